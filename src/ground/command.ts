@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Runs another program. Arguments are a list, never a shell string. A stopped job ends the program's
+// whole process group, so that a make takes its compilers with it.
+import { type Options, type Result, execa } from 'execa'
+import { onExit } from 'signal-exit'
+import { Fault } from './fault.ts'
+
+export interface CommandOptions {
+  readonly cwd?: string
+  /** The program's whole environment besides PATH and HOME; locale is always C.UTF-8. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+  /** ms after which the program is killed. */
+  readonly timeout?: number
+  readonly input?: string | Uint8Array
+  /** Called for each line of standard output and standard error as it comes. */
+  readonly onLine?: (line: string) => void
+  /** Writes standard output to this file instead of keeping it. */
+  readonly outputFile?: string
+  /** Feeds standard input from this file. */
+  readonly inputFile?: string
+  /** Do not fail on an exit code other than 0. */
+  readonly allowFailure?: boolean
+}
+
+export interface CommandResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+  readonly timedOut: boolean
+}
+
+const running = new Set<number>()
+let watching = false
+
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // The group has ended by itself.
+  }
+}
+
+/**
+ * Runs `program` with `args` and waits for its end.
+ * @throws Fault `environment/program-missing` when the program is not installed,
+ *   `unexpected/program-failed` when it fails and `allowFailure` is not set;
+ *   the signal's reason when the job was stopped
+ */
+export async function command(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  options.signal?.throwIfAborted()
+  if (!watching) {
+    watching = true
+    onExit(() => {
+      for (const pid of running) killGroup(pid, 'SIGKILL')
+    })
+  }
+  const settings: Options = {
+    reject: false,
+    detached: true,
+    stripFinalNewline: false,
+    maxBuffer: 512 * 1024 * 1024,
+    extendEnv: false,
+    env: {
+      PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: process.env['HOME'] ?? '/',
+      LC_ALL: 'C.UTF-8',
+      ...options.env,
+    },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: 'SIGKILL' as const }),
+    ...(options.outputFile === undefined
+      ? {}
+      : { stdout: { file: options.outputFile }, buffer: { stdout: false } }),
+    ...(options.inputFile !== undefined
+      ? { inputFile: options.inputFile }
+      : options.input !== undefined
+        ? { input: options.input }
+        : { stdin: 'ignore' as const }),
+  }
+  const child = execa(program, [...args], settings)
+  const { pid } = child
+  if (pid !== undefined) running.add(pid)
+  const stop = () => {
+    if (pid !== undefined) killGroup(pid, 'SIGKILL')
+  }
+  options.signal?.addEventListener('abort', stop, { once: true })
+  const lines =
+    options.onLine === undefined
+      ? undefined
+      : (async (onLine) => {
+          for await (const line of child.iterable({ from: 'all' as never })) onLine(String(line))
+        })(options.onLine).catch(() => {})
+  let result: Result
+  try {
+    result = (await child) as unknown as Result
+    await lines
+  } finally {
+    options.signal?.removeEventListener('abort', stop)
+    if (pid !== undefined) {
+      if (options.timeout !== undefined) killGroup(pid, 'SIGKILL')
+      running.delete(pid)
+    }
+  }
+  options.signal?.throwIfAborted()
+  if (result.code === 'ENOENT' && result.exitCode === undefined)
+    throw new Fault('environment', 'program-missing', `The program ${program} is not installed`, {
+      remedy: 'Run `npm run setup`, which installs every Debian package that Inarch needs',
+    })
+  const outcome: CommandResult = {
+    exitCode: result.exitCode ?? 128,
+    stdout: String(result.stdout ?? ''),
+    stderr: String(result.stderr ?? ''),
+    timedOut: result.timedOut,
+  }
+  if (outcome.exitCode !== 0 && options.allowFailure !== true)
+    throw new Fault('unexpected', 'program-failed', `${program} failed with exit code ${outcome.exitCode}`, {
+      detail: (outcome.stderr || outcome.stdout).trimEnd().split('\n').slice(-20).join('\n'),
+    })
+  return outcome
+}
