@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs another program. Arguments are a list, never a shell string. A stopped job ends the program's
 // whole process group, so that a make takes its compilers with it.
-import { type Options, type Result, execa } from 'execa'
+import { execa, type Options, type Result } from 'execa'
 import { onExit } from 'signal-exit'
 import { Fault } from './fault.ts'
 

@@ -24,7 +24,8 @@ function alive(pid: number): boolean {
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = Number(/^(\d+)-/.exec(name)?.[1])
-    if (Number.isInteger(pid) && !alive(pid)) rmSync(path.join(parent, name), { recursive: true, force: true })
+    if (Number.isInteger(pid) && !alive(pid))
+      rmSync(path.join(parent, name), { recursive: true, force: true })
   }
 }
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The manifest lies beside a live patch module and tells everything known about it. It is read back by
+// prove, load and the fleet, so it is checked against this schema: a file is hostile until parsed.
+import * as v from 'valibot'
+
+const finding = v.object({
+  severity: v.picklist(['error', 'warning', 'note']),
+  rule: v.string(),
+  message: v.string(),
+  hint: v.optional(v.string()),
+  symbol: v.optional(v.string()),
+  unit: v.optional(v.string()),
+})
+
+const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
+
+/** A name of a patched function or kernel module: no white space, no slash. */
+const symbolName = v.pipe(v.string(), v.regex(/^[^\s/]{1,255}$/))
+
+export const manifestSchema = v.object({
+  format: v.literal('inarch-manifest-1'),
+  /** The module's name without `livepatch-`, such as `meminfo`. */
+  name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,40}$/)),
+  /** The module's name as the kernel knows it, such as `livepatch_meminfo`. */
+  module: v.pipe(v.string(), v.regex(/^[a-z0-9_]{1,55}$/)),
+  description: v.string(),
+  tool: v.object({ name: v.literal('inarch'), version: v.string() }),
+  kernel: v.object({
+    release: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._+~-]{1,64}$/)),
+    version: v.string(),
+    origin: v.picklist(['debian', 'local']),
+    compiler: v.string(),
+  }),
+  /** True when loading it atomically replaces every earlier live patch. */
+  replace: v.boolean(),
+  inputs: v.array(v.object({ file: v.string(), sha256 })),
+  /** SHA-256 of the module file. */
+  sha256,
+  /** What is replaced, by the kernel object that holds it: `vmlinux` or a module's name. */
+  objects: v.array(
+    v.object({
+      name: symbolName,
+      functions: v.array(
+        v.object({
+          name: symbolName,
+          /** Position among symbols of the same name, counted from 1; 0 when the name is unique. */
+          sympos: v.pipe(v.number(), v.integer(), v.minValue(0)),
+          unit: v.string(),
+          reasons: v.array(v.string()),
+        }),
+      ),
+    }),
+  ),
+  /** What the module carries besides the replaced functions. */
+  carried: v.array(
+    v.object({
+      name: v.string(),
+      kind: v.picklist(['function', 'data']),
+      unit: v.string(),
+      reason: v.string(),
+    }),
+  ),
+  findings: v.array(finding),
+  timings: v.array(v.object({ step: v.string(), ms: v.number() })),
+})
+
+export type Manifest = v.InferOutput<typeof manifestSchema>
