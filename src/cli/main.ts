@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The `inarch` command: names the commands and hands over. Each command loads the rooms that it needs
+// only when it runs, so that the start stays fast.
+import { Command } from 'commander'
+import { buildCommand } from './commands/build.ts'
+
+declare const INARCH_VERSION: string
+
+const program = new Command('inarch')
+  .description('Live patches for the Linux kernel: made from a source diff, proven, applied without a reboot.')
+  .version(INARCH_VERSION)
+  .showHelpAfterError('(run with --help for what is possible)')
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2)
+  })
+
+program.addCommand(buildCommand())
+
+await program.parseAsync()

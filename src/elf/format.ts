@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The constants of the ELF-64 object format: System V gABI chapters 4 and 5, and the AMD64 psABI's
+// relocation types. Names are the documents' own without their prefixes.
+
+export const fileType = { relocatable: 1 } as const
+export const machine = { x86_64: 62 } as const
+
+export const sectionType = {
+  null: 0,
+  progbits: 1,
+  symtab: 2,
+  strtab: 3,
+  rela: 4,
+  nobits: 8,
+  rel: 9,
+  note: 7,
+  group: 17,
+  symtabShndx: 18,
+} as const
+
+export const sectionFlag = {
+  write: 0x1,
+  alloc: 0x2,
+  exec: 0x4,
+  merge: 0x10,
+  strings: 0x20,
+  infoLink: 0x40,
+  linkOrder: 0x80,
+  group: 0x200,
+  compressed: 0x800,
+  /** The kernel's SHF_RELA_LIVEPATCH (include/uapi/linux/elf.h). */
+  relaLivepatch: 0x00100000,
+} as const
+
+export const sectionIndex = {
+  undefined: 0,
+  loReserve: 0xff00,
+  /** The kernel's SHN_LIVEPATCH (include/uapi/linux/elf.h). */
+  livepatch: 0xff20,
+  absolute: 0xfff1,
+  common: 0xfff2,
+  extended: 0xffff,
+} as const
+
+export const symbolBinding = { local: 0, global: 1, weak: 2 } as const
+export type SymbolBinding = keyof typeof symbolBinding
+
+export const symbolType = { none: 0, object: 1, function: 2, section: 3, file: 4 } as const
+export type SymbolType = keyof typeof symbolType
+
+/** Relocation types of the AMD64 psABI that occur in kernel objects. */
+export const relocationType = {
+  none: 0,
+  abs64: 1,
+  pc32: 2,
+  plt32: 4,
+  gotpcrel: 9,
+  abs32: 10,
+  abs32s: 11,
+  abs16: 12,
+  pc16: 13,
+  abs8: 14,
+  pc8: 15,
+  pc64: 24,
+  gotpcrelx: 41,
+  rexGotpcrelx: 42,
+} as const
+
+/** Bytes that the field of a relocation covers; 0 for a type that Inarch does not know. */
+export function relocationSize(type: number): number {
+  switch (type) {
+    case relocationType.abs64:
+    case relocationType.pc64:
+      return 8
+    case relocationType.pc32:
+    case relocationType.plt32:
+    case relocationType.abs32:
+    case relocationType.abs32s:
+    case relocationType.gotpcrel:
+    case relocationType.gotpcrelx:
+    case relocationType.rexGotpcrelx:
+      return 4
+    default:
+      return 0
+  }
+}
+
+/** True when the field holds a distance from its own place rather than an address. */
+export function isPcRelative(type: number): boolean {
+  switch (type) {
+    case relocationType.pc32:
+    case relocationType.plt32:
+    case relocationType.pc64:
+    case relocationType.gotpcrel:
+    case relocationType.gotpcrelx:
+    case relocationType.rexGotpcrelx:
+      return true
+    default:
+      return false
+  }
+}
