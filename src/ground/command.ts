@@ -71,6 +71,7 @@ export async function command(
       LC_ALL: 'C.UTF-8',
       ...options.env,
     },
+    ...(options.onLine === undefined ? {} : { all: true }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: 'SIGKILL' as const }),
     ...(options.outputFile === undefined
