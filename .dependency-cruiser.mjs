@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Imports go one way, down the flow of the data: a room may import only rooms that stand before it here.
+const rooms = [
+  'ground',
+  'elf',
+  'patch',
+  'kernel',
+  'build',
+  'diff',
+  'match',
+  'extract',
+  'source',
+  'check',
+  'module',
+  'vm',
+  'livepatch',
+  'fleet',
+  'report',
+  'cli',
+]
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    ...rooms.slice(0, -1).map((room, index) => ({
+      name: `${room}-imports-no-later-room`,
+      severity: 'error',
+      from: { path: `^src/${room}/` },
+      to: { path: `^src/(${rooms.slice(index + 1).join('|')})/` },
+    })),
+    {
+      name: 'every-room-has-its-place',
+      comment: 'A new room belongs into the list above.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/(${rooms.join('|')})/` },
+      to: {},
+    },
+    {
+      name: 'a-command-imports-no-other-command',
+      severity: 'error',
+      from: { path: '^src/cli/commands/([^/]+)$' },
+      to: { path: '^src/cli/(main|commands/)', pathNot: '^src/cli/commands/$1$' },
+    },
+    {
+      name: 'no-cycle',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'nothing-unreachable',
+      comment: 'What the command does not reach is dead code.',
+      severity: 'error',
+      from: { path: '^src/cli/main\\.ts$' },
+      to: { path: '^src/', reachable: false },
+    },
+    {
+      name: 'sources-import-no-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|scripts)/' },
+    },
+    {
+      name: 'sources-need-no-development-package',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+    },
+    {
+      name: 'everything-resolves',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
+  },
+}

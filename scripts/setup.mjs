@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The one set-up step behind `npm run demo` and `npm test`: brings the Debian packages, the npm packages of
+// the lock file and the bundle, where they are missing. It runs before anything is installed, so it uses
+// Node alone. When nothing is missing it says nothing and takes a fraction of a second.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, isBuilt } from './build.mjs'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const record = path.join(root, 'dist/.setup.json')
+
+/**
+ * The Debian packages that Inarch needs besides those that every Debian system has, each by the names it has
+ * had in Debian's releases, and why. Found by running everything in a system that had nothing but these.
+ */
+const packages = [
+  ['binutils'], // the linker that joins a live patch
+  ['busybox-static'], // all that runs in the proof's guest
+  ['bzip2'], // images are compressed in one of these ways
+  ['cpio'], // the tests look into the guest's file system with it
+  ['e2fsprogs'], // a disk for the proofs of file systems
+  ['kmod'], // depmod, for the guest's modprobe
+  ['libelf1', 'libelf1t64'], // the kernel's objtool is linked with it
+  ['lz4'],
+  ['make'], // kbuild
+  ['patch'],
+  ['qemu-system-x86'], // the proof's machine
+  ['xz-utils'],
+  ['zstd'],
+]
+
+function say(message) {
+  process.stderr.write(`setup: ${message}\n`)
+}
+
+/** Ends the set-up because something is missing that it can't bring. */
+function giveUp(message) {
+  say(message)
+  process.exit(5)
+}
+
+function seconds(started) {
+  return `${((Date.now() - started) / 1000).toFixed(1)} s`
+}
+
+function run(program, args, options = {}) {
+  return spawnSync(program, args, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+    env: { ...process.env, LC_ALL: 'C.UTF-8', ...options.env },
+  })
+}
+
+function readJson(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** `debian 12`: the release of the system, to which the remembered compiler belongs. */
+function systemName() {
+  try {
+    const text = readFileSync('/etc/os-release', 'utf8')
+    const field = (name) => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(text)?.[1] ?? ''
+    return `${field('ID')} ${field('VERSION_ID')}`
+  } catch {
+    return 'unknown'
+  }
+}
+
+/**
+ * The package of the compiler with which the archive's newest kernel was built, such as `gcc-12`: the headers
+ * of a kernel depend on it. Undefined when the package lists do not say.
+ */
+function archiveCompiler() {
+  const show = (name) => run('apt-cache', ['show', '--no-all-versions', name]).stdout ?? ''
+  const depends = (text) => /^Depends: (.*)$/m.exec(text)?.[1] ?? ''
+  for (const meta of ['linux-headers-cloud-amd64', 'linux-headers-amd64']) {
+    const headers = /linux-headers-[0-9][^ ,]*/.exec(depends(show(meta)))?.[0]
+    const compiler = headers && /\bgcc-\d+\b/.exec(depends(show(headers)))?.[0]
+    if (compiler) return compiler
+  }
+  return undefined
+}
+
+/** Those of `wanted` (lists of alternative names) that are not installed. One call, a few milliseconds. */
+function notInstalled(wanted) {
+  const { stdout, error } = run('dpkg-query', [
+    '-W',
+    '-f',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is dpkg's own syntax
+    '${Package} ${db:Status-Status}\n',
+    ...wanted.flat(),
+  ])
+  if (error)
+    giveUp(
+      `this set-up knows only Debian; elsewhere, install ${wanted.map((names) => names[0]).join(', ')} yourself`,
+    )
+  const installed = new Set(stdout.split('\n').flatMap((line) => /^(\S+) installed$/.exec(line)?.[1] ?? []))
+  return wanted.filter((names) => !names.some((name) => installed.has(name))).map((names) => names[0])
+}
+
+/** What precedes a command that needs root; undefined when this user can't become root without a password. */
+function rootPrefix() {
+  if (process.getuid() === 0) return []
+  return run('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined
+}
+
+function aptGet(prefix, args) {
+  const [program, ...rest] = [
+    ...prefix,
+    ...['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-o', 'DPkg::Lock::Timeout=600'],
+    ...args,
+  ]
+  return run(program, rest)
+}
+
+function installPackages() {
+  const started = Date.now()
+  let compiler = findCompiler()
+  let missing = missingPackages(compiler)
+  if (missing.length === 0 && compiler !== undefined) return
+  const prefix = rootPrefix()
+  if (prefix === undefined) {
+    const names = compiler === undefined ? [...missing, 'gcc'] : missing
+    giveUp(
+      `run this, then try again: sudo apt-get update && sudo apt-get install --no-install-recommends ${names.join(' ')}`,
+    )
+  }
+  // A third party's archive that can't be reached must not stop this: only the installation counts.
+  const update = aptGet(prefix, ['update', '-q'])
+  compiler = findCompiler() ?? 'gcc'
+  missing = missingPackages(compiler)
+  if (missing.length === 0) return
+  say(`installing Debian packages: ${missing.join(' ')}`)
+  const install = aptGet(prefix, ['install', '-q', '-y', '--no-install-recommends', ...missing])
+  if (install.status !== 0) {
+    const log = [update, install].flatMap(({ stdout, stderr }) => `${stdout}\n${stderr}`.trim().split('\n'))
+    const errors = log.filter((line) => /^(E|W|Err):?/.test(line))
+    giveUp(`apt-get could not install them\n${(errors.length > 0 ? errors : log).slice(-15).join('\n')}`)
+  }
+  say(`${missing.length} Debian packages installed (${seconds(started)})`)
+}
+
+/** The compiler found at an earlier set-up on this release of the system. */
+function knownCompiler() {
+  const known = readJson(record)
+  return known?.system === systemName() ? known.compiler : undefined
+}
+
+/** Asks the package lists for the compiler, once; asking takes seconds. */
+function findCompiler() {
+  const compiler = knownCompiler() ?? archiveCompiler()
+  if (compiler !== undefined && knownCompiler() === undefined)
+    writeFileSync(record, `${JSON.stringify({ system: systemName(), compiler })}\n`)
+  return compiler
+}
+
+/** The Debian packages to be installed, with the compiler when it is known. */
+function missingPackages(compiler) {
+  return notInstalled([...packages, ...(compiler === undefined ? [] : [[compiler]])])
+}
+
+/** True when node_modules holds what the lock file says: npm keeps a lock file of what it installed there. */
+function npmIsReady() {
+  const wanted = readJson(path.join(root, 'package-lock.json'))?.packages ?? {}
+  const present = readJson(path.join(root, 'node_modules/.package-lock.json'))?.packages
+  if (present === undefined) return false
+  return Object.entries(wanted).every(
+    ([place, { version, optional }]) =>
+      place === '' || present[place]?.version === version || (optional === true && !(place in present)),
+  )
+}
+
+function installNpmPackages() {
+  const started = Date.now()
+  say('installing npm packages by the lock file')
+  const npm = run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+  if (npm.status !== 0)
+    giveUp(`npm ci failed\n${(npm.stderr ?? String(npm.error)).trim().split('\n').slice(-15).join('\n')}`)
+  say(`npm packages installed (${seconds(started)})`)
+}
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 12))
+  giveUp(`Node ${process.versions.node} is too old: Inarch needs 20.12 or newer`)
+if (process.platform !== 'linux' || process.arch !== 'x64') giveUp('Inarch needs Linux on x86-64')
+
+const compiler = knownCompiler()
+const ready = compiler !== undefined && missingPackages(compiler).length === 0 && npmIsReady() && isBuilt()
+if (!ready && process.argv[2] !== '--alone') {
+  // One at a time. The kernel holds the lock, so that a set-up that is killed does not leave it behind.
+  mkdirSync(path.join(root, 'dist'), { recursive: true })
+  const self = fileURLToPath(import.meta.url)
+  const alone = run('flock', [path.join(root, 'dist/.lock'), process.execPath, self, '--alone'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  process.exitCode = alone.status ?? 1
+} else if (!ready) {
+  installPackages()
+  if (!npmIsReady()) installNpmPackages()
+  if (!isBuilt()) {
+    const started = Date.now()
+    try {
+      await build()
+    } catch {
+      say('the sources do not build')
+      process.exit(1)
+    }
+    say(`built dist/inarch.js (${seconds(started)})`)
+  }
+}
