@@ -64,6 +64,7 @@ export async function command(
     detached: true,
     stripFinalNewline: false,
     maxBuffer: 512 * 1024 * 1024,
+    all: options.onLine !== undefined,
     extendEnv: false,
     env: {
       PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',

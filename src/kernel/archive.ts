@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Debian's package archive, asked through apt with a state of our own below the cache: nothing of the
+// system's is written, no root is needed, and apt still checks every signature and hash against the
+// system's sources and keyrings. The system's hooks stay out.
+import { mkdirSync, statSync } from 'node:fs'
+import { readdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { cacheRoot } from '../ground/cache.ts'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job, Step } from '../ground/job.ts'
+import { withLock } from '../ground/lock.ts'
+import { compareVersions, parseRelease, seriesOf } from './version.ts'
+
+/** One package of one version, as the archive describes it. */
+export interface ArchivePackage {
+  readonly name: string
+  readonly version: string
+  readonly depends: string
+  /** Bytes to download. */
+  readonly size: number
+}
+
+/** A kernel that the archive can serve completely: image, headers, kbuild and the exact source. */
+export interface ArchiveKernel {
+  readonly release: string
+  readonly version: string
+  readonly series: string
+  readonly flavour: string
+  /** Image, headers, kbuild, source. */
+  readonly packages: readonly ArchivePackage[]
+}
+
+const hour = 3_600_000
+
+function root(): string {
+  return path.join(cacheRoot(), 'archive')
+}
+
+/** apt's own names for a proxy; without them a machine behind one has no archive. */
+function environment(): Record<string, string> {
+  const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']
+  const result: Record<string, string> = { APT_CONFIG: path.join(root(), 'apt.conf') }
+  for (const name of names) {
+    const value = process.env[name] ?? process.env[name.toUpperCase()]
+    if (value !== undefined) result[name] = value
+  }
+  return result
+}
+
+let configured: string | undefined
+
+/** Writes the configuration that points apt at our own state, and the directories it needs. */
+async function configure(signal: AbortSignal): Promise<void> {
+  const dir = root()
+  for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
+    mkdirSync(path.join(dir, name), { recursive: true })
+  const file = path.join(dir, 'apt.conf')
+  if (configured === file) return
+  let dump: string
+  try {
+    dump = (await command('apt-config', ['dump'], { signal })).stdout
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'program-missing')
+      throw new Fault(
+        'environment',
+        'no-apt',
+        'Kernels come from the Debian archive, and apt is not installed here',
+        {
+          remedy: 'Use `--build-dir DIR` with a kernel that you built yourself',
+        },
+      )
+    throw error
+  }
+  const lines = dump.split('\n')
+  const settings = lines.filter(
+    (line) => /^Acquire::/.test(line) && !/^Acquire::Languages/.test(line) && !/::DefaultEnabled /.test(line),
+  )
+  const targets = new Set(
+    lines
+      .map((line) => /^Acquire::IndexTargets::(deb(?:-src)?::[^:\s]+)::MetaKey/.exec(line)?.[1])
+      .filter((target) => target !== undefined && target !== 'deb::Packages'),
+  )
+  const own = [
+    'Dir::Etc::parts "/dev/null";',
+    'Dir::Etc::main "/dev/null";',
+    'Dir::Etc::preferences "/dev/null";',
+    'Dir::Etc::preferencesparts "/dev/null";',
+    `Dir::State "${dir}/state";`,
+    `Dir::State::lists "${dir}/lists";`,
+    `Dir::State::status "${dir}/state/status";`,
+    `Dir::Cache "${dir}/cache";`,
+    `Dir::Cache::archives "${dir}/cache/archives";`,
+    `Dir::Cache::pkgcache "${dir}/cache/pkgcache.bin";`,
+    'Dir::Cache::srcpkgcache "";',
+    'APT::Architecture "amd64";',
+    'APT::Architectures { "amd64"; };',
+    'APT::Sandbox::User "root";',
+    'Acquire::Languages "none";',
+    'Acquire::Retries "2";',
+    ...[...targets].map((target) => `Acquire::IndexTargets::${target}::DefaultEnabled "false";`),
+  ]
+  const part = `${file}.${process.pid}`
+  await writeFile(path.join(dir, 'state', 'status'), '')
+  await writeFile(part, `${[...settings, ...own].join('\n')}\n`)
+  await rename(part, file)
+  configured = file
+}
+
+/** Whether the archive's lists are younger than `age` ms. */
+function fresh(age: number): boolean {
+  try {
+    return Date.now() - statSync(path.join(root(), 'refreshed')).mtimeMs < age
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Brings the archive's lists up to date when they are older than an hour, or always with `force`.
+ * @throws Fault `environment/archive-unreachable` when there is no usable list of Debian kernels
+ */
+async function refresh(job: Job, force = false): Promise<void> {
+  await configure(job.signal)
+  const asked = Date.now()
+  if (!force && fresh(hour)) return
+  await withLock(path.join(root(), 'update'), { signal: job.signal }, async () => {
+    // Another process may have refreshed while this one waited.
+    if (fresh(force ? Date.now() - asked : hour)) return
+    await job.journal.step('Reading the lists of the Debian archive', async (step) => {
+      // Foreign sources may fail; all that counts is whether Debian's kernels are there afterwards.
+      const result = await command('apt-get', ['-q', 'update'], {
+        signal: job.signal,
+        env: environment(),
+        allowFailure: true,
+        onLine(line) {
+          const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
+          if (got !== undefined) step.progress(got)
+        },
+      })
+      // apt keeps the old lists and still exits with 0 when it reaches nothing at all.
+      const failed = /^[WE]: /m.test(result.stderr)
+      const reached = /^(?:Get|Hit):/m.test(result.stdout)
+      if (!reached)
+        throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
+          remedy: 'Check the network, or use a kernel that is already fetched (`inarch kernels`)',
+          detail: result.stderr.trimEnd().split('\n').slice(-5).join('\n'),
+        })
+      if (!failed || (await names('linux-source-', job.signal)).length > 0) {
+        const stamp = path.join(root(), 'refreshed')
+        await writeFile(stamp, '')
+        await utimes(stamp, new Date(), new Date())
+      }
+    })
+  })
+}
+
+/** Names of the archive's packages that start with `prefix`. */
+async function names(prefix: string, signal: AbortSignal): Promise<string[]> {
+  const { stdout } = await command('apt-cache', ['pkgnames', prefix], { signal, env: environment() })
+  return stdout.split('\n').filter((name) => name !== '')
+}
+
+/** Every version of the named packages. */
+async function show(packages: readonly string[], signal: AbortSignal): Promise<ArchivePackage[]> {
+  if (packages.length === 0) return []
+  const { stdout } = await command('apt-cache', ['show', '--', ...packages], {
+    signal,
+    env: environment(),
+    allowFailure: true,
+  })
+  return parsePackages(stdout)
+}
+
+/** Reads the stanzas that `apt-cache show` prints; what is not a package is left out. */
+export function parsePackages(text: string): ArchivePackage[] {
+  const result: ArchivePackage[] = []
+  for (const stanza of text.split(/\n\n+/)) {
+    const fields = new Map<string, string>()
+    for (const line of stanza.split('\n')) {
+      const match = /^([A-Za-z][\w-]*): ?(.*)$/.exec(line)
+      if (match !== null) fields.set(match[1]!, match[2]!)
+    }
+    const name = fields.get('Package')
+    const version = fields.get('Version')
+    if (name !== undefined && version !== undefined)
+      result.push({
+        name,
+        version,
+        depends: fields.get('Depends') ?? '',
+        size: Number(fields.get('Size') ?? 0) || 0,
+      })
+  }
+  return result
+}
+
+/** The kernels that a set of packages can serve completely, newest version first. */
+export function assembleKernels(packages: readonly ArchivePackage[]): ArchiveKernel[] {
+  const byName = new Map<string, ArchivePackage[]>()
+  for (const one of packages) {
+    const versions = byName.get(one.name) ?? []
+    if (!versions.some((other) => other.version === one.version)) versions.push(one)
+    byName.set(one.name, versions)
+  }
+  const exactly = (name: string, version: string) => byName.get(name)?.find((one) => one.version === version)
+  const kernels: ArchiveKernel[] = []
+  for (const [name, versions] of byName) {
+    const release = /^linux-image-(.+)$/.exec(name)?.[1]
+    const parts = release === undefined ? undefined : parseRelease(release)
+    if (release === undefined || parts === undefined || !isServed(parts.flavour)) continue
+    for (const image of versions) {
+      const series = seriesOf(image.version)
+      const headers = exactly(`linux-headers-${release}`, image.version)
+      const source = exactly(`linux-source-${series}`, image.version)
+      const kbuildName = /\b(linux-kbuild-[\w.+~-]+)/.exec(headers?.depends ?? '')?.[1]
+      if (headers === undefined || source === undefined || kbuildName === undefined) continue
+      // Debian keeps the kbuild package of a series compatible with its older headers.
+      const kbuild =
+        exactly(kbuildName, image.version) ??
+        byName
+          .get(kbuildName)
+          ?.filter((one) => compareVersions(one.version, image.version) >= 0)
+          .sort((a, b) => compareVersions(a.version, b.version))[0]
+      if (kbuild === undefined) continue
+      kernels.push({
+        release,
+        version: image.version,
+        series,
+        flavour: parts.flavour,
+        packages: [image, headers, kbuild, source],
+      })
+    }
+  }
+  return kernels.sort((a, b) => compareVersions(b.version, a.version) || (a.flavour < b.flavour ? -1 : 1))
+}
+
+/**
+ * The real-time flavour is built from a source with further patches, which the source package does
+ * not carry; the debug and unsigned packages are no kernels of their own.
+ */
+function isServed(flavour: string): boolean {
+  return flavour.endsWith('amd64') && !flavour.startsWith('rt-')
+}
+
+/**
+ * Every kernel that the archive can serve, newest version first.
+ * @throws Fault `environment/archive-unreachable`
+ */
+export async function archiveKernels(job: Job, options: { force?: boolean } = {}): Promise<ArchiveKernel[]> {
+  await refresh(job, options.force === true)
+  const images = (await names('linux-image-', job.signal)).filter((name) => {
+    const parts = parseRelease(name.slice('linux-image-'.length))
+    return parts !== undefined && isServed(parts.flavour)
+  })
+  const headers = images.map((name) => name.replace('linux-image-', 'linux-headers-'))
+  const sources = (await names('linux-source-', job.signal)).filter((name) => /^linux-source-\d/.test(name))
+  const kbuilds = (await names('linux-kbuild-', job.signal)).filter((name) => /^linux-kbuild-\d/.test(name))
+  const kernels = assembleKernels(await show([...images, ...headers, ...sources, ...kbuilds], job.signal))
+  if (kernels.length === 0)
+    throw new Fault(
+      'environment',
+      'archive-has-no-kernel',
+      'The package sources of this machine have no Debian kernel',
+      {
+        remedy:
+          'Add Debian’s own sources to apt, or use `--build-dir DIR` with a kernel that you built yourself',
+      },
+    )
+  return kernels
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)}`
+}
+
+/**
+ * Downloads packages into `dir`, each checked against the archive's signed hashes.
+ * @returns the path of each package's file, in the order of `packages`
+ * @throws Fault `environment/download-failed`
+ */
+export async function download(
+  job: Job,
+  step: Step,
+  packages: readonly ArchivePackage[],
+  dir: string,
+): Promise<string[]> {
+  await configure(job.signal)
+  const total = packages.reduce((sum, one) => sum + one.size, 0)
+  const watch = setInterval(async () => {
+    const names = await readdir(dir).catch(() => [])
+    const sizes = await Promise.all(
+      names.map((name) =>
+        stat(path.join(dir, name)).then(
+          (s) => (s.isFile() ? s.size : 0),
+          () => 0,
+        ),
+      ),
+    )
+    step.progress(`${megabytes(sizes.reduce((a, b) => a + b, 0))} of ${megabytes(total)} MB`)
+  }, 200)
+  try {
+    const result = await command(
+      'apt-get',
+      ['-qq', 'download', ...packages.map((one) => `${one.name}=${one.version}`)],
+      { cwd: dir, signal: job.signal, env: environment(), allowFailure: true },
+    )
+    if (result.exitCode !== 0)
+      throw new Fault('environment', 'download-failed', 'The Debian archive did not deliver the packages', {
+        remedy: 'Check the network and the disk, then try again',
+        detail: result.stderr.trimEnd().split('\n').slice(-8).join('\n'),
+      })
+  } finally {
+    clearInterval(watch)
+  }
+  step.result(`${megabytes(total)} MB`)
+  const files = await readdir(dir)
+  return packages.map((one) => {
+    // apt writes the epoch's colon as %3a.
+    const start = `${one.name}_${one.version.replace(':', '%3a')}_`
+    const file = files.find((name) => name.startsWith(start) && name.endsWith('.deb'))
+    if (file === undefined)
+      throw new Fault(
+        'environment',
+        'download-failed',
+        `The archive did not deliver ${one.name} ${one.version}`,
+      )
+    return path.join(dir, file)
+  })
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Makes a Kernel out of Debian's packages, without installing any: the source package's tree with the
+// headers package's configuration and generated files and the kbuild package's prebuilt programs laid
+// over it is a tree in which kbuild can work at once, exactly as Debian configured it.
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job, Step } from '../ground/job.ts'
+import { withLock } from '../ground/lock.ts'
+import { withScratch } from '../ground/scratch.ts'
+import { type ArchiveKernel, archiveKernels, download } from './archive.ts'
+import { checkCompiler, compilerOf } from './compiler.ts'
+import { extractVmlinux } from './image.ts'
+import { decodeKallsyms, systemMapText } from './kallsyms.ts'
+import type { Kernel } from './kernel.ts'
+import { kernelDir, readStored, writeStored } from './store.ts'
+import { parseRelease } from './version.ts'
+
+/** Runs pieces of work side by side; when one fails the others are stopped and waited for. */
+async function together(
+  signal: AbortSignal,
+  works: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const stopper = new AbortController()
+  const either = AbortSignal.any([signal, stopper.signal])
+  let first: { error: unknown } | undefined
+  await Promise.all(
+    works.map((work) =>
+      work(either).catch((error: unknown) => {
+        first ??= { error }
+        stopper.abort(error)
+      }),
+    ),
+  )
+  signal.throwIfAborted()
+  if (first !== undefined) throw first.error
+}
+
+/** The only entry of a directory whose name matches. */
+async function only(dir: string, pattern: RegExp): Promise<string> {
+  const names = (await readdir(dir).catch(() => [])).filter((name) => pattern.test(name))
+  if (names.length !== 1)
+    throw new Fault(
+      'environment',
+      'package-unexpected',
+      `A Debian package has an unexpected layout: ${names.length} of ${pattern.source} in ${path.basename(dir)}`,
+    )
+  return path.join(dir, names[0]!)
+}
+
+/** kbuild's dry run would regenerate the configuration if these were older than `.config`. */
+async function settleConfiguration(source: string): Promise<void> {
+  await mkdir(path.join(source, 'include/config'), { recursive: true })
+  await writeFile(path.join(source, 'include/config/auto.conf.cmd'), '')
+  const now = new Date()
+  for (const name of [
+    'include/config/auto.conf',
+    'include/config/auto.conf.cmd',
+    'include/generated/autoconf.h',
+    'include/generated/rustc_cfg',
+  ])
+    await utimes(path.join(source, name), now, now).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+}
+
+/** Unpacks the source and lays headers and kbuild over it. */
+async function makeSource(
+  dir: string,
+  source: string,
+  headers: string,
+  kbuild: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const unpacked = path.join(dir, 'unpacked')
+  const parts = path.join(dir, 'parts')
+  await mkdir(parts)
+  await together(signal, [
+    async (signal) => {
+      await command('dpkg-deb', ['-x', source, unpacked], { signal })
+      const tarball = await only(path.join(unpacked, 'usr/src'), /^linux-source-.*\.tar\.xz$/)
+      await mkdir(path.join(dir, 'tree'))
+      await command(
+        'tar',
+        ['-C', path.join(dir, 'tree'), '-I', 'xz -dcT0', '--no-same-owner', '-xf', tarball],
+        {
+          signal,
+        },
+      )
+      await rm(unpacked, { recursive: true })
+      await rename(await only(path.join(dir, 'tree'), /^linux-source-/), path.join(dir, 'source'))
+    },
+    async (signal) => {
+      await command('dpkg-deb', ['-x', headers, parts], { signal })
+      await command('dpkg-deb', ['-x', kbuild, parts], { signal })
+    },
+  ])
+  const tree = path.join(dir, 'source')
+  const headerDir = await only(path.join(parts, 'usr/src'), /^linux-headers-.*-(?!common)/)
+  const kbuildDir = await only(path.join(parts, 'usr/lib'), /^linux-kbuild-/)
+  const overlay = { recursive: true, force: true, verbatimSymlinks: true, preserveTimestamps: true }
+  for (const name of ['include', 'arch', '.config', 'Module.symvers'])
+    await cp(path.join(headerDir, name), path.join(tree, name), overlay)
+  for (const name of ['scripts', 'tools'])
+    await cp(path.join(kbuildDir, name), path.join(tree, name), overlay)
+  await settleConfiguration(tree)
+  signal.throwIfAborted()
+  // Only files: a directory that can't be written to could not be removed by a plain user.
+  await command('find', [tree, '-type', 'f', '-exec', 'chmod', 'a-w', '{}', '+'], { signal })
+  await rename(path.join(tree), path.join(dir, 'result/source'))
+}
+
+/** Unpacks the boot image and the modules, and reads the image's symbols. */
+async function makeImage(dir: string, release: string, image: string, signal: AbortSignal): Promise<void> {
+  const unpacked = path.join(dir, 'image')
+  const result = path.join(dir, 'result')
+  await command('dpkg-deb', ['-x', image, unpacked], { signal })
+  await rename(path.join(unpacked, 'boot', `vmlinuz-${release}`), path.join(result, 'image'))
+  await mkdir(path.join(result, 'modules/lib'), { recursive: true })
+  const lib = (await readdir(path.join(unpacked, 'lib')).catch(() => [])).includes('modules')
+    ? 'lib'
+    : 'usr/lib'
+  await rename(path.join(unpacked, lib, 'modules'), path.join(result, 'modules/lib/modules'))
+  await together(signal, [
+    async (signal) => {
+      await command('depmod', ['-b', path.join(result, 'modules'), release], { signal })
+    },
+    async (signal) => {
+      const vmlinux = await extractVmlinux(path.join(result, 'image'), path.join(result, 'vmlinux'), signal)
+      await writeFile(path.join(result, 'System.map'), systemMapText(decodeKallsyms(vmlinux)))
+    },
+  ])
+}
+
+async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel> {
+  const { release } = found
+  return withScratch(async (scratch) => {
+    const debs = path.join(scratch, 'debs')
+    const result = path.join(scratch, 'result')
+    await mkdir(debs)
+    await mkdir(result)
+    const [image, headers, kbuild, source] = await job.journal.step(
+      `Downloading ${release}`,
+      async (step: Step) => download(job, step, found.packages, debs),
+    )
+    await job.journal.step('Unpacking source, image and modules', () =>
+      together(job.signal, [
+        (signal) => makeSource(scratch, source!, headers!, kbuild!, signal),
+        (signal) => makeImage(scratch, release, image!, signal),
+      ]),
+    )
+    const config = await readFile(path.join(result, 'source/.config'), 'utf8')
+    const kernel: Kernel = {
+      release,
+      version: found.version,
+      series: found.series,
+      flavour: found.flavour,
+      origin: 'debian',
+      dir,
+      source: path.join(dir, 'source'),
+      image: path.join(dir, 'image'),
+      vmlinux: path.join(dir, 'vmlinux'),
+      systemMap: path.join(dir, 'System.map'),
+      modulesRoot: path.join(dir, 'modules'),
+      symvers: path.join(dir, 'source/Module.symvers'),
+      config: path.join(dir, 'source/.config'),
+      compiler: compilerOf(config),
+    }
+    await writeStored(result, kernel)
+    job.signal.throwIfAborted()
+    // Whatever lies there is of an older format or was damaged; a whole kernel is never replaced.
+    await rm(dir, { recursive: true, force: true, maxRetries: 3 })
+    await rename(result, dir)
+    return kernel
+  })
+}
+
+/**
+ * A kernel of the Debian archive by its exact release, such as `6.1.0-56-cloud-amd64`. What is fetched
+ * already is used without asking the archive.
+ * @throws Fault `usage/kernel-unknown`, `environment/archive-unreachable`, `environment/download-failed`,
+ *   `environment/disk-full`, `environment/compiler-missing`, `environment/compiler-mismatch`
+ */
+export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
+  const dir = kernelDir(release)
+  const stored = await readStored(dir)
+  if (stored !== undefined) return stored
+  const parts = parseRelease(release)
+  if (parts === undefined)
+    throw new Fault('usage', 'kernel-unknown', `${release} is not the release of a Debian kernel`, {
+      remedy: 'See `inarch kernels` for those that can be had, or use `--build-dir DIR`',
+    })
+  if (parts.flavour.startsWith('rt-'))
+    throw new Fault('usage', 'flavour-not-served', `The real-time kernel ${release} is not served`, {
+      detail: 'Its source differs from the one that Debian’s source package carries.',
+      remedy: 'Use `--build-dir DIR` with a real-time kernel that you built yourself',
+    })
+  const found =
+    (await archiveKernels(job)).find((kernel) => kernel.release === release) ??
+    (await archiveKernels(job, { force: true })).find((kernel) => kernel.release === release)
+  if (found === undefined)
+    throw new Fault(
+      'usage',
+      'kernel-unknown',
+      `The Debian archive does not have the kernel ${release} (any more)`,
+      {
+        remedy: 'See `inarch kernels` for those that can be had',
+      },
+    )
+  return withLock(
+    dir,
+    {
+      signal: job.signal,
+      onWait: () => job.journal.note(`Another inarch is fetching ${release}; waiting for it`),
+    },
+    async () => {
+      const kernel = (await readStored(dir)) ?? (await make(job, found, dir))
+      await checkCompiler(kernel, job.signal)
+      return kernel
+    },
+  )
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Decodes the table of all symbols that a kernel carries in itself (scripts/kallsyms.c writes it,
+// kernel/kallsyms.c reads it). The image has no symbols that say where the table is, so its parts are
+// found by their shape, and each is proven by the others: the token index by the token table, the
+// count and the names by the markers, the base and the offsets by the order of the addresses.
+//
+// Linux to 6.3: offsets, relative_base, num_syms, names, markers, [seqs_of_names], token_table, token_index
+// Linux from 6.4: num_syms, names, markers, token_table, token_index, offsets, relative_base, seqs_of_names
+import { Fault } from '../ground/fault.ts'
+
+/** The decoded table; the arrays run side by side, in the table's order. */
+export interface Kallsyms {
+  readonly count: number
+  readonly names: readonly string[]
+  /** What nm(1) calls the type, one character code each. */
+  readonly types: Uint8Array
+  readonly addresses: BigUint64Array
+}
+
+function bad(why: string): Fault {
+  return new Fault(
+    'environment',
+    'kallsyms-unreadable',
+    `The kernel image’s symbol table can’t be read: ${why}`,
+    {
+      remedy: 'The kernel must be built with CONFIG_KALLSYMS=y, for x86-64',
+    },
+  )
+}
+
+const align8 = (offset: number) => (offset + 7) & ~7
+
+interface Tokens {
+  readonly table: number
+  /** Where the token index ends. */
+  readonly end: number
+  readonly strings: readonly string[]
+}
+
+/** Finds the 256 tokens: digits stand for themselves, so `0\0 1\0 … 9\0` is a part of the table. */
+function findTokens(bytes: Buffer): Tokens {
+  const digits = Buffer.from('0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00', 'latin1')
+  for (let at = bytes.indexOf(digits); at >= 0; at = bytes.indexOf(digits, at + 1)) {
+    let end = at
+    for (let token = 0x30; token < 256 && end > 0; token++) end = bytes.indexOf(0, end) + 1
+    const index = align8(end)
+    if (end <= 0 || end - at > 0x10000 || index + 512 > bytes.length) continue
+    const table = at - bytes.readUInt16LE(index + 0x30 * 2)
+    if (table < 0 || table % 8 !== 0) continue
+    const strings: string[] = []
+    let next = 0
+    for (let token = 0; token < 256; token++) {
+      if (bytes.readUInt16LE(index + token * 2) !== next) break
+      const stop = bytes.indexOf(0, table + next)
+      strings.push(bytes.toString('latin1', table + next, stop))
+      next = stop - table + 1
+    }
+    if (strings.length === 256) return { table, end: index + 512, strings }
+  }
+  throw bad('no token table was found')
+}
+
+/** Finds the markers: offsets into the names, one for every 256 symbols, the first of them 0. */
+function findMarkers(bytes: Buffer, tokens: Tokens): { at: number; markers: Uint32Array } {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+  // 256 symbols take 2 bytes each at least and, two-byte lengths included, 514 at most.
+  const follows = (word: number) => {
+    const step = words[word]! - words[word - 1]!
+    return step >= 512 && step <= 256 * 514
+  }
+  let best = { at: -1, length: 0 }
+  const first = Math.max(0, tokens.table - (64 << 20)) >> 2
+  for (let word = (tokens.table >> 2) - 2; word >= first; word -= 2) {
+    if (words[word] !== 0 || !follows(word + 1)) continue
+    let length = 2
+    while ((word + length) << 2 < tokens.table && follows(word + length)) length++
+    if (length > best.length) best = { at: word, length }
+  }
+  if (best.length < 4) throw bad('no markers were found')
+  return { at: best.at * 4, markers: words.subarray(best.at, best.at + best.length) }
+}
+
+/** Where each symbol's entry starts, when `names` holds `count` symbols that fit the markers. */
+function walkNames(
+  bytes: Buffer,
+  names: number,
+  count: number,
+  markers: Uint32Array,
+  end: number,
+): Uint32Array | undefined {
+  const starts = new Uint32Array(count)
+  let at = names
+  for (let i = 0; i < count; i++) {
+    if (at >= end || ((i & 255) === 0 && at - names !== markers[i >> 8])) return undefined
+    starts[i] = at
+    const low = bytes[at]!
+    const length = low & 0x80 ? (low & 0x7f) | (bytes[at + 1]! << 7) : low
+    if (length === 0) return undefined
+    at += length + (low & 0x80 ? 2 : 1)
+  }
+  return at <= end && align8(at) === end ? starts : undefined
+}
+
+/** Finds the count and the names, which end where the markers start. */
+function findNames(bytes: Buffer, at: number, markers: Uint32Array): { label: number; starts: Uint32Array } {
+  const last = at - markers[markers.length - 1]!
+  for (let names = last & ~7; names >= Math.max(8, last - 256 * 514 - 8); names -= 8) {
+    const count = bytes.readUInt32LE(names - 8)
+    if ((count + 255) >> 8 !== markers.length || bytes.readUInt32LE(names - 4) !== 0) continue
+    const starts = walkNames(bytes, names, count, markers, at)
+    if (starts !== undefined) return { label: names - 8, starts }
+  }
+  throw bad('the names do not fit the markers')
+}
+
+/** The addresses, when `base` and `offsets` are what they claim: addresses come in order. */
+function readAddresses(
+  bytes: Buffer,
+  base: number,
+  offsets: number,
+  count: number,
+): BigUint64Array | undefined {
+  if (offsets < 0 || base + 8 > bytes.length || offsets + count * 4 > bytes.length) return undefined
+  if (bytes.readUInt32LE(base + 4) !== 0xffffffff) return undefined
+  const relative = bytes.readBigUInt64LE(base)
+  let absolutePercpu = false
+  for (let i = 0; i < count && !absolutePercpu; i++) absolutePercpu = bytes.readInt32LE(offsets + i * 4) < 0
+  const addresses = new BigUint64Array(count)
+  let previous = 0n
+  for (let i = 0; i < count; i++) {
+    const signed = bytes.readInt32LE(offsets + i * 4)
+    // CONFIG_KALLSYMS_ABSOLUTE_PERCPU: a negative offset is relative, any other is the value itself.
+    const address = !absolutePercpu
+      ? relative + BigInt(signed >>> 0)
+      : signed < 0
+        ? BigInt.asUintN(64, relative - 1n - BigInt(signed))
+        : BigInt(signed)
+    if (address < previous) return undefined
+    addresses[i] = previous = address
+  }
+  return addresses
+}
+
+/**
+ * Decodes the symbol table of a kernel.
+ * @param vmlinux the kernel proper, an ELF file; its symbols may be stripped
+ * @throws Fault `environment/kallsyms-unreadable`
+ */
+export function decodeKallsyms(vmlinux: Buffer): Kallsyms {
+  // Labels are aligned in memory, and sections keep that alignment in the file.
+  const bytes = vmlinux.byteOffset % 8 === 0 ? vmlinux : Buffer.from(new Uint8Array(vmlinux).buffer)
+  const tokens = findTokens(bytes)
+  const { at, markers } = findMarkers(bytes, tokens)
+  const { label, starts } = findNames(bytes, at, markers)
+  const count = starts.length
+  const after = align8(tokens.end)
+  const addresses =
+    readAddresses(bytes, label - 8, label - 8 - align8(count * 4), count) ??
+    readAddresses(bytes, align8(after + count * 4), after, count)
+  if (addresses === undefined) throw bad('the addresses are not where they are expected')
+
+  const names: string[] = new Array(count)
+  const types = new Uint8Array(count)
+  for (let i = 0; i < count; i++) {
+    let position = starts[i]!
+    let length = bytes[position++]!
+    if (length & 0x80) length = (length & 0x7f) | (bytes[position++]! << 7)
+    let name = ''
+    for (const end = position + length; position < end; position++) name += tokens.strings[bytes[position]!]!
+    types[i] = name.charCodeAt(0)
+    names[i] = name.slice(1)
+  }
+  return { count, names, types, addresses }
+}
+
+/** The table as the text of a `System.map`: `ADDRESS TYPE NAME` lines in the table's order. */
+export function systemMapText(kallsyms: Kallsyms): string {
+  const lines: string[] = new Array(kallsyms.count)
+  for (let i = 0; i < kallsyms.count; i++)
+    lines[i] =
+      `${kallsyms.addresses[i]!.toString(16).padStart(16, '0')} ${String.fromCharCode(kallsyms.types[i]!)} ${kallsyms.names[i]}\n`
+  return lines.join('')
+}
