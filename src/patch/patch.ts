@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A Patch is a unified diff as a value: which files it changes and how. parse.ts makes one from text,
-// apply.ts makes the new text of each file.
+// apply.ts makes the new text of each file. The kernel's files are not all UTF-8, so every text of a
+// file is a latin1 string here: one character is one byte, and all bytes survive.
 
 export interface HunkLine {
   readonly kind: 'context' | 'removed' | 'added'
-  /** Without the newline. */
+  /** Without the newline; latin1. */
   readonly text: string
   /** 1-based line of the patch file. */
   readonly patchLine: number
@@ -24,11 +25,15 @@ export interface Hunk {
 }
 
 export interface FilePatch {
-  /** Path in the source tree, after stripping; undefined when the file is new. */
+  /** As the patch spells it, with the prefix that `-p` strips (`a/fs/inode.c`); undefined when the file is new. */
   readonly oldPath?: string
   /** Undefined when the file is removed. */
   readonly newPath?: string
+  /** True when the patch says that the file moves; otherwise two different names are one file's. */
+  readonly renamed: boolean
   readonly hunks: readonly Hunk[]
+  /** 1-based line of the patch file where this file's part begins. */
+  readonly patchLine: number
 }
 
 export interface Patch {
@@ -41,7 +46,15 @@ export interface Patch {
   readonly sha256: string
 }
 
-/** One file's content before and after all patches. */
+/** The line of a patch that wrote a line of a file. */
+export interface Origin {
+  /** The patch's `file`. */
+  readonly patch: string
+  /** 1-based. */
+  readonly line: number
+}
+
+/** One file's content before and after all patches; both texts are latin1. */
 export interface FileChange {
   /** Path in the source tree. A rename is a removed and a new file. */
   readonly path: string
@@ -49,6 +62,8 @@ export interface FileChange {
   readonly before?: string
   /** Undefined when the patch removes the file. */
   readonly after?: string
-  /** For each line of `after` (index 0 is line 1): the patch and its line that wrote it, if one did. */
-  readonly origins: ReadonlyMap<number, { readonly patch: string; readonly line: number }>
+  /** By 1-based line of `after`: what wrote it. Lines that no patch wrote are absent. */
+  readonly origins: ReadonlyMap<number, Origin>
+  /** For each line of `after`, in order: its 1-based line in `before`, 0 when a patch wrote it. */
+  readonly lineage: readonly number[]
 }
