@@ -119,9 +119,7 @@ async function makeImage(dir: string, release: string, image: string, signal: Ab
   await command('dpkg-deb', ['-x', image, unpacked], { signal })
   await rename(path.join(unpacked, 'boot', `vmlinuz-${release}`), path.join(result, 'image'))
   await mkdir(path.join(result, 'modules/lib'), { recursive: true })
-  const lib = (await readdir(path.join(unpacked, 'lib')).catch(() => [])).includes('modules')
-    ? 'lib'
-    : 'usr/lib'
+  const lib = existsSync(path.join(unpacked, 'lib/modules')) ? 'lib' : 'usr/lib'
   await rename(path.join(unpacked, lib, 'modules'), path.join(result, 'modules/lib/modules'))
   await together(signal, [
     async (signal) => {
