@@ -2,9 +2,10 @@
 // Debian's package archive, asked through apt with a state of our own below the cache: nothing of the
 // system's is written, no root is needed, and apt still checks every signature and hash against the
 // system's sources and keyrings. The system's hooks stay out.
-import { mkdirSync, statSync } from 'node:fs'
-import { readdir, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
+import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import * as v from 'valibot'
 import { cacheRoot } from '../ground/cache.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
@@ -30,6 +31,22 @@ export interface ArchiveKernel {
   /** Image, headers, kbuild, source. */
   readonly packages: readonly ArchivePackage[]
 }
+
+const ArchivePackageSchema = v.object({
+  name: v.string(),
+  version: v.string(),
+  depends: v.string(),
+  size: v.number(),
+})
+const Remembered = v.array(
+  v.object({
+    release: v.string(),
+    version: v.string(),
+    series: v.string(),
+    flavour: v.string(),
+    packages: v.array(ArchivePackageSchema),
+  }),
+)
 
 const hour = 3_600_000
 
@@ -105,54 +122,6 @@ async function configure(signal: AbortSignal): Promise<void> {
   await writeFile(part, `${[...settings, ...own].join('\n')}\n`)
   await rename(part, file)
   configured = file
-}
-
-/** Whether the archive's lists are younger than `age` ms. */
-function fresh(age: number): boolean {
-  try {
-    return Date.now() - statSync(path.join(root(), 'refreshed')).mtimeMs < age
-  } catch {
-    return false
-  }
-}
-
-/**
- * Brings the archive's lists up to date when they are older than an hour, or always with `force`.
- * @throws Fault `environment/archive-unreachable` when there is no usable list of Debian kernels
- */
-async function refresh(job: Job, force = false): Promise<void> {
-  await configure(job.signal)
-  const asked = Date.now()
-  if (!force && fresh(hour)) return
-  await withLock(path.join(root(), 'update'), { signal: job.signal }, async () => {
-    // Another process may have refreshed while this one waited.
-    if (fresh(force ? Date.now() - asked : hour)) return
-    await job.journal.step('Reading the lists of the Debian archive', async (step) => {
-      // Foreign sources may fail; all that counts is whether Debian's kernels are there afterwards.
-      const result = await command('apt-get', ['-q', 'update'], {
-        signal: job.signal,
-        env: environment(),
-        allowFailure: true,
-        onLine(line) {
-          const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
-          if (got !== undefined) step.progress(got)
-        },
-      })
-      // apt keeps the old lists and still exits with 0 when it reaches nothing at all.
-      const failed = /^[WE]: /m.test(result.stderr)
-      const reached = /^(?:Get|Hit):/m.test(result.stdout)
-      if (!reached)
-        throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
-          remedy: 'Check the network, or use a kernel that is already fetched (`inarch kernels`)',
-          detail: result.stderr.trimEnd().split('\n').slice(-5).join('\n'),
-        })
-      if (!failed || (await names('linux-source-', job.signal)).length > 0) {
-        const stamp = path.join(root(), 'refreshed')
-        await writeFile(stamp, '')
-        await utimes(stamp, new Date(), new Date())
-      }
-    })
-  })
 }
 
 /** Names of the archive's packages that start with `prefix`. */
@@ -242,31 +211,87 @@ function isServed(flavour: string): boolean {
   return flavour.endsWith('amd64') && !flavour.startsWith('rt-')
 }
 
+/** The kernels of the archive as they were when its lists were read last. */
+async function remembered(): Promise<ArchiveKernel[] | undefined> {
+  try {
+    return v.parse(Remembered, JSON.parse(await readFile(path.join(root(), 'kernels.json'), 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads the archive's lists again and remembers the kernels that they hold. */
+async function refresh(job: Job): Promise<ArchiveKernel[]> {
+  await configure(job.signal)
+  return job.journal.step('Reading the lists of the Debian archive', async (step) => {
+    const update = await command('apt-get', ['-q', 'update'], {
+      signal: job.signal,
+      env: environment(),
+      allowFailure: true,
+      onLine(line) {
+        const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
+        if (got !== undefined) step.progress(got)
+      },
+    })
+    // apt keeps the old lists and ends well when it reaches nothing at all; a foreign source may fail.
+    if (!/^(?:Get|Hit):/m.test(update.stdout))
+      throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
+        remedy: 'Check the network, or use a kernel that is already fetched (see `inarch kernels`)',
+        detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
+      })
+    const images = (await names('linux-image-', job.signal)).filter((name) => {
+      const parts = parseRelease(name.slice('linux-image-'.length))
+      return parts !== undefined && isServed(parts.flavour)
+    })
+    const kernels = assembleKernels(
+      await show(
+        [
+          ...images,
+          ...images.map((name) => name.replace('linux-image-', 'linux-headers-')),
+          ...(await names('linux-source-', job.signal)).filter((name) => /^linux-source-\d/.test(name)),
+          ...(await names('linux-kbuild-', job.signal)).filter((name) => /^linux-kbuild-\d/.test(name)),
+        ],
+        job.signal,
+      ),
+    )
+    if (kernels.length === 0)
+      throw new Fault(
+        'environment',
+        'archive-has-no-kernel',
+        'The package sources of this machine have no Debian kernel',
+        {
+          remedy: 'Add Debian’s own sources to apt, or use `--build-dir DIR` with a kernel that you built',
+          detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
+        },
+      )
+    const part = path.join(root(), `kernels.json.${process.pid}`)
+    await writeFile(part, JSON.stringify(kernels))
+    await rename(part, path.join(root(), 'kernels.json'))
+    step.result(`${kernels.length} kernels`)
+    return kernels
+  })
+}
+
 /**
  * Every kernel that the archive can serve, newest version first.
- * @throws Fault `environment/archive-unreachable`
+ * @param age the lists are read again when they are older than this many ms; an hour unless told
+ * @throws Fault `environment/archive-unreachable`, `environment/archive-has-no-kernel`
  */
-export async function archiveKernels(job: Job, options: { force?: boolean } = {}): Promise<ArchiveKernel[]> {
-  await refresh(job, options.force === true)
-  const images = (await names('linux-image-', job.signal)).filter((name) => {
-    const parts = parseRelease(name.slice('linux-image-'.length))
-    return parts !== undefined && isServed(parts.flavour)
-  })
-  const headers = images.map((name) => name.replace('linux-image-', 'linux-headers-'))
-  const sources = (await names('linux-source-', job.signal)).filter((name) => /^linux-source-\d/.test(name))
-  const kbuilds = (await names('linux-kbuild-', job.signal)).filter((name) => /^linux-kbuild-\d/.test(name))
-  const kernels = assembleKernels(await show([...images, ...headers, ...sources, ...kbuilds], job.signal))
-  if (kernels.length === 0)
-    throw new Fault(
-      'environment',
-      'archive-has-no-kernel',
-      'The package sources of this machine have no Debian kernel',
-      {
-        remedy:
-          'Add Debian’s own sources to apt, or use `--build-dir DIR` with a kernel that you built yourself',
-      },
-    )
-  return kernels
+export async function archiveKernels(job: Job, age = hour): Promise<ArchiveKernel[]> {
+  const asked = Date.now()
+  const known = async (oldest: number) => {
+    const { mtimeMs } = await stat(path.join(root(), 'kernels.json')).catch(() => ({ mtimeMs: 0 }))
+    return mtimeMs >= oldest ? remembered() : undefined
+  }
+  return (
+    (await known(asked - age)) ??
+    (await withLock(
+      path.join(root(), 'update'),
+      { signal: job.signal },
+      // Another process may have refreshed while this one waited.
+      async () => (await known(age === 0 ? asked : asked - age)) ?? (await refresh(job)),
+    ))
+  )
 }
 
 function megabytes(bytes: number): string {

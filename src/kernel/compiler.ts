@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The compiler a kernel was built with. Code made by any other compiler need not match the kernel's,
 // so a different one is refused rather than tried.
-import { readFile } from 'node:fs/promises'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Compiler, Kernel } from './kernel.ts'
@@ -47,9 +46,4 @@ export async function checkCompiler(kernel: Kernel, signal?: AbortSignal): Promi
       `${kernel.release} was compiled by another compiler than the ${program} of this machine`,
       { remedy, detail: `the kernel: ${versionText}\nthis machine: ${found}` },
     )
-}
-
-/** The text of a kernel's config. */
-export async function configText(kernel: Kernel): Promise<string> {
-  return readFile(kernel.config, 'utf8')
 }

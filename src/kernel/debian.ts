@@ -15,10 +15,10 @@ import { checkCompiler, compilerOf } from './compiler.ts'
 import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import type { Kernel } from './kernel.ts'
-import { kernelDir, readStored, writeStored } from './store.ts'
+import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
 import { parseRelease } from './version.ts'
 
-/** Runs pieces of work side by side; when one fails the others are stopped and waited for. */
+/** Runs works side by side; when one fails the others are stopped and waited for. */
 async function together(
   signal: AbortSignal,
   works: readonly ((signal: AbortSignal) => Promise<void>)[],
@@ -127,7 +127,7 @@ async function makeImage(dir: string, release: string, image: string, signal: Ab
     },
     async (signal) => {
       const vmlinux = await extractVmlinux(path.join(result, 'image'), path.join(result, 'vmlinux'), signal)
-      await writeFile(path.join(result, 'System.map'), systemMapText(decodeKallsyms(vmlinux)))
+      await writeFile(path.join(result, 'System.map'), systemMapText(decodeKallsyms(vmlinux)), 'latin1')
     },
   ])
 }
@@ -166,7 +166,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       config: path.join(dir, 'source/.config'),
       compiler: compilerOf(config),
     }
-    await writeStored(result, kernel)
+    await writeStored(result, kernel, await diskUsage(path.join(result, 'source')))
     job.signal.throwIfAborted()
     // Whatever lies there is of an older format or was damaged; a whole kernel is never replaced.
     await rm(dir, { recursive: true, force: true, maxRetries: 3 })
@@ -197,7 +197,7 @@ export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
     })
   const found =
     (await archiveKernels(job)).find((kernel) => kernel.release === release) ??
-    (await archiveKernels(job, { force: true })).find((kernel) => kernel.release === release)
+    (await archiveKernels(job, 0)).find((kernel) => kernel.release === release)
   if (found === undefined)
     throw new Fault(
       'usage',

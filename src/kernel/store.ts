@@ -5,10 +5,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { cacheRoot } from '../ground/cache.ts'
+import { command } from '../ground/command.ts'
 import type { Kernel } from './kernel.ts'
 
 /** Raised whenever the layout of a fetched kernel changes. */
-const format = 1
+const format = 2
 
 const StoredKernel = v.object({
   format: v.literal(format),
@@ -26,6 +27,8 @@ const StoredKernel = v.object({
   symvers: v.string(),
   config: v.string(),
   compiler: v.object({ program: v.string(), versionText: v.string() }),
+  /** What the source takes on the disk; it never changes, and measuring it takes long. */
+  sourceBytes: v.number(),
 })
 
 /** The directory that holds all fetched kernels. */
@@ -38,26 +41,33 @@ export function kernelDir(release: string): string {
   return path.join(kernelsRoot(), release)
 }
 
-/** The kernel stored in `dir`, or undefined when there is none, or one of a foreign format or place. */
-export async function readStored(dir: string): Promise<Kernel | undefined> {
-  let text: string
+async function readFormat(dir: string): Promise<v.InferOutput<typeof StoredKernel> | undefined> {
   try {
-    text = await readFile(path.join(dir, 'kernel.json'), 'utf8')
-  } catch {
-    return undefined
-  }
-  try {
-    const { format: _, ...kernel } = v.parse(StoredKernel, JSON.parse(text))
+    const stored = v.parse(StoredKernel, JSON.parse(await readFile(path.join(dir, 'kernel.json'), 'utf8')))
     // A cache that was moved has paths that lead elsewhere.
-    return kernel.dir === dir ? kernel : undefined
+    return stored.dir === dir ? stored : undefined
   } catch {
     return undefined
   }
 }
 
-/** Writes `kernel.json` into `dir`, which need not yet be the place that the kernel names. */
-export async function writeStored(dir: string, kernel: Kernel): Promise<void> {
-  await writeFile(path.join(dir, 'kernel.json'), `${JSON.stringify({ format, ...kernel }, null, 2)}\n`)
+/** The kernel stored in `dir`, or undefined when there is none, or one of a foreign format or place. */
+export async function readStored(dir: string): Promise<Kernel | undefined> {
+  const stored = await readFormat(dir)
+  if (stored === undefined) return undefined
+  const { format: _format, sourceBytes: _bytes, ...kernel } = stored
+  return kernel
+}
+
+/**
+ * Writes `kernel.json` into `dir`, which need not yet be the place that the kernel names.
+ * @param sourceBytes what the source tree takes on the disk
+ */
+export async function writeStored(dir: string, kernel: Kernel, sourceBytes: number): Promise<void> {
+  await writeFile(
+    path.join(dir, 'kernel.json'),
+    `${JSON.stringify({ format, ...kernel, sourceBytes }, null, 2)}\n`,
+  )
 }
 
 /** Every fetched kernel, in no particular order. */
@@ -65,4 +75,18 @@ export async function storedKernels(): Promise<Kernel[]> {
   const names = await readdir(kernelsRoot()).catch(() => [])
   const kernels = await Promise.all(names.map((name) => readStored(path.join(kernelsRoot(), name))))
   return kernels.filter((kernel) => kernel !== undefined)
+}
+
+/** What the given files and directories take on the disk, bytes. */
+export async function diskUsage(...paths: readonly string[]): Promise<number> {
+  const { stdout } = await command('du', ['-sc', '-B1', '--', ...paths], { allowFailure: true })
+  return Number(/(\d+)\ttotal\n$/.exec(stdout)?.[1] ?? 0)
+}
+
+/** What a directory of `kernelsRoot()` takes on the disk, bytes; quick for a stored kernel. */
+export async function storedSize(dir: string): Promise<number> {
+  const stored = await readFormat(dir)
+  if (stored === undefined) return diskUsage(dir)
+  const names = (await readdir(dir)).filter((name) => name !== 'source')
+  return stored.sourceBytes + (await diskUsage(...names.map((name) => path.join(dir, name))))
 }

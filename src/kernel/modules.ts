@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The modules of a kernel, by depmod's files (modules.dep(5)) in its own copy of /lib/modules.
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import { withScratch } from '../ground/scratch.ts'
+import { moduleName } from './exports.ts'
+import type { Kernel } from './kernel.ts'
+
+export interface Module {
+  /** As the kernel calls it: `_`, never `-`. */
+  readonly name: string
+  /** Absolute; may be compressed (`.ko.xz`, `.ko.zst`, `.ko.gz`). */
+  readonly file: string
+  /** Files of the modules it needs, also indirectly, in the order in which they must be loaded. */
+  readonly dependencies: readonly string[]
+  /** Names of the modules that it wants before or after itself but can do without. */
+  readonly softdeps: { readonly pre: readonly string[]; readonly post: readonly string[] }
+}
+
+function modulesDir(kernel: Kernel): string {
+  return path.join(kernel.modulesRoot, 'lib/modules', kernel.release)
+}
+
+function softdepsOf(text: string, name: string): Module['softdeps'] {
+  const pre: string[] = []
+  const post: string[] = []
+  for (const line of text.split('\n')) {
+    const [keyword, module, ...words] = line.trim().split(/\s+/)
+    if (keyword !== 'softdep' || module === undefined || moduleName(module) !== name) continue
+    let list: string[] | undefined
+    for (const word of words)
+      if (word === 'pre:') list = pre
+      else if (word === 'post:') list = post
+      else list?.push(moduleName(word))
+  }
+  return { pre, post }
+}
+
+/** The module called `name` (`-` and `_` are alike); undefined when the kernel has no such module file. */
+export async function findModule(kernel: Kernel, name: string): Promise<Module | undefined> {
+  const dir = modulesDir(kernel)
+  const wanted = moduleName(name)
+  const read = (file: string) =>
+    readFile(path.join(dir, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return ''
+      throw error
+    })
+  for (const line of (await read('modules.dep')).split('\n')) {
+    const colon = line.indexOf(':')
+    if (colon < 0 || moduleName(line.slice(0, colon)) !== wanted) continue
+    const needed = line
+      .slice(colon + 1)
+      .split(' ')
+      .filter((file) => file !== '')
+    return {
+      name: wanted,
+      file: path.join(dir, line.slice(0, colon)),
+      // depmod lists them so that the last one has to come first.
+      dependencies: needed.reverse().map((file) => path.join(dir, file)),
+      softdeps: softdepsOf(await read('modules.softdep'), wanted),
+    }
+  }
+  return undefined
+}
+
+/** The bytes of a module's file, decompressed where it is compressed. */
+export async function readModule(file: string): Promise<Buffer> {
+  if (file.endsWith('.ko')) return readFile(file)
+  if (file.endsWith('.gz')) return promisify(gunzip)(await readFile(file))
+  return withScratch(async (dir) => {
+    const output = path.join(dir, 'module.ko')
+    const program = file.endsWith('.zst') ? 'zstd' : 'xz'
+    await command(program, ['-dcq', '--', file], { outputFile: output })
+    return readFile(output)
+  })
+}
+
+/**
+ * The bytes of the module called `name`, decompressed.
+ * @throws Fault `usage/module-unknown`
+ */
+export async function openModule(kernel: Kernel, name: string): Promise<Buffer> {
+  const module = await findModule(kernel, name)
+  if (module === undefined)
+    throw new Fault('usage', 'module-unknown', `${kernel.release} has no module called ${name}`)
+  return readModule(module.file)
+}
