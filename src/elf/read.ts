@@ -111,7 +111,7 @@ export function readObject(bytes: Buffer, name: string): ObjectFile {
     if (offset === 0) return ''
     const end = offset < table.length ? table.indexOf(0, offset) : -1
     if (end < 0) throw bad('a name lies outside its string table')
-    return table.latin1Slice(offset, end)
+    return table.toString('latin1', offset, end)
   }
 
   const sectionNames = dataOf(nameTableIndex)

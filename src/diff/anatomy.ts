@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What an object file is made of, seen as a compiler's output: functions, data, constants without a
+// name, and tables that say something about the code. The object must be compiled with
+// -ffunction-sections and -fdata-sections; what the source puts into a section of its own choice
+// (`__init`, `__sched`, `.data.once`) may still share it.
+import { isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
+import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
+
+export type PieceKind =
+  | 'function'
+  /** Named data, writable or not. */
+  | 'data'
+  /** What has no name of its own: a string, a constant pool, a switch table. */
+  | 'constant'
+
+/** A part of a section that belongs together. */
+export interface Piece {
+  readonly kind: PieceKind
+  readonly section: Section
+  /** Bytes in the section: first, and behind the last. */
+  readonly start: number
+  readonly end: number
+  /** The symbol that names it; undefined for a constant. */
+  readonly symbol: ElfSymbol | undefined
+  /** `symbol.name`, or the section's name. */
+  readonly name: string
+}
+
+/** Where a relocation leads. */
+export type Target =
+  | { readonly kind: 'external'; readonly name: string; readonly offset: number }
+  | { readonly kind: 'piece'; readonly piece: Piece; readonly offset: number }
+  /** A string of a mergeable section, by its content. */
+  | { readonly kind: 'string'; readonly piece: Piece; readonly offset: number; readonly text: Buffer }
+  | { readonly kind: 'absolute'; readonly value: number }
+  | { readonly kind: 'nowhere'; readonly why: string }
+
+/** A range of bytes in a section. */
+export interface Extent {
+  readonly section: Section
+  readonly start: number
+  readonly end: number
+}
+
+/** An entry of a table that says something about a place in a function. */
+export interface TableEntry {
+  readonly table: Section
+  readonly start: number
+  readonly end: number
+  readonly relocations: readonly Relocation[]
+}
+
+export interface Anatomy {
+  readonly object: ObjectFile
+  readonly pieces: readonly Piece[]
+  readonly functions: readonly Piece[]
+  readonly data: readonly Piece[]
+  /** The pieces of a section, ordered by start. */
+  piecesOf(section: Section): readonly Piece[]
+  /** The relocations inside a piece. */
+  relocations(piece: Piece): readonly Relocation[]
+  target(from: Section, relocation: Relocation): Target
+  /** The table entries that belong to a function, in table order. */
+  tableEntries(piece: Piece): readonly TableEntry[]
+  /**
+   * The part of a nameless piece that a reference to `offset` means: one constant of a pool, one snippet of
+   * out-of-line code, else all of it.
+   */
+  extent(piece: Piece, offset: number): Extent
+  /** Tables whose layout could not be understood, with the reason. */
+  readonly unreadableTables: readonly { readonly section: Section; readonly why: string }[]
+}
+
+/**
+ * Tables about code, with the number of relocations that each entry has; the first leads to the place
+ * in a function that the entry is about. From the kernel's include/asm-generic/bug.h,
+ * arch/x86/include/asm/{alternative,extable,jump_label,paravirt_types}.h and include/linux/objtool.h.
+ */
+const tables: ReadonlyMap<string, number> = new Map([
+  ['__bug_table', 2],
+  ['.altinstructions', 2],
+  ['__ex_table', 2],
+  ['__jump_table', 3],
+  ['.smp_locks', 1],
+  ['.parainstructions', 1],
+  ['.static_call_sites', 2],
+  ['.retpoline_sites', 1],
+  ['.return_sites', 1],
+  ['.call_sites', 1],
+  ['.ibt_endbr_seal', 1],
+  ['.cfi_sites', 1],
+  ['__mcount_loc', 1],
+  ['__patchable_function_entries', 1],
+])
+
+/** Relocations for each entry of a table about code; undefined when the section is no such table. */
+export function relocationsPerEntry(section: Section): number | undefined {
+  const known = tables.get(section.name)
+  if (known !== undefined) return known
+  return isObjtoolHint(section.name) ? 1 : undefined
+}
+
+/** Hints for objtool that are dropped when the kernel is linked (include/linux/objtool.h). */
+export function isObjtoolHint(name: string): boolean {
+  return /^\.discard\.(?!addressable$|sym$|.*ksym)/.test(name)
+}
+
+/** Sections that say nothing about what the code does. */
+export function isIgnored(section: Section): boolean {
+  const { name } = section
+  return (
+    (section.flags & sectionFlag.alloc) === 0 ||
+    /^\.(comment|note|debug|stab|eh_frame|BTF|orc_|discard\.(addressable|sym|.*ksym)|printk_index|llvm)/.test(name)
+  )
+}
+
+/** True for a section that holds code. */
+export function isCode(section: Section): boolean {
+  return (section.flags & sectionFlag.exec) !== 0
+}
+
+function isStringSection(section: Section): boolean {
+  const both = sectionFlag.merge | sectionFlag.strings
+  return (section.flags & both) === both && section.entrySize === 1
+}
+
+/** A compiler's label, as opposed to a name from the source. */
+export function isLabel(name: string): boolean {
+  return name === '' || name.startsWith('.L')
+}
+
+/**
+ * Bytes from a PC-relative field to the end of its instruction, from which the processor counts. Only
+ * an immediate can follow such a field, so the opcode in front of a RIP-relative ModRM byte tells.
+ * (Intel SDM volume 2, appendix A.)
+ */
+function distanceToNextInstruction(code: Buffer, field: number): number {
+  if (field < 2) return 4
+  const modrm = code.readUInt8(field - 1)
+  if ((modrm & 0xc7) !== 0x05) return 4
+  const opcode = code.readUInt8(field - 2)
+  const escape = field >= 3 ? code.readUInt8(field - 3) : 0
+  if (escape === 0x0f) return [0xba, 0xa4, 0xac, 0x70, 0xc2, 0xc4, 0xc5, 0xc6].includes(opcode) ? 5 : 4
+  const wordImmediate = hasOperandSizePrefix(code, field - 2) ? 2 : 4
+  switch (opcode) {
+    case 0x80:
+    case 0x83:
+    case 0x6b:
+    case 0xc0:
+    case 0xc1:
+    case 0xc6:
+      return 5
+    case 0x81:
+    case 0x69:
+    case 0xc7:
+      return 4 + wordImmediate
+    case 0xf6:
+      return (modrm & 0x38) <= 0x08 ? 5 : 4
+    case 0xf7:
+      return (modrm & 0x38) <= 0x08 ? 4 + wordImmediate : 4
+    default:
+      return 4
+  }
+}
+
+function hasOperandSizePrefix(code: Buffer, opcode: number): boolean {
+  let at = opcode - 1
+  if (at >= 0 && (code.readUInt8(at) & 0xf0) === 0x40) at--
+  return at >= 0 && code.readUInt8(at) === 0x66
+}
+
+/** @returns the pieces of an object, and how they refer to one another */
+export function anatomy(object: ObjectFile): Anatomy {
+  const named: ElfSymbol[][] = object.sections.map(() => [])
+  for (const symbol of object.symbols) {
+    if (symbol.section === undefined || symbol.type === 'section' || symbol.type === 'file') continue
+    if (isLabel(symbol.name) || symbol.name.startsWith('__pfx_')) continue
+    named[symbol.section.index]?.push(symbol)
+  }
+  const piecesBySection: Piece[][] = object.sections.map((section) => {
+    const symbols = named[section.index] ?? []
+    if (section.type === sectionType.null || isIgnored(section)) return []
+    if (section.type !== sectionType.progbits && section.type !== sectionType.nobits) return []
+    if (relocationsPerEntry(section) !== undefined) return []
+    return split(section, symbols)
+  })
+  const pieces = piecesBySection.flat()
+
+  const piecesOf = (section: Section): readonly Piece[] => piecesBySection[section.index] ?? []
+
+  const pieceAt = (section: Section, offset: number): Piece | undefined => {
+    const list = piecesOf(section)
+    if (list.length === 1) return list[0]
+    let low = 0
+    let high = list.length - 1
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      const piece = list[middle]
+      if (piece === undefined) return undefined
+      if (offset < piece.start) high = middle - 1
+      else if (offset >= piece.end && !(offset === piece.start && piece.start === piece.end)) low = middle + 1
+      else return piece
+    }
+    return undefined
+  }
+
+  const target = (from: Section, relocation: Relocation): Target => {
+    const { symbol } = relocation
+    if (symbol.place === 'absolute') return { kind: 'absolute', value: symbol.value + relocation.addend }
+    const { section } = symbol
+    // Behind a PC-relative field in code stands the rest of its instruction.
+    const bias =
+      isCode(from) && isPcRelative(relocation.type)
+        ? distanceToNextInstruction(from.data, relocation.offset)
+        : 0
+    const offset = relocation.addend + bias
+    if (section === undefined)
+      return symbol.place === 'undefined'
+        ? { kind: 'external', name: symbol.name, offset }
+        : { kind: 'nowhere', why: `${symbol.name} is a common symbol` }
+    const place = symbol.value + offset
+    if (isStringSection(section)) {
+      const piece = piecesOf(section)[0]
+      const end = place >= 0 && place < section.data.length ? section.data.indexOf(0, place) : -1
+      if (piece === undefined || end < 0)
+        return { kind: 'nowhere', why: `it leads outside the strings of ${section.name}` }
+      return { kind: 'string', piece, offset: place, text: section.data.subarray(place, end + 1) }
+    }
+    const own =
+      symbol.type === 'section' || isLabel(symbol.name)
+        ? pieceAt(section, place)
+        : piecesOf(section).find((piece) => piece.symbol === symbol) ?? pieceAt(section, symbol.value)
+    if (own === undefined) return { kind: 'nowhere', why: `${section.name}+${place} belongs to nothing` }
+    return { kind: 'piece', piece: own, offset: place - own.start }
+  }
+
+  // The snippets of `.altinstr_aux` have no names; each begins where a function jumps to.
+  const snippets = new Map<Section, number[]>()
+  const snippetStarts = (section: Section): readonly number[] => {
+    const known = snippets.get(section)
+    if (known !== undefined) return known
+    const starts = new Set([0])
+    for (const from of object.sections) {
+      if (!isCode(from) || from === section) continue
+      for (const relocation of object.relocations(from)) {
+        if (relocation.symbol.section !== section) continue
+        const at = target(from, relocation)
+        if (at.kind === 'piece') starts.add(at.piece.start + at.offset)
+      }
+    }
+    const sorted = [...starts].sort((a, b) => a - b)
+    snippets.set(section, sorted)
+    return sorted
+  }
+
+  const extent = (piece: Piece, offset: number): Extent => {
+    const { section } = piece
+    const place = piece.start + offset
+    if (piece.kind === 'constant' && (section.flags & sectionFlag.merge) !== 0 && section.entrySize > 0) {
+      const start = place - (place % section.entrySize)
+      return { section, start, end: Math.min(start + section.entrySize, section.size) }
+    }
+    if (piece.kind === 'constant' && section.name === '.altinstr_aux') {
+      const starts = snippetStarts(section)
+      const after = starts.findIndex((start) => start > place)
+      const index = after < 0 ? starts.length - 1 : after - 1
+      return { section, start: starts[index] ?? 0, end: starts[index + 1] ?? section.size }
+    }
+    return { section, start: piece.start, end: piece.end }
+  }
+
+  const { entries, unreadable } = readTables(object, piecesOf, pieceAt)
+  const sliced = new Map<Piece, readonly Relocation[]>()
+  return {
+    object,
+    pieces,
+    functions: pieces.filter((piece) => piece.kind === 'function'),
+    data: pieces.filter((piece) => piece.kind === 'data'),
+    piecesOf,
+    relocations(piece) {
+      const all = object.relocations(piece.section)
+      if (piece.start === 0 && piece.end === piece.section.size) return all
+      let slice = sliced.get(piece)
+      if (slice === undefined) {
+        slice = all.filter((relocation) => relocation.offset >= piece.start && relocation.offset < piece.end)
+        sliced.set(piece, slice)
+      }
+      return slice
+    },
+    target,
+    tableEntries: (piece) => entries.get(piece) ?? [],
+    extent,
+    unreadableTables: unreadable,
+  }
+}
+
+/** Splits a section at its symbols. */
+function split(section: Section, symbols: readonly ElfSymbol[]): Piece[] {
+  const code = isCode(section)
+  const wanted = symbols.filter((symbol) => (code ? symbol.type === 'function' : true))
+  wanted.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
+  const distinct = wanted.filter((symbol, index) => index === 0 || symbol.value !== wanted[index - 1]?.value)
+  if (distinct.length === 0)
+    return [{ kind: 'constant', section, start: 0, end: section.size, symbol: undefined, name: section.name }]
+  return distinct.map((symbol, index) => ({
+    kind: code ? 'function' : 'data',
+    section,
+    // Padding in front of the first function (call depth tracking, kCFI) belongs to it.
+    start: index === 0 ? 0 : symbol.value,
+    end: distinct[index + 1]?.value ?? section.size,
+    symbol,
+    name: symbol.name,
+  }))
+}
+
+function readTables(
+  object: ObjectFile,
+  piecesOf: (section: Section) => readonly Piece[],
+  pieceAt: (section: Section, offset: number) => Piece | undefined,
+) {
+  const entries = new Map<Piece, TableEntry[]>()
+  const unreadable: { section: Section; why: string }[] = []
+  for (const table of object.sections) {
+    const perEntry = relocationsPerEntry(table)
+    if (perEntry === undefined || table.size === 0 || table.type !== sectionType.progbits) continue
+    const relocations = object.relocations(table)
+    if (relocations.length % perEntry !== 0 || relocations.length === 0) {
+      unreadable.push({ section: table, why: `it has ${relocations.length} relocations, not ${perEntry} an entry` })
+      continue
+    }
+    for (let index = 0; index < relocations.length; index += perEntry) {
+      const first = relocations[index]
+      if (first === undefined) break
+      const start = index === 0 ? 0 : first.offset
+      const end = relocations[index + perEntry]?.offset ?? table.size
+      const { section } = first.symbol
+      const owner =
+        section === undefined || !isCode(section) || piecesOf(section).length === 0
+          ? undefined
+          : pieceAt(section, first.symbol.value + first.addend)
+      if (first.offset !== start || owner === undefined) {
+        unreadable.push({ section: table, why: `its entry at ${start} is about no function` })
+        break
+      }
+      let list = entries.get(owner)
+      if (list === undefined) entries.set(owner, (list = []))
+      list.push({ table, start, end, relocations: relocations.slice(index, index + perEntry) })
+    }
+  }
+  return { entries, unreadable }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The Change between two objects: which functions and data differ, and why. Made in one place; every
+// other room only reads it.
+import type { ObjectFile } from '../elf/read.ts'
+import type { Finding } from '../ground/finding.ts'
+import { type Anatomy, anatomy, isCode, type Piece } from './anatomy.ts'
+import { comparison, isByContent, sectionClass } from './compare.ts'
+import { type Correlation, correlate } from './correlate.ts'
+import { isColdPart, isIncidental } from './names.ts'
+
+export interface FunctionChange {
+  readonly before: Piece
+  readonly after: Piece
+  /** Each says one difference, such as `it refers to "b" instead of "a"`. */
+  readonly reasons: readonly string[]
+}
+
+export interface Change {
+  /** The source's path, for findings. */
+  readonly unit: string
+  readonly before: Anatomy
+  readonly after: Anatomy
+  readonly correlation: Correlation
+  readonly changed: readonly FunctionChange[]
+  readonly added: readonly Piece[]
+  readonly removed: readonly Piece[]
+  readonly addedData: readonly Piece[]
+  readonly findings: readonly Finding[]
+}
+
+/** Data and code that exist only while the kernel or the module starts, or ends. */
+function isInitOrExit(name: string): boolean {
+  return /^\.(init|exit|meminit|cpuinit|devinit|ref)\b|^\.(init|exit)/.test(name)
+}
+
+/** Sections whose entries the kernel looks at only while it starts or loads a module. */
+function isOrdinaryData(piece: Piece): boolean {
+  return /^\.(data|bss|rodata|sdata)(\.(?!\.)|$)|^\.data\.\.(read_mostly|ro_after_init|cacheline_aligned|shared_aligned|page_aligned)$|^\.data\.once$/.test(
+    piece.section.name,
+  )
+}
+
+/**
+ * Compares two objects of one translation unit.
+ * @param unit what to call the unit in findings
+ */
+export function compareObjects(before: ObjectFile, after: ObjectFile, unit: string): Change {
+  const b = anatomy(before)
+  const a = anatomy(after)
+  const correlation = correlate(b, a)
+  const compare = comparison(b, a, correlation)
+  const findings: Finding[] = []
+  const error = (rule: string, symbol: string, message: string, hint: string) =>
+    findings.push({ severity: 'error', rule, symbol, unit, message, hint })
+
+  for (const { section, why } of [...a.unreadableTables])
+    error(
+      'unreadable-table',
+      section.name,
+      `The table ${section.name} can't be understood: ${why}`,
+      'Report this with the kernel version and the compiler',
+    )
+
+  const changed: FunctionChange[] = []
+  const added: Piece[] = []
+  const addedData: Piece[] = []
+  for (const piece of a.pieces) {
+    const counterpart = correlation.counterpartOf(piece)
+    if (piece.kind === 'function') {
+      if (counterpart === undefined) {
+        if (!isColdPart(piece.name)) added.push(piece)
+      } else if (!isColdPart(piece.name)) {
+        const reasons = compare.functionDifferences(counterpart, piece)
+        if (reasons.length > 0) changed.push({ before: counterpart, after: piece, reasons })
+      }
+    } else if (piece.kind === 'data' && !isByContent(piece) && !isIncidental(piece.name)) {
+      if (counterpart === undefined) {
+        if (correlation.ambiguous.includes(piece)) continue
+        addedData.push(piece)
+        continue
+      }
+      const difference = compare.dataDifference(counterpart, piece)
+      if (difference !== undefined)
+        error(
+          'data-changed',
+          piece.name,
+          `The patch changes the initial value or the shape of existing data (${piece.name}): ${difference}; the running kernel's copy would keep its old value`,
+          'Set the new value from a callback, or carry new state in a shadow variable',
+        )
+    }
+  }
+  for (const piece of correlation.ambiguous)
+    if (changed.some((change) => refersTo(a, change.after, piece)) || added.some((f) => refersTo(a, f, piece)))
+      error(
+        'ambiguous-static',
+        piece.name,
+        `It can't be told which of several static variables of this name ${piece.name} was before the patch`,
+        'Give the variables different names in the patch',
+      )
+
+  for (const { after: piece } of changed)
+    if (isInitOrExit(piece.section.name))
+      error(
+        'init-code',
+        piece.name,
+        `${piece.name} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
+        'Leave this part out of the live patch, or do what it should have done in a callback',
+      )
+  for (const piece of added)
+    if (isInitOrExit(piece.section.name))
+      error(
+        'init-code',
+        piece.name,
+        `The new function ${piece.name} is meant to run while the kernel or the module starts or ends, which has happened`,
+        'Leave this part out of the live patch, or call it from a callback',
+      )
+  for (const piece of addedData)
+    if (!isOrdinaryData(piece))
+      error(
+        'registration-added',
+        piece.name,
+        `The patch adds ${piece.name} to the section ${piece.section.name}, which the kernel reads only while it starts or loads the module`,
+        'Leave this part out of the live patch (a new parameter, export, initcall, per-CPU variable or the like)',
+      )
+  for (const section of after.sections) {
+    const [piece] = a.piecesOf(section)
+    if (piece === undefined || piece.kind !== 'constant' || isComparedByReference(piece)) continue
+    const old = before.sections.find((candidate) => candidate.name === section.name)
+    const difference =
+      old === undefined
+        ? section.size === 0
+          ? undefined
+          : 'it is new'
+        : compare.extentDifference(
+            { section: old, start: 0, end: old.size },
+            { section, start: 0, end: section.size },
+          )
+    if (difference !== undefined)
+      error(
+        'section-changed',
+        section.name,
+        `The patch changes the section ${section.name}, which is not known to be safe: ${difference}`,
+        'Leave this part out of the live patch',
+      )
+  }
+  const pairedBefore = new Set(correlation.pairs.map((pair) => pair.before))
+  return {
+    unit,
+    before: b,
+    after: a,
+    correlation,
+    changed,
+    added,
+    removed: b.functions.filter((piece) => !pairedBefore.has(piece) && !isColdPart(piece.name)),
+    addedData,
+    findings,
+  }
+}
+
+function refersTo(anatomy: Anatomy, from: Piece, to: Piece): boolean {
+  return anatomy.relocations(from).some((relocation) => {
+    const target = anatomy.target(from.section, relocation)
+    return target.kind === 'piece' && target.piece === to
+  })
+}
+
+/** Nameless things that only matter to what refers to them. */
+function isComparedByReference(piece: Piece): boolean {
+  if (/^\.altinstr_(replacement|aux)$/.test(piece.section.name)) return true
+  const kind = sectionClass(piece.section)
+  if (isCode(piece.section)) return piece.section.size === 0
+  return kind === '.rodata' || kind === '.data' || kind === '.bss' || /^(\.init\.rodata|__ksymtab_strings$)/.test(piece.section.name)
+}
