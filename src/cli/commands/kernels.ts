@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `inarch kernels`: which kernels there are, to fetch them and to remove them again.
+import { Command } from 'commander'
+import pc from 'picocolors'
+import type { ListedKernel } from '../../kernel/list.ts'
+import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
+
+function size(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`
+}
+
+function state(kernel: ListedKernel): string {
+  const text = kernel.fetched
+    ? pc.green(`fetched, ${size(kernel.bytes)}`)
+    : pc.dim(`${size(kernel.downloadBytes)} to download`)
+  return kernel.default ? `${text}, ${pc.bold('default')}` : text
+}
+
+function table(kernels: readonly ListedKernel[]): string[] {
+  const rows = kernels.map((kernel) => [kernel.release, kernel.version, kernel.series, kernel.flavour])
+  const header = ['RELEASE', 'VERSION', 'SERIES', 'FLAVOUR']
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+  )
+  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')
+  return [
+    pc.dim(`${line(header)}  STATE`),
+    ...kernels.map((kernel, index) => `${line(rows[index]!)}  ${state(kernel)}`),
+  ]
+}
+
+/** `inarch kernels`, with `list` (what it does by itself), `fetch` and `prune`. */
+export function kernelsCommand(): Command {
+  const kernels = new Command('kernels').description(
+    'list, fetch and remove the kernels that patches are made for',
+  )
+
+  withCommonOptions(kernels.command('list', { isDefault: true }))
+    .description('show every kernel that is fetched or can be had from the Debian archive')
+    .action((options: CommonOptions) =>
+      perform(options, async (session) => {
+        const { listKernels } = await import('../../kernel/list.ts')
+        const listed = await listKernels(session.job)
+        session.data(listed)
+        if (listed.length === 0) session.print('No kernel is fetched, and the archive can’t be reached.')
+        else for (const row of table(listed)) session.print(row)
+      }),
+    )
+
+  withCommonOptions(kernels.command('fetch'))
+    .description('fetch kernels: source, configuration, image, modules and symbols')
+    .argument('<kernel...>', 'releases (6.1.0-56-cloud-amd64), series (6.12, 6.1-amd64) or `latest`')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  inarch kernels fetch latest               the newest kernel of the archive
+  inarch kernels fetch 6.1 6.12             the newest cloud kernel of each series
+  inarch kernels fetch 6.1-amd64            the newest generic kernel of a series
+  inarch kernels fetch $(uname -r)          the running kernel`,
+    )
+    .action((wanted: string[], options: CommonOptions) =>
+      perform(options, async (session) => {
+        const { selectKernel } = await import('../../kernel/select.ts')
+        const fetched = []
+        for (const one of wanted) {
+          const kernel = await selectKernel(session.job, one)
+          fetched.push(kernel)
+          session.print(`${kernel.release} (${kernel.version}) is in ${kernel.dir}`)
+        }
+        session.data(fetched)
+      }),
+    )
+
+  withCommonOptions(kernels.command('prune'))
+    .description('remove fetched kernels; without arguments all but the newest of each series and flavour')
+    .argument('[release...]', 'remove exactly these')
+    .option('--all', 'remove every kernel, everything made from them, and the archive’s lists')
+    .option('--dry-run', 'only tell what would be removed')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  inarch kernels prune --dry-run            what would go, and what it would free
+  inarch kernels prune 6.1.0-55-cloud-amd64 one kernel`,
+    )
+    .action((releases: string[], options: CommonOptions & { all?: boolean; dryRun?: boolean }) =>
+      perform(options, async (session) => {
+        const { prune } = await import('../../kernel/prune.ts')
+        const removed = await prune(session.job, {
+          releases,
+          all: options.all === true,
+          dryRun: options.dryRun === true,
+        })
+        const bytes = removed.reduce((sum, one) => sum + one.bytes, 0)
+        session.data({ removed, bytes, dryRun: options.dryRun === true })
+        for (const one of removed) session.print(`${one.name}  ${size(one.bytes)}`)
+        session.print(
+          removed.length === 0
+            ? 'There is nothing to remove.'
+            : `${options.dryRun ? 'Would free' : 'Freed'} ${size(bytes)}.`,
+        )
+      }),
+    )
+
+  return kernels.addHelpText(
+    'after',
+    `
+Examples:
+  inarch kernels                            what there is; the default is marked
+  inarch kernels fetch 6.1                  get the newest 6.1 kernel
+  inarch kernels prune                      remove superseded ones`,
+  )
+}
