@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What runs inside the virtual machine: an init in busybox's shell. It offers the verbs of a scenario
+// (see scenario.ts), runs the scenario, and tells on the control channel what happened and when. It
+// judges nothing but its own verbs; whether the proof holds is decided outside (proof.ts).
+//
+// Each line on the control channel reads `inarch SECONDS KIND WORD…`; free text travels in base64.
+
+/** Where things stand inside the guest. */
+export const guestPaths = {
+  scenario: 'inarch/scenario',
+  load: 'inarch/load.sh',
+  loads: 'inarch/loads',
+  patch: 'inarch/patch.ko',
+  script: 'inarch/script',
+} as const
+
+/** The init script. `deadline` in seconds: the guest powers itself off then, whatever happens outside. */
+export function guestInit(deadline: number): string {
+  return `#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs run /run
+mount -t tmpfs tmp /tmp
+mount -t debugfs debug /sys/kernel/debug 2>/dev/null
+mount -t tracefs trace /sys/kernel/tracing 2>/dev/null
+stty -F /dev/ttyS1 raw -echo 2>/dev/null
+exec 3>/dev/ttyS1 </dev/null
+export PATH=/bin HOME=/tmp TERM=dumb
+ip link set lo up 2>/dev/null
+
+( sleep ${deadline}; echo '<2>inarch: the time is over' >/dev/kmsg; poweroff -f ) 3>&- &
+
+say() { read -r up _ </proc/uptime; echo "inarch $up $*" >&3; }
+encoded() { head -c 65536 "$1" | base64 -w 0; }
+tainted() { read -r bits </proc/sys/kernel/tainted; say taint "$bits"; }
+
+# Ends the machine. Closing the channel waits until all of it was sent.
+finish() {
+  tainted
+  say bye
+  exec 3>&-
+  sync
+  poweroff -f
+}
+
+# step ID VERB WORD…: runs a verb as one step; a failed one ends the scenario.
+step() {
+  id=$1; shift
+  say begin "$id"
+  echo "<6>inarch: step $id" >/dev/kmsg
+  : >/run/why
+  if "$@"; then say end "$id" ok; else say end "$id" failed "$(encoded /run/why)"; finish; fi
+}
+
+# bring NAME FILE…: loads modules in this order, those that are not there yet.
+bring() {
+  while [ $# -gt 1 ]; do
+    if [ ! -d "/sys/module/$1" ] && ! insmod "$2" 2>/run/why; then return 1; fi
+    shift 2
+  done
+}
+
+# removed NAME…: unloads modules. One that stays ends this boot, but is no failure.
+removed() {
+  for name; do
+    if ! rmmod "$name" 2>/run/why; then say stays "$name" "$(encoded /run/why)"; finish; fi
+  done
+}
+
+mounted() { mount -t "$1" "$2" /mnt 2>/run/why; }
+unmounted() { umount /mnt 2>/run/why; }
+
+# loaded NAME FILE: loads a live patch module.
+loaded() {
+  insmod "$2" 2>/run/why || return 1
+  [ -d "/sys/kernel/livepatch/$1" ] && return 0
+  echo "the module was loaded, but there is no live patch $1" >/run/why
+  return 1
+}
+
+# stuck STATE: the tasks whose patch state is STATE, with their stacks.
+stuck() {
+  for task in /proc/[0-9]*/task/[0-9]*; do
+    read -r state 2>/dev/null <"$task/patch_state" && [ "$state" = "$1" ] || continue
+    read -r name 2>/dev/null <"$task/comm"
+    echo "task $\{task##*/} $name"
+    sed 's/^/    /' "$task/stack" 2>/dev/null
+  done >/run/stuck
+}
+
+# settled ID NAME STATE LIMIT: waits until no task is left in STATE, for at most LIMIT seconds.
+settled() {
+  dir=/sys/kernel/livepatch/$2
+  read -r up _ </proc/uptime
+  end=$(( $\{up%%.*} + $4 )) signal=$(( $\{up%%.*} + 16 )) told=
+  while read -r moving 2>/dev/null <"$dir/transition"; do
+    states=$(cat /proc/[0-9]*/task/[0-9]*/patch_state 2>/dev/null)
+    say sample "$1" "$(echo "$states" | grep -cx "$3")" "$(echo "$states" | wc -l)"
+    [ "$moving" = 0 ] && break
+    read -r up _ </proc/uptime
+    if [ -z "$told" ] && [ "$\{up%%.*}" -ge "$signal" ]; then
+      told=yes
+      stuck "$3"
+      say stuck "$1" "$(encoded /run/stuck)"
+      [ -w "$dir/signal" ] && echo 1 >"$dir/signal"
+    fi
+    if [ "$\{up%%.*}" -ge "$end" ]; then
+      stuck "$3"
+      say stuck "$1" "$(encoded /run/stuck)"
+      echo "the transition did not end within $4 s" >/run/why
+      return 1
+    fi
+    usleep 50000
+  done
+  # The kernel's work that ended the transition may still hold what the next step needs.
+  return 0
+}
+
+# replaced NAME: tells which functions the live patch replaces, and whether it does so now.
+replaced() {
+  for dir in /sys/kernel/livepatch/"$1"/*/; do
+    dir=$\{dir%/} object=$\{dir##*/} now=-
+    read -r now 2>/dev/null <"$dir/patched"
+    for function in "$dir"/*/; do
+      function=$\{function%/}
+      say replaces "$object" "$\{function##*/}" "$now"
+    done
+  done
+}
+
+# disabled NAME: begins the way back.
+disabled() { echo 0 2>/run/why >"/sys/kernel/livepatch/$1/enabled"; }
+
+# unloaded NAME: removes the live patch's module once nothing uses it.
+unloaded() {
+  tries=0
+  while [ -d "/sys/kernel/livepatch/$1" ] || [ "$(cat "/sys/module/$1/refcnt" 2>/dev/null)" != 0 ]; do
+    tries=$(( tries + 1 ))
+    if [ $tries -gt 200 ]; then
+      echo "the module is still in use $(cat "/sys/module/$1/refcnt" 2>/dev/null) times" >/run/why
+      return 1
+    fi
+    usleep 50000
+  done
+  rmmod "$1" 2>/run/why
+}
+
+# checked ID LIMIT WORD…: runs a command and tells what it printed.
+checked() {
+  check=$1 limit=$2; shift 2
+  timeout -s KILL "$limit" "$@" >/run/output 2>&1 </dev/null 3>&-
+  say output "$check" $? "$(encoded /run/output)"
+}
+
+# busy COUNT: starts the background load, each command again and again.
+busy() {
+  : >/run/load.on
+  n=0
+  while [ $n -lt "$1" ]; do
+    setsid sh /${guestPaths.load} $n </dev/null >/dev/null 2>&1 3>&- &
+    echo $! >/run/load.$n.pid
+    n=$(( n + 1 ))
+  done
+}
+
+# idle COUNT: ends the background load; a command that failed by itself is a failure.
+idle() {
+  rm -f /run/load.on
+  n=0 bad=0
+  while [ $n -lt "$1" ]; do
+    read -r pid </run/load.$n.pid
+    tries=0
+    while [ -d "/proc/$pid" ] && [ $tries -lt 40 ]; do tries=$(( tries + 1 )); usleep 50000; done
+    kill -9 "-$pid" 2>/dev/null
+    rounds=0
+    [ -e /run/load.$n.rounds ] && read -r rounds </run/load.$n.rounds
+    say load $n "$rounds"
+    if [ -e /run/load.$n.failed ]; then
+      bad=1
+      { echo "the load failed with exit code $(cat /run/load.$n.failed):"; cat /run/load.$n.out; } >>/run/why
+    fi
+    n=$(( n + 1 ))
+  done
+  return $bad
+}
+
+say hello "$(uname -r)"
+tainted
+echo '<6>inarch: the scenario begins' >/dev/kmsg
+. /${guestPaths.scenario}
+say done
+finish
+`
+}
+
+/** The program that repeats one command of the background load, given by its number, until told to end. */
+export const guestLoad = `rounds=0
+while [ -e /run/load.on ]; do
+  sh /${guestPaths.loads}/$1 >/run/load.$1.out 2>&1 || { echo $? >/run/load.$1.failed; exit 1; }
+  rounds=$(( rounds + 1 ))
+  echo $rounds >/run/load.$1.rounds
+done
+`

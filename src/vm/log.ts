@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Reads the guest's kernel log: any sign of trouble after the scenario began fails the proof, unless
+// the user said that it is expected. What the kernel complained about before, while it booted without
+// the live patch, is kept as a remark.
+
+export interface LogFinding {
+  /** `warning`, `bug`, `oops`, `panic`, `lockup`, `stall`, `hung-task`, `lockdep`, `livepatch`, `module`, `file-system`, `trace`. */
+  readonly rule: string
+  /** The step during which it came; undefined while the kernel booted. */
+  readonly step?: string
+  /** 1-based line of the console. */
+  readonly line: number
+  readonly lines: readonly string[]
+  /** True when the user's `--expect` matches it. */
+  readonly expected: boolean
+}
+
+/** The first rule that matches a line names the finding. */
+const rules: readonly { readonly rule: string; readonly match: RegExp }[] = [
+  { rule: 'panic', match: /Kernel panic - not syncing/ },
+  {
+    rule: 'lockdep',
+    match:
+      /WARNING: (possible (circular|recursive|irq lock)|inconsistent lock state|bad unlock balance|suspicious RCU|.*lock held|held lock freed|Nested lock|HARDIRQ|SOFTIRQ)|INFO: (possible circular|lockdep is turned off)|DEADLOCK/,
+  },
+  { rule: 'lockup', match: /BUG: (soft|workqueue) lockup|hard LOCKUP/i },
+  { rule: 'stall', match: /rcu: INFO: .*stall|INFO: rcu_\S+ .*stall|rcu_\S+ kthread (starved|timer wakeup)/ },
+  { rule: 'hung-task', match: /INFO: task .* blocked (for more than|in)/ },
+  { rule: 'oops', match: /Oops: |Oops\b.*\[#\d+\]|general protection fault|invalid opcode:|divide error:|stack segment:|double fault/ },
+  { rule: 'bug', match: /kernel BUG at |\bBUG: |UBSAN: |list_(add|del) corruption|stack-protector|kernel tried to execute/ },
+  { rule: 'warning', match: /\bWARNING: / },
+  {
+    rule: 'livepatch',
+    match:
+      /livepatch: .*(fail|not found|ambigu|not compatible|invalid|refus|unsupported|not supported|can't|cannot|could not|unable|missing|error)/i,
+  },
+  {
+    rule: 'module',
+    match:
+      /Unknown symbol|disagrees about version|version magic '|Unknown rela relocation|Skipping invalid relocation|relocation .*(overflow|invalid|out of range)|no symbol version for|module has bad|: Invalid module format|Unloadable module|overflow in relocation/i,
+  },
+  {
+    rule: 'file-system',
+    match:
+      /(EXT[234]|F2FS)-fs (error|.*panic)|XFS .*(Corruption|Internal error|metadata I\/O error)|BTRFS (error|critical)|Buffer I\/O error|I\/O error, dev|JBD2: .*(error|abort)/i,
+  },
+  { rule: 'trace', match: /Call Trace:/ },
+]
+
+const cut = /-{4,}\[ cut here \]-{4,}/
+const endOfTrace = /---\[ end (trace|Kernel panic)/
+/** A line that can follow a splat's first line as part of it. */
+const follows =
+  /Call Trace:|<\/?(TASK|IRQ|NMI|SOFTIRQ|EXCEPTION)>|^\s|^(RIP|RSP|RAX|RBX|RCX|RDX|RSI|RDI|RBP|R\d\d|CR\d|DR\d|FS|PKRU|Code|Modules linked in|CPU|Hardware name|Workqueue|EIP|Oops|Tainted|PGD|#PF|INFO|note|Kernel Offset|Rebooting)\b|\?/
+
+const prefix = /^\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])?\s?/
+const mark = /inarch: step (\S+)/
+
+/** The longest block of lines that is shown for one finding. */
+const longest = 60
+
+/** The lines of a console, without carriage returns and terminal codes. */
+export function consoleLines(text: string): string[] {
+  const lines = text
+    .replace(/\x1b\[[0-9;?]*[A-Za-z]|\x1bc/g, '')
+    .split(/\r*\n/)
+    .map((line) => line.replace(/\r/g, '').replace(/[^\t\x20-\x7e\u00a0-\uffff]/g, '�'))
+  if (lines.at(-1) === '') lines.pop()
+  return lines
+}
+
+/**
+ * Everything in a console's `lines` that speaks of trouble, one finding for each splat.
+ * @param expected lines that match one of these are no failure
+ */
+export function readLog(lines: readonly string[], expected: readonly RegExp[] = []): LogFinding[] {
+  const findings: LogFinding[] = []
+  let step: string | undefined
+  let index = 0
+  while (index < lines.length) {
+    const start = index
+    const line = lines[index] ?? ''
+    index++
+    const text = line.replace(prefix, '')
+    const marked = mark.exec(text)
+    if (marked) {
+      step = marked[1]
+      continue
+    }
+    if (/inarch: the scenario begins/.test(text)) step ??= 'begin'
+    const opened = cut.test(text)
+    const first = opened ? (lines[index] ?? '').replace(prefix, '') : text
+    const rule = rules.find(({ match }) => match.test(first))?.rule
+    if (rule === undefined) continue
+    const block = [line]
+    if (opened) {
+      block.push(lines[index] ?? '')
+      index++
+    }
+    while (index < lines.length && block.length < longest) {
+      const next = lines[index] ?? ''
+      const nextText = next.replace(prefix, '')
+      const ends = endOfTrace.test(nextText)
+      if (mark.test(nextText) || cut.test(nextText)) break
+      if (!ends && !opened && !follows.test(nextText)) break
+      block.push(next)
+      index++
+      if (ends) break
+    }
+    findings.push({
+      rule,
+      ...(step === undefined ? {} : { step }),
+      line: start + 1,
+      lines: block,
+      expected: expected.some((pattern) => block.some((shown) => pattern.test(shown))),
+    })
+  }
+  return findings
+}
+
+/** The kernel's taint flags (Documentation/admin-guide/tainted-kernels.rst), by bit. */
+const taints = [
+  'proprietary module',
+  'module force-loaded',
+  'CPU out of specification',
+  'module force-unloaded',
+  'machine check',
+  'bad page',
+  'user request',
+  'oops',
+  'ACPI table overridden',
+  'warning',
+  'staging driver',
+  'firmware workaround',
+  'out-of-tree module',
+  'unsigned module',
+  'soft lockup',
+  'live patch',
+  'auxiliary',
+  'randomised structures',
+  'in-kernel test',
+]
+
+/** What a live patch module is known to set: out-of-tree, unsigned, live patch. */
+const usualTaint = (1 << 12) | (1 << 13) | (1 << 15)
+
+/** The names of the taint flags that were set on the way and that no live patch should set. */
+export function unexpectedTaint(before: number, after: number): string[] {
+  const names: string[] = []
+  for (let bit = 0; bit < 32; bit++) {
+    const has = (bits: number) => Math.floor(bits / 2 ** bit) % 2 === 1
+    if (has(after) && !has(before) && !has(usualTaint)) names.push(taints[bit] ?? `bit ${bit}`)
+  }
+  return names
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Proves a live patch: boots the kernel that it was built for in a virtual machine, loads it, waits for
+// the transition, checks, reverts, unloads, and watches the kernel's log all the while.
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { withScratch } from '../ground/scratch.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { chooseAccelerator } from './accel.ts'
+import { type Check, expectedIn } from './check.ts'
+import type { Entry } from './cpio.ts'
+import { canMakeDisk, fileSystemModule, fileSystems, makeDisk } from './disk.ts'
+import { guestInit, guestLoad, guestPaths } from './guest.ts'
+import { findBusybox, writeInitramfs } from './initramfs.ts'
+import { consoleLines, type LogFinding, readLog, unexpectedTaint } from './log.ts'
+import { gatherModules, moduleEntries } from './modules.ts'
+import { parseEvent } from './protocol.ts'
+import { type Accelerator, consoleTail, type MachineEnd, runMachine } from './qemu.ts'
+import { actionOf, type BootRecord, openRecorder, type Replaced, type StepRecord } from './record.ts'
+import { type Order, type Phase, type Plan, type PlannedStep, planOrder, scenarioScript } from './scenario.ts'
+import type { Subject } from './subject.ts'
+
+export interface ProofRequest {
+  readonly subject: Subject
+  readonly checks?: readonly Check[]
+  /** A program that runs in the guest with the argument `before`, `after` or `reverted`, and must exit 0. */
+  readonly script?: string
+  /** Commands that are repeated in the background from before the live patch comes until it has gone. */
+  readonly loads?: readonly string[]
+  /** A file system to mount at /mnt; chosen by the patched module when not given. */
+  readonly fileSystem?: string
+  /** Lines of the kernel's log that are no failure. */
+  readonly expected?: readonly RegExp[]
+  /** MiB; default 512 */
+  readonly memory?: number
+  /** default 2 */
+  readonly cpus?: number
+  /** Seconds for each boot, all in all; default 180. */
+  readonly timeout?: number
+  /** default `auto` */
+  readonly accelerator?: 'auto' | Accelerator
+}
+
+/** Why the proof failed. */
+export interface Failure {
+  /** `boot`, `hang`, `crash`, `step`, `check`, `log`, `taint`, `coverage`. */
+  readonly code: string
+  /** One sentence without a full stop. */
+  readonly message: string
+  readonly step?: string
+  readonly lines?: readonly string[]
+}
+
+export interface OrderRecord {
+  readonly order: Order
+  readonly title: string
+  readonly steps: readonly StepRecord[]
+}
+
+/** The whole result; serialisable. */
+export interface Proof {
+  readonly format: 'inarch-proof-1'
+  readonly verdict: 'proven' | 'failed'
+  readonly failures: readonly Failure[]
+  /** What is worth knowing and no failure. */
+  readonly notes: readonly string[]
+  readonly module: { readonly name: string; readonly file: string; readonly sha256: string }
+  readonly kernel: { readonly release: string; readonly version: string }
+  readonly machine: { readonly accelerator: Accelerator; readonly cpus: number; readonly memory: number }
+  readonly boots: number
+  /** ms from the guest's first instruction to its init, of each boot. */
+  readonly bootMs: readonly number[]
+  readonly orders: readonly OrderRecord[]
+  readonly replaced: readonly Replaced[]
+  /** Rounds that each background load went through. */
+  readonly loads: readonly number[]
+  readonly log: readonly LogFinding[]
+  /** The guest's consoles. */
+  readonly consoles: readonly (readonly string[])[]
+  /** ms of wall time */
+  readonly ms: number
+}
+
+const titles: Readonly<Record<Order, string>> = {
+  'module-first': 'the module first, then the live patch',
+  'patch-first': 'the live patch first, then the module',
+}
+
+/** File systems whose code is in more modules than their own. */
+const fileSystemOf: Readonly<Record<string, string>> = { fat: 'vfat', jbd2: 'ext4', mbcache: 'ext4' }
+
+/** How many of a console's last lines a failure shows. */
+const shownLines = 25
+
+interface Boot {
+  readonly record: BootRecord
+  readonly end: MachineEnd
+  readonly console: readonly string[]
+  readonly planned: readonly PlannedStep[]
+}
+
+/** The file system that the guest mounts, if any. */
+async function chooseFileSystem(request: ProofRequest, notes: string[]): Promise<string | undefined> {
+  if (request.fileSystem !== undefined) {
+    if (!fileSystems.includes(request.fileSystem))
+      throw new Fault('usage', 'file-system-unknown', `A proof can't bring the file system ${request.fileSystem}`, {
+        remedy: `Choose one of ${fileSystems.join(', ')}`,
+      })
+    return request.fileSystem
+  }
+  for (const target of request.subject.targets) {
+    const type = fileSystemOf[target] ?? target
+    if (!fileSystems.includes(type)) continue
+    if (await canMakeDisk(type)) return type
+    notes.push(`no ${type} file system was mounted: its mkfs is not installed`)
+  }
+  return undefined
+}
+
+/** What went wrong in the machine itself, if anything did: no boot, a hang, a crash. */
+function machineFailure(boot: Boot, timeout: number): Failure | undefined {
+  const { record, end, console } = boot
+  const lines = console.slice(-shownLines)
+  const last = record.steps.at(-1)
+  if (record.done || record.stays !== undefined || last?.outcome === 'failed') return undefined
+  if (record.release === undefined) {
+    const what = end.timedOut ? `did not come up within ${timeout} s` : 'ended before its init ran'
+    return { code: 'boot', message: `The guest ${what}`, lines: [...end.messages, ...lines] }
+  }
+  const where = last === undefined ? '' : ` during "${last.title}"`
+  const step = last === undefined ? {} : { step: last.id }
+  const overdue = end.timedOut || console.some((line) => line.includes('inarch: the time is over'))
+  if (overdue)
+    return { code: 'hang', message: `The guest hung${where} and was killed after ${timeout} s`, ...step, lines }
+  return { code: 'crash', message: `The guest died${where}`, ...step, lines }
+}
+
+function stepFailures(steps: readonly StepRecord[]): Failure[] {
+  return steps.flatMap((step): Failure[] => {
+    if (step.outcome !== 'failed') return []
+    const [first = '', ...rest] = (step.reason ?? '').split('\n')
+    const lines = [...rest, ...(step.stuck ?? '').split('\n')].filter((line) => line !== '')
+    const left = step.samples?.at(-1)?.left
+    const tasks = left === undefined ? '' : `; ${left} ${left === 1 ? 'task is' : 'tasks are'} left`
+    return [{ code: 'step', message: `"${step.title}" failed: ${first}${tasks}`, step: step.id, lines }]
+  })
+}
+
+function checkFailures(steps: readonly StepRecord[], checks: readonly Check[]): Failure[] {
+  return steps.flatMap((step): Failure[] => {
+    const [, phase, index] = /^check\.(before|after|reverted)\.(\d+|script)$/.exec(actionOf(step.id)) ?? []
+    if (phase === undefined || step.output === undefined) return []
+    const { exitCode, text } = step.output
+    const lines = text.trimEnd().split('\n').slice(-shownLines)
+    const killed = exitCode === 137 ? ' (it was killed at its time limit)' : ''
+    const failure = (what: string): Failure[] => [
+      { code: 'check', message: `"${step.title}" ${what}`, step: step.id, lines },
+    ]
+    if (index === 'script') return exitCode === 0 ? [] : failure(`ended with exit code ${exitCode}${killed}`)
+    const check = checks[Number(index)]
+    const expectation = check && expectedIn(check, phase as Phase)
+    if (expectation === undefined || expectation.matches(text)) return []
+    return failure(`did not print ${JSON.stringify(expectation.text)}${killed}`)
+  })
+}
+
+/** The guest's kernel must replace just what the manifest says. */
+function coverageFailures(subject: Subject, replaced: readonly Replaced[]): Failure[] {
+  const idle = replaced.filter(({ active }) => active === false)
+  const failures = idle.map(
+    ({ object, name }): Failure => ({
+      code: 'coverage',
+      message: `${name} of ${object} is not replaced although the live patch is loaded`,
+    }),
+  )
+  if (subject.manifest === undefined || replaced.length === 0) return failures
+  const told = new Set(
+    subject.manifest.objects.flatMap(({ name: object, functions }) =>
+      functions.map(({ name, sympos }) => `${object}:${name},${sympos || 1}`),
+    ),
+  )
+  const seen = new Set(replaced.map(({ object, name, sympos }) => `${object}:${name},${sympos}`))
+  for (const name of told)
+    if (!seen.has(name))
+      failures.push({ code: 'coverage', message: `The manifest says that ${name} is replaced, the kernel does not` })
+  for (const name of seen)
+    if (!told.has(name))
+      failures.push({ code: 'coverage', message: `The kernel says that ${name} is replaced, the manifest does not` })
+  return failures
+}
+
+function logFailures(log: readonly LogFinding[]): Failure[] {
+  return log
+    .filter(({ step, expected }) => step !== undefined && !expected)
+    .map(({ rule, step, lines }) => ({
+      code: 'log',
+      message: `The guest's kernel log shows a ${rule}${step === undefined ? '' : ` during ${step}`}`,
+      ...(step === undefined ? {} : { step }),
+      lines,
+    }))
+}
+
+/**
+ * Boots `kernel` and proves the live patch on it. A failed proof is a result, not a fault.
+ * @throws Fault `environment` when the machine lacks something, `usage` for a request that makes no sense
+ */
+export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Promise<Proof> {
+  const began = performance.now()
+  const { subject } = request
+  const checks = request.checks ?? []
+  const loads = request.loads ?? []
+  const expected = request.expected ?? []
+  const timeout = request.timeout ?? 180
+  const cpus = request.cpus ?? 2
+  const memory = request.memory ?? 512
+  if (subject.release !== kernel.release)
+    throw new Fault(
+      'usage',
+      'other-kernel',
+      `The live patch was built for ${subject.release}, not for ${kernel.release}`,
+      { remedy: 'Leave --kernel out, or build the live patch for that kernel' },
+    )
+  const notes: string[] = []
+  const busybox = await findBusybox(job.signal)
+  const accelerator = await chooseAccelerator(job, kernel, busybox, request.accelerator ?? 'auto')
+  const fileSystem = await chooseFileSystem(request, notes)
+
+  const boots = await withScratch(async (dir) => {
+    const disk = fileSystem === undefined ? undefined : path.join(dir, 'disk')
+    const targets = (await gatherModules(kernel, subject.targets)).map(({ name }) => name)
+    const own = new Set(subject.targets.map((name) => name.replaceAll('-', '_')))
+    const storage = disk === undefined ? [] : await gatherModules(kernel, ['virtio_pci', 'virtio_blk'])
+    const mounted =
+      fileSystem === undefined ? [] : await gatherModules(kernel, [fileSystemModule(fileSystem)])
+    const brought = await gatherModules(kernel, [
+      ...storage.map(({ name }) => name),
+      ...targets,
+      ...mounted.map(({ name }) => name),
+    ])
+    // For what the kernel asks modprobe for by itself.
+    const carried = await gatherModules(
+      kernel,
+      brought.map(({ name }) => name),
+      true,
+    )
+    const plan: Plan = {
+      patch: subject.name,
+      modules: brought.map(({ name, path }) => ({ name, path })),
+      targets: brought.map(({ name }) => name).filter((name) => own.has(name)),
+      ...(fileSystem === undefined ? {} : { mount: { type: fileSystem, device: '/dev/vda' } }),
+      commands: checks.map(({ command }) => command),
+      script: request.script !== undefined,
+      loads: loads.length,
+      transitionLimit: Math.max(20, Math.min(60, timeout - 30)),
+      checkLimit: Math.min(60, timeout),
+    }
+    const entries: Entry[] = [
+      { kind: 'file', path: guestPaths.patch, bytes: subject.bytes },
+      { kind: 'file', path: guestPaths.load, bytes: Buffer.from(guestLoad), mode: 0o755 },
+      ...loads.map(
+        (text, index): Entry => ({
+          kind: 'file',
+          path: `${guestPaths.loads}/${index}`,
+          bytes: Buffer.from(`${text}\n`),
+        }),
+      ),
+      ...(request.script === undefined
+        ? []
+        : [{ kind: 'file', path: guestPaths.script, bytes: await readScript(request.script), mode: 0o755 } as const]),
+      ...(await moduleEntries(kernel, carried)),
+    ]
+    const run = async (orders: readonly Order[], name: string): Promise<Boot> => {
+      const planned = orders.flatMap((order) => planOrder(plan, order))
+      const initramfs = path.join(dir, `${name}.initramfs`)
+      const consoleFile = path.join(dir, `${name}.console`)
+      const scenario: Entry = {
+        kind: 'file',
+        path: guestPaths.scenario,
+        bytes: Buffer.from(scenarioScript(planned)),
+      }
+      await writeInitramfs(initramfs, busybox, guestInit(timeout), [...entries, scenario])
+      if (disk !== undefined && fileSystem !== undefined) await makeDisk(disk, fileSystem, job.signal)
+      const recorder = await openRecorder(job, planned, parseEvent)
+      const timer = setInterval(() => {
+        void consoleTail(consoleFile, 1).then(([line]) => recorder.progress(line ?? ''))
+      }, 500)
+      let end: MachineEnd
+      try {
+        end = await runMachine(
+          {
+            image: kernel.image,
+            initramfs,
+            ...(disk === undefined ? {} : { disk }),
+            accelerator,
+            cpus,
+            memory,
+            // An oops ends the guest at once, unless the user wants to see one.
+            parameters: ['hung_task_panic=1', 'softlockup_panic=1', ...(expected.length > 0 ? [] : ['oops=panic'])],
+            consoleFile,
+            timeout: timeout * 1000,
+          },
+          (line) => recorder.take(line),
+          job.signal,
+        )
+      } finally {
+        clearInterval(timer)
+      }
+      const record = await recorder.close()
+      const text = await readFile(consoleFile, 'utf8').catch(() => '')
+      return { record, end, planned, console: consoleLines(text) }
+    }
+    const orders: Order[] = plan.targets.length > 0 ? ['module-first', 'patch-first'] : ['module-first']
+    const first = await run(orders, 'first')
+    const { stays } = first.record
+    if (stays === undefined) return [first]
+    notes.push(`${stays.module} could not be unloaded (${stays.reason || 'no reason given'})`)
+    const begun = first.record.steps.some(({ id }) => id.startsWith('patch-first.'))
+    return orders.length > 1 && !begun ? [first, await run(['patch-first'], 'second')] : [first]
+  })
+
+  const failures: Failure[] = []
+  const logs: LogFinding[] = []
+  for (const boot of boots) {
+    const { record } = boot
+    const log = readLog(boot.console, expected)
+    logs.push(...log)
+    const [before = 0] = record.taint
+    const tainted = unexpectedTaint(before, record.taint.at(-1) ?? before)
+    const machine = machineFailure(boot, timeout)
+    if (record.release !== undefined && record.release !== kernel.release)
+      failures.push({ code: 'boot', message: `The guest runs ${record.release} instead of ${kernel.release}` })
+    failures.push(
+      ...(machine ? [machine] : []),
+      ...stepFailures(record.steps),
+      ...checkFailures(record.steps, checks),
+      ...logFailures(log),
+    )
+    // An expected warning also taints.
+    if (tainted.length > 0 && !log.some((finding) => finding.expected))
+      failures.push({ code: 'taint', message: `The guest's kernel is tainted: ${tainted.join(', ')}` })
+    if (machine === undefined && record.noise.length > 0)
+      notes.push(`the guest's control channel carried ${record.noise.length} lines that are no events`)
+  }
+  const early = logs.filter(({ step }) => step === undefined)
+  for (const { rule, line } of early)
+    notes.push(`the kernel log shows a ${rule} before the live patch came (console line ${line})`)
+  const replaced = unique(boots.flatMap(({ record }) => record.replaced))
+  failures.push(...coverageFailures(subject, replaced))
+  const orderRecords = (['module-first', 'patch-first'] as const).flatMap((order): OrderRecord[] => {
+    const steps = boots.flatMap(({ record }) => record.steps.filter(({ id }) => id.startsWith(`${order}.`)))
+    const wanted = boots.some(({ planned }) => planned.some(({ id }) => id.startsWith(`${order}.`)))
+    if (!wanted) return []
+    if (steps.length === 0 && failures.length === 0)
+      failures.push({ code: 'step', message: `The order "${titles[order]}" was not reached` })
+    return [{ order, title: subject.targets.length > 0 ? titles[order] : 'load and revert', steps }]
+  })
+  return {
+    format: 'inarch-proof-1',
+    verdict: failures.length === 0 ? 'proven' : 'failed',
+    failures,
+    notes,
+    module: { name: subject.name, file: path.basename(subject.file), sha256: subject.sha256 },
+    kernel: { release: kernel.release, version: kernel.version },
+    machine: { accelerator, cpus, memory },
+    boots: boots.length,
+    bootMs: boots.map(({ record }) => record.steps[0]?.ms ?? 0),
+    orders: orderRecords,
+    replaced,
+    loads: boots.flatMap(({ record }) => record.loads),
+    log: logs,
+    consoles: boots.map(({ console }) => console),
+    ms: performance.now() - began,
+  }
+}
+
+/** The two orders tell the same functions twice. */
+function unique(replaced: readonly Replaced[]): Replaced[] {
+  const byName = new Map<string, Replaced>()
+  for (const one of replaced) {
+    const key = `${one.object}:${one.name},${one.sympos}`
+    if (byName.get(key)?.active !== false) byName.set(key, one)
+  }
+  return [...byName.values()]
+}
+
+async function readScript(file: string): Promise<Buffer> {
+  return readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'EISDIR')
+      throw new Fault('usage', 'no-such-file', `There is no script ${file}`)
+    throw error
+  })
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Starts one virtual machine and waits for its end. It can't outlive us: it is killed with our process
+// group when we stop or crash; the kernel kills it when we are killed (setpriv's parent-death signal);
+// and the guest powers itself off at its own deadline (guest.ts).
+import { open } from 'node:fs/promises'
+import path from 'node:path'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import { consoleLines } from './log.ts'
+
+export type Accelerator = 'kvm' | 'tcg'
+
+export interface Machine {
+  /** The boot image. */
+  readonly image: string
+  readonly initramfs: string
+  /** A raw disk image, seen as /dev/vda. */
+  readonly disk?: string
+  readonly accelerator: Accelerator
+  readonly cpus: number
+  /** MiB */
+  readonly memory: number
+  /** Further words for the kernel's command line. */
+  readonly parameters?: readonly string[]
+  /** Where the console is written. */
+  readonly consoleFile: string
+  /** ms after which the machine is killed. */
+  readonly timeout: number
+}
+
+export interface MachineEnd {
+  readonly timedOut: boolean
+  /** QEMU's exit code; a guest that powered off or panicked gives 0. */
+  readonly exitCode: number
+  /** What QEMU itself said. */
+  readonly messages: readonly string[]
+}
+
+const program = 'qemu-system-x86_64'
+
+/** QEMU's arguments for a machine. */
+export function qemuArguments(machine: Machine): string[] {
+  const kvm = machine.accelerator === 'kvm'
+  const disk = machine.disk?.replaceAll(',', ',,')
+  return [
+    '-accel',
+    kvm ? 'kvm' : 'tcg,thread=multi',
+    '-cpu',
+    kvm ? 'host' : 'max',
+    '-smp',
+    String(machine.cpus),
+    '-m',
+    `${machine.memory}M`,
+    '-nodefaults',
+    '-no-user-config',
+    '-display',
+    'none',
+    '-no-reboot',
+    '-chardev',
+    `file,id=console,path=${machine.consoleFile.replaceAll(',', ',,')}`,
+    '-serial',
+    'chardev:console',
+    '-chardev',
+    'stdio,id=control,signal=off',
+    '-serial',
+    'chardev:control',
+    ...(disk === undefined
+      ? []
+      : [
+          '-drive',
+          `file=${disk},if=none,id=disk,format=raw,cache=unsafe`,
+          '-device',
+          'virtio-blk-pci,drive=disk',
+        ]),
+    '-kernel',
+    machine.image,
+    '-initrd',
+    machine.initramfs,
+    '-append',
+    ['console=ttyS0', 'loglevel=7', 'printk.time=1', 'panic=-1', ...(machine.parameters ?? [])].join(' '),
+  ]
+}
+
+/** The last lines of a console file, at most `count`. */
+export async function consoleTail(file: string, count: number): Promise<string[]> {
+  const handle = await open(file).catch(() => undefined)
+  if (handle === undefined) return []
+  try {
+    const { size } = await handle.stat()
+    const length = Math.min(size, 16 * 1024)
+    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, size - length)
+    return consoleLines(buffer.toString('utf8')).slice(-count)
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Runs a machine until it powers off, panics or is killed at its time limit.
+ * @param onLine called with each line that the guest writes on its control channel
+ * @throws Fault `environment/program-missing` without QEMU, the signal's reason when stopped
+ */
+export async function runMachine(
+  machine: Machine,
+  onLine: (line: string) => void,
+  signal: AbortSignal,
+): Promise<MachineEnd> {
+  const messages: string[] = []
+  const args = qemuArguments(machine)
+  const options = {
+    signal,
+    timeout: machine.timeout,
+    allowFailure: true,
+    cwd: path.dirname(machine.consoleFile),
+    onLine(line: string) {
+      if (line.startsWith(`${program}:`)) messages.push(line)
+      else onLine(line)
+    },
+  }
+  const guarded = ['--pdeathsig', 'KILL', '--', program, ...args]
+  const end = await command('setpriv', guarded, options).catch((error: unknown) => {
+    // Without util-linux the machine still ends with our process group and at its own deadline.
+    if (error instanceof Fault && error.code === 'program-missing') return command(program, args, options)
+    throw error
+  })
+  if (end.exitCode === 127 && end.stderr.includes('setpriv'))
+    throw new Fault('environment', 'no-qemu', `${program} is not installed`, {
+      remedy: 'Install it with `apt-get install qemu-system-x86`, or run `npm run setup`',
+    })
+  return { timedOut: end.timedOut, exitCode: end.exitCode, messages }
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Turns the guest's events into a record of what happened, step by step, and shows each step in the
+// journal while it runs.
+import type { Job, Step } from '../ground/job.ts'
+import type { Event } from './protocol.ts'
+import type { PlannedStep } from './scenario.ts'
+
+/** How many tasks were still running the code of before, at a time in ms since the step began. */
+export interface Sample {
+  readonly ms: number
+  readonly left: number
+  readonly total: number
+}
+
+export interface StepRecord {
+  readonly id: string
+  readonly title: string
+  /** Measured inside the guest. */
+  readonly ms: number
+  readonly outcome: 'done' | 'failed' | 'unfinished'
+  /** Why it failed. */
+  readonly reason?: string
+  /** Of a transition: its curve. */
+  readonly samples?: readonly Sample[]
+  /** Of a transition: tasks that were left after 16 s or at the limit, with their stacks. */
+  readonly stuck?: string
+  /** Of a check: what the command printed, and its exit code. */
+  readonly output?: { readonly exitCode: number; readonly text: string }
+}
+
+/** A function that the guest's kernel says the live patch replaces. */
+export interface Replaced {
+  readonly object: string
+  readonly name: string
+  /** Counted from 1. */
+  readonly sympos: number
+  readonly active: boolean | undefined
+}
+
+/** All that one boot told. */
+export interface BootRecord {
+  readonly release: string | undefined
+  readonly steps: readonly StepRecord[]
+  readonly replaced: readonly Replaced[]
+  /** Rounds that each background load went through. */
+  readonly loads: readonly number[]
+  /** The kernel's taint bits, first and last. */
+  readonly taint: readonly number[]
+  /** A module that could not be unloaded, so that the scenario ended there. */
+  readonly stays: { readonly module: string; readonly reason: string } | undefined
+  /** True when the scenario ran to its end. */
+  readonly done: boolean
+  /** Lines that were no events. */
+  readonly noise: readonly string[]
+}
+
+/** The part of a step's id before its first dot is the order; the rest is what it does. */
+export function actionOf(id: string): string {
+  return id.slice(id.indexOf('.') + 1)
+}
+
+interface Live {
+  readonly step: Step
+  end(error?: Error): void
+  readonly settled: Promise<void>
+}
+
+/** Opens a step in the journal that is ended later, by an event. */
+async function openLive(job: Job, title: string): Promise<Live> {
+  return new Promise((opened) => {
+    let shown: Step | undefined
+    let end: (error?: Error) => void = () => {}
+    const settled = job.journal
+      .step(title, (step) => {
+        shown = step
+        return new Promise<void>((resolve, reject) => {
+          end = (error) => (error ? reject(error) : resolve())
+        })
+      })
+      .catch(() => {})
+    queueMicrotask(() => {
+      if (shown) opened({ step: shown, end, settled })
+    })
+  })
+}
+
+export interface Recorder {
+  take(line: string): void
+  /** Shown while the machine boots. */
+  progress(text: string): void
+  /** Ends what is still open; to be called once, when the machine has ended. */
+  close(): Promise<BootRecord>
+}
+
+type Draft = { -readonly [Key in keyof StepRecord]: StepRecord[Key] } & { began: number; curve: Sample[] }
+
+/** Begins to record one boot; its first step is the boot itself. */
+export async function openRecorder(
+  job: Job,
+  planned: readonly PlannedStep[],
+  parse: (line: string) => Event | undefined,
+): Promise<Recorder> {
+  const titles = new Map(planned.map(({ id, title }) => [id, title]))
+  const steps: Draft[] = [
+    { id: 'boot', title: 'boot', ms: 0, outcome: 'unfinished', began: 0, curve: [] },
+  ]
+  const replaced: Replaced[] = []
+  const loads: number[] = []
+  const taint: number[] = []
+  const noise: string[] = []
+  let release: string | undefined
+  let stays: BootRecord['stays']
+  let done = false
+  let live: Live | undefined = await openLive(job, 'boot')
+  let queue: Promise<void> = Promise.resolve()
+
+  const finish = (draft: Draft, at: number, reason?: string) => {
+    draft.ms = at - draft.began
+    draft.outcome = reason === undefined ? 'done' : 'failed'
+    if (reason !== undefined) draft.reason = reason
+  }
+  const current = (id: string): Draft | undefined => steps.findLast((step) => step.id === id)
+  /** The journal is written in the order of the events, though it opens its steps asynchronously. */
+  const later = (work: () => void | Promise<void>) => {
+    queue = queue.then(work)
+  }
+  const take = (event: Event) => {
+    switch (event.kind) {
+      case 'hello': {
+        release = event.release
+        const boot = steps[0]
+        if (boot) finish(boot, event.at)
+        later(() => live?.end())
+        break
+      }
+      case 'begin': {
+        const title = titles.get(event.step) ?? event.step
+        steps.push({
+          id: event.step,
+          title,
+          ms: 0,
+          outcome: 'unfinished',
+          began: event.at,
+          curve: [],
+        })
+        later(async () => {
+          await live?.settled
+          live = await openLive(job, title)
+        })
+        break
+      }
+      case 'end': {
+        const draft = current(event.step)
+        if (draft === undefined) break
+        finish(draft, event.at, event.ok ? undefined : event.reason || 'the guest gave no reason')
+        later(() => live?.end(event.ok ? undefined : new Error('failed')))
+        break
+      }
+      case 'sample': {
+        const draft = current(event.step)
+        draft?.curve.push({ ms: event.at - draft.began, left: event.left, total: event.total })
+        later(() => live?.step.progress(`${event.left} of ${event.total} tasks left`))
+        break
+      }
+      case 'stuck': {
+        const draft = current(event.step)
+        if (draft) draft.stuck = event.tasks
+        break
+      }
+      case 'replaces':
+        replaced.push({ object: event.object, name: event.name, sympos: event.sympos, active: event.active })
+        break
+      case 'output': {
+        // A check's step is the one that is running.
+        const draft = steps.at(-1)
+        if (draft?.id.endsWith(event.check.slice(event.check.indexOf('.') + 1)))
+          draft.output = { exitCode: event.exitCode, text: event.text }
+        break
+      }
+      case 'load':
+        loads[event.index] = (loads[event.index] ?? 0) + event.rounds
+        break
+      case 'stays':
+        stays = { module: event.module, reason: event.reason }
+        break
+      case 'taint':
+        taint.push(event.bits)
+        break
+      case 'done':
+        done = true
+        break
+      case 'bye':
+        break
+    }
+  }
+  return {
+    take(line) {
+      const event = parse(line)
+      if (event === undefined) {
+        if (line.trim() !== '' && noise.length < 1000) noise.push(line)
+      } else take(event)
+    },
+    progress(text) {
+      if (release === undefined) live?.step.progress(text)
+    },
+    async close() {
+      await queue
+      const open = steps.at(-1)?.outcome === 'unfinished'
+      live?.end(open && stays === undefined ? new Error('unfinished') : undefined)
+      await live?.settled
+      return {
+        release,
+        steps: steps.map(({ began: _, curve, ...step }) => ({
+          ...step,
+          ...(curve.length > 0 ? { samples: curve } : {}),
+        })),
+        replaced,
+        loads: [...loads].map((rounds) => rounds ?? 0),
+        taint,
+        stays,
+        done,
+        noise,
+      }
+    },
+  }
+}

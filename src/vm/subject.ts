@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is to be proven: a live patch module and what is known about it. The manifest beside it says
+// all; without one the module's own sections say enough to try it.
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import * as v from 'valibot'
+import { readObject } from '../elf/read.ts'
+import { Fault } from '../ground/fault.ts'
+import { type Manifest, manifestSchema } from '../module/manifest.ts'
+
+export interface Subject {
+  /** Absolute path of the module file. */
+  readonly file: string
+  readonly bytes: Buffer
+  readonly sha256: string
+  /** The module's name as the kernel knows it. */
+  readonly name: string
+  /** `uname -r` of the kernel that it was built for. */
+  readonly release: string
+  readonly origin: 'debian' | 'local' | 'unknown'
+  /** The kernel modules that it patches; vmlinux is not among them. */
+  readonly targets: readonly string[]
+  readonly manifest?: Manifest
+}
+
+const largestModule = 256 * 1024 * 1024
+const kernelName = /^[A-Za-z0-9_-]{1,55}$/
+
+async function readManifest(file: string): Promise<Manifest | undefined> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new Fault('usage', 'bad-manifest', `The manifest ${file} is not JSON`, {
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  }
+  const result = v.safeParse(manifestSchema, value)
+  if (!result.success) {
+    const issue = result.issues[0]
+    throw new Fault('usage', 'bad-manifest', `The manifest ${file} can't be understood`, {
+      detail: `${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`,
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  }
+  return result.output
+}
+
+/** The `key=value` strings of a module's .modinfo section. */
+function modinfo(data: Buffer): Map<string, string> {
+  const info = new Map<string, string>()
+  for (const entry of data.toString('latin1').split('\0')) {
+    const at = entry.indexOf('=')
+    if (at > 0 && !info.has(entry.slice(0, at))) info.set(entry.slice(0, at), entry.slice(at + 1))
+  }
+  return info
+}
+
+/**
+ * Reads a live patch module and the manifest beside it.
+ * @throws Fault `usage` when it is missing, no live patch, or differs from its manifest
+ */
+export async function readSubject(file: string): Promise<Subject> {
+  const absolute = path.resolve(file)
+  let bytes: Buffer
+  try {
+    const { size } = await stat(absolute)
+    if (size > largestModule) throw new Fault('usage', 'not-a-live-patch', `${file} is too large for a kernel module`)
+    bytes = await readFile(absolute)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT')
+      throw new Fault('usage', 'no-such-file', `There is no file ${file}`, {
+        remedy: 'Name a live patch module, such as the one that `inarch build fix.patch` makes',
+      })
+    if (code === 'EISDIR') throw new Fault('usage', 'not-a-live-patch', `${file} is a directory, not a module`)
+    throw error
+  }
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const section = readSections(bytes, file)
+  const info = modinfo(section('.modinfo') ?? Buffer.alloc(0))
+  if (info.get('livepatch') !== 'Y')
+    throw new Fault('usage', 'not-a-live-patch', `${file} is a kernel object, but no live patch`, {
+      remedy: 'Name a live patch module, such as the one that `inarch build fix.patch` makes',
+    })
+  const manifestFile = absolute.replace(/\.ko$/, '.json')
+  const manifest = manifestFile === absolute ? undefined : await readManifest(manifestFile)
+  if (manifest !== undefined) {
+    if (manifest.sha256 !== sha256)
+      throw new Fault('usage', 'manifest-differs', `${file} is not the module that its manifest describes`, {
+        detail: `module    ${sha256}\nmanifest  ${manifest.sha256}`,
+        remedy: 'Build the live patch again with `inarch build`',
+      })
+    return {
+      file: absolute,
+      bytes,
+      sha256,
+      name: manifest.module,
+      release: manifest.kernel.release,
+      origin: manifest.kernel.origin,
+      targets: manifest.objects.map(({ name }) => name).filter((name) => name !== 'vmlinux'),
+      manifest,
+    }
+  }
+  const name = info.get('name') ?? path.basename(absolute, '.ko').replaceAll('-', '_')
+  const release = info.get('vermagic')?.split(' ')[0] ?? ''
+  if (!kernelName.test(name) || !/^[A-Za-z0-9._+~-]{1,64}$/.test(release))
+    throw new Fault('usage', 'not-a-live-patch', `${file} does not say its name and its kernel`)
+  return { file: absolute, bytes, sha256, name, release, origin: 'unknown', targets: klpTargets(bytes, file) }
+}
+
+function readSections(bytes: Buffer, file: string): (name: string) => Buffer | undefined {
+  const object = parse(bytes, file)
+  return (name) => object.sections.find((section) => section.name === name)?.data
+}
+
+/** Modules named by `.klp.rela.OBJECT.SECTION` (Documentation/livepatch/module-elf-format.rst). */
+function klpTargets(bytes: Buffer, file: string): string[] {
+  const names = parse(bytes, file).sections.flatMap(
+    ({ name }) => /^\.klp\.rela\.([^.]+)\./.exec(name)?.[1] ?? [],
+  )
+  return [...new Set(names)].filter((name) => name !== 'vmlinux' && kernelName.test(name))
+}
+
+function parse(bytes: Buffer, file: string) {
+  try {
+    return readObject(bytes, file)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw new Fault('usage', 'not-a-live-patch', `${file} is not a kernel module`, { detail: error.message })
+  }
+}
