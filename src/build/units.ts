@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The translation units of a kernel: what becomes of each C file, and how it is compiled. The table is
+// taken from kbuild once and kept in the kernel's directory as text in which a unit is found by
+// searching, without parsing the thousands of others.
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { withScratch } from '../ground/scratch.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { askKbuild, type KbuildAnswer } from './kbuild.ts'
+import { splitWords } from './shell.ts'
+
+export interface Unit {
+  /** Path of the C file in the source tree. */
+  readonly source: string
+  /** The C file as kbuild names it to the compiler; `__FILE__` follows from it. */
+  readonly argument: string
+  /** Path of the object that kbuild makes of it. */
+  readonly object: string
+  /** Where it ends up. `elsewhere`: vdso, boot code, EFI stub, … which no live patch reaches. */
+  readonly home: 'vmlinux' | 'module' | 'elsewhere'
+  /** The modules that hold it (KBUILD_MODNAME); empty for vmlinux. */
+  readonly modules: readonly string[]
+  /** False when kbuild keeps objtool away from it: it has no reliable stack unwinding. */
+  readonly standard: boolean
+  /** The compiler's arguments, without input, output and dependency file; undefined when kbuild's need a shell. */
+  readonly flags: readonly string[] | undefined
+  /** objtool's arguments, without the file, for a module that holds this unit's code. */
+  readonly objtool: readonly string[]
+}
+
+export interface Units {
+  /** Every unit that is made of this C file: usually one; more when `elsewhere` compiles it too. */
+  find(source: string): Unit[]
+  /** A unit compiled with the flags that most units of modules have; undefined when there are no modules. */
+  typicalOfModules(): Unit | undefined
+  /** How many units there are. */
+  readonly count: number
+}
+
+const format = 'inarch-units-1'
+const fieldBreak = '\t'
+const argumentBreak = '\x1f'
+
+/** Arguments that name the unit itself; the others are shared by many units. */
+function isOwn(argument: string): boolean {
+  return /^-D(__)?KBUILD_(MODFILE|BASENAME|MODNAME)=/.test(argument)
+}
+
+function render(answers: readonly KbuildAnswer[], stamp: string): string {
+  const shared = new Map<string, number>()
+  const intern = (args: readonly string[]): number => {
+    const text = args.join(argumentBreak)
+    let index = shared.get(text)
+    if (index === undefined) {
+      index = shared.size
+      shared.set(text, index)
+    }
+    return index
+  }
+  const rows = answers.map((answer) => {
+    const flags = splitWords(answer.flags)?.filter((flag) => !flag.startsWith('-Wp,-M'))
+    const usable = flags?.every((flag) => !/[\t\n\x1f]/.test(flag)) === true ? flags : undefined
+    return [
+      'U',
+      path.posix.normalize(answer.source),
+      answer.source,
+      answer.object,
+      answer.kind,
+      answer.standard ? 'y' : 'n',
+      intern(splitWords(answer.objtool) ?? []),
+      usable === undefined ? '-' : intern(usable.filter((flag) => !isOwn(flag))),
+      usable?.filter(isOwn).join(argumentBreak) ?? '',
+    ].join(fieldBreak)
+  })
+  const sets = [...shared.keys()].map((text, index) => `A${fieldBreak}${index}${fieldBreak}${text}`)
+  return `${[`${format}${fieldBreak}${stamp}${fieldBreak}${rows.length}`, ...rows, ...sets].join('\n')}\n`
+}
+
+function parseTable(text: string): Units {
+  const split = (joined: string) => (joined === '' ? [] : joined.split(argumentBreak))
+  const argumentsOf = (index: string): string[] => {
+    const key = `\nA${fieldBreak}${index}${fieldBreak}`
+    const start = text.indexOf(key)
+    return start === -1 ? [] : split(text.slice(start + key.length, text.indexOf('\n', start + 1)))
+  }
+  const parseRow = (row: string): Unit => {
+    const [, source, argument, object, kind, standard, objtool, sharedFlags, own] = row.split(fieldBreak) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
+    const ownFlags = split(own)
+    const name = ownFlags
+      .find((flag) => flag.startsWith('-DKBUILD_MODNAME='))
+      ?.slice('-DKBUILD_MODNAME='.length)
+    const home = kind === 'm' ? 'module' : kind === 'n' ? 'elsewhere' : 'vmlinux'
+    return {
+      source,
+      argument,
+      object,
+      home,
+      // A unit of several modules has their names with colons between them.
+      modules: home === 'module' ? (name ?? '').replaceAll('"', '').split(':') : [],
+      standard: standard === 'y',
+      flags: sharedFlags === '-' ? undefined : [...argumentsOf(sharedFlags), ...ownFlags],
+      objtool: argumentsOf(objtool),
+    }
+  }
+  return {
+    typicalOfModules() {
+      const tally = new Map<string, { row: string; count: number }>()
+      for (const row of text.split('\n')) {
+        const fields = row.split(fieldBreak)
+        if (fields[0] !== 'U' || fields[4] !== 'm' || fields[5] !== 'y' || fields[7] === '-') continue
+        const flags = fields[7] ?? ''
+        const known = tally.get(flags)
+        if (known === undefined) tally.set(flags, { row, count: 1 })
+        else known.count++
+      }
+      const [most] = [...tally.values()].sort((a, b) => b.count - a.count)
+      return most === undefined ? undefined : parseRow(most.row)
+    },
+    count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[2]),
+    find(source) {
+      const units: Unit[] = []
+      const key = `\nU${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`
+      for (let at = text.indexOf(key); at !== -1; at = text.indexOf(key, at + 1))
+        units.push(parseRow(text.slice(at + 1, text.indexOf('\n', at + 1))))
+      return units
+    },
+  }
+}
+
+/** Changes when the kernel that the table was taken from may have changed. */
+async function stampOf(kernel: Kernel): Promise<string> {
+  const config = await stat(kernel.config)
+  return [kernel.version, kernel.source, kernel.compiler.program, config.size, config.mtimeMs].join(' ')
+}
+
+/**
+ * The units of a kernel, from the table in its directory; the first time it is made, in seconds.
+ * @throws Fault `environment/kbuild-failed`
+ */
+export async function openUnits(job: Job, kernel: Kernel): Promise<Units> {
+  const file = path.join(kernel.dir, 'units')
+  const stamp = await stampOf(kernel)
+  try {
+    const text = await readFile(file, 'utf8')
+    if (text.startsWith(`${format}${fieldBreak}${stamp}${fieldBreak}`) && text.endsWith('\n'))
+      return parseTable(text)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  return await job.journal.step(`Asking kbuild how ${kernel.release} is compiled`, async (step) => {
+    const answers = await askKbuild(job, kernel)
+    const text = render(answers, stamp)
+    await withScratch(async (dir) => {
+      const made = path.join(dir, 'units')
+      await writeFile(made, text)
+      await rename(made, file)
+    })
+    const units = parseTable(text)
+    if (units.count === 0) throw new Fault('environment', 'kbuild-failed', 'kbuild names no unit')
+    step.result(`${units.count} units`)
+    return units
+  })
+}
