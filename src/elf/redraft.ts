@@ -2,19 +2,19 @@
 // Turns an object that was read into a draft that can be changed and written again.
 import { sectionType } from './format.ts'
 import type { ElfSymbol, ObjectFile, Section } from './read.ts'
-import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from './write.ts'
+import type { ObjectDraft, SectionDraft, SymbolDraft } from './write.ts'
 
 /**
- * @param keep which sections stay; relocations of a kept section may not lead into a dropped one unless
- *   `orphan` is asked what to do and answers with another symbol
+ * @param keep which sections stay; relocations of a kept section may not lead into a dropped one
  * @param rewrite changes a symbol on its way; it gets the symbol as read and its draft
+ * @throws Error when a kept section refers to a dropped one
  */
 export function redraft(
   object: ObjectFile,
   keep: (section: Section) => boolean,
   rewrite: (symbol: ElfSymbol, draft: SymbolDraft) => SymbolDraft = (_, draft) => draft,
 ): ObjectDraft {
-  const drafts = new Map<Section, SectionDraft & { relocations: RelocationDraft[] }>()
+  const drafts = new Map<Section, SectionDraft>()
   for (const section of object.sections) {
     const { type } = section
     if (type !== sectionType.progbits && type !== sectionType.nobits && type !== sectionType.note) continue

@@ -14,6 +14,7 @@ import {
   symbolType,
 } from './format.ts'
 
+/** Drafts may be changed until they are written. */
 export interface SectionDraft {
   readonly name: string
   readonly type: number
@@ -21,29 +22,24 @@ export interface SectionDraft {
   readonly align: number
   readonly entrySize: number
   /** The bytes, or the number of zero bytes of a NOBITS section. */
-  readonly data: Buffer | number
-  readonly relocations: readonly RelocationDraft[]
+  data: Buffer | number
+  relocations: RelocationDraft[]
   /**
    * Relocations that the kernel applies itself when a patched object appears: a section of their own with
    * SHF_RELA_LIVEPATCH (Documentation/livepatch/module-elf-format.rst).
    */
-  readonly livepatchRelocations?: readonly {
-    readonly name: string
-    readonly relocations: readonly RelocationDraft[]
-  }[]
-  /** For SHF_LINK_ORDER: the section that this one belongs to. */
-  readonly linkedTo?: SectionDraft
+  livepatchRelocations?: { readonly name: string; readonly relocations: readonly RelocationDraft[] }[]
 }
 
 export interface SymbolDraft {
   readonly name: string
-  readonly value: number
+  value: number
   readonly size: number
   readonly binding: SymbolBinding
   readonly type: SymbolType
   readonly visibility: number
   /** `livepatch`: resolved by the kernel's livepatch code (SHN_LIVEPATCH). */
-  readonly place: SectionDraft | 'undefined' | 'absolute' | 'livepatch'
+  place: SectionDraft | 'undefined' | 'absolute' | 'livepatch'
 }
 
 export interface RelocationDraft {
@@ -137,7 +133,7 @@ export function writeObject(draft: ObjectDraft): Buffer {
     flags: section.flags,
     data: typeof section.data === 'number' ? Buffer.alloc(0) : section.data,
     size: typeof section.data === 'number' ? section.data : section.data.length,
-    link: section.linkedTo === undefined ? 0 : indexOf(section.linkedTo),
+    link: 0,
     info: 0,
     align: section.align,
     entrySize: section.entrySize,

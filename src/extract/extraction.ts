@@ -69,7 +69,6 @@ export interface Extraction {
 interface Growing {
   readonly draft: SectionDraft
   readonly parts: Buffer[]
-  readonly relocations: RelocationDraft[]
   size: number
   readonly symbol: SymbolDraft
 }
@@ -119,44 +118,32 @@ class Workshop {
 
   /** A new section like `model`. */
   open(model: Section, name: string): Growing {
-    const relocations: RelocationDraft[] = []
-    const parts: Buffer[] = []
-    const growing: { -readonly [key in keyof Growing]: Growing[key] } = {
-      parts,
-      relocations,
-      size: 0,
-      draft: undefined as unknown as SectionDraft,
-      symbol: undefined as unknown as SymbolDraft,
-    }
-    const nobits = model.type === sectionType.nobits
-    growing.draft = {
+    const draft: SectionDraft = {
       name,
       type: model.type,
-      flags:
-        model.flags & (sectionFlag.write | sectionFlag.alloc | sectionFlag.exec),
+      flags: model.flags & (sectionFlag.write | sectionFlag.alloc | sectionFlag.exec),
       align: model.align,
       entrySize: 0,
-      get data() {
-        return nobits ? growing.size : Buffer.concat(parts)
-      },
-      relocations,
+      data: 0,
+      relocations: [],
     }
-    growing.symbol = {
+    const symbol: SymbolDraft = {
       name: '',
       value: 0,
       size: 0,
       binding: 'local',
       type: 'section',
       visibility: 0,
-      place: growing.draft,
+      place: draft,
     }
+    const growing = { draft, parts: [], size: 0, symbol }
     this.sections.push(growing)
-    this.symbols.push(growing.symbol)
+    this.symbols.push(symbol)
     return growing
   }
 
   /** The one section for `key`, made like `model` when it is first asked for. */
-  open1(key: string, model: Section, name: string): Growing {
+  openShared(key: string, model: Section, name: string): Growing {
     let growing = this.shared.get(key)
     if (growing === undefined) {
       growing = this.open(model, name)
@@ -209,6 +196,8 @@ class Workshop {
   }
 
   draft(): ObjectDraft {
+    for (const { draft, parts, size } of this.sections)
+      draft.data = draft.type === sectionType.nobits ? size : Buffer.concat(parts)
     return { sections: this.sections.map((growing) => growing.draft), symbols: this.symbols }
   }
 }
@@ -244,7 +233,7 @@ function cut(
     const place = { growing, at }
     pending.push(() => {
       for (const relocation of relocationsIn(extent))
-        growing.relocations.push(
+        growing.draft.relocations.push(
           convert(extent.section, relocation, relocation.offset - extent.start + at, whose),
         )
     })
@@ -287,7 +276,7 @@ function cut(
   /** Appends a table's entry to the one table of that name. */
   const carryEntry = (entry: TableEntry, whose: Piece) => {
     const { table } = entry
-    const growing = workshop.open1(`table ${table.name}`, table, table.name)
+    const growing = workshop.openShared(`table ${table.name}`, table, table.name)
     const at = workshop.append(growing, { section: table, start: entry.start, end: entry.end })
     entry.relocations.forEach((relocation, nth) => {
       const offset = relocation.offset - entry.start + at
@@ -303,23 +292,23 @@ function cut(
         const key = `${section.index}:${extent.start}:${extent.end}`
         let place = places.get(key)
         if (place === undefined) {
-          place = carryExtent(extent, workshop.open1('.altinstr_replacement', section, section.name), whose)
+          place = carryExtent(extent, workshop.openShared('.altinstr_replacement', section, section.name), whose)
           places.set(key, place)
         }
-        growing.relocations.push({
+        growing.draft.relocations.push({
           offset,
           type: relocation.type,
           symbol: place.growing.symbol,
           addend: place.at,
         })
-      } else growing.relocations.push(convert(table, relocation, offset, whose))
+      } else growing.draft.relocations.push(convert(table, relocation, offset, whose))
     })
   }
 
   const carryData = (piece: Piece, reason: string | undefined): Place => {
     const known = places.get(placeKey(piece))
     if (known !== undefined) return known
-    const growing = workshop.open1(`data ${object} ${piece.section.name}`, piece.section, piece.section.name)
+    const growing = workshop.openShared(`data ${object} ${piece.section.name}`, piece.section, piece.section.name)
     const place = carryExtent(piece, growing, piece)
     places.set(placeKey(piece), place)
     const { symbol } = piece
@@ -346,7 +335,7 @@ function cut(
     let place = places.get(key)
     if (place === undefined) {
       const { name } = piece.section
-      place = carryExtent(extent, workshop.open1(`data ${object} ${name}`, piece.section, name), piece)
+      place = carryExtent(extent, workshop.openShared(`data ${object} ${name}`, piece.section, name), piece)
       places.set(key, place)
     }
     return place

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The part of a live patch module that every patch has (kernel/livepatch.c), compiled once for each
+// kernel with the flags of its own modules. It tells the layout of the kernel's livepatch structures,
+// so that Inarch can fill them in without a compiler.
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename } from 'node:fs/promises'
+import path from 'node:path'
+import type { Unit, Units } from '../build/units.ts'
+import { type ObjectFile, readObject } from '../elf/read.ts'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { withScratch } from '../ground/scratch.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+
+/** Sizes and offsets in bytes, as the kernel's own compiler sees them. */
+export interface Layout {
+  readonly patch: { readonly size: number; readonly mod: number; readonly objs: number; readonly replace: number }
+  readonly object: { readonly size: number; readonly name: number; readonly funcs: number }
+  readonly func: {
+    readonly size: number
+    readonly oldName: number
+    readonly newFunc: number
+    readonly oldSympos: number
+  }
+  readonly module: { readonly name: number; readonly nameSize: number }
+  readonly version: { readonly size: number; readonly crc: number; readonly name: number }
+}
+
+export interface Template {
+  readonly object: ObjectFile
+  readonly layout: Layout
+  /** objtool's arguments for a module of this kernel. */
+  readonly objtool: readonly string[]
+}
+
+export const layoutSection = '.inarch.layout'
+
+function layoutOf(object: ObjectFile): Layout {
+  const section = object.sections.find((candidate) => candidate.name === layoutSection)
+  const data = section?.data
+  if (data === undefined || data.length !== 64)
+    throw new Fault('unexpected', 'bad-template', 'The compiled livepatch.c has no layout')
+  const at = (index: number) => data.readUInt32LE(4 * index)
+  return {
+    patch: { size: at(0), mod: at(1), objs: at(2), replace: at(3) },
+    object: { size: at(4), name: at(5), funcs: at(6) },
+    func: { size: at(7), oldName: at(8), newFunc: at(9), oldSympos: at(10) },
+    module: { name: at(11), nameSize: at(12) },
+    version: { size: at(13), crc: at(14), name: at(15) },
+  }
+}
+
+function flagsFor(unit: Unit): string[] {
+  const own = /^-D(__)?KBUILD_(MODFILE|BASENAME|MODNAME)=/
+  return [
+    ...(unit.flags ?? []).filter((flag) => !own.test(flag) && !flag.startsWith('-g')),
+    '-DKBUILD_BASENAME="livepatch"',
+    '-DKBUILD_MODNAME="livepatch"',
+    '-D__KBUILD_MODNAME=kmod_livepatch',
+    '-g0',
+  ]
+}
+
+/**
+ * @param source the path of kernel/livepatch.c
+ * @throws Fault `environment/no-modules` when the kernel has no modules to learn the flags from
+ */
+export async function openTemplate(job: Job, kernel: Kernel, units: Units, source: string): Promise<Template> {
+  const unit = units.typicalOfModules()
+  if (unit === undefined)
+    throw new Fault('environment', 'no-modules', `The kernel ${kernel.release} is built without modules`, {
+      remedy: 'A live patch is a module: take a kernel with CONFIG_MODULES and CONFIG_LIVEPATCH',
+    })
+  const flags = flagsFor(unit)
+  const text = await readFile(source)
+  const key = createHash('sha256')
+    .update(JSON.stringify([kernel.release, kernel.version, kernel.compiler, flags]))
+    .update(text)
+    .digest('hex')
+  const file = path.join(kernel.dir, 'livepatch', `${key.slice(0, 32)}.o`)
+  let bytes: Buffer
+  try {
+    bytes = await readFile(file)
+  } catch {
+    bytes = await job.journal.step(`Compiling the frame of a live patch for ${kernel.release}`, () =>
+      withScratch(async (dir) => {
+        const made = path.join(dir, 'livepatch.o')
+        await command(kernel.compiler.program, [...flags, '-c', '-o', made, source], {
+          cwd: kernel.source,
+          signal: job.signal,
+        })
+        await mkdir(path.dirname(file), { recursive: true })
+        await rename(made, file)
+        return await readFile(file)
+      }),
+    )
+  }
+  const object = readObject(bytes, 'livepatch.o')
+  return { object, layout: layoutOf(object), objtool: unit.objtool }
+}
