@@ -8,7 +8,8 @@ import type { Compiler, Kernel } from './kernel.ts'
 /** Reads the compiler from a kernel's `.config` text. */
 export function compilerOf(config: string): Compiler {
   const versionText = /^CONFIG_CC_VERSION_TEXT="(.*)"$/m.exec(config)?.[1]
-  const program = versionText === undefined ? undefined : /^[\w.+-]+/.exec(versionText)?.[0]
+  // clang's text starts with its distributor.
+  const program = /\bclang\b/.exec(versionText ?? '')?.[0] ?? /^[\w.+-]+/.exec(versionText ?? '')?.[0]
   if (versionText === undefined || program === undefined)
     throw new Fault(
       'environment',

@@ -3,7 +3,7 @@
 // headers package's configuration and generated files and the kbuild package's prebuilt programs laid
 // over it is a tree in which kbuild can work at once, exactly as Debian configured it.
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
@@ -15,6 +15,7 @@ import { checkCompiler, compilerOf } from './compiler.ts'
 import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import type { Kernel } from './kernel.ts'
+import { settleConfiguration } from './settle.ts'
 import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
 import { parseRelease } from './version.ts'
 
@@ -48,22 +49,6 @@ async function only(dir: string, pattern: RegExp): Promise<string> {
       `A Debian package has an unexpected layout: ${names.length} of ${pattern.source} in ${path.basename(dir)}`,
     )
   return path.join(dir, names[0]!)
-}
-
-/** kbuild's dry run would regenerate the configuration if these were older than `.config`. */
-async function settleConfiguration(source: string): Promise<void> {
-  await mkdir(path.join(source, 'include/config'), { recursive: true })
-  await writeFile(path.join(source, 'include/config/auto.conf.cmd'), '')
-  const now = new Date()
-  for (const name of [
-    'include/config/auto.conf',
-    'include/config/auto.conf.cmd',
-    'include/generated/autoconf.h',
-    'include/generated/rustc_cfg',
-  ])
-    await utimes(path.join(source, name), now, now).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-    })
 }
 
 /** Unpacks the source and lays headers and kbuild over it. */

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Makes a Kernel out of a tree that somebody built, in place or with `O=`. The tree itself is left
+// alone: what is needed of it is linked into the cache (copied where links can't be made), without the
+// objects, so that kbuild's dry run sees everything as still to be compiled. Build tools replace files
+// rather than write into them, so the links keep what was there when they were made.
+import { createHash } from 'node:crypto'
+import {
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import path from 'node:path'
+import { cacheRoot } from '../ground/cache.ts'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { withLock } from '../ground/lock.ts'
+import { withScratch } from '../ground/scratch.ts'
+import { checkCompiler, compilerOf } from './compiler.ts'
+import { decodeKallsyms, systemMapText } from './kallsyms.ts'
+import type { Kernel } from './kernel.ts'
+import { settleConfiguration } from './settle.ts'
+import { diskUsage, readStored, writeStored } from './store.ts'
+import { seriesOf } from './version.ts'
+
+/** What a build leaves that is neither source nor generated source, nor a program; names of files. */
+const product =
+  /(?:\.(?:o|a|ko|mod|order|symtypes|dwo|lst|su)|\.mod\.c|\.o\.d|\.cmd)$|^(?:bzImage|vmlinux\.bin.*)$/
+
+/** The same at the top of the tree. */
+const topProduct = /^(?:vmlinux|vmlinux\.symvers|\.tmp_.*|\.git|System\.map|modules\..*|Module\.symvers)$/
+
+/** kbuild's dry run needs these with times of their own, so that they must not share the user's inode. */
+const settled =
+  /^(?:\.config|include\/config\/auto\.conf|include\/config\/auto\.conf\.cmd|include\/generated\/(?:autoconf\.h|rustc_cfg))$/
+
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // The cache is on another file system, or the file is another user's.
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error
+    const { atime, mtime } = await stat(from)
+    await copyFile(from, to)
+    await utimes(to, atime, mtime)
+  }
+}
+
+/** Lays what is in `from`, without the build's products, over `to`. */
+async function overlay(
+  from: string,
+  to: string,
+  signal: AbortSignal,
+  leave: ReadonlySet<string>,
+  below = '',
+): Promise<void> {
+  signal.throwIfAborted()
+  await mkdir(path.join(to, below), { recursive: true })
+  for (const entry of await readdir(path.join(from, below), { withFileTypes: true })) {
+    const name = path.join(below, entry.name)
+    const target = path.join(to, name)
+    const top = below === ''
+    if (leave.has(name) || (top && topProduct.test(name))) continue
+    // `include/config` has names that end like products.
+    if (!entry.isDirectory() && !name.startsWith('include/') && product.test(entry.name)) continue
+    // The build directory's link to its source would be mistaken for a source directory.
+    if (top && entry.isSymbolicLink() && (name === 'source' || name === 'build')) continue
+    if (entry.isDirectory()) await overlay(from, to, signal, leave, name)
+    else {
+      await rm(target, { force: true })
+      if (entry.isSymbolicLink()) await symlink(await readlink(path.join(from, name)), target)
+      else if (!entry.isFile()) continue
+      else if (settled.test(name)) await copyFile(path.join(from, name), target)
+      else await linkOrCopy(path.join(from, name), target)
+    }
+  }
+}
+
+/** Reads a file of the build directory. @throws Fault that names the make target which makes it */
+async function need(dir: string, name: string, target: string): Promise<string> {
+  const file = path.join(dir, name)
+  try {
+    await stat(file)
+    return file
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+    throw new Fault('environment', 'build-incomplete', `${dir} has no ${name}`, {
+      remedy: `Build it with \`make -C ${dir} ${target}\``,
+    })
+  }
+}
+
+/** Copies the modules that `modules.order` names to where depmod and modprobe look for them. */
+async function installModules(
+  dir: string,
+  root: string,
+  release: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const base = path.join(root, 'lib/modules', release)
+  await mkdir(base, { recursive: true })
+  const order = await readFile(path.join(dir, 'modules.order'), 'utf8').catch((error: unknown) => {
+    if (isAbsent(error)) return ''
+    throw error
+  })
+  const installed: string[] = []
+  for (const line of order.split('\n').filter((line) => line !== '')) {
+    // The kernel wrote `kernel/fs/x.ko` first, then `fs/x.ko`, and `fs/x.o` since 6.4.
+    const name = line.replace(/^kernel\/(?=.*\.ko$)/, '').replace(/\.o$/, '.ko')
+    const plain = await stat(path.join(dir, name)).then(
+      () => true,
+      () => false,
+    )
+    const found = plain ? name : `kernel/${name}`
+    const file = await need(dir, found, 'modules')
+    if (path.relative(dir, file).startsWith('..'))
+      throw new Fault(
+        'environment',
+        'build-incomplete',
+        `${dir}/modules.order names ${line}, which is outside of it`,
+      )
+    const target = path.join('kernel', found)
+    await mkdir(path.dirname(path.join(base, target)), { recursive: true })
+    await linkOrCopy(file, path.join(base, target))
+    installed.push(target)
+  }
+  await writeFile(path.join(base, 'modules.order'), installed.map((name) => `${name}\n`).join(''))
+  for (const name of ['modules.builtin', 'modules.builtin.modinfo']) {
+    await copyFile(path.join(dir, name), path.join(base, name)).catch((error: unknown) => {
+      if (!isAbsent(error)) throw error
+      return writeFile(path.join(base, name), '')
+    })
+  }
+  await command('depmod', ['-b', root, release], { signal })
+}
+
+/**
+ * The kernel that was built in `dir`.
+ * @throws Fault `usage/build-dir-missing`, `environment/build-incomplete` (with the make target that makes
+ *   what is missing), `environment/build-unsuitable`, `environment/compiler-missing`,
+ *   `environment/compiler-mismatch`
+ */
+export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
+  const built = await realpath(dir).catch(() => undefined)
+  if (built === undefined || !(await lstat(built)).isDirectory())
+    throw new Fault('usage', 'build-dir-missing', `${dir} is not a directory`)
+  const configText = await readFile(await need(built, '.config', 'defconfig'), 'utf8')
+  if (!/^CONFIG_X86_64=y$/m.test(configText))
+    throw new Fault('environment', 'build-unsuitable', `The kernel in ${built} is not built for x86-64`)
+  for (const [option, why] of [
+    ['KALLSYMS', 'its symbols can’t be read'],
+    ['MODULES', 'it can’t load a live patch'],
+  ] as const)
+    if (!new RegExp(`^CONFIG_${option}=y$`, 'm').test(configText))
+      throw new Fault(
+        'environment',
+        'build-unsuitable',
+        `The kernel in ${built} is built without CONFIG_${option}: ${why}`,
+        {
+          remedy: `Set CONFIG_${option}=y and build it again`,
+        },
+      )
+  const vmlinux = await need(built, 'vmlinux', 'vmlinux')
+  const image = await need(built, 'arch/x86/boot/bzImage', 'bzImage')
+  const symvers = await need(built, 'Module.symvers', 'modules')
+  const release = (
+    await readFile(await need(built, 'include/config/kernel.release', 'prepare'), 'utf8')
+  ).trim()
+  if (!/^[\w.+~-]+$/.test(release) || seriesOf(release) === '')
+    throw new Fault(
+      'environment',
+      'build-incomplete',
+      `${built}/include/config/kernel.release holds no release`,
+    )
+  const [core, boot] = await Promise.all([stat(vmlinux), stat(image)])
+  if (boot.mtimeMs < core.mtimeMs)
+    throw new Fault(
+      'environment',
+      'build-incomplete',
+      `The boot image in ${built} is older than its vmlinux`,
+      {
+        remedy: `Build it with \`make -C ${built} bzImage\``,
+      },
+    )
+
+  const cached = path.join(
+    cacheRoot(),
+    'local',
+    createHash('sha256').update(built).digest('hex').slice(0, 16),
+  )
+  const stamp = createHash('sha256')
+    .update(JSON.stringify([built, release, core.mtimeMs, core.size, core.ino, boot.mtimeMs, boot.size]))
+    .update(configText)
+    .digest('hex')
+  const current = async () =>
+    (await readFile(path.join(cached, 'stamp'), 'utf8').catch(() => '')) === stamp
+      ? readStored(cached)
+      : undefined
+
+  const make = () =>
+    job.journal.step(`Taking over the kernel built in ${built}`, () =>
+      withScratch(async (scratch) => {
+        const result = path.join(scratch, 'kernel')
+        const source = path.join(result, 'source')
+        await mkdir(result)
+        const origin = await realpath(path.join(built, 'source')).catch(() => built)
+        await need(origin, 'Kbuild', 'mrproper')
+        if (origin !== built) await overlay(origin, source, job.signal, new Set())
+        // With `O=`, the build directory's own Makefile only leads to the source's.
+        await overlay(built, source, job.signal, new Set(origin === built ? [] : ['Makefile']))
+        await copyFile(symvers, path.join(source, 'Module.symvers'))
+        await settleConfiguration(source)
+        await linkOrCopy(vmlinux, path.join(result, 'vmlinux'))
+        await linkOrCopy(image, path.join(result, 'image'))
+        await writeFile(
+          path.join(result, 'System.map'),
+          systemMapText(decodeKallsyms(await readFile(vmlinux))),
+          'latin1',
+        )
+        await installModules(built, path.join(result, 'modules'), release, job.signal)
+        const kernel: Kernel = {
+          release,
+          version: /^\d+(?:\.\d+)*/.exec(release)![0],
+          series: seriesOf(release),
+          flavour: '',
+          origin: 'local',
+          dir: cached,
+          source: path.join(cached, 'source'),
+          image: path.join(cached, 'image'),
+          vmlinux: path.join(cached, 'vmlinux'),
+          systemMap: path.join(cached, 'System.map'),
+          modulesRoot: path.join(cached, 'modules'),
+          symvers: path.join(cached, 'source/Module.symvers'),
+          config: path.join(cached, 'source/.config'),
+          compiler: compilerOf(configText),
+        }
+        await writeStored(result, kernel, await diskUsage(source))
+        await writeFile(path.join(result, 'stamp'), stamp)
+        job.signal.throwIfAborted()
+        await rm(cached, { recursive: true, force: true, maxRetries: 3 })
+        await mkdir(path.dirname(cached), { recursive: true })
+        await rename(result, cached)
+        return kernel
+      }),
+    )
+
+  return withLock(
+    cached,
+    {
+      signal: job.signal,
+      onWait: () => job.journal.note(`Another inarch is taking over ${built}; waiting for it`),
+    },
+    async () => {
+      const kernel = (await current()) ?? (await make())
+      await checkCompiler(kernel, job.signal)
+      return kernel
+    },
+  )
+}
