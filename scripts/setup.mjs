@@ -25,7 +25,6 @@ const packages = [
   ['libelf1', 'libelf1t64'], // the kernel's objtool is linked with it
   ['lz4'],
   ['make'], // kbuild
-  ['patch'],
   ['qemu-system-x86'], // the proof's machine
   ['xz-utils'],
   ['zstd'],
