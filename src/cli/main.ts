@@ -2,18 +2,19 @@
 // The `inarch` command: names the commands and hands over. Each command loads the rooms that it needs
 // only when it runs, so that the start stays fast.
 import { Command } from 'commander'
+import { version } from '../ground/version.ts'
 import { buildCommand } from './commands/build.ts'
-
-declare const INARCH_VERSION: string
+import { kernelsCommand } from './commands/kernels.ts'
 
 const program = new Command('inarch')
   .description('Live patches for the Linux kernel: made from a source diff, proven, applied without a reboot.')
-  .version(INARCH_VERSION)
+  .version(version)
   .showHelpAfterError('(run with --help for what is possible)')
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : 2)
   })
 
 program.addCommand(buildCommand())
+program.addCommand(kernelsCommand())
 
 await program.parseAsync()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A Fault is how a room says that it can't go on: what happened, where, and what the user can do.
 // It is thrown at the edge of the room that found it and rendered once, in cli.
+import type { Finding } from './finding.ts'
 
 /** Why Inarch stopped; each kind has its own exit code. */
 export type FaultKind =
@@ -31,6 +32,8 @@ export interface FaultOptions {
   readonly remedy?: string
   /** Lines that show the place: a hunk, a compiler's message, the end of a console. */
   readonly detail?: string
+  /** The findings that made Inarch refuse. */
+  readonly findings?: readonly Finding[]
   readonly cause?: unknown
 }
 
@@ -38,6 +41,7 @@ export class Fault extends Error {
   override readonly name = 'Fault'
   readonly remedy: string | undefined
   readonly detail: string | undefined
+  readonly findings: readonly Finding[]
 
   /**
    * @param kind decides the exit code
@@ -53,6 +57,7 @@ export class Fault extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.remedy = options.remedy
     this.detail = options.detail
+    this.findings = options.findings ?? []
   }
 
   get exitCode(): number {

@@ -7,9 +7,9 @@ const finding = v.object({
   severity: v.picklist(['error', 'warning', 'note']),
   rule: v.string(),
   message: v.string(),
-  hint: v.optional(v.string()),
-  symbol: v.optional(v.string()),
-  unit: v.optional(v.string()),
+  hint: v.exactOptional(v.string()),
+  symbol: v.exactOptional(v.string()),
+  unit: v.exactOptional(v.string()),
 })
 
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))

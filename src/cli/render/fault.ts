@@ -2,15 +2,17 @@
 // How an error looks: what happened, the lines that show it, what to do next.
 import pc from 'picocolors'
 import type { Fault } from '../../ground/fault.ts'
+import { findingLines } from './findings.ts'
 
 export function renderFault(fault: Fault, json: boolean): void {
   if (json) {
-    const { kind, code, message, remedy, detail } = fault
-    process.stdout.write(`${JSON.stringify({ error: { kind, code, message, remedy, detail } }, null, 2)}\n`)
+    const { kind, code, message, remedy, detail, findings } = fault
+    process.stdout.write(`${JSON.stringify({ error: { kind, code, message, remedy, detail, findings } }, null, 2)}\n`)
     return
   }
   const lines = [`${pc.red('error:')} ${fault.message}.`]
   if (fault.detail) lines.push('', ...fault.detail.split('\n').map((line) => `  ${line}`), '')
+  for (const finding of fault.findings) lines.push(...findingLines(finding))
   if (fault.remedy) lines.push(`${pc.cyan('next:')} ${fault.remedy}.`)
   process.stderr.write(`${lines.join('\n')}\n`)
 }

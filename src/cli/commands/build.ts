@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `inarch build`: from a source diff to a live patch module.
+import { Command, InvalidArgumentError } from 'commander'
+import pc from 'picocolors'
+import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
+
+interface BuildOptions extends CommonOptions {
+  readonly kernel?: string
+  readonly buildDir?: string
+  readonly strip?: number
+  readonly name?: string
+  readonly output: string
+  readonly replace: boolean
+}
+
+function count(text: string): number {
+  if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError('It must be a small number, such as 1.')
+  return Number(text)
+}
+
+export function buildCommand(): Command {
+  return withCommonOptions(new Command('build'))
+    .description('make a live patch module from one or more source diffs')
+    .argument('<patch...>', 'unified diffs (git, quilt or diff -u), applied in this order')
+    .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
+    .option('--build-dir <dir>', 'a built kernel tree instead of a packaged kernel')
+    .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
+    .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
+    .option('-o, --output <dir>', 'where to put the module and its manifest', '.')
+    .option('--no-replace', 'stack on top of earlier live patches instead of replacing them all')
+    .addHelpText(
+      'after',
+      `
+Without --kernel, the running kernel is taken if it can be served, else the newest 6.1 cloud kernel.
+
+Examples:
+  inarch build fix.patch                            for the default kernel
+  inarch build --kernel 6.12 fix.patch              for the newest kernel of a series
+  inarch build --build-dir ~/linux a.patch b.patch  two patches, for a kernel of your own
+
+Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, or changes nothing;
+5 something is missing on this machine.`,
+    )
+    .action((patches: string[], options: BuildOptions) =>
+      perform(options, async (session) => {
+        const { makeLivePatch } = await import('../../module/make.ts')
+        const { chooseKernel } = await import('../kernel-option.ts')
+        const kernel = await chooseKernel(session.job, options)
+        const made = await makeLivePatch(session.job, kernel, {
+          patches,
+          ...(options.strip === undefined ? {} : { strip: options.strip }),
+          ...(options.name === undefined ? {} : { name: options.name }),
+          replace: options.replace,
+          output: options.output,
+        })
+        session.data({ module: made.module, manifest: made.manifest })
+        for (const object of made.manifest.objects)
+          for (const { name, unit, reasons } of object.functions) {
+            session.print(`${pc.bold(name)} of ${object.name} (${unit}): ${reasons[0] ?? ''}`)
+            if (session.verbose) for (const reason of reasons.slice(1)) session.print(`  ${reason}`)
+          }
+        if (session.verbose)
+          for (const { name, unit, reason } of made.manifest.carried)
+            session.print(pc.dim(`carried: ${name} (${unit}): ${reason}`))
+        const { findingLines } = await import('../render/findings.ts')
+        for (const finding of made.manifest.findings) for (const line of findingLines(finding)) session.print(line)
+        session.print(`${pc.green('made')} ${made.module}`)
+      }),
+    )
+}

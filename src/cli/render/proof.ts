@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How a proof looks in the end: its steps with their times, and the verdict. The steps were already
+// seen live; this is what a person keeps, or what a pipe gets.
+import pc from 'picocolors'
+import type { Failure, OrderRecord, Proof } from '../../vm/proof.ts'
+import type { StepRecord } from '../../vm/record.ts'
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+
+/** A transition in a few words: how many tasks were left, and for how long. */
+function curve(step: StepRecord): string {
+  const samples = step.samples ?? []
+  const most = samples.reduce((top, { left }) => Math.max(top, left), 0)
+  const total = samples.at(-1)?.total ?? 0
+  const free = samples.find(({ left }) => left === 0)
+  if (samples.length === 0) return ''
+  if (free === undefined) return `${samples.at(-1)?.left} of ${total} tasks left`
+  return most === 0 ? `${total} tasks, none left at once` : `at first ${most} of ${total} tasks left`
+}
+
+function mark(step: StepRecord, failures: readonly Failure[]): string {
+  if (failures.some((failure) => failure.step === step.id)) return pc.red('failed')
+  if (step.outcome === 'unfinished') return pc.red('unfinished')
+  return pc.green('ok')
+}
+
+function orderTable(order: OrderRecord, proof: Proof): string[] {
+  const width = Math.min(60, Math.max(0, ...order.steps.map(({ title }) => title.length)))
+  const rows = order.steps.map((step) => {
+    const title = step.title.length > width ? `${step.title.slice(0, width - 1)}…` : step.title.padEnd(width)
+    const shape = curve(step)
+    const tail = shape === '' ? '' : `  ${pc.dim(shape)}`
+    return `  ${title}  ${seconds(step.ms).padStart(7)}  ${mark(step, proof.failures)}${tail}`
+  })
+  return [pc.bold(order.title), ...rows]
+}
+
+/** The lines of a finished proof. `verbose` adds what every check printed. */
+export function renderProof(proof: Proof, verbose: boolean): string[] {
+  const { machine, kernel, module } = proof
+  const lines = [
+    `${pc.bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ${machine.cpus} CPUs, booted in ${proof.bootMs.map(seconds).join(' and ')}`,
+    ...proof.orders.flatMap((order) => ['', ...orderTable(order, proof)]),
+    '',
+  ]
+  if (verbose) {
+    for (const { steps } of proof.orders)
+      for (const { title, output } of steps)
+        if (output)
+          lines.push(
+            pc.dim(`${title}:`),
+            ...output.text
+              .trimEnd()
+              .split('\n')
+              .map((line) => `  ${line}`),
+          )
+    lines.push('')
+  }
+  if (proof.replaced.length > 0) {
+    const names = proof.replaced.map(({ object, name }) => `${name} (${object})`)
+    const more = names.length > 6 ? ` and ${names.length - 6} more` : ''
+    lines.push(`replaced: ${names.slice(0, 6).join(', ')}${more}`)
+  }
+  if (proof.loads.length > 0) lines.push(`background load: ${proof.loads.join(', ')} rounds`)
+  for (const note of proof.notes) lines.push(`note: ${note}`)
+  const verdict = proof.verdict === 'proven' ? pc.green(pc.bold('proven')) : pc.red(pc.bold('failed'))
+  lines.push(`${verdict} in ${seconds(proof.ms)}`)
+  return lines
+}
+
+/** Everything that went wrong, with the lines that show it. */
+export function renderFailures(failures: readonly Failure[]): string {
+  return failures
+    .map(({ message, lines }) => [`${message}.`, ...(lines ?? []).map((line) => `  ${line}`)].join('\n'))
+    .join('\n\n')
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The main job: patches in, a live patch module and its manifest out. It reads like the picture in
+// docs/architecture.md; the work is done in the rooms before.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { compilePairs } from '../build/compile.ts'
+import type { UnitPair } from '../build/objects.ts'
+import { openUnits } from '../build/units.ts'
+import { compareObjects } from '../diff/change.ts'
+import { readObject } from '../elf/read.ts'
+import type { SymbolDraft } from '../elf/write.ts'
+import { type Extraction, extract, type UnitChange } from '../extract/extraction.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
+import { withScratch } from '../ground/scratch.ts'
+import { version } from '../ground/version.ts'
+import { readExports } from '../kernel/exports.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { moduleSymbols } from '../kernel/modsyms.ts'
+import { readSymbols } from '../kernel/symbols.ts'
+import { type Image, openImage } from '../match/locate.ts'
+import { applyPatches } from '../patch/apply.ts'
+import { parsePatch } from '../patch/parse.ts'
+import type { Patch } from '../patch/patch.ts'
+import { assemble, type PositionedFunction } from './assemble.ts'
+import { type Binding, binder, type KernelSymbol, type Names } from './bind.ts'
+import type { Manifest } from './manifest.ts'
+import { openTemplate } from './template.ts'
+
+export interface MakeRequest {
+  /** Paths of the patches, applied in this order. */
+  readonly patches: readonly string[]
+  /** `-p`; detected when undefined. */
+  readonly strip?: number
+  /** What to call the live patch; from the first patch's file name when undefined. */
+  readonly name?: string
+  /** Replace every earlier live patch atomically. */
+  readonly replace: boolean
+  /** The directory for the module and the manifest. */
+  readonly output: string
+}
+
+export interface Made {
+  readonly module: string
+  readonly manifestFile: string
+  readonly manifest: Manifest
+}
+
+/**
+ * Makes a live patch module for `kernel`.
+ * @throws Fault `patch/*` when the patch does not apply or compile; `refused/*` with findings when the
+ *   change can't be live patched, or there is none
+ */
+export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeRequest): Promise<Made> {
+  const patches = await readPatches(request.patches)
+  const name = nameOf(request)
+  return await withScratch(async (dir) => {
+    const { changes, notes } = await applyPatches(
+      kernel.source,
+      patches,
+      request.strip === undefined ? {} : { strip: request.strip },
+    )
+    for (const note of notes) job.journal.note(note)
+    const { pairs, findings } = await compilePairs(job, kernel, changes, dir)
+    refuseIfErrors(kernel, findings)
+    if (pairs.length === 0)
+      throw new Fault('refused', 'not-in-kernel', `Nothing that the patch changes is part of ${kernel.release}`, {
+        findings,
+      })
+    return await job.journal.step('Making the module', async (step) => {
+      const units = comparePairs(pairs)
+      const names = await namesOf(kernel, units)
+      try {
+        const extraction = extract(units, {
+          has: (object, symbol) => names.symbols(object, symbol).length > 0,
+        })
+        const known = [...findings, ...units.flatMap(({ change }) => change.findings), ...extraction.findings]
+        refuseIfErrors(kernel, known)
+        if (extraction.replaced.length === 0)
+          throw new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
+            remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
+            findings: known,
+          })
+        const { functions, bindings, problems } = bindAll(extraction, names)
+        refuseIfErrors(kernel, [...known, ...problems])
+        const moduleName = `livepatch_${name.replaceAll('-', '_')}`
+        const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
+        const description = describe(patches)
+        const assembled = await assemble(
+          job,
+          kernel,
+          await openTemplate(job, kernel, await openUnits(job, kernel)),
+          extraction,
+          functions,
+          bindings,
+          names.exported,
+          {
+            name: moduleName,
+            description,
+            replace: request.replace,
+            info: [`inarch=${version}`, ...inputs.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`)],
+          },
+        )
+        const all = [...known, ...assembled.findings]
+        refuseIfErrors(kernel, all)
+        const count = functions.length
+        step.result(`${count} ${count === 1 ? 'function' : 'functions'} replaced`)
+        const manifest: Manifest = {
+          format: 'inarch-manifest-1',
+          name,
+          module: moduleName,
+          description,
+          tool: { name: 'inarch', version },
+          kernel: {
+            release: kernel.release,
+            version: kernel.version,
+            origin: kernel.origin,
+            compiler: kernel.compiler.versionText,
+          },
+          replace: request.replace,
+          inputs,
+          sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
+          objects: objectsOf(functions),
+          carried: extraction.carried.map((item) => ({ ...item })),
+          findings: all.map((finding) => ({ ...finding })),
+          timings: job.journal.timings.map(({ step: title, ms }) => ({ step: title, ms: Math.round(ms) })),
+        }
+        return await save(request.output, name, assembled.bytes, manifest)
+      } finally {
+        names.close()
+      }
+    })
+  })
+}
+
+async function readPatches(files: readonly string[]): Promise<Patch[]> {
+  return await Promise.all(
+    files.map(async (file) => {
+      try {
+        return parsePatch(await readFile(file), file)
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if (code === 'ENOENT' || code === 'EISDIR')
+          throw new Fault('usage', 'no-such-patch', `There is no patch file ${file}`, {
+            remedy: 'Name a unified diff, as git diff or quilt make it',
+          })
+        throw error
+      }
+    }),
+  )
+}
+
+function nameOf(request: MakeRequest): string {
+  const given = request.name
+  const name = given ?? path.basename(request.patches[0] ?? '').replace(/\.(patch|diff)$/, '')
+  const clean = given === undefined ? name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40).replace(/-+$/, '') : name
+  if (!/^[a-z0-9][a-z0-9_-]{0,40}$/.test(clean))
+    throw new Fault('usage', 'bad-name', `${JSON.stringify(name)} can't be the name of a live patch`, {
+      remedy: 'Give one with --name: lower-case letters, digits and dashes, at most 41',
+    })
+  return clean
+}
+
+/** The first patch's subject, or what it changes. */
+function describe(patches: readonly Patch[]): string {
+  const subject = patches.flatMap(({ preamble }) => /^Subject:[ \t]*(.+)$/m.exec(preamble)?.[1] ?? [])[0]
+  const text = subject?.replace(/^\[[^\]]*\]\s*/, '') ?? `Live patch from ${patches.map(({ file }) => path.basename(file)).join(', ')}`
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
+}
+
+function comparePairs(pairs: readonly UnitPair[]): UnitChange[] {
+  return pairs.map(({ unit, module, before, after }) => {
+    if (before === undefined)
+      throw new Fault('refused', 'new-unit', `${unit} is new, and kbuild does not know it`)
+    return {
+      change: compareObjects(
+        readObject(readFileSync(before), `${unit} (before)`),
+        readObject(readFileSync(after), `${unit} (after)`),
+        unit,
+      ),
+      object: module ?? 'vmlinux',
+    }
+  })
+}
+
+/** Everything the rooms behind ask about names; opens the kernel image only when it is needed. */
+async function namesOf(kernel: Kernel, units: readonly UnitChange[]): Promise<Names & { close(): void }> {
+  const [symbols, exports] = await Promise.all([readSymbols(kernel), readExports(kernel)])
+  const ofModules = new Map<string, Awaited<ReturnType<typeof moduleSymbols>>>()
+  for (const { object } of units)
+    if (object !== 'vmlinux' && !ofModules.has(object)) ofModules.set(object, await moduleSymbols(kernel, object))
+  const bindings = ['d', 'D', 'D'] as const
+  let image: Image | undefined
+  return {
+    symbols(object, name): readonly KernelSymbol[] {
+      if (object === 'vmlinux') return symbols.lookup(name)
+      return (ofModules.get(object)?.lookup(name) ?? [])
+        .filter(({ sympos }) => sympos > 0)
+        .map((symbol) => ({
+          name,
+          address: BigInt(symbol.value),
+          type: bindings[symbol.binding] ?? 'd',
+        }))
+    },
+    exported: (name) => exports.find(name),
+    image() {
+      image ??= openImage(kernel.vmlinux)
+      return image
+    },
+    close: () => image?.close(),
+  }
+}
+
+function bindAll(extraction: Extraction, names: Names) {
+  const bind = binder(names)
+  const bindings = new Map<SymbolDraft, Binding>()
+  for (const [symbol, reference] of extraction.references) {
+    const binding = bind.bind(reference)
+    if (binding !== undefined) bindings.set(symbol, binding)
+  }
+  const functions: PositionedFunction[] = []
+  for (const replaced of extraction.replaced) {
+    const sympos = bind.position(replaced.object, replaced.before, replaced.change)
+    if (sympos !== undefined) functions.push({ ...replaced, sympos })
+  }
+  return { functions, bindings, problems: bind.findings }
+}
+
+function refuseIfErrors(kernel: Kernel, findings: readonly Finding[]): void {
+  const errors = findings.filter(({ severity }) => severity === 'error')
+  if (errors.length === 0) return
+  const count = errors.length === 1 ? 'one reason' : `${errors.length} reasons`
+  throw new Fault('refused', 'not-live-patchable', `The patch can't be applied live to ${kernel.release}, for ${count}`, {
+    findings,
+  })
+}
+
+function objectsOf(functions: readonly PositionedFunction[]): Manifest['objects'] {
+  const names = [...new Set(functions.map(({ object }) => object))]
+  return names.map((name) => ({
+    name,
+    functions: functions
+      .filter(({ object }) => object === name)
+      .map(({ before, sympos, unit, reasons }) => ({ name: before.name, sympos, unit, reasons: [...reasons] })),
+  }))
+}
+
+/** Writes the module and the manifest; neither is seen before it is whole. */
+async function save(output: string, name: string, bytes: Buffer, manifest: Manifest): Promise<Made> {
+  await mkdir(output, { recursive: true })
+  const write = async (file: string, content: Buffer | string) => {
+    const unfinished = path.join(output, `.${path.basename(file)}.${process.pid}`)
+    try {
+      await writeFile(unfinished, content)
+      await rename(unfinished, file)
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+  }
+  const module = path.join(output, `livepatch-${name}.ko`)
+  const manifestFile = path.join(output, `livepatch-${name}.json`)
+  await write(module, bytes)
+  await write(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`)
+  return { module, manifestFile, manifest }
+}
