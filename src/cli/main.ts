@@ -7,7 +7,9 @@ import { buildCommand } from './commands/build.ts'
 import { kernelsCommand } from './commands/kernels.ts'
 
 const program = new Command('inarch')
-  .description('Live patches for the Linux kernel: made from a source diff, proven, applied without a reboot.')
+  .description(
+    'Live patches for the Linux kernel: made from a source diff, proven, applied without a reboot.',
+  )
   .version(version)
   .showHelpAfterError('(run with --help for what is possible)')
   .exitOverride((error) => {
