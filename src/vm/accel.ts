@@ -86,7 +86,10 @@ export async function chooseAccelerator(
     new Fault('environment', 'no-kvm', `KVM can't be used: ${why}`, {
       remedy: 'Use `--accel tcg`, which needs no hardware support',
     })
-  const reachable = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(() => true, () => false)
+  const reachable = await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  )
   if (!reachable) {
     if (wanted === 'kvm') throw refuse('/dev/kvm is missing or not accessible')
     return 'tcg'

@@ -50,7 +50,14 @@ async function find(program: string): Promise<string | undefined> {
   const dirs = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
   for (const dir of dirs) {
     const file = path.join(dir, program)
-    if (path.isAbsolute(dir) && (await access(file).then(() => true, () => false))) return file
+    if (
+      path.isAbsolute(dir) &&
+      (await access(file).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return file
   }
   return undefined
 }

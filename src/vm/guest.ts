@@ -33,7 +33,8 @@ ip link set lo up 2>/dev/null
 
 say() { read -r up _ </proc/uptime; echo "inarch $up $*" >&3; }
 encoded() { head -c 65536 "$1" | base64 -w 0; }
-tainted() { read -r bits </proc/sys/kernel/tainted; say taint "$bits"; }
+# A sysctl file gives only its first character to read, which asks byte by byte.
+tainted() { say taint "$(cat /proc/sys/kernel/tainted)"; }
 
 # Ends the machine. Closing the channel waits until all of it was sent.
 finish() {

@@ -42,7 +42,13 @@ export async function findBusybox(signal?: AbortSignal): Promise<Busybox> {
   for (const dir of dirs) {
     if (!path.isAbsolute(dir)) continue
     const file = path.join(dir, 'busybox')
-    if (!(await access(file).then(() => true, () => false))) continue
+    if (
+      !(await access(file).then(
+        () => true,
+        () => false,
+      ))
+    )
+      continue
     const bytes = await readFile(file)
     if (!isStatic(bytes)) continue
     const { stdout } = await command(file, ['--list'], { ...(signal ? { signal } : {}), timeout: 10_000 })

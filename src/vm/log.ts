@@ -26,8 +26,15 @@ const rules: readonly { readonly rule: string; readonly match: RegExp }[] = [
   { rule: 'lockup', match: /BUG: (soft|workqueue) lockup|hard LOCKUP/i },
   { rule: 'stall', match: /rcu: INFO: .*stall|INFO: rcu_\S+ .*stall|rcu_\S+ kthread (starved|timer wakeup)/ },
   { rule: 'hung-task', match: /INFO: task .* blocked (for more than|in)/ },
-  { rule: 'oops', match: /Oops: |Oops\b.*\[#\d+\]|general protection fault|invalid opcode:|divide error:|stack segment:|double fault/ },
-  { rule: 'bug', match: /kernel BUG at |\bBUG: |UBSAN: |list_(add|del) corruption|stack-protector|kernel tried to execute/ },
+  {
+    rule: 'oops',
+    match:
+      /Oops: |Oops\b.*\[#\d+\]|general protection fault|invalid opcode:|divide error:|stack segment:|double fault/,
+  },
+  {
+    rule: 'bug',
+    match: /kernel BUG at |\bBUG: |UBSAN: |list_(add|del) corruption|stack-protector|kernel tried to execute/,
+  },
   { rule: 'warning', match: /\bWARNING: / },
   {
     rule: 'livepatch',

@@ -93,12 +93,19 @@ export async function moduleEntries(kernel: Kernel, modules: readonly GuestModul
   const relative = (name: string) => path.posix.relative(base, paths.get(name) ?? '')
   const dep = modules.map(
     ({ name, before }) =>
-      `${relative(name)}:${before.toReversed().map((needed) => ` ${relative(needed)}`).join('')}\n`,
+      `${relative(name)}:${before
+        .toReversed()
+        .map((needed) => ` ${relative(needed)}`)
+        .join('')}\n`,
   )
   const alias = (await index(kernel, 'modules.alias')).filter((line) => names.has(line.split(/\s+/)[2] ?? ''))
   const files: Entry[] = [
     { kind: 'file', path: `${base}/modules.dep`, bytes: Buffer.from(dep.join('')) },
-    { kind: 'file', path: `${base}/modules.alias`, bytes: Buffer.from(alias.map((line) => `${line}\n`).join('')) },
+    {
+      kind: 'file',
+      path: `${base}/modules.alias`,
+      bytes: Buffer.from(alias.map((line) => `${line}\n`).join('')),
+    },
     ...modules.map(({ path, bytes }): Entry => ({ kind: 'file', path, bytes })),
   ]
   return files

@@ -104,9 +104,14 @@ interface Boot {
 async function chooseFileSystem(request: ProofRequest, notes: string[]): Promise<string | undefined> {
   if (request.fileSystem !== undefined) {
     if (!fileSystems.includes(request.fileSystem))
-      throw new Fault('usage', 'file-system-unknown', `A proof can't bring the file system ${request.fileSystem}`, {
-        remedy: `Choose one of ${fileSystems.join(', ')}`,
-      })
+      throw new Fault(
+        'usage',
+        'file-system-unknown',
+        `A proof can't bring the file system ${request.fileSystem}`,
+        {
+          remedy: `Choose one of ${fileSystems.join(', ')}`,
+        },
+      )
     return request.fileSystem
   }
   for (const target of request.subject.targets) {
@@ -132,7 +137,12 @@ function machineFailure(boot: Boot, timeout: number): Failure | undefined {
   const step = last === undefined ? {} : { step: last.id }
   const overdue = end.timedOut || console.some((line) => line.includes('inarch: the time is over'))
   if (overdue)
-    return { code: 'hang', message: `The guest hung${where} and was killed after ${timeout} s`, ...step, lines }
+    return {
+      code: 'hang',
+      message: `The guest hung${where} and was killed after ${timeout} s`,
+      ...step,
+      lines,
+    }
   return { code: 'crash', message: `The guest died${where}`, ...step, lines }
 }
 
@@ -183,10 +193,16 @@ function coverageFailures(subject: Subject, replaced: readonly Replaced[]): Fail
   const seen = new Set(replaced.map(({ object, name, sympos }) => `${object}:${name},${sympos}`))
   for (const name of told)
     if (!seen.has(name))
-      failures.push({ code: 'coverage', message: `The manifest says that ${name} is replaced, the kernel does not` })
+      failures.push({
+        code: 'coverage',
+        message: `The manifest says that ${name} is replaced, the kernel does not`,
+      })
   for (const name of seen)
     if (!told.has(name))
-      failures.push({ code: 'coverage', message: `The kernel says that ${name} is replaced, the manifest does not` })
+      failures.push({
+        code: 'coverage',
+        message: `The kernel says that ${name} is replaced, the manifest does not`,
+      })
   return failures
 }
 
@@ -267,7 +283,14 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
       ),
       ...(request.script === undefined
         ? []
-        : [{ kind: 'file', path: guestPaths.script, bytes: await readScript(request.script), mode: 0o755 } as const]),
+        : [
+            {
+              kind: 'file',
+              path: guestPaths.script,
+              bytes: await readScript(request.script),
+              mode: 0o755,
+            } as const,
+          ]),
       ...(await moduleEntries(kernel, carried)),
     ]
     const run = async (orders: readonly Order[], name: string): Promise<Boot> => {
@@ -296,7 +319,11 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
             cpus,
             memory,
             // An oops ends the guest at once, unless the user wants to see one.
-            parameters: ['hung_task_panic=1', 'softlockup_panic=1', ...(expected.length > 0 ? [] : ['oops=panic'])],
+            parameters: [
+              'hung_task_panic=1',
+              'softlockup_panic=1',
+              ...(expected.length > 0 ? [] : ['oops=panic']),
+            ],
             consoleFile,
             timeout: timeout * 1000,
           },
@@ -329,7 +356,10 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
     const tainted = unexpectedTaint(before, record.taint.at(-1) ?? before)
     const machine = machineFailure(boot, timeout)
     if (record.release !== undefined && record.release !== kernel.release)
-      failures.push({ code: 'boot', message: `The guest runs ${record.release} instead of ${kernel.release}` })
+      failures.push({
+        code: 'boot',
+        message: `The guest runs ${record.release} instead of ${kernel.release}`,
+      })
     failures.push(
       ...(machine ? [machine] : []),
       ...stepFailures(record.steps),

@@ -101,9 +101,7 @@ export async function openRecorder(
   parse: (line: string) => Event | undefined,
 ): Promise<Recorder> {
   const titles = new Map(planned.map(({ id, title }) => [id, title]))
-  const steps: Draft[] = [
-    { id: 'boot', title: 'boot', ms: 0, outcome: 'unfinished', began: 0, curve: [] },
-  ]
+  const steps: Draft[] = [{ id: 'boot', title: 'boot', ms: 0, outcome: 'unfinished', began: 0, curve: [] }]
   const replaced: Replaced[] = []
   const loads: number[] = []
   const taint: number[] = []

@@ -70,7 +70,15 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
       add(`check.${id}`, `${title}: ${command}`, 'checked', `${order}.${id}`, limit, 'sh', '-c', command)
     })
     if (plan.script)
-      add(`check.${phase}.script`, `${title}: script ${phase}`, 'checked', `${order}.${phase}.script`, limit, `/${guestPaths.script}`, phase)
+      add(
+        `check.${phase}.script`,
+        `${title}: script ${phase}`,
+        'checked',
+        `${order}.${phase}.script`,
+        limit,
+        `/${guestPaths.script}`,
+        phase,
+      )
   }
   const settle = (action: string, title: string, leaving: '0' | '1') =>
     add(action, title, 'settled', `${order}.${action}`, plan.patch, leaving, String(plan.transitionLimit))

@@ -73,7 +73,8 @@ export async function readSubject(file: string): Promise<Subject> {
   let bytes: Buffer
   try {
     const { size } = await stat(absolute)
-    if (size > largestModule) throw new Fault('usage', 'not-a-live-patch', `${file} is too large for a kernel module`)
+    if (size > largestModule)
+      throw new Fault('usage', 'not-a-live-patch', `${file} is too large for a kernel module`)
     bytes = await readFile(absolute)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -81,7 +82,8 @@ export async function readSubject(file: string): Promise<Subject> {
       throw new Fault('usage', 'no-such-file', `There is no file ${file}`, {
         remedy: 'Name a live patch module, such as the one that `inarch build fix.patch` makes',
       })
-    if (code === 'EISDIR') throw new Fault('usage', 'not-a-live-patch', `${file} is a directory, not a module`)
+    if (code === 'EISDIR')
+      throw new Fault('usage', 'not-a-live-patch', `${file} is a directory, not a module`)
     throw error
   }
   const sha256 = createHash('sha256').update(bytes).digest('hex')
