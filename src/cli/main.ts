@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { version } from '../ground/version.ts'
 import { buildCommand } from './commands/build.ts'
 import { kernelsCommand } from './commands/kernels.ts'
+import { proveCommand } from './commands/prove.ts'
 
 const program = new Command('inarch')
   .description(
@@ -17,6 +18,7 @@ const program = new Command('inarch')
   })
 
 program.addCommand(buildCommand())
+program.addCommand(proveCommand())
 program.addCommand(kernelsCommand())
 
 await program.parseAsync()
