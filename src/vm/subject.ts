@@ -140,3 +140,24 @@ function parse(bytes: Buffer, file: string) {
     throw new Fault('usage', 'not-a-live-patch', `${file} is not a kernel module`, { detail: error.message })
   }
 }
+
+/**
+ * How the kernel is named on which `subject` is to be proven: by the user, else by what it was built for.
+ * @throws Fault `usage/build-dir-needed` when it was built for a build tree that is not named
+ */
+export function kernelWish(
+  subject: Subject,
+  wanted: { readonly kernel?: string; readonly buildDir?: string },
+): { readonly kernel?: string; readonly buildDir?: string } {
+  if (wanted.kernel !== undefined || wanted.buildDir !== undefined) return wanted
+  if (subject.origin === 'local')
+    throw new Fault(
+      'usage',
+      'build-dir-needed',
+      `The live patch was built for ${subject.release} from a build tree`,
+      {
+        remedy: 'Name the tree with --build-dir DIR',
+      },
+    )
+  return { kernel: subject.release }
+}

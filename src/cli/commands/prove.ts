@@ -52,7 +52,7 @@ export function proveCommand(): Command {
     )
     .argument('<module>', 'the live patch, such as livepatch-fix.ko')
     .option(
-      '--kernel <kernel>',
+      '-k, --kernel <which>',
       'a release or series; by default the kernel that the live patch was built for',
     )
     .option('--build-dir <dir>', 'a built kernel tree, for a live patch that was built for it')
@@ -106,12 +106,12 @@ async function run(
   options: ProveOptions,
   runs: readonly Run[],
 ): Promise<void> {
-  const [{ readSubject }, { prove }, { parseExpectation, parsePattern }, { chooseKernel }] =
+  const [{ kernelWish, readSubject }, { prove }, { parseExpectation, parsePattern }, { chooseKernel }] =
     await Promise.all([
       import('../../vm/subject.ts'),
       import('../../vm/proof.ts'),
       import('../../vm/check.ts'),
-      import('../../vm/kernel.ts'),
+      import('../kernel-option.ts'),
     ])
   const checks = runs.map(
     ({ command, before, after }): Check => ({
@@ -122,7 +122,7 @@ async function run(
   )
   const expected = options.expect.map((text) => parsePattern(text))
   const subject = await readSubject(file)
-  const kernel = await chooseKernel(session.job, subject, options)
+  const kernel = await chooseKernel(session.job, kernelWish(subject, options))
   const proof = await prove(session.job, kernel, {
     subject,
     checks,
