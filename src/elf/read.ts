@@ -9,6 +9,7 @@ import {
   machine,
   type SymbolBinding,
   type SymbolType,
+  sectionFlag,
   sectionIndex,
   sectionType,
 } from './format.ts'
@@ -41,7 +42,8 @@ export interface ElfSymbol {
   readonly visibility: number
   /** Where it is defined; undefined for undefined, absolute and common symbols. */
   readonly section: Section | undefined
-  readonly place: 'section' | 'undefined' | 'absolute' | 'common'
+  /** `livepatch`: the kernel's livepatch code resolves it (SHN_LIVEPATCH). */
+  readonly place: 'section' | 'undefined' | 'absolute' | 'common' | 'livepatch'
 }
 
 export interface Relocation {
@@ -56,7 +58,7 @@ export interface ObjectFile {
   readonly name: string
   readonly sections: readonly Section[]
   readonly symbols: readonly ElfSymbol[]
-  /** The relocations of a section, ordered by offset; empty when it has none. Decoded once. */
+  /** A section's ordinary relocations, ordered by offset; empty when it has none. Decoded once. */
   relocations(section: Section): readonly Relocation[]
 }
 
@@ -154,6 +156,7 @@ export function readObject(bytes: Buffer, name: string): ObjectFile {
       if (where === sectionIndex.undefined) place = 'undefined'
       else if (where === sectionIndex.absolute) place = 'absolute'
       else if (where === sectionIndex.common) place = 'common'
+      else if (where === sectionIndex.livepatch) place = 'livepatch'
       else if (where === sectionIndex.extended) {
         if (extended === undefined || index * 4 + 4 > extended.length)
           throw bad(`symbol ${index} has no section`)
@@ -182,7 +185,8 @@ export function readObject(bytes: Buffer, name: string): ObjectFile {
   const relocationSections: (Section | undefined)[] = new Array(count)
   for (const section of sections) {
     if (section.type === sectionType.rel) throw bad('it has relocations without addends')
-    if (section.type !== sectionType.rela) continue
+    // Livepatch relocations come on top of a section's ordinary ones.
+    if (section.type !== sectionType.rela || (section.flags & sectionFlag.relaLivepatch) !== 0) continue
     if (section.info === 0 || section.info >= count)
       throw bad(`relocations of section ${section.info} are lost`)
     if (relocationSections[section.info] !== undefined) throw bad('a section is relocated twice')
