@@ -171,8 +171,11 @@ async function fitting(tree: Overlay, patch: Patch, strip: number): Promise<numb
 async function detectStrip(tree: Overlay, patch: Patch): Promise<number> {
   const paths = patch.files.flatMap((part) => [part.oldPath ?? '', part.newPath ?? ''])
   const deepest = Math.min(32, Math.max(...paths.map((file) => file.split('/').length - 1)))
+  // A new file fits wherever there is a directory, so it alone is no reason to strip more than usual.
+  const hasOld = patch.files.some((part) => part.oldPath !== undefined)
+  const unusual = hasOld ? Array.from({ length: Math.max(0, deepest - 1) }, (_, i) => i + 2) : []
   let best = { strip: 1, count: 0 }
-  for (const strip of [1, 0, ...Array.from({ length: Math.max(0, deepest - 1) }, (_, i) => i + 2)]) {
+  for (const strip of [1, 0, ...unusual]) {
     const count = await fitting(tree, patch, strip)
     if (count === patch.files.length) return strip
     if (count > best.count) best = { strip, count }
