@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The cache of kernels: what counts as fetched, which kernel is chosen, and what is removed.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { silentJournal } from '../../src/ground/job.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { prune } from '../../src/kernel/prune.ts'
+import { defaultAmong } from '../../src/kernel/select.ts'
+import { kernelDir, readStored, storedKernels, storedSize, writeStored } from '../../src/kernel/store.ts'
+
+const job = { signal: new AbortController().signal, journal: silentJournal() }
+let cache: string
+const before = process.env['XDG_CACHE_HOME']
+beforeEach(() => {
+  cache = mkdtempSync(path.join(os.tmpdir(), 'inarch-store-'))
+  process.env['XDG_CACHE_HOME'] = cache
+})
+afterEach(() => {
+  if (before === undefined) delete process.env['XDG_CACHE_HOME']
+  else process.env['XDG_CACHE_HOME'] = before
+  rmSync(cache, { recursive: true, force: true })
+})
+
+async function put(release: string, version: string, flavour = 'cloud-amd64'): Promise<Kernel> {
+  const dir = kernelDir(release)
+  mkdirSync(path.join(dir, 'source'), { recursive: true })
+  writeFileSync(path.join(dir, 'image'), Buffer.alloc(100_000))
+  const series = version.split('.').slice(0, 2).join('.')
+  const file = (name: string) => path.join(dir, name)
+  const kernel: Kernel = {
+    ...{ release, version, series, flavour, origin: 'debian', dir, source: file('source') },
+    ...{ image: file('image'), vmlinux: file('vmlinux'), systemMap: file('System.map') },
+    ...{
+      modulesRoot: file('modules'),
+      symvers: file('source/Module.symvers'),
+      config: file('source/.config'),
+    },
+    compiler: { program: 'gcc-12', versionText: 'gcc-12 (Debian) 12' },
+  }
+  await writeStored(dir, kernel, 5_000_000)
+  return kernel
+}
+
+describe('a stored kernel', () => {
+  test('is read back as it was written', async () => {
+    const kernel = await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    expect(await readStored(kernel.dir)).toEqual(kernel)
+    expect(await storedSize(kernel.dir)).toBeGreaterThanOrEqual(5_100_000)
+  })
+
+  test.each([
+    ['is of another format', (text: string) => text.replace(/"format": \d+/, '"format": 999')],
+    ['is cut off', (text: string) => text.slice(0, 100)],
+    ['lacks a field', (text: string) => text.replace('"vmlinux"', '"other"')],
+    ['was moved from elsewhere', (text: string) => text.replace(/"dir": "/, '"dir": "/elsewhere')],
+  ])('counts as absent when its description %s', async (_what, damage) => {
+    const { dir } = await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    const file = path.join(dir, 'kernel.json')
+    writeFileSync(file, damage(readFileSync(file, 'utf8')))
+    expect(await readStored(dir)).toBeUndefined()
+    expect(await storedKernels()).toEqual([])
+  })
+})
+
+describe('the default kernel', () => {
+  const candidate = (release: string, version: string, series: string, flavour = 'cloud-amd64') => ({
+    ...{ release, version, series, flavour },
+  })
+  const all = [
+    candidate('6.12.9-amd64', '6.12.9-1', '6.12', 'amd64'),
+    candidate('6.12.8-cloud-amd64', '6.12.8-1', '6.12'),
+    candidate('6.1.0-9-cloud-amd64', '6.1.99-1', '6.1'),
+    candidate('6.1.0-56-cloud-amd64', '6.1.192-2', '6.1'),
+    candidate('6.1.0-57-amd64', '6.1.193-1', '6.1', 'amd64'),
+  ]
+  test('is the running one', () => {
+    expect(defaultAmong(all, '6.1.0-9-cloud-amd64')?.release).toBe('6.1.0-9-cloud-amd64')
+  })
+  test('is otherwise the newest cloud kernel of 6.1, then of any series, then whatever there is', () => {
+    expect(defaultAmong(all, '5.4.0')?.release).toBe('6.1.0-56-cloud-amd64')
+    expect(defaultAmong(all.slice(0, 2), '5.4.0')?.release).toBe('6.12.8-cloud-amd64')
+    expect(defaultAmong(all.slice(0, 1), '5.4.0')?.release).toBe('6.12.9-amd64')
+    expect(defaultAmong([], '5.4.0')).toBeUndefined()
+  })
+})
+
+describe('pruning', () => {
+  const names = (pruned: readonly { name: string }[]) => pruned.map(({ name }) => name).sort()
+
+  test('keeps the newest kernel of each series and flavour, and removes the rest and what is broken', async () => {
+    await put('6.1.0-9-cloud-amd64', '6.1.99-1')
+    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    await put('6.1.0-55-amd64', '6.1.192-1', 'amd64')
+    await put('6.12.8-cloud-amd64', '6.12.8-1')
+    mkdirSync(kernelDir('half-made'))
+    const would = await prune(job, { dryRun: true })
+    expect(names(would)).toEqual(['6.1.0-9-cloud-amd64', 'half-made'])
+    expect(existsSync(kernelDir('6.1.0-9-cloud-amd64'))).toBe(true)
+    const removed = await prune(job)
+    expect(removed).toEqual(would)
+    expect(removed.find(({ name }) => name.startsWith('6'))!.bytes).toBeGreaterThan(5_000_000)
+    expect((await storedKernels()).map(({ release }) => release).sort()).toEqual([
+      '6.1.0-55-amd64',
+      '6.1.0-56-cloud-amd64',
+      '6.12.8-cloud-amd64',
+    ])
+  })
+
+  test('removes exactly the named kernels', async () => {
+    await put('6.1.0-9-cloud-amd64', '6.1.99-1')
+    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    expect(names(await prune(job, { releases: ['6.1.0-56-cloud-amd64'] }))).toEqual(['6.1.0-56-cloud-amd64'])
+    expect((await storedKernels()).map(({ release }) => release)).toEqual(['6.1.0-9-cloud-amd64'])
+  })
+
+  test('of a kernel that is not there removes nothing', async () => {
+    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    for (const release of ['6.1.0-1-amd64', '..', '../kernels', ''])
+      await expect(prune(job, { releases: ['6.1.0-56-cloud-amd64', release] })).rejects.toMatchObject({
+        code: 'kernel-not-fetched',
+      })
+    expect(await storedKernels()).toHaveLength(1)
+  })
+
+  test('of all leaves an empty cache', async () => {
+    await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    mkdirSync(path.join(cache, 'inarch/objects'))
+    writeFileSync(path.join(cache, 'inarch/objects/a.o'), Buffer.alloc(5000))
+    expect(names(await prune(job, { all: true }))).toEqual(['6.1.0-56-cloud-amd64', 'objects'])
+    expect(await storedKernels()).toEqual([])
+    expect(existsSync(path.join(cache, 'inarch/objects'))).toBe(false)
+  })
+})
