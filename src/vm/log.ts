@@ -58,7 +58,7 @@ const cut = /-{4,}\[ cut here \]-{4,}/
 const endOfTrace = /---\[ end (trace|Kernel panic)/
 /** A line that can follow a splat's first line as part of it. */
 const follows =
-  /Call Trace:|<\/?(TASK|IRQ|NMI|SOFTIRQ|EXCEPTION)>|^\s|^(RIP|RSP|RAX|RBX|RCX|RDX|RSI|RDI|RBP|R\d\d|CR\d|DR\d|FS|PKRU|Code|Modules linked in|CPU|Hardware name|Workqueue|EIP|Oops|Tainted|PGD|#PF|INFO|note|Kernel Offset|Rebooting)\b|\?/
+  /Call Trace:|<\/?(TASK|IRQ|NMI|SOFTIRQ|EXCEPTION)>|^\s|^(RIP|RSP|RAX|RBX|RCX|RDX|RSI|RDI|RBP|R\d\d|CR\d|DR\d|CS|DS|FS|GS|PKRU|Code|Modules linked in|CPU|Hardware name|Workqueue|EIP|Oops|Tainted|PGD|#PF|INFO|note|Kernel Offset|Rebooting)\b|\?/
 
 const prefix = /^\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])?\s?/
 const mark = /inarch: step (\S+)/
@@ -104,13 +104,13 @@ export function readLog(lines: readonly string[], expected: readonly RegExp[] = 
       block.push(lines[index] ?? '')
       index++
     }
-    while (index < lines.length && block.length < longest) {
+    while (index < lines.length) {
       const next = lines[index] ?? ''
       const nextText = next.replace(prefix, '')
       const ends = endOfTrace.test(nextText)
       if (mark.test(nextText) || cut.test(nextText)) break
       if (!ends && !opened && !follows.test(nextText)) break
-      block.push(next)
+      if (block.length < longest) block.push(next)
       index++
       if (ends) break
     }

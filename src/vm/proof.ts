@@ -90,6 +90,22 @@ const titles: Readonly<Record<Order, string>> = {
 /** File systems whose code is in more modules than their own. */
 const fileSystemOf: Readonly<Record<string, string>> = { fat: 'vfat', jbd2: 'ext4', mbcache: 'ext4' }
 
+/** How a person calls what a rule of the kernel log finds. */
+const named: Readonly<Record<string, string>> = {
+  warning: 'a warning',
+  bug: 'a bug',
+  oops: 'an oops',
+  panic: 'a panic',
+  lockup: 'a lockup',
+  stall: 'an RCU stall',
+  'hung-task': 'a hung task',
+  lockdep: 'a locking problem',
+  livepatch: 'a livepatch error',
+  module: 'a module error',
+  'file-system': 'a file system error',
+  trace: 'a call trace',
+}
+
 /** How many of a console's last lines a failure shows. */
 const shownLines = 25
 
@@ -206,13 +222,13 @@ function coverageFailures(subject: Subject, replaced: readonly Replaced[]): Fail
   return failures
 }
 
-function logFailures(log: readonly LogFinding[]): Failure[] {
+function logFailures(log: readonly LogFinding[], titleOf: (step: string) => string): Failure[] {
   return log
     .filter(({ step, expected }) => step !== undefined && !expected)
-    .map(({ rule, step, lines }) => ({
+    .map(({ rule, step = '', lines }) => ({
       code: 'log',
-      message: `The guest's kernel log shows a ${rule}${step === undefined ? '' : ` during ${step}`}`,
-      ...(step === undefined ? {} : { step }),
+      message: `The kernel log shows ${named[rule] ?? rule} during "${titleOf(step)}"`,
+      step,
       lines,
     }))
 }
@@ -268,8 +284,8 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
       commands: checks.map(({ command }) => command),
       script: request.script !== undefined,
       loads: loads.length,
-      transitionLimit: Math.max(20, Math.min(60, timeout - 30)),
-      checkLimit: Math.min(60, timeout),
+      transitionLimit: Math.max(5, Math.min(60, timeout - 20)),
+      checkLimit: Math.max(5, Math.min(60, timeout - 20)),
     }
     const entries: Entry[] = [
       { kind: 'file', path: guestPaths.patch, bytes: subject.bytes },
@@ -354,6 +370,7 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
     logs.push(...log)
     const [before = 0] = record.taint
     const tainted = unexpectedTaint(before, record.taint.at(-1) ?? before)
+    const troubles = logFailures(log, (step) => boot.planned.find(({ id }) => id === step)?.title ?? step)
     const machine = machineFailure(boot, timeout)
     if (record.release !== undefined && record.release !== kernel.release)
       failures.push({
@@ -361,20 +378,23 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
         message: `The guest runs ${record.release} instead of ${kernel.release}`,
       })
     failures.push(
-      ...(machine ? [machine] : []),
+      // The log tells better than the console's last lines why the guest died.
+      ...(machine ? [troubles.length > 0 ? { ...machine, lines: [] } : machine] : []),
       ...stepFailures(record.steps),
       ...checkFailures(record.steps, checks),
-      ...logFailures(log),
+      ...troubles,
     )
-    // An expected warning also taints.
-    if (tainted.length > 0 && !log.some((finding) => finding.expected))
+    // What the log shows, expected or not, has tainted the kernel too.
+    if (tainted.length > 0 && log.every(({ step }) => step === undefined))
       failures.push({ code: 'taint', message: `The guest's kernel is tainted: ${tainted.join(', ')}` })
     if (machine === undefined && record.noise.length > 0)
       notes.push(`the guest's control channel carried ${record.noise.length} lines that are no events`)
   }
   const early = logs.filter(({ step }) => step === undefined)
   for (const { rule, line } of early)
-    notes.push(`the kernel log shows a ${rule} before the live patch came (console line ${line})`)
+    notes.push(
+      `the kernel log shows ${named[rule] ?? rule} before the live patch came (console line ${line})`,
+    )
   const replaced = unique(boots.flatMap(({ record }) => record.replaced))
   failures.push(...coverageFailures(subject, replaced))
   const orderRecords = (['module-first', 'patch-first'] as const).flatMap((order): OrderRecord[] => {

@@ -142,7 +142,7 @@ async function run(
     ])
     await writeFile(options.junit, junitXml(proof))
   }
-  const { renderFailures, renderProof } = await import('../render/proof.ts')
+  const { failureLines, renderFailures, renderProof } = await import('../render/proof.ts')
   session.data(proof)
   for (const line of renderProof(proof, session.verbose)) session.print(line)
   if (proof.verdict === 'proven') return
@@ -150,14 +150,11 @@ async function run(
   if (session.json) return
   const { Fault } = await import('../../ground/fault.ts')
   const [first] = proof.failures
+  const alone = proof.failures.length === 1 && first !== undefined ? first : undefined
   throw new Fault(
     'proof',
     'proof-failed',
-    proof.failures.length === 1
-      ? (first?.message ?? '')
-      : `The proof failed for ${proof.failures.length} reasons`,
-    {
-      detail: proof.failures.length === 1 ? (first?.lines ?? []).join('\n') : renderFailures(proof.failures),
-    },
+    alone?.message ?? `The proof failed for ${proof.failures.length} reasons`,
+    { detail: alone ? failureLines(alone).join('\n') : renderFailures(proof.failures) },
   )
 }

@@ -68,9 +68,18 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
   return lines
 }
 
+/** Lines of one failure that a person is shown at once. */
+const shownLines = 30
+
+/** The lines that show a failure, the first of them when there are many. */
+export function failureLines({ lines = [] }: Failure): string[] {
+  if (lines.length <= shownLines + 1) return [...lines]
+  return [...lines.slice(0, shownLines), `… and ${lines.length - shownLines} more lines (--json has all)`]
+}
+
 /** Everything that went wrong, with the lines that show it. */
 export function renderFailures(failures: readonly Failure[]): string {
   return failures
-    .map(({ message, lines }) => [`${message}.`, ...(lines ?? []).map((line) => `  ${line}`)].join('\n'))
+    .map((failure) => [`${failure.message}.`, ...failureLines(failure).map((line) => `  ${line}`)].join('\n'))
     .join('\n\n')
 }
