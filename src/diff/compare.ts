@@ -5,7 +5,6 @@
 import { sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Anatomy, Extent, Piece, TableEntry, Target } from './anatomy.ts'
-import { isCode } from './anatomy.ts'
 import type { Correlation } from './correlate.ts'
 import { isColdPart, isIncidental, isNumbered, stem } from './names.ts'
 
@@ -132,13 +131,13 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
 
   return {
     functionDifferences(b, a) {
-      const found = [
-        extentDifference(b, a),
-        tableDifference(before.tableEntries(b), after.tableEntries(a)),
-      ].filter((difference) => difference !== undefined)
-      if (b.section.name !== a.section.name && isCode(b.section))
-        if (sectionClass(b.section) !== sectionClass(a.section))
-          found.push(`it moves from section ${b.section.name} to ${a.section.name}`)
+      const found: string[] = []
+      // Entries name places in the code, so they say something only while the code is the same.
+      const difference =
+        extentDifference(b, a) ?? tableDifference(before.tableEntries(b), after.tableEntries(a))
+      if (difference !== undefined) found.push(difference)
+      if (sectionClass(b.section) !== sectionClass(a.section))
+        found.push(`it moves from section ${b.section.name} to ${a.section.name}`)
       return found
     },
     dataDifference(b, a) {

@@ -290,6 +290,8 @@ async function runObjtool(job: Job, kernel: Kernel, template: Template, object: 
     const program = path.join(kernel.source, 'tools/objtool/objtool')
     const { exitCode, stdout, stderr } = await command(program, [...template.objtool, file], {
       cwd: kernel.source,
+      // Debian's objtool for several architectures is told by kbuild's variable which one to be.
+      env: { SRCARCH: 'x86' },
       signal: job.signal,
       allowFailure: true,
     })
