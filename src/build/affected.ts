@@ -2,21 +2,18 @@
 // What each file that a patch changes means for the kernel: a unit to compile, something no kernel code
 // comes from, or something that can't be live patched this way. In doubt the patch is refused: a change
 // that is silently left out would be the worst of outcomes.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
+import { dependencies } from './dependencies.ts'
 import type { Unit, Units } from './units.ts'
 
-/** A unit that must be compiled again, and the change to its file. */
-export interface AffectedUnit {
-  readonly unit: Unit
-  readonly change: FileChange
-}
-
 export interface Affected {
-  readonly units: readonly AffectedUnit[]
+  /** The units that must be compiled again, each once. */
+  readonly units: readonly Unit[]
   readonly findings: readonly Finding[]
 }
 
@@ -44,92 +41,77 @@ function refusal(file: string, rule: string, message: string, hint: string): Fin
   return { severity: 'error', rule, message, hint, unit: file }
 }
 
-/** The units in the same directory that include this C file, as kernel/sched/ does. */
-function includers(kernel: Kernel, units: Units, file: string): string[] {
-  const dir = path.dirname(file)
-  const includes = (name: string): boolean => {
-    const text = readFileSync(path.join(kernel.source, name), 'latin1')
-    for (const match of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm))
-      if (match[1] === path.basename(file)) return true
-    return false
-  }
-  return readdirSync(path.join(kernel.source, dir))
-    .filter((name) => name.endsWith('.c'))
-    .map((name) => path.join(dir, name))
-    .filter((name) => units.find(name).length > 0 && includes(name))
+/** The units whose text really takes in this C file, as kernel/sched/build_policy.c does with rt.c. */
+async function includers(job: Job, kernel: Kernel, units: Units, file: string): Promise<Unit[]> {
+  const found: Unit[] = []
+  for (const name of units.mayInclude(file))
+    for (const unit of units.find(name)) {
+      // Only the compiler knows whether the #if around the #include lets it through.
+      if (unit.home === 'elsewhere' || (await dependencies(job, kernel, unit)).has(file)) found.push(unit)
+    }
+  return found
 }
 
-function classifySource(kernel: Kernel, units: Units, change: FileChange): AffectedUnit | Finding[] {
+/** The unit of a changed C file, or why there is none; and what else there is to say. */
+async function classifySource(
+  job: Job,
+  kernel: Kernel,
+  units: Units,
+  change: FileChange,
+): Promise<{ unit?: Unit; findings: Finding[] }> {
   const file = change.path
-  const all = units.find(file)
-  const reachable = all.filter((unit) => unit.home !== 'elsewhere')
-  const unit = reachable[0]
+  const refuse = (rule: string, message: string, hint: string) => ({
+    findings: [refusal(file, rule, message, hint)],
+  })
   if (change.before === undefined)
-    return [
-      refusal(
-        file,
-        'file-added',
-        `The patch adds ${file}, and a new file is not built without a change to a makefile`,
-        'Put the new functions into a file that is built already',
-      ),
-    ]
-  if (unit === undefined) {
-    if (all.length > 0)
-      return [
-        refusal(
-          file,
+    return refuse(
+      'file-added',
+      `The patch adds ${file}, and a new file is not built without a change to a makefile`,
+      'Put the new functions into a file that is built already',
+    )
+  const all = [...units.find(file), ...(await includers(job, kernel, units, file))]
+  const reachable = all.filter((unit) => unit.home !== 'elsewhere')
+  const [unit, ...others] = reachable
+  if (unit === undefined)
+    return all[0] === undefined
+      ? refuse(
+          'not-built',
+          `${file} is not built in the configuration of ${kernel.release}`,
+          'This kernel does not have the code; leave the file out of the patch if the rest is what you need',
+        )
+      : refuse(
           'unreachable-code',
-          `${file} becomes boot code, vDSO or firmware code (${all[0]!.object}), which no live patch can replace`,
+          `${file} becomes boot code, vDSO or firmware code (${all[0].object}), which no live patch can replace`,
           'This fix needs a reboot',
-        ),
-      ]
-    const users = includers(kernel, units, file)
-    if (users.length > 0)
-      return [
-        refusal(
-          file,
-          'source-included',
-          `${file} is not compiled by itself: ${users.join(', ')} includes it`,
-          'Inarch does not follow includes yet',
-        ),
-      ]
-    return [
-      refusal(
-        file,
-        'not-built',
-        `${file} is not built in the configuration of ${kernel.release}`,
-        'This kernel does not have the code; leave the file out of the patch if the rest is what you need',
-      ),
-    ]
-  }
+        )
   if (change.after === undefined)
-    return [
-      refusal(
-        file,
-        'file-removed',
-        `The patch removes ${file}, whose code is in the running kernel`,
-        'Keep the file, and change the functions that should do something else',
-      ),
-    ]
-  if (reachable.length > 1 || unit.modules.length > 1)
-    return [
-      refusal(
-        file,
-        'unit-in-many-objects',
-        `${file} is built into several parts of the kernel: ${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
-        'Inarch patches one copy of a unit only',
-      ),
-    ]
+    return refuse(
+      'file-removed',
+      `The patch removes ${file}, whose code is in the running kernel`,
+      'Keep the file, and change the functions that should do something else',
+    )
+  if (others.length > 0 || unit.modules.length > 1)
+    return refuse(
+      'unit-in-many-objects',
+      `${file} is built into several parts of the kernel: ${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
+      'Inarch patches one copy of a file only',
+    )
   if (!unit.standard)
-    return [
-      refusal(
-        file,
-        'unit-without-unwinding',
-        `kbuild does not run objtool on ${file}, so the kernel can't unwind the stack of its functions reliably`,
-        'Change the callers of this code instead',
-      ),
-    ]
-  return { unit, change }
+    return refuse(
+      'unit-without-unwinding',
+      `kbuild does not run objtool on ${unit.source}, so the kernel can't unwind the stack of its functions reliably`,
+      'Change the callers of this code instead',
+    )
+  const copies = all.filter((one) => one.home === 'elsewhere')
+  return {
+    unit,
+    findings: copies.map((copy) => ({
+      severity: 'warning',
+      rule: 'copy-not-patched',
+      message: `${copy.object} is made of ${file} too, and keeps its old code until the next boot`,
+      unit: file,
+    })),
+  }
 }
 
 function classifyOther(arch: string | undefined, change: FileChange): Finding[] {
@@ -157,15 +139,6 @@ function classifyOther(arch: string | undefined, change: FileChange): Finding[] 
         'Write the change into the C files that need it, for instance as static functions',
       ),
     ]
-  if (/\.(S|s|asm)$/.test(file))
-    return [
-      refusal(
-        file,
-        'assembly-changed',
-        `The patch changes assembly code (${file}), which has no function boundaries to patch at`,
-        'Change the C code that calls it instead',
-      ),
-    ]
   if (/\.lds(\.[Sh])?$/.test(file))
     return [
       refusal(
@@ -173,6 +146,15 @@ function classifyOther(arch: string | undefined, change: FileChange): Finding[] 
         'linker-script-changed',
         `The patch changes a linker script (${file})`,
         'This fix needs a reboot',
+      ),
+    ]
+  if (/\.(S|s|asm)$/.test(file))
+    return [
+      refusal(
+        file,
+        'assembly-changed',
+        `The patch changes assembly code (${file}), which has no function boundaries to patch at`,
+        'Change the C code that calls it instead',
       ),
     ]
   return [
@@ -189,35 +171,32 @@ function classifyOther(arch: string | undefined, change: FileChange): Finding[] 
  * Sorts the changed files into units to compile and findings about the others.
  * A finding of severity `error` means that not all of the patch would take effect.
  */
-export function classifyChanges(kernel: Kernel, units: Units, changes: readonly FileChange[]): Affected {
+export async function classifyChanges(
+  job: Job,
+  kernel: Kernel,
+  units: Units,
+  changes: readonly FileChange[],
+): Promise<Affected> {
   const arch = architecture(kernel)
-  const affected: AffectedUnit[] = []
+  const affected = new Map<string, Unit>()
   const findings: Finding[] = []
   for (const change of changes) {
-    const isUnit = units.find(change.path).length > 0
-    // tools/ has a few files that the kernel compiles too.
-    const isSource = change.path.endsWith('.c') && !outside.test(change.path)
     const ofArch = /^arch\/([^/]+)\//.exec(change.path)?.[1] ?? arch
-    const one =
-      isUnit || (isSource && ofArch === arch)
-        ? classifySource(kernel, units, change)
-        : classifyOther(arch, change)
-    if (Array.isArray(one)) findings.push(...one)
-    else affected.push(one)
-    for (const unit of isUnit && !Array.isArray(one) ? units.find(change.path) : [])
-      if (unit.home === 'elsewhere')
-        findings.push({
-          severity: 'warning',
-          rule: 'copy-not-patched',
-          message: `${unit.object} is made of ${change.path} too, and keeps its old code until the next boot`,
-          unit: change.path,
-        })
+    // tools/ has a few files that the kernel compiles too.
+    const isSource =
+      units.find(change.path).length > 0 ||
+      (change.path.endsWith('.c') && !outside.test(change.path) && ofArch === arch)
+    if (isSource) {
+      const one = await classifySource(job, kernel, units, change)
+      if (one.unit !== undefined) affected.set(one.unit.source, one.unit)
+      findings.push(...one.findings)
+    } else findings.push(...classifyOther(arch, change))
   }
-  if (affected.length === 0 && !findings.some((finding) => finding.severity === 'error'))
+  if (affected.size === 0 && !findings.some((finding) => finding.severity === 'error'))
     findings.push({
       severity: 'error',
       rule: 'nothing-to-patch',
       message: `No code of ${kernel.release} comes from what the patch changes`,
     })
-  return { units: affected, findings }
+  return { units: [...affected.values()], findings }
 }

@@ -3,6 +3,7 @@
 // a section for each function and datum, and without debug information, which changes no code and
 // takes a third of the time. objtool is left to whoever makes a module of the objects.
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -13,12 +14,12 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange, Origin } from '../patch/patch.ts'
-import { type AffectedUnit, classifyChanges } from './affected.ts'
+import { classifyChanges } from './affected.ts'
 import { compilerIdentity } from './compiler.ts'
 import { keepLineNumbers } from './lines.ts'
 import { loadObject, storeObject } from './object-cache.ts'
 import type { UnitPair } from './objects.ts'
-import { makeShadow } from './shadow.ts'
+import { makeShadow, type ShadowFile } from './shadow.ts'
 import { openUnits, type Unit } from './units.ts'
 
 export interface CompiledPairs {
@@ -150,6 +151,28 @@ function nearestOrigin(
   return undefined
 }
 
+/** What the shadow has of its own: the changed files, with their lines numbered as before or not. */
+function shadowFiles(
+  kernel: Kernel,
+  units: readonly Unit[],
+  changes: readonly FileChange[],
+  numbered: boolean,
+): ShadowFile[] {
+  const changed = changes.map((change): ShadowFile => {
+    const { after, lineage } = change
+    const text =
+      numbered && after !== undefined && change.path.endsWith('.c') ? keepLineNumbers(after, lineage) : after
+    return { path: change.path, text }
+  })
+  // A unit that only includes a changed file must lie in a real directory, or its `../` would lead into
+  // the original tree.
+  const including = units
+    .map((unit) => unit.source)
+    .filter((source) => !changes.some((change) => change.path === source))
+    .map((source) => ({ path: source, text: readFileSync(path.join(kernel.source, source), 'latin1') }))
+  return [...changed, ...including]
+}
+
 /** Both trees and what their objects depend on; shared by all units of one call. */
 interface Bench {
   readonly kernel: Kernel
@@ -159,7 +182,7 @@ interface Bench {
   readonly identity: string
 }
 
-async function compileBefore(job: Job, bench: Bench, { unit }: AffectedUnit): Promise<string> {
+async function compileBefore(job: Job, bench: Bench, unit: Unit): Promise<string> {
   const { kernel, dir } = bench
   const compilation: Compilation = {
     unit,
@@ -173,7 +196,7 @@ async function compileBefore(job: Job, bench: Bench, { unit }: AffectedUnit): Pr
   return compilation.output
 }
 
-async function compileAfter(job: Job, bench: Bench, { unit }: AffectedUnit): Promise<string> {
+async function compileAfter(job: Job, bench: Bench, unit: Unit): Promise<string> {
   const { kernel, dir, changes } = bench
   const compilation: Compilation = {
     unit,
@@ -191,11 +214,7 @@ async function compileAfter(job: Job, bench: Bench, { unit }: AffectedUnit): Pro
   // Said again with the lines as they are, not as the #line directives have them. If it compiles then,
   // the directives were to blame, and an object with other line numbers is still right.
   const plain = path.join(dir, 'plain', unit.object)
-  makeShadow(
-    kernel.source,
-    plain,
-    changes.map((change) => ({ path: change.path, text: change.after })),
-  )
+  makeShadow(kernel.source, plain, shadowFiles(kernel, [unit], changes, false))
   const again = await runCompiler(job, kernel, { ...compilation, cwd: plain, key: undefined })
   if (!again.ok) throw patchError(unit, changes, again.messages)
   return compilation.output
@@ -230,24 +249,14 @@ export async function compilePairs(
   dir: string,
 ): Promise<CompiledPairs> {
   const units = await openUnits(job, kernel)
-  const affected = classifyChanges(kernel, units, changes)
+  const affected = await classifyChanges(job, kernel, units, changes)
   if (affected.findings.some((finding) => finding.severity === 'error'))
     return { pairs: [], findings: affected.findings }
   const count = `${affected.units.length} ${affected.units.length === 1 ? 'unit' : 'units'}`
   return await job.journal.step(`Compiling ${count} before and after the patch`, async (step) => {
     const shadow = path.join(dir, 'shadow')
     await mkdir(path.join(dir, 'tmp'), { recursive: true })
-    makeShadow(
-      kernel.source,
-      shadow,
-      changes.map((change) => ({
-        path: change.path,
-        text:
-          change.after !== undefined && change.path.endsWith('.c')
-            ? keepLineNumbers(change.after, change.lineage)
-            : change.after,
-      })),
-    )
+    makeShadow(kernel.source, shadow, shadowFiles(kernel, affected.units, changes, true))
     const bench: Bench = { kernel, changes, dir, shadow, identity: await compilerIdentity(kernel.compiler) }
     const limit = pLimit(os.availableParallelism())
     let done = 0
@@ -268,7 +277,7 @@ export async function compilePairs(
     const objects = results.map((result) => (result as PromiseFulfilledResult<string>).value)
     step.result(count)
     const pairs = affected.units.map(
-      ({ unit }, i): UnitPair => ({
+      (unit, i): UnitPair => ({
         unit: unit.source,
         ...(unit.modules[0] === undefined ? {} : { module: unit.modules[0] }),
         before: objects[2 * i]!,

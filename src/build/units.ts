@@ -8,6 +8,7 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { findIncluded } from './includes.ts'
 import { askKbuild, type KbuildAnswer } from './kbuild.ts'
 import { splitWords } from './shell.ts'
 
@@ -33,13 +34,15 @@ export interface Unit {
 export interface Units {
   /** Every unit that is made of this C file: usually one; more when `elsewhere` compiles it too. */
   find(source: string): Unit[]
+  /** Paths of the units that may take in this C file by `#include`, whatever the #ifs around it say. */
+  mayInclude(source: string): string[]
   /** A unit compiled with the flags that most units of modules have; undefined when there are no modules. */
   typicalOfModules(): Unit | undefined
   /** How many units there are. */
   readonly count: number
 }
 
-const format = 'inarch-units-1'
+const format = 'inarch-units-2'
 const fieldBreak = '\t'
 const argumentBreak = '\x1f'
 
@@ -48,7 +51,11 @@ function isOwn(argument: string): boolean {
   return /^-D(__)?KBUILD_(MODFILE|BASENAME|MODNAME)=/.test(argument)
 }
 
-function render(answers: readonly KbuildAnswer[], stamp: string): string {
+function render(
+  answers: readonly KbuildAnswer[],
+  included: ReadonlyMap<string, readonly string[]>,
+  stamp: string,
+): string {
   const shared = new Map<string, number>()
   const intern = (args: readonly string[]): number => {
     const text = args.join(argumentBreak)
@@ -75,7 +82,11 @@ function render(answers: readonly KbuildAnswer[], stamp: string): string {
     ].join(fieldBreak)
   })
   const sets = [...shared.keys()].map((text, index) => `A${fieldBreak}${index}${fieldBreak}${text}`)
-  return `${[`${format}${fieldBreak}${stamp}${fieldBreak}${rows.length}`, ...rows, ...sets].join('\n')}\n`
+  const inclusions = [...included].map(([file, users]) =>
+    ['I', file, users.join(argumentBreak)].join(fieldBreak),
+  )
+  const first = [format, stamp, rows.length].join(fieldBreak)
+  return `${[first, ...rows, ...inclusions, ...sets].join('\n')}\n`
 }
 
 function parseTable(text: string): Units {
@@ -129,6 +140,11 @@ function parseTable(text: string): Units {
       return most === undefined ? undefined : parseRow(most.row)
     },
     count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[2]),
+    mayInclude(source) {
+      const key = `\nI${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`
+      const start = text.indexOf(key)
+      return start === -1 ? [] : split(text.slice(start + key.length, text.indexOf('\n', start + 1)))
+    },
     find(source) {
       const units: Unit[] = []
       const key = `\nU${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`
@@ -161,7 +177,8 @@ export async function openUnits(job: Job, kernel: Kernel): Promise<Units> {
   }
   return await job.journal.step(`Asking kbuild how ${kernel.release} is compiled`, async (step) => {
     const answers = await askKbuild(job, kernel)
-    const text = render(answers, stamp)
+    const sources = new Set(answers.map((answer) => path.posix.normalize(answer.source)))
+    const text = render(answers, await findIncluded(kernel.source, [...sources]), stamp)
     await withScratch(async (dir) => {
       const made = path.join(dir, 'units')
       await writeFile(made, text)
