@@ -119,7 +119,10 @@ await withScratch(async (dir) => {
     rmSync(output, { recursive: true, force: true })
     mkdirSync(output)
     const fresh = path.join(dir, 'bench.patch')
-    writeFileSync(fresh, patchText.replace('live patched', `live patched ${randomBytes(4).toString('hex')}`))
+    writeFileSync(
+      fresh,
+      patchText.replaceAll('live patched', `live patched ${randomBytes(4).toString('hex')}`),
+    )
     const inarch = path.resolve('dist/inarch.js')
     const ms = await time(
       process.execPath,
@@ -140,7 +143,7 @@ await withScratch(async (dir) => {
   await build(true)
   await compile(asKbuild, 'after')
   for (let round = 0; round < rounds; round++) {
-    process.stderr.write(`round ${round + 1} of ${rounds}\r`)
+    if (process.stderr.isTTY) process.stderr.write(`round ${round + 1} of ${rounds}\r`)
     for (const [flags, name] of [
       [asKbuild, "kbuild's arguments"],
       [withoutDebug, "Inarch's arguments"],
@@ -187,7 +190,7 @@ await withScratch(async (dir) => {
     const kept = of('inarch build, the object before the patch kept') / bare
     const none = of('inarch build, no object kept') / bare
     console.log(
-      `  against ${name.slice(18).padEnd(42)} ${kept.toFixed(2)} object kept, ${none.toFixed(2)} not kept`,
+      `  against ${name.slice('two compiler runs, '.length).padEnd(42)} ${kept.toFixed(2)} object kept, ${none.toFixed(2)} not kept`,
     )
   }
 })
