@@ -25,7 +25,11 @@ function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = Number(/^(\d+)-/.exec(name)?.[1])
     if (Number.isInteger(pid) && !alive(pid))
-      rmSync(path.join(parent, name), { recursive: true, force: true })
+      try {
+        rmSync(path.join(parent, name), { recursive: true, force: true })
+      } catch {
+        // A program that outlived its killed parent still writes there; the next process sweeps again.
+      }
   }
 }
 

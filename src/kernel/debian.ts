@@ -19,6 +19,9 @@ import { settleConfiguration } from './settle.ts'
 import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
 import { parseRelease } from './version.ts'
 
+/** A release that the lists don't have may be newer than they are; asking again at once tells nothing. */
+const minute = 60_000
+
 /** Runs works side by side; when one fails the others are stopped and waited for. */
 async function together(
   signal: AbortSignal,
@@ -182,7 +185,7 @@ export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
     })
   const found =
     (await archiveKernels(job)).find((kernel) => kernel.release === release) ??
-    (await archiveKernels(job, 0)).find((kernel) => kernel.release === release)
+    (await archiveKernels(job, minute)).find((kernel) => kernel.release === release)
   if (found === undefined)
     throw new Fault(
       'usage',
