@@ -225,11 +225,12 @@ function coverageFailures(subject: Subject, replaced: readonly Replaced[]): Fail
 function logFailures(log: readonly LogFinding[], titleOf: (step: string) => string): Failure[] {
   return log
     .filter(({ step, expected }) => step !== undefined && !expected)
-    .map(({ rule, step = '', lines }) => ({
+    .map(({ rule, step = '', lines }, index, all) => ({
       code: 'log',
       message: `The kernel log shows ${named[rule] ?? rule} during "${titleOf(step)}"`,
       step,
-      lines,
+      // Trouble brings trouble: what follows in the same step is told in one line.
+      lines: all.findIndex((other) => other.step === step) === index ? lines : lines.slice(0, 1),
     }))
 }
 
@@ -284,8 +285,8 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
       commands: checks.map(({ command }) => command),
       script: request.script !== undefined,
       loads: loads.length,
-      transitionLimit: Math.max(5, Math.min(60, timeout - 20)),
-      checkLimit: Math.max(5, Math.min(60, timeout - 20)),
+      transitionLimit: Math.max(5, Math.min(60, Math.floor(timeout / 3))),
+      checkLimit: Math.max(5, Math.min(60, Math.floor(timeout / 3))),
     }
     const entries: Entry[] = [
       { kind: 'file', path: guestPaths.patch, bytes: subject.bytes },

@@ -123,6 +123,9 @@ export async function openRecorder(
     queue = queue.then(work)
   }
   const take = (event: Event) => {
+    // An unfinished step lasted at least until now.
+    const running = steps.at(-1)
+    if (running?.outcome === 'unfinished') running.ms = event.at - running.began
     switch (event.kind) {
       case 'hello': {
         release = event.release
