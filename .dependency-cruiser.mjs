@@ -16,6 +16,7 @@ const rooms = [
   'livepatch',
   'fleet',
   'report',
+  'demo',
   'cli',
 ]
 

@@ -4,6 +4,7 @@
 import { Command } from 'commander'
 import { version } from '../ground/version.ts'
 import { buildCommand } from './commands/build.ts'
+import { demoCommand } from './commands/demo.ts'
 import { kernelsCommand } from './commands/kernels.ts'
 import { proveCommand } from './commands/prove.ts'
 
@@ -20,5 +21,6 @@ const program = new Command('inarch')
 program.addCommand(buildCommand())
 program.addCommand(proveCommand())
 program.addCommand(kernelsCommand())
+program.addCommand(demoCommand())
 
 await program.parseAsync()

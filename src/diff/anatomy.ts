@@ -110,7 +110,9 @@ export function isIgnored(section: Section): boolean {
   const { name } = section
   return (
     (section.flags & sectionFlag.alloc) === 0 ||
-    /^\.(comment|note|debug|stab|eh_frame|BTF|orc_|discard\.(addressable|sym|.*ksym)|printk_index|llvm)/.test(name)
+    /^\.(comment|note|debug|stab|eh_frame|BTF|orc_|discard\.(addressable|sym|.*ksym)|printk_index|llvm)/.test(
+      name,
+    )
   )
 }
 
@@ -229,7 +231,7 @@ export function anatomy(object: ObjectFile): Anatomy {
     const own =
       symbol.type === 'section' || isLabel(symbol.name)
         ? pieceAt(section, place)
-        : piecesOf(section).find((piece) => piece.symbol === symbol) ?? pieceAt(section, symbol.value)
+        : (piecesOf(section).find((piece) => piece.symbol === symbol) ?? pieceAt(section, symbol.value))
     if (own === undefined) return { kind: 'nowhere', why: `${section.name}+${place} belongs to nothing` }
     return { kind: 'piece', piece: own, offset: place - own.start }
   }
@@ -325,7 +327,10 @@ function readTables(
     if (perEntry === undefined || table.size === 0 || table.type !== sectionType.progbits) continue
     const relocations = object.relocations(table)
     if (relocations.length % perEntry !== 0 || relocations.length === 0) {
-      unreadable.push({ section: table, why: `it has ${relocations.length} relocations, not ${perEntry} an entry` })
+      unreadable.push({
+        section: table,
+        why: `it has ${relocations.length} relocations, not ${perEntry} an entry`,
+      })
       continue
     }
     for (let index = 0; index < relocations.length; index += perEntry) {
@@ -342,8 +347,8 @@ function readTables(
         unreadable.push({ section: table, why: `its entry at ${start} is about no function` })
         break
       }
-      let list = entries.get(owner)
-      if (list === undefined) entries.set(owner, (list = []))
+      const list = entries.get(owner) ?? []
+      entries.set(owner, list)
       list.push({ table, start, end, relocations: relocations.slice(index, index + perEntry) })
     }
   }

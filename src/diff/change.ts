@@ -90,7 +90,10 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
     }
   }
   for (const piece of correlation.ambiguous)
-    if (changed.some((change) => refersTo(a, change.after, piece)) || added.some((f) => refersTo(a, f, piece)))
+    if (
+      changed.some((change) => refersTo(a, change.after, piece)) ||
+      added.some((f) => refersTo(a, f, piece))
+    )
       error(
         'ambiguous-static',
         piece.name,
@@ -169,5 +172,10 @@ function isComparedByReference(piece: Piece): boolean {
   if (/^\.altinstr_(replacement|aux)$/.test(piece.section.name)) return true
   const kind = sectionClass(piece.section)
   if (isCode(piece.section)) return piece.section.size === 0
-  return kind === '.rodata' || kind === '.data' || kind === '.bss' || /^(\.init\.rodata|__ksymtab_strings$)/.test(piece.section.name)
+  return (
+    kind === '.rodata' ||
+    kind === '.data' ||
+    kind === '.bss' ||
+    /^(\.init\.rodata|__ksymtab_strings$)/.test(piece.section.name)
+  )
 }

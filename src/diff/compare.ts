@@ -51,7 +51,9 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
       const inAfter = after.extent(a.piece, a.offset)
       const sameOffset =
         b.piece.start + b.offset - inBefore.start === a.piece.start + a.offset - inAfter.start
-      return sameOffset && sameContent(inBefore, inAfter) ? undefined : `a constant differs (${describeTarget(a)})`
+      return sameOffset && sameContent(inBefore, inAfter)
+        ? undefined
+        : `a constant differs (${describeTarget(a)})`
     }
     return correlation.same(b.piece, a.piece) && b.offset === a.offset ? undefined : changed()
   }
@@ -122,7 +124,8 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
         if (name === '.altinstructions' && nth === 1) {
           const length = replacementLength(ea)
           const [xb, xa] = [slice(tb, length), slice(ta, length)]
-          if (xb === undefined || xa === undefined || !sameContent(xb, xa)) return `its entry in ${name} differs`
+          if (xb === undefined || xa === undefined || !sameContent(xb, xa))
+            return `its entry in ${name} differs`
         } else if (targetDifference(tb, ta) !== undefined) return `its entry in ${name} differs`
       }
     }

@@ -39,7 +39,8 @@ function references(anatomy: Anatomy, piece: Piece): Map<string, Piece[]> {
   const found = new Map<string, Piece[]>()
   for (const relocation of anatomy.relocations(piece)) {
     const target = anatomy.target(piece.section, relocation)
-    if (target.kind !== 'piece' || target.piece.symbol === undefined || !isNumbered(target.piece.name)) continue
+    if (target.kind !== 'piece' || target.piece.symbol === undefined || !isNumbered(target.piece.name))
+      continue
     const key = `${target.piece.kind} ${stem(target.piece.name)}`
     const list = found.get(key)
     if (list === undefined) found.set(key, [target.piece])
@@ -59,7 +60,11 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
   }
 
   const beforeGroups = byStem(before.pieces.filter((piece) => piece.symbol !== undefined))
-  const open: { readonly key: string; readonly before: readonly Piece[]; readonly after: readonly Piece[] }[] = []
+  const open: {
+    readonly key: string
+    readonly before: readonly Piece[]
+    readonly after: readonly Piece[]
+  }[] = []
   for (const [key, afterGroup] of byStem(after.pieces.filter((piece) => piece.symbol !== undefined))) {
     const beforeGroup = beforeGroups.get(key)
     if (beforeGroup === undefined) continue
@@ -69,7 +74,9 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
       continue
     }
     // Names from the source are what they say; only the compiler's own numbers are not to be trusted.
-    const plain = new Map(beforeGroup.filter((piece) => !isNumbered(piece.name)).map((piece) => [piece.name, piece]))
+    const plain = new Map(
+      beforeGroup.filter((piece) => !isNumbered(piece.name)).map((piece) => [piece.name, piece]),
+    )
     for (const piece of afterGroup) {
       const same = plain.get(piece.name)
       if (same !== undefined && !taken.has(same)) pair(same, piece, 'name')

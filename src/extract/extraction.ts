@@ -176,7 +176,9 @@ class Workshop {
   refer(reference: Reference): SymbolDraft {
     const { definition, name, from } = reference
     const key =
-      definition === undefined ? `${from} ${name}` : `${from} ${name} ${reference.unit} ${definition.section.index}:${definition.start}`
+      definition === undefined
+        ? `${from} ${name}`
+        : `${from} ${name} ${reference.unit} ${definition.section.index}:${definition.start}`
     let symbol = this.byName.get(key)
     if (symbol === undefined) {
       symbol = {
@@ -292,7 +294,11 @@ function cut(
         const key = `${section.index}:${extent.start}:${extent.end}`
         let place = places.get(key)
         if (place === undefined) {
-          place = carryExtent(extent, workshop.openShared('.altinstr_replacement', section, section.name), whose)
+          place = carryExtent(
+            extent,
+            workshop.openShared('.altinstr_replacement', section, section.name),
+            whose,
+          )
           places.set(key, place)
         }
         growing.draft.relocations.push({
@@ -308,7 +314,11 @@ function cut(
   const carryData = (piece: Piece, reason: string | undefined): Place => {
     const known = places.get(placeKey(piece))
     if (known !== undefined) return known
-    const growing = workshop.openShared(`data ${object} ${piece.section.name}`, piece.section, piece.section.name)
+    const growing = workshop.openShared(
+      `data ${object} ${piece.section.name}`,
+      piece.section,
+      piece.section.name,
+    )
     const place = carryExtent(piece, growing, piece)
     places.set(placeKey(piece), place)
     const { symbol } = piece
@@ -359,7 +369,12 @@ function cut(
     const target = after.target(from, relocation)
     const { symbol } = relocation
     const { type } = relocation
-    const to = (draft: SymbolDraft, addend: number): RelocationDraft => ({ offset, type, symbol: draft, addend })
+    const to = (draft: SymbolDraft, addend: number): RelocationDraft => ({
+      offset,
+      type,
+      symbol: draft,
+      addend,
+    })
     switch (target.kind) {
       case 'external': {
         referKeyOf(target.name)
@@ -401,9 +416,7 @@ function cut(
     }
     const bySection = symbol.type === 'section' || symbol.name.startsWith('.L')
     const inside = (draft: SymbolDraft, place: Place): RelocationDraft =>
-      bySection
-        ? to(place.growing.symbol, said - piece.start + place.at)
-        : to(draft, relocation.addend)
+      bySection ? to(place.growing.symbol, said - piece.start + place.at) : to(draft, relocation.addend)
     const counterpart = correlation.counterpartOf(piece)
     if (piece.kind === 'function') {
       const cold = isColdPart(piece.name)
@@ -422,7 +435,12 @@ function cut(
       if (carry) {
         if (cold && !symbols.has(piece) && whose !== undefined)
           if (coldParent(piece.name) !== whose.name && !isColdPart(whose.name))
-            carried.push({ name: piece.name, kind: 'function', unit, reason: `it is a part of ${whose.name}` })
+            carried.push({
+              name: piece.name,
+              kind: 'function',
+              unit,
+              reason: `it is a part of ${whose.name}`,
+            })
         const draft = carryFunction(piece)
         const place = places.get(placeKey(piece))
         if (place !== undefined) return inside(draft, place)
@@ -499,8 +517,5 @@ function hasEntryHook(change: Change, piece: Piece): boolean {
   const begin = piece.symbol?.value ?? piece.start
   return change.before
     .relocations(piece)
-    .some(
-      ({ symbol, offset }) =>
-        symbol.name === '__fentry__' && offset > begin && offset <= begin + 5,
-    )
+    .some(({ symbol, offset }) => symbol.name === '__fentry__' && offset > begin && offset <= begin + 5)
 }

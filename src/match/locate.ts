@@ -76,13 +76,7 @@ export function locate(
 }
 
 /** True when the function's code is what the image holds at `address`. */
-function fits(
-  image: Image,
-  unit: Anatomy,
-  piece: Piece,
-  address: bigint,
-  addressesOf: AddressesOf,
-): boolean {
+function fits(image: Image, unit: Anatomy, piece: Piece, address: bigint, addressesOf: AddressesOf): boolean {
   const begin = piece.symbol?.value ?? piece.start
   const length = (piece.symbol?.size || piece.end - begin) | 0
   const there = image.read(address, length)
@@ -140,9 +134,7 @@ function addressesSeenByCode(
       return target.kind === 'piece' && target.piece === datum && relocationSize(relocation.type) > 0
     })
     if (uses.length === 0) continue
-    const places = addressesOf(code.name).filter((address) =>
-      fits(image, unit, code, address, addressesOf),
-    )
+    const places = addressesOf(code.name).filter((address) => fits(image, unit, code, address, addressesOf))
     const [place] = places
     if (places.length !== 1 || place === undefined) continue
     const begin = code.symbol?.value ?? code.start

@@ -108,7 +108,9 @@ function substitute(sections: readonly SectionDraft[], by: ReadonlyMap<SymbolDra
     section.relocations = section.relocations.map((relocation) => {
       const symbol = by.get(relocation.symbol)
       if (symbol === undefined)
-        throw new Error(`a relocation of ${section.name} leads to ${relocation.symbol.name}, which is not bound`)
+        throw new Error(
+          `a relocation of ${section.name} leads to ${relocation.symbol.name}, which is not bound`,
+        )
       return { ...relocation, symbol }
     })
 }
@@ -116,7 +118,10 @@ function substitute(sections: readonly SectionDraft[], by: ReadonlyMap<SymbolDra
 /** The part that every patch has, with the module's name and information in it. */
 function frameOf(template: Template, options: ModuleOptions, named: Map<string, Binding>): ObjectDraft {
   const { layout } = template
-  const draft = redraft(template.object, (section) => section.name !== layoutSection && section.name !== '.comment')
+  const draft = redraft(
+    template.object,
+    (section) => section.name !== layoutSection && section.name !== '.comment',
+  )
   const namespaces = new Set<string>()
   for (const binding of named.values())
     if (binding.kind === 'exported' && binding.namespace !== '') namespaces.add(binding.namespace)
@@ -396,9 +401,12 @@ function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: Obje
   if ((section.flags & sectionFlag.exec) === 0) return true
   const { offset } = relocation
   for (const table of draft.sections) {
-    const perEntry = { '.altinstructions': 2, '.parainstructions': 1, '.static_call_sites': 2, __jump_table: 3 }[
-      table.name
-    ]
+    const perEntry = {
+      '.altinstructions': 2,
+      '.parainstructions': 1,
+      '.static_call_sites': 2,
+      __jump_table: 3,
+    }[table.name]
     if (perEntry === undefined || typeof table.data === 'number') continue
     for (let index = 0; index < table.relocations.length; index += perEntry) {
       const first = table.relocations[index]
@@ -407,7 +415,8 @@ function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: Obje
       const end = table.relocations[index + perEntry]?.offset ?? table.data.length
       const length =
         table.name === '.altinstructions'
-          ? (table.data[end - 2] ?? replacementLength({ table: table as never, start: first.offset, end, relocations: [] }))
+          ? (table.data[end - 2] ??
+            replacementLength({ table: table as never, start: first.offset, end, relocations: [] }))
           : table.name === '.parainstructions'
             ? (table.data[first.offset + 9] ?? 16)
             : 5
@@ -424,7 +433,11 @@ function versionTable(versions: ReadonlyMap<string, number>, layout: Layout): Se
   const data = Buffer.alloc(size * names.length)
   names.forEach((symbol, index) => {
     if (symbol.length >= size - name)
-      throw new Fault('refused', 'symbol-name-too-long', `The name of the symbol ${symbol} is too long for the kernel`)
+      throw new Fault(
+        'refused',
+        'symbol-name-too-long',
+        `The name of the symbol ${symbol} is too long for the kernel`,
+      )
     data.writeUInt32LE(versions.get(symbol) ?? 0, size * index + crc)
     data.write(symbol, size * index + name, 'latin1')
   })

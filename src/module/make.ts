@@ -67,9 +67,14 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
     const { pairs, findings } = await compilePairs(job, kernel, changes, dir)
     refuseIfErrors(kernel, findings)
     if (pairs.length === 0)
-      throw new Fault('refused', 'not-in-kernel', `Nothing that the patch changes is part of ${kernel.release}`, {
-        findings,
-      })
+      throw new Fault(
+        'refused',
+        'not-in-kernel',
+        `Nothing that the patch changes is part of ${kernel.release}`,
+        {
+          findings,
+        },
+      )
     return await job.journal.step('Making the module', async (step) => {
       const units = comparePairs(pairs)
       const names = await namesOf(kernel, units)
@@ -101,7 +106,10 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
             name: moduleName,
             description,
             replace: request.replace,
-            info: [`inarch=${version}`, ...inputs.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`)],
+            info: [
+              `inarch=${version}`,
+              ...inputs.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`),
+            ],
           },
         )
         const all = [...known, ...assembled.findings]
@@ -156,7 +164,15 @@ async function readPatches(files: readonly string[]): Promise<Patch[]> {
 function nameOf(request: MakeRequest): string {
   const given = request.name
   const name = given ?? path.basename(request.patches[0] ?? '').replace(/\.(patch|diff)$/, '')
-  const clean = given === undefined ? name.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40).replace(/-+$/, '') : name
+  const clean =
+    given === undefined
+      ? name
+          .toLowerCase()
+          .replace(/[^a-z0-9]+/g, '-')
+          .replace(/^-+|-+$/g, '')
+          .slice(0, 40)
+          .replace(/-+$/, '')
+      : name
   if (!/^[a-z0-9][a-z0-9_-]{0,40}$/.test(clean))
     throw new Fault('usage', 'bad-name', `${JSON.stringify(name)} can't be the name of a live patch`, {
       remedy: 'Give one with --name: lower-case letters, digits and dashes, at most 41',
@@ -167,7 +183,9 @@ function nameOf(request: MakeRequest): string {
 /** The first patch's subject, or what it changes. */
 function describe(patches: readonly Patch[]): string {
   const subject = patches.flatMap(({ preamble }) => /^Subject:[ \t]*(.+)$/m.exec(preamble)?.[1] ?? [])[0]
-  const text = subject?.replace(/^\[[^\]]*\]\s*/, '') ?? `Live patch from ${patches.map(({ file }) => path.basename(file)).join(', ')}`
+  const text =
+    subject?.replace(/^\[[^\]]*\]\s*/, '') ??
+    `Live patch from ${patches.map(({ file }) => path.basename(file)).join(', ')}`
   return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
 }
 
@@ -191,7 +209,8 @@ async function namesOf(kernel: Kernel, units: readonly UnitChange[]): Promise<Na
   const [symbols, exports] = await Promise.all([readSymbols(kernel), readExports(kernel)])
   const ofModules = new Map<string, Awaited<ReturnType<typeof moduleSymbols>>>()
   for (const { object } of units)
-    if (object !== 'vmlinux' && !ofModules.has(object)) ofModules.set(object, await moduleSymbols(kernel, object))
+    if (object !== 'vmlinux' && !ofModules.has(object))
+      ofModules.set(object, await moduleSymbols(kernel, object))
   const bindings = ['d', 'D', 'D'] as const
   let image: Image | undefined
   return {
@@ -233,9 +252,14 @@ function refuseIfErrors(kernel: Kernel, findings: readonly Finding[]): void {
   const errors = findings.filter(({ severity }) => severity === 'error')
   if (errors.length === 0) return
   const count = errors.length === 1 ? 'one reason' : `${errors.length} reasons`
-  throw new Fault('refused', 'not-live-patchable', `The patch can't be applied live to ${kernel.release}, for ${count}`, {
-    findings,
-  })
+  throw new Fault(
+    'refused',
+    'not-live-patchable',
+    `The patch can't be applied live to ${kernel.release}, for ${count}`,
+    {
+      findings,
+    },
+  )
 }
 
 function objectsOf(functions: readonly PositionedFunction[]): Manifest['objects'] {
@@ -244,7 +268,12 @@ function objectsOf(functions: readonly PositionedFunction[]): Manifest['objects'
     name,
     functions: functions
       .filter(({ object }) => object === name)
-      .map(({ before, sympos, unit, reasons }) => ({ name: before.name, sympos, unit, reasons: [...reasons] })),
+      .map(({ before, sympos, unit, reasons }) => ({
+        name: before.name,
+        sympos,
+        unit,
+        reasons: [...reasons],
+      })),
   }))
 }
 

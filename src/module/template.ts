@@ -16,7 +16,12 @@ import type { Kernel } from '../kernel/kernel.ts'
 
 /** Sizes and offsets in bytes, as the kernel's own compiler sees them. */
 export interface Layout {
-  readonly patch: { readonly size: number; readonly mod: number; readonly objs: number; readonly replace: number }
+  readonly patch: {
+    readonly size: number
+    readonly mod: number
+    readonly objs: number
+    readonly replace: number
+  }
   readonly object: { readonly size: number; readonly name: number; readonly funcs: number }
   readonly func: {
     readonly size: number

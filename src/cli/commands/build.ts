@@ -63,7 +63,8 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
           for (const { name, unit, reason } of made.manifest.carried)
             session.print(pc.dim(`carried: ${name} (${unit}): ${reason}`))
         const { findingLines } = await import('../render/findings.ts')
-        for (const finding of made.manifest.findings) for (const line of findingLines(finding)) session.print(line)
+        for (const finding of made.manifest.findings)
+          for (const line of findingLines(finding)) session.print(line)
         session.print(`${pc.green('made')} ${made.module}`)
       }),
     )

@@ -7,7 +7,9 @@ import { findingLines } from './findings.ts'
 export function renderFault(fault: Fault, json: boolean): void {
   if (json) {
     const { kind, code, message, remedy, detail, findings } = fault
-    process.stdout.write(`${JSON.stringify({ error: { kind, code, message, remedy, detail, findings } }, null, 2)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ error: { kind, code, message, remedy, detail, findings } }, null, 2)}\n`,
+    )
     return
   }
   const lines = [`${pc.red('error:')} ${fault.message}.`]

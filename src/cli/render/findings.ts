@@ -8,7 +8,10 @@ const colours = { error: pc.red, warning: pc.yellow, note: pc.dim } as const
 /** The lines of one finding: what, where, and what can be done. */
 export function findingLines(finding: Finding): string[] {
   const { severity, rule, message, hint, unit } = finding
-  const lines = [`${colours[severity](severity)} ${pc.bold(rule)}${unit ? ` ${pc.dim(unit)}` : ''}`, `  ${message}.`]
+  const lines = [
+    `${colours[severity](severity)} ${pc.bold(rule)}${unit ? ` ${pc.dim(unit)}` : ''}`,
+    `  ${message}.`,
+  ]
   if (hint) lines.push(`  ${pc.cyan('→')} ${hint}.`)
   return lines
 }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// An Example is a patch that Inarch ships, with the kernel that it is for and how its effect is seen.
+// The demo shows them, and the tests prove every one of them.
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import * as v from 'valibot'
+import { Fault } from '../ground/fault.ts'
+
+const exampleSchema = v.object({
+  name: v.string(),
+  title: v.string(),
+  /** Path below examples/. */
+  patch: v.string(),
+  /** The one kernel whose source the patch fixes; any kernel when it is not given. */
+  kernel: v.exactOptional(v.object({ version: v.string(), flavour: v.string() })),
+  /** The kernel module that it patches. */
+  module: v.exactOptional(v.string()),
+  /** A file system for the guest to mount. */
+  fs: v.exactOptional(v.string()),
+  /** What the guest does in the background meanwhile. */
+  load: v.exactOptional(v.array(v.string())),
+  check: v.object({ run: v.string(), before: v.string(), after: v.string() }),
+})
+
+export type Example = v.InferOutput<typeof exampleSchema>
+
+/** The directory `examples/`, which lies beside the sources and beside the bundle. */
+export function examplesDirectory(): string {
+  for (let dir = import.meta.dirname; dir !== path.dirname(dir); dir = path.dirname(dir)) {
+    const candidate = path.join(dir, 'examples')
+    if (existsSync(path.join(candidate, 'examples.json'))) return candidate
+  }
+  throw new Fault('environment', 'incomplete-installation', 'The directory examples/ is missing', {
+    remedy: 'Install Inarch again',
+  })
+}
+
+/** Every example, in the order in which the demo tries them. */
+export function readExamples(): Example[] {
+  const text = readFileSync(path.join(examplesDirectory(), 'examples.json'), 'utf8')
+  return v.parse(v.array(exampleSchema), JSON.parse(text))
+}
