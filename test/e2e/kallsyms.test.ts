@@ -56,8 +56,6 @@ function isLeftOut(type: string, name: string): boolean {
       name,
     ) ||
     isTableItself(name)
-      name,
-    )
   )
 }
 
