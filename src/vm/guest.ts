@@ -179,7 +179,7 @@ idle() {
     say load $n "$rounds"
     if [ -e /run/load.$n.failed ]; then
       bad=1
-      { echo "the load failed with exit code $(cat /run/load.$n.failed):"; cat /run/load.$n.out; } >>/run/why
+      { echo "load $(( n + 1 )) failed with exit code $(cat /run/load.$n.failed)"; cat /run/load.$n.out; } >>/run/why
     fi
     n=$(( n + 1 ))
   done

@@ -355,7 +355,12 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
       return { record, end, planned, console: consoleLines(text) }
     }
     const orders: Order[] = plan.targets.length > 0 ? ['module-first', 'patch-first'] : ['module-first']
-    const first = await run(orders, 'first')
+    let first = await run(orders, 'first')
+    if (first.record.release === undefined && !first.end.timedOut) {
+      // The live patch was not there yet: an emulated machine may trip over a busy host.
+      notes.push('the guest died while it booted; it was tried once more')
+      first = await run(orders, 'again')
+    }
     const { stays } = first.record
     if (stays === undefined) return [first]
     notes.push(`${stays.module} could not be unloaded (${stays.reason || 'no reason given'})`)

@@ -38,9 +38,12 @@ function orderTable(order: OrderRecord, proof: Proof): string[] {
 /** The lines of a finished proof. `verbose` adds what every check printed. */
 export function renderProof(proof: Proof, verbose: boolean): string[] {
   const { machine, kernel, module } = proof
+  const booted = proof.bootMs.filter((ms) => ms > 0).map(seconds)
+  const boot = booted.length > 0 ? `, booted in ${booted.join(' and ')}` : ''
+  const orders = proof.orders.filter(({ steps }) => steps.length > 0)
   const lines = [
-    `${pc.bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ${machine.cpus} CPUs, booted in ${proof.bootMs.map(seconds).join(' and ')}`,
-    ...proof.orders.flatMap((order) => ['', ...orderTable(order, proof)]),
+    `${pc.bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ${machine.cpus} CPUs${boot}`,
+    ...orders.flatMap((order) => ['', ...orderTable(order, proof)]),
     '',
   ]
   if (verbose) {
