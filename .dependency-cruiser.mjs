@@ -17,6 +17,7 @@ const rooms = [
   'fleet',
   'report',
   'demo',
+  'demo',
   'cli',
 ]
 
