@@ -160,6 +160,14 @@ describe('compiling a patch', () => {
     expect(contents(pairs[0]!.after)).not.toBe(contents(pairs[0]!.before!))
   })
 
+  test('has kbuild generate what a unit includes', async () => {
+    const { pairs } = await compile(
+      edit('lib/crc32.c', '#include "crc32defs.h"', '/* moved */\n#include "crc32defs.h"'),
+    )
+    expect(contents(pairs[0]!.after)).toBe(contents(pairs[0]!.before!))
+    expect(existsSync(path.join(kernel.source, 'lib/crc32table.h'))).toBe(false)
+  })
+
   test('leaves the source tree as it was', async () => {
     const file = path.join(kernel.source, 'fs/proc/meminfo.c')
     const before = statSync(file).mtimeMs
