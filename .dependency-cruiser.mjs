@@ -17,7 +17,6 @@ const rooms = [
   'fleet',
   'report',
   'demo',
-  'demo',
   'cli',
 ]
 
