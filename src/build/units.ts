@@ -66,7 +66,9 @@ function render(
     }
     return index
   }
-  const rows = answers.map((answer) => {
+  // make's jobs end in any order; the table should not.
+  const ordered = [...answers].sort((a, b) => (a.object < b.object ? -1 : 1))
+  const rows = ordered.map((answer) => {
     const flags = splitWords(answer.flags)?.filter((flag) => !flag.startsWith('-Wp,-M'))
     const usable = flags?.every((flag) => !/[\t\n\x1f]/.test(flag)) === true ? flags : undefined
     return [
