@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A kernel from a build directory. Building one takes too long for a test, so Debian's kernel is laid out
+// as `make O=DIR` would leave it; what comes out must be Debian's kernel again.
+import { spawnSync } from 'node:child_process'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silentJournal } from '../../src/ground/job.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { openBuildDir } from '../../src/kernel/local.ts'
+import { findModule, openModule } from '../../src/kernel/modules.ts'
+import { selectKernel } from '../../src/kernel/select.ts'
+
+const job = { signal: new AbortController().signal, journal: silentJournal() }
+let built: string
+let debian: Kernel
+const before = process.env['XDG_CACHE_HOME']
+beforeAll(async () => {
+  debian = await selectKernel(job, '6.1')
+  built = mkdtempSync(path.join(os.tmpdir(), 'inarch-built-'))
+  process.env['XDG_CACHE_HOME'] = path.join(built, '.git')
+  for (const dir of ['arch/x86/boot', 'include', 'lib', 'scripts'])
+    mkdirSync(path.join(built, dir), { recursive: true })
+  symlinkSync(debian.source, path.join(built, 'source'))
+  writeFileSync(path.join(built, 'Makefile'), 'include source/Makefile\n')
+  for (const name of ['.config', 'Module.symvers'])
+    copyFileSync(path.join(debian.source, name), path.join(built, name))
+  cpSync(path.join(debian.source, 'include/config'), path.join(built, 'include/config'), { recursive: true })
+  writeFileSync(path.join(built, 'include/config/kernel.release'), `${debian.release}\n`)
+  copyFileSync(debian.vmlinux, path.join(built, 'vmlinux'))
+  copyFileSync(debian.image, path.join(built, 'arch/x86/boot/bzImage'))
+  writeFileSync(path.join(built, 'lib/libcrc32c.ko'), await openModule(debian, 'libcrc32c'))
+  writeFileSync(path.join(built, 'lib/stray.o'), 'an object')
+  writeFileSync(path.join(built, 'modules.order'), 'kernel/lib/libcrc32c.ko\n')
+})
+afterAll(() => {
+  if (before === undefined) delete process.env['XDG_CACHE_HOME']
+  else process.env['XDG_CACHE_HOME'] = before
+  rmSync(built, { recursive: true, force: true })
+})
+
+test('a built tree gives the same kernel as its packages, and is left as it was', async () => {
+  const configTime = statSync(path.join(built, 'include/config/auto.conf')).mtimeMs
+  const kernel = await openBuildDir(job, built)
+  expect(kernel).toMatchObject({
+    release: debian.release,
+    series: '6.1',
+    origin: 'local',
+    compiler: debian.compiler,
+  })
+  expect(readFileSync(kernel.systemMap).equals(readFileSync(debian.systemMap))).toBe(true)
+  expect(readFileSync(kernel.image).equals(readFileSync(debian.image))).toBe(true)
+  expect(readFileSync(kernel.config, 'utf8')).toBe(readFileSync(debian.config, 'utf8'))
+  expect((await findModule(kernel, 'libcrc32c'))?.file).toMatch(/\/kernel\/lib\/libcrc32c\.ko$/)
+  expect(() => statSync(path.join(kernel.source, 'lib/stray.o'))).toThrow()
+  const make = spawnSync(
+    'make',
+    ['-n', '-o', 'prepare', `KERNELRELEASE=${kernel.release}`, 'CC=gcc-12', 'fs/proc/meminfo.o'],
+    {
+      cwd: kernel.source,
+      encoding: 'utf8',
+    },
+  )
+  expect([make.stderr, make.stdout]).toEqual([
+    '',
+    expect.stringMatching(/gcc-12 .*-c -o fs\/proc\/meminfo\.o fs\/proc\/meminfo\.c/),
+  ])
+  expect(statSync(path.join(built, 'include/config/auto.conf')).mtimeMs).toBe(configTime)
+  expect(readFileSync(path.join(debian.source, 'Makefile'), 'utf8')).toContain('KERNELRELEASE')
+})
+
+test('a tree that was built again is taken over again, and otherwise not', async () => {
+  const first = await openBuildDir(job, built)
+  const time = statSync(first.systemMap).mtimeMs
+  expect(statSync((await openBuildDir(job, built)).systemMap).mtimeMs).toBe(time)
+  const later = new Date(Date.now() + 5000)
+  utimesSync(path.join(built, 'arch/x86/boot/bzImage'), later, later)
+  expect(statSync((await openBuildDir(job, built)).systemMap).mtimeMs).toBeGreaterThan(time)
+})
