@@ -141,8 +141,8 @@ function distanceToNextInstruction(code: Buffer, field: number): number {
   const modrm = code.readUInt8(field - 1)
   if ((modrm & 0xc7) !== 0x05) return 4
   const opcode = code.readUInt8(field - 2)
-  const escape = field >= 3 ? code.readUInt8(field - 3) : 0
-  if (escape === 0x0f) return [0xba, 0xa4, 0xac, 0x70, 0xc2, 0xc4, 0xc5, 0xc6].includes(opcode) ? 5 : 4
+  const before = field >= 3 ? code.readUInt8(field - 3) : 0
+  if (before === 0x0f) return [0xba, 0xa4, 0xac, 0x70, 0xc2, 0xc4, 0xc5, 0xc6].includes(opcode) ? 5 : 4
   const wordImmediate = hasOperandSizePrefix(code, field - 2) ? 2 : 4
   switch (opcode) {
     case 0x80:

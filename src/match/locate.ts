@@ -69,10 +69,12 @@ export function locate(
   const fitting =
     piece.kind === 'function'
       ? candidates.filter((address) => fits(image, unit, piece, address, addressesOf))
-      : [...addressesSeenByCode(image, unit, piece, addressesOf)].filter((address) =>
-          candidates.includes(address),
-        )
-  return fitting.length === 1 ? fitting[0] : undefined
+      : candidates
+  if (piece.kind === 'function' && fitting.length === 1) return fitting[0]
+  // Copies of one inline function are alike; then the code that calls it tells them apart.
+  const seen = addressesSeenByCode(image, unit, piece, addressesOf)
+  const agreed = fitting.filter((address) => seen.has(address))
+  return agreed.length === 1 ? agreed[0] : undefined
 }
 
 /** True when the function's code is what the image holds at `address`. */
@@ -120,18 +122,19 @@ function heldBy(bytes: Buffer, offset: number, place: bigint, relocation: Reloca
   return value - BigInt(relocation.addend) + (isPcRelative(relocation.type) ? place : 0n)
 }
 
-/** Where the code of the unit that is found in the image has the datum. */
+/** Where the code of the unit that is found in the image has `wanted`. */
 function addressesSeenByCode(
   image: Image,
   unit: Anatomy,
-  datum: Piece,
+  wanted: Piece,
   addressesOf: AddressesOf,
 ): Set<bigint> {
   const seen = new Set<bigint>()
   for (const code of unit.functions) {
+    if (code === wanted) continue
     const uses = unit.relocations(code).filter((relocation) => {
       const target = unit.target(code.section, relocation)
-      return target.kind === 'piece' && target.piece === datum && relocationSize(relocation.type) > 0
+      return target.kind === 'piece' && target.piece === wanted && relocationSize(relocation.type) > 0
     })
     if (uses.length === 0) continue
     const places = addressesOf(code.name).filter((address) => fits(image, unit, code, address, addressesOf))
@@ -143,8 +146,8 @@ function addressesSeenByCode(
       const bytes = image.read(field, relocationSize(use.type))
       if (bytes === undefined) continue
       const symbol = BigInt.asUintN(64, heldBy(bytes, 0, field, use))
-      // The relocation's own symbol may be the section; the datum begins elsewhere in it.
-      seen.add(symbol + BigInt((datum.symbol?.value ?? datum.start) - use.symbol.value))
+      // The relocation's own symbol may be the section; what is wanted begins elsewhere in it.
+      seen.add(symbol + BigInt((wanted.symbol?.value ?? wanted.start) - use.symbol.value))
     }
   }
   return seen

@@ -89,7 +89,7 @@ function nameReferences(
     const key = JSON.stringify(binding)
     let draft = byBinding.get(key)
     if (draft === undefined) {
-      let { name } = binding
+      let name = nameForObjtool(binding)
       for (let next = 2; named.has(name); next++) name = `${binding.name}..${next}`
       draft = { ...symbol, name }
       byBinding.set(key, draft)
@@ -100,6 +100,15 @@ function nameReferences(
   const { sections } = extraction.draft
   substitute(sections, renamed)
   return { draft: { sections, symbols: [...new Set(renamed.values())] }, renamed }
+}
+
+/**
+ * objtool makes a static call site of every call of a trampoline `__SCT__…`, which the kernel looks at
+ * when the patch is loaded. A module's trampoline may not be there yet: it is called as a function.
+ */
+function nameForObjtool(binding: Binding): string {
+  const late = binding.kind === 'livepatch' && binding.when !== 'vmlinux'
+  return late && /^__SC[TK]__/.test(binding.name) ? `late..${binding.name}` : binding.name
 }
 
 /** Replaces symbols in the relocations of an object. */
@@ -356,10 +365,54 @@ function finish(
   const moduleLayout = exported('module_layout')
   if (moduleLayout !== undefined) version('module_layout', moduleLayout.crc)
 
-  for (const section of draft.sections) separate(section, late, draft, findings)
+  for (const section of draft.sections) {
+    if (section.name === '__jump_table') leaveOutTracepoints(section, late, findings)
+    separate(section, late, draft, findings)
+  }
   const symbols = draft.symbols.filter((symbol) => symbol.place !== 'undefined' || versions.has(symbol.name))
   const sections = [...draft.sections, versionTable(versions, layout)]
   return { bytes: writeObject({ sections, symbols }), findings }
+}
+
+/**
+ * A tracepoint of a module that may come later can't be switched on in replaced code: its jump label
+ * would have to be known when the patch is loaded. Without its entry it stays off, as it is by default.
+ */
+function leaveOutTracepoints(
+  table: SectionDraft,
+  late: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
+  findings: Finding[],
+): void {
+  const { data, relocations } = table
+  if (typeof data === 'number') return
+  const kept: Buffer[] = []
+  const keptRelocations: RelocationDraft[] = []
+  const lost = new Set<string>()
+  let size = 0
+  for (let index = 0; index < relocations.length; index += 3) {
+    const entry = relocations.slice(index, index + 3)
+    const start = entry[0]?.offset ?? 0
+    const end = relocations[index + 3]?.offset ?? data.length
+    const key = entry[2] === undefined ? undefined : late.get(entry[2].symbol)
+    const tracepoint = key !== undefined && key.when !== 'vmlinux' && /^__tracepoint_(.*)$/.exec(key.name)
+    if (tracepoint) {
+      lost.add(tracepoint[1] ?? '')
+      continue
+    }
+    for (const relocation of entry)
+      keptRelocations.push({ ...relocation, offset: relocation.offset - start + size })
+    kept.push(data.subarray(start, end))
+    size += end - start
+  }
+  if (lost.size === 0) return
+  table.data = Buffer.concat(kept)
+  table.relocations = keptRelocations
+  findings.push({
+    severity: 'warning',
+    rule: 'tracepoint-lost',
+    message: `In the replaced functions these tracepoints of the module stay off: ${[...lost].sort().join(', ')}`,
+    hint: 'Trace the function by its entry instead, for instance with ftrace',
+  })
 }
 
 /** Moves the relocations that livepatch resolves into sections of their own. */

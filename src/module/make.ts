@@ -211,18 +211,21 @@ async function namesOf(kernel: Kernel, units: readonly UnitChange[]): Promise<Na
   for (const { object } of units)
     if (object !== 'vmlinux' && !ofModules.has(object))
       ofModules.set(object, await moduleSymbols(kernel, object))
-  const bindings = ['d', 'D', 'D'] as const
+  const letters = ['d', 'D', 'D'] as const
+  const known = new Map<string, readonly KernelSymbol[]>()
+  const lookup = (object: string, name: string): readonly KernelSymbol[] => {
+    if (object === 'vmlinux') return symbols.lookup(name)
+    return (ofModules.get(object)?.lookup(name) ?? [])
+      .filter(({ sympos }) => sympos > 0)
+      .map((symbol) => ({ name, address: BigInt(symbol.value), type: letters[symbol.binding] ?? 'd' }))
+  }
   let image: Image | undefined
   return {
     symbols(object, name): readonly KernelSymbol[] {
-      if (object === 'vmlinux') return symbols.lookup(name)
-      return (ofModules.get(object)?.lookup(name) ?? [])
-        .filter(({ sympos }) => sympos > 0)
-        .map((symbol) => ({
-          name,
-          address: BigInt(symbol.value),
-          type: bindings[symbol.binding] ?? 'd',
-        }))
+      const key = `${object} ${name}`
+      const answer = known.get(key) ?? lookup(object, name)
+      known.set(key, answer)
+      return answer
     },
     exported: (name) => exports.find(name),
     image() {
