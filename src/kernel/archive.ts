@@ -224,7 +224,9 @@ async function remembered(): Promise<ArchiveKernel[] | undefined> {
 async function refresh(job: Job): Promise<ArchiveKernel[]> {
   await configure(job.signal)
   return job.journal.step('Reading the lists of the Debian archive', async (step) => {
-    const update = await command('apt-get', ['-q', 'update'], {
+    // Lists are asked for often; who has no network should learn it soon.
+    const patience = ['Acquire::Retries=0', 'Acquire::http::Timeout=10', 'Acquire::https::Timeout=10']
+    const update = await command('apt-get', ['-q', 'update', ...patience.flatMap((one) => ['-o', one])], {
       signal: job.signal,
       env: environment(),
       allowFailure: true,

@@ -3,8 +3,9 @@
 // headers package's configuration and generated files and the kbuild package's prebuilt programs laid
 // over it is a tree in which kbuild can work at once, exactly as Debian configured it.
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { cacheRoot } from '../ground/cache.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
@@ -120,11 +121,35 @@ async function makeImage(dir: string, release: string, image: string, signal: Ab
   ])
 }
 
+/** What unpacking takes beyond twice the download, bytes; a source tree alone is 1.5 GB. */
+const unpackedBytes = 2e9
+
+function diskFull(detail: string): Fault {
+  return new Fault('environment', 'disk-full', 'There is not enough space for a kernel on the disk', {
+    remedy:
+      'Free some space (`inarch kernels prune` removes superseded kernels), or set XDG_CACHE_HOME to a directory on another disk',
+    detail,
+  })
+}
+
+/** @throws Fault `environment/disk-full` when `dir` can't hold what is to be downloaded and unpacked */
+async function checkSpace(found: ArchiveKernel, dir: string): Promise<void> {
+  const { bavail, bsize } = await statfs(dir)
+  const free = bavail * bsize
+  const needed = unpackedBytes + 2 * found.packages.reduce((sum, one) => sum + one.size, 0)
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
+  if (free < needed)
+    throw diskFull(
+      `${found.release} needs ${gigabytes(needed)} while it is unpacked; ${cacheRoot()} has ${gigabytes(free)}`,
+    )
+}
+
 async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel> {
   const { release } = found
   return withScratch(async (scratch) => {
     const debs = path.join(scratch, 'debs')
     const result = path.join(scratch, 'result')
+    await checkSpace(found, scratch)
     await mkdir(debs)
     await mkdir(result)
     const [image, headers, kbuild, source] = await job.journal.step(
@@ -135,7 +160,11 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       together(job.signal, [
         (signal) => makeSource(scratch, source!, headers!, kbuild!, signal),
         (signal) => makeImage(scratch, release, image!, signal),
-      ]),
+      ]).catch((error: unknown) => {
+        if (error instanceof Fault && /No space left on device/.test(error.detail ?? ''))
+          throw diskFull(error.detail!)
+        throw error
+      }),
     )
     const config = await readFile(path.join(result, 'source/.config'), 'utf8')
     const kernel: Kernel = {

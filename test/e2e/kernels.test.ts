@@ -120,6 +120,26 @@ describe('fetching a kernel', () => {
   })
 })
 
+describe('a disk that is too small', () => {
+  test.runIf(process.getuid?.() === 0)('is noticed before anything is downloaded', async (context) => {
+    const disk = mkdtempSync(path.join(os.tmpdir(), 'inarch-disk-'))
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=400m', 'tmpfs', disk]).status !== 0) {
+      rmSync(disk, { recursive: true })
+      context.skip('this machine allows no mounts')
+    }
+    try {
+      const run = inarch(['kernels', 'fetch', '6.1'], { XDG_CACHE_HOME: disk })
+      expect(await run.end).toBe(5)
+      expect(run.stderr).toMatch(/not enough space.*needs 2\.\d GB.*has 0\.\d GB.*inarch kernels prune/s)
+      expect(run.stderr).not.toContain('Downloading')
+      expect(readdirSync(path.join(disk, 'inarch/tmp'))).toEqual([])
+    } finally {
+      spawnSync('umount', [disk])
+      rmSync(disk, { recursive: true })
+    }
+  })
+})
+
 describe('a fetched kernel', () => {
   const fetched = async () => {
     const run = inarch(['kernels', '--json'])
