@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Fault } from '../../src/ground/fault.ts'
+import { kernelWish, readSubject } from '../../src/vm/subject.ts'
+
+const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-subject-'))
+afterAll(() => rmSync(work, { recursive: true }))
+
+/** Compiles an object with these .modinfo strings and further sections. */
+function compile(name: string, modinfo: readonly string[], sections: readonly string[] = []): string {
+  const file = path.join(work, name)
+  const source = [
+    '.section .modinfo,"a"',
+    ...modinfo.map((text) => `.asciz ${JSON.stringify(text)}`),
+    ...sections.map((section) => `.section ${section},"a"\n.quad 0`),
+  ].join('\n')
+  execFileSync('as', ['-o', file, '-'], { input: `${source}\n` })
+  return file
+}
+
+const info = [
+  'livepatch=Y',
+  'name=livepatch_fix',
+  'vermagic=6.1.0-1-amd64 SMP preempt mod_unload modversions ',
+]
+
+async function refusal(work: Promise<unknown>): Promise<Fault> {
+  try {
+    await work
+  } catch (error) {
+    return error as Fault
+  }
+  throw new Error('it was not refused')
+}
+
+let good: string
+beforeAll(() => {
+  good = compile('livepatch-fix.ko', info)
+})
+
+function withManifest(name: string, change: object): string {
+  const file = compile(name, info)
+  const manifest = {
+    format: 'inarch-manifest-1',
+    name: 'fix',
+    module: 'livepatch_fix',
+    description: 'a fix',
+    tool: { name: 'inarch', version: '0.1.0' },
+    kernel: { release: '6.1.0-1-amd64', version: '6.1.1-1', origin: 'debian', compiler: 'gcc' },
+    replace: true,
+    inputs: [],
+    sha256: createHash('sha256').update(readFileSync(file)).digest('hex'),
+    objects: [
+      { name: 'vmlinux', functions: [] },
+      { name: 'ext4', functions: [{ name: 'f', sympos: 0, unit: 'fs/ext4/x.c', reasons: [] }] },
+    ],
+    carried: [],
+    findings: [],
+    timings: [],
+    ...change,
+  }
+  writeFileSync(file.replace(/\.ko$/, '.json'), JSON.stringify(manifest))
+  return file
+}
+
+describe('a live patch to prove', () => {
+  test('without a manifest is known by its own sections', async () => {
+    const file = compile('livepatch-alone.ko', info, ['.klp.rela.ext4..text.f', '.klp.rela.vmlinux..text.g'])
+    expect(await readSubject(file)).toMatchObject({
+      name: 'livepatch_fix',
+      release: '6.1.0-1-amd64',
+      origin: 'unknown',
+      targets: ['ext4'],
+    })
+  })
+
+  test('with a manifest is known by it', async () => {
+    expect(await readSubject(withManifest('livepatch-known.ko', {}))).toMatchObject({
+      name: 'livepatch_fix',
+      origin: 'debian',
+      targets: ['ext4'],
+    })
+  })
+
+  test('that is not the one its manifest describes is refused', async () => {
+    const fault = await refusal(readSubject(withManifest('livepatch-other.ko', { sha256: '0'.repeat(64) })))
+    expect(fault).toMatchObject({ kind: 'usage', code: 'manifest-differs' })
+  })
+
+  test.each([
+    ['objects', { objects: [{ name: '../../etc', functions: [] }] }],
+    ['module', { module: 'a b; reboot' }],
+    ['kernel', { kernel: { release: '../..', version: '1', origin: 'debian', compiler: '' } }],
+    ['format', { format: 'inarch-manifest-99' }],
+  ])('with a manifest whose %s can’t be is refused', async (key, change) => {
+    const fault = await refusal(readSubject(withManifest('livepatch-hostile.ko', change)))
+    expect(fault).toMatchObject({ kind: 'usage', code: 'bad-manifest' })
+    expect(fault.detail).toContain(key)
+  })
+
+  test('with a manifest that is not JSON is refused', async () => {
+    const file = compile('livepatch-text.ko', info)
+    writeFileSync(path.join(work, 'livepatch-text.json'), '{')
+    expect(await refusal(readSubject(file))).toMatchObject({ code: 'bad-manifest' })
+  })
+
+  test('that is no live patch, no module, no file or a piece of one is refused in one sentence', async () => {
+    const text = path.join(work, 'text.ko')
+    writeFileSync(text, 'hello')
+    const cut = path.join(work, 'cut.ko')
+    writeFileSync(cut, readFileSync(good).subarray(0, 100))
+    mkdirSync(path.join(work, 'dir.ko'))
+    const ordinary = compile('ordinary.ko', ['name=ext4'])
+    const named = compile('named.ko', ['livepatch=Y', 'name=$(reboot)', 'vermagic=6.1'])
+    for (const file of [text, cut, ordinary, named, path.join(work, 'dir.ko'), path.join(work, 'none.ko')]) {
+      const fault = await refusal(readSubject(file))
+      expect(fault.kind, file).toBe('usage')
+      expect(fault.message, file).toContain(path.basename(file))
+    }
+  })
+
+  test('from a build tree needs the tree to be named', async () => {
+    const kernel = { release: '6.1.0-1-amd64', version: '6.1.1', origin: 'local', compiler: 'gcc' }
+    const subject = await readSubject(withManifest('livepatch-local.ko', { kernel }))
+    expect(() => kernelWish(subject, {})).toThrow(expect.objectContaining({ code: 'build-dir-needed' }))
+    expect(kernelWish(subject, { buildDir: '/x' })).toEqual({ buildDir: '/x' })
+  })
+})
