@@ -22,6 +22,8 @@ export interface Piece {
   readonly end: number
   /** The symbol that names it; undefined for a constant. */
   readonly symbol: ElfSymbol | undefined
+  /** Other names of the same place, as SYSCALL_DEFINE0 makes them. */
+  readonly aliases: readonly ElfSymbol[]
   /** `symbol.name`, or the section's name. */
   readonly name: string
 }
@@ -231,7 +233,8 @@ export function anatomy(object: ObjectFile): Anatomy {
     const own =
       symbol.type === 'section' || isLabel(symbol.name)
         ? pieceAt(section, place)
-        : (piecesOf(section).find((piece) => piece.symbol === symbol) ?? pieceAt(section, symbol.value))
+        : (piecesOf(section).find((piece) => piece.symbol === symbol || piece.aliases.includes(symbol)) ??
+          pieceAt(section, symbol.value))
     if (own === undefined) return { kind: 'nowhere', why: `${section.name}+${place} belongs to nothing` }
     return { kind: 'piece', piece: own, offset: place - own.start }
   }
@@ -303,7 +306,17 @@ function split(section: Section, symbols: readonly ElfSymbol[]): Piece[] {
   wanted.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
   const distinct = wanted.filter((symbol, index) => index === 0 || symbol.value !== wanted[index - 1]?.value)
   if (distinct.length === 0)
-    return [{ kind: 'constant', section, start: 0, end: section.size, symbol: undefined, name: section.name }]
+    return [
+      {
+        kind: 'constant',
+        section,
+        start: 0,
+        end: section.size,
+        symbol: undefined,
+        aliases: [],
+        name: section.name,
+      },
+    ]
   return distinct.map((symbol, index) => ({
     kind: code ? 'function' : 'data',
     section,
@@ -311,6 +324,7 @@ function split(section: Section, symbols: readonly ElfSymbol[]): Piece[] {
     start: index === 0 ? 0 : symbol.value,
     end: distinct[index + 1]?.value ?? section.size,
     symbol,
+    aliases: wanted.filter((other) => other !== symbol && other.value === symbol.value),
     name: symbol.name,
   }))
 }

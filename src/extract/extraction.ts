@@ -11,6 +11,7 @@ import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
+import { type Roots, rootsOf } from './roots.ts'
 
 /** One changed unit and the kernel object (`vmlinux` or a module) that it is part of. */
 export interface UnitChange {
@@ -90,8 +91,25 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
   const replaced: ReplacedFunction[] = []
   const carried: CarriedItem[] = []
   for (const { change, object } of units) {
-    const cutter = cut(workshop, change, object, surroundings, findings, carried)
-    for (const changed of change.changed) {
+    const roots = rootsOf(change)
+    for (const { before } of roots.refused)
+      findings.push({
+        severity: 'error',
+        rule: 'not-traceable',
+        symbol: before.name,
+        unit: change.unit,
+        message: `${before.name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
+        hint: 'Fix the bug in its callers instead',
+      })
+    const cutter = cut(workshop, change, roots, object, surroundings, findings, carried)
+    for (const { after } of roots.embedded)
+      carried.push({
+        name: after.name,
+        kind: 'function',
+        unit: change.unit,
+        reason: 'it changes, and its callers are replaced',
+      })
+    for (const changed of roots.replaced) {
       const symbol = cutter.root(changed)
       if (symbol !== undefined)
         replaced.push({
@@ -214,13 +232,14 @@ interface Cutter {
 function cut(
   workshop: Workshop,
   change: Change,
+  roots: Roots,
   object: string,
   surroundings: Surroundings,
   findings: Finding[],
   carried: CarriedItem[],
 ): Cutter {
   const { after, correlation, unit } = change
-  const changedPieces = new Set(change.changed.map((changed) => changed.after))
+  const changedPieces = new Set([...roots.replaced, ...roots.embedded].map(({ after: piece }) => piece))
   const added = new Set(change.added)
   const places = new Map<string, Place>()
   const symbols = new Map<Piece, SymbolDraft>()
@@ -270,6 +289,8 @@ function cut(
       place: growing.draft,
     })
     symbols.set(piece, symbol)
+    // objtool finds the parent of a cold part by any of its names.
+    for (const alias of piece.aliases) workshop.define({ ...symbol, name: alias.name })
     places.set(placeKey(piece), carryExtent(piece, growing, piece))
     for (const entry of after.tableEntries(piece)) pending.push(() => carryEntry(entry, piece))
     return symbol
@@ -477,22 +498,12 @@ function cut(
   return {
     root(changed) {
       const { before, after: piece } = changed
-      if (/^\.(init|exit)/.test(piece.section.name)) return undefined
       if (!surroundings.has(object, before.name)) {
         error(
           'not-in-kernel',
           before.name,
           `${before.name} changes, but ${object} has no such symbol`,
           'Check that the kernel is the one the source belongs to',
-        )
-        return undefined
-      }
-      if (!hasEntryHook(change, before)) {
-        error(
-          'not-traceable',
-          before.name,
-          `${before.name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
-          'Fix the bug in its callers instead, or mark them as changed',
         )
         return undefined
       }
@@ -510,12 +521,4 @@ const report = 'Report this with the patch, the kernel version and the compiler'
 
 function placeKey(piece: Piece): string {
   return `${piece.section.index}:${piece.start}:${piece.end}`
-}
-
-/** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
-function hasEntryHook(change: Change, piece: Piece): boolean {
-  const begin = piece.symbol?.value ?? piece.start
-  return change.before
-    .relocations(piece)
-    .some(({ symbol, offset }) => symbol.name === '__fentry__' && offset > begin && offset <= begin + 5)
 }

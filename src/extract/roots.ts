@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which functions of a change are replaced in the running kernel. ftrace redirects a function at its
+// entry; a changed function without that hook (notrace, as the kernel's `inline` makes every function
+// that is inlined after all) can only come along inside its callers, so these are replaced instead.
+import type { Anatomy, Piece } from '../diff/anatomy.ts'
+import type { Change, FunctionChange } from '../diff/change.ts'
+import { coldParent, isColdPart } from '../diff/names.ts'
+
+export interface Roots {
+  readonly replaced: readonly FunctionChange[]
+  /** Changed, and carried by their callers. */
+  readonly embedded: readonly FunctionChange[]
+  /** Changed, but neither can be done. */
+  readonly refused: readonly FunctionChange[]
+}
+
+/** Code that runs only while the kernel or the module starts or ends. */
+export function isInitOrExit(piece: Piece): boolean {
+  return /^\.(init|exit)/.test(piece.section.name)
+}
+
+export function rootsOf(change: Change): Roots {
+  const { after, correlation } = change
+  const replaced: FunctionChange[] = []
+  const embedded: FunctionChange[] = []
+  const refused: FunctionChange[] = []
+  const open = change.changed.filter(({ after: piece }) => !isInitOrExit(piece))
+  const seen = new Set(open.map(({ after: piece }) => piece))
+  for (let next = 0; next < open.length; next++) {
+    const one = open[next]
+    if (one === undefined) break
+    if (hasEntryHook(change, one.before)) {
+      replaced.push(one)
+      continue
+    }
+    const callers = callersOf(after, one.after)
+    if (callers === undefined) {
+      refused.push(one)
+      continue
+    }
+    embedded.push(one)
+    for (const caller of callers) {
+      const before = correlation.counterpartOf(caller)
+      if (before === undefined || seen.has(caller) || isInitOrExit(caller)) continue
+      seen.add(caller)
+      const reason = `it calls ${one.after.name}, which changes and has no ftrace entry of its own`
+      open.push({ before, after: caller, reasons: [reason] })
+    }
+  }
+  return { replaced, embedded, refused }
+}
+
+/** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
+function hasEntryHook(change: Change, piece: Piece): boolean {
+  const begin = piece.symbol?.value ?? piece.start
+  return change.before
+    .relocations(piece)
+    .some(({ symbol, offset }) => symbol.name === '__fentry__' && offset > begin && offset <= begin + 5)
+}
+
+/** The functions that refer to a private function; undefined when others may call it, or data point to it. */
+function callersOf(anatomy: Anatomy, callee: Piece): Piece[] | undefined {
+  const names = [callee.symbol, ...callee.aliases]
+  if (names.some((symbol) => symbol === undefined || symbol.binding !== 'local')) return undefined
+  const callers = new Set<Piece>()
+  for (const piece of anatomy.pieces) {
+    if (piece === callee || (isColdPart(piece.name) && coldParent(piece.name) === callee.name)) continue
+    const refers = anatomy.relocations(piece).some((relocation) => {
+      const target = anatomy.target(piece.section, relocation)
+      return target.kind === 'piece' && target.piece === callee
+    })
+    if (!refers) continue
+    if (piece.kind !== 'function') return undefined
+    if (!isColdPart(piece.name)) callers.add(piece)
+    else {
+      const parent = anatomy.functions.find((candidate) => candidate.name === coldParent(piece.name))
+      if (parent === undefined) return undefined
+      callers.add(parent)
+    }
+  }
+  return [...callers]
+}
