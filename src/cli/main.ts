@@ -13,14 +13,19 @@ const program = new Command('inarch')
     'Live patches for the Linux kernel: made from a source diff, proven, applied without a reboot.',
   )
   .version(version)
-  .showHelpAfterError('(run with --help for what is possible)')
-  .exitOverride((error) => {
-    process.exit(error.exitCode === 0 ? 0 : 2)
-  })
 
 program.addCommand(buildCommand())
 program.addCommand(proveCommand())
 program.addCommand(kernelsCommand())
 program.addCommand(demoCommand())
+
+/** Wrong use ends with exit code 2, in every command. */
+function settle(command: Command): void {
+  command.showHelpAfterError('(run with --help for what is possible)').exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2)
+  })
+  for (const below of command.commands) settle(below)
+}
+settle(program)
 
 await program.parseAsync()

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Live patches, good and bad, tried on a stock kernel in real virtual machines, as a user does it.
-import { execFile, execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { scratchRoot } from '../../src/ground/scratch.ts'
@@ -12,15 +11,14 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
 import type { Proof } from '../../src/vm/proof.ts'
+import { buildCommand, program, inarch as runInarch } from './inarch.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
-const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))))
-const program = path.join(root, 'dist/inarch.js')
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-prove-'))
 let kernel: Kernel
 
 beforeAll(async () => {
-  execFileSync(process.execPath, [path.join(root, 'scripts/build.mjs')])
+  buildCommand()
   kernel = await selectKernel(job)
 })
 afterAll(() => rmSync(work, { recursive: true }))
@@ -66,19 +64,7 @@ const stalls = () =>
     '\nkswapd_try_sleep:\n\t\tpgdat->kswapd_failures = 0; barrier();\n',
   )
 
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function inarch(...args: string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr })
-    })
-  })
-}
+const inarch = (...args: string[]) => runInarch(args, { cwd: work })
 
 /** Runs `inarch prove --json`, whose exit code must agree with the verdict. */
 async function proof(module: string, ...args: string[]): Promise<Proof> {
@@ -189,7 +175,7 @@ describe('inarch prove', () => {
   })
 
   test('fails when the transition does not end, and names the task that holds it up', async () => {
-    const result = await proof(await stalls(), '--timeout', '90')
+    const result = await proof(await stalls(), '--timeout', '60')
     expect(codes(result)).toContain('step')
     expect(result.failures[0]?.message).toMatch(/"transition" failed: .* 1 task is left/)
     expect(result.failures[0]?.lines?.join('\n')).toMatch(/kswapd0\n.*kswapd\+/)
