@@ -15,6 +15,8 @@ interface Maker {
   readonly size: number
   /** The kernel's module, where it is called otherwise. */
   readonly module?: string
+  /** Modules that the kernel asks for while it mounts, besides those that its files name. */
+  readonly wishes?: readonly string[]
 }
 
 // Fixed identifiers, so that a proof runs on the same disk each time.
@@ -34,7 +36,13 @@ const makers: Readonly<Record<string, Maker>> = {
   xfs: { program: 'mkfs.xfs', args: ['-q', '-f', '-m', `uuid=${uuid}`], package: 'xfsprogs', size: 512 },
   btrfs: { program: 'mkfs.btrfs', args: ['-q', '-f', '-U', uuid], package: 'btrfs-progs', size: 256 },
   f2fs: { program: 'mkfs.f2fs', args: ['-q', '-f'], package: 'f2fs-tools', size: 128 },
-  vfat: { program: 'mkfs.vfat', args: ['-i', '1a2b3c4d'], package: 'dosfstools', size: 64 },
+  vfat: {
+    program: 'mkfs.vfat',
+    args: ['-i', '1a2b3c4d'],
+    package: 'dosfstools',
+    size: 64,
+    wishes: ['nls_cp437', 'nls_ascii', 'nls_iso8859_1', 'nls_utf8'],
+  },
   exfat: { program: 'mkfs.exfat', args: ['-q'], package: 'exfatprogs', size: 64 },
 }
 
@@ -44,6 +52,11 @@ export const fileSystems: readonly string[] = Object.keys(makers)
 /** The module that a file system's code is in, such as `ext4` for `ext3`. */
 export function fileSystemModule(type: string): string {
   return makers[type]?.module ?? type
+}
+
+/** Modules that mounting this type asks for. */
+export function fileSystemWishes(type: string): readonly string[] {
+  return makers[type]?.wishes ?? []
 }
 
 async function find(program: string): Promise<string | undefined> {

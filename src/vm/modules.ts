@@ -50,13 +50,14 @@ async function meant(kernel: Kernel, names: readonly string[]): Promise<string[]
 /**
  * The modules called `names` with all that they depend on, in an order in which they can be loaded.
  * What is built into the kernel is left out.
- * @param optional also the modules that these merely like to have (soft dependencies)
+ * @param wishes when given, also these, and what a module merely likes to have (soft dependencies),
+ *   as far as the kernel has them
  * @throws Fault `environment/no-such-module` when this kernel has no such module
  */
 export async function gatherModules(
   kernel: Kernel,
   names: readonly string[],
-  optional = false,
+  wishes?: readonly string[],
 ): Promise<GuestModule[]> {
   const gathered = new Map<string, GuestModule>()
   const take = async (file: string, before: readonly string[]) => {
@@ -75,13 +76,14 @@ export async function gatherModules(
       if (!needed || (await isBuiltIn(kernel, name))) return
       throw new Fault('environment', 'no-such-module', `The kernel ${kernel.release} has no module ${name}`)
     }
-    if (optional)
+    if (wishes !== undefined)
       for (const wish of await meant(kernel, [...found.softdeps.pre, ...found.softdeps.post]))
         if (!gathered.has(kernelName(wish)) && kernelName(wish) !== found.name) await gather(wish, false)
     for (const [at, file] of found.dependencies.entries()) await take(file, found.dependencies.slice(0, at))
     await take(found.file, found.dependencies)
   }
   for (const name of names) await gather(name, true)
+  for (const name of wishes ?? []) await gather(name, false)
   return [...gathered.values()]
 }
 

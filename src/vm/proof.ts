@@ -10,7 +10,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { chooseAccelerator } from './accel.ts'
 import { type Check, expectedIn } from './check.ts'
 import type { Entry } from './cpio.ts'
-import { canMakeDisk, fileSystemModule, fileSystems, makeDisk } from './disk.ts'
+import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes, makeDisk } from './disk.ts'
 import { guestInit, guestLoad, guestPaths } from './guest.ts'
 import { findBusybox, writeInitramfs } from './initramfs.ts'
 import { consoleLines, type LogFinding, readLog, unexpectedTaint } from './log.ts'
@@ -275,12 +275,17 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
     const carried = await gatherModules(
       kernel,
       brought.map(({ name }) => name),
-      true,
+      fileSystem === undefined ? [] : fileSystemWishes(fileSystem),
     )
     const plan: Plan = {
       patch: subject.name,
       modules: brought.map(({ name, path }) => ({ name, path })),
       targets: brought.map(({ name }) => name).filter((name) => own.has(name)),
+      // What stands on a patched module has to go before it.
+      removed: brought
+        .filter(({ name, before }) => own.has(name) || before.some((needed) => own.has(needed)))
+        .map(({ name }) => name)
+        .reverse(),
       ...(fileSystem === undefined ? {} : { mount: { type: fileSystem, device: '/dev/vda' } }),
       commands: checks.map(({ command }) => command),
       script: request.script !== undefined,

@@ -17,7 +17,8 @@ export interface StepRecord {
   readonly title: string
   /** Measured inside the guest. */
   readonly ms: number
-  readonly outcome: 'done' | 'failed' | 'unfinished'
+  /** `kept`: a module that could not be unloaded; this ends a boot, but is no failure. */
+  readonly outcome: 'done' | 'failed' | 'kept' | 'unfinished'
   /** Why it failed. */
   readonly reason?: string
   /** Of a transition: its curve. */
@@ -183,6 +184,10 @@ export async function openRecorder(
         break
       case 'stays':
         stays = { module: event.module, reason: event.reason }
+        if (running) {
+          running.outcome = 'kept'
+          running.reason = event.reason
+        }
         break
       case 'taint':
         taint.push(event.bits)

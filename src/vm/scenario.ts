@@ -19,8 +19,10 @@ export interface Plan {
   readonly patch: string
   /** Modules to bring, dependencies first: name and path inside the guest. */
   readonly modules: readonly { readonly name: string; readonly path: string }[]
-  /** The patched modules: unloaded at the end of an order. */
+  /** The patched modules. */
   readonly targets: readonly string[]
+  /** Modules to unload at the end of an order, in this order. */
+  readonly removed: readonly string[]
   readonly mount?: { readonly type: string; readonly device: string }
   readonly commands: readonly string[]
   readonly script: boolean
@@ -105,7 +107,7 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   add('unload', 'unload the live patch', 'unloaded', plan.patch)
   check('reverted', 'reverted')
   if (plan.mount) add('unmount', `unmount ${plan.mount.type}`, 'unmounted')
-  if (plan.targets.length > 0) add('remove', `unload ${targets}`, 'removed', ...plan.targets.toReversed())
+  if (plan.removed.length > 0) add('remove', `unload ${targets}`, 'removed', ...plan.removed)
   return steps
 }
 

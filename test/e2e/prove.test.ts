@@ -217,6 +217,17 @@ describe('inarch prove', () => {
     expect(result.replaced.map(({ object }) => object)).toEqual(['dummy'])
   })
 
+  test('boots once more for the second order when the module can’t be unloaded', async () => {
+    const line = 'return sysfs_emit(buf, "%s\\n", autoclear ? "1" : "0");'
+    const module = await livePatch('loop', 'drivers/block/loop.c', line, line.replace('"0"', '"grafted"'))
+    const run = 'losetup -a | grep -q . || losetup -f /bin/busybox; cat /sys/block/loop0/loop/autoclear'
+    const result = await proof(module, '--run', run, '--before', '/^0$/', '--after', 'grafted')
+    expect(result.failures).toEqual([])
+    expect(result.boots).toBe(2)
+    expect(result.notes.join()).toContain('loop could not be unloaded')
+    expect(result.orders.map(({ steps }) => steps.at(-1)?.outcome)).toEqual(['kept', 'kept'])
+  })
+
   test('mounts a file system and keeps it busy during the transition', async () => {
     const write = 'dd if=/dev/zero of=/mnt/$$ bs=64k count=8 conv=fsync; rm /mnt/$$'
     const result = await proof(

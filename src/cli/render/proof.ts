@@ -21,6 +21,7 @@ function curve(step: StepRecord): string {
 function mark(step: StepRecord, failures: readonly Failure[]): string {
   if (failures.some((failure) => failure.step === step.id)) return pc.red('failed')
   if (step.outcome === 'unfinished') return pc.red('unfinished')
+  if (step.outcome === 'kept') return pc.yellow('stays loaded')
   return pc.green('ok')
 }
 
