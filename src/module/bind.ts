@@ -62,8 +62,18 @@ export function binder(names: Names): Binder {
 
   const position = (object: string, piece: Piece, change: Change): number | undefined => {
     const symbols = names.symbols(object, piece.name)
-    if (symbols.length === 1) return 0
     const { unit } = change
+    const addressesOf = (name: string) => names.symbols(object, name).map(({ address }) => address)
+    const isOverridden = () => locate(names.image(), change.before, piece, addressesOf) === undefined
+    if (piece.symbol?.binding === 'weak' && object === 'vmlinux' && isOverridden())
+      return fail(
+        'weak-function',
+        piece.name,
+        unit,
+        `${piece.name} of ${unit} is only a fallback (__weak); the kernel runs another function of this name`,
+        'Patch the function that overrides it',
+      )
+    if (symbols.length === 1) return 0
     if (symbols.length === 0)
       return fail(
         'no-symbol',
@@ -73,7 +83,6 @@ export function binder(names: Names): Binder {
         'Check that the kernel is the one the source belongs to',
       )
     if (object === 'vmlinux') {
-      const addressesOf = (name: string) => names.symbols(object, name).map(({ address }) => address)
       const address = locate(names.image(), change.before, piece, addressesOf)
       const index = symbols.findIndex((symbol) => symbol.address === address)
       if (address !== undefined && index >= 0) return index + 1
