@@ -3,6 +3,7 @@
 import pc from 'picocolors'
 import type { Fault } from '../../ground/fault.ts'
 import { findingLines } from './findings.ts'
+import { sentence } from './sentence.ts'
 
 export function renderFault(fault: Fault, json: boolean): void {
   if (json) {
@@ -12,9 +13,9 @@ export function renderFault(fault: Fault, json: boolean): void {
     )
     return
   }
-  const lines = [`${pc.red('error:')} ${fault.message}.`]
+  const lines = [`${pc.red('error:')} ${sentence(fault.message)}`]
   if (fault.detail) lines.push('', ...fault.detail.split('\n').map((line) => `  ${line}`), '')
   for (const finding of fault.findings) lines.push(...findingLines(finding))
-  if (fault.remedy) lines.push(`${pc.cyan('next:')} ${fault.remedy}.`)
+  if (fault.remedy) lines.push(`${pc.cyan('next:')} ${sentence(fault.remedy)}`)
   process.stderr.write(`${lines.join('\n')}\n`)
 }

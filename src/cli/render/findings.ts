@@ -2,6 +2,7 @@
 // How a finding looks in a terminal.
 import pc from 'picocolors'
 import type { Finding } from '../../ground/finding.ts'
+import { sentence } from './sentence.ts'
 
 const colours = { error: pc.red, warning: pc.yellow, note: pc.dim } as const
 
@@ -10,8 +11,8 @@ export function findingLines(finding: Finding): string[] {
   const { severity, rule, message, hint, unit } = finding
   const lines = [
     `${colours[severity](severity)} ${pc.bold(rule)}${unit ? ` ${pc.dim(unit)}` : ''}`,
-    `  ${message}.`,
+    `  ${sentence(message)}`,
   ]
-  if (hint) lines.push(`  ${pc.cyan('→')} ${hint}.`)
+  if (hint) lines.push(`  ${pc.cyan('→')} ${sentence(hint)}`)
   return lines
 }
