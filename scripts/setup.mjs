@@ -21,10 +21,13 @@ const packages = [
   ['bzip2'], // images are compressed in one of these ways
   ['cpio'], // the tests look into the guest's file system with it
   ['e2fsprogs'], // a disk for the proofs of file systems
+  ['gcc'], // the tests compile with it
+  ['git'], // the tests compare with its diffs
   ['kmod'], // depmod, for the guest's modprobe
   ['libelf1', 'libelf1t64'], // the kernel's objtool is linked with it
   ['lz4'],
   ['make'], // kbuild
+  ['procps'], // the tests look for processes that were left behind
   ['qemu-system-x86'], // the proof's machine
   ['xz-utils'],
   ['zstd'],
