@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Live patches, good and bad, tried on a stock kernel in real virtual machines, as a user does it.
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -188,6 +188,20 @@ describe('inarch prove', () => {
     const result = await proof(module)
     expect(codes(result)).toEqual(expect.arrayContaining(['step', 'log']))
     expect(JSON.stringify(result.failures)).toContain("symbol 'cmdline_proc_shoX' not found")
+  })
+
+  test('fails when the kernel does not replace what the manifest says', async () => {
+    const module = await cmdline()
+    const copy = path.join(mkdtempSync(path.join(work, 'claims-')), 'livepatch-cmdline.ko')
+    copyFileSync(module, copy)
+    const manifest = readFileSync(module.replace(/\.ko$/, '.json'), 'utf8')
+    writeFileSync(
+      copy.replace(/\.ko$/, '.json'),
+      manifest.replaceAll('"cmdline_proc_show"', '"meminfo_proc_show"'),
+    )
+    const result = await proof(copy)
+    expect(codes(result)).toEqual(['coverage', 'coverage'])
+    expect(result.failures[0]?.message).toContain('vmlinux:meminfo_proc_show,1')
   })
 
   test('kills a guest that hangs, and shows the end of its console', async () => {
