@@ -21,9 +21,10 @@ const packages = [
   ['bzip2'], // images are compressed in one of these ways
   ['cpio'], // the tests look into the guest's file system with it
   ['e2fsprogs'], // a disk for the proofs of file systems
-  ['gcc'], // the tests compile with it
+  ['gcc'], // kbuild compiles small programs that generate sources; the tests compile with it, too
   ['git'], // the tests compare with its diffs
   ['kmod'], // depmod, for the guest's modprobe
+  ['libc6-dev'], // for those small programs
   ['libelf1', 'libelf1t64'], // the kernel's objtool is linked with it
   ['lz4'],
   ['make'], // kbuild
