@@ -12,6 +12,7 @@ import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
+import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange, Origin } from '../patch/patch.ts'
 import { classifyChanges } from './affected.ts'
@@ -272,6 +273,7 @@ export async function compilePairs(
   changes: readonly FileChange[],
   dir: string,
 ): Promise<CompiledPairs> {
+  await checkCompiler(kernel, job.signal)
   const units = await openUnits(job, kernel)
   const affected = await classifyChanges(job, kernel, units, changes)
   if (affected.findings.some((finding) => finding.severity === 'error'))

@@ -61,6 +61,8 @@ export async function askKbuild(job: Job, kernel: Kernel): Promise<KbuildAnswer[
         ...['-o', 'prepare'],
         `KERNELRELEASE=${kernel.release}`,
         `CC=${kernel.compiler.program}`,
+        // Where kbuild tries the compiler's options, one directory for each shell ($$); else the source tree.
+        `TMPOUT=${path.join(dir, 'try')}_$$$$`,
         './',
       ],
       {

@@ -368,6 +368,10 @@ function applyHunks(
 async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, strip: number, notes: string[]) {
   const target = await resolveTarget(tree, part, strip)
   const where = `${patch.file}:${part.patchLine}`
+  const leaves = (file: string) =>
+    new Fault('patch', 'path-leaves-tree', `${where}: the path ${file} leaves the source tree`)
+  const absolute = [part.oldPath, part.newPath].find((file) => file?.startsWith('/'))
+  if (absolute !== undefined && strip === 0) throw leaves(absolute)
   if (target === undefined)
     throw new Fault(
       'patch',
@@ -379,8 +383,7 @@ async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, strip: nu
     )
   const { oldPath, newPath } = target
   for (const file of [oldPath, newPath])
-    if (file !== undefined && (path.isAbsolute(file) || file.split('/').includes('..')))
-      throw new Fault('patch', 'path-leaves-tree', `${where}: the path ${file} leaves the source tree`)
+    if (file !== undefined && (path.isAbsolute(file) || file.split('/').includes('..'))) throw leaves(file)
   if (oldPath === undefined) {
     const made = applyHunks(patch, part, newPath!, [], notes)
     const draft = await tree.open(newPath!)

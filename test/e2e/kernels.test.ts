@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -225,11 +226,13 @@ describe('a fetched kernel', () => {
   test.runIf(process.getuid?.() === 0)('can be listed by a plain user too', async () => {
     const own = mkdtempSync(path.join(os.tmpdir(), 'inarch-user-'))
     chmodSync(own, 0o777)
+    // The checkout may lie where another user can't go.
+    cpSync(path.join(root, 'dist'), path.join(own, 'dist'), { recursive: true })
     try {
       const run = spawnSync(
         'setpriv',
         ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, 'dist/inarch.js', 'kernels'],
-        { cwd: root, env: { ...process.env, XDG_CACHE_HOME: own, HOME: own }, encoding: 'utf8' },
+        { cwd: own, env: { ...process.env, XDG_CACHE_HOME: own, HOME: own }, encoding: 'utf8' },
       )
       expect([run.status, run.stderr]).toEqual([0, expect.not.stringMatching(/warning|error/i)])
       expect(run.stdout).toMatch(/cloud-amd64/)
