@@ -48,8 +48,8 @@ export type Binding =
 export interface Binder {
   /** @returns how the reference is resolved; undefined when it can't be (a finding says why) */
   bind(reference: Reference): Binding | undefined
-  /** @returns the position of a function's name in the kernel object; undefined as above */
-  position(object: string, piece: Piece, change: Change): number | undefined
+  /** @returns the position of a replaced function's name in its kernel object; undefined as above */
+  replacement(object: string, piece: Piece, change: Change): number | undefined
   readonly findings: readonly Finding[]
 }
 
@@ -60,19 +60,12 @@ export function binder(names: Names): Binder {
     return undefined
   }
 
+  const addressesIn = (object: string) => (name: string) =>
+    names.symbols(object, name).map(({ address }) => address)
+
   const position = (object: string, piece: Piece, change: Change): number | undefined => {
     const symbols = names.symbols(object, piece.name)
     const { unit } = change
-    const addressesOf = (name: string) => names.symbols(object, name).map(({ address }) => address)
-    const isOverridden = () => locate(names.image(), change.before, piece, addressesOf) === undefined
-    if (piece.symbol?.binding === 'weak' && object === 'vmlinux' && isOverridden())
-      return fail(
-        'weak-function',
-        piece.name,
-        unit,
-        `${piece.name} of ${unit} is only a fallback (__weak); the kernel runs another function of this name`,
-        'Patch the function that overrides it',
-      )
     if (symbols.length === 1) return 0
     if (symbols.length === 0)
       return fail(
@@ -83,6 +76,7 @@ export function binder(names: Names): Binder {
         'Check that the kernel is the one the source belongs to',
       )
     if (object === 'vmlinux') {
+      const addressesOf = addressesIn(object)
       const address = locate(names.image(), change.before, piece, addressesOf)
       const index = symbols.findIndex((symbol) => symbol.address === address)
       if (address !== undefined && index >= 0) return index + 1
@@ -98,7 +92,18 @@ export function binder(names: Names): Binder {
 
   return {
     findings,
-    position,
+    replacement(object, piece, change) {
+      const isRunning = () => locate(names.image(), change.before, piece, addressesIn(object)) !== undefined
+      if (piece.symbol?.binding === 'weak' && object === 'vmlinux' && !isRunning())
+        return fail(
+          'weak-function',
+          piece.name,
+          change.unit,
+          `${piece.name} of ${change.unit} is only a fallback (__weak); the kernel runs another function of this name`,
+          'Patch the function that overrides it',
+        )
+      return position(object, piece, change)
+    },
     bind(reference) {
       const { name, from, unit, definition } = reference
       const exported = names.exported(name)

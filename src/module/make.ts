@@ -75,73 +75,86 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
           findings,
         },
       )
-    return await job.journal.step('Making the module', async (step) => {
-      const units = comparePairs(pairs)
-      const names = await namesOf(kernel, units)
-      try {
-        const extraction = extract(units, {
-          has: (object, symbol) => names.symbols(object, symbol).length > 0,
-        })
-        const known = [...findings, ...units.flatMap(({ change }) => change.findings), ...extraction.findings]
-        refuseIfErrors(kernel, known)
-        if (extraction.replaced.length === 0)
-          throw new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
-            remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
-            findings: known,
-          })
-        const { functions, bindings, problems } = bindAll(extraction, names)
-        refuseIfErrors(kernel, [...known, ...problems])
-        const moduleName = `livepatch_${name.replaceAll('-', '_')}`
-        const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
-        const description = describe(patches)
-        const assembled = await assemble(
-          job,
-          kernel,
-          await openTemplate(job, kernel, await openUnits(job, kernel)),
-          extraction,
-          functions,
-          bindings,
-          names.exported,
-          {
-            name: moduleName,
-            description,
-            replace: request.replace,
-            info: [
-              `inarch=${version}`,
-              ...inputs.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`),
-            ],
-          },
-        )
-        const all = [...known, ...assembled.findings]
-        refuseIfErrors(kernel, all)
-        const count = functions.length
-        step.result(`${count} ${count === 1 ? 'function' : 'functions'} replaced`)
-        const manifest: Manifest = {
-          format: 'inarch-manifest-1',
-          name,
-          module: moduleName,
-          description,
-          tool: { name: 'inarch', version },
-          kernel: {
-            release: kernel.release,
-            version: kernel.version,
-            origin: kernel.origin,
-            compiler: kernel.compiler.versionText,
-          },
-          replace: request.replace,
-          inputs,
-          sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
-          objects: objectsOf(functions),
-          carried: extraction.carried.map((item) => ({ ...item })),
-          findings: all.map((finding) => ({ ...finding })),
-          timings: job.journal.timings.map(({ step: title, ms }) => ({ step: title, ms: Math.round(ms) })),
-        }
-        return await save(request.output, name, assembled.bytes, manifest)
-      } finally {
-        names.close()
-      }
+    const { bytes, manifest } = await job.journal.step('Making the module', async (step) => {
+      const made = await makeModule(job, kernel, request, name, patches, pairs, findings)
+      const count = made.manifest.objects.reduce((sum, { functions }) => sum + functions.length, 0)
+      step.result(`${count} ${count === 1 ? 'function' : 'functions'} replaced`)
+      return made
     })
+    const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
+    return await save(request.output, name, bytes, { ...manifest, timings })
   })
+}
+
+/** The second half of the work: from the compiled units to the module, in memory. */
+async function makeModule(
+  job: Job,
+  kernel: Kernel,
+  request: MakeRequest,
+  name: string,
+  patches: readonly Patch[],
+  pairs: readonly UnitPair[],
+  findings: readonly Finding[],
+): Promise<{ readonly bytes: Buffer; readonly manifest: Manifest }> {
+  const units = comparePairs(pairs)
+  const names = await namesOf(kernel, units)
+  try {
+    const extraction = extract(units, {
+      has: (object, symbol) => names.symbols(object, symbol).length > 0,
+    })
+    const known = [...findings, ...units.flatMap(({ change }) => change.findings), ...extraction.findings]
+    refuseIfErrors(kernel, known)
+    if (extraction.replaced.length === 0)
+      throw new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
+        remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
+        findings: known,
+      })
+    const { functions, bindings, problems } = bindAll(extraction, names)
+    refuseIfErrors(kernel, [...known, ...problems])
+    const moduleName = `livepatch_${name.replaceAll('-', '_')}`
+    const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
+    const description = describe(patches)
+    const assembled = await assemble(
+      job,
+      kernel,
+      await openTemplate(job, kernel, await openUnits(job, kernel)),
+      extraction,
+      functions,
+      bindings,
+      names.exported,
+      {
+        name: moduleName,
+        description,
+        replace: request.replace,
+        info: [`inarch=${version}`, ...inputs.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`)],
+      },
+    )
+    const all = [...known, ...assembled.findings]
+    refuseIfErrors(kernel, all)
+    const manifest: Manifest = {
+      format: 'inarch-manifest-1',
+      name,
+      module: moduleName,
+      description,
+      tool: { name: 'inarch', version },
+      kernel: {
+        release: kernel.release,
+        version: kernel.version,
+        origin: kernel.origin,
+        compiler: kernel.compiler.versionText,
+      },
+      replace: request.replace,
+      inputs,
+      sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
+      objects: objectsOf(functions),
+      carried: extraction.carried.map((item) => ({ ...item })),
+      findings: all.map((finding) => ({ ...finding })),
+      timings: [],
+    }
+    return { bytes: assembled.bytes, manifest }
+  } finally {
+    names.close()
+  }
 }
 
 async function readPatches(files: readonly string[]): Promise<Patch[]> {
@@ -245,7 +258,7 @@ function bindAll(extraction: Extraction, names: Names) {
   }
   const functions: PositionedFunction[] = []
   for (const replaced of extraction.replaced) {
-    const sympos = bind.position(replaced.object, replaced.before, replaced.change)
+    const sympos = bind.replacement(replaced.object, replaced.before, replaced.change)
     if (sympos !== undefined) functions.push({ ...replaced, sympos })
   }
   return { functions, bindings, problems: bind.findings }
