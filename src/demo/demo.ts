@@ -62,10 +62,18 @@ export async function show(job: Job, example: Example, kernel: Kernel, output: s
     output,
   })
   const built = performance.now()
-  const { run, before, after } = example.check
+  const { run, label, before, after, reverted } = example.check
   const proof = await prove(job, kernel, {
     subject: await readSubject(made.module),
-    checks: [{ command: run, before: parseExpectation(before), after: parseExpectation(after) }],
+    checks: [
+      {
+        command: run,
+        ...(label === undefined ? {} : { label }),
+        before: parseExpectation(before),
+        after: parseExpectation(after),
+        ...(reverted === undefined ? {} : { reverted: parseExpectation(reverted) }),
+      },
+    ],
     ...(example.fs === undefined ? {} : { fileSystem: example.fs }),
     ...(example.load === undefined ? {} : { loads: example.load }),
   })

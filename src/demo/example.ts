@@ -19,7 +19,15 @@ const exampleSchema = v.object({
   fs: v.exactOptional(v.string()),
   /** What the guest does in the background meanwhile. */
   load: v.exactOptional(v.array(v.string())),
-  check: v.object({ run: v.string(), before: v.string(), after: v.string() }),
+  check: v.object({
+    run: v.string(),
+    /** What the check is called; by default the command, shortened. */
+    label: v.exactOptional(v.string()),
+    before: v.string(),
+    after: v.string(),
+    /** What is printed after the revert, if not the same as before. */
+    reverted: v.exactOptional(v.string()),
+  }),
 })
 
 export type Example = v.InferOutput<typeof exampleSchema>

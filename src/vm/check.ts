@@ -12,10 +12,24 @@ export interface Expectation {
 
 export interface Check {
   readonly command: string
+  /** What a person calls it; by default the command, shortened. */
+  readonly label?: string
   /** Expected without the live patch. */
   readonly before?: Expectation
   /** Expected with it. */
   readonly after?: Expectation
+  /** Expected when it was reverted; by default what is expected without it. */
+  readonly reverted?: Expectation
+}
+
+/** How much of a command stands for it where it has no label: characters. */
+const labelLength = 40
+
+/** What a check is called in one line. */
+export function labelOf({ command, label }: Check): string {
+  const line = (label ?? command).trim().replace(/\s+/g, ' ')
+  if (label !== undefined || line.length <= labelLength) return line
+  return `${line.slice(0, labelLength - 1).trimEnd()}…`
 }
 
 /**
@@ -40,7 +54,12 @@ export function parsePattern(source: string, flags = ''): RegExp {
   }
 }
 
-/** What a check expects in a phase. */
-export function expectedIn(check: Check, phase: Phase): Expectation | undefined {
-  return phase === 'after' ? check.after : check.before
+/**
+ * What a check expects in a phase.
+ * @param restores whether the revert brings back what was there before; it does not where the live patch
+ *   replaced older ones, which are gone then
+ */
+export function expectedIn(check: Check, phase: Phase, restores: boolean): Expectation | undefined {
+  if (phase === 'reverted') return check.reverted ?? (restores ? check.before : undefined)
+  return check[phase]
 }

@@ -10,7 +10,7 @@ export const guestPaths = {
   scenario: 'inarch/scenario',
   load: 'inarch/load.sh',
   loads: 'inarch/loads',
-  patch: 'inarch/patch.ko',
+  patches: 'inarch/patches',
   script: 'inarch/script',
 } as const
 
@@ -90,15 +90,18 @@ stuck() {
   done >/run/stuck
 }
 
-# settled ID NAME STATE LIMIT: waits until no task is left in STATE, for at most LIMIT seconds.
+# settled ID NAME STATE LIMIT: waits for the end of the transition. Tasks may be left in STATE for at most
+# LIMIT seconds; when none is, the kernel is busy with ftrace, for which there is the machine's whole time.
 settled() {
   dir=/sys/kernel/livepatch/$2
   read -r up _ </proc/uptime
   end=$(( $\{up%%.*} + $4 )) signal=$(( $\{up%%.*} + 16 )) told=
   while read -r moving 2>/dev/null <"$dir/transition"; do
     states=$(cat /proc/[0-9]*/task/[0-9]*/patch_state 2>/dev/null)
-    say sample "$1" "$(echo "$states" | grep -cx "$3")" "$(echo "$states" | wc -l)"
+    left=$(echo "$states" | grep -cx "$3")
+    say sample "$1" "$left" "$(echo "$states" | wc -l)"
     [ "$moving" = 0 ] && break
+    if [ "$left" = 0 ]; then usleep 50000; continue; fi
     read -r up _ </proc/uptime
     if [ -z "$told" ] && [ "$\{up%%.*}" -ge "$signal" ]; then
       told=yes
@@ -130,16 +133,26 @@ replaced() {
   done
 }
 
+# stands NAME: a live patch on which another was stacked must still be enabled.
+stands() {
+  now=no
+  read -r now 2>/dev/null <"/sys/kernel/livepatch/$1/enabled"
+  [ "$now" = 1 ] && return 0
+  echo "the live patch $1 is not enabled any more" >/run/why
+  return 1
+}
+
 # disabled NAME: begins the way back.
 disabled() { echo 0 2>/run/why >"/sys/kernel/livepatch/$1/enabled"; }
 
-# unloaded NAME: removes the live patch's module once nothing uses it.
+# unloaded NAME: removes the module of a live patch that was disabled or replaced, once nothing uses it.
 unloaded() {
   tries=0
   while [ -d "/sys/kernel/livepatch/$1" ] || [ "$(cat "/sys/module/$1/refcnt" 2>/dev/null)" != 0 ]; do
     tries=$(( tries + 1 ))
     if [ $tries -gt 200 ]; then
-      echo "the module is still in use $(cat "/sys/module/$1/refcnt" 2>/dev/null) times" >/run/why
+      if [ -d "/sys/kernel/livepatch/$1" ]; then echo "the kernel still has the live patch $1" >/run/why
+      else echo "the module is still in use $(cat "/sys/module/$1/refcnt" 2>/dev/null) times" >/run/why; fi
       return 1
     fi
     usleep 50000

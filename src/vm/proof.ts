@@ -8,7 +8,7 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { chooseAccelerator } from './accel.ts'
-import { type Check, expectedIn } from './check.ts'
+import { type Check, expectedIn, labelOf } from './check.ts'
 import type { Entry } from './cpio.ts'
 import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes, makeDisk } from './disk.ts'
 import { guestInit, guestLoad, guestPaths } from './guest.ts'
@@ -17,12 +17,30 @@ import { consoleLines, type LogFinding, readLog, unexpectedTaint } from './log.t
 import { gatherModules, moduleEntries } from './modules.ts'
 import { parseEvent } from './protocol.ts'
 import { type Accelerator, consoleTail, type MachineEnd, runMachine } from './qemu.ts'
-import { actionOf, type BootRecord, openRecorder, type Replaced, type StepRecord } from './record.ts'
-import { type Order, type Phase, type Plan, type PlannedStep, planOrder, scenarioScript } from './scenario.ts'
+import {
+  actionOf,
+  type BootRecord,
+  openRecorder,
+  type Replaced,
+  type StepRecord,
+  waitsFor,
+} from './record.ts'
+import {
+  type Order,
+  type Phase,
+  type Plan,
+  type PlannedPatch,
+  type PlannedStep,
+  patchPath,
+  planOrder,
+  scenarioScript,
+} from './scenario.ts'
 import type { Subject } from './subject.ts'
 
 export interface ProofRequest {
   readonly subject: Subject
+  /** Older live patches that are there before it, in the order in which they are loaded. */
+  readonly over?: readonly Subject[]
   readonly checks?: readonly Check[]
   /** A program that runs in the guest with the argument `before`, `after` or `reverted`, and must exit 0. */
   readonly script?: string
@@ -58,6 +76,15 @@ export interface OrderRecord {
   readonly steps: readonly StepRecord[]
 }
 
+export interface ProvenModule {
+  readonly name: string
+  readonly file: string
+  readonly sha256: string
+}
+
+/** What became of an older live patch, as the guest saw it. */
+export type OlderOutcome = 'replaced' | 'kept' | 'unknown'
+
 /** The whole result; serialisable. */
 export interface Proof {
   readonly format: 'inarch-proof-1'
@@ -65,7 +92,9 @@ export interface Proof {
   readonly failures: readonly Failure[]
   /** What is worth knowing and no failure. */
   readonly notes: readonly string[]
-  readonly module: { readonly name: string; readonly file: string; readonly sha256: string }
+  readonly module: ProvenModule
+  /** The older live patches that were there before, and what became of them. */
+  readonly over: readonly (ProvenModule & { readonly outcome: OlderOutcome })[]
   readonly kernel: { readonly release: string; readonly version: string }
   readonly machine: { readonly accelerator: Accelerator; readonly cpus: number; readonly memory: number }
   readonly boots: number
@@ -117,7 +146,11 @@ interface Boot {
 }
 
 /** The file system that the guest mounts, if any. */
-async function chooseFileSystem(request: ProofRequest, notes: string[]): Promise<string | undefined> {
+async function chooseFileSystem(
+  request: ProofRequest,
+  patched: readonly string[],
+  notes: string[],
+): Promise<string | undefined> {
   if (request.fileSystem !== undefined) {
     if (!fileSystems.includes(request.fileSystem))
       throw new Fault(
@@ -130,7 +163,7 @@ async function chooseFileSystem(request: ProofRequest, notes: string[]): Promise
       )
     return request.fileSystem
   }
-  for (const target of request.subject.targets) {
+  for (const target of patched) {
     const type = fileSystemOf[target] ?? target
     if (!fileSystems.includes(type)) continue
     if (await canMakeDisk(type)) return type
@@ -149,7 +182,9 @@ function machineFailure(boot: Boot, timeout: number): Failure | undefined {
     const what = end.timedOut ? `did not come up within ${timeout} s` : 'ended before its init ran'
     return { code: 'boot', message: `The guest ${what}`, lines: [...end.messages, ...lines] }
   }
-  const where = last === undefined ? '' : ` during "${last.title}"`
+  const sample = last?.samples?.at(-1)
+  const waiting = sample === undefined ? '' : ` (${waitsFor(sample.left, sample.total)})`
+  const where = last === undefined ? '' : ` during "${last.title}"${waiting}`
   const step = last === undefined ? {} : { step: last.id }
   const overdue = end.timedOut || console.some((line) => line.includes('inarch: the time is over'))
   if (overdue)
@@ -173,7 +208,7 @@ function stepFailures(steps: readonly StepRecord[]): Failure[] {
   })
 }
 
-function checkFailures(steps: readonly StepRecord[], checks: readonly Check[]): Failure[] {
+function checkFailures(steps: readonly StepRecord[], checks: readonly Check[], restores: boolean): Failure[] {
   return steps.flatMap((step): Failure[] => {
     const [, phase, index] = /^check\.(before|after|reverted)\.(\d+|script)$/.exec(actionOf(step.id)) ?? []
     if (phase === undefined || step.output === undefined) return []
@@ -185,7 +220,7 @@ function checkFailures(steps: readonly StepRecord[], checks: readonly Check[]): 
     ]
     if (index === 'script') return exitCode === 0 ? [] : failure(`ended with exit code ${exitCode}${killed}`)
     const check = checks[Number(index)]
-    const expectation = check && expectedIn(check, phase as Phase)
+    const expectation = check && expectedIn(check, phase as Phase, restores)
     if (expectation === undefined || expectation.matches(text)) return []
     return failure(`did not print ${JSON.stringify(expectation.text)}${killed}`)
   })
@@ -235,34 +270,68 @@ function logFailures(log: readonly LogFinding[], titleOf: (step: string) => stri
 }
 
 /**
+ * The live patch and those that are there before it, as the guest loads them.
+ * @throws Fault `usage` when they can't be loaded together on `kernel`
+ */
+function plannedPatches(kernel: Kernel, { subject, over = [] }: ProofRequest): Pick<Plan, 'patch' | 'over'> {
+  const names = new Set<string>()
+  const planned = (one: Subject): PlannedPatch => {
+    if (one.release !== kernel.release)
+      throw new Fault(
+        'usage',
+        'other-kernel',
+        `The live patch ${one.name} was built for ${one.release}, not for ${kernel.release}`,
+        { remedy: 'Leave --kernel out, or build the live patch for that kernel' },
+      )
+    if (names.has(one.name))
+      throw new Fault('usage', 'same-name', `Two of the live patches are called ${one.name}`, {
+        remedy: 'Build one of them with another --name',
+      })
+    names.add(one.name)
+    if (one.manifest === undefined && over.length > 0)
+      throw new Fault(
+        'usage',
+        'manifest-needed',
+        `Without the manifest of ${one.name} nobody knows whether it replaces earlier live patches`,
+        { remedy: `Put the manifest that \`inarch build\` made beside ${one.file}` },
+      )
+    return { name: one.name, replace: one.manifest?.replace === true }
+  }
+  return { over: over.map(planned), patch: planned(subject) }
+}
+
+/**
  * Boots `kernel` and proves the live patch on it. A failed proof is a result, not a fault.
  * @throws Fault `environment` when the machine lacks something, `usage` for a request that makes no sense
  */
 export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Promise<Proof> {
   const began = performance.now()
-  const { subject } = request
+  const { subject, over = [] } = request
   const checks = request.checks ?? []
   const loads = request.loads ?? []
   const expected = request.expected ?? []
   const timeout = request.timeout ?? 180
   const cpus = request.cpus ?? 2
   const memory = request.memory ?? 512
-  if (subject.release !== kernel.release)
-    throw new Fault(
-      'usage',
-      'other-kernel',
-      `The live patch was built for ${subject.release}, not for ${kernel.release}`,
-      { remedy: 'Leave --kernel out, or build the live patch for that kernel' },
-    )
+  const patches = plannedPatches(kernel, request)
+  const patched = [...new Set([subject, ...over].flatMap(({ targets }) => targets))]
+  /** Whether the revert brings back what was there before: what was replaced is gone for good. */
+  const restores = over.length === 0 || !patches.patch.replace
   const notes: string[] = []
+  for (const check of checks)
+    if (!restores && check.before !== undefined && check.reverted === undefined)
+      notes.push(
+        `what "${labelOf(check)}" prints when the live patch is reverted was not judged: ` +
+          'the older live patches are gone then (--reverted says what to expect)',
+      )
   const busybox = await findBusybox(job.signal)
   const accelerator = await chooseAccelerator(job, kernel, busybox, request.accelerator ?? 'auto')
-  const fileSystem = await chooseFileSystem(request, notes)
+  const fileSystem = await chooseFileSystem(request, patched, notes)
 
   const boots = await withScratch(async (dir) => {
     const disk = fileSystem === undefined ? undefined : path.join(dir, 'disk')
-    const targets = (await gatherModules(kernel, subject.targets)).map(({ name }) => name)
-    const own = new Set(subject.targets.map((name) => name.replaceAll('-', '_')))
+    const targets = (await gatherModules(kernel, patched)).map(({ name }) => name)
+    const own = new Set(patched.map((name) => name.replaceAll('-', '_')))
     const storage = disk === undefined ? [] : await gatherModules(kernel, ['virtio_pci', 'virtio_blk'])
     const mounted =
       fileSystem === undefined ? [] : await gatherModules(kernel, [fileSystemModule(fileSystem)])
@@ -278,7 +347,7 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
       fileSystem === undefined ? [] : fileSystemWishes(fileSystem),
     )
     const plan: Plan = {
-      patch: subject.name,
+      ...patches,
       modules: brought.map(({ name, path }) => ({ name, path })),
       targets: brought.map(({ name }) => name).filter((name) => own.has(name)),
       // What stands on a patched module has to go before it.
@@ -287,14 +356,14 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
         .map(({ name }) => name)
         .reverse(),
       ...(fileSystem === undefined ? {} : { mount: { type: fileSystem, device: '/dev/vda' } }),
-      commands: checks.map(({ command }) => command),
+      commands: checks.map((check) => ({ command: check.command, label: labelOf(check) })),
       script: request.script !== undefined,
       loads: loads.length,
       transitionLimit: Math.max(5, Math.min(60, Math.floor(timeout / 3))),
       checkLimit: Math.max(5, Math.min(60, Math.floor(timeout / 3))),
     }
     const entries: Entry[] = [
-      { kind: 'file', path: guestPaths.patch, bytes: subject.bytes },
+      ...[subject, ...over].map(({ name, bytes }): Entry => ({ kind: 'file', path: patchPath(name), bytes })),
       { kind: 'file', path: guestPaths.load, bytes: Buffer.from(guestLoad), mode: 0o755 },
       ...loads.map(
         (text, index): Entry => ({
@@ -392,7 +461,7 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
       // The log tells better than the console's last lines why the guest died.
       ...(machine ? [troubles.length > 0 ? { ...machine, lines: [] } : machine] : []),
       ...stepFailures(record.steps),
-      ...checkFailures(record.steps, checks),
+      ...checkFailures(record.steps, checks, restores),
       ...troubles,
     )
     // What the log shows, expected or not, has tainted the kernel too.
@@ -414,14 +483,15 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
     if (!wanted) return []
     if (steps.length === 0 && failures.length === 0)
       failures.push({ code: 'step', message: `The order "${titles[order]}" was not reached` })
-    return [{ order, title: subject.targets.length > 0 ? titles[order] : 'load and revert', steps }]
+    return [{ order, title: patched.length > 0 ? titles[order] : 'load and revert', steps }]
   })
   return {
     format: 'inarch-proof-1',
     verdict: failures.length === 0 ? 'proven' : 'failed',
     failures,
     notes,
-    module: { name: subject.name, file: path.basename(subject.file), sha256: subject.sha256 },
+    module: provenModule(subject),
+    over: over.map((one, index) => ({ ...provenModule(one), outcome: olderOutcome(orderRecords, index) })),
     kernel: { release: kernel.release, version: kernel.version },
     machine: { accelerator, cpus, memory },
     boots: boots.length,
@@ -433,6 +503,24 @@ export async function prove(job: Job, kernel: Kernel, request: ProofRequest): Pr
     consoles: boots.map(({ console }) => console),
     ms: performance.now() - began,
   }
+}
+
+function provenModule({ name, file, sha256 }: Subject): ProvenModule {
+  return { name, file: path.basename(file), sha256 }
+}
+
+/** What became of the older live patch with this index in every order. */
+function olderOutcome(orders: readonly OrderRecord[], index: number): OlderOutcome {
+  const seen = orders.map(({ steps }): OlderOutcome => {
+    const done = (action: string) =>
+      steps.some(
+        ({ id, outcome }) => outcome === 'done' && actionOf(id).startsWith(`older.${index}.${action}`),
+      )
+    if (done('replaced')) return 'replaced'
+    return done('unload') ? 'kept' : 'unknown'
+  })
+  const [first = 'unknown', ...others] = seen
+  return others.every((other) => other === first) ? first : 'unknown'
 }
 
 /** The two orders tell the same functions twice. */

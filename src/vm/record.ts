@@ -25,6 +25,8 @@ export interface StepRecord {
   readonly samples?: readonly Sample[]
   /** Of a transition: tasks that were left after 16 s or at the limit, with their stacks. */
   readonly stuck?: string
+  /** Of a check: the command. */
+  readonly command?: string
   /** Of a check: what the command printed, and its exit code. */
   readonly output?: { readonly exitCode: number; readonly text: string }
 }
@@ -53,6 +55,11 @@ export interface BootRecord {
   readonly done: boolean
   /** Lines that were no events. */
   readonly noise: readonly string[]
+}
+
+/** What a transition is waiting for. */
+export function waitsFor(left: number, total: number): string {
+  return left > 0 ? `${left} of ${total} tasks left` : 'no task left, the kernel is updating ftrace'
 }
 
 /** The part of a step's id before its first dot is the order; the rest is what it does. */
@@ -101,7 +108,7 @@ export async function openRecorder(
   planned: readonly PlannedStep[],
   parse: (line: string) => Event | undefined,
 ): Promise<Recorder> {
-  const titles = new Map(planned.map(({ id, title }) => [id, title]))
+  const plan = new Map(planned.map((step) => [step.id, step]))
   const steps: Draft[] = [{ id: 'boot', title: 'boot', ms: 0, outcome: 'unfinished', began: 0, curve: [] }]
   const replaced: Replaced[] = []
   const loads: number[] = []
@@ -136,7 +143,7 @@ export async function openRecorder(
         break
       }
       case 'begin': {
-        const title = titles.get(event.step) ?? event.step
+        const { title = event.step, command } = plan.get(event.step) ?? {}
         steps.push({
           id: event.step,
           title,
@@ -144,6 +151,7 @@ export async function openRecorder(
           outcome: 'unfinished',
           began: event.at,
           curve: [],
+          ...(command === undefined ? {} : { command }),
         })
         later(async () => {
           await live?.settled
@@ -161,7 +169,7 @@ export async function openRecorder(
       case 'sample': {
         const draft = current(event.step)
         draft?.curve.push({ ms: event.at - draft.began, left: event.left, total: event.total })
-        later(() => live?.step.progress(`${event.left} of ${event.total} tasks left`))
+        later(() => live?.step.progress(waitsFor(event.left, event.total)))
         break
       }
       case 'stuck': {

@@ -6,6 +6,9 @@
 // orders run in one boot, one after the other, as the module is unloaded in between, which brings the
 // kernel back to where it began and costs 2 s instead of another boot's 4 s. Where the module can't be
 // unloaded, the second order gets a boot of its own.
+//
+// Older live patches may be there before. One that replaces (klp_patch.replace) makes the kernel disable
+// all that came before it, whose modules can then be unloaded; any other is stacked on them.
 import { guestPaths } from './guest.ts'
 
 /** `module-first` also stands for a patch of vmlinux, which is always there first. */
@@ -14,9 +17,18 @@ export type Order = 'module-first' | 'patch-first'
 /** When a check runs: without the patch, with it, and without it again. */
 export type Phase = 'before' | 'after' | 'reverted'
 
+/** A live patch as the guest loads it. */
+export interface PlannedPatch {
+  /** Its module's name, such as `livepatch_meminfo`. */
+  readonly name: string
+  /** True when loading it atomically replaces every earlier live patch. */
+  readonly replace: boolean
+}
+
 export interface Plan {
-  /** The live patch's module name, such as `livepatch_meminfo`. */
-  readonly patch: string
+  readonly patch: PlannedPatch
+  /** Older live patches, in the order in which they are loaded before it. */
+  readonly over: readonly PlannedPatch[]
   /** Modules to bring, dependencies first: name and path inside the guest. */
   readonly modules: readonly { readonly name: string; readonly path: string }[]
   /** The patched modules. */
@@ -24,7 +36,7 @@ export interface Plan {
   /** Modules to unload at the end of an order, in this order. */
   readonly removed: readonly string[]
   readonly mount?: { readonly type: string; readonly device: string }
-  readonly commands: readonly string[]
+  readonly commands: readonly { readonly command: string; readonly label: string }[]
   readonly script: boolean
   /** How many background loads there are. */
   readonly loads: number
@@ -39,10 +51,17 @@ export interface PlannedStep {
   readonly title: string
   /** Lines of the guest's script. */
   readonly script: string
+  /** Of a check: the command it runs. */
+  readonly command?: string
 }
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`
+}
+
+/** Where the guest finds the module of a live patch. */
+export function patchPath(name: string): string {
+  return `${guestPaths.patches}/${name}.ko`
 }
 
 /** The steps of one order. */
@@ -52,10 +71,10 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
     const id = `${order}.${action}`
     steps.push({ id, title, script: `step ${[id, verb, ...words.map(quote)].join(' ')}` })
   }
-  /** The script's line goes on with the step just added. */
-  const tell = (line: string) => {
+  /** Adds to the step just added. */
+  const amend = (change: (last: PlannedStep) => Partial<PlannedStep>) => {
     const last = steps.pop()
-    if (last) steps.push({ ...last, script: `${last.script}\n${line}` })
+    if (last) steps.push({ ...last, ...change(last) })
   }
   const targets = plan.targets.join(', ')
   const bring = () => {
@@ -67,9 +86,10 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   }
   const check = (phase: Phase, title: string) => {
     const limit = String(plan.checkLimit)
-    plan.commands.forEach((command, index) => {
+    plan.commands.forEach(({ command, label }, index) => {
       const id = `${phase}.${index}`
-      add(`check.${id}`, `${title}: ${command}`, 'checked', `${order}.${id}`, limit, 'sh', '-c', command)
+      add(`check.${id}`, `${title}: ${label}`, 'checked', `${order}.${id}`, limit, 'sh', '-c', command)
+      amend(() => ({ command }))
     })
     if (plan.script)
       add(
@@ -82,30 +102,68 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
         phase,
       )
   }
-  const settle = (action: string, title: string, leaving: '0' | '1') =>
-    add(action, title, 'settled', `${order}.${action}`, plan.patch, leaving, String(plan.transitionLimit))
+  const settle = (action: string, title: string, { name }: PlannedPatch, leaving: '0' | '1') =>
+    add(action, title, 'settled', `${order}.${action}`, name, leaving, String(plan.transitionLimit))
+  const load = (action: string, title: string, patch: PlannedPatch) =>
+    add(action, title, 'loaded', patch.name, `/${patchPath(patch.name)}`)
+
+  /** The older live patches that are enabled, with what begins the ids of their steps. */
+  let below: { readonly patch: PlannedPatch; readonly id: string }[] = []
+  /** What becomes of those that are enabled when a new one has come. */
+  const succeed = (successor: PlannedPatch) => {
+    for (const { patch, id } of below.toReversed())
+      if (successor.replace)
+        add(`${id}.replaced`, `unload ${patch.name}, which was replaced`, 'unloaded', patch.name)
+      else
+        add(
+          `${id}.under.${successor.name}`,
+          `${patch.name} stays under ${successor.name}`,
+          'stands',
+          patch.name,
+        )
+    if (successor.replace) below = []
+  }
+  const bringOlder = () => {
+    for (const [index, patch] of plan.over.entries()) {
+      const id = `older.${index}`
+      load(`${id}.load`, `load ${patch.name}, which is older`, patch)
+      settle(`${id}.transition`, `transition to ${patch.name}`, patch, '0')
+      succeed(patch)
+      below.push({ patch, id })
+    }
+  }
+  const removeOlder = () => {
+    for (const { patch, id } of below.toReversed()) {
+      add(`${id}.revert`, `disable ${patch.name}`, 'disabled', patch.name)
+      settle(`${id}.return`, `transition back from ${patch.name}`, patch, '1')
+      add(`${id}.unload`, `unload ${patch.name}`, 'unloaded', patch.name)
+    }
+  }
   const busy = () => {
     if (plan.loads > 0) add('busy', 'start the background load', 'busy', String(plan.loads))
   }
 
+  if (order === 'module-first') bring()
+  bringOlder()
   if (order === 'module-first') {
-    bring()
     check('before', 'before')
     busy()
   }
-  add('load', 'load the live patch', 'loaded', plan.patch, `/${guestPaths.patch}`)
-  settle('transition', 'transition', '0')
+  load('load', 'load the live patch', plan.patch)
+  settle('transition', 'transition', plan.patch, '0')
+  succeed(plan.patch)
   if (order === 'patch-first') {
     bring()
     busy()
   }
-  tell(`replaced ${quote(plan.patch)}`)
+  amend(({ script }) => ({ script: `${script}\nreplaced ${quote(plan.patch.name)}` }))
   check('after', 'with the live patch')
-  add('revert', 'disable the live patch', 'disabled', plan.patch)
-  settle('return', 'transition back', '1')
+  add('revert', 'disable the live patch', 'disabled', plan.patch.name)
+  settle('return', 'transition back', plan.patch, '1')
   if (plan.loads > 0) add('idle', 'stop the background load', 'idle', String(plan.loads))
-  add('unload', 'unload the live patch', 'unloaded', plan.patch)
+  add('unload', 'unload the live patch', 'unloaded', plan.patch.name)
   check('reverted', 'reverted')
+  removeOlder()
   if (plan.mount) add('unmount', `unmount ${plan.mount.type}`, 'unmounted')
   if (plan.removed.length > 0) add('remove', `unload ${targets}`, 'removed', ...plan.removed)
   return steps

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Live patches, good and bad, tried on a stock kernel in real virtual machines, as a user does it.
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -11,6 +11,7 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
 import type { Proof } from '../../src/vm/proof.ts'
+import { writePatch } from './change.ts'
 import { buildCommand, program, inarch as runInarch } from './inarch.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -28,22 +29,8 @@ const made = new Map<string, Promise<string>>()
 /** A live patch that puts `to` in the place of `from` in a file of the kernel; made once. */
 function livePatch(name: string, file: string, from: string, to: string): Promise<string> {
   const make = async () => {
-    const text = readFileSync(path.join(kernel.source, file), 'latin1')
-    if (!text.includes(from)) throw new Error(`${file} does not have ${from}`)
     const dir = mkdtempSync(path.join(work, `${name}-`))
-    const changed = path.join(dir, 'changed')
-    writeFileSync(
-      changed,
-      text.replace(from, () => to),
-      'latin1',
-    )
-    const labels = ['--label', `a/${file}`, '--label', `b/${file}`]
-    const patch = path.join(dir, `${name}.patch`)
-    try {
-      execFileSync('diff', ['-u', ...labels, path.join(kernel.source, file), changed])
-    } catch (error) {
-      writeFileSync(patch, (error as { stdout: Buffer }).stdout)
-    }
+    const patch = writePatch(dir, name, kernel, file, from, to)
     return (await makeLivePatch(job, kernel, { patches: [patch], replace: true, output: dir })).module
   }
   const known = made.get(name) ?? make()

@@ -11,6 +11,7 @@ const proof: Proof = {
     { code: 'check', message: 'did not print "<a & b>"', step: check, lines: ['\x1b[1m<x>\0', ']]>'] },
   ],
   notes: [],
+  over: [],
   module: { name: 'livepatch_fix', file: 'livepatch-fix.ko', sha256: '0'.repeat(64) },
   kernel: { release: '6.1.0', version: '6.1.1-1' },
   machine: { accelerator: 'tcg', cpus: 2, memory: 512 },

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { execFileSync } from 'node:child_process'
-import { describe, expect, test } from 'vitest'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
 import { guestInit, guestLoad } from '../../src/vm/guest.ts'
 import { actionOf } from '../../src/vm/record.ts'
 import { type Plan, planOrder, scenarioScript } from '../../src/vm/scenario.ts'
 
 const plan: Plan = {
-  patch: 'livepatch_fix',
+  patch: { name: 'livepatch_fix', replace: true },
+  over: [],
   modules: [],
   targets: [],
   removed: [],
@@ -25,7 +30,7 @@ const ofModule: Plan = {
   targets: ['vfat'],
   removed: ['vfat'],
   mount: { type: 'vfat', device: '/dev/vda' },
-  commands: ["echo 'it'\nls $HOME"],
+  commands: [{ command: "echo 'it'\nls $HOME", label: 'it' }],
   loads: 1,
 }
 const actions = (plan: Plan, order: 'module-first' | 'patch-first') =>
@@ -37,7 +42,9 @@ describe('a scenario', () => {
   })
 
   test('checks before, after and when it is reverted', () => {
-    expect(actions({ ...plan, commands: ['true'], script: true }, 'module-first')).toEqual([
+    expect(
+      actions({ ...plan, commands: [{ command: 'true', label: 'truth' }], script: true }, 'module-first'),
+    ).toEqual([
       'check.before.0',
       'check.before.script',
       'load',
@@ -73,11 +80,96 @@ describe('a scenario', () => {
   })
 
   test('hands a command on as it was written', () => {
-    const [step] = planOrder({ ...plan, commands: ["printf '%s' \"a'b\"; echo $HOME `id`"] }, 'module-first')
+    const command = "printf '%s' \"a'b\"; echo $HOME `id`"
+    const [step] = planOrder({ ...plan, commands: [{ command, label: 'it' }] }, 'module-first')
+    expect(step).toMatchObject({ title: 'before: it', command })
     const words = execFileSync('sh', ['-c', `step() { printf '%s\\n' "$@"; }\n${step?.script}`], {
       encoding: 'utf8',
     })
-    expect(words.split('\n').slice(-2)[0]).toBe("printf '%s' \"a'b\"; echo $HOME `id`")
+    expect(words.split('\n').slice(-2)[0]).toBe(command)
+  })
+})
+
+describe('a scenario over older live patches', () => {
+  const first = { name: 'livepatch_first', replace: true }
+  const second = { name: 'livepatch_second', replace: false }
+  const checked = { ...plan, commands: [{ command: 'true', label: 'truth' }], over: [first, second] }
+  const older = ['older.0.load', 'older.0.transition', 'older.1.load', 'older.1.transition']
+
+  test('that are replaced unloads them while it is there, and reverts to the bare kernel', () => {
+    expect(actions(checked, 'module-first')).toEqual([
+      ...older,
+      'older.0.under.livepatch_second',
+      'check.before.0',
+      'load',
+      'transition',
+      'older.1.replaced',
+      'older.0.replaced',
+      'check.after.0',
+      'revert',
+      'return',
+      'unload',
+      'check.reverted.0',
+    ])
+  })
+
+  test('that stay reverts to them, and removes them in the end', () => {
+    const patch = { name: 'livepatch_fix', replace: false }
+    expect(actions({ ...checked, patch }, 'module-first')).toEqual([
+      ...older,
+      'older.0.under.livepatch_second',
+      'check.before.0',
+      'load',
+      'transition',
+      'older.1.under.livepatch_fix',
+      'older.0.under.livepatch_fix',
+      'check.after.0',
+      'revert',
+      'return',
+      'unload',
+      'check.reverted.0',
+      'older.1.revert',
+      'older.1.return',
+      'older.1.unload',
+      'older.0.revert',
+      'older.0.return',
+      'older.0.unload',
+    ])
+  })
+})
+
+describe('a transition in the guest', () => {
+  const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-guest-'))
+  afterAll(() => rmSync(work, { recursive: true }))
+
+  /** Waits with the guest's own verb for a transition whose one task is in `state`, for at most 1 s. */
+  async function settle(state: string, endsAfter: number): Promise<string> {
+    const root = mkdtempSync(path.join(work, 'root-'))
+    const patch = path.join(root, 'sys/kernel/livepatch/fix')
+    const task = path.join(root, 'proc/7/task/7')
+    for (const dir of [patch, task, path.join(root, 'run')]) mkdirSync(dir, { recursive: true })
+    writeFileSync(path.join(patch, 'transition'), '1\n')
+    writeFileSync(path.join(task, 'patch_state'), `${state}\n`)
+    writeFileSync(path.join(task, 'comm'), 'kswapd0\n')
+    const init = guestInit(10)
+    const verbs = init
+      .slice(init.indexOf('\nsay()'), init.indexOf('\nsay hello'))
+      .replaceAll(/\/(?=proc\/\[|sys\/|run\/)/g, `${root}/`)
+    const script = `${verbs}
+exec 3>&1
+( sleep ${endsAfter}; echo 0 >${patch}/transition ) &
+if settled x fix 0 1; then echo settled; else cat ${root}/run/why; fi
+`
+    const ran = promisify(execFile)('busybox', ['sh', '-c', script])
+    return (await ran).stdout.trimEnd().split('\n').at(-1) ?? ''
+  }
+
+  test('that a task holds up fails at the limit', async () => {
+    expect(await settle('0', 3)).toBe('the transition did not end within 1 s')
+  })
+
+  test('that waits only for the kernel itself goes on', async () => {
+    expect(await settle('1', 3)).toBe('settled')
   })
 })
 

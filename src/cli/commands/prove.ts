@@ -6,13 +6,16 @@ import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface Run {
   readonly command: string
+  label?: string
   before?: string
   after?: string
+  reverted?: string
 }
 
 interface ProveOptions extends CommonOptions {
   readonly kernel?: string
   readonly buildDir?: string
+  readonly over: readonly string[]
   readonly script?: string
   readonly load: readonly string[]
   readonly fs?: string
@@ -37,13 +40,13 @@ const collect = (value: string, all: readonly string[]) => [...all, value]
 
 /** `inarch prove`. */
 export function proveCommand(): Command {
-  /** --before and --after belong to the --run that stands before them, so their order is kept. */
+  /** What is about a --run belongs to the one that stands before it, so their order is kept. */
   const runs: Run[] = []
-  const expectation = (when: 'before' | 'after') => (text: string) => {
+  const ofRun = (what: Exclude<keyof Run, 'command'>) => (text: string) => {
     const run = runs.at(-1)
     if (run === undefined) throw new InvalidArgumentError('It must follow the --run that it is about.')
-    if (run[when] !== undefined) throw new InvalidArgumentError('It was already given for this --run.')
-    run[when] = text
+    if (run[what] !== undefined) throw new InvalidArgumentError('It was already given for this --run.')
+    run[what] = text
     return text
   }
   return withCommonOptions(new Command('prove'))
@@ -57,6 +60,12 @@ export function proveCommand(): Command {
     )
     .option('--build-dir <dir>', 'a built kernel tree, for a live patch that was built for it')
     .option(
+      '--over <module>',
+      'load this older live patch before; repeatable, in the order in which they came',
+      collect,
+      [],
+    )
+    .option(
       '--run <command>',
       'run this in the guest before, with and after the live patch; repeatable',
       (command) => {
@@ -64,15 +73,17 @@ export function proveCommand(): Command {
         return command
       },
     )
+    .option('--label <text>', 'what to call the last --run', ofRun('label'))
     .option(
       '--before <text>',
       'what the last --run must print without the live patch; /expression/ too',
-      expectation('before'),
+      ofRun('before'),
     )
+    .option('--after <text>', 'what the last --run must print with it; /expression/ too', ofRun('after'))
     .option(
-      '--after <text>',
-      'what the last --run must print with it; /expression/ too',
-      expectation('after'),
+      '--reverted <text>',
+      'what the last --run must print after the revert, if not the same as before',
+      ofRun('reverted'),
     )
     .option('--script <file>', 'run this in the guest with before, after or reverted; it must exit 0')
     .option('--load <command>', 'repeat this in the background all the while; repeatable', collect, [])
@@ -91,6 +102,7 @@ export function proveCommand(): Command {
 Examples:
   inarch prove livepatch-meminfo.ko
   inarch prove livepatch-meminfo.ko --run 'cat /proc/meminfo' --before 'VmallocChunk' --after '/^VMALLOCCHUNK/'
+  inarch prove livepatch-b.ko --over livepatch-a.ko
   inarch prove livepatch-ext4.ko --fs ext4 --load 'dd if=/dev/zero of=/mnt/a bs=64k count=64 conv=fsync'
 
 In the guest there is busybox and nothing else. Exit code 6: the proof failed.`,
@@ -114,17 +126,21 @@ async function run(
       import('../kernel-option.ts'),
     ])
   const checks = runs.map(
-    ({ command, before, after }): Check => ({
+    ({ command, label, before, after, reverted }): Check => ({
       command,
+      ...(label === undefined ? {} : { label }),
       ...(before === undefined ? {} : { before: parseExpectation(before) }),
       ...(after === undefined ? {} : { after: parseExpectation(after) }),
+      ...(reverted === undefined ? {} : { reverted: parseExpectation(reverted) }),
     }),
   )
   const expected = options.expect.map((text) => parsePattern(text))
   const subject = await readSubject(file)
+  const over = await Promise.all(options.over.map(readSubject))
   const kernel = await chooseKernel(session.job, kernelWish(subject, options))
   const proof = await prove(session.job, kernel, {
     subject,
+    over,
     checks,
     expected,
     loads: options.load,

@@ -3,7 +3,7 @@
 // seen live; this is what a person keeps, or what a pipe gets.
 import pc from 'picocolors'
 import type { Failure, OrderRecord, Proof } from '../../vm/proof.ts'
-import type { StepRecord } from '../../vm/record.ts'
+import { type StepRecord, waitsFor } from '../../vm/record.ts'
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 
@@ -14,9 +14,12 @@ function curve(step: StepRecord): string {
   const total = samples.at(-1)?.total ?? 0
   const free = samples.find(({ left }) => left === 0)
   if (samples.length === 0) return ''
-  if (free === undefined) return `${samples.at(-1)?.left} of ${total} tasks left`
+  if (free === undefined) return waitsFor(samples.at(-1)?.left ?? 0, total)
   return most === 0 ? `${total} tasks, none left at once` : `at first ${most} of ${total} tasks left`
 }
+
+/** What became of an older live patch. */
+const fates = { replaced: 'replaced', kept: 'still there after the revert', unknown: 'not known' } as const
 
 function mark(step: StepRecord, failures: readonly Failure[]): string {
   if (failures.some((failure) => failure.step === step.id)) return pc.red('failed')
@@ -65,6 +68,8 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
     const more = names.length > 6 ? ` and ${names.length - 6} more` : ''
     lines.push(`replaced: ${names.slice(0, 6).join(', ')}${more}`)
   }
+  if (proof.over.length > 0)
+    lines.push(`over: ${proof.over.map(({ name, outcome }) => `${name} (${fates[outcome]})`).join(', ')}`)
   if (proof.loads.length > 0) lines.push(`background load: ${proof.loads.join(', ')} rounds`)
   for (const note of proof.notes) lines.push(`note: ${note}`)
   const verdict = proof.verdict === 'proven' ? pc.green(pc.bold('proven')) : pc.red(pc.bold('failed'))
