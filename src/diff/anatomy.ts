@@ -5,6 +5,7 @@
 // (`__init`, `__sched`, `.data.once`) may still share it.
 import { isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
+import { decodeInstruction, type Instruction } from './instruction.ts'
 
 export type PieceKind =
   | 'function'
@@ -32,8 +33,16 @@ export interface Piece {
 export type Target =
   | { readonly kind: 'external'; readonly name: string; readonly offset: number }
   | { readonly kind: 'piece'; readonly piece: Piece; readonly offset: number }
-  /** A string of a mergeable section, by its content. */
-  | { readonly kind: 'string'; readonly piece: Piece; readonly offset: number; readonly text: Buffer }
+  /** A string of a mergeable section, by its content: `text` begins at `start` of the section. */
+  | {
+      readonly kind: 'string'
+      readonly piece: Piece
+      /** Where in the section the reference leads: in the string, or behind it. */
+      readonly offset: number
+      readonly start: number
+      /** With its terminator. */
+      readonly text: Buffer
+    }
   | { readonly kind: 'absolute'; readonly value: number }
   | { readonly kind: 'nowhere'; readonly why: string }
 
@@ -62,6 +71,8 @@ export interface Anatomy {
   /** The relocations inside a piece. */
   relocations(piece: Piece): readonly Relocation[]
   target(from: Section, relocation: Relocation): Target
+  /** The instruction that holds the byte at `offset` of a code section; undefined when that is unclear. */
+  instructionAt(section: Section, offset: number): Instruction | undefined
   /** The table entries that belong to a function, in table order. */
   tableEntries(piece: Piece): readonly TableEntry[]
   /**
@@ -125,7 +136,18 @@ export function isCode(section: Section): boolean {
 
 function isStringSection(section: Section): boolean {
   const both = sectionFlag.merge | sectionFlag.strings
-  return (section.flags & both) === both && section.entrySize === 1
+  return (section.flags & both) === both
+}
+
+/** @returns the offset behind the terminator of the string at `start`; -1 when it has none */
+function endOfString(section: Section, start: number): number {
+  const { data } = section
+  const width = Math.max(section.entrySize, 1)
+  if (start < 0 || start >= data.length || start % width !== 0) return -1
+  if (width === 1) return data.indexOf(0, start) + 1 || -1
+  for (let at = start; at + width <= data.length; at += width)
+    if (data.subarray(at, at + width).every((value) => value === 0)) return at + width
+  return -1
 }
 
 /** A compiler's label, as opposed to a name from the source. */
@@ -133,52 +155,12 @@ export function isLabel(name: string): boolean {
   return name === '' || name.startsWith('.L')
 }
 
-/**
- * Bytes from a PC-relative field to the end of its instruction, from which the processor counts. Only
- * an immediate can follow such a field, so the opcode in front of a RIP-relative ModRM byte tells.
- * (Intel SDM volume 2, appendix A.)
- */
-function distanceToNextInstruction(code: Buffer, field: number): number {
-  if (field < 2) return 4
-  const modrm = code.readUInt8(field - 1)
-  if ((modrm & 0xc7) !== 0x05) return 4
-  const opcode = code.readUInt8(field - 2)
-  const before = field >= 3 ? code.readUInt8(field - 3) : 0
-  if (before === 0x0f) return [0xba, 0xa4, 0xac, 0x70, 0xc2, 0xc4, 0xc5, 0xc6].includes(opcode) ? 5 : 4
-  const wordImmediate = hasOperandSizePrefix(code, field - 2) ? 2 : 4
-  switch (opcode) {
-    case 0x80:
-    case 0x83:
-    case 0x6b:
-    case 0xc0:
-    case 0xc1:
-    case 0xc6:
-      return 5
-    case 0x81:
-    case 0x69:
-    case 0xc7:
-      return 4 + wordImmediate
-    case 0xf6:
-      return (modrm & 0x38) <= 0x08 ? 5 : 4
-    case 0xf7:
-      return (modrm & 0x38) <= 0x08 ? 4 + wordImmediate : 4
-    default:
-      return 4
-  }
-}
-
-function hasOperandSizePrefix(code: Buffer, opcode: number): boolean {
-  let at = opcode - 1
-  if (at >= 0 && (code.readUInt8(at) & 0xf0) === 0x40) at--
-  return at >= 0 && code.readUInt8(at) === 0x66
-}
-
 /** @returns the pieces of an object, and how they refer to one another */
 export function anatomy(object: ObjectFile): Anatomy {
   const named: ElfSymbol[][] = object.sections.map(() => [])
   for (const symbol of object.symbols) {
     if (symbol.section === undefined || symbol.type === 'section' || symbol.type === 'file') continue
-    if (isLabel(symbol.name) || symbol.name.startsWith('__pfx_')) continue
+    if (isLabel(symbol.name) || /^(__pfx_|__BTF_ID__)/.test(symbol.name)) continue
     named[symbol.section.index]?.push(symbol)
   }
   const piecesBySection: Piece[][] = object.sections.map((section) => {
@@ -208,16 +190,38 @@ export function anatomy(object: ObjectFile): Anatomy {
     return undefined
   }
 
+  const instructions = new Map<Section, readonly Instruction[]>()
+  const instructionAt = (section: Section, offset: number): Instruction | undefined => {
+    let list = instructions.get(section)
+    if (list === undefined) {
+      list = decodeSection(section, piecesOf(section))
+      instructions.set(section, list)
+    }
+    let low = 0
+    let high = list.length - 1
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      const instruction = list[middle]
+      if (instruction === undefined) return undefined
+      if (offset < instruction.start) high = middle - 1
+      else if (offset >= instruction.end) low = middle + 1
+      else return instruction
+    }
+    return undefined
+  }
+
   const target = (from: Section, relocation: Relocation): Target => {
     const { symbol } = relocation
     if (symbol.place === 'absolute') return { kind: 'absolute', value: symbol.value + relocation.addend }
     const { section } = symbol
-    // Behind a PC-relative field in code stands the rest of its instruction.
-    const bias =
-      isCode(from) && isPcRelative(relocation.type)
-        ? distanceToNextInstruction(from.data, relocation.offset)
-        : 0
-    const offset = relocation.addend + bias
+    let offset = relocation.addend
+    if (isCode(from) && isPcRelative(relocation.type)) {
+      // The processor counts from the end of the instruction, behind an immediate.
+      const instruction = instructionAt(from, relocation.offset)
+      if (instruction === undefined)
+        return { kind: 'nowhere', why: `the instruction at ${from.name}+${relocation.offset} is unknown` }
+      offset += instruction.end - relocation.offset
+    }
     if (section === undefined)
       return symbol.place === 'undefined'
         ? { kind: 'external', name: symbol.name, offset }
@@ -225,10 +229,12 @@ export function anatomy(object: ObjectFile): Anatomy {
     const place = symbol.value + offset
     if (isStringSection(section)) {
       const piece = piecesOf(section)[0]
-      const end = place >= 0 && place < section.data.length ? section.data.indexOf(0, place) : -1
+      // The assembler keeps the label where a distance from it could leave the string.
+      const start = symbol.type === 'section' ? place : symbol.value
+      const end = endOfString(section, start)
       if (piece === undefined || end < 0)
         return { kind: 'nowhere', why: `it leads outside the strings of ${section.name}` }
-      return { kind: 'string', piece, offset: place, text: section.data.subarray(place, end + 1) }
+      return { kind: 'string', piece, offset: place, start, text: section.data.subarray(start, end) }
     }
     const own =
       symbol.type === 'section' || isLabel(symbol.name)
@@ -236,6 +242,8 @@ export function anatomy(object: ObjectFile): Anatomy {
         : (piecesOf(section).find((piece) => piece.symbol === symbol || piece.aliases.includes(symbol)) ??
           pieceAt(section, symbol.value))
     if (own === undefined) return { kind: 'nowhere', why: `${section.name}+${place} belongs to nothing` }
+    if (own.kind !== 'data' && (place < own.start || place > own.end))
+      return { kind: 'nowhere', why: `it leads outside ${own.name}` }
     return { kind: 'piece', piece: own, offset: place - own.start }
   }
 
@@ -293,6 +301,7 @@ export function anatomy(object: ObjectFile): Anatomy {
       return slice
     },
     target,
+    instructionAt,
     tableEntries: (piece) => entries.get(piece) ?? [],
     extent,
     unreadableTables: unreadable,
@@ -304,29 +313,43 @@ function split(section: Section, symbols: readonly ElfSymbol[]): Piece[] {
   const code = isCode(section)
   const wanted = symbols.filter((symbol) => (code ? symbol.type === 'function' : true))
   wanted.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
-  const distinct = wanted.filter((symbol, index) => index === 0 || symbol.value !== wanted[index - 1]?.value)
-  if (distinct.length === 0)
-    return [
-      {
-        kind: 'constant',
-        section,
-        start: 0,
-        end: section.size,
-        symbol: undefined,
-        aliases: [],
-        name: section.name,
-      },
-    ]
-  return distinct.map((symbol, index) => ({
-    kind: code ? 'function' : 'data',
+  const groups: ElfSymbol[][] = []
+  for (const symbol of wanted) {
+    const last = groups.at(-1)
+    if (last !== undefined && last[0]?.value === symbol.value) last.push(symbol)
+    else groups.push([symbol])
+  }
+  if (groups.length === 0) groups.push([])
+  return groups.map(([symbol, ...aliases], index) => ({
+    kind: symbol === undefined ? 'constant' : code ? 'function' : 'data',
     section,
     // Padding in front of the first function (call depth tracking, kCFI) belongs to it.
-    start: index === 0 ? 0 : symbol.value,
-    end: distinct[index + 1]?.value ?? section.size,
+    start: index === 0 ? 0 : (symbol?.value ?? 0),
+    end: groups[index + 1]?.[0]?.value ?? section.size,
     symbol,
-    aliases: wanted.filter((other) => other !== symbol && other.value === symbol.value),
-    name: symbol.name,
+    name: symbol?.name ?? section.name,
+    aliases,
   }))
+}
+
+/** The instructions of a section in order; behind bytes that are none, the next function begins anew. */
+function decodeSection(section: Section, pieces: readonly Piece[]): Instruction[] {
+  const list: Instruction[] = []
+  const decode = (start: number, end: number) => {
+    for (let at = start; at < end; ) {
+      const instruction = decodeInstruction(section.data, at)
+      if (instruction === undefined || instruction.end > end) return
+      list.push(instruction)
+      at = instruction.end
+    }
+  }
+  if (pieces.length === 0) decode(0, section.size)
+  for (const piece of pieces) {
+    const begin = piece.symbol?.value ?? piece.start
+    decode(piece.start, begin)
+    decode(begin, piece.end)
+  }
+  return list
 }
 
 function readTables(

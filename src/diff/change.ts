@@ -6,7 +6,8 @@ import type { Finding } from '../ground/finding.ts'
 import { type Anatomy, anatomy, isCode, type Piece } from './anatomy.ts'
 import { comparison, isByContent, sectionClass } from './compare.ts'
 import { type Correlation, correlate } from './correlate.ts'
-import { isColdPart, isIncidental } from './names.ts'
+import { isIncidental } from './incidental.ts'
+import { isColdPart } from './names.ts'
 
 export interface FunctionChange {
   readonly before: Piece
@@ -25,6 +26,8 @@ export interface Change {
   readonly added: readonly Piece[]
   readonly removed: readonly Piece[]
   readonly addedData: readonly Piece[]
+  /** Constant tables local to a function that hold pointers and are as they were: somebody may know their address. */
+  readonly keptTables: ReadonlySet<Piece>
   readonly findings: readonly Finding[]
 }
 
@@ -64,6 +67,7 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
   const changed: FunctionChange[] = []
   const added: Piece[] = []
   const addedData: Piece[] = []
+  const keptTables = new Set<Piece>()
   for (const piece of a.pieces) {
     const counterpart = correlation.counterpartOf(piece)
     if (piece.kind === 'function') {
@@ -73,7 +77,11 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
         const reasons = compare.functionDifferences(counterpart, piece)
         if (reasons.length > 0) changed.push({ before: counterpart, after: piece, reasons })
       }
-    } else if (piece.kind === 'data' && !isByContent(piece) && !isIncidental(piece.name)) {
+    } else if (piece.kind === 'data' && isByContent(piece)) {
+      if (counterpart !== undefined && holdsPointers(a, piece))
+        if (isByContent(counterpart) && compare.dataDifference(counterpart, piece) === undefined)
+          keptTables.add(piece)
+    } else if (piece.kind === 'data' && !isIncidental(piece)) {
       if (counterpart === undefined) {
         if (correlation.ambiguous.includes(piece)) continue
         addedData.push(piece)
@@ -89,17 +97,30 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
         )
     }
   }
-  for (const piece of correlation.ambiguous)
-    if (
-      changed.some((change) => refersTo(a, change.after, piece)) ||
-      added.some((f) => refersTo(a, f, piece))
-    )
-      error(
-        'ambiguous-static',
-        piece.name,
-        `It can't be told which of several static variables of this name ${piece.name} was before the patch`,
-        'Give the variables different names in the patch',
-      )
+  const pairedBefore = new Set(correlation.pairs.map((pair) => pair.before))
+  const removed = b.functions.filter((piece) => !pairedBefore.has(piece) && !isColdPart(piece.name))
+  // The compiler may merge functions that have become the same: then the name lives on as an alias.
+  const aliased = new Map(a.functions.flatMap((piece) => piece.aliases.map(({ name }) => [name, piece])))
+  for (const piece of removed) {
+    const merged = aliased.get(piece.name)
+    if (merged === undefined) continue
+    const reasons = compare.functionDifferences(piece, merged)
+    if (reasons.length > 0) changed.push({ before: piece, after: merged, reasons })
+  }
+  const namedAfter = new Map(
+    a.functions.flatMap((piece) => [piece.symbol, ...piece.aliases].map((symbol) => [symbol?.name, piece])),
+  )
+  for (const { before: piece, after: whole } of changed)
+    for (const { name } of piece.aliases) {
+      const own = namedAfter.get(name)
+      if (own !== undefined && own !== whole)
+        error(
+          'merged-functions',
+          piece.name,
+          `In the running kernel ${piece.name} and ${name} are one piece of code, of which the patch makes two`,
+          'Make the same change to both, or fix the callers instead',
+        )
+    }
 
   for (const { after: piece } of changed)
     if (isInitOrExit(piece.section.name))
@@ -146,7 +167,6 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
         'Leave this part out of the live patch',
       )
   }
-  const pairedBefore = new Set(correlation.pairs.map((pair) => pair.before))
   return {
     unit,
     before: b,
@@ -154,17 +174,18 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
     correlation,
     changed,
     added,
-    removed: b.functions.filter((piece) => !pairedBefore.has(piece) && !isColdPart(piece.name)),
+    removed,
     addedData,
+    keptTables,
     findings,
   }
 }
 
-function refersTo(anatomy: Anatomy, from: Piece, to: Piece): boolean {
-  return anatomy.relocations(from).some((relocation) => {
-    const target = anatomy.target(from.section, relocation)
-    return target.kind === 'piece' && target.piece === to
-  })
+/** True for data with pointers to something other than strings, such as a table of operations. */
+function holdsPointers(anatomy: Anatomy, piece: Piece): boolean {
+  return anatomy
+    .relocations(piece)
+    .some((relocation) => anatomy.target(piece.section, relocation).kind !== 'string')
 }
 
 /** Nameless things that only matter to what refers to them. */

@@ -6,7 +6,8 @@ import { sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Anatomy, Extent, Piece, TableEntry, Target } from './anatomy.ts'
 import type { Correlation } from './correlate.ts'
-import { isColdPart, isIncidental, isNumbered, stem } from './names.ts'
+import { isIncidental } from './incidental.ts'
+import { isColdPart, isNumbered, stem } from './names.ts'
 
 /** True for data whose identity nobody can see: it is compared, and carried, by content. */
 export function isByContent(piece: Piece): boolean {
@@ -28,21 +29,26 @@ export interface Comparison {
   extentDifference(before: Extent, after: Extent): string | undefined
 }
 
+/** Content that leads to content that leads to content: no compiler goes so deep. */
+const deepest = 200
+
 export function comparison(before: Anatomy, after: Anatomy, correlation: Correlation): Comparison {
   const known = new Map<string, boolean>()
+  let depth = 0
 
   const targetDifference = (b: Target, a: Target): string | undefined => {
     const changed = () => `it refers to ${describeTarget(a)} instead of ${describeTarget(b)}`
     if (b.kind === 'external' && a.kind === 'external')
       return b.name === a.name && b.offset === a.offset ? undefined : changed()
-    if (b.kind === 'string' && a.kind === 'string') return b.text.equals(a.text) ? undefined : changed()
+    if (b.kind === 'string' && a.kind === 'string')
+      return b.text.equals(a.text) && b.offset - b.start === a.offset - a.start ? undefined : changed()
     if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value ? undefined : changed()
     if (b.kind !== 'piece' || a.kind !== 'piece') return changed()
-    if (isIncidental(b.piece.name) && isIncidental(a.piece.name))
+    if (isIncidental(b.piece) && isIncidental(a.piece))
       return stem(b.piece.name) === stem(a.piece.name) && b.offset === a.offset ? undefined : changed()
     const cold = isColdPart(b.piece.name) && isColdPart(a.piece.name)
     if (cold) {
-      if (b.offset !== a.offset || !sameContent(wholeOf(b.piece), wholeOf(a.piece)))
+      if (b.offset !== a.offset || !same(b.piece, a.piece, () => codeDifference(b.piece, a.piece)))
         return `its cold part ${a.piece.name} differs`
       return undefined
     }
@@ -97,16 +103,30 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
     )
   }
 
-  const sameContent = (b: Extent, a: Extent): boolean => {
-    const key = `${b.section.index}:${b.start}:${a.section.index}:${a.start}`
+  /** Remembers whether two ranges are the same. */
+  const same = (b: Extent, a: Extent, difference: () => string | undefined): boolean => {
+    const key = `${b.section.index}:${b.start}:${b.end}:${a.section.index}:${a.start}`
     const answer = known.get(key)
     if (answer !== undefined) return answer
-    // Content that refers back to itself is the same unless something else differs.
+    if (depth >= deepest) return false
+    // Content that refers back to itself is the same unless something else differs; then all that was
+    // concluded from it has to be asked again.
+    const earlier = known.size
     known.set(key, true)
-    const same = extentDifference(b, a) === undefined
-    known.set(key, same)
-    return same
+    depth++
+    const equal = difference() === undefined
+    depth--
+    if (!equal) {
+      for (const later of [...known.keys()].slice(earlier)) known.delete(later)
+      known.set(key, false)
+    }
+    return equal
   }
+  const sameContent = (b: Extent, a: Extent): boolean => same(b, a, () => extentDifference(b, a))
+
+  /** Entries name places in the code, so they say something only while the code is the same. */
+  const codeDifference = (b: Piece, a: Piece): string | undefined =>
+    extentDifference(b, a) ?? tableDifference(before.tableEntries(b), after.tableEntries(a))
 
   const tableDifference = (b: readonly TableEntry[], a: readonly TableEntry[]): string | undefined => {
     if (b.length !== a.length) return `it has ${a.length} table entries instead of ${b.length}`
@@ -135,9 +155,7 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
   return {
     functionDifferences(b, a) {
       const found: string[] = []
-      // Entries name places in the code, so they say something only while the code is the same.
-      const difference =
-        extentDifference(b, a) ?? tableDifference(before.tableEntries(b), after.tableEntries(a))
+      const difference = codeDifference(b, a)
       if (difference !== undefined) found.push(difference)
       if (sectionClass(b.section) !== sectionClass(a.section))
         found.push(`it moves from section ${b.section.name} to ${a.section.name}`)
@@ -159,10 +177,6 @@ export function sectionClass(section: Section): string {
       section.name,
     )?.[0] ?? section.name
   )
-}
-
-function wholeOf(piece: Piece): Extent {
-  return piece
 }
 
 function firstDifference(b: Extent, a: Extent): number | undefined {

@@ -2,8 +2,10 @@
 // Pairs each function and datum of the object before the patch with its counterpart after it. The
 // compiler renumbers private things freely (foo.isra.3, count.42): a pair is made by what a thing is
 // and by who refers to it, not only by what it is called.
+import { sectionFlag } from '../elf/format.ts'
 import type { Anatomy, Piece } from './anatomy.ts'
-import { isIncidental, isNumbered, stem } from './names.ts'
+import { isIncidental } from './incidental.ts'
+import { coldParent, isNumbered, stem } from './names.ts'
 
 export interface Pair {
   readonly before: Piece
@@ -18,7 +20,7 @@ export interface Correlation {
   counterpartOf(after: Piece): Piece | undefined
   /** True when the two are one thing. */
   same(before: Piece, after: Piece): boolean
-  /** Static data of which several have one stem, and which could not be told apart. */
+  /** Static variables that could not be told apart from others of their stem, or that changed their function. */
   readonly ambiguous: readonly Piece[]
 }
 
@@ -49,6 +51,30 @@ function references(anatomy: Anatomy, piece: Piece): Map<string, Piece[]> {
   return found
 }
 
+/** The stems of the functions that refer to each static local variable. */
+function usersOf(anatomy: Anatomy): Map<Piece, Set<string>> {
+  const users = new Map<Piece, Set<string>>()
+  for (const code of anatomy.functions)
+    for (const relocation of anatomy.relocations(code)) {
+      const target = anatomy.target(code.section, relocation)
+      if (target.kind !== 'piece' || target.piece.kind !== 'data') continue
+      const known = users.get(target.piece)
+      const user = stem(coldParent(code.name)).replace(/\..*/, '')
+      if (known === undefined) users.set(target.piece, new Set([user]))
+      else known.add(user)
+    }
+  return users
+}
+
+function isStaticLocal(piece: Piece): boolean {
+  return (
+    piece.kind === 'data' &&
+    isNumbered(piece.name) &&
+    (piece.section.flags & sectionFlag.write) !== 0 &&
+    !isIncidental(piece)
+  )
+}
+
 export function correlate(before: Anatomy, after: Anatomy): Correlation {
   const pairs: Pair[] = []
   const partner = new Map<Piece, Piece>()
@@ -58,6 +84,16 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
     partner.set(a, b)
     taken.add(b)
   }
+
+  // One stem does not make one variable: a function may lose its `count`, and another one get its own.
+  let users: readonly [Map<Piece, Set<string>>, Map<Piece, Set<string>>] | undefined
+  const haveCommonUser = (b: Piece, a: Piece): boolean => {
+    users ??= [usersOf(before), usersOf(after)]
+    const [usersBefore, usersAfter] = [users[0].get(b), users[1].get(a)]
+    if (usersBefore === undefined || usersAfter === undefined) return true
+    return [...usersAfter].some((user) => usersBefore.has(user))
+  }
+  const doubtful: Piece[] = []
 
   const beforeGroups = byStem(before.pieces.filter((piece) => piece.symbol !== undefined))
   const open: {
@@ -70,7 +106,16 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
     if (beforeGroup === undefined) continue
     const [b, a] = [beforeGroup[0], afterGroup[0]]
     if (beforeGroup.length === 1 && afterGroup.length === 1 && b !== undefined && a !== undefined) {
-      pair(b, a, b.name === a.name ? 'name' : 'stem')
+      if ((isStaticLocal(b) || isStaticLocal(a)) && !haveCommonUser(b, a)) doubtful.push(a)
+      else pair(b, a, b.name === a.name ? 'name' : 'stem')
+      continue
+    }
+    // Entries of a table that a macro names by a counter stand in the order of the source.
+    if (a?.name.startsWith('__UNIQUE_ID_') && beforeGroup.length === afterGroup.length) {
+      afterGroup.forEach((piece, index) => {
+        const counterpart = beforeGroup[index]
+        if (counterpart !== undefined) pair(counterpart, piece, 'stem')
+      })
       continue
     }
     // Names from the source are what they say; only the compiler's own numbers are not to be trusted.
@@ -115,11 +160,11 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
       if (!contradicted.has(piece)) pair(counterpart, piece, 'reference')
   }
 
-  const ambiguous: Piece[] = []
+  const ambiguous: Piece[] = [...doubtful]
   for (const group of open) {
     if (!group.before.some((piece) => !taken.has(piece))) continue
     for (const piece of group.after)
-      if (!partner.has(piece) && !isIncidental(piece.name)) ambiguous.push(piece)
+      if (piece.kind === 'data' && !partner.has(piece) && !isIncidental(piece)) ambiguous.push(piece)
   }
   return {
     pairs,

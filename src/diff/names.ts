@@ -5,7 +5,10 @@
 
 /** The name without the compiler's numbers: `count.3` and `count.12` are both `count`. */
 export function stem(name: string): string {
-  return name.replace(/\.\d+(?=\.|$)/g, '').replace(/^(__UNIQUE_ID_\D*?)_?\d+$/, '$1')
+  return name
+    .replace(/\.\d+(?=\.|$)/g, '')
+    .replace(/^(__UNIQUE_ID_\D*?)_?\d+$/, '$1')
+    .replace(/^(__initcall__kmod_.*?__)\d+_\d+_/, '$1')
 }
 
 /** True when the compiler chose a part of the name. */
@@ -21,15 +24,4 @@ export function isColdPart(name: string): boolean {
 /** `foo.cold`, `foo.cold.12` → `foo`. */
 export function coldParent(name: string): string {
   return name.replace(/\.cold(\.\d+)?$/, '')
-}
-
-/**
- * Static data that only serve diagnostics or identify their own place. A function that is replaced gets
- * fresh ones; they never count as a change.
- */
-const incidental =
-  /(^|\.)(__warned|__already_done|__print_once|__func__|__FUNCTION__|__PRETTY_FUNCTION__|__key|__lock_name|descriptor|_entry|_entry_ptr|___tp_str|tp_str|_rs|__msg|CSWTCH|__compound_literal|C)(\.\d+)*$|^__UNIQUE_ID_/
-
-export function isIncidental(name: string): boolean {
-  return incidental.test(name)
 }

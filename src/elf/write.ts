@@ -19,7 +19,7 @@ export interface SectionDraft {
   readonly name: string
   readonly type: number
   readonly flags: number
-  readonly align: number
+  align: number
   readonly entrySize: number
   /** The bytes, or the number of zero bytes of a NOBITS section. */
   data: Buffer | number

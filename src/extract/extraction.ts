@@ -3,10 +3,18 @@
 // functions, everything they refer to is either carried along (new code and data, constants, the
 // compiler's own statics) or left where it is in the running kernel and referred to. Every carried
 // item has the reason why it is there.
-import type { Extent, Piece, TableEntry, Target } from '../diff/anatomy.ts'
+import {
+  type Extent,
+  isCode,
+  type Piece,
+  relocationsPerEntry,
+  type TableEntry,
+  type Target,
+} from '../diff/anatomy.ts'
 import type { Change, FunctionChange } from '../diff/change.ts'
 import { isByContent, replacementLength } from '../diff/compare.ts'
-import { coldParent, isColdPart, isIncidental } from '../diff/names.ts'
+import { isIncidental } from '../diff/incidental.ts'
+import { coldParent, isColdPart } from '../diff/names.ts'
 import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
@@ -90,8 +98,17 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
   const findings: Finding[] = []
   const replaced: ReplacedFunction[] = []
   const carried: CarriedItem[] = []
-  for (const { change, object } of units) {
+  const peers = new Map<string, Peer>()
+  const cutters = units.map(({ change, object }) => {
     const roots = rootsOf(change)
+    const cutter = cut(workshop, change, roots, object, surroundings, peers, findings, carried)
+    for (const piece of change.after.pieces)
+      for (const symbol of [piece.symbol, ...piece.aliases])
+        if (symbol !== undefined && symbol.binding !== 'local')
+          peers.set(symbol.name, { piece, object, change, cutter })
+    return { change, object, roots, cutter }
+  })
+  for (const { change, object, roots, cutter } of cutters) {
     for (const { before } of roots.refused)
       findings.push({
         severity: 'error',
@@ -101,7 +118,6 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
         message: `${before.name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
         hint: 'Fix the bug in its callers instead',
       })
-    const cutter = cut(workshop, change, roots, object, surroundings, findings, carried)
     for (const { after } of roots.embedded)
       carried.push({
         name: after.name,
@@ -121,9 +137,18 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
           reasons: changed.reasons,
         })
     }
-    cutter.drain()
   }
+  // What one unit carries may need something of another one.
+  while (cutters.some(({ cutter }) => cutter.drain()));
   return { draft: workshop.draft(), replaced, carried, references: workshop.references, findings }
+}
+
+/** A global definition of one of the changed units, for the others. */
+interface Peer {
+  readonly piece: Piece
+  readonly object: string
+  readonly change: Change
+  readonly cutter: Cutter
 }
 
 /** Collects sections and symbols of the object to be written. */
@@ -160,11 +185,12 @@ class Workshop {
     return growing
   }
 
-  /** The one section for `key`, made like `model` when it is first asked for. */
-  openShared(key: string, model: Section, name: string): Growing {
+  /** The one section for everything that is like `model`; made when it is first asked for. */
+  openShared(model: Section): Growing {
+    const key = `${model.name} ${model.type} ${model.flags & (sectionFlag.write | sectionFlag.exec)}`
     let growing = this.shared.get(key)
     if (growing === undefined) {
-      growing = this.open(model, name)
+      growing = this.open(model, model.name)
       this.shared.set(key, growing)
     }
     return growing
@@ -176,7 +202,7 @@ class Workshop {
     // Inside its section a part may rely on less than the whole section's alignment.
     let align = Math.max(section.align, 1)
     while (align > 1 && extent.start % align !== 0) align /= 2
-    if (extent.start === 0) align = Math.max(section.align, 1)
+    growing.draft.align = Math.max(growing.draft.align, align)
     const padding = (align - (growing.size % align)) % align
     const length = extent.end - extent.start
     if (section.type !== sectionType.nobits)
@@ -225,8 +251,10 @@ class Workshop {
 interface Cutter {
   /** Carries a changed function; undefined when it can't be replaced (a finding says why). */
   root(changed: FunctionChange): SymbolDraft | undefined
-  /** Carries everything that the carried code needs. */
-  drain(): void
+  /** Carries a new function or datum that another unit refers to. */
+  carry(piece: Piece): SymbolDraft | undefined
+  /** Carries everything that the carried code needs. @returns true when there was something to do */
+  drain(): boolean
 }
 
 function cut(
@@ -235,12 +263,17 @@ function cut(
   roots: Roots,
   object: string,
   surroundings: Surroundings,
+  peers: ReadonlyMap<string, Peer>,
   findings: Finding[],
   carried: CarriedItem[],
 ): Cutter {
   const { after, correlation, unit } = change
   const changedPieces = new Set([...roots.replaced, ...roots.embedded].map(({ after: piece }) => piece))
+  const embedded = new Set(roots.embedded.map(({ after: piece }) => piece))
   const added = new Set(change.added)
+  const ambiguous = new Set(correlation.ambiguous)
+  /** Replacement code of alternatives that is carried. */
+  const snippets: { readonly extent: Extent; readonly place: Place }[] = []
   const places = new Map<string, Place>()
   const symbols = new Map<Piece, SymbolDraft>()
   const pending: (() => void)[] = []
@@ -299,7 +332,7 @@ function cut(
   /** Appends a table's entry to the one table of that name. */
   const carryEntry = (entry: TableEntry, whose: Piece) => {
     const { table } = entry
-    const growing = workshop.openShared(`table ${table.name}`, table, table.name)
+    const growing = workshop.openShared(table)
     const at = workshop.append(growing, { section: table, start: entry.start, end: entry.end })
     entry.relocations.forEach((relocation, nth) => {
       const offset = relocation.offset - entry.start + at
@@ -315,12 +348,10 @@ function cut(
         const key = `${section.index}:${extent.start}:${extent.end}`
         let place = places.get(key)
         if (place === undefined) {
-          place = carryExtent(
-            extent,
-            workshop.openShared('.altinstr_replacement', section, section.name),
-            whose,
-          )
+          place = carryExtent(extent, workshop.openShared(section), whose)
           places.set(key, place)
+          snippets.push({ extent, place })
+          carryEntriesAbout(target.piece, extent, whose)
         }
         growing.draft.relocations.push({
           offset,
@@ -332,14 +363,20 @@ function cut(
     })
   }
 
+  /** Table entries about code outside functions, such as a fault in the replacement of an alternative. */
+  const carryEntriesAbout = (piece: Piece, extent: Extent, whose: Piece) => {
+    for (const entry of after.tableEntries(piece)) {
+      const [first] = entry.relocations
+      if (first === undefined) continue
+      const place = first.symbol.value + first.addend
+      if (place >= extent.start && place < extent.end) pending.push(() => carryEntry(entry, whose))
+    }
+  }
+
   const carryData = (piece: Piece, reason: string | undefined): Place => {
     const known = places.get(placeKey(piece))
     if (known !== undefined) return known
-    const growing = workshop.openShared(
-      `data ${object} ${piece.section.name}`,
-      piece.section,
-      piece.section.name,
-    )
+    const growing = workshop.openShared(piece.section)
     const place = carryExtent(piece, growing, piece)
     places.set(placeKey(piece), place)
     const { symbol } = piece
@@ -365,9 +402,9 @@ function cut(
     const key = `${extent.section.index}:${extent.start}:${extent.end}`
     let place = places.get(key)
     if (place === undefined) {
-      const { name } = piece.section
-      place = carryExtent(extent, workshop.openShared(`data ${object} ${name}`, piece.section, name), piece)
+      place = carryExtent(extent, workshop.openShared(piece.section), piece)
       places.set(key, place)
+      if (isCode(piece.section)) carryEntriesAbout(piece, extent, piece)
     }
     return place
   }
@@ -398,17 +435,19 @@ function cut(
     })
     switch (target.kind) {
       case 'external': {
-        referKeyOf(target.name)
-        return to(refer(target.name, undefined), relocation.addend)
+        const peer = peers.get(target.name)
+        const draft = peer === undefined ? undefined : referToPeer(peer)
+        if (draft === undefined) referKeyOf(target.name)
+        return to(draft ?? refer(target.name, undefined), relocation.addend)
       }
       case 'string': {
-        const start = target.offset
+        const { start } = target
         const extent = { section: target.piece.section, start, end: start + target.text.length }
         const place = carryConstant(target.piece, extent)
         return to(place.growing.symbol, symbol.value + relocation.addend - start + place.at)
       }
       case 'piece':
-        return convertToPiece(target, relocation, to, whose)
+        return convertToPiece(target, from, relocation, to, whose)
       case 'absolute':
       case 'nowhere':
         error(
@@ -421,7 +460,35 @@ function cut(
     }
   }
 
-  const convertToPiece = (
+  /** Something that another changed unit defines; undefined when the running kernel knows it best. */
+  const referToPeer = (peer: Peer): SymbolDraft | undefined => {
+    const { piece } = peer
+    const counterpart = peer.change.correlation.counterpartOf(piece)
+    const within = peer.object === object || peer.object === 'vmlinux'
+    if (counterpart === undefined) {
+      if (within) return peer.cutter.carry(piece)
+      error(
+        'across-modules',
+        piece.name,
+        `The new ${piece.name} belongs to the module ${peer.object}, but ${unit} is part of ${object}, which may run without it`,
+        'Define it where it is used, too',
+      )
+      return undefined
+    }
+    if (!within || counterpart.symbol?.binding !== 'local') return undefined
+    // It was private before the patch, so its name alone may mean another one.
+    return workshop.refer({
+      name: counterpart.name,
+      from: peer.object,
+      unit: peer.change.unit,
+      definition: counterpart,
+      change: peer.change,
+      needed: true,
+    })
+  }
+
+  /** Nameless bytes: they are carried, unless they are the kernel's own state or code. */
+  const convertToConstant = (
     target: Extract<Target, { kind: 'piece' }>,
     relocation: Relocation,
     to: (draft: SymbolDraft, addend: number) => RelocationDraft,
@@ -430,11 +497,51 @@ function cut(
     const { piece } = target
     const { symbol } = relocation
     const said = symbol.value + relocation.addend
-    if (piece.kind === 'constant') {
-      const extent = after.extent(piece, target.offset)
-      const place = carryConstant(piece, extent)
-      return to(place.growing.symbol, said - extent.start + place.at)
-    }
+    const at = piece.start + target.offset
+    const snippet = snippets.find(
+      ({ extent }) => extent.section === piece.section && at >= extent.start && at < extent.end,
+    )
+    if (snippet !== undefined)
+      return to(snippet.place.growing.symbol, said - snippet.extent.start + snippet.place.at)
+    const { name, flags } = piece.section
+    const ownCode = isCode(piece.section) && name !== '.altinstr_aux'
+    if (ownCode && symbol.type !== 'section' && surroundings.has(object, symbol.name))
+      return to(refer(symbol.name, undefined), relocation.addend)
+    if (ownCode || (flags & sectionFlag.write) !== 0)
+      error(
+        'unknown-relocation',
+        whose?.name ?? name,
+        `${whose?.name ?? 'Carried code'} refers to something without a name in the section ${name}`,
+        report,
+      )
+    const extent = after.extent(piece, target.offset)
+    const place = carryConstant(piece, extent)
+    return to(place.growing.symbol, said - extent.start + place.at)
+  }
+
+  /** True when the relocation takes a function's address, so that it may be kept and compared. */
+  const takesAddress = (
+    from: Section,
+    relocation: Relocation,
+    target: Target & { kind: 'piece' },
+  ): boolean => {
+    const { piece } = target
+    if (target.offset !== (piece.symbol?.value ?? piece.start) - piece.start) return false
+    if (relocationsPerEntry(from) !== undefined) return false
+    return !isCode(from) || after.instructionAt(from, relocation.offset)?.branch !== relocation.offset
+  }
+
+  const convertToPiece = (
+    target: Extract<Target, { kind: 'piece' }>,
+    from: Section,
+    relocation: Relocation,
+    to: (draft: SymbolDraft, addend: number) => RelocationDraft,
+    whose: Piece | undefined,
+  ): RelocationDraft => {
+    const { piece } = target
+    const { symbol } = relocation
+    const said = symbol.value + relocation.addend
+    if (piece.kind === 'constant') return convertToConstant(target, relocation, to, whose)
     const bySection = symbol.type === 'section' || symbol.name.startsWith('.L')
     const inside = (draft: SymbolDraft, place: Place): RelocationDraft =>
       bySection ? to(place.growing.symbol, said - piece.start + place.at) : to(draft, relocation.addend)
@@ -453,6 +560,19 @@ function cut(
           carried.push({ name: piece.name, kind: 'function', unit, reason })
         }
       }
+      const addressTaken = carry && takesAddress(from, relocation, target)
+      if (addressTaken && embedded.has(piece))
+        error(
+          'not-traceable',
+          piece.name,
+          `${piece.name} changes, but it has no ftrace entry, and its address is handed on, so it can't be replaced`,
+          'Fix the bug in its callers instead',
+        )
+      if (addressTaken && added.has(piece)) addressOfNew.add(piece)
+      // A pointer may outlive the patch, and be compared with others: it means the function that runs now,
+      // at whose entry the kernel chooses.
+      if (addressTaken && counterpart !== undefined && changedPieces.has(piece) && !embedded.has(piece))
+        return to(refer(counterpart.name, counterpart), said - (piece.symbol?.value ?? 0))
       if (carry) {
         if (cold && !symbols.has(piece) && whose !== undefined)
           if (coldParent(piece.name) !== whose.name && !isColdPart(whose.name))
@@ -477,15 +597,25 @@ function cut(
       referKeyOf(name)
       return to(refer(name, counterpart), said - (piece.symbol?.value ?? 0))
     }
-    const incidental = isIncidental(piece.name)
-    if (incidental || isByContent(piece) || counterpart === undefined) {
-      const place = carryData(piece, incidental || isByContent(piece) ? undefined : 'it is new')
+    const known = counterpart !== undefined && surroundings.has(object, counterpart.name)
+    const kept = known && change.keptTables.has(piece)
+    const byContent = isIncidental(piece) || (isByContent(piece) && !kept)
+    if (symbol.type === 'section') refuseBorder(target, whose)
+    if (byContent || counterpart === undefined) {
+      if (!byContent && ambiguous.has(piece))
+        error(
+          'ambiguous-static',
+          piece.name,
+          `It can't be told which of several static variables of this name ${piece.name} was before the patch`,
+          'Give the variables different names in the patch',
+        )
+      const place = carryData(piece, byContent ? undefined : 'it is new')
       const draft = symbols.get(piece)
       return draft === undefined
         ? to(place.growing.symbol, said - piece.start + place.at)
         : inside(draft, place)
     }
-    if (!surroundings.has(object, counterpart.name))
+    if (!known)
       error(
         'no-symbol',
         counterpart.name,
@@ -495,7 +625,42 @@ function cut(
     return to(refer(counterpart.name, counterpart), said - (piece.symbol?.value ?? 0))
   }
 
+  /** Functions that are new and whose address is handed on. */
+  const addressOfNew = new Set<Piece>()
+
+  /**
+   * In a section that several data share, the address behind an array is that of the next datum. That is
+   * all the same while the two stay together.
+   */
+  const refuseBorder = (target: Target & { kind: 'piece' }, whose: Piece | undefined) => {
+    const { piece } = target
+    if (whose === undefined || target.offset !== 0 || piece.start === 0) return
+    const neighbour = after.piecesOf(piece.section).find(({ end }) => end === piece.start)
+    if (neighbour === undefined || neighbour.end - neighbour.start <= 8) return
+    const stays = (one: Piece) => !isIncidental(one) && correlation.counterpartOf(one) !== undefined
+    if (stays(piece) === stays(neighbour)) return
+    const usesBoth = after.relocations(whose).some((relocation) => {
+      const other = after.target(whose.section, relocation)
+      return other.kind === 'piece' && other.piece === neighbour
+    })
+    if (usesBoth)
+      error(
+        'ambiguous-reference',
+        piece.name,
+        `It can't be told whether ${whose.name} means ${piece.name} or the end of ${neighbour.name}, which share the section ${piece.section.name}`,
+        'Leave out the section attribute (such as __read_mostly) of the new variable',
+      )
+  }
+
   return {
+    carry(piece) {
+      if (!symbols.has(piece))
+        if (piece.kind === 'function') {
+          carried.push({ name: piece.name, kind: 'function', unit, reason: 'it is new' })
+          return carryFunction(piece)
+        } else carryData(piece, 'it is new')
+      return symbols.get(piece)
+    },
     root(changed) {
       const { before, after: piece } = changed
       if (!surroundings.has(object, before.name)) {
@@ -510,9 +675,21 @@ function cut(
       return carryFunction(piece)
     },
     drain() {
+      const some = pending.length > 0
       // The list grows while it is worked on.
       for (let next = 0; next < pending.length; next++) pending[next]?.()
       pending.length = 0
+      for (const { name } of addressOfNew)
+        findings.push({
+          severity: 'warning',
+          rule: 'address-of-new-function',
+          symbol: name,
+          unit,
+          message: `The address of the new function ${name} is handed on; if something keeps it (a timer, a work, a table), it leads nowhere after the patch is unloaded`,
+          hint: 'Undo in a callback what the patched code has set up, or do not unload the patch',
+        })
+      addressOfNew.clear()
+      return some
     },
   }
 }

@@ -51,7 +51,7 @@ export function rootsOf(change: Change): Roots {
 }
 
 /** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
-function hasEntryHook(change: Change, piece: Piece): boolean {
+export function hasEntryHook(change: Change, piece: Piece): boolean {
   const begin = piece.symbol?.value ?? piece.start
   return change.before
     .relocations(piece)

@@ -25,7 +25,8 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { Binding, KernelExport } from './bind.ts'
+import type { Binding } from './bind.ts'
+import type { KernelExport } from './names.ts'
 import { type Layout, layoutSection, type Template } from './template.ts'
 
 export interface ModuleOptions {
@@ -63,7 +64,10 @@ export async function assemble(
   options: ModuleOptions,
 ): Promise<Assembled> {
   const named = new Map<string, Binding>()
-  const carried = nameReferences(extraction, bindings, named)
+  const reserved = new Set(['inarch_patch'])
+  for (const { name, binding, place } of template.object.symbols)
+    if (binding !== 'local' && place !== 'undefined') reserved.add(name)
+  const carried = nameReferences(extraction, bindings, named, reserved)
   const frame = frameOf(template, options, named)
   const tables = livepatchTables(template.layout, functions, carried.renamed, options.replace)
   const raw = link(join([carried.draft, frame, tables]))
@@ -71,11 +75,15 @@ export async function assemble(
   return finish(bytes, named, exported, template.layout, warnings)
 }
 
-/** Gives every reference a name of its own, by which it is known again after objtool. */
+/**
+ * Gives every reference a name of its own, by which it is known again after objtool.
+ * @param reserved what the frame defines, such as `__this_module`: a module's code means its own
+ */
 function nameReferences(
   extraction: Extraction,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
   named: Map<string, Binding>,
+  reserved: ReadonlySet<string>,
 ) {
   const renamed = new Map<SymbolDraft, SymbolDraft>()
   const byBinding = new Map<string, SymbolDraft>()
@@ -90,7 +98,7 @@ function nameReferences(
     let draft = byBinding.get(key)
     if (draft === undefined) {
       let name = nameForObjtool(binding)
-      for (let next = 2; named.has(name); next++) name = `${binding.name}..${next}`
+      for (let next = 2; named.has(name) || reserved.has(name); next++) name = `${binding.name}..${next}`
       draft = { ...symbol, name }
       byBinding.set(key, draft)
       named.set(name, binding)
@@ -322,6 +330,9 @@ async function runObjtool(job: Job, kernel: Kernel, template: Template, object: 
   })
 }
 
+/** Bytes of a symbol's name that every kernel's livepatch code reads (kernel/livepatch/core.c). */
+const longestName = 127
+
 /** The finished module: references become what the kernel understands. */
 function finish(
   bytes: Buffer,
@@ -347,6 +358,13 @@ function finish(
       const binding = named.get(symbol.name)
       if (binding?.kind === 'livepatch') {
         const name = `.klp.sym.${binding.object}.${binding.name},${binding.sympos}`
+        if (binding.name.length > longestName)
+          findings.push({
+            severity: 'error',
+            rule: 'symbol-name-too-long',
+            symbol: binding.name,
+            message: `The name of the symbol ${binding.name} is too long for a live patch`,
+          })
         const changed: SymbolDraft = { ...asRead, name, place: 'livepatch' }
         late.set(changed, binding)
         return changed

@@ -7,30 +7,9 @@ import type { Piece } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import type { Reference } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
-import { type Image, locate } from '../match/locate.ts'
-
-export interface KernelSymbol {
-  readonly name: string
-  readonly address: bigint
-  /** As nm prints it: upper case for a global symbol. */
-  readonly type: string
-}
-
-export interface KernelExport {
-  readonly crc: number
-  /** `vmlinux` or a module's name. */
-  readonly module: string
-  readonly namespace: string
-}
-
-/** The names of the kernel, as the rooms before know them. */
-export interface Names {
-  /** The symbols of this name in a kernel object, in the order in which the kernel counts them. */
-  symbols(object: string, name: string): readonly KernelSymbol[]
-  exported(name: string): KernelExport | undefined
-  /** Opened when a name is ambiguous. */
-  image(): Image
-}
+import { locate } from '../match/locate.ts'
+import { compareWithRunning } from '../match/same.ts'
+import type { Names } from './names.ts'
 
 export type Binding =
   | { readonly kind: 'exported'; readonly name: string; readonly crc: number; readonly namespace: string }
@@ -60,14 +39,12 @@ export function binder(names: Names): Binder {
     return undefined
   }
 
-  const addressesIn = (object: string) => (name: string) =>
-    names.symbols(object, name).map(({ address }) => address)
-
+  /** What livepatch calls sympos: 0 for a unique name. */
   const position = (object: string, piece: Piece, change: Change): number | undefined => {
     const symbols = names.symbols(object, piece.name)
     const { unit } = change
-    if (symbols.length === 1) return 0
-    if (symbols.length === 0)
+    const [only] = symbols
+    if (only === undefined)
       return fail(
         'no-symbol',
         piece.name,
@@ -75,33 +52,53 @@ export function binder(names: Names): Binder {
         `${object} has no symbol ${piece.name}`,
         'Check that the kernel is the one the source belongs to',
       )
-    if (object === 'vmlinux') {
-      const addressesOf = addressesIn(object)
-      const address = locate(names.image(), change.before, piece, addressesOf)
-      const index = symbols.findIndex((symbol) => symbol.address === address)
-      if (address !== undefined && index >= 0) return index + 1
-    }
-    return fail(
-      'ambiguous-symbol',
-      piece.name,
-      unit,
-      `${object} has ${symbols.length} symbols named ${piece.name}, and its code does not tell which one belongs to ${unit}`,
-      'Fix the bug in a function whose name is unique',
-    )
+    if (symbols.length === 1 && !only.crowded) return 0
+    const address = symbols.length === 1 ? only.address : locate(names.running(object), change.before, piece)
+    const index = symbols.findIndex((symbol) => symbol.address === address)
+    if (address === undefined || index < 0)
+      return fail(
+        'ambiguous-symbol',
+        piece.name,
+        unit,
+        `${object} has ${symbols.length} symbols named ${piece.name}, and its code does not tell which one belongs to ${unit}`,
+        'Fix the bug in a function whose name is unique',
+      )
+    // The patch may be loaded before the module and after it: both times it must mean the same one.
+    if (symbols[index]?.whileLoading !== index + 1)
+      return fail(
+        'ambiguous-symbol',
+        piece.name,
+        unit,
+        `While ${object} is being loaded, it has a further symbol ${piece.name}, and the kernel counts them differently then`,
+        'Fix the bug in a function whose name is unique',
+      )
+    return index + 1
   }
 
   return {
     findings,
     replacement(object, piece, change) {
-      const isRunning = () => locate(names.image(), change.before, piece, addressesIn(object)) !== undefined
-      if (piece.symbol?.binding === 'weak' && object === 'vmlinux' && !isRunning())
-        return fail(
-          'weak-function',
-          piece.name,
-          change.unit,
-          `${piece.name} of ${change.unit} is only a fallback (__weak); the kernel runs another function of this name`,
-          'Patch the function that overrides it',
-        )
+      const running = names.running(object)
+      const symbols = names.symbols(object, piece.name)
+      const fits = symbols.some(
+        ({ address }) => compareWithRunning(running, change.before, piece, address) !== undefined,
+      )
+      if (symbols.length > 0 && !fits)
+        return piece.symbol?.binding === 'weak'
+          ? fail(
+              'weak-function',
+              piece.name,
+              change.unit,
+              `${piece.name} of ${change.unit} is only a fallback (__weak); the kernel runs another function of this name`,
+              'Patch the function that overrides it',
+            )
+          : fail(
+              'code-differs',
+              piece.name,
+              change.unit,
+              `The code of ${piece.name} in the kernel is not what the compiler makes of ${change.unit} before the patch`,
+              'Check that source, configuration and compiler are those of the kernel',
+            )
       return position(object, piece, change)
     },
     bind(reference) {
@@ -131,10 +128,19 @@ export function binder(names: Names): Binder {
       for (const object of from === 'vmlinux' ? [from] : [from, 'vmlinux']) {
         const symbols = names.symbols(object, name)
         if (symbols.length === 0) continue
+        // Another unit's private symbol of this name is not meant.
         const globals = symbols.flatMap((symbol, index) =>
-          symbol.type === symbol.type.toUpperCase() ? [index + 1] : [],
+          symbol.type === symbol.type.toUpperCase() ? [{ symbol, position: index + 1 }] : [],
         )
-        const sympos = symbols.length === 1 ? 0 : globals.length === 1 ? globals[0] : undefined
+        const [only] = globals
+        if (only === undefined) continue
+        const { crowded, whileLoading } = only.symbol
+        const sympos =
+          symbols.length === 1 && !crowded
+            ? 0
+            : globals.length === 1 && whileLoading === only.position
+              ? only.position
+              : undefined
         if (sympos === undefined)
           return fail(
             'ambiguous-symbol',

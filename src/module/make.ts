@@ -17,17 +17,14 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { version } from '../ground/version.ts'
-import { readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { moduleSymbols } from '../kernel/modsyms.ts'
-import { readSymbols } from '../kernel/symbols.ts'
-import { type Image, openImage } from '../match/locate.ts'
 import { applyPatches } from '../patch/apply.ts'
 import { parsePatch } from '../patch/parse.ts'
 import type { Patch } from '../patch/patch.ts'
 import { assemble, type PositionedFunction } from './assemble.ts'
-import { type Binding, binder, type KernelSymbol, type Names } from './bind.ts'
+import { type Binding, binder } from './bind.ts'
 import type { Manifest } from './manifest.ts'
+import { type Names, namesOf } from './names.ts'
 import { openTemplate } from './template.ts'
 
 export interface MakeRequest {
@@ -97,7 +94,10 @@ async function makeModule(
   findings: readonly Finding[],
 ): Promise<{ readonly bytes: Buffer; readonly manifest: Manifest }> {
   const units = comparePairs(pairs)
-  const names = await namesOf(kernel, units)
+  const names = await namesOf(
+    kernel,
+    units.map(({ object }) => object),
+  )
   try {
     const extraction = extract(units, {
       has: (object, symbol) => names.symbols(object, symbol).length > 0,
@@ -215,38 +215,6 @@ function comparePairs(pairs: readonly UnitPair[]): UnitChange[] {
       object: module ?? 'vmlinux',
     }
   })
-}
-
-/** Everything the rooms behind ask about names; opens the kernel image only when it is needed. */
-async function namesOf(kernel: Kernel, units: readonly UnitChange[]): Promise<Names & { close(): void }> {
-  const [symbols, exports] = await Promise.all([readSymbols(kernel), readExports(kernel)])
-  const ofModules = new Map<string, Awaited<ReturnType<typeof moduleSymbols>>>()
-  for (const { object } of units)
-    if (object !== 'vmlinux' && !ofModules.has(object))
-      ofModules.set(object, await moduleSymbols(kernel, object))
-  const letters = ['d', 'D', 'D'] as const
-  const known = new Map<string, readonly KernelSymbol[]>()
-  const lookup = (object: string, name: string): readonly KernelSymbol[] => {
-    if (object === 'vmlinux') return symbols.lookup(name)
-    return (ofModules.get(object)?.lookup(name) ?? [])
-      .filter(({ sympos }) => sympos > 0)
-      .map((symbol) => ({ name, address: BigInt(symbol.value), type: letters[symbol.binding] ?? 'd' }))
-  }
-  let image: Image | undefined
-  return {
-    symbols(object, name): readonly KernelSymbol[] {
-      const key = `${object} ${name}`
-      const answer = known.get(key) ?? lookup(object, name)
-      known.set(key, answer)
-      return answer
-    },
-    exported: (name) => exports.find(name),
-    image() {
-      image ??= openImage(kernel.vmlinux)
-      return image
-    },
-    close: () => image?.close(),
-  }
 }
 
 function bindAll(extraction: Extraction, names: Names) {

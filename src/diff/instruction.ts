@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Finds where x86-64 instructions end. A PC-relative field counts from the end of its instruction, and an
+// immediate may stand in between, so without this nobody knows what the field means.
+// Source: Intel SDM volume 2, chapter 2 (Instruction Format) and appendix A (Opcode Map).
+
+export interface Instruction {
+  /** Bytes in the code: first, and behind the last. */
+  readonly start: number
+  readonly end: number
+  /** Offset of the distance in a direct call or jump; -1 for every other instruction. */
+  readonly branch: number
+}
+
+/** What follows the opcode. */
+const shape = {
+  none: 0,
+  modrm: 1,
+  byte: 2,
+  /** 4 bytes, or 2 behind an operand-size prefix. */
+  word: 4,
+  half: 8,
+  short: 16,
+  near: 32,
+  /** As the operand: up to 8 bytes (`movabs $…`). */
+  full: 64,
+  offset: 128,
+  invalid: 256,
+} as const
+
+/** Fills `[from, to]` of a table of 256 opcodes. */
+function table(ranges: readonly (readonly [number, number, number])[], rest: number): Uint16Array {
+  const shapes = new Uint16Array(256).fill(rest)
+  for (const [from, to, value] of ranges) shapes.fill(value, from, to + 1)
+  return shapes
+}
+
+const { none, modrm, byte, word, half, short, near, full, offset, invalid } = shape
+
+const arithmetic = [0, 8, 16, 24, 32, 40, 48, 56].flatMap(
+  (at) =>
+    [
+      [at, at + 3, modrm],
+      [at + 4, at + 4, byte],
+      [at + 5, at + 5, word],
+      [at + 6, at + 7, invalid],
+    ] as const,
+)
+
+const oneByte = table(
+  [
+    ...arithmetic,
+    [0x60, 0x62, invalid],
+    [0x63, 0x63, modrm],
+    [0x68, 0x68, word],
+    [0x69, 0x69, modrm | word],
+    [0x6a, 0x6a, byte],
+    [0x6b, 0x6b, modrm | byte],
+    [0x70, 0x7f, short],
+    [0x80, 0x80, modrm | byte],
+    [0x81, 0x81, modrm | word],
+    [0x82, 0x82, invalid],
+    [0x83, 0x83, modrm | byte],
+    [0x84, 0x8f, modrm],
+    [0x9a, 0x9a, invalid],
+    [0xa0, 0xa3, offset],
+    [0xa8, 0xa8, byte],
+    [0xa9, 0xa9, word],
+    [0xb0, 0xb7, byte],
+    [0xb8, 0xbf, full],
+    [0xc0, 0xc1, modrm | byte],
+    [0xc2, 0xc2, half],
+    [0xc6, 0xc6, modrm | byte],
+    [0xc7, 0xc7, modrm | word],
+    [0xc8, 0xc8, half | byte],
+    [0xca, 0xca, half],
+    [0xcd, 0xcd, byte],
+    [0xce, 0xce, invalid],
+    [0xd0, 0xd3, modrm],
+    [0xd4, 0xd6, invalid],
+    [0xd8, 0xdf, modrm],
+    [0xe0, 0xe3, short],
+    [0xe4, 0xe7, byte],
+    [0xe8, 0xe9, near],
+    [0xea, 0xea, invalid],
+    [0xeb, 0xeb, short],
+    [0xf6, 0xf7, modrm],
+    [0xfe, 0xff, modrm],
+  ],
+  none,
+)
+
+const twoBytes = table(
+  [
+    [0x04, 0x09, none],
+    [0x0a, 0x0a, invalid],
+    [0x0b, 0x0b, none],
+    [0x0c, 0x0c, invalid],
+    [0x0e, 0x0e, none],
+    [0x0f, 0x0f, modrm | byte],
+    [0x24, 0x27, invalid],
+    [0x30, 0x37, none],
+    [0x38, 0x3f, invalid],
+    [0x70, 0x73, modrm | byte],
+    [0x77, 0x77, none],
+    [0x80, 0x8f, near],
+    [0xa0, 0xa2, none],
+    [0xa4, 0xa4, modrm | byte],
+    [0xa8, 0xaa, none],
+    [0xac, 0xac, modrm | byte],
+    [0xba, 0xba, modrm | byte],
+    [0xc2, 0xc2, modrm | byte],
+    [0xc4, 0xc6, modrm | byte],
+    [0xc8, 0xcf, none],
+  ],
+  modrm,
+)
+
+const legacyPrefix = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3])
+
+/**
+ * @param code bytes of code
+ * @param start where an instruction begins
+ * @returns undefined when there is no instruction, or not all of it
+ */
+export function decodeInstruction(code: Buffer, start: number): Instruction | undefined {
+  let at = start
+  let operandSize = false
+  let addressSize = false
+  for (; legacyPrefix.has(code[at] ?? 0); at++) {
+    if (code[at] === 0x66) operandSize = true
+    if (code[at] === 0x67) addressSize = true
+  }
+  let wide = false
+  if (((code[at] ?? 0) & 0xf0) === 0x40) {
+    wide = ((code[at] ?? 0) & 8) !== 0
+    at++
+  }
+  let opcode = code[at++] ?? -1
+  let follows: number
+  if (opcode === 0x0f) {
+    opcode = code[at++] ?? -1
+    if (opcode === 0x38 || opcode === 0x3a) {
+      follows = opcode === 0x38 ? modrm : modrm | byte
+      at++
+    } else follows = twoBytes[opcode] ?? invalid
+  } else if (opcode === 0xc4 || opcode === 0xc5 || opcode === 0x62) {
+    // VEX and EVEX: the payload names the opcode map.
+    const map = opcode === 0xc5 ? 1 : (code[at] ?? 0) & (opcode === 0xc4 ? 0x1f : 0x07)
+    at += opcode === 0xc5 ? 1 : opcode === 0xc4 ? 2 : 3
+    const second = code[at++] ?? -1
+    if (map === 1) follows = twoBytes[second] ?? invalid
+    else follows = map === 3 ? modrm | byte : map === 2 || map >= 5 ? modrm : invalid
+  } else {
+    follows = oneByte[opcode] ?? invalid
+    const group = ((code[at] ?? 0) >> 3) & 7
+    if (opcode === 0xf6 && group < 2) follows |= byte
+    if (opcode === 0xf7 && group < 2) follows |= word
+  }
+  if ((follows & invalid) !== 0) return undefined
+  if ((follows & modrm) !== 0) {
+    const value = code[at++] ?? 0
+    const mode = value >> 6
+    if (mode !== 3) {
+      let base = value & 7
+      if (base === 4) {
+        base = (code[at++] ?? 0) & 7
+        if (mode === 0 && base === 5) at += 4
+      } else if (mode === 0 && base === 5) at += 4
+      if (mode === 1) at += 1
+      if (mode === 2) at += 4
+    }
+  }
+  let branch = -1
+  if ((follows & (short | near)) !== 0) branch = at
+  if ((follows & (byte | short)) !== 0) at += 1
+  if ((follows & half) !== 0) at += 2
+  if ((follows & word) !== 0) at += operandSize ? 2 : 4
+  if ((follows & near) !== 0) at += 4
+  if ((follows & full) !== 0) at += wide ? 8 : operandSize ? 2 : 4
+  if ((follows & offset) !== 0) at += addressSize ? 4 : 8
+  return at > code.length ? undefined : { start, end: at, branch }
+}

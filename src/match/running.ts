@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The code that runs, readable by address: the kernel proper as it lies in its image, or a module as it
+// would lie in memory. Addresses of the kernel are those it was linked for.
+// Format: System V gABI, chapter 5 (Program Loading) and the AMD64 psABI's relocations.
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { isPcRelative, relocationSize, relocationType, sectionFlag } from '../elf/format.ts'
+import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
+import { Fault } from '../ground/fault.ts'
+
+/** Code and constant data by absolute address. */
+export interface Image {
+  /** The bytes at an address; undefined when they are not all in the image. */
+  read(address: bigint, length: number): Buffer | undefined
+  close(): void
+}
+
+/** An image whose names are known. */
+export interface Running {
+  read(address: bigint, length: number): Buffer | undefined
+  /** The addresses that a name stands for, in the order in which the kernel counts them. */
+  addressesOf(name: string): readonly bigint[]
+}
+
+/**
+ * Opens an executable ELF file (vmlinux) by its program headers.
+ * @throws Fault `environment/bad-image`
+ */
+export function openImage(vmlinux: string): Image {
+  const bad = (why: string) =>
+    new Fault('environment', 'bad-image', `The kernel image ${vmlinux} can't be read: ${why}`, {
+      remedy: 'Remove the kernel with `inarch kernels prune` and fetch it again',
+    })
+  const file = openSync(vmlinux, 'r')
+  const fileSize = fstatSync(file).size
+  const readAt = (offset: number, length: number): Buffer => {
+    const bytes = Buffer.alloc(length)
+    if (offset + length > fileSize || readSync(file, bytes, 0, length, offset) !== length)
+      throw bad('it is too short')
+    return bytes
+  }
+  const segments: { address: bigint; size: bigint; offset: number }[] = []
+  try {
+    const header = readAt(0, 64)
+    if (header.readUInt32BE(0) !== 0x7f454c46 || header[4] !== 2) throw bad('it is not a 64-bit ELF file')
+    const table = readAt(Number(header.readBigUInt64LE(32)), 56 * header.readUInt16LE(56))
+    for (let at = 0; at < table.length; at += 56) {
+      if (table.readUInt32LE(at) !== 1) continue
+      const segment = {
+        offset: Number(table.readBigUInt64LE(at + 8)),
+        address: table.readBigUInt64LE(at + 16),
+        size: table.readBigUInt64LE(at + 32),
+      }
+      if (segment.offset + Number(segment.size) > fileSize) throw bad('a segment lies outside the file')
+      segments.push(segment)
+    }
+  } catch (error) {
+    closeSync(file)
+    throw error
+  }
+  return {
+    read(address, length) {
+      const segment = segments.find(
+        (candidate) =>
+          address >= candidate.address && address + BigInt(length) <= candidate.address + candidate.size,
+      )
+      return segment && readAt(segment.offset + Number(address - segment.address), length)
+    },
+    close: () => closeSync(file),
+  }
+}
+
+const moduleBase = 0xffff_ffff_c000_0000n
+const elsewhere = 0xffff_ffff_9000_0000n
+const page = 4096n
+
+/**
+ * Lays a module out as the kernel's loader would: each section at an address, each name that it takes
+ * from elsewhere at one of its own, the code relocated.
+ * @param counted the symbols whose order is the kernel's; others have no address
+ */
+export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]): Running {
+  const starts = new Map<Section, bigint>()
+  let next = moduleBase
+  for (const section of module.sections) {
+    if ((section.flags & sectionFlag.alloc) === 0) continue
+    starts.set(section, next)
+    next += (BigInt(section.size) / page + 1n) * page
+  }
+  const byName = new Map<string, bigint[]>()
+  const addressOf = (symbol: ElfSymbol): bigint | undefined => {
+    if (symbol.section === undefined) return byName.get(symbol.name)?.[0]
+    const start = starts.get(symbol.section)
+    return start === undefined ? undefined : start + BigInt(symbol.value)
+  }
+  for (const symbol of counted) {
+    const address = addressOf(symbol)
+    if (address === undefined) continue
+    const list = byName.get(symbol.name)
+    if (list === undefined) byName.set(symbol.name, [address])
+    else list.push(address)
+  }
+  let outside = elsewhere
+  for (const symbol of module.symbols)
+    if (symbol.place === 'undefined' && symbol.name !== '' && !byName.has(symbol.name)) {
+      byName.set(symbol.name, [outside])
+      outside += 16n
+    }
+  const relocated = new Map<Section, Buffer>()
+  const contents = (section: Section, start: bigint): Buffer => {
+    const known = relocated.get(section)
+    if (known !== undefined) return known
+    const bytes = Buffer.from(section.data)
+    relocated.set(section, bytes)
+    for (const { offset, type, symbol, addend } of module.relocations(section)) {
+      const address = addressOf(symbol)
+      const size = relocationSize(type)
+      if (address === undefined || size === 0 || offset + size > bytes.length) continue
+      const value = address + BigInt(addend) - (isPcRelative(type) ? start + BigInt(offset) : 0n)
+      if (size === 8) bytes.writeBigInt64LE(BigInt.asIntN(64, value), offset)
+      else if (type === relocationType.abs32) bytes.writeUInt32LE(Number(BigInt.asUintN(32, value)), offset)
+      else bytes.writeInt32LE(Number(BigInt.asIntN(32, value)), offset)
+    }
+    return bytes
+  }
+  return {
+    addressesOf: (name) => byName.get(name) ?? [],
+    read(address, length) {
+      for (const [section, start] of starts) {
+        const at = Number(address - start)
+        if (address < start || at + length > section.data.length) continue
+        return contents(section, start).subarray(at, at + length)
+      }
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Everything the rooms behind ask about the kernel's names: which symbols an object has and how the
+// kernel counts them, what is exported, and the code that runs. The image is opened when it is needed.
+import { readObject } from '../elf/read.ts'
+import { Fault } from '../ground/fault.ts'
+import { readExports } from '../kernel/exports.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { parseModuleSymbols } from '../kernel/modsyms.ts'
+import { openModule } from '../kernel/modules.ts'
+import { readSymbols } from '../kernel/symbols.ts'
+import { type Image, layOutModule, openImage, type Running } from '../match/running.ts'
+
+export interface KernelSymbol {
+  readonly name: string
+  readonly address: bigint
+  /** As nm prints it: upper case for a global symbol. */
+  readonly type: string
+  /** Its position, from 1, while its module is being loaded, when `__init` symbols count too. */
+  readonly whileLoading: number
+  /** True when further symbols have this name while its module is being loaded. */
+  readonly crowded: boolean
+}
+
+export interface KernelExport {
+  readonly crc: number
+  /** `vmlinux` or a module's name. */
+  readonly module: string
+  readonly namespace: string
+}
+
+export interface Names {
+  /** The symbols of this name in a kernel object, in the order in which the kernel counts them. */
+  symbols(object: string, name: string): readonly KernelSymbol[]
+  exported(name: string): KernelExport | undefined
+  /** The code of a kernel object. */
+  running(object: string): Running
+}
+
+interface ModuleNames {
+  lookup(name: string): readonly KernelSymbol[]
+  readonly running: Running
+}
+
+async function namesOfModule(kernel: Kernel, module: string): Promise<ModuleNames> {
+  const bytes = await openModule(kernel, module)
+  const object = readObject(bytes, `${module}.ko`)
+  const { all, lookup } = parseModuleSymbols(bytes)
+  const defined = object.symbols.filter(
+    ({ place, name, type }) => place !== 'undefined' && name !== '' && type !== 'section',
+  )
+  if (defined.length !== all.length || defined.some(({ name }, index) => name !== all[index]?.name))
+    throw new Fault('unexpected', 'module-symbols-differ', `The symbols of ${module}.ko can't be counted`)
+  const running = layOutModule(
+    object,
+    defined.filter((_, index) => (all[index]?.sympos ?? 0) > 0),
+  )
+  return {
+    running,
+    lookup(name) {
+      const every = lookup(name)
+      const addresses = running.addressesOf(name)
+      return every
+        .filter(({ sympos }) => sympos > 0)
+        .map(({ binding, symposLoading }, index) => ({
+          name,
+          address: addresses[index] ?? 0n,
+          type: binding === 0 ? 'd' : 'D',
+          whileLoading: symposLoading,
+          crowded: every.some(({ sympos }) => sympos === 0),
+        }))
+    },
+  }
+}
+
+/** @param objects the kernel objects (`vmlinux`, modules) that will be asked about */
+export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promise<Names & { close(): void }> {
+  const [symbols, exports] = await Promise.all([readSymbols(kernel), readExports(kernel)])
+  const modules = new Map<string, ModuleNames>()
+  for (const object of new Set(objects))
+    if (object !== 'vmlinux') modules.set(object, await namesOfModule(kernel, object))
+  const known = new Map<string, readonly KernelSymbol[]>()
+  const lookup = (object: string, name: string): readonly KernelSymbol[] =>
+    object === 'vmlinux'
+      ? symbols
+          .lookup(name)
+          .map(({ address, type, sympos }) => ({ name, address, type, whileLoading: sympos, crowded: false }))
+      : (modules.get(object)?.lookup(name) ?? [])
+  const ask = (object: string, name: string): readonly KernelSymbol[] => {
+    const key = `${object} ${name}`
+    const answer = known.get(key) ?? lookup(object, name)
+    known.set(key, answer)
+    return answer
+  }
+  let image: Image | undefined
+  const vmlinux: Running = {
+    read(address, length) {
+      image ??= openImage(kernel.vmlinux)
+      return image.read(address, length)
+    },
+    addressesOf: (name) => ask('vmlinux', name).map(({ address }) => address),
+  }
+  return {
+    symbols: ask,
+    exported: (name) => exports.find(name),
+    running: (object) => modules.get(object)?.running ?? vmlinux,
+    close: () => image?.close(),
+  }
+}

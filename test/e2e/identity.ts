@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Makes a live patch that replaces every function of a real unit by its identical copy, and compares
+// the module, relocation by relocation, with the object that the compiler made.
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { openUnits } from '../../src/build/units.ts'
+import type { Anatomy, Piece, Target } from '../../src/diff/anatomy.ts'
+import { relocationsPerEntry } from '../../src/diff/anatomy.ts'
+import { type Change, compareObjects } from '../../src/diff/change.ts'
+import { coldParent, isColdPart } from '../../src/diff/names.ts'
+import { sectionType } from '../../src/elf/format.ts'
+import { type ElfSymbol, type ObjectFile, readObject, type Section } from '../../src/elf/read.ts'
+import { extract } from '../../src/extract/extraction.ts'
+import { hasEntryHook } from '../../src/extract/roots.ts'
+import { command } from '../../src/ground/command.ts'
+import type { Finding } from '../../src/ground/finding.ts'
+import type { Job } from '../../src/ground/job.ts'
+import { withScratch } from '../../src/ground/scratch.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { assemble, type PositionedFunction } from '../../src/module/assemble.ts'
+import { binder } from '../../src/module/bind.ts'
+import type { Manifest } from '../../src/module/manifest.ts'
+import { namesOf } from '../../src/module/names.ts'
+import { openTemplate } from '../../src/module/template.ts'
+
+export interface Identity {
+  readonly object: string
+  readonly functions: number
+  readonly replaced: number
+  readonly references: number
+  /** Relocations of carried code that were compared. */
+  readonly relocations: number
+  readonly findings: readonly Finding[]
+  /** Relocations that lead elsewhere than in the compiler's object, and things that differ in comparison with themselves. */
+  readonly wrong: readonly string[]
+  readonly ms: Readonly<Record<string, number>>
+  readonly module: Buffer | undefined
+  readonly manifest: Manifest
+}
+
+/** @param wanted which functions are replaced; all by default */
+export async function identityOf(
+  job: Job,
+  kernel: Kernel,
+  source: string,
+  wanted: (name: string) => boolean = () => true,
+): Promise<Identity> {
+  const units = await openUnits(job, kernel)
+  const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
+  if (unit?.flags === undefined) throw new Error(`${source} is not a unit of ${kernel.release}`)
+  const { flags, argument } = unit
+  const bytes = await withScratch(async (dir) => {
+    const made = path.join(dir, 'unit.o')
+    const options = flags.filter((flag) => !flag.startsWith('-g'))
+    await command(
+      kernel.compiler.program,
+      [...options, '-ffunction-sections', '-fdata-sections', '-c', '-o', made, argument],
+      { cwd: kernel.source },
+    )
+    return readFileSync(made)
+  })
+  const ms: Record<string, number> = {}
+  const time = async <T>(what: string, work: () => T | Promise<T>): Promise<T> => {
+    const start = performance.now()
+    const result = await work()
+    ms[what] = performance.now() - start
+    return result
+  }
+  const object = unit.modules[0] ?? 'vmlinux'
+  const same = await time('compare', () =>
+    compareObjects(readObject(bytes, 'before.o'), readObject(bytes, 'after.o'), source),
+  )
+  const wrong = same.changed.map(({ after, reasons }) => `${after.name} differs from itself: ${reasons}`)
+  const names = await namesOf(kernel, [object])
+  try {
+    const has = (of: string, name: string) => names.symbols(of, name).length > 0
+    const all = same.after.functions.filter(
+      ({ name, section }) => !/^\.(init|exit)/.test(section.name) && !isColdPart(name),
+    )
+    const changed = all.flatMap((after) => {
+      const before = same.correlation.counterpartOf(after)
+      if (before === undefined || !wanted(after.name) || !has(object, before.name)) return []
+      const alone = same.after.piecesOf(after.section).length === 1
+      return alone && hasEntryHook(same, before) ? [{ before, after, reasons: ['its copy'] }] : []
+    })
+    const change: Change = { ...same, changed }
+    const extraction = await time('extract', () => extract([{ change, object }], { has }))
+    const bind = binder(names)
+    const bindings = new Map()
+    const functions: PositionedFunction[] = []
+    await time('bind', () => {
+      for (const [symbol, reference] of extraction.references) {
+        const binding = bind.bind(reference)
+        if (binding !== undefined) bindings.set(symbol, binding)
+      }
+      for (const replaced of extraction.replaced) {
+        const sympos = bind.replacement(replaced.object, replaced.before, replaced.change)
+        if (sympos !== undefined) functions.push({ ...replaced, sympos })
+      }
+    })
+    const findings: Finding[] = [...same.findings, ...extraction.findings, ...bind.findings]
+    const name = `id-${source.replace(/\.c$/, '').replace(/[^a-z0-9]+/g, '-')}`.slice(-40).replace(/^-/, '')
+    const moduleName = `livepatch_${name.replaceAll('-', '_')}`
+    let module: Buffer | undefined
+    let relocations = 0
+    if (findings.every(({ severity }) => severity !== 'error')) {
+      const template = await openTemplate(job, kernel, units)
+      const assembled = await time('link', () =>
+        assemble(job, kernel, template, extraction, functions, bindings, names.exported, {
+          name: moduleName,
+          description: `Identical copies of ${source}`,
+          replace: true,
+          info: [],
+        }),
+      )
+      findings.push(...assembled.findings)
+      module = assembled.bytes
+      const checked = compareRelocations(
+        same.after,
+        changed.map(({ after }) => after),
+        readObject(module, 'module'),
+      )
+      relocations = checked.count
+      wrong.push(...checked.wrong)
+    }
+    const manifest: Manifest = {
+      format: 'inarch-manifest-1',
+      name,
+      module: moduleName,
+      description: `Identical copies of ${source}`,
+      tool: { name: 'inarch', version: '0' },
+      kernel: {
+        release: kernel.release,
+        version: kernel.version,
+        origin: kernel.origin,
+        compiler: kernel.compiler.versionText,
+      },
+      replace: true,
+      inputs: [],
+      sha256: createHash('sha256')
+        .update(module ?? Buffer.alloc(0))
+        .digest('hex'),
+      objects: [
+        {
+          name: object,
+          functions: functions.map(({ before, sympos, reasons }) => ({
+            name: before.name,
+            sympos,
+            unit: source,
+            reasons: [...reasons],
+          })),
+        },
+      ],
+      carried: [],
+      findings: [],
+      timings: [],
+    }
+    return {
+      object,
+      functions: all.length,
+      replaced: functions.length,
+      references: bindings.size,
+      relocations,
+      findings,
+      wrong,
+      ms,
+      module,
+      manifest,
+    }
+  } finally {
+    names.close()
+  }
+}
+
+interface Raw {
+  readonly offset: number
+  readonly type: number
+  readonly symbol: ElfSymbol
+  readonly addend: number
+}
+
+/** All relocations of a section, those for livepatch too, read without the code that is being tested. */
+function rawRelocations(object: ObjectFile, section: Section): Raw[] {
+  const found: Raw[] = []
+  for (const { type, info, data } of object.sections) {
+    if (type !== sectionType.rela || info !== section.index) continue
+    for (let at = 0; at < data.length; at += 24)
+      found.push({
+        offset: Number(data.readBigUInt64LE(at)),
+        type: data.readUInt32LE(at + 8),
+        symbol: object.symbols[data.readUInt32LE(at + 12)]!,
+        addend: Number(data.readBigInt64LE(at + 16)),
+      })
+  }
+  return found
+}
+
+/** Every relocation of `pieces`, and of their cold parts, has its like in the module. */
+function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: ObjectFile) {
+  const wrong: string[] = []
+  let count = 0
+  const parents = new Set(pieces.map(({ name }) => name))
+  const carried = unit.functions.filter(
+    (piece) =>
+      pieces.includes(piece) ||
+      (isColdPart(piece.name) &&
+        [
+          coldParent(piece.name),
+          ...unit.functions.filter(({ aliases }) => aliases.length > 0).map(({ name }) => name),
+        ].some((name) => parents.has(name) && coldParent(piece.name) === name)),
+  )
+  const defined = new Map<string, ElfSymbol>()
+  for (const symbol of module.symbols)
+    if (symbol.type === 'function' && symbol.section !== undefined) defined.set(symbol.name, symbol)
+  const entries = new Map<string, number>()
+  for (const piece of carried) {
+    for (const { table } of unit.tableEntries(piece))
+      if (!/^\.discard/.test(table.name)) entries.set(table.name, (entries.get(table.name) ?? 0) + 1)
+    const symbol = defined.get(piece.name)
+    if (symbol?.section === undefined) {
+      wrong.push(`${piece.name} is not in the module`)
+      continue
+    }
+    const there = new Map(rawRelocations(module, symbol.section).map((one) => [one.offset, one]))
+    for (const one of unit.relocations(piece)) {
+      count++
+      const offset = one.offset - piece.start
+      const like = there.get(offset)
+      there.delete(offset)
+      const target = unit.target(piece.section, one)
+      const where = `${piece.name}+${offset}`
+      if (like === undefined) wrong.push(`${where} has lost its relocation`)
+      else if (like.type !== one.type) {
+        // objtool makes a nop of ftrace's hook.
+        if (!(target.kind === 'external' && target.name === '__fentry__' && like.type === 0))
+          wrong.push(`${where} has a relocation of another type`)
+      } else {
+        const difference = compareTarget(unit, target, one, module, like)
+        if (difference !== undefined) wrong.push(`${where}: ${difference}`)
+      }
+    }
+    for (const offset of there.keys()) wrong.push(`${piece.name}+${offset} has a relocation of its own`)
+  }
+  for (const [table, expected] of entries) {
+    const section = module.sections.find(({ name }) => name === table)
+    const perEntry = section === undefined ? 1 : (relocationsPerEntry(section) ?? 1)
+    const found = section === undefined ? 0 : rawRelocations(module, section).length / perEntry
+    if (found < expected && table !== '__jump_table')
+      wrong.push(`${table} has ${found} entries instead of ${expected}`)
+  }
+  return { count, wrong }
+}
+
+function compareTarget(
+  unit: Anatomy,
+  target: Target,
+  one: Raw,
+  module: ObjectFile,
+  like: Raw,
+): string | undefined {
+  const nameThere = like.symbol.name.replace(/^\.klp\.sym\.[^.]*\./, '').replace(/,\d+$/, '')
+  const bias =
+    target.kind === 'external'
+      ? target.offset - one.addend
+      : target.kind === 'piece'
+        ? target.piece.start + target.offset - one.symbol.value - one.addend
+        : target.kind === 'string'
+          ? target.offset - one.symbol.value - one.addend
+          : 0
+  const place = like.symbol.value + like.addend + bias
+  const { section } = like.symbol
+  switch (target.kind) {
+    case 'external':
+      return nameThere === target.name && like.addend === one.addend
+        ? undefined
+        : `leads to ${nameThere}+${like.addend} instead of ${target.name}+${one.addend}`
+    case 'string': {
+      const tail = target.text.subarray(target.offset - target.start)
+      return section?.data.subarray(place, place + tail.length).equals(tail)
+        ? undefined
+        : `leads not to ${JSON.stringify(tail.toString('latin1'))}`
+    }
+    case 'piece': {
+      const { piece } = target
+      if (section === undefined) {
+        const expected = piece.start + target.offset - (piece.symbol?.value ?? 0)
+        return nameThere === piece.name && like.addend + bias === expected
+          ? undefined
+          : `leads to ${nameThere}+${like.addend + bias} instead of ${piece.name}+${expected}`
+      }
+      if (piece.symbol !== undefined) {
+        const { name } = piece
+        const found = module.symbols.find(
+          (symbol) =>
+            symbol.section === section &&
+            symbol.name === name &&
+            place - symbol.value === piece.start + target.offset - (piece.symbol?.value ?? 0),
+        )
+        return found === undefined ? `leads not to ${name}+${target.offset}` : undefined
+      }
+      const extent = unit.extent(piece, target.offset)
+      const start = place - (piece.start + target.offset - extent.start)
+      const [ours, theirs] = [
+        extent.section.data.subarray(extent.start, extent.end),
+        section.data.subarray(start, start + extent.end - extent.start),
+      ]
+      return ours.equals(theirs) ? undefined : `leads not to the constant of ${piece.name}`
+    }
+    default:
+      return 'leads nowhere'
+  }
+}
