@@ -21,11 +21,12 @@ const probeValid = 24 * 60 * 60 * 1000
 
 const probeInit = `#!/bin/sh
 mount -t proc proc /proc
-mount -t devtmpfs dev /dev
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev || { mount -t tmpfs dev /dev; mdev -s; }
 stty -F /dev/ttyS1 raw -echo
 read -r up _ </proc/uptime
 echo "inarch $up hello $(uname -r)" >/dev/ttyS1
-poweroff -f
+reboot -f
 `
 
 const record = v.object({ boot: v.string(), at: v.number(), works: v.boolean() })
