@@ -3,6 +3,7 @@
 // times. It uses the same rooms as the commands do.
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -27,6 +28,8 @@ export interface DemoCase {
 export interface DemoOptions {
   /** As `--kernel`; the default kernel when undefined. */
   readonly kernel?: string
+  /** The examples to show, by name; all when it is empty. */
+  readonly names: readonly string[]
   /** Where to keep the modules; they are thrown away when undefined. */
   readonly output?: string
 }
@@ -50,6 +53,15 @@ async function kernelFor(
   const kernels = await listKernels(job)
   return kernels.find(({ version, flavour }) => version === kernel.version && flavour === kernel.flavour)
     ?.release
+}
+
+function chosen(examples: readonly Example[], names: readonly string[]): readonly Example[] {
+  for (const name of names)
+    if (!examples.some((example) => example.name === name))
+      throw new Fault('usage', 'no-such-example', `There is no example ${name}`, {
+        remedy: `Choose among ${examples.map((example) => example.name).join(', ')}`,
+      })
+  return names.length === 0 ? examples : examples.filter(({ name }) => names.includes(name))
 }
 
 /** Builds one example and proves it. */
@@ -85,7 +97,7 @@ export async function show(job: Job, example: Example, kernel: Kernel, output: s
  * @returns the cases in order
  */
 export async function demo(job: Job, options: DemoOptions, listener: DemoListener): Promise<DemoCase[]> {
-  const examples = readExamples()
+  const examples = chosen(readExamples(), options.names)
   const plans: { example: Example; wanted: string | undefined }[] = []
   for (const example of examples) {
     const wanted = await kernelFor(job, example, options.kernel)

@@ -19,7 +19,8 @@ export function guestInit(deadline: number): string {
   return `#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
+# A small kernel may have no devtmpfs.
+mount -t devtmpfs dev /dev 2>/dev/null || { mount -t tmpfs dev /dev; mdev -s; }
 mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
 mount -t debugfs debug /sys/kernel/debug 2>/dev/null
@@ -29,20 +30,21 @@ exec 3>/dev/ttyS1 </dev/null
 export PATH=/bin HOME=/tmp TERM=dumb
 ip link set lo up 2>/dev/null
 
-( sleep ${deadline}; echo '<2>inarch: the time is over' >/dev/kmsg; poweroff -f ) 3>&- &
+( sleep ${deadline}; echo '<2>inarch: the time is over' >/dev/kmsg; reboot -f ) 3>&- &
 
 say() { read -r up _ </proc/uptime; echo "inarch $up $*" >&3; }
 encoded() { head -c 65536 "$1" | base64 -w 0; }
 # A sysctl file gives only its first character to read, which asks byte by byte.
 tainted() { say taint "$(cat /proc/sys/kernel/tainted)"; }
 
-# Ends the machine. Closing the channel waits until all of it was sent.
+# Ends the machine: QEMU takes a reboot for the end, and every kernel can do that.
+# Closing the channel waits until all of it was sent.
 finish() {
   tainted
   say bye
   exec 3>&-
   sync
-  poweroff -f
+  reboot -f
 }
 
 # step ID VERB WORD…: runs a verb as one step; a failed one ends the scenario.

@@ -192,7 +192,9 @@ describe('a hostile patch', () => {
   test('can not name an absolute path', async () => {
     expect((await refusal(replaceLine('/etc/passwd', 5, 'new', ['', '']))).code).toMatch(/file-missing|path-/)
     const patch = read(replaceLine('/etc/passwd', 5, 'new', ['', '']))
-    await expect(applyPatches(tree, [patch], { strip: 0 })).rejects.toMatchObject({ code: 'path-leaves-tree' })
+    await expect(applyPatches(tree, [patch], { strip: 0 })).rejects.toMatchObject({
+      code: 'path-leaves-tree',
+    })
   })
 
   test('can not name a directory', async () => {

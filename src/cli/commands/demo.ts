@@ -65,14 +65,16 @@ function tell(session: Session, shown: DemoCase): void {
 export function demoCommand(): Command {
   return withCommonOptions(new Command('demo'))
     .description('build real fixes for stock Debian kernels, and prove them in a virtual machine')
+    .argument('[example...]', 'which examples (default: all)')
     .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
     .option('-o, --output <dir>', 'keep the modules and manifests there')
-    .action((options: DemoOptions) =>
+    .action((names: string[], options: DemoOptions) =>
       perform(options, async (session) => {
         const { demo } = await import('../../demo/demo.ts')
         const { failureLines } = await import('../render/proof.ts')
         const start = performance.now()
         const wanted = {
+          names,
           ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
           ...(options.output === undefined ? {} : { output: options.output }),
         }

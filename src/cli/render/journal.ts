@@ -35,7 +35,7 @@ export function openJournal(options: { quiet: boolean; json: boolean }): OpenJou
     if (!live || current === undefined) return
     const frame = frames[tick % frames.length] ?? ''
     const line = `${'  '.repeat(current.depth)}${frame} ${current.title} ${current.text}`
-    out.write(`\r\x1b[2K${line.slice(0, (out.columns ?? 80) - 1)}`)
+    out.write(`\r\x1b[2K${line.slice(0, (out.columns || 80) - 1)}`)
   }
   const timer = live
     ? setInterval(() => {
