@@ -33,7 +33,12 @@ console.log(`${kernel.release} ${kernel.version}`)
 row(columns)
 let wrong = 0
 for (const source of positionals) {
-  const result = await identityOf(job, kernel, source)
+  const result = await identityOf(job, kernel, source).catch((error: Error) => error)
+  if (result instanceof Error) {
+    console.log(`${source}\n  ${result.message}${'detail' in result ? `\n  ${result.detail}` : ''}`)
+    wrong++
+    continue
+  }
   const ms = (key: string) => `${(result.ms[key] ?? 0).toFixed(0)} ms`
   row([
     source,

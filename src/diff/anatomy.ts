@@ -155,6 +155,9 @@ export function isLabel(name: string): boolean {
   return name === '' || name.startsWith('.L')
 }
 
+/** -__START_KERNEL_map: the kernel's image lies in the last 2 GiB (Documentation/x86/x86_64/mm.rst). */
+const kernelMap = 0x8000_0000
+
 /** @returns the pieces of an object, and how they refer to one another */
 export function anatomy(object: ObjectFile): Anatomy {
   const named: ElfSymbol[][] = object.sections.map(() => [])
@@ -236,13 +239,15 @@ export function anatomy(object: ObjectFile): Anatomy {
         return { kind: 'nowhere', why: `it leads outside the strings of ${section.name}` }
       return { kind: 'string', piece, offset: place, start, text: section.data.subarray(start, end) }
     }
+    // `__pa_symbol()` leads to a place as far behind the symbol as the kernel's map begins before 0.
+    const physical = place >= kernelMap ? kernelMap : 0
     const own =
       symbol.type === 'section' || isLabel(symbol.name)
-        ? pieceAt(section, place)
+        ? pieceAt(section, place - physical)
         : (piecesOf(section).find((piece) => piece.symbol === symbol || piece.aliases.includes(symbol)) ??
           pieceAt(section, symbol.value))
     if (own === undefined) return { kind: 'nowhere', why: `${section.name}+${place} belongs to nothing` }
-    if (own.kind !== 'data' && (place < own.start || place > own.end))
+    if (own.kind !== 'data' && (place - physical < own.start || place - physical > own.end))
       return { kind: 'nowhere', why: `it leads outside ${own.name}` }
     return { kind: 'piece', piece: own, offset: place - own.start }
   }

@@ -278,7 +278,8 @@ function cut(
   const symbols = new Map<Piece, SymbolDraft>()
   const pending: (() => void)[] = []
   const error = (rule: string, symbol: string, message: string, hint: string) => {
-    findings.push({ severity: 'error', rule, symbol, unit, message, hint })
+    const said = findings.some((one) => one.message === message && one.unit === unit)
+    if (!said) findings.push({ severity: 'error', rule, symbol, unit, message, hint })
   }
 
   /** Carries a range of bytes with its relocations; what they lead to follows later. */

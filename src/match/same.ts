@@ -44,7 +44,8 @@ export function compareWithRunning(
   }
 
   const fixed: Fixed[] = []
-  const places = new Map<number, number>()
+  /** Where each instruction of ours is in theirs; nops in front of it may be jumped to as well. */
+  const places = new Map<number, { readonly from: number; readonly to: number }>()
   const jumps: { readonly ours: number; readonly theirs: number }[] = []
   const skipped: number[] = []
   let [at, there] = [0, 0]
@@ -54,10 +55,10 @@ export function compareWithRunning(
       at += paddingAt(ours, at)
     }
     if (at >= length) break
+    const from = there
     if (!labels.has(at) && !isHook(unit, piece, relocations.get(at + 1)))
       while (paddingAt(theirs, there) > 0) there += paddingAt(theirs, there)
-    for (const one of skipped.splice(0)) places.set(one, there)
-    places.set(at, there)
+    for (const one of [...skipped.splice(0), at]) places.set(one, { from, to: there })
     const a = decodeInstruction(ours, at)
     const b = decodeInstruction(theirs, there)
     if (a === undefined || b === undefined) return undefined
@@ -83,9 +84,11 @@ export function compareWithRunning(
     at = a.end
     there = b.end
   }
-  for (const one of skipped) places.set(one, there)
-  places.set(length, there)
-  for (const jump of jumps) if (places.get(jump.ours) !== jump.theirs) return undefined
+  for (const one of [...skipped, length]) places.set(one, { from: there, to: there })
+  for (const jump of jumps) {
+    const place = places.get(jump.ours)
+    if (place === undefined || jump.theirs < place.from || jump.theirs > place.to) return undefined
+  }
   return fixed
 
   function sameInstruction(a: Instruction, b: Instruction): boolean {

@@ -451,14 +451,17 @@ function separate(
       ordinary.push(relocation)
       continue
     }
-    if (binding.when !== 'vmlinux' && !isPlain(section, relocation, draft))
-      findings.push({
-        severity: 'error',
-        rule: 'late-special-section',
-        symbol: binding.name,
-        message: `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is loaded, but the module may come later`,
-        hint: 'Avoid static keys, static calls and alternatives of the module in the patched code',
-      })
+    if (binding.when !== 'vmlinux' && !isPlain(section, relocation, draft)) {
+      const message = `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is loaded, but the module may come later`
+      if (!findings.some((finding) => finding.message === message))
+        findings.push({
+          severity: 'error',
+          rule: 'late-special-section',
+          symbol: binding.name,
+          message,
+          hint: 'Avoid static keys, static calls and alternatives of the module in the patched code',
+        })
+    }
     const name = `.klp.rela.${binding.when}.${section.name}`
     const group = groups.get(name)
     if (group === undefined) groups.set(name, [relocation])
@@ -493,11 +496,17 @@ function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: Obje
             replacementLength({ table: table as never, start: first.offset, end, relocations: [] }))
           : table.name === '.parainstructions'
             ? (table.data[first.offset + 9] ?? 16)
-            : 5
+            : lengthOfPatchedInstruction(section, start)
       if (offset + 4 > start && offset < start + length) return false
     }
   }
   return true
+}
+
+/** A jump label may be short (`jmp rel8`, or its nop); everything else is a call or jump of 5 bytes. */
+function lengthOfPatchedInstruction({ data }: SectionDraft, start: number): number {
+  const opcode = typeof data === 'number' ? undefined : data[start]
+  return opcode === 0xeb || opcode === 0x66 ? 2 : 5
 }
 
 /** `__versions`: struct modversion_info of every symbol that the module takes from the kernel. */

@@ -81,6 +81,8 @@ export async function identityOf(
     const changed = all.flatMap((after) => {
       const before = same.correlation.counterpartOf(after)
       if (before === undefined || !wanted(after.name) || !has(object, before.name)) return []
+      // The kernel may run another function of a weak one's name; then it is refused, rightly.
+      if (before.symbol?.binding === 'weak') return []
       const alone = same.after.piecesOf(after.section).length === 1
       return alone && hasEntryHook(same, before) ? [{ before, after, reasons: ['its copy'] }] : []
     })
@@ -212,7 +214,8 @@ function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: Obj
   )
   const defined = new Map<string, ElfSymbol>()
   for (const symbol of module.symbols)
-    if (symbol.type === 'function' && symbol.section !== undefined) defined.set(symbol.name, symbol)
+    if (symbol.type === 'function' && symbol.section !== undefined && symbol.binding === 'local')
+      defined.set(symbol.name, symbol)
   const entries = new Map<string, number>()
   for (const piece of carried) {
     for (const { table } of unit.tableEntries(piece))
@@ -223,6 +226,12 @@ function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: Obj
       continue
     }
     const there = new Map(rawRelocations(module, symbol.section).map((one) => [one.offset, one]))
+    const labels = new Set(
+      unit
+        .tableEntries(piece)
+        .filter(({ table }) => table.name === '__jump_table')
+        .map(({ relocations: [first] }) => (first === undefined ? -1 : first.symbol.value + first.addend)),
+    )
     for (const one of unit.relocations(piece)) {
       count++
       const offset = one.offset - piece.start
@@ -232,8 +241,9 @@ function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: Obj
       const where = `${piece.name}+${offset}`
       if (like === undefined) wrong.push(`${where} has lost its relocation`)
       else if (like.type !== one.type) {
-        // objtool makes a nop of ftrace's hook.
-        if (!(target.kind === 'external' && target.name === '__fentry__' && like.type === 0))
+        // objtool makes nops of ftrace's hook and of jump labels.
+        const hook = target.kind === 'external' && target.name === '__fentry__'
+        if (like.type !== 0 || !(hook || labels.has(one.offset - 1)))
           wrong.push(`${where} has a relocation of another type`)
       } else {
         const difference = compareTarget(unit, target, one, module, like)
