@@ -206,6 +206,7 @@ export function replacementLength(entry: TableEntry): number {
 function slice(target: Target, length: number): Extent | undefined {
   if (target.kind !== 'piece') return undefined
   const start = target.piece.start + target.offset
+  if (start + length > target.piece.section.size) return undefined
   return { section: target.piece.section, start, end: start + length }
 }
 

@@ -7,6 +7,7 @@ import { Fault } from '../ground/fault.ts'
 import {
   fileType,
   machine,
+  relocationSize,
   type SymbolBinding,
   type SymbolType,
   sectionFlag,
@@ -66,6 +67,10 @@ const headerSize = 64
 const sectionHeaderSize = 64
 const symbolSize = 24
 const relaSize = 24
+/** Bytes; the kernel's own largest is a huge page. */
+const largestAlignment = 2 ** 22
+/** A distance is at most half of the address space; the kernel's is 2^47 wide. */
+const largestAddend = 2 ** 48
 
 const bindings: readonly (SymbolBinding | undefined)[] = ['local', 'global', 'weak']
 const types: readonly (SymbolType | undefined)[] = ['none', 'object', 'function', 'section', 'file']
@@ -116,21 +121,32 @@ export function readObject(bytes: Buffer, name: string): ObjectFile {
     return table.toString('latin1', offset, end)
   }
 
+  /** A number of bytes that something in memory can have. */
+  const checked = (value: number, what: string): number => {
+    if (value > Number.MAX_SAFE_INTEGER / 4) throw bad(`${what} is impossibly large`)
+    return value
+  }
+
   const sectionNames = dataOf(nameTableIndex)
   const sections: Section[] = new Array(count)
   for (let index = 0; index < count; index++) {
     const header = tableOffset + index * sectionHeaderSize
+    const align = u64(bytes, header + 48)
+    if (align > largestAlignment || !Number.isInteger(Math.log2(Math.max(align, 1))))
+      throw bad(`section ${index} has an impossible alignment`)
+    const flags = u64(bytes, header + 8)
+    if (flags > 0xffff_ffff) throw bad(`section ${index} has unknown flags`)
     sections[index] = {
       index,
       name: stringAt(sectionNames, bytes.readUInt32LE(header)),
       type: bytes.readUInt32LE(header + 4),
-      flags: u64(bytes, header + 8),
-      size: index === 0 ? 0 : u64(bytes, header + 32),
+      flags,
+      size: index === 0 ? 0 : checked(u64(bytes, header + 32), `section ${index}`),
       data: dataOf(index),
       link: bytes.readUInt32LE(header + 40),
       info: bytes.readUInt32LE(header + 44),
-      align: u64(bytes, header + 48),
-      entrySize: u64(bytes, header + 56),
+      align,
+      entrySize: checked(u64(bytes, header + 56), `an entry of section ${index}`),
     }
   }
 
@@ -164,9 +180,9 @@ export function readObject(bytes: Buffer, name: string): ObjectFile {
       } else if (where >= sectionIndex.loReserve) throw bad(`symbol ${index} has a reserved section`)
       const section = place === 'section' ? sections[where] : undefined
       if (place === 'section' && section === undefined) throw bad(`symbol ${index} has no section`)
-      const value = u64(data, at + 8)
-      const size = u64(data, at + 16)
-      if (section !== undefined && value + size > section.size && type !== 'none')
+      const value = checked(u64(data, at + 8), `symbol ${index}`)
+      const size = checked(u64(data, at + 16), `symbol ${index}`)
+      if (section !== undefined && value + (type === 'none' ? 0 : size) > section.size)
         throw bad(`symbol ${index} reaches beyond its section`)
       symbols.push({
         index,
@@ -213,9 +229,13 @@ export function readObject(bytes: Buffer, name: string): ObjectFile {
         const at = index * relaSize
         const offset = u64(data, at)
         const symbol = symbols[data.readUInt32LE(at + 12)]
-        if (symbol === undefined || offset >= section.size)
+        const type = data.readUInt32LE(at + 8)
+        const addend = i64(data, at + 16)
+        if (symbol === undefined || offset + Math.max(relocationSize(type), 1) > section.data.length)
           throw bad(`relocation ${index} of ${section.name} points nowhere`)
-        list[index] = { offset, type: data.readUInt32LE(at + 8), symbol, addend: i64(data, at + 16) }
+        if (Math.abs(addend) > largestAddend)
+          throw bad(`relocation ${index} of ${section.name} leads impossibly far`)
+        list[index] = { offset, type, symbol, addend }
         if (offset < last) sorted = false
         last = offset
       }

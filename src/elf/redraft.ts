@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Turns an object that was read into a draft that can be changed and written again.
+import { Fault } from '../ground/fault.ts'
 import { sectionType } from './format.ts'
 import type { ElfSymbol, ObjectFile, Section } from './read.ts'
 import type { ObjectDraft, SectionDraft, SymbolDraft } from './write.ts'
@@ -7,7 +8,7 @@ import type { ObjectDraft, SectionDraft, SymbolDraft } from './write.ts'
 /**
  * @param keep which sections stay; relocations of a kept section may not lead into a dropped one
  * @param rewrite changes a symbol on its way; it gets the symbol as read and its draft
- * @throws Error when a kept section refers to a dropped one
+ * @throws Fault `patch/bad-object` when a kept section refers to a dropped one
  */
 export function redraft(
   object: ObjectFile,
@@ -23,7 +24,7 @@ export function redraft(
       name: section.name,
       type,
       // Groups and link order have done their work when the object is one module.
-      flags: section.flags & ~0x2c0,
+      flags: (section.flags & ~0x2c0) >>> 0,
       align: section.align,
       entrySize: section.entrySize,
       data: type === sectionType.nobits ? section.size : section.data,
@@ -51,7 +52,11 @@ export function redraft(
     for (const { offset, type, symbol, addend } of object.relocations(section)) {
       const target = symbols.get(symbol)
       if (target === undefined)
-        throw new Error(`${object.name}: ${section.name} refers to ${symbol.name}, which is dropped`)
+        throw new Fault(
+          'patch',
+          'bad-object',
+          `${object.name} is not a usable object file: ${section.name} refers to something that is nowhere`,
+        )
       draft.relocations.push({ offset, type, symbol: target, addend })
     }
   return { sections: [...drafts.values()], symbols: [...symbols.values()] }

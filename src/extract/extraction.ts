@@ -339,7 +339,9 @@ function cut(
       const offset = relocation.offset - entry.start + at
       if (table.name === '.altinstructions' && nth === 1) {
         const target = after.target(table, relocation)
-        if (target.kind !== 'piece') {
+        const outside = (one: Target & { kind: 'piece' }) =>
+          one.piece.start + one.offset + replacementLength(entry) > one.piece.section.size
+        if (target.kind !== 'piece' || outside(target)) {
           error('unreadable-table', whose.name, `An alternative of ${whose.name} can't be understood`, report)
           return
         }
