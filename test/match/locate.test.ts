@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A linked program plays the running kernel: its units are compiled without a section for each function,
+// as kbuild does, so that the assembler shortens jumps between them.
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { anatomy, type Piece } from '../../src/diff/anatomy.ts'
+import { readObject } from '../../src/elf/read.ts'
+import { locate } from '../../src/match/locate.ts'
+import { layOutModule, openImage, type Running } from '../../src/match/running.ts'
+import { compareWithRunning } from '../../src/match/same.ts'
+import { compile, compileBytes, compiler, work } from '../objects.ts'
+
+const plain = ['-fno-function-sections', '-fno-data-sections']
+let number = 0
+
+/** Links units into a program and knows its names as the kernel's table would. */
+function link(...units: readonly string[]): Running {
+  const base = path.join(work, `kernel${++number}`)
+  const objects = units.map((source, index) => {
+    const file = `${base}-${index}.o`
+    writeFileSync(file, compileBytes(source, ...plain))
+    return file
+  })
+  writeFileSync(
+    `${base}.s`,
+    '.globl __fentry__, _start\n__fentry__: ret\n_start: ret\n.section .note.GNU-stack,""\n',
+  )
+  const options = [
+    '-nostdlib',
+    '-static',
+    '-no-pie',
+    '-Wl,-Ttext=0xffffffff81000000',
+    '-Wl,-z,max-page-size=4096',
+  ]
+  execFileSync(compiler, [...options, '-o', base, `${base}.s`, ...objects], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const names = new Map<string, bigint[]>()
+  for (const line of execFileSync('nm', ['-n', base], { encoding: 'utf8' }).split('\n')) {
+    const [address, , name] = line.split(' ')
+    if (name !== undefined) names.set(name, [...(names.get(name) ?? []), BigInt(`0x${address}`)])
+  }
+  const image = openImage(base)
+  return { read: image.read, addressesOf: (name) => names.get(name) ?? [] }
+}
+
+const unitOf = (source: string) => anatomy(compile(source))
+const pieceOf = (unit: ReturnType<typeof unitOf>, name: string) =>
+  unit.pieces.find((piece) => piece.name === name) as Piece
+
+const source = `
+extern int outside(int); static int state = 4;
+static __attribute__((noinline)) int leaf(int a) { return outside(a) * 3 + state++; }
+__attribute__((noinline)) int tail(int a) { if (a > 3) return leaf(a); return leaf(a + 1); }
+int loop(int n) { int s = 0; for (int i = 0; i < n; i++) s += tail(i) ^ leaf(s); return s; }
+const char *text(int a) { return a ? "yes, it is" : "no"; }`
+const outside = 'int outside(int a) { return a - 1; }'
+
+describe('a function of the unit', () => {
+  test('is recognised in the kernel, although its jumps are shorter there', () => {
+    const kernel = link(source, outside)
+    const unit = unitOf(source)
+    for (const { name } of unit.functions) {
+      const [address] = kernel.addressesOf(name)
+      expect(compareWithRunning(kernel, unit, pieceOf(unit, name), address!), name).toBeDefined()
+    }
+    const tail = pieceOf(unit, 'tail')
+    const length = tail.symbol!.size
+    const ours = tail.section.data.subarray(0, length)
+    expect(kernel.read(kernel.addressesOf('tail')[0]!, length)!.equals(ours)).toBe(false)
+  })
+
+  test.each([
+    ['another number', '* 3', '* 5', 'leaf'],
+    ['another callee', 'return leaf(a + 1)', 'return outside(a + 1)', 'tail'],
+    ['another string', '"no"', '"on"', 'text'],
+    ['another jump', 'a > 3', 'a < 3', 'tail'],
+    [
+      'another variable',
+      'static int state = 4;',
+      'static int state = 4, other = 5; int get(void) { return state += other++; }',
+      undefined,
+    ],
+  ])('is not taken for one with %s', (_, from, to, name) => {
+    const kernel = link(source, outside)
+    const changed = unitOf(source.replace(from, to))
+    for (const piece of changed.functions) {
+      const address = kernel.addressesOf(piece.name)[0]
+      if (address === undefined) continue
+      const found = compareWithRunning(kernel, changed, piece, address)
+      if (piece.name === name) expect(found, piece.name).toBeUndefined()
+      else expect(found, piece.name).toBeDefined()
+    }
+  })
+
+  test('is not taken for what lies elsewhere, or nowhere', () => {
+    const kernel = link(source, outside)
+    const unit = unitOf(source)
+    const leaf = pieceOf(unit, 'leaf')
+    for (const address of [
+      kernel.addressesOf('tail')[0]!,
+      kernel.addressesOf('leaf')[0]! + 1n,
+      0n,
+      0xffffffffffffff00n,
+    ])
+      expect(compareWithRunning(kernel, unit, leaf, address)).toBeUndefined()
+  })
+})
+
+describe('of several symbols of one name', () => {
+  const unit = (n: number) =>
+    `static int count; static __attribute__((noinline)) int same(int a) { return a * ${n} + count++; } int use${n}(int a) { return same(a) + same(a + 1); }`
+
+  test('each unit finds its own function, and its own variable', () => {
+    const kernel = link(unit(3), unit(5), unit(7))
+    const found = [3, 5, 7].map((n) => {
+      const own = unitOf(unit(n))
+      return [locate(kernel, own, pieceOf(own, 'same')), locate(kernel, own, pieceOf(own, 'count'))]
+    })
+    expect(found.map(([code]) => code)).toEqual(kernel.addressesOf('same'))
+    expect(new Set(found.map(([, data]) => data))).toEqual(new Set(kernel.addressesOf('count')))
+  })
+
+  test('copies of an inline function are told apart by who calls them', () => {
+    const copy = (n: number) =>
+      `static __attribute__((noinline)) int same(int a) { return a * 77; } int use${n}(int a) { return same(a) + same(a + ${n}); }`
+    const kernel = link(copy(3), copy(5))
+    const found = [3, 5].map((n) => {
+      const own = unitOf(copy(n))
+      return locate(kernel, own, pieceOf(own, 'same'))
+    })
+    expect(found).toEqual(kernel.addressesOf('same'))
+  })
+
+  test('none is chosen when nothing tells which', () => {
+    const copy = 'static __attribute__((noinline, used)) int same(int a) { return a * 77; }'
+    const kernel = link(copy, copy)
+    const own = unitOf(copy)
+    expect(kernel.addressesOf('same')).toHaveLength(2)
+    expect(locate(kernel, own, pieceOf(own, 'same'))).toBeUndefined()
+  })
+})
+
+test('a module is laid out so that its code can be compared, too', () => {
+  const other =
+    'static int state; static __attribute__((noinline)) int leaf(int a) { return a + state--; } int entry(int a) { return leaf(a) - leaf(a + 2); }'
+  const [one, two, all] = ['m1.o', 'm2.o', 'm.o'].map((name) => path.join(work, name))
+  writeFileSync(one!, compileBytes(other, ...plain))
+  writeFileSync(two!, compileBytes(source, ...plain))
+  execFileSync('ld', ['-r', '-o', all!, one!, two!])
+  const module = readObject(execFileSync('cat', [all!]), 'm.ko')
+  const counted = module.symbols.filter(
+    ({ place, name, type }) => place !== 'undefined' && name !== '' && type !== 'section',
+  )
+  const running = layOutModule(module, counted)
+  const unit = unitOf(source)
+  for (const piece of unit.functions) {
+    const fits = running
+      .addressesOf(piece.name)
+      .filter((address) => compareWithRunning(running, unit, piece, address) !== undefined)
+    expect(fits, piece.name).toHaveLength(1)
+  }
+  expect(running.addressesOf('leaf')).toHaveLength(2)
+  expect(locate(running, unit, pieceOf(unit, 'leaf'))).toBe(running.addressesOf('leaf')[1])
+  expect(locate(running, unit, pieceOf(unit, 'state'))).toBe(running.addressesOf('state')[1])
+})
+
+test('an image that is cut short or no image is refused', () => {
+  const file = path.join(work, 'broken')
+  for (const bytes of [
+    Buffer.alloc(10),
+    Buffer.alloc(100),
+    Buffer.from('\x7fELF\x02\x01'.padEnd(64, '\xff'), 'latin1'),
+  ]) {
+    writeFileSync(file, bytes)
+    expect(() => openImage(file)).toThrow("can't be read")
+  }
+})
