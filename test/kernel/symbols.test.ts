@@ -70,3 +70,22 @@ describe('the symbols of a kernel', () => {
     )
   })
 })
+
+test('many look-ups find what a few find, in the same order', () => {
+  const names = Array.from(
+    { length: 3000 },
+    (_, index) => `name_${index % 700}${index % 3 === 0 ? '.cold' : ''}`,
+  )
+  const text = Buffer.from(
+    names
+      .map(
+        (name, index) =>
+          `${(0xffffffff81000000n + BigInt(index * 16)).toString(16)} ${index % 2 ? 't' : 'T'} ${name}\n`,
+      )
+      .join(''),
+  )
+  const many = parseSymbols(text)
+  for (const name of [...new Set(names), 'name_', 'cold', 'name_7000', ''])
+    expect(many.lookup(name)).toEqual(parseSymbols(text).lookup(name))
+  expect(many.lookup('name_1')).toHaveLength(names.filter((name) => name === 'name_1').length)
+})
