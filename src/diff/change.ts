@@ -33,7 +33,7 @@ export interface Change {
 
 /** Data and code that exist only while the kernel or the module starts, or ends. */
 function isInitOrExit(name: string): boolean {
-  return /^\.(init|exit|meminit|cpuinit|devinit|ref)\b|^\.(init|exit)/.test(name)
+  return /^\.(init|exit|meminit|cpuinit|devinit)/.test(name)
 }
 
 /** Sections whose entries the kernel looks at only while it starts or loads a module. */
