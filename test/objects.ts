@@ -4,11 +4,13 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { afterAll } from 'vitest'
 import { type Change, compareObjects } from '../src/diff/change.ts'
 import { type ObjectFile, readObject } from '../src/elf/read.ts'
 import { type Extraction, extract } from '../src/extract/extraction.ts'
 
 export const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-objects-'))
+afterAll(() => rmSync(work, { recursive: true, force: true }))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
 export const compiler = ['gcc-12', 'gcc', 'cc'].find(

@@ -187,6 +187,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
     job.signal.throwIfAborted()
     // Whatever lies there is of an older format or was damaged; a whole kernel is never replaced.
     await rm(dir, { recursive: true, force: true, maxRetries: 3 })
+    await mkdir(path.dirname(dir), { recursive: true })
     await rename(result, dir)
     return kernel
   })

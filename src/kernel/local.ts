@@ -265,6 +265,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
         job.signal.throwIfAborted()
         await rm(cached, { recursive: true, force: true, maxRetries: 3 })
         await mkdir(path.dirname(cached), { recursive: true })
+        await mkdir(path.dirname(cached), { recursive: true })
         await rename(result, cached)
         return kernel
       }),

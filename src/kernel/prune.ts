@@ -26,10 +26,9 @@ export interface PruneOptions {
   readonly dryRun?: boolean
 }
 
-/** Names below `kernelsRoot()`; locks of a running fetch are not among them. */
+/** Names below `kernelsRoot()`. */
 async function present(): Promise<string[]> {
-  const names = await readdir(kernelsRoot()).catch(() => [])
-  return names.filter((name) => !name.endsWith('.lock'))
+  return await readdir(kernelsRoot()).catch(() => [])
 }
 
 async function superseded(): Promise<string[]> {
@@ -80,7 +79,7 @@ export async function prune(job: Job, options: PruneOptions = {}): Promise<Prune
     if (options.all === true)
       for (const name of await readdir(cacheRoot())) {
         const target = path.join(cacheRoot(), name)
-        if (target !== kernelsRoot() && name !== 'tmp' && !name.endsWith('.lock'))
+        if (target !== kernelsRoot() && name !== 'tmp' && name !== 'locks')
           await remove(name, target, await diskUsage(target))
       }
   })
