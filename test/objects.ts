@@ -11,7 +11,6 @@ import { type Extraction, extract } from '../src/extract/extraction.ts'
 
 export const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-objects-'))
 afterAll(() => rmSync(work, { recursive: true, force: true }))
-process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
 export const compiler = ['gcc-12', 'gcc', 'cc'].find(
   (program) => spawnSync(program, ['--version']).status === 0,
