@@ -38,7 +38,7 @@ function behaviour(shown: DemoCase): string[] {
 function transitions(shown: DemoCase): string {
   const steps = shown.proof.orders
     .flatMap(({ steps }) => steps)
-    .filter(({ samples }) => samples !== undefined)
+    .filter(({ title }) => title.startsWith('transition'))
   const tasks = Math.max(0, ...steps.flatMap(({ samples }) => (samples ?? []).map(({ total }) => total)))
   return `${steps.length} transitions, ${tasks} tasks, ${steps.map(({ ms }) => seconds(ms)).join(', ')}`
 }
