@@ -16,7 +16,7 @@ const record = path.join(root, 'dist/.setup.json')
  * had in Debian's releases, and why. Found by running everything in a system that had nothing but these.
  */
 const packages = [
-  ['binutils'], // the linker that joins a live patch
+  ['binutils'], // the compiler's assembler
   ['busybox-static'], // all that runs in the proof's guest
   ['bzip2'], // images are compressed in one of these ways
   ['cpio'], // the tests look into the guest's file system with it

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // An Example is a patch that Inarch ships, with the kernel that it is for and how its effect is seen.
 // The demo shows them, and the tests prove every one of them.
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as v from 'valibot'
-import { Fault } from '../ground/fault.ts'
+import { shippedFile } from '../ground/installation.ts'
 
 const exampleSchema = v.object({
   name: v.string(),
@@ -32,15 +32,9 @@ const exampleSchema = v.object({
 
 export type Example = v.InferOutput<typeof exampleSchema>
 
-/** The directory `examples/`, which lies beside the sources and beside the bundle. */
+/** The directory `examples/`. */
 export function examplesDirectory(): string {
-  for (let dir = import.meta.dirname; dir !== path.dirname(dir); dir = path.dirname(dir)) {
-    const candidate = path.join(dir, 'examples')
-    if (existsSync(path.join(candidate, 'examples.json'))) return candidate
-  }
-  throw new Fault('environment', 'incomplete-installation', 'The directory examples/ is missing', {
-    remedy: 'Install Inarch again',
-  })
+  return path.dirname(shippedFile('examples/examples.json'))
 }
 
 /** Every example, in the order in which the demo tries them. */

@@ -107,7 +107,7 @@ const tables: ReadonlyMap<string, number> = new Map([
 ])
 
 /** Relocations for each entry of a table about code; undefined when the section is no such table. */
-export function relocationsPerEntry(section: Section): number | undefined {
+export function relocationsPerEntry(section: { readonly name: string }): number | undefined {
   const known = tables.get(section.name)
   if (known !== undefined) return known
   return isObjtoolHint(section.name) ? 1 : undefined

@@ -42,6 +42,19 @@ export interface SymbolDraft {
   place: SectionDraft | 'undefined' | 'absolute' | 'livepatch'
 }
 
+/** The symbol by which relocations name a section itself. */
+export function sectionSymbol(section: SectionDraft): SymbolDraft {
+  return {
+    name: '',
+    value: 0,
+    size: 0,
+    binding: 'local',
+    type: 'section',
+    visibility: 0,
+    place: section,
+  }
+}
+
 export interface RelocationDraft {
   readonly offset: number
   readonly type: number

@@ -17,7 +17,13 @@ import { isIncidental } from '../diff/incidental.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
 import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
+import {
+  type ObjectDraft,
+  type RelocationDraft,
+  type SectionDraft,
+  type SymbolDraft,
+  sectionSymbol,
+} from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import { type Roots, rootsOf } from './roots.ts'
 
@@ -170,15 +176,7 @@ class Workshop {
       data: 0,
       relocations: [],
     }
-    const symbol: SymbolDraft = {
-      name: '',
-      value: 0,
-      size: 0,
-      binding: 'local',
-      type: 'section',
-      visibility: 0,
-      place: draft,
-    }
+    const symbol = sectionSymbol(draft)
     const growing = { draft, parts: [], size: 0, symbol }
     this.sections.push(growing)
     this.symbols.push(symbol)

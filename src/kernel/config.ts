@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a kernel was configured, as kbuild reads it.
-import { readFile } from 'node:fs/promises'
-import { Fault } from '../ground/fault.ts'
-import type { Kernel } from './kernel.ts'
 
 export interface Config {
   /** Whether the option is `y`. `name` is without `CONFIG_`. */
@@ -21,20 +18,5 @@ export function parseConfig(text: string): Config {
   return {
     has: (name) => values.get(name) === 'y',
     value: (name) => values.get(name),
-  }
-}
-
-/**
- * The configuration of `kernel`.
- * @throws Fault `environment/config-missing`
- */
-export async function readConfig(kernel: Kernel): Promise<Config> {
-  try {
-    return parseConfig(await readFile(kernel.config, 'utf8'))
-  } catch (error) {
-    throw new Fault('environment', 'config-missing', `The configuration of ${kernel.release} can’t be read`, {
-      detail: (error as Error).message,
-      cause: error,
-    })
   }
 }

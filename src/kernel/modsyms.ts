@@ -4,8 +4,6 @@
 // (is_core_symbol in kernel/module/kallsyms.c). A livepatch that is loaded before the module meets the
 // first count, one that is loaded after it the second.
 import { Fault } from '../ground/fault.ts'
-import type { Kernel } from './kernel.ts'
-import { openModule } from './modules.ts'
 
 export interface ModuleSymbol {
   readonly name: string
@@ -115,12 +113,4 @@ export function parseModuleSymbols(bytes: Buffer): ModuleSymbols {
     else list.push(symbol)
   }
   return { all, lookup: (name) => byName.get(name) ?? [] }
-}
-
-/**
- * The symbols of the kernel's module called `module`.
- * @throws Fault `usage/module-unknown`, `environment/module-unreadable`
- */
-export async function moduleSymbols(kernel: Kernel, module: string): Promise<ModuleSymbols> {
-  return parseModuleSymbols(await openModule(kernel, module))
 }

@@ -7,7 +7,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { relocationsPerEntry } from '../diff/anatomy.ts'
-import { replacementLength } from '../diff/compare.ts'
 import { relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
 import { redraft } from '../elf/redraft.ts'
@@ -16,6 +15,7 @@ import {
   type RelocationDraft,
   type SectionDraft,
   type SymbolDraft,
+  sectionSymbol,
   writeObject,
 } from '../elf/write.ts'
 import type { Extraction, ReplacedFunction } from '../extract/extraction.ts'
@@ -203,15 +203,6 @@ function livepatchTables(
     data: bytes,
     relocations,
   }
-  const sectionSymbol = (place: SectionDraft): SymbolDraft => ({
-    name: '',
-    value: 0,
-    size: 0,
-    binding: 'local',
-    type: 'section',
-    visibility: 0,
-    place,
-  })
   const dataSymbol = sectionSymbol(data)
   const textSymbol = sectionSymbol(text)
   const patch: SymbolDraft = {
@@ -264,7 +255,7 @@ function join(drafts: readonly ObjectDraft[]): ObjectDraft {
   const tables = new Map<string, SectionDraft>()
   for (const section of drafts.flatMap((draft) => draft.sections)) {
     const known = tables.get(section.name)
-    const isTable = relocationsPerEntry({ name: section.name } as never) !== undefined
+    const isTable = relocationsPerEntry(section) !== undefined
     if (known === undefined || !isTable) {
       if (isTable) tables.set(section.name, section)
       sections.push(section)
@@ -471,19 +462,22 @@ function separate(
   section.livepatchRelocations = [...groups].map(([name, relocations]) => ({ name, relocations }))
 }
 
+/** Tables by which the kernel rewrites code while it loads a module. */
+const rewriting: ReadonlySet<string> = new Set([
+  '.altinstructions',
+  '.parainstructions',
+  '.static_call_sites',
+  '__jump_table',
+])
+
 /** True when the kernel does not look at, or rewrite, the place while it loads the patch. */
 function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: ObjectDraft): boolean {
-  if (relocationsPerEntry({ name: section.name } as never) !== undefined) return false
+  if (relocationsPerEntry(section) !== undefined) return false
   if (section.name === '.altinstr_replacement' || section.name.startsWith('.orc')) return false
   if ((section.flags & sectionFlag.exec) === 0) return true
   const { offset } = relocation
   for (const table of draft.sections) {
-    const perEntry = {
-      '.altinstructions': 2,
-      '.parainstructions': 1,
-      '.static_call_sites': 2,
-      __jump_table: 3,
-    }[table.name]
+    const perEntry = rewriting.has(table.name) ? relocationsPerEntry(table) : undefined
     if (perEntry === undefined || typeof table.data === 'number') continue
     for (let index = 0; index < table.relocations.length; index += perEntry) {
       const first = table.relocations[index]
@@ -492,8 +486,7 @@ function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: Obje
       const end = table.relocations[index + perEntry]?.offset ?? table.data.length
       const length =
         table.name === '.altinstructions'
-          ? (table.data[end - 2] ??
-            replacementLength({ table: table as never, start: first.offset, end, relocations: [] }))
+          ? (table.data[end - 2] ?? 16)
           : table.name === '.parainstructions'
             ? (table.data[first.offset + 9] ?? 16)
             : lengthOfPatchedInstruction(section, start)

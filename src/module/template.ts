@@ -3,13 +3,13 @@
 // kernel with the flags of its own modules. It tells the layout of the kernel's livepatch structures,
 // so that Inarch can fill them in without a compiler.
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
 import type { Unit, Units } from '../build/units.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
+import { shippedFile } from '../ground/installation.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -68,17 +68,6 @@ function flagsFor(unit: Unit): string[] {
   ]
 }
 
-/** The path of kernel/livepatch.c, which lies beside the sources and beside the bundle. */
-function frameSource(): string {
-  for (let dir = import.meta.dirname; dir !== path.dirname(dir); dir = path.dirname(dir)) {
-    const file = path.join(dir, 'kernel', 'livepatch.c')
-    if (existsSync(file)) return file
-  }
-  throw new Fault('environment', 'incomplete-installation', 'kernel/livepatch.c is missing', {
-    remedy: 'Install Inarch again',
-  })
-}
-
 /**
  * @throws Fault `environment/no-modules` when the kernel has no modules to learn the flags from
  */
@@ -89,7 +78,7 @@ export async function openTemplate(job: Job, kernel: Kernel, units: Units): Prom
       remedy: 'A live patch is a module: take a kernel with CONFIG_MODULES and CONFIG_LIVEPATCH',
     })
   const flags = flagsFor(unit)
-  const source = frameSource()
+  const source = shippedFile('kernel/livepatch.c')
   const text = await readFile(source)
   const key = createHash('sha256')
     .update(JSON.stringify([kernel.release, kernel.version, kernel.compiler, flags]))
