@@ -10,6 +10,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { listKernels } from '../kernel/list.ts'
 import { selectKernel } from '../kernel/select.ts'
 import { type Made, makeLivePatch } from '../module/make.ts'
+import { readPatches } from '../patch/read.ts'
 import { parseExpectation } from '../vm/check.ts'
 import { type Proof, prove } from '../vm/proof.ts'
 import { readSubject } from '../vm/subject.ts'
@@ -68,7 +69,7 @@ function chosen(examples: readonly Example[], names: readonly string[]): readonl
 export async function show(job: Job, example: Example, kernel: Kernel, output: string): Promise<DemoCase> {
   const start = performance.now()
   const made = await makeLivePatch(job, kernel, {
-    patches: [path.join(examplesDirectory(), example.patch)],
+    patches: await readPatches([path.join(examplesDirectory(), example.patch)]),
     name: example.name,
     replace: true,
     output,

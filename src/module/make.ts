@@ -3,7 +3,7 @@
 // docs/architecture.md; the work is done in the rooms before.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { compilePairs } from '../build/compile.ts'
 import type { UnitPair } from '../build/objects.ts'
@@ -19,7 +19,6 @@ import { withScratch } from '../ground/scratch.ts'
 import { version } from '../ground/version.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { applyPatches } from '../patch/apply.ts'
-import { parsePatch } from '../patch/parse.ts'
 import type { Patch } from '../patch/patch.ts'
 import { assemble, type PositionedFunction } from './assemble.ts'
 import { type Binding, binder } from './bind.ts'
@@ -28,8 +27,8 @@ import { type Names, namesOf } from './names.ts'
 import { openTemplate } from './template.ts'
 
 export interface MakeRequest {
-  /** Paths of the patches, applied in this order. */
-  readonly patches: readonly string[]
+  /** Applied in this order. */
+  readonly patches: readonly Patch[]
   /** `-p`; detected when undefined. */
   readonly strip?: number
   /** What to call the live patch; from the first patch's file name when undefined. */
@@ -52,7 +51,7 @@ export interface Made {
  *   change can't be live patched, or there is none
  */
 export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeRequest): Promise<Made> {
-  const patches = await readPatches(request.patches)
+  const { patches } = request
   const name = nameOf(request)
   return await withScratch(async (dir) => {
     const { changes, notes } = await applyPatches(
@@ -157,26 +156,9 @@ async function makeModule(
   }
 }
 
-async function readPatches(files: readonly string[]): Promise<Patch[]> {
-  return await Promise.all(
-    files.map(async (file) => {
-      try {
-        return parsePatch(await readFile(file), file)
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if (code === 'ENOENT' || code === 'EISDIR')
-          throw new Fault('usage', 'no-such-patch', `There is no patch file ${file}`, {
-            remedy: 'Name a unified diff, as git diff or quilt make it',
-          })
-        throw error
-      }
-    }),
-  )
-}
-
 function nameOf(request: MakeRequest): string {
   const given = request.name
-  const name = given ?? path.basename(request.patches[0] ?? '').replace(/\.(patch|diff)$/, '')
+  const name = given ?? path.basename(request.patches[0]?.file ?? '').replace(/\.(patch|diff)$/, '')
   const clean =
     given === undefined
       ? name

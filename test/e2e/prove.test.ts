@@ -10,6 +10,7 @@ import { scratchRoot } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
+import { readPatches } from '../../src/patch/read.ts'
 import type { Proof } from '../../src/vm/proof.ts'
 import { writePatch } from './change.ts'
 import { buildCommand, program, inarch as runInarch } from './inarch.ts'
@@ -31,7 +32,9 @@ function livePatch(name: string, file: string, from: string, to: string): Promis
   const make = async () => {
     const dir = mkdtempSync(path.join(work, `${name}-`))
     const patch = writePatch(dir, name, kernel, file, from, to)
-    return (await makeLivePatch(job, kernel, { patches: [patch], replace: true, output: dir })).module
+    return (
+      await makeLivePatch(job, kernel, { patches: await readPatches([patch]), replace: true, output: dir })
+    ).module
   }
   const known = made.get(name) ?? make()
   made.set(name, known)

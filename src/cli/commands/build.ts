@@ -41,10 +41,13 @@ Examples:
 Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, or changes nothing;
 5 something is missing on this machine.`,
     )
-    .action((patches: string[], options: BuildOptions) =>
+    .action((files: string[], options: BuildOptions) =>
       perform(options, async (session) => {
         const { makeLivePatch } = await import('../../module/make.ts')
         const { chooseKernel } = await import('../kernel-option.ts')
+        const { readPatches } = await import('../../patch/read.ts')
+        // A mistake in the patch is told before anything is fetched.
+        const patches = await readPatches(files)
         const kernel = await chooseKernel(session.job, options)
         const made = await makeLivePatch(session.job, kernel, {
           patches,
