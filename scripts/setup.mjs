@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The one set-up step behind `npm run demo` and `npm test`: brings the Debian packages, the npm packages of
-// the lock file and the bundle, where they are missing. It runs before anything is installed, so it uses
-// Node alone. When nothing is missing it says nothing and takes a fraction of a second.
+// the lock file and the bundle, where they are missing. With `--tests` it also brings the compilers that only
+// the tests use. It runs before anything is installed, so it uses Node alone. When nothing is missing it says
+// nothing and takes a fraction of a second.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -10,6 +11,7 @@ import { build, isBuilt } from './build.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const record = path.join(root, 'dist/.setup.json')
+const forTests = process.argv.includes('--tests')
 
 /**
  * The Debian packages that Inarch needs besides those that every Debian system has, each by the names it has
@@ -93,6 +95,24 @@ function archiveCompiler() {
   return undefined
 }
 
+/**
+ * The packages of the compilers with which the tests make objects: the oldest and the newest gcc that the
+ * archive has, the clang that it recommends and its newest. Undefined when the package lists do not say.
+ */
+function archiveTestCompilers() {
+  const found = run('apt-cache', ['search', '--names-only', '^(gcc|clang)-[0-9]+$']).stdout ?? ''
+  const versions = (name) =>
+    [...found.matchAll(new RegExp(`^${name}-(\\d+) `, 'gm'))]
+      .map(([, version]) => Number(version))
+      .sort((a, b) => a - b)
+      .map((version) => `${name}-${version}`)
+  const [gcc, clang] = [versions('gcc'), versions('clang')]
+  if (gcc.length === 0 || clang.length === 0) return undefined
+  const meta = run('apt-cache', ['show', '--no-all-versions', 'clang']).stdout ?? ''
+  const recommended = /^Depends:.*?\b(clang-\d+)\b/m.exec(meta)?.[1]
+  return [...new Set([gcc[0], gcc.at(-1), recommended ?? clang[0], clang.at(-1)])]
+}
+
 /** Those of `wanted` (lists of alternative names) that are not installed. One call, a few milliseconds. */
 function notInstalled(wanted) {
   const { stdout, error } = run('dpkg-query', [
@@ -127,9 +147,9 @@ function aptGet(prefix, args) {
 
 function installPackages() {
   const started = Date.now()
-  let compiler = findCompiler()
-  let missing = missingPackages(compiler)
-  if (missing.length === 0 && compiler !== undefined) return
+  let compilers = findCompilers()
+  let missing = missingPackages(compilers)
+  if (missing.length === 0 && compilers !== undefined) return
   const prefix = rootPrefix()
   if (prefix === undefined) {
     // Without package lists nobody knows the compiler's name; the first build will ask for the right one.
@@ -140,8 +160,8 @@ function installPackages() {
   }
   // A third party's archive that can't be reached must not stop this: only the installation counts.
   const update = aptGet(prefix, ['update', '-q'])
-  compiler = findCompiler() ?? 'gcc'
-  missing = missingPackages(compiler)
+  compilers = findCompilers() ?? ['gcc']
+  missing = missingPackages(compilers)
   if (missing.length === 0) return
   say(`installing Debian packages: ${missing.join(' ')}`)
   const install = aptGet(prefix, ['install', '-q', '-y', '--no-install-recommends', ...missing])
@@ -153,23 +173,29 @@ function installPackages() {
   say(`${missing.length} Debian packages installed (${seconds(started)})`)
 }
 
-/** The compiler found at an earlier set-up on this release of the system. */
-function knownCompiler() {
+/** The packages of the compilers found at an earlier set-up on this release of the system; undefined if none was. */
+function knownCompilers() {
   const known = readJson(record)
-  return known?.system === systemName() ? known.compiler : undefined
+  if (known?.system !== systemName() || known.compiler === undefined) return undefined
+  if (!forTests) return [known.compiler]
+  return known.testCompilers && [known.compiler, ...known.testCompilers]
 }
 
-/** Asks the package lists for the compiler, once; asking takes seconds. */
-function findCompiler() {
-  const compiler = knownCompiler() ?? archiveCompiler()
-  if (compiler !== undefined && knownCompiler() === undefined)
-    writeFileSync(record, `${JSON.stringify({ system: systemName(), compiler })}\n`)
-  return compiler
+/** Asks the package lists for the compilers, once; asking takes seconds. */
+function findCompilers() {
+  const known = knownCompilers()
+  if (known !== undefined) return known
+  const compiler = archiveCompiler()
+  const testCompilers = forTests ? archiveTestCompilers() : undefined
+  if (compiler === undefined || (forTests && testCompilers === undefined)) return undefined
+  writeFileSync(record, `${JSON.stringify({ system: systemName(), compiler, testCompilers })}\n`)
+  return [compiler, ...(testCompilers ?? [])]
 }
 
-/** The Debian packages to be installed, with the compiler when it is known. */
-function missingPackages(compiler) {
-  return notInstalled([...packages, ...(compiler === undefined ? [] : [[compiler]])])
+/** The Debian packages to be installed, with the compilers when they are known. */
+function missingPackages(compilers) {
+  const wanted = [...new Set(compilers ?? [])].map((compiler) => [compiler])
+  return notInstalled([...packages, ...wanted])
 }
 
 /** True when node_modules holds what the lock file says: npm keeps a lock file of what it installed there. */
@@ -197,13 +223,14 @@ if (major < 20 || (major === 20 && minor < 12))
   giveUp(`Node ${process.versions.node} is too old: Inarch needs 20.12 or newer`)
 if (process.platform !== 'linux' || process.arch !== 'x64') giveUp('Inarch needs Linux on x86-64')
 
-const compiler = knownCompiler()
-const ready = compiler !== undefined && missingPackages(compiler).length === 0 && npmIsReady() && isBuilt()
-if (!ready && process.argv[2] !== '--alone') {
+const compilers = knownCompilers()
+const ready = compilers !== undefined && missingPackages(compilers).length === 0 && npmIsReady() && isBuilt()
+if (!ready && !process.argv.includes('--alone')) {
   // One at a time. The kernel holds the lock, so that a set-up that is killed does not leave it behind.
   mkdirSync(path.join(root, 'dist'), { recursive: true })
   const self = fileURLToPath(import.meta.url)
-  const alone = run('flock', [path.join(root, 'dist/.lock'), process.execPath, self, '--alone'], {
+  const again = [process.execPath, self, '--alone', ...process.argv.slice(2)]
+  const alone = run('flock', [path.join(root, 'dist/.lock'), ...again], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   process.exitCode = alone.status ?? 1
