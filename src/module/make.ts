@@ -20,10 +20,11 @@ import { version } from '../ground/version.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
-import { assemble, type PositionedFunction } from './assemble.ts'
+import { assemble } from './assemble.ts'
 import { type Binding, binder } from './bind.ts'
 import type { Manifest } from './manifest.ts'
 import { type Names, namesOf } from './names.ts'
+import type { PositionedFunction } from './tables.ts'
 import { openTemplate } from './template.ts'
 
 export interface MakeRequest {

@@ -18,10 +18,11 @@ import type { Finding } from '../../src/ground/finding.ts'
 import type { Job } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import { assemble, type PositionedFunction } from '../../src/module/assemble.ts'
+import { assemble } from '../../src/module/assemble.ts'
 import { binder } from '../../src/module/bind.ts'
 import type { Manifest } from '../../src/module/manifest.ts'
 import { namesOf } from '../../src/module/names.ts'
+import type { PositionedFunction } from '../../src/module/tables.ts'
 import { openTemplate } from '../../src/module/template.ts'
 
 export interface Identity {

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Moves the relocations that the kernel's livepatch code resolves, at once or when a module comes, into
+// sections of their own (Documentation/livepatch/module-elf-format.rst), and knows what may not wait.
+import { relocationsPerEntry } from '../diff/anatomy.ts'
+import { sectionFlag } from '../elf/format.ts'
+import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Binding } from './bind.ts'
+
+/**
+ * A tracepoint of a module that may come later can't be switched on in replaced code: its jump label
+ * would have to be known when the patch is loaded. Without its entry it stays off, as it is by default.
+ */
+export function leaveOutTracepoints(
+  table: SectionDraft,
+  late: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
+  findings: Finding[],
+): void {
+  const { data, relocations } = table
+  if (typeof data === 'number') return
+  const kept: Buffer[] = []
+  const keptRelocations: RelocationDraft[] = []
+  const lost = new Set<string>()
+  let size = 0
+  for (let index = 0; index < relocations.length; index += 3) {
+    const entry = relocations.slice(index, index + 3)
+    const start = entry[0]?.offset ?? 0
+    const end = relocations[index + 3]?.offset ?? data.length
+    const key = entry[2] === undefined ? undefined : late.get(entry[2].symbol)
+    const tracepoint = key !== undefined && key.when !== 'vmlinux' && /^__tracepoint_(.*)$/.exec(key.name)
+    if (tracepoint) {
+      lost.add(tracepoint[1] ?? '')
+      continue
+    }
+    for (const relocation of entry)
+      keptRelocations.push({ ...relocation, offset: relocation.offset - start + size })
+    kept.push(data.subarray(start, end))
+    size += end - start
+  }
+  if (lost.size === 0) return
+  table.data = Buffer.concat(kept)
+  table.relocations = keptRelocations
+  findings.push({
+    severity: 'warning',
+    rule: 'tracepoint-lost',
+    message: `In the replaced functions these tracepoints of the module stay off: ${[...lost].sort().join(', ')}`,
+    hint: 'Trace the function by its entry instead, for instance with ftrace',
+  })
+}
+
+/** Moves the relocations that livepatch resolves into sections of their own. */
+export function separate(
+  section: SectionDraft,
+  late: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
+  draft: ObjectDraft,
+  findings: Finding[],
+): void {
+  const groups = new Map<string, RelocationDraft[]>()
+  const ordinary: RelocationDraft[] = []
+  for (const relocation of section.relocations) {
+    const binding = late.get(relocation.symbol)
+    if (binding === undefined) {
+      ordinary.push(relocation)
+      continue
+    }
+    if (binding.when !== 'vmlinux' && !isPlain(section, relocation, draft)) {
+      const message = `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is loaded, but the module may come later`
+      if (!findings.some((finding) => finding.message === message))
+        findings.push({
+          severity: 'error',
+          rule: 'late-special-section',
+          symbol: binding.name,
+          message,
+          hint: 'Avoid static keys, static calls and alternatives of the module in the patched code',
+        })
+    }
+    const name = `.klp.rela.${binding.when}.${section.name}`
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [relocation])
+    else group.push(relocation)
+  }
+  section.relocations = ordinary
+  section.livepatchRelocations = [...groups].map(([name, relocations]) => ({ name, relocations }))
+}
+
+/** Tables by which the kernel rewrites code while it loads a module. */
+const rewriting: ReadonlySet<string> = new Set([
+  '.altinstructions',
+  '.parainstructions',
+  '.static_call_sites',
+  '__jump_table',
+])
+
+/** True when the kernel does not look at, or rewrite, the place while it loads the patch. */
+function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: ObjectDraft): boolean {
+  if (relocationsPerEntry(section) !== undefined) return false
+  if (section.name === '.altinstr_replacement' || section.name.startsWith('.orc')) return false
+  if ((section.flags & sectionFlag.exec) === 0) return true
+  const { offset } = relocation
+  for (const table of draft.sections) {
+    const perEntry = rewriting.has(table.name) ? relocationsPerEntry(table) : undefined
+    if (perEntry === undefined || typeof table.data === 'number') continue
+    for (let index = 0; index < table.relocations.length; index += perEntry) {
+      const first = table.relocations[index]
+      if (first?.symbol.place !== section) continue
+      const start = first.symbol.value + first.addend
+      const end = table.relocations[index + perEntry]?.offset ?? table.data.length
+      const length =
+        table.name === '.altinstructions'
+          ? (table.data[end - 2] ?? 16)
+          : table.name === '.parainstructions'
+            ? (table.data[first.offset + 9] ?? 16)
+            : lengthOfPatchedInstruction(section, start)
+      if (offset + 4 > start && offset < start + length) return false
+    }
+  }
+  return true
+}
+
+/** A jump label may be short (`jmp rel8`, or its nop); everything else is a call or jump of 5 bytes. */
+function lengthOfPatchedInstruction({ data }: SectionDraft, start: number): number {
+  const opcode = typeof data === 'number' ? undefined : data[start]
+  return opcode === 0xeb || opcode === 0x66 ? 2 : 5
+}
