@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Debian's package archive, asked through apt with a state of our own below the cache: nothing of the
-// system's is written, no root is needed, and apt still checks every signature and hash against the
-// system's sources and keyrings. The system's hooks stay out.
-import { mkdirSync } from 'node:fs'
-import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+// Which kernels Debian's package archive can serve, and their packages.
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
-import { cacheRoot } from '../ground/cache.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
+import { aptEnvironment, archiveRoot, configureApt } from './apt.ts'
+import type { SourcePackage } from './packaging.ts'
 import { compareVersions, parseRelease, seriesOf } from './version.ts'
 
 /** One package of one version, as the archive describes it. */
@@ -20,6 +18,8 @@ export interface ArchivePackage {
   readonly depends: string
   /** Bytes to download. */
   readonly size: number
+  /** The source package from which it was built. */
+  readonly source: SourcePackage
 }
 
 /** A kernel that the archive can serve completely: image, headers, kbuild and the exact source. */
@@ -30,6 +30,11 @@ export interface ArchiveKernel {
   readonly flavour: string
   /** Image, headers, kbuild, source. */
   readonly packages: readonly ArchivePackage[]
+  /**
+   * The feature set whose patches the source lacks, such as `rt`; they are in the source package of
+   * `linux-source`. Absent for the kernels that are built from the source as it is.
+   */
+  readonly feature?: string | undefined
 }
 
 const ArchivePackageSchema = v.object({
@@ -37,6 +42,7 @@ const ArchivePackageSchema = v.object({
   version: v.string(),
   depends: v.string(),
   size: v.number(),
+  source: v.object({ name: v.string(), version: v.string() }),
 })
 const Remembered = v.array(
   v.object({
@@ -45,88 +51,16 @@ const Remembered = v.array(
     series: v.string(),
     flavour: v.string(),
     packages: v.array(ArchivePackageSchema),
+    feature: v.optional(v.string()),
   }),
 )
 
 const hour = 3_600_000
-
-function root(): string {
-  return path.join(cacheRoot(), 'archive')
-}
-
-/** apt's own names for a proxy; without them a machine behind one has no archive. */
-function environment(): Record<string, string> {
-  const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']
-  const result: Record<string, string> = { APT_CONFIG: path.join(root(), 'apt.conf') }
-  for (const name of names) {
-    const value = process.env[name] ?? process.env[name.toUpperCase()]
-    if (value !== undefined) result[name] = value
-  }
-  return result
-}
-
-let configured: string | undefined
-
-/** Writes the configuration that points apt at our own state, and the directories it needs. */
-async function configure(signal: AbortSignal): Promise<void> {
-  const dir = root()
-  for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
-    mkdirSync(path.join(dir, name), { recursive: true })
-  const file = path.join(dir, 'apt.conf')
-  if (configured === file) return
-  let dump: string
-  try {
-    dump = (await command('apt-config', ['dump'], { signal })).stdout
-  } catch (error) {
-    if (error instanceof Fault && error.code === 'program-missing')
-      throw new Fault(
-        'environment',
-        'no-apt',
-        'Kernels come from the Debian archive, and apt is not installed here',
-        {
-          remedy: 'Use `--build-dir DIR` with a kernel that you built yourself',
-        },
-      )
-    throw error
-  }
-  const lines = dump.split('\n')
-  const settings = lines.filter(
-    (line) => /^Acquire::/.test(line) && !/^Acquire::Languages/.test(line) && !/::DefaultEnabled /.test(line),
-  )
-  const targets = new Set(
-    lines
-      .map((line) => /^Acquire::IndexTargets::(deb(?:-src)?::[^:\s]+)::MetaKey/.exec(line)?.[1])
-      .filter((target) => target !== undefined && target !== 'deb::Packages'),
-  )
-  const own = [
-    'Dir::Etc::parts "/dev/null";',
-    'Dir::Etc::main "/dev/null";',
-    'Dir::Etc::preferences "/dev/null";',
-    'Dir::Etc::preferencesparts "/dev/null";',
-    `Dir::State "${dir}/state";`,
-    `Dir::State::lists "${dir}/lists";`,
-    `Dir::State::status "${dir}/state/status";`,
-    `Dir::Cache "${dir}/cache";`,
-    `Dir::Cache::archives "${dir}/cache/archives";`,
-    `Dir::Cache::pkgcache "${dir}/cache/pkgcache.bin";`,
-    'Dir::Cache::srcpkgcache "";',
-    'APT::Architecture "amd64";',
-    'APT::Architectures { "amd64"; };',
-    'APT::Sandbox::User "root";',
-    'Acquire::Languages "none";',
-    'Acquire::Retries "2";',
-    ...[...targets].map((target) => `Acquire::IndexTargets::${target}::DefaultEnabled "false";`),
-  ]
-  const part = `${file}.${process.pid}`
-  await writeFile(path.join(dir, 'state', 'status'), '')
-  await writeFile(part, `${[...settings, ...own].join('\n')}\n`)
-  await rename(part, file)
-  configured = file
-}
+const day = 24 * hour
 
 /** Names of the archive's packages that start with `prefix`. */
 async function names(prefix: string, signal: AbortSignal): Promise<string[]> {
-  const { stdout } = await command('apt-cache', ['pkgnames', prefix], { signal, env: environment() })
+  const { stdout } = await command('apt-cache', ['pkgnames', prefix], { signal, env: aptEnvironment() })
   return stdout.split('\n').filter((name) => name !== '')
 }
 
@@ -135,7 +69,7 @@ async function show(packages: readonly string[], signal: AbortSignal): Promise<A
   if (packages.length === 0) return []
   const { stdout } = await command('apt-cache', ['show', '--', ...packages], {
     signal,
-    env: environment(),
+    env: aptEnvironment(),
     allowFailure: true,
   })
   return parsePackages(stdout)
@@ -152,13 +86,16 @@ export function parsePackages(text: string): ArchivePackage[] {
     }
     const name = fields.get('Package')
     const version = fields.get('Version')
-    if (name !== undefined && version !== undefined)
-      result.push({
-        name,
-        version,
-        depends: fields.get('Depends') ?? '',
-        size: Number(fields.get('Size') ?? 0) || 0,
-      })
+    if (name === undefined || version === undefined) continue
+    // `Source: linux (6.1.187-1)`: the version only where it is another one, and no field where all is alike.
+    const source = /^(\S+)(?: \((.+)\))?$/.exec(fields.get('Source') ?? '')
+    result.push({
+      name,
+      version,
+      depends: fields.get('Depends') ?? '',
+      size: Number(fields.get('Size') ?? 0) || 0,
+      source: { name: source?.[1] ?? name, version: source?.[2] ?? version },
+    })
   }
   return result
 }
@@ -197,24 +134,23 @@ export function assembleKernels(packages: readonly ArchivePackage[]): ArchiveKer
         series,
         flavour: parts.flavour,
         packages: [image, headers, kbuild, source],
+        // The headers that all flavours of a feature set share are in `linux-headers-…-common-FEATURE`.
+        feature: /\blinux-headers-[\w.+~]+(?:-\d+)?-common-([a-z]\w*)/.exec(headers.depends)?.[1],
       })
     }
   }
   return kernels.sort((a, b) => compareVersions(b.version, a.version) || (a.flavour < b.flavour ? -1 : 1))
 }
 
-/**
- * The real-time flavour is built from a source with further patches, which the source package does
- * not carry; the debug and unsigned packages are no kernels of their own.
- */
+/** The debug and unsigned packages are no kernels of their own. */
 function isServed(flavour: string): boolean {
-  return flavour.endsWith('amd64') && !flavour.startsWith('rt-')
+  return flavour.endsWith('amd64')
 }
 
 /** The kernels of the archive as they were when its lists were read last. */
 async function remembered(): Promise<ArchiveKernel[] | undefined> {
   try {
-    return v.parse(Remembered, JSON.parse(await readFile(path.join(root(), 'kernels.json'), 'utf8')))
+    return v.parse(Remembered, JSON.parse(await readFile(path.join(archiveRoot(), 'kernels.json'), 'utf8')))
   } catch {
     return undefined
   }
@@ -222,13 +158,13 @@ async function remembered(): Promise<ArchiveKernel[] | undefined> {
 
 /** Reads the archive's lists again and remembers the kernels that they hold. */
 async function refresh(job: Job): Promise<ArchiveKernel[]> {
-  await configure(job.signal)
+  await configureApt(job.signal)
   return job.journal.step('Reading the lists of the Debian archive', async (step) => {
     // Lists are asked for often; who has no network should learn it soon.
     const patience = ['Acquire::Retries=0', 'Acquire::http::Timeout=10', 'Acquire::https::Timeout=10']
     const update = await command('apt-get', ['-q', 'update', ...patience.flatMap((one) => ['-o', one])], {
       signal: job.signal,
-      env: environment(),
+      env: aptEnvironment(),
       allowFailure: true,
       onLine(line) {
         const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
@@ -266,9 +202,9 @@ async function refresh(job: Job): Promise<ArchiveKernel[]> {
           detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
         },
       )
-    const part = path.join(root(), `kernels.json.${process.pid}`)
+    const part = path.join(archiveRoot(), `kernels.json.${process.pid}`)
     await writeFile(part, JSON.stringify(kernels))
-    await rename(part, path.join(root(), 'kernels.json'))
+    await rename(part, path.join(archiveRoot(), 'kernels.json'))
     step.result(`${kernels.length} kernels`)
     return kernels
   })
@@ -282,18 +218,42 @@ async function refresh(job: Job): Promise<ArchiveKernel[]> {
 export async function archiveKernels(job: Job, age = hour): Promise<ArchiveKernel[]> {
   const asked = Date.now()
   const known = async (oldest: number) => {
-    const { mtimeMs } = await stat(path.join(root(), 'kernels.json')).catch(() => ({ mtimeMs: 0 }))
+    const { mtimeMs } = await stat(path.join(archiveRoot(), 'kernels.json')).catch(() => ({ mtimeMs: 0 }))
     return mtimeMs >= oldest ? remembered() : undefined
   }
   return (
     (await known(asked - age)) ??
     (await withLock(
-      path.join(root(), 'update'),
+      path.join(archiveRoot(), 'update'),
       { signal: job.signal },
       // Another process may have refreshed while this one waited.
       async () => (await known(age === 0 ? asked : asked - age)) ?? (await refresh(job)),
     ))
   )
+}
+
+/** Where it is noted that the archive could not deliver a kernel that its lists promise. */
+function withdrawal(release: string): string {
+  return path.join(archiveRoot(), 'withdrawn', release)
+}
+
+/** Notes, for a day, that the archive can't deliver a kernel, though its lists say so. */
+export async function withdraw(release: string): Promise<void> {
+  await mkdir(path.dirname(withdrawal(release)), { recursive: true })
+  await writeFile(withdrawal(release), '')
+}
+
+/** Those of `kernels` that, as far as is known, the archive can really deliver. */
+export async function deliverable(kernels: readonly ArchiveKernel[]): Promise<ArchiveKernel[]> {
+  const noted = await Promise.all(
+    kernels.map(({ release }) =>
+      stat(withdrawal(release)).then(
+        ({ mtimeMs }) => Date.now() - mtimeMs < day,
+        () => false,
+      ),
+    ),
+  )
+  return kernels.filter((_, index) => !noted[index])
 }
 
 function megabytes(bytes: number): string {
@@ -311,7 +271,7 @@ export async function download(
   packages: readonly ArchivePackage[],
   dir: string,
 ): Promise<string[]> {
-  await configure(job.signal)
+  await configureApt(job.signal)
   const total = packages.reduce((sum, one) => sum + one.size, 0)
   const watch = setInterval(async () => {
     const names = await readdir(dir).catch(() => [])
@@ -329,7 +289,7 @@ export async function download(
     const result = await command(
       'apt-get',
       ['-qq', 'download', ...packages.map((one) => `${one.name}=${one.version}`)],
-      { cwd: dir, signal: job.signal, env: environment(), allowFailure: true },
+      { cwd: dir, signal: job.signal, env: aptEnvironment(), allowFailure: true },
     )
     if (result.exitCode !== 0)
       throw new Fault('environment', 'download-failed', 'The Debian archive did not deliver the packages', {

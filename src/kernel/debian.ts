@@ -11,11 +11,14 @@ import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
 import { withScratch } from '../ground/scratch.ts'
-import { type ArchiveKernel, archiveKernels, download } from './archive.ts'
+import { applyPatches } from '../patch/apply.ts'
+import type { Patch } from '../patch/patch.ts'
+import { type ArchiveKernel, archiveKernels, download, withdraw } from './archive.ts'
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import type { Kernel } from './kernel.ts'
+import { featurePatches } from './packaging.ts'
 import { settleConfiguration } from './settle.ts'
 import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
 import { parseRelease } from './version.ts'
@@ -55,10 +58,24 @@ async function only(dir: string, pattern: RegExp): Promise<string> {
   return path.join(dir, names[0]!)
 }
 
-/** Unpacks the source and lays headers and kbuild over it. */
+/** Applies patches to the files of a tree. Each must fit exactly, as for the author of any patch. */
+async function patchTree(tree: string, patches: readonly Patch[]): Promise<void> {
+  const { changes } = await applyPatches(tree, patches, { strip: 1 })
+  for (const { path: name, after } of changes) {
+    const file = path.join(tree, name)
+    if (after === undefined) await rm(file)
+    else {
+      await mkdir(path.dirname(file), { recursive: true })
+      await writeFile(file, after, 'latin1')
+    }
+  }
+}
+
+/** Unpacks the source, applies what its flavour has on top, and lays headers and kbuild over it. */
 async function makeSource(
   dir: string,
   source: string,
+  patches: readonly Patch[],
   headers: string,
   kbuild: string,
   signal: AbortSignal,
@@ -80,6 +97,7 @@ async function makeSource(
       )
       await rm(unpacked, { recursive: true })
       await rename(await only(path.join(dir, 'tree'), /^linux-source-/), path.join(dir, 'source'))
+      await patchTree(path.join(dir, 'source'), patches)
     },
     async (signal) => {
       await command('dpkg-deb', ['-x', headers, parts], { signal })
@@ -145,20 +163,34 @@ async function checkSpace(found: ArchiveKernel, dir: string): Promise<void> {
 }
 
 async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel> {
-  const { release } = found
+  const { release, feature } = found
   return withScratch(async (scratch) => {
     const debs = path.join(scratch, 'debs')
     const result = path.join(scratch, 'result')
     await checkSpace(found, scratch)
     await mkdir(debs)
     await mkdir(result)
+    // The smallest first: it is what the archive may lack.
+    const patches =
+      feature === undefined
+        ? []
+        : await job.journal.step(`Downloading the patches of the ${feature} kernels`, async (step) => {
+            const all = await featurePatches(job, found.packages.at(-1)!.source, feature).catch(
+              async (error: unknown) => {
+                if (error instanceof Fault && error.code === 'source-missing') await withdraw(release)
+                throw error
+              },
+            )
+            step.result(`${all.length} patches`)
+            return all
+          })
     const [image, headers, kbuild, source] = await job.journal.step(
       `Downloading ${release}`,
       async (step: Step) => download(job, step, found.packages, debs),
     )
     await job.journal.step('Unpacking source, image and modules', () =>
       together(job.signal, [
-        (signal) => makeSource(scratch, source!, headers!, kbuild!, signal),
+        (signal) => makeSource(scratch, source!, patches, headers!, kbuild!, signal),
         (signal) => makeImage(scratch, release, image!, signal),
       ]).catch((error: unknown) => {
         if (error instanceof Fault && /No space left on device/.test(error.detail ?? ''))
@@ -197,7 +229,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
  * A kernel of the Debian archive by its exact release, such as `6.1.0-56-cloud-amd64`. What is fetched
  * already is used without asking the archive.
  * @throws Fault `usage/kernel-unknown`, `environment/archive-unreachable`, `environment/download-failed`,
- *   `environment/disk-full`, `environment/compiler-missing`, `environment/compiler-mismatch`
+ *   `environment/source-missing`, `environment/disk-full`, `environment/compiler-missing`, `environment/compiler-mismatch`
  */
 export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
   const dir = kernelDir(release)
@@ -207,11 +239,6 @@ export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
   if (parts === undefined)
     throw new Fault('usage', 'kernel-unknown', `${release} is not the release of a Debian kernel`, {
       remedy: 'See `inarch kernels` for those that can be had, or use `--build-dir DIR`',
-    })
-  if (parts.flavour.startsWith('rt-'))
-    throw new Fault('usage', 'flavour-not-served', `The real-time kernel ${release} is not served`, {
-      detail: 'Its source differs from the one that Debian’s source package carries.',
-      remedy: 'Use `--build-dir DIR` with a real-time kernel that you built yourself',
     })
   const found =
     (await archiveKernels(job)).find((kernel) => kernel.release === release) ??

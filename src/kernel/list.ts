@@ -2,7 +2,7 @@
 // What kernels there are: those in the cache and those that the archive can serve.
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { archiveKernels } from './archive.ts'
+import { archiveKernels, deliverable } from './archive.ts'
 import { type Candidate, defaultAmong } from './select.ts'
 import { kernelDir, storedKernels, storedSize } from './store.ts'
 import { compareVersions } from './version.ts'
@@ -22,7 +22,7 @@ export interface ListedKernel extends Candidate {
 /** Every kernel, newest version first; without the archive, the fetched ones. */
 export async function listKernels(job: Job): Promise<ListedKernel[]> {
   const stored = await storedKernels()
-  const served = await archiveKernels(job).catch((error: unknown) => {
+  const served = await archiveKernels(job).then(deliverable, (error: unknown) => {
     if (!(error instanceof Fault) || error.kind !== 'environment') throw error
     job.journal.note(`${error.message}: only the kernels that are fetched are shown`)
     return []

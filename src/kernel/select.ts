@@ -3,7 +3,7 @@
 import os from 'node:os'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { archiveKernels } from './archive.ts'
+import { archiveKernels, deliverable } from './archive.ts'
 import { fetchKernel } from './debian.ts'
 import type { Kernel } from './kernel.ts'
 import { kernelDir, readStored, storedKernels } from './store.ts'
@@ -28,7 +28,7 @@ const defaultSeries = '6.1'
 const defaultFlavour = 'cloud-amd64'
 const day = 86_400_000
 
-/** Understands `latest`, `6.1`, `6.1-amd64`, `6.1-cloud`; undefined for anything else. */
+/** Understands `latest`, `6.1`, `6.1-amd64`, `6.1-cloud`, `6.1-rt`; undefined for anything else. */
 function parseWish(wanted: string): Wish | undefined {
   if (wanted === 'latest') return { flavour: defaultFlavour }
   const match = /^(\d+\.\d+)(?:-([a-z][a-z\d-]*))?$/.exec(wanted)
@@ -60,7 +60,8 @@ export function defaultAmong<T extends Candidate>(
  * The kernel that `wanted` names, fetched when it is not there yet: an exact release, a series (`6.12`,
  * its newest cloud kernel; `6.12-amd64`, its newest of that flavour), `latest`, or nothing: then the
  * running kernel if it can be had, otherwise the newest cloud kernel of 6.1, otherwise of any series.
- * Without the archive, the choice is among the fetched ones.
+ * Without the archive, the choice is among the fetched ones. What the archive turns out not to have, in
+ * spite of its lists, is passed over for the next older one.
  * @throws Fault `usage/kernel-unknown` and all that `fetchKernel` throws
  */
 export async function selectKernel(job: Job, wanted?: string): Promise<Kernel> {
@@ -73,25 +74,38 @@ export async function selectKernel(job: Job, wanted?: string): Promise<Kernel> {
   }
   const choose = (candidates: readonly Candidate[]) =>
     wish === undefined ? defaultAmong(candidates) : newest(candidates, wish)
+  for (;;) {
+    const { release } = await chooseKernel(job, choose, wanted)
+    try {
+      return await fetchKernel(job, release)
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== 'source-missing') throw error
+      job.journal.note(`${error.message}; looking for one before ${release}`)
+    }
+  }
+}
+
+/** Lets `choose` choose among the kernels that can be had. */
+async function chooseKernel(
+  job: Job,
+  choose: (candidates: readonly Candidate[]) => Candidate | undefined,
+  wanted: string | undefined,
+): Promise<Candidate> {
   const fetched = choose(await storedKernels())
   let chosen: Candidate | undefined
   try {
     // With a fitting kernel at hand, yesterday's knowledge of the archive is good enough.
-    chosen = choose(await archiveKernels(job, fetched === undefined ? undefined : day))
+    chosen = choose(await deliverable(await archiveKernels(job, fetched === undefined ? undefined : day)))
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'environment' || fetched === undefined) throw error
     job.journal.note(`${error.message}; using ${fetched.release}, which is fetched`)
-    chosen = fetched
   }
   chosen ??= fetched
-  if (chosen === undefined)
-    throw new Fault(
-      'usage',
-      'kernel-unknown',
-      `There is no kernel for ${wanted ?? 'this machine'} in the Debian archive`,
-      {
-        remedy: 'See `inarch kernels` for those that can be had',
-      },
-    )
-  return fetchKernel(job, chosen.release)
+  if (chosen !== undefined) return chosen
+  throw new Fault(
+    'usage',
+    'kernel-unknown',
+    `There is no kernel for ${wanted ?? 'this machine'} in the Debian archive`,
+    { remedy: 'See `inarch kernels` for those that can be had' },
+  )
 }

@@ -8,6 +8,7 @@ const one = (name: string, version: string, depends = ''): ArchivePackage => ({
   version,
   depends,
   size: 10,
+  source: { name: 'linux', version },
 })
 
 const complete = [
@@ -51,13 +52,41 @@ describe('the archive', () => {
     expect(assembleKernels(older)[0]!.packages[2]).toMatchObject({ version: '6.1.192-2' })
   })
 
-  test('leaves out what is no kernel of its own: meta, debug, unsigned and real-time packages', () => {
+  test('knows of a real-time kernel that its source lacks patches, and which source package has them', () => {
+    const realTime = [
+      one('linux-image-6.1.0-56-rt-amd64', '6.1.192-2'),
+      one(
+        'linux-headers-6.1.0-56-rt-amd64',
+        '6.1.192-2',
+        'linux-headers-6.1.0-56-common-rt (= 6.1.192-2), linux-kbuild-6.1 (>= 6.1.192-2)',
+      ),
+    ]
+    const kernels = assembleKernels([...complete, ...realTime])
+    expect(kernels.map(({ flavour, feature }) => [flavour, feature])).toEqual([
+      ['cloud-amd64', undefined],
+      ['rt-amd64', 'rt'],
+    ])
+    expect(kernels[1]!.packages.at(-1)!.source).toEqual({ name: 'linux', version: '6.1.192-2' })
+    const newer = one(
+      'linux-headers-6.12.117+deb12-rt-amd64',
+      '6.12.117-1~deb12u1',
+      'linux-headers-6.12.117+deb12-common-rt (= 6.12.117-1~deb12u1), linux-kbuild-6.12.117+deb12, gcc-12',
+    )
+    const rest = ['linux-image-6.12.117+deb12-rt-amd64', 'linux-kbuild-6.12.117+deb12', 'linux-source-6.12']
+    expect(
+      assembleKernels([newer, ...rest.map((name) => one(name, '6.12.117-1~deb12u1'))]).map(
+        ({ release, feature }) => [release, feature],
+      ),
+    ).toEqual([['6.12.117+deb12-rt-amd64', 'rt']])
+  })
+
+  test('leaves out what is no kernel of its own: meta, debug and unsigned packages', () => {
     const others = [
       'linux-image-cloud-amd64',
       'linux-image-6.12-amd64',
       'linux-image-6.1.0-56-cloud-amd64-dbg',
     ]
-    const names = [...others, 'linux-image-6.1.0-56-amd64-unsigned', 'linux-image-6.1.0-56-rt-amd64']
+    const names = [...others, 'linux-image-6.1.0-56-amd64-unsigned']
     const more = names.flatMap((name) => [
       one(name, '6.1.192-2'),
       one(name.replace('image', 'headers'), '6.1.192-2', 'linux-kbuild-6.1'),
@@ -73,8 +102,17 @@ describe('the archive', () => {
     ])
   })
 
+  test('tells the source package of a package, whose name and version may be its own', () => {
+    const source = (field: string) =>
+      parsePackages(`Package: linux\nVersion: 6.1.192-2\n${field}`).map(({ source }) => source)
+    expect(source('')).toEqual([{ name: 'linux', version: '6.1.192-2' }])
+    expect(source('Source: linux-6.12\n')).toEqual([{ name: 'linux-6.12', version: '6.1.192-2' }])
+    expect(source('Source: linux (6.1.192-1)\n')).toEqual([{ name: 'linux', version: '6.1.192-1' }])
+  })
+
   test('describes packages in stanzas, of which unknown ones are skipped', () => {
     const text = `Package: linux-source-6.1
+Source: linux
 Version: 6.1.192-2
 Size: 139331676
 Depends: binutils, xz-utils
@@ -88,7 +126,13 @@ N: a note
 Package: broken
 `
     expect(parsePackages(text)).toEqual([
-      { name: 'linux-source-6.1', version: '6.1.192-2', depends: 'binutils, xz-utils', size: 139331676 },
+      {
+        name: 'linux-source-6.1',
+        version: '6.1.192-2',
+        depends: 'binutils, xz-utils',
+        size: 139331676,
+        source: { name: 'linux', version: '6.1.192-2' },
+      },
     ])
   })
 })

@@ -57,6 +57,7 @@ Examples:
   inarch kernels fetch latest               the newest kernel of the archive
   inarch kernels fetch 6.1 6.12             the newest cloud kernel of each series
   inarch kernels fetch 6.1-amd64            the newest generic kernel of a series
+  inarch kernels fetch 6.1-rt               the newest real-time kernel of a series
   inarch kernels fetch $(uname -r)          the running kernel`,
     )
     .action((wanted: string[], options: CommonOptions) =>

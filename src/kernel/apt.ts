@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// apt with a state of our own below the cache: nothing of the system's is written, no root is needed, and
+// apt still checks every signature and hash against the system's sources and keyrings. The system's hooks
+// stay out.
+import { mkdirSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { cacheRoot } from '../ground/cache.ts'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+
+/** The directory of everything that is known about the archive. */
+export function archiveRoot(): string {
+  return path.join(cacheRoot(), 'archive')
+}
+
+/** The environment of apt's programs: the configuration, and a proxy, without which a machine behind one has no archive. */
+export function aptEnvironment(): Record<string, string> {
+  const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']
+  const result: Record<string, string> = { APT_CONFIG: path.join(archiveRoot(), 'apt.conf') }
+  for (const name of names) {
+    const value = process.env[name] ?? process.env[name.toUpperCase()]
+    if (value !== undefined) result[name] = value
+  }
+  return result
+}
+
+let configured: string | undefined
+
+/**
+ * Writes the configuration that points apt at our own state, and the directories it needs.
+ * @throws Fault `environment/no-apt`
+ */
+export async function configureApt(signal: AbortSignal): Promise<void> {
+  const dir = archiveRoot()
+  for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
+    mkdirSync(path.join(dir, name), { recursive: true })
+  const file = path.join(dir, 'apt.conf')
+  if (configured === file) return
+  let dump: string
+  try {
+    dump = (await command('apt-config', ['dump'], { signal })).stdout
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'program-missing')
+      throw new Fault(
+        'environment',
+        'no-apt',
+        'Kernels come from the Debian archive, and apt is not installed here',
+        {
+          remedy: 'Use `--build-dir DIR` with a kernel that you built yourself',
+        },
+      )
+    throw error
+  }
+  const lines = dump.split('\n')
+  const settings = lines.filter(
+    (line) => /^Acquire::/.test(line) && !/^Acquire::Languages/.test(line) && !/::DefaultEnabled /.test(line),
+  )
+  const targets = new Set(
+    lines
+      .map((line) => /^Acquire::IndexTargets::(deb(?:-src)?::[^:\s]+)::MetaKey/.exec(line)?.[1])
+      .filter((target) => target !== undefined && target !== 'deb::Packages'),
+  )
+  const own = [
+    'Dir::Etc::parts "/dev/null";',
+    'Dir::Etc::main "/dev/null";',
+    'Dir::Etc::preferences "/dev/null";',
+    'Dir::Etc::preferencesparts "/dev/null";',
+    `Dir::State "${dir}/state";`,
+    `Dir::State::lists "${dir}/lists";`,
+    `Dir::State::status "${dir}/state/status";`,
+    `Dir::Cache "${dir}/cache";`,
+    `Dir::Cache::archives "${dir}/cache/archives";`,
+    `Dir::Cache::pkgcache "${dir}/cache/pkgcache.bin";`,
+    'Dir::Cache::srcpkgcache "";',
+    'APT::Architecture "amd64";',
+    'APT::Architectures { "amd64"; };',
+    'APT::Sandbox::User "root";',
+    'Acquire::Languages "none";',
+    'Acquire::Retries "2";',
+    ...[...targets].map((target) => `Acquire::IndexTargets::${target}::DefaultEnabled "false";`),
+  ]
+  const part = `${file}.${process.pid}`
+  await writeFile(path.join(dir, 'state', 'status'), '')
+  await writeFile(part, `${[...settings, ...own].join('\n')}\n`)
+  await rename(part, file)
+  configured = file
+}
