@@ -58,9 +58,9 @@ async function only(dir: string, pattern: RegExp): Promise<string> {
   return path.join(dir, names[0]!)
 }
 
-/** Applies patches to the files of a tree. Each must fit exactly, as for the author of any patch. */
+/** Applies the distributor's patches to the files of a tree, without fuzz, as its own build does. */
 async function patchTree(tree: string, patches: readonly Patch[]): Promise<void> {
-  const { changes } = await applyPatches(tree, patches, { strip: 1 })
+  const { changes } = await applyPatches(tree, patches, { strip: 1, nearest: true })
   for (const { path: name, after } of changes) {
     const file = path.join(tree, name)
     if (after === undefined) await rm(file)

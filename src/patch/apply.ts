@@ -9,6 +9,18 @@ import type { FileChange, FilePatch, Hunk, Origin, Patch } from './patch.ts'
 export interface ApplyOptions {
   /** How many leading parts of each path to remove (`patch -p`); detected when undefined. */
   readonly strip?: number
+  /**
+   * A hunk that fits at several lines, and not at its own, goes to the nearest one, as patch(1) does it. Only
+   * for patches that are known to be for this very source; otherwise such a hunk is refused.
+   */
+  readonly nearest?: boolean
+}
+
+/** How the parts of one patch are applied. */
+interface Manner {
+  readonly strip: number
+  readonly nearest: boolean
+  readonly notes: string[]
 }
 
 export interface Applied {
@@ -235,7 +247,8 @@ function findSpot(
   if (side.length === 0) return undefined
   const all = places(lines, side, from)
   if (all.length === 0) return undefined
-  const nearest = all.reduce((a, b) => (Math.abs(b - expected) < Math.abs(a - expected) ? b : a))
+  // Of two that are equally near, patch(1) takes the one further down.
+  const nearest = all.reduce((a, b) => (Math.abs(b - expected) <= Math.abs(a - expected) ? b : a))
   return all.length === 1 ? { at: nearest } : { at: nearest, rivals: all }
 }
 
@@ -309,7 +322,7 @@ function applyHunks(
   part: FilePatch,
   file: string,
   original: readonly Line[],
-  notes: string[],
+  { nearest, notes }: Manner,
 ): readonly Line[] {
   const result: Line[] = []
   let done = 0
@@ -333,7 +346,7 @@ function applyHunks(
         },
       )
     }
-    if (spot.rivals !== undefined)
+    if (spot.rivals !== undefined && !nearest)
       throw new Fault(
         'patch',
         'hunk-ambiguous',
@@ -365,7 +378,8 @@ function applyHunks(
   return result.concat(original.slice(done))
 }
 
-async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, strip: number, notes: string[]) {
+async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, manner: Manner) {
+  const { strip } = manner
   const target = await resolveTarget(tree, part, strip)
   const where = `${patch.file}:${part.patchLine}`
   const leaves = (file: string) =>
@@ -385,7 +399,7 @@ async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, strip: nu
   for (const file of [oldPath, newPath])
     if (file !== undefined && (path.isAbsolute(file) || file.split('/').includes('..'))) throw leaves(file)
   if (oldPath === undefined) {
-    const made = applyHunks(patch, part, newPath!, [], notes)
+    const made = applyHunks(patch, part, newPath!, [], manner)
     const draft = await tree.open(newPath!)
     if (draft.lines !== undefined) {
       if (draft.lines.map((line) => line.text).join('') === made.map((line) => line.text).join(''))
@@ -400,7 +414,7 @@ async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, strip: nu
     throw new Fault('patch', 'file-missing', `${where}: there is no ${oldPath} in the kernel's source`, {
       remedy: 'Is the patch for another kernel series, or do its paths need `-p N`?',
     })
-  const lines = applyHunks(patch, part, oldPath, draft.lines, notes)
+  const lines = applyHunks(patch, part, oldPath, draft.lines, manner)
   if (newPath === undefined) {
     if (lines.length > 0 && part.hunks.length > 0)
       throw new Fault(
@@ -436,7 +450,8 @@ export async function applyPatches(
   const notes: string[] = []
   for (const patch of patches) {
     const strip = options.strip ?? (await detectStrip(tree, patch))
-    for (const part of patch.files) await applyPart(tree, patch, part, strip, notes)
+    const manner = { strip, nearest: options.nearest === true, notes }
+    for (const part of patch.files) await applyPart(tree, patch, part, manner)
   }
   return { changes: tree.changes(), notes }
 }

@@ -159,6 +159,18 @@ describe('a patch that does not apply', () => {
     ).toBe('hunk-ambiguous')
   })
 
+  test('goes to the nearest of several places when it is known to be for this source', async () => {
+    put('a.c', `line 4\nline 5\nline 6\n${'pad\n'.repeat(3)}line 4\nline 5\nline 6\n`)
+    const at = async (stated: number) => {
+      const hunk = `@@ -${stated},3 +${stated},3 @@\n line 4\n-line 5\n+new\n line 6\n`
+      const patch = read(`--- a/a.c\n+++ b/a.c\n${hunk}`)
+      const { changes } = await applyPatches(tree, [patch], { nearest: true })
+      return changes[0]!.after!.split('\n').indexOf('new') + 1
+    }
+    // patch(1), too, goes down where both are equally near.
+    expect([await at(2), await at(3), await at(4), await at(5), await at(9)]).toEqual([2, 2, 8, 8, 8])
+  })
+
   test('because a newline is missing, says so', async () => {
     put('a.c', 'x')
     expect((await refusal('--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-x\n+y\n')).detail).toContain('no newline')
