@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What an object file is made of, seen as a compiler's output: functions, data, constants without a
-// name, and tables that say something about the code. The object must be compiled with
+// name, and tables that say something about the code. The object should be compiled with
 // -ffunction-sections and -fdata-sections; what the source puts into a section of its own choice
 // (`__init`, `__sched`, `.data.once`) may still share it.
 import { isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
-import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
+import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../elf/read.ts'
+import { separateBundled } from './bundled.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
+import { isTable, readTables, type TableEntry } from './tables.ts'
 
 export type PieceKind =
   | 'function'
@@ -27,6 +29,8 @@ export interface Piece {
   readonly aliases: readonly ElfSymbol[]
   /** `symbol.name`, or the section's name. */
   readonly name: string
+  /** In an object linked of several units, the unit that a private name belongs to; else empty. */
+  readonly file: string
 }
 
 /** Where a relocation leads. */
@@ -53,14 +57,6 @@ export interface Extent {
   readonly end: number
 }
 
-/** An entry of a table that says something about a place in a function. */
-export interface TableEntry {
-  readonly table: Section
-  readonly start: number
-  readonly end: number
-  readonly relocations: readonly Relocation[]
-}
-
 export interface Anatomy {
   readonly object: ObjectFile
   readonly pieces: readonly Piece[]
@@ -68,9 +64,11 @@ export interface Anatomy {
   readonly data: readonly Piece[]
   /** The pieces of a section, ordered by start. */
   piecesOf(section: Section): readonly Piece[]
-  /** The relocations inside a piece. */
-  relocations(piece: Piece): readonly Relocation[]
+  /** The relocations inside a range, ordered by offset. */
+  relocations(extent: Extent): readonly Relocation[]
   target(from: Section, relocation: Relocation): Target
+  /** The piece that a symbol names; undefined for one of another object, a section's or a label. */
+  pieceOf(symbol: ElfSymbol): Piece | undefined
   /** The instruction that holds the byte at `offset` of a code section; undefined when that is unclear. */
   instructionAt(section: Section, offset: number): Instruction | undefined
   /** The table entries that belong to a function, in table order. */
@@ -82,40 +80,6 @@ export interface Anatomy {
   extent(piece: Piece, offset: number): Extent
   /** Tables whose layout could not be understood, with the reason. */
   readonly unreadableTables: readonly { readonly section: Section; readonly why: string }[]
-}
-
-/**
- * Tables about code, with the number of relocations that each entry has; the first leads to the place
- * in a function that the entry is about. From the kernel's include/asm-generic/bug.h,
- * arch/x86/include/asm/{alternative,extable,jump_label,paravirt_types}.h and include/linux/objtool.h.
- */
-const tables: ReadonlyMap<string, number> = new Map([
-  ['__bug_table', 2],
-  ['.altinstructions', 2],
-  ['__ex_table', 2],
-  ['__jump_table', 3],
-  ['.smp_locks', 1],
-  ['.parainstructions', 1],
-  ['.static_call_sites', 2],
-  ['.retpoline_sites', 1],
-  ['.return_sites', 1],
-  ['.call_sites', 1],
-  ['.ibt_endbr_seal', 1],
-  ['.cfi_sites', 1],
-  ['__mcount_loc', 1],
-  ['__patchable_function_entries', 1],
-])
-
-/** Relocations for each entry of a table about code; undefined when the section is no such table. */
-export function relocationsPerEntry(section: { readonly name: string }): number | undefined {
-  const known = tables.get(section.name)
-  if (known !== undefined) return known
-  return isObjtoolHint(section.name) ? 1 : undefined
-}
-
-/** Hints for objtool that are dropped when the kernel is linked (include/linux/objtool.h). */
-export function isObjtoolHint(name: string): boolean {
-  return /^\.discard\.(?!addressable$|sym$|.*ksym)/.test(name)
 }
 
 /** Sections that say nothing about what the code does. */
@@ -132,6 +96,11 @@ export function isIgnored(section: Section): boolean {
 /** True for a section that holds code. */
 export function isCode(section: Section): boolean {
   return (section.flags & sectionFlag.exec) !== 0
+}
+
+/** Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part. */
+export function isOutOfLine(section: Section): boolean {
+  return section.name === '.altinstr_aux' || section.name === '.fixup'
 }
 
 function isStringSection(section: Section): boolean {
@@ -158,59 +127,43 @@ export function isLabel(name: string): boolean {
 /** -__START_KERNEL_map: the kernel's image lies in the last 2 GiB (Documentation/x86/x86_64/mm.rst). */
 const kernelMap = 0x8000_0000
 
-/** @returns the pieces of an object, and how they refer to one another */
-export function anatomy(object: ObjectFile): Anatomy {
-  const named: ElfSymbol[][] = object.sections.map(() => [])
-  for (const symbol of object.symbols) {
-    if (symbol.section === undefined || symbol.type === 'section' || symbol.type === 'file') continue
-    if (isLabel(symbol.name) || /^(__pfx_|__BTF_ID__)/.test(symbol.name)) continue
-    named[symbol.section.index]?.push(symbol)
+/** The last of `list` (ordered by start) that begins at `offset` or before. */
+function lastFrom<T extends { readonly start: number }>(list: readonly T[], offset: number): T | undefined {
+  let [low, high] = [0, list.length - 1]
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    if ((list[middle]?.start ?? 0) <= offset) low = middle + 1
+    else high = middle - 1
   }
-  const piecesBySection: Piece[][] = object.sections.map((section) => {
-    const symbols = named[section.index] ?? []
-    if (section.type === sectionType.null || isIgnored(section)) return []
-    if (section.type !== sectionType.progbits && section.type !== sectionType.nobits) return []
-    if (relocationsPerEntry(section) !== undefined) return []
-    return split(section, symbols)
-  })
-  const pieces = piecesBySection.flat()
+  return list[high]
+}
 
-  const piecesOf = (section: Section): readonly Piece[] => piecesBySection[section.index] ?? []
+/** @returns the pieces of an object, and how they refer to one another */
+export function anatomy(given: ObjectFile): Anatomy {
+  const object = separateBundled(given)
+  const { piecesBySection, pieceBySymbol } = splitSections(object)
+  const pieces = piecesBySection.flat()
+  const none: readonly Piece[] = []
+  const piecesOf = (section: Section): readonly Piece[] => piecesBySection[section.index] ?? none
 
   const pieceAt = (section: Section, offset: number): Piece | undefined => {
     const list = piecesOf(section)
     if (list.length === 1) return list[0]
-    let low = 0
-    let high = list.length - 1
-    while (low <= high) {
-      const middle = (low + high) >> 1
-      const piece = list[middle]
-      if (piece === undefined) return undefined
-      if (offset < piece.start) high = middle - 1
-      else if (offset >= piece.end && !(offset === piece.start && piece.start === piece.end)) low = middle + 1
-      else return piece
-    }
-    return undefined
+    const piece = lastFrom(list, offset)
+    // Padding between functions is nobody's; behind the last byte of a datum is still meant relative to it.
+    return piece?.kind === 'function' && offset >= piece.end && piece.end > piece.start ? undefined : piece
   }
 
-  const instructions = new Map<Section, readonly Instruction[]>()
+  // Relocations are asked for in order: the code of one section is enough to remember.
+  let decoded: Section | undefined
+  let instructions: readonly Instruction[] = []
   const instructionAt = (section: Section, offset: number): Instruction | undefined => {
-    let list = instructions.get(section)
-    if (list === undefined) {
-      list = decodeSection(section, piecesOf(section))
-      instructions.set(section, list)
+    if (decoded !== section) {
+      instructions = decodeSection(section, piecesOf(section))
+      decoded = section
     }
-    let low = 0
-    let high = list.length - 1
-    while (low <= high) {
-      const middle = (low + high) >> 1
-      const instruction = list[middle]
-      if (instruction === undefined) return undefined
-      if (offset < instruction.start) high = middle - 1
-      else if (offset >= instruction.end) low = middle + 1
-      else return instruction
-    }
-    return undefined
+    const instruction = lastFrom(instructions, offset)
+    return instruction !== undefined && offset < instruction.end ? instruction : undefined
   }
 
   const target = (from: Section, relocation: Relocation): Target => {
@@ -242,33 +195,21 @@ export function anatomy(object: ObjectFile): Anatomy {
     // `__pa_symbol()` leads to a place as far behind the symbol as the kernel's map begins before 0.
     const physical = place >= kernelMap ? kernelMap : 0
     const own =
-      symbol.type === 'section' || isLabel(symbol.name)
-        ? pieceAt(section, place - physical)
-        : (piecesOf(section).find((piece) => piece.symbol === symbol || piece.aliases.includes(symbol)) ??
-          pieceAt(section, symbol.value))
+      pieceBySymbol[symbol.index] ??
+      pieceAt(section, symbol.type === 'section' || isLabel(symbol.name) ? place - physical : symbol.value)
     if (own === undefined) return { kind: 'nowhere', why: `${section.name}+${place} belongs to nothing` }
-    if (own.kind !== 'data' && (place - physical < own.start || place - physical > own.end))
+    const outside = place - physical < own.start || place - physical > own.end
+    // The base of a table may lie before it, when the compiler has folded an index into it.
+    if (outside && !(own.kind === 'data' || isWholeTable(own)))
       return { kind: 'nowhere', why: `it leads outside ${own.name}` }
     return { kind: 'piece', piece: own, offset: place - own.start }
   }
 
-  // The snippets of `.altinstr_aux` have no names; each begins where a function jumps to.
-  const snippets = new Map<Section, number[]>()
+  // Out-of-line code has no names; each snippet begins where something leads to.
+  let snippets: Map<Section, readonly number[]> | undefined
   const snippetStarts = (section: Section): readonly number[] => {
-    const known = snippets.get(section)
-    if (known !== undefined) return known
-    const starts = new Set([0])
-    for (const from of object.sections) {
-      if (!isCode(from) || from === section) continue
-      for (const relocation of object.relocations(from)) {
-        if (relocation.symbol.section !== section) continue
-        const at = target(from, relocation)
-        if (at.kind === 'piece') starts.add(at.piece.start + at.offset)
-      }
-    }
-    const sorted = [...starts].sort((a, b) => a - b)
-    snippets.set(section, sorted)
-    return sorted
+    snippets ??= findSnippets(object, target)
+    return snippets.get(section) ?? [0]
   }
 
   const extent = (piece: Piece, offset: number): Extent => {
@@ -278,7 +219,7 @@ export function anatomy(object: ObjectFile): Anatomy {
       const start = place - (place % section.entrySize)
       return { section, start, end: Math.min(start + section.entrySize, section.size) }
     }
-    if (piece.kind === 'constant' && section.name === '.altinstr_aux') {
+    if (piece.kind === 'constant' && isOutOfLine(section)) {
       const starts = snippetStarts(section)
       const after = starts.findIndex((start) => start > place)
       const index = after < 0 ? starts.length - 1 : after - 1
@@ -287,24 +228,17 @@ export function anatomy(object: ObjectFile): Anatomy {
     return { section, start: piece.start, end: piece.end }
   }
 
-  const { entries, unreadable } = readTables(object, piecesOf, pieceAt)
-  const sliced = new Map<Piece, readonly Relocation[]>()
+  const { entries, unreadable } = readTables(object, ({ symbol: { section, value }, addend }) =>
+    section === undefined || !isCode(section) ? undefined : pieceAt(section, value + addend),
+  )
   return {
     object,
     pieces,
     functions: pieces.filter((piece) => piece.kind === 'function'),
     data: pieces.filter((piece) => piece.kind === 'data'),
     piecesOf,
-    relocations(piece) {
-      const all = object.relocations(piece.section)
-      if (piece.start === 0 && piece.end === piece.section.size) return all
-      let slice = sliced.get(piece)
-      if (slice === undefined) {
-        slice = all.filter((relocation) => relocation.offset >= piece.start && relocation.offset < piece.end)
-        sliced.set(piece, slice)
-      }
-      return slice
-    },
+    pieceOf: (symbol) => pieceBySymbol[symbol.index],
+    relocations: ({ section, start, end }) => within(object.relocations(section), start, end),
     target,
     instructionAt,
     tableEntries: (piece) => entries.get(piece) ?? [],
@@ -313,28 +247,134 @@ export function anatomy(object: ObjectFile): Anatomy {
   }
 }
 
+/** A nameless table with a section of its own. */
+function isWholeTable(piece: Piece): boolean {
+  const { section } = piece
+  return piece.kind === 'constant' && !isCode(section) && (section.flags & sectionFlag.merge) === 0
+}
+
+function findSnippets(
+  object: ObjectFile,
+  target: (from: Section, relocation: Relocation) => Target,
+): Map<Section, readonly number[]> {
+  const found = new Map<Section, Set<number>>()
+  for (const from of object.sections) {
+    if ((from.flags & sectionFlag.alloc) === 0 || isOutOfLine(from)) continue
+    if (!isCode(from) && from.name !== '__ex_table') continue
+    for (const relocation of object.relocations(from)) {
+      const { section } = relocation.symbol
+      if (section === undefined || !isOutOfLine(section)) continue
+      const at = target(from, relocation)
+      if (at.kind !== 'piece') continue
+      const starts = found.get(section)
+      if (starts === undefined) found.set(section, new Set([0, at.piece.start + at.offset]))
+      else starts.add(at.piece.start + at.offset)
+    }
+  }
+  return new Map([...found].map(([section, starts]) => [section, [...starts].sort((a, b) => a - b)]))
+}
+
+/** The name and the number of the unit that each local symbol of a linked object comes from. */
+function filesOf(object: ObjectFile): (symbol: ElfSymbol) => string {
+  const files: { readonly index: number; readonly start: number; readonly name: string }[] = []
+  const times = new Map<string, number>()
+  for (const { type, name, index } of object.symbols) {
+    if (type !== 'file') continue
+    const nth = (times.get(name) ?? 0) + 1
+    times.set(name, nth)
+    files.push({ index, start: index, name: nth === 1 ? name : `${name}#${nth}` })
+  }
+  if (files.length < 2) return () => ''
+  return (symbol) => (symbol.binding === 'local' ? (lastFrom(files, symbol.index)?.name ?? '') : '')
+}
+
+function splitSections(object: ObjectFile) {
+  const named: (ElfSymbol[] | undefined)[] = new Array(object.sections.length)
+  /** Where the room in front of a function begins that call depth tracking or kCFI asks for. */
+  const fronts = new Map<Section, number[]>()
+  const addFront = (section: Section, place: number) => {
+    const known = fronts.get(section)
+    if (known === undefined) fronts.set(section, [place])
+    else known.push(place)
+  }
+  for (const symbol of object.symbols) {
+    const { section, type, name } = symbol
+    if (section === undefined || type === 'section' || type === 'file') continue
+    if (name.startsWith('__pfx_')) {
+      addFront(section, symbol.value)
+      continue
+    }
+    if (isLabel(name) || name.startsWith('__BTF_ID__')) continue
+    if (isCode(section) && type !== 'function') continue
+    const list = named[section.index]
+    if (list === undefined) named[section.index] = [symbol]
+    else list.push(symbol)
+  }
+  for (const table of object.sections)
+    if (table.name === '__patchable_function_entries')
+      for (const { symbol, addend } of object.relocations(table))
+        if (symbol.section !== undefined) addFront(symbol.section, symbol.value + addend)
+
+  const fileOf = filesOf(object)
+  const pieceBySymbol: (Piece | undefined)[] = new Array(object.symbols.length)
+  const piecesBySection = object.sections.map((section): readonly Piece[] => {
+    if (section.type !== sectionType.progbits && section.type !== sectionType.nobits) return []
+    if (isIgnored(section) || isTable(section)) return []
+    const pieces = split(section, named[section.index] ?? [], fronts.get(section) ?? [], fileOf)
+    for (const piece of pieces) {
+      if (piece.symbol !== undefined) pieceBySymbol[piece.symbol.index] = piece
+      for (const alias of piece.aliases) pieceBySymbol[alias.index] = piece
+    }
+    return pieces
+  })
+  return { piecesBySection, pieceBySymbol }
+}
+
 /** Splits a section at its symbols. */
-function split(section: Section, symbols: readonly ElfSymbol[]): Piece[] {
+function split(
+  section: Section,
+  symbols: ElfSymbol[],
+  fronts: readonly number[],
+  fileOf: (symbol: ElfSymbol) => string,
+): Piece[] {
   const code = isCode(section)
-  const wanted = symbols.filter((symbol) => (code ? symbol.type === 'function' : true))
-  wanted.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
+  if (symbols.length > 1)
+    symbols.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
   const groups: ElfSymbol[][] = []
-  for (const symbol of wanted) {
+  for (const symbol of symbols) {
     const last = groups.at(-1)
     if (last !== undefined && last[0]?.value === symbol.value) last.push(symbol)
     else groups.push([symbol])
   }
   if (groups.length === 0) groups.push([])
-  return groups.map(([symbol, ...aliases], index) => ({
-    kind: symbol === undefined ? 'constant' : code ? 'function' : 'data',
-    section,
-    // Padding in front of the first function (call depth tracking, kCFI) belongs to it.
-    start: index === 0 ? 0 : (symbol?.value ?? 0),
-    end: groups[index + 1]?.[0]?.value ?? section.size,
-    symbol,
-    name: symbol?.name ?? section.name,
-    aliases,
-  }))
+  const pieces: Piece[] = []
+  const sortedFronts = groups.length > 1 ? [...fronts].sort((a, b) => a - b) : []
+  let front = 0
+  groups.forEach(([symbol, ...aliases], index) => {
+    const value = symbol?.value ?? 0
+    const before = pieces.at(-1)
+    // Padding in front of the first function belongs to it.
+    let start = index === 0 ? 0 : value
+    if (code && index > 0)
+      for (; (sortedFronts[front] ?? value) < value; front++)
+        if ((sortedFronts[front] ?? 0) >= (before?.end ?? 0))
+          start = Math.min(start, sortedFronts[front] ?? start)
+    const next = groups[index + 1]?.[0]?.value ?? section.size
+    const size = Math.max(symbol?.size ?? 0, ...aliases.map((alias) => alias.size))
+    // Between pieces there is only padding; a symbol without a size reaches to the next.
+    const end = groups.length > 1 && size > 0 ? Math.min(value + size, next) : next
+    pieces.push({
+      kind: symbol === undefined ? 'constant' : code ? 'function' : 'data',
+      section,
+      start,
+      end,
+      symbol,
+      name: symbol?.name ?? section.name,
+      aliases,
+      file: symbol === undefined ? '' : fileOf(symbol),
+    })
+  })
+  return pieces
 }
 
 /** The instructions of a section in order; behind bytes that are none, the next function begins anew. */
@@ -349,50 +389,10 @@ function decodeSection(section: Section, pieces: readonly Piece[]): Instruction[
     }
   }
   if (pieces.length === 0) decode(0, section.size)
-  for (const piece of pieces) {
+  pieces.forEach((piece, index) => {
     const begin = piece.symbol?.value ?? piece.start
     decode(piece.start, begin)
-    decode(begin, piece.end)
-  }
+    decode(begin, Math.min(piece.end, pieces[index + 1]?.start ?? piece.end))
+  })
   return list
-}
-
-function readTables(
-  object: ObjectFile,
-  piecesOf: (section: Section) => readonly Piece[],
-  pieceAt: (section: Section, offset: number) => Piece | undefined,
-) {
-  const entries = new Map<Piece, TableEntry[]>()
-  const unreadable: { section: Section; why: string }[] = []
-  for (const table of object.sections) {
-    const perEntry = relocationsPerEntry(table)
-    if (perEntry === undefined || table.size === 0 || table.type !== sectionType.progbits) continue
-    const relocations = object.relocations(table)
-    if (relocations.length % perEntry !== 0 || relocations.length === 0) {
-      unreadable.push({
-        section: table,
-        why: `it has ${relocations.length} relocations, not ${perEntry} an entry`,
-      })
-      continue
-    }
-    for (let index = 0; index < relocations.length; index += perEntry) {
-      const first = relocations[index]
-      if (first === undefined) break
-      const start = index === 0 ? 0 : first.offset
-      const end = relocations[index + perEntry]?.offset ?? table.size
-      const { section } = first.symbol
-      const owner =
-        section === undefined || !isCode(section) || piecesOf(section).length === 0
-          ? undefined
-          : pieceAt(section, first.symbol.value + first.addend)
-      if (first.offset !== start || owner === undefined) {
-        unreadable.push({ section: table, why: `its entry at ${start} is about no function` })
-        break
-      }
-      const list = entries.get(owner) ?? []
-      entries.set(owner, list)
-      list.push({ table, start, end, relocations: relocations.slice(index, index + perEntry) })
-    }
-  }
-  return { entries, unreadable }
 }

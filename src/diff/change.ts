@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The Change between two objects: which functions and data differ, and why. Made in one place; every
 // other room only reads it.
-import type { ObjectFile } from '../elf/read.ts'
+import type { ObjectFile, Section } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
-import { type Anatomy, anatomy, isCode, type Piece } from './anatomy.ts'
-import { comparison, isByContent, sectionClass } from './compare.ts'
+import { type Anatomy, anatomy, isCode, isOutOfLine, type Piece } from './anatomy.ts'
+import { type ComparisonOptions, comparison, isByContent, sectionClass } from './compare.ts'
 import { type Correlation, correlate } from './correlate.ts'
 import { isIncidental } from './incidental.ts'
 import { isColdPart } from './names.ts'
@@ -44,14 +44,21 @@ function isOrdinaryData(piece: Piece): boolean {
 }
 
 /**
- * Compares two objects of one translation unit.
+ * Compares two objects of one translation unit, or of several that were linked relocatably.
  * @param unit what to call the unit in findings
+ * @param options.linesMoved whether line numbers may differ without a change; not needed when the source
+ *   was compiled with its old line numbers
  */
-export function compareObjects(before: ObjectFile, after: ObjectFile, unit: string): Change {
+export function compareObjects(
+  before: ObjectFile,
+  after: ObjectFile,
+  unit: string,
+  options: ComparisonOptions = { linesMoved: false },
+): Change {
   const b = anatomy(before)
   const a = anatomy(after)
   const correlation = correlate(b, a)
-  const compare = comparison(b, a, correlation)
+  const compare = comparison(b, a, correlation, options)
   const findings: Finding[] = []
   const error = (rule: string, symbol: string, message: string, hint: string) =>
     findings.push({ severity: 'error', rule, symbol, unit, message, hint })
@@ -83,7 +90,7 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
           keptTables.add(piece)
     } else if (piece.kind === 'data' && !isIncidental(piece)) {
       if (counterpart === undefined) {
-        if (correlation.ambiguous.includes(piece)) continue
+        if (correlation.ambiguous.has(piece)) continue
         addedData.push(piece)
         continue
       }
@@ -146,10 +153,14 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
         `The patch adds ${piece.name} to the section ${piece.section.name}, which the kernel reads only while it starts or loads the module`,
         'Leave this part out of the live patch (a new parameter, export, initcall, per-CPU variable or the like)',
       )
-  for (const section of after.sections) {
+  const namesakes = sectionsByName(b.object)
+  const seen = new Map<string, number>()
+  for (const section of a.object.sections) {
     const [piece] = a.piecesOf(section)
     if (piece === undefined || piece.kind !== 'constant' || isComparedByReference(piece)) continue
-    const old = before.sections.find((candidate) => candidate.name === section.name)
+    const nth = seen.get(section.name) ?? 0
+    seen.set(section.name, nth + 1)
+    const old = namesakes.get(section.name)?.[nth]
     const difference =
       old === undefined
         ? section.size === 0
@@ -167,6 +178,15 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
         'Leave this part out of the live patch',
       )
   }
+  for (const piece of compare.renumbered)
+    if (!changed.some(({ after: one }) => one === piece))
+      findings.push({
+        severity: 'note',
+        rule: 'line-numbers',
+        symbol: piece.name,
+        unit,
+        message: `In ${piece.name} only line numbers differ, which is no change`,
+      })
   return {
     unit,
     before: b,
@@ -181,6 +201,16 @@ export function compareObjects(before: ObjectFile, after: ObjectFile, unit: stri
   }
 }
 
+function sectionsByName(object: ObjectFile): Map<string, Section[]> {
+  const found = new Map<string, Section[]>()
+  for (const section of object.sections) {
+    const list = found.get(section.name)
+    if (list === undefined) found.set(section.name, [section])
+    else list.push(section)
+  }
+  return found
+}
+
 /** True for data with pointers to something other than strings, such as a table of operations. */
 function holdsPointers(anatomy: Anatomy, piece: Piece): boolean {
   return anatomy
@@ -190,7 +220,7 @@ function holdsPointers(anatomy: Anatomy, piece: Piece): boolean {
 
 /** Nameless things that only matter to what refers to them. */
 function isComparedByReference(piece: Piece): boolean {
-  if (/^\.altinstr_(replacement|aux)$/.test(piece.section.name)) return true
+  if (piece.section.name === '.altinstr_replacement' || isOutOfLine(piece.section)) return true
   const kind = sectionClass(piece.section)
   if (isCode(piece.section)) return piece.section.size === 0
   return (

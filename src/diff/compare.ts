@@ -2,12 +2,14 @@
 // Decides whether two pieces of two objects do the same. Bytes are compared as they are; a relocation is
 // compared by what it leads to: a named thing by its counterpart, a nameless one by its content. Each
 // piece is looked at once, so the whole is linear in bytes and relocations.
-import { sectionFlag } from '../elf/format.ts'
+import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import type { Anatomy, Extent, Piece, TableEntry, Target } from './anatomy.ts'
+import type { Anatomy, Extent, Piece, Target } from './anatomy.ts'
 import type { Correlation } from './correlate.ts'
 import { isIncidental } from './incidental.ts'
-import { isColdPart, isNumbered, stem } from './names.ts'
+import { differOnlyInLines } from './line-numbers.ts'
+import { isColdPart, isCompilersConstant, isNumbered, stem } from './names.ts'
+import type { TableEntry } from './tables.ts'
 
 /** True for data whose identity nobody can see: it is compared, and carried, by content. */
 export function isByContent(piece: Piece): boolean {
@@ -15,8 +17,8 @@ export function isByContent(piece: Piece): boolean {
   return (
     piece.kind === 'data' &&
     piece.symbol?.binding === 'local' &&
-    isNumbered(piece.name) &&
-    (piece.section.flags & sectionFlag.write) === 0
+    (piece.section.flags & sectionFlag.write) === 0 &&
+    (isNumbered(piece.name) || isCompilersConstant(piece.name))
   )
 }
 
@@ -27,13 +29,28 @@ export interface Comparison {
   dataDifference(before: Piece, after: Piece): string | undefined
   /** Why two ranges without a name differ. */
   extentDifference(before: Extent, after: Extent): string | undefined
+  /** Functions, after the patch, in which only line numbers differ. */
+  readonly renumbered: ReadonlySet<Piece>
+}
+
+export interface ComparisonOptions {
+  /** Lines may have moved between the two objects, so a line number that differs is no change. */
+  readonly linesMoved: boolean
 }
 
 /** Content that leads to content that leads to content: no compiler goes so deep. */
 const deepest = 200
 
-export function comparison(before: Anatomy, after: Anatomy, correlation: Correlation): Comparison {
+export function comparison(
+  before: Anatomy,
+  after: Anatomy,
+  correlation: Correlation,
+  { linesMoved }: ComparisonOptions,
+): Comparison {
   const known = new Map<string, boolean>()
+  /** The keys of `known` in the order of their conclusions. */
+  const trail: string[] = []
+  const renumbered = new Set<Piece>()
   let depth = 0
 
   const targetDifference = (b: Target, a: Target): string | undefined => {
@@ -46,8 +63,7 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
     if (b.kind !== 'piece' || a.kind !== 'piece') return changed()
     if (isIncidental(b.piece) && isIncidental(a.piece))
       return stem(b.piece.name) === stem(a.piece.name) && b.offset === a.offset ? undefined : changed()
-    const cold = isColdPart(b.piece.name) && isColdPart(a.piece.name)
-    if (cold) {
+    if (isColdPart(b.piece.name) && isColdPart(a.piece.name)) {
       if (b.offset !== a.offset || !same(b.piece, a.piece, () => codeDifference(b.piece, a.piece)))
         return `its cold part ${a.piece.name} differs`
       return undefined
@@ -64,43 +80,59 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
     return correlation.same(b.piece, a.piece) && b.offset === a.offset ? undefined : changed()
   }
 
+  /** True when two relocations at the same place of the same instruction are seen at once to mean the same. */
+  const isPlainlySame = (b: Relocation, a: Relocation): boolean => {
+    const [sb, sa] = [b.symbol, a.symbol]
+    if (b.addend !== a.addend) return false
+    if (sb.place === 'undefined') return sa.place === 'undefined' && sb.name === sa.name
+    const [pb, pa] = [before.pieceOf(sb), after.pieceOf(sa)]
+    return (
+      pb !== undefined &&
+      pa !== undefined &&
+      sb.value - pb.start === sa.value - pa.start &&
+      (pb.kind !== 'function' || !isColdPart(pb.name)) &&
+      correlation.same(pb, pa) &&
+      !isByContent(pb) &&
+      !isByContent(pa)
+    )
+  }
+
   const relocationDifference = (
     b: readonly Relocation[],
     a: readonly Relocation[],
-    fromB: Section,
-    fromA: Section,
-    startB: number,
-    startA: number,
+    fromB: Extent,
+    fromA: Extent,
+    sameBytes: boolean,
   ): string | undefined => {
     if (b.length !== a.length) return 'it has other relocations'
     for (let index = 0; index < b.length; index++) {
       const [rb, ra] = [b[index], a[index]]
       if (rb === undefined || ra === undefined) continue
-      if (rb.offset - startB !== ra.offset - startA || rb.type !== ra.type) return 'it has other relocations'
-      const difference = targetDifference(before.target(fromB, rb), after.target(fromA, ra))
+      if (rb.offset - fromB.start !== ra.offset - fromA.start || fieldType(rb) !== fieldType(ra))
+        return 'it has other relocations'
+      if (sameBytes && isPlainlySame(rb, ra)) continue
+      const difference = targetDifference(before.target(fromB.section, rb), after.target(fromA.section, ra))
       if (difference !== undefined) return difference
     }
     return undefined
   }
 
-  const extentDifference = (b: Extent, a: Extent): string | undefined => {
+  /** @param code the functions, in which a line number may differ */
+  const extentDifference = (
+    b: Extent,
+    a: Extent,
+    code?: { readonly before: Piece; readonly after: Piece },
+  ): string | undefined => {
     if (b.end - b.start !== a.end - a.start)
       return `its size changes from ${b.end - b.start} to ${a.end - a.start} bytes`
     const bytes = firstDifference(b, a)
-    if (bytes !== undefined) return `its bytes differ from offset ${bytes} on`
-    const inside = (extent: Extent) => (relocation: Relocation) =>
-      relocation.offset >= extent.start && relocation.offset < extent.end
-    const whole = (extent: Extent) => extent.start === 0 && extent.end === extent.section.size
-    const relocationsB = before.object.relocations(b.section)
-    const relocationsA = after.object.relocations(a.section)
-    return relocationDifference(
-      whole(b) ? relocationsB : relocationsB.filter(inside(b)),
-      whole(a) ? relocationsA : relocationsA.filter(inside(a)),
-      b.section,
-      a.section,
-      b.start,
-      a.start,
-    )
+    if (bytes !== undefined) {
+      const onlyLines =
+        linesMoved && code !== undefined && differOnlyInLines(before, code.before, after, code.after)
+      if (!onlyLines) return `its bytes differ from offset ${bytes} on`
+      renumbered.add(code.after)
+    }
+    return relocationDifference(before.relocations(b), after.relocations(a), b, a, bytes === undefined)
   }
 
   /** Remembers whether two ranges are the same. */
@@ -111,13 +143,14 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
     if (depth >= deepest) return false
     // Content that refers back to itself is the same unless something else differs; then all that was
     // concluded from it has to be asked again.
-    const earlier = known.size
+    const earlier = trail.length
     known.set(key, true)
+    trail.push(key)
     depth++
     const equal = difference() === undefined
     depth--
     if (!equal) {
-      for (const later of [...known.keys()].slice(earlier)) known.delete(later)
+      for (const later of trail.splice(earlier)) known.delete(later)
       known.set(key, false)
     }
     return equal
@@ -126,16 +159,20 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
 
   /** Entries name places in the code, so they say something only while the code is the same. */
   const codeDifference = (b: Piece, a: Piece): string | undefined =>
-    extentDifference(b, a) ?? tableDifference(before.tableEntries(b), after.tableEntries(a))
+    extentDifference(b, a, { before: b, after: a }) ??
+    tableDifference(before.tableEntries(b), after.tableEntries(a))
 
   const tableDifference = (b: readonly TableEntry[], a: readonly TableEntry[]): string | undefined => {
-    if (b.length !== a.length) return `it has ${a.length} table entries instead of ${b.length}`
-    for (let index = 0; index < b.length; index++) {
-      const [eb, ea] = [b[index], a[index]]
+    const inBefore = b.filter(isAboutFunction)
+    const inAfter = a.filter(isAboutFunction)
+    if (inBefore.length !== inAfter.length)
+      return `it has ${inAfter.length} table entries instead of ${inBefore.length}`
+    for (let index = 0; index < inBefore.length; index++) {
+      const [eb, ea] = [inBefore[index], inAfter[index]]
       if (eb === undefined || ea === undefined) continue
       const name = ea.table.name
       if (eb.table.name !== name) return `its entry in ${name} was one in ${eb.table.name}`
-      if (eb.end - eb.start !== ea.end - ea.start || !entryBytes(eb).equals(entryBytes(ea)))
+      if (eb.end - eb.start !== ea.end - ea.start || !sameEntryBytes(eb, ea))
         return `its entry in ${name} differs`
       for (let nth = 0; nth < eb.relocations.length; nth++) {
         const [rb, ra] = [eb.relocations[nth], ea.relocations[nth]]
@@ -153,11 +190,12 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
   }
 
   return {
+    renumbered,
     functionDifferences(b, a) {
       const found: string[] = []
       const difference = codeDifference(b, a)
       if (difference !== undefined) found.push(difference)
-      if (sectionClass(b.section) !== sectionClass(a.section))
+      if (codeClass(b.section) !== codeClass(a.section))
         found.push(`it moves from section ${b.section.name} to ${a.section.name}`)
       return found
     },
@@ -170,6 +208,11 @@ export function comparison(before: Anatomy, after: Anatomy, correlation: Correla
   }
 }
 
+/** A call of a global is PLT32 and one of a static function PC32; without a PLT both say the same. */
+function fieldType({ type }: Relocation): number {
+  return type === relocationType.plt32 ? relocationType.pc32 : type
+}
+
 /** Sections that differ only by the function or datum that they hold are of one class. */
 export function sectionClass(section: Section): string {
   return (
@@ -179,22 +222,42 @@ export function sectionClass(section: Section): string {
   )
 }
 
-function firstDifference(b: Extent, a: Extent): number | undefined {
-  // Bytes that the file does not hold are zero on both sides.
-  if (b.section.data.length === 0 && a.section.data.length === 0) return undefined
-  const bytesB = b.section.data.subarray(b.start, b.end)
-  const bytesA = a.section.data.subarray(a.start, a.end)
-  if (bytesB.equals(bytesA)) return undefined
-  for (let index = 0; index < bytesA.length; index++) if (bytesA[index] !== bytesB[index]) return index
-  return bytesA.length
+/** Where the compiler puts ordinary code by how often it believes it to run makes no difference. */
+function codeClass(section: Section): string {
+  return sectionClass(section).replace(/^\.text\.(unlikely|hot|startup)$/, '.text')
 }
 
-/** The bytes of an entry that mean something: the line number of a `__bug_table` entry does not. */
-function entryBytes(entry: TableEntry): Buffer {
-  const bytes = Buffer.from(entry.table.data.subarray(entry.start, entry.end))
-  if (entry.table.name === '__bug_table' && bytes.length >= 12) bytes.writeUInt16LE(0, 8)
+/**
+ * False for entries that objtool makes: those of `.ibt_endbr_seal` depend on who refers to the function, the
+ * others say nothing that the code does not.
+ */
+function isAboutFunction({ table }: TableEntry): boolean {
+  return table.name !== '.ibt_endbr_seal'
+}
+
+function firstDifference(b: Extent, a: Extent): number | undefined {
+  const [db, da] = [b.section.data, a.section.data]
+  // Bytes that the file does not hold are zero on both sides.
+  if (db.length === 0 && da.length === 0) return undefined
+  const [endB, endA] = [Math.min(b.end, db.length), Math.min(a.end, da.length)]
+  const [startB, startA] = [Math.min(b.start, endB), Math.min(a.start, endA)]
+  if (db.compare(da, startA, endA, startB, endB) === 0) return undefined
+  for (let index = 0; startA + index < endA; index++)
+    if (da[startA + index] !== db[startB + index]) return index
+  return endA - startA
+}
+
+/** Compares the bytes of two entries that mean something: the line number of a `__bug_table` entry does not. */
+function sameEntryBytes(b: TableEntry, a: TableEntry): boolean {
+  const { name } = a.table
+  const size = a.end - a.start
   // The last entry has no padding behind it.
-  return entry.table.name === '.parainstructions' ? bytes.subarray(0, 10) : bytes
+  const meant = name === '.parainstructions' ? Math.min(size, 10) : size
+  const line = name === '__bug_table' && size === 12
+  for (let index = 0; index < meant; index++)
+    if (!(line && (index === 8 || index === 9)))
+      if (b.table.data[b.start + index] !== a.table.data[a.start + index]) return false
+  return true
 }
 
 /** Bytes of replacement code that an entry of `.altinstructions` names: struct alt_instr's last fields. */
@@ -206,7 +269,7 @@ export function replacementLength(entry: TableEntry): number {
 function slice(target: Target, length: number): Extent | undefined {
   if (target.kind !== 'piece') return undefined
   const start = target.piece.start + target.offset
-  if (start + length > target.piece.section.size) return undefined
+  if (start < 0 || start + length > target.piece.section.size) return undefined
   return { section: target.piece.section, start, end: start + length }
 }
 

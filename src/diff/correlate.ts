@@ -3,7 +3,7 @@
 // compiler renumbers private things freely (foo.isra.3, count.42): a pair is made by what a thing is
 // and by who refers to it, not only by what it is called.
 import { sectionFlag } from '../elf/format.ts'
-import type { Anatomy, Piece } from './anatomy.ts'
+import { type Anatomy, isCode, type Piece } from './anatomy.ts'
 import { isIncidental } from './incidental.ts'
 import { coldParent, isNumbered, stem } from './names.ts'
 
@@ -21,29 +21,36 @@ export interface Correlation {
   /** True when the two are one thing. */
   same(before: Piece, after: Piece): boolean
   /** Static variables that could not be told apart from others of their stem, or that changed their function. */
-  readonly ambiguous: readonly Piece[]
+  readonly ambiguous: ReadonlySet<Piece>
 }
 
-/** Groups pieces by kind and stem. */
-function byStem(pieces: readonly Piece[]): Map<string, Piece[]> {
+/** What a piece may be paired by: its kind, its unit in a linked object, and its name without numbers. */
+function keyOf(piece: Piece): string {
+  return `${piece.kind} ${piece.file} ${stem(piece.name)}`
+}
+
+function grouped(pieces: readonly Piece[], key: (piece: Piece) => string): Map<string, Piece[]> {
   const groups = new Map<string, Piece[]>()
   for (const piece of pieces) {
-    const key = `${piece.kind} ${stem(piece.name)}`
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [piece])
+    if (piece.symbol === undefined) continue
+    const name = key(piece)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [piece])
     else group.push(piece)
   }
   return groups
 }
 
-/** The numbered data that a function refers to, in the order of first reference, by stem. */
-function references(anatomy: Anatomy, piece: Piece): Map<string, Piece[]> {
+/** The numbered data and clones that a function refers to, in the order of first reference, by key. */
+function references(anatomy: Anatomy, piece: Piece, wanted: Uint8Array): Map<string, Piece[]> {
   const found = new Map<string, Piece[]>()
   for (const relocation of anatomy.relocations(piece)) {
+    const { section } = relocation.symbol
+    if (section === undefined || wanted[section.index] === 0) continue
     const target = anatomy.target(piece.section, relocation)
     if (target.kind !== 'piece' || target.piece.symbol === undefined || !isNumbered(target.piece.name))
       continue
-    const key = `${target.piece.kind} ${stem(target.piece.name)}`
+    const key = keyOf(target.piece)
     const list = found.get(key)
     if (list === undefined) found.set(key, [target.piece])
     else if (!list.includes(target.piece)) list.push(target.piece)
@@ -51,28 +58,93 @@ function references(anatomy: Anatomy, piece: Piece): Map<string, Piece[]> {
   return found
 }
 
-/** The stems of the functions that refer to each static local variable. */
-function usersOf(anatomy: Anatomy): Map<Piece, Set<string>> {
+/** Marks the sections of some pieces, by index. */
+function sectionsOf(anatomy: Anatomy, pieces: Iterable<Piece>): Uint8Array {
+  const marks = new Uint8Array(anatomy.object.sections.length)
+  for (const { section } of pieces) marks[section.index] = 1
+  return marks
+}
+
+/** The source's function that a clone or a part was made of. */
+function origin(code: Piece): string {
+  return `${code.file} ${coldParent(code.name).replace(/(?<=.)\..*/, '')}`
+}
+
+/** Who refers to each static local variable, and which functions refer to which. */
+interface Users {
+  of(variable: Piece): ReadonlySet<string> | undefined
+  /** True when `caller` refers to `callee`. */
+  refers(caller: string, callee: string): boolean
+  has(name: string): boolean
+}
+
+function usersIn(anatomy: Anatomy): Users {
   const users = new Map<Piece, Set<string>>()
-  for (const code of anatomy.functions)
+  const wanted = sectionsOf(anatomy, anatomy.data.filter(isStaticLocal))
+  for (const code of anatomy.functions) {
+    let user: string | undefined
     for (const relocation of anatomy.relocations(code)) {
+      const { section } = relocation.symbol
+      if (section === undefined || wanted[section.index] === 0) continue
       const target = anatomy.target(code.section, relocation)
       if (target.kind !== 'piece' || target.piece.kind !== 'data') continue
+      user ??= origin(code)
       const known = users.get(target.piece)
-      const user = stem(coldParent(code.name)).replace(/\..*/, '')
       if (known === undefined) users.set(target.piece, new Set([user]))
       else known.add(user)
     }
-  return users
+  }
+  let calls: Map<string, Set<string>> | undefined
+  const readCalls = (): Map<string, Set<string>> => {
+    const found = new Map<string, Set<string>>()
+    for (const code of anatomy.functions) {
+      const callees = found.get(origin(code)) ?? new Set()
+      found.set(origin(code), callees)
+      for (const relocation of anatomy.relocations(code)) {
+        const { section } = relocation.symbol
+        if (section === undefined || !isCode(section)) continue
+        const target = anatomy.target(code.section, relocation)
+        if (target.kind === 'piece' && target.piece.kind === 'function') callees.add(origin(target.piece))
+      }
+    }
+    return found
+  }
+  const known = () => {
+    calls ??= readCalls()
+    return calls
+  }
+  return {
+    of: (variable) => users.get(variable),
+    refers: (caller, callee) => known().get(caller)?.has(callee) ?? false,
+    has: (name) => known().has(name),
+  }
 }
 
 function isStaticLocal(piece: Piece): boolean {
   return (
     piece.kind === 'data' &&
-    isNumbered(piece.name) &&
     (piece.section.flags & sectionFlag.write) !== 0 &&
+    isNumbered(piece.name) &&
     !isIncidental(piece)
   )
+}
+
+/**
+ * One stem does not make one variable: a function may lose its `count`, and another one get its own. It is
+ * the same when a function uses it before and after, or when the code that uses it has moved: into a
+ * function that its old user refers to, or out of one that its new user has taken in.
+ */
+function isOneVariable(b: Piece, a: Piece, before: Users, after: Users): boolean {
+  const [usersBefore, usersAfter] = [before.of(b), after.of(a)]
+  if (usersBefore === undefined || usersAfter === undefined) return true
+  for (const now of usersAfter) {
+    if (usersBefore.has(now)) return true
+    for (const then of usersBefore) {
+      if (!before.has(now) && after.refers(then, now)) return true
+      if (!after.has(then) && before.refers(now, then)) return true
+    }
+  }
+  return false
 }
 
 export function correlate(before: Anatomy, after: Anatomy): Correlation {
@@ -85,28 +157,24 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
     taken.add(b)
   }
 
-  // One stem does not make one variable: a function may lose its `count`, and another one get its own.
-  let users: readonly [Map<Piece, Set<string>>, Map<Piece, Set<string>>] | undefined
-  const haveCommonUser = (b: Piece, a: Piece): boolean => {
-    users ??= [usersOf(before), usersOf(after)]
-    const [usersBefore, usersAfter] = [users[0].get(b), users[1].get(a)]
-    if (usersBefore === undefined || usersAfter === undefined) return true
-    return [...usersAfter].some((user) => usersBefore.has(user))
+  let users: readonly [Users, Users] | undefined
+  const isOne = (b: Piece, a: Piece): boolean => {
+    users ??= [usersIn(before), usersIn(after)]
+    return isOneVariable(b, a, ...users)
   }
   const doubtful: Piece[] = []
 
-  const beforeGroups = byStem(before.pieces.filter((piece) => piece.symbol !== undefined))
+  const beforeGroups = grouped(before.pieces, keyOf)
   const open: {
-    readonly key: string
     readonly before: readonly Piece[]
     readonly after: readonly Piece[]
   }[] = []
-  for (const [key, afterGroup] of byStem(after.pieces.filter((piece) => piece.symbol !== undefined))) {
+  for (const [key, afterGroup] of grouped(after.pieces, keyOf)) {
     const beforeGroup = beforeGroups.get(key)
     if (beforeGroup === undefined) continue
     const [b, a] = [beforeGroup[0], afterGroup[0]]
     if (beforeGroup.length === 1 && afterGroup.length === 1 && b !== undefined && a !== undefined) {
-      if ((isStaticLocal(b) || isStaticLocal(a)) && !haveCommonUser(b, a)) doubtful.push(a)
+      if ((isStaticLocal(b) || isStaticLocal(a)) && !isOne(b, a)) doubtful.push(a)
       else pair(b, a, b.name === a.name ? 'name' : 'stem')
       continue
     }
@@ -126,17 +194,25 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
       const same = plain.get(piece.name)
       if (same !== undefined && !taken.has(same)) pair(same, piece, 'name')
     }
-    open.push({ key, before: beforeGroup, after: afterGroup })
+    open.push({ before: beforeGroup, after: afterGroup })
   }
+  pairAcrossBindings(before, after, partner, taken, pair)
 
   // What is left has numbers: ask the functions that are known already who refers to what.
   const contradicted = new Set<Piece>()
   const claims = new Map<Piece, Piece>()
-  if (open.some(({ before: group }) => group.some((piece) => !taken.has(piece)))) {
+  const unpaired = open.flatMap(({ before: group }) => group.filter((piece) => !taken.has(piece)))
+  if (unpaired.length > 0) {
+    const wantedBefore = sectionsOf(before, unpaired)
+    const wantedAfter = sectionsOf(
+      after,
+      open.flatMap(({ after: group }) => group.filter((piece) => !partner.has(piece))),
+    )
     for (const known of [...pairs]) {
       if (known.before.kind !== 'function') continue
-      const inBefore = references(before, known.before)
-      for (const [key, list] of references(after, known.after)) {
+      const inBefore = references(before, known.before, wantedBefore)
+      if (inBefore.size === 0) continue
+      for (const [key, list] of references(after, known.after, wantedAfter)) {
         const counterparts = inBefore.get(key)
         if (counterparts === undefined || counterparts.length !== list.length) continue
         list.forEach((piece, index) => {
@@ -160,16 +236,39 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
       if (!contradicted.has(piece)) pair(counterpart, piece, 'reference')
   }
 
-  const ambiguous: Piece[] = [...doubtful]
+  const ambiguous = new Set(doubtful)
   for (const group of open) {
     if (!group.before.some((piece) => !taken.has(piece))) continue
     for (const piece of group.after)
-      if (piece.kind === 'data' && !partner.has(piece) && !isIncidental(piece)) ambiguous.push(piece)
+      if (piece.kind === 'data' && !partner.has(piece) && !isIncidental(piece)) ambiguous.add(piece)
   }
   return {
     pairs,
     counterpartOf: (piece) => partner.get(piece),
     same: (b, a) => partner.get(a) === b,
     ambiguous,
+  }
+}
+
+/** In a linked object a global's unit does not count: one that becomes static, or was, is found by its name. */
+function pairAcrossBindings(
+  before: Anatomy,
+  after: Anatomy,
+  partner: ReadonlyMap<Piece, Piece>,
+  taken: ReadonlySet<Piece>,
+  pair: (b: Piece, a: Piece, by: Pair['by']) => void,
+): void {
+  const byName = (piece: Piece) => `${piece.kind} ${piece.name}`
+  const left = grouped(
+    before.pieces.filter((piece) => piece.symbol !== undefined && !taken.has(piece)),
+    byName,
+  )
+  for (const [key, [a, ...others]] of grouped(
+    after.pieces.filter((piece) => piece.symbol !== undefined && !partner.has(piece)),
+    byName,
+  )) {
+    const [b, ...more] = left.get(key) ?? []
+    if (a === undefined || b === undefined || others.length > 0 || more.length > 0) continue
+    if (a.file !== b.file && (a.file === '' || b.file === '')) pair(b, a, 'name')
   }
 }

@@ -9,6 +9,8 @@ export interface Instruction {
   readonly end: number
   /** Offset of the distance in a direct call or jump; -1 for every other instruction. */
   readonly branch: number
+  /** Offset of the distance of a memory operand that counts from the instruction's end (RIP-relative); else -1. */
+  readonly memory: number
 }
 
 /** What follows the opcode. */
@@ -157,6 +159,7 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
     if (opcode === 0xf7 && group < 2) follows |= word
   }
   if ((follows & invalid) !== 0) return undefined
+  let memory = -1
   if ((follows & modrm) !== 0) {
     const value = code[at++] ?? 0
     const mode = value >> 6
@@ -165,7 +168,10 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
       if (base === 4) {
         base = (code[at++] ?? 0) & 7
         if (mode === 0 && base === 5) at += 4
-      } else if (mode === 0 && base === 5) at += 4
+      } else if (mode === 0 && base === 5) {
+        memory = at
+        at += 4
+      }
       if (mode === 1) at += 1
       if (mode === 2) at += 4
     }
@@ -178,5 +184,5 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
   if ((follows & near) !== 0) at += 4
   if ((follows & full) !== 0) at += wide ? 8 : operandSize ? 2 : 4
   if ((follows & offset) !== 0) at += addressSize ? 4 : 8
-  return at > code.length ? undefined : { start, end: at, branch }
+  return at > code.length ? undefined : { start, end: at, branch, memory }
 }

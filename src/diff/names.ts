@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the compiler makes of a name. gcc numbers static locals (`count.3`), clones
 // (`foo.isra.0`, `foo.constprop.1`) and splits (`foo.part.0`, `foo.cold`); clang puts the function in
-// front (`foo.count`). The numbers change whenever something else does.
+// front (`foo.count`). The numbers change whenever something else does. A clone has other parameters than its
+// function; what link-time optimisation renames (`foo.lto_priv.0`, `foo.llvm.123`) is the thing itself.
 
 /** The name without the compiler's numbers: `count.3` and `count.12` are both `count`. */
 export function stem(name: string): string {
+  // Nearly every name is as it was written.
+  const macro = name.startsWith('__UNIQUE_ID_') || name.startsWith('__initcall__')
+  if (!macro && !name.includes('.')) return name
   return name
-    .replace(/\.\d+(?=\.|$)/g, '')
+    .replace(/(\.(lto_priv|llvm))?\.\d+(?=\.|$)/g, '')
     .replace(/^(__UNIQUE_ID_\D*?)_?\d+$/, '$1')
     .replace(/^(__initcall__kmod_.*?__)\d+_\d+_/, '$1')
 }
@@ -18,10 +22,15 @@ export function isNumbered(name: string): boolean {
 
 /** `foo.cold` is a part of `foo` that stands elsewhere; it can't be called. */
 export function isColdPart(name: string): boolean {
-  return /\.cold(\.\d+)?$/.test(name)
+  return name.includes('.cold') && /\.cold(\.\d+)?$/.test(name)
 }
 
 /** `foo.cold`, `foo.cold.12` → `foo`. */
 export function coldParent(name: string): string {
   return name.replace(/\.cold(\.\d+)?$/, '')
+}
+
+/** Constants that the compiler or the language makes: a switch's values (gcc, clang), an initialiser (clang), the function's own name. */
+export function isCompilersConstant(name: string): boolean {
+  return /^(CSWTCH|switch\.table|__const|__func__|__FUNCTION__|__PRETTY_FUNCTION__)\./.test(name)
 }

@@ -63,6 +63,30 @@ export interface ObjectFile {
   relocations(section: Section): readonly Relocation[]
 }
 
+/** @returns those of `relocations`, ordered by offset, that lie in the bytes from `start` to `end` */
+export function within(
+  relocations: readonly Relocation[],
+  start: number,
+  end: number,
+): readonly Relocation[] {
+  const { length } = relocations
+  if (length === 0) return relocations
+  const first = firstFrom(relocations, start)
+  const behind = firstFrom(relocations, end)
+  return first === 0 && behind === length ? relocations : relocations.slice(first, behind)
+}
+
+/** The index of the first relocation at `offset` or behind. */
+function firstFrom(relocations: readonly Relocation[], offset: number): number {
+  let [low, high] = [0, relocations.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((relocations[middle]?.offset ?? 0) < offset) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 const headerSize = 64
 const sectionHeaderSize = 64
 const symbolSize = 24

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Puts relocatable objects into one, as `ld -r` would: the carried code, the frame that every live patch
 // has, and the kernel's livepatch structures.
-import { relocationsPerEntry } from '../diff/anatomy.ts'
+import { relocationsPerEntry } from '../diff/tables.ts'
 import type { ObjectDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
 
 /** Replaces symbols in the relocations of an object. */

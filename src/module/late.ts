@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Moves the relocations that the kernel's livepatch code resolves, at once or when a module comes, into
 // sections of their own (Documentation/livepatch/module-elf-format.rst), and knows what may not wait.
-import { relocationsPerEntry } from '../diff/anatomy.ts'
+import { relocationsPerEntry } from '../diff/tables.ts'
 import { sectionFlag } from '../elf/format.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'

@@ -55,7 +55,11 @@ describe('the end of an instruction', () => {
   })
 
   test('tells where a branch holds its distance', () => {
-    expect(decodeInstruction(Buffer.from([0xe8, 1, 2, 3, 4]), 0)).toEqual({ start: 0, end: 5, branch: 1 })
+    expect(decodeInstruction(Buffer.from([0xe8, 1, 2, 3, 4]), 0)).toMatchObject({
+      start: 0,
+      end: 5,
+      branch: 1,
+    })
     expect(decodeInstruction(Buffer.from([0x0f, 0x84, 1, 2, 3, 4]), 0)).toMatchObject({ end: 6, branch: 2 })
     expect(decodeInstruction(Buffer.from([0x74, 1]), 0)).toMatchObject({ end: 2, branch: 1 })
     expect(decodeInstruction(Buffer.from([0xff, 0xd0]), 0)).toMatchObject({ end: 2, branch: -1 })

@@ -9,7 +9,16 @@ import { isPcRelative } from '../../src/elf/format.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { writeObject } from '../../src/elf/write.ts'
 import type { Extraction } from '../../src/extract/extraction.ts'
-import { changeOf, compileBytes, compiler, extractionOf, rules, work } from '../objects.ts'
+import {
+  changedNames,
+  changeOf,
+  compile,
+  compileBytes,
+  compiler,
+  extractionOf,
+  rules,
+  work,
+} from '../objects.ts'
 
 const extractOf = (before: string, after: string, missing: readonly string[] = []) =>
   extractionOf([changeOf(before, after)], missing)
@@ -124,10 +133,27 @@ describe('a changed function', () => {
     expect(errors(extractOf(text(3), text(5)))).toEqual(['error not-traceable'])
   })
 
-  test('that shares its section with others is refused', () => {
-    const text = (n: number) =>
-      `#define S __attribute__((section(".sched.text")))\nS int f(int a) { return a + ${n}; } S int g(int a) { return a; }`
-    expect(errors(extractOf(text(1), text(2)))).toEqual(['error shared-section'])
+  const scheduling = (n: number) =>
+    `#define S __attribute__((section(".sched.text"), noinline))
+     void hook(void);
+     S static int g(int a) { hook(); return a + 1; } S int f(int a) { hook(); return g(a) + ${n}; } S int h(int a) { hook(); return g(a) * 2; }`
+
+  test('that shares its section with others is cut out of it, and its calls of the others lead there', () => {
+    const extraction = extractOf(scheduling(1), scheduling(2))
+    expect(errors(extraction)).toEqual([])
+    expect(replacedNames(extraction)).toEqual(['f'])
+    const sections = extraction.draft.sections.filter(({ name }) => name === '.sched.text')
+    expect(sections.length).toBe(1)
+    expect(sections[0]?.relocations.map(({ symbol }) => symbol.name)).toEqual(['__fentry__', 'hook', 'g'])
+    const whole = compile(scheduling(2)).sections.find(({ name }) => name === '.sched.text')!
+    const { data } = sections[0]!
+    expect((data as Buffer).length).toBeLessThan(whole.size / 2)
+  })
+
+  test('that shares its section with others counts on its own: a neighbour that grows moves it only', () => {
+    expect(changedNames(scheduling(1).replace('return a + 1', 'return a * 77 + 1'), scheduling(1))).toEqual([
+      'g',
+    ])
   })
 })
 
@@ -170,7 +196,7 @@ describe('a static variable', () => {
     const before =
       '#define R __attribute__((section(".data..read_mostly")))\nstatic long array[4] R = { 1, 2, 3, 4 }; long f(long n) { long s = 0; for (long *p = array; p < array + 4; p++) s += *p; return s + n; } void set(long i) { array[i] = i; }'
     const after = before
-      .replace('long f(', 'static long more R = 5; void grow(void) { more++; } long f(')
+      .replace('static long array', 'static long more R = 5; void grow(void) { more++; } static long array')
       .replace('return s + n', 'return s + n + more')
     const extraction = extractOf(before, after)
     expect(errors(extraction)).toContain('error ambiguous-reference')

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Tables that say something about places in the code: where it may fault, what the kernel rewrites when it
+// starts, where objtool found a call. Each entry belongs to the function that holds the place.
+import { sectionType } from '../elf/format.ts'
+import type { ObjectFile, Relocation, Section } from '../elf/read.ts'
+
+/** An entry of a table. */
+export interface TableEntry {
+  readonly table: Section
+  /** Bytes in the table: first, and behind the last. */
+  readonly start: number
+  readonly end: number
+  /** The first leads to the place that the entry is about. */
+  readonly relocations: readonly Relocation[]
+}
+
+/** How one kernel lays a table out: relocations and bytes of an entry; 0 bytes when they vary. */
+type EntryLayout = readonly [relocations: number, bytes: number]
+
+/**
+ * The layouts that kernels since 4.4 have had. From include/asm-generic/bug.h (with and without file names),
+ * arch/x86/include/asm/{alternative,extable,jump_label,paravirt_types}.h and include/linux/{objtool,static_call_types}.h.
+ */
+const tables: ReadonlyMap<string, readonly EntryLayout[]> = new Map<string, readonly EntryLayout[]>([
+  [
+    '__bug_table',
+    [
+      [2, 12],
+      [1, 8],
+      [3, 16],
+    ],
+  ],
+  [
+    '.altinstructions',
+    [
+      [2, 12],
+      [2, 13],
+      [2, 14],
+    ],
+  ],
+  [
+    '__ex_table',
+    [
+      [2, 12],
+      [3, 12],
+      [2, 8],
+    ],
+  ],
+  [
+    '__jump_table',
+    [
+      [3, 16],
+      [3, 24],
+    ],
+  ],
+  ['.static_call_sites', [[2, 8]]],
+  ['.parainstructions', [[1, 0]]],
+  ['.smp_locks', [[1, 4]]],
+  ['.retpoline_sites', [[1, 4]]],
+  ['.return_sites', [[1, 4]]],
+  ['.call_sites', [[1, 4]]],
+  ['.ibt_endbr_seal', [[1, 4]]],
+  [
+    '.cfi_sites',
+    [
+      [1, 4],
+      [1, 8],
+    ],
+  ],
+  ['__mcount_loc', [[1, 8]]],
+  ['__patchable_function_entries', [[1, 8]]],
+])
+
+const hint: readonly EntryLayout[] = [[1, 0]]
+
+/** Hints for objtool that are dropped when the kernel is linked (include/linux/objtool.h). */
+export function isObjtoolHint(name: string): boolean {
+  return name.startsWith('.discard.') && !/^\.discard\.(addressable$|sym$|.*ksym)/.test(name)
+}
+
+/** True for a section that holds a table about code. */
+export function isTable({ name }: { readonly name: string }): boolean {
+  return tables.has(name) || isObjtoolHint(name)
+}
+
+/** Relocations of an entry in today's kernels; undefined when the section is no table about code. */
+export function relocationsPerEntry({ name }: { readonly name: string }): number | undefined {
+  return tables.get(name)?.[0]?.[0] ?? (isObjtoolHint(name) ? 1 : undefined)
+}
+
+/** Where the entries of a table begin, and how many relocations each has. */
+export interface TableLayout {
+  readonly relocations: number
+  /** Bytes; 0 when an entry ends where the next one's first relocation is. */
+  readonly bytes: number
+}
+
+/** @returns undefined when the table has none of the layouts that are known */
+export function layoutOf(
+  table: { readonly name: string; readonly size: number },
+  relocations: readonly { readonly offset: number }[],
+): TableLayout | undefined {
+  const known = tables.get(table.name) ?? (isObjtoolHint(table.name) ? hint : [])
+  for (const [count, bytes] of known)
+    if (isLaidOut(table.size, relocations, count, bytes)) return { relocations: count, bytes }
+  return undefined
+}
+
+function isLaidOut(
+  size: number,
+  relocations: readonly { readonly offset: number }[],
+  count: number,
+  bytes: number,
+): boolean {
+  if (relocations.length === 0 || relocations[0]?.offset !== 0) return false
+  if (bytes === 0) return relocations.length % count === 0
+  if (size % bytes !== 0 || relocations.length !== (size / bytes) * count) return false
+  for (let index = count; index < relocations.length; index++)
+    if (relocations[index]?.offset !== (relocations[index - count]?.offset ?? 0) + bytes) return false
+  return (relocations[count - 1]?.offset ?? 0) < bytes
+}
+
+/**
+ * Reads all tables of an object.
+ * @param ownerOf what holds the place that a relocation leads to
+ */
+export function readTables<Owner>(
+  object: ObjectFile,
+  ownerOf: (relocation: Relocation) => Owner | undefined,
+): {
+  readonly entries: ReadonlyMap<Owner, readonly TableEntry[]>
+  /** Tables whose layout could not be understood, with the reason. */
+  readonly unreadable: readonly { readonly section: Section; readonly why: string }[]
+} {
+  const entries = new Map<Owner, TableEntry[]>()
+  const unreadable: { section: Section; why: string }[] = []
+  for (const table of object.sections) {
+    if (table.size === 0 || table.type !== sectionType.progbits || !isTable(table)) continue
+    const relocations = object.relocations(table)
+    const layout = layoutOf(table, relocations)
+    if (layout === undefined) {
+      unreadable.push({
+        section: table,
+        why: `its ${table.size} bytes with ${relocations.length} relocations have no known layout`,
+      })
+      continue
+    }
+    for (let index = 0; index < relocations.length; index += layout.relocations) {
+      const own = relocations.slice(index, index + layout.relocations)
+      const [first] = own
+      if (first === undefined) break
+      const start = first.offset
+      const end =
+        layout.bytes === 0
+          ? (relocations[index + layout.relocations]?.offset ?? table.size)
+          : start + layout.bytes
+      const owner = ownerOf(first)
+      if (owner === undefined) {
+        unreadable.push({ section: table, why: `its entry at ${start} is about no function` })
+        break
+      }
+      const list = entries.get(owner)
+      const entry: TableEntry = { table, start, end, relocations: own }
+      if (list === undefined) entries.set(owner, [entry])
+      else list.push(entry)
+    }
+  }
+  return { entries, unreadable }
+}
