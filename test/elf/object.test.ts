@@ -4,12 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { compareObjects } from '../../src/diff/change.ts'
 import { type ObjectFile, readObject } from '../../src/elf/read.ts'
 import { redraft } from '../../src/elf/redraft.ts'
 import { type SectionDraft, type SymbolDraft, writeObject } from '../../src/elf/write.ts'
 import { Fault } from '../../src/ground/fault.ts'
-import { compile, compileBytes, extractionOf, work } from '../objects.ts'
+import { compileBytes, work } from '../objects.ts'
 
 const source = `
 static int count; static const char *words[] = { "one", "two" }; extern int outside(int);
@@ -122,71 +121,4 @@ describe('refused in one sentence is', () => {
     expect(() => readObject(input, 'x.o')).toThrow(`x.o is not a usable object file: ${why}`)
     expect(() => readObject(input, 'x.o')).toThrow(Fault)
   })
-})
-
-test('whatever is done to an object, there is a result or one clear sentence', { timeout: 180_000 }, () => {
-  // xorshift32: the same cases every time.
-  let state = 0x2545f491
-  const random = (below: number) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
-  const good = compileBytes(source)
-  const original = compile(source)
-  const tableAt = Number(good.readBigUInt64LE(40))
-  const spots = original.sections.flatMap((section) => {
-    const header = tableAt + 64 * section.index
-    const at = Number(good.readBigUInt64LE(header + 24))
-    return section.type === 2 || section.type === 4 ? [{ at, size: section.size }] : []
-  })
-  const numbers = [
-    0n,
-    1n,
-    7n,
-    0xffn,
-    0xff00n,
-    0xffffn,
-    0x7fffffffn,
-    0x80000000n,
-    0xffffffffn,
-    1n << 47n,
-    (1n << 63n) - 1n,
-    1n << 63n,
-    (1n << 64n) - 1n,
-  ]
-  const outcomes = { read: 0, refused: 0 }
-  for (let round = 0; round < 20_000; round++) {
-    const bytes = Buffer.from(round % 10 === 0 ? good.subarray(0, random(good.length)) : good)
-    for (let times = 1 + random(3); times > 0 && bytes.length > 72; times--) {
-      const spot = spots[random(spots.length)]!
-      const place = [
-        () => random(64),
-        () => tableAt + random(good.length - tableAt),
-        () => spot.at + random(spot.size),
-        () => random(good.length),
-      ][random(4)]!()
-      if (place + 8 > bytes.length) continue
-      if (random(2) === 0) bytes.writeUInt8(random(256), place)
-      else bytes.writeBigUInt64LE(numbers[random(numbers.length)]!, place & ~7)
-    }
-    try {
-      const after = readObject(bytes, 'forged.o')
-      for (const change of [compareObjects(original, after, 'x.c'), compareObjects(after, original, 'x.c')]) {
-        const all = change.after.functions.flatMap((piece) => {
-          const before = change.correlation.counterpartOf(piece)
-          return before === undefined ? [] : [{ before, after: piece, reasons: [] }]
-        })
-        writeObject(extractionOf([{ ...change, changed: all }]).draft)
-      }
-      writeObject(redraft(after, () => true))
-      outcomes.read++
-    } catch (error) {
-      if (!(error instanceof Fault)) throw new Error(`round ${round}: ${(error as Error).stack}`)
-      outcomes.refused++
-    }
-  }
-  expect(outcomes.read).toBeGreaterThan(2_000)
-  expect(outcomes.refused).toBeGreaterThan(2_000)
 })

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Is `inarch diff` linear, and how fast is it? Real units of a kernel are joined to objects of 1 to 16 times
+// a size; one large driver and several hundred small pairs are compared as a user would; --full takes all
+// of vmlinux as one object. Every run is a process of its own: npm run bench:diff [-- --full] [--kernel WHICH]
+import { spawn } from 'node:child_process'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { readObject } from '../src/elf/read.ts'
+import { silentJournal } from '../src/ground/job.ts'
+import { withScratch } from '../src/ground/scratch.ts'
+import { selectKernel } from '../src/kernel/select.ts'
+import { changeLastReturn, compileReal, linkReal, vmlinuxSources } from './real-objects.ts'
+
+const program = path.resolve('dist/inarch.js')
+const rounds = 5
+/** Units in the smallest link; each link is twice as large as the one before it. */
+const unitsAtOnce = 25
+const sizes = [1, 2, 4, 8, 16]
+const pairCount = 300
+
+interface Run {
+  /** Wall time of the whole process. */
+  readonly ms: number
+  /** Bytes: the most that the process held. */
+  readonly memory: number
+}
+
+// The process itself knows best what it held.
+const telling = `data:text/javascript,${encodeURIComponent(
+  "import { writeSync } from 'node:fs'; process.on('exit', () => writeSync(3, String(process.resourceUsage().maxRSS)))",
+)}`
+
+/** Runs node to its end. @param exits the exit codes that are right */
+function time(args: readonly string[], exits: readonly number[]): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now()
+    const child = spawn(process.execPath, ['--import', telling, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    })
+    let errors = ''
+    let kilobytes = ''
+    child.stderr?.on('data', (chunk) => {
+      errors += chunk
+    })
+    child.stdio[3]?.on('data', (chunk: Buffer) => {
+      kilobytes += chunk
+    })
+    child.on('error', reject)
+    child.on('close', (code) => {
+      const ms = performance.now() - start
+      if (exits.includes(code ?? -1)) resolve({ ms, memory: Number(kilobytes) * 1024 })
+      else reject(new Error(`node ${args.join(' ')} ended with ${code}\n${errors}`))
+    })
+  })
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+function medianRun(runs: readonly Run[]): Run {
+  return { ms: median(runs.map(({ ms }) => ms)), memory: median(runs.map(({ memory }) => memory)) }
+}
+
+const megabytes = (bytes: number) => bytes / 1024 ** 2
+const sizeOf = (files: readonly string[]) => files.reduce((sum, file) => sum + statSync(file).size, 0)
+
+interface Pair {
+  readonly before: string
+  readonly after: string
+}
+
+function describe(file: string): string {
+  const { sections, symbols } = readObject(readFileSync(file), file)
+  return `${megabytes(statSync(file).size).toFixed(1)} MB, ${sections.length} sections, ${symbols.length} symbols`
+}
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string' },
+    full: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(os.availableParallelism()) },
+  },
+})
+const job = { signal: new AbortController().signal, journal: silentJournal() }
+const kernel = await selectKernel(job, values.kernel)
+const options = {
+  jobs: Number(values.jobs),
+  ...(process.stderr.isTTY
+    ? { onProgress: (done: number, of: number) => void process.stderr.write(`compiling ${done} of ${of}\r`) }
+    : {}),
+}
+
+const all = await vmlinuxSources(job, kernel)
+// Every fifth or so, from everywhere in the tree.
+const wanted = unitsAtOnce * sizes.at(-1)!
+const step = Math.max(1, Math.floor(all.length / wanted))
+const sample = all.filter((_, index) => index % step === 0).slice(0, wanted)
+const driver = all.filter((source) => source.startsWith('fs/ext4/'))
+const before = await compileReal(job, kernel, [...new Set([...sample, ...driver])], options)
+const edited = (sources: readonly string[]) =>
+  compileReal(
+    job,
+    kernel,
+    sources.filter((source) => before.has(source)),
+    { ...options, edit: changeLastReturn },
+  )
+
+/** Links units, and the same units with one of them changed. */
+async function linkedPair(dir: string, name: string, objects: ReadonlyMap<string, string>): Promise<Pair> {
+  const pair = { before: path.join(dir, `${name}.before.o`), after: path.join(dir, `${name}.after.o`) }
+  await linkReal(job, [...objects.values()], pair.before)
+  for (const source of objects.keys()) {
+    const [change] = (await compileReal(job, kernel, [source], { edit: changeLastReturn })).values()
+    if (change === undefined) continue
+    const changed = new Map(objects).set(source, change)
+    await linkReal(job, [...changed.values()], pair.after)
+    return pair
+  }
+  throw new Error('none of the units can be changed')
+}
+
+const diff = (pair: Pair) => time([program, 'diff', pair.before, pair.after, '--json'], [0, 4])
+const row = (...cells: readonly string[]) =>
+  console.log(cells.map((cell, index) => (index === 0 ? cell.padEnd(30) : cell.padStart(16))).join(''))
+
+await withScratch(async (dir) => {
+  console.log(`${kernel.release}, ${os.availableParallelism()} processors, node ${process.version}\n`)
+
+  const links: Pair[] = []
+  const compiled = [...before].filter(([source]) => sample.includes(source))
+  for (const size of sizes)
+    links.push(await linkedPair(dir, `link${size}`, new Map(compiled.slice(0, size * unitsAtOnce))))
+  const one = await linkedPair(
+    dir,
+    'driver',
+    new Map([...before].filter(([source]) => driver.includes(source))),
+  )
+  const changes = await edited([...before.keys()].slice(0, pairCount + 100))
+  const list = path.join(dir, 'pairs')
+  const pairs = [...changes].slice(0, pairCount).map(([source, after]) => `${before.get(source)}\t${after}\n`)
+  writeFileSync(list, pairs.join(''))
+
+  const samples = new Map<string, Run[]>()
+  const take = async (name: string, run: Promise<Run>) =>
+    samples.set(name, [...(samples.get(name) ?? []), await run])
+  for (let round = 0; round < rounds; round++) {
+    await take('node', time(['-e', '0'], [0]))
+    await take('version', time([program, '--version'], [0]))
+    await take('driver', diff(one))
+    await take('pairs', time([program, 'diff', '--pairs', list, '--json'], [0, 4]))
+    for (const [index, pair] of links.entries()) await take(`link${index}`, diff(pair))
+  }
+  const of = (name: string) => medianRun(samples.get(name) ?? [])
+  const start = of('version')
+
+  console.log(
+    `Relocatable links of ${unitsAtOnce} to ${wanted} units, of which one differs; median of ${rounds}`,
+  )
+  row('one side', 'whole', 'ms/MB of both', 'memory', 'times both')
+  const perMegabyte: number[] = []
+  for (const [index, pair] of links.entries()) {
+    const { ms, memory } = of(`link${index}`)
+    const both = sizeOf([pair.before, pair.after])
+    // The start of the program does not grow with the object.
+    perMegabyte.push((ms - start.ms) / megabytes(both))
+    row(
+      `${sizes[index]}x: ${describe(pair.before)}`.padEnd(52),
+      `${ms.toFixed(0)} ms`,
+      perMegabyte[index]!.toFixed(1),
+      `${megabytes(memory).toFixed(0)} MB`,
+      ((memory - start.memory) / both).toFixed(1),
+    )
+  }
+  const [least, most] = [Math.min(...perMegabyte), Math.max(...perMegabyte)]
+  console.log(`the dearest MB costs ${(most / least).toFixed(2)} times the cheapest\n`)
+
+  console.log(`A large object (fs/ext4, ${describe(one.before)}), as a whole process; median of ${rounds}`)
+  const [node, large] = [of('node'), of('driver')]
+  console.log(
+    `${large.ms.toFixed(0)} ms, ${(large.ms / node.ms).toFixed(1)} times the ${node.ms.toFixed(0)} ms of node doing nothing; 150 ms are allowed\n`,
+  )
+
+  const many = of('pairs')
+  console.log(
+    `${pairs.length} pairs of units in one call: ${many.ms.toFixed(0)} ms, ${(many.ms / pairs.length).toFixed(1)} ms a pair; 10 ms are allowed`,
+  )
+
+  if (!values.full) return
+  const whole = await compileReal(job, kernel, all, options)
+  const pair = await linkedPair(dir, 'vmlinux', whole)
+  console.log(`\nAll of vmlinux: ${whole.size} of ${all.length} units, ${describe(pair.before)}`)
+  const runs: Run[] = []
+  for (let round = 0; round < 3; round++) runs.push(await diff(pair))
+  const { ms, memory } = medianRun(runs)
+  const both = sizeOf([pair.before, pair.after])
+  console.log(
+    `${(ms / 1000).toFixed(1)} s, ${((ms - start.ms) / megabytes(both)).toFixed(1)} ms/MB, ` +
+      `${(memory / both).toFixed(1)} times the ${megabytes(both).toFixed(0)} MB of both; 5 s and 6 times are allowed`,
+  )
+})

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One case of the fuzzer: a pair of objects that may be anything goes the way of `inarch diff` and
+// `inarch extract`. Whoever asks must get an answer or one clear sentence; all else is a fault of ours.
+import { compareObjects } from '../../src/diff/change.ts'
+import { type ObjectFile, readObject } from '../../src/elf/read.ts'
+import { redraft } from '../../src/elf/redraft.ts'
+import { writeObject } from '../../src/elf/write.ts'
+import { extract } from '../../src/extract/extraction.ts'
+import { Fault } from '../../src/ground/fault.ts'
+import type { GoodPair } from './corpus.ts'
+import { type Forged, forge } from './forge.ts'
+import { randomOf } from './random.ts'
+
+export interface Case {
+  readonly name: string
+  readonly before: Forged
+  readonly after: Forged
+}
+
+/** How a case may end: the pair was compared, or refused with a sentence. */
+export type Ending = 'compared' | 'refused'
+
+/**
+ * @param seed of the whole run
+ * @param number of the case; the same two numbers and objects make the same case
+ */
+export function caseOf(corpus: readonly GoodPair[], seed: number, number: number): Case {
+  const random = randomOf(seed, number)
+  const pair = random.pick(corpus)
+  const good = (bytes: Buffer): Forged => ({ bytes, deeds: [] })
+  // Both sides forged alike are the most dangerous: much of them is still the same.
+  const stream = random.below(0x1_0000_0000)
+  switch (random.below(8)) {
+    case 0:
+    case 1:
+      return { name: pair.name, before: forge(pair.before, random), after: good(pair.after) }
+    case 2:
+    case 3:
+    case 4:
+      return { name: pair.name, before: good(pair.before), after: forge(pair.after, random) }
+    case 5:
+      return {
+        name: pair.name,
+        before: forge(pair.before, randomOf(seed, stream)),
+        after: forge(pair.after, randomOf(seed, stream)),
+      }
+    case 6: {
+      const other = random.pick(corpus)
+      return {
+        name: `${pair.name}; and ${other.name}`,
+        before: forge(pair.before, random),
+        after: forge(other.after, random),
+      }
+    }
+    default:
+      return { name: pair.name, before: forge(pair.before, random), after: forge(pair.after, random) }
+  }
+}
+
+/** Compares the two and carries out what differs. */
+function carry(before: ObjectFile, after: ObjectFile): void {
+  const change = compareObjects(before, after, 'forged.c')
+  JSON.stringify(change.findings)
+  const everything = change.after.functions.flatMap((piece) => {
+    const counterpart = change.correlation.counterpartOf(piece)
+    return counterpart === undefined ? [] : [{ before: counterpart, after: piece, reasons: [] }]
+  })
+  for (const changed of [change.changed, everything]) {
+    const { draft } = extract([{ change: { ...change, changed }, object: 'vmlinux' }], { has: () => true })
+    accept(writeObject(draft))
+  }
+}
+
+/** What was written must be an object to the last relocation, whatever it was made of. */
+function accept(written: Buffer): void {
+  try {
+    const object = readObject(written, 'written.o')
+    for (const section of object.sections) object.relocations(section)
+  } catch (error) {
+    throw new Error(`What was written can't be read: ${(error as Error).message}`)
+  }
+}
+
+/** @throws whatever is no Fault, or a Fault that says nothing */
+function attempt(work: () => void): Ending {
+  try {
+    work()
+    return 'compared'
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    if (
+      error.kind === 'unexpected' ||
+      error.message.length < 10 ||
+      /undefined|NaN|\[object/.test(error.message)
+    )
+      throw new Error(`The message is no help: ${error.message}`)
+    return 'refused'
+  }
+}
+
+/** @throws Error when something other than an answer or a clear sentence came out */
+export function examine({ before, after }: Case): Ending {
+  const ending = attempt(() =>
+    carry(readObject(before.bytes, 'before.o'), readObject(after.bytes, 'after.o')),
+  )
+  for (const { bytes } of [before, after])
+    attempt(() => accept(writeObject(redraft(readObject(bytes, 'again.o'), () => true))))
+  return ending
+}
