@@ -127,6 +127,9 @@ export function isLabel(name: string): boolean {
 /** -__START_KERNEL_map: the kernel's image lies in the last 2 GiB (Documentation/x86/x86_64/mm.rst). */
 const kernelMap = 0x8000_0000
 
+/** Bytes from which on it is quicker to begin at the function's start than to walk there. */
+const farAhead = 65_536
+
 /** The last of `list` (ordered by start) that begins at `offset` or before. */
 function lastFrom<T extends { readonly start: number }>(list: readonly T[], offset: number): T | undefined {
   let [low, high] = [0, list.length - 1]
@@ -154,16 +157,19 @@ export function anatomy(given: ObjectFile): Anatomy {
     return piece?.kind === 'function' && offset >= piece.end && piece.end > piece.start ? undefined : piece
   }
 
-  // Relocations are asked for in order: the code of one section is enough to remember.
-  let decoded: Section | undefined
-  let instructions: readonly Instruction[] = []
+  // Relocations are asked for in order, so the instructions are walked along; going back begins the function anew.
+  let walked: Section | undefined
+  let here: Instruction | undefined
   const instructionAt = (section: Section, offset: number): Instruction | undefined => {
-    if (decoded !== section) {
-      instructions = decodeSection(section, piecesOf(section))
-      decoded = section
+    if (walked !== section || here === undefined || offset < here.start || offset >= here.end + farAhead) {
+      const piece = pieceAt(section, offset)
+      const begin = piece?.symbol?.value ?? piece?.start ?? 0
+      // The room in front of a function is filled with code of its own.
+      walked = section
+      here = decodeInstruction(section.data, offset < begin ? (piece?.start ?? 0) : begin)
     }
-    const instruction = lastFrom(instructions, offset)
-    return instruction !== undefined && offset < instruction.end ? instruction : undefined
+    while (here !== undefined && here.end <= offset) here = decodeInstruction(section.data, here.end)
+    return here !== undefined && here.start <= offset ? here : undefined
   }
 
   const target = (from: Section, relocation: Relocation): Target => {
@@ -375,24 +381,4 @@ function split(
     })
   })
   return pieces
-}
-
-/** The instructions of a section in order; behind bytes that are none, the next function begins anew. */
-function decodeSection(section: Section, pieces: readonly Piece[]): Instruction[] {
-  const list: Instruction[] = []
-  const decode = (start: number, end: number) => {
-    for (let at = start; at < end; ) {
-      const instruction = decodeInstruction(section.data, at)
-      if (instruction === undefined || instruction.end > end) return
-      list.push(instruction)
-      at = instruction.end
-    }
-  }
-  if (pieces.length === 0) decode(0, section.size)
-  pieces.forEach((piece, index) => {
-    const begin = piece.symbol?.value ?? piece.start
-    decode(piece.start, begin)
-    decode(begin, Math.min(piece.end, pieces[index + 1]?.start ?? piece.end))
-  })
-  return list
 }

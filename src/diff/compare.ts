@@ -3,12 +3,12 @@
 // compared by what it leads to: a named thing by its counterpart, a nameless one by its content. Each
 // piece is looked at once, so the whole is linear in bytes and relocations.
 import { relocationType, sectionFlag } from '../elf/format.ts'
-import type { Relocation, Section } from '../elf/read.ts'
+import type { ElfSymbol, Relocation, Section } from '../elf/read.ts'
 import type { Anatomy, Extent, Piece, Target } from './anatomy.ts'
 import type { Correlation } from './correlate.ts'
-import { isIncidental } from './incidental.ts'
+import { hasLineNumber, isIncidental } from './incidental.ts'
 import { differOnlyInLines } from './line-numbers.ts'
-import { isColdPart, isCompilersConstant, isNumbered, stem } from './names.ts'
+import { isColdPart, isCompilersName, stem } from './names.ts'
 import type { TableEntry } from './tables.ts'
 
 /** True for data whose identity nobody can see: it is compared, and carried, by content. */
@@ -18,7 +18,7 @@ export function isByContent(piece: Piece): boolean {
     piece.kind === 'data' &&
     piece.symbol?.binding === 'local' &&
     (piece.section.flags & sectionFlag.write) === 0 &&
-    (isNumbered(piece.name) || isCompilersConstant(piece.name))
+    isCompilersName(piece.name)
   )
 }
 
@@ -61,8 +61,10 @@ export function comparison(
       return b.text.equals(a.text) && b.offset - b.start === a.offset - a.start ? undefined : changed()
     if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value ? undefined : changed()
     if (b.kind !== 'piece' || a.kind !== 'piece') return changed()
-    if (isIncidental(b.piece) && isIncidental(a.piece))
-      return stem(b.piece.name) === stem(a.piece.name) && b.offset === a.offset ? undefined : changed()
+    if (isIncidental(b.piece) && isIncidental(a.piece)) {
+      const isOne = stem(b.piece.name) === stem(a.piece.name) && b.offset === a.offset
+      return isOne && (hasLineNumber(a.piece) || sameContent(b.piece, a.piece)) ? undefined : changed()
+    }
     if (isColdPart(b.piece.name) && isColdPart(a.piece.name)) {
       if (b.offset !== a.offset || !same(b.piece, a.piece, () => codeDifference(b.piece, a.piece)))
         return `its cold part ${a.piece.name} differs`
@@ -80,18 +82,26 @@ export function comparison(
     return correlation.same(b.piece, a.piece) && b.offset === a.offset ? undefined : changed()
   }
 
+  /** The one named thing that a symbol leads to wherever in its section the reference ends. */
+  const onlyPiece = (unit: Anatomy, symbol: ElfSymbol): Piece | undefined => {
+    if (symbol.type !== 'section' || symbol.section === undefined) return unit.pieceOf(symbol)
+    const pieces = unit.piecesOf(symbol.section)
+    return pieces.length === 1 ? pieces[0] : undefined
+  }
+
   /** True when two relocations at the same place of the same instruction are seen at once to mean the same. */
   const isPlainlySame = (b: Relocation, a: Relocation): boolean => {
     const [sb, sa] = [b.symbol, a.symbol]
     if (b.addend !== a.addend) return false
     if (sb.place === 'undefined') return sa.place === 'undefined' && sb.name === sa.name
-    const [pb, pa] = [before.pieceOf(sb), after.pieceOf(sa)]
+    const [pb, pa] = [onlyPiece(before, sb), onlyPiece(after, sa)]
     return (
       pb !== undefined &&
       pa !== undefined &&
+      pb.kind !== 'constant' &&
       sb.value - pb.start === sa.value - pa.start &&
-      (pb.kind !== 'function' || !isColdPart(pb.name)) &&
       correlation.same(pb, pa) &&
+      (pb.kind !== 'function' || !isColdPart(pb.name)) &&
       !isByContent(pb) &&
       !isByContent(pa)
     )
@@ -213,10 +223,13 @@ function fieldType({ type }: Relocation): number {
   return type === relocationType.plt32 ? relocationType.pc32 : type
 }
 
-/** Sections that differ only by the function or datum that they hold are of one class. */
+/**
+ * Sections that differ only by the function or datum that they hold are of one class. What clang names itself
+ * begins with a dot: `.rodata..Lswitch.table.f`, `.data..compoundliteral`.
+ */
 export function sectionClass(section: Section): string {
   return (
-    /^\.(text\.unlikely|text\.hot|text\.startup|text|data\.rel\.ro|data\.rel|data|rodata|bss)(?=\.[^.]|$)/.exec(
+    /^\.(text\.unlikely|text\.hot|text\.startup|text|data\.rel\.ro|data\.rel|data|rodata|bss)(?=\.[^.]|\.\.(L|compoundliteral)|$)/.exec(
       section.name,
     )?.[0] ?? section.name
   )

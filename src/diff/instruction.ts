@@ -117,7 +117,10 @@ const twoBytes = table(
   modrm,
 )
 
-const legacyPrefix = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3])
+/** 1 for each legacy prefix. */
+const legacyPrefix = new Uint8Array(256)
+for (const prefix of [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3])
+  legacyPrefix[prefix] = 1
 
 /**
  * @param code bytes of code
@@ -128,7 +131,7 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
   let at = start
   let operandSize = false
   let addressSize = false
-  for (; legacyPrefix.has(code[at] ?? 0); at++) {
+  for (; legacyPrefix[code[at] ?? 0] === 1; at++) {
     if (code[at] === 0x66) operandSize = true
     if (code[at] === 0x67) addressSize = true
   }

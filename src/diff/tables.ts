@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Tables that say something about places in the code: where it may fault, what the kernel rewrites when it
 // starts, where objtool found a call. Each entry belongs to the function that holds the place.
-import { sectionType } from '../elf/format.ts'
+import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { ObjectFile, Relocation, Section } from '../elf/read.ts'
 
 /** An entry of a table. */
@@ -156,6 +156,8 @@ export function readTables<Owner>(
           : start + layout.bytes
       const owner = ownerOf(first)
       if (owner === undefined) {
+        // Hints may be about data, and a linked object has functions that nothing names any more.
+        if (isObjtoolHint(table.name) || (first.symbol.section?.flags ?? 0) & sectionFlag.exec) continue
         unreadable.push({ section: table, why: `its entry at ${start} is about no function` })
         break
       }
