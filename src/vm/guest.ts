@@ -5,14 +5,22 @@
 //
 // Each line on the control channel reads `inarch SECONDS KIND WORD…`; free text travels in base64.
 
-/** Where things stand inside the guest. */
+/** Where things stand inside the guest that are for all proofs of a boot. */
 export const guestPaths = {
   scenario: 'inarch/scenario',
   load: 'inarch/load.sh',
-  loads: 'inarch/loads',
-  patches: 'inarch/patches',
-  script: 'inarch/script',
+  parts: 'inarch/parts',
 } as const
+
+/** Where the things of one proof stand inside the guest, by its number. */
+export function partPaths(part: number) {
+  const base = `${guestPaths.parts}/${part}`
+  return {
+    script: `${base}/script`,
+    patch: (name: string) => `${base}/${name}.ko`,
+    load: (index: number) => `${base}/load.${index}`,
+  }
+}
 
 /** The init script. `deadline` in seconds: the guest powers itself off then, whatever happens outside. */
 export function guestInit(deadline: number): string {
@@ -45,6 +53,15 @@ finish() {
   exec 3>&-
   sync
   reboot -f
+}
+
+# part NUMBER: what follows is about another live patch. Nothing is tried on a kernel that died, found a bad
+# page or locked up (bits 7, 5 and 14) before: this boot ends there.
+part() {
+  if [ $(( $(cat /proc/sys/kernel/tainted) & 16544 )) != 0 ]; then say unfit; finish; fi
+  say part "$1"
+  tainted
+  echo "<6>inarch: part $1" >/dev/kmsg
 }
 
 # step ID VERB WORD…: runs a verb as one step; a failed one ends the scenario.
@@ -169,12 +186,13 @@ checked() {
   say output "$check" $? "$(encoded /run/output)"
 }
 
-# busy COUNT: starts the background load, each command again and again.
+# busy PART COUNT: starts the background load, each command again and again.
 busy() {
+  rm -f /run/load.*
   : >/run/load.on
   n=0
-  while [ $n -lt "$1" ]; do
-    setsid sh /${guestPaths.load} $n </dev/null >/dev/null 2>&1 3>&- &
+  while [ $n -lt "$2" ]; do
+    setsid sh /${guestPaths.load} "$1" $n </dev/null >/dev/null 2>&1 3>&- &
     echo $! >/run/load.$n.pid
     n=$(( n + 1 ))
   done
@@ -210,11 +228,11 @@ finish
 `
 }
 
-/** The program that repeats one command of the background load, given by its number, until told to end. */
+/** The program that repeats a command of the background load, given by its proof's number and its own, until told to end. */
 export const guestLoad = `rounds=0
 while [ -e /run/load.on ]; do
-  sh /${guestPaths.loads}/$1 >/run/load.$1.out 2>&1 || { echo $? >/run/load.$1.failed; exit 1; }
+  sh /${guestPaths.parts}/$1/load.$2 >/run/load.$2.out 2>&1 || { echo $? >/run/load.$2.failed; exit 1; }
   rounds=$(( rounds + 1 ))
-  echo $rounds >/run/load.$1.rounds
+  echo $rounds >/run/load.$2.rounds
 done
 `

@@ -6,6 +6,8 @@
 /** `at` is in ms since the guest's boot. */
 export type Event = { readonly at: number } & (
   | { readonly kind: 'hello'; readonly release: string }
+  /** What follows is about the proof with this number. */
+  | { readonly kind: 'part'; readonly part: number }
   | { readonly kind: 'begin'; readonly step: string }
   /** `reason` is empty unless the step failed. */
   | { readonly kind: 'end'; readonly step: string; readonly ok: boolean; readonly reason: string }
@@ -24,6 +26,8 @@ export type Event = { readonly at: number } & (
   | { readonly kind: 'load'; readonly index: number; readonly rounds: number }
   | { readonly kind: 'stays'; readonly module: string; readonly reason: string }
   | { readonly kind: 'taint'; readonly bits: number }
+  /** The kernel is too broken for the next proof. */
+  | { readonly kind: 'unfit' }
   | { readonly kind: 'done' }
   | { readonly kind: 'bye' }
 )
@@ -50,6 +54,10 @@ export function parseEvent(line: string): Event | undefined {
   switch (kind) {
     case 'hello':
       return first === '' ? undefined : { at, kind, release: first }
+    case 'part': {
+      const part = number(first)
+      return part === undefined ? undefined : { at, kind, part }
+    }
     case 'begin':
       return first === '' ? undefined : { at, kind, step: first }
     case 'end':
@@ -83,6 +91,7 @@ export function parseEvent(line: string): Event | undefined {
       const bits = number(first)
       return bits === undefined ? undefined : { at, kind, bits }
     }
+    case 'unfit':
     case 'done':
     case 'bye':
       return { at, kind }

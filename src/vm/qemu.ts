@@ -14,8 +14,8 @@ export interface Machine {
   /** The boot image. */
   readonly image: string
   readonly initramfs: string
-  /** A raw disk image, seen as /dev/vda. */
-  readonly disk?: string
+  /** Raw disk images, seen as /dev/vda, /dev/vdb, … */
+  readonly disks?: readonly string[]
   readonly accelerator: Accelerator
   readonly cpus: number
   /** MiB */
@@ -41,7 +41,12 @@ const program = 'qemu-system-x86_64'
 /** QEMU's arguments for a machine. */
 export function qemuArguments(machine: Machine): string[] {
   const kvm = machine.accelerator === 'kvm'
-  const disk = machine.disk?.replaceAll(',', ',,')
+  const disks = (machine.disks ?? []).flatMap((file, index) => [
+    '-drive',
+    `file=${file.replaceAll(',', ',,')},if=none,id=disk${index},format=raw,cache=unsafe`,
+    '-device',
+    `virtio-blk-pci,drive=disk${index}`,
+  ])
   return [
     '-accel',
     kvm ? 'kvm' : 'tcg,thread=multi',
@@ -64,14 +69,7 @@ export function qemuArguments(machine: Machine): string[] {
     'stdio,id=control,signal=off',
     '-serial',
     'chardev:control',
-    ...(disk === undefined
-      ? []
-      : [
-          '-drive',
-          `file=${disk},if=none,id=disk,format=raw,cache=unsafe`,
-          '-device',
-          'virtio-blk-pci,drive=disk',
-        ]),
+    ...disks,
     '-kernel',
     machine.image,
     '-initrd',

@@ -3,7 +3,7 @@
 // journal while it runs.
 import type { Job, Step } from '../ground/job.ts'
 import type { Event } from './protocol.ts'
-import type { PlannedStep } from './scenario.ts'
+import type { Turn } from './scenario.ts'
 
 /** How many tasks were still running the code of before, at a time in ms since the step began. */
 export interface Sample {
@@ -40,9 +40,9 @@ export interface Replaced {
   readonly active: boolean | undefined
 }
 
-/** All that one boot told. */
-export interface BootRecord {
-  readonly release: string | undefined
+/** What one boot told about one of the proofs in it. */
+export interface PartRecord {
+  readonly part: number
   readonly steps: readonly StepRecord[]
   readonly replaced: readonly Replaced[]
   /** Rounds that each background load went through. */
@@ -51,7 +51,16 @@ export interface BootRecord {
   readonly taint: readonly number[]
   /** A module that could not be unloaded, so that the scenario ended there. */
   readonly stays: { readonly module: string; readonly reason: string } | undefined
-  /** True when the scenario ran to its end. */
+}
+
+/** All that one boot told. */
+export interface BootRecord {
+  readonly release: string | undefined
+  /** The boot itself. */
+  readonly boot: StepRecord
+  /** In the order in which they were begun. */
+  readonly parts: readonly PartRecord[]
+  /** True when the scenario ran to its end, or until the kernel was too broken for the next part. */
   readonly done: boolean
   /** Lines that were no events. */
   readonly noise: readonly string[]
@@ -102,20 +111,51 @@ export interface Recorder {
 
 type Draft = { -readonly [Key in keyof StepRecord]: StepRecord[Key] } & { began: number; curve: Sample[] }
 
-/** Begins to record one boot; its first step is the boot itself. */
+const draftOf = (id: string, title: string, began: number): Draft => ({
+  id,
+  title,
+  ms: 0,
+  outcome: 'unfinished',
+  began,
+  curve: [],
+})
+
+const recordOf = ({ began: _, curve, ...step }: Draft): StepRecord => ({
+  ...step,
+  ...(curve.length > 0 ? { samples: curve } : {}),
+})
+
+/** A part while it is being recorded. */
+interface Open {
+  readonly part: number
+  readonly steps: Draft[]
+  readonly replaced: Replaced[]
+  readonly loads: number[]
+  readonly taint: number[]
+  stays: PartRecord['stays']
+}
+
+/** What the journal calls the parts of a boot, by their numbers. */
+export type PartNames = ReadonlyMap<number, string>
+
+/**
+ * Begins to record one boot; its first step is the boot itself.
+ * @param names when there are several parts, each is one step of the journal instead of one for each of its steps
+ */
 export async function openRecorder(
   job: Job,
-  planned: readonly PlannedStep[],
+  turns: readonly Turn[],
+  names: PartNames,
   parse: (line: string) => Event | undefined,
 ): Promise<Recorder> {
-  const plan = new Map(planned.map((step) => [step.id, step]))
-  const steps: Draft[] = [{ id: 'boot', title: 'boot', ms: 0, outcome: 'unfinished', began: 0, curve: [] }]
-  const replaced: Replaced[] = []
-  const loads: number[] = []
-  const taint: number[] = []
+  const plan = new Map(
+    turns.flatMap(({ part, steps }) => steps.map((step) => [`${part}.${step.id}`, step] as const)),
+  )
+  const several = names.size > 1
+  const boot = draftOf('boot', 'boot', 0)
+  const parts: Open[] = []
   const noise: string[] = []
   let release: string | undefined
-  let stays: BootRecord['stays']
   let done = false
   let live: Live | undefined = await openLive(job, 'boot')
   let queue: Promise<void> = Promise.resolve()
@@ -125,45 +165,49 @@ export async function openRecorder(
     draft.outcome = reason === undefined ? 'done' : 'failed'
     if (reason !== undefined) draft.reason = reason
   }
-  const current = (id: string): Draft | undefined => steps.findLast((step) => step.id === id)
   /** The journal is written in the order of the events, though it opens its steps asynchronously. */
   const later = (work: () => void | Promise<void>) => {
     queue = queue.then(work)
   }
+  const show = (title: string) =>
+    later(async () => {
+      live?.end()
+      await live?.settled
+      live = await openLive(job, title)
+    })
   const take = (event: Event) => {
+    const open = parts.at(-1)
     // An unfinished step lasted at least until now.
-    const running = steps.at(-1)
-    if (running?.outcome === 'unfinished') running.ms = event.at - running.began
+    const running = open?.steps.at(-1) ?? boot
+    if (running.outcome === 'unfinished') running.ms = event.at - running.began
+    const current = (id: string): Draft | undefined => open?.steps.findLast((step) => step.id === id)
     switch (event.kind) {
-      case 'hello': {
+      case 'hello':
         release = event.release
-        const boot = steps[0]
-        if (boot) finish(boot, event.at)
+        finish(boot, event.at)
         later(() => live?.end())
         break
-      }
+      case 'part':
+        parts.push({ part: event.part, steps: [], replaced: [], loads: [], taint: [], stays: undefined })
+        if (several) show(names.get(event.part) ?? `part ${event.part}`)
+        break
       case 'begin': {
-        const { title = event.step, command } = plan.get(event.step) ?? {}
-        steps.push({
-          id: event.step,
-          title,
-          ms: 0,
-          outcome: 'unfinished',
-          began: event.at,
-          curve: [],
+        if (open === undefined) break
+        const { title = event.step, command } = plan.get(`${open.part}.${event.step}`) ?? {}
+        open.steps.push({
+          ...draftOf(event.step, title, event.at),
           ...(command === undefined ? {} : { command }),
         })
-        later(async () => {
-          await live?.settled
-          live = await openLive(job, title)
-        })
+        if (several) later(() => live?.step.progress(title))
+        else show(title)
         break
       }
       case 'end': {
         const draft = current(event.step)
         if (draft === undefined) break
         finish(draft, event.at, event.ok ? undefined : event.reason || 'the guest gave no reason')
-        later(() => live?.end(event.ok ? undefined : new Error('failed')))
+        if (!event.ok) later(() => live?.end(new Error('failed')))
+        else if (!several) later(() => live?.end())
         break
       }
       case 'sample': {
@@ -177,29 +221,29 @@ export async function openRecorder(
         if (draft) draft.stuck = event.tasks
         break
       }
-      case 'replaces':
-        replaced.push({ object: event.object, name: event.name, sympos: event.sympos, active: event.active })
-        break
-      case 'output': {
-        // A check's step is the one that is running.
-        const draft = steps.at(-1)
-        if (draft?.id.endsWith(event.check.slice(event.check.indexOf('.') + 1)))
-          draft.output = { exitCode: event.exitCode, text: event.text }
+      case 'replaces': {
+        const { object, name, sympos, active } = event
+        open?.replaced.push({ object, name, sympos, active })
         break
       }
+      case 'output':
+        // A check's step is the one that is running.
+        if (running.id.endsWith(event.check.slice(event.check.indexOf('.') + 1)))
+          running.output = { exitCode: event.exitCode, text: event.text }
+        break
       case 'load':
-        loads[event.index] = (loads[event.index] ?? 0) + event.rounds
+        if (open) open.loads[event.index] = (open.loads[event.index] ?? 0) + event.rounds
         break
       case 'stays':
-        stays = { module: event.module, reason: event.reason }
-        if (running) {
-          running.outcome = 'kept'
-          running.reason = event.reason
-        }
+        if (open === undefined) break
+        open.stays = { module: event.module, reason: event.reason }
+        running.outcome = 'kept'
+        running.reason = event.reason
         break
       case 'taint':
-        taint.push(event.bits)
+        open?.taint.push(event.bits)
         break
+      case 'unfit':
       case 'done':
         done = true
         break
@@ -219,19 +263,18 @@ export async function openRecorder(
     },
     async close() {
       await queue
-      const open = steps.at(-1)?.outcome === 'unfinished'
-      live?.end(open && stays === undefined ? new Error('unfinished') : undefined)
+      const last = parts.at(-1)
+      const unfinished = (last?.steps.at(-1) ?? boot).outcome === 'unfinished'
+      live?.end(unfinished && last?.stays === undefined ? new Error('unfinished') : undefined)
       await live?.settled
       return {
         release,
-        steps: steps.map(({ began: _, curve, ...step }) => ({
-          ...step,
-          ...(curve.length > 0 ? { samples: curve } : {}),
+        boot: recordOf(boot),
+        parts: parts.map(({ steps, loads, ...part }) => ({
+          ...part,
+          steps: steps.map(recordOf),
+          loads: [...loads].map((rounds) => rounds ?? 0),
         })),
-        replaced,
-        loads: [...loads].map((rounds) => rounds ?? 0),
-        taint,
-        stays,
         done,
         noise,
       }

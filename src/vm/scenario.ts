@@ -9,7 +9,10 @@
 //
 // Older live patches may be there before. One that replaces (klp_patch.replace) makes the kernel disable
 // all that came before it, whose modules can then be unloaded; any other is stacked on them.
-import { guestPaths } from './guest.ts'
+//
+// Several live patches can have their proofs in one boot, one after the other, as each leaves the kernel as it
+// found it. Each is a part of the boot; a part has a turn for each order.
+import { partPaths } from './guest.ts'
 
 /** `module-first` also stands for a patch of vmlinux, which is always there first. */
 export type Order = 'module-first' | 'patch-first'
@@ -26,6 +29,8 @@ export interface PlannedPatch {
 }
 
 export interface Plan {
+  /** The number of this proof among those of the same boot. */
+  readonly part: number
   readonly patch: PlannedPatch
   /** Older live patches, in the order in which they are loaded before it. */
   readonly over: readonly PlannedPatch[]
@@ -46,7 +51,7 @@ export interface Plan {
 }
 
 export interface PlannedStep {
-  /** Unique among all orders, such as `module-first.load`; what comes after the dot is its action. */
+  /** Unique among all steps of a part, such as `module-first.load`; what comes after the dot is its action. */
   readonly id: string
   readonly title: string
   /** Lines of the guest's script. */
@@ -55,13 +60,15 @@ export interface PlannedStep {
   readonly command?: string
 }
 
-function quote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`
+/** One order of one live patch. */
+export interface Turn {
+  readonly part: number
+  readonly order: Order
+  readonly steps: readonly PlannedStep[]
 }
 
-/** Where the guest finds the module of a live patch. */
-export function patchPath(name: string): string {
-  return `${guestPaths.patches}/${name}.ko`
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
 }
 
 /** The steps of one order. */
@@ -77,6 +84,7 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
     if (last) steps.push({ ...last, ...change(last) })
   }
   const targets = plan.targets.join(', ')
+  const paths = partPaths(plan.part)
   const bring = () => {
     if (plan.modules.length > 0) {
       const what = plan.targets.length > 0 ? `load ${targets}` : 'load the modules that are needed'
@@ -98,14 +106,14 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
         'checked',
         `${order}.${phase}.script`,
         limit,
-        `/${guestPaths.script}`,
+        `/${paths.script}`,
         phase,
       )
   }
   const settle = (action: string, title: string, { name }: PlannedPatch, leaving: '0' | '1') =>
     add(action, title, 'settled', `${order}.${action}`, name, leaving, String(plan.transitionLimit))
   const load = (action: string, title: string, patch: PlannedPatch) =>
-    add(action, title, 'loaded', patch.name, `/${patchPath(patch.name)}`)
+    add(action, title, 'loaded', patch.name, `/${paths.patch(patch.name)}`)
 
   /** The older live patches that are enabled, with what begins the ids of their steps. */
   let below: { readonly patch: PlannedPatch; readonly id: string }[] = []
@@ -140,7 +148,8 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
     }
   }
   const busy = () => {
-    if (plan.loads > 0) add('busy', 'start the background load', 'busy', String(plan.loads))
+    if (plan.loads > 0)
+      add('busy', 'start the background load', 'busy', String(plan.part), String(plan.loads))
   }
 
   if (order === 'module-first') bring()
@@ -169,7 +178,11 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   return steps
 }
 
-/** The script that the guest's init runs. */
-export function scenarioScript(steps: readonly PlannedStep[]): string {
-  return `${steps.map((step) => step.script).join('\n')}\n`
+/** The script that the guest's init runs: the turns in this order, those of a part side by side. */
+export function scenarioScript(turns: readonly Turn[]): string {
+  const lines = turns.flatMap(({ part, steps }, index) => [
+    ...(turns[index - 1]?.part === part ? [] : [`part ${part}`]),
+    ...steps.map(({ script }) => script),
+  ])
+  return `${lines.join('\n')}\n`
 }

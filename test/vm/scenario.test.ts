@@ -10,6 +10,7 @@ import { actionOf } from '../../src/vm/record.ts'
 import { type Plan, planOrder, scenarioScript } from '../../src/vm/scenario.ts'
 
 const plan: Plan = {
+  part: 0,
   patch: { name: 'livepatch_fix', replace: true },
   over: [],
   modules: [],
@@ -177,7 +178,10 @@ describe('the guest’s programs', () => {
   test.each([
     ['init', guestInit(10)],
     ['load', guestLoad],
-    ['scenario', scenarioScript(planOrder(ofModule, 'patch-first'))],
+    [
+      'scenario',
+      scenarioScript([{ part: 0, order: 'patch-first', steps: planOrder(ofModule, 'patch-first') }]),
+    ],
   ])('%s is a script that busybox’s shell understands', (_, script) => {
     execFileSync('busybox', ['sh', '-n'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] })
   })

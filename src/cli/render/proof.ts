@@ -2,7 +2,8 @@
 // How a proof looks in the end: its steps with their times, and the verdict. The steps were already
 // seen live; this is what a person keeps, or what a pipe gets.
 import pc from 'picocolors'
-import type { Failure, OrderRecord, Proof } from '../../vm/proof.ts'
+import type { Failure } from '../../vm/judge.ts'
+import type { OrderRecord, Proof } from '../../vm/proof.ts'
 import { type StepRecord, waitsFor } from '../../vm/record.ts'
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Judges what a guest told: whatever is not as it should be is a failure, in one sentence, with the lines
+// that show it.
+import { type Check, expectedIn } from './check.ts'
+import type { LogFinding } from './log.ts'
+import type { MachineEnd } from './qemu.ts'
+import {
+  actionOf,
+  type BootRecord,
+  type PartRecord,
+  type Replaced,
+  type StepRecord,
+  waitsFor,
+} from './record.ts'
+import type { Phase } from './scenario.ts'
+import type { Subject } from './subject.ts'
+
+/** Why the proof failed. */
+export interface Failure {
+  /** `boot`, `hang`, `crash`, `step`, `check`, `log`, `taint`, `coverage`. */
+  readonly code: string
+  /** One sentence without a full stop. */
+  readonly message: string
+  readonly step?: string
+  readonly lines?: readonly string[]
+}
+
+/** How many of a console's last lines a failure shows. */
+const shownLines = 25
+
+/**
+ * What went wrong in the machine itself, if anything did while `part` was tried: no boot, a hang, a crash.
+ * @param part undefined when the boot came to none of the proofs
+ * @param timeout seconds
+ */
+export function machineFailure(
+  record: BootRecord,
+  part: PartRecord | undefined,
+  end: MachineEnd,
+  console: readonly string[],
+  timeout: number,
+): Failure | undefined {
+  const lines = console.slice(-shownLines)
+  const last = part?.steps.at(-1) ?? record.boot
+  if (record.release === undefined) {
+    const what = end.timedOut ? `did not come up within ${timeout} s` : 'ended before its init ran'
+    return { code: 'boot', message: `The guest ${what}`, lines: [...end.messages, ...lines] }
+  }
+  if (record.done || part !== record.parts.at(-1)) return undefined
+  if (part?.stays !== undefined || last.outcome === 'failed') return undefined
+  const sample = last.samples?.at(-1)
+  const waiting = sample === undefined ? '' : ` (${waitsFor(sample.left, sample.total)})`
+  const where = ` during "${last.title}"${waiting}`
+  const overdue = end.timedOut || console.some((line) => line.includes('inarch: the time is over'))
+  if (overdue)
+    return {
+      code: 'hang',
+      message: `The guest hung${where} and was killed after ${timeout} s`,
+      step: last.id,
+      lines,
+    }
+  return { code: 'crash', message: `The guest died${where}`, step: last.id, lines }
+}
+
+/** Steps that the guest itself says have failed. */
+export function stepFailures(steps: readonly StepRecord[]): Failure[] {
+  return steps.flatMap((step): Failure[] => {
+    if (step.outcome !== 'failed') return []
+    const [first = '', ...rest] = (step.reason ?? '').split('\n')
+    const lines = [...rest, ...(step.stuck ?? '').split('\n')].filter((line) => line !== '')
+    const left = step.samples?.at(-1)?.left
+    const tasks = left === undefined ? '' : `; ${left} ${left === 1 ? 'task is' : 'tasks are'} left`
+    return [{ code: 'step', message: `"${step.title}" failed: ${first}${tasks}`, step: step.id, lines }]
+  })
+}
+
+/** Checks that did not print what they should. `restores`: as in `expectedIn`. */
+export function checkFailures(
+  steps: readonly StepRecord[],
+  checks: readonly Check[],
+  restores: boolean,
+): Failure[] {
+  return steps.flatMap((step): Failure[] => {
+    const [, phase, index] = /^check\.(before|after|reverted)\.(\d+|script)$/.exec(actionOf(step.id)) ?? []
+    if (phase === undefined || step.output === undefined) return []
+    const { exitCode, text } = step.output
+    const lines = text.trimEnd().split('\n').slice(-shownLines)
+    const killed = exitCode === 137 ? ' (it was killed at its time limit)' : ''
+    const failure = (what: string): Failure[] => [
+      { code: 'check', message: `"${step.title}" ${what}`, step: step.id, lines },
+    ]
+    if (index === 'script') return exitCode === 0 ? [] : failure(`ended with exit code ${exitCode}${killed}`)
+    const check = checks[Number(index)]
+    const expectation = check && expectedIn(check, phase as Phase, restores)
+    if (expectation === undefined || expectation.matches(text)) return []
+    return failure(`did not print ${JSON.stringify(expectation.text)}${killed}`)
+  })
+}
+
+/** The guest's kernel must replace just what the manifest says. */
+export function coverageFailures(subject: Subject, replaced: readonly Replaced[]): Failure[] {
+  const idle = replaced.filter(({ active }) => active === false)
+  const failures = idle.map(
+    ({ object, name }): Failure => ({
+      code: 'coverage',
+      message: `${name} of ${object} is not replaced although the live patch is loaded`,
+    }),
+  )
+  if (subject.manifest === undefined || replaced.length === 0) return failures
+  const told = new Set(
+    subject.manifest.objects.flatMap(({ name: object, functions }) =>
+      functions.map(({ name, sympos }) => `${object}:${name},${sympos || 1}`),
+    ),
+  )
+  const seen = new Set(replaced.map(({ object, name, sympos }) => `${object}:${name},${sympos}`))
+  for (const name of told)
+    if (!seen.has(name))
+      failures.push({
+        code: 'coverage',
+        message: `The manifest says that ${name} is replaced, the kernel does not`,
+      })
+  for (const name of seen)
+    if (!told.has(name))
+      failures.push({
+        code: 'coverage',
+        message: `The kernel says that ${name} is replaced, the manifest does not`,
+      })
+  return failures
+}
+
+/** How a person calls what a rule of the kernel log finds. */
+const named: Readonly<Record<string, string>> = {
+  warning: 'a warning',
+  bug: 'a bug',
+  oops: 'an oops',
+  panic: 'a panic',
+  lockup: 'a lockup',
+  stall: 'an RCU stall',
+  'hung-task': 'a hung task',
+  lockdep: 'a locking problem',
+  livepatch: 'a livepatch error',
+  module: 'a module error',
+  'file-system': 'a file system error',
+  trace: 'a call trace',
+}
+
+/** What the log shows and nobody expected. */
+export function logFailures(log: readonly LogFinding[], titleOf: (step: string) => string): Failure[] {
+  return log
+    .filter(({ step, expected }) => step !== undefined && !expected)
+    .map(({ rule, step = '', lines }, index, all) => ({
+      code: 'log',
+      message: `The kernel log shows ${named[rule] ?? rule} during "${titleOf(step)}"`,
+      step,
+      // Trouble brings trouble: what follows in the same step is told in one line.
+      lines: all.findIndex((other) => other.step === step) === index ? lines : lines.slice(0, 1),
+    }))
+}
+
+/** Remarks on what the kernel complained about before the live patch came. */
+export function earlyNotes(log: readonly LogFinding[]): string[] {
+  return log
+    .filter(({ step }) => step === undefined)
+    .map(
+      ({ rule, line }) =>
+        `the kernel log shows ${named[rule] ?? rule} before the live patch came (console line ${line})`,
+    )
+}

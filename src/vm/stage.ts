@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What one proof needs inside the guest: its plan, its files, the kernel's modules, a disk.
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Fault } from '../ground/fault.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { labelOf } from './check.ts'
+import type { Entry } from './cpio.ts'
+import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes } from './disk.ts'
+import { partPaths } from './guest.ts'
+import { type GuestModule, gatherModules } from './modules.ts'
+import type { ProofRequest } from './request.ts'
+import { type Order, type Plan, type PlannedPatch, planOrder, type Turn } from './scenario.ts'
+import type { Subject } from './subject.ts'
+
+/** One proof, ready for a boot. */
+export interface Staged {
+  readonly request: ProofRequest
+  readonly turns: readonly Turn[]
+  readonly entries: readonly Entry[]
+  /** The kernel's modules that the guest must have. */
+  readonly modules: readonly GuestModule[]
+  /** Whether the revert brings back what was there before: what was replaced is gone for good. */
+  readonly restores: boolean
+  readonly notes: readonly string[]
+}
+
+/** File systems whose code is in more modules than their own. */
+const fileSystemOf: Readonly<Record<string, string>> = { fat: 'vfat', jbd2: 'ext4', mbcache: 'ext4' }
+
+/** The file system that the guest mounts, if any. */
+async function chooseFileSystem(
+  request: ProofRequest,
+  patched: readonly string[],
+  notes: string[],
+): Promise<string | undefined> {
+  if (request.fileSystem !== undefined) {
+    if (!fileSystems.includes(request.fileSystem))
+      throw new Fault(
+        'usage',
+        'file-system-unknown',
+        `A proof can't bring the file system ${request.fileSystem}`,
+        {
+          remedy: `Choose one of ${fileSystems.join(', ')}`,
+        },
+      )
+    return request.fileSystem
+  }
+  for (const target of patched) {
+    const type = fileSystemOf[target] ?? target
+    if (!fileSystems.includes(type)) continue
+    if (await canMakeDisk(type)) return type
+    notes.push(`no ${type} file system was mounted: its mkfs is not installed`)
+  }
+  return undefined
+}
+
+/**
+ * The live patch and those that are there before it, as the guest loads them.
+ * @throws Fault `usage` when they can't be loaded together on `kernel`
+ */
+function plannedPatches(kernel: Kernel, { subject, over = [] }: ProofRequest): Pick<Plan, 'patch' | 'over'> {
+  const names = new Set<string>()
+  const planned = (one: Subject): PlannedPatch => {
+    if (one.release !== kernel.release)
+      throw new Fault(
+        'usage',
+        'other-kernel',
+        `The live patch ${one.name} was built for ${one.release}, not for ${kernel.release}`,
+        { remedy: 'Leave --kernel out, or build the live patch for that kernel' },
+      )
+    if (names.has(one.name))
+      throw new Fault('usage', 'same-name', `Two of the live patches are called ${one.name}`, {
+        remedy: 'Build one of them with another --name',
+      })
+    names.add(one.name)
+    if (one.manifest === undefined && over.length > 0)
+      throw new Fault(
+        'usage',
+        'manifest-needed',
+        `Without the manifest of ${one.name} nobody knows whether it replaces earlier live patches`,
+        { remedy: `Put the manifest that \`inarch build\` made beside ${one.file}` },
+      )
+    return { name: one.name, replace: one.manifest?.replace === true }
+  }
+  return { over: over.map(planned), patch: planned(subject) }
+}
+
+/** A file of this machine that goes into the guest. */
+async function bring(file: string, what: string): Promise<Buffer> {
+  return readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'EISDIR')
+      throw new Fault('usage', 'no-such-file', `There is no ${what} ${file}`)
+    throw error
+  })
+}
+
+/**
+ * Makes one proof ready.
+ * @param part its number among the proofs of the same boot
+ * @param deviceOf the device under which the guest sees the disk with a file system of this type
+ * @param limit seconds that a transition or a check may take
+ * @throws Fault `usage` for a request that makes no sense, `environment` when the kernel lacks a module
+ */
+export async function stage(
+  kernel: Kernel,
+  request: ProofRequest,
+  part: number,
+  deviceOf: (fileSystem: string) => string,
+  limit: number,
+): Promise<Staged> {
+  const { subject, over = [], checks = [], loads = [], script, programs = [] } = request
+  const patches = plannedPatches(kernel, request)
+  const patched = [...new Set([subject, ...over].flatMap(({ targets }) => targets))]
+  const restores = over.length === 0 || !patches.patch.replace
+  const notes: string[] = []
+  for (const check of checks)
+    if (!restores && check.before !== undefined && check.reverted === undefined)
+      notes.push(
+        `what "${labelOf(check)}" prints when the live patch is reverted was not judged: ` +
+          'the older live patches are gone then (--reverted says what to expect)',
+      )
+  const fileSystem = await chooseFileSystem(request, patched, notes)
+  const targets = (await gatherModules(kernel, patched)).map(({ name }) => name)
+  const own = new Set(patched.map((name) => name.replaceAll('-', '_')))
+  const storage = fileSystem === undefined ? [] : await gatherModules(kernel, ['virtio_pci', 'virtio_blk'])
+  const mounted = fileSystem === undefined ? [] : await gatherModules(kernel, [fileSystemModule(fileSystem)])
+  const brought = await gatherModules(kernel, [
+    ...storage.map(({ name }) => name),
+    ...targets,
+    ...mounted.map(({ name }) => name),
+  ])
+  // For what the kernel asks modprobe for by itself.
+  const carried = await gatherModules(
+    kernel,
+    [...brought.map(({ name }) => name), ...(request.modules ?? [])],
+    fileSystem === undefined ? [] : fileSystemWishes(fileSystem),
+  )
+  const plan: Plan = {
+    part,
+    ...patches,
+    modules: brought.map(({ name, path }) => ({ name, path })),
+    targets: brought.map(({ name }) => name).filter((name) => own.has(name)),
+    // What stands on a patched module has to go before it.
+    removed: brought
+      .filter(({ name, before }) => own.has(name) || before.some((needed) => own.has(needed)))
+      .map(({ name }) => name)
+      .reverse(),
+    ...(fileSystem === undefined ? {} : { mount: { type: fileSystem, device: deviceOf(fileSystem) } }),
+    commands: checks.map((check) => ({ command: check.command, label: labelOf(check) })),
+    script: script !== undefined,
+    loads: loads.length,
+    transitionLimit: limit,
+    checkLimit: limit,
+  }
+  const file = (path: string, bytes: Buffer, mode?: number): Entry => ({
+    kind: 'file',
+    path,
+    bytes,
+    ...(mode === undefined ? {} : { mode }),
+  })
+  const paths = partPaths(part)
+  const entries: Entry[] = [
+    ...[subject, ...over].map(({ name, bytes }) => file(paths.patch(name), bytes)),
+    ...loads.map((text, index) => file(paths.load(index), Buffer.from(`${text}\n`))),
+  ]
+  if (script !== undefined) entries.push(file(paths.script, await bring(script, 'script'), 0o755))
+  for (const program of programs)
+    entries.push(file(`bin/${path.basename(program)}`, await bring(program, 'program'), 0o755))
+  const orders: Order[] = plan.targets.length > 0 ? ['module-first', 'patch-first'] : ['module-first']
+  return {
+    request,
+    turns: orders.map((order) => ({ part, order, steps: planOrder(plan, order) })),
+    entries,
+    modules: carried,
+    restores,
+    notes,
+  }
+}
