@@ -14,6 +14,7 @@ import {
   sectionIndex,
   sectionType,
 } from './format.ts'
+import { namesOf } from './strings.ts'
 
 export interface Section {
   readonly index: number
@@ -61,6 +62,11 @@ export interface ObjectFile {
   readonly symbols: readonly ElfSymbol[]
   /** A section's ordinary relocations, ordered by offset; empty when it has none. Decoded once. */
   relocations(section: Section): readonly Relocation[]
+  /**
+   * A section's relocations as they lie in the file, six words each (Elf64_Rela), neither checked nor ordered;
+   * undefined when there is no such view. For a first look at many sections.
+   */
+  relocationWords(section: Section): Uint32Array | undefined
 }
 
 /** @returns those of `relocations`, ordered by offset, that lie in the bytes from `start` to `end` */
@@ -95,16 +101,230 @@ const relaSize = 24
 const largestAlignment = 2 ** 22
 /** A distance is at most half of the address space; the kernel's is 2^47 wide. */
 const largestAddend = 2 ** 48
+/** A number of bytes that something in memory can have. */
+const largestSize = Number.MAX_SAFE_INTEGER / 4
 
 const bindings: readonly (SymbolBinding | undefined)[] = ['local', 'global', 'weak']
 const types: readonly (SymbolType | undefined)[] = ['none', 'object', 'function', 'section', 'file']
 
-function u64(buffer: Buffer, offset: number): number {
-  return buffer.readUInt32LE(offset) + buffer.readUInt32LE(offset + 4) * 0x1_0000_0000
+const noWords = new Uint32Array(0)
+
+/** Makes the error that refuses the object. */
+type Bad = (why: string) => Fault
+
+/**
+ * The 32-bit words of a part of a file. Tables are aligned in every object that a compiler made, and are
+ * seen as they lie there; one that is not is copied. (The processor must be little-endian, like the file.)
+ */
+function wordsOf(bytes: Buffer, at: number, size: number): Uint32Array {
+  const start = bytes.byteOffset + at
+  if (start % 4 === 0) return new Uint32Array(bytes.buffer, start, size >>> 2)
+  return new Uint32Array(Uint8Array.from(bytes.subarray(at, at + size - (size % 4))).buffer)
 }
 
-function i64(buffer: Buffer, offset: number): number {
-  return buffer.readUInt32LE(offset) + buffer.readInt32LE(offset + 4) * 0x1_0000_0000
+/** An unsigned 64-bit number at a word; above 2^53 it is not exact, and refused by who asks. */
+function u64(words: Uint32Array, word: number): number {
+  return words[word]! + words[word + 1]! * 0x1_0000_0000
+}
+
+function i64(words: Uint32Array, word: number): number {
+  return words[word]! + (words[word + 1]! | 0) * 0x1_0000_0000
+}
+
+/** A section as it lies in the file; half of all sections are relocations, whose bytes nobody asks for. */
+class SectionView implements Section {
+  private bytes: Buffer | undefined
+
+  constructor(
+    readonly index: number,
+    readonly name: string,
+    readonly type: number,
+    readonly flags: number,
+    readonly align: number,
+    readonly entrySize: number,
+    readonly size: number,
+    readonly link: number,
+    readonly info: number,
+    private readonly file: Buffer,
+    /** In the file; checked. */
+    readonly at: number,
+    /** Bytes in the file. */
+    readonly length: number,
+  ) {}
+
+  get data(): Buffer {
+    this.bytes ??= this.file.subarray(this.at, this.at + this.length)
+    return this.bytes
+  }
+}
+
+function readSections(bytes: Buffer, bad: Bad): SectionView[] {
+  const tableOffset = bytes.readUInt32LE(40) + bytes.readUInt32LE(44) * 0x1_0000_0000
+  const outside = 'its section headers lie outside the file'
+  if (bytes.readUInt16LE(58) !== sectionHeaderSize) throw bad('its section headers have an unknown size')
+  if (tableOffset + sectionHeaderSize > bytes.length) throw bad(outside)
+  // With 0xff00 sections or more, the real counts stand in section header 0.
+  const first = wordsOf(bytes, tableOffset, sectionHeaderSize)
+  const count = bytes.readUInt16LE(60) || u64(first, 8)
+  let nameTable = bytes.readUInt16LE(62)
+  if (nameTable === sectionIndex.extended) nameTable = first[10]!
+  if (tableOffset + count * sectionHeaderSize > bytes.length) throw bad(outside)
+  if (nameTable >= count) throw bad('its section name table does not exist')
+
+  const words = wordsOf(bytes, tableOffset, count * sectionHeaderSize)
+  const sizeOf = (index: number): number => (index === 0 ? 0 : u64(words, index * 16 + 8))
+  const lengthOf = (index: number): number =>
+    words[index * 16 + 1] === sectionType.nobits ? 0 : sizeOf(index)
+  const placeOf = (index: number): number => (lengthOf(index) === 0 ? 0 : u64(words, index * 16 + 6))
+  for (let index = 0; index < count; index++)
+    if (placeOf(index) + lengthOf(index) > bytes.length) throw bad(`section ${index} lies outside the file`)
+
+  const at = placeOf(nameTable)
+  const nameAt = namesOf(bytes.subarray(at, at + lengthOf(nameTable)), bad)
+  const sections: SectionView[] = []
+  for (let index = 0; index < count; index++) {
+    const header = index * 16
+    const flags = u64(words, header + 2)
+    const align = u64(words, header + 12)
+    const entrySize = u64(words, header + 14)
+    const size = sizeOf(index)
+    if (align > largestAlignment || (align & (align - 1)) !== 0)
+      throw bad(`section ${index} has an impossible alignment`)
+    if (flags > 0xffff_ffff) throw bad(`section ${index} has unknown flags`)
+    if (size > largestSize) throw bad(`section ${index} is impossibly large`)
+    if (entrySize > largestSize) throw bad(`an entry of section ${index} is impossibly large`)
+    const [name, type, link, info] = [
+      words[header]!,
+      words[header + 1]!,
+      words[header + 10]!,
+      words[header + 11]!,
+    ]
+    sections.push(
+      new SectionView(
+        ...([index, nameAt(name), type, flags, align, entrySize, size, link, info] as const),
+        ...([bytes, placeOf(index), lengthOf(index)] as const),
+      ),
+    )
+  }
+  return sections
+}
+
+/** Where the symbol's section index leads, which may stand in a table of its own. */
+function placeOfSymbol(where: number): ElfSymbol['place'] | undefined {
+  switch (where) {
+    case sectionIndex.undefined:
+      return 'undefined'
+    case sectionIndex.absolute:
+      return 'absolute'
+    case sectionIndex.common:
+      return 'common'
+    case sectionIndex.livepatch:
+      return 'livepatch'
+    case sectionIndex.extended:
+      return 'section'
+    default:
+      return where >= sectionIndex.loReserve ? undefined : 'section'
+  }
+}
+
+function readSymbols(
+  bytes: Buffer,
+  sections: readonly SectionView[],
+  table: SectionView,
+  bad: Bad,
+): ElfSymbol[] {
+  const names = sections[table.link]
+  if (names === undefined || names.type !== sectionType.strtab) throw bad('its symbols have no names')
+  const nameAt = namesOf(names.data, bad)
+  const indices = sections.find(({ type, link }) => type === sectionType.symtabShndx && link === table.index)
+  const extended =
+    indices === undefined
+      ? new Uint32Array()
+      : wordsOf(bytes, indices.at, indices.length - (indices.length % 4))
+  const count = Math.floor(table.length / symbolSize)
+  const words = wordsOf(bytes, table.at, count * symbolSize)
+  const symbols: ElfSymbol[] = []
+  for (let index = 0; index < count; index++) {
+    const at = index * 6
+    // st_info, st_other and st_shndx share a word.
+    const shared = words[at + 1]!
+    const binding = bindings[(shared >>> 4) & 0xf]
+    const type = types[shared & 0xf]
+    if (binding === undefined || type === undefined)
+      throw bad(`symbol ${index} has an unknown binding or type`)
+    const where = shared >>> 16
+    const place = placeOfSymbol(where)
+    if (place === undefined) throw bad(`symbol ${index} has a reserved section`)
+    const section =
+      place === 'section'
+        ? sections[where === sectionIndex.extended ? (extended[index] ?? -1) : where]
+        : undefined
+    if (place === 'section' && section === undefined) throw bad(`symbol ${index} has no section`)
+    const value = u64(words, at + 2)
+    const size = u64(words, at + 4)
+    if (value > largestSize || size > largestSize) throw bad(`symbol ${index} is impossibly large`)
+    if (section !== undefined && value + (type === 'none' ? 0 : size) > section.size)
+      throw bad(`symbol ${index} reaches beyond its section`)
+    symbols.push({
+      index,
+      name: type === 'section' ? (section?.name ?? '') : nameAt(words[at]!),
+      value,
+      size,
+      binding,
+      type,
+      visibility: (shared >>> 8) & 3,
+      section,
+      place,
+    })
+  }
+  return symbols
+}
+
+/** The section of ordinary relocations that each section has. */
+function readRelocationSections(sections: readonly SectionView[], symbols: number, bad: Bad) {
+  const found: (SectionView | undefined)[] = new Array(sections.length)
+  for (const section of sections) {
+    if (section.type === sectionType.rel) throw bad('it has relocations without addends')
+    // Livepatch relocations come on top of a section's ordinary ones.
+    if (section.type !== sectionType.rela || (section.flags & sectionFlag.relaLivepatch) !== 0) continue
+    if (section.info === 0 || section.info >= sections.length)
+      throw bad(`relocations of section ${section.info} are lost`)
+    if (found[section.info] !== undefined) throw bad('a section is relocated twice')
+    if (section.link !== symbols) throw bad('relocations have no symbols')
+    found[section.info] = section
+  }
+  return found
+}
+
+function decodeRelocations(
+  bytes: Buffer,
+  table: SectionView,
+  section: Section,
+  symbols: readonly ElfSymbol[],
+  bad: Bad,
+): Relocation[] {
+  const count = Math.floor(table.length / relaSize)
+  const words = wordsOf(bytes, table.at, count * relaSize)
+  const length = section.type === sectionType.nobits ? 0 : section.size
+  const list: Relocation[] = []
+  let sorted = true
+  let last = -1
+  for (let index = 0; index < count; index++) {
+    const at = index * 6
+    const offset = u64(words, at)
+    const type = words[at + 2]!
+    const symbol = symbols[words[at + 3]!]
+    const addend = i64(words, at + 4)
+    if (symbol === undefined || offset + Math.max(relocationSize(type), 1) > length)
+      throw bad(`relocation ${index} of ${section.name} points nowhere`)
+    if (Math.abs(addend) > largestAddend)
+      throw bad(`relocation ${index} of ${section.name} leads impossibly far`)
+    list.push({ offset, type, symbol, addend })
+    if (offset < last) sorted = false
+    last = offset
+  }
+  if (!sorted) list.sort((a, b) => a.offset - b.offset)
+  return list
 }
 
 /**
@@ -113,159 +333,35 @@ function i64(buffer: Buffer, offset: number): number {
  * @throws Fault `patch/bad-object` when it is not a well-formed relocatable x86-64 object
  */
 export function readObject(bytes: Buffer, name: string): ObjectFile {
-  const bad = (why: string) => new Fault('patch', 'bad-object', `${name} is not a usable object file: ${why}`)
+  const bad: Bad = (why) => new Fault('patch', 'bad-object', `${name} is not a usable object file: ${why}`)
   if (bytes.length < headerSize || bytes.readUInt32BE(0) !== 0x7f454c46) throw bad('it is not an ELF file')
   if (bytes[4] !== 2 || bytes[5] !== 1) throw bad('it is not a little-endian 64-bit ELF file')
   if (bytes.readUInt16LE(16) !== fileType.relocatable) throw bad('it is not relocatable')
   if (bytes.readUInt16LE(18) !== machine.x86_64) throw bad('it is not for x86-64')
 
-  const tableOffset = u64(bytes, 40)
-  if (bytes.readUInt16LE(58) !== sectionHeaderSize) throw bad('its section headers have an unknown size')
-  if (tableOffset + sectionHeaderSize > bytes.length) throw bad('its section headers lie outside the file')
-  // With 0xff00 sections or more, the real counts stand in section header 0.
-  const count = bytes.readUInt16LE(60) || u64(bytes, tableOffset + 32)
-  let nameTableIndex = bytes.readUInt16LE(62)
-  if (nameTableIndex === sectionIndex.extended) nameTableIndex = bytes.readUInt32LE(tableOffset + 40)
-  if (tableOffset + count * sectionHeaderSize > bytes.length)
-    throw bad('its section headers lie outside the file')
-  if (nameTableIndex >= count) throw bad('its section name table does not exist')
-
-  const dataOf = (index: number): Buffer => {
-    const header = tableOffset + index * sectionHeaderSize
-    if (bytes.readUInt32LE(header + 4) === sectionType.nobits) return bytes.subarray(0, 0)
-    const offset = u64(bytes, header + 24)
-    const size = u64(bytes, header + 32)
-    if (index !== 0 && offset + size > bytes.length) throw bad(`section ${index} lies outside the file`)
-    return index === 0 ? bytes.subarray(0, 0) : bytes.subarray(offset, offset + size)
-  }
-  const stringAt = (table: Buffer, offset: number): string => {
-    if (offset === 0) return ''
-    const end = offset < table.length ? table.indexOf(0, offset) : -1
-    if (end < 0) throw bad('a name lies outside its string table')
-    return table.toString('latin1', offset, end)
-  }
-
-  /** A number of bytes that something in memory can have. */
-  const checked = (value: number, what: string): number => {
-    if (value > Number.MAX_SAFE_INTEGER / 4) throw bad(`${what} is impossibly large`)
-    return value
-  }
-
-  const sectionNames = dataOf(nameTableIndex)
-  const sections: Section[] = new Array(count)
-  for (let index = 0; index < count; index++) {
-    const header = tableOffset + index * sectionHeaderSize
-    const align = u64(bytes, header + 48)
-    if (align > largestAlignment || !Number.isInteger(Math.log2(Math.max(align, 1))))
-      throw bad(`section ${index} has an impossible alignment`)
-    const flags = u64(bytes, header + 8)
-    if (flags > 0xffff_ffff) throw bad(`section ${index} has unknown flags`)
-    sections[index] = {
-      index,
-      name: stringAt(sectionNames, bytes.readUInt32LE(header)),
-      type: bytes.readUInt32LE(header + 4),
-      flags,
-      size: index === 0 ? 0 : checked(u64(bytes, header + 32), `section ${index}`),
-      data: dataOf(index),
-      link: bytes.readUInt32LE(header + 40),
-      info: bytes.readUInt32LE(header + 44),
-      align,
-      entrySize: checked(u64(bytes, header + 56), `an entry of section ${index}`),
-    }
-  }
-
-  const symbolTable = sections.find((section) => section.type === sectionType.symtab)
-  const symbols: ElfSymbol[] = []
-  if (symbolTable !== undefined) {
-    const names = sections[symbolTable.link]
-    if (names === undefined || names.type !== sectionType.strtab) throw bad('its symbols have no names')
-    const extended = sections.find(
-      (section) => section.type === sectionType.symtabShndx && section.link === symbolTable.index,
-    )?.data
-    const { data } = symbolTable
-    const symbolCount = Math.floor(data.length / symbolSize)
-    for (let index = 0; index < symbolCount; index++) {
-      const at = index * symbolSize
-      const info = data.readUInt8(at + 4)
-      const binding = bindings[info >> 4]
-      const type = types[info & 0xf]
-      if (binding === undefined || type === undefined)
-        throw bad(`symbol ${index} has an unknown binding or type`)
-      let where = data.readUInt16LE(at + 6)
-      let place: ElfSymbol['place'] = 'section'
-      if (where === sectionIndex.undefined) place = 'undefined'
-      else if (where === sectionIndex.absolute) place = 'absolute'
-      else if (where === sectionIndex.common) place = 'common'
-      else if (where === sectionIndex.livepatch) place = 'livepatch'
-      else if (where === sectionIndex.extended) {
-        if (extended === undefined || index * 4 + 4 > extended.length)
-          throw bad(`symbol ${index} has no section`)
-        where = extended.readUInt32LE(index * 4)
-      } else if (where >= sectionIndex.loReserve) throw bad(`symbol ${index} has a reserved section`)
-      const section = place === 'section' ? sections[where] : undefined
-      if (place === 'section' && section === undefined) throw bad(`symbol ${index} has no section`)
-      const value = checked(u64(data, at + 8), `symbol ${index}`)
-      const size = checked(u64(data, at + 16), `symbol ${index}`)
-      if (section !== undefined && value + (type === 'none' ? 0 : size) > section.size)
-        throw bad(`symbol ${index} reaches beyond its section`)
-      symbols.push({
-        index,
-        name: type === 'section' ? (section?.name ?? '') : stringAt(names.data, data.readUInt32LE(at)),
-        value,
-        size,
-        binding,
-        type,
-        visibility: data.readUInt8(at + 5) & 3,
-        section,
-        place,
-      })
-    }
-  }
-
-  const relocationSections: (Section | undefined)[] = new Array(count)
-  for (const section of sections) {
-    if (section.type === sectionType.rel) throw bad('it has relocations without addends')
-    // Livepatch relocations come on top of a section's ordinary ones.
-    if (section.type !== sectionType.rela || (section.flags & sectionFlag.relaLivepatch) !== 0) continue
-    if (section.info === 0 || section.info >= count)
-      throw bad(`relocations of section ${section.info} are lost`)
-    if (relocationSections[section.info] !== undefined) throw bad('a section is relocated twice')
-    if (section.link !== symbolTable?.index) throw bad('relocations have no symbols')
-    relocationSections[section.info] = section
-  }
-
-  const decoded: (Relocation[] | undefined)[] = new Array(count)
+  const sections = readSections(bytes, bad)
+  const symbolTable = sections.find(({ type }) => type === sectionType.symtab)
+  const symbols = symbolTable === undefined ? [] : readSymbols(bytes, sections, symbolTable, bad)
+  const relocationSections = readRelocationSections(sections, symbolTable?.index ?? 0, bad)
+  const decoded: (Relocation[] | undefined)[] = new Array(sections.length)
   const none: readonly Relocation[] = []
   return {
     name,
     sections,
     symbols,
     relocations(section) {
-      const table = relocationSections[section.index]
-      if (table === undefined) return none
       const known = decoded[section.index]
       if (known !== undefined) return known
-      const { data } = table
-      const list: Relocation[] = new Array(Math.floor(data.length / relaSize))
-      let sorted = true
-      let last = -1
-      for (let index = 0; index < list.length; index++) {
-        const at = index * relaSize
-        const offset = u64(data, at)
-        const symbol = symbols[data.readUInt32LE(at + 12)]
-        const type = data.readUInt32LE(at + 8)
-        const addend = i64(data, at + 16)
-        if (symbol === undefined || offset + Math.max(relocationSize(type), 1) > section.data.length)
-          throw bad(`relocation ${index} of ${section.name} points nowhere`)
-        if (Math.abs(addend) > largestAddend)
-          throw bad(`relocation ${index} of ${section.name} leads impossibly far`)
-        list[index] = { offset, type, symbol, addend }
-        if (offset < last) sorted = false
-        last = offset
-      }
-      if (!sorted) list.sort((a, b) => a.offset - b.offset)
+      const table = relocationSections[section.index]
+      if (table === undefined) return none
+      const list = decodeRelocations(bytes, table, section, symbols, bad)
       decoded[section.index] = list
       return list
+    },
+    relocationWords(section) {
+      const table = relocationSections[section.index]
+      if (table === undefined) return noWords
+      return wordsOf(bytes, table.at, Math.floor(table.length / relaSize) * relaSize)
     },
   }
 }

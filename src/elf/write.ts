@@ -70,23 +70,27 @@ export interface ObjectDraft {
 
 class StringTable {
   private readonly offsets = new Map<string, number>([['', 0]])
-  private readonly parts: Buffer[] = [Buffer.from([0])]
-  private size = 1
+  private text = '\0'
 
-  offset(text: string): number {
-    const known = this.offsets.get(text)
+  /** Names are latin1, a byte for each character, as they were read. */
+  offset(name: string): number {
+    const known = this.offsets.get(name)
     if (known !== undefined) return known
-    const bytes = Buffer.from(`${text}\0`, 'latin1')
-    const at = this.size
-    this.parts.push(bytes)
-    this.size += bytes.length
-    this.offsets.set(text, at)
+    const at = this.text.length
+    this.text += `${name}\0`
+    this.offsets.set(name, at)
     return at
   }
 
   bytes(): Buffer {
-    return Buffer.concat(this.parts)
+    return Buffer.from(this.text, 'latin1')
   }
+}
+
+/** Writes a 64-bit number; far quicker than by BigInt. @param value a whole number, exact, maybe negative */
+function put64(bytes: Buffer, value: number, at: number): void {
+  bytes.writeUInt32LE(value >>> 0, at)
+  bytes.writeInt32LE(Math.floor(value / 0x1_0000_0000), at + 4)
 }
 
 interface Header {
@@ -100,6 +104,8 @@ interface Header {
   readonly align: number
   readonly entrySize: number
 }
+
+const empty = Buffer.alloc(0)
 
 /** @returns the bytes of the object file */
 export function writeObject(draft: ObjectDraft): Buffer {
@@ -136,15 +142,15 @@ export function writeObject(draft: ObjectDraft): Buffer {
       }
     }
     symbolTable.writeUInt16LE(where, at + 6)
-    symbolTable.writeBigUInt64LE(BigInt(symbol.value), at + 8)
-    symbolTable.writeBigUInt64LE(BigInt(symbol.size), at + 16)
+    put64(symbolTable, symbol.value, at + 8)
+    put64(symbolTable, symbol.size, at + 16)
   })
 
   const headers: Header[] = sections.map((section) => ({
     name: section.name,
     type: section.type,
     flags: section.flags,
-    data: typeof section.data === 'number' ? Buffer.alloc(0) : section.data,
+    data: typeof section.data === 'number' ? empty : section.data,
     size: typeof section.data === 'number' ? section.data : section.data.length,
     link: 0,
     info: 0,
@@ -178,10 +184,10 @@ export function writeObject(draft: ObjectDraft): Buffer {
       const symbol = symbolIndexOf.get(relocation.symbol)
       if (symbol === undefined) throw new Error(`symbol ${relocation.symbol.name} is not part of the object`)
       const at = 24 * order
-      data.writeBigUInt64LE(BigInt(relocation.offset), at)
+      put64(data, relocation.offset, at)
       data.writeUInt32LE(relocation.type, at + 8)
       data.writeUInt32LE(symbol, at + 12)
-      data.writeBigInt64LE(BigInt(relocation.addend), at + 16)
+      put64(data, relocation.addend, at + 16)
     })
     headers.push({
       name: table.name,
@@ -225,31 +231,31 @@ export function writeObject(draft: ObjectDraft): Buffer {
   sectionNames.offset('.shstrtab')
   headers.push(stringTableHeader('.shstrtab', sectionNames.bytes()))
 
-  const parts: Buffer[] = []
   let offset = 64
   const headerTable = Buffer.alloc(64 * (headers.length + 1))
   const count = headers.length + 1
-  headers.forEach((header, order) => {
+  const places = headers.map((header, order) => {
     const align = Math.max(header.align, 1)
-    const padding = (align - (offset % align)) % align
-    if (header.type !== sectionType.nobits) {
-      parts.push(Buffer.alloc(padding), header.data)
-      offset += padding
-    }
+    if (header.type !== sectionType.nobits) offset += (align - (offset % align)) % align
+    const place = offset
     const at = 64 * (order + 1)
     headerTable.writeUInt32LE(sectionNames.offset(header.name), at)
     headerTable.writeUInt32LE(header.type, at + 4)
-    headerTable.writeBigUInt64LE(BigInt(header.flags), at + 8)
-    headerTable.writeBigUInt64LE(BigInt(offset), at + 24)
-    headerTable.writeBigUInt64LE(BigInt(header.size), at + 32)
+    put64(headerTable, header.flags, at + 8)
+    put64(headerTable, offset, at + 24)
+    put64(headerTable, header.size, at + 32)
     headerTable.writeUInt32LE(header.link, at + 40)
     headerTable.writeUInt32LE(header.info, at + 44)
-    headerTable.writeBigUInt64LE(BigInt(header.align), at + 48)
-    headerTable.writeBigUInt64LE(BigInt(header.entrySize), at + 56)
+    put64(headerTable, header.align, at + 48)
+    put64(headerTable, header.entrySize, at + 56)
     if (header.type !== sectionType.nobits) offset += header.data.length
+    return place
   })
   const tablePadding = (8 - (offset % 8)) % 8
-  const file = Buffer.alloc(64)
+  const file = Buffer.alloc(offset + tablePadding + headerTable.length)
+  headers.forEach(({ data }, order) => {
+    data.copy(file, places[order])
+  })
   file.writeUInt32BE(0x7f454c46, 0)
   file.writeUInt8(2, 4)
   file.writeUInt8(1, 5)
@@ -257,18 +263,19 @@ export function writeObject(draft: ObjectDraft): Buffer {
   file.writeUInt16LE(fileType.relocatable, 16)
   file.writeUInt16LE(machine.x86_64, 18)
   file.writeUInt32LE(1, 20)
-  file.writeBigUInt64LE(BigInt(offset + tablePadding), 40)
+  put64(file, offset + tablePadding, 40)
   file.writeUInt16LE(64, 52)
   file.writeUInt16LE(64, 58)
   if (count < sectionIndex.loReserve) {
     file.writeUInt16LE(count, 60)
     file.writeUInt16LE(count - 1, 62)
   } else {
-    headerTable.writeBigUInt64LE(BigInt(count), 32)
+    put64(headerTable, count, 32)
     headerTable.writeUInt32LE(count - 1, 40)
     file.writeUInt16LE(sectionIndex.extended, 62)
   }
-  return Buffer.concat([file, ...parts, Buffer.alloc(tablePadding), headerTable])
+  headerTable.copy(file, offset + tablePadding)
+  return file
 }
 
 function stringTableHeader(name: string, data: Buffer): Header {
