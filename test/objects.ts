@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Small C texts compiled the way kbuild compiles the kernel, for the tests of the rooms about objects.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
@@ -16,6 +16,19 @@ export const compiler = ['gcc-12', 'gcc', 'cc'].find(
   (program) => spawnSync(program, ['--version']).status === 0,
 )!
 
+/** Every gcc and clang that is installed by its version, such as `gcc-11`; the set-up brings several. */
+export const compilers: readonly string[] = [
+  ...new Set(
+    (process.env.PATH ?? '').split(':').flatMap((dir) => {
+      try {
+        return readdirSync(dir).filter((name) => /^(gcc|clang)-\d+$/.test(name))
+      } catch {
+        return []
+      }
+    }),
+  ),
+].sort()
+
 const flags = [
   '-std=gnu11',
   '-O2',
@@ -29,26 +42,29 @@ const flags = [
   '-fno-common',
   '-fno-strict-aliasing',
   '-fno-asynchronous-unwind-tables',
-  '-fno-jump-tables',
   '-fno-stack-protector',
   '-fcf-protection=none',
 ]
 const traced = ['-pg', '-mfentry']
+const plainSwitches = '-fno-jump-tables'
 
 let number = 0
 
-/** Compiles C. @returns the object's bytes */
-export function compileBytes(source: string, ...more: string[]): Buffer {
+/** Compiles C with one of the `compilers`, and with switch tables. @returns the object's bytes */
+export function compileWith(program: string, source: string, more: readonly string[] = []): Buffer {
   const base = path.join(work, `unit${++number}`)
   writeFileSync(`${base}.c`, source)
   execFileSync(
-    compiler,
+    program,
     [...flags, ...(more.includes('-fpie') ? [] : traced), ...more, '-c', '-o', `${base}.o`, `${base}.c`],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
+    { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   return readFileSync(`${base}.o`)
+}
+
+/** Compiles C. @returns the object's bytes */
+export function compileBytes(source: string, ...more: string[]): Buffer {
+  return compileWith(compiler, source, [plainSwitches, ...more])
 }
 
 export function compile(source: string, ...more: string[]): ObjectFile {

@@ -41,7 +41,7 @@ function grouped(pieces: readonly Piece[], key: (piece: Piece) => string): Map<s
   return groups
 }
 
-/** The numbered data and clones that a function refers to, in the order of first reference, by key. */
+/** The numbered data and clones that a function or datum refers to, in the order of first reference, by key. */
 function references(anatomy: Anatomy, piece: Piece, wanted: Uint8Array): Map<string, Piece[]> {
   const found = new Map<string, Piece[]>()
   for (const relocation of anatomy.relocations(piece)) {
@@ -198,9 +198,24 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
   }
   pairAcrossBindings(before, after, partner, taken, pair)
 
-  // What is left has numbers: ask the functions that are known already who refers to what.
+  // What is left has numbers: ask what is known already who refers to what.
   const contradicted = new Set<Piece>()
   const claims = new Map<Piece, Piece>()
+  const claimReferences = (known: Pair, wantedBefore: Uint8Array, wantedAfter: Uint8Array) => {
+    const inBefore = references(before, known.before, wantedBefore)
+    if (inBefore.size === 0) return
+    for (const [key, list] of references(after, known.after, wantedAfter)) {
+      const counterparts = inBefore.get(key)
+      if (counterparts === undefined || counterparts.length !== list.length) continue
+      list.forEach((piece, index) => {
+        const counterpart = counterparts[index]
+        if (counterpart === undefined || partner.has(piece) || taken.has(counterpart)) return
+        const claimed = claims.get(piece)
+        if (claimed !== undefined && claimed !== counterpart) contradicted.add(piece)
+        claims.set(piece, counterpart)
+      })
+    }
+  }
   const unpaired = open.flatMap(({ before: group }) => group.filter((piece) => !taken.has(piece)))
   if (unpaired.length > 0) {
     const wantedBefore = sectionsOf(before, unpaired)
@@ -208,32 +223,23 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
       after,
       open.flatMap(({ after: group }) => group.filter((piece) => !partner.has(piece))),
     )
-    for (const known of [...pairs]) {
-      if (known.before.kind !== 'function') continue
-      const inBefore = references(before, known.before, wantedBefore)
-      if (inBefore.size === 0) continue
-      for (const [key, list] of references(after, known.after, wantedAfter)) {
-        const counterparts = inBefore.get(key)
-        if (counterparts === undefined || counterparts.length !== list.length) continue
-        list.forEach((piece, index) => {
-          const counterpart = counterparts[index]
-          if (counterpart === undefined || partner.has(piece) || taken.has(counterpart)) return
-          const claimed = claims.get(piece)
-          if (claimed !== undefined && claimed !== counterpart) contradicted.add(piece)
-          claims.set(piece, counterpart)
-        })
+    // What is found so refers to more.
+    for (let known: readonly Pair[] = [...pairs]; known.length > 0; ) {
+      const from = pairs.length
+      for (const one of known) claimReferences(one, wantedBefore, wantedAfter)
+      const claimants = new Map<Piece, Piece>()
+      for (const [piece, counterpart] of claims) {
+        const other = claimants.get(counterpart)
+        if (other !== undefined) {
+          contradicted.add(piece)
+          contradicted.add(other)
+        } else claimants.set(counterpart, piece)
       }
+      for (const [piece, counterpart] of claims)
+        if (!contradicted.has(piece)) pair(counterpart, piece, 'reference')
+      claims.clear()
+      known = pairs.slice(from)
     }
-    const claimants = new Map<Piece, Piece>()
-    for (const [piece, counterpart] of claims) {
-      const other = claimants.get(counterpart)
-      if (other !== undefined) {
-        contradicted.add(piece)
-        contradicted.add(other)
-      } else claimants.set(counterpart, piece)
-    }
-    for (const [piece, counterpart] of claims)
-      if (!contradicted.has(piece)) pair(counterpart, piece, 'reference')
   }
 
   const ambiguous = new Set(doubtful)

@@ -6,9 +6,12 @@
 import type { Anatomy, Piece, Target } from './anatomy.ts'
 import type { Instruction } from './instruction.ts'
 
-/** Functions that take a line number alone (fs/ext4/ext4_jbd2.h, fs/jbd2, lib/refcount.c of some kernels). */
-const takesLine =
-  /^(___?might_(sleep|resched)|__ext4_journal_(start(_sb)?|ensure_credits|get_\w+_access|forget)|__ext4_handle_dirty_\w+|jbd2__?journal_(start|restart)|warn_slowpath_(null|fmt(_taint)?)|lockdep_rcu_suspicious)$/
+/** Functions that take a line number alone, and which argument it is (fs/ext4/ext4_jbd2.h, fs/jbd2/transaction.c). */
+const takesLine: ReadonlyMap<string, readonly number[]> = new Map([
+  ['__ext4_journal_start', [1]],
+  ['__ext4_journal_start_sb', [1, 2]],
+  ['jbd2__journal_start', [6]],
+])
 
 /** The kernel's longest file has some 100,000 lines, generated register headers more. */
 const lastLine = 1_000_000
@@ -79,14 +82,51 @@ function immediateArgument(code: Buffer, { start, end }: Instruction): number {
   return -1
 }
 
-/** True when the call that follows gets a file's or function's name, too, or is known to take a line. */
+/** Registers in the order of the arguments (System V ABI for AMD64, 3.2.3), by their numbers in instructions. */
+const argumentRegisters = [7, 6, 2, 1, 8, 9]
+
+/** The argument of a call that an instruction loads: from 6 on those on the stack; undefined when it loads none. */
+function argumentLoaded(code: Buffer, { start, end }: Instruction): number | undefined {
+  const prefix = ((code[start] ?? 0) & 0xf0) === 0x40 ? (code[start] ?? 0) : 0
+  const at = prefix === 0 ? start : start + 1
+  const opcode = code[at] ?? 0
+  const mode = code[at + 1] ?? 0
+  const nth = (register: number) => {
+    const index = argumentRegisters.indexOf(register)
+    return index < 0 ? undefined : index
+  }
+  if (opcode === 0x68) return 6
+  if ((opcode & 0xf8) === 0xb8) return nth((opcode & 7) | ((prefix & 1) << 3))
+  if (opcode === 0x8d) return nth(((mode >> 3) & 7) | ((prefix & 4) << 1))
+  if (opcode !== 0xc7) return undefined
+  if (mode >> 6 === 3) return nth((mode & 7) | ((prefix & 1) << 3))
+  // To (%rsp) or disp(%rsp).
+  if ((mode & 7) !== 4 || code[at + 2] !== 0x24) return undefined
+  if (mode >> 6 === 0) return 6
+  return end - at > 7 && mode >> 6 === 1 ? 6 + (code[at + 3] ?? 0) / 8 : undefined
+}
+
+/** True when the call that follows gets a file's or function's name just before the number, or is known to take a line there. */
 function isHandedOnAsLine(unit: Anatomy, piece: Piece, code: readonly Instruction[], index: number): boolean {
   const { data } = piece.section
-  const isCall = ({ branch }: Instruction) => branch > 0 && data[branch - 1] === 0xe8
-  const targets: Target[] = []
-  const look = ({ start, end }: Instruction) => {
-    for (const relocation of unit.relocations({ section: piece.section, start, end }))
-      targets.push(unit.target(piece.section, relocation))
+  const number = code[index]
+  const place = number === undefined ? undefined : argumentLoaded(data, number)
+  if (place === undefined) return false
+  // A call at the end of a function is a jump.
+  const isCall = (instruction: Instruction) => {
+    const { branch } = instruction
+    if (branch > 0 && data[branch - 1] === 0xe8) return true
+    return isPlainJump(data, instruction) && hasRelocationAt(unit, piece, branch)
+  }
+  let namesPlace = false
+  let callee = ''
+  const look = (instruction: Instruction) => {
+    const { start, end } = instruction
+    for (const relocation of unit.relocations({ section: piece.section, start, end })) {
+      const target = unit.target(piece.section, relocation)
+      callee = target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
+      if (isPlaceName(target, piece) && argumentLoaded(data, instruction) === place - 1) namesPlace = true
+    }
   }
   for (let at = index - 1; at >= 0 && at >= index - reach; at--) {
     const instruction = code[at]
@@ -98,16 +138,12 @@ function isHandedOnAsLine(unit: Anatomy, piece: Piece, code: readonly Instructio
   for (let steps = 0; steps < reach; steps++) {
     const instruction = code[at]
     if (instruction === undefined) return false
+    callee = ''
     look(instruction)
-    if (isCall(instruction)) {
-      const callee = targets.at(-1)
-      const name =
-        callee?.kind === 'external' ? callee.name : callee?.kind === 'piece' ? callee.piece.name : ''
-      return takesLine.test(name) || targets.some((target) => isPlaceName(target))
-    }
+    if (isCall(instruction)) return namesPlace || takesLine.get(callee)?.includes(place) === true
     // Several warnings may share one call.
     if (instruction.branch > 0 && isPlainJump(data, instruction)) {
-      if (jumped || (targets.length > 0 && hasRelocationAt(unit, piece, instruction.branch))) return false
+      if (jumped) return false
       jumped = true
       const goal = instruction.end + readDistance(data, instruction)
       at = code.findIndex(({ start }) => start === goal)
@@ -129,8 +165,15 @@ function readDistance(data: Buffer, { end, branch }: Instruction): number {
   return end - branch === 1 ? data.readInt8(branch) : data.readInt32LE(branch)
 }
 
-/** `__FILE__` or `__func__`. */
-function isPlaceName(target: Target): boolean {
-  if (target.kind === 'string') return /^[\w./-]+\.[ch]\0$/.test(target.text.toString('latin1'))
-  return target.kind === 'piece' && /^__(func__|FUNCTION__|PRETTY_FUNCTION__)/.test(target.piece.name)
+/** `__FILE__`, `__func__`, or what ACPI's messages have for the file (AE_INFO in include/acpi/acoutput.h). */
+function isPlaceName(target: Target, piece: Piece): boolean {
+  if (target.kind === 'string') {
+    const text = target.text.toString('latin1').replace(/\0$/, '')
+    // clang makes a plain string of `__func__`.
+    return /^[\w./-]+\.[ch]$/.test(text) || text === piece.name.replace(/\..*/, '')
+  }
+  return (
+    target.kind === 'piece' &&
+    /(^|\.)(__(func|FUNCTION|PRETTY_FUNCTION)__|_acpi_module_name)(\.|$)/.test(target.piece.name)
+  )
 }

@@ -11,7 +11,7 @@ export function stem(name: string): string {
   if (!macro && !name.includes('.')) return name
   return name
     .replace(/(\.(lto_priv|llvm))?\.\d+(?=\.|$)/g, '')
-    .replace(/^(__UNIQUE_ID_\D*?)_?\d+$/, '$1')
+    .replace(/(^|\.)(__UNIQUE_ID_\D*?)_?\d+$/, '$1$2')
     .replace(/^(__initcall__kmod_.*?__)\d+_\d+_/, '$1')
 }
 
@@ -30,7 +30,10 @@ export function coldParent(name: string): string {
   return name.replace(/\.cold(\.\d+)?$/, '')
 }
 
-/** Constants that the compiler or the language makes: a switch's values (gcc, clang), an initialiser (clang), the function's own name. */
-export function isCompilersConstant(name: string): boolean {
-  return /^(CSWTCH|switch\.table|__const|__func__|__FUNCTION__|__PRETTY_FUNCTION__)\./.test(name)
+/**
+ * True for a datum's name that is not one of the source as it stands: a static local (`count.3`, clang's `f.count`), or
+ * what the compiler makes itself (`CSWTCH.7`, `switch.table.f`).
+ */
+export function isCompilersName(name: string): boolean {
+  return name.includes('.') || isNumbered(name)
 }
