@@ -27,6 +27,9 @@ export interface Guest {
   readonly cpus: number
   /** MiB */
   readonly memory: number
+  readonly processor?: string
+  /** Further words for the kernel's command line. */
+  readonly parameters: readonly string[]
   /** Seconds for the boot, all in all. */
   readonly timeout: number
   /** Whether an oops shall end the guest at once. */
@@ -75,7 +78,13 @@ export async function boot(
         accelerator: guest.accelerator,
         cpus: guest.cpus,
         memory: guest.memory,
-        parameters: ['hung_task_panic=1', 'softlockup_panic=1', ...(guest.oopsEnds ? ['oops=panic'] : [])],
+        ...(guest.processor === undefined ? {} : { processor: guest.processor }),
+        parameters: [
+          'hung_task_panic=1',
+          'softlockup_panic=1',
+          ...(guest.oopsEnds ? ['oops=panic'] : []),
+          ...guest.parameters,
+        ],
         consoleFile,
         timeout: guest.timeout * 1000,
       },

@@ -56,7 +56,15 @@ export interface Proof {
   /** The older live patches that were there before, and what became of them. */
   readonly over: readonly (ProvenModule & { readonly outcome: OlderOutcome })[]
   readonly kernel: { readonly release: string; readonly version: string }
-  readonly machine: { readonly accelerator: Accelerator; readonly cpus: number; readonly memory: number }
+  readonly machine: {
+    readonly accelerator: Accelerator
+    readonly cpus: number
+    /** MiB */
+    readonly memory: number
+    /** Where it was chosen. */
+    readonly processor?: string
+    readonly parameters: readonly string[]
+  }
   /** Boots in which it was tried. */
   readonly boots: number
   /** ms from the guest's first instruction to its init, of each boot. */
@@ -122,6 +130,8 @@ export async function proveMany(
     accelerator: await chooseAccelerator(job, kernel, busybox, machine.accelerator ?? 'auto'),
     cpus: machine.cpus ?? 2,
     memory: machine.memory ?? 512,
+    ...(machine.processor === undefined ? {} : { processor: machine.processor }),
+    parameters: machine.parameters ?? [],
     timeout,
     // Unless the user wants to see one.
     oopsEnds: requests.every(({ expected = [] }) => expected.length === 0),
@@ -245,7 +255,13 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     module: provenModule(subject),
     over: over.map((one, index) => ({ ...provenModule(one), outcome: olderOutcome(orders, index) })),
     kernel: { release: kernel.release, version: kernel.version },
-    machine: { accelerator: guest.accelerator, cpus: guest.cpus, memory: guest.memory },
+    machine: {
+      accelerator: guest.accelerator,
+      cpus: guest.cpus,
+      memory: guest.memory,
+      ...(guest.processor === undefined ? {} : { processor: guest.processor }),
+      parameters: guest.parameters,
+    },
     boots: consoles.length,
     bootMs,
     orders,

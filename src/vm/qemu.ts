@@ -20,6 +20,8 @@ export interface Machine {
   readonly cpus: number
   /** MiB */
   readonly memory: number
+  /** QEMU's name for the processor, with its options. */
+  readonly processor?: string
   /** Further words for the kernel's command line. */
   readonly parameters?: readonly string[]
   /** Where the console is written. */
@@ -51,7 +53,7 @@ export function qemuArguments(machine: Machine): string[] {
     '-accel',
     kvm ? 'kvm' : 'tcg,thread=multi',
     '-cpu',
-    kvm ? 'host' : 'max',
+    machine.processor ?? (kvm ? 'host' : 'max'),
     '-smp',
     String(machine.cpus),
     '-m',

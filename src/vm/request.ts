@@ -31,6 +31,10 @@ export interface MachineRequest {
   readonly cpus?: number
   /** Seconds for each boot, all in all; default 180, and 30 more for each further live patch. */
   readonly timeout?: number
+  /** What QEMU calls the processor to be imitated; the best that the accelerator has by default. */
+  readonly processor?: string
+  /** Further words for the kernel's command line. */
+  readonly parameters?: readonly string[]
   /** default `auto` */
   readonly accelerator?: 'auto' | Accelerator
 }

@@ -14,7 +14,7 @@ const proof: Proof = {
   over: [],
   module: { name: 'livepatch_fix', file: 'livepatch-fix.ko', sha256: '0'.repeat(64) },
   kernel: { release: '6.1.0', version: '6.1.1-1' },
-  machine: { accelerator: 'tcg', cpus: 2, memory: 512 },
+  machine: { accelerator: 'tcg', cpus: 2, memory: 512, parameters: [] },
   boots: 1,
   bootMs: [3000],
   orders: [
@@ -41,7 +41,7 @@ const proof: Proof = {
 }
 
 describe('a proof as JUnit XML', () => {
-  const xml = junitXml(proof)
+  const xml = junitXml([proof])
 
   test('has a case for the way in and out and one for each check', () => {
     expect(xml.match(/<testcase [^>]*name="([^"]*)"/g)).toHaveLength(3)

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch prove fix.ko`: tries a live patch on its kernel in a virtual machine.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { Check } from '../../vm/check.ts'
-import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
+import type { Proof } from '../../vm/proof.ts'
+import type { ProofRequest } from '../../vm/request.ts'
+import type { WrittenCheck } from '../../vm/suite.ts'
+import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
 
-interface Run {
-  readonly command: string
-  label?: string
-  before?: string
-  after?: string
-  reverted?: string
-}
+type Run = { -readonly [Key in keyof WrittenCheck]: WrittenCheck[Key] }
 
 interface ProveOptions extends CommonOptions {
   readonly kernel?: string
   readonly buildDir?: string
+  readonly suite?: string
   readonly over: readonly string[]
+  readonly modprobe: readonly string[]
+  readonly program: readonly string[]
   readonly script?: string
   readonly load: readonly string[]
   readonly fs?: string
   readonly memory: number
   readonly cpus: number
-  readonly timeout: number
+  readonly timeout?: number
   readonly accel: 'auto' | 'kvm' | 'tcg'
+  readonly processor?: string
+  readonly append?: string
   readonly expect: readonly string[]
   readonly junit?: string
 }
@@ -42,7 +43,7 @@ const collect = (value: string, all: readonly string[]) => [...all, value]
 export function proveCommand(): Command {
   /** What is about a --run belongs to the one that stands before it, so their order is kept. */
   const runs: Run[] = []
-  const ofRun = (what: Exclude<keyof Run, 'command'>) => (text: string) => {
+  const ofRun = (what: Exclude<keyof Run, 'run'>) => (text: string) => {
     const run = runs.at(-1)
     if (run === undefined) throw new InvalidArgumentError('It must follow the --run that it is about.')
     if (run[what] !== undefined) throw new InvalidArgumentError('It was already given for this --run.')
@@ -51,9 +52,10 @@ export function proveCommand(): Command {
   }
   return withCommonOptions(new Command('prove'))
     .description(
-      'boot the kernel that a live patch is for, and load, check, revert and unload the patch there',
+      'boot the kernel that live patches are for, and load, check, revert and unload each of them there',
     )
-    .argument('<module>', 'the live patch, such as livepatch-fix.ko')
+    .argument('[modules...]', 'live patches, such as livepatch-fix.ko; several have their turns in one boot')
+    .option('--suite <file>', 'live patches with what is to be seen of each, from a JSON file')
     .option(
       '-k, --kernel <which>',
       'a release or series; by default the kernel that the live patch was built for',
@@ -69,7 +71,7 @@ export function proveCommand(): Command {
       '--run <command>',
       'run this in the guest before, with and after the live patch; repeatable',
       (command) => {
-        runs.push({ command })
+        runs.push({ run: command })
         return command
       },
     )
@@ -88,9 +90,13 @@ export function proveCommand(): Command {
     .option('--script <file>', 'run this in the guest with before, after or reverted; it must exit 0')
     .option('--load <command>', 'repeat this in the background all the while; repeatable', collect, [])
     .option('--fs <type>', 'mount a new file system of this type at /mnt')
+    .option('--modprobe <name>', "a module that the guest's modprobe shall find; repeatable", collect, [])
+    .option('--program <file>', 'a static program for the guest; repeatable', collect, [])
     .option('--memory <mb>', "the guest's memory in MB", within(128, 65536), 512)
     .option('--cpus <n>', "the guest's CPUs", within(1, 64), 2)
-    .option('--timeout <s>', 'seconds for each boot, all in all', within(10, 86400), 180)
+    .option('--processor <model>', 'the processor to imitate, as QEMU calls it, such as Skylake-Server')
+    .option('--append <words>', "further words for the kernel's command line")
+    .option('--timeout <s>', 'seconds for each boot, all in all (default: 180, 30 more for each further live patch)', within(10, 86400))
     .addOption(
       new Option('--accel <how>', 'hardware acceleration').choices(['auto', 'kvm', 'tcg']).default('auto'),
     )
@@ -103,74 +109,124 @@ Examples:
   inarch prove livepatch-meminfo.ko
   inarch prove livepatch-meminfo.ko --run 'cat /proc/meminfo' --before 'VmallocChunk' --after '/^VMALLOCCHUNK/'
   inarch prove livepatch-b.ko --over livepatch-a.ko
+  inarch prove livepatch-a.ko livepatch-b.ko
+  inarch prove --suite proofs.json
   inarch prove livepatch-ext4.ko --fs ext4 --load 'dd if=/dev/zero of=/mnt/a bs=64k count=64 conv=fsync'
 
-In the guest there is busybox and nothing else. Exit code 6: the proof failed.`,
+In the guest there is busybox, and nothing else unless it is brought. Exit code 6: the proof failed.`,
     )
-    .action((file: string, options: ProveOptions) =>
-      perform(options, (session) => run(session, file, options, runs)),
+    .action((files: readonly string[], options: ProveOptions) =>
+      perform(options, (session) => run(session, files, options, runs)),
     )
 }
 
+/** What is asked for: the suite's live patches, or those that were named, with the same checks for each. */
+async function requestsOf(
+  files: readonly string[],
+  options: ProveOptions,
+  runs: readonly Run[],
+): Promise<ProofRequest[]> {
+  const [{ readCheck, readSuite }, { readSubject }, { parsePattern }, { Fault }] = await Promise.all([
+    import('../../vm/suite.ts'),
+    import('../../vm/subject.ts'),
+    import('../../vm/check.ts'),
+    import('../../ground/fault.ts'),
+  ])
+  if ((files.length > 0) === (options.suite !== undefined))
+    throw new Fault('usage', 'what-to-prove', 'Either live patches or a suite must be named', {
+      remedy: 'Give the files that `inarch build` made, or one --suite FILE',
+    })
+  if (options.suite !== undefined) return readSuite(options.suite)
+  const request: Omit<ProofRequest, 'subject' | 'over'> = {
+    checks: runs.map(readCheck),
+    expected: options.expect.map((text) => parsePattern(text)),
+    loads: options.load,
+    modules: options.modprobe,
+    programs: options.program,
+    ...(options.script === undefined ? {} : { script: options.script }),
+    ...(options.fs === undefined ? {} : { fileSystem: options.fs }),
+  }
+  return Promise.all(
+    files.map(async (file) => ({
+      ...request,
+      subject: await readSubject(file),
+      over: await Promise.all(options.over.map(readSubject)),
+    })),
+  )
+}
+
 async function run(
-  session: Parameters<Parameters<typeof perform>[1]>[0],
-  file: string,
+  session: Session,
+  files: readonly string[],
   options: ProveOptions,
   runs: readonly Run[],
 ): Promise<void> {
-  const [{ kernelWish, readSubject }, { prove }, { parseExpectation, parsePattern }, { chooseKernel }] =
-    await Promise.all([
-      import('../../vm/subject.ts'),
-      import('../../vm/proof.ts'),
-      import('../../vm/check.ts'),
-      import('../kernel-option.ts'),
-    ])
-  const checks = runs.map(
-    ({ command, label, before, after, reverted }): Check => ({
-      command,
-      ...(label === undefined ? {} : { label }),
-      ...(before === undefined ? {} : { before: parseExpectation(before) }),
-      ...(after === undefined ? {} : { after: parseExpectation(after) }),
-      ...(reverted === undefined ? {} : { reverted: parseExpectation(reverted) }),
-    }),
-  )
-  const expected = options.expect.map((text) => parsePattern(text))
-  const subject = await readSubject(file)
-  const over = await Promise.all(options.over.map(readSubject))
-  const kernel = await chooseKernel(session.job, kernelWish(subject, options))
-  const proof = await prove(session.job, kernel, {
-    subject,
-    over,
-    checks,
-    expected,
-    loads: options.load,
+  const requests = await requestsOf(files, options, runs)
+  const [{ kernelWish }, { prove, proveMany }, { chooseKernel }] = await Promise.all([
+    import('../../vm/subject.ts'),
+    import('../../vm/proof.ts'),
+    import('../kernel-option.ts'),
+  ])
+  const [first] = requests
+  if (first === undefined) return
+  const kernel = await chooseKernel(session.job, kernelWish(first.subject, options))
+  const machine = {
     memory: options.memory,
     cpus: options.cpus,
-    timeout: options.timeout,
     accelerator: options.accel,
-    ...(options.script === undefined ? {} : { script: options.script }),
-    ...(options.fs === undefined ? {} : { fileSystem: options.fs }),
-  })
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+  }
+  const proofs =
+    requests.length === 1
+      ? [await prove(session.job, kernel, { ...first, ...machine })]
+      : await proveMany(session.job, kernel, requests, machine)
   if (options.junit !== undefined) {
     const [{ writeFile }, { junitXml }] = await Promise.all([
       import('node:fs/promises'),
       import('../../vm/junit.ts'),
     ])
-    await writeFile(options.junit, junitXml(proof))
+    await writeFile(options.junit, junitXml(proofs))
   }
-  const { failureLines, renderFailures, renderProof } = await import('../render/proof.ts')
-  session.data(proof)
-  for (const line of renderProof(proof, session.verbose)) session.print(line)
-  if (proof.verdict === 'proven') return
+  await show(session, proofs)
+}
+
+async function show(session: Session, proofs: readonly Proof[]): Promise<void> {
+  const { failureLines, renderFailures, renderProof, renderProofs } = await import('../render/proof.ts')
+  const failed = proofs.filter(({ verdict }) => verdict !== 'proven')
+  const [only, ...others] = proofs
+  if (only === undefined) return
+  if (others.length === 0) {
+    session.data(only)
+    for (const line of renderProof(only, session.verbose)) session.print(line)
+  } else {
+    session.data({
+      format: 'inarch-proofs-1',
+      verdict: failed.length === 0 ? 'proven' : 'failed',
+      proofs,
+    })
+    for (const line of renderProofs(proofs, session.verbose)) session.print(line)
+  }
+  if (failed.length === 0) return
   session.exitCode = 6
   if (session.json) return
   const { Fault } = await import('../../ground/fault.ts')
-  const [first] = proof.failures
-  const alone = proof.failures.length === 1 && first !== undefined ? first : undefined
+  if (others.length > 0)
+    throw new Fault(
+      'proof',
+      'proof-failed',
+      `The proof failed for ${failed.length} of ${proofs.length} live patches`,
+      {
+        detail: failed
+          .map(({ module, failures }) => `${module.name}:\n${renderFailures(failures)}`)
+          .join('\n\n'),
+      },
+    )
+  const [first] = only.failures
+  const alone = only.failures.length === 1 && first !== undefined ? first : undefined
   throw new Fault(
     'proof',
     'proof-failed',
-    alone?.message ?? `The proof failed for ${proof.failures.length} reasons`,
-    { detail: alone ? failureLines(alone).join('\n') : renderFailures(proof.failures) },
+    alone?.message ?? `The proof failed for ${only.failures.length} reasons`,
+    { detail: alone ? failureLines(alone).join('\n') : renderFailures(only.failures) },
   )
 }
