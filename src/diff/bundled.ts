@@ -51,6 +51,8 @@ export function separateBundled(object: ObjectFile): ObjectFile {
       converted.set(section.index, list)
       return list
     },
+    // Symbols keep their numbers.
+    relocationWords: (section) => (made.has(section.index) ? undefined : object.relocationWords(section)),
   }
 }
 

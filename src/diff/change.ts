@@ -4,7 +4,8 @@
 import type { ObjectFile, Section } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
 import { type Anatomy, anatomy, isCode, isOutOfLine, type Piece } from './anatomy.ts'
-import { type ComparisonOptions, comparison, isByContent, sectionClass } from './compare.ts'
+import { isByContent } from './by-content.ts'
+import { type ComparisonOptions, comparison, sectionClass } from './compare.ts'
 import { type Correlation, correlate } from './correlate.ts'
 import { isIncidental } from './incidental.ts'
 import { isColdPart } from './names.ts'
@@ -38,8 +39,8 @@ function isInitOrExit(name: string): boolean {
 
 /** Sections whose entries the kernel looks at only while it starts or loads a module. */
 function isOrdinaryData(piece: Piece): boolean {
-  return /^\.(data|bss|rodata|sdata)(\.(?!\.)|$)|^\.data\.\.(read_mostly|ro_after_init|cacheline_aligned|shared_aligned|page_aligned)$|^\.data\.once$/.test(
-    piece.section.name,
+  return /^\.(data|bss|rodata|sdata)(\.(?!\.)|$)|^\.data\.\.(read_mostly|ro_after_init|cacheline_aligned|shared_aligned|page_aligned)$|^\.data\.\.?once$/.test(
+    sectionClass(piece.section),
   )
 }
 

@@ -2,25 +2,16 @@
 // Decides whether two pieces of two objects do the same. Bytes are compared as they are; a relocation is
 // compared by what it leads to: a named thing by its counterpart, a nameless one by its content. Each
 // piece is looked at once, so the whole is linear in bytes and relocations.
-import { relocationType, sectionFlag } from '../elf/format.ts'
-import type { ElfSymbol, Relocation, Section } from '../elf/read.ts'
+import { relocationType } from '../elf/format.ts'
+import type { Relocation, Section } from '../elf/read.ts'
 import type { Anatomy, Extent, Piece, Target } from './anatomy.ts'
+import { isByContent } from './by-content.ts'
 import type { Correlation } from './correlate.ts'
 import { hasLineNumber, isIncidental } from './incidental.ts'
 import { differOnlyInLines } from './line-numbers.ts'
-import { isColdPart, isCompilersName, stem } from './names.ts'
+import { isColdPart, stem } from './names.ts'
+import { type Peers, peersOf } from './peers.ts'
 import type { TableEntry } from './tables.ts'
-
-/** True for data whose identity nobody can see: it is compared, and carried, by content. */
-export function isByContent(piece: Piece): boolean {
-  if (piece.kind === 'constant') return true
-  return (
-    piece.kind === 'data' &&
-    piece.symbol?.binding === 'local' &&
-    (piece.section.flags & sectionFlag.write) === 0 &&
-    isCompilersName(piece.name)
-  )
-}
 
 export interface Comparison {
   /** Why the two functions differ; empty when they do the same. */
@@ -82,29 +73,11 @@ export function comparison(
     return correlation.same(b.piece, a.piece) && b.offset === a.offset ? undefined : changed()
   }
 
-  /** The one named thing that a symbol leads to wherever in its section the reference ends. */
-  const onlyPiece = (unit: Anatomy, symbol: ElfSymbol): Piece | undefined => {
-    if (symbol.type !== 'section' || symbol.section === undefined) return unit.pieceOf(symbol)
-    const pieces = unit.piecesOf(symbol.section)
-    return pieces.length === 1 ? pieces[0] : undefined
-  }
-
+  let peers: Peers | undefined
   /** True when two relocations at the same place of the same instruction are seen at once to mean the same. */
   const isPlainlySame = (b: Relocation, a: Relocation): boolean => {
-    const [sb, sa] = [b.symbol, a.symbol]
-    if (b.addend !== a.addend) return false
-    if (sb.place === 'undefined') return sa.place === 'undefined' && sb.name === sa.name
-    const [pb, pa] = [onlyPiece(before, sb), onlyPiece(after, sa)]
-    return (
-      pb !== undefined &&
-      pa !== undefined &&
-      pb.kind !== 'constant' &&
-      sb.value - pb.start === sa.value - pa.start &&
-      correlation.same(pb, pa) &&
-      (pb.kind !== 'function' || !isColdPart(pb.name)) &&
-      !isByContent(pb) &&
-      !isByContent(pa)
-    )
+    peers ??= peersOf(before, after, correlation)
+    return b.addend === a.addend && peers.ofSymbol[b.symbol.index] === a.symbol.index
   }
 
   const relocationDifference = (
@@ -141,6 +114,9 @@ export function comparison(
         linesMoved && code !== undefined && differOnlyInLines(before, code.before, after, code.after)
       if (!onlyLines) return `its bytes differ from offset ${bytes} on`
       renumbered.add(code.after)
+    } else if (isWhole(b) && isWhole(a)) {
+      peers ??= peersOf(before, after, correlation)
+      if (peers.sameRelocations(b.section, a.section)) return undefined
     }
     return relocationDifference(before.relocations(b), after.relocations(a), b, a, bytes === undefined)
   }
@@ -173,8 +149,8 @@ export function comparison(
     tableDifference(before.tableEntries(b), after.tableEntries(a))
 
   const tableDifference = (b: readonly TableEntry[], a: readonly TableEntry[]): string | undefined => {
-    const inBefore = b.filter(isAboutFunction)
-    const inAfter = a.filter(isAboutFunction)
+    const inBefore = withoutDerived(b)
+    const inAfter = withoutDerived(a)
     if (inBefore.length !== inAfter.length)
       return `it has ${inAfter.length} table entries instead of ${inBefore.length}`
     for (let index = 0; index < inBefore.length; index++) {
@@ -240,12 +216,14 @@ function codeClass(section: Section): string {
   return sectionClass(section).replace(/^\.text\.(unlikely|hot|startup)$/, '.text')
 }
 
-/**
- * False for entries that objtool makes: those of `.ibt_endbr_seal` depend on who refers to the function, the
- * others say nothing that the code does not.
- */
-function isAboutFunction({ table }: TableEntry): boolean {
-  return table.name !== '.ibt_endbr_seal'
+function isWhole({ section, start, end }: Extent): boolean {
+  return start === 0 && end === section.size
+}
+
+/** The entries that say something which the code does not: where it calls ftrace, or who refers to it, is no such thing. */
+function withoutDerived(entries: readonly TableEntry[]): readonly TableEntry[] {
+  const isDerived = ({ table: { name } }: TableEntry) => name === '__mcount_loc' || name === '.ibt_endbr_seal'
+  return entries.some(isDerived) ? entries.filter((entry) => !isDerived(entry)) : entries
 }
 
 function firstDifference(b: Extent, a: Extent): number | undefined {

@@ -3,12 +3,13 @@
 // along (new code and data, constants, the compiler's own statics) or left where it is in the running kernel
 // and referred to. Every carried item has the reason why it is there.
 import { type Extent, isCode, isOutOfLine, type Piece, type Target } from '../diff/anatomy.ts'
+import { isByContent } from '../diff/by-content.ts'
 import type { Change, FunctionChange } from '../diff/change.ts'
-import { isByContent, replacementLength } from '../diff/compare.ts'
+import { replacementLength } from '../diff/compare.ts'
 import { isIncidental } from '../diff/incidental.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
 import { isTable, type TableEntry } from '../diff/tables.ts'
-import { sectionFlag } from '../elf/format.ts'
+import { relocationSize, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -70,15 +71,29 @@ export function cut(
     if (!said) findings.push({ severity: 'error', rule, symbol, unit, message, hint })
   }
 
+  /** A field that reaches over the end of what is carried can't be relocated there: something divides it. */
+  const isInside = ({ offset, type }: Relocation, { section, end }: Extent, whose: Piece | undefined) => {
+    if (offset + relocationSize(type) <= end) return true
+    const name = whose?.name ?? section.name
+    error(
+      'unknown-relocation',
+      name,
+      `A reference of ${name} lies across the end of what is carried of ${section.name}`,
+      report,
+    )
+    return false
+  }
+
   /** Carries a range of bytes with its relocations; what they lead to follows later. */
   const carryExtent = (extent: Extent, growing: Growing, whose: Piece | undefined): Place => {
     const at = workshop.append(growing, extent)
     const place = { growing, at }
     pending.push(() => {
       for (const relocation of after.relocations(extent))
-        growing.draft.relocations.push(
-          convert(extent.section, relocation, relocation.offset - extent.start + at, whose),
-        )
+        if (isInside(relocation, extent, whose))
+          growing.draft.relocations.push(
+            convert(extent.section, relocation, relocation.offset - extent.start + at, whose),
+          )
     })
     return place
   }
@@ -113,7 +128,10 @@ export function cut(
     const symbol = workshop.define({
       name: piece.name,
       value: place.at + (piece.symbol?.value ?? piece.start) - piece.start,
-      size: piece.symbol?.size ?? piece.end - piece.start,
+      size: Math.min(
+        piece.symbol?.size ?? Number.POSITIVE_INFINITY,
+        piece.end - (piece.symbol?.value ?? piece.start),
+      ),
       binding: 'local',
       type: 'function',
       visibility: 0,
@@ -133,6 +151,7 @@ export function cut(
     const growing = workshop.openShared(table)
     const at = workshop.append(growing, { section: table, start: entry.start, end: entry.end })
     entry.relocations.forEach((relocation, nth) => {
+      if (!isInside(relocation, { ...entry, section: table }, whose)) return
       const offset = relocation.offset - entry.start + at
       if (table.name === '.altinstructions' && nth === 1) {
         const target = after.target(table, relocation)
@@ -186,7 +205,7 @@ export function cut(
         workshop.define({
           name: symbol.name,
           value: place.at + symbol.value - piece.start,
-          size: symbol.size,
+          size: Math.min(symbol.size, piece.end - symbol.value),
           binding: 'local',
           type: symbol.type,
           visibility: 0,

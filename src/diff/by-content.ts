@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What has no identity of its own: nobody can tell one copy from another, so it is compared, and carried, by
+// content.
+import { sectionFlag } from '../elf/format.ts'
+import type { Piece } from './anatomy.ts'
+import { isCompilersName } from './names.ts'
+
+/** True for data whose identity nobody can see: it is compared, and carried, by content. */
+export function isByContent(piece: Piece): boolean {
+  if (piece.kind === 'constant') return true
+  return (
+    piece.kind === 'data' &&
+    piece.symbol?.binding === 'local' &&
+    (piece.section.flags & sectionFlag.write) === 0 &&
+    isCompilersName(piece.name)
+  )
+}
