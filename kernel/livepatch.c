@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/stddef.h>
 #include <linux/vermagic.h>
+#include <linux/version.h>
 #if defined(CONFIG_UNWINDER_ORC) && __has_include(<asm/orc_header.h>)
 #include <asm/orc_header.h>
 ORC_HEADER;
@@ -45,6 +46,8 @@ __visible struct module __this_module __section(".gnu.linkonce.this_module") = {
 };
 
 #define FIELD(type, member) offsetof(struct type, member)
+/* For what this kernel does not have. */
+#define ABSENT 0xffffffff
 
 /* Read by src/module/template.ts, in this order. */
 static const unsigned int inarch_layout[] __used __section(".inarch.layout") = {
@@ -52,13 +55,33 @@ static const unsigned int inarch_layout[] __used __section(".inarch.layout") = {
 	FIELD(klp_patch, mod),
 	FIELD(klp_patch, objs),
 	FIELD(klp_patch, replace),
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 4, 0)
+	FIELD(klp_patch, states),
+#else
+	ABSENT,
+#endif
 	sizeof(struct klp_object),
 	FIELD(klp_object, name),
 	FIELD(klp_object, funcs),
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 15, 0)
+	FIELD(klp_object, callbacks.pre_patch),
+	FIELD(klp_object, callbacks.post_patch),
+	FIELD(klp_object, callbacks.pre_unpatch),
+	FIELD(klp_object, callbacks.post_unpatch),
+#else
+	ABSENT, ABSENT, ABSENT, ABSENT,
+#endif
 	sizeof(struct klp_func),
 	FIELD(klp_func, old_name),
 	FIELD(klp_func, new_func),
 	FIELD(klp_func, old_sympos),
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 4, 0)
+	sizeof(struct klp_state),
+	FIELD(klp_state, id),
+	FIELD(klp_state, version),
+#else
+	ABSENT, ABSENT, ABSENT,
+#endif
 	FIELD(module, name),
 	sizeof_field(struct module, name),
 	sizeof(struct modversion_info),

@@ -19,6 +19,7 @@ import { classifyChanges } from './affected.ts'
 import { compilerIdentity } from './compiler.ts'
 import { generatedFor } from './generated.ts'
 import { keepLineNumbers } from './lines.ts'
+import { macroHeaders } from './macros.ts'
 import { loadObject, storeObject } from './object-cache.ts'
 import type { UnitPair } from './objects.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
@@ -66,7 +67,7 @@ interface CompilerRun {
 
 async function runCompiler(job: Job, kernel: Kernel, compilation: Compilation): Promise<CompilerRun> {
   await mkdir(path.dirname(compilation.output), { recursive: true })
-  const args = [...compileArguments(compilation.unit), '-o', compilation.output]
+  const args = [...compileArguments(compilation.unit), ...macroHeaders().flags, '-o', compilation.output]
   const result = await command(kernel.compiler.program, args, {
     cwd: compilation.cwd,
     env: { TMPDIR: compilation.temporary },
@@ -289,7 +290,7 @@ export async function compilePairs(
       changes,
       dir,
       shadow,
-      identity: await compilerIdentity(kernel.compiler),
+      identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
       generated(unit) {
         const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
         generated.set(unit, files)

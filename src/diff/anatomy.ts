@@ -87,7 +87,7 @@ export function isIgnored(section: Section): boolean {
   const { name } = section
   return (
     (section.flags & sectionFlag.alloc) === 0 ||
-    /^\.(comment|note|debug|stab|eh_frame|orc_|discard\.(addressable|sym|.*ksym)|printk_index|llvm)/.test(
+    /^\.(comment|note|debug|stab|eh_frame|orc_|discard\.(addressable|sym|.*ksym)|printk_index|llvm|inarch\.|kpatch\.)/.test(
       name,
     )
   )

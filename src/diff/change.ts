@@ -7,8 +7,10 @@ import { type Anatomy, anatomy, isCode, isOutOfLine, type Piece } from './anatom
 import { isByContent } from './by-content.ts'
 import { type ComparisonOptions, comparison, sectionClass } from './compare.ts'
 import { type Correlation, correlate } from './correlate.ts'
+import { readDirectives } from './directives.ts'
 import { isIncidental } from './incidental.ts'
 import { isColdPart } from './names.ts'
+import { obey, type Wanted } from './obey.ts'
 
 export interface FunctionChange {
   readonly before: Piece
@@ -17,7 +19,7 @@ export interface FunctionChange {
   readonly reasons: readonly string[]
 }
 
-export interface Change {
+export interface Change extends Wanted {
   /** The source's path, for findings. */
   readonly unit: string
   readonly before: Anatomy
@@ -188,18 +190,8 @@ export function compareObjects(
         unit,
         message: `In ${piece.name} only line numbers differ, which is no change`,
       })
-  return {
-    unit,
-    before: b,
-    after: a,
-    correlation,
-    changed,
-    added,
-    removed,
-    addedData,
-    keptTables,
-    findings,
-  }
+  const found = { unit, before: b, after: a, correlation, changed, findings }
+  return { ...found, added, removed, addedData, keptTables, ...obey(found, readDirectives(a, unit)) }
 }
 
 function sectionsByName(object: ObjectFile): Map<string, Section[]> {

@@ -14,6 +14,7 @@ import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Roots } from './roots.ts'
+import { isForShadow } from './shadow.ts'
 import type { Growing, Place, Workshop } from './workshop.ts'
 
 /** What the extraction must know about the kernel. */
@@ -41,7 +42,7 @@ export interface Cutter {
   /** Carries a changed function; undefined when it can't be replaced (a finding says why). */
   root(changed: FunctionChange): SymbolDraft | undefined
   /** Carries a new function or datum that another unit refers to. */
-  carry(piece: Piece): SymbolDraft | undefined
+  carry(piece: Piece, reason: string): SymbolDraft | undefined
   /** Carries everything that the carried code needs. @returns true when there was something to do */
   drain(): boolean
 }
@@ -285,7 +286,7 @@ export function cut(
     const counterpart = peer.change.correlation.counterpartOf(piece)
     const within = peer.object === object || peer.object === 'vmlinux'
     if (counterpart === undefined) {
-      if (within) return peer.cutter.carry(piece)
+      if (within) return peer.cutter.carry(piece, 'it is new')
       error(
         'across-modules',
         piece.name,
@@ -387,7 +388,8 @@ export function cut(
           `${piece.name} changes, but it has no ftrace entry, and its address is handed on, so it can't be replaced`,
           'Fix the bug in its callers instead',
         )
-      if (addressTaken && added.has(piece)) addressOfNew.add(piece)
+      if (addressTaken && added.has(piece))
+        if (whose?.section !== from || !isForShadow(after, whose, relocation)) addressOfNew.add(piece)
       // A pointer may outlive the patch, and be compared with others: it means the function that runs now,
       // at whose entry the kernel chooses.
       if (addressTaken && counterpart !== undefined && changedPieces.has(piece) && !embedded.has(piece))
@@ -428,7 +430,8 @@ export function cut(
           `It can't be told which of several static variables of this name ${piece.name} was before the patch`,
           'Give the variables different names in the patch',
         )
-      const place = carryData(piece, byContent ? undefined : 'it is new')
+      const reason = change.copied.has(piece) ? 'the patch asks for a copy of its own' : 'it is new'
+      const place = carryData(piece, byContent ? undefined : reason)
       const draft = symbols.get(piece)
       return draft === undefined
         ? to(place.growing.symbol, said - piece.start + place.at)
@@ -472,12 +475,12 @@ export function cut(
   }
 
   return {
-    carry(piece) {
+    carry(piece, reason) {
       if (!symbols.has(piece))
         if (piece.kind === 'function') {
-          carried.push({ name: piece.name, kind: 'function', unit, reason: 'it is new' })
+          carried.push({ name: piece.name, kind: 'function', unit, reason })
           return carryFunction(piece)
-        } else carryData(piece, 'it is new')
+        } else carryData(piece, reason)
       return symbols.get(piece)
     },
     root(changed) {

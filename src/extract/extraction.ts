@@ -4,6 +4,7 @@ import type { Piece } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
+import { type CarriedCallback, carryCallbacks, type DeclaredState, declaredStates } from './callbacks.ts'
 import { type CarriedItem, cut, type Peer, type Surroundings } from './cutter.ts'
 import { rootsOf } from './roots.ts'
 import { type Reference, Workshop } from './workshop.ts'
@@ -31,6 +32,8 @@ export interface Extraction {
   readonly draft: ObjectDraft
   readonly replaced: readonly ReplacedFunction[]
   readonly carried: readonly CarriedItem[]
+  readonly callbacks: readonly CarriedCallback[]
+  readonly states: readonly DeclaredState[]
   readonly references: ReadonlyMap<SymbolDraft, Reference>
   readonly findings: readonly Finding[]
 }
@@ -84,7 +87,13 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
         })
     }
   }
+  const callbacks = carryCallbacks(cutters, findings)
+  const states = declaredStates(
+    units.map(({ change }) => change),
+    findings,
+  )
   // What one unit carries may need something of another one.
   while (cutters.some(({ cutter }) => cutter.drain()));
-  return { draft: workshop.draft(), replaced, carried, references: workshop.references, findings }
+  const { references } = workshop
+  return { draft: workshop.draft(), replaced, carried, callbacks, states, references, findings }
 }

@@ -13,7 +13,7 @@ import { frameOf, type ModuleOptions } from './frame.ts'
 import { join, link, substitute } from './join.ts'
 import type { KernelExport } from './names.ts'
 import { runObjtool } from './objtool.ts'
-import { livepatchTables, type PositionedFunction } from './tables.ts'
+import { livepatchTables, type PositionedFunction, patchSymbol, unsupported } from './tables.ts'
 import type { Template } from './template.ts'
 
 /**
@@ -32,15 +32,18 @@ export async function assemble(
   options: ModuleOptions,
 ): Promise<Assembled> {
   const named = new Map<string, Binding>()
-  const reserved = new Set(['inarch_patch'])
+  const reserved = new Set([patchSymbol])
   for (const { name, binding, place } of template.object.symbols)
     if (binding !== 'local' && place !== 'undefined') reserved.add(name)
   const carried = nameReferences(extraction, bindings, named, reserved)
   const frame = frameOf(template, options, named)
-  const tables = livepatchTables(template.layout, functions, carried.renamed, options.replace)
+  const { callbacks, states } = extraction
+  const contents = { functions, callbacks, states, replace: options.replace }
+  const tables = livepatchTables(template.layout, contents, carried.renamed)
   const raw = link(join([carried.draft, frame, tables]))
   const { bytes, warnings } = await runObjtool(job, kernel, template, writeObject(raw))
-  return finish(bytes, named, exported, template.layout, warnings)
+  const finished = finish(bytes, named, exported, template.layout, warnings)
+  return { ...finished, findings: [...unsupported(template.layout, contents), ...finished.findings] }
 }
 
 /**
@@ -62,6 +65,11 @@ function nameReferences(
     }
     const binding = bindings.get(symbol)
     if (binding === undefined) continue
+    if (binding.kind === 'own') {
+      // Joining finds the definition by its name.
+      renamed.set(symbol, symbol)
+      continue
+    }
     const key = JSON.stringify(binding)
     let draft = byBinding.get(key)
     if (draft === undefined) {

@@ -10,6 +10,7 @@ import type { Finding } from '../ground/finding.ts'
 import { locate } from '../match/locate.ts'
 import { compareWithRunning } from '../match/same.ts'
 import type { Names } from './names.ts'
+import { patchSymbol } from './tables.ts'
 
 export type Binding =
   | { readonly kind: 'exported'; readonly name: string; readonly crc: number; readonly namespace: string }
@@ -23,6 +24,8 @@ export type Binding =
       /** 0 when the name is unique in the object. */
       readonly sympos: number
     }
+  /** What the live patch's own frame defines. */
+  | { readonly kind: 'own'; readonly name: string }
 
 export interface Binder {
   /** @returns how the reference is resolved; undefined when it can't be (a finding says why) */
@@ -103,6 +106,7 @@ export function binder(names: Names): Binder {
     },
     bind(reference) {
       const { name, from, unit, definition } = reference
+      if (name === patchSymbol && definition === undefined) return { kind: 'own', name }
       const exported = names.exported(name)
       const global = definition === undefined || definition.symbol?.binding !== 'local'
       if (exported !== undefined && global && exported.module === 'vmlinux')

@@ -56,7 +56,7 @@ export function finish(
         late.set(changed, binding)
         return changed
       }
-      const crc = binding?.crc ?? exported(symbol.name)?.crc
+      const crc = binding?.kind === 'exported' ? binding.crc : exported(symbol.name)?.crc
       if (crc === undefined) {
         findings.push({
           severity: 'error',

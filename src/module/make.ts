@@ -11,6 +11,7 @@ import { openUnits } from '../build/units.ts'
 import { compareObjects } from '../diff/change.ts'
 import { readObject } from '../elf/read.ts'
 import type { SymbolDraft } from '../elf/write.ts'
+import type { CarriedCallback } from '../extract/callbacks.ts'
 import { type Extraction, extract, type UnitChange } from '../extract/extraction.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -24,7 +25,7 @@ import { assemble } from './assemble.ts'
 import { type Binding, binder } from './bind.ts'
 import type { Manifest } from './manifest.ts'
 import { type Names, namesOf } from './names.ts'
-import type { PositionedFunction } from './tables.ts'
+import { objectsIn, type PositionedFunction } from './tables.ts'
 import { openTemplate } from './template.ts'
 
 export interface MakeRequest {
@@ -74,8 +75,15 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       )
     const { bytes, manifest } = await job.journal.step('Making the module', async (step) => {
       const made = await makeModule(job, kernel, request, name, patches, pairs, findings)
-      const count = made.manifest.objects.reduce((sum, { functions }) => sum + functions.length, 0)
-      step.result(`${count} ${count === 1 ? 'function' : 'functions'} replaced`)
+      const { objects } = made.manifest
+      const functions = objects.reduce((sum, object) => sum + object.functions.length, 0)
+      const callbacks = objects.reduce((sum, object) => sum + object.callbacks.length, 0)
+      const replaced = `${functions} ${functions === 1 ? 'function' : 'functions'} replaced`
+      step.result(
+        callbacks === 0
+          ? replaced
+          : `${replaced}, ${callbacks} ${callbacks === 1 ? 'callback' : 'callbacks'}`,
+      )
       return made
     })
     const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
@@ -104,7 +112,7 @@ async function makeModule(
     })
     const known = [...findings, ...units.flatMap(({ change }) => change.findings), ...extraction.findings]
     refuseIfErrors(kernel, known)
-    if (extraction.replaced.length === 0)
+    if (extraction.replaced.length === 0 && extraction.callbacks.length === 0)
       throw new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
         remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
         findings: known,
@@ -146,8 +154,9 @@ async function makeModule(
       replace: request.replace,
       inputs,
       sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
-      objects: objectsOf(functions),
+      objects: objectsOf(functions, extraction.callbacks),
       carried: extraction.carried.map((item) => ({ ...item })),
+      states: extraction.states.map((state) => ({ ...state })),
       findings: all.map((finding) => ({ ...finding })),
       timings: [],
     }
@@ -229,9 +238,11 @@ function refuseIfErrors(kernel: Kernel, findings: readonly Finding[]): void {
   )
 }
 
-function objectsOf(functions: readonly PositionedFunction[]): Manifest['objects'] {
-  const names = [...new Set(functions.map(({ object }) => object))]
-  return names.map((name) => ({
+function objectsOf(
+  functions: readonly PositionedFunction[],
+  callbacks: readonly CarriedCallback[],
+): Manifest['objects'] {
+  return objectsIn({ functions, callbacks }).map((name) => ({
     name,
     functions: functions
       .filter(({ object }) => object === name)
@@ -241,6 +252,9 @@ function objectsOf(functions: readonly PositionedFunction[]): Manifest['objects'
         unit,
         reasons: [...reasons],
       })),
+    callbacks: callbacks
+      .filter(({ object }) => object === name)
+      .map((callback) => ({ kind: callback.kind, name: callback.name, unit: callback.unit })),
   }))
 }
 

@@ -2,6 +2,7 @@
 // The manifest lies beside a live patch module and tells everything known about it. It is read back by
 // prove, load and the fleet, so it is checked against this schema: a file is hostile until parsed.
 import * as v from 'valibot'
+import { callbackKinds } from '../diff/directives.ts'
 
 const finding = v.object({
   severity: v.picklist(['error', 'warning', 'note']),
@@ -49,6 +50,11 @@ export const manifestSchema = v.object({
           reasons: v.array(v.string()),
         }),
       ),
+      /** What the kernel calls when the live patch comes or goes, or the object does. */
+      callbacks: v.optional(
+        v.array(v.object({ kind: v.picklist(callbackKinds), name: symbolName, unit: v.string() })),
+        [],
+      ),
     }),
   ),
   /** What the module carries besides the replaced functions. */
@@ -59,6 +65,11 @@ export const manifestSchema = v.object({
       unit: v.string(),
       reason: v.string(),
     }),
+  ),
+  /** What the live patch changes of the system for good (struct klp_state). */
+  states: v.optional(
+    v.array(v.object({ name: v.string(), id: v.number(), version: v.number(), unit: v.string() })),
+    [],
   ),
   findings: v.array(finding),
   timings: v.array(v.object({ step: v.string(), ms: v.number() })),

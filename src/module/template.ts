@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import path from 'node:path'
 import type { Unit, Units } from '../build/units.ts'
+import type { CallbackKind } from '../diff/directives.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
@@ -21,14 +22,23 @@ export interface Layout {
     readonly mod: number
     readonly objs: number
     readonly replace: number
+    /** Undefined before Linux 5.4. */
+    readonly states: number | undefined
   }
-  readonly object: { readonly size: number; readonly name: number; readonly funcs: number }
+  readonly object: {
+    readonly size: number
+    readonly name: number
+    readonly funcs: number
+    /** Undefined before Linux 4.15. */
+    readonly callbacks: Readonly<Record<CallbackKind, number>> | undefined
+  }
   readonly func: {
     readonly size: number
     readonly oldName: number
     readonly newFunc: number
     readonly oldSympos: number
   }
+  readonly state: { readonly size: number; readonly id: number; readonly version: number }
   readonly module: { readonly name: number; readonly nameSize: number }
   readonly version: { readonly size: number; readonly crc: number; readonly name: number }
 }
@@ -42,18 +52,36 @@ export interface Template {
 
 export const layoutSection = '.inarch.layout'
 
+/** What kernel/livepatch.c writes for something that the kernel does not have. */
+const absent = 0xffffffff
+
 function layoutOf(object: ObjectFile): Layout {
   const section = object.sections.find((candidate) => candidate.name === layoutSection)
   const data = section?.data
-  if (data === undefined || data.length !== 64)
+  if (data === undefined || data.length !== 96)
     throw new Fault('unexpected', 'bad-template', 'The compiled livepatch.c has no layout')
   const at = (index: number) => data.readUInt32LE(4 * index)
   return {
-    patch: { size: at(0), mod: at(1), objs: at(2), replace: at(3) },
-    object: { size: at(4), name: at(5), funcs: at(6) },
-    func: { size: at(7), oldName: at(8), newFunc: at(9), oldSympos: at(10) },
-    module: { name: at(11), nameSize: at(12) },
-    version: { size: at(13), crc: at(14), name: at(15) },
+    patch: {
+      size: at(0),
+      mod: at(1),
+      objs: at(2),
+      replace: at(3),
+      states: at(4) === absent ? undefined : at(4),
+    },
+    object: {
+      size: at(5),
+      name: at(6),
+      funcs: at(7),
+      callbacks:
+        at(8) === absent
+          ? undefined
+          : { pre_patch: at(8), post_patch: at(9), pre_unpatch: at(10), post_unpatch: at(11) },
+    },
+    func: { size: at(12), oldName: at(13), newFunc: at(14), oldSympos: at(15) },
+    state: { size: at(16), id: at(17), version: at(18) },
+    module: { name: at(19), nameSize: at(20) },
+    version: { size: at(21), crc: at(22), name: at(23) },
   }
 }
 

@@ -153,9 +153,11 @@ export async function identityOf(
             unit: source,
             reasons: [...reasons],
           })),
+          callbacks: [],
         },
       ],
       carried: [],
+      states: [],
       findings: [],
       timings: [],
     }

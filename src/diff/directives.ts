@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the author of a patch says with the macros of kernel/include: callbacks, states, and which functions
+// and sections to leave out or to take along. The macros leave notes in sections of their own; kpatch's
+// headers leave theirs in `.kpatch.*`, as pointers, and are understood as well.
+import { sectionFlag } from '../elf/format.ts'
+import type { Section } from '../elf/read.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Anatomy, Piece } from './anatomy.ts'
+import { stem } from './names.ts'
+
+/** As the members of struct klp_callbacks, in its order. */
+export const callbackKinds = ['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch'] as const
+export type CallbackKind = (typeof callbackKinds)[number]
+
+/** A function that the kernel calls when the live patch comes or goes. */
+export interface Callback {
+  readonly kind: CallbackKind
+  /** The function, in the object after the patch. */
+  readonly piece: Piece
+}
+
+/** Something of the system that the live patch changes for good (struct klp_state). */
+export interface State {
+  readonly name: string
+  readonly id: number
+  readonly version: number
+}
+
+export interface Directives {
+  readonly callbacks: readonly Callback[]
+  readonly states: readonly State[]
+  /** Names; a function's is meant with all clones that the compiler made of it. */
+  readonly ignored: Names
+  readonly included: Names
+  /** Functions for which kpatch's core would have skipped its safety check. */
+  readonly unsafe: ReadonlySet<string>
+  readonly findings: readonly Finding[]
+}
+
+export interface Names {
+  readonly functions: ReadonlySet<string>
+  readonly sections: ReadonlySet<string>
+}
+
+/** True for a section that only holds notes for Inarch. */
+export function isDirective(name: string): boolean {
+  return /^\.(inarch|kpatch)\./.test(name)
+}
+
+/** True when the function was named, itself or as what the compiler made of it. */
+export function namesFunction({ functions, sections }: Names, { name, section }: Piece): boolean {
+  return functions.has(name) || functions.has(sourceName(name)) || sections.has(section.name)
+}
+
+/** `foo.isra.0`, `foo.cold` → `foo`. */
+function sourceName(name: string): string {
+  return stem(name).replace(/\..*$/, '')
+}
+
+/** Bytes of struct inarch_state: an unsigned long, an unsigned int, padding. */
+const stateSize = 16
+
+/**
+ * @param after the object with the patch
+ * @param unit what to call the unit in findings
+ */
+export function readDirectives(after: Anatomy, unit: string): Directives {
+  const findings: Finding[] = []
+  const callbacks: Callback[] = []
+  const states: State[] = []
+  const lists = new Map<string, Set<string>>()
+  const bad = (symbol: string, message: string, hint: string) =>
+    findings.push({ severity: 'error', rule: 'bad-directive', symbol, unit, message, hint })
+
+  for (const section of after.object.sections) {
+    if (!isDirective(section.name)) continue
+    const what = section.name.replace(/^\.\w+\./, '')
+    const kind = callbackKinds.find((candidate) => what === `callbacks.${candidate}`)
+    if (kind !== undefined) {
+      for (const piece of functionsIn(after, section))
+        if (piece === undefined)
+          bad(
+            section.name,
+            `A callback (${kind}) of ${unit} is not a function that the file defines`,
+            'Define the callback in the file that declares it',
+          )
+        else callbacks.push({ kind, piece })
+    } else if (what === 'states') states.push(...statesIn(after, section, bad))
+    else {
+      const key = what === 'force' ? 'unsafe' : what
+      const known = lists.get(key) ?? new Set()
+      for (const name of namesIn(after, section)) known.add(name)
+      lists.set(key, known)
+    }
+  }
+  const list = (name: string): ReadonlySet<string> => lists.get(name) ?? new Set()
+  return {
+    callbacks,
+    states,
+    ignored: { functions: list('ignore.functions'), sections: list('ignore.sections') },
+    included: { functions: list('include.functions'), sections: list('include.sections') },
+    unsafe: list('unsafe'),
+    findings,
+  }
+}
+
+/** The functions that the pointers of a section lead to; other pointers (kpatch adds the object's name) are left out. */
+function functionsIn(after: Anatomy, section: Section): (Piece | undefined)[] {
+  return after.object.relocations(section).flatMap((relocation) => {
+    const target = after.target(section, relocation)
+    if (target.kind === 'string') return []
+    if (target.kind !== 'piece') return [undefined]
+    const { piece, offset } = target
+    if (piece.kind !== 'function') return []
+    return [offset === (piece.symbol?.value ?? piece.start) - piece.start ? piece : undefined]
+  })
+}
+
+function statesIn(
+  after: Anatomy,
+  section: Section,
+  bad: (symbol: string, message: string, hint: string) => void,
+): State[] {
+  const states: State[] = []
+  for (const symbol of after.object.symbols) {
+    if (symbol.section !== section || symbol.type === 'section') continue
+    if (symbol.value + stateSize > section.data.length) continue
+    const name = symbol.name.replace(/^inarch_state_/, '')
+    const id = section.data.readBigUInt64LE(symbol.value)
+    if (id === 0n || id > BigInt(Number.MAX_SAFE_INTEGER)) {
+      bad(
+        name,
+        `The id of the state ${name} is ${id}, which can't be one`,
+        'Take a number from 1 to 9007199254740991',
+      )
+      continue
+    }
+    states.push({ name, id: Number(id), version: section.data.readUInt32LE(symbol.value + 8) })
+  }
+  return states
+}
+
+/** The names that a section lists: as strings, or (kpatch's) as pointers to strings or to functions. */
+function namesIn(after: Anatomy, section: Section): string[] {
+  const relocations = after.object.relocations(section)
+  if (relocations.length === 0 || (section.flags & sectionFlag.alloc) === 0)
+    return section.data
+      .toString('latin1')
+      .split('\0')
+      .filter((name) => name !== '')
+  return relocations.flatMap((relocation) => {
+    const target = after.target(section, relocation)
+    if (target.kind === 'string') return [target.text.toString('latin1').replace(/\0.*$/s, '')]
+    return target.kind === 'piece' && target.piece.kind === 'function' ? [target.piece.name] : []
+  })
+}

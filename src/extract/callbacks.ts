@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The callbacks and states that the changed units declare. The kernel knows one callback of a kind for each
+// object, and one version of a state for each live patch.
+
+import type { Piece } from '../diff/anatomy.ts'
+import type { Change } from '../diff/change.ts'
+import type { CallbackKind, State } from '../diff/directives.ts'
+import type { SymbolDraft } from '../elf/write.ts'
+import type { Finding } from '../ground/finding.ts'
+
+export interface CarriedCallback {
+  readonly kind: CallbackKind
+  readonly name: string
+  /** The kernel object whose coming and going it accompanies. */
+  readonly object: string
+  readonly unit: string
+  readonly symbol: SymbolDraft
+}
+
+export interface DeclaredState extends State {
+  readonly unit: string
+}
+
+/** A changed unit that can carry its functions. */
+interface Carrier {
+  readonly change: Change
+  readonly object: string
+  readonly cutter: { carry(piece: Piece, reason: string): SymbolDraft | undefined }
+}
+
+/**
+ * Carries every callback.
+ * @param findings gets `duplicate-callback`
+ */
+export function carryCallbacks(units: readonly Carrier[], findings: Finding[]): CarriedCallback[] {
+  const known = new Map<string, CarriedCallback>()
+  for (const { change, object, cutter } of units)
+    for (const { kind, piece } of change.directives.callbacks) {
+      const { unit } = change
+      const key = `${object} ${kind}`
+      const first = known.get(key)
+      if (first !== undefined) {
+        const where = first.unit === unit ? `both in ${unit}` : `in ${first.unit} and ${unit}`
+        findings.push({
+          severity: 'error',
+          rule: 'duplicate-callback',
+          symbol: piece.name,
+          unit,
+          message: `${object} has two ${kind} callbacks, ${first.name} and ${piece.name} (${where}), and the kernel calls one`,
+          hint: 'Let one callback do the work of both',
+        })
+        continue
+      }
+      const symbol = cutter.carry(piece, `it is the ${kind} callback of ${object}`)
+      if (symbol !== undefined) known.set(key, { kind, name: piece.name, object, unit, symbol })
+    }
+  return [...known.values()]
+}
+
+/**
+ * @param findings gets `duplicate-state`
+ * @returns the states by id, each once
+ */
+export function declaredStates(changes: readonly Change[], findings: Finding[]): DeclaredState[] {
+  const known = new Map<number, DeclaredState>()
+  for (const { directives, unit } of changes)
+    for (const state of directives.states) {
+      const first = known.get(state.id)
+      if (first === undefined) known.set(state.id, { ...state, unit })
+      else if (first.name !== state.name || first.version !== state.version)
+        findings.push({
+          severity: 'error',
+          rule: 'duplicate-state',
+          symbol: state.name,
+          unit,
+          message: `The state ${state.id} is declared twice: as ${first.name}, version ${first.version} (${first.unit}), and as ${state.name}, version ${state.version} (${unit})`,
+          hint: 'Give each state its own id, and each a single version',
+        })
+    }
+  return [...known.values()].sort((a, b) => a.id - b.id)
+}
