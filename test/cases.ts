@@ -157,6 +157,14 @@ export function sheet({ title, prelude = '', flags = [], cases }: Sheet): void {
         const referred = new Set(references.flatMap((name) => [sourceName(name), dataName(name)]))
         for (const name of one.refers ?? []) expect(referred).toContain(name)
         for (const name of one.owns ?? []) expect(referred).not.toContain(name)
+        for (const { severity, symbol, message, hint } of [
+          ...result.change.findings,
+          ...result.extraction.findings,
+        ])
+          if (severity === 'error' && belongs(dataName(sourceName(symbol ?? '')))) {
+            expect(message).toContain(symbol)
+            expect(hint).not.toBe('')
+          }
         one.check?.(result.change, result.extraction)
       })
 
