@@ -103,7 +103,7 @@ export function compareObjects(
           'data-changed',
           piece.name,
           `The patch changes the initial value or the shape of existing data (${piece.name}): ${difference}; the running kernel's copy would keep its old value`,
-          'Set the new value from a callback, or carry new state in a shadow variable',
+          'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
         )
     }
   }
@@ -138,7 +138,7 @@ export function compareObjects(
         'init-code',
         piece.name,
         `${piece.name} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
-        'Leave this part out of the live patch, or do what it should have done in a callback',
+        'Do what it should have done in a callback (INARCH_PRE_PATCH), and leave this part out (INARCH_IGNORE_FUNCTION)',
       )
   for (const piece of added)
     if (isInitOrExit(piece.section.name))
@@ -146,7 +146,7 @@ export function compareObjects(
         'init-code',
         piece.name,
         `The new function ${piece.name} is meant to run while the kernel or the module starts or ends, which has happened`,
-        'Leave this part out of the live patch, or call it from a callback',
+        'Do this from a callback (INARCH_PRE_PATCH), or leave it out',
       )
   for (const piece of addedData)
     if (!isOrdinaryData(piece))
@@ -154,7 +154,7 @@ export function compareObjects(
         'registration-added',
         piece.name,
         `The patch adds ${piece.name} to the section ${piece.section.name}, which the kernel reads only while it starts or loads the module`,
-        'Leave this part out of the live patch (a new parameter, export, initcall, per-CPU variable or the like)',
+        'Leave this part out (INARCH_IGNORE_SECTION): it is a new parameter, export, initcall, per-CPU variable or the like',
       )
   const namesakes = sectionsByName(b.object)
   const seen = new Map<string, number>()

@@ -57,11 +57,14 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
           output: options.output,
         })
         session.data({ module: made.module, manifest: made.manifest })
-        for (const object of made.manifest.objects)
+        for (const object of made.manifest.objects) {
           for (const { name, unit, reasons } of object.functions) {
             session.print(`${pc.bold(name)} of ${object.name} (${unit}): ${reasons[0] ?? ''}`)
             if (session.verbose) for (const reason of reasons.slice(1)) session.print(`  ${reason}`)
           }
+          for (const { kind, name, unit } of object.callbacks)
+            session.print(`${pc.bold(name)} (${unit}): the ${kind} callback of ${object.name}`)
+        }
         if (session.verbose)
           for (const { name, unit, reason } of made.manifest.carried)
             session.print(pc.dim(`carried: ${name} (${unit}): ${reason}`))
