@@ -66,6 +66,8 @@ export interface Anatomy {
   piecesOf(section: Section): readonly Piece[]
   /** The relocations inside a range, ordered by offset. */
   relocations(extent: Extent): readonly Relocation[]
+  /** False when no relocation of the piece leads into a section that is marked (by its index). */
+  refersInto(piece: Extent, marks: Uint8Array): boolean
   target(from: Section, relocation: Relocation): Target
   /** The piece that a symbol names; undefined for one of another object, a section's or a label. */
   pieceOf(symbol: ElfSymbol): Piece | undefined
@@ -211,10 +213,23 @@ export function anatomy(given: ObjectFile): Anatomy {
     return { kind: 'piece', piece: own, offset: place - own.start }
   }
 
+  const refersInto = ({ section, start, end }: Extent, marks: Uint8Array): boolean => {
+    const words = start === 0 && end === section.size ? object.relocationWords(section) : undefined
+    if (words === undefined)
+      return within(object.relocations(section), start, end).some(
+        ({ symbol }) => symbol.section !== undefined && marks[symbol.section.index] === 1,
+      )
+    for (let at = 3; at < words.length; at += 6) {
+      const to = object.symbols[words[at] ?? 0]?.section
+      if (to !== undefined && marks[to.index] === 1) return true
+    }
+    return false
+  }
+
   // Out-of-line code has no names; each snippet begins where something leads to.
   let snippets: Map<Section, readonly number[]> | undefined
   const snippetStarts = (section: Section): readonly number[] => {
-    snippets ??= findSnippets(object, target)
+    snippets ??= findSnippets(object, target, refersInto)
     return snippets.get(section) ?? [0]
   }
 
@@ -245,6 +260,7 @@ export function anatomy(given: ObjectFile): Anatomy {
     piecesOf,
     pieceOf: (symbol) => pieceBySymbol[symbol.index],
     relocations: ({ section, start, end }) => within(object.relocations(section), start, end),
+    refersInto,
     target,
     instructionAt,
     tableEntries: (piece) => entries.get(piece) ?? [],
@@ -261,12 +277,15 @@ function isWholeTable(piece: Piece): boolean {
 
 function findSnippets(
   object: ObjectFile,
-  target: (from: Section, relocation: Relocation) => Target,
+  target: Anatomy['target'],
+  refersInto: Anatomy['refersInto'],
 ): Map<Section, readonly number[]> {
   const found = new Map<Section, Set<number>>()
+  const marks = Uint8Array.from(object.sections, (section) => Number(isOutOfLine(section)))
   for (const from of object.sections) {
     if ((from.flags & sectionFlag.alloc) === 0 || isOutOfLine(from)) continue
     if (!isCode(from) && from.name !== '__ex_table') continue
+    if (!refersInto({ section: from, start: 0, end: from.size }, marks)) continue
     for (const relocation of object.relocations(from)) {
       const { section } = relocation.symbol
       if (section === undefined || !isOutOfLine(section)) continue
@@ -336,6 +355,8 @@ function splitSections(object: ObjectFile) {
   return { piecesBySection, pieceBySymbol }
 }
 
+const noAliases: readonly ElfSymbol[] = []
+
 /** Splits a section at its symbols. */
 function split(
   section: Section,
@@ -344,6 +365,20 @@ function split(
   fileOf: (symbol: ElfSymbol) => string,
 ): Piece[] {
   const code = isCode(section)
+  const [sole] = symbols
+  if (symbols.length < 2)
+    return [
+      {
+        kind: sole === undefined ? 'constant' : code ? 'function' : 'data',
+        section,
+        start: 0,
+        end: section.size,
+        symbol: sole,
+        name: sole?.name ?? section.name,
+        aliases: noAliases,
+        file: sole === undefined ? '' : fileOf(sole),
+      },
+    ]
   if (symbols.length > 1)
     symbols.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
   const groups: ElfSymbol[][] = []
@@ -352,7 +387,6 @@ function split(
     if (last !== undefined && last[0]?.value === symbol.value) last.push(symbol)
     else groups.push([symbol])
   }
-  if (groups.length === 0) groups.push([])
   const pieces: Piece[] = []
   const sortedFronts = groups.length > 1 ? [...fronts].sort((a, b) => a - b) : []
   let front = 0

@@ -41,7 +41,7 @@ function isInitOrExit(name: string): boolean {
 
 /** Sections whose entries the kernel looks at only while it starts or loads a module. */
 function isOrdinaryData(piece: Piece): boolean {
-  return /^\.(data|bss|rodata|sdata)(\.(?!\.)|$)|^\.data\.\.(read_mostly|ro_after_init|cacheline_aligned|shared_aligned|page_aligned)$|^\.data\.\.?once$/.test(
+  return /^\.(data|bss|rodata|sdata)(\.(?!\.)|$)|^\.data\.\.(read_mostly|ro_after_init|cacheline_aligned|shared_aligned|page_aligned|percpu(\.\.(read_mostly|shared_aligned|page_aligned))?)$|^\.data\.\.?once$/.test(
     sectionClass(piece.section),
   )
 }

@@ -44,6 +44,7 @@ function grouped(pieces: readonly Piece[], key: (piece: Piece) => string): Map<s
 /** The numbered data and clones that a function or datum refers to, in the order of first reference, by key. */
 function references(anatomy: Anatomy, piece: Piece, wanted: Uint8Array): Map<string, Piece[]> {
   const found = new Map<string, Piece[]>()
+  if (!anatomy.refersInto(piece, wanted)) return found
   for (const relocation of anatomy.relocations(piece)) {
     const { section } = relocation.symbol
     if (section === undefined || wanted[section.index] === 0) continue
@@ -83,6 +84,7 @@ function usersIn(anatomy: Anatomy): Users {
   const wanted = sectionsOf(anatomy, anatomy.data.filter(isStaticLocal))
   for (const code of anatomy.functions) {
     let user: string | undefined
+    if (!anatomy.refersInto(code, wanted)) continue
     for (const relocation of anatomy.relocations(code)) {
       const { section } = relocation.symbol
       if (section === undefined || wanted[section.index] === 0) continue

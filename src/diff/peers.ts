@@ -88,7 +88,8 @@ function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32
         peers[symbol.index] = ofSection[a.section.index] ?? -1
       continue
     }
-    const other = [a.symbol, ...a.aliases].find((one) => one?.name === symbol.name) ?? a.symbol
+    const other =
+      symbol === b.symbol ? a.symbol : (a.aliases.find((one) => one.name === symbol.name) ?? a.symbol)
     if (other !== undefined && symbol.value - b.start === other.value - a.start)
       peers[symbol.index] = other.index
   }

@@ -72,6 +72,12 @@ const tables: ReadonlyMap<string, readonly EntryLayout[]> = new Map<string, read
 ])
 
 const hint: readonly EntryLayout[] = [[1, 0]]
+const bootConstant: readonly EntryLayout[] = [[1, 4]]
+
+/** Places in code that get a constant when the kernel starts (arch/x86/include/asm/runtime-const.h). */
+function isBootConstant(name: string): boolean {
+  return /^runtime_(ptr|shift)_/.test(name)
+}
 
 /** Hints for objtool that are dropped when the kernel is linked (include/linux/objtool.h). */
 export function isObjtoolHint(name: string): boolean {
@@ -80,7 +86,7 @@ export function isObjtoolHint(name: string): boolean {
 
 /** True for a section that holds a table about code. */
 export function isTable({ name }: { readonly name: string }): boolean {
-  return tables.has(name) || isObjtoolHint(name)
+  return tables.has(name) || isBootConstant(name) || isObjtoolHint(name)
 }
 
 /** Relocations of an entry in today's kernels; undefined when the section is no table about code. */
@@ -100,7 +106,8 @@ export function layoutOf(
   table: { readonly name: string; readonly size: number },
   relocations: readonly { readonly offset: number }[],
 ): TableLayout | undefined {
-  const known = tables.get(table.name) ?? (isObjtoolHint(table.name) ? hint : [])
+  const other = isBootConstant(table.name) ? bootConstant : isObjtoolHint(table.name) ? hint : []
+  const known = tables.get(table.name) ?? other
   for (const [count, bytes] of known)
     if (isLaidOut(table.size, relocations, count, bytes)) return { relocations: count, bytes }
   return undefined
