@@ -32,6 +32,8 @@ export interface Case {
   readonly refers?: Names
   /** What it must have of its own, and not refer to. */
   readonly owns?: Names
+  /** Symbols that the running kernel does not have. */
+  readonly missing?: Names
   /** The compilers that can make it; all by default. */
   readonly compilers?: RegExp
   /** More about the change, or about what is carried. */
@@ -80,11 +82,12 @@ interface Result {
   readonly extraction: Extraction
 }
 
-function resultOf(before: Buffer, after: Buffer): Result {
+function resultOf(before: Buffer, after: Buffer, missing: Names = []): Result {
   const change = compareObjects(readObject(before, 'before.o'), readObject(after, 'after.o'), 'unit.c', {
     linesMoved: true,
   })
-  const extraction = extract([{ change, object: 'vmlinux' }], { has: () => true })
+  const has = (_: string, name: string) => !missing.includes(dataName(sourceName(name)))
+  const extraction = extract([{ change, object: 'vmlinux' }], { has })
   return { change, extraction }
 }
 
@@ -134,7 +137,10 @@ export function sheet({ title, prelude = '', flags = [], cases }: Sheet): void {
     let result: Result
     beforeAll(() => {
       objects = [object('before'), object('after')]
-      result = resultOf(...objects)
+      result = resultOf(
+        ...objects,
+        here.flatMap(({ missing = [] }) => missing),
+      )
     })
     const belongsTo = (one: Case) => (name: string) =>
       new RegExp(`(?<![\\w.])${name.replace(/[.$]/g, '\\$&')}(?![\\w])`).test(`${one.before}\n${one.after}`)

@@ -176,7 +176,9 @@ export function anatomy(given: ObjectFile): Anatomy {
 
   const target = (from: Section, relocation: Relocation): Target => {
     const { symbol } = relocation
-    if (symbol.place === 'absolute') return { kind: 'absolute', value: symbol.value + relocation.addend }
+    // The assembler gives the first symbol, which is none, to an address that it knows.
+    if (symbol.place === 'absolute' || symbol.index === 0)
+      return { kind: 'absolute', value: symbol.value + relocation.addend }
     const { section } = symbol
     let offset = relocation.addend
     if (isCode(from) && isPcRelative(relocation.type)) {
