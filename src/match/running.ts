@@ -73,12 +73,18 @@ const moduleBase = 0xffff_ffff_c000_0000n
 const elsewhere = 0xffff_ffff_9000_0000n
 const page = 4096n
 
+/** A module as it would lie in memory. */
+export interface LaidOut extends Running {
+  /** Where a place of a section lies; undefined for a section that is not loaded. */
+  addressAt(section: Section, offset: number): bigint | undefined
+}
+
 /**
  * Lays a module out as the kernel's loader would: each section at an address, each name that it takes
  * from elsewhere at one of its own, the code relocated.
  * @param counted the symbols whose order is the kernel's; others have no address
  */
-export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]): Running {
+export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]): LaidOut {
   const starts = new Map<Section, bigint>()
   let next = moduleBase
   for (const section of module.sections) {
@@ -124,6 +130,10 @@ export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]):
   }
   return {
     addressesOf: (name) => byName.get(name) ?? [],
+    addressAt(section, offset) {
+      const start = starts.get(section)
+      return start === undefined ? undefined : start + BigInt(offset)
+    },
     read(address, length) {
       for (const [section, start] of starts) {
         const at = Number(address - start)

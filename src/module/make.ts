@@ -23,6 +23,7 @@ import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
 import { assemble } from './assemble.ts'
 import { type Binding, binder } from './bind.ts'
+import { checkLandings } from './landing.ts'
 import type { Manifest } from './manifest.ts'
 import { type Names, namesOf } from './names.ts'
 import { objectsIn, type PositionedFunction } from './tables.ts'
@@ -118,6 +119,7 @@ async function makeModule(
         findings: known,
       })
     const { functions, bindings, problems } = bindAll(extraction, names)
+    problems.push(...checkLandings(extraction, bindings, names))
     refuseIfErrors(kernel, [...known, ...problems])
     const moduleName = `livepatch_${name.replaceAll('-', '_')}`
     const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
@@ -221,7 +223,7 @@ function bindAll(extraction: Extraction, names: Names) {
     const sympos = bind.replacement(replaced.object, replaced.before, replaced.change)
     if (sympos !== undefined) functions.push({ ...replaced, sympos })
   }
-  return { functions, bindings, problems: bind.findings }
+  return { functions, bindings, problems: [...bind.findings] }
 }
 
 function refuseIfErrors(kernel: Kernel, findings: readonly Finding[]): void {

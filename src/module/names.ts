@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Everything the rooms behind ask about the kernel's names: which symbols an object has and how the
 // kernel counts them, what is exported, and the code that runs. The image is opened when it is needed.
+import { readFile } from 'node:fs/promises'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
+import { parseConfig } from '../kernel/config.ts'
 import { readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseModuleSymbols } from '../kernel/modsyms.ts'
 import { openModule } from '../kernel/modules.ts'
 import { readSymbols } from '../kernel/symbols.ts'
+import { isLandingPad, sealedInImage, sealedInModule } from '../match/landing.ts'
 import { type Image, layOutModule, openImage, type Running } from '../match/running.ts'
 
 export interface KernelSymbol {
@@ -34,11 +37,21 @@ export interface Names {
   exported(name: string): KernelExport | undefined
   /** The code of a kernel object. */
   running(object: string): Running
+  /**
+   * Whether an indirect call may lead to the symbol of this name and position (0 for the only one). Undefined
+   * for what is no code, and in a kernel that does not care (without IBT).
+   */
+  landing(object: string, name: string, sympos: number): boolean | undefined
 }
+
+/** Symbols of code that nobody calls through a pointer: trampolines of static calls, the edges of sections. */
+const notCalled = /^__SCT__|^_[se]?text$|_text_(?:start|end)$/
 
 interface ModuleNames {
   lookup(name: string): readonly KernelSymbol[]
   readonly running: Running
+  isFunction(address: bigint): boolean
+  readonly sealed: ReadonlySet<bigint>
 }
 
 async function namesOfModule(kernel: Kernel, module: string): Promise<ModuleNames> {
@@ -54,8 +67,13 @@ async function namesOfModule(kernel: Kernel, module: string): Promise<ModuleName
     object,
     defined.filter((_, index) => (all[index]?.sympos ?? 0) > 0),
   )
+  const functions = new Set<bigint | undefined>()
+  for (const { type, section, value } of defined)
+    if (type === 'function' && section !== undefined) functions.add(running.addressAt(section, value))
   return {
     running,
+    isFunction: (address) => functions.has(address),
+    sealed: sealedInModule(object, running.addressAt),
     lookup(name) {
       const every = lookup(name)
       const addresses = running.addressesOf(name)
@@ -74,7 +92,11 @@ async function namesOfModule(kernel: Kernel, module: string): Promise<ModuleName
 
 /** @param objects the kernel objects (`vmlinux`, modules) that will be asked about */
 export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promise<Names & { close(): void }> {
-  const [symbols, exports] = await Promise.all([readSymbols(kernel), readExports(kernel)])
+  const [symbols, exports, config] = await Promise.all([
+    readSymbols(kernel),
+    readExports(kernel),
+    readFile(kernel.config, 'utf8').then(parseConfig),
+  ])
   const modules = new Map<string, ModuleNames>()
   for (const object of new Set(objects))
     if (object !== 'vmlinux') modules.set(object, await namesOfModule(kernel, object))
@@ -92,6 +114,7 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
     return answer
   }
   let image: Image | undefined
+  let sealed: ReadonlySet<bigint> | undefined
   const vmlinux: Running = {
     read(address, length) {
       image ??= openImage(kernel.vmlinux)
@@ -101,6 +124,19 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
   }
   return {
     symbols: ask,
+    landing(object, name, sympos) {
+      if (!config.has('X86_KERNEL_IBT')) return undefined
+      const symbol = ask(object, name)[Math.max(0, sympos - 1)]
+      if (symbol === undefined) return undefined
+      const { address, type } = symbol
+      const module = modules.get(object)
+      if (notCalled.test(name) || !(module?.isFunction(address) ?? /[tw]/i.test(type))) return undefined
+      sealed ??= sealedInImage(kernel.vmlinux)
+      return (
+        isLandingPad((module?.running ?? vmlinux).read(address, 4)) &&
+        !(module?.sealed ?? sealed).has(address)
+      )
+    },
     exported: (name) => exports.find(name),
     running: (object) => modules.get(object)?.running ?? vmlinux,
     close: () => image?.close(),

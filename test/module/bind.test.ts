@@ -27,6 +27,7 @@ function namesOf({ symbols = {}, exports = {} }: Kernel): Names {
       const [module, namespace = ''] = (exports[name] ?? '').split(' ')
       return exports[name] === undefined ? undefined : { crc: 7, module: module!, namespace }
     },
+    landing: () => undefined,
     running: () => ({ read: () => undefined, addressesOf: () => [] }),
   }
 }
