@@ -60,6 +60,8 @@ export function checkLandings(
       const binding = bindings.get(symbol)
       if (reference === undefined || binding === undefined || findings.has(symbol)) continue
       if (!takesAddress(type, executable, data, offset)) continue
+      // What the patch brings itself was compiled with its pointers in sight.
+      if (binding.kind !== 'exported' && binding.kind !== 'livepatch') continue
       const { name } = binding
       const object = binding.kind === 'exported' ? 'vmlinux' : binding.object
       const position = binding.kind === 'exported' ? 0 : binding.sympos
