@@ -49,7 +49,7 @@ export async function build() {
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
   const { metafile } = await bundle({
     absWorkingDir: root,
-    entryPoints: { inarch: 'src/cli/main.ts' },
+    entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pair-worker.ts' },
     outdir: 'dist',
     bundle: true,
     splitting: true,

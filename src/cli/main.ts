@@ -5,6 +5,8 @@ import { Command } from 'commander'
 import { version } from '../ground/version.ts'
 import { buildCommand } from './commands/build.ts'
 import { demoCommand } from './commands/demo.ts'
+import { diffCommand } from './commands/diff.ts'
+import { extractCommand } from './commands/extract.ts'
 import { kernelsCommand } from './commands/kernels.ts'
 import { proveCommand } from './commands/prove.ts'
 
@@ -16,6 +18,8 @@ const program = new Command('inarch')
 
 program.addCommand(buildCommand())
 program.addCommand(proveCommand())
+program.addCommand(diffCommand())
+program.addCommand(extractCommand())
 program.addCommand(kernelsCommand())
 program.addCommand(demoCommand())
 

@@ -5,6 +5,7 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { renderFault } from './render/fault.ts'
 import { openJournal } from './render/journal.ts'
+import { printable } from './render/printable.ts'
 
 /** The options that every command has. */
 export interface CommonOptions {
@@ -72,7 +73,7 @@ export async function perform(
     verbose: options.verbose === true,
     exitCode: 0,
     print(line) {
-      if (!json) process.stdout.write(`${line}\n`)
+      if (!json) process.stdout.write(`${printable(line)}\n`)
     },
     data(value) {
       if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)

@@ -29,6 +29,8 @@ export interface Change extends Wanted {
   readonly added: readonly Piece[]
   readonly removed: readonly Piece[]
   readonly addedData: readonly Piece[]
+  /** Existing data, after the patch, whose initial value or shape the patch changes. */
+  readonly changedData: readonly Piece[]
   /** Constant tables local to a function that hold pointers and are as they were: somebody may know their address. */
   readonly keptTables: ReadonlySet<Piece>
   readonly findings: readonly Finding[]
@@ -77,6 +79,7 @@ export function compareObjects(
   const changed: FunctionChange[] = []
   const added: Piece[] = []
   const addedData: Piece[] = []
+  const changedData: Piece[] = []
   const keptTables = new Set<Piece>()
   for (const piece of a.pieces) {
     const counterpart = correlation.counterpartOf(piece)
@@ -98,13 +101,14 @@ export function compareObjects(
         continue
       }
       const difference = compare.dataDifference(counterpart, piece)
-      if (difference !== undefined)
-        error(
-          'data-changed',
-          piece.name,
-          `The patch changes the initial value or the shape of existing data (${piece.name}): ${difference}; the running kernel's copy would keep its old value`,
-          'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
-        )
+      if (difference === undefined) continue
+      changedData.push(piece)
+      error(
+        'data-changed',
+        piece.name,
+        `The patch changes the initial value or the shape of existing data (${piece.name}): ${difference}; the running kernel's copy would keep its old value`,
+        'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
+      )
     }
   }
   const pairedBefore = new Set(correlation.pairs.map((pair) => pair.before))
@@ -191,7 +195,15 @@ export function compareObjects(
         message: `In ${piece.name} only line numbers differ, which is no change`,
       })
   const found = { unit, before: b, after: a, correlation, changed, findings }
-  return { ...found, added, removed, addedData, keptTables, ...obey(found, readDirectives(a, unit)) }
+  return {
+    ...found,
+    added,
+    removed,
+    addedData,
+    changedData,
+    keptTables,
+    ...obey(found, readDirectives(a, unit)),
+  }
 }
 
 function sectionsByName(object: ObjectFile): Map<string, Section[]> {

@@ -9,10 +9,11 @@ import { replacementLength } from '../diff/compare.ts'
 import { isIncidental } from '../diff/incidental.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
 import { isTable, type TableEntry } from '../diff/tables.ts'
-import { relocationSize, sectionFlag } from '../elf/format.ts'
+import { relocationSize, relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
+import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
 import type { Roots } from './roots.ts'
 import { isForShadow } from './shadow.ts'
 import type { Growing, Place, Workshop } from './workshop.ts'
@@ -21,6 +22,8 @@ import type { Growing, Place, Workshop } from './workshop.ts'
 export interface Surroundings {
   /** True when the kernel object has a symbol of this name, exported or not. */
   has(object: string, name: string): boolean
+  /** False when the objects tell nothing about ftrace: then every function may be replaced. */
+  readonly judgesHooks?: boolean
 }
 
 export interface CarriedItem {
@@ -142,8 +145,39 @@ export function cut(
     // objtool finds the parent of a cold part by any of its names.
     for (const alias of piece.aliases) workshop.define({ ...symbol, name: alias.name })
     places.set(placeKey(piece), place)
-    for (const entry of after.tableEntries(piece)) pending.push(() => carryEntry(entry, piece))
+    for (const entry of after.tableEntries(piece))
+      if (bootConstant(entry.table.name)) loadBootConstant(entry, piece, place)
+      else pending.push(() => carryEntry(entry, piece))
     return symbol
+  }
+
+  /** What the kernel wrote into its own code when it started is loaded from where it has it from. */
+  const loadBootConstant = ({ table, relocations }: TableEntry, piece: Piece, { growing, at }: Place) => {
+    const constant = bootConstant(table.name)
+    const [where] = relocations
+    if (constant === undefined || where === undefined) return
+    const start = where.symbol.value + where.addend - opcodeLength
+    const inside = start >= piece.start && start < piece.end
+    const load = inside ? loadInstead(piece.section.data.subarray(start, piece.end)) : undefined
+    if (constant.kind !== 'ptr' || load === undefined) {
+      error(
+        'boot-constant',
+        piece.name,
+        `${piece.name} has ${constant.name} as a number in its code, which the kernel puts there only when it starts`,
+        'Fix the bug in its callers instead',
+      )
+      return
+    }
+    const offset = at + start - piece.start
+    workshop.rewrite(growing, offset, load.bytes)
+    const own = after.data.find(({ name }) => name === constant.name)
+    const variable = refer(constant.name, own && correlation.counterpartOf(own))
+    growing.draft.relocations.push({
+      offset: offset + load.displacement,
+      type: relocationType.pc32,
+      symbol: variable,
+      addend: -4,
+    })
   }
 
   /** Appends a table's entry to the one table of that name. */

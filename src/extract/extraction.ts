@@ -49,7 +49,7 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
   const carried: CarriedItem[] = []
   const peers = new Map<string, Peer>()
   const cutters = units.map(({ change, object }) => {
-    const roots = rootsOf(change)
+    const roots = rootsOf(change, surroundings.judgesHooks ?? true)
     const cutter = cut(workshop, change, roots, object, surroundings, peers, findings, carried)
     for (const piece of change.after.pieces)
       for (const symbol of [piece.symbol, ...piece.aliases])

@@ -5,6 +5,7 @@
 import type { Anatomy, Piece } from '../diff/anatomy.ts'
 import type { Change, FunctionChange } from '../diff/change.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
+import type { ElfSymbol } from '../elf/read.ts'
 
 export interface Roots {
   readonly replaced: readonly FunctionChange[]
@@ -19,7 +20,8 @@ export function isInitOrExit(piece: Piece): boolean {
   return /^\.(init|exit)/.test(piece.section.name)
 }
 
-export function rootsOf(change: Change): Roots {
+/** @param judged false when the objects tell nothing about ftrace: then every function may be replaced */
+export function rootsOf(change: Change, judged = true): Roots {
   const { after, correlation } = change
   const replaced: FunctionChange[] = []
   const embedded: FunctionChange[] = []
@@ -29,7 +31,7 @@ export function rootsOf(change: Change): Roots {
   for (let next = 0; next < open.length; next++) {
     const one = open[next]
     if (one === undefined) break
-    if (hasEntryHook(change, one.before)) {
+    if (!judged || hasEntryHook(change, one.before)) {
       replaced.push(one)
       continue
     }
@@ -51,11 +53,25 @@ export function rootsOf(change: Change): Roots {
 }
 
 /** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
-export function hasEntryHook(change: Change, piece: Piece): boolean {
+export function hasEntryHook({ before }: Change, piece: Piece): boolean {
   const begin = piece.symbol?.value ?? piece.start
-  return change.before
-    .relocations(piece)
-    .some(({ symbol, offset }) => symbol.name === '__fentry__' && offset > begin && offset <= begin + 5)
+  const isEntry = (place: number) => place >= begin && place <= begin + 4
+  if (before.relocations(piece).some(({ symbol, offset }) => isFentry(symbol) && isEntry(offset - 1)))
+    return true
+  // The call may be a nop already, which a table remembers.
+  return before.tableEntries(piece).some(({ table, relocations: [place] }) => {
+    if (table.name !== '__mcount_loc' || place === undefined) return false
+    return isEntry(place.symbol.value + place.addend)
+  })
+}
+
+/** True when an object was compiled with ftrace's hooks, so that a function without one can be told. */
+export function isTraced({ object }: Anatomy): boolean {
+  return object.symbols.some(isFentry) || object.sections.some(({ name }) => name === '__mcount_loc')
+}
+
+function isFentry({ name }: ElfSymbol): boolean {
+  return name === '__fentry__'
 }
 
 /** The functions that refer to a private function; undefined when others may call it, or data point to it. */

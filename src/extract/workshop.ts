@@ -65,10 +65,12 @@ export class Workshop {
 
   /** The one section for everything that is like `model`; made when it is first asked for. */
   openShared(model: Section): Growing {
-    const key = `${model.name} ${model.type} ${model.flags & (sectionFlag.write | sectionFlag.exec)}`
+    // A module's per-CPU variables are in one section, of which the kernel makes a copy for each CPU.
+    const name = model.name.startsWith('.data..percpu') ? '.data..percpu' : model.name
+    const key = `${name} ${model.type} ${model.flags & (sectionFlag.write | sectionFlag.exec)}`
     let growing = this.shared.get(key)
     if (growing === undefined) {
-      growing = this.open(model, model.name)
+      growing = this.open(model, name)
       this.shared.set(key, growing)
     }
     return growing
@@ -88,6 +90,20 @@ export class Workshop {
     const at = growing.size + padding
     growing.size = at + length
     return at
+  }
+
+  /** Puts other bytes in the place of some of one part that was appended. */
+  rewrite({ parts }: Growing, at: number, bytes: Buffer): void {
+    let start = 0
+    for (const [index, part] of parts.entries()) {
+      if (at >= start && at + bytes.length <= start + part.length) {
+        const copy = Buffer.from(part)
+        bytes.copy(copy, at - start)
+        parts[index] = copy
+        return
+      }
+      start += part.length
+    }
   }
 
   define(symbol: SymbolDraft): SymbolDraft {

@@ -96,7 +96,11 @@ export function proveCommand(): Command {
     .option('--cpus <n>', "the guest's CPUs", within(1, 64), 2)
     .option('--processor <model>', 'the processor to imitate, as QEMU calls it, such as Skylake-Server')
     .option('--append <words>', "further words for the kernel's command line")
-    .option('--timeout <s>', 'seconds for each boot, all in all (default: 180, 30 more for each further live patch)', within(10, 86400))
+    .option(
+      '--timeout <s>',
+      'seconds for each boot, all in all (default: 180, 30 more for each further live patch)',
+      within(10, 86400),
+    )
     .addOption(
       new Option('--accel <how>', 'hardware acceleration').choices(['auto', 'kvm', 'tcg']).default('auto'),
     )
@@ -132,11 +136,18 @@ async function requestsOf(
     import('../../vm/check.ts'),
     import('../../ground/fault.ts'),
   ])
-  if ((files.length > 0) === (options.suite !== undefined))
+  if (files.length > 0 === (options.suite !== undefined))
     throw new Fault('usage', 'what-to-prove', 'Either live patches or a suite must be named', {
       remedy: 'Give the files that `inarch build` made, or one --suite FILE',
     })
-  if (options.suite !== undefined) return readSuite(options.suite)
+  if (options.suite !== undefined) {
+    const { over, load, modprobe, program, expect, script, fs } = options
+    if ([runs, over, load, modprobe, program, expect].some(({ length }) => length > 0) || script || fs)
+      throw new Fault('usage', 'what-to-prove', 'What a suite says of its live patches is not said again', {
+        remedy: 'Put checks and the like into the suite itself',
+      })
+    return readSuite(options.suite)
+  }
   const request: Omit<ProofRequest, 'subject' | 'over'> = {
     checks: runs.map(readCheck),
     expected: options.expect.map((text) => parsePattern(text)),

@@ -78,6 +78,21 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
   return lines
 }
 
+/** The lines of several finished proofs: one for each, or all of each when `verbose`. */
+export function renderProofs(proofs: readonly Proof[], verbose: boolean): string[] {
+  if (verbose) return proofs.flatMap((proof) => [...renderProof(proof, true), ''])
+  const width = Math.max(0, ...proofs.map(({ module }) => module.name.length))
+  const rows = proofs.map(({ module, ms, verdict, replaced }) => {
+    const count = `${replaced.length} ${replaced.length === 1 ? 'function' : 'functions'}`
+    const word = verdict === 'proven' ? pc.green('proven') : pc.red('failed')
+    return `${module.name.padEnd(width)}  ${seconds(ms).padStart(7)}  ${word}  ${pc.dim(count)}`
+  })
+  const proven = proofs.filter(({ verdict }) => verdict === 'proven').length
+  const [{ kernel, machine }] = proofs as [Proof, ...Proof[]]
+  const where = `${kernel.release} (${kernel.version}), ${machine.accelerator}`
+  return [...rows, '', `${proven} of ${proofs.length} proven on ${where}`]
+}
+
 /** Lines of one failure that a person is shown at once. */
 const shownLines = 30
 

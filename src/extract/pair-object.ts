@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The object that carries what changed between two objects, as a file.
+import { rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { ObjectFile } from '../elf/read.ts'
+import { writeObject } from '../elf/write.ts'
+import { Fault } from '../ground/fault.ts'
+import { type ComparedPair, comparePair } from './pair.ts'
+
+/**
+ * Writes `output`, which is not seen before it is whole.
+ * @throws Fault `refused/not-live-patchable`, `refused/no-functional-change` with findings
+ */
+export async function extractPair(
+  before: ObjectFile,
+  after: ObjectFile,
+  unit: string,
+  output: string,
+): Promise<ComparedPair> {
+  const pair = comparePair(before, after, unit)
+  const { outcome, findings } = pair.report
+  if (outcome === 'refused')
+    throw new Fault('refused', 'not-live-patchable', "The change can't be live patched", { findings })
+  if (outcome === 'none')
+    throw new Fault('refused', 'no-functional-change', 'There is no change to carry', { findings })
+  const unfinished = path.join(path.dirname(output), `.${path.basename(output)}.${process.pid}`)
+  try {
+    await writeFile(unfinished, writeObject(pair.draft))
+    await rename(unfinished, output)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new Fault('usage', 'no-such-directory', `${path.dirname(output)} does not exist`)
+  } finally {
+    await rm(unfinished, { force: true })
+  }
+  return pair
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What two objects alone tell, without a kernel: what changed between them, and the object that carries the
+// change. Here the object before the patch stands for the kernel.
+import { type Change, compareObjects } from '../diff/change.ts'
+import type { CallbackKind } from '../diff/directives.ts'
+import type { ObjectFile } from '../elf/read.ts'
+import type { ObjectDraft } from '../elf/write.ts'
+import type { Finding } from '../ground/finding.ts'
+import { type CarriedItem, extract } from './extraction.ts'
+import { isTraced } from './roots.ts'
+
+/** Something that has a name and a place in one of the objects. */
+export interface Named {
+  readonly name: string
+  /** The section that it is in; in the object before the patch for what is removed. */
+  readonly section: string
+}
+
+/** What `inarch diff --json` prints. Fields are only ever added. */
+export interface PairReport {
+  /** Functions that do something else now. */
+  readonly changed: readonly (Named & { readonly reasons: readonly string[] })[]
+  readonly added: readonly Named[]
+  readonly removed: readonly Named[]
+  readonly data: readonly (Named & { readonly change: 'added' | 'changed' })[]
+  readonly callbacks: readonly (Named & { readonly kind: CallbackKind })[]
+  readonly findings: readonly Finding[]
+  readonly outcome: 'change' | 'none' | 'refused'
+}
+
+export interface ComparedPair {
+  readonly report: PairReport
+  /** The smallest object that carries the change; what it takes from the kernel is undefined in it. */
+  readonly draft: ObjectDraft
+  /** What is in it and why. */
+  readonly carried: readonly CarriedItem[]
+  /** Names of the functions that it replaces. */
+  readonly replaced: readonly string[]
+}
+
+/** @param unit what to call the pair in findings */
+export function comparePair(before: ObjectFile, after: ObjectFile, unit: string): ComparedPair {
+  const change = compareObjects(before, after, unit, { linesMoved: true })
+  const judgesHooks = isTraced(change.before)
+  const defined = lazily(() => new Set(before.symbols.filter(isDefined).map(({ name }) => name)))
+  const extraction = extract([{ change, object: unit }], {
+    has: (_, name) => defined().has(name),
+    judgesHooks,
+  })
+  const report = reportOf(change, [...change.findings, ...extraction.findings])
+  const { draft, carried } = extraction
+  return { report, draft, carried, replaced: extraction.replaced.map(({ before: { name } }) => name) }
+}
+
+function isDefined({ place }: { readonly place: string }): boolean {
+  return place === 'section' || place === 'absolute'
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+function reportOf(change: Change, findings: readonly Finding[]): PairReport {
+  const named = ({
+    name,
+    section,
+  }: {
+    readonly name: string
+    readonly section: { readonly name: string }
+  }) => ({
+    name,
+    section: section.name,
+  })
+  const { changed, added, removed, addedData, changedData } = change
+  const { callbacks } = change.directives
+  const refused = findings.some(({ severity }) => severity === 'error')
+  const some = changed.length + callbacks.length > 0
+  return {
+    changed: changed.map(({ after, reasons }) => ({ ...named(after), reasons })),
+    added: added.map(named),
+    removed: removed.map(named),
+    data: [
+      ...addedData.map((piece) => ({ ...named(piece), change: 'added' as const })),
+      ...changedData.map((piece) => ({ ...named(piece), change: 'changed' as const })),
+    ],
+    callbacks: callbacks.map(({ kind, piece }) => ({ ...named(piece), kind })),
+    findings,
+    outcome: refused ? 'refused' : some ? 'change' : 'none',
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Many pairs of objects, compared on all processors: a worker thread each, which takes the next pair when it
+// is done with one.
+import { existsSync, readFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { readObject } from '../elf/read.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { comparePair, type PairReport } from './pair.ts'
+
+/** The files of a pair. */
+export interface PairFiles {
+  readonly before: string
+  readonly after: string
+}
+
+/** What became of a pair: its report, or why it could not be compared. */
+export type PairResult = PairFiles &
+  (
+    | { readonly report: PairReport }
+    | { readonly error: { readonly kind: string; readonly code: string; readonly message: string } }
+  )
+
+/** Fewer pairs are compared before a worker has started. */
+const worthwhile = 8
+
+/** Reads and compares one pair; whatever is wrong with it is its result. */
+export function examinePair(files: PairFiles): PairResult {
+  try {
+    return {
+      ...files,
+      report: comparePair(openObject(files.before), openObject(files.after), files.after).report,
+    }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    const { kind, code, message } = error
+    return { ...files, error: { kind, code, message } }
+  }
+}
+
+/**
+ * Reads an object file.
+ * @throws Fault `usage/no-such-file` when it can't be read; `patch/bad-object` when it is not a usable object
+ */
+export function openObject(file: string) {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT'
+        ? 'it does not exist'
+        : code === 'EISDIR'
+          ? 'it is a directory'
+          : (error as Error).message
+    throw new Fault('usage', 'no-such-file', `${file} can't be read: ${why}`)
+  }
+  return readObject(bytes, file)
+}
+
+/** @returns the results in the order of `pairs` */
+export async function examinePairs(job: Job, pairs: readonly PairFiles[]): Promise<PairResult[]> {
+  const program = path.join(import.meta.dirname, 'pair-worker.js')
+  const count = Math.min(os.availableParallelism(), Math.floor(pairs.length / worthwhile))
+  // Only the bundle has a file that a worker can be started with.
+  if (count < 2 || !existsSync(program)) return pairs.map(examinePair)
+  const results: PairResult[] = new Array(pairs.length)
+  let next = 0
+  let done = 0
+  await job.journal.step(`Comparing ${pairs.length} pairs`, async (step) => {
+    const serve = (worker: Worker) =>
+      new Promise<void>((resolve, reject) => {
+        let current = -1
+        const give = () => {
+          current = next++
+          if (current < pairs.length && !job.signal.aborted) worker.postMessage(pairs[current])
+          else resolve()
+        }
+        worker.on('message', (result: PairResult) => {
+          results[current] = result
+          step.progress(`${++done} of ${pairs.length}`)
+          give()
+        })
+        worker.on('error', reject)
+        give()
+      })
+    const workers = Array.from({ length: count }, () => new Worker(program))
+    try {
+      await Promise.all(workers.map(serve))
+    } finally {
+      await Promise.all(workers.map((worker) => worker.terminate()))
+    }
+    job.signal.throwIfAborted()
+    step.result(`on ${count} processors`)
+  })
+  return results
+}
