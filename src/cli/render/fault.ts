@@ -3,6 +3,7 @@
 import pc from 'picocolors'
 import type { Fault } from '../../ground/fault.ts'
 import { findingLines } from './findings.ts'
+import { printable } from './printable.ts'
 import { sentence } from './sentence.ts'
 
 export function renderFault(fault: Fault, json: boolean): void {
@@ -17,5 +18,5 @@ export function renderFault(fault: Fault, json: boolean): void {
   if (fault.detail) lines.push('', ...fault.detail.split('\n').map((line) => `  ${line}`), '')
   for (const finding of fault.findings) lines.push(...findingLines(finding))
   if (fault.remedy) lines.push(`${pc.cyan('next:')} ${sentence(fault.remedy)}`)
-  process.stderr.write(`${lines.join('\n')}\n`)
+  process.stderr.write(`${lines.map(printable).join('\n')}\n`)
 }
