@@ -52,7 +52,7 @@ export default {
       name: 'nothing-unreachable',
       comment: 'What the command does not reach is dead code.',
       severity: 'error',
-      from: { path: '^src/cli/main\\.ts$' },
+      from: { path: '^src/(cli/main|extract/pair-worker)\\.ts$' },
       to: { path: '^src/', reachable: false },
     },
     {

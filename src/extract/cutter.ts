@@ -14,6 +14,7 @@ import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
+import { type IndexedMessage, indexedMessages, sourceName } from './printk-index.ts'
 import type { Roots } from './roots.ts'
 import { isForShadow } from './shadow.ts'
 import type { Growing, Place, Workshop } from './workshop.ts'
@@ -148,6 +149,7 @@ export function cut(
     for (const entry of after.tableEntries(piece))
       if (bootConstant(entry.table.name)) loadBootConstant(entry, piece, place)
       else pending.push(() => carryEntry(entry, piece))
+    pending.push(() => carryMessages(piece))
     return symbol
   }
 
@@ -224,6 +226,21 @@ export function cut(
       if (first === undefined) continue
       const place = first.symbol.value + first.addend
       if (place >= extent.start && place < extent.end) pending.push(() => carryEntry(entry, whose))
+    }
+  }
+
+  let messages: ReadonlyMap<string, readonly IndexedMessage[]> | undefined
+  const listed = new Set<string>()
+  const carryMessages = (piece: Piece) => {
+    messages ??= indexedMessages(after)
+    const name = sourceName(piece.name)
+    if (listed.has(name)) return
+    listed.add(name)
+    for (const { section, relocation } of messages.get(name) ?? []) {
+      const growing = workshop.openShared(section)
+      const { offset } = relocation
+      const at = workshop.append(growing, { section, start: offset, end: offset + 8 })
+      growing.draft.relocations.push(convert(section, relocation, at, piece))
     }
   }
 
