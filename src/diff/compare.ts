@@ -149,8 +149,8 @@ export function comparison(
     tableDifference(before.tableEntries(b), after.tableEntries(a))
 
   const tableDifference = (b: readonly TableEntry[], a: readonly TableEntry[]): string | undefined => {
-    const inBefore = withoutDerived(b)
-    const inAfter = withoutDerived(a)
+    const inBefore = byTable(withoutDerived(b))
+    const inAfter = byTable(withoutDerived(a))
     if (inBefore.length !== inAfter.length)
       return `it has ${inAfter.length} table entries instead of ${inBefore.length}`
     for (let index = 0; index < inBefore.length; index++) {
@@ -224,6 +224,13 @@ function isWhole({ section, start, end }: Extent): boolean {
 function withoutDerived(entries: readonly TableEntry[]): readonly TableEntry[] {
   const isDerived = ({ table: { name } }: TableEntry) => name === '__mcount_loc' || name === '.ibt_endbr_seal'
   return entries.some(isDerived) ? entries.filter((entry) => !isDerived(entry)) : entries
+}
+
+/** Tables stand in an object in the order in which the unit first needed them; an entry's place in its own table means something. */
+function byTable(entries: readonly TableEntry[]): readonly TableEntry[] {
+  if (entries.every(({ table }) => table === entries[0]?.table)) return entries
+  const order = (name: string, other: string) => (name === other ? 0 : name < other ? -1 : 1)
+  return [...entries].sort((one, other) => order(one.table.name, other.table.name))
 }
 
 function firstDifference(b: Extent, a: Extent): number | undefined {

@@ -164,12 +164,6 @@ describe('a finding refuses', () => {
       'void f(void) {} static void *entry __attribute__((used, section(".initcall6.init"))) = f;',
     ],
     [
-      'a variable for each processor',
-      'registration-added',
-      '',
-      '__attribute__((section(".data..percpu"))) int x; int f(void) { return x; }',
-    ],
-    [
       'one more entry among those that a macro names by a counter',
       'data-changed',
       'int a, b; static void *__UNIQUE_ID_hook1 __attribute__((used, section(".pci_fixup_final"))) = &a;',

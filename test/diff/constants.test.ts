@@ -60,6 +60,16 @@ sheet({
       before: 'void str_nul_same(void) { use("up\\0down"); }',
       after: 'void str_nul_new(void) { use("in\\0front"); } void str_nul_same(void) { use("up\\0down"); }',
       added: ['str_nul_new'],
+      compilers: /^clang/,
+    },
+    {
+      title:
+        'with a NUL inside that only moves among its like, which gcc bundles without names, has its function replaced in doubt',
+      before: 'void str_doubt(void) { use("up\\0down"); }',
+      after: 'void str_doubt_new(void) { use("in\\0front"); } void str_doubt(void) { use("up\\0down"); }',
+      changed: ['str_doubt'],
+      added: ['str_doubt_new'],
+      compilers: /^gcc/,
     },
     {
       title: 'of wide characters is compared by them',

@@ -99,6 +99,7 @@ sheet({
     fresh('a static', 'n_static', 'static int n_static = 3;'),
     fresh('a static without a value (.bss)', 'n_bss', 'static int n_bss;'),
     fresh('__read_mostly', 'n_rm', 'static int n_rm RM = 3;'),
+    fresh('a per-CPU variable', 'n_pc', 'static int n_pc PERCPU = 3;'),
     fresh('a pointer to existing data', 'n_ptr', 'extern int elsewhere; static int *n_ptr = &elsewhere;'),
     {
       title: 'a constant table with pointers to strings, functions and data is carried with what they need',
@@ -205,14 +206,6 @@ sheet({
   title: 'what the kernel reads only when it starts',
   prelude,
   cases: [
-    {
-      title: 'a new per-CPU variable is refused by name',
-      before: 'int new_pc_user(void) { return get(); }',
-      after: 'int new_pc PERCPU; int new_pc_user(void) { use(&new_pc); return get(); }',
-      changed: ['new_pc_user'],
-      newData: ['new_pc'],
-      refused: ['registration-added new_pc'],
-    },
     {
       title: 'a new initcall is refused by name',
       before: '',

@@ -219,6 +219,19 @@ sheet({
   ],
 })
 
+const lockEntry = places('.smp_locks', 'lock incl (%%rsp)')
+sheet({
+  title: 'the order of tables',
+  cases: [
+    {
+      title: 'in the object, which code in front decides, is no change',
+      before: `int order_it(int a) { a += get(); ${lockEntry.code(0)} ${typedFaults.code(0)} return a; }`,
+      after: `int order_front(int a) { ${typedFaults.code(0)} return a; } int order_it(int a) { a += get(); ${lockEntry.code(0)} ${typedFaults.code(0)} return a; }`,
+      added: ['order_front'],
+    },
+  ],
+})
+
 sheet({
   title: 'out-of-line code',
   cases: [
