@@ -67,8 +67,12 @@ function orderCases(order: OrderRecord, proof: Proof): Case[] {
   ]
 }
 
-/** The proof as a JUnit XML document. */
-export function junitXml(proof: Proof): string {
+/** Proofs as a JUnit XML document. */
+export function junitXml(proofs: readonly Proof[]): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${proofs.map(suitesXml).join('')}</testsuites>\n`
+}
+
+function suitesXml(proof: Proof): string {
   const name = `${proof.module.name} on ${proof.kernel.release}`
   const orders = new Set<string>(proof.orders.map(({ order }) => order))
   const suites = proof.orders.map((order) => suiteXml(`${name}: ${order.title}`, orderCases(order, proof)))
@@ -77,5 +81,5 @@ export function junitXml(proof: Proof): string {
     ms: proof.bootMs.reduce((sum, ms) => sum + ms, 0),
     failures: proof.failures.filter(({ step }) => !orders.has(step?.split('.')[0] ?? '')),
   }
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${suiteXml(`${name}: machine`, [machine])}${suites.join('')}</testsuites>\n`
+  return `${suiteXml(`${name}: machine`, [machine])}${suites.join('')}`
 }

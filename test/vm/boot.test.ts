@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { describe, expect, test } from 'vitest'
+import { silentJournal } from '../../src/ground/job.ts'
+import { consoleOf, left } from '../../src/vm/boot.ts'
+import { parseEvent } from '../../src/vm/protocol.ts'
+import { openRecorder } from '../../src/vm/record.ts'
+import type { Order, Turn } from '../../src/vm/scenario.ts'
+
+const turn = (part: number, order: Order = 'module-first'): Turn => ({
+  part,
+  order,
+  steps: ['load', 'unload'].map((action) => ({ id: `${order}.${action}`, title: action, script: '' })),
+})
+const turns = [turn(0), turn(1), turn(1, 'patch-first'), turn(2)]
+const names = new Map([0, 1, 2].map((part) => [part, `livepatch_${part}`]))
+
+/** What a recorder makes of the guest's lines, written here without their prefix. */
+async function record(...lines: string[]) {
+  const job = { signal: new AbortController().signal, journal: silentJournal() }
+  const recorder = await openRecorder(job, turns, names, parseEvent)
+  lines.forEach((line, index) => recorder.take(`inarch ${index + 1}.00 ${line}`))
+  return recorder.close()
+}
+const step = (id: string) => [`begin ${id}`, `end ${id} ok`]
+const good = (order: Order = 'module-first') => [...step(`${order}.load`), ...step(`${order}.unload`)]
+const waiting = (record: Parameters<typeof left>[0]['record']) =>
+  left({ turns, record }).map(({ part, order }) => `${part} ${order}`)
+
+describe('a boot with several proofs', () => {
+  test('that ran to its end leaves nothing to do', async () => {
+    const done = await record(
+      'hello 6.1',
+      ...['part 0', 'taint 0', ...good()],
+      ...['part 1', 'taint 0', ...good(), ...good('patch-first')],
+      ...['part 2', 'taint 4096', ...good(), 'taint 36864', 'done', 'bye'],
+    )
+    expect(waiting(done)).toEqual([])
+    expect(done.parts.map(({ steps }) => steps.length)).toEqual([2, 4, 2])
+    expect(done.parts[2]?.taint).toEqual([4096, 36864])
+  })
+
+  test('goes on after the proof that failed, which is not tried again', async () => {
+    const broken = await record(
+      ...['hello 6.1', 'part 0', ...good(), 'part 1'],
+      ...['begin module-first.load', 'end module-first.load failed', 'bye'],
+    )
+    expect(waiting(broken)).toEqual(['2 module-first'])
+    expect(broken.parts[1]?.steps).toMatchObject([{ outcome: 'failed' }])
+  })
+
+  test('that broke off goes on after the proof in which it did', async () => {
+    expect(waiting(await record('hello 6.1', 'part 0', 'begin module-first.load'))).toEqual([
+      '1 module-first',
+      '1 patch-first',
+      '2 module-first',
+    ])
+  })
+
+  test('that ended because a module stays goes on with the other order', async () => {
+    const kept = await record(...['hello 6.1', 'part 0', ...good(), 'part 1', ...good(), 'stays veth', 'bye'])
+    expect(waiting(kept)).toEqual(['1 patch-first', '2 module-first'])
+  })
+
+  test('whose kernel is too broken for the next proof ends well, and leaves the rest', async () => {
+    const unfit = await record('hello 6.1', 'part 0', ...good(), 'unfit', 'taint 128', 'bye')
+    expect(unfit.done).toBe(true)
+    expect(waiting(unfit)).toEqual(['1 module-first', '1 patch-first', '2 module-first'])
+  })
+
+  test('that did not come up leaves everything', async () => {
+    expect(waiting(await record())).toHaveLength(turns.length)
+  })
+})
+
+test('a proof is shown what the kernel said at boot and during its own part', () => {
+  const console = [
+    '[    0.100000] Linux version 6.1',
+    '[    5.000000] inarch: part 0',
+    '[    5.100000] livepatch: enabling the first',
+    '[    6.000000] inarch: part 1',
+    '[    6.100000] WARNING: something in the second',
+  ]
+  expect(consoleOf(console, 0)).toEqual(console.slice(0, 3))
+  expect(consoleOf(console, 1)).toEqual([console[0], ...console.slice(3)])
+})
