@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A change to the real kernel that the tests make live: what it edits, how its effect is seen in the guest,
+// and what of the engine it exercises. One text fits several series of the kernel where the code allows it,
+// as it is edited into the kernel's own source and made a patch there.
+
+export interface Edit {
+  /** Path in the kernel's tree. */
+  readonly file: string
+  /** Stands there once; when there are several, the one that stands in this kernel. */
+  readonly from: string | readonly string[]
+  readonly to: string
+}
+
+export interface Change {
+  /** Also the live patch's name. */
+  readonly name: string
+  /** What of the engine it exercises, for docs/changes.md: one line. */
+  readonly exercises: string
+  /** A title of the upstream commit whose content it is. */
+  readonly upstream?: string
+  readonly edits: readonly Edit[]
+  /** Functions that must be among those that are replaced, on every kernel. */
+  readonly replaces: readonly string[]
+  /** Sections that the live patch must have, as the proof that it exercises what it says. */
+  readonly sections?: readonly string[]
+  /** Run in the guest; `probe` is the program in probe.c. */
+  readonly run: string
+  /** What it must print without the live patch and with it; `/expression/` too. */
+  readonly before: string
+  readonly after: string
+  /** What it must print after the revert, if not the same as before. */
+  readonly reverted?: string
+  /** Modules for the guest's modprobe, besides the patched ones. */
+  readonly modules?: readonly string[]
+  /** A line of the kernel's log that the change provokes. */
+  readonly expected?: RegExp
+  /** The only series that it is for: others have it, or have no such code. */
+  readonly series?: readonly string[]
+}
