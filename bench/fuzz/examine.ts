@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One case of the fuzzer: a pair of objects that may be anything goes the way of `inarch diff` and
 // `inarch extract`. Whoever asks must get an answer or one clear sentence; all else is a fault of ours.
+import { pairLines } from '../../src/cli/render/pair.ts'
+import { printable } from '../../src/cli/render/printable.ts'
 import { compareObjects } from '../../src/diff/change.ts'
 import { type ObjectFile, readObject } from '../../src/elf/read.ts'
 import { redraft } from '../../src/elf/redraft.ts'
 import { writeObject } from '../../src/elf/write.ts'
 import { extract } from '../../src/extract/extraction.ts'
+import { comparePair } from '../../src/extract/pair.ts'
 import { Fault } from '../../src/ground/fault.ts'
 import type { GoodPair } from './corpus.ts'
 import { type Forged, forge } from './forge.ts'
@@ -57,18 +60,28 @@ export function caseOf(corpus: readonly GoodPair[], seed: number, number: number
   }
 }
 
-/** Compares the two and carries out what differs. */
+/** Compares the two as `inarch diff` does, and carries out what differs and what does not. */
 function carry(before: ObjectFile, after: ObjectFile): void {
-  const change = compareObjects(before, after, 'forged.c')
-  JSON.stringify(change.findings)
-  const everything = change.after.functions.flatMap((piece) => {
+  const { report, draft } = comparePair(before, after, 'forged.o')
+  JSON.parse(JSON.stringify(report))
+  const lines = pairLines(report, true).map(printable)
+  const unprintable = lines.find((line) => /[\n\r\x07]|\x1b(?!\[\d+m)/.test(line))
+  if (unprintable !== undefined) throw new Error(`A terminal would obey ${JSON.stringify(unprintable)}`)
+  const written = writeObject(draft)
+  if (report.outcome === 'change') accept(written)
+  if (report.outcome !== 'refused' && report.findings.some(({ severity }) => severity === 'error'))
+    throw new Error(`An error does not refuse the pair: ${JSON.stringify(report.findings)}`)
+
+  // Little changes between most pairs; so that much is carried, all functions are.
+  const change = compareObjects(before, after, 'forged.o', { linesMoved: true })
+  const changed = change.after.functions.flatMap((piece) => {
     const counterpart = change.correlation.counterpartOf(piece)
     return counterpart === undefined ? [] : [{ before: counterpart, after: piece, reasons: [] }]
   })
-  for (const changed of [change.changed, everything]) {
-    const { draft } = extract([{ change: { ...change, changed }, object: 'vmlinux' }], { has: () => true })
-    accept(writeObject(draft))
-  }
+  const all = extract([{ change: { ...change, changed }, object: 'vmlinux' }], { has: () => true })
+  const whole = writeObject(all.draft)
+  // What is refused is not handed out; it only has to be possible to go on with it.
+  if (!all.findings.some(({ severity }) => severity === 'error')) accept(whole)
 }
 
 /** What was written must be an object to the last relocation, whatever it was made of. */
