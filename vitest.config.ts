@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Two kinds of tests: `unit` needs a compiler at most; `e2e` runs the built command with real kernels from
-// the archive and virtual machines, one after the other, because they share the machine's processors.
+// Three kinds of tests: `unit` needs a compiler at most; `e2e` runs the built command with real kernels from
+// the archive and virtual machines, one after the other, because they share the machine's processors;
+// `flavours` does the same on every kernel that Debian builds, which takes too long for every day.
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
@@ -15,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/flavours/**'],
           testTimeout: 30_000,
         },
       },
@@ -27,6 +28,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 600_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'flavours',
+          include: ['test/flavours/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
         },
       },
     ],

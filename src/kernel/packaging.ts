@@ -4,7 +4,7 @@
 // apt is asked for the archive's lists of sources in lists of our own, whatever the machine's package
 // sources name; they are signed as the lists of packages are, and hold the hash of every file.
 import { mkdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
@@ -27,6 +27,9 @@ export interface PackagingFile {
   readonly path: string
   readonly sha256: string
 }
+
+/** ms for which the lists of sources are good enough. */
+const minutes = 600_000
 
 const helper = '/usr/lib/apt/apt-helper'
 
@@ -78,12 +81,18 @@ async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): 
   mkdirSync(path.join(archiveRoot(), 'sources/partial'), { recursive: true })
   const options = { signal: job.signal, env: aptEnvironment(), allowFailure: true }
   const lists = await withLock(path.join(archiveRoot(), 'sources'), { signal: job.signal }, async () => {
-    const update = await command('apt-get', ['-q', 'update', ...sourceOptions()], options)
-    if (!/^(?:Get|Hit):/m.test(update.stdout))
-      throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
-        remedy: 'Check the network, then try again',
-        detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
-      })
+    // Where one version's source is missing, the next one is asked for at once.
+    const updated = path.join(archiveRoot(), 'sources-updated')
+    const { mtimeMs } = await stat(updated).catch(() => ({ mtimeMs: 0 }))
+    if (Date.now() - mtimeMs > minutes) {
+      const update = await command('apt-get', ['-q', 'update', ...sourceOptions()], options)
+      if (!/^(?:Get|Hit):/m.test(update.stdout))
+        throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
+          remedy: 'Check the network, then try again',
+          detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
+        })
+      await writeFile(updated, '')
+    }
     const format = '$(REPO_URI) $(FILENAME)'
     const { stdout } = await command(
       'apt-get',
