@@ -14,6 +14,7 @@ import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
+import { direct, isThroughTable } from './got.ts'
 import { type IndexedMessage, indexedMessages, sourceName } from './printk-index.ts'
 import type { Roots } from './roots.ts'
 import { isForShadow } from './shadow.ts'
@@ -94,13 +95,38 @@ export function cut(
     const at = workshop.append(growing, extent)
     const place = { growing, at }
     pending.push(() => {
-      for (const relocation of after.relocations(extent))
-        if (isInside(relocation, extent, whose))
-          growing.draft.relocations.push(
-            convert(extent.section, relocation, relocation.offset - extent.start + at, whose),
-          )
+      for (const relocation of after.relocations(extent)) {
+        if (!isInside(relocation, extent, whose)) continue
+        const converted = convert(extent.section, relocation, relocation.offset - extent.start + at, whose)
+        growing.draft.relocations.push(
+          isThroughTable(relocation.type) ? makeDirect(relocation, extent, growing, converted) : converted,
+        )
+      }
     })
     return place
+  }
+
+  const makeDirect = (
+    { offset }: Relocation,
+    { section }: Extent,
+    growing: Growing,
+    converted: RelocationDraft,
+  ): RelocationDraft => {
+    const made =
+      converted.addend === -4 || converted.symbol.type === 'section'
+        ? direct(section.data, offset)
+        : undefined
+    if (made === undefined) {
+      error(
+        'unknown-relocation',
+        section.name,
+        `${section.name} refers to something through a global offset table, which a module does not have`,
+        'Compile the unit as kbuild does, without -fPIC',
+      )
+      return converted
+    }
+    workshop.rewrite(growing, converted.offset - made.back, made.bytes)
+    return { ...converted, offset: converted.offset + made.shift, type: relocationType.pc32 }
   }
 
   /** Between functions of one section the assembler may choose a jump that reaches no further. */
