@@ -14,6 +14,8 @@ import type { Unit, Units } from './units.ts'
 export interface Affected {
   /** The units that must be compiled again, each once. */
   readonly units: readonly Unit[]
+  /** Changed headers, which change other units. */
+  readonly headers: readonly FileChange[]
   readonly findings: readonly Finding[]
 }
 
@@ -39,6 +41,59 @@ function note(file: string, message: string): Finding {
 
 function refusal(file: string, rule: string, message: string, hint: string): Finding {
   return { severity: 'error', rule, message, hint, unit: file }
+}
+
+/** Why a unit, one of those that are made of its file, can't be patched wherever its code may change. */
+function shapeRefusals(unit: Unit, reachable: readonly Unit[]): Finding[] {
+  if (reachable.length > 1 || unit.modules.length > 1)
+    return [
+      refusal(
+        unit.source,
+        'unit-in-many-objects',
+        `${unit.source} is built into several parts of the kernel: ${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
+        'Inarch patches one copy of a file only',
+      ),
+    ]
+  if (!unit.standard)
+    return [
+      refusal(
+        unit.source,
+        'unit-without-unwinding',
+        `kbuild does not run objtool on ${unit.source}, so the kernel can't unwind the stack of its functions reliably`,
+        'Change the callers of this code instead',
+      ),
+    ]
+  return []
+}
+
+/**
+ * What there is to say about a unit whose object a changed header really changes.
+ * @param all the units that are made of the same C file
+ * @param takesEffect whether the header changes code that a live patch reaches, here or elsewhere
+ */
+export function objections(unit: Unit, all: readonly Unit[], takesEffect: boolean): Finding[] {
+  if (unit.home !== 'elsewhere')
+    return shapeRefusals(
+      unit,
+      all.filter((one) => one.home !== 'elsewhere'),
+    )
+  return takesEffect
+    ? [
+        {
+          severity: 'warning',
+          rule: 'copy-not-patched',
+          message: `${unit.object} changes too, and keeps its old code until the next boot`,
+          unit: unit.source,
+        },
+      ]
+    : [
+        refusal(
+          unit.source,
+          'unreachable-code',
+          `${unit.source} becomes boot code, vDSO or firmware code (${unit.object}), which no live patch can replace`,
+          'This fix needs a reboot',
+        ),
+      ]
 }
 
 /** The units whose text really takes in this C file, as kernel/sched/build_policy.c does with rt.c. */
@@ -90,18 +145,8 @@ async function classifySource(
       `The patch removes ${file}, whose code is in the running kernel`,
       'Keep the file, and change the functions that should do something else',
     )
-  if (others.length > 0 || unit.modules.length > 1)
-    return refuse(
-      'unit-in-many-objects',
-      `${file} is built into several parts of the kernel: ${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
-      'Inarch patches one copy of a file only',
-    )
-  if (!unit.standard)
-    return refuse(
-      'unit-without-unwinding',
-      `kbuild does not run objtool on ${unit.source}, so the kernel can't unwind the stack of its functions reliably`,
-      'Change the callers of this code instead',
-    )
+  const refused = shapeRefusals(unit, reachable)
+  if (others.length > 0 || refused.length > 0) return { findings: refused }
   const copies = all.filter((one) => one.home === 'elsewhere')
   return {
     unit,
@@ -114,7 +159,8 @@ async function classifySource(
   }
 }
 
-function classifyOther(arch: string | undefined, change: FileChange): Finding[] {
+/** What there is to say about a file that is no unit; undefined for a header of the kernel. */
+function classifyOther(arch: string | undefined, change: FileChange): Finding[] | undefined {
   const file = change.path
   const name = path.basename(file)
   const otherArch = /^arch\/([^/]+)\//.exec(file)?.[1]
@@ -130,15 +176,16 @@ function classifyOther(arch: string | undefined, change: FileChange): Finding[] 
         'Leave this file out of the patch: a live patch can only change code',
       ),
     ]
-  if (file.endsWith('.h'))
+  if (/(^|\/)generated\//.test(file))
     return [
       refusal(
         file,
         'header-changed',
-        `The patch changes the header ${file}, and Inarch does not look for all units that include it yet`,
-        'Write the change into the C files that need it, for instance as static functions',
+        `The patch changes ${file}, which the kernel's build generates`,
+        'Change what it is generated from, or the C files that use it',
       ),
     ]
+  if (file.endsWith('.h')) return undefined
   if (/\.lds(\.[Sh])?$/.test(file))
     return [
       refusal(
@@ -179,6 +226,7 @@ export async function classifyChanges(
 ): Promise<Affected> {
   const arch = architecture(kernel)
   const affected = new Map<string, Unit>()
+  const headers: FileChange[] = []
   const findings: Finding[] = []
   for (const change of changes) {
     const ofArch = /^arch\/([^/]+)\//.exec(change.path)?.[1] ?? arch
@@ -190,13 +238,21 @@ export async function classifyChanges(
       const one = await classifySource(job, kernel, units, change)
       if (one.unit !== undefined) affected.set(one.unit.source, one.unit)
       findings.push(...one.findings)
-    } else findings.push(...classifyOther(arch, change))
+    } else {
+      const said = classifyOther(arch, change)
+      if (said === undefined) headers.push(change)
+      else findings.push(...said)
+    }
   }
-  if (affected.size === 0 && !findings.some((finding) => finding.severity === 'error'))
+  if (
+    affected.size === 0 &&
+    headers.length === 0 &&
+    !findings.some((finding) => finding.severity === 'error')
+  )
     findings.push({
       severity: 'error',
       rule: 'nothing-to-patch',
       message: `No code of ${kernel.release} comes from what the patch changes`,
     })
-  return { units: [...affected.values()], findings }
+  return { units: [...affected.values()], headers, findings }
 }

@@ -1,264 +1,122 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Compiles each changed unit before and after the patch, with the arguments that kbuild uses, but with
-// a section for each function and datum, and without debug information, which changes no code, takes
-// a tenth of the time and makes nine tenths of the object. objtool is left to whoever makes a module of the objects.
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+// From the changed files to a pair of objects for each unit whose code may change: the C files themselves,
+// and what the changed headers reach.
+import { mkdir, readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
-import { command } from '../ground/command.ts'
-import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { FileChange, Origin } from '../patch/patch.ts'
-import { classifyChanges } from './affected.ts'
+import type { FileChange } from '../patch/patch.ts'
+import { classifyChanges, objections } from './affected.ts'
 import { compilerIdentity } from './compiler.ts'
+import { checkConstants } from './constants.ts'
 import { generatedFor } from './generated.ts'
-import { keepLineNumbers } from './lines.ts'
+import { climbedDirectories, findCandidates, narrowUnits, type Reached } from './headers.ts'
 import { macroHeaders } from './macros.ts'
-import { loadObject, storeObject } from './object-cache.ts'
 import type { UnitPair } from './objects.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
-import { openUnits, type Unit } from './units.ts'
+import { type Bench, compileAfter, compileBefore, shadowFiles } from './sides.ts'
+import { openSurvey, type Survey } from './survey.ts'
+import { openUnits, type Unit, type Units } from './units.ts'
+
+/** How the units were found that had to be compiled. */
+export interface Scope {
+  /** Units that the patch changes, or that may include a header that it changes. */
+  readonly considered: number
+  /** Of these: may need what changes in a header, so that their text was compared after the preprocessor. */
+  readonly preprocessed: number
+  readonly compiled: number
+}
 
 export interface CompiledPairs {
   readonly pairs: readonly UnitPair[]
-  /** About files that are no unit. With an `error` among them nothing was compiled. */
+  /** About files that are no unit. With an `error` among them nothing was compiled, or not all. */
   readonly findings: readonly Finding[]
+  readonly scope: Scope
 }
 
-/** The compiler's arguments for a unit, without the object to write. */
-function compileArguments(unit: Unit): string[] {
-  if (unit.flags === undefined)
-    throw new Fault(
-      'environment',
-      'command-needs-shell',
-      `kbuild compiles ${unit.source} with a shell command that Inarch can't read`,
-    )
-  const flags = unit.flags.filter((flag) => !/^-g/.test(flag))
-  return [...flags, '-ffunction-sections', '-fdata-sections', '-c', unit.argument]
+/** A unit whose two objects there are. */
+interface CompiledUnit extends Reached {
+  readonly before: string
+  readonly after: string
 }
 
-/** How one side of one unit is compiled, and how its object is recognised in the cache. */
-interface Compilation {
-  readonly unit: Unit
-  readonly cwd: string
-  readonly output: string
-  /** Undefined when the object must not be kept: the source may change without notice. */
-  readonly key: string | undefined
-  /** Where the compiler puts its temporary files. */
-  readonly temporary: string
+function inNumbers(count: number, what: string): string {
+  return `${count} ${count === 1 ? what : `${what}s`}`
 }
 
-function digest(parts: readonly string[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(`${part.length}:`).update(part, 'latin1')
-  return hash.digest('hex')
-}
-
-interface CompilerRun {
-  readonly ok: boolean
-  readonly messages: string
-}
-
-async function runCompiler(job: Job, kernel: Kernel, compilation: Compilation): Promise<CompilerRun> {
-  await mkdir(path.dirname(compilation.output), { recursive: true })
-  const args = [...compileArguments(compilation.unit), ...macroHeaders().flags, '-o', compilation.output]
-  const result = await command(kernel.compiler.program, args, {
-    cwd: compilation.cwd,
-    env: { TMPDIR: compilation.temporary },
-    signal: job.signal,
-    allowFailure: true,
-  })
-  return { ok: result.exitCode === 0, messages: result.stderr }
-}
-
-/** Gets one object from the cache or the compiler. */
-async function compile(job: Job, kernel: Kernel, compilation: Compilation): Promise<CompilerRun> {
-  if (compilation.key !== undefined) {
-    const kept = await loadObject(compilation.key)
-    if (kept !== undefined) {
-      await mkdir(path.dirname(compilation.output), { recursive: true })
-      await writeFile(compilation.output, kept)
-      return { ok: true, messages: '' }
+/** Compiles units on both sides, on all processors. */
+async function compileAll(job: Job, bench: Bench, units: readonly Reached[]): Promise<CompiledUnit[]> {
+  const title = `Compiling ${inNumbers(units.length, 'unit')} before and after the patch`
+  return await job.journal.step(title, async (step) => {
+    const limit = pLimit(os.availableParallelism())
+    let done = 0
+    const one = async (work: () => Promise<string>): Promise<string> => {
+      const object = await limit(work)
+      step.progress(`${++done} of ${units.length * 2} objects`)
+      return object
     }
-  }
-  const run = await runCompiler(job, kernel, compilation)
-  if (run.ok && compilation.key !== undefined)
-    await storeObject(compilation.key, await readFile(compilation.output))
-  return run
-}
-
-/** The compiler's messages from the first error on, at most 30 lines of them. */
-function errorLines(messages: string): string {
-  const lines = messages.trimEnd().split('\n')
-  const first = lines.findIndex((line) => /\berror: /.test(line))
-  return lines.slice(Math.max(0, first), Math.max(0, first) + 30).join('\n')
-}
-
-const missingFile = /fatal error: ([^:\n]+): No such file or directory/
-
-function sourceError(kernel: Kernel, unit: Unit, messages: string): Fault {
-  const missing = missingFile.exec(messages)?.[1]
-  if (missing !== undefined)
-    return new Fault(
-      'environment',
-      'generated-file-missing',
-      `${unit.source} includes ${missing}, which is not in the source of ${kernel.release} and which kbuild did not generate`,
-      {
-        detail: errorLines(messages),
-        remedy: 'Use --build-dir with a built tree of this kernel',
-      },
+    // The source's own fault is told first: it explains the patched side's.
+    const results = await Promise.allSettled(
+      units.flatMap(({ unit }) => [
+        one(() => compileBefore(job, bench, unit)),
+        one(() => compileAfter(job, bench, unit)),
+      ]),
     )
-  return new Fault(
-    'environment',
-    'source-does-not-compile',
-    `${unit.source} does not compile even without the patch`,
-    {
-      detail: errorLines(messages),
-      remedy: `Check that ${kernel.compiler.program} is ${kernel.compiler.versionText}`,
-    },
-  )
-}
-
-/** Maps the first error of the patched side to the patch's own line. */
-function patchError(unit: Unit, changes: readonly FileChange[], messages: string): Fault {
-  const error = /^([^\s:][^:\n]*):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$/m.exec(messages)
-  const options = { detail: errorLines(messages) }
-  if (error === null)
-    return new Fault('patch', 'compile-error', `${unit.source} does not compile with the patch`, options)
-  const [, file, line, message] = error as unknown as [string, string, string, string]
-  const change = changes.find((one) => path.posix.normalize(file) === one.path)
-  const origin = change === undefined ? undefined : nearestOrigin(change.origins, Number(line))
-  const place =
-    origin === undefined
-      ? `${file}:${line}`
-      : origin.exact
-        ? `${origin.patch}:${origin.line}`
-        : `${file}:${line}, near ${origin.patch}:${origin.line}`
-  return new Fault('patch', 'compile-error', `${place}: ${message}`, options)
-}
-
-/** What wrote a line, or what wrote a line close above or below it: a lost brace is noticed later. */
-function nearestOrigin(
-  origins: ReadonlyMap<number, Origin>,
-  line: number,
-): (Origin & { readonly exact: boolean }) | undefined {
-  for (let distance = 0; distance <= 20; distance++)
-    for (const candidate of [line - distance, line + distance]) {
-      const origin = origins.get(candidate)
-      if (origin !== undefined) return { ...origin, exact: distance === 0 }
-    }
-  return undefined
-}
-
-/** What the shadow has of its own: the changed files, with their lines numbered as before or not. */
-function shadowFiles(
-  kernel: Kernel,
-  units: readonly Unit[],
-  changes: readonly FileChange[],
-  numbered: boolean,
-): ShadowFile[] {
-  const changed = changes.map((change): ShadowFile => {
-    const { after, lineage } = change
-    const text =
-      numbered && after !== undefined && change.path.endsWith('.c') ? keepLineNumbers(after, lineage) : after
-    return { path: change.path, text }
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    const objects = results.map((result) => (result as PromiseFulfilledResult<string>).value)
+    step.result(inNumbers(units.length, 'unit'))
+    return units.map((unit, i) => ({ ...unit, before: objects[2 * i]!, after: objects[2 * i + 1]! }))
   })
-  // A unit that only includes a changed file must lie in a real directory, or its `../` would lead into
-  // the original tree.
-  const including = units
-    .map((unit) => unit.source)
-    .filter((source) => !changes.some((change) => change.path === source))
-    .map((source) => ({ path: source, text: readFileSync(path.join(kernel.source, source), 'latin1') }))
-  return [...changed, ...including]
 }
 
-/** Both trees and what their objects depend on; shared by all units of one call. */
-interface Bench {
-  readonly kernel: Kernel
-  readonly changes: readonly FileChange[]
-  readonly dir: string
-  readonly shadow: string
-  readonly identity: string
-  /** What kbuild generates for a unit; made once. */
-  readonly generated: (unit: Unit) => Promise<readonly ShadowFile[]>
+async function isChanged({ before, after }: CompiledUnit): Promise<boolean> {
+  return !(await readFile(before)).equals(await readFile(after))
 }
 
-/** One side of one unit; `own` are the files in which the side differs from the source tree. */
-async function compileSide(
+/** What there is to say about units that only a header changes, and really does. */
+function findingsOf(units: Units, changed: readonly CompiledUnit[], others: number): Finding[] {
+  const reachable = changed.filter(({ unit }) => unit.home !== 'elsewhere')
+  const types = [...new Set(changed.flatMap((one) => one.types))].sort()
+  return [
+    ...changed.flatMap(({ unit }) =>
+      objections(unit, units.find(unit.source), reachable.length + others > 0),
+    ),
+    ...types.map(
+      (type): Finding => ({
+        severity: 'warning',
+        rule: 'type-changed',
+        symbol: type,
+        message: `The declaration of ${type} changes, and the running kernel has objects that were made with the old one`,
+        hint: 'Keep every member where it is; put what is new into a shadow variable',
+      }),
+    ),
+  ]
+}
+
+/** What the headers among the changes need to be compiled. */
+async function findReached(
   job: Job,
   bench: Bench,
-  unit: Unit,
-  compilation: Compilation,
-  own: readonly ShadowFile[],
-): Promise<CompilerRun> {
-  const { kernel } = bench
-  const run = await compile(job, kernel, compilation)
-  if (run.ok || !missingFile.test(run.messages)) return run
-  const generated = await bench.generated(unit)
-  if (generated.length === 0) return run
-  const tree = `${compilation.output}.tree`
-  makeShadow(kernel.source, tree, [...generated, ...own])
-  return await compile(job, kernel, { ...compilation, cwd: tree })
-}
-
-async function compileBefore(job: Job, bench: Bench, unit: Unit): Promise<string> {
-  const { kernel, dir } = bench
-  const compilation: Compilation = {
-    unit,
-    cwd: kernel.source,
-    output: path.join(dir, 'before', unit.object),
-    key: keyOf(bench, unit, []),
-    temporary: path.join(dir, 'tmp'),
-  }
-  const run = await compileSide(job, bench, unit, compilation, [])
-  if (!run.ok) throw sourceError(kernel, unit, run.messages)
-  return compilation.output
-}
-
-async function compileAfter(job: Job, bench: Bench, unit: Unit): Promise<string> {
-  const { kernel, dir, changes } = bench
-  const compilation: Compilation = {
-    unit,
-    cwd: bench.shadow,
-    output: path.join(dir, 'after', unit.object),
-    key: keyOf(
-      bench,
-      unit,
-      changes.flatMap((change) => [change.path, change.after ?? '']),
-    ),
-    temporary: path.join(dir, 'tmp'),
-  }
-  const run = await compileSide(job, bench, unit, compilation, shadowFiles(kernel, [unit], changes, true))
-  if (run.ok) return compilation.output
-  // Said again with the lines as they are, not as the #line directives have them. If it compiles then,
-  // the directives were to blame, and an object with other line numbers is still right.
-  const files = shadowFiles(kernel, [unit], changes, false)
-  const plain = path.join(dir, 'plain', unit.object)
-  makeShadow(kernel.source, plain, files)
-  const again = await compileSide(job, bench, unit, { ...compilation, cwd: plain, key: undefined }, files)
-  if (!again.ok) throw patchError(unit, changes, again.messages)
-  return compilation.output
-}
-
-/** A kernel from the archive never changes; a build directory may, behind our back. */
-function keyOf(bench: Bench, unit: Unit, content: readonly string[]): string | undefined {
-  const { kernel } = bench
-  if (kernel.origin !== 'debian') return undefined
-  return digest([
-    kernel.release,
-    kernel.version,
-    bench.identity,
-    unit.source,
-    ...compileArguments(unit),
-    '\0',
-    ...content,
-  ])
+  candidates: readonly Unit[],
+  considered: number,
+): Promise<Reached[]> {
+  const title = `Comparing what ${inNumbers(candidates.length, 'unit')} of ${considered} include`
+  return await job.journal.step(title, async (step) => {
+    const reached = await narrowUnits(
+      job,
+      bench.kernel,
+      candidates,
+      { before: bench.kernel.source, after: bench.shadow, scratch: path.join(bench.dir, 'text') },
+      (done) => step.progress(`${done} of ${inNumbers(candidates.length, 'unit')}`),
+    )
+    step.result(`${inNumbers(reached.length, 'unit')} to compile`)
+    return reached
+  })
 }
 
 /**
@@ -277,53 +135,83 @@ export async function compilePairs(
   await checkCompiler(kernel, job.signal)
   const units = await openUnits(job, kernel)
   const affected = await classifyChanges(job, kernel, units, changes)
+  const direct = affected.units.map((unit): Reached => ({ unit, types: [] }))
   if (affected.findings.some((finding) => finding.severity === 'error'))
-    return { pairs: [], findings: affected.findings }
-  const count = `${affected.units.length} ${affected.units.length === 1 ? 'unit' : 'units'}`
-  return await job.journal.step(`Compiling ${count} before and after the patch`, async (step) => {
-    const shadow = path.join(dir, 'shadow')
-    await mkdir(path.join(dir, 'tmp'), { recursive: true })
-    makeShadow(kernel.source, shadow, shadowFiles(kernel, affected.units, changes, true))
-    const generated = new Map<Unit, Promise<ShadowFile[]>>()
-    const bench: Bench = {
-      kernel,
-      changes,
-      dir,
-      shadow,
-      identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
-      generated(unit) {
-        const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
-        generated.set(unit, files)
-        return files
-      },
+    return {
+      pairs: [],
+      findings: affected.findings,
+      scope: { considered: direct.length, preprocessed: 0, compiled: 0 },
     }
-    const limit = pLimit(os.availableParallelism())
-    let done = 0
-    const one = async (work: () => Promise<string>): Promise<string> => {
-      const object = await limit(work)
-      step.progress(`${++done} of ${affected.units.length * 2} objects`)
-      return object
-    }
-    // The source's own fault is told first: it explains the patched side's.
-    const results = await Promise.allSettled(
-      affected.units.flatMap((unit) => [
-        one(() => compileBefore(job, bench, unit)),
-        one(() => compileAfter(job, bench, unit)),
-      ]),
-    )
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-    const objects = results.map((result) => (result as PromiseFulfilledResult<string>).value)
-    step.result(count)
-    const pairs = affected.units.map(
-      (unit, i): UnitPair => ({
-        unit: unit.source,
-        ...(unit.modules[0] === undefined ? {} : { module: unit.modules[0] }),
-        before: objects[2 * i]!,
-        after: objects[2 * i + 1]!,
-        objtool: unit.objtool,
-      }),
-    )
-    return { pairs, findings: affected.findings }
-  })
+  const survey: Survey | undefined =
+    affected.headers.length === 0 ? undefined : await openSurvey(job, kernel, units)
+  const sources = new Set(affected.units.map((unit) => unit.source))
+  const candidates =
+    survey === undefined
+      ? { considered: 0, units: [] }
+      : findCandidates(kernel.source, survey, units, affected.headers, sources)
+  const looked = [...affected.units, ...candidates.units]
+  const bench = await prepare(job, kernel, changes, dir, looked, survey)
+  const reached =
+    candidates.units.length === 0
+      ? []
+      : await findReached(job, bench, candidates.units, candidates.considered)
+  const all = [...direct, ...reached]
+  const scope = {
+    considered: direct.length + candidates.considered,
+    preprocessed: candidates.units.length,
+    compiled: all.length,
+  }
+  const constants =
+    survey === undefined ? [] : await checkConstants(job, bench, survey, units, affected.headers)
+  if (all.length === 0 || constants.length > 0)
+    return { pairs: [], findings: [...affected.findings, ...constants], scope }
+  const compiled = await compileAll(job, bench, all)
+  const own = compiled.slice(0, direct.length)
+  const changed: CompiledUnit[] = []
+  for (const one of compiled.slice(direct.length)) if (await isChanged(one)) changed.push(one)
+  const pairs = [...own, ...changed.filter(({ unit }) => unit.home !== 'elsewhere')].map(
+    ({ unit, before, after }): UnitPair => ({
+      unit: unit.source,
+      ...(unit.modules[0] === undefined ? {} : { module: unit.modules[0] }),
+      before,
+      after,
+      objtool: unit.objtool,
+    }),
+  )
+  return { pairs, findings: [...affected.findings, ...findingsOf(units, changed, own.length)], scope }
+}
+
+/** The shadow tree, and what all units that are looked at share. */
+async function prepare(
+  job: Job,
+  kernel: Kernel,
+  changes: readonly FileChange[],
+  dir: string,
+  units: readonly Unit[],
+  survey: Survey | undefined,
+): Promise<Bench> {
+  const shadow = path.join(dir, 'shadow')
+  await mkdir(path.join(dir, 'tmp'), { recursive: true })
+  const climbed =
+    survey === undefined
+      ? []
+      : climbedDirectories(
+          survey,
+          units.map((unit) => unit.source),
+        )
+  makeShadow(kernel.source, shadow, shadowFiles(kernel, units, changes, true), climbed)
+  const generated = new Map<Unit, Promise<ShadowFile[]>>()
+  return {
+    kernel,
+    changes,
+    dir,
+    shadow,
+    climbed,
+    identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
+    generated(unit) {
+      const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
+      generated.set(unit, files)
+      return files
+    },
+  }
 }

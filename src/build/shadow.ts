@@ -3,8 +3,8 @@
 // changed file are real, all else is a link, so the original is never written to, relative paths (and
 // with them `__FILE__`) stay what they are, and both sides can be compiled at the same time.
 //
-// A link to a directory ends its parent's shadow: `../x.h` seen from inside it is the original's. That
-// is why a changed header needs more than this (see affected.ts).
+// A link to a directory ends its parent's shadow: `../x.h` seen from inside it is the original's. So where
+// a header changes, the directories through which such paths lead are made real too.
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
@@ -47,16 +47,25 @@ function build(source: string, shadow: string, directory: Directory): void {
 
 /**
  * Makes the shadow of `source` at `shadow`, which must not exist or be empty.
+ * @param real directories that should be no links, though no file in them differs
  * @throws Fault `unexpected/path-leaves-tree` when a file's path is not inside the tree
  */
-export function makeShadow(source: string, shadow: string, files: readonly ShadowFile[]): void {
+export function makeShadow(
+  source: string,
+  shadow: string,
+  files: readonly ShadowFile[],
+  real: readonly string[] = [],
+): void {
   const root = emptyDirectory()
-  for (const file of files) {
-    const parts = file.path.split('/')
-    if (parts.some((part) => part === '' || part === '.' || part === '..'))
-      throw new Fault('unexpected', 'path-leaves-tree', `The path ${file.path} leaves the source tree`)
+  const directoryAt = (parts: readonly string[]): Directory => {
     let directory = root
-    for (const part of parts.slice(0, -1)) {
+    for (const part of parts) {
+      if (part === '' || part === '.' || part === '..')
+        throw new Fault(
+          'unexpected',
+          'path-leaves-tree',
+          `The path ${parts.join('/')} leaves the source tree`,
+        )
       let inner = directory.directories.get(part)
       if (inner === undefined) {
         inner = emptyDirectory()
@@ -64,7 +73,15 @@ export function makeShadow(source: string, shadow: string, files: readonly Shado
       }
       directory = inner
     }
-    directory.files.set(parts.at(-1)!, file.text)
+    return directory
   }
+  for (const file of files) {
+    const parts = file.path.split('/')
+    const name = parts.pop()!
+    if (name === '' || name === '.' || name === '..')
+      throw new Fault('unexpected', 'path-leaves-tree', `The path ${file.path} leaves the source tree`)
+    directoryAt(parts).files.set(name, file.text)
+  }
+  for (const dir of real) if (dir !== '.') directoryAt(dir.split('/'))
   build(source, shadow, root)
 }

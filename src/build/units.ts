@@ -38,6 +38,8 @@ export interface Units {
   mayInclude(source: string): string[]
   /** A unit compiled with the flags that most units of modules have; undefined when there are no modules. */
   typicalOfModules(): Unit | undefined
+  /** Every unit, in the order of the objects' names. */
+  all(): Unit[]
   /** How many units there are. */
   readonly count: number
 }
@@ -93,7 +95,16 @@ function render(
 
 function parseTable(text: string): Units {
   const split = (joined: string) => (joined === '' ? [] : joined.split(argumentBreak))
-  const argumentsOf = (index: string): string[] => {
+  const known = new Map<string, readonly string[]>()
+  const argumentsOf = (index: string): readonly string[] => {
+    let list = known.get(index)
+    if (list === undefined) {
+      list = readArguments(index)
+      known.set(index, list)
+    }
+    return list
+  }
+  const readArguments = (index: string): string[] => {
     const key = `\nA${fieldBreak}${index}${fieldBreak}`
     const start = text.indexOf(key)
     return start === -1 ? [] : split(text.slice(start + key.length, text.indexOf('\n', start + 1)))
@@ -141,6 +152,11 @@ function parseTable(text: string): Units {
       const [most] = [...tally.values()].sort((a, b) => b.count - a.count)
       return most === undefined ? undefined : parseRow(most.row)
     },
+    all() {
+      const end = text.search(/\n[^U]/)
+      const rows = text.slice(text.indexOf('\n') + 1, end).split('\n')
+      return rows.filter((row) => row.startsWith('U')).map(parseRow)
+    },
     count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[2]),
     mayInclude(source) {
       const key = `\nI${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`
@@ -158,7 +174,7 @@ function parseTable(text: string): Units {
 }
 
 /** Changes when the kernel that the table was taken from may have changed. */
-async function stampOf(kernel: Kernel): Promise<string> {
+export async function stampOf(kernel: Kernel): Promise<string> {
   const config = await stat(kernel.config)
   return [kernel.version, kernel.source, kernel.compiler.program, config.size, config.mtimeMs].join(' ')
 }

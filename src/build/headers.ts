@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Finds the units that a changed header can change. All that may include it are considered; those that
+// can't need what changes, by the words in their text, are dropped without a look at the compiler; the
+// others are preprocessed on both sides, and dropped when what differs is nothing that they use.
+import os from 'node:os'
+import path from 'node:path'
+import pLimit from 'p-limit'
+import type { Job } from '../ground/job.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { FileChange } from '../patch/patch.ts'
+import { changedNames, filesThatNeed, Names } from './mentions.ts'
+import { narrow } from './narrow.ts'
+import { preprocess } from './preprocess.ts'
+import type { Survey } from './survey.ts'
+import type { Unit, Units } from './units.ts'
+
+export interface Candidates {
+  /** How many units may include one of the headers. */
+  readonly considered: number
+  /** Those of them that may need what changes. */
+  readonly units: readonly Unit[]
+}
+
+/** A unit that a header may change, and what is known about how. */
+export interface Reached {
+  readonly unit: Unit
+  /** Structs and unions that it uses and whose declarations differ. */
+  readonly types: readonly string[]
+}
+
+/** Every name that the headers change; undefined when they change more than names. */
+function namesOf(headers: readonly FileChange[], survey: Survey): Names | undefined {
+  const all = new Names()
+  for (const header of headers) {
+    const names = changedNames(header, survey.isMacro)
+    if (names === undefined) return undefined
+    for (const { name, use } of names.all()) all.add(name, use)
+  }
+  return all
+}
+
+/** The files that may include one of the headers, as it is or as it will be. */
+export function includersOf(survey: Survey, headers: readonly FileChange[]): Set<string> {
+  return survey.includers(
+    headers.flatMap(({ path: file, before }) =>
+      // A new one is found where an include asks for its name, whatever it has led to so far.
+      before === undefined ? [file, ...survey.namesInclude(path.posix.basename(file))] : [file],
+    ),
+  )
+}
+
+/**
+ * The units that need to be looked at for these headers.
+ * @param source the source tree
+ * @param except C files that are compiled anyway
+ */
+export function findCandidates(
+  source: string,
+  survey: Survey,
+  units: Units,
+  headers: readonly FileChange[],
+  except: ReadonlySet<string>,
+): Candidates {
+  const including = includersOf(survey, headers)
+  const considered = units.all().filter((unit) => including.has(unit.source) && !except.has(unit.source))
+  const names = namesOf(headers, survey)
+  const files = names === undefined ? undefined : filesThatNeed(source, survey, names)
+  if (files === undefined) return { considered: considered.length, units: considered }
+  const needing = survey.includers(files)
+  return { considered: considered.length, units: considered.filter((unit) => needing.has(unit.source)) }
+}
+
+/** Directories that must be real in a shadow, because a path that goes through them and back up is followed. */
+export function climbedDirectories(survey: Survey, sources: Iterable<string>): string[] {
+  const files = [...survey.closure(sources)].filter((file) => survey.climbs(file))
+  return [...new Set(['include/trace', ...files.map((file) => path.posix.dirname(file))])]
+}
+
+/** Where both sides of a unit are preprocessed. */
+export interface Sides {
+  readonly before: string
+  readonly after: string
+  /** A directory for what is only there meanwhile. */
+  readonly scratch: string
+}
+
+/**
+ * Preprocesses each unit on both sides, on all processors, and keeps those whose code may differ.
+ * @param onProgress called with the number of units that are done
+ */
+export async function narrowUnits(
+  job: Job,
+  kernel: Kernel,
+  units: readonly Unit[],
+  sides: Sides,
+  onProgress: (done: number) => void,
+): Promise<Reached[]> {
+  const limit = pLimit(os.availableParallelism())
+  let done = 0
+  const look = async (unit: Unit): Promise<Reached | undefined> => {
+    const output = path.join(sides.scratch, `${unit.object}.i`)
+    const before = await preprocess(job, kernel, unit, sides.before, output)
+    const after = before === undefined ? undefined : await preprocess(job, kernel, unit, sides.after, output)
+    onProgress(++done)
+    // What can't be preprocessed is for the compiler to explain.
+    if (before === undefined || after === undefined) return { unit, types: [] }
+    const { differs, types } = narrow(before, after)
+    return differs ? { unit, types } : undefined
+  }
+  const reached = await Promise.all(units.map((unit) => limit(() => look(unit))))
+  return reached.filter((one) => one !== undefined)
+}
