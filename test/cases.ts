@@ -45,6 +45,8 @@ export interface Sheet {
   /** C in front of all cases. */
   readonly prelude?: string
   readonly flags?: readonly string[]
+  /** False for objects without ftrace's hooks. */
+  readonly hooks?: boolean
   readonly cases: readonly Case[]
 }
 
@@ -126,13 +128,15 @@ function seen({ change, extraction }: Result, belongs: (name: string) => boolean
 }
 
 /** Describes a sheet: every case with every compiler. */
-export function sheet({ title, prelude = '', flags = [], cases }: Sheet): void {
+export function sheet({ title, prelude = '', flags = [], hooks = true, cases }: Sheet): void {
   const suits = (compiler: string) => (one: Case) => one.compilers?.test(compiler) !== false
   const able = compilers.filter((compiler) => cases.some(suits(compiler)))
   describe.each(able)(`${title}, %s:`, (compiler) => {
     const here = cases.filter(suits(compiler))
-    const object = (side: 'before' | 'after') =>
-      compileWith(compiler, [kernelWords, prelude, ...here.map((one) => one[side])].join('\n'), flags)
+    const object = (side: 'before' | 'after') => {
+      const text = [kernelWords, prelude, ...here.map((one) => one[side])].join('\n')
+      return compileWith(compiler, text, flags, ...(hooks ? [] : [[]]))
+    }
     let objects: readonly [Buffer, Buffer]
     let result: Result
     beforeAll(() => {

@@ -51,20 +51,23 @@ const plainSwitches = '-fno-jump-tables'
 let number = 0
 
 /** Compiles C with one of the `compilers`, and with switch tables. @returns the object's bytes */
-export function compileWith(program: string, source: string, more: readonly string[] = []): Buffer {
+export function compileWith(
+  program: string,
+  source: string,
+  more: readonly string[],
+  hooks = traced,
+): Buffer {
   const base = path.join(work, `unit${++number}`)
   writeFileSync(`${base}.c`, source)
-  execFileSync(
-    program,
-    [...flags, ...(more.includes('-fpie') ? [] : traced), ...more, '-c', '-o', `${base}.o`, `${base}.c`],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  )
+  execFileSync(program, [...flags, ...hooks, ...more, '-c', '-o', `${base}.o`, `${base}.c`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   return readFileSync(`${base}.o`)
 }
 
 /** Compiles C. @returns the object's bytes */
 export function compileBytes(source: string, ...more: string[]): Buffer {
-  return compileWith(compiler, source, [plainSwitches, ...more])
+  return compileWith(compiler, source, [plainSwitches, ...more], more.includes('-fpie') ? [] : traced)
 }
 
 export function compile(source: string, ...more: string[]): ObjectFile {

@@ -110,6 +110,11 @@ const numberedCold = (name: string, number: number, code: string, cold: string) 
   asm(".pushsection .text.${name},\\"ax\\",@progbits; .globl ${name}; .type ${name},@function; ${name}: call __fentry__; test %edi,%edi; jne ${name}.cold.${number}; ${code}; ret; .size ${name}, .-${name}; .popsection;"
       ".pushsection .text.unlikely.${name},\\"ax\\",@progbits; .type ${name}.cold.${number},@function; ${name}.cold.${number}: ${cold}; jmp ${name}+9; .size ${name}.cold.${number}, .-${name}.cold.${number}; .popsection");`
 
+/** gcc 8 called the cold part of a clone after another clone; only who jumps there tells whose it is. */
+const orphanedCold = (code: string) => `
+  asm(".pushsection .text.adopter,\\"ax\\",@progbits; .globl adopter; .type adopter,@function; adopter: call __fentry__; test %edi,%edi; jne orphan.isra.2.cold.7; ret; .size adopter, .-adopter; .popsection;"
+      ".pushsection .text.unlikely.orphan,\\"ax\\",@progbits; .type orphan.isra.2.cold.7,@function; orphan.isra.2.cold.7: ${code}; ret; .size orphan.isra.2.cold.7, .-orphan.isra.2.cold.7; .popsection");`
+
 sheet({
   title: 'a cold part',
   cases: [
@@ -163,6 +168,12 @@ sheet({
       after: `int sleet(int a) { ${refuses('sleet')} return get() * a; }`,
       changed: ['sleet'],
       carried: [],
+    },
+    {
+      title: 'whose function has another name than it belongs to the code that jumps to it',
+      before: `${orphanedCold('call die')}`,
+      after: `${orphanedCold('call undo')}`,
+      changed: ['adopter'],
     },
     {
       title: 'without a name (gcc before 8 leaves an empty section) is nothing',
@@ -389,6 +400,20 @@ sheet({
         'int roomy_new(int a) { return a; } int roomy(int a) { return get() + a; } int roomy_two(int a) { return get() - a - 1; }',
       changed: ['roomy_two'],
       added: ['roomy_new'],
+    },
+  ],
+})
+
+sheet({
+  title: 'without entry hooks',
+  hooks: false,
+  cases: [
+    {
+      title: 'changes are found all the same, and each function that can not be replaced is named',
+      before: 'int plain_a(int a) { return get() + a; } int plain_b(int a) { return get() * a; }',
+      after: 'int plain_a(int a) { return get() + a; } int plain_b(int a) { return get() * a + 1; }',
+      changed: ['plain_b'],
+      refused: ['not-traceable plain_b'],
     },
   ],
 })
