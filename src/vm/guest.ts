@@ -146,6 +146,8 @@ replaced() {
     dir=$\{dir%/} object=$\{dir##*/} now=-
     read -r now 2>/dev/null <"$dir/patched"
     for function in "$dir"/*/; do
+      # An object may have callbacks and no function.
+      [ -d "$function" ] || continue
       function=$\{function%/}
       say replaces "$object" "$\{function##*/}" "$now"
     done
