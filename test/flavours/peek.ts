@@ -60,12 +60,14 @@ export function buildPeek(dir: string): string {
 export function callTargets(subject: Subject, name: string): { calls: number; command: string } {
   const module = readObject(subject.bytes, subject.file)
   const found = module.symbols.find((symbol) => symbol.name === name && symbol.section !== undefined)!
-  const table = module.sections.find((section) => section.name === '.call_sites')!
-  const offsets = module
-    .relocations(table)
-    .filter(({ symbol }) => symbol.section === found.section)
-    .map(({ symbol, addend }) => symbol.value + addend - found.value)
-    .sort((a, b) => a - b)
+  const listed = (table: string) =>
+    module
+      .relocations(module.sections.find((section) => section.name === table)!)
+      .filter(({ symbol }) => symbol.section === found.section)
+      .map(({ symbol, addend }) => symbol.value + addend - found.value)
+  // The hook of ftrace is in the table, too, and no call any more.
+  const hooks = new Set(listed('__mcount_loc'))
+  const offsets = listed('.call_sites').filter((offset) => !hooks.has(offset))
   const address = `$(grep ' ${name}[[:space:]]*\\[${subject.name}\\]' /proc/kallsyms | cut -d' ' -f1)`
   return { calls: offsets.length, command: `peek ${address} ${offsets.join(' ')}` }
 }
