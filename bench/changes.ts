@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Builds the changes in test/changes and proves them on any kernel, in one boot:
-// npm run changes -- --kernel 6.1-amd64 [NAME…]
-import { mkdtempSync, rmSync } from 'node:fs'
+// npm run changes -- --kernel 6.1-amd64 [NAME…]. With --page it writes docs/changes.md instead.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Job, silentJournal } from '../src/ground/job.ts'
 import { selectKernel } from '../src/kernel/select.ts'
-import { changesFor } from '../test/changes/changes.ts'
+import { changes, isFor } from '../test/changes/changes.ts'
+import { changesPage } from '../test/changes/page.ts'
 import { proveChanges } from '../test/changes/prove.ts'
 
 const { values, positionals } = parseArgs({
-  options: { kernel: { type: 'string', short: 'k' }, keep: { type: 'string' } },
+  options: {
+    kernel: { type: 'string', short: 'k' },
+    keep: { type: 'string' },
+    page: { type: 'boolean' },
+  },
   allowPositionals: true,
 })
+if (values.page) {
+  writeFileSync('docs/changes.md', changesPage())
+  process.exit()
+}
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 const start = performance.now()
 const kernel = await selectKernel(job, values.kernel)
-const chosen = changesFor(kernel).filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+const chosen = changes
+  .filter(isFor(kernel.series))
+  .filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 const work = values.keep ?? mkdtempSync(path.join(os.tmpdir(), 'inarch-changes-'))
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 try {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// All changes, and those that a kernel can have.
-import type { Kernel } from '../../src/kernel/kernel.ts'
+// All changes.
 import type { Change } from './change.ts'
 import { drivers } from './drivers.ts'
 import { fileSystems } from './fs.ts'
@@ -10,7 +9,7 @@ import { network } from './net.ts'
 /** Every change, in the order in which they are proven. */
 export const changes: readonly Change[] = [...fileSystems, ...core, ...network, ...drivers]
 
-/** The changes for a kernel's series. */
-export function changesFor(kernel: Pick<Kernel, 'series'>): readonly Change[] {
-  return changes.filter(({ series }) => series === undefined || series.includes(kernel.series))
+/** True for the changes that kernels of this series can have. */
+export function isFor(series: string): (change: Change) => boolean {
+  return (change) => change.series === undefined || change.series.includes(series)
 }

@@ -37,7 +37,7 @@ export const drivers: readonly Change[] = [
   },
   {
     name: 'entropy-count',
-    exercises: 'an ioctl of a device; put_user and get_user',
+    exercises: 'a function that has a .cold part on 6.1; an ioctl of a device; put_user and get_user',
     edits: [
       {
         file: 'drivers/char/random.c',

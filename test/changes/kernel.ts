@@ -20,7 +20,8 @@ export const core: readonly Change[] = [
   },
   {
     name: 'hostname-warns',
-    exercises: 'a new WARN_ON_ONCE: entry in the bug table, flag in .data.once, .cold part; it warns once',
+    exercises:
+      'a new WARN_ON_ONCE: an entry in the bug table with file and line, and its flag, so that it warns once',
     edits: [
       {
         file: 'kernel/sys.c',
@@ -159,9 +160,27 @@ SYSCALL_DEFINE5(prctl, int, option,`,
       },
     ],
     replaces: [],
+    sections: ['.altinstructions', '.altinstr_replacement'],
     run: 'probe gs-base',
     before: 'gs: 4096',
     after: 'gs: 8192',
+  },
+  {
+    name: 'percpu-lock-told',
+    exercises:
+      'a function in .sched.text, cut out of the section that it shares; might_sleep as a static call',
+    edits: [
+      {
+        file: 'kernel/locking/percpu-rwsem.c',
+        from: 'void __sched percpu_down_write(struct percpu_rw_semaphore *sem)\n{\n',
+        to: 'void __sched percpu_down_write(struct percpu_rw_semaphore *sem)\n{\n\tpr_info("percpu lock: to be written by %s\\n", current->comm);\n',
+      },
+    ],
+    replaces: ['percpu_down_write'],
+    sections: ['.sched.text', '.static_call_sites'],
+    run: 'dmesg -c > /dev/null; mkdir -p /tmp/group; mount -t cgroup2 none /tmp/group; mkdir -p /tmp/group/one; sleep 1 & echo $! > /tmp/group/one/cgroup.procs; echo $! > /tmp/group/cgroup.procs; rmdir /tmp/group/one; umount /tmp/group; dmesg | grep -o "percpu lock: to be written by sh" || echo silent',
+    before: 'silent',
+    after: 'percpu lock: to be written by sh',
   },
   {
     name: 'vmstat-offset',

@@ -57,6 +57,26 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
     after: '/^Loop$/',
   },
   {
+    name: 'interface-table',
+    exercises: 'a function that is merged into its caller and vanishes',
+    edits: [
+      {
+        file: 'net/core/net-procfs.c',
+        from: 'static void dev_seq_printf_stats(struct seq_file *seq, struct net_device *dev)\n{',
+        to: 'static __always_inline void dev_seq_printf_stats(struct seq_file *seq, struct net_device *dev)\n{',
+      },
+      {
+        file: 'net/core/net-procfs.c',
+        from: 'seq_printf(seq, "%6s: %7llu',
+        to: 'seq_printf(seq, "%-6s: %7llu',
+      },
+    ],
+    replaces: ['dev_seq_show'],
+    run: 'grep lo /proc/net/dev | cut -c 1-7',
+    before: '/^    lo:$/',
+    after: '/^lo    :$/',
+  },
+  {
     name: 'interface-metric',
     exercises: 'an ioctl; a section in which RCU is held',
     edits: [
