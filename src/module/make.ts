@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { compilePairs } from '../build/compile.ts'
+import { compilePairs, type Scope } from '../build/compile.ts'
 import type { UnitPair } from '../build/objects.ts'
 import { openUnits } from '../build/units.ts'
 import { compareObjects } from '../diff/change.ts'
@@ -63,8 +63,9 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       request.strip === undefined ? {} : { strip: request.strip },
     )
     for (const note of notes) job.journal.note(note)
-    const { pairs, findings } = await compilePairs(job, kernel, changes, dir)
+    const { pairs, findings, scope } = await compilePairs(job, kernel, changes, dir)
     refuseIfErrors(kernel, findings)
+    if (pairs.length === 0 && scope.considered > 0) throw changesNothing(findings)
     if (pairs.length === 0)
       throw new Fault(
         'refused',
@@ -75,7 +76,7 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
         },
       )
     const { bytes, manifest } = await job.journal.step('Making the module', async (step) => {
-      const made = await makeModule(job, kernel, request, name, patches, pairs, findings)
+      const made = await makeModule(job, kernel, request, name, patches, pairs, scope, findings)
       const { objects } = made.manifest
       const functions = objects.reduce((sum, object) => sum + object.functions.length, 0)
       const callbacks = objects.reduce((sum, object) => sum + object.callbacks.length, 0)
@@ -100,6 +101,7 @@ async function makeModule(
   name: string,
   patches: readonly Patch[],
   pairs: readonly UnitPair[],
+  scope: Scope,
   findings: readonly Finding[],
 ): Promise<{ readonly bytes: Buffer; readonly manifest: Manifest }> {
   const units = comparePairs(pairs)
@@ -113,11 +115,7 @@ async function makeModule(
     })
     const known = [...findings, ...units.flatMap(({ change }) => change.findings), ...extraction.findings]
     refuseIfErrors(kernel, known)
-    if (extraction.replaced.length === 0 && extraction.callbacks.length === 0)
-      throw new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
-        remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
-        findings: known,
-      })
+    if (extraction.replaced.length === 0 && extraction.callbacks.length === 0) throw changesNothing(known)
     const { functions, bindings, problems } = bindAll(extraction, names)
     problems.push(...checkLandings(extraction, bindings, names))
     refuseIfErrors(kernel, [...known, ...problems])
@@ -156,6 +154,7 @@ async function makeModule(
       replace: request.replace,
       inputs,
       sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
+      units: { ...scope, changed: units.filter(({ change }) => changesCode(change)).length },
       objects: objectsOf(functions, extraction.callbacks),
       carried: extraction.carried.map((item) => ({ ...item })),
       states: extraction.states.map((state) => ({ ...state })),
@@ -166,6 +165,17 @@ async function makeModule(
   } finally {
     names.close()
   }
+}
+
+function changesCode({ changed, added, addedData }: UnitChange['change']): boolean {
+  return changed.length + added.length + addedData.length > 0
+}
+
+function changesNothing(findings: readonly Finding[]): Fault {
+  return new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
+    remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
+    findings,
+  })
 }
 
 function nameOf(request: MakeRequest): string {

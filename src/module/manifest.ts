@@ -37,6 +37,16 @@ export const manifestSchema = v.object({
   inputs: v.array(v.object({ file: v.string(), sha256 })),
   /** SHA-256 of the module file. */
   sha256,
+  /** How many units may take in what the patch changes, and how few of them matter. */
+  units: v.exactOptional(
+    v.object({
+      considered: v.number(),
+      /** May need what changes in a header, so that their text was compared after the preprocessor. */
+      preprocessed: v.number(),
+      compiled: v.number(),
+      changed: v.number(),
+    }),
+  ),
   /** What is replaced, by the kernel object that holds it: `vmlinux` or a module's name. */
   objects: v.array(
     v.object({
