@@ -585,7 +585,7 @@ export function cut(
           symbol: name,
           unit,
           message: `The address of the new function ${name} is handed on; if something keeps it (a timer, a work, a table), it leads nowhere after the patch is unloaded`,
-          hint: 'Undo in a callback what the patched code has set up, or do not unload the patch',
+          hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or do not unload the patch',
         })
       addressOfNew.clear()
       return some
