@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The cache of kernels: what counts as fetched, which kernel is chosen, and what is removed.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
+import { type ArchiveKernel, deliverable, withdraw } from '../../src/kernel/archive.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { prune } from '../../src/kernel/prune.ts'
 import { defaultAmong } from '../../src/kernel/select.ts'
@@ -132,4 +133,18 @@ describe('pruning', () => {
     expect(await storedKernels()).toEqual([])
     expect(existsSync(path.join(cache, 'inarch/objects'))).toBe(false)
   })
+})
+
+test('what the archive could not deliver is passed over for a day', async () => {
+  const of = (release: string): ArchiveKernel => ({
+    ...{ release, version: '6.1.192-2', series: '6.1', flavour: 'rt-amd64', packages: [], feature: 'rt' },
+  })
+  const kernels = [of('6.1.0-56-rt-amd64'), of('6.1.0-53-rt-amd64')]
+  expect(await deliverable(kernels)).toEqual(kernels)
+  await withdraw('6.1.0-56-rt-amd64')
+  expect(await deliverable(kernels)).toEqual([kernels[1]])
+  const noted = path.join(cache, 'inarch/archive/withdrawn/6.1.0-56-rt-amd64')
+  const yesterday = Date.now() / 1000 - 25 * 3600
+  utimesSync(noted, yesterday, yesterday)
+  expect(await deliverable(kernels)).toEqual(kernels)
 })
