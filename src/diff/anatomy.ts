@@ -7,6 +7,8 @@ import { isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../elf/read.ts'
 import { separateBundled } from './bundled.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
+import { isFront } from './names.ts'
+import { isListOfVariables } from './sanitizers.ts'
 import { isTable, readTables, type TableEntry } from './tables.ts'
 
 export type PieceKind =
@@ -89,6 +91,7 @@ export function isIgnored(section: Section): boolean {
   const { name } = section
   return (
     (section.flags & sectionFlag.alloc) === 0 ||
+    isListOfVariables(name) ||
     /^\.(comment|note|debug|stab|eh_frame|orc_|discard\.(addressable|sym|.*ksym)|printk_index|llvm|inarch\.|kpatch\.)/.test(
       name,
     )
@@ -327,7 +330,7 @@ function splitSections(object: ObjectFile) {
   for (const symbol of object.symbols) {
     const { section, type, name } = symbol
     if (section === undefined || type === 'section' || type === 'file') continue
-    if (name.startsWith('__pfx_')) {
+    if (isFront(name)) {
       addFront(section, symbol.value)
       continue
     }

@@ -6,6 +6,7 @@
 import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
+import { isFront } from './names.ts'
 
 /** The functions of one section, ordered by where they begin. */
 interface Bundle {
@@ -62,7 +63,7 @@ function bundlesOf(object: ObjectFile): Bundle[] {
   for (const symbol of object.symbols) {
     const { section } = symbol
     if (section === undefined || symbol.type !== 'function') continue
-    if ((section.flags & sectionFlag.exec) === 0 || symbol.name.startsWith('__pfx_')) continue
+    if ((section.flags & sectionFlag.exec) === 0 || isFront(symbol.name)) continue
     const other = first.get(section)
     if (other === undefined) first.set(section, symbol)
     else if (other.value !== symbol.value) {

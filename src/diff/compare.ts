@@ -11,6 +11,7 @@ import { hasLineNumber, isIncidental } from './incidental.ts'
 import { differOnlyInLines } from './line-numbers.ts'
 import { isColdPart, stem } from './names.ts'
 import { type Peers, peersOf } from './peers.ts'
+import { isComplaint, sourcePlace } from './sanitizers.ts'
 import type { TableEntry } from './tables.ts'
 
 export interface Comparison {
@@ -111,9 +112,12 @@ export function comparison(
     const bytes = firstDifference(b, a)
     if (bytes !== undefined) {
       const onlyLines =
-        linesMoved && code !== undefined && differOnlyInLines(before, code.before, after, code.after)
+        linesMoved &&
+        (code === undefined
+          ? isSameComplaint(b, a)
+          : differOnlyInLines(before, code.before, after, code.after))
       if (!onlyLines) return `its bytes differ from offset ${bytes} on`
-      renumbered.add(code.after)
+      if (code !== undefined) renumbered.add(code.after)
     } else if (isWhole(b) && isWhole(a)) {
       peers ??= peersOf(before, after, correlation)
       if (peers.sameRelocations(b.section, a.section)) return undefined
@@ -231,6 +235,17 @@ function byTable(entries: readonly TableEntry[]): readonly TableEntry[] {
   if (entries.every(({ table }) => table === entries[0]?.table)) return entries
   const order = (name: string, other: string) => (name === other ? 0 : name < other ? -1 : 1)
   return [...entries].sort((one, other) => order(one.table.name, other.table.name))
+}
+
+/** True when two complaints of UBSAN differ in their place in the source only. */
+function isSameComplaint(b: Extent, a: Extent): boolean {
+  if (!isComplaint(b.section) || !isComplaint(a.section)) return false
+  const behind = ({ section, start, end }: Extent) => ({ section, start: start + sourcePlace.size, end })
+  const inFront = ({ section, start }: Extent) => ({ section, start, end: start + sourcePlace.line })
+  return (
+    firstDifference(behind(b), behind(a)) === undefined &&
+    firstDifference(inFront(b), inFront(a)) === undefined
+  )
 }
 
 function firstDifference(b: Extent, a: Extent): number | undefined {

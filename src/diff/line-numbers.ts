@@ -28,6 +28,8 @@ export function differOnlyInLines(before: Anatomy, b: Piece, after: Anatomy, a: 
   const codeA = instructionsOf(after, a)
   if (codeB === undefined || codeA === undefined || codeB.length !== codeA.length) return false
   const [dataB, dataA] = [b.section.data, a.section.data]
+  const [entryB, entryA] = [b.symbol?.value ?? b.start, a.symbol?.value ?? a.start]
+  if (dataB.compare(dataA, a.start, entryA, b.start, entryB) !== 0) return false
   const relocated = new Set(after.relocations(a).map(({ offset }) => offset - a.start))
   const lines: { readonly before: number; readonly after: number }[] = []
   for (let index = 0; index < codeA.length; index++) {

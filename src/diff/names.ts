@@ -37,3 +37,11 @@ export function coldParent(name: string): string {
 export function isCompilersName(name: string): boolean {
   return name.includes('.') || isNumbered(name)
 }
+
+/**
+ * What stands in front of a function and belongs to it: room for a call (`__pfx_f`, made by objtool), or the hash
+ * of its type (`__cfi_f`, made by clang's kCFI).
+ */
+export function isFront(name: string): boolean {
+  return /^__(pfx_|cfi_(?!check|slowpath))/.test(name)
+}

@@ -8,6 +8,7 @@ import type { Change, FunctionChange } from '../diff/change.ts'
 import { replacementLength } from '../diff/compare.ts'
 import { isIncidental } from '../diff/incidental.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
+import { isComplaint } from '../diff/sanitizers.ts'
 import { isTable, type TableEntry } from '../diff/tables.ts'
 import { relocationSize, relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
@@ -404,7 +405,7 @@ export function cut(
     const ownCode = isCode(piece.section) && !isOutOfLine(piece.section)
     if (ownCode && symbol.type !== 'section' && surroundings.has(object, symbol.name))
       return to(refer(symbol.name, undefined), relocation.addend)
-    if (ownCode || (flags & sectionFlag.write) !== 0)
+    if (ownCode || ((flags & sectionFlag.write) !== 0 && !isComplaint(piece.section)))
       error(
         'unknown-relocation',
         whose?.name ?? name,
