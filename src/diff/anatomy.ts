@@ -92,7 +92,7 @@ export function isIgnored(section: Section): boolean {
   return (
     (section.flags & sectionFlag.alloc) === 0 ||
     isListOfVariables(name) ||
-    /^\.(comment|note|debug|stab|eh_frame|orc_|discard\.(addressable|sym|.*ksym)|printk_index|llvm|inarch\.|kpatch\.)/.test(
+    /^\.(comment|note|debug|stab|eh_frame|orc_|discard\.(addressable|sym|.*ksym|klp_callback)|printk_index|llvm|inarch\.|kpatch\.)/.test(
       name,
     )
   )

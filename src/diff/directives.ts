@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the author of a patch says with the macros of kernel/include: callbacks, states, and which functions
 // and sections to leave out or to take along. The macros leave notes in sections of their own; kpatch's
-// headers leave theirs in `.kpatch.*`, as pointers, and are understood as well.
+// headers leave theirs in `.kpatch.*`, as pointers, and newer kernels' own macros for callbacks
+// (include/linux/livepatch_helpers.h) in one section with telling names. All are understood.
 import { sectionFlag } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -44,8 +45,11 @@ export interface Names {
 
 /** True for a section that only holds notes for Inarch. */
 export function isDirective(name: string): boolean {
-  return /^\.(inarch|kpatch)\./.test(name)
+  return /^\.(inarch|kpatch)\./.test(name) || name === kernelsOwn
 }
+
+/** Where KLP_PRE_PATCH_CALLBACK() and its like put a pointer called `__klp_pre_patch_callback_OBJECT`. */
+const kernelsOwn = '.discard.klp_callback_ptrs'
 
 /** True when the function was named, itself or as what the compiler made of it. */
 export function namesFunction({ functions, sections }: Names, { name, section }: Piece): boolean {
@@ -75,9 +79,12 @@ export function readDirectives(after: Anatomy, unit: string): Directives {
   for (const section of after.object.sections) {
     if (!isDirective(section.name)) continue
     const what = section.name.replace(/^\.\w+\./, '')
-    const kind = callbackKinds.find((candidate) => what === `callbacks.${candidate}`)
-    if (kind !== undefined) {
-      for (const piece of functionsIn(after, section))
+    const kinds =
+      section.name === kernelsOwn
+        ? callbackKinds
+        : callbackKinds.filter((candidate) => what === `callbacks.${candidate}`)
+    for (const kind of kinds)
+      for (const piece of functionsIn(after, section, section.name === kernelsOwn ? kind : undefined))
         if (piece === undefined)
           bad(
             section.name,
@@ -85,7 +92,8 @@ export function readDirectives(after: Anatomy, unit: string): Directives {
             'Define the callback in the file that declares it',
           )
         else callbacks.push({ kind, piece })
-    } else if (what === 'states') states.push(...statesIn(after, section, bad))
+    if (kinds.length > 0) continue
+    if (what === 'states') states.push(...statesIn(after, section, bad))
     else {
       const key = what === 'force' ? 'unsafe' : what
       const known = lists.get(key) ?? new Set()
@@ -104,9 +112,16 @@ export function readDirectives(after: Anatomy, unit: string): Directives {
   }
 }
 
-/** The functions that the pointers of a section lead to; other pointers (kpatch adds the object's name) are left out. */
-function functionsIn(after: Anatomy, section: Section): (Piece | undefined)[] {
+/**
+ * The functions that the pointers of a section lead to; other pointers (kpatch adds the object's name) are left out.
+ * @param kind only pointers that are named after this kind
+ */
+function functionsIn(after: Anatomy, section: Section, kind?: CallbackKind): (Piece | undefined)[] {
+  const named = after.object.symbols.filter(
+    (symbol) => symbol.section === section && symbol.name.startsWith(`__klp_${kind}_callback_`),
+  )
   return after.object.relocations(section).flatMap((relocation) => {
+    if (kind !== undefined && !named.some(({ value }) => value === relocation.offset)) return []
     const target = after.target(section, relocation)
     if (target.kind === 'string') return []
     if (target.kind !== 'piece') return [undefined]

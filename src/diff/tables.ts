@@ -81,7 +81,7 @@ function isBootConstant(name: string): boolean {
 
 /** Hints for objtool that are dropped when the kernel is linked (include/linux/objtool.h). */
 export function isObjtoolHint(name: string): boolean {
-  return name.startsWith('.discard.') && !/^\.discard\.(addressable$|sym$|.*ksym)/.test(name)
+  return name.startsWith('.discard.') && !/^\.discard\.(addressable$|sym$|.*ksym|klp_callback)/.test(name)
 }
 
 /** True for a section that holds a table about code. */

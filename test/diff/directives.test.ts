@@ -303,3 +303,24 @@ static char *section __attribute__((used, section(".kpatch.ignore.sections"))) =
   expect(changedIn(change)).toEqual(['f'])
   expect(change.directives.ignored.sections).toEqual(new Set(['.init.data']))
 })
+
+test("what newer kernels' own macros leave in an object is understood", () => {
+  const pointer = (kind: string, object: string, name: string) =>
+    `int (*__klp_${kind}_callback_${object})(void *) __attribute__((used, section(".discard.klp_callback_ptrs"))) = ${name};\n`
+  const change = changeOf(
+    f(3),
+    `${f(3)}static int come(void *o) { return 0; } static int go(void *o) { return 0; }
+${pointer('pre_patch', 'vmlinux', 'come')}${pointer('post_unpatch', 'vmlinux', 'go')}`,
+  )
+  expect(callbacksOf(change)).toEqual([
+    ['pre_patch', 'come'],
+    ['post_unpatch', 'go'],
+  ])
+  expect(change.changed).toEqual([])
+  expect(change.findings).toEqual([])
+  expect(
+    extractionOf([change])
+      .draft.sections.map(({ name }) => name)
+      .sort(),
+  ).toEqual(['.text.come', '.text.go'])
+})
