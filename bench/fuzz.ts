@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Feeds the engine hostile objects: npm run fuzz -- --cases 100000 --seed 1 [--kernel 6.1]
 // Every case must end in an answer or one clear sentence, within 2 s, with less than 1 GB of memory.
+// With --command the built command gets them as files: all with --pairs, --alone N each by itself.
 // To see one again, with the same compilers and --kernel: npm run fuzz -- --replay SEED:CASE [--output DIR]
 import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -10,6 +11,7 @@ import { silentJournal } from '../src/ground/job.ts'
 import { type Failure, memoryLimit, patience, run, workIfWorker } from './fuzz/campaign.ts'
 import { compiledCorpus, kernelCorpus } from './fuzz/corpus.ts'
 import { caseOf, examine } from './fuzz/examine.ts'
+import { runProcesses } from './fuzz/processes.ts'
 
 /** The same fault shows in many cases: they are told once, by where it was thrown. */
 function grouped(failures: readonly Failure[]): Map<string, Failure[]> {
@@ -31,6 +33,8 @@ async function main(): Promise<number> {
       kernel: { type: 'string', multiple: true, default: [] },
       replay: { type: 'string' },
       output: { type: 'string', default: '.' },
+      command: { type: 'boolean', default: false },
+      alone: { type: 'string', default: '100' },
       json: { type: 'boolean', default: false },
     },
   })
@@ -61,6 +65,19 @@ async function main(): Promise<number> {
   }
 
   const seed = Number(values.seed)
+  if (values.command) {
+    const program = path.resolve('dist/inarch.js')
+    const told = await runProcesses(
+      corpus,
+      seed,
+      Number(values.cases),
+      Number(values.alone),
+      program,
+      Number(values.workers),
+    )
+    console.log(values.json ? JSON.stringify(told) : told)
+    return told.failures.length > 0 ? 1 : 0
+  }
   const report = await run({
     corpus,
     seed,

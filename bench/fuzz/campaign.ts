@@ -82,9 +82,22 @@ export function workIfWorker(): boolean {
     tally.slowest.push({ number, ms: performance.now() - start })
     if (tally.slowest.length >= 256) flush()
   }
-  Atomics.store(data.at, 0, -1)
+  Atomics.store(data.at, 0, idle)
   flush()
   return true
+}
+
+/** What a worker is at before its first case and behind its last. */
+const idle = -1
+
+/**
+ * ms that all threads have worked. However busy the machine is, a case that does not end uses it up: what is
+ * allowed for one case passes no sooner than on a clock, and with other workers at work at most so many times
+ * faster, for which a suspect is heard again alone.
+ */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 /** Memory that workers share, so that a large corpus is there once. */
@@ -121,21 +134,21 @@ export async function run(campaign: Campaign): Promise<Report> {
   /** One strand of cases; a worker that hangs or dies is followed by one that begins behind its case. */
   const strand = async (first: number, step: number, end: number, suspects: number[] | undefined) => {
     for (let next = first; next < end; ) {
-      const at = new Int32Array(new SharedArrayBuffer(4)).fill(next)
+      const at = new Int32Array(new SharedArrayBuffer(4)).fill(idle)
       const assignment: Assignment = { role: 'fuzz', corpus, seed: campaign.seed, first: next, step, end, at }
       const worker = new Worker(campaign.program, {
         workerData: assignment,
         resourceLimits: { maxOldGenerationSizeMb: memoryLimit / 1024 ** 2 },
       })
       const stopped = await new Promise<string | undefined>((resolve) => {
-        let [last, since] = [next, performance.now()]
+        let [last, since] = [idle, processorTime()]
         let cause: string | undefined
         const watch = setInterval(() => {
           const number = Atomics.load(at, 0)
           const held = process.memoryUsage.rss()
           memory = Math.max(memory, held)
-          if (number !== last) [last, since] = [number, performance.now()]
-          else if (number >= 0 && performance.now() - since > patience)
+          if (number !== last) [last, since] = [number, processorTime()]
+          else if (number !== idle && processorTime() - since > patience)
             cause = `It takes more than ${patience} ms`
           if (held > memoryLimit) cause = `The process holds ${Math.round(held / 1024 ** 2)} MB`
           if (cause !== undefined) void worker.terminate()
@@ -159,8 +172,8 @@ export async function run(campaign: Campaign): Promise<Report> {
         })
       })
       if (stopped === undefined) return
-      const number = Atomics.load(at, 0)
-      // The machine may have been busy: a suspect is heard again when nothing else runs.
+      const number = Math.max(Atomics.load(at, 0), next)
+      // The others' work counted, too: a suspect is heard again when nothing else runs.
       if (suspects === undefined) failures.push({ number, what: stopped })
       else suspects.push(number)
       next = number + step
