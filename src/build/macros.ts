@@ -13,9 +13,11 @@ export interface Macros {
   readonly digest: string
 }
 
-/** @throws Fault `environment/incomplete-installation` */
-export function macroHeaders(): Macros {
-  const dir = path.dirname(shippedFile('kernel/include/inarch.h'))
+/**
+ * @param dir where the headers are; by default those that Inarch brings along
+ * @throws Fault `environment/incomplete-installation`
+ */
+export function macroHeaders(dir = path.dirname(shippedFile('kernel/include/inarch.h'))): Macros {
   const hash = createHash('sha256')
   for (const name of readdirSync(dir).sort())
     hash

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Does with a change what its author asks for: leaves out what is to be ignored, takes along what is to be
 // included. Comparing finds what differs; this file says what becomes of it.
+import { sectionFlag } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Anatomy, Piece } from './anatomy.ts'
 import type { Correlation } from './correlate.ts'
@@ -112,6 +113,15 @@ export function obey(found: Found, directives: Directives): Wanted {
         'Include the section of the data that point to it, too, or change the data from a callback',
       )
   }
+  for (const { name, section } of copied)
+    if ((section.flags & sectionFlag.write) !== 0)
+      say(
+        'note',
+        'copy-starts-anew',
+        name,
+        `The live patch's copy of ${name} begins with the value that the source gives it, not with the running kernel's`,
+        'Take over the running value in a callback, if it matters',
+      )
   for (const { symbol } of copied)
     if (symbol !== undefined && symbol.binding !== 'local')
       say(

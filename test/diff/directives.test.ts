@@ -239,6 +239,7 @@ describe('a patch may take along', () => {
     )
     expect(change.findings.map(({ rule, message }) => [rule, message])).toEqual([
       ['copy-not-shared', expect.stringContaining('where goes on pointing')],
+      ['copy-starts-anew', expect.stringContaining('copy of limit')],
       ['copy-not-shared', expect.stringContaining('Other files that use limit')],
     ])
   })
