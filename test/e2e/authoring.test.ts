@@ -171,12 +171,12 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
         checks: [check],
       })
     }
-    const proofs = await proveMany(job, kernel, requests)
+    const proofs = await proveMany(job, kernel, requests, { timeout: 600 })
     expect(proofs.map(({ module, failures }) => [module.name, failures])).toEqual(
       proofs.map(({ module }) => [module.name, []]),
     )
     expect(proofs.map(({ notes }) => notes)).toEqual(proofs.map(() => []))
     const states = JSON.parse(readFileSync(path.join(output, 'livepatch-authoring-state-2.json'), 'utf8'))
     expect(states.states).toEqual([{ name: 'protected_fifos', id: 4711, version: 2, unit: 'fs/namei.c' }])
-  })
+  }, 700_000)
 })
