@@ -23,7 +23,7 @@ export function objectsRoot(kernel: Kernel): string {
 
 /** The sources of every unit that is part of vmlinux, in the order of their objects' names. */
 export async function vmlinuxSources(job: Job, kernel: Kernel): Promise<string[]> {
-  const answers = await askKbuild(job, kernel)
+  const { units: answers } = await askKbuild(job, kernel)
   const sources = answers
     .filter(({ kind, object }) => (kind === 'y' || kind === 'l') && object.endsWith('.o'))
     .sort((a, b) => (a.object < b.object ? -1 : 1))

@@ -11,6 +11,7 @@ import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { classifyChanges, objections } from './affected.ts'
+import { assemblyUnits, checkAssembly } from './assembly.ts'
 import { compilerIdentity } from './compiler.ts'
 import { checkConstants } from './constants.ts'
 import { generatedFor } from './generated.ts'
@@ -46,6 +47,10 @@ interface CompiledUnit extends Reached {
 
 function inNumbers(count: number, what: string): string {
   return `${count} ${count === 1 ? what : `${what}s`}`
+}
+
+function isC(unit: Unit): boolean {
+  return unit.source.endsWith('.c')
 }
 
 /** Compiles units on both sides, on all processors. */
@@ -135,40 +140,47 @@ export async function compilePairs(
   await checkCompiler(kernel, job.signal)
   const units = await openUnits(job, kernel)
   const affected = await classifyChanges(job, kernel, units, changes)
-  const direct = affected.units.map((unit): Reached => ({ unit, types: [] }))
+  const changedFiles = affected.units.map((unit): Reached => ({ unit, types: [] }))
   if (affected.findings.some((finding) => finding.severity === 'error'))
     return {
       pairs: [],
       findings: affected.findings,
-      scope: { considered: direct.length, preprocessed: 0, compiled: 0 },
+      scope: { considered: changedFiles.length, preprocessed: 0, compiled: 0 },
     }
   const survey: Survey | undefined =
     affected.headers.length === 0 ? undefined : await openSurvey(job, kernel, units)
-  const sources = new Set(affected.units.map((unit) => unit.source))
-  const candidates =
+  const { headers } = affected
+  const direct = new Set(affected.units.map((unit) => unit.source))
+  const others = survey === undefined ? [] : units.all().filter((unit) => !direct.has(unit.source))
+  const found =
     survey === undefined
-      ? { considered: 0, units: [] }
-      : findCandidates(kernel.source, survey, units, affected.headers, sources)
-  const looked = [...affected.units, ...candidates.units]
+      ? { considered: [], units: [] }
+      : findCandidates(kernel.source, survey, [...others, ...assemblyUnits(units)], headers)
+  const considered = found.considered.filter(isC).length
+  const candidates = found.units.filter(isC)
+  const assembly = found.units.filter((unit) => !isC(unit))
+  const looked = [...affected.units, ...candidates, ...assembly]
   const bench = await prepare(job, kernel, changes, dir, looked, survey)
-  const reached =
-    candidates.units.length === 0
-      ? []
-      : await findReached(job, bench, candidates.units, candidates.considered)
-  const all = [...direct, ...reached]
+  const reached = candidates.length === 0 ? [] : await findReached(job, bench, candidates, considered)
+  const all = [...changedFiles, ...reached]
   const scope = {
-    considered: direct.length + candidates.considered,
-    preprocessed: candidates.units.length,
+    considered: changedFiles.length + considered,
+    preprocessed: candidates.length,
     compiled: all.length,
   }
-  const constants =
-    survey === undefined ? [] : await checkConstants(job, bench, survey, units, affected.headers)
-  if (all.length === 0 || constants.length > 0)
-    return { pairs: [], findings: [...affected.findings, ...constants], scope }
+  const fixed =
+    survey === undefined
+      ? []
+      : [
+          ...(await checkConstants(job, bench, survey, units, headers)),
+          ...(await checkAssembly(job, bench, assembly)),
+        ]
+  if (all.length === 0 || fixed.length > 0)
+    return { pairs: [], findings: [...affected.findings, ...fixed], scope }
   const compiled = await compileAll(job, bench, all)
-  const own = compiled.slice(0, direct.length)
+  const own = compiled.slice(0, changedFiles.length)
   const changed: CompiledUnit[] = []
-  for (const one of compiled.slice(direct.length)) if (await isChanged(one)) changed.push(one)
+  for (const one of compiled.slice(changedFiles.length)) if (await isChanged(one)) changed.push(one)
   const pairs = [...own, ...changed.filter(({ unit }) => unit.home !== 'elsewhere')].map(
     ({ unit, before, after }): UnitPair => ({
       unit: unit.source,

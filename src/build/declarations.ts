@@ -66,7 +66,8 @@ function tagsOf(text: string): string[] {
   return names
 }
 
-const runsByItself = /\b_*(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*\b/
+const runsByItself =
+  /(?:__attribute__?_?.*\b_*|\b__)(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*\b/
 
 // Two words at least before the parenthesis: a type and a name, not a macro that is expanded here.
 const nameBeforeParenthesis = /^(?:[A-Za-z_]\w*[\s*]+)+([A-Za-z_]\w*)\s*\(/

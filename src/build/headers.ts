@@ -12,13 +12,13 @@ import { changedNames, filesThatNeed, Names } from './mentions.ts'
 import { narrow } from './narrow.ts'
 import { preprocess } from './preprocess.ts'
 import type { Survey } from './survey.ts'
-import type { Unit, Units } from './units.ts'
+import type { Unit } from './units.ts'
 
-export interface Candidates {
-  /** How many units may include one of the headers. */
-  readonly considered: number
+export interface Candidates<File> {
+  /** Those that may include one of the headers. */
+  readonly considered: readonly File[]
   /** Those of them that may need what changes. */
-  readonly units: readonly Unit[]
+  readonly units: readonly File[]
 }
 
 /** A unit that a header may change, and what is known about how. */
@@ -50,24 +50,23 @@ export function includersOf(survey: Survey, headers: readonly FileChange[]): Set
 }
 
 /**
- * The units that need to be looked at for these headers.
+ * The files that need to be looked at for these headers: of those that may include one, those that may
+ * need what changes.
  * @param source the source tree
- * @param except C files that are compiled anyway
  */
-export function findCandidates(
+export function findCandidates<File extends { readonly source: string }>(
   source: string,
   survey: Survey,
-  units: Units,
+  files: readonly File[],
   headers: readonly FileChange[],
-  except: ReadonlySet<string>,
-): Candidates {
+): Candidates<File> {
   const including = includersOf(survey, headers)
-  const considered = units.all().filter((unit) => including.has(unit.source) && !except.has(unit.source))
+  const considered = files.filter((file) => including.has(file.source))
   const names = namesOf(headers, survey)
-  const files = names === undefined ? undefined : filesThatNeed(source, survey, names)
-  if (files === undefined) return { considered: considered.length, units: considered }
-  const needing = survey.includers(files)
-  return { considered: considered.length, units: considered.filter((unit) => needing.has(unit.source)) }
+  const users = names === undefined ? undefined : filesThatNeed(source, survey, names)
+  if (users === undefined) return { considered, units: considered }
+  const needing = survey.includers(users)
+  return { considered, units: considered.filter((file) => needing.has(file.source)) }
 }
 
 /** Directories that must be real in a shadow, because a path that goes through them and back up is followed. */

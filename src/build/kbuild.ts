@@ -11,6 +11,14 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 
+/** What kbuild says about one assembly file, or a linker script that goes through the preprocessor. */
+export interface AssemblyAnswer {
+  readonly object: string
+  readonly source: string
+  /** a_flags or cpp_flags, as shell text. */
+  readonly flags: string
+}
+
 /** What kbuild says about one C file that it compiles. All fields are make's text, not yet split. */
 export interface KbuildAnswer {
   readonly object: string
@@ -28,9 +36,11 @@ export interface KbuildAnswer {
 // `.DEFAULT` lets make believe in prerequisites that only a real build would make. `part-of-module` is
 // bound to `y` around objtool's arguments because a live patch is a module, wherever the unit belongs.
 const fragment = `
-override if_changed_rule = $(if $(filter cc_o_c,$(1)),$(inarch-unit),@:)
+override if_changed_rule = $(if $(filter cc_o_c,$(1)),$(inarch-unit),$(if $(filter as_o_S,$(1)),$(inarch-assembly),@:))
 override if_changed = @:
-override if_changed_dep = @:
+override if_changed_dep = $(if $(filter cpp_lds_S,$(1)),$(inarch-script),@:)
+inarch-assembly = inarch-assembly $@ $< @@ $(a_flags) @@
+inarch-script = inarch-assembly $@ $< @@ $(cpp_flags) -P -D__ASSEMBLY__ -DLINKER_SCRIPT @@
 inarch-kind = $(if $(filter $@,$(real-obj-m)),m,$(if $(filter $@,$(real-obj-y)),y,$(if $(filter $@,$(lib-y)),l,n)))
 inarch-standard = $(if $(filter-out y%,$(OBJECT_FILES_NON_STANDARD_$(notdir $(basename $@)).o)$(OBJECT_FILES_NON_STANDARD)n),y,n)
 inarch-objtool = $(foreach part-of-module,y,$(objtool-args)$(objtool_args))
@@ -38,13 +48,18 @@ inarch-unit = inarch-unit $@ $< $(inarch-kind) $(inarch-standard) @@ $(inarch-ob
 .DEFAULT: ; @:
 `
 
+const assembly = /^inarch-assembly (\S+) (\S+) @@(.*)@@$/
+
 const answer = /^inarch-unit (\S+) (\S+) ([myln]) ([yn]) @@(.*)@@(.*)@@$/
 
 /**
  * Runs kbuild dry over the whole kernel.
  * @throws Fault `environment/kbuild-failed` when it has no answer
  */
-export async function askKbuild(job: Job, kernel: Kernel): Promise<KbuildAnswer[]> {
+export async function askKbuild(
+  job: Job,
+  kernel: Kernel,
+): Promise<{ readonly units: KbuildAnswer[]; readonly assembly: AssemblyAnswer[] }> {
   return await withScratch(async (dir) => {
     const makefile = path.join(dir, 'inarch.mk')
     await writeFile(makefile, fragment)
@@ -74,7 +89,10 @@ export async function askKbuild(job: Job, kernel: Kernel): Promise<KbuildAnswer[
       },
     )
     const answers: KbuildAnswer[] = []
+    const others: AssemblyAnswer[] = []
     for (const line of stdout.split('\n')) {
+      const other = assembly.exec(line)
+      if (other !== null) others.push({ object: other[1]!, source: other[2]!, flags: other[3]!.trim() })
       const match = answer.exec(line)
       if (match === null) continue
       const [, object, source, kind, standard, objtool, flags] = match as unknown as string[]
@@ -97,6 +115,6 @@ export async function askKbuild(job: Job, kernel: Kernel): Promise<KbuildAnswer[
           remedy: 'Fetch the kernel again, or check that its build directory is complete',
         },
       )
-    return answers
+    return { units: answers, assembly: others }
   })
 }

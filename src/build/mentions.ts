@@ -116,7 +116,7 @@ export function filesThatNeed(source: string, survey: Survey, names: Names): Set
     const expression = expressionFor(name, use)
     for (const file of survey.filesWith(name)) {
       if (found.has(file)) continue
-      const declarations = file.endsWith('.c') ? undefined : declarationsOf(file)
+      const declarations = /\.[cS]$/.test(file) ? undefined : declarationsOf(file)
       if (declarations === undefined) {
         if (passes((piece) => survey.filesWith(piece).includes(file))) found.add(file)
         continue

@@ -28,7 +28,7 @@ export interface Survey {
   readonly pastes: readonly Paste[]
 }
 
-const format = 'inarch-survey-5'
+const format = 'inarch-survey-6'
 
 interface SurveyedFile {
   readonly file: string
@@ -118,7 +118,7 @@ function surveyFile(file: string, text: string, directories: Directories): Surve
 function flagsOf(units: Units): { searched: string[]; included: Map<string, string[]> } {
   const searched = new Set<string>()
   const included = new Map<string, string[]>()
-  for (const unit of units.all()) {
+  for (const unit of [...units.all(), ...units.assembly()]) {
     const flags = unit.flags ?? []
     const own: string[] = []
     flags.forEach((flag, i) => {
@@ -126,7 +126,7 @@ function flagsOf(units: Units): { searched: string[]; included: Map<string, stri
       if (dir !== null) searched.add(path.posix.normalize(dir[1] || flags[i + 1] || '.').replace(/\/$/, ''))
       if (flag === '-include') own.push(path.posix.normalize(flags[i + 1] ?? ''))
     })
-    included.set(unit.source, own)
+    included.set(unit.source, [...(included.get(unit.source) ?? []), ...own])
   }
   searched.add(directoryOfTraces)
   return { searched: [...searched], included }

@@ -9,7 +9,7 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findIncluded } from './includes.ts'
-import { askKbuild, type KbuildAnswer } from './kbuild.ts'
+import { type AssemblyAnswer, askKbuild, type KbuildAnswer } from './kbuild.ts'
 import { splitWords } from './shell.ts'
 
 export interface Unit {
@@ -31,6 +31,14 @@ export interface Unit {
   readonly objtool: readonly string[]
 }
 
+/** A file of assembly, or a linker script, that goes through the preprocessor. */
+export interface Assembly {
+  /** Path in the source tree. */
+  readonly source: string
+  readonly object: string
+  readonly flags: readonly string[]
+}
+
 export interface Units {
   /** Every unit that is made of this C file: usually one; more when `elsewhere` compiles it too. */
   find(source: string): Unit[]
@@ -40,11 +48,13 @@ export interface Units {
   typicalOfModules(): Unit | undefined
   /** Every unit, in the order of the objects' names. */
   all(): Unit[]
+  /** Every file of assembly. */
+  assembly(): Assembly[]
   /** How many units there are. */
   readonly count: number
 }
 
-const format = 'inarch-units-2'
+const format = 'inarch-units-3'
 const fieldBreak = '\t'
 const argumentBreak = '\x1f'
 
@@ -55,6 +65,7 @@ function isOwn(argument: string): boolean {
 
 function render(
   answers: readonly KbuildAnswer[],
+  assembly: readonly AssemblyAnswer[],
   included: ReadonlyMap<string, readonly string[]>,
   stamp: string,
 ): string {
@@ -85,12 +96,20 @@ function render(
       usable?.filter(isOwn).join(argumentBreak) ?? '',
     ].join(fieldBreak)
   })
+  const others = [...assembly]
+    .sort((a, b) => (a.object < b.object ? -1 : 1))
+    .flatMap(({ object, source, flags }) => {
+      const words = splitWords(flags)?.filter((flag) => !flag.startsWith('-Wp,-M'))
+      return words === undefined
+        ? []
+        : [['S', path.posix.normalize(source), object, intern(words)].join(fieldBreak)]
+    })
   const sets = [...shared.keys()].map((text, index) => `A${fieldBreak}${index}${fieldBreak}${text}`)
   const inclusions = [...included].map(([file, users]) =>
     ['I', file, users.join(argumentBreak)].join(fieldBreak),
   )
   const first = [format, stamp, rows.length].join(fieldBreak)
-  return `${[first, ...rows, ...inclusions, ...sets].join('\n')}\n`
+  return `${[first, ...rows, ...inclusions, ...others, ...sets].join('\n')}\n`
 }
 
 function parseTable(text: string): Units {
@@ -157,6 +176,13 @@ function parseTable(text: string): Units {
       const rows = text.slice(text.indexOf('\n') + 1, end).split('\n')
       return rows.filter((row) => row.startsWith('U')).map(parseRow)
     },
+    assembly() {
+      return [...text.matchAll(/^S\t([^\t]*)\t([^\t]*)\t(\d+)$/gm)].map(([, source, object, flags]) => ({
+        source: source!,
+        object: object!,
+        flags: argumentsOf(flags!),
+      }))
+    },
     count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[2]),
     mayInclude(source) {
       const key = `\nI${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`
@@ -194,9 +220,9 @@ export async function openUnits(job: Job, kernel: Kernel): Promise<Units> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
   return await job.journal.step(`Asking kbuild how ${kernel.release} is compiled`, async (step) => {
-    const answers = await askKbuild(job, kernel)
+    const { units: answers, assembly } = await askKbuild(job, kernel)
     const sources = new Set(answers.map((answer) => path.posix.normalize(answer.source)))
-    const text = render(answers, await findIncluded(kernel.source, [...sources]), stamp)
+    const text = render(answers, assembly, await findIncluded(kernel.source, [...sources]), stamp)
     await withScratch(async (dir) => {
       const made = path.join(dir, 'units')
       await writeFile(made, text)
