@@ -141,11 +141,9 @@ export function sheet({ title, prelude = '', flags = [], hooks = true, cases }: 
     let result: Result
     beforeAll(() => {
       objects = [object('before'), object('after')]
-      result = resultOf(
-        ...objects,
-        here.flatMap(({ missing = [] }) => missing),
-      )
-    })
+      const missing = here.flatMap((one) => one.missing ?? [])
+      result = resultOf(...objects, missing)
+    }, 60_000)
     const belongsTo = (one: Case) => (name: string) =>
       new RegExp(`(?<![\\w.])${name.replace(/[.$]/g, '\\$&')}(?![\\w])`).test(`${one.before}\n${one.after}`)
 

@@ -43,7 +43,7 @@ describe('a reference that livepatch resolves', () => {
     ['the key of a jump label', '__jump_table', jump('the_key'), 'the_key'],
     ['a call in an alternative', '.altinstr_replacement', replaced, 'callee'],
     ['the key of a static call', '.static_call_sites', staticCall, 'the_key'],
-  ])('to %s in a module is refused by name, with the way out', (_, table, code, name) => {
+  ])('in a module is refused by name, with the way out: %s', (_, table, code, name) => {
     const { draft, late, findings, section } = patchOf(code, 'thing')
     separate(section(table), late, draft, findings)
     expect(findings.map(({ severity, rule, symbol }) => [severity, rule, symbol])).toEqual([
@@ -57,7 +57,7 @@ describe('a reference that livepatch resolves', () => {
     ['the key of a jump label', '__jump_table', jump('the_key')],
     ['a call in an alternative', '.altinstr_replacement', replaced],
     ['the key of a static call', '.static_call_sites', staticCall],
-  ])('to %s in vmlinux is resolved before the kernel looks', (_, table, code) => {
+  ])('in vmlinux is resolved before the kernel looks: %s', (_, table, code) => {
     const { draft, late, findings, section } = patchOf(code, 'vmlinux')
     separate(section(table), late, draft, findings)
     expect(findings).toEqual([])
