@@ -16,8 +16,8 @@ export interface Change {
   readonly name: string
   /** What of the engine it exercises, for docs/changes.md: one line. */
   readonly exercises: string
-  /** A title of the upstream commit whose content it is. */
-  readonly upstream?: string
+  /** What of a later kernel it brings to this one. */
+  readonly backports?: string
   readonly edits: readonly Edit[]
   /** Functions that must be among those that are replaced, on every kernel. */
   readonly replaces: readonly string[]

@@ -179,7 +179,7 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
   {
     name: 'eventfd-semaphore-info',
     exercises: 'a function that is called through a table of file operations',
-    upstream: 'eventfd: show the EFD_SEMAPHORE flag in fdinfo',
+    backports: 'what later kernels show of an eventfd',
     edits: [
       {
         file: 'fs/eventfd.c',
@@ -196,7 +196,7 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
   {
     name: 'fcntl-dupfd-query',
     exercises: 'a new function and a new case in a large switch of a system call',
-    upstream: 'fcntl: add F_DUPFD_QUERY fcntl()',
+    backports: 'F_DUPFD_QUERY of Linux 6.10',
     edits: [
       {
         file: 'fs/fcntl.c',

@@ -39,7 +39,7 @@ export const core: readonly Change[] = [
   {
     name: 'auxv-prctl',
     exercises: 'a new function and a new case in one of the largest system calls',
-    upstream: 'prctl: Add PR_GET_AUXV to copy auxv to userspace',
+    backports: 'PR_GET_AUXV of Linux 6.4',
     edits: [
       {
         file: 'kernel/sys.c',

@@ -9,9 +9,9 @@ const escaped = (text: string) => text.replaceAll('|', '\\|').replaceAll('_', '\
 
 /** The page as it has to be. */
 export function changesPage(): string {
-  const rows = changes.map(({ name, edits, exercises, upstream, series }) => {
+  const rows = changes.map(({ name, edits, exercises, backports, series }) => {
     const files = [...new Set(edits.map(({ file }) => `\`${file}\``))].join(', ')
-    const why = upstream === undefined ? '' : `; the content of the upstream commit "${upstream}"`
+    const why = backports === undefined ? '' : `; it backports ${backports}`
     const marks = provenSeries.map((one) => (series === undefined || series.includes(one) ? 'yes' : '–'))
     return `| ${name} | ${files} | ${escaped(`${exercises}${why}`)} | ${marks.join(' | ')} |`
   })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Live patches, good and bad, tried on a stock kernel in real virtual machines, as a user does it.
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -66,7 +66,6 @@ async function proof(module: string, ...args: string[]): Promise<Proof> {
 }
 
 const codes = ({ failures }: Proof) => failures.map(({ code }) => code)
-const read = ['--run', 'cat /proc/cmdline']
 
 /** QEMU processes that a run of `inarch` with this pid started. */
 function machinesOf(pid: number): number[] {
@@ -91,77 +90,170 @@ async function until(what: () => boolean, ms: number): Promise<boolean> {
   return what()
 }
 
-describe('inarch prove', () => {
-  test('proves a live patch: before, with it, and reverted', async () => {
-    const junit = path.join(work, 'junit.xml')
-    const script = path.join(work, 'script')
+/** Runs `inarch prove --json --suite`; the live patches are proven in this order. */
+async function suite(name: string, proofs: readonly object[], ...args: string[]): Promise<readonly Proof[]> {
+  const file = path.join(work, `${name}.json`)
+  writeFileSync(file, JSON.stringify(proofs))
+  const { code, stdout, stderr } = await inarch('prove', '--json', '--suite', file, ...args)
+  const result = JSON.parse(stdout) as { format: string; verdict: string; proofs: readonly Proof[] }
+  expect(result.format, stdout + stderr).toBe('inarch-proofs-1')
+  expect(code).toBe(result.verdict === 'proven' ? 0 : 6)
+  return result.proofs
+}
+
+/** The module of `cmdline` with another one's manifest, or none. */
+function copyOf(
+  module: string,
+  name: string,
+  change: (bytes: string, manifest: string) => [string, string?],
+) {
+  const copy = path.join(mkdtempSync(path.join(work, `${name}-`)), path.basename(module))
+  const manifestFile = (file: string) => file.replace(/\.ko$/, '.json')
+  const [bytes, manifest] = change(readFileSync(module, 'latin1'), readFileSync(manifestFile(module), 'utf8'))
+  writeFileSync(copy, bytes, 'latin1')
+  if (manifest !== undefined) writeFileSync(manifestFile(copy), manifest)
+  return copy
+}
+
+describe('live patches in one boot', () => {
+  const junit = path.join(work, 'junit.xml')
+  const script = path.join(work, 'script')
+  const proofs = new Map<string, Proof>()
+  const proofOf = (name: string): Proof => proofs.get(name)!
+
+  beforeAll(async () => {
     writeFileSync(
       script,
       '#!/bin/sh\necho "phase $1"\n[ "$(grep -c grafted /proc/cmdline)" = "$([ $1 = after ]; echo $((!$?)))" ]\n',
     )
-    const result = await proof(
-      await cmdline(),
-      ...read,
-      '--before',
-      '/^console=/',
-      '--after',
-      'grafted console',
-      '--script',
-      script,
-      '--junit',
-      junit,
+    const run = 'cat /proc/cmdline'
+    const dummy = await livePatch(
+      'dummy',
+      'drivers/net/dummy.c',
+      'static void set_multicast_list(struct net_device *dev)\n{\n',
+      'static void set_multicast_list(struct net_device *dev)\n{\n\tpr_info("grafted\\n");\n',
     )
-    expect(result.failures).toEqual([])
-    expect(result.kernel.release).toBe(kernel.release)
-    const [order] = result.orders
+    const flap =
+      'ip link set dummy0 up; ip link set dummy0 multicast off; ip link set dummy0 multicast on; ip link set dummy0 down; dmesg | tail -n 4'
+    const otherClaim = copyOf(await cmdline(), 'claims', (bytes, manifest) => [
+      bytes,
+      manifest.replaceAll('"cmdline_proc_show"', '"meminfo_proc_show"'),
+    ])
+    const wanted = {
+      good: {
+        module: await cmdline(),
+        checks: [{ run, before: '/^console=/', after: 'grafted console' }],
+        script,
+      },
+      wrong: { module: await cmdline(), checks: [{ run, before: 'nonsense', after: 'grafted' }] },
+      warning: { module: await warns(), checks: [{ run }] },
+      allowed: {
+        module: await warns(),
+        checks: [{ run }],
+        expect: ['WARNING: .*cmdline_proc_show'],
+      },
+      claiming: { module: otherClaim },
+      dummy: { module: dummy, checks: [{ run: flap }] },
+      mounted: {
+        module: await cmdline(),
+        fs: 'ext4',
+        load: ['dd if=/dev/zero of=/mnt/$$ bs=64k count=8 conv=fsync; rm /mnt/$$'],
+        checks: [{ run: 'df -T /mnt | grep ext4', before: 'ext4' }],
+      },
+    }
+    const told = await suite('together', Object.values(wanted), '--junit', junit)
+    Object.keys(wanted).forEach((name, index) => {
+      if (told[index]) proofs.set(name, told[index])
+    })
+  })
+
+  test('have a verdict each', () => {
+    const failed = [...proofs].flatMap(([name, { verdict }]) => (verdict === 'failed' ? [name] : []))
+    expect(failed).toEqual(['wrong', 'warning', 'claiming'])
+    expect(proofs.size).toBe(7)
+    expect(new Set([...proofs.values()].map(({ boots, bootMs }) => `${boots} ${bootMs}`)).size).toBe(1)
+  })
+
+  test('are proven before, with each, and reverted', () => {
+    expect(proofOf('good').failures).toEqual([])
+    expect(proofOf('good').kernel.release).toBe(kernel.release)
+    const [order] = proofOf('good').orders
     const outputs = order?.steps.flatMap(({ output }) => (output ? [output.text] : []))
     expect(outputs?.filter((text) => text.startsWith('grafted'))).toHaveLength(1)
     expect(outputs).toContain('phase reverted\n')
     expect(order?.steps.find(({ id }) => id.endsWith('.transition'))?.samples?.at(-1)?.left).toBe(0)
-    expect(result.replaced).toEqual([
+    expect(proofOf('good').replaced).toEqual([
       { object: 'vmlinux', name: 'cmdline_proc_show', sympos: 1, active: true },
     ])
-    expect(readFileSync(junit, 'utf8')).toContain('failures="0"')
+    expect(readFileSync(junit, 'utf8').match(/ load and revert" .*failures="0"/g)).toHaveLength(4)
   })
 
+  test('fail when the output is not what was expected, and show it', () => {
+    expect(codes(proofOf('wrong'))).toEqual(['check', 'check'])
+    expect(proofOf('wrong').failures[0]?.message).toContain('did not print "nonsense"')
+    expect(proofOf('wrong').failures[0]?.lines?.join()).toContain('console=ttyS0')
+  })
+
+  test('fail on a warning in the kernel log during their turn, unless it is expected', () => {
+    expect(codes(proofOf('warning'))).toEqual(['log'])
+    expect(proofOf('warning').failures[0]?.lines?.join('\n')).toMatch(/WARNING: .*cmdline_proc_show/)
+    expect(proofOf('allowed').failures).toEqual([])
+    expect(proofOf('allowed').log).toMatchObject([{ rule: 'warning', expected: true }])
+  })
+
+  test('fail when the kernel does not replace what the manifest says', () => {
+    expect(codes(proofOf('claiming'))).toEqual(['coverage', 'coverage'])
+    expect(proofOf('claiming').failures[0]?.message).toContain('vmlinux:meminfo_proc_show,1')
+  })
+
+  test('of a module are proven in both orders', () => {
+    const { orders, replaced } = proofOf('dummy')
+    expect(orders.map(({ order }) => order)).toEqual(['module-first', 'patch-first'])
+    for (const { steps } of orders) expect(steps.every(({ outcome }) => outcome === 'done')).toBe(true)
+    expect(replaced.map(({ object }) => object)).toEqual(['dummy'])
+  })
+
+  test('have a file system mounted, and kept busy during the transition', () => {
+    expect(proofOf('mounted').failures).toEqual([])
+    expect(proofOf('mounted').loads[0]).toBeGreaterThan(0)
+  })
+})
+
+describe('live patches of which some break off', () => {
+  test('leave the others a fresh boot', async () => {
+    const missing = copyOf(await cmdline(), 'missing', (bytes) => [
+      bytes.replaceAll('cmdline_proc_show\0', 'cmdline_proc_shoX\0'),
+    ])
+    const run = 'cat /proc/cmdline'
+    const [unloadable, crashed, overloaded, good] = await suite('broken', [
+      { module: missing },
+      { module: await crashes(), checks: [{ run }] },
+      { module: await cmdline(), load: ['echo no room; exit 3'] },
+      { module: await cmdline(), checks: [{ run, before: '/^console=/', after: 'grafted console' }] },
+    ])
+    // The module does not load: the kernel's own reason is told.
+    expect(codes(unloadable!)).toEqual(expect.arrayContaining(['step', 'log']))
+    expect(JSON.stringify(unloadable!.failures)).toContain("symbol 'cmdline_proc_shoX' not found")
+    // The guest crashes: it is told where.
+    expect(codes(crashed!)).toContain('crash')
+    expect(crashed!.failures[0]?.message).toContain('with the live patch: cat /proc/cmdline')
+    expect(crashed!.failures[1]?.lines?.join('\n')).toContain('NULL pointer dereference')
+    // A background load fails.
+    expect(codes(overloaded!)).toEqual(['step'])
+    expect(overloaded!.failures[0]?.message).toContain('load 1 failed with exit code 3')
+    expect(overloaded!.failures[0]?.lines).toEqual(['no room'])
+    expect(good!.failures).toEqual([])
+    expect([unloadable, crashed, overloaded, good].map((proof) => proof?.boots)).toEqual([1, 1, 1, 1])
+  })
+})
+
+describe('inarch prove', () => {
   test('shows a person the steps and the verdict', async () => {
     const { code, stdout, stderr } = await inarch('prove', await cmdline())
     expect(code, stderr).toBe(0)
     expect(stderr).toMatch(/✓ transition/)
     expect(stdout).toMatch(/transition +\d+\.\d s {2}ok/)
     expect(stdout).toMatch(/^proven in/m)
-  })
-
-  test('fails when the output is not what was expected, and shows it', async () => {
-    const { code, stdout, stderr } = await inarch(
-      'prove',
-      await cmdline(),
-      ...read,
-      '--before',
-      'nonsense',
-      '--after',
-      'grafted',
-    )
-    expect(code).toBe(6)
-    expect(stderr).toMatch(/did not print "nonsense"/)
-    expect(stderr).toContain('console=ttyS0')
-    expect(stdout).toMatch(/^failed in/m)
-  })
-
-  test('fails on a warning in the kernel log, unless it is expected', async () => {
-    const failed = await proof(await warns(), ...read)
-    expect(codes(failed)).toEqual(['log'])
-    expect(failed.failures[0]?.lines?.join('\n')).toMatch(/WARNING: .*cmdline_proc_show/)
-    const allowed = await proof(await warns(), ...read, '--expect', 'WARNING: .*cmdline_proc_show')
-    expect(allowed.failures).toEqual([])
-    expect(allowed.log).toMatchObject([{ rule: 'warning', expected: true }])
-  })
-
-  test('fails when the guest crashes, and says where', async () => {
-    const result = await proof(await crashes(), ...read)
-    expect(codes(result)).toContain('crash')
-    expect(result.failures[0]?.message).toContain('with the live patch: cat /proc/cmdline')
-    expect(result.failures[1]?.lines?.join('\n')).toContain('NULL pointer dereference')
   })
 
   test('fails when the transition does not end, and names the task that holds it up', async () => {
@@ -171,54 +263,12 @@ describe('inarch prove', () => {
     expect(result.failures[0]?.lines?.join('\n')).toMatch(/kswapd0\n.*kswapd\+/)
   })
 
-  test('fails when the module does not load, with the kernel’s reason', async () => {
-    const module = path.join(mkdtempSync(path.join(work, 'missing-')), 'missing.ko')
-    const bytes = readFileSync(await cmdline()).toString('latin1')
-    writeFileSync(module, bytes.replaceAll('cmdline_proc_show\0', 'cmdline_proc_shoX\0'), 'latin1')
-    const result = await proof(module)
-    expect(codes(result)).toEqual(expect.arrayContaining(['step', 'log']))
-    expect(JSON.stringify(result.failures)).toContain("symbol 'cmdline_proc_shoX' not found")
-  })
-
-  test('fails when the kernel does not replace what the manifest says', async () => {
-    const module = await cmdline()
-    const copy = path.join(mkdtempSync(path.join(work, 'claims-')), 'livepatch-cmdline.ko')
-    copyFileSync(module, copy)
-    const manifest = readFileSync(module.replace(/\.ko$/, '.json'), 'utf8')
-    writeFileSync(
-      copy.replace(/\.ko$/, '.json'),
-      manifest.replaceAll('"cmdline_proc_show"', '"meminfo_proc_show"'),
-    )
-    const result = await proof(copy)
-    expect(codes(result)).toEqual(['coverage', 'coverage'])
-    expect(result.failures[0]?.message).toContain('vmlinux:meminfo_proc_show,1')
-  })
-
   test('kills a guest that hangs, and shows the end of its console', async () => {
     const hang = 'killall timeout; kill -STOP $$'
     const { code, stderr } = await inarch('prove', await cmdline(), '--timeout', '25', '--run', hang)
     expect(code).toBe(6)
     expect(stderr).toMatch(/The guest hung during "before: killall timeout.* was killed after 25 s/)
     expect(stderr).toContain('inarch: step module-first.check.before.0')
-  })
-
-  test('proves a patch of a module in both orders', async () => {
-    const module = await livePatch(
-      'dummy',
-      'drivers/net/dummy.c',
-      'static void set_multicast_list(struct net_device *dev)\n{\n',
-      'static void set_multicast_list(struct net_device *dev)\n{\n\tpr_info("grafted\\n");\n',
-    )
-    const result = await proof(
-      module,
-      '--run',
-      'ip link set dummy0 up; ip link set dummy0 multicast off; ip link set dummy0 multicast on; ip link set dummy0 down; dmesg | tail -n 4',
-    )
-    expect(result.failures).toEqual([])
-    expect(result.boots).toBe(1)
-    expect(result.orders.map(({ order }) => order)).toEqual(['module-first', 'patch-first'])
-    for (const { steps } of result.orders) expect(steps.every(({ outcome }) => outcome === 'done')).toBe(true)
-    expect(result.replaced.map(({ object }) => object)).toEqual(['dummy'])
   })
 
   test('boots once more for the second order when the module can’t be unloaded', async () => {
@@ -230,30 +280,6 @@ describe('inarch prove', () => {
     expect(result.boots).toBe(2)
     expect(result.notes.join()).toContain('loop could not be unloaded')
     expect(result.orders.map(({ steps }) => steps.at(-1)?.outcome)).toEqual(['kept', 'kept'])
-  })
-
-  test('mounts a file system and keeps it busy during the transition', async () => {
-    const write = 'dd if=/dev/zero of=/mnt/$$ bs=64k count=8 conv=fsync; rm /mnt/$$'
-    const result = await proof(
-      await cmdline(),
-      '--fs',
-      'ext4',
-      '--load',
-      write,
-      '--run',
-      'df -T /mnt | grep ext4',
-      '--before',
-      'ext4',
-    )
-    expect(result.failures).toEqual([])
-    expect(result.loads[0]).toBeGreaterThan(0)
-  })
-
-  test('fails when the background load does', async () => {
-    const result = await proof(await cmdline(), '--load', 'echo no room; exit 3')
-    expect(codes(result)).toEqual(['step'])
-    expect(result.failures[0]?.message).toContain('load 1 failed with exit code 3')
-    expect(result.failures[0]?.lines).toEqual(['no room'])
   })
 
   test.each([
