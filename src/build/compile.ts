@@ -161,13 +161,12 @@ export async function compilePairs(
   const assembly = found.units.filter((unit) => !isC(unit))
   const looked = [...affected.units, ...candidates, ...assembly]
   const bench = await prepare(job, kernel, changes, dir, looked, survey)
-  const reached = candidates.length === 0 ? [] : await findReached(job, bench, candidates, considered)
-  const all = [...changedFiles, ...reached]
-  const scope = {
+  const scope = (compiled: number): Scope => ({
     considered: changedFiles.length + considered,
     preprocessed: candidates.length,
-    compiled: all.length,
-  }
+    compiled,
+  })
+  // What refuses the patch comes before the long work.
   const fixed =
     survey === undefined
       ? []
@@ -175,8 +174,10 @@ export async function compilePairs(
           ...(await checkConstants(job, bench, survey, units, headers)),
           ...(await checkAssembly(job, bench, assembly)),
         ]
-  if (all.length === 0 || fixed.length > 0)
-    return { pairs: [], findings: [...affected.findings, ...fixed], scope }
+  if (fixed.length > 0) return { pairs: [], findings: [...affected.findings, ...fixed], scope: scope(0) }
+  const reached = candidates.length === 0 ? [] : await findReached(job, bench, candidates, considered)
+  const all = [...changedFiles, ...reached]
+  if (all.length === 0) return { pairs: [], findings: affected.findings, scope: scope(0) }
   const compiled = await compileAll(job, bench, all)
   const own = compiled.slice(0, changedFiles.length)
   const changed: CompiledUnit[] = []
@@ -190,7 +191,11 @@ export async function compilePairs(
       objtool: unit.objtool,
     }),
   )
-  return { pairs, findings: [...affected.findings, ...findingsOf(units, changed, own.length)], scope }
+  return {
+    pairs,
+    findings: [...affected.findings, ...findingsOf(units, changed, own.length)],
+    scope: scope(all.length),
+  }
 }
 
 /** The shadow tree, and what all units that are looked at share. */
