@@ -36,22 +36,59 @@ export interface Wanted {
   readonly copied: ReadonlySet<Piece>
 }
 
+type Say = (
+  severity: Finding['severity'],
+  rule: string,
+  symbol: string,
+  message: string,
+  hint: string,
+) => void
+
 /** @returns the change as the author wants it */
 export function obey(found: Found, directives: Directives): Wanted {
-  const { unit, before, after, correlation } = found
-  const { ignored, included } = directives
+  const { unit, after, correlation } = found
   const findings = [...directives.findings]
-  const say = (severity: Finding['severity'], rule: string, symbol: string, message: string, hint: string) =>
+  const say: Say = (severity, rule, symbol, message, hint) =>
     findings.push({ severity, rule, symbol, unit, message, hint })
+  const { ignored, included, unsafe } = directives
+  if (isEmpty(ignored) && isEmpty(included) && unsafe.size === 0) {
+    const { changed } = found
+    findings.push(...found.findings)
+    return { correlation, changed, directives, copied: new Set(), findings }
+  }
+  tellWithoutEffect(found, directives, say)
+  const left = leaveOut(found, ignored, say)
+  const copied = new Set(
+    after.data.filter(
+      (piece) => included.sections.has(piece.section.name) && correlation.counterpartOf(piece) !== undefined,
+    ),
+  )
+  const changed = [...left.changed]
+  const include = (piece: Piece, reason: string) => {
+    const counterpart = correlation.counterpartOf(piece)
+    if (counterpart === undefined || changed.some((one) => one.after === piece)) return
+    changed.push({ before: counterpart, after: piece, reasons: [reason] })
+  }
+  for (const piece of after.functions)
+    if (!isColdPart(piece.name) && namesFunction(included, piece)) include(piece, 'the patch asks for it')
+  if (copied.size > 0) switchTo(copied, found, include, say)
+  const copies = new Set([...copied].map(({ name }) => name))
+  findings.push(
+    ...left.findings.filter(({ rule, symbol }) => rule !== 'data-changed' || !copies.has(symbol ?? '')),
+  )
+  return {
+    correlation: {
+      ...correlation,
+      counterpartOf: (piece) => (copied.has(piece) ? undefined : correlation.counterpartOf(piece)),
+    },
+    changed,
+    directives,
+    copied,
+    findings,
+  }
+}
 
-  if (isEmpty(ignored) && isEmpty(included) && directives.unsafe.size === 0)
-    return {
-      correlation,
-      changed: found.changed,
-      directives,
-      copied: new Set(),
-      findings: [...findings, ...found.findings],
-    }
+function tellWithoutEffect({ unit, before, after }: Found, directives: Directives, say: Say): void {
   for (const name of unknownNames(directives, before, after))
     say(
       'warning',
@@ -68,37 +105,50 @@ export function obey(found: Found, directives: Directives): Wanted {
       `The patch asks to replace ${name} without a safety check (KPATCH_FORCE_UNSAFE), which the kernel can't do`,
       'Nothing has to be done: each task is switched as soon as it is safe',
     )
+}
 
-  const changed: Difference[] = []
-  const noted = new Set<string>()
+/** Takes away what is to be ignored, and what was found wrong with it; each thing is told once. */
+function leaveOut(
+  { after, changed, findings }: Found,
+  ignored: Names,
+  say: Say,
+): Pick<Wanted, 'changed' | 'findings'> {
+  const told = new Set<string>()
   const leave = (name: string, why: string) => {
-    if (!noted.has(name))
-      say(
-        'note',
-        'ignored',
-        name,
-        `The patch asks to leave ${name} as it is: ${why}`,
-        'Make sure that the rest of the patch does not need this change',
-      )
-    noted.add(name)
+    if (told.has(name)) return
+    told.add(name)
+    say(
+      'note',
+      'ignored',
+      name,
+      `The patch asks to leave ${name} as it is: ${why}`,
+      'Make sure that the rest of the patch does not need this change',
+    )
   }
-  for (const one of found.changed)
-    if (namesFunction(ignored, one.after)) leave(one.after.name, one.reasons[0] ?? '')
-    else changed.push(one)
+  // A finding names a function, a datum or a section.
+  const names = new Set(ignored.sections)
+  for (const piece of [...after.data, ...after.functions])
+    if (ignored.sections.has(piece.section.name)) names.add(piece.name)
+    else if (piece.kind === 'function' && namesFunction(ignored, piece)) names.add(piece.name)
+  const isLeft = ({ name }: Piece) => names.has(name)
+  for (const { after: piece, reasons } of changed) if (isLeft(piece)) leave(piece.name, reasons[0] ?? '')
+  const isLeftFinding = ({ severity, symbol }: Finding) =>
+    severity === 'error' && symbol !== undefined && names.has(symbol)
+  for (const finding of findings) if (isLeftFinding(finding)) leave(finding.symbol ?? '', finding.message)
+  return {
+    changed: changed.filter((one) => !isLeft(one.after)),
+    findings: findings.filter((finding) => !isLeftFinding(finding)),
+  }
+}
 
-  const copied = new Set(
-    after.data.filter(
-      (piece) => included.sections.has(piece.section.name) && correlation.counterpartOf(piece) !== undefined,
-    ),
-  )
-  const include = (piece: Piece, reason: string) => {
-    const counterpart = correlation.counterpartOf(piece)
-    if (counterpart === undefined || changed.some((one) => one.after === piece)) return
-    changed.push({ before: counterpart, after: piece, reasons: [reason] })
-  }
-  for (const piece of after.functions)
-    if (!isColdPart(piece.name) && namesFunction(included, piece)) include(piece, 'the patch asks for it')
-  for (const { user, datum } of copied.size === 0 ? [] : usersOf(after, copied)) {
+/** Replaces the functions that use data of which there is a copy, and tells who goes on without it. */
+function switchTo(
+  copied: ReadonlySet<Piece>,
+  { unit, after, correlation }: Found,
+  include: (piece: Piece, reason: string) => void,
+  say: Say,
+): void {
+  for (const { user, datum } of usersOf(after, copied)) {
     const whole = isColdPart(user.name)
       ? after.functions.find(({ name }) => name === coldParent(user.name))
       : user
@@ -113,7 +163,7 @@ export function obey(found: Found, directives: Directives): Wanted {
         'Include the section of the data that point to it, too, or change the data from a callback',
       )
   }
-  for (const { name, section } of copied)
+  for (const { name, section, symbol } of copied) {
     if ((section.flags & sectionFlag.write) !== 0)
       say(
         'note',
@@ -122,35 +172,14 @@ export function obey(found: Found, directives: Directives): Wanted {
         `The live patch's copy of ${name} begins with the value that the source gives it, not with the running kernel's`,
         'Take over the running value in a callback, if it matters',
       )
-  for (const { symbol } of copied)
     if (symbol !== undefined && symbol.binding !== 'local')
       say(
         'warning',
         'copy-not-shared',
-        symbol.name,
-        `Other files that use ${symbol.name} go on with the running kernel's, while ${unit} gets a copy of its own`,
+        name,
+        `Other files that use ${name} go on with the running kernel's, while ${unit} gets a copy of its own`,
         'Change the data from a callback instead, if others use it',
       )
-
-  const settled = new Set([...copied].map(({ name }) => name))
-  const leftAlone = new Set(ignored.sections)
-  for (const piece of [...after.data, ...after.functions])
-    if (ignored.sections.has(piece.section.name)) leftAlone.add(piece.name)
-    else if (piece.kind === 'function' && namesFunction(ignored, piece)) leftAlone.add(piece.name)
-  for (const finding of found.findings) {
-    const name = finding.symbol ?? ''
-    if (finding.severity === 'error' && leftAlone.has(name)) leave(name, finding.message)
-    else if (!(finding.rule === 'data-changed' && settled.has(name))) findings.push(finding)
-  }
-  return {
-    correlation: {
-      ...correlation,
-      counterpartOf: (piece) => (copied.has(piece) ? undefined : correlation.counterpartOf(piece)),
-    },
-    changed,
-    directives,
-    copied,
-    findings,
   }
 }
 

@@ -161,7 +161,7 @@ describe('a patch may leave out', () => {
 
   test('code that has run already, by its section or by its name', () => {
     const source = (n: number) =>
-      `int f(int a) { return a * ${n}; } __attribute__((section(".init.text"))) int start(void) { return ${n}; }\n`
+      `int f(int a) { return a * ${n}; } __attribute__((section(".init.text"))) int early(void) { return 1; } __attribute__((section(".init.text"))) int start(void) { return ${n}; }\n`
     expect(rules(changeOf(source(3), source(4)).findings)).toEqual(['error init-code'])
     for (const macro of ['INARCH_IGNORE_SECTION(".init.text")', 'INARCH_IGNORE_FUNCTION(start)']) {
       const change = changeOf(source(3), `${source(4)}#include "inarch.h"\n${macro};`)
