@@ -8,7 +8,7 @@ import type { Anatomy, Extent, Piece, Target } from './anatomy.ts'
 import { isByContent } from './by-content.ts'
 import type { Correlation } from './correlate.ts'
 import { hasLineNumber, isIncidental } from './incidental.ts'
-import { differOnlyInLines } from './line-numbers.ts'
+import { differOnlyInLines, differOnlyInLineText } from './line-numbers.ts'
 import { isColdPart, stem } from './names.ts'
 import { type Peers, peersOf } from './peers.ts'
 import { isComplaint, sourcePlace } from './sanitizers.ts'
@@ -49,8 +49,13 @@ export function comparison(
     const changed = () => `it refers to ${describeTarget(a)} instead of ${describeTarget(b)}`
     if (b.kind === 'external' && a.kind === 'external')
       return b.name === a.name && b.offset === a.offset ? undefined : changed()
-    if (b.kind === 'string' && a.kind === 'string')
-      return b.text.equals(a.text) && b.offset - b.start === a.offset - a.start ? undefined : changed()
+    if (b.kind === 'string' && a.kind === 'string') {
+      if (b.offset - b.start !== a.offset - a.start) return changed()
+      if (b.text.equals(a.text)) return undefined
+      return linesMoved && differOnlyInLineText(b.text.toString('latin1'), a.text.toString('latin1'))
+        ? undefined
+        : changed()
+    }
     if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value ? undefined : changed()
     if (b.kind !== 'piece' || a.kind !== 'piece') return changed()
     if (isIncidental(b.piece) && isIncidental(a.piece)) {

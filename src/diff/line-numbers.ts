@@ -87,72 +87,114 @@ function immediateArgument(code: Buffer, { start, end }: Instruction): number {
 /** Registers in the order of the arguments (System V ABI for AMD64, 3.2.3), by their numbers in instructions. */
 const argumentRegisters = [7, 6, 2, 1, 8, 9]
 
-/** The argument of a call that an instruction loads: from 6 on those on the stack; undefined when it loads none. */
-function argumentLoaded(code: Buffer, { start, end }: Instruction): number | undefined {
-  const prefix = ((code[start] ?? 0) & 0xf0) === 0x40 ? (code[start] ?? 0) : 0
-  const at = prefix === 0 ? start : start + 1
-  const opcode = code[at] ?? 0
-  const mode = code[at + 1] ?? 0
-  const nth = (register: number) => {
-    const index = argumentRegisters.indexOf(register)
-    return index < 0 ? undefined : index
-  }
-  if (opcode === 0x68) return 6
-  if ((opcode & 0xf8) === 0xb8) return nth((opcode & 7) | ((prefix & 1) << 3))
-  if (opcode === 0x8d) return nth(((mode >> 3) & 7) | ((prefix & 4) << 1))
-  if (opcode !== 0xc7) return undefined
-  if (mode >> 6 === 3) return nth((mode & 7) | ((prefix & 1) << 3))
+/** A place that a value can be in: the number of a register, or 16 and up for the arguments on the stack. */
+type Home = number
+
+/** Which argument of a call the value in `home` is; -1 when it is none. */
+function argumentIn(home: Home): number {
+  return home >= 16 ? home - 16 + argumentRegisters.length : argumentRegisters.indexOf(home)
+}
+
+interface Opcode {
+  readonly code: number
+  /** The byte behind the opcode, and where it is. */
+  readonly mode: number
+  readonly at: number
+  /** The prefix REX, or 0. */
+  readonly rex: number
+}
+
+function opcodeOf(data: Buffer, start: number): Opcode {
+  const rex = ((data[start] ?? 0) & 0xf0) === 0x40 ? (data[start] ?? 0) : 0
+  const at = rex === 0 ? start : start + 1
+  return { code: data[at] ?? 0, mode: data[at + 1] ?? 0, at: at + 1, rex }
+}
+
+/** Where an instruction puts an address or a number of its own; undefined when it has none. */
+function loadedInto(data: Buffer, { start, end }: Instruction): Home | undefined {
+  const { code, mode, at, rex } = opcodeOf(data, start)
+  if (code === 0x68) return 16
+  if ((code & 0xf8) === 0xb8) return (code & 7) | ((rex & 1) << 3)
+  if (code === 0x8d) return ((mode >> 3) & 7) | ((rex & 4) << 1)
+  if (code !== 0xc7) return undefined
+  if (mode >> 6 === 3) return (mode & 7) | ((rex & 1) << 3)
   // To (%rsp) or disp(%rsp).
-  if ((mode & 7) !== 4 || code[at + 2] !== 0x24) return undefined
-  if (mode >> 6 === 0) return 6
-  return end - at > 7 && mode >> 6 === 1 ? 6 + (code[at + 3] ?? 0) / 8 : undefined
+  if ((mode & 7) !== 4 || data[at + 1] !== 0x24) return undefined
+  if (mode >> 6 === 0) return 16
+  return end - at > 6 && mode >> 6 === 1 ? 16 + (data[at + 2] ?? 0) / 8 : undefined
+}
+
+/** The registers of `mov %from, %to`; undefined for another instruction. */
+function copied(data: Buffer, { start }: Instruction): { from: Home; to: Home } | undefined {
+  const { code, mode, rex } = opcodeOf(data, start)
+  if ((code !== 0x89 && code !== 0x8b) || mode >> 6 !== 3) return undefined
+  const reg = ((mode >> 3) & 7) | ((rex & 4) << 1)
+  const other = (mode & 7) | ((rex & 1) << 3)
+  return code === 0x89 ? { from: reg, to: other } : { from: other, to: reg }
 }
 
 /** True when the call that follows gets a file's or function's name just before the number, or is known to take a line there. */
 function isHandedOnAsLine(unit: Anatomy, piece: Piece, code: readonly Instruction[], index: number): boolean {
   const { data } = piece.section
   const number = code[index]
-  const place = number === undefined ? undefined : argumentLoaded(data, number)
-  if (place === undefined) return false
+  const home = number === undefined ? undefined : loadedInto(data, number)
+  const argument = home === undefined ? -1 : argumentIn(home)
+  const path = argument < 0 ? undefined : pathToCall(unit, piece, code, index)
+  if (path === undefined) return false
+  const names = new Set<Home>()
+  let callee = ''
+  for (const instruction of path) {
+    callee = ''
+    const copy = copied(data, instruction)
+    if (copy !== undefined && names.has(copy.from)) names.add(copy.to)
+    for (const relocation of unit.relocations({ section: piece.section, ...instruction })) {
+      const target = unit.target(piece.section, relocation)
+      callee = target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
+      const into = loadedInto(data, instruction)
+      if (into !== undefined && isPlaceName(target, piece)) names.add(into)
+    }
+  }
+  const before = [...names].some((one) => argumentIn(one) >= 0 && argumentIn(one) === argument - 1)
+  return before || takesLine.get(callee)?.includes(argument) === true
+}
+
+/** The instructions from behind the call before to the call that an instruction prepares; undefined when none is near. */
+function pathToCall(
+  unit: Anatomy,
+  piece: Piece,
+  code: readonly Instruction[],
+  index: number,
+): Instruction[] | undefined {
+  const { data } = piece.section
   // A call at the end of a function is a jump.
   const isCall = (instruction: Instruction) => {
     const { branch } = instruction
     if (branch > 0 && data[branch - 1] === 0xe8) return true
     return isPlainJump(data, instruction) && hasRelocationAt(unit, piece, branch)
   }
-  let namesPlace = false
-  let callee = ''
-  const look = (instruction: Instruction) => {
-    const { start, end } = instruction
-    for (const relocation of unit.relocations({ section: piece.section, start, end })) {
-      const target = unit.target(piece.section, relocation)
-      callee = target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
-      if (isPlaceName(target, piece) && argumentLoaded(data, instruction) === place - 1) namesPlace = true
-    }
+  let first = index
+  while (first > 0 && index - first < reach) {
+    const previous = code[first - 1]
+    if (previous === undefined || isCall(previous)) break
+    first--
   }
-  for (let at = index - 1; at >= 0 && at >= index - reach; at--) {
-    const instruction = code[at]
-    if (instruction === undefined || isCall(instruction)) break
-    look(instruction)
-  }
-  let at = index + 1
+  const path = code.slice(first, index + 1)
   let jumped = false
-  for (let steps = 0; steps < reach; steps++) {
+  for (let at = index + 1, steps = 0; steps < reach; steps++) {
     const instruction = code[at]
-    if (instruction === undefined) return false
-    callee = ''
-    look(instruction)
-    if (isCall(instruction)) return namesPlace || takesLine.get(callee)?.includes(place) === true
+    if (instruction === undefined) return undefined
+    path.push(instruction)
+    if (isCall(instruction)) return path
     // Several warnings may share one call.
     if (instruction.branch > 0 && isPlainJump(data, instruction)) {
-      if (jumped) return false
+      if (jumped) return undefined
       jumped = true
       const goal = instruction.end + readDistance(data, instruction)
       at = code.findIndex(({ start }) => start === goal)
-      if (at < 0) return false
+      if (at < 0) return undefined
     } else at++
   }
-  return false
+  return undefined
 }
 
 function hasRelocationAt(unit: Anatomy, { section }: Piece, offset: number): boolean {
@@ -178,4 +220,13 @@ function isPlaceName(target: Target, piece: Piece): boolean {
     target.kind === 'piece' &&
     /(^|\.)(__(func|FUNCTION|PRETTY_FUNCTION)__|_acpi_module_name)(\.|$)/.test(target.piece.name)
   )
+}
+
+/**
+ * True when two texts differ only in the line behind a file's name, as in those that FORTIFY_SOURCE makes of
+ * `__FILE__` and `__LINE__` (include/linux/fortify-string.h).
+ */
+export function differOnlyInLineText(before: string, after: string): boolean {
+  const place = /([\w./-]+\.[ch]:)\d+/g
+  return before !== after && before.replace(place, '$1') === after.replace(place, '$1')
 }

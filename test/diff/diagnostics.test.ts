@@ -124,6 +124,8 @@ void lockdep_rcu_suspicious(const char *file, const int line, const char *s);
 int printk_44(const char *fmt, ...) NAMED("printk");
 int _printk(const char *fmt, ...);
 void dump_stack(void);
+#define LINE_TEXT2(n) #n
+#define LINE_TEXT(n) LINE_TEXT2(n)
 int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(void);
 #define BUG_FLAGS(ins, flags) asm volatile("1: " ins "\\n.pushsection __bug_table,\\"aw\\"\\n2: .long 1b - 2b\\n.long %c0 - 2b\\n.word %c1\\n.word %c2\\n.org 2b+12\\n.popsection\\n" \\
   :: "i"(__FILE__), "i"(__LINE__), "i"(flags))
@@ -196,6 +198,21 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
       'int line_many(int a) { WARN_ON(a > 3); __might_sleep(__FILE__, __LINE__, 0); WARN(a > 5, "RTNL: assertion failed at %s (%d)\\n", __FILE__, __LINE__); if (unlikely(a > 9)) { die(); warn_slowpath_null(__FILE__, __LINE__); } return get() + a; }',
       'line-numbers line_many',
     ),
+    shifted(
+      'a text with file and line, as FORTIFY_SOURCE makes it,',
+      'int line_text(int a) { if (a > 3) say("field at drivers/net/thing.c:" LINE_TEXT(__LINE__)); return get() + a; }',
+    ),
+    shifted(
+      'a warning that says the name of the function twice',
+      'void line_twice_warn(const void *, const char *, int, const char *, const char *); int line_twice(int a) { if (unlikely(a > 3)) line_twice_warn(0, __func__, __LINE__, "again %s", __func__); return get() + a; }',
+      'line-numbers line_twice',
+    ),
+    {
+      title: 'in a text without a file is a change',
+      before: 'void line_plain(void) { say("answer:100"); }',
+      after: 'void line_plain(void) { say("answer:137"); }',
+      changed: ['line_plain'],
+    },
     {
       title: 'does not hide another change of the same function',
       before:
