@@ -150,6 +150,22 @@ SYSCALL_DEFINE5(prctl, int, option,`,
     after: 'semusz: 27',
   },
   {
+    name: 'semaphore-limit',
+    exercises:
+      'an inline function of a header: the units that include it are found, and the one that it changes',
+    edits: [
+      {
+        file: 'ipc/util.h',
+        from: '\treturn ((ns->sem_ctls[3] < 0) || (ns->sem_ctls[3] > ipc_mni))\n',
+        to: '\treturn ((ns->sem_ctls[3] < 0) || (ns->sem_ctls[3] > 1000))\n',
+      },
+    ],
+    replaces: ['proc_ipc_sem_dointvec'],
+    run: 'f=/proc/sys/kernel/sem; read -r old < $f; for most in 999 2000; do echo 32000 1024000000 500 $most 2>/dev/null > $f && echo $most taken || echo $most refused; done; echo $old > $f',
+    before: '/^999 taken\\n2000 taken$/',
+    after: '/^999 taken\\n2000 refused$/',
+  },
+  {
     name: 'gs-base',
     exercises: 'a .part clone; paravirtual interrupt flags and CPU features as alternatives',
     edits: [
