@@ -143,7 +143,8 @@ export function filesThatNeed(source: string, survey: Survey, names: Names): Set
     if (!canPaste(paste, name, exists)) return
     // A macro that hands its own arguments on is a way of its own.
     follow(paste.macro, 'call', (isWord, one) => one?.kind !== 'macro' && canPaste(paste, name, isWord))
-    if (!paste.pieces.some((piece) => typeof piece === 'number')) names.add(paste.macro, 'call')
+    // What needs no argument is made wherever the macro stands.
+    if (canPaste(paste, name, () => false)) names.add(paste.macro, 'call')
   }
   for (const { name, use } of names.all()) {
     if (names.size > mostNames) return undefined

@@ -95,7 +95,8 @@ export function findPastes(definitions: Iterable<MacroDefinition>): Paste[] {
   const found = new Map<string, Paste>()
   const byMacro = new Map<string, readonly Paste[]>()
   const callers = new Map<string, { readonly by: MacroDefinition; readonly open: number }[]>()
-  const variadic = new Set<string>()
+  /** Where the parameter stands that takes all arguments from there on. */
+  const variadic = new Map<string, number>()
   const fresh: Paste[] = []
   const add = (paste: Paste) => {
     const key = keyOf(paste)
@@ -105,7 +106,7 @@ export function findPastes(definitions: Iterable<MacroDefinition>): Paste[] {
     fresh.push(paste)
   }
   for (const one of definitions) {
-    if (one.variadic) variadic.add(one.name)
+    if (one.variadic) variadic.set(one.name, one.parameters.length - 1)
     for (const { 0: whole } of one.body.matchAll(chain))
       add({ macro: one.name, pieces: whole.split('##').map((piece) => pieceOf(piece, one.parameters)) })
     for (const { 1: called, 0: whole, index } of one.body.matchAll(/\b([A-Za-z_]\w*)\s*\(/g)) {
@@ -122,8 +123,7 @@ export function findPastes(definitions: Iterable<MacroDefinition>): Paste[] {
     for (const piece of paste.pieces) {
       let next: readonly (readonly Piece[])[] = [[piece]]
       if (typeof piece === 'number') {
-        // A macro of any number of arguments may take all from there on.
-        const rest = variadic.has(paste.macro) ? given?.slice(piece) : given?.slice(piece, piece + 1)
+        const rest = given?.slice(piece, variadic.get(paste.macro) === piece ? undefined : piece + 1)
         const text = rest?.join(',').trim() ?? ''
         const inner = callIn(text)
         next =
@@ -133,7 +133,7 @@ export function findPastes(definitions: Iterable<MacroDefinition>): Paste[] {
       }
       ways = ways.flatMap((way) => next.map((more) => [...way, ...more]))
       // Alternatives of alternatives: not worth to be told apart.
-      if (ways.length > 16) return [[null]]
+      if (ways.length > 256) return [[null]]
     }
     return ways
   }

@@ -28,7 +28,7 @@ export interface Survey {
   readonly pastes: readonly Paste[]
 }
 
-const format = 'inarch-survey-6'
+const format = 'inarch-survey-7'
 
 interface SurveyedFile {
   readonly file: string
