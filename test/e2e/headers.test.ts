@@ -60,7 +60,7 @@ describe('a patch to a header', () => {
     expect(made.units?.compiled).toBeLessThan(30)
     expect(made.units?.changed).toBeGreaterThan(3)
     expect(replaced(made)).toEqual(
-      expect.arrayContaining(['vmlinux:tcp_conn_request', 'vmlinux:inet_csk_complete_hashdance']),
+      expect.arrayContaining(['vmlinux:tcp_conn_request', 'sctp:sctp_sf_do_5_1D_ce']),
     )
     const objects = made.objects.map(({ name }) => name)
     expect(objects.length).toBeGreaterThan(1)
