@@ -9,6 +9,7 @@ import type { Instruction } from './instruction.ts'
 /** Functions that take a line number alone, and which argument it is (fs/ext4/ext4_jbd2.h, fs/jbd2/transaction.c). */
 const takesLine: ReadonlyMap<string, readonly number[]> = new Map([
   ['__ext4_journal_start', [1]],
+  ['__ext4_journal_start_reserved', [1]],
   ['__ext4_journal_start_sb', [1, 2]],
   ['jbd2__journal_start', [6]],
 ])
