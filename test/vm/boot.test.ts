@@ -18,7 +18,7 @@ const names = new Map([0, 1, 2].map((part) => [part, `livepatch_${part}`]))
 async function record(...lines: string[]) {
   const job = { signal: new AbortController().signal, journal: silentJournal() }
   const recorder = await openRecorder(job, turns, names, parseEvent)
-  lines.forEach((line, index) => recorder.take(`inarch ${index + 1}.00 ${line}`))
+  for (const [index, line] of lines.entries()) recorder.take(`inarch ${index + 1}.00 ${line}`)
   return recorder.close()
 }
 const step = (id: string) => [`begin ${id}`, `end ${id} ok`]
