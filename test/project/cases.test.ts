@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { compilers } from '../objects.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
@@ -53,4 +54,9 @@ test('the table of cases leaves out no file with pairs of objects', () => {
     for (const name of readdirSync(path.join(root, 'test', room)))
       if (/cases\.ts'|\bchangeOf\(/.test(read(path.join('test', room, name))))
         expect(named).toContain(`${room}/${name}`)
+})
+
+test('the cases are compiled by several versions of gcc and of clang', () => {
+  for (const family of ['gcc', 'clang'])
+    expect(compilers.filter((name) => name.startsWith(`${family}-`)).length).toBeGreaterThan(1)
 })
