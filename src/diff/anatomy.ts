@@ -9,7 +9,7 @@ import { separateBundled } from './bundled.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
 import { isFront } from './names.ts'
 import { isListOfVariables } from './sanitizers.ts'
-import { isTable, readTables, type TableEntry } from './tables.ts'
+import { isDerived, isTable, readTables, type TableEntry } from './tables.ts'
 
 export type PieceKind =
   | 'function'
@@ -20,6 +20,8 @@ export type PieceKind =
 
 /** A part of a section that belongs together. */
 export interface Piece {
+  /** Its place among all pieces of its object. */
+  readonly index: number
   readonly kind: PieceKind
   readonly section: Section
   /** Bytes in the section: first, and behind the last. */
@@ -59,6 +61,9 @@ export interface Extent {
   readonly end: number
 }
 
+/** 1 for each marked symbol, by its index. */
+export type Marks = Uint8Array
+
 export interface Anatomy {
   readonly object: ObjectFile
   readonly pieces: readonly Piece[]
@@ -68,8 +73,10 @@ export interface Anatomy {
   piecesOf(section: Section): readonly Piece[]
   /** The relocations inside a range, ordered by offset. */
   relocations(extent: Extent): readonly Relocation[]
-  /** False when no relocation of the piece leads into a section that is marked (by its index). */
-  refersInto(piece: Extent, marks: Uint8Array): boolean
+  /** Marks the symbols of some sections, for `refersInto`. */
+  marksOf(sections: Iterable<Section>): Marks
+  /** False when no relocation of the piece leads to a symbol that is marked. */
+  refersInto(piece: Extent, marks: Marks): boolean
   target(from: Section, relocation: Relocation): Target
   /** The piece that a symbol names; undefined for one of another object, a section's or a label. */
   pieceOf(symbol: ElfSymbol): Piece | undefined
@@ -77,6 +84,8 @@ export interface Anatomy {
   instructionAt(section: Section, offset: number): Instruction | undefined
   /** The table entries that belong to a function, in table order. */
   tableEntries(piece: Piece): readonly TableEntry[]
+  /** Those of them that say something which the code does not. */
+  tellingEntries(piece: Piece): readonly TableEntry[]
   /**
    * The part of a nameless piece that a reference to `offset` means: one constant of a pool, one snippet of
    * out-of-line code, else all of it.
@@ -157,7 +166,8 @@ export function anatomy(given: ObjectFile): Anatomy {
   const pieceAt = (section: Section, offset: number): Piece | undefined => {
     const list = piecesOf(section)
     if (list.length === 1) return list[0]
-    const piece = lastFrom(list, offset)
+    // The base of a table may lie before it.
+    const piece = lastFrom(list, offset) ?? (isCode(section) ? undefined : list[0])
     // Padding between functions is nobody's; behind the last byte of a datum is still meant relative to it.
     return piece?.kind === 'function' && offset >= piece.end && piece.end > piece.start ? undefined : piece
   }
@@ -218,23 +228,27 @@ export function anatomy(given: ObjectFile): Anatomy {
     return { kind: 'piece', piece: own, offset: place - own.start }
   }
 
-  const refersInto = ({ section, start, end }: Extent, marks: Uint8Array): boolean => {
+  const marksOf = (sections: Iterable<Section>): Marks => {
+    const inSection = new Uint8Array(object.sections.length)
+    for (const { index } of sections) inSection[index] = 1
+    const marks = new Uint8Array(object.symbols.length)
+    for (const { index, section } of object.symbols)
+      if (section !== undefined && inSection[section.index] === 1) marks[index] = 1
+    return marks
+  }
+
+  const refersInto = ({ section, start, end }: Extent, marks: Marks): boolean => {
     const words = start === 0 && end === section.size ? object.relocationWords(section) : undefined
     if (words === undefined)
-      return within(object.relocations(section), start, end).some(
-        ({ symbol }) => symbol.section !== undefined && marks[symbol.section.index] === 1,
-      )
-    for (let at = 3; at < words.length; at += 6) {
-      const to = object.symbols[words[at] ?? 0]?.section
-      if (to !== undefined && marks[to.index] === 1) return true
-    }
+      return within(object.relocations(section), start, end).some(({ symbol }) => marks[symbol.index] === 1)
+    for (let at = 3; at < words.length; at += 6) if (marks[words[at] ?? 0] === 1) return true
     return false
   }
 
   // Out-of-line code has no names; each snippet begins where something leads to.
   let snippets: Map<Section, readonly number[]> | undefined
   const snippetStarts = (section: Section): readonly number[] => {
-    snippets ??= findSnippets(object, target, refersInto)
+    snippets ??= findSnippets(object, target, refersInto, marksOf(object.sections.filter(isOutOfLine)))
     return snippets.get(section) ?? [0]
   }
 
@@ -254,9 +268,14 @@ export function anatomy(given: ObjectFile): Anatomy {
     return { section, start: piece.start, end: piece.end }
   }
 
-  const { entries, unreadable } = readTables(object, ({ symbol: { section, value }, addend }) =>
-    section === undefined || !isCode(section) ? undefined : pieceAt(section, value + addend),
-  )
+  const ownerOf = ({ symbol: { section, value }, addend }: Relocation) =>
+    section === undefined || !isCode(section) ? undefined : pieceAt(section, value + addend)
+  const told = readTables(object, ownerOf, (table) => !isDerived(table))
+  let derived: typeof told.entries | undefined
+  const derivedEntries = (piece: Piece) => {
+    derived ??= readTables(object, ownerOf, isDerived).entries
+    return derived.get(piece) ?? noEntries
+  }
   return {
     object,
     pieces,
@@ -265,14 +284,18 @@ export function anatomy(given: ObjectFile): Anatomy {
     piecesOf,
     pieceOf: (symbol) => pieceBySymbol[symbol.index],
     relocations: ({ section, start, end }) => within(object.relocations(section), start, end),
+    marksOf,
     refersInto,
     target,
     instructionAt,
-    tableEntries: (piece) => entries.get(piece) ?? [],
+    tableEntries: (piece) => [...(told.entries.get(piece) ?? noEntries), ...derivedEntries(piece)],
+    tellingEntries: (piece) => told.entries.get(piece) ?? noEntries,
     extent,
-    unreadableTables: unreadable,
+    unreadableTables: told.unreadable,
   }
 }
+
+const noEntries: readonly TableEntry[] = []
 
 /** A nameless table with a section of its own. */
 function isWholeTable(piece: Piece): boolean {
@@ -284,9 +307,9 @@ function findSnippets(
   object: ObjectFile,
   target: Anatomy['target'],
   refersInto: Anatomy['refersInto'],
+  marks: Marks,
 ): Map<Section, readonly number[]> {
   const found = new Map<Section, Set<number>>()
-  const marks = Uint8Array.from(object.sections, (section) => Number(isOutOfLine(section)))
   for (const from of object.sections) {
     if ((from.flags & sectionFlag.alloc) === 0 || isOutOfLine(from)) continue
     if (!isCode(from) && from.name !== '__ex_table') continue
@@ -347,10 +370,12 @@ function splitSections(object: ObjectFile) {
 
   const fileOf = filesOf(object)
   const pieceBySymbol: (Piece | undefined)[] = new Array(object.symbols.length)
+  let count = 0
   const piecesBySection = object.sections.map((section): readonly Piece[] => {
     if (section.type !== sectionType.progbits && section.type !== sectionType.nobits) return []
     if (isIgnored(section) || isTable(section)) return []
-    const pieces = split(section, named[section.index] ?? [], fronts.get(section) ?? [], fileOf)
+    const pieces = split(section, named[section.index] ?? noSymbols, fronts.get(section) ?? [], fileOf, count)
+    count += pieces.length
     for (const piece of pieces) {
       if (piece.symbol !== undefined) pieceBySymbol[piece.symbol.index] = piece
       for (const alias of piece.aliases) pieceBySymbol[alias.index] = piece
@@ -360,7 +385,7 @@ function splitSections(object: ObjectFile) {
   return { piecesBySection, pieceBySymbol }
 }
 
-const noAliases: readonly ElfSymbol[] = []
+const noSymbols: ElfSymbol[] = []
 
 /** Splits a section at its symbols. */
 function split(
@@ -368,19 +393,21 @@ function split(
   symbols: ElfSymbol[],
   fronts: readonly number[],
   fileOf: (symbol: ElfSymbol) => string,
+  firstIndex: number,
 ): Piece[] {
   const code = isCode(section)
   const [sole] = symbols
   if (symbols.length < 2)
     return [
       {
+        index: firstIndex,
         kind: sole === undefined ? 'constant' : code ? 'function' : 'data',
         section,
         start: 0,
         end: section.size,
         symbol: sole,
         name: sole?.name ?? section.name,
-        aliases: noAliases,
+        aliases: noSymbols,
         file: sole === undefined ? '' : fileOf(sole),
       },
     ]
@@ -409,6 +436,7 @@ function split(
     // Between pieces there is only padding; a symbol without a size reaches to the next.
     const end = groups.length > 1 && size > 0 ? Math.min(value + size, next) : next
     pieces.push({
+      index: firstIndex + index,
       kind: symbol === undefined ? 'constant' : code ? 'function' : 'data',
       section,
       start,

@@ -155,11 +155,12 @@ export function comparison(
   /** Entries name places in the code, so they say something only while the code is the same. */
   const codeDifference = (b: Piece, a: Piece): string | undefined =>
     extentDifference(b, a, { before: b, after: a }) ??
-    tableDifference(before.tableEntries(b), after.tableEntries(a))
+    tableDifference(before.tellingEntries(b), after.tellingEntries(a))
 
   const tableDifference = (b: readonly TableEntry[], a: readonly TableEntry[]): string | undefined => {
-    const inBefore = byTable(withoutDerived(b))
-    const inAfter = byTable(withoutDerived(a))
+    if (b.length === 0 && a.length === 0) return undefined
+    const inBefore = byTable(b)
+    const inAfter = byTable(a)
     if (inBefore.length !== inAfter.length)
       return `it has ${inAfter.length} table entries instead of ${inBefore.length}`
     for (let index = 0; index < inBefore.length; index++) {
@@ -227,12 +228,6 @@ function codeClass(section: Section): string {
 
 function isWhole({ section, start, end }: Extent): boolean {
   return start === 0 && end === section.size
-}
-
-/** The entries that say something which the code does not: where it calls ftrace, or who refers to it, is no such thing. */
-function withoutDerived(entries: readonly TableEntry[]): readonly TableEntry[] {
-  const isDerived = ({ table: { name } }: TableEntry) => name === '__mcount_loc' || name === '.ibt_endbr_seal'
-  return entries.some(isDerived) ? entries.filter((entry) => !isDerived(entry)) : entries
 }
 
 /** Tables stand in an object in the order in which the unit first needed them; an entry's place in its own table means something. */

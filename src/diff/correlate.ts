@@ -3,7 +3,7 @@
 // compiler renumbers private things freely (foo.isra.3, count.42): a pair is made by what a thing is
 // and by who refers to it, not only by what it is called.
 import { sectionFlag } from '../elf/format.ts'
-import { type Anatomy, isCode, type Piece } from './anatomy.ts'
+import { type Anatomy, isCode, type Marks, type Piece } from './anatomy.ts'
 import { isIncidental } from './incidental.ts'
 import { coldParent, isNumbered, stem } from './names.ts'
 
@@ -18,10 +18,31 @@ export interface Correlation {
   readonly pairs: readonly Pair[]
   /** The counterpart of a piece of the object after the patch. */
   counterpartOf(after: Piece): Piece | undefined
+  /** What became of a piece of the object before the patch. */
+  successorOf(before: Piece): Piece | undefined
   /** True when the two are one thing. */
   same(before: Piece, after: Piece): boolean
   /** Static variables that could not be told apart from others of their stem, or that changed their function. */
   readonly ambiguous: ReadonlySet<Piece>
+}
+
+/** Who belongs to whom, by the pieces' indices. */
+class Partners {
+  private readonly ofBefore: (Piece | undefined)[]
+  private readonly ofAfter: (Piece | undefined)[]
+
+  constructor(before: number, after: number) {
+    this.ofBefore = new Array(before)
+    this.ofAfter = new Array(after)
+  }
+
+  join(before: Piece, after: Piece): void {
+    this.ofBefore[before.index] = after
+    this.ofAfter[after.index] = before
+  }
+
+  readonly after = (before: Piece): Piece | undefined => this.ofBefore[before.index]
+  readonly before = (after: Piece): Piece | undefined => this.ofAfter[after.index]
 }
 
 /** What a piece may be paired by: its kind, its unit in a linked object, and its name without numbers. */
@@ -29,25 +50,46 @@ function keyOf(piece: Piece): string {
   return `${piece.kind} ${piece.file} ${stem(piece.name)}`
 }
 
-function grouped(pieces: readonly Piece[], key: (piece: Piece) => string): Map<string, Piece[]> {
-  const groups = new Map<string, Piece[]>()
-  for (const piece of pieces) {
-    if (piece.symbol === undefined) continue
-    const name = key(piece)
-    const group = groups.get(name)
-    if (group === undefined) groups.set(name, [piece])
-    else group.push(piece)
+/** Pieces that may be one another's counterparts. */
+interface Candidates {
+  readonly before: Piece[]
+  readonly after: Piece[]
+}
+
+/** The pieces of both objects by kind, unit and stem, as `keyOf` but without making so many strings. */
+function candidatesOf(before: readonly Piece[], after: readonly Piece[]): Candidates[] {
+  const found: Candidates[] = []
+  const byKind = { function: new Map(), data: new Map(), constant: new Map() } as const satisfies Record<
+    Piece['kind'],
+    Map<string, Map<string, Candidates>>
+  >
+  const enter = (piece: Piece): Candidates => {
+    const byFile: Map<string, Map<string, Candidates>> = byKind[piece.kind]
+    let byName = byFile.get(piece.file)
+    if (byName === undefined) {
+      byName = new Map()
+      byFile.set(piece.file, byName)
+    }
+    const name = stem(piece.name)
+    let candidates = byName.get(name)
+    if (candidates === undefined) {
+      candidates = { before: [], after: [] }
+      byName.set(name, candidates)
+      found.push(candidates)
+    }
+    return candidates
   }
-  return groups
+  for (const piece of before) if (piece.symbol !== undefined) enter(piece).before.push(piece)
+  for (const piece of after) if (piece.symbol !== undefined) enter(piece).after.push(piece)
+  return found
 }
 
 /** The numbered data and clones that a function or datum refers to, in the order of first reference, by key. */
-function references(anatomy: Anatomy, piece: Piece, wanted: Uint8Array): Map<string, Piece[]> {
+function references(anatomy: Anatomy, piece: Piece, wanted: Marks): Map<string, Piece[]> {
   const found = new Map<string, Piece[]>()
   if (!anatomy.refersInto(piece, wanted)) return found
   for (const relocation of anatomy.relocations(piece)) {
-    const { section } = relocation.symbol
-    if (section === undefined || wanted[section.index] === 0) continue
+    if (wanted[relocation.symbol.index] === 0) continue
     const target = anatomy.target(piece.section, relocation)
     if (target.kind !== 'piece' || target.piece.symbol === undefined || !isNumbered(target.piece.name))
       continue
@@ -59,11 +101,9 @@ function references(anatomy: Anatomy, piece: Piece, wanted: Uint8Array): Map<str
   return found
 }
 
-/** Marks the sections of some pieces, by index. */
-function sectionsOf(anatomy: Anatomy, pieces: Iterable<Piece>): Uint8Array {
-  const marks = new Uint8Array(anatomy.object.sections.length)
-  for (const { section } of pieces) marks[section.index] = 1
-  return marks
+/** Marks the symbols of the sections of some pieces. */
+function marksOf(anatomy: Anatomy, pieces: readonly Piece[]): Marks {
+  return anatomy.marksOf(pieces.map(({ section }) => section))
 }
 
 /** The source's function that a clone or a part was made of. */
@@ -81,13 +121,12 @@ interface Users {
 
 function usersIn(anatomy: Anatomy): Users {
   const users = new Map<Piece, Set<string>>()
-  const wanted = sectionsOf(anatomy, anatomy.data.filter(isStaticLocal))
+  const wanted = marksOf(anatomy, anatomy.data.filter(isStaticLocal))
   for (const code of anatomy.functions) {
     let user: string | undefined
     if (!anatomy.refersInto(code, wanted)) continue
     for (const relocation of anatomy.relocations(code)) {
-      const { section } = relocation.symbol
-      if (section === undefined || wanted[section.index] === 0) continue
+      if (wanted[relocation.symbol.index] === 0) continue
       const target = anatomy.target(code.section, relocation)
       if (target.kind !== 'piece' || target.piece.kind !== 'data') continue
       user ??= origin(code)
@@ -151,12 +190,10 @@ function isOneVariable(b: Piece, a: Piece, before: Users, after: Users): boolean
 
 export function correlate(before: Anatomy, after: Anatomy): Correlation {
   const pairs: Pair[] = []
-  const partner = new Map<Piece, Piece>()
-  const taken = new Set<Piece>()
+  const partners = new Partners(before.pieces.length, after.pieces.length)
   const pair = (b: Piece, a: Piece, by: Pair['by']) => {
     pairs.push({ before: b, after: a, by })
-    partner.set(a, b)
-    taken.add(b)
+    partners.join(b, a)
   }
 
   let users: readonly [Users, Users] | undefined
@@ -166,14 +203,10 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
   }
   const doubtful: Piece[] = []
 
-  const beforeGroups = grouped(before.pieces, keyOf)
-  const open: {
-    readonly before: readonly Piece[]
-    readonly after: readonly Piece[]
-  }[] = []
-  for (const [key, afterGroup] of grouped(after.pieces, keyOf)) {
-    const beforeGroup = beforeGroups.get(key)
-    if (beforeGroup === undefined) continue
+  const open: Candidates[] = []
+  for (const candidates of candidatesOf(before.pieces, after.pieces)) {
+    const { before: beforeGroup, after: afterGroup } = candidates
+    if (beforeGroup.length === 0 || afterGroup.length === 0) continue
     const [b, a] = [beforeGroup[0], afterGroup[0]]
     if (beforeGroup.length === 1 && afterGroup.length === 1 && b !== undefined && a !== undefined) {
       if ((isStaticLocal(b) || isStaticLocal(a)) && !isOne(b, a)) doubtful.push(a)
@@ -194,16 +227,16 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
     )
     for (const piece of afterGroup) {
       const same = plain.get(piece.name)
-      if (same !== undefined && !taken.has(same)) pair(same, piece, 'name')
+      if (same !== undefined && partners.after(same) === undefined) pair(same, piece, 'name')
     }
-    open.push({ before: beforeGroup, after: afterGroup })
+    open.push(candidates)
   }
-  pairAcrossBindings(before, after, partner, taken, pair)
+  pairAcrossBindings(before, after, partners, pair)
 
   // What is left has numbers: ask what is known already who refers to what.
   const contradicted = new Set<Piece>()
   const claims = new Map<Piece, Piece>()
-  const claimReferences = (known: Pair, wantedBefore: Uint8Array, wantedAfter: Uint8Array) => {
+  const claimReferences = (known: Pair, wantedBefore: Marks, wantedAfter: Marks) => {
     const inBefore = references(before, known.before, wantedBefore)
     if (inBefore.size === 0) return
     for (const [key, list] of references(after, known.after, wantedAfter)) {
@@ -211,19 +244,26 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
       if (counterparts === undefined || counterparts.length !== list.length) continue
       list.forEach((piece, index) => {
         const counterpart = counterparts[index]
-        if (counterpart === undefined || partner.has(piece) || taken.has(counterpart)) return
+        if (
+          counterpart === undefined ||
+          partners.before(piece) !== undefined ||
+          partners.after(counterpart) !== undefined
+        )
+          return
         const claimed = claims.get(piece)
         if (claimed !== undefined && claimed !== counterpart) contradicted.add(piece)
         claims.set(piece, counterpart)
       })
     }
   }
-  const unpaired = open.flatMap(({ before: group }) => group.filter((piece) => !taken.has(piece)))
+  const unpaired = open.flatMap(({ before: group }) =>
+    group.filter((piece) => partners.after(piece) === undefined),
+  )
   if (unpaired.length > 0) {
-    const wantedBefore = sectionsOf(before, unpaired)
-    const wantedAfter = sectionsOf(
+    const wantedBefore = marksOf(before, unpaired)
+    const wantedAfter = marksOf(
       after,
-      open.flatMap(({ after: group }) => group.filter((piece) => !partner.has(piece))),
+      open.flatMap(({ after: group }) => group.filter((piece) => partners.before(piece) === undefined)),
     )
     // What is found so refers to more.
     for (let known: readonly Pair[] = [...pairs]; known.length > 0; ) {
@@ -246,14 +286,16 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
 
   const ambiguous = new Set(doubtful)
   for (const group of open) {
-    if (!group.before.some((piece) => !taken.has(piece))) continue
+    if (!group.before.some((piece) => partners.after(piece) === undefined)) continue
     for (const piece of group.after)
-      if (piece.kind === 'data' && !partner.has(piece) && !isIncidental(piece)) ambiguous.add(piece)
+      if (piece.kind === 'data' && partners.before(piece) === undefined && !isIncidental(piece))
+        ambiguous.add(piece)
   }
   return {
     pairs,
-    counterpartOf: (piece) => partner.get(piece),
-    same: (b, a) => partner.get(a) === b,
+    counterpartOf: (piece) => partners.before(piece),
+    successorOf: (piece) => partners.after(piece),
+    same: (b, a) => partners.before(a) === b,
     ambiguous,
   }
 }
@@ -262,20 +304,23 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
 function pairAcrossBindings(
   before: Anatomy,
   after: Anatomy,
-  partner: ReadonlyMap<Piece, Piece>,
-  taken: ReadonlySet<Piece>,
+  partners: Partners,
   pair: (b: Piece, a: Piece, by: Pair['by']) => void,
 ): void {
-  const byName = (piece: Piece) => `${piece.kind} ${piece.name}`
-  const left = grouped(
-    before.pieces.filter((piece) => piece.symbol !== undefined && !taken.has(piece)),
-    byName,
-  )
-  for (const [key, [a, ...others]] of grouped(
-    after.pieces.filter((piece) => piece.symbol !== undefined && !partner.has(piece)),
-    byName,
-  )) {
-    const [b, ...more] = left.get(key) ?? []
+  const left = (pieces: readonly Piece[], partnerOf: (piece: Piece) => Piece | undefined) => {
+    const byName = new Map<string, Piece[]>()
+    for (const piece of pieces) {
+      if (piece.symbol === undefined || partnerOf(piece) !== undefined) continue
+      const key = `${piece.kind} ${piece.name}`
+      const group = byName.get(key)
+      if (group === undefined) byName.set(key, [piece])
+      else group.push(piece)
+    }
+    return byName
+  }
+  const leftBefore = left(before.pieces, partners.after)
+  for (const [key, [a, ...others]] of left(after.pieces, partners.before)) {
+    const [b, ...more] = leftBefore.get(key) ?? []
     if (a === undefined || b === undefined || others.length > 0 || more.length > 0) continue
     if (a.file !== b.file && (a.file === '' || b.file === '')) pair(b, a, 'name')
   }

@@ -62,7 +62,6 @@ function isPlainStrings(section: Section | undefined): section is Section {
 
 function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32Array {
   const peers = new Int32Array(before.object.symbols.length).fill(-1)
-  const partner = new Map(correlation.pairs.map((pair) => [pair.before, pair.after]))
   const external = new Map<string, number>()
   /** The symbol of each section, by the section's index. */
   const ofSection = new Int32Array(after.object.sections.length).fill(-1)
@@ -80,7 +79,7 @@ function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32
     if (section === undefined) continue
     const isSection = symbol.type === 'section'
     const b = isSection ? only(before.piecesOf(section)) : before.pieceOf(symbol)
-    const a = b === undefined ? undefined : partner.get(b)
+    const a = b === undefined ? undefined : correlation.successorOf(b)
     if (b === undefined || a === undefined || !isNamed(b) || !isNamed(a)) continue
     if (isSection) {
       // Wherever the reference ends in its section, it can only mean the one piece.

@@ -128,12 +128,22 @@ function isLaidOut(
 }
 
 /**
- * Reads all tables of an object.
+ * True for a table that says nothing which the code does not, or something that depends on who refers to the
+ * function: where it calls ftrace, and that no indirect call leads to it.
+ */
+export function isDerived({ name }: { readonly name: string }): boolean {
+  return name === '__mcount_loc' || name === '.ibt_endbr_seal'
+}
+
+/**
+ * Reads tables of an object.
+ * @param wanted which of them
  * @param ownerOf what holds the place that a relocation leads to
  */
 export function readTables<Owner>(
   object: ObjectFile,
   ownerOf: (relocation: Relocation) => Owner | undefined,
+  wanted: (table: Section) => boolean,
 ): {
   readonly entries: ReadonlyMap<Owner, readonly TableEntry[]>
   /** Tables whose layout could not be understood, with the reason. */
@@ -142,7 +152,7 @@ export function readTables<Owner>(
   const entries = new Map<Owner, TableEntry[]>()
   const unreadable: { section: Section; why: string }[] = []
   for (const table of object.sections) {
-    if (table.size === 0 || table.type !== sectionType.progbits || !isTable(table)) continue
+    if (table.size === 0 || table.type !== sectionType.progbits || !isTable(table) || !wanted(table)) continue
     const relocations = object.relocations(table)
     const layout = layoutOf(table, relocations)
     if (layout === undefined) {
