@@ -191,7 +191,7 @@ static int unix_seq_show(struct seq_file *seq, void *v)
       },
     ],
     replaces: ['linkwatch_event'],
-    run: 'dmesg -c > /dev/null; ip link add probe0 type veth; ip link set veth0 up 2>/dev/null; ip link set probe0 up; sleep 0.2; ip link del probe0; sleep 0.1; dmesg | grep -o "link watch: run 1$" || echo silent',
+    run: 'dmesg -c > /dev/null; ip link add probe0 type veth; ip link set veth0 up 2>/dev/null; ip link set probe0 up; sleep 1.2; ip link del probe0; dmesg | grep -o "link watch: run 1$" || echo silent',
     before: 'silent',
     after: 'link watch: run 1',
     modules: ['veth'],
