@@ -82,7 +82,7 @@ export interface Anatomy {
   pieceOf(symbol: ElfSymbol): Piece | undefined
   /** The instruction that holds the byte at `offset` of a code section; undefined when that is unclear. */
   instructionAt(section: Section, offset: number): Instruction | undefined
-  /** The table entries that belong to a function, in table order. */
+  /** The table entries that belong to a function. */
   tableEntries(piece: Piece): readonly TableEntry[]
   /** Those of them that say something which the code does not. */
   tellingEntries(piece: Piece): readonly TableEntry[]
@@ -288,7 +288,7 @@ export function anatomy(given: ObjectFile): Anatomy {
     refersInto,
     target,
     instructionAt,
-    tableEntries: (piece) => [...(told.entries.get(piece) ?? noEntries), ...derivedEntries(piece)],
+    tableEntries: (piece) => [...derivedEntries(piece), ...(told.entries.get(piece) ?? noEntries)],
     tellingEntries: (piece) => told.entries.get(piece) ?? noEntries,
     extent,
     unreadableTables: told.unreadable,
