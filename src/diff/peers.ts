@@ -63,6 +63,7 @@ function isPlainStrings(section: Section | undefined): section is Section {
 function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32Array {
   const peers = new Int32Array(before.object.symbols.length).fill(-1)
   const external = new Map<string, number>()
+  const namesake = namesakes()
   /** The symbol of each section, by the section's index. */
   const ofSection = new Int32Array(after.object.sections.length).fill(-1)
   for (const symbol of after.object.symbols) {
@@ -87,12 +88,24 @@ function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32
         peers[symbol.index] = ofSection[a.section.index] ?? -1
       continue
     }
-    const other =
-      symbol === b.symbol ? a.symbol : (a.aliases.find((one) => one.name === symbol.name) ?? a.symbol)
+    const other = symbol === b.symbol ? a.symbol : (namesake(a, symbol.name) ?? a.symbol)
     if (other !== undefined && symbol.value - b.start === other.value - a.start)
       peers[symbol.index] = other.index
   }
   return peers
+}
+
+/** Finds a piece's symbols by their names; a forged object may have very many at one place. */
+function namesakes(): (piece: Piece, name: string) => ElfSymbol | undefined {
+  const known = new Map<Piece, ReadonlyMap<string, ElfSymbol>>()
+  return (piece, name) => {
+    let byName = known.get(piece)
+    if (byName === undefined) {
+      byName = new Map([...piece.aliases].reverse().map((alias) => [alias.name, alias]))
+      known.set(piece, byName)
+    }
+    return byName.get(name)
+  }
 }
 
 function only(pieces: readonly Piece[]): Piece | undefined {
