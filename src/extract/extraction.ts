@@ -5,7 +5,9 @@ import type { Change } from '../diff/change.ts'
 import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import { type CarriedCallback, carryCallbacks, type DeclaredState, declaredStates } from './callbacks.ts'
-import { type CarriedItem, cut, type Peer, type Surroundings } from './cutter.ts'
+import type { CarriedItem } from './cargo.ts'
+import { cut, type Surroundings } from './cutter.ts'
+import type { Peer } from './linkage.ts'
 import { rootsOf } from './roots.ts'
 import { type Reference, Workshop } from './workshop.ts'
 
@@ -54,7 +56,7 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
     for (const piece of change.after.pieces)
       for (const symbol of [piece.symbol, ...piece.aliases])
         if (symbol !== undefined && symbol.binding !== 'local')
-          peers.set(symbol.name, { piece, object, change, cutter })
+          peers.set(symbol.name, { piece, object, change, carry: cutter.carry })
     return { change, object, roots, cutter }
   })
   for (const { change, object, roots, cutter } of cutters) {

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is carried of one patched unit: functions with their table entries, data, constants. Each thing is carried
+// once; what its references lead to follows when the pending work is done.
+import { type Extent, isCode, type Piece, type Target } from '../diff/anatomy.ts'
+import type { Change } from '../diff/change.ts'
+import { replacementLength } from '../diff/compare.ts'
+import type { TableEntry } from '../diff/tables.ts'
+import { relocationSize, relocationType } from '../elf/format.ts'
+import type { Relocation, Section } from '../elf/read.ts'
+import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
+import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
+import { direct, isThroughTable } from './got.ts'
+import { type IndexedMessage, indexedMessages, sourceName } from './printk-index.ts'
+import type { Growing, Place, Workshop } from './workshop.ts'
+
+/** One unit on the table. */
+export interface Cutting {
+  readonly workshop: Workshop
+  readonly change: Change
+  /** The kernel object that the unit is part of. */
+  readonly object: string
+  /** Refuses the patch; says each thing once. */
+  error(rule: string, symbol: string, message: string, hint: string): void
+}
+
+export interface CarriedItem {
+  readonly name: string
+  readonly kind: 'function' | 'data'
+  readonly unit: string
+  readonly reason: string
+}
+
+/** Makes a relocation of carried bytes lead to the right thing; `offset` is that of the new one, `whose` for messages. */
+export type Convert = (
+  from: Section,
+  relocation: Relocation,
+  offset: number,
+  whose: Piece | undefined,
+) => RelocationDraft
+
+export interface Cargo {
+  carryFunction(piece: Piece): SymbolDraft
+  /** @param reason why, for the report; undefined for what serves other carried things only */
+  carryData(piece: Piece, reason: string | undefined): Place
+  carryConstant(piece: Piece, extent: Extent): Place
+  /** Something of the running kernel, as the unit means it. */
+  refer(name: string, definition: Piece | undefined, needed?: boolean): SymbolDraft
+  /** The symbol and the place of a piece that is carried. */
+  symbolOf(piece: Piece): SymbolDraft | undefined
+  placeOf(piece: Piece): Place | undefined
+  /** The carried replacement of an alternative that holds a byte of a section. */
+  snippetAt(section: Section, offset: number): { readonly extent: Extent; readonly place: Place } | undefined
+  /** Says that a function is carried, and why. */
+  tell(piece: Piece, reason: string): void
+  /** Does the pending work. @returns true when there was some */
+  drain(): boolean
+}
+
+export const report = 'Report this with the patch, the kernel version and the compiler'
+
+export function openCargo(
+  { workshop, change, object, error }: Cutting,
+  carried: CarriedItem[],
+  convert: Convert,
+): Cargo {
+  const { after, correlation, unit } = change
+  /** Replacement code of alternatives, by section. */
+  const snippets = new Map<Section, { readonly extent: Extent; readonly place: Place }[]>()
+  const places = new Map<string, Place>()
+  const symbols = new Map<Piece, SymbolDraft>()
+  const pending: (() => void)[] = []
+
+  const refer = (name: string, definition: Piece | undefined, needed = true): SymbolDraft =>
+    workshop.refer({ name, from: object, unit, definition, change, needed })
+
+  /** A field that reaches over the end of what is carried can't be relocated there: something divides it. */
+  const isInside = ({ offset, type }: Relocation, { section, end }: Extent, whose: Piece | undefined) => {
+    if (offset + relocationSize(type) <= end) return true
+    const name = whose?.name ?? section.name
+    error(
+      'unknown-relocation',
+      name,
+      `A reference of ${name} lies across the end of what is carried of ${section.name}`,
+      report,
+    )
+    return false
+  }
+
+  /** Carries a range of bytes with its relocations; what they lead to follows later. */
+  const carryExtent = (extent: Extent, growing: Growing, whose: Piece | undefined): Place => {
+    const at = workshop.append(growing, extent)
+    const place = { growing, at }
+    pending.push(() => {
+      for (const relocation of after.relocations(extent)) {
+        if (!isInside(relocation, extent, whose)) continue
+        const converted = convert(extent.section, relocation, relocation.offset - extent.start + at, whose)
+        growing.draft.relocations.push(
+          isThroughTable(relocation.type) ? makeDirect(relocation, extent, growing, converted) : converted,
+        )
+      }
+    })
+    return place
+  }
+
+  const makeDirect = (
+    { offset }: Relocation,
+    { section }: Extent,
+    growing: Growing,
+    converted: RelocationDraft,
+  ): RelocationDraft => {
+    const made =
+      converted.addend === -4 || converted.symbol.type === 'section'
+        ? direct(section.data, offset)
+        : undefined
+    if (made === undefined) {
+      error(
+        'unknown-relocation',
+        section.name,
+        `${section.name} refers to something through a global offset table, which a module does not have`,
+        'Compile the unit as kbuild does, without -fPIC',
+      )
+      return converted
+    }
+    workshop.rewrite(growing, converted.offset - made.back, made.bytes)
+    return { ...converted, offset: converted.offset + made.shift, type: relocationType.pc32 }
+  }
+
+  /** Between functions of one section the assembler may choose a jump that reaches no further. */
+  const refuseShortJumps = (piece: Piece) => {
+    const { section } = piece
+    for (let at = piece.symbol?.value ?? piece.start; at < piece.end; ) {
+      const instruction = after.instructionAt(section, at)
+      if (instruction === undefined) return
+      at = instruction.end
+      if (instruction.branch < 0 || instruction.end - instruction.branch !== 1) continue
+      const place = instruction.end + section.data.readInt8(instruction.branch)
+      if (place >= piece.start && place < piece.end) continue
+      error(
+        'shared-section',
+        piece.name,
+        `${piece.name} shares the section ${section.name} with a function to which it has a short jump, and can't be cut out of it`,
+        'Move the fix to a function of an ordinary section',
+      )
+    }
+  }
+
+  const carryFunction = (piece: Piece): SymbolDraft => {
+    const known = symbols.get(piece)
+    if (known !== undefined) return known
+    const { section } = piece
+    const alone = after.piecesOf(section).length === 1
+    if (!alone) refuseShortJumps(piece)
+    const growing = alone ? workshop.open(section, section.name) : workshop.openShared(section)
+    const place = carryExtent(piece, growing, piece)
+    const symbol = workshop.define({
+      name: piece.name,
+      value: place.at + (piece.symbol?.value ?? piece.start) - piece.start,
+      size: Math.min(
+        piece.symbol?.size ?? Number.POSITIVE_INFINITY,
+        piece.end - (piece.symbol?.value ?? piece.start),
+      ),
+      binding: 'local',
+      type: 'function',
+      visibility: 0,
+      place: growing.draft,
+    })
+    symbols.set(piece, symbol)
+    // objtool finds the parent of a cold part by any of its names.
+    for (const alias of piece.aliases) workshop.define({ ...symbol, name: alias.name })
+    places.set(placeKey(piece), place)
+    for (const entry of after.tableEntries(piece))
+      if (bootConstant(entry.table.name)) loadBootConstant(entry, piece, place)
+      else pending.push(() => carryEntry(entry, piece))
+    pending.push(() => carryMessages(piece))
+    return symbol
+  }
+
+  /** What the kernel wrote into its own code when it started is loaded from where it has it from. */
+  const loadBootConstant = ({ table, relocations }: TableEntry, piece: Piece, { growing, at }: Place) => {
+    const constant = bootConstant(table.name)
+    const [where] = relocations
+    if (constant === undefined || where === undefined) return
+    const start = where.symbol.value + where.addend - opcodeLength
+    const inside = start >= piece.start && start < piece.end
+    const load = inside ? loadInstead(piece.section.data.subarray(start, piece.end)) : undefined
+    if (constant.kind !== 'ptr' || load === undefined) {
+      error(
+        'boot-constant',
+        piece.name,
+        `${piece.name} has ${constant.name} as a number in its code, which the kernel puts there only when it starts`,
+        'Fix the bug in its callers instead',
+      )
+      return
+    }
+    const offset = at + start - piece.start
+    workshop.rewrite(growing, offset, load.bytes)
+    const own = after.data.find(({ name }) => name === constant.name)
+    const variable = refer(constant.name, own && correlation.counterpartOf(own))
+    growing.draft.relocations.push({
+      offset: offset + load.displacement,
+      type: relocationType.pc32,
+      symbol: variable,
+      addend: -4,
+    })
+  }
+
+  /** Appends a table's entry to the one table of that name. */
+  const carryEntry = (entry: TableEntry, whose: Piece) => {
+    const { table } = entry
+    const growing = workshop.openShared(table)
+    const at = workshop.append(growing, { section: table, start: entry.start, end: entry.end })
+    entry.relocations.forEach((relocation, nth) => {
+      if (!isInside(relocation, { ...entry, section: table }, whose)) return
+      const offset = relocation.offset - entry.start + at
+      if (table.name === '.altinstructions' && nth === 1) {
+        const target = after.target(table, relocation)
+        const outside = (one: Target & { kind: 'piece' }) =>
+          one.piece.start + one.offset + replacementLength(entry) > one.piece.section.size
+        if (target.kind !== 'piece' || outside(target)) {
+          error('unreadable-table', whose.name, `An alternative of ${whose.name} can't be understood`, report)
+          return
+        }
+        const start = target.piece.start + target.offset
+        const { section } = target.piece
+        const extent = { section, start, end: start + replacementLength(entry) }
+        const key = `${section.index}:${extent.start}:${extent.end}`
+        let place = places.get(key)
+        if (place === undefined) {
+          place = carryExtent(extent, workshop.openShared(section), whose)
+          places.set(key, place)
+          const known = snippets.get(section)
+          if (known === undefined) snippets.set(section, [{ extent, place }])
+          else known.push({ extent, place })
+          carryEntriesAbout(target.piece, extent, whose)
+        }
+        growing.draft.relocations.push({
+          offset,
+          type: relocation.type,
+          symbol: place.growing.symbol,
+          addend: place.at,
+        })
+      } else growing.draft.relocations.push(convert(table, relocation, offset, whose))
+    })
+  }
+
+  /** Table entries about code outside functions, such as a fault in the replacement of an alternative. */
+  const carryEntriesAbout = (piece: Piece, extent: Extent, whose: Piece) => {
+    for (const entry of after.tableEntries(piece)) {
+      const [first] = entry.relocations
+      if (first === undefined) continue
+      const place = first.symbol.value + first.addend
+      if (place >= extent.start && place < extent.end) pending.push(() => carryEntry(entry, whose))
+    }
+  }
+
+  let messages: ReadonlyMap<string, readonly IndexedMessage[]> | undefined
+  const listed = new Set<string>()
+  const carryMessages = (piece: Piece) => {
+    messages ??= indexedMessages(after)
+    const name = sourceName(piece.name)
+    if (listed.has(name)) return
+    listed.add(name)
+    for (const { section, relocation } of messages.get(name) ?? []) {
+      const growing = workshop.openShared(section)
+      const { offset } = relocation
+      const at = workshop.append(growing, { section, start: offset, end: offset + 8 })
+      growing.draft.relocations.push(convert(section, relocation, at, piece))
+    }
+  }
+
+  const carryData = (piece: Piece, reason: string | undefined): Place => {
+    const known = places.get(placeKey(piece))
+    if (known !== undefined) return known
+    const growing = workshop.openShared(piece.section)
+    const place = carryExtent(piece, growing, piece)
+    places.set(placeKey(piece), place)
+    const { symbol } = piece
+    if (symbol !== undefined) {
+      symbols.set(
+        piece,
+        workshop.define({
+          name: symbol.name,
+          value: place.at + symbol.value - piece.start,
+          size: Math.min(symbol.size, piece.end - symbol.value),
+          binding: 'local',
+          type: symbol.type,
+          visibility: 0,
+          place: growing.draft,
+        }),
+      )
+      if (reason !== undefined) carried.push({ name: piece.name, kind: 'data', unit, reason })
+    }
+    return place
+  }
+
+  const carryConstant = (piece: Piece, extent: Extent): Place => {
+    const key = `${extent.section.index}:${extent.start}:${extent.end}`
+    let place = places.get(key)
+    if (place === undefined) {
+      place = carryExtent(extent, workshop.openShared(piece.section), piece)
+      places.set(key, place)
+      if (isCode(piece.section)) carryEntriesAbout(piece, extent, piece)
+    }
+    return place
+  }
+
+  return {
+    carryFunction,
+    carryData,
+    carryConstant,
+    refer,
+    symbolOf: (piece) => symbols.get(piece),
+    placeOf: (piece) => places.get(placeKey(piece)),
+    snippetAt: (section, offset) =>
+      snippets.get(section)?.find(({ extent }) => offset >= extent.start && offset < extent.end),
+    tell(piece, reason) {
+      carried.push({ name: piece.name, kind: 'function', unit, reason })
+    },
+    drain() {
+      const some = pending.length > 0
+      // The list grows while it is worked on.
+      for (let next = 0; next < pending.length; next++) pending[next]?.()
+      pending.length = 0
+      return some
+    },
+  }
+}
+
+function placeKey(piece: Piece): string {
+  return `${piece.section.index}:${piece.start}:${piece.end}`
+}
