@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Three kinds of tests: `unit` needs a compiler at most; `e2e` runs the built command with real kernels from
-// the archive and virtual machines, one after the other, because they share the machine's processors;
+// the archive and virtual machines, two files at a time, as much of it is waiting for a guest or the disk;
 // `flavours` does the same on every kernel that Debian builds, which takes too long for every day.
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
@@ -25,7 +25,6 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 600_000,
         },
