@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Real changes to real units, on a stock kernel of one series: all of them are built as live patches and
+// proven in one boot. docs/changes.md lists them.
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Job, silentJournal } from '../../src/ground/job.ts'
+import { selectKernel } from '../../src/kernel/select.ts'
+import { changes, isFor } from './changes.ts'
+import type { provenSeries } from './page.ts'
+import { type Outcome, proveChanges } from './prove.ts'
+
+/** The tests of a series; each has a file of its own, so that two run at the same time. */
+export function describeSeries(series: (typeof provenSeries)[number]): void {
+  const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
+  const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-changes-'))
+  const wanted = changes.filter(isFor(series))
+
+  describe(`Linux ${series}`, () => {
+    let outcomes: readonly Outcome[] = []
+    beforeAll(async () => {
+      outcomes = await proveChanges(job, await selectKernel(job, series), wanted, work)
+    })
+    afterAll(() => rmSync(work, { recursive: true }))
+
+    test.each(wanted.map(({ name, exercises }) => [name, exercises]))('%s: %s', (name) => {
+      const outcome = outcomes.find(({ change }) => change.name === name)
+      expect(outcome?.complaints).toEqual([])
+      expect(outcome?.proof?.verdict).toBe('proven')
+    })
+
+    test('needs one boot', () => {
+      expect(new Set(outcomes.map(({ proof }) => JSON.stringify(proof?.bootMs))).size).toBe(1)
+      expect(outcomes.every(({ proof }) => proof?.boots === 1)).toBe(true)
+    })
+  })
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Real changes to real units, proven on a stock kernel of the series 6.12.
+import { describeSeries } from '../changes/series.ts'
+
+describeSeries('6.12')
