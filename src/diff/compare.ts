@@ -173,8 +173,10 @@ export function comparison(
       for (let nth = 0; nth < eb.relocations.length; nth++) {
         const [rb, ra] = [eb.relocations[nth], ea.relocations[nth]]
         if (rb === undefined || ra === undefined) continue
+        const isReplacement = name === '.altinstructions' && nth === 1
+        if (!isReplacement && isPlainlySame(rb, ra)) continue
         const [tb, ta] = [before.target(eb.table, rb), after.target(ea.table, ra)]
-        if (name === '.altinstructions' && nth === 1) {
+        if (isReplacement) {
           const length = replacementLength(ea)
           const [xb, xa] = [slice(tb, length), slice(ta, length)]
           if (xb === undefined || xa === undefined || !sameContent(xb, xa))
@@ -191,12 +193,12 @@ export function comparison(
       const found: string[] = []
       const difference = codeDifference(b, a)
       if (difference !== undefined) found.push(difference)
-      if (codeClass(b.section) !== codeClass(a.section))
+      if (b.section.name !== a.section.name && codeClass(b.section) !== codeClass(a.section))
         found.push(`it moves from section ${b.section.name} to ${a.section.name}`)
       return found
     },
     dataDifference(b, a) {
-      if (sectionClass(b.section) !== sectionClass(a.section))
+      if (b.section.name !== a.section.name && sectionClass(b.section) !== sectionClass(a.section))
         return `it moves from section ${b.section.name} to ${a.section.name}`
       return extentDifference(b, a)
     },
