@@ -85,7 +85,10 @@ async function compileOne(
   if (unit.flags === undefined) return undefined
   const changes: ShadowFile[] = []
   if (edit !== undefined) {
-    const text = edit(await readFile(path.join(kernel.source, unit.source), 'latin1'))
+    const source = path.join(kernel.source, unit.source)
+    // The build generates it.
+    if (!existsSync(source)) return undefined
+    const text = edit(await readFile(source, 'latin1'))
     if (text === undefined) return undefined
     changes.push({ path: unit.source, text })
   }
