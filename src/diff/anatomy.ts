@@ -411,8 +411,7 @@ function split(
         file: sole === undefined ? '' : fileOf(sole),
       },
     ]
-  if (symbols.length > 1)
-    symbols.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
+  symbols.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
   const groups: ElfSymbol[][] = []
   for (const symbol of symbols) {
     const last = groups.at(-1)

@@ -121,10 +121,15 @@ export function compareObjects(
     const reasons = compare.functionDifferences(piece, merged)
     if (reasons.length > 0) changed.push({ before: piece, after: merged, reasons })
   }
+  const merged = changed.filter(({ before: { aliases } }) => aliases.length > 0)
   const namedAfter = new Map(
-    a.functions.flatMap((piece) => [piece.symbol, ...piece.aliases].map((symbol) => [symbol?.name, piece])),
+    merged.length === 0
+      ? []
+      : a.functions.flatMap((piece) =>
+          [piece.symbol, ...piece.aliases].map((symbol) => [symbol?.name, piece] as const),
+        ),
   )
-  for (const { before: piece, after: whole } of changed)
+  for (const { before: piece, after: whole } of merged)
     for (const { name } of piece.aliases) {
       const own = namedAfter.get(name)
       if (own !== undefined && own !== whole)
@@ -185,8 +190,9 @@ export function compareObjects(
         'Leave this part out of the live patch',
       )
   }
+  const differing = new Set(changed.map(({ after: piece }) => piece))
   for (const piece of compare.renumbered)
-    if (!changed.some(({ after: one }) => one === piece))
+    if (!differing.has(piece))
       findings.push({
         severity: 'note',
         rule: 'line-numbers',

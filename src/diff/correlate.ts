@@ -5,7 +5,7 @@
 import { sectionFlag } from '../elf/format.ts'
 import { type Anatomy, isCode, type Marks, type Piece } from './anatomy.ts'
 import { isIncidental } from './incidental.ts'
-import { coldParent, isNumbered, stem } from './names.ts'
+import { isNumbered, sourceName, stem } from './names.ts'
 
 export interface Pair {
   readonly before: Piece
@@ -108,7 +108,7 @@ function marksOf(anatomy: Anatomy, pieces: readonly Piece[]): Marks {
 
 /** The source's function that a clone or a part was made of. */
 function origin(code: Piece): string {
-  return `${code.file} ${coldParent(code.name).replace(/(?<=.)\..*/, '')}`
+  return `${code.file} ${sourceName(code.name)}`
 }
 
 /** Who refers to each static local variable, and which functions refer to which. */

@@ -7,7 +7,7 @@ import { sectionFlag } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Anatomy, Piece } from './anatomy.ts'
-import { stem } from './names.ts'
+import { sourceName, stem } from './names.ts'
 
 /** As the members of struct klp_callbacks, in its order. */
 export const callbackKinds = ['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch'] as const
@@ -53,12 +53,7 @@ const kernelsOwn = '.discard.klp_callback_ptrs'
 
 /** True when the function was named, itself or as what the compiler made of it. */
 export function namesFunction({ functions, sections }: Names, { name, section }: Piece): boolean {
-  return functions.has(name) || functions.has(sourceName(name)) || sections.has(section.name)
-}
-
-/** `foo.isra.0`, `foo.cold` → `foo`. */
-function sourceName(name: string): string {
-  return stem(name).replace(/\..*$/, '')
+  return functions.has(name) || functions.has(sourceName(stem(name))) || sections.has(section.name)
 }
 
 /** Bytes of struct inarch_state: an unsigned long, an unsigned int, padding. */

@@ -25,6 +25,11 @@ export function isColdPart(name: string): boolean {
   return name.includes('.cold') && /\.cold(\.\d+)?$/.test(name)
 }
 
+/** The source's name of a function: `foo.isra.0.cold`, `foo.part.1` → `foo`. */
+export function sourceName(name: string): string {
+  return coldParent(name).replace(/(?<=.)\..*$/, '')
+}
+
 /** `foo.cold`, `foo.cold.12` → `foo`. */
 export function coldParent(name: string): string {
   return name.replace(/\.cold(\.\d+)?$/, '')

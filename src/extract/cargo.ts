@@ -4,13 +4,14 @@
 import { type Extent, isCode, type Piece, type Target } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import { replacementLength } from '../diff/compare.ts'
+import { sourceName } from '../diff/names.ts'
 import type { TableEntry } from '../diff/tables.ts'
 import { relocationSize, relocationType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
 import { direct, isThroughTable } from './got.ts'
-import { type IndexedMessage, indexedMessages, sourceName } from './printk-index.ts'
+import { type IndexedMessage, indexedMessages } from './printk-index.ts'
 import type { Growing, Place, Workshop } from './workshop.ts'
 
 /** One unit on the table. */

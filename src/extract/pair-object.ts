@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The object that carries what changed between two objects, as a file.
-import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { ObjectFile } from '../elf/read.ts'
 import { writeObject } from '../elf/write.ts'
 import { Fault } from '../ground/fault.ts'
+import { writeWhole } from '../ground/whole-file.ts'
 import { type ComparedPair, comparePair } from './pair.ts'
 
 /**
@@ -23,15 +23,11 @@ export async function extractPair(
     throw new Fault('refused', 'not-live-patchable', "The change can't be live patched", { findings })
   if (outcome === 'none')
     throw new Fault('refused', 'no-functional-change', 'There is no change to carry', { findings })
-  const unfinished = path.join(path.dirname(output), `.${path.basename(output)}.${process.pid}`)
   try {
-    await writeFile(unfinished, writeObject(pair.draft))
-    await rename(unfinished, output)
+    await writeWhole(output, writeObject(pair.draft))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     throw new Fault('usage', 'no-such-directory', `${path.dirname(output)} does not exist`)
-  } finally {
-    await rm(unfinished, { force: true })
   }
   return pair
 }

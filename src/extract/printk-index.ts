@@ -3,7 +3,6 @@
 // of carried functions are carried, so that the list of the live patch is right.
 // Format: struct pi_entry in the kernel's include/linux/printk.h (since 5.15).
 import type { Anatomy, Target } from '../diff/anatomy.ts'
-import { coldParent } from '../diff/names.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 
 /** A pointer of the section to an entry. */
@@ -33,11 +32,6 @@ export function indexedMessages(unit: Anatomy): ReadonlyMap<string, readonly Ind
     }
   }
   return found
-}
-
-/** The source's name of a function: `foo.isra.0` is `foo`. */
-export function sourceName(name: string): string {
-  return coldParent(name).replace(/(?<=.)\..*$/, '')
 }
 
 /** `__func__` is a constant of its own, or a string. */

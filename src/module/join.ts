@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Puts relocatable objects into one, as `ld -r` would: the carried code, the frame that every live patch
 // has, and the kernel's livepatch structures.
-import { relocationsPerEntry } from '../diff/tables.ts'
+import { isTable } from '../diff/tables.ts'
 import type { ObjectDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
 
 /** Replaces symbols in the relocations of an object. */
@@ -27,9 +27,8 @@ export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
   const tables = new Map<string, SectionDraft>()
   for (const section of drafts.flatMap((draft) => draft.sections)) {
     const known = tables.get(section.name)
-    const isTable = relocationsPerEntry(section) !== undefined
-    if (known === undefined || !isTable) {
-      if (isTable) tables.set(section.name, section)
+    if (known === undefined || !isTable(section)) {
+      if (isTable(section)) tables.set(section.name, section)
       sections.push(section)
       continue
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Moves the relocations that the kernel's livepatch code resolves, at once or when a module comes, into
 // sections of their own (Documentation/livepatch/module-elf-format.rst), and knows what may not wait.
-import { relocationsPerEntry } from '../diff/tables.ts'
+import { isTable, relocationsPerEntry } from '../diff/tables.ts'
 import { sectionFlag } from '../elf/format.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -93,7 +93,7 @@ const rewriting: ReadonlySet<string> = new Set([
 
 /** True when the kernel does not look at, or rewrite, the place while it loads the patch. */
 function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: ObjectDraft): boolean {
-  if (relocationsPerEntry(section) !== undefined) return false
+  if (isTable(section)) return false
   if (section.name === '.altinstr_replacement' || section.name.startsWith('.orc')) return false
   if ((section.flags & sectionFlag.exec) === 0) return true
   const { offset } = relocation

@@ -3,7 +3,7 @@
 // docs/architecture.md; the work is done in the rooms before.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { compilePairs, type Scope } from '../build/compile.ts'
 import type { UnitPair } from '../build/objects.ts'
@@ -18,6 +18,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { version } from '../ground/version.ts'
+import { writeWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
@@ -273,18 +274,9 @@ function objectsOf(
 /** Writes the module and the manifest; neither is seen before it is whole. */
 async function save(output: string, name: string, bytes: Buffer, manifest: Manifest): Promise<Made> {
   await mkdir(output, { recursive: true })
-  const write = async (file: string, content: Buffer | string) => {
-    const unfinished = path.join(output, `.${path.basename(file)}.${process.pid}`)
-    try {
-      await writeFile(unfinished, content)
-      await rename(unfinished, file)
-    } finally {
-      await rm(unfinished, { force: true })
-    }
-  }
   const module = path.join(output, `livepatch-${name}.ko`)
   const manifestFile = path.join(output, `livepatch-${name}.json`)
-  await write(module, bytes)
-  await write(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`)
+  await writeWhole(module, bytes)
+  await writeWhole(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`)
   return { module, manifestFile, manifest }
 }
