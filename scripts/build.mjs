@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Bundles the command into dist/, so that it starts fast: one file for each room that is loaded on demand,
-// with its dependencies in it. Does nothing when dist/ was made from these very sources.
+// Bundles the command into dist/, so that it starts fast: one file with its dependencies in it, and beside it what
+// V8 makes of it (its code cache), so that nothing is parsed or compiled anew at every start. Does nothing when dist/ was
+// made from these very sources.
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -10,10 +22,21 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const dist = path.join(root, 'dist')
 const stamp = path.join(dist, '.sources')
 
-/** What a bundle needs besides the code: `require` for the packages that are not ES modules. */
-const banner = `#!/usr/bin/env node
-import { createRequire as inarchRequire } from 'node:module'
-const require = inarchRequire(import.meta.url)`
+/**
+ * Commander loads what starts programs, for a kind of command that Inarch does not have; that alone takes longer
+ * than all of Inarch's own start.
+ */
+const withoutPrograms = {
+  name: 'without-programs',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.split(path.sep).includes('commander')
+        ? { path: 'none', namespace: 'without-programs' }
+        : undefined,
+    )
+    onLoad({ filter: /^none$/, namespace: 'without-programs' }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
 
 /** A hash over everything that the bundle is made from. */
 function sourcesHash() {
@@ -23,7 +46,13 @@ function sourcesHash() {
     .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
     .sort()
   files.push(
-    ...['package.json', 'package-lock.json', 'scripts/build.mjs'].map((name) => path.join(root, name)),
+    ...[
+      'package.json',
+      'package-lock.json',
+      'scripts/build.mjs',
+      'scripts/launch.cjs',
+      'scripts/warm.cjs',
+    ].map((name) => path.join(root, name)),
   )
   for (const file of files)
     hash
@@ -47,30 +76,45 @@ export async function build() {
   const sources = sourcesHash()
   const { build: bundle } = await import('esbuild')
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
-  const { metafile } = await bundle({
+  mkdirSync(dist, { recursive: true })
+  const made = path.join(dist, `.new-${process.pid}`)
+  const common = {
     absWorkingDir: root,
-    entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pair-worker.ts' },
-    outdir: 'dist',
+    outdir: made,
     bundle: true,
-    splitting: true,
-    format: 'esm',
+    format: 'cjs',
     platform: 'node',
     target: 'node20',
-    chunkNames: '[name]-[hash]',
+    minifySyntax: true,
+    minifyWhitespace: true,
     sourcemap: true,
-    banner: { js: banner },
-    define: { INARCH_VERSION: JSON.stringify(version) },
-    metafile: true,
+    plugins: [withoutPrograms],
+    define: { INARCH_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
     logLevel: 'warning',
-  })
-  const made = new Set(Object.keys(metafile.outputs).map((file) => path.basename(file)))
-  // A command that is running may still load a chunk of the bundle before: only old ones are removed.
-  const old = Date.now() - 60 * 60 * 1000
-  for (const name of readdirSync(dist)) {
-    const file = path.join(dist, name)
-    if (/\.js(\.map)?$/.test(name) && !made.has(name) && statSync(file).mtimeMs < old) rmSync(file)
   }
-  chmodSync(path.join(dist, 'inarch.js'), 0o755)
+  try {
+    await bundle({
+      ...common,
+      entryPoints: { main: 'src/cli/main.ts' },
+      // The launcher calls it, as Node calls a module.
+      banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+      footer: { js: '})' },
+    })
+    await bundle({ ...common, entryPoints: { 'pair-worker': 'src/extract/pair-worker.ts' } })
+    copyFileSync(path.join(root, 'scripts/launch.cjs'), path.join(made, 'inarch.js'))
+    chmodSync(path.join(made, 'inarch.js'), 0o755)
+    // The package's own files are ES modules.
+    writeFileSync(path.join(made, 'package.json'), '{ "type": "commonjs" }\n')
+    spawnSync(process.execPath, [path.join(root, 'scripts/warm.cjs'), path.join(made, 'main.js')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    const names = readdirSync(made)
+    for (const name of readdirSync(dist))
+      if (/\.(js|map|cache)$/.test(name) && !names.includes(name)) rmSync(path.join(dist, name))
+    for (const name of names) renameSync(path.join(made, name), path.join(dist, name))
+  } finally {
+    rmSync(made, { recursive: true, force: true })
+  }
   writeFileSync(stamp, sources)
 }
 

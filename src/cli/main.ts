@@ -32,4 +32,4 @@ function settle(command: Command): void {
 }
 settle(program)
 
-await program.parseAsync()
+void program.parseAsync()
