@@ -3,6 +3,9 @@
  * The part of a live patch module that is the same for every patch. It is compiled once for each
  * kernel; Inarch then adds the replacement code and fills in `inarch_patch`, whose layout in this
  * very kernel it reads from the section `.inarch.layout`.
+ *
+ * A live patch whose source people can edit has its own beginning, end and `inarch_patch`, in C. For it
+ * INARCH_OWN_WRAPPER leaves only what kbuild would generate for a module.
  */
 #define INCLUDE_VERMAGIC
 #include <linux/build-salt.h>
@@ -16,6 +19,7 @@
 ORC_HEADER;
 #endif
 
+#ifndef INARCH_OWN_WRAPPER
 /* Made by Inarch: the objects, their functions and the callbacks of this patch. */
 extern struct klp_patch inarch_patch;
 
@@ -32,6 +36,8 @@ module_init(inarch_init);
 module_exit(inarch_exit);
 MODULE_LICENSE("GPL");
 MODULE_INFO(livepatch, "Y");
+#endif
+
 MODULE_INFO(vermagic, VERMAGIC_STRING);
 #if defined(CONFIG_RETPOLINE) || defined(CONFIG_MITIGATION_RETPOLINE)
 MODULE_INFO(retpoline, "Y");

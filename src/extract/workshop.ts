@@ -17,7 +17,7 @@ export interface Reference {
   /** The definition, when it is in the same unit: then exactly that one is meant. */
   readonly definition: Piece | undefined
   /** The change whose before-object holds `definition`. */
-  readonly change: Change
+  readonly change: Pick<Change, 'unit' | 'before'>
   /** False when the carried code can do without it: it is dropped if the kernel does not have it. */
   readonly needed: boolean
 }

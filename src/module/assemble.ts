@@ -2,9 +2,9 @@
 // Puts a live patch module together: the carried code, the frame that every patch has, and the kernel's
 // livepatch structures become one object; objtool runs over the whole; then the references to the
 // running kernel become livepatch symbols and relocations.
-import type { SymbolDraft } from '../elf/write.ts'
+import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import { writeObject } from '../elf/write.ts'
-import type { Extraction } from '../extract/extraction.ts'
+import type { Reference } from '../extract/extraction.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Binding } from './bind.ts'
@@ -13,11 +13,20 @@ import { frameOf, type ModuleOptions } from './frame.ts'
 import { join, link, substitute } from './join.ts'
 import type { KernelExport } from './names.ts'
 import { runObjtool } from './objtool.ts'
-import { livepatchTables, type PositionedFunction, patchSymbol, unsupported } from './tables.ts'
+import { patchSymbol } from './tables.ts'
 import type { Template } from './template.ts'
 
+/** What a live patch brings along: code and data. */
+export interface Cargo {
+  /** Sections and symbols; symbols of `references` are undefined in it. */
+  readonly draft: ObjectDraft
+  readonly references: ReadonlyMap<SymbolDraft, Reference>
+}
+
 /**
- * @param bindings how each of the extraction's references is resolved; one without a binding is dropped
+ * @param bindings how each of the cargo's references is resolved; one without a binding is dropped
+ * @param tables the kernel's livepatch structures, for a cargo that does not have them yet; gets what each of the
+ *   cargo's symbols has become
  * @param exported looks up what the kernel exports
  * @throws Fault when objtool fails
  */
@@ -25,25 +34,21 @@ export async function assemble(
   job: Job,
   kernel: Kernel,
   template: Template,
-  extraction: Extraction,
-  functions: readonly PositionedFunction[],
+  cargo: Cargo,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
+  tables: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => readonly ObjectDraft[],
   exported: (name: string) => KernelExport | undefined,
   options: ModuleOptions,
 ): Promise<Assembled> {
   const named = new Map<string, Binding>()
   const reserved = new Set([patchSymbol])
-  for (const { name, binding, place } of template.object.symbols)
+  for (const { name, binding, place } of [...template.object.symbols, ...cargo.draft.symbols])
     if (binding !== 'local' && place !== 'undefined') reserved.add(name)
-  const carried = nameReferences(extraction, bindings, named, reserved)
+  const carried = nameReferences(cargo, bindings, named, reserved)
   const frame = frameOf(template, options, named)
-  const { callbacks, states } = extraction
-  const contents = { functions, callbacks, states, replace: options.replace }
-  const tables = livepatchTables(template.layout, contents, carried.renamed)
-  const raw = link(join([carried.draft, frame, tables]))
+  const raw = link(join([carried.draft, frame, ...tables(carried.renamed)]))
   const { bytes, warnings } = await runObjtool(job, kernel, template, writeObject(raw))
-  const finished = finish(bytes, named, exported, template.layout, warnings)
-  return { ...finished, findings: [...unsupported(template.layout, contents), ...finished.findings] }
+  return finish(bytes, named, exported, template.layout, warnings)
 }
 
 /**
@@ -51,15 +56,15 @@ export async function assemble(
  * @param reserved what the frame defines, such as `__this_module`: a module's code means its own
  */
 function nameReferences(
-  extraction: Extraction,
+  { draft, references }: Cargo,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
   named: Map<string, Binding>,
   reserved: ReadonlySet<string>,
 ) {
   const renamed = new Map<SymbolDraft, SymbolDraft>()
   const byBinding = new Map<string, SymbolDraft>()
-  for (const symbol of extraction.draft.symbols) {
-    if (!extraction.references.has(symbol)) {
+  for (const symbol of draft.symbols) {
+    if (!references.has(symbol)) {
       renamed.set(symbol, symbol)
       continue
     }
@@ -71,17 +76,17 @@ function nameReferences(
       continue
     }
     const key = JSON.stringify(binding)
-    let draft = byBinding.get(key)
-    if (draft === undefined) {
+    let one = byBinding.get(key)
+    if (one === undefined) {
       let name = nameForObjtool(binding)
       for (let next = 2; named.has(name) || reserved.has(name); next++) name = `${binding.name}..${next}`
-      draft = { ...symbol, name }
-      byBinding.set(key, draft)
+      one = { ...symbol, name }
+      byBinding.set(key, one)
       named.set(name, binding)
     }
-    renamed.set(symbol, draft)
+    renamed.set(symbol, one)
   }
-  const { sections } = extraction.draft
+  const { sections } = draft
   substitute(sections, renamed)
   return { draft: { sections, symbols: [...new Set(renamed.values())] }, renamed }
 }

@@ -27,11 +27,14 @@ export type Binding =
   /** What the live patch's own frame defines. */
   | { readonly kind: 'own'; readonly name: string }
 
+/** A unit as the kernel runs it. */
+export type UnpatchedUnit = Pick<Change, 'unit' | 'before'>
+
 export interface Binder {
   /** @returns how the reference is resolved; undefined when it can't be (a finding says why) */
   bind(reference: Reference): Binding | undefined
   /** @returns the position of a replaced function's name in its kernel object; undefined as above */
-  replacement(object: string, piece: Piece, change: Change): number | undefined
+  replacement(object: string, piece: Piece, change: UnpatchedUnit): number | undefined
   readonly findings: readonly Finding[]
 }
 
@@ -43,7 +46,7 @@ export function binder(names: Names): Binder {
   }
 
   /** What livepatch calls sympos: 0 for a unique name. */
-  const position = (object: string, piece: Piece, change: Change): number | undefined => {
+  const position = (object: string, piece: Piece, change: UnpatchedUnit): number | undefined => {
     const symbols = names.symbols(object, piece.name)
     const { unit } = change
     const [only] = symbols

@@ -27,7 +27,7 @@ import { type Binding, binder } from './bind.ts'
 import { checkLandings } from './landing.ts'
 import type { Manifest } from './manifest.ts'
 import { type Names, namesOf } from './names.ts'
-import { objectsIn, type PositionedFunction } from './tables.ts'
+import { type Contents, livepatchTables, objectsIn, type PositionedFunction, unsupported } from './tables.ts'
 import { openTemplate } from './template.ts'
 
 export interface MakeRequest {
@@ -123,13 +123,16 @@ async function makeModule(
     const moduleName = `livepatch_${name.replaceAll('-', '_')}`
     const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
     const description = describe(patches)
+    const template = await openTemplate(job, kernel, await openUnits(job, kernel))
+    const { callbacks, states } = extraction
+    const contents: Contents = { functions, callbacks, states, replace: request.replace }
     const assembled = await assemble(
       job,
       kernel,
-      await openTemplate(job, kernel, await openUnits(job, kernel)),
+      template,
       extraction,
-      functions,
       bindings,
+      (renamed) => [livepatchTables(template.layout, contents, renamed)],
       names.exported,
       {
         name: moduleName,
@@ -138,7 +141,7 @@ async function makeModule(
         info: [`inarch=${version}`, ...inputs.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`)],
       },
     )
-    const all = [...known, ...assembled.findings]
+    const all = [...known, ...unsupported(template.layout, contents), ...assembled.findings]
     refuseIfErrors(kernel, all)
     const manifest: Manifest = {
       format: 'inarch-manifest-1',

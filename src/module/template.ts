@@ -48,6 +48,8 @@ export interface Template {
   readonly layout: Layout
   /** objtool's arguments for a module of this kernel. */
   readonly objtool: readonly string[]
+  /** The compiler's arguments for C files of a module of this name, as they are for most modules. */
+  flags(name: string): readonly string[]
 }
 
 export const layoutSection = '.inarch.layout'
@@ -85,27 +87,34 @@ function layoutOf(object: ObjectFile): Layout {
   }
 }
 
-function flagsFor(unit: Unit): string[] {
+function flagsFor(unit: Unit, name: string): string[] {
   const own = /^-D(__)?KBUILD_(MODFILE|BASENAME|MODNAME)=/
   return [
     ...(unit.flags ?? []).filter((flag) => !own.test(flag) && !flag.startsWith('-g')),
-    '-DKBUILD_BASENAME="livepatch"',
-    '-DKBUILD_MODNAME="livepatch"',
-    '-D__KBUILD_MODNAME=kmod_livepatch',
+    `-DKBUILD_BASENAME="${name}"`,
+    `-DKBUILD_MODNAME="${name}"`,
+    `-D__KBUILD_MODNAME=kmod_${name}`,
     '-g0',
   ]
 }
 
 /**
+ * @param wrapper whether the live patch has a wrapper of its own, which begins and ends it and defines its tables
  * @throws Fault `environment/no-modules` when the kernel has no modules to learn the flags from
  */
-export async function openTemplate(job: Job, kernel: Kernel, units: Units): Promise<Template> {
+export async function openTemplate(
+  job: Job,
+  kernel: Kernel,
+  units: Units,
+  wrapper: 'ours' | 'own' = 'ours',
+): Promise<Template> {
   const unit = units.typicalOfModules()
   if (unit === undefined)
     throw new Fault('environment', 'no-modules', `The kernel ${kernel.release} is built without modules`, {
       remedy: 'A live patch is a module: take a kernel with CONFIG_MODULES and CONFIG_LIVEPATCH',
     })
-  const flags = flagsFor(unit)
+  const flags = flagsFor(unit, 'livepatch')
+  if (wrapper === 'own') flags.push('-DINARCH_OWN_WRAPPER')
   const source = shippedFile('kernel/livepatch.c')
   const text = await readFile(source)
   const key = createHash('sha256')
@@ -131,5 +140,5 @@ export async function openTemplate(job: Job, kernel: Kernel, units: Units): Prom
     )
   }
   const object = readObject(bytes, 'livepatch.o')
-  return { object, layout: layoutOf(object), objtool: unit.objtool }
+  return { object, layout: layoutOf(object), objtool: unit.objtool, flags: (name) => flagsFor(unit, name) }
 }

@@ -22,7 +22,7 @@ import { assemble } from '../../src/module/assemble.ts'
 import { binder } from '../../src/module/bind.ts'
 import type { Manifest } from '../../src/module/manifest.ts'
 import { namesOf } from '../../src/module/names.ts'
-import type { PositionedFunction } from '../../src/module/tables.ts'
+import { livepatchTables, type PositionedFunction } from '../../src/module/tables.ts'
 import { openTemplate } from '../../src/module/template.ts'
 
 export interface Identity {
@@ -109,13 +109,24 @@ export async function identityOf(
     let relocations = 0
     if (findings.every(({ severity }) => severity !== 'error')) {
       const template = await openTemplate(job, kernel, units)
+      const options = {
+        name: moduleName,
+        description: `Identical copies of ${source}`,
+        replace: true,
+        info: [],
+      }
+      const contents = { functions, callbacks: [], states: [], replace: true }
       const assembled = await time('link', () =>
-        assemble(job, kernel, template, extraction, functions, bindings, names.exported, {
-          name: moduleName,
-          description: `Identical copies of ${source}`,
-          replace: true,
-          info: [],
-        }),
+        assemble(
+          job,
+          kernel,
+          template,
+          extraction,
+          bindings,
+          (renamed) => [livepatchTables(template.layout, contents, renamed)],
+          names.exported,
+          options,
+        ),
       )
       findings.push(...assembled.findings)
       module = assembled.bytes
