@@ -28,6 +28,11 @@ export interface Comparison {
 export interface ComparisonOptions {
   /** Lines may have moved between the two objects, so a line number that differs is no change. */
   readonly linesMoved: boolean
+  /**
+   * The second object was made of an extract of the first one's source: what it only names may be defined in the first, and
+   * the source has another name. `nameOf` is what a function of the second object is called in the first.
+   */
+  readonly extract?: { readonly nameOf: (name: string) => string }
 }
 
 /** Content that leads to content that leads to content: no compiler goes so deep. */
@@ -37,7 +42,7 @@ export function comparison(
   before: Anatomy,
   after: Anatomy,
   correlation: Correlation,
-  { linesMoved }: ComparisonOptions,
+  { linesMoved, extract }: ComparisonOptions,
 ): Comparison {
   const known = new Map<string, boolean>()
   /** The keys of `known` in the order of their conclusions. */
@@ -52,10 +57,11 @@ export function comparison(
     if (b.kind === 'string' && a.kind === 'string') {
       if (b.offset - b.start !== a.offset - a.start) return changed()
       if (b.text.equals(a.text)) return undefined
-      return linesMoved && differOnlyInLineText(b.text.toString('latin1'), a.text.toString('latin1'))
-        ? undefined
-        : changed()
+      const [textB, textA] = [b.text.toString('latin1'), a.text.toString('latin1')]
+      if (extract !== undefined && isSamePlace(textB, textA, extract.nameOf)) return undefined
+      return linesMoved && differOnlyInLineText(textB, textA) ? undefined : changed()
     }
+    if (extract !== undefined && b.kind !== a.kind && isNamedAlike(b, a)) return undefined
     if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value ? undefined : changed()
     if (b.kind !== 'piece' || a.kind !== 'piece') return changed()
     if (isIncidental(b.piece) && isIncidental(a.piece)) {
@@ -68,6 +74,9 @@ export function comparison(
       return undefined
     }
     if (isByContent(b.piece) && isByContent(a.piece)) {
+      if (extract !== undefined && b.offset === 0 && a.offset === 0)
+        if (isFunctionsName(b.piece) && isFunctionsName(a.piece))
+          if (isSamePlace(textOf(b.piece), textOf(a.piece), extract.nameOf)) return undefined
       const inBefore = before.extent(b.piece, b.offset)
       const inAfter = after.extent(a.piece, a.offset)
       const sameOffset =
@@ -260,6 +269,31 @@ function firstDifference(b: Extent, a: Extent): number | undefined {
   for (let index = 0; startA + index < endA; index++)
     if (da[startA + index] !== db[startB + index]) return index
   return endA - startA
+}
+
+/** True when one object defines what the other only names. */
+function isNamedAlike(b: Target, a: Target): boolean {
+  const [outside, inside] = b.kind === 'external' ? [b, a] : [a, b]
+  if (outside.kind !== 'external' || inside.kind !== 'piece') return false
+  const { piece, offset } = inside
+  return [piece.symbol, ...piece.aliases].some(
+    (symbol) => symbol?.name === outside.name && piece.start + offset - symbol.value === outside.offset,
+  )
+}
+
+/** `__func__`, which gcc makes a constant of. */
+function isFunctionsName({ name }: Piece): boolean {
+  return /^__(func|FUNCTION|PRETTY_FUNCTION)__\./.test(name)
+}
+
+function textOf({ section, start, end }: Piece): string {
+  return section.data.toString('latin1', start, end)
+}
+
+/** True for `__FILE__` or `__func__` of the same code, in a unit and in an extract of it. */
+function isSamePlace(b: string, a: string, nameOf: (name: string) => string): boolean {
+  const file = /^[\w./+-]+\.[ch]\0?$/
+  return (file.test(b) && file.test(a)) || b.replace(/\0$/, '') === nameOf(a.replace(/\0$/, ''))
 }
 
 /** Compares the bytes of two entries that mean something: the line number of a `__bug_table` entry does not. */
