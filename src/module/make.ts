@@ -3,7 +3,6 @@
 // docs/architecture.md; the work is done in the rooms before.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { compilePairs, type Scope } from '../build/compile.ts'
 import type { UnitPair } from '../build/objects.ts'
@@ -18,15 +17,16 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { version } from '../ground/version.ts'
-import { writeWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
 import { assemble } from './assemble.ts'
 import { type Binding, binder } from './bind.ts'
 import { checkLandings } from './landing.ts'
+import { changesNothing, type Made, moduleNameOf, refuseIfErrors, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import { type Names, namesOf } from './names.ts'
+import { describe, nameOf } from './naming.ts'
 import { type Contents, livepatchTables, objectsIn, type PositionedFunction, unsupported } from './tables.ts'
 import { openTemplate } from './template.ts'
 
@@ -43,12 +43,6 @@ export interface MakeRequest {
   readonly output: string
 }
 
-export interface Made {
-  readonly module: string
-  readonly manifestFile: string
-  readonly manifest: Manifest
-}
-
 /**
  * Makes a live patch module for `kernel`.
  * @throws Fault `patch/*` when the patch does not apply or compile; `refused/*` with findings when the
@@ -56,7 +50,7 @@ export interface Made {
  */
 export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeRequest): Promise<Made> {
   const { patches } = request
-  const name = nameOf(request)
+  const name = nameOf(request.name, patches)
   return await withScratch(async (dir) => {
     const { changes, notes } = await applyPatches(
       kernel.source,
@@ -90,7 +84,7 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       return made
     })
     const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
-    return await save(request.output, name, bytes, { ...manifest, timings })
+    return await save(request.output, bytes, { ...manifest, timings })
   })
 }
 
@@ -120,7 +114,7 @@ async function makeModule(
     const { functions, bindings, problems } = bindAll(extraction, names)
     problems.push(...checkLandings(extraction, bindings, names))
     refuseIfErrors(kernel, [...known, ...problems])
-    const moduleName = `livepatch_${name.replaceAll('-', '_')}`
+    const moduleName = moduleNameOf(name)
     const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
     const description = describe(patches)
     const template = await openTemplate(job, kernel, await openUnits(job, kernel))
@@ -175,41 +169,6 @@ function changesCode({ changed, added, addedData }: UnitChange['change']): boole
   return changed.length + added.length + addedData.length > 0
 }
 
-function changesNothing(findings: readonly Finding[]): Fault {
-  return new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
-    remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
-    findings,
-  })
-}
-
-function nameOf(request: MakeRequest): string {
-  const given = request.name
-  const name = given ?? path.basename(request.patches[0]?.file ?? '').replace(/\.(patch|diff)$/, '')
-  const clean =
-    given === undefined
-      ? name
-          .toLowerCase()
-          .replace(/[^a-z0-9]+/g, '-')
-          .replace(/^-+|-+$/g, '')
-          .slice(0, 40)
-          .replace(/-+$/, '')
-      : name
-  if (!/^[a-z0-9][a-z0-9_-]{0,40}$/.test(clean))
-    throw new Fault('usage', 'bad-name', `${JSON.stringify(name)} can't be the name of a live patch`, {
-      remedy: 'Give one with --name: lower-case letters, digits and dashes, at most 41',
-    })
-  return clean
-}
-
-/** The first patch's subject, or what it changes. */
-function describe(patches: readonly Patch[]): string {
-  const subject = patches.flatMap(({ preamble }) => /^Subject:[ \t]*(.+)$/m.exec(preamble)?.[1] ?? [])[0]
-  const text =
-    subject?.replace(/^\[[^\]]*\]\s*/, '') ??
-    `Live patch from ${patches.map(({ file }) => path.basename(file)).join(', ')}`
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
-}
-
 function comparePairs(pairs: readonly UnitPair[]): UnitChange[] {
   return pairs.map(({ unit, module, before, after }) => {
     if (before === undefined)
@@ -240,20 +199,6 @@ function bindAll(extraction: Extraction, names: Names) {
   return { functions, bindings, problems: [...bind.findings] }
 }
 
-function refuseIfErrors(kernel: Kernel, findings: readonly Finding[]): void {
-  const errors = findings.filter(({ severity }) => severity === 'error')
-  if (errors.length === 0) return
-  const count = errors.length === 1 ? 'one reason' : `${errors.length} reasons`
-  throw new Fault(
-    'refused',
-    'not-live-patchable',
-    `The patch can't be applied live to ${kernel.release}, for ${count}`,
-    {
-      findings,
-    },
-  )
-}
-
 function objectsOf(
   functions: readonly PositionedFunction[],
   callbacks: readonly CarriedCallback[],
@@ -272,14 +217,4 @@ function objectsOf(
       .filter(({ object }) => object === name)
       .map((callback) => ({ kind: callback.kind, name: callback.name, unit: callback.unit })),
   }))
-}
-
-/** Writes the module and the manifest; neither is seen before it is whole. */
-async function save(output: string, name: string, bytes: Buffer, manifest: Manifest): Promise<Made> {
-  await mkdir(output, { recursive: true })
-  const module = path.join(output, `livepatch-${name}.ko`)
-  const manifestFile = path.join(output, `livepatch-${name}.json`)
-  await writeWhole(module, bytes)
-  await writeWhole(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`)
-  return { module, manifestFile, manifest }
 }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a build ends with: the module and its manifest as files, or the reasons why there is none.
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import { writeWhole } from '../ground/whole-file.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { Manifest } from './manifest.ts'
+
+export interface Made {
+  readonly module: string
+  readonly manifestFile: string
+  readonly manifest: Manifest
+}
+
+/** Writes the module and the manifest; neither is seen before it is whole. */
+export async function save(output: string, bytes: Buffer, manifest: Manifest): Promise<Made> {
+  await mkdir(output, { recursive: true })
+  const module = path.join(output, `livepatch-${manifest.name}.ko`)
+  const manifestFile = path.join(output, `livepatch-${manifest.name}.json`)
+  await writeWhole(module, bytes)
+  await writeWhole(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`)
+  return { module, manifestFile, manifest }
+}
+
+/** @throws Fault `refused/not-live-patchable` with all findings when one of them is an error */
+export function refuseIfErrors(kernel: Kernel, findings: readonly Finding[]): void {
+  const errors = findings.filter(({ severity }) => severity === 'error')
+  if (errors.length === 0) return
+  const count = errors.length === 1 ? 'one reason' : `${errors.length} reasons`
+  throw new Fault(
+    'refused',
+    'not-live-patchable',
+    `The patch can't be applied live to ${kernel.release}, for ${count}`,
+    { findings },
+  )
+}
+
+/** The Fault for a patch that leaves everything as it is. */
+export function changesNothing(findings: readonly Finding[]): Fault {
+  return new Fault('refused', 'no-functional-change', 'The patch makes no functional change', {
+    remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
+    findings,
+  })
+}
+
+/** The name by which the kernel knows the live patch `name`. */
+export function moduleNameOf(name: string): string {
+  return `livepatch_${name.replaceAll('-', '_')}`
+}
