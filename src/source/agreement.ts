@@ -77,9 +77,9 @@ function namer(functions: readonly { readonly name: string; readonly as: string 
   return (symbol: string) => names.get(symbol) ?? symbol
 }
 
-/** `livepatch_foo.cold` is `foo.cold` when `livepatch_foo` is `foo`; a livepatch symbol is what it names. */
+/** `livepatch_foo.cold` is `foo.cold` when `livepatch_foo` is `foo`; a label (kernel/include/inarch-source.h) is what it names. */
 function plainName(symbol: string, nameOf: (symbol: string) => string): string {
-  const own = /^\.klp\.sym\.[^.]+\.(.+),\d+$/.exec(symbol)?.[1]
+  const own = /^__livepatch_symbol\.[^.]+\.\d+\.(.+)$/.exec(symbol)?.[1]
   if (own !== undefined) return own
   const dot = symbol.indexOf('.', 1)
   return dot < 0 ? nameOf(symbol) : nameOf(symbol.slice(0, dot)) + symbol.slice(dot)

@@ -67,7 +67,7 @@ describe.each([...newest('gcc'), ...newest('clang')])('with %s, a function is th
     const count = compiler.startsWith('clang') ? 'tick.count' : 'count.0'
     check(
       'int tick(void) { static int count; return ++count; }',
-      `extern int tick_count NAMED("${count}"); int tick(void) { return ++tick_count; }`,
+      `extern int tick_count NAMED("__livepatch_symbol.vmlinux.0.${count}"); int tick(void) { return ++tick_count; }`,
       'tick',
     )
   })

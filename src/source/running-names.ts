@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which symbol of the running kernel a C name of a unit stands for. The unit's object, compiled as the kernel's own was,
+// says what became of a name: it has a symbol of its own, the compiler numbered it, or it is gone, because all
+// that used it took it in.
+import { type Anatomy, anatomy, type Piece } from '../diff/anatomy.ts'
+import { isColdPart, sourceName, stem } from '../diff/names.ts'
+import type { ObjectFile } from '../elf/read.ts'
+import type { RunningSymbol, SourceRequest } from './extraction.ts'
+
+export interface RunningUnit {
+  /** `vmlinux`, or the module that holds the unit. */
+  readonly object: string
+  /** The unit as it runs: compiled with one section for each function and datum. */
+  readonly code: ObjectFile
+  /** How many symbols of this name the kernel object has. */
+  readonly count: (symbol: string) => number
+  /** Which of several symbols a piece of the unit is, from 1; undefined when that can't be told. */
+  readonly positionOf?: (unit: Anatomy, piece: Piece) => number | undefined
+}
+
+/**
+ * Answers what an extraction asks about the running kernel.
+ * @returns undefined for a name that the kernel has no symbol of, or none that can be told apart from others
+ */
+export function runningNames(unit: RunningUnit): SourceRequest['externalize'] {
+  const pieces = anatomy(unit.code)
+  const functions = byName(pieces.functions)
+  const data = byName(pieces.data)
+  const numbered = new Map<string, Piece[]>()
+  for (const piece of pieces.data) {
+    const name = stem(piece.name)
+    if (name === piece.name) continue
+    const known = numbered.get(name)
+    if (known === undefined) numbered.set(name, [piece])
+    else known.push(piece)
+  }
+
+  const bind = (piece: Piece | undefined, symbol = piece?.name): RunningSymbol | undefined => {
+    if (piece === undefined || symbol === undefined) return undefined
+    const count = unit.count(symbol)
+    if (count === 0) return undefined
+    if (count === 1) return { object: unit.object, symbol }
+    const position = unit.positionOf?.(pieces, piece)
+    return position === undefined ? undefined : { object: unit.object, symbol, position }
+  }
+
+  return (name, kind) => {
+    if (kind === 'function') return bind(functions.get(name), name)
+    const dot = name.indexOf('.')
+    if (dot < 0) return bind(data.get(name), name)
+    // clang puts the function in front, gcc a number behind.
+    return bind(data.get(name) ?? staticLocal(name.slice(0, dot), name.slice(dot + 1)))
+  }
+
+  /** The static local of a function; undefined when there are several of its name and the code does not tell which. */
+  function staticLocal(owner: string, variable: string): Piece | undefined {
+    const candidates = numbered.get(variable) ?? []
+    if (candidates.length < 2) return candidates[0]
+    const own = pieces.functions.filter(({ name }) => sourceName(name) === owner)
+    const used = candidates.filter((candidate) => own.some((code) => refersTo(pieces, code, candidate)))
+    return used.length === 1 ? used[0] : undefined
+  }
+}
+
+function byName(pieces: readonly Piece[]): ReadonlyMap<string, Piece> {
+  const found = new Map<string, Piece>()
+  for (const piece of pieces) {
+    if (isColdPart(piece.name)) continue
+    for (const symbol of [piece.symbol, ...piece.aliases])
+      if (symbol !== undefined && !found.has(symbol.name)) found.set(symbol.name, piece)
+  }
+  return found
+}
+
+function refersTo(unit: Anatomy, code: Piece, wanted: Piece): boolean {
+  return unit.relocations(code).some((relocation) => {
+    const target = unit.target(code.section, relocation)
+    return target.kind === 'piece' && target.piece === wanted
+  })
+}
