@@ -37,6 +37,8 @@ export interface CompiledPairs {
   /** About files that are no unit. With an `error` among them nothing was compiled, or not all. */
   readonly findings: readonly Finding[]
   readonly scope: Scope
+  /** Both trees, as long as the directory lives; absent when nothing was compiled. */
+  readonly bench?: Bench
 }
 
 /** A unit whose two objects there are. */
@@ -195,6 +197,7 @@ export async function compilePairs(
     pairs,
     findings: [...affected.findings, ...findingsOf(units, changed, own.length)],
     scope: scope(all.length),
+    bench,
   }
 }
 

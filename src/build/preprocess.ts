@@ -13,6 +13,7 @@ import type { Unit } from './units.ts'
  * The unit's text (latin1) after the preprocessor, without line markers.
  * @param cwd the source tree, or a shadow of it
  * @param output a file to use meanwhile
+ * @param how more flags: `-P` takes the line markers out
  * @returns undefined when the preprocessor fails, as when a generated header is missing
  */
 export async function preprocess(
@@ -21,13 +22,14 @@ export async function preprocess(
   unit: Unit,
   cwd: string,
   output: string,
+  how: readonly string[] = ['-P'],
 ): Promise<string | undefined> {
   if (unit.flags === undefined) return undefined
   await mkdir(path.dirname(output), { recursive: true })
   const flags = unit.flags.filter((flag) => !/^-g/.test(flag))
   const { exitCode } = await command(
     kernel.compiler.program,
-    [...flags, ...macroHeaders().flags, '-E', '-P', '-o', output, unit.argument],
+    [...flags, ...macroHeaders().flags, '-E', ...how, '-o', output, unit.argument],
     { cwd, signal: job.signal, allowFailure: true },
   )
   const text = exitCode === 0 ? await readFile(output, 'latin1') : undefined

@@ -30,7 +30,7 @@ function compileArguments(unit: Unit): string[] {
 }
 
 /** How one side of one unit is compiled, and how its object is recognised in the cache. */
-interface Compilation {
+export interface Compilation {
   readonly unit: Unit
   readonly cwd: string
   readonly output: string
@@ -46,7 +46,7 @@ function digest(parts: readonly string[]): string {
   return hash.digest('hex')
 }
 
-interface CompilerRun {
+export interface CompilerRun {
   readonly ok: boolean
   readonly messages: string
 }
@@ -80,7 +80,7 @@ async function compile(job: Job, kernel: Kernel, compilation: Compilation): Prom
 }
 
 /** The compiler's messages from the first error on, at most 30 lines of them. */
-function errorLines(messages: string): string {
+export function errorLines(messages: string): string {
   const lines = messages.trimEnd().split('\n')
   const first = lines.findIndex((line) => /\berror: /.test(line))
   return lines.slice(Math.max(0, first), Math.max(0, first) + 30).join('\n')
@@ -178,7 +178,7 @@ export interface Bench {
 }
 
 /** One side of one unit; `own` are the files in which the side differs from the source tree. */
-async function compileSide(
+export async function compileSide(
   job: Job,
   bench: Bench,
   unit: Unit,
@@ -237,7 +237,7 @@ export async function compileAfter(job: Job, bench: Bench, unit: Unit): Promise<
 }
 
 /** A kernel from the archive never changes; a build directory may, behind our back. */
-function keyOf(bench: Bench, unit: Unit, content: readonly string[]): string | undefined {
+export function keyOf(bench: Bench, unit: Unit, content: readonly string[]): string | undefined {
   const { kernel } = bench
   if (kernel.origin !== 'debian') return undefined
   return digest([

@@ -53,7 +53,7 @@ export function rootsOf(change: Change, judged = true): Roots {
 }
 
 /** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
-export function hasEntryHook({ before }: Change, piece: Piece): boolean {
+export function hasEntryHook({ before }: Pick<Change, 'before'>, piece: Piece): boolean {
   const begin = piece.symbol?.value ?? piece.start
   const isEntry = (place: number) => place >= begin && place <= begin + 4
   if (before.relocations(piece).some(({ symbol, offset }) => isFentry(symbol) && isEntry(offset - 1)))
@@ -75,7 +75,7 @@ function isFentry({ name }: ElfSymbol): boolean {
 }
 
 /** The functions that refer to a private function; undefined when others may call it, or data point to it. */
-function callersOf(anatomy: Anatomy, callee: Piece): Piece[] | undefined {
+export function callersOf(anatomy: Anatomy, callee: Piece): Piece[] | undefined {
   const names = [callee.symbol, ...callee.aliases]
   if (names.some((symbol) => symbol === undefined || symbol.binding !== 'local')) return undefined
   const callers = new Set<Piece>()

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is to be said about data and types that a patch changes: the running kernel has objects that were made with
+// the old ones, and no replaced function changes that.
+import type { Change } from '../diff/change.ts'
+import { stem } from '../diff/names.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { TextChange } from './changed.ts'
+
+/** Errors for existing data whose first value or shape the patch changes, unless the author has seen to it. */
+export function dataFindings(unit: string, text: TextChange, compared: Change): Finding[] {
+  const { before, copied, directives } = compared
+  const isCopied = (name: string) => [...copied].some((piece) => stem(piece.name) === name)
+  return text.data.flatMap(({ name, change, isConstant }): Finding[] => {
+    const own = name.slice(name.indexOf('.') + 1)
+    const isLocal = own !== name
+    if (change !== 'changed' || isCopied(own)) return []
+    // Each use of a constant inside a function has its own copy.
+    if (isLocal && isConstant) return []
+    const piece = before.data.find((candidate) => stem(candidate.name) === own)
+    if (piece === undefined || directives.ignored.sections.has(piece.section.name)) return []
+    return [
+      {
+        severity: 'error',
+        rule: 'data-changed',
+        symbol: own,
+        unit,
+        message: `The patch changes the initial value or the shape of existing data (${name}); the running kernel's copy would keep its old value`,
+        hint: 'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
+      },
+    ]
+  })
+}
+
+/** Warnings for types whose declarations differ. */
+export function declarationFindings(unit: string, text: TextChange): Finding[] {
+  return text.declarations
+    .filter(({ isType, title }) => isType && /^(?:struct|union) /.test(title))
+    .map(
+      ({ title }): Finding => ({
+        severity: 'warning',
+        rule: 'type-changed',
+        symbol: title,
+        unit,
+        message: `The declaration of ${title} changes, and the running kernel has objects that were made with the old one`,
+        hint: 'Keep every member where it is; put what is new into a shadow variable',
+      }),
+    )
+}

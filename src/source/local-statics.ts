@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The static variables inside a function. They outlive its calls, so a replaced function must go on with the
+// running kernel's; what it declares anew, or with another first value, is worth knowing.
+import { meaningOfDeclaration } from './outline.ts'
+import { tokenText } from './token-text.ts'
+
+export interface LocalStatic {
+  readonly name: string
+  /** Its declarations, token by token; a name may stand in several blocks. */
+  readonly tokens: string
+  readonly isConst: boolean
+}
+
+/** What the kernel's macros bring along, of which a fresh copy is as good. */
+const incidental =
+  /^(?:__already_done|__warned|__print_once|descriptor|_*tp_str|_rs|__key|_entry(?:_ptr)?|__func__|__flags)$|UNIQUE_ID|^__(?:already|warned|compound)/
+
+/** @param body a function's text behind the preprocessor */
+export function localStatics(body: string): Map<string, LocalStatic> {
+  const found = new Map<string, LocalStatic>()
+  if (!body.includes('static')) return found
+  for (const { index } of body.matchAll(/(?<=[{};:]\s*)\bstatic\b/g)) {
+    const end = endOfStatement(body, index)
+    const text = body.slice(index, end)
+    const { kind, names, head } = meaningOfDeclaration(text)
+    if (kind !== 'data') continue
+    for (const name of names) {
+      if (incidental.test(name)) continue
+      const known = found.get(name)
+      const tokens = tokenText(text)
+      found.set(name, {
+        name,
+        tokens: known === undefined ? tokens : `${known.tokens}\n\n${tokens}`,
+        isConst: /\bconst\b/.test(head.split('=')[0]!),
+      })
+    }
+  }
+  return found
+}
+
+function endOfStatement(text: string, from: number): number {
+  let depth = 0
+  for (let i = from; i < text.length; i++) {
+    const c = text[i]
+    if (c === '"' || c === "'") {
+      for (i++; i < text.length && text[i] !== c; i++) if (text[i] === '\\') i++
+    } else if (c === '(' || c === '{' || c === '[') depth++
+    else if (c === ')' || c === '}' || c === ']') {
+      if (--depth < 0) return i
+    } else if (c === ';' && depth === 0) return i + 1
+  }
+  return text.length
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The outline of a unit: its preprocessed text taken apart into what stands at its top level, each with the
+// file and line that it comes from. One pass over the characters; what an item declares is only worked out
+// when somebody asks, since of thousands of items few ever differ.
+
+export interface Item {
+  /** Offsets in the text: first character, and behind the last. */
+  readonly start: number
+  readonly end: number
+  /** As the preprocessor names it. */
+  readonly file: string
+  /** 1-based lines of the file: its first, and its last. */
+  readonly line: number
+  readonly lastLine: number
+  /** Where the braces of a function's body open; undefined for all else. */
+  readonly body: number | undefined
+}
+
+/** What an item says about the names in it. */
+export interface Meaning {
+  /**
+   * `declaration`: types, prototypes, `extern` data, whatever makes nothing by itself. `other`: asm and what is
+   * not understood.
+   */
+  readonly kind: 'function' | 'data' | 'declaration' | 'other'
+  /** What it defines; of a declaration: the tags and typedefs. */
+  readonly names: readonly string[]
+  /** Without attributes; of a function: what stands before its body. */
+  readonly head: string
+}
+
+export interface Outline {
+  readonly text: string
+  readonly items: readonly Item[]
+  meaning(item: Item): Meaning
+  /** The items in which a word stands. */
+  itemsWith(word: string): readonly Item[]
+  /** The function that an item is, if it is one. */
+  functionName(item: Item): string | undefined
+}
+
+enum Char {
+  tab = 9,
+  newline = 10,
+  return = 13,
+  space = 32,
+  quote = 34,
+  hash = 35,
+  apostrophe = 39,
+  open = 40,
+  close = 41,
+  semicolon = 59,
+  equals = 61,
+  backslash = 92,
+  openBrace = 123,
+  closeBrace = 125,
+}
+
+const marker = /#(?: |line )(\d+) "((?:[^"\\]|\\.)*)"/y
+
+/** Offset of the closing quote of the literal that opens at `at`; the text's end when it has none. */
+function endOfLiteral(text: string, at: number, quote: number): number {
+  for (let i = at + 1; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c === Char.backslash) i++
+    else if (c === quote) return i
+    else if (c === Char.newline) return i - 1
+  }
+  return text.length
+}
+
+function split(text: string): Item[] {
+  const items: Item[] = []
+  let file = ''
+  let line = 1
+  let depth = 0
+  let parens = 0
+  let start = -1
+  let first = { file, line }
+  let assigns = false
+  let hasParens = false
+  let body: number | undefined
+  const finish = (end: number) => {
+    // A lone semicolon says nothing.
+    if (start >= 0 && (end - start > 1 || text.charCodeAt(start) !== Char.semicolon))
+      items.push({ start, end, file: first.file, line: first.line, lastLine: line, body })
+    start = -1
+    assigns = false
+    hasParens = false
+    body = undefined
+  }
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c === Char.newline) {
+      line++
+      continue
+    }
+    if (c === Char.space || c === Char.tab || c === Char.return) continue
+    if (c === Char.hash && (i === 0 || text.charCodeAt(i - 1) === Char.newline)) {
+      marker.lastIndex = i
+      const match = marker.exec(text)
+      let end = text.indexOf('\n', i)
+      if (end < 0) end = text.length
+      if (match !== null) {
+        file = match[2] ?? ''
+        line = Number(match[1])
+      } else line++
+      i = end
+      continue
+    }
+    if (start < 0) {
+      start = i
+      first = { file, line }
+    }
+    if (c === Char.quote || c === Char.apostrophe) i = endOfLiteral(text, i, c)
+    else if (c === Char.open) {
+      parens++
+      if (depth === 0) hasParens = true
+    } else if (c === Char.close) parens--
+    else if (c === Char.equals) {
+      if (depth === 0 && parens === 0) assigns = true
+    } else if (c === Char.openBrace) {
+      if (depth === 0 && parens === 0 && hasParens && !assigns) {
+        const head = headOf(text.slice(start, i))
+        if (isFunctionHead(head)) body = i
+      }
+      depth++
+    } else if (c === Char.closeBrace) {
+      depth--
+      if (depth === 0 && parens === 0 && body !== undefined) finish(i + 1)
+    } else if (c === Char.semicolon && depth === 0 && parens === 0) finish(i + 1)
+  }
+  finish(text.length)
+  return items
+}
+
+const operator = /\b(?:__attribute__|__attribute|__asm__|__asm|asm|__typeof__|__typeof|typeof|_Alignas)\b/g
+
+/** A text without line markers and attributes; what `typeof` is asked about is left out, too. */
+export function headOf(text: string): string {
+  const plain = text.includes('#') ? text.replace(/^#.*$/gm, '') : text
+  let result = ''
+  let from = 0
+  operator.lastIndex = 0
+  for (let match = operator.exec(plain); match !== null; match = operator.exec(plain)) {
+    let at = match.index + match[0].length
+    while (/\s/.test(plain[at] ?? '')) at++
+    result += plain.slice(from, match.index)
+    if (match[0].includes('typeof')) result += ' typeof '
+    if (plain[at] === '(') at = endOfParentheses(plain, at)
+    from = at
+    operator.lastIndex = at
+  }
+  return (result + plain.slice(from)).replace(
+    /\b(?:__extension__|volatile|__inline__|__inline)\b/g,
+    (word) => (word.includes('inline') ? 'inline' : ' '),
+  )
+}
+
+/** Offset behind the parenthesis that closes the one at `at`. */
+function endOfParentheses(text: string, at: number): number {
+  let depth = 0
+  for (let i = at; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c === Char.quote || c === Char.apostrophe) i = endOfLiteral(text, i, c)
+    else if (c === Char.open) depth++
+    else if (c === Char.close && --depth === 0) return i + 1
+  }
+  return text.length
+}
+
+const noName =
+  /^(?:if|for|while|switch|return|sizeof|typeof|int|char|short|long|void|signed|unsigned|float|double|_Bool|const|static|struct|union|enum|extern|inline)$/
+
+/** The function that a head, without attributes, declares. */
+function nameOfHead(head: string): string | undefined {
+  const plain = /([A-Za-z_$][\w$]*)\s*\(/.exec(head)?.[1]
+  if (plain !== undefined && !noName.test(plain)) return plain
+  // One that returns a pointer to a function.
+  return /\(\s*\*+\s*([A-Za-z_$][\w$]*)\s*\(/.exec(head)?.[1]
+}
+
+function isFunctionHead(head: string): boolean {
+  return /\)\s*$/.test(head) && !/^\s*typedef\b/.test(head) && nameOfHead(head) !== undefined
+}
+
+/** Braces, brackets and initial values are emptied; literals too. */
+function shallow(text: string): string {
+  let result = ''
+  let depth = 0
+  let skips = false
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!
+    if (c === '"' || c === "'") {
+      i = endOfLiteral(text, i, c.charCodeAt(0))
+      continue
+    }
+    if (c === '{' || c === '[') {
+      if (depth++ === 0 && !skips) result += c
+    } else if (c === '}' || c === ']') {
+      if (--depth === 0 && !skips) result += c
+    } else if (depth > 0) {
+      // Inside.
+    } else if (c === '(' && skips) {
+      i = endOfParentheses(text, i) - 1
+    } else if (c === '=') skips = true
+    else if (c === ',' || c === ';') {
+      skips = false
+      result += c
+    } else if (!skips) result += c
+  }
+  return result
+}
+
+/** The names that the declarators of a shallow text declare. */
+function declarators(plain: string): string[] {
+  let depth = 0
+  const parts: string[] = ['']
+  for (const c of plain.replace(/;\s*$/, '')) {
+    if (c === '(') depth++
+    if (c === ')') depth--
+    if (c === ',' && depth === 0) parts.push('')
+    else parts[parts.length - 1] += c
+  }
+  return parts.flatMap((part) => {
+    const pointer = /\(\s*\*+\s*(?:const\s+)?([A-Za-z_$][\w$]*)/.exec(part)?.[1]
+    if (pointer !== undefined) return [pointer]
+    const name = /([A-Za-z_$][\w$]*)\s*(?:\[\s*\]\s*)*(?::.*)?$/.exec(part.trim())?.[1]
+    return name === undefined || noName.test(name) ? [] : [name]
+  })
+}
+
+function tags(text: string): string[] {
+  return [...text.matchAll(/\b(?:struct|union|enum)\s+([A-Za-z_$][\w$]*)\s*\{/g)].map(([, tag]) => tag!)
+}
+
+/**
+ * What a declaration says.
+ * @param text with its semicolon; literals and line markers may be in it
+ */
+export function meaningOfDeclaration(text: string): Meaning {
+  const head = headOf(text)
+  const plain = shallow(head).trim()
+  if (/^(?:_Static_assert|static_assert|;|$)/.test(plain)) return { kind: 'other', names: [], head }
+  if (/^typedef\b/.test(plain))
+    return { kind: 'declaration', names: [...tags(head), ...declarators(plain)], head }
+  const assigns = head.includes('=') && !plain.startsWith('enum')
+  const withoutTypes = plain.replace(/\b(struct|union|enum)\b\s*([A-Za-z_$][\w$]*)?\s*(?:\{\})?/g, 'int ')
+  // Only types.
+  if (/^(?:(?:static|extern|const|inline|int)\s*)*;?$/.test(withoutTypes.trim()))
+    return /\b(?:struct|union|enum)\b/.test(plain)
+      ? { kind: 'declaration', names: tags(head), head }
+      : { kind: 'other', names: [], head }
+  const names = declarators(withoutTypes)
+  const isExtern = /^(?:\s*(?:inline|static))*\s*(?:extern|register)\b/.test(plain) && !assigns
+  const called = /([A-Za-z_$][\w$]*)?\s*\(/.exec(withoutTypes)?.[1]
+  const isPrototype = !assigns && called !== undefined && !noName.test(called)
+  if (isExtern || isPrototype) return { kind: 'declaration', names: tags(head), head }
+  return names.length === 0 ? { kind: 'other', names: [], head } : { kind: 'data', names, head }
+}
+
+/** @param text a unit's text behind the preprocessor, with line markers */
+export function outline(text: string): Outline {
+  const items = split(text)
+  const known = new Map<Item, Meaning>()
+  const meaning = (item: Item): Meaning => {
+    let result = known.get(item)
+    if (result === undefined) {
+      if (item.body === undefined) result = meaningOfDeclaration(text.slice(item.start, item.end))
+      else {
+        const head = headOf(text.slice(item.start, item.body))
+        const name = nameOfHead(head)
+        result = { kind: 'function', names: name === undefined ? [] : [name], head }
+      }
+      known.set(item, result)
+    }
+    return result
+  }
+  const itemAt = (offset: number): Item | undefined => {
+    let [low, high] = [0, items.length - 1]
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      if (items[middle]!.start <= offset) low = middle + 1
+      else high = middle - 1
+    }
+    const item = items[high]
+    return item !== undefined && offset < item.end ? item : undefined
+  }
+  return {
+    text,
+    items,
+    meaning,
+    functionName: (item) => (item.body === undefined ? undefined : meaning(item).names[0]),
+    itemsWith(word) {
+      const found: Item[] = []
+      for (let at = text.indexOf(word); at >= 0; ) {
+        const isWord = !/[\w$]/.test(text[at - 1] ?? ' ') && !/[\w$]/.test(text[at + word.length] ?? ' ')
+        const item = isWord ? itemAt(at) : undefined
+        if (item !== undefined) found.push(item)
+        at = text.indexOf(word, item?.end ?? at + word.length)
+      }
+      return found
+    },
+  }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From the functions whose text changes to those that must be replaced: ftrace redirects a function at its entry,
+// so what the compiler put into others, made forms of or gave no entry is replaced with the functions around
+// it, up to ones that have a symbol and an entry.
+import type { Anatomy, Piece } from '../diff/anatomy.ts'
+import { coldParent, isColdPart, sourceName } from '../diff/names.ts'
+import { callersOf, hasEntryHook, isInitOrExit } from '../extract/roots.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Inlining } from './ipa-clones.ts'
+import type { Outline } from './outline.ts'
+
+export interface Replaced {
+  /** The function's name in C. */
+  readonly name: string
+  /** The symbol to replace. */
+  readonly symbol: string
+  /** The first is the plainest. */
+  readonly reasons: readonly string[]
+}
+
+/** A unit as the kernel has it. */
+export interface Unpatched {
+  readonly unit: string
+  readonly object: Anatomy
+  readonly text: Outline
+  readonly inlining: Inlining
+}
+
+interface Need {
+  readonly name: string
+  readonly reasons: string[]
+}
+
+/** The functions in whose text a name stands. */
+function usersInText(text: Outline, name: string): Set<string> {
+  const users = text.itemsWith(name).flatMap((item) => text.functionName(item) ?? [])
+  return new Set(users.filter((user) => user !== name))
+}
+
+/** All pieces of each function of the source, without cold parts. */
+function piecesByName(object: Anatomy): Map<string, Set<Piece>> {
+  const found = new Map<string, Set<Piece>>()
+  for (const piece of object.functions) {
+    if (isColdPart(piece.name)) continue
+    for (const symbol of [piece.symbol, ...piece.aliases]) {
+      if (symbol === undefined || symbol.name === '') continue
+      const name = sourceName(symbol.name)
+      const known = found.get(name) ?? new Set()
+      found.set(name, known.add(piece))
+    }
+  }
+  return found
+}
+
+function isNamed(piece: Piece, name: string): boolean {
+  return [piece.symbol, ...piece.aliases].some((symbol) => symbol?.name === name)
+}
+
+/** What the compiler did to make a form of a function. */
+function formOf(symbol: string): string {
+  if (symbol.includes('.isra')) return 'takes other arguments than its source says (isra)'
+  if (symbol.includes('.constprop')) return 'knows some of its arguments (constprop)'
+  if (symbol.includes('.part')) return 'is only a part of it'
+  return 'is not called as its source says'
+}
+
+/**
+ * @param changed the functions whose text changes, with the reasons; those that the unit has no use for are left out
+ * @param judged false when the objects tell nothing about ftrace: then every function may be replaced
+ * @returns the functions to replace, ordered by name, and what can't be
+ */
+export function functionsToReplace(
+  unpatched: Unpatched,
+  changed: ReadonlyMap<string, readonly string[]>,
+  judged: boolean,
+): { readonly replaced: readonly Replaced[]; readonly findings: readonly Finding[] } {
+  const { unit, object, text, inlining } = unpatched
+  const pieces = piecesByName(object)
+  const needs = new Map<string, Need>()
+  const todo: Need[] = []
+  const findings: Finding[] = []
+  const replaced: Replaced[] = []
+  const need = (name: string, reason: string) => {
+    const known = needs.get(name)
+    if (known !== undefined) {
+      if (!known.reasons.includes(reason)) known.reasons.push(reason)
+      return
+    }
+    const one = { name, reasons: [reason] }
+    needs.set(name, one)
+    todo.push(one)
+  }
+  const refuse = (name: string) =>
+    findings.push({
+      severity: 'error',
+      rule: 'not-traceable',
+      symbol: name,
+      unit,
+      message: `${name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
+      hint: 'Fix the bug in its callers instead',
+    })
+  for (const [name, reasons] of changed) for (const reason of reasons) need(name, reason)
+  for (const one of todo) {
+    const { name } = one
+    const own = [...(pieces.get(name) ?? [])]
+    const merged = inlining.merged(name)
+    const containers = [...inlining.containers(name)].filter(
+      // Of two functions with the same code one may become a call of the other: it stays as it was.
+      (container) => !merged.has(container) || usersInText(text, name).has(container),
+    )
+    for (const container of containers) need(container, `the compiler inlined ${name} into it`)
+    if (own.length === 0 && (containers.length === 0 || merged.size > 0))
+      for (const user of usersInText(text, name)) need(user, `it uses ${name}, which changes`)
+    for (const piece of own) {
+      if (isInitOrExit(piece)) continue
+      if (isNamed(piece, name) && (!judged || hasEntryHook({ before: object }, piece))) {
+        replaced.push({ name, symbol: name, reasons: one.reasons })
+        redirected(piece, name, merged)
+        continue
+      }
+      const callers = callersOf(object, piece)
+      if (callers === undefined) {
+        refuse(name)
+        continue
+      }
+      const why = isNamed(piece, name)
+        ? `it calls ${name}, which changes and has no ftrace entry of its own`
+        : `it calls ${piece.name}, a form of ${name} that ${formOf(piece.name)}, so it can't be replaced alone`
+      for (const caller of callers) if (!isInitOrExit(caller)) need(sourceName(coldParent(caller.name)), why)
+    }
+  }
+  return {
+    replaced: replaced.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    findings,
+  }
+
+  /** Who calls this piece in place of a function with the same code would get the replacement, too. */
+  function redirected(piece: Piece, name: string, merged: ReadonlySet<string>): void {
+    if (merged.size === 0) return
+    for (const caller of callersOf(object, piece) ?? object.functions) {
+      const user = sourceName(coldParent(caller.name))
+      const other = [...merged].find((one) => user === one || usersInText(text, one).has(user))
+      if (other === undefined || usersInText(text, name).has(user)) continue
+      if (callersOf(object, piece) === undefined && !refersTo(object, caller, piece)) continue
+      need(user, `the compiler made it call ${name} in place of ${other}, which had the same code`)
+    }
+  }
+}
+
+function refersTo(object: Anatomy, from: Piece, to: Piece): boolean {
+  return object.relocations(from).some((relocation) => {
+    const target = object.target(from.section, relocation)
+    return target.kind === 'piece' && target.piece === to
+  })
+}
