@@ -2,6 +2,7 @@
 // Puts relocatable objects into one, as `ld -r` would: the carried code, the frame that every live patch
 // has, and the kernel's livepatch structures.
 import { isTable } from '../diff/tables.ts'
+import { sectionFlag } from '../elf/format.ts'
 import type { ObjectDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
 
 /** Replaces symbols in the relocations of an object. */
@@ -22,20 +23,34 @@ export function substitute(
 
 /** Puts objects into one. Tables that the kernel looks up by name become one table. */
 export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
+  return unite(drafts, isTable)
+}
+
+/** Puts objects into one in which no two sections have the same name, as those of a module must not. */
+export function gather(drafts: readonly ObjectDraft[]): ObjectDraft {
+  return unite(drafts, () => true)
+}
+
+/** @param united which sections become one with those of the same name */
+function unite(drafts: readonly ObjectDraft[], united: (section: SectionDraft) => boolean): ObjectDraft {
   const sections: SectionDraft[] = []
   const symbols = drafts.flatMap((draft) => [...draft.symbols])
-  const tables = new Map<string, SectionDraft>()
+  const first = new Map<string, SectionDraft>()
   for (const section of drafts.flatMap((draft) => draft.sections)) {
-    const known = tables.get(section.name)
-    if (known === undefined || !isTable(section)) {
-      if (isTable(section)) tables.set(section.name, section)
+    const known = first.get(section.name)
+    const both = known !== undefined && united(section)
+    if (!both || (typeof known.data === 'number') !== (typeof section.data === 'number')) {
+      if (united(section) && known === undefined) first.set(section.name, section)
       sections.push(section)
       continue
     }
-    if (typeof known.data === 'number' || typeof section.data === 'number') continue
+    const length = typeof known.data === 'number' ? known.data : known.data.length
+    known.align = Math.max(known.align, section.align)
     const align = Math.max(known.align, 1)
-    const base = known.data.length + ((align - (known.data.length % align)) % align)
-    known.data = Buffer.concat([known.data, Buffer.alloc(base - known.data.length), section.data])
+    const base = length + ((align - (length % align)) % align)
+    if (typeof known.data === 'number') known.data = base + Number(section.data)
+    else if (typeof section.data !== 'number')
+      known.data = Buffer.concat([known.data, Buffer.alloc(base - length, paddingOf(known)), section.data])
     for (const relocation of section.relocations)
       known.relocations.push({ ...relocation, offset: relocation.offset + base })
     for (const symbol of symbols)
@@ -45,6 +60,11 @@ export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
       }
   }
   return { sections, symbols }
+}
+
+/** Between functions there are nops, as objtool reads all code. */
+function paddingOf({ flags }: SectionDraft): number {
+  return (flags & sectionFlag.exec) === 0 ? 0 : 0x90
 }
 
 /** Makes every undefined global that another part defines the same symbol. */

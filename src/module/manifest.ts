@@ -32,6 +32,8 @@ export const manifestSchema = v.object({
     origin: v.picklist(['debian', 'local']),
     compiler: v.string(),
   }),
+  /** What made it: `binary` compares objects, `source` writes C. Absent: `binary`. */
+  engine: v.exactOptional(v.picklist(['binary', 'source'])),
   /** True when loading it atomically replaces every earlier live patch. */
   replace: v.boolean(),
   inputs: v.array(v.object({ file: v.string(), sha256 })),

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `inarch build`: from a source diff to a live patch module.
+// `inarch build`: from a source diff, or a live patch's own source, to a live patch module.
 import { Command, InvalidArgumentError } from 'commander'
 import pc from 'picocolors'
+import { Fault } from '../../ground/fault.ts'
+import type { Job } from '../../ground/job.ts'
+import type { Made } from '../../module/made.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface BuildOptions extends CommonOptions {
@@ -18,10 +21,64 @@ function count(text: string): number {
   return Number(text)
 }
 
+/**
+ * The directory with a live patch's source that is to be built, if it is one.
+ * @throws Fault `usage/directory-and-patch`, `usage/said-in-directory`
+ */
+async function directoryAmong(files: readonly string[], options: BuildOptions): Promise<string | undefined> {
+  const { isDirectory } = await import('../../ground/is-directory.ts')
+  const directory = files.find(isDirectory)
+  if (directory === undefined) return undefined
+  if (files.length > 1)
+    throw new Fault('usage', 'directory-and-patch', `${directory} is a directory, and is built alone`)
+  const said: readonly (readonly [option: string, given: boolean, where: string])[] = [
+    ['--name', options.name !== undefined, 'inarch.json'],
+    ['--strip', options.strip !== undefined, 'inarch.json'],
+    ['--no-replace', !options.replace, 'livepatch.c (.replace)'],
+  ]
+  for (const [option, given, where] of said)
+    if (given)
+      throw new Fault(
+        'usage',
+        'said-in-directory',
+        `${option} is for patches; a directory says it in ${where}`,
+      )
+  return directory
+}
+
+async function fromDirectory(job: Job, directory: string, options: BuildOptions): Promise<Made> {
+  const { buildDirectory } = await import('../../module/directory.ts')
+  const { readSourceDirectory } = await import('../../source/directory.ts')
+  const { chooseKernel } = await import('../kernel-option.ts')
+  const source = await readSourceDirectory(directory)
+  const wish = options.kernel ?? options.buildDir
+  const kernel = await chooseKernel(job, wish === undefined ? { kernel: source.kernel.release } : options)
+  return await buildDirectory(job, kernel, source, options.output)
+}
+
+async function fromPatches(job: Job, files: readonly string[], options: BuildOptions): Promise<Made> {
+  const { makeLivePatch } = await import('../../module/make.ts')
+  const { chooseKernel } = await import('../kernel-option.ts')
+  const { readPatches } = await import('../../patch/read.ts')
+  // A mistake in the patch is told before anything is fetched.
+  const patches = await readPatches(files)
+  const kernel = await chooseKernel(job, options)
+  return await makeLivePatch(job, kernel, {
+    patches,
+    ...(options.strip === undefined ? {} : { strip: options.strip }),
+    ...(options.name === undefined ? {} : { name: options.name }),
+    replace: options.replace,
+    output: options.output,
+  })
+}
+
 export function buildCommand(): Command {
   return withCommonOptions(new Command('build'))
     .description('make a live patch module from one or more source diffs')
-    .argument('<patch...>', 'unified diffs (git, quilt or diff -u), applied in this order')
+    .argument(
+      '<patch...>',
+      'unified diffs (git, quilt or diff -u), applied in this order; or one directory with the source of a live patch',
+    )
     .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
     .option('--build-dir <dir>', 'a built kernel tree instead of a packaged kernel')
     .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
@@ -43,19 +100,11 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
     )
     .action((files: string[], options: BuildOptions) =>
       perform(options, async (session) => {
-        const { makeLivePatch } = await import('../../module/make.ts')
-        const { chooseKernel } = await import('../kernel-option.ts')
-        const { readPatches } = await import('../../patch/read.ts')
-        // A mistake in the patch is told before anything is fetched.
-        const patches = await readPatches(files)
-        const kernel = await chooseKernel(session.job, options)
-        const made = await makeLivePatch(session.job, kernel, {
-          patches,
-          ...(options.strip === undefined ? {} : { strip: options.strip }),
-          ...(options.name === undefined ? {} : { name: options.name }),
-          replace: options.replace,
-          output: options.output,
-        })
+        const directory = await directoryAmong(files, options)
+        const made =
+          directory === undefined
+            ? await fromPatches(session.job, files, options)
+            : await fromDirectory(session.job, directory, options)
         session.data({ module: made.module, manifest: made.manifest })
         for (const object of made.manifest.objects) {
           for (const { name, unit, reasons } of object.functions) {

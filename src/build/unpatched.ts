@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Compiles what stands for a unit of the kernel without being a patched copy of it: the unit as the kernel has it, and
+// the C files of a live patch's source, with the flags of the unit they belong to.
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Job } from '../ground/job.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { compilerIdentity } from './compiler.ts'
+import { generatedFor } from './generated.ts'
+import { climbedDirectories } from './headers.ts'
+import { macroHeaders } from './macros.ts'
+import { makeShadow, type ShadowFile } from './shadow.ts'
+import { type Bench, type CompilerRun, compileSide } from './sides.ts'
+import { openSurvey } from './survey.ts'
+import type { Unit, Units } from './units.ts'
+
+/** A bench on which nothing is patched. @param dir an empty directory for the objects */
+export async function openBench(job: Job, kernel: Kernel, dir: string): Promise<Bench> {
+  await mkdir(path.join(dir, 'tmp'), { recursive: true })
+  const generated = new Map<Unit, Promise<ShadowFile[]>>()
+  return {
+    kernel,
+    changes: [],
+    dir,
+    shadow: kernel.source,
+    climbed: [],
+    identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
+    generated(unit) {
+      const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
+      generated.set(unit, files)
+      return files
+    },
+  }
+}
+
+/** Where C files of our own are compiled. */
+export interface Tree {
+  readonly tree: string
+  /** The files in which it differs from the kernel's source. */
+  readonly own: readonly ShadowFile[]
+}
+
+/**
+ * The tree in which C files of our own are compiled: the kernel's source, with other headers in the place of some.
+ * @param headers by their paths in the tree
+ * @param used the units whose flags are used
+ */
+export async function treeWithHeaders(
+  job: Job,
+  bench: Bench,
+  units: Units,
+  headers: readonly ShadowFile[],
+  used: readonly Unit[],
+): Promise<Tree> {
+  if (headers.length === 0) return { tree: bench.kernel.source, own: [] }
+  // A directory that is a link would lead `../` out of the tree.
+  const beside = used.map(({ source }) => ({ path: `${path.posix.dirname(source)}/.inarch`, text: '' }))
+  const own = [...headers, ...new Map(beside.map((file) => [file.path, file])).values()]
+  const tree = path.join(bench.dir, 'tree')
+  const climbed = climbedDirectories(
+    await openSurvey(job, bench.kernel, units),
+    used.map(({ source }) => source),
+  )
+  makeShadow(bench.kernel.source, tree, own, climbed)
+  return { tree, own }
+}
+
+/**
+ * Compiles a C file with the flags of a unit, as if it stood beside that unit.
+ * @param file absolute path
+ * @param output where the object goes
+ * @throws Fault `environment/command-needs-shell`
+ */
+export async function compileAs(
+  job: Job,
+  bench: Bench,
+  unit: Unit,
+  file: string,
+  output: string,
+  { tree, own }: Tree,
+): Promise<CompilerRun> {
+  const { flags = [], source, argument } = unit
+  const beside = ['-iquote', path.posix.dirname(source)]
+  // Warnings that print their place say the unit's, as before.
+  const place = `-fmacro-prefix-map=${file}=${argument}`
+  const stand: Unit =
+    unit.flags === undefined ? unit : { ...unit, argument: file, flags: [...flags, ...beside, place] }
+  return await compileSide(
+    job,
+    bench,
+    stand,
+    { unit: stand, cwd: tree, output, key: undefined, temporary: path.join(bench.dir, 'tmp') },
+    own,
+  )
+}

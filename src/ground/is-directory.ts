@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whether a path that the user gave is a directory.
+import { statSync } from 'node:fs'
+
+/** False too when there is nothing at `place`, or it can't be looked at. */
+export function isDirectory(place: string): boolean {
+  return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true
+}

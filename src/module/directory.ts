@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From a directory with a live patch's C source (src/source/directory.ts) to the module and its manifest. The wrapper's
+// own tables are what the kernel gets; here they are only read.
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { openUnits } from '../build/units.ts'
+import { anatomy, isCode } from '../diff/anatomy.ts'
+import { isIncidental } from '../diff/incidental.ts'
+import { isNumbered, stem } from '../diff/names.ts'
+import { sectionFlag } from '../elf/format.ts'
+import type { ObjectFile } from '../elf/read.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
+import { withScratch } from '../ground/scratch.ts'
+import { version } from '../ground/version.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { headersDirectory, type SourceDirectory, wrapperFile } from '../source/directory.ts'
+import { assemble } from './assemble.ts'
+import { checkLandings } from './landing.ts'
+import { type Made, moduleNameOf, refuseIfErrors, save } from './made.ts'
+import type { Manifest } from './manifest.ts'
+import { namesOf } from './names.ts'
+import { cargoOf, statedObjects } from './source-cargo.ts'
+import { compileDirectory, type SourceObject } from './source-objects.ts'
+import { openTemplate } from './template.ts'
+import { readWrapper, type Wrapper } from './wrapper.ts'
+import { checkTables, type TabledFunction } from './wrapper-checks.ts'
+
+/** What is known of a directory that was just made, and that its files can't tell. */
+export interface Provenance {
+  /** Why a function is replaced, by `unit name`. */
+  readonly reasons: ReadonlyMap<string, readonly string[]>
+  /** What a state is called, by its id. */
+  readonly states: ReadonlyMap<number, { readonly name: string; readonly unit: string }>
+  readonly findings: readonly Finding[]
+}
+
+export interface DirectoryModule {
+  readonly bytes: Buffer
+  readonly manifest: Manifest
+  /** The compiled files of the units, before they were joined. */
+  readonly objects: readonly SourceObject[]
+}
+
+/**
+ * Builds the live patch of a directory, in memory.
+ * @throws Fault `usage/*` when the directory is not as it must be, `patch/compile-error` with a file's line, `refused/*` with
+ *   findings
+ */
+export async function makeDirectoryModule(
+  job: Job,
+  kernel: Kernel,
+  source: SourceDirectory,
+  provenance?: Provenance,
+): Promise<DirectoryModule> {
+  checkKernel(kernel, source)
+  return await withScratch(async (dir) => {
+    const units = await openUnits(job, kernel)
+    const template = await openTemplate(job, kernel, units, 'own')
+    const compiled = await compileDirectory(job, kernel, source, template, units, dir)
+    refuseIfErrors(kernel, compiled.findings)
+    return await job.journal.step('Making the module', async (step) => {
+      const wrapper = readWrapper(compiled.wrapper, template.layout, wrapperFile)
+      const names = await namesOf(kernel, [
+        ...compiled.units.map(({ object }) => object),
+        ...wrapper.objects.map(({ name }) => name),
+        ...statedObjects(compiled),
+      ])
+      try {
+        const tables = checkTables(wrapper, compiled, names, wrapperFile)
+        const cargo = cargoOf(compiled, template.object, names)
+        const landings = checkLandings(cargo, cargo.bindings, names)
+        const copies = compiled.units.flatMap(secondCopies)
+        const known = [
+          ...(provenance?.findings ?? []),
+          ...compiled.findings,
+          ...tables.findings,
+          ...cargo.findings,
+          ...landings,
+          ...copies,
+        ]
+        refuseIfErrors(kernel, known)
+        if (wrapper.objects.every(({ functions, callbacks }) => functions.length + callbacks.length === 0))
+          throw new Fault(
+            'refused',
+            'nothing-to-patch',
+            `${wrapperFile} replaces nothing and has no callback`,
+          )
+        const info = modinfoOf(compiled.wrapper)
+        const description = info.find(([key]) => key === 'description')?.[1] ?? `Live patch ${source.name}`
+        const moduleName = moduleNameOf(source.name)
+        const assembled = await assemble(
+          job,
+          kernel,
+          template,
+          cargo,
+          cargo.bindings,
+          () => [],
+          names.exported,
+          {
+            name: moduleName,
+            description,
+            replace: wrapper.replace,
+            info: [
+              ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
+              `inarch=${version}`,
+              ...source.patches.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`),
+            ],
+          },
+        )
+        const findings = [...known, ...assembled.findings]
+        refuseIfErrors(kernel, findings)
+        const { length } = tables.functions
+        step.result(`${length} ${length === 1 ? 'function' : 'functions'} replaced`)
+        const manifest: Manifest = {
+          format: 'inarch-manifest-1',
+          name: source.name,
+          module: moduleName,
+          description,
+          tool: { name: 'inarch', version },
+          kernel: {
+            release: kernel.release,
+            version: kernel.version,
+            origin: kernel.origin,
+            compiler: kernel.compiler.versionText,
+          },
+          engine: 'source',
+          replace: wrapper.replace,
+          inputs: await inputsOf(source),
+          sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
+          objects: objectsOf(wrapper, tables.functions, provenance),
+          carried: compiled.units.flatMap((one) => carriedBy(one, wrapper)),
+          states: wrapper.states.map(({ id, version: number }) => {
+            const known = provenance?.states.get(id)
+            return {
+              name: known?.name ?? `state ${id}`,
+              id,
+              version: number,
+              unit: known?.unit ?? wrapperFile,
+            }
+          }),
+          findings: findings.map((finding) => ({ ...finding })),
+          timings: [],
+        }
+        return { bytes: assembled.bytes, manifest, objects: compiled.units }
+      } finally {
+        names.close()
+      }
+    })
+  })
+}
+
+/**
+ * Builds the live patch of a directory and writes the module and its manifest to `output`.
+ * @throws as `makeDirectoryModule`
+ */
+export async function buildDirectory(
+  job: Job,
+  kernel: Kernel,
+  source: SourceDirectory,
+  output: string,
+): Promise<Made> {
+  const { bytes, manifest } = await makeDirectoryModule(job, kernel, source)
+  const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
+  return await save(output, bytes, { ...manifest, timings })
+}
+
+/** The source was cut out of one exact kernel; another one's private functions may differ. */
+function checkKernel(kernel: Kernel, { kernel: wanted, dir }: SourceDirectory): void {
+  if (kernel.release === wanted.release && kernel.version === wanted.version) return
+  throw new Fault(
+    'usage',
+    'other-kernel',
+    `${path.basename(dir)} is source for ${wanted.release} (${wanted.version}), not for ${kernel.release} (${kernel.version})`,
+    {
+      remedy:
+        'Make it again from the fix with --kernel; or compare by hand, and change the kernel in inarch.json',
+    },
+  )
+}
+
+/** `key=value` lines of the wrapper's `.modinfo`. */
+function modinfoOf(wrapper: ObjectFile): [key: string, value: string][] {
+  const data = wrapper.sections.find(({ name }) => name === '.modinfo')?.data ?? Buffer.alloc(0)
+  return data
+    .toString('utf8')
+    .split('\0')
+    .flatMap((line): [string, string][] => {
+      const at = line.indexOf('=')
+      return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)]]
+    })
+}
+
+/** What the module was made of, by content. */
+async function inputsOf({ dir, units, headers }: SourceDirectory): Promise<Manifest['inputs']> {
+  const files = [
+    wrapperFile,
+    ...units.map(({ file }) => file),
+    ...headers.map((one) => path.join(headersDirectory, one)),
+  ]
+  return await Promise.all(
+    files.map(async (file) => ({
+      file,
+      sha256: createHash('sha256')
+        .update(await readFile(path.join(dir, file)))
+        .digest('hex'),
+    })),
+  )
+}
+
+/** Variables of the running kernel of which the source has a second copy. */
+function secondCopies({ compiled, before, unit, file }: SourceObject): Finding[] {
+  const running = new Set(
+    before.data
+      .filter((piece) => (piece.section.flags & sectionFlag.write) !== 0 && !isIncidental(piece))
+      .map(({ name }) => stem(name)),
+  )
+  return anatomy(compiled).data.flatMap((piece): Finding[] => {
+    const writable = (piece.section.flags & sectionFlag.write) !== 0
+    if (!writable || isIncidental(piece) || !running.has(stem(piece.name))) return []
+    return [
+      {
+        severity: 'warning',
+        rule: 'copy-not-shared',
+        symbol: piece.name,
+        unit,
+        message: `${file} defines ${stem(piece.name)}, of which the running kernel has a copy that others go on using`,
+        hint: 'Declare it extern, so that the running copy is used; inside a function with LIVEPATCH_SYMBOL',
+      },
+    ]
+  })
+}
+
+function objectsOf(
+  { objects }: Wrapper,
+  functions: readonly TabledFunction[],
+  provenance: Provenance | undefined,
+): Manifest['objects'] {
+  return objects.map(({ name, callbacks }) => ({
+    name,
+    functions: functions
+      .filter(({ object }) => object === name)
+      .map(({ oldName, position, file }) => ({
+        name: oldName,
+        sympos: position,
+        unit: file.unit,
+        reasons: [...(provenance?.reasons.get(`${file.unit} ${oldName}`) ?? [`${file.file} replaces it`])],
+      })),
+    callbacks: callbacks.map((callback) => ({ ...callback, unit: wrapperFile })),
+  }))
+}
+
+/** What a file defines besides the functions of the tables. */
+function carriedBy({ compiled, unit, file }: SourceObject, { objects }: Wrapper): Manifest['carried'] {
+  const tabled = new Set(
+    objects.flatMap(({ functions, callbacks }) => [
+      ...functions.map(({ replacement }) => replacement),
+      ...callbacks.map(({ name }) => name),
+    ]),
+  )
+  return compiled.symbols.flatMap(({ name, section, type }) => {
+    if (section === undefined || tabled.has(name) || isNumbered(name) || name.startsWith('.')) return []
+    if (type !== 'function' && type !== 'object') return []
+    if (/\.(cold|part|isra|constprop)\b/.test(name)) return []
+    const kind = isCode(section) ? ('function' as const) : ('data' as const)
+    return [{ name, kind, unit, reason: `${file} defines it` }]
+  })
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Makes one cargo of the compiled files of a live patch's source: what one file defines, the others may use; anything
+// else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says (kernel/include/inarch-source.h).
+import { type Anatomy, anatomy, type Piece } from '../diff/anatomy.ts'
+import { isDirective } from '../diff/directives.ts'
+import { sectionFlag } from '../elf/format.ts'
+import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
+import { redraft } from '../elf/redraft.ts'
+import type { SymbolDraft } from '../elf/write.ts'
+import type { Reference } from '../extract/extraction.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Cargo } from './assemble.ts'
+import { type Binder, type Binding, binder } from './bind.ts'
+import { loadBootConstants } from './boot-constants.ts'
+import { gather } from './join.ts'
+import type { Names } from './names.ts'
+import type { CompiledDirectory, SourceObject } from './source-objects.ts'
+
+/** A symbol as LIVEPATCH_SYMBOL names it. */
+export interface StatedSymbol {
+  readonly object: string
+  readonly position: number
+  readonly name: string
+}
+
+export interface SourceCargo extends Cargo {
+  readonly bindings: ReadonlyMap<SymbolDraft, Binding>
+  readonly findings: readonly Finding[]
+}
+
+/** @returns what LIVEPATCH_SYMBOL wrote into a symbol's name; undefined for any other name */
+export function statedSymbol(name: string): StatedSymbol | undefined {
+  const [, object, position, symbol] =
+    /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
+  if (object === undefined || symbol === undefined) return undefined
+  return { object, position: Number(position), name: symbol }
+}
+
+/** The kernel objects that the compiled files name. */
+export function statedObjects({ units, wrapper }: CompiledDirectory): string[] {
+  return [wrapper, ...units.map(({ compiled }) => compiled)].flatMap(({ symbols }) =>
+    symbols.flatMap(({ name }) => statedSymbol(name)?.object ?? []),
+  )
+}
+
+/** The unit's own definition of a name, if it has exactly one. */
+export function definitionIn({ before }: SourceObject, name: string): Piece | undefined {
+  const found = before.object.symbols.filter((symbol) => symbol.name === name && symbol.section !== undefined)
+  const [only] = found
+  return found.length === 1 && only !== undefined ? before.pieceOf(only) : undefined
+}
+
+/** A list of symbols for a person: position, type and address of each. */
+export function candidates(names: Names, object: string, name: string): string {
+  return names
+    .symbols(object, name)
+    .map(({ type, address }, index) => `${index + 1}: ${type} ${address.toString(16)}`)
+    .join(', ')
+}
+
+/** @param frame what kbuild would generate for a module; it stands for the unit that the wrapper does not have */
+export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile, names: Names): SourceCargo {
+  let nowhere: Anatomy | undefined
+  const outside = () => {
+    nowhere ??= anatomy(frame)
+    return nowhere
+  }
+  const findings: Finding[] = []
+  const references = new Map<SymbolDraft, Reference>()
+  const bindings = new Map<SymbolDraft, Binding>()
+  const definers = new Map<string, string>()
+  const files = [
+    ...units.map((one) => ({ file: one.file, compiled: one.compiled, own: one })),
+    { file: wrapper.name, compiled: wrapper, own: undefined },
+  ]
+  for (const { file, compiled } of files)
+    for (const { name, binding, place } of compiled.symbols) {
+      if (binding === 'local' || place === 'undefined') continue
+      const first = definers.get(name)
+      if (first !== undefined)
+        findings.push({
+          severity: 'error',
+          rule: 'duplicate-definition',
+          symbol: name,
+          unit: file,
+          message: `${first} and ${file} both define ${name}`,
+          hint: 'Make it static in both, or define it in one and declare it in the other',
+        })
+      definers.set(name, file)
+    }
+
+  const bind = binder(names)
+  const drafts = files.map(({ file, compiled, own }) => {
+    const notes = compiled.sections.find(({ name }) => isDirective(name))
+    if (notes !== undefined)
+      findings.push({
+        severity: 'error',
+        rule: 'note-in-source',
+        symbol: notes.name,
+        unit: file,
+        message: `${file} says something to Inarch by a macro of a patch (${notes.name}), which source of a live patch does not need`,
+        hint: 'Put callbacks and states into the tables of livepatch.c, and leave out what is to be left out',
+      })
+    const made = (name: string): SymbolDraft => ({
+      name,
+      value: 0,
+      size: 0,
+      binding: 'global',
+      type: 'none',
+      visibility: 0,
+      place: 'undefined',
+    })
+    const added = new Map<string, SymbolDraft>()
+    const undefinedSymbol = (name: string, needed = true): SymbolDraft => {
+      const known = added.get(name)
+      if (known !== undefined) return known
+      const symbol = made(name)
+      added.set(name, symbol)
+      resolve(symbol, needed)
+      return symbol
+    }
+    const resolve = (symbol: SymbolDraft, needed: boolean) => {
+      const { name } = symbol
+      const stated = statedSymbol(name)
+      const meant = stated?.name ?? name
+      const definition = own === undefined ? undefined : definitionIn(own, meant)
+      const reference: Reference = {
+        name: meant,
+        from: own?.object ?? 'vmlinux',
+        unit: own?.unit ?? file,
+        definition,
+        change: { unit: own?.unit ?? file, before: own?.before ?? outside() },
+        needed,
+      }
+      references.set(symbol, reference)
+      const binding = isOwn(name, own) ? { kind: 'own' as const, name } : bindOne(bind, reference, stated)
+      if (binding !== undefined) bindings.set(symbol, binding)
+    }
+    /** What the live patch's files define, and what kbuild would generate for a module: the wrapper's own. */
+    const isOwn = (name: string, user: SourceObject | undefined) =>
+      definers.has(name) || (user === undefined && name === '__this_module')
+
+    const named = new Set(
+      compiled.symbols.flatMap(({ section, type }) => (type === 'section' ? [] : [section])),
+    )
+    /** What kbuild's linker script would leave out, and what the frame says for all files, is left behind. */
+    const keep = (section: Section) =>
+      ((section.flags & sectionFlag.alloc) !== 0 || section.name.startsWith('.discard')) &&
+      (section.size > 0 || named.has(section)) &&
+      !/^\.(note\.gnu\.property|modinfo$)/.test(section.name) &&
+      !isDirective(section.name)
+    const draft = redraft(compiled, keep, (symbol: ElfSymbol, asRead) => {
+      if (symbol.place === 'undefined' && symbol.binding !== 'local' && symbol.name !== '') {
+        added.set(symbol.name, asRead)
+        resolve(asRead, true)
+      }
+      return asRead
+    })
+    // objtool finds the key of a static call by its name among the symbols.
+    for (const { name, place } of draft.symbols)
+      if (place === 'undefined' && name.startsWith('__SCT__'))
+        undefinedSymbol(`__SCK__${name.slice(7)}`, false)
+    const mended = loadBootConstants(draft, undefinedSymbol, (name, section) =>
+      findings.push({
+        severity: 'error',
+        rule: 'boot-constant',
+        symbol: name,
+        unit: own?.unit ?? file,
+        message: `${section} of ${file} has ${name} as a number in its code, which the kernel puts there only when it starts`,
+        hint: 'Fix the bug in its callers instead',
+      }),
+    )
+    // By the names of several files objtool takes the object for a whole kernel.
+    const symbols = mended.symbols.filter(({ type }) => type !== 'file')
+    return { sections: mended.sections, symbols: [...new Set([...symbols, ...added.values()])] }
+  })
+
+  function bindOne(
+    usual: Binder,
+    reference: Reference,
+    stated: StatedSymbol | undefined,
+  ): Binding | undefined {
+    if (stated === undefined) return usual.bind(reference)
+    const { object, name, position } = stated
+    const symbols = names.symbols(object, name)
+    const { unit, from } = reference
+    const refuse = (message: string): undefined => {
+      findings.push({
+        severity: 'error',
+        rule: symbols.length === 0 ? 'no-symbol' : 'ambiguous-symbol',
+        symbol: name,
+        unit,
+        message,
+        ...(symbols.length === 0
+          ? { hint: 'Look for the name in /proc/kallsyms of that kernel' }
+          : { hint: `They are, by position: ${candidates(names, object, name)}` }),
+      })
+      return undefined
+    }
+    if (symbols.length === 0) return refuse(`${object} has no symbol ${name}, which LIVEPATCH_SYMBOL names`)
+    if (position > symbols.length || (position === 0 && symbols.length > 1))
+      return refuse(
+        position === 0
+          ? `${object} has ${symbols.length} symbols named ${name}, and LIVEPATCH_SYMBOL gives no position`
+          : `${object} has ${symbols.length} symbols named ${name}, none of which has the position ${position}`,
+      )
+    // The code of the unit may tell more; where it can't, the author's word stands.
+    if (reference.definition !== undefined && object === from) {
+      const told = binder(names).bind(reference)
+      if (told?.kind === 'livepatch' && told.sympos !== position && !(told.sympos === 0 && position === 1))
+        return refuse(
+          `LIVEPATCH_SYMBOL says position ${position} of ${name}, but the code of ${unit} shows that it is ${told.sympos}`,
+        )
+    }
+    return { kind: 'livepatch', object, when: object === 'vmlinux' ? object : from, name, sympos: position }
+  }
+
+  const told = bind.findings.map((finding): Finding => {
+    if (finding.rule !== 'ambiguous-symbol' || finding.symbol === undefined) return finding
+    const object = units.find(({ unit }) => unit === finding.unit)?.object ?? 'vmlinux'
+    const where = names.symbols(object, finding.symbol).length > 0 ? object : 'vmlinux'
+    const which = candidates(names, where, finding.symbol)
+    return {
+      ...finding,
+      hint: `Say which one is meant with LIVEPATCH_SYMBOL. By position, they are ${which}`,
+    }
+  })
+  return { draft: gather(drafts), references, bindings, findings: [...findings, ...told] }
+}
