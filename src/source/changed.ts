@@ -84,6 +84,11 @@ function defines(side: Outline, name: string, kind: 'function' | 'data'): boolea
   })
 }
 
+/** True for what the author says to Inarch with the macros of kernel/include. */
+function isNote(text: string): boolean {
+  return /"\.(?:inarch|kpatch)\./.test(text)
+}
+
 const transientSection = /"\s*\.(?:init|exit|meminit|cpuinit|devinit)\.text/
 
 /** @returns what differs; undefined when nothing does */
@@ -120,9 +125,11 @@ export function compareTexts(
   const dataBefore = byName(before, differ.before, 'data')
   const dataAfter = byName(after, differ.after, 'data')
   for (const [name, item] of [...dataBefore, ...dataAfter]) {
+    const side = dataAfter.get(name) === item ? after : before
+    if (isNote(textOf(side, item))) continue
     const [inBefore, inAfter] = [defines(before, name, 'data'), defines(after, name, 'data')]
     if (data.some((one) => one.name === name)) continue
-    const { head } = dataAfter.get(name) === item ? after.meaning(item) : before.meaning(item)
+    const { head } = side.meaning(item)
     data.push({
       name,
       change: inBefore && inAfter ? 'changed' : inAfter ? 'added' : 'removed',
@@ -219,21 +226,22 @@ function declarationsOf(
   a: readonly Item[],
 ): ChangedDeclaration[] {
   const found = new Map<string, { isType: boolean; words: Set<string> }>()
-  const sides = [
-    { side: before, items: b, other: after },
-    { side: after, items: a, other: before },
-  ]
-  for (const { side, items } of sides)
-    for (const item of items) {
-      const { kind, names, head } = side.meaning(item)
-      if (kind !== 'declaration') continue
-      const isType = names.length > 0 || /^\s*(?:typedef|enum|struct\s*\{|union\s*\{)/.test(head)
-      const tag = /^\s*(?:typedef\s+)?((?:struct|union|enum)\s+[A-Za-z_]\w*)\s*\{/.exec(head)?.[1]
-      const title = tag ?? names[0] ?? declared(head)
-      const known = found.get(title) ?? { isType, words: new Set<string>() }
-      for (const word of wordsOf(textOf(side, item))) known.words.add(word)
-      found.set(title, known)
-    }
+  const described = (side: Outline, item: Item) => {
+    const { kind, names, head } = side.meaning(item)
+    if (kind !== 'declaration') return undefined
+    const tag = /^\s*(?:typedef\s+)?((?:struct|union|enum)\s+[A-Za-z_]\w*)\s*\{/.exec(head)?.[1]
+    const isType = names.length > 0 || /^\s*(?:typedef|enum|struct\s*\{|union\s*\{)/.test(head)
+    return { title: tag ?? names[0] ?? declared(head), isType, words: wordsOf(textOf(side, item)) }
+  }
+  for (const item of b) {
+    const one = described(before, item)
+    if (one !== undefined) found.set(one.title, one)
+  }
+  // What is only declared anew changes nothing that was there.
+  for (const item of a) {
+    const one = described(after, item)
+    for (const word of one?.words ?? []) found.get(one?.title ?? '')?.words.add(word)
+  }
   return [...found].map(([title, { isType, words }]) => ({ title, isType, words }))
 }
 

@@ -18,6 +18,17 @@ export interface Replaced {
   readonly reasons: readonly string[]
 }
 
+/** What becomes of the functions that change. */
+export interface Replacement {
+  /** Ordered by name. */
+  readonly replaced: readonly Replaced[]
+  /** Symbols of code that changes and can't be replaced alone: it is replaced with the functions that use it. */
+  readonly embedded: readonly string[]
+  /** Every function of the source that comes along, replaced or not. */
+  readonly reached: ReadonlySet<string>
+  readonly findings: readonly Finding[]
+}
+
 /** A unit as the kernel has it. */
 export interface Unpatched {
   readonly unit: string
@@ -67,19 +78,19 @@ function formOf(symbol: string): string {
 /**
  * @param changed the functions whose text changes, with the reasons; those that the unit has no use for are left out
  * @param judged false when the objects tell nothing about ftrace: then every function may be replaced
- * @returns the functions to replace, ordered by name, and what can't be
  */
 export function functionsToReplace(
   unpatched: Unpatched,
   changed: ReadonlyMap<string, readonly string[]>,
   judged: boolean,
-): { readonly replaced: readonly Replaced[]; readonly findings: readonly Finding[] } {
+): Replacement {
   const { unit, object, text, inlining } = unpatched
   const pieces = piecesByName(object)
   const needs = new Map<string, Need>()
   const todo: Need[] = []
   const findings: Finding[] = []
   const replaced: Replaced[] = []
+  const embedded = new Set<string>()
   const need = (name: string, reason: string) => {
     const known = needs.get(name)
     if (known !== undefined) {
@@ -100,6 +111,12 @@ export function functionsToReplace(
       hint: 'Fix the bug in its callers instead',
     })
   for (const [name, reasons] of changed) for (const reason of reasons) need(name, reason)
+  /** How a function changes, in the words of its own reason. */
+  const whatOf = (name: string): string => {
+    const reason = changed.get(name)?.[0]
+    if (reason === undefined) return ', and with it what changes'
+    return reason === 'its body changes' ? ', whose body changes' : ` (${reason})`
+  }
   for (const one of todo) {
     const { name } = one
     const own = [...(pieces.get(name) ?? [])]
@@ -108,9 +125,9 @@ export function functionsToReplace(
       // Of two functions with the same code one may become a call of the other: it stays as it was.
       (container) => !merged.has(container) || usersInText(text, name).has(container),
     )
-    for (const container of containers) need(container, `the compiler inlined ${name} into it`)
+    for (const container of containers) need(container, `the compiler inlined ${name} into it${whatOf(name)}`)
     if (own.length === 0 && (containers.length === 0 || merged.size > 0))
-      for (const user of usersInText(text, name)) need(user, `it uses ${name}, which changes`)
+      for (const user of usersInText(text, name)) need(user, `it uses ${name}${whatOf(name)}`)
     for (const piece of own) {
       if (isInitOrExit(piece)) continue
       if (isNamed(piece, name) && (!judged || hasEntryHook({ before: object }, piece))) {
@@ -123,6 +140,7 @@ export function functionsToReplace(
         refuse(name)
         continue
       }
+      embedded.add(piece.name)
       const why = isNamed(piece, name)
         ? `it calls ${name}, which changes and has no ftrace entry of its own`
         : `it calls ${piece.name}, a form of ${name} that ${formOf(piece.name)}, so it can't be replaced alone`
@@ -131,6 +149,8 @@ export function functionsToReplace(
   }
   return {
     replaced: replaced.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    embedded: [...embedded].sort(),
+    reached: new Set(needs.keys()),
     findings,
   }
 

@@ -34,6 +34,11 @@ export interface SourceChange {
   readonly object: string
   /** The functions to replace, ordered by name. */
   readonly functions: readonly Replaced[]
+  /**
+   * Symbols of code that changes and can't be replaced alone, such as `foo.isra.0`: the functions that use it are replaced
+   * in its place.
+   */
+  readonly embedded: readonly string[]
   /** The functions whose own text changes, those of headers that the unit uses among them. */
   readonly changed: readonly string[]
   readonly added: readonly string[]
@@ -128,22 +133,27 @@ async function sourceChange(job: Job, bench: Bench, unit: Unit, pair: UnitPair):
       if (!isIgnored(compared, one)) findings.push(initCode(name, one))
     }
   }
-  const { replaced, findings: refused } =
+  const outcome =
     text === undefined
-      ? { replaced: [], findings: [] }
+      ? undefined
       : functionsToReplace(
           { unit: name, object: compared.before, text: text.before, inlining: readInlining(dump) },
           changed,
           isTraced(compared.before),
         )
-  findings.push(...refused, ...(await missingSymbols(bench, name, object, replaced)))
-  findings.push(...onlyCompiled(name, compared, replaced, changed))
+  const replaced = outcome?.replaced ?? []
+  findings.push(
+    ...(outcome?.findings ?? []),
+    ...(await missingSymbols(bench, name, object, replaced)),
+    ...onlyCompiled(name, compared, outcome?.reached ?? new Set(), text),
+  )
   const said = new Set(findings.map(({ rule, symbol }) => `${rule} ${symbol}`))
   findings.push(...compared.findings.filter(({ rule, symbol }) => !said.has(`${rule} ${symbol}`)))
   return {
     unit: name,
     object,
     functions: replaced,
+    embedded: outcome?.embedded ?? [],
     changed: [...changed.keys()].sort(),
     added: text?.added ?? [],
     removed: text?.removed ?? [],
@@ -227,24 +237,29 @@ async function missingSymbols(
     )
 }
 
-/** Functions whose code differs although nothing says so that they or what they contain say. */
+/** Functions whose code differs although they and what they contained before the patch say the same. */
 function onlyCompiled(
   unit: string,
-  { changed }: Change,
-  replaced: readonly Replaced[],
-  known: ReadonlyMap<string, unknown>,
+  { changed, after }: Change,
+  reached: ReadonlySet<string>,
+  text: TextChange | undefined,
 ): Finding[] {
-  const names = new Set(replaced.map(({ name }) => name))
+  const compiled = new Set(after.functions.map(({ name }) => name))
+  const vanished = [...reached].filter((name) => !compiled.has(name))
   return changed.flatMap(({ before, reasons }): Finding[] => {
     const name = sourceName(before.name)
-    if (names.has(name) || known.has(name) || isInitOrExit(before)) return []
+    if (reached.has(name) || isInitOrExit(before)) return []
+    const inside = vanished.find((one) =>
+      text?.after.itemsWith(one).some((item) => text.after.functionName(item) === name),
+    )
+    const why = inside === undefined ? reasons[0] : `it now inlines ${inside}, which is replaced by itself`
     return [
       {
         severity: 'note',
         rule: 'same-source-other-code',
         symbol: before.name,
         unit,
-        message: `The compiler makes other code of ${before.name} with the patch, although its source is the same: ${reasons[0] ?? ''}`,
+        message: `The compiler makes other code of ${before.name} with the patch, although its source is the same: ${why}`,
         hint: 'Build with --engine both to see whether it matters',
       },
     ]
