@@ -11,6 +11,8 @@ export interface Declarator {
   /** The declarator with its suffixes and attributes, without an initial value; the end is exclusive. */
   readonly from: number
   readonly to: number
+  /** Behind the last token that is not an attribute or an asm label. */
+  readonly core: number
   /** From the `=` to the end of the initial value. */
   readonly value?: { readonly from: number; readonly to: number }
   /** The brackets of a first bound that is left out: `[]`. */
@@ -183,7 +185,8 @@ export function parseDeclaration(
 
   /** What a name is made into by what stands around it, up to `stop`. */
   const declarator = (stop: (index: number) => boolean): Named | undefined => {
-    let named: Omit<Named, 'isDerived' | 'isConst'> | undefined
+    let named: Omit<Named, 'isDerived' | 'isConst' | 'core'> | undefined
+    let core = at
     let isConst = constant
     let isPointer = false
     // Brackets behind the name bind more tightly than a `*` before it; what is in parentheses comes first.
@@ -200,13 +203,13 @@ export function parseDeclaration(
         at++
       } else if (kind === 'name' && named === undefined) {
         named = { name: text, at, isFunction: false }
-        at++
+        core = ++at
       } else if (text === '(' && named === undefined) {
         const end = closing(tokens, at, to)
         at++
         const inner = declarator((index) => index >= end - 1)
         if (inner === undefined) return undefined
-        at = end
+        core = at = end
         named = inner
         isDerived = inner.isDerived
         if (isDerived) isConst = inner.isConst
@@ -214,10 +217,10 @@ export function parseDeclaration(
         if (!isDerived && text === '(') named = { ...named!, isFunction: true }
         if (!isDerived && is(']', at + 1)) named = { ...named!, openBound: at }
         isDerived = true
-        at = closing(tokens, at, to)
+        core = at = closing(tokens, at, to)
       } else at++
     }
-    return named === undefined ? undefined : { ...named, isConst, isDerived: isDerived || isPointer }
+    return named === undefined ? undefined : { ...named, core, isConst, isDerived: isDerived || isPointer }
   }
 
   while (at < to && !is(';') && !is('{')) {

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // From a C file, its compiler flags and the names of functions to the smallest readable C file that holds them.
 // What the headers give stays in the headers; what the program that runs has already is only declared.
+import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
+import { closeOver, kindOf, titleOf } from './closure.ts'
+import { openGrammar } from './grammar.ts'
+import { openView } from './view.ts'
+import { writeSource } from './writer.ts'
 
 /** How a C file is compiled. */
 export interface SourceUnit {
@@ -58,8 +63,40 @@ export interface ExtractedSource {
 
 /**
  * Extracts functions from a unit.
- * @throws Fault `patch/does-not-preprocess`, `usage/no-such-function`
+ * @throws Fault `patch/no-such-file`, `patch/does-not-preprocess`, `usage/no-such-function`
  */
-export async function extractSource(_job: Job, _request: SourceRequest): Promise<ExtractedSource> {
-  throw new Error('not yet')
+export async function extractSource(job: Job, request: SourceRequest): Promise<ExtractedSource> {
+  const [view, grammar] = await Promise.all([openView(job, request.unit), openGrammar()])
+  const closure = closeOver(view, grammar, request)
+  const missing = request.functions.filter((name) => !closure.targets.has(name))
+  if (missing.length > 0)
+    throw new Fault(
+      'usage',
+      'no-such-function',
+      `${request.unit.file} does not define ${missing.map((name) => `${name}()`).join(', ')}`,
+      { remedy: 'Check the name, and that the configuration in the flags has the function' },
+    )
+  const text = writeSource(view, closure, request)
+  const externalized = [...closure.bindings.values()].map(({ name, running, kind }) => ({
+    name,
+    symbol: running.symbol,
+    kind,
+  }))
+  for (const [item, bound] of closure.locals)
+    for (const { local, running } of bound)
+      externalized.push({
+        name: `${titleOf(item)}.${local.name}`,
+        symbol: running.symbol,
+        kind: 'variable',
+      })
+  const targets = new Set(closure.targets.values())
+  return {
+    text,
+    functions: request.functions.map((name) => ({ name, as: request.rename(name) })),
+    externalized,
+    copied: [...closure.whole, ...closure.typesOnly]
+      .filter((item) => !targets.has(item))
+      .map((item) => ({ name: titleOf(item), kind: kindOf(item), reason: closure.reasons.get(item)! })),
+    findings: closure.findings,
+  }
 }

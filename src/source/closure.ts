@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each name is
+// given by the headers, bound to the running program, or copied; what is copied has its reason.
+import type { Finding } from '../ground/finding.ts'
+import type { Declarator } from './declarators.ts'
+import type { RunningSymbol, SourceRequest } from './extraction.ts'
+import type { Grammar } from './grammar.ts'
+import { type StaticLocal, staticLocalsOf } from './static-local.ts'
+import { type Use, usesOf } from './uses.ts'
+import type { Item, View } from './view.ts'
+
+/** A name of the unit that is only declared. */
+export interface Binding {
+  readonly name: string
+  readonly kind: 'function' | 'variable'
+  readonly running: RunningSymbol
+  /** Where its type is taken from, and where its first declaration stands. */
+  readonly item: Item
+  readonly first: Item
+  /** Its size is asked for. */
+  readonly needsBound: boolean
+}
+
+/** A static variable of a function, bound to the running one. */
+export interface BoundLocal {
+  readonly local: StaticLocal
+  readonly running: RunningSymbol
+}
+
+export interface Closure {
+  /** Declarations that are in the output as they are. */
+  readonly whole: ReadonlySet<Item>
+  /** Of these, only the types that they define. */
+  readonly typesOnly: ReadonlySet<Item>
+  readonly bindings: ReadonlyMap<string, Binding>
+  readonly locals: ReadonlyMap<Item, readonly BoundLocal[]>
+  /** The item of each function to extract. */
+  readonly targets: ReadonlyMap<string, Item>
+  /** Functions to extract that are referred to by their old name, too. */
+  readonly reasons: ReadonlyMap<Item, string>
+  readonly findings: readonly Finding[]
+  usesOf(item: Item): readonly Use[]
+}
+
+/** Static variables of the kernel's macros that serve one place in the source only. */
+const incidental =
+  /^(?:__already_done|__warned|__print_once|descriptor|_rs|__key|___tp_str|__tpstrp|tp_str|_entry|_entry_ptr|___done|___once_key|__rs|_dd_ddp|__msg|__func__|__UNIQUE_ID_.*)$/
+
+export function definitionOf(item: Item, name: string): Declarator | undefined {
+  const { declaration } = item
+  const one = declaration.declarators.find((candidate) => candidate.name === name)
+  if (one === undefined || declaration.storage.has('typedef')) return undefined
+  if (one.isFunction) return declaration.body !== undefined ? one : undefined
+  return declaration.storage.has('extern') && one.value === undefined ? undefined : one
+}
+
+/** The names that each declaration of the file declares: `struct x` as `t x`, all others as `o x`. */
+function indexOf(items: readonly Item[]): Map<string, Item[]> {
+  const index = new Map<string, Item[]>()
+  const put = (key: string, item: Item) => {
+    const list = index.get(key)
+    if (list === undefined) index.set(key, [item])
+    else if (list.at(-1) !== item) list.push(item)
+  }
+  for (const item of items) {
+    const { declarators, tags, enumerators, body } = item.declaration
+    for (const { name } of body === undefined ? declarators : declarators.slice(0, 1)) put(`o ${name}`, item)
+    for (const name of enumerators) put(`o ${name}`, item)
+    for (const { name, isDefined, at } of tags) if (isDefined || isForward(item, at)) put(`t ${name}`, item)
+  }
+  return index
+}
+
+/** `struct x;` and nothing else. */
+function isForward(item: Item, at: number): boolean {
+  return item.tokens.length === at + 2 && item.tokens.length <= 4
+}
+
+/**
+ * Follows all uses from the functions that the request names.
+ * @returns undefined in `targets` what the unit does not define
+ */
+export function closeOver(view: View, grammar: Grammar, request: SourceRequest): Closure {
+  const items = view.chunks.flatMap((chunk) => chunk.items)
+  const order = new Map(items.map((item, at) => [item, at]))
+  const index = indexOf(items)
+  const whole = new Set<Item>()
+  const typesOnly = new Set<Item>()
+  const bindings = new Map<string, Binding>()
+  const locals = new Map<Item, BoundLocal[]>()
+  const reasons = new Map<Item, string>()
+  const findings: Finding[] = []
+  const uses = new Map<Item, Use[]>()
+  const targets = new Map<string, Item>()
+  const isKnown = (name: string, isTag: boolean) => index.has(`${isTag ? 't' : 'o'} ${name}`)
+  const isRenamed = (name: string) => targets.has(name) && request.rename(name) !== name
+
+  const usesIn = (item: Item): Use[] => {
+    let found = uses.get(item)
+    if (found === undefined) {
+      const { declarators, tags, body } = item.declaration
+      const own = new Set([
+        ...(body === undefined ? declarators : declarators.slice(0, 1)).map(({ at }) => at),
+        ...tags.filter(({ isDefined }) => isDefined).map(({ at }) => at),
+      ])
+      found = usesOf(item.tokens, own, grammar, isKnown)
+      uses.set(item, found)
+    }
+    return found
+  }
+
+  for (const name of request.functions) {
+    const item = index
+      .get(`o ${name}`)
+      ?.find((one) => one.declaration.body !== undefined && definitionOf(one, name))
+    if (item !== undefined) targets.set(name, item)
+  }
+
+  const queue: (() => void)[] = []
+  /** Constant variables wait until all else is known: how they are used decides. */
+  const constants = new Map<string, string>()
+  const waiting = new Set<string>()
+  /** How each variable of the file is used by what is in the output. */
+  const manners = new Map<string, Set<Use['how'] | 'sizeof'>>()
+
+  const takeWhole = (item: Item, reason: string) => {
+    if (whole.has(item)) return
+    whole.add(item)
+    typesOnly.delete(item)
+    reasons.set(item, reason)
+    queue.push(() => {
+      const bound = item.declaration.body === undefined ? [] : bindLocals(item)
+      follow(
+        item,
+        (at) =>
+          !bound.some(
+            ({ local }) => local.value !== undefined && at >= local.value.from && at < local.value.to,
+          ),
+      )
+    })
+  }
+
+  const follow = (item: Item, counts: (at: number) => boolean) => {
+    const by = titleOf(item)
+    for (const use of usesIn(item)) if (counts(use.at)) need(use, item, by)
+  }
+
+  const need = (use: Use, item: Item, by: string) => {
+    const candidates = index.get(`${use.isTag ? 't' : 'o'} ${use.name}`)!
+    if (use.isTag) {
+      const defined = candidates.filter((one) =>
+        one.declaration.tags.some((tag) => tag.name === use.name && tag.isDefined),
+      )
+      for (const one of defined) takeTypes(one, `${by} uses its type`)
+      return
+    }
+    const definition = candidates.find((one) => definitionOf(one, use.name) !== undefined)
+    if (definition === undefined) {
+      const one = candidates[0]!
+      const isType = one.declaration.enumerators.includes(use.name) || one.declaration.storage.has('typedef')
+      if (isType && one.declaration.enumerators.includes(use.name)) takeTypes(one, `${by} uses ${use.name}`)
+      else takeWhole(one, `${by} uses ${use.name}`)
+      return
+    }
+    if (definition.declaration.body !== undefined) functionNeeded(use, definition, by)
+    else {
+      const list = manners.get(use.name) ?? new Set()
+      list.add(use.how)
+      const before = item.tokens[use.at - 1]?.text
+      if (
+        before === 'sizeof' ||
+        (before === '(' &&
+          item.tokens[use.at - 2]?.text === 'sizeof' &&
+          item.tokens[use.at + 1]?.text === ')')
+      )
+        list.add('sizeof')
+      manners.set(use.name, list)
+      variableNeeded(use.name, definition, candidates, by)
+    }
+  }
+
+  const takeTypes = (item: Item, reason: string) => {
+    if (whole.has(item) || typesOnly.has(item)) return
+    const hasData = item.declaration.declarators.some(({ name }) => definitionOf(item, name) !== undefined)
+    if (!hasData) return takeWhole(item, reason)
+    typesOnly.add(item)
+    reasons.set(item, reason)
+    const { declarators } = item.declaration
+    queue.push(() => follow(item, (at) => at < declarators[0]!.from))
+  }
+
+  const bind = (
+    name: string,
+    kind: Binding['kind'],
+    running: RunningSymbol,
+    item: Item,
+    candidates: readonly Item[],
+  ) => {
+    if (bindings.has(name)) return
+    bindings.set(name, { name, kind, running, item, first: candidates[0]!, needsBound: false })
+    const { body, declarators } = item.declaration
+    const values = declarators.flatMap(({ value }) => value ?? [])
+    queue.push(() =>
+      follow(item, (at) =>
+        body !== undefined ? at < body.from : !values.some(({ from, to }) => at >= from && at < to),
+      ),
+    )
+  }
+
+  const functionNeeded = (use: Use, item: Item, by: string) => {
+    const { name } = use
+    const candidates = index.get(`o ${name}`)!
+    if (targets.has(name)) {
+      if (isRenamed(name) && use.how !== 'call') {
+        const running = request.externalize(name, 'function')
+        if (running !== undefined) bind(name, 'function', running, item, candidates)
+      }
+      return
+    }
+    if (whole.has(item) || bindings.has(name)) return
+    const running = request.externalize(name, 'function')
+    if (running !== undefined) bind(name, 'function', running, item, candidates)
+    else takeWhole(item, `${by} ${use.how === 'call' ? 'calls' : 'refers to'} it`)
+  }
+
+  const variableNeeded = (name: string, item: Item, candidates: readonly Item[], by: string) => {
+    if (bindings.has(name) || whole.has(item) || waiting.has(name)) return
+    const one = definitionOf(item, name)!
+    if (one.isConst && one.value !== undefined && item.declaration.storage.has('static')) {
+      waiting.add(name)
+      constants.set(name, by)
+      return
+    }
+    const running = request.externalize(name, 'variable')
+    if (running !== undefined) return bind(name, 'variable', running, item, candidates)
+    copyVariable(name, item, candidates, by)
+  }
+
+  const copyVariable = (name: string, item: Item, candidates: readonly Item[], by: string) => {
+    const one = definitionOf(item, name)!
+    if (!one.isConst && request.carry?.(name) !== true && !isNeverWritten(name, item))
+      findings.push({
+        severity: 'error',
+        rule: 'writable-copied',
+        symbol: name,
+        message: `${by} uses the variable ${name}, of which the running kernel has no symbol; a copy would be a second one`,
+        hint: 'Keep the code that uses it out of the functions that change, or use a shadow variable',
+      })
+    for (const candidate of candidates)
+      if (definitionOf(candidate, name)) takeWhole(candidate, `${by} uses it`)
+  }
+
+  /** A private variable that nothing in the unit writes to: the compiler has put its value wherever it is used. */
+  const isNeverWritten = (name: string, item: Item): boolean =>
+    item.declaration.storage.has('static') &&
+    items.every((other) =>
+      usesIn(other).every(
+        (use) => use.name !== name || use.isTag || use.how === 'element' || isRead(other, use),
+      ),
+    )
+
+  const isRead = (item: Item, use: Use): boolean => {
+    if (use.how !== 'other') return false
+    const before = item.tokens[use.at - 1]?.text
+    const isArray = definitionOf(
+      index.get(`o ${use.name}`)!.find((one) => definitionOf(one, use.name))!,
+      use.name,
+    )!
+    return before !== '&' && item.tokens[isArray.at + 1]?.text !== '['
+  }
+
+  const bindLocals = (item: Item): BoundLocal[] => {
+    const found = staticLocalsOf(item)
+    const bound: BoundLocal[] = []
+    const owner = item.declaration.declarators[0]!.name
+    for (const local of found) {
+      if (local.isConst || incidental.test(local.name)) continue
+      const running = request.externalize(`${owner}.${local.name}`, 'variable')
+      if (running !== undefined) bound.push({ local, running })
+      else if (request.carry?.(`${owner}.${local.name}`) !== true && local.isWritten)
+        findings.push({
+          severity: 'error',
+          rule: 'writable-copied',
+          symbol: `${owner}.${local.name}`,
+          message: `${owner} has a static variable ${local.name}, of which the running kernel has no symbol; a copy would be a second one`,
+          hint: 'Use a shadow variable, or keep the function out of the change',
+        })
+    }
+    if (bound.length > 0) locals.set(item, bound)
+    return bound
+  }
+
+  const drain = () => {
+    for (;;) {
+      const next = queue.shift()
+      if (next !== undefined) next()
+      else if (constants.size > 0) {
+        const [name, by] = constants.entries().next().value!
+        constants.delete(name)
+        decideConstant(name, by)
+      } else if (!completeForwards()) return
+    }
+  }
+
+  /** Constant data may be copied where only its elements are read; what has an identity stays the running one. */
+  const decideConstant = (name: string, by: string) => {
+    const candidates = index.get(`o ${name}`)!
+    const item = candidates.find((one) => definitionOf(one, name))!
+    if (bindings.has(name) || whole.has(item)) return
+    const how = manners.get(name) ?? new Set()
+    const isScalar = isPlainScalar(item, name)
+    const escapes = [...how].some(
+      (one) => one !== 'element' && one !== 'sizeof' && !(isScalar && one === 'other'),
+    )
+    const running = escapes ? request.externalize(name, 'variable') : undefined
+    if (running !== undefined) bind(name, 'variable', running, item, candidates)
+    else copyVariable(name, item, candidates, by)
+  }
+
+  /** What is used before it is defined needs its earlier declarations, too. */
+  const completeForwards = (): boolean => {
+    const before = whole.size
+    const firstUse = new Map<string, number>()
+    const note = (item: Item, counts: (at: number) => boolean) => {
+      const at = order.get(item)!
+      for (const use of usesIn(item)) {
+        if (!counts(use.at)) continue
+        const key = `${use.isTag ? 't' : 'o'} ${use.name}`
+        if (at < (firstUse.get(key) ?? Number.POSITIVE_INFINITY)) firstUse.set(key, at)
+      }
+    }
+    for (const item of whole) note(item, () => true)
+    for (const item of typesOnly) note(item, (at) => at < item.declaration.declarators[0]!.from)
+    for (const { item } of bindings.values())
+      note(item, (at) => item.declaration.body === undefined || at < item.declaration.body.from)
+    for (const [key, first] of firstUse) {
+      const isTag = key.startsWith('t ')
+      const name = key.slice(2)
+      if (!isTag && bindings.has(name)) continue
+      if (!isTag && isRenamed(name)) continue
+      const candidates = index.get(key)!
+      const definition = candidates.find((one) =>
+        isTag
+          ? one.declaration.tags.some((tag) => tag.name === name && tag.isDefined)
+          : definitionOf(one, name) !== undefined,
+      )
+      if (definition !== undefined && order.get(definition)! <= first) continue
+      for (const one of candidates)
+        if (one !== definition && order.get(one)! <= first)
+          takeWhole(one, `${name} is used before its definition`)
+    }
+    return whole.size > before || queue.length > 0
+  }
+
+  const isPlainScalar = (item: Item, name: string): boolean => {
+    const one = definitionOf(item, name)!
+    const specifiers = item.tokens.slice(0, one.from)
+    return (
+      item.tokens[one.at + 1]?.text !== '[' &&
+      !specifiers.some(({ text }) => text === 'struct' || text === 'union')
+    )
+  }
+
+  for (const [name, item] of targets) takeWhole(item, `${name} is extracted`)
+  drain()
+  const sized = new Map(
+    [...bindings].map(([name, binding]) => [
+      name,
+      manners.get(name)?.has('sizeof') === true ? { ...binding, needsBound: true } : binding,
+    ]),
+  )
+  return { whole, typesOnly, bindings: sized, locals, targets, reasons, findings, usesOf: usesIn }
+}
+
+/** What people call a declaration. */
+export function titleOf(item: Item): string {
+  const { declarators, tags, enumerators } = item.declaration
+  const [one] = declarators
+  if (one !== undefined) return one.name
+  const tag = tags.find(({ isDefined }) => isDefined) ?? tags[0]
+  if (tag !== undefined) return `${tag.keyword} ${tag.name}`
+  return enumerators[0] ?? 'a declaration'
+}
+
+/** What a declaration is, in a word. */
+export function kindOf({ declaration }: Item): string {
+  const { declarators, storage, body, tags, enumerators } = declaration
+  if (body !== undefined) return 'function'
+  if (storage.has('typedef') || declarators.length === 0)
+    return tags.length > 0 || enumerators.length > 0 || storage.has('typedef') ? 'type' : 'declaration'
+  return declarators[0]!.isFunction ? 'prototype' : 'variable'
+}

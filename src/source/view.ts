@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A unit seen from both sides of the preprocessor at once: each top-level piece of the main file as it was written, with the
+// declarations that it stands for when macros are expanded.
+import { existsSync, readFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { withScratch } from '../ground/scratch.ts'
+import { type Declaration, parseDeclaration } from './declarators.ts'
+import { type Expanded, readExpanded } from './expanded.ts'
+import type { SourceUnit } from './extraction.ts'
+import { type Token, tokenize } from './lexer.ts'
+import { type Probed, probeFile, type Written, writtenView } from './written.ts'
+
+/** A declaration of the main file, macros expanded. */
+export interface Item {
+  readonly tokens: readonly Token[]
+  readonly declaration: Declaration
+  readonly chunk: Chunk
+}
+
+/** Lines of the main file that belong together, and what they declare. */
+export interface Chunk {
+  /** From 1, of the probed text. */
+  readonly from: number
+  readonly to: number
+  readonly items: readonly Item[]
+  /** The tokens as written. */
+  readonly tokens: readonly Token[]
+}
+
+export interface View {
+  readonly written: Written
+  readonly expanded: Expanded
+  readonly chunks: readonly Chunk[]
+}
+
+/** Macros that make a header define what must exist once. */
+const definesOnce = new Set(['CREATE_TRACE_POINTS'])
+
+/** Flags that make the compiler write files besides its output. */
+function withoutSideOutputs(flags: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let index = 0; index < flags.length; index++) {
+    const flag = flags[index]!
+    if (/^-(?:MF|MT|MQ)$/.test(flag)) index++
+    else if (!/^-(?:Wp,-M|M|save-temps|fdump|g(?!nu))/.test(flag)) kept.push(flag)
+  }
+  return kept
+}
+
+async function preprocess(job: Job, unit: SourceUnit, probed: Probed): Promise<Expanded> {
+  return withScratch(async (dir) => {
+    const input = path.join(dir, 'unit.c')
+    const output = path.join(dir, 'unit.i')
+    await writeFile(input, `#line 1 "${unit.file.replace(/["\\]/g, '\\$&')}"\n${probed.text}`, 'latin1')
+    const dirs = [...new Set(probed.dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
+    const { exitCode, stderr } = await command(
+      unit.compiler,
+      [...dirs, ...withoutSideOutputs(unit.flags), '-E', '-dD', '-x', 'c', '-o', output, input],
+      { cwd: unit.cwd, signal: job.signal, allowFailure: true },
+    )
+    if (exitCode !== 0)
+      throw new Fault('patch', 'does-not-preprocess', `${unit.file} does not go through the preprocessor`, {
+        remedy: `Check the flags, and that ${unit.compiler} compiles the file with them`,
+        detail: stderr.trimEnd().split('\n').slice(-12).join('\n'),
+      })
+    return readExpanded(await readFile(output, 'latin1'), unit.file)
+  })
+}
+
+/** Splices in C files that are included: what they define must not be there twice. */
+function spliceOf(unit: SourceUnit, wanted: ReadonlySet<string>) {
+  const dir = path.dirname(unit.file)
+  return (argument: string) => {
+    const name = /^"([^"]+)"/.exec(argument)?.[1]
+    if (name === undefined || !(name.endsWith('.c') || wanted.has(name))) return undefined
+    for (const base of [dir, ...unit.flags.flatMap((flag) => /^-I(.+)/.exec(flag)?.[1] ?? [])]) {
+      const file = path.join(base, name)
+      const absolute = path.resolve(unit.cwd, file)
+      if (existsSync(absolute)) return { text: readFileSync(absolute, 'latin1'), file }
+    }
+    return undefined
+  }
+}
+
+/** The lines that an item covers. */
+function span(tokens: readonly Token[]): { from: number; to: number } {
+  let from = Number.POSITIVE_INFINITY
+  let to = 0
+  for (const { line } of tokens) {
+    if (line < from) from = line
+    if (line > to) to = line
+  }
+  return { from, to }
+}
+
+/** Groups items that share lines, and widens each group until its brackets are closed as written. */
+function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk[] {
+  const tokens = tokenize(written.code)
+  const spans = items
+    .map((one) => ({ ...span(one), items: [one] }))
+    .sort((a, b) => a.from - b.from || a.to - b.to)
+  const groups: { from: number; to: number; items: (readonly Token[])[]; tokens: Token[] }[] = []
+  let at = 0
+  for (const one of spans) {
+    const last = groups.at(-1)
+    if (last !== undefined && one.from <= last.to) {
+      last.items.push(...one.items)
+      if (one.to <= last.to) continue
+      last.to = one.to
+    } else {
+      while (at < tokens.length && tokens[at]!.line < one.from) at++
+      groups.push({ ...one, tokens: [] })
+    }
+    const group = groups.at(-1)!
+    let depth = 0
+    for (const { text, kind } of group.tokens)
+      if (kind === 'punctuator') depth += /^[([{]$/.test(text) ? 1 : /^[)\]}]$/.test(text) ? -1 : 0
+    while (at < tokens.length && (tokens[at]!.line <= group.to || depth > 0)) {
+      const token = tokens[at++]!
+      group.tokens.push(token)
+      if (token.kind === 'punctuator')
+        depth += /^[([{]$/.test(token.text) ? 1 : /^[)\]}]$/.test(token.text) ? -1 : 0
+      if (token.line > group.to) group.to = token.line
+    }
+  }
+  return groups.map(({ from, to, items: own, tokens: text }) => {
+    const chunk = { from, to, tokens: text, items: [] as Item[] }
+    for (const one of own)
+      chunk.items.push({ tokens: one, declaration: parseDeclaration(one, 0, one.length), chunk })
+    return chunk
+  })
+}
+
+/**
+ * Opens a unit: one run of the preprocessor.
+ * @throws Fault `patch/no-such-file`, `patch/does-not-preprocess`
+ */
+export async function openView(job: Job, unit: SourceUnit): Promise<View> {
+  const text = await readFile(path.resolve(unit.cwd, unit.file), 'latin1').catch((error) => {
+    throw new Fault('patch', 'no-such-file', `${unit.file} can't be read`, { detail: String(error.message) })
+  })
+  const probed = probeFile(text, unit.file, spliceOf(unit, new Set()), (macro) => definesOnce.has(macro))
+  const expanded = await preprocess(job, unit, probed)
+  const written = writtenView(probed, expanded.reached)
+  return { written, expanded, chunks: chunksOf(written, expanded.items) }
+}
