@@ -73,17 +73,29 @@ async function make(job: Job, kernel: Kernel, unit: Unit, kept: string): Promise
   })
 }
 
+function placeOf(kernel: Kernel, unit: Unit): string {
+  return path.join(kernel.dir, 'generated', unit.object)
+}
+
+function isThere(place: string): Promise<boolean> {
+  return stat(place).then(
+    () => true,
+    () => false,
+  )
+}
+
 /** The files that kbuild generates for a unit, beside its sources; empty when there are none. */
 export async function generatedFor(job: Job, kernel: Kernel, unit: Unit): Promise<ShadowFile[]> {
-  const kept = path.join(kernel.dir, 'generated', unit.object)
-  const isKept = () =>
-    stat(kept).then(
-      () => true,
-      () => false,
-    )
-  if (!(await isKept()))
+  const kept = placeOf(kernel, unit)
+  if (!(await isThere(kept)))
     await job.journal.step(`Generating what ${unit.source} includes`, () => make(job, kernel, unit, kept))
-  if (!(await isKept())) return []
+  return await generatedBefore(kernel, unit)
+}
+
+/** What was generated for a unit when it was compiled; empty when it needed nothing. */
+export async function generatedBefore(kernel: Kernel, unit: Unit): Promise<ShadowFile[]> {
+  const kept = placeOf(kernel, unit)
+  if (!(await isThere(kept))) return []
   const names = await readdir(kept, { recursive: true, withFileTypes: true })
   return await Promise.all(
     names

@@ -21,11 +21,55 @@ export interface DeclaredState extends State {
   readonly unit: string
 }
 
-/** A changed unit that can carry its functions. */
-interface Carrier {
-  readonly change: Change
+/** A changed unit and the kernel object that it is part of. */
+interface Declarer {
+  readonly change: Pick<Change, 'directives' | 'unit'>
   readonly object: string
+}
+
+/** A changed unit that can carry its functions. */
+interface Carrier extends Declarer {
   readonly cutter: { carry(piece: Piece, reason: string): SymbolDraft | undefined }
+}
+
+/** A callback that the kernel can know: one of its kind for its object. */
+export interface DeclaredCallback<From> {
+  readonly kind: CallbackKind
+  readonly name: string
+  readonly object: string
+  readonly unit: string
+  readonly piece: Piece
+  readonly from: From
+}
+
+/** @param findings gets `duplicate-callback` */
+export function declaredCallbacks<From extends Declarer>(
+  units: readonly From[],
+  findings: Finding[],
+): DeclaredCallback<From>[] {
+  const known = new Map<string, DeclaredCallback<From>>()
+  for (const from of units) {
+    const { change, object } = from
+    for (const { kind, piece } of change.directives.callbacks) {
+      const { unit } = change
+      const key = `${object} ${kind}`
+      const first = known.get(key)
+      if (first === undefined) {
+        known.set(key, { kind, name: piece.name, object, unit, piece, from })
+        continue
+      }
+      const where = first.unit === unit ? `both in ${unit}` : `in ${first.unit} and ${unit}`
+      findings.push({
+        severity: 'error',
+        rule: 'duplicate-callback',
+        symbol: piece.name,
+        unit,
+        message: `${object} has two ${kind} callbacks, ${first.name} and ${piece.name} (${where}), and the kernel calls one`,
+        hint: 'Let one callback do the work of both',
+      })
+    }
+  }
+  return [...known.values()]
 }
 
 /**
@@ -33,28 +77,10 @@ interface Carrier {
  * @param findings gets `duplicate-callback`
  */
 export function carryCallbacks(units: readonly Carrier[], findings: Finding[]): CarriedCallback[] {
-  const known = new Map<string, CarriedCallback>()
-  for (const { change, object, cutter } of units)
-    for (const { kind, piece } of change.directives.callbacks) {
-      const { unit } = change
-      const key = `${object} ${kind}`
-      const first = known.get(key)
-      if (first !== undefined) {
-        const where = first.unit === unit ? `both in ${unit}` : `in ${first.unit} and ${unit}`
-        findings.push({
-          severity: 'error',
-          rule: 'duplicate-callback',
-          symbol: piece.name,
-          unit,
-          message: `${object} has two ${kind} callbacks, ${first.name} and ${piece.name} (${where}), and the kernel calls one`,
-          hint: 'Let one callback do the work of both',
-        })
-        continue
-      }
-      const symbol = cutter.carry(piece, `it is the ${kind} callback of ${object}`)
-      if (symbol !== undefined) known.set(key, { kind, name: piece.name, object, unit, symbol })
-    }
-  return [...known.values()]
+  return declaredCallbacks(units, findings).flatMap(({ kind, name, object, unit, piece, from }) => {
+    const symbol = from.cutter.carry(piece, `it is the ${kind} callback of ${object}`)
+    return symbol === undefined ? [] : [{ kind, name, object, unit, symbol }]
+  })
 }
 
 /**

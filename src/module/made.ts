@@ -8,10 +8,20 @@ import { writeWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 
+/** A module before it is written. */
+export interface MadeModule {
+  readonly bytes: Buffer
+  readonly manifest: Manifest
+  /** The directory with its source, if it has one. */
+  readonly directory?: string
+}
+
 export interface Made {
   readonly module: string
   readonly manifestFile: string
   readonly manifest: Manifest
+  /** The directory with its source, if one was made. */
+  readonly directory?: string
 }
 
 /** Writes the module and the manifest; neither is seen before it is whole. */

@@ -34,6 +34,27 @@ export const manifestSchema = v.object({
   }),
   /** What made it: `binary` compares objects, `source` writes C. Absent: `binary`. */
   engine: v.exactOptional(v.picklist(['binary', 'source'])),
+  /** What the two engines made of the same fix; the module is the binary engine's. */
+  engines: v.exactOptional(
+    v.object({
+      /** True when both replace the same functions by the same machine code. */
+      agree: v.boolean(),
+      functions: v.array(
+        v.object({
+          object: symbolName,
+          name: symbolName,
+          unit: v.string(),
+          replacedBy: v.picklist(['both', 'binary', 'source']),
+          /** Of what both replace: `identical` modulo addresses, or the class of the difference. */
+          code: v.exactOptional(v.string()),
+          /** What each engine saw, in a sentence; absent when they agree. */
+          explanation: v.exactOptional(v.string()),
+        }),
+      ),
+      /** Why the source engine made no module. */
+      failure: v.exactOptional(v.string()),
+    }),
+  ),
   /** True when loading it atomically replaces every earlier live patch. */
   replace: v.boolean(),
   inputs: v.array(v.object({ file: v.string(), sha256 })),

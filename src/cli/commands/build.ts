@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch build`: from a source diff, or a live patch's own source, to a live patch module.
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import pc from 'picocolors'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Made } from '../../module/made.ts'
+import type { Manifest } from '../../module/manifest.ts'
+import type { Engine } from '../../module/request.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface BuildOptions extends CommonOptions {
@@ -14,6 +16,8 @@ interface BuildOptions extends CommonOptions {
   readonly name?: string
   readonly output: string
   readonly replace: boolean
+  readonly engine?: Engine
+  readonly allow?: string[]
 }
 
 function count(text: string): number {
@@ -33,6 +37,7 @@ async function directoryAmong(files: readonly string[], options: BuildOptions): 
     throw new Fault('usage', 'directory-and-patch', `${directory} is a directory, and is built alone`)
   const said: readonly (readonly [option: string, given: boolean, where: string])[] = [
     ['--name', options.name !== undefined, 'inarch.json'],
+    ['--engine', options.engine !== undefined, 'its C files'],
     ['--strip', options.strip !== undefined, 'inarch.json'],
     ['--no-replace', !options.replace, 'livepatch.c (.replace)'],
   ]
@@ -67,9 +72,23 @@ async function fromPatches(job: Job, files: readonly string[], options: BuildOpt
     patches,
     ...(options.strip === undefined ? {} : { strip: options.strip }),
     ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    allowDifference: options.allow?.includes('engines-differ') === true,
     replace: options.replace,
     output: options.output,
   })
+}
+
+/** What the comparison of the engines came to, in a line. */
+function agreement({ agree, functions, failure }: NonNullable<Manifest['engines']>): string {
+  const both = functions.filter(({ replacedBy }) => replacedBy === 'both')
+  const same = both.filter(({ code }) => code === 'identical')
+  if (agree)
+    return `${pc.green('the engines agree')}: ${same.length} of ${same.length} functions are the same machine code`
+  if (failure !== undefined) return pc.yellow('only the binary engine makes a live patch')
+  return pc.yellow(
+    `the engines differ: ${both.length} of ${functions.length} functions are replaced by both, ${same.length} by the same machine code`,
+  )
 }
 
 export function buildCommand(): Command {
@@ -84,6 +103,17 @@ export function buildCommand(): Command {
     .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
     .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
     .option('-o, --output <dir>', 'where to put the module and its manifest', '.')
+    .addOption(
+      new Option(
+        '--engine <which>',
+        'make it of the difference of the objects, of C source that you can read and edit, or both ways and compare (default: binary)',
+      ).choices(['binary', 'source', 'both']),
+    )
+    .addOption(
+      new Option('--allow <rule...>', 'what is an error otherwise: engines-differ').choices([
+        'engines-differ',
+      ]),
+    )
     .option('--no-replace', 'stack on top of earlier live patches instead of replacing them all')
     .addHelpText(
       'after',
@@ -94,6 +124,8 @@ Examples:
   inarch build fix.patch                            for the default kernel
   inarch build --kernel 6.12 fix.patch              for the newest kernel of a series
   inarch build --build-dir ~/linux a.patch b.patch  two patches, for a kernel of your own
+  inarch build --engine source fix.patch            writes livepatch-fix/, C source, and builds it
+  inarch build livepatch-fix                        builds it again after you have edited it
 
 Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, or changes nothing;
 5 something is missing on this machine.`,
@@ -105,7 +137,11 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
           directory === undefined
             ? await fromPatches(session.job, files, options)
             : await fromDirectory(session.job, directory, options)
-        session.data({ module: made.module, manifest: made.manifest })
+        session.data({
+          module: made.module,
+          ...(made.directory === undefined ? {} : { source: made.directory }),
+          manifest: made.manifest,
+        })
         for (const object of made.manifest.objects) {
           for (const { name, unit, reasons } of object.functions) {
             session.print(`${pc.bold(name)} of ${object.name} (${unit}): ${reasons[0] ?? ''}`)
@@ -120,6 +156,9 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
         const { findingLines } = await import('../render/findings.ts')
         for (const finding of made.manifest.findings)
           for (const line of findingLines(finding)) session.print(line)
+        const { engines } = made.manifest
+        if (engines !== undefined) session.print(agreement(engines))
+        if (made.directory !== undefined) session.print(`${pc.green('wrote')} ${made.directory}`)
         session.print(`${pc.green('made')} ${made.module}`)
       }),
     )

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the user wants to be made.
+import type { Patch } from '../patch/patch.ts'
+
+/** `binary` compares objects, `source` writes C, `both` does both and compares what they make. */
+export const engines = ['binary', 'source', 'both'] as const
+export type Engine = (typeof engines)[number]
+
+export interface MakeRequest {
+  /** Applied in this order. */
+  readonly patches: readonly Patch[]
+  /** `-p`; detected when undefined. */
+  readonly strip?: number
+  /** What to call the live patch; from the first patch's file name when undefined. */
+  readonly name?: string
+  /** Replace every earlier live patch atomically. */
+  readonly replace: boolean
+  /** `binary` when undefined. */
+  readonly engine?: Engine
+  /** Deliver the binary engine's module although the source engine's differs from it. */
+  readonly allowDifference?: boolean
+  /** The directory for the module and the manifest. */
+  readonly output: string
+}
