@@ -16,6 +16,7 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Names } from '../../src/module/names.ts'
 import { compareFunction } from '../../src/source/agreement.ts'
 import { extractSource, type SourceUnit } from '../../src/source/extraction.ts'
+import { type Inlining, readInlining } from '../../src/source/ipa-clones.ts'
 import { runningNames } from '../../src/source/running-names.ts'
 import { childrenTime } from './time.ts'
 
@@ -113,14 +114,22 @@ export async function tryUnit(
   return await withScratch(async (dir) => {
     const flags = flagsOf(unit)
     const account = path.join(dir, 'functions')
+    const clones = path.join(dir, 'clones')
     const start = childrenTime()
-    const whole = await compile(setting, [...flags, '-aux-info', account], unit.argument, dir)
+    const whole = await compile(
+      setting,
+      [...flags, '-aux-info', account, `-fdump-ipa-clones=${clones}`],
+      unit.argument,
+      dir,
+    )
     const compiler = childrenTime() - start
     if (typeof whole === 'string') return undefined
     const names = choose(eligible(whole.object, definedIn(unit, readFileSync(account, 'latin1'))))
     if (names.length === 0) return undefined
+    const inlining = readInlining({ clones: readFileSync(clones, 'latin1'), remarks: '' })
     const functions: Trial[] = []
-    for (const name of names) functions.push(await tryFunction(setting, unit, flags, whole, name, dir))
+    for (const name of names)
+      functions.push(await tryFunction(setting, unit, flags, whole, inlining, name, dir))
     return { source: unit.source, compiler, functions, memory: process.resourceUsage().maxRSS * 1024 }
   })
 }
@@ -130,6 +139,7 @@ async function tryFunction(
   unit: Unit,
   flags: readonly string[],
   whole: Compiled,
+  inlining: Inlining,
   name: string,
   dir: string,
 ): Promise<Trial> {
@@ -154,6 +164,7 @@ async function tryFunction(
       count: (symbol) => names.symbols(object, symbol).length,
       // Nothing is loaded here, so any will do.
       positionOf: () => 1,
+      extracted: { names: [name], tookIn: (other) => inlining.containers(other).has(name) },
     })
     const extracted = await extractSource(job, {
       unit: sourceUnit,

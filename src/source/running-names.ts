@@ -16,10 +16,13 @@ export interface RunningUnit {
   readonly count: (symbol: string) => number
   /** Which of several symbols a piece of the unit is, from 1; undefined when that can't be told. */
   readonly positionOf?: (unit: Anatomy, piece: Piece) => number | undefined
+  /** Functions that are extracted, and whether the compiler put another one into them. */
+  readonly extracted?: { readonly names: readonly string[]; readonly tookIn: (name: string) => boolean }
 }
 
 /**
- * Answers what an extraction asks about the running kernel.
+ * Answers what an extraction asks about the running kernel. A function that the compiler put into the extracted ones, though
+ * it has a symbol for others' sake, is copied like one that has none: then the extract is the same code as the unit's.
  * @returns undefined for a name that the kernel has no symbol of, or none that can be told apart from others
  */
 export function runningNames(unit: RunningUnit): SourceRequest['externalize'] {
@@ -35,6 +38,8 @@ export function runningNames(unit: RunningUnit): SourceRequest['externalize'] {
     else known.push(piece)
   }
 
+  let used: ReadonlySet<string> | undefined
+
   const bind = (piece: Piece | undefined, symbol = piece?.name): RunningSymbol | undefined => {
     if (piece === undefined || symbol === undefined) return undefined
     const count = unit.count(symbol)
@@ -45,11 +50,17 @@ export function runningNames(unit: RunningUnit): SourceRequest['externalize'] {
   }
 
   return (name, kind) => {
-    if (kind === 'function') return bind(functions.get(name), name)
+    if (kind === 'function') return isTakenIn(name) ? undefined : bind(functions.get(name), name)
     const dot = name.indexOf('.')
     if (dot < 0) return bind(data.get(name), name)
     // clang puts the function in front, gcc a number behind.
     return bind(data.get(name) ?? staticLocal(name.slice(0, dot), name.slice(dot + 1)))
+  }
+
+  function isTakenIn(name: string): boolean {
+    if (unit.extracted?.tookIn(name) !== true) return false
+    used ??= usedBy(pieces, unit.extracted.names)
+    return !used.has(name)
   }
 
   /** The static local of a function; undefined when there are several of its name and the code does not tell which. */
@@ -70,6 +81,23 @@ function byName(pieces: readonly Piece[]): ReadonlyMap<string, Piece> {
       if (symbol !== undefined && !found.has(symbol.name)) found.set(symbol.name, piece)
   }
   return found
+}
+
+/** The names that the code of some functions refers to, with that of their parts and clones. */
+function usedBy(unit: Anatomy, names: readonly string[]): ReadonlySet<string> {
+  const wanted = new Set(names)
+  const used = new Set<string>()
+  const parts = new Set(unit.functions.filter(({ name }) => wanted.has(sourceName(name))))
+  for (const part of parts)
+    for (const relocation of unit.relocations(part)) {
+      const target = unit.target(part.section, relocation)
+      if (target.kind === 'external') used.add(target.name)
+      if (target.kind !== 'piece') continue
+      for (const symbol of [target.piece.symbol, ...target.piece.aliases])
+        if (symbol !== undefined) used.add(symbol.name)
+      if (target.piece.kind === 'function' && target.piece.name.includes('.')) parts.add(target.piece)
+    }
+  return used
 }
 
 function refersTo(unit: Anatomy, code: Piece, wanted: Piece): boolean {
