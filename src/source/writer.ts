@@ -320,6 +320,12 @@ export function writeSource(view: View, closure: Closure, request: SourceRequest
   for (const write of writers) write()
   const insides = view.chunks.map(({ from, to }) => ({ from, to }))
   pieces.push(...directivePieces(view, used, pieces, insides, comments))
+  const labelled = pieces.filter(({ text }) => text.includes('LIVEPATCH_SYMBOL('))
+  if (labelled.length > 0) {
+    const first = Math.min(...labelled.map(({ from }) => from))
+    const last = pieces.filter(({ kind, from }) => kind === 'include' && from < first).at(-1)?.to ?? 0
+    pieces.push({ from: last, to: last, kind: 'include', text: '#include <inarch-source.h>\n', tokens: [] })
+  }
   return layOut(pieces, written.probed.lines.length)
 }
 
