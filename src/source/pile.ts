@@ -38,6 +38,10 @@ function isParameterDeclaration(tokens: readonly Token[]): boolean {
     }
     const { text } = tokens[index]!
     if (text === '=' || text === '{' || text === 'typedef') return false
+    if (/^(?:__)?typeof(?:__)?$/.test(text) && tokens[index + 1]?.text === '(') {
+      index = closing(tokens, index + 1) - 1
+      continue
+    }
     if (text !== '(') continue
     const end = closing(tokens, index)
     const names = tokens.slice(index + 1, end - 1)
