@@ -164,7 +164,7 @@ async function tryFunction(
       count: (symbol) => names.symbols(object, symbol).length,
       // Nothing is loaded here, so any will do.
       positionOf: () => 1,
-      extracted: { names: [name], tookIn: (other) => inlining.containers(other).has(name) },
+      extracted: { names: [name], inlining },
     })
     const extracted = await extractSource(job, {
       unit: sourceUnit,

@@ -6,6 +6,7 @@ import { type Anatomy, anatomy, type Piece } from '../diff/anatomy.ts'
 import { isColdPart, sourceName, stem } from '../diff/names.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import type { RunningSymbol, SourceRequest } from './extraction.ts'
+import type { Inlining } from './ipa-clones.ts'
 
 export interface RunningUnit {
   /** `vmlinux`, or the module that holds the unit. */
@@ -16,8 +17,8 @@ export interface RunningUnit {
   readonly count: (symbol: string) => number
   /** Which of several symbols a piece of the unit is, from 1; undefined when that can't be told. */
   readonly positionOf?: (unit: Anatomy, piece: Piece) => number | undefined
-  /** Functions that are extracted, and whether the compiler put another one into them. */
-  readonly extracted?: { readonly names: readonly string[]; readonly tookIn: (name: string) => boolean }
+  /** Functions that are extracted, and what the compiler put into which. */
+  readonly extracted?: { readonly names: readonly string[]; readonly inlining: Inlining }
 }
 
 /**
@@ -58,7 +59,7 @@ export function runningNames(unit: RunningUnit): SourceRequest['externalize'] {
   }
 
   function isTakenIn(name: string): boolean {
-    if (unit.extracted?.tookIn(name) !== true) return false
+    if (unit.extracted === undefined || !isPutInto(name, unit.extracted)) return false
     used ??= usedBy(pieces, unit.extracted.names)
     return !used.has(name)
   }
@@ -81,6 +82,14 @@ function byName(pieces: readonly Piece[]): ReadonlyMap<string, Piece> {
       if (symbol !== undefined && !found.has(symbol.name)) found.set(symbol.name, piece)
   }
   return found
+}
+
+/** True when the compiler put a function into one of some, straight or with what it put it into before. */
+function isPutInto(name: string, { names, inlining }: NonNullable<RunningUnit['extracted']>): boolean {
+  const seen = new Set([name])
+  for (const one of seen) for (const container of inlining.containers(one)) seen.add(container)
+  seen.delete(name)
+  return names.some((extracted) => seen.has(extracted))
 }
 
 /** The names that the code of some functions refers to, with that of their parts and clones. */
