@@ -29,7 +29,8 @@ export const compilers: readonly string[] = [
   ),
 ].sort()
 
-const flags = [
+/** As kbuild's, where they matter to what an object looks like. */
+export const flags = [
   '-std=gnu11',
   '-O2',
   '-w',
@@ -45,7 +46,7 @@ const flags = [
   '-fno-stack-protector',
   '-fcf-protection=none',
 ]
-const traced = ['-pg', '-mfentry']
+export const traced = ['-pg', '-mfentry']
 const plainSwitches = '-fno-jump-tables'
 
 let number = 0

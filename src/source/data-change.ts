@@ -22,7 +22,7 @@ export function dataFindings(unit: string, text: TextChange, compared: Change): 
       {
         severity: 'error',
         rule: 'data-changed',
-        symbol: own,
+        symbol: piece.name,
         unit,
         message: `The patch changes the initial value or the shape of existing data (${name}); the running kernel's copy would keep its old value`,
         hint: 'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',

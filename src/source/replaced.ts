@@ -77,12 +77,10 @@ function formOf(symbol: string): string {
 
 /**
  * @param changed the functions whose text changes, with the reasons; those that the unit has no use for are left out
- * @param judged false when the objects tell nothing about ftrace: then every function may be replaced
  */
 export function functionsToReplace(
   unpatched: Unpatched,
   changed: ReadonlyMap<string, readonly string[]>,
-  judged: boolean,
 ): Replacement {
   const { unit, object, text, inlining } = unpatched
   const pieces = piecesByName(object)
@@ -120,19 +118,17 @@ export function functionsToReplace(
   for (const one of todo) {
     const { name } = one
     const own = [...(pieces.get(name) ?? [])]
-    const merged = inlining.merged(name)
-    const containers = [...inlining.containers(name)].filter(
-      // Of two functions with the same code one may become a call of the other: it stays as it was.
-      (container) => !merged.has(container) || usersInText(text, name).has(container),
-    )
-    for (const container of containers) need(container, `the compiler inlined ${name} into it${whatOf(name)}`)
-    if (own.length === 0 && (containers.length === 0 || merged.size > 0))
+    const twins = inlining.merged(name)
+    for (const container of containersOf(name))
+      need(container, `the compiler inlined ${name} into it${whatOf(name)}`)
+    for (const twin of twins) throughTwin(name, twin)
+    if (own.length === 0 && inlining.containers(name).size === 0 && twins.size === 0)
       for (const user of usersInText(text, name)) need(user, `it uses ${name}${whatOf(name)}`)
     for (const piece of own) {
       if (isInitOrExit(piece)) continue
-      if (isNamed(piece, name) && (!judged || hasEntryHook({ before: object }, piece))) {
+      if (isNamed(piece, name) && hasEntryHook({ before: object }, piece)) {
         replaced.push({ name, symbol: name, reasons: one.reasons })
-        redirected(piece, name, merged)
+        for (const twin of twins) redirected(piece, name, twin)
         continue
       }
       const callers = callersOf(object, piece)
@@ -154,17 +150,42 @@ export function functionsToReplace(
     findings,
   }
 
-  /** Who calls this piece in place of a function with the same code would get the replacement, too. */
-  function redirected(piece: Piece, name: string, merged: ReadonlySet<string>): void {
-    if (merged.size === 0) return
-    for (const caller of callersOf(object, piece) ?? object.functions) {
-      const user = sourceName(coldParent(caller.name))
-      const other = [...merged].find((one) => user === one || usersInText(text, one).has(user))
-      if (other === undefined || usersInText(text, name).has(user)) continue
-      if (callersOf(object, piece) === undefined && !refersTo(object, caller, piece)) continue
-      need(user, `the compiler made it call ${name} in place of ${other}, which had the same code`)
+  /** The functions that hold this one's code, and not that of another one which was the same. */
+  function containersOf(name: string): string[] {
+    const containers = [...inlining.containers(name)]
+    const twins = inlining.merged(name)
+    if (twins.size === 0) return containers
+    const users = usersInText(text, name)
+    const others = new Set([...twins].flatMap((twin) => [twin, ...usersInText(text, twin)]))
+    return containers.filter((container) => users.has(container) || !others.has(container))
+  }
+
+  /** Uses of a function that the compiler turned to its twin, which had the same code. */
+  function throughTwin(name: string, twin: string): void {
+    const users = usersInText(text, name)
+    const why = `the compiler took ${twin}, which had the same code, in place of ${name}${whatOf(name)}`
+    for (const container of inlining.containers(twin)) if (users.has(container)) need(container, why)
+    for (const piece of pieces.get(twin) ?? []) {
+      // One piece of code with both names.
+      if (isNamed(piece, name)) continue
+      for (const user of usersInCode(object, piece)) if (users.has(user)) need(user, why)
     }
   }
+
+  /** Who calls this piece in place of its twin would get the replacement, too. */
+  function redirected(piece: Piece, name: string, twin: string): void {
+    const users = usersInText(text, name)
+    const others = usersInText(text, twin)
+    for (const user of usersInCode(object, piece))
+      if (!users.has(user) && (user === twin || others.has(user)))
+        need(user, `the compiler made it call ${name}, which changes, in place of ${twin}`)
+  }
+}
+
+/** The functions of the source whose code refers to a piece. */
+function usersInCode(object: Anatomy, piece: Piece): Set<string> {
+  const users = object.functions.filter((user) => user !== piece && refersTo(object, user, piece))
+  return new Set(users.map((user) => sourceName(user.name)))
 }
 
 function refersTo(object: Anatomy, from: Piece, to: Piece): boolean {

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a patch changes in one unit, seen from its source: the functions whose tokens differ, those into which the
+// compiler put them, up to ones that can be replaced; and what is to be said about data, types and the rest.
+import type { IpaDump } from '../build/ipa-dump.ts'
+import type { Change } from '../diff/change.ts'
+import { sourceName } from '../diff/names.ts'
+import { isInitOrExit } from '../extract/roots.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { FileChange } from '../patch/patch.ts'
+import { compareTexts, type TextChange } from './changed.ts'
+import { dataFindings, declarationFindings } from './data-change.ts'
+import { readInlining } from './ipa-clones.ts'
+import { functionsToReplace, type Replaced } from './replaced.ts'
+
+/** What a patch changes in one unit, seen from its source. */
+export interface SourceChange {
+  /** The source's path. */
+  readonly unit: string
+  /** The kernel object that the unit is part of: `vmlinux` or a module's name. */
+  readonly object: string
+  /** The functions to replace, ordered by name. */
+  readonly functions: readonly Replaced[]
+  /**
+   * Symbols of code that changes and can't be replaced alone, such as `foo.isra.0`: the functions that use it are replaced
+   * in its place.
+   */
+  readonly embedded: readonly string[]
+  /** The functions whose own text changes, those of headers that the unit uses among them. */
+  readonly changed: readonly string[]
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  /** Variables; `function.variable` for one inside a function. */
+  readonly data: readonly { readonly name: string; readonly change: 'added' | 'changed' | 'removed' }[]
+  /** Types whose declarations change, such as `struct foo`. */
+  readonly types: readonly string[]
+  readonly findings: readonly Finding[]
+  /** Both objects compared, for whoever binds names of the unit. */
+  readonly compared: Change
+}
+
+/** One unit on both sides of the patch. */
+export interface BothSides {
+  readonly unit: string
+  readonly object: string
+  /** Behind the preprocessor, with line markers, and without numbers that move (`__LINE__`, `__COUNTER__`). */
+  readonly before: string
+  readonly after: string
+  /** What the compiler says about the unit before the patch. */
+  readonly dump: IpaDump
+  readonly compared: Change
+}
+
+/** @param changes from `applyPatches`: every file that the patch changes */
+export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[]): SourceChange {
+  const { unit, object, compared } = sides
+  const text = compareTexts(sides.before, sides.after, changes)
+  const changed = text === undefined ? new Map<string, string[]>() : changedFunctions(text, compared)
+  const findings: Finding[] = []
+  if (text !== undefined) {
+    findings.push(...dataFindings(unit, text, compared), ...declarationFindings(unit, text))
+    for (const one of text.transient) {
+      if (!changed.has(one) && !text.added.includes(one)) continue
+      changed.delete(one)
+      if (!isIgnored(compared, one)) findings.push(initCode(unit, one))
+    }
+  }
+  const outcome =
+    text === undefined
+      ? undefined
+      : functionsToReplace(
+          { unit, object: compared.before, text: text.before, inlining: readInlining(sides.dump) },
+          changed,
+        )
+  findings.push(
+    ...(outcome?.findings ?? []),
+    ...onlyCompiled(unit, compared, outcome?.reached ?? new Set(), text),
+  )
+  const said = new Set(findings.map(({ rule, symbol }) => `${rule} ${symbol}`))
+  findings.push(...compared.findings.filter(({ rule, symbol }) => !said.has(`${rule} ${symbol}`)))
+  return {
+    unit,
+    object,
+    functions: outcome?.replaced ?? [],
+    embedded: outcome?.embedded ?? [],
+    changed: [...changed.keys()].sort(),
+    added: text?.added ?? [],
+    removed: text?.removed ?? [],
+    data: text?.data.map(({ name, change }) => ({ name, change })) ?? [],
+    types: text?.declarations.filter(({ isType }) => isType).map(({ title }) => title) ?? [],
+    findings,
+    compared,
+  }
+}
+
+function isIgnored({ directives: { ignored } }: Change, name: string): boolean {
+  return ignored.functions.has(name)
+}
+
+/** The functions that change, with why: by their own text, by a type, a constant or a copy that they use, or by the author's will. */
+function changedFunctions(text: TextChange, compared: Change): Map<string, string[]> {
+  const { directives, before, after, changed, copied } = compared
+  const found = new Map<string, string[]>()
+  const add = (name: string, reason: string) => {
+    if (isIgnored(compared, name)) return
+    const known = found.get(name)
+    if (known === undefined) found.set(name, [reason])
+    else if (!known.includes(reason)) known.push(reason)
+  }
+  const usersOf = (word: string) =>
+    text.before.itemsWith(word).flatMap((item) => text.before.functionName(item) ?? [])
+  const isDatum = (name: string) => before.data.some((piece) => piece.name === name)
+  for (const [name, reasons] of text.functions) for (const reason of reasons) add(name, reason)
+  for (const { name, change } of text.data)
+    if (change === 'changed' && !name.includes('.') && !isDatum(name))
+      for (const user of usersOf(name)) add(user, `it uses the constant ${name}, which changes`)
+  for (const { name } of copied)
+    for (const user of usersOf(sourceName(name)))
+      add(user, `it uses ${name}, of which the live patch has a copy of its own`)
+  // What a changed type means for a function only the compiler knows.
+  const code = new Set(changed.map(({ before: piece }) => sourceName(piece.name)))
+  for (const { title, words } of text.declarations)
+    for (const word of words)
+      for (const user of usersOf(word))
+        if (code.has(user) && !text.functions.has(user))
+          add(user, `it uses ${title}, whose declaration changes`)
+  for (const name of directives.included.functions) add(name, 'the patch asks for it')
+  for (const piece of after.functions)
+    if (directives.included.sections.has(piece.section.name))
+      add(sourceName(piece.name), 'the patch asks for it')
+  return found
+}
+
+function initCode(unit: string, symbol: string): Finding {
+  return {
+    severity: 'error',
+    rule: 'init-code',
+    symbol,
+    unit,
+    message: `${symbol} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
+    hint: 'Do what it should have done in a callback (INARCH_PRE_PATCH), and leave this part out (INARCH_IGNORE_FUNCTION)',
+  }
+}
+
+/** Functions whose code differs although they and what they contained before the patch say the same. */
+function onlyCompiled(
+  unit: string,
+  { changed, after }: Change,
+  reached: ReadonlySet<string>,
+  text: TextChange | undefined,
+): Finding[] {
+  const compiled = new Set(after.functions.map(({ name }) => name))
+  const vanished = [...reached].filter((name) => !compiled.has(name))
+  return changed.flatMap(({ before, reasons }): Finding[] => {
+    const name = sourceName(before.name)
+    if (reached.has(name) || isInitOrExit(before)) return []
+    const inside = vanished.find((one) =>
+      text?.after.itemsWith(one).some((item) => text.after.functionName(item) === name),
+    )
+    const why = inside === undefined ? reasons[0] : `it now inlines ${inside}, which is replaced by itself`
+    return [
+      {
+        severity: 'note',
+        rule: 'same-source-other-code',
+        symbol: before.name,
+        unit,
+        message: `The compiler makes other code of ${before.name} with the patch, although its source is the same: ${why}`,
+        hint: 'Build with --engine both to see whether it matters',
+      },
+    ]
+  })
+}
