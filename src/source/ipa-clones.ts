@@ -14,8 +14,6 @@ import { sourceName } from '../diff/names.ts'
 export interface Inlining {
   /** The functions into which this one was put, straight or with another one that it was put into. */
   containers(name: string): ReadonlySet<string>
-  /** The forms that the compiler made of a function, with how: `isra`, `constprop`, `part`. */
-  forms(name: string): ReadonlyMap<string, string>
   /** Functions that have the same code, so that the compiler kept this one's or theirs only. */
   merged(name: string): ReadonlySet<string>
 }
@@ -34,19 +32,13 @@ function addTo(map: Map<string, Set<string>>, key: string, value: string): void 
  */
 export function readInlining({ clones, remarks }: IpaDump): Inlining {
   const containers = new Map<string, Set<string>>()
-  const forms = new Map<string, Map<string, string>>()
   const merged = new Map<string, Set<string>>()
   for (const line of clones.split('\n')) {
     const fields = line.split(';')
     if (fields[0] !== 'Callgraph clone' || fields.length !== 12) continue
     const [from, to, how] = [fields[1]!, fields[6]!, fields[11]!]
-    if (how === 'inlining to') {
-      if (sourceName(from) !== sourceName(to)) addTo(containers, sourceName(from), sourceName(to))
-    } else {
-      const known = forms.get(sourceName(from)) ?? new Map<string, string>()
-      known.set(to, how)
-      forms.set(sourceName(from), known)
-    }
+    if (how === 'inlining to' && sourceName(from) !== sourceName(to))
+      addTo(containers, sourceName(from), sourceName(to))
   }
   for (const [, kept, gone] of remarks.matchAll(/Semantic equality hit:(\S+?)\/\d+->(\S+?)\/\d+/g)) {
     const [one, other] = [sourceName(kept!), sourceName(gone!)]
@@ -58,7 +50,6 @@ export function readInlining({ clones, remarks }: IpaDump): Inlining {
     if (sourceName(from!) !== sourceName(to!)) addTo(containers, sourceName(from!), sourceName(to!))
   return {
     containers: (name) => containers.get(name) ?? none,
-    forms: (name) => forms.get(name) ?? new Map(),
     merged: (name) => merged.get(name) ?? none,
   }
 }
