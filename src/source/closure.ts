@@ -198,13 +198,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   ) => {
     if (bindings.has(name)) return
     bindings.set(name, { name, kind, running, item, first: candidates[0]!, needsBound: false })
-    const { body, declarators } = item.declaration
-    const values = declarators.flatMap(({ value }) => value ?? [])
-    queue.push(() =>
-      follow(item, (at) =>
-        body !== undefined ? at < body.from : !values.some(({ from, to }) => at >= from && at < to),
-      ),
-    )
+    queue.push(() => follow(item, isInHead(item)))
   }
 
   const functionNeeded = (use: Use, item: Item, by: string) => {
@@ -331,8 +325,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     }
     for (const item of whole) note(item, () => true)
     for (const item of typesOnly) note(item, (at) => at < item.declaration.declarators[0]!.from)
-    for (const { item } of bindings.values())
-      note(item, (at) => item.declaration.body === undefined || at < item.declaration.body.from)
+    for (const { item } of bindings.values()) note(item, isInHead(item))
     for (const [key, first] of firstUse) {
       const isTag = key.startsWith('t ')
       const name = key.slice(2)
@@ -370,6 +363,12 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     ]),
   )
   return { whole, typesOnly, bindings: sized, locals, targets, reasons, findings, usesOf: usesIn }
+}
+
+/** Tells the tokens of what declares from those of what defines: a body, an initial value. */
+function isInHead({ declaration: { body, declarators } }: Item): (at: number) => boolean {
+  const values = declarators.flatMap(({ value }) => value ?? [])
+  return (at) => (body !== undefined ? at < body.from : !values.some(({ from, to }) => at >= from && at < to))
 }
 
 /** What people call a declaration. */

@@ -4,6 +4,7 @@
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
+import { boundsOf } from './bound.ts'
 import { closeOver, kindOf, titleOf } from './closure.ts'
 import { openGrammar } from './grammar.ts'
 import { openView } from './view.ts'
@@ -76,7 +77,7 @@ export async function extractSource(job: Job, request: SourceRequest): Promise<E
       `${request.unit.file} does not define ${missing.map((name) => `${name}()`).join(', ')}`,
       { remedy: 'Check the name, and that the configuration in the flags has the function' },
     )
-  const text = writeSource(view, closure, request)
+  const text = writeSource(view, closure, request, await boundsOf(job, request.unit, view, closure))
   const externalized = [...closure.bindings.values()].map(({ name, running, kind }) => ({
     name,
     symbol: running.symbol,

@@ -40,8 +40,8 @@ export interface View {
 /** Macros that make a header define what must exist once. */
 const definesOnce = new Set(['CREATE_TRACE_POINTS'])
 
-/** Flags that make the compiler write files besides its output. */
-function withoutSideOutputs(flags: readonly string[]): string[] {
+/** Flags without those that make the compiler write files besides its output, or debug information. */
+export function withoutSideOutputs(flags: readonly string[]): string[] {
   const kept: string[] = []
   for (let index = 0; index < flags.length; index++) {
     const flag = flags[index]!

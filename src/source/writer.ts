@@ -43,7 +43,16 @@ function isDeclaredByHeaders(
   return false
 }
 
-export function writeSource(view: View, closure: Closure, request: SourceRequest): string {
+/**
+ * The C file.
+ * @param bounds of arrays whose initial values tell them, by name
+ */
+export function writeSource(
+  view: View,
+  closure: Closure,
+  request: SourceRequest,
+  bounds: ReadonlyMap<string, number>,
+): string {
   const { written } = view
   const source = written.probed.text
   const definitions = definitionsOf(written, view.expanded)
@@ -222,7 +231,19 @@ export function writeSource(view: View, closure: Closure, request: SourceRequest
     const label = labelOf(name, running)
     const isPrivate = item.declaration.storage.has('static')
     if (label === '' && !isPrivate && isDeclaredByHeaders(view, name, kind === 'function')) return
-    const head = headOf({ item, name, as: name, prefix: 'extern ', label }, source, definitions)
+    const bound = bounds.get(name)
+    const head = headOf(
+      {
+        item,
+        name,
+        as: name,
+        prefix: 'extern ',
+        label,
+        ...(bound === undefined ? {} : { bound: `${bound}` }),
+      },
+      source,
+      definitions,
+    )
     collect(head.tokens)
     pieces.push({ from, to, kind: 'declaration', text: `${head.text}\n`, tokens: [] })
   }
