@@ -2,6 +2,7 @@
 // What a patch changes in one unit, seen from its source: the functions whose tokens differ, those into which the
 // compiler put them, up to ones that can be replaced; and what is to be said about data, types and the rest.
 import type { IpaDump } from '../build/ipa-dump.ts'
+import type { Anatomy, Piece } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import { sourceName } from '../diff/names.ts'
 import { isInitOrExit } from '../extract/roots.ts'
@@ -71,10 +72,7 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
           { unit, object: compared.before, text: text.before, inlining: readInlining(sides.dump) },
           changed,
         )
-  findings.push(
-    ...(outcome?.findings ?? []),
-    ...onlyCompiled(unit, compared, outcome?.reached ?? new Set(), text),
-  )
+  findings.push(...(outcome?.findings ?? []), ...onlyCompiled(unit, compared, outcome?.reached ?? new Set()))
   const said = new Set(findings.map(({ rule, symbol }) => `${rule} ${symbol}`))
   findings.push(...compared.findings.filter(({ rule, symbol }) => !said.has(`${rule} ${symbol}`)))
   return {
@@ -142,30 +140,35 @@ function initCode(unit: string, symbol: string): Finding {
 }
 
 /** Functions whose code differs although they and what they contained before the patch say the same. */
-function onlyCompiled(
-  unit: string,
-  { changed, after }: Change,
-  reached: ReadonlySet<string>,
-  text: TextChange | undefined,
-): Finding[] {
-  const compiled = new Set(after.functions.map(({ name }) => name))
-  const vanished = [...reached].filter((name) => !compiled.has(name))
-  return changed.flatMap(({ before, reasons }): Finding[] => {
+function onlyCompiled(unit: string, compared: Change, reached: ReadonlySet<string>): Finding[] {
+  const { changed, before: old, after: young } = compared
+  return changed.flatMap(({ before, after, reasons }): Finding[] => {
     const name = sourceName(before.name)
     if (reached.has(name) || isInitOrExit(before)) return []
-    const inside = vanished.find((one) =>
-      text?.after.itemsWith(one).some((item) => text.after.functionName(item) === name),
-    )
-    const why = inside === undefined ? reasons[0] : `it now inlines ${inside}, which is replaced by itself`
+    const called = calledBy(young, after)
+    const inside = [...calledBy(old, before)].find((one) => reached.has(one) && !called.has(one))
+    const why =
+      inside === undefined
+        ? `although its source is the same: ${reasons[0] ?? ''}`
+        : `as it takes in ${inside}; before the patch it calls it, so it need not be replaced`
     return [
       {
         severity: 'note',
         rule: 'same-source-other-code',
         symbol: before.name,
         unit,
-        message: `The compiler makes other code of ${before.name} with the patch, although its source is the same: ${why}`,
-        hint: 'Build with --engine both to see whether it matters',
+        message: `The compiler makes other code of ${before.name} with the patch, ${why}`,
+        hint: 'Build with --engine both to see what the other engine makes of it',
       },
     ]
   })
+}
+
+/** The functions of the source to which a piece refers. */
+function calledBy(object: Anatomy, piece: Piece): Set<string> {
+  const names = object.relocations(piece).flatMap((relocation) => {
+    const target = object.target(piece.section, relocation)
+    return target.kind === 'piece' && target.piece.kind === 'function' ? [sourceName(target.piece.name)] : []
+  })
+  return new Set(names)
 }

@@ -269,4 +269,18 @@ describe('gcc', () => {
       expect(rules(change.findings)).toEqual(['error merged-functions'])
     },
   )
+
+  test.each(gcc)(
+    'a function that is only inlined with the patch is no reason to replace its caller (%s)',
+    async (program) => {
+      const big = 'put(p); put2(p[2], 3); put(p + 1); put2(p[4], 3); put(p + 7); put2(p[5], 6); put(p + 9);'
+      const text = (body: string) =>
+        unit(`int callee(int *p) { ${body} return p[1]; }\nint caller(int *p) { return callee(p) + 1; }\n`)
+      const change = await sourceChange(text(big), text('put(p);'), program)
+      expect(names(change)).toEqual(['callee'])
+      expect(change.compared.changed.map(({ before }) => before.name)).toEqual(['callee', 'caller'])
+      expect(change.findings).toMatchObject([{ rule: 'same-source-other-code', symbol: 'caller' }])
+      expect(change.findings[0]!.message).toContain('takes in callee')
+    },
+  )
 })
