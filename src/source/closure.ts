@@ -36,10 +36,13 @@ export interface Closure {
   readonly locals: ReadonlyMap<Item, readonly BoundLocal[]>
   /** The item of each function to extract. */
   readonly targets: ReadonlyMap<string, Item>
-  /** Functions to extract that are referred to by their old name, too. */
+  /** Why each declaration is in the output. */
   readonly reasons: ReadonlyMap<Item, string>
   readonly findings: readonly Finding[]
-  usesOf(item: Item): readonly Use[]
+  /** Functions whose name differs in the output, and their names there. */
+  readonly renamed: ReadonlyMap<string, string>
+  /** The first declaration in the output that uses a function. */
+  firstUse(name: string): Item | undefined
 }
 
 /** Static variables of the kernel's macros that serve one place in the source only. */
@@ -93,7 +96,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   const uses = new Map<Item, Use[]>()
   const targets = new Map<string, Item>()
   const isKnown = (name: string, isTag: boolean) => index.has(`${isTag ? 't' : 'o'} ${name}`)
-  const isRenamed = (name: string) => targets.has(name) && request.rename(name) !== name
+  const renamed = new Map<string, string>()
 
   const usesIn = (item: Item): Use[] => {
     let found = uses.get(item)
@@ -113,7 +116,9 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const item = index
       .get(`o ${name}`)
       ?.find((one) => one.declaration.body !== undefined && definitionOf(one, name))
-    if (item !== undefined) targets.set(name, item)
+    if (item === undefined) continue
+    targets.set(name, item)
+    if (request.rename(name) !== name) renamed.set(name, request.rename(name))
   }
 
   const queue: (() => void)[] = []
@@ -205,7 +210,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const { name } = use
     const candidates = index.get(`o ${name}`)!
     if (targets.has(name)) {
-      if (isRenamed(name) && use.how !== 'call') {
+      if (renamed.has(name) && use.how !== 'call') {
         const running = request.externalize(name, 'function')
         if (running !== undefined) bind(name, 'function', running, item, candidates)
       }
@@ -214,7 +219,11 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     if (whole.has(item) || bindings.has(name)) return
     const running = request.externalize(name, 'function')
     if (running !== undefined) bind(name, 'function', running, item, candidates)
-    else takeWhole(item, `${by} ${use.how === 'call' ? 'calls' : 'refers to'} it`)
+    else {
+      if (request.privateCopy !== undefined && !item.declaration.storage.has('static'))
+        renamed.set(name, request.privateCopy(name))
+      takeWhole(item, `${by} ${use.how === 'call' ? 'calls' : 'refers to'} it`)
+    }
   }
 
   const variableNeeded = (name: string, item: Item, candidates: readonly Item[], by: string) => {
@@ -311,9 +320,8 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     else copyVariable(name, item, candidates, by)
   }
 
-  /** What is used before it is defined needs its earlier declarations, too. */
-  const completeForwards = (): boolean => {
-    const before = whole.size
+  /** Where in the file what is in the output uses each name first. */
+  const firstUses = (): Map<string, number> => {
     const firstUse = new Map<string, number>()
     const note = (item: Item, counts: (at: number) => boolean) => {
       const at = order.get(item)!
@@ -326,11 +334,18 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     for (const item of whole) note(item, () => true)
     for (const item of typesOnly) note(item, (at) => at < item.declaration.declarators[0]!.from)
     for (const { item } of bindings.values()) note(item, isInHead(item))
+    return firstUse
+  }
+
+  /** What is used before it is defined needs its earlier declarations, too. */
+  const completeForwards = (): boolean => {
+    const before = whole.size
+    const firstUse = firstUses()
     for (const [key, first] of firstUse) {
       const isTag = key.startsWith('t ')
       const name = key.slice(2)
       if (!isTag && bindings.has(name)) continue
-      if (!isTag && isRenamed(name)) continue
+      if (!isTag && renamed.has(name)) continue
       const candidates = index.get(key)!
       const definition = candidates.find((one) =>
         isTag
@@ -362,7 +377,18 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       manners.get(name)?.has('sizeof') === true ? { ...binding, needsBound: true } : binding,
     ]),
   )
-  return { whole, typesOnly, bindings: sized, locals, targets, reasons, findings, usesOf: usesIn }
+  const inOrder = firstUses()
+  return {
+    whole,
+    typesOnly,
+    bindings: sized,
+    locals,
+    targets,
+    reasons,
+    findings,
+    renamed,
+    firstUse: (name) => items[inOrder.get(`o ${name}`) ?? -1],
+  }
 }
 
 /** Tells the tokens of what declares from those of what defines: a body, an initial value. */

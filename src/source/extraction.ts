@@ -42,6 +42,11 @@ export interface SourceRequest {
   readonly rename: (functionName: string) => string
   readonly includes: 'keep' | 'expand'
   /**
+   * The name that a copy of a function gets which is not static and which the program has already: the compiler took it in where
+   * it is called. The copy is static. Without it, the function is copied as it is.
+   */
+  readonly privateCopy?: (functionName: string) => string
+  /**
    * Whether a variable that can't be bound may be copied although it can be written: one that the fix adds.
    * Without it, copying such a variable is an error among the findings.
    */
@@ -77,7 +82,7 @@ export async function extractSource(job: Job, request: SourceRequest): Promise<E
       `${request.unit.file} does not define ${missing.map((name) => `${name}()`).join(', ')}`,
       { remedy: 'Check the name, and that the configuration in the flags has the function' },
     )
-  const text = writeSource(view, closure, request, await boundsOf(job, request.unit, view, closure))
+  const text = writeSource(view, closure, await boundsOf(job, request.unit, view, closure))
   const externalized = [...closure.bindings.values()].map(({ name, running, kind }) => ({
     name,
     symbol: running.symbol,

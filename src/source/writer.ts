@@ -2,7 +2,7 @@
 // Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very words.
 import { type BoundLocal, type Closure, definitionOf } from './closure.ts'
 import { definitionsOf } from './definitions.ts'
-import type { RunningSymbol, SourceRequest } from './extraction.ts'
+import type { RunningSymbol } from './extraction.ts'
 import { headOf } from './head.ts'
 import type { Token } from './lexer.ts'
 import { commentLines, type Edit, linesOf, type Piece, withComment } from './piece.ts'
@@ -47,12 +47,7 @@ function isDeclaredByHeaders(
  * The C file.
  * @param bounds of arrays whose initial values tell them, by name
  */
-export function writeSource(
-  view: View,
-  closure: Closure,
-  request: SourceRequest,
-  bounds: ReadonlyMap<string, number>,
-): string {
+export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<string, number>): string {
   const { written } = view
   const source = written.probed.text
   const definitions = definitionsOf(written, view.expanded)
@@ -62,8 +57,7 @@ export function writeSource(
   const writers: (() => void)[] = []
 
   const collect = (tokens: readonly Token[]) => definitions.collect(tokens, used)
-  const renamed = new Map([...closure.targets.keys()].map((name) => [name, request.rename(name)]))
-  for (const [name, as] of renamed) if (name === as) renamed.delete(name)
+  const { renamed } = closure
 
   /** The pieces of a chunk; which #defines stay in it is known only when all is written. */
   const chunk = (one: Chunk) => {
@@ -162,14 +156,14 @@ export function writeSource(
         : withComment(written, comments, one.from)
     let prefix = ''
     let all = [...edits, ...renames(one.tokens)]
-    if (target !== undefined) {
-      const { name } = target.declaration.declarators[0]!
-      const as = renamed.get(name)
-      if (as !== undefined) {
-        prototype(target, name, as)
-        all = [...all, ...plainHead(target)]
-      } else if (target.declaration.storage.has('static')) prefix = '__attribute__((__used__))\n'
-    }
+    const [own] = needed
+    const name = own?.declaration.body === undefined ? undefined : own.declaration.declarators[0]?.name
+    const as = name === undefined ? undefined : renamed.get(name)
+    if (own !== undefined && name !== undefined && as !== undefined) {
+      prototype(own, name, as, top)
+      all = [...all, ...plainHead(own)]
+      if (target === undefined) prefix = 'static '
+    } else if (target?.declaration.storage.has('static') === true) prefix = '__attribute__((__used__))\n'
     writers.push(() => {
       const body = linesOf(written, one.from, one.to, (directive) => used.has(directive), all)
       const comment =
@@ -184,23 +178,22 @@ export function writeSource(
     const edits: Edit[] = []
     for (const [at, token] of tokens.entries()) {
       if (token.text === '{' || token.text === '(') break
-      if (/^(?:static|inline|__inline|__inline__|__always_inline)$/.test(token.text))
+      if (/^(?:static|extern|inline|__inline|__inline__|__always_inline)$/.test(token.text))
         edits.push({ from: token.start, to: tokens[at + 1]!.start, text: '' })
     }
     return edits
   }
 
-  const prototype = (item: Item, name: string, as: string) => {
-    const head = headOf({ item, name, as, prefix: '', label: '' }, source, definitions)
+  /** A function that has a name of its own is declared before its first use; one for other files in any case. */
+  const prototype = (item: Item, name: string, as: string, top: number) => {
+    const isTarget = closure.targets.get(name) === item
+    const user = closure.firstUse(name)
+    const isEarly = user !== undefined && user.chunk.from < item.chunk.from
+    if (!isTarget && !isEarly) return
+    const head = headOf({ item, name, as, prefix: isTarget ? '' : 'static ', label: '' }, source, definitions)
     collect(head.tokens)
-    // Before its first use, which an earlier declaration in the file shows.
-    pieces.push({
-      from: item.chunk.from - 0.5,
-      to: item.chunk.from - 0.5,
-      kind: 'declaration',
-      text: `${head.text}\n`,
-      tokens: [],
-    })
+    const line = (isEarly ? withComment(written, comments, user.chunk.from) : top) - 0.5
+    pieces.push({ from: line, to: line, kind: 'declaration', text: `${head.text}\n`, tokens: [] })
   }
 
   /** One declaration of several that a macro makes, or one that is only declared. */
@@ -258,16 +251,25 @@ export function writeSource(
       const other = token.kind === 'name' ? renamed.get(token.text) : undefined
       return other === undefined ? token : { ...token, text: other }
     })
+    const isStatic = declaration.storage.has('static')
     const prefix =
-      isTarget && as === undefined && declaration.storage.has('static') ? '__attribute__((__used__))\n' : ''
+      as !== undefined
+        ? isTarget
+          ? ''
+          : 'static '
+        : isTarget && isStatic
+          ? '__attribute__((__used__))\n'
+          : ''
     const top = isTarget ? withComment(written, comments, own.from) : own.from
-    if (isTarget && as !== undefined) prototype(item, one.name, as)
+    if (one !== undefined && as !== undefined) prototype(item, one.name, as, top)
     const { body } = declaration
     const headEnd = body?.from ?? words.length
     const head = spell(
       words
         .slice(0, headEnd)
-        .filter(({ text }) => as === undefined || !/^(?:static|inline|__inline|__inline__)$/.test(text)),
+        .filter(
+          ({ text }) => as === undefined || !/^(?:static|extern|inline|__inline|__inline__)$/.test(text),
+        ),
     )
     const writtenBody = body === undefined ? undefined : bodyAsWritten(item)
     if (body === undefined || writtenBody === undefined) {
@@ -431,7 +433,7 @@ function layOut(pieces: Piece[], _lines: number): string {
   let last: Piece | undefined
   for (const { piece } of sorted) {
     if (last !== undefined) {
-      const adjoins = piece.from <= last.to + 1 && last.kind !== 'definition'
+      const adjoins = piece.from === last.to + 1 && last.kind !== 'definition'
       const alike = piece.kind === last.kind && piece.kind !== 'definition'
       if (!adjoins && !alike) text += '\n'
     }
