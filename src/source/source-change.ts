@@ -11,7 +11,7 @@ import type { FileChange } from '../patch/patch.ts'
 import { compareTexts, type TextChange } from './changed.ts'
 import { dataFindings, declarationFindings } from './data-change.ts'
 import { readInlining } from './ipa-clones.ts'
-import { functionsToReplace, type Replaced } from './replaced.ts'
+import { functionsToReplace, type Replaced, type Replacement } from './replaced.ts'
 
 /** What a patch changes in one unit, seen from its source. */
 export interface SourceChange {
@@ -65,14 +65,11 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
       if (!isIgnored(compared, one)) findings.push(initCode(unit, one))
     }
   }
-  const outcome =
-    text === undefined
-      ? undefined
-      : functionsToReplace(
-          { unit, object: compared.before, text: text.before, inlining: readInlining(sides.dump) },
-          changed,
-        )
-  findings.push(...(outcome?.findings ?? []), ...onlyCompiled(unit, compared, outcome?.reached ?? new Set()))
+  const outcome = text === undefined ? undefined : replacementOf(sides, text, changed)
+  findings.push(
+    ...(outcome?.findings ?? []),
+    ...onlyCompiled(compared, outcome?.reached ?? new Set()).map((one) => compiledNote(unit, one)),
+  )
   const said = new Set(findings.map(({ rule, symbol }) => `${rule} ${symbol}`))
   findings.push(...compared.findings.filter(({ rule, symbol }) => !said.has(`${rule} ${symbol}`)))
   return {
@@ -87,6 +84,25 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
     types: text?.declarations.filter(({ isType }) => isType).map(({ title }) => title) ?? [],
     findings,
     compared,
+  }
+}
+
+/** What must be replaced, with the functions whose running code holds only as long as the others stay. */
+function replacementOf(
+  { unit, compared, dump }: BothSides,
+  { before: text }: TextChange,
+  changed: ReadonlyMap<string, readonly string[]>,
+): Replacement {
+  const unpatched = { unit, object: compared.before, text, inlining: readInlining(dump) }
+  const all = new Map(changed)
+  for (;;) {
+    const outcome = functionsToReplace(unpatched, all)
+    const more = onlyCompiled(compared, outcome.reached).filter(({ before, matters }) => {
+      const name = sourceName(before.name)
+      return matters && !all.has(name) && !isIgnored(compared, name)
+    })
+    if (more.length === 0) return outcome
+    for (const { before, why } of more) all.set(sourceName(before.name), [why])
   }
 }
 
@@ -139,29 +155,61 @@ function initCode(unit: string, symbol: string): Finding {
   }
 }
 
-/** Functions whose code differs although they and what they contained before the patch say the same. */
-function onlyCompiled(unit: string, compared: Change, reached: ReadonlySet<string>): Finding[] {
+/** A function whose code differs although it and what it contained before the patch say the same. */
+interface OnlyCompiled {
+  readonly before: Piece
+  /** How the compiler came to it. */
+  readonly why: string
+  /** True when the running code can't stay: it holds for the calls, or the callees, that there were. */
+  readonly matters: boolean
+}
+
+function onlyCompiled(compared: Change, reached: ReadonlySet<string>): OnlyCompiled[] {
   const { changed, before: old, after: young } = compared
-  return changed.flatMap(({ before, after, reasons }): Finding[] => {
+  const callers = new Map<string, string>()
+  for (const piece of young.functions) {
+    const caller = sourceName(piece.name)
+    if (reached.has(caller)) for (const callee of calledBy(young, piece)) callers.set(callee, caller)
+  }
+  return changed.flatMap(({ before, after, reasons }): OnlyCompiled[] => {
     const name = sourceName(before.name)
     if (reached.has(name) || isInitOrExit(before)) return []
-    const called = calledBy(young, after)
-    const inside = [...calledBy(old, before)].find((one) => reached.has(one) && !called.has(one))
-    const why =
-      inside === undefined
-        ? `although its source is the same: ${reasons[0] ?? ''}`
-        : `as it takes in ${inside}; before the patch it calls it, so it need not be replaced`
-    return [
-      {
-        severity: 'note',
-        rule: 'same-source-other-code',
-        symbol: before.name,
-        unit,
-        message: `The compiler makes other code of ${before.name} with the patch, ${why}`,
-        hint: 'Build with --engine both to see what the other engine makes of it',
-      },
-    ]
+    const calls = calledBy(young, after)
+    const called = [...calledBy(old, before)].filter((one) => reached.has(one))
+    const inside = called.find((one) => !calls.has(one))
+    if (inside !== undefined)
+      return [
+        {
+          before,
+          why: `as it takes in ${inside}; before the patch it calls it, so it need not be replaced`,
+          matters: false,
+        },
+      ]
+    const caller = before.symbol?.binding === 'local' ? callers.get(name) : undefined
+    if (caller !== undefined)
+      return [
+        {
+          before,
+          why: `the compiler made its code for the calls that there were, and ${caller} calls it otherwise`,
+          matters: true,
+        },
+      ]
+    const [callee] = called
+    if (callee !== undefined)
+      return [{ before, why: `the compiler relied on what ${callee} did before the patch`, matters: true }]
+    return [{ before, why: `although its source is the same: ${reasons[0] ?? ''}`, matters: false }]
   })
+}
+
+function compiledNote(unit: string, { before, why }: OnlyCompiled): Finding {
+  return {
+    severity: 'note',
+    rule: 'same-source-other-code',
+    symbol: before.name,
+    unit,
+    message: `The compiler makes other code of ${before.name} with the patch, ${why}`,
+    hint: 'Build with --engine both to see what the other engine makes of it',
+  }
 }
 
 /** The functions of the source to which a piece refers. */

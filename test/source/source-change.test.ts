@@ -211,6 +211,30 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
       expect(names(change)).toEqual([])
       expect(rules(change.findings)).toEqual(['error not-traceable'])
     })
+
+    test('a function that was compiled for the calls that there were', async () => {
+      const text = (argument: string) =>
+        unit(
+          `${noinline} static int helper(int a, int *p) { put(p); if (a > 10) put2(a, 3); return p[1]; }\nint f(int *p) { return helper(3, p) + 1; }\nint g(int *p) { return helper(5, p) + 2; }\nint h(int *p) { return helper(${argument}, p) + 3; }\n`,
+        )
+      const change = await from(text('7'), text('get()'))
+      expect(change.changed).toEqual(['h'])
+      expect(names(change)).toContain('helper')
+      expect(reasons(change, 'helper')).toEqual([
+        'the compiler made its code for the calls that there were, and h calls it otherwise',
+      ])
+    })
+
+    test('a function that relied on what another one did not do', async () => {
+      const text = (statement: string) =>
+        unit(
+          `${noinline} static int peek(int *p) { ${statement} return p[1] * 3; }\nint f(int *p, int *q) { int a = *q; int b = peek(p); return a * b + *q; }\n`,
+        )
+      const change = await from(text(''), text('*p = 3;'))
+      expect(change.changed).toEqual(['peek'])
+      expect(names(change)).toEqual(['f', 'peek'])
+      expect(reasons(change, 'f')).toEqual(['the compiler relied on what peek did before the patch'])
+    })
   },
 )
 
