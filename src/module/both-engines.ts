@@ -3,14 +3,15 @@
 // Two ways that know nothing of each other and come to the same result make each other credible.
 import { readFileSync } from 'node:fs'
 import type { CompiledPairs } from '../build/compile.ts'
-import { sourceName } from '../diff/names.ts'
+import { coldParent, sourceName, stem } from '../diff/names.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
-import { compareFunctions } from '../source/agreement.ts'
+import { type CarriedDifference, compareFunctions } from '../source/agreement.ts'
+import type { SourceChange } from '../source/unit-change.ts'
 import type { MadeModule } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import type { MakeRequest } from './request.ts'
@@ -112,10 +113,12 @@ export function compareEngines(binary: Manifest, source: SourceModule, { pairs }
       both.map(({ oldName, replacement }) => ({ name: oldName, as: replacement })),
       (symbol) => names.get(symbol) ?? symbol,
     )
+    const own = source.source.provenance.own.get(unit)
+    const isOwn = ({ class: what, name }: CarriedDifference) => what === 'second-copy' && own?.has(stem(name))
     for (const { oldName, position } of both) {
       const agreement = agreements.get(oldName)
       if (agreement === undefined) continue
-      const [carried] = agreement.carried
+      const [carried] = agreement.carried.filter((one) => !isOwn(one))
       code.set(
         key({ object, unit, name: oldName, sympos: position, reasons: [] }),
         agreement.identical
@@ -136,25 +139,48 @@ export function compareEngines(binary: Manifest, source: SourceModule, { pairs }
     ...theirs
       .filter((one) => !inBinary.has(key(one)))
       .map((one): Compared => {
-        const { object, unit, name, reasons } = one
-        const because = `The source engine replaces it because ${reasons[0] ?? 'its text changes'}`
-        const explanation = `${because}; the compiler makes the same code of it with and without the fix`
-        return { object, name, unit, replacedBy: 'source', explanation }
+        const { object, unit, name } = one
+        const change = source.source.changes.find((candidate) => candidate.unit === unit)
+        return { object, name, unit, replacedBy: 'source', explanation: onlySource(one, change) }
       }),
   ]
   return { agree: functions.every(({ code: same }) => same === 'identical'), functions }
 }
 
+interface Seen {
+  readonly name: string
+  readonly reasons: readonly string[]
+}
+
 /** Why the source engine does without a function that the binary one replaces. */
-function onlyBinary(
-  { name, reasons }: { readonly name: string; readonly reasons: readonly string[] },
-  theirs: readonly { readonly name: string }[],
-): string {
+function onlyBinary({ name, reasons }: Seen, theirs: readonly Seen[]): string {
   const seen = `The binary engine replaces it because ${reasons[0] ?? 'its code differs'}`
-  const whole = theirs.find((one) => one.name !== name && sourceName(one.name) === sourceName(name))
-  return whole === undefined
-    ? `${seen}; its text is the same with and without the fix`
-    : `${seen}; the source engine replaces ${whole.name}, of which it is a form`
+  const written = sourceName(name)
+  const around = theirs.filter((one) => one.reasons.some((reason) => reason.includes(`${name},`)))
+  const names = (around.length > 0 ? around : theirs.filter((one) => sourceName(one.name) === written)).map(
+    (one) => one.name,
+  )
+  const instead = names.length === 0 ? '' : `, and replaces ${names.join(', ')} instead`
+  if (written !== name)
+    return `${seen}; it is a form of ${written} that the compiler made, which C has no name for: the source engine does not replace it${instead}`
+  return `${seen}; in its text nothing changes, but the compiler puts other code into it than before`
+}
+
+/** Why the binary engine does without a function that the source one replaces. */
+function onlySource({ name, reasons }: Seen, change: SourceChange | undefined): string {
+  const seen = `The source engine replaces it because ${reasons[0] ?? 'its text changes'}`
+  if (change === undefined) return seen
+  const { before, correlation, changed } = change.compared
+  const piece = before.functions.find((one) =>
+    [one.symbol, ...one.aliases].some((symbol) => symbol?.name === name),
+  )
+  const after = piece && correlation.pairs.find((pair) => pair.before === piece)?.after
+  if (after === undefined)
+    return `${seen}; with the fix the compiler puts all of it into the functions that use it, and the binary engine replaces those`
+  if (!changed.some((one) => one.after === after))
+    return `${seen}; the compiler makes the same code of it with and without the fix`
+  const parent = coldParent(name)
+  return `${seen}; the binary engine replaces a part of ${parent} only`
 }
 
 function differences({ functions, failure }: Engines): Finding[] {

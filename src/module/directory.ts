@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { openUnits } from '../build/units.ts'
-import { anatomy, isCode } from '../diff/anatomy.ts'
+import { anatomy, isCode, type Piece } from '../diff/anatomy.ts'
 import { isIncidental } from '../diff/incidental.ts'
 import { isNumbered, stem } from '../diff/names.ts'
 import { sectionFlag } from '../elf/format.ts'
@@ -32,6 +32,8 @@ import { checkTables, type TabledFunction } from './wrapper-checks.ts'
 export interface Provenance {
   /** Why a function is replaced, by `unit name`. */
   readonly reasons: ReadonlyMap<string, readonly string[]>
+  /** What each unit may have of its own although it can be written, by name: new data, and copies that the fix asks for. */
+  readonly own: ReadonlyMap<string, ReadonlySet<string>>
   /** What a state is called, by its id. */
   readonly states: ReadonlyMap<number, { readonly name: string; readonly unit: string }>
   readonly findings: readonly Finding[]
@@ -72,7 +74,7 @@ export async function makeDirectoryModule(
         const tables = checkTables(wrapper, compiled, names, wrapperFile)
         const cargo = cargoOf(compiled, template.object, names)
         const landings = checkLandings(cargo, cargo.bindings, names)
-        const copies = compiled.units.flatMap(secondCopies)
+        const copies = compiled.units.flatMap((one) => secondCopies(one, provenance))
         const known = [
           ...(provenance?.findings ?? []),
           ...compiled.findings,
@@ -210,23 +212,27 @@ async function inputsOf({ dir, units, headers }: SourceDirectory): Promise<Manif
   )
 }
 
-/** Variables of the running kernel of which the source has a second copy. */
-function secondCopies({ compiled, before, unit, file }: SourceObject): Finding[] {
-  const running = new Set(
-    before.data
-      .filter((piece) => (piece.section.flags & sectionFlag.write) !== 0 && !isIncidental(piece))
-      .map(({ name }) => stem(name)),
-  )
+/**
+ * Variables of the running kernel of which the source has a second copy. A person may want one; the engine must not make
+ * one by mistake.
+ */
+function secondCopies(
+  { compiled, before, unit, file }: SourceObject,
+  provenance: Provenance | undefined,
+): Finding[] {
+  const isVariable = (piece: Piece) => (piece.section.flags & sectionFlag.write) !== 0 && !isIncidental(piece)
+  const running = new Set(before.data.filter(isVariable).map(({ name }) => stem(name)))
+  const own = provenance?.own.get(unit)
   return anatomy(compiled).data.flatMap((piece): Finding[] => {
-    const writable = (piece.section.flags & sectionFlag.write) !== 0
-    if (!writable || isIncidental(piece) || !running.has(stem(piece.name))) return []
+    const name = stem(piece.name)
+    if (!isVariable(piece) || !running.has(name) || own?.has(name)) return []
     return [
       {
-        severity: 'warning',
+        severity: provenance === undefined ? 'warning' : 'error',
         rule: 'copy-not-shared',
         symbol: piece.name,
         unit,
-        message: `${file} defines ${stem(piece.name)}, of which the running kernel has a copy that others go on using`,
+        message: `${file} defines ${name}, of which the running kernel has a copy that others go on using`,
         hint: 'Declare it extern, so that the running copy is used; inside a function with LIVEPATCH_SYMBOL',
       },
     ]

@@ -54,6 +54,15 @@ export interface WrittenSource {
   readonly source: SourceDirectory
   readonly provenance: Provenance
   readonly replacements: readonly PlannedFunction[]
+  readonly changes: readonly SourceChange[]
+}
+
+/** New data of the fix, and data of which it asks for a copy, by their names without the compiler's numbers. */
+export function ownData({ data, compared }: SourceChange): ReadonlySet<string> {
+  return new Set([
+    ...data.filter(({ change }) => change === 'added').map(({ name }) => name.replace(/^.*\./, '')),
+    ...[...compared.copied].map(({ name }) => stem(name)),
+  ])
 }
 
 /** The place of a live patch's source below the directory for results. */
@@ -198,10 +207,12 @@ export async function writeSource(
             functions.map(({ symbol, reasons }) => [`${unit} ${symbol}`, reasons] as const),
           ),
         ),
+        own: new Map(used.map((one) => [one.unit, ownData(one)])),
         states: new Map(states.map(({ id, name: state, unit }) => [id, { name: state, unit }])),
         findings,
       },
       replacements: objects.flatMap(({ functions }) => functions),
+      changes: used,
     }
   } finally {
     names.close()

@@ -25,7 +25,7 @@ function wrap(text: string, first: string, next: string): string[] {
       lines.push(line)
       line = next
     }
-    line += line.endsWith(' ') ? word : ` ${word}`
+    line += line === '' || line.endsWith(' ') ? word : ` ${word}`
   }
   return [...lines, line]
 }
@@ -75,13 +75,17 @@ export function wrapperComment(plan: Plan): string {
 export function unitComment(plan: Plan, source: string): string {
   const functions = plan.objects.flatMap((object) => object.functions.filter(({ unit }) => unit === source))
   return said([
-    ...wrap(`Part of the live patch ${plan.name}: what it replaces of ${source}`, '', ''),
-    `in Linux ${plan.kernel.release} (${plan.kernel.version}). That file names its authors.`,
+    ...wrap(
+      `Live patch ${plan.name}: what it replaces of ${source} in Linux ${plan.kernel.release} (${plan.kernel.version}). That file names its authors.`,
+      '',
+      '',
+    ),
     '',
     ...functions.flatMap((one) => becauseOf(one, '')),
     ...(functions.length === 0 ? ['It replaces no function.'] : []),
     '',
     "What is only declared here is the running kernel's own.",
+    '',
     ...build(plan.name),
   ])
 }

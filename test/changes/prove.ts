@@ -11,6 +11,7 @@ import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Made } from '../../src/module/made.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
+import type { Engine } from '../../src/module/request.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 import { parseExpectation } from '../../src/vm/check.ts'
 import { type Proof, proveMany } from '../../src/vm/proof.ts'
@@ -78,7 +79,13 @@ function missing(change: Change, { module, manifest }: Made): string[] {
   ]
 }
 
-async function build(job: Job, kernel: Kernel, change: Change, dir: string): Promise<Outcome> {
+async function build(
+  job: Job,
+  kernel: Kernel,
+  change: Change,
+  dir: string,
+  engine: Engine,
+): Promise<Outcome> {
   const start = performance.now()
   const done = (rest: Pick<Outcome, 'complaints' | 'made'>): Outcome => ({
     change,
@@ -90,9 +97,11 @@ async function build(job: Job, kernel: Kernel, change: Change, dir: string): Pro
       patches: [parsePatch(diffOf(kernel, change), `${change.name}.patch`)],
       name: change.name,
       replace: true,
+      engine,
       output: dir,
     })
-    return done({ made, complaints: missing(change, made) })
+    // What the source engine replaces may be a function around the one that the change names.
+    return done({ made, complaints: engine === 'source' ? [] : missing(change, made) })
   } catch (error) {
     if (!(error instanceof Error)) throw error
     const findings = error instanceof Fault ? error.findings : []
@@ -108,17 +117,21 @@ async function build(job: Job, kernel: Kernel, change: Change, dir: string): Pro
 /**
  * Builds changes side by side and proves those that could be built in one boot.
  * @param dir where the live patches go
+ * @param engine what makes them
  */
 export async function proveChanges(
   job: Job,
   kernel: Kernel,
   changes: readonly Change[],
   dir: string,
+  engine: Engine = 'binary',
 ): Promise<Outcome[]> {
   mkdirSync(dir, { recursive: true })
   const probe = makeProbe(dir)
   const limit = pLimit(os.availableParallelism())
-  const built = await Promise.all(changes.map((change) => limit(() => build(job, kernel, change, dir))))
+  const built = await Promise.all(
+    changes.map((change) => limit(() => build(job, kernel, change, dir, engine))),
+  )
   const ready = built.flatMap(({ change, made }) => (made ? [{ change, made }] : []))
   const requests = await Promise.all(
     ready.map(async ({ change, made }) => ({
