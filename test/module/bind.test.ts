@@ -4,36 +4,11 @@ import { describe, expect, test } from 'vitest'
 import type { Piece } from '../../src/diff/anatomy.ts'
 import type { Change } from '../../src/diff/change.ts'
 import { type Binding, binder } from '../../src/module/bind.ts'
-import type { KernelSymbol, Names } from '../../src/module/names.ts'
 import { changeOf, extractionOf } from '../objects.ts'
-
-interface Kernel {
-  readonly symbols?: Record<string, readonly (Partial<KernelSymbol> & { type: string })[]>
-  readonly exports?: Record<string, string>
-}
-
-/** Nothing of the test's kernel has code: what only code can tell is not known. */
-function namesOf({ symbols = {}, exports = {} }: Kernel): Names {
-  return {
-    symbols: (object, name) =>
-      (symbols[`${object} ${name}`] ?? []).map((symbol, index) => ({
-        name,
-        address: BigInt(index + 1),
-        whileLoading: index + 1,
-        crowded: false,
-        ...symbol,
-      })),
-    exported: (name) => {
-      const [module, namespace = ''] = (exports[name] ?? '').split(' ')
-      return exports[name] === undefined ? undefined : { crc: 7, module: module!, namespace }
-    },
-    landing: () => undefined,
-    running: () => ({ read: () => undefined, addressesOf: () => [] }),
-  }
-}
+import { namesOf, type SmallKernel } from './small-kernel.ts'
 
 /** Binds the one reference called `name` of a change. */
-function bindOne(kernel: Kernel, change: Change, object: string, name: string) {
+function bindOne(kernel: SmallKernel, change: Change, object: string, name: string) {
   const bind = binder(namesOf(kernel))
   const { references } = extractionOf([{ change, object }])
   const reference = [...references.values()].find((one) => one.name === name)!

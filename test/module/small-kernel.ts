@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The names of a small kernel of a test's own.
+import type { KernelSymbol, Names } from '../../src/module/names.ts'
+
+export interface SmallKernel {
+  readonly symbols?: Record<string, readonly (Partial<KernelSymbol> & { type: string })[]>
+  readonly exports?: Record<string, string>
+}
+
+/** Nothing of the test's kernel has code: what only code can tell is not known. */
+export function namesOf({ symbols = {}, exports = {} }: SmallKernel): Names {
+  return {
+    symbols: (object, name) =>
+      (symbols[`${object} ${name}`] ?? []).map((symbol, index) => ({
+        name,
+        address: BigInt(index + 1),
+        whileLoading: index + 1,
+        crowded: false,
+        ...symbol,
+      })),
+    exported: (name) => {
+      const [module, namespace = ''] = (exports[name] ?? '').split(' ')
+      return exports[name] === undefined ? undefined : { crc: 7, module: module!, namespace }
+    },
+    landing: () => undefined,
+    running: () => ({ read: () => undefined, addressesOf: () => [] }),
+  }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the names mean in the compiled source of a live patch.
+import { describe, expect, test } from 'vitest'
+import { anatomy } from '../../src/diff/anatomy.ts'
+import { cargoOf, statedSymbol } from '../../src/module/source-cargo.ts'
+import type { SourceObject } from '../../src/module/source-objects.ts'
+import { compile } from '../objects.ts'
+import { namesOf, type SmallKernel } from './small-kernel.ts'
+
+const label = (object: string, name: string, position: number) =>
+  `__asm__("__livepatch_symbol.${object}.${position}.${name}")`
+
+const wrapper = compile('extern char livepatch_f[]; void *table = livepatch_f;')
+const frame = compile('int frame;')
+
+function unit(
+  text: string,
+  before = 'int f(int a) { return a; }',
+  file = 'a.c',
+  object = 'vmlinux',
+): SourceObject {
+  return { file, unit: `kernel/${file}`, object, compiled: compile(text), before: anatomy(compile(before)) }
+}
+
+/** What each undefined name is bound to, and the rules of the findings. */
+function cargo(kernel: SmallKernel, ...units: SourceObject[]) {
+  const made = cargoOf({ units, wrapper, findings: [] }, frame, namesOf(kernel))
+  const bound = [...made.bindings].filter(([{ name }]) => name !== '__fentry__')
+  return {
+    bindings: Object.fromEntries(bound.map(([{ name }, binding]) => [name, binding])),
+    rules: made.findings.filter(({ symbol }) => symbol !== '__fentry__').map(({ rule }) => rule),
+    hints: made.findings.map(({ hint }) => hint ?? ''),
+    draft: made.draft,
+  }
+}
+
+test('the label of a symbol says object, position and name, which may have dots', () => {
+  expect(statedSymbol('__livepatch_symbol.nf_tables.2.count.3')).toEqual({
+    object: 'nf_tables',
+    position: 2,
+    name: 'count.3',
+  })
+  expect(statedSymbol('__livepatch_symbol.vmlinux.x.f')).toBeUndefined()
+  expect(statedSymbol('printk')).toBeUndefined()
+})
+
+describe('a name that a file uses', () => {
+  const uses = (declaration: string) => unit(`${declaration}; int livepatch_f(int a) { return used(a); }`)
+
+  test('and that another file defines is the live patch’s own', () => {
+    const other = unit('int used(int a) { return a + 1; }', 'int g;', 'b.c')
+    const { bindings, rules } = cargo({}, uses('int used(int)'), other)
+    expect(bindings.used).toEqual({ kind: 'own', name: 'used' })
+    expect(rules).toEqual([])
+  })
+
+  test('and that the kernel has once is bound to it', () => {
+    const { bindings } = cargo({ symbols: { 'vmlinux used': [{ type: 'T' }] } }, uses('int used(int)'))
+    expect(bindings.used).toMatchObject({ kind: 'livepatch', object: 'vmlinux', sympos: 0 })
+  })
+
+  test('and that the kernel has several times is refused, with the places to choose from', () => {
+    const symbols = {
+      'vmlinux used': [
+        { type: 't', address: 0x10n },
+        { type: 't', address: 0x20n },
+      ],
+    }
+    const before =
+      'static __attribute__((noinline)) int used(int a) { return a * 3; } int f(int a) { return used(a); }'
+    const one = unit('int used(int); int livepatch_f(int a) { return used(a); }', before)
+    const { rules, hints } = cargo({ symbols }, one)
+    expect(rules).toEqual(['ambiguous-symbol'])
+    expect(hints).toContain(
+      'Say which one is meant with LIVEPATCH_SYMBOL. By position, they are 1: t 10, 2: t 20',
+    )
+  })
+
+  test('and that a label puts at a position is bound to that one', () => {
+    const symbols = { 'vmlinux used': [{ type: 't' }, { type: 't' }] }
+    const one = uses(`int used(int) ${label('vmlinux', 'used', 2)}`)
+    const { bindings, rules } = cargo({ symbols }, one)
+    expect(bindings['__livepatch_symbol.vmlinux.2.used']).toMatchObject({ name: 'used', sympos: 2 })
+    expect(rules).toEqual([])
+  })
+
+  test.each([
+    ['at a position that is not there', 3, 'ambiguous-symbol'],
+    ['without the position that it needs', 0, 'ambiguous-symbol'],
+  ])('and that a label puts %s is refused', (_, position, rule) => {
+    const symbols = { 'vmlinux used': [{ type: 't' }, { type: 't' }] }
+    const one = uses(`int used(int) ${label('vmlinux', 'used', position)}`)
+    expect(cargo({ symbols }, one).rules).toEqual([rule])
+  })
+
+  test('and that a label looks for where it is not is refused', () => {
+    expect(cargo({}, uses(`int used(int) ${label('vmlinux', 'used', 0)}`)).rules).toEqual(['no-symbol'])
+  })
+
+  test('of its module waits for the module', () => {
+    const one = unit(
+      `int used(int) ${label('ext4', 'used', 0)}; int livepatch_f(int a) { return used(a); }`,
+      'int f;',
+      'a.c',
+      'ext4',
+    )
+    const { bindings } = cargo({ symbols: { 'ext4 used': [{ type: 't' }] } }, one)
+    expect(bindings['__livepatch_symbol.ext4.0.used']).toEqual({
+      kind: 'livepatch',
+      object: 'ext4',
+      when: 'ext4',
+      name: 'used',
+      sympos: 0,
+    })
+  })
+})
+
+test('two files that define the same name are refused', () => {
+  const one = unit('int livepatch_f(int a) { return a; }')
+  expect(cargo({}, one, unit('int livepatch_f(int a) { return a; }', 'int f;', 'b.c')).rules).toEqual([
+    'duplicate-definition',
+  ])
+})
+
+test('a note of a patch’s macro is refused: the tables are in the wrapper', () => {
+  const note =
+    'int livepatch_f(int a) { return a; } static int note __attribute__((used, section(".inarch.states")));'
+  expect(cargo({}, unit(note)).rules).toEqual(['note-in-source'])
+})
+
+test('no two sections of the module have the same name', () => {
+  const text = (name: string) => `static int same(int a) { return a * 5; } int (*${name})(int) = same;`
+  const { draft } = cargo({}, unit(text('p')), unit(text('q'), 'int g;', 'b.c'))
+  const names = draft.sections.map(({ name }) => name)
+  expect(new Set(names).size).toBe(names.length)
+  expect(names).toContain('.text.same')
+})
