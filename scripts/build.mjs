@@ -38,6 +38,9 @@ const withoutPrograms = {
   },
 }
 
+/** The grammar of C and what runs it: no code of ours, so they are not bundled but lie beside. */
+const grammars = ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-c/tree-sitter-c.wasm']
+
 /** A hash over everything that the bundle is made from. */
 function sourcesHash() {
   const hash = createHash('sha256')
@@ -85,6 +88,9 @@ export async function build() {
     format: 'cjs',
     platform: 'node',
     target: 'node20',
+    // The launcher's scripts have no import(); the grammar's package would use it for Node's own modules.
+    supported: { 'dynamic-import': false },
+    alias: { 'web-tree-sitter': './node_modules/web-tree-sitter/web-tree-sitter.cjs' },
     minifySyntax: true,
     minifyWhitespace: true,
     sourcemap: true,
@@ -103,6 +109,8 @@ export async function build() {
     await bundle({ ...common, entryPoints: { 'pair-worker': 'src/extract/pair-worker.ts' } })
     copyFileSync(path.join(root, 'scripts/launch.cjs'), path.join(made, 'inarch.js'))
     chmodSync(path.join(made, 'inarch.js'), 0o755)
+    for (const file of grammars)
+      copyFileSync(path.join(root, 'node_modules', file), path.join(made, path.basename(file)))
     // The package's own files are ES modules.
     writeFileSync(path.join(made, 'package.json'), '{ "type": "commonjs" }\n')
     spawnSync(process.execPath, [path.join(root, 'scripts/warm.cjs'), path.join(made, 'main.js')], {

@@ -9,6 +9,7 @@ import { diffCommand } from './commands/diff.ts'
 import { extractCommand } from './commands/extract.ts'
 import { kernelsCommand } from './commands/kernels.ts'
 import { proveCommand } from './commands/prove.ts'
+import { sourceCommand } from './commands/source.ts'
 
 const program = new Command('inarch')
   .description(
@@ -20,6 +21,7 @@ program.addCommand(buildCommand())
 program.addCommand(proveCommand())
 program.addCommand(diffCommand())
 program.addCommand(extractCommand())
+program.addCommand(sourceCommand())
 program.addCommand(kernelsCommand())
 program.addCommand(demoCommand())
 

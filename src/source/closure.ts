@@ -5,7 +5,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Declarator } from './declarators.ts'
 import type { RunningSymbol, SourceRequest } from './extraction.ts'
 import type { Grammar } from './grammar.ts'
-import { type StaticLocal, staticLocalsOf } from './static-local.ts'
+import { isWritten, type StaticLocal, staticLocalsOf } from './static-local.ts'
 import { type Use, usesOf } from './uses.ts'
 import type { Item, View } from './view.ts'
 
@@ -211,13 +211,13 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const candidates = index.get(`o ${name}`)!
     if (targets.has(name)) {
       if (renamed.has(name) && use.how !== 'call') {
-        const running = request.externalize(name, 'function')
+        const running = request.externalize(name, 'function', isInline(item))
         if (running !== undefined) bind(name, 'function', running, item, candidates)
       }
       return
     }
     if (whole.has(item) || bindings.has(name)) return
-    const running = request.externalize(name, 'function')
+    const running = request.externalize(name, 'function', isInline(item))
     if (running !== undefined) bind(name, 'function', running, item, candidates)
     else {
       if (request.privateCopy !== undefined && !item.declaration.storage.has('static'))
@@ -234,7 +234,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       constants.set(name, by)
       return
     }
-    const running = request.externalize(name, 'variable')
+    const running = request.externalize(name, 'variable', false)
     if (running !== undefined) return bind(name, 'variable', running, item, candidates)
     copyVariable(name, item, candidates, by)
   }
@@ -254,22 +254,15 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   }
 
   /** A private variable that nothing in the unit writes to: the compiler has put its value wherever it is used. */
-  const isNeverWritten = (name: string, item: Item): boolean =>
-    item.declaration.storage.has('static') &&
-    items.every((other) =>
-      usesIn(other).every(
-        (use) => use.name !== name || use.isTag || use.how === 'element' || isRead(other, use),
-      ),
+  const isNeverWritten = (name: string, item: Item): boolean => {
+    const one = definitionOf(item, name)!
+    const isArray = item.tokens[one.at + 1]?.text === '['
+    return (
+      item.declaration.storage.has('static') &&
+      items.every(
+        ({ tokens }) => !isWritten(tokens, name, 0, tokens === item.tokens ? tokens.length : 0, isArray),
+      )
     )
-
-  const isRead = (item: Item, use: Use): boolean => {
-    if (use.how !== 'other') return false
-    const before = item.tokens[use.at - 1]?.text
-    const isArray = definitionOf(
-      index.get(`o ${use.name}`)!.find((one) => definitionOf(one, use.name))!,
-      use.name,
-    )!
-    return before !== '&' && item.tokens[isArray.at + 1]?.text !== '['
   }
 
   const bindLocals = (item: Item): BoundLocal[] => {
@@ -278,7 +271,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const owner = item.declaration.declarators[0]!.name
     for (const local of found) {
       if (local.isConst || incidental.test(local.name)) continue
-      const running = request.externalize(`${owner}.${local.name}`, 'variable')
+      const running = request.externalize(`${owner}.${local.name}`, 'variable', false)
       if (running !== undefined) bound.push({ local, running })
       else if (request.carry?.(`${owner}.${local.name}`) !== true && local.isWritten)
         findings.push({
@@ -315,7 +308,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const escapes = [...how].some(
       (one) => one !== 'element' && one !== 'sizeof' && !(isScalar && one === 'other'),
     )
-    const running = escapes ? request.externalize(name, 'variable') : undefined
+    const running = escapes ? request.externalize(name, 'variable', false) : undefined
     if (running !== undefined) bind(name, 'variable', running, item, candidates)
     else copyVariable(name, item, candidates, by)
   }
@@ -395,6 +388,10 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
 function isInHead({ declaration: { body, declarators } }: Item): (at: number) => boolean {
   const values = declarators.flatMap(({ value }) => value ?? [])
   return (at) => (body !== undefined ? at < body.from : !values.some(({ from, to }) => at >= from && at < to))
+}
+
+function isInline({ declaration: { storage } }: Item): boolean {
+  return storage.has('inline') || storage.has('__inline') || storage.has('__inline__')
 }
 
 /** What people call a declaration. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A unit after the preprocessor: the tokens that came from its main file, with the lines they came from, and the macros of
 // all its headers. It rests on the line markers and on -dD, which gcc and clang write alike.
-import { Pile } from './pile.ts'
 import { type Token, tokenize } from './lexer.ts'
+import { Pile } from './pile.ts'
 import { probeNumber } from './written.ts'
 
 export interface Expanded {

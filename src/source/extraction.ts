@@ -37,7 +37,11 @@ export interface SourceRequest {
    * The symbol that a function or variable of the unit is bound to; undefined when it must be copied. Names are C names,
    * or `function.variable` for a static local. It is asked for what is static and for what is not.
    */
-  readonly externalize: (name: string, kind: 'function' | 'variable') => RunningSymbol | undefined
+  readonly externalize: (
+    name: string,
+    kind: 'function' | 'variable',
+    isInline?: boolean,
+  ) => RunningSymbol | undefined
   /** The name that an extracted function gets; the same name when it keeps it. */
   readonly rename: (functionName: string) => string
   readonly includes: 'keep' | 'expand'
@@ -72,6 +76,19 @@ export interface ExtractedSource {
  * @throws Fault `patch/no-such-file`, `patch/does-not-preprocess`, `usage/no-such-function`
  */
 export async function extractSource(job: Job, request: SourceRequest): Promise<ExtractedSource> {
+  try {
+    return await extractFrom(job, request)
+  } catch (error) {
+    // Recursion follows the nesting of types and parentheses.
+    if (error instanceof RangeError)
+      throw new Fault('patch', 'too-deep', `${request.unit.file} is nested too deeply`, {
+        remedy: 'Only generated text is nested like this; extract from what it was generated from',
+      })
+    throw error
+  }
+}
+
+async function extractFrom(job: Job, request: SourceRequest): Promise<ExtractedSource> {
   const [view, grammar] = await Promise.all([openView(job, request.unit), openGrammar()])
   const closure = closeOver(view, grammar, request)
   const missing = request.functions.filter((name) => !closure.targets.has(name))

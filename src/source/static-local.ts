@@ -17,8 +17,11 @@ export interface StaticLocal {
   readonly isWritten: boolean
 }
 
-/** Whether a word of the function may change the variable: it is assigned to, or its address is taken. */
-function isWritten(
+/**
+ * Whether something in the tokens may change a variable: it is assigned to, or its address is taken.
+ * @param from tokens from here to `to` declare it
+ */
+export function isWritten(
   tokens: readonly Token[],
   name: string,
   from: number,

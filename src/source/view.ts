@@ -11,6 +11,7 @@ import { withScratch } from '../ground/scratch.ts'
 import { type Declaration, parseDeclaration } from './declarators.ts'
 import { type Expanded, readExpanded } from './expanded.ts'
 import type { SourceUnit } from './extraction.ts'
+import { refusedFlag } from './flags.ts'
 import { type Token, tokenize } from './lexer.ts'
 import { type Probed, probeFile, type Written, writtenView } from './written.ts'
 
@@ -62,6 +63,7 @@ async function preprocess(job: Job, unit: SourceUnit, probed: Probed): Promise<E
       [...dirs, ...withoutSideOutputs(unit.flags), '-E', '-dD', '-x', 'c', '-o', output, input],
       { cwd: unit.cwd, signal: job.signal, allowFailure: true },
     )
+    if (exitCode !== 0) refusedFlag(unit, stderr)
     if (exitCode !== 0)
       throw new Fault('patch', 'does-not-preprocess', `${unit.file} does not go through the preprocessor`, {
         remedy: `Check the flags, and that ${unit.compiler} compiles the file with them`,
