@@ -35,7 +35,7 @@ export interface TextChange {
   readonly removed: readonly string[]
   readonly data: readonly ChangedData[]
   readonly declarations: readonly ChangedDeclaration[]
-  /** Assembly at the top level, and what is not understood: its first words. */
+  /** Assembly at the top level, and what is not understood, on either side. */
   readonly others: readonly string[]
   /** Functions that run only while the kernel or the module starts or ends. */
   readonly transient: ReadonlySet<string>
@@ -86,7 +86,15 @@ function defines(side: Outline, name: string, kind: 'function' | 'data'): boolea
 
 /** True for what the author says to Inarch with the macros of kernel/include. */
 function isNote(text: string): boolean {
-  return /"\.(?:inarch|kpatch)\./.test(text)
+  return /\.(?:inarch|kpatch)\./.test(text)
+}
+
+/** What stands at the top level and is neither defined nor declared, but for what only the compiler checks. */
+function othersOf(side: Outline, items: readonly Item[]): string[] {
+  return items
+    .filter((item) => side.meaning(item).kind === 'other')
+    .map((item) => tokenText(textOf(side, item)).replaceAll('\n', ' '))
+    .filter((text) => !isNote(text) && !/^(?:_Static_assert|static_assert)\b/.test(text))
 }
 
 const transientSection = /"\s*\.(?:init|exit|meminit|cpuinit|devinit)\.text/
@@ -147,14 +155,7 @@ export function compareTexts(
     removed,
     data,
     declarations: declarationsOf(before, differ.before, after, differ.after),
-    others: [
-      ...differ.after
-        .filter((item) => after.meaning(item).kind === 'other')
-        .map((item) => textOf(after, item)),
-      ...differ.before
-        .filter((item) => before.meaning(item).kind === 'other')
-        .map((item) => textOf(before, item)),
-    ],
+    others: [...othersOf(after, differ.after), ...othersOf(before, differ.before)],
     transient: new Set(transient.map(([name]) => name)),
   }
 }

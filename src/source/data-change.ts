@@ -46,3 +46,16 @@ export function declarationFindings(unit: string, text: TextChange): Finding[] {
       }),
     )
 }
+
+/** Errors for what stands beside functions and data, such as assembly, and can't be followed. */
+export function otherFindings(unit: string, text: TextChange): Finding[] {
+  return text.others.map(
+    (words): Finding => ({
+      severity: 'error',
+      rule: 'top-level-changed',
+      unit,
+      message: `The patch changes something in ${unit} that is neither a function nor a datum: ${words.length > 60 ? `${words.slice(0, 60)}…` : words}`,
+      hint: 'Leave it as it is, or build this fix with --engine binary',
+    }),
+  )
+}

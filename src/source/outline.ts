@@ -128,10 +128,23 @@ function split(text: string): Item[] {
     } else if (c === Char.closeBrace) {
       depth--
       if (depth === 0 && parens === 0 && body !== undefined) finish(i + 1)
-    } else if (c === Char.semicolon && depth === 0 && parens === 0) finish(i + 1)
+    } else if (c === Char.semicolon && depth === 0 && parens === 0) {
+      if (!hasParens || assigns || !declaresParameter(text, start, i)) finish(i + 1)
+    }
   }
   finish(text.length)
   return items
+}
+
+/** True between the head of a function of K&R's style and its body, where its parameters are declared. */
+function declaresParameter(text: string, start: number, end: number): boolean {
+  let last = end - 1
+  while (last > start && /\s/.test(text[last]!)) last--
+  // Nearly every other declaration with parentheses ends with one.
+  if (text.charCodeAt(last) === Char.close) return false
+  return /^[^(){}=;]*[\w$]\s*\(\s*[A-Za-z_$][\w$]*(?:\s*,\s*[A-Za-z_$][\w$]*)*\s*\)\s+[A-Za-z_$][^()]*$/.test(
+    headOf(text.slice(start, end)),
+  )
 }
 
 const operator = /\b(?:__attribute__|__attribute|__asm__|__asm|asm|__typeof__|__typeof|typeof|_Alignas)\b/g
@@ -181,7 +194,7 @@ function nameOfHead(head: string): string | undefined {
 }
 
 function isFunctionHead(head: string): boolean {
-  return /\)\s*$/.test(head) && !/^\s*typedef\b/.test(head) && nameOfHead(head) !== undefined
+  return /[);]\s*$/.test(head) && !/^\s*typedef\b/.test(head) && nameOfHead(head) !== undefined
 }
 
 /** Braces, brackets and initial values are emptied; literals too. */

@@ -21,6 +21,7 @@ describe('what an item is', () => {
     ['static int (*pick(int a))(int, int) { return 0; }', 'function', 'pick'],
     ['long __attribute__((alias("h"))) h(struct s { int a; } *p) { return p->a; }', 'function', 'h'],
     ['struct s { int a; } f(void) { struct s s = { 1 }; return s; }', 'function', 'f'],
+    ['int old(a, p) int a; struct s *p; { return a; }', 'function', 'old'],
     ['static const struct ops ops = { .open = f, .name = "a;b", .n = { 1, 2 } };', 'data', 'ops'],
     ['static struct { int a; } __attribute__((aligned(8))) x[3] = { { 1 } }, *y;', 'data', 'x', 'y'],
     ['static int (*handler)(int) = f;', 'data', 'handler'],

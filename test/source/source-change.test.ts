@@ -143,6 +143,13 @@ describe('data', () => {
     expect(rules(change.findings)).toEqual(['error data-changed'])
   })
 
+  test('assembly beside functions and data is refused', async () => {
+    const text = (name: string) =>
+      unit(`asm(".globl ${name}");\n_Static_assert(1, "${name}");\nint f(void) { return 1; }\n`)
+    const change = await sourceChange(text('a'), text('b'))
+    expect(rules(change.findings)).toEqual(['error top-level-changed', 'error top-level-changed'])
+  })
+
   test('code that runs only at the start is refused', async () => {
     const text = (value: number) =>
       unit(`__attribute__((section(".init.text"))) int start(void) { return get() * ${value}; }\n`)
