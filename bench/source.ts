@@ -75,9 +75,11 @@ async function main(): Promise<number> {
     console.log(`${what.padEnd(42)}${cells.join('  ')}`)
   const share = (count: number) => `${String(count).padStart(5)}  ${percent(count).padStart(7)}`
   for (const { source, functions: list } of units)
-    for (const { name, outcome, message } of list)
+    for (const { name, outcome, message, warning } of list) {
+      if (warning !== undefined) console.log(`warns  ${source} ${name}\n    ${warning}`)
       if (outcome !== 'identical')
         console.log(`${outcome}  ${source} ${name}\n    ${message.replaceAll('\n', '\n    ')}`)
+    }
   console.log()
   row(
     'functions',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the trials came to, in numbers.
-import type { Trial, UnitTrial } from './trial.ts'
+import type { Outcome, Trial, UnitTrial } from './trial.ts'
 
 export interface Summary {
   readonly units: number
@@ -27,7 +27,7 @@ export interface Spread {
   readonly most: number
 }
 
-const uncompiled = new Set(['not-extracted', 'refused', 'does-not-compile'])
+const uncompiled: ReadonlySet<Outcome> = new Set<Outcome>(['not-extracted', 'refused', 'does-not-compile'])
 
 function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
@@ -48,7 +48,7 @@ export function summarize(units: readonly UnitTrial[]): Summary {
     units: units.length,
     functions: trials.length,
     compiled: compiled.length,
-    withoutWarning: compiled.length - (counts.get('warns') ?? 0),
+    withoutWarning: compiled.filter(({ trial }) => trial.warning === undefined).length,
     identical: counts.get('identical') ?? 0,
     copies: trials.reduce((sum, { trial }) => sum + trial.copies.length, 0),
     others: [...counts].filter(([outcome]) => outcome !== 'identical').sort((a, b) => b[1] - a[1]),

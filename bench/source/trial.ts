@@ -15,19 +15,22 @@ import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Names } from '../../src/module/names.ts'
 import { compareFunction } from '../../src/source/agreement.ts'
+import type { DifferenceClass } from '../../src/source/code-difference.ts'
 import { extractSource, type SourceUnit } from '../../src/source/extraction.ts'
 import { type Inlining, readInlining } from '../../src/source/ipa-clones.ts'
 import { runningNames } from '../../src/source/running-names.ts'
 import { childrenTime } from './time.ts'
 
 /** `identical`, a class of difference, or how far it came. */
-export type Outcome = 'not-extracted' | 'refused' | 'does-not-compile' | 'warns' | (string & {})
+export type Outcome = 'identical' | 'not-extracted' | 'refused' | 'does-not-compile' | DifferenceClass
 
 export interface Trial {
   readonly name: string
   readonly outcome: Outcome
   /** One sentence, or the compiler's message; empty when all is well. */
   readonly message: string
+  /** A warning about the extract that the whole unit does not have. */
+  readonly warning?: string
   /** Data that can be written of which the extract made a copy: always a mistake. */
   readonly copies: readonly string[]
   /** ms of the processor: the extraction itself, and the preprocessor that it ran. */
@@ -199,9 +202,10 @@ async function tryFunction(
   const warning = newWarning(whole.messages, result.messages)
   const agreement = compareFunction(whole.object, result.object, name, name)
   const copies = agreement.carried.filter((one) => one.class === 'second-copy').map((one) => one.name)
-  if (warning !== undefined) return { name, outcome: 'warns', message: warning, copies, ms, text }
-  if (agreement.identical) return { name, outcome: 'identical', message: '', copies, ms, text }
-  return { name, outcome: agreement.class, message: agreement.message, copies, ms, text }
+  const found = { name, copies, ms, text, ...(warning === undefined ? {} : { warning }) }
+  return agreement.identical
+    ? { ...found, outcome: 'identical', message: '' }
+    : { ...found, outcome: agreement.class, message: agreement.message }
 }
 
 function firstMessage(messages: string, kind: string): string {
