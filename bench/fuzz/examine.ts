@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One case of the fuzzer: a pair of objects that may be anything goes the way of `inarch diff` and
 // `inarch extract`. Whoever asks must get an answer or one clear sentence; all else is a fault of ours.
+import { isDeepStrictEqual } from 'node:util'
 import { pairLines } from '../../src/cli/render/pair.ts'
 import { printable } from '../../src/cli/render/printable.ts'
 import { compareObjects } from '../../src/diff/change.ts'
@@ -8,7 +9,7 @@ import { type ObjectFile, readObject } from '../../src/elf/read.ts'
 import { redraft } from '../../src/elf/redraft.ts'
 import { writeObject } from '../../src/elf/write.ts'
 import { extract } from '../../src/extract/extraction.ts'
-import { comparePair } from '../../src/extract/pair.ts'
+import { comparePair, quickReport } from '../../src/extract/pair.ts'
 import { Fault } from '../../src/ground/fault.ts'
 import type { GoodPair } from './corpus.ts'
 import { type Forged, forge } from './forge.ts'
@@ -86,6 +87,20 @@ function carry(before: ObjectFile, after: ObjectFile): void {
   if (!all.findings.some(({ severity }) => severity === 'error')) accept(whole)
 }
 
+/** The quick look at what differs must say what comparing all of it says. */
+function agree(before: Buffer, after: Buffer, ending: Ending): void {
+  const [b, a] = [
+    { name: 'before.o', bytes: before },
+    { name: 'after.o', bytes: after },
+  ]
+  const quick = quickReport(b, a)
+  // What it does not look at may be wrong.
+  if (quick === undefined || ending === 'refused') return
+  const { report } = comparePair(readObject(before, b.name), readObject(after, a.name), a.name)
+  if (!isDeepStrictEqual(quick, report))
+    throw new Error(`The quick look says ${JSON.stringify(quick)}, but it is ${JSON.stringify(report)}`)
+}
+
 /** What was written must be an object to the last relocation, whatever it was made of. */
 function accept(written: Buffer): void {
   try {
@@ -118,6 +133,7 @@ export function examine({ before, after }: Case): Ending {
   const ending = attempt(() =>
     carry(readObject(before.bytes, 'before.o'), readObject(after.bytes, 'after.o')),
   )
+  attempt(() => agree(before.bytes, after.bytes, ending))
   for (const { bytes } of [before, after])
     attempt(() => accept(writeObject(redraft(readObject(bytes, 'again.o'), () => true))))
   return ending

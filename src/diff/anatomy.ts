@@ -96,7 +96,7 @@ export interface Anatomy {
 }
 
 /** Sections that say nothing about what the code does. */
-export function isIgnored(section: Section): boolean {
+export function isIgnored(section: Pick<Section, 'name' | 'flags'>): boolean {
   const { name } = section
   return (
     (section.flags & sectionFlag.alloc) === 0 ||
@@ -108,12 +108,12 @@ export function isIgnored(section: Section): boolean {
 }
 
 /** True for a section that holds code. */
-export function isCode(section: Section): boolean {
+export function isCode(section: Pick<Section, 'flags'>): boolean {
   return (section.flags & sectionFlag.exec) !== 0
 }
 
 /** Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part. */
-export function isOutOfLine(section: Section): boolean {
+export function isOutOfLine(section: Pick<Section, 'name'>): boolean {
   return section.name === '.altinstr_aux' || section.name === '.fixup'
 }
 

@@ -14,8 +14,14 @@ const macros: readonly (readonly [name: RegExp, section: RegExp])[] = [
   [/(^|\.)__key$/, /^\.bss/],
 ]
 
+/** What tells whether a piece is incidental. */
+type Datum = Pick<Piece, 'kind' | 'name' | 'start' | 'end'> & {
+  readonly section: Pick<Piece['section'], 'name'>
+  readonly symbol: Pick<NonNullable<Piece['symbol']>, 'binding'> | undefined
+}
+
 /** True when nobody can tell whether a fresh copy of the datum is used. */
-export function isIncidental(piece: Piece): boolean {
+export function isIncidental(piece: Datum): boolean {
   if (piece.kind !== 'data') return false
   const { name, section } = piece
   if (/(^|\.)__UNIQUE_ID_/.test(name)) return /^(__dyndbg|\.modinfo)$/.test(section.name)
@@ -33,6 +39,6 @@ export function hasLineNumber(incidental: Piece): boolean {
 }
 
 /** The printk index names each message's place in a struct pi_entry (include/linux/printk.h); no code uses it. */
-function isPrintkEntry({ section, start, end }: Piece): boolean {
+function isPrintkEntry({ section, start, end }: Datum): boolean {
   return /^\.rodata/.test(section.name) && end - start === 48
 }

@@ -75,7 +75,7 @@ const hint: readonly EntryLayout[] = [[1, 0]]
 const bootConstant: readonly EntryLayout[] = [[1, 4]]
 
 /** Places in code that get a constant when the kernel starts (arch/x86/include/asm/runtime-const.h). */
-function isBootConstant(name: string): boolean {
+export function isBootConstant(name: string): boolean {
   return /^runtime_(ptr|shift)_/.test(name)
 }
 
@@ -104,27 +104,23 @@ export interface TableLayout {
 /** @returns undefined when the table has none of the layouts that are known */
 export function layoutOf(
   table: { readonly name: string; readonly size: number },
-  relocations: readonly { readonly offset: number }[],
+  /** Of the relocations, ascending. */
+  offsets: ArrayLike<number>,
 ): TableLayout | undefined {
   const other = isBootConstant(table.name) ? bootConstant : isObjtoolHint(table.name) ? hint : []
   const known = tables.get(table.name) ?? other
   for (const [count, bytes] of known)
-    if (isLaidOut(table.size, relocations, count, bytes)) return { relocations: count, bytes }
+    if (isLaidOut(table.size, offsets, count, bytes)) return { relocations: count, bytes }
   return undefined
 }
 
-function isLaidOut(
-  size: number,
-  relocations: readonly { readonly offset: number }[],
-  count: number,
-  bytes: number,
-): boolean {
-  if (relocations.length === 0 || relocations[0]?.offset !== 0) return false
-  if (bytes === 0) return relocations.length % count === 0
-  if (size % bytes !== 0 || relocations.length !== (size / bytes) * count) return false
-  for (let index = count; index < relocations.length; index++)
-    if (relocations[index]?.offset !== (relocations[index - count]?.offset ?? 0) + bytes) return false
-  return (relocations[count - 1]?.offset ?? 0) < bytes
+function isLaidOut(size: number, offsets: ArrayLike<number>, count: number, bytes: number): boolean {
+  if (offsets.length === 0 || offsets[0] !== 0) return false
+  if (bytes === 0) return offsets.length % count === 0
+  if (size % bytes !== 0 || offsets.length !== (size / bytes) * count) return false
+  for (let index = count; index < offsets.length; index++)
+    if (offsets[index] !== (offsets[index - count] ?? 0) + bytes) return false
+  return (offsets[count - 1] ?? 0) < bytes
 }
 
 /**
@@ -154,7 +150,10 @@ export function readTables<Owner>(
   for (const table of object.sections) {
     if (table.size === 0 || table.type !== sectionType.progbits || !isTable(table) || !wanted(table)) continue
     const relocations = object.relocations(table)
-    const layout = layoutOf(table, relocations)
+    const layout = layoutOf(
+      table,
+      relocations.map(({ offset }) => offset),
+    )
     if (layout === undefined) {
       unreadable.push({
         section: table,

@@ -48,6 +48,16 @@ export type SymbolBinding = keyof typeof symbolBinding
 export const symbolType = { none: 0, object: 1, function: 2, section: 3, file: 4 } as const
 export type SymbolType = keyof typeof symbolType
 
+/** The same by their numbers. */
+export const bindings: readonly (SymbolBinding | undefined)[] = ['local', 'global', 'weak']
+export const symbolTypes: readonly (SymbolType | undefined)[] = [
+  'none',
+  'object',
+  'function',
+  'section',
+  'file',
+]
+
 /** Relocation types of the AMD64 psABI that occur in kernel objects. */
 export const relocationType = {
   none: 0,

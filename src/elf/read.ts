@@ -5,6 +5,7 @@
 // Format: System V gABI, chapter 4 (Object Files).
 import { Fault } from '../ground/fault.ts'
 import {
+  bindings,
   fileType,
   machine,
   relocationSize,
@@ -13,6 +14,7 @@ import {
   sectionFlag,
   sectionIndex,
   sectionType,
+  symbolTypes,
 } from './format.ts'
 import { namesOf } from './strings.ts'
 
@@ -104,13 +106,10 @@ const largestAddend = 2 ** 48
 /** A number of bytes that something in memory can have. */
 const largestSize = Number.MAX_SAFE_INTEGER / 4
 
-const bindings: readonly (SymbolBinding | undefined)[] = ['local', 'global', 'weak']
-const types: readonly (SymbolType | undefined)[] = ['none', 'object', 'function', 'section', 'file']
-
 const noWords = new Uint32Array(0)
 
 /** Makes the error that refuses the object. */
-type Bad = (why: string) => Fault
+export type Bad = (why: string) => Fault
 
 /**
  * The 32-bit words of a part of a file. Tables are aligned in every object that a compiler made, and are
@@ -249,7 +248,7 @@ function readSymbols(
     // st_info, st_other and st_shndx share a word.
     const shared = words[at + 1]!
     const binding = bindings[(shared >>> 4) & 0xf]
-    const type = types[shared & 0xf]
+    const type = symbolTypes[shared & 0xf]
     if (binding === undefined || type === undefined)
       throw bad(`symbol ${index} has an unknown binding or type`)
     const where = shared >>> 16
@@ -296,29 +295,30 @@ function readRelocationSections(sections: readonly SectionView[], symbols: numbe
   return found
 }
 
-function decodeRelocations(
-  bytes: Buffer,
-  table: SectionView,
+/**
+ * @param words relocations of six words each (Elf64_Rela)
+ * @param symbolAt the symbol of an index; undefined when there is none
+ * @returns the relocations, ordered by offset
+ */
+export function decodeRelocations(
+  words: Uint32Array,
   section: Section,
-  symbols: readonly ElfSymbol[],
+  symbolAt: (index: number) => ElfSymbol | undefined,
   bad: Bad,
 ): Relocation[] {
-  const count = Math.floor(table.length / relaSize)
-  const words = wordsOf(bytes, table.at, count * relaSize)
   const length = section.type === sectionType.nobits ? 0 : section.size
   const list: Relocation[] = []
   let sorted = true
   let last = -1
-  for (let index = 0; index < count; index++) {
-    const at = index * 6
+  for (let at = 0; at + 6 <= words.length; at += 6) {
     const offset = u64(words, at)
     const type = words[at + 2]!
-    const symbol = symbols[words[at + 3]!]
+    const symbol = symbolAt(words[at + 3]!)
     const addend = i64(words, at + 4)
     if (symbol === undefined || offset + Math.max(relocationSize(type), 1) > length)
-      throw bad(`relocation ${index} of ${section.name} points nowhere`)
+      throw bad(`relocation ${at / 6} of ${section.name} points nowhere`)
     if (Math.abs(addend) > largestAddend)
-      throw bad(`relocation ${index} of ${section.name} leads impossibly far`)
+      throw bad(`relocation ${at / 6} of ${section.name} leads impossibly far`)
     list.push({ offset, type, symbol, addend })
     if (offset < last) sorted = false
     last = offset
@@ -327,13 +327,18 @@ function decodeRelocations(
   return list
 }
 
+/** @param name what to call the object */
+export function refuser(name: string): Bad {
+  return (why) => new Fault('patch', 'bad-object', `${name} is not a usable object file: ${why}`)
+}
+
 /**
  * @param bytes the object file; kept and shared, must not be changed afterwards
  * @param name what to call it in messages
  * @throws Fault `patch/bad-object` when it is not a well-formed relocatable x86-64 object
  */
 export function readObject(bytes: Buffer, name: string): ObjectFile {
-  const bad: Bad = (why) => new Fault('patch', 'bad-object', `${name} is not a usable object file: ${why}`)
+  const bad = refuser(name)
   if (bytes.length < headerSize || bytes.readUInt32BE(0) !== 0x7f454c46) throw bad('it is not an ELF file')
   if (bytes[4] !== 2 || bytes[5] !== 1) throw bad('it is not a little-endian 64-bit ELF file')
   if (bytes.readUInt16LE(16) !== fileType.relocatable) throw bad('it is not relocatable')
@@ -354,7 +359,8 @@ export function readObject(bytes: Buffer, name: string): ObjectFile {
       if (known !== undefined) return known
       const table = relocationSections[section.index]
       if (table === undefined) return none
-      const list = decodeRelocations(bytes, table, section, symbols, bad)
+      const words = wordsOf(bytes, table.at, Math.floor(table.length / relaSize) * relaSize)
+      const list = decodeRelocations(words, section, (index) => symbols[index], bad)
       decoded[section.index] = list
       return list
     },

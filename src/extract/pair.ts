@@ -3,7 +3,9 @@
 // change. Here the object before the patch stands for the kernel.
 import { type Change, compareObjects } from '../diff/change.ts'
 import type { CallbackKind } from '../diff/directives.ts'
-import type { ObjectFile } from '../elf/read.ts'
+import { focus } from '../diff/focus.ts'
+import type { FileBytes } from '../elf/open.ts'
+import { type ObjectFile, readObject } from '../elf/read.ts'
 import type { ObjectDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import { type CarriedItem, extract } from './extraction.ts'
@@ -36,6 +38,41 @@ export interface ComparedPair {
   readonly carried: readonly CarriedItem[]
   /** Names of the functions that it replaces. */
   readonly replaced: readonly string[]
+}
+
+/** Bytes; objects that are smaller are read as quickly as looked over. */
+const worthAFocus = 200_000
+
+/**
+ * What `inarch diff` says about two objects.
+ * @throws Fault `patch/bad-object`
+ */
+export function reportPair(before: FileBytes, after: FileBytes): PairReport {
+  const quick = after.bytes.length < worthAFocus ? undefined : quickReport(before, after)
+  if (quick !== undefined) return quick
+  const [b, a] = [before, after].map(({ bytes, name }) => readObject(bytes, name)) as [ObjectFile, ObjectFile]
+  return comparePair(b, a, after.name).report
+}
+
+/**
+ * The same from the part of the objects that differs; mostly nearly all of them is the same, and is not even read.
+ * @returns undefined when that is not sure to be all that there is to say
+ * @throws Fault `patch/bad-object`
+ */
+export function quickReport(before: FileBytes, after: FileBytes): PairReport | undefined {
+  const part = focus(before, after)
+  const found = part && comparePair(part.before, part.after, after.name)
+  return found !== undefined && isPlain(found) ? found.report : undefined
+}
+
+/** True when nothing was found of which the rest of the objects could say more. */
+function isPlain({ report, replaced }: ComparedPair): boolean {
+  const names = new Set(replaced)
+  return (
+    report.findings.every(({ severity }) => severity === 'note') &&
+    report.callbacks.length === 0 &&
+    report.changed.every(({ name }) => names.has(name))
+  )
 }
 
 /** @param unit what to call the pair in findings */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Many pairs of objects, compared on all processors: a worker thread each, which takes the next pair when it
 // is done with one.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { readObject } from '../elf/read.ts'
+import { openBytes } from '../elf/open.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { comparePair, type PairReport } from './pair.ts'
+import { type PairReport, reportPair } from './pair.ts'
 
 /** The files of a pair. */
 export interface PairFiles {
@@ -31,34 +31,13 @@ export function examinePair(files: PairFiles): PairResult {
   try {
     return {
       ...files,
-      report: comparePair(openObject(files.before), openObject(files.after), files.after).report,
+      report: reportPair(openBytes(files.before), openBytes(files.after)),
     }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const { kind, code, message } = error
     return { ...files, error: { kind, code, message } }
   }
-}
-
-/**
- * Reads an object file.
- * @throws Fault `usage/no-such-file` when it can't be read; `patch/bad-object` when it is not a usable object
- */
-export function openObject(file: string) {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(file)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const why =
-      code === 'ENOENT'
-        ? 'it does not exist'
-        : code === 'EISDIR'
-          ? 'it is a directory'
-          : (error as Error).message
-    throw new Fault('usage', 'no-such-file', `${file} can't be read: ${why}`)
-  }
-  return readObject(bytes, file)
 }
 
 /** @returns the results in the order of `pairs` */

@@ -46,9 +46,9 @@ not a usable object. With --pairs: 0 when no pair is refused, 4 when one is.`,
 }
 
 async function compareOne(session: Session, before: string, after: string): Promise<void> {
-  const { comparePair } = await import('../../extract/pair.ts')
-  const { openObject } = await import('../../extract/pairs.ts')
-  const { report } = comparePair(openObject(before), openObject(after), after)
+  const { reportPair } = await import('../../extract/pair.ts')
+  const { openBytes } = await import('../../elf/open.ts')
+  const report = reportPair(openBytes(before), openBytes(after))
   session.data(report)
   const { pairLines } = await import('../render/pair.ts')
   for (const line of pairLines(report, session.verbose)) session.print(line)

@@ -28,7 +28,7 @@ Exit codes: 0 written; 4 there is no change, or it can't be live patched; 3 a fi
     .action((before: string, after: string, options: ExtractOptions) =>
       perform(options, async (session) => {
         const { extractPair } = await import('../../extract/pair-object.ts')
-        const { openObject } = await import('../../extract/pairs.ts')
+        const { openObject } = await import('../../elf/open.ts')
         const made = await extractPair(openObject(before), openObject(after), after, options.output)
         session.data({
           output: options.output,
