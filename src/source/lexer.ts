@@ -12,25 +12,33 @@ export interface Token {
   readonly line: number
 }
 
-const lexeme = new RegExp(
-  [
-    String.raw`(?<space>[ \t\f\v\r]+|\\\r?\n|/\*[\s\S]*?\*/|//[^\n]*)`,
-    String.raw`(?<newline>\n)`,
-    String.raw`(?<string>(?:u8|[uUL])?"(?:[^"\\\n]|\\[\s\S])*")`,
-    String.raw`(?<char>[uUL]?'(?:[^'\\\n]|\\[\s\S])+')`,
-    String.raw`(?<name>[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)`,
-    String.raw`(?<number>\.?\d(?:[eEpP][+-]|[\w.])*)`,
-    String.raw`(?<punctuator>\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|##|[\s\S])`,
-  ].join('|'),
-  'y',
-)
+// Each is tried at one place, told by the first character.
+const patterns = {
+  space: /(?:[ \t\f\v\r]|\\\r?\n)+/y,
+  blockComment: /\/\*[\s\S]*?(?:\*\/|$)/y,
+  lineComment: /\/\/(?:\\\r?\n|[^\n])*/y,
+  string: /(?:u8|[uUL])?"(?:[^"\\\n]|\\[\s\S])*"/y,
+  char: /[uUL]?'(?:[^'\\\n]|\\[\s\S])+'/y,
+  name: /[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*/y,
+  number: /\.?\d(?:[eEpP][+-]|[\w.])*/y,
+  punctuator: /\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|##|[\s\S]/y,
+}
+
+/** Where a pattern ends that begins at `at`; `at` itself when it does not. */
+function endOf(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at
+  return pattern.test(text) ? pattern.lastIndex : at
+}
 
 /** The number of line feeds in a part of a text. */
 function linesIn(text: string, start: number, end: number): number {
   let count = 0
-  for (let at = text.indexOf('\n', start); at !== -1 && at < end; at = text.indexOf('\n', at + 1)) count++
+  for (let at = start; at < end; at++) if (text.charCodeAt(at) === 10) count++
   return count
 }
+
+/** Punctuators that are no beginning of a longer one; as texts that all tokens share. */
+const single = new Map([...'(){}[];,~?:'].map((text) => [text.charCodeAt(0), text]))
 
 /**
  * The tokens of `text` from `start` to `end`; comments and white space are left out.
@@ -38,28 +46,71 @@ function linesIn(text: string, start: number, end: number): number {
  */
 export function tokenize(text: string, start = 0, end = text.length, line = 1, into: Token[] = []): Token[] {
   let at = start
+  const put = (kind: Token['kind'], to: number) => {
+    into.push({ kind, text: text.slice(at, to), start: at, end: to, line })
+    at = to
+  }
+  const pass = (to: number) => {
+    line += linesIn(text, at, to)
+    at = to
+  }
   while (at < end) {
-    lexeme.lastIndex = at
-    const match = lexeme.exec(text)!
-    const next = lexeme.lastIndex
-    const groups = match.groups!
-    if (groups.newline !== undefined) line++
-    else if (groups.space !== undefined) line += linesIn(text, at, next)
-    else {
-      const kind =
-        groups.name !== undefined
-          ? 'name'
-          : groups.punctuator !== undefined
-            ? 'punctuator'
-            : groups.number !== undefined
-              ? 'number'
-              : groups.string !== undefined
-                ? 'string'
-                : 'char'
-      into.push({ kind, text: match[0], start: at, end: next, line })
-      if (kind === 'string') line += linesIn(text, at, next)
+    const code = text.charCodeAt(at)
+    if (code === 10) {
+      line++
+      at++
+      continue
     }
-    at = next
+    if (code === 32 || code === 9) {
+      at++
+      continue
+    }
+    const shared = single.get(code)
+    if (shared !== undefined) {
+      into.push({ kind: 'punctuator', text: shared, start: at, end: at + 1, line })
+      at++
+      continue
+    }
+    const isLetter =
+      (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95 || code === 36 || code >= 128
+    if (isLetter || code === 34 || code === 39) {
+      // u8"…", L'…'
+      if (!isLetter || code === 117 || code === 85 || code === 76) {
+        const string = endOf(patterns.string, text, at)
+        if (string > at) {
+          const lines = linesIn(text, at, string)
+          put('string', string)
+          line += lines
+          continue
+        }
+        const char = endOf(patterns.char, text, at)
+        if (char > at) {
+          put('char', char)
+          continue
+        }
+      }
+      put(isLetter ? 'name' : 'punctuator', isLetter ? endOf(patterns.name, text, at) : at + 1)
+      continue
+    }
+    if (code >= 48 && code <= 57) {
+      put('number', endOf(patterns.number, text, at))
+      continue
+    }
+    if (code === 47) {
+      const comment = Math.max(endOf(patterns.blockComment, text, at), endOf(patterns.lineComment, text, at))
+      if (comment > at) {
+        pass(comment)
+        continue
+      }
+    }
+    const space = endOf(patterns.space, text, at)
+    if (space > at) {
+      pass(space)
+      continue
+    }
+    const number = code === 46 ? endOf(patterns.number, text, at) : at
+    if (number > at) put('number', number)
+    else put('punctuator', endOf(patterns.punctuator, text, at))
   }
   return into
 }

@@ -2,7 +2,7 @@
 // Which names of the file a declaration uses, and how. Each word of its expanded tokens counts unless it is a member, a label
 // or a local name; so what the grammar can't follow makes a use too many, never one too few.
 import { attributeEnd } from './declarators.ts'
-import type { Grammar } from './grammar.ts'
+import type { Grammar, Scopes } from './grammar.ts'
 import { closing, type Token, wordsOf } from './lexer.ts'
 
 export interface Use {
@@ -50,6 +50,18 @@ function manner(tokens: readonly Token[], at: number): Use['how'] {
 }
 
 /**
+ * The scopes in a declaration. Initial values have none, unless there are statements in them, and tables are long: the grammar
+ * sees them only then.
+ */
+function scopesIn(tokens: readonly Token[], grammar: Grammar): Scopes | undefined {
+  const value = tokens.findIndex(({ text }) => text === '=' || text === '{' || text === '(')
+  if (value === -1) return undefined
+  if (tokens[value]!.text !== '=') return grammar.scopes(tokens)
+  const hasStatements = tokens.some(({ text }, at) => text === '{' && tokens[at - 1]?.text === '(')
+  return hasStatements ? grammar.scopes(tokens) : undefined
+}
+
+/**
  * The uses of names in a declaration.
  * @param isKnown whether a word is a name of the file at all; others are left out
  * @param own indexes of the tokens with which it declares its names
@@ -61,8 +73,7 @@ export function usesOf(
   isKnown: (name: string, isTag: boolean) => boolean,
 ): Use[] {
   const uses: Use[] = []
-  const isSimple = !tokens.some(({ text }) => text === '{' || text === '(')
-  const scopes = isSimple ? undefined : grammar.scopes(tokens)
+  const scopes = scopesIn(tokens, grammar)
   const isLocal = (name: string, start: number): boolean =>
     scopes?.locals.get(name)?.some(({ from, to }) => start >= from && start < to) === true
   const ownNames = new Set([...own].map((at) => tokens[at]!.text))
