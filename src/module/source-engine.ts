@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The source engine: patches in, a directory with the live patch's C source out, and the module that it compiles to.
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CompiledPairs } from '../build/compile.ts'
 import { generatedBefore } from '../build/generated.ts'
@@ -193,7 +194,10 @@ export async function writeSource(
       place,
       filesOf(
         plan,
-        texts.map(({ text }) => text),
+        texts.map(({ text }, index) => ({
+          licence: licenceOf(readFileSync(path.join(tree, used[index]?.unit ?? ''), 'latin1')),
+          text,
+        })),
         changes.filter(
           ({ path: file, after }) => after !== undefined && !plan.units.some(({ source }) => source === file),
         ),
@@ -219,8 +223,14 @@ export async function writeSource(
   }
 }
 
+/** What stands for a unit, and the line that names the unit's licence. */
+interface UnitText {
+  readonly licence: string
+  readonly text: string
+}
+
 /** The files of the directory. @param texts of the units, in their order @param others what else the fix changes */
-function filesOf(plan: Plan, texts: readonly string[], others: readonly FileChange[]): SourceFile[] {
+function filesOf(plan: Plan, texts: readonly UnitText[], others: readonly FileChange[]): SourceFile[] {
   const headers = others.filter(({ path: file }) => /\.[ch]$/.test(file))
   const { name, kernel, patches, units } = plan
   return [
@@ -236,20 +246,19 @@ function filesOf(plan: Plan, texts: readonly string[], others: readonly FileChan
     },
     { path: 'Kbuild', text: renderKbuild(plan, headers.length > 0) },
     { path: wrapperFile, text: renderWrapper(plan) },
-    ...units.map(({ file, source }, index) => ({
-      path: file,
-      text: withComment(plan, source, texts[index] ?? ''),
-    })),
+    ...units.map(({ file, source }, index) => {
+      const { licence, text } = texts[index]!
+      return { path: file, text: `${licence}${unitComment(plan, source)}${text}` }
+    }),
     ...headers.map(({ path: file, after = '' }) => ({ path: `${headersDirectory}/${file}`, text: after })),
   ]
 }
 
-/** Puts the header comment behind the line that names the licence, which is the unit's own. */
-function withComment(plan: Plan, source: string, text: string): string {
-  const [line] = /^\/[/*] ?SPDX-License-Identifier:[^\n]*\n/.exec(text) ?? []
-  const licence = line ?? '// SPDX-License-Identifier: GPL-2.0-only\n'
-  const rest = text.slice(line?.length ?? 0).replace(/^\n+/, '')
-  return `${licence}${unitComment(plan, source)}${rest}`
+/** The line in which a C file names its licence; the kernel's own one when it has none. */
+function licenceOf(text: string): string {
+  const [, licence = 'GPL-2.0-only'] =
+    /SPDX-License-Identifier: ([\w.+() -]*\w\)?)/.exec(text.slice(0, 500)) ?? []
+  return `// SPDX-License-Identifier: ${licence}\n`
 }
 
 /** What each replaced function or callback is called; two units may each have one of the same name. */
