@@ -12,7 +12,7 @@ import type { Outline } from './outline.ts'
 export interface Replaced {
   /** The function's name in C. */
   readonly name: string
-  /** The symbol to replace. */
+  /** The symbol to replace: the name in C, or another name of the same place, as SYSCALL_DEFINE0 makes them. */
   readonly symbol: string
   /** The first is the plainest. */
   readonly reasons: readonly string[]
@@ -53,9 +53,8 @@ function piecesByName(object: Anatomy): Map<string, Set<Piece>> {
   const found = new Map<string, Set<Piece>>()
   for (const piece of object.functions) {
     if (isColdPart(piece.name)) continue
-    for (const symbol of [piece.symbol, ...piece.aliases]) {
-      if (symbol === undefined || symbol.name === '') continue
-      const name = sourceName(symbol.name)
+    for (const symbol of namesOf(piece)) {
+      const name = sourceName(symbol)
       const known = found.get(name) ?? new Set()
       found.set(name, known.add(piece))
     }
@@ -63,8 +62,12 @@ function piecesByName(object: Anatomy): Map<string, Set<Piece>> {
   return found
 }
 
+function namesOf(piece: Piece): string[] {
+  return [piece.symbol, ...piece.aliases].flatMap((symbol) => symbol?.name ?? [])
+}
+
 function isNamed(piece: Piece, name: string): boolean {
-  return [piece.symbol, ...piece.aliases].some((symbol) => symbol?.name === name)
+  return namesOf(piece).includes(name)
 }
 
 /** What the compiler did to make a form of a function. */
@@ -89,6 +92,7 @@ export function functionsToReplace(
   const findings: Finding[] = []
   const replaced: Replaced[] = []
   const embedded = new Set<string>()
+  const done = new Set<Piece>()
   const need = (name: string, reason: string) => {
     const known = needs.get(name)
     if (known !== undefined) {
@@ -127,7 +131,9 @@ export function functionsToReplace(
     for (const piece of own) {
       if (isInitOrExit(piece)) continue
       if (isNamed(piece, name) && hasEntryHook({ before: object }, piece)) {
-        replaced.push({ name, symbol: name, reasons: one.reasons })
+        // Of several names of one place the symbol is the one that is compared and found in the kernel.
+        if (!done.has(piece)) replaced.push({ name, symbol: piece.name, reasons: one.reasons })
+        done.add(piece)
         for (const twin of twins) redirected(piece, name, twin)
         continue
       }
@@ -146,7 +152,7 @@ export function functionsToReplace(
   return {
     replaced: replaced.sort((a, b) => (a.name < b.name ? -1 : 1)),
     embedded: [...embedded].sort(),
-    reached: new Set(needs.keys()),
+    reached: new Set([...needs.keys(), ...[...done].flatMap(namesOf)]),
     findings,
   }
 

@@ -219,6 +219,17 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
       expect(rules(change.findings)).toEqual(['error not-traceable'])
     })
 
+    test('a function with other names at the same place is replaced once', async () => {
+      const text = (sign: string) =>
+        unit(
+          `int body(int a) { return get() ${sign} a; }\nint other_name(int a) __attribute__((alias("body")));\n`,
+        )
+      const change = await from(text('+'), text('-'))
+      expect(change.functions).toMatchObject([{ name: 'body', reasons: ['its body changes'] }])
+      expect(['body', 'other_name']).toContain(change.functions[0]?.symbol)
+      expect(change.findings).toEqual([])
+    })
+
     test('a function that was compiled for the calls that there were', async () => {
       const text = (argument: string) =>
         unit(
