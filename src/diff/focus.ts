@@ -138,7 +138,9 @@ function takeRows(one: Growing, other: Growing): boolean {
       if (owner < 0 && !isObjtoolHint(name)) return false
       if (owner >= 0 && sections[owner]! >= least) wanted.push(table.row(nth))
     }
-    if (wanted.length === (one.rows.get(section)?.length ?? 0)) continue
+    // Whether there is a table of ftrace's places at all says whether functions can be traced.
+    const known = one.rows.get(section)?.length ?? (name === '__mcount_loc' ? -1 : 0)
+    if (wanted.length === known) continue
     one.rows.set(section, wanted)
     sections[section] = share.whole
     const from = relocationsAt(outline, section)

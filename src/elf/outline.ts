@@ -137,7 +137,8 @@ function outlineSymbols(
     else {
       const section = where === sectionIndex.extended && indices !== 0 ? words[indices + index]! : where
       if (section === 0 || section >= sections) return undefined
-      if (!isContent(type[section]!) && (words[word + 1]! & 0xf) !== symbolType.section) return undefined
+      const about = type[section] !== sectionType.note && !isContent(type[section]!)
+      if (about && (words[word + 1]! & 0xf) !== symbolType.section) return undefined
       home[index] = section
     }
   }

@@ -67,11 +67,13 @@ export function quickReport(before: FileBytes, after: FileBytes): PairReport | u
 
 /** True when nothing was found of which the rest of the objects could say more. */
 function isPlain({ report, replaced }: ComparedPair): boolean {
+  const { findings, callbacks, changed } = report
   const names = new Set(replaced)
   return (
-    report.findings.every(({ severity }) => severity === 'note') &&
-    report.callbacks.length === 0 &&
-    report.changed.every(({ name }) => names.has(name))
+    findings.every(({ severity, rule }) => severity === 'note' || rule === 'init-code') &&
+    callbacks.length === 0 &&
+    // One that is refused for where it is needs nobody else.
+    changed.every(({ name, section }) => names.has(name) || /^\.(init|exit)/.test(section))
   )
 }
 
