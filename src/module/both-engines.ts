@@ -79,7 +79,10 @@ function functionsOf({ objects }: Manifest) {
 function failed(binary: Manifest, fault: Fault): Engines {
   return {
     agree: false,
-    failure: fault.message,
+    failure: [
+      fault.message,
+      ...fault.findings.filter(({ severity }) => severity === 'error').map(({ message }) => message),
+    ].join(': '),
     functions: functionsOf(binary).map(({ object, name, unit }) => ({
       object,
       name,
@@ -129,19 +132,25 @@ export function compareEngines(binary: Manifest, source: SourceModule, { pairs }
       )
     }
   }
+  const changeOf = (unit: string) => source.source.changes.find((candidate) => candidate.unit === unit)
   const functions: Compared[] = [
     ...ours.map((one): Compared => {
       const { object, unit, name } = one
       if (inSource.has(key(one)))
         return { object, name, unit, replacedBy: 'both', ...(code.get(key(one)) ?? { code: 'unknown' }) }
-      return { object, name, unit, replacedBy: 'binary', explanation: onlyBinary(one, theirs) }
+      return {
+        object,
+        name,
+        unit,
+        replacedBy: 'binary',
+        explanation: onlyBinary(one, theirs, changeOf(unit)),
+      }
     }),
     ...theirs
       .filter((one) => !inBinary.has(key(one)))
       .map((one): Compared => {
         const { object, unit, name } = one
-        const change = source.source.changes.find((candidate) => candidate.unit === unit)
-        return { object, name, unit, replacedBy: 'source', explanation: onlySource(one, change) }
+        return { object, name, unit, replacedBy: 'source', explanation: onlySource(one, changeOf(unit)) }
       }),
   ]
   return { agree: functions.every(({ code: same }) => same === 'identical'), functions }
@@ -153,17 +162,20 @@ interface Seen {
 }
 
 /** Why the source engine does without a function that the binary one replaces. */
-function onlyBinary({ name, reasons }: Seen, theirs: readonly Seen[]): string {
+function onlyBinary(
+  { name, reasons }: Seen,
+  theirs: readonly Seen[],
+  change: SourceChange | undefined,
+): string {
   const seen = `The binary engine replaces it because ${reasons[0] ?? 'its code differs'}`
   const written = sourceName(name)
+  if (written === name && change?.embedded.includes(name) !== true)
+    return `${seen}; in its text nothing changes, but the compiler puts other code into it than before`
   const around = theirs.filter((one) => one.reasons.some((reason) => reason.includes(`${name},`)))
-  const names = (around.length > 0 ? around : theirs.filter((one) => sourceName(one.name) === written)).map(
-    (one) => one.name,
-  )
-  const instead = names.length === 0 ? '' : `, and replaces ${names.join(', ')} instead`
-  if (written !== name)
-    return `${seen}; it is a form of ${written} that the compiler made, which C has no name for: the source engine does not replace it${instead}`
-  return `${seen}; in its text nothing changes, but the compiler puts other code into it than before`
+  const meant = around.length > 0 ? around : theirs.filter((one) => sourceName(one.name) === written)
+  const names = meant.map((one) => one.name)
+  const instead = names.length === 0 ? '' : `, but replaces ${names.join(', ')} instead`
+  return `${seen}; it is a form of ${written} that the compiler made and C has no name for, so the source engine can't replace it${instead}`
 }
 
 /** Why the binary engine does without a function that the source one replaces. */

@@ -320,6 +320,7 @@ function requestFor(
     code: compared.before.object,
     count: (symbol) => names.symbols(object, symbol).length,
     positionOf: (before, piece) => positionOf(names, object, change.unit, before, piece),
+    extracted: { names: [...roots], inlining: change.inlining },
   })
   return {
     unit: {
@@ -329,7 +330,7 @@ function requestFor(
       flags: [...(unit.flags ?? []).filter((flag) => !/^-g/.test(flag)), ...macroHeaders().flags],
     },
     functions: [...roots],
-    externalize: (name, kind) => (carried.has(name) ? undefined : running(name, kind)),
+    externalize: (name, kind) => (carried.has(name) ? undefined : running.externalize(name, kind)),
     rename: (name) => (roots.has(name) ? rename(change.unit, name) : name),
     includes: 'keep',
     carry: (name) => carried.has(name),

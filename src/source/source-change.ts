@@ -10,7 +10,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { compareTexts, type TextChange } from './changed.ts'
 import { dataFindings, declarationFindings, otherFindings } from './data-change.ts'
-import { readInlining } from './ipa-clones.ts'
+import { type Inlining, readInlining } from './ipa-clones.ts'
 import { functionsToReplace, type Replaced, type Replacement } from './replaced.ts'
 
 /** What a patch changes in one unit, seen from its source. */
@@ -37,6 +37,8 @@ export interface SourceChange {
   readonly findings: readonly Finding[]
   /** Both objects compared, for whoever binds names of the unit. */
   readonly compared: Change
+  /** What the compiler put into which function of the unit before the patch. */
+  readonly inlining: Inlining
 }
 
 /** One unit on both sides of the patch. */
@@ -88,6 +90,7 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
     types: text?.declarations.filter(({ isType }) => isType).map(({ title }) => title) ?? [],
     findings,
     compared,
+    inlining: readInlining(sides.dump),
   }
 }
 

@@ -16,7 +16,7 @@ export const drivers: readonly Change[] = [
     ],
     replaces: ['write_full'],
     sections: ['__dyndbg', '__jump_table'],
-    run: 'd=/sys/kernel/debug/dynamic_debug/control; dmesg -c > /dev/null; for on in - + -; do echo "func write_full $on"p > $d; (echo x > /dev/full) 2>&1 | grep -o "[DN][a-z]* .*$"; done; dmesg | grep -c "2 bytes for the full device"',
+    run: 'd=/sys/kernel/debug/dynamic_debug/control; dmesg -c > /dev/null; for on in - + -; do echo "func *write_full $on"p > $d; (echo x > /dev/full) 2>&1 | grep -o "[DN][a-z]* .*$"; done; dmesg | grep -c "2 bytes for the full device"',
     before: '/^No space left on device\\nNo space left on device\\nNo space left on device\\n0$/',
     after: '/^Disk quota exceeded\\nDisk quota exceeded\\nDisk quota exceeded\\n1$/',
   },
