@@ -18,6 +18,14 @@ export interface Expanded {
   readonly headers: readonly number[]
   /** The files that were included, in order of their first line. */
   readonly files: ReadonlySet<string>
+  /** Each part of a header: where it is, and the files through which it was included, the outermost first. */
+  readonly parts: readonly HeaderPart[]
+}
+
+export interface HeaderPart {
+  readonly start: number
+  readonly end: number
+  readonly files: readonly string[]
 }
 
 const marker = /^# (\d+) "((?:[^"\\]|\\.)*)"((?: \d)*)$/
@@ -32,6 +40,8 @@ export function readExpanded(text: string, main: string): Expanded {
   const reached = new Set<number>()
   const headers: number[] = []
   const files = new Set<string>()
+  const parts: HeaderPart[] = []
+  let stack: readonly string[] = []
   const pile = new Pile()
   let file = ''
   let line = 0
@@ -43,6 +53,7 @@ export function readExpanded(text: string, main: string): Expanded {
       if (file === main) pile.add(tokenize(text, partStart, end, line))
       else {
         headers.push(partStart, end)
+        if (stack.length > 0) parts.push({ start: partStart, end, files: stack })
         // A file that is included amid a declaration of the main file is a part of it.
         if (includeLine !== 0 && pile.isOpen)
           pile.add(tokenize(text, partStart, end, 0).map((token) => ({ ...token, line: includeLine })))
@@ -69,6 +80,10 @@ export function readExpanded(text: string, main: string): Expanded {
           if (file === main) includeLine = line
           files.add(name)
         }
+        // 1 enters a file, 2 comes back to one.
+        if (name === main) stack = []
+        else if (mark[3]!.startsWith(' 1')) stack = [...stack, name]
+        else if (mark[3]!.startsWith(' 2')) stack = stack.slice(0, Math.max(stack.lastIndexOf(name) + 1, 1))
         file = name
       } else {
         const define = definition.exec(one)
@@ -88,5 +103,5 @@ export function readExpanded(text: string, main: string): Expanded {
     start = end + 1
   }
   flush(text.length)
-  return { text, items: pile.finish(), macros, reached, headers, files }
+  return { text, items: pile.finish(), macros, reached, headers, files, parts }
 }

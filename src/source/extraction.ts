@@ -51,6 +51,11 @@ export interface SourceRequest {
    */
   readonly privateCopy?: (functionName: string) => string
   /**
+   * What the compiler did with a function of the unit where it could choose, so that it does the same with a copy, though that has
+   * fewer callers: it took it in, or called it. Without it, and where undefined, the compiler chooses anew.
+   */
+  readonly inlining?: (functionName: string) => 'inline' | 'noinline' | undefined
+  /**
    * Whether a variable that can't be bound may be copied although it can be written: one that the fix adds.
    * Without it, copying such a variable is an error among the findings.
    */
@@ -99,7 +104,13 @@ async function extractFrom(job: Job, request: SourceRequest): Promise<ExtractedS
       `${request.unit.file} does not define ${missing.map((name) => `${name}()`).join(', ')}`,
       { remedy: 'Check the name, and that the configuration in the flags has the function' },
     )
-  const text = writeSource(view, closure, await boundsOf(job, request.unit, view, closure))
+  const text = writeSource(
+    view,
+    closure,
+    request.unit,
+    await boundsOf(job, request.unit, view, closure),
+    request.inlining,
+  )
   const externalized = [...closure.bindings.values()].map(({ name, running, kind }) => ({
     name,
     symbol: running.symbol,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Parts of the written text as they go into the output: without conditions and what they left out, with some words
 // exchanged.
-import type { Token } from './lexer.ts'
 import type { Directive, Written } from './written.ts'
 
 /** A piece of the output. */
@@ -9,10 +8,11 @@ export interface Piece {
   /** The lines of the probed text that it stands for. */
   readonly from: number
   readonly to: number
+  /** Where the comment above it begins. */
+  readonly top?: number
   readonly kind: 'include' | 'macro' | 'pragma' | 'declaration' | 'definition'
-  readonly text: string
-  /** What is in it as written: tells which macros it uses. */
-  readonly tokens: readonly Token[]
+  /** Made when everything is known: which #defines stay in it depends on all others. */
+  readonly text: () => string
 }
 
 /** Text to put in the place of a part of the written text. */

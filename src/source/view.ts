@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A unit seen from both sides of the preprocessor at once: each top-level piece of the main file as it was written, with the
 // declarations that it stands for when macros are expanded.
-import { existsSync, readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../ground/command.ts'
@@ -13,6 +12,7 @@ import { type Expanded, readExpanded } from './expanded.ts'
 import type { SourceUnit } from './extraction.ts'
 import { refusedFlag } from './flags.ts'
 import { type Token, tokenize } from './lexer.ts'
+import { filesWithCode, spliceOf } from './splice.ts'
 import { type Probed, probeFile, type Written, writtenView } from './written.ts'
 
 /** A declaration of the main file, macros expanded. */
@@ -73,21 +73,6 @@ async function preprocess(job: Job, unit: SourceUnit, probed: Probed): Promise<E
   })
 }
 
-/** Splices in C files that are included: what they define must not be there twice. */
-function spliceOf(unit: SourceUnit, wanted: ReadonlySet<string>) {
-  const dir = path.dirname(unit.file)
-  return (argument: string) => {
-    const name = /^"([^"]+)"/.exec(argument)?.[1]
-    if (name === undefined || !(name.endsWith('.c') || wanted.has(name))) return undefined
-    for (const base of [dir, ...unit.flags.flatMap((flag) => /^-I(.+)/.exec(flag)?.[1] ?? [])]) {
-      const file = path.join(base, name)
-      const absolute = path.resolve(unit.cwd, file)
-      if (existsSync(absolute)) return { text: readFileSync(absolute, 'latin1'), file }
-    }
-    return undefined
-  }
-}
-
 /** The lines that an item covers. */
 function span(tokens: readonly Token[]): { from: number; to: number } {
   let from = Number.POSITIVE_INFINITY
@@ -138,15 +123,20 @@ function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk
 }
 
 /**
- * Opens a unit: one run of the preprocessor.
+ * Opens a unit: one run of the preprocessor, two where a file that it includes defines code.
  * @throws Fault `patch/no-such-file`, `patch/does-not-preprocess`
  */
 export async function openView(job: Job, unit: SourceUnit): Promise<View> {
   const text = await readFile(path.resolve(unit.cwd, unit.file), 'latin1').catch((error) => {
     throw new Fault('patch', 'no-such-file', `${unit.file} can't be read`, { detail: String(error.message) })
   })
-  const probed = probeFile(text, unit.file, spliceOf(unit, new Set()), (macro) => definesOnce.has(macro))
-  const expanded = await preprocess(job, unit, probed)
+  const look = async (spliced: ReadonlySet<string>) => {
+    const probed = probeFile(text, unit.file, spliceOf(unit, spliced), (macro) => definesOnce.has(macro))
+    return { probed, expanded: await preprocess(job, unit, probed) }
+  }
+  let { probed, expanded } = await look(new Set())
+  const code = filesWithCode(unit, expanded)
+  if (code.size > 0) ({ probed, expanded } = await look(code))
   const written = writtenView(probed, expanded.reached)
   return { written, expanded, chunks: chunksOf(written, expanded.items) }
 }

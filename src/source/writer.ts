@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very words.
 import { type BoundLocal, type Closure, definitionOf } from './closure.ts'
+import { attributeEnd } from './declarators.ts'
 import { definitionsOf } from './definitions.ts'
-import type { RunningSymbol } from './extraction.ts'
+import type { RunningSymbol, SourceRequest, SourceUnit } from './extraction.ts'
 import { headOf } from './head.ts'
-import type { Token } from './lexer.ts'
+import { influences } from './influence.ts'
+import { directivePieces, layOut } from './layout.ts'
+import { type Token, tokenize } from './lexer.ts'
 import { commentLines, type Edit, linesOf, type Piece, withComment } from './piece.ts'
 import { spell } from './spelling.ts'
 import type { Chunk, Item, View } from './view.ts'
@@ -46,15 +49,21 @@ function isDeclaredByHeaders(
 /**
  * The C file.
  * @param bounds of arrays whose initial values tell them, by name
+ * @param inlining of the request
  */
-export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<string, number>): string {
+export function writeSource(
+  view: View,
+  closure: Closure,
+  unit: SourceUnit,
+  bounds: ReadonlyMap<string, number>,
+  inlining: SourceRequest['inlining'],
+): string {
   const { written } = view
   const source = written.probed.text
   const definitions = definitionsOf(written, view.expanded)
   const comments = commentLines(written)
   const pieces: Piece[] = []
   const used = new Set<Directive>()
-  const writers: (() => void)[] = []
 
   const collect = (tokens: readonly Token[]) => definitions.collect(tokens, used)
   const { renamed } = closure
@@ -160,16 +169,46 @@ export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<st
     const name = own?.declaration.body === undefined ? undefined : own.declaration.declarators[0]?.name
     const as = name === undefined ? undefined : renamed.get(name)
     if (own !== undefined && name !== undefined && as !== undefined) {
-      prototype(own, name, as, top)
+      prototype(own, name, as)
       all = [...all, ...plainHead(own)]
-      if (target === undefined) prefix = 'static '
+      if (target === undefined) prefix = `static ${wordFor(own, name)}`
     } else if (target?.declaration.storage.has('static') === true) prefix = '__attribute__((__used__))\n'
-    writers.push(() => {
-      const body = linesOf(written, one.from, one.to, (directive) => used.has(directive), all)
-      const comment =
-        top === one.from ? '' : linesOf(written, top, one.from - 1, (directive) => used.has(directive))
-      pieces.push({ from: top, to: one.to, kind: 'definition', text: comment + prefix + body, tokens: [] })
-    })
+    else if (own !== undefined && name !== undefined && target === undefined)
+      all = [...all, ...wordEdit(own, name)]
+    const text = () =>
+      commentAbove(top, one.from) + prefix + linesOf(written, one.from, one.to, (it) => used.has(it), all)
+    pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
+  }
+
+  /** Makes the compiler do with a copied function what it did with the function: `inline `, `noinline ` or nothing. */
+  const wordFor = (item: Item, name: string): string => {
+    const says = item.chunk.tokens.some(({ text }) => /^(?:__|__always_)?inline|^no_*inline/.test(text))
+    const word = says ? undefined : inlining?.(name)
+    // What is called in one place goes there anyway.
+    return word === undefined || (word === 'inline' && callsOf(name) < 2) ? '' : `${word} `
+  }
+
+  const wordEdit = (item: Item, name: string): Edit[] => {
+    const token = item.chunk.tokens.find(({ text }) => text === 'static')
+    const word = token === undefined ? '' : wordFor(item, name)
+    return token === undefined || word === ''
+      ? []
+      : [{ from: token.start, to: token.end, text: `static ${word.trim()}` }]
+  }
+
+  let calls: Map<string, number> | undefined
+  const callsOf = (name: string): number => {
+    if (calls === undefined) {
+      calls = new Map()
+      for (const { tokens, declaration } of closure.whole) {
+        const { body } = declaration
+        for (let at = body?.from ?? tokens.length; at < tokens.length; at++) {
+          const { kind, text } = tokens[at]!
+          if (kind === 'name' && tokens[at + 1]?.text === '(') calls.set(text, (calls.get(text) ?? 0) + 1)
+        }
+      }
+    }
+    return calls.get(name) ?? 0
   }
 
   /** Takes `static` and the like off a function that gets a name of its own and is called from elsewhere. */
@@ -185,15 +224,15 @@ export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<st
   }
 
   /** A function that has a name of its own is declared before its first use; one for other files in any case. */
-  const prototype = (item: Item, name: string, as: string, top: number) => {
+  const prototype = (item: Item, name: string, as: string) => {
     const isTarget = closure.targets.get(name) === item
     const user = closure.firstUse(name)
     const isEarly = user !== undefined && user.chunk.from < item.chunk.from
     if (!isTarget && !isEarly) return
     const head = headOf({ item, name, as, prefix: isTarget ? '' : 'static ', label: '' }, source, definitions)
     collect(head.tokens)
-    const line = (isEarly ? withComment(written, comments, user.chunk.from) : top) - 0.5
-    pieces.push({ from: line, to: line, kind: 'declaration', text: `${head.text}\n`, tokens: [] })
+    const line = (isEarly ? user.chunk : item.chunk).from - 0.5
+    pieces.push({ from: line, to: line, kind: 'declaration', text: () => `${head.text}\n` })
   }
 
   /** One declaration of several that a macro makes, or one that is only declared. */
@@ -210,7 +249,7 @@ export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<st
         const tokens = item.tokens
           .slice(0, declaration.declarators[0]!.from)
           .filter(({ text }) => !/^(?:static|const)$/.test(text))
-        pieces.push({ from, to, kind: 'definition', text: `${spell(tokens)};\n`, tokens: [] })
+        pieces.push({ from, to, kind: 'definition', text: () => `${spell(tokens)};\n` })
       }
     }
     for (const { name } of declaration.declarators) {
@@ -238,7 +277,7 @@ export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<st
       definitions,
     )
     collect(head.tokens)
-    pieces.push({ from, to, kind: 'declaration', text: `${head.text}\n`, tokens: [] })
+    pieces.push({ from, to, kind: 'declaration', text: () => `${head.text}\n` })
   }
 
   /** A definition that only the expanded text has; the body of a function as written where it is there. */
@@ -261,28 +300,15 @@ export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<st
           ? '__attribute__((__used__))\n'
           : ''
     const top = isTarget ? withComment(written, comments, own.from) : own.from
-    if (one !== undefined && as !== undefined) prototype(item, one.name, as, top)
+    if (one !== undefined && as !== undefined) prototype(item, one.name, as)
     const { body } = declaration
     const headEnd = body?.from ?? words.length
-    const head = spell(
-      words
-        .slice(0, headEnd)
-        .filter(
-          ({ text }) => as === undefined || !/^(?:static|extern|inline|__inline|__inline__)$/.test(text),
-        ),
-    )
+    const head = spell(as === undefined ? words.slice(0, headEnd) : withoutLinkage(words.slice(0, headEnd)))
     const writtenBody = body === undefined ? undefined : bodyAsWritten(item)
     if (body === undefined || writtenBody === undefined) {
       const rest = body === undefined ? '' : `\n${spell(words.slice(body.from))}`
-      writers.push(() =>
-        pieces.push({
-          from: top,
-          to: own.to,
-          kind: 'definition',
-          text: `${commentAbove(top, own.from)}${prefix}${head}${rest}\n`,
-          tokens: [],
-        }),
-      )
+      const text = () => `${commentAbove(top, own.from)}${prefix}${head}${rest}\n`
+      pieces.push({ from: own.from, top, to: own.to, kind: 'definition', text })
       return
     }
     const [open, close] = writtenBody
@@ -290,24 +316,13 @@ export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<st
     const edits = localEdits(item, inner)
     for (const edit of edits) collect(tokensOfEdit(edit, own.from))
     collect(inner.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
-    writers.push(() => {
-      const text = linesOf(
-        written,
-        inner[0]!.line,
-        own.to,
-        (directive) => used.has(directive),
-        [...edits, ...renames(inner)],
-        inner[0]!.start,
-        inner.at(-1)!.end,
-      )
-      pieces.push({
-        from: top,
-        to: own.to,
-        kind: 'definition',
-        text: `${commentAbove(top, own.from)}${prefix}${head}\n${text}\n`,
-        tokens: [],
-      })
-    })
+    const text = () => {
+      const all = [...edits, ...renames(inner)]
+      const [start, end] = [inner[0]!.start, inner.at(-1)!.end]
+      const body = linesOf(written, inner[0]!.line, own.to, (it) => used.has(it), all, start, end)
+      return `${commentAbove(top, own.from)}${prefix}${head}\n${body}\n`
+    }
+    pieces.push({ from: own.from, top, to: own.to, kind: 'definition', text })
   }
 
   const commentAbove = (top: number, from: number): string =>
@@ -340,16 +355,13 @@ export function writeSource(view: View, closure: Closure, bounds: ReadonlyMap<st
   }
 
   for (const one of view.chunks) chunk(one)
-  for (const write of writers) write()
-  const insides = view.chunks.map(({ from, to }) => ({ from, to }))
-  pieces.push(...directivePieces(view, used, pieces, insides, comments))
-  const labelled = pieces.filter(({ text }) => text.includes('LIVEPATCH_SYMBOL('))
-  if (labelled.length > 0) {
-    const first = Math.min(...labelled.map(({ from }) => from))
-    const last = pieces.filter(({ kind, from }) => kind === 'include' && from < first).at(-1)?.to ?? 0
-    pieces.push({ from: last, to: last, kind: 'include', text: '#include <inarch-source.h>\n', tokens: [] })
+  for (const one of influences(unit, written, view.expanded, used)) {
+    used.add(one)
+    collect(
+      tokenize(one.argument, 0, one.argument.length, one.from).map((token) => ({ ...token, line: one.from })),
+    )
   }
-  return layOut(pieces, written.probed.lines.length)
+  return layOut([...pieces, ...directivePieces(view, used, pieces, comments)])
 }
 
 /** A static local's declaration as one of its own: indexes count from its first token. */
@@ -371,6 +383,22 @@ function shifted({ declaration, from }: BoundLocal['local']): BoundLocal['local'
   }
 }
 
+/** A function's head without what says that it is private or inline, and what is only said of such. */
+function withoutLinkage(tokens: readonly Token[]): Token[] {
+  const kept: Token[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const end = attributeEnd(tokens, at, tokens.length)
+    if (end !== undefined) {
+      const names = tokens.slice(at, end).map(({ text }) => text)
+      if (!names.some((text) => /^(?:__)?(?:gnu_inline|always_inline|unused)(?:__)?$/.test(text)))
+        kept.push(...tokens.slice(at, end))
+      at = end - 1
+    } else if (!/^(?:static|extern|inline|__inline|__inline__)$/.test(tokens[at]!.text))
+      kept.push(tokens[at]!)
+  }
+  return kept
+}
+
 function tokensOfEdit(edit: Edit, line: number): Token[] {
   return (edit.text.match(/[A-Za-z_]\w*/g) ?? []).map((text) => ({
     kind: 'name' as const,
@@ -379,66 +407,4 @@ function tokensOfEdit(edit: Edit, line: number): Token[] {
     end: 0,
     line,
   }))
-}
-
-/** The #includes, the macros that are used, and the pragmas. */
-function directivePieces(
-  view: View,
-  used: ReadonlySet<Directive>,
-  others: readonly Piece[],
-  insides: readonly { from: number; to: number }[],
-  comments: ReadonlyMap<number, number>,
-): Piece[] {
-  const { written } = view
-  const isIn = (list: readonly { from: number; to: number }[], line: number) =>
-    list.some(({ from, to }) => line >= from && line <= to)
-  const kept = others.filter(({ kind }) => kind === 'definition')
-  const pieces: Piece[] = []
-  const live = new Set<string>()
-  for (const directive of written.directives) {
-    const { from, to, name, macro } = directive
-    const text = () => linesOf(written, from, to, () => true)
-    if (name === 'define' && used.has(directive)) {
-      live.add(macro!)
-      if (isIn(kept, from)) continue
-      const top = withComment(written, comments, from)
-      const comment = top === from ? '' : linesOf(written, top, from - 1, () => true)
-      pieces.push({ from: top, to, kind: 'macro', text: comment + text(), tokens: [] })
-    } else if (name === 'undef' && (live.has(macro!) || isRedefined(written.directives, used, directive))) {
-      live.delete(macro!)
-      if (!isIn(kept, from)) pieces.push({ from, to, kind: 'macro', text: text(), tokens: [] })
-    } else if (/^(?:include|include_next|import)$/.test(name) && !isIn(insides, from))
-      pieces.push({ from, to, kind: 'include', text: text(), tokens: [] })
-    else if (name === 'pragma' && !isIn(insides, from))
-      pieces.push({ from, to, kind: 'pragma', text: text(), tokens: [] })
-  }
-  return pieces
-}
-
-/** Whether a used definition of the same macro follows. */
-function isRedefined(
-  directives: readonly Directive[],
-  used: ReadonlySet<Directive>,
-  undef: Directive,
-): boolean {
-  return directives.some((one) => one.macro === undef.macro && one.from > undef.from && used.has(one))
-}
-
-/** The pieces in the order of the original; blank lines where it had some, or had something else. */
-function layOut(pieces: Piece[], _lines: number): string {
-  const sorted = pieces
-    .map((piece, at) => ({ piece, at }))
-    .sort((a, b) => a.piece.from - b.piece.from || a.at - b.at)
-  let text = ''
-  let last: Piece | undefined
-  for (const { piece } of sorted) {
-    if (last !== undefined) {
-      const adjoins = piece.from === last.to + 1 && last.kind !== 'definition'
-      const alike = piece.kind === last.kind && piece.kind !== 'definition'
-      if (!adjoins && !alike) text += '\n'
-    }
-    text += piece.text.endsWith('\n') ? piece.text : `${piece.text}\n`
-    last = piece
-  }
-  return text
 }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The order of the output: its #includes, macros and pragmas between the declarations, as they stood in the original.
+import { linesOf, type Piece, withComment } from './piece.ts'
+import type { View } from './view.ts'
+import type { Directive } from './written.ts'
+
+/** The #includes, the macros that are used, and the pragmas. */
+export function directivePieces(
+  view: View,
+  used: ReadonlySet<Directive>,
+  others: readonly Piece[],
+  comments: ReadonlyMap<number, number>,
+): Piece[] {
+  const { written } = view
+  const isIn = (list: readonly { readonly from: number; readonly to: number }[], line: number) =>
+    list.some(({ from, to }) => line >= from && line <= to)
+  const kept = others
+    .filter(({ kind }) => kind === 'definition')
+    .map(({ from, to, top }) => ({ from: top ?? from, to }))
+  const last = Math.max(...others.map(({ from }) => from))
+  const pieces: Piece[] = []
+  const live = new Set<string>()
+  const put = (kind: Piece['kind'], { from, to }: Directive, top = from) =>
+    pieces.push({ from: top, to, kind, text: () => linesOf(written, top, to, () => true) })
+  for (const directive of written.directives) {
+    const { from, name, macro } = directive
+    // Nothing comes behind it that it could serve.
+    if (from > last) break
+    if (name === 'define' && used.has(directive)) {
+      live.add(macro!)
+      if (!isIn(kept, from)) put('macro', directive, withComment(written, comments, from))
+    } else if (name === 'undef' && (live.has(macro!) || isRedefined(written.directives, used, directive))) {
+      live.delete(macro!)
+      if (!isIn(kept, from)) put('macro', directive)
+    } else if (/^(?:include|include_next|import)$/.test(name) && !isIn(view.chunks, from))
+      put('include', directive)
+    else if (name === 'pragma' && !isIn(view.chunks, from)) put('pragma', directive)
+  }
+  return pieces
+}
+
+/** Whether a used definition of the same macro follows. */
+function isRedefined(
+  directives: readonly Directive[],
+  used: ReadonlySet<Directive>,
+  undef: Directive,
+): boolean {
+  return directives.some((one) => one.macro === undef.macro && one.from > undef.from && used.has(one))
+}
+
+/** A header of ours whose macro the text uses. */
+const labels = { word: 'LIVEPATCH_SYMBOL(', line: '#include <inarch-source.h>\n' }
+
+/** The text of the pieces, in the order of the original; blank lines where it had some, or had something else. */
+export function layOut(pieces: readonly Piece[]): string {
+  const sorted = pieces
+    .map(({ from, to, top, kind, text }, at) => ({ from, to, top: top ?? from, kind, text: text(), at }))
+    .sort((a, b) => a.from - b.from || a.at - b.at)
+  const labelled = sorted.findIndex(({ text }) => text.includes(labels.word))
+  if (labelled !== -1) {
+    const include = sorted.findLastIndex(({ kind }, at) => kind === 'include' && at < labelled)
+    const line = sorted[include]?.to ?? 0
+    sorted.splice(include + 1, 0, {
+      from: line + 1,
+      to: line,
+      top: line + 1,
+      kind: 'include',
+      text: labels.line,
+      at: -1,
+    })
+  }
+  let text = ''
+  for (const [at, piece] of sorted.entries()) {
+    const last = sorted[at - 1]
+    if (last !== undefined) {
+      const adjoins = piece.top === last.to + 1 && last.kind !== 'definition'
+      const alike = piece.kind === last.kind && piece.kind !== 'definition'
+      if (!adjoins && !alike) text += '\n'
+    }
+    text += piece.text.endsWith('\n') ? piece.text : `${piece.text}\n`
+  }
+  return text
+}

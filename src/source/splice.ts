@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Files that a unit includes for the code in them: other C files, templates, tables. They are read as if they stood in the unit
+// itself, since an extract that includes them would define all of it again.
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseDeclaration } from './declarators.ts'
+import type { Expanded } from './expanded.ts'
+import type { SourceUnit } from './extraction.ts'
+import { type Token, tokenize } from './lexer.ts'
+import { Pile } from './pile.ts'
+import type { Splices } from './written.ts'
+
+/** Finds the files to read in the place of `#include` lines: C files, and those in `wanted`, by their paths. */
+export function spliceOf(unit: SourceUnit, wanted: ReadonlySet<string>): Splices {
+  const dir = path.dirname(unit.file)
+  return (argument) => {
+    const name = /^"([^"]+)"/.exec(argument)?.[1]
+    if (name === undefined) return undefined
+    for (const base of [dir, ...unit.flags.flatMap((flag) => /^-I(.+)/.exec(flag)?.[1] ?? [])]) {
+      const file = path.join(base, name)
+      const absolute = path.resolve(unit.cwd, file)
+      if (!existsSync(absolute)) continue
+      return file.endsWith('.c') || wanted.has(file)
+        ? { text: readFileSync(absolute, 'latin1'), file }
+        : undefined
+    }
+    return undefined
+  }
+}
+
+/** Whether a declaration makes code or data that an extract would have twice, or would have for nothing. */
+function makesCode(tokens: readonly Token[]): boolean {
+  const { declarators, storage, body } = parseDeclaration(tokens, 0, tokens.length)
+  const isMarked = tokens.some(({ text }) => /^(?:__)?(?:unused|always_inline|gnu_inline)(?:__)?$/.test(text))
+  if (body !== undefined) return !isMarked && ![...storage].some((word) => /inline/.test(word))
+  if (storage.has('typedef') || storage.has('extern') || isMarked) return false
+  return declarators.some((one) => !one.isFunction && !one.isConst)
+}
+
+/** The files beside the unit's own that define code or data, with those through which they are included. */
+export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet<string> {
+  const found = new Set<string>()
+  const dir = path.dirname(path.normalize(unit.file))
+  const isNear = (file: string) => path.dirname(path.normalize(file)) === dir
+  const piles = new Map<string, { pile: Pile; files: readonly string[] }>()
+  for (const { start, end, files } of expanded.parts) {
+    if (files.length === 0 || !files.every(isNear)) continue
+    const file = files.at(-1)!
+    const known = piles.get(file) ?? { pile: new Pile(), files }
+    known.pile.add(tokenize(expanded.text, start, end))
+    piles.set(file, known)
+  }
+  for (const { pile, files } of piles.values())
+    if (pile.finish().some(makesCode)) for (const file of files) found.add(path.normalize(file))
+  return found
+}
