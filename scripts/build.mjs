@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Bundles the command into dist/, so that it starts fast: one file with its dependencies in it, and beside it what
-// V8 makes of it (its code cache), so that nothing is parsed or compiled anew at every start. Does nothing when dist/ was
-// made from these very sources.
+// Bundles the command into dist/, so that it starts fast: a part for what is loaded on demand together, with its
+// dependencies in it, and beside it what V8 makes of it (its code cache), so that nothing is parsed or compiled anew at
+// every start. Does nothing when dist/ was made from these very sources.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -74,52 +74,72 @@ export function isBuilt() {
   }
 }
 
+/** Moves the files of one directory into another one. What is of a bundle before goes, but not under a running command. */
+function moveInto(target, from) {
+  mkdirSync(target, { recursive: true })
+  const names = readdirSync(from, { withFileTypes: true })
+  const old = Date.now() - 60 * 60 * 1000
+  for (const entry of readdirSync(target, { withFileTypes: true }))
+    if (
+      entry.isFile() &&
+      /\.(js|map|cache)$/.test(entry.name) &&
+      !names.some(({ name }) => name === entry.name)
+    )
+      if (statSync(path.join(target, entry.name)).mtimeMs < old) rmSync(path.join(target, entry.name))
+  for (const entry of names)
+    if (entry.isDirectory()) moveInto(path.join(target, entry.name), path.join(from, entry.name))
+    else renameSync(path.join(from, entry.name), path.join(target, entry.name))
+}
+
 /** Makes dist/inarch.js. */
 export async function build() {
   const sources = sourcesHash()
-  const { build: bundle } = await import('esbuild')
+  const { build: bundle, transform } = await import('esbuild')
   const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
   mkdirSync(dist, { recursive: true })
   const made = path.join(dist, `.new-${process.pid}`)
-  const common = {
-    absWorkingDir: root,
-    outdir: made,
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node20',
-    // The launcher's scripts have no import(); the grammar's package would use it for Node's own modules.
-    supported: { 'dynamic-import': false },
-    alias: { 'web-tree-sitter': './node_modules/web-tree-sitter/web-tree-sitter.cjs' },
-    minifySyntax: true,
-    minifyWhitespace: true,
-    sourcemap: true,
-    plugins: [withoutPrograms],
-    define: { INARCH_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
-    logLevel: 'warning',
-  }
+  const small = { minifySyntax: true, minifyWhitespace: true, platform: 'node', target: 'node20' }
   try {
-    await bundle({
-      ...common,
-      entryPoints: { main: 'src/cli/main.ts' },
-      // The launcher calls it, as Node calls a module.
-      banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
-      footer: { js: '})' },
+    // Only ES modules can be split.
+    const { outputFiles } = await bundle({
+      ...small,
+      absWorkingDir: root,
+      entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pair-worker.ts' },
+      outdir: made,
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      chunkNames: '[name]-[hash]',
+      alias: { 'web-tree-sitter': './node_modules/web-tree-sitter/web-tree-sitter.cjs' },
+      plugins: [withoutPrograms],
+      define: { INARCH_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
+      logLevel: 'warning',
+      write: false,
     })
-    await bundle({ ...common, entryPoints: { 'pair-worker': 'src/extract/pair-worker.ts' } })
-    copyFileSync(path.join(root, 'scripts/launch.cjs'), path.join(made, 'inarch.js'))
+    const parts = path.join(made, 'parts')
+    mkdirSync(parts, { recursive: true })
+    for (const { path: file, text } of outputFiles) {
+      // The launcher's scripts have no import().
+      const { code } = await transform(text, {
+        ...small,
+        format: 'cjs',
+        supported: { 'dynamic-import': false },
+      })
+      // The launcher calls it, as Node calls a module.
+      const whole = `(function (exports, require, module, __filename, __dirname) {${code}})`
+      writeFileSync(path.join(parts, path.basename(file)), whole)
+    }
+    for (const name of ['inarch.js', 'pair-worker.js'])
+      copyFileSync(path.join(root, 'scripts/launch.cjs'), path.join(made, name))
     chmodSync(path.join(made, 'inarch.js'), 0o755)
     for (const file of grammars)
       copyFileSync(path.join(root, 'node_modules', file), path.join(made, path.basename(file)))
     // The package's own files are ES modules.
     writeFileSync(path.join(made, 'package.json'), '{ "type": "commonjs" }\n')
-    spawnSync(process.execPath, [path.join(root, 'scripts/warm.cjs'), path.join(made, 'main.js')], {
+    spawnSync(process.execPath, [path.join(root, 'scripts/warm.cjs'), made], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
-    const names = readdirSync(made)
-    for (const name of readdirSync(dist))
-      if (/\.(js|map|cache)$/.test(name) && !names.includes(name)) rmSync(path.join(dist, name))
-    for (const name of names) renameSync(path.join(made, name), path.join(dist, name))
+    moveInto(dist, made)
   } finally {
     rmSync(made, { recursive: true, force: true })
   }

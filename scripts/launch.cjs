@@ -1,22 +1,35 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Starts the bundle (main.js, beside this file) with the code that V8 made of it when it was built. Another version of
-// Node does not take that code, and compiles the bundle itself.
+// Starts the part of the bundle that is called like this file, from the directory beside it, each part with the code
+// that V8 made of it when it was built. Another version of Node does not take that code, and compiles the parts itself.
 'use strict'
 const { readFileSync } = require('node:fs')
 const path = require('node:path')
-const { constants, Script } = require('node:vm')
+const { Script } = require('node:vm')
 
-const filename = path.join(__dirname, 'main.js')
-let cachedData
-try {
-  cachedData = readFileSync(path.join(__dirname, 'main.cache'))
-} catch {
-  // A bundle without it is only slower.
+/** What was loaded, by name. */
+const parts = new Map()
+
+function load(name) {
+  const known = parts.get(name)
+  if (known !== undefined) return known.module.exports
+  const filename = path.join(__dirname, 'parts', name)
+  let cachedData
+  try {
+    cachedData = readFileSync(`${filename}.cache`)
+  } catch {
+    // A part without it is only slower.
+  }
+  const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData })
+  const part = { module: { exports: {} }, script, filename }
+  parts.set(name, part)
+  script.runInThisContext()(part.module.exports, demand, part.module, filename, __dirname)
+  return part.module.exports
 }
-const bundle = new Script(readFileSync(filename, 'latin1'), {
-  filename,
-  cachedData,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-})
-bundle.runInThisContext()(exports, require, module, filename, __dirname)
+
+function demand(name) {
+  return name.startsWith('./') ? load(name.slice(2)) : require(name)
+}
+
+module.exports = { parts }
+load(path.basename(__filename))

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Runs a bundle on two small objects and keeps the code that V8 made meanwhile: node scripts/warm.cjs dist/main.js
+// Runs a bundle on two small objects and keeps the code that V8 made meanwhile: node scripts/warm.cjs dist
 // Without a compiler the code of the command line alone is kept.
 'use strict'
 const { spawnSync } = require('node:child_process')
-const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
-const { createRequire } = require('node:module')
+const { mkdtempSync, rmSync, writeFileSync } = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { constants, Script } = require('node:vm')
 
 /** A unit with what most units have: strings, tables, statics, calls. */
 const source = `
@@ -28,7 +26,7 @@ int changed(int n)
 }
 `
 
-const filename = path.resolve(process.argv[2])
+const launcher = path.resolve(process.argv[2], 'inarch.js')
 const dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-warm-'))
 const objects = ['1', '2'].map((change) => {
   const object = path.join(dir, `${change}.o`)
@@ -37,14 +35,11 @@ const objects = ['1', '2'].map((change) => {
   return object
 })
 
-const bundle = new Script(readFileSync(filename, 'latin1'), {
-  filename,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-})
-process.argv = [process.argv[0], filename, 'diff', ...objects]
+process.argv = [process.argv[0], launcher, 'diff', ...objects]
+const { parts } = require(launcher)
 process.on('exit', () => {
   process.exitCode = 0
-  writeFileSync(path.join(path.dirname(filename), 'main.cache'), bundle.createCachedData())
+  for (const { script, filename } of parts.values())
+    writeFileSync(`${filename}.cache`, script.createCachedData())
   rmSync(dir, { recursive: true, force: true })
 })
-bundle.runInThisContext()(exports, createRequire(filename), module, filename, path.dirname(filename))
