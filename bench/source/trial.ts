@@ -161,7 +161,7 @@ async function tryFunction(
   }
   let text: string
   try {
-    const externalize = runningNames({
+    const running = runningNames({
       object,
       code: whole.object,
       count: (symbol) => names.symbols(object, symbol).length,
@@ -172,8 +172,9 @@ async function tryFunction(
     const extracted = await extractSource(job, {
       unit: sourceUnit,
       functions: [name],
-      externalize,
+      ...running,
       rename: (one) => one,
+      privateCopy: (one) => `livepatch_${one}`,
       includes: 'keep',
     })
     const error = extracted.findings.find(({ severity }) => severity === 'error')

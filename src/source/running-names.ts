@@ -24,9 +24,9 @@ export interface RunningUnit {
 /**
  * Answers what an extraction asks about the running kernel. A function that the compiler put into the extracted ones, though
  * it has a symbol for others' sake, is copied like one that has none: then the extract is the same code as the unit's.
- * @returns undefined for a name that the kernel has no symbol of, or none that can be told apart from others
+ * @returns what answers undefined for a name that the kernel has no symbol of, or none that can be told apart from others
  */
-export function runningNames(unit: RunningUnit): SourceRequest['externalize'] {
+export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externalize' | 'inlining'> {
   const pieces = anatomy(unit.code)
   const functions = byName(pieces.functions)
   const data = byName(pieces.data)
@@ -50,12 +50,25 @@ export function runningNames(unit: RunningUnit): SourceRequest['externalize'] {
     return position === undefined ? undefined : { object: unit.object, symbol, position }
   }
 
-  return (name, kind) => {
-    if (kind === 'function') return isTakenIn(name) ? undefined : bind(functions.get(name), name)
-    const dot = name.indexOf('.')
-    if (dot < 0) return bind(data.get(name), name)
-    // clang puts the function in front, gcc a number behind.
-    return bind(data.get(name) ?? staticLocal(name.slice(0, dot), name.slice(dot + 1)))
+  return {
+    externalize(name, kind) {
+      if (kind === 'function') return isTakenIn(name) ? undefined : bind(functions.get(name), name)
+      const dot = name.indexOf('.')
+      if (dot < 0) return bind(data.get(name), name)
+      // clang puts the function in front, gcc a number behind.
+      return bind(data.get(name) ?? staticLocal(name.slice(0, dot), name.slice(dot + 1)))
+    },
+    inlining(name) {
+      if (isTakenIn(name)) return 'inline'
+      return isCloned(name) ? 'noinline' : undefined
+    },
+  }
+
+  /** True when the extracted functions call a form of it with other parameters. */
+  function isCloned(name: string): boolean {
+    if (unit.extracted === undefined || functions.has(name)) return false
+    used ??= usedBy(pieces, unit.extracted.names)
+    return [...used].some((one) => sourceName(one) === name && !/\.part\.\d/.test(one) && !isColdPart(one))
   }
 
   function isTakenIn(name: string): boolean {
