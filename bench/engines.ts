@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Builds every example and every change of the tests with both engines and compares what they make:
-// npm run engines -- --kernel 6.1 --kernel 6.12 [NAME…]. With --page it writes docs/agreement.md, too.
+// npm run engines -- --kernel 6.1 --kernel 6.12 [NAME…]. With --page it writes docs/agreement.md and docs/ext4-source.md, too.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -12,6 +12,7 @@ import type { Kernel } from '../src/kernel/kernel.ts'
 import { listKernels } from '../src/kernel/list.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { makeLivePatch } from '../src/module/make.ts'
+import { ext4Page } from '../test/engines/ext4-page.ts'
 import { type Fix, fixesFor } from '../test/engines/fixes.ts'
 import { agreementPage, type EngineResult } from '../test/engines/page.ts'
 
@@ -83,7 +84,11 @@ try {
   console.log(
     `${good} of ${results.length} agree; all in all ${((performance.now() - start) / 1000).toFixed(1)} s`,
   )
-  if (values.page) writeFileSync('docs/agreement.md', agreementPage(results))
+  if (values.page) {
+    writeFileSync('docs/agreement.md', agreementPage(results))
+    const page = await ext4Page(job)
+    if (page !== undefined) writeFileSync('docs/ext4-source.md', page)
+  }
 } finally {
   if (values.keep === undefined) rmSync(work, { recursive: true, force: true })
 }

@@ -19,6 +19,7 @@ import { readSourceDirectory } from '../../../src/source/directory.ts'
 import { type Check, parseExpectation } from '../../../src/vm/check.ts'
 import { proveMany } from '../../../src/vm/proof.ts'
 import { readSubject } from '../../../src/vm/subject.ts'
+import { ext4Page } from '../../engines/ext4-page.ts'
 import { buildCommand, inarch, root } from '../inarch.ts'
 import { type Seen, seen } from '../seen.ts'
 
@@ -96,8 +97,8 @@ describe.each([
     const output = path.join(work, `edited-${series}`)
     const { directory } = await make(kernel, 'examples/meminfo.patch', 'source', output)
     edit(path.join(directory!, 'fs-proc-meminfo.c'), 'live patched', 'edited by hand')
-    const run = await inarch(['build', '--json', path.basename(directory!)], { cwd: output })
-    expect(run.stderr).toBe('')
+    const run = await inarch(['build', '--json', '--quiet', path.basename(directory!)], { cwd: output })
+    expect(run.code).toBe(0)
     const { module } = JSON.parse(run.stdout)
     requests.push({
       subject: await readSubject(path.join(output, module)),
@@ -146,6 +147,13 @@ describe.each([
     )
     expect(two.manifest.sha256).toBe(one.manifest.sha256)
   })
+})
+
+test('the page with the source of the ext4 fix is what is made of it (npm run engines -- --page writes it)', async (context) => {
+  const page = await ext4Page(job)
+  // The archive drops a kernel some weeks after the next one came.
+  context.skip(page === undefined, 'the kernel of the fix is gone')
+  expect(readFileSync(path.join(root, 'docs/ext4-source.md'), 'utf8')).toBe(page)
 })
 
 describe('a directory that was edited', () => {
