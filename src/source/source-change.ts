@@ -77,7 +77,11 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
     ...onlyCompiled(compared, outcome?.reached ?? new Set()).map((one) => compiledNote(unit, one)),
   )
   const said = new Set(findings.map(({ rule, symbol }) => `${rule} ${symbol}`))
-  findings.push(...compared.findings.filter(({ rule, symbol }) => !said.has(`${rule} ${symbol}`)))
+  findings.push(
+    ...compared.findings.filter(({ rule, symbol }) =>
+      namesBeside(compared, symbol).every((name) => !said.has(`${rule} ${name}`)),
+    ),
+  )
   return {
     unit,
     object,
@@ -111,6 +115,12 @@ function replacementOf(
     if (more.length === 0) return outcome
     for (const { before, why } of more) all.set(sourceName(before.name), [why])
   }
+}
+
+/** What a finding of the objects is about, by all names of the place: `init_module` is the module's own function. */
+function namesBeside({ after }: Change, symbol: string | undefined): (string | undefined)[] {
+  const piece = after.functions.find(({ name }) => name === symbol)
+  return [symbol, ...(piece?.aliases.map(({ name }) => name) ?? [])]
 }
 
 function isIgnored({ directives: { ignored } }: Change, name: string): boolean {

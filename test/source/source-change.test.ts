@@ -152,7 +152,9 @@ describe('data', () => {
 
   test('code that runs only at the start is refused', async () => {
     const text = (value: number) =>
-      unit(`__attribute__((section(".init.text"))) int start(void) { return get() * ${value}; }\n`)
+      unit(
+        `__attribute__((section(".init.text"))) int start(void) { return get() * ${value}; }\nint init_module(void) __attribute__((alias("start")));\n`,
+      )
     const change = await sourceChange(text(2), text(3))
     expect(names(change)).toEqual([])
     expect(rules(change.findings)).toEqual(['error init-code'])
