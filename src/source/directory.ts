@@ -7,7 +7,7 @@
 //     fs-ext4-x.c     one C file for each changed translation unit
 //     headers/        the kernel's headers that the fix changes, by their paths in the kernel's tree; mostly absent
 //     Kbuild          what kbuild needs to compile it
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
@@ -66,15 +66,6 @@ export interface SourceFile {
 /** The name of the C file that stands for a unit: `fs/ext4/mballoc.c` becomes `fs-ext4-mballoc.c`. */
 export function unitFileName(source: string): string {
   return source.replaceAll('/', '-')
-}
-
-/** True when `place` is a directory with a live patch's source. */
-export async function isSourceDirectory(place: string): Promise<boolean> {
-  try {
-    return (await readdir(place)).includes(descriptionFile)
-  } catch {
-    return false
-  }
 }
 
 /**

@@ -31,9 +31,11 @@ export function renderKbuild({ name, kernel, units }: Plan, headers: boolean): s
     '',
     'ccflags-y := $(if $(INARCH_HEADERS),-idirafter $(INARCH_HEADERS))',
     ...(headers ? [`ccflags-y += -I$(src)/${headersDirectory}/include`] : []),
-    ...units.map(
-      ({ file, source }) => `CFLAGS_${objectOf(file)} := -iquote $(srctree)/${path.posix.dirname(source)}`,
-    ),
+    ...units.map(({ file, source }) => {
+      const beside = path.posix.dirname(source)
+      const changed = headers ? `-iquote $(src)/${headersDirectory}/${beside} ` : ''
+      return `CFLAGS_${objectOf(file)} := ${changed}-iquote $(srctree)/${beside}`
+    }),
     '',
   ].join('\n')
 }

@@ -14,11 +14,14 @@ import { buildDirectory } from '../../../src/module/directory.ts'
 import type { Made } from '../../../src/module/made.ts'
 import { makeLivePatch } from '../../../src/module/make.ts'
 import type { Engine } from '../../../src/module/request.ts'
+import { parsePatch } from '../../../src/patch/parse.ts'
 import { readPatches } from '../../../src/patch/read.ts'
 import { readSourceDirectory } from '../../../src/source/directory.ts'
 import { type Check, parseExpectation } from '../../../src/vm/check.ts'
 import { proveMany } from '../../../src/vm/proof.ts'
 import { readSubject } from '../../../src/vm/subject.ts'
+import { changes } from '../../changes/changes.ts'
+import { diffOf } from '../../changes/prove.ts'
 import { ext4Page } from '../../engines/ext4-page.ts'
 import { buildCommand, inarch, root } from '../inarch.ts'
 import { type Seen, seen } from '../seen.ts'
@@ -147,6 +150,37 @@ describe.each([
     )
     expect(two.manifest.sha256).toBe(one.manifest.sha256)
   })
+})
+
+test('what the engines make differently is refused and explained, and can be allowed', async () => {
+  const kernel = await selectKernel(job, '6.1')
+  // The compiler made a form of the changed function that C has no name for.
+  const change = changes.find(({ name }) => name === 'unix-hidden')!
+  const request = (output: string, allowDifference: boolean) => ({
+    patches: [parsePatch(diffOf(kernel, change), 'unix-hidden.patch')],
+    replace: true,
+    engine: 'both' as const,
+    allowDifference,
+    output: path.join(work, output),
+  })
+  const refused = await makeLivePatch(job, kernel, request('differ', false)).catch((error) => error)
+  expect(refused).toMatchObject({ kind: 'refused', code: 'engines-differ' })
+  const found = (refused as Fault).findings.filter(({ rule }) => rule === 'engines-differ')
+  expect(found.map(({ severity, symbol }) => `${severity} ${symbol}`).sort()).toEqual([
+    'error __unix_find_socket_byname.isra.0',
+    'error unix_autobind',
+    'error unix_bind',
+    'error unix_find_other',
+  ])
+  const form = found.find(({ symbol }) => symbol?.endsWith('.isra.0'))
+  expect(form?.message).toMatch(
+    /^Only the binary engine replaces .* but replaces unix_autobind, unix_bind, unix_find_other instead/,
+  )
+  const { manifest } = await makeLivePatch(job, kernel, request('allowed', true))
+  expect(manifest.engines?.agree).toBe(false)
+  expect(
+    manifest.findings.filter(({ rule }) => rule === 'engines-differ').map(({ severity }) => severity),
+  ).toEqual(found.map(() => 'warning'))
 })
 
 test('the page with the source of the ext4 fix is what is made of it (npm run engines -- --page writes it)', async (context) => {
