@@ -97,13 +97,21 @@ function mark(side: Side, other: Side, section: number): void {
   if (mate >= 0) other.differs[mate] = 1
 }
 
-/** Most sections hold one function or datum, and are called after it. */
+/** Most sections hold one function or datum, and are called after it: `.text…`, `.data…`, `.rodata…`, `.bss…`. */
 function isOrdinaryName({ bytes, name }: Outline, section: number): boolean {
   const at = name[section]!
-  if (at + 4 > bytes.length) return false
-  const word = bytes.readUInt32LE(at)
-  // `.tex`, `.dat`, `.rod`, `.bss`
-  return word === 0x7865742e || word === 0x7461642e || word === 0x646f722e || word === 0x7373622e
+  switch (bytes[at + 1]) {
+    case 0x74:
+      return bytes[at + 2] === 0x65 && bytes[at + 3] === 0x78
+    case 0x64:
+      return bytes[at + 2] === 0x61 && bytes[at + 3] === 0x74
+    case 0x72:
+      return bytes[at + 2] === 0x6f && bytes[at + 3] === 0x64
+    case 0x62:
+      return bytes[at + 2] === 0x73 && bytes[at + 3] === 0x73
+    default:
+      return false
+  }
 }
 
 /** @returns undefined when a section is one that has its own ways */

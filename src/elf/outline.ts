@@ -75,6 +75,8 @@ export function outlineOf(bytes: Buffer): Outline | undefined {
   const namesAt = words[namesHeader + 6]!
   const namesEnd = namesAt + words[namesHeader + 8]!
   if (namesEnd > bytes.length || namesEnd === namesAt || bytes[namesEnd - 1] !== 0) return undefined
+  const { nobits, note, progbits, rela, strtab, symtab, symtabShndx } = sectionType
+  const { relaLivepatch } = sectionFlag
   let symbolTable = 0
   let extended = 0
   for (let index = 1, header = first + headerWords; index < sections; index++, header += headerWords) {
@@ -84,19 +86,18 @@ export function outlineOf(bytes: Buffer): Outline | undefined {
     const named = namesAt + words[header]!
     if ((words[header + 3]! | words[header + 7]! | words[header + 9]!) !== 0) return undefined
     if (named >= namesEnd || size > 0x7fff_ffff) return undefined
-    const inFile = type === sectionType.nobits ? 0 : size
+    const inFile = type === nobits ? 0 : size
     if (inFile > 0 && offset + inFile > bytes.length) return undefined
-    if (type === sectionType.rela) {
+    if (type === rela) {
       const target = words[header + 11]!
       if (target === 0 || target >= sections || relocations[target] !== 0) return undefined
-      if ((words[header + 2]! & sectionFlag.relaLivepatch) !== 0 || size % 24 !== 0 || offset % 4 !== 0)
-        return undefined
+      if ((words[header + 2]! & relaLivepatch) !== 0 || size % 24 !== 0 || offset % 4 !== 0) return undefined
       relocations[target] = index
-    } else if (type === sectionType.symtab) {
+    } else if (type === symtab) {
       if (symbolTable !== 0) return undefined
       symbolTable = index
-    } else if (type === sectionType.symtabShndx) extended = index
-    else if (type !== sectionType.strtab && type !== sectionType.note && !isContent(type)) return undefined
+    } else if (type === symtabShndx) extended = index
+    else if (type !== progbits && type !== nobits && type !== strtab && type !== note) return undefined
     types[index] = type
     flags[index] = words[header + 2]!
     at[index] = offset
@@ -128,17 +129,21 @@ function outlineSymbols(
   const indices = extended === 0 ? 0 : at[extended]! >>> 2
   const symbolTable = at[table]! >>> 2
   const home = new Int32Array(symbols)
+  const { undefined: none, absolute, extended: extendedIndex } = sectionIndex
+  const ofSection = symbolType.section
+  const { nobits, note, progbits } = sectionType
   for (let index = 0, word = symbolTable; index < symbols; index++, word += symbolWords) {
     if (words[word]! >= namesLength || words[word + 3] !== 0 || words[word + 5] !== 0) return undefined
-    const where = words[word + 1]! >>> 16
-    if (where === sectionIndex.undefined) home[index] = nowhere.undefined
-    else if (where === sectionIndex.absolute) home[index] = nowhere.absolute
-    else if (where === sectionIndex.common) return undefined
+    const shared = words[word + 1]!
+    const where = shared >>> 16
+    if (where === none) home[index] = -1
+    else if (where === absolute) home[index] = -2
     else {
-      const section = where === sectionIndex.extended && indices !== 0 ? words[indices + index]! : where
+      const section = where === extendedIndex && indices !== 0 ? words[indices + index]! : where
       if (section === 0 || section >= sections) return undefined
-      const about = type[section] !== sectionType.note && !isContent(type[section]!)
-      if (about && (words[word + 1]! & 0xf) !== symbolType.section) return undefined
+      const kind = type[section]
+      if (kind !== progbits && kind !== nobits && kind !== note && (shared & 0xf) !== ofSection)
+        return undefined
       home[index] = section
     }
   }
