@@ -346,9 +346,13 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
           : definitionOf(one, name) !== undefined,
       )
       if (definition !== undefined && order.get(definition)! <= first) continue
-      for (const one of candidates)
-        if (one !== definition && order.get(one)! <= first)
+      for (const one of candidates) {
+        const announces = one.declaration.declarators.some(
+          (it) => it.name === name && !definitionOf(one, name),
+        )
+        if (one !== definition && order.get(one)! <= first && (isTag || announces))
           takeWhole(one, `${name} is used before its definition`)
+      }
     }
     return whole.size > before || queue.length > 0
   }

@@ -246,7 +246,24 @@ export function headOf(request: HeadRequest, source: string, definitions: Defini
     ...omissions(all, 0, specifiersEnd(item.declaration), undefined, meaningOf),
     ...omissions(all, expandedOne.from, expandedOne.to, undefined, meaningOf),
   ]
-  const { kept, core } = assemble(all, item.declaration, expandedOne, omitted, 0)
+  const isOld = isParameterList(all, expandedOne)
+  // Of a function in the style of K&R, a declaration says nothing about the parameters.
+  const parts = isOld
+    ? { ...item.declaration, declarators: [{ ...expandedOne, to: expandedOne.core }] }
+    : item.declaration
+  const { kept: found, core: foundCore } = assemble(
+    all,
+    parts,
+    parts.declarators.find((one) => one.name === name)!,
+    omitted,
+    0,
+  )
+  const kept = isOld
+    ? found.filter(
+        (token) => token.start <= all[expandedOne.at + 1]!.start || token === all[expandedOne.core - 1],
+      )
+    : found
+  const core = isOld ? kept.length : foundCore
   return {
     ...finish(request, undefined, all, kept, core, all[expandedOne.at]!, openBoundOf(all, expandedOne)),
     tokens: [],

@@ -2,7 +2,7 @@
 // The order of the output: its #includes, macros and pragmas between the declarations, as they stood in the original.
 import { linesOf, type Piece, withComment } from './piece.ts'
 import type { View } from './view.ts'
-import type { Directive } from './written.ts'
+import type { Directive, Written } from './written.ts'
 
 /** The #includes, the macros that are used, and the pragmas. */
 export function directivePieces(
@@ -10,6 +10,7 @@ export function directivePieces(
   used: ReadonlySet<Directive>,
   others: readonly Piece[],
   comments: ReadonlyMap<number, number>,
+  renamed: ReadonlyMap<string, string>,
 ): Piece[] {
   const { written } = view
   const isIn = (list: readonly { readonly from: number; readonly to: number }[], line: number) =>
@@ -21,7 +22,15 @@ export function directivePieces(
   const pieces: Piece[] = []
   const live = new Set<string>()
   const put = (kind: Piece['kind'], { from, to }: Directive, top = from) =>
-    pieces.push({ from: top, to, kind, text: () => linesOf(written, top, to, () => true) })
+    pieces.push({
+      from: top,
+      to,
+      kind,
+      text: () => {
+        const text = linesOf(written, top, to, () => true)
+        return kind === 'macro' ? callsRenamed(text, renamed) : text
+      },
+    })
   for (const directive of written.directives) {
     const { from, name, macro } = directive
     // Nothing comes behind it that it could serve.
@@ -39,6 +48,13 @@ export function directivePieces(
   return pieces
 }
 
+/** A macro that calls functions which have other names now. */
+function callsRenamed(text: string, renamed: ReadonlyMap<string, string>): string {
+  if (renamed.size === 0) return text
+  const call = /(?<![\w.]|->|"[^"\n]*)[A-Za-z_]\w*(?=\s*\()/g
+  return text.replace(call, (name) => renamed.get(name) ?? name)
+}
+
 /** Whether a used definition of the same macro follows. */
 function isRedefined(
   directives: readonly Directive[],
@@ -52,7 +68,7 @@ function isRedefined(
 const labels = { word: 'LIVEPATCH_SYMBOL(', line: '#include <inarch-source.h>\n' }
 
 /** The text of the pieces, in the order of the original; blank lines where it had some, or had something else. */
-export function layOut(pieces: readonly Piece[]): string {
+export function layOut(pieces: readonly Piece[], { probed: { lines } }: Written): string {
   const sorted = pieces
     .map(({ from, to, top, kind, text }, at) => ({ from, to, top: top ?? from, kind, text: text(), at }))
     .sort((a, b) => a.from - b.from || a.at - b.at)
@@ -73,7 +89,10 @@ export function layOut(pieces: readonly Piece[]): string {
   for (const [at, piece] of sorted.entries()) {
     const last = sorted[at - 1]
     if (last !== undefined) {
-      const adjoins = piece.top === last.to + 1 && last.kind !== 'definition'
+      const between = lines.slice(Math.floor(last.to), Math.max(Math.ceil(piece.top) - 1, 0))
+      const isLong = [last, piece].some((one) => one.kind === 'definition' && one.to > one.top)
+      const isMixed = piece.kind === 'definition' && last.kind !== 'definition' && last.kind !== 'macro'
+      const adjoins = !isMixed && !isLong && between.every((line) => line.text.trim() !== '')
       const alike = piece.kind === last.kind && piece.kind !== 'definition'
       if (!adjoins && !alike) text += '\n'
     }

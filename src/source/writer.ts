@@ -361,7 +361,7 @@ export function writeSource(
       tokenize(one.argument, 0, one.argument.length, one.from).map((token) => ({ ...token, line: one.from })),
     )
   }
-  return layOut([...pieces, ...directivePieces(view, used, pieces, comments)])
+  return layOut([...pieces, ...directivePieces(view, used, pieces, comments, renamed)], written)
 }
 
 /** A static local's declaration as one of its own: indexes count from its first token. */
