@@ -51,7 +51,7 @@ export function directivePieces(
 /** A macro that calls functions which have other names now. */
 function callsRenamed(text: string, renamed: ReadonlyMap<string, string>): string {
   if (renamed.size === 0) return text
-  const call = /(?<![\w.]|->|"[^"\n]*)[A-Za-z_]\w*(?=\s*\()/g
+  const call = /(?<![\w.]|->)[A-Za-z_]\w*(?=\s*\()/g
   return text.replace(call, (name) => renamed.get(name) ?? name)
 }
 
