@@ -3,7 +3,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { CompiledPairs } from '../build/compile.ts'
 import type { UnitPair } from '../build/objects.ts'
 import { openUnits } from '../build/units.ts'
 import { compareObjects } from '../diff/change.ts'
@@ -22,7 +21,7 @@ import { changesNothing, type MadeModule, moduleNameOf, refuseIfErrors } from '.
 import type { Manifest } from './manifest.ts'
 import { type Names, namesOf } from './names.ts'
 import { describe } from './naming.ts'
-import type { MakeRequest } from './request.ts'
+import type { CompiledFix } from './request.ts'
 import { type Contents, livepatchTables, objectsIn, type PositionedFunction, unsupported } from './tables.ts'
 import { openTemplate } from './template.ts'
 
@@ -33,9 +32,7 @@ import { openTemplate } from './template.ts'
 export async function makeBinary(
   job: Job,
   kernel: Kernel,
-  request: MakeRequest,
-  name: string,
-  { pairs, scope, findings }: CompiledPairs,
+  { request, name, compiled: { pairs, scope, findings } }: CompiledFix,
 ): Promise<MadeModule> {
   const { patches } = request
   const units = comparePairs(pairs)

@@ -9,12 +9,11 @@ import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { FileChange } from '../patch/patch.ts'
 import { type CarriedDifference, compareFunctions } from '../source/agreement.ts'
 import type { SourceChange } from '../source/unit-change.ts'
 import type { MadeModule } from './made.ts'
 import type { Manifest } from './manifest.ts'
-import type { MakeRequest } from './request.ts'
+import type { CompiledFix } from './request.ts'
 import { makeSource, type SourceModule } from './source-engine.ts'
 
 type Engines = NonNullable<Manifest['engines']>
@@ -28,14 +27,11 @@ type Compared = Engines['functions'][number]
 export async function makeBoth(
   job: Job,
   kernel: Kernel,
-  request: MakeRequest,
-  name: string,
-  changes: readonly FileChange[],
-  compiled: CompiledPairs,
-  dir: string,
+  fix: CompiledFix,
   first: MadeModule,
 ): Promise<MadeModule> {
-  const second = await attempt(() => makeSource(job, kernel, request, name, changes, compiled, dir))
+  const { request, compiled } = fix
+  const second = await attempt(() => makeSource(job, kernel, fix))
   const engines =
     second instanceof Fault
       ? failed(first.manifest, second)

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The main job: patches in, a live patch module and its manifest out. It reads like the picture in
 // docs/architecture.md; the work is done in the rooms before.
-import { type CompiledPairs, compilePairs } from '../build/compile.ts'
+import { compilePairs } from '../build/compile.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { applyPatches } from '../patch/apply.ts'
-import type { FileChange } from '../patch/patch.ts'
 import { makeBinary } from './binary-engine.ts'
 import { changesNothing, type Made, type MadeModule, refuseIfErrors, save } from './made.ts'
 import { nameOf } from './naming.ts'
-import type { MakeRequest } from './request.ts'
+import type { CompiledFix, Engine, MakeRequest } from './request.ts'
 
 /**
  * Makes a live patch module for `kernel`.
@@ -27,36 +26,25 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
     checkFree(output, name)
   }
   return await withScratch(async (dir) => {
-    const { changes, compiled } = await compileFix(job, kernel, request, dir)
-    const made = await makeWith[engine](job, kernel, request, name, changes, compiled, dir)
+    const fix: CompiledFix = { request, name, dir, ...(await compileFix(job, kernel, request, dir)) }
+    const made = await makeWith[engine](job, kernel, fix)
     const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
     return { ...(await save(output, made.bytes, { ...made.manifest, timings })), ...placeOf(made) }
   })
 }
 
-/** What is made of the compiled units, in memory, by each engine. */
+/** What is made of a compiled fix, in memory, by each engine. The source engine is loaded when it is needed. */
 const makeWith = {
-  binary: (job, kernel, request, name, _, compiled) => binary(job, kernel, request, name, compiled),
-  source: async (job, kernel, request, name, changes, compiled, dir) => {
+  binary,
+  source: async (job, kernel, fix) => {
     const { makeSource } = await import('./source-engine.ts')
-    return await makeSource(job, kernel, request, name, changes, compiled, dir)
+    return await makeSource(job, kernel, fix)
   },
-  both: async (job, kernel, request, name, changes, compiled, dir) => {
+  both: async (job, kernel, fix) => {
     const { makeBoth } = await import('./both-engines.ts')
-    const first = await binary(job, kernel, request, name, compiled)
-    return await makeBoth(job, kernel, request, name, changes, compiled, dir, first)
+    return await makeBoth(job, kernel, fix, await binary(job, kernel, fix))
   },
-} satisfies Record<NonNullable<MakeRequest['engine']>, Making>
-
-type Making = (
-  job: Job,
-  kernel: Kernel,
-  request: MakeRequest,
-  name: string,
-  changes: readonly FileChange[],
-  compiled: CompiledPairs,
-  dir: string,
-) => Promise<MadeModule>
+} satisfies Record<Engine, (job: Job, kernel: Kernel, fix: CompiledFix) => Promise<MadeModule>>
 
 function placeOf({ directory }: MadeModule): { readonly directory?: string } {
   return directory === undefined ? {} : { directory }
@@ -68,7 +56,7 @@ async function compileFix(
   kernel: Kernel,
   { patches, strip }: MakeRequest,
   dir: string,
-): Promise<{ readonly changes: readonly FileChange[]; readonly compiled: CompiledPairs }> {
+): Promise<Pick<CompiledFix, 'changes' | 'compiled'>> {
   const { changes, notes } = await applyPatches(kernel.source, patches, strip === undefined ? {} : { strip })
   for (const note of notes) job.journal.note(note)
   const compiled = await compilePairs(job, kernel, changes, dir)
@@ -85,15 +73,9 @@ async function compileFix(
   return { changes, compiled }
 }
 
-async function binary(
-  job: Job,
-  kernel: Kernel,
-  request: MakeRequest,
-  name: string,
-  compiled: CompiledPairs,
-): Promise<MadeModule> {
+async function binary(job: Job, kernel: Kernel, fix: CompiledFix): Promise<MadeModule> {
   return await job.journal.step('Making the module', async (step) => {
-    const made = await makeBinary(job, kernel, request, name, compiled)
+    const made = await makeBinary(job, kernel, fix)
     const { objects } = made.manifest
     const functions = objects.reduce((sum, object) => sum + object.functions.length, 0)
     const callbacks = objects.reduce((sum, object) => sum + object.callbacks.length, 0)

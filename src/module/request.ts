@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the user wants to be made.
-import type { Patch } from '../patch/patch.ts'
+import type { CompiledPairs } from '../build/compile.ts'
+import type { FileChange, Patch } from '../patch/patch.ts'
 
 /** `binary` compares objects, `source` writes C, `both` does both and compares what they make. */
 export const engines = ['binary', 'source', 'both'] as const
@@ -21,4 +22,16 @@ export interface MakeRequest {
   readonly allowDifference?: boolean
   /** The directory for the module and the manifest. */
   readonly output: string
+}
+
+/** A fix whose units are compiled on both sides: what the engines begin with. */
+export interface CompiledFix {
+  readonly request: MakeRequest
+  /** The live patch's name. */
+  readonly name: string
+  readonly changes: readonly FileChange[]
+  /** From `compilePairs`; its files live as long as `dir`. */
+  readonly compiled: CompiledPairs
+  /** For what is needed meanwhile. */
+  readonly dir: string
 }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is asked of the extraction for one changed unit: which functions, and what of the rest is the running kernel's.
+import { macroHeaders } from '../build/macros.ts'
+import type { Unit } from '../build/units.ts'
+import type { Anatomy, Piece } from '../diff/anatomy.ts'
+import { stem } from '../diff/names.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { SourceRequest } from '../source/extraction.ts'
+import { runningNames } from '../source/running-names.ts'
+import type { SourceChange } from '../source/unit-change.ts'
+import { binder } from './bind.ts'
+import type { Names } from './names.ts'
+import type { Rename } from './source-plan.ts'
+
+/** `function.variable` without its function. */
+function bare(name: string): string {
+  return name.replace(/^.*\./, '')
+}
+
+/**
+ * @param callbacks names of the unit's functions that the kernel calls when the live patch comes or goes
+ * @param cwd the patched tree
+ */
+export function requestFor(
+  kernel: Kernel,
+  change: SourceChange,
+  callbacks: readonly string[],
+  unit: Unit,
+  cwd: string,
+  names: Names,
+  rename: Rename,
+): SourceRequest {
+  const { compared, object, functions, changed, added, data } = change
+  const roots = new Set([...functions.map(({ name }) => name), ...callbacks])
+  const { sections } = compared.directives.ignored
+  const ignored = new Set(
+    compared.after.data.filter(({ section }) => sections.has(section.name)).map(({ name }) => stem(name)),
+  )
+  const copied = new Set([...compared.copied].map(({ name }) => stem(name)))
+  // What the fix makes anew is carried, and of what it changes the running kernel has only the old one.
+  const carried = new Set([
+    ...added,
+    ...changed.filter((name) => !roots.has(name)),
+    ...data.map(({ name }) => name).filter((name) => !ignored.has(bare(name))),
+  ])
+  const isCarried = (name: string) => carried.has(name) || copied.has(bare(name))
+  const running = runningNames({
+    object,
+    code: compared.before.object,
+    count: (symbol) => names.symbols(object, symbol).length,
+    positionOf: (before, piece) => positionOf(names, object, change.unit, before, piece),
+    extracted: { names: [...roots], inlining: change.inlining },
+  })
+  return {
+    unit: {
+      file: unit.argument,
+      cwd,
+      compiler: kernel.compiler.program,
+      flags: [...(unit.flags ?? []).filter((flag) => !/^-g/.test(flag)), ...macroHeaders().flags],
+    },
+    functions: [...roots],
+    externalize: (name, kind) => (isCarried(name) ? undefined : running.externalize(name, kind)),
+    ...(running.inlining === undefined ? {} : { inlining: running.inlining }),
+    rename: (name) => (roots.has(name) ? rename(change.unit, name) : name),
+    includes: 'keep',
+    carry: isCarried,
+  }
+}
+
+/** Which of several symbols of its name a piece of a unit is; undefined when its code does not tell. */
+function positionOf(
+  names: Names,
+  object: string,
+  unit: string,
+  before: Anatomy,
+  piece: Piece,
+): number | undefined {
+  const binding = binder(names).bind({
+    name: piece.name,
+    from: object,
+    unit,
+    definition: piece,
+    change: { unit, before },
+    needed: true,
+  })
+  return binding?.kind === 'livepatch' && binding.sympos > 0 ? binding.sympos : undefined
+}
