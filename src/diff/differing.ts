@@ -2,7 +2,14 @@
 // Which sections of two objects may differ, told without reading them. Nearly always nearly nothing does. Whatever can't
 // be told counts as different here; only what is plainly the same on both sides, with all that it leads to, does not.
 import { relocationType, sectionFlag, symbolType } from '../elf/format.ts'
-import { isContent, type Outline, relocationWords, symbolWords } from '../elf/outline.ts'
+import {
+  headerOf,
+  isContent,
+  nameOfSection,
+  type Outline,
+  relocationWords,
+  symbolWords,
+} from '../elf/outline.ts'
 import { type Row, relocationCount, relocationsAt, textAt } from '../elf/part.ts'
 import { isIgnored, isLabel, isOutOfLine } from './anatomy.ts'
 import { isDirective } from './directives.ts'
@@ -78,12 +85,18 @@ export function findDiffering(before: Outline, after: Outline): Differing | unde
   const symbols = matchSymbols(before, after, sections)
   const b = sideOf(before, sections.after, symbols.after)
   if (b === undefined) return undefined
-  const alike = sections.identical && symbols.identical ? b : undefined
+  const alike = sections.identical ? b : undefined
   const a = sideOf(after, sections.before, symbols.before, alike)
   if (a === undefined) return undefined
-  markUnmatched(b, a)
-  markUnmatched(a, b)
-  markMoved(b, a)
+  if (after.like === undefined) {
+    markUnmatched(b, a)
+    markUnmatched(a, b)
+    markMoved(b, a)
+  } else
+    for (const symbol of after.like.moved) {
+      const home = before.home[symbol]!
+      if (home >= 0) mark(b, a, home)
+    }
   const same = comparer(b, a)
   markBytes(b, a)
   markRelocations(b, a, same)
@@ -98,8 +111,9 @@ function mark(side: Side, other: Side, section: number): void {
 }
 
 /** Most sections hold one function or datum, and are called after it: `.text…`, `.data…`, `.rodata…`, `.bss…`. */
-function isOrdinaryName({ bytes, name }: Outline, section: number): boolean {
-  const at = name[section]!
+function isOrdinaryName(outline: Outline, section: number): boolean {
+  const { bytes } = outline
+  const at = nameOfSection(outline, section)
   switch (bytes[at + 1]) {
     case 0x74:
       return bytes[at + 2] === 0x65 && bytes[at + 3] === 0x78
@@ -132,7 +146,7 @@ function rolesOf(
       roles[index] = ordinary
       continue
     }
-    const name = textAt(outline, outline.name[index]!)
+    const name = textAt(outline, nameOfSection(outline, index))
     if (isDirective(name) || isBootConstant(name) || name === '.printk_index') return undefined
     // Relocations that are called so are none.
     if (name.startsWith('.rel')) return undefined
@@ -214,7 +228,7 @@ function tablesOf(outline: Outline, roles: Uint8Array, alike: Side | undefined):
   const known = new Map(alike?.tables.map((table) => [table.section, table]))
   const tables: Table[] = []
   for (let section = 1; section < outline.sections; section++) {
-    if (roles[section] !== role.table || outline.words[outline.header[section]! + 8] === 0) continue
+    if (roles[section] !== role.table || outline.words[headerOf(outline, section) + 8] === 0) continue
     const other = known.get(section)
     const same = other !== undefined && alike !== undefined && isSameTable(alike.outline, outline, section)
     const table = same ? other : tableOf(outline, section)
@@ -237,8 +251,8 @@ function isSameTable(before: Outline, after: Outline, section: number): boolean 
 
 function tableOf(outline: Outline, section: number): Table | undefined {
   const { words, home, flags } = outline
-  const size = words[outline.header[section]! + 8]!
-  const name = textAt(outline, outline.name[section]!)
+  const size = words[headerOf(outline, section) + 8]!
+  const name = textAt(outline, nameOfSection(outline, section))
   const from = relocationsAt(outline, section)
   const offsets = new Uint32Array(relocationCount(outline, section))
   for (let nth = 0, word = from; nth < offsets.length; nth++, word += relocationWords) {
@@ -341,7 +355,7 @@ function markBytes(b: Side, a: Side): void {
   const list: number[] = []
   for (const index of pairsOf(b, role.ordinary)) {
     const mate = b.sections[index]!
-    const [headerB, headerA] = [b.outline.header[index]!, a.outline.header[mate]!]
+    const [headerB, headerA] = [headerOf(b.outline, index), headerOf(a.outline, mate)]
     const same =
       b.outline.words[headerB + 8] === a.outline.words[headerA + 8] &&
       b.outline.words[headerB + 12] === a.outline.words[headerA + 12] &&
@@ -379,15 +393,14 @@ function comparer(b: Side, a: Side): Comparer {
   const [wordsB, wordsA] = [b.outline.words, a.outline.words]
   /** As `b.symbols`, but -1 also for what lies among strings that differ. */
   const peer = b.symbols.slice()
-  let plain = b.outline.symbols === a.outline.symbols
-  for (let index = 0; plain && index < peer.length; index++) plain = peer[index] === index
+  let plain = a.outline.like !== undefined
   peer[0] = 0
   for (const index of pairsOf(b, role.strings)) {
     const mate = b.sections[index]!
     const [atB, atA] = [b.outline.at[index]!, a.outline.at[mate]!]
     const [endB, endA] = [atB + b.outline.length[index]!, atA + a.outline.length[mate]!]
     const sameSize =
-      b.outline.words[b.outline.header[index]! + 14] === a.outline.words[a.outline.header[mate]! + 14]
+      b.outline.words[headerOf(b.outline, index) + 14] === a.outline.words[headerOf(a.outline, mate) + 14]
     if (sameSize && b.outline.bytes.compare(a.outline.bytes, atA, endA, atB, endB) === 0) continue
     plain = false
     for (const symbol of b.symbolsOf(index)) peer[symbol] = -1
@@ -433,7 +446,7 @@ function comparer(b: Side, a: Side): Comparer {
 
 /** Strings of bytes. */
 function isPlainStrings({ outline }: Side, section: number): boolean {
-  return outline.words[outline.header[section]! + 14]! <= 1
+  return outline.words[headerOf(outline, section) + 14]! <= 1
 }
 
 function isOfSection({ outline }: Side, symbol: number): boolean {

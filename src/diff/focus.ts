@@ -4,7 +4,14 @@
 // Where that is not certain, there is no such part.
 import { sectionFlag, symbolType } from '../elf/format.ts'
 import type { FileBytes } from '../elf/open.ts'
-import { nowhere, type Outline, outlineOf, relocationWords, symbolWords } from '../elf/outline.ts'
+import {
+  nameOfSection,
+  nowhere,
+  type Outline,
+  outlineOf,
+  relocationWords,
+  symbolWords,
+} from '../elf/outline.ts'
 import { type Part, type Row, readPart, relocationCount, relocationsAt, share, textAt } from '../elf/part.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import { isCode, isLabel } from './anatomy.ts'
@@ -23,8 +30,9 @@ export interface Focus {
  * @throws Fault `patch/bad-object` when what differs is not well-formed
  */
 export function focus(before: FileBytes, after: FileBytes): Focus | undefined {
-  const [outlineB, outlineA] = [outlineOf(before.bytes), outlineOf(after.bytes)]
-  const differing = outlineB && outlineA && findDiffering(outlineB, outlineA)
+  const outlineB = outlineOf(before.bytes)
+  const outlineA = outlineB && outlineOf(after.bytes, outlineB)
+  const differing = outlineA && findDiffering(outlineB, outlineA)
   const parts = differing && partsOf(differing)
   if (parts === undefined) return undefined
   return {
@@ -211,7 +219,7 @@ function isTold(side: Side, symbol: number, home: number, name: string): boolean
   const incidental = isIncidental({
     kind: 'data',
     name,
-    section: { name: textAt(outline, outline.name[home]!) },
+    section: { name: textAt(outline, nameOfSection(outline, home)) },
     symbol: { binding: ((outline.words[word + 1]! >>> 4) & 0xf) === 0 ? 'local' : 'global' },
     start,
     end: start + outline.words[word + 4]!,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which section and which symbol of one object are those of the other, told from names and order alone. What is not
 // matched here may still be the same thing under another name; that is for who looks closer.
-import { sectionIndex, symbolType } from '../elf/format.ts'
-import { headerWords, isContent, type Outline, symbolWords } from '../elf/outline.ts'
+import { symbolType } from '../elf/format.ts'
+import { isContent, nameOfSection, type Outline, symbolWords } from '../elf/outline.ts'
 import { textAt } from '../elf/part.ts'
 
 /** Of each section or symbol of one object: the number of its mate in the other; -1 when it has none. */
@@ -103,59 +103,6 @@ function isSameTable(
   return lengthB === lengthA && b.compare(a, inA, inA + lengthA, inB, inB + lengthB) === 0
 }
 
-/** True when all headers are in the same order and say the same but for where the sections are and how long. */
-function hasSameSections(before: Outline, after: Outline): boolean {
-  const { sections, words: wordsB } = before
-  const { words: wordsA } = after
-  if (sections !== after.sections) return false
-  if (
-    !isSameTable(
-      before.bytes,
-      before.sectionNames,
-      before.sectionNamesLength,
-      after.bytes,
-      after.sectionNames,
-      after.sectionNamesLength,
-    )
-  )
-    return false
-  const end = before.header[1]! + (sections - 1) * headerWords
-  for (let b = before.header[1]!, a = after.header[1]!; b < end; b += headerWords, a += headerWords)
-    if (
-      wordsB[b] !== wordsA[a] ||
-      wordsB[b + 1] !== wordsA[a + 1] ||
-      wordsB[b + 2] !== wordsA[a + 2] ||
-      wordsB[b + 11] !== wordsA[a + 11]
-    )
-      return false
-  return true
-}
-
-/** True when all symbols are in the same order and say the same but for their places and sizes. */
-function hasSameSymbols(before: Outline, after: Outline): boolean {
-  const { symbols, words: wordsB } = before
-  const { words: wordsA } = after
-  if (symbols !== after.symbols) return false
-  if (
-    !isSameTable(
-      before.bytes,
-      before.symbolNames,
-      before.symbolNamesLength,
-      after.bytes,
-      after.symbolNames,
-      after.symbolNamesLength,
-    )
-  )
-    return false
-  const end = before.symbolTable + symbols * symbolWords
-  for (let b = before.symbolTable, a = after.symbolTable; b < end; b += symbolWords, a += symbolWords)
-    if (wordsB[b] !== wordsA[a] || wordsB[b + 1] !== wordsA[a + 1]) return false
-  // Where sections are many, their numbers stand elsewhere.
-  if (before.sections >= sectionIndex.loReserve)
-    for (let index = 0; index < symbols; index++) if (before.home[index] !== after.home[index]) return false
-  return true
-}
-
 function contentOf({ sections, type }: Outline): Int32Array {
   const found = new Int32Array(sections)
   let count = 0
@@ -185,7 +132,7 @@ function textComparer(
 
 /** The sections with content of two objects; undefined when one without a mate is called like one that has one. */
 export function matchSections(before: Outline, after: Outline): Mates | undefined {
-  if (before.sections > 1 && hasSameSections(before, after)) return oneToOne(before.sections)
+  if (after.like?.outline === before) return oneToOne(before.sections)
   const mates = none(before.sections, after.sections)
   const [listBefore, listAfter] = [contentOf(before), contentOf(after)]
   const isSameText = textComparer(before.bytes, after.bytes, {
@@ -197,10 +144,14 @@ export function matchSections(before: Outline, after: Outline): Mates | undefine
   const agree = (b: number, a: number) =>
     before.type[b] === after.type[a] &&
     before.flags[b] === after.flags[a] &&
-    isSameText(before.name[b]!, after.name[a]!)
+    isSameText(nameOfSection(before, b), nameOfSection(after, a))
   pairInOrder(listBefore, listAfter, agree, mates)
   const nameOf = (side: 'before' | 'after', index: number) =>
-    side === 'before' ? textAt(before, before.name[index]!) : textAt(after, after.name[index]!)
+    textAt(
+      ...(side === 'before'
+        ? ([before, nameOfSection(before, index)] as const)
+        : ([after, nameOfSection(after, index)] as const)),
+    )
   pairByName(listBefore, listAfter, nameOf, agree, mates)
   const left = new Set<string>()
   for (const index of listBefore) if (mates.after[index]! < 0) left.add(nameOf('before', index))
@@ -222,13 +173,14 @@ function sectionsCalled({ bytes, sections, name, sectionNames, sectionNamesLengt
   for (let at = bytes.indexOf(wanted, sectionNames); at >= 0 && at < end; at = bytes.indexOf(wanted, at + 1))
     places.add(at)
   const found: number[] = []
-  for (let index = 1; index < sections; index++) if (places.has(name[index]!)) found.push(index)
+  for (let index = 1; index < sections; index++)
+    if (places.has(sectionNames + name[index]!)) found.push(index)
   return found
 }
 
 /** The symbols of two objects. */
 export function matchSymbols(before: Outline, after: Outline, sections: Mates): Mates {
-  if (sections.identical && hasSameSymbols(before, after)) return oneToOne(before.symbols)
+  if (after.like?.outline === before) return oneToOne(before.symbols)
   const mates = none(before.symbols, after.symbols)
   const all = (count: number) => new Int32Array(count).map((_, index) => index)
   const [wordsB, wordsA] = [before.words, after.words]

@@ -2,7 +2,7 @@
 // A part of an object as an object of its own: some sections, of some only that they are there, and of tables some
 // rows. Sections and symbols keep their order and get new numbers.
 import { bindings, symbolTypes } from './format.ts'
-import { nowhere, type Outline, relocationWords, symbolWords } from './outline.ts'
+import { headerOf, nameOfSection, nowhere, type Outline, relocationWords, symbolWords } from './outline.ts'
 import {
   decodeRelocations,
   type ElfSymbol,
@@ -65,7 +65,7 @@ export function readPart(outline: Outline, name: string, { sections, symbols, ro
   for (let index = 0; index < outline.sections; index++) {
     if (sections[index] === share.nothing && index > 0) continue
     const own = rows.get(index)
-    const header = outline.header[index]!
+    const header = headerOf(outline, index)
     const at = outline.at[index]!
     const data =
       sections[index] !== share.whole
@@ -75,7 +75,7 @@ export function readPart(outline: Outline, name: string, { sections, symbols, ro
           : Buffer.concat(own.map(({ start, end }) => bytes.subarray(at + start, at + end)))
     const kept: Section = {
       index: keptSections.length,
-      name: index === 0 ? '' : textAt(outline, outline.name[index]!),
+      name: index === 0 ? '' : textAt(outline, nameOfSection(outline, index)),
       type: outline.type[index]!,
       flags: outline.flags[index]!,
       align: index === 0 ? 0 : words[header + 12]!,
