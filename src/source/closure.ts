@@ -7,7 +7,7 @@ import type { RunningSymbol, SourceRequest } from './extraction.ts'
 import type { Grammar } from './grammar.ts'
 import { isWritten, type StaticLocal, staticLocalsOf } from './static-local.ts'
 import { type Use, usesOf } from './uses.ts'
-import type { Item, View } from './view.ts'
+import { type Item, isFromHeader, type View } from './view.ts'
 
 /** A name of the unit that is only declared. */
 export interface Binding {
@@ -202,7 +202,9 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     candidates: readonly Item[],
   ) => {
     if (bindings.has(name)) return
-    bindings.set(name, { name, kind, running, item, first: candidates[0]!, needsBound: false })
+    const first = candidates.find((one) => !isFromHeader(one)) ?? candidates[0]!
+    for (const one of candidates) if (isFromHeader(one)) takeWhole(one, `${name} is declared by it`)
+    bindings.set(name, { name, kind, running, item, first, needsBound: false })
     queue.push(() => follow(item, isInHead(item)))
   }
 
@@ -217,6 +219,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       return
     }
     if (whole.has(item) || bindings.has(name)) return
+    if (isFromHeader(item)) return takeWhole(item, `${by} calls it`)
     const running = request.externalize(name, 'function', isInline(item))
     if (running !== undefined) bind(name, 'function', running, item, candidates)
     else {
@@ -228,6 +231,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
 
   const variableNeeded = (name: string, item: Item, candidates: readonly Item[], by: string) => {
     if (bindings.has(name) || whole.has(item) || waiting.has(name)) return
+    if (isFromHeader(item)) return takeWhole(item, `${by} uses it`)
     const one = definitionOf(item, name)!
     if (one.isConst && one.value !== undefined && item.declaration.storage.has('static')) {
       waiting.add(name)

@@ -8,6 +8,8 @@ import type { Directive, Written } from './written.ts'
 export interface Definitions {
   /** Adds the definitions of the main file that these tokens use to `into`. */
   collect(tokens: readonly Token[], into: Set<Directive>): void
+  /** The headers' macros that all tokens that were handed to `collect` use: lines of definitions. */
+  fromHeaders(): string[]
   /** What a macro without arguments stands for, at a line of the main file; undefined when it is none. */
   meaning(name: string, line: number): string | undefined
   /** Whether it is a macro with parameters. */
@@ -91,7 +93,13 @@ export function definitionsOf(written: Written, expanded: Expanded): Definitions
     return (expanded.macros.get(name) ?? []).map((text) => ({ body: headerBody(text) }))
   }
 
+  const ofHeaders = new Set<string>()
+
   return {
+    fromHeaders: () =>
+      [...expanded.macros]
+        .filter(([name]) => ofHeaders.has(name) && !expanded.predefined.has(name))
+        .map(([name, texts]) => `#define ${name}${texts.at(-1)!}\n`),
     isMacro: (name, line) => {
       const directive = governing(name, line)
       return directive === undefined ? expanded.macros.has(name) : directive.name === 'define'
@@ -122,6 +130,7 @@ export function definitionsOf(written: Written, expanded: Expanded): Definitions
           if (seen.has(key)) continue
           seen.add(key)
           if (directive !== undefined) into.add(directive)
+          else ofHeaders.add(name)
           if (body.text.includes('##')) {
             pastes = true
             for (const word of body.text.match(/\w+/g) ?? []) literals.add(word)

@@ -12,6 +12,8 @@ export interface Expanded {
   readonly items: readonly (readonly Token[])[]
   /** The definitions of each macro, in order: parameters and body, as in `(a,b) a + b`. */
   readonly macros: ReadonlyMap<string, readonly string[]>
+  /** Macros that the compiler or the command line defines. */
+  readonly predefined: ReadonlySet<string>
   /** The probes that were reached. */
   readonly reached: ReadonlySet<number>
   /** Parts of `text` that came from other files: start and end in turn. */
@@ -37,6 +39,7 @@ const definition = /^#define ([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)(.*)$/
  */
 export function readExpanded(text: string, main: string): Expanded {
   const macros = new Map<string, string[]>()
+  const predefined = new Set<string>()
   const reached = new Set<number>()
   const headers: number[] = []
   const files = new Set<string>()
@@ -92,6 +95,7 @@ export function readExpanded(text: string, main: string): Expanded {
           if (number !== undefined) reached.add(number)
           else {
             const known = macros.get(define[1]!)
+            if (file.startsWith('<')) predefined.add(define[1]!)
             if (known === undefined) macros.set(define[1]!, [define[2]!])
             else if (!known.includes(define[2]!)) known.push(define[2]!)
           }
@@ -103,5 +107,5 @@ export function readExpanded(text: string, main: string): Expanded {
     start = end + 1
   }
   flush(text.length)
-  return { text, items: pile.finish(), macros, reached, headers, files, parts }
+  return { text, items: pile.finish(), macros, predefined, reached, headers, files, parts }
 }

@@ -94,7 +94,10 @@ export async function extractSource(job: Job, request: SourceRequest): Promise<E
 }
 
 async function extractFrom(job: Job, request: SourceRequest): Promise<ExtractedSource> {
-  const [view, grammar] = await Promise.all([openView(job, request.unit), openGrammar()])
+  const [view, grammar] = await Promise.all([
+    openView(job, request.unit, request.includes === 'expand'),
+    openGrammar(),
+  ])
   const closure = closeOver(view, grammar, request)
   const missing = request.functions.filter((name) => !closure.targets.has(name))
   if (missing.length > 0)

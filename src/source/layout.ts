@@ -89,7 +89,7 @@ export function layOut(pieces: readonly Piece[], { probed: { lines } }: Written)
   for (const [at, piece] of sorted.entries()) {
     const last = sorted[at - 1]
     if (last !== undefined) {
-      const between = lines.slice(Math.floor(last.to), Math.max(Math.ceil(piece.top) - 1, 0))
+      const between = lines.slice(Math.max(Math.floor(last.to), 0), Math.max(Math.ceil(piece.top) - 1, 0))
       const isLong = [last, piece].some((one) => one.kind === 'definition' && one.to > one.top)
       const isMixed = piece.kind === 'definition' && last.kind !== 'definition' && last.kind !== 'macro'
       const adjoins = !isMixed && !isLong && between.every((line) => line.text.trim() !== '')

@@ -12,6 +12,7 @@ import { type Expanded, readExpanded } from './expanded.ts'
 import type { SourceUnit } from './extraction.ts'
 import { refusedFlag } from './flags.ts'
 import { type Token, tokenize } from './lexer.ts'
+import { Pile } from './pile.ts'
 import { filesWithCode, spliceOf } from './splice.ts'
 import { type Probed, probeFile, type Written, writtenView } from './written.ts'
 
@@ -122,11 +123,30 @@ function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk
   })
 }
 
+/** The declarations of the headers: each a chunk of its own, before line 1 and with no text as written. */
+function headerChunks({ text, headers }: Expanded): Chunk[] {
+  const pile = new Pile()
+  for (let at = 0; at < headers.length; at += 2) pile.add(tokenize(text, headers[at]!, headers[at + 1]!))
+  const items = pile.finish()
+  return items.map((tokens, at) => {
+    const line = at - items.length - 1
+    const chunk = { from: line, to: line, tokens: [], items: [] as Item[] }
+    chunk.items.push({ tokens, declaration: parseDeclaration(tokens, 0, tokens.length), chunk })
+    return chunk
+  })
+}
+
+/** Whether a declaration comes from a header. */
+export function isFromHeader({ chunk }: Item): boolean {
+  return chunk.from < 0
+}
+
 /**
  * Opens a unit: one run of the preprocessor, two where a file that it includes defines code.
+ * @param withHeaders whether the headers' declarations are wanted, too
  * @throws Fault `patch/no-such-file`, `patch/does-not-preprocess`
  */
-export async function openView(job: Job, unit: SourceUnit): Promise<View> {
+export async function openView(job: Job, unit: SourceUnit, withHeaders = false): Promise<View> {
   const text = await readFile(path.resolve(unit.cwd, unit.file), 'latin1').catch((error) => {
     throw new Fault('patch', 'no-such-file', `${unit.file} can't be read`, { detail: String(error.message) })
   })
@@ -138,5 +158,6 @@ export async function openView(job: Job, unit: SourceUnit): Promise<View> {
   const code = filesWithCode(unit, expanded)
   if (code.size > 0) ({ probed, expanded } = await look(code))
   const written = writtenView(probed, expanded.reached)
-  return { written, expanded, chunks: chunksOf(written, expanded.items) }
+  const chunks = chunksOf(written, expanded.items)
+  return { written, expanded, chunks: withHeaders ? [...headerChunks(expanded), ...chunks] : chunks }
 }

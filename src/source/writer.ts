@@ -81,6 +81,7 @@ export function writeSource(
       item.declaration.declarators.some(({ name }) => definitionOf(item, name)),
     )
     const asWritten =
+      one.tokens.length > 0 &&
       needed.some((item) => closure.whole.has(item)) &&
       defines.every((item) => closure.whole.has(item)) &&
       needed.every((item) => closure.whole.has(item)) &&
@@ -355,13 +356,19 @@ export function writeSource(
   }
 
   for (const one of view.chunks) chunk(one)
-  for (const one of influences(unit, written, view.expanded, used)) {
+  const keepsIncludes = !view.chunks.some(({ from }) => from < 0)
+  for (const one of keepsIncludes ? influences(unit, written, view.expanded, used) : []) {
     used.add(one)
     collect(
       tokenize(one.argument, 0, one.argument.length, one.from).map((token) => ({ ...token, line: one.from })),
     )
   }
-  return layOut([...pieces, ...directivePieces(view, used, pieces, comments, renamed)], written)
+  const directives = directivePieces(view, used, pieces, comments, renamed)
+  if (keepsIncludes) return layOut([...pieces, ...directives], written)
+  const macros = definitions.fromHeaders().join('')
+  const before: Piece = { from: 0, to: 0, kind: 'macro', text: () => macros }
+  const kept = directives.filter(({ kind }) => kind !== 'include')
+  return layOut([...pieces, ...(macros === '' ? [] : [before]), ...kept], written)
 }
 
 /** A static local's declaration as one of its own: indexes count from its first token. */
