@@ -19,7 +19,7 @@ const incidental =
 export function localStatics(body: string): Map<string, LocalStatic> {
   const found = new Map<string, LocalStatic>()
   if (!body.includes('static')) return found
-  for (const { index } of body.matchAll(/(?<=[{};:]\s*)\bstatic\b/g)) {
+  for (const { index } of body.matchAll(/\bstatic\b(?<=[{};:]\s*static)/g)) {
     const end = endOfStatement(body, index)
     const text = body.slice(index, end)
     const { kind, names, head } = meaningOfDeclaration(text)
