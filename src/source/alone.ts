@@ -23,29 +23,26 @@ export async function extractAlone(job: Job, request: AloneRequest): Promise<Ext
   const { unit, externalize } = request
   const listed = typeof externalize === 'string' ? undefined : new Set(externalize)
   const asked = new Set<string>()
-  const [checked, extracted] = await Promise.allSettled([
-    checkUnit(job, unit),
-    extractSource(job, {
-      unit,
-      functions: request.functions,
-      includes: request.includes,
-      rename: (name) => (request.rename ? `livepatch_${name}` : name),
-      // Without a kernel nobody knows the symbol of a variable inside of a function.
-      externalize(name, kind, isInline) {
-        asked.add(name)
-        const binds =
-          listed?.has(name) ??
-          (externalize === 'all' && !(kind === 'function' && isInline) && !name.includes('.'))
-        return binds ? { symbol: name.slice(name.indexOf('.') + 1) } : undefined
-      },
-      carry: (name) => externalize !== 'all' || name.includes('.'),
-    }),
-  ])
-  if (checked.status === 'rejected') throw checked.reason
-  if (extracted.status === 'rejected') throw extracted.reason
+  // First, because a parser may need very long for what is no C.
+  const warnings = await checkUnit(job, unit)
+  const extracted = await extractSource(job, {
+    unit,
+    functions: request.functions,
+    includes: request.includes,
+    rename: (name) => (request.rename ? `livepatch_${name}` : name),
+    // Without a kernel nobody knows the symbol of a variable inside of a function.
+    externalize(name, kind, isInline) {
+      asked.add(name)
+      const binds =
+        listed?.has(name) ??
+        (externalize === 'all' && !(kind === 'function' && isInline) && !name.includes('.'))
+      return binds ? { symbol: name.slice(name.indexOf('.') + 1) } : undefined
+    },
+    carry: (name) => externalize !== 'all' || name.includes('.'),
+  })
   const findings: Finding[] = [
-    ...extracted.value.findings,
-    ...(await judgeExtract(job, unit, extracted.value.text, checked.value)),
+    ...extracted.findings,
+    ...(await judgeExtract(job, unit, extracted.text, warnings)),
   ]
   if (externalize === 'all')
     for (const name of [...asked].filter((one) => one.includes('.')))
@@ -65,5 +62,5 @@ export async function extractAlone(job: Job, request: AloneRequest): Promise<Ext
         message: `${name} is to be externalised, but nothing that is extracted uses it`,
         hint: 'A variable inside of a function is written function.variable',
       })
-  return { ...extracted.value, findings }
+  return { ...extracted, findings }
 }
