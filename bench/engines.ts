@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Builds every example and every change of the tests with both engines and compares what they make:
-// npm run engines -- --kernel 6.1 --kernel 6.12 [NAME…]. With --page it writes docs/agreement.md and docs/ext4-source.md, too.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// npm run engines -- --kernel 6.1 --kernel 6.12 [NAME…]. With --keep DIR it goes on where it was stopped. With --page it writes docs/agreement.md and docs/ext4-source.md, too.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
+import * as v from 'valibot'
 import { Fault } from '../src/ground/fault.ts'
 import { type Job, silentJournal } from '../src/ground/job.ts'
 import type { Kernel } from '../src/kernel/kernel.ts'
 import { listKernels } from '../src/kernel/list.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { makeLivePatch } from '../src/module/make.ts'
+import { manifestSchema } from '../src/module/manifest.ts'
 import { ext4Page } from '../test/engines/ext4-page.ts'
 import { type Fix, fixesFor } from '../test/engines/fixes.ts'
 import { agreementPage, type EngineResult } from '../test/engines/page.ts'
@@ -30,6 +32,10 @@ const work = values.keep ?? mkdtempSync(path.join(os.tmpdir(), 'inarch-engines-'
 
 async function build(kernel: Kernel, fix: Fix): Promise<EngineResult> {
   const base = { fix: fix.name, from: fix.from, series: kernel.series, version: kernel.version }
+  const output = path.join(work, kernel.release)
+  const known = keptEngines(path.join(output, `livepatch-${fix.name}.json`))
+  if (known !== undefined) return { ...base, engines: known }
+  rmSync(path.join(output, `livepatch-${fix.name}`), { recursive: true, force: true })
   try {
     const made = await makeLivePatch(job, kernel, {
       patches: fix.patches(kernel),
@@ -37,13 +43,22 @@ async function build(kernel: Kernel, fix: Fix): Promise<EngineResult> {
       replace: true,
       engine: 'both',
       allowDifference: true,
-      output: path.join(work, kernel.release),
+      output,
     })
     return { ...base, engines: made.manifest.engines! }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const findings = error.findings.map(({ rule, symbol, message }) => `${rule} ${symbol ?? ''}: ${message}`)
     return { ...base, refused: [error.message, ...findings, error.detail ?? ''].join('\n    ') }
+  }
+}
+
+/** The comparison that an earlier run left in the directory of `--keep`. */
+function keptEngines(manifest: string): EngineResult['engines'] {
+  try {
+    return v.parse(manifestSchema, JSON.parse(readFileSync(manifest, 'utf8'))).engines
+  } catch {
+    return undefined
   }
 }
 

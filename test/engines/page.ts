@@ -27,13 +27,30 @@ function explanations({ fix, series, engines, refused }: EngineResult): string[]
   const title = `**${fix}** on ${series}`
   if (engines === undefined) return [`- ${title}: ${escaped((refused ?? '').split('\n')[0] ?? '')}.`]
   if (engines.failure !== undefined) return [`- ${title}: ${escaped(engines.failure.split('\n')[0] ?? '')}.`]
-  return engines.functions
-    .filter(({ code }) => code !== 'identical')
-    .map(
-      ({ name, replacedBy, code, explanation }) =>
-        `- ${title}, \`${name}\`: ${replacedBy === 'both' ? `other code (${code})` : `replaced by the ${replacedBy} engine only`}. ${escaped(explanation ?? '')}.`,
-    )
+  const differing = engines.functions.filter(({ code }) => code !== 'identical')
+  return [
+    `- ${title}:`,
+    ...differing.map(({ name, replacedBy, code, explanation }) => {
+      const what =
+        replacedBy === 'both' ? `other code (${code})` : `replaced by the ${replacedBy} engine only`
+      return `  - \`${name}\`, ${what}. ${escaped(explanation ?? '').replaceAll(process.cwd(), '.')}.`
+    }),
+  ]
 }
+
+const reasons = `Three things make the engines differ, and none of them makes one of the live patches wrong; the modules made from source are
+proven like the others (\`npm run changes -- --engine source\`).
+
+- *Forms of functions.* gcc makes other forms of a private function for its callers: without arguments that nobody needs
+  (\`.isra\`), for one value of an argument (\`.constprop\`), or a part of it (\`.part\`). The binary engine replaces such a form by its own
+  like. C has no name for it, so the source engine replaces the functions that call it, which then have the changed
+  function in them or beside them.
+- *A function that vanishes or appears.* When the fix makes the compiler put a changed function into its callers, the binary
+  engine sees the callers change. The source engine replaces the function that the fix changes; the running kernel
+  still calls it.
+- *Other decisions of the compiler.* Whether gcc puts an inline function of a header into its user, which registers it takes and in which
+  order it writes, depends also on what else is in the file. An extract is a small file. The functions do the same, by other
+  instructions.`
 
 /** The page as the results say. */
 export function agreementPage(results: readonly EngineResult[]): string {
@@ -53,6 +70,8 @@ ${agreed} of ${results.length} live patches agree: both engines replace the same
 ${results.map(row).join('\n')}
 
 ## Where they differ
+
+${reasons}
 
 ${differing.length === 0 ? 'Nowhere.' : differing.flatMap(explanations).join('\n')}
 `
