@@ -51,7 +51,18 @@ export async function findSourceChanges(job: Job, compiled: CompiledPairs): Prom
     )
     const count = found.reduce((sum, { functions }) => sum + functions.length, 0)
     step.result(`${count} ${count === 1 ? 'function' : 'functions'} to replace`)
-    return found
+    return toldOnce(found, compiled.findings)
+  })
+}
+
+/** A type of a header changes in every unit that includes it, and is told once. */
+function toldOnce(changes: readonly SourceChange[], before: readonly Finding[]): SourceChange[] {
+  const isType = ({ rule }: Finding) => rule === 'type-changed'
+  const told = new Set(before.filter(isType).map(({ symbol }) => symbol))
+  return changes.map((change) => {
+    const findings = change.findings.filter((one) => !isType(one) || !told.has(one.symbol))
+    for (const { symbol } of findings.filter(isType)) told.add(symbol)
+    return { ...change, findings }
   })
 }
 
