@@ -53,10 +53,11 @@ async function build(kernel: Kernel, fix: Fix): Promise<EngineResult> {
   }
 }
 
-/** The comparison that an earlier run left in the directory of `--keep`. */
+/** The comparison that an earlier run left in the directory of `--keep`; what failed is tried again. */
 function keptEngines(manifest: string): EngineResult['engines'] {
   try {
-    return v.parse(manifestSchema, JSON.parse(readFileSync(manifest, 'utf8'))).engines
+    const { engines } = v.parse(manifestSchema, JSON.parse(readFileSync(manifest, 'utf8')))
+    return engines?.failure === undefined ? engines : undefined
   } catch {
     return undefined
   }
