@@ -290,10 +290,12 @@ function textOf({ section, start, end }: Piece): string {
   return section.data.toString('latin1', start, end)
 }
 
-/** True for `__FILE__` or `__func__` of the same code, in a unit and in an extract of it. */
+/** True for `__FILE__` or `__func__` of the same code, in a unit and in an extract of it, or a text with such a place in it. */
 function isSamePlace(b: string, a: string, nameOf: (name: string) => string): boolean {
-  const file = /^[\w./+-]+\.[ch]\0?$/
-  return (file.test(b) && file.test(a)) || b.replace(/\0$/, '') === nameOf(a.replace(/\0$/, ''))
+  const place = /(?<![\w./+-])[\w./+-]+\.[ch](:\d+)?(?![\w./+-])/g
+  const [restB, restA] = [b.replace(place, ''), a.replace(place, '')]
+  if (restB !== b && restA !== a && restB === restA) return true
+  return b.replace(/\0$/, '') === nameOf(a.replace(/\0$/, ''))
 }
 
 /** Compares the bytes of two entries that mean something: the line number of a `__bug_table` entry does not. */

@@ -15,9 +15,10 @@ import {
 import { type Part, type Row, readPart, relocationCount, relocationsAt, share, textAt } from '../elf/part.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import { isCode, isLabel } from './anatomy.ts'
-import { type Differing, findDiffering, naming, role, type Side } from './differing.ts'
+import { type Differing, findDiffering } from './differing.ts'
 import { isIncidental } from './incidental.ts'
 import { isColdPart, isFront, isNumbered, stem } from './names.ts'
+import { naming, role, type Side } from './side.ts'
 import { isObjtoolHint } from './tables.ts'
 
 export interface Focus {
