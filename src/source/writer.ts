@@ -263,8 +263,10 @@ export function writeSource(
     const { kind, running, item } = closure.bindings.get(name)!
     const label = labelOf(name, running)
     const isPrivate = item.declaration.storage.has('static')
-    if (label === '' && !isPrivate && isDeclaredByHeaders(view, name, kind === 'function')) return
     const bound = bounds.get(name)
+    // A header may declare an array without its bound.
+    if (label === '' && !isPrivate && bound === undefined)
+      if (isDeclaredByHeaders(view, name, kind === 'function')) return
     const head = headOf(
       {
         item,

@@ -55,9 +55,9 @@ describe.each([...newest('gcc'), ...newest('clang')])('with %s, a function is th
   test('when it says its own name and its place, and both have changed', () => {
     check(
       `# 500 "fs/unit.c"
-       void complain(int x) { if (x) say("%s %d %s", __FILE__, __LINE__, __func__); }`,
+       void complain(int x) { if (x) say("%s %d %s", __FILE__, __LINE__, __func__); if (x > 3) say("at " __FILE__ ":502"); }`,
       `# 20 "livepatch/fs-unit.c"
-       void livepatch_complain(int x) { if (x) say("%s %d %s", __FILE__, __LINE__, __func__); }`,
+       void livepatch_complain(int x) { if (x) say("%s %d %s", __FILE__, __LINE__, __func__); if (x > 3) say("at " __FILE__ ":22"); }`,
       'complain',
       'livepatch_complain',
     )
