@@ -28,11 +28,14 @@ export function spliceOf(unit: SourceUnit, wanted: ReadonlySet<string>): Splices
   }
 }
 
-/** Whether a declaration makes code or data that an extract would have twice, or would have for nothing. */
-function makesCode(tokens: readonly Token[]): boolean {
+/**
+ * Whether a declaration makes code or data that an extract would have twice, or would have for nothing.
+ * @param isDirect the unit itself includes it; functions in a header of a header serve that one's inline functions
+ */
+function makesCode(tokens: readonly Token[], isDirect: boolean): boolean {
   const { declarators, storage, body } = parseDeclaration(tokens, 0, tokens.length)
   const isMarked = tokens.some(({ text }) => /^(?:__)?(?:unused|always_inline|gnu_inline)(?:__)?$/.test(text))
-  if (body !== undefined) return !isMarked && ![...storage].some((word) => /inline/.test(word))
+  if (body !== undefined) return isDirect && !isMarked && ![...storage].some((word) => /inline/.test(word))
   if (storage.has('typedef') || storage.has('extern') || isMarked) return false
   return declarators.some((one) => !one.isFunction && !one.isConst)
 }
@@ -42,15 +45,18 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
   const found = new Set<string>()
   const dir = path.dirname(path.normalize(unit.file))
   const isNear = (file: string) => path.dirname(path.normalize(file)) === dir
-  const piles = new Map<string, { pile: Pile; files: readonly string[] }>()
-  for (const { start, end, files } of expanded.parts) {
-    if (files.length === 0 || !files.every(isNear)) continue
-    const file = files.at(-1)!
-    const known = piles.get(file) ?? { pile: new Pile(), files }
-    known.pile.add(tokenize(expanded.text, start, end))
-    piles.set(file, known)
+  const near = expanded.parts.filter(({ files }) => files.length > 0 && files.every(isNear))
+  // One after the other: what a file includes amid a declaration belongs to that declaration.
+  const pile = new Pile()
+  for (const { start, end } of near) pile.add(tokenize(expanded.text, start, end))
+  let at = 0
+  for (const item of pile.finish()) {
+    const [first] = item
+    while (at + 1 < near.length && near[at]!.end <= first!.start) at++
+    // What begins with no name was cut out of a declaration of the unit's own.
+    const { files } = near[at]!
+    if (first!.kind === 'name' && makesCode(item, files.length === 1))
+      for (const file of files) found.add(path.normalize(file))
   }
-  for (const { pile, files } of piles.values())
-    if (pile.finish().some(makesCode)) for (const file of files) found.add(path.normalize(file))
   return found
 }
