@@ -217,10 +217,8 @@ function isPlaceName(target: Target, piece: Piece): boolean {
     // clang makes a plain string of `__func__`.
     return /^[\w./-]+\.[ch]$/.test(text) || text === piece.name.replace(/\..*/, '')
   }
-  return (
-    target.kind === 'piece' &&
-    /(^|\.)(__(func|FUNCTION|PRETTY_FUNCTION)__|_acpi_module_name)(\.|$)/.test(target.piece.name)
-  )
+  const name = target.kind === 'piece' ? target.piece.name : target.kind === 'external' ? target.name : ''
+  return /(^|\.)(__(func|FUNCTION|PRETTY_FUNCTION)__|_acpi_module_name)(\.|$)/.test(name)
 }
 
 /**
