@@ -11,6 +11,7 @@ import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type CarriedDifference, compareFunctions } from '../source/agreement.ts'
 import type { SourceChange } from '../source/unit-change.ts'
+import { hasLandingPad, withoutLandingPads } from './landing-pads.ts'
 import type { MadeModule } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import type { CompiledFix } from './request.ts'
@@ -106,9 +107,13 @@ export function compareEngines(binary: Manifest, source: SourceModule, { pairs }
     const names = new Map(
       source.source.replacements.map(({ oldName, replacement }) => [replacement, oldName]),
     )
+    const after = readObject(readFileSync(pair.after), `${unit} (after)`)
+    const onlyHere = both.filter(
+      ({ oldName, replacement }) => hasLandingPad(compiled, replacement) && !hasLandingPad(after, oldName),
+    )
     const agreements = compareFunctions(
-      readObject(readFileSync(pair.after), `${unit} (after)`),
-      compiled,
+      after,
+      withoutLandingPads(compiled, new Set(onlyHere.map(({ replacement }) => replacement))),
       both.map(({ oldName, replacement }) => ({ name: oldName, as: replacement })),
       (symbol) => names.get(symbol) ?? symbol,
     )
