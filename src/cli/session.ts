@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One run of one command: makes the job, obeys Ctrl-C, renders the outcome and sets the exit code.
+
 import type { Command } from 'commander'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { renderFault } from './render/fault.ts'
 import { openJournal } from './render/journal.ts'
+import { output } from './render/output.ts'
 import { printable } from './render/printable.ts'
 
 /** The options that every command has. */
@@ -73,10 +75,10 @@ export async function perform(
     verbose: options.verbose === true,
     exitCode: 0,
     print(line) {
-      if (!json) process.stdout.write(`${printable(line)}\n`)
+      if (!json) output(`${printable(line)}\n`)
     },
     data(value) {
-      if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+      if (json) output(`${JSON.stringify(value, null, 2)}\n`)
     },
   }
   try {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch build`: from a source diff, or a live patch's own source, to a live patch module.
 import { Command, InvalidArgumentError, Option } from 'commander'
-import pc from 'picocolors'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Made } from '../../module/made.ts'
 import type { Manifest } from '../../module/manifest.ts'
 import type { Engine } from '../../module/request.ts'
+import { bold, dim, green, yellow } from '../render/colour.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface BuildOptions extends CommonOptions {
@@ -84,9 +84,9 @@ function agreement({ agree, functions, failure }: NonNullable<Manifest['engines'
   const both = functions.filter(({ replacedBy }) => replacedBy === 'both')
   const same = both.filter(({ code }) => code === 'identical')
   if (agree)
-    return `${pc.green('the engines agree')}: ${same.length} of ${same.length} functions are the same machine code`
-  if (failure !== undefined) return pc.yellow('only the binary engine makes a live patch')
-  return pc.yellow(
+    return `${green('the engines agree')}: ${same.length} of ${same.length} functions are the same machine code`
+  if (failure !== undefined) return yellow('only the binary engine makes a live patch')
+  return yellow(
     `the engines differ: ${both.length} of ${functions.length} functions are replaced by both, ${same.length} by the same machine code`,
   )
 }
@@ -144,22 +144,22 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
         })
         for (const object of made.manifest.objects) {
           for (const { name, unit, reasons } of object.functions) {
-            session.print(`${pc.bold(name)} of ${object.name} (${unit}): ${reasons[0] ?? ''}`)
+            session.print(`${bold(name)} of ${object.name} (${unit}): ${reasons[0] ?? ''}`)
             if (session.verbose) for (const reason of reasons.slice(1)) session.print(`  ${reason}`)
           }
           for (const { kind, name, unit } of object.callbacks)
-            session.print(`${pc.bold(name)} (${unit}): the ${kind} callback of ${object.name}`)
+            session.print(`${bold(name)} (${unit}): the ${kind} callback of ${object.name}`)
         }
         if (session.verbose)
           for (const { name, unit, reason } of made.manifest.carried)
-            session.print(pc.dim(`carried: ${name} (${unit}): ${reason}`))
+            session.print(dim(`carried: ${name} (${unit}): ${reason}`))
         const { findingLines } = await import('../render/findings.ts')
         for (const finding of made.manifest.findings)
           for (const line of findingLines(finding)) session.print(line)
         const { engines } = made.manifest
         if (engines !== undefined) session.print(agreement(engines))
-        if (made.directory !== undefined) session.print(`${pc.green('wrote')} ${made.directory}`)
-        session.print(`${pc.green('made')} ${made.module}`)
+        if (made.directory !== undefined) session.print(`${green('wrote')} ${made.directory}`)
+        session.print(`${green('made')} ${made.module}`)
       }),
     )
 }

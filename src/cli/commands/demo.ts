@@ -2,8 +2,8 @@
 // `inarch demo`: the whole story on a stock kernel, with nothing to prepare.
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import pc from 'picocolors'
 import type { DemoCase } from '../../demo/demo.ts'
+import { bold, cyan, dim, green, red } from '../render/colour.ts'
 import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
 
 interface DemoOptions extends CommonOptions {
@@ -18,7 +18,7 @@ function changedLines(patch: string): string[] {
   return readFileSync(patch, 'utf8')
     .split('\n')
     .filter((line) => /^(@@|[-+](?!--|\+\+))/.test(line))
-    .map((line) => (line[0] === '+' ? pc.green(line) : line[0] === '-' ? pc.red(line) : pc.dim(line)))
+    .map((line) => (line[0] === '+' ? green(line) : line[0] === '-' ? red(line) : dim(line)))
 }
 
 /** What the check printed before, with and after the live patch. */
@@ -29,7 +29,7 @@ function behaviour(shown: DemoCase): string[] {
     for (const step of order.steps) {
       if (step.output === undefined) continue
       const when = step.title.slice(0, step.title.indexOf(':'))
-      lines.push(`  ${pc.dim(when.padEnd(20))} ${step.output.text.trim().split('\n').join('  ')}`)
+      lines.push(`  ${dim(when.padEnd(20))} ${step.output.text.trim().split('\n').join('  ')}`)
     }
   }
   return lines
@@ -49,16 +49,16 @@ function tell(session: Session, shown: DemoCase): void {
     list.map((one) => `${one.name} (${name})`),
   )
   session.print('')
-  session.print(`${pc.bold('replaces')}   ${functions.join(', ')}`)
-  session.print(pc.bold('behaviour'))
+  session.print(`${bold('replaces')}   ${functions.join(', ')}`)
+  session.print(bold('behaviour'))
   for (const line of behaviour(shown)) session.print(line)
-  session.print(`${pc.bold('switched')}   ${transitions(shown)}`)
+  session.print(`${bold('switched')}   ${transitions(shown)}`)
   if (proof.loads.length > 0)
     session.print(
-      `${pc.bold('meanwhile')}  ${proof.loads.map((rounds) => `${rounds} rounds`).join(', ')} of load`,
+      `${bold('meanwhile')}  ${proof.loads.map((rounds) => `${rounds} rounds`).join(', ')} of load`,
     )
   session.print(
-    `${pc.bold('time')}       built in ${seconds(shown.buildMs)}, proven in ${seconds(shown.proveMs)} (boot ${proof.bootMs.map(seconds).join(', ')})`,
+    `${bold('time')}       built in ${seconds(shown.buildMs)}, proven in ${seconds(shown.proveMs)} (boot ${proof.bootMs.map(seconds).join(', ')})`,
   )
 }
 
@@ -81,15 +81,15 @@ export function demoCommand(): Command {
         const cases = await demo(session.job, wanted, {
           begin(example, kernel, patch) {
             session.print('')
-            session.print(pc.bold(pc.cyan(`${example.title}`)))
-            session.print(pc.dim(`${example.patch} for ${kernel.release} (Debian ${kernel.version})`))
+            session.print(bold(cyan(`${example.title}`)))
+            session.print(dim(`${example.patch} for ${kernel.release} (Debian ${kernel.version})`))
             for (const line of changedLines(patch)) session.print(`  ${line}`)
             session.print('')
           },
           end: (shown) => {
             tell(session, shown)
             for (const failure of shown.proof.failures)
-              for (const line of [failure.message, ...failureLines(failure)]) session.print(pc.red(line))
+              for (const line of [failure.message, ...failureLines(failure)]) session.print(red(line))
           },
           skip: (example, why) => session.print(`Left out: ${example.title}: ${why}.`),
         })
@@ -97,7 +97,7 @@ export function demoCommand(): Command {
         session.data(cases.map(({ made, ...rest }) => ({ ...rest, manifest: made.manifest })))
         session.print('')
         for (const { example, kernel, proof, buildMs, proveMs } of cases) {
-          const verdict = proof.verdict === 'proven' ? pc.green('proven') : pc.red('failed')
+          const verdict = proof.verdict === 'proven' ? green('proven') : red('failed')
           session.print(
             `${verdict}  ${example.name.padEnd(24)} ${kernel.release.padEnd(22)} build ${seconds(buildMs).padStart(7)}  prove ${seconds(proveMs).padStart(7)}`,
           )

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch extract`: the smallest object that carries what changed between two objects.
 import { Command } from 'commander'
-import pc from 'picocolors'
+import { bold, green } from '../render/colour.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface ExtractOptions extends CommonOptions {
@@ -36,13 +36,13 @@ Exit codes: 0 written; 4 there is no change, or it can't be live patched; 3 a fi
           carried: made.carried,
           ...made.report,
         })
-        for (const name of made.replaced) session.print(`${pc.bold(name)} replaced`)
-        for (const { name, reason } of made.carried) session.print(`${pc.bold(name)} carried: ${reason}`)
+        for (const name of made.replaced) session.print(`${bold(name)} replaced`)
+        for (const { name, reason } of made.carried) session.print(`${bold(name)} carried: ${reason}`)
         const { findingLines } = await import('../render/findings.ts')
         for (const finding of made.report.findings)
           if (session.verbose || finding.severity !== 'note')
             for (const line of findingLines(finding)) session.print(line)
-        session.print(`${pc.green('made')} ${options.output}`)
+        session.print(`${green('made')} ${options.output}`)
       }),
     )
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch kernels`: which kernels there are, to fetch them and to remove them again.
 import { Command } from 'commander'
-import pc from 'picocolors'
 import type { ListedKernel } from '../../kernel/list.ts'
+import { bold, dim, green } from '../render/colour.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 function size(bytes: number): string {
@@ -11,9 +11,9 @@ function size(bytes: number): string {
 
 function state(kernel: ListedKernel): string {
   const text = kernel.fetched
-    ? pc.green(`fetched, ${size(kernel.bytes)}`)
-    : pc.dim(`${size(kernel.downloadBytes)} to download`)
-  return kernel.default ? `${text}, ${pc.bold('default')}` : text
+    ? green(`fetched, ${size(kernel.bytes)}`)
+    : dim(`${size(kernel.downloadBytes)} to download`)
+  return kernel.default ? `${text}, ${bold('default')}` : text
 }
 
 function table(kernels: readonly ListedKernel[]): string[] {
@@ -24,7 +24,7 @@ function table(kernels: readonly ListedKernel[]): string[] {
   )
   const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')
   return [
-    pc.dim(`${line(header)}  STATE`),
+    dim(`${line(header)}  STATE`),
     ...kernels.map((kernel, index) => `${line(rows[index]!)}  ${state(kernel)}`),
   ]
 }

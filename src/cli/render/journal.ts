@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a running job looks: on a terminal one live line for the current step and a tick for each that
 // ended; elsewhere plain lines. All of it goes to standard error, so that results can be piped.
-import pc from 'picocolors'
+
 import type { Journal, Timing } from '../../ground/job.ts'
+import { dim, green, red } from './colour.ts'
 
 export interface OpenJournal extends Journal {
   close(): void
@@ -21,35 +22,42 @@ interface Running {
 }
 
 export function openJournal(options: { quiet: boolean; json: boolean }): OpenJournal {
-  const out = process.stderr
-  const live = out.isTTY === true && !options.quiet
   const shown = !options.quiet
   const timings: Timing[] = []
   const running: Running[] = []
   let tick = 0
+  let timer: NodeJS.Timeout | undefined
+  // Opened with the first thing to show: many commands have none.
+  let terminal: { readonly out: typeof process.stderr; readonly live: boolean } | undefined
+  const open = () => {
+    if (terminal !== undefined) return terminal
+    const out = process.stderr
+    const live = out.isTTY === true && shown
+    if (live)
+      timer = setInterval(() => {
+        tick++
+        draw()
+      }, 100).unref()
+    terminal = { out, live }
+    return terminal
+  }
   const erase = () => {
-    if (live) out.write('\r\x1b[2K')
+    if (terminal?.live) terminal.out.write('\r\x1b[2K')
   }
   const draw = () => {
+    const { out, live } = open()
     const current = running.at(-1)
     if (!live || current === undefined) return
     const frame = frames[tick % frames.length] ?? ''
     const line = `${'  '.repeat(current.depth)}${frame} ${current.title} ${current.text}`
     out.write(`\r\x1b[2K${line.slice(0, (out.columns || 80) - 1)}`)
   }
-  const timer = live
-    ? setInterval(() => {
-        tick++
-        draw()
-      }, 100)
-    : undefined
-  timer?.unref()
   const finish = (step: Running, mark: string, ms: number, result: string) => {
     running.splice(running.indexOf(step), 1)
     if (!shown) return
     erase()
     const tail = result === '' ? '' : `: ${result}`
-    out.write(`${'  '.repeat(step.depth)}${mark} ${step.title}${tail} ${pc.dim(duration(ms))}\n`)
+    open().out.write(`${'  '.repeat(step.depth)}${mark} ${step.title}${tail} ${dim(duration(ms))}\n`)
     draw()
   }
   return {
@@ -57,7 +65,7 @@ export function openJournal(options: { quiet: boolean; json: boolean }): OpenJou
     note(message) {
       if (!shown) return
       erase()
-      out.write(`${pc.dim('·')} ${message}\n`)
+      open().out.write(`${dim('·')} ${message}\n`)
       draw()
     },
     async step(title, work) {
@@ -77,15 +85,15 @@ export function openJournal(options: { quiet: boolean; json: boolean }): OpenJou
         })
         const ms = performance.now() - start
         timings.push({ step: title, ms })
-        finish(step, pc.green('✓'), ms, result)
+        finish(step, green('✓'), ms, result)
         return value
       } catch (error) {
-        finish(step, pc.red('✗'), performance.now() - start, '')
+        finish(step, red('✗'), performance.now() - start, '')
         throw error
       }
     },
     close() {
-      if (timer) clearInterval(timer)
+      clearInterval(timer)
       erase()
     },
   }

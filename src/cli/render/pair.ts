@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How the difference of two objects looks in a terminal.
-import pc from 'picocolors'
+
 import type { PairReport } from '../../extract/pair.ts'
 import type { PairResult } from '../../extract/pairs.ts'
+import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 import { findingLines } from './findings.ts'
 
 /** Notes are shown when `verbose` is set. */
 export function pairLines(report: PairReport, verbose: boolean): string[] {
   const { changed, added, removed, data, callbacks, findings, outcome } = report
   const lines = changed.map(
-    ({ name, reasons }) => `${pc.yellow('changed')} ${pc.bold(name)}: ${reasons.join('; ')}`,
+    ({ name, reasons }) => `${yellow('changed')} ${bold(name)}: ${reasons.join('; ')}`,
   )
-  for (const { name } of added) lines.push(`${pc.green('added')}   ${pc.bold(name)}`)
-  for (const { name } of removed) lines.push(`${pc.red('removed')} ${pc.bold(name)}`)
+  for (const { name } of added) lines.push(`${green('added')}   ${bold(name)}`)
+  for (const { name } of removed) lines.push(`${red('removed')} ${bold(name)}`)
   for (const { name, section, change } of data)
-    lines.push(
-      `${change === 'added' ? pc.green('added') : pc.yellow('changed')} data ${pc.bold(name)} in ${section}`,
-    )
-  for (const { name, kind } of callbacks) lines.push(`${pc.cyan(kind)} ${pc.bold(name)}`)
+    lines.push(`${change === 'added' ? green('added') : yellow('changed')} data ${bold(name)} in ${section}`)
+  for (const { name, kind } of callbacks) lines.push(`${cyan(kind)} ${bold(name)}`)
   for (const finding of findings)
     if (verbose || finding.severity !== 'note') lines.push(...findingLines(finding))
   if (outcome === 'none') lines.push('no change')
-  if (outcome === 'refused') lines.push(pc.red("This change can't be live patched as it is."))
+  if (outcome === 'refused') lines.push(red("This change can't be live patched as it is."))
   return lines
 }
 
 /** One of many pairs. */
 export function resultLine(result: PairResult): string {
-  return `${result.before} ${pc.dim('→')} ${result.after}: ${sayResult(result)}`
+  return `${result.before} ${dim('→')} ${result.after}: ${sayResult(result)}`
 }
 
 function sayResult(result: PairResult): string {
-  if ('error' in result) return pc.red(result.error.message)
+  if ('error' in result) return red(result.error.message)
   return sayOutcome(result.report)
 }
 
 function sayOutcome({ outcome, changed, findings }: PairReport): string {
   if (outcome === 'none') return 'no change'
   const names = changed.map(({ name }) => name).join(', ')
-  if (outcome === 'change') return pc.green(names)
+  if (outcome === 'change') return green(names)
   const rules = [...new Set(findings.filter(({ severity }) => severity === 'error').map(({ rule }) => rule))]
-  return `${pc.red(`refused (${rules.join(', ')})`)} ${names}`.trimEnd()
+  return `${red(`refused (${rules.join(', ')})`)} ${names}`.trimEnd()
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a proof looks in the end: its steps with their times, and the verdict. The steps were already
 // seen live; this is what a person keeps, or what a pipe gets.
-import pc from 'picocolors'
+
 import type { Failure } from '../../vm/judge.ts'
 import type { OrderRecord, Proof } from '../../vm/proof.ts'
 import { type StepRecord, waitsFor } from '../../vm/record.ts'
+import { bold, dim, green, red, yellow } from './colour.ts'
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 
@@ -23,10 +24,10 @@ function curve(step: StepRecord): string {
 const fates = { replaced: 'replaced', kept: 'still there after the revert', unknown: 'not known' } as const
 
 function mark(step: StepRecord, failures: readonly Failure[]): string {
-  if (failures.some((failure) => failure.step === step.id)) return pc.red('failed')
-  if (step.outcome === 'unfinished') return pc.red('unfinished')
-  if (step.outcome === 'kept') return pc.yellow('stays loaded')
-  return pc.green('ok')
+  if (failures.some((failure) => failure.step === step.id)) return red('failed')
+  if (step.outcome === 'unfinished') return red('unfinished')
+  if (step.outcome === 'kept') return yellow('stays loaded')
+  return green('ok')
 }
 
 function orderTable(order: OrderRecord, proof: Proof): string[] {
@@ -34,10 +35,10 @@ function orderTable(order: OrderRecord, proof: Proof): string[] {
   const rows = order.steps.map((step) => {
     const title = step.title.length > width ? `${step.title.slice(0, width - 1)}…` : step.title.padEnd(width)
     const shape = curve(step)
-    const tail = shape === '' ? '' : `  ${pc.dim(shape)}`
+    const tail = shape === '' ? '' : `  ${dim(shape)}`
     return `  ${title}  ${seconds(step.ms).padStart(7)}  ${mark(step, proof.failures)}${tail}`
   })
-  return [pc.bold(order.title), ...rows]
+  return [bold(order.title), ...rows]
 }
 
 /** The lines of a finished proof. `verbose` adds what every check printed. */
@@ -47,7 +48,7 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
   const boot = booted.length > 0 ? `, booted in ${booted.join(' and ')}` : ''
   const orders = proof.orders.filter(({ steps }) => steps.length > 0)
   const lines = [
-    `${pc.bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ${machine.cpus} CPUs${boot}`,
+    `${bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ${machine.cpus} CPUs${boot}`,
     ...orders.flatMap((order) => ['', ...orderTable(order, proof)]),
     '',
   ]
@@ -56,7 +57,7 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
       for (const { title, output } of steps)
         if (output)
           lines.push(
-            pc.dim(`${title}:`),
+            dim(`${title}:`),
             ...output.text
               .trimEnd()
               .split('\n')
@@ -73,7 +74,7 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
     lines.push(`over: ${proof.over.map(({ name, outcome }) => `${name} (${fates[outcome]})`).join(', ')}`)
   if (proof.loads.length > 0) lines.push(`background load: ${proof.loads.join(', ')} rounds`)
   for (const note of proof.notes) lines.push(`note: ${note}`)
-  const verdict = proof.verdict === 'proven' ? pc.green(pc.bold('proven')) : pc.red(pc.bold('failed'))
+  const verdict = proof.verdict === 'proven' ? green(bold('proven')) : red(bold('failed'))
   lines.push(`${verdict} in ${seconds(proof.ms)}`)
   return lines
 }
@@ -84,8 +85,8 @@ export function renderProofs(proofs: readonly Proof[], verbose: boolean): string
   const width = Math.max(0, ...proofs.map(({ module }) => module.name.length))
   const rows = proofs.map(({ module, ms, verdict, replaced }) => {
     const count = `${replaced.length} ${replaced.length === 1 ? 'function' : 'functions'}`
-    const word = verdict === 'proven' ? pc.green('proven') : pc.red('failed')
-    return `${module.name.padEnd(width)}  ${seconds(ms).padStart(7)}  ${word}  ${pc.dim(count)}`
+    const word = verdict === 'proven' ? green('proven') : red('failed')
+    return `${module.name.padEnd(width)}  ${seconds(ms).padStart(7)}  ${word}  ${dim(count)}`
   })
   const proven = proofs.filter(({ verdict }) => verdict === 'proven').length
   const [{ kernel, machine }] = proofs as [Proof, ...Proof[]]
