@@ -3,8 +3,9 @@
 // user names or, as a rule, every variable and every function that is not inline.
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
-import { type ExtractedSource, extractSource, type SourceRequest, type SourceUnit } from './extraction.ts'
+import { extractSource } from './extraction.ts'
 import { checkUnit, judgeExtract } from './judge.ts'
+import type { ExtractedSource, SourceRequest, SourceUnit } from './request.ts'
 
 export interface AloneRequest {
   readonly unit: SourceUnit

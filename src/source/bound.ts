@@ -7,7 +7,7 @@ import { command } from '../ground/command.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { type Closure, definitionOf } from './closure.ts'
-import type { SourceUnit } from './extraction.ts'
+import type { SourceUnit } from './request.ts'
 import { type View, withoutSideOutputs } from './view.ts'
 
 const probe = 'inarch_bound_'

@@ -3,8 +3,8 @@
 // given by the headers, bound to the running program, or copied; what is copied has its reason.
 import type { Finding } from '../ground/finding.ts'
 import type { Declarator } from './declarators.ts'
-import type { RunningSymbol, SourceRequest } from './extraction.ts'
 import type { Grammar } from './grammar.ts'
+import type { RunningSymbol, SourceRequest } from './request.ts'
 import { isWritten, type StaticLocal, staticLocalsOf } from './static-local.ts'
 import { type Use, usesOf } from './uses.ts'
 import { type Item, isFromHeader, type View } from './view.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The compiler's flags as a person gives them.
 import { Fault } from '../ground/fault.ts'
-import type { SourceUnit } from './extraction.ts'
+import type { SourceUnit } from './request.ts'
 
 /**
  * Throws when the compiler's message says that it does not know a flag.

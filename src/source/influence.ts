@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Expanded } from './expanded.ts'
-import type { SourceUnit } from './extraction.ts'
+import type { SourceUnit } from './request.ts'
 import type { Directive, Written } from './written.ts'
 
 /** What a header says about a macro, without what only gives it a value where it has none. */

@@ -9,8 +9,8 @@ import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
-import type { SourceUnit } from './extraction.ts'
 import { refusedFlag } from './flags.ts'
+import type { SourceUnit } from './request.ts'
 import { withoutSideOutputs } from './view.ts'
 
 /** What the compiler says about a file, without making anything of it. */

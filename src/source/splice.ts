@@ -5,9 +5,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseDeclaration } from './declarators.ts'
 import type { Expanded } from './expanded.ts'
-import type { SourceUnit } from './extraction.ts'
 import { type Token, tokenize } from './lexer.ts'
 import { Pile } from './pile.ts'
+import type { SourceUnit } from './request.ts'
 import type { Splices } from './written.ts'
 
 /** Finds the files to read in the place of `#include` lines: C files, and those in `wanted`, by their paths. */
