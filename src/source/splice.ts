@@ -58,5 +58,8 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
     if (first!.kind === 'name' && makesCode(item, files.length === 1))
       for (const file of files) found.add(path.normalize(file))
   }
+  // What is included later may need what stands in these files, of which not all reaches the extract: it is read as well.
+  const first = near.findIndex(({ files }) => found.has(path.normalize(files.at(-1)!)))
+  if (first !== -1) for (const { files } of near.slice(first)) found.add(path.normalize(files.at(-1)!))
   return found
 }
