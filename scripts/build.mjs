@@ -101,7 +101,7 @@ export async function build() {
   const small = { minifySyntax: true, minifyWhitespace: true, platform: 'node', target: 'node20' }
   try {
     // Only ES modules can be split.
-    const { outputFiles } = await bundle({
+    const { outputFiles, metafile } = await bundle({
       ...small,
       absWorkingDir: root,
       entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pair-worker.ts' },
@@ -115,6 +115,7 @@ export async function build() {
       define: { INARCH_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
       logLevel: 'warning',
       write: false,
+      metafile: true,
     })
     const parts = path.join(made, 'parts')
     mkdirSync(parts, { recursive: true })
@@ -129,6 +130,12 @@ export async function build() {
       const whole = `(function (exports, require, module, __filename, __dirname) {${code}})`
       writeFileSync(path.join(parts, path.basename(file)), whole)
     }
+    // Which files are in which part, for whoever wonders.
+    const contents = Object.entries(metafile.outputs).map(([file, { inputs }]) => [
+      path.basename(file),
+      Object.keys(inputs),
+    ])
+    writeFileSync(path.join(made, 'parts.json'), JSON.stringify(Object.fromEntries(contents), null, 1))
     for (const name of ['inarch.js', 'pair-worker.js'])
       copyFileSync(path.join(root, 'scripts/launch.cjs'), path.join(made, name))
     chmodSync(path.join(made, 'inarch.js'), 0o755)

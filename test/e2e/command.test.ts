@@ -40,24 +40,30 @@ function freshPatch(): string {
   return file
 }
 
-/** The source files in the chunks that node loads before the first command runs. */
-function loadedAtStart(): string[] {
-  const files = [path.basename(program)]
-  const sources = new Set<string>()
-  for (const file of files) {
-    const text = readFileSync(path.join(path.dirname(program), file), 'utf8')
-    for (const [, source] of text.matchAll(/^\/\/ (src\/\S+\.ts)$/gm)) sources.add(source!)
-    for (const [, chunk] of text.matchAll(
-      /^(?:import|\} from|export .* from|import .* from) ?"\.\/(\S+\.js)"/gm,
-    ))
-      if (!files.includes(chunk!)) files.push(chunk!)
-  }
-  return [...sources].sort()
+/** The source files in the parts of the bundle that are loaded for a command line. */
+function loadedFor(...args: readonly string[]): string[] {
+  const script = path.join(dir, 'loaded.cjs')
+  writeFileSync(
+    script,
+    `process.on('exit', () => {
+      const { parts } = require.cache[${JSON.stringify(program)}].exports
+      require('node:fs').writeSync(2, JSON.stringify([...parts.keys()]))
+    })
+    require(${JSON.stringify(program)})`,
+  )
+  const { stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' })
+  const contents: Record<string, string[]> = JSON.parse(
+    readFileSync(path.join(path.dirname(program), 'parts.json'), 'utf8'),
+  )
+  const names: string[] = JSON.parse(stderr)
+  return [...new Set(names.flatMap((name) => contents[name] ?? []))]
+    .filter((file) => file.startsWith('src/'))
+    .sort()
 }
 
 describe('the start', () => {
   test('loads the command line and no room behind it', () => {
-    const loaded = loadedAtStart()
+    const loaded = loadedFor('--version')
     expect(loaded).toContain('src/cli/main.ts')
     expect(loaded.filter((file) => !/^src\/(cli|ground)\//.test(file))).toEqual([])
   })

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch diff` and `inarch extract` as a program or a person uses them: two objects, no kernel.
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readObject } from '../../src/elf/read.ts'
 import { compileBytes } from '../objects.ts'
-import { buildCommand, inarch } from './inarch.ts'
+import { buildCommand, inarch, program } from './inarch.ts'
 
 const dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-diff-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -44,6 +45,14 @@ const before = path.join(dir, 'before.o')
 const run = (...args: string[]) => inarch(args, { cwd: dir })
 
 describe('inarch diff', () => {
+  test('ends in silence when nobody reads what it prints', () => {
+    const closed = `"$1" "$2" diff --json "$3" "$4" | true; exit "\${PIPESTATUS[0]}"`
+    const args = ['-c', closed, '-', process.execPath, program, before, object('changed')]
+    const { status, stderr } = spawnSync('bash', args, { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+  })
+
   test('tells a changed function and why, and ends with 0', async () => {
     const { code, stdout } = await run('diff', '--json', before, object('changed'))
     expect(code).toBe(0)
