@@ -13,6 +13,8 @@ export type DifferenceClass =
   | 'missing'
   /** The compiler made a clone with other parameters of it. */
   | 'other-clone'
+  /** The unit calls a part that the compiler split off a function with several callers; the extract has only some of them. */
+  | 'other-split'
   /** The one calls what the other has taken in. */
   | 'other-inlining'
   /** Both call the same, but not equally often: a path was copied, or two were merged. */
@@ -50,7 +52,7 @@ export interface Code {
 }
 
 /** Helpers that the compiler chooses by what it has in which register. */
-const compilersOwn = /^__x86_(indirect|return)_thunk|^__SCT__tp_func|^__fentry__$/
+const compilersOwn = /^__x86_(indirect|return)_thunk|^__fentry__$/
 
 /** Takes a function apart. */
 export function codeOf(unit: Anatomy, piece: Piece): Code {
@@ -152,6 +154,12 @@ export function differenceOf(one: Code, other: Code, reason: string): Difference
       return {
         class: 'other-clone',
         message: `It calls ${clone} where the unit has ${called.find((known) => sourceName(known) === sourceName(clone))}`,
+      }
+    const split = called.find((name) => /\.part(\.|$)/.test(name))
+    if (split !== undefined)
+      return {
+        class: 'other-split',
+        message: `The unit calls ${split}, which the compiler split off for several callers; here ${sourceName(split)} has fewer`,
       }
     return {
       class: 'other-inlining',

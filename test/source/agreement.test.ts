@@ -142,6 +142,15 @@ describe('a difference is put into its class:', () => {
     expect(message).toContain('helper')
   })
 
+  test('what the unit has split off for several callers is taken in by the only one', () => {
+    const [kind, message] = differs(
+      'int part(int) NAMED("check.part.0"); int work(int x) { return x < 0 ? 0 : part(x); }',
+      'int work(int x) { return x < 0 ? 0 : get() * x; }',
+    )
+    expect(kind).toBe('other-split')
+    expect(message).toContain('check.part.0')
+  })
+
   test('other data are used', () => {
     expect(
       differs(
