@@ -47,7 +47,7 @@ export interface Closure {
 
 /** Static variables of the kernel's macros that serve one place in the source only. */
 const incidental =
-  /^(?:__already_done|__warned|__print_once|descriptor|_rs|__key|___tp_str|__tpstrp|tp_str|_entry|_entry_ptr|___done|___once_key|__rs|_dd_ddp|__msg|__func__|__UNIQUE_ID_.*)$/
+  /^(?:__already_done|__warned|__print_once|descriptor|_rs|__key|___tp_str|__tpstrp|tp_str|_entry|_entry_ptr|__rs|_dd_ddp|__msg|__func__|__UNIQUE_ID_.*)$/
 
 export function definitionOf(item: Item, name: string): Declarator | undefined {
   const { declaration } = item
@@ -276,7 +276,15 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     for (const local of found) {
       if (local.isConst || incidental.test(local.name)) continue
       const running = request.externalize(`${owner}.${local.name}`, 'variable', false)
-      if (running !== undefined) bound.push({ local, running })
+      if (running !== undefined && isOfMacro(item, local))
+        findings.push({
+          severity: 'error',
+          rule: 'writable-copied',
+          symbol: `${owner}.${local.name}`,
+          message: `${owner} has the static variable ${local.name} by a macro, so it can't be bound to the running kernel's; a copy would be a second one`,
+          hint: 'Write out in the fix what the macro does, or use the binary engine',
+        })
+      else if (running !== undefined) bound.push({ local, running })
       else if (request.carry?.(`${owner}.${local.name}`) !== true && local.isWritten)
         findings.push({
           severity: 'error',
@@ -288,6 +296,12 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     }
     if (bound.length > 0) locals.set(item, bound)
     return bound
+  }
+
+  /** Whether a macro declares it, such as DO_ONCE: the written text has no place to say that it is bound. */
+  const isOfMacro = ({ tokens, chunk }: Item, local: StaticLocal): boolean => {
+    const { line } = tokens[local.from]!
+    return !chunk.tokens.some((token) => token.line === line && token.text === 'static')
   }
 
   const drain = () => {
