@@ -7,14 +7,21 @@ const { mkdtempSync, rmSync, writeFileSync } = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 
-/** A unit with what most units have: strings, tables, statics, calls. */
+/** A unit with what most units have: strings, tables, statics, calls. It is large enough for a quick look. */
 const source = `
 extern int printk(const char *format, ...);
 static int count;
+char room[300000] = { 1 };
 static const char *const names[] = { "one", "two", "three" };
 int other(int n) { return n * 3; }
+__attribute__((cold)) void complain(const char *file, int line);
 int changed(int n)
 {
+	static int calls;
+	if (calls++ == 1234)
+		complain("file.c", 12);
+	asm volatile("1: ud2\\n.pushsection __bug_table, \\"aw\\"\\n.long 1b - .\\n.long 1b - .\\n.long 12\\n.popsection");
+	asm volatile("2: nop\\n.pushsection __ex_table, \\"a\\"\\n.long 2b - .\\n.long 2b - .\\n.long 3\\n.popsection");
 	switch (n) {
 	case 0: return other(n);
 	case 1: return printk("%s\\n", names[n]);
@@ -30,7 +37,16 @@ const launcher = path.resolve(process.argv[2], 'inarch.js')
 const dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-warm-'))
 const objects = ['1', '2'].map((change) => {
   const object = path.join(dir, `${change}.o`)
-  const flags = ['-O2', '-ffunction-sections', '-fdata-sections', `-DCHANGE=${change}`]
+  const flags = [
+    '-O2',
+    '-pg',
+    '-mfentry',
+    '-fno-pic',
+    '-mcmodel=kernel',
+    '-ffunction-sections',
+    '-fdata-sections',
+    `-DCHANGE=${change}`,
+  ]
   spawnSync('gcc', [...flags, '-x', 'c', '-c', '-o', object, '-'], { input: source })
   return object
 })
