@@ -2,7 +2,7 @@
 // What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each name is
 // given by the headers, bound to the running program, or copied; what is copied has its reason.
 import type { Finding } from '../ground/finding.ts'
-import type { Declarator } from './declarators.ts'
+import { definitionOf, indexOf, titleOf } from './declared.ts'
 import type { Grammar } from './grammar.ts'
 import type { RunningSymbol, SourceRequest } from './request.ts'
 import { isWritten, type StaticLocal, staticLocalsOf } from './static-local.ts'
@@ -48,36 +48,6 @@ export interface Closure {
 /** Static variables of the kernel's macros that serve one place in the source only. */
 const incidental =
   /^(?:__already_done|__warned|__print_once|descriptor|_rs|__key|___tp_str|__tpstrp|tp_str|_entry|_entry_ptr|__rs|_dd_ddp|__msg|__func__|__UNIQUE_ID_.*)$/
-
-export function definitionOf(item: Item, name: string): Declarator | undefined {
-  const { declaration } = item
-  const one = declaration.declarators.find((candidate) => candidate.name === name)
-  if (one === undefined || declaration.storage.has('typedef')) return undefined
-  if (one.isFunction) return declaration.body !== undefined ? one : undefined
-  return declaration.storage.has('extern') && one.value === undefined ? undefined : one
-}
-
-/** The names that each declaration of the file declares: `struct x` as `t x`, all others as `o x`. */
-function indexOf(items: readonly Item[]): Map<string, Item[]> {
-  const index = new Map<string, Item[]>()
-  const put = (key: string, item: Item) => {
-    const list = index.get(key)
-    if (list === undefined) index.set(key, [item])
-    else if (list.at(-1) !== item) list.push(item)
-  }
-  for (const item of items) {
-    const { declarators, tags, enumerators, body } = item.declaration
-    for (const { name } of body === undefined ? declarators : declarators.slice(0, 1)) put(`o ${name}`, item)
-    for (const name of enumerators) put(`o ${name}`, item)
-    for (const { name, isDefined, at } of tags) if (isDefined || isForward(item, at)) put(`t ${name}`, item)
-  }
-  return index
-}
-
-/** `struct x;` and nothing else. */
-function isForward(item: Item, at: number): boolean {
-  return item.tokens.length === at + 2 && item.tokens.length <= 4
-}
 
 /**
  * Follows all uses from the functions that the request names.
@@ -414,23 +384,4 @@ function isInHead({ declaration: { body, declarators } }: Item): (at: number) =>
 
 function isInline({ declaration: { storage } }: Item): boolean {
   return storage.has('inline') || storage.has('__inline') || storage.has('__inline__')
-}
-
-/** What people call a declaration. */
-export function titleOf(item: Item): string {
-  const { declarators, tags, enumerators } = item.declaration
-  const [one] = declarators
-  if (one !== undefined) return one.name
-  const tag = tags.find(({ isDefined }) => isDefined) ?? tags[0]
-  if (tag !== undefined) return `${tag.keyword} ${tag.name}`
-  return enumerators[0] ?? 'a declaration'
-}
-
-/** What a declaration is, in a word. */
-export function kindOf({ declaration }: Item): string {
-  const { declarators, storage, body, tags, enumerators } = declaration
-  if (body !== undefined) return 'function'
-  if (storage.has('typedef') || declarators.length === 0)
-    return tags.length > 0 || enumerators.length > 0 || storage.has('typedef') ? 'type' : 'declaration'
-  return declarators[0]!.isFunction ? 'prototype' : 'variable'
 }

@@ -287,3 +287,19 @@ function isParameterList(tokens: readonly Token[], one: Declarator): boolean {
     )
   )
 }
+
+/** A function's head without what says that it is private or inline, and what is only said of such. */
+export function withoutLinkage(tokens: readonly Token[]): Token[] {
+  const kept: Token[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const end = attributeEnd(tokens, at, tokens.length)
+    if (end !== undefined) {
+      const names = tokens.slice(at, end).map(({ text }) => text)
+      if (!names.some((text) => /^(?:__)?(?:gnu_inline|always_inline|unused)(?:__)?$/.test(text)))
+        kept.push(...tokens.slice(at, end))
+      at = end - 1
+    } else if (!/^(?:static|extern|inline|__inline|__inline__)$/.test(tokens[at]!.text))
+      kept.push(tokens[at]!)
+  }
+  return kept
+}

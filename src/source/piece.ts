@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Parts of the written text as they go into the output: without conditions and what they left out, with some words
 // exchanged.
+import type { Token } from './lexer.ts'
 import type { Directive, Written } from './written.ts'
 
 /** A piece of the output. */
@@ -103,4 +104,15 @@ function isConditionLine(written: Written, line: number): boolean {
     conditions.set(written, known)
   }
   return known.has(line)
+}
+
+/** The words of an edit, as if they stood in a line. */
+export function tokensOfEdit(edit: Edit, line: number): Token[] {
+  return (edit.text.match(/[A-Za-z_]\w*/g) ?? []).map((text) => ({
+    kind: 'name' as const,
+    text,
+    start: 0,
+    end: 0,
+    line,
+  }))
 }

@@ -73,3 +73,22 @@ export function staticLocalsOf({ tokens, declaration: { body } }: Item): StaticL
   }
   return found
 }
+
+/** A static local's declaration as one of its own: indexes count from its first token. */
+export function shifted({ declaration, from }: StaticLocal): StaticLocal['declaration'] {
+  const move = <T extends { from: number; to: number }>(one: T): T => ({
+    ...one,
+    from: one.from - from,
+    to: one.to - from,
+  })
+  return {
+    ...declaration,
+    declarators: declaration.declarators.map((one) => ({
+      ...move(one),
+      at: one.at - from,
+      core: one.core - from,
+      ...(one.value === undefined ? {} : { value: move(one.value) }),
+      ...(one.openBound === undefined ? {} : { openBound: one.openBound - from }),
+    })),
+  }
+}

@@ -161,3 +161,29 @@ export async function openView(job: Job, unit: SourceUnit, withHeaders = false):
   const chunks = chunksOf(written, expanded.items)
   return { written, expanded, chunks: withHeaders ? [...headerChunks(expanded), ...chunks] : chunks }
 }
+
+/** Whether a header declares this function or variable. */
+export function isDeclaredByHeaders(
+  { expanded: { text, headers } }: View,
+  name: string,
+  isFunction: boolean,
+): boolean {
+  const mark = new RegExp(isFunction ? `[\\s*]${name}\\s*\\(` : `\\bextern\\b[^;{}()]*\\b${name}\\b`, 'g')
+  for (const { index } of text.matchAll(mark)) {
+    // Parts of headers are ordered.
+    let low = 0
+    let high = headers.length / 2
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (headers[2 * middle + 1]! <= index) low = middle + 1
+      else high = middle
+    }
+    if (
+      low < headers.length / 2 &&
+      headers[2 * low]! <= index &&
+      text[text.lastIndexOf('\n', index) + 1] !== '#'
+    )
+      return true
+  }
+  return false
+}

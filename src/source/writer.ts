@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very words.
-import { type BoundLocal, type Closure, definitionOf } from './closure.ts'
-import { attributeEnd } from './declarators.ts'
+import type { BoundLocal, Closure } from './closure.ts'
+import { definitionOf } from './declared.ts'
 import { definitionsOf } from './definitions.ts'
-import { headOf } from './head.ts'
+import { headOf, withoutLinkage } from './head.ts'
 import { influences } from './influence.ts'
 import { directivePieces, layOut } from './layout.ts'
 import { type Token, tokenize } from './lexer.ts'
-import { commentLines, type Edit, linesOf, type Piece, withComment } from './piece.ts'
+import { commentLines, type Edit, linesOf, type Piece, tokensOfEdit, withComment } from './piece.ts'
 import type { RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
 import { spell } from './spelling.ts'
-import type { Chunk, Item, View } from './view.ts'
+import { shifted } from './static-local.ts'
+import { type Chunk, type Item, isDeclaredByHeaders, type View } from './view.ts'
 import type { Directive } from './written.ts'
 
 /** The macro with which a declaration says what it is bound to; nothing when its own name says it. */
@@ -18,32 +19,6 @@ function labelOf(name: string, { object, symbol, position }: RunningSymbol): str
   return symbol === name && position === undefined
     ? ''
     : `LIVEPATCH_SYMBOL(${object ?? 'vmlinux'}, ${symbol}, ${position ?? 0})`
-}
-
-/** Whether a header declares this function or variable. */
-function isDeclaredByHeaders(
-  { expanded: { text, headers } }: View,
-  name: string,
-  isFunction: boolean,
-): boolean {
-  const mark = new RegExp(isFunction ? `[\\s*]${name}\\s*\\(` : `\\bextern\\b[^;{}()]*\\b${name}\\b`, 'g')
-  for (const { index } of text.matchAll(mark)) {
-    // Parts of headers are ordered.
-    let low = 0
-    let high = headers.length / 2
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (headers[2 * middle + 1]! <= index) low = middle + 1
-      else high = middle
-    }
-    if (
-      low < headers.length / 2 &&
-      headers[2 * low]! <= index &&
-      text[text.lastIndexOf('\n', index) + 1] !== '#'
-    )
-      return true
-  }
-  return false
 }
 
 /**
@@ -371,49 +346,4 @@ export function writeSource(
   const before: Piece = { from: 0, to: 0, kind: 'macro', text: () => macros }
   const kept = directives.filter(({ kind }) => kind !== 'include')
   return layOut([...pieces, ...(macros === '' ? [] : [before]), ...kept], written)
-}
-
-/** A static local's declaration as one of its own: indexes count from its first token. */
-function shifted({ declaration, from }: BoundLocal['local']): BoundLocal['local']['declaration'] {
-  const move = <T extends { from: number; to: number }>(one: T): T => ({
-    ...one,
-    from: one.from - from,
-    to: one.to - from,
-  })
-  return {
-    ...declaration,
-    declarators: declaration.declarators.map((one) => ({
-      ...move(one),
-      at: one.at - from,
-      core: one.core - from,
-      ...(one.value === undefined ? {} : { value: move(one.value) }),
-      ...(one.openBound === undefined ? {} : { openBound: one.openBound - from }),
-    })),
-  }
-}
-
-/** A function's head without what says that it is private or inline, and what is only said of such. */
-function withoutLinkage(tokens: readonly Token[]): Token[] {
-  const kept: Token[] = []
-  for (let at = 0; at < tokens.length; at++) {
-    const end = attributeEnd(tokens, at, tokens.length)
-    if (end !== undefined) {
-      const names = tokens.slice(at, end).map(({ text }) => text)
-      if (!names.some((text) => /^(?:__)?(?:gnu_inline|always_inline|unused)(?:__)?$/.test(text)))
-        kept.push(...tokens.slice(at, end))
-      at = end - 1
-    } else if (!/^(?:static|extern|inline|__inline|__inline__)$/.test(tokens[at]!.text))
-      kept.push(tokens[at]!)
-  }
-  return kept
-}
-
-function tokensOfEdit(edit: Edit, line: number): Token[] {
-  return (edit.text.match(/[A-Za-z_]\w*/g) ?? []).map((text) => ({
-    kind: 'name' as const,
-    text,
-    start: 0,
-    end: 0,
-    line,
-  }))
 }

@@ -162,6 +162,49 @@ number wanted(number a
     has: ['typedef int number;', '\ta++;'],
     lacks: ['#if', '#e', 'HAVE_B', "it's", 'a--', 'HAVE_A'],
   },
+  'per-CPU variables, static keys, static calls and register variables, as the kernel writes them': {
+    source: `
+#define DECLARE_PER_CPU(type, name) extern __attribute__((section(".data..percpu"))) __typeof__(type) name
+#define DEFINE_PER_CPU(type, name) __attribute__((section(".data..percpu"))) __typeof__(type) name
+#define this_cpu_inc(name) asm("incl %%gs:%P0" : "+m" (name))
+struct static_key { int enabled; void *entries; };
+struct static_key_false { struct static_key key; };
+#define DEFINE_STATIC_KEY_FALSE(name) struct static_key_false name = { .key = { 0 } }
+#define static_branch_unlikely(x) arch_static_branch(&(x)->key, 0)
+static inline __attribute__((always_inline)) int arch_static_branch(struct static_key *key, int branch)
+{
+	asm goto("1: .byte 0x0f, 0x1f, 0x44, 0, 0\\n"
+		".pushsection __jump_table, \\"aw\\"\\n"
+		".balign 8\\n"
+		".long 1b - ., %l[yes] - .\\n"
+		".quad %c0 + %c1 - .\\n"
+		".popsection" : : "i" (key), "i" (branch) : : yes);
+	return 0;
+yes:
+	return 1;
+}
+#define DECLARE_STATIC_CALL(name, func) extern struct call __SCK_##name; extern __typeof__(func) __SCT_##name
+#define static_call(name) ({ __asm__ volatile("" : : "i" (&__SCK_##name)); &__SCT_##name; })
+struct call { void *func; };
+int answer(int n);
+DECLARE_STATIC_CALL(answered, answer);
+DECLARE_PER_CPU(int, hits);
+DEFINE_PER_CPU(int, hits);
+DEFINE_STATIC_KEY_FALSE(loud);
+DEFINE_PER_CPU(int, misses);
+register unsigned long stack_pointer asm("rsp");
+int wanted(int n)
+{
+	this_cpu_inc(hits);
+	if (static_branch_unlikely(&loud))
+		return static_call(answered)(n);
+	return n + (int)stack_pointer;
+}
+`,
+    wish: { externalize: ['hits', 'loud'] },
+    has: ['register unsigned long stack_pointer asm("rsp");', 'extern struct static_key_false loud'],
+    lacks: ['misses', 'DEFINE_STATIC_KEY_FALSE(loud);'],
+  },
   'a macro that is defined anew': {
     source: `
 #define STEP 1
@@ -386,6 +429,19 @@ int wanted(int a)
     const { findings } = await extract(source, { externalize: bound.filter((name) => name !== 'state') })
     expect(findings).toMatchObject([{ severity: 'error', rule: 'writable-copied', symbol: 'state' }])
     expect((await extract(source, { carry: true })).findings).toEqual([])
+  })
+
+  it('of a macro, which the text has no place for, is refused and not copied', async () => {
+    const once = `#define ONCE(what) ({ static int done; if (!done) { done = 1; what; } })
+void note(const char *text);
+int wanted(int n) { ONCE(note("first")); return n; }
+`
+    const { findings } = await extract(once, { externalize: ['wanted.done'] })
+    expect(findings).toMatchObject([{ severity: 'error', rule: 'writable-copied', symbol: 'wanted.done' }])
+    const written = once.replace('ONCE(note("first"))', 'static int done; done++')
+    const { text } = await extract(written, { externalize: ['wanted.done'] })
+    expect(text).toContain('extern int done;')
+    expect(text).not.toContain('static')
   })
 
   it('leads from one replaced function to the other one', async () => {
