@@ -4,12 +4,23 @@
 // `flavours` does the same on every kernel that Debian builds, which takes too long for every day.
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+
+/** The longest files first, so that none is left alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification) => /\/e2e\/(changes-|source\/engine)/.test(moduleId)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 export default defineConfig({
   define: { INARCH_VERSION: JSON.stringify(version) },
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,

@@ -80,17 +80,17 @@ function outcomes(before: Buffer, after: Buffer) {
 }
 
 describe('a quick look at a large unit', () => {
-  const before = compileWith(compiler, unit(60, same), ['-fdata-sections'])
+  const before = compileWith(compiler, unit(24, same), ['-fdata-sections'])
 
   it.each(changes)('says the same about %s', (_, edit) => {
-    const after = compileWith(compiler, unit(60, only(17, edit)), ['-fdata-sections'])
+    const after = compileWith(compiler, unit(24, only(17, edit)), ['-fdata-sections'])
     const { full, quick } = outcomes(before, after)
     if (quick !== undefined) expect(quick).toEqual(full)
   })
 
   it('is enough for an edit of a function, and names that function alone', () => {
     for (const [name, edit] of changes.slice(0, 3)) {
-      const after = compileWith(compiler, unit(60, only(17, edit)), ['-fdata-sections'])
+      const after = compileWith(compiler, unit(24, only(17, edit)), ['-fdata-sections'])
       const { quick } = outcomes(before, after)
       expect(
         quick?.changed.map((one) => one.name),
@@ -106,7 +106,7 @@ describe('a quick look at a large unit', () => {
       (text) =>
         `${text.replace('CONSTANT_17', '42')}\nasm(".pushsection .inarch.ignore.functions,\\"a\\"\\n.asciz \\"function_17\\"\\n.popsection");`,
     )
-    const after = compileWith(compiler, unit(60, ignored), ['-fdata-sections'])
+    const after = compileWith(compiler, unit(24, ignored), ['-fdata-sections'])
     const { full, quick } = outcomes(before, after)
     expect(quick).toBeUndefined()
     expect(full.findings.map(({ rule, symbol }) => [rule, symbol])).toContainEqual(['ignored', 'function_17'])
