@@ -62,6 +62,10 @@ export function writeSource(
       needed.every((item) => closure.whole.has(item)) &&
       (one.items.length === 1 ||
         !defines.some((item) => closure.targets.get(item.declaration.declarators[0]!.name) === item))
+    // A replaced function whose address is taken: what is handed on is the running one's.
+    for (const { declaration, chunk: own } of needed.filter((item) => closure.whole.has(item)))
+      for (const { name } of declaration.declarators)
+        if (closure.bindings.get(name)?.first.chunk === own) declare(name, own.from - 0.5, own.from - 0.5)
     if (asWritten) verbatim(one, needed)
     else for (const item of one.items) if (needed.includes(item)) single(item)
   }

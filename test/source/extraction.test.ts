@@ -444,6 +444,21 @@ int wanted(int n) { ONCE(note("first")); return n; }
     expect(text).not.toContain('static')
   })
 
+  it('hands on the address of the running function, also of one that is replaced', async () => {
+    const handed = `void add(int (*action)(int));
+static __attribute__((noinline)) int helper(int a) { return a * 7; }
+int wanted(int n) { add(helper); return helper(n); }
+`
+    const { text } = await extract(handed, {
+      externalize: ['helper'],
+      functions: ['wanted', 'helper'],
+      rename: true,
+    })
+    expect(text).toContain('extern int helper(int a);\n')
+    expect(text).toContain('add(helper); return livepatch_helper(n);')
+    expect(compile(compiler, text).messages).toBe('')
+  })
+
   it('leads from one replaced function to the other one', async () => {
     const { text } = await extract(source, {
       externalize: bound,
