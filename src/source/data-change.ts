@@ -8,7 +8,7 @@ import type { TextChange } from './changed.ts'
 
 /** Errors for existing data whose first value or shape the patch changes, unless the author has seen to it. */
 export function dataFindings(unit: string, text: TextChange, compared: Change): Finding[] {
-  const { before, copied, directives } = compared
+  const { before, changedData, copied, directives } = compared
   const isCopied = (name: string) => [...copied].some((piece) => stem(piece.name) === name)
   return text.data.flatMap(({ name, change, isConstant }): Finding[] => {
     const own = name.slice(name.indexOf('.') + 1)
@@ -17,6 +17,8 @@ export function dataFindings(unit: string, text: TextChange, compared: Change): 
     // Each use of a constant inside a function has its own copy.
     if (isLocal && isConstant) return []
     const piece = before.data.find((candidate) => stem(candidate.name) === own)
+    // The same value may be written in another way.
+    if (!changedData.some((candidate) => stem(candidate.name) === own)) return []
     if (piece === undefined || directives.ignored.sections.has(piece.section.name)) return []
     return [
       {

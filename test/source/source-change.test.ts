@@ -129,6 +129,14 @@ describe('data', () => {
     expect(rules(change.findings)).toEqual(['error data-changed'])
   })
 
+  test('a value that is only written in another way is no change of it', async () => {
+    const text = (value: string, sum: string) =>
+      unit(`int limit = ${value};\nint f(int n) { return n ${sum} limit; }\n`)
+    const change = await sourceChange(text('4', '+'), text('2 + 2', '-'))
+    expect(rules(change.findings)).toEqual([])
+    expect(change.functions.map(({ name }) => name)).toEqual(['f'])
+  })
+
   test('static variables inside a function', async () => {
     const change = await sourceChange(
       unit('int f(void) { static int calls = 3; static int same; put(&same); return calls++; }\n'),
