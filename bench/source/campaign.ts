@@ -10,7 +10,7 @@ import { cacheRoot } from '../../src/ground/cache.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { type Names, namesOf } from '../../src/module/names.ts'
+import { type Names, namesOf } from '../../src/match/names.ts'
 import { chooseFunctions, unitOrder } from './sample.ts'
 import { tryUnit, type UnitTrial } from './trial.ts'
 

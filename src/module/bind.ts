@@ -8,8 +8,8 @@ import type { Change } from '../diff/change.ts'
 import type { Reference } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
 import { locate } from '../match/locate.ts'
+import type { Names } from '../match/names.ts'
 import { compareWithRunning } from '../match/same.ts'
-import type { Names } from './names.ts'
 import { patchSymbol } from './tables.ts'
 
 export type Binding =

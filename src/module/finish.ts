@@ -7,9 +7,9 @@ import { redraft } from '../elf/redraft.ts'
 import { type SectionDraft, type SymbolDraft, writeObject } from '../elf/write.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
+import type { KernelExport } from '../match/names.ts'
 import type { Binding } from './bind.ts'
 import { leaveOutTracepoints, separate } from './late.ts'
-import type { KernelExport } from './names.ts'
 import type { Layout } from './template.ts'
 
 export interface Assembled {

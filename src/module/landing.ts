@@ -6,8 +6,8 @@ import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import type { Extraction } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
+import type { Names } from '../match/names.ts'
 import type { Binding } from './bind.ts'
-import type { Names } from './names.ts'
 
 /** True when a relocation makes a pointer, and not the operand of a call or a jump. */
 function takesAddress(type: number, executable: boolean, bytes: Buffer, offset: number): boolean {

@@ -9,11 +9,11 @@ import { redraft } from '../elf/redraft.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import type { Reference } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
+import type { Names } from '../match/names.ts'
 import type { Cargo } from './assemble.ts'
 import { type Binder, type Binding, binder } from './bind.ts'
 import { loadBootConstants } from './boot-constants.ts'
 import { gather } from './join.ts'
-import type { Names } from './names.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
 
 /** A symbol as LIVEPATCH_SYMBOL names it. */

@@ -4,10 +4,10 @@
 import path from 'node:path'
 import type { DeclaredCallback } from '../extract/callbacks.ts'
 import type { Finding } from '../ground/finding.ts'
+import type { Names } from '../match/names.ts'
 import type { PlannedObject } from '../source/plan.ts'
 import type { SourceChange } from '../source/unit-change.ts'
 import { binder } from './bind.ts'
-import type { Names } from './names.ts'
 
 /** The name of a unit's function in the live patch. */
 export type Rename = (unit: string, name: string) => string

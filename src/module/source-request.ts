@@ -5,11 +5,11 @@ import type { Unit } from '../build/units.ts'
 import type { Anatomy, Piece } from '../diff/anatomy.ts'
 import { stem } from '../diff/names.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { Names } from '../match/names.ts'
 import type { SourceRequest } from '../source/extraction.ts'
 import { runningNames } from '../source/running-names.ts'
 import type { SourceChange } from '../source/unit-change.ts'
 import { binder } from './bind.ts'
-import type { Names } from './names.ts'
 import type { Rename } from './source-plan.ts'
 
 /** `function.variable` without its function. */

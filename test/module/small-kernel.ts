@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The names of a small kernel of a test's own.
-import type { KernelSymbol, Names } from '../../src/module/names.ts'
+import type { KernelSymbol, Names } from '../../src/match/names.ts'
 
 export interface SmallKernel {
   readonly symbols?: Record<string, readonly (Partial<KernelSymbol> & { type: string })[]>

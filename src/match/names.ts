@@ -10,8 +10,8 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { parseModuleSymbols } from '../kernel/modsyms.ts'
 import { openModule } from '../kernel/modules.ts'
 import { readSymbols } from '../kernel/symbols.ts'
-import { isLandingPad, sealedInImage, sealedInModule } from '../match/landing.ts'
-import { type Image, layOutModule, openImage, type Running } from '../match/running.ts'
+import { isLandingPad, sealedInImage, sealedInModule } from './landing.ts'
+import { type Image, layOutModule, openImage, type Running } from './running.ts'
 
 export interface KernelSymbol {
   readonly name: string
