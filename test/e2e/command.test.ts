@@ -4,13 +4,11 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import os from 'node:os'
@@ -88,27 +86,23 @@ describe('the start', () => {
 
 describe('a build', () => {
   test('gives the same bytes for the same inputs, whatever was kept from before', async () => {
-    // Other tests use the common objects meanwhile, so this one has a cache of its own with the same kernels.
-    const cache = mkdtempSync(path.join(dir, 'cache-'))
-    const own = path.join(cache, 'inarch')
-    mkdirSync(own)
-    for (const name of ['archive', 'kernels', 'locks'])
-      symlinkSync(path.join(path.dirname(scratchRoot()), name), path.join(own, name))
     const patch = freshPatch()
-    const build = async (env: Record<string, string>) => {
+    const build = async (temporary?: string) => {
       const output = mkdtempSync(path.join(dir, 'out-'))
       const args = ['build', patch, '--kernel', kernel.release, '-o', output]
       const { code, stderr } = await inarch(args, {
         cwd: mkdtempSync(path.join(dir, 'cwd-')),
-        env: { XDG_CACHE_HOME: cache, ...env },
+        ...(temporary === undefined ? {} : { env: { TMPDIR: temporary } }),
       })
       expect(stderr).toContain('✓')
       expect(code).toBe(0)
       return readFileSync(path.join(output, 'livepatch-fresh.ko'))
     }
-    const first = await build({})
-    rmSync(path.join(own, 'objects'), { recursive: true })
-    const second = await build({ TMPDIR: mkdtempSync(path.join(dir, 'tmp-')) })
+    const first = await build()
+    // Other tests store objects meanwhile, so the directory stays.
+    const objects = path.join(path.dirname(scratchRoot()), 'objects')
+    for (const name of readdirSync(objects)) rmSync(path.join(objects, name), { force: true })
+    const second = await build(mkdtempSync(path.join(dir, 'tmp-')))
     expect(second.equals(first)).toBe(true)
   })
 
