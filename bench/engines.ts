@@ -42,7 +42,7 @@ async function build(kernel: Kernel, fix: Fix): Promise<EngineResult> {
       name: fix.name,
       replace: true,
       engine: 'both',
-      allowDifference: true,
+      allow: ['engines-differ'],
       output,
     })
     return { ...base, engines: made.manifest.engines! }

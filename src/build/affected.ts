@@ -80,7 +80,7 @@ export function objections(unit: Unit, all: readonly Unit[], takesEffect: boolea
   return takesEffect
     ? [
         {
-          severity: 'warning',
+          severity: 'note',
           rule: 'copy-not-patched',
           message: `${unit.object} changes too, and keeps its old code until the next boot`,
           unit: unit.source,
@@ -151,7 +151,7 @@ async function classifySource(
   return {
     unit,
     findings: copies.map((copy) => ({
-      severity: 'warning',
+      severity: 'note',
       rule: 'copy-not-patched',
       message: `${copy.object} is made of ${file} too, and keeps its old code until the next boot`,
       unit: file,

@@ -4,6 +4,7 @@
 import { Command } from 'commander'
 import { version } from '../ground/version.ts'
 import { buildCommand } from './commands/build.ts'
+import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
 import { diffCommand } from './commands/diff.ts'
 import { extractCommand } from './commands/extract.ts'
@@ -18,6 +19,7 @@ const program = new Command('inarch')
   .version(version)
 
 program.addCommand(buildCommand())
+program.addCommand(checkCommand())
 program.addCommand(proveCommand())
 program.addCommand(diffCommand())
 program.addCommand(extractCommand())

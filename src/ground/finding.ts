@@ -15,4 +15,6 @@ export interface Finding {
   readonly symbol?: string
   /** The translation unit or file it is about. */
   readonly unit?: string
+  /** Of a warning: the author consents to it (`--allow`). */
+  readonly allowed?: boolean
 }

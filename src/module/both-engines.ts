@@ -3,6 +3,7 @@
 // Two ways that know nothing of each other and come to the same result make each other credible.
 import { readFileSync } from 'node:fs'
 import type { CompiledPairs } from '../build/compile.ts'
+import { withConsent } from '../check/consent.ts'
 import { coldParent, sourceName, stem } from '../diff/names.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
@@ -42,8 +43,8 @@ export async function makeBoth(
           step.result(`${same} of ${found.functions.length} replaced functions are identical`)
           return found
         })
-  const findings = differences(engines)
-  if (!engines.agree && request.allowDifference !== true)
+  const findings = withConsent(differences(engines), new Set(request.allow))
+  if (!engines.agree && request.allow?.includes('engines-differ') !== true)
     throw new Fault('refused', 'engines-differ', 'The two engines make different live patches of the fix', {
       findings: [
         ...findings.map((finding): Finding => ({ ...finding, severity: 'error' })),

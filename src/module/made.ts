@@ -5,7 +5,6 @@ import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import { writeWhole } from '../ground/whole-file.ts'
-import type { Kernel } from '../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 
 /** A module before it is written. */
@@ -32,19 +31,6 @@ export async function save(output: string, bytes: Buffer, manifest: Manifest): P
   await writeWhole(module, bytes)
   await writeWhole(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`)
   return { module, manifestFile, manifest }
-}
-
-/** @throws Fault `refused/not-live-patchable` with all findings when one of them is an error */
-export function refuseIfErrors(kernel: Kernel, findings: readonly Finding[]): void {
-  const errors = findings.filter(({ severity }) => severity === 'error')
-  if (errors.length === 0) return
-  const count = errors.length === 1 ? 'one reason' : `${errors.length} reasons`
-  throw new Fault(
-    'refused',
-    'not-live-patchable',
-    `The patch can't be applied live to ${kernel.release}, for ${count}`,
-    { findings },
-  )
 }
 
 /** The Fault for a patch that leaves everything as it is. */

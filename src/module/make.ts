@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The main job: patches in, a live patch module and its manifest out. It reads like the picture in
 // docs/architecture.md; the work is done in the rooms before.
-import { compilePairs } from '../build/compile.ts'
-import { Fault } from '../ground/fault.ts'
+import { refuseUnlessAllowed, withConsent } from '../check/consent.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { applyPatches } from '../patch/apply.ts'
 import { makeBinary } from './binary-engine.ts'
-import { changesNothing, type Made, type MadeModule, refuseIfErrors, save } from './made.ts'
+import { type Draft, openDraft } from './draft.ts'
+import { compileFix } from './fix.ts'
+import { type Made, type MadeModule, save } from './made.ts'
 import { nameOf } from './naming.ts'
 import type { CompiledFix, Engine, MakeRequest } from './request.ts'
 
@@ -26,10 +26,21 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
     checkFree(output, name)
   }
   return await withScratch(async (dir) => {
-    const fix: CompiledFix = { request, name, dir, ...(await compileFix(job, kernel, request, dir)) }
-    const made = await makeWith[engine](job, kernel, fix)
-    const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
-    return { ...(await save(output, made.bytes, { ...made.manifest, timings })), ...placeOf(made) }
+    const fix = await compileFix(job, kernel, request, dir)
+    const draft = await openDraft(job, kernel, fix)
+    try {
+      // The source engine makes up its own mind about what it replaces; the rules hold for both.
+      const known = engine === 'source' ? draft.review : [...draft.findings, ...draft.review]
+      refuseUnlessAllowed(kernel, known)
+      const { bytes, manifest, directory } = await makeWith[engine](job, kernel, fix, draft)
+      const findings = withConsent([...manifest.findings, ...draft.review], new Set(request.allow))
+      refuseUnlessAllowed(kernel, findings)
+      const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
+      const made = await save(output, bytes, { ...manifest, findings, timings })
+      return directory === undefined ? made : { ...made, directory }
+    } finally {
+      draft.close()
+    }
   })
 }
 
@@ -40,42 +51,15 @@ const makeWith = {
     const { makeSource } = await import('./source-engine.ts')
     return await makeSource(job, kernel, fix)
   },
-  both: async (job, kernel, fix) => {
+  both: async (job, kernel, fix, draft) => {
     const { makeBoth } = await import('./both-engines.ts')
-    return await makeBoth(job, kernel, fix, await binary(job, kernel, fix))
+    return await makeBoth(job, kernel, fix, await binary(job, kernel, fix, draft))
   },
-} satisfies Record<Engine, (job: Job, kernel: Kernel, fix: CompiledFix) => Promise<MadeModule>>
+} satisfies Record<Engine, (job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft) => Promise<MadeModule>>
 
-function placeOf({ directory }: MadeModule): { readonly directory?: string } {
-  return directory === undefined ? {} : { directory }
-}
-
-/** Every unit that the fix touches, compiled before and after. */
-async function compileFix(
-  job: Job,
-  kernel: Kernel,
-  { patches, strip }: MakeRequest,
-  dir: string,
-): Promise<Pick<CompiledFix, 'changes' | 'compiled'>> {
-  const { changes, notes } = await applyPatches(kernel.source, patches, strip === undefined ? {} : { strip })
-  for (const note of notes) job.journal.note(note)
-  const compiled = await compilePairs(job, kernel, changes, dir)
-  const { pairs, findings, scope } = compiled
-  refuseIfErrors(kernel, findings)
-  if (pairs.length === 0 && scope.considered > 0) throw changesNothing(findings)
-  if (pairs.length === 0)
-    throw new Fault(
-      'refused',
-      'not-in-kernel',
-      `Nothing that the patch changes is part of ${kernel.release}`,
-      { findings },
-    )
-  return { changes, compiled }
-}
-
-async function binary(job: Job, kernel: Kernel, fix: CompiledFix): Promise<MadeModule> {
+async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft): Promise<MadeModule> {
   return await job.journal.step('Making the module', async (step) => {
-    const made = await makeBinary(job, kernel, fix)
+    const made = await makeBinary(job, kernel, fix, draft)
     const { objects } = made.manifest
     const functions = objects.reduce((sum, object) => sum + object.functions.length, 0)
     const callbacks = objects.reduce((sum, object) => sum + object.callbacks.length, 0)

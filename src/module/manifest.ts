@@ -11,6 +11,7 @@ const finding = v.object({
   hint: v.exactOptional(v.string()),
   symbol: v.exactOptional(v.string()),
   unit: v.exactOptional(v.string()),
+  allowed: v.exactOptional(v.boolean()),
 })
 
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))

@@ -18,8 +18,8 @@ export interface MakeRequest {
   readonly replace: boolean
   /** `binary` when undefined. */
   readonly engine?: Engine
-  /** Deliver the binary engine's module although the source engine's differs from it. */
-  readonly allowDifference?: boolean
+  /** The rules to whose warnings the author consents; with `engines-differ`, two engines may differ. */
+  readonly allow?: readonly string[]
   /** The directory for the module and the manifest. */
   readonly output: string
 }

@@ -63,7 +63,7 @@ function warningsIn(file: string, unit: string, messages: string): Finding[] {
   const found = [...messages.matchAll(/^[^\n]*?:(\d+):\d+: warning: (.*)$/gm)]
   return found.map(
     ([, line, message]): Finding => ({
-      severity: 'warning',
+      severity: 'note',
       rule: 'compiler-warning',
       unit,
       message: `${file}:${line}: ${message}`,

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch build`: from a source diff, or a live patch's own source, to a live patch module.
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Made } from '../../module/made.ts'
 import type { Manifest } from '../../module/manifest.ts'
 import type { Engine } from '../../module/request.ts'
+import { type FixOptions, fixOptions, requestOf } from '../fix-options.ts'
 import { bold, dim, green, yellow } from '../render/colour.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
-interface BuildOptions extends CommonOptions {
-  readonly kernel?: string
-  readonly buildDir?: string
-  readonly strip?: number
-  readonly name?: string
+interface BuildOptions extends CommonOptions, FixOptions {
   readonly output: string
   readonly replace: boolean
   readonly engine?: Engine
-  readonly allow?: string[]
-}
-
-function count(text: string): number {
-  if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError('It must be a small number, such as 1.')
-  return Number(text)
 }
 
 /**
@@ -63,17 +54,10 @@ async function fromDirectory(job: Job, directory: string, options: BuildOptions)
 
 async function fromPatches(job: Job, files: readonly string[], options: BuildOptions): Promise<Made> {
   const { makeLivePatch } = await import('../../module/make.ts')
-  const { chooseKernel } = await import('../kernel-option.ts')
-  const { readPatches } = await import('../../patch/read.ts')
-  // A mistake in the patch is told before anything is fetched.
-  const patches = await readPatches(files)
-  const kernel = await chooseKernel(job, options)
+  const { kernel, request } = await requestOf(job, files, options)
   return await makeLivePatch(job, kernel, {
-    patches,
-    ...(options.strip === undefined ? {} : { strip: options.strip }),
-    ...(options.name === undefined ? {} : { name: options.name }),
+    ...request,
     ...(options.engine === undefined ? {} : { engine: options.engine }),
-    allowDifference: options.allow?.includes('engines-differ') === true,
     replace: options.replace,
     output: options.output,
   })
@@ -92,27 +76,18 @@ function agreement({ agree, functions, failure }: NonNullable<Manifest['engines'
 }
 
 export function buildCommand(): Command {
-  return withCommonOptions(new Command('build'))
+  return fixOptions(withCommonOptions(new Command('build')))
     .description('make a live patch module from one or more source diffs')
     .argument(
       '<patch...>',
       'unified diffs (git, quilt or diff -u), applied in this order; or one directory with the source of a live patch',
     )
-    .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
-    .option('--build-dir <dir>', 'a built kernel tree instead of a packaged kernel')
-    .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
-    .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
     .option('-o, --output <dir>', 'where to put the module and its manifest', '.')
     .addOption(
       new Option(
         '--engine <which>',
         'make it of the difference of the objects, of C source that you can read and edit, or both ways and compare (default: binary)',
       ).choices(['binary', 'source', 'both']),
-    )
-    .addOption(
-      new Option('--allow <rule...>', 'what is an error otherwise: engines-differ').choices([
-        'engines-differ',
-      ]),
     )
     .option('--no-replace', 'stack on top of earlier live patches instead of replacing them all')
     .addHelpText(

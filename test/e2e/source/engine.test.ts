@@ -156,14 +156,14 @@ test('what the engines make differently is refused and explained, and can be all
   const kernel = await selectKernel(job, '6.1')
   // The compiler made a form of the changed function that C has no name for.
   const change = changes.find(({ name }) => name === 'unix-hidden')!
-  const request = (output: string, allowDifference: boolean) => ({
+  const request = (output: string, allow: readonly string[]) => ({
     patches: [parsePatch(diffOf(kernel, change), 'unix-hidden.patch')],
     replace: true,
     engine: 'both' as const,
-    allowDifference,
+    allow,
     output: path.join(work, output),
   })
-  const refused = await makeLivePatch(job, kernel, request('differ', false)).catch((error) => error)
+  const refused = await makeLivePatch(job, kernel, request('differ', [])).catch((error) => error)
   expect(refused).toMatchObject({ kind: 'refused', code: 'engines-differ' })
   const found = (refused as Fault).findings.filter(({ rule }) => rule === 'engines-differ')
   expect(found.map(({ severity, symbol }) => `${severity} ${symbol}`).sort()).toEqual([
@@ -176,7 +176,7 @@ test('what the engines make differently is refused and explained, and can be all
   expect(form?.message).toMatch(
     /^Only the binary engine replaces .* but replaces unix_autobind, unix_bind, unix_find_other instead/,
   )
-  const { manifest } = await makeLivePatch(job, kernel, request('allowed', true))
+  const { manifest } = await makeLivePatch(job, kernel, request('allowed', ['engines-differ']))
   expect(manifest.engines?.agree).toBe(false)
   expect(
     manifest.findings.filter(({ rule }) => rule === 'engines-differ').map(({ severity }) => severity),

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `inarch check`: judges a source diff without making a module.
+import { Command } from 'commander'
+import { type FixOptions, fixOptions, requestOf } from '../fix-options.ts'
+import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
+
+interface CheckOptions extends CommonOptions, FixOptions {
+  readonly rules?: boolean
+}
+
+export function checkCommand(): Command {
+  return fixOptions(withCommonOptions(new Command('check')))
+    .description('say whether one or more source diffs can be applied live, and what could go wrong')
+    .argument('[patch...]', 'unified diffs (git, quilt or diff -u), applied in this order')
+    .option('--rules', 'explain the safety rules instead')
+    .addHelpText(
+      'after',
+      `
+Everything that \`inarch build\` would object to is told at once; no module is made.
+
+Examples:
+  inarch check fix.patch
+  inarch check --kernel 6.12 --json fix.patch
+  inarch check --rules
+
+Exit codes: 0 it can be applied live; 3 it does not apply or compile; 4 it can't be, or waits for your judgement.`,
+    )
+    .action((files: string[], options: CheckOptions) =>
+      perform(options, async (session) => {
+        const { renderJudgement, renderRules } = await import('../render/judgement.ts')
+        if (options.rules === true) {
+          const { rules } = await import('../../check/rules.ts')
+          session.data(rules.map(({ find: _, ...about }) => about))
+          for (const line of renderRules(rules)) session.print(line)
+          return
+        }
+        const { judgeFix } = await import('../../module/judgement.ts')
+        const { kernel, request } = await requestOf(session.job, files, options)
+        const judgement = await judgeFix(session.job, kernel, { ...request, replace: true, output: '.' })
+        session.data(judgement)
+        for (const line of renderJudgement(judgement)) session.print(line)
+        if (judgement.verdict !== 'possible') session.exitCode = 4
+      }),
+    )
+}

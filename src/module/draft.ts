@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A live patch before it is made: which functions it would replace, what it would carry, to what that is bound in
+// the running kernel, and all that there is to say against it.
+import { readFileSync } from 'node:fs'
+import type { UnitPair } from '../build/objects.ts'
+import { openUnits } from '../build/units.ts'
+import { checkFix } from '../check/check.ts'
+import { withConsent } from '../check/consent.ts'
+import type { StudiedUnit, Subject } from '../check/subject.ts'
+import { type Change, compareObjects } from '../diff/change.ts'
+import { readObject } from '../elf/read.ts'
+import type { SymbolDraft } from '../elf/write.ts'
+import { type Extraction, extract } from '../extract/extraction.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { type Names, namesOf } from '../match/names.ts'
+import { type Binding, binder } from './bind.ts'
+import { checkLandings } from './landing.ts'
+import type { CompiledFix } from './request.ts'
+import type { PositionedFunction } from './tables.ts'
+
+export interface Draft {
+  readonly units: readonly StudiedUnit[]
+  readonly names: Names
+  readonly extraction: Extraction
+  readonly functions: readonly PositionedFunction[]
+  readonly bindings: ReadonlyMap<SymbolDraft, Binding>
+  /** About the files, the comparison, what is carried and bound. */
+  readonly findings: readonly Finding[]
+  /** What the safety rules say. */
+  readonly review: readonly Finding[]
+}
+
+/**
+ * Compares the units of a fix, finds out what must be replaced and carried, and applies the safety rules. What it
+ * finds is told, not thrown. The kernel's image stays open until `close`.
+ */
+export async function openDraft(
+  job: Job,
+  kernel: Kernel,
+  { changes, compiled: { pairs, findings, bench }, request, dir }: CompiledFix,
+): Promise<Draft & { close(): void }> {
+  const units = await study(job, kernel, pairs)
+  const names = await namesOf(
+    kernel,
+    units.map(({ object }) => object),
+  )
+  try {
+    const extraction = extract(units, {
+      has: (object, symbol) => names.symbols(object, symbol).length > 0,
+    })
+    const { functions, bindings, problems } = bindAll(extraction, names)
+    problems.push(...checkLandings(extraction, bindings, names))
+    const subject: Subject | undefined = bench && { kernel, changes, units, extraction, names, bench, dir }
+    const review = subject === undefined ? [] : await checkFix(job, subject)
+    const said = (list: readonly Finding[]) => withConsent(list, new Set(request.allow))
+    return {
+      units,
+      names,
+      extraction,
+      functions,
+      bindings,
+      findings: said([
+        ...findings,
+        ...units.flatMap(({ change }) => change.findings),
+        ...extraction.findings,
+        ...problems,
+      ]),
+      review: said(review),
+      close: () => names.close(),
+    }
+  } catch (error) {
+    names.close()
+    throw error
+  }
+}
+
+/** True when the fix changes what the compiler makes of the unit. */
+export function changesCode({ changed, added, addedData }: Change): boolean {
+  return changed.length + added.length + addedData.length > 0
+}
+
+async function study(job: Job, kernel: Kernel, pairs: readonly UnitPair[]): Promise<StudiedUnit[]> {
+  const known = await openUnits(job, kernel)
+  return pairs.map((pair) => {
+    const { before, after, module, unit: source } = pair
+    const unit = known.find(source).find(({ home }) => home !== 'elsewhere')
+    if (before === undefined || unit === undefined)
+      throw new Fault('refused', 'new-unit', `${source} is new, and kbuild does not know it`)
+    return {
+      unit,
+      pair,
+      change: compareObjects(
+        readObject(readFileSync(before), `${source} (before)`),
+        readObject(readFileSync(after), `${source} (after)`),
+        source,
+      ),
+      object: module ?? 'vmlinux',
+    }
+  })
+}
+
+function bindAll(extraction: Extraction, names: Names) {
+  const bind = binder(names)
+  const bindings = new Map<SymbolDraft, Binding>()
+  for (const [symbol, reference] of extraction.references) {
+    const binding = bind.bind(reference)
+    if (binding !== undefined) bindings.set(symbol, binding)
+  }
+  const functions: PositionedFunction[] = []
+  for (const replaced of extraction.replaced) {
+    const sympos = bind.replacement(replaced.object, replaced.before, replaced.change)
+    if (sympos !== undefined) functions.push({ ...replaced, sympos })
+  }
+  return { functions, bindings, problems: [...bind.findings] }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `inarch check`: all that there is to say about a fix, without a module being made of it.
+import { objectionsAmong } from '../check/consent.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
+import { withScratch } from '../ground/scratch.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { openDraft } from './draft.ts'
+import { compileFix } from './fix.ts'
+import type { MakeRequest } from './request.ts'
+
+/** What `check` says of a fix; serialisable. */
+export interface Judgement {
+  readonly format: 'inarch-check-1'
+  readonly name: string
+  readonly kernel: { readonly release: string; readonly version: string }
+  /** `possible`: nothing stands in the way; `consent`: only warnings do; `none`: nothing would change. */
+  readonly verdict: 'possible' | 'consent' | 'refused' | 'none'
+  /** What would be replaced. */
+  readonly functions: readonly {
+    readonly object: string
+    readonly name: string
+    readonly unit: string
+    readonly reasons: readonly string[]
+  }[]
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Judges a fix for `kernel`.
+ * @throws Fault `patch/*` when the patches do not apply or compile
+ */
+export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): Promise<Judgement> {
+  const { release, version } = kernel
+  return await withScratch(async (dir): Promise<Judgement> => {
+    const head = { format: 'inarch-check-1', name: '', kernel: { release, version } } as const
+    try {
+      const fix = await compileFix(job, kernel, request, dir)
+      const draft = await openDraft(job, kernel, fix)
+      try {
+        const { extraction, functions } = draft
+        const findings = [...draft.findings, ...draft.review]
+        const nothing = extraction.replaced.length === 0 && extraction.callbacks.length === 0
+        const [objection] = objectionsAmong(findings)
+        return {
+          ...head,
+          name: fix.name,
+          verdict: findings.some(({ severity }) => severity === 'error')
+            ? 'refused'
+            : nothing
+              ? 'none'
+              : objection === undefined
+                ? 'possible'
+                : 'consent',
+          functions: functions.map(({ object, before, unit, reasons }) => ({
+            object,
+            name: before.name,
+            unit,
+            reasons,
+          })),
+          findings,
+        }
+      } finally {
+        draft.close()
+      }
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== 'refused') throw error
+      return {
+        ...head,
+        verdict: error.code === 'no-functional-change' ? 'none' : 'refused',
+        functions: [],
+        findings: error.findings,
+      }
+    }
+  })
+}
