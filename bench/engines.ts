@@ -42,7 +42,7 @@ async function build(kernel: Kernel, fix: Fix): Promise<EngineResult> {
       name: fix.name,
       replace: true,
       engine: 'both',
-      allow: ['engines-differ'],
+      allow: ['engines-differ', ...(fix.allow ?? [])],
       output,
     })
     return { ...base, engines: made.manifest.engines! }

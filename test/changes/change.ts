@@ -34,6 +34,8 @@ export interface Change {
   readonly modules?: readonly string[]
   /** A line of the kernel's log that the change provokes. */
   readonly expected?: RegExp
+  /** The rules whose warnings its author has thought about. */
+  readonly allow?: readonly string[]
   /** The only series that it is for: others have it, or have no such code. */
   readonly series?: readonly string[]
 }

@@ -98,6 +98,7 @@ async function build(
       name: change.name,
       replace: true,
       engine,
+      ...(change.allow === undefined ? {} : { allow: change.allow }),
       output: dir,
     })
     // What the source engine replaces may be a function around the one that the change names.

@@ -16,6 +16,8 @@ export interface Fix {
   readonly from: 'example' | 'change' | 'authoring' | 'kpatch'
   /** The version of the one kernel that it is for. */
   readonly version?: string
+  /** The rules whose warnings its author has thought about. */
+  readonly allow?: readonly string[]
   patches(kernel: Kernel): Patch[]
 }
 
@@ -42,6 +44,7 @@ export function fixesFor(series: string): Fix[] {
       (change): Fix => ({
         name: change.name,
         from: 'change',
+        ...(change.allow === undefined ? {} : { allow: change.allow }),
         patches: (kernel) => [parsePatch(diffOf(kernel, change), `${change.name}.patch`)],
       }),
     ),
