@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
 import type { Finding } from '../ground/finding.ts'
+import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -45,10 +46,6 @@ export interface CompiledPairs {
 interface CompiledUnit extends Reached {
   readonly before: string
   readonly after: string
-}
-
-function inNumbers(count: number, what: string): string {
-  return `${count} ${count === 1 ? what : `${what}s`}`
 }
 
 function isC(unit: Unit): boolean {

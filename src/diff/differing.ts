@@ -21,7 +21,7 @@ export function findDiffering(before: Outline, after: Outline): Differing | unde
   const symbols = matchSymbols(before, after, sections)
   const b = sideOf(before, sections.after, symbols.after)
   if (b === undefined) return undefined
-  const alike = sections.identical ? b : undefined
+  const alike = after.like === undefined ? undefined : b
   const a = sideOf(after, sections.before, symbols.before, alike)
   if (a === undefined) return undefined
   if (after.like === undefined) {

@@ -7,8 +7,6 @@ import { textAt } from '../elf/part.ts'
 
 /** Of each section or symbol of one object: the number of its mate in the other; -1 when it has none. */
 export interface Mates {
-  /** True when each has the number that its mate has. */
-  readonly identical: boolean
   readonly after: Int32Array
   readonly before: Int32Array
 }
@@ -78,7 +76,6 @@ function pairByName(
 
 function none(before: number, after: number): Mates {
   return {
-    identical: false,
     after: new Int32Array(before).fill(-1),
     before: new Int32Array(after).fill(-1),
   }
@@ -88,7 +85,7 @@ function none(before: number, after: number): Mates {
 function oneToOne(count: number): Mates {
   const mates = new Int32Array(count)
   for (let index = 0; index < count; index++) mates[index] = index
-  return { identical: true, after: mates, before: mates }
+  return { after: mates, before: mates }
 }
 
 /** True when two tables of names are the same to the byte. */

@@ -42,6 +42,11 @@ export interface SymbolDraft {
   place: SectionDraft | 'undefined' | 'absolute' | 'livepatch'
 }
 
+/** A symbol that another object has. */
+export function undefinedSymbol(name: string): SymbolDraft {
+  return { name, value: 0, size: 0, binding: 'global', type: 'none', visibility: 0, place: 'undefined' }
+}
+
 /** The symbol by which relocations name a section itself. */
 export function sectionSymbol(section: SectionDraft): SymbolDraft {
   return {

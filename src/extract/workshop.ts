@@ -5,7 +5,13 @@ import type { Extent, Piece } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
-import { type ObjectDraft, type SectionDraft, type SymbolDraft, sectionSymbol } from '../elf/write.ts'
+import {
+  type ObjectDraft,
+  type SectionDraft,
+  type SymbolDraft,
+  sectionSymbol,
+  undefinedSymbol,
+} from '../elf/write.ts'
 
 /** Something of the running kernel that carried code refers to. */
 export interface Reference {
@@ -119,15 +125,7 @@ export class Workshop {
         : `${from} ${name} ${reference.unit} ${definition.section.index}:${definition.start}`
     let symbol = this.byName.get(key)
     if (symbol === undefined) {
-      symbol = {
-        name,
-        value: 0,
-        size: 0,
-        binding: 'global',
-        type: 'none',
-        visibility: 0,
-        place: 'undefined',
-      }
+      symbol = undefinedSymbol(name)
       this.byName.set(key, symbol)
       this.symbols.push(symbol)
       this.references.set(symbol, reference)

@@ -6,11 +6,10 @@ import { openUnits } from '../build/units.ts'
 import { refuseIfErrors } from '../check/consent.ts'
 import type { CarriedCallback } from '../extract/callbacks.ts'
 import type { Job } from '../ground/job.ts'
-import { version } from '../ground/version.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { assemble } from './assemble.ts'
 import { changesCode, type Draft } from './draft.ts'
-import { changesNothing, type MadeModule, moduleNameOf } from './made.ts'
+import { changesNothing, type MadeModule, manifestHead, moduleNameOf, originInfo } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import { describe } from './naming.ts'
 import type { CompiledFix } from './request.ts'
@@ -48,23 +47,13 @@ export async function makeBinary(
       name: moduleName,
       description,
       replace: request.replace,
-      info: [`inarch=${version}`, ...inputs.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`)],
+      info: originInfo(inputs),
     },
   )
   const all = [...known, ...unsupported(template.layout, contents), ...assembled.findings]
   refuseIfErrors(kernel, all)
   const manifest: Manifest = {
-    format: 'inarch-manifest-1',
-    name,
-    module: moduleName,
-    description,
-    tool: { name: 'inarch', version },
-    kernel: {
-      release: kernel.release,
-      version: kernel.version,
-      origin: kernel.origin,
-      compiler: kernel.compiler.versionText,
-    },
+    ...manifestHead(kernel, name, description),
     replace: request.replace,
     inputs,
     sha256: createHash('sha256').update(assembled.bytes).digest('hex'),

@@ -13,15 +13,15 @@ import { sectionFlag } from '../elf/format.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
+import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
-import { version } from '../ground/version.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { namesOf } from '../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../source/directory.ts'
 import { assemble } from './assemble.ts'
 import { checkLandings } from './landing.ts'
-import { type Made, moduleNameOf, save } from './made.ts'
+import { type Made, manifestHead, moduleNameOf, originInfo, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import { cargoOf, statedObjects } from './source-cargo.ts'
 import { compileDirectory, type SourceObject } from './source-objects.ts'
@@ -108,27 +108,16 @@ export async function makeDirectoryModule(
             replace: wrapper.replace,
             info: [
               ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
-              `inarch=${version}`,
-              ...source.patches.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`),
+              ...originInfo(source.patches),
             ],
           },
         )
         const findings = [...known, ...assembled.findings]
         refuseIfErrors(kernel, findings)
         const { length } = tables.functions
-        step.result(`${length} ${length === 1 ? 'function' : 'functions'} replaced`)
+        step.result(`${inNumbers(length, 'function')} replaced`)
         const manifest: Manifest = {
-          format: 'inarch-manifest-1',
-          name: source.name,
-          module: moduleName,
-          description,
-          tool: { name: 'inarch', version },
-          kernel: {
-            release: kernel.release,
-            version: kernel.version,
-            origin: kernel.origin,
-            compiler: kernel.compiler.versionText,
-          },
+          ...manifestHead(kernel, source.name, description),
           engine: 'source',
           replace: wrapper.replace,
           inputs: await inputsOf(source),

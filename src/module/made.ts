@@ -4,7 +4,9 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
+import { version } from '../ground/version.ts'
 import { writeWhole } from '../ground/whole-file.ts'
+import type { Kernel } from '../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 
 /** A module before it is written. */
@@ -39,6 +41,27 @@ export function changesNothing(findings: readonly Finding[]): Fault {
     remedy: 'Only comments, white space or unused code differ, so there is nothing to replace',
     findings,
   })
+}
+
+/** What every manifest begins with. */
+export function manifestHead(
+  { release, version: kernelVersion, origin, compiler }: Kernel,
+  name: string,
+  description: string,
+): Pick<Manifest, 'format' | 'name' | 'module' | 'description' | 'tool' | 'kernel'> {
+  return {
+    format: 'inarch-manifest-1',
+    name,
+    module: moduleNameOf(name),
+    description,
+    tool: { name: 'inarch', version },
+    kernel: { release, version: kernelVersion, origin, compiler: compiler.versionText },
+  }
+}
+
+/** What the module itself says of its origin, as lines of modinfo. */
+export function originInfo(patches: readonly { readonly file: string; readonly sha256: string }[]): string[] {
+  return [`inarch=${version}`, ...patches.map(({ file, sha256 }) => `inarch_patch=${sha256} ${file}`)]
 }
 
 /** The name by which the kernel knows the live patch `name`. */

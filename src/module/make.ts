@@ -2,6 +2,7 @@
 // The main job: patches in, a live patch module and its manifest out. It reads like the picture in
 // docs/architecture.md; the work is done in the rooms before.
 import { refuseUnlessAllowed, withConsent } from '../check/consent.ts'
+import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -63,10 +64,8 @@ async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft):
     const { objects } = made.manifest
     const functions = objects.reduce((sum, object) => sum + object.functions.length, 0)
     const callbacks = objects.reduce((sum, object) => sum + object.callbacks.length, 0)
-    const replaced = `${functions} ${functions === 1 ? 'function' : 'functions'} replaced`
-    step.result(
-      callbacks === 0 ? replaced : `${replaced}, ${callbacks} ${callbacks === 1 ? 'callback' : 'callbacks'}`,
-    )
+    const replaced = `${inNumbers(functions, 'function')} replaced`
+    step.result(callbacks === 0 ? replaced : `${replaced}, ${inNumbers(callbacks, 'callback')}`)
     return made
   })
 }

@@ -6,7 +6,7 @@ import { isDirective } from '../diff/directives.ts'
 import { sectionFlag } from '../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
 import { redraft } from '../elf/redraft.ts'
-import type { SymbolDraft } from '../elf/write.ts'
+import { type SymbolDraft, undefinedSymbol } from '../elf/write.ts'
 import type { Reference } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Names } from '../match/names.ts'
@@ -101,20 +101,11 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
         message: `${file} says something to Inarch by a macro of a patch (${notes.name}), which source of a live patch does not need`,
         hint: 'Put callbacks and states into the tables of livepatch.c, and leave out what is to be left out',
       })
-    const made = (name: string): SymbolDraft => ({
-      name,
-      value: 0,
-      size: 0,
-      binding: 'global',
-      type: 'none',
-      visibility: 0,
-      place: 'undefined',
-    })
     const added = new Map<string, SymbolDraft>()
-    const undefinedSymbol = (name: string, needed = true): SymbolDraft => {
+    const needSymbol = (name: string, needed = true): SymbolDraft => {
       const known = added.get(name)
       if (known !== undefined) return known
-      const symbol = made(name)
+      const symbol = undefinedSymbol(name)
       added.set(name, symbol)
       resolve(symbol, needed)
       return symbol
@@ -158,8 +149,7 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
     })
     // objtool finds the key of a static call by its name among the symbols.
     for (const { name, place } of draft.symbols)
-      if (place === 'undefined' && name.startsWith('__SCT__'))
-        undefinedSymbol(`__SCK__${name.slice(7)}`, false)
+      if (place === 'undefined' && name.startsWith('__SCT__')) needSymbol(`__SCK__${name.slice(7)}`, false)
     const mended = loadBootConstants(draft, undefinedSymbol, (name, section) =>
       findings.push({
         severity: 'error',

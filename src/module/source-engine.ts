@@ -23,8 +23,9 @@ import {
   unitFileName,
   writeSourceDirectory,
 } from '../source/directory.ts'
-import { type ExtractedSource, extractSource } from '../source/extraction.ts'
+import { extractSource } from '../source/extraction.ts'
 import type { Plan, PlannedFunction } from '../source/plan.ts'
+import type { ExtractedSource } from '../source/request.ts'
 import { findSourceChanges, type SourceChange } from '../source/unit-change.ts'
 import { makeDirectoryModule, type Provenance } from './directory.ts'
 import { changesNothing, type MadeModule } from './made.ts'

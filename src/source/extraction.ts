@@ -11,8 +11,6 @@ import type { ExtractedSource, SourceRequest } from './request.ts'
 import { openView } from './view.ts'
 import { writeSource } from './writer.ts'
 
-export type { ExtractedSource, RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
-
 /**
  * Extracts functions from a unit.
  * @throws Fault `patch/no-such-file`, `patch/does-not-preprocess`, `usage/no-such-function`

@@ -5,8 +5,8 @@
 import { type Anatomy, anatomy, type Piece } from '../diff/anatomy.ts'
 import { isColdPart, sourceName, stem } from '../diff/names.ts'
 import type { ObjectFile } from '../elf/read.ts'
-import type { RunningSymbol, SourceRequest } from './extraction.ts'
 import type { Inlining } from './ipa-clones.ts'
+import type { RunningSymbol, SourceRequest } from './request.ts'
 
 export interface RunningUnit {
   /** `vmlinux`, or the module that holds the unit. */

@@ -16,6 +16,7 @@ import { compareObjects } from '../diff/change.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
+import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { parseModuleSymbols } from '../kernel/modsyms.ts'
 import { openModule } from '../kernel/modules.ts'
@@ -33,7 +34,7 @@ export type { SourceChange }
 export async function findSourceChanges(job: Job, compiled: CompiledPairs): Promise<SourceChange[]> {
   const { pairs, bench } = compiled
   if (bench === undefined || pairs.length === 0) return []
-  const title = `Comparing the source of ${pairs.length} ${pairs.length === 1 ? 'unit' : 'units'}`
+  const title = `Comparing the source of ${inNumbers(pairs.length, 'unit')}`
   return await job.journal.step(title, async (step) => {
     const units = await openUnits(job, bench.kernel)
     const limit = pLimit(os.availableParallelism())
@@ -50,7 +51,7 @@ export async function findSourceChanges(job: Job, compiled: CompiledPairs): Prom
       ),
     )
     const count = found.reduce((sum, { functions }) => sum + functions.length, 0)
-    step.result(`${count} ${count === 1 ? 'function' : 'functions'} to replace`)
+    step.result(`${inNumbers(count, 'function')} to replace`)
     return toldOnce(found, compiled.findings)
   })
 }

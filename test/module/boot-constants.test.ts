@@ -3,19 +3,11 @@
 import { expect, test } from 'vitest'
 import { relocationType } from '../../src/elf/format.ts'
 import { redraft } from '../../src/elf/redraft.ts'
-import type { SymbolDraft } from '../../src/elf/write.ts'
+import { undefinedSymbol } from '../../src/elf/write.ts'
 import { loadBootConstants } from '../../src/module/boot-constants.ts'
 import { compile } from '../objects.ts'
 
-const variable: SymbolDraft = {
-  name: 'table',
-  value: 0,
-  size: 0,
-  binding: 'global',
-  type: 'none',
-  visibility: 0,
-  place: 'undefined',
-}
+const variable = undefinedSymbol('table')
 
 /** arch/x86/include/asm/runtime-const.h, as it is compiled. */
 const pointer = `unsigned long f(void) { unsigned long v; asm("movabs $0x0123456789abcdef, %0; 1: .pushsection runtime_ptr_table, \\"a\\"; .long 1b - 8 - .; .popsection" : "=r" (v)); return v; }`

@@ -3,7 +3,7 @@
 // so that nothing is right by accident.
 import { describe, expect, test } from 'vitest'
 import { readObject } from '../../src/elf/read.ts'
-import { type SymbolDraft, writeObject } from '../../src/elf/write.ts'
+import { undefinedSymbol, writeObject } from '../../src/elf/write.ts'
 import type { CarriedCallback } from '../../src/extract/callbacks.ts'
 import { type Contents, livepatchTables, unsupported } from '../../src/module/tables.ts'
 import type { Layout } from '../../src/module/template.ts'
@@ -22,21 +22,12 @@ const layout: Layout = {
   version: { size: 64, crc: 0, name: 8 },
 }
 
-const symbolOf = (name: string): SymbolDraft => ({
-  name,
-  value: 0,
-  size: 0,
-  binding: 'global',
-  type: 'none',
-  visibility: 0,
-  place: 'undefined',
-})
 const callback = (kind: CarriedCallback['kind'], name: string, object: string): CarriedCallback => ({
   kind,
   name,
   object,
   unit: 'unit.c',
-  symbol: symbolOf(name),
+  symbol: undefinedSymbol(name),
 })
 const contents: Contents = {
   functions: [],

@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest'
 import { readObject } from '../../src/elf/read.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import { compareFunctions } from '../../src/source/agreement.ts'
-import { type ExtractedSource, extractSource } from '../../src/source/extraction.ts'
+import { extractSource } from '../../src/source/extraction.ts'
+import type { ExtractedSource } from '../../src/source/request.ts'
 import { compiler, compilers, work } from '../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }

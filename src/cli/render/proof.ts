@@ -2,6 +2,7 @@
 // How a proof looks in the end: its steps with their times, and the verdict. The steps were already
 // seen live; this is what a person keeps, or what a pipe gets.
 
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Failure } from '../../vm/judge.ts'
 import type { OrderRecord, Proof } from '../../vm/proof.ts'
 import { type StepRecord, waitsFor } from '../../vm/record.ts'
@@ -84,7 +85,7 @@ export function renderProofs(proofs: readonly Proof[], verbose: boolean): string
   if (verbose) return proofs.flatMap((proof) => [...renderProof(proof, true), ''])
   const width = Math.max(0, ...proofs.map(({ module }) => module.name.length))
   const rows = proofs.map(({ module, ms, verdict, replaced }) => {
-    const count = `${replaced.length} ${replaced.length === 1 ? 'function' : 'functions'}`
+    const count = inNumbers(replaced.length, 'function')
     const word = verdict === 'proven' ? green('proven') : red('failed')
     return `${module.name.padEnd(width)}  ${seconds(ms).padStart(7)}  ${word}  ${dim(count)}`
   })
