@@ -8,6 +8,7 @@ import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { makeBinary } from './binary-engine.ts'
 import { type Draft, openDraft } from './draft.ts'
+import { evidenceFor, packEvidence } from './evidence.ts'
 import { compileFix } from './fix.ts'
 import { type Made, type MadeModule, save } from './made.ts'
 import { nameOf } from './naming.ts'
@@ -37,7 +38,8 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       const findings = withConsent([...manifest.findings, ...draft.review], new Set(request.allow))
       refuseUnlessAllowed(kernel, findings)
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
-      const made = await save(output, bytes, { ...manifest, findings, timings })
+      const evidence = packEvidence(await evidenceFor(kernel, fix, manifest.objects))
+      const made = await save(output, bytes, { ...manifest, findings, evidence, timings })
       return directory === undefined ? made : { ...made, directory }
     } finally {
       draft.close()

@@ -106,6 +106,8 @@ export const manifestSchema = v.object({
     [],
   ),
   findings: v.array(finding),
+  /** The patches' and the functions' texts, for the report; `evidence.ts` packs and unpacks it. */
+  evidence: v.exactOptional(v.pipe(v.string(), v.base64())),
   timings: v.array(v.object({ step: v.string(), ms: v.number() })),
 })
 

@@ -350,6 +350,7 @@ export function parsePatch(bytes: Uint8Array, file: string): Patch {
     file,
     preamble: utf8(lines.slice(0, preambleEnd ?? 0).join('\n')).trim(),
     files,
+    text: utf8(whole),
     sha256: createHash('sha256').update(bytes).digest('hex'),
   }
 }

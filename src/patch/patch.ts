@@ -42,6 +42,8 @@ export interface Patch {
   /** The text before the first diff: a commit message, if there is one. */
   readonly preamble: string
   readonly files: readonly FilePatch[]
+  /** All of it, for people to read: bytes that are not UTF-8 are replaced. */
+  readonly text: string
   /** SHA-256 of the patch's bytes, in hex. */
   readonly sha256: string
 }
