@@ -2,10 +2,10 @@
 // Which sections of two objects may differ, told without reading them. Nearly always nearly nothing does. Whatever can't
 // be told counts as different here; only what is plainly the same on both sides, with all that it leads to, does not.
 import { relocationType, symbolType } from '../elf/format.ts'
-import { headerOf, type Outline, relocationWords, symbolWords } from '../elf/outline.ts'
+import { hasSameBytes, headerOf, type Outline, relocationWords, symbolWords } from '../elf/outline.ts'
 import { relocationCount, relocationsAt } from '../elf/part.ts'
 import { matchSections, matchSymbols } from './mates.ts'
-import { mark, role, type Side, sideOf, type Table } from './side.ts'
+import { mark, role, type Side, sideOf, type Table, typeOf } from './side.ts'
 import { spread } from './spread.ts'
 import { isObjtoolHint } from './tables.ts'
 
@@ -122,23 +122,33 @@ function markBytes(b: Side, a: Side): void {
     if (!same) mark(b, a, index)
     else if (b.outline.length[index]! > 0) list.push(index)
   }
-  compareParts(b.outline.bytes, a.outline.bytes, partsOf(b, a, list), (nth) => mark(b, a, list[nth]!))
+  const parts = partsOf(b, a, list, (_, index) => index)
+  compareParts(b.outline.bytes, a.outline.bytes, parts, (nth) => mark(b, a, list[nth]!))
 }
 
-function emptyParts(count: number) {
-  return { inB: new Uint32Array(count), inA: new Uint32Array(count), length: new Uint32Array(count) }
-}
-
-/** The bytes of sections that are equally long in both objects. */
-function partsOf(b: Side, a: Side, list: readonly number[]) {
-  const parts = emptyParts(list.length)
+/**
+ * Where sections lie in both files that are equally long there.
+ * @param list sections that have mates
+ * @param meant what is meant of each: itself, or its relocations
+ */
+function partsOf(
+  b: Side,
+  a: Side,
+  list: readonly number[],
+  meant: (outline: Outline, index: number) => number,
+) {
+  const [inB, inA, length] = [0, 0, 0].map(() => new Uint32Array(list.length)) as [
+    Uint32Array,
+    Uint32Array,
+    Uint32Array,
+  ]
   for (let nth = 0; nth < list.length; nth++) {
-    const index = list[nth]!
-    parts.inB[nth] = b.outline.at[index]!
-    parts.inA[nth] = a.outline.at[b.sections[index]!]!
-    parts.length[nth] = b.outline.length[index]!
+    const own = meant(b.outline, list[nth]!)
+    inB[nth] = b.outline.at[own]!
+    inA[nth] = a.outline.at[meant(a.outline, b.sections[list[nth]!]!)]!
+    length[nth] = b.outline.length[own]!
   }
-  return parts
+  return { inB, inA, length }
 }
 
 interface Comparer {
@@ -156,11 +166,9 @@ function comparer(b: Side, a: Side): Comparer {
   peer[0] = 0
   for (const index of pairsOf(b, role.strings)) {
     const mate = b.sections[index]!
-    const [atB, atA] = [b.outline.at[index]!, a.outline.at[mate]!]
-    const [endB, endA] = [atB + b.outline.length[index]!, atA + a.outline.length[mate]!]
     const sameSize =
       b.outline.words[headerOf(b.outline, index) + 14] === a.outline.words[headerOf(a.outline, mate) + 14]
-    if (sameSize && b.outline.bytes.compare(a.outline.bytes, atA, endA, atB, endB) === 0) continue
+    if (sameSize && hasSameBytes(b.outline, index, a.outline, mate)) continue
     plain = false
     for (const symbol of b.symbolsOf(index)) peer[symbol] = -1
   }
@@ -209,8 +217,8 @@ function isPlainStrings({ outline }: Side, section: number): boolean {
 }
 
 function isOfSection({ outline }: Side, symbol: number): boolean {
-  const word = outline.symbolTable + symbol * symbolWords
-  return (outline.words[word + 1]! & 0xf) === symbolType.section && outline.words[word + 2] === 0
+  const value = outline.words[outline.symbolTable + symbol * symbolWords + 2]
+  return typeOf(outline, symbol) === symbolType.section && value === 0
 }
 
 /** True when code out of line is the same; whose it is says only who jumps there. */
@@ -220,11 +228,9 @@ function hasSameOutOfLine(b: Side, a: Side, same: Comparer): boolean {
   if (list.length !== count(b) || list.length !== count(a)) return false
   return list.every((index) => {
     const mate = b.sections[index]!
-    const [inB, inA] = [b.outline.at[index]!, a.outline.at[mate]!]
-    const [endB, endA] = [inB + b.outline.length[index]!, inA + a.outline.length[mate]!]
     const relocations = relocationCount(b.outline, index)
     return (
-      b.outline.bytes.compare(a.outline.bytes, inA, endA, inB, endB) === 0 &&
+      hasSameBytes(b.outline, index, a.outline, mate) &&
       relocations === relocationCount(a.outline, mate) &&
       (relocations === 0 ||
         same.relocations(relocationsAt(b.outline, index), relocationsAt(a.outline, mate), relocations, 0))
@@ -248,13 +254,7 @@ function markRelocations(b: Side, a: Side, same: Comparer): void {
   }
   if (!same.plain) list.forEach(look)
   else {
-    const parts = emptyParts(list.length)
-    for (let nth = 0; nth < list.length; nth++) {
-      const own = b.outline.relocations[list[nth]!]!
-      parts.inB[nth] = b.outline.at[own]!
-      parts.inA[nth] = a.outline.at[a.outline.relocations[b.sections[list[nth]!]!]!]!
-      parts.length[nth] = b.outline.length[own]!
-    }
+    const parts = partsOf(b, a, list, ({ relocations }, index) => relocations[index]!)
     compareParts(b.outline.bytes, a.outline.bytes, parts, (nth) => look(list[nth]!))
   }
 }

@@ -18,7 +18,7 @@ import { isCode, isLabel } from './anatomy.ts'
 import { type Differing, findDiffering } from './differing.ts'
 import { isIncidental } from './incidental.ts'
 import { isColdPart, isFront, isNumbered, stem } from './names.ts'
-import { naming, role, type Side } from './side.ts'
+import { naming, role, type Side, typeOf } from './side.ts'
 import { isObjtoolHint } from './tables.ts'
 
 export interface Focus {
@@ -193,7 +193,7 @@ function isClear(one: Growing, other: Growing): boolean {
   for (let symbol = 1; symbol < outline.symbols; symbol++) {
     const home = outline.home[symbol]!
     if (symbols[symbol] === 0 || home < 0 || sections[home] === share.nothing) continue
-    const type = outline.words[outline.symbolTable + symbol * symbolWords + 1]! & 0xf
+    const type = typeOf(outline, symbol)
     if (type === symbolType.section || type === symbolType.file) continue
     const name = side.nameOf(symbol)
     if (side.symbols[symbol]! < 0 && !isLabel(name)) unmatched.add(stem(name))

@@ -3,6 +3,7 @@
 // its tables. A name is read only where it tells something.
 import { sectionFlag, symbolType } from '../elf/format.ts'
 import {
+  hasSameBytes,
   headerOf,
   isContent,
   nameOfSection,
@@ -214,11 +215,7 @@ function tablesOf(outline: Outline, roles: Uint8Array, alike: Side | undefined):
 
 /** True when a table is the same to the byte in two objects, with its relocations. */
 function isSameTable(before: Outline, after: Outline, section: number): boolean {
-  const isSame = (index: number) => {
-    const [inB, inA] = [before.at[index]!, after.at[index]!]
-    const [endB, endA] = [inB + before.length[index]!, inA + after.length[index]!]
-    return before.bytes.compare(after.bytes, inA, endA, inB, endB) === 0
-  }
+  const isSame = (index: number) => hasSameBytes(before, index, after, index)
   const own = before.relocations[section]!
   return isSame(section) && own === after.relocations[section] && (own === 0 || isSame(own))
 }

@@ -38,6 +38,13 @@ export interface Outline {
   readonly like: { readonly outline: Outline; readonly moved: readonly number[] } | undefined
 }
 
+/** True when the bytes of a section and of one of another object are the same. */
+export function hasSameBytes(b: Outline, inB: number, a: Outline, inA: number): boolean {
+  const [atB, atA] = [b.at[inB]!, a.at[inA]!]
+  const [endB, endA] = [atB + b.length[inB]!, atA + a.length[inA]!]
+  return b.bytes.compare(a.bytes, atA, endA, atB, endB) === 0
+}
+
 /** The first word of a section's header. */
 export function headerOf({ headers }: Outline, section: number): number {
   return headers + section * headerWords
