@@ -151,12 +151,19 @@ const taints = [
 /** What a live patch module is known to set: out-of-tree, unsigned, live patch. */
 const usualTaint = (1 << 12) | (1 << 13) | (1 << 15)
 
+const hasBit = (bits: number, bit: number) => Math.floor(bits / 2 ** bit) % 2 === 1
+
+/** The names of those of the flags `wanted` (all by default) that are set. */
+export function taintNames(
+  taint: number,
+  wanted: readonly number[] = Array.from({ length: 32 }, (_, bit) => bit),
+): string[] {
+  return wanted.filter((bit) => hasBit(taint, bit)).map((bit) => taints[bit] ?? `bit ${bit}`)
+}
+
 /** The names of the taint flags that were set on the way and that no live patch should set. */
 export function unexpectedTaint(before: number, after: number): string[] {
-  const names: string[] = []
-  for (let bit = 0; bit < 32; bit++) {
-    const has = (bits: number) => Math.floor(bits / 2 ** bit) % 2 === 1
-    if (has(after) && !has(before) && !has(usualTaint)) names.push(taints[bit] ?? `bit ${bit}`)
-  }
-  return names
+  return taintNames(after).filter(
+    (name) => !taintNames(before).includes(name) && !taintNames(usualTaint).includes(name),
+  )
 }

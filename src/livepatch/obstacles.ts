@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a host's state means for a live patch: what would make the kernel refuse it, what would be lost, and what an operator
+// ought to know before loading it.
+// Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch), kernel/module/{main,signing}.c, kernel/trace/ftrace.c.
+import type { Finding } from '../ground/finding.ts'
+import type { Manifest } from '../module/manifest.ts'
+import { taintNames } from '../vm/log.ts'
+import type { Subject } from '../vm/subject.ts'
+import type { Condition } from './condition.ts'
+import type { Hooks } from './hooks.ts'
+import { type RunningPatch, replaces } from './patches.ts'
+
+/** Bits of the taint after which a kernel is not to be trusted: an oops, a bad page, a machine check, a lockup. */
+const broken = [4, 5, 7, 14]
+
+/** How a signature is appended to a module (kernel/module/signing.c). */
+const signature = '~Module signature appended~\n'
+
+/** True when the module's file carries a signature; whether it is a good one only the kernel knows. */
+export function isSigned(bytes: Buffer): boolean {
+  return bytes.toString('latin1', bytes.length - signature.length) === signature
+}
+
+/** What the host's kernel has against the live patch, whatever it replaces. */
+export function obstaclesOf(condition: Condition, subject: Subject, manifest: Manifest): Finding[] {
+  const findings: Finding[] = []
+  const say = (severity: Finding['severity'], rule: string, message: string, hint?: string) =>
+    findings.push({ severity, rule, message, ...(hint === undefined ? {} : { hint }) })
+  const loaded = condition.modules.includes(subject.name)
+  if (condition.patches === undefined)
+    say(
+      'error',
+      'no-livepatch',
+      'The running kernel has no live patching (CONFIG_LIVEPATCH)',
+      'Boot a kernel that has it; Debian’s kernels for amd64 do',
+    )
+  if (condition.modulesDisabled && !loaded)
+    say(
+      'error',
+      'modules-disabled',
+      'The kernel loads no modules any more (kernel.modules_disabled is 1)',
+      'Only a reboot changes this',
+    )
+  if (condition.signedOnly && !isSigned(subject.bytes) && !loaded)
+    say(
+      'error',
+      'needs-signature',
+      `The kernel loads only modules with a valid signature${condition.lockdown === 'none' ? '' : `, as it is locked down (${condition.lockdown})`}, and the live patch has none`,
+      'Sign it with a key that the kernel trusts (the kernel’s scripts/sign-file)',
+    )
+  if (!condition.ftraceOn)
+    say(
+      'error',
+      'ftrace-off',
+      'ftrace is switched off, through which functions are replaced (kernel.ftrace_enabled is 0)',
+      'Switch it on: `sysctl kernel.ftrace_enabled=1`',
+    )
+  const trouble = taintNames(condition.taint, broken)
+  if (trouble.length > 0)
+    say(
+      'warning',
+      'kernel-damaged',
+      `The kernel has been in trouble since it booted: ${trouble.join(', ')}`,
+      'Reboot rather than repair it',
+    )
+  return [...findings, ...othersOf(condition, subject, manifest)]
+}
+
+/** The other live patches that the host has, and this one if it is there already. */
+function othersOf({ patches = [], modules }: Condition, { name }: Subject, manifest: Manifest): Finding[] {
+  const findings: Finding[] = []
+  const say = (severity: Finding['severity'], rule: string, message: string, hint?: string) =>
+    findings.push({ severity, rule, message, ...(hint === undefined ? {} : { hint }) })
+  const own = patches.find((patch) => patch.name === name)
+  if (own !== undefined) {
+    if (!own.enabled || own.moving)
+      say('note', 'already-loaded', `${name} is loaded already, and its transition is not over`)
+    else if (isOtherBuild(own, manifest))
+      say(
+        'error',
+        'already-loaded',
+        `Another build of ${name} is loaded: it replaces other functions`,
+        `Disable and unload it first, or build this one with another --name`,
+      )
+    else say('note', 'already-loaded', `${name} is loaded already and at work`)
+  } else if (modules.includes(name))
+    say(
+      'error',
+      'still-loaded',
+      `The module ${name} is still loaded, although its live patch is disabled`,
+      `Unload it first: \`rmmod ${name}\``,
+    )
+  for (const patch of patches) {
+    if (patch === own) continue
+    if (patch.moving) {
+      say(
+        'error',
+        'transition-running',
+        `The live patch ${patch.name} is still in its transition; until it ends the kernel takes no other`,
+        `Wait until /sys/kernel/livepatch/${patch.name}/transition is 0`,
+      )
+      continue
+    }
+    if (!patch.enabled || own !== undefined) continue
+    findings.push(manifest.replace ? replacedPatch(patch, manifest) : stackedPatch(patch, manifest))
+  }
+  return findings
+}
+
+/** True when what is loaded under this name replaces not what the manifest says. */
+function isOtherBuild(own: RunningPatch, { objects }: Manifest): boolean {
+  const wanted = objects.flatMap(({ name, functions }) => functions.map((one) => ({ object: name, ...one })))
+  const count = own.objects.reduce((sum, { functions }) => sum + functions.length, 0)
+  const has = ({ object, name, sympos }: { object: string; name: string; sympos: number }) =>
+    own.objects.some(
+      (one) =>
+        one.name === object &&
+        one.functions.some((f) => f.name === name && Math.max(1, f.sympos) === Math.max(1, sympos)),
+    )
+  return count !== wanted.length || !wanted.every(has)
+}
+
+function replacedPatch(patch: RunningPatch, { objects }: Manifest): Finding {
+  const lost = patch.objects.flatMap(({ name: object, functions }) =>
+    functions
+      .filter(
+        ({ name, sympos }) =>
+          !objects.some(
+            (one) =>
+              one.name === object &&
+              one.functions.some((f) => f.name === name && Math.max(1, f.sympos) === Math.max(1, sympos)),
+          ),
+      )
+      .map(({ name }) => name),
+  )
+  return {
+    severity: lost.length > 0 ? 'warning' : 'note',
+    rule: 'replaces-live-patch',
+    message:
+      lost.length > 0
+        ? `The live patch ${patch.name} will be replaced as a whole, and what it did to ${lost.join(', ')} will be gone`
+        : `The live patch ${patch.name} will be replaced as a whole`,
+    ...(lost.length > 0
+      ? { hint: 'Build one live patch of all the fixes, or this one with --no-replace to stack it' }
+      : {}),
+  }
+}
+
+function stackedPatch(patch: RunningPatch, { objects }: Manifest): Finding {
+  const both = objects.flatMap(({ name: object, functions }) =>
+    functions.filter(({ name, sympos }) => replaces(patch, object, name, sympos)).map(({ name }) => name),
+  )
+  return {
+    severity: both.length > 0 ? 'warning' : 'note',
+    rule: 'stacks-on-live-patch',
+    message:
+      both.length > 0
+        ? `The live patch ${patch.name} stays, but of ${both.join(', ')} the new version takes the place of its own`
+        : `The live patch ${patch.name} stays`,
+    ...(both.length > 0
+      ? { hint: 'Make sure that this fix has the older one in it: both were made from the unpatched source' }
+      : {}),
+  }
+}
+
+/** What could not be seen of the hooks, and how to make it visible. */
+export function blindSpots({ tracefs, debugfs, kprobes, traced }: Hooks, { lockdown }: Condition): Finding[] {
+  const findings: Finding[] = []
+  const say = (what: string, place: string | undefined, mount: string) =>
+    findings.push({
+      severity: 'warning',
+      rule: 'hooks-unseen',
+      message:
+        place === undefined
+          ? `${what} can't be listed, as ${mount.split(' ')[2]} is not mounted; only what shows in memory is told`
+          : `${what} can't be listed: ${place} can't be read${lockdown === 'none' ? '' : ` (the kernel is locked down: ${lockdown})`}; only what shows in memory is told`,
+      ...(place === undefined ? { hint: `Mount it: \`${mount}\`` } : {}),
+    })
+  if (traced === undefined)
+    say(
+      'The users of ftrace',
+      tracefs && `${tracefs}/enabled_functions`,
+      'mount -t tracefs tracefs /sys/kernel/tracing',
+    )
+  if (kprobes === undefined)
+    say('kprobes', debugfs && `${debugfs}/kprobes/list`, 'mount -t debugfs debugfs /sys/kernel/debug')
+  return findings
+}
