@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Builds the fixes that can be built and proves them, as many as possible in one boot.
+import pLimit from 'p-limit'
+import { Fault } from '../../src/ground/fault.ts'
+import type { Job } from '../../src/ground/job.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import type { Made } from '../../src/module/made.ts'
+import { makeLivePatch } from '../../src/module/make.ts'
+import { type Proof, proveMany } from '../../src/vm/proof.ts'
+import { readSubject } from '../../src/vm/subject.ts'
+import type { ChosenFix } from './choice.ts'
+import { type JudgeOptions, readFix } from './judge.ts'
+import type { FixResult, Proven } from './results.ts'
+
+/** What became of a fix that was judged. */
+export type Attempt = Pick<FixResult, 'refusal' | 'allowed' | 'proof'>
+
+/**
+ * Builds fixes and proves them in one boot, as long as none fails.
+ * @param allowed the rules whose warnings the reader has thought about, for each fix
+ */
+export async function proveAll(
+  job: Job,
+  kernel: Kernel,
+  fixes: readonly ChosenFix[],
+  allowed: (id: string) => readonly string[],
+  output: string,
+  options: JudgeOptions,
+  tell: (id: string, attempt: Attempt) => void,
+): Promise<void> {
+  const limit = pLimit(options.jobs)
+  const built = await Promise.all(
+    fixes.map((fix) =>
+      limit(async () => {
+        const allow = allowed(fix.id)
+        try {
+          const made = await makeLivePatch(job, kernel, {
+            patches: [readFix(fix, options)],
+            name: fix.id,
+            replace: true,
+            allow,
+            output,
+          })
+          return [{ id: fix.id, allow, made }]
+        } catch (error) {
+          if (!(error instanceof Fault)) throw error
+          tell(fix.id, { refusal: error.message, ...(allow.length === 0 ? {} : { allowed: [...allow] }) })
+          return []
+        }
+      }),
+    ),
+  )
+  const ready: readonly { id: string; allow: readonly string[]; made: Made }[] = built.flat()
+  if (ready.length === 0) return
+  const requests = await Promise.all(
+    ready.map(async ({ made }) => ({ subject: await readSubject(made.module), checks: [] })),
+  )
+  // One processor: no other is idle when a transition begins, so it ends at once.
+  const proofs = await proveMany(job, kernel, requests, { cpus: 1, memory: 1024 })
+  for (const [index, { id, allow }] of ready.entries()) {
+    const proof = proofs[index]
+    if (proof === undefined) continue
+    tell(id, { ...(allow.length === 0 ? {} : { allowed: [...allow] }), proof: provenOf(proof) })
+  }
+}
+
+function provenOf({ verdict, failures, notes, orders }: Proof): Proven {
+  return {
+    verdict,
+    failures: failures.map(({ message, lines = [] }) => [message, ...lines].join('\n').slice(0, 2000)),
+    notes: [...notes],
+    orders: orders.map(({ title, steps }) => {
+      const time = (part: RegExp) =>
+        Math.round(steps.filter(({ id }) => part.test(id)).reduce((sum, { ms }) => sum + ms, 0))
+      return {
+        title,
+        loadMs: time(/^[a-z-]+\.load$/),
+        switchMs: time(/^[a-z-]+\.transition$/),
+        revertMs: time(/\.(revert|return)$/),
+      }
+    }),
+  }
+}
