@@ -10,6 +10,7 @@ import { diffCommand } from './commands/diff.ts'
 import { extractCommand } from './commands/extract.ts'
 import { kernelsCommand } from './commands/kernels.ts'
 import { proveCommand } from './commands/prove.ts'
+import { reportCommand } from './commands/report.ts'
 import { sourceCommand } from './commands/source.ts'
 
 const program = new Command('inarch')
@@ -21,6 +22,7 @@ const program = new Command('inarch')
 program.addCommand(buildCommand())
 program.addCommand(checkCommand())
 program.addCommand(proveCommand())
+program.addCommand(reportCommand())
 program.addCommand(diffCommand())
 program.addCommand(extractCommand())
 program.addCommand(sourceCommand())

@@ -15,8 +15,12 @@ export interface Reference {
   readonly size: number
   /** True when the field holds a distance from its own place. */
   readonly relative: boolean
-  readonly addend: number
   readonly name: string
+  /** Bytes from the name to where it leads, or the relocation's addend, which for a distance counts from the field. */
+  readonly plus?: number
+  readonly addend?: number
+  /** It leads into the function itself: bytes from its start. */
+  readonly inside?: number
   /** The string that it leads to, as C writes it. */
   readonly quoted?: string
 }
@@ -84,11 +88,18 @@ export async function disassemble(job: Job, codes: readonly Code[]): Promise<Ins
 
 /** One instruction with names in the place of numbers. */
 function readable(code: Code, raw: string, at: number, end: number, start: number): Instruction {
-  let text = raw.replace(/\s+#.*$/, '').replace(/\s+/g, ' ').trim()
+  let text = raw
+    .replace(/\s+#.*$/, '')
+    .replace(/\s+/g, ' ')
+    .trim()
   const references = code.references.filter((one) => one.at >= at && one.at < end)
-  const branch = /^((?:bnd |notrack |data16 |cs |ds )*(?:call|jmp|j[a-z]+|loop\w*|xbegin)[a-z]*) (-?0x[0-9a-f]+)$/.exec(text)
+  const branch =
+    /^((?:bnd |notrack |data16 |cs |ds )*(?:call|jmp|j[a-z]+|loop\w*|xbegin)[a-z]*) (-?0x[0-9a-f]+)$/.exec(
+      text,
+    )
   if (branch !== null) {
     const [reference] = references
+    if (reference?.inside !== undefined) return { at, text: branch[1] ?? '', target: reference.inside }
     if (reference !== undefined) return { at, text: `${branch[1]} ${destination(reference, end)}` }
     const target = Number.parseInt(branch[2] ?? '', 16) - start
     if (target >= 0 && target < code.bytes.length) return { at, text: branch[1] ?? '', target }
@@ -96,10 +107,18 @@ function readable(code: Code, raw: string, at: number, end: number, start: numbe
   }
   for (const reference of references) {
     const name = destination(reference, end)
-    const named = [/-?0x[0-9a-f]+(?=\(%[er]ip\))/, /-?0x[0-9a-f]+(?=\([^)]*,)/, /(?<=\$)-?0x[0-9a-f]+/, /-?0x[0-9a-f]+(?=\()/, /(?<=[ :*,])0x[0-9a-f]+/]
+    const named = [
+      /-?0x[0-9a-f]+(?=\(%[er]ip\))/,
+      /-?0x[0-9a-f]+(?=\([^)]*,)/,
+      /(?<=\$)-?0x[0-9a-f]+/,
+      /-?0x[0-9a-f]+(?=\()/,
+      /(?<=[ :*,])0x[0-9a-f]+/,
+    ]
     // The place of the field in the instruction tells which number it is: an immediate one stands at the end.
     const last = reference.at + reference.size === end && !reference.relative
-    const order = last ? [named[2], named[1], named[3], named[4]] : [named[0], named[1], named[3], named[4], named[2]]
+    const order = last
+      ? [named[2], named[1], named[3], named[4]]
+      : [named[0], named[1], named[3], named[4], named[2]]
     const pattern = order.find((one) => one?.test(text))
     text = pattern === undefined ? `${text} # ${name}` : text.replace(pattern, () => name)
   }
@@ -107,9 +126,9 @@ function readable(code: Code, raw: string, at: number, end: number, start: numbe
 }
 
 /** What a reference leads to, by name. */
-function destination({ at, relative, addend, name, quoted }: Reference, end: number): string {
+function destination({ at, relative, plus, addend = 0, name, quoted }: Reference, end: number): string {
   if (quoted !== undefined) return quoted
-  const offset = relative ? addend + (end - at) : addend
+  const offset = plus ?? (relative ? addend + (end - at) : addend)
   if (offset === 0) return name
   return offset > 0 ? `${name}+0x${offset.toString(16)}` : `${name}-0x${(-offset).toString(16)}`
 }

@@ -70,7 +70,9 @@ export function highlightInstruction(text: string): Html {
   const space = text.indexOf(' ')
   const [name, rest] = space < 0 ? [text, ''] : [text.slice(0, space), text.slice(space)]
   let marked = `<i class=k>${escape(name)}</i>`
-  for (const [token] of rest.matchAll(/"(?:[^"\\]|\\.)*"|%[a-z0-9]+|\$?-?0x[0-9a-f]+\b|[A-Za-z_.][\w.]*|[^"%$A-Za-z_.]+|./g)) {
+  for (const [token] of rest.matchAll(
+    /"(?:[^"\\]|\\.)*"|%[a-z0-9]+|\$?-?0x[0-9a-f]+\b|[A-Za-z_.][\w.]*|[^"%$A-Za-z_.]+|./g,
+  )) {
     const kind = token.startsWith('"')
       ? 's'
       : token.startsWith('%')

@@ -2,7 +2,7 @@
 // The code that a live patch brings, read from the module itself: for each function that the kernel is told to replace,
 // its bytes and what they refer to. So a report shows what will run, not what was meant to.
 // Format: the kernel's Documentation/livepatch/module-elf-format.rst and struct klp_func of include/linux/livepatch.h.
-import { relocationSize, relocationType, isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
+import { isPcRelative, relocationSize, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
 import type { Code, Reference } from './assembly.ts'
 
@@ -109,7 +109,11 @@ function known(symbol: ElfSymbol): Touch {
   return { of: symbol.section === undefined ? 'vmlinux' : 'own', name: symbol.name }
 }
 
-function referenceOf(module: ObjectFile, { offset, type, symbol, addend }: Relocation, start: number): Reference | undefined {
+function referenceOf(
+  module: ObjectFile,
+  { offset, type, symbol, addend }: Relocation,
+  start: number,
+): Reference | undefined {
   const size = relocationSize(type)
   if (size === 0) return undefined
   const place = { at: offset - start, size, relative: isPcRelative(type), addend }
@@ -119,12 +123,17 @@ function referenceOf(module: ObjectFile, { offset, type, symbol, addend }: Reloc
   const target = symbol.value + addend + (place.relative ? size : 0)
   const named = module.symbols.find(
     (one) =>
-      one.section === section && one.type !== 'section' && one.name !== '' && one.value <= target && target < one.value + one.size,
+      one.section === section &&
+      one.type !== 'section' &&
+      one.name !== '' &&
+      one.value <= target &&
+      target < one.value + one.size,
   )
   if (named !== undefined) return { ...place, name: named.name, addend: addend - named.value }
   if ((section.flags & sectionFlag.strings) !== 0 || /^\.rodata.*\.str/.test(section.name)) {
     const end = section.data.indexOf(0, target)
-    if (target >= 0 && end >= target) return { ...place, name: section.name, quoted: quote(section.data.toString('utf8', target, end)) }
+    if (target >= 0 && end >= target)
+      return { ...place, name: section.name, quoted: quote(section.data.toString('utf8', target, end)) }
   }
   return { ...place, name: section.name }
 }
@@ -143,13 +152,23 @@ function touchesOf(module: ObjectFile, relocations: readonly Relocation[], code:
       if (symbol.section === code) continue
       const named = module.symbols.find(
         (one) =>
-          one.section === symbol.section && one.type !== 'section' && one.name !== '' && one.size > 0 && one.value <= addend + 4 && addend + 4 < one.value + one.size,
+          one.section === symbol.section &&
+          one.type !== 'section' &&
+          one.name !== '' &&
+          one.size > 0 &&
+          one.value <= addend + 4 &&
+          addend + 4 < one.value + one.size,
       )
       if (named === undefined) continue
       touch = known(named)
     }
     if (touch.name === '' || symbol.section === code) continue
-    if (/^(__fentry__|__x86_(return_thunk|indirect_thunk_\w+)|__stack_chk_fail|\.L.*|__SC[KT]__.*)$/.test(touch.name)) continue
+    if (
+      /^(__fentry__|__x86_(return_thunk|indirect_thunk_\w+)|__stack_chk_fail|\.L.*|__SC[KT]__.*)$/.test(
+        touch.name,
+      )
+    )
+      continue
     touches.set(`${touch.of}.${touch.name}`, touch)
   }
   return [...touches.values()]

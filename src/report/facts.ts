@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Everything that a report shows, as a plain value: from the module, its manifest and, if there is one, its proof. Neither
+// the kernel nor a compiler is needed; what can't be shown is said.
+import { readObject } from '../elf/read.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { type Evidence, unpackEvidence } from '../module/evidence.ts'
+import type { Manifest } from '../module/manifest.ts'
+import { parsePatch } from '../patch/parse.ts'
+import type { Patch } from '../patch/patch.ts'
+import { readSubject } from '../vm/subject.ts'
+import { disassemble, type Instruction } from './assembly.ts'
+import { codeBefore } from './kernel-code.ts'
+import { replacementsIn, type Touch } from './module-code.ts'
+import { type ProofRecord, readProof } from './proof-file.ts'
+
+export interface ReportedFunction {
+  readonly object: string
+  readonly name: string
+  readonly sympos: number
+  readonly unit: string
+  readonly reasons: readonly string[]
+  readonly source?: Evidence['functions'][number]
+  /** The running kernel's code; undefined when the manifest does not have it. */
+  readonly before?: readonly Instruction[]
+  /** The module's. */
+  readonly after?: readonly Instruction[]
+  readonly touches: readonly Touch[]
+}
+
+export interface ReportedInput {
+  readonly file: string
+  readonly sha256: string
+  /** Undefined when the manifest does not hold its text. */
+  readonly patch?: Patch
+}
+
+export interface Facts {
+  readonly manifest: Manifest
+  readonly module: { readonly file: string; readonly bytes: number }
+  readonly inputs: readonly ReportedInput[]
+  readonly functions: readonly ReportedFunction[]
+  readonly proof?: ProofRecord
+  /** What can't be shown, and why: sentences without full stops. */
+  readonly missing: readonly string[]
+}
+
+/**
+ * @param module the module's file; its manifest lies beside it
+ * @param proof a file that `inarch prove` wrote
+ * @throws Fault `usage/no-manifest`, and what reading the module, the manifest and the proof throw
+ */
+export async function gatherFacts(job: Job, module: string, proof?: string): Promise<Facts> {
+  const { manifest, bytes, file } = await readSubject(module)
+  if (manifest === undefined)
+    throw new Fault('usage', 'no-manifest', `${module} has no manifest beside it`, {
+      remedy: `Put ${module.replace(/\.ko$/, '.json')} there, which \`inarch build\` wrote with it`,
+    })
+  const missing: string[] = []
+  const evidence: Evidence =
+    manifest.evidence === undefined ? { patches: [], functions: [] } : unpackEvidence(manifest.evidence)
+  const inputs = manifest.inputs.map((input) => {
+    const text = evidence.patches.find((patch) => patch.file === input.file)?.text
+    const patch = text === undefined ? undefined : readAgain(text, input.file)
+    return { ...input, ...(patch === undefined ? {} : { patch }) }
+  })
+  const unread = inputs.filter(({ patch }) => patch === undefined).map((input) => input.file)
+  if (unread.length > 0) missing.push(`The manifest does not hold the text of ${unread.join(', ')}`)
+  const functions = await functionsOf(job, manifest, bytes, evidence, missing)
+  return {
+    manifest,
+    module: { file: file.replace(/^.*\//, ''), bytes: bytes.length },
+    inputs,
+    functions,
+    ...(proof === undefined ? {} : { proof: await readProof(proof, manifest.sha256) }),
+    missing,
+  }
+}
+
+/** A patch that the manifest holds. Its bytes may have been mended, so that it can't be read any more. */
+function readAgain(text: string, file: string): Patch | undefined {
+  try {
+    return parsePatch(Buffer.from(text), file)
+  } catch (error) {
+    if (error instanceof Fault) return undefined
+    throw error
+  }
+}
+
+async function functionsOf(
+  job: Job,
+  manifest: Manifest,
+  bytes: Buffer,
+  evidence: Evidence,
+  missing: string[],
+): Promise<ReportedFunction[]> {
+  const replacements = replacementsIn(readObject(bytes, manifest.module))
+  const listed = manifest.objects.flatMap((object) =>
+    object.functions.map((one) => {
+      const at = replacements.findIndex(({ name, sympos }) => name === one.name && sympos === one.sympos)
+      // Two objects may have a function of one name; the module lists them in the same order.
+      const [replacement] = at < 0 ? [] : replacements.splice(at, 1)
+      const source = evidence.functions.find(
+        ({ object: of, name, unit }) => of === object.name && name === one.name && unit === one.unit,
+      )
+      return { object: object.name, one, replacement, before: codeBefore(one), source }
+    }),
+  )
+  const codes = listed.flatMap(({ before, replacement }) => [before, replacement?.code])
+  let texts: Instruction[][] = []
+  try {
+    texts = await disassemble(
+      job,
+      codes.flatMap((code) => code ?? []),
+    )
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind !== 'environment') throw error
+    missing.push('The machine code is not shown, because objdump (binutils) is not installed here')
+  }
+  const next = (code: unknown) => (code === undefined ? undefined : texts.shift())
+  const functions = listed.map(({ object, one, replacement, before: old, source }): ReportedFunction => {
+    const [before, after] = [next(old), next(replacement?.code)]
+    return {
+      object,
+      name: one.name,
+      sympos: one.sympos,
+      unit: one.unit,
+      reasons: one.reasons,
+      ...(source === undefined ? {} : { source }),
+      ...(before === undefined ? {} : { before }),
+      ...(after === undefined ? {} : { after }),
+      touches: replacement?.touches ?? [],
+    }
+  })
+  const without = functions.filter(({ source }) => source === undefined)
+  if (without.length > 0)
+    missing.push(`The manifest does not hold the source of ${without.map(({ name }) => name).join(', ')}`)
+  return functions
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Each function that is replaced: why, what its code refers to, and its source and machine code before and after.
+import { align, alignCode, type Row } from '../align.ts'
+import type { Instruction } from '../assembly.ts'
+import type { Facts, ReportedFunction } from '../facts.ts'
+import { highlightC, highlightInstruction } from '../highlight.ts'
+import { count, Html, html, joined } from '../html.ts'
+import { sideBySide } from './side-by-side.ts'
+
+/** Rows of code in the whole report; when there are more, equal code is left out. */
+const mostRows = 8000
+/** With more functions than this, each is closed until somebody wants to see it. */
+const mostOpen = 6
+
+export function functionsPart({ functions }: Facts): Html {
+  const aligned = functions.map((one) => ({ one, source: sourceRows(one), code: codeRows(one) }))
+  const total = aligned.reduce(
+    (sum, { source, code }) => sum + (source?.rows.length ?? 0) + (code?.length ?? 0),
+    0,
+  )
+  const brief = total > mostRows
+  const open = functions.length <= mostOpen
+  return html`${aligned.map(
+    ({ one, source, code }, index) =>
+      html`<details class="function"${new Html(open ? ' open' : '')}>
+<summary><h3><code>${one.name}</code> <small>${one.object === 'vmlinux' ? 'vmlinux' : `module ${one.object}`} · ${one.unit}${one.sympos > 0 && ` · symbol ${one.sympos} of this name`}</small></h3></summary>
+<ul class="reasons" id="f${index + 1}">${one.reasons.map((reason) => html`<li>${reason}</li>`)}</ul>
+${sourceOf(one, source, brief)}
+${codeOf(one, code, brief)}
+${touchesOf(one)}
+</details>`,
+  )}`
+}
+
+interface SourceRows {
+  readonly rows: readonly Row[]
+  readonly before: string
+  readonly after: string
+}
+
+function sourceRows({ source }: ReportedFunction): SourceRows | undefined {
+  if (source === undefined) return undefined
+  const before = source.before?.text ?? ''
+  const after = source.after?.text ?? before
+  if (source.before !== undefined && source.after === undefined)
+    return { rows: before.split('\n').map((_, at) => ({ before: at, after: at, same: true })), before, after }
+  return { rows: align(before === '' ? [] : before.split('\n'), after.split('\n')), before, after }
+}
+
+function codeRows({ before, after }: ReportedFunction): Row[] | undefined {
+  return before === undefined || after === undefined ? undefined : alignCode(before, after)
+}
+
+function sourceOf(
+  { source }: ReportedFunction,
+  aligned: SourceRows | undefined,
+  brief: boolean,
+): Html | undefined {
+  if (source === undefined || aligned === undefined) return undefined
+  const { rows } = aligned
+  const unchanged = source.before !== undefined && source.after === undefined
+  const [before, after] = [highlightC(aligned.before), highlightC(aligned.after)]
+  const first = source.before?.line ?? 1
+  const now = source.after?.line ?? first
+  const table = sideBySide({
+    rows,
+    before: { line: (index) => before[index], label: (index) => String(first + index) },
+    after: { line: (index) => after[index], label: (index) => String(now + index) },
+    unit: 'line',
+    brief,
+  })
+  return html`<h4>Source <small>${source.file}${unchanged && ' · the function’s own text is the same'}</small></h4>${table}`
+}
+
+const label = (at: number) => at.toString(16)
+
+function codeOf(
+  { before, after }: ReportedFunction,
+  rows: readonly Row[] | undefined,
+  brief: boolean,
+): Html | undefined {
+  if (before === undefined && after === undefined) return undefined
+  if (before === undefined || after === undefined || rows === undefined) {
+    const only = before ?? after ?? []
+    const which =
+      before === undefined ? 'the live patch’s; what the kernel has is not in the manifest' : 'the kernel’s'
+    const single = only.map((_, at) =>
+      before === undefined ? { after: at, same: true } : { before: at, same: true },
+    )
+    return html`<h4>Machine code <small>${which}</small></h4>
+<details class="fold"><summary>${count(only.length, 'instruction')}</summary>${sideBySide({ rows: single, before: sideOf(before ?? []), after: sideOf(after ?? []), unit: 'instruction', brief: false })}</details>`
+  }
+  const different = rows.filter(({ same }) => !same).length
+  return html`<h4>Machine code <small>before: the kernel’s, after: the live patch’s · ${different === 0 ? 'the same instructions' : `${different} of ${count(rows.length, 'row')} differ`}</small></h4>
+${sideBySide({ rows, before: sideOf(before), after: sideOf(after), unit: 'instruction', brief })}`
+}
+
+function sideOf(list: readonly Instruction[]) {
+  return {
+    label: (index: number) => label(list[index]?.at ?? 0),
+    line: (index: number) => {
+      const { text = '', target } = list[index] ?? {}
+      return html`${highlightInstruction(text)}${target !== undefined && html` <i class="to">→ ${label(target)}</i>`}`
+    },
+  }
+}
+
+function touchesOf({ touches }: ReportedFunction): Html | undefined {
+  if (touches.length === 0) return undefined
+  const own = touches.filter(({ of }) => of === 'own')
+  const others = [...new Set(touches.filter(({ of }) => of !== 'own').map(({ of }) => of))]
+  const names = (of: string) =>
+    joined(
+      touches.filter((touch) => touch.of === of).map(({ name }) => html`<code>${name}</code>`),
+      ', ',
+    )
+  return html`<h4>Refers to</h4>
+<dl class="touches">${own.length > 0 && html`<dt>the live patch</dt><dd>${names('own')}</dd>`}${others.map((of) => html`<dt>${of}</dt><dd>${names(of)}</dd>`)}</dl>`
+}

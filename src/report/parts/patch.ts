@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The patches as their author wrote them: what they say about themselves, and each hunk with colours.
+import type { FilePatch, Hunk } from '../../patch/patch.ts'
+import type { Facts } from '../facts.ts'
+import { highlightC } from '../highlight.ts'
+import { type Content, Html, html } from '../html.ts'
+
+export function patchPart({ inputs }: Facts): Html {
+  return html`${inputs.map(({ file, sha256, patch }) =>
+    patch === undefined
+      ? html`<p class="quiet">The text of <code>${file}</code> (SHA-256 <code class="hash">${sha256}</code>) is not kept in the manifest.</p>`
+      : html`<article class="patch">
+${inputs.length > 1 && html`<h3><code>${file}</code></h3>`}
+${patch.preamble !== '' && html`<pre class="message">${patch.preamble}</pre>`}
+${patch.files.map(fileDiff)}
+</article>`,
+  )}`
+}
+
+/** The path without what `-p` strips, when it looks like git's. */
+export function pathOf({ oldPath, newPath }: FilePatch): string {
+  return (newPath ?? oldPath ?? '').replace(/^[ab]\//, '')
+}
+
+function fileDiff(file: FilePatch): Html {
+  const what = file.oldPath === undefined ? 'new file' : file.newPath === undefined ? 'removed' : ''
+  return html`<figure class="diff"><figcaption><code>${pathOf(file)}</code>${what !== '' && html` <small>${what}</small>`}</figcaption>
+${file.hunks.map((hunk) => hunkTable(hunk, /\.(c|h|S|lds)$/.test(pathOf(file))))}</figure>`
+}
+
+/** A hunk in one column. Each side is coloured as a whole, since a comment can go over many lines. */
+function hunkTable({ lines, oldStart, newStart }: Hunk, isC: boolean): Html {
+  const textOf = (latin1: string) => Buffer.from(latin1, 'latin1').toString('utf8')
+  const marked = (kind: 'removed' | 'added'): Content[] => {
+    const side = lines
+      .filter((line) => line.kind === 'context' || line.kind === kind)
+      .map(({ text }) => textOf(text))
+    return isC ? highlightC(side.join('\n')) : side
+  }
+  const [old, now] = [marked('removed'), marked('added')]
+  let [before, after] = [0, 0]
+  const rows = lines.map(({ kind }) => {
+    if (kind === 'removed') return row('del', String(oldStart + before), '', '−', old[before++])
+    if (kind === 'added') return row('add', '', String(newStart + after), '+', now[after++])
+    return row('', String(oldStart + before++), String(newStart + after), '', now[after++])
+  })
+  return new Html(`<table class=u>${rows.join('\n')}</table>`)
+}
+
+function row(kind: string, before: string, after: string, sign: string, line: Content): string {
+  return html`<tr class="${kind}"><td class="l">${before}<td class="l">${after}<td class="g">${sign}<td class="x">${line}`
+    .text
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The proof of a live patch, as `inarch prove --json` and `--proof` write it; a file is hostile until parsed. A file with
+// several proofs is asked for the one of this module.
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { Fault } from '../ground/fault.ts'
+
+const strings = v.array(v.string())
+
+const step = v.object({
+  id: v.string(),
+  title: v.string(),
+  ms: v.number(),
+  outcome: v.picklist(['done', 'failed', 'kept', 'unfinished']),
+  reason: v.exactOptional(v.string()),
+  samples: v.exactOptional(v.array(v.object({ ms: v.number(), left: v.number(), total: v.number() }))),
+  stuck: v.exactOptional(v.string()),
+  command: v.exactOptional(v.string()),
+  output: v.exactOptional(v.object({ exitCode: v.number(), text: v.string() })),
+})
+
+const proofSchema = v.object({
+  format: v.literal('inarch-proof-1'),
+  verdict: v.picklist(['proven', 'failed']),
+  failures: v.array(
+    v.object({
+      code: v.string(),
+      message: v.string(),
+      step: v.exactOptional(v.string()),
+      lines: v.exactOptional(strings),
+    }),
+  ),
+  notes: strings,
+  module: v.object({ name: v.string(), file: v.string(), sha256: v.string() }),
+  over: v.array(v.object({ name: v.string(), file: v.string(), sha256: v.string(), outcome: v.string() })),
+  kernel: v.object({ release: v.string(), version: v.string() }),
+  machine: v.object({
+    accelerator: v.string(),
+    cpus: v.number(),
+    memory: v.number(),
+    processor: v.exactOptional(v.string()),
+    parameters: strings,
+  }),
+  boots: v.number(),
+  bootMs: v.array(v.number()),
+  orders: v.array(v.object({ order: v.string(), title: v.string(), steps: v.array(step) })),
+  replaced: v.array(
+    v.object({
+      object: v.string(),
+      name: v.string(),
+      sympos: v.number(),
+      active: v.exactOptional(v.boolean()),
+    }),
+  ),
+  loads: v.array(v.number()),
+  log: v.array(
+    v.object({
+      rule: v.string(),
+      step: v.exactOptional(v.string()),
+      line: v.number(),
+      lines: strings,
+      expected: v.boolean(),
+    }),
+  ),
+  consoles: v.array(strings),
+  ms: v.number(),
+})
+
+const documentSchema = v.variant('format', [
+  proofSchema,
+  v.object({ format: v.literal('inarch-proofs-1'), proofs: v.array(proofSchema) }),
+])
+
+export type ProofRecord = v.InferOutput<typeof proofSchema>
+export type ProofStep = v.InferOutput<typeof step>
+
+/**
+ * The proof of the module with this SHA-256.
+ * @throws Fault `usage/no-such-file`, `usage/bad-proof`, `usage/other-proof` when it is about another module
+ */
+export async function readProof(file: string, sha256: string): Promise<ProofRecord> {
+  let value: unknown
+  try {
+    value = JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'EISDIR')
+      throw new Fault('usage', 'no-such-file', `There is no proof ${file}`, {
+        remedy: 'Make one with `inarch prove --proof FILE MODULE`',
+      })
+    if (code !== undefined) throw error
+    throw bad(file, 'it is not JSON')
+  }
+  const result = v.safeParse(documentSchema, value)
+  if (!result.success) {
+    const [issue] = result.issues
+    throw bad(file, `${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`)
+  }
+  const document = result.output
+  const proofs = document.format === 'inarch-proof-1' ? [document] : document.proofs
+  const proof = proofs.find(({ module }) => module.sha256 === sha256)
+  if (proof !== undefined) return proof
+  throw new Fault('usage', 'other-proof', `${file} is not about this module`, {
+    detail: [
+      `module  ${sha256}`,
+      ...proofs.map(({ module }) => `proof   ${module.sha256} ${module.file}`),
+    ].join('\n'),
+    remedy: 'Prove the module as it is now with `inarch prove --proof FILE MODULE`',
+  })
+}
+
+function bad(file: string, detail: string): Fault {
+  return new Fault('usage', 'bad-proof', `The proof ${file} can't be understood`, {
+    detail,
+    remedy: 'Make it again with `inarch prove --proof FILE MODULE`',
+  })
+}

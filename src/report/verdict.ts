@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The live patch in words: what a reviewer has to know first.
+import type { Facts } from './facts.ts'
+import { count } from './html.ts'
+
+export type Mark = 'good' | 'care' | 'bad' | 'open'
+
+export interface Stamp {
+  readonly mark: Mark
+  readonly title: string
+  readonly text: string
+}
+
+export interface Verdict {
+  readonly mark: Mark
+  /** A sentence. */
+  readonly text: string
+  readonly stamps: readonly Stamp[]
+}
+
+/** The text with a full stop, unless it ends a sentence already. */
+export function sentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`
+}
+
+export function seconds(ms: number): string {
+  return ms < 995 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+}
+
+export function verdictOf(facts: Facts): Verdict {
+  const { manifest, proof, functions } = facts
+  const warnings = manifest.findings.filter(({ severity }) => severity === 'warning')
+  const replaced =
+    functions.length > 0 ? `It replaces ${count(functions.length, 'function')}` : 'It replaces no function'
+  const allowed = warnings.length === 0 ? '' : `; its author accepts ${count(warnings.length, 'warning')}`
+  const stamps = [matchStamp(facts), ruleStamp(facts), proofStamp(facts)]
+  if (proof?.verdict === 'failed')
+    return {
+      mark: 'bad',
+      text: `Not fit to be applied: its proof failed for ${count(proof.failures.length, 'reason')}.`,
+      stamps,
+    }
+  if (proof === undefined) return { mark: 'open', text: `Not proven yet. ${replaced}${allowed}.`, stamps }
+  return {
+    mark: warnings.length === 0 ? 'good' : 'care',
+    text: `Proven on its kernel. ${replaced}${allowed}.`,
+    stamps,
+  }
+}
+
+function matchStamp({ functions, manifest }: Facts): Stamp {
+  const title = 'Code that runs'
+  const differs = manifest.findings.some(({ rule }) => rule === 'code-differs')
+  if (differs)
+    return { mark: 'bad', title, text: 'The code that would be replaced is not the code that runs' }
+  const compared = functions.filter(({ before }) => before !== undefined).length
+  if (compared === 0) return { mark: 'open', title, text: 'No record of a comparison with the kernel' }
+  return {
+    mark: compared === functions.length ? 'good' : 'care',
+    title,
+    text:
+      compared === functions.length
+        ? `${compared === 1 ? 'The function is' : `All ${compared} functions are`} what the kernel runs, instruction by instruction`
+        : `${compared} of ${functions.length} functions were compared with the kernel`,
+  }
+}
+
+function ruleStamp({ manifest }: Facts): Stamp {
+  const title = 'Safety rules'
+  const warnings = manifest.findings.filter(({ severity }) => severity === 'warning').length
+  const notes = manifest.findings.filter(({ severity }) => severity === 'note').length
+  const also = notes === 0 ? '' : `, ${count(notes, 'note')}`
+  if (warnings > 0)
+    return { mark: 'care', title, text: `${count(warnings, 'warning')} accepted by the author${also}` }
+  return { mark: 'good', title, text: `Nothing stands against it${also}` }
+}
+
+function proofStamp({ proof }: Facts): Stamp {
+  const title = 'Proof'
+  if (proof === undefined) return { mark: 'open', title, text: 'Not tried in a virtual machine yet' }
+  if (proof.verdict === 'failed')
+    return { mark: 'bad', title, text: proof.failures[0]?.message ?? 'It failed' }
+  const transition = proof.orders.flatMap(({ steps }) => steps).find(({ id }) => id.endsWith('.transition'))
+  return {
+    mark: 'good',
+    title,
+    text:
+      transition === undefined
+        ? 'Loaded, reverted and unloaded on its kernel'
+        : `Loaded, switched in ${seconds(transition.ms)}, reverted and unloaded`,
+  }
+}
