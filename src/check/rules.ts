@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // All rules, in the order in which their findings are told.
 import type { Rule } from './rule.ts'
+import { lockBalance } from './rules/lock-balance.ts'
+import { refcountBalance } from './rules/refcount-balance.ts'
 
-export const rules: readonly Rule[] = []
+export const rules: readonly Rule[] = [lockBalance, refcountBalance]

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which functions of the changed files say something else after the patch, and how the functions of these files
+// call each other. Every rule that reads the source begins here.
+import type { FileChange } from '../patch/patch.ts'
+import type { Token } from '../source/lexer.ts'
+import { type Definition, type Definitions, definitionsOf } from './definitions.ts'
+
+/** A function whose tokens differ, or which only one side has. */
+export interface ChangedFunction {
+  readonly name: string
+  /** Path of the file in the source tree. */
+  readonly file: string
+  readonly before?: Definition
+  readonly after?: Definition
+}
+
+/** One side of the patch: all changed files together. */
+export interface Side {
+  readonly definitions: ReadonlyMap<string, Definition>
+  /** The functions in which a function's name stands. */
+  users(name: string): ReadonlySet<string>
+  /** True when a name stands somewhere without being called, or outside of functions. */
+  isHandedOn(name: string): boolean
+  /** True when the word stands anywhere in the changed files. */
+  mentions(word: string): boolean
+}
+
+export interface ChangedFunctions {
+  readonly all: readonly ChangedFunction[]
+  readonly before: Side
+  readonly after: Side
+  /**
+   * True when `callee` runs only below `caller`, on either side of the patch: then one task runs both in the same world.
+   */
+  isBelow(callee: string, caller: string): boolean
+}
+
+export function textOf(tokens: readonly Token[]): string {
+  return tokens.map(({ text }) => text).join(' ')
+}
+
+function sideOf(files: readonly Definitions[]): Side {
+  const definitions = new Map<string, Definition>()
+  for (const { byName } of files) for (const [name, one] of byName) definitions.set(name, one)
+  const users = new Map<string, Set<string>>()
+  const handedOn = new Set<string>()
+  const words = new Set<string>()
+  const note = (tokens: readonly Token[], user: string | undefined) => {
+    for (const [at, { kind, text }] of tokens.entries()) {
+      if (kind !== 'name') continue
+      words.add(text)
+      if (text === user || !definitions.has(text)) continue
+      if (user !== undefined) {
+        const known = users.get(text)
+        if (known === undefined) users.set(text, new Set([user]))
+        else known.add(user)
+      }
+      const isMember = tokens[at - 1]?.text === '.' || tokens[at - 1]?.text === '->'
+      // A prototype, or `EXPORT_SYMBOL(f)`.
+      const isDeclared = tokens[at + 1]?.text === '(' || /^EXPORT_/.test(tokens[at - 2]?.text ?? '')
+      if (!isDeclared && !isMember) handedOn.add(text)
+    }
+  }
+  for (const { byName, rest } of files) {
+    for (const { name, body } of byName.values()) note(body, name)
+    note(rest, undefined)
+  }
+  const nobody: ReadonlySet<string> = new Set()
+  return {
+    definitions,
+    users: (name) => users.get(name) ?? nobody,
+    isHandedOn: (name) => handedOn.has(name),
+    mentions: (word) => words.has(word),
+  }
+}
+
+/** True when every way to `callee` leads through `caller`. */
+function isOnlyBelow(side: Side, callee: string, caller: string, seen = new Set<string>()): boolean {
+  const definition = side.definitions.get(callee)
+  if (definition === undefined) return true
+  if (!definition.isPrivate && definition.kind === 'function') return false
+  if (side.isHandedOn(callee)) return false
+  const users = side.users(callee)
+  if (users.size === 0) return false
+  seen.add(callee)
+  return [...users].every(
+    (user) => user === caller || seen.has(user) || isOnlyBelow(side, user, caller, seen),
+  )
+}
+
+/** @param changes from `applyPatches`; what is no C text is left out */
+export function changedFunctions(changes: readonly FileChange[]): ChangedFunctions {
+  const files = changes
+    .filter(({ path }) => /\.[ch]$/.test(path))
+    .map(({ path, before, after }) => ({
+      path,
+      before: definitionsOf(before ?? ''),
+      after: definitionsOf(after ?? ''),
+    }))
+  const all: ChangedFunction[] = []
+  for (const { path: file, before, after } of files) {
+    const same = (one: Definition, other: Definition) =>
+      textOf(one.body) === textOf(other.body) && textOf(one.head) === textOf(other.head)
+    for (const [name, young] of after.byName) {
+      const old = before.byName.get(name)
+      if (old === undefined) all.push({ name, file, after: young })
+      else if (!same(old, young)) all.push({ name, file, before: old, after: young })
+    }
+    for (const [name, old] of before.byName)
+      if (!after.byName.has(name)) all.push({ name, file, before: old })
+  }
+  const before = sideOf(files.map((file) => file.before))
+  const after = sideOf(files.map((file) => file.after))
+  return {
+    all,
+    before,
+    after,
+    isBelow: (callee, caller) =>
+      callee !== caller && isOnlyBelow(before, callee, caller) && isOnlyBelow(after, callee, caller),
+  }
+}
+
+const known = new WeakMap<readonly FileChange[], ChangedFunctions>()
+
+/** `changedFunctions`, worked out once for all rules. */
+export function changedFunctionsOf({
+  changes,
+}: {
+  readonly changes: readonly FileChange[]
+}): ChangedFunctions {
+  const found = known.get(changes) ?? changedFunctions(changes)
+  known.set(changes, found)
+  return found
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Locks that old and new code do not take alike. A task runs one world only, but other tasks run the other one at the same
+// time, and a task can change its world between two replaced functions. So what is dangerous is what two tasks, or
+// two functions one after the other, rely on:
+//   - a lock in place of another one: old code and new code then exclude each other no longer;
+//   - a lock that is no longer taken, while the code around it changed, too: old code counts on it;
+//   - a function that returns with a lock that it used to release, or the other way round: whoever comes after it
+//     may be of the other world;
+//   - two locks whose order changes: old and new code can wait for each other for ever.
+// A lock that is only taken in more places leaves open what was open before, until the transition is over.
+import { type Balance, type Conduct, conductsOf, listed, titleOf } from './balance.ts'
+import { type ChangedFunctions, textOf } from './changed-functions.ts'
+import type { Operation } from './operations.ts'
+import type { Found } from './rule.ts'
+
+type State = 'none' | 'section' | 'taken' | 'given'
+
+function stateOf({ take, give }: Balance['before']): State {
+  if (take > 0) return give > 0 ? 'section' : 'taken'
+  return give > 0 ? 'given' : 'none'
+}
+
+/** What a function does to a lock, before and after. */
+const conducts: Readonly<Record<State, readonly [before: string, after: string]>> = {
+  none: ['left it alone', 'leaves it alone'],
+  section: ['took and released it', 'takes and releases it'],
+  taken: ['returned with it held', 'returns with it held'],
+  given: ['released it for its caller', 'releases it for its caller'],
+}
+
+/** A change of what a function owes its callers; a release that is only added is how a forgotten one is fixed. */
+function changesContract({ before, after }: Balance): boolean {
+  const [old, young] = [stateOf(before), stateOf(after)]
+  if (old === young || (old === 'none' && young === 'section') || (old === 'section' && young === 'none'))
+    return false
+  return !(old === 'taken' && young === 'section')
+}
+
+/** The words of a function without what concerns its locks; equal ones mean that only the locking changed. */
+function restOf(of: Conduct['of'], side: 'before' | 'after', locks: readonly Operation[]): string {
+  const words = new Set(locks.map(({ word }) => word))
+  return textOf(of[side]?.body ?? [])
+    .split(/(?<=[;{}])/)
+    .filter((statement) => ![...words].some((word) => statement.split(' ').includes(word)))
+    .join('')
+}
+
+/** Which lock is held while which other one is taken. */
+function nestings(operations: readonly Operation[]): Map<string, readonly [Operation, Operation]> {
+  const held: Operation[] = []
+  const found = new Map<string, readonly [Operation, Operation]>()
+  for (const one of operations) {
+    if (one.kind !== 'lock') continue
+    const nameOf = ({ family, on }: Operation) => on || family
+    if (one.role === 'give') {
+      const at = one.leaves ? -1 : held.findIndex((outer) => nameOf(outer) === nameOf(one))
+      if (at >= 0) held.splice(at, 1)
+      continue
+    }
+    for (const outer of held) if (outer.key !== one.key) found.set(`${outer.key}\n${one.key}`, [outer, one])
+    held.push(one)
+  }
+  return found
+}
+
+/**
+ * Functions of which one leaves to another what it used to do itself. Where only one function changes so, its callers and
+ * callees are as they were, and each call is of one world.
+ */
+function contractFindings(functions: ChangedFunctions, all: readonly Conduct[]): Found[] {
+  const byKey = new Map<string, Balance[]>()
+  for (const { balances } of all)
+    for (const balance of balances)
+      if (isProtection(balance) && stateOf(balance.before) !== stateOf(balance.after))
+        byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
+  return [...byKey.values()].flatMap((group): Found[] => {
+    const isOneTree = group.some(({ of: root }) =>
+      group.every(({ of: { name } }) => name === root.name || functions.isBelow(name, root.name)),
+    )
+    const first = group.find(changesContract)
+    // Only releases that are added: what was forgotten. Only ones that go: what was done twice.
+    const takes = group.some(({ before, after }) => before.take !== after.take)
+    const moves =
+      group.some(({ before, after }) => after.give > before.give) &&
+      group.some(({ before, after }) => after.give < before.give)
+    if (first === undefined || isOneTree || !(takes || moves)) return []
+    const told = group.map(({ of: { name }, before, after }) => {
+      return `${name} ${conducts[stateOf(before)][0]} and now ${conducts[stateOf(after)][1]}`
+    })
+    return [
+      {
+        symbol: first.of.name,
+        unit: first.of.file,
+        message: `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions must switch together, and a task may switch between them`,
+      },
+    ]
+  })
+}
+
+function isLock({ kind }: Balance): boolean {
+  return kind === 'lock'
+}
+
+/** What keeps others out or away: a reader's section of RCU counts when it is given up. */
+function isProtection({ kind, family }: Balance): boolean {
+  return kind === 'lock' || family === 'rcu' || family === 'srcu'
+}
+
+function isGained({ before, after }: Balance): boolean {
+  return stateOf(before) === 'none' && stateOf(after) === 'section'
+}
+
+function isLost({ before, after }: Balance): boolean {
+  return stateOf(before) === 'section' && stateOf(after) === 'none'
+}
+
+/** A protection that a function gives up, and what it takes in its place. */
+interface Loss {
+  readonly balance: Balance
+  readonly instead: Balance | undefined
+  /** Nothing but the locking changes in the function. */
+  readonly isAlone: boolean
+}
+
+/** The protections that a function gives up, without those that only moved up or down its calls. */
+function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Conduct): Loss[] {
+  const { of, before, after, balances } = one
+  const took = balances.filter((balance) => isLock(balance) && isGained(balance))
+  const locks = [...before, ...after].filter(({ kind }) => kind === 'lock' || kind === 'context')
+  return balances
+    .filter((balance) => isProtection(balance) && isLost(balance))
+    .flatMap((balance): Loss[] => {
+      const movedTo = ({ of: other, balances: theirs }: Conduct) =>
+        other !== of &&
+        theirs.some((its) => its.key === balance.key && its.after.take > its.before.take) &&
+        areRelated(functions, of.name, other.name)
+      if (all.some(movedTo)) return []
+      // A spinlock's holder is a reader of RCU as well: it can't be preempted.
+      if (balance.family === 'rcu' && took.some(({ family }) => /^(?:spin|rw)lock$/.test(family))) return []
+      return [
+        {
+          balance,
+          instead: took.find(({ key, on }) => key !== balance.key || on !== balance.on),
+          isAlone: restOf(of, 'before', locks) === restOf(of, 'after', locks),
+        },
+      ]
+    })
+}
+
+/** True when one of the functions calls the other one, straight or through others of the changed files. */
+function areRelated(functions: ChangedFunctions, one: string, other: string): boolean {
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
+    const users = [...functions.before.users(to), ...functions.after.users(to)]
+    return users.some((user) => user === from || (!seen.has(user) && reaches(from, user, seen.add(user))))
+  }
+  return reaches(one, other) || reaches(other, one)
+}
+
+function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Found[] {
+  const groups = new Map<string, Loss[]>()
+  for (const one of all)
+    for (const loss of lossesOf(functions, all, one)) {
+      const key = [loss.balance.key, loss.instead?.key, loss.isAlone].join('\n')
+      groups.set(key, [...(groups.get(key) ?? []), loss])
+    }
+  return [...groups.values()].map((losses): Found => {
+    const { balance, instead, isAlone } = losses[0]!
+    const names = losses.map(({ balance: { of } }) => of.name)
+    const who = listed(names)
+    const [take, does] = names.length === 1 ? ['takes', 'does'] : ['take', 'do']
+    const title = titleOf(balance)
+    const place = { symbol: balance.of.name, unit: balance.of.file }
+    if (instead !== undefined)
+      return {
+        ...place,
+        message: `${who} took ${title}, and now ${take} ${titleOf(instead)} instead: as long as tasks run both, neither lock keeps the old code and the new code apart`,
+        hint: `Take both locks (${title} as well) in the live patch`,
+      }
+    if (isAlone)
+      return {
+        ...place,
+        ...(all.length === 1 ? { severity: 'note' as const } : {}),
+        message: `${who} no longer ${take} ${title}; what ${names.length === 1 ? 'it does' : 'they do'} is otherwise the same`,
+        hint: `See whether nothing that changes with it relied on ${title}`,
+      }
+    return {
+      ...place,
+      message: `${who} no longer ${take} ${title} and ${does} something else, while other tasks still run the old code and count on ${title}`,
+      hint: `See whether the old code is safe beside the new one; if not, keep ${title} in the live patch`,
+    }
+  })
+}
+
+function orderFindings(all: readonly Conduct[]): Found[] {
+  const found: Found[] = []
+  const old = new Map(all.flatMap(({ before }) => [...nestings(before)]))
+  const reported = new Set<string>()
+  for (const { of, after } of all)
+    for (const [pair, [outer, inner]] of nestings(after)) {
+      const turned = pair.split('\n').reverse().join('\n')
+      if (old.has(pair) || !old.has(turned) || reported.has(turned)) continue
+      reported.add(pair)
+      found.push({
+        symbol: of.name,
+        unit: of.file,
+        message: `${of.name} now takes ${inner.on || inner.family} while it holds ${outer.on || outer.family}; the old code takes them the other way round, so a task of each world can wait for the other for ever`,
+        hint: 'Keep the order of the locks in the live patch',
+      })
+    }
+
+  return found
+}
+
+/** @param warned functions about which something graver is said */
+function gainFindings(all: readonly Conduct[], warned: ReadonlySet<string | undefined>): Found[] {
+  const found: Found[] = []
+  const more = new Map<string, { names: string[]; title: string; file: string }>()
+  for (const { of, balances } of all)
+    for (const balance of balances.filter((one) => isLock(one) && isGained(one))) {
+      const known = more.get(balance.key) ?? { names: [], title: titleOf(balance), file: of.file }
+      known.names.push(of.name)
+      more.set(balance.key, known)
+    }
+  for (const { names, title, file } of more.values()) {
+    const quiet = names.filter((name) => !warned.has(name))
+    if (quiet.length === 0) continue
+    found.push({
+      severity: 'note',
+      symbol: quiet[0]!,
+      unit: file,
+      message: `${listed(quiet)} now ${quiet.length === 1 ? 'takes' : 'take'} ${title}; tasks that still run the old code do not, so what the lock protects is as open as before until the transition is over`,
+      hint: 'Wait for the end of the transition before you count on the fix',
+    })
+  }
+  return found
+}
+
+/** What changes about the locks of the changed functions. */
+export function lockFindings(functions: ChangedFunctions): Found[] {
+  const all = conductsOf(functions)
+  const found = [...lossFindings(functions, all), ...contractFindings(functions, all), ...orderFindings(all)]
+  return [...found, ...gainFindings(all, new Set(found.map(({ symbol }) => symbol)))]
+}

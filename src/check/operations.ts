@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a function takes and gives back, in the order of its text.
+import { closing, type Token } from '../source/lexer.ts'
+import type { Side } from './changed-functions.ts'
+import type { Definition } from './definitions.ts'
+import { guardOf, type Kind, lockTakenBy, type Primitive, primitiveOf } from './primitives.ts'
+
+export interface Operation {
+  readonly kind: Kind
+  readonly role: Primitive['role']
+  readonly family: string
+  /** The thing as it is written, such as `q->lock`; empty when the family is the thing. */
+  readonly on: string
+  /** The same thing in other functions: the family and the last name of `on`. */
+  readonly key: string
+  /** The word that does it. */
+  readonly word: string
+  /** True for a give on a path that leaves the function, or jumps, while others go on. */
+  readonly leaves: boolean
+  readonly line: number
+}
+
+/** The arguments behind the parenthesis at `open`. */
+function argumentsAt(tokens: readonly Token[], open: number): Token[][] {
+  const end = closing(tokens, open) - 1
+  const found: Token[][] = [[]]
+  for (let at = open + 1; at < end; at++) {
+    const { text } = tokens[at]!
+    if (text === ',') found.push([])
+    else if (text === '(' || text === '[' || text === '{') {
+      const close = closing(tokens, at)
+      found.at(-1)!.push(...tokens.slice(at, close))
+      at = close - 1
+    } else found.at(-1)!.push(tokens[at]!)
+  }
+  return found
+}
+
+/** `&q->lock` is `q->lock`; casts and outer parentheses say nothing. */
+function plainly(tokens: readonly Token[]): string {
+  return tokens
+    .map(({ text }) => text)
+    .join('')
+    .replace(/^[&(*]+/, '')
+    .replace(/\)+$/, (close) => close.slice(1))
+}
+
+/** The last name of a thing: `lock` of `q->lock`, `table[i].lock` and `lock_of(q)->lock`. */
+export function lastName(on: string): string {
+  const plain = on.replace(/\[[^\]]*\]/g, '').replace(/\([^()]*\)/g, '')
+  return /([A-Za-z_]\w*)\W*$/.exec(plain)?.[1] ?? on
+}
+
+/** For each token, whether a block around it ends by leaving: `return` or `goto`. */
+function leavingBlocks(tokens: readonly Token[]): boolean[] {
+  const result = new Array<boolean>(tokens.length).fill(false)
+  const open: number[] = []
+  for (const [at, { text }] of tokens.entries()) {
+    if (text === '{') open.push(at)
+    if (text !== '}') continue
+    const start = open.pop()
+    if (start === undefined) continue
+    // The last statement of the block.
+    let from = at - 1
+    for (let depth = 0, k = at - 2; k > start; k--) {
+      const word = tokens[k]!.text
+      if (word === '}' || word === ')') depth++
+      else if (word === '{' || word === '(') depth--
+      if (depth === 0 && (word === ';' || word === '}')) break
+      from = k
+    }
+    if (/^(?:return|goto)$/.test(tokens[from]?.text ?? '')) result.fill(true, start, at)
+  }
+  return result
+}
+
+/** What a function's own text does. */
+export function operationsIn({ body }: Definition, mentions: (word: string) => boolean): Operation[] {
+  const found: Operation[] = []
+  const leaving = leavingBlocks(body)
+  const put = (primitive: Primitive, on: string, at: number, role = primitive.role) => {
+    const { kind, family } = primitive
+    const named = primitive.argument === undefined ? '' : on
+    const name = lastName(named)
+    found.push({
+      kind,
+      role,
+      family,
+      on: named,
+      // A lock's name stays when its kind changes; a count's name is all that tells it from others.
+      key: named === '' ? family : kind === 'lock' ? `lock ${name}` : `${family} ${name}`,
+      word: body[at]!.text,
+      leaves: role === 'give' && leaving[at]!,
+      line: body[at]!.line,
+    })
+  }
+  for (let at = 0; at < body.length; at++) {
+    const { kind, text } = body[at]!
+    const next = body[at + 1]?.text
+    if (kind === 'punctuator' && (text === '++' || text === '--')) {
+      const on = countedAt(body, at)
+      if (on !== undefined)
+        put(
+          { kind: 'reference', family: 'count', role: text === '++' ? 'take' : 'give', argument: 0 },
+          on,
+          at,
+        )
+      continue
+    }
+    if (kind !== 'name' || next !== '(') continue
+    const before = body[at - 1]?.text
+    if (before === '.' || before === '->') continue
+    if (text === 'guard' || text === 'scoped_guard' || text === 'CLASS') {
+      const inner = argumentsAt(body, at + 1)
+      const primitive = guardOf(inner[0]?.[0]?.text ?? '')
+      if (primitive === undefined) continue
+      const behind = closing(body, at + 1)
+      const argument =
+        text === 'scoped_guard'
+          ? inner[1]
+          : body[behind]?.text === '('
+            ? argumentsAt(body, behind)[0]
+            : undefined
+      const on = plainly(argument ?? [])
+      put(primitive, on, at, 'take')
+      put(primitive, on, at, 'give')
+      continue
+    }
+    const start = initialCount(text, body, at)
+    for (let count = 0; count < start.count; count++) put(start.primitive, start.on, at)
+    const primitive = primitiveOf(text, mentions)
+    if (primitive === undefined) continue
+    const inner = argumentsAt(body, at + 1)
+    put(primitive, plainly(inner[primitive.argument ?? 0] ?? []), at)
+    const lock = lockTakenBy(text)
+    if (lock !== undefined) put(lock, plainly(inner.at(-1) ?? []), at)
+  }
+  return found
+}
+
+/** `refcount_set(&x->users, 2)`: whoever makes an object begins with so many references. */
+function initialCount(word: string, body: readonly Token[], at: number) {
+  const primitive: Primitive = { kind: 'reference', family: 'count', role: 'take', argument: 0 }
+  if (!/^(?:refcount|atomic(?:64|_long)?)_set$/.test(word)) return { primitive, on: '', count: 0 }
+  const [on, value] = argumentsAt(body, at + 1)
+  const number = value?.length === 1 ? Number(value[0]!.text) : Number.NaN
+  return { primitive, on: plainly(on ?? []), count: number > 0 && number <= 8 ? number : 0 }
+}
+
+/** The member that `++` or `--` counts: `x->users++`, `--x->users`. A plain variable is nobody else's. */
+function countedAt(body: readonly Token[], at: number): string | undefined {
+  const isPart = (index: number) => {
+    const token = body[index]
+    return token !== undefined && (token.kind === 'name' || token.text === '->' || token.text === '.')
+  }
+  let from = at
+  while (isPart(from - 1)) from--
+  let to = at + 1
+  if (from === at) while (isPart(to)) to++
+  const tokens = from < at ? body.slice(from, at) : body.slice(at + 1, to)
+  if (/^(?:return|else|do|case)$/.test(tokens[0]?.text ?? '')) tokens.shift()
+  const text = tokens.map(({ text }) => text).join('')
+  return /(?:->|\.)[A-Za-z_]\w*$/.test(text) ? text : undefined
+}
+
+/**
+ * What a function does, with what the functions do that it calls and that the other side does not have: code that
+ * moved into a new helper is no change.
+ */
+export function operationsOf(side: Side, definition: Definition, other: Side): Operation[] {
+  const mentions = (word: string) => side.mentions(word) || other.mentions(word)
+  const collect = (one: Definition, seen: ReadonlySet<string>): Operation[] => {
+    const own = operationsIn(one, mentions)
+    const helpers = one.body.filter(
+      ({ kind, text }, at) =>
+        kind === 'name' &&
+        one.body[at + 1]?.text === '(' &&
+        !seen.has(text) &&
+        side.definitions.has(text) &&
+        !other.definitions.has(text),
+    )
+    return [
+      ...own,
+      ...helpers.flatMap(({ text }) => collect(side.definitions.get(text)!, new Set([...seen, text]))),
+    ]
+  }
+  return collect(definition, new Set([definition.name]))
+}
