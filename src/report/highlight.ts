@@ -2,7 +2,7 @@
 // Colours for C and for assembly, as markup with classes; made when the report is made, so that the page needs no script.
 import hljs from 'highlight.js/lib/core'
 import c from 'highlight.js/lib/languages/c'
-import { escape, Html } from './html.ts'
+import { escapeText, Html } from './html.ts'
 
 hljs.registerLanguage('c', c)
 
@@ -27,7 +27,7 @@ const longest = 2_000_000
  * @param text may be a part of a file, such as one side of a hunk
  */
 export function highlightC(text: string): Html[] {
-  if (text.length > longest) return text.split('\n').map((line) => new Html(escape(line)))
+  if (text.length > longest) return text.split('\n').map((line) => new Html(escapeText(line)))
   const marked = hljs.highlight(text, { language: 'c', ignoreIllegals: true }).value
   return linesOf(marked).map((line) => new Html(line))
 }
@@ -49,14 +49,14 @@ function linesOf(marked: string): string[] {
       const tag = own === undefined ? '' : `<i class=${own}>`
       open.push(tag)
       line += tag
-    } else line += escape(unescape(token))
+    } else line += escapeText(unescapeMarkup(token))
   }
   lines.push(line + '</i>'.repeat(open.filter((one) => one !== '').length))
   return lines
 }
 
 /** Undoes the escaping of highlight.js; ours is stricter. */
-function unescape(text: string): string {
+function unescapeMarkup(text: string): string {
   return text
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')
@@ -69,7 +69,7 @@ function unescape(text: string): string {
 export function highlightInstruction(text: string): Html {
   const space = text.indexOf(' ')
   const [name, rest] = space < 0 ? [text, ''] : [text.slice(0, space), text.slice(space)]
-  let marked = `<i class=k>${escape(name)}</i>`
+  let marked = `<i class=k>${escapeText(name)}</i>`
   for (const [token] of rest.matchAll(
     /"(?:[^"\\]|\\.)*"|%[a-z0-9]+|\$?-?0x[0-9a-f]+\b|[A-Za-z_.][\w.]*|[^"%$A-Za-z_.]+|./g,
   )) {
@@ -82,7 +82,7 @@ export function highlightInstruction(text: string): Html {
           : /^[A-Za-z_.]/.test(token)
             ? 'f'
             : ''
-    marked += kind === '' ? escape(token) : `<i class=${kind}>${escape(token)}</i>`
+    marked += kind === '' ? escapeText(token) : `<i class=${kind}>${escapeText(token)}</i>`
   }
   return new Html(marked)
 }

@@ -21,7 +21,7 @@ const entities: Readonly<Record<string, string>> = {
  * Text as it may stand in an element or in a quoted attribute. Control characters, and those that turn the direction of
  * writing so that code looks like other code, are shown by their numbers.
  */
-export function escape(text: string): string {
+export function escapeText(text: string): string {
   return text
     .replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, visible)
     .replace(/[&<>"']/g, (character) => entities[character] ?? '')
@@ -37,7 +37,7 @@ function textOf(content: Content): string {
   if (content instanceof Html) return content.text
   if (Array.isArray(content)) return content.map(textOf).join('')
   if (content === undefined || content === false) return ''
-  return escape(String(content))
+  return escapeText(String(content))
 }
 
 /** Attributes in the template must be quoted. */
