@@ -21,7 +21,10 @@ export interface Module {
   readonly softdeps: { readonly pre: readonly string[]; readonly post: readonly string[] }
 }
 
-function modulesDir(kernel: Kernel): string {
+/** Where a kernel's modules are. */
+type ModulePlace = Pick<Kernel, 'modulesRoot' | 'release'>
+
+function modulesDir(kernel: ModulePlace): string {
   return path.join(kernel.modulesRoot, 'lib/modules', kernel.release)
 }
 
@@ -41,7 +44,7 @@ function softdepsOf(text: string, name: string): Module['softdeps'] {
 }
 
 /** The module called `name` (`-` and `_` are alike); undefined when the kernel has no such module file. */
-export async function findModule(kernel: Kernel, name: string): Promise<Module | undefined> {
+export async function findModule(kernel: ModulePlace, name: string): Promise<Module | undefined> {
   const dir = modulesDir(kernel)
   const wanted = moduleName(name)
   const read = (file: string) =>

@@ -47,15 +47,20 @@ export interface Names {
 /** Symbols of code that nobody calls through a pointer: trampolines of static calls, the edges of sections. */
 const notCalled = /^__SCT__|^_[se]?text$|_text_(?:start|end)$/
 
-interface ModuleNames {
+export interface ModuleNames {
+  /** The symbols of this name that stay when it is initialised, in the order in which the kernel counts them. */
   lookup(name: string): readonly KernelSymbol[]
   readonly running: Running
   isFunction(address: bigint): boolean
   readonly sealed: ReadonlySet<bigint>
 }
 
-async function namesOfModule(kernel: Kernel, module: string): Promise<ModuleNames> {
-  const bytes = await openModule(kernel, module)
+/**
+ * The names and the code of a module's file.
+ * @param bytes the file, decompressed
+ * @throws Fault `unexpected/module-symbols-differ`, and what reading an object throws
+ */
+export function namesInModule(bytes: Buffer, module: string): ModuleNames {
   const object = readObject(bytes, `${module}.ko`)
   const { all, lookup } = parseModuleSymbols(bytes)
   const defined = object.symbols.filter(
@@ -99,7 +104,7 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
   ])
   const modules = new Map<string, ModuleNames>()
   for (const object of new Set(objects))
-    if (object !== 'vmlinux') modules.set(object, await namesOfModule(kernel, object))
+    if (object !== 'vmlinux') modules.set(object, namesInModule(await openModule(kernel, object), object))
   const known = new Map<string, readonly KernelSymbol[]>()
   const lookup = (object: string, name: string): readonly KernelSymbol[] =>
     object === 'vmlinux'
