@@ -11,6 +11,8 @@ export interface Instruction {
   readonly branch: number
   /** Offset of the distance of a memory operand that counts from the instruction's end (RIP-relative); else -1. */
   readonly memory: number
+  /** Offset behind opcode and registers, where a displacement or an immediate begins; `end` when there is none. */
+  readonly operands: number
 }
 
 /** What follows the opcode. */
@@ -117,8 +119,8 @@ const twoBytes = table(
   modrm,
 )
 
-/** 1 for each legacy prefix. */
-const legacyPrefix = new Uint8Array(256)
+/** 1 for each legacy prefix (SDM volume 2, 2.1.1). */
+export const legacyPrefix = new Uint8Array(256)
 for (const prefix of [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3])
   legacyPrefix[prefix] = 1
 
@@ -163,6 +165,7 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
   }
   if ((follows & invalid) !== 0) return undefined
   let memory = -1
+  let operands = at
   if ((follows & modrm) !== 0) {
     const value = code[at++] ?? 0
     const mode = value >> 6
@@ -170,14 +173,18 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
       let base = value & 7
       if (base === 4) {
         base = (code[at++] ?? 0) & 7
+        operands = at
         if (mode === 0 && base === 5) at += 4
-      } else if (mode === 0 && base === 5) {
-        memory = at
-        at += 4
+      } else {
+        operands = at
+        if (mode === 0 && base === 5) {
+          memory = at
+          at += 4
+        }
       }
       if (mode === 1) at += 1
       if (mode === 2) at += 4
-    }
+    } else operands = at
   }
   let branch = -1
   if ((follows & (short | near)) !== 0) branch = at
@@ -187,5 +194,5 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
   if ((follows & near) !== 0) at += 4
   if ((follows & full) !== 0) at += wide ? 8 : operandSize ? 2 : 4
   if ((follows & offset) !== 0) at += addressSize ? 4 : 8
-  return at > code.length ? undefined : { start, end: at, branch, memory }
+  return at > code.length ? undefined : { start, end: at, branch, memory, operands }
 }

@@ -19,6 +19,10 @@ export interface Running {
   read(address: bigint, length: number): Buffer | undefined
   /** The addresses that a name stands for, in the order in which the kernel counts them. */
   addressesOf(name: string): readonly bigint[]
+  /** True for memory, where the kernel has rewritten what it rewrites; else the code is as it was linked. */
+  readonly live?: boolean
+  /** Of memory: whether a kprobe has put a breakpoint or a jump there. */
+  probed?(address: bigint): boolean
 }
 
 /**

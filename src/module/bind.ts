@@ -7,9 +7,10 @@ import type { Piece } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import type { Reference } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
+import { compare } from '../match/compare.ts'
+import { expectationOf } from '../match/expect.ts'
 import { locate } from '../match/locate.ts'
 import type { Names } from '../match/names.ts'
-import { compareWithRunning } from '../match/same.ts'
 import { patchSymbol } from './tables.ts'
 
 export type Binding =
@@ -87,7 +88,7 @@ export function binder(names: Names): Binder {
       const running = names.running(object)
       const symbols = names.symbols(object, piece.name)
       const fits = symbols.some(
-        ({ address }) => compareWithRunning(running, change.before, piece, address) !== undefined,
+        ({ address }) => compare(expectationOf(change.before, piece), running, address).matches,
       )
       if (symbols.length > 0 && !fits)
         return piece.symbol?.binding === 'weak'

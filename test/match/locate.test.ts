@@ -7,9 +7,10 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { anatomy, type Piece } from '../../src/diff/anatomy.ts'
 import { readObject } from '../../src/elf/read.ts'
+import { compare } from '../../src/match/compare.ts'
+import { expectationOf } from '../../src/match/expect.ts'
 import { locate } from '../../src/match/locate.ts'
 import { layOutModule, openImage, type Running } from '../../src/match/running.ts'
-import { compareWithRunning } from '../../src/match/same.ts'
 import { compile, compileBytes, compiler, work } from '../objects.ts'
 
 const plain = ['-fno-function-sections', '-fno-data-sections']
@@ -64,7 +65,9 @@ describe('a function of the unit', () => {
     const unit = unitOf(source)
     for (const { name } of unit.functions) {
       const [address] = kernel.addressesOf(name)
-      expect(compareWithRunning(kernel, unit, pieceOf(unit, name), address!), name).toBeDefined()
+      expect(compare(expectationOf(unit, pieceOf(unit, name)), kernel, address!), name).toMatchObject({
+        matches: true,
+      })
     }
     const tail = pieceOf(unit, 'tail')
     const length = tail.symbol!.size
@@ -89,9 +92,8 @@ describe('a function of the unit', () => {
     for (const piece of changed.functions) {
       const address = kernel.addressesOf(piece.name)[0]
       if (address === undefined) continue
-      const found = compareWithRunning(kernel, changed, piece, address)
-      if (piece.name === name) expect(found, piece.name).toBeUndefined()
-      else expect(found, piece.name).toBeDefined()
+      const { matches } = compare(expectationOf(changed, piece), kernel, address)
+      expect(matches, piece.name).toBe(piece.name !== name)
     }
   })
 
@@ -105,7 +107,7 @@ describe('a function of the unit', () => {
       0n,
       0xffffffffffffff00n,
     ])
-      expect(compareWithRunning(kernel, unit, leaf, address)).toBeUndefined()
+      expect(compare(expectationOf(unit, leaf), kernel, address).matches).toBe(false)
   })
 })
 
@@ -159,7 +161,7 @@ test('a module is laid out so that its code can be compared, too', () => {
   for (const piece of unit.functions) {
     const fits = running
       .addressesOf(piece.name)
-      .filter((address) => compareWithRunning(running, unit, piece, address) !== undefined)
+      .filter((address) => compare(expectationOf(unit, piece), running, address).matches)
     expect(fits, piece.name).toHaveLength(1)
   }
   expect(running.addressesOf('leaf')).toHaveLength(2)

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Compiles units of a stock kernel and compares every function of them with the kernel's image:
+//   npm run bench:match -- [--kernel 6.1] [--units 300] [--seed 1] [--flag -Os] [--drop -fno-x] [--against OTHER] [--keep DIR]
+// With another flag, or against another kernel, the functions that differ must be found.
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import pLimit from 'p-limit'
+import { openUnits, type Unit } from '../src/build/units.ts'
+import { silentJournal } from '../src/ground/job.ts'
+import { withScratch } from '../src/ground/scratch.ts'
+import { selectKernel } from '../src/kernel/select.ts'
+import { namesOf } from '../src/match/names.ts'
+import { compileUnit, type MatchedFunction, matchUnit, readUnit } from '../test/e2e/matched.ts'
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string' },
+    units: { type: 'string', default: '300' },
+    seed: { type: 'string', default: '1' },
+    flag: { type: 'string', multiple: true, default: [] },
+    drop: { type: 'string', multiple: true, default: [] },
+    against: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
+    keep: { type: 'string' },
+    list: { type: 'boolean', default: false },
+  },
+})
+const job = { signal: new AbortController().signal, journal: silentJournal() }
+const kernel = await selectKernel(job, values.kernel)
+const other = values.against === undefined ? kernel : await selectKernel(job, values.against)
+
+/** The parts of the tree from which units are chosen in equal shares. */
+const areas = [
+  'kernel/',
+  'mm/',
+  'fs/',
+  'net/',
+  'drivers/',
+  'arch/x86/',
+  'lib/',
+  'block/',
+  'security/',
+  'crypto/',
+]
+
+/** Numbers from 0 to 1 that depend on the seed only (a linear congruential generator, Numerical Recipes). */
+function numbersFrom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+function choose(all: readonly Unit[], count: number, seed: number): Unit[] {
+  const next = numbersFrom(seed)
+  const usable = all.filter(
+    ({ home, flags, modules }) => flags !== undefined && home !== 'elsewhere' && modules.length < 2,
+  )
+  if (values.only.length > 0) return usable.filter(({ source }) => values.only.includes(source))
+  const piles = areas.map((area) => usable.filter(({ source }) => source.startsWith(area)))
+  const chosen: Unit[] = []
+  while (chosen.length < count && piles.some((pile) => pile.length > 0))
+    for (const pile of piles)
+      if (pile.length > 0 && chosen.length < count)
+        chosen.push(...pile.splice(Math.floor(next() * pile.length), 1))
+  return chosen.sort((one, two) => (one.source < two.source ? -1 : 1))
+}
+
+const units = choose((await openUnits(job, kernel)).all(), Number(values.units), Number(values.seed))
+const change = (flags: readonly string[]) => [
+  ...flags.filter((flag) => !values.drop.includes(flag)),
+  ...values.flag,
+]
+const results: { unit: Unit; functions: MatchedFunction[] }[] = []
+await withScratch(async (scratch) => {
+  const dir = values.keep ?? path.join(scratch, 'objects')
+  const limit = pLimit(2)
+  const compiled = await Promise.all(
+    units.map((unit) =>
+      limit(async () => await compileUnit(kernel, unit, dir, change).catch(() => undefined)),
+    ),
+  )
+  const names = await namesOf(
+    other,
+    units.flatMap(({ modules }) => modules.slice(0, 1)),
+  )
+  const start = performance.now()
+  units.forEach((unit, index) => {
+    const file = compiled[index]
+    if (file === undefined) console.log(`${unit.source}: does not compile so`)
+    else results.push({ unit, functions: matchUnit(names, unit.modules[0] ?? 'vmlinux', readUnit(file)) })
+  })
+  const ms = performance.now() - start
+  names.close()
+  report(ms)
+})
+
+function report(ms: number): void {
+  const all = results.flatMap(({ unit, functions }) => functions.map((one) => ({ unit, ...one })))
+  const count = (outcome: MatchedFunction['outcome'], kind?: MatchedFunction['kind']) =>
+    all.filter((one) => one.outcome === outcome && (kind === undefined || one.kind === kind)).length
+  const sum = (of: (one: MatchedFunction) => number) => all.reduce((total, one) => total + of(one), 0)
+  const home = (module: boolean) => results.filter(({ unit }) => unit.modules.length > 0 === module).length
+  console.log(
+    `${kernel.release} against ${other.release}${change([]).length + values.drop.length > 0 ? ` with ${[...values.flag, ...values.drop.map((flag) => `without ${flag}`)].join(' ')}` : ''}`,
+  )
+  console.log(
+    `${results.length} units (${home(false)} of vmlinux, ${home(true)} of modules), ${all.length} functions, ${sum(({ bytes }) => bytes)} bytes, ${ms.toFixed(0)} ms to compare`,
+  )
+  console.log(
+    `match: ${count('matches')}; differ: ${count('differs')} (weak ${count('differs', 'weak')}, init ${count('differs', 'init')}); alike: ${count('alike')}; no symbol: ${count('absent')} (init ${count('absent', 'init')})`,
+  )
+  console.log(
+    `fields that lead out: ${sum(({ fields }) => fields)}, of which nothing confirms ${sum(({ unconfirmed }) => unconfirmed)}`,
+  )
+  console.log(`functions with namesakes: ${all.filter(({ namesakes }) => namesakes > 1).length}`)
+  const units = results.filter(({ functions }) =>
+    functions.some(({ outcome }) => outcome === 'differs'),
+  ).length
+  console.log(`units with a function that differs: ${units}`)
+  const reasons = new Map<string, number>()
+  for (const { mismatch } of all)
+    if (mismatch !== undefined) reasons.set(mismatch.why, (reasons.get(mismatch.why) ?? 0) + 1)
+  for (const [why, times] of reasons) console.log(`  ${why}: ${times}`)
+  if (values.list)
+    for (const { unit, name, outcome, kind, namesakes, mismatch } of all)
+      if (outcome !== 'matches')
+        console.log(
+          `  ${unit.source} ${name}: ${outcome} (${kind}, ${namesakes} namesakes)${mismatch === undefined ? '' : ` ${mismatch.why} part ${mismatch.part} at ${mismatch.at}: ${mismatch.ours} | ${mismatch.theirs} @${mismatch.address.toString(16)} ${JSON.stringify(mismatch.expected ?? '')} ${mismatch.found?.toString(16) ?? ''}`}`,
+        )
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Tells whether an expected function is the code at some address of the running kernel (Ksplice's run-pre matching). Its
+// parts are walked one by one; jumps between them must lead to the same instructions.
+
+import type { Fixed } from './destination.ts'
+import type { Expectation } from './expectation.ts'
+import type { Running } from './running.ts'
+import { type Difference, isDifference, type Lead, leadsTo, type Walked, walk } from './walk.ts'
+
+export type { Difference } from './walk.ts'
+
+export interface Match {
+  readonly matches: true
+  /** What the linker wrote for each field that leads out of the function. */
+  readonly fixed: readonly Fixed[]
+  /** How many of them lead to something of which nothing is known. */
+  readonly unconfirmed: number
+  /** Sites that the kernel has rewritten, and kprobes. */
+  readonly rewritten: number
+}
+
+export interface Mismatch extends Difference {
+  readonly matches: false
+}
+
+export type Comparison = Match | Mismatch
+
+/** @param address where the function may be */
+export function compare(expectation: Expectation, running: Running, address: bigint): Comparison {
+  const { parts } = expectation
+  const differs = (difference: Difference): Mismatch => ({ matches: false, ...difference })
+  const main = walk(running, parts[0], 0, address)
+  if (isDifference(main)) return differs(main)
+  const walked = new Map<number, Walked>([[0, main]])
+  const leads: Lead[] = [...main.leads]
+  for (let index = 0; index < leads.length; index++) {
+    const lead = leads[index]!
+    let there = walked.get(lead.to.part)
+    if (there === undefined) {
+      const found = findPart(expectation, running, lead)
+      if (isDifference(found)) return differs(found)
+      there = found
+      walked.set(lead.to.part, found)
+      leads.push(...found.leads)
+    }
+    if (!leadsTo(there, lead)) return differs(lead.otherwise())
+  }
+  const all = [...walked.values()]
+  const sum = (count: (one: Walked) => number) => all.reduce((total, one) => total + count(one), 0)
+  return {
+    matches: true,
+    fixed: all.flatMap(({ fixed }) => fixed),
+    unconfirmed: sum(({ unconfirmed }) => unconfirmed),
+    rewritten: sum(({ rewritten }) => rewritten),
+  }
+}
+
+/** Looks for a part of the function where a jump leads to it. */
+function findPart({ parts }: Expectation, running: Running, lead: Lead): Walked | Difference {
+  const { to, lands } = lead
+  const part = parts[to.part]
+  if (part === undefined) return lead.otherwise()
+  const named = part.name === undefined ? [] : running.addressesOf(part.name)
+  const candidates = named.length > 0 ? named : [lands - BigInt(to.plus ?? 0)]
+  let closest: Difference | undefined
+  for (const candidate of candidates) {
+    const found = walk(running, part, to.part, candidate)
+    if (isDifference(found)) closest ??= found
+    else if (leadsTo(found, lead)) return found
+  }
+  return candidates.length === 1 && closest !== undefined ? closest : lead.otherwise()
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whether a relocated field of the running code holds what it must: the address of the symbol that it names, the way to
+// the string that it means.
+import type { Instruction } from '../diff/instruction.ts'
+import type { Destination, Field, FieldForm } from './expectation.ts'
+import type { Running } from './running.ts'
+
+/** What a field must name, and where it leads in the running kernel. */
+export interface Fixed {
+  readonly to: Destination
+  readonly address: bigint
+}
+
+export const fieldSize = (form: FieldForm): number => (form === 'wide' || form === 'far' ? 8 : 4)
+
+/**
+ * Where a field of the running code leads.
+ * @param field its offset in `code`, which lies at `base`
+ */
+export function readField(
+  code: Buffer,
+  field: number,
+  form: FieldForm,
+  { end }: Instruction,
+  base: bigint,
+): bigint {
+  switch (form) {
+    case 'wide':
+      return code.readBigUInt64LE(field)
+    case 'unsigned':
+      return BigInt(code.readUInt32LE(field))
+    case 'signed':
+      return BigInt.asUintN(64, BigInt(code.readInt32LE(field)))
+    case 'near':
+      return BigInt.asUintN(64, base + BigInt(end) + BigInt(code.readInt32LE(field)))
+    case 'far':
+      return BigInt.asUintN(64, base + BigInt(field) + code.readBigInt64LE(field))
+  }
+}
+
+/** Whether a field leads where it must; `unknown` when nothing tells. */
+export function judge(running: Running, to: Destination, address: bigint): 'right' | 'wrong' | 'unknown' {
+  if ('symbol' in to) {
+    const known = running.addressesOf(to.symbol)
+    if (known.length === 0) return 'unknown'
+    const fits = (symbol: bigint) => {
+      if (to.within !== undefined) return address >= symbol && address < symbol + BigInt(to.within)
+      return BigInt.asUintN(64, symbol + BigInt(to.plus ?? 0)) === address
+    }
+    return known.some(fits) ? 'right' : 'wrong'
+  }
+  if ('holds' in to) {
+    const wanted = Buffer.from(to.holds, 'base64')
+    const found = running.read(address, wanted.length)
+    if (found === undefined) return 'unknown'
+    return found.equals(wanted) ? 'right' : 'wrong'
+  }
+  if ('value' in to) return BigInt.asUintN(64, BigInt(to.value)) === address ? 'right' : 'wrong'
+  return 'unknown'
+}
+
+/** The destination of an absolute number, as `readField` sees it: a distance counts from its own field. */
+export function adjusted({ at, form, to }: Field, instruction: Instruction): Destination {
+  if (!('value' in to) || form !== 'near') return to
+  return { value: to.value + instruction.end - at }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Makes the Expectation of a function from the object that the compiler made of the unpatched unit.
+import { type Anatomy, type Extent, isCode, isOutOfLine, type Piece, type Target } from '../diff/anatomy.ts'
+import { coldParent, isColdPart } from '../diff/names.ts'
+import { isPcRelative, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
+import type { Relocation, Section } from '../elf/read.ts'
+import type { Destination, Expectation, FieldForm, Part } from './expectation.ts'
+import { codeOf, type Parts, sitesOf } from './sites.ts'
+
+/** Bytes of a nameless constant that are kept. */
+const largestConstant = 4096
+
+const known = new WeakMap<Piece, Expectation>()
+
+/** @param unit the unit before the patch */
+export function expectationOf(unit: Anatomy, piece: Piece): Expectation {
+  const before = known.get(piece)
+  if (before !== undefined) return before
+  const expectation = make(unit, piece)
+  known.set(piece, expectation)
+  return expectation
+}
+
+/** The bytes of a function: from its symbol on, without the room in front of it. */
+export function bytesOf(piece: Piece): Extent {
+  const start = piece.symbol?.value ?? piece.start
+  return { section: piece.section, start, end: piece.symbol?.size ? start + piece.symbol.size : piece.end }
+}
+
+function make(unit: Anatomy, piece: Piece): Expectation {
+  const names = new Set([piece, ...piece.aliases].map(({ name }) => name))
+  const extents: { readonly extent: Extent; readonly piece?: Piece }[] = []
+  const partOf = (extent: Extent, of?: Piece): number => {
+    const index = extents.findIndex(
+      ({ extent: { section, start } }) => section === extent.section && start === extent.start,
+    )
+    if (index >= 0) return index
+    extents.push({ extent, ...(of === undefined ? {} : { piece: of }) })
+    return extents.length - 1
+  }
+  const isOwn = (other: Piece) =>
+    other === piece || (isColdPart(other.name) && names.has(coldParent(other.name)))
+  const at = (part: number, plus: number) => (plus === 0 ? { part } : { part, plus })
+  const inPiece = (other: Piece, place: number) => {
+    if (other.kind === 'function' && isOwn(other)) {
+      const extent = bytesOf(other)
+      return at(partOf(extent, other), place - extent.start)
+    }
+    if (other.kind !== 'constant' || !isOutOfLine(other.section)) return undefined
+    const extent = unit.extent(other, place - other.start)
+    return at(partOf(extent), place - extent.start)
+  }
+  const parts: Parts = {
+    inside: (target) =>
+      target.kind === 'piece' ? inPiece(target.piece, target.piece.start + target.offset) : undefined,
+    placeOf(section, offset) {
+      const other = unit.piecesOf(section).findLast(({ start }) => start <= offset)
+      return other === undefined ? undefined : inPiece(other, offset)
+    },
+    fieldsOf: ({ section, start, end }) =>
+      unit
+        .relocations({ section, start, end })
+        .filter(({ type }) => type !== relocationType.none)
+        .map((relocation) => ({
+          at: relocation.offset - start,
+          ...leads(unit, section, relocation, parts),
+        })),
+  }
+  partOf(bytesOf(piece), piece)
+  const made: Part[] = []
+  // Reading a part may find further ones.
+  for (let index = 0; index < extents.length; index++) {
+    const { extent, piece: own } = extents[index]!
+    made.push({
+      ...(own?.symbol === undefined ? {} : { name: own.name }),
+      code: codeOf(extent),
+      fields: parts.fieldsOf(extent),
+      sites: own === undefined ? [] : sitesOf(unit, own, extent.start, parts),
+    })
+  }
+  const [main, ...others] = made
+  return { parts: [main!, ...others] }
+}
+
+function formOf(type: number): FieldForm | undefined {
+  switch (type) {
+    case relocationType.abs64:
+      return 'wide'
+    case relocationType.abs32:
+      return 'unsigned'
+    case relocationType.abs32s:
+      return 'signed'
+    case relocationType.pc64:
+      return 'far'
+    default:
+      return isPcRelative(type) ? 'near' : undefined
+  }
+}
+
+function leads(
+  unit: Anatomy,
+  section: Section,
+  relocation: Relocation,
+  parts: Parts,
+): { readonly form: FieldForm; readonly to: Destination } {
+  const form = formOf(relocation.type)
+  if (form === undefined)
+    return { form: 'near', to: { unknown: `a relocation of the unknown type ${relocation.type}` } }
+  const target = unit.target(section, relocation)
+  return { form, to: parts.inside(target) ?? destinationOf(unit, target) }
+}
+
+function destinationOf(unit: Anatomy, target: Target): Destination {
+  switch (target.kind) {
+    case 'external':
+      return target.offset === 0 ? { symbol: target.name } : { symbol: target.name, plus: target.offset }
+    case 'absolute':
+      return { value: target.value }
+    case 'nowhere':
+      return { unknown: target.why }
+    case 'string': {
+      const skipped = Math.min(Math.max(target.offset - target.start, 0), target.text.length)
+      return { holds: target.text.subarray(skipped).toString('base64') }
+    }
+    case 'piece': {
+      const { piece, offset } = target
+      const { symbol } = piece
+      if (symbol === undefined) return constant(unit, piece, offset)
+      const plus = piece.start + offset - symbol.value
+      const inside = piece.kind === 'function' && plus !== 0 && plus < symbol.size
+      return {
+        symbol: piece.name,
+        ...(plus === 0 ? {} : { plus }),
+        ...(inside ? { within: symbol.size } : {}),
+        ...(symbol.binding === 'local' ? { own: true } : {}),
+      }
+    }
+  }
+}
+
+function constant(unit: Anatomy, piece: Piece, offset: number): Destination {
+  const { section, start, end } = unit.extent(piece, offset)
+  const place = piece.start + offset
+  const fixed =
+    section.type === sectionType.progbits && (section.flags & sectionFlag.write) === 0 && !isCode(section)
+  if (!fixed || place < start || place >= end || end - place > largestConstant)
+    return { unknown: `a place of ${section.name}` }
+  if (unit.relocations({ section, start: place, end }).length > 0)
+    return { unknown: `a table of addresses in ${section.name}` }
+  return { holds: section.data.subarray(place, end).toString('base64') }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Compares every function of a real unit, as the compiler makes it, with the kernel's image.
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
+import path from 'node:path'
+import type { Unit } from '../../src/build/units.ts'
+import { type Anatomy, anatomy, type Piece } from '../../src/diff/anatomy.ts'
+import { isColdPart } from '../../src/diff/names.ts'
+import { readObject } from '../../src/elf/read.ts'
+import { command } from '../../src/ground/command.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { compare, type Mismatch } from '../../src/match/compare.ts'
+import { expectationOf } from '../../src/match/expect.ts'
+import { locate } from '../../src/match/locate.ts'
+import type { Names } from '../../src/match/names.ts'
+
+export interface MatchedFunction {
+  readonly name: string
+  /**
+   * `matches`: at exactly one address of this name, or it is told which; `alike`: at several, and nothing tells which;
+   * `absent`: the kernel has no symbol of this name; `differs`.
+   */
+  readonly outcome: 'matches' | 'alike' | 'absent' | 'differs'
+  /** How many symbols the kernel has of this name. */
+  readonly namesakes: number
+  /** Fields that lead out of the function, and those of which nothing is known. */
+  readonly fields: number
+  readonly unconfirmed: number
+  readonly bytes: number
+  /** Why it differs, at the address that comes closest. */
+  readonly mismatch?: Mismatch
+  /** Only a fallback (`__weak`), or code that is thrown away when the kernel has started. */
+  readonly kind: 'plain' | 'weak' | 'init'
+}
+
+/** Compiles a unit as kbuild would, with a section for each function. @returns the object's path */
+export async function compileUnit(
+  kernel: Kernel,
+  { source, flags = [], argument }: Unit,
+  dir: string,
+  change: (flags: readonly string[]) => readonly string[] = (same) => same,
+): Promise<string> {
+  const made = path.join(dir, `${source.replaceAll('/', '-')}.o`)
+  if (existsSync(made)) return made
+  mkdirSync(dir, { recursive: true })
+  const options = change(flags.filter((flag) => !flag.startsWith('-g')))
+  const half = `${made}.${process.pid}`
+  await command(
+    kernel.compiler.program,
+    [...options, '-ffunction-sections', '-fdata-sections', '-c', '-o', half, argument],
+    { cwd: kernel.source },
+  )
+  renameSync(half, made)
+  return made
+}
+
+export function readUnit(file: string): Anatomy {
+  return anatomy(readObject(readFileSync(file), path.basename(file)))
+}
+
+/** Compares every function of a unit with a kernel object. */
+export function matchUnit(names: Names, object: string, unit: Anatomy): MatchedFunction[] {
+  return unit.functions
+    .filter(({ name }) => !isColdPart(name))
+    .map((piece) => matchOne(names, object, unit, piece))
+}
+
+function matchOne(names: Names, object: string, unit: Anatomy, piece: Piece): MatchedFunction {
+  const running = names.running(object)
+  const addresses = running.addressesOf(piece.name)
+  const expectation = expectationOf(unit, piece)
+  const results = addresses.map((address) => compare(expectation, running, address))
+  const fits = results.filter((result) => result.matches)
+  const base = {
+    name: piece.name,
+    namesakes: addresses.length,
+    fields: fits[0]?.fixed.length ?? 0,
+    unconfirmed: fits[0]?.unconfirmed ?? 0,
+    bytes: piece.end - piece.start,
+    kind:
+      piece.symbol?.binding === 'weak'
+        ? ('weak' as const)
+        : /^\.(init|exit)/.test(piece.section.name)
+          ? ('init' as const)
+          : ('plain' as const),
+  }
+  if (addresses.length === 0) return { ...base, outcome: 'absent' }
+  if (fits.length === 0) {
+    const [mismatch] = results
+      .flatMap((result) => (result.matches ? [] : [result]))
+      .sort((one, other) => other.part - one.part || other.at - one.at)
+    return { ...base, outcome: 'differs', ...(mismatch === undefined ? {} : { mismatch }) }
+  }
+  const told = fits.length === 1 || locate(running, unit, piece) !== undefined
+  return { ...base, outcome: told ? 'matches' : 'alike' }
+}
