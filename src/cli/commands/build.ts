@@ -14,6 +14,7 @@ interface BuildOptions extends CommonOptions, FixOptions {
   readonly output: string
   readonly replace: boolean
   readonly engine?: Engine
+  readonly report?: string
 }
 
 /**
@@ -89,6 +90,7 @@ export function buildCommand(): Command {
         'make it of the difference of the objects, of C source that you can read and edit, or both ways and compare (default: binary)',
       ).choices(['binary', 'source', 'both']),
     )
+    .option('--report <file>', 'write a page about it, too, that a reviewer can read and sign')
     .option('--no-replace', 'stack on top of earlier live patches instead of replacing them all')
     .addHelpText(
       'after',
@@ -100,6 +102,7 @@ Examples:
   inarch build --kernel 6.12 fix.patch              for the newest kernel of a series
   inarch build --build-dir ~/linux a.patch b.patch  two patches, for a kernel of your own
   inarch build --engine source fix.patch            writes livepatch-fix/, C source, and builds it
+  inarch build --report fix.html fix.patch          and a page for its reviewer
   inarch build livepatch-fix                        builds it again after you have edited it
 
 Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, or changes nothing;
@@ -112,8 +115,13 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
           directory === undefined
             ? await fromPatches(session.job, files, options)
             : await fromDirectory(session.job, directory, options)
+        if (options.report !== undefined) {
+          const { writeReport } = await import('../../report/report.ts')
+          await writeReport(session.job, { module: made.module, output: options.report })
+        }
         session.data({
           module: made.module,
+          ...(options.report === undefined ? {} : { report: options.report }),
           ...(made.directory === undefined ? {} : { source: made.directory }),
           manifest: made.manifest,
         })
@@ -135,6 +143,7 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
         if (engines !== undefined) session.print(agreement(engines))
         if (made.directory !== undefined) session.print(`${green('wrote')} ${made.directory}`)
         session.print(`${green('made')} ${made.module}`)
+        if (options.report !== undefined) session.print(`${green('wrote')} ${options.report}`)
       }),
     )
 }

@@ -26,6 +26,7 @@ interface ProveOptions extends CommonOptions {
   readonly append?: string
   readonly expect: readonly string[]
   readonly junit?: string
+  readonly proof?: string
 }
 
 function within(low: number, high: number): (text: string) => number {
@@ -106,6 +107,7 @@ export function proveCommand(): Command {
     )
     .option('--expect <regex>', "a line of the kernel's log that is no failure; repeatable", collect, [])
     .option('--junit <file>', 'write the result as JUnit XML')
+    .option('--proof <file>', 'write the result for `inarch report`')
     .addHelpText(
       'after',
       `
@@ -198,7 +200,19 @@ async function run(
     ])
     await writeFile(options.junit, junitXml(proofs))
   }
+  if (options.proof !== undefined) {
+    const { writeWhole } = await import('../../ground/whole-file.ts')
+    await writeWhole(options.proof, `${JSON.stringify(documentOf(proofs), null, 2)}\n`)
+  }
   await show(session, proofs)
+}
+
+/** The result as programs read it: of one live patch, or of several. */
+function documentOf(proofs: readonly Proof[]): unknown {
+  const [only, ...others] = proofs
+  if (others.length === 0) return only
+  const verdict = proofs.every((proof) => proof.verdict === 'proven') ? 'proven' : 'failed'
+  return { format: 'inarch-proofs-1', verdict, proofs }
 }
 
 async function show(session: Session, proofs: readonly Proof[]): Promise<void> {
@@ -206,17 +220,10 @@ async function show(session: Session, proofs: readonly Proof[]): Promise<void> {
   const failed = proofs.filter(({ verdict }) => verdict !== 'proven')
   const [only, ...others] = proofs
   if (only === undefined) return
-  if (others.length === 0) {
-    session.data(only)
-    for (const line of renderProof(only, session.verbose)) session.print(line)
-  } else {
-    session.data({
-      format: 'inarch-proofs-1',
-      verdict: failed.length === 0 ? 'proven' : 'failed',
-      proofs,
-    })
-    for (const line of renderProofs(proofs, session.verbose)) session.print(line)
-  }
+  session.data(documentOf(proofs))
+  const lines =
+    others.length === 0 ? renderProof(only, session.verbose) : renderProofs(proofs, session.verbose)
+  for (const line of lines) session.print(line)
   if (failed.length === 0) return
   session.exitCode = 6
   if (session.json) return
