@@ -42,7 +42,7 @@ export function fixOptions(command: Command): Command {
 
 /**
  * Reads the diffs and chooses the kernel. A mistake in a diff is told before anything is fetched.
- * @throws Fault `usage/no-patch`, and what reading and choosing throw
+ * @throws Fault `usage/no-patch`, `usage/unknown-rule`, and what reading and choosing throw
  */
 export async function requestOf(
   job: Job,
@@ -51,6 +51,14 @@ export async function requestOf(
 ): Promise<{ kernel: Kernel; request: Pick<MakeRequest, 'patches' | 'strip' | 'name' | 'allow'> }> {
   if (files.length === 0)
     throw new Fault('usage', 'no-patch', 'No patch was named', { remedy: 'Name one or more source diffs' })
+  if (options.allow.length > 0) {
+    const { everyRule } = await import('../check/catalogue.ts')
+    const unknown = options.allow.find((name) => !everyRule.has(name))
+    if (unknown !== undefined)
+      throw new Fault('usage', 'unknown-rule', `There is no rule ${unknown}`, {
+        remedy: 'See their names: inarch check --rules',
+      })
+  }
   const { chooseKernel } = await import('./kernel-option.ts')
   const { readPatches } = await import('../patch/read.ts')
   const patches = await readPatches(files)

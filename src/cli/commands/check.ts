@@ -27,13 +27,14 @@ Exit codes: 0 it can be applied live; 3 it does not apply or compile; 4 it can't
     )
     .action((files: string[], options: CheckOptions) =>
       perform(options, async (session) => {
-        const { renderJudgement, renderRules } = await import('../render/judgement.ts')
         if (options.rules === true) {
-          const { rules } = await import('../../check/rules.ts')
-          session.data(rules.map(({ find: _, ...about }) => about))
-          for (const line of renderRules(rules)) session.print(line)
+          const { renderRules } = await import('../render/rules.ts')
+          const { catalogue } = await import('../../check/catalogue.ts')
+          session.data(catalogue.flatMap(({ rules }) => rules))
+          for (const line of renderRules(catalogue)) session.print(line)
           return
         }
+        const { renderJudgement } = await import('../render/judgement.ts')
         const { judgeFix } = await import('../../module/judgement.ts')
         const { kernel, request } = await requestOf(session.job, files, options)
         const judgement = await judgeFix(session.job, kernel, { ...request, replace: true, output: '.' })

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a judgement looks in a terminal: the verdict, what would be replaced, and what there is to say.
-import type { Rule } from '../../check/rule.ts'
 import type { Judgement } from '../../module/judgement.ts'
-import { bold, cyan, dim, green, red, yellow } from './colour.ts'
+import { bold, dim, green, red, yellow } from './colour.ts'
 import { findingLines } from './findings.ts'
 
 const verdicts: Readonly<Record<Judgement['verdict'], string>> = {
@@ -21,14 +20,4 @@ export function renderJudgement({ name, kernel, verdict, functions, findings }: 
     ),
     ...findings.flatMap((finding) => ['', ...findingLines(finding)]),
   ]
-}
-
-export function renderRules(rules: readonly Rule[]): string[] {
-  return rules.flatMap(({ name, severity, looksFor, why, remedy }) => [
-    `${bold(name)} ${dim(`(${severity})`)}`,
-    `  ${looksFor}.`,
-    `  ${dim(`${why}.`)}`,
-    `  ${cyan('→')} ${remedy}.`,
-    '',
-  ])
 }

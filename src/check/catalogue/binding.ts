@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is said when the live patch is bound to the running kernel and made a module.
+import { explain } from './explanation.ts'
+
+const report = 'Report this with the kernel version and the compiler'
+const source = 'Check that the source, the configuration and the compiler are the kernel’s own'
+
+export const bindingRules = [
+  explain(
+    'error',
+    'code-differs',
+    'A replaced function whose code in the kernel is not what the compiler makes of the unpatched source',
+    'The live patch would replace something else than the source says',
+    source,
+  ),
+  explain(
+    'error',
+    'no-symbol',
+    'A reference to something that the running kernel has no symbol for',
+    'Its address can’t be found',
+    source,
+  ),
+  explain(
+    'error',
+    'ambiguous-static',
+    'A reference to one of several private things of one name, where the code does not tell which',
+    'The live patch could use the wrong one',
+    'Refer to it through something with a name of its own',
+  ),
+  explain(
+    'error',
+    'ambiguous-symbol',
+    'A symbol name that occurs several times, where the code does not tell which one is meant',
+    'The live patch could use the wrong one',
+    report,
+  ),
+  explain(
+    'error',
+    'ambiguous-reference',
+    'A reference to the edge of one of several variables of a section',
+    'It can mean the end of one or the beginning of the next',
+    'Leave out the section attribute (such as __read_mostly) of the new variable',
+  ),
+  explain(
+    'error',
+    'across-modules',
+    'Code of one module that refers to a private thing of another one',
+    'The other module may not be loaded, or may be loaded later',
+    'Split the fix into one live patch for each module',
+  ),
+  explain(
+    'error',
+    'module-symbol',
+    'A reference to a module that may not be loaded when the live patch is',
+    'The live patch could not be loaded',
+    'Split the fix into one live patch for each module',
+  ),
+  explain(
+    'error',
+    'late-special-section',
+    'Code of a module with entries (static calls, jump labels, alternatives) that the kernel handles before the module’s addresses are known',
+    'The entries would be applied to nothing',
+    'Use the plain call or test in the patched function',
+  ),
+  explain(
+    'warning',
+    'tracepoint-lost',
+    'A tracepoint of a module in replaced code',
+    'In the live patch’s copy it stays off',
+    'Nothing needs to be done unless somebody traces it',
+  ),
+  explain(
+    'error',
+    'no-landing-pad',
+    'The address of a function to which the kernel lets no indirect call lead (IBT)',
+    'The processor would stop the call with a fault',
+    'Call it directly, or through a function of the live patch',
+  ),
+  explain(
+    'error',
+    'weak-function',
+    'A changed fallback (__weak) that the kernel does not use',
+    'Another function is in its place',
+    'Change the function that the kernel uses',
+  ),
+  explain(
+    'error',
+    'symbol-name-too-long',
+    'A symbol with a name longer than the kernel’s livepatch code reads',
+    'The kernel would refuse the module',
+    report,
+  ),
+  explain(
+    'warning',
+    'objtool',
+    'What objtool says about the live patch’s code',
+    'Without its tables a stack can’t be unwound through this code',
+    'See whether the running kernel’s own build says the same',
+  ),
+  explain(
+    'warning',
+    'compiler-warning',
+    'What the compiler says about a directory’s file',
+    'It may mean that the file says something else than the kernel',
+    'Mend the file',
+  ),
+] as const

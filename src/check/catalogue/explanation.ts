@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a rule says about itself. Findings of the rooms that compile, compare and bind have names like those of the safety
+// rules, and a reader wants both explained in the same words.
+import type { Rule } from '../rule.ts'
+
+export type Explanation = Omit<Rule, 'find'>
+
+/** A short way to write many of them. */
+export function explain(
+  severity: Rule['severity'],
+  name: string,
+  looksFor: string,
+  why: string,
+  remedy: string,
+): Explanation {
+  return { name, severity, looksFor, why, remedy }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How the rules explain themselves in a terminal.
+import type { Chapter } from '../../check/catalogue.ts'
+import { bold, cyan, dim, red, yellow } from './colour.ts'
+
+const colours = { error: red, warning: yellow, note: dim } as const
+
+export function renderRules(chapters: readonly Chapter[]): string[] {
+  return chapters.flatMap(({ title, about, rules }) => [
+    bold(title),
+    about,
+    '',
+    ...rules.flatMap(({ name, severity, looksFor, why, remedy }) => [
+      `${bold(name)} ${colours[severity](`(${severity})`)}`,
+      `  ${looksFor}.`,
+      `  ${dim(`${why}.`)}`,
+      `  ${cyan('→')} ${remedy}.`,
+      '',
+    ]),
+  ])
+}
