@@ -3,7 +3,7 @@
 // constants, which of these calls stand in a loop, and which constants it stores. Registers are followed along the
 // code as it lies, not along each way through it: where ways meet, the last one seen counts.
 // Calling convention: System V AMD64 psABI, 3.2.3.
-import { decodeInstruction } from '../diff/instruction.ts'
+import { decodeInstruction, legacyPrefix } from '../diff/instruction.ts'
 
 /** What a register holds: a number, or what the function itself got as its n-th parameter. */
 export type Value = { readonly constant: number } | { readonly parameter: number }
@@ -25,18 +25,14 @@ export interface Store {
 export interface Flow {
   readonly calls: readonly CallSite[]
   readonly stores: readonly Store[]
+  /** False for a function that nobody comes back from: an endless loop, or a way to the end of the task. */
+  readonly returns: boolean
 }
 
 /** rax, rcx, rdx, rsi, rdi and r8 to r11 do not survive a call. */
 const clobbered = [0, 1, 2, 6, 7, 8, 9, 10, 11]
 /** rdi, rsi, rdx, rcx. */
 const parameters = [7, 6, 2, 1]
-
-interface Block {
-  /** Where it begins. */
-  readonly at: number
-  readonly next: number[]
-}
 
 /**
  * @param code the bytes of a region
@@ -54,9 +50,11 @@ export function flowOf(
   const registers = new Registers()
   const calls: (CallSite & { readonly at: number })[] = []
   const stores: Store[] = []
-  /** Where control goes from the instruction that ends at the key. */
   const leaders = new Set<number>([start])
-  const edges: [number, number][] = []
+  /** Places that control does not reach from the instruction before. */
+  const unreached = new Set<number>()
+  const jumps: [number, number][] = []
+  let comesBack = false
   for (let at = start; at < end; ) {
     const instruction = decodeInstruction(code, at)
     if (instruction === undefined) break
@@ -71,33 +69,41 @@ export function flowOf(
         calls.push({ at, target: base + target, args: parameters.map((r) => registers.of(r)), inLoop: false })
       if (isCall) {
         registers.forget(clobbered)
-        if (!returns(base + target)) leaders.add(next)
-        else edges.push([at, next])
+        if (!returns(base + target)) unreached.add(next)
       } else {
         leaders.add(next)
+        // To another function, or to the thunk that stands for a return.
+        if (outside && returns(base + target)) comesBack = true
         if (!outside) {
           leaders.add(target)
-          edges.push([at, target])
+          jumps.push([at, target])
         }
         // Every other branch is conditional.
-        if (opcode !== 0xe9 && opcode !== 0xeb) edges.push([at, next])
+        if (opcode === 0xe9 || opcode === 0xeb) unreached.add(next)
       }
     } else {
-      const ended = registers.step(code, at, next, base, stores)
-      if (ended) leaders.add(next)
-      else edges.push([at, next])
+      if (registers.step(code, at, next, base, stores)) {
+        unreached.add(next)
+        if (code[at] === 0xc3) comesBack = true
+      }
     }
     at = next
   }
-  const looping = loops(leaders, edges)
+  for (const at of unreached) leaders.add(at)
+  const looping = loops(leaders, unreached, jumps)
   return {
     calls: calls.map(({ at, target, args }) => ({ target, args, inLoop: looping(at) })),
     stores,
+    returns: comesBack,
   }
 }
 
 /** Tells whether control can come back to an instruction. */
-function loops(leaders: ReadonlySet<number>, edges: readonly (readonly [number, number])[]) {
+function loops(
+  leaders: ReadonlySet<number>,
+  unreached: ReadonlySet<number>,
+  jumps: readonly (readonly [number, number])[],
+): (at: number) => boolean {
   const starts = [...leaders].sort((a, b) => a - b)
   const blockOf = (at: number) => {
     let low = 0
@@ -109,13 +115,15 @@ function loops(leaders: ReadonlySet<number>, edges: readonly (readonly [number, 
     }
     return low - 1
   }
-  const blocks: Block[] = starts.map((at) => ({ at, next: [] }))
+  const blocks = starts.map((_, block): number[] => {
+    const behind = starts[block + 1]
+    return behind === undefined || unreached.has(behind) ? [] : [block + 1]
+  })
   const cyclic = new Set<number>()
-  for (const [from, to] of edges) {
+  for (const [from, to] of jumps) {
     const source = blockOf(from)
     const target = blockOf(to)
-    if (target === source && starts[target] !== to) continue
-    blocks[source]?.next.push(target)
+    blocks[source]?.push(target)
     if (target === source) cyclic.add(source)
   }
   for (const part of components(blocks)) if (part.length > 1) for (const block of part) cyclic.add(block)
@@ -123,7 +131,7 @@ function loops(leaders: ReadonlySet<number>, edges: readonly (readonly [number, 
 }
 
 /** Tarjan's strongly connected components, without recursion. */
-function components(blocks: readonly Block[]): number[][] {
+function components(blocks: readonly (readonly number[])[]): number[][] {
   const order = new Int32Array(blocks.length).fill(-1)
   const low = new Int32Array(blocks.length)
   const onStack = new Uint8Array(blocks.length)
@@ -141,7 +149,7 @@ function components(blocks: readonly Block[]): number[][] {
         stack.push(block)
         onStack[block] = 1
       }
-      const child = blocks[block]!.next[frame.child++]
+      const child = blocks[block]![frame.child++]
       if (child !== undefined) {
         if (order[child] === -1) path.push({ block: child, child: 0 })
         else if (onStack[child] === 1) low[block] = Math.min(low[block]!, order[child]!)
@@ -185,10 +193,7 @@ class Registers {
    */
   step(code: Buffer, start: number, end: number, base: number, stores: Store[]): boolean {
     let at = start
-    while (
-      /* prefixes */ [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x3e, 0x26, 0x36, 0x64, 0x65].includes(code[at]!)
-    )
-      at++
+    while (legacyPrefix[code[at]!] === 1) at++
     const rex = (code[at]! & 0xf0) === 0x40 ? code[at++]! : 0
     const opcode = code[at++]!
     // ret, int3, and an indirect jump end the way.

@@ -4,7 +4,7 @@
 // threads grows old.
 
 import type { CallGraph } from './call-graph.ts'
-import { type CallSite, type Flow, flowOf } from './code-flow.ts'
+import { type Flow, flowOf } from './code-flow.ts'
 import type { CodeMap } from './code-map.ts'
 
 /** A function that is a thread's whole life, and the functions that start such threads. */
@@ -27,7 +27,7 @@ const creators: Readonly<Record<string, number>> = {
 }
 
 /** Functions behind whose call nothing comes. */
-const noReturn = new Set([
+export const noReturn: ReadonlySet<string> = new Set([
   '__stack_chk_fail',
   'do_exit',
   'do_group_exit',
@@ -44,7 +44,10 @@ const noReturn = new Set([
 export function flows(map: CodeMap, graph: CallGraph): (of: number) => Flow {
   const known = new Map<number, Flow>()
   const ends = new Set([...noReturn].flatMap((name) => graph.named(name).map((of) => graph.starts[of] ?? 0)))
-  const nothing: Flow = { calls: [], stores: [] }
+  // A cold part is the rest of its function; it is no way out of it.
+  for (let of = 0; of < graph.count; of++)
+    if (graph.name(of).endsWith('.cold')) ends.add(graph.starts[of] ?? 0)
+  const nothing: Flow = { calls: [], stores: [], returns: true }
   return (of) => {
     const seen = known.get(of)
     if (seen !== undefined) return seen
@@ -119,12 +122,4 @@ function comesFromBoot(graph: CallGraph, of: number, bootCode: (address: number)
       .filter((one) => !seen.has(one) && seen.add(one) !== undefined)
   }
   return false
-}
-
-/** The calls of a function that lead to one of these. */
-export function callsTo(graph: CallGraph, { calls }: Flow, wanted: ReadonlySet<number>): CallSite[] {
-  return calls.filter(({ target }) => {
-    const of = graph.at(target)
-    return of !== undefined && wanted.has(of)
-  })
 }
