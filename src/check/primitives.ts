@@ -142,9 +142,9 @@ const rows: readonly Row[] = [
   ],
   [/^(?:__)?free_pages?$/, 'memory', 'pages', 'give', 0],
 
-  [/^wait_for_completion\w*$/, 'wait', 'completion', 'take', 0],
+  [/^wait_for_completion(?!\w*timeout)\w*$/, 'wait', 'completion', 'take', 0],
   [/^complete(?:_all)?$/, 'wait', 'completion', 'give', 0],
-  [/^(?:io_)?wait_event\w*$|^(?:prepare_to|add)_wait\w*$/, 'wait', 'wait queue', 'take', 0],
+  [/^(?:io_)?wait_event(?!\w*timeout)\w*$/, 'wait', 'wait queue', 'take', 0],
   [/^wake_up(?:_all|_interruptible\w*|_locked\w*|_poll|_nr|_sync\w*)?$/, 'wait', 'wait queue', 'give', 0],
 ]
 

@@ -2,8 +2,26 @@
 // All rules, in the order in which their findings are told.
 import type { Rule } from './rule.ts'
 import { longSleepers, neverFinishes } from './rules/forecast.ts'
+import { ioctlNumber } from './rules/ioctl-number.ts'
 import { lockBalance } from './rules/lock-balance.ts'
 import { refcountBalance } from './rules/refcount-balance.ts'
+import { setUpByOldCode } from './rules/set-up-by-old-code.ts'
+import { staticKey } from './rules/static-key.ts'
+import { tracepointChanged } from './rules/tracepoint-changed.ts'
 import { typeLayout } from './rules/type-layout.ts'
+import { uapiChanged } from './rules/uapi-changed.ts'
+import { wakeUp } from './rules/wake-up.ts'
 
-export const rules: readonly Rule[] = [neverFinishes, longSleepers, lockBalance, refcountBalance, typeLayout]
+export const rules: readonly Rule[] = [
+  neverFinishes,
+  longSleepers,
+  lockBalance,
+  refcountBalance,
+  wakeUp,
+  setUpByOldCode,
+  staticKey,
+  tracepointChanged,
+  ioctlNumber,
+  uapiChanged,
+  typeLayout,
+]

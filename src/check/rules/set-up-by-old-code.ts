@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One changed function begins to set something up (a lock, a list, a timer), and another one begins to use it.
+// Objects that the old code has made come to the new code without it.
+
+import { closing } from '../../source/lexer.ts'
+import { listed } from '../balance.ts'
+import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import type { Definition } from '../definitions.ts'
+import { lastName } from '../operations.ts'
+import type { Found, Rule } from '../rule.ts'
+
+const setUp =
+  /^(?:(?:raw_)?spin_lock_init|rwlock_init|(?:rt_)?mutex_init|(?:__)?init_rwsem|sema_init|INIT_(?:LIST|HLIST|HLIST_NULLS|LLIST)_HEAD|INIT_(?:DELAYED_|RCU_|DEFERRABLE_)?WORK(?:_ONSTACK)?|INIT_RADIX_TREE|INIT_KFIFO|timer_setup|hrtimer_(?:init|setup)|tasklet_(?:init|setup)|init_(?:waitqueue_head|completion|swait_queue_head|rcu_head|srcu_struct|llist_head|irq_work)|kthread_init_(?:work|delayed_work)|kref_init|(?:refcount|atomic|atomic64|atomic_long)_set|seqcount_\w*init|seqlock_init|xa_init(?:_flags)?|idr_init|ida_init|percpu_(?:ref|counter)_init|skb_queue_head_init|mt_init(?:_flags)?)$/
+
+/** The members that a function sets up: `list` of `INIT_LIST_HEAD(&x->list)`. */
+function setUpIn({ body }: Definition): Set<string> {
+  const found = new Set<string>()
+  for (const [at, { kind, text }] of body.entries()) {
+    if (kind !== 'name' || !setUp.test(text) || body[at + 1]?.text !== '(') continue
+    const inner = body.slice(at + 2, closing(body, at + 1) - 1)
+    const end = inner.findIndex((token) => token.text === ',')
+    const on = (end < 0 ? inner : inner.slice(0, end)).map((token) => token.text).join('')
+    if (/(?:->|\.)/.test(on)) found.add(lastName(on))
+  }
+  return found
+}
+
+/** How often a member is used. */
+function usesOf(definition: Definition | undefined, member: string): number {
+  const body = definition?.body ?? []
+  return body.filter(
+    ({ text }, at) => text === member && (body[at - 1]?.text === '->' || body[at - 1]?.text === '.'),
+  ).length
+}
+
+export function setUpFindings(functions: ChangedFunctions): Found[] {
+  return functions.all.flatMap((of): Found[] => {
+    if (of.before === undefined || of.after === undefined) return []
+    const old = setUpIn(of.before)
+    const members: string[] = []
+    const names: string[] = []
+    for (const member of setUpIn(of.after)) {
+      if (old.has(member)) continue
+      const users = functions.all.filter(
+        (other) =>
+          other.name !== of.name &&
+          other.after !== undefined &&
+          usesOf(other.after, member) > usesOf(other.before, member) &&
+          !functions.isBelow(other.name, of.name) &&
+          !setUpIn(other.after).has(member),
+      )
+      if (users.length === 0) continue
+      members.push(member)
+      names.push(...users.map(({ name }) => name))
+    }
+    if (members.length === 0) return []
+    const them = members.length === 1 ? 'it' : 'them'
+    return [
+      {
+        symbol: of.name,
+        unit: of.file,
+        message: `${of.name} now sets up ${listed(members)}, and ${listed(names)} now ${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made come without ${them}`,
+      },
+    ]
+  })
+}
+
+export const setUpByOldCode: Rule = {
+  name: 'set-up-by-old-code',
+  severity: 'warning',
+  looksFor:
+    'A lock, list, timer, work item, counter or queue that one changed function sets up and another one uses, both only since the patch',
+  why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up',
+  remedy:
+    'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a callback for all objects there are',
+  find: (_job, subject) => setUpFindings(changedFunctionsOf(subject)),
+}

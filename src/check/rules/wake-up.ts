@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One changed function waits for what another changed one says. A task that still runs the old code does not say it, and
+// whoever waits in the new code waits for ever.
+import { type Balance, conductsOf, listed, titleOf } from '../balance.ts'
+import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import type { Found, Rule } from '../rule.ts'
+
+export function wakeFindings(functions: ChangedFunctions): Found[] {
+  const byKey = new Map<string, Balance[]>()
+  for (const { balances } of conductsOf(functions))
+    for (const balance of balances)
+      if (balance.kind === 'wait') byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
+  return [...byKey.values()].flatMap((group): Found[] => {
+    const waits = group.filter(({ before, after }) => after.take > before.take)
+    const wakes = group.filter(({ before, after }) => after.give > before.give && after.take <= before.take)
+    const [first] = waits.filter(({ of: waiter }) =>
+      wakes.some(
+        ({ of: waker }) =>
+          !functions.isBelow(waiter.name, waker.name) && !functions.isBelow(waker.name, waiter.name),
+      ),
+    )
+    if (first === undefined) return []
+    const names = (list: readonly Balance[]) => listed(list.map(({ of: { name } }) => name))
+    return [
+      {
+        symbol: first.of.name,
+        unit: first.of.file,
+        message: `${names(waits)} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ${names(wakes)} ${wakes.length === 1 ? 'tells' : 'tell'} it; a task that still runs the old code does not, and the wait may never end`,
+      },
+    ]
+  })
+}
+
+export const wakeUp: Rule = {
+  name: 'wake-up',
+  severity: 'warning',
+  looksFor: 'A wait in one changed function for what another changed function tells',
+  why: 'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the transition with it',
+  remedy: 'Wait with a timeout, or wake from functions that the patch does not change',
+  find: (_job, subject) => wakeFindings(changedFunctionsOf(subject)),
+}
