@@ -87,7 +87,7 @@ function head(facts: Facts, title: string): Html {
   const { mark: state, text, stamps } = verdictOf(facts)
   const objects = manifest.objects.map(({ name }) => (name === 'vmlinux' ? 'vmlinux' : `module ${name}`))
   return html`<header>
-<p class="eyebrow">${mark}Live patch <code>${manifest.module}</code> for ${manifest.kernel.release}</p>
+<p class="eyebrow">${mark}<span>Live patch <code>${manifest.module}</code> for ${manifest.kernel.release}</span></p>
 <h1>${title}</h1>
 <p class="verdict ${state}">${text}</p>
 <ul class="stamps">${stamps.map((stamp) => html`<li class="${stamp.mark}"><b>${stamp.title}</b><span>${sentence(stamp.text)}</span></li>`)}</ul>

@@ -21,7 +21,7 @@ export const style = `
   }
 }
 * { box-sizing: border-box }
-html { background: var(--paper); color: var(--ink); font: 16px/1.6 var(--text); scroll-behavior: smooth; -webkit-text-size-adjust: 100% }
+html { background: var(--paper); color: var(--ink); font: 16px/1.6 var(--text); -webkit-text-size-adjust: 100% }
 body { margin: 0 auto; padding: 3.5rem 2rem 6rem; max-width: 78rem }
 h1, h2, h3, h4 { line-height: 1.25; text-wrap: balance; font-weight: 600 }
 h1 { font-size: 2.1rem; letter-spacing: -.022em; margin: .3rem 0 1.2rem; max-width: 24em }

@@ -7,29 +7,42 @@ import { highlightC, highlightInstruction } from '../highlight.ts'
 import { count, Html, html, joined } from '../html.ts'
 import { sideBySide } from './side-by-side.ts'
 
-/** Rows of code in the whole report; when there are more, equal code is left out. */
+/** Rows of code in the whole report; when there are more, each function has its share. */
 const mostRows = 8000
+const leastShare = 40
 /** With more functions than this, each is closed until somebody wants to see it. */
 const mostOpen = 6
 
 export function functionsPart({ functions }: Facts): Html {
   const aligned = functions.map((one) => ({ one, source: sourceRows(one), code: codeRows(one) }))
-  const total = aligned.reduce(
-    (sum, { source, code }) => sum + (source?.rows.length ?? 0) + (code?.length ?? 0),
-    0,
-  )
-  const brief = total > mostRows
+  const sizes = aligned.flatMap(({ source, code, one }) => [
+    source?.rows.length ?? 0,
+    code?.length ?? (one.before ?? one.after)?.length ?? 0,
+  ])
+  const room = shareOf(sizes)
   const open = functions.length <= mostOpen
   return html`${aligned.map(
     ({ one, source, code }, index) =>
       html`<details class="function"${new Html(open ? ' open' : '')}>
 <summary><h3><code>${one.name}</code> <small>${one.object === 'vmlinux' ? 'vmlinux' : `module ${one.object}`} · ${one.unit}${one.sympos > 0 && ` · symbol ${one.sympos} of this name`}</small></h3></summary>
 <ul class="reasons" id="f${index + 1}">${one.reasons.map((reason) => html`<li>${reason}</li>`)}</ul>
-${sourceOf(one, source, brief)}
-${codeOf(one, code, brief)}
+${sourceOf(one, source, room)}
+${codeOf(one, code, room)}
 ${touchesOf(one)}
 </details>`,
   )}`
+}
+
+/** How many rows each listing may have so that all of them together keep to the limit. */
+function shareOf(sizes: readonly number[]): number {
+  let rest = mostRows
+  const sorted = [...sizes].sort((a, b) => a - b)
+  for (const [index, size] of sorted.entries()) {
+    const share = rest / (sorted.length - index)
+    if (size > share) return Math.max(leastShare, Math.floor(share))
+    rest -= size
+  }
+  return mostRows
 }
 
 interface SourceRows {
@@ -54,7 +67,7 @@ function codeRows({ before, after }: ReportedFunction): Row[] | undefined {
 function sourceOf(
   { source }: ReportedFunction,
   aligned: SourceRows | undefined,
-  brief: boolean,
+  room: number,
 ): Html | undefined {
   if (source === undefined || aligned === undefined) return undefined
   const { rows } = aligned
@@ -67,7 +80,7 @@ function sourceOf(
     before: { line: (index) => before[index], label: (index) => String(first + index) },
     after: { line: (index) => after[index], label: (index) => String(now + index) },
     unit: 'line',
-    brief,
+    room,
   })
   return html`<h4>Source <small>${source.file}${unchanged && ' · the function’s own text is the same'}</small></h4>${table}`
 }
@@ -77,7 +90,7 @@ const label = (at: number) => at.toString(16)
 function codeOf(
   { before, after }: ReportedFunction,
   rows: readonly Row[] | undefined,
-  brief: boolean,
+  room: number,
 ): Html | undefined {
   if (before === undefined && after === undefined) return undefined
   if (before === undefined || after === undefined || rows === undefined) {
@@ -88,11 +101,11 @@ function codeOf(
       before === undefined ? { after: at, same: true } : { before: at, same: true },
     )
     return html`<h4>Machine code <small>${which}</small></h4>
-<details class="fold"><summary>${count(only.length, 'instruction')}</summary>${sideBySide({ rows: single, before: sideOf(before ?? []), after: sideOf(after ?? []), unit: 'instruction', brief: false })}</details>`
+${sideBySide({ rows: single, before: sideOf(before ?? []), after: sideOf(after ?? []), unit: 'instruction', room })}`
   }
   const different = rows.filter(({ same }) => !same).length
   return html`<h4>Machine code <small>before: the kernel’s, after: the live patch’s · ${different === 0 ? 'the same instructions' : `${different} of ${count(rows.length, 'row')} differ`}</small></h4>
-${sideBySide({ rows, before: sideOf(before), after: sideOf(after), unit: 'instruction', brief })}`
+${sideBySide({ rows, before: sideOf(before), after: sideOf(after), unit: 'instruction', room })}`
 }
 
 function sideOf(list: readonly Instruction[]) {

@@ -2,6 +2,7 @@
 // The picture of a live patch: the files that the patch changes, the functions that are replaced for it, and what these
 // touch. Laid out when the report is made; an SVG image with text. Where there are many functions, those of a file are one box.
 import { Graph, layout } from '@dagrejs/dagre'
+import { isColdPart } from '../../diff/names.ts'
 import type { Facts, ReportedFunction } from '../facts.ts'
 import { count, type Html, html } from '../html.ts'
 import { pathOf } from './patch.ts'
@@ -25,7 +26,7 @@ const [advance, lineHeight] = [6.6, 16]
 export function graphPart(facts: Facts): Html {
   const { boxes, edges } = draw(facts)
   const graph = new Graph()
-  graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 64, marginx: 2, marginy: 2 })
+  graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 96, marginx: 2, marginy: 2 })
   graph.setDefaultEdgeLabel(() => ({}))
   for (const { id, lines } of boxes)
     graph.setNode(id, {
@@ -34,15 +35,17 @@ export function graphPart(facts: Facts): Html {
     })
   for (const [from, to] of edges) graph.setEdge(from, to)
   layout(graph)
-  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
-  const paths = graph.edges().map((edge: { v: string; w: string }) => {
-    const { points } = graph.edge(edge) as { points: readonly { x: number; y: number }[] }
-    return html`<path d="${curve(points)}"/>`
+  const { height = 0 } = graph.graph() as { height?: number }
+  const places = inColumns(new Map(boxes.map(({ id }) => [id, graph.node(id) as Place])))
+  const paths = edges.flatMap(([from, to]) => {
+    const [a, b] = [places.get(from), places.get(to)]
+    return a === undefined || b === undefined ? [] : html`<path d="${curve(a, b)}"/>`
   })
-  const size = { w: Math.ceil(width), h: Math.ceil(height) }
+  const right = Math.max(0, ...[...places.values()].map(({ x, width }) => x + width / 2))
+  const size = { w: Math.ceil(right + 2), h: Math.ceil(height) }
   return html`<div class="wide"><svg class="graph" viewBox="0 0 ${size.w} ${size.h}" width="${size.w}" height="${size.h}" role="img" aria-label="What is replaced, why, and what it touches">
 <g class="edges">${paths}</g>
-${boxes.map((box) => drawn(box, graph.node(box.id) as Place))}
+${boxes.map((box) => drawn(box, places.get(box.id) ?? nowhere))}
 </svg></div>`
 }
 
@@ -63,19 +66,29 @@ function drawn({ kind, lines, href }: Box, { x, y, width, height }: Place): Html
   return html`<g class="${kind}">${href === undefined ? box : html`<a href="${href}">${box}</a>`}</g>`
 }
 
-function curve(points: readonly { readonly x: number; readonly y: number }[]): string {
-  const [first, ...rest] = points
-  const last = rest.at(-1)
-  if (first === undefined || last === undefined) return ''
-  const at = ({ x, y }: { readonly x: number; readonly y: number }) => `${x.toFixed(1)} ${y.toFixed(1)}`
-  // Through the middles of the points between, so that it bends softly.
-  let path = `M${at(first)}`
-  for (const [index, point] of rest.entries()) {
-    const next = rest[index + 1]
-    if (next === undefined) break
-    path += ` Q${at(point)} ${at({ x: (point.x + next.x) / 2, y: (point.y + next.y) / 2 })}`
+const nowhere: Place = { x: 0, y: 0, width: 0, height: 0 }
+
+/** The boxes of a column begin at the same place; the layout centres them. */
+function inColumns(places: ReadonlyMap<string, Place>): Map<string, Place> {
+  const begins = new Map<number, number>()
+  for (const { x, width } of places.values()) {
+    const column = Math.round(x)
+    begins.set(column, Math.min(begins.get(column) ?? x, x - width / 2))
   }
-  return `${path} L${at(last)}`
+  return new Map(
+    [...places].map(([id, place]) => [
+      id,
+      { ...place, x: (begins.get(Math.round(place.x)) ?? 0) + place.width / 2 },
+    ]),
+  )
+}
+
+/** From the right side of one box to the left side of another one. */
+function curve(from: Place, to: Place): string {
+  const [x1, x2] = [from.x + from.width / 2, to.x - to.width / 2]
+  const middle = (x1 + x2) / 2
+  const point = (x: number, y: number) => `${x.toFixed(1)} ${y.toFixed(1)}`
+  return `M${point(x1, from.y)} C${point(middle, from.y)} ${point(middle, to.y)} ${point(x2, to.y)}`
 }
 
 const short = (text: string) => (text.length > longestLine ? `${text.slice(0, longestLine - 1)}…` : text)
@@ -83,7 +96,10 @@ const shortPath = (text: string) =>
   text.length > longestLine ? `…${text.slice(text.length - longestLine + 1)}` : text
 
 function listed(names: readonly string[]): string[] {
-  const all = [...names].sort()
+  // What begins with an underscore says less to a reader.
+  const all = [...names].sort(
+    (a, b) => Number(a.startsWith('_')) - Number(b.startsWith('_')) || (a < b ? -1 : 1),
+  )
   const shown = all.length > mostNames + 1 ? all.slice(0, mostNames) : all
   const more = all.length - shown.length
   return [...shown.map(short), ...(more > 0 ? [`and ${more} more`] : [])]
@@ -106,18 +122,19 @@ function draw({ inputs, functions, manifest }: Facts): { boxes: Box[]; edges: [s
     for (const file of units.length > 0 ? units : files.filter((file) => file.endsWith('.h')))
       link(`file ${file}`, id)
     for (const { name, of } of one.touches) {
-      if (functions.some((other) => other.name === name && of === 'own')) continue
+      if (of === 'own' && (isColdPart(name) || functions.some((other) => other.name === name))) continue
       const key = of === 'own' ? 'own' : `of ${of}`
       link(id, key)
       const names = touched.get(key) ?? new Set()
       touched.set(key, names.add(name))
     }
   }
-  const carried = new Set(manifest.carried.map(({ name }) => name))
+  if (manifest.carried.length > 0)
+    touched.set('own', new Set([...(touched.get('own') ?? []), ...manifest.carried.map(({ name }) => name)]))
   for (const [key, names] of touched) {
     const own = key === 'own'
     const title = own
-      ? `carried: ${count(carried.size, 'item')}`
+      ? `carried: ${count(names.size, 'item')}`
       : `${key.slice(3)}: ${count(names.size, 'symbol')}`
     boxes.push({ id: key, kind: own ? 'own' : 'kernel', lines: [title, ...listed([...names])] })
   }

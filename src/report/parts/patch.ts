@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The patches as their author wrote them: what they say about themselves, and each hunk with colours.
-import type { FilePatch, Hunk } from '../../patch/patch.ts'
+import type { FilePatch, Hunk, Patch } from '../../patch/patch.ts'
 import type { Facts } from '../facts.ts'
 import { highlightC } from '../highlight.ts'
 import { type Content, Html, html } from '../html.ts'
@@ -11,10 +11,15 @@ export function patchPart({ inputs }: Facts): Html {
       ? html`<p class="quiet">The text of <code>${file}</code> (SHA-256 <code class="hash">${sha256}</code>) is not kept in the manifest.</p>`
       : html`<article class="patch">
 ${inputs.length > 1 && html`<h3><code>${file}</code></h3>`}
-${patch.preamble !== '' && html`<pre class="message">${patch.preamble}</pre>`}
+${message(patch) !== '' && html`<pre class="message">${message(patch)}</pre>`}
 ${patch.files.map(fileDiff)}
 </article>`,
   )}`
+}
+
+/** What stands before the first diff, without the line that separates them. */
+function message({ preamble }: Patch): string {
+  return preamble.replace(/\n---\s*$/, '').replace(/\n---\n( .*\n?)*$/, '')
 }
 
 /** The path without what `-p` strips, when it looks like git's. */

@@ -17,8 +17,8 @@ export interface Columns {
   readonly after: Side
   /** What a row is: `line`, `instruction`. */
   readonly unit: string
-  /** True when what is the same may be left out. */
-  readonly brief: boolean
+  /** Rows that may be shown in all; when there are more, what is the same is left out, and then the rest. */
+  readonly room: number
 }
 
 /** Rows around a difference that stay in sight. */
@@ -45,11 +45,18 @@ export function stretches(
 
 export function sideBySide(columns: Columns): Html {
   const parts = stretches(columns.rows)
-  if (parts.every(({ folded }) => !folded)) return table(columns, columns.rows)
+  const brief = columns.rows.length > columns.room
+  let room = columns.room
   return html`${parts.map(({ folded, rows }) => {
-    if (!folded) return table(columns, rows)
-    const what = `${count(rows.length, `equal ${columns.unit}`)}`
-    if (columns.brief) return html`<p class="left-out">${what} left out</p>`
+    if (!folded) {
+      const shown = rows.slice(0, Math.max(0, room))
+      room -= shown.length
+      const rest = rows.length - shown.length
+      return html`${shown.length > 0 && table(columns, shown)}${rest > 0 && html`<p class="left-out">${count(rest, `further ${columns.unit}`)} left out</p>`}`
+    }
+    const both = rows[0]?.before !== undefined && rows[0].after !== undefined
+    const what = count(rows.length, both ? `equal ${columns.unit}` : columns.unit)
+    if (brief) return html`<p class="left-out">${what} left out</p>`
     return html`<details class="fold"><summary>${what}</summary>${table(columns, rows)}</details>`
   })}`
 }
