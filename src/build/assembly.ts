@@ -27,7 +27,7 @@ export async function checkAssembly(job: Job, bench: Bench, files: readonly Unit
   const scratch = path.join(bench.dir, 'text')
   const sides = { before: bench.kernel.source, after: bench.shadow, scratch }
   const reached = await narrowUnits(job, bench.kernel, files, sides, () => {})
-  return reached.map(({ unit }) => ({
+  return reached.map((unit) => ({
     severity: 'error',
     rule: 'assembly-changed',
     unit: unit.source,

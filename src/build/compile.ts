@@ -16,7 +16,7 @@ import { assemblyUnits, checkAssembly } from './assembly.ts'
 import { compilerIdentity } from './compiler.ts'
 import { checkConstants } from './constants.ts'
 import { generatedFor } from './generated.ts'
-import { climbedDirectories, findCandidates, narrowUnits, type Reached } from './headers.ts'
+import { climbedDirectories, findCandidates, narrowUnits } from './headers.ts'
 import { macroHeaders } from './macros.ts'
 import type { UnitPair } from './objects.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
@@ -43,7 +43,8 @@ export interface CompiledPairs {
 }
 
 /** A unit whose two objects there are. */
-interface CompiledUnit extends Reached {
+interface CompiledUnit {
+  readonly unit: Unit
   readonly before: string
   readonly after: string
 }
@@ -53,7 +54,7 @@ function isC(unit: Unit): boolean {
 }
 
 /** Compiles units on both sides, on all processors. */
-async function compileAll(job: Job, bench: Bench, units: readonly Reached[]): Promise<CompiledUnit[]> {
+async function compileAll(job: Job, bench: Bench, units: readonly Unit[]): Promise<CompiledUnit[]> {
   const title = `Compiling ${inNumbers(units.length, 'unit')} before and after the patch`
   return await job.journal.step(title, async (step) => {
     const limit = pLimit(os.availableParallelism())
@@ -65,7 +66,7 @@ async function compileAll(job: Job, bench: Bench, units: readonly Reached[]): Pr
     }
     // The source's own fault is told first: it explains the patched side's.
     const results = await Promise.allSettled(
-      units.flatMap(({ unit }) => [
+      units.flatMap((unit) => [
         one(() => compileBefore(job, bench, unit)),
         one(() => compileAfter(job, bench, unit)),
       ]),
@@ -74,7 +75,7 @@ async function compileAll(job: Job, bench: Bench, units: readonly Reached[]): Pr
     if (failed !== undefined) throw failed.reason
     const objects = results.map((result) => (result as PromiseFulfilledResult<string>).value)
     step.result(inNumbers(units.length, 'unit'))
-    return units.map((unit, i) => ({ ...unit, before: objects[2 * i]!, after: objects[2 * i + 1]! }))
+    return units.map((unit, i) => ({ unit, before: objects[2 * i]!, after: objects[2 * i + 1]! }))
   })
 }
 
@@ -85,21 +86,9 @@ async function isChanged({ before, after }: CompiledUnit): Promise<boolean> {
 /** What there is to say about units that only a header changes, and really does. */
 function findingsOf(units: Units, changed: readonly CompiledUnit[], others: number): Finding[] {
   const reachable = changed.filter(({ unit }) => unit.home !== 'elsewhere')
-  const types = [...new Set(changed.flatMap((one) => one.types))].sort()
-  return [
-    ...changed.flatMap(({ unit }) =>
-      objections(unit, units.find(unit.source), reachable.length + others > 0),
-    ),
-    ...types.map(
-      (type): Finding => ({
-        severity: 'warning',
-        rule: 'type-changed',
-        symbol: type,
-        message: `The declaration of ${type} changes, and the running kernel has objects that were made with the old one`,
-        hint: 'Keep every member where it is; put what is new into a shadow variable',
-      }),
-    ),
-  ]
+  return changed.flatMap(({ unit }) =>
+    objections(unit, units.find(unit.source), reachable.length + others > 0),
+  )
 }
 
 /** What the headers among the changes need to be compiled. */
@@ -108,7 +97,7 @@ async function findReached(
   bench: Bench,
   candidates: readonly Unit[],
   considered: number,
-): Promise<Reached[]> {
+): Promise<Unit[]> {
   const title = `Comparing what ${inNumbers(candidates.length, 'unit')} of ${considered} include`
   return await job.journal.step(title, async (step) => {
     const reached = await narrowUnits(
@@ -139,7 +128,7 @@ export async function compilePairs(
   await checkCompiler(kernel, job.signal)
   const units = await openUnits(job, kernel)
   const affected = await classifyChanges(job, kernel, units, changes)
-  const changedFiles = affected.units.map((unit): Reached => ({ unit, types: [] }))
+  const changedFiles = affected.units
   if (affected.findings.some((finding) => finding.severity === 'error'))
     return {
       pairs: [],

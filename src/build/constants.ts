@@ -63,7 +63,7 @@ export async function checkConstants(
   const sides = { before: bench.kernel.source, after: bench.shadow, scratch }
   const reached = await narrowUnits(job, bench.kernel, unitsOf, sides, () => {})
   const findings: Finding[] = []
-  for (const { unit } of reached) {
+  for (const unit of reached) {
     const before = await numbersOf(job, bench, unit, 'before')
     const after = await numbersOf(job, bench, unit, 'after')
     const changed = after.filter((line) => !before.includes(line))

@@ -9,7 +9,7 @@ import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { changedNames, filesThatNeed, Names } from './mentions.ts'
-import { narrow } from './narrow.ts'
+import { mayDiffer } from './narrow.ts'
 import { preprocess } from './preprocess.ts'
 import type { Survey } from './survey.ts'
 import type { Unit } from './units.ts'
@@ -19,13 +19,6 @@ export interface Candidates<File> {
   readonly considered: readonly File[]
   /** Those of them that may need what changes. */
   readonly units: readonly File[]
-}
-
-/** A unit that a header may change, and what is known about how. */
-export interface Reached {
-  readonly unit: Unit
-  /** Structs and unions that it uses and whose declarations differ. */
-  readonly types: readonly string[]
 }
 
 /** Every name that the headers change; undefined when they change more than names. */
@@ -93,18 +86,17 @@ export async function narrowUnits(
   units: readonly Unit[],
   sides: Sides,
   onProgress: (done: number) => void,
-): Promise<Reached[]> {
+): Promise<Unit[]> {
   const limit = pLimit(os.availableParallelism())
   let done = 0
-  const look = async (unit: Unit): Promise<Reached | undefined> => {
+  const look = async (unit: Unit): Promise<Unit | undefined> => {
     const output = path.join(sides.scratch, `${unit.object}.i`)
     const before = await preprocess(job, kernel, unit, sides.before, output)
     const after = before === undefined ? undefined : await preprocess(job, kernel, unit, sides.after, output)
     onProgress(++done)
     // What can't be preprocessed is for the compiler to explain.
-    if (before === undefined || after === undefined) return { unit, types: [] }
-    const { differs, types } = narrow(before, after)
-    return differs ? { unit, types } : undefined
+    if (before === undefined || after === undefined) return unit
+    return mayDiffer(before, after) ? unit : undefined
   }
   const reached = await Promise.all(units.map((unit) => limit(() => look(unit))))
   return reached.filter((one) => one !== undefined)

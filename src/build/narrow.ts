@@ -4,16 +4,6 @@
 // in those is the same code.
 import { type Declaration, splitDeclarations } from './declarations.ts'
 
-export interface Narrowed {
-  /** False when both texts give the same code. */
-  readonly differs: boolean
-  /** Structs and unions that the unit uses and whose declarations differ. */
-  readonly types: readonly string[]
-}
-
-const same: Narrowed = { differs: false, types: [] }
-const inDoubt: Narrowed = { differs: true, types: [] }
-
 /** The preprocessor leaves empty lines where others were. */
 function withoutLayout(text: string): string {
   return text.replace(/[ \t]*\n[ \t\n]*/g, '\n')
@@ -71,19 +61,17 @@ function lacking(all: readonly Declaration[], others: readonly Declaration[]): D
   return all.filter(({ text }) => !texts.has(text))
 }
 
-/**
- * Compares two preprocessed texts (without line markers) of one unit.
- */
-export function narrow(textBefore: string, textAfter: string): Narrowed {
+/** True when two preprocessed texts (without line markers) of one unit may not give the same code. */
+export function mayDiffer(textBefore: string, textAfter: string): boolean {
   const [plainBefore, plainAfter] = [withoutLayout(textBefore), withoutLayout(textAfter)]
-  if (plainBefore === plainAfter) return same
+  if (plainBefore === plainAfter) return false
   const before = splitDeclarations(plainBefore)
   const after = splitDeclarations(plainAfter)
-  if (before === undefined || after === undefined) return inDoubt
+  if (before === undefined || after === undefined) return true
   const part = differingPart(before, after)
   // Pragmas say something about what follows.
   if ([...part.before, ...part.after].some(({ kind }) => kind === 'directive' || kind === 'macro'))
-    return inDoubt
+    return true
   const changed = [...lacking(part.before, part.after), ...lacking(part.after, part.before)]
   const names = new Set(changed.flatMap((one) => one.names))
   const makesCode = (all: readonly Declaration[]) =>
@@ -95,13 +83,5 @@ export function narrow(textBefore: string, textAfter: string): Narrowed {
     makesCode(part.before) !== makesCode(part.after) ||
     // One that is there twice, or in another place, has the same text.
     changed.length === 0
-  const reached = new Set([...reachedOf(before, names), ...reachedOf(after, names)])
-  if (!differs && reached.size === 0) return same
-  const types = changed
-    .filter(
-      ({ kind, text, names: own }) =>
-        kind === 'type' && text.includes('{') && own.some((name) => reached.has(name)),
-    )
-    .flatMap(({ text }) => /^(?:typedef\s+)?((?:struct|union)\s+\w+)/.exec(text)?.[1] ?? [])
-  return { differs: true, types: [...new Set(types)] }
+  return differs || reachedOf(before, names).size > 0 || reachedOf(after, names).size > 0
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is to be said about data and types that a patch changes: the running kernel has objects that were made with
-// the old ones, and no replaced function changes that.
+// What is to be said about data that a patch changes: the running kernel has its own, made with the old values, and no
+// replaced function changes that.
 import type { Change } from '../diff/change.ts'
 import { stem } from '../diff/names.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -31,22 +31,6 @@ export function dataFindings(unit: string, text: TextChange, compared: Change): 
       },
     ]
   })
-}
-
-/** Warnings for types whose declarations differ. */
-export function declarationFindings(unit: string, text: TextChange): Finding[] {
-  return text.declarations
-    .filter(({ isType, title }) => isType && /^(?:struct|union) /.test(title))
-    .map(
-      ({ title }): Finding => ({
-        severity: 'warning',
-        rule: 'type-changed',
-        symbol: title,
-        unit,
-        message: `The declaration of ${title} changes, and the running kernel has objects that were made with the old one`,
-        hint: 'Keep every member where it is; put what is new into a shadow variable',
-      }),
-    )
 }
 
 /** Errors for what stands beside functions and data, such as assembly, and can't be followed. */

@@ -9,7 +9,7 @@ import { isInitOrExit } from '../extract/roots.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { compareTexts, type TextChange } from './changed.ts'
-import { dataFindings, declarationFindings, otherFindings } from './data-change.ts'
+import { dataFindings, otherFindings } from './data-change.ts'
 import { type Inlining, readInlining } from './ipa-clones.ts'
 import { functionsToReplace, type Replaced, type Replacement } from './replaced.ts'
 
@@ -60,11 +60,7 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
   const changed = text === undefined ? new Map<string, string[]>() : changedFunctions(text, compared)
   const findings: Finding[] = []
   if (text !== undefined) {
-    findings.push(
-      ...dataFindings(unit, text, compared),
-      ...declarationFindings(unit, text),
-      ...otherFindings(unit, text),
-    )
+    findings.push(...dataFindings(unit, text, compared), ...otherFindings(unit, text))
     for (const one of text.transient) {
       if (!changed.has(one) && !text.added.includes(one)) continue
       changed.delete(one)

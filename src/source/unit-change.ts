@@ -52,18 +52,7 @@ export async function findSourceChanges(job: Job, compiled: CompiledPairs): Prom
     )
     const count = found.reduce((sum, { functions }) => sum + functions.length, 0)
     step.result(`${inNumbers(count, 'function')} to replace`)
-    return toldOnce(found, compiled.findings)
-  })
-}
-
-/** A type of a header changes in every unit that includes it, and is told once. */
-function toldOnce(changes: readonly SourceChange[], before: readonly Finding[]): SourceChange[] {
-  const isType = ({ rule }: Finding) => rule === 'type-changed'
-  const told = new Set(before.filter(isType).map(({ symbol }) => symbol))
-  return changes.map((change) => {
-    const findings = change.findings.filter((one) => !isType(one) || !told.has(one.symbol))
-    for (const { symbol } of findings.filter(isType)) told.add(symbol)
-    return { ...change, findings }
+    return found
   })
 }
 
@@ -91,7 +80,11 @@ async function textOf(
   return await preprocess(job, kernel, unit, whole, output, unnumbered)
 }
 
-async function textsOf(job: Job, bench: Bench, unit: Unit): Promise<[before: string, after: string]> {
+/**
+ * The unit's text on both sides behind the preprocessor, with line markers.
+ * @throws Fault `patch/does-not-preprocess`
+ */
+export async function textsOf(job: Job, bench: Bench, unit: Unit): Promise<[before: string, after: string]> {
   const [before, after] = await Promise.all([
     textOf(job, bench, unit, 'before'),
     textOf(job, bench, unit, 'after'),

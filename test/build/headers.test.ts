@@ -94,7 +94,7 @@ async function find(sources: readonly string[], ...changes: FileChange[]): Promi
   return {
     considered: candidates.considered.length,
     candidates: candidates.units.map(({ source }) => source),
-    reached: reached.map(({ unit }) => unit.source),
+    reached: reached.map(({ source }) => source),
   }
 }
 

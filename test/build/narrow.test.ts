@@ -2,7 +2,7 @@
 // Texts as the compiler's preprocessor makes them of small headers, before and after a change.
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { narrow } from '../../src/build/narrow.ts'
+import { mayDiffer } from '../../src/build/narrow.ts'
 
 function preprocessed(text: string): string {
   const { status, stdout, stderr } = spawnSync('gcc', ['-E', '-P', '-x', 'c', '-'], {
@@ -32,7 +32,7 @@ int entry(struct used *u) { return local(u) + call(u); }
 function compare(from: string | RegExp, to: string) {
   const changed = header.replace(from, () => to)
   expect(changed).not.toBe(header)
-  return narrow(preprocessed(header + source), preprocessed(changed + source))
+  return mayDiffer(preprocessed(header + source), preprocessed(changed + source))
 }
 
 test.each([
@@ -43,7 +43,7 @@ test.each([
   ['a struct that only unused functions know', 'unused { int a;', 'unused { int b; int a;'],
   ['an enum that is not used', 'GREEN', 'YELLOW, GREEN'],
 ])('%s leaves the unit as it is', (_what, from, to) => {
-  expect(compare(from, to)).toEqual({ differs: false, types: [] })
+  expect(compare(from, to)).toBe(false)
 })
 
 test.each([
@@ -52,6 +52,7 @@ test.each([
   ['the attributes of a function that it calls', 'extern int', 'extern __attribute__((noreturn)) int'],
   ['data', 'extern int', 'static int data = 1;\nextern int'],
   ['a static assertion', 'extern int', '_Static_assert(sizeof(int) == 4, "");\nextern int'],
+  ['a struct that the unit uses', 'used { int a;', 'used { long first; int a;'],
   ['a pragma', 'struct used', '#pragma pack(1)\nstruct used'],
   [
     'an inline function that is kept',
@@ -59,22 +60,15 @@ test.each([
     'static inline __attribute__((used)) int unneeded2(void) { return 7; }\nstatic inline int unneeded',
   ],
 ])('%s may change the unit', (_what, from, to) => {
-  expect(compare(from, to)).toEqual({ differs: true, types: [] })
-})
-
-test('a struct that the unit uses is named', () => {
-  expect(compare('used { int a;', 'used { long first; int a;')).toEqual({
-    differs: true,
-    types: ['struct used'],
-  })
+  expect(compare(from, to)).toBe(true)
 })
 
 test('bytes in strings count, white space in them too', () => {
   const text = (string: string) => `char s[] = "${string}";\n`
-  expect(narrow(text('a  b'), text('a b')).differs).toBe(true)
-  expect(narrow(text('\xe4'), text('\xf6')).differs).toBe(true)
+  expect(mayDiffer(text('a  b'), text('a b'))).toBe(true)
+  expect(mayDiffer(text('\xe4'), text('\xf6'))).toBe(true)
 })
 
 test('text that can’t be followed counts as changed', () => {
-  expect(narrow('int a; }', 'int b; }').differs).toBe(true)
+  expect(mayDiffer('int a; }', 'int b; }')).toBe(true)
 })

@@ -86,12 +86,12 @@ describe('a patch to a header', () => {
     expect(JSON.parse(outcome.stdout).error.code).toBe('no-functional-change')
   })
 
-  test('that adds a member to a struct is warned about, by the struct’s name', async () => {
+  test('that adds a member to a struct is refused, by the struct’s name', async () => {
     const outcome = await build('member', [
       ['fs/proc/internal.h', 'struct pde_opener {', 'struct pde_opener {\n\tlong inarch_first;'],
     ])
     expect(findings(outcome)).toContainEqual(
-      expect.objectContaining({ rule: 'type-changed', severity: 'warning', symbol: 'struct pde_opener' }),
+      expect.objectContaining({ rule: 'type-layout', severity: 'error', symbol: 'struct pde_opener' }),
     )
   })
 

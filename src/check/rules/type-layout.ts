@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Objects that the running kernel has made keep the layout with which they were made. New code that reads them with
+// another one reads, and writes, something else.
+
+import { compareTexts } from '../../source/changed.ts'
+import { compareTypes, type Difference, type TypeChange } from '../btf/compare.ts'
+import { type Reach, reachOf } from '../btf/reach.ts'
+import { type Lifetime, lifetimeOf } from '../lifetime.ts'
+import { lookedAt } from '../looked-at.ts'
+import type { Found, Rule } from '../rule.ts'
+import { seersOf } from '../seers.ts'
+import type { StudiedUnit } from '../subject.ts'
+import { unitTexts } from '../texts.ts'
+import { unitTypes } from '../unit-types.ts'
+
+const mostTold = 3
+
+/** `a, b, c and 4 more`. */
+function listed(all: readonly string[], separator = ', '): string {
+  const told = all.slice(0, mostTold).join(separator)
+  return all.length > mostTold
+    ? `${told}${separator === ', ' ? '' : ','} and ${all.length - mostTold} more`
+    : told
+}
+
+/** A whole struct is told by its size and by what moved; what is new and harmless is left out then. */
+function inOrder(differences: readonly Difference[]): Difference[] {
+  const rank = { broken: 0, doubtful: 1, harmless: 2 } as const
+  const worst = Math.min(...differences.map(({ effect }) => rank[effect]))
+  const told = differences.filter(({ effect }) => rank[effect] === worst)
+  return [...told.filter(({ member }) => member === ''), ...told.filter(({ member }) => member !== '')]
+}
+
+function effectOf(differences: readonly Difference[]): Difference['effect'] {
+  if (differences.some(({ effect }) => effect === 'broken')) return 'broken'
+  return differences.some(({ effect }) => effect === 'doubtful') ? 'doubtful' : 'harmless'
+}
+
+/** Functions that the patch changes or adds in a unit. */
+function functionsOf({ change }: StudiedUnit): string[] {
+  const names = [...change.changed.map(({ after }) => after.name), ...change.added.map(({ name }) => name)]
+  return [...new Set(names.map((name) => name.replace(/\..*$/, '')))]
+}
+
+/** Where objects of the type are, in words; and how grave it is that they differ. */
+function livesIn(
+  change: TypeChange,
+  lifetime: Lifetime,
+  reach: Reach,
+): { severity: Found['severity']; where: string } {
+  if (change.tag === 'enum') return { severity: 'error', where: 'data that are there hold the old numbers' }
+  const variable = reach.variableOf(change.before)
+  if (variable !== undefined)
+    return {
+      severity: 'error',
+      where: `objects that are there keep the old layout (one can be reached from ${variable})`,
+    }
+  if (lifetime === 'live') return { severity: 'error', where: 'objects that are there keep the old layout' }
+  return {
+    severity: 'warning',
+    where: 'objects are allocated, and Inarch can’t tell whether one is alive when the live patch comes',
+  }
+}
+
+function foundOf(
+  change: TypeChange,
+  seers: readonly string[],
+  lifetime: Lifetime,
+  reach: Reach,
+): Found | undefined {
+  const effect = effectOf(change.differences)
+  if (lifetime === 'stack' && change.tag !== 'enum') return undefined
+  const told = inOrder(change.differences).map(({ text }) => text)
+  const seen = seers.length === 0 ? '' : `; seen by ${listed(seers)}`
+  const embedding = change.embedding.length === 0 ? '' : `, and with it ${listed(change.embedding)}`
+  if (effect === 'harmless') {
+    if (change.tag === 'enum') return undefined
+    return {
+      severity: 'note',
+      symbol: change.name,
+      message: `${change.name}: ${listed(told, '; ')}; objects that are there have in it what their bytes hold by chance, or 0${seen}`,
+      hint: 'Make sure that 0 means the old behaviour, and that the objects are cleared when they are allocated',
+    }
+  }
+  const { severity, where } = livesIn(change, lifetime, reach)
+  return {
+    ...(effect === 'broken' && severity !== undefined ? { severity } : { severity: 'warning' as const }),
+    symbol: change.name,
+    message: `${change.name} changes${embedding}: ${listed(told, '; ')}; ${where}${seen}`,
+  }
+}
+
+export const typeLayout: Rule = {
+  name: 'type-layout',
+  severity: 'error',
+  looksFor:
+    'A struct, union or enum of which the running kernel has data differs in size, in the place, width or type of a member, or in a value',
+  why: 'Data that are there stay as they were made, and code that is not replaced, or not yet, goes on making them so',
+  remedy:
+    'Keep every member and value as it is, and put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
+  async find(job, subject) {
+    const { units } = await lookedAt(job, subject, subject.units)
+    const found = new Map<string, Found>()
+    await Promise.all(
+      units.map(async (studied) => {
+        const [texts, types] = await Promise.all([
+          unitTexts(job, subject, studied),
+          unitTypes(job, subject, studied),
+        ])
+        const unit = studied.unit.source
+        if (types === undefined) {
+          for (const one of byText(studied, texts, subject.changes))
+            found.set(one.symbol ?? '', { ...one, unit })
+          return
+        }
+        const reach = reachOf(types.before)
+        for (const change of compareTypes(types.before, types.after)) {
+          const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
+            (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
+          )
+          const seers = subject.units
+            .filter((one) => one === studied)
+            .flatMap((one) => seersOf(texts.after, functionsOf(one), words))
+          const lifetime =
+            change.tag === 'enum' || reach.isHeld(change.before)
+              ? 'live'
+              : lifetimeOf(texts.before, unit, change.name)
+          const one = foundOf(change, seers, lifetime, reach)
+          if (one !== undefined && !found.has(change.name)) found.set(change.name, { ...one, unit })
+        }
+      }),
+    )
+    return [...found.values()]
+  },
+}
+
+/** Where the compiler does not tell the layout: types whose declarations differ. */
+function byText(
+  { pair }: StudiedUnit,
+  texts: { before: { text: string }; after: { text: string } },
+  changes: Parameters<typeof compareTexts>[2],
+): Found[] {
+  const compared = compareTexts(texts.before.text, texts.after.text, changes)
+  return (compared?.declarations ?? [])
+    .filter(({ isType }) => isType)
+    .map(({ title }) => ({
+      severity: 'warning',
+      symbol: title,
+      unit: pair.unit,
+      message: `The declaration of ${title} changes, and this kernel’s compiler does not say whether its layout does`,
+      hint: 'Compare the size and every offset yourself (pahole). Keep every member and value as it is, and put what is new into a shadow variable',
+    }))
+}
