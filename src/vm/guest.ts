@@ -99,6 +99,18 @@ loaded() {
   return 1
 }
 
+# asleep ORDER PATTERN: the tasks that have a function on their stack whose line matches, with their stacks.
+asleep() {
+  grep -lE "$2" /proc/[0-9]*/task/[0-9]*/stack 2>/dev/null >/run/asleep
+  while read -r file; do
+    read -r line 2>/dev/null <"$\{file%stack}stat" || continue
+    echo "task $line"
+    cat "$file"
+  done </run/asleep >/run/stacks 2>/dev/null
+  set -- "$1" /proc/[0-9]*/task/[0-9]*
+  say asleep "$1" $(( $# - 1 )) "$(encoded /run/stacks)"
+}
+
 # stuck STATE: the tasks whose patch state is STATE, with their stacks.
 stuck() {
   for task in /proc/[0-9]*/task/[0-9]*; do

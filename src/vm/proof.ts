@@ -11,6 +11,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { chooseAccelerator } from './accel.ts'
 import { type Boot, boot, consoleOf, type Guest, left } from './boot.ts'
 import type { Entry } from './cpio.ts'
+import { type ProofForecast, proofForecast, replacedNames } from './forecast.ts'
 import { findBusybox } from './initramfs.ts'
 import {
   checkFailures,
@@ -24,7 +25,7 @@ import {
 import { type LogFinding, readLog, unexpectedTaint } from './log.ts'
 import { type GuestModule, moduleEntries } from './modules.ts'
 import type { Accelerator } from './qemu.ts'
-import { actionOf, type Replaced, type StepRecord } from './record.ts'
+import { type AsleepRecord, actionOf, type Replaced, type StepRecord } from './record.ts'
 import type { MachineRequest, ProofRequest } from './request.ts'
 import type { Order, Turn } from './scenario.ts'
 import { type Staged, stage } from './stage.ts'
@@ -34,6 +35,8 @@ export interface OrderRecord {
   readonly order: Order
   readonly title: string
   readonly steps: readonly StepRecord[]
+  /** Who slept in a replaced function before the live patch came, and whether the transition went accordingly. */
+  readonly forecast?: ProofForecast
 }
 
 export interface ProvenModule {
@@ -195,6 +198,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
   const steps: StepRecord[] = []
   const loads: number[] = []
   const replaced: Replaced[] = []
+  const asleep: AsleepRecord[] = []
   const bootMs: number[] = []
   for (const [index, { turns, record, end, console }] of boots.entries()) {
     const mine = record.parts.find((one) => one.part === part)
@@ -233,6 +237,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     steps.push(...(mine?.steps ?? []))
     loads.push(...(mine?.loads ?? []))
     replaced.push(...(mine?.replaced ?? []))
+    asleep.push(...(mine?.asleep ?? []))
     bootMs.push(record.boot.ms)
     logs.push(...log)
     consoles.push(own)
@@ -245,7 +250,22 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     const own = steps.filter(({ id }) => id.startsWith(`${order}.`))
     if (own.length === 0 && failures.length === 0)
       failures.push({ code: 'step', message: `The order "${titles[order]}" was not reached` })
-    return { order, title: ofModules ? titles[order] : 'load and revert', steps: own }
+    const before = asleep.findLast((one) => one.order === order)
+    const forecast =
+      before &&
+      proofForecast(
+        before,
+        own.find(({ id }) => actionOf(id) === 'transition'),
+        replacedNames(subject),
+        staged.hidden,
+        new Set(over.map(({ name }) => name)),
+      )
+    return {
+      order,
+      title: ofModules ? titles[order] : 'load and revert',
+      steps: own,
+      ...(forecast === undefined ? {} : { forecast }),
+    }
   })
   return {
     format: 'inarch-proof-1',

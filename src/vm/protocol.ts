@@ -14,6 +14,8 @@ export type Event = { readonly at: number } & (
   /** `left` of `total` tasks still run the code of before. */
   | { readonly kind: 'sample'; readonly step: string; readonly left: number; readonly total: number }
   | { readonly kind: 'stuck'; readonly step: string; readonly tasks: string }
+  /** Of `tasks` tasks, those with a replaced function on their stack before the live patch comes: their stat lines and stacks. */
+  | { readonly kind: 'asleep'; readonly order: string; readonly tasks: number; readonly stacks: string }
   /** `active` is undefined where the kernel does not say. */
   | {
       readonly kind: 'replaces'
@@ -70,6 +72,12 @@ export function parseEvent(line: string): Event | undefined {
     }
     case 'stuck':
       return { at, kind, step: first, tasks: text(second).trimEnd() }
+    case 'asleep': {
+      const tasks = number(second)
+      return first === '' || tasks === undefined
+        ? undefined
+        : { at, kind, order: first, tasks, stacks: text(third) }
+    }
     case 'replaces': {
       const [, name, sympos] = /^(.+),(\d{1,9})$/.exec(second ?? '') ?? []
       if (first === '' || name === undefined) return undefined

@@ -40,11 +40,21 @@ export interface Replaced {
   readonly active: boolean | undefined
 }
 
+/** Who had a replaced function on its stack just before the live patch came. */
+export interface AsleepRecord {
+  readonly order: string
+  /** How many tasks there were. */
+  readonly tasks: number
+  /** Their lines of /proc/PID/stat behind the word `task`, each followed by its stack. */
+  readonly stacks: string
+}
+
 /** What one boot told about one of the proofs in it. */
 export interface PartRecord {
   readonly part: number
   readonly steps: readonly StepRecord[]
   readonly replaced: readonly Replaced[]
+  readonly asleep: readonly AsleepRecord[]
   /** Rounds that each background load went through. */
   readonly loads: readonly number[]
   /** The kernel's taint bits, first and last. */
@@ -130,6 +140,7 @@ interface Open {
   readonly part: number
   readonly steps: Draft[]
   readonly replaced: Replaced[]
+  readonly asleep: AsleepRecord[]
   readonly loads: number[]
   readonly taint: number[]
   stays: PartRecord['stays']
@@ -188,7 +199,15 @@ export async function openRecorder(
         later(() => live?.end())
         break
       case 'part':
-        parts.push({ part: event.part, steps: [], replaced: [], loads: [], taint: [], stays: undefined })
+        parts.push({
+          part: event.part,
+          steps: [],
+          replaced: [],
+          asleep: [],
+          loads: [],
+          taint: [],
+          stays: undefined,
+        })
         if (several) show(names.get(event.part) ?? `part ${event.part}`)
         break
       case 'begin': {
@@ -224,6 +243,11 @@ export async function openRecorder(
       case 'replaces': {
         const { object, name, sympos, active } = event
         open?.replaced.push({ object, name, sympos, active })
+        break
+      }
+      case 'asleep': {
+        const { order, tasks, stacks } = event
+        open?.asleep.push({ order, tasks, stacks })
         break
       }
       case 'output':

@@ -34,6 +34,8 @@ export interface Plan {
   readonly patch: PlannedPatch
   /** Older live patches, in the order in which they are loaded before it. */
   readonly over: readonly PlannedPatch[]
+  /** Names of the functions that the live patch replaces, as far as they are known. */
+  readonly functions: readonly string[]
   /** Modules to bring, dependencies first: name and path inside the guest. */
   readonly modules: readonly { readonly name: string; readonly path: string }[]
   /** The patched modules. */
@@ -69,6 +71,12 @@ export interface Turn {
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`
+}
+
+/** What grep finds in a stack when one of these functions is on it. */
+function stackPattern(functions: readonly string[]): string {
+  const names = [...new Set(functions)].map((name) => name.replace(/[^\w]/g, '\\$&'))
+  return `\\] (${names.join('|')})\\+0x`
 }
 
 /** The steps of one order. */
@@ -159,6 +167,8 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
     busy()
   }
   load('load', 'load the live patch', plan.patch)
+  if (plan.functions.length > 0)
+    amend(({ script }) => ({ script: `asleep ${order} ${quote(stackPattern(plan.functions))}\n${script}` }))
   settle('transition', 'transition', plan.patch, '0')
   succeed(plan.patch)
   if (order === 'patch-first') {

@@ -7,6 +7,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { labelOf } from './check.ts'
 import type { Entry } from './cpio.ts'
 import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes } from './disk.ts'
+import { replacedNames, schedulerFunctions } from './forecast.ts'
 import { partPaths } from './guest.ts'
 import { type GuestModule, gatherModules } from './modules.ts'
 import type { ProofRequest } from './request.ts'
@@ -23,6 +24,8 @@ export interface Staged {
   /** Whether the revert brings back what was there before: what was replaced is gone for good. */
   readonly restores: boolean
   readonly notes: readonly string[]
+  /** Replaced functions that stacks don't show. */
+  readonly hidden: readonly string[]
 }
 
 /** File systems whose code is in more modules than their own. */
@@ -139,6 +142,7 @@ export async function stage(
   const plan: Plan = {
     part,
     ...patches,
+    functions: replacedNames(subject).map(({ name }) => name),
     modules: brought.map(({ name, path }) => ({ name, path })),
     targets: brought.map(({ name }) => name).filter((name) => own.has(name)),
     // What stands on a patched module has to go before it.
@@ -175,5 +179,6 @@ export async function stage(
     modules: carried,
     restores,
     notes,
+    hidden: await schedulerFunctions(kernel, replacedNames(subject)),
   }
 }

@@ -13,6 +13,7 @@ const plan: Plan = {
   part: 0,
   patch: { name: 'livepatch_fix', replace: true },
   over: [],
+  functions: [],
   modules: [],
   targets: [],
   removed: [],

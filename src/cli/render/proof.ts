@@ -7,6 +7,7 @@ import type { Failure } from '../../vm/judge.ts'
 import type { OrderRecord, Proof } from '../../vm/proof.ts'
 import { type StepRecord, waitsFor } from '../../vm/record.ts'
 import { bold, dim, green, red, yellow } from './colour.ts'
+import { proofForecastLines } from './forecast.ts'
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 
@@ -42,6 +43,12 @@ function orderTable(order: OrderRecord, proof: Proof): string[] {
   return [bold(order.title), ...rows]
 }
 
+/** The forecast, where there was something to say beforehand or afterwards. */
+function forecastOfOrder({ forecast }: OrderRecord): string[] {
+  if (forecast === undefined || (forecast.verdict === 'will-finish' && forecast.held !== false)) return []
+  return proofForecastLines(forecast).map((line) => `  ${dim(line)}`)
+}
+
 /** The lines of a finished proof. `verbose` adds what every check printed. */
 export function renderProof(proof: Proof, verbose: boolean): string[] {
   const { machine, kernel, module } = proof
@@ -50,7 +57,7 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
   const orders = proof.orders.filter(({ steps }) => steps.length > 0)
   const lines = [
     `${bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ${machine.cpus} CPUs${boot}`,
-    ...orders.flatMap((order) => ['', ...orderTable(order, proof)]),
+    ...orders.flatMap((order) => ['', ...orderTable(order, proof), ...forecastOfOrder(order)]),
     '',
   ]
   if (verbose) {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The consistency forecast in the virtual machine: who sleeps in a replaced function just before the live patch comes,
+// and whether the transition that follows went as that promised.
+import {
+  forecastOf,
+  type Look,
+  type MeasuredForecast,
+  parseStack,
+  parseStat,
+  type ReplacedName,
+  replacedOn,
+} from '../check/asleep.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { readSymbols } from '../kernel/symbols.ts'
+import type { AsleepRecord, StepRecord } from './record.ts'
+import type { Subject } from './subject.ts'
+
+export interface ProofForecast extends MeasuredForecast {
+  /** True when the transition went as forecast; undefined when there was none. */
+  readonly held: boolean | undefined
+  /** How it went: one sentence without a full stop. */
+  readonly went: string
+}
+
+/** The functions that a live patch replaces, by its manifest; none without one. */
+export function replacedNames({ manifest }: Pick<Subject, 'manifest'>): ReplacedName[] {
+  return (manifest?.objects ?? []).flatMap(({ name: object, functions }) =>
+    functions.map(({ name, sympos }) => ({ object, name, sympos })),
+  )
+}
+
+/** Those of the functions that are part of the scheduler, which the kernel leaves out of the stacks that it shows. */
+export async function schedulerFunctions(
+  kernel: Kernel,
+  replaced: readonly ReplacedName[],
+): Promise<string[]> {
+  const own = replaced.filter(({ object }) => object === 'vmlinux')
+  if (own.length === 0) return []
+  const symbols = await readSymbols(kernel)
+  const [start] = symbols.lookup('__sched_text_start')
+  const [end] = symbols.lookup('__sched_text_end')
+  if (start === undefined || end === undefined) return []
+  return own
+    .filter(({ name, sympos }) => {
+      const address = symbols.lookup(name)[Math.max(0, sympos - 1)]?.address
+      return address !== undefined && address >= start.address && address < end.address
+    })
+    .map(({ name }) => name)
+}
+
+/** The guest's look, task by task. */
+function looksOf(
+  stacks: string,
+  replaced: readonly ReplacedName[],
+  livePatches: ReadonlySet<string>,
+): Look[] {
+  return stacks
+    .split(/^task (?=\d)/m)
+    .slice(1)
+    .flatMap((text): Look[] => {
+      const [stat = '', ...lines] = text.trimEnd().split('\n')
+      const task = parseStat(stat)
+      if (task === undefined) return []
+      const functions = replacedOn(parseStack(lines.join('\n')), replaced, livePatches)
+      return functions.length === 0 ? [] : [{ task, functions, stack: lines }]
+    })
+}
+
+/**
+ * @param transition the step in which the tasks went over; undefined when it was not reached
+ * @param livePatches the live patches that were there before, by their modules' names
+ */
+export function proofForecast(
+  { tasks, stacks }: AsleepRecord,
+  transition: StepRecord | undefined,
+  replaced: readonly ReplacedName[],
+  hidden: readonly string[],
+  livePatches: ReadonlySet<string>,
+): ProofForecast {
+  const forecast = forecastOf([looksOf(stacks, replaced, livePatches)], tasks, replaced, hidden)
+  return { ...forecast, ...outcomeOf(forecast, transition) }
+}
+
+/** Whether the transition went as forecast, and how. */
+function outcomeOf(
+  forecast: MeasuredForecast,
+  transition: StepRecord | undefined,
+): Pick<ProofForecast, 'held' | 'went'> {
+  if (transition === undefined) return { held: undefined, went: 'the transition was not reached' }
+  const samples = transition.samples ?? []
+  const free = samples.find(({ left }) => left === 0)
+  const most = Math.max(0, ...samples.map(({ left }) => left))
+  // A kernel that is done between two looks says nothing of its tasks.
+  const ended = transition.outcome === 'done'
+  const last = samples.at(-1)
+  const went = ended
+    ? most === 0
+      ? 'no task was left at the first look'
+      : `at first ${count(most)} left, none after ${((free?.ms ?? transition.ms) / 1000).toFixed(1)} s`
+    : `the transition did not end, ${count(last?.left ?? most)} left`
+  const unforeseen = stuckTasks(transition.stuck ?? '').filter(
+    (stuck) => !forecast.sleeping.some(({ pid }) => pid === stuck.pid),
+  )
+  const beside =
+    unforeseen.length === 0
+      ? ''
+      : `, among them ${unforeseen.map(({ name, pid }) => `${name} (${pid})`).join(', ')}, not foreseen`
+  return { held: ended === (forecast.verdict !== 'cannot-finish') && beside === '', went: `${went}${beside}` }
+}
+
+const count = (tasks: number) => (tasks === 1 ? '1 task was' : `${tasks} tasks were`)
+
+/** The tasks that were left after 16 s or at the limit. */
+function stuckTasks(stuck: string): { readonly pid: number; readonly name: string }[] {
+  return [...stuck.matchAll(/^task (\d+) (.*)$/gm)].map(([, pid, name]) => ({
+    pid: Number(pid),
+    name: name ?? '',
+  }))
+}
