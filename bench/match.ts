@@ -6,6 +6,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
 import { openUnits, type Unit } from '../src/build/units.ts'
+import { openBench } from '../src/build/unpatched.ts'
 import { silentJournal } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import { selectKernel } from '../src/kernel/select.ts'
@@ -76,10 +77,9 @@ const results: { unit: Unit; functions: MatchedFunction[] }[] = []
 await withScratch(async (scratch) => {
   const dir = values.keep ?? path.join(scratch, 'objects')
   const limit = pLimit(2)
+  const bench = await openBench(job, kernel, path.join(scratch, 'bench'))
   const compiled = await Promise.all(
-    units.map((unit) =>
-      limit(async () => await compileUnit(kernel, unit, dir, change).catch(() => undefined)),
-    ),
+    units.map((unit) => limit(async () => await compileUnit(job, bench, unit, dir, change))),
   )
   const names = await namesOf(
     other,

@@ -12,6 +12,7 @@ import { kernelsCommand } from './commands/kernels.ts'
 import { proveCommand } from './commands/prove.ts'
 import { reportCommand } from './commands/report.ts'
 import { sourceCommand } from './commands/source.ts'
+import { verifyCommand } from './commands/verify.ts'
 
 const program = new Command('inarch')
   .description(
@@ -22,6 +23,7 @@ const program = new Command('inarch')
 program.addCommand(buildCommand())
 program.addCommand(checkCommand())
 program.addCommand(proveCommand())
+program.addCommand(verifyCommand())
 program.addCommand(reportCommand())
 program.addCommand(diffCommand())
 program.addCommand(extractCommand())

@@ -70,3 +70,10 @@ function findPart({ parts }: Expectation, running: Running, lead: Lead): Walked 
   }
   return candidates.length === 1 && closest !== undefined ? closest : lead.otherwise()
 }
+
+/** Of several comparisons that failed, the one that came furthest. */
+export function closestOf(results: readonly Comparison[]): Mismatch | undefined {
+  return results
+    .flatMap((result) => (result.matches ? [] : [result]))
+    .sort((one, other) => other.part - one.part || other.at - one.at)[0]
+}

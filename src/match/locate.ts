@@ -32,8 +32,10 @@ export function confirm(
   piece: Piece,
   address: bigint,
 ): 'confirmed' | 'contradicted' | 'unknown' {
-  if (piece.kind === 'function')
-    return compare(expectationOf(unit, piece), running, address).matches ? 'confirmed' : 'contradicted'
+  if (piece.kind === 'function') {
+    const result = compare(expectationOf(unit, piece), running, address)
+    return result.matches ? 'confirmed' : result.why === 'nothing-there' ? 'unknown' : 'contradicted'
+  }
   for (const code of unit.functions) {
     const uses = unit.relocations(code).some((relocation) => {
       const target = unit.target(code.section, relocation)

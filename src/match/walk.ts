@@ -166,13 +166,15 @@ export function walk(running: Running, part: Part, number: number, address: bigi
       rewritten += hook ? 1 : 0
       continue
     }
-    while (paddingAt(theirs, there) > 0) there += paddingAt(theirs, there)
-    arrive(from)
+    // A sealed landing pad may look like a nop.
     if (live && at === 0 && isSealed()) {
+      arrive(from)
       at = there = 4
       rewritten++
       continue
     }
+    while (paddingAt(theirs, there) > 0) there += paddingAt(theirs, there)
+    arrive(from)
     const direct = live ? paravirt.get(at) : undefined
     if (direct !== undefined && isDirectCall(direct.length)) {
       at += direct.length
@@ -246,8 +248,10 @@ export function walk(running: Running, part: Part, number: number, address: bigi
     return condition < 16 ? [first, 0x70 + condition] : [first, 0xeb]
   }
 
+  /** ENDBR64 as the kernel overwrites it (gen_endbr_poison of arch/x86/include/asm/ibt.h, until 6.13 and since). */
   function isSealed(): boolean {
-    return ours.readUInt32LE(0) === 0xfa1e0ff3 && theirs.length >= 4 && theirs.readUInt32LE(0) === 0xd6401f0f
+    const [first, found] = [ours, theirs].map((code) => code.toString('hex', 0, 4))
+    return first === 'f30f1efa' && (found === '660f1f00' || found === '0f1f40d6')
   }
 
   /** @returns whether ftrace has hooked the function; undefined when there is no hook */

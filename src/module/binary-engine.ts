@@ -75,11 +75,12 @@ function objectsOf(
     name,
     functions: functions
       .filter(({ object }) => object === name)
-      .map(({ before, sympos, unit, reasons }) => ({
+      .map(({ before, sympos, unit, reasons, match }) => ({
         name: before.name,
         sympos,
         unit,
         reasons: [...reasons],
+        ...(match === undefined ? {} : { match }),
       })),
     callbacks: callbacks
       .filter(({ object }) => object === name)

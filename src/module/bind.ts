@@ -7,10 +7,12 @@ import type { Piece } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import type { Reference } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
-import { compare } from '../match/compare.ts'
+import { type Comparison, closestOf, compare } from '../match/compare.ts'
 import { expectationOf } from '../match/expect.ts'
-import { locate } from '../match/locate.ts'
+import { confirm, locate } from '../match/locate.ts'
 import type { Names } from '../match/names.ts'
+import { type MatchRecord, packExpectation } from '../match/record.ts'
+import { noteDifference } from './difference.ts'
 import { patchSymbol } from './tables.ts'
 
 export type Binding =
@@ -36,14 +38,77 @@ export interface Binder {
   bind(reference: Reference): Binding | undefined
   /** @returns the position of a replaced function's name in its kernel object; undefined as above */
   replacement(object: string, piece: Piece, change: UnpatchedUnit): number | undefined
+  /** How a replaced function was recognised; undefined for one that was not. */
+  recordOf(piece: Piece): MatchRecord | undefined
   readonly findings: readonly Finding[]
 }
 
 export function binder(names: Names): Binder {
   const findings: Finding[] = []
+  const records = new Map<Piece, MatchRecord>()
   const fail = (rule: string, symbol: string, unit: string, message: string, hint: string): undefined => {
     findings.push({ severity: 'error', rule, symbol, unit, message, hint })
     return undefined
+  }
+
+  /** Says that a function is not what runs; `use` is what the patch has to do with it. */
+  const differs = (
+    object: string,
+    piece: Piece,
+    { unit, before }: UnpatchedUnit,
+    results: readonly Comparison[],
+    use: 'replaced' | 'called',
+  ): undefined => {
+    const closest = closestOf(results)
+    if (closest === undefined) return undefined
+    const finding: Finding = {
+      severity: 'error',
+      rule: 'code-differs',
+      symbol: piece.name,
+      unit,
+      message: `The code of ${piece.name} in the kernel is not what the compiler makes of ${unit} before the patch${use === 'called' ? ', and the patch refers to it' : ''}`,
+      hint: 'Check that source, configuration and compiler are those of the kernel',
+    }
+    noteDifference(finding, { object, before, piece, mismatch: closest })
+    findings.push(finding)
+    return undefined
+  }
+
+  /** False when the code that runs does not have a private symbol where its name says. */
+  const isThere = (object: string, piece: Piece, change: UnpatchedUnit, sympos: number): boolean => {
+    if (piece.symbol?.binding !== 'local' || (piece.kind !== 'function' && piece.kind !== 'data')) return true
+    const address = names.symbols(object, piece.name)[Math.max(0, sympos - 1)]?.address
+    if (address === undefined) return true
+    const running = names.running(object)
+    const told = confirm(running, change.before, piece, address)
+    if (told === 'confirmed') return true
+    if (told === 'unknown') {
+      findings.push({
+        severity: 'note',
+        rule: 'unconfirmed-symbol',
+        symbol: piece.name,
+        unit: change.unit,
+        message: `The patch refers to ${piece.name}, whose place only its name tells: no code of ${change.unit} that runs leads to it`,
+      })
+      return true
+    }
+    if (piece.kind === 'function')
+      differs(
+        object,
+        piece,
+        change,
+        [compare(expectationOf(change.before, piece), running, address)],
+        'called',
+      )
+    else
+      fail(
+        'code-differs',
+        piece.name,
+        change.unit,
+        `The code of ${change.unit} that runs has its ${piece.name} elsewhere than the kernel's table of symbols says`,
+        'Check that source, configuration and compiler are those of the kernel',
+      )
+    return false
   }
 
   /** What livepatch calls sympos: 0 for a unique name. */
@@ -84,13 +149,14 @@ export function binder(names: Names): Binder {
 
   return {
     findings,
+    recordOf: (piece) => records.get(piece),
     replacement(object, piece, change) {
       const running = names.running(object)
       const symbols = names.symbols(object, piece.name)
-      const fits = symbols.some(
-        ({ address }) => compare(expectationOf(change.before, piece), running, address).matches,
-      )
-      if (symbols.length > 0 && !fits)
+      const expected = expectationOf(change.before, piece)
+      const results = symbols.map(({ address }) => compare(expected, running, address))
+      const fitting = results.filter(({ matches }) => matches).length
+      if (symbols.length > 0 && fitting === 0)
         return piece.symbol?.binding === 'weak'
           ? fail(
               'weak-function',
@@ -99,14 +165,20 @@ export function binder(names: Names): Binder {
               `${piece.name} of ${change.unit} is only a fallback (__weak); the kernel runs another function of this name`,
               'Patch the function that overrides it',
             )
-          : fail(
-              'code-differs',
-              piece.name,
-              change.unit,
-              `The code of ${piece.name} in the kernel is not what the compiler makes of ${change.unit} before the patch`,
-              'Check that source, configuration and compiler are those of the kernel',
-            )
-      return position(object, piece, change)
+          : differs(object, piece, change, results, 'replaced')
+      const sympos = position(object, piece, change)
+      if (sympos === undefined) return undefined
+      const found = results[Math.max(0, sympos - 1)]
+      const address = symbols[Math.max(0, sympos - 1)]?.address
+      if (found?.matches === true && address !== undefined)
+        records.set(piece, {
+          by: symbols.length === 1 ? 'name' : fitting === 1 ? 'code' : 'surroundings',
+          ...(object === 'vmlinux' ? { address: address.toString(16).padStart(16, '0') } : {}),
+          fields: found.fixed.length,
+          unconfirmed: found.unconfirmed,
+          expected: packExpectation(expected),
+        })
+      return sympos
     },
     bind(reference) {
       const { name, from, unit, definition } = reference
@@ -118,7 +190,7 @@ export function binder(names: Names): Binder {
           return { kind: 'exported', name, crc: exported.crc, namespace: exported.namespace }
       if (definition !== undefined) {
         const sympos = position(from, definition, reference.change)
-        return sympos === undefined
+        return sympos === undefined || !isThere(from, definition, reference.change, sympos)
           ? undefined
           : { kind: 'livepatch', object: from, when: from, name, sympos }
       }

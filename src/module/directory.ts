@@ -20,6 +20,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { namesOf } from '../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../source/directory.ts'
 import { assemble } from './assemble.ts'
+import { explainDifferences } from './difference.ts'
 import { checkLandings } from './landing.ts'
 import { type Made, manifestHead, moduleNameOf, originInfo, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
@@ -79,8 +80,7 @@ export async function makeDirectoryModule(
         const known = [
           ...(provenance?.findings ?? []),
           ...compiled.findings,
-          ...tables.findings,
-          ...cargo.findings,
+          ...(await explainDifferences(job, kernel, names, [...tables.findings, ...cargo.findings])),
           ...landings,
           ...copies,
         ]
@@ -238,11 +238,12 @@ function objectsOf(
     name,
     functions: functions
       .filter(({ object }) => object === name)
-      .map(({ oldName, position, file }) => ({
+      .map(({ oldName, position, file, match }) => ({
         name: oldName,
         sympos: position,
         unit: file.unit,
         reasons: [...(provenance?.reasons.get(`${file.unit} ${oldName}`) ?? [`${file.file} replaces it`])],
+        ...(match === undefined ? {} : { match }),
       })),
     callbacks: callbacks.map((callback) => ({ ...callback, unit: wrapperFile })),
   }))

@@ -17,6 +17,7 @@ import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type Names, namesOf } from '../match/names.ts'
 import { type Binding, binder } from './bind.ts'
+import { explainDifferences } from './difference.ts'
 import { checkLandings } from './landing.ts'
 import type { CompiledFix } from './request.ts'
 import type { PositionedFunction } from './tables.ts'
@@ -52,6 +53,8 @@ export async function openDraft(
       has: (object, symbol) => names.symbols(object, symbol).length > 0,
     })
     const { functions, bindings, problems } = bindAll(extraction, names)
+    const unexplained = problems.splice(0)
+    problems.push(...(await explainDifferences(job, kernel, names, unexplained)))
     problems.push(...checkLandings(extraction, bindings, names))
     const subject: Subject | undefined = bench && { kernel, changes, units, extraction, names, bench, dir }
     const review = subject === undefined ? [] : await checkFix(job, subject)
@@ -112,7 +115,9 @@ function bindAll(extraction: Extraction, names: Names) {
   const functions: PositionedFunction[] = []
   for (const replaced of extraction.replaced) {
     const sympos = bind.replacement(replaced.object, replaced.before, replaced.change)
-    if (sympos !== undefined) functions.push({ ...replaced, sympos })
+    const match = bind.recordOf(replaced.before)
+    if (sympos !== undefined)
+      functions.push({ ...replaced, sympos, ...(match === undefined ? {} : { match }) })
   }
   return { functions, bindings, problems: [...bind.findings] }
 }

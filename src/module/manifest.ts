@@ -3,6 +3,7 @@
 // prove, load and the fleet, so it is checked against this schema: a file is hostile until parsed.
 import * as v from 'valibot'
 import { callbackKinds } from '../diff/directives.ts'
+import { matchRecordSchema } from '../match/record.ts'
 
 const finding = v.object({
   severity: v.picklist(['error', 'warning', 'note']),
@@ -82,6 +83,8 @@ export const manifestSchema = v.object({
           sympos: v.pipe(v.number(), v.integer(), v.minValue(0)),
           unit: v.string(),
           reasons: v.array(v.string()),
+          /** What its code must be where the live patch is loaded, and how it was recognised in the kernel's image. */
+          match: v.exactOptional(matchRecordSchema),
         }),
       ),
       /** What the kernel calls when the live patch comes or goes, or the object does. */

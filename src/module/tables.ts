@@ -12,11 +12,14 @@ import {
 import type { CarriedCallback, DeclaredState } from '../extract/callbacks.ts'
 import type { ReplacedFunction } from '../extract/extraction.ts'
 import type { Finding } from '../ground/finding.ts'
+import type { MatchRecord } from '../match/record.ts'
 import type { Layout } from './template.ts'
 
 /** A replaced function with the position of its name in its object. */
 export interface PositionedFunction extends ReplacedFunction {
   readonly sympos: number
+  /** How it was recognised in the kernel's image. */
+  readonly match?: MatchRecord
 }
 
 /** The live patch as the kernel knows it: kernel/livepatch.c and kernel/include/inarch.h refer to it. */

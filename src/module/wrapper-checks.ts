@@ -5,6 +5,7 @@ import type { Piece } from '../diff/anatomy.ts'
 import { hasEntryHook, isInitOrExit } from '../extract/roots.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Names } from '../match/names.ts'
+import type { MatchRecord } from '../match/record.ts'
 import { binder } from './bind.ts'
 import { candidates, definitionIn } from './source-cargo.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
@@ -14,6 +15,8 @@ import type { WrappedFunction, Wrapper } from './wrapper.ts'
 export interface TabledFunction extends WrappedFunction {
   readonly object: string
   readonly file: SourceObject
+  /** How it was recognised in the kernel's image. */
+  readonly match?: MatchRecord
 }
 
 export interface CheckedTables {
@@ -75,11 +78,17 @@ export function checkTables(
           `${from.file} replaces ${oldName}, which ${from.unit} does not have`,
           'Put it into the file of the unit that has it',
         )
-      else if (isReplaceable(tabled, piece)) functions.push(tabled)
+      else {
+        const { replaceable, match } = judge(tabled, piece)
+        if (replaceable) functions.push(match === undefined ? tabled : { ...tabled, match })
+      }
     }
   return { functions, findings }
 
-  function isReplaceable(tabled: TabledFunction, piece: Piece): boolean {
+  function judge(
+    tabled: TabledFunction,
+    piece: Piece,
+  ): { replaceable: boolean; match: MatchRecord | undefined } {
     const { oldName, object, position, file: from } = tabled
     const { unit, before } = from
     const before0 = findings.length
@@ -114,6 +123,6 @@ export function checkTables(
         `.old_sympos of ${oldName} is ${position}, but the code of ${unit} shows that it is ${told}`,
         told === 0 ? 'Leave .old_sympos out' : which(),
       )
-    return findings.length === before0
+    return { replaceable: findings.length === before0, match: bind.recordOf(piece) }
   }
 }

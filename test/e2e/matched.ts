@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compares every function of a real unit, as the compiler makes it, with the kernel's image.
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
+import { type Bench, compileSide } from '../../src/build/sides.ts'
 import type { Unit } from '../../src/build/units.ts'
 import { type Anatomy, anatomy, type Piece } from '../../src/diff/anatomy.ts'
 import { isColdPart } from '../../src/diff/names.ts'
 import { readObject } from '../../src/elf/read.ts'
-import { command } from '../../src/ground/command.ts'
-import type { Kernel } from '../../src/kernel/kernel.ts'
+import type { Job } from '../../src/ground/job.ts'
 import { compare, type Mismatch } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { locate } from '../../src/match/locate.ts'
@@ -32,25 +32,37 @@ export interface MatchedFunction {
   readonly kind: 'plain' | 'weak' | 'init'
 }
 
-/** Compiles a unit as kbuild would, with a section for each function. @returns the object's path */
+/**
+ * Compiles a unit as a build does before the patch.
+ * @returns the object's path; undefined when it does not compile with the changed flags
+ */
 export async function compileUnit(
-  kernel: Kernel,
-  { source, flags = [], argument }: Unit,
+  job: Job,
+  bench: Bench,
+  unit: Unit,
   dir: string,
   change: (flags: readonly string[]) => readonly string[] = (same) => same,
-): Promise<string> {
-  const made = path.join(dir, `${source.replaceAll('/', '-')}.o`)
-  if (existsSync(made)) return made
-  mkdirSync(dir, { recursive: true })
-  const options = change(flags.filter((flag) => !flag.startsWith('-g')))
-  const half = `${made}.${process.pid}`
-  await command(
-    kernel.compiler.program,
-    [...options, '-ffunction-sections', '-fdata-sections', '-c', '-o', half, argument],
-    { cwd: kernel.source },
+): Promise<string | undefined> {
+  const output = path.join(dir, `${unit.source.replaceAll('/', '-')}.o`)
+  if (existsSync(output)) return output
+  const half = `${output}.half`
+  const changed: Unit = { ...unit, flags: change(unit.flags ?? []) }
+  const { ok } = await compileSide(
+    job,
+    bench,
+    changed,
+    {
+      unit: changed,
+      cwd: bench.kernel.source,
+      output: half,
+      key: undefined,
+      temporary: path.join(bench.dir, 'tmp'),
+    },
+    [],
   )
-  renameSync(half, made)
-  return made
+  if (!ok) return undefined
+  renameSync(half, output)
+  return output
 }
 
 export function readUnit(file: string): Anatomy {

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `inarch verify`: whether the code that a live patch would replace is what a kernel's image and its modules' files hold,
+// and whether what it refers to is there. Nothing is compiled: what is expected stands in the manifest.
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { findModule } from '../kernel/modules.ts'
+import { readBanner } from '../match/cause.ts'
+import { closestOf, compare, type Mismatch } from '../match/compare.ts'
+import { describe, instructionsOf } from '../match/difference.ts'
+import { type Expectation, sizeOf } from '../match/expectation.ts'
+import { type Names, namesOf } from '../match/names.ts'
+import { type MatchRecord, unpackExpectation } from '../match/record.ts'
+import type { Manifest } from '../module/manifest.ts'
+import type { Subject } from '../vm/subject.ts'
+import { type LiveReference, referencesOf } from './references.ts'
+
+type FunctionEntry = Manifest['objects'][number]['functions'][number]
+
+/** One function that the live patch replaces, in the kernel that was looked at. */
+export interface ImageFunction {
+  readonly object: string
+  readonly name: string
+  readonly unit: string
+  readonly sympos: number
+  /** How many symbols the kernel object has of this name. */
+  readonly namesakes: number
+  /** Bytes that the code had in the kernel for which the live patch was made. */
+  readonly size: number
+  readonly code: 'matches' | 'differs' | 'absent' | 'elsewhere'
+  /** In vmlinux as linked, hexadecimal. */
+  readonly address?: string
+  /** Fields that lead out of the function, and those that lead to what has no name. */
+  readonly fields?: number
+  readonly unconfirmed?: number
+  /** How it was recognised when the live patch was built. */
+  readonly by: MatchRecord['by']
+  /** The first instruction that differs. */
+  readonly difference?: {
+    readonly offset: number
+    readonly part: number
+    readonly expected: string
+    readonly found: string
+    /** A clause. */
+    readonly text: string
+  }
+}
+
+export interface ImageReport {
+  readonly format: 'inarch-verify-1'
+  readonly verdict: 'matches' | 'differs'
+  readonly module: { readonly name: string; readonly file: string; readonly sha256: string }
+  readonly builtFor: { readonly release: string; readonly version: string }
+  readonly kernel: { readonly release: string; readonly version: string; readonly banner?: string }
+  readonly functions: readonly ImageFunction[]
+  /** Symbols of the kernel that the module refers to by name and position, and how many of them are there. */
+  readonly references: { readonly all: number; readonly found: number }
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Compares a live patch with a kernel.
+ * @param subject from `readSubject`, which compares the module with its manifest
+ * @throws Fault `usage/manifest-needed`, `usage/no-expectation`, `usage/bad-manifest`
+ */
+export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): Promise<ImageReport> {
+  const { manifest } = subject
+  if (manifest === undefined)
+    throw new Fault('usage', 'manifest-needed', `${subject.file} has no manifest beside it`, {
+      remedy: 'Put the manifest there that `inarch build` made with it',
+    })
+  const references = referencesOf(subject.bytes, subject.file)
+  const wanted = new Set(
+    [...manifest.objects, ...references.map(({ object }) => ({ name: object }))].map(({ name }) => name),
+  )
+  const present = new Set<string>(['vmlinux'])
+  for (const name of wanted)
+    if (name !== 'vmlinux' && (await findModule(kernel, name)) !== undefined) present.add(name)
+  const names = await namesOf(kernel, present)
+  try {
+    return await job.journal.step(`Comparing with ${kernel.release}`, async (step) => {
+      const compared = manifest.objects.flatMap(({ name, functions }) =>
+        functions.map((one) => compareOne(names, present, name, one)),
+      )
+      const functions = await worded(job, compared)
+      const matching = functions.filter(({ code }) => code === 'matches').length
+      step.result(`${matching} of ${functions.length} functions match`)
+      const banner = readBanner(names.running('vmlinux'))
+      const findings = [
+        ...kernelFindings(kernel, manifest),
+        ...functions.flatMap((one) => findingOf(one, kernel)),
+        ...references.flatMap((one) => missing(names, present, one, kernel)),
+      ]
+      return {
+        format: 'inarch-verify-1',
+        verdict: findings.some(({ severity }) => severity === 'error') ? 'differs' : 'matches',
+        module: { name: subject.name, file: subject.file, sha256: subject.sha256 },
+        builtFor: { release: manifest.kernel.release, version: manifest.kernel.version },
+        kernel: {
+          release: kernel.release,
+          version: kernel.version,
+          ...(banner === undefined ? {} : { banner: `${banner.release} (${banner.tools}) ${banner.build}` }),
+        },
+        functions,
+        references: {
+          all: references.length,
+          found: references.filter((one) => missing(names, present, one, kernel).length === 0).length,
+        },
+        findings,
+      }
+    })
+  } finally {
+    names.close()
+  }
+}
+
+interface Compared {
+  readonly about: Omit<ImageFunction, 'difference'>
+  readonly mismatch?: Mismatch
+}
+
+function compareOne(
+  names: Names,
+  present: ReadonlySet<string>,
+  object: string,
+  entry: FunctionEntry,
+): Compared {
+  const { name, unit, sympos, match } = entry
+  if (match === undefined)
+    throw new Fault('usage', 'no-expectation', `The manifest does not say what the code of ${name} must be`, {
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  const expected: Expectation = unpackExpectation(match.expected)
+  const symbols = present.has(object) ? names.symbols(object, name) : []
+  const about = {
+    object,
+    name,
+    unit,
+    sympos,
+    namesakes: symbols.length,
+    size: sizeOf(expected),
+    by: match.by,
+  }
+  const running = names.running(object)
+  const results = symbols.map(({ address }) => compare(expected, running, address))
+  const own = sympos === 0 && symbols.length > 1 ? undefined : results[Math.max(0, sympos - 1)]
+  const address = symbols[Math.max(0, sympos - 1)]?.address
+  const place = object === 'vmlinux' && address !== undefined ? { address: address.toString(16) } : {}
+  if (own?.matches === true)
+    return {
+      about: { ...about, ...place, code: 'matches', fields: own.fixed.length, unconfirmed: own.unconfirmed },
+    }
+  if (results.some(({ matches }) => matches)) return { about: { ...about, code: 'elsewhere' } }
+  const mismatch = own ?? closestOf(results)
+  return mismatch === undefined
+    ? { about: { ...about, code: 'absent' } }
+    : { about: { ...about, ...place, code: 'differs' }, mismatch }
+}
+
+/** Adds what differs in words, with one run of the disassembler. */
+async function worded(job: Job, compared: readonly Compared[]): Promise<ImageFunction[]> {
+  const texts = await instructionsOf(
+    job,
+    compared.flatMap(({ mismatch }) => mismatch ?? []),
+  )
+  let next = 0
+  return compared.map(({ about, mismatch }) => {
+    if (mismatch === undefined) return about
+    const text = texts[next++]!
+    const difference = {
+      offset: mismatch.at,
+      part: mismatch.part,
+      expected: text.ours,
+      found: text.theirs,
+      text: describe(mismatch, text),
+    }
+    return { ...about, difference }
+  })
+}
+
+function findingOf(one: ImageFunction, { release }: Kernel): Finding[] {
+  const { code, name, object, unit, sympos } = one
+  const error = (message: string): Finding[] => [
+    {
+      severity: 'error',
+      rule: 'code-differs',
+      symbol: name,
+      unit,
+      message,
+      hint: `Build the live patch for this kernel: \`inarch build --kernel ${release}\``,
+    },
+  ]
+  if (code === 'absent') return error(`${release} has no function ${name} in ${object}`)
+  if (code === 'elsewhere')
+    return error(
+      `The function that is meant is another one of the ${one.namesakes} that ${object} has called ${name}, not number ${Math.max(1, sympos)}`,
+    )
+  if (code === 'differs')
+    return error(`The code of ${name} in ${release} is another: ${one.difference?.text ?? 'it is shorter'}`)
+  return []
+}
+
+function kernelFindings(kernel: Kernel, { kernel: { release, version } }: Manifest): Finding[] {
+  if (kernel.release !== release)
+    return [
+      {
+        severity: 'error',
+        rule: 'other-kernel',
+        message: `The live patch was built for ${release}, and ${kernel.release} would not load it`,
+        hint: `Build it for that kernel: \`inarch build --kernel ${kernel.release}\``,
+      },
+    ]
+  if (kernel.version === version) return []
+  return [
+    {
+      severity: 'note',
+      rule: 'other-version',
+      message: `The live patch was built for ${release} of version ${version}, and this is version ${kernel.version}`,
+    },
+  ]
+}
+
+/** What the kernel would say when it can't resolve a reference. */
+function missing(
+  names: Names,
+  present: ReadonlySet<string>,
+  { object, name, sympos }: LiveReference,
+  { release }: Kernel,
+): Finding[] {
+  const count = present.has(object) ? names.symbols(object, name).length : 0
+  if (count > 0 && (sympos === 0 ? count === 1 : sympos <= count)) return []
+  const message =
+    count === 0
+      ? `The live patch refers to ${name} of ${object}, which ${release} does not have`
+      : sympos === 0
+        ? `The live patch refers to ${name} of ${object} as if there was only one, and ${release} has ${count}`
+        : `The live patch refers to number ${sympos} of the symbols ${name} of ${object}, and ${release} has ${count}`
+  return [{ severity: 'error', rule: 'no-symbol', symbol: name, message }]
+}
