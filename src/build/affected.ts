@@ -176,6 +176,24 @@ function classifyOther(arch: string | undefined, change: FileChange): Finding[] 
         'Leave this file out of the patch: a live patch can only change code',
       ),
     ]
+  if (/\.dts[io]?$/.test(file))
+    return [
+      refusal(
+        file,
+        'device-tree-changed',
+        `The patch changes a device tree (${file}), which the kernel reads once, at the start`,
+        'Install the fixed device tree, and reboot',
+      ),
+    ]
+  if (/^firmware\/|\.(?:fw|ihex|HEX|hex)$/.test(file))
+    return [
+      refusal(
+        file,
+        'firmware-changed',
+        `The patch changes firmware (${file}); a device keeps what it was given when its driver started it`,
+        'Install the new firmware, and start the device anew (unbind and bind its driver)',
+      ),
+    ]
   if (/(^|\/)generated\//.test(file))
     return [
       refusal(

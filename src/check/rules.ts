@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // All rules, in the order in which their findings are told.
 import type { Rule } from './rule.ts'
+import { exportCrc } from './rules/export-crc.ts'
 import { longSleepers, neverFinishes } from './rules/forecast.ts'
 import { ioctlNumber } from './rules/ioctl-number.ts'
+import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
 import { refcountBalance } from './rules/refcount-balance.ts'
 import { setUpByOldCode } from './rules/set-up-by-old-code.ts'
+import { signature } from './rules/signature.ts'
 import { staticKey } from './rules/static-key.ts'
 import { tracepointChanged } from './rules/tracepoint-changed.ts'
 import { typeLayout } from './rules/type-layout.ts'
 import { uapiChanged } from './rules/uapi-changed.ts'
+import { unsafeContext } from './rules/unsafe-context.ts'
 import { wakeUp } from './rules/wake-up.ts'
 
 export const rules: readonly Rule[] = [
@@ -19,9 +23,13 @@ export const rules: readonly Rule[] = [
   refcountBalance,
   wakeUp,
   setUpByOldCode,
+  livePointer,
+  unsafeContext,
   staticKey,
   tracepointChanged,
   ioctlNumber,
   uapiChanged,
   typeLayout,
+  signature,
+  exportCrc,
 ]

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Functions and tables that the patch hands on in place of others: as a timer's callback, as a work item's function, as an
+// object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only its
+// code changes there is no danger: the kernel redirects it at its entry.)
+import type { Anatomy, Piece } from '../../diff/anatomy.ts'
+import type { Token } from '../../source/lexer.ts'
+import { listed } from '../balance.ts'
+import { changedFunctionsOf } from '../changed-functions.ts'
+import type { Definition } from '../definitions.ts'
+import type { Found, Rule } from '../rule.ts'
+import type { StudiedUnit, Subject } from '../subject.ts'
+
+/** What is handed on only for as long as a call lasts: to compare, to search, to be called at once. */
+const atOnce =
+  /(?:^|_)(?:b?sort\w*|bsearch|search|find\w*|for_?each\w*|foreach\w*|iter\w*|walk\w*|on_each_cpu\w*|smp_call_function\w*|stop_machine\w*|cmp|compare|lookup\w*|match\w*|wait_on_bit\w*|scan\w*|apply\w*|test|traverse\w*|call_func|work_on_cpu\w*|IS_ERR\w*|WARN\w*)$/
+
+/** What a function refers to otherwise than by calling it: functions, and tables of functions. */
+function handedOn(
+  { kernel: _, names }: Subject,
+  anatomy: Anatomy,
+  piece: Piece,
+  object: string,
+): Map<string, Piece | undefined> {
+  const found = new Map<string, Piece | undefined>()
+  for (const relocation of anatomy.relocations(piece)) {
+    const instruction = anatomy.instructionAt(piece.section, relocation.offset)
+    if (instruction === undefined || instruction.branch === relocation.offset) continue
+    const target = anatomy.target(piece.section, relocation)
+    if (target.kind === 'external') {
+      const [symbol] = [...names.symbols('vmlinux', target.name), ...names.symbols(object, target.name)]
+      if (symbol !== undefined && /^[tw]$/i.test(symbol.type)) found.set(target.name, undefined)
+    } else if (target.kind === 'piece' && target.piece !== piece) {
+      const { piece: other } = target
+      if (other.kind === 'function' || (other.kind === 'data' && holdsFunctions(anatomy, other)))
+        found.set(other.name, other)
+    }
+  }
+  return found
+}
+
+/** True for a table of operations. */
+function holdsFunctions(anatomy: Anatomy, piece: Piece): boolean {
+  return anatomy.relocations(piece).some((relocation) => {
+    const target = anatomy.target(piece.section, relocation)
+    return target.kind === 'piece' && target.piece.kind === 'function'
+  })
+}
+
+/** Whether all that the text does with a name lasts no longer than a call. */
+function isOnlyUsedAtOnce(definition: Definition | undefined, name: string): boolean {
+  if (definition === undefined) return false
+  const calls: (Token | undefined)[] = []
+  let seen = 0
+  for (const [at, token] of definition.body.entries()) {
+    if (token.text === '(') calls.push(definition.body[at - 1])
+    else if (token.text === ')') calls.pop()
+    else if (token.text === name && definition.body[at + 1]?.text !== '(') {
+      seen++
+      const consumer = calls.findLast((one) => one?.kind === 'name')
+      if (consumer === undefined || !atOnce.test(consumer.text)) return false
+    }
+  }
+  return seen > 0
+}
+
+function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
+  const { change, object } = studied
+  const { all } = changedFunctionsOf(subject)
+  const added = new Set([...change.addedData, ...change.added])
+  return change.changed.flatMap(({ before, after }): Found[] => {
+    const old = handedOn(subject, change.before, before, object)
+    const young = handedOn(subject, change.after, after, object)
+    const text = all.find(({ name }) => name === after.name)
+    const isKept = (side: Definition | undefined) => (name: string) => !isOnlyUsedAtOnce(side, name)
+    const gone = [...old.keys()].filter((name) => !young.has(name)).filter(isKept(text?.before))
+    const come = [...young.keys()].filter((name) => !old.has(name)).filter(isKept(text?.after))
+    const place = { symbol: after.name, unit: change.unit }
+    if (gone.length > 0 && come.length > 0)
+      return [
+        {
+          ...place,
+          message: `${after.name} hands on ${listed(come)} in place of ${listed(gone)}; what the old code has set up goes on with ${listed(gone)}`,
+        },
+      ]
+    const tables = come.filter((name) => {
+      const piece = young.get(name)
+      return piece?.kind === 'data' && added.has(piece)
+    })
+    if (tables.length === 0) return []
+    return [
+      {
+        ...place,
+        message: `${after.name} hands on the new table ${listed(tables)}, which is part of the live patch; what keeps it leads nowhere when the live patch is unloaded`,
+        hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
+      },
+    ]
+  })
+}
+
+export const livePointer: Rule = {
+  name: 'live-pointer',
+  severity: 'warning',
+  looksFor:
+    'A callback, or a table of operations, that a changed function hands on in place of another one: to a timer, a work item, an object',
+  why: 'Timers, work items and objects that the old code has set up keep the old one; both kinds are in the kernel until the last of them is gone',
+  remedy:
+    'Change the function that is handed on already instead of handing on another one, or let both understand the same objects',
+  find: (_job, subject) => subject.units.flatMap((studied) => pointerFindings(subject, studied)),
+}
