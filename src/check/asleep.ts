@@ -104,6 +104,26 @@ export function replacedOn(
   return [...new Set(found.map(({ name }) => name))]
 }
 
+/**
+ * Those of the functions that are part of the scheduler (`.sched.text`), which the kernel leaves out of the stacks that it
+ * shows (stack_trace_consume_entry_nosched), but not when it looks whether a task can go over.
+ * @param lookup the symbols of vmlinux with a name, in the kernel's order
+ */
+export function schedulerFunctions(
+  lookup: (name: string) => readonly { readonly address: bigint }[],
+  replaced: readonly ReplacedName[],
+): string[] {
+  const [start] = lookup('__sched_text_start')
+  const [end] = lookup('__sched_text_end')
+  if (start === undefined || end === undefined) return []
+  return replaced
+    .filter(({ object, name, sympos }) => {
+      const address = object === 'vmlinux' ? lookup(name)[Math.max(0, sympos - 1)]?.address : undefined
+      return address !== undefined && address >= start.address && address < end.address
+    })
+    .map(({ name }) => name)
+}
+
 /** One look at one task. */
 export interface Look {
   readonly task: Task

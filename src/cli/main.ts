@@ -8,6 +8,7 @@ import { checkCommand } from './commands/check.ts'
 import { demoCommand } from './commands/demo.ts'
 import { diffCommand } from './commands/diff.ts'
 import { extractCommand } from './commands/extract.ts'
+import { forecastCommand } from './commands/forecast.ts'
 import { kernelsCommand } from './commands/kernels.ts'
 import { proveCommand } from './commands/prove.ts'
 import { reportCommand } from './commands/report.ts'
@@ -23,6 +24,7 @@ const program = new Command('inarch')
 program.addCommand(buildCommand())
 program.addCommand(checkCommand())
 program.addCommand(proveCommand())
+program.addCommand(forecastCommand())
 program.addCommand(verifyCommand())
 program.addCommand(reportCommand())
 program.addCommand(diffCommand())

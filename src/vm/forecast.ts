@@ -9,6 +9,7 @@ import {
   parseStat,
   type ReplacedName,
   replacedOn,
+  schedulerFunctions,
 } from '../check/asleep.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { readSymbols } from '../kernel/symbols.ts'
@@ -30,22 +31,13 @@ export function replacedNames({ manifest }: Pick<Subject, 'manifest'>): Replaced
 }
 
 /** Those of the functions that are part of the scheduler, which the kernel leaves out of the stacks that it shows. */
-export async function schedulerFunctions(
+export async function schedulerFunctionsOf(
   kernel: Kernel,
   replaced: readonly ReplacedName[],
 ): Promise<string[]> {
-  const own = replaced.filter(({ object }) => object === 'vmlinux')
-  if (own.length === 0) return []
+  if (!replaced.some(({ object }) => object === 'vmlinux')) return []
   const symbols = await readSymbols(kernel)
-  const [start] = symbols.lookup('__sched_text_start')
-  const [end] = symbols.lookup('__sched_text_end')
-  if (start === undefined || end === undefined) return []
-  return own
-    .filter(({ name, sympos }) => {
-      const address = symbols.lookup(name)[Math.max(0, sympos - 1)]?.address
-      return address !== undefined && address >= start.address && address < end.address
-    })
-    .map(({ name }) => name)
+  return schedulerFunctions(symbols.lookup, replaced)
 }
 
 /** The guest's look, task by task. */

@@ -7,7 +7,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { labelOf } from './check.ts'
 import type { Entry } from './cpio.ts'
 import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes } from './disk.ts'
-import { replacedNames, schedulerFunctions } from './forecast.ts'
+import { replacedNames, schedulerFunctionsOf } from './forecast.ts'
 import { partPaths } from './guest.ts'
 import { type GuestModule, gatherModules } from './modules.ts'
 import type { ProofRequest } from './request.ts'
@@ -179,6 +179,6 @@ export async function stage(
     modules: carried,
     restores,
     notes,
-    hidden: await schedulerFunctions(kernel, replacedNames(subject)),
+    hidden: await schedulerFunctionsOf(kernel, replacedNames(subject)),
   }
 }

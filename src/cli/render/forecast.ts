@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a consistency forecast looks in a terminal.
 import { type MeasuredForecast, outlooks, type Sleeping, taskName } from '../../check/asleep.ts'
+import type { HostForecast } from '../../livepatch/outlook.ts'
 import type { ProofForecast } from '../../vm/forecast.ts'
+import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 
 function said({ verdict, sleeping }: MeasuredForecast): string {
   const whom = sleeping.length === 1 ? '1 task' : `${sleeping.length} tasks`
@@ -38,4 +40,42 @@ export function proofForecastLines(forecast: ProofForecast): string[] {
   const [first = '', ...rest] = forecastLines(forecast)
   const outcome = forecast.held === false ? 'it went otherwise' : 'so it went'
   return [`forecast: ${first}`, ...rest, `${forecast.held === undefined ? 'but' : outcome}: ${forecast.went}`]
+}
+
+const marks = { 'will-finish': green, 'will-wait': yellow, 'cannot-finish': red } as const
+
+/** What to do about each kind of task. */
+function advice({ verdict, sleeping, hidden }: HostForecast): string[] {
+  if (hidden.length > 0) return ['Fix a function that calls the scheduler instead of the scheduler itself.']
+  const staying = sleeping.filter(({ outlook }) => outlook === 'stays')
+  if (staying.length > 0)
+    return [
+      `Stop what needs ${[...new Set(staying.map(({ name }) => name))].join(', ')} before the live patch is loaded (a service, a mount, a device), if that can be.`,
+      'Where it can’t, change a function that the thread calls and comes back from, instead of the one it stays in.',
+    ]
+  const stopped = sleeping.filter(({ outlook }) => outlook === 'stopped')
+  if (stopped.length > 0) return [`Let them go on: kill -CONT ${stopped.map(({ pid }) => pid).join(' ')}`]
+  if (verdict === 'will-wait') return ['Nothing need be done; the kernel takes up to 16 s.']
+  return []
+}
+
+/** The page of `inarch forecast`. */
+export function forecastPage(forecast: HostForecast): string[] {
+  const { module, loaded, left, tasks, looks, verdict } = forecast
+  const [first = '', ...rest] = forecastLines(forecast)
+  const waiting = left.map((task) => `  ${taskName(task)} has not gone over yet`)
+  const state = {
+    absent: '',
+    moving: `, which is loaded and waits for ${left.length} tasks`,
+    there: ', which is loaded',
+  }
+  return [
+    `${bold(module.name)} on ${module.release}${state[loaded]}`,
+    dim(`${tasks} tasks, looked at ${looks === 1 ? 'once' : `${looks} times`}`),
+    '',
+    marks[verdict](first),
+    ...rest,
+    ...waiting,
+    ...advice(forecast).map((line) => `${cyan('→')} ${line}`),
+  ]
 }
