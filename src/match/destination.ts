@@ -11,7 +11,11 @@ export interface Fixed {
   readonly address: bigint
 }
 
-export const fieldSize = (form: FieldForm): number => (form === 'wide' || form === 'far' ? 8 : 4)
+/** Bytes. */
+export function fieldSize(form: FieldForm): number {
+  if (form === 'short') return 1
+  return form === 'wide' || form === 'far' ? 8 : 4
+}
 
 /**
  * Where a field of the running code leads.
@@ -31,6 +35,8 @@ export function readField(
       return BigInt(code.readUInt32LE(field))
     case 'signed':
       return BigInt.asUintN(64, BigInt(code.readInt32LE(field)))
+    case 'short':
+      return BigInt.asUintN(64, base + BigInt(end) + BigInt(code.readInt8(field)))
     case 'near':
       return BigInt.asUintN(64, base + BigInt(end) + BigInt(code.readInt32LE(field)))
     case 'far':

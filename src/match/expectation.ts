@@ -3,8 +3,11 @@
 // before the patch, what each relocated field in it must lead to, and the sites that the kernel rewrites itself. It is a
 // plain value that the manifest carries, so that a host can compare without compiler and source.
 
-/** What a relocated field holds: a distance from the end of its instruction (`near`, 4 bytes; `far`, 8), or an address. */
-export const fieldForms = ['near', 'far', 'signed', 'unsigned', 'wide'] as const
+/**
+ * What a field holds: a distance from the end of its instruction (`near`, 4 bytes; `far`, 8; `short`, the one byte of a jump),
+ * or an address of 4 or 8 bytes.
+ */
+export const fieldForms = ['near', 'far', 'short', 'signed', 'unsigned', 'wide'] as const
 export type FieldForm = (typeof fieldForms)[number]
 
 /** Where a field leads. */
