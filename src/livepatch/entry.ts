@@ -20,7 +20,11 @@ const nop = Buffer.from([0x0f, 0x1f, 0x44, 0x00, 0x00])
 const landings = [Buffer.from([0xf3, 0x0f, 0x1e, 0xfa]), Buffer.from([0x66, 0x0f, 0x1f, 0x00])]
 
 /** @returns what stands at the entry of the function at `address`; undefined when it can't be read */
-export function readEntry(core: Core, symbols: RunningSymbols, address: bigint): Entry | undefined {
+export function readEntry(
+  core: Pick<Core, 'read'>,
+  symbols: RunningSymbols,
+  address: bigint,
+): Entry | undefined {
   const bytes = core.read(address, 9)
   if (bytes === undefined) return undefined
   const at = landings.some((landing) => bytes.subarray(0, 4).equals(landing)) ? 4 : 0
@@ -39,7 +43,11 @@ const trampolineSize = 4096
  * The BPF programs that a trampoline calls.
  * @param name such as `bpf_trampoline_6442523424`
  */
-export function programsOf(core: Core, symbols: RunningSymbols, name: string): readonly string[] {
+export function programsOf(
+  core: Pick<Core, 'read'>,
+  symbols: RunningSymbols,
+  name: string,
+): readonly string[] {
   const found = new Set<string>()
   for (const { address } of symbols.lookup('bpf', name)) {
     const next = symbols.after(address)

@@ -6,11 +6,11 @@
 // with it, other direct calls do not. What sits in the body of the old function is never reached any more.
 // Facts: kernel/trace/ftrace.c (__ftrace_hash_update_ipmodify, prepare_direct_functions_for_ipmodify), kernel/kprobes.c
 // (arm_kprobe_ftrace), kernel/bpf/trampoline.c (bpf_tramp_ftrace_ops_func), of 6.1 and 6.12.
-import type { Core } from './core.ts'
 import { type Entry, programsOf, readEntry } from './entry.ts'
 import { readEnabledFunctions, readTracer, type TracedFunction } from './ftrace.ts'
 import { type Host, mountOf } from './host.ts'
 import { type Kprobe, type ProbeEvent, readKprobes, readProbeEvents } from './kprobes.ts'
+import type { Memory } from './memory.ts'
 import { type RunningPatch, replaces } from './patches.ts'
 import type { RunningSymbols } from './symbols.ts'
 
@@ -27,7 +27,8 @@ export interface Hook {
   readonly kind: 'kprobe' | 'kretprobe' | 'ftrace' | 'bpf' | 'direct' | 'live-patch' | 'unknown'
   /** A tracing event, a BPF program, a live patch, a callback: as far as it is known. */
   readonly name: string | undefined
-  /** Bytes from the function's start. */
+  /** Where it sits: bytes from the start of the function, or of a part of it that lies elsewhere. */
+  readonly part: string
   readonly offset: number
   readonly effect: Effect
 }
@@ -38,8 +39,8 @@ export interface Place {
   readonly name: string
   readonly sympos: number
   readonly address: bigint
-  /** Bytes. */
-  readonly size: number
+  /** The function itself, then its parts that lie elsewhere; sizes in bytes. */
+  readonly parts: readonly { readonly name: string; readonly address: bigint; readonly size: number }[]
 }
 
 /** All hooks of a host; undefined where they can't be seen. */
@@ -69,71 +70,103 @@ export function readHooks(host: Host): Hooks {
 /**
  * What hooks one function.
  * @param patches the live patches that are loaded
- * @param core the kernel's memory, where it can be read
+ * @param memory the kernel's, where it can be read; what it has met there of kprobes counts, if nobody lists them
  */
 export function hooksOf(
   place: Place,
   hooks: Hooks,
   patches: readonly RunningPatch[],
-  core: Core | undefined,
+  memory: Memory | undefined,
   symbols: RunningSymbols,
 ): readonly Hook[] {
-  const entry = core && readEntry(core, symbols, place.address)
+  const entry = memory && readEntry(memory, symbols, place.address)
   const probes = probesOf(place, hooks)
   const replacing = patches.filter((patch) => replaces(patch, place.object, place.name, place.sympos))
+  const atEntry = (kind: Hook['kind'], name?: string, effect: Effect = 'goes-on'): Hook => ({
+    kind,
+    name,
+    part: place.name,
+    offset: 0,
+    effect,
+  })
   const all: Hook[] = [
-    ...probes.map(({ probe, event }): Hook => {
-      const inside = !probe.ftrace && probe.address !== place.address
-      return {
-        kind: probe.kind,
-        name: event,
-        offset: Number(probe.address - place.address),
-        effect: inside ? 'falls-silent' : 'goes-on',
-      }
-    }),
-    ...replacing.map((patch): Hook => {
-      return { kind: 'live-patch', name: patch.name, offset: 0, effect: 'goes-on' }
-    }),
+    ...probes.map(({ hook }) => hook),
+    ...unlistedProbes(place, memory),
+    ...replacing.map(({ name }) => atEntry('live-patch', name)),
   ]
+  const direct = (trampoline: string | undefined) => {
+    if (trampoline?.startsWith('bpf_trampoline_') !== true) return [atEntry('direct', trampoline, 'forbids')]
+    const programs = memory === undefined ? [] : programsOf(memory, symbols, trampoline)
+    return (programs.length > 0 ? programs : [undefined]).map((program) => atEntry('bpf', program))
+  }
   const record = recordOf(place, hooks, entry)
+  if (record === undefined) {
+    // Nobody lists it, but memory shows that somebody is called.
+    if (entry?.kind !== 'call' || all.some(({ offset, part }) => offset === 0 && part === place.name))
+      return all
+    const leads = entry.leads?.name
+    return [...all, ...(leads?.startsWith('bpf_trampoline_') ? direct(leads) : [atEntry('ftrace')])]
+  }
+  const taken = record.redirected && replacing.length === 0
   const armed = probes.filter(({ probe }) => probe.ftrace && !probe.disabled)
-  if (record !== undefined) {
-    if (record.redirected && replacing.length === 0) forbid(all, armed.length > 0)
-    if (record.direct) all.push(...directHooks(record.trampoline, core, symbols))
-    const known = [record.direct, replacing.length > 0, armed.length > 0].filter(Boolean).length
-    if (record.users > known)
-      all.push({ kind: 'ftrace', name: whoTraces(record, hooks), offset: 0, effect: 'goes-on' })
-  } else if (entry?.kind === 'call' && all.length === 0)
-    if (entry.leads?.name.startsWith('bpf_trampoline_') === true)
-      all.push(...directHooks(entry.leads.name, core, symbols))
-    else all.push({ kind: 'ftrace', name: undefined, offset: 0, effect: 'goes-on' })
-  if (entry?.kind === 'probe' && hooks.kprobes === undefined)
-    all.push({ kind: 'kprobe', name: undefined, offset: 0, effect: 'goes-on' })
+  if (taken) {
+    // A kprobe with a post handler; if there is none, something that is not listed anywhere.
+    const culprit = armed.find(({ probe }) => probe.kind === 'kprobe')?.hook
+    if (culprit === undefined) all.push(atEntry('unknown', undefined, 'forbids'))
+    else all[all.indexOf(culprit)] = { ...culprit, effect: 'forbids' }
+  }
+  if (record.direct) all.push(...direct(record.trampoline))
+  const known = [record.direct, replacing.length > 0, armed.length > 0].filter(Boolean).length
+  if (record.users > known && !(taken && record.users === known + 1))
+    all.push(atEntry('ftrace', whoTraces(record, hooks)))
   return all
 }
 
-/** Somebody besides live patches may send the call elsewhere: a kprobe with a post handler, if one is there at all. */
-function forbid(all: Hook[], byProbe: boolean): void {
-  const probe = byProbe ? all.findIndex(({ kind, offset }) => kind === 'kprobe' && offset <= 4) : -1
-  const found = all[probe]
-  if (found === undefined) all.push({ kind: 'unknown', name: undefined, offset: 0, effect: 'forbids' })
-  else all[probe] = { ...found, effect: 'forbids' }
-}
-
 /** The kprobes in a function, each with the tracing event that it belongs to. */
-function probesOf({ object, name, address, size }: Place, { kprobes = [], events }: Hooks) {
-  return kprobes
-    .filter((probe) => probe.address >= address && probe.address < address + BigInt(Math.max(1, size)))
-    .map((probe) => {
-      const event = events.find(
-        (one) =>
+function probesOf({ object, parts }: Place, { kprobes = [], events }: Hooks) {
+  const unclaimed = new Set(events)
+  return parts.flatMap(({ name, address, size }) =>
+    kprobes
+      .filter((probe) => probe.address >= address && probe.address < address + BigInt(Math.max(1, size)))
+      .map((probe) => {
+        const fits = (one: ProbeEvent, offset: number) =>
           one.kind === probe.kind &&
           one.symbol === name &&
-          one.offset === probe.offset &&
-          (one.module === undefined || one.module === object),
-      )
-      return { probe, event: event?.name }
-    })
+          one.offset === offset &&
+          (one.module === undefined || one.module === object)
+        // Behind a landing pad the entry is four bytes further than the event says.
+        const event =
+          [...unclaimed].find((one) => fits(one, probe.offset)) ??
+          [...unclaimed].find((one) => probe.ftrace && fits(one, 0))
+        if (event !== undefined) unclaimed.delete(event)
+        const hook: Hook = {
+          kind: probe.kind,
+          name: event?.name,
+          part: name,
+          offset: Number(probe.address - address),
+          effect: probe.ftrace || probe.offset === 0 ? 'goes-on' : 'falls-silent',
+        }
+        return { probe, hook }
+      }),
+  )
+}
+
+/** Kprobes that show in memory only. */
+function unlistedProbes({ parts }: Place, memory: Memory | undefined): Hook[] {
+  return parts.flatMap(({ name, address, size }) =>
+    [...(memory?.unlisted ?? [])]
+      .filter((at) => at >= address && at < address + BigInt(size))
+      .map((at): Hook => {
+        const offset = Number(at - address)
+        return {
+          kind: 'kprobe',
+          name: undefined,
+          part: name,
+          offset,
+          effect: offset === 0 ? 'goes-on' : 'falls-silent',
+        }
+      }),
+  )
 }
 
 /**
@@ -147,22 +180,6 @@ function recordOf(
 ): TracedFunction | undefined {
   const found = traced.filter((one) => one.name === name && (one.module ?? 'vmlinux') === object)
   return entry?.kind === 'free' ? undefined : found[0]
-}
-
-function directHooks(
-  trampoline: string | undefined,
-  core: Core | undefined,
-  symbols: RunningSymbols,
-): readonly Hook[] {
-  if (trampoline?.startsWith('bpf_trampoline_') !== true)
-    return [{ kind: 'direct', name: trampoline, offset: 0, effect: 'forbids' }]
-  const programs = core === undefined ? [] : programsOf(core, symbols, trampoline)
-  return (programs.length > 0 ? programs : [undefined]).map((program) => ({
-    kind: 'bpf',
-    name: program,
-    offset: 0,
-    effect: 'goes-on',
-  }))
 }
 
 /** Callbacks that tell nothing: the one that calls several others, and those of what is listed by itself. */

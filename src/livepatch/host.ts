@@ -2,7 +2,7 @@
 // A running system, as it can be seen from its files: /proc, /sys, the kernel's own file systems, /lib/modules. Everything
 // that looks at a host goes through here, so that it can also be shown files that were recorded elsewhere. Nothing is
 // ever written.
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 
@@ -28,12 +28,32 @@ export function hiddenBy(code: string | undefined): Hidden {
   return code === 'EACCES' || code === 'EPERM' ? 'forbidden' : 'unreadable'
 }
 
+/**
+ * Reads a file whose size nobody knows before, as of all in /proc: it comes a page at a time, for which Node's own way takes
+ * fresh memory each time.
+ */
+function readWhole(file: string): Buffer {
+  const fd = openSync(file, 'r')
+  try {
+    let bytes = Buffer.allocUnsafe(64 * 1024)
+    let length = 0
+    for (;;) {
+      if (length === bytes.length) bytes = Buffer.concat([bytes], 2 * length)
+      const count = readSync(fd, bytes, length, bytes.length - length, null)
+      if (count === 0) return bytes.subarray(0, length)
+      length += count
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /** The host whose files lie below `root`; `/` is this one. */
 export function openHost(root = '/'): Host {
   const place = (file: string) => path.join(root, file)
   const bytes = (file: string): Buffer | { hidden: Hidden } => {
     try {
-      return readFileSync(place(file))
+      return readWhole(place(file))
     } catch (error) {
       return { hidden: hiddenBy((error as NodeJS.ErrnoException).code) }
     }

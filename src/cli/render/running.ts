@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How it looks in a terminal what a live patch meets on the host that is to load it.
+import type { VerifiedFunction } from '../../livepatch/functions.ts'
+import type { RunningReport, Verdict } from '../../livepatch/verify-running.ts'
+import { bold, dim, green, red, yellow } from './colour.ts'
+import { findingLines } from './findings.ts'
+
+const verdicts: Readonly<Record<Verdict, string>> = {
+  ready: green('can be loaded: the code is the one that it was made for'),
+  'at-work': green('is loaded and at work'),
+  forbidden: red('can’t be loaded here'),
+  differs: red('must not be loaded: the code is another one'),
+  unseen: yellow('could not be compared'),
+}
+
+const codes: Readonly<Record<VerifiedFunction['code'], string>> = {
+  matches: green('matches'),
+  differs: red('differs'),
+  missing: red('missing'),
+  absent: dim('not on this host'),
+  unseen: yellow('not seen'),
+}
+
+function functionLine(one: VerifiedFunction): string {
+  const where =
+    one.comparedWith === 'file'
+      ? 'in the module’s file'
+      : one.address === undefined
+        ? ''
+        : `at ${one.address}`
+  const rewritten = one.rewritten
+    ? `, ${one.rewritten} ${one.rewritten === 1 ? 'place' : 'places'} rewritten by the kernel`
+    : ''
+  return `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ${dim(`(${one.unit}) ${where}, ${one.size} bytes${rewritten}`)}`
+}
+
+function patchLine({ name, enabled, moving }: RunningReport['host']['patches'][number]): string {
+  return `${name}${moving ? ' (in transition)' : enabled ? '' : ' (disabled)'}`
+}
+
+export function renderRunning({
+  module,
+  host,
+  verdict,
+  functions,
+  references,
+  findings,
+}: RunningReport): string[] {
+  const weight = { error: 0, warning: 1, note: 2 }
+  const sorted = findings.toSorted((a, b) => weight[a.severity] - weight[b.severity])
+  return [
+    `${bold(module.name)} on this host: ${verdicts[verdict]}`,
+    `  ${dim(`kernel ${host.release} ${host.build}`)}`,
+    ...(host.taint.length > 0 ? [`  ${dim(`tainted: ${host.taint.join(', ')}`)}`] : []),
+    ...(host.patches.length > 0
+      ? [`  ${dim(`live patches: ${host.patches.map(patchLine).join(', ')}`)}`]
+      : []),
+    ...(functions.length > 0 ? ['', ...functions.map(functionLine)] : []),
+    ...(references > 0
+      ? [dim(`  ${references} references into the kernel looked up by name and position`)]
+      : []),
+    ...sorted.flatMap((finding) => ['', ...findingLines(finding)]),
+  ]
+}

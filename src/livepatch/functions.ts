@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The functions that a live patch replaces, each compared with what the host has: with memory, or with the file of a module
+// that is not loaded.
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { type Comparison, compare, type Difference } from '../match/compare.ts'
+import { describe, instructionsOf } from '../match/difference.ts'
+import { type Expectation, sizeOf } from '../match/expectation.ts'
+import { unpackExpectation } from '../match/record.ts'
+import type { Manifest } from '../module/manifest.ts'
+import type { Condition } from './condition.ts'
+import type { Core } from './core.ts'
+import { type Hook, type Hooks, hooksOf, type Place } from './hooks.ts'
+import type { Host } from './host.ts'
+import { type Memory, memoryOf } from './memory.ts'
+import { type ModuleFile, type NoFile, openModuleFile } from './module-file.ts'
+import { problemOf } from './references.ts'
+import type { RunningSymbols } from './symbols.ts'
+
+type FunctionEntry = Manifest['objects'][number]['functions'][number]
+
+/** What was found about one function that the live patch replaces. */
+export interface VerifiedFunction {
+  readonly object: string
+  readonly name: string
+  readonly sympos: number
+  readonly unit: string
+  /**
+   * `missing`: the kernel has no such symbol; `absent`: it belongs to a module that the host does not have; `unseen`: it can't
+   * be compared.
+   */
+  readonly code: 'matches' | 'differs' | 'missing' | 'absent' | 'unseen'
+  /** Why it is missing, absent or unseen. */
+  readonly problem?: string
+  /** With what it was compared: the kernel's memory, or the file of a module that is not loaded. */
+  readonly comparedWith: 'memory' | 'file'
+  /** Where it is in memory, hexadecimal. */
+  readonly address?: string
+  /** Bytes. */
+  readonly size: number
+  /** Places that the kernel has rewritten since it was linked. */
+  readonly rewritten?: number
+  /** The first instruction that differs. */
+  readonly difference?: {
+    /** Bytes from the function's start; of a part that lies elsewhere, from that part's. */
+    readonly offset: number
+    readonly part: number
+    readonly address: string
+    /** The instruction in hexadecimal, as it should be and as it is. */
+    readonly ours: string
+    readonly theirs: string
+    readonly why: Difference['why']
+    /** What differs, in a clause. */
+    readonly text: string
+  }
+  readonly hooks: readonly Hook[]
+}
+
+/** What is seen of a host. */
+export interface Sight {
+  readonly host: Host
+  readonly condition: Condition
+  readonly hooks: Hooks
+  readonly symbols: RunningSymbols
+  readonly core: Core | undefined
+}
+
+/**
+ * Compares the functions of one kernel object.
+ * @throws Fault `usage/no-expectation`, `usage/bad-manifest`
+ */
+export async function verifyObject(
+  job: Job,
+  sight: Sight,
+  object: string,
+  functions: readonly FunctionEntry[],
+): Promise<VerifiedFunction[]> {
+  const { condition, core, symbols, hooks } = sight
+  const verified: VerifiedFunction[] = []
+  if (object === 'vmlinux' || condition.modules.includes(object)) {
+    const memory = core && memoryOf(object, core, symbols, hooks.kprobes)
+    for (const one of functions) verified.push(await inMemory(job, sight, memory, object, one))
+    return verified
+  }
+  const file = await openModuleFile(job, sight.host, condition.release, object)
+  for (const one of functions) verified.push(await inFile(job, file, object, one))
+  return verified
+}
+
+/** What is the same in every outcome. */
+const about = (object: string, { name, sympos, unit }: FunctionEntry, expected: Expectation) => ({
+  object,
+  name,
+  sympos,
+  unit,
+  size: sizeOf(expected),
+})
+
+async function inMemory(
+  job: Job,
+  { hooks, condition, symbols }: Sight,
+  memory: Memory | undefined,
+  object: string,
+  entry: FunctionEntry,
+): Promise<VerifiedFunction> {
+  const expected = expectationOf(entry)
+  const known = { ...about(object, entry, expected), comparedWith: 'memory' } as const
+  const problem = problemOf({ object, ...entry }, symbols)
+  const symbol = symbols.lookup(object, entry.name)[Math.max(0, entry.sympos - 1)]
+  if (problem !== undefined || symbol === undefined)
+    return { ...known, code: 'missing', problem: problem ?? 'it has no address', hooks: [] }
+  const { address } = symbol
+  const comparison = memory && compare(expected, memory, address)
+  const place: Place = {
+    object,
+    name: entry.name,
+    sympos: entry.sympos,
+    address,
+    parts: [{ name: entry.name, address, size: known.size }, ...partsElsewhere(expected, object, symbols)],
+  }
+  const nameOf = (at: bigint) => {
+    const found = symbols.nearest(at)
+    return found && `${found.name}+0x${found.offset.toString(16)}`
+  }
+  return {
+    ...known,
+    address: hex(address),
+    ...(comparison === undefined
+      ? { code: 'unseen', problem: 'the kernel’s memory can’t be read' }
+      : await outcomeOf(job, comparison, nameOf)),
+    hooks: hooksOf(place, hooks, condition.patches ?? [], memory, symbols),
+  }
+}
+
+/** The parts of the function that lie elsewhere, such as the code that the compiler takes to be cold. */
+function partsElsewhere({ parts }: Expectation, object: string, symbols: RunningSymbols): Place['parts'] {
+  return parts.slice(1).flatMap(({ name, code }) => {
+    const [only, ...others] = name === undefined ? [] : symbols.lookup(object, name)
+    return only === undefined || others.length > 0
+      ? []
+      : [{ name: only.name, address: only.address, size: Buffer.byteLength(code, 'base64') }]
+  })
+}
+
+async function inFile(
+  job: Job,
+  file: ModuleFile | NoFile,
+  object: string,
+  entry: FunctionEntry,
+): Promise<VerifiedFunction> {
+  const expected = expectationOf(entry)
+  const known = { ...about(object, entry, expected), comparedWith: 'file', hooks: [] } as const
+  if ('problem' in file) return { ...known, code: file.absent ? 'absent' : 'unseen', problem: file.problem }
+  const address = file.addressOf(entry.name, entry.sympos)
+  if (address === undefined)
+    return { ...known, code: 'missing', problem: `the file of ${object} has no such symbol ${entry.name}` }
+  return { ...known, ...(await outcomeOf(job, compare(expected, file.running, address))) }
+}
+
+const hex = (address: bigint) => `0x${address.toString(16)}`
+
+async function outcomeOf(
+  job: Job,
+  comparison: Comparison,
+  nameOf?: (address: bigint) => string | undefined,
+): Promise<Pick<VerifiedFunction, 'code' | 'rewritten' | 'difference'>> {
+  if (comparison.matches) return { code: 'matches', rewritten: comparison.rewritten }
+  const { at, part, address, ours, theirs, why } = comparison
+  const [instructions = { ours, theirs }] = await instructionsOf(job, [comparison])
+  const text = describe(comparison, instructions, nameOf)
+  return { code: 'differs', difference: { offset: at, part, address: hex(address), ours, theirs, why, text } }
+}
+
+/** @throws Fault `usage/no-expectation`, `usage/bad-manifest` */
+function expectationOf({ name, match }: FunctionEntry): Expectation {
+  if (match === undefined)
+    throw new Fault('usage', 'no-expectation', `The manifest does not say what the code of ${name} must be`, {
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  return unpackExpectation(match.expected)
+}

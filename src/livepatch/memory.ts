@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The code of the running kernel as run-pre matching wants it: memory by address, and the addresses that names stand for.
+import type { Running } from '../match/running.ts'
+import type { Core } from './core.ts'
+import type { Kprobe } from './kprobes.ts'
+import type { RunningSymbols } from './symbols.ts'
+
+const breakpoint = 0xcc
+const jump = 0xe9
+
+/** Memory, and the places in it where a kprobe was met that nobody lists. */
+export interface Memory extends Running {
+  readonly unlisted: ReadonlySet<bigint>
+}
+
+/**
+ * The code of a kernel object in memory.
+ * @param object `vmlinux` or a loaded module: whose names come first
+ * @param kprobes those that are listed; undefined when nobody lists them
+ */
+export function memoryOf(
+  object: string,
+  core: Core,
+  symbols: RunningSymbols,
+  kprobes: readonly Kprobe[] | undefined,
+): Memory {
+  const unlisted = new Set<bigint>()
+  const known = new Map<string, readonly bigint[]>()
+  const probes = kprobes && new Set(kprobes.map(({ address }) => address))
+  return {
+    live: true,
+    unlisted,
+    read: core.read,
+    addressesOf(name) {
+      const found = known.get(name) ?? symbols.meant(object, name)
+      known.set(name, found)
+      return found
+    },
+    probed(address) {
+      if (probes !== undefined) return probes.has(address)
+      const found = looksProbed(core, symbols, address)
+      if (found) unlisted.add(address)
+      return found
+    },
+  }
+}
+
+/** Where nobody lists the kprobes: a breakpoint, or a jump to the code that an optimised probe runs. */
+function looksProbed(core: Core, symbols: RunningSymbols, address: bigint): boolean {
+  const code = core.read(address, 5)
+  if (code?.[0] === breakpoint) return true
+  if (code?.[0] !== jump) return false
+  const target = BigInt.asUintN(64, address + BigInt(5 + code.readInt32LE(1)))
+  return symbols.nearest(target)?.module === '__builtin__kprobes'
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `inarch verify --running`: whether the code that a live patch would replace on this host is the code that it was made
+// for, who hooks it already, and what the kernel would say when the live patch is loaded. It only looks.
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
+import type { Manifest } from '../module/manifest.ts'
+import { taintNames } from '../vm/log.ts'
+import type { Subject } from '../vm/subject.ts'
+import { type Condition, readCondition } from './condition.ts'
+import { type Core, openCore } from './core.ts'
+import { functionFindings } from './function-findings.ts'
+import { type Sight, type VerifiedFunction, verifyObject } from './functions.ts'
+import { readHooks } from './hooks.ts'
+import type { Host } from './host.ts'
+import { blindSpots, obstaclesOf } from './obstacles.ts'
+import { type LiveReference, problemOf, referencesOf } from './references.ts'
+import { readRunningSymbols } from './symbols.ts'
+
+/** `ready`: nothing stands against loading it; `at-work`: it is loaded. */
+export type Verdict = 'ready' | 'at-work' | 'forbidden' | 'differs' | 'unseen'
+
+/** All that was found; serialisable. */
+export interface RunningReport {
+  readonly format: 'inarch-running-1'
+  readonly verdict: Verdict
+  readonly module: { readonly name: string; readonly sha256: string; readonly release: string }
+  readonly host: {
+    readonly release: string
+    readonly build: string
+    readonly taint: readonly string[]
+    readonly lockdown: string
+    readonly patches: readonly {
+      readonly name: string
+      readonly enabled: boolean
+      readonly moving: boolean
+    }[]
+  }
+  readonly functions: readonly VerifiedFunction[]
+  /** References into the kernel that were looked up by name and position. */
+  readonly references: number
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Compares what a live patch was made for with what the host runs.
+ * @throws Fault `usage/manifest-needed`, `usage/no-expectation`; `environment/*` when the kernel's names can't be seen
+ */
+export async function verifyRunning(job: Job, host: Host, subject: Subject): Promise<RunningReport> {
+  const { manifest } = subject
+  if (manifest === undefined)
+    throw new Fault(
+      'usage',
+      'manifest-needed',
+      `The manifest of ${subject.name} is missing, which says what it replaces`,
+      {
+        remedy: `Put the manifest that \`inarch build\` made beside ${subject.file}`,
+      },
+    )
+  const condition = readCondition(host)
+  if (condition.release !== manifest.kernel.release) return ofAnotherKernel(subject, manifest, condition)
+  const symbols = readRunningSymbols(host)
+  const findings: Finding[] = obstaclesOf(condition, subject, manifest)
+  let core: Core | undefined
+  try {
+    core = openCore(host)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    findings.push({
+      severity: 'warning',
+      rule: 'memory-unseen',
+      message: error.message,
+      ...(error.remedy === undefined ? {} : { hint: error.remedy }),
+    })
+  }
+  try {
+    const hooks = readHooks(host)
+    findings.push(...blindSpots(hooks, condition))
+    const sight: Sight = { host, condition, hooks, symbols, core }
+    const functions = await job.journal.step('Comparing with the running kernel', async (step) => {
+      const all: VerifiedFunction[] = []
+      for (const { name, functions: replaced } of manifest.objects) {
+        job.signal.throwIfAborted()
+        all.push(...(await verifyObject(job, sight, name, replaced)))
+      }
+      step.result(`${all.filter(({ code }) => code === 'matches').length} of ${all.length} match`)
+      return all
+    })
+    findings.push(...functions.flatMap((one) => functionFindings(one, subject.name)), ...notLoaded(functions))
+    const references = referencesOf(subject.bytes, subject.file)
+    findings.push(...missing(references, sight))
+    return {
+      format: 'inarch-running-1',
+      verdict: verdictOf(functions, findings, condition, subject),
+      module: moduleOf(subject),
+      host: hostOf(condition),
+      functions,
+      references: references.length,
+      findings,
+    }
+  } finally {
+    core?.close()
+  }
+}
+
+const moduleOf = ({ name, sha256, release }: Subject) => ({ name, sha256, release })
+
+const hostOf = ({ release, build, taint, lockdown, patches = [] }: Condition) => ({
+  release,
+  build,
+  taint: taintNames(taint),
+  lockdown,
+  patches: patches.map(({ name, enabled, moving }) => ({ name, enabled, moving })),
+})
+
+function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: Condition): RunningReport {
+  return {
+    format: 'inarch-running-1',
+    verdict: 'forbidden',
+    module: moduleOf(subject),
+    host: hostOf(condition),
+    functions: [],
+    references: 0,
+    findings: [
+      {
+        severity: 'error',
+        rule: 'other-kernel',
+        message: `The live patch was built for ${manifest.kernel.release}, and this host runs ${condition.release}`,
+        hint: `Build it for this kernel: \`inarch build --kernel ${condition.release}\``,
+      },
+    ],
+  }
+}
+
+/** Which modules are not there yet, and what was done about them. */
+function notLoaded(functions: readonly VerifiedFunction[]): Finding[] {
+  const modules = new Map<string, VerifiedFunction>()
+  for (const one of functions) if (one.comparedWith === 'file') modules.set(one.object, one)
+  return [...modules].map(([module, { problem, code }]) => ({
+    severity: 'note',
+    rule: 'module-not-loaded',
+    message:
+      code === 'absent'
+        ? `The module ${module} is not loaded, and nothing was compared: ${problem}`
+        : `The module ${module} is not loaded; its file was compared, and the kernel patches it when it comes`,
+  }))
+}
+
+/** The references that the kernel could not resolve now; those into modules that are not loaded are resolved later. */
+function missing(references: readonly LiveReference[], { symbols, condition }: Sight): Finding[] {
+  return references.flatMap((reference): Finding[] => {
+    const { object, name } = reference
+    if (object !== 'vmlinux' && !condition.modules.includes(object)) return []
+    const problem = problemOf(reference, symbols)
+    if (problem === undefined) return []
+    return [
+      {
+        severity: 'error',
+        rule: 'no-symbol',
+        symbol: name,
+        message: `The live patch refers to ${name}, but ${problem}`,
+        hint: 'The kernel is not the one that the live patch was made for: build it again',
+      },
+    ]
+  })
+}
+
+function verdictOf(
+  functions: readonly VerifiedFunction[],
+  findings: readonly Finding[],
+  { patches = [] }: Condition,
+  { name }: Subject,
+): Verdict {
+  if (functions.some(({ code }) => code === 'differs')) return 'differs'
+  if (findings.some(({ severity }) => severity === 'error')) return 'forbidden'
+  if (functions.some(({ code }) => code === 'unseen')) return 'unseen'
+  return patches.some((patch) => patch.name === name && patch.enabled) ? 'at-work' : 'ready'
+}
