@@ -3,6 +3,7 @@
 import type { Rule } from './rule.ts'
 import { exportCrc } from './rules/export-crc.ts'
 import { longSleepers, neverFinishes } from './rules/forecast.ts'
+import { inlinedCopy } from './rules/inlined-copy.ts'
 import { ioctlNumber } from './rules/ioctl-number.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
@@ -25,6 +26,7 @@ export const rules: readonly Rule[] = [
   setUpByOldCode,
   livePointer,
   unsafeContext,
+  inlinedCopy,
   staticKey,
   tracepointChanged,
   ioctlNumber,
