@@ -36,6 +36,11 @@ const packages = [
   ['zstd'],
 ]
 
+/** What only the tests need. */
+const testPackages = [
+  ['chromium'], // reports are looked at in it
+]
+
 function say(message) {
   process.stderr.write(`setup: ${message}\n`)
 }
@@ -195,7 +200,7 @@ function findCompilers() {
 /** The Debian packages to be installed, with the compilers when they are known. */
 function missingPackages(compilers) {
   const wanted = [...new Set(compilers ?? [])].map((compiler) => [compiler])
-  return notInstalled([...packages, ...wanted])
+  return notInstalled([...packages, ...(forTests ? testPackages : []), ...wanted])
 }
 
 /** True when node_modules holds what the lock file says: npm keeps a lock file of what it installed there. */

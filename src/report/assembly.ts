@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Machine code as a reviewer reads it: disassembled by objdump, all functions in one run, with what each instruction
+// Machine code as a reviewer reads it: disassembled, with what each instruction
 // refers to by name, so that the same code at another address reads the same.
-import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { command } from '../ground/command.ts'
 import type { Job } from '../ground/job.ts'
-import { withScratch } from '../ground/scratch.ts'
+import { disassemble as listed } from '../match/disassembly.ts'
 
 /** A field of the code that the linker or the loader fills in. */
 export interface Reference {
@@ -38,71 +35,32 @@ export interface Instruction {
   readonly target?: number
 }
 
-/** Bytes of padding between functions in what is disassembled, so that none runs into the next. */
-const gap = 32
-const nop = 0x90
-
-/**
- * @returns the instructions of each code, in the order given
- * @throws Fault `environment/program-missing` when there is no objdump
- */
-export async function disassemble(job: Job, codes: readonly Code[]): Promise<Instruction[][]> {
-  if (codes.length === 0) return []
-  const starts: number[] = []
-  const parts: Buffer[] = []
-  let size = 0
-  for (const { bytes } of codes) {
-    starts.push(size)
-    parts.push(bytes, Buffer.alloc(gap, nop))
-    size += bytes.length + gap
-  }
-  const { stdout } = await withScratch(async (dir) => {
-    const file = path.join(dir, 'code.bin')
-    await writeFile(file, Buffer.concat(parts))
-    return await command(
-      'objdump',
-      ['-D', '-w', '-z', '-b', 'binary', '-m', 'i386:x86-64', '--no-show-raw-insn', file],
-      { signal: job.signal },
-    )
-  })
-  const lines: { at: number; text: string }[] = []
-  for (const line of stdout.split('\n')) {
-    const match = /^\s*([0-9a-f]+):\t(.*)$/.exec(line)
-    if (match !== null) lines.push({ at: Number.parseInt(match[1] ?? '', 16), text: match[2] ?? '' })
-  }
-  let next = 0
-  return codes.map((code, index) => {
-    const start = starts[index] ?? 0
-    const end = start + code.bytes.length
-    const list: Instruction[] = []
-    while (next < lines.length && (lines[next]?.at ?? 0) < start) next++
-    for (; next < lines.length; next++) {
-      const line = lines[next]
-      if (line === undefined || line.at >= end) break
-      const after = lines[next + 1]?.at ?? end
-      list.push(readable(code, line.text, line.at - start, after - start, start))
-    }
-    return list
-  })
+/** @returns the instructions of each code, in the order given; undefined when the machine has no objdump */
+export async function disassemble(job: Job, codes: readonly Code[]): Promise<Instruction[][] | undefined> {
+  const lists = await listed(
+    job,
+    codes.map(({ bytes }) => ({ bytes, address: 0n })),
+  )
+  return lists?.map((list, index) =>
+    list.map(({ offset, bytes, text }) => readable(codes[index], text, offset, offset + bytes.length)),
+  )
 }
 
 /** One instruction with names in the place of numbers. */
-function readable(code: Code, raw: string, at: number, end: number, start: number): Instruction {
+function readable(code: Code | undefined, raw: string, at: number, end: number): Instruction {
   let text = raw
     .replace(/\s+#.*$/, '')
     .replace(/\s+/g, ' ')
     .trim()
-  const references = code.references.filter((one) => one.at >= at && one.at < end)
+  const references = (code?.references ?? []).filter((one) => one.at >= at && one.at < end)
   const branch =
-    /^((?:bnd |notrack |data16 |cs |ds )*(?:call|jmp|j[a-z]+|loop\w*|xbegin)[a-z]*) (-?0x[0-9a-f]+)$/.exec(
-      text,
-    )
+    /^((?:bnd |notrack |data16 |cs |ds )*(?:call|jmp|j[a-z]+|loop\w*|xbegin)[a-z]*) (0x[0-9a-f]+)$/.exec(text)
   if (branch !== null) {
     const [reference] = references
     if (reference?.inside !== undefined) return { at, text: branch[1] ?? '', target: reference.inside }
     if (reference !== undefined) return { at, text: `${branch[1]} ${destination(reference, end)}` }
-    const target = Number.parseInt(branch[2] ?? '', 16) - start
-    if (target >= 0 && target < code.bytes.length) return { at, text: branch[1] ?? '', target }
+    const target = Number(BigInt.asIntN(64, BigInt(branch[2] ?? '')))
+    if (target >= 0 && target < (code?.bytes.length ?? 0)) return { at, text: branch[1] ?? '', target }
     return { at, text: `${branch[1]} ${target < 0 ? '-' : '+'}0x${Math.abs(target).toString(16)}` }
   }
   for (const reference of references) {

@@ -4,6 +4,7 @@
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
+import type { MatchRecord } from '../match/record.ts'
 import { type Evidence, unpackEvidence } from '../module/evidence.ts'
 import type { Manifest } from '../module/manifest.ts'
 import { parsePatch } from '../patch/parse.ts'
@@ -20,6 +21,8 @@ export interface ReportedFunction {
   readonly sympos: number
   readonly unit: string
   readonly reasons: readonly string[]
+  /** How it was recognised in the kernel's image; undefined when the manifest does not tell. */
+  readonly match?: Pick<MatchRecord, 'by' | 'address' | 'fields' | 'unconfirmed'>
   readonly source?: Evidence['functions'][number]
   /** The running kernel's code; undefined when the manifest does not have it. */
   readonly before?: readonly Instruction[]
@@ -103,21 +106,17 @@ async function functionsOf(
       const source = evidence.functions.find(
         ({ object: of, name, unit }) => of === object.name && name === one.name && unit === one.unit,
       )
-      return { object: object.name, one, replacement, before: codeBefore(one), source }
+      return { object: object.name, one, replacement, before: codeBefore(one.match), source }
     }),
   )
   const codes = listed.flatMap(({ before, replacement }) => [before, replacement?.code])
-  let texts: Instruction[][] = []
-  try {
-    texts = await disassemble(
-      job,
-      codes.flatMap((code) => code ?? []),
-    )
-  } catch (error) {
-    if (!(error instanceof Fault) || error.kind !== 'environment') throw error
+  const texts = await disassemble(
+    job,
+    codes.flatMap((code) => code ?? []),
+  )
+  if (texts === undefined)
     missing.push('The machine code is not shown, because objdump (binutils) is not installed here')
-  }
-  const next = (code: unknown) => (code === undefined ? undefined : texts.shift())
+  const next = (code: unknown) => (code === undefined ? undefined : texts?.shift())
   const functions = listed.map(({ object, one, replacement, before: old, source }): ReportedFunction => {
     const [before, after] = [next(old), next(replacement?.code)]
     return {
@@ -126,6 +125,7 @@ async function functionsOf(
       sympos: one.sympos,
       unit: one.unit,
       reasons: one.reasons,
+      ...(one.match === undefined ? {} : { match: one.match }),
       ...(source === undefined ? {} : { source }),
       ...(before === undefined ? {} : { before }),
       ...(after === undefined ? {} : { after }),

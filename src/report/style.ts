@@ -103,6 +103,7 @@ details.fold:first-of-type > summary { border-top-width: 1px }
 .function > summary h3 { display: inline; margin: 0; font-size: 1.05rem }
 .function > summary h3 code { font-size: 1rem; margin-right: .5em }
 .function[open] { padding-bottom: 2.2rem }
+.match { font-size: .88rem; color: var(--soft); margin: .3rem 0 }
 .reasons { margin: .5rem 0 .4rem; padding-left: 1.15rem; scroll-margin-top: 5rem }
 dl.touches { display: grid; grid-template-columns: 8.5rem 1fr; gap: .3rem 1.2rem; font-size: .85rem; margin: 0; max-width: none }
 details.console { margin: 1.2rem 0 } details.console pre { background: var(--faint); border-radius: 6px; padding: 1rem; max-height: 36rem; overflow: auto }

@@ -53,7 +53,7 @@ function matchStamp({ functions, manifest }: Facts): Stamp {
   const differs = manifest.findings.some(({ rule }) => rule === 'code-differs')
   if (differs)
     return { mark: 'bad', title, text: 'The code that would be replaced is not the code that runs' }
-  const compared = functions.filter(({ before }) => before !== undefined).length
+  const compared = functions.filter(({ match }) => match !== undefined).length
   if (compared === 0) return { mark: 'open', title, text: 'No record of a comparison with the kernel' }
   return {
     mark: compared === functions.length ? 'good' : 'care',

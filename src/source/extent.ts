@@ -23,18 +23,21 @@ export function extentOf(text: string, name: string): Extent | undefined {
   const lines = text.split('\n')
   let found: Extent | undefined
   for (const { pattern } of spellings(name)) {
-    let offset = 0
+    let next = 0
     for (const [index, line] of lines.entries()) {
+      const offset = next
+      next += line.length + 1
       const match = pattern.exec(line)
       if (match !== null) {
         const body = bodyAfter(text, offset + match.index + match[0].length - 1)
         if (body !== undefined) {
           const first = beginOf(lines, index)
+          if (first === undefined) continue
+          if (!isHead([...lines.slice(first - 1, index), line.slice(0, match.index)].join(' '))) continue
           const last = endOf(text, lines, body)
-          if (first !== undefined && last !== undefined) found = { first, last }
+          if (last !== undefined) found = { first, last }
         }
       }
-      offset += line.length + 1
     }
     if (found !== undefined) return found
   }
@@ -93,6 +96,16 @@ function beginOf(lines: readonly string[], index: number): number | undefined {
     first--
   }
   return /^[A-Za-z_]/.test(lines[first] ?? '') ? first + 1 : undefined
+}
+
+/** True for what can stand in front of a function's name: words, and attributes with balanced parentheses. */
+function isHead(text: string): boolean {
+  let rest = text.replace(/\/\*.*?\*\//g, ' ')
+  for (let before = ''; before !== rest; ) {
+    before = rest
+    rest = rest.replace(/\([^()]*\)/g, ' ')
+  }
+  return !/[(/={]/.test(rest)
 }
 
 /** The 1-based line of the brace that closes a body. */

@@ -26,6 +26,7 @@ export function functionsPart({ functions }: Facts): Html {
       html`<details class="function"${new Html(open ? ' open' : '')}>
 <summary><h3><code>${one.name}</code> <small>${one.object === 'vmlinux' ? 'vmlinux' : `module ${one.object}`} · ${one.unit}${one.sympos > 0 && ` · symbol ${one.sympos} of this name`}</small></h3></summary>
 <ul class="reasons" id="f${index + 1}">${one.reasons.map((reason) => html`<li>${reason}</li>`)}</ul>
+${matchOf(one)}
 ${sourceOf(one, source, room)}
 ${codeOf(one, code, room)}
 ${touchesOf(one)}
@@ -43,6 +44,21 @@ function shareOf(sizes: readonly number[]): number {
     rest -= size
   }
   return mostRows
+}
+
+/** How a function was recognised among the kernel's. */
+const recognised = {
+  name: 'Its name is unique in the kernel',
+  code: 'Of several functions with this name, this one has its code',
+  surroundings: 'Of several functions with this name and this code, what lies around it tells which it is',
+} as const
+
+function matchOf({ match }: ReportedFunction): Html | undefined {
+  if (match === undefined) return undefined
+  const { by, address, fields, unconfirmed } = match
+  const led = unconfirmed === 0 ? 'all lead' : `${fields - unconfirmed} lead`
+  const rest = unconfirmed === 0 ? '' : `, ${unconfirmed} to what has no name`
+  return html`<p class="match">The kernel runs what the compiler makes of its source. ${recognised[by]}${address !== undefined && html` (<code>${address}</code> as linked)`}. ${fields > 0 && `Of its ${count(fields, 'reference')}, ${led} to what they name${rest}.`}</p>`
 }
 
 interface SourceRows {

@@ -43,7 +43,7 @@ export function graphPart(facts: Facts): Html {
   })
   const right = Math.max(0, ...[...places.values()].map(({ x, width }) => x + width / 2))
   const size = { w: Math.ceil(right + 2), h: Math.ceil(height) }
-  return html`<div class="wide"><svg class="graph" viewBox="0 0 ${size.w} ${size.h}" width="${size.w}" height="${size.h}" role="img" aria-label="What is replaced, why, and what it touches">
+  return html`<div class="wide"><svg class="graph" viewBox="0 0 ${size.w} ${size.h}" width="${size.w}" height="${size.h}" role="group" aria-label="What is replaced, why, and what it touches">
 <g class="edges">${paths}</g>
 ${boxes.map((box) => drawn(box, places.get(box.id) ?? nowhere))}
 </svg></div>`
@@ -129,6 +129,7 @@ function draw({ inputs, functions, manifest }: Facts): { boxes: Box[]; edges: [s
       touched.set(key, names.add(name))
     }
   }
+  for (const { unit } of manifest.carried) if (files.includes(unit)) link(`file ${unit}`, 'own')
   if (manifest.carried.length > 0)
     touched.set('own', new Set([...(touched.get('own') ?? []), ...manifest.carried.map(({ name }) => name)]))
   for (const [key, names] of touched) {

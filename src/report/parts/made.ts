@@ -38,7 +38,8 @@ export function manifestPart({ manifest }: Facts): Html {
     manifest,
     (key, value: unknown) => {
       if (key === 'evidence' && typeof value === 'string') return `${value.length} characters, shown above`
-      if (key === 'expected' && typeof value === 'object') return 'shown above'
+      if (key === 'expected' && typeof value === 'string')
+        return `${value.length} characters: the code, shown above`
       return value
     },
     2,
