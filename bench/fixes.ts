@@ -68,7 +68,7 @@ if (values.page) {
     })
   if (values.prove || values['only-prove']) {
     const output = path.resolve(values.keep ?? 'dist/fixes')
-    await proveAll(job, kernel, fixes, allowedFor, output, options, (id, attempt) => {
+    await proveAll(job, kernel, fixes, mayBeApplied, output, options, (id, attempt) => {
       const judged = readResults()?.fixes.find((one) => one.id === id)
       if (judged !== undefined) {
         const { refusal: _, allowed: __, proof: ___, ...rest } = judged
@@ -90,11 +90,6 @@ function attemptOf(id: string): Attempt {
   }
 }
 
-/** A reader who says that a fix may be applied has thought about its warnings. */
-function allowedFor(id: string): string[] {
-  if (readViews()[id]?.may === 'no') return []
-  const judged = readResults()?.fixes.find((one) => one.id === id)
-  return [
-    ...new Set(judged?.findings.filter(({ severity }) => severity === 'warning').map(({ rule }) => rule)),
-  ]
+function mayBeApplied(id: string): boolean {
+  return readViews()[id]?.may !== 'no'
 }

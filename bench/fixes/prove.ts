@@ -17,13 +17,13 @@ export type Attempt = Pick<FixResult, 'refusal' | 'allowed' | 'proof'>
 
 /**
  * Builds fixes and proves them in one boot, as long as none fails.
- * @param allowed the rules whose warnings the reader has thought about, for each fix
+ * @param consents whether the reader, who has thought about its warnings, would apply a fix
  */
 export async function proveAll(
   job: Job,
   kernel: Kernel,
   fixes: readonly ChosenFix[],
-  allowed: (id: string) => readonly string[],
+  consents: (id: string) => boolean,
   output: string,
   options: JudgeOptions,
   tell: (id: string, attempt: Attempt) => void,
@@ -32,19 +32,11 @@ export async function proveAll(
   const built = await Promise.all(
     fixes.map((fix) =>
       limit(async () => {
-        const allow = allowed(fix.id)
         try {
-          const made = await makeLivePatch(job, kernel, {
-            patches: [readFix(fix, options)],
-            name: fix.id,
-            replace: true,
-            allow,
-            output,
-          })
-          return [{ id: fix.id, allow, made }]
+          return [{ id: fix.id, ...(await build(job, kernel, fix, consents(fix.id), output, options)) }]
         } catch (error) {
           if (!(error instanceof Fault)) throw error
-          tell(fix.id, { refusal: error.message, ...(allow.length === 0 ? {} : { allowed: [...allow] }) })
+          tell(fix.id, { refusal: error.message })
           return []
         }
       }),
@@ -61,6 +53,28 @@ export async function proveAll(
     const proof = proofs[index]
     if (proof === undefined) continue
     tell(id, { ...(allow.length === 0 ? {} : { allowed: [...allow] }), proof: provenOf(proof) })
+  }
+}
+
+/** Builds a fix; where only warnings stand in the way, again with the reader's consent. */
+async function build(
+  job: Job,
+  kernel: Kernel,
+  fix: ChosenFix,
+  consents: boolean,
+  output: string,
+  options: JudgeOptions,
+  allow: readonly string[] = [],
+): Promise<{ made: Made; allow: readonly string[] }> {
+  try {
+    const patches = [readFix(fix, options)]
+    const made = await makeLivePatch(job, kernel, { patches, name: fix.id, replace: true, allow, output })
+    return { made, allow }
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'needs-consent' || !consents || allow.length > 0)
+      throw error
+    const asking = error.findings.filter(({ severity }) => severity === 'warning').map(({ rule }) => rule)
+    return await build(job, kernel, fix, consents, output, options, [...new Set(asking)])
   }
 }
 
