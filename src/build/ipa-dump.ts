@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the compiler says it did with the functions of a unit before the patch: which it put into which, of which it
-// made forms of their own, which it made one of. It costs a compilation, so its words are kept beside the objects.
+// made forms of their own, which it made one of. The side before the patch is compiled with the question; where its
+// object comes from a cache that has no answer, the unit is compiled once more.
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { loadObject, storeObject } from './object-cache.ts'
+import { asking, type IpaDump, ipaFormat, keepDump, keptDump, readAnswer } from './ipa-record.ts'
 import { type Bench, compileSide, keyOf } from './sides.ts'
 import type { Unit } from './units.ts'
 
-/** The compiler's own words. */
-export interface IpaDump {
-  /** gcc's -fdump-ipa-clones; empty for clang. */
-  readonly clones: string
-  /** gcc's -fopt-info-ipa-optimized, or clang's -Rpass=inline. */
-  readonly remarks: string
-}
-
-/** Changes when what is asked or how it is kept does. */
-const format = 'ipa-dump-1'
-
-function isClang(bench: Bench): boolean {
-  return /\bclang\b/.test(bench.kernel.compiler.versionText)
-}
+export type { IpaDump }
 
 /**
  * Compiles the unit once more as it is before the patch, and keeps what the compiler says.
@@ -31,17 +18,15 @@ function isClang(bench: Bench): boolean {
  * @throws Fault `unexpected/dump-changes-object`; `environment/source-does-not-compile`
  */
 export async function dumpBefore(job: Job, bench: Bench, unit: Unit, object: string): Promise<IpaDump> {
-  const key = keyOf(bench, unit, [format])
-  const kept = key === undefined ? undefined : await loadObject(key)
-  if (kept !== undefined) return JSON.parse(gunzipSync(kept).toString('latin1')) as IpaDump
+  const key = keyOf(bench, unit, [ipaFormat])
+  const kept = await keptDump(key, object)
+  if (kept !== undefined) return kept
+  const { compiler } = bench.kernel
   const dir = path.join(bench.dir, 'ipa', path.dirname(unit.object))
   await mkdir(dir, { recursive: true })
   const base = path.join(dir, path.basename(unit.object))
-  const files = { clones: `${base}.clones`, remarks: `${base}.remarks`, object: `${base}.again` }
-  const asked = isClang(bench)
-    ? ['-Rpass=inline', '-fdiagnostics-color=never']
-    : [`-fdump-ipa-clones=${files.clones}`, `-fopt-info-ipa-optimized=${files.remarks}`]
-  const saying: Unit = { ...unit, ...(unit.flags === undefined ? {} : { flags: [...unit.flags, ...asked] }) }
+  const again = `${base}.again`
+  const saying = asking(unit, compiler, base)
   const run = await compileSide(
     job,
     bench,
@@ -49,7 +34,7 @@ export async function dumpBefore(job: Job, bench: Bench, unit: Unit, object: str
     {
       unit: saying,
       cwd: bench.kernel.source,
-      output: files.object,
+      output: again,
       key: undefined,
       temporary: path.join(bench.dir, 'tmp'),
     },
@@ -59,21 +44,18 @@ export async function dumpBefore(job: Job, bench: Bench, unit: Unit, object: str
     throw new Fault(
       'environment',
       'source-does-not-compile',
-      `${unit.source} does not compile when ${bench.kernel.compiler.program} is asked what it inlines`,
+      `${unit.source} does not compile when ${compiler.program} is asked what it inlines`,
       { detail: run.messages.trimEnd().split('\n').slice(0, 30).join('\n') },
     )
-  if (!(await readFile(files.object)).equals(await readFile(object)))
+  if (!(await readFile(again)).equals(await readFile(object)))
     throw new Fault(
       'unexpected',
       'dump-changes-object',
-      `${bench.kernel.compiler.program} makes another object of ${unit.source} when it is asked what it inlines`,
+      `${compiler.program} makes another object of ${unit.source} when it is asked what it inlines`,
       { remedy: 'Report this with the kernel version and the compiler' },
     )
-  const read = (file: string) => readFile(file, 'latin1').catch(() => '')
-  const dump: IpaDump = isClang(bench)
-    ? { clones: '', remarks: run.messages }
-    : { clones: await read(files.clones), remarks: await read(files.remarks) }
-  await Promise.all(Object.values(files).map((file) => rm(file, { force: true })))
-  if (key !== undefined) await storeObject(key, gzipSync(Buffer.from(JSON.stringify(dump), 'latin1')))
+  await rm(again, { force: true })
+  const dump = await readAnswer(compiler, base, run.messages)
+  await keepDump(key, object, dump)
   return dump
 }

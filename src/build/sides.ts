@@ -11,6 +11,7 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange, Origin } from '../patch/patch.ts'
+import { asking, ipaFormat, keepDump, readAnswer } from './ipa-record.ts'
 import { keepLineNumbers } from './lines.ts'
 import { macroHeaders } from './macros.ts'
 import { loadObject, storeObject } from './object-cache.ts'
@@ -198,16 +199,20 @@ export async function compileSide(
 /** The unit's object before the patch. */
 export async function compileBefore(job: Job, bench: Bench, unit: Unit): Promise<string> {
   const { kernel, dir } = bench
+  const output = path.join(dir, 'before', unit.object)
   const compilation: Compilation = {
-    unit,
+    unit: asking(unit, kernel.compiler, output),
     cwd: kernel.source,
-    output: path.join(dir, 'before', unit.object),
+    output,
     key: keyOf(bench, unit, []),
     temporary: path.join(dir, 'tmp'),
   }
   const run = await compileSide(job, bench, unit, compilation, [])
   if (!run.ok) throw sourceError(kernel, unit, run.messages)
-  return compilation.output
+  const dump = await readAnswer(kernel.compiler, output, run.messages)
+  // Empty when the object came from the cache.
+  if (dump.clones !== '' || dump.remarks !== '') await keepDump(keyOf(bench, unit, [ipaFormat]), output, dump)
+  return output
 }
 
 /** The unit's object after the patch. */

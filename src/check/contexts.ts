@@ -13,7 +13,7 @@ import type { CallGraph } from '../match/call-graph.ts'
 import { openCallGraph } from '../match/kept-calls.ts'
 
 /** Raised whenever what is kept, or how it is found out, changes. */
-const format = 'inarch-contexts-1'
+const format = 'inarch-contexts-2'
 
 export interface Context {
   readonly name: 'nmi' | 'redirection' | 'stack-walk' | 'switching-point'
@@ -54,7 +54,11 @@ const roots: readonly {
     depth: 1,
   },
   { context: 'stack-walk', names: ['stack_trace_save_tsk_reliable', 'arch_stack_walk_reliable'], depth: 8 },
-  { context: 'nmi', names: ['exc_nmi', 'default_do_nmi', 'do_machine_check', 'exc_double_fault'], depth: 5 },
+  {
+    context: 'nmi',
+    names: ['exc_nmi', 'default_do_nmi', 'do_machine_check', 'exc_double_fault', 'nmi_cpu_backtrace_handler'],
+    depth: 5,
+  },
 ]
 
 /** Functions that are called through a pointer in an NMI. */

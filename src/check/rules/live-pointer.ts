@@ -16,7 +16,7 @@ const atOnce =
 
 /** What a function refers to otherwise than by calling it: functions, and tables of functions. */
 function handedOn(
-  { kernel: _, names }: Subject,
+  { names }: Subject,
   anatomy: Anatomy,
   piece: Piece,
   object: string,
@@ -63,37 +63,55 @@ function isOnlyUsedAtOnce(definition: Definition | undefined, name: string): boo
   return seen > 0
 }
 
-function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
-  const { change, object } = studied
+/** What one function hands on otherwise than before. */
+interface Exchange {
+  readonly name: string
+  readonly gone: readonly string[]
+  readonly come: readonly string[]
+  /** Those of `come` that are new tables. */
+  readonly tables: readonly string[]
+}
+
+function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchange[] {
   const { all } = changedFunctionsOf(subject)
-  const added = new Set([...change.addedData, ...change.added])
-  return change.changed.flatMap(({ before, after }): Found[] => {
+  const added = new Set(change.addedData)
+  return change.changed.map(({ before, after }) => {
     const old = handedOn(subject, change.before, before, object)
     const young = handedOn(subject, change.after, after, object)
     const text = all.find(({ name }) => name === after.name)
-    const isKept = (side: Definition | undefined) => (name: string) => !isOnlyUsedAtOnce(side, name)
-    const gone = [...old.keys()].filter((name) => !young.has(name)).filter(isKept(text?.before))
-    const come = [...young.keys()].filter((name) => !old.has(name)).filter(isKept(text?.after))
-    const place = { symbol: after.name, unit: change.unit }
-    if (gone.length > 0 && come.length > 0)
-      return [
-        {
-          ...place,
-          message: `${after.name} hands on ${listed(come)} in place of ${listed(gone)}; what the old code has set up goes on with ${listed(gone)}`,
-        },
-      ]
+    const gone = [...old.keys()].filter((name) => !young.has(name) && !isOnlyUsedAtOnce(text?.before, name))
+    const come = [...young.keys()].filter((name) => !old.has(name) && !isOnlyUsedAtOnce(text?.after, name))
     const tables = come.filter((name) => {
       const piece = young.get(name)
-      return piece?.kind === 'data' && added.has(piece)
+      return piece !== undefined && added.has(piece)
     })
-    if (tables.length === 0) return []
-    return [
-      {
+    return { name: after.name, gone, come, tables }
+  })
+}
+
+function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
+  const groups = new Map<string, Exchange[]>()
+  for (const one of exchangesIn(subject, studied)) {
+    const isSwap = one.gone.length > 0 && one.come.length > 0
+    if (!isSwap && one.tables.length === 0) continue
+    const key = isSwap ? `${one.gone} ${one.come}` : `${one.tables}`
+    groups.set(key, [...(groups.get(key) ?? []), one])
+  }
+  return [...groups.values()].map((group): Found => {
+    const [{ gone, come, tables }] = group as [Exchange]
+    const who = listed(group.map(({ name }) => name))
+    const hands = group.length === 1 ? 'hands' : 'hand'
+    const place = { symbol: group[0]!.name, unit: studied.change.unit }
+    if (gone.length > 0 && come.length > 0)
+      return {
         ...place,
-        message: `${after.name} hands on the new table ${listed(tables)}, which is part of the live patch; what keeps it leads nowhere when the live patch is unloaded`,
-        hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
-      },
-    ]
+        message: `${who} ${hands} on ${listed(come)} in place of ${listed(gone)}; what the old code has set up goes on with ${listed(gone)}`,
+      }
+    return {
+      ...place,
+      message: `${who} ${hands} on the new table ${listed(tables)}, which is part of the live patch; what keeps it leads nowhere when the live patch is unloaded`,
+      hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
+    }
   })
 }
 

@@ -24,7 +24,7 @@ export const unsafeContext: Rule = {
     'Fix the bug in a caller that runs in a task’s own context, or make sure that old and new code may alternate at any moment',
   async find(job, { extraction, kernel }): Promise<Found[]> {
     const { replaced } = extraction
-    const core = replaced.filter(({ unit }) => /^kernel\/livepatch\//.test(unit))
+    const core = replaced.filter(({ unit }) => /^kernel\/livepatch\/(?:core|patch|transition)\.c$/.test(unit))
     const found = core.map(
       ({ before: { name }, unit }): Found => ({
         severity: 'error',
