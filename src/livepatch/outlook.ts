@@ -16,6 +16,8 @@ export interface HostForecast extends MeasuredForecast {
   readonly loaded: 'absent' | 'moving' | 'there'
   /** While it is moving: the tasks that have not gone over yet, for whatever reason. */
   readonly left: readonly Task[]
+  /** How many tasks did not show their stacks. */
+  readonly unseen: number
 }
 
 /**

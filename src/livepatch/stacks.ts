@@ -41,8 +41,12 @@ function checkSight(host: Host): void {
     throw new Fault('environment', 'no-stacks', 'The running kernel does not show the stacks of its tasks', {
       remedy: 'It needs /proc, and a kernel with CONFIG_STACKTRACE',
     })
-  throw new Fault('environment', 'needs-root', 'Only root may see the stacks of tasks', {
-    remedy: 'Run it again as root',
+  throw notRoot()
+}
+
+function notRoot(): Fault {
+  return new Fault('environment', 'needs-root', 'Only root may see the stacks of tasks', {
+    remedy: 'Run it again as root, outside of any container',
   })
 }
 
@@ -55,7 +59,7 @@ export async function forecastOnHost(
   host: Host,
   replaced: readonly ReplacedName[],
   { looks: times, interval }: LookRequest,
-): Promise<MeasuredForecast> {
+): Promise<MeasuredForecast & { readonly unseen: number }> {
   checkSight(host)
   const patches = new Set((readPatches(host) ?? []).map(({ name }) => name))
   const names = new Set(replaced.map(({ name }) => name))
@@ -64,22 +68,27 @@ export async function forecastOnHost(
   return await job.journal.step('Looking at the stacks of all tasks', async (step) => {
     const looks: Look[][] = []
     let count = 0
+    let unseen = 0
     for (let time = 0; time < times; time++) {
       const began = performance.now()
       const tasks = tasksOf(host)
       count = Math.max(count, tasks.length)
+      const forbidden = new Set<string>()
       looks.push(
         tasks.flatMap((dir) => {
           job.signal.throwIfAborted()
-          return lookAt(host, dir, replaced, names, patches)
+          return lookAt(host, dir, replaced, names, patches, forbidden)
         }),
       )
+      unseen = Math.max(unseen, forbidden.size)
+      // Root of a container sees its own stacks, and no others.
+      if (2 * forbidden.size > tasks.length) throw notRoot()
       step.progress(`${time + 1} of ${times}`)
       if (time + 1 < times)
         await delay(Math.max(0, interval - (performance.now() - began)), undefined, { signal: job.signal })
     }
     step.result(`${count} tasks, ${times} times`)
-    return forecastOf(looks, count, replaced, hidden)
+    return { ...forecastOf(looks, count, replaced, hidden), unseen }
   })
 }
 
@@ -90,9 +99,13 @@ function lookAt(
   replaced: readonly ReplacedName[],
   names: ReadonlySet<string>,
   patches: ReadonlySet<string>,
+  forbidden: Set<string>,
 ): Look[] {
   const stack = host.read(`${dir}/stack`)
-  if (typeof stack !== 'string') return []
+  if (typeof stack !== 'string') {
+    if (stack.hidden === 'forbidden') forbidden.add(dir)
+    return []
+  }
   const frames = parseStack(stack)
   if (!frames.some(({ name }) => names.has(name))) return []
   const functions = replacedOn(frames, replaced, patches)

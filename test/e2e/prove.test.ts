@@ -28,12 +28,23 @@ afterAll(() => rmSync(work, { recursive: true }))
 const made = new Map<string, Promise<string>>()
 
 /** A live patch that puts `to` in the place of `from` in a file of the kernel; made once. */
-function livePatch(name: string, file: string, from: string, to: string): Promise<string> {
+function livePatch(
+  name: string,
+  file: string,
+  from: string,
+  to: string,
+  allow: readonly string[] = [],
+): Promise<string> {
   const make = async () => {
     const dir = mkdtempSync(path.join(work, `${name}-`))
     const patch = writePatch(dir, name, kernel, file, from, to)
     return (
-      await makeLivePatch(job, kernel, { patches: await readPatches([patch]), replace: true, output: dir })
+      await makeLivePatch(job, kernel, {
+        patches: await readPatches([patch]),
+        replace: true,
+        output: dir,
+        allow,
+      })
     ).module
   }
   const known = made.get(name) ?? make()
@@ -52,6 +63,15 @@ const stalls = () =>
     'mm/vmscan.c',
     '\nkswapd_try_sleep:\n',
     '\nkswapd_try_sleep:\n\t\tpgdat->kswapd_failures = 0; barrier();\n',
+    ['never-finishes'],
+  )
+/** Programs wait in it for what others write into a pipe. */
+const reads = () =>
+  livePatch(
+    'reads',
+    'fs/pipe.c',
+    '\t/* Null read succeeds. */\n',
+    '\tbarrier(); if (total_len == 12345678) pr_info("grafted\\n");\n',
   )
 
 const inarch = (...args: string[]) => runInarch(args, { cwd: work })
@@ -139,6 +159,9 @@ describe('live patches in one boot', () => {
       bytes,
       manifest.replaceAll('"cmdline_proc_show"', '"meminfo_proc_show"'),
     ])
+    // A reader that goes on 2 s after the transition has begun, however slow the guest is.
+    const moving = '[ "$(cat /sys/kernel/livepatch/livepatch_reads/transition)" = 1 ]'
+    const reader = `(n=0; until ${moving} || [ $n = 300 ]; do n=$((n+1)); usleep 100000; done; sleep 2) 2>/dev/null | cat`
     const wanted = {
       good: {
         module: await cmdline(),
@@ -154,6 +177,10 @@ describe('live patches in one boot', () => {
       },
       claiming: { module: otherClaim },
       dummy: { module: dummy, checks: [{ run: flap }] },
+      reading: {
+        module: await reads(),
+        checks: [{ run: `(${reader}) >/dev/null 2>&1 & usleep 500000`, label: 'a reader' }],
+      },
       mounted: {
         module: await cmdline(),
         fs: 'ext4',
@@ -170,7 +197,7 @@ describe('live patches in one boot', () => {
   test('have a verdict each', () => {
     const failed = [...proofs].flatMap(([name, { verdict }]) => (verdict === 'failed' ? [name] : []))
     expect(failed).toEqual(['wrong', 'warning', 'claiming'])
-    expect(proofs.size).toBe(7)
+    expect(proofs.size).toBe(8)
     expect(new Set([...proofs.values()].map(({ boots, bootMs }) => `${boots} ${bootMs}`)).size).toBe(1)
   })
 
@@ -185,7 +212,7 @@ describe('live patches in one boot', () => {
     expect(proofOf('good').replaced).toEqual([
       { object: 'vmlinux', name: 'cmdline_proc_show', sympos: 1, active: true },
     ])
-    expect(readFileSync(junit, 'utf8').match(/ load and revert" .*failures="0"/g)).toHaveLength(4)
+    expect(readFileSync(junit, 'utf8').match(/ load and revert" .*failures="0"/g)).toHaveLength(5)
   })
 
   test('fail when the output is not what was expected, and show it', () => {
@@ -204,6 +231,24 @@ describe('live patches in one boot', () => {
   test('fail when the kernel does not replace what the manifest says', () => {
     expect(codes(proofOf('claiming'))).toEqual(['coverage', 'coverage'])
     expect(proofOf('claiming').failures[0]?.message).toContain('vmlinux:meminfo_proc_show,1')
+  })
+
+  test('have a forecast of the tasks that sleep in what they replace, which the transition bears out', () => {
+    const [order] = proofOf('reading').orders
+    const { verdict, sleeping, held } = order?.forecast ?? {}
+    expect(verdict).toBe('will-wait')
+    expect(sleeping).toMatchObject([
+      { name: 'cat', kind: 'process', state: 'S', functions: ['pipe_read'], outlook: 'woken' },
+    ])
+    expect(sleeping?.[0]?.stack.join('\n')).toMatch(/pipe_read\+0x/)
+    const transition = order?.steps.find(({ id }) => id.endsWith('.transition'))
+    expect(transition?.samples?.[0]?.left).toBeGreaterThan(0)
+    expect(held).toBe(true)
+    const others = proofOf('dummy').orders.map(({ forecast }) => [forecast?.verdict, forecast?.held])
+    expect(others).toEqual([
+      ['will-finish', true],
+      ['will-finish', true],
+    ])
   })
 
   test('of a module are proven in both orders', () => {
@@ -261,6 +306,12 @@ describe('inarch prove', () => {
     expect(codes(result)).toContain('step')
     expect(result.failures[0]?.message).toMatch(/"transition" failed: .* 1 task is left/)
     expect(result.failures[0]?.lines?.join('\n')).toMatch(/kswapd0\n.*kswapd\+/)
+    // It was known before the live patch came.
+    const forecast = result.orders[0]?.forecast
+    expect(forecast).toMatchObject({ verdict: 'cannot-finish', held: true })
+    expect(forecast?.sleeping).toMatchObject([
+      { name: 'kswapd0', kind: 'thread', functions: ['kswapd'], outlook: 'stays' },
+    ])
   })
 
   test('kills a guest that hangs, and shows the end of its console', async () => {

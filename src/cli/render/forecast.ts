@@ -61,7 +61,7 @@ function advice({ verdict, sleeping, hidden }: HostForecast): string[] {
 
 /** The page of `inarch forecast`. */
 export function forecastPage(forecast: HostForecast): string[] {
-  const { module, loaded, left, tasks, looks, verdict } = forecast
+  const { module, loaded, left, tasks, looks, verdict, unseen } = forecast
   const [first = '', ...rest] = forecastLines(forecast)
   const waiting = left.map((task) => `  ${taskName(task)} has not gone over yet`)
   const state = {
@@ -76,6 +76,7 @@ export function forecastPage(forecast: HostForecast): string[] {
     marks[verdict](first),
     ...rest,
     ...waiting,
+    ...(unseen > 0 ? [`  the stacks of ${unseen} tasks can’t be seen`] : []),
     ...advice(forecast).map((line) => `${cyan('→')} ${line}`),
   ]
 }
