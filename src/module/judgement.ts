@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch check`: all that there is to say about a fix, without a module being made of it.
 import { objectionsAmong } from '../check/consent.ts'
+import type { CarriedItem } from '../extract/extraction.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { MatchRecord } from '../match/record.ts'
 import { openDraft } from './draft.ts'
 import { compileFix } from './fix.ts'
+import { nameOf, titleOf } from './naming.ts'
 import type { MakeRequest } from './request.ts'
 
 /** What `check` says of a fix; serialisable. */
 export interface Judgement {
   readonly format: 'inarch-check-1'
   readonly name: string
+  /** What the fix is, by its author, where that is said. */
+  readonly title?: string
   readonly kernel: { readonly release: string; readonly version: string }
   /** `possible`: nothing stands in the way; `consent`: only warnings do; `none`: nothing would change. */
   readonly verdict: 'possible' | 'consent' | 'refused' | 'none'
@@ -23,8 +28,16 @@ export interface Judgement {
     readonly name: string
     readonly unit: string
     readonly reasons: readonly string[]
+    /** How its code was recognised in the kernel's image; absent where it was not. */
+    readonly match?: Pick<MatchRecord, 'by' | 'address' | 'fields' | 'unconfirmed'>
   }[]
+  /** What the live patch would carry besides. */
+  readonly carried: readonly CarriedItem[]
   readonly findings: readonly Finding[]
+}
+
+function withoutCode({ expected: _, ...rest }: MatchRecord): Omit<MatchRecord, 'expected'> {
+  return rest
 }
 
 /**
@@ -34,7 +47,13 @@ export interface Judgement {
 export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): Promise<Judgement> {
   const { release, version } = kernel
   return await withScratch(async (dir): Promise<Judgement> => {
-    const head = { format: 'inarch-check-1', name: '', kernel: { release, version } } as const
+    const title = titleOf(request.patches)
+    const head = {
+      format: 'inarch-check-1',
+      name: nameOf(request.name, request.patches),
+      ...(title === undefined ? {} : { title }),
+      kernel: { release, version },
+    } as const
     try {
       const fix = await compileFix(job, kernel, request, dir)
       const draft = await openDraft(job, kernel, fix)
@@ -45,7 +64,6 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
         const [objection] = objectionsAmong(findings)
         return {
           ...head,
-          name: fix.name,
           verdict: findings.some(({ severity }) => severity === 'error')
             ? 'refused'
             : nothing
@@ -53,12 +71,14 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
               : objection === undefined
                 ? 'possible'
                 : 'consent',
-          functions: functions.map(({ object, before, unit, reasons }) => ({
+          functions: functions.map(({ object, before, unit, reasons, match }) => ({
             object,
             name: before.name,
             unit,
             reasons,
+            ...(match === undefined ? {} : { match: withoutCode(match) }),
           })),
+          carried: extraction.carried.map((item) => ({ ...item })),
           findings,
         }
       } finally {
@@ -70,6 +90,7 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
         ...head,
         verdict: error.code === 'no-functional-change' ? 'none' : 'refused',
         functions: [],
+        carried: [],
         findings: error.findings,
       }
     }

@@ -35,7 +35,7 @@ p { margin: .6rem 0 }
 a { color: var(--leaf); text-underline-offset: .18em; text-decoration-thickness: 1px }
 code, pre, table.d, table.u { font-family: var(--code); font-variant-ligatures: none }
 code { font-size: .875em; overflow-wrap: anywhere }
-pre { font-size: .78rem; line-height: 1.55; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; tab-size: 4; margin: .8rem 0 }
+pre { font-size: .78rem; line-height: 1.55; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; tab-size: 8; margin: .8rem 0 }
 .quiet, .eyebrow { color: var(--soft) }
 .hash { font-size: .78rem; color: var(--soft); overflow-wrap: anywhere }
 .wide { overflow-x: auto; max-width: 100% }
@@ -79,9 +79,9 @@ figure { margin: 1.2rem 0 }
 figure.diff, .function table.d, details.fold { border-radius: 0 }
 figcaption { font-size: .88rem; padding: 0 0 .45rem }
 table { border-collapse: collapse; width: 100% }
-table.d, table.u { table-layout: fixed; font-size: .765rem; line-height: 1.55; background: var(--sheet); border: 1px solid var(--rule); border-bottom-width: 0; tab-size: 4 }
-table.d:last-of-type, table.u:last-child, table.d { border-bottom-width: 1px }
-table.u + table.u { margin-top: .7rem }
+table.d, table.u { table-layout: fixed; font-size: .765rem; line-height: 1.55; background: var(--sheet); border: 1px solid var(--rule); tab-size: 8 }
+
+table.u + table.u { margin-top: .7rem } table.u { border-bottom-width: 1px }
 table.d td, table.u td { padding: 0 .6em; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere }
 td.l { width: 4.4em; text-align: right; color: var(--soft); user-select: none; font-size: .92em; font-variant-numeric: tabular-nums }
 table.d td.e { background: repeating-linear-gradient(-45deg, transparent 0 6px, var(--faint) 6px 7px) }

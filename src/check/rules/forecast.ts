@@ -132,3 +132,6 @@ export const longSleepers: Rule = {
     })
   },
 }
+
+/** The names of the rules that foretell the transition. */
+export const forecastRules: readonly string[] = [neverFinishes.name, longSleepers.name]

@@ -39,7 +39,9 @@ Exit codes: 0 it can be applied live; 3 it does not apply or compile; 4 it can't
         const { kernel, request } = await requestOf(session.job, files, options)
         const judgement = await judgeFix(session.job, kernel, { ...request, replace: true, output: '.' })
         session.data(judgement)
-        for (const line of renderJudgement(judgement)) session.print(line)
+        const { terminalWidth } = await import('../render/width.ts')
+        const asked = { files, options, width: terminalWidth(), verbose: session.verbose }
+        for (const line of renderJudgement(judgement, asked)) session.print(line)
         if (judgement.verdict !== 'possible') session.exitCode = 4
       }),
     )
