@@ -29,6 +29,14 @@ export interface Flow {
   readonly returns: boolean
 }
 
+/** What is known of functions by their addresses. */
+export interface Known {
+  /** False for a function from which nobody comes back. */
+  returns(target: number): boolean
+  /** True for a function that leaves all registers as they are. */
+  keeps(target: number): boolean
+}
+
 /** rax, rcx, rdx, rsi, rdi and r8 to r11 do not survive a call. */
 const clobbered = [0, 1, 2, 6, 7, 8, 9, 10, 11]
 /** rdi, rsi, rdx, rcx. */
@@ -38,15 +46,9 @@ const parameters = [7, 6, 2, 1]
  * @param code the bytes of a region
  * @param base the address of its first byte
  * @param start where the function begins and ends in `code`
- * @param returns false for a function that never returns
+ * @param known what is known of the functions that it calls
  */
-export function flowOf(
-  code: Buffer,
-  base: number,
-  start: number,
-  end: number,
-  returns: (target: number) => boolean,
-): Flow {
+export function flowOf(code: Buffer, base: number, start: number, end: number, known: Known): Flow {
   const registers = new Registers()
   const calls: (CallSite & { readonly at: number })[] = []
   const stores: Store[] = []
@@ -68,12 +70,12 @@ export function flowOf(
       if (isCall || outside)
         calls.push({ at, target: base + target, args: parameters.map((r) => registers.of(r)), inLoop: false })
       if (isCall) {
-        registers.forget(clobbered)
-        if (!returns(base + target)) unreached.add(next)
+        if (!known.keeps(base + target)) registers.forget(clobbered)
+        if (!known.returns(base + target)) unreached.add(next)
       } else {
         leaders.add(next)
         // To another function, or to the thunk that stands for a return.
-        if (outside && returns(base + target)) comesBack = true
+        if (outside && known.returns(base + target)) comesBack = true
         if (!outside) {
           leaders.add(target)
           jumps.push([at, target])

@@ -47,6 +47,7 @@ export function flows(map: CodeMap, graph: CallGraph): (of: number) => Flow {
   // A cold part is the rest of its function; it is no way out of it.
   for (let of = 0; of < graph.count; of++)
     if (graph.name(of).endsWith('.cold')) ends.add(graph.starts[of] ?? 0)
+  const hooks = new Set(graph.named('__fentry__').map((of) => graph.starts[of] ?? 0))
   const nothing: Flow = { calls: [], stores: [], returns: true }
   return (of) => {
     const seen = known.get(of)
@@ -64,7 +65,7 @@ export function flows(map: CodeMap, graph: CallGraph): (of: number) => Flow {
             region.start,
             from,
             Math.min(from + (graph.sizes[of] ?? 0), region.bytes.length),
-            (target) => !ends.has(target),
+            { returns: (target) => !ends.has(target), keeps: (target) => hooks.has(target) },
           )
     known.set(of, flow)
     return flow
