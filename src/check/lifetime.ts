@@ -5,10 +5,14 @@ import path from 'node:path'
 import type { Item, Outline } from '../source/outline.ts'
 
 /**
- * `stack`: objects are only variables of functions. `own`: they are also allocated, but nothing is seen that finds one
- * again. `live`: they can be found by others, or it can't be told.
+ * `stack`: objects are only variables of functions, and functions hand them to each other. `shared`: the same, but some
+ * function finds one by a pointer of another kind, so that it may be another task's. `own`: some are allocated, but
+ * nothing is seen that finds one again. `live`: they can be found again, or it can't be told.
  */
-export type Lifetime = 'stack' | 'own' | 'live'
+export type Lifetime = 'stack' | 'shared' | 'own' | 'live'
+
+/** How functions come to objects of the type. */
+type Origin = 'variable' | 'allocation' | 'found' | 'static'
 
 const allocates = /\b\w*(?:alloc|memdup)\w*\s*\(/
 
@@ -19,35 +23,35 @@ function valuesOf(body: string, name: string): string[] {
   )
 }
 
-function lifetimeIn(body: string, type: string): Lifetime {
-  let worst: Lifetime = 'stack'
+/** What a function's body says about where objects of the type come from. */
+function originsIn(body: string, type: string): Set<Origin> {
+  const found = new Set<Origin>()
   for (const { index, 0: words } of body.matchAll(new RegExp(`(?<!\\w)${type}(?!\\w)`, 'g'))) {
     const behind = body.slice(index + words.length)
-    const ahead = body.slice(Math.max(0, index - 40), index)
-    // A variable of the type itself, or a value of it.
-    if (/^\s+[A-Za-z_]\w*\s*(?:=|;|,|\[)/.test(behind)) {
-      if (/\bstatic\s+(?:const\s+)?$/.test(ahead)) return 'live'
-      continue
+    const ahead = body.slice(Math.max(0, index - 60), index)
+    if (/^\s+[A-Za-z_]\w*\s*(?:=|;|,|\[)/.test(behind))
+      found.add(/\bstatic\s+(?:const\s+)?$/.test(ahead) ? 'static' : 'variable')
+    else if (/^\s*\)\s*\{/.test(behind)) found.add('variable')
+    else if (/\bsizeof\s*\(\s*$/.test(ahead)) {
+      if (allocates.test(ahead)) found.add('allocation')
+    } else {
+      const pointer = /^\s*\*\s*(?:const\s+)?([A-Za-z_]\w*)\s*(?:=|;|,)/.exec(behind)
+      const values = pointer === null ? [] : valuesOf(body.slice(index), pointer[1]!)
+      if (values.length === 0) found.add('found')
+      for (const value of values) {
+        const plain = value.trim()
+        if (/^&\s*\w+\s*$|^(?:\(\(void \*\)0\)|NULL|0)$/.test(plain)) continue
+        found.add(allocates.test(plain) ? 'allocation' : 'found')
+      }
     }
-    if (/^\s*\)\s*\{/.test(behind)) continue
-    if (/\bsizeof\s*\(\s*$/.test(ahead)) continue
-    const pointer = /^\s*\*\s*(?:const\s+)?([A-Za-z_]\w*)\s*(=|;|,)/.exec(behind)
-    if (pointer === null) return 'live'
-    const values = valuesOf(body.slice(index), pointer[1]!)
-    for (const value of values) {
-      const plain = value.trim()
-      if (/^&\s*\w+\s*$|^(?:\(\(void \*\)0\)|NULL|0)$/.test(plain)) continue
-      if (!allocates.test(plain)) return 'live'
-      worst = 'own'
-    }
-    if (values.length === 0) return 'live'
   }
-  return worst
+  return found
 }
 
-function worse(one: Lifetime, other: Lifetime): Lifetime {
-  const order: readonly Lifetime[] = ['stack', 'own', 'live']
-  return order[Math.max(order.indexOf(one), order.indexOf(other))]!
+function lifetimeFrom(origins: ReadonlySet<Origin>): Lifetime {
+  if (origins.has('static')) return 'live'
+  if (origins.has('found')) return origins.has('variable') && !origins.has('allocation') ? 'shared' : 'live'
+  return origins.has('allocation') ? 'own' : 'stack'
 }
 
 /** Where the words of a type stand in a unit. */
@@ -66,7 +70,7 @@ function mentions(side: Outline, type: string): Item[] {
 export function lifetimeOf(side: Outline, source: string, type: string): Lifetime {
   const pattern = type.replace(' ', '\\s+')
   const definition = new RegExp(`(?<!\\w)${pattern}\\s*\\{|\\}[^;{}]*(?<!\\w)${pattern}\\s*;`)
-  let worst: Lifetime = 'stack'
+  const origins = new Set<Origin>()
   for (const item of mentions(side, type)) {
     const text = side.text.slice(item.start, item.end)
     if (item.body === undefined) {
@@ -89,11 +93,9 @@ export function lifetimeOf(side: Outline, source: string, type: string): Lifetim
       new RegExp(pattern).test(resultOf(side.meaning(item).head))
     )
       return 'live'
-    const body = side.text.slice(item.body, item.end)
-    worst = worse(worst, lifetimeIn(body, pattern))
-    if (worst === 'live') return worst
+    for (const origin of originsIn(side.text.slice(item.body, item.end), pattern)) origins.add(origin)
   }
-  return worst
+  return lifetimeFrom(origins)
 }
 
 /** What a function's head says that it returns. */

@@ -53,12 +53,15 @@ function livesIn(
   if (variable !== undefined)
     return {
       severity: 'error',
-      where: `objects that are there keep the old layout (one can be reached from ${variable})`,
+      where: `objects that are there keep the old layout (${variable} leads to one)`,
     }
   if (lifetime === 'live') return { severity: 'error', where: 'objects that are there keep the old layout' }
   return {
     severity: 'warning',
-    where: 'objects are allocated, and Inarch can’t tell whether one is alive when the live patch comes',
+    where:
+      lifetime === 'own'
+        ? 'objects are allocated, and it can’t be told whether one is alive when the live patch comes'
+        : 'objects lie on the stack of functions, but are also found by other pointers, and it can’t be told whether by the same task',
   }
 }
 
