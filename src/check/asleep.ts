@@ -50,7 +50,7 @@ export interface MeasuredForecast {
   readonly ambiguous: readonly string[]
 }
 
-/** PF_KTHREAD, PF_IO_WORKER and PF_USER_WORKER (include/linux/sched.h); the last two came later than other meanings. */
+/** PF_KTHREAD, PF_IO_WORKER and PF_USER_WORKER (include/linux/sched.h); the last is new in 6.4, and means nothing before. */
 const flag = { kthread: 0x0020_0000, ioWorker: 0x10, userWorker: 0x4000 } as const
 
 /** Reads a line of /proc/PID/stat (proc(5)); undefined when it is none. */
