@@ -57,9 +57,7 @@ export function judge(running: Running, to: Destination, address: bigint): 'righ
   }
   if ('holds' in to) {
     const wanted = Buffer.from(to.holds, 'base64')
-    const found = running.read(address, wanted.length)
-    if (found === undefined) return 'unknown'
-    return found.equals(wanted) ? 'right' : 'wrong'
+    return running.read(address, wanted.length)?.equals(wanted) === true ? 'right' : 'wrong'
   }
   if ('value' in to) return BigInt.asUintN(64, BigInt(to.value)) === address ? 'right' : 'wrong'
   return 'unknown'

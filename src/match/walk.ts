@@ -52,7 +52,7 @@ export interface Walked {
   readonly fixed: readonly Fixed[]
   readonly leads: readonly Lead[]
   /** Where each instruction of ours is in theirs; nops in front of it may be jumped to as well. */
-  readonly places: ReadonlyMap<number, { readonly from: bigint; readonly to: bigint }>
+  readonly places: ReadonlyMap<number, readonly bigint[]>
   readonly unconfirmed: number
   readonly rewritten: number
 }
@@ -62,8 +62,7 @@ export function isDifference(result: Walked | Difference): result is Difference 
 }
 
 export function leadsTo({ places }: Walked, { to, lands }: Lead): boolean {
-  const place = places.get(to.plus ?? 0)
-  return place !== undefined && lands >= place.from && lands <= place.to
+  return places.get(to.plus ?? 0)?.includes(lands) === true
 }
 
 /** Bytes by which padding and longer jumps can make the running code longer. */
@@ -87,7 +86,7 @@ export function walk(running: Running, part: Part, number: number, address: bigi
   let [at, there] = [0, 0]
   const fixed: Fixed[] = []
   const leads: Lead[] = []
-  const places = new Map<number, { readonly from: bigint; readonly to: bigint }>()
+  const places = new Map<number, readonly bigint[]>()
   const skipped: number[] = []
   let unconfirmed = 0
   let rewritten = 0
@@ -107,7 +106,9 @@ export function walk(running: Running, part: Part, number: number, address: bigi
     labels.has(offset) || (live && alternatives.has(offset) && !tried.has(offset))
   const here = (offset: number) => address + BigInt(offset)
   const arrive = (from: number) => {
-    for (const one of [...skipped.splice(0), at]) places.set(one, { from: here(from), to: here(there) })
+    const reached = [here(there)]
+    for (let nop = from; nop < there; nop += paddingAt(theirs, nop)) reached.push(here(nop))
+    for (const one of [...skipped.splice(0), at]) places.set(one, reached)
   }
   const lead = (to: Lead['to'], lands: bigint): Lead => {
     const [a, b] = [at, there]
@@ -228,7 +229,7 @@ export function walk(running: Running, part: Part, number: number, address: bigi
     }
     return differs(problem ?? { why: 'no-instruction' })
   }
-  for (const one of [...skipped, length]) places.set(one, { from: here(there), to: here(there) })
+  for (const one of [...skipped, length]) places.set(one, [here(there)])
   return { fixed, leads: ownJumps(), places, unconfirmed, rewritten }
 
   /** Jumps whose distance the compiler knew are leads to this part, too. */

@@ -5,51 +5,16 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { anatomy, type Piece } from '../../src/diff/anatomy.ts'
+import { anatomy } from '../../src/diff/anatomy.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { locate } from '../../src/match/locate.ts'
-import { layOutModule, openImage, type Running } from '../../src/match/running.ts'
-import { compile, compileBytes, compiler, work } from '../objects.ts'
-
-const plain = ['-fno-function-sections', '-fno-data-sections']
-let number = 0
-
-/** Links units into a program and knows its names as the kernel's table would. */
-function link(...units: readonly string[]): Running {
-  const base = path.join(work, `kernel${++number}`)
-  const objects = units.map((source, index) => {
-    const file = `${base}-${index}.o`
-    writeFileSync(file, compileBytes(source, ...plain))
-    return file
-  })
-  writeFileSync(
-    `${base}.s`,
-    '.globl __fentry__, _start\n__fentry__: ret\n_start: ret\n.section .note.GNU-stack,""\n',
-  )
-  const options = [
-    '-nostdlib',
-    '-static',
-    '-no-pie',
-    '-Wl,-Ttext=0xffffffff81000000',
-    '-Wl,-z,max-page-size=4096',
-  ]
-  execFileSync(compiler, [...options, '-o', base, `${base}.s`, ...objects], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const names = new Map<string, bigint[]>()
-  for (const line of execFileSync('nm', ['-n', base], { encoding: 'utf8' }).split('\n')) {
-    const [address, , name] = line.split(' ')
-    if (name !== undefined) names.set(name, [...(names.get(name) ?? []), BigInt(`0x${address}`)])
-  }
-  const image = openImage(base)
-  return { read: image.read, addressesOf: (name) => names.get(name) ?? [] }
-}
+import { layOutModule, openImage } from '../../src/match/running.ts'
+import { compile, compileBytes, work } from '../objects.ts'
+import { link, pieceOf, plain } from './small-image.ts'
 
 const unitOf = (source: string) => anatomy(compile(source))
-const pieceOf = (unit: ReturnType<typeof unitOf>, name: string) =>
-  unit.pieces.find((piece) => piece.name === name) as Piece
 
 const source = `
 extern int outside(int); static int state = 4;
