@@ -21,6 +21,8 @@ export interface Side {
   users(name: string): ReadonlySet<string>
   /** True when a name stands somewhere without being called, or outside of functions. */
   isHandedOn(name: string): boolean
+  /** True when a name stands outside of functions without being declared: in a table. */
+  isInTable(name: string): boolean
   /** True when the word stands anywhere in the changed files. */
   mentions(word: string): boolean
 }
@@ -44,6 +46,7 @@ function sideOf(files: readonly Definitions[]): Side {
   for (const { byName } of files) for (const [name, one] of byName) definitions.set(name, one)
   const users = new Map<string, Set<string>>()
   const handedOn = new Set<string>()
+  const inTable = new Set<string>()
   const words = new Set<string>()
   const note = (tokens: readonly Token[], user: string | undefined) => {
     for (const [at, { kind, text }] of tokens.entries()) {
@@ -58,7 +61,9 @@ function sideOf(files: readonly Definitions[]): Side {
       const isMember = tokens[at - 1]?.text === '.' || tokens[at - 1]?.text === '->'
       // A prototype, or `EXPORT_SYMBOL(f)`.
       const isDeclared = tokens[at + 1]?.text === '(' || /^EXPORT_/.test(tokens[at - 2]?.text ?? '')
-      if (!isDeclared && !isMember) handedOn.add(text)
+      if (isDeclared || isMember) continue
+      handedOn.add(text)
+      if (user === undefined) inTable.add(text)
     }
   }
   for (const { byName, rest } of files) {
@@ -70,6 +75,7 @@ function sideOf(files: readonly Definitions[]): Side {
     definitions,
     users: (name) => users.get(name) ?? nobody,
     isHandedOn: (name) => handedOn.has(name),
+    isInTable: (name) => inTable.has(name),
     mentions: (word) => words.has(word),
   }
 }

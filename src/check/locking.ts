@@ -140,7 +140,7 @@ function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Con
       return [
         {
           balance,
-          instead: took.find(({ key, on }) => key !== balance.key || on !== balance.on),
+          instead: took.find(({ key }) => key === balance.key) ?? took[0],
           isAlone: restOf(of, 'before', locks) === restOf(of, 'after', locks),
         },
       ]
@@ -170,6 +170,13 @@ function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Fou
     const [take, does] = names.length === 1 ? ['takes', 'does'] : ['take', 'do']
     const title = titleOf(balance)
     const place = { symbol: balance.of.name, unit: balance.of.file }
+    if (instead !== undefined && instead.key === balance.key)
+      return {
+        ...place,
+        severity: 'note',
+        message: `${who} took ${title}, and now ${take} ${titleOf(instead)}; that is the same lock only where both lead to one object`,
+        hint: 'See whether they do',
+      }
     if (instead !== undefined)
       return {
         ...place,

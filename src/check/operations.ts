@@ -164,25 +164,22 @@ function countedAt(body: readonly Token[], at: number): string | undefined {
 }
 
 /**
- * What a function does, with what the functions do that it calls and that the other side does not have: code that
- * moved into a new helper is no change.
+ * A function, and the functions that it calls and that the other side does not have: code that moved into a new
+ * helper is no change.
  */
+export function withHelpers(side: Side, definition: Definition, other: Side): Definition[] {
+  const found = [definition]
+  for (const { body } of found)
+    for (const [at, { kind, text }] of body.entries()) {
+      if (kind !== 'name' || body[at + 1]?.text !== '(' || other.definitions.has(text)) continue
+      const helper = side.definitions.get(text)
+      if (helper !== undefined && !found.includes(helper)) found.push(helper)
+    }
+  return found
+}
+
+/** What a function and its new helpers do. */
 export function operationsOf(side: Side, definition: Definition, other: Side): Operation[] {
   const mentions = (word: string) => side.mentions(word) || other.mentions(word)
-  const collect = (one: Definition, seen: ReadonlySet<string>): Operation[] => {
-    const own = operationsIn(one, mentions)
-    const helpers = one.body.filter(
-      ({ kind, text }, at) =>
-        kind === 'name' &&
-        one.body[at + 1]?.text === '(' &&
-        !seen.has(text) &&
-        side.definitions.has(text) &&
-        !other.definitions.has(text),
-    )
-    return [
-      ...own,
-      ...helpers.flatMap(({ text }) => collect(side.definitions.get(text)!, new Set([...seen, text]))),
-    ]
-  }
-  return collect(definition, new Set([definition.name]))
+  return withHelpers(side, definition, other).flatMap((one) => operationsIn(one, mentions))
 }

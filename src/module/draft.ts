@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import type { UnitPair } from '../build/objects.ts'
 import { openUnits } from '../build/units.ts'
+import { withAtOnce } from '../check/at-once.ts'
 import { checkFix } from '../check/check.ts'
 import { withConsent } from '../check/consent.ts'
 import type { StudiedUnit, Subject } from '../check/subject.ts'
@@ -68,7 +69,7 @@ export async function openDraft(
       findings: said([
         ...findings,
         ...units.flatMap(({ change }) => change.findings),
-        ...extraction.findings,
+        ...withAtOnce(extraction.findings, { changes }),
         ...problems,
       ]),
       review: said(review),

@@ -3,16 +3,11 @@
 // object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only its
 // code changes there is no danger: the kernel redirects it at its entry.)
 import type { Anatomy, Piece } from '../../diff/anatomy.ts'
-import type { Token } from '../../source/lexer.ts'
+import { isOnlyUsedAtOnce } from '../at-once.ts'
 import { listed } from '../balance.ts'
 import { changedFunctionsOf } from '../changed-functions.ts'
-import type { Definition } from '../definitions.ts'
 import type { Found, Rule } from '../rule.ts'
 import type { StudiedUnit, Subject } from '../subject.ts'
-
-/** What is handed on only for as long as a call lasts: to compare, to search, to be called at once. */
-const atOnce =
-  /(?:^|_)(?:b?sort\w*|bsearch|search|find\w*|for_?each\w*|foreach\w*|iter\w*|walk\w*|on_each_cpu\w*|smp_call_function\w*|stop_machine\w*|cmp|compare|lookup\w*|match\w*|wait_on_bit\w*|scan\w*|apply\w*|test|traverse\w*|call_func|work_on_cpu\w*|IS_ERR\w*|WARN\w*)$/
 
 /** What a function refers to otherwise than by calling it: functions, and tables of functions. */
 function handedOn(
@@ -44,23 +39,6 @@ function holdsFunctions(anatomy: Anatomy, piece: Piece): boolean {
     const target = anatomy.target(piece.section, relocation)
     return target.kind === 'piece' && target.piece.kind === 'function'
   })
-}
-
-/** Whether all that the text does with a name lasts no longer than a call. */
-function isOnlyUsedAtOnce(definition: Definition | undefined, name: string): boolean {
-  if (definition === undefined) return false
-  const calls: (Token | undefined)[] = []
-  let seen = 0
-  for (const [at, token] of definition.body.entries()) {
-    if (token.text === '(') calls.push(definition.body[at - 1])
-    else if (token.text === ')') calls.pop()
-    else if (token.text === name && definition.body[at + 1]?.text !== '(') {
-      seen++
-      const consumer = calls.findLast((one) => one?.kind === 'name')
-      if (consumer === undefined || !atOnce.test(consumer.text)) return false
-    }
-  }
-  return seen > 0
 }
 
 /** What one function hands on otherwise than before. */

@@ -14,6 +14,8 @@ interface Shift {
   /** What the patch adds. */
   readonly take: number
   readonly give: number
+  /** How often it takes at all, on both sides together. */
+  readonly takes: number
 }
 
 function shiftsOf(all: readonly Conduct[]): Map<string, Shift[]> {
@@ -29,6 +31,7 @@ function shiftsOf(all: readonly Conduct[]): Map<string, Shift[]> {
         balance: known?.balance ?? balance,
         take: (known?.take ?? 0) + balance.after.take - balance.before.take,
         give: (known?.give ?? 0) + balance.after.give - balance.before.give,
+        takes: (known?.takes ?? 0) + balance.after.take + balance.before.take,
       })
     }
     for (const [key, shift] of own)
@@ -70,6 +73,13 @@ const dangers: readonly {
     other: ({ take, give }) => give > 0 && take <= 0,
     say: (one, other, title) =>
       `What ${listed(one)} released (${title}) is now released in ${listed(other)}; where old and new code meet, it is released twice or never`,
+  },
+  {
+    kinds: ['reference'],
+    one: ({ take, give, takes }) => takes > 0 && take === 0 && give > 0,
+    other: ({ give, takes }) => give > 0 && takes === 0,
+    say: (one, other, title) =>
+      `References to ${title} that ${listed(one)} takes are now dropped in ${listed(other)} as well; where old and new code meet, they are dropped twice or never`,
   },
 ]
 

@@ -6,7 +6,7 @@ import { closing } from '../../source/lexer.ts'
 import { listed } from '../balance.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
-import { lastName } from '../operations.ts'
+import { lastName, withHelpers } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 
 const setUp =
@@ -25,29 +25,54 @@ function setUpIn({ body }: Definition): Set<string> {
   return found
 }
 
+/** The members that a function gives a value, through a pointer: `private` of `inode->private = …`. */
+function assignedIn({ body }: Definition): Set<string> {
+  const found = new Set<string>()
+  for (const [at, { kind, text }] of body.entries())
+    if (kind === 'name' && body[at - 1]?.text === '->' && body[at + 1]?.text === '=')
+      if (!/^(?:NULL|0|false)$/.test(body[at + 2]?.text ?? '')) found.add(text)
+  return found
+}
+
 /** How often a member is used. */
-function usesOf(definition: Definition | undefined, member: string): number {
-  const body = definition?.body ?? []
+function usesIn({ body }: Definition, member: string): number {
   return body.filter(
     ({ text }, at) => text === member && (body[at - 1]?.text === '->' || body[at - 1]?.text === '.'),
   ).length
 }
 
 export function setUpFindings(functions: ChangedFunctions): Found[] {
-  return functions.all.flatMap((of): Found[] => {
-    if (of.before === undefined || of.after === undefined) return []
-    const old = setUpIn(of.before)
+  const sides = functions.all.map(({ name, file, before, after }) => ({
+    name,
+    file,
+    before: before === undefined ? [] : withHelpers(functions.before, before, functions.after),
+    after: after === undefined ? [] : withHelpers(functions.after, after, functions.before),
+    isOld: before !== undefined && after !== undefined,
+  }))
+  const uses = (texts: readonly Definition[], member: string) =>
+    texts.reduce((sum, text) => sum + usesIn(text, member), 0)
+  const setsUp = (texts: readonly Definition[], member: string) =>
+    texts.some((text) => setUpIn(text).has(member))
+  return sides.flatMap((one): Found[] => {
+    if (!one.isOld) return []
     const members: string[] = []
     const names: string[] = []
-    for (const member of setUpIn(of.after)) {
-      if (old.has(member)) continue
-      const users = functions.all.filter(
+    const candidates = new Set([
+      ...one.after.flatMap((text) => [...setUpIn(text)]).filter((member) => !setsUp(one.before, member)),
+      // A member that none of these files knew has no meaning in the objects that there are.
+      ...one.after
+        .flatMap((text) => [...assignedIn(text)])
+        .filter((member) => !functions.before.mentions(member)),
+    ])
+    for (const member of candidates) {
+      const users = sides.filter(
         (other) =>
-          other.name !== of.name &&
-          other.after !== undefined &&
-          usesOf(other.after, member) > usesOf(other.before, member) &&
-          !functions.isBelow(other.name, of.name) &&
-          !setUpIn(other.after).has(member),
+          other.isOld &&
+          other.name !== one.name &&
+          uses(other.after, member) > uses(other.before, member) &&
+          !functions.isBelow(other.name, one.name) &&
+          !setsUp(other.after, member) &&
+          !other.after.some((text) => assignedIn(text).has(member)),
       )
       if (users.length === 0) continue
       members.push(member)
@@ -57,9 +82,9 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
     const them = members.length === 1 ? 'it' : 'them'
     return [
       {
-        symbol: of.name,
-        unit: of.file,
-        message: `${of.name} now sets up ${listed(members)}, and ${listed(names)} now ${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made come without ${them}`,
+        symbol: one.name,
+        unit: one.file,
+        message: `${one.name} now sets up ${listed(members)}, and ${listed(names)} now ${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made come without ${them}`,
       },
     ]
   })
@@ -69,7 +94,7 @@ export const setUpByOldCode: Rule = {
   name: 'set-up-by-old-code',
   severity: 'warning',
   looksFor:
-    'A lock, list, timer, work item, counter or queue that one changed function sets up and another one uses, both only since the patch',
+    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch',
   why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up',
   remedy:
     'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a callback for all objects there are',
