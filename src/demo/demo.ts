@@ -6,6 +6,7 @@ import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
+import { writeWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { listKernels } from '../kernel/list.ts'
 import { selectKernel } from '../kernel/select.ts'
@@ -94,6 +95,14 @@ export async function show(job: Job, example: Example, kernel: Kernel, output: s
   return { example, kernel, made, proof, buildMs: built - start, proveMs: performance.now() - built }
 }
 
+/** Writes the proof and the report beside the module. */
+async function keep(job: Job, { made, proof }: DemoCase): Promise<void> {
+  const beside = (end: string) => made.module.replace(/\.ko$/, end)
+  await writeWhole(beside('.proof.json'), `${JSON.stringify(proof, null, 2)}\n`)
+  const { writeReport } = await import('../report/report.ts')
+  await writeReport(job, { module: made.module, proof: beside('.proof.json'), output: beside('.html') })
+}
+
 /**
  * Shows every example that can be shown. Kernels are fetched side by side before the first one begins.
  * @returns the cases in order
@@ -121,6 +130,7 @@ export async function demo(job: Job, options: DemoOptions, listener: DemoListene
       if (kernel === undefined) continue
       listener.begin(example, kernel, path.join(examplesDirectory(), example.patch))
       const shown = await show(job, example, kernel, output)
+      if (options.output !== undefined) await keep(job, shown)
       listener.end(shown)
       cases.push(shown)
     }

@@ -6,6 +6,7 @@ import { titleOf } from '../module/naming.ts'
 import type { Facts } from './facts.ts'
 import { Html, html } from './html.ts'
 import { findingsPart } from './parts/findings.ts'
+import { forecastPart } from './parts/forecast.ts'
 import { functionsPart } from './parts/functions.ts'
 import { graphPart } from './parts/graph.ts'
 import { carriedPart, madePart, manifestPart, signPart } from './parts/made.ts'
@@ -35,7 +36,8 @@ export function reportPage(facts: Facts): string {
       content: html`${graphPart(facts)}${carriedPart(facts)}`,
     },
     { id: 'functions', title: 'Functions, before and after', content: functionsPart(facts), page: true },
-    { id: 'proof', title: 'The proof', content: proofPart(facts), page: true },
+    { id: 'forecast', title: 'The transition, foretold', content: forecastPart(facts), page: true },
+    { id: 'proof', title: 'The proof', content: proofPart(facts) },
     {
       id: 'made',
       title: 'How it was made',

@@ -19,6 +19,25 @@ const step = v.object({
   output: v.exactOptional(v.object({ exitCode: v.number(), text: v.string() })),
 })
 
+/** Who slept in a replaced function before the live patch came, and whether the transition went accordingly. */
+const forecast = v.object({
+  verdict: v.picklist(['will-finish', 'will-wait', 'cannot-finish']),
+  tasks: v.number(),
+  sleeping: v.array(
+    v.object({
+      pid: v.number(),
+      name: v.string(),
+      kind: v.string(),
+      functions: strings,
+      stack: v.optional(strings, []),
+      outlook: v.string(),
+    }),
+  ),
+  hidden: v.optional(strings, []),
+  held: v.exactOptional(v.boolean()),
+  went: v.string(),
+})
+
 const proofSchema = v.object({
   format: v.literal('inarch-proof-1'),
   verdict: v.picklist(['proven', 'failed']),
@@ -43,7 +62,14 @@ const proofSchema = v.object({
   }),
   boots: v.number(),
   bootMs: v.array(v.number()),
-  orders: v.array(v.object({ order: v.string(), title: v.string(), steps: v.array(step) })),
+  orders: v.array(
+    v.object({
+      order: v.string(),
+      title: v.string(),
+      steps: v.array(step),
+      forecast: v.exactOptional(forecast),
+    }),
+  ),
   replaced: v.array(
     v.object({
       object: v.string(),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The live patch in words: what a reviewer has to know first.
+import { forecastRules } from '../check/rules/forecast.ts'
 import type { Facts } from './facts.ts'
 import { count } from './html.ts'
 
@@ -33,7 +34,7 @@ export function verdictOf(facts: Facts): Verdict {
   const replaced =
     functions.length > 0 ? `It replaces ${count(functions.length, 'function')}` : 'It replaces no function'
   const allowed = warnings.length === 0 ? '' : `; its author accepts ${count(warnings.length, 'warning')}`
-  const stamps = [matchStamp(facts), ruleStamp(facts), proofStamp(facts)]
+  const stamps = [matchStamp(facts), ruleStamp(facts), forecastStamp(facts), proofStamp(facts)]
   if (proof?.verdict === 'failed')
     return {
       mark: 'bad',
@@ -73,6 +74,21 @@ function ruleStamp({ manifest }: Facts): Stamp {
   if (warnings > 0)
     return { mark: 'care', title, text: `${count(warnings, 'warning')} accepted by the author${also}` }
   return { mark: 'good', title, text: `Nothing stands against it${also}` }
+}
+
+function forecastStamp({ manifest, proof, functions }: Facts): Stamp {
+  const title = 'Transition'
+  if (functions.length === 0) return { mark: 'open', title, text: 'No function is replaced' }
+  const measured = proof?.orders.flatMap(({ forecast }) => forecast ?? []) ?? []
+  const known = manifest.findings.filter(({ rule }) => forecastRules.includes(rule))
+  if (
+    known.some(({ severity }) => severity !== 'note') ||
+    measured.some(({ verdict }) => verdict === 'cannot-finish')
+  )
+    return { mark: 'care', title, text: 'It can’t finish while some tasks exist' }
+  if (known.length > 0 || measured.some(({ verdict }) => verdict === 'will-wait'))
+    return { mark: 'care', title, text: 'It may have to wait for tasks that sleep in what is replaced' }
+  return { mark: 'good', title, text: 'No task is known to sleep in what is replaced' }
 }
 
 function proofStamp({ proof }: Facts): Stamp {

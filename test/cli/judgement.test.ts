@@ -37,7 +37,7 @@ test('a fix that can be applied: what it is, the verdict, what is replaced, and 
     '',
     '✓ It can be applied live to 6.1.0-1-amd64.',
   ])
-  expect(lines.join('\n')).toContain('it is what the kernel runs, instruction by\n')
+  expect(lines.join('\n')).toContain('  ✓ it is what the kernel runs')
   expect(lines.at(-1)).toBe("next: inarch build 'my fix.patch'")
 })
 

@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readExamples } from '../../src/demo/example.ts'
+import { openBrowser, view } from '../report/browser.ts'
 import { buildCommand, inarch } from './inarch.ts'
 
 let work: string
@@ -43,6 +44,30 @@ describe('the demo', () => {
     for (const { example } of cases) {
       const manifest = readFileSync(path.join(work, 'kept', `livepatch-${example.name}.json`), 'utf8')
       expect(JSON.parse(manifest).name).toBe(example.name)
+    }
+    // What is kept has a report, which people can read in a browser.
+    const browser = await openBrowser()
+    try {
+      for (const { example, manifest } of cases) {
+        const file = path.join(work, 'kept', `livepatch-${example.name}.html`)
+        await view(browser, file, { width: 1280, scheme: 'light', scripts: false }, async (page, sight) => {
+          expect(sight).toEqual({ requests: [], complaints: [], overflow: 0 })
+          expect(await page.locator('.verdict').innerText()).toMatch(/^Proven on its kernel/)
+          expect(await page.locator('.stamps').innerText()).toContain('instruction by instruction')
+          expect(await page.locator('body').innerText()).toContain(manifest.sha256)
+          // Of each function: its source and its machine code, with what differs.
+          const functions = page.locator('details.function')
+          expect(await functions.count()).toBeGreaterThan(0)
+          for (const one of await functions.all()) {
+            expect(await one.locator('h4', { hasText: 'Source' }).count()).toBe(1)
+            expect(await one.locator('h4', { hasText: 'the kernel’s, after' }).count()).toBe(1)
+            expect(await one.locator('td.add').count()).toBeGreaterThan(0)
+          }
+          expect(await page.locator('svg.timeline path.line').count()).toBeGreaterThan(0)
+        })
+      }
+    } finally {
+      await browser.close()
     }
     const ofModule = cases.find(({ example }) => example.name === 'dummy-count-drops')
     expect(ofModule?.proof.orders.map(({ order }) => order)).toEqual(['module-first', 'patch-first'])

@@ -86,6 +86,7 @@ export function someFacts(text: string, count = 1, lines = 4): Facts {
           allowed: true,
         },
         { severity: 'note', rule: 'other-rule', message: text },
+        { severity: 'note', rule: 'long-sleepers', message: text },
       ],
       timings: [{ step: text, ms: 1 }],
     },
@@ -107,6 +108,14 @@ export function someFacts(text: string, count = 1, lines = 4): Facts {
         {
           order: 'module-first',
           title: text,
+          forecast: {
+            verdict: 'will-wait',
+            tasks: 40,
+            sleeping: [{ pid: 1, name: text, kind: text, functions: [text], stack: [text], outlook: text }],
+            hidden: [text],
+            held: false,
+            went: text,
+          },
           steps: [
             { id: 'module-first.load', title: text, ms: 10, outcome: 'done' },
             {

@@ -67,7 +67,7 @@ export function demoCommand(): Command {
     .description('build real fixes for stock Debian kernels, and prove them in a virtual machine')
     .argument('[example...]', 'which examples (default: all)')
     .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
-    .option('-o, --output <dir>', 'keep the modules and manifests there')
+    .option('-o, --output <dir>', 'keep the modules, manifests, proofs and reports there')
     .action((names: string[], options: DemoOptions) =>
       perform(options, async (session) => {
         const { demo } = await import('../../demo/demo.ts')

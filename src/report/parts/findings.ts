@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What there was to say against the live patch, the gravest first, and what its author consented to.
+import { forecastRules } from '../../check/rules/forecast.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Facts } from '../facts.ts'
 import { type Html, html } from '../html.ts'
@@ -8,8 +9,13 @@ import { sentence } from '../verdict.ts'
 const titles = { error: 'Error', warning: 'Warning', note: 'Note' } as const
 
 export function findingsPart({ manifest }: Facts): Html {
-  const { findings } = manifest
+  const findings = manifest.findings.filter(({ rule }) => !forecastRules.includes(rule))
   if (findings.length === 0) return html`<p>The safety rules found nothing to say.</p>`
+  return findingList(findings)
+}
+
+/** The findings, the gravest first. */
+export function findingList(findings: readonly Finding[]): Html {
   const ranks = ['error', 'warning', 'note'] as const
   return html`<ul class="findings">${ranks.flatMap((rank) => findings.filter(({ severity }) => severity === rank)).map(oneFinding)}</ul>`
 }
