@@ -41,6 +41,7 @@ function restOf(of: Conduct['of'], side: 'before' | 'after', locks: readonly Ope
   const words = new Set(locks.map(({ word }) => word))
   return textOf(of[side]?.body ?? [])
     .split(/(?<=[;{}])/)
+    .map((statement) => statement.trim())
     .filter((statement) => ![...words].some((word) => statement.split(' ').includes(word)))
     .join('')
 }
