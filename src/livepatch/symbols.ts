@@ -124,9 +124,9 @@ export function readRunningSymbols(host: Host): RunningSymbols {
 /** Addresses are written as zeros for those who may not see them; some symbols of each processor's data really have 0. */
 function allHidden(text: Buffer): boolean {
   const half = text.indexOf('\n', text.length >> 1) + 1
-  return text
+  const lines = text
     .toString('latin1', half, half + 4096)
     .split('\n')
     .slice(0, 8)
-    .every((line) => hiddenAddresses.test(line.split('\t')[0] ?? ''))
+  return lines.every((line) => line === '' || hiddenAddresses.test(line.split('\t')[0] ?? ''))
 }

@@ -38,7 +38,10 @@ export interface Places {
   readonly spoiled: number
 }
 
-/** The looks, by name, with the shell commands that come before each. */
+/**
+ * The looks, by name: shell commands that come before each, the command's words, and what node does first. A `--import` is
+ * always there, so that only what it does differs.
+ */
 const looks = [
   ['clean', '', 'verify --running --json livepatch-meminfo.ko'],
   ['spoiled', '', 'verify --running --json livepatch-spoiled.ko'],
@@ -47,7 +50,7 @@ const looks = [
     'nobody',
     'chmod -R a+rX /work /inarch',
     'verify --running --json livepatch-meminfo.ko',
-    'setuidgid 65534:65534',
+    'process.setgroups([]);process.setgid(65534);process.setuid(65534)',
   ],
   [
     'hooked',
@@ -61,7 +64,8 @@ const looks = [
      echo meminfo_proc_show >set_ftrace_filter
      echo function >current_tracer
      cd /work
-     /work/attach meminfo_proc_show & echo $! >/run/attach; sleep 2`,
+     /work/attach meminfo_proc_show >/run/attached & echo $! >/run/attach
+     until grep -q attached /run/attached; do sleep 1; done`,
     'verify --running --json livepatch-meminfo.ko',
   ],
   [
@@ -130,8 +134,9 @@ export async function lookAround(
     { kind: 'file', path: 'work/inside', bytes: Buffer.from(`${places.inside}\n`) },
     ...(await moduleEntries(kernel, await gatherModules(kernel, ['dummy']))),
   ]
-  const steps = looks.map(([name, before, words, as = '']) => {
-    const command = words === '' ? '' : `${as} node /inarch/dist/inarch.js ${words} --quiet 2>/run/errors`
+  const steps = looks.map(([name, before, words, first = '']) => {
+    const node = `node --import 'data:text/javascript,${first}' /inarch/dist/inarch.js`
+    const command = words === '' ? '' : `${node} ${words} --quiet 2>/run/errors`
     const script = `cd /work\n${before}\n${command}`.replaceAll("'", `'\\''`)
     const id = `module-first.check.${name}`
     return { id, title: name, script: `step ${id} checked module-first.check.${name} 120 sh -c '${script}'` }
@@ -176,7 +181,7 @@ function librariesOf(program: string): string[] {
 
 /** Makes `meminfo` and `dummy`, `other`, which replaces the same function as `meminfo`, and `spoiled`. */
 async function buildPatches(kernel: Kernel, work: string): Promise<Places> {
-  const text = 'show_val_kb(m, "VmallocTotal:   "'
+  const text = '"VmallocTotal:   %8lu kB\\n"'
   const from = {
     meminfo: writePatch(
       work,
