@@ -9,9 +9,16 @@ export const bindingRules = [
   explain(
     'error',
     'code-differs',
-    'A replaced function whose code in the kernel is not what the compiler makes of the unpatched source',
+    'A function that is replaced, or a private one that the patch refers to, whose code in the kernel is not what the compiler makes of the unpatched source',
     'The live patch would replace something else than the source says',
     source,
+  ),
+  explain(
+    'note',
+    'unconfirmed-symbol',
+    'A reference to private data of a unit to which none of the unit’s code that runs leads',
+    'Only its name tells where it is; the name is unique, but nothing confirms the place',
+    'Look at the symbol in the kernel, if its place matters',
   ),
   explain(
     'error',

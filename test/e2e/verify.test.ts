@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whether real kernels hold the code that a live patch was made for: the stock kernel's own units compared with its
+// image, the command on a real module, and what it says about kernels that differ.
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openUnits } from '../../src/build/units.ts'
+import { openBench } from '../../src/build/unpatched.ts'
+import { decodeInstruction } from '../../src/diff/instruction.ts'
+import { silentJournal } from '../../src/ground/job.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { selectKernel } from '../../src/kernel/select.ts'
+import type { ImageReport } from '../../src/livepatch/verify-image.ts'
+import { locate } from '../../src/match/locate.ts'
+import { namesOf } from '../../src/match/names.ts'
+import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
+import { buildCommand, inarch, root } from './inarch.ts'
+import { compileUnit, type MatchedFunction, matchUnit, readUnit } from './matched.ts'
+
+const job = { signal: new AbortController().signal, journal: silentJournal() }
+let dir: string
+let kernel: Kernel
+beforeAll(async () => {
+  buildCommand()
+  dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-verify-'))
+  kernel = await selectKernel(job, '6.1')
+})
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+/** Compiles units and compares them with what the kernel has. */
+async function matched(sources: readonly string[], flags: readonly string[] = []) {
+  const units = await openUnits(job, kernel)
+  const place = mkdtempSync(path.join(dir, 'units-'))
+  const bench = await openBench(job, kernel, path.join(place, 'bench'))
+  const chosen = sources.map((source) => units.find(source).find(({ home }) => home !== 'elsewhere')!)
+  const files = await Promise.all(
+    chosen.map((unit) => compileUnit(job, bench, unit, place, (own) => [...own, ...flags])),
+  )
+  const names = await namesOf(
+    kernel,
+    chosen.flatMap(({ modules }) => modules.slice(0, 1)),
+  )
+  const read = files.map((file) => readUnit(file!))
+  const functions = chosen.flatMap(({ modules }, index) =>
+    matchUnit(names, modules[0] ?? 'vmlinux', read[index]!),
+  )
+  return { functions, names, units: read }
+}
+
+const named = (functions: readonly MatchedFunction[], outcome: MatchedFunction['outcome']) =>
+  functions.filter((one) => one.outcome === outcome).map(({ name }) => name)
+
+describe('the code of the stock kernel', () => {
+  // Jump labels, alternatives, static calls, out-of-line code, functions that share a section, a module.
+  const sources = ['kernel/locking/mutex.c', 'mm/shmem.c', 'fs/ext4/mballoc.c', 'drivers/net/tun.c']
+
+  test('is what the compiler makes of its source, each function', async () => {
+    const { functions, names } = await matched(sources)
+    names.close()
+    expect(functions.length).toBeGreaterThan(250)
+    expect(named(functions, 'differs')).toEqual([])
+    expect(named(functions, 'alike')).toEqual([])
+    // What a module throws away when it has started has no name any more.
+    expect(functions.filter(({ outcome, kind }) => outcome === 'absent' && kind !== 'init')).toEqual([])
+    const fields = functions.reduce((sum, one) => sum + one.fields, 0)
+    const unconfirmed = functions.reduce((sum, one) => sum + one.unconfirmed, 0)
+    expect(unconfirmed).toBeLessThan(fields / 1000)
+  })
+
+  test('is not what it makes with another flag', async () => {
+    const { functions, names } = await matched(['drivers/net/tun.c'], ['-Os'])
+    names.close()
+    expect(named(functions, 'differs').length).toBeGreaterThan(functions.length / 3)
+  })
+})
+
+test('each of several functions of one name is told apart, and so are their data', async () => {
+  // The file systems that have a function `init_once`, and ACPI's units with `_acpi_module_name`.
+  const sources = ['fs/inode.c', 'block/bdev.c', 'net/socket.c', 'mm/shmem.c', 'fs/proc/inode.c']
+  const { names, units } = await matched(sources)
+  const running = names.running('vmlinux')
+  for (const name of ['init_once', 'shmem_init_inode', 'sock_init_inode']) {
+    const places = units.flatMap((unit) => {
+      const piece = unit.pieces.find((one) => one.name === name)
+      return piece === undefined ? [] : [locate(running, unit, piece)]
+    })
+    expect(places).not.toContain(undefined)
+    expect(new Set(places).size).toBe(places.length)
+  }
+  // The worst of all names: a function's own name as a string, numbered by the compiler.
+  const places = units.flatMap((unit) => {
+    const piece = unit.pieces.find((one) => /^(__func__|__already_done|__key)\.0$/.test(one.name))
+    return piece === undefined ? [] : [locate(running, unit, piece)]
+  })
+  const told = places.filter((place) => place !== undefined)
+  expect(new Set(told).size).toBe(told.length)
+  names.close()
+})
+
+/** Where the first instruction is that has a number of its own, and no address. */
+function firstWithNumber(code: Buffer, fields: ReadonlySet<number>): number {
+  for (let at = 0; at < code.length; ) {
+    const { end, operands, branch } = decodeInstruction(code, at)!
+    if (branch < 0 && operands < end && !fields.has(operands) && !fields.has(end - 4)) return at
+    at = end
+  }
+  throw new Error('no instruction with a number')
+}
+
+describe('inarch verify', () => {
+  test('confirms a module for its kernel, and finds what differs', async () => {
+    const patch = path.join(root, 'examples/meminfo.patch')
+    const built = await inarch(['build', patch, '-k', '6.1', '-o', dir, '--json'], { cwd: dir })
+    expect(built.code, built.stderr).toBe(0)
+    const verify = async (module: string, ...more: string[]) => {
+      const { code, stdout, stderr } = await inarch(['verify', module, '--json', ...more], { cwd: dir })
+      expect(stderr).not.toContain('at ')
+      return { code, report: JSON.parse(stdout || '{}') as ImageReport }
+    }
+    const fine = await verify('livepatch-meminfo.ko')
+    expect(fine.code).toBe(0)
+    expect(fine.report).toMatchObject({ verdict: 'matches', findings: [] })
+    expect(fine.report.functions).toMatchObject([
+      { name: 'meminfo_proc_show', object: 'vmlinux', code: 'matches', by: 'name', unconfirmed: 0 },
+    ])
+    expect(fine.report.references.found).toBe(fine.report.references.all)
+
+    // The same with one expected byte that is another.
+    const manifest = JSON.parse(readFileSync(path.join(dir, 'livepatch-meminfo.json'), 'utf8'))
+    const [entry] = manifest.objects[0].functions
+    const { parts } = unpackExpectation(entry.match.expected)
+    const code = Buffer.from(parts[0].code, 'base64')
+    const start = firstWithNumber(code, new Set(parts[0].fields.map(({ at }) => at)))
+    const spoiled = decodeInstruction(code, start)!.operands
+    code[spoiled] = (code[spoiled] ?? 0) ^ 0x40
+    entry.match.expected = packExpectation({ parts: [{ ...parts[0], code: code.toString('base64') }] })
+    copyFileSync(path.join(dir, 'livepatch-meminfo.ko'), path.join(dir, 'livepatch-spoiled.ko'))
+    writeFileSync(path.join(dir, 'livepatch-spoiled.json'), JSON.stringify(manifest))
+    const bad = await verify('livepatch-spoiled.ko')
+    expect(bad.code).toBe(4)
+    expect(bad.report.functions).toMatchObject([{ code: 'differs', difference: { part: 0, offset: start } }])
+    expect(bad.report.functions[0]?.difference?.text).toMatch(/`\w+ .*` is expected, and `\w+ .*` runs/)
+    const page = await inarch(['verify', 'livepatch-spoiled.ko'], { cwd: dir })
+    expect(page.code).toBe(4)
+    expect(page.stdout).toContain('meminfo_proc_show differs')
+
+    // A manifest of the wrong kind is told in a sentence.
+    entry.match.expected = 'AAAA'
+    writeFileSync(path.join(dir, 'livepatch-spoiled.json'), JSON.stringify(manifest))
+    const hostile = await inarch(['verify', 'livepatch-spoiled.ko'], { cwd: dir })
+    expect(hostile.code).toBe(2)
+    expect(hostile.stderr).toContain('can’t be read')
+  })
+})
