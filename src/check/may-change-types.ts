@@ -76,7 +76,9 @@ export function mayChangeTypes({ path: file, before, after }: FileChange): Scope
           continue
         const uses = new RegExp(`\\b${own[0]}\\b`)
         const isOutside = (one: Declaration) =>
-          one.text !== text && headOfFunction(one.text) === undefined && uses.test(one.text)
+          !(one.kind === 'macro' && one.names[0] === own[0]) &&
+          headOfFunction(one.text) === undefined &&
+          uses.test(one.text)
         if (file.endsWith('.h') || old.some(isOutside) || young.some(isOutside)) types = true
       } else if (headOfFunction(text) === undefined) {
         if (/\b(?:struct|union|enum)\b[^;={(]*\{/.test(text) || /^typedef\b/.test(text)) types = true
