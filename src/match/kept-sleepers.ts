@@ -15,7 +15,7 @@ import { type Sleeper, sleepersIn, stateOffsetOf } from './sleepers.ts'
 import { flows, threadsOf } from './threads.ts'
 
 /** Raised whenever what is kept, or how it is found out, changes. */
-const format = 'inarch-sleepers-2'
+const format = 'inarch-sleepers-5'
 
 const names = v.array(v.string())
 const keptSchema = v.object({

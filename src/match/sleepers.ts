@@ -71,12 +71,21 @@ const throughPointers: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** How far a sleeper is followed up to its callers, and a thread down to where it waits. */
-const callDepth = 5
+const callDepth = 4
 const idleDepth = 3
 /** What has more callers than this is used for everything, and those who call it seldom wait in it. */
 const manyCallers = 8
 /** A sleeper to which more functions than this lead is part of the kernel's own work, such as getting memory. */
 const manyWays = 64
+/** So is one to which a function leads that so many others call. */
+const generalCallers = 30
+/** Interruptible, but for memory, which comes back by itself: in these nobody sleeps for long. */
+const forMemory = new Set([
+  'sock_alloc_send_pskb',
+  'throttle_direct_reclaim',
+  'try_charge_memcg',
+  'reclaim_throttle',
+])
 /** Functions that lead to every system call. */
 const everySystemCall = /^(?:x64|ia32)_sys_call$|^do_syscall_64$|^do_int80|^(?:entry|asm)_|^__do_fast_syscall/
 /** The same system call for another kind of processes. */
@@ -197,14 +206,16 @@ function callsThatSleep(
       for (const to of below.flatMap((one) => graph.named(one)))
         pointed.set(to, [...(pointed.get(to) ?? []), of])
   for (const sleeper of longWaiters(ground, waits)) {
-    if (entries.has(sleeper)) continue
     const name = graph.name(sleeper)
+    if (entries.has(sleeper) || forMemory.has(name)) continue
     const seen = new Set([sleeper])
+    let general = false
     let level = [sleeper]
     for (let depth = 0; depth <= callDepth && level.length > 0; depth++) {
       const next: number[] = []
       for (const of of level) {
         const callers = [...graph.callers(of)].filter((one) => !everySystemCall.test(graph.name(one)))
+        if (of !== sleeper && callers.length > generalCallers) general = true
         const distinct = callers.filter((one) => !otherForm.test(graph.name(one)))
         for (const caller of [...(distinct.length > manyCallers ? [] : callers), ...(pointed.get(of) ?? [])])
           if (!seen.has(caller) && !entries.has(caller) && !isScheduler(caller)) {
@@ -214,9 +225,9 @@ function callsThatSleep(
       }
       level = next
     }
-    const ways =
-      [...seen].filter((one) => !otherForm.test(graph.name(one))).length > manyWays ? [sleeper] : seen
-    for (const of of ways) found.set(of, (found.get(of) ?? new Set()).add(name))
+    const ways = [...seen].filter((one) => !otherForm.test(graph.name(one)))
+    for (const of of general || ways.length > manyWays ? [sleeper] : seen)
+      found.set(of, (found.get(of) ?? new Set()).add(name))
   }
   return found
 }
@@ -244,8 +255,10 @@ function longWaiters(
     const asked = calls.some(({ target, args }) => {
       const to = graph.at(target)
       const parameter = to === undefined ? undefined : stateParameter[graph.name(to)]
-      const state = parameter === undefined ? undefined : args[parameter]
-      return state !== undefined && 'constant' in state && isInterruptible(state.constant)
+      if (parameter === undefined) return false
+      const state = args[parameter]
+      // A state that is worked out when it runs is often an interruptible one; any other stands in the code.
+      return state === undefined || ('constant' in state && isInterruptible(state.constant))
     })
     const set = stores.some(
       ({ displacement, value }) => displacement === stateOffset && isInterruptible(value),
