@@ -256,7 +256,7 @@ export function testRunning(series: string, work: string): void {
 
   beforeAll(async () => {
     looks = await lookAround(series, work)
-  })
+  }, 1_200_000)
 
   test('the code that it was made for matches memory, with what the kernel has rewritten in it', () => {
     const { json, exitCode, text } = at('clean')
