@@ -22,6 +22,8 @@ const ChoiceSchema = v.object({
       titles: v.pipe(v.array(v.string()), v.minLength(1)),
       /** The file's hunks in the difference, counted from 0. */
       files: v.record(v.string(), v.union([v.literal('all'), v.array(v.number())])),
+      /** Chosen when the rules were done: nobody who wrote one had seen it. */
+      heldOut: v.exactOptional(v.boolean()),
     }),
   ),
 })

@@ -47,12 +47,13 @@ const cases: readonly Case[] = [
   },
   {
     fix: 'unicode-grace',
-    says: 'a type of which there are objects already is refused, or asks for consent',
+    says: 'another size of a type of which there are objects is refused',
     verdict: 'refused',
+    rule: 'type-layout',
   },
   {
-    fix: 'drbg-sanity',
-    says: 'what runs only when a module is loaded is refused',
+    fix: 'mokvar-table',
+    says: 'what runs only when the kernel starts is refused',
     verdict: 'refused',
     rule: 'init-code',
   },
