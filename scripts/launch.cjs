@@ -20,7 +20,7 @@ function load(name) {
   } catch {
     // A part without it is only slower.
   }
-  const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData })
+  const script = new Script(readFileSync(filename, 'utf8'), { filename, cachedData })
   const part = { module: { exports: {} }, script, filename }
   parts.set(name, part)
   script.runInThisContext()(part.module.exports, demand, part.module, filename, __dirname)
