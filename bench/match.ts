@@ -2,11 +2,15 @@
 // Compiles units of a stock kernel and compares every function of them with the kernel's image:
 //   npm run bench:match -- [--kernel 6.1] [--units 300] [--seed 1] [--flag -Os] [--drop -fno-x] [--against OTHER] [--keep DIR]
 // With another flag, or against another kernel, the functions that differ must be found.
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
 import { openUnits, type Unit } from '../src/build/units.ts'
 import { openBench } from '../src/build/unpatched.ts'
+import { compareObjects } from '../src/diff/change.ts'
+import { isColdPart } from '../src/diff/names.ts'
+import { readObject } from '../src/elf/read.ts'
 import { silentJournal } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import { selectKernel } from '../src/kernel/select.ts'
@@ -23,6 +27,7 @@ const { values } = parseArgs({
     against: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
     keep: { type: 'string' },
+    plain: { type: 'string' },
     list: { type: 'boolean', default: false },
   },
 })
@@ -73,6 +78,8 @@ const change = (flags: readonly string[]) => [
   ...flags.filter((flag) => !values.drop.includes(flag)),
   ...values.flag,
 ]
+/** With other flags: the functions of which the compiler makes other code, and those of them that were not seen. */
+const made = { differ: 0, missed: [] as string[] }
 const results: { unit: Unit; functions: MatchedFunction[] }[] = []
 await withScratch(async (scratch) => {
   const dir = values.keep ?? path.join(scratch, 'objects')
@@ -85,6 +92,29 @@ await withScratch(async (scratch) => {
     other,
     units.flatMap(({ modules }) => modules.slice(0, 1)),
   )
+  if (values.flag.length + values.drop.length > 0)
+    for (const [index, unit] of units.entries()) {
+      const [plain, other] = [
+        await compileUnit(job, bench, unit, values.plain ?? path.join(scratch, 'plain')),
+        compiled[index],
+      ]
+      if (plain === undefined || other === undefined) continue
+      const change = compareObjects(
+        readObject(readFileSync(plain), 'plain'),
+        readObject(readFileSync(other), 'other'),
+        unit.source,
+      )
+      const matches = new Set(
+        matchUnit(names, unit.modules[0] ?? 'vmlinux', readUnit(other))
+          .filter(({ outcome }) => outcome === 'matches' || outcome === 'alike')
+          .map(({ name }) => name),
+      )
+      for (const { after } of change.changed) {
+        if (isColdPart(after.name)) continue
+        made.differ++
+        if (matches.has(after.name)) made.missed.push(`${unit.source} ${after.name}`)
+      }
+    }
   const start = performance.now()
   units.forEach((unit, index) => {
     const file = compiled[index]
@@ -119,6 +149,10 @@ function report(ms: number): void {
     functions.some(({ outcome }) => outcome === 'differs'),
   ).length
   console.log(`units with a function that differs: ${units}`)
+  if (values.flag.length + values.drop.length > 0)
+    console.log(
+      `of ${made.differ} functions that the compiler makes otherwise, ${made.missed.length} were not seen ${made.missed.join(', ')}`,
+    )
   const reasons = new Map<string, number>()
   for (const { mismatch } of all)
     if (mismatch !== undefined) reasons.set(mismatch.why, (reasons.get(mismatch.why) ?? 0) + 1)

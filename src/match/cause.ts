@@ -28,7 +28,7 @@ const longestBanner = 1024
 
 export function readBanner(vmlinux: Running): Banner | undefined {
   for (const address of vmlinux.addressesOf('linux_banner'))
-    for (let size = longestBanner; size >= 128; size /= 2) {
+    for (let size = longestBanner; size > 0; size -= 16) {
       const text = vmlinux.read(address, size)?.toString('latin1')
       const [, release, tools, build] =
         /^Linux version (\S+) \([^)]*\) \((.*)\) (#[^\n\0]*)/.exec(text ?? '') ?? []
