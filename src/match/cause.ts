@@ -28,10 +28,10 @@ const longestBanner = 1024
 
 export function readBanner(vmlinux: Running): Banner | undefined {
   for (const address of vmlinux.addressesOf('linux_banner'))
-    for (let size = longestBanner; size > 0; size -= 16) {
+    for (let size = longestBanner; size > 0; size--) {
       const text = vmlinux.read(address, size)?.toString('latin1')
       const [, release, tools, build] =
-        /^Linux version (\S+) \([^)]*\) \((.*)\) (#[^\n\0]*)/.exec(text ?? '') ?? []
+        /^Linux version (\S+) \([^)]*\) \((.*)\) (#[^\n\0]*)[\n\0]/.exec(text ?? '') ?? []
       if (release !== undefined && tools !== undefined && build !== undefined)
         return { release, tools, build }
     }
