@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The functions that a live patch replaces, each compared with what the host has: with memory, or with the file of a module
 // that is not loaded.
+import { setTimeout } from 'node:timers/promises'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { type Comparison, compare, type Difference } from '../match/compare.ts'
@@ -110,7 +111,7 @@ async function inMemory(
   if (problem !== undefined || symbol === undefined)
     return { ...known, code: 'missing', problem: problem ?? 'it has no address', hooks: [] }
   const { address } = symbol
-  const comparison = memory && compare(expected, memory, address)
+  const comparison = memory && (await compareTwice(job, expected, memory, address))
   const place: Place = {
     object,
     name: entry.name,
@@ -130,6 +131,22 @@ async function inMemory(
       : await outcomeOf(job, comparison, nameOf)),
     hooks: hooksOf(place, hooks, condition.patches ?? [], memory, symbols),
   }
+}
+
+/** ms after which a change that the kernel makes in its code, processor by processor, is over. */
+const settled = 50
+
+/** Compares with memory; what differs once may be a change that the kernel is just making, and is looked at again. */
+async function compareTwice(
+  job: Job,
+  expected: Expectation,
+  memory: Memory,
+  address: bigint,
+): Promise<Comparison> {
+  const first = compare(expected, memory, address)
+  if (first.matches) return first
+  await setTimeout(settled, undefined, { signal: job.signal })
+  return compare(expected, memory, address)
 }
 
 /** The parts of the function that lie elsewhere, such as the code that the compiler takes to be cold. */
