@@ -23,6 +23,9 @@ export interface Affected {
 const outside =
   /^(Documentation|samples|tools|scripts|LICENSES|usr|\.[^/]+)(\/|$)|^(MAINTAINERS|CREDITS|COPYING|README)$/
 
+/** Built into the boot image beside the kernel proper, by makefiles of its own. */
+const early = /^arch\/[^/]+\/(?:boot|realmode\/rm|purgatory)\/|^drivers\/firmware\/efi\/libstub\//
+
 /** The architecture's directory below arch/, such as `x86`: the one whose generated headers are there. */
 function architecture(kernel: Kernel): string | undefined {
   const root = path.join(kernel.source, 'arch')
@@ -127,6 +130,12 @@ async function classifySource(
   const all = [...units.find(file), ...(await includers(job, kernel, units, file))]
   const reachable = all.filter((unit) => unit.home !== 'elsewhere')
   const [unit, ...others] = reachable
+  if (unit === undefined && all[0] === undefined && early.test(file))
+    return refuse(
+      'unreachable-code',
+      `${file} is code of the boot loader’s side or of the firmware’s, which has run before the kernel did`,
+      'This fix needs a reboot',
+    )
   if (unit === undefined)
     return all[0] === undefined
       ? refuse(
