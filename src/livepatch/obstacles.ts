@@ -4,6 +4,7 @@
 // Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch), kernel/module/{main,signing}.c, kernel/trace/ftrace.c.
 import type { Finding } from '../ground/finding.ts'
 import type { Manifest } from '../module/manifest.ts'
+import { splitSignature } from '../module/signature.ts'
 import { taintNames } from '../vm/log.ts'
 import type { Subject } from '../vm/subject.ts'
 import type { Condition } from './condition.ts'
@@ -12,14 +13,6 @@ import { type RunningPatch, replaces } from './patches.ts'
 
 /** Bits of the taint after which a kernel is not to be trusted: an oops, a bad page, a machine check, a lockup. */
 const broken = [4, 5, 7, 14]
-
-/** How a signature is appended to a module (kernel/module/signing.c). */
-const signature = '~Module signature appended~\n'
-
-/** True when the module's file carries a signature; whether it is a good one only the kernel knows. */
-export function isSigned(bytes: Buffer): boolean {
-  return bytes.toString('latin1', bytes.length - signature.length) === signature
-}
 
 /** What the host's kernel has against the live patch, whatever it replaces. */
 export function obstaclesOf(condition: Condition, subject: Subject, manifest: Manifest): Finding[] {
@@ -41,7 +34,7 @@ export function obstaclesOf(condition: Condition, subject: Subject, manifest: Ma
       'The kernel loads no modules any more (kernel.modules_disabled is 1)',
       'Only a reboot changes this',
     )
-  if (condition.signedOnly && !isSigned(subject.bytes) && !loaded)
+  if (condition.signedOnly && !splitSignature(subject.bytes).signed && !loaded)
     say(
       'error',
       'needs-signature',

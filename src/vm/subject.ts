@@ -8,11 +8,13 @@ import * as v from 'valibot'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import { type Manifest, manifestSchema } from '../module/manifest.ts'
+import { splitSignature } from '../module/signature.ts'
 
 export interface Subject {
   /** Absolute path of the module file. */
   readonly file: string
   readonly bytes: Buffer
+  /** Of the module without a signature that somebody appended. */
   readonly sha256: string
   /** The module's name as the kernel knows it. */
   readonly name: string
@@ -86,7 +88,7 @@ export async function readSubject(file: string): Promise<Subject> {
       throw new Fault('usage', 'not-a-live-patch', `${file} is a directory, not a module`)
     throw error
   }
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const sha256 = createHash('sha256').update(splitSignature(bytes).content).digest('hex')
   const section = readSections(bytes, file)
   const info = modinfo(section('.modinfo') ?? Buffer.alloc(0))
   if (info.get('livepatch') !== 'Y')

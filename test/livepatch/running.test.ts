@@ -5,6 +5,7 @@ import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Host } from '../../src/livepatch/host.ts'
 import { verifyRunning } from '../../src/livepatch/verify-running.ts'
 import type { Manifest } from '../../src/module/manifest.ts'
+import { splitSignature } from '../../src/module/signature.ts'
 import { addressOf, coreOf, hostWith, kallsymsOf, memoryWith, release, subjectWith } from './recorded.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -176,6 +177,24 @@ describe('the kernel would refuse', () => {
   test.each(cases)('%s', async (_, files, rule) => {
     expect(await saidOf(hostWith(files))).toEqual(['forbidden', `error ${rule}`])
   })
+})
+
+test('a signed live patch is let through, and its content is still the one of the manifest', async () => {
+  const wants = hostWith({ '/sys/module/module/parameters/sig_enforce': 'Y\n' })
+  const plain = subjectWith()
+  const length = Buffer.alloc(12)
+  length.writeUInt32BE(5, 8)
+  const signed = Buffer.concat([
+    plain.bytes,
+    Buffer.from('hello'),
+    length,
+    Buffer.from('~Module signature appended~\n'),
+  ])
+  expect((await verifyRunning(job, wants, { ...plain, bytes: signed })).verdict).toBe('ready')
+  expect(splitSignature(signed).content.equals(plain.bytes)).toBe(true)
+  const torn = signed.subarray(plain.bytes.length)
+  torn.writeUInt32BE(500, 5 + 8)
+  expect(splitSignature(torn).signed).toBe(false)
 })
 
 describe('other live patches', () => {
