@@ -164,6 +164,12 @@ describe('a finding refuses', () => {
       'void f(void) {} static void *entry __attribute__((used, section(".initcall6.init"))) = f;',
     ],
     [
+      'an initcall as the kernel makes it, in assembly and with numbers in its name',
+      'registration-added',
+      'void f(void) {}',
+      'void f(void) {} __asm__(".section \\".initcall7.init\\", \\"a\\"\\n__initcall__kmod_x__437_363_f7:\\n.long f - .\\n.previous");',
+    ],
+    [
       'one more entry among those that a macro names by a counter',
       'data-changed',
       'int a, b; static void *__UNIQUE_ID_hook1 __attribute__((used, section(".pci_fixup_final"))) = &a;',
