@@ -10,6 +10,7 @@ import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
+import type { HostForecast } from '../../src/livepatch/outlook.ts'
 import type { RunningReport } from '../../src/livepatch/verify-running.ts'
 import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
 import type { Manifest } from '../../src/module/manifest.ts'
@@ -46,6 +47,8 @@ const looks = [
   ['clean', '', 'verify --running --json livepatch-meminfo.ko'],
   ['spoiled', '', 'verify --running --json livepatch-spoiled.ko'],
   ['absent', '', 'verify --running --json livepatch-dummy.ko'],
+  ['sleeping', '(sleep 600 | cat) >/dev/null 2>&1 & sleep 1', 'forecast --json livepatch-sleepers.ko'],
+  ['awake', '', 'forecast livepatch-meminfo.ko'],
   [
     'nobody',
     'chmod -R a+rX /work /inarch',
@@ -179,7 +182,7 @@ function librariesOf(program: string): string[] {
   return [...listed.matchAll(/(\/\S+) \(0x/g)].flatMap(([, library]) => library ?? [])
 }
 
-/** Makes `meminfo` and `dummy`, `other`, which replaces the same function as `meminfo`, and `spoiled`. */
+/** Makes `sleepers`, which replaces functions that tasks are in, `meminfo` and `dummy`, `other`, which replaces the same function as `meminfo`, and `spoiled`. */
 async function buildPatches(kernel: Kernel, work: string): Promise<Places> {
   const text = '"VmallocTotal:   %8lu kB\\n"'
   const from = {
@@ -194,9 +197,24 @@ async function buildPatches(kernel: Kernel, work: string): Promise<Places> {
     other: writePatch(work, 'other', kernel, 'fs/proc/meminfo.c', text, text.replace('Total', 'TOTAL')),
     dummy: path.join(root, 'examples/dummy-count-drops.patch'),
   }
-  for (const [name, patch] of Object.entries(from)) {
+  const empty = '\t/* Null read succeeds. */\n'
+  const portid = '\tu32 portid = 0;\n\tstruct net *net = NULL;'
+  const sleepers = [
+    writePatch(
+      work,
+      'reader',
+      kernel,
+      'fs/pipe.c',
+      empty,
+      `\tif (total_len == 4321)\n\t\treturn 0;\n${empty}`,
+    ),
+    writePatch(work, 'thread', kernel, 'kernel/audit.c', portid, portid.replace('0', '1')),
+    '--allow',
+    'never-finishes',
+  ]
+  for (const [name, patch] of Object.entries({ ...from, sleepers })) {
     const { code, stderr } = await inarch(
-      ['build', patch, '--kernel', kernel.release, '--name', name, '-o', work],
+      ['build', ...[patch].flat(), '--kernel', kernel.release, '--name', name, '-o', work],
       { cwd: work },
     )
     expect(code, stderr).toBe(0)
@@ -311,6 +329,29 @@ export function testRunning(series: string, work: string): void {
       'kretprobe kprobes/exit entry goes-on',
     ])
     expect(rules('hooked').filter((rule) => !rule.startsWith('note'))).toEqual(['warning probe-falls-silent'])
+  })
+
+  test('who sleeps in what a live patch replaces is forecast, and whether that ends', () => {
+    const { json, exitCode, text } = at('sleeping')
+    expect(exitCode, text).toBe(4)
+    const forecast = json as unknown as HostForecast
+    expect(forecast).toMatchObject({
+      format: 'inarch-forecast-1',
+      verdict: 'cannot-finish',
+      looks: 5,
+      loaded: 'absent',
+      left: [],
+      hidden: [],
+      unseen: 0,
+    })
+    expect(forecast.tasks).toBeGreaterThan(30)
+    const seen = forecast.sleeping.filter(({ seen: times }) => times === 5)
+    expect(seen.map(({ name, kind, functions, outlook }) => ({ name, kind, functions, outlook }))).toEqual([
+      { name: 'kauditd', kind: 'thread', functions: ['kauditd_thread'], outlook: 'stays' },
+      { name: 'cat', kind: 'process', functions: ['pipe_read'], outlook: 'woken' },
+    ])
+    expect(at('awake')).toMatchObject({ exitCode: 0 })
+    expect(at('awake').text).toContain('the transition will finish at once')
   })
 
   test('without tracefs and debugfs it tells what shows in memory, and what to mount', () => {
