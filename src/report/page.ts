@@ -29,15 +29,15 @@ export function reportPage(facts: Facts): string {
   const title = titleOf(facts.inputs.flatMap(({ patch }) => patch ?? [])) ?? manifest.description
   const chapters: Chapter[] = [
     { id: 'findings', title: 'Findings', content: findingsPart(facts) },
-    { id: 'patch', title: 'The patch', content: patchPart(facts) },
+    { id: 'patch', title: 'Patch', content: patchPart(facts) },
     {
       id: 'replaced',
       title: 'What is replaced',
       content: html`${graphPart(facts)}${carriedPart(facts)}`,
     },
     { id: 'functions', title: 'Functions, before and after', content: functionsPart(facts), page: true },
-    { id: 'forecast', title: 'The transition, foretold', content: forecastPart(facts), page: true },
-    { id: 'proof', title: 'The proof', content: proofPart(facts) },
+    { id: 'forecast', title: 'Forecast', content: forecastPart(facts), page: true },
+    { id: 'proof', title: 'Proof', content: proofPart(facts) },
     {
       id: 'made',
       title: 'How it was made',

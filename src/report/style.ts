@@ -83,7 +83,7 @@ table.d, table.u { table-layout: fixed; font-size: .765rem; line-height: 1.55; b
 
 table.u + table.u { margin-top: .7rem } table.u { border-bottom-width: 1px }
 table.d td, table.u td { padding: 0 .6em; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere }
-td.l { width: 4.4em; text-align: right; color: var(--soft); user-select: none; font-size: .92em; font-variant-numeric: tabular-nums }
+td.l { width: 4.4em; text-align: right; color: var(--soft); user-select: none; font-variant-numeric: tabular-nums }
 table.d td.e { background: repeating-linear-gradient(-45deg, transparent 0 6px, var(--faint) 6px 7px) }
 table.d td.e:nth-child(odd) { width: 4.4em }
 table.d td:nth-child(3) { border-left: 1px solid var(--rule) }

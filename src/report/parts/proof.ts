@@ -75,15 +75,21 @@ const returns = ({ id }: ProofStep) => /\.return$/.test(id)
 function curve(placed: readonly Placed[]): { at: number; share: number }[] {
   const points: { at: number; share: number }[] = [{ at: 0, share: 0 }]
   let share = 0
-  for (const { step, from } of placed) {
+  for (const { step, from, to } of placed) {
     const back = returns(step)
     if (!goes(step) && !back) continue
+    const end = back ? 0 : 1
     for (const { ms, left: rest, total } of step.samples ?? []) {
       const remaining = total > 0 ? Math.min(1, rest / total) : 0
       const next = back ? remaining : 1 - remaining
       if (next === share) continue
       share = next
       points.push({ at: from + Math.max(0, ms), share })
+    }
+    // Where it was too quick for a sample, its end is what is known.
+    if (step.outcome === 'done' && share !== end) {
+      share = end
+      points.push({ at: to, share })
     }
   }
   return points

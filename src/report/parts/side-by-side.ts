@@ -40,7 +40,14 @@ export function stretches(
     if (last?.folded === folded) last.rows.push(row)
     else parts.push({ folded, rows: [row] })
   }
-  return parts.map((part) => (part.rows.length < fewest ? { ...part, folded: false } : part))
+  const joined: typeof parts = []
+  for (const part of parts) {
+    const folded = part.folded && part.rows.length >= fewest
+    const last = joined.at(-1)
+    if (last?.folded === folded) last.rows.push(...part.rows)
+    else joined.push({ folded, rows: [...part.rows] })
+  }
+  return joined
 }
 
 export function sideBySide(columns: Columns): Html {
