@@ -95,7 +95,7 @@ export const inlinedCopy: Rule = {
   severity: 'error',
   looksFor:
     'A changed function that the compiler put into others which the live patch would leave as they are',
-  why: 'ftrace redirects a function at its entry; a copy of its code in another function goes on as before',
+  why: 'The kernel redirects a function at its entry; a copy of its code in another function goes on as before',
   remedy: 'Let the patch change the function that holds the copy as well',
   async find(_job, subject) {
     const { all } = changedFunctionsOf(subject)
