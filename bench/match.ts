@@ -15,7 +15,13 @@ import { silentJournal } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { namesOf } from '../src/match/names.ts'
-import { compileUnit, type MatchedFunction, matchUnit, readUnit } from '../test/e2e/matched.ts'
+import {
+  compileUnit,
+  locateNamesakes,
+  type MatchedFunction,
+  matchUnit,
+  readUnit,
+} from '../test/e2e/matched.ts'
 
 const { values } = parseArgs({
   options: {
@@ -122,6 +128,30 @@ await withScratch(async (scratch) => {
     else results.push({ unit, functions: matchUnit(names, unit.modules[0] ?? 'vmlinux', readUnit(file)) })
   })
   const ms = performance.now() - start
+  const seen = units.flatMap((unit, index) => {
+    const file = compiled[index]
+    return file === undefined
+      ? []
+      : locateNamesakes(names, unit.modules[0] ?? 'vmlinux', readUnit(file)).map((one) => ({
+          ...one,
+          unit: unit.source,
+        }))
+  })
+  for (const kind of ['function', 'data'] as const) {
+    const all = seen.filter((one) => one.kind === kind)
+    const told = all.filter(({ address }) => address !== undefined)
+    const places = new Set(told.map(({ object, address }) => `${object} ${address}`))
+    if (values.list)
+      for (const one of told)
+        if (
+          told.some((other) => other !== one && other.object === one.object && other.address === one.address)
+        )
+          console.log(`  claimed twice: ${one.unit} ${one.object} ${one.name} ${one.address?.toString(16)}`)
+    const worst = Math.max(0, ...told.map(({ namesakes }) => namesakes))
+    console.log(
+      `${kind} names that occur several times: ${all.length}; told apart: ${told.length} (the worst of ${worst}); claimed twice: ${told.length - places.size}; content confirmed: ${told.filter(({ content }) => content === true).length}, contradicted: ${told.filter(({ content }) => content === false).length}`,
+    )
+  }
   names.close()
   report(ms)
 })

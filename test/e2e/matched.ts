@@ -105,3 +105,26 @@ function matchOne(names: Names, object: string, unit: Anatomy, piece: Piece): Ma
   const told = fits.length === 1 || locate(running, unit, piece) !== undefined
   return { ...base, outcome: told ? 'matches' : 'alike' }
 }
+
+/** Private things of a unit whose names the kernel has several times: where each of them is, if that is told. */
+export function locateNamesakes(names: Names, object: string, unit: Anatomy) {
+  const running = names.running(object)
+  return unit.pieces.flatMap((piece) => {
+    if (piece.symbol === undefined || (piece.kind !== 'function' && piece.kind !== 'data')) return []
+    if (isColdPart(piece.name) || /^\.(init|exit)/.test(piece.section.name)) return []
+    const namesakes = running.addressesOf(piece.name).length
+    // A lock's key has no bytes in a kernel without lockdep, and several lie at one address.
+    if (namesakes < 2 || piece.symbol.size === 0) return []
+    const address = locate(running, unit, piece)
+    const { section, symbol, kind, name } = piece
+    // What nobody writes to and the linker does not touch must lie there as the compiler made it.
+    const fixed =
+      kind === 'data' && !/^\.(data|bss)/.test(section.name) && unit.relocations(piece).length === 0
+    const ours = section.data.subarray(symbol.value, symbol.value + symbol.size)
+    const content =
+      address === undefined || !fixed || ours.length !== symbol.size
+        ? undefined
+        : running.read(address, ours.length)?.equals(ours) === true
+    return [{ object, name, kind, namesakes, address, content }]
+  })
+}

@@ -34,7 +34,7 @@ function functionLines(one: ImageFunction): string[] {
   const where = address === undefined ? object : `${object} at ${address}`
   const facts =
     code === 'matches'
-      ? `: ${size} bytes, ${fields} references${unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''}${namesakes > 1 ? told[by](namesakes) : ''}`
+      ? `: ${size} bytes, ${fields} ${fields === 1 ? 'reference' : 'references'}${unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''}${namesakes > 1 ? told[by](namesakes) : ''}`
       : ''
   const lines = [`  ${bold(name)} ${codes[code]} ${dim(`(${unit}, ${where})${facts}`)}`]
   if (difference !== undefined)
@@ -48,12 +48,15 @@ function functionLines(one: ImageFunction): string[] {
 
 export function renderVerification(report: ImageReport): string[] {
   const { module, builtFor, kernel, verdict, functions, references, findings } = report
+  const fits = functions.every(({ code }) => code === 'matches')
   const head =
     verdict === 'matches'
-      ? green('is what it was made for')
-      : red('is not what it was made for: don’t load it there')
+      ? `the code ${green('is what it was made for')}`
+      : fits
+        ? `${red('made for another kernel')}, although the code is the same`
+        : `the code ${red('is not what it was made for')}: don’t load it there`
   return [
-    `${bold(module.name)} against ${bold(kernel.release)} (${kernel.version}): the code ${head}`,
+    `${bold(module.name)} against ${bold(kernel.release)} (${kernel.version}): ${head}`,
     dim(`  built for ${builtFor.release} (${builtFor.version}); module and manifest belong together`),
     ...(kernel.banner === undefined ? [] : [dim(`  image: ${kernel.banner}`)]),
     '',
