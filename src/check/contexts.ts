@@ -13,15 +13,15 @@ import type { CallGraph } from '../match/call-graph.ts'
 import { openCallGraph } from '../match/kept-calls.ts'
 
 /** Raised whenever what is kept, or how it is found out, changes. */
-const format = 'inarch-contexts-2'
+const format = 'inarch-contexts-3'
 
 export interface Context {
-  readonly name: 'nmi' | 'redirection' | 'stack-walk' | 'switching-point'
+  readonly name: 'nmi' | 'redirection' | 'stack-walk' | 'switching-point' | 'start'
   /** From the root to the function. */
   readonly path: readonly string[]
 }
 
-const kinds: readonly string[] = ['nmi', 'redirection', 'stack-walk', 'switching-point']
+const kinds: readonly string[] = ['nmi', 'redirection', 'stack-walk', 'switching-point', 'start']
 
 /** Where the way of an NMI ends: what only comes into play outside of one, or when the kernel is dying. */
 const notFollowed =
@@ -105,6 +105,34 @@ export function contextsOf(graph: CallGraph): Map<string, Context> {
     if (nmiCallback.test(graph.name(of)) && !/register_/.test(graph.name(of))) callbacks.push(of)
   for (const { context, names, depth } of roots.filter(({ context }) => context === 'nmi'))
     follow(context, [...names.flatMap((name) => [...graph.named(name)]), ...callbacks], depth)
+  for (const of of onlyAtStart(graph)) {
+    const name = graph.name(of)
+    const [caller] = graph.callers(of)
+    if (!found.has(name) && graph.named(name).length === 1 && caller !== undefined)
+      found.set(name, { name: 'start', path: [graph.name(caller), name] })
+  }
+  return found
+}
+
+/**
+ * Functions that are no `__init` ones and that only such ones call, straight or through others like them. One whose address is
+ * taken, or stands in data (an export is one), can be called by anybody.
+ */
+function onlyAtStart(graph: CallGraph): Set<number> {
+  const [from] = graph.named('_sinittext').map((of) => graph.starts[of]!)
+  const [to] = graph.named('_einittext').map((of) => graph.starts[of]!)
+  const found = new Set<number>()
+  if (from === undefined || to === undefined) return found
+  const isInit = (of: number) => graph.starts[of]! >= from && graph.starts[of]! < to
+  for (let of = 0; of < graph.count; of++)
+    if (!isInit(of) && graph.takers(of).length === 0 && graph.held(of).length === 0)
+      if (graph.callers(of).length > 0 && !/^__(?:SCT__|pfx_)|\.cold$/.test(graph.name(of))) found.add(of)
+  for (let before = -1; before !== found.size; ) {
+    before = found.size
+    for (const of of found)
+      if (!graph.callers(of).every((caller) => isInit(caller) || (caller !== of && found.has(caller))))
+        found.delete(of)
+  }
   return found
 }
 

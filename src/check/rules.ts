@@ -8,6 +8,7 @@ import { ioctlNumber } from './rules/ioctl-number.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
 import { refcountBalance } from './rules/refcount-balance.ts'
+import { runsOnlyAtStart } from './rules/runs-only-at-start.ts'
 import { setUpByOldCode } from './rules/set-up-by-old-code.ts'
 import { signature } from './rules/signature.ts'
 import { staticKey } from './rules/static-key.ts'
@@ -27,6 +28,7 @@ export const rules: readonly Rule[] = [
   livePointer,
   unsafeContext,
   inlinedCopy,
+  runsOnlyAtStart,
   staticKey,
   tracepointChanged,
   ioctlNumber,

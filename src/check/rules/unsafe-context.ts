@@ -3,7 +3,7 @@
 import { type Context, openContexts } from '../contexts.ts'
 import type { Found, Rule } from '../rule.ts'
 
-const dangers: Readonly<Record<Context['name'], (name: string, way: string) => string>> = {
+const dangers: Readonly<Record<Exclude<Context['name'], 'start'>, (name: string, way: string) => string>> = {
   nmi: (name, way) =>
     `${name} runs in an NMI or a machine check (${way}): that can interrupt any task, of the old or of the new world, so on one processor old and new code take turns until the transition is over`,
   redirection: (name, way) =>
@@ -39,7 +39,7 @@ export const unsafeContext: Rule = {
     const contexts = await openContexts(job, kernel)
     for (const { before, unit } of others) {
       const context = contexts.get(before.name)
-      if (context === undefined) continue
+      if (context === undefined || context.name === 'start') continue
       const way =
         context.path.length > 1 ? `by way of ${context.path.slice(0, -1).join(', ')}` : 'called straight'
       found.push({ symbol: before.name, unit, message: dangers[context.name](before.name, way) })

@@ -160,6 +160,18 @@ describe.concurrent('what is handed on, and where code runs', () => {
     expect(judgement.findings[0]?.message).toContain('NMI')
   })
 
+  test('a function that only code of the start calls waits for consent', async () => {
+    const judgement = await judge('at-start', [
+      [
+        'kernel/delayacct.c',
+        '\tdelayacct_tsk_init(&init_task);\n',
+        '\tif (delayacct_cache)\n\t\tdelayacct_tsk_init(&init_task);\n',
+      ],
+    ])
+    expect(judgement.functions.map(({ name }) => name)).toEqual(['delayacct_init'])
+    expect(told(judgement)).toEqual(['warning runs-only-at-start delayacct_init'])
+  })
+
   test('the code that switches tasks is refused', async () => {
     const judgement = await judge('transition', [
       [
