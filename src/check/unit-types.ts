@@ -21,13 +21,21 @@ export interface UnitTypes {
   readonly after: Btf
 }
 
-/** The text with every function's body emptied; nothing moves to another line that a message could name. */
+/** A name with a number that makes it the only one; here all have the same number, so that both sides are alike. */
+const numbered = /\b__UNIQUE_ID_\w+/g
+
+/**
+ * The text with every function's body emptied, and with what the kernel's macros number apart again by the place where
+ * it stands.
+ */
 export function withoutBodies({ text, items }: Outline): string {
   const parts: string[] = []
   let from = 0
-  for (const { body, end } of items) {
-    if (body === undefined) continue
-    parts.push(text.slice(from, body), '{}')
+  for (const [index, { start, body, end }] of items.entries()) {
+    const head = text.slice(start, body ?? end)
+    parts.push(text.slice(from, start))
+    parts.push(head.includes('__UNIQUE_ID_') ? head.replace(numbered, (name) => `${name}_${index}`) : head)
+    if (body !== undefined) parts.push('{}')
     from = end
   }
   parts.push(text.slice(from))

@@ -85,3 +85,11 @@ test('bodies are emptied, types and first values stay', () => {
     'struct s { int a; };\nint f(void) {}\nint v[] = { 1, 2 };\n',
   )
 })
+
+test('what a macro numbers stays apart, though all of it has the same number', () => {
+  const side = unit(
+    'static const char __UNIQUE_ID_author0[] = "a";\nstatic const char __UNIQUE_ID_author0[] = "b";\n',
+  )
+  const names = [...withoutBodies(side).matchAll(/__UNIQUE_ID_\w+/g)].map(([name]) => name)
+  expect(new Set(names).size).toBe(2)
+})
