@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The functions of vmlinux in which tasks sleep for long, kept in the kernel's directory: found out once, in a second
-// or two, and from then on read in a millisecond. Those of a module are found out when they are asked for.
+// The functions of vmlinux and of modules in which tasks sleep for long, kept in the kernel's directory: found out once, in
+// a second or two (of a module less), and from then on read in some milliseconds.
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
+import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { openModule } from '../kernel/modules.ts'
+import { findModule, readModule } from '../kernel/modules.ts'
 import { type CallGraph, callGraph, readCalls } from './call-graph.ts'
 import { type CodeMap, mapKernel, mapModule } from './code-map.ts'
 import { openCallGraph } from './kept-calls.ts'
@@ -74,38 +75,50 @@ async function readKept(file: string, stamp: string): Promise<Kept | undefined> 
   }
 }
 
-async function ofKernel(job: Job, kernel: Kernel): Promise<Kept> {
-  const file = path.join(kernel.dir, 'sleepers')
-  const [image, symbols] = await Promise.all([stat(kernel.vmlinux), stat(kernel.systemMap)])
-  const stamp = [image.size, image.mtimeMs, symbols.size, symbols.mtimeMs].join(' ')
+/** Names what a file is by its size and its time. */
+async function stampOf(...files: readonly string[]): Promise<string> {
+  const all = await Promise.all(files.map((file) => stat(file)))
+  return all.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join(' ')
+}
+
+/** Reads what is kept of an object, or makes and keeps it. */
+async function keep(
+  kernel: Kernel,
+  object: string,
+  stamp: string,
+  make: () => Promise<Omit<Kept, 'format' | 'stamp'>>,
+): Promise<Kept> {
+  const file = path.join(kernel.dir, object === 'vmlinux' ? 'sleepers' : `sleepers.${object}`)
   const kept = await readKept(file, stamp)
   if (kept !== undefined) return kept
-  return await job.journal.step(`Looking where tasks of ${kernel.release} sleep`, async (step) => {
-    const [graph, map] = await Promise.all([openCallGraph(job, kernel), mapKernel(kernel)])
-    const flow = flows(map, graph)
-    const scheduler = between(graph, '__sched_text_start', '__sched_text_end')
-    const stateOffset = stateOffsetOf(graph, flow)
-    const found = sleepersIn({
-      graph,
-      flow,
-      threads: threadsOf(graph, flow, between(graph, '_sinittext', '_einittext')),
-      isScheduler: (of) => scheduler(graph.starts[of] ?? 0),
-      stateOffset,
-    })
-    const made: Kept = {
-      format,
-      stamp,
-      ...(stateOffset === undefined ? {} : { stateOffset }),
-      functions: listed(graph, found),
-    }
-    await withScratch(async (dir) => {
-      const draft = path.join(dir, 'sleepers')
-      await writeFile(draft, `${JSON.stringify(made)}\n`)
-      await rename(draft, file)
-    })
-    step.result(`${found.size} functions`)
-    return made
+  const made: Kept = { format, stamp, ...(await make()) }
+  await withScratch(async (dir) => {
+    const draft = path.join(dir, 'sleepers')
+    await writeFile(draft, `${JSON.stringify(made)}\n`)
+    await rename(draft, file)
   })
+  return made
+}
+
+async function ofKernel(job: Job, kernel: Kernel): Promise<Kept> {
+  const stamp = await stampOf(kernel.vmlinux, kernel.systemMap)
+  return await keep(kernel, 'vmlinux', stamp, () =>
+    job.journal.step(`Looking where tasks of ${kernel.release} sleep`, async (step) => {
+      const [graph, map] = await Promise.all([openCallGraph(job, kernel), mapKernel(kernel)])
+      const flow = flows(map, graph)
+      const scheduler = between(graph, '__sched_text_start', '__sched_text_end')
+      const stateOffset = stateOffsetOf(graph, flow)
+      const found = sleepersIn({
+        graph,
+        flow,
+        threads: threadsOf(graph, flow, between(graph, '_sinittext', '_einittext')),
+        isScheduler: (of) => scheduler(graph.starts[of] ?? 0),
+        stateOffset,
+      })
+      step.result(`${found.size} functions`)
+      return { ...(stateOffset === undefined ? {} : { stateOffset }), functions: listed(graph, found) }
+    }),
+  )
 }
 
 const listed = (graph: CallGraph, found: ReadonlyMap<number, Sleeper>): Kept['functions'] =>
@@ -127,18 +140,25 @@ const plain = (sleeper: Sleeper): Kept['functions'][number]['sleeper'] => {
 }
 
 /** The sleepers in a module's code, given those of vmlinux. */
-export function sleepersOfModule(map: CodeMap, vmlinux: KnownSleepers, stateOffset?: number): KnownSleepers {
+function inModule(map: CodeMap, vmlinux: KnownSleepers, stateOffset?: number): Kept['functions'] {
   const graph = callGraph(readCalls(map))
   const flow = flows(map, graph)
-  const found = sleepersIn({
+  return listed(
     graph,
-    flow,
-    threads: threadsOf(graph, flow, () => false),
-    isScheduler: () => false,
-    stateOffset,
-    sleepsElsewhere: (name) => vmlinux.find(name)?.kind === 'call',
-  })
-  return known({ functions: listed(graph, found) })
+    sleepersIn({
+      graph,
+      flow,
+      threads: threadsOf(graph, flow, () => false),
+      isScheduler: () => false,
+      stateOffset,
+      sleepsElsewhere: (name) => vmlinux.find(name)?.kind === 'call',
+    }),
+  )
+}
+
+/** The same, to be asked by name. */
+export function sleepersOfModule(map: CodeMap, vmlinux: KnownSleepers, stateOffset?: number): KnownSleepers {
+  return known({ functions: inModule(map, vmlinux, stateOffset) })
 }
 
 /**
@@ -146,9 +166,16 @@ export function sleepersOfModule(map: CodeMap, vmlinux: KnownSleepers, stateOffs
  * @throws Fault `environment/bad-image`, `usage/module-unknown`
  */
 export async function openSleepers(job: Job, kernel: Kernel, object: string): Promise<KnownSleepers> {
-  const kept = await ofKernel(job, kernel)
-  const vmlinux = known(kept)
+  const ofImage = await ofKernel(job, kernel)
+  const vmlinux = known(ofImage)
   if (object === 'vmlinux') return vmlinux
-  const map = mapModule(await openModule(kernel, object), `${object}.ko`)
-  return sleepersOfModule(map, vmlinux, kept.stateOffset)
+  const module = await findModule(kernel, object)
+  if (module === undefined)
+    throw new Fault('usage', 'module-unknown', `${kernel.release} has no module called ${object}`)
+  const stamp = `${ofImage.stamp} ${await stampOf(module.file)}`
+  const kept = await keep(kernel, module.name, stamp, async () => {
+    const map = mapModule(await readModule(module.file), `${object}.ko`)
+    return { functions: inModule(map, vmlinux, ofImage.stateOffset) }
+  })
+  return known(kept)
 }

@@ -81,16 +81,15 @@ export const neverFinishes: Rule = {
         ]
       }
       if (sleeper.kind !== 'scheduler') return []
-      const { threads } = sleeper
       const who =
-        threads.length === 0
-          ? 'every task'
-          : `every task that waits by it, and of the kernel’s threads ${listed(threads)},`
+        sleeper.threads.length === 0
+          ? 'every task sleeps in it'
+          : `whoever waits by it sleeps in it, among them threads of the kernel (${listed(sleeper.threads)})`
       return [
         {
           symbol: name,
           unit,
-          message: `${name} is part of the scheduler: ${who} sleeps in it, so the transition can’t finish`,
+          message: `${name} is part of the scheduler, and ${who}: the transition can’t finish`,
           hint: 'The scheduler can’t be live patched in this place; fix those who call it, or restart with a new kernel',
         },
       ]
@@ -121,7 +120,8 @@ export const longSleepers: Rule = {
       }
       if (sleeper.kind !== 'call') return []
       const { waits } = sleeper
-      const where = waits.length === 1 && waits[0] === name ? '' : `, in ${listed(waits)}`
+      const below = waits.filter((one) => one !== name)
+      const where = below.length === 0 ? '' : `, such as in ${listed(below)}`
       return [
         {
           symbol: name,
