@@ -42,7 +42,8 @@ const may: Readonly<Record<Views[string]['may'], string>> = { yes: 'yes', care: 
 
 function times({ proof, refusal }: FixResult): string {
   if (proof === undefined) return refusal === undefined ? '–' : 'not built'
-  if (proof.verdict === 'failed') return 'failed'
+  if (proof.verdict === 'failed')
+    return proof.failures.some((text) => text.includes('No such device')) ? 'no such hardware' : 'failed'
   return proof.orders
     .map(
       ({ title, loadMs, switchMs, revertMs }) =>
@@ -68,7 +69,7 @@ function tableRow(row: Row): string {
   const rules = objectingRules(result)
   const verdict = `${judged[result.verdict]}${rules.length > 0 ? `: ${rules.map((rule) => `\`${rule}\``).join(', ')}` : ''}`
   const cells = [
-    `[${fix.id}](../test/fixes/${fix.id}.patch)`,
+    `[${fix.id}](../test/fixes/${fix.id}.patch)${fix.heldOut === true ? ' *2*' : ''}`,
     fix.subsystem,
     functionsOf(result) || '–',
     verdict,
@@ -91,6 +92,11 @@ function named(rows: readonly Row[], empty: string): string {
   return rows.length === 0 ? `${empty}\n` : `${rows.map(reading).join('\n')}\n`
 }
 
+function idsOf(rows: readonly Row[], wanted: ReturnType<typeof agreement>): string {
+  const ids = rows.filter((row) => agreement(row) === wanted).map(({ fix }) => `\`${fix.id}\``)
+  return ids.length === 0 ? 'none' : ids.join(', ')
+}
+
 /** The page as it has to be. */
 export function fixesPage(
   choice: Choice,
@@ -106,8 +112,10 @@ export function fixesPage(
       ? []
       : [{ fix, result, view, compared: compared[fix.id] }]
   })
+  const unchecked = choice.fixes.filter(({ id }) => !rows.some(({ fix }) => fix.id === id))
   const of = (wanted: ReturnType<typeof agreement>) => rows.filter((row) => agreement(row) === wanted)
   const [right, alarms, missed] = [of('right'), of('false alarm'), of('missed')]
+  const second = rows.filter(({ fix }) => fix.heldOut === true)
   const proven = rows.filter(({ result }) => result.proof?.verdict === 'proven')
   const failed = rows.filter(({ result }) => result.proof?.verdict === 'failed')
   const harmless = rows.filter(({ view }) => view.may === 'yes')
@@ -140,6 +148,16 @@ ${new Set(rows.map(({ fix }) => fix.subsystem)).size} subsystems. The titles are
 | built and proven in a virtual machine: loaded, switched, reverted | ${proven.length} of ${proven.length + failed.length} that build |
 | a check takes (median) | ${inSeconds(median)} s, on a busy machine |
 
+## What these fixes taught the rules
+
+The rules were written while these fixes were read, so the figures of the first set are better than those of fixes that nobody has looked at.
+At the first run four were false alarms: \`ext4-ea-nowait\` and \`loop-block-size\` (\`address-of-new-function\`: the callee calls the function at once, or only
+compares the address), \`ext4-writepages-nofs\` and \`apparmor-null-profile\` (\`lock-balance\`: the same lock by way of another variable). And what
+\`secretmem-account\`, \`xfrm-dev-ref\` and \`sqpoll-disabled\` bring about was not seen. The rules were corrected, in general terms, and all were run again, except for those that change a widely used header.
+
+So a second set was chosen when the rules were done, and judged by the reader before the first run. Of its ${second.length} fixes the judgement is right for
+${second.filter((row) => agreement(row) === 'right').length}; false alarms: ${idsOf(second, 'false alarm')}; missed: ${idsOf(second, 'missed')}. They are marked *2* in the table.
+
 ## False alarms
 
 A rule that warns or refuses where the reader sees no danger.
@@ -153,8 +171,9 @@ ${named(missed, 'None.')}
 ## The table
 
 *Reader*: would a person apply it to a running kernel? *Proven*: seconds for loading, for the transition, and for the way back, in a guest
-without KVM. A fix of a module is proven in both orders; *patch first* is the second. A guest that has no such hardware loads the module, which is patched all
-the same.
+without KVM. A fix of a module is proven in both orders; *patch first* is the second. A module whose hardware the guest does not have is patched all
+the same, if it loads at all. What the reader would not apply was not proven, and the second set was not, either.
+*Not built*: on the day of the proofs a rule that was still being written asked about it.
 
 | fix | subsystem | replaces | judged | reader | agree | proven: load / switch / revert |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -169,5 +188,5 @@ ${rows.map(reading).join('\n')}
 \`npm run fixes\` checks them all, \`npm run fixes -- --prove\` also builds and proves them, \`npm run fixes -- --page\` writes this page from
 what was found (\`bench/fixes/results.json\`), what the reader says (\`views.json\`) and how the two compare (\`compared.json\`). When ${choice.older} has left
 the archive, the patches are turned around and checked on the newest kernel of the series: to undo a fix is a live patch as well.
-${failed.length > 0 ? `\nProofs that failed: ${failed.map(({ fix, result }) => `**${fix.id}** (${result.proof?.failures[0]?.split('\n')[0] ?? ''})`).join('; ')}.\n` : ''}`
+${unchecked.length > 0 ? `\nNot checked, because a header that most of the kernel includes takes very long on a busy machine: ${unchecked.map(({ id }) => `\`${id}\``).join(', ')}.\n` : ''}${failed.length > 0 ? `\nProofs that failed: ${failed.map(({ fix, result }) => `**${fix.id}** (${result.proof?.failures[0]?.split('\n')[0] ?? ''})`).join('; ')}.\n` : ''}`
 }

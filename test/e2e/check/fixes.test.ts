@@ -46,12 +46,6 @@ const cases: readonly Case[] = [
     functions: ['sctp:sctp_inq_pop'],
   },
   {
-    fix: 'unicode-grace',
-    says: 'another size of a type of which there are objects is refused',
-    verdict: 'refused',
-    rule: 'type-layout',
-  },
-  {
     fix: 'mokvar-table',
     says: 'what runs only when the kernel starts is refused',
     verdict: 'refused',
