@@ -4,7 +4,9 @@
 // compiler, which spends nearly all of its time in them, is done in a tenth of it. Types that are declared inside of
 // functions are left out so, and rightly: no data that are there have them.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
+import pLimit from 'p-limit'
 import type { Bench } from '../build/sides.ts'
 import type { Unit } from '../build/units.ts'
 import { readObject } from '../elf/read.ts'
@@ -83,12 +85,15 @@ export async function compileTypes(
   }
 }
 
+/** As many compilers at a time as there are processors, whichever rule asks. */
+const limit = pLimit(os.availableParallelism())
+
 /** A unit's types on both sides; undefined when the compiler does not tell them. */
 export const unitTypes = remembered<StudiedUnit, UnitTypes | undefined>(async (job, subject, studied) => {
   const texts = await unitTexts(job, subject, studied)
   const [before, after] = await Promise.all([
-    compileTypes(job, subject.bench, studied.unit, 'before', texts.before),
-    compileTypes(job, subject.bench, studied.unit, 'after', texts.after),
+    limit(() => compileTypes(job, subject.bench, studied.unit, 'before', texts.before)),
+    limit(() => compileTypes(job, subject.bench, studied.unit, 'after', texts.after)),
   ])
   return before === undefined || after === undefined ? undefined : { before, after }
 })

@@ -3,7 +3,7 @@
 // another one reads, and writes, something else.
 
 import { compareTexts } from '../../source/changed.ts'
-import { compareTypes, type Difference, type TypeChange } from '../btf/compare.ts'
+import { compareTypes, type Difference, namedRecords, type TypeChange } from '../btf/compare.ts'
 import { type Reach, reachOf } from '../btf/reach.ts'
 import { type Lifetime, lifetimeOf } from '../lifetime.ts'
 import { lookedAt } from '../looked-at.ts'
@@ -104,6 +104,9 @@ export const typeLayout: Rule = {
   async find(job, subject) {
     const { units } = await lookedAt(job, subject, subject.units)
     const found = new Map<string, Found>()
+    /** By their words alone, and the types of which another unit tells the layout. */
+    const doubtful: Found[] = []
+    const laidOut = new Set<string>()
     await Promise.all(
       units.map(async (studied) => {
         const [texts, types] = await Promise.all([
@@ -112,18 +115,16 @@ export const typeLayout: Rule = {
         ])
         const unit = studied.unit.source
         if (types === undefined) {
-          for (const one of byText(studied, texts, subject.changes))
-            found.set(one.symbol ?? '', { ...one, unit })
+          for (const one of byText(studied, texts, subject.changes)) doubtful.push({ ...one, unit })
           return
         }
+        for (const name of namedRecords(types.before).keys()) laidOut.add(name)
         const reach = reachOf(types.before)
         for (const change of compareTypes(types.before, types.after)) {
           const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
             (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
           )
-          const seers = subject.units
-            .filter((one) => one === studied)
-            .flatMap((one) => seersOf(texts.after, functionsOf(one), words))
+          const seers = seersOf(texts.after, functionsOf(studied), words)
           const lifetime =
             change.tag === 'enum' || reach.isHeld(change.before)
               ? 'live'
@@ -133,6 +134,10 @@ export const typeLayout: Rule = {
         }
       }),
     )
+    for (const one of doubtful) {
+      const name = one.symbol ?? ''
+      if (!laidOut.has(name) && !found.has(name)) found.set(name, one)
+    }
     return [...found.values()]
   },
 }
