@@ -16,6 +16,10 @@ describe('a line of the control channel', () => {
     ],
     ['inarch 5.10 sample a.go 3 57', { at: 5100, kind: 'sample', step: 'a.go', left: 3, total: 57 }],
     [
+      `inarch 5.05 asleep module-first 60 ${Buffer.from('task 1 (a) S').toString('base64')}`,
+      { at: 5050, kind: 'asleep', order: 'module-first', tasks: 60, stacks: 'task 1 (a) S' },
+    ],
+    [
       'inarch 5.10 replaces vmlinux show_it,2 1',
       { at: 5100, kind: 'replaces', object: 'vmlinux', name: 'show_it', sympos: 2, active: true },
     ],
@@ -45,6 +49,7 @@ describe('a line of the control channel', () => {
     'inarch 4.07 taint 0x10',
     'inarch 4.07 taint 99999999999999999999',
     'inarch 4.07 replaces vmlinux no-position',
+    'inarch 4.07 asleep module-first many',
   ])('is no event: %j', (line) => {
     expect(parseEvent(line)).toBeUndefined()
   })

@@ -43,6 +43,24 @@ describe('a scenario', () => {
     expect(actions(plan, 'module-first')).toEqual(['load', 'transition', 'revert', 'return', 'unload'])
   })
 
+  test('looks for the replaced functions on all stacks before the live patch is loaded', () => {
+    const replaced = { ...plan, functions: ['f.isra.0', 'do_poll', 'do_poll'] }
+    const load = planOrder(replaced, 'module-first').find(({ id }) => actionOf(id) === 'load')
+    const [look = '', step] = load?.script.split('\n') ?? []
+    expect(step).toMatch(/^step module-first\.load loaded /)
+    const [, pattern = ''] = /^asleep module-first '(.*)'$/.exec(look) ?? []
+    const stack = [
+      'do_poll+0x1/0x2',
+      'do_poll_x+0x1/0x2',
+      'x_do_poll+0x1/0x2',
+      'f.isra.0+0x9/0xa',
+      'f_isra_0+0x9/0xa',
+    ]
+    const input = stack.map((line) => `[<0>] ${line}\n`).join('')
+    const found = execFileSync('grep', ['-E', pattern], { input, encoding: 'utf8' })
+    expect(found).toBe('[<0>] do_poll+0x1/0x2\n[<0>] f.isra.0+0x9/0xa\n')
+  })
+
   test('checks before, after and when it is reverted', () => {
     expect(
       actions({ ...plan, commands: [{ command: 'true', label: 'truth' }], script: true }, 'module-first'),
