@@ -21,6 +21,7 @@ import { namesOf } from '../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../source/directory.ts'
 import { assemble } from './assemble.ts'
 import { explainDifferences } from './difference.ts'
+import { packEvidence, textsOf } from './evidence.ts'
 import { checkLandings } from './landing.ts'
 import { type Made, manifestHead, moduleNameOf, originInfo, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
@@ -156,7 +157,8 @@ export async function buildDirectory(
 ): Promise<Made> {
   const { bytes, manifest } = await makeDirectoryModule(job, kernel, source)
   const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
-  return await save(output, bytes, { ...manifest, timings })
+  const evidence = packEvidence({ inputs: await textsOf(source.dir, manifest.inputs), functions: [] })
+  return await save(output, bytes, { ...manifest, evidence, timings })
 }
 
 /** The source was cut out of one exact kernel; another one's private functions may differ. */

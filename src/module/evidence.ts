@@ -20,7 +20,8 @@ const piece = v.object({
 })
 
 const evidenceSchema = v.object({
-  patches: v.array(v.object({ file: v.string(), text: v.string() })),
+  /** What the live patch was made of: patches, or C files of its own; by the manifest's names. */
+  inputs: v.array(v.object({ file: v.string(), text: v.string() })),
   /** The source of the replaced functions that were found in it. */
   functions: v.array(
     v.object({
@@ -42,11 +43,15 @@ export type FunctionSource = Evidence['functions'][number]
 /** Bytes, unpacked; more than this is not a review any more. */
 const largest = 32 * 1024 * 1024
 
-/** Collects the texts. What is not found is left out; nothing is thrown. */
+/**
+ * Collects the texts of a fix. What is not found is left out; nothing is thrown.
+ * @param directory with the C files of the live patch, if it was made of some
+ */
 export async function evidenceFor(
   kernel: Kernel,
   { request, changes }: Pick<CompiledFix, 'request' | 'changes'>,
-  objects: Manifest['objects'],
+  { objects, inputs }: Pick<Manifest, 'objects' | 'inputs'>,
+  directory?: string,
 ): Promise<Evidence> {
   const changed = new Map(changes.map((change) => [change.path, change]))
   const unchanged = new Map<string, Promise<string | undefined>>()
@@ -79,10 +84,20 @@ export async function evidenceFor(
         break
       }
     }
-  return {
-    patches: request.patches.map(({ file, text }) => ({ file: path.basename(file), text })),
-    functions,
-  }
+  const patches = request.patches.map(({ file, text }) => ({ file: path.basename(file), text }))
+  const files = directory === undefined ? [] : await textsOf(directory, inputs)
+  return { inputs: [...patches, ...files], functions }
+}
+
+/** The texts of a live patch's own C files; what is not in the directory is left out. */
+export async function textsOf(directory: string, inputs: Manifest['inputs']): Promise<Evidence['inputs']> {
+  const texts = await Promise.all(
+    inputs.map(async ({ file }) => {
+      const text = await readFile(path.join(directory, file), 'utf8').catch(() => undefined)
+      return text === undefined ? [] : [{ file, text }]
+    }),
+  )
+  return texts.flat()
 }
 
 function cut(latin1: string | undefined, name: string): { line: number; text: string } | undefined {

@@ -38,7 +38,7 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       const findings = withConsent([...manifest.findings, ...draft.review], new Set(request.allow))
       refuseUnlessAllowed(kernel, findings)
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
-      const evidence = packEvidence(await evidenceFor(kernel, fix, manifest.objects))
+      const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
       const made = await save(output, bytes, { ...manifest, findings, evidence, timings })
       return directory === undefined ? made : { ...made, directory }
     } finally {

@@ -34,8 +34,10 @@ export interface ReportedFunction {
 export interface ReportedInput {
   readonly file: string
   readonly sha256: string
-  /** Undefined when the manifest does not hold its text. */
+  /** Undefined when it is no patch, or the manifest does not hold its text. */
   readonly patch?: Patch
+  /** The text of a C file that the live patch was made of. */
+  readonly source?: string
 }
 
 export interface Facts {
@@ -61,13 +63,15 @@ export async function gatherFacts(job: Job, module: string, proof?: string): Pro
     })
   const missing: string[] = []
   const evidence: Evidence =
-    manifest.evidence === undefined ? { patches: [], functions: [] } : unpackEvidence(manifest.evidence)
-  const inputs = manifest.inputs.map((input) => {
-    const text = evidence.patches.find((patch) => patch.file === input.file)?.text
-    const patch = text === undefined ? undefined : readAgain(text, input.file)
+    manifest.evidence === undefined ? { inputs: [], functions: [] } : unpackEvidence(manifest.evidence)
+  const inputs = manifest.inputs.map((input): ReportedInput => {
+    const text = evidence.inputs.find(({ file }) => file === input.file)?.text
+    if (text === undefined) return input
+    if (/\.[ch]$/.test(input.file)) return { ...input, source: text }
+    const patch = readAgain(text, input.file)
     return { ...input, ...(patch === undefined ? {} : { patch }) }
   })
-  const unread = inputs.filter(({ patch }) => patch === undefined).map((input) => input.file)
+  const unread = inputs.filter((input) => !('patch' in input || 'source' in input)).map((input) => input.file)
   if (unread.length > 0) missing.push(`The manifest does not hold the text of ${unread.join(', ')}`)
   const functions = await functionsOf(job, manifest, bytes, evidence, missing)
   return {

@@ -144,12 +144,12 @@ footer { margin-top: 4rem; font-size: .82rem; color: var(--soft) }
 }
 @media print {
   :root { color-scheme: light; --paper: #fff; --sheet: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #f2f2f2; --leaf: #1d5636; --leaf-faint: #eef5f0; --care: #6e4700; --care-faint: #f7f0e0; --bad: #8c231c; --bad-faint: #f8eae8; --add: #e6f4e9; --del: #fbe9e7; --add-edge: #1d5636; --del-edge: #8c231c; --key: #5d2a7a; --type: #174a6d; --string: #1f5230; --number: #6e4700; --comment: #555; --meta: #6e2d2d; --name: #143c57 }
-  @page { size: A4; margin: 16mm 13mm 18mm; @bottom-left { content: string(patch); font: 8pt sans-serif } @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif } }
+  @page { size: A4; margin: 16mm 13mm 18mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif } }
   html { font-size: 11.5px; print-color-adjust: exact; -webkit-print-color-adjust: exact } body { padding: 0; max-width: none } nav { break-after: avoid }
   details::details-content { content-visibility: visible; display: block; block-size: auto } details > summary { list-style: none }
   details.console pre { max-height: none; overflow: visible } details.fold { break-inside: auto }
   h2 { break-after: avoid; margin-top: 2.2rem } h3, h4, figcaption, summary { break-after: avoid } .page { break-before: page; border-top: 0 }
-  .finding, tr, .stamps, svg, table.sign { break-inside: avoid } svg.graph, svg.timeline { min-width: 0; max-width: 100% }
+  .finding, tr, .stamps, #sign, svg, table.sign { break-inside: avoid } svg.graph, svg.timeline { min-width: 0; max-width: 100% }
   table.d, table.u { font-size: 6.6pt; line-height: 1.4 } a { color: inherit; text-decoration: none } .wide { overflow: visible }
 }
 `

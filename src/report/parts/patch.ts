@@ -3,13 +3,15 @@
 import type { FilePatch, Hunk, Patch } from '../../patch/patch.ts'
 import type { Facts } from '../facts.ts'
 import { highlightC } from '../highlight.ts'
-import { type Content, Html, html } from '../html.ts'
+import { type Content, Html, html, joined } from '../html.ts'
 
 export function patchPart({ inputs }: Facts): Html {
-  return html`${inputs.map(({ file, sha256, patch }) =>
-    patch === undefined
-      ? html`<p class="quiet">The text of <code>${file}</code> (SHA-256 <code class="hash">${sha256}</code>) is not kept in the manifest.</p>`
-      : html`<article class="patch">
+  return html`${inputs.map(({ file, sha256, patch, source }) =>
+    source !== undefined
+      ? html`<details class="console"><summary><code>${file}</code> <small>a C file of the live patch’s own</small></summary><pre>${joined(highlightC(source), '\n')}</pre></details>`
+      : patch === undefined
+        ? html`<p class="quiet">The text of <code>${file}</code> (SHA-256 <code class="hash">${sha256}</code>) is not kept in the manifest.</p>`
+        : html`<article class="patch">
 ${inputs.length > 1 && html`<h3><code>${file}</code></h3>`}
 ${message(patch) !== '' && html`<pre class="message">${message(patch)}</pre>`}
 ${patch.files.map(fileDiff)}
