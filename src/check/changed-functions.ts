@@ -94,15 +94,21 @@ function isOnlyBelow(side: Side, callee: string, caller: string, seen = new Set<
   )
 }
 
-/** @param changes from `applyPatches`; what is no C text is left out */
+/** The changed C files and headers of which the kernel is made: not those of its tools, nor of other architectures. */
+export function kernelFiles(changes: readonly FileChange[]): FileChange[] {
+  return changes.filter(
+    ({ path }) =>
+      /\.[ch]$/.test(path) && !/^(?:Documentation|samples|tools|scripts|usr)\/|^arch\/(?!x86\/)/.test(path),
+  )
+}
+
+/** @param changes from `applyPatches`; what is no C text of the kernel is left out */
 export function changedFunctions(changes: readonly FileChange[]): ChangedFunctions {
-  const files = changes
-    .filter(({ path }) => /\.[ch]$/.test(path))
-    .map(({ path, before, after }) => ({
-      path,
-      before: definitionsOf(before ?? ''),
-      after: definitionsOf(after ?? ''),
-    }))
+  const files = kernelFiles(changes).map(({ path, before, after }) => ({
+    path,
+    before: definitionsOf(before ?? ''),
+    after: definitionsOf(after ?? ''),
+  }))
   const all: ChangedFunction[] = []
   for (const { path: file, before, after } of files) {
     const same = (one: Definition, other: Definition) =>

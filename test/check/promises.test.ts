@@ -61,6 +61,11 @@ describe('a header for programs', () => {
     ).toEqual([])
   })
 
+  test('is told from the copies that the tools have', () => {
+    const copy = changeOf('#define A 1\n', '#define A 2\n', 'tools/include/uapi/linux/some.h')
+    expect(uapiFindings([copy])).toEqual([])
+  })
+
   test('is told from a header of the kernel', () => {
     expect(uapiFindings([changeOf('#define A 1\n', '#define A 2\n', 'include/linux/some.h')])).toEqual([])
   })

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Requests to a device have numbers that programs are compiled with.
 import type { FileChange } from '../../patch/patch.ts'
+import { kernelFiles } from '../changed-functions.ts'
 import { macroValues } from '../macro-values.ts'
 import type { Found, Rule } from '../rule.ts'
 
 const request = /\b_(?:IO|IOR|IOW|IOWR|IOC)\b/
 
 export function ioctlFindings(changes: readonly FileChange[]): Found[] {
-  return changes
-    .filter(({ path }) => /\.[ch]$/.test(path))
-    .flatMap(({ path, before, after }) => {
-      const [old, young] = [macroValues(before ?? ''), macroValues(after ?? '')]
-      return [...old]
-        .filter(([name, value]) => request.test(value) && young.get(name) !== value)
-        .map(([name]): Found => {
-          const what = young.has(name) ? 'gets another number' : 'goes'
-          return {
-            symbol: name,
-            unit: path,
-            message: `The ioctl ${name} ${what}; programs that run now, and files that are open, go on with the old one`,
-          }
-        })
-    })
+  return kernelFiles(changes).flatMap(({ path, before, after }) => {
+    const [old, young] = [macroValues(before ?? ''), macroValues(after ?? '')]
+    return [...old]
+      .filter(([name, value]) => request.test(value) && young.get(name) !== value)
+      .map(([name]): Found => {
+        const what = young.has(name) ? 'gets another number' : 'goes'
+        return {
+          symbol: name,
+          unit: path,
+          message: `The ioctl ${name} ${what}; programs that run now, and files that are open, go on with the old one`,
+        }
+      })
+  })
 }
 
 export const ioctlNumber: Rule = {

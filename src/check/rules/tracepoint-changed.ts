@@ -3,7 +3,7 @@
 // kernel started, and a listener that is attached now reads the record by it.
 import type { FileChange } from '../../patch/patch.ts'
 import { closing } from '../../source/lexer.ts'
-import { textOf } from '../changed-functions.ts'
+import { kernelFiles, textOf } from '../changed-functions.ts'
 import { definitionsOf } from '../definitions.ts'
 import type { Found, Rule } from '../rule.ts'
 
@@ -24,7 +24,7 @@ function eventsIn(text: string): Map<string, string> {
 }
 
 export function tracepointFindings(changes: readonly FileChange[]): Found[] {
-  return changes
+  return kernelFiles(changes)
     .filter(({ path, before }) => /\.[ch]$/.test(path) && before?.includes('_EVENT') === true)
     .flatMap(({ path, before, after }) => {
       const [old, young] = [eventsIn(before ?? ''), eventsIn(after ?? '')]

@@ -3,6 +3,7 @@
 import type { FileChange } from '../../patch/patch.ts'
 import type { Token } from '../../source/lexer.ts'
 import { listed } from '../balance.ts'
+import { kernelFiles } from '../changed-functions.ts'
 import { definitionsOf } from '../definitions.ts'
 import { macroValues } from '../macro-values.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -51,7 +52,7 @@ function enumerators(words: readonly string[]): Map<string, string> {
 const end = /(?:^|_)(?:MAX|LAST|NUM|COUNT|END|NR|SENTINEL)(?:_|$)|^__\w+/
 
 export function uapiFindings(changes: readonly FileChange[]): Found[] {
-  return changes
+  return kernelFiles(changes)
     .filter(({ path }) => /(?:^|\/)include\/uapi\/.*\.h$/.test(path))
     .flatMap(({ path, before, after }): Found[] => {
       const [old, young] = [declared(before ?? ''), declared(after ?? '')]
