@@ -173,7 +173,6 @@ ${named(missed, 'None.')}
 *Reader*: would a person apply it to a running kernel? *Proven*: seconds for loading, for the transition, and for the way back, in a guest
 without KVM. A fix of a module is proven in both orders; *patch first* is the second. A module whose hardware the guest does not have is patched all
 the same, if it loads at all. What the reader would not apply was not proven, and the second set was not, either.
-*Not built*: on the day of the proofs a rule that was still being written asked about it.
 
 | fix | subsystem | replaces | judged | reader | agree | proven: load / switch / revert |
 | --- | --- | --- | --- | --- | --- | --- |
