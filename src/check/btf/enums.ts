@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Enumerators whose values differ. In C they have no scope of their own, so they are compared by name, whatever enum
 // they stand in; data that are there hold the old values.
-import type { Difference, TypeChange } from './compare.ts'
+import type { Difference, TypeChange } from './difference.ts'
 import { type Btf, Kind } from './read.ts'
 
 interface Place {

@@ -3,7 +3,8 @@
 // another one reads, and writes, something else.
 
 import { compareTexts } from '../../source/changed.ts'
-import { compareTypes, type Difference, namedRecords, type TypeChange } from '../btf/compare.ts'
+import { compareTypes, namedRecords } from '../btf/compare.ts'
+import type { Difference, TypeChange } from '../btf/difference.ts'
 import { type Reach, reachOf } from '../btf/reach.ts'
 import { type Lifetime, lifetimeOf } from '../lifetime.ts'
 import { lookedAt } from '../looked-at.ts'
