@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch check`: all that there is to say about a fix, without a module being made of it.
-import { objectionsAmong } from '../check/consent.ts'
+import { objectionsAmong, withConsent } from '../check/consent.ts'
 import type { CarriedItem } from '../extract/extraction.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -8,10 +8,11 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { MatchRecord } from '../match/record.ts'
-import { openDraft } from './draft.ts'
+import { makeBinary } from './binary-engine.ts'
+import { type Draft, openDraft } from './draft.ts'
 import { compileFix } from './fix.ts'
 import { nameOf, titleOf } from './naming.ts'
-import type { MakeRequest } from './request.ts'
+import type { CompiledFix, MakeRequest } from './request.ts'
 
 /** What `check` says of a fix; serialisable. */
 export interface Judgement {
@@ -40,6 +41,23 @@ function withoutCode({ expected: _, ...rest }: MatchRecord): Omit<MatchRecord, '
   return rest
 }
 
+/** With what is found only when the module is put together; that is done in memory. */
+async function completed(
+  job: Job,
+  kernel: Kernel,
+  fix: CompiledFix,
+  draft: Draft,
+): Promise<readonly Finding[]> {
+  if ([...draft.findings, ...draft.review].some(({ severity }) => severity === 'error')) return draft.findings
+  try {
+    const { manifest } = await makeBinary(job, kernel, fix, draft)
+    return withConsent(manifest.findings, new Set(fix.request.allow))
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind !== 'refused') throw error
+    return error.findings
+  }
+}
+
 /**
  * Judges a fix for `kernel`.
  * @throws Fault `patch/*` when the patches do not apply or compile
@@ -59,8 +77,11 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
       const draft = await openDraft(job, kernel, fix)
       try {
         const { extraction, functions } = draft
-        const findings = [...draft.findings, ...draft.review]
         const nothing = extraction.replaced.length === 0 && extraction.callbacks.length === 0
+        const findings = [
+          ...(nothing ? draft.findings : await completed(job, kernel, fix, draft)),
+          ...draft.review,
+        ]
         const [objection] = objectionsAmong(findings)
         return {
           ...head,

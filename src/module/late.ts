@@ -41,7 +41,7 @@ export function leaveOutTracepoints(
   table.data = Buffer.concat(kept)
   table.relocations = keptRelocations
   findings.push({
-    severity: 'warning',
+    severity: 'note',
     rule: 'tracepoint-lost',
     message: `In the replaced functions these tracepoints of the module stay off: ${[...lost].sort().join(', ')}`,
     hint: 'Trace the function by its entry instead, for instance with ftrace',

@@ -34,14 +34,18 @@ const patch = (how: string) => `--- a/fs/proc/meminfo.c
 `
 
 test('a function whose address nothing takes so far is refused by name; the way out is open', async () => {
+  // The pointer is the patch's own, and goes with it.
+  const allowed = ['--allow', 'address-of-new-function,live-pointer']
   const build = async (how: string) => {
     writeFileSync(path.join(dir, 'report.patch'), patch(how))
-    return await inarch(['build', 'report.patch', '-k', '6.12', '-o', dir, '--json'], { cwd: dir })
+    return await inarch(['build', 'report.patch', '-k', '6.12', '-o', dir, '--json', ...allowed], {
+      cwd: dir,
+    })
   }
   const direct = await build('#define inarch_report hugetlb_report_meminfo')
   expect(direct.code, direct.stderr).toBe(4)
   const { findings } = JSON.parse(direct.stdout).error
-  expect(findings).toEqual([
+  expect(findings.filter(({ severity }: { severity: string }) => severity === 'error')).toEqual([
     expect.objectContaining({
       rule: 'no-landing-pad',
       symbol: 'hugetlb_report_meminfo',

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether real kernels hold the code that a live patch was made for: the stock kernel's own units compared with its
 // image, the command on a real module, and what it says about kernels that differ.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openUnits } from '../../src/build/units.ts'
 import { openBench } from '../../src/build/unpatched.ts'
 import { decodeInstruction } from '../../src/diff/instruction.ts'
+import type { Fault } from '../../src/ground/fault.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
@@ -15,6 +16,8 @@ import type { ImageReport } from '../../src/livepatch/verify-image.ts'
 import { locate } from '../../src/match/locate.ts'
 import { namesOf } from '../../src/match/names.ts'
 import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
+import { makeLivePatch } from '../../src/module/make.ts'
+import { readPatches } from '../../src/patch/read.ts'
 import { buildCommand, inarch, root } from './inarch.ts'
 import { compileUnit, type MatchedFunction, matchUnit, readUnit } from './matched.ts'
 
@@ -75,19 +78,39 @@ describe('the code of the stock kernel', () => {
   })
 })
 
-test('each of several functions of one name is told apart, and so are their data', async () => {
-  // The file systems that have a function `init_once`, and ACPI's units with `_acpi_module_name`.
-  const sources = ['fs/inode.c', 'block/bdev.c', 'net/socket.c', 'mm/shmem.c', 'fs/proc/inode.c']
-  const { names, units } = await matched(sources)
-  const running = names.running('vmlinux')
-  for (const name of ['init_once', 'shmem_init_inode', 'sock_init_inode']) {
+/** The names that most functions of the kernel proper share, worst first; not the compiler's forms of one. */
+function worstNames(): string[] {
+  const counts = new Map<string, number>()
+  for (const [, name] of readFileSync(kernel.systemMap, 'latin1').matchAll(/^\S+ [tT] ([a-z_]\w*)$/gim))
+    counts.set(name!, (counts.get(name!) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a).map(([name]) => name)
+}
+
+test('each of the functions that share the worst names is told apart, and so are data', async () => {
+  const all = (await openUnits(job, kernel)).all().filter(
+    // Some are generated.
+    ({ home, source }) => home === 'vmlinux' && existsSync(path.join(kernel.source, source)),
+  )
+  const texts = new Map(
+    all.map(({ source }) => [source, readFileSync(path.join(kernel.source, source), 'latin1')]),
+  )
+  const names = worstNames().slice(0, 5)
+  const sources = names.flatMap((name) =>
+    [...texts].filter(([, text]) => new RegExp(`\\b${name}\\(`).test(text)).slice(0, 4),
+  )
+  const { names: table, units } = await matched([...new Set(sources.map(([source]) => source))])
+  const running = table.running('vmlinux')
+  let several = 0
+  for (const name of names) {
     const places = units.flatMap((unit) => {
       const piece = unit.pieces.find((one) => one.name === name)
       return piece === undefined ? [] : [locate(running, unit, piece)]
     })
     expect(places).not.toContain(undefined)
     expect(new Set(places).size).toBe(places.length)
+    if (places.length > 1) several++
   }
+  expect(several).toBeGreaterThan(1)
   // The worst of all names: a function's own name as a string, numbered by the compiler.
   const places = units.flatMap((unit) => {
     const piece = unit.pieces.find((one) => /^(__func__|__already_done|__key)\.0$/.test(one.name))
@@ -95,7 +118,7 @@ test('each of several functions of one name is told apart, and so are their data
   })
   const told = places.filter((place) => place !== undefined)
   expect(new Set(told).size).toBe(told.length)
-  names.close()
+  table.close()
 })
 
 /** Where the first instruction is that has a number of its own, and no address. */
@@ -152,4 +175,28 @@ describe('inarch verify', () => {
     expect(hostile.code).toBe(2)
     expect(hostile.stderr).toContain('can’t be read')
   })
+})
+
+test('a build for a kernel that runs other code is refused, with both instructions', async () => {
+  // The image with one number changed in the function that the example replaces.
+  const names = await namesOf(kernel, ['vmlinux'])
+  const [symbol] = names.symbols('vmlinux', 'meminfo_proc_show')
+  const code = names.running('vmlinux').read(symbol!.address, 200)!
+  names.close()
+  const vmlinux = path.join(dir, 'vmlinux')
+  const image = readFileSync(kernel.vmlinux)
+  const place = image.indexOf(code)
+  const at = firstWithNumber(code, new Set())
+  const { operands } = decodeInstruction(code, at)!
+  image[place + operands] = image[place + operands]! ^ 0x40
+  writeFileSync(vmlinux, image)
+  const request = { patches: await readPatches([path.join(root, 'examples/meminfo.patch')]), replace: true }
+  const refused = await makeLivePatch(job, { ...kernel, vmlinux }, { ...request, output: dir }).catch(
+    (error) => error,
+  )
+  expect(refused).toMatchObject({ kind: 'refused', code: 'not-live-patchable' })
+  const found = (refused as Fault).findings.find(({ rule }) => rule === 'code-differs')
+  expect(found).toMatchObject({ severity: 'error', symbol: 'meminfo_proc_show', unit: 'fs/proc/meminfo.c' })
+  expect(found?.message).toContain(`0x${at.toString(16)}`)
+  expect(found?.message).toMatch(/`\w+ .*`.*`\w+ .*`/)
 })

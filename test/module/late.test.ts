@@ -79,11 +79,11 @@ describe('a reference that livepatch resolves', () => {
 })
 
 describe("a module's tracepoint", () => {
-  test('stays off in replaced code, which is worth a warning; other jump labels stay', () => {
+  test('stays off in replaced code, which is worth a note; other jump labels stay', () => {
     const { late, findings, section } = patchOf(`${jump('__tracepoint_seen')} ${jump('the_key')}`, 'thing')
     const table = section('__jump_table')
     leaveOutTracepoints(table, late, findings)
-    expect(findings.map(({ severity, rule }) => [severity, rule])).toEqual([['warning', 'tracepoint-lost']])
+    expect(findings.map(({ severity, rule }) => [severity, rule])).toEqual([['note', 'tracepoint-lost']])
     expect(findings[0]?.message).toContain('seen')
     expect(table.relocations).toHaveLength(3)
     expect((table.data as Buffer).length).toBe(16)

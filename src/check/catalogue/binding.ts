@@ -70,7 +70,7 @@ export const bindingRules = [
     'Use the plain call or test in the patched function',
   ),
   explain(
-    'warning',
+    'note',
     'tracepoint-lost',
     'A tracepoint of a module in replaced code',
     'In the live patch’s copy it stays off',

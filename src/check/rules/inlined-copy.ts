@@ -34,10 +34,31 @@ async function containersIn(
   return dump === undefined ? () => new Set() : readInlining(dump).containers
 }
 
+/** A changed function without code of its own, and the replaced functions that it is in. */
+interface Copy {
+  readonly name: string
+  readonly file: string
+  readonly into: readonly string[]
+}
+
+/** A header's function can be in functions of many units. */
+function noteOf(copies: readonly Copy[]): Found {
+  const { name, file } = copies[0]!
+  const into = [...new Set(copies.flatMap((copy) => copy.into))]
+  return {
+    severity: 'note',
+    symbol: name,
+    unit: file,
+    message: `${name} has no code of its own in the running kernel; it is in ${listed(into)}, which ${into.length === 1 ? 'is' : 'are'} replaced`,
+    hint: 'Nothing needs to be done',
+  }
+}
+
 async function findIn(
   subject: Subject,
   studied: StudiedUnit,
   functions: readonly ChangedFunction[],
+  tell: (copy: Copy) => void,
 ): Promise<Found[]> {
   const { change } = studied
   const all = changedFunctionsOf(subject)
@@ -51,6 +72,7 @@ async function findIn(
   const containers = await containersIn(subject, studied)
   return functions.flatMap((one): Found[] => {
     const { name } = one
+    if (change.directives.ignored.functions.has(name)) return []
     const place = { symbol: name, unit: one.file }
     const into = new Set([...containers(name), ...usersOf(all, name, (user) => withCode.has(user))])
     into.delete(name)
@@ -68,15 +90,10 @@ async function findIn(
       ]
     if (replaced.has(name) || carried.has(name) || differing.has(name)) return []
     const through = [...into].filter((user) => replaced.has(user) || carried.has(user))
-    if (through.length > 0)
-      return [
-        {
-          severity: 'note',
-          ...place,
-          message: `${name} has no code of its own in the running kernel; it is in ${listed(through)}, which ${through.length === 1 ? 'is' : 'are'} replaced`,
-          hint: 'Nothing needs to be done',
-        },
-      ]
+    if (through.length > 0) {
+      tell({ name, file: one.file, into: through })
+      return []
+    }
     const somewhere = inUnit.length > 0 && one.before?.kind === 'function'
     if (!somewhere || !withCode.has(name)) return []
     return [
@@ -101,17 +118,20 @@ export const inlinedCopy: Rule = {
     const { all } = changedFunctionsOf(subject)
     const changed = all.filter(({ before, after }) => before !== undefined && after !== undefined)
     if (changed.length === 0) return []
+    const copies: Copy[] = []
     const found = await Promise.all(
       subject.units.map((studied) =>
         findIn(
           subject,
           studied,
           changed.filter(({ file }) => file === studied.change.unit || !file.endsWith('.c')),
+          (copy) => copies.push(copy),
         ),
       ),
     )
+    const named = [...new Set(copies.map(({ name }) => name))].sort()
     // A header's function can be in many units; what is said of it is said once.
     const said = new Map(found.flat().map((one) => [`${one.symbol} ${one.message}`, one]))
-    return [...said.values()]
+    return [...said.values(), ...named.map((name) => noteOf(copies.filter((copy) => copy.name === name)))]
   },
 }
