@@ -8,6 +8,7 @@ const rooms = [
   'build',
   'diff',
   'match',
+  'calls',
   'extract',
   'source',
   'check',

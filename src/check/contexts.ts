@@ -6,11 +6,11 @@
 // Facts: kernel/livepatch/{patch,transition}.c, arch/x86/kernel/nmi.c, kernel/entry/common.c, kernel/sched/idle.c.
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import type { CallGraph } from '../calls/call-graph.ts'
+import { openCallGraph } from '../calls/kept-calls.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { CallGraph } from '../match/call-graph.ts'
-import { openCallGraph } from '../match/kept-calls.ts'
 
 /** Raised whenever what is kept, or how it is found out, changes. */
 const format = 'inarch-contexts-3'

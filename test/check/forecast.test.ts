@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a stack says about a transition, and what machine code says about who sleeps in it.
 import { describe, expect, test } from 'vitest'
+import { mapModule } from '../../src/calls/code-map.ts'
+import { sleepersOfModule } from '../../src/calls/kept-sleepers.ts'
+import type { Sleeper } from '../../src/calls/sleepers.ts'
 import {
   forecastOf,
   type Look,
@@ -10,9 +13,6 @@ import {
   replacedOn,
   schedulerFunctions,
 } from '../../src/check/asleep.ts'
-import { mapModule } from '../../src/match/code-map.ts'
-import { sleepersOfModule } from '../../src/match/kept-sleepers.ts'
-import type { Sleeper } from '../../src/match/sleepers.ts'
 import { compiler, compileWith } from '../objects.ts'
 
 const poll: ReplacedName = { object: 'vmlinux', name: 'do_sys_poll', sympos: 0 }

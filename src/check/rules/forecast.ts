@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The consistency forecast before anything runs: does the fix replace a function that some task is always inside? How a
 // task moves from the old code to the new is told in docs/forecast.md.
+
+import { codeBase } from '../../calls/code-map.ts'
+import { openSleepers } from '../../calls/kept-sleepers.ts'
+import type { Sleeper } from '../../calls/sleepers.ts'
 import type { Job } from '../../ground/job.ts'
-import { codeBase } from '../../match/code-map.ts'
-import { openSleepers } from '../../match/kept-sleepers.ts'
-import type { Sleeper } from '../../match/sleepers.ts'
 import type { Found, Rule } from '../rule.ts'
 import type { Subject } from '../subject.ts'
 

@@ -7,7 +7,7 @@ import { sectionFlag, sectionType } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { layOutModule } from './running.ts'
+import { layOutModule } from '../match/running.ts'
 
 /** Where the addresses of a code map count from. */
 export const codeBase = 0xffff_ffff_8000_0000n
