@@ -26,11 +26,23 @@ function handedOn(
       if (symbol !== undefined && /^[tw]$/i.test(symbol.type)) found.set(target.name, undefined)
     } else if (target.kind === 'piece' && target.piece !== piece) {
       const { piece: other } = target
-      if (other.kind === 'function' || (other.kind === 'data' && holdsFunctions(anatomy, other)))
+      const isTable = other.kind === 'data' && holdsFunctions(anatomy, other)
+      if (other.kind === 'function' || (isTable && takesAddress(piece.section.data, instruction.start)))
         found.set(other.name, other)
     }
   }
   return found
+}
+
+/** Opcodes of lea, push and mov with a number in the code; every other instruction that names a table reads or writes it. */
+const takers = new Set([0x8d, 0x68, 0xc7, 0xb8, 0xb9, 0xba, 0xbb, 0xbc, 0xbd, 0xbe, 0xbf])
+
+/** True when an instruction makes an address of what it refers to. */
+function takesAddress(code: Buffer, start: number): boolean {
+  let at = start
+  while ([0x66, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65].includes(code[at] ?? 0)) at++
+  if (((code[at] ?? 0) & 0xf0) === 0x40) at++
+  return takers.has(code[at] ?? 0)
 }
 
 /** True for a table of operations. */

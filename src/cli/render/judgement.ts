@@ -3,6 +3,7 @@
 import { objectionsAmong } from '../../check/consent.ts'
 import { forecastRules } from '../../check/rules/forecast.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Judgement } from '../../module/judgement.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 import { sentence } from './sentence.ts'
@@ -24,8 +25,6 @@ export interface Asked {
   readonly verbose: boolean
 }
 
-const count = (number: number, one: string, many = `${one}s`) => `${number} ${number === 1 ? one : many}`
-
 function verdictLine({ verdict, kernel, findings }: Judgement): string {
   const open = objectionsAmong(findings).length
   const on = kernel.release
@@ -33,7 +32,7 @@ function verdictLine({ verdict, kernel, findings }: Judgement): string {
     case 'possible':
       return `${green('✓')} ${bold(green(`It can be applied live to ${on}.`))}`
     case 'consent':
-      return `${yellow('!')} ${bold(yellow(`It waits for your judgement: ${count(open, 'warning')}.`))}`
+      return `${yellow('!')} ${bold(yellow(`It waits for your judgement: ${inNumbers(open, 'warning')}.`))}`
     case 'refused':
       return `${red('✗')} ${bold(red(`It can’t be applied live to ${on}.`))}`
     case 'none':
@@ -83,7 +82,7 @@ function replacedLines({ functions }: Judgement, { width, verbose }: Asked): str
   const of = objects.map((object) => (object === 'vmlinux' ? 'the kernel proper' : `module ${object}`))
   return [
     '',
-    `${bold('Replaced')}  ${count(functions.length, 'function')} of ${of.join(', ')}`,
+    `${bold('Replaced')}  ${inNumbers(functions.length, 'function')} of ${of.join(', ')}`,
     ...lines,
     ...(rest > 0 ? [dim(`  and ${rest} more (--verbose shows all)`)] : []),
     ...matchLines(functions, width),
@@ -102,7 +101,9 @@ function matchLines(functions: Judgement['functions'], width: number): string[] 
         ? 'it is'
         : `all ${matched.length} are`
   const led =
-    fields === 0 ? '' : `; ${count(fields, 'reference')} in ${matched.length === 1 ? 'it' : 'them'} followed`
+    fields === 0
+      ? ''
+      : `; ${inNumbers(fields, 'reference')} in ${matched.length === 1 ? 'it' : 'them'} followed`
   const [first = '', ...rest] = wrapped(
     `${which} what the kernel runs, instruction by instruction${led}`,
     width,
@@ -120,7 +121,7 @@ function carriedLines({ carried }: Judgement, { width, verbose }: Asked): string
   const rest = carried.length - shown.length
   return [
     '',
-    `${bold('Carried')}  ${count(carried.length, 'item')} besides`,
+    `${bold('Carried')}  ${inNumbers(carried.length, 'item')} besides`,
     ...shown.flatMap(({ name, kind, unit, reason }) =>
       wrapped(`${name} (${kind} of ${unit}): ${reason}`, width, '  '),
     ),
@@ -139,7 +140,7 @@ function findingGroup(severity: Finding['severity'], findings: readonly Finding[
   if (group.length === 0) return []
   return [
     '',
-    bold(count(group.length, looks[severity].title)),
+    bold(inNumbers(group.length, looks[severity].title)),
     ...group.flatMap((finding) => findingBlock(finding, width)),
   ]
 }
