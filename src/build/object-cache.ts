@@ -2,10 +2,10 @@
 // Objects that were compiled before, found by a hash of all that made them. Each is stored behind the
 // hash of its own bytes, so that a file that was cut off or spoiled is compiled again, not used.
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import { cacheRoot } from '../ground/cache.ts'
-import { withScratch } from '../ground/scratch.ts'
+import { keepFile } from '../ground/kept-file.ts'
 
 /** Bytes that the cache may hold; when there are more, the objects used longest ago go first. */
 const bound = 1024 ** 3
@@ -44,11 +44,7 @@ export async function loadObject(key: string): Promise<Uint8Array | undefined> {
 /** Keeps an object under `key`; readers see all of it or nothing. */
 export async function storeObject(key: string, bytes: Uint8Array): Promise<void> {
   await mkdir(directory(), { recursive: true })
-  await withScratch(async (dir) => {
-    const made = path.join(dir, 'object')
-    await writeFile(made, Buffer.concat([hash(bytes), bytes]))
-    await rename(made, fileOf(key))
-  })
+  await keepFile(fileOf(key), Buffer.concat([hash(bytes), bytes]))
   if (Number.parseInt(key.slice(0, 2), 16) % sweepEvery === 0) await evict(bound)
 }
 

@@ -4,10 +4,10 @@
 // include it. Taken by text, without the preprocessor: more may be included than the compiler sees, never
 // less. It takes seconds, so it is kept in the kernel's directory.
 import { readdirSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
-import { withScratch } from '../ground/scratch.ts'
+import { keepFile } from '../ground/kept-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findPastes, type MacroDefinition, macrosIn, type Paste } from './pastes.ts'
 import { stampOf, type Units } from './units.ts'
@@ -296,12 +296,7 @@ export async function openSurvey(job: Job, kernel: Kernel, units: Units): Promis
   }
   return await job.journal.step(`Reading what ${kernel.release} includes`, async () => {
     const text = first + (await takeSurvey(job, kernel, units))
-    if (isKept)
-      await withScratch(async (dir) => {
-        const made = path.join(dir, 'survey')
-        await writeFile(made, text, 'latin1')
-        await rename(made, file)
-      })
+    if (isKept) await keepFile(file, Buffer.from(text, 'latin1'))
     return parseSurvey(text)
   })
 }

@@ -2,11 +2,11 @@
 // The translation units of a kernel: what becomes of each C file, and how it is compiled. The table is
 // taken from kbuild once and kept in the kernel's directory as text in which a unit is found by
 // searching, without parsing the thousands of others.
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { withScratch } from '../ground/scratch.ts'
+import { keepFile } from '../ground/kept-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findIncluded } from './includes.ts'
 import { type AssemblyAnswer, askKbuild, type KbuildAnswer } from './kbuild.ts'
@@ -223,11 +223,7 @@ export async function openUnits(job: Job, kernel: Kernel): Promise<Units> {
     const { units: answers, assembly } = await askKbuild(job, kernel)
     const sources = new Set(answers.map((answer) => path.posix.normalize(answer.source)))
     const text = render(answers, assembly, await findIncluded(kernel.source, [...sources]), stamp)
-    await withScratch(async (dir) => {
-      const made = path.join(dir, 'units')
-      await writeFile(made, text)
-      await rename(made, file)
-    })
+    await keepFile(file, text)
     const units = parseTable(text)
     if (units.count === 0) throw new Fault('environment', 'kbuild-failed', 'kbuild names no unit')
     step.result(`${units.count} units`)

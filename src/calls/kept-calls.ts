@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The call graph of vmlinux, kept in the kernel's directory: read from the machine code once, in about a second, and
 // from then on in milliseconds.
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
-import { withScratch } from '../ground/scratch.ts'
+import { keepFile, stampOf } from '../ground/kept-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { openModule } from '../kernel/modules.ts'
 import { type CallGraph, type CallTable, callGraph, readCalls } from './call-graph.ts'
@@ -69,9 +69,8 @@ function decode(bytes: Buffer, stamp: string): CallTable | undefined {
  */
 export async function openCallGraph(job: Job, kernel: Kernel): Promise<CallGraph> {
   const file = path.join(kernel.dir, 'calls')
-  const [image, symbols] = await Promise.all([stat(kernel.vmlinux), stat(kernel.systemMap)])
   // A kernel from a build directory may be built again.
-  const stamp = [image.size, image.mtimeMs, symbols.size, symbols.mtimeMs].join(' ')
+  const stamp = await stampOf(kernel.vmlinux, kernel.systemMap)
   const kept = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
@@ -82,11 +81,7 @@ export async function openCallGraph(job: Job, kernel: Kernel): Promise<CallGraph
   if (table !== undefined) return callGraph(table)
   return await job.journal.step(`Reading who calls whom in ${kernel.release}`, async (step) => {
     const made = readCalls(await mapKernel(kernel))
-    await withScratch(async (dir) => {
-      const draft = path.join(dir, 'calls')
-      await writeFile(draft, encode(made, stamp))
-      await rename(draft, file)
-    })
+    await keepFile(file, encode(made, stamp))
     step.result(`${made.starts.length} functions`)
     return callGraph(made)
   })

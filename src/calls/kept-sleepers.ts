@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The functions of vmlinux and of modules in which tasks sleep for long, kept in the kernel's directory: found out once, in
 // a second or two (of a module less), and from then on read in some milliseconds.
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { withScratch } from '../ground/scratch.ts'
+import { keepFile, stampOf } from '../ground/kept-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findModule, readModule } from '../kernel/modules.ts'
 import { type CallGraph, callGraph, readCalls } from './call-graph.ts'
@@ -75,12 +75,6 @@ async function readKept(file: string, stamp: string): Promise<Kept | undefined> 
   }
 }
 
-/** Names what a file is by its size and its time. */
-async function stampOf(...files: readonly string[]): Promise<string> {
-  const all = await Promise.all(files.map((file) => stat(file)))
-  return all.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join(' ')
-}
-
 /** Reads what is kept of an object, or makes and keeps it. */
 async function keep(
   kernel: Kernel,
@@ -92,11 +86,7 @@ async function keep(
   const kept = await readKept(file, stamp)
   if (kept !== undefined) return kept
   const made: Kept = { format, stamp, ...(await make()) }
-  await withScratch(async (dir) => {
-    const draft = path.join(dir, 'sleepers')
-    await writeFile(draft, `${JSON.stringify(made)}\n`)
-    await rename(draft, file)
-  })
+  await keepFile(file, `${JSON.stringify(made)}\n`)
   return made
 }
 

@@ -125,9 +125,3 @@ export function titleOf({ family, on, words }: Pick<Balance, 'family' | 'on' | '
   if (on === '') return words.some((word) => word.startsWith(family)) ? `${family}` : `the ${family}`
   return on
 }
-
-/** `a`, `a and b`, `a, b and c`. */
-export function listed(names: readonly string[]): string {
-  const unique = [...new Set(names)]
-  return unique.length < 2 ? (unique[0] ?? '') : `${unique.slice(0, -1).join(', ')} and ${unique.at(-1)}`
-}

@@ -4,12 +4,12 @@
 // direct calls from a few roots, so that no list of functions grows old; what an NMI reaches only when
 // something is badly wrong (a message, a warning, a wake-up that is put off) is not followed.
 // Facts: kernel/livepatch/{patch,transition}.c, arch/x86/kernel/nmi.c, kernel/entry/common.c, kernel/sched/idle.c.
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { CallGraph } from '../calls/call-graph.ts'
 import { openCallGraph } from '../calls/kept-calls.ts'
 import type { Job } from '../ground/job.ts'
-import { withScratch } from '../ground/scratch.ts'
+import { keepFile, stampOf } from '../ground/kept-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 
 /** Raised whenever what is kept, or how it is found out, changes. */
@@ -157,18 +157,13 @@ function parse(text: string, head: string): Map<string, Context> | undefined {
 /** `contextsOf` the kernel, found out once and kept in its directory: it takes some tenths of a second. */
 export async function openContexts(job: Job, kernel: Kernel): Promise<ReadonlyMap<string, Context>> {
   const file = path.join(kernel.dir, 'contexts')
-  const { size, mtimeMs } = await stat(kernel.vmlinux)
-  const head = [format, size, mtimeMs].join('\t')
+  const head = `${format}\t${await stampOf(kernel.vmlinux)}`
   const kept = await readFile(file, 'latin1').then(
     (text) => parse(text, head),
     () => undefined,
   )
   if (kept !== undefined) return kept
   const contexts = contextsOf(await openCallGraph(job, kernel))
-  await withScratch(async (dir) => {
-    const draft = path.join(dir, 'contexts')
-    await writeFile(draft, render(contexts, head), 'latin1')
-    await rename(draft, file)
-  })
+  await keepFile(file, Buffer.from(render(contexts, head), 'latin1'))
   return contexts
 }

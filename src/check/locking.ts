@@ -8,8 +8,9 @@
 //     may be of the other world;
 //   - two locks whose order changes: old and new code can wait for each other for ever.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
-import { type Balance, type Conduct, conductsOf, listed, titleOf } from './balance.ts'
+import { type Balance, type Conduct, conductsOf, titleOf } from './balance.ts'
 import { type ChangedFunctions, textOf } from './changed-functions.ts'
+import { listed } from './listed.ts'
 import type { Operation } from './operations.ts'
 import type { Found } from './rule.ts'
 

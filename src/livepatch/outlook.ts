@@ -4,7 +4,7 @@ import type { MeasuredForecast, ReplacedName, Task } from '../check/asleep.ts'
 import { parseStat } from '../check/asleep.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import type { Subject } from '../vm/subject.ts'
+import { manifestOf, type Subject } from '../vm/subject.ts'
 import { type Host, releaseOf } from './host.ts'
 import { readPatches } from './patches.ts'
 import { forecastOnHost, type LookRequest, tasksOf } from './stacks.ts'
@@ -31,15 +31,7 @@ export async function forecastFor(
   replaced: readonly ReplacedName[],
   request: LookRequest,
 ): Promise<HostForecast> {
-  if (subject.manifest === undefined)
-    throw new Fault(
-      'usage',
-      'manifest-needed',
-      `The manifest of ${subject.name} is missing, which says what it replaces`,
-      {
-        remedy: `Put the manifest that \`inarch build\` made beside ${subject.file}`,
-      },
-    )
+  manifestOf(subject)
   const release = releaseOf(host)
   if (release !== subject.release)
     throw new Fault(

@@ -13,7 +13,7 @@ import { type Expectation, sizeOf } from '../match/expectation.ts'
 import { type Names, namesOf } from '../match/names.ts'
 import { type MatchRecord, unpackExpectation } from '../match/record.ts'
 import type { Manifest } from '../module/manifest.ts'
-import type { Subject } from '../vm/subject.ts'
+import { manifestOf, type Subject } from '../vm/subject.ts'
 import { type LiveReference, referencesOf } from './references.ts'
 
 type FunctionEntry = Manifest['objects'][number]['functions'][number]
@@ -65,11 +65,7 @@ export interface ImageReport {
  * @throws Fault `usage/manifest-needed`, `usage/no-expectation`, `usage/bad-manifest`
  */
 export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): Promise<ImageReport> {
-  const { manifest } = subject
-  if (manifest === undefined)
-    throw new Fault('usage', 'manifest-needed', `${subject.file} has no manifest beside it`, {
-      remedy: 'Put the manifest there that `inarch build` made with it',
-    })
+  const manifest = manifestOf(subject)
   const references = referencesOf(subject.bytes, subject.file)
   const wanted = new Set(
     [...manifest.objects, ...references.map(({ object }) => ({ name: object }))].map(({ name }) => name),
@@ -87,10 +83,11 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
       const matching = functions.filter(({ code }) => code === 'matches').length
       step.result(`${matching} of ${functions.length} functions match`)
       const banner = readBanner(names.running('vmlinux'))
+      const unresolved = references.flatMap((one) => missing(names, present, one, kernel))
       const findings = [
         ...kernelFindings(kernel, manifest),
         ...functions.flatMap((one) => findingOf(one, kernel)),
-        ...references.flatMap((one) => missing(names, present, one, kernel)),
+        ...unresolved,
       ]
       return {
         format: 'inarch-verify-1',
@@ -105,7 +102,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
         functions,
         references: {
           all: references.length,
-          found: references.filter((one) => missing(names, present, one, kernel).length === 0).length,
+          found: references.length - unresolved.length,
         },
         findings,
       }

@@ -6,7 +6,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Manifest } from '../module/manifest.ts'
 import { taintNames } from '../vm/log.ts'
-import type { Subject } from '../vm/subject.ts'
+import { manifestOf, type Subject } from '../vm/subject.ts'
 import { type Condition, readCondition } from './condition.ts'
 import { type Core, openCore } from './core.ts'
 import { functionFindings } from './function-findings.ts'
@@ -47,16 +47,7 @@ export interface RunningReport {
  * @throws Fault `usage/manifest-needed`, `usage/no-expectation`; `environment/*` when the kernel's names can't be seen
  */
 export async function verifyRunning(job: Job, host: Host, subject: Subject): Promise<RunningReport> {
-  const { manifest } = subject
-  if (manifest === undefined)
-    throw new Fault(
-      'usage',
-      'manifest-needed',
-      `The manifest of ${subject.name} is missing, which says what it replaces`,
-      {
-        remedy: `Put the manifest that \`inarch build\` made beside ${subject.file}`,
-      },
-    )
+  const manifest = manifestOf(subject)
   const condition = readCondition(host)
   if (condition.release !== manifest.kernel.release) return ofAnotherKernel(subject, manifest, condition)
   const symbols = readRunningSymbols(host)

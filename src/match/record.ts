@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the manifest says about a replaced function: what its code must be, and how it was recognised in the kernel's
 // image. A manifest is hostile until it is checked against this schema.
-import { gunzipSync, gzipSync } from 'node:zlib'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
+import { pack, unpack } from '../ground/packed.ts'
 import type { Expectation } from './expectation.ts'
 import { fieldForms } from './expectation.ts'
 
@@ -81,7 +81,7 @@ export type MatchRecord = v.InferOutput<typeof matchRecordSchema>
 const largestText = 64 * 1024 * 1024
 
 export function packExpectation(expectation: Expectation): string {
-  return gzipSync(JSON.stringify(expectation), { level: 9 }).toString('base64')
+  return pack(expectation)
 }
 
 /**
@@ -96,8 +96,7 @@ export function unpackExpectation(packed: string): Expectation {
     })
   let value: unknown
   try {
-    const text = gunzipSync(Buffer.from(packed, 'base64'), { maxOutputLength: largestText })
-    value = JSON.parse(text.toString('utf8'))
+    value = unpack(packed, largestText)
   } catch (error) {
     throw bad((error as Error).message)
   }

@@ -4,10 +4,10 @@
 // kernel's source nor a compiler. The machine code is not in it: the module has it.
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import * as v from 'valibot'
 import { sourceName } from '../diff/names.ts'
 import { Fault } from '../ground/fault.ts'
+import { pack, unpack } from '../ground/packed.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { extentOf } from '../source/extent.ts'
 import type { Manifest } from './manifest.ts'
@@ -110,16 +110,14 @@ function cut(latin1: string | undefined, name: string): { line: number; text: st
 
 /** @returns the evidence as the manifest holds it */
 export function packEvidence(evidence: Evidence): string {
-  return gzipSync(JSON.stringify(evidence)).toString('base64')
+  return pack(evidence)
 }
 
 /** @throws Fault `usage/bad-manifest` when it is not what `packEvidence` made */
 export function unpackEvidence(packed: string): Evidence {
   let value: unknown
   try {
-    value = JSON.parse(
-      gunzipSync(Buffer.from(packed, 'base64'), { maxOutputLength: largest }).toString('utf8'),
-    )
+    value = unpack(packed, largest)
   } catch {
     throw bad('it can’t be unpacked')
   }

@@ -51,8 +51,3 @@ export function html(parts: TemplateStringsArray, ...contents: readonly Content[
 export function joined(contents: readonly Content[], between: Content): Html {
   return html`${contents.flatMap((content, index) => (index === 0 ? [content] : [between, content]))}`
 }
-
-/** `1 function`, `3 functions`. */
-export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`
-}

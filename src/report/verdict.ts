@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The live patch in words: what a reviewer has to know first.
+
 import { forecastRules } from '../check/rules/forecast.ts'
+import { inNumbers } from '../ground/in-numbers.ts'
 import type { Facts } from './facts.ts'
-import { count } from './html.ts'
 
 export type Mark = 'good' | 'care' | 'bad' | 'open'
 
@@ -32,13 +33,15 @@ export function verdictOf(facts: Facts): Verdict {
   const { manifest, proof, functions } = facts
   const warnings = manifest.findings.filter(({ severity }) => severity === 'warning')
   const replaced =
-    functions.length > 0 ? `It replaces ${count(functions.length, 'function')}` : 'It replaces no function'
-  const allowed = warnings.length === 0 ? '' : `; its author accepts ${count(warnings.length, 'warning')}`
+    functions.length > 0
+      ? `It replaces ${inNumbers(functions.length, 'function')}`
+      : 'It replaces no function'
+  const allowed = warnings.length === 0 ? '' : `; its author accepts ${inNumbers(warnings.length, 'warning')}`
   const stamps = [matchStamp(facts), ruleStamp(facts), forecastStamp(facts), proofStamp(facts)]
   if (proof?.verdict === 'failed')
     return {
       mark: 'bad',
-      text: `Not fit to be applied: its proof failed for ${count(proof.failures.length, 'reason')}.`,
+      text: `Not fit to be applied: its proof failed for ${inNumbers(proof.failures.length, 'reason')}.`,
       stamps,
     }
   if (proof === undefined) return { mark: 'open', text: `Not proven yet. ${replaced}${allowed}.`, stamps }
@@ -70,9 +73,9 @@ function ruleStamp({ manifest }: Facts): Stamp {
   const title = 'Safety rules'
   const warnings = manifest.findings.filter(({ severity }) => severity === 'warning').length
   const notes = manifest.findings.filter(({ severity }) => severity === 'note').length
-  const also = notes === 0 ? '' : `, ${count(notes, 'note')}`
+  const also = notes === 0 ? '' : `, ${inNumbers(notes, 'note')}`
   if (warnings > 0)
-    return { mark: 'care', title, text: `${count(warnings, 'warning')} accepted by the author${also}` }
+    return { mark: 'care', title, text: `${inNumbers(warnings, 'warning')} accepted by the author${also}` }
   return { mark: 'good', title, text: `Nothing stands against it${also}` }
 }
 

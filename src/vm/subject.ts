@@ -121,6 +121,22 @@ export async function readSubject(file: string): Promise<Subject> {
   return { file: absolute, bytes, sha256, name, release, origin: 'unknown', targets: klpTargets(bytes, file) }
 }
 
+/**
+ * The manifest, for who needs to know what the live patch replaces.
+ * @throws Fault `usage/manifest-needed`
+ */
+export function manifestOf({ manifest, name, file }: Subject): Manifest {
+  if (manifest !== undefined) return manifest
+  throw new Fault(
+    'usage',
+    'manifest-needed',
+    `The manifest of ${name} is missing, which says what it replaces`,
+    {
+      remedy: `Put the manifest that \`inarch build\` made beside ${file}`,
+    },
+  )
+}
+
 function readSections(bytes: Buffer, file: string): (name: string) => Buffer | undefined {
   const object = parse(bytes, file)
   return (name) => object.sections.find((section) => section.name === name)?.data

@@ -4,14 +4,11 @@
 // patched source.
 import { compareTypes } from '../btf/compare.ts'
 import { exportedBy, versionsOf } from '../exports.ts'
+import { toldFirst } from '../listed.ts'
 import { lookedAt } from '../looked-at.ts'
 import type { Found, Rule } from '../rule.ts'
 import { changedSignatures } from '../signatures.ts'
 import { unitTypes } from '../unit-types.ts'
-
-function listed(names: readonly string[]): string {
-  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
-}
 
 export const exportCrc: Rule = {
   name: 'export-crc',
@@ -53,7 +50,7 @@ export const exportCrc: Rule = {
           found.push({
             symbol: worst.name,
             unit,
-            message: `${worst.name} is exported, and is ${worst.after} instead of ${worst.before}: modules from elsewhere load as before and call it in the old way, those that are built from the patched source do not load${one ? '' : `; the same may hold for ${listed(changed.filter((name) => name !== worst.name))}`}`,
+            message: `${worst.name} is exported, and is ${worst.after} instead of ${worst.before}: modules from elsewhere load as before and call it in the old way, those that are built from the patched source do not load${one ? '' : `; the same may hold for ${toldFirst(changed.filter((name) => name !== worst.name))}`}`,
           })
           return
         }
@@ -65,11 +62,11 @@ export const exportCrc: Rule = {
           unit,
           ...(isOther
             ? {
-                message: `${listed(changed)} ${one ? 'is exported with a type that changes' : 'are exported with types that change'}: modules from elsewhere load as before and use the old ${one ? 'one' : 'ones'}, those that are built from the patched source do not load`,
+                message: `${toldFirst(changed)} ${one ? 'is exported with a type that changes' : 'are exported with types that change'}: modules from elsewhere load as before and use the old ${one ? 'one' : 'ones'}, those that are built from the patched source do not load`,
               }
             : {
                 severity: 'note' as const,
-                message: `${listed(changed)} ${one ? 'has' : 'have'} another version in the patched source, though nothing is called or laid out in another way: modules load as before, but one that is built from the patched source does not`,
+                message: `${toldFirst(changed)} ${one ? 'has' : 'have'} another version in the patched source, though nothing is called or laid out in another way: modules load as before, but one that is built from the patched source does not`,
                 hint: 'Build modules against the headers of the running kernel',
               }),
         })

@@ -6,8 +6,9 @@ import { codeBase } from '../../calls/code-map.ts'
 import { openSleepers } from '../../calls/kept-sleepers.ts'
 import type { Sleeper } from '../../calls/sleepers.ts'
 import type { Job } from '../../ground/job.ts'
+import { listed, shortened } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
-import type { Subject } from '../subject.ts'
+import { remembered, type Subject } from '../subject.ts'
 
 interface Sleeping {
   readonly name: string
@@ -16,14 +17,8 @@ interface Sleeping {
   readonly sleeper: Sleeper
 }
 
-const found = new WeakMap<Subject, Promise<readonly Sleeping[]>>()
-
 /** The replaced functions in which tasks sleep for long. */
-function sleepingIn(job: Job, subject: Subject): Promise<readonly Sleeping[]> {
-  const answer = found.get(subject) ?? findSleeping(job, subject)
-  found.set(subject, answer)
-  return answer
-}
+const sleepingIn = remembered<Subject, readonly Sleeping[]>(findSleeping)
 
 async function findSleeping(job: Job, { kernel, extraction, names }: Subject): Promise<readonly Sleeping[]> {
   const objects = [...new Set(extraction.replaced.map(({ object }) => object))]
@@ -46,12 +41,7 @@ async function findSleeping(job: Job, { kernel, extraction, names }: Subject): P
 }
 
 /** `a`, `a and b`, `a, b, c and 4 more`. */
-function listed(names: readonly string[]): string {
-  const shown = names.length > 4 ? names.slice(0, 3) : names
-  const last = names.length > 4 ? `${names.length - 3} more` : shown.at(-1)
-  const first = names.length > 4 ? shown : shown.slice(0, -1)
-  return first.length === 0 ? `${last ?? 'nobody'}` : `${first.join(', ')} and ${last}`
-}
+const some = (names: readonly string[]) => listed(names.length > 4 ? shortened(names, 3) : names) || 'nobody'
 
 export const neverFinishes: Rule = {
   name: 'never-finishes',
@@ -61,13 +51,13 @@ export const neverFinishes: Rule = {
   remedy:
     'Make the change in a function that the thread calls and comes back from, and leave this one out (INARCH_IGNORE_FUNCTION)',
   async find(job, subject) {
-    const all = await sleepingIn(job, subject)
+    const all = await sleepingIn(job, subject, subject)
     return all.flatMap(({ name, unit, object, sleeper }): Found[] => {
       if (sleeper.kind === 'thread') {
         const { startedBy, sinceBoot } = sleeper
         const when = sinceBoot
           ? 'which runs since the kernel started'
-          : `which ${listed(startedBy)} ${startedBy.length === 1 ? 'starts' : 'start'}`
+          : `which ${some(startedBy)} ${startedBy.length === 1 ? 'starts' : 'start'}`
         return [
           {
             symbol: name,
@@ -85,7 +75,7 @@ export const neverFinishes: Rule = {
       const who =
         sleeper.threads.length === 0
           ? 'every task sleeps in it'
-          : `whoever waits by it sleeps in it, among them threads of the kernel (${listed(sleeper.threads)})`
+          : `whoever waits by it sleeps in it, among them threads of the kernel (${some(sleeper.threads)})`
       return [
         {
           symbol: name,
@@ -106,7 +96,7 @@ export const longSleepers: Rule = {
   remedy:
     'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, and `inarch prove` in a virtual machine',
   async find(job, subject) {
-    const all = await sleepingIn(job, subject)
+    const all = await sleepingIn(job, subject, subject)
     return all.flatMap(({ name, unit, sleeper }): Found[] => {
       if (sleeper.kind === 'idle') {
         const { threads } = sleeper
@@ -114,7 +104,7 @@ export const longSleepers: Rule = {
           {
             symbol: name,
             unit,
-            message: `Threads of the kernel (${listed(threads)}) wait for work in ${name}: where such a thread exists, the transition may not finish`,
+            message: `Threads of the kernel (${some(threads)}) wait for work in ${name}: where such a thread exists, the transition may not finish`,
             hint: 'See to it that no such thread exists when the live patch is loaded, such as by stopping the service that needs it; `inarch forecast` tells',
           },
         ]
@@ -122,7 +112,7 @@ export const longSleepers: Rule = {
       if (sleeper.kind !== 'call') return []
       const { waits } = sleeper
       const below = waits.filter((one) => one !== name)
-      const where = below.length === 0 ? '' : `, such as in ${listed(below)}`
+      const where = below.length === 0 ? '' : `, such as in ${some(below)}`
       return [
         {
           symbol: name,

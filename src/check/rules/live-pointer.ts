@@ -4,8 +4,8 @@
 // code changes there is no danger: the kernel redirects it at its entry.)
 import type { Anatomy, Piece } from '../../diff/anatomy.ts'
 import { isOnlyUsedAtOnce } from '../at-once.ts'
-import { listed } from '../balance.ts'
 import { changedFunctionsOf } from '../changed-functions.ts'
+import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 import type { StudiedUnit, Subject } from '../subject.ts'
 

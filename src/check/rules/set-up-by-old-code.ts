@@ -3,9 +3,9 @@
 // Objects that the old code has made come to the new code without it.
 
 import { closing } from '../../source/lexer.ts'
-import { listed } from '../balance.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
+import { listed } from '../listed.ts'
 import { lastName, withHelpers } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 

@@ -7,22 +7,13 @@ import { compareTypes, namedRecords } from '../btf/compare.ts'
 import type { Difference, TypeChange } from '../btf/difference.ts'
 import { type Reach, reachOf } from '../btf/reach.ts'
 import { type Lifetime, lifetimeOf } from '../lifetime.ts'
+import { toldFirst } from '../listed.ts'
 import { lookedAt } from '../looked-at.ts'
 import type { Found, Rule } from '../rule.ts'
 import { seersOf } from '../seers.ts'
 import type { StudiedUnit } from '../subject.ts'
 import { unitTexts } from '../texts.ts'
 import { unitTypes } from '../unit-types.ts'
-
-const mostTold = 3
-
-/** `a, b, c and 4 more`. */
-function listed(all: readonly string[], separator = ', '): string {
-  const told = all.slice(0, mostTold).join(separator)
-  return all.length > mostTold
-    ? `${told}${separator === ', ' ? '' : ','} and ${all.length - mostTold} more`
-    : told
-}
 
 /** A whole struct is told by its size and by what moved; what is new and harmless is left out then. */
 function inOrder(differences: readonly Difference[]): Difference[] {
@@ -75,14 +66,14 @@ function foundOf(
   const effect = effectOf(change.differences)
   if (lifetime === 'stack' && change.tag !== 'enum') return undefined
   const told = inOrder(change.differences).map(({ text }) => text)
-  const seen = seers.length === 0 ? '' : `; seen by ${listed(seers)}`
-  const embedding = change.embedding.length === 0 ? '' : `, and with it ${listed(change.embedding)}`
+  const seen = seers.length === 0 ? '' : `; seen by ${toldFirst(seers)}`
+  const embedding = change.embedding.length === 0 ? '' : `, and with it ${toldFirst(change.embedding)}`
   if (effect === 'harmless') {
     if (change.tag === 'enum') return undefined
     return {
       severity: 'note',
       symbol: change.name,
-      message: `${change.name}: ${listed(told, '; ')}; objects that are there have in it what their bytes hold by chance, or 0${seen}`,
+      message: `${change.name}: ${toldFirst(told, '; ')}; objects that are there have in it what their bytes hold by chance, or 0${seen}`,
       hint: 'Make sure that 0 means the old behaviour, and that the objects are cleared when they are allocated',
     }
   }
@@ -90,7 +81,7 @@ function foundOf(
   return {
     ...(effect === 'broken' && severity !== undefined ? { severity } : { severity: 'warning' as const }),
     symbol: change.name,
-    message: `${change.name} changes${embedding}: ${listed(told, '; ')}; ${where}${seen}`,
+    message: `${change.name} changes${embedding}: ${toldFirst(told, '; ')}; ${where}${seen}`,
   }
 }
 

@@ -2,9 +2,9 @@
 // Headers that programs are compiled with.
 import type { FileChange } from '../../patch/patch.ts'
 import type { Token } from '../../source/lexer.ts'
-import { listed } from '../balance.ts'
 import { kernelFiles } from '../changed-functions.ts'
 import { definitionsOf } from '../definitions.ts'
+import { listed, shortened } from '../listed.ts'
 import { macroValues } from '../macro-values.ts'
 import type { Found, Rule } from '../rule.ts'
 
@@ -61,8 +61,7 @@ export function uapiFindings(changes: readonly FileChange[]): Found[] {
         ([name, text]) => young.get(name) !== text && !end.test(name) && !isRequest(text),
       )
       const added = [...young.keys()].filter((name) => !old.has(name) && !end.test(name))
-      const names = (list: readonly string[]) =>
-        listed(list.length > 4 ? [...list.slice(0, 4), `${list.length - 4} more`] : list)
+      const names = (list: readonly string[]) => listed(shortened(list, 4))
       if (changed.length > 0)
         return [
           {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a consistency forecast looks in a terminal.
+
 import { type MeasuredForecast, outlooks, type Sleeping, taskName } from '../../check/asleep.ts'
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { HostForecast } from '../../livepatch/outlook.ts'
 import type { ProofForecast } from '../../vm/forecast.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 
 function said({ verdict, sleeping }: MeasuredForecast): string {
-  const whom = sleeping.length === 1 ? '1 task' : `${sleeping.length} tasks`
+  const whom = inNumbers(sleeping.length, 'task')
   return {
     'will-finish': 'the transition will finish at once',
     'will-wait': `the transition will wait for ${whom}`,

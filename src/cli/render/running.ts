@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How it looks in a terminal what a live patch meets on the host that is to load it.
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { VerifiedFunction } from '../../livepatch/functions.ts'
 import type { RunningReport, Verdict } from '../../livepatch/verify-running.ts'
 import { bold, dim, green, red, yellow } from './colour.ts'
@@ -28,9 +29,7 @@ function functionLine(one: VerifiedFunction): string {
       : one.address === undefined
         ? ''
         : `at ${one.address}`
-  const rewritten = one.rewritten
-    ? `, ${one.rewritten} ${one.rewritten === 1 ? 'place' : 'places'} rewritten by the kernel`
-    : ''
+  const rewritten = one.rewritten ? `, ${inNumbers(one.rewritten, 'place')} rewritten by the kernel` : ''
   return `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ${dim(`(${one.unit}) ${where}, ${one.size} bytes${rewritten}`)}`
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How it looks in a terminal whether a live patch fits to a kernel.
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { ImageFunction, ImageReport } from '../../livepatch/verify-image.ts'
 import { bold, dim, green, red } from './colour.ts'
 import { findingLines } from './findings.ts'
@@ -34,7 +35,7 @@ function functionLines(one: ImageFunction): string[] {
   const where = address === undefined ? object : `${object} at ${address}`
   const facts =
     code === 'matches'
-      ? `: ${size} bytes, ${fields} ${fields === 1 ? 'reference' : 'references'}${unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''}${namesakes > 1 ? told[by](namesakes) : ''}`
+      ? `: ${size} bytes, ${inNumbers(fields, 'reference')}${unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''}${namesakes > 1 ? told[by](namesakes) : ''}`
       : ''
   const lines = [`  ${bold(name)} ${codes[code]} ${dim(`(${unit}, ${where})${facts}`)}`]
   if (difference !== undefined)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The transition, foretold: what the rules know of tasks that sleep in what is replaced, and what was seen in the guest
 // before the live patch came.
+
 import { forecastRules } from '../../check/rules/forecast.ts'
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Facts } from '../facts.ts'
-import { count, type Html, html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { ProofRecord } from '../proof-file.ts'
 import { sentence } from '../verdict.ts'
 import { findingList } from './findings.ts'
@@ -29,8 +31,8 @@ function measured({ title, forecast }: ProofRecord['orders'][number]): Html | un
   const { verdict, tasks, sleeping, held, went } = forecast
   const seen =
     sleeping.length === 0
-      ? `none of ${count(tasks, 'task')} was in a replaced function`
-      : `${sleeping.length} of ${count(tasks, 'task')} ${sleeping.length === 1 ? 'was' : 'were'} in a replaced function`
+      ? `none of ${inNumbers(tasks, 'task')} was in a replaced function`
+      : `${sleeping.length} of ${inNumbers(tasks, 'task')} ${sleeping.length === 1 ? 'was' : 'were'} in a replaced function`
   const came = held === undefined ? 'But' : held ? 'So it went' : 'It went otherwise'
   return html`<h3>Measured in the virtual machine <small>${title}</small></h3>
 <p>Just before the live patch came, ${seen}: ${promises[verdict]}. ${came}: ${sentence(went)}</p>

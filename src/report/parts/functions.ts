@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Each function that is replaced: why, what its code refers to, and its source and machine code before and after.
+import { inNumbers } from '../../ground/in-numbers.ts'
 import { align, alignCode, type Row } from '../align.ts'
 import type { Instruction } from '../assembly.ts'
 import type { Facts, ReportedFunction } from '../facts.ts'
 import { highlightC, highlightInstruction } from '../highlight.ts'
-import { count, Html, html, joined } from '../html.ts'
+import { Html, html, joined } from '../html.ts'
 import { sideBySide } from './side-by-side.ts'
 
 /** Rows of code in the whole report; when there are more, each function has its share. */
@@ -58,7 +59,7 @@ function matchOf({ match }: ReportedFunction): Html | undefined {
   const { by, address, fields, unconfirmed } = match
   const led = unconfirmed === 0 ? 'all lead' : `${fields - unconfirmed} lead`
   const rest = unconfirmed === 0 ? '' : `, ${unconfirmed} to what has no name`
-  return html`<p class="match">The kernel runs what the compiler makes of its source. ${recognised[by]}${address !== undefined && html` (<code>${address}</code> as linked)`}. ${fields > 0 && `Of its ${count(fields, 'reference')}, ${led} to what they name${rest}.`}</p>`
+  return html`<p class="match">The kernel runs what the compiler makes of its source. ${recognised[by]}${address !== undefined && html` (<code>${address}</code> as linked)`}. ${fields > 0 && `Of its ${inNumbers(fields, 'reference')}, ${led} to what they name${rest}.`}</p>`
 }
 
 interface SourceRows {
@@ -120,7 +121,7 @@ function codeOf(
 ${sideBySide({ rows: single, before: sideOf(before ?? []), after: sideOf(after ?? []), unit: 'instruction', room })}`
   }
   const different = rows.filter(({ same }) => !same).length
-  return html`<h4>Machine code <small>before: the kernel’s, after: the live patch’s · ${different === 0 ? 'the same instructions' : `${different} of ${count(rows.length, 'row')} differ`}</small></h4>
+  return html`<h4>Machine code <small>before: the kernel’s, after: the live patch’s · ${different === 0 ? 'the same instructions' : `${different} of ${inNumbers(rows.length, 'row')} differ`}</small></h4>
 ${sideBySide({ rows, before: sideOf(before), after: sideOf(after), unit: 'instruction', room })}`
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The picture of a live patch: the files that the patch changes, the functions that are replaced for it, and what these
 // touch. Laid out when the report is made; an SVG image with text. Where there are many functions, those of a file are one box.
+
 import { Graph, layout } from '@dagrejs/dagre'
 import { isColdPart } from '../../diff/names.ts'
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Facts, ReportedFunction } from '../facts.ts'
-import { count, type Html, html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { pathOf } from './patch.ts'
 
 interface Box {
@@ -135,8 +137,8 @@ function draw({ inputs, functions, manifest }: Facts): { boxes: Box[]; edges: [s
   for (const [key, names] of touched) {
     const own = key === 'own'
     const title = own
-      ? `carried: ${count(names.size, 'item')}`
-      : `${key.slice(3)}: ${count(names.size, 'symbol')}`
+      ? `carried: ${inNumbers(names.size, 'item')}`
+      : `${key.slice(3)}: ${inNumbers(names.size, 'symbol')}`
     boxes.push({ id: key, kind: own ? 'own' : 'kernel', lines: [title, ...listed([...names])] })
   }
   return { boxes, edges: [...edges.values()] }
@@ -163,7 +165,7 @@ function functionBoxes(
     boxes.push({
       id: `unit ${unit}`,
       kind: 'function',
-      lines: [shortPath(unit), `${count(names.length, 'function')}`, ...listed(names)],
+      lines: [shortPath(unit), `${inNumbers(names.length, 'function')}`, ...listed(names)],
     })
   return ({ unit }) => `unit ${unit}`
 }

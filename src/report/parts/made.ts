@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How the live patch was made, what else it carries, its whole manifest, and a place to sign.
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Facts } from '../facts.ts'
-import { count, type Html, html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import { seconds } from '../verdict.ts'
 
 export function carriedPart({ manifest: { carried, objects, states } }: Facts): Html | undefined {
@@ -26,7 +27,7 @@ export function madePart({ manifest, inputs, module }: Facts): Html {
 <dt>Compiler</dt><dd>${kernel.compiler}</dd>
 ${units !== undefined && html`<dt>Units</dt><dd>${units.considered} considered, ${units.preprocessed} preprocessed, ${units.compiled} compiled on both sides, ${units.changed} changed</dd>`}
 <dt>Applying it</dt><dd>${manifest.replace ? 'replaces every earlier live patch at once' : 'is stacked on earlier live patches'}</dd>
-<dt>Module</dt><dd><code>${module.file}</code>, ${count(module.bytes, 'byte')}<br>SHA-256 <code class="hash">${manifest.sha256}</code></dd>
+<dt>Module</dt><dd><code>${module.file}</code>, ${inNumbers(module.bytes, 'byte')}<br>SHA-256 <code class="hash">${manifest.sha256}</code></dd>
 <dt>Inputs</dt><dd>${inputs.map(({ file, sha256 }) => html`<code>${file}</code><br>SHA-256 <code class="hash">${sha256}</code><br>`)}</dd>
 </dl>
 ${timings.length > 0 && html`<table class="plain narrow"><thead><tr><th>Step<th>Time</thead><tbody>${timings.map(({ step, ms }) => html`<tr><td>${step}<td class="ms">${seconds(ms)}`)}</tbody></table>`}`

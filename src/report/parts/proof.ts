@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The proof as a picture: over the time of each order of things, how many of the guest's tasks run the new code; below it
 // the steps with what they printed, and the guest's console.
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Facts } from '../facts.ts'
-import { count, type Html, html } from '../html.ts'
+import { type Html, html } from '../html.ts'
 import type { ProofRecord, ProofStep } from '../proof-file.ts'
 import { seconds, sentence } from '../verdict.ts'
 
@@ -20,7 +21,7 @@ export function proofPart({ proof, manifest }: Facts): Html {
 inarch report --proof livepatch-${manifest.name}.proof.json livepatch-${manifest.name}.ko</pre>`
   const { machine } = proof
   const booted = proof.bootMs.filter((ms) => ms > 0).map(seconds)
-  return html`<p>${proof.verdict === 'proven' ? 'Proven' : 'Failed'} in ${seconds(proof.ms)} on ${proof.kernel.release} (${proof.kernel.version}), in a virtual machine with ${count(machine.cpus, 'CPU')} and ${machine.memory} MiB (${machine.accelerator}${machine.processor !== undefined && `, ${machine.processor}`})${booted.length > 0 && `, booted in ${booted.join(' and ')}`}.</p>
+  return html`<p>${proof.verdict === 'proven' ? 'Proven' : 'Failed'} in ${seconds(proof.ms)} on ${proof.kernel.release} (${proof.kernel.version}), in a virtual machine with ${inNumbers(machine.cpus, 'CPU')} and ${machine.memory} MiB (${machine.accelerator}${machine.processor !== undefined && `, ${machine.processor}`})${booted.length > 0 && `, booted in ${booted.join(' and ')}`}.</p>
 ${proof.failures.length > 0 && html`<ul class="findings">${proof.failures.map(({ message, lines = [] }) => html`<li class="finding error"><p class="kind"><b>Failed</b></p><p>${sentence(message)}</p>${lines.length > 0 && html`<pre>${lines.join('\n')}</pre>`}</li>`)}</ul>`}
 ${proof.orders.filter(({ steps }) => steps.length > 0).map((order) => orderPart(order, proof))}
 ${proof.over.length > 0 && html`<p>Older live patches that were there before: ${proof.over.map(({ name, outcome }) => `${name} (${outcome})`).join(', ')}.</p>`}
@@ -134,5 +135,5 @@ function tick(end: number): number {
 function consolePart(lines: readonly string[], which: string): Html {
   const shown = lines.length > mostLines ? lines.slice(-mostLines) : lines
   const cut = shown.length < lines.length ? `, the last ${shown.length} of ${lines.length} lines` : ''
-  return html`<details class="console"><summary>Console${which} <small>${count(lines.length, 'line')}${cut}</small></summary><pre>${shown.join('\n')}</pre></details>`
+  return html`<details class="console"><summary>Console${which} <small>${inNumbers(lines.length, 'line')}${cut}</small></summary><pre>${shown.join('\n')}</pre></details>`
 }

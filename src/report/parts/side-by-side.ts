@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Two texts side by side as tables. What is the same over many lines is folded; where a report would become too large, only
 // what differs is kept, with some lines around it.
+import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Row } from '../align.ts'
-import { type Content, count, Html, html } from '../html.ts'
+import { type Content, Html, html } from '../html.ts'
 
 export interface Side {
   /** The line with its colours. */
@@ -59,10 +60,10 @@ export function sideBySide(columns: Columns): Html {
       const shown = rows.slice(0, Math.max(0, room))
       room -= shown.length
       const rest = rows.length - shown.length
-      return html`${shown.length > 0 && table(columns, shown)}${rest > 0 && html`<p class="left-out">${count(rest, `further ${columns.unit}`)} left out</p>`}`
+      return html`${shown.length > 0 && table(columns, shown)}${rest > 0 && html`<p class="left-out">${inNumbers(rest, `further ${columns.unit}`)} left out</p>`}`
     }
     const both = rows[0]?.before !== undefined && rows[0].after !== undefined
-    const what = count(rows.length, both ? `equal ${columns.unit}` : columns.unit)
+    const what = inNumbers(rows.length, both ? `equal ${columns.unit}` : columns.unit)
     if (brief) return html`<p class="left-out">${what} left out</p>`
     return html`<details class="fold"><summary>${what}</summary>${table(columns, rows)}</details>`
   })}`

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Files that are found out once and kept in the cache. Each is written in a scratch directory, which is swept when its
+// owner dies, and renamed: readers see all of it or nothing, and two writers do not meet.
+import { rename, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { withScratch } from './scratch.ts'
+
+/** Puts `content` at `file`, a path in the cache whose directory exists. */
+export async function keepFile(file: string, content: Uint8Array | string): Promise<void> {
+  await withScratch(async (dir) => {
+    const made = path.join(dir, path.basename(file))
+    await writeFile(made, content)
+    await rename(made, file)
+  })
+}
+
+/** What files are by their sizes and times; another answer means that what was found out from them is old. */
+export async function stampOf(...files: readonly string[]): Promise<string> {
+  const all = await Promise.all(files.map((file) => stat(file)))
+  return all.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join(' ')
+}
