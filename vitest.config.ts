@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Three kinds of tests: `unit` needs a compiler at most; `e2e` runs the built command with real kernels from
+// Four kinds of tests: `unit` needs a compiler at most; `e2e` runs the built command with real kernels from
 // the archive and virtual machines, two files at a time, as much of it is waiting for a guest or the disk;
-// `flavours` does the same on every kernel that Debian builds, which takes too long for every day.
+// `long` has the campaigns, whose point is breadth; `flavours` goes through every kernel that Debian builds.
+// The last two take too long for every day.
 import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
@@ -27,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/flavours/**'],
+          exclude: ['test/e2e/**', 'test/long/**', 'test/flavours/**'],
           testTimeout: 30_000,
         },
       },
@@ -38,6 +39,15 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: 3_600_000,
+          hookTimeout: 3_600_000,
         },
       },
       {

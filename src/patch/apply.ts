@@ -6,6 +6,7 @@ import { Fault } from '../ground/fault.ts'
 import { alreadyApplied, applyHunks, type Manner } from './hunks.ts'
 import { Overlay } from './overlay.ts'
 import type { FileChange, FilePatch, Patch } from './patch.ts'
+import { Effort } from './places.ts'
 import { detectStrip, resolveTarget } from './strip.ts'
 
 export interface ApplyOptions {
@@ -86,7 +87,7 @@ async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, manner: M
  * @param sourceDir the kernel's source tree
  * @throws Fault of kind `patch`: `hunk-does-not-apply`, `hunk-ambiguous`, `already-applied`,
  *   `file-missing`, `file-exists`, `file-not-emptied`, `path-leaves-tree`, `path-outside`,
- *   `path-through-link`, `not-a-regular-file`
+ *   `path-through-link`, `not-a-regular-file`, `too-much-to-search`
  */
 export async function applyPatches(
   sourceDir: string,
@@ -95,9 +96,10 @@ export async function applyPatches(
 ): Promise<Applied> {
   const tree = new Overlay(await realpath(sourceDir))
   const notes: string[] = []
+  const effort = new Effort()
   for (const patch of patches) {
     const strip = options.strip ?? (await detectStrip(tree, patch))
-    const manner = { strip, nearest: options.nearest === true, notes }
+    const manner = { strip, nearest: options.nearest === true, notes, effort }
     for (const part of patch.files) await applyPart(tree, patch, part, manner)
   }
   return { changes: tree.changes(), notes }

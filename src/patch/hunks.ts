@@ -2,14 +2,17 @@
 // Applies the hunks of one file. A hunk may stand at another line than it says, but every line of its context must be
 // there: a fuzzy guess has no place in a kernel.
 import { Fault } from '../ground/fault.ts'
+import { inNumbers } from '../ground/in-numbers.ts'
 import type { Line } from './overlay.ts'
 import type { FilePatch, Hunk, Patch } from './patch.ts'
+import { type Effort, Numbered } from './places.ts'
 
 /** How the parts of one patch are applied. */
 export interface Manner {
   readonly strip: number
   readonly nearest: boolean
   readonly notes: string[]
+  readonly effort: Effort
 }
 
 interface Side {
@@ -35,11 +38,29 @@ function matchesAt(lines: readonly Line[], side: readonly Side[], at: number): b
   return true
 }
 
-/** Every place, from `from` on, where `side` stands in `lines`. */
-function places(lines: readonly Line[], side: readonly Side[], from: number): number[] {
-  const found: number[] = []
-  for (let at = from; at + side.length <= lines.length; at++) if (matchesAt(lines, side, at)) found.push(at)
-  return found
+/** A file's lines, and how to find others in them; numbered only when something must be searched for. */
+class Searched {
+  private made: Numbered | undefined
+
+  constructor(
+    readonly lines: readonly Line[],
+    private readonly effort: Effort,
+    private readonly where: string,
+  ) {}
+
+  private numbered(): Numbered {
+    this.effort.spend(this.lines.length, this.where)
+    this.made ??= new Numbered(this.lines)
+    return this.made
+  }
+
+  places(side: readonly Side[], from: number): number[] {
+    return this.numbered().places(side, from)
+  }
+
+  closest(side: readonly Side[], expected: number): number {
+    return this.numbered().closest(side, expected)
+  }
 }
 
 /** 0-based place that the hunk says its lines have. An empty side names the line before it. */
@@ -53,39 +74,15 @@ interface Spot {
   readonly rivals?: readonly number[]
 }
 
-function findSpot(
-  lines: readonly Line[],
-  side: readonly Side[],
-  expected: number,
-  from: number,
-): Spot | undefined {
-  if (expected >= from && matchesAt(lines, side, expected)) return { at: expected }
+function findSpot(file: Searched, side: readonly Side[], expected: number, from: number): Spot | undefined {
+  if (expected >= from && matchesAt(file.lines, side, expected)) return { at: expected }
   // Without a line to compare there is nothing to search by.
   if (side.length === 0) return undefined
-  const all = places(lines, side, from)
+  const all = file.places(side, from)
   if (all.length === 0) return undefined
   // Of two that are equally near, patch(1) takes the one further down.
   const nearest = all.reduce((a, b) => (Math.abs(b - expected) <= Math.abs(a - expected) ? b : a))
   return all.length === 1 ? { at: nearest } : { at: nearest, rivals: all }
-}
-
-/** The place where most of the hunk's lines stand, to show what differs there. */
-function closestPlace(lines: readonly Line[], side: readonly Side[], expected: number): number {
-  const score = (at: number) => {
-    let same = 0
-    for (let i = 0; i < side.length; i++) if (lines[at + i]?.text === side[i]!.text) same++
-    return same
-  }
-  let best = Math.max(0, Math.min(expected, lines.length))
-  let bestScore = score(best)
-  for (let at = 0; at < lines.length && bestScore < side.length; at++) {
-    const here = score(at)
-    if (here > bestScore || (here === bestScore && Math.abs(at - expected) < Math.abs(best - expected))) {
-      best = at
-      bestScore = here
-    }
-  }
-  return best
 }
 
 function visible(text: string): string {
@@ -94,11 +91,17 @@ function visible(text: string): string {
     .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
+/** Rows of a hunk that are shown at most. */
+const shown = 60
+
 /** The hunk's old lines beside the file's, where they differ: `-` expected by the patch, `+` found. */
 function showDifference(lines: readonly Line[], side: readonly Side[], at: number): string {
   const width = String(at + side.length).length
   const rows: string[] = ['  - the patch expects, + the source has']
-  side.forEach((expected, i) => {
+  const differs = side.findIndex(({ text }, i) => lines[at + i]?.text !== text)
+  const first = side.length <= shown ? 0 : Math.max(0, differs - 3)
+  side.slice(first, first + shown).forEach((expected, index) => {
+    const i = first + index
     const number = String(at + i + 1).padStart(width)
     const found = lines[at + i]
     if (found?.text === expected.text) rows.push(`    ${number} | ${visible(expected.text)}`)
@@ -110,15 +113,24 @@ function showDifference(lines: readonly Line[], side: readonly Side[], at: numbe
       else rows.push(`  + ${number} | ${visible(found.text)}`)
     }
   })
+  const more = side.length - first - shown
+  if (more > 0) rows.push(`    and ${inNumbers(more, 'line')} more`)
   return rows.join('\n')
 }
 
-function isApplied(lines: readonly Line[], hunks: readonly Hunk[]): boolean {
+/** Line numbers for a sentence: the first few. */
+function someLines(places: readonly number[]): string {
+  const first = places.slice(0, 5).map((at) => at + 1)
+  const more = places.length - first.length
+  return more > 0 ? `${first.join(', ')} and ${more} more` : first.join(', ')
+}
+
+function isApplied(file: Searched, hunks: readonly Hunk[]): boolean {
   let from = 0
   for (const hunk of hunks) {
     const side = newSide(hunk)
     if (side.length === 0) return false
-    const spot = findSpot(lines, side, statedPlace(hunk.newStart, hunk.newCount), from)
+    const spot = findSpot(file, side, statedPlace(hunk.newStart, hunk.newCount), from)
     if (spot === undefined) return false
     from = spot.at + side.length
   }
@@ -140,8 +152,11 @@ export function applyHunks(
   part: FilePatch,
   file: string,
   original: readonly Line[],
-  { nearest, notes }: Manner,
+  { nearest, notes, effort }: Manner,
 ): readonly Line[] {
+  const where = `${patch.file}:${part.patchLine}`
+  effort.spend(original.length, where)
+  const searched = new Searched(original, effort, where)
   const result: Line[] = []
   let done = 0
   let drift = 0
@@ -149,11 +164,11 @@ export function applyHunks(
     const side = oldSide(hunk)
     const stated = statedPlace(hunk.oldStart, hunk.oldCount)
     const expected = stated + drift
-    const spot = findSpot(original, side, expected, done)
+    const spot = findSpot(searched, side, expected, done)
     const name = `hunk ${index + 1} of ${part.hunks.length} for ${file}`
     if (spot === undefined) {
-      if (isApplied(original, part.hunks)) throw alreadyApplied(patch, part, file)
-      const at = closestPlace(original, side, expected)
+      if (isApplied(searched, part.hunks)) throw alreadyApplied(patch, part, file)
+      const at = searched.closest(side, expected)
       throw new Fault(
         'patch',
         'hunk-does-not-apply',
@@ -168,7 +183,7 @@ export function applyHunks(
       throw new Fault(
         'patch',
         'hunk-ambiguous',
-        `${patch.file}:${hunk.patchLine}: ${name} fits at lines ${spot.rivals.map((at) => at + 1).join(', ')}, but not at its own line ${stated + 1}`,
+        `${patch.file}:${hunk.patchLine}: ${name} fits at lines ${someLines(spot.rivals)}, but not at its own line ${stated + 1}`,
         { remedy: "Make the patch against this kernel's source, or with more lines of context" },
       )
     if (spot.at !== expected)
@@ -176,7 +191,7 @@ export function applyHunks(
         `${patch.file}: ${name} applies ${Math.abs(spot.at - stated)} lines ${spot.at < stated ? 'up' : 'down'}`,
       )
     drift = spot.at - stated
-    result.push(...original.slice(done, spot.at))
+    for (let kept = done; kept < spot.at; kept++) result.push(original[kept]!)
     let at = spot.at
     for (const line of hunk.lines) {
       if (line.kind === 'added')
@@ -192,6 +207,5 @@ export function applyHunks(
     }
     done = at
   })
-  // Not spread into push: a file can have more lines than a call can have arguments.
   return result.concat(original.slice(done))
 }

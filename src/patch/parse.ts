@@ -82,7 +82,7 @@ function parseName(text: Text, index: number): HeaderName {
     stamp = rest.slice(quoted.end)
   } else {
     const tab = rest.indexOf('\t')
-    const spaced = /\s+\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}.*$/.exec(rest)
+    const spaced = /\s\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/.exec(rest)
     const end = tab !== -1 ? tab : (spaced?.index ?? rest.length)
     path = rest.slice(0, end).trimEnd()
     stamp = rest.slice(end)
@@ -97,6 +97,8 @@ function parseName(text: Text, index: number): HeaderName {
 function checkPath(text: Text, index: number, latin1: string): string {
   if (latin1.includes('\0')) fail(text, index, 'hostile-path', 'A path holds a NUL byte')
   if (latin1.includes('\n')) fail(text, index, 'hostile-path', 'A path holds a newline')
+  if (latin1.length > 4095 || latin1.split('/').some((name) => name.length > 255))
+    fail(text, index, 'path-too-long', 'A path is longer than Linux allows: 255 bytes a name, 4095 in all')
   if (latin1.split('/').includes('..'))
     fail(text, index, 'path-leaves-tree', `The path ${utf8(latin1)} leaves the source tree`)
   return utf8(latin1)
@@ -177,6 +179,8 @@ function gitNames(text: Text, index: number, headers: ReadonlyMap<string, string
   const rest = text.lines[index]!.slice('diff --git '.length)
   const bad = (): never =>
     fail(text, index, 'malformed-patch', 'The names of the changed file can not be read')
+  // Two paths, each byte of which may be written in four.
+  if (rest.length > 2 * 4 * 4096) bad()
   const plain = (name: string): string => (name.startsWith('"') ? (unquote(name)?.path ?? bad()) : name)
   const from = headers.get('rename from')
   const to = headers.get('rename to')
@@ -303,7 +307,7 @@ function refuseBinary(text: Text, index: number): void {
  * @param bytes the patch file's content
  * @param file its name, for messages and for {@link FileChange.origins}
  * @throws Fault of kind `patch`: `empty-patch`, `binary-patch`, `context-diff`, `copy-in-patch`,
- *   `not-a-regular-file`, `path-leaves-tree`, `hostile-path`, `hunk-counts-disagree`, `malformed-patch`
+ *   `not-a-regular-file`, `path-leaves-tree`, `path-too-long`, `hostile-path`, `hunk-counts-disagree`, `malformed-patch`
  */
 export function parsePatch(bytes: Uint8Array, file: string): Patch {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')

@@ -37,11 +37,11 @@ export async function resolveTarget(
   return oldPath === undefined && newPath === undefined ? undefined : { oldPath, newPath }
 }
 
-/** How many of the patch's files are where the tree has them when `strip` parts are removed. */
-async function fitting(tree: Overlay, patch: Patch, strip: number): Promise<number> {
+/** How many of the files are where the tree has them when `strip` parts are removed. */
+async function fitting(tree: Overlay, files: readonly FilePatch[], strip: number): Promise<number> {
   let count = 0
   const made = new Set<string>()
-  for (const part of patch.files) {
+  for (const part of files) {
     const target = await resolveTarget(tree, part, strip)
     if (target === undefined) continue
     if (target.oldPath === undefined) {
@@ -57,15 +57,17 @@ async function fitting(tree: Overlay, patch: Patch, strip: number): Promise<numb
 
 /** The number of parts with which most of the patch's files are there: 1 and 0 first. */
 export async function detectStrip(tree: Overlay, patch: Patch): Promise<number> {
-  const paths = patch.files.flatMap((part) => [part.oldPath ?? '', part.newPath ?? ''])
+  // Enough to tell by: each is looked for in many places.
+  const files = patch.files.slice(0, 500)
+  const paths = files.flatMap((part) => [part.oldPath ?? '', part.newPath ?? ''])
   const deepest = Math.min(32, Math.max(...paths.map((file) => file.split('/').length - 1)))
   // A new file fits wherever there is a directory, so it alone is no reason to strip more than usual.
-  const hasOld = patch.files.some((part) => part.oldPath !== undefined)
+  const hasOld = files.some((part) => part.oldPath !== undefined)
   const unusual = hasOld ? Array.from({ length: Math.max(0, deepest - 1) }, (_, i) => i + 2) : []
   let best = { strip: 1, count: 0 }
   for (const strip of [1, 0, ...unusual]) {
-    const count = await fitting(tree, patch, strip)
-    if (count === patch.files.length) return strip
+    const count = await fitting(tree, files, strip)
+    if (count === files.length) return strip
     if (count > best.count) best = { strip, count }
   }
   return best.strip

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // docs/changes.md, from the changes themselves.
-import { changes } from './changes.ts'
+import { changes, sample } from './changes.ts'
 
 /** The series on which CI proves the changes. */
 export const provenSeries = ['6.1', '6.12'] as const
@@ -13,7 +13,8 @@ export function changesPage(): string {
     const files = [...new Set(edits.map(({ file }) => `\`${file}\``))].join(', ')
     const why = backports === undefined ? '' : `; it backports ${backports}`
     const marks = provenSeries.map((one) => (series === undefined || series.includes(one) ? 'yes' : '–'))
-    return `| ${name} | ${files} | ${escaped(`${exercises}${why}`)} | ${marks.join(' | ')} |`
+    const everyDay = sample.some((one) => one.name === name) ? ' \\*' : ''
+    return `| ${name}${everyDay} | ${files} | ${escaped(`${exercises}${why}`)} | ${marks.join(' | ')} |`
   })
   const counts = provenSeries.map(
     (one) =>
@@ -21,8 +22,8 @@ export function changesPage(): string {
   )
   return `# Changes that are proven
 
-These are changes to real units of the kernel, ${changes.length} in all: ${counts.join(', ')}. \`npm test\` builds each as a live patch for
-the newest cloud kernel of both series and proves all of a series in one boot. Each has a check of what it does: without
+These are changes to real units of the kernel, ${changes.length} in all: ${counts.join(', ')}. \`npm run test:long\` builds each as a live patch for
+the newest cloud kernel of both series and proves all of a series in one boot; \`npm test\` does so with those marked \\*. Each has a check of what it does: without
 the live patch, with it, and when it was reverted. It also says which functions must be replaced, and which sections
 (tables of faults, of static keys, of alternatives, …) the live patch must have, so that it really exercises what the table
 says. The kernel's log must stay clean.

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Real changes to real units, on a stock kernel of one series: all of them are built as live patches and
-// proven in one boot. docs/changes.md lists them.
+// Real changes to real units, on a stock kernel of one series: they are built as live patches and proven in
+// one boot. docs/changes.md lists them.
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { changes, isFor } from './changes.ts'
+import type { Change } from './change.ts'
+import { isFor } from './changes.ts'
 import type { provenSeries } from './page.ts'
 import { type Outcome, proveChanges } from './prove.ts'
 
 /** The tests of a series; each has a file of its own, so that two run at the same time. */
-export function describeSeries(series: (typeof provenSeries)[number]): void {
+export function describeSeries(series: (typeof provenSeries)[number], changes: readonly Change[]): void {
   const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
   const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-changes-'))
   const wanted = changes.filter(isFor(series))
