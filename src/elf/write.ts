@@ -16,7 +16,7 @@ import {
 
 /** Drafts may be changed until they are written. */
 export interface SectionDraft {
-  readonly name: string
+  name: string
   readonly type: number
   readonly flags: number
   align: number

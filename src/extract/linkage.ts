@@ -12,7 +12,7 @@ import { sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import { type Cargo, type Convert, type Cutting, report } from './cargo.ts'
-import type { Roots } from './roots.ts'
+import { isInitOrExit, type Roots } from './roots.ts'
 import { isForShadow } from './shadow.ts'
 import type { Place } from './workshop.ts'
 
@@ -99,10 +99,16 @@ export function linkageOf(
     }
   }
 
+  /** What the running kernel has of a piece; undefined also for what it has freed. */
+  const livingCounterpart = ({ correlation: pairs }: Change, piece: Piece): Piece | undefined => {
+    const counterpart = pairs.counterpartOf(piece)
+    return counterpart === undefined || isInitOrExit(counterpart) ? undefined : counterpart
+  }
+
   /** Something that another changed unit defines; undefined when the running kernel knows it best. */
   const referToPeer = (peer: Peer): SymbolDraft | undefined => {
     const { piece } = peer
-    const counterpart = peer.change.correlation.counterpartOf(piece)
+    const counterpart = livingCounterpart(peer.change, piece)
     const within = peer.object === object || peer.object === 'vmlinux'
     if (counterpart === undefined) {
       if (within) return peer.carry(piece, 'it is new')
@@ -182,13 +188,15 @@ export function linkageOf(
     const bySection = symbol.type === 'section' || symbol.name.startsWith('.L')
     const inside = (draft: SymbolDraft, place: Place): RelocationDraft =>
       bySection ? to(place.growing.symbol, said - piece.start + place.at) : to(draft, relocation.addend)
-    const counterpart = correlation.counterpartOf(piece)
+    const counterpart = livingCounterpart(change, piece)
     if (piece.kind === 'function') {
       const cold = isColdPart(piece.name)
       let carry = changedPieces.has(piece) || cargo().symbolOf(piece) !== undefined || cold
       if (!carry) {
         let reason: string | undefined
         if (added.has(piece)) reason = 'it is new'
+        else if (correlation.counterpartOf(piece) !== counterpart)
+          reason = 'the kernel has freed its own, which ran only while it started'
         else if (counterpart === undefined) reason = 'it has no counterpart before the patch'
         else if (!hasSymbol(counterpart.name))
           reason = `${whose?.name ?? 'carried code'} calls it, and the kernel has no symbol for it`
@@ -233,6 +241,13 @@ export function linkageOf(
     const known = counterpart !== undefined && hasSymbol(counterpart.name)
     const kept = known && change.keptTables.has(piece)
     const byContent = isIncidental(piece) || (isByContent(piece) && !kept)
+    if (!byContent && counterpart === undefined && correlation.counterpartOf(piece) !== undefined)
+      error(
+        'freed-after-boot',
+        piece.name,
+        `${whose?.name ?? 'Carried code'} uses ${piece.name}, which was freed when ${object === 'vmlinux' ? 'the kernel' : object} had started`,
+        'Keep what is needed of it in a variable of the patch',
+      )
     if (symbol.type === 'section') refuseBorder(target, whose)
     if (byContent || counterpart === undefined) {
       if (!byContent && ambiguous.has(piece))

@@ -6,6 +6,7 @@ import type { Anatomy, Piece } from '../diff/anatomy.ts'
 import type { Change, FunctionChange } from '../diff/change.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
 import type { ElfSymbol } from '../elf/read.ts'
+import { isFreed } from './lasting.ts'
 
 export interface Roots {
   readonly replaced: readonly FunctionChange[]
@@ -15,9 +16,9 @@ export interface Roots {
   readonly refused: readonly FunctionChange[]
 }
 
-/** Code that runs only while the kernel or the module starts or ends. */
+/** Code and data that are there only while the kernel or the module starts or ends. */
 export function isInitOrExit(piece: Piece): boolean {
-  return /^\.(init|exit)/.test(piece.section.name)
+  return isFreed(piece.section.name)
 }
 
 /** @param judged false when the objects tell nothing about ftrace: then every function may be replaced */
@@ -26,7 +27,8 @@ export function rootsOf(change: Change, judged = true): Roots {
   const replaced: FunctionChange[] = []
   const embedded: FunctionChange[] = []
   const refused: FunctionChange[] = []
-  const open = change.changed.filter(({ after: piece }) => !isInitOrExit(piece))
+  // What ran only while the kernel started is freed: nothing is left that could be replaced.
+  const open = change.changed.filter((one) => !isInitOrExit(one.before) && !isInitOrExit(one.after))
   const seen = new Set(open.map(({ after: piece }) => piece))
   for (let next = 0; next < open.length; next++) {
     const one = open[next]
@@ -43,7 +45,7 @@ export function rootsOf(change: Change, judged = true): Roots {
     embedded.push(one)
     for (const caller of callers) {
       const before = correlation.counterpartOf(caller)
-      if (before === undefined || seen.has(caller) || isInitOrExit(caller)) continue
+      if (before === undefined || seen.has(caller) || isInitOrExit(caller) || isInitOrExit(before)) continue
       seen.add(caller)
       const reason = `it calls ${one.after.name}, which changes and has no ftrace entry of its own`
       open.push({ before, after: caller, reasons: [reason] })

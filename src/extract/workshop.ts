@@ -12,6 +12,7 @@ import {
   sectionSymbol,
   undefinedSymbol,
 } from '../elf/write.ts'
+import { lastingSection } from './lasting.ts'
 
 /** Something of the running kernel that carried code refers to. */
 export interface Reference {
@@ -54,7 +55,7 @@ export class Workshop {
   /** A new section like `model`. */
   open(model: Section, name: string): Growing {
     const draft: SectionDraft = {
-      name,
+      name: lastingSection(name),
       type: model.type,
       flags: model.flags & (sectionFlag.write | sectionFlag.alloc | sectionFlag.exec),
       align: model.align,

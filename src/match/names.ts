@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import { parseConfig } from '../kernel/config.ts'
-import { readExports } from '../kernel/exports.ts'
+import { moduleName, readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { parseModuleSymbols } from '../kernel/modsyms.ts'
-import { openModule } from '../kernel/modules.ts'
+import { findModule, openModule } from '../kernel/modules.ts'
 import { readSymbols } from '../kernel/symbols.ts'
 import { isLandingPad, sealedInImage, sealedInModule } from './landing.ts'
 import { type Image, layOutModule, openImage, type Running } from './running.ts'
@@ -37,6 +37,10 @@ export interface Names {
   exported(name: string): KernelExport | undefined
   /** The code of a kernel object. */
   running(object: string): Running
+  /** The modules that are loaded whenever this one is. */
+  needs(object: string): readonly string[]
+  /** True for an address of vmlinux that the kernel frees when it has started. */
+  freed(address: bigint): boolean
   /**
    * Whether an indirect call may lead to the symbol of this name and position (0 for the only one). Undefined
    * for what is no code, and in a kernel that does not care (without IBT).
@@ -103,8 +107,12 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
     readFile(kernel.config, 'utf8').then(parseConfig),
   ])
   const modules = new Map<string, ModuleNames>()
-  for (const object of new Set(objects))
-    if (object !== 'vmlinux') modules.set(object, namesInModule(await openModule(kernel, object), object))
+  const needs = new Map<string, readonly string[]>()
+  for (const object of new Set(objects)) {
+    if (object === 'vmlinux') continue
+    modules.set(object, namesInModule(await openModule(kernel, object), object))
+    needs.set(object, ((await findModule(kernel, object))?.dependencies ?? []).map(moduleName))
+  }
   const known = new Map<string, readonly KernelSymbol[]>()
   const lookup = (object: string, name: string): readonly KernelSymbol[] =>
     object === 'vmlinux'
@@ -143,6 +151,12 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
       )
     },
     exported: (name) => exports.find(name),
+    needs: (object) => needs.get(object) ?? [],
+    freed(address) {
+      const edge = (name: string) => ask('vmlinux', name)[0]?.address
+      const [begin, end] = [edge('__init_begin'), edge('__init_end')]
+      return begin !== undefined && end !== undefined && address >= begin && address < end
+    },
     running: (object) => modules.get(object)?.running ?? vmlinux,
     close: () => image?.close(),
   }

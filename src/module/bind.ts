@@ -147,6 +147,19 @@ export function binder(names: Names): Binder {
     return index + 1
   }
 
+  /** False, with a finding, for what the kernel has freed when it had started. */
+  const lasts = (object: string, address: bigint | undefined, name: string, unit: string): boolean => {
+    if (object !== 'vmlinux' || address === undefined || !names.freed(address)) return true
+    fail(
+      'freed-after-boot',
+      name,
+      unit,
+      `The patched code of ${unit} uses ${name}, which the kernel freed when it had started`,
+      'Do what it does in a function of the patch',
+    )
+    return false
+  }
+
   return {
     findings,
     recordOf: (piece) => records.get(piece),
@@ -190,7 +203,10 @@ export function binder(names: Names): Binder {
           return { kind: 'exported', name, crc: exported.crc, namespace: exported.namespace }
       if (definition !== undefined) {
         const sympos = position(from, definition, reference.change)
-        return sympos === undefined || !isThere(from, definition, reference.change, sympos)
+        const address = names.symbols(from, name)[Math.max(0, (sympos ?? 0) - 1)]?.address
+        return sympos === undefined ||
+          !isThere(from, definition, reference.change, sympos) ||
+          !lasts(from, address, name, unit)
           ? undefined
           : { kind: 'livepatch', object: from, when: from, name, sympos }
       }
@@ -203,6 +219,15 @@ export function binder(names: Names): Binder {
             `Code of vmlinux would refer to ${name} of the module ${exported.module}, which may not be loaded`,
             'Avoid the call in this part of the fix',
           )
+        if (!names.needs(from).includes(exported.module))
+          findings.push({
+            severity: 'warning',
+            rule: 'module-needed',
+            symbol: name,
+            unit,
+            message: `The patched code of ${from} uses ${name} of the module ${exported.module}, which ${from} does not load: without it neither the live patch nor ${from} can be loaded`,
+            hint: `See to it that ${exported.module} is loaded first, or do without ${name}`,
+          })
         return { kind: 'livepatch', object: exported.module, when: from, name, sympos: 0 }
       }
       for (const object of from === 'vmlinux' ? [from] : [from, 'vmlinux']) {
@@ -214,7 +239,8 @@ export function binder(names: Names): Binder {
         )
         const [only] = globals
         if (only === undefined) continue
-        const { crowded, whileLoading } = only.symbol
+        const { crowded, whileLoading, address } = only.symbol
+        if (!lasts(object, address, name, unit)) return undefined
         const sympos =
           symbols.length === 1 && !crowded
             ? 0

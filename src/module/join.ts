@@ -21,45 +21,58 @@ export function substitute(
     })
 }
 
-/** Puts objects into one. Tables that the kernel looks up by name become one table. */
+/**
+ * Puts objects into one. Sections of one name become one, as the kernel names a file after each of a module's sections; where
+ * they are of different kinds, the later one gets a name of its own.
+ */
 export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
-  return unite(drafts, isTable)
-}
-
-/** Puts objects into one in which no two sections have the same name, as those of a module must not. */
-export function gather(drafts: readonly ObjectDraft[]): ObjectDraft {
-  return unite(drafts, () => true)
-}
-
-/** @param united which sections become one with those of the same name */
-function unite(drafts: readonly ObjectDraft[], united: (section: SectionDraft) => boolean): ObjectDraft {
   const sections: SectionDraft[] = []
   const symbols = drafts.flatMap((draft) => [...draft.symbols])
-  const first = new Map<string, SectionDraft>()
+  const symbolsOf = new Map<SymbolDraft['place'], SymbolDraft[]>()
+  for (const symbol of symbols) {
+    const list = symbolsOf.get(symbol.place)
+    if (list === undefined) symbolsOf.set(symbol.place, [symbol])
+    else list.push(symbol)
+  }
+  const byName = new Map<string, SectionDraft>()
   for (const section of drafts.flatMap((draft) => draft.sections)) {
-    const known = first.get(section.name)
-    const both = known !== undefined && united(section)
-    if (!both || (typeof known.data === 'number') !== (typeof section.data === 'number')) {
-      if (united(section) && known === undefined) first.set(section.name, section)
+    const { name } = section
+    let known = byName.get(name)
+    for (let next = 2; known !== undefined && !areAlike(known, section); next++) {
+      section.name = `${name}..${next}`
+      known = byName.get(section.name)
+    }
+    if (known === undefined) {
+      byName.set(section.name, section)
       sections.push(section)
       continue
     }
-    const length = typeof known.data === 'number' ? known.data : known.data.length
-    known.align = Math.max(known.align, section.align)
-    const align = Math.max(known.align, 1)
-    const base = length + ((align - (length % align)) % align)
-    if (typeof known.data === 'number') known.data = base + Number(section.data)
-    else if (typeof section.data !== 'number')
-      known.data = Buffer.concat([known.data, Buffer.alloc(base - length, paddingOf(known)), section.data])
+    const base = append(known, section)
     for (const relocation of section.relocations)
       known.relocations.push({ ...relocation, offset: relocation.offset + base })
-    for (const symbol of symbols)
-      if (symbol.place === section) {
-        symbol.place = known
-        symbol.value += base
-      }
+    for (const symbol of symbolsOf.get(section) ?? []) {
+      symbol.place = known
+      symbol.value += base
+    }
   }
   return { sections, symbols }
+}
+
+/** True when two sections of one name may become one. What kbuild's linker script lists by name alone is a table. */
+function areAlike(known: SectionDraft, section: SectionDraft): boolean {
+  return isTable(section) || (known.type === section.type && known.flags === section.flags)
+}
+
+/** @returns where in `known` the other section's first byte is now */
+function append(known: SectionDraft, { data, align: wanted }: SectionDraft): number {
+  const length = typeof known.data === 'number' ? known.data : known.data.length
+  known.align = Math.max(known.align, wanted)
+  const align = Math.max(known.align, 1)
+  const base = length + ((align - (length % align)) % align)
+  if (typeof known.data === 'number') known.data = base + Number(data)
+  else if (typeof data !== 'number')
+    known.data = Buffer.concat([known.data, Buffer.alloc(base - length, paddingOf(known)), data])
+  return base
 }
 
 /** Between functions there are nops, as objtool reads all code. */

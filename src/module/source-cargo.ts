@@ -8,12 +8,13 @@ import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
 import { redraft } from '../elf/redraft.ts'
 import { type SymbolDraft, undefinedSymbol } from '../elf/write.ts'
 import type { Reference } from '../extract/extraction.ts'
+import { isFreed, lastingSection } from '../extract/lasting.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Names } from '../match/names.ts'
 import type { Cargo } from './assemble.ts'
 import { type Binder, type Binding, binder } from './bind.ts'
 import { loadBootConstants } from './boot-constants.ts'
-import { gather } from './join.ts'
+import { join } from './join.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
 
 /** A symbol as LIVEPATCH_SYMBOL names it. */
@@ -150,6 +151,9 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
     // objtool finds the key of a static call by its name among the symbols.
     for (const { name, place } of draft.symbols)
       if (place === 'undefined' && name.startsWith('__SCT__')) needSymbol(`__SCK__${name.slice(7)}`, false)
+    // The wrapper's own init function is one.
+    for (const section of draft.sections)
+      if (own !== undefined || !isFreed(section.name)) section.name = lastingSection(section.name)
     const mended = loadBootConstants(draft, undefinedSymbol, (name, section) =>
       findings.push({
         severity: 'error',
@@ -215,5 +219,5 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
       hint: `Say which one is meant with LIVEPATCH_SYMBOL. By position, they are ${which}`,
     }
   })
-  return { draft: gather(drafts), references, bindings, findings: [...findings, ...told] }
+  return { draft: join(drafts), references, bindings, findings: [...findings, ...told] }
 }

@@ -34,6 +34,8 @@ function namesFor(running: string): Names {
       })),
     exported: () => undefined,
     landing: () => undefined,
+    freed: () => false,
+    needs: () => [],
     running: () => image,
   }
 }

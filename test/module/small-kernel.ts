@@ -23,6 +23,8 @@ export function namesOf({ symbols = {}, exports = {} }: SmallKernel): Names {
       return exports[name] === undefined ? undefined : { crc: 7, module: module!, namespace }
     },
     landing: () => undefined,
+    freed: () => false,
+    needs: () => [],
     running: () => ({ read: () => undefined, addressesOf: () => [] }),
   }
 }

@@ -29,6 +29,13 @@ export const bindingRules = [
   ),
   explain(
     'error',
+    'freed-after-boot',
+    'A reference to code or data (__init, __initdata, __exit) that is freed when the kernel or the module has started',
+    'The first use would read or run memory that belongs to somebody else by then',
+    'Do what it does in a function of the patch; keep what is needed of it in a variable of the patch',
+  ),
+  explain(
+    'error',
     'ambiguous-static',
     'A reference to one of several private things of one name, where the code does not tell which',
     'The live patch could use the wrong one',
@@ -61,6 +68,13 @@ export const bindingRules = [
     'A reference to a module that may not be loaded when the live patch is',
     'The live patch could not be loaded',
     'Split the fix into one live patch for each module',
+  ),
+  explain(
+    'warning',
+    'module-needed',
+    'Code of a module that uses what another module exports, on which the patched module does not depend',
+    'Nobody loads the other module: the live patch, or the patched module under it, is refused by the kernel (“Unknown symbol”)',
+    'Load the other module before the live patch and keep it loaded, or do without',
   ),
   explain(
     'error',
