@@ -24,8 +24,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev || { mount -t tmpfs dev /dev; mdev -s; }
 stty -F /dev/ttyS1 raw -echo
-read -r up _ </proc/uptime
-echo "inarch $up hello $(uname -r)" >/dev/ttyS1
+set -- "hello $(uname -r)"
+echo "inarch 1 \${#1} $1" >/dev/ttyS1
 reboot -f
 `
 

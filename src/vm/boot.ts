@@ -64,7 +64,7 @@ export async function boot(
   await writeInitramfs(initramfs, guest.busybox, guestInit(guest.timeout), [...guest.entries, ...own])
   const disks = guest.disks.map((_, index) => path.join(dir, `disk${index}`))
   for (const [index, type] of guest.disks.entries()) await makeDisk(disks[index] ?? '', type, job.signal)
-  const recorder = await openRecorder(job, turns, names, parseEvent)
+  const recorder = await openRecorder(job, turns, names, performance.now(), parseEvent)
   const timer = setInterval(() => {
     void consoleTail(consoleFile, 1).then(([line]) => recorder.progress(line ?? ''))
   }, 500)
@@ -88,7 +88,7 @@ export async function boot(
         consoleFile,
         timeout: guest.timeout * 1000,
       },
-      (line) => recorder.take(line),
+      (line) => recorder.take(line, performance.now()),
       job.signal,
     )
   } finally {

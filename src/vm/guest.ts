@@ -3,7 +3,7 @@
 // (see scenario.ts), runs the scenario, and tells on the control channel what happened and when. It
 // judges nothing but its own verbs; whether the proof holds is decided outside (proof.ts).
 //
-// Each line on the control channel reads `inarch SECONDS KIND WORD…`; free text travels in base64.
+// Each line on the control channel reads `inarch NUMBER LENGTH KIND WORD…`; free text travels in base64.
 
 /** Where things stand inside the guest that are for all proofs of a boot. */
 export const guestPaths = {
@@ -40,7 +40,17 @@ ip link set lo up 2>/dev/null
 
 ( sleep ${deadline}; echo '<2>inarch: the time is over' >/dev/kmsg; reboot -f ) 3>&- &
 
-say() { read -r up _ </proc/uptime; echo "inarch $up $*" >&3; }
+# The guest's only clock, for its limits: seconds that were slept. What the kernel says of time may be patched.
+( n=0; while :; do echo $n >/run/clock; sleep 1; n=$(( n + 1 )); done ) 3>&- &
+now=0
+clock() { read -r tick 2>/dev/null </run/clock && now=$tick; }
+
+event=0
+say() {
+  event=$(( event + 1 ))
+  set -- "$*"
+  echo "inarch $event \${#1} $1" >&3
+}
 encoded() { head -c 65536 "$1" | base64 -w 0; }
 # A sysctl file gives only its first character to read, which asks byte by byte.
 tainted() { say taint "$(cat /proc/sys/kernel/tainted)"; }
@@ -64,13 +74,16 @@ part() {
   echo "<6>inarch: part $1" >/dev/kmsg
 }
 
-# step ID VERB WORD…: runs a verb as one step; a failed one ends the scenario.
+# step ID VERB WORD…: runs a verb as one step; a failed one ends the scenario. A verb may say that its outcome is another.
 step() {
   id=$1; shift
   say begin "$id"
   echo "<6>inarch: step $id" >/dev/kmsg
   : >/run/why
-  if "$@"; then say end "$id" ok; else say end "$id" failed "$(encoded /run/why)"; finish; fi
+  outcome=failed
+  if "$@"; then say end "$id" done; return; fi
+  say end "$id" $outcome "$(encoded /run/why)"
+  [ $outcome = failed ] && finish
 }
 
 # bring NAME FILE…: loads modules in this order, those that are not there yet.
@@ -124,23 +137,23 @@ stuck() {
 # settled ID NAME STATE LIMIT: waits for the end of the transition. Tasks may be left in STATE for at most
 # LIMIT seconds; when none is, the kernel is busy with ftrace, for which there is the machine's whole time.
 settled() {
-  dir=/sys/kernel/livepatch/$2
-  read -r up _ </proc/uptime
-  end=$(( $\{up%%.*} + $4 )) signal=$(( $\{up%%.*} + 16 )) told=
+  dir=/sys/kernel/livepatch/$2 moving=
+  clock
+  end=$(( now + $4 )) signal=$(( now + 16 )) told=
   while read -r moving 2>/dev/null <"$dir/transition"; do
     states=$(cat /proc/[0-9]*/task/[0-9]*/patch_state 2>/dev/null)
     left=$(echo "$states" | grep -cx "$3")
     say sample "$1" "$left" "$(echo "$states" | wc -l)"
     [ "$moving" = 0 ] && break
     if [ "$left" = 0 ]; then usleep 50000; continue; fi
-    read -r up _ </proc/uptime
-    if [ -z "$told" ] && [ "$\{up%%.*}" -ge "$signal" ]; then
+    clock
+    if [ -z "$told" ] && [ $now -ge $signal ]; then
       told=yes
       stuck "$3"
       say stuck "$1" "$(encoded /run/stuck)"
       [ -w "$dir/signal" ] && echo 1 >"$dir/signal"
     fi
-    if [ "$\{up%%.*}" -ge "$end" ]; then
+    if [ $now -ge $end ]; then
       stuck "$3"
       say stuck "$1" "$(encoded /run/stuck)"
       echo "the transition did not end within $4 s" >/run/why
@@ -149,7 +162,11 @@ settled() {
     usleep 50000
   done
   # The kernel's work that ended the transition may still hold what the next step needs.
-  return 0
+  enabled=0
+  read -r enabled 2>/dev/null <"$dir/enabled"
+  [ "$3 $enabled" != '0 0' ] && [ "$3 $enabled" != '1 1' ] && return 0
+  echo "the live patch is $([ "$3" = 0 ] && echo not || echo still) enabled" >/run/why
+  return 1
 }
 
 # replaced NAME: tells which functions the live patch replaces, and whether it does so now.

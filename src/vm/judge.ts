@@ -4,20 +4,12 @@
 import { type Check, expectedIn } from './check.ts'
 import type { LogFinding } from './log.ts'
 import type { MachineEnd } from './qemu.ts'
-import {
-  actionOf,
-  type BootRecord,
-  type PartRecord,
-  type Replaced,
-  type StepRecord,
-  waitsFor,
-} from './record.ts'
+import { actionOf, type BootRecord, type PartRecord, type StepRecord, waitsFor } from './record.ts'
 import type { Phase } from './scenario.ts'
-import type { Subject } from './subject.ts'
 
 /** Why the proof failed. */
 export interface Failure {
-  /** `boot`, `hang`, `crash`, `step`, `check`, `log`, `taint`, `coverage`. */
+  /** `boot`, `hang`, `crash`, `lost`, `unseen`, `step`, `check`, `log`, `taint`, `replaces`, `coverage`. */
   readonly code: string
   /** One sentence without a full stop. */
   readonly message: string
@@ -95,37 +87,6 @@ export function checkFailures(
     if (expectation === undefined || expectation.matches(text)) return []
     return failure(`did not print ${JSON.stringify(expectation.text)}${killed}`)
   })
-}
-
-/** The guest's kernel must replace just what the manifest says. */
-export function coverageFailures(subject: Subject, replaced: readonly Replaced[]): Failure[] {
-  const idle = replaced.filter(({ active }) => active === false)
-  const failures = idle.map(
-    ({ object, name }): Failure => ({
-      code: 'coverage',
-      message: `${name} of ${object} is not replaced although the live patch is loaded`,
-    }),
-  )
-  if (subject.manifest === undefined || replaced.length === 0) return failures
-  const told = new Set(
-    subject.manifest.objects.flatMap(({ name: object, functions }) =>
-      functions.map(({ name, sympos }) => `${object}:${name},${sympos || 1}`),
-    ),
-  )
-  const seen = new Set(replaced.map(({ object, name, sympos }) => `${object}:${name},${sympos}`))
-  for (const name of told)
-    if (!seen.has(name))
-      failures.push({
-        code: 'coverage',
-        message: `The manifest says that ${name} is replaced, the kernel does not`,
-      })
-  for (const name of seen)
-    if (!told.has(name))
-      failures.push({
-        code: 'coverage',
-        message: `The kernel says that ${name} is replaced, the manifest does not`,
-      })
-  return failures
 }
 
 /** How a person calls what a rule of the kernel log finds. */

@@ -15,53 +15,81 @@ export interface LogFinding {
   readonly expected: boolean
 }
 
-/** The first rule that matches a line names the finding. */
+/** What some messages have in front of their own words: the part of the kernel that speaks, such as `watchdog: `. */
+const speaker = String.raw`(?:(?:NMI )?[\w./-]+: )?`
+/** What follows is where a message's own words begin. */
+const says = (words: string) => new RegExp(`^${speaker}(?:${words})`)
+/** A module's message begins with the module's name. */
+const module = (words: string) => new RegExp(String.raw`^(?:[\w./-]+: )+(?:${words})`)
+
+/**
+ * The first rule that matches names the finding. A rule is held against the words of a message from their beginning: further
+ * on stand names of files, patches and devices, command lines, and whatever a program had logged.
+ */
 const rules: readonly { readonly rule: string; readonly match: RegExp }[] = [
-  { rule: 'panic', match: /Kernel panic - not syncing/ },
+  { rule: 'panic', match: says('Kernel panic - not syncing|PANIC: ') },
   {
     rule: 'lockdep',
-    match:
-      /WARNING: (possible (circular|recursive|irq lock)|inconsistent lock state|bad unlock balance|suspicious RCU|.*lock held|held lock freed|Nested lock|HARDIRQ|SOFTIRQ)|INFO: (possible circular|lockdep is turned off)|DEADLOCK/,
+    match: says(
+      'WARNING: (?:possible (?:circular|recursive|irq lock)|inconsistent lock state|bad unlock balance|suspicious RCU|.*lock held|held lock freed|Nested lock|HARDIRQ|SOFTIRQ)|INFO: (?:possible circular|lockdep is turned off)| *\\*\\*\\* DEADLOCK',
+    ),
   },
-  { rule: 'lockup', match: /BUG: (soft|workqueue) lockup|hard LOCKUP/i },
-  { rule: 'stall', match: /rcu: INFO: .*stall|INFO: rcu_\S+ .*stall|rcu_\S+ kthread (starved|timer wakeup)/ },
-  { rule: 'hung-task', match: /INFO: task .* blocked (for more than|in)/ },
+  { rule: 'lockup', match: says('BUG: (?:soft|workqueue) lockup|(?:Watchdog detected )?hard LOCKUP') },
+  { rule: 'stall', match: says('INFO: rcu_\\S+ .*stall|rcu_\\S+ kthread (?:starved|timer wakeup)') },
+  { rule: 'hung-task', match: says('INFO: task .* blocked (?:for more than|in)') },
   {
+    // The head that die() prints ends in the number of the oops; its words differ.
     rule: 'oops',
-    match:
-      /Oops: |Oops\b.*\[#\d+\]|general protection fault|invalid opcode:|divide error:|stack segment:|double fault/,
+    match: /^(?:Oops: |[A-Za-z0-9 ,-]+: [0-9a-f]{4} \[#\d+\])/,
   },
   {
     rule: 'bug',
-    match: /kernel BUG at |\bBUG: |UBSAN: |list_(add|del) corruption|stack-protector|kernel tried to execute/,
+    match: says(
+      'kernel BUG at |BUG: |\\[ BUG: |BUG \\S+ \\((?:Tainted|Not tainted)|UBSAN: |list_(?:add|del) corruption|Kernel stack is corrupted|stack-protector: Kernel|kernel tried to execute',
+    ),
   },
-  { rule: 'warning', match: /\bWARNING: / },
+  { rule: 'warning', match: says('WARNING: ') },
   {
+    // Names stand in quotes, which are taken out before.
     rule: 'livepatch',
     match:
-      /livepatch: .*(fail|not found|ambigu|not compatible|invalid|refus|unsupported|not supported|can't|cannot|could not|unable|missing|error)/i,
+      /^livepatch: (?:Livepatch patch \(\S+\) is |.*(?:fail|not found|not marked|ambigu|incorrect|invalid|refus|unsupported|not supported|doesn't have|never complete|forcing))/,
   },
   {
     rule: 'module',
-    match:
-      /Unknown symbol|disagrees about version|version magic '|Unknown rela relocation|Skipping invalid relocation|relocation .*(overflow|invalid|out of range)|no symbol version for|module has bad|: Invalid module format|Unloadable module|overflow in relocation/i,
+    match: module(
+      'Unknown symbol |disagrees about version |no symbol version for|version magic |Unknown (?:rela )?relocation|(?:Skipping invalid|Invalid) relocation target|overflow in relocation|Symbol \\S+ has an invalid section|section \\S+ \\(index \\d+\\) has invalid|module uses symbol|exports duplicate symbol|memory allocation\\(s\\) from the module still alive|module is (?:already loaded|marked as livepatch)|Could not allocate \\d+ bytes percpu|Unloadable module',
+    ),
+  },
+  {
+    rule: 'module',
+    match: says('Invalid ELF |ELF Spec violation|overflow in relocation'),
   },
   {
     rule: 'file-system',
     match:
-      /(EXT[234]|F2FS)-fs (error|.*panic)|XFS .*(Corruption|Internal error|metadata I\/O error)|BTRFS (error|critical)|Buffer I\/O error|I\/O error, dev|JBD2: .*(error|abort)/i,
+      /^(?:EXT[234]|F2FS)-fs (?:error|.*panic)|^XFS \([^)]*\): .*(?:Corruption|Internal error|metadata I\/O error)|^BTRFS (?:error|critical)|^Buffer I\/O error|^(?:\w+: )?I\/O error, dev |^JBD2: .*(?:error|abort)/i,
   },
-  { rule: 'trace', match: /Call Trace:/ },
+  { rule: 'trace', match: /^Call Trace:/ },
 ]
 
-const cut = /-{4,}\[ cut here \]-{4,}/
+const cut = /^-{4,}\[ cut here \]-{4,}/
 const endOfTrace = /---\[ end (trace|Kernel panic)/
 /** A line that can follow a splat's first line as part of it. */
 const follows =
   /Call Trace:|<\/?(TASK|IRQ|NMI|SOFTIRQ|EXCEPTION)>|^\s|^(RIP|RSP|RAX|RBX|RCX|RDX|RSI|RDI|RBP|R\d\d|CR\d|DR\d|CS|DS|FS|GS|PKRU|Code|Modules linked in|CPU|Hardware name|Workqueue|EIP|Oops|Tainted|PGD|#PF|INFO|note|Kernel Offset|Rebooting)\b|\?/
 
-const prefix = /^\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])?\s?/
-const mark = /inarch: step (\S+)/
+/** The time with which the kernel's own lines begin; what a program left on the console may stand before it. */
+const time = /\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])? ?/
+const mark = /^inarch: step (\S+)/
+
+/** The words of a line that the kernel wrote, with the names taken out that it puts in quotes; undefined when it did not. */
+function wordsOf(line: string, timed: boolean): string | undefined {
+  const match = time.exec(line)
+  if (match === null && timed) return undefined
+  const text = match === null ? line : line.slice(match.index + match[0].length)
+  return text.replace(/'[\w.,:-]*'/g, "''")
+}
 
 /** The longest block of lines that is shown for one finding. */
 const longest = 60
@@ -82,21 +110,24 @@ export function consoleLines(text: string): string[] {
  */
 export function readLog(lines: readonly string[], expected: readonly RegExp[] = []): LogFinding[] {
   const findings: LogFinding[] = []
+  // Without the times, which the guest's command line may turn off, every line may be the kernel's.
+  const timed = lines.some((line) => time.test(line))
+  const textOf = (line: string | undefined) => wordsOf(line ?? '', timed) ?? ''
   let step: string | undefined
   let index = 0
   while (index < lines.length) {
     const start = index
     const line = lines[index] ?? ''
     index++
-    const text = line.replace(prefix, '')
+    const text = textOf(line)
     const marked = mark.exec(text)
     if (marked) {
       step = marked[1]
       continue
     }
-    if (/inarch: the scenario begins/.test(text)) step ??= 'begin'
+    if (text.startsWith('inarch: the scenario begins')) step ??= 'begin'
     const opened = cut.test(text)
-    const first = opened ? (lines[index] ?? '').replace(prefix, '') : text
+    const first = opened ? textOf(lines[index]) : text
     const rule = rules.find(({ match }) => match.test(first))?.rule
     if (rule === undefined) continue
     const block = [line]
@@ -106,7 +137,7 @@ export function readLog(lines: readonly string[], expected: readonly RegExp[] = 
     }
     while (index < lines.length) {
       const next = lines[index] ?? ''
-      const nextText = next.replace(prefix, '')
+      const nextText = textOf(next)
       const ends = endOfTrace.test(nextText)
       if (mark.test(nextText) || cut.test(nextText)) break
       if (!ends && !opened && !follows.test(nextText)) break

@@ -15,7 +15,6 @@ import { type ProofForecast, proofForecast, replacedNames } from './forecast.ts'
 import { findBusybox } from './initramfs.ts'
 import {
   checkFailures,
-  coverageFailures,
   earlyNotes,
   type Failure,
   logFailures,
@@ -25,11 +24,12 @@ import {
 import { type LogFinding, readLog, unexpectedTaint } from './log.ts'
 import { type GuestModule, moduleEntries } from './modules.ts'
 import type { Accelerator } from './qemu.ts'
-import { type AsleepRecord, actionOf, type Replaced, type StepRecord } from './record.ts'
+import { type AsleepRecord, actionOf, orderOf, type Replaced, type StepRecord } from './record.ts'
 import type { MachineRequest, ProofRequest } from './request.ts'
 import type { Order, Turn } from './scenario.ts'
 import { type Staged, stage } from './stage.ts'
 import type { Subject } from './subject.ts'
+import { lostFailures, replacementFailures, unseenSteps } from './unseen.ts'
 
 export interface OrderRecord {
   readonly order: Order
@@ -73,7 +73,7 @@ export interface Proof {
   /** ms from the guest's first instruction to its init, of each boot. */
   readonly bootMs: readonly number[]
   readonly orders: readonly OrderRecord[]
-  readonly replaced: readonly Replaced[]
+  readonly replaced: readonly Omit<Replaced, 'order'>[]
   /** Rounds that each background load went through. */
   readonly loads: readonly number[]
   readonly log: readonly LogFinding[]
@@ -82,6 +82,9 @@ export interface Proof {
   /** ms of wall time; where several live patches are proven together, of its own steps. */
   readonly ms: number
 }
+
+/** Codes of failures after which nothing more is done. */
+const breaks: readonly string[] = ['boot', 'hang', 'crash', 'step']
 
 const titles: Readonly<Record<Order, string>> = {
   'module-first': 'the module first, then the live patch',
@@ -223,6 +226,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     failures.push(
       // The log tells better than the console's last lines why the guest died.
       ...(machine ? [troubles.length > 0 ? { ...machine, lines: [] } : machine] : []),
+      ...lostFailures(record),
       ...stepFailures(mine?.steps ?? []),
       ...checkFailures(mine?.steps ?? [], checks, staged.restores),
       ...troubles,
@@ -243,13 +247,16 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     consoles.push(own)
   }
   notes.push(...earlyNotes(logs))
-  const functions = unique(replaced)
-  failures.push(...coverageFailures(subject, functions))
+  // Where the proof broke off, what was not seen needs no second word.
+  const broken = failures.some(({ code }) => breaks.includes(code))
   const ofModules = [subject, ...over].some(({ targets }) => targets.length > 0)
-  const orders = staged.turns.map(({ order }): OrderRecord => {
-    const own = steps.filter(({ id }) => id.startsWith(`${order}.`))
-    if (own.length === 0 && failures.length === 0)
-      failures.push({ code: 'step', message: `The order "${titles[order]}" was not reached` })
+  const orders = staged.turns.map((turn): OrderRecord => {
+    const { order } = turn
+    const own = steps.filter(({ id }) => orderOf(id) === order)
+    const title = ofModules ? titles[order] : 'load and revert'
+    if (!broken) failures.push(...unseenSteps(turn, own))
+    const told = replaced.filter((one) => one.order === order)
+    if (!broken || told.length > 0) failures.push(...replacementFailures(subject, told, title))
     const before = asleep.findLast((one) => one.order === order)
     const forecast =
       before &&
@@ -262,7 +269,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
       )
     return {
       order,
-      title: ofModules ? titles[order] : 'load and revert',
+      title,
       steps: own,
       ...(forecast === undefined ? {} : { forecast }),
     }
@@ -285,7 +292,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     boots: consoles.length,
     bootMs,
     orders,
-    replaced: functions,
+    replaced: unique(replaced),
     loads,
     log: logs,
     consoles,
@@ -312,9 +319,9 @@ function olderOutcome(orders: readonly OrderRecord[], index: number): OlderOutco
 }
 
 /** The two orders tell the same functions twice. */
-function unique(replaced: readonly Replaced[]): Replaced[] {
-  const byName = new Map<string, Replaced>()
-  for (const one of replaced) {
+function unique(replaced: readonly Replaced[]): Proof['replaced'] {
+  const byName = new Map<string, Proof['replaced'][number]>()
+  for (const { order: _, ...one } of replaced) {
     const key = `${one.object}:${one.name},${one.sympos}`
     if (byName.get(key)?.active !== false) byName.set(key, one)
   }

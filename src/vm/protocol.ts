@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The guest's reports, one line each, on a serial port of their own: the kernel's console can neither
 // forge nor break them. What the guest sends is checked like any other input; a line that is none of
-// these is handed back as noise (QEMU's own messages come the same way).
+// these is handed back as noise (QEMU's own messages come the same way). The events are numbered, so that one that
+// was lost is missed, and each says how long it is, so that a part of it is none. They carry no time: every clock of the guest's kernel may be what a live patch changes.
 
-/** `at` is in ms since the guest's boot. */
-export type Event = { readonly at: number } & (
+/**
+ * How a step can end: `kept` when a module could not be unloaded, `refused` when the kernel refused a module that was
+ * there before.
+ */
+export type EndOutcome = 'done' | 'failed' | 'kept' | 'refused'
+const outcomes: readonly string[] = ['done', 'failed', 'kept', 'refused'] satisfies EndOutcome[]
+const isOutcome = (word: string | undefined): word is EndOutcome =>
+  word !== undefined && outcomes.includes(word)
+
+/** `number` counts the events of a boot from 1. */
+export type Event = { readonly number: number } & (
   | { readonly kind: 'hello'; readonly release: string }
   /** What follows is about the proof with this number. */
   | { readonly kind: 'part'; readonly part: number }
   | { readonly kind: 'begin'; readonly step: string }
-  /** `reason` is empty unless the step failed. */
-  | { readonly kind: 'end'; readonly step: string; readonly ok: boolean; readonly reason: string }
+  /** `reason` is empty where the step was done. */
+  | { readonly kind: 'end'; readonly step: string; readonly outcome: EndOutcome; readonly reason: string }
   /** `left` of `total` tasks still run the code of before. */
   | { readonly kind: 'sample'; readonly step: string; readonly left: number; readonly total: number }
   | { readonly kind: 'stuck'; readonly step: string; readonly tasks: string }
@@ -36,7 +46,7 @@ export type Event = { readonly at: number } & (
 
 const numeral = /^\d{1,15}$/
 
-function number(word: string | undefined): number | undefined {
+function wholeNumber(word: string | undefined): number | undefined {
   return word !== undefined && numeral.test(word) ? Number(word) : undefined
 }
 
@@ -47,62 +57,66 @@ function text(word: string | undefined): string {
 
 /** The event that a line of the control channel tells, or undefined when it is not one. */
 export function parseEvent(line: string): Event | undefined {
-  const match = /^inarch (\d{1,9})\.(\d{1,3}) ([a-z]+)(?: (.*))?$/.exec(line.trimEnd())
+  const match = /^inarch (\d{1,9}) (\d{1,9}) (([a-z]+)(?: (.*))?)$/.exec(line.replace(/\r?$/, ''))
   if (match === null) return undefined
-  const [, seconds = '', fraction = '', kind, rest = ''] = match
-  const at = Number(seconds) * 1000 + Number(fraction.padEnd(3, '0'))
+  const [, count = '', length, told = '', kind, rest = ''] = match
+  if (told.length !== Number(length)) return undefined
+  const head = { number: Number(count) }
   const words = rest.split(' ')
   const [first = '', second, third] = words
   switch (kind) {
     case 'hello':
-      return first === '' ? undefined : { at, kind, release: first }
+      return first === '' ? undefined : { ...head, kind, release: first }
     case 'part': {
-      const part = number(first)
-      return part === undefined ? undefined : { at, kind, part }
+      const part = wholeNumber(first)
+      return part === undefined ? undefined : { ...head, kind, part }
     }
     case 'begin':
-      return first === '' ? undefined : { at, kind, step: first }
+      return first === '' ? undefined : { ...head, kind, step: first }
     case 'end':
-      if (first === '' || (second !== 'ok' && second !== 'failed')) return undefined
-      return { at, kind, step: first, ok: second === 'ok', reason: text(third).trim() }
+      return first === '' || !isOutcome(second)
+        ? undefined
+        : { ...head, kind, step: first, outcome: second, reason: text(third).trim() }
     case 'sample': {
-      const left = number(second)
-      const total = number(third)
-      return left === undefined || total === undefined ? undefined : { at, kind, step: first, left, total }
+      const left = wholeNumber(second)
+      const total = wholeNumber(third)
+      return left === undefined || total === undefined
+        ? undefined
+        : { ...head, kind, step: first, left, total }
     }
     case 'stuck':
-      return { at, kind, step: first, tasks: text(second).trimEnd() }
+      return { ...head, kind, step: first, tasks: text(second).trimEnd() }
     case 'asleep': {
-      const tasks = number(second)
+      const tasks = wholeNumber(second)
       return first === '' || tasks === undefined
         ? undefined
-        : { at, kind, order: first, tasks, stacks: text(third) }
+        : { ...head, kind, order: first, tasks, stacks: text(third) }
     }
     case 'replaces': {
       const [, name, sympos] = /^(.+),(\d{1,9})$/.exec(second ?? '') ?? []
       if (first === '' || name === undefined) return undefined
       const active = third === '1' ? true : third === '0' ? false : undefined
-      return { at, kind, object: first, name, sympos: Number(sympos), active }
+      return { ...head, kind, object: first, name, sympos: Number(sympos), active }
     }
     case 'output': {
-      const exitCode = number(second)
-      return exitCode === undefined ? undefined : { at, kind, check: first, exitCode, text: text(third) }
+      const exitCode = wholeNumber(second)
+      return exitCode === undefined ? undefined : { ...head, kind, check: first, exitCode, text: text(third) }
     }
     case 'load': {
-      const index = number(first)
-      const rounds = number(second)
-      return index === undefined || rounds === undefined ? undefined : { at, kind, index, rounds }
+      const index = wholeNumber(first)
+      const rounds = wholeNumber(second)
+      return index === undefined || rounds === undefined ? undefined : { ...head, kind, index, rounds }
     }
     case 'stays':
-      return { at, kind, module: first, reason: text(second).trim() }
+      return { ...head, kind, module: first, reason: text(second).trim() }
     case 'taint': {
-      const bits = number(first)
-      return bits === undefined ? undefined : { at, kind, bits }
+      const bits = wholeNumber(first)
+      return bits === undefined ? undefined : { ...head, kind, bits }
     }
     case 'unfit':
     case 'done':
     case 'bye':
-      return { at, kind }
+      return { ...head, kind }
     default:
       return undefined
   }

@@ -2,7 +2,7 @@
 // Turns the guest's events into a record of what happened, step by step, and shows each step in the
 // journal while it runs.
 import type { Job, Step } from '../ground/job.ts'
-import type { Event } from './protocol.ts'
+import type { EndOutcome, Event } from './protocol.ts'
 import type { Turn } from './scenario.ts'
 
 /** How many tasks were still running the code of before, at a time in ms since the step began. */
@@ -15,11 +15,11 @@ export interface Sample {
 export interface StepRecord {
   readonly id: string
   readonly title: string
-  /** Measured inside the guest. */
+  /** Between the arrival of its first and its last event, by this host's clock. */
   readonly ms: number
-  /** `kept`: a module that could not be unloaded; this ends a boot, but is no failure. */
-  readonly outcome: 'done' | 'failed' | 'kept' | 'unfinished'
-  /** Why it failed. */
+  /** As in `EndOutcome`; neither `kept` nor `refused` is a failure. */
+  readonly outcome: EndOutcome | 'unfinished'
+  /** Why it was not done. */
   readonly reason?: string
   /** Of a transition: its curve. */
   readonly samples?: readonly Sample[]
@@ -33,6 +33,8 @@ export interface StepRecord {
 
 /** A function that the guest's kernel says the live patch replaces. */
 export interface Replaced {
+  /** In which order of things it was said. */
+  readonly order: string
   readonly object: string
   readonly name: string
   /** Counted from 1. */
@@ -74,6 +76,8 @@ export interface BootRecord {
   readonly done: boolean
   /** Lines that were no events. */
   readonly noise: readonly string[]
+  /** What shows that the events are not those that the guest sent, one sentence; undefined when all came, in their order. */
+  readonly lost: string | undefined
 }
 
 /** What a transition is waiting for. */
@@ -81,7 +85,12 @@ export function waitsFor(left: number, total: number): string {
   return left > 0 ? `${left} of ${total} tasks left` : 'no task left, the kernel is updating ftrace'
 }
 
-/** The part of a step's id before its first dot is the order; the rest is what it does. */
+/** The part of a step's id before its first dot is the order. */
+export function orderOf(id: string): string {
+  return id.slice(0, id.indexOf('.'))
+}
+
+/** The rest of a step's id is what it does. */
 export function actionOf(id: string): string {
   return id.slice(id.indexOf('.') + 1)
 }
@@ -112,7 +121,8 @@ async function openLive(job: Job, title: string): Promise<Live> {
 }
 
 export interface Recorder {
-  take(line: string): void
+  /** @param at when it came, in ms of this host's clock */
+  take(line: string, at: number): void
   /** Shown while the machine boots. */
   progress(text: string): void
   /** Ends what is still open; to be called once, when the machine has ended. */
@@ -151,30 +161,35 @@ export type PartNames = ReadonlyMap<number, string>
 
 /**
  * Begins to record one boot; its first step is the boot itself.
+ * @param began when it began, in ms of this host's clock
  * @param names when there are several parts, each is one step of the journal instead of one for each of its steps
  */
 export async function openRecorder(
   job: Job,
   turns: readonly Turn[],
   names: PartNames,
+  began: number,
   parse: (line: string) => Event | undefined,
 ): Promise<Recorder> {
   const plan = new Map(
     turns.flatMap(({ part, steps }) => steps.map((step) => [`${part}.${step.id}`, step] as const)),
   )
   const several = names.size > 1
-  const boot = draftOf('boot', 'boot', 0)
+  const boot = draftOf('boot', 'boot', began)
   const parts: Open[] = []
   const noise: string[] = []
   let release: string | undefined
   let done = false
+  let expected = 1
+  let lost: string | undefined
+  let ended = false
   let live: Live | undefined = await openLive(job, 'boot')
   let queue: Promise<void> = Promise.resolve()
 
-  const finish = (draft: Draft, at: number, reason?: string) => {
+  const finish = (draft: Draft, at: number, outcome: EndOutcome, reason = '') => {
     draft.ms = at - draft.began
-    draft.outcome = reason === undefined ? 'done' : 'failed'
-    if (reason !== undefined) draft.reason = reason
+    draft.outcome = outcome
+    if (outcome !== 'done') draft.reason = reason || 'the guest gave no reason'
   }
   /** The journal is written in the order of the events, though it opens its steps asynchronously. */
   const later = (work: () => void | Promise<void>) => {
@@ -186,16 +201,19 @@ export async function openRecorder(
       await live?.settled
       live = await openLive(job, title)
     })
-  const take = (event: Event) => {
+  const take = (event: Event, at: number) => {
+    if (event.number !== expected)
+      lost ??= `the guest's event ${event.number} (${event.kind}) came where event ${expected} was awaited`
+    expected = event.number + 1
     const open = parts.at(-1)
     // An unfinished step lasted at least until now.
     const running = open?.steps.at(-1) ?? boot
-    if (running.outcome === 'unfinished') running.ms = event.at - running.began
+    if (running.outcome === 'unfinished') running.ms = at - running.began
     const current = (id: string): Draft | undefined => open?.steps.findLast((step) => step.id === id)
     switch (event.kind) {
       case 'hello':
         release = event.release
-        finish(boot, event.at)
+        finish(boot, at, 'done')
         later(() => live?.end())
         break
       case 'part':
@@ -212,9 +230,11 @@ export async function openRecorder(
         break
       case 'begin': {
         if (open === undefined) break
-        const { title = event.step, command } = plan.get(`${open.part}.${event.step}`) ?? {}
+        const planned = plan.get(`${open.part}.${event.step}`)
+        if (planned === undefined) lost ??= `the guest told of a step ${event.step}, which was not planned`
+        const { title = event.step, command } = planned ?? {}
         open.steps.push({
-          ...draftOf(event.step, title, event.at),
+          ...draftOf(event.step, title, at),
           ...(command === undefined ? {} : { command }),
         })
         if (several) later(() => live?.step.progress(title))
@@ -223,15 +243,18 @@ export async function openRecorder(
       }
       case 'end': {
         const draft = current(event.step)
-        if (draft === undefined) break
-        finish(draft, event.at, event.ok ? undefined : event.reason || 'the guest gave no reason')
-        if (!event.ok) later(() => live?.end(new Error('failed')))
+        if (draft === undefined || draft.outcome !== 'unfinished') {
+          lost ??= `the guest told of the end of ${event.step}, which was not going on`
+          break
+        }
+        finish(draft, at, event.outcome, event.reason)
+        if (event.outcome === 'failed') later(() => live?.end(new Error('failed')))
         else if (!several) later(() => live?.end())
         break
       }
       case 'sample': {
         const draft = current(event.step)
-        draft?.curve.push({ ms: event.at - draft.began, left: event.left, total: event.total })
+        draft?.curve.push({ ms: at - draft.began, left: event.left, total: event.total })
         later(() => live?.step.progress(waitsFor(event.left, event.total)))
         break
       }
@@ -242,7 +265,7 @@ export async function openRecorder(
       }
       case 'replaces': {
         const { object, name, sympos, active } = event
-        open?.replaced.push({ object, name, sympos, active })
+        open?.replaced.push({ order: orderOf(running.id), object, name, sympos, active })
         break
       }
       case 'asleep': {
@@ -272,15 +295,16 @@ export async function openRecorder(
         done = true
         break
       case 'bye':
+        ended = true
         break
     }
   }
   return {
-    take(line) {
+    take(line, at) {
       const event = parse(line)
       if (event === undefined) {
         if (line.trim() !== '' && noise.length < 1000) noise.push(line)
-      } else take(event)
+      } else take(event, at)
     },
     progress(text) {
       if (release === undefined) live?.step.progress(text)
@@ -288,7 +312,9 @@ export async function openRecorder(
     async close() {
       await queue
       const last = parts.at(-1)
-      const unfinished = (last?.steps.at(-1) ?? boot).outcome === 'unfinished'
+      const final = (last?.steps.at(-1) ?? boot).outcome
+      const unfinished = final === 'unfinished'
+      if (!ended && (done || !unfinished)) lost ??= 'the guest ended without its last word'
       live?.end(unfinished && last?.stays === undefined ? new Error('unfinished') : undefined)
       await live?.settled
       return {
@@ -301,6 +327,7 @@ export async function openRecorder(
         })),
         done,
         noise,
+        lost,
       }
     },
   }

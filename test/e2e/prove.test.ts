@@ -74,6 +74,13 @@ const reads = () =>
     '\tbarrier(); if (total_len == 12345678) pr_info("grafted\\n");\n',
   )
 
+/** The live patch of a patch in test/cases. */
+async function caseOf(name: string): Promise<string> {
+  const dir = mkdtempSync(path.join(work, `${name}-`))
+  const patches = await readPatches([path.join('test/cases', `${name}.patch`)])
+  return (await makeLivePatch(job, kernel, { patches, replace: true, output: dir, allow: [] })).module
+}
+
 const inarch = (...args: string[]) => runInarch(args, { cwd: work })
 
 /** Runs `inarch prove --json`, whose exit code must agree with the verdict. */
@@ -147,6 +154,7 @@ describe('live patches in one boot', () => {
       '#!/bin/sh\necho "phase $1"\n[ "$(grep -c grafted /proc/cmdline)" = "$([ $1 = after ]; echo $((!$?)))" ]\n',
     )
     const run = 'cat /proc/cmdline'
+    const uptime = 'cat /proc/uptime'
     const dummy = await livePatch(
       'dummy',
       'drivers/net/dummy.c',
@@ -176,6 +184,17 @@ describe('live patches in one boot', () => {
         expect: ['WARNING: .*cmdline_proc_show'],
       },
       claiming: { module: otherClaim },
+      // What it changes is the clock that the guest shows.
+      clock: {
+        module: await caseOf('uptime-only'),
+        checks: [{ run: uptime, before: '/^\\d/', after: 'patched' }],
+      },
+      unseen: { module: await caseOf('uptime-only'), checks: [{ run: uptime, after: 'NEVER-PRINTED' }] },
+      // Its name is what the kernel says of trouble.
+      named: {
+        module: await caseOf('probe-failure'),
+        checks: [{ run: 'grep Inarch /proc/meminfo', after: 'live patched' }],
+      },
       dummy: { module: dummy, checks: [{ run: flap }] },
       reading: {
         module: await reads(),
@@ -196,8 +215,8 @@ describe('live patches in one boot', () => {
 
   test('have a verdict each', () => {
     const failed = [...proofs].flatMap(([name, { verdict }]) => (verdict === 'failed' ? [name] : []))
-    expect(failed).toEqual(['wrong', 'warning', 'claiming'])
-    expect(proofs.size).toBe(8)
+    expect(failed).toEqual(['wrong', 'warning', 'claiming', 'unseen'])
+    expect(proofs.size).toBe(11)
     expect(new Set([...proofs.values()].map(({ boots, bootMs }) => `${boots} ${bootMs}`)).size).toBe(1)
   })
 
@@ -212,13 +231,20 @@ describe('live patches in one boot', () => {
     expect(proofOf('good').replaced).toEqual([
       { object: 'vmlinux', name: 'cmdline_proc_show', sympos: 1, active: true },
     ])
-    expect(readFileSync(junit, 'utf8').match(/ load and revert" .*failures="0"/g)).toHaveLength(5)
+    expect(readFileSync(junit, 'utf8').match(/ load and revert" .*failures="0"/g)).toHaveLength(7)
   })
 
   test('fail when the output is not what was expected, and show it', () => {
     expect(codes(proofOf('wrong'))).toEqual(['check', 'check'])
     expect(proofOf('wrong').failures[0]?.message).toContain('did not print "nonsense"')
     expect(proofOf('wrong').failures[0]?.lines?.join()).toContain('console=ttyS0')
+  })
+
+  test('that change the guest’s clock are timed and checked like others', () => {
+    expect(codes(proofOf('unseen'))).toEqual(['check'])
+    expect(proofOf('unseen').failures[0]?.message).toContain('did not print "NEVER-PRINTED"')
+    for (const { ms } of proofOf('clock').orders[0]?.steps ?? []) expect(ms).toBeLessThan(60_000)
+    expect(proofOf('named').log).toEqual([])
   })
 
   test('fail on a warning in the kernel log during their turn, unless it is expected', () => {
@@ -229,7 +255,7 @@ describe('live patches in one boot', () => {
   })
 
   test('fail when the kernel does not replace what the manifest says', () => {
-    expect(codes(proofOf('claiming'))).toEqual(['coverage', 'coverage'])
+    expect(codes(proofOf('claiming'))).toEqual(['replaces', 'replaces'])
     expect(proofOf('claiming').failures[0]?.message).toContain('vmlinux:meminfo_proc_show,1')
   })
 

@@ -14,14 +14,18 @@ const turn = (part: number, order: Order = 'module-first'): Turn => ({
 const turns = [turn(0), turn(1), turn(1, 'patch-first'), turn(2)]
 const names = new Map([0, 1, 2].map((part) => [part, `livepatch_${part}`]))
 
-/** What a recorder makes of the guest's lines, written here without their prefix. */
-async function record(...lines: string[]) {
+/** What a recorder makes of these lines, of which one comes each second. */
+async function recordLines(lines: readonly string[]) {
   const job = { signal: new AbortController().signal, journal: silentJournal() }
-  const recorder = await openRecorder(job, turns, names, parseEvent)
-  for (const [index, line] of lines.entries()) recorder.take(`inarch ${index + 1}.00 ${line}`)
+  const recorder = await openRecorder(job, turns, names, 0, parseEvent)
+  for (const [index, line] of lines.entries()) recorder.take(line, 1000 * (index + 1))
   return recorder.close()
 }
-const step = (id: string) => [`begin ${id}`, `end ${id} ok`]
+/** The guest's lines, written here without their prefix. */
+const linesOf = (told: readonly string[]) =>
+  told.map((text, index) => `inarch ${index + 1} ${text.length} ${text}`)
+const record = (...told: string[]) => recordLines(linesOf(told))
+const step = (id: string) => [`begin ${id}`, `end ${id} done`]
 const good = (order: Order = 'module-first') => [...step(`${order}.load`), ...step(`${order}.unload`)]
 const waiting = (record: Parameters<typeof left>[0]['record']) =>
   left({ turns, record }).map(({ part, order }) => `${part} ${order}`)
@@ -69,6 +73,38 @@ describe('a boot with several proofs', () => {
 
   test('that did not come up leaves everything', async () => {
     expect(waiting(await record())).toHaveLength(turns.length)
+  })
+})
+
+describe('what a guest told', () => {
+  const told = linesOf([
+    'hello 6.1',
+    ...['part 0', 'taint 0', ...good(), 'taint 4096', 'done', 'taint 4096', 'bye'],
+  ])
+  const load = told.findIndex((line) => line.endsWith('begin module-first.load'))
+
+  test('is complete when each event came once and in its order', async () => {
+    const { lost, done, parts } = await recordLines(told)
+    expect([lost, done, parts.length]).toEqual([undefined, true, 1])
+  })
+
+  test('is timed by when it came', async () => {
+    const { parts } = await recordLines(told)
+    expect(parts[0]?.steps.map(({ ms }) => ms)).toEqual([1000, 1000])
+  })
+
+  test.each<[string, (lines: string[]) => string[]]>([
+    ['one is missing', (lines) => lines.toSpliced(load, 1)],
+    ['the first is missing', (lines) => lines.slice(1)],
+    ['the last is missing', (lines) => lines.slice(0, -1)],
+    ['two changed places', (lines) => lines.toSpliced(load, 2, ...lines.slice(load, load + 2).reverse())],
+    ['one came twice', (lines) => lines.toSpliced(load, 0, lines[load]!)],
+    ['one was cut', (lines) => lines.with(load, lines[load]!.slice(0, -3))],
+    ['one was altered', (lines) => lines.with(load, lines[load]!.replace('begin', 'begun'))],
+    ['one lost a letter', (lines) => lines.with(load, lines[load]!.replace('module', 'modul'))],
+    ['one is about something else', (lines) => lines.with(load, lines[load]!.replace('.load', '.lord'))],
+  ])('is not when %s', async (_, change) => {
+    expect((await recordLines(change([...told]))).lost).toBeDefined()
   })
 })
 

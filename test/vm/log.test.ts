@@ -65,6 +65,20 @@ describe('a kernel log', () => {
     ['bug', 'kernel BUG at fs/ext4/mballoc.c:123!'],
     ['bug', 'UBSAN: array-index-out-of-bounds in x.c:1:2'],
     ['oops', 'general protection fault, probably for non-canonical address 0xdead: 0000 [#1] PREEMPT SMP'],
+    ['bug', 'BUG kmalloc-64 (Tainted: G           OE     ): Right Redzone overwritten'],
+    ['lockup', 'watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [cat:99]'],
+    ['lockup', 'NMI watchdog: Watchdog detected hard LOCKUP on cpu 0'],
+    ['oops', 'invalid opcode: 0000 [#1] PREEMPT SMP PTI'],
+    ['oops', 'Oops: general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP'],
+    ['livepatch', "livepatch: pre-patch callback failed for object 'vmlinux'"],
+    [
+      'livepatch',
+      "livepatch: patch 'livepatch_x' failed for module 'dummy', refusing to load module 'dummy'",
+    ],
+    [
+      'module',
+      'module: x86/modules: Skipping invalid relocation target, existing value is nonzero for type 2, loc 1, val 2',
+    ],
     ['panic', 'Kernel panic - not syncing: Attempted to kill init!'],
     ['livepatch', 'livepatch: failed to register ftrace handler for function'],
     ['livepatch', "livepatch: unresolvable ambiguity for symbol 'f' in object 'vmlinux'"],
@@ -89,8 +103,31 @@ describe('a kernel log', () => {
     'livepatch: signaling remaining tasks',
     'x86/mm: Checked W+X mappings: passed, no W+X pages found.',
     'Spectre V2 : WARN: nothing',
+    // Words that mean trouble where the kernel says them, in names and in what others say.
+    "livepatch: enabling patch 'livepatch_probe_failure'",
+    "livepatch: 'livepatch_invalid_refusal_not_found': patching complete",
+    "livepatch: applying patch 'livepatch_failed' to loading module 'error'",
+    'livepatch_oops: loading out-of-tree module taints kernel.',
+    'Kernel command line: console=ttyS0 note="Oops: WARNING: BUG: Call Trace: Kernel panic - not syncing"',
+    'dummy: failed to oops',
+    'dummy 0000:00:01.0: no WARNING: LED, and no kernel BUG at fs/BUG.c',
+    'traps: stress-ng[312] general protection fault ip:55d0 sp:7ffc error:0 in stress-ng[55d0+1]',
+    'program[7]: segfault at 0 ip 000055d0 sp 00007ffc error 4 in BUG: x[55d0+1]',
+    'EXT4-fs (vda): mounted filesystem with ordered data mode. Quota mode: none, error handling: continue',
+    'loop0: detected capacity change from 0 to 8',
+    'XFS (vda): Mounting V5 Filesystem',
   ])('has no trouble in: %s', (text) => {
     expect(readLog([`[   12.345678] ${text}`])).toEqual([])
+  })
+
+  test('is what the kernel wrote, not what a program left on the console', () => {
+    const program = ['[    1.000000] inarch: step a.load', 'WARNING: nothing of the kernel', 'BUG: neither']
+    expect(readLog(program)).toEqual([])
+    expect(readLog([...program, 'unfinished [    2.000000] WARNING: CPU: 0 at x.c:1'])).toHaveLength(1)
+  })
+
+  test('without times is the kernel’s as a whole', () => {
+    expect(readLog(['WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2'])).toHaveLength(1)
   })
 
   test('is freed of terminal codes and carriage returns', () => {

@@ -163,22 +163,25 @@ describe('a transition in the guest', () => {
   afterAll(() => rmSync(work, { recursive: true }))
 
   /** Waits with the guest's own verb for a transition whose one task is in `state`, for at most 1 s. */
-  async function settle(state: string, endsAfter: number): Promise<string> {
+  async function settle(state: string, endsAfter: number, enabled = '1'): Promise<string> {
     const root = mkdtempSync(path.join(work, 'root-'))
     const patch = path.join(root, 'sys/kernel/livepatch/fix')
     const task = path.join(root, 'proc/7/task/7')
     for (const dir of [patch, task, path.join(root, 'run')]) mkdirSync(dir, { recursive: true })
     writeFileSync(path.join(patch, 'transition'), '1\n')
+    writeFileSync(path.join(patch, 'enabled'), `${enabled}\n`)
     writeFileSync(path.join(task, 'patch_state'), `${state}\n`)
     writeFileSync(path.join(task, 'comm'), 'kswapd0\n')
     const init = guestInit(10)
     const verbs = init
-      .slice(init.indexOf('\nsay()'), init.indexOf('\nsay hello'))
+      .slice(init.indexOf('\n( n=0;'), init.indexOf('\nsay hello'))
       .replaceAll(/\/(?=proc\/\[|sys\/|run\/)/g, `${root}/`)
-    const script = `${verbs}
-exec 3>&1
+    const script = `exec 3>&1
+${verbs}
+ticker=$!
 ( sleep ${endsAfter}; echo 0 >${patch}/transition ) &
 if settled x fix 0 1; then echo settled; else cat ${root}/run/why; fi
+kill $ticker
 `
     const ran = promisify(execFile)('busybox', ['sh', '-c', script])
     return (await ran).stdout.trimEnd().split('\n').at(-1) ?? ''
@@ -186,6 +189,10 @@ if settled x fix 0 1; then echo settled; else cat ${root}/run/why; fi
 
   test('that a task holds up fails at the limit', async () => {
     expect(await settle('0', 3)).toBe('the transition did not end within 1 s')
+  })
+
+  test('after which the live patch is not enabled fails', async () => {
+    expect(await settle('1', 0, '0')).toBe('the live patch is not enabled')
   })
 
   test('that waits only for the kernel itself goes on', async () => {

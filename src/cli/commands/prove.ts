@@ -187,6 +187,8 @@ async function run(
     memory: options.memory,
     cpus: options.cpus,
     accelerator: options.accel,
+    ...(options.processor === undefined ? {} : { processor: options.processor }),
+    parameters: (options.append ?? '').split(/\s+/).filter((word) => word !== ''),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
   }
   const proofs =
