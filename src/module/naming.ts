@@ -39,7 +39,7 @@ export function describe(patches: readonly Patch[]): string {
 /** What the fix is, in a line: the first patch's subject, or the first line of what it says about itself. */
 export function titleOf(patches: readonly Patch[]): string | undefined {
   for (const { preamble } of patches) {
-    const subject = /^Subject:[ \t]*(?:\[[^\]]*\]\s*)?(.+)$/m.exec(preamble)?.[1]
+    const subject = /^Subject:[ \t]*(?:\[[^\]\n]*\][ \t]*)?(.+)$/m.exec(preamble)?.[1]
     const first =
       subject ?? preamble.split('\n').find((line) => line.trim() !== '' && !/^(From|Date|commit) /.test(line))
     if (first !== undefined) return first.trim().slice(0, 200)

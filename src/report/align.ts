@@ -11,10 +11,26 @@ export interface Row {
   readonly same: boolean
 }
 
-/** Rows of two lists of texts. Removed and added lines that stand together share rows. */
+/** Edits that are looked for: what it costs to find them grows with their square. */
+const mostEdits = 1500
+
+/**
+ * Rows of two lists of texts. Removed and added lines that stand together share rows. Of texts that have next to nothing in
+ * common, only what begins and ends alike is told to be the same.
+ */
 export function align(before: readonly string[], after: readonly string[]): Row[] {
+  let first = 0
+  while (first < before.length && first < after.length && before[first] === after[first]) first++
+  let [endBefore, endAfter] = [before.length, after.length]
+  while (endBefore > first && endAfter > first && before[endBefore - 1] === after[endAfter - 1]) {
+    endBefore--
+    endAfter--
+  }
   const rows: Row[] = []
   let [b, a] = [0, 0]
+  const equal = (count: number) => {
+    for (let at = 0; at < count; at++) rows.push({ before: b++, after: a++, same: true })
+  }
   let removed = 0
   let added = 0
   const flush = () => {
@@ -29,15 +45,20 @@ export function align(before: readonly string[], after: readonly string[]): Row[
     removed = 0
     added = 0
   }
-  for (const part of diffArrays([...before], [...after])) {
+  equal(first)
+  const [old, now] = [before.slice(first, endBefore), after.slice(first, endAfter)]
+  const parts = diffArrays(old, now, { maxEditLength: mostEdits })
+  if (parts === undefined) [removed, added] = [old.length, now.length]
+  for (const part of parts ?? []) {
     if (part.removed) removed += part.count
     else if (part.added) added += part.count
     else {
       flush()
-      for (let at = 0; at < part.count; at++) rows.push({ before: b++, after: a++, same: true })
+      equal(part.count)
     }
   }
   flush()
+  equal(before.length - endBefore)
   return rows
 }
 

@@ -12,7 +12,7 @@ import type { Patch } from '../patch/patch.ts'
 import { readSubject } from '../vm/subject.ts'
 import { disassemble, type Instruction } from './assembly.ts'
 import { codeBefore } from './kernel-code.ts'
-import { replacementsIn, type Touch } from './module-code.ts'
+import { type Replacement, replacementsIn, type Touch } from './module-code.ts'
 import { type ProofRecord, readProof } from './proof-file.ts'
 
 export interface ReportedFunction {
@@ -101,15 +101,21 @@ async function functionsOf(
   evidence: Evidence,
   missing: string[],
 ): Promise<ReportedFunction[]> {
-  const replacements = replacementsIn(readObject(bytes, manifest.module))
+  // Two objects may have a function of one name; the module lists them in the same order.
+  const replacements = new Map<string, Replacement[]>()
+  for (const one of replacementsIn(readObject(bytes, manifest.module))) {
+    const key = `${one.name},${one.sympos}`
+    const namesakes = replacements.get(key)
+    if (namesakes === undefined) replacements.set(key, [one])
+    else namesakes.push(one)
+  }
+  const sources = new Map(
+    evidence.functions.toReversed().map((one) => [`${one.object}\0${one.name}\0${one.unit}`, one]),
+  )
   const listed = manifest.objects.flatMap((object) =>
     object.functions.map((one) => {
-      const at = replacements.findIndex(({ name, sympos }) => name === one.name && sympos === one.sympos)
-      // Two objects may have a function of one name; the module lists them in the same order.
-      const [replacement] = at < 0 ? [] : replacements.splice(at, 1)
-      const source = evidence.functions.find(
-        ({ object: of, name, unit }) => of === object.name && name === one.name && unit === one.unit,
-      )
+      const replacement = replacements.get(`${one.name},${one.sympos}`)?.shift()
+      const source = sources.get(`${object.name}\0${one.name}\0${one.unit}`)
       return { object: object.name, one, replacement, before: codeBefore(one.match), source }
     }),
   )
@@ -120,7 +126,9 @@ async function functionsOf(
   )
   if (texts === undefined)
     missing.push('The machine code is not shown, because objdump (binutils) is not installed here')
-  const next = (code: unknown) => (code === undefined ? undefined : texts?.shift())
+  const rest = texts?.values()
+  const next = (code: unknown): Instruction[] | undefined =>
+    code === undefined ? undefined : rest?.next().value
   const functions = listed.map(({ object, one, replacement, before: old, source }): ReportedFunction => {
     const [before, after] = [next(old), next(replacement?.code)]
     return {

@@ -19,15 +19,20 @@ const classes: Readonly<Record<string, string>> = {
   'hljs-title': 'f',
 }
 
-/** Text longer than this stays without colours: characters. */
-const longest = 2_000_000
+/** What a chapter may have with colours, in characters: they cost a thousand times what the text alone does. */
+const largest = 500_000
+/** Lines and words for which the rules of colours take very long; no C has them. */
+const [longestLine, tooLongWord] = [1000, /\w{64}/]
 
 /**
  * The lines of a C text with colours. A comment or a string that goes over several lines keeps its colour on each.
  * @param text may be a part of a file, such as one side of a hunk
+ * @param among the size of all texts of the chapter, in characters
  */
-export function highlightC(text: string): Html[] {
-  if (text.length > longest) return text.split('\n').map((line) => new Html(escapeText(line)))
+export function highlightC(text: string, among: number): Html[] {
+  const lines = text.split('\n')
+  if (among > largest || tooLongWord.test(text) || lines.some(({ length }) => length > longestLine))
+    return lines.map((line) => new Html(escapeText(line)))
   const marked = hljs.highlight(text, { language: 'c', ignoreIllegals: true }).value
   return linesOf(marked).map((line) => new Html(line))
 }

@@ -6,14 +6,17 @@ import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
 
 const strings = v.array(v.string())
+/** ms: at most a month, which no proof takes. */
+const duration = v.pipe(v.number(), v.minValue(0), v.maxValue(31 * 86_400_000))
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
 const step = v.object({
   id: v.string(),
   title: v.string(),
-  ms: v.number(),
+  ms: duration,
   outcome: v.picklist(['done', 'failed', 'kept', 'unfinished']),
   reason: v.exactOptional(v.string()),
-  samples: v.exactOptional(v.array(v.object({ ms: v.number(), left: v.number(), total: v.number() }))),
+  samples: v.exactOptional(v.array(v.object({ ms: duration, left: count, total: count }))),
   stuck: v.exactOptional(v.string()),
   command: v.exactOptional(v.string()),
   output: v.exactOptional(v.object({ exitCode: v.number(), text: v.string() })),
@@ -22,7 +25,7 @@ const step = v.object({
 /** Who slept in a replaced function before the live patch came, and whether the transition went accordingly. */
 const forecast = v.object({
   verdict: v.picklist(['will-finish', 'will-wait', 'cannot-finish']),
-  tasks: v.number(),
+  tasks: count,
   sleeping: v.array(
     v.object({
       pid: v.number(),
@@ -55,13 +58,13 @@ const proofSchema = v.object({
   kernel: v.object({ release: v.string(), version: v.string() }),
   machine: v.object({
     accelerator: v.string(),
-    cpus: v.number(),
-    memory: v.number(),
+    cpus: count,
+    memory: count,
     processor: v.exactOptional(v.string()),
     parameters: strings,
   }),
-  boots: v.number(),
-  bootMs: v.array(v.number()),
+  boots: count,
+  bootMs: v.array(duration),
   orders: v.array(
     v.object({
       order: v.string(),
@@ -74,22 +77,22 @@ const proofSchema = v.object({
     v.object({
       object: v.string(),
       name: v.string(),
-      sympos: v.number(),
+      sympos: count,
       active: v.exactOptional(v.boolean()),
     }),
   ),
-  loads: v.array(v.number()),
+  loads: v.array(count),
   log: v.array(
     v.object({
       rule: v.string(),
       step: v.exactOptional(v.string()),
-      line: v.number(),
+      line: count,
       lines: strings,
       expected: v.boolean(),
     }),
   ),
   consoles: v.array(strings),
-  ms: v.number(),
+  ms: duration,
 })
 
 const documentSchema = v.variant('format', [

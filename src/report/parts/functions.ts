@@ -21,6 +21,10 @@ export function functionsPart({ functions }: Facts): Html {
     code?.length ?? (one.before ?? one.after)?.length ?? 0,
   ])
   const room = shareOf(sizes)
+  const among = aligned.reduce(
+    (sum, { source }) => sum + (source?.before.length ?? 0) + (source?.after.length ?? 0),
+    0,
+  )
   const open = functions.length <= mostOpen
   return html`${aligned.map(
     ({ one, source, code }, index) =>
@@ -28,7 +32,7 @@ export function functionsPart({ functions }: Facts): Html {
 <summary><h3><code>${one.name}</code> <small>${one.object === 'vmlinux' ? 'vmlinux' : `module ${one.object}`} · ${one.unit}${one.sympos > 0 && ` · symbol ${one.sympos} of this name`}</small></h3></summary>
 <ul class="reasons" id="f${index + 1}">${one.reasons.map((reason) => html`<li>${reason}</li>`)}</ul>
 ${matchOf(one)}
-${sourceOf(one, source, room)}
+${sourceOf(one, source, room, among)}
 ${codeOf(one, code, room)}
 ${touchesOf(one)}
 </details>`,
@@ -85,11 +89,12 @@ function sourceOf(
   { source }: ReportedFunction,
   aligned: SourceRows | undefined,
   room: number,
+  among: number,
 ): Html | undefined {
   if (source === undefined || aligned === undefined) return undefined
   const { rows } = aligned
   const unchanged = source.before !== undefined && source.after === undefined
-  const [before, after] = [highlightC(aligned.before), highlightC(aligned.after)]
+  const [before, after] = [highlightC(aligned.before, among), highlightC(aligned.after, among)]
   const first = source.before?.line ?? 1
   const now = source.after?.line ?? first
   const table = sideBySide({

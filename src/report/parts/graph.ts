@@ -19,6 +19,8 @@ interface Box {
 
 /** With more functions than this, those of a unit share a box. */
 const mostFunctions = 16
+/** With more boxes than this in a column, nobody can read the picture, and to lay it out takes long. */
+const mostBoxes = 24
 /** Names that a box lists. */
 const mostNames = 7
 const longestLine = 40
@@ -43,7 +45,7 @@ export function graphPart(facts: Facts): Html {
     const [a, b] = [places.get(from), places.get(to)]
     return a === undefined || b === undefined ? [] : html`<path d="${curve(a, b)}"/>`
   })
-  const right = Math.max(0, ...[...places.values()].map(({ x, width }) => x + width / 2))
+  const right = [...places.values()].reduce((most, { x, width }) => Math.max(most, x + width / 2), 0)
   const size = { w: Math.ceil(right + 2), h: Math.ceil(height) }
   return html`<div class="wide"><svg class="graph" viewBox="0 0 ${size.w} ${size.h}" width="${size.w}" height="${size.h}" role="group" aria-label="What is replaced, why, and what it touches">
 <g class="edges">${paths}</g>
@@ -113,25 +115,37 @@ function draw({ inputs, functions, manifest }: Facts): { boxes: Box[]; edges: [s
   const edges = new Map<string, [string, string]>()
   const link = (from: string, to: string) => edges.set(`${from}\0${to}`, [from, to])
   const files = [...new Set(inputs.flatMap(({ patch }) => patch?.files.map(pathOf) ?? []))]
-  for (const file of files)
-    boxes.push({ id: `file ${file}`, kind: 'file', lines: [shortPath(file)], href: '#patch' })
+  const known = new Set(files)
+  const fileBox = (file: string) => (files.length > mostBoxes ? 'files' : `file ${file}`)
+  const headers = [...new Set(files.filter((file) => file.endsWith('.h')).map(fileBox))]
+  if (files.length > mostBoxes)
+    boxes.push({
+      id: 'files',
+      kind: 'file',
+      lines: [inNumbers(files.length, 'file'), ...listed(files.map(shortPath))],
+      href: '#patch',
+    })
+  else
+    for (const file of files)
+      boxes.push({ id: fileBox(file), kind: 'file', lines: [shortPath(file)], href: '#patch' })
   const boxOf = functionBoxes(functions, boxes)
+  const replaced = new Set(functions.map(({ name }) => name))
+  const objects = new Set(functions.flatMap(({ touches }) => touches.map(({ of }) => of)))
   const touched = new Map<string, Set<string>>()
   for (const one of functions) {
     const id = boxOf(one)
-    const units = files.filter((file) => file === one.unit || file === one.source?.file)
+    const units = [one.unit, one.source?.file ?? ''].filter((file) => known.has(file))
     // Where nothing of the function's own file changes, what it includes does.
-    for (const file of units.length > 0 ? units : files.filter((file) => file.endsWith('.h')))
-      link(`file ${file}`, id)
+    for (const box of units.length > 0 ? units.map(fileBox) : headers) link(box, id)
     for (const { name, of } of one.touches) {
-      if (of === 'own' && (isColdPart(name) || functions.some((other) => other.name === name))) continue
-      const key = of === 'own' ? 'own' : `of ${of}`
+      if (of === 'own' && (isColdPart(name) || replaced.has(name))) continue
+      const key = of === 'own' ? 'own' : objects.size > mostBoxes ? 'of the kernel' : `of ${of}`
       link(id, key)
       const names = touched.get(key) ?? new Set()
       touched.set(key, names.add(name))
     }
   }
-  for (const { unit } of manifest.carried) if (files.includes(unit)) link(`file ${unit}`, 'own')
+  for (const { unit } of manifest.carried) if (known.has(unit)) link(fileBox(unit), 'own')
   if (manifest.carried.length > 0)
     touched.set('own', new Set([...(touched.get('own') ?? []), ...manifest.carried.map(({ name }) => name)]))
   for (const [key, names] of touched) {
@@ -160,7 +174,20 @@ function functionBoxes(
     return (one) => `function ${functions.indexOf(one)}`
   }
   const units = new Map<string, string[]>()
-  for (const { unit, name } of functions) units.set(unit, [...(units.get(unit) ?? []), name])
+  for (const { unit, name } of functions) {
+    const names = units.get(unit)
+    if (names === undefined) units.set(unit, [name])
+    else names.push(name)
+  }
+  if (units.size > mostBoxes) {
+    const names = functions.map(({ name }) => name)
+    boxes.push({
+      id: 'functions',
+      kind: 'function',
+      lines: [`${inNumbers(names.length, 'function')} of ${inNumbers(units.size, 'unit')}`, ...listed(names)],
+    })
+    return () => 'functions'
+  }
   for (const [unit, names] of units)
     boxes.push({
       id: `unit ${unit}`,

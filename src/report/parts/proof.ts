@@ -75,6 +75,7 @@ const returns = ({ id }: ProofStep) => /\.return$/.test(id)
 /** The share of tasks in the new code over time: points of a staircase. */
 function curve(placed: readonly Placed[]): { at: number; share: number }[] {
   const points: { at: number; share: number }[] = [{ at: 0, share: 0 }]
+  const apart = (placed.at(-1)?.to ?? 0) / (2 * width)
   let share = 0
   for (const { step, from, to } of placed) {
     const back = returns(step)
@@ -85,7 +86,11 @@ function curve(placed: readonly Placed[]): { at: number; share: number }[] {
       const next = back ? remaining : 1 - remaining
       if (next === share) continue
       share = next
-      points.push({ at: from + Math.max(0, ms), share })
+      const at = from + Math.max(0, ms)
+      const last = points.at(-1)
+      // Nobody sees two that are half a pixel apart.
+      if (points.length > 1 && last !== undefined && at - last.at < apart) last.share = share
+      else points.push({ at, share })
     }
     // Where it was too quick for a sample, its end is what is known.
     if (step.outcome === 'done' && share !== end) {
@@ -109,7 +114,8 @@ function timeline(placed: readonly Placed[]): Html {
         ? `M${x(at).toFixed(1)} ${y(share).toFixed(1)}`
         : ` H${x(at).toFixed(1)} V${y(share).toFixed(1)}`
   const area = `${line} H${x(end).toFixed(1)} V${y(0)} H${x(0)} Z`
-  const peak = Math.max(0, ...placed.flatMap(({ step }) => step.samples?.map(({ total }) => total) ?? []))
+  let peak = 0
+  for (const { step } of placed) for (const { total } of step.samples ?? []) peak = Math.max(peak, total)
   const bars = placed.map(({ step, from, to }, index) => {
     const wide = x(to) - x(from)
     const kind = goes(step) || returns(step) ? 'move' : index % 2 === 0 ? 'even' : 'odd'
@@ -126,10 +132,10 @@ ${ticks.map((ms) => html`<text class="nr" x="${x(ms).toFixed(1)}" y="${height + 
 ${bars}</svg></div>`
 }
 
-/** ms between two ticks, so that there are about eight. */
+/** ms between two ticks, so that there are at most ten. */
 function tick(end: number): number {
-  const steps = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000, 300_000]
-  return steps.find((step) => end / step <= 9) ?? 600_000
+  const steps = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000, 300_000, 600_000]
+  return steps.find((step) => end / step <= 9) ?? 600_000 * Math.ceil(end / (9 * 600_000))
 }
 
 function consolePart(lines: readonly string[], which: string): Html {

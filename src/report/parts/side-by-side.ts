@@ -45,7 +45,7 @@ export function stretches(
   for (const part of parts) {
     const folded = part.folded && part.rows.length >= fewest
     const last = joined.at(-1)
-    if (last?.folded === folded) last.rows.push(...part.rows)
+    if (last?.folded === folded) for (const row of part.rows) last.rows.push(row)
     else joined.push({ folded, rows: [...part.rows] })
   }
   return joined
