@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import path from 'node:path'
 import { command } from '../ground/command.ts'
 import type { Job } from '../ground/job.ts'
+import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
@@ -67,7 +68,7 @@ async function make(job: Job, kernel: Kernel, unit: Unit, kept: string): Promise
     }
     await mkdir(path.dirname(kept), { recursive: true })
     // Another process may have been faster, with the same files.
-    await rename(result, kept).catch((error: NodeJS.ErrnoException) => {
+    await move(result, kept).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })
   })

@@ -2,11 +2,12 @@
 // One run of one command: makes the job, obeys Ctrl-C, renders the outcome and sets the exit code.
 
 import type { Command } from 'commander'
+import { diskFull, isDiskFull } from '../ground/disk-full.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { renderFault } from './render/fault.ts'
 import { openJournal } from './render/journal.ts'
-import { output } from './render/output.ts'
+import { complain, output, outputJson } from './render/output.ts'
 import { printable } from './render/printable.ts'
 
 /** The options that every command has. */
@@ -39,11 +40,13 @@ export function withCommonOptions(command: Command): Command {
 function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error
   const { code, message, stack } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC')
-    return new Fault('environment', 'disk-full', 'The disk is full', {
-      remedy: 'Free some space, for instance with `inarch kernels prune`',
+  if (isDiskFull(code)) return diskFull(message)
+  if (code === 'ENAMETOOLONG')
+    return new Fault('usage', 'name-too-long', 'A name is longer than the file system allows', {
       detail: message,
     })
+  if (code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'EIO')
+    return new Fault('environment', 'system-failed', `The system refused: ${message}`)
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
     return new Fault('environment', 'no-permission', `Permission denied: ${message}`)
   return new Fault('unexpected', 'unexpected', `Something unexpected happened: ${message ?? String(error)}`, {
@@ -78,7 +81,7 @@ export async function perform(
       if (!json) output(`${printable(line)}\n`)
     },
     data(value) {
-      if (json) output(`${JSON.stringify(value, null, 2)}\n`)
+      if (json) outputJson(value)
     },
   }
   try {
@@ -87,7 +90,7 @@ export async function perform(
   } catch (error) {
     journal.close()
     if (stoppedBy !== undefined) {
-      process.stderr.write('Stopped; nothing was left behind.\n')
+      complain('Stopped; nothing was left behind.')
       process.exitCode = stoppedBy === 'SIGINT' ? 130 : 143
     } else {
       const fault = asFault(error)

@@ -3,6 +3,7 @@
 // whole process group, so that a make takes its compilers with it.
 import { execa, type Options, type Result } from 'execa'
 import { onExit } from 'signal-exit'
+import { diskFull, diskFullLine } from './disk-full.ts'
 import { Fault } from './fault.ts'
 
 export interface CommandOptions {
@@ -44,7 +45,8 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
 /**
  * Runs `program` with `args` and waits for its end.
  * @throws Fault `environment/program-missing` when the program is not installed,
- *   `unexpected/program-failed` when it fails and `allowFailure` is not set;
+ *   `environment/disk-full` when it failed for that, `unexpected/program-failed` when it failed for anything else and
+ *   `allowFailure` is not set;
  *   the signal's reason when the job was stopped
  */
 export async function command(
@@ -119,6 +121,8 @@ export async function command(
     stderr: String(result.stderr ?? ''),
     timedOut: result.timedOut,
   }
+  const full = outcome.exitCode === 0 ? undefined : diskFullLine(outcome.stderr)
+  if (full !== undefined) throw diskFull(`${program}: ${full.trim()}`)
   if (outcome.exitCode !== 0 && options.allowFailure !== true)
     throw new Fault('unexpected', 'program-failed', `${program} failed with exit code ${outcome.exitCode}`, {
       detail: (outcome.stderr || outcome.stdout).trimEnd().split('\n').slice(-20).join('\n'),

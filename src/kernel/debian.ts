@@ -7,9 +7,11 @@ import { cp, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'nod
 import path from 'node:path'
 import { cacheRoot } from '../ground/cache.ts'
 import { command } from '../ground/command.ts'
+import { diskFull } from '../ground/disk-full.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
+import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
@@ -142,14 +144,6 @@ async function makeImage(dir: string, release: string, image: string, signal: Ab
 /** What unpacking takes beyond twice the download, bytes: a source tree is 1.5 GB, the generic modules 0.4 GB. */
 const unpackedBytes = 2.2e9
 
-function diskFull(detail: string): Fault {
-  return new Fault('environment', 'disk-full', 'There is not enough space for a kernel on the disk', {
-    remedy:
-      'Free some space (`inarch kernels prune` removes superseded kernels), or set XDG_CACHE_HOME to a directory on another disk',
-    detail,
-  })
-}
-
 /** @throws Fault `environment/disk-full` when `dir` can't hold what is to be downloaded and unpacked */
 async function checkSpace(found: ArchiveKernel, dir: string): Promise<void> {
   const { bavail, bsize } = await statfs(dir)
@@ -192,11 +186,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       together(job.signal, [
         (signal) => makeSource(scratch, source!, patches, headers!, kbuild!, signal),
         (signal) => makeImage(scratch, release, image!, signal),
-      ]).catch((error: unknown) => {
-        if (error instanceof Fault && /No space left on device/.test(error.detail ?? ''))
-          throw diskFull(error.detail!)
-        throw error
-      }),
+      ]),
     )
     const config = await readFile(path.join(result, 'source/.config'), 'utf8')
     const kernel: Kernel = {
@@ -220,7 +210,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
     // Whatever lies there is of an older format or was damaged; a whole kernel is never replaced.
     await rm(dir, { recursive: true, force: true, maxRetries: 3 })
     await mkdir(path.dirname(dir), { recursive: true })
-    await rename(result, dir)
+    await move(result, dir)
     return kernel
   })
 }

@@ -15,7 +15,7 @@ import {
   symlinkSync,
   utimesSync,
 } from 'node:fs'
-import { copyFile, lstat, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { cacheRoot } from '../ground/cache.ts'
@@ -23,6 +23,7 @@ import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
+import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { parseConfig } from './config.ts'
@@ -265,8 +266,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
         job.signal.throwIfAborted()
         await rm(cached, { recursive: true, force: true, maxRetries: 3 })
         await mkdir(path.dirname(cached), { recursive: true })
-        await mkdir(path.dirname(cached), { recursive: true })
-        await rename(result, cached)
+        await move(result, cached)
         return kernel
       }),
     )

@@ -66,8 +66,13 @@ export async function prune(job: Job, options: PruneOptions = {}): Promise<Prune
       if (options.dryRun === true) return
       // Renamed first, so that no half of it is ever found.
       const away = path.join(scratch, path.basename(target))
-      await rename(target, away)
-      await rm(away, { recursive: true, force: true, maxRetries: 3 })
+      const whole = await rename(target, away).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EXDEV') throw error
+        // It has a file system of its own: without this file it counts as absent.
+        await rm(path.join(target, 'kernel.json'), { force: true })
+        return false
+      })
+      await rm(whole === false ? target : away, { recursive: true, force: true, maxRetries: 3 })
     }
     for (const release of releases) {
       job.signal.throwIfAborted()

@@ -3,7 +3,7 @@
 // kernel with the flags of its own modules. It tells the layout of the kernel's livepatch structures,
 // so that Inarch can fill them in without a compiler.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Unit, Units } from '../build/units.ts'
 import type { CallbackKind } from '../diff/directives.ts'
@@ -12,6 +12,7 @@ import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import { shippedFile } from '../ground/installation.ts'
 import type { Job } from '../ground/job.ts'
+import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 
@@ -134,7 +135,7 @@ export async function openTemplate(
           signal: job.signal,
         })
         await mkdir(path.dirname(file), { recursive: true })
-        await rename(made, file)
+        await move(made, file)
         return await readFile(file)
       }),
     )

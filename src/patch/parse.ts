@@ -10,6 +10,9 @@ const hunkHeader = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@/
 const extendedHeader =
   /^(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to|similarity index|dissimilarity index|index) (.*)$/
 
+/** Bytes of a line of source; the longest of Linux has 1500. What reads source later need not be quick with more. */
+const longestLine = 10_000
+
 /** A patch being read: its lines, and how to complain about one of them. */
 interface Text {
   readonly file: string
@@ -127,6 +130,14 @@ function readHunk(text: Text, start: number): { hunk: Hunk; next: number } {
       'The patch was cut off, reflowed by a mailer or edited by hand: make the diff again',
     )
   const add = (kind: HunkLine['kind'], line: string) => {
+    if (line.length > longestLine)
+      fail(
+        text,
+        i,
+        'line-too-long',
+        `A line has more than ${longestLine} bytes`,
+        'Break it, as the kernel does',
+      )
     body.push({ kind, text: line, patchLine: i + 1, noNewline: false })
     if (kind !== 'added') oldLeft--
     if (kind !== 'removed') newLeft--
@@ -307,7 +318,8 @@ function refuseBinary(text: Text, index: number): void {
  * @param bytes the patch file's content
  * @param file its name, for messages and for {@link FileChange.origins}
  * @throws Fault of kind `patch`: `empty-patch`, `binary-patch`, `context-diff`, `copy-in-patch`,
- *   `not-a-regular-file`, `path-leaves-tree`, `path-too-long`, `hostile-path`, `hunk-counts-disagree`, `malformed-patch`
+ *   `not-a-regular-file`, `path-leaves-tree`, `path-too-long`, `hostile-path`, `line-too-long`,
+ *   `hunk-counts-disagree`, `malformed-patch`
  */
 export function parsePatch(bytes: Uint8Array, file: string): Patch {
   const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')

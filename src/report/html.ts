@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // HTML as a tagged template in which everything is escaped that is not HTML already: what a report shows comes from
 // patches, consoles and names that anybody may have made.
+import { escaped, revealed } from '../ground/unseen.ts'
 
 /** Markup that may stand in a page as it is. Made by `html` only. */
 export class Html {
@@ -22,15 +23,12 @@ const entities: Readonly<Record<string, string>> = {
  * writing so that code looks like other code, are shown by their numbers.
  */
 export function escapeText(text: string): string {
-  return text
-    .replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, visible)
-    .replace(/[&<>"']/g, (character) => entities[character] ?? '')
+  return revealed(text, '\t\n', visible).replace(/[&<>"']/g, (character) => entities[character] ?? '')
 }
 
 function visible(character: string): string {
   const code = character.charCodeAt(0)
-  if (code < 0x20) return String.fromCharCode(0x2400 + code)
-  return `\\u${code.toString(16).padStart(4, '0')}`
+  return code < 0x20 ? String.fromCharCode(0x2400 + code) : escaped(character)
 }
 
 function textOf(content: Content): string {

@@ -79,6 +79,14 @@ describe('a line of hundreds of thousands of characters', () => {
     })
 })
 
+test('a line of source that is too long for source is refused where it stands', () => {
+  const [long, longest] = ['x'.repeat(10_001), 'x'.repeat(10_000)]
+  expect(codeOf(`--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+${long}\n`)).toBe('line-too-long')
+  expect(codeOf(`--- a/x\n+++ b/x\n@@ -1 +1 @@\n-${long}\n+b\n`)).toBe('line-too-long')
+  expect(codeOf(`--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n ${long}\n-a\n+b\n`)).toBe('line-too-long')
+  expect(codeOf(`--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+${longest}\n`)).toBe('read')
+})
+
 test('a path that no file system has is refused where it stands', () => {
   const long = 'x'.repeat(256)
   const deep = 'd/'.repeat(2100)

@@ -2,7 +2,7 @@
 // `inarch source`: functions of a C file, with all that they need, as a small C file of their own.
 
 import { Command, InvalidArgumentError } from 'commander'
-import { output } from '../render/output.ts'
+import { complain, outputBytes } from '../render/output.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface SourceOptions extends CommonOptions {
@@ -69,10 +69,9 @@ Exit codes: 0 written; 2 there is no such function, or the compiler does not kno
         if (options.output !== undefined) {
           const { writeWhole } = await import('../../ground/whole-file.ts')
           await writeWhole(options.output, Buffer.from(extracted.text, 'latin1'))
-        } else if (!session.json) output(Buffer.from(extracted.text, 'latin1'))
+        } else if (!session.json) outputBytes(Buffer.from(extracted.text, 'latin1'))
         const { findingLines } = await import('../render/findings.ts')
-        for (const finding of extracted.findings)
-          for (const line of findingLines(finding)) process.stderr.write(`${line}\n`)
+        for (const finding of extracted.findings) for (const line of findingLines(finding)) complain(line)
         if (extracted.findings.some(({ severity }) => severity === 'error')) session.exitCode = 4
       }),
     )

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Colours and weights of text on a terminal. Node's own; asking Node's streams whether they are terminals would load
-// what most short commands never need.
+// Colours and weights of text on a terminal, by Node's own table; asking Node's streams whether they are terminals would load
+// what most short commands never need. Until a line is printed a colour is a mark that nobody else can know: so what is
+// ours is told from what stands in a name or a message (`printable.ts`).
 import { fstatSync } from 'node:fs'
-import { styleText } from 'node:util'
+import { inspect } from 'node:util'
 
 let wanted: boolean | undefined
 
@@ -19,10 +20,17 @@ function isWanted(): boolean {
   }
 }
 
-function style(format: Parameters<typeof styleText>[0]): (text: string) => string {
+const secret = Math.random().toString(36).slice(2)
+
+/** Finds the marks; the group has what a terminal understands (ECMA-48, SGR) behind its escape character. */
+export const marks = new RegExp(`\\x1b${secret}(\\[\\d{1,2}m)`, 'g')
+
+function style(format: string): (text: string) => string {
+  const [on, off] = inspect.colors[format] ?? []
+  const mark = (code: number | undefined) => `\x1b${secret}[${code}m`
   return (text) => {
     wanted ??= isWanted()
-    return wanted ? styleText(format, text) : text
+    return wanted ? mark(on) + text + mark(off) : text
   }
 }
 

@@ -4,6 +4,8 @@
 
 import type { Journal, Timing } from '../../ground/job.ts'
 import { dim, green, red } from './colour.ts'
+import { complain } from './output.ts'
+import { printable } from './printable.ts'
 
 export interface OpenJournal extends Journal {
   close(): void
@@ -50,14 +52,15 @@ export function openJournal(options: { quiet: boolean; json: boolean }): OpenJou
     if (!live || current === undefined) return
     const frame = frames[tick % frames.length] ?? ''
     const line = `${'  '.repeat(current.depth)}${frame} ${current.title} ${current.text}`
-    out.write(`\r\x1b[2K${line.slice(0, (out.columns || 80) - 1)}`)
+    out.write(`\r\x1b[2K${printable(line).slice(0, (out.columns || 80) - 1)}`)
   }
   const finish = (step: Running, mark: string, ms: number, result: string) => {
     running.splice(running.indexOf(step), 1)
     if (!shown) return
     erase()
     const tail = result === '' ? '' : `: ${result}`
-    open().out.write(`${'  '.repeat(step.depth)}${mark} ${step.title}${tail} ${dim(duration(ms))}\n`)
+    open()
+    complain(`${'  '.repeat(step.depth)}${mark} ${step.title}${tail} ${dim(duration(ms))}`)
     draw()
   }
   return {
@@ -65,7 +68,8 @@ export function openJournal(options: { quiet: boolean; json: boolean }): OpenJou
     note(message) {
       if (!shown) return
       erase()
-      open().out.write(`${dim('·')} ${message}\n`)
+      open()
+      complain(`${dim('·')} ${message}`)
       draw()
     },
     async step(title, work) {

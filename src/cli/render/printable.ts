@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a terminal may be sent. Names come from files that anybody may have made, and a terminal obeys
-// control characters: they are shown instead. Only our own colours (ECMA-48, SGR) stay what they are.
+// What a terminal may be sent. Names and messages come from files that anybody may have made; a terminal obeys control
+// characters, and a reader believes what he sees: they are shown instead. Only our own colours get through.
+import { revealed } from '../../ground/unseen.ts'
+import { marks } from './colour.ts'
 
-/** @returns a line in which every control character but tabs and those of colours is written as `\xNN` */
+/** @returns a line in which every character that is not seen, but tabs, is written as its number, and colours are colours */
 export function printable(line: string): string {
-  return line.replace(
-    /\x1b(?!\[\d{1,3}m)|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
+  // Every other part is the group that the marks have.
+  return line
+    .split(marks)
+    .map((part, index) => (index % 2 === 0 ? revealed(part, '\t') : `\x1b${part}`))
+    .join('')
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Puts what was made in a scratch directory to where it lasts. Parts of the cache may lie on file systems of their own
+// (kernels on a large disk): then it is copied beside its place first, so that readers still see all of it or nothing.
+import { cp, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+
+/** Renames a file or a directory; the directory of `to` must exist. What a rename throws, but EXDEV, is thrown. */
+export async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
+    const beside = path.join(path.dirname(to), `.${path.basename(to)}.${process.pid}`)
+    try {
+      await cp(from, beside, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
+      await rename(beside, to)
+    } finally {
+      await rm(beside, { recursive: true, force: true, maxRetries: 3 })
+    }
+    await rm(from, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
