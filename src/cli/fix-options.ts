@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The options of every command that begins with source diffs, and what they ask for.
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import type { BindMode } from '../module/distance.ts'
 import type { MakeRequest } from '../module/request.ts'
 
 export interface FixOptions {
@@ -12,6 +13,7 @@ export interface FixOptions {
   readonly strip?: number
   readonly name?: string
   readonly allow: readonly string[]
+  readonly bind?: BindMode
 }
 
 function count(text: string): number {
@@ -32,6 +34,12 @@ export function fixOptions(command: Command): Command {
     .option('--build-dir <dir>', 'a built kernel tree instead of a packaged kernel')
     .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
     .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
+    .addOption(
+      new Option(
+        '--bind <how>',
+        'reach what vmlinux does not export by its distance from an exported symbol, or by name and position (default: distance)',
+      ).choices(['distance', 'klp']),
+    )
     .option(
       '--allow <rule>',
       'go on in spite of the warnings of this rule; repeatable, and recorded in the manifest',
@@ -48,7 +56,7 @@ export async function requestOf(
   job: Job,
   files: readonly string[],
   options: FixOptions,
-): Promise<{ kernel: Kernel; request: Pick<MakeRequest, 'patches' | 'strip' | 'name' | 'allow'> }> {
+): Promise<{ kernel: Kernel; request: Pick<MakeRequest, 'patches' | 'strip' | 'name' | 'bind' | 'allow'> }> {
   if (files.length === 0)
     throw new Fault('usage', 'no-patch', 'No patch was named', { remedy: 'Name one or more source diffs' })
   if (options.allow.length > 0) {
@@ -69,6 +77,7 @@ export async function requestOf(
       patches,
       ...(options.strip === undefined ? {} : { strip: options.strip }),
       ...(options.name === undefined ? {} : { name: options.name }),
+      ...(options.bind === undefined ? {} : { bind: options.bind }),
       allow: options.allow,
     },
   }

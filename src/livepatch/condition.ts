@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The state of the host as far as it decides whether a live patch can be loaded.
+import { buildIdIn } from '../kernel/build-id.ts'
 import { type Host, releaseOf } from './host.ts'
 import { type RunningPatch, readPatches } from './patches.ts'
 
@@ -8,6 +9,8 @@ export interface Condition {
   readonly release: string
   /** `uname -v`, which names the distribution's package version. */
   readonly build: string
+  /** The image's GNU build-id, hexadecimal; undefined when the kernel does not show one. */
+  readonly buildId: string | undefined
   /** The kernel's taint, bit by bit. */
   readonly taint: number
   /** The names of the loaded modules. */
@@ -29,9 +32,11 @@ export function readCondition(host: Host): Condition {
   const release = releaseOf(host)
   const level = /\[(\w+)\]/.exec(host.line('/sys/kernel/security/lockdown') ?? '')?.[1] ?? 'none'
   const modules = host.read('/proc/modules')
+  const notes = host.bytes('/sys/kernel/notes')
   return {
     release,
     build: host.line('/proc/sys/kernel/version') ?? '',
+    buildId: Buffer.isBuffer(notes) ? buildIdIn(notes) : undefined,
     taint: Number(host.line('/proc/sys/kernel/tainted') ?? 0) || 0,
     modules:
       typeof modules === 'string'

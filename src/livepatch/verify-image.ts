@@ -10,11 +10,13 @@ import { readBanner } from '../match/cause.ts'
 import { closestOf, compare, type Mismatch } from '../match/compare.ts'
 import { describe, instructionsOf } from '../match/difference.ts'
 import { type Expectation, sizeOf } from '../match/expectation.ts'
+import { type Identity, identityOf, imageDifference } from '../match/identity.ts'
 import { type Names, namesOf } from '../match/names.ts'
 import { type MatchRecord, unpackExpectation } from '../match/record.ts'
+import { anchor } from '../module/distance.ts'
 import type { Manifest } from '../module/manifest.ts'
 import { manifestOf, type Subject } from '../vm/subject.ts'
-import { type LiveReference, referencesOf } from './references.ts'
+import { type DistantReference, type LiveReference, nameOf, requirementsOf } from './references.ts'
 
 type FunctionEntry = Manifest['objects'][number]['functions'][number]
 
@@ -54,7 +56,7 @@ export interface ImageReport {
   readonly builtFor: { readonly release: string; readonly version: string }
   readonly kernel: { readonly release: string; readonly version: string; readonly banner?: string }
   readonly functions: readonly ImageFunction[]
-  /** Symbols of the kernel that the module refers to by name and position, and how many of them are there. */
+  /** What the module refers to in the kernel and is not exported, and how much of it is there. */
   readonly references: { readonly all: number; readonly found: number }
   readonly findings: readonly Finding[]
 }
@@ -66,7 +68,7 @@ export interface ImageReport {
  */
 export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): Promise<ImageReport> {
   const manifest = manifestOf(subject)
-  const references = referencesOf(subject.bytes, subject.file)
+  const { image, references } = requirementsOf(subject.bytes, subject.file)
   const wanted = new Set(
     [...manifest.objects, ...references.map(({ object }) => ({ name: object }))].map(({ name }) => name),
   )
@@ -85,7 +87,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
       const banner = readBanner(names.running('vmlinux'))
       const unresolved = references.flatMap((one) => missing(names, present, one, kernel))
       const findings = [
-        ...kernelFindings(kernel, manifest),
+        ...kernelFindings(kernel, manifest, image, names),
         ...functions.flatMap((one) => findingOf(one, kernel)),
         ...unresolved,
       ]
@@ -198,17 +200,26 @@ function findingOf(one: ImageFunction, { release }: Kernel): Finding[] {
   return []
 }
 
-function kernelFindings(kernel: Kernel, { kernel: { release, version } }: Manifest): Finding[] {
+function kernelFindings(
+  kernel: Kernel,
+  { kernel: { release, version } }: Manifest,
+  image: Identity | undefined,
+  names: Names,
+): Finding[] {
+  const error = (rule: string, message: string): Finding[] => [
+    {
+      severity: 'error',
+      rule,
+      message,
+      hint: `Build it for that kernel: \`inarch build --kernel ${kernel.release}\``,
+    },
+  ]
   if (kernel.release !== release)
-    return [
-      {
-        severity: 'error',
-        rule: 'other-kernel',
-        message: `The live patch was built for ${release}, and ${kernel.release} would not load it`,
-        hint: `Build it for that kernel: \`inarch build --kernel ${kernel.release}\``,
-      },
-    ]
-  if (kernel.version === version) return []
+    return error('other-kernel', `The live patch was built for ${release}, and refuses ${kernel.release}`)
+  const difference = image && imageDifference(image, identityOf(kernel, names.running('vmlinux')))
+  if (difference !== undefined)
+    return error('other-image', `The live patch refuses this build of ${release}: ${difference}`)
+  if (kernel.version === version || image !== undefined) return []
   return [
     {
       severity: 'note',
@@ -222,9 +233,11 @@ function kernelFindings(kernel: Kernel, { kernel: { release, version } }: Manife
 function missing(
   names: Names,
   present: ReadonlySet<string>,
-  { object, name, sympos }: LiveReference,
+  reference: LiveReference,
   { release }: Kernel,
 ): Finding[] {
+  if (!('name' in reference)) return misplaced(names, reference, release)
+  const { object, name, sympos } = reference
   const count = present.has(object) ? names.symbols(object, name).length : 0
   if (count > 0 && (sympos === 0 ? count === 1 : sympos <= count)) return []
   const message =
@@ -234,4 +247,14 @@ function missing(
         ? `The live patch refers to ${name} of ${object} as if there was only one, and ${release} has ${count}`
         : `The live patch refers to number ${sympos} of the symbols ${name} of ${object}, and ${release} has ${count}`
   return [{ severity: 'error', rule: 'no-symbol', symbol: name, message }]
+}
+
+/** What is not where it should lie, by its distance. */
+function misplaced(names: Names, reference: DistantReference, release: string): Finding[] {
+  const [from] = names.symbols('vmlinux', anchor)
+  const there = from === undefined ? [] : names.at(from.address + BigInt(reference.distance))
+  if (there.some((name) => reference.names.includes(name))) return []
+  const symbol = nameOf(reference)
+  const message = `The live patch expects ${symbol} at a place where ${release} has ${there[0] ?? 'no symbol'}`
+  return [{ severity: 'error', rule: 'no-symbol', symbol, message }]
 }

@@ -4,6 +4,7 @@
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
+import { type Identity, imageDifference } from '../match/identity.ts'
 import type { Manifest } from '../module/manifest.ts'
 import { taintNames } from '../vm/log.ts'
 import { manifestOf, type Subject } from '../vm/subject.ts'
@@ -14,7 +15,7 @@ import { type Sight, type VerifiedFunction, verifyObject } from './functions.ts'
 import { readHooks } from './hooks.ts'
 import type { Host } from './host.ts'
 import { blindSpots, obstaclesOf } from './obstacles.ts'
-import { type LiveReference, problemOf, referencesOf } from './references.ts'
+import { type LiveReference, nameOf, problemOf, requirementsOf } from './references.ts'
 import { readRunningSymbols } from './symbols.ts'
 
 /** `ready`: nothing stands against loading it; `at-work`: it is loaded. */
@@ -37,7 +38,7 @@ export interface RunningReport {
     }[]
   }
   readonly functions: readonly VerifiedFunction[]
-  /** References into the kernel that were looked up by name and position. */
+  /** What it refers to in the kernel and is not exported, all of which was looked up. */
   readonly references: number
   readonly findings: readonly Finding[]
 }
@@ -51,7 +52,8 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
   const condition = readCondition(host)
   if (condition.release !== manifest.kernel.release) return ofAnotherKernel(subject, manifest, condition)
   const symbols = readRunningSymbols(host)
-  const findings: Finding[] = obstaclesOf(condition, subject, manifest)
+  const { image, references } = requirementsOf(subject.bytes, subject.file)
+  const findings: Finding[] = [...obstaclesOf(condition, subject, manifest), ...otherImage(image, condition)]
   let core: Core | undefined
   try {
     core = openCore(host)
@@ -78,7 +80,6 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
       return all
     })
     findings.push(...functions.flatMap((one) => functionFindings(one, subject.name)), ...notLoaded(functions))
-    const references = referencesOf(subject.bytes, subject.file)
     findings.push(...missing(references, sight))
     return {
       format: 'inarch-running-1',
@@ -123,6 +124,20 @@ function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: Condit
   }
 }
 
+/** The live patch refuses every image but one. */
+function otherImage(image: Identity | undefined, { release, build, buildId }: Condition): Finding[] {
+  const difference = image && imageDifference(image, { release, version: build, buildId })
+  if (difference === undefined) return []
+  return [
+    {
+      severity: 'error',
+      rule: 'other-image',
+      message: `The live patch refuses this build of ${release}: ${difference}`,
+      hint: 'Build it again for the kernel that runs',
+    },
+  ]
+}
+
 /** Which modules are not there yet, and what was done about them. */
 function notLoaded(functions: readonly VerifiedFunction[]): Finding[] {
   const modules = new Map<string, VerifiedFunction>()
@@ -140,7 +155,7 @@ function notLoaded(functions: readonly VerifiedFunction[]): Finding[] {
 /** The references that the kernel could not resolve now; those into modules that are not loaded are resolved later. */
 function missing(references: readonly LiveReference[], { symbols, condition }: Sight): Finding[] {
   return references.flatMap((reference): Finding[] => {
-    const { object, name } = reference
+    const { object } = reference
     if (object !== 'vmlinux' && !condition.modules.includes(object)) return []
     const problem = problemOf(reference, symbols)
     if (problem === undefined) return []
@@ -148,8 +163,8 @@ function missing(references: readonly LiveReference[], { symbols, condition }: S
       {
         severity: 'error',
         rule: 'no-symbol',
-        symbol: name,
-        message: `The live patch refers to ${name}, but ${problem}`,
+        symbol: nameOf(reference),
+        message: `The live patch refers to ${nameOf(reference)}, but ${problem}`,
         hint: 'The kernel is not the one that the live patch was made for: build it again',
       },
     ]

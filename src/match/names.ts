@@ -35,6 +35,8 @@ export interface Names {
   /** The symbols of this name in a kernel object, in the order in which the kernel counts them. */
   symbols(object: string, name: string): readonly KernelSymbol[]
   exported(name: string): KernelExport | undefined
+  /** The names of the symbols of vmlinux that start exactly there. */
+  at(address: bigint): readonly string[]
   /** The code of a kernel object. */
   running(object: string): Running
   /** The modules that are loaded whenever this one is. */
@@ -157,6 +159,7 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
       const [begin, end] = [edge('__init_begin'), edge('__init_end')]
       return begin !== undefined && end !== undefined && address >= begin && address < end
     },
+    at: (address) => symbols.at(address).map(({ name }) => name),
     running: (object) => modules.get(object)?.running ?? vmlinux,
     close: () => image?.close(),
   }

@@ -7,12 +7,12 @@ import { writeObject } from '../elf/write.ts'
 import type { Reference } from '../extract/extraction.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { KernelExport } from '../match/names.ts'
 import type { Binding } from './bind.ts'
-import { type Assembled, finish } from './finish.ts'
+import { type Assembled, finish, type Target } from './finish.ts'
 import { frameOf, type ModuleOptions } from './frame.ts'
 import { join, link, substitute } from './join.ts'
 import { runObjtool } from './objtool.ts'
+import { imageSymbol, referencesSymbol } from './references.ts'
 import { patchSymbol } from './tables.ts'
 import type { Template } from './template.ts'
 
@@ -27,7 +27,6 @@ export interface Cargo {
  * @param bindings how each of the cargo's references is resolved; one without a binding is dropped
  * @param tables the kernel's livepatch structures, for a cargo that does not have them yet; gets what each of the
  *   cargo's symbols has become
- * @param exported looks up what the kernel exports
  * @throws Fault when objtool fails
  */
 export async function assemble(
@@ -37,18 +36,18 @@ export async function assemble(
   cargo: Cargo,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
   tables: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => readonly ObjectDraft[],
-  exported: (name: string) => KernelExport | undefined,
+  target: Target,
   options: ModuleOptions,
 ): Promise<Assembled> {
   const named = new Map<string, Binding>()
-  const reserved = new Set([patchSymbol])
+  const reserved = new Set([patchSymbol, imageSymbol, referencesSymbol])
   for (const { name, binding, place } of [...template.object.symbols, ...cargo.draft.symbols])
     if (binding !== 'local' && place !== 'undefined') reserved.add(name)
   const carried = nameReferences(cargo, bindings, named, reserved)
   const frame = frameOf(template, options, named)
   const raw = link(join([carried.draft, frame, ...tables(carried.renamed)]))
   const { bytes, warnings } = await runObjtool(job, kernel, template, writeObject(raw))
-  return finish(bytes, named, exported, template.layout, warnings)
+  return finish(bytes, named, target, template.layout, warnings)
 }
 
 /**

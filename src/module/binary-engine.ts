@@ -9,6 +9,7 @@ import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { assemble } from './assemble.ts'
 import { changesCode, type Draft } from './draft.ts'
+import { boundTo, targetOf } from './finish.ts'
 import { changesNothing, type MadeModule, manifestHead, moduleNameOf, originInfo } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import { describe } from './naming.ts'
@@ -34,6 +35,7 @@ export async function makeBinary(
   const description = describe(patches)
   const template = await openTemplate(job, kernel, await openUnits(job, kernel))
   const { callbacks, states } = extraction
+  const target = targetOf(kernel, names, request.bind)
   const contents: Contents = { functions, callbacks, states, replace: request.replace }
   const assembled = await assemble(
     job,
@@ -42,7 +44,7 @@ export async function makeBinary(
     extraction,
     bindings,
     (renamed) => [livepatchTables(template.layout, contents, renamed)],
-    names.exported,
+    target,
     {
       name: moduleName,
       description,
@@ -59,6 +61,7 @@ export async function makeBinary(
     sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
     units: { ...scope, changed: units.filter(({ change }) => changesCode(change)).length },
     objects: objectsOf(functions, extraction.callbacks),
+    binding: boundTo(target, assembled),
     carried: extraction.carried.map((item) => ({ ...item })),
     states: extraction.states.map((state) => ({ ...state })),
     findings: all.map((finding) => ({ ...finding })),

@@ -21,7 +21,9 @@ import { namesOf } from '../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../source/directory.ts'
 import { assemble } from './assemble.ts'
 import { explainDifferences } from './difference.ts'
+import type { BindMode } from './distance.ts'
 import { packEvidence, textsOf } from './evidence.ts'
+import { boundTo, targetOf } from './finish.ts'
 import { checkLandings } from './landing.ts'
 import { type Made, manifestHead, moduleNameOf, originInfo, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
@@ -58,6 +60,7 @@ export async function makeDirectoryModule(
   job: Job,
   kernel: Kernel,
   source: SourceDirectory,
+  bind: BindMode | undefined,
   provenance?: Provenance,
 ): Promise<DirectoryModule> {
   checkKernel(kernel, source)
@@ -95,24 +98,16 @@ export async function makeDirectoryModule(
         const info = modinfoOf(compiled.wrapper)
         const description = info.find(([key]) => key === 'description')?.[1] ?? `Live patch ${source.name}`
         const moduleName = moduleNameOf(source.name)
-        const assembled = await assemble(
-          job,
-          kernel,
-          template,
-          cargo,
-          cargo.bindings,
-          () => [],
-          names.exported,
-          {
-            name: moduleName,
-            description,
-            replace: wrapper.replace,
-            info: [
-              ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
-              ...originInfo(source.patches),
-            ],
-          },
-        )
+        const target = targetOf(kernel, names, bind)
+        const assembled = await assemble(job, kernel, template, cargo, cargo.bindings, () => [], target, {
+          name: moduleName,
+          description,
+          replace: wrapper.replace,
+          info: [
+            ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
+            ...originInfo(source.patches),
+          ],
+        })
         const findings = [...known, ...assembled.findings]
         refuseIfErrors(kernel, findings)
         const { length } = tables.functions
@@ -124,6 +119,7 @@ export async function makeDirectoryModule(
           inputs: await inputsOf(source),
           sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
           objects: objectsOf(wrapper, tables.functions, provenance),
+          binding: boundTo(target, assembled),
           carried: compiled.units.flatMap((one) => carriedBy(one, wrapper)),
           states: wrapper.states.map(({ id, version: number }) => {
             const known = provenance?.states.get(id)
@@ -154,8 +150,9 @@ export async function buildDirectory(
   kernel: Kernel,
   source: SourceDirectory,
   output: string,
+  bind?: BindMode,
 ): Promise<Made> {
-  const { bytes, manifest } = await makeDirectoryModule(job, kernel, source)
+  const { bytes, manifest } = await makeDirectoryModule(job, kernel, source, bind)
   const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
   const evidence = packEvidence({ inputs: await textsOf(source.dir, manifest.inputs), functions: [] })
   return await save(output, bytes, { ...manifest, evidence, timings })

@@ -48,13 +48,25 @@ export function leaveOutTracepoints(
   })
 }
 
-/** Moves the relocations that livepatch resolves into sections of their own. */
+/** The same place, as it is reached by distance from another symbol. */
+export interface Detour {
+  readonly from: SymbolDraft
+  readonly bytes: number
+}
+
+/**
+ * Moves the relocations that livepatch resolves into sections of their own, except those that can be ordinary ones.
+ * @param detours livepatch symbols that can be reached by distance
+ * @returns those that are
+ */
 export function separate(
   section: SectionDraft,
   late: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
   draft: ObjectDraft,
   findings: Finding[],
-): void {
+  detours: ReadonlyMap<SymbolDraft, Detour> = new Map(),
+): SymbolDraft[] {
+  const taken: SymbolDraft[] = []
   const groups = new Map<string, RelocationDraft[]>()
   const ordinary: RelocationDraft[] = []
   for (const relocation of section.relocations) {
@@ -63,7 +75,13 @@ export function separate(
       ordinary.push(relocation)
       continue
     }
-    if (binding.when !== 'vmlinux' && !isPlain(section, relocation, draft)) {
+    const detour = detours.get(relocation.symbol)
+    if (detour !== undefined && !isFollowed(section, relocation, draft)) {
+      ordinary.push({ ...relocation, symbol: detour.from, addend: detour.bytes + relocation.addend })
+      taken.push(relocation.symbol)
+      continue
+    }
+    if (binding.when !== 'vmlinux' && !isPlain(section, relocation, draft, rewriting)) {
       const message = `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is loaded, but the module may come later`
       if (!findings.some((finding) => finding.message === message))
         findings.push({
@@ -81,6 +99,7 @@ export function separate(
   }
   section.relocations = ordinary
   section.livepatchRelocations = [...groups].map(([name, relocations]) => ({ name, relocations }))
+  return taken
 }
 
 /** Tables by which the kernel rewrites code while it loads a module. */
@@ -91,14 +110,33 @@ const rewriting: ReadonlySet<string> = new Set([
   '__jump_table',
 ])
 
-/** True when the kernel does not look at, or rewrite, the place while it loads the patch. */
-function isPlain(section: SectionDraft, relocation: RelocationDraft, draft: ObjectDraft): boolean {
+/** Those for which it reads what the code to be rewritten refers to. */
+const following: ReadonlySet<string> = new Set(['.altinstructions', '.parainstructions'])
+
+/**
+ * True when the kernel may follow the reference while it loads the patch, before the patch can find out in which image
+ * it is: tables in sections that the kernel knows by their names, and code that is rewritten.
+ */
+function isFollowed(section: SectionDraft, relocation: RelocationDraft, draft: ObjectDraft): boolean {
+  return !section.name.startsWith('.') || !isPlain(section, relocation, draft, following)
+}
+
+/**
+ * True when the kernel does not look at, or rewrite, the place while it loads the patch.
+ * @param tables by which it rewrites code
+ */
+function isPlain(
+  section: SectionDraft,
+  relocation: RelocationDraft,
+  draft: ObjectDraft,
+  tables: ReadonlySet<string>,
+): boolean {
   if (isTable(section)) return false
   if (section.name === '.altinstr_replacement' || section.name.startsWith('.orc')) return false
   if ((section.flags & sectionFlag.exec) === 0) return true
   const { offset } = relocation
   for (const table of draft.sections) {
-    const perEntry = rewriting.has(table.name) ? relocationsPerEntry(table) : undefined
+    const perEntry = tables.has(table.name) ? relocationsPerEntry(table) : undefined
     if (perEntry === undefined || typeof table.data === 'number') continue
     for (let index = 0; index < table.relocations.length; index += perEntry) {
       const first = table.relocations[index]

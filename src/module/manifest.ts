@@ -94,6 +94,32 @@ export const manifestSchema = v.object({
       ),
     }),
   ),
+  /** In which image it works, and how it reaches what the kernel does not export. */
+  binding: v.exactOptional(
+    v.object({
+      /** `distance`: from the exported symbol `anchor`, wherever that is possible; `klp`: by name and position. */
+      mode: v.picklist(['distance', 'klp']),
+      image: v.object({
+        /** What `uname -r` and `uname -v` print there. */
+        release: v.string(),
+        version: v.string(),
+        /** The GNU build-id, hexadecimal; absent when the kernel has none. */
+        buildId: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{2,64}$/))),
+      }),
+      anchor: v.string(),
+      symbols: v.array(
+        v.object({
+          object: symbolName,
+          name: symbolName,
+          sympos: v.pipe(v.number(), v.integer(), v.minValue(0)),
+          /** Bytes from the anchor. */
+          distance: v.exactOptional(v.pipe(v.number(), v.integer())),
+          /** It is (also) looked up by name and position. */
+          byName: v.boolean(),
+        }),
+      ),
+    }),
+  ),
   /** What the module carries besides the replaced functions. */
   carried: v.array(
     v.object({

@@ -2,6 +2,7 @@
 // What the user wants to be made.
 import type { CompiledPairs } from '../build/compile.ts'
 import type { FileChange, Patch } from '../patch/patch.ts'
+import type { BindMode } from './distance.ts'
 
 /** `binary` compares objects, `source` writes C, `both` does both and compares what they make. */
 export const engines = ['binary', 'source', 'both'] as const
@@ -18,6 +19,8 @@ export interface MakeRequest {
   readonly replace: boolean
   /** `binary` when undefined. */
   readonly engine?: Engine
+  /** How what vmlinux does not export is reached; `distance` when undefined. */
+  readonly bind?: BindMode
   /** The rules to whose warnings the author consents; with `engines-differ`, two engines may differ. */
   readonly allow?: readonly string[]
   /** The directory for the module and the manifest. */

@@ -84,7 +84,13 @@ export async function makeSource(job: Job, kernel: Kernel, fix: CompiledFix): Pr
   const written = await writeSource(job, kernel, fix)
   const { source, provenance } = written
   try {
-    const { bytes, manifest, objects } = await makeDirectoryModule(job, kernel, source, provenance)
+    const { bytes, manifest, objects } = await makeDirectoryModule(
+      job,
+      kernel,
+      source,
+      request.bind,
+      provenance,
+    )
     const inputs = request.patches.map(({ file, sha256 }) => ({ file: path.basename(file), sha256 }))
     return {
       bytes,

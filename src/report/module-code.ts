@@ -4,6 +4,8 @@
 // Format: the kernel's Documentation/livepatch/module-elf-format.rst and struct klp_func of include/linux/livepatch.h.
 import { isPcRelative, relocationSize, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
+import { anchor } from '../module/distance.ts'
+import { distancesIn } from '../module/references.ts'
 import type { Code, Reference } from './assembly.ts'
 
 /** A function of the module that stands for one of the kernel's. */
@@ -81,7 +83,21 @@ function relocationsOf(module: ObjectFile): Map<Section, Relocation[]> {
     }
     list.sort((a, b) => a.offset - b.offset)
   }
+  const near = nearest(module)
+  for (const [section, list] of all) all.set(section, list.map(near))
   return all
+}
+
+/** Gives what is reached by its distance its name back: the nearest one in front of the place is meant. */
+function nearest(module: ObjectFile): (relocation: Relocation) => Relocation {
+  const known = [...distancesIn(module), { bytes: 0, names: [anchor] }].sort((a, b) => a.bytes - b.bytes)
+  return (relocation) => {
+    const { symbol, addend, type } = relocation
+    if (symbol.name !== anchor) return relocation
+    const place = addend + (isPcRelative(type) ? relocationSize(type) : 0)
+    const { bytes, names } = known.findLast((one) => one.bytes <= place) ?? known[0]!
+    return { ...relocation, symbol: { ...symbol, name: names[0] ?? anchor }, addend: addend - bytes }
+  }
 }
 
 function stringAt({ section, value }: ElfSymbol, addend: number): string | undefined {

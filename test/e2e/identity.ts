@@ -21,6 +21,7 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import { namesOf } from '../../src/match/names.ts'
 import { assemble } from '../../src/module/assemble.ts'
 import { binder } from '../../src/module/bind.ts'
+import { targetOf } from '../../src/module/finish.ts'
 import type { Manifest } from '../../src/module/manifest.ts'
 import { livepatchTables, type PositionedFunction } from '../../src/module/tables.ts'
 import { openTemplate } from '../../src/module/template.ts'
@@ -124,7 +125,7 @@ export async function identityOf(
           extraction,
           bindings,
           (renamed) => [livepatchTables(template.layout, contents, renamed)],
-          names.exported,
+          targetOf(kernel, names),
           options,
         ),
       )
@@ -134,6 +135,8 @@ export async function identityOf(
         same.after,
         changed.map(({ after }) => after),
         readObject(module, 'module'),
+        (distance) =>
+          names.at((names.symbols('vmlinux', 'init_uts_ns')[0]?.address ?? 0n) + BigInt(distance)),
       )
       relocations = checked.count
       wrong.push(...checked.wrong)
@@ -212,8 +215,11 @@ function rawRelocations(object: ObjectFile, section: Section): Raw[] {
   return found
 }
 
+/** The names of the symbols at a distance from the symbol of vmlinux from which private ones are reached. */
+type NamesAt = (distance: number) => readonly string[]
+
 /** Every relocation of `pieces`, and of their cold parts, has its like in the module. */
-function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: ObjectFile) {
+function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: ObjectFile, namesAt: NamesAt) {
   const wrong: string[] = []
   let count = 0
   const parents = new Set(pieces.map(({ name }) => name))
@@ -260,7 +266,7 @@ function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: Obj
         if (like.type !== 0 || !(hook || labels.has(one.offset - 1)))
           wrong.push(`${where} has a relocation of another type`)
       } else {
-        const difference = compareTarget(unit, target, one, module, like)
+        const difference = compareTarget(unit, target, one, module, like, namesAt)
         if (difference !== undefined) wrong.push(`${where}: ${difference}`)
       }
     }
@@ -282,7 +288,13 @@ function compareTarget(
   one: Raw,
   module: ObjectFile,
   like: Raw,
+  namesAt: NamesAt,
 ): string | undefined {
+  /** Whether it leads `offset` bytes behind a symbol of the kernel. */
+  const leadsTo = (name: string, offset: number, bias: number) =>
+    like.symbol.name === 'init_uts_ns' && name !== 'init_uts_ns'
+      ? namesAt(like.addend + bias - offset).includes(name)
+      : nameThere === name && like.addend + bias === offset
   const nameThere = like.symbol.name.replace(/^\.klp\.sym\.[^.]*\./, '').replace(/,\d+$/, '')
   const bias =
     target.kind === 'external'
@@ -296,7 +308,7 @@ function compareTarget(
   const { section } = like.symbol
   switch (target.kind) {
     case 'external':
-      return nameThere === target.name && like.addend === one.addend
+      return leadsTo(target.name, one.addend, 0)
         ? undefined
         : `leads to ${nameThere}+${like.addend} instead of ${target.name}+${one.addend}`
     case 'string': {
@@ -309,7 +321,7 @@ function compareTarget(
       const { piece } = target
       if (section === undefined) {
         const expected = piece.start + target.offset - (piece.symbol?.value ?? 0)
-        return nameThere === piece.name && like.addend + bias === expected
+        return leadsTo(piece.name, expected, bias)
           ? undefined
           : `leads to ${nameThere}+${like.addend + bias} instead of ${piece.name}+${expected}`
       }

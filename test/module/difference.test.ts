@@ -33,6 +33,7 @@ function namesFor(running: string): Names {
         crowded: false,
       })),
     exported: () => undefined,
+    at: () => [],
     landing: () => undefined,
     freed: () => false,
     needs: () => [],

@@ -22,6 +22,12 @@ export function namesOf({ symbols = {}, exports = {} }: SmallKernel): Names {
       const [module, namespace = ''] = (exports[name] ?? '').split(' ')
       return exports[name] === undefined ? undefined : { crc: 7, module: module!, namespace }
     },
+    at: (address) =>
+      Object.entries(symbols).flatMap(([key, list]) =>
+        list.some((symbol, index) => (symbol.address ?? BigInt(index + 1)) === address)
+          ? [key.replace(/^vmlinux /, '')]
+          : [],
+      ),
     landing: () => undefined,
     freed: () => false,
     needs: () => [],

@@ -50,7 +50,7 @@ async function fromDirectory(job: Job, directory: string, options: BuildOptions)
   const source = await readSourceDirectory(directory)
   const wish = options.kernel ?? options.buildDir
   const kernel = await chooseKernel(job, wish === undefined ? { kernel: source.kernel.release } : options)
-  return await buildDirectory(job, kernel, source, options.output)
+  return await buildDirectory(job, kernel, source, options.output, options.bind)
 }
 
 async function fromPatches(job: Job, files: readonly string[], options: BuildOptions): Promise<Made> {

@@ -56,7 +56,7 @@ export function renderRunning({
       : []),
     ...(functions.length > 0 ? ['', ...functions.map(functionLine)] : []),
     ...(references > 0
-      ? [dim(`  ${references} references into the kernel looked up by name and position`)]
+      ? [dim(`  ${references} symbols that are not exported, to which it refers, were looked up`)]
       : []),
     ...sorted.flatMap((finding) => ['', ...findingLines(finding)]),
   ]

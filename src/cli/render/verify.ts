@@ -66,7 +66,7 @@ export function renderVerification(report: ImageReport): string[] {
       ? []
       : [
           dim(
-            `  ${references.found} of ${references.all} symbols that the module takes by name and position are there`,
+            `  ${references.found} of ${references.all} symbols that the module refers to, and that are not exported, are there`,
           ),
         ]),
     ...findings.flatMap((finding) => ['', ...findingLines(finding)]),
