@@ -3,7 +3,7 @@
 // has, and the kernel's livepatch structures.
 import { isTable } from '../diff/tables.ts'
 import { sectionFlag } from '../elf/format.ts'
-import type { ObjectDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
+import { type ObjectDraft, type SectionDraft, type SymbolDraft, sectionSymbol } from '../elf/write.ts'
 
 /** Replaces symbols in the relocations of an object. */
 export function substitute(
@@ -55,7 +55,33 @@ export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
       symbol.value += base
     }
   }
-  return { sections, symbols }
+  return withOneSymbolEach({ sections, symbols })
+}
+
+/** Leaves each section one symbol that stands for it, at its beginning: objtool takes any for that. */
+function withOneSymbolEach({ sections, symbols }: ObjectDraft): ObjectDraft {
+  const own = new Map<SymbolDraft['place'], SymbolDraft>()
+  const others = new Set<SymbolDraft>()
+  for (const symbol of symbols)
+    if (symbol.type === 'section') {
+      if (symbol.value === 0 && !own.has(symbol.place)) own.set(symbol.place, symbol)
+      else others.add(symbol)
+    }
+  if (others.size === 0) return { sections, symbols }
+  const made: SymbolDraft[] = []
+  const ownOf = (place: SectionDraft): SymbolDraft => {
+    const known = own.get(place) ?? sectionSymbol(place)
+    if (!own.has(place)) made.push(known)
+    own.set(place, known)
+    return known
+  }
+  for (const section of sections)
+    section.relocations = section.relocations.map((relocation) => {
+      const { symbol, addend } = relocation
+      if (!others.has(symbol) || typeof symbol.place === 'string') return relocation
+      return { ...relocation, symbol: ownOf(symbol.place), addend: addend + symbol.value }
+    })
+  return { sections, symbols: [...symbols.filter((symbol) => !others.has(symbol)), ...made] }
 }
 
 /** True when two sections of one name may become one. What kbuild's linker script lists by name alone is a table. */
