@@ -9,6 +9,7 @@ import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { dependencies } from './dependencies.ts'
+import { readsOutside } from './outside.ts'
 import type { Unit, Units } from './units.ts'
 
 export interface Affected {
@@ -105,7 +106,8 @@ async function includers(job: Job, kernel: Kernel, units: Units, file: string): 
   for (const name of units.mayInclude(file))
     for (const unit of units.find(name)) {
       // Only the compiler knows whether the #if around the #include lets it through.
-      if (unit.home === 'elsewhere' || (await dependencies(job, kernel, unit)).has(file)) found.push(unit)
+      if (unit.home === 'elsewhere' || (await dependencies(job, kernel, unit))?.has(file) !== false)
+        found.push(unit)
     }
   return found
 }
@@ -256,6 +258,7 @@ export async function classifyChanges(
   const headers: FileChange[] = []
   const findings: Finding[] = []
   for (const change of changes) {
+    findings.push(...readsOutside(change))
     const ofArch = /^arch\/([^/]+)\//.exec(change.path)?.[1] ?? arch
     // tools/ has a few files that the kernel compiles too.
     const isSource =

@@ -13,10 +13,12 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { classifyChanges, objections } from './affected.ts'
 import { assemblyUnits, checkAssembly } from './assembly.ts'
+import { allErrors, PatchErrors } from './compile-errors.ts'
 import { compilerIdentity } from './compiler.ts'
 import { checkConstants } from './constants.ts'
 import { generatedFor } from './generated.ts'
 import { climbedDirectories, findCandidates, narrowUnits } from './headers.ts'
+import { InputTree } from './inputs.ts'
 import { macroHeaders } from './macros.ts'
 import type { UnitPair } from './objects.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
@@ -71,8 +73,10 @@ async function compileAll(job: Job, bench: Bench, units: readonly Unit[]): Promi
         one(() => compileAfter(job, bench, unit)),
       ]),
     )
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+    const other = failures.find((reason) => !(reason instanceof PatchErrors))
+    if (other !== undefined) throw other
+    if (failures.length > 0) throw allErrors(failures)
     const objects = results.map((result) => (result as PromiseFulfilledResult<string>).value)
     step.result(inNumbers(units.length, 'unit'))
     return units.map((unit, i) => ({ unit, before: objects[2 * i]!, after: objects[2 * i + 1]! }))
@@ -116,7 +120,7 @@ async function findReached(
  * Compiles every unit that the changes touch, before and after, on all processors.
  * @param changes from `applyPatches`
  * @param dir an empty directory for the objects, such as a scratch directory; they live as long as it
- * @throws Fault `patch/compile-error` with the patch's line; `environment/generated-file-missing`,
+ * @throws Fault `patch/compile-error` with the patch's lines, `patch/compiler-exhausted`, `refused/reads-outside`; `environment/generated-file-missing`,
  *   `source-does-not-compile`, `kbuild-failed`, `program-missing`
  */
 export async function compilePairs(
@@ -196,6 +200,7 @@ async function prepare(
   units: readonly Unit[],
   survey: Survey | undefined,
 ): Promise<Bench> {
+  const since = Date.now()
   const shadow = path.join(dir, 'shadow')
   await mkdir(path.join(dir, 'tmp'), { recursive: true })
   const climbed =
@@ -214,6 +219,8 @@ async function prepare(
     shadow,
     climbed,
     identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
+    inputs: new InputTree(kernel.source),
+    since,
     generated(unit) {
       const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
       generated.set(unit, files)

@@ -4,10 +4,11 @@
 // replaces, so a header that changes one of them is refused.
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { command } from '../ground/command.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { FileChange } from '../patch/patch.ts'
+import { PatchErrors, sourceError } from './compile-errors.ts'
+import { runCompiler } from './compiler-run.ts'
 import { includersOf, narrowUnits } from './headers.ts'
 import { macroHeaders } from './macros.ts'
 import type { Bench } from './sides.ts'
@@ -36,15 +37,19 @@ async function numbersOf(job: Job, bench: Bench, unit: Unit, side: 'before' | 'a
   const output = path.join(bench.dir, 'constants', side, unit.object)
   await mkdir(path.dirname(output), { recursive: true })
   const flags = (unit.flags ?? []).filter((flag) => !/^-g/.test(flag))
-  await command(
+  const run = await runCompiler(
+    job,
     bench.kernel.compiler.program,
     [...flags, ...macroHeaders().flags, '-S', '-o', output, unit.argument],
     {
       cwd: side === 'before' ? bench.kernel.source : bench.shadow,
-      env: { TMPDIR: path.join(bench.dir, 'tmp') },
-      signal: job.signal,
+      temporary: path.join(bench.dir, 'tmp'),
     },
   )
+  if (!run.ok)
+    throw side === 'before'
+      ? sourceError(bench.kernel, unit, run.messages)
+      : new PatchErrors(bench.kernel, unit, bench.changes, run.messages)
   return (await readFile(output, 'latin1')).split('\n').filter((line) => line.includes('->'))
 }
 

@@ -6,8 +6,8 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { asking, type IpaDump, ipaFormat, keepDump, keptDump, readAnswer } from './ipa-record.ts'
-import { type Bench, compileSide, keyOf } from './sides.ts'
+import { asking, type IpaDump, keepDump, keptDump, readAnswer } from './ipa-record.ts'
+import { type Bench, compileSide, dumpKey } from './sides.ts'
 import type { Unit } from './units.ts'
 
 export type { IpaDump }
@@ -18,7 +18,7 @@ export type { IpaDump }
  * @throws Fault `unexpected/dump-changes-object`; `environment/source-does-not-compile`
  */
 export async function dumpBefore(job: Job, bench: Bench, unit: Unit, object: string): Promise<IpaDump> {
-  const key = keyOf(bench, unit, [ipaFormat])
+  const key = dumpKey(bench, unit)
   const kept = await keptDump(key, object)
   if (kept !== undefined) return kept
   const { compiler } = bench.kernel

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The compiler's own words about what it did with a unit's functions. They cost nothing when the unit is compiled anyway, so
 // the side before the patch is compiled with the question, and the answer is kept beside its object.
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Compiler } from '../kernel/kernel.ts'
+import { isClang } from './compiler-run.ts'
 import { loadObject, storeObject } from './object-cache.ts'
 import type { Unit } from './units.ts'
 
@@ -19,10 +21,6 @@ export const ipaFormat = 'ipa-dump-1'
 
 function filesOf(base: string) {
   return { clones: `${base}.clones`, remarks: `${base}.remarks` }
-}
-
-function isClang({ versionText }: Compiler): boolean {
-  return /\bclang\b/.test(versionText)
 }
 
 /**
@@ -51,16 +49,22 @@ export async function readAnswer(compiler: Compiler, base: string, messages: str
   return dump
 }
 
-/** Keeps it: in the cache of objects, or beside the object when nothing of this kernel is kept. */
-export async function keepDump(key: string | undefined, object: string, dump: IpaDump): Promise<void> {
+/** An answer is about one object: the key is that of its compilation and its bytes. */
+async function placeOf(key: string, object: string): Promise<string> {
+  return createHash('sha256')
+    .update(key)
+    .update(await readFile(object))
+    .digest('hex')
+}
+
+/** Keeps it in the cache of objects. */
+export async function keepDump(key: string, object: string, dump: IpaDump): Promise<void> {
   const bytes = gzipSync(Buffer.from(JSON.stringify(dump), 'latin1'))
-  if (key === undefined) await writeFile(`${object}.ipa`, bytes)
-  else await storeObject(key, bytes)
+  await storeObject(await placeOf(key, object), bytes)
 }
 
 /** What was kept; undefined when the object was made without the question. */
-export async function keptDump(key: string | undefined, object: string): Promise<IpaDump | undefined> {
-  const bytes =
-    key === undefined ? await readFile(`${object}.ipa`).catch(() => undefined) : await loadObject(key)
+export async function keptDump(key: string, object: string): Promise<IpaDump | undefined> {
+  const bytes = await loadObject(await placeOf(key, object))
   return bytes === undefined ? undefined : (JSON.parse(gunzipSync(bytes).toString('latin1')) as IpaDump)
 }

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { shippedFile } from '../ground/installation.ts'
 
 export interface Macros {
+  readonly dir: string
   /** The compiler's arguments. */
   readonly flags: readonly string[]
   /** Changes with the headers' content. */
@@ -24,5 +25,5 @@ export function macroHeaders(dir = path.dirname(shippedFile('kernel/include/inar
       .update(`${name}\0`)
       .update(readFileSync(path.join(dir, name)))
       .update('\0')
-  return { flags: ['-idirafter', dir], digest: hash.digest('hex') }
+  return { dir, flags: ['-idirafter', dir], digest: hash.digest('hex') }
 }

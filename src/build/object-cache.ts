@@ -26,7 +26,7 @@ function hash(bytes: Uint8Array): Buffer {
 }
 
 /** The object that was stored under `key` (64 hex digits), if it is there and whole. */
-export async function loadObject(key: string): Promise<Uint8Array | undefined> {
+export async function loadObject(key: string): Promise<Buffer | undefined> {
   const file = fileOf(key)
   let stored: Buffer
   try {

@@ -3,9 +3,9 @@
 // are not all UTF-8, and not a byte may be lost where two of them are compared.
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { command } from '../ground/command.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { runCompiler } from './compiler-run.ts'
 import { macroHeaders } from './macros.ts'
 import type { Unit } from './units.ts'
 
@@ -27,12 +27,13 @@ export async function preprocess(
   if (unit.flags === undefined) return undefined
   await mkdir(path.dirname(output), { recursive: true })
   const flags = unit.flags.filter((flag) => !/^-g/.test(flag))
-  const { exitCode } = await command(
+  const { ok } = await runCompiler(
+    job,
     kernel.compiler.program,
     [...flags, ...macroHeaders().flags, '-E', ...how, '-o', output, unit.argument],
-    { cwd, signal: job.signal, allowFailure: true },
+    { cwd },
   )
-  const text = exitCode === 0 ? await readFile(output, 'latin1') : undefined
+  const text = ok ? await readFile(output, 'latin1') : undefined
   await rm(output, { force: true })
   return text
 }

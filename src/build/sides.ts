@@ -4,19 +4,33 @@
 // a tenth of the time and makes nine tenths of the object. objtool is left to whoever makes a module of the objects.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import type { Kernel } from '../kernel/kernel.ts'
-import type { FileChange, Origin } from '../patch/patch.ts'
+import type { Compiler, Kernel } from '../kernel/kernel.ts'
+import type { FileChange } from '../patch/patch.ts'
+import { assembledFiles, missingFile, PatchErrors, sourceError, withoutWords } from './compile-errors.ts'
+import {
+  type CompilerRun,
+  exhaustion,
+  isClang,
+  readInputs,
+  runCompiler,
+  tellingInputs,
+} from './compiler-run.ts'
+import { dependenciesIn } from './dependencies.ts'
+import { type InputTree, parseInputs, renderInputs, searchedBy } from './inputs.ts'
 import { asking, ipaFormat, keepDump, readAnswer } from './ipa-record.ts'
 import { keepLineNumbers } from './lines.ts'
 import { macroHeaders } from './macros.ts'
 import { loadObject, storeObject } from './object-cache.ts'
+import { refuseOutside } from './outside.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
 import type { Unit } from './units.ts'
+
+/** Raised whenever what is kept of a compilation changes. */
+const objectFormat = 'object-2'
 
 /** The compiler's arguments for a unit, without the object to write. */
 function compileArguments(unit: Unit): string[] {
@@ -35,10 +49,14 @@ export interface Compilation {
   readonly unit: Unit
   readonly cwd: string
   readonly output: string
-  /** Undefined when the object must not be kept: the source may change without notice. */
+  /** Undefined when the object must not be kept. */
   readonly key: string | undefined
   /** Where the compiler puts its temporary files. */
   readonly temporary: string
+  /** Paths of the files that the key has by their content. */
+  readonly own?: ReadonlySet<string>
+  /** What somebody else wrote is compiled: the directories, besides the tree, that it may read. */
+  readonly mayRead?: readonly string[]
 }
 
 function digest(parts: readonly string[]): string {
@@ -47,100 +65,69 @@ function digest(parts: readonly string[]): string {
   return hash.digest('hex')
 }
 
-export interface CompilerRun {
-  readonly ok: boolean
-  readonly messages: string
+/** Every error is told, and no line of a file is shown: `#line` can name any file. */
+function messageFlags(compiler: Compiler): string[] {
+  return isClang(compiler)
+    ? ['-fno-caret-diagnostics', '-ferror-limit=100']
+    : ['-fno-diagnostics-show-caret', '-fmax-errors=100']
 }
 
-async function runCompiler(job: Job, kernel: Kernel, compilation: Compilation): Promise<CompilerRun> {
-  await mkdir(path.dirname(compilation.output), { recursive: true })
-  const args = [...compileArguments(compilation.unit), ...macroHeaders().flags, '-o', compilation.output]
-  const result = await command(kernel.compiler.program, args, {
-    cwd: compilation.cwd,
-    env: { TMPDIR: compilation.temporary },
-    signal: job.signal,
-    allowFailure: true,
-  })
-  return { ok: result.exitCode === 0, messages: result.stderr }
+/** The object of the cache, when all that it was made from is as it was. */
+async function load(bench: Bench, { unit, key, output }: Compilation): Promise<boolean> {
+  const kept = key === undefined ? undefined : await loadObject(key)
+  if (key === undefined || kept === undefined) return false
+  const end = kept.indexOf('\n\n')
+  const inputs = parseInputs(kept.toString('utf8', 0, end))
+  const object = kept.subarray(end + 2)
+  const fresh = await bench.inputs.check(inputs, async () => textsByPath(await bench.generated(unit)))
+  if (fresh === undefined) return false
+  if (fresh !== inputs) await storeObject(key, Buffer.concat([Buffer.from(renderInputs(fresh)), object]))
+  await mkdir(path.dirname(output), { recursive: true })
+  await writeFile(output, object)
+  return true
 }
 
-/** Gets one object from the cache or the compiler. */
-async function compile(job: Job, kernel: Kernel, compilation: Compilation): Promise<CompilerRun> {
-  if (compilation.key !== undefined) {
-    const kept = await loadObject(compilation.key)
-    if (kept !== undefined) {
-      await mkdir(path.dirname(compilation.output), { recursive: true })
-      await writeFile(compilation.output, kept)
-      return { ok: true, messages: '' }
-    }
+function textsByPath(files: readonly ShadowFile[]): ReadonlyMap<string, string> {
+  return new Map(files.map(({ path: file, text = '' }) => [file, text]))
+}
+
+/** Gets one object from the cache or the compiler. @param generated what of kbuild's is in the tree */
+async function compile(
+  job: Job,
+  bench: Bench,
+  compilation: Compilation,
+  generated: readonly ShadowFile[] = [],
+): Promise<CompilerRun> {
+  const { compiler } = bench.kernel
+  const { unit, cwd, output, key, temporary, mayRead } = compilation
+  await mkdir(path.dirname(output), { recursive: true })
+  const args = [
+    ...compileArguments(unit),
+    ...macroHeaders().flags,
+    ...messageFlags(compiler),
+    ...tellingInputs(compiler, output),
+  ]
+  const run = await runCompiler(job, compiler.program, [...args, '-o', output], { cwd, temporary })
+  const read = await readInputs(compiler, output, cwd)
+  if (mayRead !== undefined) {
+    const all = read ?? (await dependenciesIn(job, bench.kernel, unit, cwd))
+    const places = { tree: cwd, source: bench.kernel.source, directories: mayRead }
+    if (all !== undefined) refuseOutside(unit, [...all, ...assembledFiles(run.messages)], places)
+    // What it has read is unknown, and may stand in its messages.
+    else if (!run.ok) return { ...run, messages: withoutWords(run.messages) }
   }
-  const run = await runCompiler(job, kernel, compilation)
-  if (run.ok && compilation.key !== undefined)
-    await storeObject(compilation.key, await readFile(compilation.output))
+  if (run.ok && key !== undefined && read !== undefined) {
+    const inputs = bench.inputs.record({
+      read,
+      searched: searchedBy(args),
+      own: compilation.own ?? new Set(),
+      generated: textsByPath(generated),
+      since: bench.since,
+    })
+    if (inputs !== undefined)
+      await storeObject(key, Buffer.concat([Buffer.from(renderInputs(inputs)), await readFile(output)]))
+  }
   return run
-}
-
-/** The compiler's messages from the first error on, at most 30 lines of them. */
-export function errorLines(messages: string): string {
-  const lines = messages.trimEnd().split('\n')
-  const first = lines.findIndex((line) => /\berror: /.test(line))
-  return lines.slice(Math.max(0, first), Math.max(0, first) + 30).join('\n')
-}
-
-const missingFile = /fatal error: ([^:\n]+): No such file or directory/
-
-function sourceError(kernel: Kernel, unit: Unit, messages: string): Fault {
-  const missing = missingFile.exec(messages)?.[1]
-  if (missing !== undefined)
-    return new Fault(
-      'environment',
-      'generated-file-missing',
-      `${unit.source} includes ${missing}, which is not in the source of ${kernel.release} and which kbuild did not generate`,
-      {
-        detail: errorLines(messages),
-        remedy: 'Use --build-dir with a built tree of this kernel',
-      },
-    )
-  return new Fault(
-    'environment',
-    'source-does-not-compile',
-    `${unit.source} does not compile even without the patch`,
-    {
-      detail: errorLines(messages),
-      remedy: `Check that ${kernel.compiler.program} is ${kernel.compiler.versionText}`,
-    },
-  )
-}
-
-/** Maps the first error of the patched side to the patch's own line. */
-function patchError(unit: Unit, changes: readonly FileChange[], messages: string): Fault {
-  const error = /^([^\s:][^:\n]*):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$/m.exec(messages)
-  const options = { detail: errorLines(messages) }
-  if (error === null)
-    return new Fault('patch', 'compile-error', `${unit.source} does not compile with the patch`, options)
-  const [, file, line, message] = error as unknown as [string, string, string, string]
-  const change = changes.find((one) => path.posix.normalize(file) === one.path)
-  const origin = change === undefined ? undefined : nearestOrigin(change.origins, Number(line))
-  const place =
-    origin === undefined
-      ? `${file}:${line}`
-      : origin.exact
-        ? `${origin.patch}:${origin.line}`
-        : `${file}:${line}, near ${origin.patch}:${origin.line}`
-  return new Fault('patch', 'compile-error', `${place}: ${message}`, options)
-}
-
-/** What wrote a line, or what wrote a line close above or below it: a lost brace is noticed later. */
-function nearestOrigin(
-  origins: ReadonlyMap<number, Origin>,
-  line: number,
-): (Origin & { readonly exact: boolean }) | undefined {
-  for (let distance = 0; distance <= 20; distance++)
-    for (const candidate of [line - distance, line + distance]) {
-      const origin = origins.get(candidate)
-      if (origin !== undefined) return { ...origin, exact: distance === 0 }
-    }
-  return undefined
 }
 
 /** What the shadow has of its own: the changed files, with their lines numbered as before or not. */
@@ -174,6 +161,10 @@ export interface Bench {
   /** Directories that every shadow needs as real ones, because paths lead through them and back up. */
   readonly climbed: readonly string[]
   readonly identity: string
+  /** What objects in the cache are held against. */
+  readonly inputs: InputTree
+  /** When the work began: what changed later may have been read before or after, ms. */
+  readonly since: number
   /** What kbuild generates for a unit; made once. */
   readonly generated: (unit: Unit) => Promise<readonly ShadowFile[]>
 }
@@ -186,14 +177,14 @@ export async function compileSide(
   compilation: Compilation,
   own: readonly ShadowFile[],
 ): Promise<CompilerRun> {
-  const { kernel } = bench
-  const run = await compile(job, kernel, compilation)
-  if (run.ok || !missingFile.test(run.messages)) return run
+  if (await load(bench, compilation)) return { ok: true, messages: '', output: '' }
+  const run = await compile(job, bench, compilation)
+  if (run.ok || missingFile(run.messages) === undefined) return run
   const generated = await bench.generated(unit)
   if (generated.length === 0) return run
-  const tree = `${compilation.output}.tree`
-  makeShadow(kernel.source, tree, [...generated, ...own], bench.climbed)
-  return await compile(job, kernel, { ...compilation, cwd: tree })
+  const tree = await mkdtemp(`${compilation.output}.tree-`)
+  makeShadow(bench.kernel.source, tree, [...generated, ...own], bench.climbed)
+  return await compile(job, bench, { ...compilation, cwd: tree }, generated)
 }
 
 /** The unit's object before the patch. */
@@ -211,11 +202,14 @@ export async function compileBefore(job: Job, bench: Bench, unit: Unit): Promise
   if (!run.ok) throw sourceError(kernel, unit, run.messages)
   const dump = await readAnswer(kernel.compiler, output, run.messages)
   // Empty when the object came from the cache.
-  if (dump.clones !== '' || dump.remarks !== '') await keepDump(keyOf(bench, unit, [ipaFormat]), output, dump)
+  if (dump.clones !== '' || dump.remarks !== '') await keepDump(dumpKey(bench, unit), output, dump)
   return output
 }
 
-/** The unit's object after the patch. */
+/**
+ * The unit's object after the patch.
+ * @throws PatchErrors; Fault `refused/reads-outside`
+ */
 export async function compileAfter(job: Job, bench: Bench, unit: Unit): Promise<string> {
   const { kernel, dir, changes } = bench
   const compilation: Compilation = {
@@ -228,30 +222,38 @@ export async function compileAfter(job: Job, bench: Bench, unit: Unit): Promise<
       changes.flatMap((change) => [change.path, change.after ?? '']),
     ),
     temporary: path.join(dir, 'tmp'),
+    own: new Set(changes.map((change) => change.path)),
+    mayRead: [macroHeaders().dir],
   }
   const run = await compileSide(job, bench, unit, compilation, shadowFiles(kernel, [unit], changes, true))
   if (run.ok) return compilation.output
+  if (exhaustion(run.messages) !== undefined) throw new PatchErrors(kernel, unit, changes, run.messages)
   // Said again with the lines as they are, not as the #line directives have them. If it compiles then,
   // the directives were to blame, and an object with other line numbers is still right.
   const files = shadowFiles(kernel, [unit], changes, false)
   const plain = path.join(dir, 'plain', unit.object)
   makeShadow(kernel.source, plain, files, bench.climbed)
   const again = await compileSide(job, bench, unit, { ...compilation, cwd: plain, key: undefined }, files)
-  if (!again.ok) throw patchError(unit, changes, again.messages)
+  if (!again.ok) throw new PatchErrors(kernel, unit, changes, again.messages)
   return compilation.output
 }
 
-/** A kernel from the archive never changes; a build directory may, behind our back. */
-export function keyOf(bench: Bench, unit: Unit, content: readonly string[]): string | undefined {
-  const { kernel } = bench
-  if (kernel.origin !== 'debian') return undefined
+/** What makes an object, but for the files of the tree: those are kept with it. */
+function keyOf({ kernel, identity }: Bench, unit: Unit, content: readonly string[]): string {
   return digest([
+    objectFormat,
+    kernel.source,
     kernel.release,
     kernel.version,
-    bench.identity,
+    identity,
     unit.source,
     ...compileArguments(unit),
     '\0',
     ...content,
   ])
+}
+
+/** What the compiler's words about a unit before the patch are kept by, beside the bytes of its object. */
+export function dumpKey(bench: Bench, unit: Unit): string {
+  return keyOf(bench, unit, [ipaFormat])
 }

@@ -6,16 +6,19 @@ import path from 'node:path'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { compilerIdentity } from './compiler.ts'
+import type { CompilerRun } from './compiler-run.ts'
 import { generatedFor } from './generated.ts'
 import { climbedDirectories } from './headers.ts'
+import { InputTree } from './inputs.ts'
 import { macroHeaders } from './macros.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
-import { type Bench, type CompilerRun, compileSide } from './sides.ts'
+import { type Bench, compileSide } from './sides.ts'
 import { openSurvey } from './survey.ts'
 import type { Unit, Units } from './units.ts'
 
 /** A bench on which nothing is patched. @param dir an empty directory for the objects */
 export async function openBench(job: Job, kernel: Kernel, dir: string): Promise<Bench> {
+  const since = Date.now()
   await mkdir(path.join(dir, 'tmp'), { recursive: true })
   const generated = new Map<Unit, Promise<ShadowFile[]>>()
   return {
@@ -25,6 +28,8 @@ export async function openBench(job: Job, kernel: Kernel, dir: string): Promise<
     shadow: kernel.source,
     climbed: [],
     identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
+    inputs: new InputTree(kernel.source),
+    since,
     generated(unit) {
       const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
       generated.set(unit, files)
@@ -89,7 +94,14 @@ export async function compileAs(
     job,
     bench,
     stand,
-    { unit: stand, cwd: tree, output, key: undefined, temporary: path.join(bench.dir, 'tmp') },
+    {
+      unit: stand,
+      cwd: tree,
+      output,
+      key: undefined,
+      temporary: path.join(bench.dir, 'tmp'),
+      mayRead: [macroHeaders().dir, path.dirname(file)],
+    },
     own,
   )
 }

@@ -4,7 +4,8 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
-import { keepFile, stampOf } from '../ground/kept-file.ts'
+import { keepFile } from '../ground/kept-file.ts'
+import { stampOfAll } from '../ground/stamp.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { openModule } from '../kernel/modules.ts'
 import { type CallGraph, type CallTable, callGraph, readCalls } from './call-graph.ts'
@@ -70,7 +71,7 @@ function decode(bytes: Buffer, stamp: string): CallTable | undefined {
 export async function openCallGraph(job: Job, kernel: Kernel): Promise<CallGraph> {
   const file = path.join(kernel.dir, 'calls')
   // A kernel from a build directory may be built again.
-  const stamp = await stampOf(kernel.vmlinux, kernel.systemMap)
+  const stamp = stampOfAll(kernel.vmlinux, kernel.systemMap)
   const kept = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error

@@ -6,7 +6,8 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { keepFile, stampOf } from '../ground/kept-file.ts'
+import { keepFile } from '../ground/kept-file.ts'
+import { stampOfAll } from '../ground/stamp.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findModule, readModule } from '../kernel/modules.ts'
 import { type CallGraph, callGraph, readCalls } from './call-graph.ts'
@@ -91,7 +92,7 @@ async function keep(
 }
 
 async function ofKernel(job: Job, kernel: Kernel): Promise<Kept> {
-  const stamp = await stampOf(kernel.vmlinux, kernel.systemMap)
+  const stamp = stampOfAll(kernel.vmlinux, kernel.systemMap)
   return await keep(kernel, 'vmlinux', stamp, () =>
     job.journal.step(`Looking where tasks of ${kernel.release} sleep`, async (step) => {
       const [graph, map] = await Promise.all([openCallGraph(job, kernel), mapKernel(kernel)])
@@ -162,7 +163,7 @@ export async function openSleepers(job: Job, kernel: Kernel, object: string): Pr
   const module = await findModule(kernel, object)
   if (module === undefined)
     throw new Fault('usage', 'module-unknown', `${kernel.release} has no module called ${object}`)
-  const stamp = `${ofImage.stamp} ${await stampOf(module.file)}`
+  const stamp = `${ofImage.stamp} ${stampOfAll(module.file)}`
   const kept = await keep(kernel, module.name, stamp, async () => {
     const map = mapModule(await readModule(module.file), `${object}.ko`)
     return { functions: inModule(map, vmlinux, ofImage.stateOffset) }

@@ -9,7 +9,8 @@ import path from 'node:path'
 import type { CallGraph } from '../calls/call-graph.ts'
 import { openCallGraph } from '../calls/kept-calls.ts'
 import type { Job } from '../ground/job.ts'
-import { keepFile, stampOf } from '../ground/kept-file.ts'
+import { keepFile } from '../ground/kept-file.ts'
+import { stampOfAll } from '../ground/stamp.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 
 /** Raised whenever what is kept, or how it is found out, changes. */
@@ -157,7 +158,7 @@ function parse(text: string, head: string): Map<string, Context> | undefined {
 /** `contextsOf` the kernel, found out once and kept in its directory: it takes some tenths of a second. */
 export async function openContexts(job: Job, kernel: Kernel): Promise<ReadonlyMap<string, Context>> {
   const file = path.join(kernel.dir, 'contexts')
-  const head = `${format}\t${await stampOf(kernel.vmlinux)}`
+  const head = `${format}\t${stampOfAll(kernel.vmlinux)}`
   const kept = await readFile(file, 'latin1').then(
     (text) => parse(text, head),
     () => undefined,

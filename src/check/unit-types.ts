@@ -7,10 +7,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
+import { runCompiler } from '../build/compiler-run.ts'
 import type { Bench } from '../build/sides.ts'
 import type { Unit } from '../build/units.ts'
 import { readObject } from '../elf/read.ts'
-import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import type { Outline } from '../source/outline.ts'
@@ -62,17 +62,13 @@ export async function compileTypes(
   const flags = (unit.flags ?? []).filter((flag) => !/^-[gO]/.test(flag))
   // What no code uses counts, too: the bodies are gone.
   const asked = ['-w', '-O0', '-gbtf', '-fno-eliminate-unused-debug-types', '-fpreprocessed']
-  const { exitCode } = await command(
+  const { ok } = await runCompiler(
+    job,
     bench.kernel.compiler.program,
     [...flags, ...asked, '-c', '-o', base, input],
-    {
-      cwd: bench.kernel.source,
-      env: { TMPDIR: path.join(bench.dir, 'tmp') },
-      signal: job.signal,
-      allowFailure: true,
-    },
+    { cwd: bench.kernel.source, temporary: path.join(bench.dir, 'tmp') },
   )
-  const bytes = exitCode === 0 ? await readFile(base).catch(() => undefined) : undefined
+  const bytes = ok ? await readFile(base).catch(() => undefined) : undefined
   await Promise.all([rm(input, { force: true }), rm(base, { force: true })])
   const section =
     bytes && readObject(bytes, unit.object).sections.find(({ name, size }) => name === '.BTF' && size > 0)

@@ -13,6 +13,8 @@ export interface CommandOptions {
   readonly signal?: AbortSignal
   /** ms after which the program is killed. */
   readonly timeout?: number
+  /** What the program, and each that it starts, may take; the kernel ends what takes more. */
+  readonly limits?: Limits
   readonly input?: string | Uint8Array
   /** Called for each line of standard output and standard error as it comes. */
   readonly onLine?: (line: string) => void
@@ -22,6 +24,26 @@ export interface CommandOptions {
   readonly inputFile?: string
   /** Do not fail on an exit code other than 0. */
   readonly allowFailure?: boolean
+}
+
+/** setrlimit(2) has these for each process. */
+export interface Limits {
+  /** Bytes of address space. */
+  readonly memory: number
+  /** Seconds of processor time. */
+  readonly cpu: number
+  /** Bytes of the largest file that it may write. */
+  readonly fileSize: number
+}
+
+/** util-linux's prlimit sets the limits and becomes the program. */
+function limited(program: string, args: readonly string[], limits: Limits | undefined): [string, string[]] {
+  if (limits === undefined) return [program, [...args]]
+  const { memory, cpu, fileSize } = limits
+  return [
+    'prlimit',
+    [`--as=${memory}`, `--cpu=${cpu}:${cpu + 5}`, `--fsize=${fileSize}`, '--core=0', program, ...args],
+  ]
 }
 
 export interface CommandResult {
@@ -86,7 +108,7 @@ export async function command(
         ? { input: options.input }
         : { stdin: 'ignore' as const }),
   }
-  const child = execa(program, [...args], settings)
+  const child = execa(...limited(program, args, options.limits), settings)
   const { pid } = child
   if (pid !== undefined) running.add(pid)
   const stop = () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Files that are found out once and kept in the cache. Each is written in a scratch directory, which is swept when its
 // owner dies, and moved: readers see all of it or nothing, and two writers do not meet.
-import { stat, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { move } from './move.ts'
 import { withScratch } from './scratch.ts'
@@ -13,10 +13,4 @@ export async function keepFile(file: string, content: Uint8Array | string): Prom
     await writeFile(made, content)
     await move(made, file)
   })
-}
-
-/** What files are by their sizes and times; another answer means that what was found out from them is old. */
-export async function stampOf(...files: readonly string[]): Promise<string> {
-  const all = await Promise.all(files.map((file) => stat(file)))
-  return all.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join(' ')
 }

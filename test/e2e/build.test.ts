@@ -199,6 +199,82 @@ describe('compiling a patch', () => {
   })
 })
 
+describe('a patch that does not compile', () => {
+  const above = (file: string, line: string) => {
+    const [first] = readFileSync(path.join(kernel.source, file), 'latin1').split('\n')
+    return edit(file, `${first}\n`, `${first}\n${line}\n`)
+  }
+
+  test('has all its errors told, those of every unit, each with the line of the patch and its text', async () => {
+    const fault = await refusal(
+      compile(
+        above('fs/proc/meminfo.c', 'int one = first_mistake;\nint two = second_mistake;'),
+        above('fs/proc/uptime.c', 'int three = third_mistake;'),
+      ),
+    )
+    expect(fault).toMatchObject({ kind: 'patch', code: 'compile-error' })
+    expect(fault.message).toMatch(/^fix\.patch:5: .*first_mistake.* \(and 2 more errors\)$/)
+    expect(fault.detail?.split('\n')).toEqual([
+      expect.stringMatching(/^fs\/proc\/meminfo\.c:2 \(fix\.patch:5\): error: .*first_mistake/),
+      '    int one = first_mistake;',
+      expect.stringMatching(/^fs\/proc\/meminfo\.c:3 \(fix\.patch:6\): error: .*second_mistake/),
+      '    int two = second_mistake;',
+      expect.stringMatching(/^fs\/proc\/uptime\.c:2 \(fix\.patch:5\): error: .*third_mistake/),
+      '    int three = third_mistake;',
+    ])
+  })
+
+  test('has an error in a header told once, though many units have it', async () => {
+    const fault = await refusal(
+      compile(edit('fs/proc/internal.h', '#include', 'int x = no_such_name;\n#include')),
+    )
+    expect(fault.message).toMatch(/no_such_name/)
+    expect(fault.message).not.toMatch(/more error/)
+  })
+
+  test.each([['security/selinux/hooks.c'], ['crypto/asymmetric_keys/x509_cert_parser.c']])(
+    'is told so where kbuild generates what %s includes',
+    async (file) => {
+      const fault = await refusal(compile(above(file, 'int x = no_such_name;')))
+      expect(fault).toMatchObject({ kind: 'patch', code: 'compile-error' })
+      expect(fault.message).toMatch(/^fix\.patch:5: .*no_such_name/)
+    },
+  )
+})
+
+describe('a patch that names a file of this machine', () => {
+  const secret = path.join(work, 'secret')
+  beforeAll(() => writeFileSync(secret, 'secretword words here;\n'))
+  const spelled = '#define SPELL(x) #x\n#define SPELLED(x) SPELL(x)\n'
+
+  test.each([
+    ['plainly', (file: string) => `#include "${file}"`],
+    ['through a macro', (file: string) => `${spelled}#include SPELLED(${file})`],
+    [
+      'through a macro, with an end that hides what was read',
+      (file: string) => `${spelled}#include SPELLED(${file})\n#include "not-there.h"`,
+    ],
+    [
+      'by the way up',
+      (file: string) => `${spelled}#include SPELLED(../../../../../../../../../../../../../..${file})`,
+    ],
+    [
+      'to the assembler',
+      (file: string) => `#define A ".inc"\nasm(".pushsection .x; " A "bin \\"${file}\\"; .popsection");`,
+    ],
+    ['to the assembler, as its source', (file: string) => `#define A ".inc"\nasm(A "lude \\"${file}\\"");`],
+    ['as the file that a line is of', (file: string) => `#line 1 "${file}"\nint x = no_such_name;`],
+  ])('%s does not have its words shown', async (_, lines) => {
+    const text = readFileSync(path.join(kernel.source, 'fs/proc/uptime.c'), 'latin1').split('\n')[0]!
+    const patch = edit('fs/proc/uptime.c', `${text}\n`, `${text}\n${lines(secret)}\n`)
+    const outcome = await compile(patch).catch((error: Fault) => error)
+    expect(outcome.findings.map(({ rule }) => rule)).toContain('reads-outside')
+    expect(JSON.stringify([outcome, (outcome as Fault).message, (outcome as Fault).detail])).not.toContain(
+      'secretword',
+    )
+  })
+})
+
 describe('a file that is not a unit', () => {
   const rules = async (patch: Buffer) =>
     (await classifyChanges(job, kernel, units, await apply(patch))).findings.map(

@@ -106,6 +106,13 @@ export const fileRules = [
   ),
   explain(
     'error',
+    'reads-outside',
+    'A patch that makes the compiler or the assembler read a file outside of the kernel’s source, or ask whether there is one',
+    'Whoever wrote the patch could learn what stands in any file of this machine, from a message or from the module',
+    'Include files of the kernel’s source only, by their paths in it',
+  ),
+  explain(
+    'error',
     'unit-in-many-objects',
     'A change of a file that is built into several parts of the kernel',
     'The kernel has several copies of the code, and one would stay as it is',

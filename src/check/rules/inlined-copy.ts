@@ -2,8 +2,8 @@
 // A changed function lives on in every function into which the compiler put it. What the objects say (which code differs, and
 // is therefore replaced) is held against the source (who uses the function) and against the compiler's own record of what it
 // put where; a copy that would stay as it is refuses the patch.
-import { ipaFormat, keptDump } from '../../build/ipa-record.ts'
-import { keyOf } from '../../build/sides.ts'
+import { keptDump } from '../../build/ipa-record.ts'
+import { dumpKey } from '../../build/sides.ts'
 import { sourceName } from '../../diff/names.ts'
 import { isInitOrExit } from '../../extract/roots.ts'
 import { readInlining } from '../../source/ipa-clones.ts'
@@ -29,7 +29,7 @@ async function containersIn(
   subject: Subject,
   { unit, pair }: StudiedUnit,
 ): Promise<(name: string) => ReadonlySet<string>> {
-  const key = keyOf(subject.bench, unit, [ipaFormat])
+  const key = dumpKey(subject.bench, unit)
   const dump = pair.before === undefined ? undefined : await keptDump(key, pair.before)
   return dump === undefined ? () => new Set() : readInlining(dump).containers
 }
