@@ -35,7 +35,7 @@ export function isOnlyUsedAtOnce(definition: Definition | undefined, name: strin
 /** A new function whose address nobody keeps is only noted. */
 export function withAtOnce(
   findings: readonly Finding[],
-  fix: { readonly changes: readonly FileChange[] },
+  fix: { readonly changes: readonly FileChange[]; readonly kernel: { readonly source: string } },
 ): Finding[] {
   return findings.map((finding): Finding => {
     const { rule, symbol } = finding

@@ -96,12 +96,44 @@ function joinRenamed(of: ChangedFunction, balances: readonly Balance[]): Balance
   return result
 }
 
+/** A changed function that both sides have, and what it does. */
+interface Sides {
+  readonly of: ChangedFunction
+  readonly before: readonly Operation[]
+  readonly after: readonly Operation[]
+}
+
+/**
+ * Gives one thing one key: a wrapper's count is that of what it wraps, and where the struct of each lock of one name is
+ * known, locks of different structs are different ones.
+ */
+function withOneKey(all: readonly Sides[]): Sides[] {
+  const every = all.flatMap(({ before, after }) => [...before, ...after])
+  const wrapped = new Map(
+    every.flatMap(({ key, within }) => (within === undefined ? [] : [[key, within] as const])),
+  )
+  const unknown = new Set(
+    every.flatMap(({ kind, key, owner }) => (kind === 'lock' && owner === undefined ? [key] : [])),
+  )
+  const keyed = (list: readonly Operation[]) =>
+    list.map((one): Operation => {
+      const key = wrapped.get(one.key) ?? one.key
+      const isOwned = one.owner !== undefined && !unknown.has(one.key)
+      return { ...one, key: isOwned ? `${one.owner} ${key}` : key }
+    })
+  return all.map(({ of, before, after }) => ({ of, before: keyed(before), after: keyed(after) }))
+}
+
 /** What each function that both sides have takes and gives. */
 export function conductsOf(functions: ChangedFunctions): Conduct[] {
-  return functions.all.flatMap((of): Conduct[] => {
+  const { library } = functions
+  const sides = functions.all.flatMap((of): Sides[] => {
     if (of.before === undefined || of.after === undefined) return []
-    const before = operationsOf(functions.before, of.before, functions.after)
-    const after = operationsOf(functions.after, of.after, functions.before)
+    const before = operationsOf(functions.before, of.before, functions.after, library)
+    const after = operationsOf(functions.after, of.after, functions.before, library)
+    return [{ of, before, after }]
+  })
+  return withOneKey(sides).flatMap(({ of, before, after }): Conduct[] => {
     const [old, young] = [tallied(before), tallied(after)]
     const balances = [...new Set([...old.keys(), ...young.keys()])].map((thing): Balance => {
       const { first } = (young.get(thing) ?? old.get(thing))!

@@ -2,8 +2,9 @@
 // Which functions of the changed files say something else after the patch, and how the functions of these files
 // call each other. Every rule that reads the source begins here.
 import type { FileChange } from '../patch/patch.ts'
-import type { Token } from '../source/lexer.ts'
+import { closing, type Token } from '../source/lexer.ts'
 import { type Definition, type Definitions, definitionsOf } from './definitions.ts'
+import { emptyLibrary, type Library, libraryOf } from './library.ts'
 
 /** A function whose tokens differ, or which only one side has. */
 export interface ChangedFunction {
@@ -25,23 +26,33 @@ export interface Side {
   isInTable(name: string): boolean
   /** True when the word stands anywhere in the changed files. */
   mentions(word: string): boolean
+  /** What stands outside of functions: types, prototypes, tables. */
+  readonly rest: readonly Token[]
+  /** Structs and unions that a C file defines itself. */
+  readonly ownTypes: ReadonlySet<string>
+  /** Those of which something outside of functions is one, or leads to one. */
+  readonly heldTypes: ReadonlySet<string>
 }
 
 export interface ChangedFunctions {
   readonly all: readonly ChangedFunction[]
   readonly before: Side
   readonly after: Side
+  /** Functions that stand in other files. */
+  readonly library: Library
   /**
    * True when `callee` runs only below `caller`, on either side of the patch: then one task runs both in the same world.
    */
   isBelow(callee: string, caller: string): boolean
+  /** The same of several callers: each call of `callee` is below one of them. */
+  isBelowAny(callee: string, callers: readonly string[]): boolean
 }
 
 export function textOf(tokens: readonly Token[]): string {
   return tokens.map(({ text }) => text).join(' ')
 }
 
-function sideOf(files: readonly Definitions[]): Side {
+function sideOf(files: readonly (Definitions & { readonly path: string })[]): Side {
   const definitions = new Map<string, Definition>()
   for (const { byName } of files) for (const [name, one] of byName) definitions.set(name, one)
   const users = new Map<string, Set<string>>()
@@ -70,6 +81,8 @@ function sideOf(files: readonly Definitions[]): Side {
     for (const { name, body } of byName.values()) note(body, name)
     note(rest, undefined)
   }
+  const [ownTypes, heldTypes] = [new Set<string>(), new Set<string>()]
+  for (const { path, rest } of files) noteTypes(rest, path.endsWith('.c') ? ownTypes : heldTypes, heldTypes)
   const nobody: ReadonlySet<string> = new Set()
   return {
     definitions,
@@ -77,11 +90,33 @@ function sideOf(files: readonly Definitions[]): Side {
     isHandedOn: (name) => handedOn.has(name),
     isInTable: (name) => inTable.has(name),
     mentions: (word) => words.has(word),
+    rest: files.flatMap(({ rest }) => rest),
+    ownTypes,
+    heldTypes,
   }
 }
 
-/** True when every way to `callee` leads through `caller`. */
-function isOnlyBelow(side: Side, callee: string, caller: string, seen = new Set<string>()): boolean {
+/** What stands between parentheses, such as a prototype's parameters, holds nothing. */
+function noteTypes(rest: readonly Token[], own: Set<string>, held: Set<string>): void {
+  for (let at = 0; at < rest.length; at++) {
+    const { text } = rest[at]!
+    if (text === '(') at = closing(rest, at) - 1
+    const name = rest[at + 1]
+    if (!/^(?:struct|union)$/.test(text) || name?.kind !== 'name') continue
+    const next = rest[at + 2]?.text
+    if (next === ';') continue
+    const set = next === '{' ? own : held
+    set.add(`${text} ${name.text}`)
+  }
+}
+
+/** True when every way to `callee` leads through one of the callers. */
+function isOnlyBelow(
+  side: Side,
+  callee: string,
+  callers: ReadonlySet<string>,
+  seen = new Set<string>(),
+): boolean {
   const definition = side.definitions.get(callee)
   if (definition === undefined) return true
   if (!definition.isPrivate && definition.kind === 'function') return false
@@ -90,7 +125,7 @@ function isOnlyBelow(side: Side, callee: string, caller: string, seen = new Set<
   if (users.size === 0) return false
   seen.add(callee)
   return [...users].every(
-    (user) => user === caller || seen.has(user) || isOnlyBelow(side, user, caller, seen),
+    (user) => callers.has(user) || seen.has(user) || isOnlyBelow(side, user, callers, seen),
   )
 }
 
@@ -103,11 +138,14 @@ export function kernelFiles(changes: readonly FileChange[]): FileChange[] {
 }
 
 /** @param changes from `applyPatches`; what is no C text of the kernel is left out */
-export function changedFunctions(changes: readonly FileChange[]): ChangedFunctions {
+export function changedFunctions(
+  changes: readonly FileChange[],
+  library: Library = emptyLibrary,
+): ChangedFunctions {
   const files = kernelFiles(changes).map(({ path, before, after }) => ({
     path,
-    before: definitionsOf(before ?? ''),
-    after: definitionsOf(after ?? ''),
+    before: { path, ...definitionsOf(before ?? '') },
+    after: { path, ...definitionsOf(after ?? '') },
   }))
   const all: ChangedFunction[] = []
   for (const { path: file, before, after } of files) {
@@ -123,12 +161,17 @@ export function changedFunctions(changes: readonly FileChange[]): ChangedFunctio
   }
   const before = sideOf(files.map((file) => file.before))
   const after = sideOf(files.map((file) => file.after))
+  const isBelowAny = (callee: string, callers: readonly string[]) => {
+    const set = new Set(callers)
+    return !set.has(callee) && isOnlyBelow(before, callee, set) && isOnlyBelow(after, callee, set)
+  }
   return {
     all,
     before,
     after,
-    isBelow: (callee, caller) =>
-      callee !== caller && isOnlyBelow(before, callee, caller) && isOnlyBelow(after, callee, caller),
+    library,
+    isBelow: (callee, caller) => isBelowAny(callee, [caller]),
+    isBelowAny,
   }
 }
 
@@ -137,10 +180,13 @@ const known = new WeakMap<readonly FileChange[], ChangedFunctions>()
 /** `changedFunctions`, worked out once for all rules. */
 export function changedFunctionsOf({
   changes,
+  kernel,
 }: {
   readonly changes: readonly FileChange[]
+  readonly kernel: { readonly source: string }
 }): ChangedFunctions {
-  const found = known.get(changes) ?? changedFunctions(changes)
+  const found =
+    known.get(changes) ?? changedFunctions(changes, libraryOf(kernel.source, kernelFiles(changes)))
   known.set(changes, found)
   return found
 }

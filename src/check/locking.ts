@@ -47,8 +47,11 @@ function restOf(of: Conduct['of'], side: 'before' | 'after', locks: readonly Ope
     .join('')
 }
 
-/** Which lock is held while which other one is taken. */
-function nestings(operations: readonly Operation[]): Map<string, readonly [Operation, Operation]> {
+/** Which lock is held while which other one is taken. `where` is the function. */
+function nestings(
+  where: string,
+  operations: readonly Operation[],
+): Map<string, readonly [Operation, Operation]> {
   const held: Operation[] = []
   const found = new Map<string, readonly [Operation, Operation]>()
   for (const one of operations) {
@@ -59,7 +62,11 @@ function nestings(operations: readonly Operation[]): Map<string, readonly [Opera
       if (at >= 0) held.splice(at, 1)
       continue
     }
-    for (const outer of held) if (outer.key !== one.key) found.set(`${outer.key}\n${one.key}`, [outer, one])
+    for (const outer of held) {
+      if (outer.key !== one.key) found.set(`${outer.key}\n${one.key}`, [outer, one])
+      // Two of one kind, such as the locks of two queues, have an order by what the function calls them.
+      else if (outer.on !== one.on) found.set(`${where} ${outer.on}\n${where} ${one.on}`, [outer, one])
+    }
     held.push(one)
   }
   return found
@@ -202,10 +209,10 @@ function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Fou
 
 function orderFindings(all: readonly Conduct[]): Found[] {
   const found: Found[] = []
-  const old = new Map(all.flatMap(({ before }) => [...nestings(before)]))
+  const old = new Map(all.flatMap(({ of, before }) => [...nestings(of.name, before)]))
   const reported = new Set<string>()
   for (const { of, after } of all)
-    for (const [pair, [outer, inner]] of nestings(after)) {
+    for (const [pair, [outer, inner]] of nestings(of.name, after)) {
       const turned = pair.split('\n').reverse().join('\n')
       if (old.has(pair) || !old.has(turned) || reported.has(turned)) continue
       reported.add(pair)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a function takes and gives back, in the order of its text.
 import { closing, type Token } from '../source/lexer.ts'
+import { variablesOf } from './alive/variables.ts'
 import type { Side } from './changed-functions.ts'
 import type { Definition } from './definitions.ts'
+import { emptyLibrary, type Library } from './library.ts'
 import { guardOf, type Kind, lockTakenBy, type Primitive, primitiveOf } from './primitives.ts'
 
 export interface Operation {
@@ -13,6 +15,10 @@ export interface Operation {
   readonly on: string
   /** The same thing in other functions: the family and the last name of `on`. */
   readonly key: string
+  /** Of which struct `on` is a member, where the text tells: two `->lock` of different structs are two locks. */
+  readonly owner?: string
+  /** What a wrapper counts: `eventfd_ctx_put` is a `kref kref`. */
+  readonly within?: string
   /** The word that does it. */
   readonly word: string
   /** True for a give on a path that leaves the function, or jumps, while others go on. */
@@ -21,7 +27,7 @@ export interface Operation {
 }
 
 /** The arguments behind the parenthesis at `open`. */
-function argumentsAt(tokens: readonly Token[], open: number): Token[][] {
+export function argumentsAt(tokens: readonly Token[], open: number): Token[][] {
   const end = closing(tokens, open) - 1
   const found: Token[][] = [[]]
   for (let at = open + 1; at < end; at++) {
@@ -37,10 +43,11 @@ function argumentsAt(tokens: readonly Token[], open: number): Token[][] {
 }
 
 /** `&q->lock` is `q->lock`; casts and outer parentheses say nothing. */
-function plainly(tokens: readonly Token[]): string {
+export function plainly(tokens: readonly Token[]): string {
   return tokens
     .map(({ text }) => text)
     .join('')
+    .replace(/^\([^()&]*\*\)/, '')
     .replace(/^[&(*]+/, '')
     .replace(/\)+$/, (close) => close.slice(1))
 }
@@ -74,19 +81,56 @@ function leavingBlocks(tokens: readonly Token[]): boolean[] {
   return result
 }
 
-/** What a function's own text does. */
-export function operationsIn({ body }: Definition, mentions: (word: string) => boolean): Operation[] {
+/** The struct that a path is a member of: of `q->lock` that of `q`; undefined behind a second arrow. */
+function ownerOf(on: string, definition: Definition): string | undefined {
+  const [, base = '', arrow = ''] = /^([A-Za-z_]\w*)(->|\.)\w+$/.exec(on) ?? []
+  const variable = variablesOf(definition).get(base)
+  const isOne = variable !== undefined && /^(?:struct|union) \w/.test(variable.type)
+  return isOne && variable.pointers === (arrow === '->' ? 1 : 0) ? variable.type : undefined
+}
+
+/** Wrappers are short; what does more is a function of its own. */
+const longestWrapper = 120
+
+/** The count that a wrapper's body takes or gives, by its key. */
+function countWithin(
+  wrapper: Definition | undefined,
+  role: Primitive['role'],
+  mentions: (word: string) => boolean,
+) {
+  if (wrapper === undefined || wrapper.body.length > longestWrapper) return undefined
+  const inner = operationsIn(wrapper, mentions).filter(
+    (one) => one.kind === 'reference' && one.role === role && one.on !== '',
+  )
+  return inner.length === 1 ? inner[0]!.key : undefined
+}
+
+/**
+ * What a function's own text does.
+ * @param wrappers finds the body of a function that only looks like a reference, by its name
+ */
+export function operationsIn(
+  definition: Definition,
+  mentions: (word: string) => boolean,
+  wrappers: (name: string) => Definition | undefined = () => undefined,
+): Operation[] {
+  const { body } = definition
   const found: Operation[] = []
   const leaving = leavingBlocks(body)
   const put = (primitive: Primitive, on: string, at: number, role = primitive.role) => {
     const { kind, family } = primitive
     const named = primitive.argument === undefined ? '' : on
     const name = lastName(named)
+    const owner = kind === 'lock' ? ownerOf(named, definition) : undefined
+    const isWrapped = kind === 'reference' && primitive.argument === undefined
+    const within = isWrapped ? countWithin(wrappers(body[at]!.text), role, mentions) : undefined
     found.push({
       kind,
       role,
       family,
       on: named,
+      ...(owner === undefined ? {} : { owner }),
+      ...(within === undefined ? {} : { within }),
       // A lock's name stays when its kind changes; a count's name is all that tells it from others.
       key: named === '' ? family : kind === 'lock' ? `lock ${name}` : `${family} ${name}`,
       word: body[at]!.text,
@@ -179,7 +223,13 @@ export function withHelpers(side: Side, definition: Definition, other: Side): De
 }
 
 /** What a function and its new helpers do. */
-export function operationsOf(side: Side, definition: Definition, other: Side): Operation[] {
+export function operationsOf(
+  side: Side,
+  definition: Definition,
+  other: Side,
+  library: Library = emptyLibrary,
+): Operation[] {
   const mentions = (word: string) => side.mentions(word) || other.mentions(word)
-  return withHelpers(side, definition, other).flatMap((one) => operationsIn(one, mentions))
+  const wrappers = (name: string) => side.definitions.get(name) ?? library.definition(name)
+  return withHelpers(side, definition, other).flatMap((one) => operationsIn(one, mentions, wrappers))
 }

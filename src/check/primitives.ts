@@ -142,6 +142,12 @@ const rows: readonly Row[] = [
   ],
   [/^(?:__)?free_pages?$/, 'memory', 'pages', 'give', 0],
 
+  [/^(?:out_of_line_)?wait_on_bit(?!\w*timeout)\w*$/, 'wait', 'bit', 'take', 0],
+  [/^wake_up_bit$|^clear_and_wake_up_bit$/, 'wait', 'bit', 'give', 0],
+  [/^wait_var_event(?!\w*timeout)\w*$/, 'wait', 'variable', 'take', 0],
+  [/^wake_up_var\w*$/, 'wait', 'variable', 'give', 0],
+  [/^swait_event(?!\w*timeout)\w*$|^rcuwait_wait_event$/, 'wait', 'wait queue', 'take', 0],
+  [/^swake_up_\w+$|^rcuwait_wake_up$/, 'wait', 'wait queue', 'give', 0],
   [/^wait_for_completion(?!\w*timeout)\w*$/, 'wait', 'completion', 'take', 0],
   [/^complete(?:_all)?$/, 'wait', 'completion', 'give', 0],
   [/^(?:io_)?wait_event(?!\w*timeout)\w*$/, 'wait', 'wait queue', 'take', 0],

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // All rules, in the order in which their findings are told.
 import type { Rule } from './rule.ts'
+import { countTrusted } from './rules/count-trusted.ts'
 import { exportCrc } from './rules/export-crc.ts'
 import { longSleepers, neverFinishes } from './rules/forecast.ts'
+import { givenBackOtherwise } from './rules/given-back-otherwise.ts'
+import { heldOtherwise } from './rules/held-otherwise.ts'
 import { inlinedCopy } from './rules/inlined-copy.ts'
 import { ioctlNumber } from './rules/ioctl-number.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
+import { placedOtherwise } from './rules/placed-otherwise.ts'
+import { reachesOnlyNew } from './rules/reaches-only-new.ts'
 import { refcountBalance } from './rules/refcount-balance.ts'
 import { runsOnlyAtStart } from './rules/runs-only-at-start.ts'
 import { setUpByOldCode } from './rules/set-up-by-old-code.ts'
 import { signature } from './rules/signature.ts'
 import { staticKey } from './rules/static-key.ts'
+import { storedOtherwise } from './rules/stored-otherwise.ts'
 import { tracepointChanged } from './rules/tracepoint-changed.ts'
 import { typeLayout } from './rules/type-layout.ts'
 import { uapiChanged } from './rules/uapi-changed.ts'
@@ -25,10 +31,16 @@ export const rules: readonly Rule[] = [
   refcountBalance,
   wakeUp,
   setUpByOldCode,
+  givenBackOtherwise,
+  heldOtherwise,
+  storedOtherwise,
+  placedOtherwise,
+  countTrusted,
   livePointer,
   unsafeContext,
   inlinedCopy,
   runsOnlyAtStart,
+  reachesOnlyNew,
   staticKey,
   tracepointChanged,
   ioctlNumber,

@@ -4,7 +4,9 @@
 import { readFileSync } from 'node:fs'
 import type { UnitPair } from '../build/objects.ts'
 import { openUnits } from '../build/units.ts'
+import { beyondOfReplaced, type FindBeyond } from '../check/alive/replaced.ts'
 import { withAtOnce } from '../check/at-once.ts'
+import { changedFunctionsOf } from '../check/changed-functions.ts'
 import { checkFix } from '../check/check.ts'
 import { withConsent } from '../check/consent.ts'
 import type { StudiedUnit, Subject } from '../check/subject.ts'
@@ -33,6 +35,8 @@ export interface Draft {
   readonly findings: readonly Finding[]
   /** What the safety rules say. */
   readonly review: readonly Finding[]
+  /** What of a replaced function reaches beyond its call; undefined where there are no texts to compare. */
+  readonly beyond: FindBeyond | undefined
 }
 
 /**
@@ -69,10 +73,11 @@ export async function openDraft(
       findings: said([
         ...findings,
         ...units.flatMap(({ change }) => change.findings),
-        ...withAtOnce(extraction.findings, { changes }),
+        ...withAtOnce(extraction.findings, { changes, kernel }),
         ...problems,
       ]),
       review: said(review),
+      beyond: subject && beyondOfReplaced(changedFunctionsOf(subject), review),
       close: () => names.close(),
     }
   } catch (error) {

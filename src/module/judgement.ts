@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch check`: all that there is to say about a fix, without a module being made of it.
+import type { Beyond } from '../check/alive/judgement.ts'
 import { objectionsAmong, withConsent } from '../check/consent.ts'
 import type { CarriedItem } from '../extract/extraction.ts'
 import { Fault } from '../ground/fault.ts'
@@ -29,6 +30,8 @@ export interface Judgement {
     readonly name: string
     readonly unit: string
     readonly reasons: readonly string[]
+    /** What of it reaches beyond its call. */
+    readonly beyond?: Beyond
     /** How its code was recognised in the kernel's image; absent where it was not. */
     readonly match?: Pick<MatchRecord, 'by' | 'address' | 'fields' | 'unconfirmed'>
   }[]
@@ -97,6 +100,7 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
             name: before.name,
             unit,
             reasons,
+            ...(draft.beyond === undefined ? {} : { beyond: draft.beyond(before.name) }),
             ...(match === undefined ? {} : { match: withoutCode(match) }),
           })),
           carried: extraction.carried.map((item) => ({ ...item })),

@@ -11,6 +11,7 @@ import { type Draft, openDraft } from './draft.ts'
 import { evidenceFor, packEvidence } from './evidence.ts'
 import { compileFix } from './fix.ts'
 import { type Made, type MadeModule, save } from './made.ts'
+import type { Manifest } from './manifest.ts'
 import { nameOf } from './naming.ts'
 import type { CompiledFix, Engine, MakeRequest } from './request.ts'
 
@@ -39,12 +40,31 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       refuseUnlessAllowed(kernel, findings)
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
       const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
-      const made = await save(output, bytes, { ...manifest, findings, evidence, timings })
+      const made = await save(output, bytes, { ...withBeyond(manifest, draft), findings, evidence, timings })
       return directory === undefined ? made : { ...made, directory }
     } finally {
       draft.close()
     }
   })
+}
+
+/** The manifest with what of each function reaches beyond its call; the texts tell it, whichever engine made the module. */
+function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
+  if (beyond === undefined) return manifest
+  const objects = manifest.objects.map((object) => ({
+    ...object,
+    functions: object.functions.map((one) => {
+      const found = beyond(one.name)
+      return {
+        ...one,
+        beyond:
+          found.verdict === 'lives'
+            ? { ...found, living: found.living.map((living) => ({ ...living })) }
+            : found,
+      }
+    }),
+  }))
+  return { ...manifest, objects }
 }
 
 /** What is made of a compiled fix, in memory, by each engine. The source engine is loaded when it is needed. */

@@ -15,6 +15,23 @@ const finding = v.object({
   allowed: v.exactOptional(v.boolean()),
 })
 
+const beyond = v.variant('verdict', [
+  v.object({ verdict: v.literal('plain'), why: v.string() }),
+  v.object({
+    verdict: v.literal('lives'),
+    living: v.array(
+      v.object({
+        /** A struct, a variable, a lock, or a function that is called. */
+        object: v.string(),
+        member: v.exactOptional(v.string()),
+        before: v.string(),
+        after: v.string(),
+      }),
+    ),
+  }),
+  v.object({ verdict: v.literal('untold'), why: v.string() }),
+])
+
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
 
 /** A name of a patched function or kernel module: no white space, no slash. */
@@ -83,6 +100,8 @@ export const manifestSchema = v.object({
           sympos: v.pipe(v.number(), v.integer(), v.minValue(0)),
           unit: v.string(),
           reasons: v.array(v.string()),
+          /** What of it reaches beyond its call; absent where there was no patch to tell it from. */
+          beyond: v.exactOptional(beyond),
           /** What its code must be where the live patch is loaded, and how it was recognised in the kernel's image. */
           match: v.exactOptional(matchRecordSchema),
         }),

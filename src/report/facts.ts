@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Everything that a report shows, as a plain value: from the module, its manifest and, if there is one, its proof. Neither
 // the kernel nor a compiler is needed; what can't be shown is said.
+import type { Beyond } from '../check/alive/judgement.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
@@ -21,6 +22,8 @@ export interface ReportedFunction {
   readonly sympos: number
   readonly unit: string
   readonly reasons: readonly string[]
+  /** What of it reaches beyond its call; undefined when the manifest does not tell. */
+  readonly beyond?: Beyond
   /** How it was recognised in the kernel's image; undefined when the manifest does not tell. */
   readonly match?: Pick<MatchRecord, 'by' | 'address' | 'fields' | 'unconfirmed'>
   readonly source?: Evidence['functions'][number]
@@ -137,6 +140,7 @@ async function functionsOf(
       sympos: one.sympos,
       unit: one.unit,
       reasons: one.reasons,
+      ...(one.beyond === undefined ? {} : { beyond: one.beyond }),
       ...(one.match === undefined ? {} : { match: one.match }),
       ...(source === undefined ? {} : { source }),
       ...(before === undefined ? {} : { before }),

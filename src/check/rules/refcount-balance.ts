@@ -96,12 +96,15 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
         !(said.has(one) && said.has(other)) &&
         !functions.isBelow(one.name, other.name) &&
         !functions.isBelow(other.name, one.name)
-      const some = ones.filter((one) => others.some((other) => apart(one, other)))
+      // What a search returns with a reference, each of its callers drops: one call, in one world.
+      const names = (list: readonly Shift[]) => list.map(({ name }) => name)
+      const some = ones.filter(
+        (one) => others.some((other) => apart(one, other)) && !functions.isBelowAny(one.name, names(others)),
+      )
       const their = others.filter((other) => some.some((one) => apart(one, other)))
       const [first] = some
       if (first === undefined) continue
       for (const shift of [...some, ...their]) said.add(shift)
-      const names = (list: readonly Shift[]) => list.map(({ name }) => name)
       found.push({
         symbol: first.name,
         unit: first.file,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a judgement looks in a terminal: a page that begins with the verdict and ends with what to do next.
+import { beyondLines } from '../../check/alive/words.ts'
 import { objectionsAmong } from '../../check/consent.ts'
 import { forecastRules } from '../../check/rules/forecast.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -70,12 +71,15 @@ function replacedLines({ functions }: Judgement, { width, verbose }: Asked): str
   const shown = verbose ? functions : functions.slice(0, mostFunctions)
   const objects = [...new Set(functions.map(({ object }) => object))]
   const column = Math.min(40, Math.max(...shown.map(({ name }) => name.length)))
-  const lines = shown.flatMap(({ name, unit, reasons, object }) => {
+  const lines = shown.flatMap(({ name, unit, reasons, object, beyond }) => {
     const of = objects.length > 1 ? ` of ${object}` : ''
     const why = verbose ? reasons : reasons.slice(0, 1)
     return [
       `  ${name.padEnd(column)}  ${dim(`${unit}${of}`)}`,
       ...why.flatMap((reason) => wrapped(reason, width, '    ')),
+      ...(beyond === undefined ? [] : beyondLines(beyond, verbose)).flatMap((line) =>
+        wrapped(line, width, '    ', dim),
+      ),
     ]
   })
   const rest = functions.length - shown.length

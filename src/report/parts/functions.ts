@@ -31,6 +31,7 @@ export function functionsPart({ functions }: Facts): Html {
       html`<details class="function"${new Html(open ? ' open' : '')}>
 <summary><h3><code>${one.name}</code> <small>${one.object === 'vmlinux' ? 'vmlinux' : `module ${one.object}`} · ${one.unit}${one.sympos > 0 && ` · symbol ${one.sympos} of this name`}</small></h3></summary>
 <ul class="reasons" id="f${index + 1}">${one.reasons.map((reason) => html`<li>${reason}</li>`)}</ul>
+${beyondOf(one)}
 ${matchOf(one)}
 ${sourceOf(one, source, room, among)}
 ${codeOf(one, code, room)}
@@ -49,6 +50,18 @@ function shareOf(sizes: readonly number[]): number {
     rest -= size
   }
   return mostRows
+}
+
+function beyondOf({ beyond }: ReportedFunction): Html | undefined {
+  if (beyond === undefined) return undefined
+  if (beyond.verdict !== 'lives')
+    return html`<p class="match">${beyond.verdict === 'plain' ? 'Plain' : 'Not told'}: ${beyond.why}.</p>`
+  return html`<h4>Lives longer than a call</h4>
+<table class="living"><thead><tr><th>object</th><th>member</th><th>before</th><th>after</th></tr></thead>
+<tbody>${beyond.living.map(
+    ({ object, member, before, after }) =>
+      html`<tr><td><code>${object}</code></td><td>${member !== undefined && html`<code>${member}</code>`}</td><td>${before}</td><td>${after}</td></tr>`,
+  )}</tbody></table>`
 }
 
 /** How a function was recognised among the kernel's. */

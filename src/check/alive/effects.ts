@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a statement does that lasts longer than the call: what it writes, allocates, frees, counts, locks, waits for, and
+// what the functions that it calls do so. Functions of the same file, of its headers and of its directory are read; of a
+// function whose text is not found it is only said that it is called.
+import { closing, type Token } from '../../source/lexer.ts'
+import type { Side } from '../changed-functions.ts'
+import type { Definition } from '../definitions.ts'
+import type { Library } from '../library.ts'
+import { argumentsAt, lastName } from '../operations.ts'
+import { primitiveOf } from '../primitives.ts'
+import { asks, says, waitsOut, writtenBy } from './callees.ts'
+import { type Place, placeOf, placeStart } from './places.ts'
+import type { Statement } from './statements.ts'
+import { statementsOf } from './statements.ts'
+import { type Variable, variablesOf } from './variables.ts'
+
+export type EffectKind = 'write' | 'allocate' | 'free' | 'count' | 'lock' | 'wait' | 'call'
+
+export interface Effect {
+  readonly kind: EffectKind
+  /** `struct eventfd_ctx`, a global variable, a lock, or the function that is called. */
+  readonly object: string
+  /** Empty for the object itself. */
+  readonly member: string
+  /** What it is now: `= x + 1`, `taken`, `freed by vfree`. */
+  readonly how: string
+  readonly place?: Place
+  /** The value that is written, as the statement has it. */
+  readonly value?: readonly Token[]
+  readonly statement: Statement
+}
+
+/** One side of a change, with what is known of the functions that it calls. */
+export interface Reader {
+  readonly side: Side
+  readonly library: Library
+  /** Types whose objects only lie on the stack of functions. */
+  readonly stack: ReadonlySet<string>
+}
+
+/** Words in front of a parenthesis that are no call. */
+const keyword =
+  /^(?:if|for|while|switch|return|do|else|case|sizeof|typeof|__typeof__|asm|__asm__|__attribute__|_Static_assert|defined)$/
+
+const assigns = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/
+
+export function keyOf({ kind, object, member, how }: Effect): string {
+  return [kind, object, member, how].join('\n')
+}
+
+function spelled(tokens: readonly Token[]): string {
+  const text = tokens
+    .map(({ text }) => text)
+    .join(' ')
+    .replace(/\b(?:READ_ONCE|unlikely|likely) \( ([^()]*) \)/g, '$1')
+  const plain = text
+    .replace(/ ?(->|\.) ?/g, '$1')
+    .replace(/([([!~]) /g, '$1')
+    .replace(/ ([)\],;([])/g, '$1')
+  return plain.length > 60 ? `${plain.slice(0, 57)}…` : plain
+}
+
+function effectOfPlace(kind: EffectKind, place: Place, how: string, statement: Statement): Effect {
+  return { kind, object: place.object, member: place.member, how, place, statement }
+}
+
+/** What a function's whole text does beyond the call. */
+export function effectsOf(reader: Reader, definition: Definition, depth = 0): Effect[] {
+  const variables = variablesOf(definition)
+  return statementsOf(definition.body).flatMap((one) => effectsIn(reader, one, variables, depth))
+}
+
+export function effectsIn(
+  reader: Reader,
+  statement: Statement,
+  variables: ReadonlyMap<string, Variable>,
+  depth = 0,
+): Effect[] {
+  const { tokens } = statement
+  const found: Effect[] = []
+  const place = (list: readonly Token[]) => placeOf(list, variables, reader.stack)
+  const put = (kind: EffectKind, on: Place | undefined, how: string, value?: readonly Token[]) => {
+    if (on?.isLive === true)
+      found.push({ ...effectOfPlace(kind, on, how, statement), ...(value === undefined ? {} : { value }) })
+  }
+  for (let at = 0; at < tokens.length; at++) {
+    const { text, kind } = tokens[at]!
+    if (kind === 'punctuator') {
+      if (assigns.test(text)) {
+        const from = placeStart(tokens, at)
+        // The initial value of a variable: `struct foo *p = x`.
+        const isDeclared =
+          from > 0 &&
+          /^(?:\*|[A-Za-z_]\w*)$/.test(tokens[from - 1]!.text) &&
+          at - from === 1 &&
+          variables.has(tokens[from]!.text)
+        const value = valueAt(tokens, at + 1)
+        if (from < at && !isDeclared)
+          put('write', place(tokens.slice(from, at)), `${text} ${spelled(resolved(value, variables))}`, value)
+      } else if (text === '++' || text === '--') {
+        const from = placeStart(tokens, at)
+        let to = at + 1
+        if (from === at)
+          while (
+            to < tokens.length &&
+            (tokens[to]!.kind === 'name' || /^(?:->|\.|\*)$/.test(tokens[to]!.text))
+          )
+            to++
+        put('write', place(from < at ? tokens.slice(from, at) : tokens.slice(at + 1, to)), text)
+      }
+      continue
+    }
+    if (kind !== 'name' || tokens[at + 1]?.text !== '(') continue
+    const before = tokens[at - 1]?.text
+    const inner = argumentsAt(tokens, at + 1)
+    if (before === '->' || before === '.') {
+      found.push({ kind: 'call', object: `->${text}()`, member: '', how: 'is called', statement })
+      continue
+    }
+    // What a message asks for is for the message.
+    if (says.test(text)) at = closing(tokens, at + 1) - 1
+    else found.push(...effectsOfCall(reader, statement, text, inner, variables, depth))
+  }
+  return found
+}
+
+/** A local value by what it is given, where that is one thing. */
+function resolved(tokens: readonly Token[], variables: ReadonlyMap<string, Variable>): readonly Token[] {
+  return (tokens.length === 1 ? variables.get(tokens[0]!.text)?.value : undefined) ?? tokens
+}
+
+/** The value behind an assignment, up to a comma or the end. */
+function valueAt(tokens: readonly Token[], start: number): readonly Token[] {
+  let at = start
+  while (at < tokens.length && !/^[,;)]$/.test(tokens[at]!.text))
+    at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
+  return tokens.slice(start, at)
+}
+
+const allocates =
+  /(?:^|_)(?:[a-z]*alloc(?:ate|ated)?|zalloc|memdup\w*|strdup\w*|kasprintf|get_zeroed_page|get_free_pages?)(?:_|$)|^(?:kmem_cache_|alloc_|kv?[mzc]alloc|kmemdup|kstrdup|memdup)/
+const frees =
+  /^(?:k[vz]*free\w*|vfree\w*|kmem_cache_free\w*|free_\w+|__free_\w+|\w+_free(?:_\w+)?|\w+_destroy|mempool_free|kfree_\w+|dev_kfree_skb\w*|consume_skb|bio_put)$/
+
+function effectsOfCall(
+  reader: Reader,
+  statement: Statement,
+  name: string,
+  inner: readonly (readonly Token[])[],
+  variables: ReadonlyMap<string, Variable>,
+  depth: number,
+): Effect[] {
+  const place = (index: number) => placeOf(inner[index] ?? [], variables, reader.stack)
+  const named = (kind: EffectKind, object: string, how: string): Effect[] => [
+    { kind, object, member: '', how, statement },
+  ]
+  const through = (kind: EffectKind, index: number, how: string): Effect[] => {
+    const on = place(index)
+    if (on === undefined) return named(kind, name, how)
+    // What only lies on the stack is nobody else's.
+    if (!on.isLive && isOnStack(on, variables, reader)) return []
+    return [effectOfPlace(kind, on, how, statement)]
+  }
+  if (keyword.test(name) || variables.has(name)) return []
+  const written = writtenBy(name)
+  if (written !== undefined) {
+    const values = inner.filter((_, index) => index !== written.argument)
+    const how = stores.test(name)
+      ? `= ${values.map((value) => spelled(resolved(value, variables))).join(', ')}`
+      : `${name}(${values.map(spelled).join(', ')})`
+    const on = place(written.argument)
+    return on?.isLive === true ? [effectOfPlace('write', on, how, statement)] : []
+  }
+  const primitive = primitiveOf(name, (word) => reader.side.mentions(word))
+  if (primitive !== undefined) {
+    const { kind, role, argument, family } = primitive
+    if (kind === 'context') return named('lock', family, role === 'take' ? 'entered' : 'left')
+    if (kind === 'memory') return through('free', argument ?? 0, `freed by ${name}`)
+    const isWrapper = kind === 'reference' && argument === undefined
+    const inside = isWrapper ? effectsOfCallee(reader, statement, name, depth) : []
+    if (inside.some((one) => one.kind === 'count')) return inside
+    {
+      const how =
+        kind === 'wait' ? (role === 'take' ? 'waited for' : 'told') : role === 'take' ? 'taken' : 'given back'
+      const what = kind === 'lock' ? 'lock' : kind === 'wait' ? 'wait' : 'count'
+      return argument === undefined ? named(what, family, how) : through(what, argument, how)
+    }
+  }
+  if (asks.test(name)) return []
+  if (waitsOut.test(name)) return /^synchronize_/.test(name) ? [] : named('wait', name, 'waited for')
+  if (frees.test(name)) return through('free', name === 'kmem_cache_free' ? 1 : 0, `freed by ${name}`)
+  if (allocates.test(name)) return named('allocate', name, spelled(inner.flat()))
+  return effectsOfCallee(reader, statement, name, depth)
+}
+
+function isOnStack(
+  { text, base, object }: Place,
+  variables: ReadonlyMap<string, Variable>,
+  reader: Reader,
+): boolean {
+  const variable = variables.get(base)
+  if (variable === undefined || variable.isStatic) return false
+  return reader.stack.has(object) || (variable.pointers === 0 && !text.includes('->'))
+}
+
+/** Stores as `=` does, in an order or at once. */
+const stores =
+  /^(?:WRITE_ONCE|smp_store_(?:release|mb)|rcu_assign_pointer|RCU_INIT_POINTER|atomic\w*_set|refcount_set|i_size_write)$/
+
+/** How many calls are followed. */
+const deepest = 3
+const remembered = new WeakMap<Definition, Effect[]>()
+
+function effectsOfCallee(reader: Reader, statement: Statement, name: string, depth: number): Effect[] {
+  const unknown: Effect = { kind: 'call', object: `${name}()`, member: '', how: 'is called', statement }
+  if (depth >= deepest) return [unknown]
+  const definition = reader.side.definitions.get(name) ?? reader.library.definition(name)
+  if (definition === undefined) return [unknown]
+  const known = remembered.get(definition)
+  if (known !== undefined) return known.map((one) => ({ ...one, statement }))
+  // A function that calls itself does nothing more by it.
+  remembered.set(definition, [])
+  const inner = effectsOf(reader, definition, depth + 1).filter(
+    // What a macro assigns to its parameter is the caller's variable.
+    ({ place }) => !(definition.kind === 'macro' && place !== undefined && place.text === place.base),
+  )
+  // What is called further down says less than what is called here.
+  const seen = inner.filter(({ kind }) => kind !== 'call')
+  const all = seen.length < inner.length ? [...seen, unknown] : seen
+  const once = [...new Map(all.map((one) => [keyOf(one), one])).values()]
+  remembered.set(definition, once)
+  return once.map((one) => ({ ...one, statement }))
+}
+
+/** The thing that an effect is about, in a few words. */
+export function thingOf({ object, member }: Pick<Effect, 'object' | 'member'>): string {
+  return member === '' ? object : `${object}: ${lastName(member)}`
+}

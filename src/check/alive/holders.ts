@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Pointers without a type: `private_data`, `driver_data`, a timer's or a work item's container, a callback's cookie, what a
+// table leads to. What they hold is only agreed upon, by who stores it and who takes it out. The agreement is in the types
+// of the variables and casts on both sides.
+import { closing, type Token } from '../../source/lexer.ts'
+import type { Definition } from '../definitions.ts'
+import { argumentsAt } from '../operations.ts'
+import { isCast, placeOf, placeStart } from './places.ts'
+import { variablesOf } from './variables.ts'
+
+/** One taking out or putting in. */
+export interface Holding {
+  /** `private_data`, `dev_get_drvdata()`, `container_of timer`, `parameter data`. */
+  readonly holder: string
+  readonly does: 'takes' | 'puts'
+  /** The struct as which it is taken or put. */
+  readonly as: string
+}
+
+const getters =
+  /^(?:\w+_get_(?:drvdata|clientdata|intfdata|platdata)|pde_data|PDE_DATA|kthread_data|idr_find|xa_load|radix_tree_lookup|rhashtable_lookup\w*|idr_remove|xa_erase|netdev_priv|shost_priv|iommu_priv|crypto_tfm_ctx|\w+_tfm_ctx\w*|\w+_request_ctx|\w+_priv)$/
+const setters =
+  /^(?:\w+_set_(?:drvdata|clientdata|intfdata)|xa_store\w*|idr_alloc\w*|radix_tree_insert|rhashtable_insert\w*)$/
+const containers =
+  /^(?:container_of\w*|from_timer|from_tasklet|from_work|to_\w+_container|rb_entry\w*|list_(?:first_|last_)?entry\w*|hlist_entry\w*)$/
+
+const pure = (type: string | undefined): type is string =>
+  type !== undefined && /^(?:struct|union) \w/.test(type)
+
+/** What a function's text takes out of pointers without a type, and puts in. */
+export function holdingsIn(definition: Definition, isHandedOn: boolean): Holding[] {
+  const { body } = definition
+  const variables = variablesOf(definition)
+  const found: Holding[] = []
+  const typeOfTarget = (equals: number): string | undefined => {
+    const from = placeStart(body, equals)
+    const target = body.slice(from, equals)
+    const variable = target.length === 1 ? variables.get(target[0]!.text) : undefined
+    return variable?.pointers === 1 ? variable.type : undefined
+  }
+  /** The type of the value at `at`: that of a cast in front of it, or of the variable that gets it. */
+  const takenAs = (at: number): string | undefined => {
+    let from = at
+    while (body[from - 1]?.text === '(' && body[from - 2]?.kind !== 'name') from--
+    if (body[from - 1]?.text === ')') {
+      const open = openingOf(body, from - 1)
+      if (isCast(body, open)) {
+        const [tag, name] = [body[open + 1], body[open + 2]]
+        return tag !== undefined && /^(?:struct|union)$/.test(tag.text)
+          ? `${tag.text} ${name?.text}`
+          : undefined
+      }
+    }
+    if (body[from - 1]?.text !== '=') return undefined
+    return typeOfTarget(from - 1)
+  }
+  for (let at = 0; at < body.length; at++) {
+    const { kind, text } = body[at]!
+    if (kind !== 'name') continue
+    const next = body[at + 1]?.text
+    const before = body[at - 1]?.text
+    if (next === '(' && before !== '->' && before !== '.') {
+      const inner = argumentsAt(body, at + 1)
+      if (containers.test(text)) {
+        const type = inner[1]
+          ?.slice(0, 2)
+          .map((token) => token.text)
+          .join(' ')
+        const holder = `${inner[2]?.at(-1)?.text ?? text}`
+        if (pure(type)) found.push({ holder: `the ${holder} within`, does: 'takes', as: type })
+      } else if (getters.test(text)) {
+        const as = takenAs(at)
+        if (pure(as)) found.push({ holder: `${text}()`, does: 'takes', as })
+      } else if (setters.test(text)) {
+        const value = inner.find(
+          (list, index) => index > 0 && list.length === 1 && pure(variables.get(list[0]!.text)?.type),
+        )
+        const variable = value === undefined ? undefined : variables.get(value[0]!.text)
+        if (variable?.pointers === 1) found.push({ holder: `${text}()`, does: 'puts', as: variable.type })
+      }
+      continue
+    }
+    if (before === '->' || before === '.') {
+      if (next === '->' || next === '.' || next === '[' || next === '(') continue
+      const start = placeStart(body, at + 1)
+      const holder = `${text} of ${placeOf(body.slice(start, at + 1), variables)?.object ?? 'an object'}`
+      if (next === '=' && body[at + 2] !== undefined) {
+        const as = putAs(body, at + 2)
+        if (pure(as)) found.push({ holder, does: 'puts', as })
+        continue
+      }
+      if (!endsValue(next)) continue
+      const as = takenAs(start)
+      if (pure(as)) found.push({ holder, does: 'takes', as })
+      continue
+    }
+    // A callback's `void *data`.
+    const variable = variables.get(text)
+    if (
+      isHandedOn &&
+      variable?.isParameter === true &&
+      variable.type === 'void' &&
+      variable.pointers === 1 &&
+      endsValue(next)
+    ) {
+      const as = takenAs(at)
+      if (pure(as)) found.push({ holder: `the parameter ${text}`, does: 'takes', as })
+    }
+  }
+  return found
+
+  function putAs(tokens: readonly Token[], start: number): string | undefined {
+    const first = tokens[start]!
+    if (first.text === '(' && isCast(tokens, start)) return putAs(tokens, closing(tokens, start))
+    const variable = variables.get(first.text)
+    return variable?.pointers === 1 && endsValue(tokens[start + 1]?.text) ? variable.type : undefined
+  }
+}
+
+function endsValue(next: string | undefined): boolean {
+  return next === undefined || /^[;,)]$/.test(next)
+}
+
+function openingOf(tokens: readonly Token[], close: number): number {
+  let depth = 0
+  for (let at = close; at >= 0; at--) {
+    if (tokens[at]!.text === ')') depth++
+    else if (tokens[at]!.text === '(' && --depth === 0) return at
+  }
+  return 0
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How the members of objects that live are written and read: by which constants, masks, shifts, units and calls. Variables
+// are left out, so that only what a value means is compared, and not from where it comes.
+import { closing, type Token } from '../../source/lexer.ts'
+import type { Definition } from '../definitions.ts'
+import { argumentsAt } from '../operations.ts'
+import { isCast, type Place, placeOf, placeStart } from './places.ts'
+import { variablesOf } from './variables.ts'
+
+export interface Meaning {
+  /** `struct foo.state`. */
+  readonly member: string
+  readonly does: 'write' | 'read'
+  /** `= _ | FOO_TAG`, `& ~ 3`, `test_bit FOO_BUSY`. */
+  readonly how: string
+}
+
+const constant = /^[A-Z][A-Z0-9_]{2,}$/
+const bitWrites = /^(?:__)?(?:set|clear|change|assign|test_and_(?:set|clear|change))_bit(?:_\w+)?$/
+const bitReads = /^(?:test_bit\w*|test_and_(?:set|clear|change)_bit\w*)$/
+const setters =
+  /^(?:WRITE_ONCE|smp_store_release|rcu_assign_pointer|RCU_INIT_POINTER|(?:atomic(?:64|_long)?|refcount)_set(?:_release)?)$/
+const readers =
+  /^(?:READ_ONCE|smp_load_acquire|rcu_dereference\w*|(?:atomic(?:64|_long)?|refcount)_read(?:_acquire)?)$/
+const operators = /^(?:==|!=|<|>|<=|>=|&|\||\^|<<|>>|\+|-|\*|\/|%|~)$/
+
+/** An expression without its variables: constants, numbers, operators and calls stay. */
+export function withoutNames(tokens: readonly Token[]): string {
+  const words: string[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const { kind, text } = tokens[at]!
+    if (text === '(' && isCast(tokens, at)) {
+      at = closing(tokens, at) - 1
+      continue
+    }
+    if (kind !== 'name') {
+      if (text !== '->' && text !== '.') words.push(text)
+      continue
+    }
+    const isMember = /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
+    if (isMember) continue
+    words.push(
+      constant.test(text) || tokens[at + 1]?.text === '(' || /^(?:NULL|true|false|jiffies)$/.test(text)
+        ? text
+        : '_',
+    )
+  }
+  return words.join(' ').replace(/\( _ \)/g, '_')
+}
+
+/** True when the words say more than that there is a value. */
+export function saysSomething(how: string): boolean {
+  return /[A-Z0-9]{2}|\d|[|&^~<>+*/%-]|[a-z]\w* \(|NULL|true|false|jiffies/.test(how.replace(/^\W?= /, ''))
+}
+
+export function meaningsIn(definition: Definition): Meaning[] {
+  const { body } = definition
+  const variables = variablesOf(definition)
+  const found: Meaning[] = []
+  const placeAt = (from: number, to: number): Place | undefined => {
+    const place = placeOf(body.slice(from, to), variables)
+    return place?.isLive === true && place.member !== '' ? place : undefined
+  }
+  const put = (place: Place, does: Meaning['does'], how: string) =>
+    found.push({ member: `${place.object}.${place.member}`, does, how })
+  for (let at = 0; at < body.length; at++) {
+    const { kind, text } = body[at]!
+    if (kind !== 'name') continue
+    const before = body[at - 1]?.text
+    const next = body[at + 1]?.text
+    if (next === '(' && before !== '->' && before !== '.') {
+      const inner = argumentsAt(body, at + 1)
+      const first = inner[0] ?? []
+      if (bitWrites.test(text) || bitReads.test(text)) {
+        const place = placeOf(inner[1] ?? [], variables)
+        if (place?.isLive === true && place.member !== '') {
+          put(place, bitReads.test(text) ? 'read' : 'write', `bit ${withoutNames(first)}`)
+          if (/^test_and_set/.test(text)) put(place, 'write', `bit ${withoutNames(first)}`)
+        }
+      } else if (setters.test(text)) {
+        const place = placeOf(first, variables)
+        if (place?.isLive === true && place.member !== '')
+          put(place, 'write', `= ${withoutNames(inner[1] ?? [])}`)
+      }
+      continue
+    }
+    if ((before !== '->' && before !== '.') || next === '->' || next === '.' || next === '(') continue
+    let end = at + 1
+    while (body[end]?.text === '[') end = closing(body, end)
+    if (/^(?:->|\.)$/.test(body[end]?.text ?? '')) continue
+    const start = placeStart(body, end)
+    const place = placeAt(start, end)
+    if (place === undefined) continue
+    const assign = body[end]?.text ?? ''
+    if (/^(?:[-+*/%&|^]?=|<<=|>>=)$/.test(assign)) {
+      put(place, 'write', `${assign} ${withoutNames(valueFrom(body, end + 1))}`)
+      continue
+    }
+    if (assign === '++' || assign === '--' || body[start - 1]?.text === '&') continue
+    put(place, 'read', contextOf(body, start, end))
+  }
+  return found
+}
+
+function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
+  let at = start
+  while (at < tokens.length && !/^[,;)}]$/.test(tokens[at]!.text))
+    at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
+  return tokens.slice(start, at)
+}
+
+/** What is done with the value that stands between two indices. */
+function contextOf(body: readonly Token[], from: number, to: number): string {
+  let [start, end] = [from, to]
+  const words: string[] = []
+  for (let depth = 0; depth < 3; depth++) {
+    // Casts, `READ_ONCE(…)` and parentheses say nothing.
+    while (body[start - 1]?.text === ')' && isCast(body, openingOf(body, start - 1)))
+      start = openingOf(body, start - 1)
+    const [left, right] = [body[start - 1]?.text ?? '', body[end]?.text ?? '']
+    if (operators.test(right)) {
+      const operand = operandFrom(body, end + 1)
+      words.push(`${right} ${withoutNames(operand)}`)
+      end = end + 1 + operand.length
+      continue
+    }
+    if (left === '!' || left === '~') {
+      words.push(left)
+      start--
+      continue
+    }
+    if (operators.test(left) && left !== '*') {
+      words.push(`${left} of ${withoutNames(operandBefore(body, start - 1))}`)
+      break
+    }
+    if (left === '(' && right === ')') {
+      const name = body[start - 2]
+      if (name?.kind === 'name' && !/^(?:if|while|switch|return)$/.test(name.text)) {
+        if (!readers.test(name.text)) words.push(`${name.text} ( )`)
+        start -= 2
+      } else start--
+      end++
+      if (name?.kind === 'name' && /^(?:if|while|switch)$/.test(name.text)) break
+      continue
+    }
+    const call = callAround(body, start)
+    if (call !== undefined) words.push(`${call} ( )`)
+    break
+  }
+  return words.join(' ')
+}
+
+/** The function to which the value at `start` is one of several arguments. */
+function callAround(body: readonly Token[], start: number): string | undefined {
+  let depth = 0
+  for (let at = start - 1; at >= 0; at--) {
+    const { text } = body[at]!
+    if (/^[;{}]$/.test(text)) return undefined
+    if (text === ')' || text === ']') depth++
+    else if (text === '(' || text === '[') {
+      if (depth === 0) {
+        const name = body[at - 1]
+        return text === '(' && name?.kind === 'name' && !/^(?:if|while|for|switch|return)$/.test(name.text)
+          ? name.text
+          : undefined
+      }
+      depth--
+    } else if (depth === 0 && !(text === ',' || body[at]!.kind === 'name' || /^(?:->|\.|&)$/.test(text)))
+      return undefined
+  }
+  return undefined
+}
+
+function operandFrom(body: readonly Token[], start: number): readonly Token[] {
+  let at = start
+  while (/^[~!*&-]$/.test(body[at]?.text ?? '')) at++
+  if (body[at]?.text === '(') at = closing(body, at)
+  else at++
+  while (/^(?:->|\.|\(|\[)$/.test(body[at]?.text ?? ''))
+    at = /^[([]$/.test(body[at]!.text) ? closing(body, at) : at + 2
+  return body.slice(start, at)
+}
+
+function operandBefore(body: readonly Token[], end: number): readonly Token[] {
+  const from = placeStart(body, end)
+  return from < end ? body.slice(from, end) : body.slice(Math.max(0, end - 1), end)
+}
+
+function openingOf(tokens: readonly Token[], close: number): number {
+  let depth = 0
+  for (let at = close; at >= 0; at--) {
+    if (tokens[at]!.text === ')') depth++
+    else if (tokens[at]!.text === '(' && --depth === 0) return at
+  }
+  return 0
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The bodies of functions that a changed file calls and that stand elsewhere: in the headers that it includes, and in the C
+// files of its directory. Most wrappers (`eventfd_ctx_put`, `get_user_ns`) are there. Files are read only when a name is
+// asked for, and each once.
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import path from 'node:path'
+import type { FileChange } from '../patch/patch.ts'
+import { type Definition, definitionsOf } from './definitions.ts'
+
+export interface Library {
+  /** A function or a macro with parameters, as it is before the patch; undefined when it is not found. */
+  definition(name: string): Definition | undefined
+}
+
+export const emptyLibrary: Library = { definition: () => undefined }
+
+/** Files of a directory beyond this are not searched. */
+const mostFiles = 200
+/** How far includes of includes are followed. */
+const deepest = 3
+
+/**
+ * @param source the kernel's source tree
+ * @param changes the changed C files and headers
+ */
+export function libraryOf(source: string, changes: readonly FileChange[]): Library {
+  const texts = new Map<string, string>()
+  const parsed = new Map<string, ReturnType<typeof definitionsOf>>()
+  const found = new Map<string, Definition | undefined>()
+  const changed = new Set(changes.map((one) => one.path))
+  const root = existsSync(source) ? realpathSync(source) : source
+  let places: readonly string[] | undefined
+
+  const textOf = (file: string): string => {
+    const known = texts.get(file)
+    if (known !== undefined) return known
+    let text = ''
+    try {
+      const real = realpathSync(path.join(root, file))
+      // A link may lead to another part of a packaged tree, never to a device.
+      text = readFileSync(real, 'latin1')
+    } catch {}
+    texts.set(file, text)
+    return text
+  }
+  const resolve = (from: string, name: string, isLocal: boolean): string | undefined => {
+    const dirs = [
+      ...(isLocal ? [path.dirname(from)] : []),
+      'include',
+      'arch/x86/include',
+      'include/uapi',
+      path.dirname(from),
+    ]
+    return dirs
+      .map((dir) => path.posix.normalize(path.posix.join(dir, name)))
+      .find((file) => !file.startsWith('..') && existsSync(path.join(root, file)))
+  }
+  const filesIn = (): readonly string[] => {
+    if (places !== undefined) return places
+    const all = new Set<string>()
+    const files = changes.map((one) => one.path)
+    let layer: readonly string[] = files
+    for (let depth = 0; depth < deepest; depth++) {
+      const next: string[] = []
+      for (const file of layer) {
+        const text = changes.find((one) => one.path === file)?.before ?? textOf(file)
+        for (const [, open, name] of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]/gm)) {
+          const header = resolve(file, name!, open === '"')
+          if (header === undefined || all.has(header)) continue
+          all.add(header)
+          next.push(header)
+        }
+      }
+      layer = next
+    }
+    for (const dir of new Set(
+      files.filter((file) => file.endsWith('.c')).map((file) => path.dirname(file)),
+    )) {
+      let names: string[] = []
+      try {
+        names = readdirSync(path.join(root, dir)).filter((name) => name.endsWith('.c'))
+      } catch {}
+      if (names.length <= mostFiles) for (const name of names) all.add(path.posix.join(dir, name))
+    }
+    places = [...all].filter((file) => !changed.has(file))
+    return places
+  }
+  return {
+    definition(name) {
+      if (found.has(name)) return found.get(name)
+      let one: Definition | undefined
+      // A body, or a macro.
+      const begins = new RegExp(
+        `(?:^|[\\s*])${name}[ \\t]*\\([^;{}]*\\)[^;{}()]*\\{|#[ \\t]*define[ \\t]+${name}\\(`,
+      )
+      for (const file of filesIn()) {
+        const text = textOf(file)
+        if (!text.includes(name) || !begins.test(text)) continue
+        const all = parsed.get(file) ?? definitionsOf(text)
+        parsed.set(file, all)
+        one = all.byName.get(name)
+        if (one !== undefined) break
+      }
+      found.set(name, one)
+      return one
+    },
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Memory that lives when the live patch comes was taken as the old code takes it, and what the new code took may come to old
+// code, during the transition and after a revert. So where one side's allocator is not the one that the other side gives
+// back to, something is freed as what it is not.
+import { type Allocation, accepts, allocationsIn, allocationsOf, type Family } from '../alive/allocation.ts'
+import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import { listed } from '../listed.ts'
+import type { Found, Rule } from '../rule.ts'
+
+interface Sides {
+  readonly before: readonly Allocation[]
+  readonly after: readonly Allocation[]
+}
+
+function ofThing(all: readonly Allocation[], thing: string, role: Allocation['role']): Allocation[] {
+  return all.filter((one) => one.thing === thing && one.role === role)
+}
+
+/** True when one function takes and gives back all that there is of it. */
+function isLocal({ before, after }: Sides, thing: string, name: string): boolean {
+  const all = [...before, ...after].filter((one) => one.thing === thing)
+  return (
+    all.some(({ role }) => role === 'take') &&
+    all.some(({ role }) => role === 'give') &&
+    all.every(({ definition }) => definition.name === name)
+  )
+}
+
+function differs(old: readonly Allocation[], young: readonly Allocation[]): boolean {
+  const spelled = (list: readonly Allocation[]) =>
+    [...new Set(list.map(({ families, offset }) => `${families} ${offset}`))].sort().join('\n')
+  return spelled(old) !== spelled(young)
+}
+
+export function givenBackFindings(functions: ChangedFunctions): Found[] {
+  const whole: Sides = { before: allocationsOf(functions.before), after: allocationsOf(functions.after) }
+  const said = new Set<string>()
+  return functions.all.flatMap((one): Found[] => {
+    if (one.before === undefined || one.after === undefined) return []
+    const own: Sides = { before: allocationsIn(one.before), after: allocationsIn(one.after) }
+    const things = new Set([...own.before, ...own.after].map(({ thing }) => thing))
+    return [...things].flatMap((thing): Found[] => {
+      const message =
+        said.has(thing) || isLocal(whole, thing, one.name) ? undefined : dangerOf(one, own, whole, thing)
+      if (message === undefined) return []
+      said.add(thing)
+      return [{ symbol: one.name, unit: one.file, message }]
+    })
+  })
+}
+
+/** What is wrong with how a function takes or gives back a thing. */
+function dangerOf({ name }: ChangedFunction, own: Sides, whole: Sides, thing: string): string | undefined {
+  const [oldGives, gives] = [ofThing(own.before, thing, 'give'), ofThing(own.after, thing, 'give')]
+  if (oldGives.length > 0 && gives.length > 0 && differs(oldGives, gives)) {
+    const there = ofThing(whole.before, thing, 'take')
+    // Where nobody is seen to allocate it, it is what the old code gave it back as.
+    const from: readonly Family[] =
+      there.length > 0
+        ? there.flatMap(({ families }) => families)
+        : oldGives.flatMap(({ families }) => families)
+    const wrong = gives.find(
+      (give) =>
+        !from.every((family) => accepts(give.families, family)) &&
+        !oldGives.some((old) => old.word === give.word),
+    )
+    if (wrong !== undefined)
+      return `${name} now gives ${thing} back by ${wrong.word}; what the old code has allocated is from ${listed(from)} and can’t go back so`
+    const moved = gives.find(({ offset }) => !oldGives.some((old) => old.offset === offset))
+    if (
+      moved !== undefined &&
+      !(there.length > 0 && there.every(({ offset }) => opposite(offset, moved.offset)))
+    )
+      return `${name} now gives back ${thing} ${moved.offset || 'without what it subtracted'}, which is where the new code’s allocations begin and not the old code’s`
+  }
+  const [oldTakes, takes] = [ofThing(own.before, thing, 'take'), ofThing(own.after, thing, 'take')]
+  if (oldTakes.length === 0 || takes.length === 0 || !differs(oldTakes, takes)) return undefined
+  const givers = ofThing(whole.before, thing, 'give')
+  for (const take of takes) {
+    const family = take.families[0]!
+    if (oldTakes.some((old) => old.families[0] === family)) continue
+    const refuses = givers.find((give) => !accepts(give.families, family))
+    // Who gives back what all old takes could not give either was wrong before.
+    if (refuses !== undefined && oldTakes.some((old) => accepts(refuses.families, old.families[0]!)))
+      return `${name} now takes ${thing} from ${family}; the old code, which runs on until the transition is over and again after a revert, gives it back by ${refuses.word}`
+    if (givers.length === 0 && !(family === 'kmalloc' || family.startsWith('kmem_cache ')))
+      return `${name} now takes ${thing} from ${family} instead of ${listed(oldTakes.flatMap(({ families }) => families))}; who gives it back is not in the changed files, and must be able to`
+  }
+  const moved = takes.find(({ offset }) => !oldTakes.some((old) => old.offset === offset))
+  if (moved !== undefined)
+    return `${name} now puts ${thing} at another place of its allocation (${moved.offset || 'its begin'}); old code gives it back from where it used to be`
+  return undefined
+}
+
+function opposite(one: string, other: string): boolean {
+  return one.replace(/^\+/, '-') === other || one.replace(/^-/, '+') === other
+}
+
+export const givenBackOtherwise: Rule = {
+  name: 'given-back-otherwise',
+  severity: 'warning',
+  looksFor:
+    'Memory that is allocated or freed by another family (kmalloc, kmem_cache, vmalloc, per-CPU, pages), or from another place in it',
+  why: 'What the old code has allocated comes to the new code, and the other way round; given back to the wrong allocator it corrupts memory',
+  remedy:
+    'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old objects go before you rely on it',
+  find: (_job, subject) => givenBackFindings(changedFunctionsOf(subject)),
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A pointer without a type that holds something else since the patch: what the old code has put there is taken for what
+// the new code puts there.
+import { type Holding, holdingsIn } from '../alive/holders.ts'
+import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import type { Found, Rule } from '../rule.ts'
+
+export function heldFindings(functions: ChangedFunctions): Found[] {
+  const said = new Set<string>()
+  return functions.all.flatMap((one): Found[] => {
+    if (one.before === undefined || one.after === undefined) return []
+    const isHandedOn = functions.before.isHandedOn(one.name)
+    const [old, young] = [holdingsIn(one.before, isHandedOn), holdingsIn(one.after, isHandedOn)]
+    const holders = new Set([...old, ...young].map(({ holder, does }) => `${does} ${holder}`))
+    return [...holders].flatMap((key): Found[] => {
+      const typesOf = (list: readonly Holding[]) =>
+        new Set(list.filter(({ holder, does }) => `${does} ${holder}` === key).map(({ as }) => as))
+      const [was, is] = [typesOf(old), typesOf(young)]
+      const gone = [...was].filter((type) => !is.has(type))
+      const come = [...is].filter((type) => !was.has(type))
+      const holder = key.slice(key.indexOf(' ') + 1)
+      if (gone.length === 0 || come.length === 0 || said.has(holder)) return []
+      said.add(holder)
+      const message = key.startsWith('takes ')
+        ? `${one.name} now takes ${holder} for a ${come[0]}, where it took it for a ${gone[0]}; what the old code has put there is a ${gone[0]}`
+        : `${one.name} now puts a ${come[0]} into ${holder}, where it put a ${gone[0]}; old code, and all that is not replaced, takes it for a ${gone[0]}`
+      return [{ symbol: one.name, unit: one.file, message }]
+    })
+  })
+}
+
+export const heldOtherwise: Rule = {
+  name: 'held-otherwise',
+  severity: 'warning',
+  looksFor:
+    'A pointer without a type (private_data, driver_data, a callback’s cookie, the container of a timer or a list entry) that is taken for another struct than before',
+  why: 'Open files, bound devices and armed timers keep what the old code has put there, and the new code would read it as something else',
+  remedy: 'Leave the pointer as it is and keep what is new in a shadow variable of the object',
+  find: (_job, subject) => heldFindings(changedFunctionsOf(subject)),
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where an entry stands in a table, a hash or a tree is worked out again each time it is looked for. Entries that the old code
+// has put in stand where the old code's function says.
+
+import type { FileChange } from '../../patch/patch.ts'
+import { closing, type Token } from '../../source/lexer.ts'
+import { changedNames } from '../alive/changed-names.ts'
+import { differenceOf, type Statement, statementsOf } from '../alive/statements.ts'
+import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
+import type { Definition } from '../definitions.ts'
+import type { Found, Rule } from '../rule.ts'
+
+const hashes =
+  /^(?:jhash\w*|hash_(?:32|64|long|ptr|min|mix)\w*|full_name_hash|hashlen_\w+|siphash\w*|hsiphash\w*|crc32\w*|xxh(?:32|64)\w*|__?\w*hash_?fn|partial_name_hash|murmur\w*)$/
+const adds =
+  /^(?:hash_add\w*|hlist_\w*add\w*|list_add\w*|hlist_bl_add\w*|rhashtable_(?:lookup_)?insert\w*|__rhashtable_insert\w*|insert\w*|\w+_insert\w*)$/
+const treeAdds = /^(?:rb_link_node\w*|rb_insert_color\w*|rb_add\w*|rb_find_add\w*|interval_tree_insert)$/
+/** A member of a description of a table or tree, whose function says where an entry stands. */
+const describes = /^(?:hashfn|obj_hashfn|obj_cmpfn|key_?cmp|less|cmp(?:_?fn)?|compare)$/
+
+/** True when the value that a name makes is a place in a table: an index, or an argument of what adds and looks up. */
+function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
+  seen.add(name)
+  if (isInDescription(side.rest, name)) return true
+  return [...side.definitions.values()].some((definition) => {
+    if (seen.has(definition.name)) return false
+    return usesOf(definition, name).some((at) => {
+      if (isIndexed(definition.body, at) || isAdded(definition.body, at)) return true
+      const variable = receiverOf(definition.body, at)
+      if (variable !== undefined)
+        return usesOf(definition, variable).some(
+          (use) => isIndexed(definition.body, use) || isAdded(definition.body, use),
+        )
+      const isHandedBack = definition.kind === 'macro' || returns(definition.body, at)
+      return isHandedBack && isPlace(side, definition.name, seen)
+    })
+  })
+}
+
+function isInDescription(rest: readonly Token[], name: string): boolean {
+  return rest.some(
+    ({ text }, at) => text === name && rest[at - 1]?.text === '=' && describes.test(rest[at - 2]?.text ?? ''),
+  )
+}
+
+function usesOf({ body }: Definition, name: string): number[] {
+  return body.flatMap(({ text }, at) =>
+    text === name && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '') ? [at] : [],
+  )
+}
+
+/** `table[… at …]`, `table + at(…)`. */
+function isIndexed(body: readonly Token[], at: number): boolean {
+  let depth = 0
+  for (let index = at - 1; index >= 0; index--) {
+    const { text } = body[index]!
+    if (/^[;{}]$/.test(text)) break
+    if (text === ')' || text === ']') depth++
+    else if (text === '(' || text === '[') {
+      if (depth === 0 && text === '[') return true
+      if (depth > 0) depth--
+    }
+  }
+  return body[at - 1]?.text === '+' && body[at - 2]?.kind === 'name' && body[at + 1]?.text === '('
+}
+
+/** An argument of what adds to a table, or goes through a part of it. */
+function isAdded(body: readonly Token[], at: number): boolean {
+  let depth = 0
+  for (let index = at - 1; index >= 0; index--) {
+    const { text } = body[index]!
+    if (/^[;{}]$/.test(text)) return false
+    if (text === ')' || text === ']') depth++
+    else if (text === '(' || text === '[') {
+      if (depth > 0) depth--
+      else if (
+        /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+)$/.test(body[index - 1]?.text ?? '')
+      )
+        return true
+    }
+  }
+  return false
+}
+
+function receiverOf(body: readonly Token[], at: number): string | undefined {
+  let index = at - 1
+  while (index >= 0 && !/^[;{}=]$/.test(body[index]!.text)) index--
+  const name = body[index - 1]
+  return body[index]?.text === '=' &&
+    name?.kind === 'name' &&
+    !/^(?:->|\.)$/.test(body[index - 2]?.text ?? '')
+    ? name.text
+    : undefined
+}
+
+function returns(body: readonly Token[], at: number): boolean {
+  let index = at - 1
+  while (index >= 0 && !/^[;{}]$/.test(body[index]!.text)) index--
+  return body[index + 1]?.text === 'return'
+}
+
+/** What a function works out otherwise, beside its checks. */
+function workings(list: readonly Statement[]): Statement[] {
+  return list.filter(({ kind, tokens }) =>
+    kind === 'exit'
+      ? tokens[0]?.text === 'return' && tokens.length > 2
+      : kind === 'expression' || kind === 'loop',
+  )
+}
+
+function differs(before: Definition, after: Definition): boolean {
+  if (before.kind === 'macro' || after.kind === 'macro')
+    return before.body.map(({ text }) => text).join(' ') !== after.body.map(({ text }) => text).join(' ')
+  const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
+  return workings(gone).length > 0 && workings(come).length > 0
+}
+
+function calls(tokens: readonly Token[], words: RegExp): boolean {
+  return tokens.some(
+    ({ kind, text }, at) => kind === 'name' && words.test(text) && tokens[at + 1]?.text === '(',
+  )
+}
+
+/** Functions that work out a place themselves, and add. */
+function hashesItself(before: Definition, after: Definition): boolean {
+  if (!calls(after.body, adds) && !calls(after.body, treeAdds)) return false
+  const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
+  const hashing = ({ tokens }: Statement) => calls(tokens, hashes) || isMasked(tokens)
+  return gone.some(hashing) && come.some(hashing)
+}
+
+/** `table[key % SIZE]`, `table[key & mask]`. */
+function isMasked(tokens: readonly Token[]): boolean {
+  return tokens.some(({ text }, at) => {
+    if (text !== '[') return false
+    const inner = tokens.slice(at + 1, closing(tokens, at) - 1)
+    return inner.some(({ text: one }) => /^(?:%|&|\^|>>)$/.test(one)) && inner.length > 2
+  })
+}
+
+/** A search for the place of a new entry of a tree: by other comparisons than before. */
+function ordersItself(before: Definition, after: Definition): boolean {
+  if (!calls(after.body, treeAdds)) return false
+  const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
+  const compares = ({ kind, tokens, under, leaves }: Statement) =>
+    kind === 'condition' &&
+    !leaves &&
+    under.some((outer) => outer.kind === 'loop') &&
+    tokens.some(({ text }) => /^(?:<|>|<=|>=)$/.test(text) || /cmp|compare|less|before|after/.test(text))
+  return gone.some(compares) && come.some(compares)
+}
+
+export function placedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  const found: Found[] = []
+  const put = (symbol: string, unit: string, message: string) => found.push({ symbol, unit, message })
+  for (const { name, file, before, after } of functions.all) {
+    if (before === undefined || after === undefined) continue
+    if (differs(before, after) && isPlace(functions.after, name) && isPlace(functions.before, name))
+      put(
+        name,
+        file,
+        `${name} works out otherwise where an entry stands; entries that the old code has put in stand where it said before, and are not found, or found twice`,
+      )
+    else if (hashesItself(before, after))
+      put(
+        name,
+        file,
+        `${name} hashes otherwise what it puts in; entries that are there stand where the old hash says`,
+      )
+    else if (ordersItself(before, after))
+      put(
+        name,
+        file,
+        `${name} puts entries in by another order than before; the tree that is there is in the old one, and can’t be searched by both`,
+      )
+  }
+  for (const { name, file } of changedNames(changes))
+    if (isPlace(functions.after, name) && !found.some(({ unit }) => unit === file))
+      put(
+        name,
+        file,
+        `${name} has another value, by which entries of a table are placed; those that the old code has put in stand elsewhere`,
+      )
+  return found
+}
+
+export const placedOtherwise: Rule = {
+  name: 'placed-otherwise',
+  severity: 'warning',
+  looksFor:
+    'A hash, an index or an order by which entries of a table or tree that lives are placed and found, worked out otherwise than before',
+  why: 'Entries that are there stand where the old code put them; the new code looks for them elsewhere, and what the new code puts in the old code does not find',
+  remedy:
+    'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
+  find: (_job, subject) => placedFindings(changedFunctionsOf(subject), subject.changes),
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Values in objects that live. Where one changed function writes a member by another constant, mask, shift or unit than
+// before, and a changed function reads it by another one, what the old code has written means something else to the new code,
+// and the other way round. The same is true of a named constant that gets another value.
+import type { FileChange } from '../../patch/patch.ts'
+import { changedNames } from '../alive/changed-names.ts'
+import { isDispatch } from '../alive/dispatch.ts'
+import { type Meaning, meaningsIn, saysSomething } from '../alive/meanings.ts'
+import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import type { Definition } from '../definitions.ts'
+import { listed } from '../listed.ts'
+import type { Found, Rule } from '../rule.ts'
+
+/** What of one member changes in one function. */
+interface Shift {
+  readonly name: string
+  readonly file: string
+  readonly gone: readonly string[]
+  readonly come: readonly string[]
+}
+
+function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<string, Shift[]> {
+  const found = new Map<string, Shift[]>()
+  for (const { name, file, before, after } of functions.all) {
+    if (before === undefined || after === undefined) continue
+    const [old, young] = [meaningsIn(before), meaningsIn(after)].map((list) =>
+      list.filter((one) => one.does === does),
+    )
+    for (const member of new Set([...old!, ...young!].map((one) => one.member))) {
+      const hows = (list: readonly Meaning[]) =>
+        new Set(list.filter((one) => one.member === member).map(({ how }) => how))
+      const [was, is] = [hows(old!), hows(young!)]
+      const gone = [...was].filter((how) => !is.has(how))
+      const come = [...is].filter((how) => !was.has(how))
+      if (gone.length > 0 && come.length > 0 && [...gone, ...come].some(saysSomething))
+        found.set(member, [...(found.get(member) ?? []), { name, file, gone, come }])
+    }
+  }
+  return found
+}
+
+const told = (how: string) => (how === '' ? 'as it is' : how.replace(/_ \( \)/g, '_'))
+
+function encodingFindings(functions: ChangedFunctions): Found[] {
+  const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
+  return [...writes].flatMap(([member, writers]): Found[] => {
+    const readers = (reads.get(member) ?? []).filter(
+      ({ name }) => !writers.every((writer) => writer.name === name),
+    )
+    const [writer, reader] = [writers[0]!, readers[0]]
+    if (reader === undefined) return []
+    const names = [...writers, ...readers].map(({ name }) => name)
+    const root = [...functions.after.definitions.keys()].find((one) =>
+      names.every((name) => name === one || functions.isBelow(name, one)),
+    )
+    const isOneCall = root !== undefined && !isDispatch(functions.after.definitions.get(root)!, names)
+    return [
+      {
+        ...(isOneCall ? { severity: 'note' as const } : {}),
+        symbol: writer.name,
+        unit: writer.file,
+        message: `${listed(writers.map(({ name }) => name))} now ${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0]!)}, now ${told(reader.come[0]!)}); ${isOneCall ? `both are below ${root}, so only what outlasts its call meets the other world` : 'objects hold what the old code has written'}`,
+      },
+    ]
+  })
+}
+
+function constantFindings(
+  functions: ChangedFunctions,
+  changes: readonly FileChange[],
+  others: readonly Definition[],
+): Found[] {
+  const constants = changedNames(changes)
+  if (constants.length === 0) return []
+  const all = [...functions.after.definitions.values(), ...others]
+  const meanings = all.flatMap((one) => meaningsIn(one).map((meaning) => ({ ...meaning, name: one.name })))
+  return constants.flatMap(({ name: constant, before, after, file }): Found[] => {
+    const word = new RegExp(`(?<!\\w)${constant}(?!\\w)`)
+    const uses = meanings.filter(({ how }) => word.test(how))
+    const pair = uses
+      .filter(({ does }) => does === 'write')
+      .flatMap((write) => {
+        const read = uses.find((one) => one.does === 'read' && one.member === write.member)
+        return read === undefined ? [] : [{ write, read }]
+      })[0]
+    if (pair === undefined) return []
+    const { write, read } = pair
+    return [
+      {
+        symbol: constant,
+        unit: file,
+        message: `${constant} is ${after} instead of ${before}; ${write.name} writes it to ${write.member}, and ${read.name} reads that by it, so objects that are there hold the old value`,
+      },
+    ]
+  })
+}
+
+export function storedFindings(
+  functions: ChangedFunctions,
+  changes: readonly FileChange[],
+  others: readonly Definition[] = [],
+): Found[] {
+  return [...encodingFindings(functions), ...constantFindings(functions, changes, others)]
+}
+
+export const storedOtherwise: Rule = {
+  name: 'stored-otherwise',
+  severity: 'warning',
+  looksFor:
+    'A member of a living object that is written and read by another constant, bit, tag, mask, shift or unit than before, and a constant that is stored and gets another value',
+  why: 'Objects hold what the old code has written; the new code reads another meaning into it, and old code into what the new code writes',
+  remedy:
+    'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
+  find: (_job, subject) => storedFindings(changedFunctionsOf(subject), subject.changes),
+}
