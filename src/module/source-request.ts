@@ -59,7 +59,8 @@ export function requestFor(
       flags: [...(unit.flags ?? []).filter((flag) => !/^-g/.test(flag)), ...macroHeaders().flags],
     },
     functions: [...roots],
-    externalize: (name, kind) => (isCarried(name) ? undefined : running.externalize(name, kind)),
+    externalize: (name, kind, isInline, label) =>
+      isCarried(name) ? undefined : running.externalize(name, kind, isInline, label),
     ...(running.inlining === undefined ? {} : { inlining: running.inlining }),
     rename: (name) => (roots.has(name) ? rename(change.unit, name) : name),
     includes: 'keep',

@@ -2,8 +2,17 @@
 // What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each name is
 // given by the headers, bound to the running program, or copied; what is copied has its reason.
 import type { Finding } from '../ground/finding.ts'
-import { definitionOf, indexOf, titleOf } from './declared.ts'
+import {
+  aliased,
+  assemblerName,
+  definitionAmong,
+  definitionOf,
+  indexOf,
+  isOnlyForInlining,
+  titleOf,
+} from './declared.ts'
 import type { Grammar } from './grammar.ts'
+import { type Token, tokenize } from './lexer.ts'
 import type { RunningSymbol, SourceRequest } from './request.ts'
 import { isWritten, type StaticLocal, staticLocalsOf } from './static-local.ts'
 import { type Use, usesOf } from './uses.ts'
@@ -19,6 +28,8 @@ export interface Binding {
   readonly first: Item
   /** Its size is asked for. */
   readonly needsBound: boolean
+  /** The symbol that an asm label of the unit gives it. */
+  readonly label: string | undefined
 }
 
 /** A static variable of a function, bound to the running one. */
@@ -43,6 +54,8 @@ export interface Closure {
   readonly renamed: ReadonlyMap<string, string>
   /** The first declaration in the output that uses a function. */
   firstUse(name: string): Item | undefined
+  /** The uses of the file's names in a declaration. */
+  usesIn(item: Item): readonly Use[]
 }
 
 /** Static variables of the kernel's macros that serve one place in the source only. */
@@ -83,10 +96,8 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   }
 
   for (const name of request.functions) {
-    const item = index
-      .get(`o ${name}`)
-      ?.find((one) => one.declaration.body !== undefined && definitionOf(one, name))
-    if (item === undefined) continue
+    const item = definitionAmong(index.get(`o ${name}`) ?? [], name)
+    if (item?.declaration.body === undefined) continue
     targets.set(name, item)
     if (request.rename(name) !== name) renamed.set(name, request.rename(name))
   }
@@ -117,10 +128,10 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
 
   const follow = (item: Item, counts: (at: number) => boolean) => {
     const by = titleOf(item)
-    for (const use of usesIn(item)) if (counts(use.at)) need(use, item, by)
+    for (const use of usesIn(item)) if (counts(use.at)) need(use, item.tokens, by)
   }
 
-  const need = (use: Use, item: Item, by: string) => {
+  const need = (use: Use, tokens: readonly Token[], by: string) => {
     const candidates = index.get(`${use.isTag ? 't' : 'o'} ${use.name}`)!
     if (use.isTag) {
       const defined = candidates.filter((one) =>
@@ -129,7 +140,11 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       for (const one of defined) takeTypes(one, `${by} uses its type`)
       return
     }
-    const definition = candidates.find((one) => definitionOf(one, use.name) !== undefined)
+    const definition =
+      definitionAmong(candidates, use.name) ??
+      candidates.find(
+        (one) => aliased(one, use.name) !== undefined && !one.declaration.storage.has('typedef'),
+      )
     if (definition === undefined) {
       const one = candidates[0]!
       const isType = one.declaration.enumerators.includes(use.name) || one.declaration.storage.has('typedef')
@@ -137,16 +152,17 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       else takeWhole(one, `${by} uses ${use.name}`)
       return
     }
-    if (definition.declaration.body !== undefined) functionNeeded(use, definition, by)
+    const isFunction = definition.declaration.declarators.some(
+      ({ name, isFunction }) => name === use.name && isFunction,
+    )
+    if (isFunction) functionNeeded(use, definition, by)
     else {
       const list = manners.get(use.name) ?? new Set()
       list.add(use.how)
-      const before = item.tokens[use.at - 1]?.text
+      const before = tokens[use.at - 1]?.text
       if (
         before === 'sizeof' ||
-        (before === '(' &&
-          item.tokens[use.at - 2]?.text === 'sizeof' &&
-          item.tokens[use.at + 1]?.text === ')')
+        (before === '(' && tokens[use.at - 2]?.text === 'sizeof' && tokens[use.at + 1]?.text === ')')
       )
         list.add('sizeof')
       manners.set(use.name, list)
@@ -164,6 +180,27 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     queue.push(() => follow(item, (at) => at < declarators[0]!.from))
   }
 
+  /** What a header uses that stands above its #include. */
+  const followHeaders = () => {
+    const first = new Map<string, number>()
+    for (const item of items)
+      if (!isFromHeader(item))
+        for (const [key, start] of declaredBy(item)) if (!first.has(key)) first.set(key, start)
+    const { text, parts } = view.expanded
+    const line = view.chunks.find(({ from }) => from > 0)?.from ?? Number.POSITIVE_INFINITY
+    for (const { start, end, line: at, files } of parts) {
+      if (at <= line) continue
+      const tokens = tokenize(text, start, end)
+      for (const [index, token] of tokens.entries()) {
+        if (token.kind !== 'name' || /^(?:\.|->)$/.test(tokens[index - 1]?.text ?? '')) continue
+        const isTag = /^(?:struct|union|enum)$/.test(tokens[index - 1]?.text ?? '')
+        const declared = first.get(`${isTag ? 't' : 'o'} ${token.text}`)
+        if (declared === undefined || declared > start) continue
+        need({ name: token.text, isTag, at: index, how: 'other' }, tokens, files.at(-1)!)
+      }
+    }
+  }
+
   const bind = (
     name: string,
     kind: Binding['kind'],
@@ -174,7 +211,8 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     if (bindings.has(name)) return
     const first = candidates.find((one) => !isFromHeader(one)) ?? candidates[0]!
     for (const one of candidates) if (isFromHeader(one)) takeWhole(one, `${name} is declared by it`)
-    bindings.set(name, { name, kind, running, item, first, needsBound: false })
+    const label = labelAmong(candidates, name)
+    bindings.set(name, { name, kind, running, item, first, needsBound: false, label })
     queue.push(() => follow(item, isInHead(item)))
   }
 
@@ -183,14 +221,15 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const candidates = index.get(`o ${name}`)!
     if (targets.has(name)) {
       if (renamed.has(name) && use.how !== 'call') {
-        const running = request.externalize(name, 'function', isInline(item))
+        const running = runningOf(name, 'function', candidates, isInline(item))
         if (running !== undefined) bind(name, 'function', running, item, candidates)
       }
       return
     }
     if (whole.has(item) || bindings.has(name)) return
     if (isFromHeader(item)) return takeWhole(item, `${by} calls it`)
-    const running = request.externalize(name, 'function', isInline(item))
+    if (item.declaration.body === undefined) return aliasNeeded(name, 'function', item, candidates, by)
+    const running = runningOf(name, 'function', candidates, isInline(item))
     if (running !== undefined) bind(name, 'function', running, item, candidates)
     else {
       if (request.privateCopy !== undefined && !item.declaration.storage.has('static'))
@@ -201,16 +240,47 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
 
   const variableNeeded = (name: string, item: Item, candidates: readonly Item[], by: string) => {
     if (bindings.has(name) || whole.has(item) || waiting.has(name)) return
-    if (isFromHeader(item)) return takeWhole(item, `${by} uses it`)
-    const one = definitionOf(item, name)!
+    // A register has no place of its own.
+    if (isFromHeader(item) || item.declaration.storage.has('register'))
+      return takeWhole(item, `${by} uses it`)
+    const one = definitionOf(item, name)
+    if (one === undefined) return aliasNeeded(name, 'variable', item, candidates, by)
     if (one.isConst && one.value !== undefined && item.declaration.storage.has('static')) {
       waiting.add(name)
       constants.set(name, by)
       return
     }
-    const running = request.externalize(name, 'variable', false)
+    const running = runningOf(name, 'variable', candidates)
     if (running !== undefined) return bind(name, 'variable', running, item, candidates)
     copyVariable(name, item, candidates, by)
+  }
+
+  /** What a name is in the running program; an asm label tells its symbol. */
+  const runningOf = (name: string, kind: Binding['kind'], candidates: readonly Item[], inline = false) => {
+    return request.externalize(name, kind, inline, labelAmong(candidates, name))
+  }
+
+  /** Another name of something is bound like it, or comes with a copy of it. */
+  const aliasNeeded = (
+    name: string,
+    kind: Binding['kind'],
+    item: Item,
+    candidates: readonly Item[],
+    by: string,
+  ) => {
+    const running = runningOf(name, kind, candidates)
+    if (running !== undefined) return bind(name, kind, running, item, candidates)
+    const meant = aliased(item, name)!
+    const real = definitionAmong(index.get(`o ${meant}`) ?? [], meant)
+    if (real === undefined || request.externalize(meant, kind) !== undefined)
+      findings.push({
+        severity: 'error',
+        rule: 'alias-copied',
+        symbol: name,
+        message: `${by} uses ${name}, another name of ${meant} by an alias attribute, and only ${meant} can be bound to the running kernel`,
+        hint: `Use ${meant} in the fix`,
+      })
+    takeWhole(item, `${by} uses it`)
   }
 
   const copyVariable = (name: string, item: Item, candidates: readonly Item[], by: string) => {
@@ -289,14 +359,14 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   /** Constant data may be copied where only its elements are read; what has an identity stays the running one. */
   const decideConstant = (name: string, by: string) => {
     const candidates = index.get(`o ${name}`)!
-    const item = candidates.find((one) => definitionOf(one, name))!
+    const item = definitionAmong(candidates, name)!
     if (bindings.has(name) || whole.has(item)) return
     const how = manners.get(name) ?? new Set()
     const isScalar = isPlainScalar(item, name)
     const escapes = [...how].some(
       (one) => one !== 'element' && one !== 'sizeof' && !(isScalar && one === 'other'),
     )
-    const running = escapes ? request.externalize(name, 'variable', false) : undefined
+    const running = escapes ? runningOf(name, 'variable', candidates) : undefined
     if (running !== undefined) bind(name, 'variable', running, item, candidates)
     else copyVariable(name, item, candidates, by)
   }
@@ -328,15 +398,13 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       if (!isTag && bindings.has(name)) continue
       if (!isTag && renamed.has(name)) continue
       const candidates = index.get(key)!
-      const definition = candidates.find((one) =>
-        isTag
-          ? one.declaration.tags.some((tag) => tag.name === name && tag.isDefined)
-          : definitionOf(one, name) !== undefined,
-      )
+      const definition = isTag
+        ? candidates.find((one) => one.declaration.tags.some((tag) => tag.name === name && tag.isDefined))
+        : definitionAmong(candidates, name)
       if (definition !== undefined && order.get(definition)! <= first) continue
       for (const one of candidates) {
         const announces = one.declaration.declarators.some(
-          (it) => it.name === name && !definitionOf(one, name),
+          (it) => it.name === name && (isOnlyForInlining(one) || !definitionOf(one, name)),
         )
         if (one !== definition && order.get(one)! <= first && (isTag || announces))
           takeWhole(one, `${name} is used before its definition`)
@@ -355,6 +423,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   }
 
   for (const [name, item] of targets) takeWhole(item, `${name} is extracted`)
+  followHeaders()
   drain()
   const sized = new Map(
     [...bindings].map(([name, binding]) => [
@@ -372,6 +441,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     reasons,
     findings,
     renamed,
+    usesIn,
     firstUse: (name) => items[inOrder.get(`o ${name}`) ?? -1],
   }
 }
@@ -384,4 +454,22 @@ function isInHead({ declaration: { body, declarators } }: Item): (at: number) =>
 
 function isInline({ declaration: { storage } }: Item): boolean {
   return storage.has('inline') || storage.has('__inline') || storage.has('__inline__')
+}
+
+function labelAmong(candidates: readonly Item[], name: string): string | undefined {
+  return candidates.flatMap((one) => assemblerName(one, name) ?? [])[0]
+}
+
+/** The names of the file that a declaration makes known, as keys of the index, with the places in the expanded text. */
+function declaredBy({ tokens, declaration }: Item): [key: string, start: number][] {
+  const { declarators, tags, enumerators, body } = declaration
+  const start = tokens[0]!.start
+  return [
+    ...(body === undefined ? declarators : declarators.slice(0, 1)).map(({ name }): [string, number] => [
+      `o ${name}`,
+      start,
+    ]),
+    ...enumerators.map((name): [string, number] => [`o ${name}`, start]),
+    ...tags.filter(({ isDefined }) => isDefined).map(({ name }): [string, number] => [`t ${name}`, start]),
+  ]
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the declarations of a file declare, and what people call them.
 import type { Declarator } from './declarators.ts'
+import { closing } from './lexer.ts'
 import type { Item } from './view.ts'
 
 /** The declarator with which a declaration defines a name; undefined when it only declares it. */
@@ -10,6 +11,42 @@ export function definitionOf(item: Item, name: string): Declarator | undefined {
   if (one === undefined || declaration.storage.has('typedef')) return undefined
   if (one.isFunction) return declaration.body !== undefined ? one : undefined
   return declaration.storage.has('extern') && one.value === undefined ? undefined : one
+}
+
+/** The asm label with which a declaration names the symbol of what it declares: `asm("w")`. */
+export function assemblerName({ tokens, declaration }: Item, name: string): string | undefined {
+  const one = declaration.declarators.find((candidate) => candidate.name === name)
+  if (one === undefined || declaration.storage.has('register')) return undefined
+  for (let at = one.at + 1; at < one.to; at++) {
+    if (!/^(?:asm|__asm__|__asm)$/.test(tokens[at]!.text)) continue
+    const parts = tokens.slice(at + 2, closing(tokens, at + 1) - 1)
+    return parts.map(({ text }) => text.slice(1, -1)).join('')
+  }
+  return undefined
+}
+
+/** The name that an `alias` attribute gives: what a declaration declares is another name of it. */
+export function aliased({ tokens, declaration }: Item, name: string): string | undefined {
+  if (!declaration.declarators.some((candidate) => candidate.name === name)) return undefined
+  const at = tokens.findIndex(
+    ({ text }, index) =>
+      /^(?:__)?alias(?:__)?$/.test(text) &&
+      tokens[index + 1]?.text === '(' &&
+      tokens[index + 2]?.kind === 'string',
+  )
+  return at === -1 ? undefined : tokens[at + 2]!.text.slice(1, -1)
+}
+
+/** Whether a function's body is only for taking it in, and another one may follow (`extern inline` of gnu89). */
+export function isOnlyForInlining({ tokens, declaration: { storage, body } }: Item): boolean {
+  if (body === undefined || !storage.has('extern')) return false
+  return tokens.slice(0, body.from).some(({ text }) => /^(?:__)?gnu_inline(?:__)?$/.test(text))
+}
+
+/** The declaration that defines a name, of all that declare it. */
+export function definitionAmong(candidates: readonly Item[], name: string): Item | undefined {
+  const all = candidates.filter((one) => definitionOf(one, name) !== undefined)
+  return all.find((one) => !isOnlyForInlining(one)) ?? all[0]
 }
 
 /** The names that each declaration of the file declares: `struct x` as `t x`, all others as `o x`. */

@@ -3,11 +3,23 @@
 // stands for where it decorates a declaration.
 import type { Expanded } from './expanded.ts'
 import { type Token, wordsOf } from './lexer.ts'
+import { type MacroStates, macroStates } from './macro-states.ts'
 import type { Directive, Written } from './written.ts'
 
 export interface Definitions {
-  /** Adds the definitions of the main file that these tokens use to `into`. */
-  collect(tokens: readonly Token[], into: Set<Directive>): void
+  /** Counts what these tokens use of the macros that the main file defines, or ends. */
+  collect(tokens: readonly Token[]): void
+  /** Whether what these tokens stand for depends on how often `__COUNTER__` stands above them in the main file. */
+  counts(tokens: readonly Token[]): boolean
+  /** The same for tokens that the preprocessor has made already: what is no macro to them must be none. */
+  collectSpelled(tokens: readonly Token[]): void
+  /** The macros of which the main file says something, and whether it has done so above a line. */
+  readonly names: ReadonlySet<string>
+  isKnownAt(macro: string, line: number): boolean
+  /** Counts what a macro is at a line, for a header that is included there and asks for it. */
+  collectState(macro: string, line: number): void
+  /** The directives of the main file by which every macro is what all that was counted uses. */
+  kept(): ReadonlySet<Directive>
   /** The headers' macros that all tokens that were handed to `collect` use: lines of definitions. */
   fromHeaders(): string[]
   /** What a macro without arguments stands for, at a line of the main file; undefined when it is none. */
@@ -54,13 +66,7 @@ function isPasted(name: string, parts: ReadonlySet<string>, depth = 0): boolean 
 }
 
 export function definitionsOf(written: Written, expanded: Expanded): Definitions {
-  const own = new Map<string, Directive[]>()
-  for (const directive of written.directives) {
-    if (directive.macro === undefined) continue
-    const list = own.get(directive.macro)
-    if (list === undefined) own.set(directive.macro, [directive])
-    else list.push(directive)
-  }
+  const states: MacroStates = macroStates(written)
   const bodies = new Map<Directive | string, Body>()
   const bodyOf = (directive: Directive): Body => {
     let body = bodies.get(directive)
@@ -79,29 +85,80 @@ export function definitionsOf(written: Written, expanded: Expanded): Definitions
     }
     return body
   }
-  /** The directive of the main file that governs a name at a line. */
-  const governing = (name: string, line: number): Directive | undefined => {
-    let found: Directive | undefined
-    for (const directive of own.get(name) ?? []) if (directive.from <= line) found = directive
-    return found
-  }
   const bodiesAt = (name: string, line: number): { body: Body; directive?: Directive }[] => {
-    const directive = governing(name, line)
+    const directive = states.at(name, line)
     if (directive?.name === 'define') return [{ body: bodyOf(directive), directive }]
+    if (directive !== undefined) return []
     // The main file's own definitions are among them; those that come later don't count.
-    if (directive === undefined && own.has(name) && !expanded.macros.has(name)) return []
+    if (states.names.has(name) && !expanded.macros.has(name)) return []
     return (expanded.macros.get(name) ?? []).map((text) => ({ body: headerBody(text) }))
   }
 
   const ofHeaders = new Set<string>()
 
+  const collect = (tokens: readonly Token[]) => {
+    const seen = new Set<string>()
+    const words = new Set<string>()
+    const literals = new Set<string>()
+    let pastes = false
+    const visit = (name: string, line: number, followed: boolean) => {
+      if (states.names.has(name)) states.need(name, line)
+      for (const { body, directive } of bodiesAt(name, line)) {
+        if (body.parameters !== undefined && !followed) continue
+        // What the words of a body are may be another thing at another line.
+        const key = `${name} ${directive?.from ?? body.text} ${states.between(line)}`
+        if (seen.has(key)) continue
+        seen.add(key)
+        if (directive === undefined) ofHeaders.add(name)
+        if (body.text.includes('##')) {
+          pastes = true
+          for (const word of body.text.match(/\w+/g) ?? []) literals.add(word)
+        }
+        for (const word of body.words) visit(word, line, true)
+      }
+    }
+    for (let index = 0; index < tokens.length; index++) {
+      const { kind, text, line } = tokens[index]!
+      if (kind === 'name') visit(text, line, tokens[index + 1]?.text === '(')
+      if (kind === 'name' || kind === 'number') words.add(text)
+    }
+    if (!pastes || tokens.length === 0) return
+    for (const word of literals) words.add(word)
+    const { line } = tokens.at(-1)!
+    for (const name of states.names) if (isPasted(name, words)) visit(name, line, true)
+  }
+
   return {
+    counts(tokens) {
+      const seen = new Set<string>()
+      const isCounted = (word: string, line: number): boolean => {
+        if (word === '__COUNTER__') return true
+        const directive = states.at(word, line)
+        if (directive?.name !== 'define' || seen.has(word)) return false
+        seen.add(word)
+        return bodyOf(directive).words.some((inner) => isCounted(inner, line))
+      }
+      return tokens.some(({ kind, text, line }) => kind === 'name' && isCounted(text, line))
+    },
+    collectSpelled(tokens) {
+      for (const { kind, text, line } of tokens)
+        if (kind === 'name' && states.names.has(text) && states.at(text, line)?.name !== 'define')
+          states.need(text, line)
+    },
+    names: states.names,
+    isKnownAt: states.isKnownAt,
+    collectState: (macro, line) =>
+      collect([
+        { kind: 'name', text: macro, start: 0, end: 0, line },
+        { kind: 'punctuator', text: '(', start: 0, end: 0, line },
+      ]),
+    kept: () => states.kept((name) => expanded.ofHeaders.has(name)),
     fromHeaders: () =>
       [...expanded.macros]
         .filter(([name]) => ofHeaders.has(name) && !expanded.predefined.has(name))
         .map(([name, texts]) => `#define ${name}${texts.at(-1)!}\n`),
     isMacro: (name, line) => {
-      const directive = governing(name, line)
+      const directive = states.at(name, line)
       return directive === undefined ? expanded.macros.has(name) : directive.name === 'define'
     },
     hasParameters: (name, line) => bodiesAt(name, line)[0]?.body.parameters !== undefined,
@@ -118,35 +175,6 @@ export function definitionsOf(written: Written, expanded: Expanded): Definitions
       }
       return expand(name)
     },
-    collect(tokens, into) {
-      const seen = new Set<string | Directive>()
-      const words = new Set<string>()
-      const literals = new Set<string>()
-      let pastes = false
-      const visit = (name: string, line: number, followed: boolean) => {
-        for (const { body, directive } of bodiesAt(name, line)) {
-          if (body.parameters !== undefined && !followed) continue
-          const key = directive ?? `${name} ${body.text}`
-          if (seen.has(key)) continue
-          seen.add(key)
-          if (directive !== undefined) into.add(directive)
-          else ofHeaders.add(name)
-          if (body.text.includes('##')) {
-            pastes = true
-            for (const word of body.text.match(/\w+/g) ?? []) literals.add(word)
-          }
-          for (const word of body.words) visit(word, line, true)
-        }
-      }
-      for (let index = 0; index < tokens.length; index++) {
-        const { kind, text, line } = tokens[index]!
-        if (kind === 'name') visit(text, line, tokens[index + 1]?.text === '(')
-        if (kind === 'name' || kind === 'number') words.add(text)
-      }
-      if (!pastes || tokens.length === 0) return
-      for (const word of literals) words.add(word)
-      const { line } = tokens.at(-1)!
-      for (const name of own.keys()) if (isPasted(name, words)) visit(name, line, true)
-    },
+    collect,
   }
 }

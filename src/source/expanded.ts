@@ -12,10 +12,14 @@ export interface Expanded {
   readonly items: readonly (readonly Token[])[]
   /** The definitions of each macro, in order: parameters and body, as in `(a,b) a + b`. */
   readonly macros: ReadonlyMap<string, readonly string[]>
+  /** Macros that headers, the compiler or the command line define. */
+  readonly ofHeaders: ReadonlySet<string>
   /** Macros that the compiler or the command line defines. */
   readonly predefined: ReadonlySet<string>
   /** The probes that were reached. */
   readonly reached: ReadonlySet<number>
+  /** The pragmas of the main file. */
+  readonly pragmas: readonly { readonly line: number; readonly text: string }[]
   /** Parts of `text` that came from other files: start and end in turn. */
   readonly headers: readonly number[]
   /** The files that were included, in order of their first line. */
@@ -28,6 +32,8 @@ export interface HeaderPart {
   readonly start: number
   readonly end: number
   readonly files: readonly string[]
+  /** The line of the main file that includes it. */
+  readonly line: number
 }
 
 const marker = /^# (\d+) "((?:[^"\\]|\\.)*)"((?: \d)*)$/
@@ -40,7 +46,9 @@ const definition = /^#define ([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)(.*)$/
 export function readExpanded(text: string, main: string): Expanded {
   const macros = new Map<string, string[]>()
   const predefined = new Set<string>()
+  const ofHeaders = new Set<string>()
   const reached = new Set<number>()
+  const pragmas: { line: number; text: string }[] = []
   const headers: number[] = []
   const files = new Set<string>()
   const parts: HeaderPart[] = []
@@ -56,7 +64,7 @@ export function readExpanded(text: string, main: string): Expanded {
       if (file === main) pile.add(tokenize(text, partStart, end, line))
       else {
         headers.push(partStart, end)
-        if (stack.length > 0) parts.push({ start: partStart, end, files: stack })
+        if (stack.length > 0) parts.push({ start: partStart, end, files: stack, line: includeLine })
         // A file that is included amid a declaration of the main file is a part of it.
         if (includeLine !== 0 && pile.isOpen)
           pile.add(tokenize(text, partStart, end, 0).map((token) => ({ ...token, line: includeLine })))
@@ -95,11 +103,12 @@ export function readExpanded(text: string, main: string): Expanded {
           if (number !== undefined) reached.add(number)
           else {
             const known = macros.get(define[1]!)
+            if (file !== main) ofHeaders.add(define[1]!)
             if (file.startsWith('<')) predefined.add(define[1]!)
             if (known === undefined) macros.set(define[1]!, [define[2]!])
             else if (!known.includes(define[2]!)) known.push(define[2]!)
           }
-        }
+        } else if (file === main && one.startsWith('#pragma ')) pragmas.push({ line, text: one.slice(8) })
         if (file === main) line++
       }
       partStart = end + 1
@@ -107,5 +116,16 @@ export function readExpanded(text: string, main: string): Expanded {
     start = end + 1
   }
   flush(text.length)
-  return { text, items: pile.finish(), macros, predefined, reached, headers, files, parts }
+  return {
+    text,
+    items: pile.finish(),
+    macros,
+    ofHeaders,
+    predefined,
+    reached,
+    pragmas,
+    headers,
+    files,
+    parts,
+  }
 }

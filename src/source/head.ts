@@ -86,6 +86,8 @@ export interface HeadRequest {
   readonly prefix: string
   /** Stands behind its declarator, before attributes: an asm label or nothing. */
   readonly label: string
+  /** Stand in the place of its own ones, whose type is defined elsewhere. */
+  readonly specifiers?: string
   /** The bound of an array whose initial value has told it. */
   readonly bound?: string
 }
@@ -179,7 +181,10 @@ function finish(
   const after = part(kept.slice(core))
   const label = request.label === '' ? '' : ` ${request.label}`
   return {
-    text: `${request.prefix}${before}${label}${after === '' ? '' : ` ${after}`};`.replace(/[ \t]+$/gm, ''),
+    text: `${request.prefix}${request.specifiers === undefined ? '' : `${request.specifiers} `}${before}${label}${after === '' ? '' : ` ${after}`};`.replace(
+      /[ \t]+$/gm,
+      '',
+    ),
     tokens: kept,
   }
 }
@@ -232,7 +237,8 @@ export function headOf(request: HeadRequest, source: string, definitions: Defini
         ...omissions(tokens, 0, specifiersEnd(declaration), isTransparent, meaningOf),
         ...omissions(tokens, one.from, one.to, isTransparent, meaningOf),
       ]
-      const { kept, core } = assemble(tokens, declaration, one, omitted, 0)
+      const start = request.specifiers === undefined ? 0 : specifiersEnd(declaration)
+      const { kept, core } = assemble(tokens, declaration, one, omitted, start)
       return finish(request, source, tokens, kept, core, tokens[one.at]!, openBoundOf(tokens, one))
     }
   }
@@ -256,7 +262,7 @@ export function headOf(request: HeadRequest, source: string, definitions: Defini
     parts,
     parts.declarators.find((one) => one.name === name)!,
     omitted,
-    0,
+    request.specifiers === undefined ? 0 : specifiersEnd(item.declaration),
   )
   const kept = isOld
     ? found.filter(
@@ -286,6 +292,20 @@ function isParameterList(tokens: readonly Token[], one: Declarator): boolean {
         .join(''),
     )
   )
+}
+
+/** Whether a word says only that a function is private or inline. */
+export function isDefinitionWord(word: string): boolean {
+  return /^(?:static|extern|inline|__inline|__inline__|__always_inline)$/.test(word)
+}
+
+/** What a macro in a head stands for, without what concerns only a private or inline definition. */
+export function withoutDefinitionWords(text: string): string {
+  return text
+    .replace(/\b(?:static|extern|inline|__inline|__inline__)\b/g, ' ')
+    .replace(/__attribute__\s*\(\(\s*(?:__)?(?:gnu_inline|always_inline|unused)(?:__)?\s*\)\)/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
 }
 
 /** A function's head without what says that it is private or inline, and what is only said of such. */

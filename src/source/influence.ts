@@ -2,59 +2,56 @@
 // Macros of a unit that its headers ask for: DEBUG, a template's parameters. They stay although no extracted text uses them.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Expanded } from './expanded.ts'
+import type { Definitions } from './definitions.ts'
+import type { HeaderPart } from './expanded.ts'
+import { wordsOf } from './lexer.ts'
 import type { SourceUnit } from './request.ts'
-import type { Directive, Written } from './written.ts'
 
-/** What a header says about a macro, without what only gives it a value where it has none. */
-function asks(text: string, macro: string, isNear: boolean): boolean {
-  const word = new RegExp(`\\b${macro}\\b`)
-  const lines = text.split('\n')
+/** What a header asks for: the words of its code and of its conditions, without those that only get a value where they have none. */
+function questionsOf(text: string): ReadonlySet<string> {
+  const plain = text
+    .replace(/\\\r?\n/g, ' ')
+    .replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (part) =>
+      part.startsWith('"') ? '""' : ' ',
+    )
+  const found = new Set<string>()
+  const lines = plain.split('\n')
   for (const [at, line] of lines.entries()) {
-    if (!word.test(line)) continue
-    const directive = /^\s*#\s*(\w+)/.exec(line)?.[1]
-    if (directive === undefined) {
-      if (isNear && !/^\s*(?:\*|\/[*/])/.test(line)) return true
-    } else if (/^(?:if|elif|include)/.test(directive)) {
-      const isDefault =
-        /^\s*#\s*(?:ifndef|if\s+!\s*defined)/.test(line) &&
-        new RegExp(`^\\s*#\\s*define\\s+${macro}\\b`).test(lines[at + 1] ?? '')
-      if (!isDefault) return true
-    }
+    const directive = /^\s*#\s*(\w*)/.exec(line)?.[1]
+    if (directive !== undefined && !/^(?:if|elif|include)/.test(directive)) continue
+    const preset = /^\s*#\s*(?:ifndef|if\s+!\s*defined)\s*\(?\s*(\w+)\s*\)?\s*$/.exec(line)?.[1]
+    if (preset !== undefined && new RegExp(`^\\s*#\\s*define\\s+${preset}\\b`).test(lines[at + 1] ?? ''))
+      continue
+    for (const word of wordsOf(line)) found.add(word)
   }
-  return false
+  return found
 }
 
-/**
- * The definitions of the main file, besides those in `used`, that a header which is included behind them asks for.
- */
-export function influences(
+/** Counts the macros of the main file for which a header that is included behind them asks. */
+export function collectInfluences(
   unit: SourceUnit,
-  written: Written,
-  expanded: Expanded,
-  used: ReadonlySet<Directive>,
-): Directive[] {
-  const lastInclude = written.directives.findLast(({ name }) => name === 'include')?.from ?? 0
-  const candidates = written.directives.filter(
-    (one) => one.name === 'define' && !used.has(one) && one.from < lastInclude,
-  )
-  if (candidates.length === 0) return []
-  const found = new Set<Directive>()
-  const dir = path.dirname(path.normalize(unit.file))
-  const words = new RegExp(`\\b(?:${[...new Set(candidates.map(({ macro }) => macro!))].join('|')})\\b`, 'g')
-  for (const file of expanded.files) {
-    if (file.startsWith('<')) continue
-    let text: string
-    try {
-      text = readFileSync(path.resolve(unit.cwd, file), 'latin1')
-    } catch {
-      // A directory, or the name of something that is no file.
-      continue
+  parts: readonly HeaderPart[],
+  definitions: Definitions,
+): void {
+  if (definitions.names.size === 0) return
+  const questions = new Map<string, ReadonlySet<string>>()
+  const seen = new Set<string>()
+  for (const { files, line } of parts) {
+    const file = files.at(-1)!
+    const key = `${line} ${file}`
+    if (seen.has(key) || file.startsWith('<')) continue
+    seen.add(key)
+    let asked = questions.get(file)
+    if (asked === undefined) {
+      try {
+        asked = questionsOf(readFileSync(path.resolve(unit.cwd, file), 'latin1'))
+      } catch {
+        // A directory, or the name of something that is no file.
+        asked = new Set()
+      }
+      questions.set(file, asked)
     }
-    const isNear = path.dirname(path.normalize(file)) === dir
-    for (const macro of new Set(text.match(words) ?? []))
-      for (const one of candidates)
-        if (one.macro === macro && !found.has(one) && asks(text, macro, isNear)) found.add(one)
+    for (const macro of definitions.names)
+      if (asked.has(macro) && definitions.isKnownAt(macro, line)) definitions.collectState(macro, line)
   }
-  return [...found]
 }

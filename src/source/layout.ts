@@ -4,10 +4,17 @@ import { linesOf, type Piece, withComment } from './piece.ts'
 import type { View } from './view.ts'
 import type { Directive, Written } from './written.ts'
 
-/** The #includes, the macros that are used, and the pragmas. */
+/** Pragmas that say something to the compiler about all that follows; others concern its messages, or nothing. */
+const lasting =
+  /^\s*(?:pack|weak|redefine_extname|scalar_storage_order|GCC (?!diagnostic|system_header|poison|warning|error)|(?:push|pop)_macro|clang attribute)/
+
+/**
+ * The #includes, the macros that are used, and the pragmas.
+ * @param keeps whether a directive about a macro is used
+ */
 export function directivePieces(
   view: View,
-  used: ReadonlySet<Directive>,
+  keeps: (directive: Directive) => boolean,
   others: readonly Piece[],
   comments: ReadonlyMap<number, number>,
   renamed: ReadonlyMap<string, string>,
@@ -16,11 +23,10 @@ export function directivePieces(
   const isIn = (list: readonly { readonly from: number; readonly to: number }[], line: number) =>
     list.some(({ from, to }) => line >= from && line <= to)
   const kept = others
-    .filter(({ kind }) => kind === 'definition')
+    .filter(({ kind, isSpelled }) => kind === 'definition' && isSpelled !== true)
     .map(({ from, to, top }) => ({ from: top ?? from, to }))
   const last = Math.max(...others.map(({ from }) => from))
   const pieces: Piece[] = []
-  const live = new Set<string>()
   const put = (kind: Piece['kind'], { from, to }: Directive, top = from) =>
     pieces.push({
       from: top,
@@ -32,18 +38,20 @@ export function directivePieces(
       },
     })
   for (const directive of written.directives) {
-    const { from, name, macro } = directive
+    const { from, name, macro, argument } = directive
     // Nothing comes behind it that it could serve.
     if (from > last) break
-    if (name === 'define' && used.has(directive)) {
-      live.add(macro!)
-      if (!isIn(kept, from)) put('macro', directive, withComment(written, comments, from))
-    } else if (name === 'undef' && (live.has(macro!) || isRedefined(written.directives, used, directive))) {
-      live.delete(macro!)
-      if (!isIn(kept, from)) put('macro', directive)
-    } else if (/^(?:include|include_next|import)$/.test(name) && !isIn(view.chunks, from))
-      put('include', directive)
-    else if (name === 'pragma' && !isIn(view.chunks, from)) put('pragma', directive)
+    if (isIn(kept, from)) continue
+    if (macro !== undefined && !keeps(directive)) continue
+    if (written.operators.has(directive)) {
+      if (lasting.test(argument))
+        pieces.push({ from, to: from, kind: 'pragma', text: () => `#pragma${argument}\n` })
+    } else if (name === 'define') put('macro', directive, withComment(written, comments, from))
+    else if (name === 'undef') put('macro', directive)
+    else if (/^(?:include|include_next|import)$/.test(name)) {
+      if (!isIn(view.chunks, from)) put('include', directive)
+    } else if (name === 'pragma' && (!isIn(view.chunks, from) || lasting.test(argument)))
+      put('pragma', directive)
   }
   return pieces
 }
@@ -55,20 +63,12 @@ function callsRenamed(text: string, renamed: ReadonlyMap<string, string>): strin
   return text.replace(call, (name) => renamed.get(name) ?? name)
 }
 
-/** Whether a used definition of the same macro follows. */
-function isRedefined(
-  directives: readonly Directive[],
-  used: ReadonlySet<Directive>,
-  undef: Directive,
-): boolean {
-  return directives.some((one) => one.macro === undef.macro && one.from > undef.from && used.has(one))
-}
-
 /** A header of ours whose macro the text uses. */
 const labels = { word: 'LIVEPATCH_SYMBOL(', line: '#include <inarch-source.h>\n' }
 
 /** The text of the pieces, in the order of the original; blank lines where it had some, or had something else. */
-export function layOut(pieces: readonly Piece[], { probed: { lines } }: Written): string {
+export function layOut(pieces: readonly Piece[], written: Written): string {
+  const { lines } = written.probed
   const sorted = pieces
     .map(({ from, to, top, kind, text }, at) => ({ from, to, top: top ?? from, kind, text: text(), at }))
     .sort((a, b) => a.from - b.from || a.at - b.at)
@@ -96,7 +96,16 @@ export function layOut(pieces: readonly Piece[], { probed: { lines } }: Written)
       const alike = piece.kind === last.kind && piece.kind !== 'definition'
       if (!adjoins && !alike) text += '\n'
     }
+    if (piece.kind === 'definition') text += placeOf(written, piece.top)
     text += piece.text.endsWith('\n') ? piece.text : `${piece.text}\n`
   }
   return text
+}
+
+/** The `#line` directive by which a line is said to be where the unit says that it is; nothing where it says nothing. */
+function placeOf({ places }: Written, line: number): string {
+  const last = places.findLast(({ from }) => from < line)
+  if (last === undefined) return ''
+  const file = places.findLast(({ from, file: one }) => from < line && one !== undefined)?.file
+  return `#line ${last.number + line - last.from - 1}${file === undefined ? '' : ` ${file}`}\n`
 }

@@ -12,6 +12,8 @@ export interface Piece {
   /** Where the comment above it begins. */
   readonly top?: number
   readonly kind: 'include' | 'macro' | 'pragma' | 'declaration' | 'definition'
+  /** It is not made of the lines that it stands for, and has none of their directives. */
+  readonly isSpelled?: true
   /** Made when everything is known: which #defines stay in it depends on all others. */
   readonly text: () => string
 }

@@ -33,6 +33,8 @@ export interface SourceRequest {
     name: string,
     kind: 'function' | 'variable',
     isInline?: boolean,
+    /** Its symbol in the unit's object, where an asm label gives it another one than its name. */
+    label?: string,
   ) => RunningSymbol | undefined
   /** The name that an extracted function gets; the same name when it keeps it. */
   readonly rename: (functionName: string) => string

@@ -51,10 +51,10 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
   }
 
   return {
-    externalize(name, kind) {
-      if (kind === 'function') return isTakenIn(name) ? undefined : bind(functions.get(name), name)
+    externalize(name, kind, _isInline, label = name) {
+      if (kind === 'function') return isTakenIn(name) ? undefined : bind(functions.get(label), label)
       const dot = name.indexOf('.')
-      if (dot < 0) return bind(data.get(name), name)
+      if (dot < 0) return bind(data.get(label), label)
       // clang puts the function in front, gcc a number behind.
       return bind(data.get(name) ?? staticLocal(name.slice(0, dot), name.slice(dot + 1)))
     },

@@ -13,10 +13,13 @@ import type { Splices } from './written.ts'
 /** Finds the files to read in the place of `#include` lines: C files, and those in `wanted`, by their paths. */
 export function spliceOf(unit: SourceUnit, wanted: ReadonlySet<string>): Splices {
   const dir = path.dirname(unit.file)
+  const dirs = unit.flags.flatMap((flag, at) =>
+    flag === '-I' ? (unit.flags[at + 1] ?? []) : (/^-I(.+)/.exec(flag)?.[1] ?? []),
+  )
   return (argument) => {
-    const name = /^"([^"]+)"/.exec(argument)?.[1]
+    const [, quoted, name = quoted] = /^(?:"([^"]+)"|<([^>]+)>)/.exec(argument) ?? []
     if (name === undefined) return undefined
-    for (const base of [dir, ...unit.flags.flatMap((flag) => /^-I(.+)/.exec(flag)?.[1] ?? [])]) {
+    for (const base of [...(quoted === undefined ? [] : [dir]), ...dirs]) {
       const file = path.join(base, name)
       const absolute = path.resolve(unit.cwd, file)
       if (!existsSync(absolute)) continue
@@ -45,7 +48,8 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
   const found = new Set<string>()
   const dir = path.dirname(path.normalize(unit.file))
   const isNear = (file: string) => path.dirname(path.normalize(file)) === dir
-  const near = expanded.parts.filter(({ files }) => files.length > 0 && files.every(isNear))
+  // Of what is elsewhere, only the files that the unit itself includes: a list of macros is kept beside what it is a list of.
+  const near = expanded.parts.filter(({ files }) => files.length === 1 || files.every(isNear))
   // One after the other: what a file includes amid a declaration belongs to that declaration.
   const pile = new Pile()
   for (const { start, end } of near) pile.add(tokenize(expanded.text, start, end))
@@ -60,6 +64,8 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
   }
   // What is included later may need what stands in these files, of which not all reaches the extract: it is read as well.
   const first = near.findIndex(({ files }) => found.has(path.normalize(files.at(-1)!)))
-  if (first !== -1) for (const { files } of near.slice(first)) found.add(path.normalize(files.at(-1)!))
+  if (first !== -1)
+    for (const { files } of near.slice(first))
+      if (files.every(isNear)) found.add(path.normalize(files.at(-1)!))
   return found
 }

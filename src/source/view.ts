@@ -157,7 +157,7 @@ export async function openView(job: Job, unit: SourceUnit, withHeaders = false):
   let { probed, expanded } = await look(new Set())
   const code = filesWithCode(unit, expanded)
   if (code.size > 0) ({ probed, expanded } = await look(code))
-  const written = writtenView(probed, expanded.reached)
+  const written = writtenView(probed, expanded.reached, expanded.pragmas)
   const chunks = chunksOf(written, expanded.items)
   return { written, expanded, chunks: withHeaders ? [...headerChunks(expanded), ...chunks] : chunks }
 }

@@ -1,22 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very words.
 import type { BoundLocal, Closure } from './closure.ts'
+import { attributeEnd, type Declarator, parseDeclaration } from './declarators.ts'
 import { definitionOf } from './declared.ts'
 import { definitionsOf } from './definitions.ts'
-import { headOf, withoutLinkage } from './head.ts'
-import { influences } from './influence.ts'
+import { headOf, isDefinitionWord, transparentIn, withoutDefinitionWords, withoutLinkage } from './head.ts'
+import { collectInfluences } from './influence.ts'
 import { directivePieces, layOut } from './layout.ts'
-import { type Token, tokenize } from './lexer.ts'
+import { closing, type Token } from './lexer.ts'
 import { commentLines, type Edit, linesOf, type Piece, tokensOfEdit, withComment } from './piece.ts'
+import { renamedWords } from './renaming.ts'
 import type { RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
 import { spell } from './spelling.ts'
 import { shifted } from './static-local.ts'
 import { type Chunk, type Item, isDeclaredByHeaders, type View } from './view.ts'
 import type { Directive } from './written.ts'
 
-/** The macro with which a declaration says what it is bound to; nothing when its own name says it. */
-function labelOf(name: string, { object, symbol, position }: RunningSymbol): string {
-  return symbol === name && position === undefined
+/**
+ * With what a declaration says what it is bound to; nothing when its own name says it.
+ * @param label an asm label that the unit gives it
+ */
+function labelOf(
+  name: string,
+  { object, symbol, position }: RunningSymbol,
+  isPrivate: boolean,
+  label?: string,
+): string {
+  const isNamed = object === undefined || !isPrivate
+  if (label !== undefined && position === undefined && isNamed) return `asm("${label}")`
+  return symbol === name && position === undefined && isNamed
     ? ''
     : `LIVEPATCH_SYMBOL(${object ?? 'vmlinux'}, ${symbol}, ${position ?? 0})`
 }
@@ -38,10 +50,18 @@ export function writeSource(
   const definitions = definitionsOf(written, view.expanded)
   const comments = commentLines(written)
   const pieces: Piece[] = []
-  const used = new Set<Directive>()
+  let used: ReadonlySet<Directive> | undefined
+  const keeps = (directive: Directive): boolean => {
+    used ??= definitions.kept()
+    return used.has(directive)
+  }
 
-  const collect = (tokens: readonly Token[]) => definitions.collect(tokens, used)
+  const { collect } = definitions
   const { renamed } = closure
+
+  /** Whether some of the variables of one declaration are bound, and others are defined. */
+  const isDivided = ({ declaration: { declarators, body }, chunk: own }: Item): boolean =>
+    body === undefined && declarators.some(({ name }) => closure.bindings.get(name)?.first.chunk === own)
 
   /** The pieces of a chunk; which #defines stay in it is known only when all is written. */
   const chunk = (one: Chunk) => {
@@ -57,33 +77,29 @@ export function writeSource(
     )
     const asWritten =
       one.tokens.length > 0 &&
+      !definitions.counts(one.tokens) &&
       needed.some((item) => closure.whole.has(item)) &&
       defines.every((item) => closure.whole.has(item)) &&
-      needed.every((item) => closure.whole.has(item)) &&
+      needed.every((item) => closure.whole.has(item) && !isDivided(item)) &&
       (one.items.length === 1 ||
         !defines.some((item) => closure.targets.get(item.declaration.declarators[0]!.name) === item))
     // A replaced function whose address is taken: what is handed on is the running one's.
-    for (const { declaration, chunk: own } of needed.filter((item) => closure.whole.has(item)))
+    for (const { declaration, chunk: own } of needed.filter(
+      (item) => closure.whole.has(item) && item.declaration.body !== undefined,
+    ))
       for (const { name } of declaration.declarators)
         if (closure.bindings.get(name)?.first.chunk === own) declare(name, own.from - 0.5, own.from - 0.5)
     if (asWritten) verbatim(one, needed)
     else for (const item of one.items) if (needed.includes(item)) single(item)
   }
 
-  /** Words that get other names, in written tokens from `from` on. */
-  const renames = (tokens: readonly Token[], from = 0, to = tokens.length): Edit[] => {
-    const edits: Edit[] = []
-    if (renamed.size === 0) return edits
-    for (let at = from; at < to; at++) {
-      const { text, kind, start, end } = tokens[at]!
-      const as = kind === 'name' ? renamed.get(text) : undefined
-      if (as === undefined || /^(?:\.|->)$/.test(tokens[at - 1]?.text ?? '')) continue
-      // Who takes its address gets that of the running function, which leads to the new one.
-      if (tokens[at + 1]?.text === '(' || !closure.bindings.has(text))
-        edits.push({ from: start, to: end, text: as })
-    }
-    return edits
-  }
+  /** Words that get other names, in written tokens. */
+  const renames = (items: readonly Item[], tokens: readonly Token[], part?: 'body'): Edit[] =>
+    renamedWords(closure, items, tokens, part).map(({ start, end, text }) => ({
+      from: start,
+      to: end,
+      text: renamed.get(text)!,
+    }))
 
   /** The declarations of bound static locals, in the place of their definitions. */
   const localEdits = (item: Item, tokens: readonly Token[]): Edit[] => {
@@ -122,7 +138,7 @@ export function writeSource(
         name: local.name,
         as: local.name,
         prefix: 'extern ',
-        label: labelOf(local.name, running),
+        label: labelOf(local.name, running, true),
       },
       source,
       definitions,
@@ -144,7 +160,7 @@ export function writeSource(
         ? one.from
         : withComment(written, comments, one.from)
     let prefix = ''
-    let all = [...edits, ...renames(one.tokens)]
+    let all = [...edits, ...renames(needed, one.tokens)]
     const [own] = needed
     const name = own?.declaration.body === undefined ? undefined : own.declaration.declarators[0]?.name
     const as = name === undefined ? undefined : renamed.get(name)
@@ -155,8 +171,7 @@ export function writeSource(
     } else if (target?.declaration.storage.has('static') === true) prefix = '__attribute__((__used__))\n'
     else if (own !== undefined && name !== undefined && target === undefined)
       all = [...all, ...wordEdit(own, name)]
-    const text = () =>
-      commentAbove(top, one.from) + prefix + linesOf(written, one.from, one.to, (it) => used.has(it), all)
+    const text = () => commentAbove(top, one.from) + prefix + linesOf(written, one.from, one.to, keeps, all)
     pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
   }
 
@@ -194,11 +209,19 @@ export function writeSource(
   /** Takes `static` and the like off a function that gets a name of its own and is called from elsewhere. */
   const plainHead = (item: Item): Edit[] => {
     const { tokens } = item.chunk
+    const isTransparent = transparentIn(definitions)
+    const declaration = parseDeclaration(tokens, 0, tokens.length, isTransparent)
+    const end = declaration.declarators[0]?.at ?? 0
     const edits: Edit[] = []
-    for (const [at, token] of tokens.entries()) {
-      if (token.text === '{' || token.text === '(') break
-      if (/^(?:static|extern|inline|__inline|__inline__|__always_inline)$/.test(token.text))
-        edits.push({ from: token.start, to: tokens[at + 1]!.start, text: '' })
+    for (let at = 0; at < end; at++) {
+      const { text, line, start } = tokens[at]!
+      const next = attributeEnd(tokens, at, end, isTransparent)
+      const word = next === undefined ? text : (definitions.meaning(text, line) ?? '')
+      const own = withoutDefinitionWords(isDefinitionWord(text) ? '' : word)
+      if (own !== word.trim())
+        edits.push({ from: start, to: tokens[next ?? at + 1]!.start, text: own === '' ? '' : `${own} ` })
+      if (next !== undefined) at = next - 1
+      else if (/^[([{]$/.test(text)) at = closing(tokens, at, end) - 1
     }
     return edits
   }
@@ -218,30 +241,54 @@ export function writeSource(
   /** One declaration of several that a macro makes, or one that is only declared. */
   const single = (item: Item) => {
     const { from, to } = item.chunk
-    const { declaration } = item
-    if (closure.whole.has(item)) {
+    const { declarators } = item.declaration
+    const isBound = ({ name }: Declarator) => closure.bindings.get(name)?.first === item
+    const bound = declarators.filter(isBound)
+    if (closure.whole.has(item) && (bound.length === 0 || item.declaration.body !== undefined)) {
       expandedDefinition(item)
       return
     }
-    if (closure.typesOnly.has(item)) {
-      const bound = declaration.declarators.some(({ name }) => closure.bindings.get(name)?.first === item)
-      if (!bound) {
-        const tokens = item.tokens
-          .slice(0, declaration.declarators[0]!.from)
-          .filter(({ text }) => !/^(?:static|const)$/.test(text))
-        pieces.push({ from, to, kind: 'definition', text: () => `${spell(tokens)};\n` })
-      }
+    const others = closure.whole.has(item) ? declarators.filter((one) => !isBound(one)) : []
+    const type = typeOf(item)
+    const isTypeAlone =
+      type?.name !== undefined && (closure.typesOnly.has(item) || bound.length + others.length > 1)
+    const specifiers = item.tokens.slice(0, declarators[0]!.from)
+    if (isTypeAlone || (closure.typesOnly.has(item) && bound.length === 0)) {
+      const tokens = specifiers.filter(({ text }) => !/^(?:static|const)$/.test(text))
+      definitions.collectSpelled(tokens)
+      pieces.push({ from, to, kind: 'definition', isSpelled: true, text: () => `${spell(tokens)};\n` })
     }
-    for (const { name } of declaration.declarators) {
-      const binding = closure.bindings.get(name)
-      if (binding?.first === item) declare(name, from, to)
+    // A type without a name is that of the first one that is declared.
+    const plain = bound.find((one) => one.to === one.from + 1) ?? bound[0]
+    const ordered = plain === undefined ? [] : [plain, ...bound.filter((one) => one !== plain)]
+    const typeFor = (one: Declarator): string | undefined =>
+      isTypeAlone ? type.name : type === undefined || one === plain ? undefined : `__typeof__(${plain?.name})`
+    for (const one of ordered) declare(one.name, from, to, typeFor(one))
+    for (const one of others) {
+      const own = typeFor(one)
+      const head = own === undefined ? spell(specifiers) : `static ${own}`
+      const rest = spell(item.tokens.slice(one.from, one.value?.to ?? one.to))
+      definitions.collectSpelled(item.tokens)
+      pieces.push({ from, to, kind: 'definition', isSpelled: true, text: () => `${head} ${rest};\n` })
     }
   }
 
-  const declare = (name: string, from: number, to: number) => {
-    const { kind, running, item } = closure.bindings.get(name)!
-    const label = labelOf(name, running)
+  /** The type that a declaration of variables defines, with the name that it has. */
+  const typeOf = ({ tokens, declaration }: Item): { name: string | undefined } | undefined => {
+    const end = declaration.declarators[0]?.from ?? 0
+    const specifiers = tokens.slice(0, end)
+    if (!specifiers.some(({ text }) => text === '{')) return undefined
+    const tag = declaration.tags.find(({ at, isDefined }) => isDefined && at < end)
+    const open = specifiers.findIndex(({ text }) => text === '{')
+    if (tag === undefined || tag.at > open) return { name: undefined }
+    const isConst = specifiers.slice(0, tag.at).some(({ text }) => text === 'const')
+    return { name: `${isConst ? 'const ' : ''}${tag.keyword} ${tag.name}` }
+  }
+
+  const declare = (name: string, from: number, to: number, specifiers?: string) => {
+    const { kind, running, item, label: symbol } = closure.bindings.get(name)!
     const isPrivate = item.declaration.storage.has('static')
+    const label = labelOf(name, running, isPrivate, symbol)
     const bound = bounds.get(name)
     // A header may declare an array without its bound.
     if (label === '' && !isPrivate && bound === undefined)
@@ -253,6 +300,7 @@ export function writeSource(
         as: name,
         prefix: 'extern ',
         label,
+        ...(specifiers === undefined ? {} : { specifiers }),
         ...(bound === undefined ? {} : { bound: `${bound}` }),
       },
       source,
@@ -268,10 +316,10 @@ export function writeSource(
     const [one] = declaration.declarators
     const as = one === undefined ? undefined : renamed.get(one.name)
     const isTarget = one !== undefined && closure.targets.get(one.name) === item
-    const words = tokens.map((token) => {
-      const other = token.kind === 'name' ? renamed.get(token.text) : undefined
-      return other === undefined ? token : { ...token, text: other }
-    })
+    const others = new Set(renamedWords(closure, [item], tokens))
+    const words = tokens.map((token) =>
+      others.has(token) ? { ...token, text: renamed.get(token.text)! } : token,
+    )
     const isStatic = declaration.storage.has('static')
     const prefix =
       as !== undefined
@@ -286,29 +334,31 @@ export function writeSource(
     const { body } = declaration
     const headEnd = body?.from ?? words.length
     const head = spell(as === undefined ? words.slice(0, headEnd) : withoutLinkage(words.slice(0, headEnd)))
-    const writtenBody = body === undefined ? undefined : bodyAsWritten(item)
+    const writtenBody = body === undefined || definitions.counts(own.tokens) ? undefined : bodyAsWritten(item)
     if (body === undefined || writtenBody === undefined) {
       const rest = body === undefined ? '' : `\n${spell(words.slice(body.from))}`
       const text = () => `${commentAbove(top, own.from)}${prefix}${head}${rest}\n`
-      pieces.push({ from: own.from, top, to: own.to, kind: 'definition', text })
+      definitions.collectSpelled(tokens)
+      pieces.push({ from: own.from, top, to: own.to, kind: 'definition', isSpelled: true, text })
       return
     }
+    definitions.collectSpelled(tokens.slice(0, headEnd))
     const [open, close] = writtenBody
     const inner = own.tokens.slice(open, close + 1)
     const edits = localEdits(item, inner)
     for (const edit of edits) collect(tokensOfEdit(edit, own.from))
     collect(inner.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
     const text = () => {
-      const all = [...edits, ...renames(inner)]
+      const all = [...edits, ...renames([item], inner, 'body')]
       const [start, end] = [inner[0]!.start, inner.at(-1)!.end]
-      const body = linesOf(written, inner[0]!.line, own.to, (it) => used.has(it), all, start, end)
+      const body = linesOf(written, inner[0]!.line, own.to, keeps, all, start, end)
       return `${commentAbove(top, own.from)}${prefix}${head}\n${body}\n`
     }
     pieces.push({ from: own.from, top, to: own.to, kind: 'definition', text })
   }
 
   const commentAbove = (top: number, from: number): string =>
-    top === from ? '' : linesOf(written, top, from - 1, (directive) => used.has(directive))
+    top === from ? '' : linesOf(written, top, from - 1, keeps)
 
   /** Indexes of the braces in the chunk's written tokens that are the function's own. */
   const bodyAsWritten = ({
@@ -338,13 +388,8 @@ export function writeSource(
 
   for (const one of view.chunks) chunk(one)
   const keepsIncludes = !view.chunks.some(({ from }) => from < 0)
-  for (const one of keepsIncludes ? influences(unit, written, view.expanded, used) : []) {
-    used.add(one)
-    collect(
-      tokenize(one.argument, 0, one.argument.length, one.from).map((token) => ({ ...token, line: one.from })),
-    )
-  }
-  const directives = directivePieces(view, used, pieces, comments, renamed)
+  if (keepsIncludes) collectInfluences(unit, view.expanded.parts, definitions)
+  const directives = directivePieces(view, keeps, pieces, comments, renamed)
   if (keepsIncludes) return layOut([...pieces, ...directives], written)
   const macros = definitions.fromHeaders().join('')
   const before: Piece = { from: 0, to: 0, kind: 'macro', text: () => macros }

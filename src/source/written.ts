@@ -11,8 +11,13 @@ export interface Directive {
   readonly name: string
   /** What follows the name, comments included. */
   readonly argument: string
-  /** For `define` and `undef`: the macro. */
+  /** For `define`, `undef`, and the pragmas push_macro and pop_macro: the macro. */
   readonly macro?: string
+}
+
+/** Whether a directive keeps a macro for later, or brings it back. */
+export function stacksMacro({ name, macro }: Directive): boolean {
+  return name === 'pragma' && macro !== undefined
 }
 
 export interface WrittenLine {
@@ -21,6 +26,19 @@ export interface WrittenLine {
   readonly hidden: boolean
   /** The innermost condition it stands under; 0 for none. */
   readonly branch: number
+  /** Where it stands: the file, and its line there from 1. */
+  readonly file: string
+  readonly number: number
+}
+
+/** What a `#line` directive says. */
+export interface Place {
+  /** Its line in the probed text, from 1. */
+  readonly from: number
+  /** The number of the next line. */
+  readonly number: number
+  /** As written, in quotes; undefined when it says nothing of a file. */
+  readonly file: string | undefined
 }
 
 /** A file with probes. Lines count from 1; `lines[0]` is the first. */
@@ -28,6 +46,8 @@ export interface Probed {
   readonly text: string
   readonly lines: readonly WrittenLine[]
   readonly directives: readonly Directive[]
+  /** Its `#line` directives, which the preprocessor does not see: lines are counted as they are. */
+  readonly places: readonly Place[]
   /** Directories in which its quoted includes are looked for first. */
   readonly dirs: readonly string[]
 }
@@ -38,6 +58,11 @@ const probe = 'inarch_probe_'
 // it stands in text that is left out, or in a comment of assembly.
 const landmark =
   /\/\*[\s\S]*?\*\/|\/\/(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|^[ \t]*#(?:\/\*[\s\S]*?\*\/|\/\/(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\[\s\S])*"|\\\r?\n|[^\n])*/gm
+
+/** The macro that `push_macro("X")` or `pop_macro("X")` names. */
+function stackedMacro(pragma: string): string | undefined {
+  return /^\s*(?:push|pop)_macro\s*\(\s*"(\w+)"\s*\)/.exec(pragma)?.[1]
+}
 
 interface Raw {
   readonly from: number
@@ -81,30 +106,44 @@ export function probeFile(
 ): Probed {
   const lines: WrittenLine[] = []
   const directives: Directive[] = []
+  const places: Place[] = []
   const dirs: string[] = [path.dirname(file)]
   let branches = 0
-  const insert = (source: string, outer: number, depth: number) => {
+  const insert = (source: string, file: string, outer: number, depth: number) => {
     const own = source.split('\n')
     if (own.at(-1) === '') own.pop()
     const stack: number[] = [outer]
     let done = 0
     const copy = (to: number, hidden = false) => {
-      for (; done < to; done++) lines.push({ text: own[done] ?? '', hidden, branch: stack.at(-1)! })
+      for (; done < to; done++) put(own[done] ?? '', hidden)
+    }
+    const put = (text: string, hidden: boolean) =>
+      lines.push({ text, hidden, branch: stack.at(-1)!, file, number: done + 1 })
+    const hide = (to: number) => {
+      for (; done <= to; done++) put('', true)
     }
     for (const { from, to, name, argument } of directivesOf(source)) {
       copy(from)
       const macro = /^(?:define|undef)$/.test(name)
         ? /^(?:\s|\\\r?\n|\/\*[\s\S]*?\*\/)*([A-Za-z_]\w*)/.exec(argument)?.[1]
-        : undefined
+        : name === 'pragma'
+          ? stackedMacro(argument)
+          : undefined
+      const place = /^(?:line)?$/.test(name) ? /^\s*(\d+)\s*("(?:[^"\\]|\\.)*")?/.exec(argument) : null
+      if (place !== null) {
+        hide(to)
+        places.push({ from: lines.length, number: Number(place[1]), file: place[2] })
+        continue
+      }
       if (name === 'define' && macro !== undefined && isHidden(macro)) {
-        for (; done <= to; done++) lines.push({ text: '', hidden: true, branch: stack.at(-1)! })
+        hide(to)
         continue
       }
       const splice = name === 'include' && depth < 8 ? splices(argument.trim()) : undefined
       if (splice !== undefined) {
-        for (; done <= to; done++) lines.push({ text: '', hidden: true, branch: stack.at(-1)! })
+        hide(to)
         dirs.push(path.dirname(splice.file))
-        insert(splice.text, stack.at(-1)!, depth + 1)
+        insert(splice.text, splice.file, stack.at(-1)!, depth + 1)
         continue
       }
       if (/^(?:elif|else|endif)/.test(name) && stack.length > 1) stack.pop()
@@ -119,13 +158,13 @@ export function probeFile(
       })
       if (/^(?:if|el)/.test(name)) {
         stack.push(++branches)
-        lines.push({ text: `#define ${probe}${branches}`, hidden: true, branch: branches })
+        put(`#define ${probe}${branches}`, true)
       }
     }
     copy(own.length)
   }
-  insert(text, 0, 0)
-  return { text: `${lines.map((line) => line.text).join('\n')}\n`, lines, directives, dirs }
+  insert(text, file, 0, 0)
+  return { text: `${lines.map((line) => line.text).join('\n')}\n`, lines, directives, places, dirs }
 }
 
 /** The probe that a `#define` of this name is; undefined for any other macro. */
@@ -136,8 +175,12 @@ export function probeNumber(macro: string): number | undefined {
 /** What counts of a probed file. */
 export interface Written {
   readonly probed: Probed
-  /** Those that count, without conditions. */
+  /** Those that count, without conditions; and the pragmas that `_Pragma` makes. */
   readonly directives: readonly Directive[]
+  /** Of these, the ones that stand in other code: made by `_Pragma`. */
+  readonly operators: ReadonlySet<Directive>
+  /** The `#line` directives that count. */
+  readonly places: readonly Place[]
   /** The probed text with spaces in place of directives, probes and what does not count: offsets stay. */
   readonly code: string
   /** Offset of each line in `code`; `starts[0]` is line 1's. */
@@ -148,12 +191,20 @@ export interface Written {
   readonly directiveAt: ReadonlyMap<number, Directive>
 }
 
-/** @param reached the probes that the preprocessor came by */
-export function writtenView(probed: Probed, reached: ReadonlySet<number>): Written {
+/**
+ * @param reached the probes that the preprocessor came by
+ * @param pragmas those that the preprocessor wrote for the file: also ones that a macro or `_Pragma` stands for
+ */
+export function writtenView(
+  probed: Probed,
+  reached: ReadonlySet<number>,
+  pragmas: readonly { readonly line: number; readonly text: string }[],
+): Written {
   const { lines } = probed
+  const isReached = ({ branch }: WrittenLine) => branch === 0 || reached.has(branch)
   const isActive = (line: number): boolean => {
     const one = lines[line - 1]
-    return one !== undefined && !one.hidden && (one.branch === 0 || reached.has(one.branch))
+    return one !== undefined && !one.hidden && isReached(one)
   }
   const directiveLines = new Set<number>()
   const directiveAt = new Map<number, Directive>()
@@ -163,6 +214,7 @@ export function writtenView(probed: Probed, reached: ReadonlySet<number>): Writt
   for (const { from, to } of probed.directives)
     for (let line = from; line <= to; line++) directiveLines.add(line)
   for (const one of directives) for (let line = one.from; line <= one.to; line++) directiveAt.set(line, one)
+  const places = probed.places.filter(({ from }) => isReached(lines[from - 1]!))
   const starts: number[] = []
   let offset = 0
   const code = lines.map(({ text }, index) => {
@@ -170,5 +222,38 @@ export function writtenView(probed: Probed, reached: ReadonlySet<number>): Writt
     offset += text.length + 1
     return isActive(index + 1) && !directiveLines.has(index + 1) ? text : ' '.repeat(text.length)
   })
-  return { probed, directives, code: `${code.join('\n')}\n`, starts, isActive, directiveAt }
+  const text = `${code.join('\n')}\n`
+  const operators = [
+    ...pragmas.filter((one) => stackedMacro(one.text) === undefined),
+    ...stackOperators(text, starts),
+  ]
+    .filter(({ line }) => isActive(line) && directiveAt.get(line)?.name !== 'pragma')
+    .map(({ line, text }): Directive => {
+      const macro = stackedMacro(text)
+      const argument = ` ${text}`
+      return { from: line, to: line, name: 'pragma', argument, ...(macro === undefined ? {} : { macro }) }
+    })
+  return {
+    probed,
+    directives: [...directives, ...operators].sort((a, b) => a.from - b.from),
+    operators: new Set(operators),
+    places,
+    code: text,
+    starts,
+    isActive,
+    directiveAt,
+  }
+}
+
+/** `_Pragma("push_macro(\"X\")")` and the like, of which gcc's preprocessor writes nothing. */
+function stackOperators(code: string, starts: readonly number[]): { line: number; text: string }[] {
+  const found: { line: number; text: string }[] = []
+  let line = 0
+  for (const { 1: quoted, index } of code.matchAll(
+    /\b_Pragma\s*\(\s*"((?:push|pop)_macro(?:[^"\\\n]|\\.)*)"\s*\)/g,
+  )) {
+    while (line < starts.length && starts[line]! <= index) line++
+    found.push({ line, text: quoted!.replace(/\\(.)/g, '$1') })
+  }
+  return found
 }

@@ -1,84 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Extracts of small C files, by real compilers: each must compile without a new warning and be the same machine code.
-import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readObject } from '../../src/elf/read.ts'
-import { silentJournal } from '../../src/ground/job.ts'
-import { compareFunctions } from '../../src/source/agreement.ts'
-import { extractSource } from '../../src/source/extraction.ts'
-import type { ExtractedSource } from '../../src/source/request.ts'
-import { compiler, compilers, work } from '../objects.ts'
-
-const job = { signal: new AbortController().signal, journal: silentJournal() }
-const clang = compilers.find((name) => name.startsWith('clang'))
-const flags = [
-  '-std=gnu11',
-  '-O2',
-  '-Wall',
-  '-ffunction-sections',
-  '-fdata-sections',
-  '-fno-pic',
-  '-fcf-protection=none',
-]
-const headers = path.join(import.meta.dirname, '../../kernel/include')
-
-let number = 0
-
-function compile(program: string, source: string): { messages: string; object: Buffer | undefined } {
-  const base = path.join(work, `extract${++number}`)
-  writeFileSync(`${base}.c`, source, 'latin1')
-  const { status, stderr } = spawnSync(
-    program,
-    [...flags, '-iquote', work, '-idirafter', headers, '-c', '-o', `${base}.o`, `${base}.c`],
-    { encoding: 'latin1' },
-  )
-  return { messages: stderr, object: status === 0 ? readFileSync(`${base}.o`) : undefined }
-}
-
-interface Wish {
-  readonly functions?: readonly string[]
-  readonly externalize?: readonly string[]
-  readonly rename?: boolean
-  readonly program?: string
-  readonly carry?: boolean
-  /** The compiler knows more of the functions in the whole unit than a declaration says. */
-  readonly isOther?: boolean
-}
-
-async function extract(source: string, wish: Wish = {}): Promise<ExtractedSource> {
-  const file = path.join(work, `unit${++number}.c`)
-  writeFileSync(file, source, 'latin1')
-  const bound = new Set(wish.externalize ?? [])
-  return await extractSource(job, {
-    unit: { file, cwd: work, compiler: wish.program ?? compiler, flags },
-    functions: wish.functions ?? ['wanted'],
-    externalize: (name) => (bound.has(name) ? { symbol: name.slice(name.indexOf('.') + 1) } : undefined),
-    rename: (name) => (wish.rename === true ? `livepatch_${name}` : name),
-    includes: 'keep',
-    ...(wish.carry === true ? { carry: () => true } : {}),
-  })
-}
-
-/** Extracts, compiles both, and expects the same code. */
-async function same(source: string, wish: Wish = {}): Promise<string> {
-  const extracted = await extract(source, wish)
-  const whole = compile(wish.program ?? compiler, source)
-  expect(whole.object, whole.messages).toBeDefined()
-  const own = compile(wish.program ?? compiler, extracted.text)
-  expect(own.object, `${own.messages}\n${extracted.text}`).toBeDefined()
-  expect(own.messages, extracted.text).toBe('')
-  if (wish.isOther === true) return extracted.text
-  const pairs = extracted.functions.map(({ name, as }) => ({ name, as }))
-  const found = compareFunctions(
-    readObject(whole.object!, 'unit.o'),
-    readObject(own.object!, 'extract.o'),
-    pairs,
-  )
-  for (const { name } of pairs) expect(found.get(name), extracted.text).toMatchObject({ identical: true })
-  return extracted.text
-}
+import { compiler, work } from '../objects.ts'
+import { clang, compile, extract, same, type Wish } from './extracts.ts'
 
 /** Constructs of the kernel's C. Each defines wanted(), and something that must not come along. */
 const constructs: Readonly<

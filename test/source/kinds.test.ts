@@ -1,0 +1,697 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Constructs of C that once gave an extract which was wrong, or did not compile; and their siblings. Each extract must compile
+// without a warning and be the same machine code as its unit.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { compiler, work } from '../objects.ts'
+import { clang, same, type Wish } from './extracts.ts'
+
+interface Case {
+  readonly source: string
+  /** Other files, by their paths in the unit's directory. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly wish?: Wish
+  readonly has?: readonly string[]
+  readonly lacks?: readonly string[]
+  /** Only gcc has it. */
+  readonly gcc?: true
+}
+
+const kinds: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
+  'a macro ends where the unit ends it': {
+    'inside of the function that defines it': {
+      source: `
+static int level = 5;
+static int first(int a)
+{
+#define level 7
+	a += level;
+#undef level
+	return a;
+}
+static int second(int a) { return a + level; }
+int *hand(void) { level++; return &level; }
+int wanted(int a) { return first(a) * second(a); }
+`,
+      wish: { externalize: ['level'] },
+    },
+    'behind the function that defines it': {
+      source: `
+static int first(int a)
+{
+#define level 7
+	return a + level;
+}
+#undef level
+static int level = 5;
+static int second(int a) { return a + level; }
+int *hand(void) { level++; return &level; }
+int wanted(int a) { return first(a) * second(a); }
+`,
+      wish: { externalize: ['level'] },
+    },
+    'and begins anew with another value in the same function': {
+      source: `
+int wanted(int a)
+{
+#define step 2
+	a += step;
+#undef step
+#define step 3
+	a *= step;
+#undef step
+	{ int step = a; return step; }
+}
+`,
+    },
+    'with parameters, named like a function that another one calls': {
+      source: `
+int far(int a);
+static int first(int a)
+{
+#define far(x) ((x) + 1)
+	return far(a);
+#undef far
+}
+int wanted(int a) { return first(a) + far(a); }
+`,
+    },
+    'which is used through another macro': {
+      source: `
+static int size = 4;
+#define area (size * 2)
+static int first(int a)
+{
+#define size 9
+	return a + area;
+#undef size
+}
+int *hand(void) { size++; return &size; }
+int wanted(int a) { return first(a) + area; }
+`,
+      wish: { externalize: ['size'] },
+    },
+  },
+  'a macro of a header is ended by the unit': {
+    'over a variable': {
+      files: { 'over.h': 'extern int current_one;\nint *place(void);\n#define current_one (*place())\n' },
+      source: '#include "over.h"\n#undef current_one\nint wanted(void) { return current_one; }\n',
+      has: ['#undef current_one'],
+    },
+    'over a function': {
+      files: { 'call.h': 'int call(int a);\n#define call(a) ((a) + 1)\n' },
+      source: '#include "call.h"\n#undef call\nint wanted(int a) { return call(a); }\n',
+    },
+    'and defined anew': {
+      files: { 'anew.h': '#define LIMIT 4\n' },
+      source: '#include "anew.h"\n#undef LIMIT\n#define LIMIT 5\nint wanted(int a) { return a * LIMIT; }\n',
+    },
+    'over a member that a macro uses': {
+      files: { 'member.h': 'struct it { int value; };\n#define value other\n' },
+      source:
+        '#include "member.h"\n#undef value\n#define get(x) ((x)->value)\nint wanted(struct it *i) { return get(i); }\n',
+    },
+    'before another header asks': {
+      files: {
+        'mode.h': '#define MODE 1\n',
+        'asks.h':
+          '#ifdef MODE\nstatic inline int ask(void) { return 1; }\n#else\nstatic inline int ask(void) { return 2; }\n#endif\n',
+      },
+      source: '#include "mode.h"\n#undef MODE\n#include "asks.h"\nint wanted(void) { return ask(); }\n',
+    },
+  },
+  'a variable in a register stays in it': {
+    'at the top': {
+      source: 'register unsigned long sp asm("rsp");\nint wanted(void) { return sp & 15; }\n',
+      wish: { externalize: ['sp'] },
+      gcc: true,
+    },
+    'with attributes and a typedef': {
+      source:
+        'typedef unsigned long word;\nregister word sp __asm__("rsp") __attribute__((unused));\nword wanted(void) { return sp; }\n',
+      wish: { externalize: ['sp'] },
+      gcc: true,
+    },
+    'made by a macro': {
+      source:
+        '#define STACK(name) register unsigned long name asm("rsp")\nSTACK(here);\nunsigned long wanted(void) { return here; }\n',
+      wish: { externalize: ['here'] },
+      gcc: true,
+    },
+    'inside of a function': {
+      source: 'int wanted(int a) { register int b asm("ecx") = a; asm volatile("" : "+r" (b)); return b; }\n',
+    },
+  },
+  'attributes in front of static': {
+    'on a function that is renamed': {
+      source: `
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
+{
+	__builtin_printf("%s", format);
+}
+void wanted(void) { tell("%d", 1); }
+`,
+      wish: { functions: ['tell', 'wanted'], rename: true, externalize: ['tell'], isOther: true },
+    },
+    'by a macro, on a line of its own': {
+      source: `
+#define __printf(a, b) __attribute__((__format__(printf, a, b)))
+__printf(1, 0)
+static __attribute__((noinline)) int sprint(char *text, int size)
+{
+	return text[size];
+}
+int wanted(char *text) { return sprint(text, 1) + sprint(text, 2); }
+`,
+      wish: { functions: ['sprint'], rename: true, isOther: true },
+    },
+    'on one that stays private': {
+      source: `
+#define __printf(a, b) __attribute__((__format__(printf, a, b)))
+void say(const char *text);
+__printf(1, 2) static void tell(const char *format, ...)
+{
+	say(format);
+}
+void wanted(void) { tell("%d", 1); }
+`,
+      wish: { rename: true },
+    },
+    'on one that is bound': {
+      source: `
+#define __printf(a, b) __attribute__((__format__(printf, a, b)))
+void say(const char *text);
+__printf(1, 2) __attribute__((noinline)) static void tell(const char *format, ...)
+{
+	say(format);
+}
+void wanted(int a) { tell("%d", a); }
+`,
+      wish: { externalize: ['tell'], isOther: true },
+      has: ['tell(const char *format, ...)'],
+    },
+    'several, and inline behind them': {
+      source: `
+__attribute__((cold)) __attribute__((noinline)) inline static int slow(int a) { return a * 3; }
+int wanted(int a) { return slow(a) + slow(a + 1); }
+`,
+      wish: { functions: ['slow', 'wanted'], rename: true },
+    },
+  },
+  'a pragma that a macro brings counts': {
+    'pack, in front of a struct': {
+      source: `
+#define PACKED _Pragma("pack(1)")
+#define UNPACKED _Pragma("pack()")
+PACKED
+struct tight { char c; int i; };
+UNPACKED
+struct loose { char c; int i; };
+int wanted(struct tight *t, struct loose *l) { return t[1].i + l[1].i; }
+`,
+    },
+    'on the line of the struct': {
+      source: `
+#define PACKED _Pragma("pack(push, 1)")
+#define UNPACKED _Pragma("pack(pop)")
+PACKED struct tight { char c; int i; }; UNPACKED
+struct loose { char c; int i; };
+int wanted(struct tight *t, struct loose *l) { return t[1].i + l[1].i; }
+`,
+    },
+    'of a header': {
+      files: {
+        'packed.h':
+          '#define BEGIN_PACKED _Pragma("pack(push, 1)")\n#define END_PACKED _Pragma("pack(pop)")\n',
+      },
+      source: `#include "packed.h"
+BEGIN_PACKED
+struct tight { char c; long i; };
+END_PACKED
+long wanted(struct tight *t) { return t[1].i; }
+`,
+    },
+    'without a macro': {
+      source: `
+_Pragma("pack(1)")
+struct tight { char c; int i; };
+_Pragma("pack()")
+int wanted(struct tight *t) { return t[1].i; }
+`,
+    },
+    'as a directive, which ends at another one': {
+      source: `
+#pragma pack(push, 2)
+struct tight { char c; int i; };
+#pragma pack(pop)
+struct loose { char c; int i; };
+int wanted(struct tight *t, struct loose *l) { return t[1].i + l[1].i; }
+`,
+    },
+  },
+  'a gnu_inline function is only for taking in': {
+    'where it is defined again': {
+      source: `
+extern inline __attribute__((gnu_inline)) int f(int a) { return a + 1; }
+int g(int a) { return f(a); }
+__attribute__((noinline)) int f(int a) { return a + 2; }
+int wanted(int a) { return f(a) * 3; }
+`,
+      wish: { externalize: ['f'], isOther: true },
+      has: ['extern int f(int a);'],
+      lacks: ['a + 1', 'a + 2'],
+    },
+    'where it is defined again, and extracted': {
+      source: `
+extern inline __attribute__((gnu_inline)) int wanted(int a) { return a + 1; }
+int g(int a) { return wanted(a); }
+int wanted(int a) { return a + 2; }
+`,
+    },
+    'by a macro of the kernel': {
+      source: `
+#define inline inline __attribute__((__gnu_inline__)) __attribute__((__unused__))
+extern inline int f(int a) { return a + 1; }
+int g(int a) { return f(a); }
+__attribute__((noinline)) int f(int a) { return a + 2; }
+int wanted(int a) { return f(a) * 3; }
+`,
+      wish: { externalize: ['f'], isOther: true },
+      has: ['extern int f(int a);'],
+      lacks: ['a + 1', 'a + 2'],
+    },
+    'where it is defined again, and copied': {
+      source: `
+extern inline __attribute__((gnu_inline)) int f(int a) { return a + 1; }
+int g(int a) { return f(a); }
+static int h(int a) { return f(a); }
+int f(int a) { return a + 2; }
+int wanted(int a) { return h(a) * 3; }
+`,
+    },
+    'and not defined again': {
+      source: `
+extern inline __attribute__((gnu_inline)) int f(int a) { return a + 1; }
+int wanted(int a) { return f(a) * 3; }
+`,
+    },
+  },
+  'only the function is renamed': {
+    'not a tag of its name': {
+      source: `
+struct up { int n; };
+int up(struct up *it) { struct up copy = *it; return copy.n; }
+int wanted(struct up *it) { return up(it); }
+`,
+      wish: { functions: ['up', 'wanted'], rename: true },
+      has: ['livepatch_up(struct up *it)'],
+    },
+    'not a member of its name': {
+      source: `
+struct seq { int (*show)(int); int pressure; };
+static __attribute__((noinline)) int show(int a) { return a + 1; }
+static __attribute__((noinline)) int pressure(struct seq *s) { return s->pressure + s->show(1); }
+int wanted(int a) { struct seq s = { .show = show, .pressure = a }; return pressure(&s); }
+`,
+      wish: { functions: ['pressure', 'wanted'], rename: true, isOther: true },
+      has: ['s->pressure', '.pressure = a', 'livepatch_pressure(&s)', 'int pressure;'],
+    },
+    'not a member that is declared or called': {
+      source: `
+int up(int a);
+struct ops { int (*up)(int); };
+static const struct ops ops = { up: up };
+int up(int a) { struct ops local = { .up = 0 }; return local.up ? local.up(a) : a; }
+int wanted(struct ops *o) { return o->up(1) + up(2) + ops.up(3); }
+`,
+      wish: { functions: ['up', 'wanted'], rename: true, externalize: ['up'], isOther: true },
+    },
+    'not a local variable, a label or a parameter': {
+      source: `
+__attribute__((noinline)) int count(int a) { return a * 5; }
+static int inner(int (*count)(int)) { return count(1); }
+int wanted(int a)
+{
+	int b = count(a);
+	{
+		int count = b;
+		if (count > 3)
+			goto count;
+		b += count;
+	}
+count:
+	return b + inner(0);
+}
+`,
+      wish: { functions: ['count', 'wanted'], rename: true },
+    },
+    'not a tag in a cast or a sizeof of a macro': {
+      source: `
+struct map { long a[3]; };
+enum mode { map_a };
+#define bytes(x) sizeof(struct x)
+int map(struct map *m) { return m->a[1]; }
+int wanted(void *p) { return map((struct map *)p) + bytes(map); }
+`,
+      wish: { functions: ['map', 'wanted'], rename: true },
+    },
+  },
+  'a header asks for macros wherever it is': {
+    'over several lines': {
+      files: {
+        'far/ops.h':
+          '#if !defined(OP) || \\\n    !defined(OP_OPTIONAL)\n#error missing\n#endif\nOP(one)\nOP_OPTIONAL(two)\n#undef OP\n#undef OP_OPTIONAL\n',
+      },
+      source: `
+#define OP(name) static int name##_value(int a) { return a + sizeof(#name); }
+#define OP_OPTIONAL OP
+#include "far/ops.h"
+int wanted(int a) { return one_value(a); }
+int other(int a) { return two_value(a); }
+`,
+    },
+    'with data that exists once': {
+      files: {
+        'far/keys.h': 'KEY(one)\nKEY_OPTIONAL(two)\n#undef KEY\n#undef KEY_OPTIONAL\n',
+      },
+      source: `
+struct key { int on; };
+#define KEY(name) struct key key_##name;
+#define KEY_OPTIONAL(name) KEY(name)
+#include "far/keys.h"
+#define KEY(name) key_##name.on +
+#define KEY_OPTIONAL(name) key_##name.on
+int wanted(void)
+{
+	return
+#include "far/keys.h"
+	;
+}
+`,
+      wish: { externalize: ['key_one', 'key_two'] },
+      lacks: ['struct key key_##name'],
+    },
+    'with a table in a function': {
+      files: { 'far/list.h': 'X(a, 1)\nX(b, 2)\n' },
+      source: `
+enum {
+#define X(name, value) NAME_##name = value,
+#include "far/list.h"
+#undef X
+};
+const char *wanted(int a)
+{
+	switch (a) {
+#define X(name, value) case NAME_##name: return #name;
+#include "far/list.h"
+#undef X
+	}
+	return 0;
+}
+`,
+    },
+    'that its inline functions use': {
+      files: {
+        'far/say.h':
+          '#ifndef prefix\n#define prefix "none: "\n#endif\nstatic inline const char *say(void) { return prefix "hello"; }\n',
+      },
+      source: '#define prefix "mine: "\n#include "far/say.h"\nconst char *wanted(void) { return say(); }\n',
+    },
+  },
+  'a header may use what stands above it': {
+    'a type': {
+      files: { 'uses.h': 'static inline number twice(number a) { return a * 2; }\n' },
+      source: 'typedef long number;\n#include "uses.h"\nlong wanted(long a) { return twice(a); }\n',
+    },
+    'a variable': {
+      files: { 'reads.h': 'static inline int reads(void) { return state; }\n' },
+      source: `static int state = 1;
+#include "reads.h"
+int *hand(void) { state++; return &state; }
+int wanted(void) { return reads(); }
+`,
+      wish: { externalize: ['state'] },
+    },
+    'a function': {
+      files: { 'calls.h': 'static inline int calls(int a) { return helper(a) + 1; }\n' },
+      source: `static __attribute__((noinline)) int helper(int a) { return a * 3; }
+#include "calls.h"
+int wanted(int a) { return calls(a); }
+`,
+    },
+    'a struct, whose size it asks for': {
+      files: { 'size.h': 'static inline unsigned long size(void) { return sizeof(struct box); }\n' },
+      source:
+        'struct box { int a[7]; };\nstruct no { int b; };\n#include "size.h"\nunsigned long wanted(void) { return size(); }\n',
+      lacks: ['struct no'],
+    },
+  },
+  'one declaration of several': {
+    'bound variables': {
+      source: `
+static int first = 1, second[3] = { 2 }, *third = &first;
+int *hand(int a) { first++; second[a]++; third = 0; return &first; }
+int wanted(void) { return first + second[1] + *third; }
+`,
+      wish: { externalize: ['first', 'second', 'third'] },
+    },
+    'bound variables of a type without a name': {
+      source: `
+static struct { int a; } first, second;
+void *set(int a) { first.a = second.a = a; return a ? &first : (void *)&second; }
+int wanted(void) { return first.a + second.a; }
+`,
+      wish: { externalize: ['first', 'second'] },
+    },
+    'bound variables of a type with a name': {
+      source: `
+static struct pair { int a; } first, second;
+void *set(int a) { first.a = second.a = a; return a ? &first : &second; }
+int wanted(struct pair *p) { return first.a + second.a + p->a; }
+`,
+      wish: { externalize: ['first', 'second'] },
+    },
+    'one bound, one new': {
+      source: `
+static int first = 1, second = 2;
+int *hand(void) { first++; second++; return &first; }
+int wanted(void) { return first + second++; }
+`,
+      wish: { externalize: ['first'], carry: true },
+    },
+    'an enumeration': {
+      source: `
+static enum mode { IDLE, BUSY } now, last;
+void set(int a) { now = a; last = now; }
+int wanted(void) { return now == BUSY && last == IDLE; }
+`,
+      wish: { externalize: ['now', 'last'] },
+    },
+  },
+  'a line that goes on behind a backslash': {
+    'in a string': { source: 'const char *wanted(void)\n{\n\treturn "one \\\ntwo";\n}\n' },
+    'in a string of a macro': {
+      source: '#define text "one \\\ntwo"\nconst char *wanted(void)\n{\n\treturn text;\n}\n',
+    },
+    'in a name, and in an operator': {
+      source: 'int wanted(int value)\n{\n\treturn val\\\nue <\\\n< 2;\n}\n',
+    },
+    'in a string of a table, with another function behind': {
+      source:
+        'static const char *const table[] = { "a\\\nb", "c" };\nstatic int unused(void) { return 1; }\nconst char *wanted(int a)\n{\n\treturn table[a];\n}\nint *keep(void) { return (int *)unused; }\n',
+      lacks: ['unused'],
+    },
+    'in a comment': { source: 'int wanted(int a)\n{\n\t// goes on \\\n\treturn 0;\n\treturn a;\n}\n' },
+  },
+  'extern in a body': {
+    'with everything carried': {
+      source: `
+static int helper(int a) { extern int far; return a + far; }
+int far;
+int wanted(int a) { return helper(a); }
+`,
+      wish: { carry: true },
+    },
+    'of a function that the unit defines later': {
+      source: `
+int wanted(int a) { extern int later(int); return later(a); }
+__attribute__((noinline)) int later(int a) { return a * 9; }
+`,
+    },
+    'of a variable that is bound': {
+      source: `
+int wanted(int a) { extern int far; return a + far; }
+int far = 3;
+`,
+      wish: { externalize: ['far'] },
+    },
+    'in a block, beside a local of the same name': {
+      source: `
+int far = 3;
+int wanted(int a) { int far = a; { extern int far; far++; } return far; }
+`,
+      wish: { externalize: ['far'] },
+    },
+  },
+  'an alias': {
+    'is extracted as what it names': {
+      source: `
+__attribute__((noinline)) int real(int a) { return a * 3; }
+int wanted(int a) __attribute__((alias("real")));
+`,
+      wish: { functions: ['real'], rename: true },
+    },
+    'is bound where it is called': {
+      source: `
+__attribute__((noinline)) int real(int a) { return a * 3; }
+int other(int a) __attribute__((alias("real")));
+int wanted(int a) { return other(a); }
+`,
+      wish: { externalize: ['other', 'real'], isOther: true },
+      lacks: ['alias'],
+    },
+    'of a variable is bound where it is used': {
+      source: `
+int real = 4;
+extern int other __attribute__((alias("real")));
+int wanted(int a) { return other + a; }
+`,
+      wish: { externalize: ['other', 'real'], isOther: true },
+      lacks: ['alias'],
+    },
+  },
+  'the name that an object file has': {
+    'of a variable': {
+      source: `
+int v asm("w") = 3;
+int wanted(void) { return v; }
+`,
+      wish: { externalize: ['v'] },
+    },
+    'of a variable that is only declared': {
+      source: 'extern int v asm("w");\nint wanted(void) { return v; }\n',
+      has: ['asm("w")'],
+    },
+    'of a function': {
+      source: `
+int f(int) asm("g");
+__attribute__((noinline)) int f(int a) { return a * 5; }
+int wanted(int a) { return f(a); }
+`,
+      wish: { externalize: ['f'], isOther: true },
+      has: ['asm("g")'],
+    },
+    'made by a macro': {
+      source: `
+#define NAMED(name) __asm__("__" #name)
+extern int v NAMED(v);
+int v = 4;
+int wanted(void) { return v; }
+`,
+      wish: { externalize: ['v'] },
+    },
+  },
+  'what only the preprocessor knows': {
+    'push_macro and pop_macro': {
+      source: `
+#define SIZE 3
+#pragma push_macro("SIZE")
+#undef SIZE
+#define SIZE 4
+static int four(int a) { return a * SIZE; }
+#pragma pop_macro("SIZE")
+int wanted(int a) { return four(a) + SIZE; }
+`,
+    },
+    'push_macro of a name that has no macro': {
+      source: `
+static int size = 3;
+#pragma push_macro("size")
+#define size 4
+static int four(int a) { return a * size; }
+#pragma pop_macro("size")
+int *hand(void) { size++; return &size; }
+int wanted(int a) { return four(a) + size; }
+`,
+      wish: { externalize: ['size'] },
+    },
+    'push_macro by _Pragma': {
+      source: `
+#define SIZE 3
+_Pragma("push_macro(\\"SIZE\\")")
+#undef SIZE
+#define SIZE 4
+static int four(int a) { return a * SIZE; }
+_Pragma("pop_macro(\\"SIZE\\")")
+int wanted(int a) { return four(a) + SIZE; }
+`,
+    },
+    'a counter whose value counts': {
+      source: `
+static int unused_a = __COUNTER__;
+int use(void) { return unused_a++; }
+static int helper(int a) { return a * __COUNTER__; }
+int wanted(int a) { return helper(a) + __COUNTER__; }
+`,
+    },
+    'a counter that only makes names': {
+      source: `
+#define PASTE(a, b) a##b
+#define NAME(a, b) PASTE(a, b)
+#define min(x, y) ({ int NAME(one, __COUNTER__) __attribute__((unused)) = x; y; })
+int use(int a) { return min(a, 1); }
+int wanted(int a) { return min(a, 3); }
+`,
+    },
+    'a line of another file': {
+      source: `
+#line 100 "grammar.y"
+static int helper(int a) { return a * 3; }
+#line 7 "unit.c"
+int wanted(int a) { return helper(a); }
+`,
+    },
+    'a line of another file, which is said': {
+      source: `
+int say(const char *, int);
+#line 100 "grammar.y"
+int wanted(int a) { return say(__FILE__, a); }
+`,
+    },
+    'lines of a generated file, over and over': {
+      source: `
+# 1 "a.y"
+struct box { int n; };
+# 1 "b.y"
+static int twice(struct box *b) { return b->n * 2; }
+# 9 "a.y"
+int wanted(struct box *b) { return twice(b); }
+# 2 "b.y"
+int unused(void) { return 1; }
+`,
+      lacks: ['unused'],
+    },
+  },
+}
+
+const programs = [compiler, ...(clang === undefined ? [] : [clang])]
+const all = programs.flatMap((program) =>
+  Object.entries(kinds).flatMap(([kind, cases]) =>
+    Object.entries(cases)
+      .filter(([, { gcc }]) => gcc === undefined || program !== clang)
+      .map(([name, one]) => [program, kind, name, one] as const),
+  ),
+)
+
+describe('what was wrong once, and its siblings', () => {
+  it.each(all)('%s: %s: %s', async (program, _kind, _name, { source, files, wish, has, lacks }) => {
+    for (const [name, text] of Object.entries(files ?? {})) {
+      mkdirSync(path.join(work, path.dirname(name)), { recursive: true })
+      writeFileSync(path.join(work, name), text, 'latin1')
+    }
+    const text = await same(source, { ...wish, program })
+    for (const part of has ?? []) expect(text).toContain(part)
+    for (const part of lacks ?? []) expect(text).not.toContain(part)
+  })
+})
