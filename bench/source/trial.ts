@@ -18,6 +18,7 @@ import { compareFunction } from '../../src/source/agreement.ts'
 import type { DifferenceClass } from '../../src/source/code-difference.ts'
 import { extractSource } from '../../src/source/extraction.ts'
 import { type Inlining, readInlining } from '../../src/source/ipa-clones.ts'
+import { byItself, likenessOf } from '../../src/source/likeness.ts'
 import type { SourceUnit } from '../../src/source/request.ts'
 import { runningNames } from '../../src/source/running-names.ts'
 import { childrenTime } from './time.ts'
@@ -28,6 +29,8 @@ export type Outcome = 'identical' | 'not-extracted' | 'refused' | 'does-not-comp
 export interface Trial {
   readonly name: string
   readonly outcome: Outcome
+  /** Where the code differs: whether it is the same when each function is compiled by itself. */
+  readonly isSameBySource?: boolean
   /** One sentence, or the compiler's message; empty when all is well. */
   readonly message: string
   /** A warning about the extract that the whole unit does not have. */
@@ -51,6 +54,8 @@ export interface UnitTrial {
 
 export interface Setting {
   readonly job: Job
+  /** Gives the functions names of their own, as a live patch does. */
+  readonly rename?: boolean
   readonly kernel: Kernel
   readonly names: Names
 }
@@ -76,8 +81,9 @@ async function compile(
   flags: readonly string[],
   input: string,
   dir: string,
+  as = 'unit',
 ): Promise<Compiled | string> {
-  const output = path.join(dir, 'unit.o')
+  const output = path.join(dir, `${as}.o`)
   const { exitCode, stderr } = await command(kernel.compiler.program, [...flags, '-c', '-o', output, input], {
     cwd: kernel.source,
     env: { TMPDIR: dir },
@@ -148,6 +154,7 @@ async function tryFunction(
   dir: string,
 ): Promise<Trial> {
   const { job, kernel, names } = setting
+  const as = setting.rename === true ? `livepatch_${name}` : name
   const object = unit.modules[0] ?? 'vmlinux'
   const sourceUnit: SourceUnit = {
     file: unit.argument,
@@ -174,7 +181,7 @@ async function tryFunction(
       unit: sourceUnit,
       functions: [name],
       ...running,
-      rename: (one) => one,
+      rename: (one) => (one === name ? as : one),
       privateCopy: (one) => `livepatch_${one}`,
       includes: 'keep',
     })
@@ -202,12 +209,28 @@ async function tryFunction(
   if (typeof result === 'string')
     return { name, outcome: 'does-not-compile', message: firstMessage(result, 'error'), copies: [], ms, text }
   const warning = newWarning(whole.messages, result.messages)
-  const agreement = compareFunction(whole.object, result.object, name, name)
+  const agreement = compareFunction(whole.object, result.object, name, as)
+  const [likeness] = (
+    await likenessOf({ unit: whole.object, extract: result.object }, [{ name, as }], async () => {
+      const [one, other] = await Promise.all([
+        compile(setting, [...flags, ...byItself], unit.argument, dir, 'whole'),
+        compile(setting, [...flags, ...byItself, '-iquote', path.dirname(unit.argument)], file, dir, 'own'),
+      ])
+      return typeof one === 'string' || typeof other === 'string'
+        ? undefined
+        : { unit: one.object, extract: other.object }
+    })
+  ).values()
   const copies = agreement.carried.filter((one) => one.class === 'second-copy').map((one) => one.name)
   const found = { name, copies, ms, text, ...(warning === undefined ? {} : { warning }) }
   return agreement.identical
     ? { ...found, outcome: 'identical', message: '' }
-    : { ...found, outcome: agreement.class, message: agreement.message }
+    : {
+        ...found,
+        outcome: agreement.class,
+        message: agreement.message,
+        isSameBySource: likeness?.code === 'same-by-source',
+      }
 }
 
 function firstMessage(messages: string, kind: string): string {

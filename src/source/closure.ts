@@ -12,7 +12,7 @@ import {
   titleOf,
 } from './declared.ts'
 import type { Grammar } from './grammar.ts'
-import { type Token, tokenize } from './lexer.ts'
+import { type Token, tokenize, wordsOf } from './lexer.ts'
 import type { RunningSymbol, SourceRequest } from './request.ts'
 import { isWritten, type StaticLocal, staticLocalsOf } from './static-local.ts'
 import { type Use, usesOf } from './uses.ts'
@@ -148,14 +148,17 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     if (definition === undefined) {
       const one = candidates[0]!
       const isType = one.declaration.enumerators.includes(use.name) || one.declaration.storage.has('typedef')
+      const declared = candidates.find((it) => !isFromHeader(it) && !it.declaration.storage.has('typedef'))
+      if (!isType && declared !== undefined && isInAssembly(use.name)) {
+        const kind = isFunctionIn(declared, use.name) ? 'function' : 'variable'
+        const running = runningOf(use.name, kind, candidates)
+        if (running !== undefined) return bind(use.name, kind, running, declared, candidates)
+      }
       if (isType && one.declaration.enumerators.includes(use.name)) takeTypes(one, `${by} uses ${use.name}`)
       else takeWhole(one, `${by} uses ${use.name}`)
       return
     }
-    const isFunction = definition.declaration.declarators.some(
-      ({ name, isFunction }) => name === use.name && isFunction,
-    )
-    if (isFunction) functionNeeded(use, definition, by)
+    if (isFunctionIn(definition, use.name)) functionNeeded(use, definition, by)
     else {
       const list = manners.get(use.name) ?? new Set()
       list.add(use.how)
@@ -169,6 +172,19 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       variableNeeded(use.name, definition, candidates, by)
     }
   }
+
+  /** Whether assembly beside the functions has a name, and may be what defines it. */
+  const isInAssembly = (name: string): boolean => {
+    assembled ??= new Set(
+      items.flatMap(({ tokens, declaration }) =>
+        declaration.declarators.length === 0 && /^(?:asm|__asm__|__asm)$/.test(tokens[0]?.text ?? '')
+          ? tokens.flatMap(({ kind, text }) => (kind === 'string' ? wordsOf(text) : []))
+          : [],
+      ),
+    )
+    return assembled.has(name)
+  }
+  let assembled: ReadonlySet<string> | undefined
 
   const takeTypes = (item: Item, reason: string) => {
     if (whole.has(item) || typesOnly.has(item)) return
@@ -454,6 +470,10 @@ function isInHead({ declaration: { body, declarators } }: Item): (at: number) =>
 
 function isInline({ declaration: { storage } }: Item): boolean {
   return storage.has('inline') || storage.has('__inline') || storage.has('__inline__')
+}
+
+function isFunctionIn(item: Item, name: string): boolean {
+  return item.declaration.declarators.some((one) => one.name === name && one.isFunction)
 }
 
 function labelAmong(candidates: readonly Item[], name: string): string | undefined {

@@ -43,13 +43,36 @@ function makesCode(tokens: readonly Token[], isDirect: boolean): boolean {
   return declarators.some((one) => !one.isFunction && !one.isConst)
 }
 
+/** Whether a header is read once only. */
+function isGuarded(file: string): boolean {
+  let text: string
+  try {
+    text = readFileSync(file, 'latin1')
+  } catch {
+    return true
+  }
+  const plain = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ')
+  return /^\s*#\s*(?:pragma\s+once\b|(?:ifndef|if\s+!\s*defined)\s*\(?\s*(\w+)\s*\)?\s*#\s*define\s+\1\b)/.test(
+    plain,
+  )
+}
+
 /** The files beside the unit's own that define code or data, with those through which they are included. */
 export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet<string> {
   const found = new Set<string>()
   const dir = path.dirname(path.normalize(unit.file))
   const isNear = (file: string) => path.dirname(path.normalize(file)) === dir
-  // Of what is elsewhere, only the files that the unit itself includes: a list of macros is kept beside what it is a list of.
-  const near = expanded.parts.filter(({ files }) => files.length === 1 || files.every(isNear))
+  // Of what is elsewhere, only lists of macros that the unit itself includes. A header that guards itself against being read twice
+  // is none, and others may include it, too.
+  const lists = new Map<string, boolean>()
+  const isList = (file: string): boolean => {
+    const known = lists.get(file) ?? !isGuarded(path.resolve(unit.cwd, file))
+    lists.set(file, known)
+    return known
+  }
+  const near = expanded.parts.filter(
+    ({ files }) => files.every(isNear) || (files.length === 1 && isList(files[0]!)),
+  )
   // One after the other: what a file includes amid a declaration belongs to that declaration.
   const pile = new Pile()
   for (const { start, end } of near) pile.add(tokenize(expanded.text, start, end))

@@ -534,6 +534,36 @@ int wanted(int a) { int far = a; { extern int far; far++; } return far; }
       wish: { externalize: ['far'] },
     },
   },
+  'what assembly beside the functions defines': {
+    'a table': {
+      source: `
+#define LIST(name) asm(".pushsection .ids,\\"a\\"\\n.local " #name "\\n" #name ":\\n.zero 4\\n.popsection"); extern unsigned name[];
+LIST(first)
+LIST(second)
+unsigned wanted(int a) { return first[a]; }
+unsigned other(int a) { return second[a]; }
+`,
+      wish: { externalize: ['first', 'second'] },
+      has: ['extern unsigned first[];'],
+      lacks: ['second', 'asm'],
+    },
+    'a function': {
+      source: `
+asm(".text\\n.type quick,@function\\nquick: ret\\n.size quick, .-quick");
+int quick(int a);
+int wanted(int a) { return quick(a) + 1; }
+`,
+      wish: { externalize: ['quick'] },
+      lacks: ['asm'],
+    },
+    'what nothing runs yet is copied with it': {
+      source: `
+asm(".text\\n.type quick,@function\\nquick: ret\\n.size quick, .-quick"); int quick(int a);
+int wanted(int a) { return quick(a) + 1; }
+`,
+      has: ['asm'],
+    },
+  },
   'an alias': {
     'is extracted as what it names': {
       source: `

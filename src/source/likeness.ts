@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Is an extract what its unit is? The same machine code says so. Where it differs, the compiler may have chosen otherwise, since it
+// sees fewer callers and fewer definitions; so both are compiled again, each function by itself, without what one function
+// tells the compiler about another. Then the same text is the same code, and whatever still differs is a difference of the text.
+import type { ObjectFile } from '../elf/read.ts'
+import { type CarriedDifference, compareFunctions } from './agreement.ts'
+import type { DifferenceClass } from './code-difference.ts'
+
+/** How a function of an extract is to the unit's. */
+export interface Likeness {
+  /** `same-by-source`: only the compiler's choices differ. */
+  readonly code: 'identical' | 'same-by-source' | DifferenceClass | CarriedDifference['class']
+  /** What differs, in a sentence without a full stop; absent when nothing does. */
+  readonly explanation?: string
+}
+
+/** The same text, compiled as a whole unit and as an extract. */
+export interface BothSides {
+  readonly unit: ObjectFile
+  readonly extract: ObjectFile
+}
+
+export interface Wanted {
+  /** In the unit, and in the extract. */
+  readonly name: string
+  readonly as: string
+}
+
+/** gcc's flags with which a function is compiled without regard to others, unless the text says that they are taken in. */
+export const byItself: readonly string[] = (
+  'inline-functions inline-small-functions inline-functions-called-once partial-inlining ipa-sra ipa-cp ipa-bit-cp ' +
+  'ipa-vrp ipa-icf ipa-ra ipa-modref ipa-pure-const ipa-reference ipa-reference-addressable ipa-profile ' +
+  'ipa-stack-alignment'
+)
+  .split(' ')
+  .map((pass) => `-fno-${pass}`)
+
+/** Whether a compiler understands `byItself`. */
+export function compilesByItself(compiler: string): boolean {
+  return !/clang/.test(compiler)
+}
+
+/**
+ * @param again compiles both sides with `byItself`; undefined when that can't be done
+ * @param nameOf what a symbol of the extract is called in the unit
+ * @param isOwn whether the extract may have data of this name of its own
+ * @returns by the functions' names in the unit
+ */
+export async function likenessOf(
+  sides: BothSides,
+  wanted: readonly Wanted[],
+  again: () => Promise<BothSides | undefined>,
+  nameOf?: (symbol: string) => string,
+  isOwn: (name: string) => boolean = () => false,
+): Promise<ReadonlyMap<string, Likeness>> {
+  const first = compared(sides, wanted, nameOf, isOwn)
+  const different = wanted.filter(({ name }) => first.get(name)?.code !== 'identical')
+  if (different.length === 0) return first
+  const isolated = await again()
+  if (isolated === undefined) return first
+  const second = compared(isolated, different, nameOf, isOwn)
+  return new Map(
+    [...first].map(([name, likeness]) => {
+      const code = second.get(name)?.code
+      // Two copies of a variable are two, whatever the compiler makes of them.
+      if (code !== 'identical' || likeness.code === 'second-copy') return [name, likeness]
+      return [name, { ...likeness, code: 'same-by-source' }]
+    }),
+  )
+}
+
+function compared(
+  { unit, extract }: BothSides,
+  wanted: readonly Wanted[],
+  nameOf: ((symbol: string) => string) | undefined,
+  isOwn: (name: string) => boolean,
+): Map<string, Likeness> {
+  const names = new Map(wanted.map(({ name, as }) => [as, name]))
+  const agreements = compareFunctions(
+    unit,
+    extract,
+    wanted,
+    nameOf ?? ((symbol) => names.get(symbol) ?? symbol),
+  )
+  return new Map(
+    [...agreements].map(([name, agreement]): [string, Likeness] => {
+      if (!agreement.identical) return [name, { code: agreement.class, explanation: agreement.message }]
+      const carried = agreement.carried.find((one) => one.class !== 'second-copy' || !isOwn(one.name))
+      return [
+        name,
+        carried === undefined ? { code: 'identical' } : { code: carried.class, explanation: carried.message },
+      ]
+    }),
+  )
+}
