@@ -4,7 +4,7 @@
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { extractSource } from './extraction.ts'
-import { checkUnit, judgeExtract } from './judge.ts'
+import { compileUnit, judgeExtract } from './judge.ts'
 import type { ExtractedSource, SourceRequest, SourceUnit } from './request.ts'
 
 export interface AloneRequest {
@@ -18,14 +18,14 @@ export interface AloneRequest {
 
 /**
  * Extracts, and lets the compiler judge the unit and the extract.
- * @throws Fault `patch/does-not-compile`, `usage/unknown-flag`, and what `extractSource` throws
+ * @throws Fault `usage/not-c`, `patch/does-not-compile`, `usage/unknown-flag`, and what `extractSource` throws
  */
 export async function extractAlone(job: Job, request: AloneRequest): Promise<ExtractedSource> {
   const { unit, externalize } = request
   const listed = typeof externalize === 'string' ? undefined : new Set(externalize)
   const asked = new Set<string>()
   // First, because a parser may need very long for what is no C.
-  const warnings = await checkUnit(job, unit)
+  const whole = await compileUnit(job, unit)
   const extracted = await extractSource(job, {
     unit,
     functions: request.functions,
@@ -43,7 +43,7 @@ export async function extractAlone(job: Job, request: AloneRequest): Promise<Ext
   })
   const findings: Finding[] = [
     ...extracted.findings,
-    ...(await judgeExtract(job, unit, extracted.text, warnings)),
+    ...(await judgeExtract(job, unit, extracted.text, whole, extracted.functions)),
   ]
   if (externalize === 'all')
     for (const name of [...asked].filter((one) => one.includes('.')))
