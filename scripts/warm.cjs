@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Runs a bundle on two small objects and keeps the code that V8 made meanwhile: node scripts/warm.cjs dist
-// Without a compiler the code of the command line alone is kept.
+// Of the parts that are not needed for that, all code is compiled and kept: which of it runs, nobody knows.
 'use strict'
 const { spawnSync } = require('node:child_process')
-const { mkdtempSync, rmSync, writeFileSync } = require('node:fs')
+const { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const v8 = require('node:v8')
+const { Script } = require('node:vm')
 
 /** A unit with what most units have: strings, tables, statics, calls. It is large enough for a quick look. */
 const source = `
@@ -55,7 +57,19 @@ process.argv = [process.argv[0], launcher, 'diff', ...objects]
 const { parts } = require(launcher)
 process.on('exit', () => {
   process.exitCode = 0
-  for (const { script, filename } of parts.values())
+  const ran = [...parts.values()]
+  const directory = path.join(path.dirname(launcher), 'parts')
+  const others = readdirSync(directory)
+    .filter((name) => name.endsWith('.js') && !parts.has(name))
+    .map((name) => path.join(directory, name))
+  v8.setFlagsFromString('--no-lazy')
+  const whole = others.map((filename) => ({
+    filename,
+    script: new Script(readFileSync(filename, 'utf8'), { filename }),
+  }))
+  // What is kept says with which flags it was made, and would not be taken by a Node without this one.
+  v8.setFlagsFromString('--lazy')
+  for (const { script, filename } of [...ran, ...whole])
     writeFileSync(`${filename}.cache`, script.createCachedData())
   rmSync(dir, { recursive: true, force: true })
 })
