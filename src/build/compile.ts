@@ -129,8 +129,14 @@ export async function compilePairs(
   changes: readonly FileChange[],
   dir: string,
 ): Promise<CompiledPairs> {
-  await checkCompiler(kernel, job.signal)
-  const units = await openUnits(job, kernel)
+  const [checked, opened] = await Promise.allSettled([
+    checkCompiler(kernel, job.signal),
+    openUnits(job, kernel),
+  ])
+  // Without its compiler nothing of a kernel can be opened.
+  if (checked.status === 'rejected') throw checked.reason
+  if (opened.status === 'rejected') throw opened.reason
+  const units = opened.value
   const affected = await classifyChanges(job, kernel, units, changes)
   const changedFiles = affected.units
   if (affected.findings.some((finding) => finding.severity === 'error'))

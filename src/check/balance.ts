@@ -124,8 +124,17 @@ function withOneKey(all: readonly Sides[]): Sides[] {
   return all.map(({ of, before, after }) => ({ of, before: keyed(before), after: keyed(after) }))
 }
 
+/** Several rules ask for the same. */
+const known = new WeakMap<ChangedFunctions, readonly Conduct[]>()
+
 /** What each function that both sides have takes and gives. */
-export function conductsOf(functions: ChangedFunctions): Conduct[] {
+export function conductsOf(functions: ChangedFunctions): readonly Conduct[] {
+  const conducts = known.get(functions) ?? findConducts(functions)
+  known.set(functions, conducts)
+  return conducts
+}
+
+function findConducts(functions: ChangedFunctions): Conduct[] {
   const { library } = functions
   const sides = functions.all.flatMap((of): Sides[] => {
     if (of.before === undefined || of.after === undefined) return []

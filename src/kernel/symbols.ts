@@ -34,7 +34,7 @@ const prefix = 19
 const fewNames = 12
 
 /** Searching costs some ms each time, an index some tens of ms once. */
-const fewLookups = 6
+const fewLookups = 2
 
 /** @returns a function that finds the starts of the lines with a name, in the order of the text */
 function indexLines(text: Buffer): (name: string) => readonly number[] {
