@@ -2,16 +2,23 @@
 // Pairs each function and datum of the object before the patch with its counterpart after it. The
 // compiler renumbers private things freely (foo.isra.3, count.42): a pair is made by what a thing is
 // and by who refers to it, not only by what it is called.
-import { sectionFlag } from '../elf/format.ts'
-import { type Anatomy, isCode, type Marks, type Piece } from './anatomy.ts'
+import type { Anatomy, Marks, Piece } from './anatomy.ts'
 import { isIncidental } from './incidental.ts'
-import { isNumbered, sourceName, stem } from './names.ts'
+import { isNumbered, stem } from './names.ts'
+import {
+  type Declarations,
+  isStaticLocal,
+  type Namesakes,
+  pairStatics,
+  type Users,
+  usersIn,
+} from './static-locals.ts'
 
 export interface Pair {
   readonly before: Piece
   readonly after: Piece
   /** How the two were recognised as one; shown to a reviewer who doubts it. */
-  readonly by: 'name' | 'stem' | 'reference'
+  readonly by: 'name' | 'stem' | 'reference' | 'declaration' | 'place' | 'use'
 }
 
 export interface Correlation {
@@ -22,8 +29,11 @@ export interface Correlation {
   successorOf(before: Piece): Piece | undefined
   /** True when the two are one thing. */
   same(before: Piece, after: Piece): boolean
-  /** Static variables that could not be told apart from others of their stem, or that changed their function. */
-  readonly ambiguous: ReadonlySet<Piece>
+  /**
+   * Variables after the patch that can't be told apart from others of their stem, or that changed their function; with those that
+   * they may have been.
+   */
+  readonly ambiguous: ReadonlyMap<Piece, readonly Piece[]>
 }
 
 /** Who belongs to whom, by the pieces' indices. */
@@ -106,89 +116,22 @@ function marksOf(anatomy: Anatomy, pieces: readonly Piece[]): Marks {
   return anatomy.marksOf(pieces.map(({ section }) => section))
 }
 
-/** The source's function that a clone or a part was made of. */
-function origin(code: Piece): string {
-  return `${code.file} ${sourceName(code.name)}`
+/** The static variables of a group that functions use; undefined when it has none on one of the sides. */
+function staticsOf(
+  { before, after }: Candidates,
+  users: () => readonly [Users, Users],
+): Namesakes | undefined {
+  if (!before.some(isStaticLocal) && !after.some(isStaticLocal)) return undefined
+  const [usersBefore, usersAfter] = users()
+  const own = {
+    before: before.filter((piece) => isStaticLocal(piece) && usersBefore.of(piece) !== undefined),
+    after: after.filter((piece) => isStaticLocal(piece) && usersAfter.of(piece) !== undefined),
+  }
+  return own.before.length === 0 || own.after.length === 0 ? undefined : own
 }
 
-/** Who refers to each static local variable, and which functions refer to which. */
-interface Users {
-  of(variable: Piece): ReadonlySet<string> | undefined
-  /** True when `caller` refers to `callee`. */
-  refers(caller: string, callee: string): boolean
-  has(name: string): boolean
-}
-
-function usersIn(anatomy: Anatomy): Users {
-  const users = new Map<Piece, Set<string>>()
-  const wanted = marksOf(anatomy, anatomy.data.filter(isStaticLocal))
-  for (const code of anatomy.functions) {
-    let user: string | undefined
-    if (!anatomy.refersInto(code, wanted)) continue
-    for (const relocation of anatomy.relocations(code)) {
-      if (wanted[relocation.symbol.index] === 0) continue
-      const target = anatomy.target(code.section, relocation)
-      if (target.kind !== 'piece' || target.piece.kind !== 'data') continue
-      user ??= origin(code)
-      const known = users.get(target.piece)
-      if (known === undefined) users.set(target.piece, new Set([user]))
-      else known.add(user)
-    }
-  }
-  let calls: Map<string, Set<string>> | undefined
-  const readCalls = (): Map<string, Set<string>> => {
-    const found = new Map<string, Set<string>>()
-    for (const code of anatomy.functions) {
-      const callees = found.get(origin(code)) ?? new Set()
-      found.set(origin(code), callees)
-      for (const relocation of anatomy.relocations(code)) {
-        const { section } = relocation.symbol
-        if (section === undefined || !isCode(section)) continue
-        const target = anatomy.target(code.section, relocation)
-        if (target.kind === 'piece' && target.piece.kind === 'function') callees.add(origin(target.piece))
-      }
-    }
-    return found
-  }
-  const known = () => {
-    calls ??= readCalls()
-    return calls
-  }
-  return {
-    of: (variable) => users.get(variable),
-    refers: (caller, callee) => known().get(caller)?.has(callee) ?? false,
-    has: (name) => known().has(name),
-  }
-}
-
-function isStaticLocal(piece: Piece): boolean {
-  return (
-    piece.kind === 'data' &&
-    (piece.section.flags & sectionFlag.write) !== 0 &&
-    isNumbered(piece.name) &&
-    !isIncidental(piece)
-  )
-}
-
-/**
- * One stem does not make one variable: a function may lose its `count`, and another one get its own. It is
- * the same when a function uses it before and after, or when the code that uses it has moved: into a
- * function that its old user refers to, or out of one that its new user has taken in.
- */
-function isOneVariable(b: Piece, a: Piece, before: Users, after: Users): boolean {
-  const [usersBefore, usersAfter] = [before.of(b), after.of(a)]
-  if (usersBefore === undefined || usersAfter === undefined) return true
-  for (const now of usersAfter) {
-    if (usersBefore.has(now)) return true
-    for (const then of usersBefore) {
-      if (!before.has(now) && after.refers(then, now)) return true
-      if (!after.has(then) && before.refers(now, then)) return true
-    }
-  }
-  return false
-}
-
-export function correlate(before: Anatomy, after: Anatomy): Correlation {
+/** @param declarations where the source declares the static variables, when somebody has looked */
+export function correlate(before: Anatomy, after: Anatomy, declarations?: Declarations): Correlation {
   const pairs: Pair[] = []
   const partners = new Partners(before.pieces.length, after.pieces.length)
   const pair = (b: Piece, a: Piece, by: Pair['by']) => {
@@ -196,20 +139,19 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
     partners.join(b, a)
   }
 
-  let users: readonly [Users, Users] | undefined
-  const isOne = (b: Piece, a: Piece): boolean => {
-    users ??= [usersIn(before), usersIn(after)]
-    return isOneVariable(b, a, ...users)
+  let known: readonly [Users, Users] | undefined
+  const users = () => {
+    known ??= [usersIn(before), usersIn(after)]
+    return known
   }
-  const doubtful: Piece[] = []
-
+  const statics: Namesakes[] = []
   const open: Candidates[] = []
   for (const candidates of candidatesOf(before.pieces, after.pieces)) {
     const { before: beforeGroup, after: afterGroup } = candidates
     if (beforeGroup.length === 0 || afterGroup.length === 0) continue
     const [b, a] = [beforeGroup[0], afterGroup[0]]
     if (beforeGroup.length === 1 && afterGroup.length === 1 && b !== undefined && a !== undefined) {
-      if ((isStaticLocal(b) || isStaticLocal(a)) && !isOne(b, a)) doubtful.push(a)
+      if (isStaticLocal(b) || isStaticLocal(a)) statics.push(candidates)
       else pair(b, a, b.name === a.name ? 'name' : 'stem')
       continue
     }
@@ -221,17 +163,37 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
       })
       continue
     }
+    const own = staticsOf(candidates, users)
+    if (own !== undefined) statics.push(own)
     // Names from the source are what they say; only the compiler's own numbers are not to be trusted.
-    const plain = new Map(
-      beforeGroup.filter((piece) => !isNumbered(piece.name)).map((piece) => [piece.name, piece]),
-    )
+    const isPlain = (piece: Piece) => !isNumbered(piece.name) && own?.before.includes(piece) !== true
+    const plain = new Map(beforeGroup.filter(isPlain).map((piece) => [piece.name, piece]))
     for (const piece of afterGroup) {
       const same = plain.get(piece.name)
       if (same !== undefined && partners.after(same) === undefined) pair(same, piece, 'name')
     }
-    open.push(candidates)
+    open.push(
+      own === undefined
+        ? candidates
+        : {
+            before: beforeGroup.filter((piece) => !own.before.includes(piece)),
+            after: afterGroup.filter((piece) => !own.after.includes(piece)),
+          },
+    )
   }
   pairAcrossBindings(before, after, partners, pair)
+  const told =
+    statics.length === 0
+      ? undefined
+      : pairStatics(
+          before,
+          after,
+          users,
+          statics,
+          new Map(pairs.map((one) => [one.before, one.after])),
+          declarations,
+        )
+  for (const one of told?.found ?? []) pair(one.before, one.after, one.by)
 
   // What is left has numbers: ask what is known already who refers to what.
   const contradicted = new Set<Piece>()
@@ -284,12 +246,13 @@ export function correlate(before: Anatomy, after: Anatomy): Correlation {
     }
   }
 
-  const ambiguous = new Set(doubtful)
+  const ambiguous = new Map(told?.undecided)
   for (const group of open) {
-    if (!group.before.some((piece) => partners.after(piece) === undefined)) continue
+    const left = group.before.filter((piece) => partners.after(piece) === undefined)
+    if (left.length === 0) continue
     for (const piece of group.after)
       if (piece.kind === 'data' && partners.before(piece) === undefined && !isIncidental(piece))
-        ambiguous.add(piece)
+        ambiguous.set(piece, left)
   }
   return {
     pairs,

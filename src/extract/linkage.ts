@@ -250,12 +250,13 @@ export function linkageOf(
       )
     if (symbol.type === 'section') refuseBorder(target, whose)
     if (byContent || counterpart === undefined) {
-      if (!byContent && ambiguous.has(piece))
+      const choice = byContent ? undefined : ambiguous.get(piece)
+      if (choice !== undefined)
         error(
           'ambiguous-static',
           piece.name,
-          `It can't be told which of several static variables of this name ${piece.name} was before the patch`,
-          'Give the variables different names in the patch',
+          `It can't be told whether the static variable ${piece.name} was ${choice.map(({ name }) => name).join(' or ')} before the patch, or is new`,
+          'Give the variables names of their own in the patch, and take over what the old ones hold in a callback (INARCH_PRE_PATCH)',
         )
       const reason = change.copied.has(piece) ? 'the patch asks for a copy of its own' : 'it is new'
       const place = cargo().carryData(piece, byContent ? undefined : reason)
