@@ -9,6 +9,7 @@ import { type ComparisonOptions, comparison, sectionClass } from './compare.ts'
 import { type Correlation, correlate } from './correlate.ts'
 import { readDirectives } from './directives.ts'
 import { isIncidental } from './incidental.ts'
+import { lostState } from './lost-state.ts'
 import { isColdPart } from './names.ts'
 import { obey, type Wanted } from './obey.ts'
 
@@ -165,6 +166,7 @@ export function compareObjects(
         `The patch adds ${piece.name} to the section ${piece.section.name}, which the kernel reads only while it starts or loads the module`,
         'Leave this part out (INARCH_IGNORE_SECTION): it is a new parameter, export, initcall, per-CPU variable or the like',
       )
+  findings.push(...lostState(b, a, correlation, addedData, unit))
   const namesakes = sectionsByName(b.object)
   const seen = new Map<string, number>()
   for (const section of a.object.sections) {

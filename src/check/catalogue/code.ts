@@ -104,6 +104,13 @@ export const codeRules = [
     'Copy the value in a callback (INARCH_PRE_PATCH)',
   ),
   explain(
+    'warning',
+    'state-lost',
+    'A new variable beside one that nobody uses any more: a static variable that is renamed, gets another type, or moves to another function',
+    'It begins with the source’s value; what the running kernel has in the old one (the entries of a list, who holds a lock, a count) is lost to the new code',
+    'Keep the old name, or take the old value over in a callback (INARCH_PRE_PATCH)',
+  ),
+  explain(
     'error',
     'static-local-copied',
     'An extract with a copy of a function’s static variable',

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A variable that is renamed, retyped under another name, or moved to another function is a new one to the running kernel: it starts anew, and
+// what the old one holds (entries of a list, who holds a lock, a count) is lost to the new code. It shows as a new
+// variable beside one that nobody uses any more.
+
+import { sectionFlag } from '../elf/format.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Anatomy, Piece } from './anatomy.ts'
+import type { Correlation } from './correlate.ts'
+import { isIncidental } from './incidental.ts'
+import { sourceName } from './names.ts'
+
+/** A new variable, with the old ones of which it may be the heir. */
+interface Heir {
+  readonly variable: Piece
+  readonly lost: readonly { readonly variable: Piece; readonly user: Piece }[]
+}
+
+/** Variables by the functions that refer to them. */
+function usersOf(unit: Anatomy, variables: ReadonlySet<Piece>): Map<Piece, Set<Piece>> {
+  const users = new Map<Piece, Set<Piece>>()
+  if (variables.size === 0) return users
+  const marks = unit.marksOf([...variables].map(({ section }) => section))
+  for (const user of unit.functions) {
+    if (isStart(user) || !unit.refersInto(user, marks)) continue
+    for (const relocation of unit.relocations(user)) {
+      if (marks[relocation.symbol.index] === 0) continue
+      const target = unit.target(user.section, relocation)
+      if (target.kind !== 'piece' || !variables.has(target.piece)) continue
+      const known = users.get(target.piece)
+      if (known === undefined) users.set(target.piece, new Set([user]))
+      else known.add(user)
+    }
+  }
+  return users
+}
+
+/** Code that runs only while the kernel or the module starts or ends. */
+function isStart({ section }: Piece): boolean {
+  return /^\.(init|exit)/.test(section.name)
+}
+
+function isState(piece: Piece): boolean {
+  return (
+    piece.kind === 'data' &&
+    (piece.section.flags & sectionFlag.write) !== 0 &&
+    (piece.section.flags & sectionFlag.exec) === 0 &&
+    piece.end > piece.start &&
+    !isIncidental(piece)
+  )
+}
+
+/** The source's name of a variable: `count` of `count.3` and of clang's `f.count.1`. */
+function bareName(name: string): string {
+  const plain = name.replace(/(\.\d+)+$/, '')
+  return plain.slice(plain.lastIndexOf('.') + 1)
+}
+
+function heirsOf(
+  before: Anatomy,
+  after: Anatomy,
+  correlation: Correlation,
+  addedData: readonly Piece[],
+): Heir[] {
+  const added = new Set(addedData.filter(isState))
+  if (added.size === 0) return []
+  const gone = new Set(
+    before.data.filter((piece) => isState(piece) && correlation.successorOf(piece) === undefined),
+  )
+  // One that stays in the object may still serve only code that has run.
+  const left = new Set(
+    before.data.filter((piece) => {
+      const successor = isState(piece) ? correlation.successorOf(piece) : undefined
+      return successor?.symbol?.binding === 'local'
+    }),
+  )
+  const usersBefore = usersOf(before, new Set([...gone, ...left]))
+  const usersAfter = usersOf(
+    after,
+    new Set([...added, ...([...left].map(correlation.successorOf) as Piece[])]),
+  )
+  const lost = [...usersBefore].filter(([variable]) => {
+    const successor = correlation.successorOf(variable)
+    return successor === undefined || (!usersAfter.has(successor) && !isPointedTo(after, successor))
+  })
+  return [...added].flatMap((variable): Heir[] => {
+    const now = usersAfter.get(variable) ?? new Set<Piece>()
+    const heirs = lost.flatMap(([old, then]) => {
+      const user = [...then].find((code) => {
+        const successor = correlation.successorOf(code)
+        return successor !== undefined && now.has(successor)
+      })
+      if (user !== undefined) return [{ variable: old, user }]
+      // The code may have moved with its variable.
+      const [first] = then
+      const moved =
+        bareName(old.name) === bareName(variable.name) ||
+        [...now].some(
+          (code) => correlation.counterpartOf(code) === undefined && refersTo(after, then, code, correlation),
+        )
+      return moved && first !== undefined ? [{ variable: old, user: first }] : []
+    })
+    return heirs.length === 0 ? [] : [{ variable, lost: heirs }]
+  })
+}
+
+/** True when one of some functions refers to a new one since the patch. */
+function refersTo(after: Anatomy, before: Iterable<Piece>, code: Piece, correlation: Correlation): boolean {
+  const marks = after.marksOf([code.section])
+  return [...before].some((user) => {
+    const successor = correlation.successorOf(user)
+    return successor !== undefined && after.refersInto(successor, marks)
+  })
+}
+
+/** True when other data refer to a variable. */
+function isPointedTo(unit: Anatomy, variable: Piece): boolean {
+  const marks = unit.marksOf([variable.section])
+  return unit.data.some(
+    (piece) =>
+      piece !== variable &&
+      unit.refersInto(piece, marks) &&
+      unit.relocations(piece).some((relocation) => {
+        const target = unit.target(piece.section, relocation)
+        return target.kind === 'piece' && target.piece === variable
+      }),
+  )
+}
+
+/** What there is to say about state that the patch leaves behind. */
+export function lostState(
+  before: Anatomy,
+  after: Anatomy,
+  correlation: Correlation,
+  addedData: readonly Piece[],
+  unit: string,
+): Finding[] {
+  return heirsOf(before, after, correlation, addedData).map(({ variable, lost }): Finding => {
+    const names = [...new Set(lost.map((one) => bareName(one.variable.name)))]
+    const [first] = lost
+    const them = names.length === 1 ? 'it' : 'them'
+    const name = bareName(variable.name)
+    return {
+      severity: 'warning',
+      rule: 'state-lost',
+      symbol: variable.name,
+      unit,
+      message: `The new variable ${name} starts anew, and ${names.join(' and ')}, which ${sourceName(first?.user.name ?? '')} used, ${names.length === 1 ? 'is' : 'are'} used by nobody any more: what the running kernel has in ${them} is lost to the new code`,
+      hint: `Keep the old name, if ${name} is meant to be the same; take the old value over from a callback (INARCH_PRE_PATCH), if it is needed; otherwise allow it`,
+    }
+  })
+}

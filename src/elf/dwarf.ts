@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where the source declares the variables of an object, from its debug information. Only what leads there is read.
+// Format: DWARF 4 (dwarfstd.org), sections 6.2.4 and 7.5; with what gcc and clang add to it.
+import type { ObjectFile, Section } from './read.ts'
+
+/** Where a variable is declared. */
+export interface Place {
+  /** As the compiler was given it; relative to where it ran, unless it begins with a slash. */
+  readonly file: string
+  /** 1-based. */
+  readonly line: number
+  /** 1-based; 0 when the compiler doesn't say. */
+  readonly column: number
+}
+
+/** A variable with a place in memory. */
+export interface DeclaredVariable {
+  readonly section: Section
+  readonly offset: number
+  readonly place: Place
+}
+
+const tag = { variable: 0x34, compileUnit: 0x11 } as const
+const attribute = {
+  location: 0x02,
+  lines: 0x10,
+  origin: 0x31,
+  column: 0x39,
+  file: 0x3a,
+  line: 0x3b,
+  specification: 0x47,
+} as const
+/** DW_OP_addr. */
+const address = 0x03
+
+/** Thrown when something is not understood; nothing is known then. */
+class Unreadable extends Error {}
+
+interface Abbreviation {
+  readonly tag: number
+  readonly attributes: readonly (readonly [name: number, form: number])[]
+}
+
+/** What an entry says that matters here. */
+interface Entry {
+  readonly tag: number
+  readonly file?: number
+  readonly line?: number
+  readonly column?: number
+  /** Offset of the entry in `.debug_info` that says the rest. */
+  readonly rest?: number
+  /** Offset in `.debug_info` of the address in its location. */
+  readonly address?: number
+}
+
+class Cursor {
+  at: number
+  readonly data: Buffer
+
+  constructor(data: Buffer, at: number) {
+    this.data = data
+    this.at = at
+  }
+
+  private take(size: number): number {
+    const start = this.at
+    this.at += size
+    if (start < 0 || size < 0 || this.at > this.data.length) throw new Unreadable()
+    return start
+  }
+
+  u8 = (): number => this.data.readUInt8(this.take(1))
+  u16 = (): number => this.data.readUInt16LE(this.take(2))
+  u32 = (): number => this.data.readUInt32LE(this.take(4))
+
+  leb(): number {
+    let value = 0
+    for (let factor = 1; ; factor *= 128) {
+      const byte = this.u8()
+      value += (byte & 0x7f) * factor
+      if (byte < 0x80) return value
+    }
+  }
+
+  text(): string {
+    const end = this.data.indexOf(0, this.at)
+    if (end < 0) throw new Unreadable()
+    const text = this.data.toString('latin1', this.at, end)
+    this.at = end + 1
+    return text
+  }
+
+  skip(size: number): void {
+    this.take(size)
+  }
+}
+
+/** @returns undefined when the object has no debug information that is understood */
+export function declaredVariables(object: ObjectFile): readonly DeclaredVariable[] | undefined {
+  const find = (name: string) => object.sections.find((section) => section.name === name)
+  const [info, abbreviations, lines] = ['.debug_info', '.debug_abbrev', '.debug_line'].map(find)
+  if (info === undefined || abbreviations === undefined || lines === undefined) return undefined
+  const relocated = new Map(object.relocations(info).map((relocation) => [relocation.offset, relocation]))
+  /** A number that another section's address was added to. */
+  const offsetAt = (at: number) => relocated.get(at)?.addend ?? info.data.readUInt32LE(at)
+  try {
+    const found: DeclaredVariable[] = []
+    const cursor = new Cursor(info.data, 0)
+    while (cursor.at < info.data.length) {
+      const start = cursor.at
+      const end = cursor.u32() + 4 + start
+      if (cursor.u16() !== 4 || end > info.data.length) return undefined
+      const table = readAbbreviations(abbreviations.data, offsetAt(cursor.at))
+      cursor.skip(4)
+      if (cursor.u8() !== 8) return undefined
+      const entries = new Map<number, Entry>()
+      let files: readonly string[] = []
+      while (cursor.at < end) {
+        const at = cursor.at
+        const code = cursor.leb()
+        if (code === 0) continue
+        const abbreviation = table.get(code)
+        if (abbreviation === undefined) return undefined
+        const entry = readEntry(cursor, abbreviation, start, offsetAt, (from) => {
+          files = readFiles(lines.data, from)
+        })
+        if (entry.tag === tag.variable) entries.set(at, entry)
+      }
+      for (const entry of entries.values()) {
+        const relocation = entry.address === undefined ? undefined : relocated.get(entry.address)
+        const section = relocation?.symbol.section
+        const rest = entry.rest === undefined ? undefined : entries.get(entry.rest)
+        const [file, line] = [entry.file ?? rest?.file, entry.line ?? rest?.line]
+        const name = file === undefined ? undefined : files[file - 1]
+        if (relocation === undefined || section === undefined || line === undefined || name === undefined)
+          continue
+        found.push({
+          section,
+          offset: relocation.symbol.value + relocation.addend,
+          place: { file: name, line, column: entry.column ?? rest?.column ?? 0 },
+        })
+      }
+      cursor.at = end
+    }
+    return found
+  } catch (error) {
+    if (error instanceof Unreadable || error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+function readAbbreviations(data: Buffer, at: number): Map<number, Abbreviation> {
+  const cursor = new Cursor(data, at)
+  const table = new Map<number, Abbreviation>()
+  for (let code = cursor.leb(); code !== 0; code = cursor.leb()) {
+    const kind = cursor.leb()
+    // Whether entries follow inside of it.
+    cursor.u8()
+    const attributes: (readonly [number, number])[] = []
+    for (;;) {
+      const pair = [cursor.leb(), cursor.leb()] as const
+      if (pair[0] === 0 && pair[1] === 0) break
+      attributes.push(pair)
+    }
+    table.set(code, { tag: kind, attributes })
+  }
+  return table
+}
+
+function readEntry(
+  cursor: Cursor,
+  { tag: kind, attributes }: Abbreviation,
+  unit: number,
+  offsetAt: (at: number) => number,
+  onLines: (offset: number) => void,
+): Entry {
+  const entry: { -readonly [Key in keyof Entry]: Entry[Key] } = { tag: kind }
+  for (const [name, form] of attributes) {
+    const at = cursor.at
+    const value = readValue(cursor, form)
+    if (kind === tag.compileUnit && name === attribute.lines) onLines(offsetAt(at))
+    if (kind !== tag.variable) continue
+    if (name === attribute.file) entry.file = value
+    else if (name === attribute.line) entry.line = value
+    else if (name === attribute.column) entry.column = value
+    else if (name === attribute.origin || name === attribute.specification) entry.rest = unit + value
+    else if (name === attribute.location && form === 0x18) {
+      // An expression of 9 bytes: DW_OP_addr and the address.
+      const inside = new Cursor(cursor.data, at)
+      if (inside.leb() === 9 && inside.u8() === address) entry.address = inside.at
+    }
+  }
+  return entry
+}
+
+/** The files of a line number program, by number from 1. */
+function readFiles(data: Buffer, at: number): string[] {
+  const cursor = new Cursor(data, at)
+  cursor.skip(4)
+  const version = cursor.u16()
+  if (version < 2 || version > 4) throw new Unreadable()
+  cursor.skip(4 + 1 + (version >= 4 ? 1 : 0) + 3)
+  cursor.skip(cursor.u8() - 1)
+  const directories: string[] = []
+  for (let name = cursor.text(); name !== ''; name = cursor.text()) directories.push(name)
+  const files: string[] = []
+  for (let name = cursor.text(); name !== ''; name = cursor.text()) {
+    const directory = directories[cursor.leb() - 1]
+    cursor.leb()
+    cursor.leb()
+    files.push(directory === undefined || name.startsWith('/') ? name : `${directory}/${name}`)
+  }
+  return files
+}
+
+/** Passes over a value. @returns it, when it is a number */
+function readValue(cursor: Cursor, form: number): number {
+  switch (form) {
+    case 0x01: // addr
+    case 0x07: // data8
+    case 0x14: // ref8
+    case 0x20: // ref_sig8
+      cursor.skip(8)
+      return 0
+    case 0x03: // block2
+      cursor.skip(cursor.u16())
+      return 0
+    case 0x04: // block4
+      cursor.skip(cursor.u32())
+      return 0
+    case 0x05: // data2
+    case 0x12: // ref2
+      return cursor.u16()
+    case 0x06: // data4
+    case 0x13: // ref4
+    case 0x0e: // strp
+    case 0x10: // ref_addr
+    case 0x17: // sec_offset
+      return cursor.u32()
+    case 0x08: // string
+      cursor.text()
+      return 0
+    case 0x09: // block
+    case 0x18: // exprloc
+      cursor.skip(cursor.leb())
+      return 0
+    case 0x0a: // block1
+      cursor.skip(cursor.u8())
+      return 0
+    case 0x0b: // data1
+    case 0x0c: // flag
+    case 0x11: // ref1
+      return cursor.u8()
+    case 0x0d: // sdata
+    case 0x0f: // udata
+    case 0x15: // ref_udata
+      return cursor.leb()
+    case 0x19: // flag_present
+      return 0
+    default:
+      throw new Unreadable()
+  }
+}

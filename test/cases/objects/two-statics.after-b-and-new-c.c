@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+extern void use(int);
+int f(int a)
+{
+	int r = 0;
+	use(a);
+	{
+		static int xxx;
+		use(xxx--);
+		r += xxx * a;
+	}
+	{
+		static int xxx;
+		use(xxx ^= a);
+	}
+	return r;
+}
