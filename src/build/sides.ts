@@ -57,6 +57,8 @@ export interface Compilation {
   readonly own?: ReadonlySet<string>
   /** What somebody else wrote is compiled: the directories, besides the tree, that it may read. */
   readonly mayRead?: readonly string[]
+  /** Also asks for debug information (DWARF 4), which changes no code. */
+  readonly debug?: boolean
 }
 
 function digest(parts: readonly string[]): string {
@@ -99,13 +101,14 @@ async function compile(
   generated: readonly ShadowFile[] = [],
 ): Promise<CompilerRun> {
   const { compiler } = bench.kernel
-  const { unit, cwd, output, key, temporary, mayRead } = compilation
+  const { unit, cwd, output, key, temporary, mayRead, debug } = compilation
   await mkdir(path.dirname(output), { recursive: true })
   const args = [
     ...compileArguments(unit),
     ...macroHeaders().flags,
     ...messageFlags(compiler),
     ...tellingInputs(compiler, output),
+    ...(debug === true ? ['-gdwarf-4'] : []),
   ]
   const run = await runCompiler(job, compiler.program, [...args, '-o', output], { cwd, temporary })
   const read = await readInputs(compiler, output, cwd)

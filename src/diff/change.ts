@@ -12,6 +12,7 @@ import { isIncidental } from './incidental.ts'
 import { lostState } from './lost-state.ts'
 import { isColdPart } from './names.ts'
 import { obey, type Wanted } from './obey.ts'
+import type { Declarations } from './static-locals.ts'
 
 export interface FunctionChange {
   readonly before: Piece
@@ -54,16 +55,18 @@ function isOrdinaryData(piece: Piece): boolean {
  * @param unit what to call the unit in findings
  * @param options.linesMoved whether line numbers may differ without a change; not needed when the source
  *   was compiled with its old line numbers
+ * @param declarations where the source declares the static variables, when somebody has looked
  */
 export function compareObjects(
   before: ObjectFile,
   after: ObjectFile,
   unit: string,
   options: ComparisonOptions = { linesMoved: false },
+  declarations?: Declarations,
 ): Change {
   const b = anatomy(before)
   const a = anatomy(after)
-  const correlation = correlate(b, a)
+  const correlation = correlate(b, a, declarations)
   const compare = comparison(b, a, correlation, options)
   const findings: Finding[] = []
   const error = (rule: string, symbol: string, message: string, hint: string) =>

@@ -15,13 +15,17 @@ export interface Use {
 }
 
 export interface CodeLine {
-  /** The instruction with what it refers to; distances of jumps are left out. */
+  /** From the section's first byte. */
+  readonly start: number
+  /** The instruction with what it refers to. */
   readonly exact: string
-  /** The same without registers and conditions. */
+  /** The same without registers, conditions and distances. */
   readonly loose: string
   readonly uses: readonly Use[]
-  /** The next line runs only when somebody jumps there, or when a call comes back. */
-  readonly ends: boolean
+  /** `on`: the next line follows; `jump`, `branch`: another line does, or may; `out`: none that could be told. */
+  readonly goes: 'on' | 'jump' | 'branch' | 'out'
+  /** Where a jump leads, from the section's first byte. */
+  readonly to: number
 }
 
 /** @returns undefined when an instruction is unknown */
@@ -51,13 +55,15 @@ export function codeLines(
         uses.push({ variable: target.piece, offset: target.offset })
       refers += ` ${spell(target)}`
     }
+    const whole = [...fields]
     if (instruction.branch >= 0) fields.push({ start: instruction.branch, end: instruction.end })
     const shared = refers + (byTable.has(instruction.start) ? ' key' : '')
     lines.push({
-      exact: bytesOf(section.data, instruction.start, instruction.end, fields) + shared,
+      start: instruction.start,
+      exact: bytesOf(section.data, instruction.start, instruction.end, whole) + shared,
       loose: withoutRegisters(section.data, instruction, fields) + shared,
       uses,
-      ends: leaves(section.data, instruction),
+      ...flow(section.data, instruction, whole.length > 0),
     })
   }
   return lines
@@ -161,9 +167,19 @@ function withoutRegisters(
   return `${name}${group}${isMemory ? 'm' : 'r'}:${onStack ? 'stack' : bytesOf(data, operands, end, fields)}`
 }
 
-/** True for a call, a jump that is always taken, a return, or a trap. */
-function leaves(data: Buffer, { start, branch }: Instruction): boolean {
-  if (branch >= 0) return [0xe8, 0xe9, 0xeb].includes(data[branch - 1] ?? 0)
+/** Where it goes on behind an instruction. A call ends what belongs together. @param relocated a branch leads elsewhere */
+function flow(
+  data: Buffer,
+  { start, end, branch }: Instruction,
+  relocated: boolean,
+): Pick<CodeLine, 'goes' | 'to'> {
   const opcode = data[start] ?? 0
-  return opcode === 0xc3 || opcode === 0xcc || (opcode === 0x0f && data[start + 1] === 0x0b)
+  if (branch < 0) {
+    const ends = opcode === 0xc3 || opcode === 0xcc || (opcode === 0x0f && data[start + 1] === 0x0b)
+    return { goes: ends ? 'out' : 'on', to: -1 }
+  }
+  const before = data[branch - 1] ?? 0
+  if (before === 0xe8 || relocated) return { goes: 'out', to: -1 }
+  const to = end + (end - branch === 1 ? data.readInt8(branch) : data.readInt32LE(branch))
+  return { goes: before === 0xe9 || before === 0xeb ? 'jump' : 'branch', to }
 }

@@ -255,7 +255,7 @@ function pairGroup(
 
 /** What the code says about the variables of a group. */
 interface Evidence {
-  /** Used at the same places of code that is as it was. */
+  /** Used by functions that are as they were. */
   readonly placed: readonly Found[]
   /** How each is used, as a text; undefined when some of it can't be read. */
   readonly usesBefore: ReadonlyMap<Piece, string | undefined>
@@ -301,49 +301,53 @@ function readUses(
   }
 }
 
-/** Lines that follow a use and tell what is done with it. */
-const context = 2
-
-/** The variables that two functions use only where their code is the same from its beginning or up to its end. */
+/** The variables that two functions use, if their code is the same. */
 function atSamePlaces(before: readonly CodeLine[], after: readonly CodeLine[]): Map<Piece, Piece> {
-  const shorter = Math.min(before.length, after.length)
-  let front = 0
-  while (front < shorter && before[front]?.exact === after[front]?.exact) front++
-  const whole = front === before.length && front === after.length
-  let back = 0
-  if (!whole)
-    while (
-      back < shorter - front &&
-      before[before.length - 1 - back]?.exact === after[after.length - 1 - back]?.exact
-    )
-      back++
-  /** The line of the other function that a line is. */
-  const placeOf = (at: number, lines: readonly CodeLine[], others: readonly CodeLine[]) => {
-    if (whole || at + context < front) return at
-    const end = lines.length - at
-    return end + context <= back ? others.length - end : -1
-  }
-  const uses = (lines: readonly CodeLine[], others: readonly CodeLine[]) => {
-    const found = new Map<Piece, Set<Piece | undefined>>()
-    lines.forEach((line, at) => {
-      line.uses.forEach(({ variable, offset }, nth) => {
-        const other = others[placeOf(at, lines, others)]?.uses[nth]
-        const list = found.get(variable) ?? new Set()
-        found.set(variable, list.add(other?.offset === offset ? other.variable : undefined))
-      })
-    })
-    return found
-  }
-  const forward = uses(before, after)
-  const backward = uses(after, before)
-  const only = (list: ReadonlySet<Piece | undefined> | undefined) =>
-    list?.size === 1 ? [...list][0] : undefined
   const pairs = new Map<Piece, Piece>()
-  for (const [b, list] of forward) {
-    const a = only(list)
-    if (a !== undefined && only(backward.get(a)) === b) pairs.set(b, a)
+  if (before.length !== after.length) return pairs
+  const taken = new Map<Piece, Piece>()
+  for (const [at, line] of before.entries()) {
+    const other = after[at]
+    if (line.exact !== other?.exact || line.uses.length !== other.uses.length) return new Map()
+    for (const [nth, { variable: b, offset }] of line.uses.entries()) {
+      const use = other.uses[nth]
+      if (use === undefined || use.offset !== offset) return new Map()
+      if ((pairs.get(b) ?? use.variable) !== use.variable || (taken.get(use.variable) ?? b) !== b)
+        return new Map()
+      pairs.set(b, use.variable)
+      taken.set(use.variable, b)
+    }
   }
   return pairs
+}
+
+/** Lines and branches to follow from a use, unless there is a call before: what is done with the variable is told by then. */
+const reach = { lines: 12, branches: 3 } as const
+
+/** What the code does from a line on, whichever way its blocks are laid out. */
+function spellFrom(
+  lines: readonly CodeLine[],
+  byStart: ReadonlyMap<number, number>,
+  at: number,
+  left: number = reach.lines,
+  branches: number = reach.branches,
+): string {
+  const texts: string[] = []
+  for (let budget = left; budget > 0; budget--) {
+    const line = lines[at]
+    if (line === undefined) break
+    if (line.goes !== 'jump') texts.push(line.loose)
+    if (line.goes === 'out') break
+    const target = line.to < 0 ? -1 : (byStart.get(line.to) ?? -1)
+    if (line.goes === 'branch') {
+      if (target < 0 || branches === 0) break
+      const ways = [target, at + 1].map((way) => spellFrom(lines, byStart, way, budget - 1, branches - 1))
+      texts.push(`(${ways.sort().join('|')})`)
+      break
+    }
+    at = line.goes === 'jump' ? target : at + 1
+  }
+  return texts.join(';')
 }
 
 /** All that is done with each variable, in no order. */
@@ -353,18 +357,15 @@ function spellUses(
 ): Map<Piece, string | undefined> {
   const uses = new Map<Piece, string[]>(variables.map((variable) => [variable, []]))
   if (code.includes(undefined)) return new Map(variables.map((variable) => [variable, undefined]))
-  for (const lines of code)
-    lines?.forEach((line, at) => {
+  for (const lines of code) {
+    if (lines === undefined) continue
+    const byStart = new Map(lines.map(({ start }, at) => [start, at]))
+    lines.forEach((line, at) => {
       if (line.uses.length === 0) return
-      const texts: string[] = []
-      for (let next = at; next <= at + context; next++) {
-        const one = lines[next]
-        if (one === undefined) break
-        texts.push(one.loose)
-        if (one.ends) break
-      }
-      for (const { variable, offset } of line.uses) uses.get(variable)?.push(`${offset}:${texts.join(';')}`)
+      const text = spellFrom(lines, byStart, at)
+      for (const { variable, offset } of line.uses) uses.get(variable)?.push(`${offset}:${text}`)
     })
+  }
   return new Map([...uses].map(([variable, texts]) => [variable, texts.sort().join('\n')]))
 }
 

@@ -3,12 +3,14 @@
 // the running kernel, and all that there is to say against it.
 import { readFileSync } from 'node:fs'
 import type { UnitPair } from '../build/objects.ts'
+import type { Bench } from '../build/sides.ts'
 import { openUnits } from '../build/units.ts'
 import { beyondOfReplaced, type FindBeyond } from '../check/alive/replaced.ts'
 import { withAtOnce } from '../check/at-once.ts'
 import { changedFunctionsOf } from '../check/changed-functions.ts'
 import { checkFix } from '../check/check.ts'
 import { withConsent } from '../check/consent.ts'
+import { needsDeclarations, staticDeclarations } from '../check/static-declarations.ts'
 import type { StudiedUnit, Subject } from '../check/subject.ts'
 import { type Change, compareObjects } from '../diff/change.ts'
 import { readObject } from '../elf/read.ts'
@@ -48,7 +50,7 @@ export async function openDraft(
   kernel: Kernel,
   { changes, compiled: { pairs, findings, bench }, request, dir }: CompiledFix,
 ): Promise<Draft & { close(): void }> {
-  const units = await study(job, kernel, pairs)
+  const units = await study(job, kernel, pairs, bench)
   const names = await namesOf(
     kernel,
     units.map(({ object }) => object),
@@ -91,24 +93,36 @@ export function changesCode({ changed, added, addedData }: Change): boolean {
   return changed.length + added.length + addedData.length > 0
 }
 
-async function study(job: Job, kernel: Kernel, pairs: readonly UnitPair[]): Promise<StudiedUnit[]> {
+async function study(
+  job: Job,
+  kernel: Kernel,
+  pairs: readonly UnitPair[],
+  bench: Bench | undefined,
+): Promise<StudiedUnit[]> {
   const known = await openUnits(job, kernel)
-  return pairs.map((pair) => {
-    const { before, after, module, unit: source } = pair
-    const unit = known.find(source).find(({ home }) => home !== 'elsewhere')
-    if (before === undefined || unit === undefined)
-      throw new Fault('refused', 'new-unit', `${source} is new, and kbuild does not know it`)
-    return {
-      unit,
-      pair,
-      change: compareObjects(
+  return await Promise.all(
+    pairs.map(async (pair) => {
+      const { before, after, module, unit: source } = pair
+      const unit = known.find(source).find(({ home }) => home !== 'elsewhere')
+      if (before === undefined || unit === undefined)
+        throw new Fault('refused', 'new-unit', `${source} is new, and kbuild does not know it`)
+      const [b, a] = [
         readObject(readFileSync(before), `${source} (before)`),
         readObject(readFileSync(after), `${source} (after)`),
-        source,
-      ),
-      object: module ?? 'vmlinux',
-    }
-  })
+      ]
+      const change = compareObjects(b, a, source)
+      const declarations =
+        bench !== undefined && needsDeclarations(change)
+          ? await staticDeclarations(job, bench, unit, change)
+          : undefined
+      return {
+        unit,
+        pair,
+        change: declarations === undefined ? change : compareObjects(b, a, source, undefined, declarations),
+        object: module ?? 'vmlinux',
+      }
+    }),
+  )
 }
 
 function bindAll(extraction: Extraction, names: Names) {

@@ -79,7 +79,7 @@ const cases: readonly Case[] = [
     told: /^gcc-12/,
   },
   marked(
-    'more code at the end of a function leaves no doubt',
+    'more code comes at the end',
     `${words}int f(int a) {
       if (a > 1) {
         static int n; /*1*/
@@ -103,7 +103,6 @@ const cases: readonly Case[] = [
       use(a);
       return get() + 1;
     }`,
-    /^clang/,
   ),
   marked(
     'a helper that is inlined brings its own, of which another function knows which it is',
@@ -190,6 +189,32 @@ const cases: readonly Case[] = [
     `${words}int f(int a) {
       if (a & 2) { static int n; use(n++); } /*2*/
       return 0;
+    }`,
+  ),
+  marked(
+    'that guard two calls, which change places',
+    `${words}int f(int a) {
+      { static int n; if (__builtin_expect(n++ > a, 0)) slow(a); } /*1*/
+      { static int n; if (__builtin_expect(n++ > a, 0)) fast(a); } /*2*/
+      return a;
+    }`,
+    `${words}int f(int a) {
+      { static int n; if (__builtin_expect(n++ > a, 0)) fast(a); } /*2*/
+      { static int n; if (__builtin_expect(n++ > a, 0)) slow(a); } /*1*/
+      return a;
+    }`,
+  ),
+  marked(
+    'that are handed on to the same function, with arguments that change places',
+    `${words}extern void once(int *, int); int f(int a) {
+      { static int n; if (__builtin_expect(n, 0)) once(&n, a + 1000); } /*1*/
+      { static int n; if (__builtin_expect(n, 0)) once(&n, a + 2000); } /*2*/
+      return a;
+    }`,
+    `${words}extern void once(int *, int); int f(int a) {
+      { static int n; if (__builtin_expect(n, 0)) once(&n, a + 2000); } /*2*/
+      { static int n; if (__builtin_expect(n, 0)) once(&n, a + 1000); } /*1*/
+      return a;
     }`,
   ),
   marked(
