@@ -29,4 +29,17 @@
  */
 #define LIVEPATCH_REPLACEMENT(function)	extern char function[]
 
+/*
+ * A system call that is written with SYSCALL_DEFINE is here its functions and nothing else: the kernel's tables for
+ * tracing and for the injection of errors have it already. The header stands behind those of the kernel.
+ */
+#ifdef SYSCALL_METADATA
+#undef SYSCALL_METADATA
+#define SYSCALL_METADATA(sname, nb, ...)
+#endif
+#ifdef ALLOW_ERROR_INJECTION
+#undef ALLOW_ERROR_INJECTION
+#define ALLOW_ERROR_INJECTION(fname, type)
+#endif
+
 #endif

@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The same fix built by both engines, and compared: do they replace the same functions, and by the same machine code?
 // Two ways that know nothing of each other and come to the same result make each other credible.
-import { readFileSync } from 'node:fs'
-import type { CompiledPairs } from '../build/compile.ts'
 import { withConsent } from '../check/consent.ts'
-import { coldParent, sourceName, stem } from '../diff/names.ts'
-import { readObject } from '../elf/read.ts'
+import { coldParent, sourceName } from '../diff/names.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { type CarriedDifference, compareFunctions } from '../source/agreement.ts'
 import type { SourceChange } from '../source/unit-change.ts'
-import { hasLandingPad, withoutLandingPads } from './landing-pads.ts'
 import type { MadeModule } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import type { CompiledFix } from './request.ts'
 import { makeSource, type SourceModule } from './source-engine.ts'
+import { likenessKey, unchangedByThemselves } from './source-likeness.ts'
 
 type Engines = NonNullable<Manifest['engines']>
 type Compared = Engines['functions'][number]
@@ -38,7 +34,21 @@ export async function makeBoth(
     second instanceof Fault
       ? failed(first.manifest, second)
       : await job.journal.step('Comparing the engines', async (step) => {
-          const found = compareEngines(first.manifest, second, compiled)
+          const units = [...new Set(second.source.changes.map(({ unit }) => unit))]
+          const unchanged = new Set<string>()
+          for (const unit of units) {
+            const names = onlyInBinary(first.manifest, second).filter((one) => one.unit === unit)
+            for (const name of await unchangedByThemselves(
+              job,
+              compiled,
+              unit,
+              names.map((one) => one.name),
+              second.source.tree,
+              fix.dir,
+            ))
+              unchanged.add(`${unit} ${name}`)
+          }
+          const found = compareEngines(first.manifest, second, unchanged)
           const same = found.functions.filter(({ code }) => code === 'identical').length
           step.result(`${same} of ${found.functions.length} replaced functions are identical`)
           return found
@@ -47,7 +57,9 @@ export async function makeBoth(
   if (!engines.agree && request.allow?.includes('engines-differ') !== true)
     throw new Fault('refused', 'engines-differ', 'The two engines make different live patches of the fix', {
       findings: [
-        ...findings.map((finding): Finding => ({ ...finding, severity: 'error' })),
+        ...findings.map(
+          (finding): Finding => (finding.severity === 'note' ? finding : { ...finding, severity: 'error' }),
+        ),
         ...(second instanceof Fault ? second.findings : []),
       ],
       ...(second instanceof Fault && second.detail !== undefined ? { detail: second.detail } : {}),
@@ -90,72 +102,57 @@ function failed(binary: Manifest, fault: Fault): Engines {
   }
 }
 
-/** @param compiled the units that the binary engine compared */
-export function compareEngines(binary: Manifest, source: SourceModule, { pairs }: CompiledPairs): Engines {
+function keyOf({ object, unit, name, sympos }: ReturnType<typeof functionsOf>[number]): string {
+  return `${object} ${unit} ${name} ${sympos}`
+}
+
+function onlyInBinary(binary: Manifest, source: SourceModule) {
+  const theirs = new Set(functionsOf(source.manifest).map(keyOf))
+  return functionsOf(binary).filter((one) => !theirs.has(keyOf(one)))
+}
+
+/** @param unchanged functions that the fix does not change when each is compiled by itself, by `unit name` */
+function compareEngines(binary: Manifest, source: SourceModule, unchanged: ReadonlySet<string>): Engines {
   const ours = functionsOf(binary)
   const theirs = functionsOf(source.manifest)
-  const key = ({ object, unit, name, sympos }: (typeof ours)[number]) => `${object} ${unit} ${name} ${sympos}`
-  const inSource = new Map(theirs.map((one) => [key(one), one]))
-  const inBinary = new Map(ours.map((one) => [key(one), one]))
-  const code = new Map<string, Pick<Compared, 'code' | 'explanation'>>()
-  for (const { unit, object, compiled } of source.objects) {
-    const pair = pairs.find((one) => one.unit === unit)
-    const plan = source.source.replacements.filter((one) => one.unit === unit)
-    const both = plan.filter(({ oldName, position }) =>
-      inBinary.has(key({ object, unit, name: oldName, sympos: position, reasons: [] })),
-    )
-    if (pair === undefined || both.length === 0) continue
-    const names = new Map(
-      source.source.replacements.map(({ oldName, replacement }) => [replacement, oldName]),
-    )
-    const after = readObject(readFileSync(pair.after), `${unit} (after)`)
-    const onlyHere = both.filter(
-      ({ oldName, replacement }) => hasLandingPad(compiled, replacement) && !hasLandingPad(after, oldName),
-    )
-    const agreements = compareFunctions(
-      after,
-      withoutLandingPads(compiled, new Set(onlyHere.map(({ replacement }) => replacement))),
-      both.map(({ oldName, replacement }) => ({ name: oldName, as: replacement })),
-      (symbol) => names.get(symbol) ?? symbol,
-    )
-    const own = source.source.provenance.own.get(unit)
-    const isOwn = ({ class: what, name }: CarriedDifference) => what === 'second-copy' && own?.has(stem(name))
-    for (const { oldName, position } of both) {
-      const agreement = agreements.get(oldName)
-      if (agreement === undefined) continue
-      const [carried] = agreement.carried.filter((one) => !isOwn(one))
-      code.set(
-        key({ object, unit, name: oldName, sympos: position, reasons: [] }),
-        agreement.identical
-          ? carried === undefined
-            ? { code: 'identical' }
-            : { code: carried.class, explanation: carried.message }
-          : { code: agreement.class, explanation: agreement.message },
-      )
-    }
-  }
+  const inSource = new Set(theirs.map(keyOf))
+  const inBinary = new Set(ours.map(keyOf))
+  const codeOf = ({ unit, name }: (typeof ours)[number]): Pick<Compared, 'code' | 'explanation'> =>
+    source.likeness.get(likenessKey({ unit, oldName: name })) ?? { code: 'unknown' }
   const changeOf = (unit: string) => source.source.changes.find((candidate) => candidate.unit === unit)
   const functions: Compared[] = [
     ...ours.map((one): Compared => {
       const { object, unit, name } = one
-      if (inSource.has(key(one)))
-        return { object, name, unit, replacedBy: 'both', ...(code.get(key(one)) ?? { code: 'unknown' }) }
-      return {
-        object,
-        name,
-        unit,
-        replacedBy: 'binary',
-        explanation: onlyBinary(one, theirs, changeOf(unit)),
-      }
+      if (inSource.has(keyOf(one))) return { object, name, unit, replacedBy: 'both', ...codeOf(one) }
+      const { explanation, instead } = onlyBinary(one, theirs, changeOf(unit))
+      // A form of a function goes with those that the source engine replaces in its place.
+      const isSame = unchanged.has(`${unit} ${name}`) || instead.length > 0
+      const code = isSame ? { code: 'same-by-source' } : {}
+      return { object, name, unit, replacedBy: 'binary', ...code, explanation }
     }),
     ...theirs
-      .filter((one) => !inBinary.has(key(one)))
+      .filter((one) => !inBinary.has(keyOf(one)))
       .map((one): Compared => {
         const { object, unit, name } = one
-        return { object, name, unit, replacedBy: 'source', explanation: onlySource(one, changeOf(unit)) }
+        const { code = 'unknown', explanation: why } = codeOf(one)
+        const seen = onlySource(one, changeOf(unit))
+        const isSame = code === 'identical' || code === 'same-by-source'
+        return {
+          object,
+          name,
+          unit,
+          replacedBy: 'source',
+          code: isSame ? 'same-by-source' : code,
+          explanation: isSame || why === undefined ? seen : `${seen}; ${why}`,
+        }
       }),
   ]
-  return { agree: functions.every(({ code: same }) => same === 'identical'), functions }
+  return { agree: functions.every(({ code }) => isSame(code)), functions }
+}
+
+/** Whether a difference between the engines is one of the compiler's choices only. */
+function isSame(code: string | undefined): boolean {
+  return code === 'identical' || code === 'same-by-source'
 }
 
 interface Seen {
@@ -168,16 +165,22 @@ function onlyBinary(
   { name, reasons }: Seen,
   theirs: readonly Seen[],
   change: SourceChange | undefined,
-): string {
+): { explanation: string; instead: readonly string[] } {
   const seen = `The binary engine replaces it because ${reasons[0] ?? 'its code differs'}`
   const written = sourceName(name)
   if (written === name && change?.embedded.includes(name) !== true)
-    return `${seen}; in its text nothing changes, but the compiler puts other code into it than before`
+    return {
+      explanation: `${seen}; in its text nothing changes, but the compiler puts other code into it than before`,
+      instead: [],
+    }
   const around = theirs.filter((one) => one.reasons.some((reason) => reason.includes(`${name},`)))
   const meant = around.length > 0 ? around : theirs.filter((one) => sourceName(one.name) === written)
   const names = meant.map((one) => one.name)
   const instead = names.length === 0 ? '' : `, but replaces ${names.join(', ')} instead`
-  return `${seen}; it is a form of ${written} that the compiler made and C has no name for, so the source engine can't replace it${instead}`
+  return {
+    explanation: `${seen}; it is a form of ${written} that the compiler made and C has no name for, so the source engine can't replace it${instead}`,
+    instead: names,
+  }
 }
 
 /** Why the binary engine does without a function that the source one replaces. */
@@ -213,8 +216,8 @@ function differences({ functions, failure }: Engines): Finding[] {
         ]),
     ...found.map(
       ({ name, unit, replacedBy, code, explanation }): Finding => ({
-        severity: 'warning',
-        rule: 'engines-differ',
+        severity: isSame(code) ? 'note' : 'warning',
+        rule: isSame(code) ? 'same-by-source' : 'engines-differ',
         symbol: name,
         unit,
         message:

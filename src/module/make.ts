@@ -71,8 +71,8 @@ function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
 const makeWith = {
   binary,
   source: async (job, kernel, fix) => {
-    const { makeSource } = await import('./source-engine.ts')
-    return await makeSource(job, kernel, fix)
+    const { makeFromSource } = await import('./source-engine.ts')
+    return await makeFromSource(job, kernel, fix)
   },
   both: async (job, kernel, fix, draft) => {
     const { makeBoth } = await import('./both-engines.ts')

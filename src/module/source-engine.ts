@@ -12,6 +12,7 @@ import { stem } from '../diff/names.ts'
 import { declaredCallbacks, declaredStates } from '../extract/callbacks.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
+import { inNumbers } from '../ground/in-numbers.ts'
 import { isDirectory } from '../ground/is-directory.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -24,6 +25,8 @@ import {
   writeSourceDirectory,
 } from '../source/directory.ts'
 import { extractSource } from '../source/extraction.ts'
+import { likenessFindings } from '../source/judge.ts'
+import type { Likeness } from '../source/likeness.ts'
 import type { Plan, PlannedFunction } from '../source/plan.ts'
 import type { ExtractedSource } from '../source/request.ts'
 import { findSourceChanges, type SourceChange } from '../source/unit-change.ts'
@@ -32,6 +35,7 @@ import { changesNothing, type MadeModule } from './made.ts'
 import { describe, titleOf } from './naming.ts'
 import type { CompiledFix } from './request.ts'
 import { filesOf, licenceOf } from './source-files.ts'
+import { likenessKey, sourceLikeness } from './source-likeness.ts'
 import type { SourceObject } from './source-objects.ts'
 import { planObjects, renaming } from './source-plan.ts'
 import { requestFor } from './source-request.ts'
@@ -42,6 +46,8 @@ export interface SourceModule extends MadeModule {
   readonly source: WrittenSource
   /** The compiled files of the units. */
   readonly objects: readonly SourceObject[]
+  /** How each replaced function is to the patched unit's, by `likenessKey`. */
+  readonly likeness: ReadonlyMap<string, Likeness>
 }
 
 export interface WrittenSource {
@@ -49,6 +55,8 @@ export interface WrittenSource {
   readonly provenance: Provenance
   readonly replacements: readonly PlannedFunction[]
   readonly changes: readonly SourceChange[]
+  /** The patched source, with its own line numbers. */
+  readonly tree: string
 }
 
 /** New data of the fix, and data of which it asks for a copy, by their names without the compiler's numbers. */
@@ -91,11 +99,20 @@ export async function makeSource(job: Job, kernel: Kernel, fix: CompiledFix): Pr
       request.bind,
       provenance,
     )
+    const { replacements, tree } = written
+    const likeness = await job.journal.step('Comparing the source with the patched units', async (step) => {
+      const comparable = { objects, replacements, directory: source.dir, tree, own: provenance.own }
+      const found = await sourceLikeness(job, fix.compiled, comparable, fix.dir)
+      const same = [...found.values()].filter(({ code }) => code === 'identical').length
+      step.result(`${same} of ${inNumbers(found.size, 'function')} identical`)
+      return found
+    })
     const inputs = request.patches.map(({ file, sha256 }) => ({ file: path.basename(file), sha256 }))
     return {
       bytes,
       manifest: { ...manifest, inputs: [...inputs, ...manifest.inputs] },
       objects,
+      likeness,
       directory: source.dir,
       source: written,
     }
@@ -110,6 +127,26 @@ export async function makeSource(job: Job, kernel: Kernel, fix: CompiledFix): Pr
       cause: error,
     })
   }
+}
+
+/**
+ * The source engine's live patch: what is delivered must be the patched units' functions.
+ * @throws Fault `refused/extract-differs` and as `makeSource`
+ */
+export async function makeFromSource(job: Job, kernel: Kernel, fix: CompiledFix): Promise<SourceModule> {
+  const made = await makeSource(job, kernel, fix)
+  const findings = made.source.replacements.flatMap((one) =>
+    likenessFindings(one.unit, one.oldName, made.likeness.get(likenessKey(one))),
+  )
+  if (findings.some(({ severity }) => severity === 'error'))
+    throw new Fault(
+      'refused',
+      'extract-differs',
+      `The source in ${made.directory} is not what the patched units are`,
+      { findings, remedy: 'Look at the functions that are named, or take the binary engine' },
+    )
+  const { manifest } = made
+  return { ...made, manifest: { ...manifest, findings: [...manifest.findings, ...findings] } }
 }
 
 /**
@@ -203,6 +240,7 @@ async function writeSource(
       },
       replacements: objects.flatMap(({ functions }) => functions),
       changes: used,
+      tree,
     }
   } finally {
     names.close()

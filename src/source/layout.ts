@@ -64,7 +64,10 @@ function callsRenamed(text: string, renamed: ReadonlyMap<string, string>): strin
 }
 
 /** A header of ours whose macro the text uses. */
-const labels = { word: 'LIVEPATCH_SYMBOL(', line: '#include <inarch-source.h>\n' }
+const labels = {
+  word: /\bLIVEPATCH_SYMBOL\(|^(?:COMPAT_)?SYSCALL_DEFINE[1-6]\(/m,
+  line: '#include <inarch-source.h>\n',
+}
 
 /** The text of the pieces, in the order of the original; blank lines where it had some, or had something else. */
 export function layOut(pieces: readonly Piece[], written: Written): string {
@@ -72,7 +75,7 @@ export function layOut(pieces: readonly Piece[], written: Written): string {
   const sorted = pieces
     .map(({ from, to, top, kind, text }, at) => ({ from, to, top: top ?? from, kind, text: text(), at }))
     .sort((a, b) => a.from - b.from || a.at - b.at)
-  const labelled = sorted.findIndex(({ text }) => text.includes(labels.word))
+  const labelled = sorted.findIndex(({ text }) => labels.word.test(text))
   if (labelled !== -1) {
     const include = sorted.findLastIndex(({ kind }, at) => kind === 'include' && at < labelled)
     const line = sorted[include]?.to ?? 0

@@ -13,6 +13,7 @@ import { renamedWords } from './renaming.ts'
 import type { RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
 import { spell } from './spelling.ts'
 import { shifted } from './static-local.ts'
+import { isSystemCall } from './system-call.ts'
 import { type Chunk, type Item, isDeclaredByHeaders, type View } from './view.ts'
 import type { Directive } from './written.ts'
 
@@ -89,7 +90,8 @@ export function writeSource(
     ))
       for (const { name } of declaration.declarators)
         if (closure.bindings.get(name)?.first.chunk === own) declare(name, own.from - 0.5, own.from - 0.5)
-    if (asWritten) verbatim(one, needed)
+    if (isSystemCall(one, needed, closure)) systemCall(one, needed)
+    else if (asWritten) verbatim(one, needed)
     else for (const item of one.items) if (needed.includes(item)) single(item)
   }
 
@@ -172,6 +174,26 @@ export function writeSource(
     else if (own !== undefined && name !== undefined && target === undefined)
       all = [...all, ...wordEdit(own, name)]
     const text = () => commentAbove(top, one.from) + prefix + linesOf(written, one.from, one.to, keeps, all)
+    pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
+  }
+
+  /** A system call as it is written; macros give its functions their names. */
+  const systemCall = (one: Chunk, needed: readonly Item[]) => {
+    const edits = needed.flatMap((item) => localEdits(item, one.tokens))
+    for (const edit of edits) collect(tokensOfEdit(edit, one.from))
+    collect(one.tokens.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
+    const top = withComment(written, comments, one.from)
+    const names = needed.flatMap(({ declaration }) =>
+      declaration.declarators.slice(0, 1).flatMap(({ name }) => (renamed.has(name) ? [name] : [])),
+    )
+    const own = [...new Set(names)].sort()
+    const define = own.map((name) => `#define ${name} ${renamed.get(name)}\n`).join('')
+    const undef = own.map((name) => `#undef ${name}\n`).join('')
+    const text = () =>
+      commentAbove(top, one.from) +
+      define +
+      linesOf(written, one.from, one.to, keeps, [...edits, ...renames(needed, one.tokens)]) +
+      undef
     pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
   }
 
