@@ -54,8 +54,8 @@ function shapeRefusals(unit: Unit, reachable: readonly Unit[]): Finding[] {
       refusal(
         unit.source,
         'unit-in-many-objects',
-        `${unit.source} is built into several parts of the kernel: ${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
-        'Inarch patches one copy of a file only',
+        `${unit.source} is compiled for several parts of the kernel: ${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
+        'Inarch can’t tell such copies of a unit apart; change the callers of this code',
       ),
     ]
   if (!unit.standard)
@@ -112,15 +112,16 @@ async function includers(job: Job, kernel: Kernel, units: Units, file: string): 
   return found
 }
 
-/** The unit of a changed C file, or why there is none; and what else there is to say. */
+/** The units of a changed C file, or why there are none; and what else there is to say. */
 async function classifySource(
   job: Job,
   kernel: Kernel,
   units: Units,
   change: FileChange,
-): Promise<{ unit?: Unit; findings: Finding[] }> {
+): Promise<{ units: readonly Unit[]; findings: Finding[] }> {
   const file = change.path
   const refuse = (rule: string, message: string, hint: string) => ({
+    units: [],
     findings: [refusal(file, rule, message, hint)],
   })
   if (change.before === undefined)
@@ -131,7 +132,7 @@ async function classifySource(
     )
   const all = [...units.find(file), ...(await includers(job, kernel, units, file))]
   const reachable = all.filter((unit) => unit.home !== 'elsewhere')
-  const [unit, ...others] = reachable
+  const [unit] = reachable
   if (unit === undefined && all[0] === undefined && early.test(file))
     return refuse(
       'unreachable-code',
@@ -156,11 +157,17 @@ async function classifySource(
       `The patch removes ${file}, whose code is in the running kernel`,
       'Keep the file, and change the functions that should do something else',
     )
-  const refused = shapeRefusals(unit, reachable)
-  if (others.length > 0 || refused.length > 0) return { findings: refused }
+  // A file that two units include is in the kernel twice: each copy is compared and replaced.
+  const refused = reachable.flatMap((one) =>
+    shapeRefusals(
+      one,
+      reachable.filter(({ source }) => source === one.source),
+    ),
+  )
+  if (refused.length > 0) return { units: [], findings: refused }
   const copies = all.filter((one) => one.home === 'elsewhere')
   return {
-    unit,
+    units: reachable,
     findings: copies.map((copy) => ({
       severity: 'note',
       rule: 'copy-not-patched',
@@ -266,7 +273,7 @@ export async function classifyChanges(
       (change.path.endsWith('.c') && !outside.test(change.path) && ofArch === arch)
     if (isSource) {
       const one = await classifySource(job, kernel, units, change)
-      if (one.unit !== undefined) affected.set(one.unit.source, one.unit)
+      for (const unit of one.units) affected.set(unit.object, unit)
       findings.push(...one.findings)
     } else {
       const said = classifyOther(arch, change)
