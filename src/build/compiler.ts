@@ -35,11 +35,7 @@ function librariesOf(file: string): string[] {
   return names.sort().map((name) => path.join(dir, name))
 }
 
-/**
- * A text that changes when the compiler does.
- * @throws Fault `environment/program-missing` when it is not in PATH
- */
-export async function compilerIdentity(compiler: Compiler): Promise<string> {
+async function identify(compiler: Compiler): Promise<string> {
   const driver = programFile(compiler.program)
   if (driver === undefined)
     throw new Fault('environment', 'program-missing', `The compiler ${compiler.program} is not installed`, {
@@ -48,4 +44,17 @@ export async function compilerIdentity(compiler: Compiler): Promise<string> {
   const others = isClang(compiler) ? librariesOf(driver) : await startedBy(compiler.program)
   const files = [driver, ...others].map((file) => `${file} ${stampOf(file) ?? '-'}`)
   return [compiler.versionText, ...files].join('\n')
+}
+
+const known = new Map<string, Promise<string>>()
+
+/**
+ * A text that changes when the compiler does.
+ * @throws Fault `environment/program-missing` when it is not in PATH
+ */
+export function compilerIdentity(compiler: Compiler): Promise<string> {
+  const asked = JSON.stringify([compiler, process.env['PATH']])
+  const identity = known.get(asked) ?? identify(compiler)
+  known.set(asked, identity)
+  return identity
 }

@@ -44,13 +44,13 @@ inarch-script = inarch-assembly $@ $< @@ $(cpp_flags) -P -D__ASSEMBLY__ -DLINKER
 inarch-kind = $(if $(filter $@,$(real-obj-m)),m,$(if $(filter $@,$(real-obj-y)),y,$(if $(filter $@,$(lib-y)),l,n)))
 inarch-standard = $(if $(filter-out y%,$(OBJECT_FILES_NON_STANDARD_$(notdir $(basename $@)).o)$(OBJECT_FILES_NON_STANDARD)n),y,n)
 inarch-objtool = $(foreach part-of-module,y,$(objtool-args)$(objtool_args))
-inarch-unit = inarch-unit $@ $< $(inarch-kind) $(inarch-standard) @@ $(inarch-objtool) @@ $(c_flags) @@
+inarch-unit = inarch-unit $@ $< $(inarch-kind) $(inarch-standard) @@ $(inarch-objtool) @@ $(c_flags) @@ $(MAKEFILE_LIST) @@
 .DEFAULT: ; @:
 `
 
 const assembly = /^inarch-assembly (\S+) (\S+) @@(.*)@@$/
 
-const answer = /^inarch-unit (\S+) (\S+) ([myln]) ([yn]) @@(.*)@@(.*)@@$/
+const answer = /^inarch-unit (\S+) (\S+) ([myln]) ([yn]) @@(.*)@@(.*)@@(.*)@@$/
 
 /**
  * Runs kbuild dry over the whole kernel.
@@ -59,7 +59,12 @@ const answer = /^inarch-unit (\S+) (\S+) ([myln]) ([yn]) @@(.*)@@(.*)@@$/
 export async function askKbuild(
   job: Job,
   kernel: Kernel,
-): Promise<{ readonly units: KbuildAnswer[]; readonly assembly: AssemblyAnswer[] }> {
+): Promise<{
+  readonly units: KbuildAnswer[]
+  readonly assembly: AssemblyAnswer[]
+  /** Paths of the makefiles that it read for the units, as far as they are in the tree. */
+  readonly makefiles: readonly string[]
+}> {
   return await withScratch(async (dir) => {
     const makefile = path.join(dir, 'inarch.mk')
     await writeFile(makefile, fragment)
@@ -90,12 +95,14 @@ export async function askKbuild(
     )
     const answers: KbuildAnswer[] = []
     const others: AssemblyAnswer[] = []
+    const lists = new Set<string>()
     for (const line of stdout.split('\n')) {
       const other = assembly.exec(line)
       if (other !== null) others.push({ object: other[1]!, source: other[2]!, flags: other[3]!.trim() })
       const match = answer.exec(line)
       if (match === null) continue
-      const [, object, source, kind, standard, objtool, flags] = match as unknown as string[]
+      const [, object, source, kind, standard, objtool, flags, list] = match as unknown as string[]
+      lists.add(list!)
       answers.push({
         object: object!,
         source: source!,
@@ -115,6 +122,8 @@ export async function askKbuild(
           remedy: 'Fetch the kernel again, or check that its build directory is complete',
         },
       )
-    return { units: answers, assembly: others }
+    const read = [...lists].flatMap((list) => list.split(' ')).map((file) => path.posix.normalize(file))
+    const makefiles = [...new Set(read)].filter((file) => file !== '.' && !path.isAbsolute(file))
+    return { units: answers, assembly: others, makefiles }
   })
 }

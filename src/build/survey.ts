@@ -8,9 +8,10 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
 import { keepFile } from '../ground/kept-file.ts'
+import { digestOfStamps } from '../ground/stamp.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findPastes, type MacroDefinition, macrosIn, type Paste } from './pastes.ts'
-import { stampOf, type Units } from './units.ts'
+import { headOf, type Units } from './units.ts'
 
 export interface Survey {
   /** The given files and all that may include them, over any number of steps. */
@@ -28,7 +29,7 @@ export interface Survey {
   readonly pastes: readonly Paste[]
 }
 
-const format = 'inarch-survey-7'
+const format = 'inarch-survey-8'
 
 interface SurveyedFile {
   readonly file: string
@@ -69,6 +70,11 @@ class Directories {
       this.listings.set(dir, listing)
     }
     return listing.has(path.posix.basename(file))
+  }
+
+  /** The directories in which files were looked for, there or not. */
+  looked(): string[] {
+    return [...this.listings.keys()]
   }
 
   search(name: string): readonly string[] {
@@ -193,6 +199,7 @@ async function takeSurvey(job: Job, kernel: Kernel, units: Units): Promise<strin
         '\t',
       ),
     ),
+    ...directories.looked().map((dir) => `D\t${dir}`),
     ...findPastes(definitions).map(({ macro, pieces }) => `P\t${macro}\t${JSON.stringify(pieces)}`),
     `M\t${[...macros].join(' ')}`,
     '',
@@ -240,7 +247,8 @@ function parseSurvey(text: string): Survey {
       if (fields[2] === 'y') climbing.add(fields[1]!)
       included.push(fields[3]!)
       asked.push(` ${fields[4]} `)
-    } else if (fields[0] === 'P') pastes.push({ macro: fields[1]!, pieces: JSON.parse(fields[2]!) })
+    } else if (fields[0] === 'D') continue
+    else if (fields[0] === 'P') pastes.push({ macro: fields[1]!, pieces: JSON.parse(fields[2]!) })
     else for (const name of fields[1]!.split(' ')) macros.add(name)
   }
   const numbers = (list: string) => (list === '' ? [] : list.split(' ').map((at) => Number.parseInt(at, 36)))
@@ -284,19 +292,27 @@ function parseSurvey(text: string): Survey {
   }
 }
 
-/** The survey of a kernel's source; the first time it is taken, in seconds. */
+/** The paths that stand in the survey as what it was taken from. */
+function readBy(text: string): string[] {
+  const end = text.indexOf('\n\n')
+  return [...text.slice(0, end).matchAll(/^[FD]\t([^\t\n]*)/gm)].map(([, file]) => file!)
+}
+
+/** The survey of a kernel's source; taken in seconds the first time, and when a file or a directory of it has changed. */
 export async function openSurvey(job: Job, kernel: Kernel, units: Units): Promise<Survey> {
   const file = path.join(kernel.dir, 'survey')
-  const first = `${format}\t${await stampOf(kernel)}\n`
-  // The source in a build directory may change without notice.
-  const isKept = kernel.origin === 'debian'
-  if (isKept) {
-    const text = await readFile(file, 'latin1').catch(() => '')
-    if (text.startsWith(first) && text.endsWith('\n')) return parseSurvey(text)
+  const head = [format, headOf(kernel), units.stamp].join('\t')
+  const kept = await readFile(file, 'latin1').catch(() => '')
+  const end = kept.indexOf('\n')
+  if (units.stamp !== '' && kept.startsWith(`${head}\t`) && kept.endsWith('\n')) {
+    const stamps = digestOfStamps(kernel.source, readBy(kept))
+    if (stamps === kept.slice(head.length + 1, end)) return parseSurvey(kept)
   }
   return await job.journal.step(`Reading what ${kernel.release} includes`, async () => {
-    const text = first + (await takeSurvey(job, kernel, units))
-    if (isKept) await keepFile(file, Buffer.from(text, 'latin1'))
-    return parseSurvey(text)
+    const since = Date.now()
+    const text = await takeSurvey(job, kernel, units)
+    const made = `${head}\t${digestOfStamps(kernel.source, readBy(text), since) ?? ''}\n${text}`
+    await keepFile(file, Buffer.from(made, 'latin1'))
+    return parseSurvey(made)
   })
 }

@@ -2,14 +2,16 @@
 // The translation units of a kernel: what becomes of each C file, and how it is compiled. The table is
 // taken from kbuild once and kept in the kernel's directory as text in which a unit is found by
 // searching, without parsing the thousands of others.
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { keepFile } from '../ground/kept-file.ts'
+import { digestOfStamps, untilBelievable } from '../ground/stamp.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findIncluded } from './includes.ts'
 import { type AssemblyAnswer, askKbuild, type KbuildAnswer } from './kbuild.ts'
+import { decisiveFiles } from './makefiles.ts'
 import { splitWords } from './shell.ts'
 
 export interface Unit {
@@ -52,9 +54,11 @@ export interface Units {
   assembly(): Assembly[]
   /** How many units there are. */
   readonly count: number
+  /** Changes when what kbuild's answers come from does; empty when that is not known. */
+  readonly stamp: string
 }
 
-const format = 'inarch-units-3'
+const format = 'inarch-units-4'
 const fieldBreak = '\t'
 const argumentBreak = '\x1f'
 
@@ -63,11 +67,10 @@ function isOwn(argument: string): boolean {
   return /^-D(__)?KBUILD_(MODFILE|BASENAME|MODNAME)=/.test(argument)
 }
 
-function render(
+function renderRows(
   answers: readonly KbuildAnswer[],
   assembly: readonly AssemblyAnswer[],
-  included: ReadonlyMap<string, readonly string[]>,
-  stamp: string,
+  makefiles: readonly string[],
 ): string {
   const shared = new Map<string, number>()
   const intern = (args: readonly string[]): number => {
@@ -105,11 +108,22 @@ function render(
         : [['S', path.posix.normalize(source), object, intern(words)].join(fieldBreak)]
     })
   const sets = [...shared.keys()].map((text, index) => `A${fieldBreak}${index}${fieldBreak}${text}`)
-  const inclusions = [...included].map(([file, users]) =>
-    ['I', file, users.join(argumentBreak)].join(fieldBreak),
-  )
-  const first = [format, stamp, rows.length].join(fieldBreak)
-  return `${[first, ...rows, ...inclusions, ...others, ...sets].join('\n')}\n`
+  const decisive = makefiles.map((file) => ['K', file].join(fieldBreak))
+  return `${[...rows, ...others, ...sets, ...decisive].join('\n')}\n`
+}
+
+/** Which C files the units may include, as rows of the table. */
+async function renderIncluded(kernel: Kernel, sources: readonly string[]): Promise<string> {
+  const included = await findIncluded(kernel.source, sources)
+  return [...included]
+    .map(([file, users]) => `${['I', file, users.join(argumentBreak)].join(fieldBreak)}\n`)
+    .join('')
+}
+
+/** The second field of all rows of a kind, each once. */
+function namesIn(text: string, kind: 'U' | 'K'): string[] {
+  const found = text.matchAll(new RegExp(`^${kind}\\t([^\\t\\n]*)`, 'gm'))
+  return [...new Set([...found].map(([, name]) => name!))]
 }
 
 function parseTable(text: string): Units {
@@ -183,7 +197,8 @@ function parseTable(text: string): Units {
         flags: argumentsOf(flags!),
       }))
     },
-    count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[2]),
+    count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[1]),
+    stamp: text.slice(0, text.indexOf('\n')).split(fieldBreak)[3] ?? '',
     mayInclude(source) {
       const key = `\nI${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`
       const start = text.indexOf(key)
@@ -199,34 +214,68 @@ function parseTable(text: string): Units {
   }
 }
 
-/** Changes when the kernel that the table was taken from may have changed. */
-export async function stampOf(kernel: Kernel): Promise<string> {
-  const config = await stat(kernel.config)
-  return [kernel.version, kernel.source, kernel.compiler.program, config.size, config.mtimeMs].join(' ')
+/** Changes when the kernel that the table was taken from may have changed, by what it says of itself. */
+export function headOf(kernel: Kernel): string {
+  return [kernel.version, kernel.source, kernel.compiler.program].join(' ')
+}
+
+/** What is kept: kbuild's rows, those about included files, and what each of both was taken from. */
+interface KeptTable {
+  readonly rows: string
+  readonly rowsFrom: string
+  readonly included: string
+  readonly includedFrom: string
+}
+
+async function readKept(kernel: Kernel, file: string): Promise<KeptTable | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  const end = text.indexOf('\n')
+  const [found, , head, rowsFrom, includedFrom, length] = text.slice(0, end).split(fieldBreak)
+  if (found !== format || head !== headOf(kernel) || !text.endsWith('\n')) return undefined
+  const middle = end + 1 + Number(length)
+  const rows = text.slice(end + 1, middle)
+  return { rows, rowsFrom: rowsFrom ?? '', included: text.slice(middle), includedFrom: includedFrom ?? '' }
 }
 
 /**
- * The units of a kernel, from the table in its directory; the first time it is made, in seconds.
+ * The units of a kernel, from the table in its directory; the first time it is made, in seconds, and again when a file
+ * has changed that it was made from.
  * @throws Fault `environment/kbuild-failed`
  */
 export async function openUnits(job: Job, kernel: Kernel): Promise<Units> {
   const file = path.join(kernel.dir, 'units')
-  const stamp = await stampOf(kernel)
-  try {
-    const text = await readFile(file, 'utf8')
-    if (text.startsWith(`${format}${fieldBreak}${stamp}${fieldBreak}`) && text.endsWith('\n'))
-      return parseTable(text)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  const kept = await readKept(kernel, file)
+  const stampsOf = (names: readonly string[], since?: number) =>
+    digestOfStamps(kernel.source, names, since) ?? ''
+  const known = kept !== undefined && stampsOf(namesIn(kept.rows, 'K')) === kept.rowsFrom ? kept : undefined
+  const render = ({ rows, rowsFrom, included, includedFrom }: KeptTable) => {
+    const count = rows.match(/^U\t/gm)?.length ?? 0
+    const first = [format, count, headOf(kernel), rowsFrom, includedFrom, rows.length].join(fieldBreak)
+    return `${first}\n${rows}${included}`
   }
-  return await job.journal.step(`Asking kbuild how ${kernel.release} is compiled`, async (step) => {
-    const { units: answers, assembly } = await askKbuild(job, kernel)
-    const sources = new Set(answers.map((answer) => path.posix.normalize(answer.source)))
-    const text = render(answers, assembly, await findIncluded(kernel.source, [...sources]), stamp)
-    await keepFile(file, text)
-    const units = parseTable(text)
-    if (units.count === 0) throw new Fault('environment', 'kbuild-failed', 'kbuild names no unit')
-    step.result(`${units.count} units`)
-    return units
-  })
+  if (known !== undefined && stampsOf(namesIn(known.rows, 'U')) === known.includedFrom)
+    return parseTable(render(known))
+  await untilBelievable(path.join(kernel.source, 'include/config/auto.conf'))
+  const since = Date.now()
+  const { rows, rowsFrom } =
+    known ??
+    (await job.journal.step(`Asking kbuild how ${kernel.release} is compiled`, async (step) => {
+      const { units, assembly, makefiles } = await askKbuild(job, kernel)
+      if (units.length === 0) throw new Fault('environment', 'kbuild-failed', 'kbuild names no unit')
+      step.result(`${units.length} units`)
+      const decisive = decisiveFiles(
+        kernel.source,
+        makefiles,
+        units.map(({ object }) => object),
+      )
+      return { rows: renderRows(units, assembly, decisive), rowsFrom: stampsOf(decisive, since) }
+    }))
+  const sources = namesIn(rows, 'U')
+  const included = await renderIncluded(kernel, sources)
+  const table = render({ rows, rowsFrom, included, includedFrom: stampsOf(sources, since) })
+  await keepFile(file, table)
+  return parseTable(table)
 }

@@ -5,6 +5,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { compilerIdentity } from '../build/compiler.ts'
+import { readInputs, tellingInputs } from '../build/compiler-run.ts'
+import { InputTree, parseInputs, renderInputs, searchedBy } from '../build/inputs.ts'
 import type { Unit, Units } from '../build/units.ts'
 import type { CallbackKind } from '../diff/directives.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
@@ -12,7 +15,7 @@ import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import { shippedFile } from '../ground/installation.ts'
 import type { Job } from '../ground/job.ts'
-import { move } from '../ground/move.ts'
+import { keepFile } from '../ground/kept-file.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 
@@ -99,6 +102,47 @@ function flagsFor(unit: Unit, name: string): string[] {
   ]
 }
 
+/** The frame that was kept, when all that it was compiled from is as it was. */
+async function readFrame(kernel: Kernel, file: string): Promise<Buffer | undefined> {
+  const kept = await readFile(file).catch(() => undefined)
+  if (kept === undefined) return undefined
+  const end = kept.indexOf('\n\n')
+  const inputs = parseInputs(kept.toString('utf8', 0, end))
+  const holds = await new InputTree(kernel.source).check(inputs, async () => new Map())
+  return holds === undefined ? undefined : Buffer.from(kept.subarray(end + 2))
+}
+
+async function compileFrame(
+  job: Job,
+  kernel: Kernel,
+  flags: readonly string[],
+  source: string,
+  file: string,
+): Promise<Buffer> {
+  return await withScratch(async (dir) => {
+    const since = Date.now()
+    const made = path.join(dir, 'livepatch.o')
+    const { program } = kernel.compiler
+    await command(program, [...flags, ...tellingInputs(kernel.compiler, made), '-c', '-o', made, source], {
+      cwd: kernel.source,
+      signal: job.signal,
+    })
+    const bytes = await readFile(made)
+    const inputs = new InputTree(kernel.source).record({
+      read: (await readInputs(kernel.compiler, made, kernel.source)) ?? [],
+      searched: searchedBy(flags),
+      own: new Set(),
+      generated: new Map(),
+      since,
+    })
+    if (inputs !== undefined) {
+      await mkdir(path.dirname(file), { recursive: true })
+      await keepFile(file, Buffer.concat([Buffer.from(renderInputs(inputs)), bytes]))
+    }
+    return bytes
+  })
+}
+
 /**
  * @param wrapper whether the live patch has a wrapper of its own, which begins and ends it and defines its tables
  * @throws Fault `environment/no-modules` when the kernel has no modules to learn the flags from
@@ -119,27 +163,15 @@ export async function openTemplate(
   const source = shippedFile('kernel/livepatch.c')
   const text = await readFile(source)
   const key = createHash('sha256')
-    .update(JSON.stringify([kernel.release, kernel.version, kernel.compiler, flags]))
+    .update(JSON.stringify([kernel.release, kernel.version, await compilerIdentity(kernel.compiler), flags]))
     .update(text)
     .digest('hex')
   const file = path.join(kernel.dir, 'livepatch', `${key.slice(0, 32)}.o`)
-  let bytes: Buffer
-  try {
-    bytes = await readFile(file)
-  } catch {
-    bytes = await job.journal.step(`Compiling the frame of a live patch for ${kernel.release}`, () =>
-      withScratch(async (dir) => {
-        const made = path.join(dir, 'livepatch.o')
-        await command(kernel.compiler.program, [...flags, '-c', '-o', made, source], {
-          cwd: kernel.source,
-          signal: job.signal,
-        })
-        await mkdir(path.dirname(file), { recursive: true })
-        await move(made, file)
-        return await readFile(file)
-      }),
-    )
-  }
+  const bytes =
+    (await readFrame(kernel, file)) ??
+    (await job.journal.step(`Compiling the frame of a live patch for ${kernel.release}`, () =>
+      compileFrame(job, kernel, flags, source, file),
+    ))
   const object = readObject(bytes, 'livepatch.o')
   return { object, layout: layoutOf(object), objtool: unit.objtool, flags: (name) => flagsFor(unit, name) }
 }

@@ -63,6 +63,7 @@ function unitsOf(sources: readonly string[]): Units {
     typicalOfModules: () => undefined,
     assembly: () => [],
     count: all.length,
+    stamp: 'small',
   }
 }
 
