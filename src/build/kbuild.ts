@@ -89,6 +89,7 @@ export async function askKbuild(
         cwd: kernel.source,
         env: { MAKEFILES: makefile, TMPDIR: dir },
         signal: job.signal,
+        guarded: true,
         // What can't be made is left out (-k); whether that matters is seen when the unit is looked up.
         allowFailure: true,
       },

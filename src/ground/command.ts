@@ -22,6 +22,11 @@ export interface CommandOptions {
   readonly outputFile?: string
   /** Feeds standard input from this file. */
   readonly inputFile?: string
+  /**
+   * The program and all that it starts end when we are killed, however hard: for work that takes long, or holds what the
+   * next of us needs. It costs some ms.
+   */
+  readonly guarded?: boolean
   /** Do not fail on an exit code other than 0. */
   readonly allowFailure?: boolean
 }
@@ -37,14 +42,18 @@ export interface Limits {
 }
 
 /** util-linux's prlimit sets the limits and becomes the program. */
-function limited(program: string, args: readonly string[], limits: Limits | undefined): [string, string[]] {
-  if (limits === undefined) return [program, [...args]]
-  const { memory, cpu, fileSize } = limits
-  return [
-    'prlimit',
-    [`--as=${memory}`, `--cpu=${cpu}:${cpu + 5}`, `--fsize=${fileSize}`, '--core=0', program, ...args],
-  ]
+function limited({ memory, cpu, fileSize }: Limits): string[] {
+  return ['prlimit', `--as=${memory}`, `--cpu=${cpu}:${cpu + 5}`, `--fsize=${fileSize}`, '--core=0']
 }
+
+/**
+ * The kernel sends timeout(1) a signal when we die (prctl(2), PR_SET_PDEATHSIG, which util-linux's setpriv sets), and it sends
+ * that on to the whole process group, and SIGKILL a second later.
+ */
+const guard = ['setpriv', '--pdeathsig', 'TERM', '--', 'timeout', '--kill-after=1', '0']
+
+/** What stands before a program says with this that it is not there. */
+const notThere = /^(?:setpriv|timeout|prlimit): .*No such file or directory$/m
 
 export interface CommandResult {
   readonly exitCode: number
@@ -108,7 +117,13 @@ export async function command(
         ? { input: options.input }
         : { stdin: 'ignore' as const }),
   }
-  const child = execa(...limited(program, args, options.limits), settings)
+  const words = [
+    ...(options.guarded === true ? guard : []),
+    ...(options.limits === undefined ? [] : limited(options.limits)),
+    program,
+    ...args,
+  ]
+  const child = execa(words[0]!, words.slice(1), settings)
   const { pid } = child
   if (pid !== undefined) running.add(pid)
   const stop = () => {
@@ -133,7 +148,10 @@ export async function command(
     }
   }
   options.signal?.throwIfAborted()
-  if (result.code === 'ENOENT' && result.exitCode === undefined)
+  const isMissing =
+    (result.code === 'ENOENT' && result.exitCode === undefined) ||
+    (result.exitCode === 127 && words[0] !== program && notThere.test(String(result.stderr)))
+  if (isMissing)
     throw new Fault('environment', 'program-missing', `The program ${program} is not installed`, {
       remedy: 'Run `npm run setup`, which installs every Debian package that Inarch needs',
     })

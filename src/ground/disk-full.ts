@@ -2,9 +2,9 @@
 // A disk that is full, as the system and as programs tell it. Whatever was being done then, this is what is wrong.
 import { Fault } from './fault.ts'
 
-/** The fault for what the system said. */
-export function diskFull(detail: string): Fault {
-  return new Fault('environment', 'disk-full', 'The disk is full', {
+/** @param detail what the system said */
+export function diskFull(detail: string, message = 'The disk is full'): Fault {
+  return new Fault('environment', 'disk-full', message, {
     remedy:
       'Free some space (`inarch kernels prune` removes superseded kernels), or set XDG_CACHE_HOME to a directory on another disk',
     detail,

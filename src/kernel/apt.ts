@@ -5,9 +5,11 @@
 import { mkdirSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { cacheRoot } from '../ground/cache.ts'
-import { command } from '../ground/command.ts'
+import { type CommandOptions, type CommandResult, command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
+import { checkCachePlace } from './place.ts'
 
 /** The directory of everything that is known about the archive. */
 export function archiveRoot(): string {
@@ -15,7 +17,7 @@ export function archiveRoot(): string {
 }
 
 /** The environment of apt's programs: the configuration, and a proxy, without which a machine behind one has no archive. */
-export function aptEnvironment(): Record<string, string> {
+function aptEnvironment(): Record<string, string> {
   const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']
   const result: Record<string, string> = { APT_CONFIG: path.join(archiveRoot(), 'apt.conf') }
   for (const name of names) {
@@ -25,13 +27,53 @@ export function aptEnvironment(): Record<string, string> {
   return result
 }
 
+/** What apt says while another one works with the same state. */
+const busy = /^E: (?:Could not get lock|Unable to lock|Unable to acquire)/m
+/** ms between two looks, and how many there are. */
+const [pause, looks] = [500, 40]
+
+/**
+ * Runs one of apt's programs on our own state. It ends when we are killed; that of somebody who was killed just now is
+ * waited for.
+ * @throws Fault `environment/archive-busy`, and what `command` throws
+ */
+export async function apt(
+  program: string,
+  args: readonly string[],
+  options: Omit<CommandOptions, 'env' | 'guarded'>,
+): Promise<CommandResult> {
+  for (let look = 1; ; look++) {
+    const result = await command(program, args, {
+      ...options,
+      env: aptEnvironment(),
+      guarded: true,
+      allowFailure: true,
+    })
+    if (result.exitCode === 0) return result
+    const held = busy.exec(result.stderr) !== null
+    if (!held && options.allowFailure === true) return result
+    const detail = result.stderr.trimEnd().split('\n').slice(-20).join('\n')
+    if (!held)
+      throw new Fault('unexpected', 'program-failed', `${program} failed with exit code ${result.exitCode}`, {
+        detail,
+      })
+    if (look === looks)
+      throw new Fault('environment', 'archive-busy', `Another apt works in ${archiveRoot()}`, {
+        detail,
+        remedy: 'Wait until it is done, or end it, then try again',
+      })
+    await setTimeout(pause, undefined, options.signal === undefined ? {} : { signal: options.signal })
+  }
+}
+
 let configured: string | undefined
 
 /**
  * Writes the configuration that points apt at our own state, and the directories it needs.
- * @throws Fault `environment/no-apt`
+ * @throws Fault `environment/no-apt`, `environment/cache-place`
  */
 export async function configureApt(signal: AbortSignal): Promise<void> {
+  checkCachePlace()
   const dir = archiveRoot()
   for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
     mkdirSync(path.join(dir, name), { recursive: true })

@@ -3,11 +3,10 @@
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
-import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
-import { aptEnvironment, archiveRoot, configureApt } from './apt.ts'
+import { apt, archiveRoot, configureApt } from './apt.ts'
 import type { SourcePackage } from './packaging.ts'
 import { compareVersions, parseRelease, seriesOf } from './version.ts'
 
@@ -60,16 +59,15 @@ const day = 24 * hour
 
 /** Names of the archive's packages that start with `prefix`. */
 async function names(prefix: string, signal: AbortSignal): Promise<string[]> {
-  const { stdout } = await command('apt-cache', ['pkgnames', prefix], { signal, env: aptEnvironment() })
+  const { stdout } = await apt('apt-cache', ['pkgnames', prefix], { signal })
   return stdout.split('\n').filter((name) => name !== '')
 }
 
 /** Every version of the named packages. */
 async function show(packages: readonly string[], signal: AbortSignal): Promise<ArchivePackage[]> {
   if (packages.length === 0) return []
-  const { stdout } = await command('apt-cache', ['show', '--', ...packages], {
+  const { stdout } = await apt('apt-cache', ['show', '--', ...packages], {
     signal,
-    env: aptEnvironment(),
     allowFailure: true,
   })
   return parsePackages(stdout)
@@ -162,9 +160,8 @@ async function refresh(job: Job): Promise<ArchiveKernel[]> {
   return job.journal.step('Reading the lists of the Debian archive', async (step) => {
     // Lists are asked for often; who has no network should learn it soon.
     const patience = ['Acquire::Retries=0', 'Acquire::http::Timeout=10', 'Acquire::https::Timeout=10']
-    const update = await command('apt-get', ['-q', 'update', ...patience.flatMap((one) => ['-o', one])], {
+    const update = await apt('apt-get', ['-q', 'update', ...patience.flatMap((one) => ['-o', one])], {
       signal: job.signal,
-      env: aptEnvironment(),
       allowFailure: true,
       onLine(line) {
         const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
@@ -286,10 +283,10 @@ export async function download(
     step.progress(`${megabytes(sizes.reduce((a, b) => a + b, 0))} of ${megabytes(total)} MB`)
   }, 200)
   try {
-    const result = await command(
+    const result = await apt(
       'apt-get',
       ['-qq', 'download', ...packages.map((one) => `${one.name}=${one.version}`)],
-      { cwd: dir, signal: job.signal, env: aptEnvironment(), allowFailure: true },
+      { cwd: dir, signal: job.signal, allowFailure: true },
     )
     if (result.exitCode !== 0)
       throw new Fault('environment', 'download-failed', 'The Debian archive did not deliver the packages', {

@@ -21,6 +21,7 @@ import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import type { Kernel } from './kernel.ts'
 import { featurePatches } from './packaging.ts'
+import { checkCachePlace } from './place.ts'
 import { settleConfiguration } from './settle.ts'
 import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
 import { parseRelease } from './version.ts'
@@ -87,23 +88,21 @@ async function makeSource(
   await mkdir(parts)
   await together(signal, [
     async (signal) => {
-      await command('dpkg-deb', ['-x', source, unpacked], { signal })
+      await command('dpkg-deb', ['-x', source, unpacked], { signal, guarded: true })
       const tarball = await only(path.join(unpacked, 'usr/src'), /^linux-source-.*\.tar\.xz$/)
       await mkdir(path.join(dir, 'tree'))
       await command(
         'tar',
         ['-C', path.join(dir, 'tree'), '-I', 'xz -dcT0', '--no-same-owner', '-xf', tarball],
-        {
-          signal,
-        },
+        { signal, guarded: true },
       )
       await rm(unpacked, { recursive: true })
       await rename(await only(path.join(dir, 'tree'), /^linux-source-/), path.join(dir, 'source'))
       await patchTree(path.join(dir, 'source'), patches)
     },
     async (signal) => {
-      await command('dpkg-deb', ['-x', headers, parts], { signal })
-      await command('dpkg-deb', ['-x', kbuild, parts], { signal })
+      await command('dpkg-deb', ['-x', headers, parts], { signal, guarded: true })
+      await command('dpkg-deb', ['-x', kbuild, parts], { signal, guarded: true })
     },
   ])
   const tree = path.join(dir, 'source')
@@ -117,7 +116,7 @@ async function makeSource(
   await settleConfiguration(tree)
   signal.throwIfAborted()
   // Only files: a directory that can't be written to could not be removed by a plain user.
-  await command('find', [tree, '-type', 'f', '-exec', 'chmod', 'a-w', '{}', '+'], { signal })
+  await command('find', [tree, '-type', 'f', '-exec', 'chmod', 'a-w', '{}', '+'], { signal, guarded: true })
   await rename(path.join(tree), path.join(dir, 'result/source'))
 }
 
@@ -125,7 +124,7 @@ async function makeSource(
 async function makeImage(dir: string, release: string, image: string, signal: AbortSignal): Promise<void> {
   const unpacked = path.join(dir, 'image')
   const result = path.join(dir, 'result')
-  await command('dpkg-deb', ['-x', image, unpacked], { signal })
+  await command('dpkg-deb', ['-x', image, unpacked], { signal, guarded: true })
   await rename(path.join(unpacked, 'boot', `vmlinuz-${release}`), path.join(result, 'image'))
   await mkdir(path.join(result, 'modules/lib'), { recursive: true })
   const lib = existsSync(path.join(unpacked, 'lib/modules')) ? 'lib' : 'usr/lib'
@@ -153,6 +152,7 @@ async function checkSpace(found: ArchiveKernel, dir: string): Promise<void> {
   if (free < needed)
     throw diskFull(
       `${found.release} needs ${gigabytes(needed)} while it is unpacked; ${cacheRoot()} has ${gigabytes(free)}`,
+      'There is not enough space for a kernel on the disk',
     )
 }
 
@@ -219,9 +219,10 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
  * A kernel of the Debian archive by its exact release, such as `6.1.0-56-cloud-amd64`. What is fetched
  * already is used without asking the archive.
  * @throws Fault `usage/kernel-unknown`, `environment/archive-unreachable`, `environment/download-failed`,
- *   `environment/source-missing`, `environment/disk-full`, `environment/compiler-missing`, `environment/compiler-mismatch`
+ *   `environment/source-missing`, `environment/disk-full`, `environment/cache-place`, `environment/compiler-missing`, `environment/compiler-mismatch`
  */
 export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
+  checkCachePlace()
   const dir = kernelDir(release)
   const stored = await readStored(dir)
   if (stored !== undefined) return stored

@@ -29,6 +29,7 @@ import { checkCompiler, compilerOf } from './compiler.ts'
 import { parseConfig } from './config.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import type { Kernel } from './kernel.ts'
+import { checkBuildPlace, checkCachePlace } from './place.ts'
 import { settleConfiguration } from './settle.ts'
 import { diskUsage, readStored, writeStored } from './store.ts'
 import { seriesOf } from './version.ts'
@@ -164,12 +165,14 @@ async function installModules(
  * The kernel that was built in `dir`.
  * @throws Fault `usage/build-dir-missing`, `environment/build-incomplete` (with the make target that makes
  *   what is missing), `environment/build-unsuitable`, `environment/compiler-missing`,
- *   `environment/compiler-mismatch`
+ *   `environment/compiler-mismatch`, `environment/cache-place`, `usage/build-dir-place`
  */
 export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
   const built = await realpath(dir).catch(() => undefined)
   if (built === undefined || !(await lstat(built)).isDirectory())
     throw new Fault('usage', 'build-dir-missing', `${dir} is not a directory`)
+  checkCachePlace()
+  checkBuildPlace(built)
   const configText = await readFile(await need(built, '.config', 'defconfig'), 'utf8')
   const config = parseConfig(configText)
   if (!config.has('X86_64'))

@@ -13,7 +13,7 @@ import { withLock } from '../ground/lock.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Patch } from '../patch/patch.ts'
 import { readPatches } from '../patch/read.ts'
-import { aptEnvironment, archiveRoot, configureApt } from './apt.ts'
+import { apt, archiveRoot, configureApt } from './apt.ts'
 
 /** A source package of one version. */
 export interface SourcePackage {
@@ -79,13 +79,13 @@ export function findPackaging(sources: Buffer, wanted: SourcePackage): Packaging
 async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): Promise<string | undefined> {
   await configureApt(job.signal)
   mkdirSync(path.join(archiveRoot(), 'sources/partial'), { recursive: true })
-  const options = { signal: job.signal, env: aptEnvironment(), allowFailure: true }
+  const options = { signal: job.signal, allowFailure: true }
   const lists = await withLock(path.join(archiveRoot(), 'sources'), { signal: job.signal }, async () => {
     // Where one version's source is missing, the next one is asked for at once.
     const updated = path.join(archiveRoot(), 'sources-updated')
     const { mtimeMs } = await stat(updated).catch(() => ({ mtimeMs: 0 }))
     if (Date.now() - mtimeMs > minutes) {
-      const update = await command('apt-get', ['-q', 'update', ...sourceOptions()], options)
+      const update = await apt('apt-get', ['-q', 'update', ...sourceOptions()], options)
       if (!/^(?:Get|Hit):/m.test(update.stdout))
         throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
           remedy: 'Check the network, then try again',
@@ -94,7 +94,7 @@ async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): 
       await writeFile(updated, '')
     }
     const format = '$(REPO_URI) $(FILENAME)'
-    const { stdout } = await command(
+    const { stdout } = await apt(
       'apt-get',
       ['indextargets', ...sourceOptions(), '--format', format, 'Identifier: inarch-sources'],
       options,
@@ -104,11 +104,11 @@ async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): 
   for (const line of lists) {
     const [root = '', file = ''] = line.split(/ (.*)/)
     const text = path.join(dir, 'Sources')
-    await command(helper, ['cat-file', file], { ...options, outputFile: text })
+    await apt(helper, ['cat-file', file], { ...options, outputFile: text })
     const found = findPackaging(await readFile(text), wanted)
     if (found === undefined) continue
     const target = path.join(dir, path.basename(found.path))
-    const end = await command(
+    const end = await apt(
       helper,
       ['download-file', `${root}${found.path}`, target, `SHA256:${found.sha256}`],
       options,
@@ -156,7 +156,10 @@ export async function featurePatches(job: Job, source: SourcePackage, feature: s
         },
       )
     const series = `debian/patches-${feature}`
-    await command('tar', ['-C', dir, '--no-same-owner', '-xf', tarball, series], { signal: job.signal })
+    await command('tar', ['-C', dir, '--no-same-owner', '-xf', tarball, series], {
+      signal: job.signal,
+      guarded: true,
+    })
     const names = parseSeries(await readFile(path.join(dir, series, 'series'), 'utf8'))
     if (names.length === 0 || names.some((name) => path.isAbsolute(name) || name.split('/').includes('..')))
       throw new Fault(
