@@ -9,7 +9,7 @@
 //   - two locks whose order changes: old and new code can wait for each other for ever.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
 import { type Balance, type Conduct, conductsOf, titleOf } from './balance.ts'
-import { type ChangedFunctions, textOf } from './changed-functions.ts'
+import { type ChangedFunction, type ChangedFunctions, textOf } from './changed-functions.ts'
 import { listed } from './listed.ts'
 import type { Operation } from './operations.ts'
 import type { Found } from './rule.ts'
@@ -223,8 +223,45 @@ function orderFindings(all: readonly Conduct[]): Found[] {
         hint: 'Keep the order of the locks in the live patch',
       })
     }
-
+  for (const { of, after } of all) {
+    const turned = turnedComparison(of, after)
+    if (turned === undefined) continue
+    found.push({
+      symbol: of.name,
+      unit: of.file,
+      message: `${of.name} takes ${turned.join(' and ')} in the order of their addresses, and now compares these the other way round; a task of each world can wait for the other for ever`,
+      hint: 'Keep the order of the locks in the live patch',
+    })
+  }
   return found
+}
+
+/** Two things that a function locks, and whose order it now tells by the opposite comparison. */
+function turnedComparison(of: Conduct['of'], after: readonly Operation[]): readonly string[] | undefined {
+  const comparisons = (definition: ChangedFunction['before']) =>
+    (definition?.body ?? []).flatMap(({ text }, at, body) => {
+      const [left, right] = [body[at - 1], body[at + 1]]
+      return /^[<>]=?$/.test(text) && left?.kind === 'name' && right?.kind === 'name'
+        ? [{ left: left.text, right: right.text, way: text[0]! }]
+        : []
+    })
+  const old = comparisons(of.before)
+  const locked = (name: string) =>
+    after.some(
+      ({ kind, role, on }) => kind === 'lock' && role === 'take' && new RegExp(`^${name}(?!\\w)`).test(on),
+    )
+  const found = comparisons(of.after).find(
+    ({ left, right, way }) =>
+      locked(left) &&
+      locked(right) &&
+      old.some((one) =>
+        one.left === left
+          ? one.right === right && one.way !== way
+          : one.left === right && one.right === left && one.way === way,
+      ) &&
+      !old.some((one) => one.left === left && one.right === right && one.way === way),
+  )
+  return found && [found.left, found.right]
 }
 
 /** @param warned functions about which something graver is said */

@@ -92,18 +92,18 @@ function ownerOf(on: string, definition: Definition): string | undefined {
 /** Wrappers are short; what does more is a function of its own. */
 const longestWrapper = 120
 
-/** The count that a wrapper's body takes or gives, by its key. */
+/** The one count that a wrapper's body takes or gives. */
 function countWithin(
   wrapper: Definition | undefined,
-  role: Primitive['role'],
   mentions: (word: string) => boolean,
-) {
+): Operation | undefined {
   if (wrapper === undefined || wrapper.body.length > longestWrapper) return undefined
-  const inner = operationsIn(wrapper, mentions).filter(
-    (one) => one.kind === 'reference' && one.role === role && one.on !== '',
-  )
-  return inner.length === 1 ? inner[0]!.key : undefined
+  const inner = operationsIn(wrapper, mentions).filter((one) => one.kind === 'reference' && one.on !== '')
+  return inner.length === 1 ? inner[0] : undefined
 }
+
+/** Names of what may count a reference in a way that only its body tells. */
+const mayCount = /(?:^|_)(?:get|put|hold|grab|ref|unref|drop|pin|unpin)(?:_|$)/
 
 /**
  * What a function's own text does.
@@ -123,7 +123,8 @@ export function operationsIn(
     const name = lastName(named)
     const owner = kind === 'lock' ? ownerOf(named, definition) : undefined
     const isWrapped = kind === 'reference' && primitive.argument === undefined
-    const within = isWrapped ? countWithin(wrappers(body[at]!.text), role, mentions) : undefined
+    const inner = isWrapped ? countWithin(wrappers(body[at]!.text), mentions) : undefined
+    const within = inner?.role === role ? inner.key : undefined
     found.push({
       kind,
       role,
@@ -172,7 +173,10 @@ export function operationsIn(
     }
     const start = initialCount(text, body, at)
     for (let count = 0; count < start.count; count++) put(start.primitive, start.on, at)
-    const primitive = primitiveOf(text, mentions)
+    const known = primitiveOf(text, mentions)
+    const inside =
+      known === undefined && mayCount.test(text) ? countWithin(wrappers(text), mentions) : undefined
+    const primitive = known ?? (inside && { ...inside, family: text, argument: undefined })
     if (primitive === undefined) continue
     const inner = argumentsAt(body, at + 1)
     put(primitive, plainly(inner[primitive.argument ?? 0] ?? []), at)

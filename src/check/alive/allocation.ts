@@ -126,7 +126,19 @@ function thingOf(tokens: readonly Token[], definition: Definition): string | und
   const variable = variablesOf(definition).get(place.base)
   if (place.member === '' && variable !== undefined && /^(?:struct|union) /.test(variable.type))
     return variable.type
-  return place.member || place.base
+  if (place.member !== '' || variable === undefined || variable.isParameter) return place.member || place.base
+  return keptAs(definition, place.base) ?? `${place.base} of ${definition.name}`
+}
+
+/** The member that gets a local pointer, or the pointer's own name where it is returned; undefined when it stays local. */
+function keptAs({ body }: Definition, name: string): string | undefined {
+  const at = body.findIndex(
+    ({ text }, index) =>
+      text === name && /^(?:=|return)$/.test(body[index - 1]?.text ?? '') && body[index + 1]?.text === ';',
+  )
+  if (at < 0) return undefined
+  if (body[at - 1]!.text === 'return') return name
+  return /^(?:->|\.)$/.test(body[at - 3]?.text ?? '') ? body[at - 2]!.text : undefined
 }
 
 /** What the functions of a side allocate and free. */

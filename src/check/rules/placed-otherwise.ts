@@ -15,6 +15,9 @@ const hashes =
 const adds =
   /^(?:hash_add\w*|hlist_\w*add\w*|list_add\w*|hlist_bl_add\w*|rhashtable_(?:lookup_)?insert\w*|__rhashtable_insert\w*|insert\w*|\w+_insert\w*)$/
 const treeAdds = /^(?:rb_link_node\w*|rb_insert_color\w*|rb_add\w*|rb_find_add\w*|interval_tree_insert)$/
+/** Adds to, or goes through, the part of a table that is one of its arguments; or orders by a function. */
+const placing =
+  /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+|hlist_\w*(?:add|for_each)\w*|list_(?:add|for_each)\w*|rb_(?:add|find)\w*|bsearch)$/
 /** A member of a description of a table or tree, whose function says where an entry stands. */
 const describes = /^(?:hashfn|obj_hashfn|obj_cmpfn|key_?cmp|less|cmp(?:_?fn)?|compare)$/
 
@@ -29,8 +32,13 @@ function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
       const variable = receiverOf(definition.body, at)
       if (variable !== undefined)
         return usesOf(definition, variable).some(
-          (use) => isIndexed(definition.body, use) || isAdded(definition.body, use),
+          (use) =>
+            isIndexed(definition.body, use) ||
+            isAdded(definition.body, use) ||
+            (isCompared(definition.body, use) && calls(definition.body, treeAdds)),
         )
+      // Compared on the way through a tree that the function adds to.
+      if (isCompared(definition.body, at) && calls(definition.body, treeAdds)) return true
       const isHandedBack = definition.kind === 'macro' || returns(definition.body, at)
       return isHandedBack && isPlace(side, definition.name, seen)
     })
@@ -73,13 +81,18 @@ function isAdded(body: readonly Token[], at: number): boolean {
     if (text === ')' || text === ']') depth++
     else if (text === '(' || text === '[') {
       if (depth > 0) depth--
-      else if (
-        /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+)$/.test(body[index - 1]?.text ?? '')
-      )
-        return true
+      else if (placing.test(body[index - 1]?.text ?? '')) return true
     }
   }
   return false
+}
+
+/** In a condition, or an operand of a comparison. */
+function isCompared(body: readonly Token[], at: number): boolean {
+  let index = at - 1
+  while (index >= 0 && !/^[;{}]$/.test(body[index]!.text)) index--
+  const statement = body.slice(index + 1, at + 1)
+  return statement.some(({ text }) => text === 'if' || text === 'while')
 }
 
 function receiverOf(body: readonly Token[], at: number): string | undefined {

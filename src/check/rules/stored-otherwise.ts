@@ -3,6 +3,7 @@
 // before, and a changed function reads it by another one, what the old code has written means something else to the new code,
 // and the other way round. The same is true of a named constant that gets another value.
 import type { FileChange } from '../../patch/patch.ts'
+import { allocationsOf } from '../alive/allocation.ts'
 import { changedNames } from '../alive/changed-names.ts'
 import { isDispatch } from '../alive/dispatch.ts'
 import { type Meaning, meaningsIn, saysSomething } from '../alive/meanings.ts'
@@ -28,7 +29,7 @@ function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<strin
     )
     for (const member of new Set([...old!, ...young!].map((one) => one.member))) {
       const hows = (list: readonly Meaning[]) =>
-        new Set(list.filter((one) => one.member === member).map(({ how }) => how))
+        new Set(list.filter((one) => one.member === member && !memory.test(one.how)).map(({ how }) => how))
       const [was, is] = [hows(old!), hows(young!)]
       const gone = [...was].filter((how) => !is.has(how))
       const come = [...is].filter((how) => !was.has(how))
@@ -39,10 +40,16 @@ function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<strin
   return found
 }
 
+/** Who allocates and frees, another rule compares. */
+const memory = /\b\w*(?:alloc|free)\w* \(/
+
 const told = (how: string) => (how === '' ? 'as it is' : how.replace(/_ \( \)/g, '_'))
 
 function encodingFindings(functions: ChangedFunctions): Found[] {
   const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
+  const made = new Set(
+    allocationsOf(functions.before).flatMap(({ role, thing }) => (role === 'take' ? [thing] : [])),
+  )
   return [...writes].flatMap(([member, writers]): Found[] => {
     const readers = (reads.get(member) ?? []).filter(
       ({ name }) => !writers.every((writer) => writer.name === name),
@@ -53,7 +60,13 @@ function encodingFindings(functions: ChangedFunctions): Found[] {
     const root = [...functions.after.definitions.keys()].find((one) =>
       names.every((name) => name === one || functions.isBelow(name, one)),
     )
-    const isOneCall = root !== undefined && !isDispatch(functions.after.definitions.get(root)!, names)
+    const type = member.slice(0, member.lastIndexOf('.'))
+    // What these files make themselves they find again; what is only handed to them may be one call's.
+    const isOneCall =
+      root !== undefined &&
+      !names.includes(root) &&
+      !made.has(type) &&
+      !isDispatch(functions.after.definitions.get(root)!, names)
     return [
       {
         ...(isOneCall ? { severity: 'note' as const } : {}),
