@@ -36,6 +36,8 @@ export interface Change extends Wanted {
   /** Constant tables local to a function that hold pointers and are as they were: somebody may know their address. */
   readonly keptTables: ReadonlySet<Piece>
   readonly findings: readonly Finding[]
+  /** A number was taken for a change that more of the objects might have shown to be a line. */
+  readonly doubtsLines: boolean
 }
 
 /** Data and code that exist only while the kernel or the module starts, or ends. */
@@ -213,6 +215,7 @@ export function compareObjects(
     addedData,
     changedData,
     keptTables,
+    doubtsLines: compare.doubtsLines,
     ...obey(found, readDirectives(a, unit)),
   }
 }

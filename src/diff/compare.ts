@@ -8,7 +8,8 @@ import type { Anatomy, Extent, Piece, Target } from './anatomy.ts'
 import { isByContent } from './by-content.ts'
 import type { Correlation } from './correlate.ts'
 import { hasLineNumber, isIncidental } from './incidental.ts'
-import { differOnlyInLines, differOnlyInLineText } from './line-numbers.ts'
+import { movedNumbers } from './line-numbers.ts'
+import { type LineShifts, lineShifts } from './line-shifts.ts'
 import { isColdPart, stem } from './names.ts'
 import { type Peers, peersOf } from './peers.ts'
 import { isComplaint, sourcePlace } from './sanitizers.ts'
@@ -23,6 +24,8 @@ export interface Comparison {
   extentDifference(before: Extent, after: Extent): string | undefined
   /** Functions, after the patch, in which only line numbers differ. */
   readonly renumbered: ReadonlySet<Piece>
+  /** A number was taken for a change that more of the objects might have shown to be a line. */
+  readonly doubtsLines: boolean
 }
 
 export interface ComparisonOptions {
@@ -48,6 +51,11 @@ export function comparison(
   /** The keys of `known` in the order of their conclusions. */
   const trail: string[] = []
   const renumbered = new Set<Piece>()
+  let shifts: LineShifts | undefined
+  const lines = () => {
+    shifts ??= lineShifts(before, after, correlation)
+    return shifts
+  }
   let depth = 0
 
   const targetDifference = (b: Target, a: Target): string | undefined => {
@@ -59,7 +67,7 @@ export function comparison(
       if (b.text.equals(a.text)) return undefined
       const [textB, textA] = [b.text.toString('latin1'), a.text.toString('latin1')]
       if (extract !== undefined && isSamePlace(textB, textA, extract.nameOf)) return undefined
-      return linesMoved && differOnlyInLineText(textB, textA) ? undefined : changed()
+      return linesMoved && lines().differOnlyInLineText(textB, textA) ? undefined : changed()
     }
     if (extract !== undefined && b.kind !== a.kind && isNamedAlike(b, a)) return undefined
     if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value ? undefined : changed()
@@ -129,7 +137,10 @@ export function comparison(
         linesMoved &&
         (code === undefined
           ? isSameComplaint(b, a)
-          : differOnlyInLines(before, code.before, after, code.after))
+          : // The lines of an extract are other ones throughout.
+            extract !== undefined
+            ? movedNumbers(before, code.before, after, code.after) !== undefined
+            : lines().differOnlyInLines(code.before, code.after))
       if (!onlyLines) return `its bytes differ from offset ${bytes} on`
       if (code !== undefined) renumbered.add(code.after)
     } else if (isWhole(b) && isWhole(a)) {
@@ -198,6 +209,9 @@ export function comparison(
 
   return {
     renumbered,
+    get doubtsLines() {
+      return shifts?.leftInDoubt ?? false
+    },
     functionDifferences(b, a) {
       const found: string[] = []
       const difference = codeDifference(b, a)

@@ -1,17 +1,39 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Tells a line number in the code from any other number. WARN, might_sleep, lockdep, ASSERT_RTNL and what
-// file systems print all hand `__LINE__` to a function, beside `__FILE__` or `__func__`; when a patch moves lines,
-// the code differs in these numbers only. A number counts as a line when it is loaded as an
-// argument of a call that gets the name of a source file or of a function, too, or of a function known to take one.
+// Finds the numbers in which the code of two functions differs, where they may be lines of the source. WARN, might_sleep, lockdep,
+// ASSERT_RTNL and what file systems print all hand `__LINE__` to a function, beside `__FILE__` or `__func__`; when a
+// patch moves lines, the code differs in these numbers. Whether a number is a line is not told here: a limit may stand
+// beside a name, too (line-shifts.ts).
 import type { Anatomy, Piece, Target } from './anatomy.ts'
 import type { Instruction } from './instruction.ts'
 
-/** Functions that take a line number alone, and which argument it is (fs/ext4/ext4_jbd2.h, fs/jbd2/transaction.c). */
-const takesLine: ReadonlyMap<string, readonly number[]> = new Map([
-  ['__ext4_journal_start', [1]],
-  ['__ext4_journal_start_reserved', [1]],
-  ['__ext4_journal_start_sb', [1, 2]],
-  ['jbd2__journal_start', [6]],
+/** A number that differs. */
+export interface MovedNumber {
+  readonly before: number
+  readonly after: number
+  /**
+   * What speaks for a line. `told`: the function that is called takes one there, behind a file, in every kernel. `file`: it
+   * follows the name of a source file. `known`: it is handed to a function that takes a line there in some kernels. `name`: it follows the
+   * name of a function or something called like a file, as other numbers do.
+   */
+  readonly by: 'told' | 'file' | 'known' | 'name'
+}
+
+/** Functions that take `__FILE__` and `__LINE__` first (include/linux/kernel.h, asm-generic/bug.h, lockdep.h, rcupdate.h). */
+const takesFileAndLine =
+  /^(?:warn_slowpath_(?:null|fmt|fmt_taint)|_{2,3}might_(?:sleep|resched|fault)|__cant_(?:sleep|migrate)|lockdep_rcu_suspicious)$/
+
+/**
+ * Functions that take a file's or a function's name, and the line behind it: of ext4, jbd2, btrfs, ocfs2, gfs2, xfs, f2fs, udf,
+ * nilfs2, NTFS, ACPI, sound, and what ASSERT and the like of other file systems call.
+ */
+const takesNameAndLine =
+  /^(?:_*ext4_|_*jbd2?_|_*btrfs_|_*ocfs2_|__mlog_|gfs2_|xfs_|assfail$|_*f2fs_|_*udf_|_*nilfs_|_*ntfs_|acpi_|__snd_printk$|dquot_|ubifs_|_*hfsplus_|_*reiserfs_)/
+
+/** Functions that take a line alone, and which argument it is (fs/ext4/ext4_jbd2.h, fs/jbd2/transaction.c). */
+const takesLine: ReadonlyMap<string, number> = new Map([
+  ['__ext4_journal_start', 1],
+  ['__ext4_journal_start_reserved', 1],
+  ['jbd2__journal_start', 6],
 ])
 
 /** The kernel's longest file has some 100,000 lines, generated register headers more. */
@@ -21,39 +43,43 @@ const lastLine = 1_000_000
 const reach = 24
 
 /**
- * True when the code of two functions of the same size differs in line numbers only. Their relocations are
+ * The numbers in which the code of two functions of the same size differs, if it differs in nothing else. Their relocations are
  * left to the caller.
+ * @returns undefined when something else differs, or a number that can't be a line
  */
-export function differOnlyInLines(before: Anatomy, b: Piece, after: Anatomy, a: Piece): boolean {
+export function movedNumbers(before: Anatomy, b: Piece, after: Anatomy, a: Piece): MovedNumber[] | undefined {
   const codeB = instructionsOf(before, b)
   const codeA = instructionsOf(after, a)
-  if (codeB === undefined || codeA === undefined || codeB.length !== codeA.length) return false
+  if (codeB === undefined || codeA === undefined || codeB.length !== codeA.length) return undefined
   const [dataB, dataA] = [b.section.data, a.section.data]
   const [entryB, entryA] = [b.symbol?.value ?? b.start, a.symbol?.value ?? a.start]
-  if (dataB.compare(dataA, a.start, entryA, b.start, entryB) !== 0) return false
+  if (dataB.compare(dataA, a.start, entryA, b.start, entryB) !== 0) return undefined
   const relocated = new Set(after.relocations(a).map(({ offset }) => offset - a.start))
-  const lines: { readonly before: number; readonly after: number }[] = []
+  const numbers: MovedNumber[] = []
   for (let index = 0; index < codeA.length; index++) {
     const [ib, ia] = [codeB[index], codeA[index]]
-    if (ib === undefined || ia === undefined) return false
-    if (ib.start - b.start !== ia.start - a.start || ib.end - b.start !== ia.end - a.start) return false
+    if (ib === undefined || ia === undefined) return undefined
+    if (ib.start - b.start !== ia.start - a.start || ib.end - b.start !== ia.end - a.start) return undefined
     if (dataB.compare(dataA, ia.start, ia.end, ib.start, ib.end) === 0) continue
     const field = immediateArgument(dataA, ia)
-    if (field < 0 || relocated.has(field - a.start)) return false
+    if (field < 0 || relocated.has(field - a.start)) return undefined
     // Nothing but the number may differ.
-    if (dataB.compare(dataA, ia.start, field, ib.start, field - a.start + b.start) !== 0) return false
+    if (dataB.compare(dataA, ia.start, field, ib.start, field - a.start + b.start) !== 0) return undefined
     const line = { before: dataB.readInt32LE(field - a.start + b.start), after: dataA.readInt32LE(field) }
-    if (line.before <= 0 || line.after <= 0 || line.before > lastLine || line.after > lastLine) return false
-    if (!isHandedOnAsLine(after, a, codeA, index)) return false
-    lines.push(line)
+    if (line.before <= 0 || line.after <= 0 || line.before > lastLine || line.after > lastLine)
+      return undefined
+    const by = whatSpeaksForLine(after, a, codeA, index)
+    if (by === undefined) return undefined
+    numbers.push({ ...line, by })
   }
   // Lines move, but they keep their order.
-  lines.sort((one, other) => one.before - other.before)
-  return lines.every((line, index) => {
-    const previous = lines[index - 1]
+  const sorted = [...numbers].sort((one, other) => one.before - other.before)
+  const ordered = sorted.every((line, index) => {
+    const previous = sorted[index - 1]
     if (previous === undefined) return true
     return previous.before === line.before ? previous.after === line.after : previous.after < line.after
   })
+  return ordered ? numbers : undefined
 }
 
 function instructionsOf(unit: Anatomy, piece: Piece): Instruction[] | undefined {
@@ -134,29 +160,46 @@ function copied(data: Buffer, { start }: Instruction): { from: Home; to: Home } 
   return code === 0x89 ? { from: reg, to: other } : { from: other, to: reg }
 }
 
-/** True when the call that follows gets a file's or function's name just before the number, or is known to take a line there. */
-function isHandedOnAsLine(unit: Anatomy, piece: Piece, code: readonly Instruction[], index: number): boolean {
+/** What the call that follows says of the number: what it is called, and whether a file's or function's name comes just before. */
+function whatSpeaksForLine(
+  unit: Anatomy,
+  piece: Piece,
+  code: readonly Instruction[],
+  index: number,
+): MovedNumber['by'] | undefined {
   const { data } = piece.section
   const number = code[index]
   const home = number === undefined ? undefined : loadedInto(data, number)
   const argument = home === undefined ? -1 : argumentIn(home)
   const path = argument < 0 ? undefined : pathToCall(unit, piece, code, index)
-  if (path === undefined) return false
-  const names = new Set<Home>()
+  if (path === undefined) return undefined
+  /** What each place holds of the names that a line may follow. */
+  const names = new Map<Home, 'file' | 'name'>()
+  const numbers = new Set<Home>()
   let callee = ''
   for (const instruction of path) {
     callee = ''
     const copy = copied(data, instruction)
-    if (copy !== undefined && names.has(copy.from)) names.add(copy.to)
-    for (const relocation of unit.relocations({ section: piece.section, ...instruction })) {
+    const moved = copy && names.get(copy.from)
+    if (copy !== undefined && moved !== undefined) names.set(copy.to, moved)
+    const relocations = unit.relocations({ section: piece.section, ...instruction })
+    const into = loadedInto(data, instruction)
+    if (relocations.length === 0 && into !== undefined) numbers.add(into)
+    for (const relocation of relocations) {
       const target = unit.target(piece.section, relocation)
       callee = target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
-      const into = loadedInto(data, instruction)
-      if (into !== undefined && isPlaceName(target, piece)) names.add(into)
+      const name = placeName(unit, target, piece)
+      if (into !== undefined && name !== undefined) names.set(into, name)
     }
   }
-  const before = [...names].some((one) => argumentIn(one) >= 0 && argumentIn(one) === argument - 1)
-  return before || takesLine.get(callee)?.includes(argument) === true
+  const before = [...names].find(([one]) => argumentIn(one) >= 0 && argumentIn(one) === argument - 1)?.[1]
+  if (before === 'file') return takesFileAndLine.test(callee) && argument === 1 ? 'told' : 'file'
+  if (before === 'name') return takesNameAndLine.test(callee) ? 'known' : 'name'
+  if (takesLine.get(callee) === argument) return 'known'
+  // From 6.4 on the inode comes first, and the line third; what stood there is the kind of the transaction, behind the line.
+  const first = [...numbers].some((one) => argumentIn(one) === 1)
+  if (callee === '__ext4_journal_start_sb' && argument === (first ? 1 : 2)) return 'known'
+  return undefined
 }
 
 /** The instructions from behind the call before to the call that an instruction prepares; undefined when none is near. */
@@ -210,22 +253,19 @@ function readDistance(data: Buffer, { end, branch }: Instruction): number {
   return end - branch === 1 ? data.readInt8(branch) : data.readInt32LE(branch)
 }
 
-/** `__FILE__`, `__func__`, or what ACPI's messages have for the file (AE_INFO in include/acpi/acoutput.h). */
-function isPlaceName(target: Target, piece: Piece): boolean {
+/** `__FILE__` is a path in the source; `__func__`, what ACPI has for the file (AE_INFO in include/acpi/acoutput.h), and other names. */
+function placeName(unit: Anatomy, target: Target, piece: Piece): 'file' | 'name' | undefined {
   if (target.kind === 'string') {
     const text = target.text.toString('latin1').replace(/\0$/, '')
+    if (/^[\w./+-]+\.[ch]$/.test(text)) return isSourceFile(unit, text) ? 'file' : 'name'
     // clang makes a plain string of `__func__`.
-    return /^[\w./-]+\.[ch]$/.test(text) || text === piece.name.replace(/\..*/, '')
+    return text === piece.name.replace(/\..*/, '') ? 'name' : undefined
   }
   const name = target.kind === 'piece' ? target.piece.name : target.kind === 'external' ? target.name : ''
-  return /(^|\.)(__(func|FUNCTION|PRETTY_FUNCTION)__|_acpi_module_name)(\.|$)/.test(name)
+  return /(^|\.)(__(func|FUNCTION|PRETTY_FUNCTION)__|_acpi_module_name)(\.|$)/.test(name) ? 'name' : undefined
 }
 
-/**
- * True when two texts differ only in the line behind a file's name, as in those that FORTIFY_SOURCE makes of
- * `__FILE__` and `__LINE__` (include/linux/fortify-string.h).
- */
-export function differOnlyInLineText(before: string, after: string): boolean {
-  const place = /([\w./-]+\.[ch]:)\d+/g
-  return before !== after && before.replace(place, '$1') === after.replace(place, '$1')
+/** True for the unit's own file, or one with a directory, as kbuild gives them to the compiler. */
+function isSourceFile({ object }: Anatomy, file: string): boolean {
+  return file.includes('/') || object.symbols.some(({ type, name }) => type === 'file' && name === file)
 }

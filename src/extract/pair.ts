@@ -38,6 +38,8 @@ export interface ComparedPair {
   readonly carried: readonly CarriedItem[]
   /** Names of the functions that it replaces. */
   readonly replaced: readonly string[]
+  /** A number was taken for a change that more of the objects might have shown to be a line. */
+  readonly doubtsLines: boolean
 }
 
 /** Bytes; objects that are smaller are read as quickly as looked over. */
@@ -66,12 +68,13 @@ export function quickReport(before: FileBytes, after: FileBytes): PairReport | u
 }
 
 /** True when nothing was found of which the rest of the objects could say more. */
-function isPlain({ report, replaced }: ComparedPair): boolean {
+function isPlain({ report, replaced, doubtsLines }: ComparedPair): boolean {
   const { findings, callbacks, changed } = report
   const names = new Set(replaced)
   return (
     findings.every(({ severity, rule }) => severity === 'note' || rule === 'init-code') &&
     callbacks.length === 0 &&
+    !doubtsLines &&
     // One that is refused for where it is needs nobody else.
     changed.every(({ name, section }) => names.has(name) || /^\.(init|exit)/.test(section))
   )
@@ -88,7 +91,8 @@ export function comparePair(before: ObjectFile, after: ObjectFile, unit: string)
   })
   const report = reportOf(change, [...change.findings, ...extraction.findings])
   const { draft, carried } = extraction
-  return { report, draft, carried, replaced: extraction.replaced.map(({ before: { name } }) => name) }
+  const replaced = extraction.replaced.map(({ before: { name } }) => name)
+  return { report, draft, carried, replaced, doubtsLines: change.doubtsLines }
 }
 
 function isDefined({ place }: { readonly place: string }): boolean {

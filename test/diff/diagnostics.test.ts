@@ -203,8 +203,8 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
       'int line_text(int a) { if (a > 3) say("field at drivers/net/thing.c:" LINE_TEXT(__LINE__)); return get() + a; }',
     ),
     shifted(
-      'a warning that says the name of the function twice',
-      'void line_twice_warn(const void *, const char *, int, const char *, const char *); int line_twice(int a) { if (unlikely(a > 3)) line_twice_warn(0, __func__, __LINE__, "again %s", __func__); return get() + a; }',
+      'a warning that says the name of the function twice, beside another one,',
+      'void line_twice_warn(const void *, const char *, int, const char *, const char *); int line_twice(int a) { WARN_ON(a > 7); if (unlikely(a > 3)) line_twice_warn(0, __func__, __LINE__, "again %s", __func__); return get() + a; }',
       'line-numbers line_twice',
     ),
     {
