@@ -387,6 +387,11 @@ function splitSections(object: ObjectFile) {
 
 const noSymbols: ElfSymbol[] = []
 
+/** What `module_init(f)` and `module_exit(f)` call `f` besides (include/linux/module.h). */
+function isEntryAlias({ name }: ElfSymbol): boolean {
+  return name === 'init_module' || name === 'cleanup_module'
+}
+
 /** Splits a section at its symbols. */
 function split(
   section: Section,
@@ -411,7 +416,12 @@ function split(
         file: sole === undefined ? '' : fileOf(sole),
       },
     ]
-  symbols.sort((a, b) => a.value - b.value || Number(b.binding !== 'local') - Number(a.binding !== 'local'))
+  symbols.sort(
+    (a, b) =>
+      a.value - b.value ||
+      Number(isEntryAlias(a)) - Number(isEntryAlias(b)) ||
+      Number(b.binding !== 'local') - Number(a.binding !== 'local'),
+  )
   const groups: ElfSymbol[][] = []
   for (const symbol of symbols) {
     const last = groups.at(-1)

@@ -9,6 +9,7 @@ import {
   fileType,
   machine,
   relocationSize,
+  relocationType,
   type SymbolBinding,
   type SymbolType,
   sectionFlag,
@@ -319,6 +320,8 @@ export function decodeRelocations(
       throw bad(`relocation ${at / 6} of ${section.name} points nowhere`)
     if (Math.abs(addend) > largestAddend)
       throw bad(`relocation ${at / 6} of ${section.name} leads impossibly far`)
+    // What objtool leaves of a jump that it made a nop of: no reference any more.
+    if (type === relocationType.none) continue
     list.push({ offset, type, symbol, addend })
     if (offset < last) sorted = false
     last = offset

@@ -9,7 +9,7 @@ import { type ObjectFile, readObject } from '../elf/read.ts'
 import type { ObjectDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import { type CarriedItem, extract } from './extraction.ts'
-import { isTraced } from './roots.ts'
+import { isInitOrExit, isTraced } from './roots.ts'
 
 /** Something that has a name and a place in one of the objects. */
 export interface Named {
@@ -89,10 +89,34 @@ export function comparePair(before: ObjectFile, after: ObjectFile, unit: string)
     has: (_, name) => defined().has(name),
     judgesHooks,
   })
-  const report = reportOf(change, [...change.findings, ...extraction.findings])
   const { draft, carried } = extraction
+  const findings = [...change.findings, ...extraction.findings, ...leftOut(change, carried)]
+  const report = reportOf(change, findings)
   const replaced = extraction.replaced.map(({ before: { name } }) => name)
   return { report, draft, carried, replaced, doubtsLines: change.doubtsLines }
+}
+
+/** New functions for other units, which nothing that is carried calls. */
+function leftOut(
+  { added, directives, unit }: Change,
+  carried: readonly { readonly name: string }[],
+): Finding[] {
+  const known = new Set([
+    ...carried.map(({ name }) => name),
+    ...directives.callbacks.map(({ piece }) => piece.name),
+  ])
+  return added
+    .filter((piece) => piece.symbol?.binding !== 'local' && !known.has(piece.name) && !isInitOrExit(piece))
+    .map(
+      ({ name }): Finding => ({
+        severity: 'warning',
+        rule: 'new-function-left-out',
+        symbol: name,
+        unit,
+        message: `The new function ${name} is called by nothing that changes here, so it is left out; who calls it from another unit would not find it`,
+        hint: 'Give all units of the change to `inarch build`, which carries it for the others',
+      }),
+    )
 }
 
 function isDefined({ place }: { readonly place: string }): boolean {

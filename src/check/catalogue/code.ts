@@ -91,6 +91,13 @@ export const codeRules = [
   ),
   explain(
     'warning',
+    'new-function-left-out',
+    'Of two bare objects: a new function that nothing in the unit calls which changes',
+    'It is meant for other units, and what is cut out of this one has it not',
+    'Give all units of the change to `inarch build`',
+  ),
+  explain(
+    'warning',
     'copy-not-shared',
     'A datum of which the live patch has a copy while others use the running kernel’s',
     'What one side writes, the other one does not see',

@@ -11,7 +11,10 @@ export function renderFault(fault: Fault, json: boolean): void {
   if (json)
     try {
       const { kind, code, message, remedy, detail, findings } = fault
-      outputJson({ error: { kind, code, message, remedy, detail, findings } })
+      const error = { kind, code, message, remedy, detail, findings }
+      // As in the answer of `inarch diff`, which is no fault.
+      const outcome = code === 'no-functional-change' ? 'none' : 'refused'
+      outputJson(kind === 'refused' ? { outcome, error } : { error })
       return
     } catch (error) {
       // What can't be said there is said here, and why it can't.
