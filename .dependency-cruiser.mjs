@@ -12,6 +12,7 @@ const rooms = [
   'extract',
   'source',
   'check',
+  'audit',
   'module',
   'vm',
   'livepatch',
@@ -36,6 +37,13 @@ export default {
       severity: 'error',
       from: {},
       to: { path: '^src/', pathNot: `^src/(${rooms.join('|')})/` },
+    },
+    {
+      name: 'the-audit-makes-up-its-own-mind',
+      comment: 'It must not inherit a fault of what it judges.',
+      severity: 'error',
+      from: { path: '^src/audit/' },
+      to: { path: '^src/', pathNot: '^src/(audit|ground|elf|kernel|match)/' },
     },
     {
       name: 'a-command-imports-no-other-command',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Every rule that Inarch knows, explained: the safety rules, and what the rooms below say about files, code, names and
 // the author's own words. `inarch check --rules` prints it, docs/rules.md shows it, and `--allow` takes its names only.
+import { auditRules } from './catalogue/audit.ts'
 import { authoringRules } from './catalogue/authoring.ts'
 import { bindingRules } from './catalogue/binding.ts'
 import { codeRules } from './catalogue/code.ts'
@@ -32,6 +33,11 @@ export const catalogue: readonly Chapter[] = [
     title: 'The running kernel',
     about: 'Whether the code is the one that runs, and whether every name can be found.',
     rules: bindingRules,
+  },
+  {
+    title: 'The audit',
+    about: 'What is found wrong in the finished module, by code that did not make it.',
+    rules: auditRules,
   },
   {
     title: 'The author’s words',

@@ -154,7 +154,7 @@ export function openCargo(
     const growing = alone ? workshop.open(section, section.name) : workshop.openShared(section)
     const place = carryExtent(piece, growing, piece)
     const symbol = workshop.define({
-      name: piece.name,
+      name: workshop.functionName(unit, piece.name),
       value: place.at + (piece.symbol?.value ?? piece.start) - piece.start,
       size: Math.min(
         piece.symbol?.size ?? Number.POSITIVE_INFINITY,
@@ -167,7 +167,8 @@ export function openCargo(
     })
     symbols.set(piece, symbol)
     // objtool finds the parent of a cold part by any of its names.
-    for (const alias of piece.aliases) workshop.define({ ...symbol, name: alias.name })
+    for (const { name } of piece.aliases)
+      workshop.define({ ...symbol, name: workshop.functionName(unit, name) })
     places.set(placeKey(piece), place)
     for (const entry of after.tableEntries(piece))
       if (bootConstant(entry.table.name)) loadBootConstant(entry, piece, place)

@@ -13,6 +13,7 @@ import {
   undefinedSymbol,
 } from '../elf/write.ts'
 import { lastingSection } from './lasting.ts'
+import { Namesakes } from './namesakes.ts'
 
 /** Something of the running kernel that carried code refers to. */
 export interface Reference {
@@ -50,6 +51,7 @@ export class Workshop {
   private readonly shared = new Map<string, Growing>()
   private readonly symbols: SymbolDraft[] = []
   private readonly byName = new Map<string, SymbolDraft>()
+  private readonly namesakes = new Namesakes()
   readonly references = new Map<SymbolDraft, Reference>()
 
   /** A new section like `model`. */
@@ -111,6 +113,11 @@ export class Workshop {
       }
       start += part.length
     }
+  }
+
+  /** What a function of `unit` is called, so that no other function of the live patch is called so. */
+  functionName(unit: string, name: string): string {
+    return this.namesakes.nameFor(unit, name)
   }
 
   define(symbol: SymbolDraft): SymbolDraft {

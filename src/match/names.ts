@@ -2,6 +2,7 @@
 // Everything the rooms behind ask about the kernel's names: which symbols an object has and how the
 // kernel counts them, what is exported, and the code that runs. The image is opened when it is needed.
 import { readFile } from 'node:fs/promises'
+import { sectionFlag } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import { parseConfig } from '../kernel/config.ts'
@@ -37,6 +38,8 @@ export interface Names {
   exported(name: string): KernelExport | undefined
   /** The names of the symbols of vmlinux that start exactly there. */
   at(address: bigint): readonly string[]
+  /** What begins exactly at an address of a kernel object. */
+  symbolsAt(object: string, address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
   /** The code of a kernel object. */
   running(object: string): Running
   /** The modules that are loaded whenever this one is. */
@@ -57,6 +60,7 @@ export interface ModuleNames {
   /** The symbols of this name that stay when it is initialised, in the order in which the kernel counts them. */
   lookup(name: string): readonly KernelSymbol[]
   readonly running: Running
+  symbolsAt(address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
   isFunction(address: bigint): boolean
   readonly sealed: ReadonlySet<bigint>
 }
@@ -79,10 +83,18 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
     defined.filter((_, index) => (all[index]?.sympos ?? 0) > 0),
   )
   const functions = new Set<bigint | undefined>()
-  for (const { type, section, value } of defined)
-    if (type === 'function' && section !== undefined) functions.add(running.addressAt(section, value))
+  const byAddress = new Map<bigint | undefined, { name: string; type: string }[]>()
+  for (const { type, section, value, name } of defined) {
+    const address = section === undefined ? undefined : running.addressAt(section, value)
+    if (type === 'function') functions.add(address)
+    const code = section !== undefined && (section.flags & sectionFlag.exec) !== 0
+    const list = byAddress.get(address) ?? []
+    byAddress.set(address, list)
+    list.push({ name, type: code ? 't' : 'd' })
+  }
   return {
     running,
+    symbolsAt: (address) => byAddress.get(address) ?? [],
     isFunction: (address) => functions.has(address),
     sealed: sealedInModule(object, running.addressAt),
     lookup(name) {
@@ -160,6 +172,8 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
       return begin !== undefined && end !== undefined && address >= begin && address < end
     },
     at: (address) => symbols.at(address).map(({ name }) => name),
+    symbolsAt: (object, address) =>
+      object === 'vmlinux' ? symbols.at(address) : (modules.get(object)?.symbolsAt(address) ?? []),
     running: (object) => modules.get(object)?.running ?? vmlinux,
     close: () => image?.close(),
   }

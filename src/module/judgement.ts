@@ -9,6 +9,7 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { MatchRecord } from '../match/record.ts'
+import { auditFix } from './audited.ts'
 import { makeBinary } from './binary-engine.ts'
 import { type Draft, openDraft } from './draft.ts'
 import { compileFix } from './fix.ts'
@@ -53,8 +54,10 @@ async function completed(
 ): Promise<readonly Finding[]> {
   if ([...draft.findings, ...draft.review].some(({ severity }) => severity === 'error')) return draft.findings
   try {
-    const { manifest } = await makeBinary(job, kernel, fix, draft)
-    return withConsent(manifest.findings, new Set(fix.request.allow))
+    const { bytes, manifest } = await makeBinary(job, kernel, fix, draft)
+    const told = [...manifest.findings, ...draft.review]
+    const audited = await auditFix(job, kernel, fix, bytes, told)
+    return withConsent([...manifest.findings, ...audited], new Set(fix.request.allow))
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'refused') throw error
     return error.findings

@@ -6,6 +6,7 @@ import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { auditFix } from './audited.ts'
 import { makeBinary } from './binary-engine.ts'
 import { type Draft, openDraft } from './draft.ts'
 import { evidenceFor, packEvidence } from './evidence.ts'
@@ -36,7 +37,9 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       const known = engine === 'source' ? draft.review : [...draft.findings, ...draft.review]
       refuseUnlessAllowed(kernel, known)
       const { bytes, manifest, directory } = await makeWith[engine](job, kernel, fix, draft)
-      const findings = withConsent([...manifest.findings, ...draft.review], new Set(request.allow))
+      const told = [...manifest.findings, ...draft.review]
+      const audited = engine === 'source' ? [] : await auditFix(job, kernel, fix, bytes, told)
+      const findings = withConsent([...told, ...audited], new Set(request.allow))
       refuseUnlessAllowed(kernel, findings)
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
       const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))

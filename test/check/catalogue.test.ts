@@ -12,14 +12,14 @@ const root = path.join(import.meta.dirname, '../..')
 /** The names under which the rooms of a fix report, as they stand in the code. */
 function namesInCode(): Map<string, string> {
   const found = new Map<string, string>()
-  for (const room of ['build', 'diff', 'extract', 'match', 'source', 'module', 'check'])
+  for (const room of ['build', 'diff', 'extract', 'match', 'source', 'module', 'check', 'audit'])
     for (const file of readdirSync(path.join(root, 'src', room), { recursive: true, encoding: 'utf8' })) {
       if (!file.endsWith('.ts') || file.startsWith('catalogue')) continue
       const text = readFileSync(path.join(root, 'src', room, file), 'utf8')
       for (const [, name] of text.matchAll(/\brule: (?:\w+(?:\.\w+)* [=!]== \w+ \? )?'([a-z][a-z-]+)'/g))
         found.set(name!, `${room}/${file}`)
       for (const [, name] of text.matchAll(
-        /\b(?:error|refuse|refusal|say|problem|tell)\(\s*(?:(?:file|unit|unit\.source|'(?:error|warning|note)'),\s*)?'([a-z]+(?:-[a-z]+)+)'/g,
+        /\b(?:error|refuse|refusal|say|problem|tell|complain)\(\s*(?:(?:file|unit|unit\.source|'(?:error|warning|note)'),\s*)?'([a-z]+(?:-[a-z]+)+)'/g,
       ))
         found.set(name!, `${room}/${file}`)
     }

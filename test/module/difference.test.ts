@@ -36,6 +36,7 @@ function namesFor(running: string): Names {
     at: () => [],
     landing: () => undefined,
     freed: () => false,
+    symbolsAt: () => [],
     needs: () => [],
     running: () => image,
   }

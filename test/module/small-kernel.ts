@@ -30,6 +30,7 @@ export function namesOf({ symbols = {}, exports = {} }: SmallKernel): Names {
       ),
     landing: () => undefined,
     freed: () => false,
+    symbolsAt: () => [],
     needs: () => [],
     running: () => ({ read: () => undefined, addressesOf: () => [] }),
   }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whether anything that the patch changes is missing from the module. A function of the patched object is accounted for
+// when it is what the compiler made before, when its code is what the kernel runs, when it is replaced, when the module
+// carries it and nobody else calls the kernel's, or when the build said something about it.
+import type { Names } from '../match/names.ts'
+import { isCodeTable } from './code-tables.ts'
+import type { Complain } from './complaint.ts'
+import { type Extent, isCode, isFreed, isString, isWritable } from './object-view.ts'
+import type { Carried } from './translation.ts'
+import { isFunction, type Side, sourceName, stem, type UnitView } from './unit.ts'
+
+/** What the build said something about: names of symbols and sections. */
+export type Told = ReadonlySet<string>
+
+export function checkCompleteness(
+  names: Names,
+  units: readonly UnitView[],
+  carried: Carried,
+  isReplaced: (unit: UnitView, name: string) => boolean,
+  told: Told,
+  complain: Complain,
+): void {
+  for (const unit of units) {
+    const { before, after } = unit
+    const brought = carried.get(unit) ?? new Set<string>()
+    const earlier = new Map(before.view.named.map((extent) => [extent.symbol?.name ?? '', extent]))
+    for (const extent of after.view.named) {
+      const name = extent.symbol?.name ?? ''
+      const old = earlier.get(name)
+      if (
+        isFreed(extent.section) ||
+        /\.cold(\.\d+)?$/.test(name) ||
+        told.has(name) ||
+        told.has(extent.section.name)
+      )
+        continue
+      if (old === undefined || isFreed(old.section) || areAlike(before, old, after, extent)) continue
+      if (isFunction(extent)) {
+        const all = after.view.namesOf(extent)
+        if (all.some((one) => isReplaced(unit, one) || told.has(one))) continue
+        if (after.finder.find(name).length > 0) continue
+        if (!brought.has(name)) {
+          if (isUsed(after, extent))
+            complain('audit-missing', name, `${name} changes, and the module does not have it`, unit.unit)
+          continue
+        }
+        const others = [...after.users(name)].filter((user) => !brought.has(user) && !isInit(after, user))
+        const open = extent.symbol?.binding !== 'local'
+        if (open || others.length > 0)
+          complain(
+            'audit-missing',
+            name,
+            `${name} changes, and the module has it without replacing it: ${others[0] ?? 'other files'} would go on with the old one`,
+            unit.unit,
+          )
+      } else if (isNamedDatum(extent) && !brought.has(name) && !isDerived(name))
+        complain(
+          'audit-missing',
+          name,
+          `The value of ${name} changes, and the running kernel keeps its own`,
+          unit.unit,
+        )
+    }
+    void names
+  }
+}
+
+/** Anybody could call it, or something of the unit does. */
+function isUsed(after: Side, { symbol }: Extent): boolean {
+  return symbol?.binding !== 'local' || after.users(symbol.name).size > 0
+}
+
+function isInit({ view }: Side, name: string): boolean {
+  return view.named.some(({ symbol, section }) => symbol?.name === name && isFreed(section))
+}
+
+/** Ordinary data with a name of the source, of which the kernel goes on using its own. */
+function isNamedDatum({ section, symbol }: Extent): boolean {
+  return (
+    /^\.(data|bss|rodata)\b/.test(section.name) &&
+    (isWritable(section) || !(symbol?.name ?? '.').includes('.'))
+  )
+}
+
+/** What changes with every line, and is only shown. */
+function isDerived(name: string): boolean {
+  return /^(descriptor|_entry|__UNIQUE_ID_|__func__|_rs)/.test(stem(name).replace(/^.*\./, ''))
+}
+
+/** True when both have the same bytes, and each reference has the same name, or the same text. */
+function areAlike(before: Side, old: Extent, after: Side, extent: Extent): boolean {
+  const [mine, theirs] = [before.view.relocations(old), after.view.relocations(extent)]
+  if (old.end - old.start !== extent.end - extent.start || mine.length !== theirs.length) return false
+  if (old.symbol?.binding !== extent.symbol?.binding) return false
+  if (
+    !old.section.data
+      .subarray(old.start, old.end)
+      .equals(extent.section.data.subarray(extent.start, extent.end))
+  )
+    return false
+  return mine.every((relocation, index) => {
+    const other = theirs[index]!
+    if (relocation.offset - old.start !== other.offset - extent.start || relocation.type !== other.type)
+      return false
+    return meant(before, relocation, old) === meant(after, other, extent)
+  })
+}
+
+/** What a reference leads to, as far as names and contents tell. */
+function meant(
+  { view }: Side,
+  relocation: Parameters<Side['view']['target']>[1],
+  { section }: Extent,
+): string {
+  const target = view.target(section, relocation)
+  if (target.kind === 'number') return `number ${target.value}`
+  if (target.kind === 'outside') return `outside ${target.symbol.name} ${target.offset}`
+  const { place, symbol } = target
+  const [extent] = view.extentsAt(place, symbol)
+  if (extent === undefined || isCodeTable(place.section.name)) return `${place.section.name} ${place.offset}`
+  if (extent.symbol !== undefined && (isWritable(place.section) || isCode(place.section)))
+    return `${extent.symbol.name} ${place.offset - extent.start}`
+  const bytes = extent.section.data.subarray(extent.start, extent.end).toString('latin1')
+  const fields = view
+    .relocations(extent)
+    .map(
+      ({ symbol: to, addend }) => `${sourceName(to.name)} ${isString(to.section ?? section) ? '' : addend}`,
+    )
+  return `${extent.symbol === undefined ? 'text' : stem(extent.symbol.name)} ${place.offset - extent.start} ${bytes} ${fields.join()}`
+}

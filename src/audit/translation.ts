@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Translation validation: from each function that the module replaces, module and patched object are walked in step. What
+// the module carries must be, byte for byte, what the compiler made, and each reference in it must mean what the same
+// reference means in the object: a place of the module that is walked in turn, or the thing of the kernel.
+import { isPcRelative, relocationSize, relocationType } from '../elf/format.ts'
+import type { Relocation, Section } from '../elf/read.ts'
+import type { Names } from '../match/names.ts'
+import { type CodeEntry, entriesAbout } from './code-tables.ts'
+import type { Complain } from './complaint.ts'
+import { type Doubt, doubtAbout, type IdentityContext, kernelHas } from './identity.ts'
+import { type KernelPlace, linked, type Meaning, meaningOf } from './meaning.ts'
+import { type Extent, isWritable, type ObjectView, type Place, type Target } from './object-view.ts'
+import { rewrittenAt } from './rewritten.ts'
+import { isFunction, stem, type UnitView } from './unit.ts'
+
+/** A root of the walk: a place of the module, and what it must be in a unit's object after the patch. */
+export interface Root {
+  readonly place: Place
+  readonly unit: UnitView
+  readonly extent: Extent
+}
+
+interface Task {
+  readonly mine: Place
+  readonly unit: UnitView
+  readonly theirs: Extent
+}
+
+/** What the module was found to carry of each unit, by the object's names. */
+export type Carried = ReadonlyMap<UnitView, ReadonlySet<string>>
+
+/** What a function or a datum is called where a message needs a name. */
+function nameOf({ symbol, section }: Extent): string {
+  return symbol?.name ?? section.name
+}
+
+export function checkTranslation(
+  module: ObjectView,
+  names: Names,
+  units: readonly UnitView[],
+  roots: readonly Root[],
+  replaces: (place: KernelPlace) => boolean,
+  complain: Complain,
+): Carried {
+  const identity: IdentityContext = { names, replaces }
+  const carried = new Map<UnitView, Set<string>>(units.map((unit) => [unit, new Set<string>()]))
+  const seen = new Set<string>()
+  /** Named data of the module, with what it is; each thing is there once. */
+  const mineOf = new Map<string, string>()
+  const theirsOf = new Map<string, string>()
+  const tasks: Task[] = []
+  const globals = new Map<string, { unit: UnitView; extent: Extent }>()
+  for (const unit of units)
+    for (const extent of unit.after.view.named)
+      if (extent.symbol !== undefined && extent.symbol.binding !== 'local')
+        globals.set(extent.symbol.name, { unit, extent })
+
+  for (const { place, unit, extent } of roots) pair(place, unit, extent, 0)
+  for (let task = tasks.pop(); task !== undefined; task = tasks.pop()) walk(task)
+  return carried
+
+  /** @param offset the place's distance from the begin of `theirs` */
+  function pair(place: Place, unit: UnitView, theirs: Extent, offset: number): void {
+    const mine = { section: place.section, offset: place.offset - offset }
+    const [mineKey, theirsKey] = [
+      `${mine.section.index}:${mine.offset}`,
+      `${unit.unit} ${theirs.section.index}:${theirs.start}:${theirs.end}`,
+    ]
+    if (seen.has(`${mineKey} ${theirsKey}`)) return
+    seen.add(`${mineKey} ${theirsKey}`)
+    const { symbol } = theirs
+    const name = nameOf(theirs)
+    if (symbol !== undefined) {
+      for (const one of unit.after.view.namesOf(theirs)) carried.get(unit)?.add(one)
+      const copy = isFunction(theirs) ? undefined : kernelHas(names, unit, theirs, isAskedFor(unit))
+      if (copy !== undefined)
+        complain(
+          'audit-copied',
+          name,
+          `The module carries a copy of ${name}, which the kernel has: ${copy}`,
+          unit.unit,
+        )
+      const lasting = isWritable(theirs.section) && theirs.end > theirs.start
+      if (lasting && (theirsOf.get(mineKey) ?? theirsKey) !== theirsKey)
+        complain('audit-reference', name, `The module takes ${name} for another datum, too`, unit.unit)
+      if (lasting && (mineOf.get(theirsKey) ?? mineKey) !== mineKey)
+        complain(
+          'audit-copied',
+          name,
+          `The module carries ${name} twice, and its code would not agree about its value`,
+          unit.unit,
+        )
+      theirsOf.set(mineKey, theirsKey)
+      mineOf.set(theirsKey, mineKey)
+      const called = module.named.filter((one) => one.section === mine.section && one.start === mine.offset)
+      const plain = (one: string) => one.replace(/\.\.\d+(?=\.|$)/g, '')
+      if (!called.some((one) => unit.after.view.namesOf(theirs).includes(plain(nameOf(one)))))
+        complain(
+          'audit-reference',
+          name,
+          `What should be ${name} in the module is ${called[0] === undefined ? `a place of ${mine.section.name}` : nameOf(called[0])}`,
+          unit.unit,
+        )
+    }
+    tasks.push({ mine, unit, theirs })
+  }
+
+  function walk(task: Task): void {
+    compareBytes(task)
+    if (isFunction(task.theirs)) compareTables(task)
+  }
+
+  function compareBytes({ mine, unit, theirs }: Task): void {
+    const { section, start, end } = theirs
+    const length = end - start
+    const view = unit.after.view
+    const name = nameOf(theirs)
+    const differs = (at: number, what: string) =>
+      complain(
+        'audit-code',
+        name,
+        `${name} of the module is not what the compiler made of ${unit.unit}: at offset ${at} ${what}`,
+        unit.unit,
+      )
+    const bytesOf = ({ data }: Section, from: number) => {
+      const bytes = Buffer.alloc(length)
+      data.copy(bytes, 0, Math.max(0, from), Math.max(0, from + length))
+      return bytes
+    }
+    if (mine.offset < 0 || mine.offset + length > mine.section.size) {
+      differs(0, `it reaches beyond ${mine.section.name}`)
+      return
+    }
+    const [ours, made] = [bytesOf(mine.section, mine.offset), bytesOf(section, start)]
+    const fields = new Map<number, Relocation>()
+    for (const one of module.relocations({
+      section: mine.section,
+      start: mine.offset,
+      end: mine.offset + length,
+    }))
+      fields.set(one.offset - mine.offset, one)
+    const excuse = (from: number, size: number) => {
+      ours.fill(0, from, from + size)
+      made.fill(0, from, from + size)
+    }
+    const rewritten = rewrittenAt(view, theirs, ours, made)
+    for (const { at, size, variable } of rewritten) {
+      excuse(at, size)
+      const field = [...fields.keys()].find((offset) => offset >= at && offset < at + size)
+      if (variable === undefined) continue
+      const found =
+        field === undefined ? undefined : meaningOf(names, module, mine.section, fields.get(field)!)
+      if (
+        found?.kind !== 'kernel' ||
+        !linked(names, 'vmlinux', variable).some(({ address }) => address === found.at.address)
+      )
+        differs(at, `it should load ${variable}`)
+      if (field !== undefined) fields.delete(field)
+    }
+    const isRewritten = (offset: number) =>
+      rewritten.some(({ at, size }) => offset >= at && offset < at + size)
+    for (const relocation of view.relocations(theirs)) {
+      const at = relocation.offset - start
+      const size = relocationSize(relocation.type)
+      const through =
+        relocation.type === relocationType.gotpcrel || relocation.type >= relocationType.gotpcrelx
+      const field = through ? nearField(fields, at) : fields.has(at) ? at : undefined
+      if (field === undefined) {
+        if (!isRewritten(at)) differs(at, 'a reference is missing')
+        continue
+      }
+      const own = fields.get(field)!
+      fields.delete(field)
+      if (through) excuse(Math.max(0, at - 3), 7)
+      else excuse(at, size)
+      if (isPcRelative(own.type) !== isPcRelative(relocation.type) || relocationSize(own.type) !== size)
+        differs(at, 'the reference is of another kind')
+      compareReference(unit, theirs, mine.section, own, view.target(section, relocation))
+    }
+    for (const [at, own] of fields) {
+      // Between functions that share a section the assembler knew the distance.
+      const to = start + at + 4 + (at + 4 <= length ? made.readInt32LE(at) : 0)
+      if (
+        !isPcRelative(own.type) ||
+        at + 4 > length ||
+        to < 0 ||
+        to >= section.size ||
+        (to >= start && to < end)
+      ) {
+        differs(at, 'there is a reference that the compiler did not make')
+        continue
+      }
+      excuse(at, 4)
+      const place = { section, offset: to }
+      const [extent] = view.extentsAt(place)
+      if (extent?.symbol !== undefined)
+        compareReference(unit, theirs, mine.section, own, { kind: 'place', place, symbol: extent.symbol })
+    }
+    if (ours.equals(made)) return
+    differs(
+      ours.findIndex((byte, index) => byte !== made[index]),
+      'the bytes are others',
+    )
+  }
+
+  function compareReference(
+    unit: UnitView,
+    from: Extent,
+    section: Section,
+    own: Relocation,
+    target: Target,
+  ): void {
+    const doubt = doubtAboutReference(unit, section, own, target)
+    if (doubt === undefined) return
+    const meant = target.kind === 'number' ? `the number ${target.value}` : meantBy(unit, target)
+    complain(
+      'audit-reference',
+      meant,
+      `${nameOf(from)} refers to ${meant}, and in the module that is something else: ${doubt}`,
+      unit.unit,
+    )
+  }
+
+  function meantBy({ after }: UnitView, target: Exclude<Target, { kind: 'number' }>): string {
+    if (target.kind === 'outside') return target.symbol.name
+    const [extent] = after.view.extentsAt(target.place, target.symbol)
+    return extent === undefined ? target.place.section.name : nameOf(extent)
+  }
+
+  /** What is wrong with one reference; what it leads to in the module is walked later. */
+  function doubtAboutReference(unit: UnitView, section: Section, own: Relocation, target: Target): Doubt {
+    const meaning = meaningOf(names, module, section, own)
+    // That the kernel can't resolve it is told by who looks at all references.
+    if (meaning.kind === 'unknown') return undefined
+    if (target.kind === 'number')
+      return meaning.kind === 'number' && meaning.value === target.value ? undefined : 'another one'
+    if (meaning.kind === 'number') return `the number ${meaning.value}`
+    if (meaning.kind === 'own') return doubtAboutOwn(unit, meaning, target)
+    const { object, address } = meaning.at
+    const from = (distance: number): KernelPlace => ({
+      object,
+      address: BigInt.asUintN(64, address - BigInt(distance)),
+    })
+    if (target.kind === 'outside') {
+      const { name } = target.symbol
+      const base = from(target.offset)
+      const right = linked(names, unit.object, name)
+      if (right.some((one) => one.object === base.object && one.address === base.address)) return undefined
+      const definer = globals.get(name)
+      return definer === undefined
+        ? `it is ${called(base)}`
+        : doubtAbout(identity, definer.unit, definer.extent, base)
+    }
+    const { place, symbol } = target
+    const doubts = unit.after.view
+      .extentsAt(place, symbol)
+      .map((extent) =>
+        doubtAbout(
+          identity,
+          unit,
+          extent,
+          from(extent.symbol === undefined ? 0 : place.offset - extent.start),
+        ),
+      )
+    return doubts.includes(undefined) ? undefined : doubts[0]
+  }
+
+  function doubtAboutOwn(
+    unit: UnitView,
+    { place: mine, symbol }: Meaning & { kind: 'own' },
+    target: Exclude<Target, { kind: 'number' }>,
+  ): Doubt {
+    const begins = (name: string, distance: number, plain: (name: string) => string) =>
+      module.named.some(
+        (one) =>
+          one.section === mine.section &&
+          one.start === mine.offset - distance &&
+          plain(nameOf(one)) === plain(name),
+      )
+    if (target.kind === 'outside') {
+      const { symbol: named, offset } = target
+      const definer = globals.get(named.name)
+      if (definer !== undefined) pair(mine, definer.unit, definer.extent, offset)
+      // Else it must be what every live patch has.
+      else if (symbol.name !== named.name && !begins(named.name, offset, (name) => name))
+        return `a place of ${mine.section.name}`
+      return undefined
+    }
+    const { place } = target
+    const candidates = unit.after.view.extentsAt(place, target.symbol)
+    const extent =
+      candidates.find((one) => begins(nameOf(one), place.offset - one.start, stem)) ?? candidates[0]
+    if (extent === undefined) return `a place of ${mine.section.name}`
+    pair(mine, unit, extent, place.offset - extent.start)
+    return undefined
+  }
+
+  function called({ object, address }: KernelPlace): string {
+    return names.symbolsAt(object, address)[0]?.name ?? `0x${address.toString(16)} of ${object}`
+  }
+
+  function compareTables({ mine, unit, theirs }: Task): void {
+    const { section, start, end, symbol } = theirs
+    const view = unit.after.view
+    const made = entriesAbout(view, section, start, end)
+    const ours = entriesAbout(module, mine.section, mine.offset, mine.offset + end - start)
+    const name = symbol?.name ?? section.name
+    const key = ({ table, about }: CodeEntry, from: number) => `${table.name} ${about.offset - from}`
+    let next = 0
+    for (const entry of made) {
+      const own = ours[next]
+      if (own === undefined || key(own, mine.offset) !== key(entry, start)) {
+        if (isLostTracepoint(view, entry, unit)) continue
+        complain(
+          'audit-table',
+          name,
+          `The module lacks what ${entry.table.name} says about ${name}, offset ${entry.about.offset - start}`,
+          unit.unit,
+        )
+        return
+      }
+      next++
+      compareEntry(unit, theirs, entry, own)
+    }
+    const more = ours[next]
+    if (more !== undefined)
+      complain(
+        'audit-table',
+        name,
+        `The module has an entry of ${more.table.name} about ${name} that the compiler did not make`,
+        unit.unit,
+      )
+  }
+
+  function compareEntry(unit: UnitView, whose: Extent, entry: CodeEntry, own: CodeEntry): void {
+    const view = unit.after.view
+    const length = entry.end - entry.start
+    const blank = ({ table, start, relocations }: CodeEntry) => {
+      const bytes = Buffer.from(table.data.subarray(start, start + length))
+      for (const { offset, type } of relocations)
+        bytes.fill(0, offset - start, offset - start + relocationSize(type))
+      return bytes
+    }
+    const [ours, made] = [blank(own), blank(entry)]
+    // Entries of .parainstructions are padded by alignment only.
+    const said = entry.table.name === '.parainstructions' ? 10 : length
+    if (
+      !ours.subarray(0, said).equals(made.subarray(0, said)) ||
+      own.relocations.length !== entry.relocations.length
+    )
+      complain(
+        'audit-table',
+        nameOf(whose),
+        `${entry.table.name} of the module says something else about ${nameOf(whose)} than the compiler`,
+        unit.unit,
+      )
+    entry.relocations.forEach((relocation, index) => {
+      const mineOne = own.relocations[index]
+      if (mineOne === undefined) return
+      const target = view.target(entry.table, relocation)
+      if (entry.table.name === '.altinstructions' && index === 1 && target.kind === 'place') {
+        const meaning = meaningOf(names, module, own.table, mineOne)
+        const { section, offset } = target.place
+        const size = made[length === 14 ? 13 : 11] ?? 0
+        if (meaning.kind === 'own')
+          pair(meaning.place, unit, { section, start: offset, end: offset + size }, 0)
+        return
+      }
+      compareReference(unit, whose, own.table, mineOne, target)
+    })
+  }
+}
+
+/** A tracepoint of a module that may come later can't be known when the live patch is loaded: its entry is left out. */
+function isLostTracepoint(
+  view: ObjectView,
+  { table, relocations }: CodeEntry,
+  { object }: UnitView,
+): boolean {
+  const third = relocations[2]
+  if (table.name !== '__jump_table' || object === 'vmlinux' || third === undefined) return false
+  const target = view.target(table, third)
+  return target.kind !== 'number' && target.symbol.name.startsWith('__tracepoint_')
+}
+
+function nearField(fields: ReadonlyMap<number, Relocation>, at: number): number | undefined {
+  return [...fields.keys()].find((offset) => Math.abs(offset - at) <= 4)
+}
+
+/** The sections of which the author asks for copies, with the macros of kernel/include. */
+function isAskedFor({ after: { view } }: UnitView): (section: string) => boolean {
+  const asked = new Set<string>()
+  for (const section of view.object.sections) {
+    if (!/^\.(inarch|kpatch)\.include\.sections$/.test(section.name)) continue
+    for (const name of section.data.toString('latin1').split('\0')) asked.add(name)
+    for (const relocation of view.relocations({ section, start: 0, end: section.size })) {
+      const target = view.target(section, relocation)
+      if (target.kind !== 'place') continue
+      const { data } = target.place.section
+      asked.add(data.toString('latin1', target.place.offset, data.indexOf(0, target.place.offset)))
+    }
+  }
+  return (section) => asked.has(section)
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where the functions of an object are in the running kernel, and what their fields lead to there: plain facts, by names
+// and addresses, for who does not want to know how an object is taken apart.
+import { anatomy, type Piece } from '../diff/anatomy.ts'
+import { isNumbered } from '../diff/names.ts'
+import type { ObjectFile } from '../elf/read.ts'
+import { compare } from './compare.ts'
+import { expectationOf } from './expect.ts'
+import type { Running } from './running.ts'
+
+/** A function of an object, found in the running kernel. */
+export interface Whereabouts {
+  readonly address: bigint
+  /** The object's own symbols to which its code leads, and the address that each of them stands for. */
+  readonly own: readonly { readonly name: string; readonly address: bigint }[]
+}
+
+export interface Finder {
+  /** Where the code of the function runs, of all places that have its name; empty when it does nowhere. */
+  find(name: string): readonly Whereabouts[]
+  /** The same of one place, whatever its name. */
+  findAt(name: string, address: bigint): Whereabouts | undefined
+}
+
+/** Names with the compiler's numbers say nothing about which of several things is meant, in the object or in the kernel. */
+function withoutNumbers(running: Running): Running {
+  return {
+    ...(running.live === undefined ? {} : { live: running.live }),
+    read: (address, length) => running.read(address, length),
+    addressesOf: (name) => (/\.\d+$/.test(name) && isNumbered(name) ? [] : running.addressesOf(name)),
+  }
+}
+
+export function finderOf(object: ObjectFile, kernel: Running): Finder {
+  const unit = anatomy(object)
+  const running = withoutNumbers(kernel)
+  const functions = new Map<string, Piece>()
+  for (const piece of unit.functions)
+    for (const { name } of [piece, ...piece.aliases]) if (!functions.has(name)) functions.set(name, piece)
+  const findAt = (name: string, address: bigint): Whereabouts | undefined => {
+    const piece = functions.get(name)
+    if (piece === undefined) return undefined
+    const result = compare(expectationOf(unit, piece), running, address)
+    if (!result.matches) return undefined
+    const own = result.fixed.flatMap(({ to, address: place }) =>
+      'symbol' in to && to.own === true && to.within === undefined
+        ? [{ name: to.symbol, address: BigInt.asUintN(64, place - BigInt(to.plus ?? 0)) }]
+        : [],
+    )
+    return { address, own }
+  }
+  return {
+    findAt,
+    find: (name) => kernel.addressesOf(name).flatMap((address) => findAt(name, address) ?? []),
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Hands a finished live patch to the audit, and refuses it when the audit finds something.
+import { readFileSync } from 'node:fs'
+import { audit, type PatchedUnit } from '../audit/audit.ts'
+import { openUnits } from '../build/units.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Job } from '../ground/job.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import type { CompiledFix } from './request.ts'
+import { openTemplate } from './template.ts'
+
+/**
+ * @param told what the build said: what it names is not missing without a word
+ * @returns what the audit has to say besides
+ * @throws Fault `refused/audit-…`, named after the first rule that the module breaks
+ */
+export async function auditFix(
+  job: Job,
+  kernel: Kernel,
+  { name, compiled: { pairs } }: CompiledFix,
+  bytes: Buffer,
+  told: readonly Finding[],
+): Promise<Finding[]> {
+  const findings = await job.journal.step('Auditing the module', async () => {
+    const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
+    const units = pairs.flatMap(({ unit, module = 'vmlinux', before, after }): PatchedUnit[] =>
+      before === undefined
+        ? []
+        : [{ unit, object: module, before: readFileSync(before), after: readFileSync(after) }],
+    )
+    return await audit(kernel, {
+      bytes,
+      file: `livepatch-${name}.ko`,
+      sizes: { object: layout.object.size, func: layout.func.size },
+      units,
+      told: new Set(told.flatMap(({ symbol }) => symbol ?? [])),
+    })
+  })
+  const known = new Set(told.map(({ rule, symbol }) => `${rule} ${symbol}`))
+  const fresh = findings.filter(({ rule, symbol }) => !known.has(`${rule} ${symbol}`))
+  refuseIfWrong(fresh)
+  return fresh
+}
+
+/** @throws Fault `refused/audit-…` */
+export function refuseIfWrong(findings: readonly Finding[]): void {
+  const [first] = findings.filter(({ severity }) => severity === 'error')
+  if (first === undefined) return
+  throw new Fault('refused', first.rule, 'The live patch was made, and is not what it should be', {
+    findings,
+    remedy: 'Nothing was written. Report this with the patch and the kernel version',
+  })
+}
