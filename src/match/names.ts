@@ -113,13 +113,27 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
   }
 }
 
-/** @param objects the kernel objects (`vmlinux`, modules) that will be asked about */
-export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promise<Names & { close(): void }> {
+/** The tables of a kernel, which are read once: a build asks twice, for itself and for the audit. */
+const tables = new WeakMap<Kernel, ReturnType<typeof readTables>>()
+
+function tablesOf(kernel: Kernel): ReturnType<typeof readTables> {
+  const known = tables.get(kernel) ?? readTables(kernel)
+  tables.set(kernel, known)
+  return known
+}
+
+async function readTables(kernel: Kernel) {
   const [symbols, exports, config] = await Promise.all([
     readSymbols(kernel),
     readExports(kernel),
     readFile(kernel.config, 'utf8').then(parseConfig),
   ])
+  return { symbols, exports, config }
+}
+
+/** @param objects the kernel objects (`vmlinux`, modules) that will be asked about */
+export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promise<Names & { close(): void }> {
+  const { symbols, exports, config } = await tablesOf(kernel)
   const modules = new Map<string, ModuleNames>()
   const needs = new Map<string, readonly string[]>()
   for (const object of new Set(objects)) {
@@ -128,6 +142,8 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
     needs.set(object, ((await findModule(kernel, object))?.dependencies ?? []).map(moduleName))
   }
   const known = new Map<string, readonly KernelSymbol[]>()
+  const exported = new Map<string, KernelExport | undefined>()
+  const begins = new Map<bigint, readonly Pick<KernelSymbol, 'name' | 'type'>[]>()
   const lookup = (object: string, name: string): readonly KernelSymbol[] =>
     object === 'vmlinux'
       ? symbols
@@ -164,7 +180,10 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
         !(module?.sealed ?? sealed).has(address)
       )
     },
-    exported: (name) => exports.find(name),
+    exported(name) {
+      if (!exported.has(name)) exported.set(name, exports.find(name))
+      return exported.get(name)
+    },
     needs: (object) => needs.get(object) ?? [],
     freed(address) {
       const edge = (name: string) => ask('vmlinux', name)[0]?.address
@@ -172,8 +191,12 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
       return begin !== undefined && end !== undefined && address >= begin && address < end
     },
     at: (address) => symbols.at(address).map(({ name }) => name),
-    symbolsAt: (object, address) =>
-      object === 'vmlinux' ? symbols.at(address) : (modules.get(object)?.symbolsAt(address) ?? []),
+    symbolsAt(object, address) {
+      if (object !== 'vmlinux') return modules.get(object)?.symbolsAt(address) ?? []
+      const found = begins.get(address) ?? symbols.at(address)
+      begins.set(address, found)
+      return found
+    },
     running: (object) => modules.get(object)?.running ?? vmlinux,
     close: () => image?.close(),
   }
