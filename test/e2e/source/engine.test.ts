@@ -22,7 +22,6 @@ import { proveMany } from '../../../src/vm/proof.ts'
 import { readSubject } from '../../../src/vm/subject.ts'
 import { changes } from '../../changes/changes.ts'
 import { diffOf } from '../../changes/prove.ts'
-import { ext4Page } from '../../engines/ext4-page.ts'
 import { buildCommand, inarch, root } from '../inarch.ts'
 import { type Seen, seen } from '../seen.ts'
 
@@ -175,13 +174,6 @@ test('what differs between the engines only by what the compiler chose is told a
   expect(form?.message).toMatch(
     /^Only the binary engine replaces .* but replaces unix_autobind, unix_bind, unix_find_other instead/,
   )
-})
-
-test('the page with the source of the ext4 fix is what is made of it (npm run engines -- --page writes it)', async (context) => {
-  const page = await ext4Page(job)
-  // The archive drops a kernel some weeks after the next one came.
-  context.skip(page === undefined, 'the kernel of the fix is gone')
-  expect(readFileSync(path.join(root, 'docs/ext4-source.md'), 'utf8')).toBe(page)
 })
 
 describe('a directory that was edited', () => {
