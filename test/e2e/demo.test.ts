@@ -73,17 +73,6 @@ describe('the demo', () => {
     expect(ofModule?.proof.orders.map(({ order }) => order)).toEqual(['module-first', 'patch-first'])
   })
 
-  test('proves on 6.12 what applies there', async () => {
-    const args = ['demo', '--json', '-k', '6.12', 'meminfo', 'dummy-count-drops']
-    const { code, stdout, stderr } = await inarch(args, { cwd: work })
-    expect(code, stderr).toBe(0)
-    const cases = JSON.parse(stdout) as Case[]
-    expect(cases.map(({ example, kernel, proof }) => [example.name, kernel.series, proof.verdict])).toEqual([
-      ['meminfo', '6.12', 'proven'],
-      ['dummy-count-drops', '6.12', 'proven'],
-    ])
-  })
-
   test('names the examples when one is asked for that is not there', async () => {
     const { code, stderr } = await inarch(['demo', 'nothing-like-this'], { cwd: work })
     expect(code).toBe(2)
