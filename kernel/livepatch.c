@@ -22,15 +22,19 @@
 #include <linux/utsname.h>
 #include <linux/vermagic.h>
 #include <linux/version.h>
+#ifdef INARCH_CLEARS_RELOCATIONS
+#include <linux/memory.h>
+#include <asm/text-patching.h>
+#endif
 #if defined(CONFIG_UNWINDER_ORC) && __has_include(<asm/orc_header.h>)
 #include <asm/orc_header.h>
 ORC_HEADER;
 #endif
 
-#ifndef INARCH_OWN_WRAPPER
-/* Made by Inarch: the objects, their functions and the callbacks of this patch. */
+/* Made by Inarch, or the author's: the objects, their functions and the callbacks of this patch. */
 extern struct klp_patch inarch_patch;
 
+#ifndef INARCH_OWN_WRAPPER
 static int __init inarch_init(void)
 {
 	return klp_enable_patch(&inarch_patch);
@@ -160,6 +164,117 @@ static bool __init inarch_are_there(void)
 	return true;
 }
 
+#ifdef INARCH_CLEARS_RELOCATIONS
+/*
+ * What the kernel wrote into the live patch when a patched module came, it leaves there when the module goes, before
+ * Linux 6.3; and when the module comes again, it refuses it for that ("Skipping invalid relocation target"). So the live
+ * patch clears it itself, where later kernels do it (klp_clear_object_relocs).
+ */
+
+/* The callbacks of an object that has others in their place. Made by Inarch, large enough; the last one is empty. */
+struct inarch_callbacks {
+	struct klp_object *object;
+	int (*pre_patch)(struct klp_object *object);
+	void (*post_unpatch)(struct klp_object *object);
+};
+extern struct inarch_callbacks inarch_callbacks[];
+
+static void inarch_clear(const struct klp_modinfo *info, const Elf_Shdr *section)
+{
+	static const u64 zero;
+	const Elf_Rela *rela = (const Elf_Rela *)section->sh_addr;
+	const Elf_Rela *end = rela + section->sh_size / sizeof(*rela);
+	unsigned long target = info->sechdrs[section->sh_info].sh_addr;
+
+	for (; rela < end; rela++)
+		switch (ELF64_R_TYPE(rela->r_info)) {
+		case R_X86_64_NONE:
+			break;
+		case R_X86_64_64:
+		case R_X86_64_PC64:
+			text_poke((void *)(target + rela->r_offset), &zero, 8);
+			break;
+		default:
+			text_poke((void *)(target + rela->r_offset), &zero, 4);
+		}
+}
+
+static void inarch_clear_if_gone(const struct klp_object *object)
+{
+	const struct klp_modinfo *info = THIS_MODULE->klp_info;
+	size_t length = strlen(object->name);
+	unsigned int i;
+
+	/* While the module stays, a task may still be in the code: one that was forced to leave it. */
+	if (object->mod->state == MODULE_STATE_LIVE || inarch_patch.forced)
+		return;
+	mutex_lock(&text_mutex);
+	for (i = 1; i < info->hdr.e_shnum; i++) {
+		const Elf_Shdr *section = info->sechdrs + i;
+		const char *name = info->secstrings + section->sh_name;
+
+		if ((section->sh_flags & SHF_RELA_LIVEPATCH) && !strncmp(name, ".klp.rela.", 10) &&
+		    !strncmp(name + 10, object->name, length) && name[10 + length] == '.')
+			inarch_clear(info, section);
+	}
+	text_poke_sync();
+	mutex_unlock(&text_mutex);
+}
+
+static const struct inarch_callbacks *inarch_own(const struct klp_object *object)
+{
+	const struct inarch_callbacks *own = inarch_callbacks;
+
+	while (own->object != object)
+		own++;
+	return own;
+}
+
+/* A module that may not be patched does not come. */
+static int inarch_pre_patch(struct klp_object *object)
+{
+	int err = inarch_own(object)->pre_patch(object);
+
+	if (err)
+		inarch_clear_if_gone(object);
+	return err;
+}
+
+static void inarch_post_unpatch(struct klp_object *object)
+{
+	const struct inarch_callbacks *own = inarch_own(object);
+
+	if (own->post_unpatch)
+		own->post_unpatch(object);
+	inarch_clear_if_gone(object);
+}
+
+static void __init inarch_watch_modules(void)
+{
+	struct inarch_callbacks *own = inarch_callbacks;
+	const struct klp_patch *patch = &inarch_patch;
+	struct klp_object *object;
+
+	klp_for_each_object_static(patch, object) {
+		struct klp_callbacks *callbacks = &object->callbacks;
+
+		if (!object->name)
+			continue;
+		own->object = object;
+		own->pre_patch = callbacks->pre_patch;
+		own->post_unpatch = callbacks->post_unpatch;
+		own++;
+		if (callbacks->pre_patch)
+			callbacks->pre_patch = inarch_pre_patch;
+		callbacks->post_unpatch = inarch_post_unpatch;
+	}
+}
+#else
+static void __init inarch_watch_modules(void)
+{
+}
+#endif
+
 /*
  * Runs before anything else of the live patch, and touches nothing by its distance before it is known that this
  * is the image in which it was measured. What the kernel follows before (jump labels, static calls) is bound by
@@ -169,6 +284,7 @@ static int __init inarch_begin(void)
 {
 	if (!inarch_is_version() || (inarch_image.build_id_size && !inarch_is_build()) || !inarch_are_there())
 		return -ENOEXEC;
+	inarch_watch_modules();
 	return init_module();
 }
 

@@ -13,6 +13,7 @@ import { frameOf, type ModuleOptions } from './frame.ts'
 import { join, link, substitute } from './join.ts'
 import { runObjtool } from './objtool.ts'
 import { imageSymbol, referencesSymbol } from './references.ts'
+import { callbackSlots, callbacksSymbol, reloadFindings, reloadOf, writingBindings } from './reload.ts'
 import { patchSymbol } from './tables.ts'
 import type { Template } from './template.ts'
 
@@ -39,15 +40,20 @@ export async function assemble(
   target: Target,
   options: ModuleOptions,
 ): Promise<Assembled> {
-  const named = new Map<string, Binding>()
-  const reserved = new Set([patchSymbol, imageSymbol, referencesSymbol])
-  for (const { name, binding, place } of [...template.object.symbols, ...cargo.draft.symbols])
+  const reload = reloadOf(target.names, bindings.values(), template.layout)
+  const clears = reload === 'own'
+  const used = clears ? await template.clearing() : template
+  const named = clears ? writingBindings(target.names) : new Map<string, Binding>()
+  const reserved = new Set([patchSymbol, imageSymbol, referencesSymbol, callbacksSymbol])
+  for (const { name, binding, place } of [...used.object.symbols, ...cargo.draft.symbols])
     if (binding !== 'local' && place !== 'undefined') reserved.add(name)
   const carried = nameReferences(cargo, bindings, named, reserved)
-  const frame = frameOf(template, options, named)
-  const raw = link(join([carried.draft, frame, ...tables(carried.renamed)]))
-  const { bytes, warnings } = await runObjtool(job, kernel, template, writeObject(raw))
-  return finish(bytes, named, target, template.layout, warnings)
+  const frame = frameOf(used, options, named)
+  const slots = clears ? [callbackSlots(options.objects.length)] : []
+  const raw = link(join([carried.draft, frame, ...tables(carried.renamed), ...slots]))
+  const { bytes, warnings } = await runObjtool(job, kernel, used, writeObject(raw))
+  const { findings, ...made } = finish(bytes, named, target, used.layout, warnings)
+  return { ...made, findings: [...findings, ...reloadFindings(reload, options.objects)] }
 }
 
 /**

@@ -49,6 +49,7 @@ export async function makeBinary(
       name: moduleName,
       description,
       replace: request.replace,
+      objects: objectsIn(contents),
       info: originInfo(inputs),
     },
   )

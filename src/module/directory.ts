@@ -103,6 +103,7 @@ export async function makeDirectoryModule(
           name: moduleName,
           description,
           replace: wrapper.replace,
+          objects: wrapper.objects.map(({ name }) => name),
           info: [
             ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
             ...originInfo(source.patches),

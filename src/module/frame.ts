@@ -11,6 +11,8 @@ export interface ModuleOptions {
   readonly name: string
   readonly description: string
   readonly replace: boolean
+  /** The kernel objects that it patches. */
+  readonly objects: readonly string[]
   /** Further `key=value` lines for `.modinfo`. */
   readonly info: readonly string[]
 }

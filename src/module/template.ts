@@ -54,6 +54,8 @@ export interface Template {
   readonly objtool: readonly string[]
   /** The compiler's arguments for C files of a module of this name, as they are for most modules. */
   flags(name: string): readonly string[]
+  /** The same, which also clears its relocations when a patched module goes. */
+  clearing(): Promise<Template>
 }
 
 export const layoutSection = '.inarch.layout'
@@ -158,8 +160,17 @@ export async function openTemplate(
     throw new Fault('environment', 'no-modules', `The kernel ${kernel.release} is built without modules`, {
       remedy: 'A live patch is a module: take a kernel with CONFIG_MODULES and CONFIG_LIVEPATCH',
     })
-  const flags = flagsFor(unit, 'livepatch')
-  if (wrapper === 'own') flags.push('-DINARCH_OWN_WRAPPER')
+  return await compileTemplate(job, kernel, unit, wrapper === 'own' ? ['INARCH_OWN_WRAPPER'] : [])
+}
+
+/** @param macros what of kernel/livepatch.c is wanted */
+async function compileTemplate(
+  job: Job,
+  kernel: Kernel,
+  unit: Unit,
+  macros: readonly string[],
+): Promise<Template> {
+  const flags = [...flagsFor(unit, 'livepatch'), ...macros.map((name) => `-D${name}`)]
   const source = shippedFile('kernel/livepatch.c')
   const text = await readFile(source)
   const key = createHash('sha256')
@@ -173,5 +184,11 @@ export async function openTemplate(
       compileFrame(job, kernel, flags, source, file),
     ))
   const object = readObject(bytes, 'livepatch.o')
-  return { object, layout: layoutOf(object), objtool: unit.objtool, flags: (name) => flagsFor(unit, name) }
+  return {
+    object,
+    layout: layoutOf(object),
+    objtool: unit.objtool,
+    flags: (name) => flagsFor(unit, name),
+    clearing: () => compileTemplate(job, kernel, unit, [...macros, 'INARCH_CLEARS_RELOCATIONS']),
+  }
 }

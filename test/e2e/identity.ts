@@ -114,6 +114,7 @@ export async function identityOf(
         name: moduleName,
         description: `Identical copies of ${source}`,
         replace: true,
+        objects: [object],
         info: [],
       }
       const contents = { functions, callbacks: [], states: [], replace: true }

@@ -84,6 +84,13 @@ export const bindingRules = [
     'Use the plain call or test in the patched function',
   ),
   explain(
+    'warning',
+    'module-reload',
+    'A module whose private things the live patch uses, in a kernel that does not let it come back once it was unloaded',
+    'The kernel leaves in the live patch what belonged to the module that went, and refuses the module for it; from Linux 6.3 on it clears it, and before the live patch does, where it can (Linux 5.6 or later)',
+    'Revert the live patch before the module is unloaded',
+  ),
+  explain(
     'note',
     'tracepoint-lost',
     'A tracepoint of a module in replaced code',
