@@ -32,6 +32,7 @@ const packages = [
   ['make'], // kbuild
   ['procps'], // the tests look for processes that were left behind
   ['qemu-system-x86'], // the proof's machine
+  ['stress-ng'], // what makes a guest run the functions that a live patch replaces
   ['xz-utils'],
   ['zstd'],
 ]

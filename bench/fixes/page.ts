@@ -116,7 +116,7 @@ export function fixesPage(
   const of = (wanted: ReturnType<typeof agreement>) => rows.filter((row) => agreement(row) === wanted)
   const [right, alarms, missed] = [of('right'), of('false alarm'), of('missed')]
   const second = rows.filter(({ fix }) => fix.heldOut === true)
-  const proven = rows.filter(({ result }) => result.proof?.verdict === 'proven')
+  const proven = rows.filter(({ result }) => result.proof !== undefined && result.proof.verdict !== 'failed')
   const failed = rows.filter(({ result }) => result.proof?.verdict === 'failed')
   const harmless = rows.filter(({ view }) => view.may === 'yes')
   const count = (verdict: FixResult['verdict']) =>

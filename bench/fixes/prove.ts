@@ -45,7 +45,7 @@ export async function proveAll(
   const ready: readonly { id: string; allow: readonly string[]; made: Made }[] = built.flat()
   if (ready.length === 0) return
   const requests = await Promise.all(
-    ready.map(async ({ made }) => ({ subject: await readSubject(made.module), checks: [] })),
+    ready.map(async ({ made }) => ({ subject: await readSubject(made.module), checks: [], exercise: false })),
   )
   // One processor: no other is idle when a transition begins, so it ends at once.
   const proofs = await proveMany(job, kernel, requests, { cpus: 1, memory: 1024 })

@@ -14,7 +14,7 @@ const FindingSchema = v.object({
 })
 
 const ProvenSchema = v.object({
-  verdict: v.picklist(['proven', 'failed']),
+  verdict: v.picklist(['proven', 'loaded', 'failed']),
   failures: v.array(v.string()),
   notes: v.array(v.string()),
   /** Of each order in which it was tried: ms for loading, for the transition, and for the way back. */

@@ -14,7 +14,7 @@ const step = v.object({
   id: v.string(),
   title: v.string(),
   ms: duration,
-  outcome: v.picklist(['done', 'failed', 'kept', 'unfinished']),
+  outcome: v.picklist(['done', 'failed', 'kept', 'refused', 'unfinished']),
   reason: v.exactOptional(v.string()),
   samples: v.exactOptional(v.array(v.object({ ms: duration, left: count, total: count }))),
   stuck: v.exactOptional(v.string()),
@@ -42,8 +42,8 @@ const forecast = v.object({
 })
 
 const proofSchema = v.object({
-  format: v.literal('inarch-proof-1'),
-  verdict: v.picklist(['proven', 'failed']),
+  format: v.literal('inarch-proof-2'),
+  verdict: v.picklist(['proven', 'loaded', 'failed']),
   failures: v.array(
     v.object({
       code: v.string(),
@@ -81,6 +81,19 @@ const proofSchema = v.object({
       active: v.exactOptional(v.boolean()),
     }),
   ),
+  coverage: v.object({
+    functions: v.array(
+      v.object({
+        object: v.string(),
+        name: v.string(),
+        sympos: count,
+        ran: v.exactOptional(count),
+        uncounted: v.exactOptional(v.string()),
+      }),
+    ),
+    checked: v.boolean(),
+    exercises: strings,
+  }),
   loads: v.array(count),
   log: v.array(
     v.object({
@@ -97,7 +110,7 @@ const proofSchema = v.object({
 
 const documentSchema = v.variant('format', [
   proofSchema,
-  v.object({ format: v.literal('inarch-proofs-1'), proofs: v.array(proofSchema) }),
+  v.object({ format: v.literal('inarch-proofs-2'), proofs: v.array(proofSchema) }),
 ])
 
 export type ProofRecord = v.InferOutput<typeof proofSchema>
@@ -126,7 +139,7 @@ export async function readProof(file: string, sha256: string): Promise<ProofReco
     throw bad(file, `${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`)
   }
   const document = result.output
-  const proofs = document.format === 'inarch-proof-1' ? [document] : document.proofs
+  const proofs = document.format === 'inarch-proof-2' ? [document] : document.proofs
   const proof = proofs.find(({ module }) => module.sha256 === sha256)
   if (proof !== undefined) return proof
   throw new Fault('usage', 'other-proof', `${file} is not about this module`, {

@@ -3,6 +3,7 @@
 
 import { forecastRules } from '../check/rules/forecast.ts'
 import { inNumbers } from '../ground/in-numbers.ts'
+import { uncoveredWords } from '../vm/coverage.ts'
 import type { Facts } from './facts.ts'
 
 export type Mark = 'good' | 'care' | 'bad' | 'open'
@@ -42,6 +43,12 @@ export function verdictOf(facts: Facts): Verdict {
     return {
       mark: 'bad',
       text: `Not fit to be applied: its proof failed for ${inNumbers(proof.failures.length, 'reason')}.`,
+      stamps,
+    }
+  if (proof?.verdict === 'loaded')
+    return {
+      mark: 'open',
+      text: `Loaded and reverted on its kernel, but not seen at work. ${replaced}${allowed}.`,
       stamps,
     }
   if (proof === undefined) return { mark: 'open', text: `Not proven yet. ${replaced}${allowed}.`, stamps }
@@ -99,6 +106,15 @@ function proofStamp({ proof }: Facts): Stamp {
   if (proof === undefined) return { mark: 'open', title, text: 'Not tried in a virtual machine yet' }
   if (proof.verdict === 'failed')
     return { mark: 'bad', title, text: proof.failures[0]?.message ?? 'It failed' }
+  const uncovered = uncoveredWords(proof.coverage)
+  if (proof.verdict === 'loaded')
+    return {
+      mark: 'care',
+      title,
+      text: `Loaded and reverted; ${uncovered ?? 'nothing of it was seen to run'}`,
+    }
+  if (uncovered !== undefined && proof.coverage.functions.length > 0)
+    return { mark: 'care', title, text: `Its checks passed, but ${uncovered}` }
   const transition = proof.orders.flatMap(({ steps }) => steps).find(({ id }) => id.endsWith('.transition'))
   return {
     mark: 'good',

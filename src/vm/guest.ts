@@ -5,6 +5,8 @@
 //
 // Each line on the control channel reads `inarch NUMBER LENGTH KIND WORD…`; free text travels in base64.
 
+import { guestCounts } from './guest-counts.ts'
+
 /** Where things stand inside the guest that are for all proofs of a boot. */
 export const guestPaths = {
   scenario: 'inarch/scenario',
@@ -19,6 +21,7 @@ export function partPaths(part: number) {
     script: `${base}/script`,
     patch: (name: string) => `${base}/${name}.ko`,
     load: (index: number) => `${base}/load.${index}`,
+    exercise: (index: number) => `${base}/exercise.${index}`,
   }
 }
 
@@ -86,6 +89,7 @@ step() {
   [ $outcome = failed ] && finish
 }
 
+${guestCounts}
 # bring NAME FILE…: loads modules in this order, those that are not there yet.
 bring() {
   while [ $# -gt 1 ]; do
@@ -99,6 +103,34 @@ removed() {
   for name; do
     if ! rmmod "$name" 2>/run/why; then say stays "$name" "$(encoded /run/why)"; finish; fi
   done
+}
+
+# reloaded ORDER PATCH FILE LIMIT NAME… -- NAME FILE…: unloads modules and loads them again, under a live patch. Where
+# the kernel refuses that, the live patch goes and comes again, so that the rest can be seen.
+reloaded() {
+  order=$1 patch=$2 file=$3 limit=$4; shift 4
+  while [ "$1" != -- ]; do
+    if ! rmmod "$1" 2>/run/why; then
+      while [ "$1" != -- ]; do shift; done
+      shift
+      cp /run/why /run/kept
+      bring "$@" || return 1
+      cp /run/kept /run/why
+      outcome=kept
+      return 1
+    fi
+    shift
+  done
+  shift
+  bring "$@" && return 0
+  cp /run/why /run/refused
+  counted "$order"
+  disabled "$patch" && settled "$id" "$patch" 1 "$limit" && unloaded "$patch" &&
+    loaded "$patch" "$file" && settled "$id" "$patch" 0 "$limit" && bring "$@" || return 1
+  probed $probes
+  cp /run/refused /run/why
+  outcome=refused
+  return 1
 }
 
 mounted() { mount -t "$1" "$2" /mnt 2>/run/why; }

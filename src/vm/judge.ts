@@ -54,10 +54,13 @@ export function machineFailure(
   return { code: 'crash', message: `The guest died${where}`, step: last.id, lines }
 }
 
-/** Steps that the guest itself says have failed. */
-export function stepFailures(steps: readonly StepRecord[]): Failure[] {
+/**
+ * Steps that the guest itself says have failed.
+ * @param refused as in `logFailures`: nobody's fault
+ */
+export function stepFailures(steps: readonly StepRecord[], refused: ReadonlySet<string>): Failure[] {
   return steps.flatMap((step): Failure[] => {
-    if (step.outcome !== 'failed') return []
+    if (step.outcome !== 'failed' && (step.outcome !== 'refused' || refused.has(step.id))) return []
     const [first = '', ...rest] = (step.reason ?? '').split('\n')
     const lines = [...rest, ...(step.stuck ?? '').split('\n')].filter((line) => line !== '')
     const left = step.samples?.at(-1)?.left
@@ -105,10 +108,21 @@ const named: Readonly<Record<string, string>> = {
   trace: 'a call trace',
 }
 
-/** What the log shows and nobody expected. */
-export function logFailures(log: readonly LogFinding[], titleOf: (step: string) => string): Failure[] {
+/** The rules that find what a kernel says when it refuses a module under a live patch. */
+const refusal: readonly string[] = ['livepatch', 'module']
+
+/**
+ * What the log shows and nobody expected.
+ * @param refused steps in which the kernel refused a module, and said so
+ */
+export function logFailures(
+  log: readonly LogFinding[],
+  titleOf: (step: string) => string,
+  refused: ReadonlySet<string>,
+): Failure[] {
   return log
     .filter(({ step, expected }) => step !== undefined && !expected)
+    .filter(({ step = '', rule }) => !(refused.has(step) && refusal.includes(rule)))
     .map(({ rule, step = '', lines }, index, all) => ({
       code: 'log',
       message: `The kernel log shows ${named[rule] ?? rule} during "${titleOf(step)}"`,
@@ -116,6 +130,33 @@ export function logFailures(log: readonly LogFinding[], titleOf: (step: string) 
       // Trouble brings trouble: what follows in the same step is told in one line.
       lines: all.findIndex((other) => other.step === step) === index ? lines : lines.slice(0, 1),
     }))
+}
+
+/** Steps in which the kernel's livepatch code refused a module that it had before, by the words of the log. */
+export function refusedSteps(steps: readonly StepRecord[], log: readonly LogFinding[]): Set<string> {
+  const says = (id: string) =>
+    log.some(({ step, rule, lines }) => step === id && rule === 'livepatch' && /refus/.test(lines[0] ?? ''))
+  return new Set(steps.filter(({ id, outcome }) => outcome === 'refused' && says(id)).map(({ id }) => id))
+}
+
+/** Remarks on modules that did not go and come back under the live patch. */
+export function refusalNotes(steps: readonly StepRecord[]): string[] {
+  return steps.flatMap(({ id, title, outcome, reason }) => {
+    if (actionOf(id) !== 'reload') return []
+    if (outcome === 'kept') return [`"${title}" was not tried: ${reason}`]
+    if (outcome !== 'refused') return []
+    return [
+      `warning: once it was unloaded, this kernel refuses the module until the live patch is gone ("${title}": ${reason})`,
+    ]
+  })
+}
+
+/** Remarks on trouble that comes without the live patch as well. */
+export function clearedNotes(cleared: readonly LogFinding[]): string[] {
+  return cleared.map(
+    ({ rule, line }) =>
+      `the exercises bring ${named[rule] ?? rule} without the live patch as well (console line ${line})`,
+  )
 }
 
 /** Remarks on what the kernel complained about before the live patch came. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A proof as JUnit XML, which CI systems show: one suite for each order, one case for each check and
 // one for the live patch's way in and out.
+import { uncoveredWords } from './coverage.ts'
 import type { Failure } from './judge.ts'
 import type { OrderRecord, Proof } from './proof.ts'
 import { actionOf, type StepRecord } from './record.ts'
@@ -24,14 +25,18 @@ interface Case {
   readonly ms: number
   readonly failures: readonly Failure[]
   readonly output?: string
+  /** Why it says nothing. */
+  readonly skipped?: string
 }
 
-function caseXml(suite: string, { name, ms, failures, output }: Case): string {
+function caseXml(suite: string, { name, ms, failures, output, skipped }: Case): string {
   const failed = failures.map(
     ({ code, message, lines }) =>
       `      <failure type="${attribute(code)}" message="${attribute(message)}">${escapeText((lines ?? []).join('\n'))}</failure>\n`,
   )
   const out = output === undefined ? '' : `      <system-out>${escapeText(output)}</system-out>\n`
+  if (skipped !== undefined && failed.length === 0)
+    failed.push(`      <skipped message="${attribute(skipped)}"/>\n`)
   const head = `    <testcase classname="${attribute(suite)}" name="${attribute(name)}" time="${seconds(ms)}"`
   return failed.length === 0 && out === ''
     ? `${head}/>\n`
@@ -41,7 +46,8 @@ function caseXml(suite: string, { name, ms, failures, output }: Case): string {
 function suiteXml(name: string, cases: readonly Case[]): string {
   const failures = cases.filter((one) => one.failures.length > 0).length
   const ms = cases.reduce((sum, one) => sum + one.ms, 0)
-  const head = `  <testsuite name="${attribute(name)}" tests="${cases.length}" failures="${failures}" errors="0" time="${seconds(ms)}">\n`
+  const skipped = cases.filter((one) => one.skipped !== undefined && one.failures.length === 0).length
+  const head = `  <testsuite name="${attribute(name)}" tests="${cases.length}" failures="${failures}" errors="0" skipped="${skipped}" time="${seconds(ms)}">\n`
   return `${head}${cases.map((one) => caseXml(name, one)).join('')}  </testsuite>\n`
 }
 
@@ -79,7 +85,19 @@ function suitesXml(proof: Proof): string {
   const machine: Case = {
     name: 'boot and kernel log',
     ms: proof.bootMs.reduce((sum, ms) => sum + ms, 0),
-    failures: proof.failures.filter(({ step }) => !orders.has(step?.split('.')[0] ?? '')),
+    failures: proof.failures.filter(
+      ({ step, code }) => code !== 'coverage' && !orders.has(step?.split('.')[0] ?? ''),
+    ),
   }
-  return `${suiteXml(`${name}: machine`, [machine])}${suites.join('')}`
+  const uncovered = uncoveredWords(proof.coverage)
+  const coverage: Case = {
+    name: 'every replaced function ran',
+    ms: 0,
+    failures: proof.failures.filter(({ code }) => code === 'coverage'),
+    output: proof.coverage.functions
+      .map(({ object, name: one, ran, uncounted }) => `${object}:${one} ${ran ?? uncounted}`)
+      .join('\n'),
+    ...(uncovered === undefined ? {} : { skipped: uncovered }),
+  }
+  return `${suiteXml(`${name}: machine`, [machine, coverage])}${suites.join('')}`
 }

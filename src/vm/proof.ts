@@ -9,25 +9,38 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { chooseAccelerator } from './accel.ts'
+import { clearedBy, inDoubt } from './baseline.ts'
 import { type Boot, boot, consoleOf, type Guest, left } from './boot.ts'
+import { type Coverage, coverageFailures, coveredFunctions, covers, untold } from './coverage.ts'
 import type { Entry } from './cpio.ts'
 import { type ProofForecast, proofForecast, replacedNames } from './forecast.ts'
 import { findBusybox } from './initramfs.ts'
 import {
   checkFailures,
+  clearedNotes,
   earlyNotes,
   type Failure,
   logFailures,
   machineFailure,
+  refusalNotes,
+  refusedSteps,
   stepFailures,
 } from './judge.ts'
 import { type LogFinding, readLog, unexpectedTaint } from './log.ts'
 import { type GuestModule, moduleEntries } from './modules.ts'
 import type { Accelerator } from './qemu.ts'
-import { type AsleepRecord, actionOf, orderOf, type Replaced, type StepRecord } from './record.ts'
+import {
+  type AsleepRecord,
+  actionOf,
+  orderOf,
+  type RanRecord,
+  type Replaced,
+  type StepRecord,
+} from './record.ts'
 import type { MachineRequest, ProofRequest } from './request.ts'
 import type { Order, Turn } from './scenario.ts'
-import { type Staged, stage } from './stage.ts'
+import { exerciseLimit, exercises, type Staged, stage } from './stage.ts'
+import { stressEntries } from './stress.ts'
 import type { Subject } from './subject.ts'
 import { lostFailures, replacementFailures, unseenSteps } from './unseen.ts'
 
@@ -50,8 +63,9 @@ export type OlderOutcome = 'replaced' | 'kept' | 'unknown'
 
 /** The whole result for one live patch; serialisable. */
 export interface Proof {
-  readonly format: 'inarch-proof-1'
-  readonly verdict: 'proven' | 'failed'
+  readonly format: 'inarch-proof-2'
+  /** `loaded`: it was loaded and reverted, and that is all that was seen of it. */
+  readonly verdict: 'proven' | 'loaded' | 'failed'
   readonly failures: readonly Failure[]
   /** What is worth knowing and no failure. */
   readonly notes: readonly string[]
@@ -74,6 +88,7 @@ export interface Proof {
   readonly bootMs: readonly number[]
   readonly orders: readonly OrderRecord[]
   readonly replaced: readonly Omit<Replaced, 'order'>[]
+  readonly coverage: Coverage
   /** Rounds that each background load went through. */
   readonly loads: readonly number[]
   readonly log: readonly LogFinding[]
@@ -117,33 +132,67 @@ export async function proveMany(
   requests: readonly ProofRequest[],
   machine: MachineRequest = {},
 ): Promise<Proof[]> {
-  const timeout = machine.timeout ?? 180 + 30 * Math.max(0, requests.length - 1)
+  const exercised = requests.filter(exercises)
+  const timeout =
+    machine.timeout ??
+    180 +
+      30 * Math.max(0, requests.length - 1) +
+      exercised.reduce((sum, { exerciseLimit: own = exerciseLimit }) => sum + 4 * own, 0)
   const limit = Math.max(5, Math.min(60, Math.floor(timeout / 3)))
+  const memory = machine.memory ?? 512
   const disks: string[] = []
   const deviceOf = (type: string) => {
     if (!disks.includes(type)) disks.push(type)
     return `/dev/vd${String.fromCharCode(97 + disks.indexOf(type))}`
   }
+  // A small guest would have no memory left.
+  const stress = exercised.length > 0 && memory >= 384 ? await stressEntries(job.signal) : undefined
   const staged: Staged[] = []
   for (const [part, request] of requests.entries())
-    staged.push(await stage(kernel, request, part, deviceOf, limit))
+    staged.push(await stage(kernel, request, part, deviceOf, limit, stress !== undefined))
   const busybox = await findBusybox(job.signal)
   const guest: Guest = {
     kernel,
     busybox,
-    entries: [...entriesOf(staged), ...(await moduleEntries(kernel, modulesOf(staged)))],
+    entries: [...entriesOf(staged), ...(stress ?? []), ...(await moduleEntries(kernel, modulesOf(staged)))],
     disks,
     accelerator: await chooseAccelerator(job, kernel, busybox, machine.accelerator ?? 'auto'),
     cpus: machine.cpus ?? 2,
-    memory: machine.memory ?? 512,
+    memory,
     ...(machine.processor === undefined ? {} : { processor: machine.processor }),
     parameters: machine.parameters ?? [],
     timeout,
     // Unless the user wants to see one.
     oopsEnds: requests.every(({ expected = [] }) => expected.length === 0),
   }
-  const boots = await withScratch((dir) => bootAll(job, guest, dir, staged))
-  return staged.map((one, part) => proofOf(guest, one, part, boots))
+  return withScratch(async (dir) => {
+    const boots = await bootAll(job, guest, dir, staged)
+    const proofs: Proof[] = []
+    for (const [part, one] of staged.entries()) {
+      const proof = proofOf(guest, one, part, boots, undefined)
+      const doubtful = proof.verdict === 'failed' && proof.log.some(inDoubt)
+      proofs.push(
+        doubtful ? proofOf(guest, one, part, boots, await bootBaseline(job, guest, dir, one)) : proof,
+      )
+    }
+    return proofs
+  })
+}
+
+/** The console of a boot with the exercises of one proof, without its live patch. */
+async function bootBaseline(
+  job: Job,
+  guest: Guest,
+  dir: string,
+  { baseline, request }: Staged,
+): Promise<readonly string[]> {
+  const own = path.join(dir, `baseline-${baseline.part}`)
+  await mkdir(own)
+  const names = new Map([
+    [baseline.part, ''],
+    [-1, `the exercises without ${request.subject.name}`],
+  ])
+  return (await boot(job, guest, own, [baseline], names)).console
 }
 
 /** Boots until every turn was taken, or can't be. */
@@ -190,8 +239,17 @@ function modulesOf(staged: readonly Staged[]): GuestModule[] {
   return [...byName.values()]
 }
 
-/** What the boots tell about one of the live patches. */
-function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boot[]): Proof {
+/**
+ * What the boots tell about one of the live patches.
+ * @param baseline the console of a boot without it
+ */
+function proofOf(
+  guest: Guest,
+  staged: Staged,
+  part: number,
+  boots: readonly Boot[],
+  baseline: readonly string[] | undefined,
+): Proof {
   const { kernel } = guest
   const { subject, over = [], checks = [], expected = [] } = staged.request
   const failures: Failure[] = []
@@ -202,6 +260,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
   const loads: number[] = []
   const replaced: Replaced[] = []
   const asleep: AsleepRecord[] = []
+  const ran: RanRecord[] = []
   const bootMs: number[] = []
   for (const [index, { turns, record, end, console }] of boots.entries()) {
     const mine = record.parts.find((one) => one.part === part)
@@ -214,10 +273,12 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
       continue
     }
     const own = consoleOf(console, part)
-    const log = readLog(own, expected)
+    const { log, cleared } = clearedBy(baseline ?? [], readLog(own, expected))
+    notes.push(...clearedNotes(cleared))
     const titleOf = (step: string) =>
       wanted.flatMap((turn) => turn.steps).find(({ id }) => id === step)?.title ?? step
-    const troubles = logFailures(log, titleOf)
+    const refused = refusedSteps(mine?.steps ?? [], log)
+    const troubles = logFailures(log, titleOf, refused)
     const machine = machineFailure(record, mine, end, own, guest.timeout)
     const [before = 0, ...later] = mine?.taint ?? []
     const tainted = unexpectedTaint(before, later.at(-1) ?? before)
@@ -227,7 +288,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
       // The log tells better than the console's last lines why the guest died.
       ...(machine ? [troubles.length > 0 ? { ...machine, lines: [] } : machine] : []),
       ...lostFailures(record),
-      ...stepFailures(mine?.steps ?? []),
+      ...stepFailures(mine?.steps ?? [], refused),
       ...checkFailures(mine?.steps ?? [], checks, staged.restores),
       ...troubles,
     )
@@ -236,12 +297,14 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
       failures.push({ code: 'taint', message: `The guest's kernel is tainted: ${tainted.join(', ')}` })
     if (machine === undefined && record.noise.length > 0)
       notes.push(`the guest's control channel carried ${record.noise.length} lines that are no events`)
+    notes.push(...refusalNotes(mine?.steps ?? []))
     if (mine?.stays)
       notes.push(`${mine.stays.module} could not be unloaded (${mine.stays.reason || 'no reason given'})`)
     steps.push(...(mine?.steps ?? []))
     loads.push(...(mine?.loads ?? []))
     replaced.push(...(mine?.replaced ?? []))
     asleep.push(...(mine?.asleep ?? []))
+    ran.push(...(mine?.ran ?? []))
     bootMs.push(record.boot.ms)
     logs.push(...log)
     consoles.push(own)
@@ -256,6 +319,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     const title = ofModules ? titles[order] : 'load and revert'
     if (!broken) failures.push(...unseenSteps(turn, own))
     const told = replaced.filter((one) => one.order === order)
+    if (!broken) failures.push(...untold(staged.functions, ran, order))
     if (!broken || told.length > 0) failures.push(...replacementFailures(subject, told, title))
     const before = asleep.findLast((one) => one.order === order)
     const forecast =
@@ -274,9 +338,21 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
       ...(forecast === undefined ? {} : { forecast }),
     }
   })
+  const coverage: Coverage = {
+    functions: coveredFunctions(staged.functions, ran),
+    checked: staged.checked,
+    exercises: [
+      ...new Set(
+        steps.flatMap(({ exercises: begun = [] }) =>
+          begun.map(({ index }) => staged.exercises[index]?.name ?? ''),
+        ),
+      ),
+    ],
+  }
+  if (staged.request.requireCoverage === true && !broken) failures.push(...coverageFailures(coverage))
   return {
-    format: 'inarch-proof-1',
-    verdict: failures.length === 0 ? 'proven' : 'failed',
+    format: 'inarch-proof-2',
+    verdict: failures.length > 0 ? 'failed' : covers(coverage) ? 'proven' : 'loaded',
     failures,
     notes,
     module: provenModule(subject),
@@ -293,6 +369,7 @@ function proofOf(guest: Guest, staged: Staged, part: number, boots: readonly Boo
     bootMs,
     orders,
     replaced: unique(replaced),
+    coverage,
     loads,
     log: logs,
     consoles,

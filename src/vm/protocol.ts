@@ -36,6 +36,17 @@ export type Event = { readonly number: number } & (
     }
   | { readonly kind: 'output'; readonly check: string; readonly exitCode: number; readonly text: string }
   | { readonly kind: 'load'; readonly index: number; readonly rounds: number }
+  /** How often the new code of a function ran, by its number in the plan; undefined when it was not counted, for this reason. */
+  | {
+      readonly kind: 'ran'
+      readonly order: string
+      readonly index: number
+      readonly times: number | undefined
+      readonly reason: string
+    }
+  /** The exercise with this number begins. */
+  | { readonly kind: 'exercise'; readonly index: number }
+  | { readonly kind: 'exercised'; readonly index: number; readonly exitCode: number }
   | { readonly kind: 'stays'; readonly module: string; readonly reason: string }
   | { readonly kind: 'taint'; readonly bits: number }
   /** The kernel is too broken for the next proof. */
@@ -106,6 +117,21 @@ export function parseEvent(line: string): Event | undefined {
       const index = wholeNumber(first)
       const rounds = wholeNumber(second)
       return index === undefined || rounds === undefined ? undefined : { ...head, kind, index, rounds }
+    }
+    case 'ran': {
+      const index = wholeNumber(second)
+      const times = wholeNumber(third)
+      if (first === '' || index === undefined || (times === undefined && third !== '-')) return undefined
+      return { ...head, kind, order: first, index, times, reason: text(words[3]).trim() }
+    }
+    case 'exercise': {
+      const index = wholeNumber(first)
+      return index === undefined ? undefined : { ...head, kind, index }
+    }
+    case 'exercised': {
+      const index = wholeNumber(first)
+      const exitCode = wholeNumber(second)
+      return index === undefined || exitCode === undefined ? undefined : { ...head, kind, index, exitCode }
     }
     case 'stays':
       return { ...head, kind, module: first, reason: text(second).trim() }

@@ -25,6 +25,12 @@ export interface StepRecord {
   readonly samples?: readonly Sample[]
   /** Of a transition: tasks that were left after 16 s or at the limit, with their stacks. */
   readonly stuck?: string
+  /** Of a step that exercises: what was begun, by its number in the plan; `exitCode` is undefined when its end was not seen. */
+  readonly exercises?: readonly {
+    readonly index: number
+    readonly exitCode: number | undefined
+    readonly ms: number
+  }[]
   /** Of a check: the command. */
   readonly command?: string
   /** Of a check: what the command printed, and its exit code. */
@@ -51,12 +57,24 @@ export interface AsleepRecord {
   readonly stacks: string
 }
 
+/** How often the new code of a function ran in one order of things. */
+export interface RanRecord {
+  readonly order: string
+  /** The function's number in the plan. */
+  readonly index: number
+  /** Undefined when it was not counted. */
+  readonly times: number | undefined
+  /** Why it was not. */
+  readonly reason: string
+}
+
 /** What one boot told about one of the proofs in it. */
 export interface PartRecord {
   readonly part: number
   readonly steps: readonly StepRecord[]
   readonly replaced: readonly Replaced[]
   readonly asleep: readonly AsleepRecord[]
+  readonly ran: readonly RanRecord[]
   /** Rounds that each background load went through. */
   readonly loads: readonly number[]
   /** The kernel's taint bits, first and last. */
@@ -151,6 +169,7 @@ interface Open {
   readonly steps: Draft[]
   readonly replaced: Replaced[]
   readonly asleep: AsleepRecord[]
+  readonly ran: RanRecord[]
   readonly loads: number[]
   readonly taint: number[]
   stays: PartRecord['stays']
@@ -183,6 +202,7 @@ export async function openRecorder(
   let expected = 1
   let lost: string | undefined
   let ended = false
+  let exerciseBegan = began
   let live: Live | undefined = await openLive(job, 'boot')
   let queue: Promise<void> = Promise.resolve()
 
@@ -222,6 +242,7 @@ export async function openRecorder(
           steps: [],
           replaced: [],
           asleep: [],
+          ran: [],
           loads: [],
           taint: [],
           stays: undefined,
@@ -271,6 +292,22 @@ export async function openRecorder(
       case 'asleep': {
         const { order, tasks, stacks } = event
         open?.asleep.push({ order, tasks, stacks })
+        break
+      }
+      case 'ran': {
+        const { order, index, times, reason } = event
+        open?.ran.push({ order, index, times, reason })
+        break
+      }
+      case 'exercise':
+        running.exercises = [...(running.exercises ?? []), { index: event.index, exitCode: undefined, ms: 0 }]
+        exerciseBegan = at
+        break
+      case 'exercised': {
+        const { index, exitCode } = event
+        const all = running.exercises ?? []
+        if (all.at(-1)?.index === index)
+          running.exercises = [...all.slice(0, -1), { index, exitCode, ms: at - exerciseBegan }]
         break
       }
       case 'output':

@@ -13,6 +13,7 @@
 // Several live patches can have their proofs in one boot, one after the other, as each leaves the kernel as it
 // found it. Each is a part of the boot; a part has a turn for each order.
 import { partPaths } from './guest.ts'
+import type { Replacement } from './replacement.ts'
 
 /** `module-first` also stands for a patch of vmlinux, which is always there first. */
 export type Order = 'module-first' | 'patch-first'
@@ -34,8 +35,8 @@ export interface Plan {
   readonly patch: PlannedPatch
   /** Older live patches, in the order in which they are loaded before it. */
   readonly over: readonly PlannedPatch[]
-  /** Names of the functions that the live patch replaces, as far as they are known. */
-  readonly functions: readonly string[]
+  /** The functions that the live patch replaces, as far as they are known. */
+  readonly functions: readonly Replacement[]
   /** Modules to bring, dependencies first: name and path inside the guest. */
   readonly modules: readonly { readonly name: string; readonly path: string }[]
   /** The patched modules. */
@@ -47,9 +48,12 @@ export interface Plan {
   readonly script: boolean
   /** How many background loads there are. */
   readonly loads: number
+  /** How many exercises there are. */
+  readonly exercises: number
   /** Limits in seconds. */
   readonly transitionLimit: number
   readonly checkLimit: number
+  readonly exerciseLimit: number
 }
 
 export interface PlannedStep {
@@ -71,6 +75,11 @@ export interface Turn {
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`
+}
+
+/** Words that tell the guest where the new code of each function is: a section and an offset. */
+function placesOf(functions: readonly Replacement[]): string {
+  return functions.map(({ code }) => `${quote(code?.section ?? '-')} ${code?.offset ?? 0}`).join(' ')
 }
 
 /** What grep finds in a stack when one of these functions is on it. */
@@ -96,7 +105,17 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   const bring = () => {
     if (plan.modules.length > 0) {
       const what = plan.targets.length > 0 ? `load ${targets}` : 'load the modules that are needed'
-      add('module', what, 'bring', ...plan.modules.flatMap(({ name, path }) => [name, `/${path}`]))
+      const files = plan.modules.flatMap(({ name, path }) => [name, `/${path}`])
+      add('module', what, 'bring', ...files)
+      // The author's checks see the module that came a second time.
+      if (order === 'patch-first' && plan.removed.length > 0)
+        add(
+          'reload',
+          `unload ${targets} and load it again, under the live patch`,
+          'reloaded',
+          ...[order, plan.patch.name, `/${paths.patch(plan.patch.name)}`, String(plan.transitionLimit)],
+          ...[...plan.removed, '--', ...files],
+        )
     }
     if (plan.mount) add('mount', `mount ${plan.mount.type}`, 'mounted', plan.mount.type, plan.mount.device)
   }
@@ -168,8 +187,14 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   }
   load('load', 'load the live patch', plan.patch)
   if (plan.functions.length > 0)
-    amend(({ script }) => ({ script: `asleep ${order} ${quote(stackPattern(plan.functions))}\n${script}` }))
+    amend(({ script }) => ({
+      script: `asleep ${order} ${quote(stackPattern(plan.functions.map(({ name }) => name)))}\n${script}`,
+    }))
   settle('transition', 'transition', plan.patch, '0')
+  if (plan.functions.length > 0)
+    amend(({ script }) => ({
+      script: `${script}\nprobed ${quote(plan.patch.name)} ${placesOf(plan.functions)}`,
+    }))
   succeed(plan.patch)
   if (order === 'patch-first') {
     bring()
@@ -177,6 +202,16 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   }
   amend(({ script }) => ({ script: `${script}\nreplaced ${quote(plan.patch.name)}` }))
   check('after', 'with the live patch')
+  if (plan.exercises > 0)
+    add(
+      'exercise',
+      'exercise what is replaced',
+      'exercised',
+      String(plan.part),
+      String(plan.exercises),
+      String(plan.exerciseLimit),
+    )
+  if (plan.functions.length > 0) amend(({ script }) => ({ script: `${script}\ncounted ${order}` }))
   add('revert', 'disable the live patch', 'disabled', plan.patch.name)
   settle('return', 'transition back', plan.patch, '1')
   if (plan.loads > 0) add('idle', 'stop the background load', 'idle', String(plan.loads))
@@ -186,6 +221,14 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   if (plan.mount) add('unmount', `unmount ${plan.mount.type}`, 'unmounted')
   if (plan.removed.length > 0) add('remove', `unload ${targets}`, 'removed', ...plan.removed)
   return steps
+}
+
+/** The steps that exercise the kernel without the live patch. */
+export function planBaseline(plan: Plan): PlannedStep[] {
+  const kept = ['module', 'mount', 'exercise']
+  return planOrder({ ...plan, functions: [], over: [] }, 'module-first').filter(({ id }) =>
+    kept.includes(id.slice(id.indexOf('.') + 1)),
+  )
 }
 
 /** The script that the guest's init runs: the turns in this order, those of a part side by side. */

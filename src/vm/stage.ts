@@ -5,25 +5,35 @@ import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { labelOf } from './check.ts'
+import { isChecked } from './coverage.ts'
 import type { Entry } from './cpio.ts'
 import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes } from './disk.ts'
+import { type Exercise, exerciseModules, exercisesFor, patchedFileSystems } from './exercise.ts'
 import { replacedNames, schedulerFunctionsOf } from './forecast.ts'
 import { partPaths } from './guest.ts'
 import { type GuestModule, gatherModules } from './modules.ts'
+import { type Replacement, replacementsOf } from './replacement.ts'
 import type { ProofRequest } from './request.ts'
-import { type Order, type Plan, type PlannedPatch, planOrder, type Turn } from './scenario.ts'
+import { type Order, type Plan, type PlannedPatch, planBaseline, planOrder, type Turn } from './scenario.ts'
 import type { Subject } from './subject.ts'
 
 /** One proof, ready for a boot. */
 export interface Staged {
   readonly request: ProofRequest
   readonly turns: readonly Turn[]
+  /** Its exercises, without the live patch. */
+  readonly baseline: Turn
   readonly entries: readonly Entry[]
   /** The kernel's modules that the guest must have. */
   readonly modules: readonly GuestModule[]
   /** Whether the revert brings back what was there before: what was replaced is gone for good. */
   readonly restores: boolean
   readonly notes: readonly string[]
+  /** The functions that are replaced. */
+  readonly functions: readonly Replacement[]
+  readonly checked: boolean
+  /** What is done so that they run. */
+  readonly exercises: readonly Exercise[]
   /** Replaced functions that stacks don't show. */
   readonly hidden: readonly string[]
 }
@@ -89,6 +99,14 @@ function plannedPatches(kernel: Kernel, { subject, over = [] }: ProofRequest): P
   return { over: over.map(planned), patch: planned(subject) }
 }
 
+/** Seconds for the exercises of one order. */
+export const exerciseLimit = 30
+
+/** Whether the guest is driven so that what is replaced runs. */
+export function exercises({ exercise, checks = [], script }: ProofRequest): boolean {
+  return exercise ?? !isChecked(checks, script)
+}
+
 /** A file of this machine that goes into the guest. */
 async function bring(file: string, what: string): Promise<Buffer> {
   return readFile(file).catch((error: NodeJS.ErrnoException) => {
@@ -103,6 +121,7 @@ async function bring(file: string, what: string): Promise<Buffer> {
  * @param part its number among the proofs of the same boot
  * @param deviceOf the device under which the guest sees the disk with a file system of this type
  * @param limit seconds that a transition or a check may take
+ * @param stressNg whether the guest has stress-ng
  * @throws Fault `usage` for a request that makes no sense, `environment` when the kernel lacks a module
  */
 export async function stage(
@@ -111,6 +130,7 @@ export async function stage(
   part: number,
   deviceOf: (fileSystem: string) => string,
   limit: number,
+  stressNg: boolean,
 ): Promise<Staged> {
   const { subject, over = [], checks = [], loads = [], script, programs = [] } = request
   const patches = plannedPatches(kernel, request)
@@ -123,7 +143,12 @@ export async function stage(
         `what "${labelOf(check)}" prints when the live patch is reverted was not judged: ` +
           'the older live patches are gone then (--reverted says what to expect)',
       )
-  const fileSystem = await chooseFileSystem(request, patched, notes)
+  const exercising = exercises(request)
+  const fileSystem = await chooseFileSystem(
+    request,
+    [...patched, ...(exercising ? patchedFileSystems(subject) : [])],
+    notes,
+  )
   const targets = (await gatherModules(kernel, patched)).map(({ name }) => name)
   const own = new Set(patched.map((name) => name.replaceAll('-', '_')))
   const storage = fileSystem === undefined ? [] : await gatherModules(kernel, ['virtio_pci', 'virtio_blk'])
@@ -137,12 +162,21 @@ export async function stage(
   const carried = await gatherModules(
     kernel,
     [...brought.map(({ name }) => name), ...(request.modules ?? [])],
-    fileSystem === undefined ? [] : fileSystemWishes(fileSystem),
+    [
+      ...(fileSystem === undefined ? [] : fileSystemWishes(fileSystem)),
+      ...(exercising ? exerciseModules() : []),
+    ],
   )
+  const functions = replacementsOf(subject)
+  const exercise = exercising
+    ? exercisesFor(subject, { stressNg, ...(fileSystem === undefined ? {} : { mount: '/mnt' }) })
+    : []
+  if (exercising && !stressNg)
+    notes.push('the exercises are fewer than they could be: stress-ng is not installed')
   const plan: Plan = {
     part,
     ...patches,
-    functions: replacedNames(subject).map(({ name }) => name),
+    functions,
     modules: brought.map(({ name, path }) => ({ name, path })),
     targets: brought.map(({ name }) => name).filter((name) => own.has(name)),
     // What stands on a patched module has to go before it.
@@ -154,6 +188,8 @@ export async function stage(
     commands: checks.map((check) => ({ command: check.command, label: labelOf(check) })),
     script: script !== undefined,
     loads: loads.length,
+    exercises: exercise.length,
+    exerciseLimit: request.exerciseLimit ?? exerciseLimit,
     transitionLimit: limit,
     checkLimit: limit,
   }
@@ -166,6 +202,7 @@ export async function stage(
   const paths = partPaths(part)
   const entries: Entry[] = [
     ...[subject, ...over].map(({ name, bytes }) => file(paths.patch(name), bytes)),
+    ...exercise.map(({ script: text }, index) => file(paths.exercise(index), Buffer.from(text))),
     ...loads.map((text, index) => file(paths.load(index), Buffer.from(`${text}\n`))),
   ]
   if (script !== undefined) entries.push(file(paths.script, await bring(script, 'script'), 0o755))
@@ -175,10 +212,14 @@ export async function stage(
   return {
     request,
     turns: orders.map((order) => ({ part, order, steps: planOrder(plan, order) })),
+    baseline: { part, order: 'module-first', steps: planBaseline(plan) },
     entries,
     modules: carried,
     restores,
     notes,
+    functions,
+    checked: isChecked(checks, script),
+    exercises: exercise,
     hidden: await schedulerFunctionsOf(kernel, replacedNames(subject)),
   }
 }

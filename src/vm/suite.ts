@@ -28,6 +28,7 @@ const suiteSchema = v.pipe(
         v.array(v.strictObject({ run: v.string(), label: text, before: text, after: text, reverted: text })),
       ),
       script: text,
+      exercise: v.exactOptional(v.boolean()),
       load: list,
       fs: text,
       modprobe: list,
@@ -77,16 +78,19 @@ export async function readSuite(file: string): Promise<ProofRequest[]> {
   }
   const at = (name: string) => path.resolve(path.dirname(file), name)
   return Promise.all(
-    result.output.map(async ({ module, over, checks, script, load, fs, modprobe, program, expect }) => ({
-      subject: await readSubject(at(module)),
-      over: await Promise.all((over ?? []).map((older) => readSubject(at(older)))),
-      checks: (checks ?? []).map(readCheck),
-      loads: load ?? [],
-      modules: modprobe ?? [],
-      programs: (program ?? []).map(at),
-      expected: (expect ?? []).map((pattern) => parsePattern(pattern)),
-      ...(script === undefined ? {} : { script: at(script) }),
-      ...(fs === undefined ? {} : { fileSystem: fs }),
-    })),
+    result.output.map(
+      async ({ module, over, checks, script, exercise, load, fs, modprobe, program, expect }) => ({
+        subject: await readSubject(at(module)),
+        over: await Promise.all((over ?? []).map((older) => readSubject(at(older)))),
+        checks: (checks ?? []).map(readCheck),
+        loads: load ?? [],
+        modules: modprobe ?? [],
+        programs: (program ?? []).map(at),
+        expected: (expect ?? []).map((pattern) => parsePattern(pattern)),
+        ...(script === undefined ? {} : { script: at(script) }),
+        ...(exercise === undefined ? {} : { exercise }),
+        ...(fs === undefined ? {} : { fileSystem: fs }),
+      }),
+    ),
   )
 }

@@ -87,7 +87,7 @@ const inarch = (...args: string[]) => runInarch(args, { cwd: work })
 async function proof(module: string, ...args: string[]): Promise<Proof> {
   const { code, stdout, stderr } = await inarch('prove', '--json', module, ...args)
   const result = JSON.parse(stdout) as Proof
-  expect(result.format, stdout + stderr).toBe('inarch-proof-1')
+  expect(result.format, stdout + stderr).toBe('inarch-proof-2')
   expect(code).toBe(result.verdict === 'proven' ? 0 : 6)
   return result
 }
@@ -123,7 +123,7 @@ async function suite(name: string, proofs: readonly object[], ...args: string[])
   writeFileSync(file, JSON.stringify(proofs))
   const { code, stdout, stderr } = await inarch('prove', '--json', '--suite', file, ...args)
   const result = JSON.parse(stdout) as { format: string; verdict: string; proofs: readonly Proof[] }
-  expect(result.format, stdout + stderr).toBe('inarch-proofs-1')
+  expect(result.format, stdout + stderr).toBe('inarch-proofs-2')
   expect(code).toBe(result.verdict === 'proven' ? 0 : 6)
   return result.proofs
 }

@@ -94,7 +94,7 @@ export function someFacts(text: string, count = 1, lines = 4): Facts {
     inputs: [{ file: text, sha256: hash, patch }],
     functions,
     proof: {
-      format: 'inarch-proof-1',
+      format: 'inarch-proof-2',
       verdict: 'failed',
       failures: [{ code: 'log', message: text, step: 'module-first.load', lines: [text] }],
       notes: [text],
@@ -104,6 +104,14 @@ export function someFacts(text: string, count = 1, lines = 4): Facts {
       machine: { accelerator: text, cpus: 2, memory: 512, processor: text, parameters: [text] },
       boots: 1,
       bootMs: [1000],
+      coverage: {
+        functions: [
+          { object: text, name: text, sympos: 0, ran: 0 },
+          { object: text, name: text, sympos: 1, uncounted: text },
+        ],
+        checked: false,
+        exercises: [text],
+      },
       orders: [
         {
           order: 'module-first',

@@ -5,7 +5,7 @@ import type { Proof } from '../../src/vm/proof.ts'
 
 const check = 'module-first.check.after.0'
 const proof: Proof = {
-  format: 'inarch-proof-1',
+  format: 'inarch-proof-2',
   verdict: 'failed',
   failures: [
     { code: 'check', message: 'did not print "<a & b>"', step: check, lines: ['\x1b[1m<x>\0', ']]>'] },
@@ -34,6 +34,11 @@ const proof: Proof = {
     },
   ],
   replaced: [],
+  coverage: {
+    functions: [{ object: 'vmlinux', name: 'f', sympos: 0, ran: 0 }],
+    checked: true,
+    exercises: [],
+  },
   loads: [],
   log: [],
   consoles: [],
@@ -44,7 +49,7 @@ describe('a proof as JUnit XML', () => {
   const xml = junitXml([proof])
 
   test('has a case for the way in and out and one for each check', () => {
-    expect(xml.match(/<testcase [^>]*name="([^"]*)"/g)).toHaveLength(3)
+    expect(xml.match(/<testcase [^>]*name="([^"]*)"/g)).toHaveLength(4)
     expect(xml).toContain('tests="2" failures="1"')
   })
 

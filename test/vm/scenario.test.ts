@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { guestInit, guestLoad } from '../../src/vm/guest.ts'
 import { actionOf } from '../../src/vm/record.ts'
-import { type Plan, planOrder, scenarioScript } from '../../src/vm/scenario.ts'
+import { type Plan, planBaseline, planOrder, scenarioScript } from '../../src/vm/scenario.ts'
 
 const plan: Plan = {
   part: 0,
@@ -20,8 +20,10 @@ const plan: Plan = {
   commands: [],
   script: false,
   loads: 0,
+  exercises: 0,
   transitionLimit: 60,
   checkLimit: 60,
+  exerciseLimit: 30,
 }
 const ofModule: Plan = {
   ...plan,
@@ -44,7 +46,10 @@ describe('a scenario', () => {
   })
 
   test('looks for the replaced functions on all stacks before the live patch is loaded', () => {
-    const replaced = { ...plan, functions: ['f.isra.0', 'do_poll', 'do_poll'] }
+    const replaced = {
+      ...plan,
+      functions: ['f.isra.0', 'do_poll', 'do_poll'].map((name) => ({ object: 'vmlinux', name, sympos: 0 })),
+    }
     const load = planOrder(replaced, 'module-first').find(({ id }) => actionOf(id) === 'load')
     const [look = '', step] = load?.script.split('\n') ?? []
     expect(step).toMatch(/^step module-first\.load loaded /)
@@ -88,8 +93,33 @@ describe('a scenario', () => {
 
   test('and the live patch first in the other, where the module comes when the transition is over', () => {
     const all = actions(ofModule, 'patch-first')
-    expect(all.slice(0, 4)).toEqual(['load', 'transition', 'module', 'mount'])
+    expect(all.slice(0, 5)).toEqual(['load', 'transition', 'module', 'reload', 'mount'])
     expect(all).not.toContain('check.before.0')
+  })
+
+  test('counts how often what is replaced runs, until it is reverted', () => {
+    const functions = [
+      { object: 'vmlinux', name: 'f', sympos: 0, code: { section: '.text.f', offset: 16 } },
+      { object: 'vmlinux', name: 'g', sympos: 0 },
+    ]
+    const steps = planOrder({ ...plan, functions, exercises: 2 }, 'module-first')
+    const scriptOf = (action: string) => steps.find(({ id }) => actionOf(id) === action)?.script.split('\n')
+    expect(scriptOf('transition')).toContain("probed 'livepatch_fix' '.text.f' 16 '-' 0")
+    expect(scriptOf('exercise')).toEqual([
+      "step module-first.exercise exercised '0' '2' '30'",
+      'counted module-first',
+    ])
+    expect(actions({ ...plan, functions, exercises: 2 }, 'module-first').slice(1, 4)).toEqual([
+      'transition',
+      'exercise',
+      'revert',
+    ])
+  })
+
+  test('has a baseline that exercises the same without the live patch', () => {
+    const baseline = planBaseline({ ...ofModule, exercises: 2 })
+    expect(baseline.map(({ id }) => actionOf(id))).toEqual(['module', 'mount', 'exercise'])
+    expect(baseline.map(({ script }) => script).join()).not.toContain('livepatch')
   })
 
   test('has different names for the steps of both orders', () => {

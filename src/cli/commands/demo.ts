@@ -71,7 +71,7 @@ export function demoCommand(): Command {
     .action((names: string[], options: DemoOptions) =>
       perform(options, async (session) => {
         const { demo } = await import('../../demo/demo.ts')
-        const { failureLines } = await import('../render/proof.ts')
+        const { failureLines, verdictWords } = await import('../render/proof.ts')
         const start = performance.now()
         const wanted = {
           names,
@@ -93,11 +93,11 @@ export function demoCommand(): Command {
           },
           skip: (example, why) => session.print(`Left out: ${example.title}: ${why}.`),
         })
-        const failed = cases.filter(({ proof }) => proof.verdict !== 'proven')
+        const failed = cases.filter(({ proof }) => proof.verdict === 'failed')
         session.data(cases.map(({ made, ...rest }) => ({ ...rest, manifest: made.manifest })))
         session.print('')
         for (const { example, kernel, proof, buildMs, proveMs } of cases) {
-          const verdict = proof.verdict === 'proven' ? green('proven') : red('failed')
+          const verdict = verdictWords(proof)
           session.print(
             `${verdict}  ${example.name.padEnd(24)} ${kernel.release.padEnd(22)} build ${seconds(buildMs).padStart(7)}  prove ${seconds(proveMs).padStart(7)}`,
           )

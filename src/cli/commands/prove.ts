@@ -17,6 +17,8 @@ interface ProveOptions extends CommonOptions {
   readonly program: readonly string[]
   readonly script?: string
   readonly load: readonly string[]
+  readonly exercise?: boolean
+  readonly requireCoverage?: boolean
   readonly fs?: string
   readonly memory: number
   readonly cpus: number
@@ -90,6 +92,12 @@ export function proveCommand(): Command {
     )
     .option('--script <file>', 'run this in the guest with before, after or reverted; it must exit 0')
     .option('--load <command>', 'repeat this in the background all the while; repeatable', collect, [])
+    .option(
+      '--exercise',
+      'make the guest run what is replaced; by default where no check says what it must do',
+    )
+    .option('--no-exercise', 'do not')
+    .option('--require-coverage', 'fail when a replaced function never ran')
     .option('--fs <type>', 'mount a new file system of this type at /mnt')
     .option('--modprobe <name>', "a module that the guest's modprobe shall find; repeatable", collect, [])
     .option('--program <file>', 'a static program for the guest; repeatable', collect, [])
@@ -119,7 +127,8 @@ Examples:
   inarch prove --suite proofs.json
   inarch prove livepatch-ext4.ko --fs ext4 --load 'dd if=/dev/zero of=/mnt/a bs=64k count=64 conv=fsync'
 
-In the guest there is busybox, and nothing else unless it is brought. Exit code 6: the proof failed.`,
+In the guest there is busybox, and nothing else unless it is brought.
+Exit code 0: proven, or loaded and reverted (the verdict says which); 6: the proof failed.`,
     )
     .action((files: readonly string[], options: ProveOptions) =>
       perform(options, (session) => run(session, files, options, runs)),
@@ -148,9 +157,10 @@ async function requestsOf(
       throw new Fault('usage', 'what-to-prove', 'What a suite says of its live patches is not said again', {
         remedy: 'Put checks and the like into the suite itself',
       })
-    return readSuite(options.suite)
+    return (await readSuite(options.suite)).map((request) => ({ ...asked(options), ...request }))
   }
   const request: Omit<ProofRequest, 'subject' | 'over'> = {
+    ...asked(options),
     checks: runs.map(readCheck),
     expected: options.expect.map((text) => parsePattern(text)),
     loads: options.load,
@@ -166,6 +176,17 @@ async function requestsOf(
       over: await Promise.all(options.over.map(readSubject)),
     })),
   )
+}
+
+/** What is asked of every live patch alike. */
+function asked({
+  exercise,
+  requireCoverage,
+}: ProveOptions): Pick<ProofRequest, 'exercise' | 'requireCoverage'> {
+  return {
+    ...(exercise === undefined ? {} : { exercise }),
+    ...(requireCoverage === undefined ? {} : { requireCoverage }),
+  }
 }
 
 async function run(
@@ -213,13 +234,14 @@ async function run(
 function documentOf(proofs: readonly Proof[]): unknown {
   const [only, ...others] = proofs
   if (others.length === 0) return only
-  const verdict = proofs.every((proof) => proof.verdict === 'proven') ? 'proven' : 'failed'
-  return { format: 'inarch-proofs-1', verdict, proofs }
+  const worst = (['failed', 'loaded'] as const).find((one) => proofs.some((proof) => proof.verdict === one))
+  const verdict = worst ?? 'proven'
+  return { format: 'inarch-proofs-2', verdict, proofs }
 }
 
 async function show(session: Session, proofs: readonly Proof[]): Promise<void> {
   const { failureLines, renderFailures, renderProof, renderProofs } = await import('../render/proof.ts')
-  const failed = proofs.filter(({ verdict }) => verdict !== 'proven')
+  const failed = proofs.filter(({ verdict }) => verdict === 'failed')
   const [only, ...others] = proofs
   if (only === undefined) return
   session.data(documentOf(proofs))

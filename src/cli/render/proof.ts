@@ -3,6 +3,7 @@
 // seen live; this is what a person keeps, or what a pipe gets.
 
 import { inNumbers } from '../../ground/in-numbers.ts'
+import { type CoveredFunction, uncoveredWords } from '../../vm/coverage.ts'
 import type { Failure } from '../../vm/judge.ts'
 import type { OrderRecord, Proof } from '../../vm/proof.ts'
 import { type StepRecord, waitsFor } from '../../vm/record.ts'
@@ -29,6 +30,7 @@ function mark(step: StepRecord, failures: readonly Failure[]): string {
   if (failures.some((failure) => failure.step === step.id)) return red('failed')
   if (step.outcome === 'unfinished') return red('unfinished')
   if (step.outcome === 'kept') return yellow('stays loaded')
+  if (step.outcome === 'refused') return yellow('refused by the kernel')
   return green('ok')
 }
 
@@ -73,33 +75,60 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
           )
     lines.push('')
   }
-  if (proof.replaced.length > 0) {
-    const names = proof.replaced.map(({ object, name }) => `${name} (${object})`)
-    const more = names.length > 6 ? ` and ${names.length - 6} more` : ''
-    lines.push(`replaced: ${names.slice(0, 6).join(', ')}${more}`)
-  }
+  lines.push(...coverageLines(proof))
   if (proof.over.length > 0)
     lines.push(`over: ${proof.over.map(({ name, outcome }) => `${name} (${fates[outcome]})`).join(', ')}`)
   if (proof.loads.length > 0) lines.push(`background load: ${proof.loads.join(', ')} rounds`)
   for (const note of proof.notes) lines.push(`note: ${note}`)
-  const verdict = proof.verdict === 'proven' ? green(bold('proven')) : red(bold('failed'))
-  lines.push(`${verdict} in ${seconds(proof.ms)}`)
+  lines.push(`${verdictWords(proof)} in ${seconds(proof.ms)}`)
   return lines
+}
+
+/** How often what is replaced ran: those that never did come first. */
+function coverageLines({ replaced, coverage }: Proof): string[] {
+  const ran = ({ name, sympos, object }: Proof['replaced'][number]) =>
+    coverage.functions.find(
+      (one) => one.object === object && one.name === name && (one.sympos || 1) === sympos,
+    )
+  const all = replaced
+    .map((one) => ({ ...one, covered: ran(one) }))
+    .sort((a, b) => (a.covered?.ran ?? -1) - (b.covered?.ran ?? -1))
+  const names = all.map(({ name, object, covered }) => `${name} (${object}) ${timesWords(covered)}`)
+  const more = names.length > 8 ? [`  ${dim(`and ${names.length - 8} more (--json has all)`)}`] : []
+  const [only, ...others] = names
+  if (only === undefined) return []
+  if (others.length === 0) return [`replaced: ${only}`]
+  return ['replaced:', ...names.slice(0, 8).map((name) => `  ${name}`), ...more]
+}
+
+function timesWords(covered: CoveredFunction | undefined): string {
+  if (covered?.ran === 0) return yellow('never ran')
+  if (covered?.ran !== undefined) return dim(`ran ${inNumbers(covered.ran, 'time')}`)
+  return yellow(`not counted${covered?.uncounted === undefined ? '' : `: ${covered.uncounted}`}`)
+}
+
+/** The verdict, with what it does not say. */
+export function verdictWords({ verdict, coverage }: Pick<Proof, 'verdict' | 'coverage'>): string {
+  if (verdict === 'failed') return red(bold('failed'))
+  const uncovered = uncoveredWords(coverage)
+  if (verdict === 'loaded') return `${yellow(bold('loaded and reverted'))}, ${uncovered ?? ''}`
+  return `${green(bold('proven'))}${uncovered === undefined || coverage.functions.length === 0 ? '' : ` by its checks (${uncovered})`}`
 }
 
 /** The lines of several finished proofs: one for each, or all of each when `verbose`. */
 export function renderProofs(proofs: readonly Proof[], verbose: boolean): string[] {
   if (verbose) return proofs.flatMap((proof) => [...renderProof(proof, true), ''])
   const width = Math.max(0, ...proofs.map(({ module }) => module.name.length))
-  const rows = proofs.map(({ module, ms, verdict, replaced }) => {
-    const count = inNumbers(replaced.length, 'function')
-    const word = verdict === 'proven' ? green('proven') : red('failed')
-    return `${module.name.padEnd(width)}  ${seconds(ms).padStart(7)}  ${word}  ${dim(count)}`
+  const rows = proofs.map((proof) => {
+    const count = dim(inNumbers(proof.replaced.length, 'function'))
+    return `${proof.module.name.padEnd(width)}  ${seconds(proof.ms).padStart(7)}  ${count}  ${verdictWords(proof)}`
   })
   const proven = proofs.filter(({ verdict }) => verdict === 'proven').length
   const [{ kernel, machine }] = proofs as [Proof, ...Proof[]]
   const where = `${kernel.release} (${kernel.version}), ${machine.accelerator}`
-  return [...rows, '', `${proven} of ${proofs.length} proven on ${where}`]
+  const loaded = proofs.filter(({ verdict }) => verdict === 'loaded').length
+  const only = loaded === 0 ? '' : `, ${loaded} only loaded and reverted,`
+  return [...rows, '', `${proven} of ${proofs.length} proven${only} on ${where}`]
 }
 
 /** Lines of one failure that a person is shown at once. */

@@ -21,12 +21,24 @@ export function proofPart({ proof, manifest }: Facts): Html {
 inarch report --proof livepatch-${manifest.name}.proof.json livepatch-${manifest.name}.ko</pre>`
   const { machine } = proof
   const booted = proof.bootMs.filter((ms) => ms > 0).map(seconds)
-  return html`<p>${proof.verdict === 'proven' ? 'Proven' : 'Failed'} in ${seconds(proof.ms)} on ${proof.kernel.release} (${proof.kernel.version}), in a virtual machine with ${inNumbers(machine.cpus, 'CPU')} and ${machine.memory} MiB (${machine.accelerator}${machine.processor !== undefined && `, ${machine.processor}`})${booted.length > 0 && `, booted in ${booted.join(' and ')}`}.</p>
+  return html`<p>${verdicts[proof.verdict]} in ${seconds(proof.ms)} on ${proof.kernel.release} (${proof.kernel.version}), in a virtual machine with ${inNumbers(machine.cpus, 'CPU')} and ${machine.memory} MiB (${machine.accelerator}${machine.processor !== undefined && `, ${machine.processor}`})${booted.length > 0 && `, booted in ${booted.join(' and ')}`}.</p>
 ${proof.failures.length > 0 && html`<ul class="findings">${proof.failures.map(({ message, lines = [] }) => html`<li class="finding error"><p class="kind"><b>Failed</b></p><p>${sentence(message)}</p>${lines.length > 0 && html`<pre>${lines.join('\n')}</pre>`}</li>`)}</ul>`}
 ${proof.orders.filter(({ steps }) => steps.length > 0).map((order) => orderPart(order, proof))}
+${coveragePart(proof)}
 ${proof.over.length > 0 && html`<p>Older live patches that were there before: ${proof.over.map(({ name, outcome }) => `${name} (${outcome})`).join(', ')}.</p>`}
 ${proof.notes.length > 0 && html`<ul>${proof.notes.map((note) => html`<li>${sentence(note)}</li>`)}</ul>`}
 ${proof.consoles.map((lines, index) => consolePart(lines, proof.consoles.length > 1 ? ` of boot ${index + 1}` : ''))}`
+}
+
+const verdicts = { proven: 'Proven', loaded: 'Loaded and reverted', failed: 'Failed' } as const
+
+/** How often each replaced function ran. */
+function coveragePart({ coverage }: ProofRecord): Html {
+  const { functions, checked, exercises } = coverage
+  if (functions.length === 0) return html``
+  return html`<h3>What ran</h3>
+<table class="steps"><thead><tr><th>Function<th>Ran while the live patch was at work</thead><tbody>${functions.map(({ object, name, ran, uncounted }) => html`<tr class="${ran ? 'ok' : 'bad'}"><td>${name} <span class="quiet">${object}</span><td>${ran === undefined ? `not counted: ${uncounted ?? ''}` : ran === 0 ? 'never' : inNumbers(ran, 'time')}`)}</tbody></table>
+<p>${checked ? 'Its author says what is to be seen of it.' : 'Its author does not say what is to be seen of it.'}${exercises.length > 0 && ` So that it runs: ${exercises.join('; ')}.`}</p>`
 }
 
 interface Placed {
