@@ -14,20 +14,12 @@ import {
 import type { Kernel } from '../kernel/kernel.ts'
 import { readSymbols } from '../kernel/symbols.ts'
 import type { AsleepRecord, StepRecord } from './record.ts'
-import type { Subject } from './subject.ts'
 
 export interface ProofForecast extends MeasuredForecast {
   /** True when the transition went as forecast; undefined when there was none. */
   readonly held: boolean | undefined
   /** How it went: one sentence without a full stop. */
   readonly went: string
-}
-
-/** The functions that a live patch replaces, by its manifest; none without one. */
-export function replacedNames({ manifest }: Pick<Subject, 'manifest'>): ReplacedName[] {
-  return (manifest?.objects ?? []).flatMap(({ name: object, functions }) =>
-    functions.map(({ name, sympos }) => ({ object, name, sympos })),
-  )
 }
 
 /** Those of the functions that are part of the scheduler, which the kernel leaves out of the stacks that it shows. */

@@ -13,7 +13,7 @@ import { clearedBy, inDoubt } from './baseline.ts'
 import { type Boot, boot, consoleOf, type Guest, left } from './boot.ts'
 import { type Coverage, coverageFailures, coveredFunctions, covers, untold } from './coverage.ts'
 import type { Entry } from './cpio.ts'
-import { type ProofForecast, proofForecast, replacedNames } from './forecast.ts'
+import { type ProofForecast, proofForecast } from './forecast.ts'
 import { findBusybox } from './initramfs.ts'
 import {
   checkFailures,
@@ -41,7 +41,7 @@ import type { MachineRequest, ProofRequest } from './request.ts'
 import type { Order, Turn } from './scenario.ts'
 import { exerciseLimit, exercises, type Staged, stage } from './stage.ts'
 import { stressEntries } from './stress.ts'
-import type { Subject } from './subject.ts'
+import { replacedNames, type Subject } from './subject.ts'
 import { lostFailures, replacementFailures, unseenSteps } from './unseen.ts'
 
 export interface OrderRecord {

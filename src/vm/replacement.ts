@@ -6,8 +6,7 @@
 import type { ReplacedName } from '../check/asleep.ts'
 import { relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import { type ObjectFile, type Relocation, readObject, type Section } from '../elf/read.ts'
-import { replacedNames } from './forecast.ts'
-import type { Subject } from './subject.ts'
+import { replacedNames, type Subject } from './subject.ts'
 
 /** A function that is replaced, and where the module has the code that replaces it. */
 export interface Replacement extends ReplacedName {

@@ -9,13 +9,13 @@ import { isChecked } from './coverage.ts'
 import type { Entry } from './cpio.ts'
 import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes } from './disk.ts'
 import { type Exercise, exerciseModules, exercisesFor, patchedFileSystems } from './exercise.ts'
-import { replacedNames, schedulerFunctionsOf } from './forecast.ts'
+import { schedulerFunctionsOf } from './forecast.ts'
 import { partPaths } from './guest.ts'
 import { type GuestModule, gatherModules } from './modules.ts'
 import { type Replacement, replacementsOf } from './replacement.ts'
 import type { ProofRequest } from './request.ts'
 import { type Order, type Plan, type PlannedPatch, planBaseline, planOrder, type Turn } from './scenario.ts'
-import type { Subject } from './subject.ts'
+import { replacedNames, type Subject } from './subject.ts'
 
 /** One proof, ready for a boot. */
 export interface Staged {

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
+import type { ReplacedName } from '../check/asleep.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import { type Manifest, manifestSchema } from '../module/manifest.ts'
@@ -134,6 +135,13 @@ export function manifestOf({ manifest, name, file }: Subject): Manifest {
     {
       remedy: `Put the manifest that \`inarch build\` made beside ${file}`,
     },
+  )
+}
+
+/** The functions that a live patch replaces, by its manifest; none without one. */
+export function replacedNames({ manifest }: Pick<Subject, 'manifest'>): ReplacedName[] {
+  return (manifest?.objects ?? []).flatMap(({ name: object, functions }) =>
+    functions.map(({ name, sympos }) => ({ object, name, sympos })),
   )
 }
 

@@ -32,14 +32,14 @@ Exit codes: 0 the transition will finish, or wait for tasks that go on; 4 it can
 }
 
 async function run(session: Session, file: string, { looks }: ForecastOptions): Promise<void> {
-  const [{ readSubject }, { replacedNames }, { openHost }, { forecastFor }, { forecastPage }] =
-    await Promise.all([
+  const [{ readSubject, replacedNames }, { openHost }, { forecastFor }, { forecastPage }] = await Promise.all(
+    [
       import('../../vm/subject.ts'),
-      import('../../vm/forecast.ts'),
       import('../../livepatch/host.ts'),
       import('../../livepatch/outlook.ts'),
       import('../render/forecast.ts'),
-    ])
+    ],
+  )
   const subject = await readSubject(file)
   const forecast = await forecastFor(session.job, openHost(), subject, replacedNames(subject), {
     looks,
