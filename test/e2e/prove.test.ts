@@ -88,7 +88,7 @@ async function proof(module: string, ...args: string[]): Promise<Proof> {
   const { code, stdout, stderr } = await inarch('prove', '--json', module, ...args)
   const result = JSON.parse(stdout) as Proof
   expect(result.format, stdout + stderr).toBe('inarch-proof-2')
-  expect(code).toBe(result.verdict === 'proven' ? 0 : 6)
+  expect(code).toBe(result.verdict === 'failed' ? 6 : 0)
   return result
 }
 
@@ -124,7 +124,7 @@ async function suite(name: string, proofs: readonly object[], ...args: string[])
   const { code, stdout, stderr } = await inarch('prove', '--json', '--suite', file, ...args)
   const result = JSON.parse(stdout) as { format: string; verdict: string; proofs: readonly Proof[] }
   expect(result.format, stdout + stderr).toBe('inarch-proofs-2')
-  expect(code).toBe(result.verdict === 'proven' ? 0 : 6)
+  expect(code).toBe(result.verdict === 'failed' ? 6 : 0)
   return result.proofs
 }
 
@@ -177,13 +177,25 @@ describe('live patches in one boot', () => {
         script,
       },
       wrong: { module: await cmdline(), checks: [{ run, before: 'nonsense', after: 'grafted' }] },
-      warning: { module: await warns(), checks: [{ run }] },
+      warning: { module: await warns(), checks: [{ run }], exercise: false },
       allowed: {
         module: await warns(),
         checks: [{ run }],
+        exercise: false,
         expect: ['WARNING: .*cmdline_proc_show'],
       },
-      claiming: { module: otherClaim },
+      claiming: { module: otherClaim, exercise: false },
+      // Nobody halts a machine that is to be proven.
+      idle: {
+        module: await livePatch(
+          'idle',
+          'kernel/reboot.c',
+          'void kernel_halt(void)\n{\n',
+          'void kernel_halt(void)\n{\n\tpr_info("grafted\\n");\n',
+        ),
+        exercise: false,
+      },
+      exercised: { module: await caseOf('uptime-only') },
       // What it changes is the clock that the guest shows.
       clock: {
         module: await caseOf('uptime-only'),
@@ -195,16 +207,18 @@ describe('live patches in one boot', () => {
         module: await caseOf('probe-failure'),
         checks: [{ run: 'grep Inarch /proc/meminfo', after: 'live patched' }],
       },
-      dummy: { module: dummy, checks: [{ run: flap }] },
+      dummy: { module: dummy, checks: [{ run: flap, after: 'grafted' }] },
       reading: {
         module: await reads(),
         checks: [{ run: `(${reader}) >/dev/null 2>&1 & usleep 500000`, label: 'a reader' }],
+        exercise: false,
       },
       mounted: {
         module: await cmdline(),
         fs: 'ext4',
         load: ['dd if=/dev/zero of=/mnt/$$ bs=64k count=8 conv=fsync; rm /mnt/$$'],
         checks: [{ run: 'df -T /mnt | grep ext4', before: 'ext4' }],
+        exercise: false,
       },
     }
     const told = await suite('together', Object.values(wanted), '--junit', junit)
@@ -216,7 +230,7 @@ describe('live patches in one boot', () => {
   test('have a verdict each', () => {
     const failed = [...proofs].flatMap(([name, { verdict }]) => (verdict === 'failed' ? [name] : []))
     expect(failed).toEqual(['wrong', 'warning', 'claiming', 'unseen'])
-    expect(proofs.size).toBe(11)
+    expect(proofs.size).toBe(13)
     expect(new Set([...proofs.values()].map(({ boots, bootMs }) => `${boots} ${bootMs}`)).size).toBe(1)
   })
 
@@ -231,7 +245,7 @@ describe('live patches in one boot', () => {
     expect(proofOf('good').replaced).toEqual([
       { object: 'vmlinux', name: 'cmdline_proc_show', sympos: 1, active: true },
     ])
-    expect(readFileSync(junit, 'utf8').match(/ load and revert" .*failures="0"/g)).toHaveLength(7)
+    expect(readFileSync(junit, 'utf8').match(/ load and revert" .*failures="0"/g)).toHaveLength(9)
   })
 
   test('fail when the output is not what was expected, and show it', () => {
@@ -245,6 +259,22 @@ describe('live patches in one boot', () => {
     expect(proofOf('unseen').failures[0]?.message).toContain('did not print "NEVER-PRINTED"')
     for (const { ms } of proofOf('clock').orders[0]?.steps ?? []) expect(ms).toBeLessThan(60_000)
     expect(proofOf('named').log).toEqual([])
+  })
+
+  test('are proven only when what they replace was seen at work', () => {
+    const verdictOf = (name: string) => [
+      proofOf(name).verdict,
+      ...proofOf(name).coverage.functions.map((one) => [one.name, one.ran === undefined ? '?' : one.ran > 0]),
+    ]
+    expect(verdictOf('good')).toEqual(['proven', ['cmdline_proc_show', true]])
+    expect(verdictOf('exercised')).toEqual(['proven', ['uptime_proc_show', true]])
+    expect(proofOf('exercised').coverage).toMatchObject({
+      checked: false,
+      exercises: ['read /proc and /sys'],
+    })
+    expect(verdictOf('idle')).toEqual(['loaded', ['kernel_halt', false]])
+    expect(verdictOf('dummy')).toEqual(['proven', ['set_multicast_list', true]])
+    expect(readFileSync(junit, 'utf8')).toContain('<skipped message="never ran: kernel_halt"/>')
   })
 
   test('fail on a warning in the kernel log during their turn, unless it is expected', () => {
@@ -281,6 +311,7 @@ describe('live patches in one boot', () => {
     const { orders, replaced } = proofOf('dummy')
     expect(orders.map(({ order }) => order)).toEqual(['module-first', 'patch-first'])
     for (const { steps } of orders) expect(steps.every(({ outcome }) => outcome === 'done')).toBe(true)
+    expect(orders[1]?.steps.map(({ id }) => id)).toContain('patch-first.reload')
     expect(replaced.map(({ object }) => object)).toEqual(['dummy'])
   })
 
@@ -297,9 +328,9 @@ describe('live patches of which some break off', () => {
     ])
     const run = 'cat /proc/cmdline'
     const [unloadable, crashed, overloaded, good] = await suite('broken', [
-      { module: missing },
-      { module: await crashes(), checks: [{ run }] },
-      { module: await cmdline(), load: ['echo no room; exit 3'] },
+      { module: missing, exercise: false },
+      { module: await crashes(), checks: [{ run }], exercise: false },
+      { module: await cmdline(), load: ['echo no room; exit 3'], exercise: false },
       { module: await cmdline(), checks: [{ run, before: '/^console=/', after: 'grafted console' }] },
     ])
     // The module does not load: the kernel's own reason is told.
@@ -320,7 +351,7 @@ describe('live patches of which some break off', () => {
 
 describe('inarch prove', () => {
   test('shows a person the steps and the verdict', async () => {
-    const { code, stdout, stderr } = await inarch('prove', await cmdline())
+    const { code, stdout, stderr } = await inarch('prove', await cmdline(), '--require-coverage')
     expect(code, stderr).toBe(0)
     expect(stderr).toMatch(/✓ transition/)
     expect(stdout).toMatch(/transition +\d+\.\d s {2}ok/)
@@ -328,7 +359,7 @@ describe('inarch prove', () => {
   })
 
   test('fails when the transition does not end, and names the task that holds it up', async () => {
-    const result = await proof(await stalls(), '--timeout', '60')
+    const result = await proof(await stalls(), '--timeout', '60', '--no-exercise')
     expect(codes(result)).toContain('step')
     expect(result.failures[0]?.message).toMatch(/"transition" failed: .* 1 task is left/)
     expect(result.failures[0]?.lines?.join('\n')).toMatch(/kswapd0\n.*kswapd\+/)
@@ -342,7 +373,15 @@ describe('inarch prove', () => {
 
   test('kills a guest that hangs, and shows the end of its console', async () => {
     const hang = 'killall timeout; kill -STOP $$'
-    const { code, stderr } = await inarch('prove', await cmdline(), '--timeout', '25', '--run', hang)
+    const { code, stderr } = await inarch(
+      'prove',
+      await cmdline(),
+      '--timeout',
+      '25',
+      '--run',
+      hang,
+      '--no-exercise',
+    )
     expect(code).toBe(6)
     expect(stderr).toMatch(/The guest hung during "before: killall timeout.* was killed after 25 s/)
     expect(stderr).toContain('inarch: step module-first.check.before.0')
@@ -352,7 +391,29 @@ describe('inarch prove', () => {
     const line = 'return sysfs_emit(buf, "%s\\n", autoclear ? "1" : "0");'
     const module = await livePatch('loop', 'drivers/block/loop.c', line, line.replace('"0"', '"grafted"'))
     const run = 'losetup -a | grep -q . || losetup -f /bin/busybox; cat /sys/block/loop0/loop/autoclear'
-    const result = await proof(module, '--run', run, '--before', '/^0$/', '--after', 'grafted')
+    const machine = [
+      '--processor',
+      'Nehalem',
+      '--append',
+      'inarch.seen=yes',
+      '--cpus',
+      '1',
+      '--memory',
+      '400',
+    ]
+    const told = ['--run', 'cat /proc/cmdline /proc/cpuinfo /proc/meminfo', '--label', 'the machine']
+    const seen = '/inarch.seen=yes[^]*Core i7 9xx[^]*MemTotal: +3[0-9]{5} kB/'
+    const result = await proof(
+      ...[module, ...machine, ...told, '--before', seen],
+      ...['--run', run, '--before', '/^0$/', '--after', 'grafted'],
+    )
+    expect(result.orders[0]?.steps.find(({ output }) => output)?.output?.text).not.toMatch(/processor\s*: 1/)
+    expect(result.machine).toMatchObject({
+      cpus: 1,
+      memory: 400,
+      processor: 'Nehalem',
+      parameters: ['inarch.seen=yes'],
+    })
     expect(result.failures).toEqual([])
     expect(result.boots).toBe(2)
     expect(result.notes.join()).toContain('loop could not be unloaded')

@@ -39,7 +39,7 @@ async function proof(...args: string[]): Promise<Proof> {
   const { code, stdout, stderr } = await run('prove', '--json', ...args)
   expect(stdout, stderr).not.toBe('')
   const result = JSON.parse(stdout) as Proof
-  expect(code, stderr).toBe(result.verdict === 'proven' ? 0 : 6)
+  expect(code, stderr).toBe(result.verdict === 'failed' ? 6 : 0)
   return result
 }
 

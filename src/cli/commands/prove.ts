@@ -2,13 +2,15 @@
 // `inarch prove fix.ko`: tries a live patch on its kernel in a virtual machine.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Proof } from '../../vm/proof.ts'
-import type { ProofRequest } from '../../vm/request.ts'
+import type { MachineRequest, ProofRequest } from '../../vm/request.ts'
 import type { WrittenCheck } from '../../vm/suite.ts'
 import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
 
 type Run = { -readonly [Key in keyof WrittenCheck]: WrittenCheck[Key] }
 
-interface ProveOptions extends CommonOptions {
+export interface ProveOptions extends CommonOptions {
+  /** What is about a --run belongs to the one that stands before it, so their order is kept. */
+  readonly run?: readonly Run[]
   readonly kernel?: string
   readonly buildDir?: string
   readonly suite?: string
@@ -44,7 +46,6 @@ const collect = (value: string, all: readonly string[]) => [...all, value]
 
 /** `inarch prove`. */
 export function proveCommand(): Command {
-  /** What is about a --run belongs to the one that stands before it, so their order is kept. */
   const runs: Run[] = []
   const ofRun = (what: Exclude<keyof Run, 'run'>) => (text: string) => {
     const run = runs.at(-1)
@@ -75,7 +76,7 @@ export function proveCommand(): Command {
       'run this in the guest before, with and after the live patch; repeatable',
       (command) => {
         runs.push({ run: command })
-        return command
+        return runs
       },
     )
     .option('--label <text>', 'what to call the last --run', ofRun('label'))
@@ -131,22 +132,19 @@ In the guest there is busybox, and nothing else unless it is brought.
 Exit code 0: proven, or loaded and reverted (the verdict says which); 6: the proof failed.`,
     )
     .action((files: readonly string[], options: ProveOptions) =>
-      perform(options, (session) => run(session, files, options, runs)),
+      perform(options, (session) => run(session, files, options)),
     )
 }
 
 /** What is asked for: the suite's live patches, or those that were named, with the same checks for each. */
-async function requestsOf(
-  files: readonly string[],
-  options: ProveOptions,
-  runs: readonly Run[],
-): Promise<ProofRequest[]> {
+export async function requestsOf(files: readonly string[], options: ProveOptions): Promise<ProofRequest[]> {
   const [{ readCheck, readSuite }, { readSubject }, { parsePattern }, { Fault }] = await Promise.all([
     import('../../vm/suite.ts'),
     import('../../vm/subject.ts'),
     import('../../vm/check.ts'),
     import('../../ground/fault.ts'),
   ])
+  const { run: runs = [] } = options
   if (files.length > 0 === (options.suite !== undefined))
     throw new Fault('usage', 'what-to-prove', 'Either live patches or a suite must be named', {
       remedy: 'Give the files that `inarch build` made, or one --suite FILE',
@@ -189,13 +187,20 @@ function asked({
   }
 }
 
-async function run(
-  session: Session,
-  files: readonly string[],
-  options: ProveOptions,
-  runs: readonly Run[],
-): Promise<void> {
-  const requests = await requestsOf(files, options, runs)
+/** The machine that is asked for. */
+export function machineOf(options: ProveOptions): MachineRequest {
+  return {
+    memory: options.memory,
+    cpus: options.cpus,
+    accelerator: options.accel,
+    ...(options.processor === undefined ? {} : { processor: options.processor }),
+    parameters: (options.append ?? '').split(/\s+/).filter((word) => word !== ''),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+  }
+}
+
+async function run(session: Session, files: readonly string[], options: ProveOptions): Promise<void> {
+  const requests = await requestsOf(files, options)
   const [{ kernelWish }, { prove, proveMany }, { chooseKernel }] = await Promise.all([
     import('../../vm/subject.ts'),
     import('../../vm/proof.ts'),
@@ -204,14 +209,7 @@ async function run(
   const [first] = requests
   if (first === undefined) return
   const kernel = await chooseKernel(session.job, kernelWish(first.subject, options))
-  const machine = {
-    memory: options.memory,
-    cpus: options.cpus,
-    accelerator: options.accel,
-    ...(options.processor === undefined ? {} : { processor: options.processor }),
-    parameters: (options.append ?? '').split(/\s+/).filter((word) => word !== ''),
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-  }
+  const machine = machineOf(options)
   const proofs =
     requests.length === 1
       ? [await prove(session.job, kernel, { ...first, ...machine })]
