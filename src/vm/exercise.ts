@@ -36,10 +36,15 @@ const read = (where: string, not: string) =>
 
 const areas: readonly Area[] = [
   {
-    name: 'read /proc and /sys',
+    name: 'read /proc',
+    about: /^fs\/(proc|seq_file)|^mm\/vmstat/,
+    script: read('/proc', '-maxdepth 1 ! -name kmsg ! -name kcore ! -name "kpage*"'),
+  },
+  {
+    name: 'read below /proc and /sys',
     about: /^fs\/(proc|sysfs|kernfs|seq_file)|^kernel\/(ksysfs|sysctl)|^mm\/vmstat|^drivers\/base/,
-    script: `${read('/proc', "! -path '/proc/[0-9]*' ! -name kmsg ! -name kcore ! -name 'kpage*' ! -path '/proc/irq/*'")}
-${read('/proc/self/ /proc/1/', "! -path '*/task/*' ! -path '*/attr/*' ! -name mem ! -name pagemap")}
+    script: `${read('/proc/self/ /proc/1/', "! -path '*/task/*' ! -path '*/attr/*' ! -name mem ! -name pagemap")}
+${read('/proc', "-mindepth 2 ! -path '/proc/[0-9]*' ! -path '/proc/irq/*'")}
 ${read('/sys', "! -path '*/tracing/*' ! -path '/sys/kernel/debug/*' ! -path '/sys/kernel/slab/*' ! -path '/sys/module/*' ! -path '/sys/devices/system/memory/*'")}`,
   },
   {
