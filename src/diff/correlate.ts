@@ -167,11 +167,7 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
     if (own !== undefined) statics.push(own)
     // Names from the source are what they say; only the compiler's own numbers are not to be trusted.
     const isPlain = (piece: Piece) => !isNumbered(piece.name) && own?.before.includes(piece) !== true
-    const plain = new Map(beforeGroup.filter(isPlain).map((piece) => [piece.name, piece]))
-    for (const piece of afterGroup) {
-      const same = plain.get(piece.name)
-      if (same !== undefined && partners.after(same) === undefined) pair(same, piece, 'name')
-    }
+    pairNamesakes(beforeGroup.filter(isPlain), afterGroup, (b, a) => pair(b, a, 'name'))
     open.push(
       own === undefined
         ? candidates
@@ -260,6 +256,38 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
     successorOf: (piece) => partners.after(piece),
     same: (b, a) => partners.before(a) === b,
     ambiguous,
+  }
+}
+
+/**
+ * Pairs what has the same name. A name that several have, as only assembly or a linker makes it, tells them apart no more: they are
+ * paired in their order if there are as many, of the same size and in sections of the same name.
+ */
+function pairNamesakes(
+  before: readonly Piece[],
+  after: readonly Piece[],
+  pair: (b: Piece, a: Piece) => void,
+): void {
+  const byName = (pieces: readonly Piece[]) => {
+    const found = new Map<string, Piece[]>()
+    for (const piece of pieces) {
+      const known = found.get(piece.name)
+      if (known === undefined) found.set(piece.name, [piece])
+      else known.push(piece)
+    }
+    return found
+  }
+  const plain = byName(before)
+  for (const [name, list] of byName(after)) {
+    const others = plain.get(name)
+    if (others?.length !== list.length) continue
+    const isAlike = (a: Piece, nth: number) =>
+      a.section.name === others[nth]?.section.name && a.end - a.start === others[nth].end - others[nth].start
+    if (list.length > 1 && !list.every(isAlike)) continue
+    list.forEach((a, nth) => {
+      const b = others[nth]
+      if (b !== undefined) pair(b, a)
+    })
   }
 }
 

@@ -57,3 +57,18 @@ test.each(compilers)('what is left of a jump that became a nop is no reference, 
     })
   }
 })
+
+test('two things of one name are each the same as themselves, also where they are used', () => {
+  const text = (n: number) => `int get(void);
+    static int twin_a, twin_b;
+    int f(void) { return twin_a += get(); } int g(void) { return twin_b += ${n}; } int h(void) { return twin_a - twin_b; }`
+  const [before, after] = [3, 5].map((n) => {
+    const bytes = Buffer.from(compileWith('gcc-12', text(n), []))
+    const at = bytes.indexOf('\0twin_b\0')
+    bytes.write('twin_a', at + 1, 'latin1')
+    return readObject(bytes, 'unit.o')
+  })
+  const { changed, findings } = comparePair(before!, after!, 'unit.c').report
+  expect(findings).toEqual([])
+  expect(changed.map(({ name }) => name)).toEqual(['g'])
+})
