@@ -43,7 +43,7 @@ export interface ComparedPair {
 }
 
 /** Bytes; objects that are smaller are read as quickly as looked over. */
-const worthAFocus = 200_000
+const worthAFocus = 20_000
 
 /**
  * What `inarch diff` says about two objects.
