@@ -67,6 +67,23 @@ function ownData({ data, compared }: SourceChange): ReadonlySet<string> {
   ])
 }
 
+/** New functions of each unit that the fix's other units call. */
+function lentFunctions(changes: readonly SourceChange[]): ReadonlyMap<string, readonly string[]> {
+  const symbolsOf = ({ compared }: SourceChange) => compared.after.object.symbols
+  const found = new Map<string, readonly string[]>()
+  for (const one of changes) {
+    const others = changes.filter((other) => other !== one).flatMap(symbolsOf)
+    const wanted = new Set(others.filter(({ place }) => place === 'undefined').map(({ name }) => name))
+    const shared = symbolsOf(one).filter(
+      ({ type, binding, place }) => type === 'function' && binding !== 'local' && place !== 'undefined',
+    )
+    const own = new Set(shared.map(({ name }) => name))
+    const lent = one.added.filter((name) => wanted.has(name) && own.has(name))
+    if (lent.length > 0) found.set(one.unit, lent)
+  }
+  return found
+}
+
 /** The place of a live patch's source below the directory for results. */
 function sourceDirectoryOf(output: string, name: string): string {
   return path.join(output, `livepatch-${name}`)
@@ -170,8 +187,10 @@ async function writeSource(
     findings,
   )
   refuseIfErrors(kernel, findings)
+  const lent = lentFunctions(found)
   const used = found.filter(
-    ({ functions, unit }) => functions.length > 0 || callbacks.some((callback) => callback.unit === unit),
+    ({ functions, unit }) =>
+      functions.length > 0 || callbacks.some((callback) => callback.unit === unit) || lent.has(unit),
   )
   if (used.length === 0) throw changesNothing(findings)
   const names = await namesOf(
@@ -191,7 +210,18 @@ async function writeSource(
         if (unit === undefined) throw new Fault('unexpected', 'no-unit', `${one.unit} is no unit`)
         step.progress(one.unit)
         extracted.push(
-          await extractSource(job, requestFor(kernel, one, called(one), unit, tree, names, rename)),
+          await extractSource(
+            job,
+            requestFor(
+              kernel,
+              one,
+              { callbacks: called(one), lent: lent.get(one.unit) ?? [] },
+              unit,
+              tree,
+              names,
+              rename,
+            ),
+          ),
         )
       }
       return extracted

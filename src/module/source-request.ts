@@ -18,20 +18,22 @@ function bare(name: string): string {
 }
 
 /**
- * @param callbacks names of the unit's functions that the kernel calls when the live patch comes or goes
+ * @param besides what comes along though it replaces nothing: functions that the kernel calls when the live patch comes or goes, and
+ *   new ones that other units of the fix call
  * @param cwd the patched tree
  */
 export function requestFor(
   kernel: Kernel,
   change: SourceChange,
-  callbacks: readonly string[],
+  besides: { readonly callbacks: readonly string[]; readonly lent: readonly string[] },
   unit: Unit,
   cwd: string,
   names: Names,
   rename: Rename,
 ): SourceRequest {
   const { compared, object, functions, changed, added, data } = change
-  const roots = new Set([...functions.map(({ name }) => name), ...callbacks])
+  const own = new Set([...functions.map(({ name }) => name), ...besides.callbacks])
+  const roots = new Set([...own, ...besides.lent])
   const { sections } = compared.directives.ignored
   const ignored = new Set(
     compared.after.data.filter(({ section }) => sections.has(section.name)).map(({ name }) => stem(name)),
@@ -62,7 +64,7 @@ export function requestFor(
     externalize: (name, kind, isInline, label) =>
       isCarried(name) ? undefined : running.externalize(name, kind, isInline, label),
     ...(running.inlining === undefined ? {} : { inlining: running.inlining }),
-    rename: (name) => (roots.has(name) ? rename(change.unit, name) : name),
+    rename: (name) => (own.has(name) ? rename(change.unit, name) : name),
     includes: 'keep',
     carry: isCarried,
   }

@@ -330,7 +330,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const bound: BoundLocal[] = []
     const owner = item.declaration.declarators[0]!.name
     for (const local of found) {
-      if (local.isConst || incidental.test(local.name)) continue
+      if (local.isConst || isIncidental(item, local)) continue
       const running = request.externalize(`${owner}.${local.name}`, 'variable', false)
       if (running !== undefined && isOfMacro(item, local))
         findings.push({
@@ -353,6 +353,10 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     if (bound.length > 0) locals.set(item, bound)
     return bound
   }
+
+  /** Whether it serves a macro at one place in the source. What the author names is his own, whatever he calls it. */
+  const isIncidental = ({ chunk }: Item, { name }: StaticLocal): boolean =>
+    incidental.test(name) && !chunk.tokens.some(({ text }) => text === name)
 
   /** Whether a macro declares it, such as DO_ONCE: the written text has no place to say that it is bound. */
   const isOfMacro = ({ tokens, chunk }: Item, local: StaticLocal): boolean => {

@@ -18,6 +18,10 @@ export interface Expanded {
   readonly predefined: ReadonlySet<string>
   /** The probes that were reached. */
   readonly reached: ReadonlySet<number>
+  /** Each #include that was obeyed, where a file was read or had been read before. */
+  readonly includes: readonly Included[]
+  /** The header that defines each macro, the first one. */
+  readonly definers: ReadonlyMap<string, string>
   /** The pragmas of the main file. */
   readonly pragmas: readonly { readonly line: number; readonly text: string }[]
   /** Parts of `text` that came from other files: start and end in turn. */
@@ -26,6 +30,15 @@ export interface Expanded {
   readonly files: ReadonlySet<string>
   /** Each part of a header: where it is, and the files through which it was included, the outermost first. */
   readonly parts: readonly HeaderPart[]
+}
+
+export interface Included {
+  /** The including file; undefined for the main one. */
+  readonly from: string | undefined
+  /** Its line, where it is the main file's. */
+  readonly line: number
+  /** The file's name, as in the line markers; undefined when it was never read. */
+  readonly file: string | undefined
 }
 
 export interface HeaderPart {
@@ -37,6 +50,7 @@ export interface HeaderPart {
 }
 
 const marker = /^# (\d+) "((?:[^"\\]|\\.)*)"((?: \d)*)$/
+const inclusion = /^#include(?:_next)?\s*((?:"[^"]*")|(?:<[^>]*>))/
 const definition = /^#define ([A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*)(.*)$/
 
 /**
@@ -48,6 +62,8 @@ export function readExpanded(text: string, main: string): Expanded {
   const predefined = new Set<string>()
   const ofHeaders = new Set<string>()
   const reached = new Set<number>()
+  const obeyed: { from: string | undefined; line: number; argument: string; file: string | undefined }[] = []
+  const definers = new Map<string, string>()
   const pragmas: { line: number; text: string }[] = []
   const headers: number[] = []
   const files = new Set<string>()
@@ -59,6 +75,8 @@ export function readExpanded(text: string, main: string): Expanded {
   /** Where the main file includes what is read now. */
   let includeLine = 0
   let partStart = 0
+  /** The line before was an #include. */
+  let isIncluding = false
   const flush = (end: number) => {
     if (end > partStart) {
       if (file === main) pile.add(tokenize(text, partStart, end, line))
@@ -84,6 +102,10 @@ export function readExpanded(text: string, main: string): Expanded {
       const mark = marker.exec(one)
       if (mark !== null) {
         const name = mark[2]!
+        const last = obeyed.at(-1)
+        if (isIncluding && last !== undefined && mark[3]!.startsWith(' 1')) last.file = name
+        // The line of the #include itself may be marked first.
+        if (mark[3] !== '') isIncluding = false
         if (name === main) {
           line = Number(mark[1])
           includeLine = 0
@@ -97,6 +119,15 @@ export function readExpanded(text: string, main: string): Expanded {
         else if (mark[3]!.startsWith(' 2')) stack = stack.slice(0, Math.max(stack.lastIndexOf(name) + 1, 1))
         file = name
       } else {
+        const include = inclusion.exec(one)
+        isIncluding = include !== null
+        if (include !== null)
+          obeyed.push({
+            from: file === main ? undefined : file,
+            line,
+            argument: include[1]!,
+            file: undefined,
+          })
         const define = definition.exec(one)
         if (define !== null) {
           const number = probeNumber(define[1]!)
@@ -104,6 +135,7 @@ export function readExpanded(text: string, main: string): Expanded {
           else {
             const known = macros.get(define[1]!)
             if (file !== main) ofHeaders.add(define[1]!)
+            if (file !== main && !definers.has(define[1]!)) definers.set(define[1]!, file)
             if (file.startsWith('<')) predefined.add(define[1]!)
             if (known === undefined) macros.set(define[1]!, [define[2]!])
             else if (!known.includes(define[2]!)) known.push(define[2]!)
@@ -116,7 +148,18 @@ export function readExpanded(text: string, main: string): Expanded {
     start = end + 1
   }
   flush(text.length)
+  // What was read before is not read again; its #include is written as it was then, as a rule.
+  const read = new Map(
+    obeyed.flatMap(({ argument, file: one }) => (one === undefined ? [] : [[argument, one] as const])),
+  )
+  const includes = obeyed.map(({ from, line: at, argument, file: one }) => ({
+    from,
+    line: at,
+    file: one ?? read.get(argument),
+  }))
   return {
+    includes,
+    definers,
     text,
     items: pile.finish(),
     macros,

@@ -6,6 +6,7 @@ import type { Job } from '../ground/job.ts'
 import { boundsOf } from './bound.ts'
 import { closeOver } from './closure.ts'
 import { kindOf, titleOf } from './declared.ts'
+import { withFewestIncludes } from './fewest-includes.ts'
 import { openGrammar } from './grammar.ts'
 import type { ExtractedSource, SourceRequest } from './request.ts'
 import { openView } from './view.ts'
@@ -42,13 +43,12 @@ async function extractFrom(job: Job, request: SourceRequest): Promise<ExtractedS
       `${request.unit.file} does not define ${missing.map((name) => `${name}()`).join(', ')}`,
       { remedy: 'Check the name, and that the configuration in the flags has the function' },
     )
-  const text = writeSource(
-    view,
-    closure,
-    request.unit,
-    await boundsOf(job, request.unit, view, closure),
-    request.inlining,
-  )
+  const bounds = await boundsOf(job, request.unit, view, closure)
+  const write = (isIncluded?: (line: number) => boolean) =>
+    writeSource(view, closure, request.unit, bounds, request.inlining, isIncluded)
+  const full = write()
+  const text =
+    request.includes === 'keep' ? await withFewestIncludes(job, request.unit, view, full, write) : full
   const externalized = [...closure.bindings.values()].map(({ name, running, kind }) => ({
     name,
     symbol: running.symbol,

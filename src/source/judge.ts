@@ -164,6 +164,16 @@ async function differences(
   return wanted.flatMap(({ name }) => likenessFindings(unit.file, name, likenesses.get(name)))
 }
 
+/** Differences that change no value: the same is called and used, in another order, place or register. */
+const chosen: ReadonlySet<string> = new Set<Likeness['code']>([
+  'other-inlining',
+  'other-split',
+  'other-clone',
+  'other-calls',
+  'other-registers',
+  'other-order-of-blocks',
+])
+
 /** What is to be said about a function of an extract that is not what its unit has. */
 export function likenessFindings(unit: string, symbol: string, likeness: Likeness | undefined): Finding[] {
   if (likeness === undefined || likeness.code === 'identical') return []
@@ -190,7 +200,7 @@ export function likenessFindings(unit: string, symbol: string, likeness: Likenes
   return [
     {
       ...about,
-      severity: 'error',
+      severity: chosen.has(code) ? 'warning' : 'error',
       rule: 'extract-differs',
       message: `The extract makes other code of ${symbol} than ${unit} (${code}): ${explanation}`,
       hint: 'Compare both by hand; report it as a fault of Inarch with the file',

@@ -10,7 +10,7 @@ const lasting =
 
 /**
  * The #includes, the macros that are used, and the pragmas.
- * @param keeps whether a directive about a macro is used
+ * @param keeps whether a directive about a macro is used, or an #include needed
  */
 export function directivePieces(
   view: View,
@@ -42,7 +42,7 @@ export function directivePieces(
     // Nothing comes behind it that it could serve.
     if (from > last) break
     if (isIn(kept, from)) continue
-    if (macro !== undefined && !keeps(directive)) continue
+    if ((macro !== undefined || name === 'include') && !keeps(directive)) continue
     if (written.operators.has(directive)) {
       if (lasting.test(argument))
         pieces.push({ from, to: from, kind: 'pragma', text: () => `#pragma${argument}\n` })

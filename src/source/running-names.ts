@@ -80,9 +80,16 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
   /** The static local of a function; undefined when there are several of its name and the code does not tell which. */
   function staticLocal(owner: string, variable: string): Piece | undefined {
     const candidates = numbered.get(variable) ?? []
-    if (candidates.length < 2) return candidates[0]
-    const own = pieces.functions.filter(({ name }) => sourceName(name) === owner)
+    // What the compiler put a function into uses its variables, too.
+    const owners = new Set([owner])
+    for (const one of owners)
+      for (const container of unit.extracted?.inlining.containers(one) ?? []) owners.add(container)
+    const own = pieces.functions.filter(({ name }) => owners.has(sourceName(name)))
     const used = candidates.filter((candidate) => own.some((code) => refersTo(pieces, code, candidate)))
+    // Only a table may refer to it, such as that of a static key's branches.
+    const [only] = candidates
+    if (candidates.length === 1 && !pieces.functions.some((code) => refersTo(pieces, code, only!)))
+      return only
     return used.length === 1 ? used[0] : undefined
   }
 }

@@ -14,7 +14,7 @@ import { type Token, tokenize } from './lexer.ts'
 import { Pile } from './pile.ts'
 import type { SourceUnit } from './request.ts'
 import { filesWithCode, spliceOf } from './splice.ts'
-import { type Probed, probeFile, type Written, writtenView } from './written.ts'
+import { probeFile, type Written, writtenView } from './written.ts'
 
 /** A declaration of the main file, macros expanded. */
 export interface Item {
@@ -53,15 +53,25 @@ export function withoutSideOutputs(flags: readonly string[]): string[] {
   return kept
 }
 
-async function preprocess(job: Job, unit: SourceUnit, probed: Probed): Promise<Expanded> {
+/**
+ * A text behind the preprocessor, as if it stood in the place of a unit.
+ * @param dirs in which its quoted includes are looked for first
+ * @throws Fault `patch/does-not-preprocess`
+ */
+export async function preprocess(
+  job: Job,
+  unit: SourceUnit,
+  text: string,
+  dirs: readonly string[],
+): Promise<Expanded> {
   return withScratch(async (dir) => {
     const input = path.join(dir, 'unit.c')
     const output = path.join(dir, 'unit.i')
-    await writeFile(input, `#line 1 "${unit.file.replace(/["\\]/g, '\\$&')}"\n${probed.text}`, 'latin1')
-    const dirs = [...new Set(probed.dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
+    await writeFile(input, `#line 1 "${unit.file.replace(/["\\]/g, '\\$&')}"\n${text}`, 'latin1')
+    const beside = [...new Set(dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
     const { exitCode, stderr } = await command(
       unit.compiler,
-      [...dirs, ...withoutSideOutputs(unit.flags), '-E', '-dD', '-x', 'c', '-o', output, input],
+      [...beside, ...withoutSideOutputs(unit.flags), '-E', '-dD', '-dI', '-x', 'c', '-o', output, input],
       { cwd: unit.cwd, signal: job.signal, allowFailure: true },
     )
     if (exitCode !== 0) refusedFlag(unit, stderr)
@@ -152,7 +162,7 @@ export async function openView(job: Job, unit: SourceUnit, withHeaders = false):
   })
   const look = async (spliced: ReadonlySet<string>) => {
     const probed = probeFile(text, unit.file, spliceOf(unit, spliced), (macro) => definesOnce.has(macro))
-    return { probed, expanded: await preprocess(job, unit, probed) }
+    return { probed, expanded: await preprocess(job, unit, probed.text, probed.dirs) }
   }
   let { probed, expanded } = await look(new Set())
   const code = filesWithCode(unit, expanded)

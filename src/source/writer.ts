@@ -38,6 +38,7 @@ function labelOf(
  * The C file.
  * @param bounds of arrays whose initial values tell them, by name
  * @param inlining of the request
+ * @param isIncluded whether an #include stays, by its line
  */
 export function writeSource(
   view: View,
@@ -45,6 +46,7 @@ export function writeSource(
   unit: SourceUnit,
   bounds: ReadonlyMap<string, number>,
   inlining: SourceRequest['inlining'],
+  isIncluded: (line: number) => boolean = () => true,
 ): string {
   const { written } = view
   const source = written.probed.text
@@ -190,6 +192,7 @@ export function writeSource(
     const define = own.map((name) => `#define ${name} ${renamed.get(name)}\n`).join('')
     const undef = own.map((name) => `#undef ${name}\n`).join('')
     const text = () =>
+      originOf(one.from) +
       commentAbove(top, one.from) +
       define +
       linesOf(written, one.from, one.to, keeps, [...edits, ...renames(needed, one.tokens)]) +
@@ -359,7 +362,8 @@ export function writeSource(
     const writtenBody = body === undefined || definitions.counts(own.tokens) ? undefined : bodyAsWritten(item)
     if (body === undefined || writtenBody === undefined) {
       const rest = body === undefined ? '' : `\n${spell(words.slice(body.from))}`
-      const text = () => `${commentAbove(top, own.from)}${prefix}${head}${rest}\n`
+      const origin = body === undefined ? '' : originOf(own.from)
+      const text = () => `${origin}${commentAbove(top, own.from)}${prefix}${head}${rest}\n`
       definitions.collectSpelled(tokens)
       pieces.push({ from: own.from, top, to: own.to, kind: 'definition', isSpelled: true, text })
       return
@@ -374,9 +378,15 @@ export function writeSource(
       const all = [...edits, ...renames([item], inner, 'body')]
       const [start, end] = [inner[0]!.start, inner.at(-1)!.end]
       const body = linesOf(written, inner[0]!.line, own.to, keeps, all, start, end)
-      return `${commentAbove(top, own.from)}${prefix}${head}\n${body}\n`
+      return `${originOf(own.from)}${commentAbove(top, own.from)}${prefix}${head}\n${body}\n`
     }
     pieces.push({ from: own.from, top, to: own.to, kind: 'definition', text })
+  }
+
+  /** Where a function stands that can't be found by its name. */
+  const originOf = (line: number): string => {
+    const at = written.probed.lines[line - 1]
+    return at === undefined ? '' : `/* ${at.file.replaceAll('*/', '*?')}:${at.number} */\n`
   }
 
   const commentAbove = (top: number, from: number): string =>
@@ -410,8 +420,19 @@ export function writeSource(
 
   for (const one of view.chunks) chunk(one)
   const keepsIncludes = !view.chunks.some(({ from }) => from < 0)
-  if (keepsIncludes) collectInfluences(unit, view.expanded.parts, definitions)
-  const directives = directivePieces(view, keeps, pieces, comments, renamed)
+  if (keepsIncludes)
+    collectInfluences(
+      unit,
+      view.expanded.parts.filter(({ line }) => isIncluded(line)),
+      definitions,
+    )
+  const directives = directivePieces(
+    view,
+    (one) => (one.macro === undefined ? isIncluded(one.from) : keeps(one)),
+    pieces,
+    comments,
+    renamed,
+  )
   if (keepsIncludes) return layOut([...pieces, ...directives], written)
   const macros = definitions.fromHeaders().join('')
   const before: Piece = { from: 0, to: 0, kind: 'macro', text: () => macros }
