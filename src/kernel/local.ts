@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Makes a Kernel out of a tree that somebody built, in place or with `O=`. The tree itself is left
 // alone: what is needed of it is linked into the cache (copied where links can't be made), without the
-// objects, so that kbuild's dry run sees everything as still to be compiled. Build tools replace files
-// rather than write into them, so the links keep what was there when they were made.
+// objects, so that kbuild's dry run sees everything as still to be compiled.
+//
+// The tree may be built again, or edited, behind our back. A file that is replaced changes its directory; one that is
+// written in its place is the same file here, which whoever reads it notices; what was copied, and what something was
+// made of here, is looked at by itself.
 import { createHash } from 'node:crypto'
 import {
   copyFileSync,
@@ -25,6 +28,7 @@ import type { Job } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
 import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
+import { digestOfStamps } from '../ground/stamp.ts'
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { parseConfig } from './config.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
@@ -49,22 +53,23 @@ function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-/** Makes `to` the same file as `from`, or its copy with its time; replaces what is there. */
-function linkOrCopy(from: string, to: string): void {
+/** Makes `to` the same file as `from`, or its copy with its time; replaces what is there. @returns whether it is a copy */
+function linkOrCopy(from: string, to: string): boolean {
   try {
     linkSync(from, to)
+    return false
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') {
       rmSync(to)
-      linkOrCopy(from, to)
-      return
+      return linkOrCopy(from, to)
     }
     // The cache is on another file system, or the file is another user's.
     if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error
     const { atime, mtime } = statSync(from)
     copyFileSync(from, to)
     utimesSync(to, atime, mtime)
+    return true
   }
 }
 
@@ -77,10 +82,12 @@ async function overlay(
   to: string,
   signal: AbortSignal,
   leave: ReadonlySet<string>,
+  watched: Set<string>,
   below = '',
 ): Promise<void> {
   mkdirSync(path.join(to, below), { recursive: true })
   const directories: string[] = []
+  watched.add(path.join(from, below))
   for (const entry of readdirSync(path.join(from, below), { withFileTypes: true })) {
     const name = path.join(below, entry.name)
     const target = path.join(to, name)
@@ -94,13 +101,15 @@ async function overlay(
     else if (entry.isSymbolicLink()) {
       rmSync(target, { force: true })
       symlinkSync(readlinkSync(path.join(from, name)), target)
-    } else if (settled.test(name)) copyFileSync(path.join(from, name), target)
-    else if (entry.isFile()) linkOrCopy(path.join(from, name), target)
+    } else if (settled.test(name)) {
+      copyFileSync(path.join(from, name), target)
+      watched.add(path.join(from, name))
+    } else if (entry.isFile() && linkOrCopy(path.join(from, name), target)) watched.add(path.join(from, name))
   }
   // A moment for the user's Ctrl-C.
   await nextTurn()
   signal.throwIfAborted()
-  for (const name of directories) await overlay(from, to, signal, leave, name)
+  for (const name of directories) await overlay(from, to, signal, leave, watched, name)
 }
 
 /** The path of a file of the build directory. @throws Fault that names the make target which makes it */
@@ -123,6 +132,7 @@ async function installModules(
   root: string,
   release: string,
   signal: AbortSignal,
+  watched: Set<string>,
 ): Promise<void> {
   const base = path.join(root, 'lib/modules', release)
   await mkdir(base, { recursive: true })
@@ -149,9 +159,12 @@ async function installModules(
     const target = path.join('kernel', found)
     await mkdir(path.dirname(path.join(base, target)), { recursive: true })
     linkOrCopy(file, path.join(base, target))
+    watched.add(file)
     installed.push(target)
   }
   await writeFile(path.join(base, 'modules.order'), installed.map((name) => `${name}\n`).join(''))
+  for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'])
+    watched.add(path.join(dir, name))
   for (const name of ['modules.builtin', 'modules.builtin.modinfo']) {
     await copyFile(path.join(dir, name), path.join(base, name)).catch((error: unknown) => {
       if (!isAbsent(error)) throw error
@@ -159,6 +172,18 @@ async function installModules(
     })
   }
   await command('depmod', ['-b', root, release], { signal })
+}
+
+/** Raised whenever what is looked at changes. */
+const stampFormat = 'inarch-built-2'
+
+/** The stamps of all that is watched, and its names; of what is being written meanwhile nothing holds. */
+function stampsOf(watched: ReadonlySet<string>, since: number): string[] {
+  const names = [...watched].sort().map((name) => name.slice(1))
+  const isQuiet = names.every(
+    (name) => (statSync(`/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? 0) < since,
+  )
+  return [isQuiet ? digestOfStamps('', names)! : '', ...names]
 }
 
 /**
@@ -218,26 +243,27 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
     'local',
     createHash('sha256').update(built).digest('hex').slice(0, 16),
   )
-  const stamp = createHash('sha256')
-    .update(JSON.stringify([built, release, core.mtimeMs, core.size, core.ino, boot.mtimeMs, boot.size]))
-    .update(configText)
-    .digest('hex')
-  const current = async () =>
-    (await readFile(path.join(cached, 'stamp'), 'utf8').catch(() => '')) === stamp
-      ? readStored(cached)
-      : undefined
+  const head = `${stampFormat} ${built} ${release}`
+  const current = async () => {
+    const [first, stamps, ...names] = (
+      await readFile(path.join(cached, 'stamp'), 'utf8').catch(() => '')
+    ).split('\n')
+    return first === head && stamps === digestOfStamps('', names) ? readStored(cached) : undefined
+  }
 
   const make = () =>
     job.journal.step(`Taking over the kernel built in ${built}`, () =>
       withScratch(async (scratch) => {
+        const since = Date.now()
         const result = path.join(scratch, 'kernel')
+        const watched = new Set([vmlinux, image, symvers])
         const source = path.join(result, 'source')
         await mkdir(result)
         const origin = await realpath(path.join(built, 'source')).catch(() => built)
         await need(origin, 'Kbuild', 'mrproper')
-        if (origin !== built) await overlay(origin, source, job.signal, new Set())
+        if (origin !== built) await overlay(origin, source, job.signal, new Set(), watched)
         // With `O=`, the build directory's own Makefile only leads to the source's.
-        await overlay(built, source, job.signal, new Set(origin === built ? [] : ['Makefile']))
+        await overlay(built, source, job.signal, new Set(origin === built ? [] : ['Makefile']), watched)
         await copyFile(symvers, path.join(source, 'Module.symvers'))
         await settleConfiguration(source)
         linkOrCopy(vmlinux, path.join(result, 'vmlinux'))
@@ -247,7 +273,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
           systemMapText(decodeKallsyms(await readFile(vmlinux))),
           'latin1',
         )
-        await installModules(built, path.join(result, 'modules'), release, job.signal)
+        await installModules(built, path.join(result, 'modules'), release, job.signal, watched)
         const kernel: Kernel = {
           release,
           version: /^\d+(?:\.\d+)*/.exec(release)![0],
@@ -265,9 +291,10 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
           compiler: compilerOf(configText),
         }
         await writeStored(result, kernel, await diskUsage(source))
-        await writeFile(path.join(result, 'stamp'), stamp)
         job.signal.throwIfAborted()
         await rm(cached, { recursive: true, force: true, maxRetries: 3 })
+        // To link a file, and to take a link away, changes its time of change.
+        await writeFile(path.join(result, 'stamp'), [head, ...stampsOf(watched, since)].join('\n'))
         await mkdir(path.dirname(cached), { recursive: true })
         await move(result, cached)
         return kernel

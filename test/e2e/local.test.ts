@@ -3,11 +3,13 @@
 // as `make O=DIR` would leave it; what comes out must be Debian's kernel again.
 import { spawnSync } from 'node:child_process'
 import {
+  appendFileSync,
   copyFileSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -88,4 +90,81 @@ test('a tree that was built again is taken over again, and otherwise not', async
   const later = new Date(Date.now() + 5000)
   utimesSync(path.join(built, 'arch/x86/boot/bzImage'), later, later)
   expect(statSync((await openBuildDir(job, built)).systemMap).mtimeMs).toBeGreaterThan(time)
+})
+
+/** What a build in place leaves, with hardly any source: it is taken over in a moment. */
+let small: string
+beforeAll(async () => {
+  small = path.join(built, 'small')
+  for (const dir of ['arch/x86/boot', 'include/config', 'include/generated', 'lib'])
+    mkdirSync(path.join(small, dir), { recursive: true })
+  for (const name of [
+    '.config',
+    'Module.symvers',
+    'vmlinux',
+    'modules.order',
+    'include/config/kernel.release',
+  ])
+    copyFileSync(path.join(built, name), path.join(small, name))
+  copyFileSync(debian.image, path.join(small, 'arch/x86/boot/bzImage'))
+  copyFileSync(path.join(built, 'lib/libcrc32c.ko'), path.join(small, 'lib/libcrc32c.ko'))
+  for (const name of [
+    'Kbuild',
+    'Makefile',
+    'modules.builtin',
+    'include/config/auto.conf',
+    'include/generated/autoconf.h',
+  ])
+    writeFileSync(path.join(small, name), '')
+  writeFileSync(path.join(small, 'include/generated/here.h'), 'int a;')
+})
+
+/** Another file takes the place of one. */
+function replace(name: string, text: string): void {
+  writeFileSync(path.join(small, 'new'), text)
+  renameSync(path.join(small, 'new'), path.join(small, name))
+}
+
+/** A file changes and keeps its inode and the time that `ls` shows. */
+function inPlace(name: string, change: (file: string) => void): void {
+  const file = path.join(small, name)
+  const { atime, mtime } = statSync(file)
+  change(file)
+  utimesSync(file, atime, mtime)
+}
+
+test.each([
+  ['a header is replaced by another one', () => replace('include/generated/here.h', 'int b;')],
+  ['a header appears', () => writeFileSync(path.join(small, 'include/generated/there.h'), '')],
+  [
+    'vmlinux is written again, with its size and its time as before',
+    () => inPlace('vmlinux', (file) => writeFileSync(file, readFileSync(file))),
+  ],
+  ['Module.symvers changes', () => inPlace('Module.symvers', (file) => appendFileSync(file, '\n'))],
+  [
+    'a module is built again',
+    () => inPlace('lib/libcrc32c.ko', (file) => writeFileSync(file, readFileSync(file))),
+  ],
+  [
+    'an option changes',
+    () => inPlace('.config', (file) => appendFileSync(file, '# CONFIG_INARCH is not set\n')),
+  ],
+  [
+    'what is built in changes',
+    () => inPlace('modules.builtin', (file) => writeFileSync(file, 'kernel/x.ko\n')),
+  ],
+])('%s: the tree is taken over again', async (_, change) => {
+  const taken = async () => statSync((await openBuildDir(job, small)).systemMap).ino
+  await taken()
+  const first = await taken()
+  expect(await taken()).toBe(first)
+  change()
+  expect(await taken()).not.toBe(first)
+})
+
+test('a header that is written in its place is seen through the link', async () => {
+  const { source } = await openBuildDir(job, small)
+  writeFileSync(path.join(small, 'include/generated/here.h'), 'int c;')
+  await openBuildDir(job, small)
+  expect(readFileSync(path.join(source, 'include/generated/here.h'), 'utf8')).toBe('int c;')
 })
