@@ -141,11 +141,17 @@ async function classifySource(
     )
   if (unit === undefined)
     return all[0] === undefined
-      ? refuse(
-          'not-built',
-          `${file} is not built in the configuration of ${kernel.release}`,
-          'This kernel does not have the code; leave the file out of the patch if the rest is what you need',
-        )
+      ? {
+          units: [],
+          findings: [
+            {
+              severity: 'note' as const,
+              rule: 'not-built',
+              message: `${file} is not built in the configuration of ${kernel.release}, so nothing of it is in the live patch`,
+              unit: file,
+            },
+          ],
+        }
       : refuse(
           'unreachable-code',
           `${file} becomes boot code, vDSO or firmware code (${all[0].object}), which no live patch can replace`,

@@ -10,11 +10,13 @@ import { inlinedCopy } from './rules/inlined-copy.ts'
 import { ioctlNumber } from './rules/ioctl-number.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
+import { moduleInfoRule } from './rules/module-info.ts'
 import { placedOtherwise } from './rules/placed-otherwise.ts'
 import { reachesOnlyNew } from './rules/reaches-only-new.ts'
 import { refcountBalance } from './rules/refcount-balance.ts'
 import { runsOnlyAtStart } from './rules/runs-only-at-start.ts'
 import { setUpByOldCode } from './rules/set-up-by-old-code.ts'
+import { shadowVariable } from './rules/shadow-variable.ts'
 import { signature } from './rules/signature.ts'
 import { staticKey } from './rules/static-key.ts'
 import { storedOtherwise } from './rules/stored-otherwise.ts'
@@ -48,4 +50,6 @@ export const rules: readonly Rule[] = [
   typeLayout,
   signature,
   exportCrc,
+  shadowVariable,
+  moduleInfoRule,
 ]

@@ -153,14 +153,32 @@ describe('what is set up', () => {
 })
 
 describe('a static key', () => {
+  const keysSaid = (before: string, after: string) => {
+    const changes = [changeOf(before, after)]
+    return keyFindings(changedFunctions(changes), changes).map(({ message }) => message)
+  }
+
   test('that is switched otherwise than before is a danger', () => {
-    const found = said(keyFindings, pair('', ''), pair('static_branch_enable(&some_key);', ''))
+    const found = keysSaid(pair('', ''), pair('static_branch_enable(&some_key);', ''))
     expect(found).toEqual([expect.stringContaining('some_open switches some_key')])
   })
 
   test('that is only asked is none', () => {
-    expect(
-      said(keyFindings, pair('', ''), pair('if (static_branch_unlikely(&some_key))\n\t\tf();', '')),
-    ).toEqual([])
+    expect(keysSaid(pair('', ''), pair('if (static_branch_unlikely(&some_key))\n\t\tf();', ''))).toEqual([])
+  })
+
+  test.each([
+    'DEFINE_STATIC_KEY_FALSE(own_key);',
+    'static DEFINE_STATIC_KEY_TRUE(own_key);',
+    'struct static_key own_key;',
+  ])('that the patch itself brings is none: %s', (definition) => {
+    const after = pair('static_branch_enable(&own_key);', '')
+    expect(keysSaid(pair('', ''), `${definition}\n${after}`)).toEqual([])
+    expect(keysSaid(`${definition}\n${pair('', '')}`, `${definition}\n${after}`)).toHaveLength(1)
+  })
+
+  test('that the patch only announces is another file’s', () => {
+    const announced = `extern struct static_key own_key;\n${pair('static_branch_enable(&own_key);', '')}`
+    expect(keysSaid(pair('', ''), announced)).toHaveLength(1)
   })
 })

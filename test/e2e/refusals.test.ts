@@ -163,7 +163,7 @@ describe('a patch that can’t be applied live', () => {
       'SYM_FUNC_START',
       '/* fix */\nSYM_FUNC_START',
     ],
-    ['a file that is not built', 'not-built', 'fs/minix/dir.c', '#include', '/* fix */\n#include'],
+    ['a file that is not built', 'nothing-to-patch', 'fs/minix/dir.c', '#include', '/* fix */\n#include'],
   ])('is refused when it changes %s', async (_what, rule, file, from, to) => {
     const { code, stderr } = await build(edit(file, from, to))
     expect(code).toBe(4)

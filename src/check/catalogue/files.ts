@@ -77,11 +77,11 @@ export const fileRules = [
     'Keep the file, and change the functions that should do something else',
   ),
   explain(
-    'error',
+    'note',
     'not-built',
     'A change of a file that the configuration does not build',
-    'The running kernel does not have the code',
-    leaveOut,
+    'The running kernel does not have the code; where the patch changes nothing else, it is refused (nothing-to-patch)',
+    'Nothing needs to be done',
   ),
   explain(
     'error',

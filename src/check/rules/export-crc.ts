@@ -2,6 +2,7 @@
 // A live patch does not replace an export: its version (CRC) stays that of the running kernel, and so do the modules that
 // load. What changes is what the symbol means, if the types behind it do; and what a module needs that is built from the
 // patched source.
+import type { FileChange } from '../../patch/patch.ts'
 import { compareTypes } from '../btf/compare.ts'
 import { exportedBy, versionsOf } from '../exports.ts'
 import { toldFirst } from '../listed.ts'
@@ -9,6 +10,15 @@ import { lookedAt } from '../looked-at.ts'
 import type { Found, Rule } from '../rule.ts'
 import { changedSignatures } from '../signatures.ts'
 import { unitTypes } from '../unit-types.ts'
+
+/** True when the file, or any header of the patch, includes other files than before. */
+function changesIncludes(changes: readonly FileChange[], source: string): boolean {
+  const included = (text = '') => (text.match(/^[ \t]*#[ \t]*include\b.*$/gm) ?? []).sort().join('\n')
+  return changes.some(
+    ({ path, before, after }) =>
+      (path === source || path.endsWith('.h')) && included(before) !== included(after),
+  )
+}
 
 export const exportCrc: Rule = {
   name: 'export-crc',
@@ -19,7 +29,10 @@ export const exportCrc: Rule = {
   remedy:
     'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow this, and build modules against the headers of the running kernel, not of the patched source',
   async find(job, subject) {
-    const { units } = await lookedAt(job, subject, subject.units)
+    const looked = await lookedAt(job, subject, subject.units)
+    // Another header can complete a type that was only named: then the version is another one, too.
+    const including = subject.units.filter(({ unit }) => changesIncludes(subject.changes, unit.source))
+    const units = [...new Set([...looked.units, ...including])]
     const found: Found[] = []
     await Promise.all(
       units.map(async (studied) => {
