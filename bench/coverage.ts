@@ -57,7 +57,7 @@ for module in ${modules.join(' ')}; do modprobe $module; done 2>/dev/null
 } 2>/dev/null
 mkdir $t/instances/fixes
 echo 0 >$t/instances/fixes/tracing_on
-for probe in $t/instances/fixes/events/fixes/*/enable; do echo 1 >$probe; done ;;
+echo 1 >$t/instances/fixes/events/fixes/enable ;;
 reverted)
 grep fix_ $t/kprobe_profile ;;
 esac
