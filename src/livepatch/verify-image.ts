@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch verify`: whether the code that a live patch would replace is what a kernel's image and its modules' files hold,
 // and whether what it refers to is there. Nothing is compiled: what is expected stands in the manifest.
+
+import { auditModule } from '../audit/audit.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
@@ -90,6 +92,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
         ...kernelFindings(kernel, manifest, image, names),
         ...functions.flatMap((one) => findingOf(one, kernel)),
         ...unresolved,
+        ...(await audited(kernel, manifest, subject)),
       ]
       return {
         format: 'inarch-verify-1',
@@ -112,6 +115,16 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
   } finally {
     names.close()
   }
+}
+
+/** What the audit says of the module itself, for the kernel that it was built for; of another one enough is told. */
+async function audited(
+  kernel: Kernel,
+  { kernel: { release, version } }: Manifest,
+  { bytes, file }: Subject,
+): Promise<Finding[]> {
+  if (kernel.release !== release || kernel.version !== version) return []
+  return await auditModule(kernel, bytes, file)
 }
 
 interface Compared {

@@ -20,6 +20,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { namesOf } from '../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../source/directory.ts'
 import { assemble } from './assemble.ts'
+import { auditForm } from './audited.ts'
 import { explainDifferences } from './difference.ts'
 import type { BindMode } from './distance.ts'
 import { packEvidence, textsOf } from './evidence.ts'
@@ -154,9 +155,11 @@ export async function buildDirectory(
   bind?: BindMode,
 ): Promise<Made> {
   const { bytes, manifest } = await makeDirectoryModule(job, kernel, source, bind)
+  const audited = await auditForm(job, kernel, bytes, manifest, manifest.findings)
+  const findings = [...manifest.findings, ...audited]
   const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
   const evidence = packEvidence({ inputs: await textsOf(source.dir, manifest.inputs), functions: [] })
-  return await save(output, bytes, { ...manifest, evidence, timings })
+  return await save(output, bytes, { ...manifest, findings, evidence, timings })
 }
 
 /** The source was cut out of one exact kernel; another one's private functions may differ. */

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A live patch is built for real, and what faults of the build would have made of it is put into its bytes, or into what
+// it is compared with: the audit, which sees nothing else, refuses each.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Audited, audit } from '../../src/audit/audit.ts'
+import { livepatchTables } from '../../src/audit/livepatch-tables.ts'
+import { meaningOf } from '../../src/audit/meaning.ts'
+import { viewOf } from '../../src/audit/object-view.ts'
+import { openUnits } from '../../src/build/units.ts'
+import { readObject } from '../../src/elf/read.ts'
+import type { Fault } from '../../src/ground/fault.ts'
+import { type Job, silentJournal } from '../../src/ground/job.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { selectKernel } from '../../src/kernel/select.ts'
+import { type Names, namesOf } from '../../src/match/names.ts'
+import { makeBinary } from '../../src/module/binary-engine.ts'
+import { openDraft } from '../../src/module/draft.ts'
+import { compileFix } from '../../src/module/fix.ts'
+import { makeLivePatch } from '../../src/module/make.ts'
+import { openTemplate } from '../../src/module/template.ts'
+import { parsePatch } from '../../src/patch/parse.ts'
+import { isDistance, Mutant, type RawRelocation } from '../audit/mutant.ts'
+import { diffOf } from '../changes/prove.ts'
+
+const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
+const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-audit-'))
+afterAll(() => rmSync(work, { recursive: true }))
+
+const secure = 'net/core/secure_seq.c'
+const consoles = 'fs/proc/consoles.c'
+/** What siphash() calls, as the processor allows. */
+const siphash = /^__siphash_(un)?aligned$/
+
+/** A function with private data of the kernel, two new counters, a new helper, and one of three functions of a name. */
+function edits(kernel: Kernel, further: boolean) {
+  const text = readFileSync(path.join(kernel.source, secure), 'latin1')
+  const head = text.slice(text.indexOf('secure_ipv6_port_ephemeral(const')).split('\n')[0]!
+  const start = text.lastIndexOf('\n', text.indexOf(head)) + 1
+  const end = text.indexOf('net_secret_init();', start)
+  const body = text.slice(start, end)
+  const helper =
+    'static unsigned int audit_asked;\nstatic unsigned int audit_told;\nstatic noinline void audit_count(void)\n{\n\taudit_asked++;\n\tif (audit_asked > 7)\n\t\taudit_told += audit_asked;\n}\n'
+  return [
+    {
+      file: secure,
+      from: `${body}net_secret_init();`,
+      to: `${helper}${body}audit_count();\n\tpr_debug("asked %u\\n", audit_told);\n\tnet_secret_init();`,
+    },
+    {
+      file: consoles,
+      from: 'static void *c_next(struct seq_file *m, void *v, loff_t *pos)\n{\n',
+      to: 'static void *c_next(struct seq_file *m, void *v, loff_t *pos)\n{\n\tm->pad_until = 0;\n',
+    },
+    ...(further
+      ? [
+          {
+            file: consoles,
+            from: 'static int show_console_dev(struct seq_file *m, void *v)\n{\n',
+            to: 'static int show_console_dev(struct seq_file *m, void *v)\n{\n\tm->pad_until = 1;\n',
+          },
+        ]
+      : []),
+  ]
+}
+
+async function make(kernel: Kernel, further: boolean): Promise<Audited> {
+  const change = {
+    name: 'audited',
+    exercises: '',
+    edits: edits(kernel, further),
+    replaces: [],
+    run: '',
+    before: '',
+    after: '',
+  }
+  const patches = [parsePatch(diffOf(kernel, change), 'audited.patch')]
+  const dir = mkdtempSync(path.join(work, 'fix-'))
+  const fix = await compileFix(job, kernel, { patches, replace: true, output: work }, dir)
+  const draft = await openDraft(job, kernel, fix)
+  try {
+    const { bytes } = await makeBinary(job, kernel, fix, draft)
+    const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
+    const units = fix.compiled.pairs.map(({ unit, before, after }) => ({
+      unit,
+      object: 'vmlinux',
+      before: readFileSync(before!),
+      after: readFileSync(after),
+    }))
+    const sizes = { object: layout.object.size, func: layout.func.size }
+    return { bytes, file: 'audited.ko', sizes, units, told: new Set() }
+  } finally {
+    draft.close()
+  }
+}
+
+describe('a patch', () => {
+  const build = async (name: string, wanted: string, allow: readonly string[] = []) => {
+    const kernel = await selectKernel(job, wanted)
+    const file = path.resolve('test/cases', `${name}.patch`)
+    const patches = [parsePatch(readFileSync(file), `${name}.patch`)]
+    const output = mkdtempSync(path.join(work, 'case-'))
+    const { module, manifest } = await makeLivePatch(job, kernel, { patches, replace: true, allow, output })
+    return { manifest, object: readObject(readFileSync(module), module) }
+  }
+
+  test('with helpers of one name in two files makes a module in which all names differ', async () => {
+    const { object } = await build('same-helper-in-two-files', '6.1')
+    const sections = object.sections.filter(({ flags }) => (flags & 2) !== 0).map(({ name }) => name)
+    expect(new Set(sections).size).toBe(sections.length)
+    const helpers = object.symbols.filter(
+      ({ name, type }) => name.startsWith('too_long') && type === 'function',
+    )
+    expect(helpers.map(({ name }) => name)).toEqual(['too_long', 'too_long..2'])
+  })
+
+  test.each(['6.1', '6.12'])('that uses what was freed after boot carries it (%s)', async (wanted) => {
+    for (const name of ['drop-init-noinline', 'call-init']) {
+      const { object, manifest } = await build(name, wanted)
+      const helper = object.symbols.find((symbol) => symbol.name === 'list_bdev_fs_names')
+      expect(helper?.section?.name).toMatch(/^\.text/)
+      expect(manifest.carried.map((item) => item.name)).toContain('list_bdev_fs_names')
+    }
+    await build('drop-init-call', wanted)
+  })
+
+  test.each(['6.1', '6.12'])('with data that are set up once keeps them writable (%s)', async (wanted) => {
+    const { object } = await build('ro-after-init', wanted)
+    expect(object.sections.map(({ name }) => name)).not.toContain('.data..ro_after_init')
+    expect(object.symbols.find(({ name }) => name === 'audit_mtu')?.section?.name).toBe('.data')
+  })
+
+  test('that needs another module says which', async () => {
+    const refused = build('new-module-dependency', '6.1')
+    const fault = await refused.catch((error: unknown) => error as Fault)
+    expect(fault).toMatchObject({ code: 'needs-consent' })
+    expect((fault as Fault).findings).toContainEqual(
+      expect.objectContaining({ rule: 'module-needed', symbol: 'crc_itu_t', severity: 'warning' }),
+    )
+    await build('new-module-dependency', '6.1', ['module-needed', 'reaches-only-new'])
+  })
+})
+
+describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
+  let kernel: Kernel
+  let made: Audited
+  let names: Names & { close(): void }
+  beforeAll(async () => {
+    kernel = await selectKernel(job, wanted)
+    names = await namesOf(kernel, ['vmlinux'])
+    made = await make(kernel, false)
+  })
+  afterAll(() => names?.close())
+
+  const rulesOf = async (audited: Audited) => [
+    ...new Set((await audit(kernel, audited)).map(({ rule }) => rule)),
+  ]
+  const mutated = (mutate: (mutant: Mutant) => Mutant) =>
+    rulesOf({ ...made, bytes: mutate(new Mutant(made.bytes)).bytes })
+  const address = (name: string) => names.symbols('vmlinux', name)[0]!.address
+
+  /** The relocations of code that lead to what the kernel, or the module, calls `name`. */
+  const leadingTo = (mutant: Mutant, name: string | RegExp): RawRelocation[] => {
+    const view = viewOf(mutant.bytes, 'audited.ko')
+    const isIt = (one: string) => (typeof name === 'string' ? one === name : name.test(one))
+    return mutant.relocations().filter((raw) => {
+      const section = view.object.sections[raw.section]!
+      if (!/^\.text/.test(section.name)) return false
+      const one = view.relocations({ section, start: raw.offset, end: raw.offset + 1 })[0]
+      if (one === undefined) return false
+      const meaning = meaningOf(names, view, section, one)
+      if (meaning.kind === 'kernel')
+        return names.symbolsAt('vmlinux', meaning.at.address).some((symbol) => isIt(symbol.name))
+      if (meaning.kind !== 'own') return false
+      return view.extentsAt(meaning.place, one.symbol).some(({ symbol }) => isIt(symbol?.name ?? ''))
+    })
+  }
+  const first = (
+    mutant: Mutant,
+    name: string | RegExp,
+    fits: (raw: RawRelocation) => boolean = () => true,
+  ) => {
+    const found = leadingTo(mutant, name).find(fits)
+    if (found === undefined) throw new Error(`nothing leads to ${name}`)
+    return found
+  }
+  /** Lets a reference to one thing of the kernel lead to another one. */
+  const turn = (mutant: Mutant, from: string | RegExp, to: bigint) => {
+    const raw = first(mutant, from)
+    const view = viewOf(mutant.bytes, 'audited.ko')
+    const section = view.object.sections[raw.section]!
+    const one = view.relocations({ section, start: raw.offset, end: raw.offset + 1 })[0]!
+    const meaning = meaningOf(names, view, section, one)
+    if (meaning.kind !== 'kernel') throw new Error(`${from} is not the kernel's`)
+    return mutant.lead(raw, raw.addend + Number(to - meaning.at.address))
+  }
+
+  test('as it was built passes', async () => {
+    expect(await audit(kernel, made)).toEqual([])
+  })
+
+  test('that calls what was freed after boot', async () => {
+    expect(await mutated((mutant) => turn(mutant, siphash, address('start_kernel')))).toContain('audit-freed')
+  })
+
+  test('that calls another function', async () => {
+    expect(await mutated((mutant) => turn(mutant, siphash, address('vsnprintf')))).toEqual([
+      'audit-reference',
+    ])
+  })
+
+  test('that calls a datum', async () => {
+    const rules = await mutated((mutant) => turn(mutant, siphash, address('jiffies_64')))
+    expect(rules).toContain('audit-kind')
+  })
+
+  test('with two sections of one name', async () => {
+    const sections = viewOf(made.bytes, 'audited.ko').object.sections.map(({ name }) => name)
+    const [one, other] = sections.filter((name) => name.startsWith('.text.'))
+    expect(await mutated((mutant) => mutant.nameSection(other!, one!))).toContain('audit-section-name')
+  })
+
+  test('in which two statics of the kernel are exchanged', async () => {
+    const rules = await mutated((mutant) =>
+      mutant.exchange(
+        first(mutant, 'net_secret'),
+        first(mutant, /^___done\.\d+$/, (raw) => raw.type === first(mutant, 'net_secret').type),
+      ),
+    )
+    expect(rules).toContain('audit-reference')
+  })
+
+  test('in which another static of the same name is meant', async () => {
+    // net_get_random_once() has one ___done in each place.
+    const rules = await mutated((mutant) => {
+      const at = names.symbolsAt('vmlinux', address('net_secret'))
+      expect(at).not.toEqual([])
+      const used = leadingTo(mutant, /^___done\.\d+$/)
+      expect(used.length).toBeGreaterThan(0)
+      const name = ['___done.0', '___done.1', '___done.2', '___done.3'].find(
+        (candidate) =>
+          names.symbols('vmlinux', candidate).length > 0 && leadingTo(mutant, candidate).length === 0,
+      )!
+      const own = ['___done.0', '___done.1', '___done.2', '___done.3'].find(
+        (candidate) => leadingTo(mutant, candidate).length > 0,
+      )!
+      return turn(mutant, own, address(name))
+    })
+    expect(rules).toContain('audit-reference')
+  })
+
+  test('in which two new statics are exchanged', async () => {
+    const rules = await mutated((mutant) => {
+      const asked = leadingTo(mutant, 'audit_asked')
+      const [told] = leadingTo(mutant, 'audit_told')
+      const one = asked.find((raw) => raw.type === told!.type)!
+      return mutant.exchange(one, told!)
+    })
+    expect(rules.filter((rule) => rule === 'audit-reference' || rule === 'audit-copied')).not.toEqual([])
+  })
+
+  test('with a copy of what the kernel has', async () => {
+    const rules = await mutated((mutant) => {
+      const kernels = first(mutant, 'net_secret')
+      const own = leadingTo(mutant, 'audit_told')[0]!
+      if (kernels.table.startsWith('.klp.rela')) throw new Error('net_secret is reached by distance')
+      return mutant.lead(
+        kernels,
+        isDistance(kernels) ? own.addend : own.addend + (isDistance(own) ? 4 : 0),
+        own.symbol,
+      )
+    })
+    expect(rules).toContain('audit-copied')
+  })
+
+  test('with another addend', async () => {
+    expect(
+      await mutated((mutant) => {
+        const raw = first(mutant, 'net_secret')
+        return mutant.lead(raw, raw.addend + 8)
+      }),
+    ).toContain('audit-reference')
+  })
+
+  test('with another position of a name', async () => {
+    const view = viewOf(made.bytes, 'audited.ko')
+    const { functions } = livepatchTables(view, made.sizes)!
+    const next = functions.find(({ name }) => name === 'c_next')!
+    expect(next.position).toBeGreaterThan(0)
+    const section = view.object.sections.find(({ name }) => name === '.data.livepatch')!
+    for (const position of [1, 2, 3, 4].filter((one) => one !== next.position)) {
+      const wrong = Buffer.alloc(8)
+      wrong.writeBigUInt64LE(BigInt(position))
+      const right = Buffer.alloc(8)
+      right.writeBigUInt64LE(BigInt(next.position))
+      const at = section.data.indexOf(right)
+      expect(await mutated((mutant) => mutant.write('.data.livepatch', at, wrong))).toContain(
+        'audit-replaced',
+      )
+    }
+  })
+
+  test('without a function that changes, or made of objects that are stale', async () => {
+    const more = await make(kernel, true)
+    expect(await rulesOf({ ...made, units: more.units })).toEqual(['audit-missing'])
+    expect(await rulesOf({ ...more, units: made.units })).not.toEqual([])
+    const stale = made.units.map((unit) => ({ ...unit, after: unit.before }))
+    expect(await rulesOf({ ...made, units: stale })).toContain('audit-code')
+  })
+
+  test('with one byte of code changed', async () => {
+    const text = viewOf(made.bytes, 'audited.ko').object.sections.find(({ name }) =>
+      /^\.text.*audit_count$/.test(name),
+    )!
+    // The limit of 7 that the source has.
+    const at = text.data.indexOf(7)
+    expect(at).toBeGreaterThan(0)
+    const other = Buffer.from([text.data[at]! ^ 1])
+    expect(await mutated((mutant) => mutant.write(text.name, at, other))).toEqual(['audit-code'])
+  })
+
+  test('with data that become read-only, or code that is freed', async () => {
+    const sections = viewOf(made.bytes, 'audited.ko').object.sections.map(({ name }) => name)
+    const data = sections.find((name) => /^\.bss\.audit_told/.test(name))!
+    const code = sections.find((name) => /^\.text.*audit_count$/.test(name))!
+    expect(await mutated((mutant) => mutant.nameSection(data, '.data..ro_after_init'))).toContain(
+      'audit-read-only',
+    )
+    expect(await mutated((mutant) => mutant.nameSection(code, '.init.text.audit'))).toContain('audit-freed')
+  })
+
+  test('with a table that is about another key, and with another version of a symbol', async () => {
+    const table = await mutated((mutant) => {
+      const keys = mutant
+        .relocations()
+        .filter((raw) => raw.table === '.rela__jump_table' && raw.offset % 16 === 8)
+      return mutant.lead(keys[0]!, keys[0]!.addend + 16)
+    })
+    expect(table).toContain('audit-reference')
+    expect(await mutated((mutant) => mutant.write('__versions', 0, Buffer.from([1, 2, 3, 4])))).toContain(
+      'audit-version',
+    )
+  })
+})
