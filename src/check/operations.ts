@@ -179,7 +179,9 @@ export function operationsIn(
     const primitive = known ?? (inside && { ...inside, family: text, argument: undefined })
     if (primitive === undefined) continue
     const inner = argumentsAt(body, at + 1)
-    put(primitive, plainly(inner[primitive.argument ?? 0] ?? []), at)
+    const on = plainly(inner[primitive.argument ?? 0] ?? [])
+    // Of one word each bit is a lock of its own.
+    put(primitive, primitive.family === 'bit lock' ? `${on} bit ${plainly(inner[0] ?? [])}` : on, at)
     const lock = lockTakenBy(text)
     if (lock !== undefined) put(lock, plainly(inner.at(-1) ?? []), at)
   }

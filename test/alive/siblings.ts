@@ -501,4 +501,147 @@ export const siblings: readonly Sibling[] = [
     asks: [],
     plain: true,
   },
+
+  // A second set, written when the faults of the first were mended.
+  {
+    name: 'fib-device-hash',
+    kind: 'a hash two functions away from its table',
+    edits: [
+      {
+        file: 'net/ipv4/fib_semantics.c',
+        from: '\treturn hash_32(val, DEVINDEX_HASHBITS);',
+        to: '\treturn (val ^ (val >> 16)) & ((1 << DEVINDEX_HASHBITS) - 1);',
+      },
+    ],
+    asks: ['placed-otherwise'],
+  },
+  {
+    name: 'dentry-bucket',
+    kind: 'a bucket by arithmetic on a table’s address',
+    edits: [
+      {
+        file: 'fs/dcache.c',
+        from: '\treturn dentry_hashtable + (hash >> d_hash_shift);',
+        to: '\treturn dentry_hashtable + ((hash * 3) >> d_hash_shift);',
+      },
+    ],
+    asks: ['placed-otherwise'],
+  },
+  {
+    name: 'nvme-driver-data',
+    kind: 'what driver_data of a queue holds',
+    edits: [
+      {
+        file: 'drivers/nvme/host/pci.c',
+        from: 'static blk_status_t nvme_queue_rq(struct blk_mq_hw_ctx *hctx,',
+        to: 'struct nvme_hold { struct nvme_queue *queue; };\n\nstatic blk_status_t nvme_queue_rq(struct blk_mq_hw_ctx *hctx,',
+      },
+      {
+        file: 'drivers/nvme/host/pci.c',
+        from: '\tstruct nvme_queue *nvmeq = hctx->driver_data;\n\tstruct nvme_dev *dev = nvmeq->dev;',
+        to: '\tstruct nvme_hold *hold = hctx->driver_data;\n\tstruct nvme_queue *nvmeq = hold->queue;\n\tstruct nvme_dev *dev = nvmeq->dev;',
+      },
+    ],
+    asks: ['held-otherwise'],
+  },
+  {
+    name: 'fq-tag-bit',
+    kind: 'a tag bit in a word that is otherwise an address',
+    edits: [
+      { file: 'net/sched/sch_fq.c', from: '\tf->age = jiffies | 1UL;', to: '\tf->age = jiffies | 2UL;' },
+      { file: 'net/sched/sch_fq.c', from: '\treturn !!(f->age & 1UL);', to: '\treturn !!(f->age & 2UL);' },
+    ],
+    asks: ['stored-otherwise'],
+  },
+  {
+    name: 'watchdog-bit-lock',
+    kind: 'a lock that is another bit of the same word',
+    first: 'missed',
+    edits: [
+      {
+        file: 'kernel/watchdog.c',
+        from: 'test_and_set_bit_lock(0, &soft_lockup_nmi_warn)',
+        to: 'test_and_set_bit_lock(1, &soft_lockup_nmi_warn)',
+      },
+      {
+        file: 'kernel/watchdog.c',
+        from: 'clear_bit_unlock(0, &soft_lockup_nmi_warn)',
+        to: 'clear_bit_unlock(1, &soft_lockup_nmi_warn)',
+      },
+    ],
+    asks: ['lock-balance', 'stored-otherwise'],
+  },
+  {
+    name: 'pidfd-reference',
+    kind: 'one reference more, by wrappers of which one is in another file',
+    edits: [
+      {
+        file: 'kernel/fork.c',
+        from: '\tget_pid(pid); /* held by pidfd_file now */',
+        to: '\tget_pid(pid); /* held by pidfd_file now */\n\tget_pid(pid);',
+      },
+      {
+        file: 'kernel/fork.c',
+        from: '\tfile->private_data = NULL;\n\tput_pid(pid);',
+        to: '\tfile->private_data = NULL;\n\tput_pid(pid);\n\tput_pid(pid);',
+      },
+    ],
+    asks: ['refcount-balance'],
+  },
+  {
+    name: 'seq-private-kvzalloc',
+    kind: 'only the allocation changes, to one of two families, by way of a local pointer',
+    edits: [
+      {
+        file: 'fs/seq_file.c',
+        from: '\tprivate = kzalloc(psize, GFP_KERNEL_ACCOUNT);',
+        to: '\tprivate = kvzalloc(psize, GFP_KERNEL_ACCOUNT);',
+      },
+      { file: 'fs/seq_file.c', from: 'out_free:\n\tkfree(private);', to: 'out_free:\n\tkvfree(private);' },
+    ],
+    asks: ['given-back-otherwise'],
+  },
+  {
+    name: 'mqueue-moved-to-helper',
+    kind: 'code that writes to live objects moves into a helper',
+    edits: [
+      {
+        file: 'ipc/mqueue.c',
+        from: 'static int msg_insert(struct msg_msg *msg,',
+        to: 'static void msg_account(struct mqueue_inode_info *info, struct msg_msg *msg)\n{\n\tinfo->attr.mq_curmsgs++;\n\tinfo->qsize += msg->m_ts;\n}\n\nstatic int msg_insert(struct msg_msg *msg,',
+      },
+      {
+        file: 'ipc/mqueue.c',
+        from: 'insert_msg:\n\tinfo->attr.mq_curmsgs++;\n\tinfo->qsize += msg->m_ts;',
+        to: 'insert_msg:\n\tmsg_account(info, msg);',
+      },
+    ],
+    asks: [],
+    plain: true,
+  },
+  {
+    name: 'mbcache-list-del',
+    kind: 'a list entry is not set up again before it is freed',
+    edits: [
+      {
+        file: 'fs/mbcache.c',
+        from: '\t\tlist_del_init(&entry->e_list);\n\t\tcache->c_entry_count--;',
+        to: '\t\tlist_del(&entry->e_list);\n\t\tcache->c_entry_count--;',
+      },
+    ],
+    asks: [],
+  },
+  {
+    name: 'posix-clock-renamed',
+    kind: 'a variable gets another name',
+    edits: [
+      {
+        file: 'kernel/time/posix-clock.c',
+        from: '\tstruct posix_clock *clk;\n\tint err = 0;\n\n\tif (!pccontext)\n\t\treturn -ENODEV;\n\tclk = pccontext->clk;\n\n\tif (clk->ops.release)\n\t\terr = clk->ops.release(pccontext);\n\n\tput_device(clk->dev);',
+        to: '\tstruct posix_clock *clock;\n\tint err = 0;\n\n\tif (!pccontext)\n\t\treturn -ENODEV;\n\tclock = pccontext->clk;\n\n\tif (clock->ops.release)\n\t\terr = clock->ops.release(pccontext);\n\n\tput_device(clock->dev);',
+      },
+    ],
+    asks: [],
+    plain: true,
+  },
 ]

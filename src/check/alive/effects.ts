@@ -177,14 +177,14 @@ function effectsOfCall(
     if (kind === 'context') return named('lock', family, role === 'take' ? 'entered' : 'left')
     if (kind === 'memory') return through('free', argument ?? 0, `freed by ${name}`)
     const isWrapper = kind === 'reference' && argument === undefined
-    const inside = isWrapper ? effectsOfCallee(reader, statement, name, depth) : []
-    if (inside.some((one) => one.kind === 'count')) return inside
-    {
-      const how =
-        kind === 'wait' ? (role === 'take' ? 'waited for' : 'told') : role === 'take' ? 'taken' : 'given back'
-      const what = kind === 'lock' ? 'lock' : kind === 'wait' ? 'wait' : 'count'
-      return argument === undefined ? named(what, family, how) : through(what, argument, how)
-    }
+    const inside = isWrapper ? effectsOfCallee(reader, statement, name, depth) : undefined
+    // A name that only looks like a reference, such as `get_bcc`, has a body that does nothing of the kind.
+    if (inside !== undefined && (inside.length === 0 || inside.some((one) => one.kind === 'count')))
+      return inside
+    const how =
+      kind === 'wait' ? (role === 'take' ? 'waited for' : 'told') : role === 'take' ? 'taken' : 'given back'
+    const what = kind === 'lock' ? 'lock' : kind === 'wait' ? 'wait' : 'count'
+    return argument === undefined ? named(what, family, how) : through(what, argument, how)
   }
   if (asks.test(name)) return []
   if (waitsOut.test(name)) return /^synchronize_/.test(name) ? [] : named('wait', name, 'waited for')

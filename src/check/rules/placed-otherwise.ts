@@ -87,12 +87,13 @@ function isAdded(body: readonly Token[], at: number): boolean {
   return false
 }
 
-/** In a condition, or an operand of a comparison. */
+/** In a condition that goes one way or the other, by `<` or by what is called a comparison. */
 function isCompared(body: readonly Token[], at: number): boolean {
   let index = at - 1
   while (index >= 0 && !/^[;{}]$/.test(body[index]!.text)) index--
-  const statement = body.slice(index + 1, at + 1)
-  return statement.some(({ text }) => text === 'if' || text === 'while')
+  const isCondition = body.slice(index + 1, at).some(({ text }) => text === 'if' || text === 'while')
+  const behind = body[body[at + 1]?.text === '(' ? closing(body, at + 1) : at + 1]?.text ?? ''
+  return isCondition && (/^[<>]=?$/.test(behind) || /cmp|compare|less|before|after/.test(body[at]!.text))
 }
 
 function receiverOf(body: readonly Token[], at: number): string | undefined {
