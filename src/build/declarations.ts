@@ -121,14 +121,14 @@ function classify(text: string, isMacro: ((name: string) => boolean) | undefined
 }
 
 function tidy(text: string): string {
-  return text.replace(/[ \t]*\n[ \t\n]*/g, ' ').trim()
+  return text.replace(/(?<![ \t])[ \t]*\n[ \t\n]*/g, ' ').trim()
 }
 
 /** Comments become spaces, continued lines are joined. Strings are left as they are. */
 function withoutComments(text: string): string {
   return text
     .replace(/\\\r?\n/g, ' ')
-    .replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (match) =>
+    .replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g, (match) =>
       match.startsWith('/') ? ' ' : match,
     )
 }

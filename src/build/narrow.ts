@@ -6,7 +6,7 @@ import { type Declaration, splitDeclarations } from './declarations.ts'
 
 /** The preprocessor leaves empty lines where others were. */
 function withoutLayout(text: string): string {
-  return text.replace(/[ \t]*\n[ \t\n]*/g, '\n')
+  return text.replace(/(?<![ \t])[ \t]*\n[ \t\n]*/g, '\n')
 }
 
 /** Where two lists begin and end to differ. */

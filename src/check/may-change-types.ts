@@ -4,6 +4,9 @@
 import { type Declaration, splitDeclarations } from '../build/declarations.ts'
 import type { FileChange } from '../patch/patch.ts'
 
+/** It stops at the next such word, which may begin one itself: so it is linear. */
+const typeWithBody = /\b(?:struct|union|enum)\b(?:(?!\b(?:struct|union|enum)\b)[^;={(])*\{/
+
 export interface Scope {
   /** A struct, union, enum or typedef, or a number that may stand in one. */
   readonly types: boolean
@@ -81,7 +84,7 @@ export function mayChangeTypes({ path: file, before, after }: FileChange): Scope
           uses.test(one.text)
         if (file.endsWith('.h') || old.some(isOutside) || young.some(isOutside)) types = true
       } else if (headOfFunction(text) === undefined) {
-        if (/\b(?:struct|union|enum)\b[^;={(]*\{/.test(text) || /^typedef\b/.test(text)) types = true
+        if (typeWithBody.test(text) || /^typedef\b/.test(text)) types = true
         else if (text.includes('(') && !text.includes('{')) {
           // What is only announced anew was called in no other way before.
           const name = nameOfHead(text)

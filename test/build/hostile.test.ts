@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Source that is made to take long to read: a hundred thousand beginnings without an end. With a loop in a loop each would
+// take minutes, which the time limit ends.
+import { expect, test } from 'vitest'
+import { splitDeclarations } from '../../src/build/declarations.ts'
+import { macrosIn } from '../../src/build/pastes.ts'
+
+const many = 100_000
+
+test.each([
+  '/*',
+  '/* "',
+  '"',
+
+  '#define d(\n',
+  '#define d(a\\\n',
+  ' \t',
+  '\n',
+  'enum ',
+  'struct a\n',
+  '{',
+  '(',
+  '__a(',
+  'extern (',
+])('nothing but %j is read at once', (piece) => {
+  const text = piece.repeat(many / piece.length)
+  splitDeclarations(text)
+  expect(macrosIn(`${text}\n#define one(a) a\n`).length).toBeGreaterThanOrEqual(0)
+})
+
+test('a macro’s parameters may go over several lines', () => {
+  expect(macrosIn('#define two(a, \\\n\t b) a##b\n')).toMatchObject([{ name: 'two', parameters: ['a', 'b'] }])
+})
