@@ -51,7 +51,7 @@ ${read('/sys', "! -path '*/tracing/*' ! -path '/sys/kernel/debug/*' ! -path '/sy
     name: 'files and directories',
     about: /^fs\/|^security\/|^block\/|^mm\/(filemap|shmem|page-writeback|readahead|truncate)|^io_uring\//,
     script: `${stress(4, 'access chmod chown copy-file dentry dir dup fallocate fcntl file-ioctl filename flock getdent hdd', '--hdd-bytes 2M')}
-${stress(4, 'inotify lease link locka lockf lockofd mknod open readahead rename seek sendfile splice symlink tee touch utime xattr fiemap fpunch fstat aio io-uring dnotify fanotify handle iomix', '--iomix-bytes 2M --aio-requests 4 --seek-size 1M --fiemap-bytes 1M --readahead-bytes 2M')}
+${stress(4, 'inotify lease link locka lockf lockofd mknod open readahead rename seek sendfile splice symlink tee touch utime xattr fiemap fpunch fstat aio io-uring dnotify handle iomix', '--iomix-bytes 2M --aio-requests 4 --seek-size 1M --fiemap-bytes 1M --readahead-bytes 2M')}
 mkdir d; echo x >d/f; mv d e; ln e/f g; cat e/f; dd if=/dev/zero of=h bs=64k count=32 conv=fsync; truncate -s 1000 h; ls -lR; df .; sync; rm -rf e g h`,
   },
   {
