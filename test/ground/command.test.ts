@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A guarded program and all that it started end with us, even when nothing of ours can run any more.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,9 @@ import { afterAll, expect, test } from 'vitest'
 import { command } from '../../src/ground/command.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
-const dir = mkdtempSync(path.join(root, 'node_modules/.cache/command-'))
+const cache = path.join(root, 'node_modules/.cache')
+mkdirSync(cache, { recursive: true })
+const dir = mkdtempSync(path.join(cache, 'command-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 const alive = (pid: number) =>
