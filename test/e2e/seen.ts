@@ -47,6 +47,7 @@ export const seen: readonly Seen[] = [
     after: '/^9000\n9000$/m',
     callbacks: ['post_patch enlarge_all dummy', 'pre_unpatch shrink_all dummy'],
     functions: ['dummy_setup'],
+    findings: ['reaches-only-new'],
   },
   {
     patch: 'examples/authoring/shadow.patch',
