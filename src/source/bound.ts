@@ -3,7 +3,7 @@
 // the compiler says what it is.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { command } from '../ground/command.ts'
+import { runCompiler } from '../build/compiler-run.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Closure } from './closure.ts'
@@ -39,12 +39,13 @@ export async function boundsOf(
     const input = path.join(dir, 'unit.c')
     const output = path.join(dir, 'unit.s')
     await writeFile(input, `${text}\n${asked.join('\n')}\n`, 'latin1')
-    const { exitCode } = await command(
+    const { ok } = await runCompiler(
+      job,
       unit.compiler,
       [...withoutSideOutputs(unit.flags), '-w', '-S', '-x', 'cpp-output', '-o', output, input],
-      { cwd: unit.cwd, signal: job.signal, allowFailure: true },
+      { cwd: unit.cwd },
     )
-    return exitCode === 0 ? await readFile(output, 'latin1') : ''
+    return ok ? await readFile(output, 'latin1') : ''
   })
   for (const [at, name] of names.entries()) {
     const value = new RegExp(`^${probe}${at}:\\n\\s*\\.(?:quad|long|xword)\\s+(\\d+)`, 'm').exec(

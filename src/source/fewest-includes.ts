@@ -3,8 +3,8 @@
 // without them, token by token, and the compiler says nothing about it that it does not say anyway.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { runCompiler } from '../build/compiler-run.ts'
 import { macroHeaders } from '../build/macros.ts'
-import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
@@ -82,11 +82,12 @@ async function isAccepted(
     const file = path.join(dir, path.basename(unit.file))
     await writeFile(file, text, 'latin1')
     const beside = [...new Set(dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
-    const { exitCode, stderr } = await command(
+    const { ok, messages } = await runCompiler(
+      job,
       unit.compiler,
       [...beside, ...withoutSideOutputs(unit.flags), '-Wimplicit', '-fsyntax-only', '-x', 'c', file],
-      { cwd: unit.cwd, signal: job.signal, allowFailure: true },
+      { cwd: unit.cwd },
     )
-    return exitCode === 0 && !/\bwarning: /.test(stderr)
+    return ok && !/\bwarning: /.test(messages)
   })
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The compiler's flags as a person gives them.
+// What the compiler refuses to work with: flags that it does not know, input that takes too much; and its flags as a person
+// gives them.
+import { exhaustion } from '../build/compiler-run.ts'
 import { Fault } from '../ground/fault.ts'
 import type { SourceUnit } from './request.ts'
 
@@ -16,6 +18,18 @@ export function refusedFlag(unit: Pick<SourceUnit, 'compiler'>, stderr: string):
   if (flag !== undefined)
     throw new Fault('usage', 'unknown-flag', `${unit.compiler} does not know the flag ${flag}`, {
       remedy: 'Check the flags behind --, or name the compiler that they are for as their first word',
+    })
+}
+
+/**
+ * Throws when the compiler was ended at its limits, of which it has nothing to say.
+ * @throws Fault `patch/takes-too-much`
+ */
+export function refusedInput(unit: Pick<SourceUnit, 'compiler' | 'file'>, messages: string): void {
+  const why = exhaustion(messages)
+  if (why !== undefined)
+    throw new Fault('patch', 'takes-too-much', `${unit.compiler} ${why} for ${unit.file}`, {
+      remedy: 'Look for macros or headers in it that grow without end',
     })
 }
 

@@ -3,14 +3,14 @@
 // does not cause, and each function must be the machine code that the unit has.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { runCompiler } from '../build/compiler-run.ts'
 import { macroHeaders } from '../build/macros.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
-import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
-import { refusedFlag } from './flags.ts'
+import { refusedFlag, refusedInput } from './flags.ts'
 import { byItself, compilesByItself, type Likeness, likenessOf, type Wanted } from './likeness.ts'
 import type { SourceUnit } from './request.ts'
 import { withoutSideOutputs } from './view.ts'
@@ -38,14 +38,15 @@ async function compile(
   dir: string,
 ): Promise<Run> {
   const output = path.join(dir, 'judged.o')
-  const { exitCode, stderr } = await command(
+  const { ok, messages } = await runCompiler(
+    job,
     unit.compiler,
     [...own, ...withoutSideOutputs(unit.flags), ...divided, '-c', '-o', output, input],
-    { cwd: unit.cwd, signal: job.signal, allowFailure: true },
+    { cwd: unit.cwd },
   )
   return {
-    ok: exitCode === 0,
-    messages: stderr,
+    ok,
+    messages,
     object: async () => readObject(await readFile(output), path.basename(input)),
   }
 }
@@ -60,6 +61,7 @@ export async function compileUnit(job: Job, unit: SourceUnit): Promise<CompiledU
     const run = await compile(job, unit, unit.file, [], dir)
     if (run.ok) return { object: await run.object(), messages: run.messages }
     refusedFlag(unit, run.messages)
+    refusedInput(unit, run.messages)
     const lines = run.messages.split('\n')
     const first = Math.max(
       lines.findIndex((line) => /\b[Ee]rror: /.test(line)),

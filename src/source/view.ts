@@ -3,13 +3,13 @@
 // declarations that it stands for when macros are expanded.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { command } from '../ground/command.ts'
+import { runCompiler } from '../build/compiler-run.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { type Declaration, parseDeclaration } from './declarators.ts'
 import { type Expanded, readExpanded } from './expanded.ts'
-import { refusedFlag } from './flags.ts'
+import { refusedFlag, refusedInput } from './flags.ts'
 import { type Token, tokenize } from './lexer.ts'
 import { Pile } from './pile.ts'
 import type { SourceUnit } from './request.ts'
@@ -69,17 +69,20 @@ export async function preprocess(
     const output = path.join(dir, 'unit.i')
     await writeFile(input, `#line 1 "${unit.file.replace(/["\\]/g, '\\$&')}"\n${text}`, 'latin1')
     const beside = [...new Set(dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
-    const { exitCode, stderr } = await command(
+    const { ok, messages } = await runCompiler(
+      job,
       unit.compiler,
       [...beside, ...withoutSideOutputs(unit.flags), '-E', '-dD', '-dI', '-x', 'c', '-o', output, input],
-      { cwd: unit.cwd, signal: job.signal, allowFailure: true },
+      { cwd: unit.cwd },
     )
-    if (exitCode !== 0) refusedFlag(unit, stderr)
-    if (exitCode !== 0)
+    if (!ok) {
+      refusedFlag(unit, messages)
+      refusedInput(unit, messages)
       throw new Fault('patch', 'does-not-preprocess', `${unit.file} does not go through the preprocessor`, {
         remedy: `Check the flags, and that ${unit.compiler} compiles the file with them`,
-        detail: stderr.trimEnd().split('\n').slice(-12).join('\n'),
+        detail: messages.trimEnd().split('\n').slice(-12).join('\n'),
       })
+    }
     return readExpanded(await readFile(output, 'latin1'), unit.file)
   })
 }

@@ -51,6 +51,13 @@ const edits: readonly (readonly [name: string, file: string, from: string, to: s
     'void acpi_ec_remove_query_handler(struct acpi_ec *ec, u8 query_bit);',
     'void acpi_ec_remove_query_handler(struct acpi_ec *ec, u8 query_bit, bool all);',
   ],
+  // Completes types that were only named behind those of exported functions; nothing else changes.
+  [
+    'include',
+    'fs/filesystems.c',
+    '#include <linux/syscalls.h>\n',
+    '#include <linux/syscalls.h>\n#include <linux/mtd/mtd.h>\n',
+  ],
 ]
 
 const ours = new Set(['type-layout', 'signature', 'export-crc'])
@@ -96,6 +103,12 @@ describe('a patch of types and signatures', () => {
     ])
   })
 
+  test('sees that an #include alone gives exported symbols another version', () => {
+    expect(about('register_filesystem')).toEqual([
+      expect.objectContaining({ severity: 'note', rule: 'export-crc', unit: 'fs/filesystems.c' }),
+    ])
+  })
+
   test('names who would go on calling in the old way, and what is exported', () => {
     const found = about('acpi_ec_remove_query_handler')
     expect(found.map(({ severity, rule }) => `${severity} ${rule}`).sort()).toEqual([
@@ -109,7 +122,7 @@ describe('a patch of types and signatures', () => {
   })
 
   test('has nothing else to be told', () => {
-    expect(new Set(findings.map(({ symbol }) => symbol)).size).toBe(3)
+    expect(new Set(findings.map(({ symbol }) => symbol)).size).toBe(4)
   })
 })
 
