@@ -7,7 +7,7 @@ import { generatedBefore } from '../build/generated.ts'
 import { makeShadow } from '../build/shadow.ts'
 import { shadowFiles } from '../build/sides.ts'
 import { openUnits, type Unit } from '../build/units.ts'
-import { refuseIfErrors } from '../check/consent.ts'
+import { objectionsAmong, refuseIfErrors, withConsent } from '../check/consent.ts'
 import { stem } from '../diff/names.ts'
 import { declaredCallbacks, declaredStates } from '../extract/callbacks.ts'
 import { Fault } from '../ground/fault.ts'
@@ -148,19 +148,29 @@ export async function makeSource(job: Job, kernel: Kernel, fix: CompiledFix): Pr
 
 /**
  * The source engine's live patch: what is delivered must be the patched units' functions.
- * @throws Fault `refused/extract-differs` and as `makeSource`
+ * @throws Fault `refused/extract-differs`, also where the compiler may have chosen otherwise and nobody has allowed it; and as
+ *   `makeSource`
  */
 export async function makeFromSource(job: Job, kernel: Kernel, fix: CompiledFix): Promise<SourceModule> {
   const made = await makeSource(job, kernel, fix)
-  const findings = made.source.replacements.flatMap((one) =>
-    likenessFindings(one.unit, one.oldName, made.likeness.get(likenessKey(one))),
+  const findings = withConsent(
+    made.source.replacements.flatMap((one) =>
+      likenessFindings(one.unit, one.oldName, made.likeness.get(likenessKey(one))),
+    ),
+    new Set(fix.request.allow),
   )
-  if (findings.some(({ severity }) => severity === 'error'))
+  const objections = objectionsAmong(findings)
+  if (objections.length > 0)
     throw new Fault(
       'refused',
       'extract-differs',
       `The source in ${made.directory} is not what the patched units are`,
-      { findings, remedy: 'Look at the functions that are named, or take the binary engine' },
+      {
+        findings,
+        remedy: objections.some(({ severity }) => severity === 'error')
+          ? 'Look at the functions that are named, or take the binary engine'
+          : 'Look at the functions that are named; when they do the same, say so: --allow extract-differs. Or take the binary engine',
+      },
     )
   const { manifest } = made
   return { ...made, manifest: { ...manifest, findings: [...manifest.findings, ...findings] } }

@@ -166,7 +166,7 @@ async function differences(
   return wanted.flatMap(({ name }) => likenessFindings(unit.file, name, likenesses.get(name)))
 }
 
-/** Differences that change no value: the same is called and used, in another order, place or register. */
+/** Differences that the compiler may have chosen. The text may have made them, too, so a person looks at them. */
 const chosen: ReadonlySet<string> = new Set<Likeness['code']>([
   'other-inlining',
   'other-split',
@@ -205,7 +205,7 @@ export function likenessFindings(unit: string, symbol: string, likeness: Likenes
       severity: chosen.has(code) ? 'warning' : 'error',
       rule: 'extract-differs',
       message: `The extract makes other code of ${symbol} than ${unit} (${code}): ${explanation}`,
-      hint: 'Compare both by hand; report it as a fault of Inarch with the file',
+      hint: 'Compare both by hand; where they do not do the same, report it as a fault of Inarch with the file',
     },
   ]
 }

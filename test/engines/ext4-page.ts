@@ -19,8 +19,8 @@ Is this what a careful engineer would have written by hand?
 - *The right functions.* The fix changes two functions. \`ext4_mb_get_buddy_page_lock()\` has no symbol: the compiler put it into
   \`ext4_mb_init_group()\`, its only caller, which is therefore replaced, and the comment says so. A person finds this out with
   \`objdump\`, or by looking in vain for the name in \`/proc/kallsyms\`.
-- *The right neighbours.* \`ext4_mb_init_cache()\` is private to the unit and has a symbol: it is declared, and the running kernel's
-  is used. \`ext4_mb_put_buddy_page_lock()\` and the empty \`mb_cmp_bitmaps()\` have none, so they are copied. Of the two definitions of
+- *The right neighbours.* \`ext4_mb_init_cache()\` is private to the unit and has a symbol: it is declared, with the object and the
+  symbol that it is, and the running kernel's is used. \`ext4_mb_put_buddy_page_lock()\` and the empty \`mb_cmp_bitmaps()\` have none, so they are copied. Of the two definitions of
   \`mb_cmp_bitmaps()\` only the one that this configuration has is there.
 - *No state.* Nothing here keeps any: no variable of the unit is copied. \`WARN_RATELIMIT()\` has a rate limit of its own,
   which starts anew.
@@ -30,8 +30,6 @@ Is this what a careful engineer would have written by hand?
 
 What a person would have done otherwise:
 
-- Leave out the headers of which nothing is used now, such as \`linux/freezer.h\`. They are kept because they are the unit's own, and
-  to tell which ones are needed only through others is guesswork.
 - Leave out the call of the empty \`mb_cmp_bitmaps()\`. It is kept so that the text stays the author's.
 - Break the long prototype, and write the tables of the wrapper in fewer lines.
 

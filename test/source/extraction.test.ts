@@ -371,6 +371,36 @@ int wanted(int n) { ONCE(note("first")); return n; }
     expect(text).not.toContain('static')
   })
 
+  it('is a rate limit that the author named, whatever its name; one of a macro starts anew', async () => {
+    const head = `struct ratelimit_state { int interval, burst; };
+int ___ratelimit(struct ratelimit_state *rs, const char *func);
+#define __ratelimit(state) ___ratelimit(state, __func__)
+#define DEFINE_RATELIMIT_STATE(name, i, b) struct ratelimit_state name = { i, b }
+#define limited(n) ({ static DEFINE_RATELIMIT_STATE(_rs, 5, 10); __ratelimit(&_rs) ? (n) : 0; })
+`
+    const own = (name: string) =>
+      `${head}int wanted(int n)\n{\n\tstatic DEFINE_RATELIMIT_STATE(${name}, 5, 10);\n\n\treturn __ratelimit(&${name}) ? n : 0;\n}\n`
+    for (const name of ['_rs', '__rs', 'rs', 'descriptor', '__warned']) {
+      const { text, findings } = await extract(own(name), { externalize: [`wanted.${name}`] })
+      expect(findings).toEqual([])
+      expect(text).toContain(`\textern struct ratelimit_state ${name};\n`)
+      expect(text).not.toContain('static')
+      const copied = await extract(own(name))
+      expect(copied.findings).toMatchObject([
+        { severity: 'error', rule: 'writable-copied', symbol: `wanted.${name}` },
+      ])
+    }
+    const file = `${head}static DEFINE_RATELIMIT_STATE(_rs, 5, 10);\nint wanted(int n) { return __ratelimit(&_rs) ? n : 0; }\n`
+    const bound = await extract(file, { externalize: ['_rs'] })
+    expect(bound.findings).toEqual([])
+    expect(bound.text).toContain('extern struct ratelimit_state _rs;\n')
+    const macro = await extract(`${head}int wanted(int n) { return limited(n); }\n`, {
+      externalize: ['wanted._rs'],
+    })
+    expect(macro.findings).toEqual([])
+    expect(macro.text).toContain('return limited(n);')
+  })
+
   it('hands on the address of the running function, also of one that is replaced', async () => {
     const handed = `void add(int (*action)(int));
 static __attribute__((noinline)) int helper(int a) { return a * 7; }

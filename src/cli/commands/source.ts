@@ -46,8 +46,8 @@ Examples:
   inarch source main.c --extract parse -- -O2 -Iinclude
   inarch source main.c --extract parse,emit --no-externalize -o small.c -- clang -O2 -Iinclude
 
-Exit codes: 0 written; 2 there is no such function, or the compiler does not know a flag; 3 the file does not compile;
-4 the extract does not compile, or would have a second copy of a variable.`,
+Exit codes: 0 written; 2 there is no such function, the file is no C, or the compiler does not know a flag; 3 the file
+does not compile; 4 the extract does not compile, is other code than the file, or has a second copy of a variable.`,
     )
     .action((file: string, words: readonly string[], options: SourceOptions) =>
       perform(options, async (session) => {

@@ -176,6 +176,49 @@ test('what differs between the engines only by what the compiler chose is told a
   )
 })
 
+test('engines that make different live patches of a fix refuse it, unless the author allows that', async () => {
+  const kernel = await selectKernel(job, '6.1')
+  // net_get_random_once() has variables of its own, for which an extract has no words: only one engine makes a module.
+  const hash = 'net/ipv4/inet_hashtables.c'
+  const before = readFileSync(path.join(kernel.source, hash), 'latin1')
+  const call = '\tnet_get_random_once(&inet_ehash_secret, sizeof(inet_ehash_secret));\n'
+  expect(before).toContain(call)
+  const lines = before.split('\n')
+  const at = lines.indexOf(call.trimEnd()) + 1
+  const context = (from: number, to: number) => lines.slice(from, to).map((line) => ` ${line}`)
+  const diff = [
+    `--- a/${hash}`,
+    `+++ b/${hash}`,
+    `@@ -${at - 2},6 +${at - 2},8 @@`,
+    ...context(at - 3, at),
+    '+\tif (!lport)',
+    '+\t\treturn 0;',
+    ...context(at, at + 3),
+    '',
+  ].join('\n')
+  const build = (allow: readonly string[]) =>
+    makeLivePatch(job, kernel, {
+      patches: [parsePatch(Buffer.from(diff, 'latin1'), 'hash.patch')],
+      replace: true,
+      engine: 'both',
+      allow,
+      output: path.join(work, `differ-${allow.length}`),
+    })
+  const fault = await build([]).catch((error: unknown) => error)
+  expect(fault).toMatchObject({ kind: 'refused', code: 'engines-differ' })
+  expect((fault as Fault).remedy).toContain('--allow engines-differ')
+  expect((fault as Fault).findings).toContainEqual(
+    expect.objectContaining({ severity: 'error', rule: 'engines-differ' }),
+  )
+  const { manifest, directory } = await build(['engines-differ'])
+  expect(manifest.engines?.agree).toBe(false)
+  expect(manifest.engines?.functions).toMatchObject([{ name: 'inet_ehashfn', replacedBy: 'binary' }])
+  expect(manifest.findings.filter(({ rule }) => rule === 'engines-differ')).toMatchObject([
+    { severity: 'warning', allowed: true },
+  ])
+  expect(directory).toBeUndefined()
+})
+
 describe('a directory that was edited', () => {
   let kernel: Kernel
   let made: string

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Inarch does not believe its own extracts: one that is not the unit's function is refused, whatever made it so. Here each is
+// made by the engine and then spoilt by hand.
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Finding } from '../../src/ground/finding.ts'
+import { silentJournal } from '../../src/ground/job.ts'
+import { extractAlone } from '../../src/source/alone.ts'
+import { compileUnit, judgeExtract } from '../../src/source/judge.ts'
+import type { SourceUnit } from '../../src/source/request.ts'
+import { compiler, compilers, work } from '../objects.ts'
+
+const job = { signal: new AbortController().signal, journal: silentJournal() }
+let number = 0
+
+function unit(source: string, program: string, extension = 'c', ...flags: string[]): SourceUnit {
+  const file = path.join(work, `judged${++number}.${extension}`)
+  writeFileSync(file, source)
+  return { file, cwd: work, compiler: program, flags: ['-O2', '-Wall', '-fno-pic', ...flags] }
+}
+
+const source = `struct box { int width, height; };
+int put(const char *text, int value);
+int get(int value);
+static const int weights[] = { 3, 5, 7, 11 };
+static int limit = 40;
+int *hand_out(void) { return &limit; }
+static inline int area(const struct box *b) { return b->width * b->height; }
+int wanted(const struct box *b, int n)
+{
+	if (area(b) > limit)
+		return put("too large", n);
+	return get(n) + weights[n & 3];
+}
+`
+
+/** What is said about an extract in which one thing was exchanged. */
+async function judged(program: string, from: string, to: string): Promise<Finding[]> {
+  const one = unit(source, program)
+  const { text } = await extractAlone(job, {
+    unit: one,
+    functions: ['wanted'],
+    externalize: ['limit'],
+    rename: false,
+    includes: 'keep',
+  })
+  expect(text).toContain(from)
+  const whole = await compileUnit(job, one)
+  return await judgeExtract(job, one, text.replace(from, to), whole, [{ name: 'wanted', as: 'wanted' }])
+}
+
+const programs = [compiler, ...compilers.filter((name) => name.startsWith('clang')).slice(0, 1)]
+
+describe.each(programs)('an extract by %s', (program) => {
+  test('that is what its unit is goes through', async () => {
+    expect(await judged(program, 'too large', 'too large')).toEqual([])
+  })
+
+  test.each([
+    ['another number', '& 3', '& 1'],
+    ['another comparison', 'area(b) > limit', 'area(b) < limit'],
+    ['another entry of a table that is copied', '7, 11', '7, 13'],
+    ['another string', '"too large"', '"too small"'],
+    ['another member', 'b->width * b->height', 'b->width * b->width'],
+    ['members in another order', 'int width, height', 'int height, pad, width'],
+    ['another variable of the running kernel', 'extern int limit;', 'extern int limit asm("other_limit");'],
+    ['another function', 'return get(n)', 'return put(0, n)'],
+    ['a call that is missing', 'return get(n)', 'return n'],
+    ['a macro over a name', 'int wanted(', '#define get(a) (a)\nint wanted('],
+  ])('with %s is told', async (_, from, to) => {
+    const differing = (await judged(program, from, to)).filter(({ rule }) => rule === 'extract-differs')
+    // As a warning where the compiler may have done it: that refuses a live patch, too, until somebody allows it.
+    expect(differing).toMatchObject([
+      { severity: expect.stringMatching(/^(?:error|warning)$/), symbol: 'wanted' },
+    ])
+  })
+
+  test('that does not compile is refused', async () => {
+    const findings = await judged(program, 'return get(n)', 'return got(m)')
+    expect(findings).toContainEqual(
+      expect.objectContaining({ severity: 'error', rule: 'extract-does-not-compile' }),
+    )
+  })
+})
+
+describe('what is no C', () => {
+  const plain = 'int wanted(int a) { return a; }\n'
+  const assembly = '.globl wanted\nwanted:\n\tret\n'
+  test.each<[string, SourceUnit]>([
+    ['C++ by its name', unit(plain, compiler, 'cpp')],
+    ['C++ by another name', unit(plain, compiler, 'cc')],
+    ['C++ by a flag', unit(plain, compiler, 'c', '-x', 'c++')],
+    ['C++ by its standard', unit(plain, compiler, 'c', '-std=c++17')],
+    ['C++ by its compiler', unit(plain, 'g++')],
+    ['assembly', unit(assembly, compiler, 's')],
+    ['assembly with a preprocessor', unit(assembly, compiler, 'S')],
+    ['assembly by a flag', unit(assembly, compiler, 'c', '-xassembler')],
+    ['an object', unit('\x7fELF\x02\x01\x01', compiler, 'o')],
+    ['a module', unit('\x7fELF\x02\x01\x01', compiler, 'ko')],
+  ])('is refused in a sentence: %s', async (_, one) => {
+    await expect(
+      extractAlone(job, {
+        unit: one,
+        functions: ['wanted'],
+        externalize: 'all',
+        rename: false,
+        includes: 'keep',
+      }),
+    ).rejects.toMatchObject({
+      kind: 'usage',
+      code: 'not-c',
+      message: expect.stringMatching(/^\S+ is no file in C, so no function can be cut out of it$/),
+    })
+  })
+
+  test('an object that has the name of a C file does not compile, which is said without bytes', async () => {
+    const one = unit('\x7fELF\x02\x01\x01\0\0\0', compiler)
+    await expect(compileUnit(job, one)).rejects.toMatchObject({ kind: 'patch', code: 'does-not-compile' })
+  })
+})
