@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Holds each function of a live patch's source against the same function of the patched unit, before anything is delivered:
 // the same machine code, or the same when the compiler looks at each function by itself.
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CompiledPairs } from '../build/compile.ts'
 import { compileSide, shadowFiles } from '../build/sides.ts'
@@ -52,8 +52,9 @@ export async function sourceLikeness(
     const likenesses = await likenessOf(
       withoutPads({ unit: readObject(readFileSync(pair.after), `${source} (after)`), extract }, wanted),
       wanted,
-      async () => {
-        const sides = await byThemselves(job, compiled, source, path.join(directory, file), tree, dir)
+      async (flags) => {
+        const compile = await compilerByItself(job, compiled, source, dir, flags)
+        const sides = await bothSides(compile, tree, path.join(directory, file))
         return sides === undefined ? undefined : withoutPads(sides, wanted)
       },
       (symbol) => names.get(symbol) ?? symbol,
@@ -67,6 +68,9 @@ export async function sourceLikeness(
   return found
 }
 
+/** Compiles the unit as a tree has it, or a file in its place. */
+type Compiler = (tree: string, file?: string) => Promise<ObjectFile | undefined>
+
 interface Sides {
   readonly unit: ObjectFile
   readonly extract: ObjectFile
@@ -78,16 +82,12 @@ function withoutPads({ unit, extract }: Sides, wanted: readonly { name: string; 
   return { unit, extract: withoutLandingPads(extract, new Set(onlyHere.map(({ as }) => as))) }
 }
 
-/** Compiles the patched unit and its extract, each function by itself. */
-async function byThemselves(
-  job: Job,
-  compiled: CompiledPairs,
-  source: string,
-  file: string,
+/** Compiles the patched unit and its extract. */
+async function bothSides(
+  compile: Compiler | undefined,
   tree: string,
-  dir: string,
+  file: string,
 ): Promise<Sides | undefined> {
-  const compile = await compilerByItself(job, compiled, source, dir)
   const [unit, extract] = await Promise.all([compile?.(tree), compile?.(tree, file)])
   return unit === undefined || extract === undefined ? undefined : { unit, extract }
 }
@@ -105,7 +105,7 @@ export async function unchangedByThemselves(
   dir: string,
 ): Promise<ReadonlySet<string>> {
   if (names.length === 0 || compiled.bench === undefined) return new Set()
-  const compile = await compilerByItself(job, compiled, source, dir)
+  const compile = await compilerByItself(job, compiled, source, dir, byItself)
   const [before, after] = await Promise.all([compile?.(compiled.bench.kernel.source), compile?.(tree)])
   if (before === undefined || after === undefined) return new Set()
   const agreements = compareFunctions(
@@ -117,18 +117,25 @@ export async function unchangedByThemselves(
 }
 
 /** What compiles a unit in a tree, or a file in its place, each function by itself. */
-async function compilerByItself(job: Job, { bench }: CompiledPairs, source: string, dir: string) {
+async function compilerByItself(
+  job: Job,
+  { bench }: CompiledPairs,
+  source: string,
+  dir: string,
+  further: readonly string[],
+): Promise<Compiler | undefined> {
   if (bench === undefined || !compilesByItself(bench.kernel.compiler.program)) return undefined
   const { kernel } = bench
   const units = await openUnits(job, kernel)
   const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
   if (unit?.flags === undefined) return undefined
-  const flags = [...unit.flags, ...byItself]
-  const place = path.join(dir, 'by-itself', source.replaceAll('/', '-'))
+  const flags = [...unit.flags, ...further]
+  const place = path.join(dir, 'by-itself')
   mkdirSync(place, { recursive: true })
+  const part = mkdtempSync(path.join(place, `${source.replaceAll('/', '-')}-`))
   let number = 0
   return async (tree: string, file?: string): Promise<ObjectFile | undefined> => {
-    const output = path.join(place, `${++number}.o`)
+    const output = path.join(part, `${++number}.o`)
     const own = tree === kernel.source ? [] : shadowFiles(kernel, [unit], bench.changes, false)
     const one: Unit =
       file === undefined

@@ -35,13 +35,19 @@ export const byItself: readonly string[] = (
   .split(' ')
   .map((pass) => `-fno-${pass}`)
 
+/**
+ * In the order in which they are tried. What the compiler was seen to take in carries `inline` in an extract, and may not in the
+ * unit; without any taking in, the word means nothing. Not every unit compiles so.
+ */
+const ways: readonly (readonly string[])[] = [byItself, [...byItself, '-fno-inline']]
+
 /** Whether a compiler understands `byItself`. */
 export function compilesByItself(compiler: string): boolean {
   return !/clang/.test(compiler)
 }
 
 /**
- * @param again compiles both sides with `byItself`; undefined when that can't be done
+ * @param again compiles both sides with further flags; undefined when that can't be done
  * @param nameOf what a symbol of the extract is called in the unit
  * @param isOwn whether the extract may have data of this name of its own
  * @returns by the functions' names in the unit
@@ -49,24 +55,30 @@ export function compilesByItself(compiler: string): boolean {
 export async function likenessOf(
   sides: BothSides,
   wanted: readonly Wanted[],
-  again: () => Promise<BothSides | undefined>,
+  again: (flags: readonly string[]) => Promise<BothSides | undefined>,
   nameOf?: (symbol: string) => string,
   isOwn: (name: string) => boolean = () => false,
 ): Promise<ReadonlyMap<string, Likeness>> {
   const first = compared(sides, wanted, nameOf, isOwn)
-  const different = wanted.filter(({ name }) => first.get(name)?.code !== 'identical')
-  if (different.length === 0) return first
-  const isolated = await again()
-  if (isolated === undefined) return first
-  const second = compared(isolated, different, nameOf, isOwn)
-  return new Map(
-    [...first].map(([name, likeness]) => {
-      const code = second.get(name)?.code
-      // Two copies of a variable are two, whatever the compiler makes of them.
-      if (code !== 'identical' || likeness.code === 'second-copy') return [name, likeness]
-      return [name, { ...likeness, code: 'same-by-source' }]
-    }),
-  )
+  const likenesses = new Map(first)
+  // Two copies of a variable are two, whatever the compiler makes of them.
+  const open = () =>
+    wanted.filter(
+      ({ name }) =>
+        !['identical', 'same-by-source', 'second-copy'].includes(likenesses.get(name)?.code ?? 'identical'),
+    )
+  for (const flags of ways) {
+    const different = open()
+    if (different.length === 0) break
+    const isolated = await again(flags)
+    if (isolated === undefined) continue
+    for (const [name, { code }] of compared(isolated, different, nameOf, isOwn)) {
+      const likeness = first.get(name)
+      if (code === 'identical' && likeness !== undefined)
+        likenesses.set(name, { ...likeness, code: 'same-by-source' })
+    }
+  }
+  return likenesses
 }
 
 function compared(
