@@ -83,7 +83,7 @@ export async function audit(
         ({ root, one }) =>
           root?.unit.unit === unit && (one.name === name || root.extent.symbol?.name === name),
       )
-    checkCompleteness(names, views, carried, isReplaced, told, complain)
+    checkCompleteness(views, carried, isReplaced, told, complain)
   } finally {
     names.close()
   }

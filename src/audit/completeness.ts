@@ -2,7 +2,6 @@
 // Whether anything that the patch changes is missing from the module. A function of the patched object is accounted for
 // when it is what the compiler made before, when its code is what the kernel runs, when it is replaced, when the module
 // carries it and nobody else calls the kernel's, or when the build said something about it.
-import type { Names } from '../match/names.ts'
 import { isCodeTable } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
 import { type Extent, isCode, isFreed, isString, isWritable } from './object-view.ts'
@@ -13,7 +12,6 @@ import { isFunction, type Side, sourceName, stem, type UnitView } from './unit.t
 export type Told = ReadonlySet<string>
 
 export function checkCompleteness(
-  names: Names,
   units: readonly UnitView[],
   carried: Carried,
   isReplaced: (unit: UnitView, name: string) => boolean,
@@ -61,7 +59,6 @@ export function checkCompleteness(
           unit.unit,
         )
     }
-    void names
   }
 }
 

@@ -24,7 +24,7 @@ export function doubtAbout(
 ): Doubt {
   const { symbol } = meant
   if (symbol === undefined) return 'it is something without a name'
-  const called = names.symbolsAt(place.object, place.address).map(({ name }) => name)
+  const called = names.at(place.object, place.address).map(({ name }) => name)
   const there = called[0] ?? 'nothing that has a name'
   const aliases = after.view.namesOf(meant)
   const named = aliases.some((name) => called.some((one) => stem(one) === stem(name)))

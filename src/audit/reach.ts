@@ -25,7 +25,7 @@ export function checkReach(module: ObjectView, names: Names, complain: Complain)
           `${section.name} refers to ${what}, which the kernel frees when it has started`,
         )
       if (!isCode(section) || !isBranch(section, relocation)) continue
-      const kinds = names.symbolsAt(at.object, at.address)
+      const kinds = names.at(at.object, at.address)
       if (!kinds.some(({ type }) => /[tTwW]/.test(type)))
         complain(
           'audit-kind',
@@ -38,13 +38,11 @@ export function checkReach(module: ObjectView, names: Names, complain: Complain)
 
 /** The edges of what is freed are addresses only. */
 function isEdge(names: Names, address: bigint): boolean {
-  return names.symbolsAt('vmlinux', address).some(({ name }) => /^__init_(begin|end)$/.test(name))
+  return names.at('vmlinux', address).some(({ name }) => /^__init_(begin|end)$/.test(name))
 }
 
 export function nameAt(names: Names, meaning: Meaning): string | undefined {
-  return meaning.kind === 'kernel'
-    ? names.symbolsAt(meaning.at.object, meaning.at.address)[0]?.name
-    : undefined
+  return meaning.kind === 'kernel' ? names.at(meaning.at.object, meaning.at.address)[0]?.name : undefined
 }
 
 /** True for the operand of a call or a jump. */

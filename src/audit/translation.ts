@@ -296,7 +296,7 @@ export function checkTranslation(
   }
 
   function called({ object, address }: KernelPlace): string {
-    return names.symbolsAt(object, address)[0]?.name ?? `0x${address.toString(16)} of ${object}`
+    return names.at(object, address)[0]?.name ?? `0x${address.toString(16)} of ${object}`
   }
 
   function compareTables({ mine, unit, theirs }: Task): void {

@@ -95,7 +95,7 @@ function side(bytes: Buffer, name: string, object: string, names: Names): Side {
 
 /** Whether the kernel calls an address by the name, numbers aside. */
 export function isCalled(names: Names, object: string, address: bigint, name: string): boolean {
-  return names.symbolsAt(object, address).some((symbol) => stem(symbol.name) === stem(name))
+  return names.at(object, address).some((symbol) => stem(symbol.name) === stem(name))
 }
 
 function usersIn(view: ObjectView): Map<string, Set<string>> {

@@ -265,9 +265,9 @@ function missing(
 /** What is not where it should lie, by its distance. */
 function misplaced(names: Names, reference: DistantReference, release: string): Finding[] {
   const [from] = names.symbols('vmlinux', anchor)
-  const there = from === undefined ? [] : names.at(from.address + BigInt(reference.distance))
-  if (there.some((name) => reference.names.includes(name))) return []
+  const there = from === undefined ? [] : names.at('vmlinux', from.address + BigInt(reference.distance))
+  if (there.some(({ name }) => reference.names.includes(name))) return []
   const symbol = nameOf(reference)
-  const message = `The live patch expects ${symbol} at a place where ${release} has ${there[0] ?? 'no symbol'}`
+  const message = `The live patch expects ${symbol} at a place where ${release} has ${there[0]?.name ?? 'no symbol'}`
   return [{ severity: 'error', rule: 'no-symbol', symbol, message }]
 }

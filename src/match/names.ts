@@ -36,10 +36,8 @@ export interface Names {
   /** The symbols of this name in a kernel object, in the order in which the kernel counts them. */
   symbols(object: string, name: string): readonly KernelSymbol[]
   exported(name: string): KernelExport | undefined
-  /** The names of the symbols of vmlinux that start exactly there. */
-  at(address: bigint): readonly string[]
-  /** What begins exactly at an address of a kernel object. */
-  symbolsAt(object: string, address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
+  /** The symbols that begin exactly at an address of a kernel object. */
+  at(object: string, address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
   /** The code of a kernel object. */
   running(object: string): Running
   /** The modules that are loaded whenever this one is. */
@@ -60,7 +58,7 @@ export interface ModuleNames {
   /** The symbols of this name that stay when it is initialised, in the order in which the kernel counts them. */
   lookup(name: string): readonly KernelSymbol[]
   readonly running: Running
-  symbolsAt(address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
+  at(address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
   isFunction(address: bigint): boolean
   readonly sealed: ReadonlySet<bigint>
 }
@@ -94,7 +92,7 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
   }
   return {
     running,
-    symbolsAt: (address) => byAddress.get(address) ?? [],
+    at: (address) => byAddress.get(address) ?? [],
     isFunction: (address) => functions.has(address),
     sealed: sealedInModule(object, running.addressAt),
     lookup(name) {
@@ -190,9 +188,8 @@ export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promis
       const [begin, end] = [edge('__init_begin'), edge('__init_end')]
       return begin !== undefined && end !== undefined && address >= begin && address < end
     },
-    at: (address) => symbols.at(address).map(({ name }) => name),
-    symbolsAt(object, address) {
-      if (object !== 'vmlinux') return modules.get(object)?.symbolsAt(address) ?? []
+    at(object, address) {
+      if (object !== 'vmlinux') return modules.get(object)?.at(address) ?? []
       const found = begins.get(address) ?? symbols.at(address)
       begins.set(address, found)
       return found

@@ -46,6 +46,7 @@ export function distances(
     if (address === undefined || address < start || address >= end || names.freed(address)) return undefined
     const bytes = Number(address - from)
     if (Math.abs(bytes) > farthest) return undefined
-    return { bytes, names: [...new Set([binding.name, ...names.at(address)])] }
+    const called = names.at('vmlinux', address).map(({ name }) => name)
+    return { bytes, names: [...new Set([binding.name, ...called])] }
   }
 }

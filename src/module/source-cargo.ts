@@ -9,6 +9,7 @@ import { redraft } from '../elf/redraft.ts'
 import { type SymbolDraft, undefinedSymbol } from '../elf/write.ts'
 import type { Reference } from '../extract/extraction.ts'
 import { isFreed, lastingSection } from '../extract/lasting.ts'
+import { Namesakes } from '../extract/namesakes.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Names } from '../match/names.ts'
 import type { Cargo } from './assemble.ts'
@@ -70,12 +71,13 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
   const references = new Map<SymbolDraft, Reference>()
   const bindings = new Map<SymbolDraft, Binding>()
   const definers = new Map<string, string>()
+  const namesakes = new Namesakes()
   const files = [
     ...units.map((one) => ({ file: one.file, compiled: one.compiled, own: one })),
     { file: wrapper.name, compiled: wrapper, own: undefined },
   ]
   for (const { file, compiled } of files)
-    for (const { name, binding, place } of compiled.symbols) {
+    for (const { name, binding, place, type } of compiled.symbols) {
       if (binding === 'local' || place === 'undefined') continue
       const first = definers.get(name)
       if (first !== undefined)
@@ -88,6 +90,8 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
           hint: 'Make it static in both, or define it in one and declare it in the other',
         })
       definers.set(name, file)
+      // What other files call by its name comes first, and keeps it.
+      if (type === 'function') namesakes.nameFor(file, name)
     }
 
   const bind = binder(names)
@@ -146,7 +150,9 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
         added.set(symbol.name, asRead)
         resolve(asRead, true)
       }
-      return asRead
+      if (symbol.type !== 'function' || symbol.binding !== 'local' || symbol.section === undefined)
+        return asRead
+      return { ...asRead, name: namesakes.nameFor(file, symbol.name) }
     })
     // objtool finds the key of a static call by its name among the symbols.
     for (const { name, place } of draft.symbols)

@@ -20,6 +20,7 @@ import { makeBinary } from '../../src/module/binary-engine.ts'
 import { openDraft } from '../../src/module/draft.ts'
 import { compileFix } from '../../src/module/fix.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
+import type { Engine } from '../../src/module/request.ts'
 import { openTemplate } from '../../src/module/template.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 import { isDistance, Mutant, type RawRelocation } from '../audit/mutant.ts'
@@ -97,24 +98,33 @@ async function make(kernel: Kernel, further: boolean): Promise<Audited> {
 }
 
 describe('a patch', () => {
-  const build = async (name: string, wanted: string, allow: readonly string[] = []) => {
+  const build = async (
+    name: string,
+    wanted: string,
+    allow: readonly string[] = [],
+    engine: Engine = 'binary',
+  ) => {
     const kernel = await selectKernel(job, wanted)
     const file = path.resolve('test/cases', `${name}.patch`)
     const patches = [parsePatch(readFileSync(file), `${name}.patch`)]
     const output = mkdtempSync(path.join(work, 'case-'))
-    const { module, manifest } = await makeLivePatch(job, kernel, { patches, replace: true, allow, output })
+    const request = { patches, replace: true, allow, output, engine }
+    const { module, manifest } = await makeLivePatch(job, kernel, request)
     return { manifest, object: readObject(readFileSync(module), module) }
   }
 
-  test('with helpers of one name in two files makes a module in which all names differ', async () => {
-    const { object } = await build('same-helper-in-two-files', '6.1')
-    const sections = object.sections.filter(({ flags }) => (flags & 2) !== 0).map(({ name }) => name)
-    expect(new Set(sections).size).toBe(sections.length)
-    const helpers = object.symbols.filter(
-      ({ name, type }) => name.startsWith('too_long') && type === 'function',
-    )
-    expect(helpers.map(({ name }) => name)).toEqual(['too_long', 'too_long..2'])
-  })
+  test.each(['binary', 'source'] as const)(
+    'with helpers of one name in two files makes a module in which all names differ (%s)',
+    async (engine) => {
+      const { object } = await build('same-helper-in-two-files', '6.1', [], engine)
+      const sections = object.sections.filter(({ flags }) => (flags & 2) !== 0).map(({ name }) => name)
+      expect(new Set(sections).size).toBe(sections.length)
+      const helpers = object.symbols.filter(
+        ({ name, type }) => name.startsWith('too_long') && type === 'function',
+      )
+      expect(helpers.map(({ name }) => name)).toEqual(['too_long', 'too_long..2'])
+    },
+  )
 
   test.each(['6.1', '6.12'])('that uses what was freed after boot carries it (%s)', async (wanted) => {
     for (const name of ['drop-init-noinline', 'call-init']) {
@@ -172,7 +182,7 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
       if (one === undefined) return false
       const meaning = meaningOf(names, view, section, one)
       if (meaning.kind === 'kernel')
-        return names.symbolsAt('vmlinux', meaning.at.address).some((symbol) => isIt(symbol.name))
+        return names.at('vmlinux', meaning.at.address).some((symbol) => isIt(symbol.name))
       if (meaning.kind !== 'own') return false
       return view.extentsAt(meaning.place, one.symbol).some(({ symbol }) => isIt(symbol?.name ?? ''))
     })
@@ -235,7 +245,7 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
   test('in which another static of the same name is meant', async () => {
     // net_get_random_once() has one ___done in each place.
     const rules = await mutated((mutant) => {
-      const at = names.symbolsAt('vmlinux', address('net_secret'))
+      const at = names.at('vmlinux', address('net_secret'))
       expect(at).not.toEqual([])
       const used = leadingTo(mutant, /^___done\.\d+$/)
       expect(used.length).toBeGreaterThan(0)

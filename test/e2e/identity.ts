@@ -137,7 +137,9 @@ export async function identityOf(
         changed.map(({ after }) => after),
         readObject(module, 'module'),
         (distance) =>
-          names.at((names.symbols('vmlinux', 'init_uts_ns')[0]?.address ?? 0n) + BigInt(distance)),
+          names
+            .at('vmlinux', (names.symbols('vmlinux', 'init_uts_ns')[0]?.address ?? 0n) + BigInt(distance))
+            .map(({ name: called }) => called),
       )
       relocations = checked.count
       wrong.push(...checked.wrong)

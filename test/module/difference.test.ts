@@ -36,7 +36,6 @@ function namesFor(running: string): Names {
     at: () => [],
     landing: () => undefined,
     freed: () => false,
-    symbolsAt: () => [],
     needs: () => [],
     running: () => image,
   }

@@ -22,15 +22,16 @@ export function namesOf({ symbols = {}, exports = {} }: SmallKernel): Names {
       const [module, namespace = ''] = (exports[name] ?? '').split(' ')
       return exports[name] === undefined ? undefined : { crc: 7, module: module!, namespace }
     },
-    at: (address) =>
+    at: (object, address) =>
       Object.entries(symbols).flatMap(([key, list]) =>
-        list.some((symbol, index) => (symbol.address ?? BigInt(index + 1)) === address)
-          ? [key.replace(/^vmlinux /, '')]
-          : [],
+        list.flatMap(({ address: place, type }, index) =>
+          key.startsWith(`${object} `) && (place ?? BigInt(index + 1)) === address
+            ? [{ name: key.slice(object.length + 1), type }]
+            : [],
+        ),
       ),
     landing: () => undefined,
     freed: () => false,
-    symbolsAt: () => [],
     needs: () => [],
     running: () => ({ read: () => undefined, addressesOf: () => [] }),
   }

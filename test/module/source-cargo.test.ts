@@ -128,6 +128,41 @@ test('a note of a patch’s macro is refused: the tables are in the wrapper', ()
   expect(cargo({}, unit(note)).rules).toEqual(['note-in-source'])
 })
 
+describe('functions of one name in two files', () => {
+  const apart = '__attribute__((noinline))'
+  const functions = (...units: SourceObject[]) =>
+    cargo({}, ...units)
+      .draft.symbols.filter(({ type, place }) => type === 'function' && place !== 'undefined')
+      .map(({ name }) => name)
+
+  test('are told apart, with their cold parts', () => {
+    const text = (name: string) =>
+      `static __attribute__((noipa)) int cold(int a) __asm__("same.cold"); static int cold(int a) { return a * 7; }
+       static ${apart} int same(int a) { return a == 7 ? cold(a) : a * 5; }
+       int ${name}(int a) { return same(a) + same(a + 1); }`
+    const found = functions(unit(text('livepatch_f')), unit(text('livepatch_g'), 'int g;', 'b.c'))
+    expect(found).toEqual(expect.arrayContaining(['same', 'same.cold', 'same..2', 'same..2.cold']))
+    expect(new Set(found).size).toBe(found.length)
+  })
+
+  test('leave the name to the one that other files call', () => {
+    const own = `static ${apart} int same(int a) { return a * 5; } int livepatch_f(int a) { return same(a); }`
+    const found = functions(unit(own), unit('int same(int a) { return a * 3; }', 'int g;', 'b.c'))
+    expect(found.toSorted()).toEqual(['livepatch_f', 'same', 'same..2'])
+  })
+
+  test('are three when there are three', () => {
+    const text = (name: string) =>
+      `static ${apart} int same(int a) { return a * 5; } int ${name}(int a) { return same(a); }`
+    const found = functions(
+      unit(text('f1')),
+      unit(text('f2'), 'int g;', 'b.c'),
+      unit(text('f3'), 'int h;', 'c.c'),
+    )
+    expect(found.filter((name) => name.startsWith('same'))).toEqual(['same', 'same..2', 'same..3'])
+  })
+})
+
 test('no two sections of the module have the same name', () => {
   const text = (name: string) => `static int same(int a) { return a * 5; } int (*${name})(int) = same;`
   const { draft } = cargo({}, unit(text('p')), unit(text('q'), 'int g;', 'b.c'))
