@@ -86,6 +86,8 @@ export interface Anatomy {
   tableEntries(piece: Piece): readonly TableEntry[]
   /** Those of them that say something which the code does not. */
   tellingEntries(piece: Piece): readonly TableEntry[]
+  /** Those about a part of nameless code: a snippet out of line, the replacement of an alternative. */
+  entriesAbout(code: Extent): readonly TableEntry[]
   /**
    * The part of a nameless piece that a reference to `offset` means: one constant of a pool, one snippet of
    * out-of-line code, else all of it.
@@ -112,9 +114,9 @@ export function isCode(section: Pick<Section, 'flags'>): boolean {
   return (section.flags & sectionFlag.exec) !== 0
 }
 
-/** Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part. */
-export function isOutOfLine(section: Pick<Section, 'name'>): boolean {
-  return section.name === '.altinstr_aux' || section.name === '.fixup'
+/** Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part, a full counter (until 5.4). */
+export function isOutOfLine({ name }: Pick<Section, 'name'>): boolean {
+  return name === '.altinstr_aux' || name === '.fixup' || name === '.text..refcount'
 }
 
 function isStringSection(section: Section): boolean {
@@ -248,7 +250,14 @@ export function anatomy(given: ObjectFile): Anatomy {
   // Out-of-line code has no names; each snippet begins where something leads to.
   let snippets: Map<Section, readonly number[]> | undefined
   const snippetStarts = (section: Section): readonly number[] => {
-    snippets ??= findSnippets(object, target, refersInto, marksOf(object.sections.filter(isOutOfLine)))
+    const faults = [...told.entries.values()].flat().filter(({ table }) => table.name === '__ex_table')
+    snippets ??= findSnippets(
+      object,
+      target,
+      refersInto,
+      marksOf(object.sections.filter(isOutOfLine)),
+      faults,
+    )
     return snippets.get(section) ?? [0]
   }
 
@@ -276,6 +285,16 @@ export function anatomy(given: ObjectFile): Anatomy {
     derived ??= readTables(object, ownerOf, isDerived).entries
     return derived.get(piece) ?? noEntries
   }
+  const byPlace = new Map<Section, readonly EntryAt[]>()
+  const entriesAbout = ({ section, start, end }: Extent): readonly TableEntry[] => {
+    let list = byPlace.get(section)
+    if (list === undefined) {
+      const entries = piecesOf(section).flatMap((piece) => told.entries.get(piece) ?? noEntries)
+      list = entries.map((entry) => ({ offset: placeOf(entry), entry })).sort((a, b) => a.offset - b.offset)
+      byPlace.set(section, list)
+    }
+    return within(list, start, end).map(({ entry }) => entry)
+  }
   return {
     object,
     pieces,
@@ -290,12 +309,24 @@ export function anatomy(given: ObjectFile): Anatomy {
     instructionAt,
     tableEntries: (piece) => [...derivedEntries(piece), ...(told.entries.get(piece) ?? noEntries)],
     tellingEntries: (piece) => told.entries.get(piece) ?? noEntries,
+    entriesAbout,
     extent,
     unreadableTables: told.unreadable,
   }
 }
 
 const noEntries: readonly TableEntry[] = []
+
+interface EntryAt {
+  /** In the section of the code. */
+  readonly offset: number
+  readonly entry: TableEntry
+}
+
+/** The place in the code that an entry is about. */
+export function placeOf({ relocations: [first] }: TableEntry): number {
+  return first === undefined ? -1 : first.symbol.value + first.addend
+}
 
 /** A nameless table with a section of its own. */
 function isWholeTable(piece: Piece): boolean {
@@ -308,22 +339,26 @@ function findSnippets(
   target: Anatomy['target'],
   refersInto: Anatomy['refersInto'],
   marks: Marks,
+  faults: readonly TableEntry[],
 ): Map<Section, readonly number[]> {
   const found = new Map<Section, Set<number>>()
-  for (const from of object.sections) {
-    if ((from.flags & sectionFlag.alloc) === 0 || isOutOfLine(from)) continue
-    if (!isCode(from) && from.name !== '__ex_table') continue
-    if (!refersInto({ section: from, start: 0, end: from.size }, marks)) continue
-    for (const relocation of object.relocations(from)) {
-      const { section } = relocation.symbol
-      if (section === undefined || !isOutOfLine(section)) continue
-      const at = target(from, relocation)
-      if (at.kind !== 'piece') continue
-      const starts = found.get(section)
-      if (starts === undefined) found.set(section, new Set([0, at.piece.start + at.offset]))
-      else starts.add(at.piece.start + at.offset)
-    }
+  const add = (from: Section, relocation: Relocation) => {
+    const { section } = relocation.symbol
+    if (section === undefined || !isOutOfLine(section)) return
+    const at = target(from, relocation)
+    if (at.kind !== 'piece') return
+    const starts = found.get(section)
+    if (starts === undefined) found.set(section, new Set([0, at.piece.start + at.offset]))
+    else starts.add(at.piece.start + at.offset)
   }
+  for (const from of object.sections) {
+    if ((from.flags & sectionFlag.alloc) === 0 || isOutOfLine(from) || !isCode(from)) continue
+    if (!refersInto({ section: from, start: 0, end: from.size }, marks)) continue
+    for (const relocation of object.relocations(from)) add(from, relocation)
+  }
+  // The place of a fault may be in the middle of a snippet; the way back from it is the start of one.
+  for (const { table, relocations } of faults)
+    for (const relocation of relocations.slice(1)) add(table, relocation)
   return new Map([...found].map(([section, starts]) => [section, [...starts].sort((a, b) => a - b)]))
 }
 

@@ -264,6 +264,8 @@ function markRows(b: Side, a: Side, same: Comparer): boolean {
   const whose = (side: Side, other: Side, table: Table, from: number, to: number): boolean => {
     for (let nth = from; nth < to; nth++) {
       const owner = table.owner(nth)
+      // Whose the code out of line is would have to be found out.
+      if (owner >= 0 && side.roles[owner] === role.outOfLine) return false
       if (owner >= 0) mark(side, other, owner)
       else if (!isObjtoolHint(table.name)) return false
     }

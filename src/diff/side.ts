@@ -86,7 +86,12 @@ function isOrdinaryName(outline: Outline, section: number): boolean {
   const at = nameOfSection(outline, section)
   switch (bytes[at + 1]) {
     case 0x74:
-      return bytes[at + 2] === 0x65 && bytes[at + 3] === 0x78
+      // `.text..refcount` is named by the kernel, and has its own ways.
+      return (
+        bytes[at + 2] === 0x65 &&
+        bytes[at + 3] === 0x78 &&
+        !(bytes[at + 5] === 0x2e && bytes[at + 6] === 0x2e)
+      )
     case 0x64:
       return bytes[at + 2] === 0x61 && bytes[at + 3] === 0x74
     case 0x72:
@@ -232,7 +237,7 @@ function tableOf(outline: Outline, section: number): Table | undefined {
       return undefined
   }
   const layout = layoutOf({ name, size }, offsets)
-  if (layout === undefined || (offsets.at(-1) ?? 0) >= size) return undefined
+  if (layout === undefined || layout.firsts !== undefined || (offsets.at(-1) ?? 0) >= size) return undefined
   const { relocations, bytes } = layout
   return {
     section,

@@ -96,9 +96,12 @@ export function relocationsPerEntry({ name }: { readonly name: string }): number
 
 /** Where the entries of a table begin, and how many relocations each has. */
 export interface TableLayout {
+  /** The most of any entry. */
   readonly relocations: number
   /** Bytes; 0 when an entry ends where the next one's first relocation is. */
   readonly bytes: number
+  /** Where each entry's first relocation is in the list; undefined when all have as many. */
+  readonly firsts?: readonly number[]
 }
 
 /** @returns undefined when the table has none of the layouts that are known */
@@ -111,7 +114,23 @@ export function layoutOf(
   const known = tables.get(table.name) ?? other
   for (const [count, bytes] of known)
     if (isLaidOut(table.size, offsets, count, bytes)) return { relocations: count, bytes }
+  if (table.name !== '.altinstructions') return undefined
+  for (const [count, bytes] of known) {
+    const firsts = firstsOf(table.size, offsets, bytes)
+    if (firsts !== undefined) return { relocations: count, bytes, firsts }
+  }
   return undefined
+}
+
+/** An alternative may have no replacement (`static_cpu_has` until 5.12): then its second field is just 0. */
+function firstsOf(size: number, offsets: ArrayLike<number>, bytes: number): number[] | undefined {
+  const firsts: number[] = []
+  for (let index = 0; index < offsets.length; index++) {
+    const row = firsts.length
+    if (offsets[index] === row * bytes) firsts.push(index)
+    else if (row === 0 || offsets[index] !== (row - 1) * bytes + 4) return undefined
+  }
+  return firsts.length * bytes === size ? firsts : undefined
 }
 
 function isLaidOut(size: number, offsets: ArrayLike<number>, count: number, bytes: number): boolean {
@@ -161,15 +180,17 @@ export function readTables<Owner>(
       })
       continue
     }
-    for (let index = 0; index < relocations.length; index += layout.relocations) {
-      const own = relocations.slice(index, index + layout.relocations)
+    for (let index = 0, row = 0; index < relocations.length; row++) {
+      const next =
+        layout.firsts === undefined
+          ? index + layout.relocations
+          : (layout.firsts[row + 1] ?? relocations.length)
+      const own = relocations.slice(index, next)
+      index = next
       const [first] = own
       if (first === undefined) break
       const start = first.offset
-      const end =
-        layout.bytes === 0
-          ? (relocations[index + layout.relocations]?.offset ?? table.size)
-          : start + layout.bytes
+      const end = layout.bytes === 0 ? (relocations[next]?.offset ?? table.size) : start + layout.bytes
       const owner = ownerOf(first)
       if (owner === undefined) {
         // Hints may be about data, and a linked object has functions that nothing names any more.

@@ -73,11 +73,11 @@ export interface ObjectFile {
 }
 
 /** @returns those of `relocations`, ordered by offset, that lie in the bytes from `start` to `end` */
-export function within(
-  relocations: readonly Relocation[],
+export function within<T extends { readonly offset: number }>(
+  relocations: readonly T[],
   start: number,
   end: number,
-): readonly Relocation[] {
+): readonly T[] {
   const { length } = relocations
   if (length === 0) return relocations
   const first = firstFrom(relocations, start)
@@ -86,7 +86,7 @@ export function within(
 }
 
 /** The index of the first relocation at `offset` or behind. */
-function firstFrom(relocations: readonly Relocation[], offset: number): number {
+function firstFrom(relocations: readonly { readonly offset: number }[], offset: number): number {
   let [low, high] = [0, relocations.length]
   while (low < high) {
     const middle = (low + high) >> 1

@@ -214,8 +214,10 @@ export function openCargo(
     entry.relocations.forEach((relocation, nth) => {
       if (!isInside(relocation, { ...entry, section: table }, whose)) return
       const offset = relocation.offset - entry.start + at
-      if (table.name === '.altinstructions' && nth === 1) {
-        const target = after.target(table, relocation)
+      const target =
+        table.name === '.altinstructions' && nth === 1 ? after.target(table, relocation) : undefined
+      // objtool puts thunks there (until 5.14).
+      if (target !== undefined && target.kind !== 'external') {
         const outside = (one: Target & { kind: 'piece' }) =>
           one.piece.start + one.offset + replacementLength(entry) > one.piece.section.size
         if (target.kind !== 'piece' || outside(target)) {
@@ -233,7 +235,7 @@ export function openCargo(
           const known = snippets.get(section)
           if (known === undefined) snippets.set(section, [{ extent, place }])
           else known.push({ extent, place })
-          carryEntriesAbout(target.piece, extent, whose)
+          carryEntriesAbout(extent, whose)
         }
         growing.draft.relocations.push({
           offset,
@@ -246,13 +248,8 @@ export function openCargo(
   }
 
   /** Table entries about code outside functions, such as a fault in the replacement of an alternative. */
-  const carryEntriesAbout = (piece: Piece, extent: Extent, whose: Piece) => {
-    for (const entry of after.tableEntries(piece)) {
-      const [first] = entry.relocations
-      if (first === undefined) continue
-      const place = first.symbol.value + first.addend
-      if (place >= extent.start && place < extent.end) pending.push(() => carryEntry(entry, whose))
-    }
+  const carryEntriesAbout = (extent: Extent, whose: Piece) => {
+    for (const entry of after.entriesAbout(extent)) pending.push(() => carryEntry(entry, whose))
   }
 
   let messages: ReadonlyMap<string, readonly IndexedMessage[]> | undefined
@@ -301,7 +298,7 @@ export function openCargo(
     if (place === undefined) {
       place = carryExtent(extent, workshop.openShared(piece.section), piece)
       places.set(key, place)
-      if (isCode(piece.section)) carryEntriesAbout(piece, extent, piece)
+      if (isCode(piece.section)) carryEntriesAbout(extent, piece)
     }
     return place
   }
