@@ -10,7 +10,7 @@ import { stem } from '../diff/names.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
 import type { Job } from '../ground/job.ts'
 import { compareFunctions } from '../source/agreement.ts'
-import { byItself, compilesByItself, type Likeness, likenessOf } from '../source/likeness.ts'
+import { byItself, compilesByItself, type Likeness, likenessOf, type Way } from '../source/likeness.ts'
 import type { PlannedFunction } from '../source/plan.ts'
 import { hasLandingPad, withoutLandingPads } from './landing-pads.ts'
 import type { SourceObject } from './source-objects.ts'
@@ -52,8 +52,8 @@ export async function sourceLikeness(
     const likenesses = await likenessOf(
       withoutPads({ unit: readObject(readFileSync(pair.after), `${source} (after)`), extract }, wanted),
       wanted,
-      async (flags) => {
-        const compile = await compilerByItself(job, compiled, source, dir, flags)
+      async (way) => {
+        const compile = await compilerByItself(job, compiled, source, dir, way)
         const sides = await bothSides(compile, tree, path.join(directory, file))
         return sides === undefined ? undefined : withoutPads(sides, wanted)
       },
@@ -105,7 +105,7 @@ export async function unchangedByThemselves(
   dir: string,
 ): Promise<ReadonlySet<string>> {
   if (names.length === 0 || compiled.bench === undefined) return new Set()
-  const compile = await compilerByItself(job, compiled, source, dir, byItself)
+  const compile = await compilerByItself(job, compiled, source, dir, (flags) => [...flags, ...byItself])
   const [before, after] = await Promise.all([compile?.(compiled.bench.kernel.source), compile?.(tree)])
   if (before === undefined || after === undefined) return new Set()
   const agreements = compareFunctions(
@@ -122,14 +122,14 @@ async function compilerByItself(
   { bench }: CompiledPairs,
   source: string,
   dir: string,
-  further: readonly string[],
+  way: Way,
 ): Promise<Compiler | undefined> {
   if (bench === undefined || !compilesByItself(bench.kernel.compiler.program)) return undefined
   const { kernel } = bench
   const units = await openUnits(job, kernel)
   const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
   if (unit?.flags === undefined) return undefined
-  const flags = [...unit.flags, ...further]
+  const flags = way(unit.flags)
   const place = path.join(dir, 'by-itself')
   mkdirSync(place, { recursive: true })
   const part = mkdtempSync(path.join(place, `${source.replaceAll('/', '-')}-`))

@@ -11,7 +11,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { refusedFlag, refusedInput } from './flags.ts'
-import { compilesByItself, type Likeness, likenessOf, type Wanted } from './likeness.ts'
+import { compilesByItself, type Likeness, likenessOf, type Wanted, type Way } from './likeness.ts'
 import type { SourceUnit } from './request.ts'
 import { withoutSideOutputs } from './view.ts'
 
@@ -146,9 +146,9 @@ async function differences(
   wanted: readonly Wanted[],
   dir: string,
 ): Promise<Finding[]> {
-  const again = async (flags: readonly string[]) => {
+  const again = async (way: Way) => {
     if (!compilesByItself(unit.compiler)) return undefined
-    const alone: SourceUnit = { ...unit, flags: [...unit.flags, ...flags] }
+    const alone: SourceUnit = { ...unit, flags: way(unit.flags) }
     const one = await compile(job, alone, unit.file, [], dir)
     if (!one.ok) return undefined
     const first = await one.object()

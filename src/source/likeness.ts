@@ -35,11 +35,21 @@ export const byItself: readonly string[] = (
   .split(' ')
   .map((pass) => `-fno-${pass}`)
 
+/** From the flags of a unit, others with which it is compiled once more. */
+export type Way = (flags: readonly string[]) => readonly string[]
+
 /**
  * In the order in which they are tried. What the compiler was seen to take in carries `inline` in an extract, and may not in the
- * unit; without any taking in, the word means nothing. Not every unit compiles so.
+ * unit; without any taking in the word means nothing, but that the kernel's `inline` is not traced. Not every unit compiles so.
  */
-const ways: readonly (readonly string[])[] = [byItself, [...byItself, '-fno-inline']]
+const ways: readonly Way[] = [
+  (flags) => [...flags, ...byItself],
+  (flags) => [
+    ...flags.filter((flag) => !/^-(?:pg|mfentry|mrecord-mcount|mnop-mcount)$/.test(flag)),
+    ...byItself,
+    '-fno-inline',
+  ],
+]
 
 /** Whether a compiler understands `byItself`. */
 export function compilesByItself(compiler: string): boolean {
@@ -47,7 +57,7 @@ export function compilesByItself(compiler: string): boolean {
 }
 
 /**
- * @param again compiles both sides with further flags; undefined when that can't be done
+ * @param again compiles both sides in another way; undefined when that can't be done
  * @param nameOf what a symbol of the extract is called in the unit
  * @param isOwn whether the extract may have data of this name of its own
  * @returns by the functions' names in the unit
@@ -55,7 +65,7 @@ export function compilesByItself(compiler: string): boolean {
 export async function likenessOf(
   sides: BothSides,
   wanted: readonly Wanted[],
-  again: (flags: readonly string[]) => Promise<BothSides | undefined>,
+  again: (way: Way) => Promise<BothSides | undefined>,
   nameOf?: (symbol: string) => string,
   isOwn: (name: string) => boolean = () => false,
 ): Promise<ReadonlyMap<string, Likeness>> {
@@ -67,10 +77,10 @@ export async function likenessOf(
       ({ name }) =>
         !['identical', 'same-by-source', 'second-copy'].includes(likenesses.get(name)?.code ?? 'identical'),
     )
-  for (const flags of ways) {
+  for (const way of ways) {
     const different = open()
     if (different.length === 0) break
-    const isolated = await again(flags)
+    const isolated = await again(way)
     if (isolated === undefined) continue
     for (const [name, { code }] of compared(isolated, different, nameOf, isOwn)) {
       const likeness = first.get(name)
