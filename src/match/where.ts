@@ -31,6 +31,19 @@ function withoutNumbers(running: Running): Running {
   }
 }
 
+/**
+ * Each private symbol stands for one address. Code in which one would have to be in two places is other code, such as that in
+ * which two statements change places that differ only by their variables.
+ */
+function areConsistent(own: Whereabouts['own']): boolean {
+  const places = new Map<string, bigint>()
+  return own.every(({ name, address }) => {
+    const known = places.get(name)
+    places.set(name, address)
+    return known === undefined || known === address
+  })
+}
+
 export function finderOf(object: ObjectFile, kernel: Running): Finder {
   const unit = anatomy(object)
   const running = withoutNumbers(kernel)
@@ -47,7 +60,7 @@ export function finderOf(object: ObjectFile, kernel: Running): Finder {
         ? [{ name: to.symbol, address: BigInt.asUintN(64, place - BigInt(to.plus ?? 0)) }]
         : [],
     )
-    return { address, own }
+    return areConsistent(own) ? { address, own } : undefined
   }
   return {
     findAt,
