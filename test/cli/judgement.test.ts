@@ -45,12 +45,14 @@ test('a warning waits for consent, and the next command gives it', () => {
   const warning = { severity: 'warning', rule: 'lock-balance', message: 'A lock', hint: 'Look' } as const
   const lines = page(
     { verdict: 'consent', findings: [warning, { ...warning, rule: 'known', allowed: true }] },
-    { options: { allow: ['known'], kernel: '6.12' } },
+    { options: { allow: ['known'], kernel: '6.12', bind: 'klp' } },
   )
   expect(lines).toContain('! It waits for your judgement: 1 warning.')
   expect(lines).toContain('2 warnings')
   expect(lines).toContain('  ! known allowed')
-  expect(lines.at(-1)).toBe("      inarch build --kernel 6.12 --allow known,lock-balance 'my fix.patch'")
+  expect(lines.at(-1)).toBe(
+    "      inarch build --kernel 6.12 --bind klp --allow known,lock-balance 'my fix.patch'",
+  )
 })
 
 test('errors come before warnings and notes, and what is foretold has a place of its own', () => {

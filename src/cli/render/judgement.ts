@@ -18,6 +18,7 @@ export interface Asked {
     readonly buildDir?: string
     readonly name?: string
     readonly strip?: number
+    readonly bind?: string
     readonly allow: readonly string[]
   }
   /** Columns; infinite where nothing is to be broken. */
@@ -180,6 +181,7 @@ function nextLines(judgement: Judgement, { files, options, width }: Asked): stri
       ...(options.buildDir === undefined ? [] : ['--build-dir', quoted(options.buildDir)]),
       ...(options.strip === undefined ? [] : ['--strip', String(options.strip)]),
       ...(options.name === undefined ? [] : ['--name', quoted(options.name)]),
+      ...(options.bind === undefined ? [] : ['--bind', options.bind]),
       ...(allow.length === 0 ? [] : ['--allow', allow.join(',')]),
       ...files.map(quoted),
     ].join(' ')
