@@ -2,11 +2,11 @@
 // Functions of real units that once came out wrong, or not at all: cut out under the name that a live patch gives them, they
 // compile, have no second copy of anything, and are the machine code of the unit or differ by what the compiler chose.
 import { describe, expect, test } from 'vitest'
-import { tryUnit } from '../../../bench/source/trial.ts'
-import { openUnits } from '../../../src/build/units.ts'
-import { silentJournal } from '../../../src/ground/job.ts'
-import { selectKernel } from '../../../src/kernel/select.ts'
-import { namesOf } from '../../../src/match/names.ts'
+import { tryUnit } from '../../bench/source/trial.ts'
+import { openUnits } from '../../src/build/units.ts'
+import { silentJournal } from '../../src/ground/job.ts'
+import { selectKernel } from '../../src/kernel/select.ts'
+import { namesOf } from '../../src/match/names.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 
