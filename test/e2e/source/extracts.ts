@@ -36,6 +36,7 @@ export function describeExtracts(
       expect(outcome).toMatch(/^[a-z-]+$/)
       expect(message).not.toBe('')
     }
-    expect(memory).toBeLessThan(500 * 1024 ** 2)
+    // With both objects of the largest unit, which the comparison reads.
+    expect(memory).toBeLessThan(700 * 1024 ** 2)
   })
 }
