@@ -129,6 +129,16 @@ export function closing(tokens: readonly Token[], open: number, end = tokens.len
   return end
 }
 
+/** The index of the parenthesis that the one at `close` closes; 0 when none does. */
+export function openingOf(tokens: readonly Token[], close: number): number {
+  let depth = 0
+  for (let at = close; at >= 0; at--) {
+    if (tokens[at]!.text === ')') depth++
+    else if (tokens[at]!.text === '(' && --depth === 0) return at
+  }
+  return 0
+}
+
 const word = /[A-Za-z_$][\w$]*/g
 
 /** The words of a text, strings and comments included. */

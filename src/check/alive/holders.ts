@@ -2,7 +2,7 @@
 // Pointers without a type: `private_data`, `driver_data`, a timer's or a work item's container, a callback's cookie, what a
 // table leads to. What they hold is only agreed upon, by who stores it and who takes it out. The agreement is in the types
 // of the variables and casts on both sides.
-import { closing, type Token } from '../../source/lexer.ts'
+import { closing, openingOf, type Token } from '../../source/lexer.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
 import { isCast, placeOf, placeStart } from './places.ts'
@@ -119,13 +119,4 @@ export function holdingsIn(definition: Definition, isHandedOn: boolean): Holding
 
 function endsValue(next: string | undefined): boolean {
   return next === undefined || /^[;,)]$/.test(next)
-}
-
-function openingOf(tokens: readonly Token[], close: number): number {
-  let depth = 0
-  for (let at = close; at >= 0; at--) {
-    if (tokens[at]!.text === ')') depth++
-    else if (tokens[at]!.text === '(' && --depth === 0) return at
-  }
-  return 0
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How the members of objects that live are written and read: by which constants, masks, shifts, units and calls. Variables
 // are left out, so that only what a value means is compared, and not from where it comes.
-import { closing, type Token } from '../../source/lexer.ts'
+import { closing, openingOf, type Token } from '../../source/lexer.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
 import { isCast, type Place, placeOf, placeStart } from './places.ts'
@@ -184,13 +184,4 @@ function operandFrom(body: readonly Token[], start: number): readonly Token[] {
 function operandBefore(body: readonly Token[], end: number): readonly Token[] {
   const from = placeStart(body, end)
   return from < end ? body.slice(from, end) : body.slice(Math.max(0, end - 1), end)
-}
-
-function openingOf(tokens: readonly Token[], close: number): number {
-  let depth = 0
-  for (let at = close; at >= 0; at--) {
-    if (tokens[at]!.text === ')') depth++
-    else if (tokens[at]!.text === '(' && --depth === 0) return at
-  }
-  return 0
 }
