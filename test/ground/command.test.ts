@@ -15,8 +15,14 @@ mkdirSync(cache, { recursive: true })
 const dir = mkdtempSync(path.join(cache, 'command-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-const alive = (pid: number) =>
-  existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+/** A process can end between any two looks at it: the one look that counts is reading its state. */
+function alive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 async function until(what: () => boolean): Promise<boolean> {
   for (let look = 0; look < 200; look++) {
