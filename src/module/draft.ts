@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A live patch before it is made: which functions it would replace, what it would carry, to what that is bound in
 // the running kernel, and all that there is to say against it.
-import { readFileSync } from 'node:fs'
 import type { UnitPair } from '../build/objects.ts'
 import type { Bench } from '../build/sides.ts'
 import { openUnits } from '../build/units.ts'
@@ -10,10 +9,8 @@ import { withAtOnce } from '../check/at-once.ts'
 import { changedFunctionsOf } from '../check/changed-functions.ts'
 import { checkFix } from '../check/check.ts'
 import { withConsent } from '../check/consent.ts'
-import { needsDeclarations, staticDeclarations } from '../check/static-declarations.ts'
 import type { StudiedUnit, Subject } from '../check/subject.ts'
-import { type Change, compareObjects } from '../diff/change.ts'
-import { readObject } from '../elf/read.ts'
+import type { Change } from '../diff/change.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import { type Extraction, extract } from '../extract/extraction.ts'
 import { Fault } from '../ground/fault.ts'
@@ -21,6 +18,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type Names, namesOf } from '../match/names.ts'
+import { compareUnit } from '../source/unit-comparison.ts'
 import { type Binding, binder } from './bind.ts'
 import { explainDifferences } from './difference.ts'
 import { checkLandings } from './landing.ts'
@@ -102,23 +100,14 @@ async function study(
   const known = await openUnits(job, kernel)
   return await Promise.all(
     pairs.map(async (pair) => {
-      const { before, after, module, unit: source } = pair
+      const { module, unit: source } = pair
       const unit = known.find(source).find(({ home }) => home !== 'elsewhere')
-      if (before === undefined || unit === undefined)
+      if (unit === undefined)
         throw new Fault('refused', 'new-unit', `${source} is new, and kbuild does not know it`)
-      const [b, a] = [
-        readObject(readFileSync(before), `${source} (before)`),
-        readObject(readFileSync(after), `${source} (after)`),
-      ]
-      const change = compareObjects(b, a, source)
-      const declarations =
-        bench !== undefined && needsDeclarations(change)
-          ? await staticDeclarations(job, bench, unit, change)
-          : undefined
       return {
         unit,
         pair,
-        change: declarations === undefined ? change : compareObjects(b, a, source, undefined, declarations),
+        change: await compareUnit(job, bench, unit, pair),
         object: module ?? 'vmlinux',
       }
     }),

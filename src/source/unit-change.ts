@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Gets what `sourceChangeOf` looks at for each unit that a patch changes: its text on both sides behind the
 // preprocessor, the compiler's own words about it, both objects; and asks the kernel for what is to be replaced.
-import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
@@ -12,8 +11,6 @@ import { preprocess } from '../build/preprocess.ts'
 import { makeShadow } from '../build/shadow.ts'
 import { type Bench, shadowFiles } from '../build/sides.ts'
 import { openUnits, type Unit } from '../build/units.ts'
-import { compareObjects } from '../diff/change.ts'
-import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import { inNumbers } from '../ground/in-numbers.ts'
@@ -23,6 +20,7 @@ import { openModule } from '../kernel/modules.ts'
 import { readSymbols } from '../kernel/symbols.ts'
 import type { Replaced } from './replaced.ts'
 import { type SourceChange, sourceChangeOf } from './source-change.ts'
+import { compareUnit } from './unit-comparison.ts'
 
 export type { SourceChange }
 
@@ -108,11 +106,7 @@ async function sourceChange(job: Job, bench: Bench, unit: Unit, pair: UnitPair):
     textsOf(job, bench, unit),
     dumpBefore(job, bench, unit, pair.before),
   ])
-  const compared = compareObjects(
-    readObject(readFileSync(pair.before), `${name} (before)`),
-    readObject(readFileSync(pair.after), `${name} (after)`),
-    name,
-  )
+  const compared = await compareUnit(job, bench, unit, pair)
   const change = sourceChangeOf({ unit: name, object, before, after, dump, compared }, bench.changes)
   const missing = await missingSymbols(bench, name, object, change.functions)
   return { ...change, findings: [...change.findings, ...missing] }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the source says about static variables of one name: the same declaration, a moved one, a new one, or nothing certain.
 import { describe, expect, test } from 'vitest'
-import { declarationsIn, identities } from '../../src/check/static-declarations.ts'
+import { declarationsIn, identities } from '../../src/source/static-declarations.ts'
 
 /** @param places symbols by the lines that declare them */
 const side = (text: string, places: Readonly<Record<string, number>>) =>

@@ -13,7 +13,7 @@ import type { Declarations } from '../diff/static-locals.ts'
 import type { Place } from '../elf/dwarf.ts'
 import type { Job } from '../ground/job.ts'
 import type { FileChange } from '../patch/patch.ts'
-import { closing, type Token, tokenize } from '../source/lexer.ts'
+import { closing, type Token, tokenize } from './lexer.ts'
 
 /** A declaration in one of the texts. */
 export interface Declaration {

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A unit's two objects, compared; both engines ask here, so that they take the same variable for the same. Where the objects alone leave a
+// choice, the unit's source is asked.
+import { readFileSync } from 'node:fs'
+import type { UnitPair } from '../build/objects.ts'
+import type { Bench } from '../build/sides.ts'
+import type { Unit } from '../build/units.ts'
+import { type Change, compareObjects } from '../diff/change.ts'
+import { readObject } from '../elf/read.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { needsDeclarations, staticDeclarations } from './static-declarations.ts'
+
+/**
+ * @param bench undefined when there is no source to ask
+ * @throws Fault `refused/new-unit`
+ */
+export async function compareUnit(
+  job: Job,
+  bench: Bench | undefined,
+  unit: Unit,
+  pair: UnitPair,
+): Promise<Change> {
+  const { before, after, unit: source } = pair
+  if (before === undefined)
+    throw new Fault('refused', 'new-unit', `${source} is new, and kbuild does not know it`)
+  const [b, a] = [
+    readObject(readFileSync(before), `${source} (before)`),
+    readObject(readFileSync(after), `${source} (after)`),
+  ]
+  const change = compareObjects(b, a, source)
+  if (bench === undefined || !needsDeclarations(change)) return change
+  const declarations = await staticDeclarations(job, bench, unit, change)
+  return declarations === undefined ? change : compareObjects(b, a, source, undefined, declarations)
+}
