@@ -2,6 +2,7 @@
 // Feeds the engine hostile objects: npm run fuzz -- --cases 100000 --seed 1 [--kernel 6.1]
 // Every case must end in an answer or one clear sentence, within 2 s, with less than 1 GB of memory.
 // With --command the built command gets them as files: all with --pairs, --alone N each by itself.
+// With --readers everything else that reads a format gets spoilt input: kernel images, tables, texts, JSON.
 // To see one again, with the same compilers and --kernel: npm run fuzz -- --replay SEED:CASE [--output DIR]
 import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -12,6 +13,7 @@ import { type Failure, memoryLimit, patience, run, workIfWorker } from './fuzz/c
 import { compiledCorpus, kernelCorpus } from './fuzz/corpus.ts'
 import { caseOf, examine } from './fuzz/examine.ts'
 import { runProcesses } from './fuzz/processes.ts'
+import { readIfWorker, runReaders } from './fuzz/readers-campaign.ts'
 
 /** The same fault shows in many cases: they are told once, by where it was thrown. */
 function grouped(failures: readonly Failure[]): Map<string, Failure[]> {
@@ -36,8 +38,18 @@ async function main(): Promise<number> {
       command: { type: 'boolean', default: false },
       alone: { type: 'string', default: '100' },
       json: { type: 'boolean', default: false },
+      readers: { type: 'boolean', default: false },
     },
   })
+  if (values.readers) {
+    const report = await runReaders(Number(values.seed), Number(values.cases), new URL(import.meta.url))
+    if (values.json) console.log(JSON.stringify(report))
+    else {
+      console.table(report.endings)
+      for (const failure of report.failures) console.log(`\n${failure}`)
+    }
+    return report.failures.length > 0 ? 1 : 0
+  }
   const job = { signal: new AbortController().signal, journal: silentJournal() }
   const corpus = await compiledCorpus()
   for (const kernel of values.kernel) corpus.push(...(await kernelCorpus(job, kernel)))
@@ -111,4 +123,4 @@ async function main(): Promise<number> {
   return failed ? 1 : 0
 }
 
-if (!workIfWorker()) process.exitCode = await main()
+if (!workIfWorker() && !(await readIfWorker())) process.exitCode = await main()

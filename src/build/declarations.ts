@@ -53,21 +53,36 @@ function outsideBraces(text: string): string {
 /** The tags and enumerators that a text defines. */
 function tagsOf(text: string): string[] {
   const names: string[] = []
+  // Enumerators up to here are known.
+  let known = 0
   for (const { 1: kind, 2: tag, 3: brace, index, 0: whole } of text.matchAll(
     /\b(struct|union|enum)\b\s*((?:[A-Za-z_]\w*\s*)*)(\{)?/g,
   )) {
     if (brace === undefined) continue
-    names.push(...wordsOf(tag ?? ''))
+    for (const word of wordsOf(tag ?? '')) names.push(word)
     if (kind === 'enum') {
-      const end = text.indexOf('}', index)
-      names.push(...wordsOf(text.slice(index + whole.length, end === -1 ? undefined : end)))
+      const from = Math.max(known, index + whole.length)
+      const end = text.indexOf('}', from)
+      known = end === -1 ? text.length : end
+      for (const word of wordsOf(text.slice(from, known))) names.push(word)
     }
   }
   return names
 }
 
-const runsByItself =
-  /(?:__attribute__?_?.*\b_*|\b__)(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*\b/
+const special = '(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*\\b'
+const saidByMacro = new RegExp(`\\b__${special}`)
+const saidByAttribute = new RegExp(`\\b_*${special}`, 'g')
+
+/** Whether what has this head makes code, or is kept, though nobody may use it. */
+function runsByItself(head: string): boolean {
+  if (saidByMacro.test(head)) return true
+  const attributeStart = '__attribute_'
+  const first = head.indexOf(attributeStart)
+  if (first < 0) return false
+  saidByAttribute.lastIndex = first + attributeStart.length
+  return saidByAttribute.test(head)
+}
 
 // Two words at least before the parenthesis: a type and a name, not a macro that is expanded here.
 const nameBeforeParenthesis = /^(?:[A-Za-z_]\w*[\s*]+)+([A-Za-z_]\w*)\s*\(/
@@ -82,7 +97,7 @@ function functionName(head: string, isMacro: (name: string) => boolean): string 
 /** What one declaration, with its final `;` or `}`, is. */
 function classify(text: string, isMacro: ((name: string) => boolean) | undefined): Declaration {
   const code: Declaration = { kind: 'code', names: [], text }
-  if (runsByItself.test(text.slice(0, text.indexOf('{') === -1 ? undefined : text.indexOf('{')))) return code
+  if (runsByItself(text.slice(0, text.indexOf('{') === -1 ? undefined : text.indexOf('{')))) return code
   const plain = text.replace(attribute, ' ')
   const brace = plain.indexOf('{')
   const head = (brace === -1 ? plain : plain.slice(0, brace)).trim()
@@ -124,16 +139,71 @@ function tidy(text: string): string {
   return text.replace(/(?<![ \t])[ \t]*\n[ \t\n]*/g, ' ').trim()
 }
 
-/** Comments become spaces, continued lines are joined. Strings are left as they are. */
-function withoutComments(text: string): string {
-  return text
-    .replace(/\\\r?\n/g, ' ')
-    .replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g, (match) =>
-      match.startsWith('/') ? ' ' : match,
-    )
+/** A piece of a text that a pattern found. */
+interface Mark {
+  readonly text: string
+  readonly index: number
 }
 
-const landmark = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[{}();=]|^[ \t]*#[^\n]*/gm
+/** Strings and characters; the group is there, and empty, when the second quote is missing on the line. */
+const strings = [
+  ['"', String.raw`"(?:[^"\\\n]|\\.)*(?:"|())`],
+  ["'", String.raw`'(?:[^'\\\n]|\\.)*(?:'|())`],
+] as const
+
+/**
+ * Finds strings, characters and what else `others` says. A quote without its second one on the line is passed over. So are
+ * then all like it up to where the second one was looked for: there is none for them either, since each stands behind a
+ * backslash, and what follows it was read alike.
+ */
+function scanner(others: string): (text: string) => Generator<Mark> {
+  const patternFor = (sought: readonly string[]) => new RegExp([...sought, others].join('|'), 'gm')
+  const patterns = [0, 1, 2, 3].map((lone) =>
+    patternFor(strings.flatMap(([, string], index) => (lone & (1 << index) ? [] : [string]))),
+  )
+  return function* scan(text) {
+    const loneUntil = [0, 0]
+    let from = 0
+    for (;;) {
+      const bounds = loneUntil.filter((bound) => bound > from)
+      const pattern = patterns[(loneUntil[0]! > from ? 1 : 0) + (loneUntil[1]! > from ? 2 : 0)]!
+      const bound = Math.min(...bounds)
+      pattern.lastIndex = from
+      const match = pattern.exec(text)
+      if (bounds.length > 0 && (match === null || match.index >= bound)) {
+        from = bound
+        continue
+      }
+      if (match === null) return
+      const { 0: found, index } = match
+      from = index + found.length
+      if (match.includes('', 1)) {
+        loneUntil[found.startsWith('"') ? 0 : 1] = from
+        from = index + 1
+      } else yield { text: found, index }
+    }
+  }
+}
+
+const scanComments = scanner(String.raw`\/\*[\s\S]*?(?:\*\/|$(?![\s\S]))|\/\/[^\n]*`)
+
+/** Comments become spaces, continued lines are joined. Strings are left as they are. */
+function withoutComments(source: string): string {
+  const text = source.replace(/\\\r?\n/g, ' ')
+  const parts: string[] = []
+  let from = 0
+  for (const { text: found, index } of scanComments(text)) {
+    if (!found.startsWith('/')) continue
+    parts.push(text.slice(from, index), ' ')
+    from = index + found.length
+  }
+  return parts.join('') + text.slice(from)
+}
+
+const scanLandmarks = scanner(String.raw`[{}();=]|^[ \t]*#[^\n]*`)
+
+/** Pairs of braces that stand beside each other in one declaration; nobody writes more than three. */
+const mostBraces = 64
 
 /**
  * Splits C text, before or after the preprocessor, into its declarations, in order.
@@ -154,6 +224,14 @@ export function splitDeclarations(
   let hasParens = false
   let assigns = false
   let isBody = false
+  let braces = 0
+  /** Where the white space ends with which it begins. */
+  let blank = 0
+  const isBlankTo = (index: number) => {
+    blank = Math.max(blank, start)
+    while (blank < index && /\s/.test(text[blank]!)) blank++
+    return blank >= index
+  }
   const finish = (end: number) => {
     const one = tidy(text.slice(start, end))
     if (one !== '' && one !== ';') found.push(classify(one, isMacro))
@@ -161,8 +239,9 @@ export function splitDeclarations(
     hasParens = false
     assigns = false
     isBody = false
+    braces = 0
   }
-  for (const { 0: mark, index } of text.matchAll(landmark)) {
+  for (const { text: mark, index } of scanLandmarks(text)) {
     const c = mark[0]
     if (c === '"' || c === "'") continue
     if (mark.trimStart().startsWith('#')) {
@@ -180,7 +259,7 @@ export function splitDeclarations(
           parens = condition.parens
         }
       }
-      const between = depth === 0 && text.slice(start, index).trim() === ''
+      const between = depth === 0 && isBlankTo(index)
       if (name === 'define' && directive[2] !== undefined)
         found.push({ kind: 'macro', names: [directive[2]], text: tidy(mark) })
       else if (between && name !== '') found.push({ kind: 'directive', names: [], text: tidy(mark) })
@@ -197,6 +276,7 @@ export function splitDeclarations(
       if (depth === 0 && parens === 0) assigns = true
     } else if (c === '{') {
       if (depth === 0 && parens === 0) {
+        if (++braces > mostBraces) return undefined
         const head = text.slice(start, index).replace(attribute, ' ')
         // The braces of a type or an initial value are followed by more; those of a function end it.
         isBody =

@@ -121,6 +121,7 @@ function regionsOf(image: Buffer, file: string): Region[] {
   const count = image.readUInt16LE(60)
   if (table + 64 * count > image.length) throw bad('its section headers lie outside the file')
   const regions: Region[] = []
+  let total = 0
   for (let at = table; at < table + 64 * count; at += 64) {
     const type = image.readUInt32LE(at + 4)
     const flags = Number(image.readBigUInt64LE(at + 8))
@@ -129,6 +130,8 @@ function regionsOf(image: Buffer, file: string): Region[] {
     const size = Number(image.readBigUInt64LE(at + 32))
     if (type !== sectionType.progbits || (flags & sectionFlag.alloc) === 0 || address < codeBase) continue
     if (offset + size > image.length) throw bad('a section lies outside the file')
+    total += size
+    if (total > image.length) throw bad('its sections lie on one another')
     regions.push({
       start: Number(address - codeBase),
       bytes: image.subarray(offset, offset + size),

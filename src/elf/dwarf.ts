@@ -53,19 +53,24 @@ interface Entry {
   readonly address?: number
 }
 
+/** An abbreviation has some ten attributes, a unit some thousand files, and a path is no longer than the kernel takes. */
+const [mostAttributes, mostFiles, longestPath] = [256, 100_000, 4096]
+
 class Cursor {
   at: number
   readonly data: Buffer
+  private readonly end: number
 
-  constructor(data: Buffer, at: number) {
+  constructor(data: Buffer, at: number, end = data.length) {
     this.data = data
     this.at = at
+    this.end = end
   }
 
   private take(size: number): number {
     const start = this.at
     this.at += size
-    if (start < 0 || size < 0 || this.at > this.data.length) throw new Unreadable()
+    if (start < 0 || size < 0 || this.at > this.end) throw new Unreadable()
     return start
   }
 
@@ -83,11 +88,11 @@ class Cursor {
   }
 
   text(): string {
-    const end = this.data.indexOf(0, this.at)
+    const bytes = this.data.subarray(this.at, Math.min(this.at + longestPath, this.end))
+    const end = bytes.indexOf(0)
     if (end < 0) throw new Unreadable()
-    const text = this.data.toString('latin1', this.at, end)
-    this.at = end + 1
-    return text
+    this.at += end + 1
+    return bytes.toString('latin1', 0, end)
   }
 
   skip(size: number): void {
@@ -105,12 +110,16 @@ export function declaredVariables(object: ObjectFile): readonly DeclaredVariable
   const offsetAt = (at: number) => relocated.get(at)?.addend ?? info.data.readUInt32LE(at)
   try {
     const found: DeclaredVariable[] = []
-    const cursor = new Cursor(info.data, 0)
-    while (cursor.at < info.data.length) {
-      const start = cursor.at
-      const end = cursor.u32() + 4 + start
+    // Many units may have one table.
+    const tables = new Map<number, Map<number, Abbreviation>>()
+    const fileLists = new Map<number, readonly string[]>()
+    for (let start = 0; start < info.data.length; ) {
+      const end = new Cursor(info.data, start).u32() + 4 + start
+      const cursor = new Cursor(info.data, start + 4, Math.min(end, info.data.length))
       if (cursor.u16() !== 4 || end > info.data.length) return undefined
-      const table = readAbbreviations(abbreviations.data, offsetAt(cursor.at))
+      const at = offsetAt(cursor.at)
+      const table = tables.get(at) ?? readAbbreviations(abbreviations.data, at)
+      tables.set(at, table)
       cursor.skip(4)
       if (cursor.u8() !== 8) return undefined
       const entries = new Map<number, Entry>()
@@ -122,7 +131,8 @@ export function declaredVariables(object: ObjectFile): readonly DeclaredVariable
         const abbreviation = table.get(code)
         if (abbreviation === undefined) return undefined
         const entry = readEntry(cursor, abbreviation, start, offsetAt, (from) => {
-          files = readFiles(lines.data, from)
+          files = fileLists.get(from) ?? readFiles(lines.data, from)
+          fileLists.set(from, files)
         })
         if (entry.tag === tag.variable) entries.set(at, entry)
       }
@@ -140,7 +150,7 @@ export function declaredVariables(object: ObjectFile): readonly DeclaredVariable
           place: { file: name, line, column: entry.column ?? rest?.column ?? 0 },
         })
       }
-      cursor.at = end
+      start = end
     }
     return found
   } catch (error) {
@@ -160,6 +170,7 @@ function readAbbreviations(data: Buffer, at: number): Map<number, Abbreviation> 
     for (;;) {
       const pair = [cursor.leb(), cursor.leb()] as const
       if (pair[0] === 0 && pair[1] === 0) break
+      if (attributes.length === mostAttributes) throw new Unreadable()
       attributes.push(pair)
     }
     table.set(code, { tag: kind, attributes })
@@ -186,7 +197,7 @@ function readEntry(
     else if (name === attribute.origin || name === attribute.specification) entry.rest = unit + value
     else if (name === attribute.location && form === 0x18) {
       // An expression of 9 bytes: DW_OP_addr and the address.
-      const inside = new Cursor(cursor.data, at)
+      const inside = new Cursor(cursor.data, at, cursor.at)
       if (inside.leb() === 9 && inside.u8() === address) entry.address = inside.at
     }
   }
@@ -208,6 +219,7 @@ function readFiles(data: Buffer, at: number): string[] {
     const directory = directories[cursor.leb() - 1]
     cursor.leb()
     cursor.leb()
+    if (files.length === mostFiles) throw new Unreadable()
     files.push(directory === undefined || name.startsWith('/') ? name : `${directory}/${name}`)
   }
   return files

@@ -176,8 +176,13 @@ function readSections(bytes: Buffer, bad: Bad): SectionView[] {
   const lengthOf = (index: number): number =>
     words[index * 16 + 1] === sectionType.nobits ? 0 : sizeOf(index)
   const placeOf = (index: number): number => (lengthOf(index) === 0 ? 0 : u64(words, index * 16 + 6))
-  for (let index = 0; index < count; index++)
+  let total = 0
+  for (let index = 0; index < count; index++) {
     if (placeOf(index) + lengthOf(index) > bytes.length) throw bad(`section ${index} lies outside the file`)
+    total += lengthOf(index)
+  }
+  // gABI: no byte resides in more than one. So what is done with each section costs no more than the file is long.
+  if (total > bytes.length) throw bad('its sections lie on one another')
 
   const at = placeOf(nameTable)
   const nameAt = namesOf(bytes.subarray(at, at + lengthOf(nameTable)), bad)

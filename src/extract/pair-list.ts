@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The file that names many pairs: a line for each, `BEFORE<tab>AFTER`; a space will do when the names have none.
 // Empty lines and lines that begin with # are passed over.
-import { readFile } from 'node:fs/promises'
 import { Fault } from '../ground/fault.ts'
+import { inputKinds, readInput } from '../ground/input.ts'
 import type { PairFiles } from './pairs.ts'
 
-/** @throws Fault `usage/no-such-file`, `usage/bad-pairs` with the line */
+/** @throws Fault `usage/bad-pairs` with the line, and what `readInput` throws */
 export async function readPairList(file: string): Promise<PairFiles[]> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    throw new Fault('usage', 'no-such-file', `${file} can't be read: ${(error as Error).message}`)
-  }
+  const text = (await readInput(file, inputKinds.list)).toString('utf8')
   return text.split('\n').flatMap((line, index) => {
     const trimmed = line.trim()
     if (trimmed === '' || trimmed.startsWith('#')) return []

@@ -100,19 +100,19 @@ export function parsePackages(text: string): ArchivePackage[] {
 
 /** The kernels that a set of packages can serve completely, newest version first. */
 export function assembleKernels(packages: readonly ArchivePackage[]): ArchiveKernel[] {
-  const byName = new Map<string, ArchivePackage[]>()
+  const byName = new Map<string, Map<string, ArchivePackage>>()
   for (const one of packages) {
-    const versions = byName.get(one.name) ?? []
-    if (!versions.some((other) => other.version === one.version)) versions.push(one)
+    const versions = byName.get(one.name) ?? new Map<string, ArchivePackage>()
+    if (!versions.has(one.version)) versions.set(one.version, one)
     byName.set(one.name, versions)
   }
-  const exactly = (name: string, version: string) => byName.get(name)?.find((one) => one.version === version)
+  const exactly = (name: string, version: string) => byName.get(name)?.get(version)
   const kernels: ArchiveKernel[] = []
   for (const [name, versions] of byName) {
     const release = /^linux-image-(.+)$/.exec(name)?.[1]
     const parts = release === undefined ? undefined : parseRelease(release)
     if (release === undefined || parts === undefined || !isServed(parts.flavour)) continue
-    for (const image of versions) {
+    for (const image of versions.values()) {
       const series = seriesOf(image.version)
       const headers = exactly(`linux-headers-${release}`, image.version)
       const source = exactly(`linux-source-${series}`, image.version)
@@ -121,9 +121,8 @@ export function assembleKernels(packages: readonly ArchivePackage[]): ArchiveKer
       // Debian keeps the kbuild package of a series compatible with its older headers.
       const kbuild =
         exactly(kbuildName, image.version) ??
-        byName
-          .get(kbuildName)
-          ?.filter((one) => compareVersions(one.version, image.version) >= 0)
+        [...(byName.get(kbuildName)?.values() ?? [])]
+          .filter((one) => compareVersions(one.version, image.version) >= 0)
           .sort((a, b) => compareVersions(a.version, b.version))[0]
       if (kbuild === undefined) continue
       kernels.push({

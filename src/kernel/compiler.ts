@@ -9,7 +9,7 @@ import type { Compiler, Kernel } from './kernel.ts'
 export function compilerOf(config: string): Compiler {
   const versionText = /^CONFIG_CC_VERSION_TEXT="(.*)"$/m.exec(config)?.[1]
   // clang's text starts with its distributor.
-  const program = /\bclang\b/.exec(versionText ?? '')?.[0] ?? /^[\w.+-]+/.exec(versionText ?? '')?.[0]
+  const program = /\bclang\b/.exec(versionText ?? '')?.[0] ?? /^\w[\w.+-]*/.exec(versionText ?? '')?.[0]
   if (versionText === undefined || program === undefined)
     throw new Fault(
       'environment',

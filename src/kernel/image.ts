@@ -2,11 +2,12 @@
 // Takes the kernel proper (an ELF file) out of a boot image. Where the compressed payload lies is told
 // by the header of the x86 boot protocol (Documentation/arch/x86/boot.rst); how it is compressed, by
 // its first bytes, as the kernel's own scripts/extract-vmlinux does.
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip, constants as zlib } from 'node:zlib'
-import { command } from '../ground/command.ts'
+import { command, type Limits } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
+import { type InputKind, readInput } from '../ground/input.ts'
 
 interface Format {
   readonly name: string
@@ -48,13 +49,20 @@ export function payloadOf(image: Buffer): Buffer {
   return image.subarray(offset, offset + length)
 }
 
+const mega = 1024 * 1024
+/** Debian's largest is 12 MB, and 70 MB unpacked. */
+const bootImage: InputKind = { what: 'a boot image', largest: 256 * mega, fault: 'environment' }
+const unpackedImage: InputKind = { what: 'a kernel', largest: 1024 * mega, fault: 'environment' }
+/** What a program that unpacks something may take: a few bytes can stand for very many. */
+const limits: Limits = { memory: 4096 * mega, cpu: 120, fileSize: unpackedImage.largest + 1 }
+
 /**
  * Extracts the kernel proper from `image` into the new file `output`.
  * @returns its bytes
  * @throws Fault `environment/image-unreadable`, `environment/program-missing`
  */
 export async function extractVmlinux(image: string, output: string, signal?: AbortSignal): Promise<Buffer> {
-  const payload = payloadOf(await readFile(image))
+  const payload = payloadOf(await readInput(image, bootImage))
   const format = formats.find(({ magic }) => magic.every((byte, i) => payload[i] === byte))
   let vmlinux: Buffer
   if (format === undefined) {
@@ -63,7 +71,10 @@ export async function extractVmlinux(image: string, output: string, signal?: Abo
     await writeFile(output, vmlinux)
   } else if (format.program === undefined) {
     try {
-      vmlinux = await promisify(gunzip)(payload, { finishFlush: zlib.Z_SYNC_FLUSH })
+      vmlinux = await promisify(gunzip)(payload, {
+        finishFlush: zlib.Z_SYNC_FLUSH,
+        maxOutputLength: unpackedImage.largest,
+      })
     } catch (error) {
       throw bad(`its ${format.name} payload is damaged (${(error as Error).message})`)
     }
@@ -76,9 +87,10 @@ export async function extractVmlinux(image: string, output: string, signal?: Abo
       input: payload,
       outputFile: output,
       allowFailure: true,
+      limits,
       ...(signal === undefined ? {} : { signal }),
     })
-    vmlinux = await readFile(output)
+    vmlinux = await readInput(output, unpackedImage)
     if (vmlinux.length === 0)
       throw bad(`${program} could not decompress its payload: ${result.stderr.trim().split('\n')[0] ?? ''}`)
   }

@@ -28,6 +28,11 @@ function bad(why: string): Fault {
   )
 }
 
+/** Bytes of a name: the kernel's own limit (KSYM_NAME_LEN) is 512. */
+const longestName = 1024
+/** A kernel with everything in it has a million; and the characters of their names. */
+const [mostSymbols, mostCharacters] = [1 << 22, 1 << 28]
+
 const align8 = (offset: number) => (offset + 7) & ~7
 
 interface Tokens {
@@ -42,7 +47,8 @@ function findTokens(bytes: Buffer): Tokens {
   const digits = Buffer.from('0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00', 'latin1')
   for (let at = bytes.indexOf(digits); at >= 0; at = bytes.indexOf(digits, at + 1)) {
     let end = at
-    for (let token = 0x30; token < 256 && end > 0; token++) end = bytes.indexOf(0, end) + 1
+    for (let token = 0x30; token < 256 && end > 0 && end - at <= 0x10000; token++)
+      end = bytes.indexOf(0, end) + 1
     const index = align8(end)
     if (end <= 0 || end - at > 0x10000 || index + 512 > bytes.length) continue
     const table = at - bytes.readUInt16LE(index + 0x30 * 2)
@@ -51,9 +57,11 @@ function findTokens(bytes: Buffer): Tokens {
     let next = 0
     for (let token = 0; token < 256; token++) {
       if (bytes.readUInt16LE(index + token * 2) !== next) break
-      const stop = bytes.indexOf(0, table + next)
-      strings.push(bytes.toString('latin1', table + next, stop))
-      next = stop - table + 1
+      const place = bytes.subarray(table + next, table + next + longestName)
+      const stop = place.indexOf(0)
+      if (stop < 0) break
+      strings.push(place.toString('latin1', 0, stop))
+      next += stop + 1
     }
     if (strings.length === 256) return { table, end: index + 512, strings }
   }
@@ -87,12 +95,12 @@ function walkNames(
   count: number,
   markers: Uint32Array,
   end: number,
-): Uint32Array | undefined {
-  const starts = new Uint32Array(count)
+): readonly number[] | undefined {
+  const starts: number[] = []
   let at = names
   for (let i = 0; i < count; i++) {
     if (at >= end || ((i & 255) === 0 && at - names !== markers[i >> 8])) return undefined
-    starts[i] = at
+    starts.push(at)
     const low = bytes[at]!
     const length = low & 0x80 ? (low & 0x7f) | (bytes[at + 1]! << 7) : low
     if (length === 0) return undefined
@@ -102,11 +110,16 @@ function walkNames(
 }
 
 /** Finds the count and the names, which end where the markers start. */
-function findNames(bytes: Buffer, at: number, markers: Uint32Array): { label: number; starts: Uint32Array } {
+function findNames(
+  bytes: Buffer,
+  at: number,
+  markers: Uint32Array,
+): { label: number; starts: readonly number[] } {
   const last = at - markers[markers.length - 1]!
   for (let names = last & ~7; names >= Math.max(8, last - 256 * 514 - 8); names -= 8) {
     const count = bytes.readUInt32LE(names - 8)
-    if ((count + 255) >> 8 !== markers.length || bytes.readUInt32LE(names - 4) !== 0) continue
+    if (count > mostSymbols || (count + 255) >> 8 !== markers.length || bytes.readUInt32LE(names - 4) !== 0)
+      continue
     const starts = walkNames(bytes, names, count, markers, at)
     if (starts !== undefined) return { label: names - 8, starts }
   }
@@ -161,12 +174,16 @@ export function decodeKallsyms(vmlinux: Buffer): Kallsyms {
 
   const names: string[] = new Array(count)
   const types = new Uint8Array(count)
+  let characters = 0
   for (let i = 0; i < count; i++) {
     let position = starts[i]!
     let length = bytes[position++]!
     if (length & 0x80) length = (length & 0x7f) | (bytes[position++]! << 7)
     let name = ''
-    for (const end = position + length; position < end; position++) name += tokens.strings[bytes[position]!]!
+    for (const end = position + length; position < end && name.length <= longestName; position++)
+      name += tokens.strings[bytes[position]!]!
+    characters += name.length
+    if (name.length > longestName || characters > mostCharacters) throw bad('a name is impossibly long')
     types[i] = name.charCodeAt(0)
     names[i] = name.slice(1)
   }

@@ -24,6 +24,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { cacheRoot } from '../ground/cache.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
+import { type InputKind, readInput, readInputIfAny } from '../ground/input.ts'
 import type { Job } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
 import { move } from '../ground/move.ts'
@@ -112,6 +113,12 @@ async function overlay(
   for (const name of directories) await overlay(from, to, signal, leave, watched, name)
 }
 
+const mega = 1024 * 1024
+/** A text that kbuild wrote. */
+const builtFile: InputKind = { what: 'a file of kbuild', largest: 16 * mega, fault: 'environment' }
+/** With all of its debug information. */
+const builtKernel: InputKind = { what: 'a kernel', largest: 1536 * mega, fault: 'environment' }
+
 /** The path of a file of the build directory. @throws Fault that names the make target which makes it */
 async function need(dir: string, name: string, target: string): Promise<string> {
   const file = path.join(dir, name)
@@ -136,12 +143,9 @@ async function installModules(
 ): Promise<void> {
   const base = path.join(root, 'lib/modules', release)
   await mkdir(base, { recursive: true })
-  const order = await readFile(path.join(dir, 'modules.order'), 'utf8').catch((error: unknown) => {
-    if (isAbsent(error)) return ''
-    throw error
-  })
+  const order = await readInputIfAny(path.join(dir, 'modules.order'), builtFile)
   const installed: string[] = []
-  for (const line of order.split('\n').filter((line) => line !== '')) {
+  for (const line of (order?.toString('utf8') ?? '').split('\n').filter((line) => line !== '')) {
     // The kernel wrote `kernel/fs/x.ko` first, then `fs/x.ko`, and `fs/x.o` since 6.4.
     const name = line.replace(/^kernel\/(?=.*\.ko$)/, '').replace(/\.o$/, '.ko')
     const plain = await stat(path.join(dir, name)).then(
@@ -198,7 +202,9 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
     throw new Fault('usage', 'build-dir-missing', `${dir} is not a directory`)
   checkCachePlace()
   checkBuildPlace(built)
-  const configText = await readFile(await need(built, '.config', 'defconfig'), 'utf8')
+  const text = async (name: string, target: string) =>
+    (await readInput(await need(built, name, target), builtFile)).toString('utf8')
+  const configText = await text('.config', 'defconfig')
   const config = parseConfig(configText)
   if (!config.has('X86_64'))
     throw new Fault('environment', 'build-unsuitable', `The kernel in ${built} is not built for x86-64`)
@@ -218,9 +224,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
   const vmlinux = await need(built, 'vmlinux', 'vmlinux')
   const image = await need(built, 'arch/x86/boot/bzImage', 'bzImage')
   const symvers = await need(built, 'Module.symvers', 'modules')
-  const release = (
-    await readFile(await need(built, 'include/config/kernel.release', 'prepare'), 'utf8')
-  ).trim()
+  const release = (await text('include/config/kernel.release', 'prepare')).trim()
   if (!/^[\w.+~-]+$/.test(release) || seriesOf(release) === '')
     throw new Fault(
       'environment',
@@ -270,7 +274,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
         linkOrCopy(image, path.join(result, 'image'))
         await writeFile(
           path.join(result, 'System.map'),
-          systemMapText(decodeKallsyms(await readFile(vmlinux))),
+          systemMapText(decodeKallsyms(await readInput(vmlinux, builtKernel))),
           'latin1',
         )
         await installModules(built, path.join(result, 'modules'), release, job.signal, watched)

@@ -3,6 +3,7 @@
 // walks its whole symbol table; once it is initialised, only the core part that remains in memory
 // (is_core_symbol in kernel/module/kallsyms.c). A livepatch that is loaded before the module meets the
 // first count, one that is loaded after it the second.
+import { namesOf } from '../elf/strings.ts'
 import { Fault } from '../ground/fault.ts'
 
 export interface ModuleSymbol {
@@ -66,18 +67,13 @@ export function parseModuleSymbols(bytes: Buffer): ModuleSymbols {
     }
   }
   const sections = Array.from({ length: count }, (_, index) => section(index))
-  const text = (strings: Buffer, at: number) => {
-    const end = strings.indexOf(0, at)
-    if (at > strings.length || end < 0) throw bad('a name lies outside of its string table')
-    return strings.toString('latin1', at, end)
-  }
-  const sectionNames = sections.map((one) =>
-    one.type === 0 ? '' : text(sections[namesAt]!.data, one.nameAt),
-  )
+  const sectionNameAt = namesOf(sections[namesAt]!.data, bad)
+  const sectionNames = sections.map((one) => (one.type === 0 ? '' : sectionNameAt(one.nameAt)))
   const table = sections.find((one) => one.type === 2)
   if (table === undefined) throw bad('it has no symbol table')
   const strings = sections[table.link]?.data
   if (strings === undefined) throw bad('its symbol table has no names')
+  const nameAt = namesOf(strings, bad)
 
   const core = new Map<string, number>()
   const loading = new Map<string, number>()
@@ -90,7 +86,7 @@ export function parseModuleSymbols(bytes: Buffer): ModuleSymbols {
   for (let at = 24; at + 24 <= table.data.length; at += 24) {
     const info = table.data[at + 4]!
     const index = table.data.readUInt16LE(at + 6)
-    const name = text(strings, table.data.readUInt32LE(at))
+    const name = nameAt(table.data.readUInt32LE(at))
     if (index === 0 || name === '') continue
     const home = sections[index]
     const homeName = sectionNames[index] ?? ''

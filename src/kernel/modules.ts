@@ -4,8 +4,9 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { command } from '../ground/command.ts'
+import { command, type Limits } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
+import { type InputKind, inputKinds, readInput } from '../ground/input.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { moduleName } from './exports.ts'
 import type { Kernel } from './kernel.ts'
@@ -70,15 +71,35 @@ export async function findModule(kernel: ModulePlace, name: string): Promise<Mod
   return undefined
 }
 
-/** The bytes of a module's file, decompressed where it is compressed. */
+const moduleFile: InputKind = { ...inputKinds.module, fault: 'environment' }
+/** What unpacking may take: a few bytes can stand for very many. */
+const limits: Limits = { memory: 2 ** 32, cpu: 60, fileSize: moduleFile.largest + 1 }
+
+/**
+ * The bytes of a module's file, decompressed where it is compressed.
+ * @throws Fault `environment/module-unreadable`, and what `readInput` throws
+ */
 export async function readModule(file: string): Promise<Buffer> {
-  if (file.endsWith('.ko')) return readFile(file)
-  if (file.endsWith('.gz')) return promisify(gunzip)(await readFile(file))
+  const bytes = await readInput(file, moduleFile)
+  if (file.endsWith('.ko')) return bytes
+  const damaged = (why: string) =>
+    new Fault('environment', 'module-unreadable', `${file} can't be unpacked: ${why}`)
+  if (file.endsWith('.gz'))
+    return promisify(gunzip)(bytes, { maxOutputLength: moduleFile.largest }).catch((error: Error) => {
+      throw damaged(error.message)
+    })
   return withScratch(async (dir) => {
     const output = path.join(dir, 'module.ko')
     const program = file.endsWith('.zst') ? 'zstd' : 'xz'
-    await command(program, ['-dcq', '--', file], { outputFile: output })
-    return readFile(output)
+    const { exitCode, stderr } = await command(program, ['-dcq'], {
+      input: bytes,
+      outputFile: output,
+      limits,
+      allowFailure: true,
+    })
+    const unpacked = await readInput(output, moduleFile)
+    if (exitCode !== 0) throw damaged(stderr.trim().split('\n')[0] || `${program} failed`)
+    return unpacked
   })
 }
 

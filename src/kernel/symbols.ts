@@ -82,7 +82,14 @@ export function parseSymbols(text: Buffer): Symbols {
     const end = text.indexOf(newline, start)
     return end < 0 ? text.length : end
   }
-  const addressAt = (start: number) => BigInt(`0x${text.toString('latin1', start, start + 16)}`)
+  const addressAt = (start: number) => {
+    const digits = text.toString('latin1', start, start + 16)
+    if (!/^[0-9a-f]{16}$/.test(digits))
+      throw new Fault('environment', 'symbols-unreadable', 'The kernel’s list of symbols is damaged', {
+        remedy: 'Remove the kernel with `inarch kernels prune` and fetch it again',
+      })
+    return BigInt(`0x${digits}`)
+  }
   const symbolAt = (start: number, name: string, sympos: number): KernelSymbol => ({
     name,
     address: addressAt(start),

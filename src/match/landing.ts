@@ -3,7 +3,7 @@
 // call through a pointer that does not lead to an ENDBR64. The compiler leaves it out of a static function
 // whose address its unit does not take, and the kernel overwrites it, at boot or when it loads a module, in
 // each function that `.ibt_endbr_seal` lists: those whose address nothing in the object takes.
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { ObjectFile, Section } from '../elf/read.ts'
 
 /** The instruction ENDBR64. */
@@ -24,11 +24,15 @@ export function sealedInImage(vmlinux: string): ReadonlySet<bigint> {
   const sealed = new Set<bigint>()
   const file = openSync(vmlinux, 'r')
   try {
+    const { size } = fstatSync(file)
+    // What lies outside of the file is not there.
     const read = (offset: number, length: number) => {
+      if (offset + length > size) return Buffer.alloc(0)
       const bytes = Buffer.alloc(length)
       return bytes.subarray(0, readSync(file, bytes, 0, length, offset))
     }
     const header = read(0, 64)
+    if (header.length < 64) return sealed
     const table = read(Number(header.readBigUInt64LE(40)), 64 * header.readUInt16LE(60))
     const field = (section: number, at: number) => Number(table.readBigUInt64LE(64 * section + at))
     const strings = header.readUInt16LE(62)

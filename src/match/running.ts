@@ -37,9 +37,9 @@ export function openImage(vmlinux: string): Image {
   const file = openSync(vmlinux, 'r')
   const fileSize = fstatSync(file).size
   const readAt = (offset: number, length: number): Buffer => {
+    if (offset + length > fileSize) throw bad('it is too short')
     const bytes = Buffer.alloc(length)
-    if (offset + length > fileSize || readSync(file, bytes, 0, length, offset) !== length)
-      throw bad('it is too short')
+    if (readSync(file, bytes, 0, length, offset) !== length) throw bad('it is too short')
     return bytes
   }
   const segments: { address: bigint; size: bigint; offset: number }[] = []

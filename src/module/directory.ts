@@ -2,7 +2,6 @@
 // From a directory with a live patch's C source (src/source/directory.ts) to the module and its manifest. The wrapper's
 // own tables are what the kernel gets; here they are only read.
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { openUnits } from '../build/units.ts'
 import { refuseIfErrors } from '../check/consent.ts'
@@ -14,6 +13,7 @@ import type { ObjectFile } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import { inNumbers } from '../ground/in-numbers.ts'
+import { inputKinds, readInput } from '../ground/input.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -199,7 +199,7 @@ async function inputsOf({ dir, units, headers }: SourceDirectory): Promise<Manif
     files.map(async (file) => ({
       file,
       sha256: createHash('sha256')
-        .update(await readFile(path.join(dir, file)))
+        .update(await readInput(path.join(dir, file), inputKinds.source))
         .digest('hex'),
     })),
   )

@@ -7,6 +7,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { sourceName } from '../diff/names.ts'
 import { Fault } from '../ground/fault.ts'
+import { misfit } from '../ground/misfit.ts'
 import { pack, unpack } from '../ground/packed.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { extentOf } from '../source/extent.ts'
@@ -121,10 +122,10 @@ export function unpackEvidence(packed: string): Evidence {
   } catch {
     throw bad('it can’t be unpacked')
   }
-  const result = v.safeParse(evidenceSchema, value)
+  const result = v.safeParse(evidenceSchema, value, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues
-  throw bad(`${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`)
+  throw bad(misfit(issue))
 }
 
 function bad(detail: string): Fault {

@@ -21,6 +21,8 @@ const longestBuildId = 32
 const imageSize = 2 * stringSize + 1 + longestBuildId
 /** Bytes of struct inarch_reference. */
 const entrySize = 16
+/** Bytes of the names of one place. They are aliases, of which the kernel has some twenty; each is at most 512 long. */
+const longestNames = 64 * 1024
 
 export interface Tables {
   readonly image: SectionDraft
@@ -114,9 +116,11 @@ export function distancesIn(module: ObjectFile): Distance[] {
     if (offset % entrySize !== 0 || symbol.name !== anchor || text?.offset !== offset + 8) continue
     const data = text.symbol.section?.data ?? Buffer.alloc(0)
     const start = text.symbol.value + text.addend
-    const end = data.indexOf('\0\0', start, 'latin1')
-    if (start < 0 || end < start) continue
-    found.push({ bytes: addend, names: data.toString('latin1', start, end).split('\0') })
+    if (start < 0) continue
+    const names = data.subarray(start, start + longestNames)
+    const end = names.indexOf('\0\0', 0, 'latin1')
+    if (end < 0) continue
+    found.push({ bytes: addend, names: names.toString('latin1', 0, end).split('\0') })
   }
   return found
 }

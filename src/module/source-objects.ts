@@ -15,6 +15,7 @@ import { type Anatomy, anatomy } from '../diff/anatomy.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
+import { inputKinds, readInput } from '../ground/input.ts'
 import type { Job } from '../ground/job.ts'
 import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -149,13 +150,12 @@ export async function compileDirectory(
   })
 }
 
-/** A file of the directory; latin1. */
+/** A file of the directory; latin1. The compiler, which waits for what a pipe may give, comes after this. */
 async function textOf({ dir }: SourceDirectory, file: string): Promise<string> {
-  try {
-    return await readFile(path.join(dir, file), 'latin1')
-  } catch {
-    throw new Fault('usage', 'missing-file', `${path.join(path.basename(dir), file)} can't be read`, {
-      remedy: 'inarch.json names it; put it back, or take it out there',
-    })
+  const kind = {
+    ...inputKinds.source,
+    missing: 'missing-file',
+    remedy: 'inarch.json names it; put it back, or take it out there',
   }
+  return (await readInput(path.join(dir, file), kind)).toString('latin1')
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A source tree with changes on top, in memory: each file is read when it is needed, and never written. Each line
 // remembers where it comes from.
-import { lstat, readFile, realpath } from 'node:fs/promises'
+import { lstat, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
+import { inputKinds, readInput } from '../ground/input.ts'
 import type { FileChange, Origin } from './patch.ts'
 
 /** A line of a file in the making. `text` holds its newline, if it has one. */
@@ -55,7 +56,7 @@ export class Overlay {
     if (ancestor !== full) return undefined
     if (!(await lstat(full)).isFile())
       throw new Fault('patch', 'not-a-regular-file', `${file} is not a file in the kernel's source`)
-    return await readFile(full, 'latin1')
+    return (await readInput(full, inputKinds.source)).toString('latin1')
   }
 
   async open(file: string): Promise<Draft> {

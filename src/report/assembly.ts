@@ -41,18 +41,32 @@ export async function disassemble(job: Job, codes: readonly Code[]): Promise<Ins
     job,
     codes.map(({ bytes }) => ({ bytes, address: 0n })),
   )
-  return lists?.map((list, index) =>
-    list.map(({ offset, bytes, text }) => readable(codes[index], text, offset, offset + bytes.length)),
-  )
+  return lists?.map((list, index) => {
+    const { bytes: code, references } = codes[index]!
+    const sorted = references.toSorted((a, b) => a.at - b.at)
+    let next = 0
+    return list.map(({ offset, bytes, text }) => {
+      const end = offset + bytes.length
+      while (next < sorted.length && sorted[next]!.at < offset) next++
+      const first = next
+      while (next < sorted.length && sorted[next]!.at < end) next++
+      return readable(code.length, sorted.slice(first, next), text, offset, end)
+    })
+  })
 }
 
 /** One instruction with names in the place of numbers. */
-function readable(code: Code | undefined, raw: string, at: number, end: number): Instruction {
+function readable(
+  length: number,
+  references: readonly Reference[],
+  raw: string,
+  at: number,
+  end: number,
+): Instruction {
   let text = raw
     .replace(/\s+#.*$/, '')
     .replace(/\s+/g, ' ')
     .trim()
-  const references = (code?.references ?? []).filter((one) => one.at >= at && one.at < end)
   const branch =
     /^((?:bnd |notrack |data16 |cs |ds )*(?:call|jmp|j[a-z]+|loop\w*|xbegin)[a-z]*) (0x[0-9a-f]+)$/.exec(text)
   if (branch !== null) {
@@ -60,7 +74,7 @@ function readable(code: Code | undefined, raw: string, at: number, end: number):
     if (reference?.inside !== undefined) return { at, text: branch[1] ?? '', target: reference.inside }
     if (reference !== undefined) return { at, text: `${branch[1]} ${destination(reference, end)}` }
     const target = Number(BigInt.asIntN(64, BigInt(branch[2] ?? '')))
-    if (target >= 0 && target < (code?.bytes.length ?? 0)) return { at, text: branch[1] ?? '', target }
+    if (target >= 0 && target < length) return { at, text: branch[1] ?? '', target }
     return { at, text: `${branch[1]} ${target < 0 ? '-' : '+'}0x${Math.abs(target).toString(16)}` }
   }
   for (const reference of references) {

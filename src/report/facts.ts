@@ -53,6 +53,9 @@ export interface Facts {
   readonly missing: readonly string[]
 }
 
+/** Bytes of code that are disassembled: a thousand times what a live patch replaces. */
+const mostCode = 16 * 1024 * 1024
+
 /**
  * @param module the module's file; its manifest lies beside it
  * @param proof a file that `inarch prove` wrote
@@ -67,8 +70,15 @@ export async function gatherFacts(job: Job, module: string, proof?: string): Pro
   const missing: string[] = []
   const evidence: Evidence =
     manifest.evidence === undefined ? { inputs: [], functions: [] } : unpackEvidence(manifest.evidence)
+  // Two patches may have one name; they come in the same order.
+  const texts = new Map<string, string[]>()
+  for (const { file, text } of evidence.inputs) {
+    const namesakes = texts.get(file)
+    if (namesakes === undefined) texts.set(file, [text])
+    else namesakes.push(text)
+  }
   const inputs = manifest.inputs.map((input): ReportedInput => {
-    const text = evidence.inputs.find(({ file }) => file === input.file)?.text
+    const text = texts.get(input.file)?.shift()
     if (text === undefined) return input
     if (/\.[ch]$/.test(input.file)) return { ...input, source: text }
     const patch = readAgain(text, input.file)
@@ -122,7 +132,16 @@ async function functionsOf(
       return { object: object.name, one, replacement, before: codeBefore(one.match), source }
     }),
   )
-  const codes = listed.flatMap(({ before, replacement }) => [before, replacement?.code])
+  // Of each function its code before, then after.
+  let shown = 0
+  const codes = listed.flatMap(({ before, replacement }) =>
+    [before, replacement?.code].map((code) => {
+      shown += code?.bytes.length ?? 0
+      return shown > mostCode ? undefined : code
+    }),
+  )
+  if (shown > mostCode)
+    missing.push('The machine code of some functions is not shown: it is too much to read')
   const texts = await disassemble(
     job,
     codes.flatMap((code) => code ?? []),
@@ -132,8 +151,8 @@ async function functionsOf(
   const rest = texts?.values()
   const next = (code: unknown): Instruction[] | undefined =>
     code === undefined ? undefined : rest?.next().value
-  const functions = listed.map(({ object, one, replacement, before: old, source }): ReportedFunction => {
-    const [before, after] = [next(old), next(replacement?.code)]
+  const functions = listed.map(({ object, one, replacement, source }, index): ReportedFunction => {
+    const [before, after] = [next(codes[2 * index]), next(codes[2 * index + 1])]
     return {
       object,
       name: one.name,

@@ -3,10 +3,11 @@
 // its bytes and what they refer to. So a report shows what will run, not what was meant to.
 // Format: the kernel's Documentation/livepatch/module-elf-format.rst and struct klp_func of include/linux/livepatch.h.
 import { isPcRelative, relocationSize, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
-import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
+import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../elf/read.ts'
 import { anchor } from '../module/distance.ts'
 import { distancesIn } from '../module/references.ts'
 import type { Code, Reference } from './assembly.ts'
+import { lastUpTo, type NamedPlaces, namedPlaces } from './covering.ts'
 
 /** A function of the module that stands for one of the kernel's. */
 export interface Replacement {
@@ -26,12 +27,16 @@ export interface Touch {
 
 /** Bytes of an Elf64_Rela. */
 const relaSize = 24
-/** Characters of a string that a reader is shown. */
-const shownString = 60
+/** Characters of a string that a reader is shown, and bytes of the longest one that is looked for. */
+const [shownString, longestString] = [60, 4096]
+/** Bytes of a name: the kernel's are shorter (KSYM_NAME_LEN). */
+const longestName = 512
 
 /** The replacements in the order in which the module lists them. */
 export function replacementsIn(module: ObjectFile): Replacement[] {
   const relocations = relocationsOf(module)
+  const places = namedPlaces(module)
+  const known = new Map<ElfSymbol, Pick<Replacement, 'code' | 'touches'>>()
   const found: Replacement[] = []
   for (const table of module.sections) {
     if ((table.flags & (sectionFlag.alloc | sectionFlag.exec)) !== sectionFlag.alloc) continue
@@ -44,19 +49,24 @@ export function replacementsIn(module: ObjectFile): Replacement[] {
       if (code === undefined || (code.flags & sectionFlag.exec) === 0) continue
       const name = stringAt(symbol, addend)
       const start = next.symbol.value + next.addend
-      const size = sizeAt(module, code, start)
-      if (name === undefined || size === undefined) continue
-      const own = relocations.get(code) ?? []
-      const inside = own.filter((one) => one.offset >= start && one.offset < start + size)
-      found.push({
-        name,
-        sympos: Number(table.data.readBigUInt64LE(offset + 16)),
-        code: {
-          bytes: code.data.subarray(start, start + size),
-          references: inside.flatMap((relocation) => referenceOf(module, relocation, start) ?? []),
-        },
-        touches: touchesOf(module, inside, code),
-      })
+      const symbolThere = places.functionAt(code, start)
+      if (name === undefined || symbolThere === undefined || start + symbolThere.size > code.data.length)
+        continue
+      // Many may be replaced by one.
+      let content = known.get(symbolThere)
+      if (content === undefined) {
+        const end = start + symbolThere.size
+        const inside = within(relocations.get(code) ?? [], start, end)
+        content = {
+          code: {
+            bytes: code.data.subarray(start, end),
+            references: inside.flatMap((relocation) => referenceOf(places, relocation, start) ?? []),
+          },
+          touches: touchesOf(places, inside, code),
+        }
+        known.set(symbolThere, content)
+      }
+      found.push({ name, sympos: Number(table.data.readBigUInt64LE(offset + 16)), ...content })
     }
   }
   return found
@@ -81,41 +91,41 @@ function relocationsOf(module: ObjectFile): Map<Section, Relocation[]> {
         addend: Number(section.data.readBigInt64LE(at + 16)),
       })
     }
-    list.sort((a, b) => a.offset - b.offset)
   }
   const near = nearest(module)
-  for (const [section, list] of all) all.set(section, list.map(near))
+  for (const [section, list] of all)
+    all.set(
+      section,
+      list.map(near).sort((a, b) => a.offset - b.offset),
+    )
   return all
 }
 
 /** Gives what is reached by its distance its name back: the nearest one in front of the place is meant. */
 function nearest(module: ObjectFile): (relocation: Relocation) => Relocation {
   const known = [...distancesIn(module), { bytes: 0, names: [anchor] }].sort((a, b) => a.bytes - b.bytes)
+  const distances = known.map(({ bytes }) => bytes)
   return (relocation) => {
     const { symbol, addend, type } = relocation
     if (symbol.name !== anchor) return relocation
     const place = addend + (isPcRelative(type) ? relocationSize(type) : 0)
-    const { bytes, names } = known.findLast((one) => one.bytes <= place) ?? known[0]!
+    const { bytes, names } = known[Math.max(0, lastUpTo(distances, place))]!
     return { ...relocation, symbol: { ...symbol, name: names[0] ?? anchor }, addend: addend - bytes }
   }
 }
 
 function stringAt({ section, value }: ElfSymbol, addend: number): string | undefined {
   if (section === undefined || (section.flags & sectionFlag.exec) !== 0) return undefined
-  const start = value + addend
-  const end = section.data.indexOf(0, start)
-  if (start < 0 || end <= start || end - start > 512) return undefined
-  const text = section.data.toString('latin1', start, end)
-  return /^[^\s/]+$/.test(text) ? text : undefined
+  const text = stringIn(section, value + addend, longestName)?.toString('latin1')
+  return text !== undefined && /^[^\s/]+$/.test(text) ? text : undefined
 }
 
-/** Bytes of the function that begins here. */
-function sizeAt(module: ObjectFile, section: Section, start: number): number | undefined {
-  const symbol = module.symbols.find(
-    (one) => one.section === section && one.value === start && one.type === 'function' && one.size > 0,
-  )
-  if (symbol === undefined || start + symbol.size > section.data.length) return undefined
-  return symbol.size
+/** The bytes of a string that ends, before `longest` of them. */
+function stringIn({ data }: Section, start: number, longest: number): Buffer | undefined {
+  if (start < 0) return undefined
+  const bytes = data.subarray(start, start + longest)
+  const end = bytes.indexOf(0)
+  return end < 0 ? undefined : bytes.subarray(0, end)
 }
 
 /** The name by which a reader knows a symbol of a live patch, and the kernel object that has it. */
@@ -126,7 +136,7 @@ function known(symbol: ElfSymbol): Touch {
 }
 
 function referenceOf(
-  module: ObjectFile,
+  places: NamedPlaces,
   { offset, type, symbol, addend }: Relocation,
   start: number,
 ): Reference | undefined {
@@ -137,19 +147,11 @@ function referenceOf(
   const { section } = symbol
   // A field that is relative to the next instruction's place is off by its own size, mostly.
   const target = symbol.value + addend + (place.relative ? size : 0)
-  const named = module.symbols.find(
-    (one) =>
-      one.section === section &&
-      one.type !== 'section' &&
-      one.name !== '' &&
-      one.value <= target &&
-      target < one.value + one.size,
-  )
+  const named = places.at(section, target)
   if (named !== undefined) return { ...place, name: named.name, addend: addend - named.value }
   if ((section.flags & sectionFlag.strings) !== 0 || /^\.rodata.*\.str/.test(section.name)) {
-    const end = section.data.indexOf(0, target)
-    if (target >= 0 && end >= target)
-      return { ...place, name: section.name, quoted: quote(section.data.toString('utf8', target, end)) }
+    const text = stringIn(section, target, longestString)
+    if (text !== undefined) return { ...place, name: section.name, quoted: quote(text.toString('utf8')) }
   }
   return { ...place, name: section.name }
 }
@@ -160,21 +162,13 @@ export function quote(text: string): string {
   return JSON.stringify(short)
 }
 
-function touchesOf(module: ObjectFile, relocations: readonly Relocation[], code: Section): Touch[] {
+function touchesOf(places: NamedPlaces, relocations: readonly Relocation[], code: Section): Touch[] {
   const touches = new Map<string, Touch>()
   for (const { symbol, addend } of relocations) {
     let touch = known(symbol)
     if (symbol.type === 'section' && symbol.section !== undefined) {
       if (symbol.section === code) continue
-      const named = module.symbols.find(
-        (one) =>
-          one.section === symbol.section &&
-          one.type !== 'section' &&
-          one.name !== '' &&
-          one.size > 0 &&
-          one.value <= addend + 4 &&
-          addend + 4 < one.value + one.size,
-      )
+      const named = places.at(symbol.section, addend + 4)
       if (named === undefined) continue
       touch = known(named)
     }

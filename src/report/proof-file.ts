@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The proof of a live patch, as `inarch prove --json` and `--proof` write it; a file is hostile until parsed. A file with
 // several proofs is asked for the one of this module.
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
+import { inputKinds, readInput } from '../ground/input.ts'
+import { misfit } from '../ground/misfit.ts'
 
 const strings = v.array(v.string())
 /** ms: at most a month, which no proof takes. */
@@ -118,25 +119,20 @@ export type ProofStep = v.InferOutput<typeof step>
 
 /**
  * The proof of the module with this SHA-256.
- * @throws Fault `usage/no-such-file`, `usage/bad-proof`, `usage/other-proof` when it is about another module
+ * @throws what `readInput` throws; Fault `usage/bad-proof`, `usage/other-proof` when it is about another module
  */
 export async function readProof(file: string, sha256: string): Promise<ProofRecord> {
+  const text = (await readInput(file, inputKinds.proof)).toString('utf8')
   let value: unknown
   try {
-    value = JSON.parse(await readFile(file, 'utf8'))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'EISDIR')
-      throw new Fault('usage', 'no-such-file', `There is no proof ${file}`, {
-        remedy: 'Make one with `inarch prove --proof FILE MODULE`',
-      })
-    if (code !== undefined) throw error
+    value = JSON.parse(text)
+  } catch {
     throw bad(file, 'it is not JSON')
   }
-  const result = v.safeParse(documentSchema, value)
+  const result = v.safeParse(documentSchema, value, { abortEarly: true })
   if (!result.success) {
     const [issue] = result.issues
-    throw bad(file, `${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`)
+    throw bad(file, misfit(issue))
   }
   const document = result.output
   const proofs = document.format === 'inarch-proof-2' ? [document] : document.proofs

@@ -7,10 +7,12 @@
 //     fs-ext4-x.c     one C file for each changed translation unit
 //     headers/        the kernel's headers that the fix changes, by their paths in the kernel's tree; mostly absent
 //     Kbuild          what kbuild needs to compile it
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
+import { inputKinds, readInputIfAny } from '../ground/input.ts'
+import { misfit } from '../ground/misfit.ts'
 import { writeWhole } from '../ground/whole-file.ts'
 
 /** A path in the kernel's tree, without `.` and `..`. */
@@ -82,27 +84,27 @@ export async function readSourceDirectory(place: string): Promise<SourceDirector
         remedy: 'Correct it, or make the directory again with `inarch build --engine source fix.patch`',
       },
     )
-  let text: string
-  try {
-    text = await readFile(path.join(dir, descriptionFile), 'utf8')
-  } catch {
+  const bytes = await readInputIfAny(path.join(dir, descriptionFile), {
+    ...inputKinds.list,
+    missing: 'bad-source-directory',
+  })
+  if (bytes === undefined)
     throw new Fault(
       'usage',
       'not-a-source-directory',
       `${place} is a directory without ${descriptionFile}, so it is no source of a live patch`,
       { remedy: 'Name a patch file, or a directory that `inarch build --engine source` made' },
     )
-  }
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(bytes.toString('utf8'))
   } catch {
     throw bad('it is not JSON')
   }
-  const result = v.safeParse(schema, value)
+  const result = v.safeParse(schema, value, { abortEarly: true })
   if (!result.success) {
     const [issue] = result.issues
-    throw bad(`${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`)
+    throw bad(misfit(issue))
   }
   const { units } = result.output
   const files = units.map(({ file }) => file)

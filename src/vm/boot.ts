@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One boot of the guest: its initramfs and disks are made, it runs its turns, and what it told is returned
 // with its console.
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -9,9 +8,8 @@ import type { Entry } from './cpio.ts'
 import { makeDisk } from './disk.ts'
 import { guestInit, guestLoad, guestPaths } from './guest.ts'
 import { type Busybox, writeInitramfs } from './initramfs.ts'
-import { consoleLines } from './log.ts'
 import { parseEvent } from './protocol.ts'
-import { type Accelerator, consoleTail, type MachineEnd, runMachine } from './qemu.ts'
+import { type Accelerator, consoleTail, type MachineEnd, readConsole, runMachine } from './qemu.ts'
 import { type BootRecord, openRecorder, type PartNames } from './record.ts'
 import { scenarioScript, type Turn } from './scenario.ts'
 
@@ -95,8 +93,9 @@ export async function boot(
     clearInterval(timer)
   }
   const record = await recorder.close()
-  const text = await readFile(consoleFile, 'utf8').catch(() => '')
-  return { turns, record, end, console: consoleLines(text) }
+  const { lines, cut } = await readConsole(consoleFile)
+  const lost = cut ? 'the console is too long to be read to its end' : undefined
+  return { turns, record: { ...record, lost: record.lost ?? lost }, end, console: lines }
 }
 
 /**

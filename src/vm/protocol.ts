@@ -56,6 +56,8 @@ export type Event = { readonly number: number } & (
 )
 
 const numeral = /^\d{1,15}$/
+/** Background loads; a list of them is made. */
+const mostLoads = 10_000
 
 function wholeNumber(word: string | undefined): number | undefined {
   return word !== undefined && numeral.test(word) ? Number(word) : undefined
@@ -116,7 +118,9 @@ export function parseEvent(line: string): Event | undefined {
     case 'load': {
       const index = wholeNumber(first)
       const rounds = wholeNumber(second)
-      return index === undefined || rounds === undefined ? undefined : { ...head, kind, index, rounds }
+      return index === undefined || index >= mostLoads || rounds === undefined
+        ? undefined
+        : { ...head, kind, index, rounds }
     }
     case 'ran': {
       const index = wholeNumber(second)

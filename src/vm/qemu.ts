@@ -89,6 +89,26 @@ export function qemuArguments(machine: Machine): string[] {
   ]
 }
 
+/** Bytes of a console, a thousand times what is usual: a guest may write without an end. */
+const longestConsole = 64 * 1024 * 1024
+
+/** The lines of a console file, and whether there are more. */
+export async function readConsole(
+  file: string,
+): Promise<{ readonly lines: readonly string[]; readonly cut: boolean }> {
+  const handle = await open(file).catch(() => undefined)
+  if (handle === undefined) return { lines: [], cut: false }
+  try {
+    const { size } = await handle.stat()
+    const length = Math.min(size, longestConsole)
+    const bytes = Buffer.alloc(length)
+    const { bytesRead } = await handle.read(bytes, 0, length, 0)
+    return { lines: consoleLines(bytes.toString('utf8', 0, bytesRead)), cut: size > length }
+  } finally {
+    await handle.close()
+  }
+}
+
 /** The last lines of a console file, at most `count`. */
 export async function consoleTail(file: string, count: number): Promise<string[]> {
   const handle = await open(file).catch(() => undefined)

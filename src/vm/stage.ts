@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What one proof needs inside the guest: its plan, its files, the kernel's modules, a disk.
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
+import { inputKinds, readInput } from '../ground/input.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { labelOf } from './check.ts'
 import { isChecked } from './coverage.ts'
@@ -107,15 +107,6 @@ export function exercises({ exercise, checks = [], script }: ProofRequest): bool
   return exercise ?? !isChecked(checks, script)
 }
 
-/** A file of this machine that goes into the guest. */
-async function bring(file: string, what: string): Promise<Buffer> {
-  return readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'EISDIR')
-      throw new Fault('usage', 'no-such-file', `There is no ${what} ${file}`)
-    throw error
-  })
-}
-
 /**
  * Makes one proof ready.
  * @param part its number among the proofs of the same boot
@@ -205,9 +196,10 @@ export async function stage(
     ...exercise.map(({ script: text }, index) => file(paths.exercise(index), Buffer.from(text))),
     ...loads.map((text, index) => file(paths.load(index), Buffer.from(`${text}\n`))),
   ]
-  if (script !== undefined) entries.push(file(paths.script, await bring(script, 'script'), 0o755))
+  if (script !== undefined)
+    entries.push(file(paths.script, await readInput(script, inputKinds.program), 0o755))
   for (const program of programs)
-    entries.push(file(`bin/${path.basename(program)}`, await bring(program, 'program'), 0o755))
+    entries.push(file(`bin/${path.basename(program)}`, await readInput(program, inputKinds.program), 0o755))
   const orders: Order[] = plan.targets.length > 0 ? ['module-first', 'patch-first'] : ['module-first']
   return {
     request,

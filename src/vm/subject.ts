@@ -2,12 +2,13 @@
 // What is to be proven: a live patch module and what is known about it. The manifest beside it says
 // all; without one the module's own sections say enough to try it.
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import type { ReplacedName } from '../check/asleep.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
+import { inputKinds, readInput, readInputIfAny } from '../ground/input.ts'
+import { misfit } from '../ground/misfit.ts'
 import { type Manifest, manifestSchema } from '../module/manifest.ts'
 import { splitSignature } from '../module/signature.ts'
 
@@ -27,30 +28,24 @@ export interface Subject {
   readonly manifest?: Manifest
 }
 
-const largestModule = 256 * 1024 * 1024
 const kernelName = /^[A-Za-z0-9_-]{1,55}$/
 
 async function readManifest(file: string): Promise<Manifest | undefined> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const text = await readInputIfAny(file, inputKinds.manifest)
+  if (text === undefined) return undefined
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(text.toString('utf8'))
   } catch {
     throw new Fault('usage', 'bad-manifest', `The manifest ${file} is not JSON`, {
       remedy: 'Build the live patch again with `inarch build`',
     })
   }
-  const result = v.safeParse(manifestSchema, value)
+  const result = v.safeParse(manifestSchema, value, { abortEarly: true })
   if (!result.success) {
     const issue = result.issues[0]
     throw new Fault('usage', 'bad-manifest', `The manifest ${file} can't be understood`, {
-      detail: `${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`,
+      detail: misfit(issue),
       remedy: 'Build the live patch again with `inarch build`',
     })
   }
@@ -73,22 +68,7 @@ function modinfo(data: Buffer): Map<string, string> {
  */
 export async function readSubject(file: string): Promise<Subject> {
   const absolute = path.resolve(file)
-  let bytes: Buffer
-  try {
-    const { size } = await stat(absolute)
-    if (size > largestModule)
-      throw new Fault('usage', 'not-a-live-patch', `${file} is too large for a kernel module`)
-    bytes = await readFile(absolute)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      throw new Fault('usage', 'no-such-file', `There is no file ${file}`, {
-        remedy: 'Name a live patch module, such as the one that `inarch build fix.patch` makes',
-      })
-    if (code === 'EISDIR')
-      throw new Fault('usage', 'not-a-live-patch', `${file} is a directory, not a module`)
-    throw error
-  }
+  const bytes = await readInput(file, inputKinds.module)
   const sha256 = createHash('sha256').update(splitSignature(bytes).content).digest('hex')
   const section = readSections(bytes, file)
   const info = modinfo(section('.modinfo') ?? Buffer.alloc(0))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A suite: several live patches with what is to be seen of each, in a JSON file. Its paths are relative to it.
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
+import { inputKinds, readInput } from '../ground/input.ts'
+import { misfit } from '../ground/misfit.ts'
 import { type Check, parseExpectation, parsePattern } from './check.ts'
 import type { ProofRequest } from './request.ts'
 import { readSubject } from './subject.ts'
@@ -60,21 +61,17 @@ export async function readSuite(file: string): Promise<ProofRequest[]> {
       detail,
       remedy: 'docs/commands.md shows what a suite looks like',
     })
-  const content = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'EISDIR')
-      throw new Fault('usage', 'no-such-file', `There is no file ${file}`)
-    throw error
-  })
+  const content = (await readInput(file, inputKinds.list)).toString('utf8')
   let value: unknown
   try {
     value = JSON.parse(content)
   } catch (error) {
     throw bad(`it is not JSON: ${(error as Error).message}`)
   }
-  const result = v.safeParse(suiteSchema, value)
+  const result = v.safeParse(suiteSchema, value, { abortEarly: true })
   if (!result.success) {
     const [issue] = result.issues
-    throw bad(`${v.getDotPath(issue) ?? 'its top'}: ${issue.message}`)
+    throw bad(misfit(issue))
   }
   const at = (name: string) => path.resolve(path.dirname(file), name)
   return Promise.all(

@@ -122,3 +122,17 @@ describe('refused in one sentence is', () => {
     expect(() => readObject(input, 'x.o')).toThrow(Fault)
   })
 })
+
+test('sections that lie on one another are refused, since each of them may be read', () => {
+  const bytes = compileBytes(source)
+  const headers = Number(bytes.readBigUInt64LE(40))
+  const first = readObject(bytes, 'good.o').sections.find(
+    ({ name }) => name === '.data' || name === '.comment',
+  )
+  const header = headers + 64 * (first?.index ?? 0)
+  bytes.writeBigUInt64LE(0n, header + 24)
+  bytes.writeBigUInt64LE(BigInt(bytes.length), header + 32)
+  expect(() => readObject(bytes, 'forged.o')).toThrow(
+    'forged.o is not a usable object file: its sections lie on one another',
+  )
+})

@@ -74,3 +74,41 @@ test('instructions name what they refer to, at the place where it stands', async
   expect(first?.some(({ at }) => at === jump?.target)).toBe(true)
   expect(second?.map(({ text }) => text).join('\n')).toMatch(/^mov %r\w+,kernel_datum\+0x8(\(%rip\))?$/m)
 })
+
+test('what is replaced by one function, and all of its references, is read at once however many there are', () => {
+  const many = 50_000
+  const file = path.join(work, 'many.s')
+  writeFileSync(
+    file,
+    `
+.section .rodata.name,"a"
+name: .string "of_the_kernel"
+.section .data.many,"aw"
+.rept ${many}
+  .long 0
+.endr
+${Array.from({ length: many }, (_, index) => `.type d${index},@object; .size d${index},4; .set d${index},.data.many+${4 * index}`).join('\n')}
+.text
+.type new,@function
+new:
+.rept ${many}
+  .quad .data.many + (. - new) / 2
+.endr
+.size new, . - new
+.data
+.rept ${many}
+  .quad name, new, 0
+.endr
+`,
+  )
+  const { status, stderr } = spawnSync('as', ['-o', `${file}.o`, file], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  const found = replacementsIn(readObject(readFileSync(`${file}.o`), 'many.o'))
+  expect(found).toHaveLength(many)
+  expect(found.at(-1)?.name).toBe('of_the_kernel')
+  const references = found[0]?.code.references ?? []
+  expect(references).toHaveLength(many)
+  expect(references.slice(0, 3).map(({ name }) => name)).toEqual(['d0', 'd1', 'd2'])
+  expect(references.at(-1)?.name).toBe(`d${many - 1}`)
+  expect(found[many - 1]?.code).toBe(found[0]?.code)
+})

@@ -72,6 +72,7 @@ describe('a line of the control channel', () => {
     'taint 99999999999999999999',
     'replaces vmlinux no-position',
     'asleep module-first many',
+    'load 4294967294 1',
   ])('tells nothing that can be understood: %j', (text) => {
     expect(parseEvent(told(text))).toBeUndefined()
   })

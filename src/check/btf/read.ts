@@ -134,6 +134,9 @@ interface StringTable {
 /** Types that people write are nested a few steps deep; the kernel itself takes no more than 32. */
 const deepest = 100
 
+/** Bytes; the kernel takes names of 511 (KSYM_NAME_LEN). */
+const longestName = 4096
+
 const nothing: readonly number[] = []
 
 const bases = new WeakMap<Btf, Base>()
@@ -165,7 +168,7 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
   if (typeEnd > bytes.length || stringStart + stringLength > bytes.length) bad('they are cut off')
   if (typeStart % 4 !== 0) bad('the types do not begin at a multiple of 4')
   const below = base === undefined ? undefined : bases.get(base)
-  const strings = readStrings(bytes.subarray(stringStart, stringStart + stringLength), below?.strings)
+  const strings = readStrings(bytes.subarray(stringStart, stringStart + stringLength), below?.strings, bad)
   if (strings === undefined) return bad('a string has no end')
 
   const first = below?.count ?? 1
@@ -346,7 +349,11 @@ function plainBits(btf: Btf, type: number, offset: number): { offset: number; wi
 }
 
 /** @returns undefined when the last string has no end */
-function readStrings(bytes: Uint8Array, below: StringTable | undefined): StringTable | undefined {
+function readStrings(
+  bytes: Uint8Array,
+  below: StringTable | undefined,
+  bad: (why: string) => never,
+): StringTable | undefined {
   if (bytes.length > 0 && bytes[bytes.length - 1] !== 0) return undefined
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const start = below?.length ?? 0
@@ -359,7 +366,11 @@ function readStrings(bytes: Uint8Array, below: StringTable | undefined): StringT
       if (own >= bytes.length) return ''
       let text = known.get(own)
       if (text === undefined) {
-        text = buffer.toString('latin1', own, buffer.indexOf(0, own))
+        // Many names may lie on the same bytes.
+        const place = buffer.subarray(own, own + longestName)
+        const end = place.indexOf(0)
+        if (end < 0) return bad('a name is impossibly long')
+        text = place.toString('latin1', 0, end)
         known.set(own, text)
       }
       return text
