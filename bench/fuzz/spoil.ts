@@ -117,7 +117,7 @@ export function spoilText(random: Random, good: string): string {
 function oddValue(random: Random, old: unknown): unknown {
   if (typeof old === 'number' && !random.oneIn(3)) return random.below(100_000)
   if (typeof old === 'string' && !random.oneIn(3)) return old + random.pick(words)
-  return random.pick([
+  return random.pick<unknown>([
     ...[null, true, 0, -1, 1.5, 1e308, 2 ** 53, [], {}, [[]], '', '\0', '../x', 'x'.repeat(5000)],
     ...[new Array(5000).fill(0), { __proto__: null, constructor: 1 }, '\x1b[8m', '\u202e'],
   ])
