@@ -59,12 +59,14 @@ exercised() {
   over=$(( now + $3 )) n=0
   mkdir -p /run/exercise /tmp/exercise
   mount -t cgroup2 none /run/exercise 2>/dev/null && mkdir -p /run/exercise/inarch
+  tainted
   while [ $n -lt "$2" ] && [ $now -lt $over ] && idling; do
     say exercise $n
     ( [ -e /run/exercise/inarch/cgroup.procs ] && echo 0 >/run/exercise/inarch/cgroup.procs
       cd /tmp/exercise
       exec timeout -s KILL $(( over - now + 2 )) sh "/inarch/parts/$1/exercise.$n" ) >/run/output 2>&1 </dev/null 3>&-
     say exercised $n $?
+    tainted
     [ -e /run/exercise/inarch/cgroup.kill ] && echo 1 >/run/exercise/inarch/cgroup.kill
     n=$(( n + 1 ))
     clock

@@ -159,6 +159,11 @@ export function clearedNotes(cleared: readonly LogFinding[]): string[] {
   )
 }
 
+/** Remarks on taints that come without the live patch as well. */
+export function taintNotes(flags: readonly string[]): string[] {
+  return flags.map((flag) => `the exercises taint the kernel without the live patch as well: ${flag}`)
+}
+
 /** Remarks on what the kernel complained about before the live patch came. */
 export function earlyNotes(log: readonly LogFinding[]): string[] {
   return log

@@ -194,7 +194,6 @@ export function taintNames(
 
 /** The names of the taint flags that were set on the way and that no live patch should set. */
 export function unexpectedTaint(before: number, after: number): string[] {
-  return taintNames(after).filter(
-    (name) => !taintNames(before).includes(name) && !taintNames(usualTaint).includes(name),
-  )
+  const known = taintNames(before)
+  return taintNames(after).filter((name) => !known.includes(name) && !taintNames(usualTaint).includes(name))
 }

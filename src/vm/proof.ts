@@ -9,7 +9,7 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { chooseAccelerator } from './accel.ts'
-import { clearedBy, inDoubt } from './baseline.ts'
+import { clearedBy, inDoubt, taintFailures, taintInDoubt } from './baseline.ts'
 import { type Boot, boot, consoleOf, type Guest, left } from './boot.ts'
 import { type Coverage, coverageFailures, coveredFunctions, covers, untold } from './coverage.ts'
 import type { Entry } from './cpio.ts'
@@ -25,8 +25,9 @@ import {
   refusalNotes,
   refusedSteps,
   stepFailures,
+  taintNotes,
 } from './judge.ts'
-import { type LogFinding, readLog, unexpectedTaint } from './log.ts'
+import { type LogFinding, readLog } from './log.ts'
 import { type GuestModule, moduleEntries } from './modules.ts'
 import type { Accelerator } from './qemu.ts'
 import {
@@ -170,7 +171,8 @@ export async function proveMany(
     const proofs: Proof[] = []
     for (const [part, one] of staged.entries()) {
       const proof = proofOf(guest, one, part, boots, undefined)
-      const doubtful = proof.verdict === 'failed' && proof.log.some(inDoubt)
+      const doubtful =
+        proof.verdict === 'failed' && (proof.log.some(inDoubt) || proof.failures.some(taintInDoubt))
       proofs.push(
         doubtful ? proofOf(guest, one, part, boots, await bootBaseline(job, guest, dir, one)) : proof,
       )
@@ -179,20 +181,21 @@ export async function proveMany(
   })
 }
 
-/** The console of a boot with the exercises of one proof, without its live patch. */
+/** A boot with the exercises of one proof, without its live patch. */
 async function bootBaseline(
   job: Job,
   guest: Guest,
   dir: string,
   { baseline, request }: Staged,
-): Promise<readonly string[]> {
+): Promise<Boot> {
   const own = path.join(dir, `baseline-${baseline.part}`)
   await mkdir(own)
   const names = new Map([
-    [baseline.part, ''],
-    [-1, `the exercises without ${request.subject.name}`],
+    [baseline.part, `the exercises without ${request.subject.name}`],
+    // One step for all of it, as of one among several.
+    [-1, ''],
   ])
-  return (await boot(job, guest, own, [baseline], names)).console
+  return await boot(job, guest, own, [baseline], names)
 }
 
 /** Boots until every turn was taken, or can't be. */
@@ -241,14 +244,14 @@ function modulesOf(staged: readonly Staged[]): GuestModule[] {
 
 /**
  * What the boots tell about one of the live patches.
- * @param baseline the console of a boot without it
+ * @param baseline a boot without it
  */
 function proofOf(
   guest: Guest,
   staged: Staged,
   part: number,
   boots: readonly Boot[],
-  baseline: readonly string[] | undefined,
+  baseline: Boot | undefined,
 ): Proof {
   const { kernel } = guest
   const { subject, over = [], checks = [], expected = [] } = staged.request
@@ -273,15 +276,22 @@ function proofOf(
       continue
     }
     const own = consoleOf(console, part)
-    const { log, cleared } = clearedBy(baseline ?? [], readLog(own, expected))
+    const { log, cleared } = clearedBy(baseline?.console ?? [], readLog(own, expected))
     notes.push(...clearedNotes(cleared))
     const titleOf = (step: string) =>
       wanted.flatMap((turn) => turn.steps).find(({ id }) => id === step)?.title ?? step
     const refused = refusedSteps(mine?.steps ?? [], log)
     const troubles = logFailures(log, titleOf, refused)
     const machine = machineFailure(record, mine, end, own, guest.timeout)
-    const [before = 0, ...later] = mine?.taint ?? []
-    const tainted = unexpectedTaint(before, later.at(-1) ?? before)
+    // What the log shows, expected or not, has tainted the kernel too.
+    const explained = log.filter(({ step }) => step !== undefined).length > cleared.length
+    const tainted = taintFailures(
+      mine ?? { taint: [], steps: [] },
+      explained,
+      baseline?.record.parts.at(-1),
+      (index) => staged.exercises[index]?.name ?? '',
+    )
+    notes.push(...taintNotes(tainted.cleared))
     if (release !== undefined && release !== kernel.release)
       failures.push({ code: 'boot', message: `The guest runs ${release} instead of ${kernel.release}` })
     failures.push(
@@ -291,10 +301,8 @@ function proofOf(
       ...stepFailures(mine?.steps ?? [], refused),
       ...checkFailures(mine?.steps ?? [], checks, staged.restores),
       ...troubles,
+      ...tainted.failures,
     )
-    // What the log shows, expected or not, has tainted the kernel too.
-    if (tainted.length > 0 && log.every(({ step }) => step === undefined))
-      failures.push({ code: 'taint', message: `The guest's kernel is tainted: ${tainted.join(', ')}` })
     if (machine === undefined && record.noise.length > 0)
       notes.push(`the guest's control channel carried ${record.noise.length} lines that are no events`)
     notes.push(...refusalNotes(mine?.steps ?? []))

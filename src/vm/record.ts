@@ -31,6 +31,8 @@ export interface StepRecord {
     readonly exitCode: number | undefined
     readonly ms: number
   }[]
+  /** Of a step that exercises: the kernel's taint bits at its start and after each thing that it did. */
+  readonly taint?: readonly number[]
   /** Of a check: the command. */
   readonly command?: string
   /** Of a check: what the command printed, and its exit code. */
@@ -326,6 +328,8 @@ export async function openRecorder(
         break
       case 'taint':
         open?.taint.push(event.bits)
+        if (open !== undefined && actionOf(running.id) === 'exercise' && running.outcome === 'unfinished')
+          running.taint = [...(running.taint ?? []), event.bits]
         break
       case 'unfit':
       case 'done':

@@ -5,13 +5,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Job, silentJournal } from '../../src/ground/job.ts'
+import { type Job, type Journal, silentJournal } from '../../src/ground/job.ts'
 import { scratchRoot } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
 import { readPatches } from '../../src/patch/read.ts'
-import type { Proof } from '../../src/vm/proof.ts'
+import { type Proof, prove } from '../../src/vm/proof.ts'
+import { readSubject } from '../../src/vm/subject.ts'
 import { writePatch } from './change.ts'
 import { buildCommand, program, inarch as runInarch } from './inarch.ts'
 
@@ -213,6 +214,12 @@ describe('live patches in one boot', () => {
         checks: [{ run: `(${reader}) >/dev/null 2>&1 & usleep 500000`, label: 'a reader' }],
         exercise: false,
       },
+      // The module goes and comes again under the live patch, also after its init has failed.
+      reloaded: {
+        module: await caseOf('module-reload'),
+        script: path.resolve('test/cases/module-reload.sh'),
+      },
+      refusing: { module: await caseOf('init-fails'), script: path.resolve('test/cases/init-fails.sh') },
       mounted: {
         module: await cmdline(),
         fs: 'ext4',
@@ -230,7 +237,7 @@ describe('live patches in one boot', () => {
   test('have a verdict each', () => {
     const failed = [...proofs].flatMap(([name, { verdict }]) => (verdict === 'failed' ? [name] : []))
     expect(failed).toEqual(['wrong', 'warning', 'claiming', 'unseen'])
-    expect(proofs.size).toBe(13)
+    expect(proofs.size).toBe(15)
     expect(new Set([...proofs.values()].map(({ boots, bootMs }) => `${boots} ${bootMs}`)).size).toBe(1)
   })
 
@@ -314,6 +321,14 @@ describe('live patches in one boot', () => {
     expect(replaced.map(({ object }) => object)).toEqual(['dummy'])
   })
 
+  test('of a module that is unloaded, fails to start and comes again go on working', () => {
+    for (const name of ['reloaded', 'refusing']) {
+      const { verdict, failures, orders, notes } = proofOf(name)
+      expect([verdict, failures, notes]).toEqual(['proven', [], []])
+      expect(orders[1]?.steps.find(({ id }) => id === 'patch-first.reload')?.outcome).toBe('done')
+    }
+  })
+
   test('have a file system mounted, and kept busy during the transition', () => {
     expect(proofOf('mounted').failures).toEqual([])
     expect(proofOf('mounted').loads[0]).toBeGreaterThan(0)
@@ -345,6 +360,32 @@ describe('live patches of which some break off', () => {
     expect(overloaded!.failures[0]?.lines).toEqual(['no room'])
     expect(good!.failures).toEqual([])
     expect([unloadable, crashed, overloaded, good].map((proof) => proof?.boots)).toEqual([1, 1, 1, 1])
+  })
+})
+
+describe('a live patch that taints the kernel, of which the log says nothing', () => {
+  test('fails also where that was during the exercises, and the same without it did not', async () => {
+    const module = await livePatch(
+      'taints',
+      'fs/proc/cmdline.c',
+      show,
+      `add_taint(TAINT_USER, LOCKDEP_STILL_OK);\n\t${show}`,
+    )
+    const request = { subject: await readSubject(module), exercise: true, exerciseLimit: 5 }
+    const begun: string[] = []
+    const journal: Journal = {
+      ...job.journal,
+      step(title, work) {
+        begun.push(title)
+        return job.journal.step(title, work)
+      },
+    }
+    const { verdict, failures } = await prove({ ...job, journal }, kernel, request)
+    expect([verdict, failures]).toMatchObject([
+      'failed',
+      [{ code: 'taint', message: expect.stringMatching(/since the exercise "read.*": user request$/) }],
+    ])
+    expect(begun).toContain('the exercises without livepatch_taints')
   })
 })
 
