@@ -48,6 +48,17 @@ export function fixOptions(command: Command): Command {
     )
 }
 
+/** @throws Fault `usage/unknown-rule` */
+export async function checkRuleNames(allow: readonly string[]): Promise<void> {
+  if (allow.length === 0) return
+  const { everyRule } = await import('../check/catalogue.ts')
+  const unknown = allow.find((name) => !everyRule.has(name))
+  if (unknown !== undefined)
+    throw new Fault('usage', 'unknown-rule', `There is no rule ${unknown}`, {
+      remedy: 'See their names: inarch check --rules',
+    })
+}
+
 /**
  * Reads the diffs and chooses the kernel. A mistake in a diff is told before anything is fetched.
  * @throws Fault `usage/no-patch`, `usage/unknown-rule`, and what reading and choosing throw
@@ -59,14 +70,7 @@ export async function requestOf(
 ): Promise<{ kernel: Kernel; request: Pick<MakeRequest, 'patches' | 'strip' | 'name' | 'bind' | 'allow'> }> {
   if (files.length === 0)
     throw new Fault('usage', 'no-patch', 'No patch was named', { remedy: 'Name one or more source diffs' })
-  if (options.allow.length > 0) {
-    const { everyRule } = await import('../check/catalogue.ts')
-    const unknown = options.allow.find((name) => !everyRule.has(name))
-    if (unknown !== undefined)
-      throw new Fault('usage', 'unknown-rule', `There is no rule ${unknown}`, {
-        remedy: 'See their names: inarch check --rules',
-      })
-  }
+  await checkRuleNames(options.allow)
   const { chooseKernel } = await import('./kernel-option.ts')
   const { readPatches } = await import('../patch/read.ts')
   const patches = await readPatches(files)

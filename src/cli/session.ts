@@ -10,7 +10,7 @@ import { openJournal } from './render/journal.ts'
 import { complain, output, outputJson } from './render/output.ts'
 import { printable } from './render/printable.ts'
 
-/** The options that every command has. */
+/** The options that commands have in common. */
 export interface CommonOptions {
   readonly json?: boolean
   readonly quiet?: boolean
@@ -29,12 +29,15 @@ export interface Session {
   exitCode: number
 }
 
-/** Adds the options that every command has. */
-export function withCommonOptions(command: Command): Command {
-  return command
+/**
+ * Adds the options that every command has.
+ * @param more what `--verbose` prints besides; without it the command has no such option
+ */
+export function withCommonOptions(command: Command, more?: string): Command {
+  command
     .option('--json', 'print the result as JSON')
     .option('-q, --quiet', 'print only the result and errors')
-    .option('-v, --verbose', 'print more of what is done')
+  return more === undefined ? command : command.option('-v, --verbose', `print ${more}, too`)
 }
 
 function asFault(error: unknown): Fault {

@@ -54,6 +54,14 @@ export function nameOf(reference: LiveReference): string {
   return 'name' in reference ? reference.name : (reference.names[0] ?? '')
 }
 
+/** How a reference finds what it means, for a person. */
+export function wordsOf(reference: LiveReference): string {
+  const name = `${nameOf(reference)} of ${reference.object}`
+  if (!('name' in reference))
+    return `${name}, ${anchor} ${reference.distance < 0 ? '-' : '+'} ${Math.abs(reference.distance)}`
+  return reference.sympos === 0 ? `${name}, by its name` : `${name}, by its name, number ${reference.sympos}`
+}
+
 /** Why the kernel, or the module itself, would not take the reference; undefined when all is well. */
 export function problemOf(reference: LiveReference, symbols: RunningSymbols): string | undefined {
   if (!('name' in reference)) return distantProblem(reference, symbols)

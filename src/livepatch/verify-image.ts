@@ -18,7 +18,7 @@ import { type MatchRecord, unpackExpectation } from '../match/record.ts'
 import { anchor } from '../module/distance.ts'
 import type { Manifest } from '../module/manifest.ts'
 import { manifestOf, type Subject } from '../vm/subject.ts'
-import { type DistantReference, type LiveReference, nameOf, requirementsOf } from './references.ts'
+import { type DistantReference, type LiveReference, nameOf, requirementsOf, wordsOf } from './references.ts'
 
 type FunctionEntry = Manifest['objects'][number]['functions'][number]
 
@@ -59,7 +59,7 @@ export interface ImageReport {
   readonly kernel: { readonly release: string; readonly version: string; readonly banner?: string }
   readonly functions: readonly ImageFunction[]
   /** What the module refers to in the kernel and is not exported, and how much of it is there. */
-  readonly references: { readonly all: number; readonly found: number }
+  readonly references: { readonly all: number; readonly found: number; readonly to: readonly string[] }
   readonly findings: readonly Finding[]
 }
 
@@ -108,6 +108,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
         references: {
           all: references.length,
           found: references.length - unresolved.length,
+          to: references.map(wordsOf),
         },
         findings,
       }

@@ -15,7 +15,7 @@ import { type Sight, type VerifiedFunction, verifyObject } from './functions.ts'
 import { readHooks } from './hooks.ts'
 import type { Host } from './host.ts'
 import { blindSpots, obstaclesOf } from './obstacles.ts'
-import { type LiveReference, nameOf, problemOf, requirementsOf } from './references.ts'
+import { type LiveReference, nameOf, problemOf, requirementsOf, wordsOf } from './references.ts'
 import { readRunningSymbols } from './symbols.ts'
 
 /** `ready`: nothing stands against loading it; `at-work`: it is loaded. */
@@ -40,6 +40,8 @@ export interface RunningReport {
   readonly functions: readonly VerifiedFunction[]
   /** What it refers to in the kernel and is not exported, all of which was looked up. */
   readonly references: number
+  /** Each of them, for a person. */
+  readonly lookedUp: readonly string[]
   readonly findings: readonly Finding[]
 }
 
@@ -88,6 +90,7 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
       host: hostOf(condition),
       functions,
       references: references.length,
+      lookedUp: references.map(wordsOf),
       findings,
     }
   } finally {
@@ -113,6 +116,7 @@ function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: Condit
     host: hostOf(condition),
     functions: [],
     references: 0,
+    lookedUp: [],
     findings: [
       {
         severity: 'error',

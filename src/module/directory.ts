@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { openUnits } from '../build/units.ts'
-import { refuseIfErrors } from '../check/consent.ts'
+import { refuseIfErrors, withConsent } from '../check/consent.ts'
 import { anatomy, isCode, type Piece } from '../diff/anatomy.ts'
 import { isIncidental } from '../diff/incidental.ts'
 import { isNumbered, stem } from '../diff/names.ts'
@@ -143,6 +143,14 @@ export async function makeDirectoryModule(
   })
 }
 
+/** How the live patch of a directory is built. */
+export interface DirectoryRequest {
+  readonly output: string
+  /** Rules to whose warnings the author consents; the manifest records it. */
+  readonly allow?: readonly string[]
+  readonly bind?: BindMode | undefined
+}
+
 /**
  * Builds the live patch of a directory and writes the module and its manifest to `output`.
  * @throws as `makeDirectoryModule`
@@ -151,12 +159,11 @@ export async function buildDirectory(
   job: Job,
   kernel: Kernel,
   source: SourceDirectory,
-  output: string,
-  bind?: BindMode,
+  { output, allow, bind }: DirectoryRequest,
 ): Promise<Made> {
   const { bytes, manifest } = await makeDirectoryModule(job, kernel, source, bind)
   const audited = await auditForm(job, kernel, bytes, manifest, manifest.findings)
-  const findings = [...manifest.findings, ...audited]
+  const findings = withConsent([...manifest.findings, ...audited], new Set(allow))
   const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
   const evidence = packEvidence({ inputs: await textsOf(source.dir, manifest.inputs), functions: [] })
   return await save(output, bytes, { ...manifest, findings, evidence, timings })

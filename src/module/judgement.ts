@@ -13,6 +13,7 @@ import { auditFix } from './audited.ts'
 import { makeBinary } from './binary-engine.ts'
 import { type Draft, openDraft } from './draft.ts'
 import { compileFix } from './fix.ts'
+import type { Manifest } from './manifest.ts'
 import { nameOf, titleOf } from './naming.ts'
 import type { CompiledFix, MakeRequest } from './request.ts'
 
@@ -36,6 +37,8 @@ export interface Judgement {
     /** How its code was recognised in the kernel's image; absent where it was not. */
     readonly match?: Pick<MatchRecord, 'by' | 'address' | 'fields' | 'unconfirmed'>
   }[]
+  /** How many private symbols of the kernel it would reach, and how; absent where no module could be put together. */
+  readonly binding?: { readonly distance: number; readonly name: number }
   /** What the live patch would carry besides. */
   readonly carried: readonly CarriedItem[]
   readonly findings: readonly Finding[]
@@ -51,17 +54,27 @@ async function completed(
   kernel: Kernel,
   fix: CompiledFix,
   draft: Draft,
-): Promise<readonly Finding[]> {
-  if ([...draft.findings, ...draft.review].some(({ severity }) => severity === 'error')) return draft.findings
+): Promise<Pick<Judgement, 'binding' | 'findings'>> {
+  if ([...draft.findings, ...draft.review].some(({ severity }) => severity === 'error'))
+    return { findings: draft.findings }
   try {
     const { bytes, manifest } = await makeBinary(job, kernel, fix, draft)
     const told = [...manifest.findings, ...draft.review]
     const audited = await auditFix(job, kernel, fix, bytes, told)
-    return withConsent([...manifest.findings, ...audited], new Set(fix.request.allow))
+    return {
+      ...reached(manifest),
+      findings: withConsent([...manifest.findings, ...audited], new Set(fix.request.allow)),
+    }
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'refused') throw error
-    return error.findings
+    return { findings: error.findings }
   }
+}
+
+function reached({ binding }: Manifest): Pick<Judgement, 'binding'> {
+  if (binding === undefined) return {}
+  const name = binding.symbols.filter(({ byName }) => byName).length
+  return { binding: { distance: binding.symbols.length - name, name } }
 }
 
 /**
@@ -84,10 +97,8 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
       try {
         const { extraction, functions } = draft
         const nothing = extraction.replaced.length === 0 && extraction.callbacks.length === 0
-        const findings = [
-          ...(nothing ? draft.findings : await completed(job, kernel, fix, draft)),
-          ...draft.review,
-        ]
+        const whole = nothing ? { findings: draft.findings } : await completed(job, kernel, fix, draft)
+        const findings = [...whole.findings, ...draft.review]
         const [objection] = objectionsAmong(findings)
         return {
           ...head,
@@ -106,6 +117,7 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
             ...(draft.beyond === undefined ? {} : { beyond: draft.beyond(before.name) }),
             ...(match === undefined ? {} : { match: withoutCode(match) }),
           })),
+          ...('binding' in whole ? { binding: whole.binding } : {}),
           carried: extraction.carried.map((item) => ({ ...item })),
           findings,
         }

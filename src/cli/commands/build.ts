@@ -6,7 +6,7 @@ import type { Job } from '../../ground/job.ts'
 import type { Made } from '../../module/made.ts'
 import type { Manifest } from '../../module/manifest.ts'
 import type { Engine } from '../../module/request.ts'
-import { type FixOptions, fixOptions, requestOf } from '../fix-options.ts'
+import { checkRuleNames, type FixOptions, fixOptions, requestOf } from '../fix-options.ts'
 import { bold, dim, green, yellow } from '../render/colour.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
@@ -47,10 +47,15 @@ async function fromDirectory(job: Job, directory: string, options: BuildOptions)
   const { buildDirectory } = await import('../../module/directory.ts')
   const { readSourceDirectory } = await import('../../source/directory.ts')
   const { chooseKernel } = await import('../kernel-option.ts')
+  await checkRuleNames(options.allow)
   const source = await readSourceDirectory(directory)
   const wish = options.kernel ?? options.buildDir
   const kernel = await chooseKernel(job, wish === undefined ? { kernel: source.kernel.release } : options)
-  return await buildDirectory(job, kernel, source, options.output, options.bind)
+  return await buildDirectory(job, kernel, source, {
+    output: options.output,
+    allow: options.allow,
+    bind: options.bind,
+  })
 }
 
 async function fromPatches(job: Job, files: readonly string[], options: BuildOptions): Promise<Made> {
@@ -77,7 +82,7 @@ function agreement({ agree, functions, failure }: NonNullable<Manifest['engines'
 }
 
 export function buildCommand(): Command {
-  return fixOptions(withCommonOptions(new Command('build')))
+  return fixOptions(withCommonOptions(new Command('build'), 'every reason, and what is carried'))
     .description('make a live patch module from one or more source diffs')
     .argument(
       '<patch...>',

@@ -9,7 +9,7 @@ interface CheckOptions extends CommonOptions, FixOptions {
 }
 
 export function checkCommand(): Command {
-  return fixOptions(withCommonOptions(new Command('check')))
+  return fixOptions(withCommonOptions(new Command('check'), 'every reason, and all that is carried'))
     .description('say whether one or more source diffs can be applied live, and what could go wrong')
     .argument('[patch...]', 'unified diffs (git, quilt or diff -u), applied in this order')
     .option('--rules', 'explain the safety rules instead')

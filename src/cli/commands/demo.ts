@@ -63,7 +63,7 @@ function tell(session: Session, shown: DemoCase): void {
 }
 
 export function demoCommand(): Command {
-  return withCommonOptions(new Command('demo'))
+  return withCommonOptions(new Command('demo'), 'every step of each proof')
     .description('build real fixes for stock Debian kernels, and prove them in a virtual machine')
     .argument('[example...]', 'which examples (default: all)')
     .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
@@ -71,7 +71,7 @@ export function demoCommand(): Command {
     .action((names: string[], options: DemoOptions) =>
       perform(options, async (session) => {
         const { demo } = await import('../../demo/demo.ts')
-        const { failureLines, verdictWords } = await import('../render/proof.ts')
+        const { failureLines, renderProof, verdictWords } = await import('../render/proof.ts')
         const start = performance.now()
         const wanted = {
           names,
@@ -88,6 +88,8 @@ export function demoCommand(): Command {
           },
           end: (shown) => {
             tell(session, shown)
+            if (session.verbose)
+              for (const line of ['', ...renderProof(shown.proof, true)]) session.print(line)
             for (const failure of shown.proof.failures)
               for (const line of [failure.message, ...failureLines(failure)]) session.print(red(line))
           },

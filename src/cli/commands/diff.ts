@@ -9,7 +9,7 @@ interface DiffOptions extends CommonOptions {
 }
 
 export function diffCommand(): Command {
-  return withCommonOptions(new Command('diff'))
+  return withCommonOptions(new Command('diff'), 'notes')
     .description('show what changed between two object files: functions, data, callbacks')
     .argument('[before]', 'the object before the change')
     .argument('[after]', 'the object after it')
@@ -62,8 +62,8 @@ async function comparePairs(session: Session, file: string): Promise<void> {
   session.data(
     results.map((result) => ('report' in result ? { ...files(result), ...result.report } : result)),
   )
-  const { resultLine } = await import('../render/pair.ts')
-  for (const result of results) session.print(resultLine(result))
+  const { resultLines } = await import('../render/pair.ts')
+  for (const result of results) for (const line of resultLines(result, session.verbose)) session.print(line)
   if (results.some((result) => 'error' in result)) session.exitCode = 3
   else if (results.some((result) => 'report' in result && result.report.outcome === 'refused'))
     session.exitCode = 4

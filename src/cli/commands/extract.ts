@@ -9,7 +9,7 @@ interface ExtractOptions extends CommonOptions {
 }
 
 export function extractCommand(): Command {
-  return withCommonOptions(new Command('extract'))
+  return withCommonOptions(new Command('extract'), 'notes')
     .description('write the smallest object that carries what changed between two object files')
     .argument('<before>', 'the object before the change')
     .argument('<after>', 'the object after it')

@@ -15,7 +15,7 @@ function count(text: string): number {
 }
 
 export function forecastCommand(): Command {
-  return withCommonOptions(new Command('forecast'))
+  return withCommonOptions(new Command('forecast'), 'the stacks of the tasks that would be waited for')
     .description('say whether a live patch could go over on this host now, by the stacks of its tasks')
     .argument('<module>', 'a live patch with its manifest, such as livepatch-fix.ko')
     .option('--looks <n>', 'how often to look at all tasks, five times a second', count, 5)
@@ -46,6 +46,6 @@ async function run(session: Session, file: string, { looks }: ForecastOptions): 
     interval: 200,
   })
   session.data(forecast)
-  for (const line of forecastPage(forecast)) session.print(line)
+  for (const line of forecastPage(forecast, session.verbose)) session.print(line)
   if (forecast.verdict === 'cannot-finish') session.exitCode = 4
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch kernels`: which kernels there are, to fetch them and to remove them again.
 import { Command } from 'commander'
+import type { Kernel } from '../../kernel/kernel.ts'
 import type { ListedKernel } from '../../kernel/list.ts'
 import { bold, dim, green } from '../render/colour.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
@@ -29,25 +30,34 @@ function table(kernels: readonly ListedKernel[]): string[] {
   ]
 }
 
+/** What is in a kernel's directory. */
+function parts({ source, image, compiler }: Kernel): string[] {
+  return [`  source: ${source}`, `  image: ${image}`, `  compiler: ${compiler.versionText}`]
+}
+
 /** `inarch kernels`, with `list` (what it does by itself), `fetch` and `prune`. */
 export function kernelsCommand(): Command {
   const kernels = new Command('kernels').description(
     'list, fetch and remove the kernels that patches are made for',
   )
 
-  withCommonOptions(kernels.command('list', { isDefault: true }))
+  withCommonOptions(kernels.command('list', { isDefault: true }), 'where they are')
     .description('show every kernel that is fetched or can be had from the Debian archive')
     .action((options: CommonOptions) =>
       perform(options, async (session) => {
         const { listKernels } = await import('../../kernel/list.ts')
+        const { kernelDir } = await import('../../kernel/store.ts')
         const listed = await listKernels(session.job)
         session.data(listed)
         if (listed.length === 0) session.print('No kernel is fetched, and the archive can’t be reached.')
         else for (const row of table(listed)) session.print(row)
+        if (session.verbose)
+          for (const { release } of listed.filter(({ fetched }) => fetched))
+            session.print(dim(`${release} is in ${kernelDir(release)}`))
       }),
     )
 
-  withCommonOptions(kernels.command('fetch'))
+  withCommonOptions(kernels.command('fetch'), 'where source and image are, and the compiler')
     .description('fetch kernels: source, configuration, image, modules and symbols')
     .argument('<kernel...>', 'releases (6.1.0-56-cloud-amd64), series (6.12, 6.1-amd64) or `latest`')
     .addHelpText(
@@ -68,6 +78,7 @@ Examples:
           const kernel = await selectKernel(session.job, one)
           fetched.push(kernel)
           session.print(`${kernel.release} (${kernel.version}) is in ${kernel.dir}`)
+          if (session.verbose) for (const line of parts(kernel)) session.print(dim(line))
         }
         session.data(fetched)
       }),

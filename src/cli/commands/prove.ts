@@ -54,7 +54,7 @@ export function proveCommand(): Command {
     run[what] = text
     return text
   }
-  return withCommonOptions(new Command('prove'))
+  return withCommonOptions(new Command('prove'), 'what each check printed')
     .description(
       'boot the kernel that live patches are for, and load, check, revert and unload each of them there',
     )

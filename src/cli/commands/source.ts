@@ -2,6 +2,7 @@
 // `inarch source`: functions of a C file, with all that they need, as a small C file of their own.
 
 import { Command, InvalidArgumentError } from 'commander'
+import type { ExtractedSource } from '../../source/request.ts'
 import { complain, outputBytes } from '../render/output.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
@@ -21,8 +22,16 @@ function names(text: string): readonly string[] {
   return list
 }
 
+/** What the extract holds; on standard error, as the extract itself may go to standard output. */
+function contentLines({ copied, externalized }: ExtractedSource): string[] {
+  return [
+    ...copied.map(({ name, kind, reason }) => `copied: ${kind} ${name}: ${reason}`),
+    ...externalized.map(({ name, kind }) => `only declared: ${kind} ${name}`),
+  ]
+}
+
 export function sourceCommand(): Command {
-  return withCommonOptions(new Command('source'))
+  return withCommonOptions(new Command('source'), 'what was copied, and why, and what is only declared')
     .description('write the functions of a C file, with what they need, as a small C file')
     .argument('<file>', 'the C file')
     .argument(
@@ -71,6 +80,7 @@ does not compile; 4 the extract does not compile, is other code than the file, o
           await writeWhole(options.output, Buffer.from(extracted.text, 'latin1'))
         } else if (!session.json) outputBytes(Buffer.from(extracted.text, 'latin1'))
         const { findingLines } = await import('../render/findings.ts')
+        if (session.verbose && !session.json) for (const line of contentLines(extracted)) complain(line)
         for (const finding of extracted.findings) for (const line of findingLines(finding)) complain(line)
         if (extracted.findings.some(({ severity }) => severity === 'error')) session.exitCode = 4
       }),

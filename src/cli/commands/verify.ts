@@ -10,7 +10,7 @@ interface VerifyOptions extends CommonOptions, KernelOptions {
 }
 
 export function verifyCommand(): Command {
-  return withCommonOptions(new Command('verify'))
+  return withCommonOptions(new Command('verify'), 'what the module refers to')
     .description('compare the code that a live patch replaces with a kernel’s image')
     .argument('<module>', 'a live patch module; its manifest must lie beside it')
     .option('--kernel <release>', 'another kernel than the one that it was built for')
@@ -40,7 +40,7 @@ would refuse it; 5 the running kernel does not let itself be looked at.`,
         const report = await verifyImage(session.job, kernel, subject)
         session.data(report)
         const { renderVerification } = await import('../render/verify.ts')
-        for (const line of renderVerification(report)) session.print(line)
+        for (const line of renderVerification(report, session.verbose)) session.print(line)
         if (report.verdict !== 'matches') session.exitCode = 4
       }),
     )
@@ -57,7 +57,7 @@ async function running(session: Session, subject: Subject, options: KernelOption
   const report = await verifyRunning(session.job, openHost(), subject)
   session.data(report)
   const { renderRunning } = await import('../render/running.ts')
-  for (const line of renderRunning(report)) session.print(line)
+  for (const line of renderRunning(report, session.verbose)) session.print(line)
   if (report.verdict === 'unseen') session.exitCode = 5
   else if (report.verdict === 'differs' || report.verdict === 'forbidden') session.exitCode = 4
 }

@@ -22,12 +22,15 @@ function taskLine(task: Sleeping, looks: number): string {
   return `${taskName(task)} is in ${task.functions.join(', ')}${often}: it ${outlooks[task.outlook]}`
 }
 
-/** The verdict, a line for each task, and what could not be seen. */
-export function forecastLines(forecast: MeasuredForecast): string[] {
+/** The verdict, a line for each task, with its stack when `verbose` is set, and what could not be seen. */
+export function forecastLines(forecast: MeasuredForecast, verbose = false): string[] {
   const { sleeping, hidden, ambiguous, looks } = forecast
   return [
     said(forecast),
-    ...sleeping.map((task) => `  ${taskLine(task, looks)}`),
+    ...sleeping.flatMap((task) => [
+      `  ${taskLine(task, looks)}`,
+      ...(verbose ? task.stack.map((entry) => dim(`    ${entry}`)) : []),
+    ]),
     ...hidden.map(
       (name) => `  ${name} is part of the scheduler, in which tasks sleep all the time; stacks don’t show it`,
     ),
@@ -62,9 +65,9 @@ function advice({ verdict, sleeping, hidden }: HostForecast): string[] {
 }
 
 /** The page of `inarch forecast`. */
-export function forecastPage(forecast: HostForecast): string[] {
+export function forecastPage(forecast: HostForecast, verbose: boolean): string[] {
   const { module, loaded, left, tasks, looks, verdict, unseen } = forecast
-  const [first = '', ...rest] = forecastLines(forecast)
+  const [first = '', ...rest] = forecastLines(forecast, verbose)
   const waiting = left.map((task) => `  ${taskName(task)} has not gone over yet`)
   const state = {
     absent: '',

@@ -67,7 +67,7 @@ export function renderJudgement(judgement: Judgement, asked: Asked): string[] {
 /** Functions of which the page shows all reasons. */
 const mostFunctions = 30
 
-function replacedLines({ functions }: Judgement, { width, verbose }: Asked): string[] {
+function replacedLines({ functions, binding }: Judgement, { width, verbose }: Asked): string[] {
   if (functions.length === 0) return []
   const shown = verbose ? functions : functions.slice(0, mostFunctions)
   const objects = [...new Set(functions.map(({ object }) => object))]
@@ -91,7 +91,18 @@ function replacedLines({ functions }: Judgement, { width, verbose }: Asked): str
     ...lines,
     ...(rest > 0 ? [dim(`  and ${rest} more (--verbose shows all)`)] : []),
     ...matchLines(functions, width),
+    ...boundLines(binding, width),
   ]
+}
+
+/** How what the kernel does not export would be reached. */
+function boundLines(binding: Judgement['binding'], width: number): string[] {
+  if (binding === undefined) return []
+  const ways = [
+    ...(binding.distance > 0 ? [`${inNumbers(binding.distance, 'private symbol')} reached by distance`] : []),
+    ...(binding.name > 0 ? [`${inNumbers(binding.name, 'private symbol')} by name`] : []),
+  ]
+  return ways.length === 0 ? [] : wrapped(ways.join(', '), width, '    ')
 }
 
 /** Whether what would be replaced is what runs. */

@@ -24,9 +24,11 @@ export function pairLines(report: PairReport, verbose: boolean): string[] {
   return lines
 }
 
-/** One of many pairs. */
-export function resultLine(result: PairResult): string {
-  return `${result.before} ${dim('→')} ${result.after}: ${sayResult(result)}`
+/** One of many pairs: in a line, and below it all that there is to say of it when `verbose` is set. */
+export function resultLines(result: PairResult, verbose: boolean): string[] {
+  const line = `${result.before} ${dim('→')} ${result.after}: ${sayResult(result)}`
+  if (!verbose || 'error' in result) return [line]
+  return [line, ...pairLines(result.report, true).map((one) => `  ${one}`)]
 }
 
 function sayResult(result: PairResult): string {

@@ -37,14 +37,11 @@ function patchLine({ name, enabled, moving }: RunningReport['host']['patches'][n
   return `${name}${moving ? ' (in transition)' : enabled ? '' : ' (disabled)'}`
 }
 
-export function renderRunning({
-  module,
-  host,
-  verdict,
-  functions,
-  references,
-  findings,
-}: RunningReport): string[] {
+/** With each reference when `verbose` is set. */
+export function renderRunning(
+  { module, host, verdict, functions, references, lookedUp, findings }: RunningReport,
+  verbose: boolean,
+): string[] {
   const weight = { error: 0, warning: 1, note: 2 }
   const sorted = findings.toSorted((a, b) => weight[a.severity] - weight[b.severity])
   return [
@@ -58,6 +55,7 @@ export function renderRunning({
     ...(references > 0
       ? [dim(`  ${references} symbols that are not exported, to which it refers, were looked up`)]
       : []),
+    ...(verbose ? lookedUp.map((one) => dim(`    ${one}`)) : []),
     ...sorted.flatMap((finding) => ['', ...findingLines(finding)]),
   ]
 }

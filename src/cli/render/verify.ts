@@ -47,7 +47,8 @@ function functionLines(one: ImageFunction): string[] {
   return lines
 }
 
-export function renderVerification(report: ImageReport): string[] {
+/** With each reference when `verbose` is set. */
+export function renderVerification(report: ImageReport, verbose: boolean): string[] {
   const { module, builtFor, kernel, verdict, functions, references, findings } = report
   const fits = functions.every(({ code }) => code === 'matches')
   const head =
@@ -69,6 +70,7 @@ export function renderVerification(report: ImageReport): string[] {
             `  ${references.found} of ${references.all} symbols that the module refers to, and that are not exported, are there`,
           ),
         ]),
+    ...(verbose ? references.to.map((one) => dim(`    ${one}`)) : []),
     ...findings.flatMap((finding) => ['', ...findingLines(finding)]),
   ]
 }

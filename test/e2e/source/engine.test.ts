@@ -135,18 +135,12 @@ describe.each([
     })
     expect(manifest.engine).toBeUndefined()
     // What is not edited makes the same module again.
-    const one = await buildDirectory(
-      job,
-      kernel,
-      await readSourceDirectory(directory!),
-      path.join(work, 'one'),
-    )
-    const two = await buildDirectory(
-      job,
-      kernel,
-      await readSourceDirectory(directory!),
-      path.join(work, 'two'),
-    )
+    const one = await buildDirectory(job, kernel, await readSourceDirectory(directory!), {
+      output: path.join(work, 'one'),
+    })
+    const two = await buildDirectory(job, kernel, await readSourceDirectory(directory!), {
+      output: path.join(work, 'two'),
+    })
     expect(two.manifest.sha256).toBe(one.manifest.sha256)
   })
 })
@@ -233,7 +227,9 @@ describe('a directory that was edited', () => {
     const original = readFileSync(place)
     edit(place, from, to)
     try {
-      await buildDirectory(job, kernel, await readSourceDirectory(made), path.join(work, 'refused'))
+      await buildDirectory(job, kernel, await readSourceDirectory(made), {
+        output: path.join(work, 'refused'),
+      })
       return undefined
     } catch (error) {
       if (error instanceof Fault) return error
