@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A live patch takes no image but its own, reaches what is private there, and lets a patched module come again. One boot
-// for each series.
-import { mkdtempSync, rmSync } from 'node:fs'
+// A live patch takes no image but its own, reaches what is private there, and lets a patched module come again. Two boots
+// for each series, and one of a neighbour. Other flavours: flavours/other-image.test.ts.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,6 +16,7 @@ import { distancesIn } from '../../src/module/references.ts'
 import { readPatches } from '../../src/patch/read.ts'
 import { runInGuest } from './guest.ts'
 import { root } from './inarch.ts'
+import { loadedOn, olderThan } from './other-image.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 let dir: string
@@ -55,14 +56,17 @@ const insmod = (name: string) =>
 const settled = (name: string) =>
   `while [ "$(cat /sys/kernel/livepatch/${name}/transition)" != 0 ]; do usleep 50000; done\n`
 
+/** Whether the new code runs. */
+const shows = (name: string) => `echo "${name} shows $(grep -c 'live patched' /proc/meminfo)"\n`
+
 describe.each(['6.1', '6.12'])('on %s', (series) => {
   let kernel: Kernel
-  let lines: readonly string[]
-  let log: string
+  const files: Record<string, Buffer> = {}
 
   beforeAll(async () => {
     kernel = await selectKernel(job, series)
     const meminfo = await built(kernel, 'examples/meminfo.patch', 'meminfo')
+    const over = await built(kernel, 'examples/meminfo.patch', 'over')
     const byName = await built(kernel, 'examples/meminfo.patch', 'by-name', { bind: 'klp' })
     const dummy = await built(kernel, 'test/cases/module-reload.patch', 'dummy', { replace: false })
     const { image, symbols } = meminfo.binding!
@@ -74,63 +78,108 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
     expect(
       byName.binding!.symbols.every(({ distance, byName: looked }) => distance === undefined && looked),
     ).toBe(true)
-
-    const files: Record<string, Buffer> = {
+    Object.assign(files, {
       'version.ko': withByte(meminfo.bytes, image.version, 1),
       'rebuilt.ko': withByte(meminfo.bytes, Buffer.from(image.buildId!, 'hex'), 19),
       'rebuilt-by-name.ko': withByte(byName.bytes, Buffer.from(image.buildId!, 'hex'), 0),
       'moved.ko': withByte(meminfo.bytes, 'si_swapinfo\0\0'),
       'meminfo.ko': meminfo.bytes,
+      'over.ko': over.bytes,
       'by-name.ko': byName.bytes,
       'patch-dummy.ko': dummy.bytes,
       'dummy.ko': await moduleOf(kernel, 'dummy'),
-    }
-    const mtu = 'ip link add agc type dummy; cat /sys/class/net/agc/mtu; ip link del agc'
-    const script =
-      ['version', 'rebuilt', 'rebuilt-by-name', 'moved', 'meminfo'].map(insmod).join('') +
-      settled('livepatch_meminfo') +
-      insmod('by-name') +
-      settled('livepatch_by_name') +
-      // Another live patch is at work, and stays.
-      insmod('patch-dummy') +
-      settled('livepatch_dummy') +
-      'for again in 1 2 3; do insmod /dummy.ko numdummies=$again && echo "mtu $(' +
-      mtu +
-      ')"; rmmod dummy; done\n'
-    lines = await runInGuest(kernel.image, files, script)
-    log = lines.filter((line) => line.startsWith('log: ')).join('\n')
+    })
   })
 
-  test.each([
-    ['of another version', 'version', /livepatch_meminfo: made for \S+ .* and this kernel is/],
-    [
-      'of another build of the version',
-      'rebuilt',
-      /livepatch_meminfo: made for the build [0-9a-f]{40} of this kernel, and this is [0-9a-f]{40}$/m,
-    ],
-    ['of another build, bound by name', 'rebuilt-by-name', /livepatch_by_name: made for the build/],
-    [
-      'in which a symbol lies elsewhere',
-      'moved',
-      /livepatch_meminfo: where ri_swapinfo should be, this kernel has si_swapinfo\+0x0/,
-    ],
-  ])('an image %s is refused in one clear line', (_, name, line) => {
-    expect(lines).toContainEqual(expect.stringMatching(new RegExp(`^${name} [1-9]\\d*$`)))
-    expect(log).toMatch(line)
-  })
+  describe.each([
+    ['moved at boot (KASLR)', []],
+    ['where it was linked (nokaslr)', ['nokaslr']],
+  ])('whose image is %s', (_, parameters) => {
+    let lines: readonly string[]
+    let log: string
 
-  test('its own image is taken, by distance and by name, and a live patch replaces the other', () => {
-    expect(lines).toContain('meminfo 0 livepatch_meminfo')
-    expect(lines).toContain('by-name 0 livepatch_by_name')
-  })
+    beforeAll(async () => {
+      const mtu = 'ip link add agc type dummy; cat /sys/class/net/agc/mtu; ip link del agc'
+      const script =
+        ['version', 'rebuilt', 'rebuilt-by-name', 'moved', 'meminfo'].map(insmod).join('') +
+        settled('livepatch_meminfo') +
+        shows('meminfo') +
+        insmod('by-name') +
+        settled('livepatch_by_name') +
+        // Another live patch is at work, and the wrong ones are no more right for that.
+        ['rebuilt', 'moved', 'over'].map(insmod).join('') +
+        settled('livepatch_over') +
+        shows('over') +
+        // It stays.
+        insmod('patch-dummy') +
+        settled('livepatch_dummy') +
+        'for again in 1 2 3; do insmod /dummy.ko numdummies=$again && echo "mtu $(' +
+        mtu +
+        ')"; rmmod dummy; done\necho "stext $(grep -w _stext /proc/kallsyms)"\n'
+      lines = await runInGuest(kernel.image, files, script, { parameters })
+      log = lines.filter((line) => line.startsWith('log: ')).join('\n')
+    })
 
-  test('a patched module comes again under its live patch, with what it has now', () => {
-    expect(lines).toContain('patch-dummy 0 livepatch_by_name livepatch_dummy')
-    expect(lines.filter((line) => line.startsWith('mtu '))).toEqual(['mtu 1401', 'mtu 1402', 'mtu 1403'])
-    expect(log).not.toMatch(/invalid relocation|refusing to load/i)
-  })
+    test('the image is where the test wants it', () => {
+      const linked = /^([0-9a-f]{16}) . _stext$/m.exec(readFileSync(kernel.systemMap, 'latin1'))?.[1]
+      const isThere = lines.includes(`stext ${linked} T _stext`)
+      expect(isThere).toBe(parameters.length > 0)
+    })
 
-  test('the kernel has nothing to complain of', () => {
-    expect(log).not.toMatch(/WARNING|BUG|Call Trace|duplicate/)
+    test.each([
+      ['of another version', 'version', /livepatch_meminfo: made for \S+ .* and this kernel is/],
+      [
+        'of another build of the version',
+        'rebuilt',
+        /livepatch_meminfo: made for the build [0-9a-f]{40} of this kernel, and this is [0-9a-f]{40}$/m,
+      ],
+      ['of another build, bound by name', 'rebuilt-by-name', /livepatch_by_name: made for the build/],
+      [
+        'in which a symbol lies elsewhere',
+        'moved',
+        /livepatch_meminfo: where ri_swapinfo should be, this kernel has si_swapinfo\+0x0/,
+      ],
+    ])('an image %s is refused in one clear line', (_, name, line) => {
+      expect(lines).toContainEqual(expect.stringMatching(new RegExp(`^${name} [1-9]\\d*$`)))
+      expect(log).toMatch(line)
+    })
+
+    test('its own image is taken, by distance and by name, and a live patch replaces the other', () => {
+      expect(lines).toContain('meminfo 0 livepatch_meminfo')
+      expect(lines).toContain('meminfo shows 1')
+      expect(lines).toContain('by-name 0 livepatch_by_name')
+    })
+
+    test('over another live patch that is at work, the wrong images are refused and its own is taken', () => {
+      for (const name of ['rebuilt', 'moved'])
+        expect(lines).toContainEqual(
+          expect.stringMatching(new RegExp(`^${name} [1-9]\\d* livepatch_by_name$`)),
+        )
+      expect(lines).toContain('over 0 livepatch_over')
+      expect(lines).toContain('over shows 1')
+    })
+
+    test('a patched module comes again under its live patch, with what it has now', () => {
+      expect(lines).toContain('patch-dummy 0 livepatch_dummy livepatch_over')
+      expect(lines.filter((line) => line.startsWith('mtu '))).toEqual(['mtu 1401', 'mtu 1402', 'mtu 1403'])
+      expect(log).not.toMatch(/invalid relocation|refusing to load/i)
+    })
+
+    test('the kernel has nothing to complain of', () => {
+      expect(log).not.toMatch(/WARNING|BUG|Call Trace|duplicate/)
+    })
   })
+})
+
+test('the neighbouring kernel, which has the same checksums, refuses it in one clear line', async ({
+  skip,
+}) => {
+  const kernel = await selectKernel(job, '6.1')
+  const older = await olderThan(kernel)
+  if (older === undefined) return skip('the archive has one kernel of the series')
+  const { outcomes, log } = await loadedOn(older, kernel)
+  expect(outcomes).toEqual(['by distance: refused', 'by name: refused'])
+  const words = `made for ${kernel.release} #1 .*, and this kernel is ${older.release} #1 `
+  const said = [...log.matchAll(new RegExp(`livepatch_by_(distance|name): ${words}`, 'g'))]
+  expect([...new Set(said.map(([, how]) => how))].sort()).toEqual(['distance', 'name'])
 })

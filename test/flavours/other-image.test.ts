@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// No kernel but its own takes a live patch: not the neighbour, not another flavour of the same version. What refuses it is the kernel
+// where the checksums of the symbols differ, and the live patch itself where they are the same.
+import { expect, test } from 'vitest'
+import { type Job, silentJournal } from '../../src/ground/job.ts'
+import { selectKernel } from '../../src/kernel/select.ts'
+import { loadedOn, olderThan } from '../e2e/other-image.ts'
+
+const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
+const byTheKernel = /version magic '.*' should be|disagrees about version of symbol/
+const byItself = /livepatch_by_\w+: made for \S+ .*, and this kernel is/
+
+test.each([
+  ['6.1-cloud', '6.1-amd64'],
+  ['6.1-amd64', '6.1-cloud'],
+  ['6.1-cloud', '6.1-rt'],
+  ['6.12-cloud', '6.12-amd64'],
+])('made for %s, %s refuses it', async (wish, otherWish) => {
+  const [kernel, other] = [await selectKernel(job, wish), await selectKernel(job, otherWish)]
+  const { outcomes, log } = await loadedOn(other, kernel)
+  expect(outcomes).toEqual(['by distance: refused', 'by name: refused'])
+  expect(log).toMatch(new RegExp(`${byTheKernel.source}|${byItself.source}`))
+})
+
+test.each(['6.1-cloud', '6.12-cloud'])('made for %s, the kernel before refuses it', async (wish) => {
+  const kernel = await selectKernel(job, wish)
+  const older = await olderThan(kernel)
+  const { outcomes, log } = await loadedOn(older!, kernel)
+  expect(outcomes).toEqual(['by distance: refused', 'by name: refused'])
+  expect(log).toMatch(byItself)
+})
