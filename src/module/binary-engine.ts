@@ -13,6 +13,7 @@ import { boundTo, targetOf } from './finish.ts'
 import { changesNothing, type MadeModule, manifestHead, moduleNameOf, originInfo } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import { describe } from './naming.ts'
+import { soonest } from './positions.ts'
 import type { CompiledFix } from './request.ts'
 import { type Contents, livepatchTables, objectsIn, type PositionedFunction, unsupported } from './tables.ts'
 import { openTemplate } from './template.ts'
@@ -36,7 +37,12 @@ export async function makeBinary(
   const template = await openTemplate(job, kernel, await openUnits(job, kernel))
   const { callbacks, states } = extraction
   const target = targetOf(kernel, names, request.bind)
-  const contents: Contents = { functions, callbacks, states, replace: request.replace }
+  const contents: Contents = {
+    functions: soonest(functions, target),
+    callbacks,
+    states,
+    replace: request.replace,
+  }
   const assembled = await assemble(
     job,
     kernel,

@@ -117,7 +117,7 @@ async function functionsOf(
   // Two objects may have a function of one name; the module lists them in the same order.
   const replacements = new Map<string, Replacement[]>()
   for (const one of replacementsIn(readObject(bytes, manifest.module))) {
-    const key = `${one.name},${one.sympos}`
+    const key = `${one.name},${Math.max(1, one.sympos)}`
     const namesakes = replacements.get(key)
     if (namesakes === undefined) replacements.set(key, [one])
     else namesakes.push(one)
@@ -127,7 +127,7 @@ async function functionsOf(
   )
   const listed = manifest.objects.flatMap((object) =>
     object.functions.map((one) => {
-      const replacement = replacements.get(`${one.name},${one.sympos}`)?.shift()
+      const replacement = replacements.get(`${one.name},${Math.max(1, one.sympos)}`)?.shift()
       const source = sources.get(`${object.name}\0${one.name}\0${one.unit}`)
       return { object: object.name, one, replacement, before: codeBefore(one.match), source }
     }),

@@ -73,7 +73,7 @@ export function replacementsOf(subject: Subject): Replacement[] {
   return replacedNames(subject).map((replaced) => {
     // Functions of one name stand in the order of the manifest.
     const entry = entries.find(
-      (one) => !taken.has(one) && one.name === replaced.name && one.sympos === replaced.sympos,
+      (one) => !taken.has(one) && one.name === replaced.name && (one.sympos || 1) === (replaced.sympos || 1),
     )
     if (entry === undefined) return replaced
     taken.add(entry)

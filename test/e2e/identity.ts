@@ -21,8 +21,10 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import { namesOf } from '../../src/match/names.ts'
 import { assemble } from '../../src/module/assemble.ts'
 import { binder } from '../../src/module/bind.ts'
+import type { BindMode } from '../../src/module/distance.ts'
 import { targetOf } from '../../src/module/finish.ts'
 import type { Manifest } from '../../src/module/manifest.ts'
+import { soonest } from '../../src/module/positions.ts'
 import { livepatchTables, type PositionedFunction } from '../../src/module/tables.ts'
 import { openTemplate } from '../../src/module/template.ts'
 
@@ -41,12 +43,16 @@ export interface Identity {
   readonly manifest: Manifest
 }
 
-/** @param wanted which functions are replaced; all by default */
+/**
+ * @param wanted which functions are replaced; all by default
+ * @param bindMode by distance when undefined
+ */
 export async function identityOf(
   job: Job,
   kernel: Kernel,
   source: string,
   wanted: (name: string) => boolean = () => true,
+  bindMode?: BindMode,
 ): Promise<Identity> {
   const units = await openUnits(job, kernel)
   const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
@@ -117,7 +123,8 @@ export async function identityOf(
         objects: [object],
         info: [],
       }
-      const contents = { functions, callbacks: [], states: [], replace: true }
+      const target = targetOf(kernel, names, bindMode)
+      const contents = { functions: soonest(functions, target), callbacks: [], states: [], replace: true }
       const assembled = await time('link', () =>
         assemble(
           job,
@@ -126,7 +133,7 @@ export async function identityOf(
           extraction,
           bindings,
           (renamed) => [livepatchTables(template.layout, contents, renamed)],
-          targetOf(kernel, names),
+          target,
           options,
         ),
       )

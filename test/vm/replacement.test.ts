@@ -76,6 +76,11 @@ describe('the new code of a replaced function', () => {
     expect(places(source, { vmlinux: [['f.isra.0', 2]] }, '-ffunction-sections')).toEqual(['.text.anew+0'])
   })
 
+  test('is found where the manifest calls the name the only one and the module the first', () => {
+    const source = `static int f(int x) { return x + 1; } ${table('"f", f, 1')}`
+    expect(places(source, { vmlinux: [['f', 0]] }, '-ffunction-sections')).toEqual(['.text.f+0'])
+  })
+
   test('is told apart where several are replaced that have one name', () => {
     const source = `static int a(int x) { return x + 1; } static int b(int x) { return x * 3; }
       ${table('"f", b, 2', '"f", a, 1')}`
