@@ -2,7 +2,7 @@
 // What the changed functions take and give, before and after the patch: the ground on which the rules about locks,
 // references and waiting judge.
 import type { ChangedFunction, ChangedFunctions } from './changed-functions.ts'
-import { lastName, type Operation, operationsOf } from './operations.ts'
+import { lastName, lockingOf, type Operation, operationsOf } from './operations.ts'
 import type { Kind } from './primitives.ts'
 
 /** How often a function takes and gives one thing. */
@@ -31,6 +31,9 @@ export interface Conduct {
   readonly of: ChangedFunction
   readonly before: readonly Operation[]
   readonly after: readonly Operation[]
+  /** The same, with the locks of the functions that it calls. */
+  readonly lockingBefore: readonly Operation[]
+  readonly lockingAfter: readonly Operation[]
   /** Things by what the function calls them. */
   readonly balances: readonly Balance[]
 }
@@ -97,18 +100,19 @@ function joinRenamed(of: ChangedFunction, balances: readonly Balance[]): Balance
 }
 
 /** A changed function that both sides have, and what it does. */
-interface Sides {
-  readonly of: ChangedFunction
-  readonly before: readonly Operation[]
-  readonly after: readonly Operation[]
-}
+type Sides = Omit<Conduct, 'balances'>
 
 /**
  * Gives one thing one key: a wrapper's count is that of what it wraps, and where the struct of each lock of one name is
  * known, locks of different structs are different ones.
  */
 function withOneKey(all: readonly Sides[]): Sides[] {
-  const every = all.flatMap(({ before, after }) => [...before, ...after])
+  const every = all.flatMap(({ before, after, lockingBefore, lockingAfter }) => [
+    ...before,
+    ...after,
+    ...lockingBefore,
+    ...lockingAfter,
+  ])
   const wrapped = new Map(
     every.flatMap(({ key, within }) => (within === undefined ? [] : [[key, within] as const])),
   )
@@ -121,7 +125,13 @@ function withOneKey(all: readonly Sides[]): Sides[] {
       const isOwned = one.owner !== undefined && !unknown.has(one.key)
       return { ...one, key: isOwned ? `${one.owner} ${key}` : key }
     })
-  return all.map(({ of, before, after }) => ({ of, before: keyed(before), after: keyed(after) }))
+  return all.map(({ of, before, after, lockingBefore, lockingAfter }) => ({
+    of,
+    before: keyed(before),
+    after: keyed(after),
+    lockingBefore: keyed(lockingBefore),
+    lockingAfter: keyed(lockingAfter),
+  }))
 }
 
 /** Several rules ask for the same. */
@@ -137,12 +147,15 @@ export function conductsOf(functions: ChangedFunctions): readonly Conduct[] {
 function findConducts(functions: ChangedFunctions): Conduct[] {
   const { library } = functions
   const sides = functions.all.flatMap((of): Sides[] => {
-    if (of.before === undefined || of.after === undefined) return []
+    if (of.before === undefined || of.after === undefined || of.isPutIn) return []
     const before = operationsOf(functions.before, of.before, functions.after, library)
     const after = operationsOf(functions.after, of.after, functions.before, library)
-    return [{ of, before, after }]
+    const lockingBefore = lockingOf(functions.before, of.before, functions.after)
+    const lockingAfter = lockingOf(functions.after, of.after, functions.before)
+    return [{ of, before, after, lockingBefore, lockingAfter }]
   })
-  return withOneKey(sides).flatMap(({ of, before, after }): Conduct[] => {
+  return withOneKey(sides).flatMap((side): Conduct[] => {
+    const { of, before, after } = side
     const [old, young] = [tallied(before), tallied(after)]
     const balances = [...new Set([...old.keys(), ...young.keys()])].map((thing): Balance => {
       const { first } = (young.get(thing) ?? old.get(thing))!
@@ -157,7 +170,7 @@ function findConducts(functions: ChangedFunctions): Conduct[] {
         after: young.get(thing)?.tally ?? nothing,
       }
     })
-    return [{ of, before, after, balances: joinRenamed(of, balances) }]
+    return [{ ...side, balances: joinRenamed(of, balances) }]
   })
 }
 

@@ -4,7 +4,8 @@
 import type { FileChange } from '../patch/patch.ts'
 import { closing, type Token } from '../source/lexer.ts'
 import { type Definition, type Definitions, definitionsOf } from './definitions.ts'
-import { emptyLibrary, type Library, libraryOf } from './library.ts'
+import { expanded, type Macros, macrosThatChange } from './expansion.ts'
+import { emptyLibrary, type Library, libraryOf, type SourceFile } from './library.ts'
 
 /** A function whose tokens differ, or which only one side has. */
 export interface ChangedFunction {
@@ -13,6 +14,8 @@ export interface ChangedFunction {
   readonly file: string
   readonly before?: Definition
   readonly after?: Definition
+  /** True for a macro that is put into the functions which use it: what it does is told of them. */
+  readonly isPutIn?: boolean
 }
 
 /** One side of the patch: all changed files together. */
@@ -52,9 +55,17 @@ export function textOf(tokens: readonly Token[]): string {
   return tokens.map(({ text }) => text).join(' ')
 }
 
-function sideOf(files: readonly (Definitions & { readonly path: string })[]): Side {
+/** One side of a file, with the macros put in that the patch changes. */
+interface FileSide extends Definitions {
+  readonly path: string
+  readonly isChanged: boolean
+}
+
+function sideOf(files: readonly FileSide[]): Side {
   const definitions = new Map<string, Definition>()
-  for (const { byName } of files) for (const [name, one] of byName) definitions.set(name, one)
+  // The changed files come first; a function of the same name in a file that only uses their macros is another one.
+  for (const { byName, isChanged } of files)
+    for (const [name, one] of byName) if (isChanged || !definitions.has(name)) definitions.set(name, one)
   const users = new Map<string, Set<string>>()
   const handedOn = new Set<string>()
   const inTable = new Set<string>()
@@ -137,24 +148,64 @@ export function kernelFiles(changes: readonly FileChange[]): FileChange[] {
   )
 }
 
-/** @param changes from `applyPatches`; what is no C text of the kernel is left out */
+/** A file's text as definitions, with the macros put in that the patch changes. */
+function sideOfFile(path: string, read: Definitions, macros: Macros, isChanged: boolean): FileSide {
+  const byName = new Map([...read.byName].map(([name, one]) => [name, expanded(one, macros)]))
+  return { path, byName, rest: read.rest, isChanged }
+}
+
+/**
+ * @param changes from `applyPatches`; what is no C text of the kernel is left out
+ * @param units paths of C files that include the changed headers, as far as they are known
+ */
 export function changedFunctions(
   changes: readonly FileChange[],
   library: Library = emptyLibrary,
+  units: readonly string[] = [],
 ): ChangedFunctions {
-  const files = kernelFiles(changes).map(({ path, before, after }) => ({
+  const texts = kernelFiles(changes).map(({ path, before, after }) => ({
     path,
-    before: { path, ...definitionsOf(before ?? '') },
-    after: { path, ...definitionsOf(after ?? '') },
+    before: { text: before ?? '', definitions: definitionsOf(before ?? '') },
+    after: { text: after ?? '', definitions: definitionsOf(after ?? '') },
   }))
+  const macros = macrosThatChange(
+    texts.map(({ before }) => before),
+    texts.map(({ after }) => after),
+  )
+  const files = texts.map(({ path, before, after }) => ({
+    path,
+    before: sideOfFile(path, before.definitions, macros.before, true),
+    after: sideOfFile(path, after.definitions, macros.after, true),
+  }))
+  const inHeaders = texts
+    .filter(({ path }) => path.endsWith('.h'))
+    .flatMap(({ after }) => [...macros.names].filter((name) => after.text.includes(name)))
+  for (const { path, text } of filesThatUse(inHeaders, library, units)) {
+    const read = definitionsOf(text)
+    files.push({
+      path,
+      before: sideOfFile(path, read, macros.before, false),
+      after: sideOfFile(path, read, macros.after, false),
+    })
+  }
+  const putIn = namesPutIn(files, macros.after)
   const all: ChangedFunction[] = []
   for (const { path: file, before, after } of files) {
     const same = (one: Definition, other: Definition) =>
-      textOf(one.body) === textOf(other.body) && textOf(one.head) === textOf(other.head)
+      textOf(one.body) === textOf(other.body) &&
+      textOf(one.head) === textOf(other.head) &&
+      `${one.parameters}` === `${other.parameters}`
     for (const [name, young] of after.byName) {
       const old = before.byName.get(name)
       if (old === undefined) all.push({ name, file, after: young })
-      else if (!same(old, young)) all.push({ name, file, before: old, after: young })
+      else if (!same(old, young))
+        all.push({
+          name,
+          file,
+          before: old,
+          after: young,
+          ...(young.kind === 'macro' && putIn.has(name) ? { isPutIn: true } : {}),
+        })
     }
     for (const [name, old] of before.byName)
       if (!after.byName.has(name)) all.push({ name, file, before: old })
@@ -175,18 +226,52 @@ export function changedFunctions(
   }
 }
 
-const known = new WeakMap<readonly FileChange[], ChangedFunctions>()
+/** The macros that functions use, straight or through each other. */
+function namesPutIn(files: readonly { readonly after: FileSide }[], macros: Macros): Set<string> {
+  const found = new Set<string>()
+  const note = (tokens: readonly Token[]) => {
+    for (const { kind, text } of tokens) {
+      const macro = kind === 'name' && !found.has(text) ? macros.get(text) : undefined
+      if (macro === undefined) continue
+      found.add(text)
+      note(macro.body)
+    }
+  }
+  for (const { after } of files) for (const { written } of after.byName.values()) note(written ?? [])
+  return found
+}
+
+/** The C files that use one of the names: those beside the changed headers, and the units. */
+function filesThatUse(
+  names: readonly string[],
+  library: Library,
+  units: readonly string[],
+): readonly SourceFile[] {
+  if (names.length === 0) return []
+  const word = new RegExp(`(?<!\\w)(?:${[...new Set(names)].join('|')})(?!\\w)`)
+  return library.usersOfHeaders(units).filter(({ text }) => word.test(text))
+}
+
+const known = new WeakMap<readonly FileChange[], { functions: ChangedFunctions; units: number }>()
 
 /** `changedFunctions`, worked out once for all rules. */
 export function changedFunctionsOf({
   changes,
   kernel,
+  units = [],
 }: {
   readonly changes: readonly FileChange[]
   readonly kernel: { readonly source: string }
+  /** The units that the changes concern, where they are compiled already. */
+  readonly units?: readonly { readonly unit: { readonly source: string } }[]
 }): ChangedFunctions {
-  const found =
-    known.get(changes) ?? changedFunctions(changes, libraryOf(kernel.source, kernelFiles(changes)))
-  known.set(changes, found)
-  return found
+  const before = known.get(changes)
+  if (before !== undefined && before.units >= units.length) return before.functions
+  const functions = changedFunctions(
+    changes,
+    libraryOf(kernel.source, kernelFiles(changes)),
+    units.map(({ unit }) => unit.source),
+  )
+  known.set(changes, { functions, units: units.length })
+  return functions
 }

@@ -12,6 +12,10 @@ export interface Definition {
   /** What stands before the body, and the body without its braces. */
   readonly head: readonly Token[]
   readonly body: readonly Token[]
+  /** The body as it is written, where macros that the patch changes are put into `body`. */
+  readonly written?: readonly Token[]
+  /** Of a macro. */
+  readonly parameters?: readonly string[]
   /** True when other files can't call it by its name. */
   readonly isPrivate: boolean
 }
@@ -164,7 +168,7 @@ export function definitionsOf(text: string): Definitions {
   }
   finish(tokens.length)
   for (const { text: definition, line } of macros) {
-    const [, name, body] = /^([A-Za-z_]\w*)\([^)]*\)([\s\S]*)$/.exec(definition) ?? []
+    const [, name, list = '', body] = /^([A-Za-z_]\w*)\(([^)]*)\)([\s\S]*)$/.exec(definition) ?? []
     if (name === undefined || byName.has(name)) continue
     byName.set(name, {
       name,
@@ -172,6 +176,10 @@ export function definitionsOf(text: string): Definitions {
       line,
       head: [],
       body: tokenize(body!, 0, body!.length, line),
+      parameters: list
+        .split(',')
+        .map((one) => one.replace(/[\s\\]+/g, ''))
+        .filter((one) => one !== ''),
       isPrivate: false,
     })
   }

@@ -10,9 +10,17 @@ import { type Definition, definitionsOf } from './definitions.ts'
 export interface Library {
   /** A function or a macro with parameters, as it is before the patch; undefined when it is not found. */
   definition(name: string): Definition | undefined
+  /** The unchanged ones of these C files; without any, those in the directories of the changed headers. */
+  usersOfHeaders(units: readonly string[]): readonly SourceFile[]
 }
 
-export const emptyLibrary: Library = { definition: () => undefined }
+export interface SourceFile {
+  /** In the source tree. */
+  readonly path: string
+  readonly text: string
+}
+
+export const emptyLibrary: Library = { definition: () => undefined, usersOfHeaders: () => [] }
 
 /** Files of a directory beyond this are not searched. */
 const mostFiles = 200
@@ -55,6 +63,14 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       .map((dir) => path.posix.normalize(path.posix.join(dir, name)))
       .find((file) => !file.startsWith('..') && existsSync(path.join(root, file)))
   }
+  const cFilesBeside = (files: readonly string[]): string[] =>
+    [...new Set(files.map((file) => path.dirname(file)))].flatMap((dir) => {
+      let names: string[] = []
+      try {
+        names = readdirSync(path.join(root, dir)).filter((name) => name.endsWith('.c'))
+      } catch {}
+      return names.length > mostFiles ? [] : names.map((name) => path.posix.join(dir, name))
+    })
   const filesIn = (): readonly string[] => {
     if (places !== undefined) return places
     const all = new Set<string>()
@@ -73,19 +89,17 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       }
       layer = next
     }
-    for (const dir of new Set(
-      files.filter((file) => file.endsWith('.c')).map((file) => path.dirname(file)),
-    )) {
-      let names: string[] = []
-      try {
-        names = readdirSync(path.join(root, dir)).filter((name) => name.endsWith('.c'))
-      } catch {}
-      if (names.length <= mostFiles) for (const name of names) all.add(path.posix.join(dir, name))
-    }
+    for (const file of cFilesBeside(files.filter((one) => one.endsWith('.c')))) all.add(file)
     places = [...all].filter((file) => !changed.has(file))
     return places
   }
   return {
+    usersOfHeaders(units) {
+      const headers = changes.map((one) => one.path).filter((file) => file.endsWith('.h'))
+      return [...new Set(units.length > 0 ? units : cFilesBeside(headers))]
+        .filter((file) => !changed.has(file) && file.endsWith('.c'))
+        .map((file) => ({ path: file, text: textOf(file) }))
+    },
     definition(name) {
       if (found.has(name)) return found.get(name)
       let one: Definition | undefined

@@ -65,7 +65,8 @@ function nestings(
     for (const outer of held) {
       if (outer.key !== one.key) found.set(`${outer.key}\n${one.key}`, [outer, one])
       // Two of one kind, such as the locks of two queues, have an order by what the function calls them.
-      else if (outer.on !== one.on) found.set(`${where} ${outer.on}\n${where} ${one.on}`, [outer, one])
+      else if (outer.on !== one.on && !outer.isInCallee && !one.isInCallee)
+        found.set(`${where} ${outer.on}\n${where} ${one.on}`, [outer, one])
     }
     held.push(one)
   }
@@ -209,10 +210,10 @@ function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Fou
 
 function orderFindings(all: readonly Conduct[]): Found[] {
   const found: Found[] = []
-  const old = new Map(all.flatMap(({ of, before }) => [...nestings(of.name, before)]))
+  const old = new Map(all.flatMap(({ of, lockingBefore }) => [...nestings(of.name, lockingBefore)]))
   const reported = new Set<string>()
-  for (const { of, after } of all)
-    for (const [pair, [outer, inner]] of nestings(of.name, after)) {
+  for (const { of, lockingAfter } of all)
+    for (const [pair, [outer, inner]] of nestings(of.name, lockingAfter)) {
       const turned = pair.split('\n').reverse().join('\n')
       if (old.has(pair) || !old.has(turned) || reported.has(turned)) continue
       reported.add(pair)

@@ -24,6 +24,8 @@ export interface Operation {
   /** True for a give on a path that leaves the function, or jumps, while others go on. */
   readonly leaves: boolean
   readonly line: number
+  /** True where a function that is called does it, which has names of its own for things. */
+  readonly isInCallee?: boolean
 }
 
 /** The arguments behind the parenthesis at `open`. */
@@ -83,8 +85,11 @@ function leavingBlocks(tokens: readonly Token[]): boolean[] {
 
 /** The struct that a path is a member of: of `q->lock` that of `q`; undefined behind a second arrow. */
 function ownerOf(on: string, definition: Definition): string | undefined {
+  const variables = variablesOf(definition)
+  // A variable of the file, or of the kernel.
+  if (definition.kind === 'function' && /^[A-Za-z_]\w*$/.test(on) && !variables.has(on)) return 'the'
   const [, base = '', arrow = ''] = /^([A-Za-z_]\w*)(->|\.)\w+$/.exec(on) ?? []
-  const variable = variablesOf(definition).get(base)
+  const variable = variables.get(base)
   const isOne = variable !== undefined && /^(?:struct|union) \w/.test(variable.type)
   return isOne && variable.pointers === (arrow === '->' ? 1 : 0) ? variable.type : undefined
 }
@@ -108,11 +113,13 @@ const mayCount = /(?:^|_)(?:get|put|hold|grab|ref|unref|drop|pin|unpin)(?:_|$)/
 /**
  * What a function's own text does.
  * @param wrappers finds the body of a function that only looks like a reference, by its name
+ * @param calls what a function that is called does, to be told where it is called
  */
 export function operationsIn(
   definition: Definition,
   mentions: (word: string) => boolean,
   wrappers: (name: string) => Definition | undefined = () => undefined,
+  calls: (name: string) => readonly Operation[] = () => [],
 ): Operation[] {
   const { body } = definition
   const found: Operation[] = []
@@ -177,15 +184,29 @@ export function operationsIn(
     const inside =
       known === undefined && mayCount.test(text) ? countWithin(wrappers(text), mentions) : undefined
     const primitive = known ?? (inside && { ...inside, family: text, argument: undefined })
-    if (primitive === undefined) continue
+    if (primitive === undefined) {
+      found.push(...calls(text))
+      continue
+    }
     const inner = argumentsAt(body, at + 1)
     const on = plainly(inner[primitive.argument ?? 0] ?? [])
     // Of one word each bit is a lock of its own.
-    put(primitive, primitive.family === 'bit lock' ? `${on} bit ${plainly(inner[0] ?? [])}` : on, at)
+    const thing = primitive.family === 'bit lock' ? `${on} bit ${plainly(inner[0] ?? [])}` : on
+    for (let count = 0; count < amountOf(text, inner); count++) put(primitive, thing, at)
     const lock = lockTakenBy(text)
     if (lock !== undefined) put(lock, plainly(inner.at(-1) ?? []), at)
   }
   return found
+}
+
+/** More references at once are not told apart. */
+const mostAtOnce = 8
+
+/** `refcount_add(2, &x->users)` takes two. */
+function amountOf(word: string, inner: readonly (readonly Token[])[]): number {
+  if (!/^refcount_(?:add|sub)/.test(word) || inner[0]?.length !== 1) return 1
+  const number = Number(inner[0][0]!.text)
+  return number > 0 && number <= mostAtOnce ? number : 1
 }
 
 /** `refcount_set(&x->users, 2)`: whoever makes an object begins with so many references. */
@@ -194,7 +215,7 @@ function initialCount(word: string, body: readonly Token[], at: number) {
   if (!/^(?:refcount|atomic(?:64|_long)?)_set$/.test(word)) return { primitive, on: '', count: 0 }
   const [on, value] = argumentsAt(body, at + 1)
   const number = value?.length === 1 ? Number(value[0]!.text) : Number.NaN
-  return { primitive, on: plainly(on ?? []), count: number > 0 && number <= 8 ? number : 0 }
+  return { primitive, on: plainly(on ?? []), count: number > 0 && number <= mostAtOnce ? number : 0 }
 }
 
 /** The member that `++` or `--` counts: `x->users++`, `--x->users`. A plain variable is nobody else's. */
@@ -226,6 +247,24 @@ export function withHelpers(side: Side, definition: Definition, other: Side): De
       if (helper !== undefined && !found.includes(helper)) found.push(helper)
     }
   return found
+}
+
+/** How many calls are followed for the locks that are taken in them. */
+const deepest = 2
+
+/** What a function does, with the locks that the functions of the same files take which it calls. */
+export function lockingOf(side: Side, definition: Definition, other: Side): Operation[] {
+  const mentions = (word: string) => side.mentions(word) || other.mentions(word)
+  const inside =
+    (depth: number) =>
+    (name: string): readonly Operation[] => {
+      const callee = side.definitions.get(name)
+      if (callee === undefined || callee === definition || depth >= deepest) return []
+      return operationsIn(callee, mentions, undefined, inside(depth + 1))
+        .filter(({ kind }) => kind === 'lock')
+        .map((one) => ({ ...one, isInCallee: true }))
+    }
+  return operationsIn(definition, mentions, undefined, inside(0))
 }
 
 /** What a function and its new helpers do. */

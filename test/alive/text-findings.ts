@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the rules say that need nothing but the texts on both sides: no compiler and no image. For benchmarks and tests.
 
+import { partedFindings } from '../../src/check/alive/parted.ts'
 import type { ChangedFunctions } from '../../src/check/changed-functions.ts'
 import { lockFindings } from '../../src/check/locking.ts'
 import type { Found } from '../../src/check/rule.ts'
@@ -10,7 +11,7 @@ import { heldFindings } from '../../src/check/rules/held-otherwise.ts'
 import { placedFindings } from '../../src/check/rules/placed-otherwise.ts'
 import { arrivalFindings } from '../../src/check/rules/reaches-only-new.ts'
 import { referenceFindings } from '../../src/check/rules/refcount-balance.ts'
-import { setUpFindings } from '../../src/check/rules/set-up-by-old-code.ts'
+import { oldObjectFindings } from '../../src/check/rules/set-up-by-old-code.ts'
 import { storedFindings } from '../../src/check/rules/stored-otherwise.ts'
 import { wakeFindings } from '../../src/check/rules/wake-up.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
@@ -21,10 +22,10 @@ export function textFindings(
 ): (Found & { rule: string })[] {
   const of = (rule: string, list: readonly Found[]) => list.map((one) => ({ rule, ...one }))
   return [
-    ...of('lock-balance', lockFindings(functions)),
+    ...of('lock-balance', [...lockFindings(functions), ...partedFindings(functions)]),
     ...of('refcount-balance', referenceFindings(functions)),
     ...of('wake-up', wakeFindings(functions)),
-    ...of('set-up-by-old-code', setUpFindings(functions)),
+    ...of('set-up-by-old-code', oldObjectFindings(functions)),
     ...of('given-back-otherwise', givenBackFindings(functions)),
     ...of('held-otherwise', heldFindings(functions)),
     ...of('stored-otherwise', storedFindings(functions, changes)),

@@ -14,6 +14,7 @@ import { applyPatches } from '../../src/patch/apply.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
 import { editedFiles } from '../alive/edited.ts'
+import { hostileSiblings } from '../alive/hostile-siblings.ts'
 import { siblings } from '../alive/siblings.ts'
 import { textFindings } from '../alive/text-findings.ts'
 import { buildCommand, inarch, root } from './inarch.ts'
@@ -35,7 +36,7 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
     kernel = await selectKernel(job, series)
   }, 600_000)
 
-  test.each(siblings)('$name: $kind', ({ edits, asks, plain }) => {
+  test.each([...siblings, ...hostileSiblings])('$name: $kind', ({ edits, asks, plain }) => {
     const changes = editedFiles(kernel.source, edits)
     // A later series may have other code there; the first one has all of it.
     if (changes === undefined) return expect(series).not.toBe('6.1')

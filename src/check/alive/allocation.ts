@@ -6,7 +6,7 @@ import { closing, type Token } from '../../source/lexer.ts'
 import type { Side } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
-import { placeOf, placeStart } from './places.ts'
+import { isCast, placeOf, placeStart } from './places.ts'
 import { statementsOf } from './statements.ts'
 import { variablesOf } from './variables.ts'
 
@@ -22,6 +22,8 @@ export interface Allocation {
   /** How the address differs from the allocator's, such as `- 64`; empty for none. */
   readonly offset: string
   readonly definition: Definition
+  /** The thing is what the function returns, or a parameter of it. */
+  readonly forOthers?: 'result' | number
 }
 
 const takes: readonly (readonly [RegExp, Family])[] = [
@@ -143,7 +145,37 @@ function keptAs({ body }: Definition, name: string): string | undefined {
 
 /** What the functions of a side allocate and free. */
 export function allocationsOf(side: Side): Allocation[] {
-  return [...side.definitions.values()].flatMap((definition) => allocationsIn(definition))
+  return [...side.definitions.values()].flatMap((definition) => allocationsThrough(side, definition))
+}
+
+/**
+ * What a function allocates and frees; where it only does so for others, by what these call it. `buf` of
+ * `m->buf = seq_buf_alloc(size)` is what that function returns.
+ */
+export function allocationsThrough(side: Side, definition: Definition): Allocation[] {
+  return allocationsIn(definition).flatMap((one) => {
+    if (one.forOthers === undefined) return [one]
+    const things = thingsOfUsers(side, definition, one.forOthers)
+    return things.length === 0 ? [one] : things.map((thing): Allocation => ({ ...one, thing }))
+  })
+}
+
+/** @param what `result`, or the number of the parameter */
+function thingsOfUsers(side: Side, { name }: Definition, what: 'result' | number): string[] {
+  return [...side.users(name)].flatMap((user) => {
+    const definition = side.definitions.get(user)
+    if (definition === undefined) return []
+    return statementsOf(definition.body).flatMap(({ tokens }) =>
+      tokens.flatMap(({ text }, at): string[] => {
+        if (text !== name || tokens[at + 1]?.text !== '(') return []
+        const thing =
+          what === 'result'
+            ? receiverOf(tokens, at, definition)?.name
+            : thingOf(argumentsAt(tokens, at + 1)[what] ?? [], definition)
+        return thing === undefined ? [] : [thing]
+      }),
+    )
+  })
 }
 
 const remembered = new WeakMap<Definition, Allocation[]>()
@@ -161,9 +193,11 @@ export function allocationsIn(definition: Definition): Allocation[] {
       if (give !== undefined) {
         const argument = inner[give.argument] ?? []
         const thing = thingOf(argument, definition)
+        const parameter = argument.length === 1 ? parameterOf(definition, argument[0]!.text) : undefined
         if (thing !== undefined)
           found.push({
             role: 'give',
+            ...(parameter === undefined ? {} : { forOthers: parameter }),
             families: give.families,
             word: text,
             thing,
@@ -174,9 +208,12 @@ export function allocationsIn(definition: Definition): Allocation[] {
       }
       const family = familyOf(text, inner)
       if (family === undefined) continue
-      const thing = receiverOf(tokens, at, definition)
+      const thing = isReturned(tokens, at)
+        ? { name: `the result of ${definition.name}`, offset: '', forOthers: 'result' as const }
+        : receiverOf(tokens, at, definition)
       if (thing !== undefined)
         found.push({
+          ...('forOthers' in thing ? { forOthers: thing.forOthers } : {}),
           role: 'take',
           families: [family],
           word: text,
@@ -187,6 +224,18 @@ export function allocationsIn(definition: Definition): Allocation[] {
     }
   remembered.set(definition, found)
   return found
+}
+
+/** `return kvmalloc(…)`, also behind a cast. */
+function isReturned(tokens: readonly Token[], call: number): boolean {
+  return tokens[0]?.text === 'return' && (call === 1 || (isCast(tokens, 1) && closing(tokens, 1) === call))
+}
+
+/** The number of a parameter that is no pointer to a struct: such a one is told by its type. */
+function parameterOf(definition: Definition, name: string): number | undefined {
+  const parameters = [...variablesOf(definition).values()].filter(({ isParameter }) => isParameter)
+  const at = parameters.findIndex((one) => one.name === name)
+  return at < 0 || /^(?:struct|union) /.test(parameters[at]!.type) ? undefined : at
 }
 
 function bare(tokens: readonly Token[]): readonly Token[] {

@@ -41,6 +41,8 @@ export function holdingsIn(definition: Definition, isHandedOn: boolean): Holding
   /** The type of the value at `at`: that of a cast in front of it, or of the variable that gets it. */
   const takenAs = (at: number): string | undefined => {
     let from = at
+    // `*(struct x **)&file->private_data`.
+    if (body[from - 1]?.text === '&') from--
     while (body[from - 1]?.text === '(' && body[from - 2]?.kind !== 'name') from--
     if (body[from - 1]?.text === ')') {
       const open = openingOf(body, from - 1)

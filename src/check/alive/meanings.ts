@@ -18,14 +18,23 @@ export interface Meaning {
 const constant = /^[A-Z][A-Z0-9_]{2,}$/
 const bitWrites = /^(?:__)?(?:set|clear|change|assign|test_and_(?:set|clear|change))_bit(?:_\w+)?$/
 const bitReads = /^(?:test_bit\w*|test_and_(?:set|clear|change)_bit\w*)$/
+const bitLocks = /^(?:__)?bit_spin_(?:try)?(?:un)?lock$/
+/** Their first argument is the word, the second one the bit. */
+const bitWaits = /^(?:out_of_line_)?wait_on_bit\w*$|^wake_up_bit$/
+const exchanges = /^(?:atomic(?:64|_long)?_)?(?:try_)?cmpxchg\w*$/
 const setters =
   /^(?:WRITE_ONCE|smp_store_release|rcu_assign_pointer|RCU_INIT_POINTER|(?:atomic(?:64|_long)?|refcount)_set(?:_release)?)$/
 const readers =
   /^(?:READ_ONCE|smp_load_acquire|rcu_dereference\w*|(?:atomic(?:64|_long)?|refcount)_read(?:_acquire)?)$/
 const operators = /^(?:==|!=|<|>|<=|>=|&|\||\^|<<|>>|\+|-|\*|\/|%|~)$/
 
-/** An expression without its variables: constants, numbers, operators and calls stay. */
-export function withoutNames(tokens: readonly Token[]): string {
+const none: ReadonlySet<string> = new Set()
+
+/**
+ * An expression without its variables: constants, numbers, operators and calls stay.
+ * @param constants names that are constants although they do not look so
+ */
+export function withoutNames(tokens: readonly Token[], constants = none): string {
   const words: string[] = []
   for (let at = 0; at < tokens.length; at++) {
     const { kind, text } = tokens[at]!
@@ -40,7 +49,10 @@ export function withoutNames(tokens: readonly Token[]): string {
     const isMember = /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
     if (isMember) continue
     words.push(
-      constant.test(text) || tokens[at + 1]?.text === '(' || /^(?:NULL|true|false|jiffies)$/.test(text)
+      constant.test(text) ||
+        constants.has(text) ||
+        tokens[at + 1]?.text === '(' ||
+        /^(?:NULL|true|false|jiffies)$/.test(text)
         ? text
         : '_',
     )
@@ -53,8 +65,9 @@ export function saysSomething(how: string): boolean {
   return /[A-Z0-9]{2}|\d|[|&^~<>+*/%-]|[a-z]\w* \(|NULL|true|false|jiffies/.test(how.replace(/^\W?= /, ''))
 }
 
-export function meaningsIn(definition: Definition): Meaning[] {
+export function meaningsIn(definition: Definition, constants = none): Meaning[] {
   const { body } = definition
+  const spelled = (tokens: readonly Token[]) => withoutNames(tokens, constants)
   const variables = variablesOf(definition)
   const found: Meaning[] = []
   const placeAt = (from: number, to: number): Place | undefined => {
@@ -71,16 +84,24 @@ export function meaningsIn(definition: Definition): Meaning[] {
     if (next === '(' && before !== '->' && before !== '.') {
       const inner = argumentsAt(body, at + 1)
       const first = inner[0] ?? []
-      if (bitWrites.test(text) || bitReads.test(text)) {
-        const place = placeOf(inner[1] ?? [], variables)
+      if (bitWrites.test(text) || bitReads.test(text) || bitLocks.test(text) || bitWaits.test(text)) {
+        const [bit, word] = bitWaits.test(text) ? [inner[1] ?? [], first] : [first, inner[1] ?? []]
+        const place = placeOf(word, variables)
         if (place?.isLive === true && place.member !== '') {
-          put(place, bitReads.test(text) ? 'read' : 'write', `bit ${withoutNames(first)}`)
-          if (/^test_and_set/.test(text)) put(place, 'write', `bit ${withoutNames(first)}`)
+          const isRead = bitReads.test(text) || bitWaits.test(text)
+          put(place, isRead ? 'read' : 'write', `bit ${spelled(bit)}`)
+          if (/^test_and_set/.test(text)) put(place, 'write', `bit ${spelled(bit)}`)
+          if (bitLocks.test(text)) put(place, 'read', `bit ${spelled(bit)}`)
+        }
+      } else if (exchanges.test(text)) {
+        const place = placeOf(first, variables)
+        if (place?.isLive === true && place.member !== '') {
+          put(place, 'read', `== ${spelled(inner[1] ?? [])}`)
+          put(place, 'write', `= ${spelled(inner[2] ?? [])}`)
         }
       } else if (setters.test(text)) {
         const place = placeOf(first, variables)
-        if (place?.isLive === true && place.member !== '')
-          put(place, 'write', `= ${withoutNames(inner[1] ?? [])}`)
+        if (place?.isLive === true && place.member !== '') put(place, 'write', `= ${spelled(inner[1] ?? [])}`)
       }
       continue
     }
@@ -93,11 +114,34 @@ export function meaningsIn(definition: Definition): Meaning[] {
     if (place === undefined) continue
     const assign = body[end]?.text ?? ''
     if (/^(?:[-+*/%&|^]?=|<<=|>>=)$/.test(assign)) {
-      put(place, 'write', `${assign} ${withoutNames(valueFrom(body, end + 1))}`)
+      put(place, 'write', `${assign} ${spelled(valueFrom(body, end + 1))}`)
       continue
     }
     if (assign === '++' || assign === '--' || body[start - 1]?.text === '&') continue
-    put(place, 'read', contextOf(body, start, end))
+    put(place, 'read', contextOf(body, start, end, constants))
+    for (const label of labelsOf(body, start, end)) put(place, 'read', `== ${spelled(label)}`)
+  }
+  return found
+}
+
+/** The values of `case` where the value that stands between two indices is what a `switch` asks for. */
+export function labelsOf(body: readonly Token[], from: number, to: number): Token[][] {
+  let [start, end] = [from, to]
+  while (body[start - 1]?.text === '(' && body[end]?.text === ')') {
+    const name = body[start - 2]
+    start--
+    end++
+    if (name?.text === 'switch') break
+    if (name?.kind === 'name') start--
+  }
+  if (body[start - 1]?.text !== 'switch' || body[end]?.text !== '{') return []
+  const close = closing(body, end)
+  const found: Token[][] = []
+  for (let at = end; at < close; at++) {
+    if (body[at]!.text !== 'case') continue
+    let colon = at + 1
+    while (colon < close && body[colon]!.text !== ':') colon++
+    found.push(body.slice(at + 1, colon))
   }
   return found
 }
@@ -110,7 +154,8 @@ function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
 }
 
 /** What is done with the value that stands between two indices. */
-function contextOf(body: readonly Token[], from: number, to: number): string {
+export function contextOf(body: readonly Token[], from: number, to: number, constants = none): string {
+  const spelled = (tokens: readonly Token[]) => withoutNames(tokens, constants)
   let [start, end] = [from, to]
   const words: string[] = []
   for (let depth = 0; depth < 3; depth++) {
@@ -120,7 +165,7 @@ function contextOf(body: readonly Token[], from: number, to: number): string {
     const [left, right] = [body[start - 1]?.text ?? '', body[end]?.text ?? '']
     if (operators.test(right)) {
       const operand = operandFrom(body, end + 1)
-      words.push(`${right} ${withoutNames(operand)}`)
+      words.push(`${right} ${spelled(operand)}`)
       end = end + 1 + operand.length
       continue
     }
@@ -130,7 +175,7 @@ function contextOf(body: readonly Token[], from: number, to: number): string {
       continue
     }
     if (operators.test(left) && left !== '*') {
-      words.push(`${left} of ${withoutNames(operandBefore(body, start - 1))}`)
+      words.push(`${left} of ${spelled(operandBefore(body, start - 1))}`)
       break
     }
     if (left === '(' && right === ')') {

@@ -2,7 +2,13 @@
 // Memory that lives when the live patch comes was taken as the old code takes it, and what the new code took may come to old
 // code, during the transition and after a revert. So where one side's allocator is not the one that the other side gives
 // back to, something is freed as what it is not.
-import { type Allocation, accepts, allocationsIn, allocationsOf, type Family } from '../alive/allocation.ts'
+import {
+  type Allocation,
+  accepts,
+  allocationsOf,
+  allocationsThrough,
+  type Family,
+} from '../alive/allocation.ts'
 import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -36,8 +42,11 @@ export function givenBackFindings(functions: ChangedFunctions): Found[] {
   const whole: Sides = { before: allocationsOf(functions.before), after: allocationsOf(functions.after) }
   const said = new Set<string>()
   return functions.all.flatMap((one): Found[] => {
-    if (one.before === undefined || one.after === undefined) return []
-    const own: Sides = { before: allocationsIn(one.before), after: allocationsIn(one.after) }
+    if (one.before === undefined || one.after === undefined || one.isPutIn) return []
+    const own: Sides = {
+      before: allocationsThrough(functions.before, one.before),
+      after: allocationsThrough(functions.after, one.after),
+    }
     const things = new Set([...own.before, ...own.after].map(({ thing }) => thing))
     return [...things].flatMap((thing): Found[] => {
       const message =

@@ -8,7 +8,7 @@ import type { Found, Rule } from '../rule.ts'
 export function heldFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
   return functions.all.flatMap((one): Found[] => {
-    if (one.before === undefined || one.after === undefined) return []
+    if (one.before === undefined || one.after === undefined || one.isPutIn) return []
     const isHandedOn = functions.before.isHandedOn(one.name)
     const [old, young] = [holdingsIn(one.before, isHandedOn), holdingsIn(one.after, isHandedOn)]
     const holders = new Set([...old, ...young].map(({ holder, does }) => `${does} ${holder}`))

@@ -17,7 +17,7 @@ const adds =
 const treeAdds = /^(?:rb_link_node\w*|rb_insert_color\w*|rb_add\w*|rb_find_add\w*|interval_tree_insert)$/
 /** Adds to, or goes through, the part of a table that is one of its arguments; or orders by a function. */
 const placing =
-  /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+|hlist_\w*(?:add|for_each)\w*|list_(?:add|for_each)\w*|rb_(?:add|find)\w*|bsearch)$/
+  /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+|hlist_\w*(?:add|for_each)\w*|list_(?:add|for_each)\w*|rb_(?:add|find)\w*|bsearch|idr_(?:find|alloc|remove|replace)\w*|xa_(?:load|store|erase|insert|cmpxchg)\w*|radix_tree_(?:lookup|insert|delete)\w*)$/
 /** A member of a description of a table or tree, whose function says where an entry stands. */
 const describes = /^(?:hashfn|obj_hashfn|obj_cmpfn|key_?cmp|less|cmp(?:_?fn)?|compare)$/
 
@@ -27,19 +27,22 @@ function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
   if (isInDescription(side.rest, name)) return true
   return [...side.definitions.values()].some((definition) => {
     if (seen.has(definition.name)) return false
+    const body = textOf(definition)
     return usesOf(definition, name).some((at) => {
-      if (isIndexed(definition.body, at) || isAdded(definition.body, at)) return true
-      const variable = receiverOf(definition.body, at)
+      if (isIndexed(body, at) || isAdded(body, at)) return true
+      const variable = receiverOf(body, at)
       if (variable !== undefined)
         return usesOf(definition, variable).some(
           (use) =>
-            isIndexed(definition.body, use) ||
-            isAdded(definition.body, use) ||
-            (isCompared(definition.body, use) && calls(definition.body, treeAdds)),
+            isIndexed(body, use) ||
+            isAdded(body, use) ||
+            (isCompared(body, use) && calls(body, treeAdds)) ||
+            // `hash &= MASK; return hash;`
+            (body[use - 1]?.text === 'return' && isPlace(side, definition.name, seen)),
         )
       // Compared on the way through a tree that the function adds to.
-      if (isCompared(definition.body, at) && calls(definition.body, treeAdds)) return true
-      const isHandedBack = definition.kind === 'macro' || returns(definition.body, at)
+      if (isCompared(body, at) && calls(body, treeAdds)) return true
+      const isHandedBack = definition.kind === 'macro' || returns(body, at)
       return isHandedBack && isPlace(side, definition.name, seen)
     })
   })
@@ -51,7 +54,13 @@ function isInDescription(rest: readonly Token[], name: string): boolean {
   )
 }
 
-function usesOf({ body }: Definition, name: string): number[] {
+/** As it is written: a macro's name says where it is used, and what it stands for does not. */
+function textOf({ body, written }: Definition): readonly Token[] {
+  return written ?? body
+}
+
+function usesOf(definition: Definition, name: string): number[] {
+  const body = textOf(definition)
   return body.flatMap(({ text }, at) =>
     text === name && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '') ? [at] : [],
   )
@@ -72,16 +81,22 @@ function isIndexed(body: readonly Token[], at: number): boolean {
   return body[at - 1]?.text === '+' && body[at - 2]?.kind === 'name' && body[at + 1]?.text === '('
 }
 
-/** An argument of what adds to a table, or goes through a part of it. */
+/** An argument of what adds to a table, or goes through a part of it; the entry itself, which lists take first, is none. */
 function isAdded(body: readonly Token[], at: number): boolean {
   let depth = 0
+  let isFirst = true
   for (let index = at - 1; index >= 0; index--) {
     const { text } = body[index]!
     if (/^[;{}]$/.test(text)) return false
+    if (text === ',' && depth === 0) isFirst = false
     if (text === ')' || text === ']') depth++
     else if (text === '(' || text === '[') {
       if (depth > 0) depth--
-      else if (placing.test(body[index - 1]?.text ?? '')) return true
+      else {
+        const name = body[index - 1]?.text ?? ''
+        if (placing.test(name)) return !(isFirst && /^h?list_\w*add/.test(name))
+        isFirst = true
+      }
     }
   }
   return false
@@ -98,9 +113,9 @@ function isCompared(body: readonly Token[], at: number): boolean {
 
 function receiverOf(body: readonly Token[], at: number): string | undefined {
   let index = at - 1
-  while (index >= 0 && !/^[;{}=]$/.test(body[index]!.text)) index--
+  while (index >= 0 && !/^(?:[;{}=]|[%&^]=|>>=)$/.test(body[index]!.text)) index--
   const name = body[index - 1]
-  return body[index]?.text === '=' &&
+  return /^(?:=|[%&^]=|>>=)$/.test(body[index]?.text ?? '') &&
     name?.kind === 'name' &&
     !/^(?:->|\.)$/.test(body[index - 2]?.text ?? '')
     ? name.text
@@ -164,11 +179,22 @@ function ordersItself(before: Definition, after: Definition): boolean {
   return gone.some(compares) && come.some(compares)
 }
 
+function sameText(one: readonly Token[], other: readonly Token[]): boolean {
+  return one.length === other.length && one.every(({ text }, at) => text === other[at]!.text)
+}
+
 export function placedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   const found: Found[] = []
   const put = (symbol: string, unit: string, message: string) => found.push({ symbol, unit, message })
-  for (const { name, file, before, after } of functions.all) {
+  // A macro that places is told once, and not of each function that uses it.
+  const ordered = [
+    ...functions.all.filter(({ isPutIn }) => isPutIn),
+    ...functions.all.filter(({ isPutIn }) => !isPutIn),
+  ]
+  for (const { name, file, before, after } of ordered) {
     if (before === undefined || after === undefined) continue
+    const isTold = (after.written ?? []).some(({ text }) => found.some(({ symbol }) => symbol === text))
+    if (isTold && before.written !== undefined && sameText(before.written, after.written ?? [])) continue
     if (differs(before, after) && isPlace(functions.after, name) && isPlace(functions.before, name))
       put(
         name,

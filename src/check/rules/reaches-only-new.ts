@@ -7,6 +7,8 @@ import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed
 import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
+const processors = 'processors that are online'
+
 /** What exists already, by the member of a table of operations that leads to the code. */
 const arrivals: readonly (readonly [RegExp, string])[] = [
   [
@@ -17,7 +19,7 @@ const arrivals: readonly (readonly [RegExp, string])[] = [
   [/^(?:mount|fill_super|get_tree|init_fs_context|parse_param|read_super)$/, 'file systems that are mounted'],
   [
     /^(?:c_init|c_early_init|c_bsp_init|c_identify|c_detect_tlb|starting|startup|cpu_prepare|cpu_starting|hotplug_prepare)$/,
-    'processors that are online',
+    processors,
   ],
 ]
 /** Functions that take such code as an argument. */
@@ -26,7 +28,7 @@ const takers: readonly (readonly [RegExp, string])[] = [
     /^(?:mount_(?:bdev|nodev|single|mtd|ns)|get_tree_(?:bdev|nodev|single|keyed|mtd)\w*|vfs_get_super)$/,
     'file systems that are mounted',
   ],
-  [/^cpuhp_setup_state\w*$/, 'processors that are online'],
+  [/^cpuhp_setup_state\w*$/, processors],
   [/^alloc_netdev\w*$/, 'network devices that exist'],
 ]
 
@@ -69,6 +71,11 @@ function kindOf(kinds: readonly (readonly [RegExp, string])[], word: string): st
   return kinds.find(([words]) => words.test(word))?.[1]
 }
 
+/** Of a changed function that runs only when something comes: what is there already, and stays as it is. */
+export function keptBy(functions: ChangedFunctions, name: string): ReadonlySet<string> | undefined {
+  return keepers(functions.after, name)
+}
+
 /** What becomes of a function's name in another function, where it is not called: `kept` when it can't be told. */
 function passedTo(side: Side, user: string, name: string): string | undefined {
   const body = side.definitions.get(user)?.body ?? []
@@ -97,13 +104,16 @@ export function arrivalFindings(functions: ChangedFunctions): Found[] {
   const whole = functions.all.filter(
     ({ before, after }) => before !== undefined && after !== undefined,
   ).length
-  return [...found].map(
-    ([what, { names, file }]): Found => ({
+  return [...found].map(([what, { names, file }]): Found => {
+    const isAll = names.length === whole
+    return {
+      // Devices are bound again and file systems mounted again; the processors of a running machine stay.
+      ...(isAll && what === processors ? { severity: 'warning' as const } : {}),
       symbol: names[0]!,
       unit: file,
-      message: `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only for what comes; ${what} keep what the old code gave them${names.length === whole ? ', so for them the fix has no effect' : ''}`,
-    }),
-  )
+      message: `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only for what comes; ${what} keep what the old code gave them${isAll ? ', so for them the fix has no effect' : ''}`,
+    }
+  })
 }
 
 export const reachesOnlyNew: Rule = {

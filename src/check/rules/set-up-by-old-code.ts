@@ -3,11 +3,13 @@
 // Objects that the old code has made come to the new code without it.
 
 import { closing } from '../../source/lexer.ts'
+import { madeInPartFindings } from '../alive/made-in-part.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import { listed } from '../listed.ts'
 import { lastName, withHelpers } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
+import { keptBy } from './reaches-only-new.ts'
 
 const setUp =
   /^(?:(?:raw_)?spin_lock_init|rwlock_init|(?:rt_)?mutex_init|(?:__)?init_rwsem|sema_init|INIT_(?:LIST|HLIST|HLIST_NULLS|LLIST)_HEAD|INIT_(?:DELAYED_|RCU_|DEFERRABLE_)?WORK(?:_ONSTACK)?|INIT_RADIX_TREE|INIT_KFIFO|timer_setup|hrtimer_(?:init|setup)|tasklet_(?:init|setup)|init_(?:waitqueue_head|completion|swait_queue_head|rcu_head|srcu_struct|llist_head|irq_work)|kthread_init_(?:work|delayed_work)|kref_init|(?:refcount|atomic|atomic64|atomic_long)_set|seqcount_\w*init|seqlock_init|xa_init(?:_flags)?|idr_init|ida_init|percpu_(?:ref|counter)_init|skb_queue_head_init|mt_init(?:_flags)?)$/
@@ -90,13 +92,18 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
+/** What the objects that the old code has made come without, or only with one half of. */
+export function oldObjectFindings(functions: ChangedFunctions): Found[] {
+  return [...setUpFindings(functions), ...madeInPartFindings(functions, (name) => keptBy(functions, name))]
+}
+
 export const setUpByOldCode: Rule = {
   name: 'set-up-by-old-code',
   severity: 'warning',
   looksFor:
-    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch',
+    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist',
   why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up',
   remedy:
     'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a callback for all objects there are',
-  find: (_job, subject) => setUpFindings(changedFunctionsOf(subject)),
+  find: (_job, subject) => oldObjectFindings(changedFunctionsOf(subject)),
 }

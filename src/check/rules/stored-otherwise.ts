@@ -5,11 +5,12 @@
 import type { FileChange } from '../../patch/patch.ts'
 import { allocationsOf } from '../alive/allocation.ts'
 import { changedNames } from '../alive/changed-names.ts'
+import { constantMeanings } from '../alive/constants.ts'
 import { isDispatch } from '../alive/dispatch.ts'
 import { type Meaning, meaningsIn, saysSomething } from '../alive/meanings.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
-import type { Definition } from '../definitions.ts'
 import { listed } from '../listed.ts'
+import { lastName } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 
 /** What of one member changes in one function. */
@@ -22,8 +23,8 @@ interface Shift {
 
 function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<string, Shift[]> {
   const found = new Map<string, Shift[]>()
-  for (const { name, file, before, after } of functions.all) {
-    if (before === undefined || after === undefined) continue
+  for (const { name, file, before, after, isPutIn } of functions.all) {
+    if (before === undefined || after === undefined || isPutIn) continue
     const [old, young] = [meaningsIn(before), meaningsIn(after)].map((list) =>
       list.filter((one) => one.does === does),
     )
@@ -78,22 +79,28 @@ function encodingFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
-function constantFindings(
-  functions: ChangedFunctions,
-  changes: readonly FileChange[],
-  others: readonly Definition[],
-): Found[] {
-  const constants = changedNames(changes)
-  if (constants.length === 0) return []
-  const all = [...functions.after.definitions.values(), ...others]
-  const meanings = all.flatMap((one) => meaningsIn(one).map((meaning) => ({ ...meaning, name: one.name })))
-  return constants.flatMap(({ name: constant, before, after, file }): Found[] => {
+/** The same member; where one of the paths does not tell its struct, by the member's name. */
+function isSameMember(one: string, other: string): boolean {
+  const isTyped = (member: string) => /^(?:struct|union) /.test(member)
+  return one === other || (!(isTyped(one) && isTyped(other)) && lastName(one) === lastName(other))
+}
+
+function constantFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  const changed = changedNames(changes)
+  if (changed.length === 0) return []
+  const names = new Set(changed.map(({ name }) => name))
+  const { definitions } = functions.after
+  const find = (name: string) => definitions.get(name) ?? functions.library.definition(name)
+  const meanings = [...definitions.values()].flatMap((one) =>
+    constantMeanings(one, names, find).map((meaning) => ({ ...meaning, name: one.name })),
+  )
+  return changed.flatMap(({ name: constant, before, after, file }): Found[] => {
     const word = new RegExp(`(?<!\\w)${constant}(?!\\w)`)
     const uses = meanings.filter(({ how }) => word.test(how))
     const pair = uses
       .filter(({ does }) => does === 'write')
       .flatMap((write) => {
-        const read = uses.find((one) => one.does === 'read' && one.member === write.member)
+        const read = uses.find((one) => one.does === 'read' && isSameMember(one.member, write.member))
         return read === undefined ? [] : [{ write, read }]
       })[0]
     if (pair === undefined) return []
@@ -108,12 +115,8 @@ function constantFindings(
   })
 }
 
-export function storedFindings(
-  functions: ChangedFunctions,
-  changes: readonly FileChange[],
-  others: readonly Definition[] = [],
-): Found[] {
-  return [...encodingFindings(functions), ...constantFindings(functions, changes, others)]
+export function storedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  return [...encodingFindings(functions), ...constantFindings(functions, changes)]
 }
 
 export const storedOtherwise: Rule = {
