@@ -34,6 +34,9 @@ function stress(seconds: number, stressors: string, more = ''): string {
 const read = (where: string, not: string) =>
   `find ${where} -type f -perm /444 ${not} 2>/dev/null | xargs -n 20 timeout 3 cat >/dev/null 2>&1`
 
+/** Modules that give the sockets of the kernel's cryptography something to do. */
+const ciphers = ['aesni_intel', 'cbc', 'ctr', 'gcm', 'chacha20poly1305', 'sha256_generic']
+
 const areas: readonly Area[] = [
   {
     name: 'read /proc',
@@ -63,18 +66,28 @@ mkdir d; echo x >d/f; mv d e; ln e/f g; cat e/f; dd if=/dev/zero of=h bs=64k cou
 for type in tmpfs ramfs proc sysfs devpts mqueue hugetlbfs bpf binfmt_misc securityfs configfs pstore; do
   mount -t $type none m && { ls m; df m; umount m; }
 done
-mount -t tmpfs none c && mkdir c/lower c/upper c/work && echo x >c/lower/f && mkdir c/lower/d
+mount -t tmpfs -o size=48m none c && mkdir c/lower c/upper c/work && echo x >c/lower/f && mkdir c/lower/d
 modprobe overlay
 mount -t overlay -o lowerdir=c/lower,upperdir=c/upper,workdir=c/work none m && {
-  cat m/f; echo y >>m/f; chmod 600 m/f; mv m/f m/g; rmdir m/d; mkdir m/d; ln m/g m/h; rm m/g m/h; ls -l m; umount m; }
+  cat m/f; echo y >>m/f; chmod 600 m/f; mv m/f m/g; rmdir m/d; mkdir m/d; ln m/g m/h; rm m/g m/h; ls -l m; cd m
+${stress(1, 'copy-file xattr')}
+  cd ..; umount m; }
 umount c
 modprobe loop
 dd if=/dev/zero of=disk bs=1M count=8
 mke2fs -F disk
 for type in ext4 ext2; do
-  mount -t $type -o loop disk m && { echo x >m/f; mkdir m/d; ls -l m; mount -o remount,ro m; umount m; }
+  mount -t $type -o loop disk m && {
+    echo x >m/f; mkdir m/d; ls -l m; cd m
+${stress(1, 'chattr file-ioctl fiemap xattr rename', '--fiemap-bytes 1M')}
+  cd ..; mount -o remount,ro m; umount m; }
 done
 rm disk
+modprobe autofs4; mkfifo pipe; exec 7<>pipe
+# Somebody of another process group makes the kernel ask for a mount, and nobody answers.
+mount -t autofs -o fd=7,minproto=5,maxproto=5,indirect none m && { setsid timeout -s KILL 1 ls m/x; umount -l m; }
+exec 7>&-
+echo 'monotonic 1 0' >/proc/self/timens_offsets
 mount -o bind a b; mount --make-rshared b; umount b
 unshare -m -u -i -n -p -f sh -c 'mount -t proc none /proc; hostname x; ip link set lo up; ps'
 unshare -U -r id
@@ -156,6 +169,20 @@ ip route add 10.6.0.0/24 via 10.9.0.2; ip rule add from 10.9.0.1 lookup main; ip
 ping -c 2 -i 0.2 -W 1 127.0.0.1; ping -6 -c 1 -W 1 ::1; ping -c 1 -W 1 10.8.0.2; ping -c 1 -W 1 10.7.0.2; arping -c 1 -w 1 -I v0 10.8.0.9
 ${stress(4, 'dccp epoll icmp-flood netdev ping-sock rawpkt rawsock rawudp sctp sock sockabuse sockdiag sockfd sockmany sockpair tun udp netlink-proc netlink-task', '--sock-opts random --sock-type stream')}
 mkdir www; echo x >www/f; httpd -h www -p 127.0.0.1:8080; wget -q -O - http://127.0.0.1:8080/f; nc -w 1 127.0.0.1 8080 </dev/null
+unshare -n sleep 20 & peer=$!; usleep 200000
+there() { nsenter -t $peer -n "$@"; }
+ip link add p0 type veth peer name p1; ip link set p1 netns $peer; there ip link set lo up
+for side in 1 2; do
+  [ $side = 1 ] && run= || run=there
+  $run ip addr add 10.5.0.$side/24 dev p$((side - 1)); $run ip -6 addr add fd00:5::$side/64 dev p$((side - 1))
+  $run ip link set p$((side - 1)) up
+  $run ip link add link p$((side - 1)) name p.5 type vlan id 5; $run ip addr add 10.4.0.$side/24 dev p.5; $run ip link set p.5 up
+  $run ip link add px type vxlan id 8 dev p$((side - 1)) dstport 4789 group 239.9.9.8
+  $run ip addr add 10.3.0.$side/24 dev px; $run ip link set px up
+done
+usleep 500000; there httpd -h www -p 8080
+for to in 10.5.0.2 10.4.0.2 10.3.0.2; do ping -c 2 -i 0.2 -W 1 $to; wget -q -T 2 -O - http://$to:8080/f; done
+ping -6 -c 1 -W 2 fd00:5::2; traceroute -w 1 -q 1 -m 2 10.5.0.2; kill $peer; ip link del px; ip link del p0
 ip link set v0 mtu 1400; ip link set v0 down; ip rule del from 10.9.0.1
 for name in t0 x0 v0.5 v0 b0 macvlan ipvlan vrf ifb bond d0; do ip link del $name; done`,
   },
@@ -178,34 +205,58 @@ echo 0 >$t/events/enable; cat $t/available_tracers $t/trace_clock $t/set_event; 
 k=/sys/kernel/tracing/kprobe_events
 echo 'p:exercise/e vfs_read' >>$k; echo 1 >/sys/kernel/tracing/events/exercise/e/enable; cat /proc/version
 echo 0 >/sys/kernel/tracing/events/exercise/e/enable; echo '-:exercise/e' >>$k
+# Behind the entry, side by side; the kernel takes those that are on an instruction.
+for at in 5 6 7 8 9 10 11 12 13 14 15 16; do
+  echo "p:exercise/o$at vfs_read+$at" >>$k && echo 1 >/sys/kernel/tracing/events/exercise/o$at/enable
+done
+cat /proc/version; cat /sys/kernel/debug/kprobes/list
+echo 0 >/sys/kernel/tracing/events/exercise/enable
+for at in 5 6 7 8 9 10 11 12 13 14 15 16; do echo "-:exercise/o$at" >>$k; done
 ${stress(2, 'uprobe', '--perf')}
 ${stress(1, 'cpu', '--perf')}`,
   },
   {
     name: 'devices and terminals',
     about: /^drivers\/|^sound\/|^block\//,
-    modules: ['loop', 'null_blk', 'brd', 'zram', 'dm_mod', 'raid1', 'raid456', 'nvme', 'tun'],
+    modules: [
+      'loop',
+      'null_blk',
+      'brd',
+      'zram',
+      'dm_mod',
+      'raid1',
+      'raid456',
+      'nvme',
+      'tun',
+      'sd_mod',
+      'scsi_debug',
+    ],
     script: `for device in null zero full random urandom rtc0 hpet kmsg tty tty0 tty1 ptmx vcs vcs1 vcsa1 vda loop0 cpu/0/msr cpu/0/cpuid; do
   [ -e /dev/$device ] && timeout 1 dd if=/dev/$device of=/dev/null bs=512 count=2
 done
 for console in tty1 vcs1; do [ -c /dev/$console ] && printf 'hello\\033[2J\\033[31mred\\t' >/dev/$console; done
 openvt -c 8 true; chvt 1
 modprobe loop; modprobe null_blk nr_devices=1; modprobe brd rd_nr=1 rd_size=4096; modprobe zram
+modprobe sd_mod; modprobe scsi_debug dev_size_mb=8 lbpws=1 lbpws10=1; usleep 500000
 dd if=/dev/zero of=disk bs=1M count=4; loop=$(losetup -f); losetup $loop disk
-for device in $loop /dev/nullb0 /dev/ram0 /dev/vda; do
+for device in $loop /dev/nullb0 /dev/ram0 /dev/vda /dev/sda; do
   [ -b $device ] && { dd if=$device of=/dev/null bs=4k count=64; blockdev --getsize64 $device; blockdev --flushbufs $device; }
 done
 [ -b /dev/nullb0 ] && dd if=/dev/zero of=/dev/nullb0 bs=4k count=64 conv=fsync
+# It is scsi_debug's only where no other module brought one.
+[ -b /dev/sda ] && grep -q scsi_debug /sys/block/sda/device/model && {
+  dd if=/dev/zero of=/dev/sda bs=64k count=16 conv=fsync; blkdiscard -o 0 -l 65536 /dev/sda; echo 1 >/sys/block/sda/device/rescan; }
 losetup -d $loop; rm disk; echo 4M >/sys/block/zram0/disksize; mkswap /dev/zram0; swapon /dev/zram0; swapoff /dev/zram0
 ${stress(3, 'dev full loop null pty rawdev urandom zero')}
-modprobe -r null_blk; modprobe -r brd; modprobe -r zram`,
+modprobe -r null_blk; modprobe -r brd; modprobe -r zram; modprobe -r scsi_debug`,
   },
   {
     name: 'keys, cryptography and access control',
     about:
       /^security\/|^crypto\/|^lib\/(crypto|mpi)|^arch\/x86\/crypto|^kernel\/(audit|cred|seccomp|capability)/,
-    modules: ['af_alg', 'algif_hash', 'algif_skcipher', 'algif_aead', 'algif_rng'],
-    script: `${stress(4, 'af-alg key cap seccomp landlock apparmor get getrandom set')}
+    modules: ['af_alg', 'algif_hash', 'algif_skcipher', 'algif_aead', 'algif_rng', ...ciphers],
+    script: `for name in ${ciphers.join(' ')}; do modprobe $name; done
+${stress(4, 'af-alg key cap seccomp landlock apparmor get getrandom set')}
 cat /proc/keys /proc/key-users /proc/crypto`,
   },
   {
