@@ -15,6 +15,7 @@ import { silentJournal } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { namesOf } from '../src/match/names.ts'
+import { mapUnit } from '../src/match/unit-map.ts'
 import {
   compileUnit,
   locateNamesakes,
@@ -137,6 +138,15 @@ await withScratch(async (scratch) => {
           unit: unit.source,
         }))
   })
+  const disputes = units.flatMap(({ source, modules }, index) => {
+    const file = compiled[index]
+    if (file === undefined) return []
+    const map = mapUnit(names.running(modules[0] ?? 'vmlinux'), readUnit(file))
+    return [...map.disputes].map(([symbol, one]) => `${source} ${symbol} ${JSON.stringify(one)}`)
+  })
+  console.log(
+    [`private symbols about which functions do not agree: ${disputes.length}`, ...disputes].join('\n  '),
+  )
   for (const kind of ['function', 'data'] as const) {
     const all = seen.filter((one) => one.kind === kind)
     const told = all.filter(({ address }) => address !== undefined)

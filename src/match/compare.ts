@@ -33,13 +33,15 @@ export function compare(expectation: Expectation, running: Running, address: big
   if (isDifference(main)) return differs(main)
   const walked = new Map<number, Walked>([[0, main]])
   const leads: Lead[] = [...main.leads]
+  let { placements } = main
   for (let index = 0; index < leads.length; index++) {
     const lead = leads[index]!
     let there = walked.get(lead.to.part)
     if (there === undefined) {
-      const found = findPart(expectation, running, lead)
+      const found = findPart(expectation, running, lead, placements)
       if (isDifference(found)) return differs(found)
       there = found
+      placements = found.placements
       walked.set(lead.to.part, found)
       leads.push(...found.leads)
     }
@@ -56,7 +58,12 @@ export function compare(expectation: Expectation, running: Running, address: big
 }
 
 /** Looks for a part of the function where a jump leads to it. */
-function findPart({ parts }: Expectation, running: Running, lead: Lead): Walked | Difference {
+function findPart(
+  { parts }: Expectation,
+  running: Running,
+  lead: Lead,
+  placements: Walked['placements'],
+): Walked | Difference {
   const { to, lands } = lead
   const part = parts[to.part]
   if (part === undefined) return lead.otherwise()
@@ -64,7 +71,7 @@ function findPart({ parts }: Expectation, running: Running, lead: Lead): Walked 
   const candidates = named.length > 0 ? named : [lands - BigInt(to.plus ?? 0)]
   let closest: Difference | undefined
   for (const candidate of candidates) {
-    const found = walk(running, part, to.part, candidate)
+    const found = walk(running, part, to.part, candidate, placements)
     if (isDifference(found)) closest ??= found
     else if (leadsTo(found, lead)) return found
   }

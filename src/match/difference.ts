@@ -43,7 +43,7 @@ export function destinationName(to: Destination): string {
  * @param nameOf what lies at an address, such as `kfree+0x10`
  */
 export function describe(
-  { why, at, part, expected, found, theirs }: Difference,
+  { why, at, part, expected, found, against, theirs }: Difference,
   text: { readonly ours: string; readonly theirs: string },
   nameOf: (address: bigint) => string | undefined = () => undefined,
 ): string {
@@ -55,6 +55,10 @@ export function describe(
     const there = nameOf(found) ?? `0x${found.toString(16)}`
     return `${place} it leads to ${there} instead of ${destinationName(expected)} (${both})`
   }
+  if (why === 'displaced' && expected !== undefined && against !== undefined && 'symbol' in expected)
+    return against.name === expected.symbol
+      ? `${place} it has the private ${expected.symbol} in another place than the code before (${both})`
+      : `${place} it has the private ${expected.symbol} where ${against.name} is (${both})`
   if (why === 'jump') return `${place} a jump goes elsewhere (${both})`
   return `${place} ${both}`
 }

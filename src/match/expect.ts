@@ -156,6 +156,7 @@ function destinationOf(unit: Anatomy, target: Target): Destination {
         ...(plus === 0 ? {} : { plus }),
         ...(inside ? { within: symbol.size } : {}),
         ...(symbol.binding === 'local' ? { own: true } : {}),
+        ...(symbol.binding === 'local' && symbol.size === 0 ? { empty: true } : {}),
       }
     }
   }

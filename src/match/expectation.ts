@@ -19,6 +19,8 @@ export type Destination =
       readonly within?: number
       /** The symbol is the unit's own: another one of this name is not meant. */
       readonly own?: true
+      /** It has no bytes, so others may lie at its address. */
+      readonly empty?: true
     }
   /** Into the function itself: a part, by its place in the list, and the offset in our code. */
   | { readonly part: number; readonly plus?: number }

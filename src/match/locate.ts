@@ -19,7 +19,7 @@ export function locate(running: Running, unit: Anatomy, piece: Piece): bigint | 
       .filter((address) => compare(expectation, running, address).matches)
     if (others.length === 0) return only
   }
-  return mapUnit(running, unit).get(piece)
+  return mapUnit(running, unit).places.get(piece)
 }
 
 /**

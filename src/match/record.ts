@@ -27,6 +27,7 @@ const field = v.strictObject({
       plus: v.exactOptional(number),
       within: v.exactOptional(offset),
       own: v.exactOptional(v.literal(true)),
+      empty: v.exactOptional(v.literal(true)),
     }),
     inside,
     v.strictObject({ holds: bytes }),

@@ -4,12 +4,24 @@
 // neighbours: a linker keeps together what comes from one section of one object.
 import type { Anatomy, Piece } from '../diff/anatomy.ts'
 import { relocationType } from '../elf/format.ts'
-import { compare } from './compare.ts'
+import { compare, type Match } from './compare.ts'
 import { expectationOf } from './expect.ts'
+import { type Placement, Placements, placementBy } from './placements.ts'
 import type { Running } from './running.ts'
 
-/** Where a piece of the unit is; pieces that nothing tells, or that are told contradictory things, are absent. */
-export type UnitMap = ReadonlyMap<Piece, bigint>
+/** Two functions of the unit that do not agree about a private symbol: not both are what runs. */
+export interface Dispute {
+  readonly functions: readonly [string, string]
+  /** The symbol that one of them has where the other has this one; absent when they have this one in two places. */
+  readonly rival?: string
+}
+
+export interface UnitMap {
+  /** Where a piece of the unit is; pieces that nothing tells, or that are told contradictory things, are absent. */
+  readonly places: ReadonlyMap<Piece, bigint>
+  /** By the private symbol's name. */
+  readonly disputes: ReadonlyMap<string, Dispute>
+}
 
 const known = new WeakMap<Anatomy, { readonly running: Running; readonly map: UnitMap }>()
 
@@ -25,14 +37,19 @@ export function mapUnit(running: Running, unit: Anatomy): UnitMap {
 function settle(running: Running, unit: Anatomy): UnitMap {
   const named = uniquelyNamed(unit)
   const candidates = new Map<Piece, readonly bigint[]>()
+  const matches = new Map<Piece, ReadonlyMap<bigint, Match>>()
   for (const piece of named.values()) {
     const all = running.addressesOf(piece.name)
-    candidates.set(
-      piece,
-      piece.kind === 'function'
-        ? all.filter((address) => compare(expectationOf(unit, piece), running, address).matches)
-        : all,
-    )
+    if (piece.kind === 'function') {
+      const fitting = new Map(
+        all.flatMap((address) => {
+          const result = compare(expectationOf(unit, piece), running, address)
+          return result.matches ? [[address, result] as const] : []
+        }),
+      )
+      matches.set(piece, fitting)
+      candidates.set(piece, [...fitting.keys()])
+    } else candidates.set(piece, all)
   }
   const settled = new Map<Piece, bigint>()
   const contradicted = new Set<Piece>()
@@ -49,13 +66,53 @@ function settle(running: Running, unit: Anatomy): UnitMap {
   for (;;) {
     for (let piece = fresh.pop(); piece !== undefined; piece = fresh.pop()) {
       const address = settled.get(piece)!
-      for (const [other, place] of seenFrom(running, unit, piece, address, named)) take(other, place)
+      const seen =
+        piece.kind === 'function'
+          ? seenFromCode(matches.get(piece)?.get(address), named)
+          : seenFromData(running, unit, piece, address, named)
+      for (const [other, place] of seen) take(other, place)
     }
     for (const [piece, address] of betweenNeighbours(candidates, settled)) take(piece, address)
     if (fresh.length === 0) break
   }
-  for (const piece of contradicted) settled.delete(piece)
-  return settled
+  const disputes = disputesAmong(
+    [...settled].flatMap(([piece, address]) => {
+      const match = matches.get(piece)?.get(address)
+      if (match === undefined) return []
+      const itself = piece.symbol?.binding === 'local' ? [{ name: piece.name, address, empty: false }] : []
+      const said = match.fixed.flatMap((one) => placementBy(one) ?? [])
+      return [{ name: piece.name, placements: [...itself, ...said] }]
+    }),
+  )
+  for (const piece of settled.keys())
+    if (contradicted.has(piece) || (piece.symbol?.binding === 'local' && disputes.has(piece.name)))
+      settled.delete(piece)
+  return { places: settled, disputes }
+}
+
+/** Each private symbol is in one place for all functions of the unit, and no two are in the same. */
+function disputesAmong(
+  functions: readonly { readonly name: string; readonly placements: readonly Placement[] }[],
+): Map<string, Dispute> {
+  const disputes = new Map<string, Dispute>()
+  const known = new Placements()
+  const saidBy = new Map<Placement, string>()
+  for (const { name, placements } of functions)
+    for (const placement of placements) {
+      const against = known.against(placement)
+      if (against === undefined) {
+        known.add(placement)
+        saidBy.set(placement, name)
+        continue
+      }
+      const between = [saidBy.get(against) ?? name, name] as const
+      if (against.name === placement.name) disputes.set(placement.name, { functions: between })
+      else {
+        disputes.set(placement.name, { functions: between, rival: against.name })
+        disputes.set(against.name, { functions: between, rival: placement.name })
+      }
+    }
+  return disputes
 }
 
 /** The pieces whose name means one thing in the unit. */
@@ -71,24 +128,26 @@ function uniquelyNamed(unit: Anatomy): Map<string, Piece> {
   return named
 }
 
-/** What a piece of which the address is known says about others. */
-function* seenFrom(
+/** What a function whose address is known says about others. */
+function* seenFromCode(
+  match: Match | undefined,
+  named: ReadonlyMap<string, Piece>,
+): Generator<[Piece, bigint]> {
+  for (const { to, address } of match?.fixed ?? []) {
+    const other = 'symbol' in to && to.within === undefined ? named.get(to.symbol) : undefined
+    if (other !== undefined && 'symbol' in to)
+      yield [other, BigInt.asUintN(64, address - BigInt(to.plus ?? 0))]
+  }
+}
+
+/** The same of a datum with pointers. */
+function* seenFromData(
   running: Running,
   unit: Anatomy,
   piece: Piece,
   address: bigint,
   named: ReadonlyMap<string, Piece>,
 ): Generator<[Piece, bigint]> {
-  if (piece.kind === 'function') {
-    const comparison = compare(expectationOf(unit, piece), running, address)
-    if (!comparison.matches) return
-    for (const { to, address: place } of comparison.fixed) {
-      const other = 'symbol' in to && to.within === undefined ? named.get(to.symbol) : undefined
-      if (other !== undefined && 'symbol' in to)
-        yield [other, BigInt.asUintN(64, place - BigInt(to.plus ?? 0))]
-    }
-    return
-  }
   if (piece.kind !== 'data') return
   const begin = piece.symbol?.value ?? piece.start
   for (const relocation of unit.relocations(piece)) {

@@ -7,6 +7,7 @@ import { type Branch, call, conditionOf, distanceOf, jump, mayReplace } from './
 import { adjusted, type Fixed, fieldSize, judge, readField } from './destination.ts'
 import type { Destination, Part, Snippet } from './expectation.ts'
 import { gapAt, isFilled, nopAt } from './padding.ts'
+import { contradict, type Placement, Placements, placementBy } from './placements.ts'
 import { type PreparedSnippet, prepare, prepareSnippet } from './prepared.ts'
 import type { Running } from './running.ts'
 
@@ -21,6 +22,8 @@ export type Why =
   | 'operand'
   /** The same instruction leads elsewhere. */
   | 'leads-elsewhere'
+  /** It leads to where a private symbol can't be: other code has that elsewhere, or another one there. */
+  | 'displaced'
   /** A jump inside of the function goes to another instruction. */
   | 'jump'
 
@@ -38,6 +41,8 @@ export interface Difference {
   /** Where it should lead, and where it does, for a field. */
   readonly expected?: Destination
   readonly found?: bigint
+  /** What is already known of the unit's private symbols, if it leads to where one of them can't be. */
+  readonly against?: Placement
 }
 
 /** A jump inside of the function. */
@@ -53,6 +58,8 @@ export interface Walked {
   readonly leads: readonly Lead[]
   /** Where each instruction of ours is in theirs; nops in front of it may be jumped to as well. */
   readonly places: ReadonlyMap<number, readonly bigint[]>
+  /** Where the unit's private symbols are, by this part and those before it. */
+  readonly placements: Iterable<Placement>
   readonly unconfirmed: number
   readonly rewritten: number
 }
@@ -75,10 +82,19 @@ interface Step {
   unconfirmed: number
 }
 
-type Problem = Pick<Difference, 'why' | 'expected' | 'found'>
+type Problem = Pick<Difference, 'why' | 'expected' | 'found' | 'against'>
 
-/** @param address where the part may be */
-export function walk(running: Running, part: Part, number: number, address: bigint): Walked | Difference {
+/**
+ * @param address where the part may be
+ * @param known where private symbols are, by other parts
+ */
+export function walk(
+  running: Running,
+  part: Part,
+  number: number,
+  address: bigint,
+  known: Iterable<Placement> = [],
+): Walked | Difference {
   const { bytes: ours, fields, labels, alternatives, paravirt, locks, constants } = prepare(part)
   const { length } = ours
   const live = running.live === true
@@ -87,6 +103,7 @@ export function walk(running: Running, part: Part, number: number, address: bigi
   const fixed: Fixed[] = []
   const leads: Lead[] = []
   const places = new Map<number, readonly bigint[]>()
+  const placements = new Placements(known)
   const skipped: number[] = []
   let unconfirmed = 0
   let rewritten = 0
@@ -116,6 +133,10 @@ export function walk(running: Running, part: Part, number: number, address: bigi
   }
   const keep = (step: Step) => {
     fixed.push(...step.fixed)
+    for (const one of step.fixed) {
+      const placement = placementBy(one)
+      if (placement !== undefined) placements.add(placement)
+    }
     leads.push(...step.leads.map((one) => lead(one.to, one.lands)))
     unconfirmed += step.unconfirmed
   }
@@ -230,7 +251,7 @@ export function walk(running: Running, part: Part, number: number, address: bigi
     return differs(problem ?? { why: 'no-instruction' })
   }
   for (const one of [...skipped, length]) places.set(one, [here(there)])
-  return { fixed, leads: ownJumps(), places, unconfirmed, rewritten }
+  return { fixed, leads: ownJumps(), places, placements, unconfirmed, rewritten }
 
   /** Jumps whose distance the compiler knew are leads to this part, too. */
   function ownJumps(): Lead[] {
@@ -380,9 +401,20 @@ export function walk(running: Running, part: Part, number: number, address: bigi
     }
     const verdict = judge(running, to, lands)
     if (verdict === 'wrong') return { why: 'leads-elsewhere', expected: to, found: lands }
+    const fixed = { to, address: lands }
+    const against = placedOtherwise(fixed, step)
+    if (against !== undefined) return { why: 'displaced', expected: to, found: lands, against }
     if (verdict === 'unknown') step.unconfirmed++
-    step.fixed.push({ to, address: lands })
+    step.fixed.push(fixed)
     return undefined
+  }
+
+  /** What says that a private symbol is not where a field leads. */
+  function placedOtherwise(fixed: Fixed, step: Step): Placement | undefined {
+    const placement = placementBy(fixed)
+    if (placement === undefined) return undefined
+    const before = step.fixed.flatMap((one) => placementBy(one) ?? [])
+    return placements.against(placement) ?? before.find((one) => contradict(one, placement))
   }
 }
 

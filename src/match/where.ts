@@ -6,13 +6,14 @@ import { isNumbered } from '../diff/names.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import { compare } from './compare.ts'
 import { expectationOf } from './expect.ts'
+import { type Placement, placementBy } from './placements.ts'
 import type { Running } from './running.ts'
 
 /** A function of an object, found in the running kernel. */
 export interface Whereabouts {
   readonly address: bigint
   /** The object's own symbols to which its code leads, and the address that each of them stands for. */
-  readonly own: readonly { readonly name: string; readonly address: bigint }[]
+  readonly own: readonly Placement[]
 }
 
 export interface Finder {
@@ -31,19 +32,6 @@ function withoutNumbers(running: Running): Running {
   }
 }
 
-/**
- * Each private symbol stands for one address. Code in which one would have to be in two places is other code, such as that in
- * which two statements change places that differ only by their variables.
- */
-function areConsistent(own: Whereabouts['own']): boolean {
-  const places = new Map<string, bigint>()
-  return own.every(({ name, address }) => {
-    const known = places.get(name)
-    places.set(name, address)
-    return known === undefined || known === address
-  })
-}
-
 export function finderOf(object: ObjectFile, kernel: Running): Finder {
   const unit = anatomy(object)
   const running = withoutNumbers(kernel)
@@ -55,12 +43,8 @@ export function finderOf(object: ObjectFile, kernel: Running): Finder {
     if (piece === undefined) return undefined
     const result = compare(expectationOf(unit, piece), running, address)
     if (!result.matches) return undefined
-    const own = result.fixed.flatMap(({ to, address: place }) =>
-      'symbol' in to && to.own === true && to.within === undefined
-        ? [{ name: to.symbol, address: BigInt.asUintN(64, place - BigInt(to.plus ?? 0)) }]
-        : [],
-    )
-    return areConsistent(own) ? { address, own } : undefined
+    const own = result.fixed.flatMap((one) => placementBy(one) ?? [])
+    return { address, own }
   }
   return {
     findAt,

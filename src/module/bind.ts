@@ -11,7 +11,9 @@ import { type Comparison, closestOf, compare } from '../match/compare.ts'
 import { expectationOf } from '../match/expect.ts'
 import { confirm, locate } from '../match/locate.ts'
 import type { Names } from '../match/names.ts'
+import { placementBy } from '../match/placements.ts'
 import { type MatchRecord, packExpectation } from '../match/record.ts'
+import { mapUnit } from '../match/unit-map.ts'
 import { noteDifference } from './difference.ts'
 import { patchSymbol } from './tables.ts'
 
@@ -111,6 +113,27 @@ export function binder(names: Names): Binder {
     return false
   }
 
+  const disputed = new Set<string>()
+  /** False when functions of the unit that run do not agree where a private symbol is. */
+  const isAgreedOn = (object: string, symbol: string, { unit, before }: UnpatchedUnit): boolean => {
+    const dispute = mapUnit(names.running(object), before).disputes.get(symbol)
+    if (dispute === undefined) return true
+    const key = `${unit} ${symbol}`
+    if (disputed.has(key)) return false
+    disputed.add(key)
+    const [one, other] = dispute.functions
+    fail(
+      'code-differs',
+      symbol,
+      unit,
+      dispute.rival === undefined
+        ? `In the kernel ${one} and ${other} of ${unit} have the private ${symbol} in two places, so not both are what the compiler makes of the source before the patch`
+        : `In the kernel ${other} of ${unit} has a private symbol where ${one} has another (${symbol}, ${dispute.rival}), so not both are what the compiler makes of the source before the patch`,
+      'Check that source, configuration and compiler are those of the kernel',
+    )
+    return false
+  }
+
   /** What livepatch calls sympos: 0 for a unique name. */
   const position = (object: string, piece: Piece, change: UnpatchedUnit): number | undefined => {
     const symbols = names.symbols(object, piece.name)
@@ -182,6 +205,10 @@ export function binder(names: Names): Binder {
       const sympos = position(object, piece, change)
       if (sympos === undefined) return undefined
       const found = results[Math.max(0, sympos - 1)]
+      if (found?.matches === true) {
+        const own = found.fixed.flatMap((one) => placementBy(one) ?? [])
+        if (!own.every((one) => isAgreedOn(object, one.name, change))) return undefined
+      }
       const address = symbols[Math.max(0, sympos - 1)]?.address
       if (found?.matches === true && address !== undefined)
         records.set(piece, {
@@ -202,6 +229,8 @@ export function binder(names: Names): Binder {
         if (definition === undefined || from === 'vmlinux')
           return { kind: 'exported', name, crc: exported.crc, namespace: exported.namespace }
       if (definition !== undefined) {
+        if (definition.symbol?.binding === 'local' && !isAgreedOn(from, definition.name, reference.change))
+          return undefined
         const sympos = position(from, definition, reference.change)
         const address = names.symbols(from, name)[Math.max(0, (sympos ?? 0) - 1)]?.address
         return sympos === undefined ||
