@@ -3,39 +3,14 @@
 // name, and tables that say something about the code. The object should be compiled with
 // -ffunction-sections and -fdata-sections; what the source puts into a section of its own choice
 // (`__init`, `__sched`, `.data.once`) may still share it.
-import { isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
+import { isPcRelative, sectionFlag } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../elf/read.ts'
 import { separateBundled } from './bundled.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
-import { isFront } from './names.ts'
-import { isListOfVariables } from './sanitizers.ts'
-import { isDerived, isTable, readTables, type TableEntry } from './tables.ts'
+import { isCode, isLabel, isOutOfLine, lastFrom, type Piece, splitSections } from './pieces.ts'
+import { isDerived, readTables, type TableEntry } from './tables.ts'
 
-export type PieceKind =
-  | 'function'
-  /** Named data, writable or not. */
-  | 'data'
-  /** What has no name of its own: a string, a constant pool, a switch table. */
-  | 'constant'
-
-/** A part of a section that belongs together. */
-export interface Piece {
-  /** Its place among all pieces of its object. */
-  readonly index: number
-  readonly kind: PieceKind
-  readonly section: Section
-  /** Bytes in the section: first, and behind the last. */
-  readonly start: number
-  readonly end: number
-  /** The symbol that names it; undefined for a constant. */
-  readonly symbol: ElfSymbol | undefined
-  /** Other names of the same place, as SYSCALL_DEFINE0 makes them. */
-  readonly aliases: readonly ElfSymbol[]
-  /** `symbol.name`, or the section's name. */
-  readonly name: string
-  /** In an object linked of several units, the unit that a private name belongs to; else empty. */
-  readonly file: string
-}
+export { isCode, isIgnored, isLabel, isOutOfLine, type Piece, type PieceKind } from './pieces.ts'
 
 /** Where a relocation leads. */
 export type Target =
@@ -97,28 +72,6 @@ export interface Anatomy {
   readonly unreadableTables: readonly { readonly section: Section; readonly why: string }[]
 }
 
-/** Sections that say nothing about what the code does. */
-export function isIgnored(section: Pick<Section, 'name' | 'flags'>): boolean {
-  const { name } = section
-  return (
-    (section.flags & sectionFlag.alloc) === 0 ||
-    isListOfVariables(name) ||
-    /^\.(comment|note|debug|stab|eh_frame|orc_|discard\.(addressable|sym|.*ksym|klp_callback)|printk_index|llvm|inarch\.|kpatch\.)/.test(
-      name,
-    )
-  )
-}
-
-/** True for a section that holds code. */
-export function isCode(section: Pick<Section, 'flags'>): boolean {
-  return (section.flags & sectionFlag.exec) !== 0
-}
-
-/** Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part, a full counter (until 5.4). */
-export function isOutOfLine({ name }: Pick<Section, 'name'>): boolean {
-  return name === '.altinstr_aux' || name === '.fixup' || name === '.text..refcount'
-}
-
 function isStringSection(section: Section): boolean {
   const both = sectionFlag.merge | sectionFlag.strings
   return (section.flags & both) === both
@@ -135,27 +88,11 @@ function endOfString(section: Section, start: number): number {
   return -1
 }
 
-/** A compiler's label, as opposed to a name from the source. */
-export function isLabel(name: string): boolean {
-  return name === '' || name.startsWith('.L')
-}
-
 /** -__START_KERNEL_map: the kernel's image lies in the last 2 GiB (Documentation/x86/x86_64/mm.rst). */
 const kernelMap = 0x8000_0000
 
 /** Bytes from which on it is quicker to begin at the function's start than to walk there. */
 const farAhead = 65_536
-
-/** The last of `list` (ordered by start) that begins at `offset` or before. */
-function lastFrom<T extends { readonly start: number }>(list: readonly T[], offset: number): T | undefined {
-  let [low, high] = [0, list.length - 1]
-  while (low <= high) {
-    const middle = (low + high) >> 1
-    if ((list[middle]?.start ?? 0) <= offset) low = middle + 1
-    else high = middle - 1
-  }
-  return list[high]
-}
 
 /** @returns the pieces of an object, and how they refer to one another */
 export function anatomy(given: ObjectFile): Anatomy {
@@ -360,136 +297,4 @@ function findSnippets(
   for (const { table, relocations } of faults)
     for (const relocation of relocations.slice(1)) add(table, relocation)
   return new Map([...found].map(([section, starts]) => [section, [...starts].sort((a, b) => a - b)]))
-}
-
-/** The name and the number of the unit that each local symbol of a linked object comes from. */
-function filesOf(object: ObjectFile): (symbol: ElfSymbol) => string {
-  const files: { readonly index: number; readonly start: number; readonly name: string }[] = []
-  const times = new Map<string, number>()
-  for (const { type, name, index } of object.symbols) {
-    if (type !== 'file') continue
-    const nth = (times.get(name) ?? 0) + 1
-    times.set(name, nth)
-    files.push({ index, start: index, name: nth === 1 ? name : `${name}#${nth}` })
-  }
-  if (files.length < 2) return () => ''
-  return (symbol) => (symbol.binding === 'local' ? (lastFrom(files, symbol.index)?.name ?? '') : '')
-}
-
-function splitSections(object: ObjectFile) {
-  const named: (ElfSymbol[] | undefined)[] = new Array(object.sections.length)
-  /** Where the room in front of a function begins that call depth tracking or kCFI asks for. */
-  const fronts = new Map<Section, number[]>()
-  const addFront = (section: Section, place: number) => {
-    const known = fronts.get(section)
-    if (known === undefined) fronts.set(section, [place])
-    else known.push(place)
-  }
-  for (const symbol of object.symbols) {
-    const { section, type, name } = symbol
-    if (section === undefined || type === 'section' || type === 'file') continue
-    if (isFront(name)) {
-      addFront(section, symbol.value)
-      continue
-    }
-    if (isLabel(name) || name.startsWith('__BTF_ID__')) continue
-    if (isCode(section) && type !== 'function') continue
-    const list = named[section.index]
-    if (list === undefined) named[section.index] = [symbol]
-    else list.push(symbol)
-  }
-  for (const table of object.sections)
-    if (table.name === '__patchable_function_entries')
-      for (const { symbol, addend } of object.relocations(table))
-        if (symbol.section !== undefined) addFront(symbol.section, symbol.value + addend)
-
-  const fileOf = filesOf(object)
-  const pieceBySymbol: (Piece | undefined)[] = new Array(object.symbols.length)
-  let count = 0
-  const piecesBySection = object.sections.map((section): readonly Piece[] => {
-    if (section.type !== sectionType.progbits && section.type !== sectionType.nobits) return []
-    if (isIgnored(section) || isTable(section)) return []
-    const pieces = split(section, named[section.index] ?? noSymbols, fronts.get(section) ?? [], fileOf, count)
-    count += pieces.length
-    for (const piece of pieces) {
-      if (piece.symbol !== undefined) pieceBySymbol[piece.symbol.index] = piece
-      for (const alias of piece.aliases) pieceBySymbol[alias.index] = piece
-    }
-    return pieces
-  })
-  return { piecesBySection, pieceBySymbol }
-}
-
-const noSymbols: ElfSymbol[] = []
-
-/** What `module_init(f)` and `module_exit(f)` call `f` besides (include/linux/module.h). */
-function isEntryAlias({ name }: ElfSymbol): boolean {
-  return name === 'init_module' || name === 'cleanup_module'
-}
-
-/** Splits a section at its symbols. */
-function split(
-  section: Section,
-  symbols: ElfSymbol[],
-  fronts: readonly number[],
-  fileOf: (symbol: ElfSymbol) => string,
-  firstIndex: number,
-): Piece[] {
-  const code = isCode(section)
-  const [sole] = symbols
-  if (symbols.length < 2)
-    return [
-      {
-        index: firstIndex,
-        kind: sole === undefined ? 'constant' : code ? 'function' : 'data',
-        section,
-        start: 0,
-        end: section.size,
-        symbol: sole,
-        name: sole?.name ?? section.name,
-        aliases: noSymbols,
-        file: sole === undefined ? '' : fileOf(sole),
-      },
-    ]
-  symbols.sort(
-    (a, b) =>
-      a.value - b.value ||
-      Number(isEntryAlias(a)) - Number(isEntryAlias(b)) ||
-      Number(b.binding !== 'local') - Number(a.binding !== 'local'),
-  )
-  const groups: ElfSymbol[][] = []
-  for (const symbol of symbols) {
-    const last = groups.at(-1)
-    if (last !== undefined && last[0]?.value === symbol.value) last.push(symbol)
-    else groups.push([symbol])
-  }
-  const pieces: Piece[] = []
-  const sortedFronts = groups.length > 1 ? [...fronts].sort((a, b) => a - b) : []
-  let front = 0
-  groups.forEach(([symbol, ...aliases], index) => {
-    const value = symbol?.value ?? 0
-    const before = pieces.at(-1)
-    // Padding in front of the first function belongs to it.
-    let start = index === 0 ? 0 : value
-    if (code && index > 0)
-      for (; (sortedFronts[front] ?? value) < value; front++)
-        if ((sortedFronts[front] ?? 0) >= (before?.end ?? 0))
-          start = Math.min(start, sortedFronts[front] ?? start)
-    const next = groups[index + 1]?.[0]?.value ?? section.size
-    const size = Math.max(symbol?.size ?? 0, ...aliases.map((alias) => alias.size))
-    // Between pieces there is only padding; a symbol without a size reaches to the next.
-    const end = groups.length > 1 && size > 0 ? Math.min(value + size, next) : next
-    pieces.push({
-      index: firstIndex + index,
-      kind: symbol === undefined ? 'constant' : code ? 'function' : 'data',
-      section,
-      start,
-      end,
-      symbol,
-      name: symbol?.name ?? section.name,
-      aliases,
-      file: symbol === undefined ? '' : fileOf(symbol),
-    })
-  })
-  return pieces
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The Change between two objects: which functions and data differ, and why. Made in one place; every
 // other room only reads it.
-import type { ObjectFile, Section } from '../elf/read.ts'
+import type { ObjectFile } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
-import { type Anatomy, anatomy, isCode, isOutOfLine, type Piece } from './anatomy.ts'
+import { type Anatomy, anatomy, type Piece } from './anatomy.ts'
 import { isByContent } from './by-content.ts'
 import { type ComparisonOptions, comparison, sectionClass } from './compare.ts'
 import { type Correlation, correlate } from './correlate.ts'
 import { readDirectives } from './directives.ts'
 import { isIncidental } from './incidental.ts'
 import { lostState } from './lost-state.ts'
+import { changedNameless, unclaimed } from './nameless.ts'
 import { isColdPart } from './names.ts'
 import { obey, type Wanted } from './obey.ts'
 import type { Declarations } from './static-locals.ts'
@@ -127,26 +128,21 @@ export function compareObjects(
     const reasons = compare.functionDifferences(piece, merged)
     if (reasons.length > 0) changed.push({ before: piece, after: merged, reasons })
   }
-  const merged = changed.filter(({ before: { aliases } }) => aliases.length > 0)
-  const namedAfter = new Map(
-    merged.length === 0
-      ? []
-      : a.functions.flatMap((piece) =>
-          [piece.symbol, ...piece.aliases].map((symbol) => [symbol?.name, piece] as const),
-        ),
-  )
-  for (const { before: piece, after: whole } of merged)
-    for (const { name } of piece.aliases) {
-      const own = namedAfter.get(name)
-      if (own !== undefined && own !== whole)
-        error(
-          'merged-functions',
-          piece.name,
-          `In the running kernel ${piece.name} and ${name} are one piece of code, of which the patch makes two`,
-          'Make the same change to both, or fix the callers instead',
-        )
-    }
-
+  for (const { name, of, kind } of dividedNames(b, a, correlation))
+    if (kind === 'function')
+      error(
+        'merged-functions',
+        of,
+        `In the running kernel ${of} and ${name} are one piece of code, of which the patch makes two`,
+        'Make the same change to both, or fix the callers instead',
+      )
+    else
+      error(
+        'data-changed',
+        name,
+        `In the running kernel ${name} and ${of} are one variable, of which the patch makes two`,
+        'Give what is new a name of its own',
+      )
   for (const { after: piece } of changed)
     if (isInitOrExit(piece.section.name))
       error(
@@ -172,31 +168,27 @@ export function compareObjects(
         'Leave this part out (INARCH_IGNORE_SECTION): it is a new parameter, export, initcall, per-CPU variable or the like',
       )
   findings.push(...lostState(b, a, correlation, addedData, unit))
-  const namesakes = sectionsByName(b.object)
-  const seen = new Map<string, number>()
-  for (const section of a.object.sections) {
-    const [piece] = a.piecesOf(section)
-    if (piece === undefined || piece.kind !== 'constant' || isComparedByReference(piece)) continue
-    const nth = seen.get(section.name) ?? 0
-    seen.set(section.name, nth + 1)
-    const old = namesakes.get(section.name)?.[nth]
-    const difference =
-      old === undefined
-        ? section.size === 0
-          ? undefined
-          : 'it is new'
-        : compare.extentDifference(
-            { section: old, start: 0, end: old.size },
-            { section, start: 0, end: section.size },
-          )
-    if (difference !== undefined)
+  for (const { name, difference } of changedNameless(b, a, compare.extentDifference))
+    error(
+      'section-changed',
+      name,
+      `The patch changes the section ${name}, which is not known to be safe: ${difference}`,
+      'Leave this part out of the live patch',
+    )
+  // In an extract most of the unit is missing.
+  if (options.extract === undefined)
+    for (const piece of unclaimed(b, a, correlation, compare.extentDifference, [
+      ...changed.map(({ after: piece }) => piece),
+      ...added,
+      ...addedData,
+      ...changedData,
+    ]))
       error(
         'section-changed',
-        section.name,
-        `The patch changes the section ${section.name}, which is not known to be safe: ${difference}`,
-        'Leave this part out of the live patch',
+        piece.name,
+        `The patch changes ${piece.symbol === undefined ? `constants in ${piece.name}` : `the constant ${piece.name}`}, and which function uses them can't be told`,
+        'Compile both sides with -ffunction-sections and -fdata-sections, as live patches are, or leave this part out',
       )
-  }
   const differing = new Set(changed.map(({ after: piece }) => piece))
   for (const piece of compare.renumbered)
     if (!differing.has(piece))
@@ -220,14 +212,25 @@ export function compareObjects(
   }
 }
 
-function sectionsByName(object: ObjectFile): Map<string, Section[]> {
-  const found = new Map<string, Section[]>()
-  for (const section of object.sections) {
-    const list = found.get(section.name)
-    if (list === undefined) found.set(section.name, [section])
-    else list.push(section)
-  }
-  return found
+/** Names of one function or datum before the patch that mean something else than its successor after it. */
+function dividedNames(before: Anatomy, after: Anatomy, { successorOf }: Correlation) {
+  const several = before.pieces.filter(({ aliases }) => aliases.length > 0)
+  if (several.length === 0) return []
+  const namedAfter = new Map<string, Piece | undefined>()
+  for (const piece of after.pieces)
+    for (const { name } of piece.symbol === undefined ? [] : [piece.symbol, ...piece.aliases])
+      namedAfter.set(name, namedAfter.has(name) ? undefined : piece)
+  return several.flatMap((piece) =>
+    piece.aliases.flatMap(({ name, size }) => {
+      // Variables without a size, as keys of locks are without lockdep, share an address with whatever is next.
+      if (piece.kind === 'data' && (size === 0 || piece.symbol?.size === 0)) return []
+      const own = namedAfter.get(name)
+      const isEntry = name === 'init_module' || name === 'cleanup_module'
+      return own === undefined || own === successorOf(piece) || isEntry
+        ? []
+        : [{ name, of: piece.name, kind: piece.kind }]
+    }),
+  )
 }
 
 /** True for data with pointers to something other than strings, such as a table of operations. */
@@ -235,17 +238,4 @@ function holdsPointers(anatomy: Anatomy, piece: Piece): boolean {
   return anatomy
     .relocations(piece)
     .some((relocation) => anatomy.target(piece.section, relocation).kind !== 'string')
-}
-
-/** Nameless things that only matter to what refers to them. */
-function isComparedByReference(piece: Piece): boolean {
-  if (piece.section.name === '.altinstr_replacement' || isOutOfLine(piece.section)) return true
-  const kind = sectionClass(piece.section)
-  if (isCode(piece.section)) return piece.section.size === 0
-  return (
-    kind === '.rodata' ||
-    kind === '.data' ||
-    kind === '.bss' ||
-    /^(\.init\.rodata|__ksymtab_strings$)/.test(piece.section.name)
-  )
 }

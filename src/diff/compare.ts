@@ -2,7 +2,7 @@
 // Decides whether two pieces of two objects do the same. Bytes are compared as they are; a relocation is
 // compared by what it leads to: a named thing by its counterpart, a nameless one by its content. Each
 // piece is looked at once, so the whole is linear in bytes and relocations.
-import { relocationType } from '../elf/format.ts'
+import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { type Anatomy, type Extent, isCode, type Piece, placeOf, type Target } from './anatomy.ts'
 import { isByContent } from './by-content.ts'
@@ -244,6 +244,12 @@ export function comparison(
     dataDifference(b, a) {
       if (b.section.name !== a.section.name && sectionClass(b.section) !== sectionClass(a.section))
         return `it moves from section ${b.section.name} to ${a.section.name}`
+      if (((b.section.flags ^ a.section.flags) & (sectionFlag.write | sectionFlag.alloc)) !== 0)
+        return `the flags of its section ${a.section.name} change`
+      const alone =
+        before.piecesOf(b.section).length === 1 && after.piecesOf(a.section).length === 1 && a.start === 0
+      if (alone && a.section.align > b.section.align)
+        return `its alignment grows from ${b.section.align} to ${a.section.align} bytes`
       return extentDifference(b, a)
     },
     extentDifference,

@@ -196,3 +196,27 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
   if ((follows & offset) !== 0) at += addressSize ? 4 : 8
   return at > code.length ? undefined : { start, end: at, branch, memory, operands }
 }
+
+/** True for bytes of code with which the assembler only fills up: nops, traps, zeros, and a jump over all of them. */
+export function isPadding(code: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; ) {
+    if (code[at] === 0 || code[at] === 0xcc) {
+      at++
+      continue
+    }
+    const instruction = decodeInstruction(code, at)
+    if (instruction === undefined || instruction.end > end) return false
+    let opcode = at
+    while (code[opcode] === 0x66 || code[opcode] === 0x2e) opcode++
+    const isNop = code[opcode] === 0x90 || (code[opcode] === 0x0f && code[opcode + 1] === 0x1f)
+    if (!isNop && (at !== start || leadsTo(code, instruction) !== end)) return false
+    at = instruction.end
+  }
+  return true
+}
+
+/** Where a direct jump leads; -1 for any other instruction. */
+function leadsTo(code: Buffer, { start, end, branch }: Instruction): number {
+  if (code[start] === 0xeb) return end + code.readInt8(branch)
+  return code[start] === 0xe9 ? end + code.readInt32LE(branch) : -1
+}

@@ -14,6 +14,7 @@ import {
 import { type Row, relocationCount, relocationsAt, textAt } from '../elf/part.ts'
 import { isIgnored, isLabel, isOutOfLine } from './anatomy.ts'
 import { isDirective } from './directives.ts'
+import { isPadding } from './instruction.ts'
 import { isColdPart, isCompilersName, isFront } from './names.ts'
 import { isBootConstant, isTable, layoutOf } from './tables.ts'
 
@@ -36,7 +37,7 @@ export const naming = {
   content: 0,
   /** It has one name, which says all that there is to say to who refers to it. */
   one: 1,
-  /** Several things with names share it. */
+  /** Several things share it, whether they have names or not. */
   several: 2,
 } as const
 
@@ -158,6 +159,7 @@ export function sideOf(
       if (place >= 0 && place !== placeOf(symbol)) found = naming.several
       else if (found === naming.content) found = naming.one
       place = placeOf(symbol)
+      if (!isCovering(outline, section, symbol)) found = naming.several
     }
     return found
   }
@@ -175,6 +177,20 @@ export function sideOf(
     },
     tables,
   }
+}
+
+/** True when there is nothing besides what a symbol names. */
+function isCovering(
+  { words, symbolTable, bytes, at, length, flags }: Outline,
+  section: number,
+  symbol: number,
+) {
+  const word = symbolTable + symbol * symbolWords
+  const [start, size] = [words[word + 2]!, words[word + 4]!]
+  if (size > 0 && start + size < length[section]!) return false
+  if (start === 0) return true
+  const code = (flags[section]! & sectionFlag.exec) !== 0
+  return code && isPadding(bytes, at[section]!, at[section]! + start)
 }
 
 export function typeOf({ words, symbolTable }: Outline, symbol: number): number {

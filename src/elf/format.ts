@@ -14,6 +14,9 @@ export const sectionType = {
   nobits: 8,
   rel: 9,
   note: 7,
+  initArray: 14,
+  finiArray: 15,
+  preinitArray: 16,
   group: 17,
   symtabShndx: 18,
 } as const

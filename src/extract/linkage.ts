@@ -157,6 +157,7 @@ export function linkageOf(
         `${whose?.name ?? 'Carried code'} refers to something without a name in the section ${name}`,
         report,
       )
+    if (symbol.type === 'section') refuseBorder(target, whose)
     const extent = after.extent(piece, target.offset)
     const place = cargo().carryConstant(piece, extent)
     return to(place.growing.symbol, said - extent.start + place.at)
@@ -281,7 +282,24 @@ export function linkageOf(
    */
   const refuseBorder = (target: Target & { kind: 'piece' }, whose: Piece | undefined) => {
     const { piece } = target
-    if (whose === undefined || target.offset !== 0 || piece.start === 0) return
+    if (whose === undefined) return
+    const shared = after.piecesOf(piece.section).length > 1
+    // What is as far away as the kernel's map is a physical address.
+    if (
+      piece.kind === 'data' &&
+      shared &&
+      target.offset > piece.end - piece.start &&
+      target.offset < 2 ** 31
+    ) {
+      error(
+        'ambiguous-reference',
+        piece.name,
+        `${whose.name} refers to something behind ${piece.name} that has no name in the section ${piece.section.name}`,
+        'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section attribute',
+      )
+      return
+    }
+    if (target.offset !== 0 || piece.start === 0) return
     const neighbour = after.piecesOf(piece.section).find(({ end }) => end === piece.start)
     if (neighbour === undefined || neighbour.end - neighbour.start <= 8) return
     const stays = (one: Piece) => !isIncidental(one) && correlation.counterpartOf(one) !== undefined
