@@ -66,19 +66,45 @@ export function entriesAbout(view: ObjectView, section: Section, start: number, 
   return (all.get(section) ?? []).filter(({ about }) => about.offset >= start && about.offset < end)
 }
 
+/**
+ * The relocations of each entry, if all entries have so many bytes; 0 for any.
+ * An alternative may have no replacement (`static_cpu_has` until 5.12), and then has no relocation to it.
+ */
+function rowsOf(
+  table: Section,
+  relocations: readonly Relocation[],
+  bytes: number,
+  count: number,
+): Relocation[][] | undefined {
+  if (bytes > 0 && table.size % bytes !== 0) return undefined
+  const rows: Relocation[][] = []
+  for (const relocation of relocations) {
+    const last = rows.at(-1)
+    const isFirst = bytes > 0 ? relocation.offset === rows.length * bytes : (last?.length ?? count) === count
+    if (isFirst) rows.push([relocation])
+    else if (last === undefined || last.length === count) return undefined
+    else last.push(relocation)
+  }
+  const mayLack = table.name === '.altinstructions'
+  const isWhole = ([first, second, ...rest]: Relocation[]) =>
+    mayLack
+      ? second === undefined || second.offset === first!.offset + 4
+      : rest.length + Number(second !== undefined) + 1 === count
+  if (!rows.every(isWhole)) return undefined
+  return bytes === 0 || rows.length * bytes === table.size ? rows : undefined
+}
+
 function readAll(view: ObjectView): Map<Section, CodeEntry[]> {
   const found = new Map<Section, CodeEntry[]>()
   for (const table of view.object.sections) {
     const relocations = view.relocations({ section: table, start: 0, end: table.size })
-    const layout = layouts
+    const rows = layouts
       .get(table.name)
-      ?.find(([bytes, count]) => bytes === 0 || relocations.length * bytes === table.size * count)
-    if (layout === undefined) continue
-    const [bytes, count] = layout
-    for (let index = 0; index < relocations.length; index += count) {
-      const own = relocations.slice(index, index + count)
+      ?.map(([bytes, count]) => rowsOf(table, relocations, bytes, count))
+      .find((one) => one !== undefined)
+    for (const [nth, own] of (rows ?? []).entries()) {
       const start = own[0]!.offset
-      const end = bytes > 0 ? start + bytes : (relocations[index + count]?.offset ?? table.size)
+      const end = rows![nth + 1]?.[0]?.offset ?? table.size
       const target = view.target(table, own[0]!)
       if (target.kind !== 'place') continue
       const about = target.place

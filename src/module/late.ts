@@ -143,9 +143,11 @@ function isPlain(
       if (first?.symbol.place !== section) continue
       const start = first.symbol.value + first.addend
       const end = table.relocations[index + perEntry]?.offset ?? table.data.length
+      // Until 5.12 the entry ends with the length of the padding.
+      const behind = end - first.offset === 13 ? 3 : 2
       const length =
         table.name === '.altinstructions'
-          ? (table.data[end - 2] ?? 16)
+          ? (table.data[end - behind] ?? 16)
           : table.name === '.parainstructions'
             ? (table.data[first.offset + 9] ?? 16)
             : lengthOfPatchedInstruction(section, start)
