@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Many pairs of objects, compared on all processors: a worker thread each, which takes the next pair when it
 // is done with one.
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -23,8 +23,17 @@ export type PairResult = PairFiles &
     | { readonly error: { readonly kind: string; readonly code: string; readonly message: string } }
   )
 
-/** Fewer pairs are compared before a worker has started. */
-const worthwhile = 8
+/** Bytes of objects for which a worker is worth its start: fewer are compared sooner, and for less, without. */
+const worthwhile = 16 * 1024 ** 2
+
+/** Bytes of a file; 0 when it can't be looked at, which is told when it is opened. */
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size
+  } catch {
+    return 0
+  }
+}
 
 /** Reads and compares one pair; whatever is wrong with it is its result. */
 export function examinePair(files: PairFiles): PairResult {
@@ -43,7 +52,8 @@ export function examinePair(files: PairFiles): PairResult {
 /** @returns the results in the order of `pairs` */
 export async function examinePairs(job: Job, pairs: readonly PairFiles[]): Promise<PairResult[]> {
   const program = path.join(import.meta.dirname, 'pair-worker.js')
-  const count = Math.min(os.availableParallelism(), Math.floor(pairs.length / worthwhile))
+  const bytes = pairs.reduce((sum, { before, after }) => sum + sizeOf(before) + sizeOf(after), 0)
+  const count = Math.min(os.availableParallelism(), pairs.length, Math.floor(bytes / worthwhile))
   // Only the bundle has a file that a worker can be started with.
   if (count < 2 || !existsSync(program)) return pairs.map(examinePair)
   const results: PairResult[] = new Array(pairs.length)

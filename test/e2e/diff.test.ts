@@ -112,10 +112,14 @@ describe('inarch diff', () => {
   test('compares many pairs on all processors, in their order, and goes on behind one that can not be read', async () => {
     const list = path.join(dir, 'pairs.txt')
     const names = Object.keys(versions) as (keyof typeof versions)[]
-    const lines = Array.from({ length: 40 }, (_, nth) => `${before}\t${object(names[nth % names.length]!)}`)
+    // For a few small ones nothing else is started.
+    const large = path.join(dir, 'large.o')
+    writeFileSync(large, Buffer.concat([readFileSync(before), Buffer.alloc(2 ** 20)]))
+    const lines = Array.from({ length: 40 }, (_, nth) => `${large}\t${object(names[nth % names.length]!)}`)
     writeFileSync(list, `# pairs\n\n${lines.join('\n')}\n${before} ${path.join(dir, 'nothing.o')}\n`)
-    const { code, stdout } = await run('diff', '--json', '--pairs', list)
+    const { code, stdout, stderr } = await run('diff', '--json', '--pairs', list)
     expect(code).toBe(3)
+    if (os.availableParallelism() > 1) expect(stderr).toMatch(/on \d+ processors/)
     const results = JSON.parse(stdout)
     expect(results.length).toBe(41)
     expect(results.slice(0, 4).map(({ outcome }: { outcome: string }) => outcome)).toEqual([
