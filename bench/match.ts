@@ -80,7 +80,8 @@ function choose(all: readonly Unit[], count: number, seed: number): Unit[] {
   return chosen.sort((one, two) => (one.source < two.source ? -1 : 1))
 }
 
-const units = choose((await openUnits(job, kernel)).all(), Number(values.units), Number(values.seed))
+const known = await openUnits(job, kernel)
+const units = choose(known.all(), Number(values.units), Number(values.seed))
 const change = (flags: readonly string[]) => [
   ...flags.filter((flag) => !values.drop.includes(flag)),
   ...values.flag,
@@ -91,7 +92,7 @@ const results: { unit: Unit; functions: MatchedFunction[] }[] = []
 await withScratch(async (scratch) => {
   const dir = values.keep ?? path.join(scratch, 'objects')
   const limit = pLimit(2)
-  const bench = await openBench(job, kernel, path.join(scratch, 'bench'))
+  const bench = await openBench(job, kernel, known, path.join(scratch, 'bench'))
   const compiled = await Promise.all(
     units.map((unit) => limit(async () => await compileUnit(job, bench, unit, dir, change))),
   )

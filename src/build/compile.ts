@@ -158,7 +158,7 @@ export async function compilePairs(
   const candidates = found.units.filter(isC)
   const assembly = found.units.filter((unit) => !isC(unit))
   const looked = [...affected.units, ...candidates, ...assembly]
-  const bench = await prepare(job, kernel, changes, dir, looked, survey)
+  const bench = await prepare(job, kernel, units, changes, dir, looked, survey)
   const scope = (compiled: number): Scope => ({
     considered: changedFiles.length + considered,
     preprocessed: candidates.length,
@@ -201,6 +201,7 @@ export async function compilePairs(
 async function prepare(
   job: Job,
   kernel: Kernel,
+  known: Units,
   changes: readonly FileChange[],
   dir: string,
   units: readonly Unit[],
@@ -220,6 +221,7 @@ async function prepare(
   const generated = new Map<Unit, Promise<ShadowFile[]>>()
   return {
     kernel,
+    known,
     changes,
     dir,
     shadow,

@@ -27,7 +27,7 @@ import { macroHeaders } from './macros.ts'
 import { loadObject, storeObject } from './object-cache.ts'
 import { refuseOutside } from './outside.ts'
 import { makeShadow, type ShadowFile } from './shadow.ts'
-import type { Unit } from './units.ts'
+import type { Unit, Units } from './units.ts'
 
 /** Raised whenever what is kept of a compilation changes. */
 const objectFormat = 'object-2'
@@ -158,6 +158,8 @@ export function shadowFiles(
 /** Both trees and what their objects depend on; shared by all units of one call. */
 export interface Bench {
   readonly kernel: Kernel
+  /** What kbuild builds, as it was when the work began. */
+  readonly known: Units
   readonly changes: readonly FileChange[]
   readonly dir: string
   readonly shadow: string

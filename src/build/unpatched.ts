@@ -17,12 +17,13 @@ import { openSurvey } from './survey.ts'
 import type { Unit, Units } from './units.ts'
 
 /** A bench on which nothing is patched. @param dir an empty directory for the objects */
-export async function openBench(job: Job, kernel: Kernel, dir: string): Promise<Bench> {
+export async function openBench(job: Job, kernel: Kernel, known: Units, dir: string): Promise<Bench> {
   const since = Date.now()
   await mkdir(path.join(dir, 'tmp'), { recursive: true })
   const generated = new Map<Unit, Promise<ShadowFile[]>>()
   return {
     kernel,
+    known,
     changes: [],
     dir,
     shadow: kernel.source,

@@ -7,7 +7,7 @@ import path from 'node:path'
 import pLimit from 'p-limit'
 import { preprocess } from '../build/preprocess.ts'
 import { openSurvey } from '../build/survey.ts'
-import { openUnits, type Unit } from '../build/units.ts'
+import type { Unit } from '../build/units.ts'
 import type { Job } from '../ground/job.ts'
 import { outline } from '../source/outline.ts'
 import type { Subject } from './subject.ts'
@@ -41,8 +41,8 @@ function usesAsDeclared(text: string, name: string): boolean {
 
 /** Files of the kernel that go on calling the function by its old prototype. */
 export async function callersLeft(job: Job, subject: Subject, name: string): Promise<string[]> {
-  const { kernel, changes, units } = subject
-  const known = await openUnits(job, kernel)
+  const { kernel, changes, units, bench } = subject
+  const { known } = bench
   const survey = await openSurvey(job, kernel, known)
   const word = new RegExp(`\\b${name}\\b`)
   const declaring = changes

@@ -3,7 +3,6 @@
 // headers so few of the units that include them that each file in which a changed name stands is seen once. A type of a
 // header is the same type in all of them.
 import { openSurvey } from '../build/survey.ts'
-import { openUnits } from '../build/units.ts'
 import type { Job } from '../ground/job.ts'
 import { mayChangeTypes, type Scope } from './may-change-types.ts'
 import { remembered, type StudiedUnit, type Subject } from './subject.ts'
@@ -38,7 +37,7 @@ function cover<T>(candidates: readonly { readonly one: T; readonly keys: Readonl
   return chosen
 }
 
-async function findLookedAt(job: Job, { kernel, changes, units }: Subject): Promise<LookedAt> {
+async function findLookedAt(job: Job, { kernel, changes, units, bench }: Subject): Promise<LookedAt> {
   const scopes = new Map<string, Scope>()
   for (const change of changes) {
     const scope = mayChangeTypes(change)
@@ -50,7 +49,7 @@ async function findLookedAt(job: Job, { kernel, changes, units }: Subject): Prom
   // A C file that others include is like a header.
   const headers = [...scopes.keys()].filter((file) => !isUnit.has(file))
   if (headers.length === 0) return { units: own, headers }
-  const survey = await openSurvey(job, kernel, await openUnits(job, kernel))
+  const survey = await openSurvey(job, kernel, bench.known)
   const including = survey.includers(headers)
   const words = new Set(headers.flatMap((file) => [...(scopes.get(file)?.names ?? [])]))
   const places = new Set([...headers, ...[...words].flatMap((word) => survey.filesWith(word))])

@@ -19,12 +19,13 @@ import { openTemplate } from './template.ts'
 export async function auditFix(
   job: Job,
   kernel: Kernel,
-  { name, compiled: { pairs } }: CompiledFix,
+  { name, compiled: { pairs, bench } }: CompiledFix,
   bytes: Buffer,
   told: readonly Finding[],
 ): Promise<Finding[]> {
   const findings = await job.journal.step('Auditing the module', async () => {
-    const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
+    const known = bench?.known ?? (await openUnits(job, kernel))
+    const { layout } = await openTemplate(job, kernel, known)
     const units = pairs.flatMap(({ unit, module = 'vmlinux', before, after }): PatchedUnit[] =>
       before === undefined
         ? []

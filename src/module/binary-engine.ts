@@ -25,7 +25,7 @@ import { openTemplate } from './template.ts'
 export async function makeBinary(
   job: Job,
   kernel: Kernel,
-  { request, name, compiled: { scope } }: CompiledFix,
+  { request, name, compiled: { scope, bench } }: CompiledFix,
   { units, names, extraction, functions, bindings, findings: known }: Draft,
 ): Promise<MadeModule> {
   refuseIfErrors(kernel, known)
@@ -34,7 +34,7 @@ export async function makeBinary(
   const moduleName = moduleNameOf(name)
   const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
   const description = describe(patches)
-  const template = await openTemplate(job, kernel, await openUnits(job, kernel))
+  const template = await openTemplate(job, kernel, bench?.known ?? (await openUnits(job, kernel)))
   const { callbacks, states } = extraction
   const target = targetOf(kernel, names, request.bind)
   const contents: Contents = {

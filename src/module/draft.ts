@@ -97,7 +97,7 @@ async function study(
   pairs: readonly UnitPair[],
   bench: Bench | undefined,
 ): Promise<StudiedUnit[]> {
-  const known = await openUnits(job, kernel)
+  const known = bench?.known ?? (await openUnits(job, kernel))
   return await Promise.all(
     pairs.map(async (pair) => {
       const { module, unit: source } = pair

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CompiledPairs } from '../build/compile.ts'
 import { compileSide, shadowFiles } from '../build/sides.ts'
-import { openUnits, type Unit } from '../build/units.ts'
+import type { Unit } from '../build/units.ts'
 import { stem } from '../diff/names.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
 import type { Job } from '../ground/job.ts'
@@ -125,8 +125,7 @@ async function compilerByItself(
   way: Way,
 ): Promise<Compiler | undefined> {
   if (bench === undefined || !compilesByItself(bench.kernel.compiler.program)) return undefined
-  const { kernel } = bench
-  const units = await openUnits(job, kernel)
+  const { kernel, known: units } = bench
   const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
   if (unit?.flags === undefined) return undefined
   const flags = way(unit.flags)

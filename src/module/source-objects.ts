@@ -93,7 +93,7 @@ export async function compileDirectory(
     const unit = unitOf(kernel, units, place, findings)
     return unit === undefined ? [] : [{ file, unit }]
   })
-  const bench = await openBench(job, kernel, dir)
+  const bench = await openBench(job, kernel, units, dir)
   const headers = await Promise.all(
     source.headers.map(async (header) => ({
       path: header,

@@ -10,7 +10,7 @@ import type { UnitPair } from '../build/objects.ts'
 import { preprocess } from '../build/preprocess.ts'
 import { makeShadow } from '../build/shadow.ts'
 import { type Bench, shadowFiles } from '../build/sides.ts'
-import { openUnits, type Unit } from '../build/units.ts'
+import type { Unit } from '../build/units.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import { inNumbers } from '../ground/in-numbers.ts'
@@ -34,7 +34,7 @@ export async function findSourceChanges(job: Job, compiled: CompiledPairs): Prom
   if (bench === undefined || pairs.length === 0) return []
   const title = `Comparing the source of ${inNumbers(pairs.length, 'unit')}`
   return await job.journal.step(title, async (step) => {
-    const units = await openUnits(job, bench.kernel)
+    const units = bench.known
     const limit = pLimit(os.availableParallelism())
     let done = 0
     const found = await Promise.all(

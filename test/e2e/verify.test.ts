@@ -35,7 +35,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 async function matched(sources: readonly string[], flags: readonly string[] = []) {
   const units = await openUnits(job, kernel)
   const place = mkdtempSync(path.join(dir, 'units-'))
-  const bench = await openBench(job, kernel, path.join(place, 'bench'))
+  const bench = await openBench(job, kernel, units, path.join(place, 'bench'))
   const chosen = sources.map((source) => units.find(source).find(({ home }) => home !== 'elsewhere')!)
   const files = await Promise.all(
     chosen.map((unit) => compileUnit(job, bench, unit, place, (own) => [...own, ...flags])),
