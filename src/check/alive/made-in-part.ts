@@ -5,31 +5,35 @@
 import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
 import { listed } from '../listed.ts'
 import type { Found } from '../rule.ts'
-import { type Effect, effectsIn, type Reader } from './effects.ts'
+import { effectsOf, type Reader } from './effects.ts'
 import { stackTypes } from './stack-types.ts'
-import { differenceOf, statementsOf } from './statements.ts'
-import { variablesOf } from './variables.ts'
 
-/** `struct net_device.hard_header_len`, of what a function's changed statements write. */
-function writtenOtherwise(functions: ChangedFunctions, { before, after }: ChangedFunction): Set<string> {
-  if (before === undefined || after === undefined) return new Set()
+interface Written {
+  /** `struct net_device.hard_header_len`: what a function assigns to it is something else than before, or nothing was. */
+  readonly otherwise: ReadonlySet<string>
+  /** Of these, what it assigned before as well. */
+  readonly anew: ReadonlySet<string>
+}
+
+function writtenOtherwise(functions: ChangedFunctions, { before, after }: ChangedFunction): Written {
+  if (before === undefined || after === undefined) return { otherwise: new Set(), anew: new Set() }
   const stack = stackTypes(functions)
-  const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
-  const writes = (side: 'before' | 'after') => {
+  const assigned = (side: 'before' | 'after') => {
     const reader: Reader = { side: functions[side], library: functions.library, stack }
-    const variables = variablesOf(side === 'before' ? before : after)
-    return (side === 'before' ? gone : come)
-      .flatMap((one) => effectsIn(reader, one, variables))
-      .filter(({ kind, object, member }) => kind === 'write' && member !== '' && /^struct /.test(object))
+    const found = new Map<string, Set<string>>()
+    for (const { kind, object, member, how } of effectsOf(reader, side === 'before' ? before : after)) {
+      if (kind !== 'write' || member === '' || !/^struct /.test(object) || !how.startsWith('= ')) continue
+      const name = `${object}.${member}`
+      found.set(name, (found.get(name) ?? new Set()).add(how))
+    }
+    return found
   }
-  const nameOf = ({ object, member }: Effect) => `${object}.${member}`
-  const spelled = (list: readonly Effect[]) => new Set(list.map((one) => `${nameOf(one)} ${one.how}`))
-  const [old, young] = [writes('before'), writes('after')]
-  const [was, is] = [spelled(old), spelled(young)]
-  return new Set([
-    ...old.filter((one) => !is.has(`${nameOf(one)} ${one.how}`)).map(nameOf),
-    ...young.filter((one) => !was.has(`${nameOf(one)} ${one.how}`)).map(nameOf),
-  ])
+  const spelled = (hows: ReadonlySet<string> | undefined) => [...(hows ?? [])].sort().join('\n')
+  const [old, young] = [assigned('before'), assigned('after')]
+  const otherwise = [...young].flatMap(([name, hows]) =>
+    spelled(hows) === spelled(old.get(name)) ? [] : [name],
+  )
+  return { otherwise: new Set(otherwise), anew: new Set(otherwise.filter((name) => old.has(name))) }
 }
 
 /** @param kinds of a function that runs only for what comes, what is there already; undefined for others */
@@ -49,10 +53,11 @@ export function madeInPartFindings(
     if (maker.kinds === undefined) return []
     for (const user of all) {
       if (user.kinds !== undefined || functions.isBelow(user.of.name, maker.of.name)) continue
-      const both = [...maker.written].filter((member) => user.written.has(member))
+      const both = [...maker.written.anew].filter((member) => user.written.otherwise.has(member))
       const types = new Set(both.map((member) => member.slice(0, member.lastIndexOf('.'))))
-      const rest = [...maker.written].filter(
-        (member) => !user.written.has(member) && types.has(member.slice(0, member.lastIndexOf('.'))),
+      const rest = [...maker.written.anew].filter(
+        (member) =>
+          !user.written.otherwise.has(member) && types.has(member.slice(0, member.lastIndexOf('.'))),
       )
       if (both.length === 0 || rest.length === 0) continue
       return [

@@ -25,12 +25,15 @@ const describes = /^(?:hashfn|obj_hashfn|obj_cmpfn|key_?cmp|less|cmp(?:_?fn)?|co
 function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
   seen.add(name)
   if (isInDescription(side.rest, name)) return true
+  if (!mayBePlace(side.definitions.get(name))) return false
   return [...side.definitions.values()].some((definition) => {
     if (seen.has(definition.name)) return false
     const body = textOf(definition)
     return usesOf(definition, name).some((at) => {
       if (isIndexed(body, at) || isAdded(body, at)) return true
       const variable = receiverOf(body, at)
+      const isOther = body[at + 1]?.text === '(' && !isOnlyFor(body, variable ?? '', name)
+      if (variable !== undefined && isOther) return false
       if (variable !== undefined)
         return usesOf(definition, variable).some(
           (use) =>
@@ -62,8 +65,30 @@ function textOf({ body, written }: Definition): readonly Token[] {
 function usesOf(definition: Definition, name: string): number[] {
   const body = textOf(definition)
   return body.flatMap(({ text }, at) =>
-    text === name && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '') ? [at] : [],
+    text === name && !/^(?:->|\.|struct|union|enum)$/.test(body[at - 1]?.text ?? '') ? [at] : [],
   )
+}
+
+/** What a function may return that is a place: a number, or the head of a list. */
+function mayBePlace(definition: Definition | undefined): boolean {
+  if (definition === undefined || definition.kind === 'macro') return true
+  const { head } = definition
+  const open = head.findIndex(({ text }) => text === '(')
+  const type = head.slice(0, open)
+  const isPointer = type.some(({ text }) => text === '*')
+  return !isPointer || type.some(({ text }) => /head|bucket|chain|root|list/.test(text))
+}
+
+/** A variable that is given something else as well, such as `err`, is no place. */
+function isOnlyFor(body: readonly Token[], variable: string, name: string): boolean {
+  return body.every(({ text }, at) => {
+    if (text !== variable || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
+      return true
+    let end = at + 2
+    while (end < body.length && body[end]!.text !== ';') end++
+    const value = body.slice(at + 2, end)
+    return value.length === 1 || value.some((one) => one.text === name)
+  })
 }
 
 /** `table[… at …]`, `table + at(…)`. */
