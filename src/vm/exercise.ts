@@ -157,8 +157,10 @@ true | cat; sleep 1 & kill -STOP $!; kill -CONT $!; kill $!; wait`,
       ],
     ],
     script: `ip link set lo up
+# Busybox does not name the other end of a pair.
+other() { end=$(grep -lx "$(cat /sys/class/net/$1/iflink)" /sys/class/net/*/ifindex); end=\${end%/ifindex}; ip link set \${end##*/} name $2; }
 ip link add d0 type dummy; ip addr add 10.9.0.1/24 dev d0; ip -6 addr add fd00:9::1/64 dev d0; ip link set d0 up
-ip link add v0 type veth peer name v1; ip addr add 10.8.0.1/24 dev v0; ip link set v0 up; ip link set v1 up
+ip link add v0 type veth; other v0 v1; ip addr add 10.8.0.1/24 dev v0; ip link set v0 up; ip link set v1 up
 ip link add b0 type bridge; ip link set v1 master b0; ip link set b0 up
 ip link add link v0 name v0.5 type vlan id 5; ip addr add 10.7.0.1/24 dev v0.5; ip link set v0.5 up
 ip link add x0 type vxlan id 9 dev v0 dstport 4789 group 239.9.9.9; ip link set x0 up
@@ -171,7 +173,7 @@ ${stress(4, 'dccp epoll icmp-flood netdev ping-sock rawpkt rawsock rawudp sctp s
 mkdir www; echo x >www/f; httpd -h www -p 127.0.0.1:8080; wget -q -O - http://127.0.0.1:8080/f; nc -w 1 127.0.0.1 8080 </dev/null
 unshare -n sleep 20 & peer=$!; usleep 200000
 there() { nsenter -t $peer -n "$@"; }
-ip link add p0 type veth peer name p1; ip link set p1 netns $peer; there ip link set lo up
+ip link add p0 type veth; other p0 p1; ip link set p1 netns $peer; there ip link set lo up
 for side in 1 2; do
   [ $side = 1 ] && run= || run=there
   $run ip addr add 10.5.0.$side/24 dev p$((side - 1)); $run ip -6 addr add fd00:5::$side/64 dev p$((side - 1))
@@ -181,7 +183,7 @@ for side in 1 2; do
   $run ip addr add 10.3.0.$side/24 dev px; $run ip link set px up
 done
 usleep 500000; there httpd -h www -p 8080
-for to in 10.5.0.2 10.4.0.2 10.3.0.2; do ping -c 2 -i 0.2 -W 1 $to; wget -q -T 2 -O - http://$to:8080/f; done
+for to in 10.5.0.2 10.4.0.2 10.3.0.2; do ping -c 2 -i 0.2 -W 1 $to; timeout 3 wget -q -O - http://$to:8080/f; done
 ping -6 -c 1 -W 2 fd00:5::2; traceroute -w 1 -q 1 -m 2 10.5.0.2; kill $peer; ip link del px; ip link del p0
 ip link set v0 mtu 1400; ip link set v0 down; ip rule del from 10.9.0.1
 for name in t0 x0 v0.5 v0 b0 macvlan ipvlan vrf ifb bond d0; do ip link del $name; done`,
