@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Builds every fix of test/fixes and every change of test/changes without a proof, and tells what the audit said of
-// each and which share of the build it took: npm run audit -- --kernel 6.1 [--jobs N] [--engine source] [NAME…].
+// Builds every fix of test/fixes, every change of test/changes, and the patches of the examples, of the authoring guide and
+// of the kpatch tests without a proof. It tells what the audit said of each, and which share of the build it took:
+// npm run audit -- --kernel 6.1 [--jobs N] [--engine source] [NAME…].
 // Each of them is right, so whatever the audit refuses here is a defect of its own.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -15,8 +16,7 @@ import { makeLivePatch } from '../src/module/make.ts'
 import { engines } from '../src/module/request.ts'
 import { parsePatch } from '../src/patch/parse.ts'
 import type { Patch } from '../src/patch/patch.ts'
-import { changes, isFor } from '../test/changes/changes.ts'
-import { diffOf } from '../test/changes/prove.ts'
+import { fixesFor } from '../test/engines/fixes.ts'
 import { reversed } from '../test/fixes/reversed.ts'
 import { patchOf, readChoice } from './fixes/choice.ts'
 
@@ -35,11 +35,11 @@ const kernel = await selectKernel({ signal, journal: silentJournal() }, values.k
 const output = mkdtempSync(path.join(os.tmpdir(), 'inarch-audit-'))
 
 /** A fix fits as it is, or, for a kernel that has it, reversed. */
-function fixes(): { name: string; patch: Patch }[] {
+function fixes(): { name: string; patches: readonly Patch[] }[] {
   if (kernel.series !== readChoice().series) return []
   return readChoice().fixes.map(({ id }) => {
     const text = readFileSync(patchOf(id), 'latin1')
-    return { name: id, patch: parsePatch(Buffer.from(reversed(text), 'latin1'), `${id}.patch`) }
+    return { name: id, patches: [parsePatch(Buffer.from(reversed(text), 'latin1'), `${id}.patch`)] }
   })
 }
 
@@ -53,7 +53,7 @@ interface Outcome {
 async function build(
   to: Kernel,
   name: string,
-  patch: Patch,
+  patches: readonly Patch[],
   allow: readonly string[] = [],
 ): Promise<Outcome> {
   const journal = silentJournal()
@@ -65,12 +65,18 @@ async function build(
     all: performance.now() - start,
   })
   try {
-    await makeLivePatch(job, to, { patches: [patch], name, replace: true, allow, output, engine: engine! })
+    await makeLivePatch(job, to, {
+      ...{ patches, name, replace: true, allow, engine: engine! },
+      // The source engine writes over no directory.
+      output: mkdtempSync(path.join(output, 'build-')),
+    })
     return done('made')
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const asks = error.findings.filter(({ severity }) => severity === 'warning').map(({ rule }) => rule)
-    if (error.code === 'needs-consent' && allow.length === 0) return await build(to, name, patch, asks)
+    const canConsent = error.code === 'needs-consent' || error.code === 'extract-differs'
+    if (canConsent && asks.some((rule) => !allow.includes(rule)))
+      return await build(to, name, patches, [...allow, ...asks])
     const about = error.findings.map(({ rule, message }) => `\n    ${rule}: ${message}`)
     return done(error.code.startsWith('audit-') ? `REFUSED${about.join('')}` : `not made (${error.code})`)
   }
@@ -78,19 +84,18 @@ async function build(
 
 const work = [
   ...fixes(),
-  ...changes.filter(isFor(kernel.series)).map((change) => ({
-    name: change.name,
-    patch: parsePatch(diffOf(kernel, change), `${change.name}.patch`),
-  })),
+  ...fixesFor(kernel.series)
+    .filter(({ version }) => version === undefined || version === kernel.version)
+    .map(({ name, patches }) => ({ name, patches: patches(kernel) })),
 ]
 const chosen = work.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 const limit = pLimit(Number(values.jobs))
 let [made, refused, audit, all] = [0, 0, 0, 0]
 try {
   await Promise.all(
-    chosen.map(({ name, patch }) =>
+    chosen.map(({ name, patches }) =>
       limit(async () => {
-        const outcome = await build(kernel, name, patch)
+        const outcome = await build(kernel, name, patches)
         console.log(
           `${name.padEnd(28)} ${outcome.all.toFixed(0)} ms, audit ${outcome.audit.toFixed(0)} ms: ${outcome.word}`,
         )

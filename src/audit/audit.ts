@@ -7,16 +7,16 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { findModule } from '../kernel/modules.ts'
 import { type Names, namesOf } from '../match/names.ts'
 import { type Complain, complaints } from './complaint.ts'
-import { checkCompleteness, type Told } from './completeness.ts'
+import { checkCompleteness } from './completeness.ts'
 import { livepatchTables, type StructureSizes, type TableFunction } from './livepatch-tables.ts'
 import { checkLoading } from './loading.ts'
 import { type KernelPlace, livepatchName, resolve } from './meaning.ts'
-import { type ObjectView, viewOf } from './object-view.ts'
+import { type ObjectView, type Place, viewOf } from './object-view.ts'
 import { checkReach } from './reach.ts'
-import { checkTranslation, type Root } from './translation.ts'
+import { checkTranslation, type ModuleCode, type Root } from './translation.ts'
 import { isFunction, type PatchedUnit, sourceName, type UnitView, unitView } from './unit.ts'
 
-export type { PatchedUnit } from './unit.ts'
+export type { PatchedUnit, SourceTexts } from './unit.ts'
 
 export interface Audited {
   /** The finished module. */
@@ -25,8 +25,9 @@ export interface Audited {
   /** Of the kernel's livepatch structures. */
   readonly sizes: StructureSizes
   readonly units: readonly PatchedUnit[]
-  /** What the build said something about. */
-  readonly told: Told
+  readonly code: ModuleCode
+  /** What the build said: a part that it tells to be left out is not missing. */
+  readonly told: readonly Finding[]
 }
 
 /** What the module itself and the kernel tell: its form, and whether everything it refers to is there. */
@@ -45,7 +46,7 @@ export async function auditModule(kernel: Kernel, bytes: Buffer, file: string): 
 /** The whole audit. @returns what is wrong; nothing when all is well */
 export async function audit(
   kernel: Kernel,
-  { bytes, file, sizes, units, told }: Audited,
+  { bytes, file, sizes, units, code, told }: Audited,
 ): Promise<Finding[]> {
   const findings: Finding[] = []
   const complain = complaints(findings)
@@ -63,25 +64,43 @@ export async function audit(
       return findings
     }
     const views = units.map((unit) => unitView(unit, names))
-    const replaced = tables.functions.map((one) => ({ one, ...replacedBy(names, views, one, complain) }))
+    const isTold = (rules: ReadonlySet<string>) => (unit: UnitView, name: string) =>
+      code === 'compiled-anew' &&
+      told.some((one) => rules.has(one.rule) && one.unit === unit.unit && one.symbol === name)
+    const replaced = tables.functions.map((one) => ({
+      one,
+      ...replacedBy(
+        names,
+        views,
+        one,
+        code === 'from-directory' ? nameIn(module) : undefined,
+        isTold(noCode),
+        complain,
+      ),
+    }))
     const replacements = new Set(replaced.map(({ at }) => at && key(at)))
     const roots = replaced.flatMap(({ root }) => root ?? [])
     for (const { object, place } of tables.callbacks) {
       const root = callbackAt(module, views, object, place)
       if (root !== undefined) roots.push(root)
     }
+    const isCopyTold = ({ unit }: UnitView, name: string) =>
+      told.some((one) => one.rule === 'copy-not-shared' && one.unit === unit && one.symbol === name)
     const carried = checkTranslation(
       module,
       names,
       views,
       roots,
       (place) => replacements.has(key(place)),
+      { code, isOther: isTold(otherCode), isCopyTold },
       complain,
     )
+    // What a directory does not have, its author left out.
+    if (code === 'from-directory') return findings
     const isReplaced = ({ unit }: UnitView, name: string) =>
       replaced.some(
         ({ root, one }) =>
-          root?.unit.unit === unit && (one.name === name || root.extent.symbol?.name === name),
+          root?.unit.unit === unit && (one.name === name || root.extent?.symbol?.name === name),
       )
     checkCompleteness(views, carried, isReplaced, told, complain)
   } finally {
@@ -89,6 +108,12 @@ export async function audit(
   }
   return findings
 }
+
+/** What the build says of a function of which the compiler made other code in the live patch's own source. */
+const otherCode: ReadonlySet<string> = new Set(['same-by-source', 'extract-differs'])
+
+/** What it says of one that the unit has only inside of others. */
+const noCode: ReadonlySet<string> = new Set(['not-compared', ...otherCode])
 
 function key({ object, address }: KernelPlace): string {
   return `${object} ${address}`
@@ -121,6 +146,8 @@ function replacedBy(
   names: Names,
   units: readonly UnitView[],
   one: TableFunction,
+  nameOf: ((place: Place) => string | undefined) | undefined,
+  hasNoCode: (unit: UnitView, name: string) => boolean,
   complain: Complain,
 ): { at?: KernelPlace; root?: Root } {
   const { object, name, position, replacement } = one
@@ -157,10 +184,11 @@ function replacedBy(
   }
   const { view } = home.after
   const extents = view.named.filter(isFunction)
+  const wanted = nameOf?.(replacement) ?? name
   const extent =
-    extents.find((candidate) => view.namesOf(candidate).includes(name)) ??
+    extents.find((candidate) => view.namesOf(candidate).includes(wanted)) ??
     extents.find(({ symbol }) => sourceName(symbol?.name ?? '') === sourceName(name))
-  if (extent === undefined) {
+  if (extent === undefined && !hasNoCode(home, name)) {
     complain(
       'audit-replaced',
       name,
@@ -168,7 +196,15 @@ function replacedBy(
     )
     return { at }
   }
-  return { at, root: { place: replacement, unit: home, extent } }
+  return { at, root: { place: replacement, unit: home, extent, name } }
+}
+
+/** What a function of the module is called, without what makes its name differ from another one's. */
+function nameIn(module: ObjectView) {
+  return ({ section, offset }: Place): string | undefined =>
+    module.named
+      .find((one) => one.section === section && one.start === offset)
+      ?.symbol?.name.replace(/\.\.\d+$/, '')
 }
 
 /** The function of a unit that is called back: it has the same name there. */
@@ -178,13 +214,11 @@ function callbackAt(
   object: string,
   place: Root['place'],
 ): Root | undefined {
-  const own = module.named.find(({ section, start }) => section === place.section && start === place.offset)
+  const own = nameIn(module)(place)
   for (const unit of units) {
     if (unit.object !== object) continue
-    const extent = unit.after.view.named.find(
-      (one) => isFunction(one) && one.symbol?.name === own?.symbol?.name,
-    )
-    if (extent !== undefined) return { place, unit, extent }
+    const extent = unit.after.view.named.find((one) => isFunction(one) && one.symbol?.name === own)
+    if (extent !== undefined) return { place, unit, extent, name: extent.symbol?.name ?? '' }
   }
   return undefined
 }

@@ -54,16 +54,32 @@ export function isCodeTable(name: string): boolean {
   return layouts.has(name)
 }
 
+/** What the kernel finds, or puts, at a place that an entry is about; it stops where it is something else. */
+const instructions: ReadonlyMap<string, RegExp> = new Map([
+  ['__jump_table', /^(6690|0f1f440000|eb|e9)/],
+  ['__bug_table', /^0f0b/],
+])
+
+/** Entries whose place has another instruction than such an entry is about. */
+export function strayEntries(view: ObjectView): CodeEntry[] {
+  return [...allEntries(view).values()].flat().filter(({ table, about: { section, offset } }) => {
+    const fits = instructions.get(table.name)
+    return fits !== undefined && !fits.test(section.data.toString('hex', offset, offset + 5))
+  })
+}
+
 const known = new WeakMap<ObjectView, ReadonlyMap<Section, readonly CodeEntry[]>>()
 
 /** The entries about the code from `start` to `end`, by the place that they are about. */
 export function entriesAbout(view: ObjectView, section: Section, start: number, end: number): CodeEntry[] {
-  let all = known.get(view)
-  if (all === undefined) {
-    all = readAll(view)
-    known.set(view, all)
-  }
-  return (all.get(section) ?? []).filter(({ about }) => about.offset >= start && about.offset < end)
+  const all = allEntries(view).get(section) ?? []
+  return all.filter(({ about }) => about.offset >= start && about.offset < end)
+}
+
+function allEntries(view: ObjectView): ReadonlyMap<Section, readonly CodeEntry[]> {
+  const all = known.get(view) ?? readAll(view)
+  known.set(view, all)
+  return all
 }
 
 /**

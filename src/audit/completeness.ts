@@ -2,48 +2,71 @@
 // Whether anything that the patch changes is missing from the module. A function of the patched object is accounted for
 // when it is what the compiler made before, when its code is what the kernel runs, when it is replaced, when the module
 // carries it and nobody else calls the kernel's, or when the build said something about it.
+import type { Finding } from '../ground/finding.ts'
 import { isCodeTable } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
 import { type Extent, isCode, isFreed, isString, isWritable } from './object-view.ts'
 import type { Carried } from './translation.ts'
 import { isFunction, type Side, sourceName, stem, type UnitView } from './unit.ts'
 
-/** What the build said something about: names of symbols and sections. */
-export type Told = ReadonlySet<string>
+/**
+ * What the build may say about a part that is not in the module: the author leaves it out, or its bytes differ and what it
+ * does not. Whatever else is said about a function, the function must be there.
+ */
+const leavesOut: ReadonlySet<string> = new Set(['ignored', 'line-numbers', 'same-source-other-code'])
+
+/** What the compiler puts aside of a function, since it seldom runs. */
+const cold = /\.cold(\.\d+)?$/
 
 export function checkCompleteness(
   units: readonly UnitView[],
   carried: Carried,
   isReplaced: (unit: UnitView, name: string) => boolean,
-  told: Told,
+  told: readonly Finding[],
   complain: Complain,
 ): void {
+  const left = told.filter(({ rule }) => leavesOut.has(rule))
   for (const unit of units) {
     const { before, after } = unit
     const brought = carried.get(unit) ?? new Set<string>()
     const earlier = new Map(before.view.named.map((extent) => [extent.symbol?.name ?? '', extent]))
+    const comes = (name: string) => brought.has(name) || isReplaced(unit, name)
+    /** A private function whose callers come with the module, or are only inside of what comes, and so have their own of it. */
+    const isOnlyInside = (name: string, seen = new Set([name])): boolean => {
+      const extent = after.view.named.find(({ symbol }) => symbol?.name === name)
+      const users = [...after.users(name)].map((user) => user.replace(cold, ''))
+      if (extent?.symbol?.binding !== 'local' || !isFunction(extent) || users.length === 0) return false
+      return users.every((user) => {
+        if (seen.has(user) || comes(user)) return true
+        seen.add(user)
+        return isOnlyInside(user, seen)
+      })
+    }
+    const isLeftOut = (name: string) =>
+      left.some((one) => one.symbol === name && (one.unit === undefined || one.unit === unit.unit))
     for (const extent of after.view.named) {
-      const name = extent.symbol?.name ?? ''
-      const old = earlier.get(name)
-      if (
-        isFreed(extent.section) ||
-        /\.cold(\.\d+)?$/.test(name) ||
-        told.has(name) ||
-        told.has(extent.section.name)
-      )
-        continue
-      if (old === undefined || isFreed(old.section) || areAlike(before, old, after, extent)) continue
-      if (isFunction(extent)) {
-        const all = after.view.namesOf(extent)
-        if (all.some((one) => isReplaced(unit, one) || told.has(one))) continue
+      const part = extent.symbol?.name ?? ''
+      const old = earlier.get(part)
+      if (old === undefined || isFreed(extent.section) || isFreed(old.section)) continue
+      if (areAlike(before, old, after, extent)) continue
+      // The cold part of a function comes and stays with it.
+      const parent = part.replace(cold, '')
+      const whole =
+        (parent === part ? undefined : after.view.named.find(({ symbol }) => symbol?.name === parent)) ??
+        extent
+      const name = whole.symbol?.name ?? ''
+      const names = after.view.namesOf(whole)
+      if ([...names, extent.section.name].some(isLeftOut)) continue
+      if (isFunction(whole)) {
+        if (names.some((one) => isReplaced(unit, one))) continue
         if (after.finder.find(name).length > 0) continue
         if (!brought.has(name)) {
-          if (isUsed(after, extent))
+          if (isUsed(after, whole) && !isOnlyInside(name))
             complain('audit-missing', name, `${name} changes, and the module does not have it`, unit.unit)
           continue
         }
         const others = [...after.users(name)].filter((user) => !brought.has(user) && !isInit(after, user))
-        const open = extent.symbol?.binding !== 'local'
+        const open = whole.symbol?.binding !== 'local'
         if (open || others.length > 0)
           complain(
             'audit-missing',

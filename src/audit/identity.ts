@@ -2,7 +2,7 @@
 // Whether an address of the kernel is what a private symbol of a patched object means, and whether a datum that the module
 // brings along is one that the kernel has already.
 import type { Names } from '../match/names.ts'
-import type { KernelPlace } from './meaning.ts'
+import { type KernelPlace, resolve } from './meaning.ts'
 import { type Extent, isWritable } from './object-view.ts'
 import { isCalled, isFunction, sourceName, stem, type UnitView } from './unit.ts'
 
@@ -61,6 +61,31 @@ export function doubtAbout(
     if (before1.every((one) => one.end - one.start !== size)) return 'it has another size'
   }
   return undefined
+}
+
+/**
+ * The same of a name in a directory's file, which says for itself what of the running kernel it means: with object and position
+ * (LIVEPATCH_SYMBOL, kernel/include/inarch-source.h), or as a private name of the unit for which the file stands.
+ * @returns `unknown` when the name is neither
+ */
+export function doubtAboutStated(
+  context: IdentityContext,
+  unit: UnitView,
+  name: string,
+  place: KernelPlace,
+): Doubt | 'unknown' {
+  const [, object, position, stated] =
+    /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
+  if (object !== undefined && stated !== undefined) {
+    const right = resolve(context.names, { object, name: stated, position: Number(position) })
+    if (place.object !== object || place.address !== right) return `it is not ${stated} of that position`
+  }
+  const { view } = unit.before
+  const known = view.named.filter(({ symbol }) => symbol?.name === (stated ?? name))
+  if (known.length === 0) return stated === undefined ? 'unknown' : undefined
+  const asBefore = { ...unit, after: unit.before }
+  const doubts = known.map((one) => doubtAbout(context, asBefore, one, place))
+  return doubts.includes(undefined) ? undefined : doubts[0]
 }
 
 function sources(users: ReadonlySet<string>): Set<string> {

@@ -10,6 +10,8 @@ export interface TableFunction {
   readonly name: string
   readonly position: number
   readonly replacement: Place
+  /** Of its struct klp_func. */
+  readonly entry: Place
 }
 
 export interface TableCallback {
@@ -60,7 +62,13 @@ export function livepatchTables(module: ObjectView, sizes: StructureSizes): Live
       const [name, replacement] = [pointer(list.section, entry), pointer(list.section, entry + 8)]
       if (name === undefined || replacement === undefined) break
       const position = Number(list.section.data.readBigUInt64LE(entry + 16))
-      functions.push({ object, name: textAt(name), position, replacement })
+      functions.push({
+        object,
+        name: textAt(name),
+        position,
+        replacement,
+        entry: { section: list.section, offset: entry },
+      })
     }
   }
   return { functions, callbacks }
@@ -73,8 +81,9 @@ function objectsOf(
 ): Place | undefined {
   for (const section of module.object.sections)
     if (/^\.data/.test(section.name))
-      for (const { offset, symbol } of module.relocations({ section, start: 0, end: section.size })) {
-        const objects = symbol.name === '__this_module' ? pointer(section, offset + 8) : undefined
+      for (const { offset, symbol, addend } of module.relocations({ section, start: 0, end: section.size })) {
+        const isThis = symbol.name === '__this_module' && addend === 0
+        const objects = isThis ? pointer(section, offset + 8) : undefined
         if (objects !== undefined) return objects
       }
   return undefined

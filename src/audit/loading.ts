@@ -4,6 +4,7 @@
 import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
+import { strayEntries } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
 import { livepatchName } from './meaning.ts'
 import { isAllocated, isCode, isFreed, isWritable, type ObjectView } from './object-view.ts'
@@ -23,6 +24,12 @@ export function checkLoading(module: ObjectView, names: Names, complain: Complai
   checkSections(module, complain)
   checkWhatIsFreed(module, complain)
   checkVersions(module, names, complain)
+  for (const { table, about } of strayEntries(module))
+    complain(
+      'audit-table',
+      table.name,
+      `An entry of ${table.name} is about offset ${about.offset} of ${about.section.name}, where the code has nothing for it`,
+    )
 }
 
 function twice<T>(all: readonly T[], nameOf: (one: T) => string): string[] {
@@ -46,7 +53,10 @@ function checkNames({ object, named }: ObjectView, complain: Complain): void {
       name,
       `The module has two functions ${name}, which a stack trace or a kprobe would confuse`,
     )
-  const globals = object.symbols.filter(({ binding, place }) => binding !== 'local' && place !== 'undefined')
+  // A livepatch symbol defines nothing; one may stand for each object whose coming the kernel waits for.
+  const globals = object.symbols.filter(
+    ({ binding, place }) => binding !== 'local' && place !== 'undefined' && place !== 'livepatch',
+  )
   for (const name of twice(globals, (symbol) => symbol.name))
     complain('audit-symbol-name', name, `The module has two global symbols ${name}`)
 }

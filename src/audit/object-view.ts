@@ -84,8 +84,8 @@ function livepatchRelocations(object: ObjectFile): Map<number, Relocation[]> {
 }
 
 /** @throws Fault `patch/bad-object` */
-export function viewOf(bytes: Buffer, name: string): ObjectView {
-  const object = readObject(bytes, name)
+export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
+  const object = Buffer.isBuffer(bytes) ? readObject(bytes, name) : bytes
   const later = livepatchRelocations(object)
   const merged = new Map<Section, readonly Relocation[]>()
   const bySection = new Map<Section, Extent[]>()

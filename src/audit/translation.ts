@@ -2,25 +2,32 @@
 // Translation validation: from each function that the module replaces, module and patched object are walked in step. What
 // the module carries must be, byte for byte, what the compiler made, and each reference in it must mean what the same
 // reference means in the object: a place of the module that is walked in turn, or the thing of the kernel.
-import { isPcRelative, relocationSize, relocationType } from '../elf/format.ts'
+import { relocationSize } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
+import { beforePad, behindPad, excuseLineOfBug, excuseLines, isNameOfReplacement, isOwnName } from './anew.ts'
 import { type CodeEntry, entriesAbout } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
-import { type Doubt, doubtAbout, type IdentityContext, kernelHas } from './identity.ts'
+import { type Doubt, doubtAbout, doubtAboutStated, type IdentityContext, kernelHas } from './identity.ts'
 import { type KernelPlace, linked, type Meaning, meaningOf } from './meaning.ts'
 import { type Extent, isWritable, type ObjectView, type Place, type Target } from './object-view.ts'
-import { rewrittenAt } from './rewritten.ts'
-import { isFunction, stem, type UnitView } from './unit.ts'
+import { compareOtherCode } from './other-code.ts'
+import { compareCode } from './same-code.ts'
+import { isFunction, sourceName, stem, type UnitView } from './unit.ts'
 
 /** A root of the walk: a place of the module, and what it must be in a unit's object after the patch. */
 export interface Root {
   readonly place: Place
   readonly unit: UnitView
-  readonly extent: Extent
+  /** Undefined where the unit has no code of it alone, since the compiler took it into its callers. */
+  readonly extent: Extent | undefined
+  /** What the live patch calls what it replaces. */
+  readonly name: string
 }
 
 interface Task {
+  /** From which the walk came here. */
+  readonly root: Root
   readonly mine: Place
   readonly unit: UnitView
   readonly theirs: Extent
@@ -34,34 +41,75 @@ function nameOf({ symbol, section }: Extent): string {
   return symbol?.name ?? section.name
 }
 
+function isSame(one: Place, other: Place): boolean {
+  return one.section === other.section && one.offset === other.offset
+}
+
+/**
+ * How the module's code came to be: cut out of the patched objects; compiled anew, from parts of the patched units; or as the
+ * objects have it that were compiled from a directory's own files, which take the place of the patched objects.
+ */
+export type ModuleCode = 'cut-out' | 'compiled-anew' | 'from-directory'
+
+/** What the walk must know of the build besides its results. */
+export interface Making {
+  readonly code: ModuleCode
+  /** Whether the build says that the compiler made other code of a replaced function. */
+  isOther(unit: UnitView, name: string): boolean
+  /** Whether it says that the live patch has a copy of a datum. */
+  isCopyTold(unit: UnitView, name: string): boolean
+}
+
 export function checkTranslation(
   module: ObjectView,
   names: Names,
   units: readonly UnitView[],
   roots: readonly Root[],
   replaces: (place: KernelPlace) => boolean,
+  { code, isOther, isCopyTold }: Making,
   complain: Complain,
 ): Carried {
   const identity: IdentityContext = { names, replaces }
+  const anew = code === 'compiled-anew'
+  /** What functions that replace others are called in the module, and what they replace. */
+  const replacing = new Map(
+    roots.flatMap(({ place, name }) =>
+      module.named
+        .filter((one) => isFunction(one) && isSame({ section: one.section, offset: one.start }, place))
+        .map((one) => [nameOf(one), sourceName(name)] as const),
+    ),
+  )
+  // Among other callers the compiler makes other forms of a function.
+  const plainName = (name: string) => (anew ? sourceName(name) : name.replace(/\.\.\d+(?=\.|$)/g, ''))
+  const nameInUnit = (name: string) => (anew ? replacing.get(sourceName(name)) : undefined) ?? plainName(name)
   const carried = new Map<UnitView, Set<string>>(units.map((unit) => [unit, new Set<string>()]))
   const seen = new Set<string>()
   /** Named data of the module, with what it is; each thing is there once. */
   const mineOf = new Map<string, string>()
   const theirsOf = new Map<string, string>()
   const tasks: Task[] = []
+  let root: Root | undefined
   const globals = new Map<string, { unit: UnitView; extent: Extent }>()
   for (const unit of units)
     for (const extent of unit.after.view.named)
       if (extent.symbol !== undefined && extent.symbol.binding !== 'local')
         globals.set(extent.symbol.name, { unit, extent })
 
-  for (const { place, unit, extent } of roots) pair(place, unit, extent, 0)
+  for (const one of roots) {
+    root = one
+    const { place, unit, extent, name } = one
+    if (extent !== undefined) pair(place, unit, extent, 0)
+    else {
+      const otherwise = otherCode(place, unit, undefined)
+      if (otherwise !== undefined) differs(unit, name, otherwise)
+    }
+  }
   for (let task = tasks.pop(); task !== undefined; task = tasks.pop()) walk(task)
   return carried
 
   /** @param offset the place's distance from the begin of `theirs` */
   function pair(place: Place, unit: UnitView, theirs: Extent, offset: number): void {
-    const mine = { section: place.section, offset: place.offset - offset }
+    const mine = beginOf(place, theirs, offset)
     const [mineKey, theirsKey] = [
       `${mine.section.index}:${mine.offset}`,
       `${unit.unit} ${theirs.section.index}:${theirs.start}:${theirs.end}`,
@@ -73,7 +121,7 @@ export function checkTranslation(
     if (symbol !== undefined) {
       for (const one of unit.after.view.namesOf(theirs)) carried.get(unit)?.add(one)
       const copy = isFunction(theirs) ? undefined : kernelHas(names, unit, theirs, isAskedFor(unit))
-      if (copy !== undefined)
+      if (copy !== undefined && !isCopyTold(unit, name))
         complain(
           'audit-copied',
           name,
@@ -93,8 +141,10 @@ export function checkTranslation(
       theirsOf.set(mineKey, theirsKey)
       mineOf.set(theirsKey, mineKey)
       const called = module.named.filter((one) => one.section === mine.section && one.start === mine.offset)
-      const plain = (one: string) => one.replace(/\.\.\d+(?=\.|$)/g, '')
-      if (!called.some((one) => unit.after.view.namesOf(theirs).includes(plain(nameOf(one)))))
+      const isRoot = roots.some((one) => one.extent === theirs && isSame(one.place, mine))
+      const meant = unit.after.view.namesOf(theirs).map(plainName)
+      // What a function that replaces another is called is nobody's concern.
+      if (!isRoot && !called.some((one) => meant.includes(nameInUnit(nameOf(one)))))
         complain(
           'audit-reference',
           name,
@@ -102,104 +152,78 @@ export function checkTranslation(
           unit.unit,
         )
     }
-    tasks.push({ mine, unit, theirs })
+    if (root !== undefined) tasks.push({ root, mine, unit, theirs })
+  }
+
+  /** A function's place in the module, told by a place in it. */
+  function beginOf({ section, offset }: Place, theirs: Extent, distance: number): Place {
+    const start = { section, offset: offset - distance }
+    return anew && distance > 0 && isFunction(theirs) ? beforePad(module, start) : start
   }
 
   function walk(task: Task): void {
-    compareBytes(task)
-    if (isFunction(task.theirs)) compareTables(task)
-  }
-
-  function compareBytes({ mine, unit, theirs }: Task): void {
-    const { section, start, end } = theirs
-    const length = end - start
-    const view = unit.after.view
+    const { mine, unit, theirs } = task
     const name = nameOf(theirs)
-    const differs = (at: number, what: string) =>
-      complain(
-        'audit-code',
-        name,
-        `${name} of the module is not what the compiler made of ${unit.unit}: at offset ${at} ${what}`,
-        unit.unit,
-      )
-    const bytesOf = ({ data }: Section, from: number) => {
-      const bytes = Buffer.alloc(length)
-      data.copy(bytes, 0, Math.max(0, from), Math.max(0, from + length))
-      return bytes
-    }
-    if (mine.offset < 0 || mine.offset + length > mine.section.size) {
-      differs(0, `it reaches beyond ${mine.section.name}`)
+    root = task.root
+    if (anew && isOwnName(theirs)) {
+      if (!isNameOfReplacement(module, mine, theirs)) differs(unit, name, 'it is another text')
       return
     }
-    const [ours, made] = [bytesOf(mine.section, mine.offset), bytesOf(section, start)]
-    const fields = new Map<number, Relocation>()
-    for (const one of module.relocations({
-      section: mine.section,
-      start: mine.offset,
-      end: mine.offset + length,
-    }))
-      fields.set(one.offset - mine.offset, one)
-    const excuse = (from: number, size: number) => {
-      ours.fill(0, from, from + size)
-      made.fill(0, from, from + size)
+    const place = anew ? behindPad(mine, theirs) : mine
+    const { references, difference } = compareCode(
+      module,
+      names,
+      place,
+      unit.after.view,
+      theirs,
+      (ours, made) => {
+        if (anew) excuseLines(theirs, unit.texts, ours, made)
+      },
+    )
+    if (difference !== undefined) {
+      const other = isFunction(theirs) && isOther(unit, root.name)
+      const otherwise = other
+        ? otherCode(mine, unit, theirs)
+        : `at offset ${difference.at} ${difference.what}`
+      if (otherwise !== undefined) differs(unit, name, otherwise)
+    } else {
+      for (const { own, target } of references) compareReference(unit, theirs, mine.section, own, target)
+      if (isFunction(theirs)) compareTables({ ...task, mine: place })
     }
-    const rewritten = rewrittenAt(view, theirs, ours, made)
-    for (const { at, size, variable } of rewritten) {
-      excuse(at, size)
-      const field = [...fields.keys()].find((offset) => offset >= at && offset < at + size)
-      if (variable === undefined) continue
-      const found =
-        field === undefined ? undefined : meaningOf(names, module, mine.section, fields.get(field)!)
-      if (
-        found?.kind !== 'kernel' ||
-        !linked(names, 'vmlinux', variable).some(({ address }) => address === found.at.address)
-      )
-        differs(at, `it should load ${variable}`)
-      if (field !== undefined) fields.delete(field)
-    }
-    const isRewritten = (offset: number) =>
-      rewritten.some(({ at, size }) => offset >= at && offset < at + size)
-    for (const relocation of view.relocations(theirs)) {
-      const at = relocation.offset - start
-      const size = relocationSize(relocation.type)
-      const through =
-        relocation.type === relocationType.gotpcrel || relocation.type >= relocationType.gotpcrelx
-      const field = through ? nearField(fields, at) : fields.has(at) ? at : undefined
-      if (field === undefined) {
-        if (!isRewritten(at)) differs(at, 'a reference is missing')
-        continue
-      }
-      const own = fields.get(field)!
-      fields.delete(field)
-      if (through) excuse(Math.max(0, at - 3), 7)
-      else excuse(at, size)
-      if (isPcRelative(own.type) !== isPcRelative(relocation.type) || relocationSize(own.type) !== size)
-        differs(at, 'the reference is of another kind')
-      compareReference(unit, theirs, mine.section, own, view.target(section, relocation))
-    }
-    for (const [at, own] of fields) {
-      // Between functions that share a section the assembler knew the distance.
-      const to = start + at + 4 + (at + 4 <= length ? made.readInt32LE(at) : 0)
-      if (
-        !isPcRelative(own.type) ||
-        at + 4 > length ||
-        to < 0 ||
-        to >= section.size ||
-        (to >= start && to < end)
-      ) {
-        differs(at, 'there is a reference that the compiler did not make')
-        continue
-      }
-      excuse(at, 4)
-      const place = { section, offset: to }
-      const [extent] = view.extentsAt(place)
-      if (extent?.symbol !== undefined)
-        compareReference(unit, theirs, mine.section, own, { kind: 'place', place, symbol: extent.symbol })
-    }
-    if (ours.equals(made)) return
-    differs(
-      ours.findIndex((byte, index) => byte !== made[index]),
-      'the bytes are others',
+  }
+
+  function differs({ unit }: UnitView, name: string, what: string): void {
+    complain(
+      'audit-code',
+      name,
+      `${name} of the module is not what the compiler made of ${unit}: ${what}`,
+      unit,
+    )
+  }
+
+  /** What is wrong with a function of which the compiler made other code. */
+  function otherCode(mine: Place, unit: UnitView, theirs: Extent | undefined): Doubt {
+    const own = module.named.find(
+      (one) => isFunction(one) && one.section === mine.section && one.start === mine.offset,
+    )
+    if (own === undefined) return 'it is no function'
+    return compareOtherCode(
+      {
+        module,
+        means: (section, relocation, target) =>
+          meaningOf(names, module, section, relocation).kind === 'kernel' &&
+          doubtAboutReference(unit, section, relocation, target) === undefined,
+        called: (section, relocation) => {
+          const meaning = meaningOf(names, module, section, relocation)
+          return meaning.kind === 'kernel' ? called(meaning.at) : 'something unknown'
+        },
+        pair: (place, extent, distance) => pair(place, unit, extent, distance),
+        replaced: (place) => roots.find((one) => isSame(one.place, place))?.extent,
+      },
+      own,
+      unit.after,
+      theirs,
+      root?.extent,
     )
   }
 
@@ -244,6 +268,10 @@ export function checkTranslation(
     if (target.kind === 'outside') {
       const { name } = target.symbol
       const base = from(target.offset)
+      if (code === 'from-directory') {
+        const doubt = doubtAboutStated(identity, unit, name, base)
+        if (doubt !== 'unknown') return doubt
+      }
       const right = linked(names, unit.object, name)
       if (right.some((one) => one.object === base.object && one.address === base.address)) return undefined
       const definer = globals.get(name)
@@ -342,6 +370,7 @@ export function checkTranslation(
       return bytes
     }
     const [ours, made] = [blank(own), blank(entry)]
+    if (anew) excuseLineOfBug(entry, ours, made)
     // Entries of .parainstructions are padded by alignment only.
     const said = entry.table.name === '.parainstructions' ? 10 : length
     if (
@@ -381,10 +410,6 @@ function isLostTracepoint(
   if (table.name !== '__jump_table' || object === 'vmlinux' || third === undefined) return false
   const target = view.target(table, third)
   return target.kind !== 'number' && target.symbol.name.startsWith('__tracepoint_')
-}
-
-function nearField(fields: ReadonlyMap<number, Relocation>, at: number): number | undefined {
-  return [...fields.keys()].find((offset) => Math.abs(offset - at) <= 4)
 }
 
 /** The sections of which the author asks for copies, with the macros of kernel/include. */

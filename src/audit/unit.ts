@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A patched unit as the audit sees it: its two objects, and what the kernel's own code says about where its private
 // things are. Unchanged code that runs is the proof: where the image's field leads is what the object's symbol means.
+import type { ObjectFile } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
 import { type Finder, finderOf } from '../match/where.ts'
 import { type Extent, isCode, type ObjectView, viewOf } from './object-view.ts'
@@ -10,8 +11,15 @@ export interface PatchedUnit {
   readonly unit: string
   /** The kernel object that holds it. */
   readonly object: string
-  readonly before: Buffer
-  readonly after: Buffer
+  readonly before: Buffer | ObjectFile
+  readonly after: Buffer | ObjectFile
+  readonly texts?: SourceTexts
+}
+
+/** Of a unit of which a part was compiled anew: lines of the source before and after the patch, and of the part. */
+export interface SourceTexts {
+  readonly unit: readonly (readonly string[])[]
+  readonly part: readonly string[]
 }
 
 /** One of a unit's two objects, and what the kernel says about it. */
@@ -26,6 +34,7 @@ export interface Side {
 
 export interface UnitView {
   readonly unit: string
+  readonly texts: SourceTexts | undefined
   readonly object: string
   readonly before: Side
   readonly after: Side
@@ -47,16 +56,17 @@ export function isFunction({ symbol, section }: Extent): boolean {
   return symbol !== undefined && symbol.type === 'function' && isCode(section)
 }
 
-export function unitView({ unit, object, before, after }: PatchedUnit, names: Names): UnitView {
+export function unitView({ unit, object, before, after, texts }: PatchedUnit, names: Names): UnitView {
   return {
     unit,
+    texts,
     object,
     before: side(before, `${unit} before the patch`, object, names),
     after: side(after, `${unit} after the patch`, object, names),
   }
 }
 
-function side(bytes: Buffer, name: string, object: string, names: Names): Side {
+function side(bytes: Buffer | ObjectFile, name: string, object: string, names: Names): Side {
   const view = viewOf(bytes, name)
   let finder: Finder | undefined
   const find = () => {

@@ -1,62 +1,90 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Hands a finished live patch to the audit, and refuses it when the audit finds something.
-import { readFileSync } from 'node:fs'
-import { audit, auditModule, type PatchedUnit } from '../audit/audit.ts'
-import { openUnits } from '../build/units.ts'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Audited, audit, type PatchedUnit, type SourceTexts } from '../audit/audit.ts'
+import { openUnits, type Units } from '../build/units.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { Manifest } from './manifest.ts'
+import { unitFileName } from '../source/directory.ts'
 import type { CompiledFix } from './request.ts'
+import type { SourceObject } from './source-objects.ts'
 import { openTemplate } from './template.ts'
 
+function textsOf(
+  kernel: Kernel,
+  { changes }: CompiledFix,
+  unit: string,
+  directory: string,
+): SourceTexts | undefined {
+  const file = path.join(directory, unitFileName(unit))
+  if (!existsSync(file)) return undefined
+  const before = readFileSync(path.join(kernel.source, unit), 'latin1')
+  const after = changes.find((change) => change.path === unit)?.after ?? before
+  const part = readFileSync(file, 'latin1')
+  return { unit: [before.split('\n'), after.split('\n')], part: part.split('\n') }
+}
+
 /**
- * @param told what the build said: what it names is not missing without a word
+ * @param directory the module's own source, when the source engine made it
+ * @param told what the build said: what it tells to be left out is not missing
  * @returns what the audit has to say besides
  * @throws Fault `refused/audit-…`, named after the first rule that the module breaks
  */
 export async function auditFix(
   job: Job,
   kernel: Kernel,
-  { name, compiled: { pairs, bench } }: CompiledFix,
+  fix: CompiledFix,
+  directory: string | undefined,
   bytes: Buffer,
   told: readonly Finding[],
 ): Promise<Finding[]> {
-  const findings = await job.journal.step('Auditing the module', async () => {
-    const known = bench?.known ?? (await openUnits(job, kernel))
-    const { layout } = await openTemplate(job, kernel, known)
-    const units = pairs.flatMap(({ unit, module = 'vmlinux', before, after }): PatchedUnit[] =>
-      before === undefined
-        ? []
-        : [{ unit, object: module, before: readFileSync(before), after: readFileSync(after) }],
-    )
-    return await audit(kernel, {
-      bytes,
-      file: `livepatch-${name}.ko`,
-      sizes: { object: layout.object.size, func: layout.func.size },
-      units,
-      told: new Set(told.flatMap(({ symbol }) => symbol ?? [])),
-    })
+  const units = fix.compiled.pairs.flatMap(({ unit, module = 'vmlinux', before, after }): PatchedUnit[] => {
+    if (before === undefined) return []
+    const texts = directory === undefined ? undefined : textsOf(kernel, fix, unit, directory)
+    const objects = { before: readFileSync(before), after: readFileSync(after) }
+    return [{ unit, object: module, ...objects, ...(texts === undefined ? {} : { texts }) }]
   })
-  return refuseIfWrong(findings, told)
+  const code = directory === undefined ? 'cut-out' : 'compiled-anew'
+  return refuseIfWrong(
+    await auditOf(job, kernel, fix.name, { bytes, units, code, told }, fix.compiled.bench?.known),
+    told,
+  )
 }
 
 /**
- * The audit of a module whose code is not that of the patched objects: its form, and what it refers to.
+ * The audit of a module that was made of a directory's own files.
+ * @param objects the compiled files, and the units that they stand for as the kernel has them
  * @throws as `auditFix`
  */
-export async function auditForm(
+export async function auditDirectory(
   job: Job,
   kernel: Kernel,
+  name: string,
   bytes: Buffer,
-  { name }: Pick<Manifest, 'name'>,
+  objects: readonly SourceObject[],
   told: readonly Finding[],
 ): Promise<Finding[]> {
-  const findings = await job.journal.step('Auditing the module', () =>
-    auditModule(kernel, bytes, `livepatch-${name}.ko`),
-  )
-  return refuseIfWrong(findings, told)
+  const units = objects.map(({ unit, object, before, compiled }): PatchedUnit => {
+    return { unit, object, before: before.object, after: compiled }
+  })
+  return refuseIfWrong(await auditOf(job, kernel, name, { bytes, units, code: 'from-directory', told }), told)
+}
+
+async function auditOf(
+  job: Job,
+  kernel: Kernel,
+  name: string,
+  audited: Omit<Audited, 'file' | 'sizes'>,
+  known?: Units,
+): Promise<Finding[]> {
+  return await job.journal.step('Auditing the module', async () => {
+    const { layout } = await openTemplate(job, kernel, known ?? (await openUnits(job, kernel)))
+    const sizes = { object: layout.object.size, func: layout.func.size }
+    return await audit(kernel, { ...audited, file: `livepatch-${name}.ko`, sizes })
+  })
 }
 
 /** @returns what nobody has said yet */

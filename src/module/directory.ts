@@ -20,7 +20,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { namesOf } from '../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../source/directory.ts'
 import { assemble } from './assemble.ts'
-import { auditForm } from './audited.ts'
+import { auditDirectory } from './audited.ts'
 import { explainDifferences } from './difference.ts'
 import type { BindMode } from './distance.ts'
 import { packEvidence, textsOf } from './evidence.ts'
@@ -161,8 +161,8 @@ export async function buildDirectory(
   source: SourceDirectory,
   { output, allow, bind }: DirectoryRequest,
 ): Promise<Made> {
-  const { bytes, manifest } = await makeDirectoryModule(job, kernel, source, bind)
-  const audited = await auditForm(job, kernel, bytes, manifest, manifest.findings)
+  const { bytes, manifest, objects } = await makeDirectoryModule(job, kernel, source, bind)
+  const audited = await auditDirectory(job, kernel, source.name, bytes, objects, manifest.findings)
   const findings = withConsent([...manifest.findings, ...audited], new Set(allow))
   const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
   const evidence = packEvidence({ inputs: await textsOf(source.dir, manifest.inputs), functions: [] })

@@ -60,7 +60,7 @@ async function completed(
   try {
     const { bytes, manifest } = await makeBinary(job, kernel, fix, draft)
     const told = [...manifest.findings, ...draft.review]
-    const audited = await auditFix(job, kernel, fix, bytes, told)
+    const audited = await auditFix(job, kernel, fix, undefined, bytes, told)
     return {
       ...reached(manifest),
       findings: withConsent([...manifest.findings, ...audited], new Set(fix.request.allow)),

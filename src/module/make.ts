@@ -6,7 +6,7 @@ import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { auditFix, auditForm } from './audited.ts'
+import { auditFix } from './audited.ts'
 import { makeBinary } from './binary-engine.ts'
 import { type Draft, openDraft } from './draft.ts'
 import { evidenceFor, packEvidence } from './evidence.ts'
@@ -38,10 +38,8 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       refuseUnlessAllowed(kernel, known)
       const { bytes, manifest, directory } = await makeWith[engine](job, kernel, fix, draft)
       const told = [...manifest.findings, ...draft.review]
-      const audited =
-        engine === 'source'
-          ? await auditForm(job, kernel, bytes, manifest, told)
-          : await auditFix(job, kernel, fix, bytes, told)
+      const own = engine === 'source' ? directory : undefined
+      const audited = await auditFix(job, kernel, fix, own, bytes, told)
       const findings = withConsent([...told, ...audited], new Set(request.allow))
       refuseUnlessAllowed(kernel, findings)
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))

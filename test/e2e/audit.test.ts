@@ -5,13 +5,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Audited, audit } from '../../src/audit/audit.ts'
+import { type Audited, audit, type PatchedUnit } from '../../src/audit/audit.ts'
 import { livepatchTables } from '../../src/audit/livepatch-tables.ts'
 import { meaningOf } from '../../src/audit/meaning.ts'
 import { viewOf } from '../../src/audit/object-view.ts'
 import { openUnits } from '../../src/build/units.ts'
+import { catalogue } from '../../src/check/catalogue.ts'
 import { readObject } from '../../src/elf/read.ts'
 import type { Fault } from '../../src/ground/fault.ts'
+import type { Finding } from '../../src/ground/finding.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
@@ -21,6 +23,8 @@ import { openDraft } from '../../src/module/draft.ts'
 import { compileFix } from '../../src/module/fix.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
 import type { Engine } from '../../src/module/request.ts'
+import { makeFromSource } from '../../src/module/source-engine.ts'
+import type { SourceObject } from '../../src/module/source-objects.ts'
 import { openTemplate } from '../../src/module/template.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 import { isDistance, Mutant, type RawRelocation } from '../audit/mutant.ts'
@@ -32,24 +36,55 @@ afterAll(() => rmSync(work, { recursive: true }))
 
 const secure = 'net/core/secure_seq.c'
 const consoles = 'fs/proc/consoles.c'
-/** What siphash() calls, as the processor allows. */
-const siphash = /^__siphash_(un)?aligned$/
+const random = 'drivers/char/random.c'
+const pipe = 'fs/pipe.c'
 
-/** A function with private data of the kernel, two new counters, a new helper, and one of three functions of a name. */
-function edits(kernel: Kernel, further: boolean) {
-  const text = readFileSync(path.join(kernel.source, secure), 'latin1')
-  const head = text.slice(text.indexOf('secure_ipv6_port_ephemeral(const')).split('\n')[0]!
-  const start = text.lastIndexOf('\n', text.indexOf(head)) + 1
-  const end = text.indexOf('net_secret_init();', start)
-  const body = text.slice(start, end)
-  const helper =
-    'static unsigned int audit_asked;\nstatic unsigned int audit_told;\nstatic noinline void audit_count(void)\n{\n\taudit_asked++;\n\tif (audit_asked > 7)\n\t\taudit_told += audit_asked;\n}\n'
-  return [
-    {
-      file: secure,
-      from: `${body}net_secret_init();`,
-      to: `${helper}${body}audit_count();\n\tpr_debug("asked %u\\n", audit_told);\n\tnet_secret_init();`,
+const helper =
+  'static unsigned int audit_asked;\nstatic unsigned int audit_told;\nstatic noinline void audit_count(void)\n{\n\taudit_asked++;\n\tif (audit_asked > 7)\n\t\taudit_told += audit_asked;\n}\n'
+const counts = 'audit_count();\n\tpr_debug("asked %u\\n", audit_told);\n\t'
+
+/** A function that uses private data of the kernel, and gets two new counters and a new helper. */
+const patched = {
+  // What net_get_random_once() makes can't be bound by C text.
+  binary: {
+    edit: (kernel: Kernel) => {
+      const text = readFileSync(path.join(kernel.source, secure), 'latin1')
+      const head = text.slice(text.indexOf('secure_ipv6_port_ephemeral(const')).split('\n')[0]!
+      const start = text.lastIndexOf('\n', text.indexOf(head)) + 1
+      const body = text.slice(start, text.indexOf('net_secret_init();', start))
+      return {
+        file: secure,
+        from: `${body}net_secret_init();`,
+        to: `${helper}${body}${counts}net_secret_init();`,
+      }
     },
+    /** What siphash() calls, as the processor allows. */
+    callee: /^__siphash_(un)?aligned$/,
+    datum: 'net_secret',
+    other: /^___done\.\d+$/,
+  },
+  source: {
+    edit: (kernel: Kernel) => {
+      const text = readFileSync(path.join(kernel.source, pipe), 'latin1')
+      const start = text.indexOf('struct pipe_inode_info *alloc_pipe_info(void)')
+      const end = text.indexOf('pipe = kzalloc', start)
+      const body = text.slice(start, end)
+      return {
+        file: pipe,
+        from: `${body}pipe = kzalloc`,
+        to: `${helper}${body}${counts}pipe = kzalloc`,
+      }
+    },
+    callee: /^free_uid$/,
+    datum: 'pipe_user_pages_soft',
+    other: /^pipe_user_pages_hard$/,
+  },
+} as const
+
+/** Such a function, and one of three functions of a name; further ones when they are asked for. */
+function edits(kernel: Kernel, further: boolean, engine: 'binary' | 'source') {
+  return [
+    patched[engine].edit(kernel),
     {
       file: consoles,
       from: 'static void *c_next(struct seq_file *m, void *v, loff_t *pos)\n{\n',
@@ -62,16 +97,34 @@ function edits(kernel: Kernel, further: boolean) {
             from: 'static int show_console_dev(struct seq_file *m, void *v)\n{\n',
             to: 'static int show_console_dev(struct seq_file *m, void *v)\n{\n\tm->pad_until = 1;\n',
           },
+          {
+            file: random,
+            from: 'put_user(input_pool.init_bits, p)',
+            to: 'put_user(input_pool.init_bits | 1, p)',
+          },
         ]
       : []),
   ]
 }
 
-async function make(kernel: Kernel, further: boolean): Promise<Audited> {
+/** What the audit gets, with objects as bytes. */
+interface Built extends Audited {
+  readonly units: readonly (PatchedUnit & { readonly before: Buffer; readonly after: Buffer })[]
+  /** Of a module made from source: its own files, compiled. */
+  readonly files?: readonly SourceObject[]
+}
+
+/** @param of the patch; `engine` for another engine's */
+async function make(
+  kernel: Kernel,
+  further: boolean,
+  engine: 'binary' | 'source',
+  of = engine,
+): Promise<Built> {
   const change = {
     name: 'audited',
     exercises: '',
-    edits: edits(kernel, further),
+    edits: edits(kernel, further, of),
     replaces: [],
     run: '',
     before: '',
@@ -79,10 +132,11 @@ async function make(kernel: Kernel, further: boolean): Promise<Audited> {
   }
   const patches = [parsePatch(diffOf(kernel, change), 'audited.patch')]
   const dir = mkdtempSync(path.join(work, 'fix-'))
-  const fix = await compileFix(job, kernel, { patches, replace: true, output: work }, dir)
+  const fix = await compileFix(job, kernel, { patches, replace: true, output: dir }, dir)
   const draft = await openDraft(job, kernel, fix)
   try {
-    const { bytes } = await makeBinary(job, kernel, fix, draft)
+    const source = engine === 'source' ? await makeFromSource(job, kernel, fix) : undefined
+    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, draft))
     const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
     const units = fix.compiled.pairs.map(({ unit, before, after }) => ({
       unit,
@@ -91,7 +145,9 @@ async function make(kernel: Kernel, further: boolean): Promise<Audited> {
       after: readFileSync(after),
     }))
     const sizes = { object: layout.object.size, func: layout.func.size }
-    return { bytes, file: 'audited.ko', sizes, units, told: new Set() }
+    const code = engine === 'source' ? 'compiled-anew' : 'cut-out'
+    const made = { bytes, file: 'audited.ko', sizes, units, code, told: manifest.findings } as const
+    return source === undefined ? made : { ...made, files: source.objects }
   } finally {
     draft.close()
   }
@@ -153,14 +209,20 @@ describe('a patch', () => {
   })
 })
 
-describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
+describe.each([
+  ['6.1.0-56-cloud-amd64', 'binary'],
+  ['6.12', 'binary'],
+  ['6.1.0-56-cloud-amd64', 'source'],
+  ['6.12', 'source'],
+] as const)('a module for %s (%s)', (wanted, engine) => {
+  const { callee, datum, other } = patched[engine]
   let kernel: Kernel
-  let made: Audited
+  let made: Built
   let names: Names & { close(): void }
   beforeAll(async () => {
     kernel = await selectKernel(job, wanted)
     names = await namesOf(kernel, ['vmlinux'])
-    made = await make(kernel, false)
+    made = await make(kernel, false, engine)
   })
   afterAll(() => names?.close())
 
@@ -212,18 +274,36 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
   })
 
   test('that calls what was freed after boot', async () => {
-    expect(await mutated((mutant) => turn(mutant, siphash, address('start_kernel')))).toContain('audit-freed')
+    expect(await mutated((mutant) => turn(mutant, callee, address('start_kernel')))).toContain('audit-freed')
   })
 
   test('that calls another function', async () => {
-    expect(await mutated((mutant) => turn(mutant, siphash, address('vsnprintf')))).toEqual([
-      'audit-reference',
-    ])
+    expect(await mutated((mutant) => turn(mutant, callee, address('vsnprintf')))).toEqual(['audit-reference'])
   })
 
   test('that calls a datum', async () => {
-    const rules = await mutated((mutant) => turn(mutant, siphash, address('jiffies_64')))
+    const rules = await mutated((mutant) => turn(mutant, callee, address('jiffies_64')))
     expect(rules).toContain('audit-kind')
+  })
+
+  test.runIf(engine === 'source')('held against the files of its directory', async () => {
+    const units = made.files!.map(({ unit, object, before, compiled }): PatchedUnit => {
+      return { unit, object, before: before.object, after: compiled }
+    })
+    const held = async (mutate: (mutant: Mutant) => Mutant) =>
+      await rulesOf({ ...made, units, code: 'from-directory', bytes: mutate(new Mutant(made.bytes)).bytes })
+    expect(await held((mutant) => mutant)).toEqual([])
+    expect(await held((mutant) => turn(mutant, callee, address('vsnprintf')))).toEqual(['audit-reference'])
+    const exchanged = await held((mutant) =>
+      mutant.exchange(
+        first(mutant, datum),
+        first(mutant, other, (raw) => raw.type === first(mutant, datum).type),
+      ),
+    )
+    expect(exchanged).toContain('audit-reference')
+    expect(
+      await held((mutant) => mutant.lead(first(mutant, datum), first(mutant, datum).addend + 8)),
+    ).toContain('audit-reference')
   })
 
   test('with two sections of one name', async () => {
@@ -235,14 +315,14 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
   test('in which two statics of the kernel are exchanged', async () => {
     const rules = await mutated((mutant) =>
       mutant.exchange(
-        first(mutant, 'net_secret'),
-        first(mutant, /^___done\.\d+$/, (raw) => raw.type === first(mutant, 'net_secret').type),
+        first(mutant, datum),
+        first(mutant, other, (raw) => raw.type === first(mutant, datum).type),
       ),
     )
     expect(rules).toContain('audit-reference')
   })
 
-  test('in which another static of the same name is meant', async () => {
+  test.skipIf(engine === 'source')('in which another static of the same name is meant', async () => {
     // net_get_random_once() has one ___done in each place.
     const rules = await mutated((mutant) => {
       const at = names.at('vmlinux', address('net_secret'))
@@ -273,9 +353,9 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
 
   test('with a copy of what the kernel has', async () => {
     const rules = await mutated((mutant) => {
-      const kernels = first(mutant, 'net_secret')
+      const kernels = first(mutant, datum)
       const own = leadingTo(mutant, 'audit_told')[0]!
-      if (kernels.table.startsWith('.klp.rela')) throw new Error('net_secret is reached by distance')
+      if (kernels.table.startsWith('.klp.rela')) throw new Error(`${datum} is reached by a livepatch symbol`)
       return mutant.lead(
         kernels,
         isDistance(kernels) ? own.addend : own.addend + (isDistance(own) ? 4 : 0),
@@ -288,7 +368,7 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
   test('with another addend', async () => {
     expect(
       await mutated((mutant) => {
-        const raw = first(mutant, 'net_secret')
+        const raw = first(mutant, datum)
         return mutant.lead(raw, raw.addend + 8)
       }),
     ).toContain('audit-reference')
@@ -299,25 +379,48 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
     const { functions } = livepatchTables(view, made.sizes)!
     const next = functions.find(({ name }) => name === 'c_next')!
     expect(next.position).toBeGreaterThan(0)
-    const section = view.object.sections.find(({ name }) => name === '.data.livepatch')!
+    const right = Buffer.alloc(8)
+    right.writeBigUInt64LE(BigInt(next.position))
+    const { section, offset } = next.entry
+    const at = section.data.indexOf(right, offset)
     for (const position of [1, 2, 3, 4].filter((one) => one !== next.position)) {
       const wrong = Buffer.alloc(8)
       wrong.writeBigUInt64LE(BigInt(position))
-      const right = Buffer.alloc(8)
-      right.writeBigUInt64LE(BigInt(next.position))
-      // As many positions before it are the same.
-      let at = -8
-      for (const { position: own } of functions.slice(0, functions.indexOf(next) + 1))
-        if (own === next.position) at = section.data.indexOf(right, at + 8)
-      expect(await mutated((mutant) => mutant.write('.data.livepatch', at, wrong))).toContain(
-        'audit-replaced',
-      )
+      expect(await mutated((mutant) => mutant.write(section.name, at, wrong))).toContain('audit-replaced')
     }
   })
 
-  test('without a function that changes, or made of objects that are stale', async () => {
-    const more = await make(kernel, true)
-    expect(await rulesOf({ ...made, units: more.units })).toEqual(['audit-missing'])
+  test('without a function that changes, whatever else is said about the function', async () => {
+    const more = await make(kernel, true, 'binary', engine)
+    const units = more.units.filter(({ unit }) => unit !== random)
+    const lacking = async (told: readonly Finding[]) => await rulesOf({ ...made, units, told })
+    const saying = (rule: string, unit = consoles): Finding => {
+      return { severity: 'note', rule, symbol: 'show_console_dev', unit, message: 'It is said' }
+    }
+    expect(await lacking([])).toEqual(['audit-missing'])
+    const leftOut = ['ignored', 'line-numbers', 'same-source-other-code']
+    const others = catalogue
+      .flatMap(({ rules }) => rules.map(({ name }) => name))
+      .filter((name) => !leftOut.includes(name))
+    expect(others.length).toBeGreaterThan(100)
+    expect(await lacking(others.map((rule) => saying(rule)))).toEqual(['audit-missing'])
+    expect(await lacking([saying('ignored', secure)])).toEqual(['audit-missing'])
+    for (const rule of leftOut) expect(await lacking([saying(rule)])).toEqual([])
+  })
+
+  test('without a function of which only the part that seldom runs changes', async () => {
+    const { before } = (await make(kernel, true, 'binary', engine)).units.find(({ unit }) => unit === random)!
+    const { name } = viewOf(before, random).object.sections.find((one) =>
+      /unlikely.*_read_iter/.test(one.name),
+    )!
+    const after = new Mutant(before).write(name, 0, Buffer.from([0x90])).bytes
+    const same = { unit: random, object: 'vmlinux', before, after: before }
+    expect(await rulesOf({ ...made, units: [...made.units, same] })).toEqual([])
+    expect(await rulesOf({ ...made, units: [...made.units, { ...same, after }] })).toEqual(['audit-missing'])
+  })
+
+  test('made of objects that are stale', async () => {
+    const more = await make(kernel, true, 'binary', engine)
     expect(await rulesOf({ ...more, units: made.units })).not.toEqual([])
     const stale = made.units.map((unit) => ({ ...unit, after: unit.before }))
     expect(await rulesOf({ ...made, units: stale })).toContain('audit-code')
@@ -336,7 +439,7 @@ describe.each(['6.1.0-56-cloud-amd64', '6.12'])('a module for %s', (wanted) => {
 
   test('with data that become read-only, or code that is freed', async () => {
     const sections = viewOf(made.bytes, 'audited.ko').object.sections.map(({ name }) => name)
-    const data = sections.find((name) => /^\.bss\.audit_told/.test(name))!
+    const data = sections.find((name) => /^\.bss.*audit_told/.test(name))!
     const code = sections.find((name) => /^\.text.*audit_count$/.test(name))!
     expect(await mutated((mutant) => mutant.nameSection(data, '.data..ro_after_init'))).toContain(
       'audit-read-only',

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A module that was made from source has code that was compiled anew from a part of the unit. Where it may differ from the
+// patched object without meaning anything else: a landing pad, since the module's tables know the address of a function
+// that was private; a function's own name, which is another in the module; and numbers of lines.
+import type { Section } from '../elf/read.ts'
+import { decodeInstruction } from '../match/decode.ts'
+import type { CodeEntry } from './code-tables.ts'
+import { type Extent, isCode, type ObjectView, type Place } from './object-view.ts'
+import { type SourceTexts, stem } from './unit.ts'
+
+/** ENDBR64 */
+const pad = Buffer.from('f30f1efa', 'hex')
+
+function hasPad({ data }: Section, offset: number): boolean {
+  return data.subarray(offset, offset + pad.length).equals(pad)
+}
+
+/** Where the code begins that the patched object has, too. */
+export function behindPad(mine: Place, theirs: Extent): Place {
+  const { section, offset } = mine
+  if (!isCode(section) || theirs.symbol?.type !== 'function') return mine
+  const isOnlyHere = hasPad(section, offset) && !hasPad(theirs.section, theirs.start)
+  return isOnlyHere ? { section, offset: offset + pad.length } : mine
+}
+
+/** The begin of the function to which such a place belongs. */
+export function beforePad(module: ObjectView, behind: Place): Place {
+  const { section, offset } = behind
+  const start = offset - pad.length
+  const begins = (at: number) => module.named.some((one) => one.section === section && one.start === at)
+  return !begins(offset) && begins(start) && hasPad(section, start) ? { section, offset: start } : behind
+}
+
+/** True for a datum that holds the name of the function in which it stands. */
+export function isOwnName({ symbol }: Extent): boolean {
+  return /^__(func|FUNCTION|PRETTY_FUNCTION)__$/.test(stem(symbol?.name ?? ''))
+}
+
+/** Whether the text is the same name, or that of the function that replaces it: `livepatch_foo` for `foo`. */
+export function isNameOfReplacement(module: ObjectView, mine: Place, theirs: Extent): boolean {
+  const text = ({ data }: Section, at: number) => data.toString('latin1', at, data.indexOf(0, at))
+  const [ours, made] = [text(mine.section, mine.offset), text(theirs.section, theirs.start)]
+  return (
+    ours === made || (ours.endsWith(`_${made}`) && module.named.some(({ symbol }) => symbol?.name === ours))
+  )
+}
+
+/** Bytes of struct _ddebug in front of its line, which has 18 bits (include/linux/dynamic_debug.h). */
+const lineOfDescriptor = 32
+
+/** Makes lines equal: in a descriptor of dynamic debug, and numbers in code that stand for the same line of the source. */
+export function excuseLines(
+  theirs: Extent,
+  texts: SourceTexts | undefined,
+  ours: Buffer,
+  made: Buffer,
+): void {
+  const { section } = theirs
+  if (texts !== undefined && isCode(section)) excuseNumbers(theirs, texts, ours, made)
+  if (section.name !== '__dyndbg' || ours.length < lineOfDescriptor + 4) return
+  const line = made.readUInt32LE(lineOfDescriptor) & 0x3ffff
+  ours.writeUInt32LE(((ours.readUInt32LE(lineOfDescriptor) & ~0x3ffff) | line) >>> 0, lineOfDescriptor)
+}
+
+/** A number is the last of an instruction. */
+function excuseNumbers(
+  { section, start, end }: Extent,
+  texts: SourceTexts,
+  ours: Buffer,
+  made: Buffer,
+): void {
+  for (let at = start; at < end; ) {
+    const instruction = decodeInstruction(section.data, at)
+    if (instruction === undefined) return
+    const number = instruction.end - start - 4
+    const [from, to] = [at - start, number + 4]
+    if (number > from && to <= made.length && !ours.subarray(from, to).equals(made.subarray(from, to)))
+      if (isSameLine(texts, made.readInt32LE(number), ours.readInt32LE(number)))
+        made.copy(ours, number, number, to)
+    at = instruction.end
+  }
+}
+
+/** How far a patch may move a line of its own. */
+const window = 200
+
+/** Whether two numbers stand for one line, by its text: in the unit, near the first, and in the part. */
+function isSameLine({ unit, part }: SourceTexts, line: number, own: number): boolean {
+  const plain = (text: string | undefined) => text?.replace(/\blivepatch_/g, '').replace(/\s/g, '') ?? ''
+  const text = plain(part[own - 1])
+  if (line < 1 || !/\w{3}/.test(text)) return false
+  return unit.some((lines) =>
+    lines.slice(Math.max(0, line - 1 - window), line + window).some((one) => plain(one) === text),
+  )
+}
+
+/** The same in an entry about a WARN or a BUG (include/asm-generic/bug.h): two bytes behind two references. */
+export function excuseLineOfBug({ table }: CodeEntry, ours: Buffer, made: Buffer): void {
+  if (table.name === '__bug_table' && made.length === 12) made.copy(ours, 8, 8, 10)
+}
