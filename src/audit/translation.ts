@@ -2,17 +2,23 @@
 // Translation validation: from each function that the module replaces, module and patched object are walked in step. What
 // the module carries must be, byte for byte, what the compiler made, and each reference in it must mean what the same
 // reference means in the object: a place of the module that is walked in turn, or the thing of the kernel.
-import { relocationSize } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
 import { beforePad, behindPad, excuseLineOfBug, excuseLines, isNameOfReplacement, isOwnName } from './anew.ts'
-import { type CodeEntry, entriesAbout } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
-import { type Doubt, doubtAbout, doubtAboutStated, type IdentityContext, kernelHas } from './identity.ts'
+import {
+  type Doubt,
+  doubtAbout,
+  doubtAboutStated,
+  type IdentityContext,
+  isAskedFor,
+  kernelHas,
+} from './identity.ts'
 import { type KernelPlace, linked, type Meaning, meaningOf } from './meaning.ts'
 import { type Extent, isWritable, type ObjectView, type Place, type Target } from './object-view.ts'
 import { compareOtherCode } from './other-code.ts'
 import { compareCode } from './same-code.ts'
+import { compareTables } from './same-tables.ts'
 import { isFunction, sourceName, stem, type UnitView } from './unit.ts'
 
 /** A root of the walk: a place of the module, and what it must be in a unit's object after the patch. */
@@ -188,7 +194,25 @@ export function checkTranslation(
       if (otherwise !== undefined) differs(unit, name, otherwise)
     } else {
       for (const { own, target } of references) compareReference(unit, theirs, mine.section, own, target)
-      if (isFunction(theirs)) compareTables({ ...task, mine: place })
+      if (isFunction(theirs)) walkTables(place, unit, theirs)
+    }
+  }
+
+  function walkTables(mine: Place, unit: UnitView, theirs: Extent): void {
+    const { entries, alternatives, difference } = compareTables(
+      module,
+      mine,
+      unit,
+      theirs,
+      (entry, ours, made) => {
+        if (anew) excuseLineOfBug(entry, ours, made)
+      },
+    )
+    if (difference !== undefined) complain('audit-table', nameOf(theirs), difference, unit.unit)
+    for (const { table, own, target } of entries) compareReference(unit, theirs, table, own, target)
+    for (const { table, own, extent } of alternatives) {
+      const meaning = meaningOf(names, module, table, own)
+      if (meaning.kind === 'own') pair(meaning.place, unit, extent, 0)
     }
   }
 
@@ -326,104 +350,4 @@ export function checkTranslation(
   function called({ object, address }: KernelPlace): string {
     return names.at(object, address)[0]?.name ?? `0x${address.toString(16)} of ${object}`
   }
-
-  function compareTables({ mine, unit, theirs }: Task): void {
-    const { section, start, end, symbol } = theirs
-    const view = unit.after.view
-    const made = entriesAbout(view, section, start, end)
-    const ours = entriesAbout(module, mine.section, mine.offset, mine.offset + end - start)
-    const name = symbol?.name ?? section.name
-    const key = ({ table, about }: CodeEntry, from: number) => `${table.name} ${about.offset - from}`
-    let next = 0
-    for (const entry of made) {
-      const own = ours[next]
-      if (own === undefined || key(own, mine.offset) !== key(entry, start)) {
-        if (isLostTracepoint(view, entry, unit)) continue
-        complain(
-          'audit-table',
-          name,
-          `The module lacks what ${entry.table.name} says about ${name}, offset ${entry.about.offset - start}`,
-          unit.unit,
-        )
-        return
-      }
-      next++
-      compareEntry(unit, theirs, entry, own)
-    }
-    const more = ours[next]
-    if (more !== undefined)
-      complain(
-        'audit-table',
-        name,
-        `The module has an entry of ${more.table.name} about ${name} that the compiler did not make`,
-        unit.unit,
-      )
-  }
-
-  function compareEntry(unit: UnitView, whose: Extent, entry: CodeEntry, own: CodeEntry): void {
-    const view = unit.after.view
-    const length = entry.end - entry.start
-    const blank = ({ table, start, relocations }: CodeEntry) => {
-      const bytes = Buffer.from(table.data.subarray(start, start + length))
-      for (const { offset, type } of relocations)
-        bytes.fill(0, offset - start, offset - start + relocationSize(type))
-      return bytes
-    }
-    const [ours, made] = [blank(own), blank(entry)]
-    if (anew) excuseLineOfBug(entry, ours, made)
-    // Entries of .parainstructions are padded by alignment only.
-    const said = entry.table.name === '.parainstructions' ? 10 : length
-    if (
-      !ours.subarray(0, said).equals(made.subarray(0, said)) ||
-      own.relocations.length !== entry.relocations.length
-    )
-      complain(
-        'audit-table',
-        nameOf(whose),
-        `${entry.table.name} of the module says something else about ${nameOf(whose)} than the compiler`,
-        unit.unit,
-      )
-    entry.relocations.forEach((relocation, index) => {
-      const mineOne = own.relocations[index]
-      if (mineOne === undefined) return
-      const target = view.target(entry.table, relocation)
-      if (entry.table.name === '.altinstructions' && index === 1 && target.kind === 'place') {
-        const meaning = meaningOf(names, module, own.table, mineOne)
-        const { section, offset } = target.place
-        const size = made[length === 14 ? 13 : 11] ?? 0
-        if (meaning.kind === 'own')
-          pair(meaning.place, unit, { section, start: offset, end: offset + size }, 0)
-        return
-      }
-      compareReference(unit, whose, own.table, mineOne, target)
-    })
-  }
-}
-
-/** A tracepoint of a module that may come later can't be known when the live patch is loaded: its entry is left out. */
-function isLostTracepoint(
-  view: ObjectView,
-  { table, relocations }: CodeEntry,
-  { object }: UnitView,
-): boolean {
-  const third = relocations[2]
-  if (table.name !== '__jump_table' || object === 'vmlinux' || third === undefined) return false
-  const target = view.target(table, third)
-  return target.kind !== 'number' && target.symbol.name.startsWith('__tracepoint_')
-}
-
-/** The sections of which the author asks for copies, with the macros of kernel/include. */
-function isAskedFor({ after: { view } }: UnitView): (section: string) => boolean {
-  const asked = new Set<string>()
-  for (const section of view.object.sections) {
-    if (!/^\.(inarch|kpatch)\.include\.sections$/.test(section.name)) continue
-    for (const name of section.data.toString('latin1').split('\0')) asked.add(name)
-    for (const relocation of view.relocations({ section, start: 0, end: section.size })) {
-      const target = view.target(section, relocation)
-      if (target.kind !== 'place') continue
-      const { data } = target.place.section
-      asked.add(data.toString('latin1', target.place.offset, data.indexOf(0, target.place.offset)))
-    }
-  }
-  return (section) => asked.has(section)
 }
