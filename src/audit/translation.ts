@@ -86,7 +86,7 @@ export function checkTranslation(
     ),
   )
   // Among other callers the compiler makes other forms of a function.
-  const plainName = (name: string) => (anew ? sourceName(name) : name.replace(/\.\.\d+(?=\.|$)/g, ''))
+  const plainName = (name: string) => (anew ? stem(sourceName(name)) : name.replace(/\.\.\d+(?=\.|$)/g, ''))
   const nameInUnit = (name: string) => (anew ? replacing.get(sourceName(name)) : undefined) ?? plainName(name)
   const carried = new Map<UnitView, Set<string>>(units.map((unit) => [unit, new Set<string>()]))
   const seen = new Set<string>()
