@@ -411,14 +411,22 @@ describe.each([
     for (const rule of leftOut) expect(await lacking([saying(rule)])).toEqual([])
   })
 
-  test('without a function of which only the part that seldom runs changes', async () => {
-    const { before } = (await make(kernel, true, 'binary', engine)).units.find(({ unit }) => unit === random)!
-    const cold = viewOf(before, random).named.find(({ symbol }) => /\.cold$/.test(symbol?.name ?? ''))!
-    const after = new Mutant(before).write(cold.section.name, cold.start, Buffer.from([0x90])).bytes
-    const same = { unit: random, object: 'vmlinux', before, after: before }
-    expect(await rulesOf({ ...made, units: [...made.units, same] })).toEqual([])
-    expect(await rulesOf({ ...made, units: [...made.units, { ...same, after }] })).toEqual(['audit-missing'])
-  })
+  // In 6.12 gcc puts nothing of this unit aside.
+  test.skipIf(wanted === '6.12')(
+    'without a function of which only the part that seldom runs changes',
+    async () => {
+      const { before } = (await make(kernel, true, 'binary', engine)).units.find(
+        ({ unit }) => unit === random,
+      )!
+      const cold = viewOf(before, random).named.find(({ symbol }) => /\.cold$/.test(symbol?.name ?? ''))!
+      const after = new Mutant(before).write(cold.section.name, cold.start, Buffer.from([0x90])).bytes
+      const same = { unit: random, object: 'vmlinux', before, after: before }
+      expect(await rulesOf({ ...made, units: [...made.units, same] })).toEqual([])
+      expect(await rulesOf({ ...made, units: [...made.units, { ...same, after }] })).toEqual([
+        'audit-missing',
+      ])
+    },
+  )
 
   test('made of objects that are stale', async () => {
     const more = await make(kernel, true, 'binary', engine)
