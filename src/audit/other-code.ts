@@ -63,6 +63,32 @@ function reachedFrom(view: ObjectView, from: readonly Extent[]): Led[] {
   return found
 }
 
+/**
+ * The running kernel's function that the module calls, and that the unit's function has taken in: the unit has it, and all that it
+ * comes to is reached.
+ */
+function takenIn(
+  view: ObjectView,
+  reached: readonly Led[],
+  isIt: (target: Target) => boolean,
+): Led | undefined {
+  const names = new Set(
+    reached.flatMap(({ target }) => (target.kind === 'outside' ? target.symbol.name : [])),
+  )
+  const extents = new Set(reached.flatMap((led) => led.extents.map(keyOf)))
+  const isReached = (led: Led) =>
+    led.target.kind === 'outside'
+      ? names.has(led.target.symbol.name) || compilersOwn.test(led.target.symbol.name)
+      : led.extents.some((one) => extents.has(keyOf(one)))
+  for (const extent of view.named) {
+    const { section, start, symbol } = extent
+    if (symbol === undefined || !isFunction(extent)) continue
+    const target: Target = { kind: 'place', place: { section, offset: start }, symbol }
+    if (isIt(target) && leadsOf(view, extent).every(isReached)) return { target, extents: [extent] }
+  }
+  return undefined
+}
+
 export interface OtherCode {
   readonly module: ObjectView
   /** Whether a reference of the module to the kernel means what the target does. */
@@ -113,8 +139,9 @@ export function compareOtherCode(
         const same = reached.find(
           (led) => led.target.kind !== 'number' && means(section, relocation, led.target),
         )
-        if (same === undefined) return `it comes to ${called(section, relocation)}, and the unit does not`
-        meet(same)
+        const taken = same ?? takenIn(view, reached, (led) => means(section, relocation, led))
+        if (taken === undefined) return `it comes to ${called(section, relocation)}, and the unit does not`
+        meet(taken)
         continue
       }
       const { place } = target
