@@ -2,6 +2,7 @@
 // The same fix built by both engines, and compared: do they replace the same functions, and by the same machine code?
 // Two ways that know nothing of each other and come to the same result make each other credible.
 import { withConsent } from '../check/consent.ts'
+import type { Anatomy } from '../diff/anatomy.ts'
 import { coldParent, sourceName } from '../diff/names.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -175,12 +176,33 @@ function onlyBinary(
     }
   const around = theirs.filter((one) => one.reasons.some((reason) => reason.includes(`${name},`)))
   const meant = around.length > 0 ? around : theirs.filter((one) => sourceName(one.name) === written)
-  const names = meant.map((one) => one.name)
+  // A caller that goes on as it is would go on to the form that the fix changes.
+  const names =
+    change === undefined || isOnlyUsedBy(change.compared.before, name, new Set(theirs.map((one) => one.name)))
+      ? meant.map((one) => one.name)
+      : []
   const instead = names.length === 0 ? '' : `, but replaces ${names.join(', ')} instead`
   return {
     explanation: `${seen}; it is a form of ${written} that the compiler made and C has no name for, so the source engine can't replace it${instead}`,
     instead: names,
   }
+}
+
+/** Whether all that refers to a form of a function is replaced, or is a form that is used by nothing but what is replaced. */
+function isOnlyUsedBy(unit: Anatomy, form: string, replaced: ReadonlySet<string>): boolean {
+  const seen = new Set<string>([form])
+  for (const name of seen)
+    for (const piece of [...unit.functions, ...unit.data]) {
+      const isUser = unit
+        .relocations(piece)
+        .map((relocation) => unit.target(piece.section, relocation))
+        .some((target) => target.kind === 'piece' && target.piece.name === name)
+      const user = coldParent(piece.name)
+      if (!isUser || seen.has(user) || replaced.has(user)) continue
+      if (piece.kind !== 'function' || sourceName(user) === user) return false
+      seen.add(user)
+    }
+  return true
 }
 
 /** Why the binary engine does without a function that the source one replaces. */

@@ -4,7 +4,7 @@
 // which of the compiler's passes had them, the code does not say.
 import type { Anatomy, Piece, Target } from '../diff/anatomy.ts'
 import { isByContent } from '../diff/by-content.ts'
-import { decodeInstruction, type Instruction } from '../diff/instruction.ts'
+import { decodeInstruction, type Instruction, legacyPrefix } from '../diff/instruction.ts'
 import { isColdPart, sourceName, stem } from '../diff/names.ts'
 import { relocationSize } from '../elf/format.ts'
 
@@ -25,8 +25,10 @@ export type DifferenceClass =
   | 'other-tables'
   /** The same instructions in another order. */
   | 'other-order-of-blocks'
-  /** The same operations with other registers, places on the stack or constants. */
+  /** The same operations with other registers or places on the stack. */
   | 'other-registers'
+  /** The same operations with other numbers: the text says something else. */
+  | 'other-constants'
   /** Other operations, and another size. */
   | 'other-size'
   | 'other-code'
@@ -49,6 +51,10 @@ export interface Code {
   readonly instructions: readonly string[]
   /** Of the same instructions, the operation only. */
   readonly operations: readonly string[]
+  /** Of those with a number that is no address and no place on the stack, the operation and the numbers. */
+  readonly constants: readonly string[]
+  /** What each jump inside the function asks for. */
+  readonly conditions: readonly number[]
 }
 
 /** Helpers that the compiler chooses by what it has in which register. */
@@ -61,6 +67,8 @@ export function codeOf(unit: Anatomy, piece: Piece): Code {
   const called = new Set<string>()
   const instructions: string[] = []
   const operations: string[] = []
+  const constants: string[] = []
+  const conditions: number[] = []
   let size = 0
   for (const part of parts) {
     const begin = part.symbol?.value ?? part.start
@@ -84,12 +92,17 @@ export function codeOf(unit: Anatomy, piece: Piece): Code {
       at = instruction.end
       const { branch } = instruction
       const jumpsInside = branch >= 0 && !fields.has(branch)
+      const condition = jumpsInside ? conditionOf(part.section.data, instruction) : undefined
+      if (condition !== undefined) conditions.push(condition)
       if (jumpsInside || isPadding(part.section.data, instruction)) continue
       instructions.push(withoutAddresses(part.section.data, instruction, fields))
-      operations.push(operationOf(part.section.data, instruction))
+      const operation = operationOf(part.section.data, instruction)
+      operations.push(operation)
+      const numbers = numbersOf(part.section.data, instruction, fields)
+      if (numbers.length > 0) constants.push(`${operation} ${numbers.join(' ')}`)
     }
   }
-  return { size, references, called, instructions, operations }
+  return { size, references, called, instructions, operations, constants, conditions }
 
   function nameOf(target: Target): string | undefined {
     if (target.kind === 'external') return compilersOwn.test(target.name) ? undefined : target.name
@@ -117,24 +130,81 @@ function withoutAddresses(
   return bytes.toString('latin1')
 }
 
-/** Prefixes that do not name a register, and the opcode. */
-function operationOf(code: Buffer, { start, end }: Instruction): string {
+interface Opcode {
+  /** Where it begins, and where it ends. */
+  readonly at: number
+  readonly end: number
+  /** REX (Intel SDM volume 2, 2.2.1); 0 for none. */
+  readonly rex: number
+}
+
+function opcodeOf(code: Buffer, { start, end }: Instruction): Opcode {
   let at = start
-  while (
-    at < end &&
-    [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3].includes(code[at] ?? 0)
-  )
-    at++
-  const prefixes = code.toString('latin1', start, at)
-  if (((code[at] ?? 0) & 0xf0) === 0x40) at++
-  let length = 1
-  if (code[at] === 0x0f) length = code[at + 1] === 0x38 || code[at + 1] === 0x3a ? 3 : 2
-  const opcode = Buffer.from(code.subarray(at, at + length))
-  const last = opcode[length - 1] ?? 0
-  // push, pop and mov $n name a register in the opcode; a store and a load of registers are the same move.
-  if (length === 1 && ((last >= 0x50 && last < 0x60) || last >= 0xb0) && last < 0xc0) opcode[0] = last & 0xf8
-  if (length === 1 && last === 0x8b) opcode[0] = 0x89
-  return prefixes + opcode.toString('latin1')
+  while (at < end && legacyPrefix[code[at] ?? 0] === 1) at++
+  const rex = ((code[at] ?? 0) & 0xf0) === 0x40 ? code[at++]! : 0
+  const second = code[at + 1]
+  const length = code[at] !== 0x0f ? 1 : second === 0x38 || second === 0x3a ? 3 : 2
+  return { at, end: at + length, rex }
+}
+
+/** Opcodes that leave it to the byte behind them what they do: add or sub, shl or shr (SDM volume 2, A.4). */
+const groups = new Set([0x80, 0x81, 0x83, 0xc0, 0xc1, 0xd0, 0xd1, 0xd2, 0xd3, 0xf6, 0xf7, 0xfe, 0xff])
+const secondGroups = new Set([0x00, 0x01, 0x18, 0x71, 0x72, 0x73, 0xae, 0xba, 0xc7])
+
+/** Prefixes that do not name a register, the opcode, and what of the byte behind it belongs to it. */
+function operationOf(code: Buffer, instruction: Instruction): string {
+  const { at, end, rex } = opcodeOf(code, instruction)
+  const prefixes = code.toString('latin1', instruction.start, rex === 0 ? at : at - 1)
+  const opcode = Buffer.from(code.subarray(at, end))
+  const first = opcode[0] ?? 0
+  const modrm = code[end] ?? 0
+  const isGroup =
+    opcode.length === 1 ? groups.has(first) : opcode.length === 2 && secondGroups.has(opcode[1]!)
+  // push, pop and mov $n name a register in the opcode; from one register to another, both ways of a move are the same.
+  if (opcode.length === 1) {
+    if ((first >= 0x50 && first < 0x60) || (first >= 0xb0 && first < 0xc0)) opcode[0] = first & 0xf8
+    if (first === 0x8b && modrm >= 0xc0) opcode[0] = 0x89
+  }
+  return `${prefixes}${opcode.toString('latin1')}${isGroup ? `/${(modrm >> 3) & 7}` : ''}`
+}
+
+const stackPointer = 4
+
+/** The numbers of an instruction: no address, no place on the stack, no size of the stack. */
+function numbersOf(
+  code: Buffer,
+  instruction: Instruction,
+  fields: ReadonlyMap<number, number>,
+): (number | bigint)[] {
+  const { end: opcodeEnd, at: opcode, rex } = opcodeOf(code, instruction)
+  const { operands, end, branch, memory } = instruction
+  if (operands >= end || branch >= 0) return []
+  const modrm = operands > opcodeEnd ? code[opcodeEnd]! : undefined
+  const mode = modrm === undefined ? 3 : modrm >> 6
+  const isExtended = (rex & 1) !== 0
+  const base =
+    modrm === undefined ? -1 : (modrm & 7) === 4 && mode !== 3 ? code[opcodeEnd + 1]! & 7 : modrm & 7
+  const isStack = base === stackPointer && !isExtended
+  if (isStack && mode === 3 && (code[opcode] === 0x81 || code[opcode] === 0x83)) return []
+  const width = mode === 1 ? 1 : mode === 2 || (mode === 0 && base === 5) ? 4 : 0
+  const found: (number | bigint)[] = []
+  const put = (from: number, to: number) => {
+    const length = to - from
+    if (length <= 0 || fields.has(from)) return
+    found.push(length > 6 ? code.readBigInt64LE(from) : code.readIntLE(from, length))
+  }
+  // Without a displacement, some registers have one of 0.
+  if (!isStack && memory < 0 && !(width === 1 && code[operands] === 0)) put(operands, operands + width)
+  put(operands + width, end)
+  return found
+}
+
+/** What a jump asks for; undefined when it asks for nothing. */
+function conditionOf(code: Buffer, instruction: Instruction): number | undefined {
+  const { at } = opcodeOf(code, instruction)
+  const [first = 0, second = 0] = code.subarray(at, at + 2)
+  if ((first & 0xf0) === 0x70) return first & 15
+  return first === 0x0f && (second & 0xf0) === 0x80 ? second & 15 : undefined
 }
 
 /**
@@ -190,6 +260,10 @@ export function differenceOf(one: Code, other: Code, reason: string): Difference
   if (/entry in|table entries/.test(reason)) return { class: 'other-tables', message: capital(reason) }
   if (isSameBag(one.instructions, other.instructions)) {
     const moved = one.instructions.some((instruction, index) => instruction !== other.instructions[index])
+    // A jump may ask for the opposite and go the other way.
+    const pairs = ({ conditions }: Code) => conditions.map((condition) => `${condition >> 1}`)
+    if (!isSameBag(pairs(one), pairs(other)))
+      return { class: 'other-code', message: 'Its jumps ask for something else than in the unit' }
     return moved
       ? {
           class: 'other-order-of-blocks',
@@ -197,7 +271,14 @@ export function differenceOf(one: Code, other: Code, reason: string): Difference
         }
       : { class: 'other-reference', message: capital(reason) }
   }
-  if (isSameBag(one.operations, other.operations))
+  const [here, there] = [without(other.constants, one.constants), without(one.constants, other.constants)]
+  if (isSameBag(one.operations, other.operations) && here.length + there.length > 0)
+    return {
+      class: 'other-constants',
+      message: `It has ${numbers(here)} where the unit has ${numbers(there)} (${sizes})`,
+    }
+  const isAlike = isSameBag(one.conditions.map(String), other.conditions.map(String))
+  if (isSameBag(one.operations, other.operations) && isAlike)
     return { class: 'other-registers', message: `It has the same operations on other registers (${sizes})` }
   return one.size === other.size
     ? { class: 'other-code', message: capital(reason) }
@@ -222,6 +303,23 @@ function countsByStem(references: ReadonlyMap<string, number>): ReadonlyMap<stri
 function namesOnlyIn(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): string[] {
   const known = new Set([...other.keys()].map(stem))
   return [...one.keys()].filter((name) => !known.has(stem(name))).sort()
+}
+
+/** The items of a list that another one does not have, or not as often. */
+function without(list: readonly string[], other: readonly string[]): string[] {
+  const left = new Map<string, number>()
+  for (const item of other) left.set(item, (left.get(item) ?? 0) + 1)
+  return list.filter((item) => {
+    const count = left.get(item) ?? 0
+    left.set(item, count - 1)
+    return count <= 0
+  })
+}
+
+/** The numbers of instructions, as a list. */
+function numbers(constants: readonly string[]): string {
+  const all = [...new Set(constants.flatMap((one) => /(?: -?\d+)+$/.exec(one)?.[0].trim().split(' ') ?? []))]
+  return all.length === 0 ? 'no number' : list(all)
 }
 
 function isSameBag(one: readonly string[], other: readonly string[]): boolean {

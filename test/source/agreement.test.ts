@@ -195,6 +195,64 @@ describe('a difference is put into its class:', () => {
     expect(differs(asm('add %rdi,%rax; ret;'), asm('sub %rdi,%rax; ret;'))[0]).toBe('other-code')
   })
 
+  test('other registers and places on the stack are no other numbers', () => {
+    const work = (code: string) =>
+      `asm(".globl work; .type work,@function; work: ${code} ret; .size work, .-work");`
+    const compared = (unit: string, extract: string) => differs(work(unit), work(extract))
+    expect(compared('add $8,%rdi; mov %rdi,%rax;', 'add $8,%rsi; mov %rsi,%rax;')[0]).toBe('other-registers')
+    expect(compared('mov 8(%rsp),%rdi; push %rdi;', 'mov 16(%rsp),%r9; push %rsi;')[0]).not.toBe(
+      'other-constants',
+    )
+    expect(compared('mov 8(%rsp),%rdi;', 'mov 16(%rsp),%rsi;')[0]).toBe('other-registers')
+    expect(compared('sub $24,%rsp; mov (%rbx),%rdi;', 'sub $40,%rsp; mov (%rbp),%rdi;')[0]).toBe(
+      'other-registers',
+    )
+    expect(
+      compared(
+        'mov %rdi,%rax; cmp %rsi,%rdi; jl 1f; nop; 1:',
+        'mov %rsi,%rax; cmp %rdi,%rsi; jl 1f; nop; 1:',
+      )[0],
+    ).toBe('other-registers')
+  })
+
+  test.each([
+    ['a number', 'add $8,%rdi; mov %rdi,%rax;', 'add $9,%rsi; mov %rsi,%rax;', 'other-constants'],
+    [
+      'a number of 8 bytes',
+      'movabs $0x1122334455667788,%rax;',
+      'movabs $0x1122334455667789,%rdx;',
+      'other-constants',
+    ],
+    ['a member', 'mov 8(%rdi),%rax;', 'mov 16(%rsi),%rax;', 'other-constants'],
+    ['one of two numbers', 'movl $1,8(%rdi);', 'movl $1,12(%rsi);', 'other-constants'],
+    ['a number where the unit has none', 'mov (%rdi),%rax;', 'mov 8(%rsi),%rax;', 'other-constants'],
+    ['a shift', 'shl $3,%rdi; mov %rdi,%rax;', 'shl $4,%rsi; mov %rsi,%rax;', 'other-constants'],
+    ['add or sub', 'add $8,%rdi; mov %rdi,%rax;', 'sub $8,%rsi; mov %rsi,%rax;', 'other-code'],
+    ['shl or shr', 'shl $3,%rdi; mov %rdi,%rax;', 'shr $3,%rsi; mov %rsi,%rax;', 'other-code'],
+    ['not or neg', 'not %rdi; mov %rdi,%rax;', 'neg %rsi; mov %rsi,%rax;', 'other-code'],
+    ['inc or dec', 'incl (%rdi);', 'decl (%rsi);', 'other-code'],
+    ['bts or btr', 'bts $3,%rdi;', 'btr $3,%rsi;', 'other-code'],
+    ['a load or a store', 'mov (%rdi),%rax;', 'mov %rsi,(%rdx);', 'other-code'],
+    [
+      'a condition',
+      'cmp %rsi,%rdi; jl 1f; mov %rdi,%rax; 1:',
+      'cmp %rdi,%rsi; jg 1f; mov %rsi,%rax; 1:',
+      'other-code',
+    ],
+    [
+      'a condition, with the blocks in another order',
+      'cmp %rsi,%rdi; jl 1f; mov %rdi,%rax; ret; 1: mov %rsi,%rdx;',
+      'cmp %rsi,%rdi; jb 1f; mov %rsi,%rdx; ret; 1: mov %rdi,%rax;',
+      'other-code',
+    ],
+  ])('%s is no difference of registers', (_name, unit, extract, expected) => {
+    const work = (code: string) =>
+      `asm(".globl work; .type work,@function; work: ${code} ret; .size work, .-work");`
+    const [kind, message] = differs(work(unit), work(extract))
+    if (expected === 'other-constants') expect(message).toMatch(/^It has .* where the unit has /)
+    expect(kind).toBe(expected)
+  })
+
   test('an entry of a table leads elsewhere', () => {
     const guarded = (way: string) =>
       `int other; void work(void) { asm volatile("1: nop\\n.pushsection __ex_table,\\"a\\"\\n.long 1b - .\\n.long ${way} - .\\n.long 0\\n.popsection\\n2: nop\\n3:"); }`
