@@ -75,10 +75,12 @@ async function main(): Promise<number> {
     console.log(`${what.padEnd(42)}${cells.join('  ')}`)
   const share = (count: number) => `${String(count).padStart(5)}  ${percent(count).padStart(7)}`
   for (const { source, functions: list } of units)
-    for (const { name, outcome, message, warning } of list) {
+    for (const { name, outcome, isSameBySource, message, warning } of list) {
       if (warning !== undefined) console.log(`warns  ${source} ${name}\n    ${warning}`)
       if (outcome !== 'identical')
-        console.log(`${outcome}  ${source} ${name}\n    ${message.replaceAll('\n', '\n    ')}`)
+        console.log(
+          `${outcome}${isSameBySource === true ? ' (same by source)' : ''}  ${source} ${name}\n    ${message.replaceAll('\n', '\n    ')}`,
+        )
     }
   console.log()
   row(
@@ -89,6 +91,7 @@ async function main(): Promise<number> {
   row('their extract compiles', share(summary.compiled), `goal ${goals.compiled * 100} %`)
   row('without a warning that is new', share(summary.withoutWarning))
   row('the machine code is identical', share(summary.identical), `goal ${goals.identical * 100} %`)
+  row('others that are the same by source', share(summary.sameBySource))
   for (const [outcome, count] of summary.others) row(`  ${outcome}`, share(count))
   row('variables of which there is a second copy', String(summary.copies).padStart(5))
   const times = ({ median, ninth, most }: { median: number; ninth: number; most: number }) =>

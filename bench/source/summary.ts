@@ -9,6 +9,8 @@ export interface Summary {
   readonly compiled: number
   readonly withoutWarning: number
   readonly identical: number
+  /** Of the others, those that are the same when each function is compiled by itself. */
+  readonly sameBySource: number
   /** Data that were copied although they can be written. */
   readonly copies: number
   /** How often each other outcome occurs, the most frequent first. */
@@ -50,6 +52,7 @@ export function summarize(units: readonly UnitTrial[]): Summary {
     compiled: compiled.length,
     withoutWarning: compiled.filter(({ trial }) => trial.warning === undefined).length,
     identical: counts.get('identical') ?? 0,
+    sameBySource: compiled.filter(({ trial }) => trial.isSameBySource === true).length,
     copies: trials.reduce((sum, { trial }) => sum + trial.copies.length, 0),
     others: [...counts].filter(([outcome]) => outcome !== 'identical').sort((a, b) => b[1] - a[1]),
     ratio: ratios(({ extraction }) => extraction),

@@ -14,11 +14,12 @@ import type { Job } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Names } from '../../src/match/names.ts'
+import { withoutPads } from '../../src/module/source-likeness.ts'
 import { compareFunction } from '../../src/source/agreement.ts'
 import type { DifferenceClass } from '../../src/source/code-difference.ts'
 import { extractSource } from '../../src/source/extraction.ts'
 import { type Inlining, readInlining } from '../../src/source/ipa-clones.ts'
-import { byItself, likenessOf } from '../../src/source/likeness.ts'
+import { likenessOf } from '../../src/source/likeness.ts'
 import type { SourceUnit } from '../../src/source/request.ts'
 import { runningNames } from '../../src/source/running-names.ts'
 import { childrenTime } from './time.ts'
@@ -209,17 +210,27 @@ async function tryFunction(
   if (typeof result === 'string')
     return { name, outcome: 'does-not-compile', message: firstMessage(result, 'error'), copies: [], ms, text }
   const warning = newWarning(whole.messages, result.messages)
-  const agreement = compareFunction(whole.object, result.object, name, as)
+  const wanted = [{ name, as }]
+  const sides = withoutPads({ unit: whole.object, extract: result.object }, wanted)
+  // A copy that the compiler took in has a name of its own, too.
+  const nameOf = (symbol: string) => (symbol === as ? name : symbol.replace(/^livepatch_/, ''))
+  const agreement = compareFunction(sides.unit, sides.extract, name, as, nameOf)
   const [likeness] = (
-    await likenessOf({ unit: whole.object, extract: result.object }, [{ name, as }], async () => {
-      const [one, other] = await Promise.all([
-        compile(setting, [...flags, ...byItself], unit.argument, dir, 'whole'),
-        compile(setting, [...flags, ...byItself, '-iquote', path.dirname(unit.argument)], file, dir, 'own'),
-      ])
-      return typeof one === 'string' || typeof other === 'string'
-        ? undefined
-        : { unit: one.object, extract: other.object }
-    })
+    await likenessOf(
+      sides,
+      wanted,
+      async (way) => {
+        const again = way(flags)
+        const [one, other] = await Promise.all([
+          compile(setting, again, unit.argument, dir, 'whole'),
+          compile(setting, [...again, '-iquote', path.dirname(unit.argument)], file, dir, 'own'),
+        ])
+        return typeof one === 'string' || typeof other === 'string'
+          ? undefined
+          : withoutPads({ unit: one.object, extract: other.object }, wanted)
+      },
+      nameOf,
+    )
   ).values()
   const copies = agreement.carried.filter((one) => one.class === 'second-copy').map((one) => one.name)
   const found = { name, copies, ms, text, ...(warning === undefined ? {} : { warning }) }

@@ -71,13 +71,16 @@ export async function sourceLikeness(
 /** Compiles the unit as a tree has it, or a file in its place. */
 type Compiler = (tree: string, file?: string) => Promise<ObjectFile | undefined>
 
-interface Sides {
+export interface Sides {
   readonly unit: ObjectFile
   readonly extract: ObjectFile
 }
 
 /** A function whose address the wrapper has begins with a landing pad, also where it was private. */
-function withoutPads({ unit, extract }: Sides, wanted: readonly { name: string; as: string }[]): Sides {
+export function withoutPads(
+  { unit, extract }: Sides,
+  wanted: readonly { name: string; as: string }[],
+): Sides {
   const onlyHere = wanted.filter(({ name, as }) => hasLandingPad(extract, as) && !hasLandingPad(unit, name))
   return { unit, extract: withoutLandingPads(extract, new Set(onlyHere.map(({ as }) => as))) }
 }
