@@ -11,7 +11,8 @@ function quoted(text: string): string {
 
 /** What the list of an object's functions is called. */
 function listName(object: string): string {
-  return `${object.replace(/[^A-Za-z0-9_]/g, '_')}_functions`
+  // The names of some modules begin with a digit (8021q, 9p).
+  return `${object.replace(/[^A-Za-z0-9_]/g, '_').replace(/^(?=\d)/, '_')}_functions`
 }
 
 function functionTable({ name, functions }: PlannedObject): string[] {

@@ -133,6 +133,16 @@ test('the wrapper has the tables, and nothing of a comment gets out of it', () =
   expect(comment).toContain('f() of net/f.c, module nf-tables: its body changes')
 })
 
+test.each(['8021q', '9p', 'nf-tables', 'vmlinux', 'x86_pkg_temp_thermal'])(
+  'the list of functions of %s has a name that C takes',
+  (name) => {
+    const text = renderWrapper({ ...plan, objects: [{ ...plan.objects[1]!, name }] })
+    const list = /^static struct klp_func (\S+)\[\] = \{$/m.exec(text)?.[1]
+    expect(list).toMatch(/^[A-Za-z_]\w*$/)
+    expect(text).toContain(`.funcs = ${list},`)
+  },
+)
+
 test('kbuild is told which files there are and where their headers lie', () => {
   const text = renderKbuild(plan, false)
   expect(text).toContain('livepatch-fix-y := livepatch.o net-f.o')
