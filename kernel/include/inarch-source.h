@@ -41,5 +41,14 @@
 #undef ALLOW_ERROR_INJECTION
 #define ALLOW_ERROR_INJECTION(fname, type)
 #endif
+/* Without arguments the kernel has one private function and aliases of it, which stay the kernel's. */
+#ifdef SYSCALL_DEFINE0
+#undef SYSCALL_DEFINE0
+#define SYSCALL_DEFINE0(sname) long __do_sys_##sname(const struct pt_regs *__unused)
+#endif
+#ifdef COMPAT_SYSCALL_DEFINE0
+#undef COMPAT_SYSCALL_DEFINE0
+#define COMPAT_SYSCALL_DEFINE0(sname) long __do_compat_sys_##sname(const struct pt_regs *__unused)
+#endif
 
 #endif

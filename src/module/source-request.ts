@@ -45,7 +45,11 @@ export function requestFor(
     ...changed.filter((name) => !roots.has(name)),
     ...data.map(({ name }) => name).filter((name) => !ignored.has(bare(name))),
   ])
-  const isCarried = (name: string) => carried.has(name) || copied.has(bare(name))
+  // A new function's variables are new, too, unless the kernel has one of the name: the function may have been renamed.
+  const known = new Set(compared.before.data.map(({ name }) => stem(name)))
+  const isNew = (name: string) =>
+    name.includes('.') && added.includes(name.slice(0, name.indexOf('.'))) && !known.has(bare(name))
+  const isCarried = (name: string) => carried.has(name) || isNew(name) || copied.has(bare(name))
   const running = runningNames({
     object,
     code: compared.before.object,

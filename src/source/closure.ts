@@ -2,21 +2,28 @@
 // What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each name is
 // given by the headers, bound to the running program, or copied; what is copied has its reason.
 import type { Finding } from '../ground/finding.ts'
+import { type BoundLocal, bindLocals, nameLocals } from './bound-local.ts'
 import {
   aliased,
-  assemblerName,
+  declaredBy,
+  declaresInBody,
   definitionAmong,
   definitionOf,
   indexOf,
+  isFunctionIn,
+  isInHead,
+  isInline,
   isOnlyForInlining,
+  labelAmong,
   titleOf,
 } from './declared.ts'
 import type { Grammar } from './grammar.ts'
 import { type Token, tokenize, wordsOf } from './lexer.ts'
+import { pointersInHeaders } from './pointed-types.ts'
 import type { RunningSymbol, SourceRequest } from './request.ts'
-import { isWritten, type StaticLocal, staticLocalsOf } from './static-local.ts'
+import { isWritten } from './static-local.ts'
 import { type Use, usesOf } from './uses.ts'
-import { type Item, isFromHeader, type View } from './view.ts'
+import { type Item, isDeclaredByHeaders, isFromHeader, type View } from './view.ts'
 
 /** A name of the unit that is only declared. */
 export interface Binding {
@@ -32,17 +39,13 @@ export interface Binding {
   readonly label: string | undefined
 }
 
-/** A static variable of a function, bound to the running one. */
-export interface BoundLocal {
-  readonly local: StaticLocal
-  readonly running: RunningSymbol
-}
-
 export interface Closure {
   /** Declarations that are in the output as they are. */
   readonly whole: ReadonlySet<Item>
   /** Of these, only the types that they define. */
   readonly typesOnly: ReadonlySet<Item>
+  /** Types that are only announced, such as `struct x`, and the line in front of which they must be. */
+  readonly forwards: ReadonlyMap<string, number>
   readonly bindings: ReadonlyMap<string, Binding>
   readonly locals: ReadonlyMap<Item, readonly BoundLocal[]>
   /** The item of each function to extract. */
@@ -58,10 +61,6 @@ export interface Closure {
   usesIn(item: Item): readonly Use[]
 }
 
-/** Static variables of the kernel's macros that serve one place in the source only. */
-const incidental =
-  /^(?:__already_done|__warned|__print_once|descriptor|_rs|__key|___tp_str|__tpstrp|tp_str|_entry|_entry_ptr|__rs|_dd_ddp|__msg|__func__|__UNIQUE_ID_.*)$/
-
 /**
  * Follows all uses from the functions that the request names.
  * @returns undefined in `targets` what the unit does not define
@@ -72,8 +71,9 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   const index = indexOf(items)
   const whole = new Set<Item>()
   const typesOnly = new Set<Item>()
+  const forwards = new Map<string, { readonly item: Item; readonly line: number }>()
   const bindings = new Map<string, Binding>()
-  const locals = new Map<Item, BoundLocal[]>()
+  const locals = new Map<Item, readonly BoundLocal[]>()
   const reasons = new Map<Item, string>()
   const findings: Finding[] = []
   const uses = new Map<Item, Use[]>()
@@ -115,7 +115,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     typesOnly.delete(item)
     reasons.set(item, reason)
     queue.push(() => {
-      const bound = item.declaration.body === undefined ? [] : bindLocals(item)
+      const bound = item.declaration.body === undefined ? [] : localsOf(item)
       follow(
         item,
         (at) =>
@@ -123,8 +123,20 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
             ({ local }) => local.value !== undefined && at >= local.value.from && at < local.value.to,
           ),
       )
+      if (item.declaration.body !== undefined) takeTypesOfHeaders(item)
     })
   }
+
+  /** Types of the unit that a function comes to without a word, through what a header declares: `mm->subscriptions->lock`. */
+  const takeTypesOfHeaders = (item: Item) => {
+    pointers ??= pointersInHeaders(view, index)
+    if (pointers.size === 0) return
+    for (const { kind, text } of item.tokens)
+      if (kind === 'name')
+        for (const type of pointers.get(text) ?? [])
+          takeTypes(type, `${titleOf(item)} uses ${text}, which leads to it`)
+  }
+  let pointers: ReadonlyMap<string, readonly Item[]> | undefined
 
   const follow = (item: Item, counts: (at: number) => boolean) => {
     const by = titleOf(item)
@@ -228,8 +240,32 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const first = candidates.find((one) => !isFromHeader(one)) ?? candidates[0]!
     for (const one of candidates) if (isFromHeader(one)) takeWhole(one, `${name} is declared by it`)
     const label = labelAmong(candidates, name)
+    const head = isInHead(item)
     bindings.set(name, { name, kind, running, item, first, needsBound: false, label })
-    queue.push(() => follow(item, isInHead(item)))
+    queue.push(() => {
+      for (const use of usesIn(item))
+        if (head(use.at) && !isAnnounced(item, name, use, first.chunk.from))
+          need(use, item.tokens, titleOf(item))
+    })
+  }
+
+  /** Whether a pointer is all that a function is handed of a type: who calls it has the pointer from elsewhere. */
+  const isAnnounced = (
+    { tokens, declaration }: Item,
+    name: string,
+    { isTag, name: tag, at }: Use,
+    line: number,
+  ): boolean => {
+    const one = declaration.declarators.find((it) => it.name === name && it.isFunction)
+    const keyword = tokens[at - 1]?.text ?? ''
+    if (one === undefined || !isTag || at < one.at || !/^(?:struct|union)$/.test(keyword)) return false
+    const type = index
+      .get(`t ${tag}`)!
+      .find(({ declaration: { tags } }) => tags.some((it) => it.name === tag && it.isDefined))
+    if (tokens[at + 1]?.text !== '*' || type === undefined || isFromHeader(type)) return false
+    const known = forwards.get(`${keyword} ${tag}`)?.line ?? type.chunk.from
+    forwards.set(`${keyword} ${tag}`, { item: type, line: Math.min(line, known) })
+    return true
   }
 
   const functionNeeded = (use: Use, item: Item, by: string) => {
@@ -325,44 +361,21 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     )
   }
 
-  const bindLocals = (item: Item): BoundLocal[] => {
-    const found = staticLocalsOf(item)
-    const bound: BoundLocal[] = []
-    const owner = item.declaration.declarators[0]!.name
-    for (const local of found) {
-      if (local.isConst || isIncidental(item, local)) continue
-      const running = request.externalize(`${owner}.${local.name}`, 'variable', false)
-      if (running !== undefined && isOfMacro(item, local))
-        findings.push({
-          severity: 'error',
-          rule: 'writable-copied',
-          symbol: `${owner}.${local.name}`,
-          message: `${owner} has the static variable ${local.name} by a macro, so it can't be bound to the running kernel's; a copy would be a second one`,
-          hint: 'Write out in the fix what the macro does, or use the binary engine',
-        })
-      else if (running !== undefined) bound.push({ local, running })
-      else if (request.carry?.(`${owner}.${local.name}`) !== true && local.isWritten)
-        findings.push({
-          severity: 'error',
-          rule: 'writable-copied',
-          symbol: `${owner}.${local.name}`,
-          message: `${owner} has a static variable ${local.name}, of which the running kernel has no symbol; a copy would be a second one`,
-          hint: 'Use a shadow variable, or keep the function out of the change',
-        })
-    }
+  const localsOf = (item: Item): readonly BoundLocal[] => {
+    const { bound, findings: own } = bindLocals(item, request)
+    findings.push(...own)
     if (bound.length > 0) locals.set(item, bound)
     return bound
   }
 
-  /** Whether it serves a macro at one place in the source. What the author names is his own, whatever he calls it. */
-  const isIncidental = ({ chunk }: Item, { name }: StaticLocal): boolean =>
-    incidental.test(name) && !chunk.tokens.some(({ text }) => text === name)
-
-  /** Whether a macro declares it, such as DO_ONCE: the written text has no place to say that it is bound. */
-  const isOfMacro = ({ tokens, chunk }: Item, local: StaticLocal): boolean => {
-    const { line } = tokens[local.from]!
-    return !chunk.tokens.some((token) => token.line === line && token.text === 'static')
-  }
+  /** Whether something in the output, or in a header, has a name that is known in the whole file. */
+  const isTaken = (name: string): boolean =>
+    bindings.has(name) ||
+    [...renamed.values()].includes(name) ||
+    (index.get(`o ${name}`) ?? []).some((item) => whole.has(item) || typesOnly.has(item)) ||
+    isDeclaredByHeaders(view, name, true) ||
+    isDeclaredByHeaders(view, name, false) ||
+    [...whole].some((item) => declaresInBody(item, name))
 
   const drain = () => {
     for (;;) {
@@ -452,11 +465,19 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     ]),
   )
   const inOrder = firstUses()
+  const named = nameLocals(locals, grammar, isTaken, view.expanded.macros)
+  findings.push(...named.findings)
   return {
     whole,
     typesOnly,
+    forwards: new Map(
+      [...forwards].flatMap(([type, { item, line }]) => {
+        const isThere = index.get(`t ${type.split(' ')[1]}`)!.some((one) => whole.has(one))
+        return isThere || typesOnly.has(item) ? [] : [[type, line] as const]
+      }),
+    ),
     bindings: sized,
-    locals,
+    locals: named.locals,
     targets,
     reasons,
     findings,
@@ -464,36 +485,4 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     usesIn,
     firstUse: (name) => items[inOrder.get(`o ${name}`) ?? -1],
   }
-}
-
-/** Tells the tokens of what declares from those of what defines: a body, an initial value. */
-function isInHead({ declaration: { body, declarators } }: Item): (at: number) => boolean {
-  const values = declarators.flatMap(({ value }) => value ?? [])
-  return (at) => (body !== undefined ? at < body.from : !values.some(({ from, to }) => at >= from && at < to))
-}
-
-function isInline({ declaration: { storage } }: Item): boolean {
-  return storage.has('inline') || storage.has('__inline') || storage.has('__inline__')
-}
-
-function isFunctionIn(item: Item, name: string): boolean {
-  return item.declaration.declarators.some((one) => one.name === name && one.isFunction)
-}
-
-function labelAmong(candidates: readonly Item[], name: string): string | undefined {
-  return candidates.flatMap((one) => assemblerName(one, name) ?? [])[0]
-}
-
-/** The names of the file that a declaration makes known, as keys of the index, with the places in the expanded text. */
-function declaredBy({ tokens, declaration }: Item): [key: string, start: number][] {
-  const { declarators, tags, enumerators, body } = declaration
-  const start = tokens[0]!.start
-  return [
-    ...(body === undefined ? declarators : declarators.slice(0, 1)).map(({ name }): [string, number] => [
-      `o ${name}`,
-      start,
-    ]),
-    ...enumerators.map((name): [string, number] => [`o ${name}`, start]),
-    ...tags.filter(({ isDefined }) => isDefined).map(({ name }): [string, number] => [`t ${name}`, start]),
-  ]
 }

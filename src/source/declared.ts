@@ -89,3 +89,48 @@ export function kindOf({ declaration }: Item): string {
     return tags.length > 0 || enumerators.length > 0 || storage.has('typedef') ? 'type' : 'declaration'
   return declarators[0]!.isFunction ? 'prototype' : 'variable'
 }
+
+/** Tells the tokens of what declares from those of what defines: a body, an initial value. */
+export function isInHead({ declaration: { body, declarators } }: Item): (at: number) => boolean {
+  const values = declarators.flatMap(({ value }) => value ?? [])
+  return (at) => (body !== undefined ? at < body.from : !values.some(({ from, to }) => at >= from && at < to))
+}
+
+/** Whether a function declares a name inside of its body as one of the whole program: `extern int name;`. */
+export function declaresInBody({ tokens, declaration: { body } }: Item, name: string): boolean {
+  if (body === undefined) return false
+  for (let at = body.from; at < body.to; at++) {
+    if (tokens[at]!.text !== 'extern') continue
+    for (; at < body.to && tokens[at]!.text !== ';'; at++) if (tokens[at]!.text === name) return true
+  }
+  return false
+}
+
+/** Whether a function may be taken in wherever it is called. */
+export function isInline({ declaration: { storage } }: Item): boolean {
+  return storage.has('inline') || storage.has('__inline') || storage.has('__inline__')
+}
+
+/** Whether a name is that of a function in a declaration. */
+export function isFunctionIn(item: Item, name: string): boolean {
+  return item.declaration.declarators.some((one) => one.name === name && one.isFunction)
+}
+
+/** The asm label that any of the declarations gives a name. */
+export function labelAmong(candidates: readonly Item[], name: string): string | undefined {
+  return candidates.flatMap((one) => assemblerName(one, name) ?? [])[0]
+}
+
+/** The names of the file that a declaration makes known, as keys of the index, with the places in the expanded text. */
+export function declaredBy({ tokens, declaration }: Item): [key: string, start: number][] {
+  const { declarators, tags, enumerators, body } = declaration
+  const start = tokens[0]!.start
+  return [
+    ...(body === undefined ? declarators : declarators.slice(0, 1)).map(({ name }): [string, number] => [
+      `o ${name}`,
+      start,
+    ]),
+    ...enumerators.map((name): [string, number] => [`o ${name}`, start]),
+    ...tags.filter(({ isDefined }) => isDefined).map(({ name }): [string, number] => [`t ${name}`, start]),
+  ]
+}

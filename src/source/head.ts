@@ -152,8 +152,7 @@ function join(source: string | undefined, tokens: readonly Token[], all: readonl
     const token = tokens[index]!
     if (index > 0) {
       const before = tokens[index - 1]!
-      const neighbours = all[all.indexOf(before) + 1] === token
-      text += neighbours ? source.slice(before.end, token.start) : ' '
+      text += between(source, before, token, all)
     }
     text += token.text
   }
@@ -202,7 +201,13 @@ function joinEnd(
   if (before === undefined || token === undefined) return text
   if (source === undefined)
     return /^[*(]$/.test(before.text) || /^[[(,;)]$/.test(token.text) ? text : `${text} `
-  return all[all.indexOf(before) + 1] === token ? text + source.slice(before.end, token.start) : `${text} `
+  return text + between(source, before, token, all)
+}
+
+/** What stands between two kept tokens: the white space of the original where they are neighbours, and no directive between them. */
+function between(source: string, before: Token, token: Token, all: readonly Token[]): string {
+  const gap = source.slice(before.end, token.start)
+  return all[all.indexOf(before) + 1] === token && !/\n[ \t]*#/.test(gap) ? gap : ' '
 }
 
 /**

@@ -65,7 +65,7 @@ function callsRenamed(text: string, renamed: ReadonlyMap<string, string>): strin
 
 /** A header of ours whose macro the text uses. */
 const labels = {
-  word: /\bLIVEPATCH_SYMBOL\(|^(?:COMPAT_)?SYSCALL_DEFINE[1-6]\(/m,
+  word: /\bLIVEPATCH_SYMBOL\(|^(?:COMPAT_)?SYSCALL_DEFINE[0-6]\(/m,
   line: '#include <inarch-source.h>\n',
 }
 

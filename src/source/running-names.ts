@@ -84,7 +84,7 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
     const owners = new Set([owner])
     for (const one of owners)
       for (const container of unit.extracted?.inlining.containers(one) ?? []) owners.add(container)
-    const own = pieces.functions.filter(({ name }) => owners.has(sourceName(name)))
+    const own = pieces.functions.filter((piece) => isCalled(piece, owners))
     const used = candidates.filter((candidate) => own.some((code) => refersTo(pieces, code, candidate)))
     // Only a table may refer to it, such as that of a static key's branches.
     const [only] = candidates
@@ -92,6 +92,11 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
       return only
     return used.length === 1 ? used[0] : undefined
   }
+}
+
+/** Whether a function, or a form of it, has one of some names; SYSCALL_DEFINE0 gives it several. */
+function isCalled({ name, aliases }: Piece, names: ReadonlySet<string>): boolean {
+  return [name, ...aliases.map((one) => one.name)].some((one) => names.has(sourceName(one)))
 }
 
 function byName(pieces: readonly Piece[]): ReadonlyMap<string, Piece> {
@@ -116,7 +121,7 @@ function isPutInto(name: string, { names, inlining }: NonNullable<RunningUnit['e
 function usedBy(unit: Anatomy, names: readonly string[]): ReadonlySet<string> {
   const wanted = new Set(names)
   const used = new Set<string>()
-  const parts = new Set(unit.functions.filter(({ name }) => wanted.has(sourceName(name))))
+  const parts = new Set(unit.functions.filter((piece) => isCalled(piece, wanted)))
   for (const part of parts)
     for (const relocation of unit.relocations(part)) {
       const target = unit.target(part.section, relocation)

@@ -12,14 +12,22 @@ export function isSystemCall(
   needed: readonly Item[],
   { targets, renamed, whole, bindings }: Closure,
 ): boolean {
-  if (!/^(?:COMPAT_)?SYSCALL_DEFINE[1-6]$/.test(tokens[0]?.text ?? '')) return false
+  const macro = tokens[0]?.text ?? ''
+  if (!/^(?:COMPAT_)?SYSCALL_DEFINE[0-6]$/.test(macro)) return false
   if (tokens.at(-1)?.text !== '}') return false
+  // Without arguments it is one function, which is private, and has other names.
+  const isOne = macro.endsWith('0')
   const functions = items.filter(({ declaration }) => declaration.body !== undefined)
   return (
+    functions.length > 0 &&
     functions.every((item) => {
       const [one] = item.declaration.declarators
       const isTarget = one !== undefined && targets.get(one.name) === item && renamed.has(one.name)
-      return one !== undefined && whole.has(item) && isTarget !== item.declaration.storage.has('static')
+      return (
+        one !== undefined &&
+        whole.has(item) &&
+        isTarget === (isOne || !item.declaration.storage.has('static'))
+      )
     }) &&
     needed.every(({ declaration }) => declaration.declarators.every(({ name }) => !bindings.has(name))) &&
     // What else is needed of it would be one of its tables.

@@ -61,23 +61,17 @@ function scopesIn(tokens: readonly Token[], grammar: Grammar): Scopes | undefine
   return hasStatements ? grammar.scopes(tokens) : undefined
 }
 
-/**
- * The uses of names in a declaration.
- * @param isKnown whether a word is a name of the file at all; others are left out
- * @param own indexes of the tokens with which it declares its names
- */
-export function usesOf(
-  tokens: readonly Token[],
-  own: ReadonlySet<number>,
-  grammar: Grammar,
-  isKnown: (name: string, isTag: boolean) => boolean,
-): Use[] {
-  const uses: Use[] = []
-  const scopes = scopesIn(tokens, grammar)
-  const isLocal = (name: string, start: number): boolean =>
-    scopes?.locals.get(name)?.some(({ from, to }) => start >= from && start < to) === true
-  const ownNames = new Set([...own].map((at) => tokens[at]!.text))
-  /** Tokens up to here stand in an attribute or in assembly, whose texts name symbols. */
+/** A word that is no member, no label and no keyword. */
+interface Word {
+  readonly name: string
+  readonly at: number
+  readonly isTag: boolean
+  /** It stands in a text of assembly or of an attribute, which name symbols. */
+  readonly isQuoted: boolean
+}
+
+function* wordsOfDeclaration(tokens: readonly Token[], scopes: Scopes | undefined): Generator<Word> {
+  /** Tokens up to here stand in an attribute or in assembly. */
   let quotedUntil = 0
   /** Tokens in these ranges are members' names. */
   let membersFrom = 0
@@ -85,9 +79,7 @@ export function usesOf(
   for (let at = 0; at < tokens.length; at++) {
     const { kind, text, start } = tokens[at]!
     if (kind === 'string') {
-      if (at < quotedUntil)
-        for (const name of wordsOf(text))
-          if (isKnown(name, false)) uses.push({ name, isTag: false, at, how: 'other' })
+      if (at < quotedUntil) for (const name of wordsOf(text)) yield { name, at, isTag: false, isQuoted: true }
       continue
     }
     if (kind !== 'name') continue
@@ -109,7 +101,7 @@ export function usesOf(
     const before = tokens[at - 1]?.text ?? ''
     if (before === '.' || before === '->') continue
     if (at > membersFrom && at < membersTo && /^[,.]$/.test(before)) continue
-    if (scopes?.others.has(start) === true || own.has(at)) continue
+    if (scopes?.others.has(start) === true) continue
     let tag = at - 1
     // struct __attribute__((…)) name
     if (before === ')') {
@@ -119,13 +111,69 @@ export function usesOf(
           break
         }
     }
-    if (/^(?:struct|union|enum)$/.test(tokens[tag]?.text ?? '')) {
-      if (isKnown(text, true)) uses.push({ name: text, isTag: true, at, how: 'other' })
-      continue
-    }
-    if (!isKnown(text, false)) continue
-    if (isLocal(text, start) && !ownNames.has(text)) continue
-    uses.push({ name: text, isTag: false, at, how: manner(tokens, at) })
+    const isTag = /^(?:struct|union|enum)$/.test(tokens[tag]?.text ?? '')
+    yield { name: text, at, isTag, isQuoted: false }
+  }
+}
+
+/**
+ * The uses of names in a declaration.
+ * @param isKnown whether a word is a name of the file at all; others are left out
+ * @param own indexes of the tokens with which it declares its names
+ */
+export function usesOf(
+  tokens: readonly Token[],
+  own: ReadonlySet<number>,
+  grammar: Grammar,
+  isKnown: (name: string, isTag: boolean) => boolean,
+): Use[] {
+  const uses: Use[] = []
+  const scopes = scopesIn(tokens, grammar)
+  const isLocal = (name: string, start: number): boolean =>
+    scopes?.locals.get(name)?.some(({ from, to }) => start >= from && start < to) === true
+  const ownNames = new Set([...own].map((at) => tokens[at]!.text))
+  for (const { name, at, isTag, isQuoted } of wordsOfDeclaration(tokens, scopes)) {
+    if ((own.has(at) && !isQuoted) || !isKnown(name, isTag)) continue
+    if (isQuoted || isTag) uses.push({ name, isTag, at, how: 'other' })
+    else if (!isLocal(name, tokens[at]!.start) || ownNames.has(name))
+      uses.push({ name, isTag: false, at, how: manner(tokens, at) })
   }
   return uses
+}
+
+/**
+ * The places of a local variable in a function.
+ * @param declared index of the token that declares it
+ * @returns indexes of the words that mean it, its declaration's among them; undefined when the grammar can't tell
+ */
+export function placesOf(tokens: readonly Token[], declared: number, grammar: Grammar): number[] | undefined {
+  const { text: wanted, start: from } = tokens[declared]!
+  const scopes = grammar.scopes(tokens)
+  const ranges = scopes.locals.get(wanted) ?? []
+  if (!ranges.some((range) => range.from === from)) return undefined
+  const end = blockEnd(tokens, declared)
+  const found: number[] = []
+  for (const { name, at, isTag, isQuoted } of wordsOfDeclaration(tokens, scopes)) {
+    if (name !== wanted || isTag) continue
+    if (isQuoted) return undefined
+    const { start } = tokens[at]!
+    // Of the declarations that are known here, the last one counts.
+    const around = ranges.filter((range) => start >= range.from && start < range.to)
+    const last = Math.max(...around.map((range) => range.from))
+    const isInside = at >= declared && at < end
+    if (isInside !== around.some((range) => range.from === from)) return undefined
+    if (isInside && last === from) found.push(at)
+  }
+  return found
+}
+
+/** The index of the brace that ends the block in which a token stands. */
+function blockEnd(tokens: readonly Token[], at: number): number {
+  let depth = 0
+  for (let index = at; index < tokens.length; index++) {
+    const { text } = tokens[index]!
+    if (text === '{') depth++
+    else if (text === '}' && --depth < 0) return index
+  }
+  return tokens.length
 }

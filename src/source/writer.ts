@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very words.
-import type { BoundLocal, Closure } from './closure.ts'
+import type { Bounds } from './bound.ts'
+import { type LocalText, localEdits, withBoundLocals } from './bound-local.ts'
+import type { Closure } from './closure.ts'
 import { attributeEnd, type Declarator, parseDeclaration } from './declarators.ts'
 import { definitionOf } from './declared.ts'
 import { definitionsOf } from './definitions.ts'
@@ -11,11 +13,12 @@ import { closing, type Token } from './lexer.ts'
 import { commentLines, type Edit, linesOf, type Piece, tokensOfEdit, withComment } from './piece.ts'
 import { renamedWords } from './renaming.ts'
 import type { RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
+import { plainest, typeIn, typeThrough } from './several.ts'
 import { spell } from './spelling.ts'
-import { shifted } from './static-local.ts'
 import { isSystemCall } from './system-call.ts'
 import { type Chunk, type Item, isDeclaredByHeaders, type View } from './view.ts'
 import type { Directive } from './written.ts'
+import { tokensIn, writtenBody } from './written-body.ts'
 
 /**
  * With what a declaration says what it is bound to; nothing when its own name says it.
@@ -36,7 +39,7 @@ function labelOf(
 
 /**
  * The C file.
- * @param bounds of arrays whose initial values tell them, by name
+ * @param bounds of arrays whose initial values tell them
  * @param inlining of the request
  * @param isIncluded whether an #include stays, by its line
  */
@@ -44,7 +47,7 @@ export function writeSource(
   view: View,
   closure: Closure,
   unit: SourceUnit,
-  bounds: ReadonlyMap<string, number>,
+  bounds: Bounds,
   inlining: SourceRequest['inlining'],
   isIncluded: (line: number) => boolean = () => true,
 ): string {
@@ -66,6 +69,12 @@ export function writeSource(
   const isDivided = ({ declaration: { declarators, body }, chunk: own }: Item): boolean =>
     body === undefined && declarators.some(({ name }) => closure.bindings.get(name)?.first.chunk === own)
 
+  /** Whether a function's head is another one in the output: where several share a line, only one could be. */
+  const hasOwnHead = (item: Item): boolean => {
+    const name = item.declaration.declarators[0]?.name ?? ''
+    return closure.targets.get(name) === item || (item.declaration.body !== undefined && renamed.has(name))
+  }
+
   /** The pieces of a chunk; which #defines stay in it is known only when all is written. */
   const chunk = (one: Chunk) => {
     const needed = one.items.filter(
@@ -84,8 +93,7 @@ export function writeSource(
       needed.some((item) => closure.whole.has(item)) &&
       defines.every((item) => closure.whole.has(item)) &&
       needed.every((item) => closure.whole.has(item) && !isDivided(item)) &&
-      (one.items.length === 1 ||
-        !defines.some((item) => closure.targets.get(item.declaration.declarators[0]!.name) === item))
+      (one.items.length === 1 || !defines.some(hasOwnHead))
     // A replaced function whose address is taken: what is handed on is the running one's.
     for (const { declaration, chunk: own } of needed.filter(
       (item) => closure.whole.has(item) && item.declaration.body !== undefined,
@@ -105,56 +113,20 @@ export function writeSource(
       text: renamed.get(text)!,
     }))
 
-  /** The declarations of bound static locals, in the place of their definitions. */
-  const localEdits = (item: Item, tokens: readonly Token[]): Edit[] => {
-    const edits: Edit[] = []
-    for (const one of closure.locals.get(item) ?? []) {
-      const edit = localEdit(item, one, tokens)
-      if (edit !== undefined) edits.push(edit)
-    }
-    return edits
+  /** How the running kernel's static variables are declared. */
+  const localText: LocalText = {
+    source,
+    definitions,
+    label: ({ as, running }) => labelOf(as, running, true),
+    bound: ({ local }) => bounds.ofLocal.get(local),
   }
-
-  const localEdit = (
-    item: Item,
-    { local, running }: BoundLocal,
-    tokens: readonly Token[],
-  ): Edit | undefined => {
-    const line = item.tokens[local.from]!.line
-    const at = tokens.findIndex((token) => token.line === line && token.text === 'static')
-    if (at === -1) return undefined
-    let end = at
-    for (let depth = 0; end < tokens.length; end++) {
-      const { text } = tokens[end]!
-      if (/^[([{]$/.test(text)) depth++
-      else if (/^[)\]}]$/.test(text)) depth--
-      else if (text === ';' && depth === 0) break
-    }
-    const own: Chunk = { ...item.chunk, tokens: tokens.slice(at, end + 1), items: [item] }
-    const declared = {
-      tokens: item.tokens.slice(local.from, local.to),
-      declaration: shifted(local),
-      chunk: own,
-    }
-    const head = headOf(
-      {
-        item: declared,
-        name: local.name,
-        as: local.name,
-        prefix: 'extern ',
-        label: labelOf(local.name, running, true),
-      },
-      source,
-      definitions,
-    )
-    return { from: tokens[at]!.start, to: tokens[end]!.end, text: head.text }
-  }
+  const editsOf = (item: Item): Edit[] => localEdits(item, closure.locals.get(item) ?? [], localText)
 
   const verbatim = (one: Chunk, needed: readonly Item[]) => {
     const target = needed.find(
       (item) => closure.targets.get(item.declaration.declarators[0]?.name ?? '') === item,
     )
-    const edits = needed.flatMap((item) => localEdits(item, one.tokens))
+    const edits = needed.flatMap((item) => editsOf(item))
     const kept = one.tokens.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to))
     for (const edit of edits) collect(tokensOfEdit(edit, one.from))
     collect(kept)
@@ -173,15 +145,17 @@ export function writeSource(
       all = [...all, ...plainHead(own)]
       if (target === undefined) prefix = `static ${wordFor(own, name)}`
     } else if (target?.declaration.storage.has('static') === true) prefix = '__attribute__((__used__))\n'
-    else if (own !== undefined && name !== undefined && target === undefined)
+    else if (own !== undefined && name !== undefined && target === undefined && one.items.length === 1)
       all = [...all, ...wordEdit(own, name)]
-    const text = () => commentAbove(top, one.from) + prefix + linesOf(written, one.from, one.to, keeps, all)
+    const origin = needed.some((item) => item.declaration.body !== undefined) ? originOf(one.from) : ''
+    const text = () =>
+      origin + commentAbove(top, one.from) + prefix + linesOf(written, one.from, one.to, keeps, all)
     pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
   }
 
   /** A system call as it is written; macros give its functions their names. */
   const systemCall = (one: Chunk, needed: readonly Item[]) => {
-    const edits = needed.flatMap((item) => localEdits(item, one.tokens))
+    const edits = needed.flatMap((item) => editsOf(item))
     for (const edit of edits) collect(tokensOfEdit(edit, one.from))
     collect(one.tokens.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
     const top = withComment(written, comments, one.from)
@@ -274,7 +248,7 @@ export function writeSource(
       return
     }
     const others = closure.whole.has(item) ? declarators.filter((one) => !isBound(one)) : []
-    const type = typeOf(item)
+    const type = typeIn(item.tokens, item.declaration)
     const isTypeAlone =
       type?.name !== undefined && (closure.typesOnly.has(item) || bound.length + others.length > 1)
     const specifiers = item.tokens.slice(0, declarators[0]!.from)
@@ -284,10 +258,14 @@ export function writeSource(
       pieces.push({ from, to, kind: 'definition', isSpelled: true, text: () => `${spell(tokens)};\n` })
     }
     // A type without a name is that of the first one that is declared.
-    const plain = bound.find((one) => one.to === one.from + 1) ?? bound[0]
-    const ordered = plain === undefined ? [] : [plain, ...bound.filter((one) => one !== plain)]
-    const typeFor = (one: Declarator): string | undefined =>
-      isTypeAlone ? type.name : type === undefined || one === plain ? undefined : `__typeof__(${plain?.name})`
+    const first = plainest(bound)
+    const ordered = first === undefined ? [] : [first, ...bound.filter((one) => one !== first)]
+    const typeFor = (one: Declarator): string | undefined => {
+      if (isTypeAlone) return type.name
+      return type === undefined || one === first || first === undefined
+        ? undefined
+        : typeThrough(item.tokens, first)
+    }
     for (const one of ordered) declare(one.name, from, to, typeFor(one))
     for (const one of others) {
       const own = typeFor(one)
@@ -298,23 +276,11 @@ export function writeSource(
     }
   }
 
-  /** The type that a declaration of variables defines, with the name that it has. */
-  const typeOf = ({ tokens, declaration }: Item): { name: string | undefined } | undefined => {
-    const end = declaration.declarators[0]?.from ?? 0
-    const specifiers = tokens.slice(0, end)
-    if (!specifiers.some(({ text }) => text === '{')) return undefined
-    const tag = declaration.tags.find(({ at, isDefined }) => isDefined && at < end)
-    const open = specifiers.findIndex(({ text }) => text === '{')
-    if (tag === undefined || tag.at > open) return { name: undefined }
-    const isConst = specifiers.slice(0, tag.at).some(({ text }) => text === 'const')
-    return { name: `${isConst ? 'const ' : ''}${tag.keyword} ${tag.name}` }
-  }
-
   const declare = (name: string, from: number, to: number, specifiers?: string) => {
     const { kind, running, item, label: symbol } = closure.bindings.get(name)!
     const isPrivate = item.declaration.storage.has('static')
     const label = labelOf(name, running, isPrivate, symbol)
-    const bound = bounds.get(name)
+    const bound = bounds.ofName.get(name)
     // A header may declare an array without its bound.
     if (label === '' && !isPrivate && bound === undefined)
       if (isDeclaredByHeaders(view, name, kind === 'function')) return
@@ -342,7 +308,7 @@ export function writeSource(
     const as = one === undefined ? undefined : renamed.get(one.name)
     const isTarget = one !== undefined && closure.targets.get(one.name) === item
     const others = new Set(renamedWords(closure, [item], tokens))
-    const words = tokens.map((token) =>
+    const words = withBoundLocals(item, closure.locals.get(item) ?? [], localText, (token) =>
       others.has(token) ? { ...token, text: renamed.get(token.text)! } : token,
     )
     const isStatic = declaration.storage.has('static')
@@ -359,8 +325,8 @@ export function writeSource(
     const { body } = declaration
     const headEnd = body?.from ?? words.length
     const head = spell(as === undefined ? words.slice(0, headEnd) : withoutLinkage(words.slice(0, headEnd)))
-    const writtenBody = body === undefined || definitions.counts(own.tokens) ? undefined : bodyAsWritten(item)
-    if (body === undefined || writtenBody === undefined) {
+    const place = definitions.counts(own.tokens) ? undefined : writtenBody(item)
+    if (body === undefined || place === undefined) {
       const rest = body === undefined ? '' : `\n${spell(words.slice(body.from))}`
       const origin = body === undefined ? '' : originOf(own.from)
       const text = () => `${origin}${commentAbove(top, own.from)}${prefix}${head}${rest}\n`
@@ -369,55 +335,32 @@ export function writeSource(
       return
     }
     definitions.collectSpelled(tokens.slice(0, headEnd))
-    const [open, close] = writtenBody
-    const inner = own.tokens.slice(open, close + 1)
-    const edits = localEdits(item, inner)
+    const inner = tokensIn(own, place)
+    const edits = editsOf(item)
     for (const edit of edits) collect(tokensOfEdit(edit, own.from))
     collect(inner.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
     const text = () => {
       const all = [...edits, ...renames([item], inner, 'body')]
       const [start, end] = [inner[0]!.start, inner.at(-1)!.end]
-      const body = linesOf(written, inner[0]!.line, own.to, keeps, all, start, end)
+      const body = linesOf(written, inner[0]!.line, inner.at(-1)!.line, keeps, all, start, end)
       return `${originOf(own.from)}${commentAbove(top, own.from)}${prefix}${head}\n${body}\n`
     }
     pieces.push({ from: own.from, top, to: own.to, kind: 'definition', text })
   }
 
-  /** Where a function stands that can't be found by its name. */
+  /** Where a function stands. */
   const originOf = (line: number): string => {
     const at = written.probed.lines[line - 1]
-    return at === undefined ? '' : `/* ${at.file.replaceAll('*/', '*?')}:${at.number} */\n`
+    // A #line says it already.
+    const isSaid = written.probed.places.some(({ from }) => from < line)
+    return at === undefined || isSaid ? '' : `/* ${at.file.replaceAll('*/', '*?')}:${at.number} */\n`
   }
 
   const commentAbove = (top: number, from: number): string =>
     top === from ? '' : linesOf(written, top, from - 1, keeps)
 
-  /** Indexes of the braces in the chunk's written tokens that are the function's own. */
-  const bodyAsWritten = ({
-    tokens,
-    declaration: { body },
-    chunk: { tokens: own },
-  }: Item): [number, number] | undefined => {
-    const openLine = tokens[body!.from]!.line
-    const closeLine = tokens[body!.to - 1]!.line
-    for (let at = 0, depth = 0; at < own.length; at++) {
-      const { text, line } = own[at]!
-      if (text === '{' && depth === 0 && line === openLine) {
-        let end = at
-        for (let inner = 0; end < own.length; end++) {
-          if (own[end]!.text === '{') inner++
-          else if (own[end]!.text === '}' && --inner === 0) break
-        }
-        return own[end]?.line === closeLine && (closeLine !== own[0]!.line || openLine !== closeLine)
-          ? [at, end]
-          : undefined
-      }
-      if (/^[([{]$/.test(text)) depth++
-      else if (/^[)\]}]$/.test(text)) depth--
-    }
-    return undefined
-  }
-
+  for (const [type, line] of closure.forwards)
+    pieces.push({ from: line, to: line, kind: 'declaration', text: () => `${type};\n` })
   for (const one of view.chunks) chunk(one)
   const keepsIncludes = !view.chunks.some(({ from }) => from < 0)
   if (keepsIncludes)

@@ -26,7 +26,7 @@ Is this what a careful engineer would have written by hand?
   which starts anew.
 - *A call between the two* goes to the new one directly: \`livepatch_ext4_mb_init_group()\` in \`livepatch_ext4_mb_load_buddy_gfp()\`.
 - *Everything else is verbatim*: the comments, the line breaks, even the odd indentation of the two strings. A \`diff\` against
-  \`fs/ext4/mballoc.c\` shows the fix, the prefixes, two prototypes and one declaration.
+  \`fs/ext4/mballoc.c\` shows the fix, the prefixes, two prototypes, one declaration, and above each function its file and line.
 
 What a person would have done otherwise:
 

@@ -8,7 +8,9 @@ import { readObject } from '../../src/elf/read.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import { compareFunctions } from '../../src/source/agreement.ts'
 import { extractSource } from '../../src/source/extraction.ts'
-import type { ExtractedSource } from '../../src/source/request.ts'
+import { readInlining } from '../../src/source/ipa-clones.ts'
+import type { ExtractedSource, RunningSymbol } from '../../src/source/request.ts'
+import { runningNames } from '../../src/source/running-names.ts'
 import { compiler, compilers, work } from '../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -26,12 +28,16 @@ const headers = path.join(import.meta.dirname, '../../kernel/include')
 
 let number = 0
 
-export function compile(program: string, source: string): { messages: string; object: Buffer | undefined } {
+export function compile(
+  program: string,
+  source: string,
+  more: readonly string[] = [],
+): { messages: string; object: Buffer | undefined } {
   const base = path.join(work, `extract${++number}`)
   writeFileSync(`${base}.c`, source, 'latin1')
   const { status, stderr } = spawnSync(
     program,
-    [...flags, '-iquote', work, '-idirafter', headers, '-c', '-o', `${base}.o`, `${base}.c`],
+    [...flags, ...more, '-iquote', work, '-idirafter', headers, '-c', '-o', `${base}.o`, `${base}.c`],
     { encoding: 'latin1' },
   )
   return { messages: stderr, object: status === 0 ? readFileSync(`${base}.o`) : undefined }
@@ -43,18 +49,47 @@ export interface Wish {
   readonly rename?: boolean
   readonly program?: string
   readonly carry?: boolean
+  /** Static variables of functions are bound to the symbols that the compiler gives them in the unit. */
+  readonly isRunning?: boolean
   /** The compiler knows more of the functions in the whole unit than a declaration says. */
   readonly isOther?: boolean
+}
+
+/** The symbols of static variables in the object of the whole unit. */
+function symbolsOf(
+  program: string,
+  source: string,
+  names: readonly string[],
+): (name: string) => RunningSymbol | undefined {
+  const dump = path.join(work, `clones${++number}`)
+  const { object, messages } = compile(
+    program,
+    source,
+    program === clang ? [] : [`-fdump-ipa-clones=${dump}`],
+  )
+  expect(object, messages).toBeDefined()
+  const clones = program === clang ? '' : readFileSync(dump, 'latin1')
+  const { externalize } = runningNames({
+    object: 'vmlinux',
+    code: readObject(object!, 'unit.o'),
+    count: () => 1,
+    extracted: { names, inlining: readInlining({ clones, remarks: '' }) },
+  })
+  return (name) => (name.includes('.') ? externalize(name, 'variable') : undefined)
 }
 
 export async function extract(source: string, wish: Wish = {}): Promise<ExtractedSource> {
   const file = path.join(work, `unit${++number}.c`)
   writeFileSync(file, source, 'latin1')
   const bound = new Set(wish.externalize ?? [])
+  const program = wish.program ?? compiler
+  const functions = wish.functions ?? ['wanted']
+  const symbolOf = wish.isRunning === true ? symbolsOf(program, source, functions) : () => undefined
   return await extractSource(job, {
-    unit: { file, cwd: work, compiler: wish.program ?? compiler, flags },
-    functions: wish.functions ?? ['wanted'],
-    externalize: (name) => (bound.has(name) ? { symbol: name.slice(name.indexOf('.') + 1) } : undefined),
+    unit: { file, cwd: work, compiler: program, flags },
+    functions,
+    externalize: (name) =>
+      bound.has(name) ? (symbolOf(name) ?? { symbol: name.slice(name.indexOf('.') + 1) }) : undefined,
     rename: (name) => (wish.rename === true ? `livepatch_${name}` : name),
     includes: 'keep',
     ...(wish.carry === true ? { carry: () => true } : {}),
@@ -82,6 +117,8 @@ export async function same(source: string, wish: Wish = {}): Promise<string> {
     readObject(own.object!, 'extract.o'),
     pairs,
   )
-  for (const { name } of pairs) expect(found.get(name), extracted.text).toMatchObject({ identical: true })
+  const isWhole = wish.isRunning === true ? { identical: true, carried: [] } : { identical: true }
+  for (const { name } of pairs) expect(found.get(name), extracted.text).toMatchObject(isWhole)
+  if (wish.isRunning === true) expect(extracted.findings).toEqual([])
   return extracted.text
 }

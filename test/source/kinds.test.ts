@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { compiler, work } from '../objects.ts'
-import { clang, same, type Wish } from './extracts.ts'
+import { clang, extract, same, type Wish } from './extracts.ts'
 
 interface Case {
   readonly source: string
@@ -447,6 +447,319 @@ int wanted(int a) { return calls(a); }
       lacks: ['struct no'],
     },
   },
+  'static variables of functions that are bound': {
+    'on the line of their function': {
+      source: `
+static inline int deep(int n) { static int calls; return calls += n; }
+int wanted(int a) { return deep(a); }
+int other(int a) { return deep(a) + 1; }
+`,
+      wish: { externalize: ['deep.calls'], isRunning: true },
+      has: ['static inline int deep(int n) { extern int calls LIVEPATCH_SYMBOL('],
+    },
+    'of several functions on one line': {
+      source:
+        'static int one(int n) { static int calls; return calls += n; } int wanted(int a) { static int hits; return one(a) + hits++; } int other(int a) { return one(a) + 1; }\n',
+      wish: { externalize: ['one.calls', 'wanted.hits'], rename: true, isRunning: true },
+      lacks: ['other'],
+    },
+    'in one declaration': {
+      source: `
+int wanted(int a)
+{
+	static int x = 3,
+		z[3] = { 1, 2 };
+	static int (*ops[2])(int), (*one)(int);
+
+	if (one)
+		ops[a] = one;
+	one = ops[1];
+	x += ops[a](a);
+	z[a]++;
+	return z[a]++ + x;
+}
+`,
+      wish: {
+        externalize: ['wanted.x', 'wanted.z', 'wanted.ops', 'wanted.one'],
+        isRunning: true,
+      },
+    },
+    'some of one declaration, others new': {
+      source: 'int wanted(int a) { static int x = 3, y = 7; x += a; y += x; return y; }\n',
+      wish: { externalize: ['wanted.x'], carry: true, isOther: true },
+      has: ['static int y = 7;'],
+    },
+    'of a type that is declared with them': {
+      source: `
+int wanted(int a)
+{
+	static struct in { int n; char c; } x = { 3 }, *y;
+	static struct { int n; } *p, q[2], *r[2];
+	struct in *z = &x;
+
+	q[a].n++;
+	y = a ? &x : y;
+	p = a ? q : p;
+	r[a] = p;
+	return z->n++ + y->c + p->n + r[1]->n;
+}
+`,
+      wish: {
+        externalize: ['x', 'y', 'p', 'q', 'r'].map((name) => `wanted.${name}`),
+        isRunning: true,
+      },
+      gcc: true,
+    },
+    'with words before static': {
+      source: `
+int wanted(int a)
+{
+	int static calls = 4; const static int k[] = { 1, 2 }; __attribute__((aligned(16))) static long w = 9;
+	unsigned static
+	int left = 1;
+
+	calls += a;
+	left -= calls;
+	return (calls + k[a] + w++ + left / 2) >> 1;
+}
+`,
+      wish: { externalize: ['wanted.calls', 'wanted.w', 'wanted.left'], isRunning: true },
+    },
+    'in a function of old style, on one line': {
+      source: `
+static __attribute__((noinline)) int old(a, b) int a; int b; { static int calls = 4; return calls += a - b; }
+int wanted(int a) { return old(a, 2) + old(a, a); }
+`,
+      wish: { externalize: ['old.calls'], functions: ['old', 'wanted'], rename: true, isRunning: true },
+      gcc: true,
+    },
+    'under conditions, behind attributes, over lines': {
+      source: `
+__attribute__((noinline)) static
+int one(int n[static 3])
+{
+	static int
+#ifdef NOPE
+		calls = 4
+#else
+		calls = 5
+#endif
+		; return calls += n[2];
+}
+int wanted(int *a) { return one(a); }
+`,
+      wish: { externalize: ['one.calls'], functions: ['one', 'wanted'], rename: true, isRunning: true },
+      lacks: ['NOPE'],
+    },
+    'whose size only the initial value tells': {
+      source:
+        'int wanted(int a) { static char buf[] = "abc"; static int t[] = { 1, 2, 3 }; buf[a]++; t[a]++; return sizeof(buf) + sizeof(t) + buf[a] + t[0]; }\n',
+      wish: { externalize: ['wanted.buf', 'wanted.t'], isRunning: true },
+      has: ['extern char buf[4] ', 'extern int t[3] '],
+    },
+    'of functions that the compiler put into the extracted one': {
+      source: `
+static int count(void) { static int n = 3; return n++; }
+static inline int inner(void) { static int m = 3; return m++; }
+int other(int a) { return inner() - a; }
+int wanted(int a) { return count() + inner() + a; }
+`,
+      wish: { externalize: ['count.n', 'inner.m'], isRunning: true },
+      has: ['extern int n LIVEPATCH_SYMBOL(', 'extern int m LIVEPATCH_SYMBOL('],
+    },
+    'of one name in two functions': {
+      source: `
+static __attribute__((noinline)) int one(int n) { static int calls = 1; calls += n; return calls; }
+static __attribute__((noinline)) int two(int n) { static int calls = 5; return calls -= n; }
+int wanted(int a) { return one(a) + two(a); }
+`,
+      wish: {
+        functions: ['one', 'two', 'wanted'],
+        externalize: ['one.calls', 'two.calls'],
+        rename: true,
+        isRunning: true,
+      },
+      has: ['extern int one_calls ', 'return two_calls -= n;'],
+    },
+    'of the name of a variable of the file, and of members': {
+      source: `
+int calls;
+struct s { int calls; };
+int wanted(struct s *s)
+{
+	calls++;
+	{
+		static int calls = 5;
+		struct s t = { .calls = calls };
+
+		calls -= s->calls;
+		return calls + t.calls;
+	}
+}
+`,
+      wish: { externalize: ['calls', 'wanted.calls'], isRunning: true },
+      has: ['\tcalls++;', '.calls = wanted_calls', 'wanted_calls -= s->calls'],
+    },
+    'of the name of what another function declares': {
+      source: `
+__attribute__((noinline)) int two(int n) { extern int calls; return calls -= n; }
+int wanted(int a) { static int calls; calls += a; return calls + two(a); }
+`,
+      wish: { externalize: ['wanted.calls'], isRunning: true, isOther: true },
+      has: ['wanted_calls += a; return wanted_calls + two(a);'],
+    },
+    'with addresses of its own code, which the running one does not have': {
+      source:
+        'int wanted(int a) { static void *jump[] = { &&x, &&y }; goto *jump[a]; x: return 1; y: return 2; }\n',
+      wish: { externalize: ['wanted.jump'] },
+      has: ['static void *jump[] = { &&x, &&y };'],
+    },
+    'when the type is that of a pointer, without a name': {
+      source: `
+static struct { int a; } *first, second[2];
+void *set(int a) { second[a].a = a; first = a ? second : first; return second; }
+int wanted(void) { return first->a + second[1].a; }
+`,
+      wish: { externalize: ['first', 'second'] },
+      has: ['extern __typeof__(*first) second[2];'],
+    },
+  },
+  'a type that the unit defines is reached without its name': {
+    'through a member of a header': {
+      files: { 'member-of.h': 'struct subs;\nstruct mm { struct subs *subs; struct other *o; };\n' },
+      source: `#include "member-of.h"
+struct subs { int lock; };
+struct other { int x; };
+int wanted(struct mm *m) { return m->subs->lock; }
+int two(struct mm *m) { return m->o->x; }
+`,
+      lacks: ['struct other'],
+    },
+    'through functions of a header': {
+      files: {
+        'gets.h': 'struct subs; struct deep;\nstruct deep *const *all(void); struct subs *get(void);\n',
+      },
+      source: `#include "gets.h"
+struct deep { int k; };
+struct subs { int lock; struct deep in; };
+int wanted(void) { return get()->lock + (*all())->k; }
+`,
+    },
+    'through a typedef': {
+      files: { 'typed.h': 'union subs;\ntypedef union subs *subs_t;\n' },
+      source: '#include "typed.h"\nunion subs { int lock; };\nint wanted(subs_t t) { return t->lock; }\n',
+    },
+    'through a pointer to a function': {
+      files: { 'ops-of.h': 'struct subs;\nstruct ops { struct subs *(*get)(int); };\n' },
+      source:
+        '#include "ops-of.h"\nstruct subs { int lock; };\nint wanted(struct ops *t) { return t->get(1)->lock; }\n',
+    },
+    'through an array and a function of it': {
+      files: {
+        'slots.h':
+          'extern struct slot *slots[4];\nstatic inline struct slot *first(void) { return slots[0]; }\n',
+      },
+      source:
+        '#include "slots.h"\nstruct slot { int n; };\nint wanted(int a) { return slots[a]->n + first()->n; }\n',
+    },
+  },
+  'a type of which only a pointer is handed on': {
+    'is announced': {
+      source: `
+struct big { int a[9]; };
+static __attribute__((noinline)) int use(struct big *b, int n) { return b->a[n]; }
+int wanted(void *p) { return use(p, 3) + 1; }
+`,
+      wish: { externalize: ['use'], isOther: true },
+      has: ['struct big;\nextern int use(struct big *b, int n);'],
+      lacks: ['struct big {'],
+    },
+    'is defined where a member is used': {
+      source: `
+struct big { int a[9]; };
+static __attribute__((noinline)) int use(struct big *b, int n) { return b->a[n]; }
+int wanted(struct big *p) { return use(p, 3) + p->a[1]; }
+`,
+      wish: { externalize: ['use'], isOther: true },
+      has: ['struct big { int a[9]; };'],
+      lacks: ['struct big;'],
+    },
+    'is defined where the function gives one back': {
+      source: `
+struct big { int a[9]; };
+static __attribute__((noinline)) struct big *use(struct big *b) { return b + 1; }
+int wanted(void *p) { return use(p)->a[1]; }
+`,
+      wish: { externalize: ['use'], isOther: true },
+      has: ['struct big { int a[9]; };'],
+    },
+    'is defined where it is handed on itself, or as an array': {
+      source: `
+struct big { int a[9]; };
+struct row { int a[3]; };
+static __attribute__((noinline)) int use(struct big b, struct row (*c)[3]) { return b.a[2] + (*c)[1].a[1]; }
+int wanted(void *p) { return use(*(struct big *)p, p); }
+`,
+      wish: { externalize: ['use'], isOther: true },
+      has: ['struct big {', 'struct row {'],
+    },
+    'is announced once, before the first use': {
+      source: `
+struct big;
+static int use(struct big *b);
+struct big { int a[9]; };
+int other(struct big *b) { return use(b); }
+static __attribute__((noinline)) int use(struct big *b) { return b->a[2]; }
+int wanted(void *p) { return use(p); }
+`,
+      wish: { externalize: ['use'], isOther: true },
+      has: ['struct big;\n'],
+      lacks: ['struct big {'],
+    },
+  },
+  'a system call stays as it is written': {
+    'without arguments': {
+      files: {
+        'syscall0.h': `struct pt_regs;
+#define SYSCALL_METADATA(name, count) int meta##name
+#define SYSCALL_DEFINE0(sname) SYSCALL_METADATA(_##sname, 0); static long __do_sys_##sname(const struct pt_regs *__unused); \\
+	long __x64_sys_##sname(const struct pt_regs *regs) __attribute__((alias("__do_sys_" #sname))); \\
+	static long __do_sys_##sname(const struct pt_regs *__unused)
+`,
+      },
+      source: `#include "syscall0.h"
+int get(void);
+/* Yields. */
+SYSCALL_DEFINE0(yield)
+{
+	static int calls;
+
+	return get() + calls++;
+}
+`,
+      wish: {
+        functions: ['__do_sys_yield'],
+        rename: true,
+        externalize: ['__do_sys_yield.calls'],
+        isRunning: true,
+      },
+      has: [
+        '/* Yields. */\n#define __do_sys_yield livepatch___do_sys_yield\nSYSCALL_DEFINE0(yield)\n{\n\textern int calls LIVEPATCH_SYMBOL(',
+      ],
+      lacks: ['meta'],
+      gcc: true,
+    },
+    'as another function calls it': {
+      files: {
+        'syscall00.h':
+          '#define SYSCALL_DEFINE0(sname) long __x64_sys_##sname(void) __attribute__((alias("__do_sys_" #sname))); static long __do_sys_##sname(void)\n',
+      },
+      source:
+        '#include "syscall00.h"\nint get(void);\nSYSCALL_DEFINE0(yield) { return get(); }\nint wanted(void) { return __x64_sys_yield() + 1; }\n',
+      wish: { externalize: ['__x64_sys_yield', '__do_sys_yield'], isOther: true },
+      lacks: ['SYSCALL'],
+    },
+  },
   'one declaration of several': {
     'bound variables': {
       source: `
@@ -713,6 +1026,33 @@ const all = programs.flatMap((program) =>
       .map(([name, one]) => [program, kind, name, one] as const),
   ),
 )
+
+describe('a static variable that can not be bound for sure is refused', () => {
+  it.each([
+    ['made by a macro', '#define FN(name) int name(int a) { static int n; n += a; return n; }\nFN(wanted)\n'],
+    [
+      'declared by a macro, beside one that is not',
+      '#define DECL(t, n) static t n\nint wanted(int a) { DECL(int, n); static int m; m++; n += a; return n + m; }\n',
+    ],
+    [
+      'of one name in two blocks',
+      'int wanted(int a) { { static int n; n += a; if (n > 3) return n; } { static int n; n -= a; return n; } }\n',
+    ],
+    [
+      'used by a macro, when something else has its name',
+      'int n;\n#define BUMP n++\nint wanted(int a) { n++; { static int n = 5; BUMP; return n; } }\n',
+    ],
+    [
+      'written to, with addresses of labels',
+      'int wanted(int a) { static void *n[] = { &&x, &&y }; n[a] = n[0]; goto *n[a]; x: return 1; y: return 2; }\n',
+    ],
+  ])('%s', async (_name, source) => {
+    const { findings } = await extract(source, { externalize: ['n', 'wanted.n', 'wanted.m'] })
+    expect(findings).not.toEqual([])
+    for (const one of findings)
+      expect(one).toMatchObject({ severity: 'error', rule: 'writable-copied', symbol: 'wanted.n' })
+  })
+})
 
 describe('what was wrong once, and its siblings', () => {
   it.each(all)('%s: %s: %s', async (program, _kind, _name, { source, files, wish, has, lacks }) => {

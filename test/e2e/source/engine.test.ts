@@ -145,6 +145,96 @@ describe.each([
   })
 })
 
+/** A patch that puts lines in front of a line of the kernel's source. */
+function insertion(kernel: Kernel, file: string, line: string, added: readonly string[]): Buffer {
+  const lines = readFileSync(path.join(kernel.source, file), 'latin1').split('\n')
+  const at = lines.indexOf(line)
+  expect(at).toBeGreaterThan(2)
+  const context = (from: number, to: number) => lines.slice(from, to).map((text) => ` ${text}`)
+  return Buffer.from(
+    [
+      `--- a/${file}`,
+      `+++ b/${file}`,
+      `@@ -${at - 2},6 +${at - 2},${6 + added.length} @@`,
+      ...context(at - 3, at),
+      ...added.map((text) => `+${text}`),
+      ...context(at, at + 3),
+      '',
+    ].join('\n'),
+    'latin1',
+  )
+}
+
+test('a function whose extract is other code than the unit, by more than what the compiler chose, is refused', async () => {
+  const kernel = await selectKernel(job, '6.1')
+  // Of the kernel's own table the compiler can't know that it has an address, so a check of it stays in the extract.
+  const diff = insertion(kernel, 'drivers/comedi/drivers/8255_pci.c', '\tdev->board_ptr = board;', [
+    '\tif (board->n_8255 > 4)',
+    '\t\treturn -ENODEV;',
+  ])
+  const build = (engine: Engine, allow: readonly string[]) =>
+    makeLivePatch(job, kernel, {
+      patches: [parsePatch(diff, 'board.patch')],
+      replace: true,
+      engine,
+      allow,
+      output: path.join(work, `board-${engine}-${allow.length}`),
+    }).catch((error: unknown) => error)
+  for (const allow of [[], ['extract-differs']]) {
+    const fault = await build('source', allow)
+    expect(fault).toMatchObject({ kind: 'refused', code: 'extract-differs' })
+    expect((fault as Fault).remedy).toContain('binary engine')
+    expect((fault as Fault).findings).toContainEqual(
+      expect.objectContaining({
+        severity: 'error',
+        rule: 'extract-differs',
+        symbol: 'pci_8255_auto_attach',
+        unit: 'drivers/comedi/drivers/8255_pci.c',
+      }),
+    )
+  }
+  expect(await build('both', [])).toMatchObject({ kind: 'refused', code: 'engines-differ' })
+})
+
+test('a function that only calls what another unit adds goes along with it, its own variables, too', async () => {
+  const kernel = await selectKernel(job, '6.1')
+  const added = [
+    'int brand_new(int n);',
+    'int brand_new(int n)',
+    '{',
+    '\tstatic int calls;',
+    '',
+    '\treturn calls += n;',
+    '}',
+    '',
+  ]
+  const diff = Buffer.concat([
+    insertion(kernel, 'fs/proc/uptime.c', '\tidle_nsec = 0;', [
+      '\textern int brand_new(int n);',
+      '',
+      '\tbrand_new(3);',
+    ]),
+    insertion(
+      kernel,
+      'fs/proc/version.c',
+      'static int version_proc_show(struct seq_file *m, void *v)',
+      added,
+    ),
+  ])
+  const { manifest, directory } = await makeLivePatch(job, kernel, {
+    patches: [parsePatch(diff, 'brand-new.patch')],
+    replace: true,
+    engine: 'source',
+    output: path.join(work, 'brand-new'),
+  })
+  expect(manifest.objects.flatMap(({ functions }) => functions.map(({ name }) => name))).toEqual([
+    'uptime_proc_show',
+  ])
+  expect(readFileSync(path.join(directory!, 'fs-proc-version.c'), 'latin1')).toContain(
+    '\tstatic int calls;\n',
+  )
+})
+
 test('what differs between the engines only by what the compiler chose is told and goes through', async () => {
   const kernel = await selectKernel(job, '6.1')
   // The compiler made a form of the changed function that C has no name for.
@@ -173,26 +263,15 @@ test('what differs between the engines only by what the compiler chose is told a
 test('engines that make different live patches of a fix refuse it, unless the author allows that', async () => {
   const kernel = await selectKernel(job, '6.1')
   // net_get_random_once() has variables of its own, for which an extract has no words: only one engine makes a module.
-  const hash = 'net/ipv4/inet_hashtables.c'
-  const before = readFileSync(path.join(kernel.source, hash), 'latin1')
-  const call = '\tnet_get_random_once(&inet_ehash_secret, sizeof(inet_ehash_secret));\n'
-  expect(before).toContain(call)
-  const lines = before.split('\n')
-  const at = lines.indexOf(call.trimEnd()) + 1
-  const context = (from: number, to: number) => lines.slice(from, to).map((line) => ` ${line}`)
-  const diff = [
-    `--- a/${hash}`,
-    `+++ b/${hash}`,
-    `@@ -${at - 2},6 +${at - 2},8 @@`,
-    ...context(at - 3, at),
-    '+\tif (!lport)',
-    '+\t\treturn 0;',
-    ...context(at, at + 3),
-    '',
-  ].join('\n')
+  const diff = insertion(
+    kernel,
+    'net/ipv4/inet_hashtables.c',
+    '\tnet_get_random_once(&inet_ehash_secret, sizeof(inet_ehash_secret));',
+    ['\tif (!lport)', '\t\treturn 0;'],
+  )
   const build = (allow: readonly string[]) =>
     makeLivePatch(job, kernel, {
-      patches: [parsePatch(Buffer.from(diff, 'latin1'), 'hash.patch')],
+      patches: [parsePatch(diff, 'hash.patch')],
       replace: true,
       engine: 'both',
       allow,
