@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the source of a unit declares its variables. The compiler numbers static variables of one name as it likes, and only it knows
+// Where the source of a unit declares its variables, and as what. The compiler numbers static variables of one name as it likes, and only it knows
 // which number went to which; so it is asked once more, with debug information. That must be all in which what it makes differs.
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { declaredVariables, type Place } from '../elf/dwarf.ts'
+import type { DwarfType } from '../elf/dwarf-types.ts'
 import { sectionFlag } from '../elf/format.ts'
 import { type ObjectFile, readObject, type Section } from '../elf/read.ts'
 import type { Job } from '../ground/job.ts'
@@ -11,9 +12,14 @@ import { makeShadow } from './shadow.ts'
 import { type Bench, compileSide, shadowFiles } from './sides.ts'
 import type { Unit } from './units.ts'
 
+/** Where a variable is declared, and as what; the type is undefined when it is not understood. */
+export interface Declared extends Place {
+  readonly type?: DwarfType | undefined
+}
+
 /**
  * @param object the unit's object on this side, to hold against what is compiled here
- * @returns places by the symbols' names, with paths in the source tree and lines as the files have them; undefined when the
+ * @returns by the symbols' names, with paths in the source tree and lines as the files have them; undefined when the
  *   compiler does not tell, or makes another object
  */
 export async function declaredIn(
@@ -22,7 +28,7 @@ export async function declaredIn(
   unit: Unit,
   side: 'before' | 'after',
   object: ObjectFile,
-): Promise<ReadonlyMap<string, Place> | undefined> {
+): Promise<ReadonlyMap<string, Declared> | undefined> {
   const { kernel, dir, changes, climbed } = bench
   const output = path.join(dir, 'declared', side, unit.object)
   const own = side === 'before' ? [] : shadowFiles(kernel, [unit], changes, false)
@@ -49,10 +55,10 @@ export async function declaredIn(
       section === undefined || type !== 'object' ? [] : [[`${section.index}:${value}`, name] as const],
     ),
   )
-  const found = new Map<string, Place>()
-  for (const { section, offset, place } of variables) {
+  const found = new Map<string, Declared>()
+  for (const { section, offset, place, type } of variables) {
     const name = names.get(`${section.index}:${offset}`)
-    if (name !== undefined) found.set(name, { ...place, file: pathInTree(place.file, tree) })
+    if (name !== undefined) found.set(name, { ...place, file: pathInTree(place.file, tree), type })
   }
   return found
 }

@@ -8,7 +8,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Anatomy, Piece } from './anatomy.ts'
 import type { Correlation } from './correlate.ts'
 import { isIncidental } from './incidental.ts'
-import { sourceName } from './names.ts'
+import { bareName, sourceName } from './names.ts'
 
 /** A new variable, with the old ones of which it may be the heir. */
 interface Heir {
@@ -40,7 +40,8 @@ function isStart({ section }: Piece): boolean {
   return /^\.(init|exit)/.test(section.name)
 }
 
-function isState(piece: Piece): boolean {
+/** Data that code writes to while the kernel runs. */
+export function isState(piece: Piece): boolean {
   return (
     piece.kind === 'data' &&
     (piece.section.flags & sectionFlag.write) !== 0 &&
@@ -48,12 +49,6 @@ function isState(piece: Piece): boolean {
     piece.end > piece.start &&
     !isIncidental(piece)
   )
-}
-
-/** The source's name of a variable: `count` of `count.3` and of clang's `f.count.1`. */
-function bareName(name: string): string {
-  const plain = name.replace(/(\.\d+)+$/, '')
-  return plain.slice(plain.lastIndexOf('.') + 1)
 }
 
 function heirsOf(

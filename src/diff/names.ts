@@ -30,6 +30,12 @@ export function sourceName(name: string): string {
   return coldParent(name).replace(/(?<=.)\..*$/, '')
 }
 
+/** The source's name of a variable: `count` of `count.3` and of clang's `f.count.1`. */
+export function bareName(name: string): string {
+  const plain = name.replace(/(\.\d+)+$/, '')
+  return plain.slice(plain.lastIndexOf('.') + 1)
+}
+
 /** `foo.cold`, `foo.cold.12` → `foo`. */
 export function coldParent(name: string): string {
   return name.replace(/\.cold(\.\d+)?$/, '')

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the source declares the variables of an object, from its debug information. Only what leads there is read.
+// Where the source declares the variables of an object, and as what, from its debug information. Only what leads there is read.
 // Format: DWARF 4 (dwarfstd.org), sections 6.2.4 and 7.5; with what gcc and clang add to it.
+import { type Abbreviation, Cursor, readAbbreviations, readValue, Unreadable } from './dwarf-entries.ts'
+import { type DwarfType, typesOf } from './dwarf-types.ts'
 import type { ObjectFile, Section } from './read.ts'
 
 /** Where a variable is declared. */
@@ -18,6 +20,8 @@ export interface DeclaredVariable {
   readonly section: Section
   readonly offset: number
   readonly place: Place
+  /** Undefined when it is not understood. */
+  readonly type: DwarfType | undefined
 }
 
 const tag = { variable: 0x34, compileUnit: 0x11 } as const
@@ -29,17 +33,10 @@ const attribute = {
   file: 0x3a,
   line: 0x3b,
   specification: 0x47,
+  type: 0x49,
 } as const
 /** DW_OP_addr. */
 const address = 0x03
-
-/** Thrown when something is not understood; nothing is known then. */
-class Unreadable extends Error {}
-
-interface Abbreviation {
-  readonly tag: number
-  readonly attributes: readonly (readonly [name: number, form: number])[]
-}
 
 /** What an entry says that matters here. */
 interface Entry {
@@ -49,56 +46,14 @@ interface Entry {
   readonly column?: number
   /** Offset of the entry in `.debug_info` that says the rest. */
   readonly rest?: number
+  /** Offset in `.debug_info` of its type. */
+  readonly type?: number
   /** Offset in `.debug_info` of the address in its location. */
   readonly address?: number
 }
 
-/** An abbreviation has some ten attributes, a unit some thousand files, and a path is no longer than the kernel takes. */
-const [mostAttributes, mostFiles, longestPath] = [256, 100_000, 4096]
-
-class Cursor {
-  at: number
-  readonly data: Buffer
-  private readonly end: number
-
-  constructor(data: Buffer, at: number, end = data.length) {
-    this.data = data
-    this.at = at
-    this.end = end
-  }
-
-  private take(size: number): number {
-    const start = this.at
-    this.at += size
-    if (start < 0 || size < 0 || this.at > this.end) throw new Unreadable()
-    return start
-  }
-
-  u8 = (): number => this.data.readUInt8(this.take(1))
-  u16 = (): number => this.data.readUInt16LE(this.take(2))
-  u32 = (): number => this.data.readUInt32LE(this.take(4))
-
-  leb(): number {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.u8()
-      value += (byte & 0x7f) * factor
-      if (byte < 0x80) return value
-    }
-  }
-
-  text(): string {
-    const bytes = this.data.subarray(this.at, Math.min(this.at + longestPath, this.end))
-    const end = bytes.indexOf(0)
-    if (end < 0) throw new Unreadable()
-    this.at += end + 1
-    return bytes.toString('latin1', 0, end)
-  }
-
-  skip(size: number): void {
-    this.take(size)
-  }
-}
+/** A unit has some thousand. */
+const mostFiles = 100_000
 
 /** @returns undefined when the object has no debug information that is understood */
 export function declaredVariables(object: ObjectFile): readonly DeclaredVariable[] | undefined {
@@ -136,6 +91,10 @@ export function declaredVariables(object: ObjectFile): readonly DeclaredVariable
         })
         if (entry.tag === tag.variable) entries.set(at, entry)
       }
+      const typeAt = typesOf(info.data, table, start, (at) => {
+        const strings = relocated.get(at)?.symbol.section ?? find('.debug_str')
+        return strings && new Cursor(strings.data, offsetAt(at)).text()
+      })
       for (const entry of entries.values()) {
         const relocation = entry.address === undefined ? undefined : relocated.get(entry.address)
         const section = relocation?.symbol.section
@@ -148,6 +107,7 @@ export function declaredVariables(object: ObjectFile): readonly DeclaredVariable
           section,
           offset: relocation.symbol.value + relocation.addend,
           place: { file: name, line, column: entry.column ?? rest?.column ?? 0 },
+          type: typeAt(entry.type ?? rest?.type),
         })
       }
       start = end
@@ -157,25 +117,6 @@ export function declaredVariables(object: ObjectFile): readonly DeclaredVariable
     if (error instanceof Unreadable || error instanceof RangeError) return undefined
     throw error
   }
-}
-
-function readAbbreviations(data: Buffer, at: number): Map<number, Abbreviation> {
-  const cursor = new Cursor(data, at)
-  const table = new Map<number, Abbreviation>()
-  for (let code = cursor.leb(); code !== 0; code = cursor.leb()) {
-    const kind = cursor.leb()
-    // Whether entries follow inside of it.
-    cursor.u8()
-    const attributes: (readonly [number, number])[] = []
-    for (;;) {
-      const pair = [cursor.leb(), cursor.leb()] as const
-      if (pair[0] === 0 && pair[1] === 0) break
-      if (attributes.length === mostAttributes) throw new Unreadable()
-      attributes.push(pair)
-    }
-    table.set(code, { tag: kind, attributes })
-  }
-  return table
 }
 
 function readEntry(
@@ -194,6 +135,7 @@ function readEntry(
     if (name === attribute.file) entry.file = value
     else if (name === attribute.line) entry.line = value
     else if (name === attribute.column) entry.column = value
+    else if (name === attribute.type) entry.type = unit + value
     else if (name === attribute.origin || name === attribute.specification) entry.rest = unit + value
     else if (name === attribute.location && form === 0x18) {
       // An expression of 9 bytes: DW_OP_addr and the address.
@@ -223,53 +165,4 @@ function readFiles(data: Buffer, at: number): string[] {
     files.push(directory === undefined || name.startsWith('/') ? name : `${directory}/${name}`)
   }
   return files
-}
-
-/** Passes over a value. @returns it, when it is a number */
-function readValue(cursor: Cursor, form: number): number {
-  switch (form) {
-    case 0x01: // addr
-    case 0x07: // data8
-    case 0x14: // ref8
-    case 0x20: // ref_sig8
-      cursor.skip(8)
-      return 0
-    case 0x03: // block2
-      cursor.skip(cursor.u16())
-      return 0
-    case 0x04: // block4
-      cursor.skip(cursor.u32())
-      return 0
-    case 0x05: // data2
-    case 0x12: // ref2
-      return cursor.u16()
-    case 0x06: // data4
-    case 0x13: // ref4
-    case 0x0e: // strp
-    case 0x10: // ref_addr
-    case 0x17: // sec_offset
-      return cursor.u32()
-    case 0x08: // string
-      cursor.text()
-      return 0
-    case 0x09: // block
-    case 0x18: // exprloc
-      cursor.skip(cursor.leb())
-      return 0
-    case 0x0a: // block1
-      cursor.skip(cursor.u8())
-      return 0
-    case 0x0b: // data1
-    case 0x0c: // flag
-    case 0x11: // ref1
-      return cursor.u8()
-    case 0x0d: // sdata
-    case 0x0f: // udata
-    case 0x15: // ref_udata
-      return cursor.leb()
-    case 0x19: // flag_present
-      return 0
-    default:
-      throw new Unreadable()
-  }
 }

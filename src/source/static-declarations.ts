@@ -4,7 +4,7 @@
 // different things, or where an old declaration goes and a new one of the name comes, nothing is certain.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { declaredIn } from '../build/declared.ts'
+import { type Declared, declaredIn } from '../build/declared.ts'
 import type { Bench } from '../build/sides.ts'
 import type { Unit } from '../build/units.ts'
 import type { Change } from '../diff/change.ts'
@@ -20,7 +20,23 @@ export interface Declaration {
   readonly symbol: string
   readonly place: Place
   /** The function that it stands in, and the tokens that can see it; undefined when the text is not understood. */
-  readonly scope: { readonly owner: string; readonly text: string } | undefined
+  readonly scope:
+    | {
+        readonly owner: string
+        readonly text: string
+        /** Line of the brace before the block in which it is declared itself; 0 for a macro's, of which a block may have several. */
+        readonly block: number
+        /** The block is the function's body. */
+        readonly isBody: boolean
+      }
+    | undefined
+}
+
+/** What the source says of a unit's variables. */
+export interface UnitDeclarations {
+  readonly identities: Declarations
+  readonly before: ReadonlyMap<string, Declared>
+  readonly after: ReadonlyMap<string, Declared>
 }
 
 /** True when the objects alone leave a choice, or when only how variables are used has decided it. */
@@ -29,12 +45,12 @@ export function needsDeclarations({ correlation }: Change): boolean {
 }
 
 /** @returns undefined when the compiler does not tell */
-export async function staticDeclarations(
+export async function unitDeclarations(
   job: Job,
   bench: Bench,
   unit: Unit,
   change: Change,
-): Promise<Declarations | undefined> {
+): Promise<UnitDeclarations | undefined> {
   const [before, after] = await Promise.all([
     declaredIn(job, bench, unit, 'before', change.before.object),
     declaredIn(job, bench, unit, 'after', change.after.object),
@@ -50,11 +66,15 @@ export async function staticDeclarations(
       return undefined
     }
   }
-  return identities(
-    declarationsIn(before, (file) => textOf(file, 'before')),
-    declarationsIn(after, (file) => textOf(file, 'after')),
-    changes,
-  )
+  return {
+    identities: identities(
+      declarationsIn(before, (file) => textOf(file, 'before')),
+      declarationsIn(after, (file) => textOf(file, 'after')),
+      changes,
+    ),
+    before,
+    after,
+  }
 }
 
 /**
@@ -96,6 +116,7 @@ function scopeOf(tokens: readonly Token[], line: number): Declaration['scope'] {
   const words = tokens.filter((token) => token.line === line).map(({ text }) => text)
   let end = closing(tokens, block)
   let start = first
+  let own = block
   if (!words.includes('static')) {
     end = first
     while (end < tokens.length && tokens[end]!.text !== ';') end++
@@ -105,7 +126,11 @@ function scopeOf(tokens: readonly Token[], line: number): Declaration['scope'] {
       (token, at) => at >= first && token.line === line && token.text === 'static',
     )
     start = inside
-    for (let at = first; at < inside; at++) if (tokens[at]!.text === '{') end = closing(tokens, at)
+    for (let at = first; at < inside; at++)
+      if (tokens[at]!.text === '{') {
+        end = closing(tokens, at)
+        own = at
+      }
   }
   return {
     owner: ownerOf(tokens, body),
@@ -113,6 +138,8 @@ function scopeOf(tokens: readonly Token[], line: number): Declaration['scope'] {
       .slice(start, end)
       .map(({ text }) => text)
       .join(' '),
+    block: words.includes('static') ? tokens[own]!.line : 0,
+    isBody: own === body,
   }
 }
 
@@ -169,7 +196,9 @@ export function identities(
       )
       told.after.set(
         one.symbol,
-        same === undefined ? moved(one, alike, group.before, claimed) : stayed(same, alike),
+        same === undefined
+          ? (moved(one, alike, group.before, claimed) ?? inBlock(one, group.before, claimed, changes))
+          : stayed(same, alike),
       )
     }
   }
@@ -185,6 +214,27 @@ function keptPlace(
   if (change === undefined) return place
   const line = change.lineage[place.line - 1] ?? 0
   return line === 0 ? undefined : { ...place, line }
+}
+
+/** A block has one variable of a name: one whose declaration is written anew in the block in which the old one was is that. */
+function inBlock(
+  { place: { file }, scope }: Declaration,
+  before: readonly Declaration[],
+  claimed: ReadonlySet<Declaration>,
+  changes: ReadonlyMap<string, Pick<FileChange, 'lineage'>>,
+): string | undefined {
+  if (scope === undefined || scope.block === 0) return undefined
+  const was = keptPlace({ file, line: scope.block, column: 0 }, changes)?.line
+  const [one, ...more] = before.filter(
+    ({ scope: old, place }) =>
+      old !== undefined &&
+      old.block !== 0 &&
+      place.file === file &&
+      old.owner === scope.owner &&
+      old.isBody === scope.isBody &&
+      (scope.isBody || old.block === was),
+  )
+  return one === undefined || more.length > 0 || claimed.has(one) ? undefined : keyOf(one.place)
 }
 
 /** A line that the patch leaves alone; but what sees the variable must not say that it is another one. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A unit's two objects, compared; both engines ask here, so that they take the same variable for the same. Where the objects alone leave a
-// choice, the unit's source is asked.
+// choice, or a variable may have been declared anew, the unit's source is asked.
 import { readFileSync } from 'node:fs'
 import type { UnitPair } from '../build/objects.ts'
 import type { Bench } from '../build/sides.ts'
@@ -9,7 +9,8 @@ import { type Change, compareObjects } from '../diff/change.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { needsDeclarations, staticDeclarations } from './static-declarations.ts'
+import { inheritedVariables, mayBeRedeclared, retypedVariables } from './redeclared.ts'
+import { needsDeclarations, unitDeclarations } from './static-declarations.ts'
 
 /**
  * @param bench undefined when there is no source to ask
@@ -29,7 +30,11 @@ export async function compareUnit(
     readObject(readFileSync(after), `${source} (after)`),
   ]
   const change = compareObjects(b, a, source)
-  if (bench === undefined || !needsDeclarations(change)) return change
-  const declarations = await staticDeclarations(job, bench, unit, change)
-  return declarations === undefined ? change : compareObjects(b, a, source, undefined, declarations)
+  if (bench === undefined || !(needsDeclarations(change) || mayBeRedeclared(change, bench.changes)))
+    return change
+  const declarations = await unitDeclarations(job, bench, unit, change)
+  if (declarations === undefined) return change
+  const told = compareObjects(b, a, source, undefined, declarations.identities)
+  const findings = [...retypedVariables(told, declarations), ...inheritedVariables(told, declarations)]
+  return { ...told, findings: [...told.findings, ...findings] }
 }

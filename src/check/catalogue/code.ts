@@ -118,6 +118,20 @@ export const codeRules = [
     'Keep the old name, or take the old value over in a callback (INARCH_PRE_PATCH)',
   ),
   explain(
+    'warning',
+    'variable-retyped',
+    'A variable that keeps its name and its size, and gets another type: `int` that becomes `unsigned`, a struct that becomes another, a pointer to something else',
+    'The new code takes what the running kernel has in it for a value of the new type. Types whose bytes mean the same, such as `long` and `s64`, are no finding',
+    'Give the new variable another name, or convert the value in a callback (INARCH_PRE_PATCH)',
+  ),
+  explain(
+    'warning',
+    'state-inherited',
+    'A static variable of a function that is taken away, while one of the same name is declared in another block, or by another use of a macro such as `DO_ONCE`',
+    'The new code goes on with what the running kernel has in the old one, and nothing proves that the two are the same variable',
+    'Give another variable another name; a macro’s state can’t be named, so let the old use stay',
+  ),
+  explain(
     'error',
     'static-local-copied',
     'An extract with a copy of a function’s static variable',
