@@ -41,8 +41,16 @@ describe.each(['6.1', '6.12'])('static variables of a unit of %s', (which) => {
     expect(await check(which, `swapped-${which}`, hunk)).toEqual({ rules: [], carried: [] })
   })
 
-  test('that are renamed are asked about', async () => {
+  test('that are renamed are asked about, and ones that get another type', async () => {
     const patch = readFileSync(path.join(import.meta.dirname, '../cases/static-renamed.patch'), 'utf8')
+    const [file, first] = patch.split('\n@@ ')
+    const retyped = first!
+      .replace('+\tstatic int spin_count', '+\tstatic unsigned int spin_counter')
+      .replace(' \tif (!pause_on_oops)', '-\tif (!pause_on_oops)\n+\tif (pause_on_oops <= 0)')
+    expect(await check(which, `retyped-${which}`, `${file}\n@@ ${retyped}\n`)).toEqual({
+      rules: ['variable-retyped'],
+      carried: [],
+    })
     expect(await check(which, `renamed-${which}`, patch)).toEqual({
       rules: ['state-lost'],
       carried: ['spin_count'],
