@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The demo: real fixes, built for stock Debian kernels and proven on them, from nothing to the table of
 // times. It uses the same rooms as the commands do.
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
-import { writeWhole } from '../ground/whole-file.ts'
+import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { listKernels } from '../kernel/list.ts'
 import { selectKernel } from '../kernel/select.ts'
@@ -124,7 +123,7 @@ export async function demo(job: Job, options: DemoOptions, listener: DemoListene
   await Promise.all(fetched.values())
   const cases: DemoCase[] = []
   const work = async (output: string) => {
-    await mkdir(output, { recursive: true })
+    await makeOutputDirectory(output)
     for (const { example, wanted } of plans) {
       const kernel = await fetched.get(wanted)
       if (kernel === undefined) continue

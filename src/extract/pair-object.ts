@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The object that carries what changed between two objects, as a file.
-import path from 'node:path'
 import type { ObjectFile } from '../elf/read.ts'
 import { writeObject } from '../elf/write.ts'
 import { Fault } from '../ground/fault.ts'
@@ -23,11 +22,6 @@ export async function extractPair(
     throw new Fault('refused', 'not-live-patchable', "The change can't be live patched", { findings })
   if (outcome === 'none')
     throw new Fault('refused', 'no-functional-change', 'There is no change to carry', { findings })
-  try {
-    await writeWhole(output, writeObject(pair.draft))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new Fault('usage', 'no-such-directory', `${path.dirname(output)} does not exist`)
-  }
+  await writeWhole(output, writeObject(pair.draft))
   return pair
 }

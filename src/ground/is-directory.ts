@@ -4,5 +4,9 @@ import { statSync } from 'node:fs'
 
 /** False too when there is nothing at `place`, or it can't be looked at. */
 export function isDirectory(place: string): boolean {
-  return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true
+  try {
+    return statSync(place).isDirectory()
+  } catch {
+    return false
+  }
 }

@@ -1,15 +1,77 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A file that is not seen before it is whole: it is written beside its place and renamed.
-import { rename, rm, writeFile } from 'node:fs/promises'
+// A file that somebody wants. It is not seen before it is whole: it is written beside its place and renamed. Devices and
+// pipes, which may be named as well, are written to; a rename would put a file in their place.
+import { constants } from 'node:fs'
+import { mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { Fault } from './fault.ts'
 
-/** Writes `file`; its directory must exist. Nothing is left behind when that fails. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'its directory does not exist',
+  ENOTDIR: 'what should be its directory is a file',
+  EEXIST: 'there is a file of this name',
+  EISDIR: 'it is a directory',
+  ELOOP: 'symbolic links lead in a circle',
+  ENXIO: 'nobody reads from it',
+}
+
+/** What is thrown where the place was badly chosen; other refusals of the system stay what they are. */
+function refused(place: string, error: unknown): unknown {
+  const reason = reasons[(error as NodeJS.ErrnoException).code ?? '']
+  return reason === undefined
+    ? error
+    : new Fault('usage', 'output-place', `${place} can't be written: ${reason}`, {
+        remedy: 'Choose another place',
+      })
+}
+
+/**
+ * Makes a directory that somebody named, with those above it.
+ * @throws Fault `usage/output-place`
+ */
+export async function makeOutputDirectory(dir: string): Promise<void> {
+  const make = async (place: string): Promise<void> => {
+    try {
+      await mkdir(place)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST' && (await stat(place)).isDirectory()) return
+      const above = path.dirname(place)
+      // Where there is a directory above, such as /proc, nothing can be made in it.
+      const isLost =
+        code !== 'ENOENT' || above === place || (await stat(above).catch(() => undefined)) !== undefined
+      if (isLost) throw error
+      await make(above)
+      await make(place)
+    }
+  }
+  await make(path.resolve(dir)).catch((error: unknown) => {
+    throw refused(dir, error)
+  })
+}
+
+/**
+ * Writes `file`; its directory must exist. Nothing is left behind when that fails.
+ * @throws Fault `usage/output-place`
+ */
 export async function writeWhole(file: string, content: Buffer | string): Promise<void> {
-  const unfinished = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}`)
   try {
-    await writeFile(unfinished, content)
-    await rename(unfinished, file)
-  } finally {
-    await rm(unfinished, { force: true })
+    const status = await stat(file).catch(() => undefined)
+    if (status !== undefined && !status.isFile() && !status.isDirectory()) {
+      // A pipe that nobody reads from would be waited for.
+      await (await open(file, constants.O_WRONLY | constants.O_NONBLOCK)).close()
+      await writeFile(file, content)
+      return
+    }
+    const place = status === undefined ? file : await realpath(file)
+    const unfinished = path.join(path.dirname(place), `.${path.basename(place)}.${process.pid}`)
+    try {
+      await writeFile(unfinished, content)
+      await rename(unfinished, place)
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+  } catch (error) {
+    throw refused(file, error)
   }
 }

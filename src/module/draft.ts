@@ -13,6 +13,7 @@ import type { StudiedUnit, Subject } from '../check/subject.ts'
 import type { Change } from '../diff/change.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import { type Extraction, extract } from '../extract/extraction.ts'
+import { withOwnExports } from '../extract/own-exports.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
@@ -72,7 +73,10 @@ export async function openDraft(
       bindings,
       findings: said([
         ...findings,
-        ...units.flatMap(({ change }) => change.findings),
+        ...withOwnExports(
+          units.map(({ change }) => change),
+          units.flatMap(({ change }) => change.findings),
+        ),
         ...withAtOnce(extraction.findings, { changes, kernel }),
         ...problems,
       ]),

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a build ends with: the module and its manifest as files, or the reasons why there is none.
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import { version } from '../ground/version.ts'
-import { writeWhole } from '../ground/whole-file.ts'
+import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -27,7 +26,7 @@ export interface Made {
 
 /** Writes the module and the manifest; neither is seen before it is whole. */
 export async function save(output: string, bytes: Buffer, manifest: Manifest): Promise<Made> {
-  await mkdir(output, { recursive: true })
+  await makeOutputDirectory(output)
   const module = path.join(output, `livepatch-${manifest.name}.ko`)
   const manifestFile = path.join(output, `livepatch-${manifest.name}.json`)
   await writeWhole(module, bytes)

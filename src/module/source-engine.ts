@@ -10,6 +10,7 @@ import { openUnits, type Unit } from '../build/units.ts'
 import { objectionsAmong, refuseIfErrors, withConsent } from '../check/consent.ts'
 import { stem } from '../diff/names.ts'
 import { declaredCallbacks, declaredStates } from '../extract/callbacks.ts'
+import { withOwnExports } from '../extract/own-exports.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import { inNumbers } from '../ground/in-numbers.ts'
@@ -187,7 +188,13 @@ async function writeSource(
   { request, name, changes, compiled, dir }: CompiledFix,
 ): Promise<WrittenSource> {
   const found = await findSourceChanges(job, compiled)
-  const findings: Finding[] = [...compiled.findings, ...found.flatMap((one) => one.findings)]
+  const findings: Finding[] = [
+    ...compiled.findings,
+    ...withOwnExports(
+      found.map(({ compared }) => compared),
+      found.flatMap((one) => one.findings),
+    ),
+  ]
   const callbacks = declaredCallbacks(
     found.map(({ compared, object }) => ({ change: compared, object })),
     findings,

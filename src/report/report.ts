@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A live patch's report as a file.
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
-import { writeWhole } from '../ground/whole-file.ts'
+import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
 import { gatherFacts } from './facts.ts'
 import { reportPage } from './page.ts'
 
@@ -30,7 +29,7 @@ export async function writeReport(
   return await job.journal.step('Writing the report', async (step) => {
     const facts = await gatherFacts(job, module, proof)
     const page = reportPage(facts)
-    await mkdir(path.dirname(output), { recursive: true })
+    await makeOutputDirectory(path.dirname(output))
     await writeWhole(output, page)
     const bytes = Buffer.byteLength(page)
     step.result(`${Math.ceil(bytes / 1024)} kB`)

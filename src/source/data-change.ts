@@ -33,15 +33,28 @@ export function dataFindings(unit: string, text: TextChange, compared: Change): 
   })
 }
 
+/** Assembly that does no more than EXPORT_SYMBOL() does: the comparison of the objects tells of it. */
+function isExport(words: string): boolean {
+  const sections = [...words.matchAll(/\.section\s+\\"([^"\\]+)\\"/g)].map(([, name]) => name ?? '')
+  return (
+    /^_*asm/.test(words) &&
+    sections.length > 0 &&
+    sections.every((name) => /^(?:___?ksymtab|___?kcrctab|\.export_symbol$)/.test(name)) &&
+    !/\.(?:text|data|bss|subsection|pushsection|popsection|macro|incbin|include|org|set)\b/.test(words)
+  )
+}
+
 /** Errors for what stands beside functions and data, such as assembly, and can't be followed. */
 export function otherFindings(unit: string, text: TextChange): Finding[] {
-  return text.others.map(
-    (words): Finding => ({
-      severity: 'error',
-      rule: 'top-level-changed',
-      unit,
-      message: `The patch changes something in ${unit} that is neither a function nor a datum: ${words.length > 60 ? `${words.slice(0, 60)}…` : words}`,
-      hint: 'Leave it as it is, or build this fix with --engine binary',
-    }),
-  )
+  return text.others
+    .filter((words) => !isExport(words))
+    .map(
+      (words): Finding => ({
+        severity: 'error',
+        rule: 'top-level-changed',
+        unit,
+        message: `The patch changes something in ${unit} that is neither a function nor a datum: ${words.length > 60 ? `${words.slice(0, 60)}…` : words}`,
+        hint: 'Leave it as it is, or build this fix with --engine binary',
+      }),
+    )
 }

@@ -7,13 +7,12 @@
 //     fs-ext4-x.c     one C file for each changed translation unit
 //     headers/        the kernel's headers that the fix changes, by their paths in the kernel's tree; mostly absent
 //     Kbuild          what kbuild needs to compile it
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
 import { inputKinds, readInputIfAny } from '../ground/input.ts'
 import { misfit } from '../ground/misfit.ts'
-import { writeWhole } from '../ground/whole-file.ts'
+import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
 
 /** A path in the kernel's tree, without `.` and `..`. */
 const treePath = v.pipe(
@@ -122,7 +121,7 @@ export function renderDescription(description: Omit<SourceDescription, 'format'>
 export async function writeSourceDirectory(dir: string, files: readonly SourceFile[]): Promise<void> {
   for (const { path: name, text } of files) {
     const file = path.join(dir, name)
-    await mkdir(path.dirname(file), { recursive: true })
+    await makeOutputDirectory(path.dirname(file))
     await writeWhole(file, Buffer.from(text, 'latin1'))
   }
 }

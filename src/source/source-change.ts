@@ -64,7 +64,11 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
     for (const one of text.transient) {
       if (!changed.has(one) && !text.added.includes(one)) continue
       changed.delete(one)
-      if (!isIgnored(compared, one)) findings.push(initCode(unit, one))
+      // What the objects tell may be milder.
+      const isNoted = compared.findings.some(
+        ({ rule, severity, symbol }) => rule === 'init-code' && severity === 'note' && symbol === one,
+      )
+      if (!isNoted && !isIgnored(compared, one)) findings.push(initCode(unit, one))
     }
   }
   const outcome = text === undefined ? undefined : replacementOf(sides, text, changed)

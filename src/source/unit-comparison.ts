@@ -6,6 +6,7 @@ import type { UnitPair } from '../build/objects.ts'
 import type { Bench } from '../build/sides.ts'
 import type { Unit } from '../build/units.ts'
 import { type Change, compareObjects } from '../diff/change.ts'
+import { withoutExitCode } from '../diff/exit-code.ts'
 import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
@@ -29,12 +30,13 @@ export async function compareUnit(
     readObject(readFileSync(before), `${source} (before)`),
     readObject(readFileSync(after), `${source} (after)`),
   ]
+  const running = (change: Change) => (pair.module === undefined ? withoutExitCode(change) : change)
   const change = compareObjects(b, a, source)
   if (bench === undefined || !(needsDeclarations(change) || mayBeRedeclared(change, bench.changes)))
-    return change
+    return running(change)
   const declarations = await unitDeclarations(job, bench, unit, change)
-  if (declarations === undefined) return change
+  if (declarations === undefined) return running(change)
   const told = compareObjects(b, a, source, undefined, declarations.identities)
   const findings = [...retypedVariables(told, declarations), ...inheritedVariables(told, declarations)]
-  return { ...told, findings: [...told.findings, ...findings] }
+  return running({ ...told, findings: [...told.findings, ...findings] })
 }

@@ -16,14 +16,14 @@ export const codeRules = [
     'error',
     'init-code',
     'A changed or new function that runs only while the kernel or a module starts or ends',
-    'Its time is over: replacing it has no effect',
+    'Its time is over: replacing it has no effect. What is built into the kernel and would run at its end never runs: that is a note',
     'Do in a callback (INARCH_PRE_PATCH) what it should have done, and leave this part out (INARCH_IGNORE_FUNCTION)',
   ),
   explain(
     'error',
     'registration-added',
     'New data in a section that the kernel reads only while it starts or loads a module: initcalls, parameters, exports, per-CPU variables',
-    'Nobody reads the section again',
+    'Nobody reads the section again. An export that the fix’s own functions use is left out, with a note: they reach it without',
     'Register it in a callback (INARCH_PRE_PATCH), or leave this part out (INARCH_IGNORE_SECTION)',
   ),
   explain(

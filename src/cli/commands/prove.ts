@@ -215,11 +215,11 @@ async function run(session: Session, files: readonly string[], options: ProveOpt
       ? [await prove(session.job, kernel, { ...first, ...machine })]
       : await proveMany(session.job, kernel, requests, machine)
   if (options.junit !== undefined) {
-    const [{ writeFile }, { junitXml }] = await Promise.all([
-      import('node:fs/promises'),
+    const [{ writeWhole }, { junitXml }] = await Promise.all([
+      import('../../ground/whole-file.ts'),
       import('../../vm/junit.ts'),
     ])
-    await writeFile(options.junit, junitXml(proofs))
+    await writeWhole(options.junit, junitXml(proofs))
   }
   if (options.proof !== undefined) {
     const { writeWhole } = await import('../../ground/whole-file.ts')

@@ -245,6 +245,22 @@ describe.concurrent('what no function carries', () => {
     )
   })
 
+  test('is left out where the kernel can do without: an export that the fix itself uses, code for the end', async () => {
+    const judgement = await judge('left-out', [
+      [
+        systems,
+        'void put_filesystem(struct file_system_type *fs)\n{',
+        'static void __exit at_end(void)\n{\n\tpr_info("end\\n");\n}\n__exitcall(at_end);\n\nint noinline fs_told(const char *name)\n{\n\treturn printk("%s\\n", name);\n}\nEXPORT_SYMBOL_GPL(fs_told);\n\nvoid put_filesystem(struct file_system_type *fs)\n{\n\tfs_told(fs->name);',
+      ],
+    ])
+    const told = judgement.findings.filter(({ rule }) => /init-code|registration/.test(rule))
+    expect(told.map(({ severity, rule }) => `${severity} ${rule}`).sort()).toEqual([
+      'note init-code',
+      'note registration-added',
+    ])
+    expect(judgement.verdict).not.toBe('refused')
+  })
+
   test('is not confused with new data that only new code uses', async () => {
     const judgement = await judge('new-data', [
       [

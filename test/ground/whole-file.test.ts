@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+import { execFileSync, spawn } from 'node:child_process'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeOutputDirectory, writeWhole } from '../../src/ground/whole-file.ts'
+
+let work: string
+beforeAll(() => {
+  work = mkdtempSync(path.join(os.tmpdir(), 'inarch-whole-'))
+})
+afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+const refused = (says: string) => ({
+  kind: 'usage',
+  code: 'output-place',
+  message: expect.stringContaining(says),
+})
+
+describe('a file that somebody wants', () => {
+  test('takes the place of an older one, also where a link leads to it, and leaves nothing else', async () => {
+    const dir = path.join(work, 'plain')
+    mkdirSync(dir)
+    writeFileSync(path.join(dir, 'old'), 'old')
+    symlinkSync('old', path.join(dir, 'link'))
+    await writeWhole(path.join(dir, 'link'), 'new')
+    expect(readFileSync(path.join(dir, 'old'), 'utf8')).toBe('new')
+    expect(lstatSync(path.join(dir, 'link')).isSymbolicLink()).toBe(true)
+    expect(readdirSync(dir).sort()).toEqual(['link', 'old'])
+  })
+
+  test('never takes the place of a device or a pipe', async () => {
+    const device = path.join(work, 'device')
+    symlinkSync('/dev/null', device)
+    await writeWhole(device, 'x')
+    expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true)
+    const pipe = path.join(work, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    await expect(writeWhole(pipe, 'x')).rejects.toMatchObject(refused('nobody reads from it'))
+    const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const got = new Promise((resolve) => reader.stdout.once('data', (chunk) => resolve(String(chunk))))
+    // The reader may need a moment.
+    for (let tries = 0; tries < 100; tries++) {
+      const written = await writeWhole(pipe, 'told').then(
+        () => true,
+        () => false,
+      )
+      if (written) break
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    expect(await got).toBe('told')
+    expect(lstatSync(pipe).isFIFO()).toBe(true)
+  })
+
+  test('is refused in a sentence where it can not be', async () => {
+    const file = path.join(work, 'file')
+    writeFileSync(file, '')
+    symlinkSync('circle', path.join(work, 'circle'))
+    await expect(writeWhole(work, 'x')).rejects.toMatchObject(refused('it is a directory'))
+    await expect(writeWhole(path.join(file, 'x'), 'x')).rejects.toMatchObject(refused('is a file'))
+    await expect(writeWhole(path.join(work, 'no', 'x'), 'x')).rejects.toMatchObject(refused('does not exist'))
+    await expect(writeWhole(path.join(work, 'circle', 'x'), 'x')).rejects.toMatchObject(
+      refused('in a circle'),
+    )
+    expect(readdirSync(work).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+})
+
+test('a directory that somebody wants is made with those above it, or refused in a sentence', async () => {
+  const dir = path.join(work, 'a', 'b', 'c')
+  await Promise.all([makeOutputDirectory(dir), makeOutputDirectory(dir)])
+  await makeOutputDirectory(dir)
+  expect(lstatSync(dir).isDirectory()).toBe(true)
+  writeFileSync(path.join(work, 'taken'), '')
+  await expect(makeOutputDirectory(path.join(work, 'taken'))).rejects.toMatchObject(refused('of this name'))
+  await expect(makeOutputDirectory(path.join(work, 'taken', 'x'))).rejects.toMatchObject(refused('is a file'))
+  // Nothing can be made there, and the system says that something is missing.
+  await expect(makeOutputDirectory('/proc/inarch/x')).rejects.toMatchObject({
+    name: expect.stringMatching(/Fault|Error/),
+  })
+})
