@@ -58,9 +58,9 @@ export async function writeWhole(file: string, content: Buffer | string): Promis
   try {
     const status = await stat(file).catch(() => undefined)
     if (status !== undefined && !status.isFile() && !status.isDirectory()) {
-      // A pipe that nobody reads from would be waited for.
-      await (await open(file, constants.O_WRONLY | constants.O_NONBLOCK)).close()
-      await writeFile(file, content)
+      // A pipe that nobody reads from would be waited for; and who reads must not see an end before all is there.
+      const first = await open(file, constants.O_WRONLY | constants.O_NONBLOCK)
+      await writeFile(file, content).finally(() => first.close())
       return
     }
     const place = status === undefined ? file : await realpath(file)
