@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the source of a unit declares its variables, and as what. The compiler numbers static variables of one name as it likes, and only it knows
 // which number went to which; so it is asked once more, with debug information. That must be all in which what it makes differs.
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { declaredVariables, type Place } from '../elf/dwarf.ts'
 import type { DwarfType } from '../elf/dwarf-types.ts'
@@ -32,8 +32,9 @@ export async function declaredIn(
   const { kernel, dir, changes, climbed } = bench
   const output = path.join(dir, 'declared', side, unit.object)
   const own = side === 'before' ? [] : shadowFiles(kernel, [unit], changes, false)
-  const tree = side === 'before' ? kernel.source : `${output}.tree`
   await mkdir(path.dirname(output), { recursive: true })
+  // Each engine may ask.
+  const tree = side === 'before' ? kernel.source : await mkdtemp(`${output}.tree-`)
   if (side === 'after') makeShadow(kernel.source, tree, own, climbed)
   const compilation = {
     unit,
