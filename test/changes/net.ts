@@ -7,6 +7,7 @@ export const network: readonly Change[] = [
     name: 'qdisc-handles',
     exercises:
       "a static local that moves to a new function and stays the running kernel's; cond_resched as static call",
+    allow: ['state-inherited'],
     edits: [
       {
         file: 'net/sched/sch_api.c',

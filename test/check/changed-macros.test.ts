@@ -183,3 +183,38 @@ int other(struct job *j) { return j->flags; }`,
     expect(functions.all.map(({ name }) => name)).not.toContain('other')
   })
 })
+
+describe('a number that changes', () => {
+  const table = (use: string) => `#define SLOT 3
+struct job { int id; };
+static struct job *jobs[64];
+${use}`
+
+  test.each([
+    [
+      'how long a local array is',
+      'int show(void)\n{\n\tchar buffer[SLOT];\n\treturn fill(buffer, sizeof(buffer));\n}',
+    ],
+    [
+      'how long a later one is',
+      'int show(void)\n{\n\tunsigned char a[4][2], *b[SLOT];\n\treturn fill(a, b);\n}',
+    ],
+    [
+      'how long an array in a struct’s variable is',
+      'int show(void)\n{\n\tstruct job list[SLOT];\n\treturn fill(list);\n}',
+    ],
+  ])('is no place when it says %s', (_, use) => {
+    expect(warned(table(use), 'SLOT 3', 'SLOT 5')).toEqual([])
+  })
+
+  test.each([
+    ['read', 'struct job *get(void)\n{\n\treturn jobs[SLOT];\n}'],
+    ['written', 'void put(struct job *job)\n{\n\tjobs[SLOT] = job;\n}'],
+    [
+      'written beside a local array',
+      'void put(struct job *job)\n{\n\tchar old[SLOT];\n\tfill(old);\n\tjobs[SLOT] = job;\n}',
+    ],
+  ])('is a place where a table is %s', (_, use) => {
+    expect(warned(table(use), 'SLOT 3', 'SLOT 5')).toEqual([expect.stringMatching(/^placed-otherwise: /)])
+  })
+})

@@ -99,11 +99,27 @@ function isIndexed(body: readonly Token[], at: number): boolean {
     if (/^[;{}]$/.test(text)) break
     if (text === ')' || text === ']') depth++
     else if (text === '(' || text === '[') {
-      if (depth === 0 && text === '[') return true
+      if (depth === 0 && text === '[') return !isBound(body, index)
       if (depth > 0) depth--
     }
   }
   return body[at - 1]?.text === '+' && body[at - 2]?.kind === 'name' && body[at + 1]?.text === '('
+}
+
+const noType = /^(?:return|case|else|do|goto|sizeof|typeof|__typeof__)$/
+
+/** `char buffer[SIZE]`: how long a variable of the function is, and no place in it. */
+function isBound(body: readonly Token[], open: number): boolean {
+  let start = open
+  while (start > 0 && !/^[;{}]$/.test(body[start - 1]!.text)) start--
+  const head = body.slice(start, open)
+  const [first, second] = head
+  return (
+    first?.kind === 'name' &&
+    !noType.test(first.text) &&
+    (second?.kind === 'name' || second?.text === '*') &&
+    head.every(({ kind, text }) => kind === 'name' || kind === 'number' || /^[*,[\]]$/.test(text))
+  )
 }
 
 /** An argument of what adds to a table, or goes through a part of it; the entry itself, which lists take first, is none. */

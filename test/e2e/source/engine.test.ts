@@ -285,7 +285,11 @@ test('engines that make different live patches of a fix refuse it, unless the au
   )
   const { manifest, directory } = await build(['engines-differ'])
   expect(manifest.engines?.agree).toBe(false)
-  expect(manifest.engines?.functions).toMatchObject([{ name: 'inet_ehashfn', replacedBy: 'binary' }])
+  // The check stands in front, so that the compiler puts it into the callers: they are replaced, too.
+  expect(manifest.engines?.functions.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['inet_ehashfn', '__inet_lookup_established']),
+  )
+  expect(manifest.engines?.functions.every(({ replacedBy }) => replacedBy === 'binary')).toBe(true)
   expect(manifest.findings.filter(({ rule }) => rule === 'engines-differ')).toMatchObject([
     { severity: 'warning', allowed: true },
   ])
