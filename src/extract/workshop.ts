@@ -7,6 +7,7 @@ import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import {
   type ObjectDraft,
+  padding,
   type SectionDraft,
   type SymbolDraft,
   sectionSymbol,
@@ -92,11 +93,11 @@ export class Workshop {
     let align = Math.max(section.align, 1)
     while (align > 1 && extent.start % align !== 0) align /= 2
     growing.draft.align = Math.max(growing.draft.align, align)
-    const padding = (align - (growing.size % align)) % align
+    const gap = (align - (growing.size % align)) % align
     const length = extent.end - extent.start
     if (section.type !== sectionType.nobits)
-      growing.parts.push(Buffer.alloc(padding), section.data.subarray(extent.start, extent.end))
-    const at = growing.size + padding
+      growing.parts.push(padding(gap, section.flags), section.data.subarray(extent.start, extent.end))
+    const at = growing.size + gap
     growing.size = at + length
     return at
   }

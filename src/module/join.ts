@@ -2,8 +2,13 @@
 // Puts relocatable objects into one, as `ld -r` would: the carried code, the frame that every live patch
 // has, and the kernel's livepatch structures.
 import { isTable } from '../diff/tables.ts'
-import { sectionFlag } from '../elf/format.ts'
-import { type ObjectDraft, type SectionDraft, type SymbolDraft, sectionSymbol } from '../elf/write.ts'
+import {
+  type ObjectDraft,
+  padding,
+  type SectionDraft,
+  type SymbolDraft,
+  sectionSymbol,
+} from '../elf/write.ts'
 
 /** Replaces symbols in the relocations of an object. */
 export function substitute(
@@ -97,13 +102,8 @@ function append(known: SectionDraft, { data, align: wanted }: SectionDraft): num
   const base = length + ((align - (length % align)) % align)
   if (typeof known.data === 'number') known.data = base + Number(data)
   else if (typeof data !== 'number')
-    known.data = Buffer.concat([known.data, Buffer.alloc(base - length, paddingOf(known)), data])
+    known.data = Buffer.concat([known.data, padding(base - length, known.flags), data])
   return base
-}
-
-/** Between functions there are nops, as objtool reads all code. */
-function paddingOf({ flags }: SectionDraft): number {
-  return (flags & sectionFlag.exec) === 0 ? 0 : 0x90
 }
 
 /** Makes every undefined global that another part defines the same symbol. */

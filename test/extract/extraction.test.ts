@@ -32,6 +32,23 @@ const referenceNames = (extraction: Extraction) =>
 const errors = (extraction: Extraction) =>
   rules(extraction.findings.filter(({ severity }) => severity === 'error'))
 
+test('between functions that share a section there are nops, as objtool reads on', () => {
+  const S = '__attribute__((section(".sched.text"), noinline))'
+  const unit = (n: number) =>
+    ['first', 'second']
+      .map((name) => `${S} long ${name}(long a, long b) { return a * b + a / b + ${n}; }`)
+      .join('\n')
+  const extraction = extractionOf([changeOf(unit(1), unit(2))], [])
+  const object = readObject(writeObject(extraction.draft), 'out.o')
+  const code = object.sections.find(({ name }) => name === '.sched.text')!
+  const [first, second] = object.symbols
+    .filter(({ type, section }) => type === 'function' && section === code)
+    .sort((one, other) => one.value - other.value)
+  const gap = code.data.subarray(first!.value + first!.size, second!.value)
+  expect(gap.length).toBeGreaterThan(0)
+  expect([...new Set(gap)]).toEqual([0x90])
+})
+
 describe('a live patch carries', () => {
   test('the changed function and nothing that the kernel has', () => {
     const source = (n: number) =>
