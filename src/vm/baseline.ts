@@ -21,7 +21,7 @@ export interface ExerciseTaint {
 }
 
 /** The taint flags that were set during the exercises. */
-export function taintDuring(steps: readonly StepRecord[]): ExerciseTaint[] {
+function taintDuring(steps: readonly StepRecord[]): ExerciseTaint[] {
   return steps.flatMap(({ id, taint = [], exercises = [] }) =>
     taint.slice(1).flatMap((bits, index) =>
       unexpectedTaint(taint[index] ?? bits, bits).map((flag) => ({

@@ -23,7 +23,7 @@ const notATypes =
   /^(?:return|goto|case|default|else|do|if|while|for|switch|break|continue|sizeof|typeof|struct|union|enum)$/
 
 /** The variables that tokens from `at` declare, up to a semicolon or the end; none when they declare nothing. */
-function declaredAt(tokens: readonly Token[], start: number, isParameter: boolean): Variable[] {
+export function declaredAt(tokens: readonly Token[], start: number, isParameter: boolean): Variable[] {
   let at = start
   let isStatic = false
   let type = ''

@@ -6,6 +6,7 @@ import type { FileChange } from '../../patch/patch.ts'
 import { closing, type Token } from '../../source/lexer.ts'
 import { changedNames } from '../alive/changed-names.ts'
 import { differenceOf, type Statement, statementsOf } from '../alive/statements.ts'
+import { declaredAt } from '../alive/variables.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -106,20 +107,12 @@ function isIndexed(body: readonly Token[], at: number): boolean {
   return body[at - 1]?.text === '+' && body[at - 2]?.kind === 'name' && body[at + 1]?.text === '('
 }
 
-const noType = /^(?:return|case|else|do|goto|sizeof|typeof|__typeof__)$/
-
 /** `char buffer[SIZE]`: how long a variable of the function is, and no place in it. */
 function isBound(body: readonly Token[], open: number): boolean {
   let start = open
   while (start > 0 && !/^[;{}]$/.test(body[start - 1]!.text)) start--
-  const head = body.slice(start, open)
-  const [first, second] = head
-  return (
-    first?.kind === 'name' &&
-    !noType.test(first.text) &&
-    (second?.kind === 'name' || second?.text === '*') &&
-    head.every(({ kind, text }) => kind === 'name' || kind === 'number' || /^[*,[\]]$/.test(text))
-  )
+  const isInValue = body.slice(start, open).some(({ text }) => text === '=' || text === '(')
+  return !isInValue && declaredAt(body, start, false).length > 0
 }
 
 /** An argument of what adds to a table, or goes through a part of it; the entry itself, which lists take first, is none. */
