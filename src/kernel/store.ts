@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The fetched kernels in the cache: one directory each, named by the release, whose kernel.json says
 // what it is. A directory without a kernel.json of today's format counts as absent.
+import { statSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
@@ -41,11 +42,20 @@ export function kernelDir(release: string): string {
   return path.join(kernelsRoot(), release)
 }
 
+/**
+ * Whether the paths that are stored lead here. Those of a cache that was moved do not; those of one that has two names (a
+ * link, another mount) do, and whoever comes by the other name must not make the kernel anew under somebody who uses it.
+ */
+function leadsTo(stored: string, dir: string): boolean {
+  if (stored === dir) return true
+  const [there, here] = [stored, dir].map((one) => statSync(one, { throwIfNoEntry: false }))
+  return there !== undefined && there.dev === here?.dev && there.ino === here.ino
+}
+
 async function readFormat(dir: string): Promise<v.InferOutput<typeof StoredKernel> | undefined> {
   try {
     const stored = v.parse(StoredKernel, JSON.parse(await readFile(path.join(dir, 'kernel.json'), 'utf8')))
-    // A cache that was moved has paths that lead elsewhere.
-    return stored.dir === dir ? stored : undefined
+    return leadsTo(stored.dir, dir) ? stored : undefined
   } catch {
     return undefined
   }

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The cache of kernels: what counts as fetched, which kernel is chosen, and what is removed.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -49,6 +59,24 @@ describe('a stored kernel', () => {
     const kernel = await put('6.1.0-56-cloud-amd64', '6.1.192-2')
     expect(await readStored(kernel.dir)).toEqual(kernel)
     expect(await storedSize(kernel.dir)).toBeGreaterThanOrEqual(5_100_000)
+  })
+
+  test('is the same by each name that its directory has, and is gone when the name it was stored by is', async () => {
+    const { dir, release } = await put('6.1.0-56-cloud-amd64', '6.1.192-2')
+    const other = path.join(cache, 'other')
+    mkdirSync(other)
+    for (const [name, to] of [
+      ['inarch', path.join(cache, 'inarch')],
+      ['kernels', path.dirname(dir)],
+      [release, dir],
+    ] as const) {
+      const link = path.join(other, name)
+      symlinkSync(to, link)
+      const by = path.join(link, path.relative(to, dir))
+      expect(await readStored(by)).toMatchObject({ release, dir })
+    }
+    renameSync(dir, path.join(other, 'moved'))
+    expect(await readStored(path.join(other, 'moved'))).toBeUndefined()
   })
 
   test.each([
