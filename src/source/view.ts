@@ -7,7 +7,7 @@ import { runCompiler } from '../build/compiler-run.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
-import { type Declaration, parseDeclaration } from './declarators.ts'
+import { type Declaration, type Declarator, parseDeclaration } from './declarators.ts'
 import { type Expanded, readExpanded } from './expanded.ts'
 import { refusedFlag, refusedInput } from './flags.ts'
 import { type Token, tokenize } from './lexer.ts'
@@ -28,7 +28,7 @@ export interface Chunk {
   /** From 1, of the probed text. */
   readonly from: number
   readonly to: number
-  readonly items: readonly Item[]
+  readonly items: Item[]
   /** The tokens as written. */
   readonly tokens: readonly Token[]
 }
@@ -149,6 +149,24 @@ function headerChunks({ text, headers }: Expanded): Chunk[] {
   })
 }
 
+/** `handler_fn name;` looks like a variable's declaration; where `name` has a body, it is a function's. */
+function withPrototypesByType(chunks: Chunk[]): readonly Chunk[] {
+  const functions = new Set<string>()
+  for (const { items } of chunks)
+    for (const { body, declarators } of items.map(({ declaration }) => declaration))
+      if (body !== undefined && declarators[0] !== undefined) functions.add(declarators[0].name)
+  const looksOtherwise = ({ name, isFunction, value }: Declarator) =>
+    !isFunction && value === undefined && functions.has(name)
+  for (const { items } of chunks)
+    for (const [at, { tokens, declaration, chunk }] of items.entries()) {
+      const { declarators, storage, body } = declaration
+      if (body !== undefined || storage.has('typedef') || !declarators.some(looksOtherwise)) continue
+      const all = declarators.map((one) => (looksOtherwise(one) ? { ...one, isFunction: true } : one))
+      items[at] = { tokens, declaration: { ...declaration, declarators: all }, chunk }
+    }
+  return chunks
+}
+
 /** Whether a declaration comes from a header. */
 export function isFromHeader({ chunk }: Item): boolean {
   return chunk.from < 0
@@ -171,8 +189,9 @@ export async function openView(job: Job, unit: SourceUnit, withHeaders = false):
   const code = filesWithCode(unit, expanded)
   if (code.size > 0) ({ probed, expanded } = await look(code))
   const written = writtenView(probed, expanded.reached, expanded.pragmas)
-  const chunks = chunksOf(written, expanded.items)
-  return { written, expanded, chunks: withHeaders ? [...headerChunks(expanded), ...chunks] : chunks }
+  const own = chunksOf(written, expanded.items)
+  const chunks = withHeaders ? [...headerChunks(expanded), ...own] : own
+  return { written, expanded, chunks: withPrototypesByType(chunks) }
 }
 
 /** Whether a header declares this function or variable. */

@@ -9,7 +9,7 @@ import { definitionsOf } from './definitions.ts'
 import { headOf, isDefinitionWord, transparentIn, withoutDefinitionWords, withoutLinkage } from './head.ts'
 import { collectInfluences } from './influence.ts'
 import { directivePieces, layOut } from './layout.ts'
-import { closing, type Token } from './lexer.ts'
+import { closing, type Token, wordsOf } from './lexer.ts'
 import { commentLines, type Edit, linesOf, type Piece, tokensOfEdit, withComment } from './piece.ts'
 import { renamedWords } from './renaming.ts'
 import type { RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
@@ -363,12 +363,17 @@ export function writeSource(
     pieces.push({ from: line, to: line, kind: 'declaration', text: () => `${type};\n` })
   for (const one of view.chunks) chunk(one)
   const keepsIncludes = !view.chunks.some(({ from }) => from < 0)
-  if (keepsIncludes)
+  if (keepsIncludes) {
     collectInfluences(
       unit,
       view.expanded.parts.filter(({ line }) => isIncluded(line)),
       definitions,
     )
+    // What an #include names by a macro.
+    for (const { name, argument, from } of written.probed.directives)
+      if (name === 'include' && !/^\s*["<]/.test(argument) && isIncluded(from))
+        for (const word of wordsOf(argument)) definitions.collectState(word, from)
+  }
   const directives = directivePieces(
     view,
     (one) => (one.macro === undefined ? isIncluded(one.from) : keeps(one)),

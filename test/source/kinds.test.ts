@@ -1016,6 +1016,74 @@ int unused(void) { return 1; }
       lacks: ['unused'],
     },
   },
+  'a declaration by the type of a function is no variable': {
+    'of the function itself': {
+      source: 'typedef int handler(int);\nhandler wanted;\nint wanted(int a) { return a + 1; }\n',
+      has: ['a + 1'],
+    },
+    'of a helper that is written below': {
+      source: `
+typedef int handler(int);
+static handler helper;
+int wanted(int a) { return helper(a) + 1; }
+int other(int a) { return helper(a + 2); }
+static __attribute__((noinline)) int helper(int a) { return a * a; }
+`,
+      wish: { externalize: [] },
+      has: ['a * a'],
+    },
+    'beside a variable, in one declaration': {
+      source: `
+typedef int handler(int);
+handler helper, *chosen = helper;
+int wanted(int a) { return chosen(a) + helper(a); }
+__attribute__((noipa)) int helper(int a) { return a * a; }
+`,
+      wish: { externalize: ['chosen', 'helper'] },
+      lacks: ['a * a'],
+      gcc: true,
+    },
+    'in a header': {
+      files: { 'handlers.h': 'typedef int handler(int);\nextern handler helper, wanted;\n' },
+      source: `
+#include "handlers.h"
+int wanted(int a) { return helper(a) + 1; }
+__attribute__((noipa)) int helper(int a) { return a * a; }
+`,
+      wish: { externalize: ['helper'] },
+      lacks: ['a * a'],
+      gcc: true,
+    },
+  },
+  'a macro tells which file is included': {
+    'defined by the unit': {
+      files: { 'chosen.h': '#define STEP 3\n' },
+      source: '#define CHOSEN "chosen.h"\n#include CHOSEN\nint wanted(int a) { return a + STEP; }\n',
+    },
+    'made of other macros': {
+      files: { 'chosen-two.h': '#define STEP 3\n' },
+      source: `
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define NUMBER two
+#define NAME(x) chosen-x.h
+#include TEXT(NAME(NUMBER))
+#undef NUMBER
+int wanted(int a) { return a + STEP; }
+`,
+    },
+    'that is another one later': {
+      files: { 'one.h': '#define ONE 3\n', 'two.h': '#define TWO 4\n' },
+      source: `
+#define WHICH "one.h"
+#include WHICH
+#undef WHICH
+#define WHICH "two.h"
+#include WHICH
+int wanted(int a) { return a * ONE + TWO; }
+`,
+    },
+  },
 }
 
 const programs = [compiler, ...(clang === undefined ? [] : [clang])]
