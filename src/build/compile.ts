@@ -120,6 +120,7 @@ async function findReached(
  * Compiles every unit that the changes touch, before and after, on all processors.
  * @param changes from `applyPatches`
  * @param dir an empty directory for the objects, such as a scratch directory; they live as long as it
+ * @param meanwhile what can be done while the first compilers run; nobody waits for it, and it must not fail
  * @throws Fault `patch/compile-error` with the patch's lines, `patch/compiler-exhausted`, `refused/reads-outside`; `environment/generated-file-missing`,
  *   `source-does-not-compile`, `kbuild-failed`, `program-missing`
  */
@@ -128,10 +129,13 @@ export async function compilePairs(
   kernel: Kernel,
   changes: readonly FileChange[],
   dir: string,
+  meanwhile: (units: Units) => void = () => {},
 ): Promise<CompiledPairs> {
   const [checked, opened] = await Promise.allSettled([
     checkCompiler(kernel, job.signal),
     openUnits(job, kernel),
+    // Asked for now, it is known when the trees are made.
+    compilerIdentity(kernel.compiler),
   ])
   // Without its compiler nothing of a kernel can be opened.
   if (checked.status === 'rejected') throw checked.reason
@@ -158,7 +162,12 @@ export async function compilePairs(
   const candidates = found.units.filter(isC)
   const assembly = found.units.filter((unit) => !isC(unit))
   const looked = [...affected.units, ...candidates, ...assembly]
-  const bench = await prepare(job, kernel, units, changes, dir, looked, survey)
+  let begun = false
+  const once = () => {
+    if (!begun) meanwhile(units)
+    begun = true
+  }
+  const bench = await prepare(job, kernel, units, changes, dir, looked, survey, once)
   const scope = (compiled: number): Scope => ({
     considered: changedFiles.length + considered,
     preprocessed: candidates.length,
@@ -206,6 +215,7 @@ async function prepare(
   dir: string,
   units: readonly Unit[],
   survey: Survey | undefined,
+  meanwhile: () => void,
 ): Promise<Bench> {
   const since = Date.now()
   const shadow = path.join(dir, 'shadow')
@@ -229,6 +239,7 @@ async function prepare(
     identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
     inputs: new InputTree(kernel.source),
     since,
+    meanwhile,
     generated(unit) {
       const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
       generated.set(unit, files)

@@ -161,8 +161,11 @@ export class InputTree {
       const fresh: Input[] = []
       for (const one of list) {
         const stamp = this.stamp(one.path)
-        if (stamp !== undefined && stamp === one.stamp) fresh.push(one)
-        else {
+        if (stamp !== undefined && stamp === one.stamp) {
+          // Its content is known by that, and need not be read to be written down again.
+          this.hashes.set(one.path, one.hash)
+          fresh.push(one)
+        } else {
           if (stamp === undefined || this.hash(one.path, kind) !== one.hash) return undefined
           isSame = false
           fresh.push({ ...one, stamp: isOlderThan(stamp, now) ? stamp : '' })

@@ -110,7 +110,9 @@ async function compile(
     ...tellingInputs(compiler, output),
     ...(debug === true ? ['-gdwarf-4'] : []),
   ]
-  const run = await runCompiler(job, compiler.program, [...args, '-o', output], { cwd, temporary })
+  const running = runCompiler(job, compiler.program, [...args, '-o', output], { cwd, temporary })
+  bench.meanwhile()
+  const run = await running
   const read = await readInputs(compiler, output, cwd)
   if (mayRead !== undefined) {
     const all = read ?? (await dependenciesIn(job, bench.kernel, unit, cwd))
@@ -170,6 +172,8 @@ export interface Bench {
   readonly inputs: InputTree
   /** When the work began: what changed later may have been read before or after, ms. */
   readonly since: number
+  /** Begins what needs no object, once; called whenever a compiler runs. */
+  readonly meanwhile: () => void
   /** What kbuild generates for a unit; made once. */
   readonly generated: (unit: Unit) => Promise<readonly ShadowFile[]>
 }

@@ -221,6 +221,7 @@ export function headOf(kernel: Kernel): string {
 
 /** What is kept: kbuild's rows, those about included files, and what each of both was taken from. */
 interface KeptTable {
+  readonly text: string
   readonly rows: string
   readonly rowsFrom: string
   readonly included: string
@@ -237,27 +238,29 @@ async function readKept(kernel: Kernel, file: string): Promise<KeptTable | undef
   if (found !== format || head !== headOf(kernel) || !text.endsWith('\n')) return undefined
   const middle = end + 1 + Number(length)
   const rows = text.slice(end + 1, middle)
-  return { rows, rowsFrom: rowsFrom ?? '', included: text.slice(middle), includedFrom: includedFrom ?? '' }
+  const included = text.slice(middle)
+  return { text, rows, rowsFrom: rowsFrom ?? '', included, includedFrom: includedFrom ?? '' }
 }
 
 /**
  * The units of a kernel, from the table in its directory; the first time it is made, in seconds, and again when a file
- * has changed that it was made from.
+ * has changed that it was made from. Nobody writes to a fetched tree: one that is fetched again comes without a table.
  * @throws Fault `environment/kbuild-failed`
  */
 export async function openUnits(job: Job, kernel: Kernel): Promise<Units> {
   const file = path.join(kernel.dir, 'units')
   const kept = await readKept(kernel, file)
+  if (kept !== undefined && kernel.origin === 'debian') return parseTable(kept.text)
   const stampsOf = (names: readonly string[], since?: number) =>
     digestOfStamps(kernel.source, names, since) ?? ''
   const known = kept !== undefined && stampsOf(namesIn(kept.rows, 'K')) === kept.rowsFrom ? kept : undefined
-  const render = ({ rows, rowsFrom, included, includedFrom }: KeptTable) => {
+  const render = ({ rows, rowsFrom, included, includedFrom }: Omit<KeptTable, 'text'>) => {
     const count = rows.match(/^U\t/gm)?.length ?? 0
     const first = [format, count, headOf(kernel), rowsFrom, includedFrom, rows.length].join(fieldBreak)
     return `${first}\n${rows}${included}`
   }
   if (known !== undefined && stampsOf(namesIn(known.rows, 'U')) === known.includedFrom)
-    return parseTable(render(known))
+    return parseTable(known.text)
   await untilBelievable(path.join(kernel.source, 'include/config/auto.conf'))
   const since = Date.now()
   const { rows, rowsFrom } =

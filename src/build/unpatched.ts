@@ -31,6 +31,7 @@ export async function openBench(job: Job, kernel: Kernel, known: Units, dir: str
     identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
     inputs: new InputTree(kernel.source),
     since,
+    meanwhile() {},
     generated(unit) {
       const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
       generated.set(unit, files)

@@ -8,6 +8,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { applyPatches } from '../patch/apply.ts'
 import { changesNothing } from './made.ts'
 import { nameOf } from './naming.ts'
+import { readAhead } from './readahead.ts'
 import type { CompiledFix, MakeRequest } from './request.ts'
 
 /**
@@ -23,7 +24,9 @@ export async function compileFix(
   const { patches, strip } = request
   const { changes, notes } = await applyPatches(kernel.source, patches, strip === undefined ? {} : { strip })
   for (const note of notes) job.journal.note(note)
-  const compiled = await compilePairs(job, kernel, changes, dir)
+  const compiled = await compilePairs(job, kernel, changes, dir, (units) =>
+    readAhead(job, kernel, units, changes),
+  )
   const { pairs, findings, scope } = compiled
   if (pairs.length === 0) {
     refuseIfErrors(kernel, findings)

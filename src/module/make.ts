@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The main job: patches in, a live patch module and its manifest out. It reads like the picture in
-// docs/architecture.md; the work is done in the rooms before.
+// docs/architecture.md; the work is done in the rooms before. What is behind the compilers is loaded while they run.
 import { refuseUnlessAllowed, withConsent } from '../check/consent.ts'
 import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { auditFix } from './audited.ts'
-import { makeBinary } from './binary-engine.ts'
-import { type Draft, openDraft } from './draft.ts'
-import { evidenceFor, packEvidence } from './evidence.ts'
+import type { Draft } from './draft.ts'
 import { compileFix } from './fix.ts'
 import { type Made, type MadeModule, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
@@ -31,6 +28,7 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
   }
   return await withScratch(async (dir) => {
     const fix = await compileFix(job, kernel, request, dir)
+    const { openDraft } = await import('./draft.ts')
     const draft = await openDraft(job, kernel, fix)
     try {
       // The source engine makes up its own mind about what it replaces; the rules hold for both.
@@ -39,10 +37,12 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       const { bytes, manifest, directory } = await makeWith[engine](job, kernel, fix, draft)
       const told = [...manifest.findings, ...draft.review]
       const own = engine === 'source' ? directory : undefined
+      const { auditFix } = await import('./audited.ts')
       const audited = await auditFix(job, kernel, fix, own, bytes, told)
       const findings = withConsent([...told, ...audited], new Set(request.allow))
       refuseUnlessAllowed(kernel, findings)
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
+      const { evidenceFor, packEvidence } = await import('./evidence.ts')
       const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
       const made = await save(output, bytes, { ...withBeyond(manifest, draft), findings, evidence, timings })
       return directory === undefined ? made : { ...made, directory }
@@ -85,6 +85,7 @@ const makeWith = {
 } satisfies Record<Engine, (job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft) => Promise<MadeModule>>
 
 async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft): Promise<MadeModule> {
+  const { makeBinary } = await import('./binary-engine.ts')
   return await job.journal.step('Making the module', async (step) => {
     const made = await makeBinary(job, kernel, fix, draft)
     const { objects } = made.manifest

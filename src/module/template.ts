@@ -145,15 +145,31 @@ async function compileFrame(
   })
 }
 
+/** Frames that are open already, by what their flags were learnt from: the module and its audit ask for the same one. */
+const known = new WeakMap<Units, Map<string, Promise<Template>>>()
+
 /**
  * @param wrapper whether the live patch has a wrapper of its own, which begins and ends it and defines its tables
  * @throws Fault `environment/no-modules` when the kernel has no modules to learn the flags from
  */
-export async function openTemplate(
+export function openTemplate(
   job: Job,
   kernel: Kernel,
   units: Units,
   wrapper: 'ours' | 'own' = 'ours',
+): Promise<Template> {
+  const ofUnits = known.get(units) ?? new Map<string, Promise<Template>>()
+  known.set(units, ofUnits)
+  const template = ofUnits.get(wrapper) ?? readTemplate(job, kernel, units, wrapper)
+  ofUnits.set(wrapper, template)
+  return template
+}
+
+async function readTemplate(
+  job: Job,
+  kernel: Kernel,
+  units: Units,
+  wrapper: 'ours' | 'own',
 ): Promise<Template> {
   const unit = units.typicalOfModules()
   if (unit === undefined)

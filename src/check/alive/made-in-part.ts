@@ -36,6 +36,11 @@ function writtenOtherwise(functions: ChangedFunctions, { before, after }: Change
   return { otherwise: new Set(otherwise), anew: new Set(otherwise.filter((name) => old.has(name))) }
 }
 
+/** Reads what the changed functions call, as far as it is followed; it is kept. */
+export function readCallees(functions: ChangedFunctions): void {
+  for (const of of functions.all) writtenOtherwise(functions, of)
+}
+
 /** @param kinds of a function that runs only for what comes, what is there already; undefined for others */
 export function madeInPartFindings(
   functions: ChangedFunctions,
