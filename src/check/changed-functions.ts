@@ -3,8 +3,10 @@
 // call each other. Every rule that reads the source begins here.
 import type { FileChange } from '../patch/patch.ts'
 import { closing, type Token } from '../source/lexer.ts'
+import { changedNames } from './changed-names.ts'
 import { type Definition, type Definitions, definitionsOf } from './definitions.ts'
 import { expanded, type Macros, macrosThatChange } from './expansion.ts'
+import { kernelFiles } from './kernel-files.ts'
 import { emptyLibrary, type Library, libraryOf, type SourceFile } from './library.ts'
 
 /** A function whose tokens differ, or which only one side has. */
@@ -140,14 +142,6 @@ function isOnlyBelow(
   )
 }
 
-/** The changed C files and headers of which the kernel is made: not those of its tools, nor of other architectures. */
-export function kernelFiles(changes: readonly FileChange[]): FileChange[] {
-  return changes.filter(
-    ({ path }) =>
-      /\.[ch]$/.test(path) && !/^(?:Documentation|samples|tools|scripts|usr)\/|^arch\/(?!x86\/)/.test(path),
-  )
-}
-
 /** A file's text as definitions, with the macros put in that the patch changes. */
 function sideOfFile(path: string, read: Definitions, macros: Macros, isChanged: boolean): FileSide {
   const byName = new Map([...read.byName].map(([name, one]) => [name, expanded(one, macros)]))
@@ -177,9 +171,10 @@ export function changedFunctions(
     before: sideOfFile(path, before.definitions, macros.before, true),
     after: sideOfFile(path, after.definitions, macros.after, true),
   }))
+  const constants = changedNames(changes).map(({ name }) => name)
   const inHeaders = texts
     .filter(({ path }) => path.endsWith('.h'))
-    .flatMap(({ after }) => [...macros.names].filter((name) => after.text.includes(name)))
+    .flatMap(({ after }) => [...macros.names, ...constants].filter((name) => after.text.includes(name)))
   for (const { path, text } of filesThatUse(inHeaders, library, units)) {
     const read = definitionsOf(text)
     files.push({

@@ -249,7 +249,8 @@ function turnedComparison(of: Conduct['of'], after: readonly Operation[]): reado
   const old = comparisons(of.before)
   const locked = (name: string) =>
     after.some(
-      ({ kind, role, on }) => kind === 'lock' && role === 'take' && new RegExp(`^${name}(?!\\w)`).test(on),
+      ({ kind, role, on }) =>
+        kind === 'lock' && role === 'take' && (on.split(/\W/)[0] === name || on.includes(`[${name}]`)),
     )
   const found = comparisons(of.after).find(
     ({ left, right, way }) =>

@@ -191,12 +191,23 @@ export function operationsIn(
     const inner = argumentsAt(body, at + 1)
     const on = plainly(inner[primitive.argument ?? 0] ?? [])
     // Of one word each bit is a lock of its own.
-    const thing = primitive.family === 'bit lock' ? `${on} bit ${plainly(inner[0] ?? [])}` : on
+    const bit = bitOf(text, primitive, inner)
+    const thing = bit === undefined ? on : `${on} bit ${bit}`
     for (let count = 0; count < amountOf(text, inner); count++) put(primitive, thing, at)
     const lock = lockTakenBy(text)
     if (lock !== undefined) put(lock, plainly(inner.at(-1) ?? []), at)
   }
   return found
+}
+
+/** The bit of a word that is locked, or waited for. */
+function bitOf(
+  word: string,
+  { kind, family }: Primitive,
+  inner: readonly (readonly Token[])[],
+): string | undefined {
+  if (family === 'bit lock' || word === 'clear_and_wake_up_bit') return plainly(inner[0] ?? [])
+  return kind === 'wait' && family === 'bit' ? plainly(inner[1] ?? []) : undefined
 }
 
 /** More references at once are not told apart. */

@@ -143,7 +143,8 @@ const rows: readonly Row[] = [
   [/^(?:__)?free_pages?$/, 'memory', 'pages', 'give', 0],
 
   [/^(?:out_of_line_)?wait_on_bit(?!\w*timeout)\w*$/, 'wait', 'bit', 'take', 0],
-  [/^wake_up_bit$|^clear_and_wake_up_bit$/, 'wait', 'bit', 'give', 0],
+  [/^wake_up_bit$/, 'wait', 'bit', 'give', 0],
+  [/^clear_and_wake_up_bit$/, 'wait', 'bit', 'give', 1],
   [/^wait_var_event(?!\w*timeout)\w*$/, 'wait', 'variable', 'take', 0],
   [/^wake_up_var\w*$/, 'wait', 'variable', 'give', 0],
   [/^swait_event(?!\w*timeout)\w*$|^rcuwait_wait_event$/, 'wait', 'wait queue', 'take', 0],
@@ -158,7 +159,11 @@ const rows: readonly Row[] = [
 const noReference =
   /^(?:skb|nla|nlmsg|seq|sg|user|unaligned|random|i2c|dev|platform|of|clk|gpio|regulator|debugfs|trace|buf|iov|le\d+|be\d+|bits?|ptr|bpf_(?:map|prog)_(?:fd)?)_(?:get|put|hold)$|^(?:get|put)_(?:user|unaligned\w*|random\w*|option\w*|compat\w*|\w+_(?:name|size|len|info|state|type|id|value|addr))$/
 
-const generalReference: readonly (readonly [RegExp, Primitive['role'], (stem: string) => string[]])[] = [
+const generalReference: readonly (readonly [
+  RegExp,
+  Primitive['role'],
+  (stem: string, of: string) => string[],
+])[] = [
   [
     /^(\w+?)_(?:try_?)?(?:get|hold|grab|ref)(?:_unless_zero|_not_zero|_rcu|_live)?$/,
     'take',
@@ -178,6 +183,13 @@ const generalReference: readonly (readonly [RegExp, Primitive['role'], (stem: st
     ],
   ],
   [/^put_(\w+)$/, 'give', (stem) => [`get_${stem}`, `put_${stem}`]],
+  // `audit_get_parent` and `audit_put_parent`.
+  [/^(\w+?_)(?:get|hold|grab)_(\w+)$/, 'take', (stem, of) => [`${stem}put_${of}`]],
+  [
+    /^(\w+?_)put_(\w+)$/,
+    'give',
+    (stem, of) => [`${stem}get_${of}`, `${stem}hold_${of}`, `${stem}grab_${of}`],
+  ],
   [/^(\w+?)_(?:release|drop)$/, 'give', (stem) => [`${stem}_hold`, `${stem}_get`]],
 ]
 
@@ -224,10 +236,10 @@ export function primitiveOf(word: string, mentions: (word: string) => boolean): 
   }
   if (noReference.test(word)) return undefined
   for (const [words, role, partners] of generalReference) {
-    const stem = words.exec(word)?.[1]
+    const [, stem, of = ''] = words.exec(word) ?? []
     if (stem === undefined) continue
-    if (partners(stem).some((one) => one !== word && mentions(one)) || /_put$/.test(word))
-      return { kind: 'reference', family: stem, role, argument: undefined }
+    if (partners(stem, of).some((one) => one !== word && mentions(one)) || /_put$/.test(word))
+      return { kind: 'reference', family: `${stem}${of}`, role, argument: undefined }
   }
   return undefined
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Edits of the kernel's own files as the changes that a patch would make.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { FileChange } from '../../src/patch/patch.ts'
 import type { Sibling } from './siblings.ts'
@@ -10,7 +10,9 @@ export function editedFiles(source: string, edits: Sibling['edits']): FileChange
   const files = new Map<string, { before: string; after: string }>()
   for (const { file, from, to } of edits) {
     const known = files.get(file)
-    const before = known?.before ?? readFileSync(path.join(source, file), 'latin1')
+    const place = path.join(source, file)
+    if (known === undefined && !existsSync(place)) return undefined
+    const before = known?.before ?? readFileSync(place, 'latin1')
     const text = known?.after ?? before
     const at = text.indexOf(from)
     if (at < 0) return undefined

@@ -7,6 +7,8 @@ export interface Sibling {
   /** What it stands for. */
   readonly kind: string
   readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[]
+  /** C files elsewhere that include the changed header. */
+  readonly units?: readonly string[]
   /** The rules of which one must warn; none: nothing may be asked. */
   readonly asks: readonly string[]
   /** True when every changed function is plain. */

@@ -13,7 +13,9 @@ import { selectKernel } from '../../src/kernel/select.ts'
 import { applyPatches } from '../../src/patch/apply.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
+import { constantSiblings } from '../alive/constant-siblings.ts'
 import { editedFiles } from '../alive/edited.ts'
+import { furtherSiblings } from '../alive/further-siblings.ts'
 import { hostileSiblings } from '../alive/hostile-siblings.ts'
 import { siblings } from '../alive/siblings.ts'
 import { textFindings } from '../alive/text-findings.ts'
@@ -23,8 +25,12 @@ const job: Job = { signal: new AbortController().signal, journal: silentJournal(
 const patchOf = (name: string) => path.join(root, 'test/cases/semantics', `${name}.patch`)
 
 /** The rules that warn, and the functions that are not plain. */
-function judged(kernel: Kernel, changes: readonly FileChange[]) {
-  const functions = changedFunctionsOf({ changes, kernel })
+function judged(kernel: Kernel, changes: readonly FileChange[], units: readonly string[] = []) {
+  const functions = changedFunctionsOf({
+    changes,
+    kernel,
+    units: units.map((source) => ({ unit: { source } })),
+  })
   const warned = textFindings(functions, changes).filter(({ severity }) => severity !== 'note')
   const living = functions.all.filter((one) => beyondOf(functions, one)?.verdict === 'lives')
   return { rules: [...new Set(warned.map(({ rule }) => rule))], living: living.map(({ name }) => name) }
@@ -36,15 +42,18 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
     kernel = await selectKernel(job, series)
   }, 600_000)
 
-  test.each([...siblings, ...hostileSiblings])('$name: $kind', ({ edits, asks, plain }) => {
-    const changes = editedFiles(kernel.source, edits)
-    // A later series may have other code there; the first one has all of it.
-    if (changes === undefined) return expect(series).not.toBe('6.1')
-    const { rules, living } = judged(kernel, changes)
-    if (asks.length === 0) expect(rules).toEqual([])
-    else expect(rules.filter((rule) => asks.includes(rule))).not.toEqual([])
-    if (plain === true) expect(living).toEqual([])
-  })
+  test.each([...siblings, ...hostileSiblings, ...constantSiblings, ...furtherSiblings])(
+    '$name: $kind',
+    ({ edits, asks, plain, units }) => {
+      const changes = editedFiles(kernel.source, edits)
+      // A later series may have other code there; the first one has all of it.
+      if (changes === undefined) return expect(series).not.toBe('6.1')
+      const { rules, living } = judged(kernel, changes, units)
+      if (asks.length === 0) expect(rules).toEqual([])
+      else expect(rules.filter((rule) => asks.includes(rule))).not.toEqual([])
+      if (plain === true) expect(living).toEqual([])
+    },
+  )
 })
 
 describe('a patch', () => {

@@ -18,9 +18,9 @@ export interface Holding {
 }
 
 const getters =
-  /^(?:\w+_get_(?:drvdata|clientdata|intfdata|platdata)|pde_data|PDE_DATA|kthread_data|idr_find|xa_load|radix_tree_lookup|rhashtable_lookup\w*|idr_remove|xa_erase|netdev_priv|shost_priv|iommu_priv|crypto_tfm_ctx|\w+_tfm_ctx\w*|\w+_request_ctx|\w+_priv)$/
+  /^(?:\w+_get_(?:drvdata|clientdata|intfdata|platdata)|pde_data|PDE_DATA|kthread_data|idr_find|xa_load|radix_tree_lookup|rhashtable_lookup\w*|idr_remove|xa_erase|netdev_priv|shost_priv|iommu_priv|crypto_tfm_ctx|\w+_tfm_ctx\w*|\w+_request_ctx|\w+_priv|(?:page|folio_get)_private)$/
 const setters =
-  /^(?:\w+_set_(?:drvdata|clientdata|intfdata)|xa_store\w*|idr_alloc\w*|radix_tree_insert|rhashtable_insert\w*)$/
+  /^(?:\w+_set_(?:drvdata|clientdata|intfdata)|xa_store\w*|idr_alloc\w*|radix_tree_insert|rhashtable_insert\w*|set_page_private|attach_page_private|folio_(?:attach|change)_private)$/
 const containers =
   /^(?:container_of\w*|from_timer|from_tasklet|from_work|to_\w+_container|rb_entry\w*|list_(?:first_|last_)?entry\w*|hlist_entry\w*)$/
 
@@ -74,11 +74,11 @@ export function holdingsIn(definition: Definition, isHandedOn: boolean): Holding
         const as = takenAs(at)
         if (pure(as)) found.push({ holder: `${text}()`, does: 'takes', as })
       } else if (setters.test(text)) {
-        const value = inner.find(
-          (list, index) => index > 0 && list.length === 1 && pure(variables.get(list[0]!.text)?.type),
-        )
-        const variable = value === undefined ? undefined : variables.get(value[0]!.text)
-        if (variable?.pointers === 1) found.push({ holder: `${text}()`, does: 'puts', as: variable.type })
+        const as = inner
+          .slice(1)
+          .map((value) => (value.length === 0 ? undefined : putAs(value, 0)))
+          .find(pure)
+        if (as !== undefined) found.push({ holder: `${text}()`, does: 'puts', as })
       }
       continue
     }

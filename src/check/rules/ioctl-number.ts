@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Requests to a device have numbers that programs are compiled with.
 import type { FileChange } from '../../patch/patch.ts'
-import { kernelFiles } from '../changed-functions.ts'
+import { kernelFiles } from '../kernel-files.ts'
 import { macroValues } from '../macro-values.ts'
 import type { Found, Rule } from '../rule.ts'
 

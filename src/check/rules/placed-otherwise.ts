@@ -4,18 +4,20 @@
 
 import type { FileChange } from '../../patch/patch.ts'
 import { closing, type Token } from '../../source/lexer.ts'
-import { changedNames } from '../alive/changed-names.ts'
 import { differenceOf, type Statement, statementsOf } from '../alive/statements.ts'
-import { declaredAt } from '../alive/variables.ts'
+import { declaredAt, variablesOf } from '../alive/variables.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
+import { changedNames } from '../changed-names.ts'
 import type { Definition } from '../definitions.ts'
+import { argumentsAt } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 
 const hashes =
   /^(?:jhash\w*|hash_(?:32|64|long|ptr|min|mix)\w*|full_name_hash|hashlen_\w+|siphash\w*|hsiphash\w*|crc32\w*|xxh(?:32|64)\w*|__?\w*hash_?fn|partial_name_hash|murmur\w*)$/
 const adds =
   /^(?:hash_add\w*|hlist_\w*add\w*|list_add\w*|hlist_bl_add\w*|rhashtable_(?:lookup_)?insert\w*|__rhashtable_insert\w*|insert\w*|\w+_insert\w*)$/
-const treeAdds = /^(?:rb_link_node\w*|rb_insert_color\w*|rb_add\w*|rb_find_add\w*|interval_tree_insert)$/
+const treeAdds =
+  /^(?:rb_link_node\w*|rb_insert_color\w*|rb_add\w*|rb_find_add\w*|interval_tree_insert|hlist_add_(?:before|behind)\w*)$/
 /** Adds to, or goes through, the part of a table that is one of its arguments; or orders by a function. */
 const placing =
   /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+|hlist_\w*(?:add|for_each)\w*|list_(?:add|for_each)\w*|rb_(?:add|find)\w*|bsearch|idr_(?:find|alloc|remove|replace)\w*|xa_(?:load|store|erase|insert|cmpxchg)\w*|radix_tree_(?:lookup|insert|delete)\w*)$/
@@ -40,15 +42,89 @@ function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
           (use) =>
             isIndexed(body, use) ||
             isAdded(body, use) ||
-            (isCompared(body, use) && calls(body, treeAdds)) ||
+            (isCompared(body, use) && addsInOrder(body)) ||
+            (isKey(variable, name) && isPlaceElsewhere(side, body, use, seen)) ||
             // `hash &= MASK; return hash;`
             (body[use - 1]?.text === 'return' && isPlace(side, definition.name, seen)),
         )
       // Compared on the way through a tree that the function adds to.
-      if (isCompared(body, at) && calls(body, treeAdds)) return true
+      if (isCompared(body, at) && addsInOrder(body)) return true
       const isHandedBack = definition.kind === 'macro' || returns(body, at)
       return isHandedBack && isPlace(side, definition.name, seen)
     })
+  })
+}
+
+/** Whether a place is meant that is only handed on is told by the names. */
+function isKey(...names: readonly string[]): boolean {
+  return names.some((name) => /hash|bucket|slot/.test(name))
+}
+
+/** A value that another function gets, or a member, and that is a place there: `set(sk, hash)`, `sk->sk_hash = hash`. */
+function isPlaceElsewhere(
+  side: Side,
+  body: readonly Token[],
+  at: number,
+  seen: ReadonlySet<string>,
+): boolean {
+  if (body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? ''))
+    return isMemberPlace(side, body[at - 2]!.text)
+  const call = argumentAt(body, at)
+  const callee = call === undefined || seen.has(call.name) ? undefined : side.definitions.get(call.name)
+  if (call === undefined || callee?.kind !== 'function') return false
+  const parameters = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)
+  const parameter = parameters[call.index]?.name
+  if (parameter === undefined) return false
+  const inner = textOf(callee)
+  const further = new Set([...seen, call.name])
+  return usesOf(callee, parameter).some(
+    (use) => isIndexed(inner, use) || isAdded(inner, use) || isPlaceElsewhere(side, inner, use, further),
+  )
+}
+
+/** `table[x->member]`. */
+function isMemberPlace(side: Side, member: string): boolean {
+  return [...side.definitions.values()].some((definition) => {
+    const body = textOf(definition)
+    return body.some(
+      ({ text }, at) =>
+        text === member &&
+        /^(?:->|\.)$/.test(body[at - 1]?.text ?? '') &&
+        (isIndexed(body, at) || isAdded(body, at)),
+    )
+  })
+}
+
+/** The function of which the value at an index is a whole argument. */
+function argumentAt(
+  body: readonly Token[],
+  at: number,
+): { readonly name: string; readonly index: number } | undefined {
+  if (!/^[(,]$/.test(body[at - 1]?.text ?? '') || !/^[),]$/.test(body[at + 1]?.text ?? '')) return undefined
+  let index = 0
+  let depth = 0
+  for (let open = at - 1; open >= 0 && !/^[;{}]$/.test(body[open]!.text); open--) {
+    const { text } = body[open]!
+    if (text === ',' && depth === 0) index++
+    else if (text === ')' || text === ']') depth++
+    else if ((text === '(' || text === '[') && --depth < 0)
+      return body[open - 1]?.kind === 'name' ? { name: body[open - 1]!.text, index } : undefined
+  }
+  return undefined
+}
+
+/** Puts into a tree, or into a list in front of or behind an entry that a loop has found. */
+function addsInOrder(body: readonly Token[]): boolean {
+  if (calls(body, treeAdds)) return true
+  const cursors = new Set(
+    body.flatMap(({ text }, at) =>
+      /^list_for_each_entry(?:_reverse)?$/.test(text) ? [argumentsAt(body, at + 1)[0]?.[0]?.text] : [],
+    ),
+  )
+  return body.some(({ text }, at) => {
+    if (!/^list_add(?:_tail)?(?:_rcu)?$/.test(text) || body[at + 1]?.text !== '(') return false
+    const head = argumentsAt(body, at + 1)[1]?.find(({ kind }) => kind === 'name')
+    return cursors.has(head?.text)
   })
 }
 
@@ -175,7 +251,15 @@ function differs(before: Definition, after: Definition): boolean {
   if (before.kind === 'macro' || after.kind === 'macro')
     return before.body.map(({ text }) => text).join(' ') !== after.body.map(({ text }) => text).join(' ')
   const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
+  const asks = (list: readonly Statement[]) => list.some(({ kind }) => kind === 'condition')
+  if (isComparison(before) && isComparison(after) && asks(gone) && asks(come)) return true
   return workings(gone).length > 0 && workings(come).length > 0
+}
+
+/** Says only `less` and `more`: what it says of two entries, its conditions decide. */
+function isComparison({ body }: Definition): boolean {
+  const spelled = body.map(({ text }) => text).join(' ')
+  return /\breturn - 1 ;/.test(spelled) && /\breturn 1 ;/.test(spelled)
 }
 
 function calls(tokens: readonly Token[], words: RegExp): boolean {

@@ -4,12 +4,12 @@
 // and the other way round. The same is true of a named constant that gets another value.
 import type { FileChange } from '../../patch/patch.ts'
 import { allocationsOf } from '../alive/allocation.ts'
-import { changedNames } from '../alive/changed-names.ts'
 import { constantMeanings } from '../alive/constants.ts'
 import { isDispatch } from '../alive/dispatch.ts'
 import { type Meaning, meaningsIn, saysSomething } from '../alive/meanings.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
-import { listed } from '../listed.ts'
+import { changedNames } from '../changed-names.ts'
+import { listed, toldFirst } from '../listed.ts'
 import { lastName } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 
@@ -94,24 +94,30 @@ function constantFindings(functions: ChangedFunctions, changes: readonly FileCha
   const meanings = [...definitions.values()].flatMap((one) =>
     constantMeanings(one, names, find).map((meaning) => ({ ...meaning, name: one.name })),
   )
-  return changed.flatMap(({ name: constant, before, after, file }): Found[] => {
-    const word = new RegExp(`(?<!\\w)${constant}(?!\\w)`)
+  const pairs = changed.flatMap((one) => {
+    const word = new RegExp(`(?<!\\w)${one.name}(?!\\w)`)
     const uses = meanings.filter(({ how }) => word.test(how))
     const pair = uses
       .filter(({ does }) => does === 'write')
       .flatMap((write) => {
-        const read = uses.find((one) => one.does === 'read' && isSameMember(one.member, write.member))
+        const read = uses.find((its) => its.does === 'read' && isSameMember(its.member, write.member))
         return read === undefined ? [] : [{ write, read }]
       })[0]
-    if (pair === undefined) return []
-    const { write, read } = pair
-    return [
-      {
-        symbol: constant,
-        unit: file,
-        message: `${constant} is ${after} instead of ${before}; ${write.name} writes it to ${write.member}, and ${read.name} reads that by it, so objects that are there hold the old value`,
-      },
-    ]
+    return pair === undefined ? [] : [{ ...one, ...pair }]
+  })
+  // Constants of one list that move together are told together.
+  return [...new Set(pairs.map(({ write }) => write.member))].map((member): Found => {
+    const of = pairs.filter(({ write }) => write.member === member)
+    const { name, file, before, after, write, read } = of[0]!
+    const more =
+      of.length === 1
+        ? ''
+        : ` (so ${of.length === 2 ? 'does' : 'do'} ${toldFirst(of.slice(1).map((one) => one.name))})`
+    return {
+      symbol: name,
+      unit: file,
+      message: `${name} is ${after} instead of ${before}${more}; ${write.name} writes it to ${member}, and ${read.name} reads that by it, so objects that are there hold the old value`,
+    }
   })
 }
 

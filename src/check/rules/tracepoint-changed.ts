@@ -3,8 +3,9 @@
 // kernel started, and a listener that is attached now reads the record by it.
 import type { FileChange } from '../../patch/patch.ts'
 import { closing } from '../../source/lexer.ts'
-import { kernelFiles, textOf } from '../changed-functions.ts'
+import { textOf } from '../changed-functions.ts'
 import { definitionsOf } from '../definitions.ts'
+import { kernelFiles } from '../kernel-files.ts'
 import type { Found, Rule } from '../rule.ts'
 
 const definer = /^(?:TRACE_EVENT|DECLARE_EVENT_CLASS|DEFINE_EVENT|DECLARE_TRACE|DEFINE_TRACE)(?:_\w+)?$/

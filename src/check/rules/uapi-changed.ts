@@ -2,8 +2,9 @@
 // Headers that programs are compiled with.
 import type { FileChange } from '../../patch/patch.ts'
 import type { Token } from '../../source/lexer.ts'
-import { kernelFiles } from '../changed-functions.ts'
 import { definitionsOf } from '../definitions.ts'
+import { enumeratorsIn } from '../enumerators.ts'
+import { kernelFiles } from '../kernel-files.ts'
 import { listed, shortened } from '../listed.ts'
 import { macroValues } from '../macro-values.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -24,26 +25,10 @@ function declared(text: string): Map<string, string> {
       const open = words.indexOf('{')
       const title = at >= 0 && open > at ? words.slice(at, open).join(' ') : words.join(' ')
       if (words[at] === 'enum' && open > at)
-        for (const [name, value] of enumerators(words.slice(open + 1, words.lastIndexOf('}'))))
-          found.set(name, value)
+        for (const [name, value] of enumeratorsIn(item)) found.set(name, value)
       else found.set(title, words.join(' '))
       item = []
     }
-  }
-  return found
-}
-
-/** The names of an enum, each with its value or its place. */
-function enumerators(words: readonly string[]): Map<string, string> {
-  const found = new Map<string, string>()
-  let base = '0'
-  let offset = 0
-  for (const part of words.join(' ').split(' , ')) {
-    const [, name, value] = /^\s*(\w+)\s*(?:=\s*([\s\S]*\S))?\s*,?\s*$/.exec(part) ?? []
-    if (name === undefined) continue
-    if (value !== undefined) [base, offset] = [value, 0]
-    found.set(name, offset === 0 ? base : `${base} + ${offset}`)
-    offset++
   }
   return found
 }
