@@ -3,7 +3,7 @@
 // call one another without relocations: the assembler knew the distance. Here such a reference gets the
 // relocation that it would have had between sections, so that each function can be compared, matched and cut out
 // on its own.
-import { relocationType, sectionFlag } from '../elf/format.ts'
+import { relocationSize, relocationType, sectionFlag } from '../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../elf/read.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
 import { isFront } from './names.ts'
@@ -22,7 +22,7 @@ export function separateBundled(object: ObjectFile): ObjectFile {
     if (own.length === 0) continue
     // The distance is now the relocation's business.
     const data = Buffer.from(bundle.section.data)
-    for (const { offset } of own) data.writeInt32LE(0, offset)
+    for (const { offset, type } of own) data.fill(0, offset, offset + relocationSize(type))
     const relocations = [...object.relocations(bundle.section), ...own].sort((a, b) => a.offset - b.offset)
     made.set(bundle.section.index, { data, relocations })
   }
@@ -93,14 +93,19 @@ function referencesInside({ section, functions }: Bundle, relocations: readonly 
       next = decodeInstruction(data, at)
       if (next === undefined || next.end > end) return
       const field = next.branch >= 0 ? next.branch : next.memory
-      const near = next.branch >= 0 ? next.end - next.branch === 4 : field >= 0
-      if (!near || isRelocated.has(field)) continue
-      const place = next.end + data.readInt32LE(field)
+      if (field < 0 || isRelocated.has(field)) continue
+      const short = next.branch >= 0 && next.end - next.branch === 1
+      const place = next.end + (short ? data.readInt8(field) : data.readInt32LE(field))
       if (place >= own.value && place < end) continue
       const target = functionAt(functions, place)
       if (target === undefined || place > section.size) continue
       const addend = place - target.value - (next.end - field)
-      found.push({ offset: field, type: relocationType.pc32, symbol: target, addend })
+      found.push({
+        offset: field,
+        type: short ? relocationType.pc8 : relocationType.pc32,
+        symbol: target,
+        addend,
+      })
     }
   })
   return found

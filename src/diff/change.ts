@@ -10,6 +10,7 @@ import { type Correlation, correlate } from './correlate.ts'
 import { readDirectives } from './directives.ts'
 import { isIncidental } from './incidental.ts'
 import { lostState } from './lost-state.ts'
+import { enteringMiddle, labelsIn } from './middle.ts'
 import { changedNameless, unclaimed } from './nameless.ts'
 import { isColdPart } from './names.ts'
 import { obey, type Wanted } from './obey.ts'
@@ -100,7 +101,9 @@ export function compareObjects(
     } else if (piece.kind === 'data' && isByContent(piece)) {
       if (counterpart !== undefined && holdsPointers(a, piece))
         if (isByContent(counterpart) && compare.dataDifference(counterpart, piece) === undefined)
-          keptTables.add(piece)
+          if (labelsIn(a, piece).length === 0)
+            // A table of labels belongs to the code that they are in.
+            keptTables.add(piece)
     } else if (piece.kind === 'data' && !isIncidental(piece)) {
       if (counterpart === undefined) {
         if (correlation.ambiguous.has(piece)) continue
@@ -127,6 +130,15 @@ export function compareObjects(
     if (merged === undefined) continue
     const reasons = compare.functionDifferences(piece, merged)
     if (reasons.length > 0) changed.push({ before: piece, after: merged, reasons })
+  }
+  for (const [piece, into] of enteringMiddle(
+    a,
+    changed.map(({ after: one }) => one),
+  )) {
+    const counterpart = correlation.counterpartOf(piece)
+    if (piece === into || counterpart === undefined || isColdPart(piece.name)) continue
+    const reason = `it gets into the middle of ${into.name}, which changes`
+    changed.push({ before: counterpart, after: piece, reasons: [reason] })
   }
   for (const { name, of, kind } of dividedNames(b, a, correlation))
     if (kind === 'function')

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What matters by its content makes everything different that refers to it.
-import { symbolType } from '../elf/format.ts'
-import { relocationWords } from '../elf/outline.ts'
+import { isPcRelative, symbolType } from '../elf/format.ts'
+import { relocationWords, symbolWords } from '../elf/outline.ts'
 import { relocationCount, relocationsAt } from '../elf/part.ts'
-import { isLabel } from './anatomy.ts'
+import { isCode, isLabel } from './anatomy.ts'
+import { isFront } from './names.ts'
 import { mark, naming, role, type Side, typeOf } from './side.ts'
+
+/** What a reference to a symbol has to do with what differs. */
+const doubt = { none: 0, middle: 1, wherever: 2 } as const
 
 /** More rounds than any compiler's output needs. */
 const mostRounds = 8
@@ -49,23 +53,48 @@ function markDoubtful(side: Side, section: number, doubtful: Uint8Array): boolea
     const byName = type !== symbolType.section && !isLabel(side.nameOf(symbol))
     const safe =
       kind === naming.one ? byName || type === symbolType.section : kind === naming.several && byName
-    if (safe) continue
-    doubtful[symbol] = 1
+    if (!safe) doubtful[symbol] = doubt.wherever
+    // What does not begin at the entry of a function runs what differs.
+    else if (isCode({ flags: outline.flags[section]! })) doubtful[symbol] = doubt.middle
+    else continue
     any = true
   }
   return any
 }
 
+/** True when a reference leads elsewhere than to where its function begins. */
+function isInMiddle(side: Side, from: number, word: number): boolean {
+  const { outline } = side
+  const { words } = outline
+  const symbol = words[word + 3]!
+  const entry = typeOf(outline, symbol) === symbolType.section ? entryOf(side, outline.home[symbol]!) : 0
+  const behind = isPcRelative(words[word + 2]!) && isCode({ flags: outline.flags[from]! }) ? 4 : 0
+  return (words[word + 4]! | 0) + behind !== entry
+}
+
+/** Where the one function of a section begins. */
+function entryOf(side: Side, section: number): number {
+  const { words, symbolTable } = side.outline
+  const own = side
+    .symbolsOf(section)
+    .find((symbol) => typeOf(side.outline, symbol) === symbolType.function && !isFront(side.nameOf(symbol)))
+  return own === undefined ? 0 : words[symbolTable + own * symbolWords + 2]!
+}
+
 function markReferrers(side: Side, other: Side, doubtful: Uint8Array): void {
   const { outline, roles, differs } = side
   const { words } = outline
+  const isMeant = (from: number, word: number) => {
+    const doubts = doubtful[words[word + 3]!]
+    return doubts === doubt.wherever || (doubts === doubt.middle && isInMiddle(side, from, word))
+  }
   for (let section = 1; section < outline.sections; section++) {
     if (roles[section] !== role.ordinary || differs[section] === 1) continue
     const count = relocationCount(outline, section)
     const from = count === 0 ? 0 : relocationsAt(outline, section)
     const end = from + count * relocationWords
     for (let word = from; word < end; word += relocationWords)
-      if (doubtful[words[word + 3]!] === 1) {
+      if (isMeant(section, word)) {
         mark(side, other, section)
         break
       }
@@ -75,7 +104,7 @@ function markReferrers(side: Side, other: Side, doubtful: Uint8Array): void {
     // The first relocation of a row leads to its owner.
     for (let nth = 0; nth < table.count; nth++)
       for (let own = 1; own < table.relocations; own++)
-        if (doubtful[words[from + (nth * table.relocations + own) * relocationWords + 3]!] === 1) {
+        if (isMeant(table.section, from + (nth * table.relocations + own) * relocationWords)) {
           const owner = table.owner(nth)
           if (owner >= 0) mark(side, other, owner)
         }

@@ -93,6 +93,8 @@ export function relocationSize(type: number): number {
     case relocationType.gotpcrelx:
     case relocationType.rexGotpcrelx:
       return 4
+    case relocationType.pc8:
+      return 1
     default:
       return 0
   }
@@ -104,6 +106,7 @@ export function isPcRelative(type: number): boolean {
     case relocationType.pc32:
     case relocationType.plt32:
     case relocationType.pc64:
+    case relocationType.pc8:
     case relocationType.gotpcrel:
     case relocationType.gotpcrelx:
     case relocationType.rexGotpcrelx:

@@ -4,6 +4,7 @@
 import { type Extent, isCode, type Piece, type Target } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import { replacementLength } from '../diff/compare.ts'
+import { decodeInstruction } from '../diff/instruction.ts'
 import { sourceName } from '../diff/names.ts'
 import type { TableEntry } from '../diff/tables.ts'
 import { relocationSize, relocationType } from '../elf/format.ts'
@@ -40,7 +41,8 @@ export type Convert = (
 ) => RelocationDraft
 
 export interface Cargo {
-  carryFunction(piece: Piece): SymbolDraft
+  /** @param name what to call it; its own name by default */
+  carryFunction(piece: Piece, name?: string): SymbolDraft
   /** @param reason why, for the report; undefined for what serves other carried things only */
   carryData(piece: Piece, reason: string | undefined): Place
   carryConstant(piece: Piece, extent: Extent): Place
@@ -126,35 +128,39 @@ export function openCargo(
     return { ...converted, offset: converted.offset + made.shift, type: relocationType.pc32 }
   }
 
-  /** Between functions of one section the assembler may choose a jump that reaches no further. */
-  const refuseShortJumps = (piece: Piece) => {
+  const refuseToCut = (piece: Piece, why: string) =>
+    error(
+      'shared-section',
+      piece.name,
+      `${piece.name} shares the section ${piece.section.name} with other functions, and can't be cut out of it: ${why}`,
+      'Compile with -ffunction-sections, or move the fix to a function of an ordinary section',
+    )
+
+  /** Of what leads from one function of a section to another the assembler says nothing: it must all be seen, and reach further. */
+  const refuseInseparable = (piece: Piece) => {
     const { section } = piece
+    if (after.relocations(piece).some(({ type }) => type === relocationType.pc8))
+      refuseToCut(piece, 'it has a short jump to one of them')
     for (let at = piece.symbol?.value ?? piece.start; at < piece.end; ) {
-      const instruction = after.instructionAt(section, at)
-      if (instruction === undefined) return
+      const instruction = decodeInstruction(section.data, at)
+      if (instruction === undefined || instruction.end > piece.end) {
+        refuseToCut(piece, `the instruction at ${piece.name}+${at - piece.start} is unknown`)
+        return
+      }
       at = instruction.end
-      if (instruction.branch < 0 || instruction.end - instruction.branch !== 1) continue
-      const place = instruction.end + section.data.readInt8(instruction.branch)
-      if (place >= piece.start && place < piece.end) continue
-      error(
-        'shared-section',
-        piece.name,
-        `${piece.name} shares the section ${section.name} with a function to which it has a short jump, and can't be cut out of it`,
-        'Move the fix to a function of an ordinary section',
-      )
     }
   }
 
-  const carryFunction = (piece: Piece): SymbolDraft => {
+  const carryFunction = (piece: Piece, name = piece.name): SymbolDraft => {
     const known = symbols.get(piece)
     if (known !== undefined) return known
     const { section } = piece
     const alone = after.piecesOf(section).length === 1
-    if (!alone) refuseShortJumps(piece)
+    if (!alone) refuseInseparable(piece)
     const growing = alone ? workshop.open(section, section.name) : workshop.openShared(section)
     const place = carryExtent(piece, growing, piece)
     const symbol = workshop.define({
-      name: workshop.functionName(unit, piece.name),
+      name: workshop.functionName(unit, name),
       value: place.at + (piece.symbol?.value ?? piece.start) - piece.start,
       size: Math.min(
         piece.symbol?.size ?? Number.POSITIVE_INFINITY,

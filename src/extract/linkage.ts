@@ -5,6 +5,7 @@ import { isCode, isOutOfLine, type Piece, type Target } from '../diff/anatomy.ts
 import { isByContent } from '../diff/by-content.ts'
 import type { Change } from '../diff/change.ts'
 import { isIncidental } from '../diff/incidental.ts'
+import { labelsIn } from '../diff/middle.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
 import { isComplaint } from '../diff/sanitizers.ts'
 import { isTable } from '../diff/tables.ts'
@@ -55,6 +56,29 @@ export function linkageOf(
   const referKeyOf = (name: string) => {
     if (name.startsWith('__SCT__')) cargo().refer(`__SCK__${name.slice(7)}`, undefined, false)
   }
+
+  /** Names of functions that use the cold part of one which stays behind. */
+  const adopters = new Map<Piece, string>()
+  /**
+   * objtool wants to find the function that a cold part belongs to by its name.
+   * @param whose what uses it @returns another name, when its own function is not carried
+   */
+  const adopt = (cold: Piece, whose: Piece): string | undefined => {
+    const parent = coldParent(cold.name)
+    const adopter = adopters.get(whose) ?? coldParent(whose.name)
+    const own = after.functions.find(({ name, file }) => name === parent && file === cold.file)
+    if (adopter === parent || (own !== undefined && isCarried(own))) return undefined
+    adopters.set(cold, adopter)
+    const taken = new Set([...after.functions.map(({ name }) => name), ...coldNames])
+    let number = 1
+    while (taken.has(`${adopter}.cold.${number}`)) number++
+    const name = `${adopter}.cold.${number}`
+    coldNames.add(name)
+    return name
+  }
+  const coldNames = new Set<string>()
+  const isCarried = (piece: Piece) =>
+    changedPieces.has(piece) || added.has(piece) || cargo().symbolOf(piece) !== undefined
 
   /** A relocation of carried bytes, so that it leads to the right thing. */
   const convert = (
@@ -224,7 +248,10 @@ export function linkageOf(
         if (cold && cargo().symbolOf(piece) === undefined && whose !== undefined)
           if (coldParent(piece.name) !== whose.name && !isColdPart(whose.name))
             cargo().tell(piece, `it is a part of ${whose.name}`)
-        const draft = cargo().carryFunction(piece)
+        const draft = cargo().carryFunction(
+          piece,
+          cold && whose !== undefined ? adopt(piece, whose) : undefined,
+        )
         const place = cargo().placeOf(piece)
         if (place !== undefined) return inside(draft, place)
       }
@@ -250,6 +277,14 @@ export function linkageOf(
         'Keep what is needed of it in a variable of the patch',
       )
     if (symbol.type === 'section') refuseBorder(target, whose)
+    if (!byContent && counterpart !== undefined)
+      for (const { name } of labelsIn(after, piece))
+        error(
+          'into-function',
+          name,
+          `${whose?.name ?? 'Carried code'} uses ${piece.name}, in which the running kernel has the places of labels in its own ${name}`,
+          'Make the table of labels constant (static const void *const)',
+        )
     if (byContent || counterpart === undefined) {
       const choice = byContent ? undefined : ambiguous.get(piece)
       if (choice !== undefined)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Makes the Expectation of a function from the object that the compiler made of the unpatched unit.
 import { type Anatomy, type Extent, isCode, isOutOfLine, type Piece, type Target } from '../diff/anatomy.ts'
-import { decodeInstruction, type Instruction } from '../diff/instruction.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
 import { isPcRelative, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import type { Destination, Expectation, Field, FieldForm, Part } from './expectation.ts'
+import type { Destination, Expectation, FieldForm, Part } from './expectation.ts'
 import { codeOf, type Parts, sitesOf } from './sites.ts'
 
 /** Bytes of a nameless constant that are kept. */
@@ -75,34 +74,12 @@ function make(unit: Anatomy, piece: Piece): Expectation {
     made.push({
       ...(own?.symbol === undefined ? {} : { name: own.name }),
       code: codeOf(extent),
-      fields: [...parts.fieldsOf(extent), ...shortJumps(unit, own, extent)],
+      fields: parts.fieldsOf(extent),
       sites: own === undefined ? [] : sitesOf(unit, own, extent.start, parts),
     })
   }
   const [main, ...others] = made
   return { parts: [main!, ...others] }
-}
-
-/** Short jumps from one function to another of the same section, of which the assembler knew the distance. */
-function shortJumps(unit: Anatomy, own: Piece | undefined, { section, start, end }: Extent): Field[] {
-  const neighbours = own === undefined ? [] : unit.piecesOf(section)
-  if (neighbours.length < 2) return []
-  const found: Field[] = []
-  let next: Instruction | undefined
-  for (let at = start; at < end; at = next.end) {
-    next = decodeInstruction(section.data, at)
-    if (next === undefined) break
-    if (next.branch < 0 || next.end - next.branch !== 1) continue
-    const place = next.end + section.data.readInt8(next.branch)
-    if (place >= start && place < end) continue
-    const piece = neighbours.findLast((other) => other.kind === 'function' && other.start <= place)
-    const to: Destination =
-      piece === undefined
-        ? { unknown: `a place of ${section.name}` }
-        : destinationOf(unit, { kind: 'piece', piece, offset: place - piece.start })
-    found.push({ at: next.branch - start, form: 'short', to })
-  }
-  return found
 }
 
 function formOf(type: number): FieldForm | undefined {
@@ -115,6 +92,9 @@ function formOf(type: number): FieldForm | undefined {
       return 'signed'
     case relocationType.pc64:
       return 'far'
+    // Between functions of one section.
+    case relocationType.pc8:
+      return 'short'
     default:
       return isPcRelative(type) ? 'near' : undefined
   }

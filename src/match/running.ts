@@ -124,7 +124,7 @@ export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]):
     for (const { offset, type, symbol, addend } of module.relocations(section)) {
       const address = addressOf(symbol)
       const size = relocationSize(type)
-      if (address === undefined || size === 0 || offset + size > bytes.length) continue
+      if (address === undefined || size < 4 || offset + size > bytes.length) continue
       const value = address + BigInt(addend) - (isPcRelative(type) ? start + BigInt(offset) : 0n)
       if (size === 8) bytes.writeBigInt64LE(BigInt.asIntN(64, value), offset)
       else if (type === relocationType.abs32) bytes.writeUInt32LE(Number(BigInt.asUintN(32, value)), offset)

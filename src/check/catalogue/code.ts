@@ -50,8 +50,8 @@ export const codeRules = [
   explain(
     'error',
     'shared-section',
-    'A changed function that shares a section with others and jumps into one of them by a short jump',
-    'The jump does not reach from the live patch',
+    'A changed function that shares a section with others and jumps into one of them by a short jump, or has instructions that are not known',
+    'The jump does not reach from the live patch, or is not even seen',
     'Change the callers of this function',
   ),
   explain(
