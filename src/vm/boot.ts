@@ -12,6 +12,7 @@ import { parseEvent } from './protocol.ts'
 import { type Accelerator, consoleTail, type MachineEnd, readConsole, runMachine } from './qemu.ts'
 import { type BootRecord, openRecorder, type PartNames } from './record.ts'
 import { scenarioScript, type Turn } from './scenario.ts'
+import { logGap } from './unseen.ts'
 
 /** What stays the same in every boot of a proof. */
 export interface Guest {
@@ -94,7 +95,7 @@ export async function boot(
   }
   const record = await recorder.close()
   const { lines, cut } = await readConsole(consoleFile)
-  const lost = cut ? 'the console is too long to be read to its end' : undefined
+  const lost = cut ? 'the console is too long to be read to its end' : logGap(record, lines)
   return { turns, record: { ...record, lost: record.lost ?? lost }, end, console: lines }
 }
 

@@ -62,6 +62,7 @@ tainted() { say taint "$(cat /proc/sys/kernel/tainted)"; }
 # Closing the channel waits until all of it was sent.
 finish() {
   tainted
+  echo '<6>inarch: the end' >/dev/kmsg
   say bye
   exec 3>&-
   sync

@@ -156,6 +156,21 @@ export function readLog(lines: readonly string[], expected: readonly RegExp[] = 
   return findings
 }
 
+/** What the guest has the kernel log when it has nothing more to do. */
+const lastMark = /^inarch: the end$/
+
+/** The marks that the guest had the kernel log, as they came: the steps that it began, and whether the last word is there. */
+export function logMarks(lines: readonly string[]): {
+  readonly steps: readonly string[]
+  readonly end: boolean
+} {
+  const words = lines.map((line) => wordsOf(line, false) ?? '')
+  return {
+    steps: words.flatMap((text) => mark.exec(text)?.[1] ?? []),
+    end: words.some((text) => lastMark.test(text)),
+  }
+}
+
 /** The kernel's taint flags (Documentation/admin-guide/tainted-kernels.rst), by bit. */
 const taints = [
   'proprietary module',

@@ -3,6 +3,7 @@
 // function of which nobody knows whether the kernel replaces it: each of them leaves something unproven.
 import { inNumbers } from '../ground/in-numbers.ts'
 import type { Failure } from './judge.ts'
+import { logMarks } from './log.ts'
 import { actionOf, type BootRecord, type Replaced, type StepRecord } from './record.ts'
 import type { Turn } from './scenario.ts'
 import type { Subject } from './subject.ts'
@@ -13,6 +14,22 @@ export function lostFailures({ lost, noise }: BootRecord): Failure[] {
   return [
     { code: 'lost', message: `What the guest told is not complete: ${lost}`, lines: noise.slice(0, 25) },
   ]
+}
+
+/**
+ * What of the kernel's log did not come: each step that ended has its mark in it, and so has the end. A console that was made quiet, or
+ * whose file could not grow, would hide what the kernel complains about.
+ * @returns a clause without a full stop; undefined when nothing is missing
+ */
+export function logGap({ parts, done }: BootRecord, console: readonly string[]): string | undefined {
+  const marks = logMarks(console)
+  const began = parts.flatMap(({ steps }) => steps)
+  const missing =
+    began.find(({ id, outcome }, index) => outcome !== 'unfinished' && marks.steps[index] !== id)?.title ??
+    (done && !marks.end ? 'the end' : undefined)
+  return missing === undefined
+    ? undefined
+    : `the kernel's log lacks the mark of "${missing}" (was the console made quiet, or the disk full?)`
 }
 
 /**

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Replaced, StepRecord } from '../../src/vm/record.ts'
 import type { Turn } from '../../src/vm/scenario.ts'
 import type { Subject } from '../../src/vm/subject.ts'
-import { lostFailures, replacementFailures, unseenSteps } from '../../src/vm/unseen.ts'
+import { logGap, lostFailures, replacementFailures, unseenSteps } from '../../src/vm/unseen.ts'
 
 const planned = ['load', 'transition', 'check.after.0', 'unload']
 const turn: Turn = {
@@ -65,6 +65,35 @@ test('events that were lost are a failure, even where nothing is missing', () =>
   expect(lostFailures({ ...record, lost: 'one of them' })).toMatchObject([
     { code: 'lost', lines: ['garbled'] },
   ])
+})
+
+describe('the kernel’s log', () => {
+  const part = { part: 0, replaced: [], asleep: [], ran: [], loads: [], taint: [], stays: undefined }
+  const record = { release: '6.1', done: true, noise: [], lost: undefined, boot: seen[0]! }
+  const whole = ['begin', ...seen.map(({ id }) => id)].map((id, at) => `[   ${at}.000000] inarch: step ${id}`)
+  const end = '[   90.000000] inarch: the end'
+  const gap = (console: readonly string[], steps = seen, done = true) =>
+    logGap({ ...record, done, parts: [{ ...part, steps }] }, console.slice(1))
+
+  test('is whole when each step and the end have their marks, whatever a program had left in front of one', () => {
+    expect(gap([...whole, end])).toBeUndefined()
+    expect(gap([...whole.with(2, `a prompt# ${whole[2]}`), 'hello', end])).toBeUndefined()
+  })
+
+  test.each<[string, string[], string]>([
+    ['was made quiet', [], '"load"'],
+    ['breaks off', whole.slice(0, 3), '"check.after.0"'],
+    ['has a hole', whole.toSpliced(2, 1).concat(end), '"transition"'],
+    ['lacks its end', whole, '"the end"'],
+    ['was written by a program', [...whole.slice(0, -1), 'inarch: step other', end], '"unload"'],
+  ])('that %s is told', (_, console, what) => {
+    expect(gap(console)).toContain(`lacks the mark of ${what}`)
+  })
+
+  test('of a guest that died has no end, nor the mark of the step in which it did', () => {
+    const died = seen.with(3, { ...seen[3]!, outcome: 'unfinished' })
+    expect(gap(whole.slice(0, -1), died, false)).toBeUndefined()
+  })
 })
 
 describe('the functions that a kernel says it replaces', () => {
