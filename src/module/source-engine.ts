@@ -27,6 +27,7 @@ import {
 } from '../source/directory.ts'
 import { extractSource } from '../source/extraction.ts'
 import { likenessFindings } from '../source/judge.ts'
+import { keptVariables } from '../source/kept-variables.ts'
 import type { Likeness } from '../source/likeness.ts'
 import type { Plan, PlannedFunction } from '../source/plan.ts'
 import type { ExtractedSource } from '../source/request.ts'
@@ -61,9 +62,13 @@ export interface WrittenSource {
 }
 
 /** New data of the fix, and data of which it asks for a copy, by their names without the compiler's numbers. */
-function ownData({ data, compared }: SourceChange): ReadonlySet<string> {
+function ownData({ data, compared, inlining }: SourceChange): ReadonlySet<string> {
+  const originOf = keptVariables(compared, (name) => inlining.containers(name))
+  const isNew = (name: string) => (originOf(name) ?? 'new') === 'new'
   return new Set([
-    ...data.filter(({ change }) => change === 'added').map(({ name }) => name.replace(/^.*\./, '')),
+    ...data
+      .filter(({ name, change }) => change === 'added' && isNew(name))
+      .map(({ name }) => name.replace(/^.*\./, '')),
     ...[...compared.copied].map(({ name }) => stem(name)),
   ])
 }

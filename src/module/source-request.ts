@@ -6,6 +6,7 @@ import type { Anatomy, Piece } from '../diff/anatomy.ts'
 import { stem } from '../diff/names.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Names } from '../match/names.ts'
+import { keptVariables } from '../source/kept-variables.ts'
 import type { SourceRequest } from '../source/request.ts'
 import { runningNames } from '../source/running-names.ts'
 import type { SourceChange } from '../source/unit-change.ts'
@@ -45,16 +46,26 @@ export function requestFor(
     ...changed.filter((name) => !roots.has(name)),
     ...data.map(({ name }) => name).filter((name) => !ignored.has(bare(name))),
   ])
+  const originOf = keptVariables(compared, (name) => change.inlining.containers(name))
   // A new function's variables are new, too, unless the kernel has one of the name: the function may have been renamed.
   const known = new Set(compared.before.data.map(({ name }) => stem(name)))
   const isNew = (name: string) =>
-    name.includes('.') && added.includes(name.slice(0, name.indexOf('.'))) && !known.has(bare(name))
-  const isCarried = (name: string) => carried.has(name) || isNew(name) || copied.has(bare(name))
+    name.includes('.') &&
+    added.includes(name.slice(0, name.indexOf('.'))) &&
+    (originOf(name) === 'new' || !known.has(bare(name)))
+  // What only its declaration makes look new is the one that runs.
+  const isKept = (name: string) => (originOf(name) ?? 'new') !== 'new'
+  const isCarried = (name: string) =>
+    copied.has(bare(name)) || (!isKept(name) && (carried.has(name) || isNew(name)))
   const running = runningNames({
     object,
     code: compared.before.object,
     count: (symbol) => names.symbols(object, symbol).length,
     positionOf: (before, piece) => positionOf(names, object, change.unit, before, piece),
+    kept: (name) => {
+      const origin = originOf(name)
+      return typeof origin === 'object' ? origin.symbol : undefined
+    },
     extracted: { names: [...roots], inlining: change.inlining },
   })
   return {
@@ -66,7 +77,9 @@ export function requestFor(
     },
     functions: [...roots],
     externalize: (name, kind, isInline, label) =>
-      isCarried(name) ? undefined : running.externalize(name, kind, isInline, label),
+      isCarried(name) || originOf(name) === 'open'
+        ? undefined
+        : running.externalize(name, kind, isInline, label),
     ...(running.inlining === undefined ? {} : { inlining: running.inlining }),
     rename: (name) => (own.has(name) ? rename(change.unit, name) : name),
     includes: 'keep',

@@ -17,6 +17,8 @@ export interface RunningUnit {
   readonly count: (symbol: string) => number
   /** Which of several symbols a piece of the unit is, from 1; undefined when that can't be told. */
   readonly positionOf?: (unit: Anatomy, piece: Piece) => number | undefined
+  /** The symbol that a variable of the patched source has in the unit as it runs, where that is known. */
+  readonly kept?: (name: string) => string | undefined
   /** Functions that are extracted, and what the compiler put into which. */
   readonly extracted?: { readonly names: readonly string[]; readonly inlining: Inlining }
 }
@@ -53,6 +55,8 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
   return {
     externalize(name, kind, _isInline, label = name) {
       if (kind === 'function') return isTakenIn(name) ? undefined : bind(functions.get(label), label)
+      const kept = unit.kept?.(name)
+      if (kept !== undefined) return bind(data.get(kept), kept)
       const dot = name.indexOf('.')
       if (dot < 0) return bind(data.get(label), label)
       // clang puts the function in front, gcc a number behind.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static variables in real units: those of DO_ONCE, of which a function has two of each name, are told apart by the source; one
 // that is renamed is asked about.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -51,6 +51,19 @@ describe.each(['6.1', '6.12'])('static variables of a unit of %s', (which) => {
       rules: ['variable-retyped'],
       carried: [],
     })
+    const output = path.join(work, which)
+    mkdirSync(output)
+    const options = ['--kernel', which, '--engine', 'source', '--allow', 'variable-retyped', '--json']
+    const built = await inarch(['build', ...options, path.join(work, `retyped-${which}.patch`)], {
+      cwd: output,
+    })
+    expect(built, built.stdout).toMatchObject({ code: 0 })
+    // The live patch goes on with what is in the kernel's.
+    const { directory } = JSON.parse(built.stdout)
+    const source = readFileSync(path.resolve(output, directory, 'kernel-panic.c'), 'utf8')
+    expect(source).toMatch(
+      /extern unsigned int spin_counter LIVEPATCH_SYMBOL\(vmlinux, spin_counter\.\d+, 0\);/,
+    )
     expect(await check(which, `renamed-${which}`, patch)).toEqual({
       rules: ['state-lost'],
       carried: ['spin_count'],

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which variables of a patched unit are ones of the running kernel. The text says only that a declaration is new or differs; that a
+// variable which moved to another function, or got another type, is the one that runs is what the comparison of the
+// objects has found, for both engines.
+import type { Piece } from '../diff/anatomy.ts'
+import type { Change } from '../diff/change.ts'
+import { bareName, isCompilersName, sourceName, stem } from '../diff/names.ts'
+import { usersIn } from '../diff/static-locals.ts'
+
+/** `symbol` before the patch of one that is kept; `open`: it may be a new one or one that runs. */
+export type Origin = { readonly symbol: string } | 'new' | 'open'
+
+/**
+ * @param containers what the compiler put a function into
+ * @returns what answers for a name of the patched source, or `function.variable`; undefined where the object has no such variable
+ */
+export function keptVariables(
+  { after, correlation }: Pick<Change, 'after' | 'correlation'>,
+  containers: (name: string) => Iterable<string>,
+): (name: string) => Origin | undefined {
+  const files = new Map<string, Piece>()
+  const locals = new Map<string, Piece[]>()
+  for (const piece of after.data) {
+    if (piece.symbol === undefined) continue
+    if (!isCompilersName(piece.name)) {
+      for (const { name } of [piece.symbol, ...piece.aliases]) files.set(name, piece)
+      continue
+    }
+    const name = bareName(piece.name)
+    const known = locals.get(name)
+    if (known === undefined) locals.set(name, [piece])
+    else known.push(piece)
+  }
+  let users: ReturnType<typeof usersIn> | undefined
+
+  /** The variables of a name that a function may mean. */
+  const localsOf = (owner: string, variable: string): readonly Piece[] => {
+    const all = locals.get(variable) ?? []
+    // clang puts the function in front, gcc a number behind.
+    const named = all.filter(({ name }) => stem(name) === `${owner}.${variable}`)
+    if (named.length > 0) return named
+    const numbered = all.filter(({ name }) => stem(name) === variable)
+    if (numbered.length < 2) return numbered
+    users ??= usersIn(after)
+    const owners = new Set([owner])
+    for (const one of owners) for (const container of containers(one)) owners.add(container)
+    const known = users
+    const used = numbered.filter((piece) =>
+      [...(known.of(piece) ?? [])].some((user) =>
+        owners.has(sourceName(user.slice(user.lastIndexOf(' ') + 1))),
+      ),
+    )
+    return used.length > 0 ? used : numbered
+  }
+
+  return (name) => {
+    const dot = name.indexOf('.')
+    const found = dot < 0 ? [files.get(name) ?? []].flat() : localsOf(name.slice(0, dot), name.slice(dot + 1))
+    if (found.length === 0) return undefined
+    if (found.some((piece) => correlation.ambiguous.has(piece))) return 'open'
+    const [origin, ...more] = new Set(found.map((piece) => correlation.counterpartOf(piece)))
+    if (more.length > 0) return 'open'
+    if (origin === undefined) return 'new'
+    return { symbol: origin.aliases.some((one) => one.name === name) ? name : origin.name }
+  }
+}
