@@ -37,6 +37,8 @@ export interface Change extends Wanted {
   readonly changedData: readonly Piece[]
   /** Constant tables local to a function that hold pointers and are as they were: somebody may know their address. */
   readonly keptTables: ReadonlySet<Piece>
+  /** Other constants that a function names and that are as they were: it may have handed on their address, too. */
+  readonly keptConstants: ReadonlySet<Piece>
   readonly findings: readonly Finding[]
   /** A number was taken for a change that more of the objects might have shown to be a line. */
   readonly doubtsLines: boolean
@@ -89,6 +91,7 @@ export function compareObjects(
   const addedData: Piece[] = []
   const changedData: Piece[] = []
   const keptTables = new Set<Piece>()
+  const keptConstants = new Set<Piece>()
   for (const piece of a.pieces) {
     const counterpart = correlation.counterpartOf(piece)
     if (piece.kind === 'function') {
@@ -99,11 +102,16 @@ export function compareObjects(
         if (reasons.length > 0) changed.push({ before: counterpart, after: piece, reasons })
       }
     } else if (piece.kind === 'data' && isByContent(piece)) {
-      if (counterpart !== undefined && holdsPointers(a, piece))
+      const kept = holdsPointers(a, piece)
+        ? keptTables
+        : unwritten.test(piece.name)
+          ? undefined
+          : keptConstants
+      if (counterpart !== undefined && kept !== undefined)
         if (isByContent(counterpart) && compare.dataDifference(counterpart, piece) === undefined)
           if (labelsIn(a, piece).length === 0)
             // A table of labels belongs to the code that they are in.
-            keptTables.add(piece)
+            kept.add(piece)
     } else if (piece.kind === 'data' && !isIncidental(piece)) {
       if (counterpart === undefined) {
         if (correlation.ambiguous.has(piece)) continue
@@ -219,6 +227,7 @@ export function compareObjects(
     addedData,
     changedData,
     keptTables,
+    keptConstants,
     doubtsLines: compare.doubtsLines,
     ...obey(found, readDirectives(a, unit)),
   }
@@ -244,6 +253,10 @@ function dividedNames(before: Anatomy, after: Anatomy, { successorOf }: Correlat
     }),
   )
 }
+
+/** A constant that the compiler named, or that only tells a name. */
+const unwritten =
+  /^(?:CSWTCH|switch\.table|__const|\.)|(?:^|\.)__(?:func|FUNCTION|PRETTY_FUNCTION|compound_literal)/
 
 /** True for data with pointers to something other than strings, such as a table of operations. */
 function holdsPointers(anatomy: Anatomy, piece: Piece): boolean {

@@ -14,6 +14,8 @@ import type { Workshop } from './workshop.ts'
 export interface Surroundings {
   /** True when the kernel object has a symbol of this name, exported or not. */
   has(object: string, name: string): boolean
+  /** True when it has only one; without it, when it has one. */
+  isOnly?(object: string, name: string): boolean
   /** False when the objects tell nothing about ftrace: then every function may be replaced. */
   readonly judgesHooks?: boolean
 }
@@ -46,7 +48,8 @@ export function cut(
   }
   const cutting: Cutting = { workshop, change, object, error }
   const hasSymbol = (name: string) => surroundings.has(object, name)
-  const linkage = linkageOf(cutting, { roots, peers, hasSymbol }, () => cargo)
+  const isOnly = (name: string) => surroundings.isOnly?.(object, name) ?? hasSymbol(name)
+  const linkage = linkageOf(cutting, { roots, peers, hasSymbol, isOnly }, () => cargo)
   const cargo: Cargo = openCargo(cutting, carried, linkage.convert)
 
   return {

@@ -32,6 +32,7 @@ export interface World {
   readonly peers: ReadonlyMap<string, Peer>
   /** True when the unit's kernel object has a symbol of this name. */
   hasSymbol(name: string): boolean
+  isOnly(name: string): boolean
 }
 
 export interface Linkage {
@@ -42,7 +43,7 @@ export interface Linkage {
 
 export function linkageOf(
   { workshop, change, object, error }: Cutting,
-  { roots, peers, hasSymbol }: World,
+  { roots, peers, hasSymbol, isOnly }: World,
   cargo: () => Cargo,
 ): Linkage {
   const { after, correlation, unit } = change
@@ -267,7 +268,8 @@ export function linkageOf(
       return to(cargo().refer(name, counterpart), said - (piece.symbol?.value ?? 0))
     }
     const known = counterpart !== undefined && hasSymbol(counterpart.name)
-    const kept = known && change.keptTables.has(piece)
+    const kept =
+      known && (change.keptTables.has(piece) || (change.keptConstants.has(piece) && isOnly(counterpart.name)))
     const byContent = isIncidental(piece) || (isByContent(piece) && !kept)
     if (!byContent && counterpart === undefined && correlation.counterpartOf(piece) !== undefined)
       error(

@@ -57,6 +57,7 @@ export async function openDraft(
   try {
     const extraction = extract(units, {
       has: (object, symbol) => names.symbols(object, symbol).length > 0,
+      isOnly: (object, symbol) => names.symbols(object, symbol).length === 1,
     })
     const { functions, bindings, problems } = bindAll(extraction, names)
     const unexplained = problems.splice(0)

@@ -48,9 +48,24 @@ export function bindLocals(
   const places = locals.length === 0 ? undefined : writtenStatics(item)
   for (const local of locals) {
     const { name } = local
-    if (local.isConst || isIncidental(item, local)) continue
+    if (isIncidental(item, local)) continue
+    // Of a constant there may be copies, unless somebody may keep its address, which then leads into the live patch.
+    if (local.isConst && (!local.isWritten || isLiteral(item, local) || holdsLabel(item, local))) continue
     const running = request.externalize(`${owner}.${name}`, 'variable', false)
-    if (running === undefined) {
+    const isOnlyOne = locals.every((other) => other === local || other.name !== name)
+    if (local.isConst) {
+      if (request.carry?.(`${owner}.${name}`) === true || (running === undefined && isOnlyOne)) continue
+      if (running !== undefined && isOnlyOne && places?.has(local.from) === true)
+        bound.push({ local, running, as: name, places: [] })
+      else
+        findings.push({
+          severity: 'warning',
+          rule: 'constant-copied',
+          symbol: `${owner}.${name}`,
+          message: `${owner} hands on the address of its constant ${name}, and the source can't name the running kernel's: who keeps it has a pointer into the live patch`,
+          hint: 'Build with the binary engine; if nobody keeps the address, allow it',
+        })
+    } else if (running === undefined) {
       if (request.carry?.(`${owner}.${name}`) !== true && local.isWritten)
         refuse(
           name,
@@ -64,7 +79,7 @@ export function bindLocals(
           `${owner} has a static variable ${name} with addresses inside of ${owner}; the running kernel's leads into the code that is replaced`,
           'Make it const in the fix, or keep the function out of the change',
         )
-    } else if (locals.some((other) => other !== local && other.name === name))
+    } else if (!isOnlyOne)
       refuse(
         name,
         `${owner} has several static variables of the name ${name}, so it can't be said which of the running kernel's is meant`,
@@ -79,6 +94,16 @@ export function bindLocals(
     else bound.push({ local, running, as: name, places: [] })
   }
   return { bound, findings }
+}
+
+/** Whether it is text, of which there are copies anyway, as of a literal. */
+function isLiteral({ tokens }: Item, { from, declarator }: StaticLocal): boolean {
+  const type = tokens.slice(from, declarator.from)
+  return (
+    tokens[declarator.at + 1]?.text === '[' &&
+    type.some(({ text }) => text === 'char') &&
+    !tokens.slice(declarator.from, declarator.at).some(({ text }) => text === '*')
+  )
 }
 
 /** Whether a variable begins with the address of a label: `&&name`. */

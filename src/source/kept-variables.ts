@@ -3,9 +3,9 @@
 // variable which moved to another function, or got another type, is the one that runs is what the comparison of the
 // objects has found, for both engines.
 import type { Piece } from '../diff/anatomy.ts'
+import { isByContent } from '../diff/by-content.ts'
 import type { Change } from '../diff/change.ts'
 import { bareName, isCompilersName, sourceName, stem } from '../diff/names.ts'
-import { usersIn } from '../diff/static-locals.ts'
 
 /** `symbol` before the patch of one that is kept; `open`: it may be a new one or one that runs. */
 export type Origin = { readonly symbol: string } | 'new' | 'open'
@@ -15,7 +15,7 @@ export type Origin = { readonly symbol: string } | 'new' | 'open'
  * @returns what answers for a name of the patched source, or `function.variable`; undefined where the object has no such variable
  */
 export function keptVariables(
-  { after, correlation }: Pick<Change, 'after' | 'correlation'>,
+  { after, correlation, keptTables, keptConstants }: Change,
   containers: (name: string) => Iterable<string>,
 ): (name: string) => Origin | undefined {
   const files = new Map<string, Piece>()
@@ -31,8 +31,6 @@ export function keptVariables(
     if (known === undefined) locals.set(name, [piece])
     else known.push(piece)
   }
-  let users: ReturnType<typeof usersIn> | undefined
-
   /** The variables of a name that a function may mean. */
   const localsOf = (owner: string, variable: string): readonly Piece[] => {
     const all = locals.get(variable) ?? []
@@ -41,14 +39,17 @@ export function keptVariables(
     if (named.length > 0) return named
     const numbered = all.filter(({ name }) => stem(name) === variable)
     if (numbered.length < 2) return numbered
-    users ??= usersIn(after)
     const owners = new Set([owner])
     for (const one of owners) for (const container of containers(one)) owners.add(container)
-    const known = users
+    const marks = after.marksOf(numbered.map(({ section }) => section))
+    const code = after.functions.filter(
+      (piece) => owners.has(sourceName(piece.name)) && after.refersInto(piece, marks),
+    )
+    const targets = code.flatMap((piece) =>
+      after.relocations(piece).map((relocation) => after.target(piece.section, relocation)),
+    )
     const used = numbered.filter((piece) =>
-      [...(known.of(piece) ?? [])].some((user) =>
-        owners.has(sourceName(user.slice(user.lastIndexOf(' ') + 1))),
-      ),
+      targets.some((target) => target.kind === 'piece' && target.piece === piece),
     )
     return used.length > 0 ? used : numbered
   }
@@ -58,7 +59,10 @@ export function keptVariables(
     const found = dot < 0 ? [files.get(name) ?? []].flat() : localsOf(name.slice(0, dot), name.slice(dot + 1))
     if (found.length === 0) return undefined
     if (found.some((piece) => correlation.ambiguous.has(piece))) return 'open'
-    const [origin, ...more] = new Set(found.map((piece) => correlation.counterpartOf(piece)))
+    // A constant of a function is the old one only as long as it says the same.
+    const isKept = (piece: Piece) => !isByContent(piece) || keptTables.has(piece) || keptConstants.has(piece)
+    const originOf = (piece: Piece) => (isKept(piece) ? correlation.counterpartOf(piece) : undefined)
+    const [origin, ...more] = new Set(found.map(originOf))
     if (more.length > 0) return 'open'
     if (origin === undefined) return 'new'
     return { symbol: origin.aliases.some((one) => one.name === name) ? name : origin.name }

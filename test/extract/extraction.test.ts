@@ -92,6 +92,25 @@ describe('a live patch carries', () => {
     expect(referenceNames(extractOf(source(1), source(2)))).toEqual(['descriptor.0'])
   })
 
+  test.each([
+    ['without pointers', 'static const struct o ops;', '', 0],
+    ['of strings', 'static const char *const ops[] = { "a", "b" };', '', 0],
+    [
+      'that says something else',
+      'static const struct o ops = { { 1 } };',
+      'static const struct o ops = { { 2 } };',
+      1,
+    ],
+  ])("a constant %s whose address may be known is the kernel's", (_, before, after, copies) => {
+    const text = (constant: string, number: number) =>
+      `struct o { int a[20]; }; extern void keep(const void *, int); void f(void) { ${constant} keep(&ops, ${number}); }`
+    const extraction = extractionOf([changeOf(text(before, 1), text(after || before, 2))])
+    expect(extraction.findings).toEqual([])
+    const own = extraction.draft.sections.filter(({ name }) => /^\.(?:data\.rel\.ro|rodata)\.ops/.test(name))
+    expect(own).toHaveLength(copies)
+    expect(referenceNames(extraction).includes('ops.0')).toBe(copies === 0)
+  })
+
   test('no copy of a table of operations whose address may be known', () => {
     const source = (n: number) =>
       `void a(void); int f(void *p) { static void (*const ops[])(void) = { a, a }; return p == ops ? ${n} : 0; }`

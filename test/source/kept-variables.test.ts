@@ -67,3 +67,12 @@ test('a static variable that moved out of its function, or into it, is the one t
     '__attribute__((noinline)) static void h(void) { static int n; use(&n, 1); }\nvoid f(void) { h(); }\n'
   expect(origins('gcc-12', inside, helper, ['h.n', 'f.n'])).toEqual(['n', 'n'])
 })
+
+test('a constant of a function is the one that runs as long as it says the same', () => {
+  const before =
+    'struct o { int a[30]; };\nvoid f(void) { static const struct o ops; use((void *)&ops, 1); }\nvoid g(void) { static const struct o ops; use((void *)&ops, 2); }\n'
+  const after = before.replace('use(', 'use(0, 0); use(').replace('2);', '4);')
+  expect(origins('gcc-12', before, after, ['f.ops', 'g.ops'])).toEqual(['ops', 'ops'])
+  const other = after.replace('o ops;', 'o ops = { { 7 } };')
+  expect(origins('gcc-12', before, other, ['f.ops', 'g.ops'])).toEqual(['new', 'ops'])
+})

@@ -146,6 +146,13 @@ export const codeRules = [
     'Externalize the variable',
   ),
   explain(
+    'warning',
+    'constant-copied',
+    'With the source engine: a constant inside a function whose address is handed on, and which a macro declares, or of which the function has several of one name',
+    'Who keeps the address has a pointer into the live patch, which may be unloaded',
+    'Build with the binary engine; if nobody keeps the address, allow it',
+  ),
+  explain(
     'error',
     'top-level-changed',
     'With the source engine: a change beside functions, data and types, such as assembly of its own',
