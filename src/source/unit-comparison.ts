@@ -13,16 +13,25 @@ import type { Job } from '../ground/job.ts'
 import { inheritedVariables, mayBeRedeclared, retypedVariables } from './redeclared.ts'
 import { needsDeclarations, unitDeclarations } from './static-declarations.ts'
 
+/** Both engines ask about a pair; it is compared, and the compiler asked, once. */
+const compared = new WeakMap<UnitPair, Promise<Change>>()
+
 /**
- * @param bench undefined when there is no source to ask
+ * @param bench on which the pair was made; undefined when there is no source to ask
  * @throws Fault `refused/new-unit`
  */
-export async function compareUnit(
+export function compareUnit(
   job: Job,
   bench: Bench | undefined,
   unit: Unit,
   pair: UnitPair,
 ): Promise<Change> {
+  const change = compared.get(pair) ?? compare(job, bench, unit, pair)
+  compared.set(pair, change)
+  return change
+}
+
+async function compare(job: Job, bench: Bench | undefined, unit: Unit, pair: UnitPair): Promise<Change> {
   const { before, after, unit: source } = pair
   if (before === undefined)
     throw new Fault('refused', 'new-unit', `${source} is new, and kbuild does not know it`)
