@@ -15,6 +15,7 @@ import { applyPatches } from '../../src/patch/apply.ts'
 import { readPatches } from '../../src/patch/read.ts'
 import type { SourceChange } from '../../src/source/source-change.ts'
 import { findSourceChanges } from '../../src/source/unit-change.ts'
+import { compareUnit } from '../../src/source/unit-comparison.ts'
 import { writePatch } from './change.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -72,4 +73,18 @@ test('a function that the compiler gave other arguments is replaced with those t
   expect(change?.changed).toEqual(['seccomp_names_from_actions_logged'])
   expect(change?.embedded).toEqual(fromObjects(change!))
   expect(fromSource(change!)).toEqual(['audit_actions_logged', 'read_actions_logged'])
+})
+
+test('a pair is compared once, whichever engine asks', async () => {
+  const file = writePatch(dir, 'once', kernel, 'fs/proc/uptime.c', 'NSEC_PER_SEC / 100', 'NSEC_PER_SEC / 10')
+  await withScratch(async (scratch) => {
+    const { changes } = await applyPatches(kernel.source, await readPatches([file]))
+    const compiled = await compilePairs(job, kernel, changes, scratch)
+    const { bench, pairs } = compiled
+    const [unit] = bench!.known.find('fs/proc/uptime.c')
+    const byBinary = await compareUnit(job, bench, unit!, pairs[0]!)
+    expect(byBinary.changed.map(({ before }) => before.name)).toEqual(['uptime_proc_show'])
+    const [bySource] = await findSourceChanges(job, compiled)
+    expect(bySource?.compared).toBe(byBinary)
+  })
 })

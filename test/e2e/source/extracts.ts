@@ -36,7 +36,6 @@ export function describeExtracts(
       expect(outcome).toMatch(/^[a-z-]+$/)
       expect(message).not.toBe('')
     }
-    // With both objects of the largest unit, which the comparison reads.
-    expect(memory).toBeLessThan(700 * 1024 ** 2)
+    expect(memory).toBeLessThan(450 * 1024 ** 2)
   })
 }
