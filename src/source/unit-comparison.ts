@@ -20,12 +20,7 @@ const compared = new WeakMap<UnitPair, Promise<Change>>()
  * @param bench on which the pair was made; undefined when there is no source to ask
  * @throws Fault `refused/new-unit`
  */
-export function compareUnit(
-  job: Job,
-  bench: Bench | undefined,
-  unit: Unit,
-  pair: UnitPair,
-): Promise<Change> {
+export function compareUnit(job: Job, bench: Bench | undefined, unit: Unit, pair: UnitPair): Promise<Change> {
   const change = compared.get(pair) ?? compare(job, bench, unit, pair)
   compared.set(pair, change)
   return change
