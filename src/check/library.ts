@@ -10,6 +10,8 @@ import { type Definition, definitionsOf } from './definitions.ts'
 export interface Library {
   /** A function or a macro with parameters, as it is before the patch; undefined when it is not found. */
   definition(name: string): Definition | undefined
+  /** What a macro of a header says that a name stands for: `spi_controller` for `spi_master`; the name itself for most. */
+  alias(name: string): string
   /** The unchanged ones of these C files; without any, those in the directories of the changed headers. */
   usersOfHeaders(units: readonly string[]): readonly SourceFile[]
 }
@@ -20,7 +22,11 @@ export interface SourceFile {
   readonly text: string
 }
 
-export const emptyLibrary: Library = { definition: () => undefined, usersOfHeaders: () => [] }
+export const emptyLibrary: Library = {
+  definition: () => undefined,
+  alias: (name) => name,
+  usersOfHeaders: () => [],
+}
 
 /** Files of a directory beyond this are not searched. */
 const mostFiles = 200
@@ -35,6 +41,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
   const texts = new Map<string, string>()
   const parsed = new Map<string, ReturnType<typeof definitionsOf>>()
   const found = new Map<string, Definition | undefined>()
+  const aliases = new Map<string, string>()
   const changed = new Set(changes.map((one) => one.path))
   const root = existsSync(source) ? realpathSync(source) : source
   let places: readonly string[] | undefined
@@ -99,6 +106,25 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       return [...new Set(units.length > 0 ? units : cFilesBeside(headers))]
         .filter((file) => !changed.has(file) && file.endsWith('.c'))
         .map((file) => ({ path: file, text: textOf(file) }))
+    },
+    alias(name) {
+      const known = aliases.get(name)
+      if (known !== undefined) return known
+      // `#define old new`, and `#define old(a, b) new(a, b)`.
+      const stands = new RegExp(
+        `^[ \\t]*#[ \\t]*define[ \\t]+${name}(\\([^()]*\\))?[ \\t]+([A-Za-z_]\\w*)(\\([^()]*\\))?[ \\t]*$`,
+        'm',
+      )
+      let found = name
+      for (const file of filesIn()) {
+        const text = file.endsWith('.h') ? textOf(file) : ''
+        const [, parameters, other, values] = (text.includes(name) && stands.exec(text)) || []
+        if (other === undefined || parameters !== values) continue
+        found = other
+        break
+      }
+      aliases.set(name, found)
+      return found
     },
     definition(name) {
       if (found.has(name)) return found.get(name)

@@ -8,10 +8,11 @@
 //     may be of the other world;
 //   - two locks whose order changes: old and new code can wait for each other for ever.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
+import { variablesOf } from './alive/variables.ts'
 import { type Balance, type Conduct, conductsOf, titleOf } from './balance.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from './changed-functions.ts'
 import { listed } from './listed.ts'
-import type { Operation } from './operations.ts'
+import { argumentsAt, type Operation, plainly } from './operations.ts'
 import type { Found } from './rule.ts'
 
 type State = 'none' | 'section' | 'taken' | 'given'
@@ -58,7 +59,10 @@ function nestings(
     if (one.kind !== 'lock') continue
     const nameOf = ({ family, on }: Operation) => on || family
     if (one.role === 'give') {
-      const at = one.leaves ? -1 : held.findIndex((outer) => nameOf(outer) === nameOf(one))
+      // On a way out only what was taken there is given up: the others go on with what they hold.
+      const at = held.findIndex(
+        (outer) => nameOf(outer) === nameOf(one) && (one.leaves === 0 || outer.leaves === one.leaves),
+      )
       if (at >= 0) held.splice(at, 1)
       continue
     }
@@ -144,7 +148,7 @@ function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Con
         other !== of &&
         theirs.some((its) => its.key === balance.key && its.after.take > its.before.take) &&
         areRelated(functions, of.name, other.name)
-      if (all.some(movedTo)) return []
+      if (all.some(movedTo) || isTakenInside(one, balance)) return []
       // A spinlock's holder is a reader of RCU as well: it can't be preempted.
       if (balance.family === 'rcu' && took.some(({ family }) => /^(?:spin|rw)lock$/.test(family))) return []
       return [
@@ -155,6 +159,19 @@ function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Con
         },
       ]
     })
+}
+
+/** `xa_erase(&x->pages, …)` takes the lock of the array itself, as `xa_lock(&x->pages)` does. */
+function isTakenInside({ of }: Conduct, { words, on }: Balance): boolean {
+  const { body = [] } = of.after ?? {}
+  return (
+    words.some((word) => word.startsWith('xa_lock')) &&
+    body.some(
+      ({ text }, at) =>
+        /^xa_(?:destroy|erase|store|insert|alloc|cmpxchg|set_mark|clear_mark)(?:_\w+)?$/.test(text) &&
+        plainly(argumentsAt(body, at + 1)[0] ?? []) === on,
+    )
+  )
 }
 
 /** True when one of the functions calls the other one, straight or through others of the changed files. */
@@ -180,7 +197,7 @@ function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Fou
     const [take, does] = names.length === 1 ? ['takes', 'does'] : ['take', 'do']
     const title = titleOf(balance)
     const place = { symbol: balance.of.name, unit: balance.of.file }
-    if (instead !== undefined && instead.key === balance.key)
+    if (instead !== undefined && (instead.key === balance.key || mayBeOne(balance, instead)))
       return {
         ...place,
         severity: 'note',
@@ -206,6 +223,14 @@ function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Fou
       hint: `See whether the old code is safe beside the new one; if not, keep ${title} in the live patch`,
     }
   })
+}
+
+/** Both hang on a variable of the function alone, whose name says nothing of the object. */
+function mayBeOne(one: Balance, other: Balance): boolean {
+  const isVariable = ({ on }: Balance) => /^[A-Za-z_]\w*$/.test(on)
+  const isLocal = ({ of, on }: Balance) =>
+    [of.before, of.after].some((side) => side !== undefined && variablesOf(side).has(on))
+  return isVariable(one) && isVariable(other) && isLocal(one) && isLocal(other) && one.family === other.family
 }
 
 function orderFindings(all: readonly Conduct[]): Found[] {

@@ -21,8 +21,8 @@ export interface Operation {
   readonly within?: string
   /** The word that does it. */
   readonly word: string
-  /** True for a give on a path that leaves the function, or jumps, while others go on. */
-  readonly leaves: boolean
+  /** On a path that leaves the function, or jumps, while others go on: the innermost such block, by a number; else 0. */
+  readonly leaves: number
   readonly line: number
   /** True where a function that is called does it, which has names of its own for things. */
   readonly isInCallee?: boolean
@@ -60,9 +60,9 @@ export function lastName(on: string): string {
   return /([A-Za-z_]\w*)\W*$/.exec(plain)?.[1] ?? on
 }
 
-/** For each token, whether a block around it ends by leaving: `return` or `goto`. */
-function leavingBlocks(tokens: readonly Token[]): boolean[] {
-  const result = new Array<boolean>(tokens.length).fill(false)
+/** For each token, the innermost block around it that ends by leaving (`return` or `goto`): where it opens, or 0. */
+function leavingBlocks(tokens: readonly Token[]): number[] {
+  const result = new Array<number>(tokens.length).fill(0)
   const open: number[] = []
   for (const [at, { text }] of tokens.entries()) {
     if (text === '{') open.push(at)
@@ -78,7 +78,8 @@ function leavingBlocks(tokens: readonly Token[]): boolean[] {
       if (depth === 0 && (word === ';' || word === '}')) break
       from = k
     }
-    if (/^(?:return|goto)$/.test(tokens[from]?.text ?? '')) result.fill(true, start, at)
+    if (!/^(?:return|goto)$/.test(tokens[from]?.text ?? '')) continue
+    for (let k = start; k < at; k++) result[k] ||= start
   }
   return result
 }
@@ -114,12 +115,14 @@ const mayCount = /(?:^|_)(?:get|put|hold|grab|ref|unref|drop|pin|unpin)(?:_|$)/
  * What a function's own text does.
  * @param wrappers finds the body of a function that only looks like a reference, by its name
  * @param calls what a function that is called does, to be told where it is called
+ * @param alias what a macro says that a name stands for
  */
 export function operationsIn(
   definition: Definition,
   mentions: (word: string) => boolean,
   wrappers: (name: string) => Definition | undefined = () => undefined,
   calls: (name: string) => readonly Operation[] = () => [],
+  alias: (name: string) => string = (name) => name,
 ): Operation[] {
   const { body } = definition
   const found: Operation[] = []
@@ -142,7 +145,7 @@ export function operationsIn(
       // A lock's name stays when its kind changes; a count's name is all that tells it from others.
       key: named === '' ? family : kind === 'lock' ? `lock ${name}` : `${family} ${name}`,
       word: body[at]!.text,
-      leaves: role === 'give' && leaving[at]!,
+      leaves: leaving[at]!,
       line: body[at]!.line,
     })
   }
@@ -180,7 +183,7 @@ export function operationsIn(
     }
     const start = initialCount(text, body, at)
     for (let count = 0; count < start.count; count++) put(start.primitive, start.on, at)
-    const known = primitiveOf(text, mentions)
+    const known = referenceOf(text, mentions, alias)
     const inside =
       known === undefined && mayCount.test(text) ? countWithin(wrappers(text), mentions) : undefined
     const primitive = known ?? (inside && { ...inside, family: text, argument: undefined })
@@ -198,6 +201,18 @@ export function operationsIn(
     if (lock !== undefined) put(lock, plainly(inner.at(-1) ?? []), at)
   }
   return found
+}
+
+/** A reference under a name that a header gives to another one (`spi_master_get`) is that of the other one. */
+function referenceOf(
+  word: string,
+  mentions: (word: string) => boolean,
+  alias: (name: string) => string,
+): Primitive | undefined {
+  const plain = primitiveOf(word, mentions)
+  if (plain?.kind !== 'reference' || plain.argument !== undefined) return plain
+  const other = alias(word)
+  return (other === word ? undefined : primitiveOf(other, () => true)) ?? plain
 }
 
 /** The bit of a word that is locked, or waited for. */
@@ -287,5 +302,7 @@ export function operationsOf(
 ): Operation[] {
   const mentions = (word: string) => side.mentions(word) || other.mentions(word)
   const wrappers = (name: string) => side.definitions.get(name) ?? library.definition(name)
-  return withHelpers(side, definition, other).flatMap((one) => operationsIn(one, mentions, wrappers))
+  return withHelpers(side, definition, other).flatMap((one) =>
+    operationsIn(one, mentions, wrappers, undefined, library.alias),
+  )
 }

@@ -5,6 +5,14 @@ import { type Holding, holdingsIn } from '../alive/holders.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Found, Rule } from '../rule.ts'
 
+/** `struct spi_master` is `struct spi_controller` by a macro. */
+function sameType({ library }: ChangedFunctions, one: string, other: string): boolean {
+  if (one === other) return true
+  const [tag, name = ''] = one.split(' ')
+  const [otherTag, otherName = ''] = other.split(' ')
+  return tag === otherTag && library.alias(name) === library.alias(otherName)
+}
+
 export function heldFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
   return functions.all.flatMap((one): Found[] => {
@@ -16,8 +24,10 @@ export function heldFindings(functions: ChangedFunctions): Found[] {
       const typesOf = (list: readonly Holding[]) =>
         new Set(list.filter(({ holder, does }) => `${does} ${holder}` === key).map(({ as }) => as))
       const [was, is] = [typesOf(old), typesOf(young)]
-      const gone = [...was].filter((type) => !is.has(type))
-      const come = [...is].filter((type) => !was.has(type))
+      const isIn = (types: ReadonlySet<string>, type: string) =>
+        [...types].some((one) => sameType(functions, one, type))
+      const gone = [...was].filter((type) => !isIn(is, type))
+      const come = [...is].filter((type) => !isIn(was, type))
       const holder = key.slice(key.indexOf(' ') + 1)
       if (gone.length === 0 || come.length === 0 || said.has(holder)) return []
       said.add(holder)

@@ -153,7 +153,7 @@ function mayBePlace(definition: Definition | undefined): boolean {
   const open = head.findIndex(({ text }) => text === '(')
   const type = head.slice(0, open)
   const isPointer = type.some(({ text }) => text === '*')
-  return !isPointer || type.some(({ text }) => /head|bucket|chain|root|list/.test(text))
+  return !isPointer || type.some(({ text }) => /(?:^|_)(?:head|bucket|chain|root|list)(?:_|$)/.test(text))
 }
 
 /** A variable that is given something else as well, such as `err`, is no place. */
@@ -238,13 +238,41 @@ function returns(body: readonly Token[], at: number): boolean {
   return body[index + 1]?.text === 'return'
 }
 
-/** What a function works out otherwise, beside its checks. */
-function workings(list: readonly Statement[]): Statement[] {
-  return list.filter(({ kind, tokens }) =>
-    kind === 'exit'
-      ? tokens[0]?.text === 'return' && tokens.length > 2
-      : kind === 'expression' || kind === 'loop',
-  )
+/** What a function works out otherwise, beside its checks, and beside values that it does not return. */
+function workings(definition: Definition, list: readonly Statement[]): Statement[] {
+  const returned = returnedBy(definition)
+  return list.filter(({ kind, tokens }) => {
+    if (kind === 'exit') return tokens[0]?.text === 'return' && tokens.length > 2
+    if (kind !== 'expression') return kind === 'loop'
+    const target = targetOf(tokens)
+    return target === undefined || returned.has(target)
+  })
+}
+
+/** The local variable that a statement gives a value. */
+function targetOf(tokens: readonly Token[]): string | undefined {
+  const at = tokens.findIndex(({ text }) => /^(?:=|[-+*/%&|^]=|<<=|>>=)$/.test(text))
+  return at > 0 && tokens[at - 1]!.kind === 'name' && !/^(?:->|\.|\*)$/.test(tokens[at - 2]?.text ?? '')
+    ? tokens[at - 1]!.text
+    : undefined
+}
+
+/** Variables that are returned, or that make others which are. */
+function returnedBy({ body }: Definition): ReadonlySet<string> {
+  const statements = statementsOf(body)
+  const found = new Set<string>()
+  const note = (tokens: readonly Token[]) => {
+    for (const { kind, text } of tokens) if (kind === 'name') found.add(text)
+  }
+  for (const { kind, tokens } of statements) if (kind === 'exit') note(tokens)
+  for (let before = -1; before !== found.size; ) {
+    before = found.size
+    for (const { kind, tokens } of statements) {
+      const target = kind === 'expression' ? targetOf(tokens) : undefined
+      if (target !== undefined && found.has(target)) note(tokens)
+    }
+  }
+  return found
 }
 
 function differs(before: Definition, after: Definition): boolean {
@@ -253,7 +281,7 @@ function differs(before: Definition, after: Definition): boolean {
   const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
   const asks = (list: readonly Statement[]) => list.some(({ kind }) => kind === 'condition')
   if (isComparison(before) && isComparison(after) && asks(gone) && asks(come)) return true
-  return workings(gone).length > 0 && workings(come).length > 0
+  return workings(before, gone).length > 0 && workings(after, come).length > 0
 }
 
 /** Says only `less` and `more`: what it says of two entries, its conditions decide. */

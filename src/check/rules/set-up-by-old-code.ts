@@ -4,6 +4,8 @@
 
 import { closing } from '../../source/lexer.ts'
 import { madeInPartFindings } from '../alive/made-in-part.ts'
+import { stackTypes } from '../alive/stack-types.ts'
+import { variablesOf } from '../alive/variables.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import { listed } from '../listed.ts'
@@ -28,18 +30,26 @@ function setUpIn({ body }: Definition): Set<string> {
 }
 
 /** The members that a function gives a value, through a pointer: `private` of `inode->private = …`. */
-function assignedIn({ body }: Definition): Set<string> {
+function assignedIn(definition: Definition, stack: ReadonlySet<string> = new Set()): Set<string> {
+  const { body } = definition
   const found = new Set<string>()
-  for (const [at, { kind, text }] of body.entries())
-    if (kind === 'name' && body[at - 1]?.text === '->' && body[at + 1]?.text === '=')
-      if (!/^(?:NULL|0|false)$/.test(body[at + 2]?.text ?? '')) found.add(text)
+  for (const [at, { kind, text }] of body.entries()) {
+    if (kind !== 'name' || body[at - 1]?.text !== '->' || body[at + 1]?.text !== '=') continue
+    if (/^(?:NULL|0|false)$/.test(body[at + 2]?.text ?? '')) continue
+    // Of a struct that only lies on the stack each call makes its own.
+    const type = stack.size === 0 ? undefined : variablesOf(definition).get(body[at - 2]?.text ?? '')?.type
+    if (type === undefined || !stack.has(type)) found.add(text)
+  }
   return found
 }
 
-/** How often a member is used. */
+/** How often a member is used; what only gives it a value needs none. */
 function usesIn({ body }: Definition, member: string): number {
   return body.filter(
-    ({ text }, at) => text === member && (body[at - 1]?.text === '->' || body[at - 1]?.text === '.'),
+    ({ text }, at) =>
+      text === member &&
+      (body[at - 1]?.text === '->' || body[at - 1]?.text === '.') &&
+      body[at + 1]?.text !== '=',
   ).length
 }
 
@@ -53,6 +63,7 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
   }))
   const uses = (texts: readonly Definition[], member: string) =>
     texts.reduce((sum, text) => sum + usesIn(text, member), 0)
+  const stack = stackTypes(functions)
   const setsUp = (texts: readonly Definition[], member: string) =>
     texts.some((text) => setUpIn(text).has(member))
   return sides.flatMap((one): Found[] => {
@@ -63,7 +74,7 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
       ...one.after.flatMap((text) => [...setUpIn(text)]).filter((member) => !setsUp(one.before, member)),
       // A member that none of these files knew has no meaning in the objects that there are.
       ...one.after
-        .flatMap((text) => [...assignedIn(text)])
+        .flatMap((text) => [...assignedIn(text, stack)])
         .filter((member) => !functions.before.mentions(member)),
     ])
     for (const member of candidates) {
