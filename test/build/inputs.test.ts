@@ -41,11 +41,15 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true }))
 
-async function compiled(since = later(), own: string[] = []): Promise<Inputs | undefined> {
+async function compiled(
+  since = later(),
+  own: string[] = [],
+  inputs = new InputTree(tree),
+): Promise<Inputs | undefined> {
   const object = path.join(dir, 'x.o')
   execFileSync('gcc', [...flags, ...tellingInputs(gcc, object), '-c', '-o', object, 'fs/x.c'], { cwd: tree })
   const read = await readInputs(gcc, object, tree)
-  return new InputTree(tree).record({
+  return inputs.record({
     read: read ?? [],
     searched: ['./arch/include', './include'],
     own: new Set(own),
@@ -117,6 +121,19 @@ test('a file is removed, or a directory on its way', async () => {
 
 test('a file that changes while the compiler runs: nothing is kept', async () => {
   expect(await compiled(Date.now())).toBeUndefined()
+})
+
+test('what one side was held against is written down for the other, unless it changes meanwhile', async () => {
+  const kept = await compiled()
+  const looked = async () => {
+    const inputs = new InputTree(tree)
+    expect(await inputs.check(kept!, async () => new Map())).toBe(kept)
+    return inputs
+  }
+  expect(await compiled(later(), [], await looked())).toEqual(kept)
+  const before = await looked()
+  put('include/linux/b.h', 'int z;\n')
+  expect(await compiled(later(), [], before)).toBeUndefined()
 })
 
 test('what the key has by its content is not looked at', async () => {
