@@ -50,6 +50,16 @@ const layouts: ReadonlyMap<string, readonly (readonly [bytes: number, relocation
   ['.parainstructions', [[0, 1]]],
 ] as const)
 
+/** objtool's, which the compiler does not have: what they are about is looked at, and nothing is there to compare them with. */
+const objtools: typeof layouts = new Map([
+  ['.static_call_sites', [[8, 2]]],
+  ['.return_sites', [[4, 1]]],
+  ['.retpoline_sites', [[4, 1]]],
+  ['.call_sites', [[4, 1]]],
+  ['.ibt_endbr_seal', [[4, 1]]],
+  ['__mcount_loc', [[8, 1]]],
+])
+
 export function isCodeTable(name: string): boolean {
   return layouts.has(name)
 }
@@ -58,14 +68,33 @@ export function isCodeTable(name: string): boolean {
 const instructions: ReadonlyMap<string, RegExp> = new Map([
   ['__jump_table', /^(6690|0f1f440000|eb|e9)/],
   ['__bug_table', /^0f0b/],
+  ['.static_call_sites', /^(e8|e9|0f8)/],
+  ['.return_sites', /^(c3|e9)/],
+  ['.retpoline_sites', /^(e8|e9|0f8|ff|41ff)/],
+  ['.ibt_endbr_seal', /^f30f1efa/],
+  ['__mcount_loc', /^(e8|0f1f440000)/],
 ])
 
 /** Entries whose place has another instruction than such an entry is about. */
 export function strayEntries(view: ObjectView): CodeEntry[] {
-  return [...allEntries(view).values()].flat().filter(({ table, about: { section, offset } }) => {
-    const fits = instructions.get(table.name)
-    return fits !== undefined && !fits.test(section.data.toString('hex', offset, offset + 5))
-  })
+  const later = view.object.sections.flatMap((table) => entriesOf(view, table, objtools) ?? [])
+  return [...[...allEntries(view).values()].flat(), ...later].filter(
+    ({ table, about: { section, offset } }) => {
+      const fits = instructions.get(table.name)
+      return fits !== undefined && !fits.test(section.data.toString('hex', offset, offset + 5))
+    },
+  )
+}
+
+/** Tables that have no entries of a size that the kernel knows. */
+export function unreadableTables(view: ObjectView): Section[] {
+  return view.object.sections.filter(
+    (table) =>
+      table.size > 0 &&
+      [layouts, objtools].some(
+        (known) => known.has(table.name) && entriesOf(view, table, known) === undefined,
+      ),
+  )
 }
 
 const known = new WeakMap<ObjectView, ReadonlyMap<Section, readonly CodeEntry[]>>()
@@ -110,24 +139,27 @@ function rowsOf(
   return bytes === 0 || rows.length * bytes === table.size ? rows : undefined
 }
 
+/** @returns undefined when the table is none of these, or can't be understood */
+function entriesOf(view: ObjectView, table: Section, known: typeof layouts): CodeEntry[] | undefined {
+  const relocations = view.relocations({ section: table, start: 0, end: table.size })
+  const rows = known
+    .get(table.name)
+    ?.map(([bytes, count]) => rowsOf(table, relocations, bytes, count))
+    .find((one) => one !== undefined)
+  return rows?.flatMap((own, nth) => {
+    const target = view.target(table, own[0]!)
+    if (target.kind !== 'place') return []
+    const end = rows[nth + 1]?.[0]?.offset ?? table.size
+    return [{ table, start: own[0]!.offset, end, relocations: own, about: target.place }]
+  })
+}
+
 function readAll(view: ObjectView): Map<Section, CodeEntry[]> {
   const found = new Map<Section, CodeEntry[]>()
-  for (const table of view.object.sections) {
-    const relocations = view.relocations({ section: table, start: 0, end: table.size })
-    const rows = layouts
-      .get(table.name)
-      ?.map(([bytes, count]) => rowsOf(table, relocations, bytes, count))
-      .find((one) => one !== undefined)
-    for (const [nth, own] of (rows ?? []).entries()) {
-      const start = own[0]!.offset
-      const end = rows![nth + 1]?.[0]?.offset ?? table.size
-      const target = view.target(table, own[0]!)
-      if (target.kind !== 'place') continue
-      const about = target.place
-      const list = found.get(about.section) ?? []
-      found.set(about.section, list)
-      list.push({ table, start, end, relocations: own, about })
-    }
+  for (const entry of view.object.sections.flatMap((table) => entriesOf(view, table, layouts) ?? [])) {
+    const list = found.get(entry.about.section) ?? []
+    found.set(entry.about.section, list)
+    list.push(entry)
   }
   for (const list of found.values())
     list.sort(

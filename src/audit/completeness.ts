@@ -5,9 +5,9 @@
 import type { Finding } from '../ground/finding.ts'
 import { isCodeTable } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
-import { type Extent, isCode, isFreed, isString, isWritable } from './object-view.ts'
+import { type Extent, isCode, isFreed, isFunction, isString, isWritable } from './object-view.ts'
 import type { Carried } from './translation.ts'
-import { isFunction, type Side, sourceName, stem, type UnitView } from './unit.ts'
+import { type Side, sourceName, stem, type UnitView } from './unit.ts'
 
 /**
  * What the build may say about a part that is not in the module: the author leaves it out, or its bytes differ and what it

@@ -3,8 +3,8 @@
 // brings along is one that the kernel has already.
 import type { Names } from '../match/names.ts'
 import { type KernelPlace, resolve } from './meaning.ts'
-import { type Extent, isWritable } from './object-view.ts'
-import { isCalled, isFunction, sourceName, stem, type UnitView } from './unit.ts'
+import { type Extent, isFunction, isWritable } from './object-view.ts'
+import { isCalled, sourceName, stem, type UnitView } from './unit.ts'
 
 /** A clause that says why the address is something else; undefined when it is right. */
 export type Doubt = string | undefined
@@ -130,20 +130,4 @@ export function kernelHas(
 
 function countOf({ view }: UnitView['before'], name: string): number {
   return view.named.filter((one) => !isFunction(one) && stem(one.symbol?.name ?? '') === name).length
-}
-
-/** The sections of which the author asks for copies, with the macros of kernel/include. */
-export function isAskedFor({ after: { view } }: UnitView): (section: string) => boolean {
-  const asked = new Set<string>()
-  for (const section of view.object.sections) {
-    if (!/^\.(inarch|kpatch)\.include\.sections$/.test(section.name)) continue
-    for (const name of section.data.toString('latin1').split('\0')) asked.add(name)
-    for (const relocation of view.relocations({ section, start: 0, end: section.size })) {
-      const target = view.target(section, relocation)
-      if (target.kind !== 'place') continue
-      const { data } = target.place.section
-      asked.add(data.toString('latin1', target.place.offset, data.indexOf(0, target.place.offset)))
-    }
-  }
-  return (section) => asked.has(section)
 }

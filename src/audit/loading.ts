@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the kernel's loader, sysfs, kallsyms and livepatch want of the finished module, read from its bytes alone: names
 // that are there once, versions that are the kernel's, nothing that lasts in memory that does not.
-import { sectionFlag, sectionType } from '../elf/format.ts'
+import { relocationSize, sectionFlag, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
-import { strayEntries } from './code-tables.ts'
+import { strayEntries, unreadableTables } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
 import { livepatchName } from './meaning.ts'
 import { isAllocated, isCode, isFreed, isWritable, type ObjectView } from './object-view.ts'
@@ -24,6 +24,8 @@ export function checkLoading(module: ObjectView, names: Names, complain: Complai
   checkSections(module, complain)
   checkWhatIsFreed(module, complain)
   checkVersions(module, names, complain)
+  for (const { name } of unreadableTables(module))
+    complain('audit-table', name, `The entries of ${name} are not of a size that the kernel knows`)
   for (const { table, about } of strayEntries(module))
     complain(
       'audit-table',
@@ -53,6 +55,14 @@ function checkNames({ object, named }: ObjectView, complain: Complain): void {
       name,
       `The module has two functions ${name}, which a stack trace or a kprobe would confuse`,
     )
+  for (const one of functions)
+    for (const other of functions)
+      if (one.section === other.section && one.start < other.start && other.start < one.end)
+        complain(
+          'audit-symbol-name',
+          other.symbol?.name ?? '',
+          `${other.symbol?.name} would be in the middle of ${one.symbol?.name}, of which the kernel then knows a part only`,
+        )
   // A livepatch symbol defines nothing; one may stand for each object whose coming the kernel waits for.
   const globals = object.symbols.filter(
     ({ binding, place }) => binding !== 'local' && place !== 'undefined' && place !== 'livepatch',
@@ -61,10 +71,12 @@ function checkNames({ object, named }: ObjectView, complain: Complain): void {
     complain('audit-symbol-name', name, `The module has two global symbols ${name}`)
 }
 
-function checkSections({ object }: ObjectView, complain: Complain): void {
+function checkSections(module: ObjectView, complain: Complain): void {
+  const { object } = module
   for (const section of object.sections) {
     const { name, type, flags, info, size } = section
     if (!isAllocated(section)) continue
+    checkFields(module, section, complain)
     if (isWritable(section) && isCode(section))
       complain('audit-section', name, `The section ${name} can be written and run, which the kernel refuses`)
     if (/^\.data\.\.ro_after_init/.test(name) && size > 0)
@@ -89,6 +101,18 @@ function checkSections({ object }: ObjectView, complain: Complain): void {
     if (meant === undefined || meant.name.length > longestName)
       complain('audit-section', name, `The kernel would not understand the livepatch symbol ${name}`)
   }
+}
+
+/** The kernel puts an address only where it finds zeros (arch/x86/kernel/module.c). */
+function checkFields(module: ObjectView, section: Section, complain: Complain): void {
+  if (section.type === sectionType.rela || section.type === sectionType.nobits) return
+  for (const { offset, type } of module.relocations({ section, start: 0, end: section.size }))
+    if (section.data.subarray(offset, offset + relocationSize(type)).some((byte) => byte !== 0))
+      complain(
+        'audit-section',
+        section.name,
+        `Where the kernel is to put an address, at offset ${offset} of ${section.name}, there is one already`,
+      )
 }
 
 /** References of lasting code and data to what is gone when the module's init function has returned. */

@@ -51,6 +51,10 @@ export function isCode({ flags }: Section): boolean {
   return (flags & sectionFlag.exec) !== 0
 }
 
+export function isFunction({ symbol, section }: Extent): boolean {
+  return symbol !== undefined && symbol.type === 'function' && isCode(section)
+}
+
 export function isAllocated({ flags }: Section): boolean {
   return (flags & sectionFlag.alloc) !== 0
 }

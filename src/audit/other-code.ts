@@ -4,8 +4,16 @@
 // does not come to, and to all that the unit's function names itself.
 import type { Relocation, Section } from '../elf/read.ts'
 import { entriesAbout } from './code-tables.ts'
-import { type Extent, isCode, isString, type ObjectView, type Place, type Target } from './object-view.ts'
-import { isFunction, type Side, sourceName, stem } from './unit.ts'
+import {
+  type Extent,
+  isCode,
+  isFunction,
+  isString,
+  type ObjectView,
+  type Place,
+  type Target,
+} from './object-view.ts'
+import { type Side, sourceName, stem } from './unit.ts'
 
 /** What the compiler calls by itself. */
 const compilersOwn =

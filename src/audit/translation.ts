@@ -5,21 +5,22 @@
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
 import { beforePad, behindPad, excuseLineOfBug, excuseLines, isNameOfReplacement, isOwnName } from './anew.ts'
+import { isAskedFor } from './asked.ts'
 import type { Complain } from './complaint.ts'
-import {
-  type Doubt,
-  doubtAbout,
-  doubtAboutStated,
-  type IdentityContext,
-  isAskedFor,
-  kernelHas,
-} from './identity.ts'
+import { type Doubt, doubtAbout, doubtAboutStated, type IdentityContext, kernelHas } from './identity.ts'
 import { type KernelPlace, linked, type Meaning, meaningOf } from './meaning.ts'
-import { type Extent, isWritable, type ObjectView, type Place, type Target } from './object-view.ts'
+import {
+  type Extent,
+  isFunction,
+  isWritable,
+  type ObjectView,
+  type Place,
+  type Target,
+} from './object-view.ts'
 import { compareOtherCode } from './other-code.ts'
 import { compareCode } from './same-code.ts'
 import { compareTables } from './same-tables.ts'
-import { isFunction, sourceName, stem, type UnitView } from './unit.ts'
+import { sourceName, stem, type UnitView } from './unit.ts'
 
 /** A root of the walk: a place of the module, and what it must be in a unit's object after the patch. */
 export interface Root {

@@ -4,7 +4,7 @@
 import type { ObjectFile } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
 import { type Finder, finderOf } from '../match/where.ts'
-import { type Extent, isCode, type ObjectView, viewOf } from './object-view.ts'
+import { type ObjectView, viewOf } from './object-view.ts'
 
 export interface PatchedUnit {
   /** Path of its source. */
@@ -50,10 +50,6 @@ export function stem(name: string): string {
 /** `foo.isra.0.cold` → `foo`: what the source calls it. */
 export function sourceName(name: string): string {
   return name.replace(/(?<=.)\..*$/, '')
-}
-
-export function isFunction({ symbol, section }: Extent): boolean {
-  return symbol !== undefined && symbol.type === 'function' && isCode(section)
 }
 
 export function unitView({ unit, object, before, after, texts }: PatchedUnit, names: Names): UnitView {

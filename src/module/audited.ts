@@ -27,8 +27,15 @@ function textsOf(
   return { unit: [before.split('\n'), after.split('\n')], part: part.split('\n') }
 }
 
+/** A directory's files, compiled, and the units that they stand for as the kernel has them. */
+function partsOf(objects: readonly SourceObject[]): PatchedUnit[] {
+  return objects.map(({ unit, object, before, compiled }) => {
+    return { unit, object, before: before.object, after: compiled }
+  })
+}
+
 /**
- * @param directory the module's own source, when the source engine made it
+ * @param own the module's own source, when the source engine made it
  * @param told what the build said: what it tells to be left out is not missing
  * @returns what the audit has to say besides
  * @throws Fault `refused/audit-…`, named after the first rule that the module breaks
@@ -37,21 +44,22 @@ export async function auditFix(
   job: Job,
   kernel: Kernel,
   fix: CompiledFix,
-  directory: string | undefined,
+  own: { readonly directory: string; readonly objects: readonly SourceObject[] } | undefined,
   bytes: Buffer,
   told: readonly Finding[],
 ): Promise<Finding[]> {
   const units = fix.compiled.pairs.flatMap(({ unit, module = 'vmlinux', before, after }): PatchedUnit[] => {
     if (before === undefined) return []
-    const texts = directory === undefined ? undefined : textsOf(kernel, fix, unit, directory)
+    const texts = own === undefined ? undefined : textsOf(kernel, fix, unit, own.directory)
     const objects = { before: readFileSync(before), after: readFileSync(after) }
     return [{ unit, object: module, ...objects, ...(texts === undefined ? {} : { texts }) }]
   })
-  const code = directory === undefined ? 'cut-out' : 'compiled-anew'
-  return refuseIfWrong(
-    await auditOf(job, kernel, fix.name, { bytes, units, code, told }, fix.compiled.bench?.known),
-    told,
-  )
+  const made =
+    own === undefined
+      ? ({ code: 'cut-out' } as const)
+      : ({ code: 'compiled-anew', parts: partsOf(own.objects) } as const)
+  const audited = { bytes, units, ...made, replace: fix.request.replace, told }
+  return refuseIfWrong(await auditOf(job, kernel, fix.name, audited, fix.compiled.bench?.known), told)
 }
 
 /**
@@ -67,23 +75,22 @@ export async function auditDirectory(
   objects: readonly SourceObject[],
   told: readonly Finding[],
 ): Promise<Finding[]> {
-  const units = objects.map(({ unit, object, before, compiled }): PatchedUnit => {
-    return { unit, object, before: before.object, after: compiled }
-  })
-  return refuseIfWrong(await auditOf(job, kernel, name, { bytes, units, code: 'from-directory', told }), told)
+  return refuseIfWrong(
+    await auditOf(job, kernel, name, { bytes, units: partsOf(objects), code: 'from-directory', told }),
+    told,
+  )
 }
 
 async function auditOf(
   job: Job,
   kernel: Kernel,
   name: string,
-  audited: Omit<Audited, 'file' | 'sizes'>,
+  audited: Omit<Audited, 'file' | 'structures'>,
   known?: Units,
 ): Promise<Finding[]> {
   return await job.journal.step('Auditing the module', async () => {
     const { layout } = await openTemplate(job, kernel, known ?? (await openUnits(job, kernel)))
-    const sizes = { object: layout.object.size, func: layout.func.size }
-    return await audit(kernel, { ...audited, file: `livepatch-${name}.ko`, sizes })
+    return await audit(kernel, { ...audited, file: `livepatch-${name}.ko`, structures: layout })
   })
 }
 

@@ -12,6 +12,7 @@ import { type Made, type MadeModule, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
 import { nameOf } from './naming.ts'
 import type { CompiledFix, Engine, MakeRequest } from './request.ts'
+import type { SourceObject } from './source-objects.ts'
 
 /**
  * Makes a live patch module for `kernel`.
@@ -34,9 +35,10 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       // The source engine makes up its own mind about what it replaces; the rules hold for both.
       const known = engine === 'source' ? draft.review : [...draft.findings, ...draft.review]
       refuseUnlessAllowed(kernel, known)
-      const { bytes, manifest, directory } = await makeWith[engine](job, kernel, fix, draft)
+      const engines: EnginesModule = await makeWith[engine](job, kernel, fix, draft)
+      const { bytes, manifest, directory, objects } = engines
       const told = [...manifest.findings, ...draft.review]
-      const own = engine === 'source' ? directory : undefined
+      const own = directory === undefined || objects === undefined ? undefined : { directory, objects }
       const { auditFix } = await import('./audited.ts')
       const audited = await auditFix(job, kernel, fix, own, bytes, told)
       const findings = withConsent([...told, ...audited], new Set(request.allow))
@@ -71,6 +73,9 @@ function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
   return { ...manifest, objects }
 }
 
+/** A module, with the compiled files of its own source if it was made from that. */
+type EnginesModule = MadeModule & { readonly objects?: readonly SourceObject[] }
+
 /** What is made of a compiled fix, in memory, by each engine. The source engine is loaded when it is needed. */
 const makeWith = {
   binary,
@@ -82,7 +87,10 @@ const makeWith = {
     const { makeBoth } = await import('./both-engines.ts')
     return await makeBoth(job, kernel, fix, await binary(job, kernel, fix, draft))
   },
-} satisfies Record<Engine, (job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft) => Promise<MadeModule>>
+} satisfies Record<
+  Engine,
+  (job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft) => Promise<EnginesModule>
+>
 
 async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft): Promise<MadeModule> {
   const { makeBinary } = await import('./binary-engine.ts')

@@ -160,7 +160,7 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
     // The wrapper's own init function is one.
     for (const section of draft.sections)
       if (own !== undefined || !isFreed(section.name)) section.name = lastingSection(section.name)
-    const mended = loadBootConstants(draft, undefinedSymbol, (name, section) =>
+    const mended = loadBootConstants(draft, needSymbol, (name, section) =>
       findings.push({
         severity: 'error',
         rule: 'boot-constant',

@@ -97,6 +97,16 @@ export class Mutant {
     return this
   }
 
+  /** Spoils one field of an entry of the symbol table (gABI, struct Elf64_Sym). */
+  symbol(index: number, field: 'value' | 'section' | 'info', random: (below: number) => number): this {
+    const at = this.header('.symtab').offset + 24 * index
+    if (field === 'value')
+      this.bytes.writeBigUInt64LE(this.bytes.readBigUInt64LE(at + 8) ^ BigInt(1 << random(6)), at + 8)
+    else if (field === 'info') this.bytes[at + 4]! ^= 1 << random(6)
+    else this.bytes.writeUInt16LE(1 + random(this.headers.length - 1), at + 6)
+    return this
+  }
+
   header(section: string): Header {
     const found = this.headers.find(({ name }) => name === section)
     if (found === undefined) throw new Error(`there is no section ${section}`)

@@ -5,11 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Audited, audit, type PatchedUnit } from '../../src/audit/audit.ts'
+import { type Audited, audit } from '../../src/audit/audit.ts'
 import { livepatchTables } from '../../src/audit/livepatch-tables.ts'
 import { meaningOf } from '../../src/audit/meaning.ts'
 import { viewOf } from '../../src/audit/object-view.ts'
-import { openUnits } from '../../src/build/units.ts'
 import { catalogue } from '../../src/check/catalogue.ts'
 import { readObject } from '../../src/elf/read.ts'
 import type { Fault } from '../../src/ground/fault.ts'
@@ -18,15 +17,10 @@ import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { type Names, namesOf } from '../../src/match/names.ts'
-import { makeBinary } from '../../src/module/binary-engine.ts'
-import { openDraft } from '../../src/module/draft.ts'
-import { compileFix } from '../../src/module/fix.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
 import type { Engine } from '../../src/module/request.ts'
-import { makeFromSource } from '../../src/module/source-engine.ts'
-import type { SourceObject } from '../../src/module/source-objects.ts'
-import { openTemplate } from '../../src/module/template.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
+import { type Built, buildToAudit } from '../audit/built.ts'
 import { isDistance, Mutant, type RawRelocation } from '../audit/mutant.ts'
 import { diffOf } from '../changes/prove.ts'
 
@@ -107,13 +101,6 @@ function edits(kernel: Kernel, further: boolean, engine: 'binary' | 'source') {
   ]
 }
 
-/** What the audit gets, with objects as bytes. */
-interface Built extends Audited {
-  readonly units: readonly (PatchedUnit & { readonly before: Buffer; readonly after: Buffer })[]
-  /** Of a module made from source: its own files, compiled. */
-  readonly files?: readonly SourceObject[]
-}
-
 /** @param of the patch; `engine` for another engine's */
 async function make(
   kernel: Kernel,
@@ -131,26 +118,7 @@ async function make(
     after: '',
   }
   const patches = [parsePatch(diffOf(kernel, change), 'audited.patch')]
-  const dir = mkdtempSync(path.join(work, 'fix-'))
-  const fix = await compileFix(job, kernel, { patches, replace: true, output: dir }, dir)
-  const draft = await openDraft(job, kernel, fix)
-  try {
-    const source = engine === 'source' ? await makeFromSource(job, kernel, fix) : undefined
-    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, draft))
-    const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
-    const units = fix.compiled.pairs.map(({ unit, before, after }) => ({
-      unit,
-      object: 'vmlinux',
-      before: readFileSync(before!),
-      after: readFileSync(after),
-    }))
-    const sizes = { object: layout.object.size, func: layout.func.size }
-    const code = engine === 'source' ? 'compiled-anew' : 'cut-out'
-    const made = { bytes, file: 'audited.ko', sizes, units, code, told: manifest.findings } as const
-    return source === undefined ? made : { ...made, files: source.objects }
-  } finally {
-    draft.close()
-  }
+  return await buildToAudit(job, kernel, engine, patches, mkdtempSync(path.join(work, 'fix-')))
 }
 
 describe('a patch', () => {
@@ -290,9 +258,7 @@ describe.each([
   })
 
   test.runIf(engine === 'source')('held against the files of its directory', async () => {
-    const units = made.files!.map(({ unit, object, before, compiled }): PatchedUnit => {
-      return { unit, object, before: before.object, after: compiled }
-    })
+    const units = made.parts!
     const held = async (mutate: (mutant: Mutant) => Mutant) =>
       await rulesOf({ ...made, units, code: 'from-directory', bytes: mutate(new Mutant(made.bytes)).bytes })
     expect(await held((mutant) => mutant)).toEqual([])
@@ -379,7 +345,7 @@ describe.each([
 
   test('with another position of a name', async () => {
     const view = viewOf(made.bytes, 'audited.ko')
-    const { functions } = livepatchTables(view, made.sizes)!
+    const { functions } = livepatchTables(view, made.structures)!
     const next = functions.find(({ name }) => name === 'c_next')!
     expect(next.position).toBeGreaterThan(0)
     const right = Buffer.alloc(8)

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A live patch as it is before the audit looks at it: built for real by either engine, with all that the audit gets.
+import { readFileSync } from 'node:fs'
+import type { Audited, PatchedUnit } from '../../src/audit/audit.ts'
+import { openUnits } from '../../src/build/units.ts'
+import type { Job } from '../../src/ground/job.ts'
+import type { Kernel } from '../../src/kernel/kernel.ts'
+import { makeBinary } from '../../src/module/binary-engine.ts'
+import { openDraft } from '../../src/module/draft.ts'
+import { compileFix } from '../../src/module/fix.ts'
+import { makeFromSource } from '../../src/module/source-engine.ts'
+import { openTemplate } from '../../src/module/template.ts'
+import type { Patch } from '../../src/patch/patch.ts'
+
+/** What the audit gets, with objects as bytes. */
+export interface Built extends Audited {
+  readonly units: readonly (PatchedUnit & { readonly before: Buffer; readonly after: Buffer })[]
+}
+
+/** @param dir an empty directory that outlives what is built */
+export async function buildToAudit(
+  job: Job,
+  kernel: Kernel,
+  engine: 'binary' | 'source',
+  patches: readonly Patch[],
+  dir: string,
+  allow: readonly string[] = [],
+): Promise<Built> {
+  const fix = await compileFix(job, kernel, { patches, replace: true, allow, output: dir }, dir)
+  const draft = await openDraft(job, kernel, fix)
+  try {
+    const source = engine === 'source' ? await makeFromSource(job, kernel, fix) : undefined
+    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, draft))
+    const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
+    const units = fix.compiled.pairs.map(({ unit, module = 'vmlinux', before, after }) => ({
+      unit,
+      object: module,
+      before: readFileSync(before!),
+      after: readFileSync(after),
+    }))
+    const code = engine === 'source' ? 'compiled-anew' : 'cut-out'
+    const made = {
+      bytes,
+      file: 'audited.ko',
+      structures: layout,
+      units,
+      code,
+      replace: true,
+      told: manifest.findings,
+    } as const
+    if (source === undefined) return made
+    const parts = source.objects.map(({ unit, object, before, compiled }): PatchedUnit => {
+      return { unit, object, before: before.object, after: compiled }
+    })
+    return { ...made, parts }
+  } finally {
+    draft.close()
+  }
+}
