@@ -69,8 +69,9 @@ const instructions: ReadonlyMap<string, RegExp> = new Map([
   ['__jump_table', /^(6690|0f1f440000|eb|e9)/],
   ['__bug_table', /^0f0b/],
   ['.static_call_sites', /^(e8|e9|0f8)/],
-  ['.return_sites', /^(c3|e9)/],
-  ['.retpoline_sites', /^(e8|e9|0f8|ff|41ff)/],
+  ['.return_sites', /^(c3|e9|0f8)/],
+  // With a prefix (cs) where the register's number is above 7.
+  ['.retpoline_sites', /^(2e)?(e8|e9|0f8|(41)?ff)/],
   ['.ibt_endbr_seal', /^f30f1efa/],
   ['__mcount_loc', /^(e8|0f1f440000)/],
 ])

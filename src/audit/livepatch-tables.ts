@@ -68,7 +68,8 @@ export function livepatchTables(
   ) => {
     const isRead = (at: number) => read.some(([from, bytes]) => at >= from && at < from + bytes)
     for (let at = 0; at < length; at++)
-      if (section.data[offset + at] !== 0 && !isRead(at)) stray ??= { section, offset: offset + at }
+      if (offset + at >= section.size || ((section.data[offset + at] ?? 0) !== 0 && !isRead(at)))
+        stray ??= { section, offset: offset + at }
   }
   const patch = patchOf(module)
   const objects = patch && pointer(patch.section, patch.offset + 8)

@@ -176,18 +176,19 @@ export function compareOtherCode(
             isFunction(one) === isFunction(own) &&
             plain(one.symbol.name) === plain(name)
           : keyOf(one) === keyOf(wanted)
-      const same = reached.find((led) =>
+      const alike = reached.filter((led) =>
         led.extents.some((one) => isIt(one) && distanceOf(led, one) === distance),
       )
-      const extent = same?.extents.find(isIt)
-      if (same === undefined || extent === undefined) {
+      const extent = alike[0]?.extents.find(isIt)
+      if (extent === undefined) {
         // The unit's functions have taken it in.
         if (!isFunction(own) || distance !== 0)
           return `it comes to a place of ${name} to which the unit does not`
         follow(own)
         continue
       }
-      meet(same)
+      // The compiler's numbers do not tell which of several of one name it is.
+      for (const led of alike) meet(led)
       pair(place, extent, distance)
     }
   for (const { target, extents } of theirs === undefined ? [] : leadsOf(view, theirs)) {

@@ -177,6 +177,63 @@ describe('a patch', () => {
   })
 })
 
+describe.each(['binary', 'source'] as const)('callbacks and states (%s)', (engine) => {
+  const built = async (name: string) => {
+    const kernel = await selectKernel(job, '6.1')
+    const patches = [parsePatch(readFileSync(path.resolve('examples/authoring', `${name}.patch`)), name)]
+    const dir = mkdtempSync(path.join(work, 'asked-'))
+    return { kernel, made: await buildToAudit(job, kernel, engine, patches, dir) }
+  }
+
+  test('are those that the author asks for', async () => {
+    const { kernel, made } = await built('callback')
+    const rules = async (bytes: Buffer) => (await audit(kernel, { ...made, bytes })).map(({ rule }) => rule)
+    expect(await rules(made.bytes)).toEqual([])
+    const mutant = () => new Mutant(made.bytes)
+    const { callbacks } = livepatchTables(viewOf(made.bytes, 'audited.ko'), made.structures)!
+    expect(callbacks.map(({ kind }) => kind)).toEqual(['pre_patch', 'post_unpatch'])
+    const pointers = mutant()
+      .relocations()
+      .filter(({ section, addend, symbol }) => {
+        const { object } = viewOf(made.bytes, 'audited.ko')
+        const to = object.symbols[symbol]!
+        return (
+          object.sections[section]!.name.startsWith('.data') &&
+          callbacks.some(
+            ({ place }) =>
+              place.section === undefined ||
+              (to.section?.index === place.section.index && to.value + addend === place.offset),
+          )
+        )
+      })
+    expect(pointers).toHaveLength(2)
+    const [before, behind] = pointers
+    expect(await rules(mutant().exchange(before!, behind!).bytes)).not.toEqual([])
+    // One of them is called at another time: pre_unpatch is the member in front of post_unpatch.
+    const moved = mutant()
+    moved.bytes.writeBigUInt64LE(BigInt(behind!.offset - 8), behind!.at)
+    expect(await rules(moved.bytes)).toEqual(['audit-replaced', 'audit-missing'])
+  })
+
+  test('have the id and the version that the patch says', async () => {
+    const { kernel, made } = await built('state-1')
+    const { states } = livepatchTables(viewOf(made.bytes, 'audited.ko'), made.structures)!
+    expect(states).toHaveLength(1)
+    expect(await audit(kernel, made)).toEqual([])
+    const module = viewOf(made.bytes, 'audited.ko')
+    const wrong = Buffer.from(made.bytes)
+    const text = states[0]!.split(' ')
+    const entry = Buffer.alloc(12)
+    entry.writeBigUInt64LE(BigInt(text[0]!))
+    entry.writeUInt32LE(Number(text[1]), 8)
+    const { name, data } = module.object.sections.find(
+      (section) => /^\.data/.test(section.name) && section.data.includes(entry),
+    )!
+    const bytes = new Mutant(wrong).write(name, data.indexOf(entry) + 8, Buffer.from([9])).bytes
+    expect((await audit(kernel, { ...made, bytes })).map(({ rule }) => rule)).toEqual(['audit-replaced'])
+  })
+})
+
 describe.each([
   ['6.1.0-56-cloud-amd64', 'binary'],
   ['6.12', 'binary'],
@@ -391,6 +448,62 @@ describe.each([
       expect(await rulesOf({ ...made, units: [...made.units, { ...same, after }] })).toEqual([
         'audit-missing',
       ])
+    },
+  )
+
+  test('in which a name, or what the kernel keeps for itself, is written over', async () => {
+    const { functions } = livepatchTables(viewOf(made.bytes, 'audited.ko'), made.structures)!
+    const { section, offset } = functions[0]!.entry
+    const one = Buffer.from([1])
+    // old_func, new_size and the hooks of ftrace behind the three members that a live patch fills in.
+    for (const at of [24, made.structures.func.size - 1])
+      expect(await mutated((mutant) => mutant.write(section.name, offset + at, one))).toContain(
+        'audit-replaced',
+      )
+    // The empty entry at the end, by which the kernel knows that there is no other one.
+    const last = functions.at(-1)!.entry.offset + made.structures.func.size + 16
+    expect(await mutated((mutant) => mutant.write(section.name, last, one))).toContain('audit-replaced')
+    expect(await rulesOf({ ...made, replace: false })).toEqual(['audit-replaced'])
+  })
+
+  test('with an address that is there before the kernel puts it', async () => {
+    expect(
+      await mutated((mutant) => {
+        const { section, offset } = first(mutant, callee)
+        const { name } = viewOf(mutant.bytes, 'audited.ko').object.sections[section]!
+        return mutant.write(name, offset, Buffer.from([1]))
+      }),
+    ).toContain('audit-section')
+  })
+
+  test('with an entry of objtool about something else', async () => {
+    for (const table of ['.return_sites', '__mcount_loc'])
+      expect(
+        await mutated((mutant) => {
+          const [raw] = mutant.relocations().filter((one) => one.table === `.rela${table}`)
+          return mutant.lead(raw!, raw!.addend + 1)
+        }),
+      ).toContain('audit-table')
+  })
+
+  test.runIf(engine === 'source')(
+    'with a byte of a function of which the compiler made other code',
+    async () => {
+      const unit = pipe
+      const told: Finding[] = [
+        ...made.told,
+        { severity: 'note', rule: 'same-by-source', symbol: 'alloc_pipe_info', unit, message: 'It is said' },
+      ]
+      const { object } = viewOf(made.bytes, 'audited.ko')
+      const text = object.sections.find(({ name }) => name === '.text.livepatch_alloc_pipe_info')!
+      // A number that is compared: PIPE_DEF_BUFFERS is 16.
+      const at = text.data.indexOf(16)
+      expect(at).toBeGreaterThan(0)
+      const { bytes } = new Mutant(made.bytes).write(text.name, at, Buffer.from([17]))
+      expect(await rulesOf({ ...made, told })).toEqual([])
+      expect(await rulesOf({ ...made, told, bytes })).toEqual(['audit-code'])
+      // The units alone tell nothing about such code.
+      expect(await rulesOf({ ...made, told, bytes, parts: [] })).toEqual([])
     },
   )
 
