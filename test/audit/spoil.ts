@@ -61,7 +61,12 @@ export function spoil({ bytes }: { readonly bytes: Buffer }, random: (below: num
     const all = sections.filter(({ index, type }) => isCarried(index) && type !== sectionType.nobits)
     // By size, so that each byte is as likely as any other.
     let nth = random(all.reduce((sum, { size }) => sum + size, 0))
-    const section = all.find(({ size }) => (nth < size ? true : ((nth -= size), false)))!
+    let section = all[0]!
+    for (const one of all) {
+      section = one
+      if (nth < one.size) break
+      nth -= one.size
+    }
     const bit = 1 << random(8)
     mutant.write(section.name, nth, Buffer.from([section.data[nth]! ^ bit]))
     return done(`${where(section.index, nth)} ^ ${bit}`)
