@@ -2,9 +2,9 @@
 // Objects that were compiled before, found by a hash of all that made them. Each is stored behind the
 // hash of its own bytes, so that a file that was cut off or spoiled is compiled again, not used.
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import path from 'node:path'
-import { cacheRoot } from '../ground/cache.ts'
+import { cacheRoot, makeCacheDirectory } from '../ground/cache.ts'
 import { keepFile } from '../ground/kept-file.ts'
 
 /** Bytes that the cache may hold; when there are more, the objects used longest ago go first. */
@@ -43,7 +43,7 @@ export async function loadObject(key: string): Promise<Buffer | undefined> {
 
 /** Keeps an object under `key`; readers see all of it or nothing. */
 export async function storeObject(key: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(directory(), { recursive: true })
+  makeCacheDirectory(directory())
   await keepFile(fileOf(key), Buffer.concat([hash(bytes), bytes]))
   if (Number.parseInt(key.slice(0, 2), 16) % sweepEvery === 0) await evict(bound)
 }

@@ -4,9 +4,8 @@
 // killed, however hard, the lock is free at once.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import { cacheRoot } from './cache.ts'
+import { cacheRoot, makeCacheDirectory } from './cache.ts'
 import { Fault } from './fault.ts'
 
 export interface LockOptions {
@@ -26,7 +25,7 @@ const patience = 300
 export async function withLock<T>(target: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   options.signal?.throwIfAborted()
   const locks = path.join(cacheRoot(), 'locks')
-  mkdirSync(locks, { recursive: true })
+  makeCacheDirectory(locks)
   const file = path.join(locks, path.relative(cacheRoot(), target).replaceAll('/', '!'))
   // cat gives back what it is sent, but only once flock has the lock and has started it.
   const holder = spawn('flock', ['--no-fork', file, 'cat'], { stdio: ['pipe', 'pipe', 'ignore'] })

@@ -2,11 +2,11 @@
 // Temporary places. A thing is made in a scratch directory and renamed to where it belongs, so that a
 // crash leaves nothing half-made. Scratch directories live in the cache, on the same file system as
 // their results; their names carry the maker's pid, so that those of a killed process can be swept.
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { onExit } from 'signal-exit'
-import { cacheRoot } from './cache.ts'
+import { cacheRoot, makeCacheDirectory } from './cache.ts'
 
 const open = new Set<string>()
 let watching = false
@@ -44,7 +44,7 @@ export function scratchRoot(): string {
  */
 export async function withScratch<T>(work: (dir: string) => Promise<T>): Promise<T> {
   const parent = scratchRoot()
-  mkdirSync(parent, { recursive: true })
+  makeCacheDirectory(parent)
   if (!watching) {
     watching = true
     sweep(parent)

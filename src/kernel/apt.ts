@@ -2,11 +2,10 @@
 // apt with a state of our own below the cache: nothing of the system's is written, no root is needed, and
 // apt still checks every signature and hash against the system's sources and keyrings. The system's hooks
 // stay out.
-import { mkdirSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { cacheRoot } from '../ground/cache.ts'
+import { cacheRoot, makeCacheDirectory } from '../ground/cache.ts'
 import { type CommandOptions, type CommandResult, command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import { checkCachePlace } from './place.ts'
@@ -76,7 +75,7 @@ export async function configureApt(signal: AbortSignal): Promise<void> {
   checkCachePlace()
   const dir = archiveRoot()
   for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
-    mkdirSync(path.join(dir, name), { recursive: true })
+    makeCacheDirectory(path.join(dir, name))
   const file = path.join(dir, 'apt.conf')
   if (configured === file) return
   let dump: string

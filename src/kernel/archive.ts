@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which kernels Debian's package archive can serve, and their packages.
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
+import { makeCacheDirectory } from '../ground/cache.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
@@ -235,7 +236,7 @@ function withdrawal(release: string): string {
 
 /** Notes, for a day, that the archive can't deliver a kernel, though its lists say so. */
 export async function withdraw(release: string): Promise<void> {
-  await mkdir(path.dirname(withdrawal(release)), { recursive: true })
+  makeCacheDirectory(path.dirname(withdrawal(release)))
   await writeFile(withdrawal(release), '')
 }
 

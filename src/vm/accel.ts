@@ -2,10 +2,10 @@
 // Whether KVM can be used. /dev/kvm may exist and yet hang a guest at boot (nested virtualisation that
 // is offered but does not work), so it is believed only after a guest has booted with it once.
 import { constants } from 'node:fs'
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { access, readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
-import { cacheRoot } from '../ground/cache.ts'
+import { cacheRoot, makeCacheDirectory } from '../ground/cache.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
@@ -104,7 +104,7 @@ export async function chooseAccelerator(
       step.result(answer ? 'works' : 'does not boot a guest; going on without')
       return answer
     })
-    await mkdir(cacheRoot(), { recursive: true })
+    makeCacheDirectory(cacheRoot())
     const draft = `${file}.${process.pid}`
     await writeFile(draft, JSON.stringify({ boot, at: Date.now(), works }))
     await rename(draft, file)
