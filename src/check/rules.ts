@@ -25,6 +25,7 @@ import { typeLayout } from './rules/type-layout.ts'
 import { uapiChanged } from './rules/uapi-changed.ts'
 import { unsafeContext } from './rules/unsafe-context.ts'
 import { wakeUp } from './rules/wake-up.ts'
+import { writtenAfterBoot } from './rules/written-after-boot.ts'
 
 export const rules: readonly Rule[] = [
   neverFinishes,
@@ -42,6 +43,7 @@ export const rules: readonly Rule[] = [
   unsafeContext,
   inlinedCopy,
   runsOnlyAtStart,
+  writtenAfterBoot,
   reachesOnlyNew,
   staticKey,
   tracepointChanged,

@@ -214,4 +214,43 @@ export const constantSiblings: readonly Sibling[] = [
     units: ['fs/mbcache.c'],
     asks: ['stored-otherwise'],
   },
+  {
+    name: 'seq-cache-changed',
+    kind: 'a variable that is read-only since the start is written',
+    first: 'missed',
+    edits: [
+      {
+        file: 'fs/seq_file.c',
+        from: '\tkvfree(m->buf);\n\tkmem_cache_free(seq_file_cache, m);',
+        to: '\tif (!m)\n\t\tseq_file_cache = NULL;\n\tkvfree(m->buf);\n\tkmem_cache_free(seq_file_cache, m);',
+      },
+    ],
+    asks: ['written-after-boot'],
+  },
+  {
+    name: 'uts-cache-counted',
+    kind: 'a variable that is read-only since the start is written by a helper',
+    first: 'missed',
+    edits: [
+      {
+        file: 'kernel/utsname.c',
+        from: 'static void dec_uts_namespaces(struct ucounts *ucounts)\n{',
+        to: 'static void drop_uts_cache(void)\n{\n\tuts_ns_cache = NULL;\n}\n\nstatic void dec_uts_namespaces(struct ucounts *ucounts)\n{\n\tif (!ucounts)\n\t\tdrop_uts_cache();',
+      },
+    ],
+    asks: ['written-after-boot'],
+  },
+  {
+    name: 'seq-cache-asked',
+    kind: 'a variable that is read-only since the start is read',
+    edits: [
+      {
+        file: 'fs/seq_file.c',
+        from: '\tkvfree(m->buf);\n\tkmem_cache_free(seq_file_cache, m);',
+        to: '\tif (!m || !seq_file_cache)\n\t\treturn 0;\n\tkvfree(m->buf);\n\tkmem_cache_free(seq_file_cache, m);',
+      },
+    ],
+    asks: [],
+    plain: true,
+  },
 ]

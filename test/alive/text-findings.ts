@@ -14,6 +14,7 @@ import { referenceFindings } from '../../src/check/rules/refcount-balance.ts'
 import { oldObjectFindings } from '../../src/check/rules/set-up-by-old-code.ts'
 import { storedFindings } from '../../src/check/rules/stored-otherwise.ts'
 import { wakeFindings } from '../../src/check/rules/wake-up.ts'
+import { bootDataFindings } from '../../src/check/rules/written-after-boot.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
 
 export function textFindings(
@@ -31,6 +32,7 @@ export function textFindings(
     ...of('stored-otherwise', storedFindings(functions, changes)),
     ...of('placed-otherwise', placedFindings(functions, changes)),
     ...of('count-trusted', trustedFindings(functions)),
+    ...of('written-after-boot', bootDataFindings(functions)),
     ...of(
       'reaches-only-new',
       arrivalFindings(functions).map((one) => ({ severity: 'note' as const, ...one })),
