@@ -12,6 +12,8 @@ export interface Exercise {
 /** What the guest has for exercises. */
 export interface Equipment {
   readonly stressNg: boolean
+  /** Whether it has the program of `guest/`. */
+  readonly calls: boolean
   /** Where the patched file system is mounted, if one is. */
   readonly mount?: string
 }
@@ -34,8 +36,13 @@ function stress(seconds: number, stressors: string, more = ''): string {
 const read = (where: string, not: string) =>
   `find ${where} -type f -perm /444 ${not} 2>/dev/null | xargs -n 20 timeout 3 cat >/dev/null 2>&1`
 
+/** The schedulers of the kernel's load balancer. */
+const balancers = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq'].map(
+  (name) => `ip_vs_${name}`,
+)
+
 /** Modules that give the sockets of the kernel's cryptography something to do. */
-const ciphers = ['aesni_intel', 'cbc', 'ctr', 'gcm', 'chacha20poly1305', 'sha256_generic']
+const ciphers = ['aesni_intel', 'ecb', 'cbc', 'ctr', 'gcm', 'chacha20poly1305', 'sha256_generic']
 
 const areas: readonly Area[] = [
   {
@@ -53,7 +60,8 @@ ${read('/sys', "! -path '*/tracing/*' ! -path '/sys/kernel/debug/*' ! -path '/sy
   {
     name: 'files and directories',
     about: /^fs\/|^security\/|^block\/|^mm\/(filemap|shmem|page-writeback|readahead|truncate)|^io_uring\//,
-    script: `${stress(4, 'access chmod chown copy-file dentry dir dup fallocate fcntl file-ioctl filename flock getdent hdd', '--hdd-bytes 2M')}
+    script: `calls io_uring
+${stress(4, 'access chmod chown copy-file dentry dir dup fallocate fcntl file-ioctl filename flock getdent hdd', '--hdd-bytes 2M')}
 ${stress(4, 'inotify lease link locka lockf lockofd mknod open readahead rename seek sendfile splice symlink tee touch utime xattr fiemap fpunch fstat aio io-uring dnotify handle iomix', '--iomix-bytes 2M --aio-requests 4 --seek-size 1M --fiemap-bytes 1M --readahead-bytes 2M')}
 mkdir d; echo x >d/f; mv d e; ln e/f g; cat e/f; dd if=/dev/zero of=h bs=64k count=32 conv=fsync; truncate -s 1000 h; ls -lR; df .; sync; rm -rf e g h`,
   },
@@ -99,6 +107,7 @@ ${stress(3, 'bind-mount chroot umount unshare ramfs landlock chdir')}`,
     about: /^mm\/|^fs\/(userfaultfd|hugetlbfs|exec)|^arch\/x86\/mm|^kernel\/fork/,
     script: `echo 8 >/proc/sys/vm/nr_hugepages
 echo always >/sys/kernel/mm/transparent_hugepage/enabled
+calls huge-pages
 ${stress(4, 'brk madvise mincore mlock mlockmany mmap mmapaddr mmapfixed mmapfork mmaphuge mprotect mremap msync munmap', '--mmap-bytes 4M --mremap-bytes 4M --mmaphuge-mmaps 2 --msync-bytes 2M --mlockmany-procs 2')}
 ${stress(4, 'vm vm-addr vm-rw vm-splice shm shm-sysv memfd stack tmpfs userfaultfd numa pagemove remap rmap tlb-shootdown', '--vm-bytes 16M --shm-bytes 2M --shm-sysv-bytes 2M --memfd-bytes 4M --tmpfs-mmap-file --vm-rw-bytes 2M --vm-splice-bytes 1M')}
 ${stress(2, 'secretmem swap fork clone exec pageswap')}
@@ -155,8 +164,12 @@ true | cat; sleep 1 & kill -STOP $!; kill -CONT $!; kill $!; wait`,
         'sch_fq',
         'sch_netem',
       ],
+      ...['ip_vs', ...balancers],
     ],
     script: `ip link set lo up
+for name in ${ciphers.join(' ')} tls kcm ip_vs ${balancers.join(' ')}; do modprobe $name; done
+for name in seg6 rpl_seg; do echo 1 >/proc/sys/net/ipv6/conf/all/\${name}_enabled; echo 1 >/proc/sys/net/ipv6/conf/lo/\${name}_enabled; done
+calls tls kcm socket-maps flow-labels routing-headers virtual-servers
 # Busybox does not name the other end of a pair.
 other() { end=$(grep -lx "$(cat /sys/class/net/$1/iflink)" /sys/class/net/*/ifindex); end=\${end%/ifindex}; ip link set \${end##*/} name $2; }
 ip link add d0 type dummy; ip addr add 10.9.0.1/24 dev d0; ip -6 addr add fd00:9::1/64 dev d0; ip link set d0 up
@@ -197,7 +210,8 @@ usleep 1000; date; adjtimex`,
   {
     name: 'tracing and probes',
     about: /^kernel\/(trace|events|kprobes|bpf|livepatch|module|jump_label)|^lib\/(test|dump)/,
-    script: `t=/sys/kernel/tracing/instances/exercise
+    script: `calls bpf
+t=/sys/kernel/tracing/instances/exercise
 mkdir $t
 # All functions at once would keep an emulated processor too long.
 echo 'vfs_*' >$t/set_ftrace_filter
@@ -257,7 +271,8 @@ modprobe -r null_blk; modprobe -r brd; modprobe -r zram; modprobe -r scsi_debug`
     about:
       /^security\/|^crypto\/|^lib\/(crypto|mpi)|^arch\/x86\/crypto|^kernel\/(audit|cred|seccomp|capability)/,
     modules: ['af_alg', 'algif_hash', 'algif_skcipher', 'algif_aead', 'algif_rng', ...ciphers],
-    script: `for name in ${ciphers.join(' ')}; do modprobe $name; done
+    script: `for name in ${ciphers.join(' ')} algif_hash algif_skcipher algif_aead algif_rng; do modprobe $name; done
+calls keys cryptography audit
 ${stress(4, 'af-alg key cap seccomp landlock apparmor get getrandom set')}
 cat /proc/keys /proc/key-users /proc/crypto`,
   },
@@ -293,12 +308,16 @@ function chosen(subject: Subject): Area[] {
 }
 
 /** What to do in the guest so that what `subject` replaces runs: first what is about its sources. */
-export function exercisesFor(subject: Subject, { stressNg, mount }: Equipment): Exercise[] {
+export function exercisesFor(subject: Subject, { stressNg, calls, mount }: Equipment): Exercise[] {
   return chosen(subject).map(({ name, script }) => ({
     name,
     script: [
       ...(mount === undefined ? [] : [`cd ${mount}`]),
-      ...script.split('\n').filter((line) => stressNg || !line.startsWith('stress-ng ')),
+      ...script
+        .split('\n')
+        .filter(
+          (line) => (stressNg || !line.startsWith('stress-ng ')) && (calls || !line.startsWith('calls ')),
+        ),
       '',
     ].join('\n'),
   }))

@@ -11,6 +11,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { chooseAccelerator } from './accel.ts'
 import { clearedBy, inDoubt, taintFailures, taintInDoubt } from './baseline.ts'
 import { type Boot, boot, consoleOf, type Guest, left } from './boot.ts'
+import { callsEntry } from './calls.ts'
 import { type Coverage, coverageFailures, coveredFunctions, covers, untold } from './coverage.ts'
 import type { Entry } from './cpio.ts'
 import { type ProofForecast, proofForecast } from './forecast.ts'
@@ -148,14 +149,21 @@ export async function proveMany(
   }
   // A small guest would have no memory left.
   const stress = exercised.length > 0 && memory >= 384 ? await stressEntries(job.signal) : undefined
+  const calls = exercised.length > 0 ? await callsEntry(kernel.compiler.program, job.signal) : undefined
+  const equipment = { stressNg: stress !== undefined, calls: calls !== undefined }
   const staged: Staged[] = []
   for (const [part, request] of requests.entries())
-    staged.push(await stage(kernel, request, part, deviceOf, limit, stress !== undefined))
+    staged.push(await stage(kernel, request, part, deviceOf, limit, equipment))
   const busybox = await findBusybox(job.signal)
   const guest: Guest = {
     kernel,
     busybox,
-    entries: [...entriesOf(staged), ...(stress ?? []), ...(await moduleEntries(kernel, modulesOf(staged)))],
+    entries: [
+      ...entriesOf(staged),
+      ...(stress ?? []),
+      ...(calls ? [calls] : []),
+      ...(await moduleEntries(kernel, modulesOf(staged))),
+    ],
     disks,
     accelerator: await chooseAccelerator(job, kernel, busybox, machine.accelerator ?? 'auto'),
     cpus: machine.cpus ?? 2,

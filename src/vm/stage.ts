@@ -8,7 +8,13 @@ import { labelOf } from './check.ts'
 import { isChecked } from './coverage.ts'
 import type { Entry } from './cpio.ts'
 import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes } from './disk.ts'
-import { type Exercise, exerciseModules, exercisesFor, patchedFileSystems } from './exercise.ts'
+import {
+  type Equipment,
+  type Exercise,
+  exerciseModules,
+  exercisesFor,
+  patchedFileSystems,
+} from './exercise.ts'
 import { schedulerFunctionsOf } from './forecast.ts'
 import { partPaths } from './guest.ts'
 import { type GuestModule, gatherModules } from './modules.ts'
@@ -112,7 +118,7 @@ export function exercises({ exercise, checks = [], script }: ProofRequest): bool
  * @param part its number among the proofs of the same boot
  * @param deviceOf the device under which the guest sees the disk with a file system of this type
  * @param limit seconds that a transition or a check may take
- * @param stressNg whether the guest has stress-ng
+ * @param equipment what the guest has for exercises
  * @throws Fault `usage` for a request that makes no sense, `environment` when the kernel lacks a module
  */
 export async function stage(
@@ -121,7 +127,7 @@ export async function stage(
   part: number,
   deviceOf: (fileSystem: string) => string,
   limit: number,
-  stressNg: boolean,
+  equipment: Omit<Equipment, 'mount'>,
 ): Promise<Staged> {
   const { subject, over = [], checks = [], loads = [], script, programs = [] } = request
   const patches = plannedPatches(kernel, request)
@@ -160,10 +166,11 @@ export async function stage(
   )
   const functions = replacementsOf(subject)
   const exercise = exercising
-    ? exercisesFor(subject, { stressNg, ...(fileSystem === undefined ? {} : { mount: '/mnt' }) })
+    ? exercisesFor(subject, { ...equipment, ...(fileSystem === undefined ? {} : { mount: '/mnt' }) })
     : []
-  if (exercising && !stressNg)
-    notes.push('the exercises are fewer than they could be: stress-ng is not installed')
+  const fewer = 'the exercises are fewer than they could be'
+  if (exercising && !equipment.stressNg) notes.push(`${fewer}: stress-ng is not installed`)
+  if (exercising && !equipment.calls) notes.push(`${fewer}: there is no static C library (libc6-dev)`)
   const plan: Plan = {
     part,
     ...patches,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { callsEntry } from '../../src/vm/calls.ts'
 import { exerciseModules, exercisesFor, patchedFileSystems } from '../../src/vm/exercise.ts'
 import { stressEntries } from '../../src/vm/stress.ts'
 import type { Subject } from '../../src/vm/subject.ts'
@@ -10,7 +13,7 @@ const subject = (...units: string[]) =>
     manifest: { objects: [{ name: 'vmlinux', functions: units.map((unit) => ({ name: 'f', unit })) }] },
   }) as unknown as Subject
 const names = (...units: string[]) =>
-  exercisesFor(subject(...units), { stressNg: true }).map(({ name }) => name)
+  exercisesFor(subject(...units), { stressNg: true, calls: true }).map(({ name }) => name)
 
 describe('exercises', () => {
   test.each([
@@ -44,13 +47,13 @@ describe('exercises', () => {
   })
 
   test('are done without stress-ng as far as they can be', () => {
-    const without = exercisesFor(subject(), { stressNg: false }).map(({ script }) => script)
+    const without = exercisesFor(subject(), { stressNg: false, calls: false }).map(({ script }) => script)
     expect(without.join()).not.toContain('stress-ng')
     expect(without.join()).toContain('mount -t overlay')
   })
 
   test('are done on the patched file system, where there is one', () => {
-    const [first] = exercisesFor(subject('fs/ext4/inode.c'), { stressNg: true, mount: '/mnt' })
+    const [first] = exercisesFor(subject('fs/ext4/inode.c'), { stressNg: true, calls: true, mount: '/mnt' })
     expect(first?.script).toMatch(/^cd \/mnt\n/)
     expect(patchedFileSystems(subject('fs/ext4/inode.c', 'fs/dcache.c', 'mm/slub.c'))).toEqual(['ext4'])
   })
@@ -60,7 +63,7 @@ describe('exercises', () => {
   })
 
   test('are scripts that busybox’s shell understands, with stressors that stress-ng has', async () => {
-    for (const { script } of exercisesFor(subject(), { stressNg: true })) {
+    for (const { script } of exercisesFor(subject(), { stressNg: true, calls: true })) {
       execFileSync('busybox', ['sh', '-n'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] })
       // It gives up at once when it does not know an option.
       for (const line of script.split('\n').filter((text) => text.startsWith('stress-ng ')))
@@ -70,5 +73,21 @@ describe('exercises', () => {
     expect(entries?.map(({ path }) => path)).toEqual(
       expect.arrayContaining(['bin/stress-ng', 'lib64/ld-linux-x86-64.so.2']),
     )
+  })
+
+  test('drive by system calls what no shell reaches, where this machine can compile that', async () => {
+    const parts = exercisesFor(subject(), { stressNg: true, calls: true }).flatMap(({ script }) =>
+      script.split('\n').flatMap((line) => (line.startsWith('calls ') ? line.split(' ').slice(1) : [])),
+    )
+    const sources = readdirSync('guest').map((name) => readFileSync(path.join('guest', name), 'utf8'))
+    const all = [...sources.join('').matchAll(/\{"([\w-]+)", \w+\}/g)].map(([, name]) => name)
+    expect(parts.toSorted()).toEqual(all.toSorted())
+    const compiled = await callsEntry('gcc', new AbortController().signal)
+    // No loader: the guest has no libraries but stress-ng's.
+    expect(compiled?.kind === 'file' && Buffer.from(compiled.bytes).includes('/lib64/ld-linux')).toBe(false)
+    expect(compiled?.path).toBe('bin/calls')
+    expect(await callsEntry('false', new AbortController().signal)).toBeUndefined()
+    const without = exercisesFor(subject(), { stressNg: true, calls: false }).map(({ script }) => script)
+    expect(without.join('\n')).not.toMatch(/^calls /m)
   })
 })
