@@ -24,6 +24,7 @@ import { tracepointChanged } from './rules/tracepoint-changed.ts'
 import { typeLayout } from './rules/type-layout.ts'
 import { uapiChanged } from './rules/uapi-changed.ts'
 import { unsafeContext } from './rules/unsafe-context.ts'
+import { unusedMacro } from './rules/unused-macro.ts'
 import { wakeUp } from './rules/wake-up.ts'
 import { writtenAfterBoot } from './rules/written-after-boot.ts'
 
@@ -54,4 +55,5 @@ export const rules: readonly Rule[] = [
   exportCrc,
   shadowVariable,
   moduleInfoRule,
+  unusedMacro,
 ]
