@@ -5,36 +5,18 @@
 // beside a name, too (line-shifts.ts).
 import type { Anatomy, Piece, Target } from './anatomy.ts'
 import type { Instruction } from './instruction.ts'
+import { lineTaken } from './line-takers.ts'
 
 /** A number that differs. */
 export interface MovedNumber {
   readonly before: number
   readonly after: number
   /**
-   * What speaks for a line. `told`: the function that is called takes one there, behind a file, in every kernel. `file`: it
-   * follows the name of a source file. `known`: it is handed to a function that takes a line there in some kernels. `name`: it follows the
-   * name of a function or something called like a file, as other numbers do.
+   * What speaks for a line. `told`: the function that is called takes one there, behind a file, in every kernel. `known`: it is handed to
+   * a function that takes a line there in some kernels. `near`: it only follows the name of a file or a function, as other numbers do.
    */
-  readonly by: 'told' | 'file' | 'known' | 'name'
+  readonly by: 'told' | 'known' | 'near'
 }
-
-/** Functions that take `__FILE__` and `__LINE__` first (include/linux/kernel.h, asm-generic/bug.h, lockdep.h, rcupdate.h). */
-const takesFileAndLine =
-  /^(?:warn_slowpath_(?:null|fmt|fmt_taint)|_{2,3}might_(?:sleep|resched|fault)|__cant_(?:sleep|migrate)|lockdep_rcu_suspicious)$/
-
-/**
- * Functions that take a file's or a function's name, and the line behind it: of ext4, jbd2, btrfs, ocfs2, gfs2, xfs, f2fs, udf,
- * nilfs2, NTFS, ACPI, sound, and what ASSERT and the like of other file systems call.
- */
-const takesNameAndLine =
-  /^(?:_*ext4_|_*jbd2?_|_*btrfs_|_*ocfs2_|__mlog_|gfs2_|xfs_|assfail$|_*f2fs_|_*udf_|_*nilfs_|_*ntfs_|acpi_|__snd_printk$|dquot_|ubifs_|_*hfsplus_|_*reiserfs_)/
-
-/** Functions that take a line alone, and which argument it is (fs/ext4/ext4_jbd2.h, fs/jbd2/transaction.c). */
-const takesLine: ReadonlyMap<string, number> = new Map([
-  ['__ext4_journal_start', 1],
-  ['__ext4_journal_start_reserved', 1],
-  ['jbd2__journal_start', 6],
-])
 
 /** The kernel's longest file has some 100,000 lines, generated register headers more. */
 const lastLine = 1_000_000
@@ -175,6 +157,7 @@ function whatSpeaksForLine(
   if (path === undefined) return undefined
   /** What each place holds of the names that a line may follow. */
   const names = new Map<Home, 'file' | 'name'>()
+  const texts = new Map<Home, string>()
   const numbers = new Set<Home>()
   let callee = ''
   for (const instruction of path) {
@@ -190,16 +173,20 @@ function whatSpeaksForLine(
       callee = target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
       const name = placeName(unit, target, piece)
       if (into !== undefined && name !== undefined) names.set(into, name)
+      if (into !== undefined && target.kind === 'string') texts.set(into, target.text.toString('latin1'))
     }
   }
-  const before = [...names].find(([one]) => argumentIn(one) >= 0 && argumentIn(one) === argument - 1)?.[1]
-  if (before === 'file') return takesFileAndLine.test(callee) && argument === 1 ? 'told' : 'file'
-  if (before === 'name') return takesNameAndLine.test(callee) ? 'known' : 'name'
-  if (takesLine.get(callee) === argument) return 'known'
-  // From 6.4 on the inode comes first, and the line third; what stood there is the kind of the transaction, behind the line.
-  const first = [...numbers].some((one) => argumentIn(one) === 1)
-  if (callee === '__ext4_journal_start_sb' && argument === (first ? 1 : 2)) return 'known'
-  return undefined
+  const inArgument = <T>(homes: Iterable<readonly [Home, T]>, wanted: number): T | undefined =>
+    [...homes].find(([one]) => argumentIn(one) === wanted && wanted >= 0)?.[1]
+  const behind = inArgument(names, argument - 1)
+  const taken = lineTaken({
+    callee,
+    argument,
+    behind,
+    textAt: (one) => inArgument(texts, one),
+    isNumber: (one) => [...numbers].some((number) => argumentIn(number) === one),
+  })
+  return taken ?? (behind === undefined ? undefined : 'near')
 }
 
 /** The instructions from behind the call before to the call that an instruction prepares; undefined when none is near. */

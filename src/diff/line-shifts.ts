@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Of two objects whose lines may have moved: which of the numbers that differ are lines. Lines move together. So one number next
-// to a name says nothing by itself, and counts as a line only where others, which can be nothing else, have moved by the same
-// distance. When in doubt it is a change.
+// Of two objects whose lines may have moved: which of the numbers that differ are lines. A number next to a name says nothing by
+// itself: it counts as a line only where the function that gets it is known to take one there, and, as that depends on the kernel, where
+// others have moved by the same distance: lines move together. When in doubt it is a change.
 import type { Anatomy, Piece } from './anatomy.ts'
 import type { Correlation } from './correlate.ts'
 import { type MovedNumber, movedNumbers } from './line-numbers.ts'
@@ -20,7 +20,7 @@ export interface LineShifts {
 interface Shifts {
   /** Distances of numbers that can be nothing but lines. */
   readonly told: ReadonlySet<number>
-  /** Numbers that follow a file, or are handed to who may take a line, by their distance. */
+  /** Numbers that are handed to who may take a line, by their distance. */
   readonly likely: ReadonlyMap<number, ReadonlySet<number>>
 }
 
@@ -31,10 +31,9 @@ export function lineShifts(before: Anatomy, after: Anatomy, correlation: Correla
     return known
   }
   let leftInDoubt = false
-  const isLine = (number: MovedNumber, own: () => ReadonlySet<number>): boolean => {
+  const isLine = (number: MovedNumber): boolean => {
     const distance = number.after - number.before
     if (number.by === 'told') return true
-    if (number.by === 'name') return own().has(distance)
     // Another one that moved as far; the same number twice is one.
     return shifts().told.has(distance) || (shifts().likely.get(distance)?.size ?? 0) > 1
   }
@@ -42,15 +41,9 @@ export function lineShifts(before: Anatomy, after: Anatomy, correlation: Correla
     differOnlyInLines(b, a) {
       const numbers = movedNumbers(before, b, after, a)
       if (numbers === undefined) return false
-      let mine: ReadonlySet<number> | undefined
-      const own = () => {
-        mine ??= new Set([
-          ...tableDistances(before.tellingEntries(b), after.tellingEntries(a)),
-          ...numbers.filter(({ by }) => by === 'told').map((one) => one.after - one.before),
-        ])
-        return mine
-      }
-      const found = numbers.every((number) => isLine(number, own))
+      // Nothing more to look at makes a line of a number that nobody is known to take for one.
+      if (numbers.some(({ by }) => by === 'near')) return false
+      const found = numbers.every(isLine)
       leftInDoubt ||= !found
       return found
     },
@@ -83,7 +76,7 @@ function readShifts(before: Anatomy, after: Anatomy, correlation: Correlation): 
     for (const { before: line, after: now, by } of movedNumbers(before, b, after, a) ?? []) {
       const distance = now - line
       if (by === 'told') told.add(distance)
-      if (by === 'told' || by === 'name') continue
+      if (by !== 'known') continue
       const known = likely.get(distance)
       if (known === undefined) likely.set(distance, new Set([line]))
       else known.add(line)

@@ -204,7 +204,7 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     ),
     shifted(
       'a warning that says the name of the function twice, beside another one,',
-      'void line_twice_warn(const void *, const char *, int, const char *, const char *); int line_twice(int a) { WARN_ON(a > 7); if (unlikely(a > 3)) line_twice_warn(0, __func__, __LINE__, "again %s", __func__); return get() + a; }',
+      'void __ext4_warning(const void *, const char *, int, const char *, const char *); int line_twice(int a) { WARN_ON(a > 7); if (unlikely(a > 3)) __ext4_warning(0, __func__, __LINE__, "again %s", __func__); return get() + a; }',
       'line-numbers line_twice',
     ),
     {

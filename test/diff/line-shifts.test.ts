@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A number beside a name is a line only where others have moved as far; each case is a unit of its own, so that none helps another.
+// A number beside a name is a line only where its taker is known, and others have moved as far; each case is a unit of its own, so that
+// none helps another.
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../src/diff/change.ts'
 import { readObject } from '../../src/elf/read.ts'
@@ -12,6 +13,9 @@ void __might_sleep(const char *, int);
 void __ext4_error(void *, const char *, unsigned int, int, const char *);
 void *__ext4_journal_start_sb();
 void set_mode(const char *, int);
+void acpi_ns_limit(const char *, int);
+void acpi_error(const char *, unsigned int, const char *, ...);
+void assfail(void *, const char *, const char *, int);
 #define LINE_WARN(line) do { asm volatile("1: ud2\\n.pushsection __bug_table,\\"aw\\"\\n2: .long 1b - 2b, %c0 - 2b\\n.word %c1, 3\\n.org 2b+12\\n.popsection" : : "i" ("net/dev.c"), "i" (line)); } while (0)
 `
 
@@ -21,6 +25,8 @@ interface Case {
   readonly code: (number: number) => string
   readonly numbers: readonly [before: number, after: number]
   readonly changes: boolean
+  /** What changes; `f` by default. */
+  readonly names?: readonly string[]
 }
 
 const cases: readonly Case[] = [
@@ -101,14 +107,79 @@ const cases: readonly Case[] = [
     numbers: [100, 137],
     changes: true,
   },
+  {
+    title: 'behind a file is no line for somebody unknown, though another one has moved as far',
+    code: (n) =>
+      `void check_depth(const char *, int); int f(int a) { check_depth("net/dev.c", ${n}); return get(); } int f2(int a) { check_depth("net/dev.c", ${n + 32}); return get() + a; }`,
+    numbers: [32, 36],
+    changes: true,
+    names: ['f', 'f2'],
+  },
+  {
+    title: 'behind a file is no line for somebody unknown, though a warning has moved as far',
+    code: (n) =>
+      `void check_depth(const char *, int); int f(int a) { LINE_WARN(${n + 40}); check_depth("net/dev.c", ${n}); return get(); } void g(void) { LINE_WARN(${n + 90}); get(); }`,
+    numbers: [32, 34],
+    changes: true,
+  },
+  {
+    title:
+      'behind the name of its function is no line for somebody unknown, though its own warning has moved as far',
+    code: (n) =>
+      `void limit(const char *, int); int f(int a) { LINE_WARN(${n + 40}); limit(__func__, ${n}); return get(); }`,
+    numbers: [32, 34],
+    changes: true,
+  },
+  {
+    title: 'is no line for a function of ACPI that takes none, though a warning has moved as far',
+    code: (n) =>
+      `int f(int a) { LINE_WARN(${n + 40}); acpi_ns_limit(__func__, ${n}); return get(); } int g(void *sb) { __ext4_error(sb, __func__, ${n + 7}, 0, "bad"); return 1; }`,
+    numbers: [100, 102],
+    changes: true,
+  },
+  {
+    title: 'is no line as another argument of a function that takes one, though a warning has moved as far',
+    code: (n) =>
+      `int f(void *sb) { LINE_WARN(${n + 40}); assfail(sb, __func__, "net/dev.c", 7); assfail(sb, "net/dev.c", (void *)${n}, 9); return get(); }`,
+    numbers: [100, 102],
+    changes: true,
+  },
+  {
+    title: 'that is printed behind a file as something else is no line, though a warning has moved as far',
+    code: (n) =>
+      `int f(int a) { LINE_WARN(${n + 40}); _printk("%s: at most %d", "net/dev.c", ${n}); return get(); }`,
+    numbers: [100, 102],
+    changes: true,
+  },
+  {
+    title: 'that is printed as a line is one when a warning has moved as far',
+    code: (n) =>
+      `int f(int a) { LINE_WARN(${n + 40}); _printk("%d: %s line %d", a, __func__, ${n}); return get(); }`,
+    numbers: [100, 102],
+    changes: false,
+  },
+  {
+    title: 'that an assertion gets is a line when a warning has moved as far',
+    code: (n) =>
+      `int f(void *mp) { LINE_WARN(${n + 40}); if (get()) assfail(mp, "good", "net/dev.c", ${n}); return get(); }`,
+    numbers: [100, 102],
+    changes: false,
+  },
+  {
+    title: 'that ACPI gets behind its module is a line when a warning has moved as far',
+    code: (n) =>
+      `static const char _acpi_module_name[] = "dev"; int f(int a) { LINE_WARN(${n + 40}); acpi_error(_acpi_module_name, ${n}, "bad"); return get(); }`,
+    numbers: [100, 102],
+    changes: false,
+  },
 ]
 
 describe.each(compilers)('a number in code of %s', (compiler) => {
-  test.each(cases)('$title', ({ code, numbers, changes }) => {
+  test.each(cases)('$title', ({ code, numbers, changes, names = ['f'] }) => {
     const [before, after] = numbers.map((number) =>
       readObject(compileWith(compiler, words + code(number), []), 'unit.o'),
     )
     const { changed } = compareObjects(before!, after!, 'net/dev.c', { linesMoved: true })
-    expect(changed.map(({ after: { name } }) => name)).toEqual(changes ? ['f'] : [])
+    expect(changed.map(({ after: { name } }) => name)).toEqual(changes ? names : [])
   })
 })

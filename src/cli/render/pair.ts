@@ -6,7 +6,7 @@ import type { PairResult } from '../../extract/pairs.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 import { findingLines } from './findings.ts'
 
-/** Notes are shown when `verbose` is set. */
+/** Notes are shown when `verbose` is set; that numbers were taken for lines is said in any case, as a reader may know better. */
 export function pairLines(report: PairReport, verbose: boolean): string[] {
   const { changed, added, removed, data, callbacks, findings, outcome } = report
   const lines = changed.map(
@@ -18,7 +18,8 @@ export function pairLines(report: PairReport, verbose: boolean): string[] {
     lines.push(`${change === 'added' ? green('added') : yellow('changed')} data ${bold(name)} in ${section}`)
   for (const { name, kind } of callbacks) lines.push(`${cyan(kind)} ${bold(name)}`)
   for (const finding of findings)
-    if (verbose || finding.severity !== 'note') lines.push(...findingLines(finding))
+    if (verbose || finding.severity !== 'note' || finding.rule === 'line-numbers')
+      lines.push(...findingLines(finding))
   if (outcome === 'none') lines.push('no change')
   if (outcome === 'refused') lines.push(red("This change can't be live patched as it is."))
   return lines
@@ -37,9 +38,17 @@ function sayResult(result: PairResult): string {
 }
 
 function sayOutcome({ outcome, changed, findings }: PairReport): string {
-  if (outcome === 'none') return 'no change'
+  const lines = linesOnly(findings)
+  if (outcome === 'none') return `no change${lines}`
   const names = changed.map(({ name }) => name).join(', ')
-  if (outcome === 'change') return green(names)
+  if (outcome === 'change') return `${green(names)}${lines}`
   const rules = [...new Set(findings.filter(({ severity }) => severity === 'error').map(({ rule }) => rule))]
   return `${red(`refused (${rules.join(', ')})`)} ${names}`.trimEnd()
+}
+
+/** The functions whose numbers were taken for lines. */
+function linesOnly(findings: PairReport['findings']): string {
+  const names = findings.filter(({ rule }) => rule === 'line-numbers').map(({ symbol }) => symbol)
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
+  return names.length === 0 ? '' : dim(` (only line numbers in ${names.slice(0, 3).join(', ')}${more})`)
 }
