@@ -37,8 +37,9 @@ export async function makeBinary(
   const template = await openTemplate(job, kernel, bench?.known ?? (await openUnits(job, kernel)))
   const { callbacks, states } = extraction
   const target = targetOf(kernel, names, request.bind)
+  const positionFor = soonest(target)
   const contents: Contents = {
-    functions: soonest(functions, target),
+    functions: functions.map((one) => ({ ...one, sympos: positionFor(one.object, one.sympos) })),
     callbacks,
     states,
     replace: request.replace,

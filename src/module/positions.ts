@@ -3,17 +3,13 @@
 // must be the only one (position 0), and no further than the function where its position is given. A live patch that takes one image
 // only knows that the first of the name is the only one.
 import type { Target } from './finish.ts'
-import type { PositionedFunction } from './tables.ts'
 
 /** What later kernels find a name's symbols with, without a walk (kernel/livepatch/core.c). */
 const directSearch = 'klp_match_callback'
 
-/** The functions with the positions by which the kernel finds them soonest. */
-export function soonest(
-  functions: readonly PositionedFunction[],
-  { names, identity, mode }: Target,
-): readonly PositionedFunction[] {
+/** By which position the kernel finds a function soonest: a map from the one that is known, 0 for the only one of its name. */
+export function soonest({ names, identity, mode }: Target): (object: string, position: number) => number {
   const walks = names.symbols('vmlinux', directSearch).length === 0
-  if (!walks || mode === 'klp' || identity.buildId === undefined) return functions
-  return functions.map((one) => (one.object === 'vmlinux' && one.sympos === 0 ? { ...one, sympos: 1 } : one))
+  const ends = walks && mode !== 'klp' && identity.buildId !== undefined
+  return (object, position) => (ends && object === 'vmlinux' && position === 0 ? 1 : position)
 }

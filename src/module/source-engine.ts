@@ -33,8 +33,10 @@ import type { Plan, PlannedFunction } from '../source/plan.ts'
 import type { ExtractedSource } from '../source/request.ts'
 import { findSourceChanges, type SourceChange } from '../source/unit-change.ts'
 import { makeDirectoryModule, type Provenance } from './directory.ts'
+import { targetOf } from './finish.ts'
 import { changesNothing, type MadeModule } from './made.ts'
 import { describe, titleOf } from './naming.ts'
+import { soonest } from './positions.ts'
 import type { CompiledFix } from './request.ts'
 import { filesOf, licenceOf } from './source-files.ts'
 import { likenessKey, sourceLikeness } from './source-likeness.ts'
@@ -249,7 +251,8 @@ async function writeSource(
       return extracted
     })
     for (const { findings: more } of texts) findings.push(...more)
-    const objects = planObjects(used, callbacks, names, rename, findings)
+    const positionFor = soonest(targetOf(kernel, names, request.bind))
+    const objects = planObjects(used, callbacks, names, rename, positionFor, findings)
     refuseIfErrors(kernel, findings)
     const { patches } = request
     const title = titleOf(patches)

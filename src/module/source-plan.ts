@@ -29,6 +29,7 @@ export function renaming(changes: readonly SourceChange[]): Rename {
 
 /**
  * The tables, by kernel object, vmlinux first.
+ * @param positionFor the position by which the kernel is asked for a function of an object at another one
  * @param findings gets what keeps a function from being replaced
  */
 export function planObjects(
@@ -36,6 +37,7 @@ export function planObjects(
   callbacks: readonly DeclaredCallback<unknown>[],
   names: Names,
   rename: Rename,
+  positionFor: (object: string, position: number) => number,
   findings: Finding[],
 ): PlannedObject[] {
   const objects = [...new Set(used.map(({ object }) => object))].sort(
@@ -54,7 +56,8 @@ export function planObjects(
           const position = piece && bind.replacement(object, piece, { unit, before })
           findings.push(...bind.findings)
           if (position === undefined) return []
-          return [{ oldName: symbol, replacement: rename(unit, name), position, unit, reasons }]
+          const replacement = rename(unit, name)
+          return [{ oldName: symbol, replacement, position: positionFor(object, position), unit, reasons }]
         }),
       ),
     callbacks: callbacks

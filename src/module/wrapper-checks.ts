@@ -57,7 +57,8 @@ export function checkTables(
         continue
       }
       const tabled: TabledFunction = { ...one, object, file: from }
-      const key = `${object} ${oldName} ${position}`
+      // The only one of a name is found by 0 and by 1.
+      const key = `${object} ${oldName} ${Math.max(position, 1)}`
       if (seen.has(key))
         refuse('duplicate-function', oldName, file, `${file} replaces ${oldName} twice`, 'Leave one of them')
       seen.add(key)
@@ -79,8 +80,9 @@ export function checkTables(
           'Put it into the file of the unit that has it',
         )
       else {
-        const { replaceable, match } = judge(tabled, piece)
-        if (replaceable) functions.push(match === undefined ? tabled : { ...tabled, match })
+        const { replaceable, position: told, match } = judge(tabled, piece)
+        const known = { ...tabled, position: told }
+        if (replaceable) functions.push(match === undefined ? known : { ...known, match })
       }
     }
   return { functions, findings }
@@ -88,7 +90,7 @@ export function checkTables(
   function judge(
     tabled: TabledFunction,
     piece: Piece,
-  ): { replaceable: boolean; match: MatchRecord | undefined } {
+  ): { replaceable: boolean; position: number; match: MatchRecord | undefined } {
     const { oldName, object, position, file: from } = tabled
     const { unit, before } = from
     const before0 = findings.length
@@ -123,6 +125,10 @@ export function checkTables(
         `.old_sympos of ${oldName} is ${position}, but the code of ${unit} shows that it is ${told}`,
         told === 0 ? 'Leave .old_sympos out' : which(),
       )
-    return { replaceable: findings.length === before0, match: bind.recordOf(piece) }
+    return {
+      replaceable: findings.length === before0,
+      position: told ?? position,
+      match: bind.recordOf(piece),
+    }
   }
 }

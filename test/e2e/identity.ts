@@ -124,7 +124,9 @@ export async function identityOf(
         info: [],
       }
       const target = targetOf(kernel, names, bindMode)
-      const contents = { functions: soonest(functions, target), callbacks: [], states: [], replace: true }
+      const positionFor = soonest(target)
+      const positioned = functions.map((one) => ({ ...one, sympos: positionFor(one.object, one.sympos) }))
+      const contents = { functions: positioned, callbacks: [], states: [], replace: true }
       const assembled = await time('link', () =>
         assemble(
           job,

@@ -3,18 +3,18 @@
 import { expect, test } from 'vitest'
 import type { BindMode } from '../../src/module/distance.ts'
 import { soonest } from '../../src/module/positions.ts'
-import type { PositionedFunction } from '../../src/module/tables.ts'
 import { namesOf, type SmallKernel } from './small-kernel.ts'
 
-const replaced = [
+const replaced: readonly (readonly [object: string, position: number])[] = [
   ['vmlinux', 0],
   ['vmlinux', 3],
   ['ext4', 0],
-].map(([object, sympos]) => ({ object, sympos })) as unknown as PositionedFunction[]
+]
 
 function positions(kernel: SmallKernel, mode: BindMode, buildId?: string) {
   const identity = { release: '6', version: '1', buildId }
-  return soonest(replaced, { names: namesOf(kernel), mode, identity }).map(({ sympos }) => sympos)
+  const positionFor = soonest({ names: namesOf(kernel), mode, identity })
+  return replaced.map(([object, position]) => positionFor(object, position))
 }
 
 test('where the kernel walks through its symbols, the walk ends at the only one of the name', () => {
