@@ -88,7 +88,7 @@ export function pathIn(cwd: string, file: string): string {
 /** The compiler's arguments that make it, and the assembler behind it, write down which files they read. */
 export function tellingInputs(compiler: Compiler, base: string): string[] {
   const told = ['-MD', '-MF', `${base}.d`]
-  // clang assembles by itself, and does not tell what `.incbin` reads.
+  // clang assembles by itself, and does not tell what `.incbin` reads (`mayHideInputs`).
   return isClang(compiler) ? told : [...told, '-Xassembler', '--MD', '-Xassembler', `${base}.as.d`]
 }
 
@@ -108,4 +108,25 @@ export async function readInputs(
   // The assembler also names its own input, which is gone, and what `#line` said.
   const assembled = parseDependencies(byAssembler ?? '').filter((file) => existsSync(pathIn(cwd, file)))
   return [...new Set([...parseDependencies(byCompiler), ...assembled])]
+}
+
+/** Lines of comments, and what divides a string from the next, which the compiler joins. In linear time. */
+const between = /^[ \t]*\*[ \t].*$|^[ \t]*#[ \t]*include.*$|\/\*[^*\n]*\*\/|(?<!\\)"(?:\s|\\\n)*"/gm
+
+/**
+ * True when a text may make the compiler look at files of which it does not tell: whether one is there (`__has_include`); and,
+ * where it assembles by itself (clang), `.incbin`, `.include`, or a piece of such a word in assembly.
+ */
+export function mayHideInputs(compiler: Pick<Compiler, 'versionText'>, text: string): boolean {
+  if (
+    /__has_(?:include|embed)/.test(text) &&
+    /\b__has_(?:include|include_next|embed)\s*\(/.test(plainText(text))
+  )
+    return true
+  if (!isClang(compiler) || !/incbin|\.inc|\.in?"/i.test(text)) return false
+  return /incbin|\.(?:in?"|inc(?:lude)?\b)/i.test(plainText(text))
+}
+
+function plainText(text: string): string {
+  return text.replace(between, '')
 }

@@ -24,6 +24,8 @@ export interface Inputs {
 
 /** What was compiled, and from what. */
 export interface Compiled {
+  /** True for a text that may make the compiler read what it does not tell; nothing is kept then. */
+  readonly hides: (text: string) => boolean
   /** As the compiler names them, from the directory in which it ran. */
   readonly read: readonly string[]
   /** Directories in which it looks for headers, named in the same way. */
@@ -71,6 +73,7 @@ export class InputTree {
   private readonly root: string
   private readonly stamps = new Map<string, string | undefined>()
   private readonly hashes = new Map<string, string | undefined>()
+  private readonly hiding = new Map<string, boolean>()
   private readonly directories = new Map<string, boolean>()
 
   constructor(root: string) {
@@ -92,6 +95,15 @@ export class InputTree {
       this.hashes.set(file, kind === 'file' ? hashOfFile(full) : hashOfNames(full))
     }
     return this.hashes.get(file)
+  }
+
+  private isHiding(file: string, hides: (text: string) => boolean): boolean {
+    let known = this.hiding.get(file)
+    if (known === undefined) {
+      known = hides(readFileSync(this.resolve(file), 'latin1'))
+      this.hiding.set(file, known)
+    }
+    return known
   }
 
   /** The directory, or the nearest above it that is there: where it would have to be made. */
@@ -120,7 +132,7 @@ export class InputTree {
    * What to keep beside an object. Undefined when a file changed since the compiler was started: nobody knows which of
    * its contents was compiled.
    */
-  record({ read, searched, own, generated, since }: Compiled): Inputs | undefined {
+  record({ hides, read, searched, own, generated, since }: Compiled): Inputs | undefined {
     const place = (file: string) => path.posix.normalize(file)
     const others = read.filter((file) => !own.has(place(file)))
     const made = [...new Set(others.map(place))].filter((file) => generated.has(file))
@@ -135,6 +147,7 @@ export class InputTree {
     const taken = files.map((file) => take(file, 'file'))
     const names = this.watched(files, searched).map((dir) => take(dir, 'names'))
     if ([...taken, ...names].includes(undefined)) return undefined
+    if (files.some((file) => this.isHiding(file, hides))) return undefined
     return {
       files: taken.filter((one) => one !== undefined),
       directories: names.filter((one) => one !== undefined),
@@ -164,6 +177,8 @@ export class InputTree {
         if (stamp !== undefined && stamp === one.stamp) {
           // Its content is known by that, and need not be read to be written down again.
           this.hashes.set(one.path, one.hash)
+          // It would not have been kept.
+          if (kind === 'file') this.hiding.set(one.path, false)
           fresh.push(one)
         } else {
           if (stamp === undefined || this.hash(one.path, kind) !== one.hash) return undefined

@@ -3,7 +3,7 @@
 // a section for each function and datum, and without debug information, which changes no code, takes
 // a tenth of the time and makes nine tenths of the object. objtool is left to whoever makes a module of the objects.
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
@@ -15,6 +15,7 @@ import {
   type CompilerRun,
   exhaustion,
   isClang,
+  mayHideInputs,
   readInputs,
   runCompiler,
   tellingInputs,
@@ -30,7 +31,7 @@ import { makeShadow, type ShadowFile } from './shadow.ts'
 import type { Unit, Units } from './units.ts'
 
 /** Raised whenever what is kept of a compilation changes. */
-const objectFormat = 'object-2'
+const objectFormat = 'object-3'
 
 /** The compiler's arguments for a unit, without the object to write. */
 function compileArguments(unit: Unit): string[] {
@@ -122,7 +123,14 @@ async function compile(
     else if (!run.ok) return { ...run, messages: withoutWords(run.messages) }
   }
   if (run.ok && key !== undefined && read !== undefined) {
+    const own = [...(compilation.own ?? [])]
+      .map((file) => path.join(cwd, file))
+      .filter((file) => existsSync(file))
+    const hides = (text: string) => mayHideInputs(compiler, text)
+    const texts = [...own.map((file) => readFileSync(file, 'latin1')), ...textsByPath(generated).values()]
+    if (texts.some(hides)) return run
     const inputs = bench.inputs.record({
+      hides,
       read,
       searched: searchedBy(args),
       own: compilation.own ?? new Set(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Moves the relocations that the kernel's livepatch code resolves, at once or when a module comes, into
 // sections of their own (Documentation/livepatch/module-elf-format.rst), and knows what may not wait.
-import { isTable, relocationsPerEntry } from '../diff/tables.ts'
+import { isTable, layoutOf } from '../diff/tables.ts'
 import { sectionFlag } from '../elf/format.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -136,25 +136,39 @@ function isPlain(
   if ((section.flags & sectionFlag.exec) === 0) return true
   const { offset } = relocation
   for (const table of draft.sections) {
-    const perEntry = tables.has(table.name) ? relocationsPerEntry(table) : undefined
-    if (perEntry === undefined || typeof table.data === 'number') continue
-    for (let index = 0; index < table.relocations.length; index += perEntry) {
-      const first = table.relocations[index]
-      if (first?.symbol.place !== section) continue
+    if (!tables.has(table.name) || typeof table.data === 'number') continue
+    const { data } = table
+    const entries = entriesOf(table, data.length)
+    if (entries === undefined) return false
+    for (const { first, end } of entries) {
+      if (first.symbol.place !== section) continue
       const start = first.symbol.value + first.addend
-      const end = table.relocations[index + perEntry]?.offset ?? table.data.length
       // Until 5.12 the entry ends with the length of the padding.
       const behind = end - first.offset === 13 ? 3 : 2
       const length =
         table.name === '.altinstructions'
-          ? (table.data[end - behind] ?? 16)
+          ? (data[end - behind] ?? 16)
           : table.name === '.parainstructions'
-            ? (table.data[first.offset + 9] ?? 16)
+            ? (data[first.offset + 9] ?? 16)
             : lengthOfPatchedInstruction(section, start)
       if (offset + 4 > start && offset < start + length) return false
     }
   }
   return true
+}
+
+/** The place that each entry of a table is about; undefined when they can't be told apart. */
+function entriesOf(
+  { name, relocations, livepatchRelocations = [] }: SectionDraft,
+  size: number,
+): { readonly first: RelocationDraft; readonly end: number }[] | undefined {
+  const all = [...relocations, ...livepatchRelocations.flatMap((group) => group.relocations)]
+  all.sort((a, b) => a.offset - b.offset)
+  const offsets = all.map(({ offset }) => offset)
+  const layout = all.length === 0 ? undefined : layoutOf({ name, size }, offsets)
+  if (layout === undefined) return all.length === 0 ? [] : undefined
+  const firsts = layout.firsts ?? all.flatMap((_, index) => (index % layout.relocations === 0 ? [index] : []))
+  return firsts.map((index, nth) => ({ first: all[index]!, end: offsets[firsts[nth + 1] ?? -1] ?? size }))
 }
 
 /** A jump label may be short (`jmp rel8`, or its nop); everything else is a call or jump of 5 bytes. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { compilerIdentity } from '../build/compiler.ts'
-import { readInputs, tellingInputs } from '../build/compiler-run.ts'
+import { mayHideInputs, readInputs, tellingInputs } from '../build/compiler-run.ts'
 import { InputTree, parseInputs, renderInputs, searchedBy } from '../build/inputs.ts'
 import type { Unit, Units } from '../build/units.ts'
 import type { CallbackKind } from '../diff/directives.ts'
@@ -131,6 +131,7 @@ async function compileFrame(
     })
     const bytes = await readFile(made)
     const inputs = new InputTree(kernel.source).record({
+      hides: (text) => mayHideInputs(kernel.compiler, text),
       read: (await readInputs(kernel.compiler, made, kernel.source)) ?? [],
       searched: searchedBy(flags),
       own: new Set(),

@@ -13,8 +13,8 @@ import {
 } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readInputs, tellingInputs } from '../../src/build/compiler-run.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { mayHideInputs, readInputs, tellingInputs } from '../../src/build/compiler-run.ts'
 import { type Inputs, InputTree, parseInputs, renderInputs } from '../../src/build/inputs.ts'
 
 const gcc = { program: 'gcc', versionText: 'gcc' }
@@ -50,6 +50,7 @@ async function compiled(
   execFileSync('gcc', [...flags, ...tellingInputs(gcc, object), '-c', '-o', object, 'fs/x.c'], { cwd: tree })
   const read = await readInputs(gcc, object, tree)
   return inputs.record({
+    hides: (text) => mayHideInputs(gcc, text),
     read: read ?? [],
     searched: ['./arch/include', './include'],
     own: new Set(own),
@@ -145,6 +146,7 @@ test('what the key has by its content is not looked at', async () => {
 test('what was generated is compared by its content', async () => {
   const tree2 = new InputTree(tree)
   const inputs = tree2.record({
+    hides: () => false,
     read: ['fs/made.h'],
     searched: [],
     own: new Set(),
@@ -154,4 +156,43 @@ test('what was generated is compared by its content', async () => {
   const check = (text: string) => tree2.check(inputs!, async () => new Map([['fs/made.h', text]]))
   expect(await check('one')).toBe(inputs)
   expect(await check('two')).toBeUndefined()
+})
+
+describe('an object is not kept where the compiler may have looked at what it does not tell:', () => {
+  const clang = { program: 'clang', versionText: 'Debian clang version 14.0.6' }
+
+  test.each([
+    ['by its name', 'asm(".incbin \\"fs/data\\"");'],
+    ['of which macros compose the name', '#define AT(x) ".incbin \\"" #x "\\""\nasm(AT(fs/data));'],
+    ['in neighbouring strings', 'asm(".inc" "bin \\"fs/data\\"");'],
+    ['in strings of two lines', 'asm(".in"\n    "clude \\"fs/data\\"");'],
+    ['of which a macro has a part', '#define REST "bin"\nasm(".inc" REST " \\"fs/data\\"");'],
+    ['of assembly', 'asm(".include \\"fs/data\\"");'],
+    ['in capitals', 'asm(".INCBIN \\"fs/data\\"");'],
+  ])('a file %s, with clang, which assembles by itself', (_, text) => {
+    expect(mayHideInputs(clang, text)).toBe(true)
+    // The assembler that gcc runs tells it.
+    expect(mayHideInputs(gcc, text)).toBe(false)
+  })
+
+  test('whether a header is there', async () => {
+    put('include/crypto/other.h', '')
+    put('fs/x.c', '#if __has_include(<crypto/new.h>)\nint there;\n#endif\n')
+    expect(await compiled()).toBeUndefined()
+    put('include/linux/b.h', '#if __has_include_next(<linux/b.h>)\nint b;\n#endif\n')
+    put('fs/x.c', '#include <linux/a.h>\n')
+    expect(await compiled()).toBeUndefined()
+  })
+
+  test.each([
+    ['an #include', '#include "own.inc"\n#include <linux/a.h>\n'],
+    [
+      'a comment',
+      '/* not via asm(".include <asm/x.h>") or __has_include(<x.h>) */ int x;\n/* asm\n * ".incbin" is said here, and __has_include(<y.h>)\n */\n',
+    ],
+    ['another word', 'int include, inc, has_include; int f(void) { return include + inc; }'],
+  ])('%s is none', (_, text) => {
+    expect(mayHideInputs(clang, text)).toBe(false)
+    expect(mayHideInputs(gcc, text)).toBe(false)
+  })
 })

@@ -64,6 +64,36 @@ describe('a reference that livepatch resolves', () => {
     expect(names(draft.sections)).toContain(`.klp.rela.vmlinux.${table}`)
   })
 
+  describe.each([
+    [12, '.byte 5, 5'],
+    [13, '.byte 5, 5, 0'],
+    [14, '.long 0; .byte 5, 5'],
+  ])('from code beside an alternative with entries of %i bytes', (size, rest) => {
+    /** Five bytes that are replaced, and a call behind them; the padding that the last field tells of is none of its length. */
+    const alternative = (inside: boolean) =>
+      `asm volatile("661: ${inside ? 'call callee' : '.byte 0x0f, 0x1f, 0x44, 0, 0'}\\n662: ${inside ? '' : 'call callee'}\\n.pushsection .altinstructions,\\"a\\"\\n.long 661b - ., 663f - .\\n${size === 14 ? '' : '.word 3\\n'}${rest.replaceAll('; ', '\\n')}\\n.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n663: .byte 0x0f, 0x1f, 0x44, 0, 0\\n.popsection");`
+
+    test.each([
+      ['inside', true, ['late-special-section']],
+      ['right behind', false, []],
+    ])('%s what is replaced', (_, inside, rules) => {
+      const code = alternative(inside)
+      const { draft, late, findings, section } = patchOf(code + code, 'thing')
+      expect((section('.altinstructions').data as Buffer).length).toBe(2 * size)
+      separate(section('.text.f'), late, draft, findings)
+      expect([...new Set(findings.map(({ rule }) => rule))]).toEqual(rules)
+    })
+  })
+
+  test('from code between alternatives of which one has no replacement (until 5.12)', () => {
+    const entry = (place: string, replacement: string) =>
+      `.long ${place} - .${replacement}\\n.word 3\\n.byte 5, 5, 0\\n`
+    const code = `asm volatile("1: .byte 0x0f, 0x1f, 0x44, 0, 0\\n2: call callee\\n3:\\n.pushsection .altinstructions,\\"a\\"\\n${entry('1b', '\\n.long 0')}${entry('2b', ', 4f - .')}.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n4: .byte 0x0f, 0x1f, 0x44, 0, 0\\n.popsection");`
+    const { draft, late, findings, section } = patchOf(code, 'thing')
+    separate(section('.text.f'), late, draft, findings)
+    expect(findings.map(({ rule }) => rule)).toEqual(['late-special-section'])
+  })
+
   test('from code that nobody rewrites may wait for its module', () => {
     const { draft, late, findings, section } = patchOf(`callee(); ${jump('the_key')}`, 'thing')
     separate(section('.text.f'), late, draft, findings)
