@@ -5,7 +5,7 @@
 import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { type Anatomy, type Extent, isCode, type Piece, placeOf, type Target } from './anatomy.ts'
-import { isByContent } from './by-content.ts'
+import { endMeant, isByContent } from './by-content.ts'
 import type { Correlation } from './correlate.ts'
 import { hasLineNumber, isIncidental } from './incidental.ts'
 import { movedNumbers } from './line-numbers.ts'
@@ -117,8 +117,12 @@ export function comparison(
       if (rb.offset - fromB.start !== ra.offset - fromA.start || fieldType(rb) !== fieldType(ra))
         return 'it has other relocations'
       if (sameBytes && isPlainlySame(rb, ra)) continue
-      const difference = targetDifference(before.target(fromB.section, rb), after.target(fromA.section, ra))
+      const [tb, ta] = [before.target(fromB.section, rb), after.target(fromA.section, ra)]
+      const difference = targetDifference(tb, ta)
       if (difference !== undefined) return difference
+      const [endB, endA] = [endMeant(before, fromB.section, rb, tb), endMeant(after, fromA.section, ra, ta)]
+      if (endB !== endA && (endB === undefined || endA === undefined || !sameContent(endB, endA)))
+        return `it may refer to the end of ${(endA ?? endB)?.name}, which differs`
     }
     return undefined
   }

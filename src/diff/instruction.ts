@@ -197,6 +197,31 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
   return at > code.length ? undefined : { start, end: at, branch, memory, operands }
 }
 
+/** Opcodes with an immediate of 4 bytes at their end: push, arithmetic with the accumulator, `81`, `c7`, imul, mov to a register. */
+const withImmediate = new Set([0x68, 0x05, 0x0d, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x81, 0xc7, 0x69, 0xa9])
+
+/**
+ * What an instruction does with the address in one of its fields: it reads or writes exactly there, it takes the address, or
+ * goes from there by a register.
+ */
+export function useOf(
+  code: Buffer,
+  { start, end, memory, operands }: Instruction,
+  field: number,
+): 'access' | 'address' | 'walk' {
+  let at = start
+  while (legacyPrefix[code[at] ?? 0] === 1 || ((code[at] ?? 0) & 0xf0) === 0x40) at++
+  const opcode = code[at] ?? 0
+  if (opcode === 0x8d) return 'address'
+  const intoRegister = opcode >= 0xb8 && opcode <= 0xbf
+  if (intoRegister || (withImmediate.has(opcode) && field === end - 4)) return 'address'
+  if (field === memory) return 'access'
+  // [disp32] without base and index has a SIB byte of its own.
+  return field === operands && code[operands - 1] === 0x25 && ((code[operands - 2] ?? 0) & 0xc7) === 4
+    ? 'access'
+    : 'walk'
+}
+
 /** True for bytes of code with which the assembler only fills up: nops, traps, zeros, and a jump over all of them. */
 export function isPadding(code: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; ) {

@@ -11,6 +11,7 @@ import { relocationSize, relocationType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
+import { neighbourhood } from './border.ts'
 import { direct, isThroughTable } from './got.ts'
 import { type IndexedMessage, indexedMessages } from './printk-index.ts'
 import type { Growing, Place, Workshop } from './workshop.ts'
@@ -91,8 +92,13 @@ export function openCargo(
 
   /** Carries a range of bytes with its relocations; what they lead to follows later. */
   const carryExtent = (extent: Extent, growing: Growing, whose: Piece | undefined): Place => {
-    const at = workshop.append(growing, extent)
-    const place = { growing, at }
+    const place = { growing, at: workshop.append(growing, extent) }
+    follow(extent, place, whose)
+    return place
+  }
+
+  /** What the references of carried bytes lead to comes later. */
+  const follow = (extent: Extent, { growing, at }: Place, whose: Piece | undefined) =>
     pending.push(() => {
       for (const relocation of after.relocations(extent)) {
         if (!isInside(relocation, extent, whose)) continue
@@ -102,8 +108,6 @@ export function openCargo(
         )
       }
     })
-    return place
-  }
 
   const makeDirect = (
     { offset }: Relocation,
@@ -276,26 +280,38 @@ export function openCargo(
   const carryData = (piece: Piece, reason: string | undefined): Place => {
     const known = places.get(placeKey(piece))
     if (known !== undefined) return known
+    const together = neighbourhood(change, piece)
+    const [first, last] = [together[0]!, together.at(-1)!]
     const growing = workshop.openShared(piece.section)
-    const place = carryExtent(piece, growing, piece)
-    places.set(placeKey(piece), place)
-    const { symbol } = piece
-    if (symbol !== undefined) {
-      symbols.set(
-        piece,
-        workshop.define({
-          name: symbol.name,
-          value: place.at + symbol.value - piece.start,
-          size: Math.min(symbol.size, piece.end - symbol.value),
-          binding: 'local',
-          type: symbol.type,
-          visibility: 0,
-          place: growing.draft,
-        }),
-      )
-      if (reason !== undefined) carried.push({ name: piece.name, kind: 'data', unit, reason })
+    const at = workshop.append(growing, { section: piece.section, start: first.start, end: last.end })
+    for (const one of together) {
+      const place = { growing, at: at + one.start - first.start }
+      follow(one, place, one)
+      places.set(placeKey(one), place)
+      nameData(one, place)
+      const why = one === piece ? reason : change.addedData.includes(one) ? 'it is new' : undefined
+      if (why !== undefined && one.symbol !== undefined)
+        carried.push({ name: one.name, kind: 'data', unit, reason: why })
     }
-    return place
+    return places.get(placeKey(piece))!
+  }
+
+  const nameData = (piece: Piece, { growing, at }: Place) => {
+    const { symbol } = piece
+    if (symbol === undefined) return
+    const { name, value, size, type } = symbol
+    symbols.set(
+      piece,
+      workshop.define({
+        name,
+        value: at + value - piece.start,
+        size: Math.min(size, piece.end - value),
+        binding: 'local',
+        type,
+        visibility: 0,
+        place: growing.draft,
+      }),
+    )
   }
 
   const carryConstant = (piece: Piece, extent: Extent): Place => {

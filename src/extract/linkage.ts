@@ -12,6 +12,7 @@ import { isTable } from '../diff/tables.ts'
 import { sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
+import { borderGuard } from './border.ts'
 import { type Cargo, type Convert, type Cutting, report } from './cargo.ts'
 import { isInitOrExit, type Roots } from './roots.ts'
 import { isForShadow } from './shadow.ts'
@@ -52,6 +53,8 @@ export function linkageOf(
   const added = new Set(change.added)
   const { ambiguous } = correlation
   const addressOfNew = new Set<Piece>()
+
+  const guardBorder = borderGuard({ change, error })
 
   /** objtool finds the key of a static call by its name among the symbols. */
   const referKeyOf = (name: string) => {
@@ -160,6 +163,7 @@ export function linkageOf(
   /** Nameless bytes: they are carried, unless they are the kernel's own state or code. */
   const convertToConstant = (
     target: Extract<Target, { kind: 'piece' }>,
+    from: Section,
     relocation: Relocation,
     to: (draft: SymbolDraft, addend: number) => RelocationDraft,
     whose: Piece | undefined,
@@ -182,7 +186,7 @@ export function linkageOf(
         `${whose?.name ?? 'Carried code'} refers to something without a name in the section ${name}`,
         report,
       )
-    if (symbol.type === 'section') refuseBorder(target, whose)
+    if (symbol.type === 'section' && whose !== undefined) guardBorder(target, from, relocation, whose)
     const extent = after.extent(piece, target.offset)
     const place = cargo().carryConstant(piece, extent)
     return to(place.growing.symbol, said - extent.start + place.at)
@@ -210,7 +214,7 @@ export function linkageOf(
     const { piece } = target
     const { symbol } = relocation
     const said = symbol.value + relocation.addend
-    if (piece.kind === 'constant') return convertToConstant(target, relocation, to, whose)
+    if (piece.kind === 'constant') return convertToConstant(target, from, relocation, to, whose)
     const bySection = symbol.type === 'section' || symbol.name.startsWith('.L')
     const inside = (draft: SymbolDraft, place: Place): RelocationDraft =>
       bySection ? to(place.growing.symbol, said - piece.start + place.at) : to(draft, relocation.addend)
@@ -278,7 +282,7 @@ export function linkageOf(
         `${whose?.name ?? 'Carried code'} uses ${piece.name}, which was freed when ${object === 'vmlinux' ? 'the kernel' : object} had started`,
         'Keep what is needed of it in a variable of the patch',
       )
-    if (symbol.type === 'section') refuseBorder(target, whose)
+    if (bySection && whose !== undefined) guardBorder(target, from, relocation, whose)
     if (!byContent && counterpart !== undefined)
       for (const { name } of labelsIn(after, piece))
         error(
@@ -311,47 +315,6 @@ export function linkageOf(
         'Avoid the variable in the patch, or reach it through a pointer that can be found',
       )
     return to(cargo().refer(counterpart.name, counterpart), said - (piece.symbol?.value ?? 0))
-  }
-
-  /**
-   * In a section that several data share, the address behind an array is that of the next datum. That is
-   * all the same while the two stay together.
-   */
-  const refuseBorder = (target: Target & { kind: 'piece' }, whose: Piece | undefined) => {
-    const { piece } = target
-    if (whose === undefined) return
-    const shared = after.piecesOf(piece.section).length > 1
-    // What is as far away as the kernel's map is a physical address.
-    if (
-      piece.kind === 'data' &&
-      shared &&
-      target.offset > piece.end - piece.start &&
-      target.offset < 2 ** 31
-    ) {
-      error(
-        'ambiguous-reference',
-        piece.name,
-        `${whose.name} refers to something behind ${piece.name} that has no name in the section ${piece.section.name}`,
-        'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section attribute',
-      )
-      return
-    }
-    if (target.offset !== 0 || piece.start === 0) return
-    const neighbour = after.piecesOf(piece.section).find(({ end }) => end === piece.start)
-    if (neighbour === undefined || neighbour.end - neighbour.start <= 8) return
-    const stays = (one: Piece) => !isIncidental(one) && correlation.counterpartOf(one) !== undefined
-    if (stays(piece) === stays(neighbour)) return
-    const usesBoth = after.relocations(whose).some((relocation) => {
-      const other = after.target(whose.section, relocation)
-      return other.kind === 'piece' && other.piece === neighbour
-    })
-    if (usesBoth)
-      error(
-        'ambiguous-reference',
-        piece.name,
-        `It can't be told whether ${whose.name} means ${piece.name} or the end of ${neighbour.name}, which share the section ${piece.section.name}`,
-        'Leave out the section attribute (such as __read_mostly) of the new variable',
-      )
   }
 
   return {

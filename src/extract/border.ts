@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// In a section that several data share, the assembler says only how far into it a reference leads: the end of an array is the
+// beginning of what is next, and `array - 1` a part of what is before. What is meant does not matter while neighbours stay
+// together; where they don't, it is refused.
+import { isCode, type Piece, type Target } from '../diff/anatomy.ts'
+import { isByContent } from '../diff/by-content.ts'
+import type { Change } from '../diff/change.ts'
+import { isIncidental } from '../diff/incidental.ts'
+import { useOf } from '../diff/instruction.ts'
+import { coldParent } from '../diff/names.ts'
+import type { Relocation, Section } from '../elf/read.ts'
+import type { Cutting } from './cargo.ts'
+import { isInitOrExit } from './roots.ts'
+
+/** True when the running kernel's own is meant, however it is referred to. */
+function isKernels({ correlation, keptTables }: Change, piece: Piece): boolean {
+  const counterpart = correlation.counterpartOf(piece)
+  if (counterpart === undefined || isInitOrExit(counterpart) || isIncidental(piece)) return false
+  return !isByContent(piece) || keptTables.has(piece)
+}
+
+function isCarriedWithOthers(change: Change, piece: Piece): boolean {
+  return (
+    piece.kind === 'data' &&
+    !isIncidental(piece) &&
+    !change.correlation.ambiguous.has(piece) &&
+    !isKernels(change, piece)
+  )
+}
+
+/** A datum that is carried, and those beside it that are carried with it, so that all keep their distances. */
+export function neighbourhood(change: Change, piece: Piece): readonly Piece[] {
+  const all = change.after.piecesOf(piece.section)
+  if (all.length === 1 || !isCarriedWithOthers(change, piece)) return [piece]
+  const own = all.indexOf(piece)
+  let [first, last] = [own, own]
+  while (first > 0 && isCarriedWithOthers(change, all[first - 1]!)) first--
+  while (last + 1 < all.length && isCarriedWithOthers(change, all[last + 1]!)) last++
+  return all.slice(first, last + 1)
+}
+
+/** Refuses a reference by section that could mean another datum than the one to which it leads. */
+export function borderGuard({ change, error }: Pick<Cutting, 'change' | 'error'>) {
+  const { after, correlation } = change
+  /** True when the distance of two neighbours is the same in the patched kernel as in the object. */
+  const stayTogether = (one: Piece, next: Piece): boolean => {
+    if (isKernels(change, one) && isKernels(change, next)) {
+      const [b, bNext] = [correlation.counterpartOf(one), correlation.counterpartOf(next)]
+      return b?.section === bNext?.section && bNext!.start - b!.start === next.start - one.start
+    }
+    return isCarriedWithOthers(change, one) && isCarriedWithOthers(change, next)
+  }
+  const usesOf = (whose: Piece) => {
+    const family = after.functions.filter(
+      ({ name, file }) => coldParent(name) === coldParent(whose.name) && file === whose.file,
+    )
+    return (family.length > 0 ? family : [whose]).flatMap(({ section, start, end }) =>
+      after.relocations({ section, start, end }).map((relocation) => ({
+        target: after.target(section, relocation),
+        use: use(section, relocation),
+      })),
+    )
+  }
+  const use = (from: Section, relocation: Relocation) => {
+    const instruction = isCode(from) ? after.instructionAt(from, relocation.offset) : undefined
+    return instruction === undefined ? 'address' : useOf(from.data, instruction, relocation.offset)
+  }
+  const refuse = (piece: Piece, whose: Piece, what: string) =>
+    error(
+      'ambiguous-reference',
+      piece.name,
+      `${whose.name} refers to ${what}, which share the section ${piece.section.name}: which is meant can't be told`,
+      'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section attribute (such as __read_mostly)',
+    )
+
+  return (target: Target & { kind: 'piece' }, from: Section, relocation: Relocation, whose: Piece) => {
+    const { piece, offset } = target
+    const size = piece.end - piece.start
+    const all = after.piecesOf(piece.section)
+    // What is as far away as the kernel's map is a physical address.
+    if (piece.kind === 'function' || all.length < 2 || offset >= 2 ** 31) return
+    const how = use(from, relocation)
+    const own = all.indexOf(piece)
+    const [previous, next] = [all[own - 1], all[own + 1]]
+    if (offset > size && !(next !== undefined && stayTogether(piece, next))) {
+      refuse(piece, whose, `something without a name behind ${piece.name}`)
+      return
+    }
+    if (offset === 0 && previous?.end === piece.start && !stayTogether(previous, piece)) {
+      const uses = usesOf(whose).filter(
+        ({ target: other }) => other.kind === 'piece' && other.piece === previous,
+      )
+      // Nobody walks through one number.
+      const small = previous.end - previous.start <= 8
+      const walks = uses.some(({ use: other }) => !small || other !== 'access')
+      // A table without a name is gone through from its beginning.
+      const may = how === 'address' || (how === 'walk' && piece.kind === 'data')
+      if (may && walks) refuse(piece, whose, `${piece.name} or to the end of ${previous.name}`)
+    }
+    if (offset > 0 && next !== undefined && how !== 'access' && !stayTogether(piece, next)) {
+      const begins = usesOf(whose).some(
+        ({ target: other }) => other.kind === 'piece' && other.piece === piece && other.offset === 0,
+      )
+      const nearEnd = size - offset <= 64
+      if (!begins && nearEnd && offset < size)
+        refuse(piece, whose, `${piece.name} or to what is before ${next.name}`)
+    }
+  }
+}
