@@ -4,7 +4,6 @@
 // together; where they don't, it is refused.
 import { isCode, type Piece, type Target } from '../diff/anatomy.ts'
 import { isByContent } from '../diff/by-content.ts'
-import type { Change } from '../diff/change.ts'
 import { isIncidental } from '../diff/incidental.ts'
 import { useOf } from '../diff/instruction.ts'
 import { coldParent } from '../diff/names.ts'
@@ -12,43 +11,46 @@ import type { Relocation, Section } from '../elf/read.ts'
 import type { Cutting } from './cargo.ts'
 import { isInitOrExit } from './roots.ts'
 
+type Carrying = Pick<Cutting, 'change' | 'isKept'>
+
 /** True when the running kernel's own is meant, however it is referred to. */
-function isKernels({ correlation, keptTables }: Change, piece: Piece): boolean {
-  const counterpart = correlation.counterpartOf(piece)
+function isKernels({ change, isKept }: Carrying, piece: Piece): boolean {
+  const counterpart = change.correlation.counterpartOf(piece)
   if (counterpart === undefined || isInitOrExit(counterpart) || isIncidental(piece)) return false
-  return !isByContent(piece) || keptTables.has(piece)
+  return !isByContent(piece) || isKept(piece)
 }
 
-function isCarriedWithOthers(change: Change, piece: Piece): boolean {
+function isCarriedWithOthers(carrying: Carrying, piece: Piece): boolean {
   return (
     piece.kind === 'data' &&
     !isIncidental(piece) &&
-    !change.correlation.ambiguous.has(piece) &&
-    !isKernels(change, piece)
+    !carrying.change.correlation.ambiguous.has(piece) &&
+    !isKernels(carrying, piece)
   )
 }
 
 /** A datum that is carried, and those beside it that are carried with it, so that all keep their distances. */
-export function neighbourhood(change: Change, piece: Piece): readonly Piece[] {
-  const all = change.after.piecesOf(piece.section)
-  if (all.length === 1 || !isCarriedWithOthers(change, piece)) return [piece]
+export function neighbourhood(carrying: Carrying, piece: Piece): readonly Piece[] {
+  const all = carrying.change.after.piecesOf(piece.section)
+  if (all.length === 1 || !isCarriedWithOthers(carrying, piece)) return [piece]
   const own = all.indexOf(piece)
   let [first, last] = [own, own]
-  while (first > 0 && isCarriedWithOthers(change, all[first - 1]!)) first--
-  while (last + 1 < all.length && isCarriedWithOthers(change, all[last + 1]!)) last++
+  while (first > 0 && isCarriedWithOthers(carrying, all[first - 1]!)) first--
+  while (last + 1 < all.length && isCarriedWithOthers(carrying, all[last + 1]!)) last++
   return all.slice(first, last + 1)
 }
 
 /** Refuses a reference by section that could mean another datum than the one to which it leads. */
-export function borderGuard({ change, error }: Pick<Cutting, 'change' | 'error'>) {
-  const { after, correlation } = change
+export function borderGuard(carrying: Carrying & Pick<Cutting, 'error'>) {
+  const { error } = carrying
+  const { after, correlation } = carrying.change
   /** True when the distance of two neighbours is the same in the patched kernel as in the object. */
   const stayTogether = (one: Piece, next: Piece): boolean => {
-    if (isKernels(change, one) && isKernels(change, next)) {
+    if (isKernels(carrying, one) && isKernels(carrying, next)) {
       const [b, bNext] = [correlation.counterpartOf(one), correlation.counterpartOf(next)]
       return b?.section === bNext?.section && bNext!.start - b!.start === next.start - one.start
     }
-    return isCarriedWithOthers(change, one) && isCarriedWithOthers(change, next)
+    return isCarriedWithOthers(carrying, one) && isCarriedWithOthers(carrying, next)
   }
   const usesOf = (whose: Piece) => {
     const family = after.functions.filter(
@@ -90,14 +92,20 @@ export function borderGuard({ change, error }: Pick<Cutting, 'change' | 'error'>
       const uses = usesOf(whose).filter(
         ({ target: other }) => other.kind === 'piece' && other.piece === previous,
       )
-      // Nobody walks through one number.
+      // Nobody walks through one number, or what a macro leaves behind.
       const small = previous.end - previous.start <= 8
-      const walks = uses.some(({ use: other }) => !small || other !== 'access')
+      const walks = !isIncidental(previous) && uses.some(({ use: other }) => !small || other !== 'access')
       // A table without a name is gone through from its beginning.
       const may = how === 'address' || (how === 'walk' && piece.kind === 'data')
       if (may && walks) refuse(piece, whose, `${piece.name} or to the end of ${previous.name}`)
     }
-    if (offset > 0 && next !== undefined && how !== 'access' && !stayTogether(piece, next)) {
+    if (
+      offset > 0 &&
+      next !== undefined &&
+      !isIncidental(next) &&
+      how !== 'access' &&
+      !stayTogether(piece, next)
+    ) {
       const begins = usesOf(whose).some(
         ({ target: other }) => other.kind === 'piece' && other.piece === piece && other.offset === 0,
       )

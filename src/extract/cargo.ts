@@ -22,6 +22,8 @@ export interface Cutting {
   readonly change: Change
   /** The kernel object that the unit is part of. */
   readonly object: string
+  /** True for a constant of which the running kernel's own copy is meant, since it is known which that is. */
+  isKept(piece: Piece): boolean
   /** Refuses the patch; says each thing once. */
   error(rule: string, symbol: string, message: string, hint: string): void
 }
@@ -62,11 +64,8 @@ export interface Cargo {
 
 export const report = 'Report this with the patch, the kernel version and the compiler'
 
-export function openCargo(
-  { workshop, change, object, error }: Cutting,
-  carried: CarriedItem[],
-  convert: Convert,
-): Cargo {
+export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Convert): Cargo {
+  const { workshop, change, object, error } = cutting
   const { after, correlation, unit } = change
   /** Replacement code of alternatives, by section. */
   const snippets = new Map<Section, { readonly extent: Extent; readonly place: Place }[]>()
@@ -280,7 +279,7 @@ export function openCargo(
   const carryData = (piece: Piece, reason: string | undefined): Place => {
     const known = places.get(placeKey(piece))
     if (known !== undefined) return known
-    const together = neighbourhood(change, piece)
+    const together = neighbourhood(cutting, piece)
     const [first, last] = [together[0]!, together.at(-1)!]
     const growing = workshop.openShared(piece.section)
     const at = workshop.append(growing, { section: piece.section, start: first.start, end: last.end })

@@ -46,10 +46,15 @@ export function cut(
     said.add(message)
     findings.push({ severity: 'error', rule, symbol, unit, message, hint })
   }
-  const cutting: Cutting = { workshop, change, object, error }
   const hasSymbol = (name: string) => surroundings.has(object, name)
   const isOnly = (name: string) => surroundings.isOnly?.(object, name) ?? hasSymbol(name)
-  const linkage = linkageOf(cutting, { roots, peers, hasSymbol, isOnly }, () => cargo)
+  const isKept = (piece: Piece) => {
+    const name = change.correlation.counterpartOf(piece)?.name
+    if (name === undefined || !hasSymbol(name)) return false
+    return change.keptTables.has(piece) || (change.keptConstants.has(piece) && isOnly(name))
+  }
+  const cutting: Cutting = { workshop, change, object, isKept, error }
+  const linkage = linkageOf(cutting, { roots, peers, hasSymbol }, () => cargo)
   const cargo: Cargo = openCargo(cutting, carried, linkage.convert)
 
   return {

@@ -33,7 +33,6 @@ export interface World {
   readonly peers: ReadonlyMap<string, Peer>
   /** True when the unit's kernel object has a symbol of this name. */
   hasSymbol(name: string): boolean
-  isOnly(name: string): boolean
 }
 
 export interface Linkage {
@@ -42,11 +41,8 @@ export interface Linkage {
   takeHandedOn(): readonly Piece[]
 }
 
-export function linkageOf(
-  { workshop, change, object, error }: Cutting,
-  { roots, peers, hasSymbol, isOnly }: World,
-  cargo: () => Cargo,
-): Linkage {
+export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, cargo: () => Cargo): Linkage {
+  const { workshop, change, object, error } = cutting
   const { after, correlation, unit } = change
   const changedPieces = new Set([...roots.replaced, ...roots.embedded].map(({ after: piece }) => piece))
   const embedded = new Set(roots.embedded.map(({ after: piece }) => piece))
@@ -54,7 +50,7 @@ export function linkageOf(
   const { ambiguous } = correlation
   const addressOfNew = new Set<Piece>()
 
-  const guardBorder = borderGuard({ change, error })
+  const guardBorder = borderGuard(cutting)
 
   /** objtool finds the key of a static call by its name among the symbols. */
   const referKeyOf = (name: string) => {
@@ -271,10 +267,7 @@ export function linkageOf(
       referKeyOf(name)
       return to(cargo().refer(name, counterpart), said - (piece.symbol?.value ?? 0))
     }
-    const known = counterpart !== undefined && hasSymbol(counterpart.name)
-    const kept =
-      known && (change.keptTables.has(piece) || (change.keptConstants.has(piece) && isOnly(counterpart.name)))
-    const byContent = isIncidental(piece) || (isByContent(piece) && !kept)
+    const byContent = isIncidental(piece) || (isByContent(piece) && !cutting.isKept(piece))
     if (!byContent && counterpart === undefined && correlation.counterpartOf(piece) !== undefined)
       error(
         'freed-after-boot',
@@ -307,7 +300,7 @@ export function linkageOf(
         ? to(place.growing.symbol, said - piece.start + place.at)
         : inside(draft, place)
     }
-    if (!known)
+    if (!hasSymbol(counterpart.name))
       error(
         'no-symbol',
         counterpart.name,

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../src/diff/change.ts'
 import { readObject } from '../../src/elf/read.ts'
-import type { Extraction } from '../../src/extract/extraction.ts'
+import { type Extraction, extract } from '../../src/extract/extraction.ts'
 import { compileBytes, extractionOf, rules } from '../objects.ts'
 
 const prelude = `
@@ -14,11 +14,17 @@ const prelude = `
 int get(void); void use(const void *); void walk(const void *, const void *);
 `
 
-function extractOf(before: string, after: string, ...more: string[]): Extraction {
+const changeOf = (before: string, after: string, ...more: string[]) => {
   const object = (text: string) =>
     readObject(compileBytes(prelude + text, '-fno-toplevel-reorder', ...more), 'unit.o')
-  return extractionOf([compareObjects(object(before), object(after), 'unit.c')])
+  return compareObjects(object(before), object(after), 'unit.c')
 }
+
+const extractOf = (...of: Parameters<typeof changeOf>): Extraction => extractionOf([changeOf(...of)])
+
+/** The same where the kernel has several constants of each name, so that the patch's own are carried. */
+const carriedOf = (...of: Parameters<typeof changeOf>): Extraction =>
+  extract([{ change: changeOf(...of), object: 'vmlinux' }], { has: () => true, isOnly: () => false })
 
 /** Where in the carried sections, or from which symbol of the kernel's, the references of a function's code lead. */
 function places({ draft }: Extraction, code: string, data: RegExp): number[] {
@@ -45,7 +51,7 @@ describe('constant arrays of functions that share a section keep their distances
     ['of pointers', 'void *const one[] = { (void *)get, (void *)use }', 'long two[] = { 7, 8 }', 16],
     ['of strings', 'char one[] = "begin.."', 'char two[] = "and end"', 8],
   ])('%s', (_, first, second, size) => {
-    const extraction = extractOf(beside(1, first, second), beside(2, first, second), together)
+    const extraction = carriedOf(beside(1, first, second), beside(2, first, second), together)
     if (first.includes('*')) {
       // Who knows the running kernel's own table of pointers must not see another; its end is another's beginning.
       expect(errors(extraction)).toEqual(['error ambiguous-reference'])
@@ -60,7 +66,7 @@ describe('constant arrays of functions that share a section keep their distances
     const text = (n: number) => `
       static noinline int other(int i) { static const int own[] = { 9, 8, 7, 6 }; return own[i] + get(); }
       int f(int i) { static const int table[] = { 1, 2, 3, 4 }; return table[i - 1] + other(i) + ${n}000; }`
-    const extraction = extractOf(text(1), text(2), together)
+    const extraction = carriedOf(text(1), text(2), together)
     expect(errors(extraction)).toEqual([])
     const carried = extraction.draft.sections.find(({ name }) => name.startsWith('.rodata'))
     expect(Buffer.concat([carried?.data as Buffer])).toHaveLength(32)
