@@ -8,7 +8,7 @@ import { isIncidental } from '../diff/incidental.ts'
 import { useOf } from '../diff/instruction.ts'
 import { coldParent } from '../diff/names.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import type { Cutting } from './cargo.ts'
+import type { Cutting } from './cutting.ts'
 import { isInitOrExit } from './roots.ts'
 
 type Carrying = Pick<Cutting, 'change' | 'isKept'>

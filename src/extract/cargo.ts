@@ -2,7 +2,6 @@
 // What is carried of one patched unit: functions with their table entries, data, constants. Each thing is carried
 // once; what its references lead to follows when the pending work is done.
 import { type Extent, isCode, type Piece, type Target } from '../diff/anatomy.ts'
-import type { Change } from '../diff/change.ts'
 import { replacementLength } from '../diff/compare.ts'
 import { decodeInstruction } from '../diff/instruction.ts'
 import { sourceName } from '../diff/names.ts'
@@ -12,21 +11,10 @@ import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
 import { neighbourhood } from './border.ts'
+import type { Cutting } from './cutting.ts'
 import { direct, isThroughTable } from './got.ts'
 import { type IndexedMessage, indexedMessages } from './printk-index.ts'
-import type { Growing, Place, Workshop } from './workshop.ts'
-
-/** One unit on the table. */
-export interface Cutting {
-  readonly workshop: Workshop
-  readonly change: Change
-  /** The kernel object that the unit is part of. */
-  readonly object: string
-  /** True for a constant of which the running kernel's own copy is meant, since it is known which that is. */
-  isKept(piece: Piece): boolean
-  /** Refuses the patch; says each thing once. */
-  error(rule: string, symbol: string, message: string, hint: string): void
-}
+import type { Growing, Place } from './workshop.ts'
 
 export interface CarriedItem {
   readonly name: string
