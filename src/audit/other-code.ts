@@ -9,6 +9,7 @@ import {
   isCode,
   isFunction,
   isString,
+  isWritable,
   type ObjectView,
   type Place,
   type Target,
@@ -31,6 +32,15 @@ function keyOf({ section, start }: Extent): string {
 
 function distanceOf({ target }: Led, { start }: Extent): number {
   return target.kind === 'place' ? target.place.offset - start : 0
+}
+
+/**
+ * Whether a function has it for itself: its own code, to which tables and jumps lead, what of it is seldom run, other instructions for
+ * a place, jump tables. A text is the same for all.
+ */
+function belongsTo({ section, start, symbol }: Extent, whole: Extent): boolean {
+  if (symbol === undefined) return !isString(section) && !isWritable(section)
+  return (section === whole.section && start === whole.start) || symbol.name === `${whole.symbol?.name}.cold`
 }
 
 /** All relocations of an extent, and those of the tables about it. */
@@ -88,11 +98,25 @@ function takenIn(
     led.target.kind === 'outside'
       ? names.has(led.target.symbol.name) || compilersOwn.test(led.target.symbol.name)
       : led.extents.some((one) => extents.has(keyOf(one)))
+  const comesToReached = (extent: Extent) => {
+    const parts = [extent]
+    const seen = new Set(parts.map(keyOf))
+    for (let part = parts.pop(); part !== undefined; part = parts.pop())
+      for (const led of leadsOf(view, part)) {
+        if (isReached(led) || led.target.kind === 'number') continue
+        if (led.extents.length === 0 || !led.extents.every((one) => belongsTo(one, extent))) return false
+        for (const one of led.extents) {
+          if (!seen.has(keyOf(one))) parts.push(one)
+          seen.add(keyOf(one))
+        }
+      }
+    return true
+  }
   for (const extent of view.named) {
     const { section, start, symbol } = extent
     if (symbol === undefined || !isFunction(extent)) continue
     const target: Target = { kind: 'place', place: { section, offset: start }, symbol }
-    if (isIt(target) && leadsOf(view, extent).every(isReached)) return { target, extents: [extent] }
+    if (isIt(target) && comesToReached(extent)) return { target, extents: [extent] }
   }
   return undefined
 }
@@ -155,6 +179,8 @@ export function compareOtherCode(
       const { place } = target
       const [own] = module.extentsAt(place, target.symbol)
       if (own === undefined || keyOf(own) === keyOf(mine)) continue
+      // Tables about what was taken in, and what of it is seldom run, lead into the middle of it.
+      if (seen.has(keyOf(own)) && belongsTo(part, own)) continue
       const name = own.symbol?.name
       if (name === undefined || /\.cold$/.test(name)) {
         // Jump tables and what is seldom run belong to the function; a constant has no identity.
