@@ -25,6 +25,7 @@ import { typeLayout } from './rules/type-layout.ts'
 import { uapiChanged } from './rules/uapi-changed.ts'
 import { unsafeContext } from './rules/unsafe-context.ts'
 import { unusedMacro } from './rules/unused-macro.ts'
+import { variableFolded } from './rules/variable-folded.ts'
 import { wakeUp } from './rules/wake-up.ts'
 import { writtenAfterBoot } from './rules/written-after-boot.ts'
 
@@ -40,6 +41,7 @@ export const rules: readonly Rule[] = [
   storedOtherwise,
   placedOtherwise,
   countTrusted,
+  variableFolded,
   livePointer,
   unsafeContext,
   inlinedCopy,

@@ -5,7 +5,7 @@ import type { ObjectFile } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
 import { type Anatomy, anatomy, type Piece } from './anatomy.ts'
 import { isByContent } from './by-content.ts'
-import { type ComparisonOptions, comparison, sectionClass } from './compare.ts'
+import { type ComparisonOptions, comparison } from './compare.ts'
 import { type Correlation, correlate } from './correlate.ts'
 import { readDirectives } from './directives.ts'
 import { isIncidental } from './incidental.ts'
@@ -14,6 +14,7 @@ import { enteringMiddle, labelsIn } from './middle.ts'
 import { changedNameless, unclaimed } from './nameless.ts'
 import { isColdPart } from './names.ts'
 import { obey, type Wanted } from './obey.ts'
+import { isOrdinaryData, removedRegistrations } from './registrations.ts'
 import type { Declarations } from './static-locals.ts'
 
 export interface FunctionChange {
@@ -47,13 +48,6 @@ export interface Change extends Wanted {
 /** Data and code that exist only while the kernel or the module starts, or ends. */
 function isInitOrExit(name: string): boolean {
   return /^\.(init|exit|meminit|cpuinit|devinit)/.test(name)
-}
-
-/** Sections whose entries the kernel looks at only while it starts or loads a module. */
-function isOrdinaryData(piece: Piece): boolean {
-  return /^\.(data|bss|rodata|sdata)(\.(?!\.)|$)|^\.data\.\.(read_mostly|ro_after_init|cacheline_aligned|shared_aligned|page_aligned|percpu(\.\.(read_mostly|shared_aligned|page_aligned))?)$|^\.data\.\.?once$/.test(
-    sectionClass(piece.section),
-  )
 }
 
 /**
@@ -187,6 +181,8 @@ export function compareObjects(
         `The patch adds ${piece.name} to the section ${piece.section.name}, which the kernel reads only while it starts or loads the module`,
         'Leave this part out (INARCH_IGNORE_SECTION): it is a new parameter, export, initcall, per-CPU variable or the like',
       )
+  // Of an extract most of the registrations are missing.
+  if (options.extract === undefined) findings.push(...removedRegistrations(b, correlation, unit))
   findings.push(...lostState(b, a, correlation, addedData, unit))
   for (const { name, difference } of changedNameless(b, a, compare.extentDifference))
     error(

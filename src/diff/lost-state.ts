@@ -16,8 +16,8 @@ interface Heir {
   readonly lost: readonly { readonly variable: Piece; readonly user: Piece }[]
 }
 
-/** Variables by the functions that refer to them. */
-function usersOf(unit: Anatomy, variables: ReadonlySet<Piece>): Map<Piece, Set<Piece>> {
+/** Variables by the functions that refer to them, apart from those that run only at the start or the end. */
+export function usersOf(unit: Anatomy, variables: ReadonlySet<Piece>): Map<Piece, Set<Piece>> {
   const users = new Map<Piece, Set<Piece>>()
   if (variables.size === 0) return users
   const marks = unit.marksOf([...variables].map(({ section }) => section))

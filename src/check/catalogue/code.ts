@@ -27,6 +27,13 @@ export const codeRules = [
     'Register it in a callback (INARCH_PRE_PATCH), or leave this part out (INARCH_IGNORE_SECTION)',
   ),
   explain(
+    'note',
+    'registration-removed',
+    'Data that the patch takes out of such a section: an export, a parameter, an initcall',
+    'The kernel has read the section, and what it registered stays: modules go on using the export, the parameter can still be set',
+    'Nothing, unless the fix needs it to be gone: then undo it in a callback (INARCH_PRE_PATCH), or boot the fixed kernel',
+  ),
+  explain(
     'error',
     'section-changed',
     'A changed section that is not known to be safe',
