@@ -3,11 +3,11 @@
 // when it is what the compiler made before, when its code is what the kernel runs, when it is replaced, when the module
 // carries it and nobody else calls the kernel's, or when the build said something about it.
 import type { Finding } from '../ground/finding.ts'
-import { isCodeTable } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
-import { type Extent, isCode, isFreed, isFunction, isString, isWritable } from './object-view.ts'
+import { counterparts } from './counterparts.ts'
+import { type Extent, isFreed, isFunction, isWritable } from './object-view.ts'
 import type { Carried } from './translation.ts'
-import { type Side, sourceName, stem, type UnitView } from './unit.ts'
+import { type Side, stem, type UnitView } from './unit.ts'
 
 /**
  * What the build may say about a part that is not in the module: the author leaves it out, or its bytes differ and what it
@@ -29,8 +29,12 @@ export function checkCompleteness(
   for (const unit of units) {
     const { before, after } = unit
     const brought = carried.get(unit) ?? new Set<string>()
-    const earlier = new Map(before.view.named.map((extent) => [extent.symbol?.name ?? '', extent]))
     const comes = (name: string) => brought.has(name) || isReplaced(unit, name)
+    const pairs = counterparts(
+      before,
+      after,
+      (extent) => !after.view.namesOf(extent).some((name) => comes(name.replace(cold, ''))),
+    )
     /** A private function whose callers come with the module, or are only inside of what comes, and so have their own of it. */
     const isOnlyInside = (name: string, seen = new Set([name])): boolean => {
       const extent = after.view.named.find(({ symbol }) => symbol?.name === name)
@@ -46,9 +50,9 @@ export function checkCompleteness(
       left.some((one) => one.symbol === name && (one.unit === undefined || one.unit === unit.unit))
     for (const extent of after.view.named) {
       const part = extent.symbol?.name ?? ''
-      const old = earlier.get(part)
+      const old = pairs.of(extent)
       if (old === undefined || isFreed(extent.section) || isFreed(old.section)) continue
-      if (areAlike(before, old, after, extent)) continue
+      if (pairs.isAsBefore(extent)) continue
       // The cold part of a function comes and stays with it.
       const parent = part.replace(cold, '')
       const whole =
@@ -105,46 +109,4 @@ function isNamedDatum({ section, symbol }: Extent): boolean {
 /** What changes with every line, and is only shown. */
 function isDerived(name: string): boolean {
   return /^(descriptor|_entry|__UNIQUE_ID_|__func__|_rs)/.test(stem(name).replace(/^.*\./, ''))
-}
-
-/** True when both have the same bytes, and each reference has the same name, or the same text. */
-function areAlike(before: Side, old: Extent, after: Side, extent: Extent): boolean {
-  const [mine, theirs] = [before.view.relocations(old), after.view.relocations(extent)]
-  if (old.end - old.start !== extent.end - extent.start || mine.length !== theirs.length) return false
-  if (old.symbol?.binding !== extent.symbol?.binding) return false
-  if (
-    !old.section.data
-      .subarray(old.start, old.end)
-      .equals(extent.section.data.subarray(extent.start, extent.end))
-  )
-    return false
-  return mine.every((relocation, index) => {
-    const other = theirs[index]!
-    if (relocation.offset - old.start !== other.offset - extent.start || relocation.type !== other.type)
-      return false
-    return meant(before, relocation, old) === meant(after, other, extent)
-  })
-}
-
-/** What a reference leads to, as far as names and contents tell. */
-function meant(
-  { view }: Side,
-  relocation: Parameters<Side['view']['target']>[1],
-  { section }: Extent,
-): string {
-  const target = view.target(section, relocation)
-  if (target.kind === 'number') return `number ${target.value}`
-  if (target.kind === 'outside') return `outside ${target.symbol.name} ${target.offset}`
-  const { place, symbol } = target
-  const [extent] = view.extentsAt(place, symbol)
-  if (extent === undefined || isCodeTable(place.section.name)) return `${place.section.name} ${place.offset}`
-  if (extent.symbol !== undefined && (isWritable(place.section) || isCode(place.section)))
-    return `${extent.symbol.name} ${place.offset - extent.start}`
-  const bytes = extent.section.data.subarray(extent.start, extent.end).toString('latin1')
-  const fields = view
-    .relocations(extent)
-    .map(
-      ({ symbol: to, addend }) => `${sourceName(to.name)} ${isString(to.section ?? section) ? '' : addend}`,
-    )
-  return `${extent.symbol === undefined ? 'text' : stem(extent.symbol.name)} ${place.offset - extent.start} ${bytes} ${fields.join()}`
 }

@@ -7,7 +7,7 @@ import type { Names } from '../match/names.ts'
 import { strayEntries, unreadableTables } from './code-tables.ts'
 import type { Complain } from './complaint.ts'
 import { livepatchName } from './meaning.ts'
-import { isAllocated, isCode, isFreed, isWritable, type ObjectView } from './object-view.ts'
+import { type Extent, isAllocated, isCode, isFreed, isWritable, type ObjectView } from './object-view.ts'
 
 /** Tables that the kernel goes through while it loads the module, `.init` and all; later it leaves out what is freed. */
 const loadersOwn =
@@ -41,6 +41,11 @@ function twice<T>(all: readonly T[], nameOf: (one: T) => string): string[] {
   return [...again]
 }
 
+/** By where they begin, the longest first. */
+function byPlace(one: Extent, other: Extent): number {
+  return one.section.index - other.section.index || one.start - other.start || other.end - one.end
+}
+
 function checkNames({ object, named }: ObjectView, complain: Complain): void {
   for (const name of twice(object.sections.filter(isAllocated), (section) => section.name))
     complain(
@@ -55,14 +60,17 @@ function checkNames({ object, named }: ObjectView, complain: Complain): void {
       name,
       `The module has two functions ${name}, which a stack trace or a kprobe would confuse`,
     )
-  for (const one of functions)
-    for (const other of functions)
-      if (one.section === other.section && one.start < other.start && other.start < one.end)
-        complain(
-          'audit-symbol-name',
-          other.symbol?.name ?? '',
-          `${other.symbol?.name} would be in the middle of ${one.symbol?.name}, of which the kernel then knows a part only`,
-        )
+  let widest: Extent | undefined
+  for (const one of functions.toSorted(byPlace)) {
+    if (widest?.section !== one.section) widest = one
+    else if (widest.start < one.start && one.start < widest.end)
+      complain(
+        'audit-symbol-name',
+        one.symbol?.name ?? '',
+        `${one.symbol?.name} would be in the middle of ${widest.symbol?.name}, of which the kernel then knows a part only`,
+      )
+    if (one.end > widest.end) widest = one
+  }
   // A livepatch symbol defines nothing; one may stand for each object whose coming the kernel waits for.
   const globals = object.symbols.filter(
     ({ binding, place }) => binding !== 'local' && place !== 'undefined' && place !== 'livepatch',

@@ -104,7 +104,8 @@ export function isCalled(names: Names, object: string, address: bigint, name: st
   return names.at(object, address).some((symbol) => stem(symbol.name) === stem(name))
 }
 
-function usersIn(view: ObjectView): Map<string, Set<string>> {
+/** Names of what refers to each name of an object. */
+export function usersIn(view: ObjectView): Map<string, Set<string>> {
   const users = new Map<string, Set<string>>()
   for (const user of view.named)
     for (const relocation of view.relocations(user)) {

@@ -166,6 +166,37 @@ describe('a patch', () => {
     expect(object.symbols.find(({ name }) => name === 'audit_mtu')?.section?.name).toBe('.data')
   })
 
+  // The compiler numbers the other statics of the file anew.
+  test.each([
+    ['6.1', 'pause_on_oops < 9'],
+    ['6.12', 'spin_counter < 9'],
+  ])('that moves a static out of its function changes no other (%s, %s)', async (wanted, use) => {
+    const kernel = await selectKernel(job, wanted)
+    const counter = '\tstatic int spin_counter;\n'
+    const change = {
+      ...{ name: 'counter-moved', exercises: '', replaces: [], run: '', before: '', after: '' },
+      edits: [
+        {
+          file: 'kernel/panic.c',
+          from: `static void do_oops_enter_exit(void)\n{\n\tunsigned long flags;\n${counter}`,
+          to: 'static int spin_counter;\nstatic void do_oops_enter_exit(void)\n{\n\tunsigned long flags;\n',
+        },
+        {
+          file: 'kernel/panic.c',
+          from: 'return pause_on_oops_flag == 0;',
+          to: `return pause_on_oops_flag == 0 && ${use};`,
+        },
+      ],
+    }
+    const patches = [parsePatch(diffOf(kernel, change), 'counter-moved.patch')]
+    const dir = mkdtempSync(path.join(work, 'moved-'))
+    const made = await buildToAudit(job, kernel, 'binary', patches, dir)
+    expect(await audit(kernel, made)).toEqual([])
+    const [unit] = made.units
+    const named = (bytes: Buffer) => viewOf(bytes, 'panic.o').named.map(({ symbol }) => symbol!.name)
+    expect(named(unit!.before)).not.toEqual(named(unit!.after))
+  })
+
   test('that needs another module says which', async () => {
     const refused = build('new-module-dependency', '6.1')
     const fault = await refused.catch((error: unknown) => error as Fault)
