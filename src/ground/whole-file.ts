@@ -13,11 +13,19 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
   ELOOP: 'symbolic links lead in a circle',
   ENXIO: 'nobody reads from it',
+  EACCES: 'you may not write there',
+  EPERM: 'the system lets nothing be written there',
+  EROFS: 'its file system is read-only',
+  ENAMETOOLONG: 'the name is longer than the file system allows',
 }
 
 /** What is thrown where the place was badly chosen; other refusals of the system stay what they are. */
-function refused(place: string, error: unknown): unknown {
-  const reason = reasons[(error as NodeJS.ErrnoException).code ?? '']
+async function refused(place: string, error: unknown): Promise<unknown> {
+  const { code = '' } = error as NodeJS.ErrnoException
+  // /proc and /sys say that something is missing where nothing can be made.
+  const above = path.dirname(path.resolve(place))
+  const isThere = code === 'ENOENT' && (await stat(above).catch(() => undefined))?.isDirectory() === true
+  const reason = isThere ? 'nothing can be made in its directory' : reasons[code]
   return reason === undefined
     ? error
     : new Fault('usage', 'output-place', `${place} can't be written: ${reason}`, {
@@ -45,8 +53,8 @@ export async function makeOutputDirectory(dir: string): Promise<void> {
       await make(place)
     }
   }
-  await make(path.resolve(dir)).catch((error: unknown) => {
-    throw refused(dir, error)
+  await make(path.resolve(dir)).catch(async (error: unknown) => {
+    throw await refused(dir, error)
   })
 }
 
@@ -72,6 +80,6 @@ export async function writeWhole(file: string, content: Buffer | string): Promis
       await rm(unfinished, { force: true })
     }
   } catch (error) {
-    throw refused(file, error)
+    throw await refused(file, error)
   }
 }

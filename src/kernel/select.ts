@@ -66,7 +66,14 @@ export function defaultAmong<T extends Candidate>(
  */
 export async function selectKernel(job: Job, wanted?: string): Promise<Kernel> {
   const wish = wanted === undefined ? undefined : parseWish(wanted)
-  if (wanted !== undefined && wish === undefined) return fetchKernel(job, wanted)
+  if (wanted !== undefined && wish === undefined) {
+    // It becomes the name of a directory: a path must not lead to another kernel's.
+    if (!/^[A-Za-z0-9][A-Za-z0-9._+~-]*$/.test(wanted))
+      throw new Fault('usage', 'kernel-unknown', `${wanted} is not the release of a kernel`, {
+        remedy: 'Name it as `uname -r` prints it, such as 6.1.0-56-cloud-amd64; see `inarch kernels`',
+      })
+    return fetchKernel(job, wanted)
+  }
   if (wanted === undefined) {
     const running = os.release()
     const stored = parseRelease(running) === undefined ? undefined : await readStored(kernelDir(running))

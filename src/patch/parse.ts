@@ -103,7 +103,13 @@ function checkPath(text: Text, index: number, latin1: string): string {
   if (latin1.length > 4095 || latin1.split('/').some((name) => name.length > 255))
     fail(text, index, 'path-too-long', 'A path is longer than Linux allows: 255 bytes a name, 4095 in all')
   if (latin1.split('/').includes('..'))
-    fail(text, index, 'path-leaves-tree', `The path ${utf8(latin1)} leaves the source tree`)
+    fail(
+      text,
+      index,
+      'path-leaves-tree',
+      `The path ${utf8(latin1)} has .. in it`,
+      'Write it without .., from the top of the source tree',
+    )
   return utf8(latin1)
 }
 

@@ -9,6 +9,7 @@ import { readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import { inputKinds, readInput, readInputIfAny } from '../ground/input.ts'
 import { misfit } from '../ground/misfit.ts'
+import { listedFunctions } from '../module/listed-functions.ts'
 import { type Manifest, manifestSchema } from '../module/manifest.ts'
 import { splitSignature } from '../module/signature.ts'
 
@@ -84,6 +85,7 @@ export async function readSubject(file: string): Promise<Subject> {
         detail: `module    ${sha256}\nmanifest  ${manifest.sha256}`,
         remedy: 'Build the live patch again with `inarch build`',
       })
+    compareFunctions(bytes, file, manifest)
     return {
       file: absolute,
       bytes,
@@ -100,6 +102,29 @@ export async function readSubject(file: string): Promise<Subject> {
   if (!kernelName.test(name) || !/^[A-Za-z0-9._+~-]{1,64}$/.test(release))
     throw new Fault('usage', 'not-a-live-patch', `${file} does not say its name and its kernel`)
   return { file: absolute, bytes, sha256, name, release, origin: 'unknown', targets: klpTargets(bytes, file) }
+}
+
+/**
+ * Compares what the module's own tables tell the kernel to replace with what the manifest says.
+ * @throws Fault `usage/manifest-differs`
+ */
+function compareFunctions(bytes: Buffer, file: string, manifest: Manifest): void {
+  const spell = (object: string, name: string, sympos: number) =>
+    `${name} of ${object.replaceAll('-', '_')}${sympos > 1 ? `, number ${sympos}` : ''}`
+  const listed = (listedFunctions(parse(bytes, file)) ?? []).map((one) =>
+    spell(one.object, one.name, one.sympos),
+  )
+  const told = replacedNames({ manifest }).map((one) => spell(one.object, one.name, one.sympos))
+  const without = (some: readonly string[], others: readonly string[]) =>
+    some.filter((one, at) => !others.includes(one) || some.indexOf(one) !== at)
+  const refuse = (says: string) =>
+    new Fault('usage', 'manifest-differs', `${file} is not the module that its manifest describes: ${says}`, {
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  const [untold] = without(listed, told)
+  if (untold !== undefined) throw refuse(`it replaces ${untold}, of which the manifest does not tell`)
+  const [absent] = without(told, listed)
+  if (absent !== undefined) throw refuse(`it does not replace ${absent}`)
 }
 
 /**

@@ -85,7 +85,7 @@ test('a directory that somebody wants is made with those above it, or refused in
   await expect(makeOutputDirectory(path.join(work, 'taken'))).rejects.toMatchObject(refused('of this name'))
   await expect(makeOutputDirectory(path.join(work, 'taken', 'x'))).rejects.toMatchObject(refused('is a file'))
   // Nothing can be made there, and the system says that something is missing.
-  await expect(makeOutputDirectory('/proc/inarch/x')).rejects.toMatchObject({
-    name: expect.stringMatching(/Fault|Error/),
-  })
+  for (const place of ['/proc/inarch/x', '/proc/inarch', '/sys/kernel/inarch'])
+    await expect(makeOutputDirectory(place)).rejects.toMatchObject({ kind: 'usage', code: 'output-place' })
+  await expect(writeWhole('/proc/inarch', 'x')).rejects.toMatchObject(refused('nothing can be made'))
 })

@@ -43,3 +43,15 @@ test('paths in other languages, and what is usual in names, are good', () => {
   expect(() => checkCachePlace()).not.toThrow()
   expect(() => checkBuildPlace('/home/größe/linux-6.1.y')).not.toThrow()
 })
+
+test.each(['6.1.0-1-amd64/../6.1.0-2-amd64', '../kernels/6.1.0-1-amd64', '..', '/etc', '', 'a b'])(
+  'the release %j is none, wherever it leads',
+  async (wanted) => {
+    vi.stubEnv('XDG_CACHE_HOME', path.join(os.tmpdir(), 'inarch-place'))
+    const job = { signal: new AbortController().signal, journal: silentJournal() }
+    await expect(selectKernel(job, wanted)).rejects.toMatchObject({
+      code: 'kernel-unknown',
+      message: expect.stringContaining('is not the release of a kernel'),
+    })
+  },
+)

@@ -188,6 +188,7 @@ describe('a patch is refused', () => {
     const fault = refusal(`--- a/../../etc/passwd\n+++ b/../../etc/passwd\n${hunk}`)
     expect(fault.code).toBe('path-leaves-tree')
     expect(fault.message).toMatch(/^fix\.patch:1: /)
+    expect(refusal(`--- a/fs/../fs/x\n+++ b/fs/../fs/x\n${hunk}`).message).toContain('has .. in it')
     expect(refusal(`--- "a/x\\000.c"\n+++ b/x\n${hunk}`).code).toBe('hostile-path')
     expect(refusal('diff --git a/../x b/../x\nnew file mode 100644\n').code).toBe('path-leaves-tree')
     expect(refusal('diff --git a/x b/x\nrename from x\nrename to ../../y\n').code).toBe('path-leaves-tree')

@@ -11,10 +11,26 @@ import { kernelWish, readSubject } from '../../src/vm/subject.ts'
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-subject-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
-/** Compiles an object with these .modinfo strings and further sections. */
+/** Tables as include/linux/livepatch.h has them: `f` of vmlinux, and the second `g` of a module called some-fs. */
+const tables = [
+  '.section .data.livepatch,"aw"',
+  'patch: .quad __this_module, objects, 0, 0',
+  'objects: .quad 0, vmlinux, 0, 0, some_name, some, 0, 0, 0, 0, 0, 0',
+  'vmlinux: .quad f_name, f, 0, 0, 0, 0, 0, 0',
+  'some: .quad g_name, f, 2, 0, 0, 0, 0, 0',
+  '.section .rodata,"a"',
+  'f_name: .asciz "f"',
+  'g_name: .asciz "g"',
+  'some_name: .asciz "some-fs"',
+  '.text',
+  'f: ret',
+]
+
+/** Compiles an object with these tables and .modinfo strings and further sections. */
 function compile(name: string, modinfo: readonly string[], sections: readonly string[] = []): string {
   const file = path.join(work, name)
   const source = [
+    ...tables,
     '.section .modinfo,"a"',
     ...modinfo.map((text) => `.asciz ${JSON.stringify(text)}`),
     ...sections.map((section) => `.section ${section},"a"\n.quad 0`),
@@ -56,8 +72,8 @@ function withManifest(name: string, change: object): string {
     inputs: [],
     sha256: createHash('sha256').update(readFileSync(file)).digest('hex'),
     objects: [
-      { name: 'vmlinux', functions: [] },
-      { name: 'ext4', functions: [{ name: 'f', sympos: 0, unit: 'fs/ext4/x.c', reasons: [] }] },
+      { name: 'vmlinux', functions: [{ name: 'f', sympos: 0, unit: 'fs/x.c', reasons: [] }] },
+      { name: 'some_fs', functions: [{ name: 'g', sympos: 2, unit: 'fs/some/x.c', reasons: [] }] },
     ],
     carried: [],
     findings: [],
@@ -83,13 +99,41 @@ describe('a live patch to prove', () => {
     expect(await readSubject(withManifest('livepatch-known.ko', {}))).toMatchObject({
       name: 'livepatch_fix',
       origin: 'debian',
-      targets: ['ext4'],
+      targets: ['some_fs'],
     })
   })
 
   test('that is not the one its manifest describes is refused', async () => {
     const fault = await refusal(readSubject(withManifest('livepatch-other.ko', { sha256: '0'.repeat(64) })))
     expect(fault).toMatchObject({ kind: 'usage', code: 'manifest-differs' })
+  })
+
+  const f = { name: 'f', sympos: 0, unit: 'fs/x.c', reasons: [] }
+  const g = { name: 'g', sympos: 2, unit: 'fs/some/x.c', reasons: [] }
+  test.each([
+    ['no function', [], 'it replaces f of vmlinux, of which'],
+    ['one function too few', [{ name: 'vmlinux', functions: [f] }], 'it replaces g of some_fs, number 2'],
+    [
+      'one function too many',
+      [
+        { name: 'vmlinux', functions: [f, { ...f, name: 'h' }] },
+        { name: 'some_fs', functions: [g] },
+      ],
+      'it does not replace h of vmlinux',
+    ],
+    [
+      'another position',
+      [
+        { name: 'vmlinux', functions: [f] },
+        { name: 'some_fs', functions: [{ ...g, sympos: 1 }] },
+      ],
+      'it replaces g of some_fs, number 2',
+    ],
+    ['another object', [{ name: 'vmlinux', functions: [f, g] }], 'it replaces g of some_fs, number 2'],
+  ])('whose manifest tells of %s is refused', async (_what, objects, says) => {
+    const fault = await refusal(readSubject(withManifest('livepatch-half.ko', { objects })))
+    expect(fault).toMatchObject({ kind: 'usage', code: 'manifest-differs' })
+    expect(fault.message).toContain(says)
   })
 
   test.each([
