@@ -3,8 +3,8 @@
 // brings along is one that the kernel has already.
 import type { Names } from '../match/names.ts'
 import { type KernelPlace, resolve } from './meaning.ts'
-import { type Extent, isFunction, isWritable } from './object-view.ts'
-import { isCalled, sourceName, stem, type UnitView } from './unit.ts'
+import { type Extent, isCode, isFunction, isWritable } from './object-view.ts'
+import { isCalled, type Side, sourceName, stem, type UnitView } from './unit.ts'
 
 /** A clause that says why the address is something else; undefined when it is right. */
 export type Doubt = string | undefined
@@ -41,6 +41,9 @@ export function doubtAbout(
     return names.symbols(object, symbol.name).length === 1 ? undefined : 'the code there is another'
   }
   if (!named) return `it is ${there}`
+  const labelled = labelledBy(after, meant)
+  if (labelled !== undefined)
+    return `it has the places of labels in ${labelled}, and the kernel’s own leads into the code before the patch`
   const proven = after.proven(symbol.name)
   if (proven.size === 1 && !proven.has(place.address)) return `unchanged code has ${symbol.name} elsewhere`
   if (proven.size > 0) return undefined
@@ -59,6 +62,18 @@ export function doubtAbout(
     if (earlier.some(shares) && !before1.some(shares)) return 'other functions use that one'
     const size = meant.end - meant.start
     if (before1.every((one) => one.end - one.start !== size)) return 'it has another size'
+  }
+  return undefined
+}
+
+/** The function into whose middle a datum leads: a table of labels (`&&label`), which only that function uses. */
+function labelledBy({ view }: Side, datum: Extent): string | undefined {
+  for (const relocation of view.relocations(datum)) {
+    const target = view.target(datum.section, relocation)
+    if (target.kind !== 'place' || !isCode(target.place.section)) continue
+    const [extent] = view.extentsAt(target.place, relocation.symbol)
+    if (extent !== undefined && isFunction(extent) && extent.start !== target.place.offset)
+      return extent.symbol?.name
   }
   return undefined
 }

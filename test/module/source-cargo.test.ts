@@ -115,6 +115,35 @@ describe('a name that a file uses', () => {
   })
 })
 
+// arch/x86/include/asm/runtime-const.h: the code has a number, and only its table names the variable.
+test('a variable that code has as a constant of boot is bound like any other name', () => {
+  const constant = (name: string) =>
+    `({ unsigned long v; asm("movabs $0x0123456789abcdef, %0; 1: .pushsection runtime_ptr_${name}, \\"a\\"; .long 1b - 8 - .; .popsection" : "=r" (v)); v; })`
+  const symbols = { 'vmlinux limit': [{ type: 'D' }], 'vmlinux table': [{ type: 'd' }] }
+  const made = (...texts: string[]) => {
+    const units = texts.map((text, nth) => unit(text, 'int f;', `${nth}.c`))
+    const { bindings, rules, draft } = cargo({ symbols }, ...units)
+    const led = draft.sections.flatMap(({ relocations }) => relocations.map(({ symbol }) => symbol))
+    // The wrapper's own is not asked about.
+    const open = led.filter(
+      ({ name, place }) => place === 'undefined' && !/^(__fentry__|livepatch_)/.test(name),
+    )
+    expect(rules.filter((rule) => rule !== 'no-symbol')).toEqual([])
+    for (const { name } of open) expect(Object.keys(bindings)).toContain(name)
+    for (const symbol of open) expect(draft.symbols).toContain(symbol)
+    return { names: [...new Set(open.map(({ name }) => name))].sort(), rules }
+  }
+  const one = `unsigned long livepatch_f(void) { return ${constant('limit')}; }`
+  expect(made(one).names).toEqual(['limit'])
+  const both = `unsigned long livepatch_f(void) { return ${constant('limit')} + ${constant('table')}; }`
+  expect(made(both).names).toEqual(['limit', 'table'])
+  const again = `extern unsigned long limit; unsigned long livepatch_f(void) { return limit + ${constant('limit')}; }`
+  expect(made(again).names).toEqual(['limit'])
+  expect(made(one, one.replace('_f', '_g')).names).toEqual(['limit'])
+  const nowhere = cargo({}, unit(one))
+  expect(nowhere.rules).toEqual(['no-symbol'])
+})
+
 test('two files that define the same name are refused', () => {
   const one = unit('int livepatch_f(int a) { return a; }')
   expect(cargo({}, one, unit('int livepatch_f(int a) { return a; }', 'int f;', 'b.c')).rules).toEqual([
