@@ -13,6 +13,7 @@ import {
   type Users,
   usersIn,
 } from './static-locals.ts'
+import { areNamedByCounter, pairEntries } from './table-entries.ts'
 
 export interface Pair {
   readonly before: Piece
@@ -153,6 +154,10 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
     if (beforeGroup.length === 1 && afterGroup.length === 1 && b !== undefined && a !== undefined) {
       if (isStaticLocal(b) || isStaticLocal(a)) statics.push(candidates)
       else pair(b, a, b.name === a.name ? 'name' : 'stem')
+      continue
+    }
+    if (areNamedByCounter(before, after, candidates)) {
+      pairEntries(before, after, candidates, (b, a) => pair(b, a, 'stem'))
       continue
     }
     // Entries of a table that a macro names by a counter stand in the order of the source.

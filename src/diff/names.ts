@@ -9,9 +9,10 @@ export function stem(name: string): string {
   // Nearly every name is as it was written.
   const macro = name.startsWith('__UNIQUE_ID_') || name.startsWith('__initcall__')
   if (!macro && !name.includes('.')) return name
+  // What stands in front of a macro's counter may end in digits, too: they go with it.
   return name
     .replace(/(\.(lto_priv|llvm))?\.\d+(?=\.|$)/g, '')
-    .replace(/(^|\.)(__UNIQUE_ID_\D*?)_?\d+$/, '$1$2')
+    .replace(/(^|\.)(__UNIQUE_ID_.*?)_?\d+$/, '$1$2')
     .replace(/^(__initcall__kmod_.*?__)\d+_\d+_/, '$1')
 }
 

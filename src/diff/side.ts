@@ -13,6 +13,7 @@ import {
 } from '../elf/outline.ts'
 import { type Row, relocationCount, relocationsAt, textAt } from '../elf/part.ts'
 import { isIgnored, isLabel, isOutOfLine } from './anatomy.ts'
+import { isCollected } from './by-content.ts'
 import { isDirective } from './directives.ts'
 import { isPadding } from './instruction.ts'
 import { isColdPart, isCompilersName, isFront } from './names.ts'
@@ -113,6 +114,10 @@ function rolesOf(
   const strings = sectionFlag.merge | sectionFlag.strings
   const isNamed = (symbol: number) =>
     typeOf(outline, symbol) !== symbolType.section && !isLabel(nameOf(outline, symbol))
+  const isCounted = (symbol: number) => {
+    const name = nameOf(outline, symbol)
+    return isNamed(symbol) && isCompilersName(name) && !name.startsWith('__initcall__')
+  }
   for (let index = 1; index < outline.sections; index++) {
     if (!isContent(outline.type[index]!)) continue
     const flags = outline.flags[index]!
@@ -126,6 +131,8 @@ function rolesOf(
     if (isDirective(name) || isBootConstant(name) || name === '.printk_index') return undefined
     // Relocations that are called so are none.
     if (name.startsWith('.rel')) return undefined
+    // Entries that a macro names by a counter are told apart by all of their content.
+    if (isCollected({ name, flags }) && symbolsOf(index).some(isCounted)) return undefined
     if (isTable({ name })) roles[index] = role.table
     else if (isOutOfLine({ name })) roles[index] = role.outOfLine
     else roles[index] = isIgnored({ name, flags }) ? role.none : ordinary
