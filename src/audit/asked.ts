@@ -5,7 +5,12 @@ import { type Extent, isFunction } from './object-view.ts'
 import type { UnitView } from './unit.ts'
 
 /** The sections of which the author asks for copies. */
-export function isAskedFor({ after: { view } }: UnitView): (section: string) => boolean {
+export function sectionsAskedFor(units: readonly UnitView[]): (unit: UnitView, section: string) => boolean {
+  const asked = new Map(units.map((unit) => [unit.unit, askedIn(unit)]))
+  return ({ unit }, section) => asked.get(unit)?.has(section) === true
+}
+
+function askedIn({ after: { view } }: UnitView): ReadonlySet<string> {
   const asked = new Set<string>()
   for (const section of view.object.sections) {
     if (!/^\.(inarch|kpatch)\.include\.sections$/.test(section.name)) continue
@@ -17,7 +22,7 @@ export function isAskedFor({ after: { view } }: UnitView): (section: string) => 
       asked.add(data.toString('latin1', target.place.offset, data.indexOf(0, target.place.offset)))
     }
   }
-  return (section) => asked.has(section)
+  return asked
 }
 
 /** A function that the kernel is to call back. */

@@ -17,6 +17,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findModule } from '../kernel/modules.ts'
 import { type Names, namesOf } from '../match/names.ts'
+import { sectionsAskedFor } from './asked.ts'
 import { type Complain, complaints } from './complaint.ts'
 import { checkCompleteness } from './completeness.ts'
 import { type LivepatchTables, livepatchTables, type Structures } from './livepatch-tables.ts'
@@ -75,8 +76,11 @@ export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]
         file,
         `The module would ${replace ? 'not ' : ''}replace earlier live patches`,
       )
-    holdAgainst(units, code, tables, module, audited, names, complain)
-    if (parts.length > 0) holdAgainst(parts, 'from-directory', tables, module, audited, names, complain)
+    const asked = sectionsAskedFor(units.map((unit) => unitView(unit, names)))
+    holdAgainst(units, code, asked, tables, module, audited, names, complain)
+    // What the author asks for stands in the patch, and not in what was extracted.
+    if (parts.length > 0)
+      holdAgainst(parts, 'from-directory', asked, tables, module, audited, names, complain)
   })
 }
 
@@ -109,6 +113,7 @@ const noCode: ReadonlySet<string> = new Set(['not-compared', ...otherCode])
 function holdAgainst(
   units: readonly PatchedUnit[],
   code: ModuleCode,
+  isAskedFor: (unit: UnitView, section: string) => boolean,
   tables: LivepatchTables,
   module: ObjectView,
   { told }: Audited,
@@ -130,7 +135,7 @@ function holdAgainst(
   )
   const isCopyTold = ({ unit }: UnitView, name: string) =>
     told.some((one) => one.rule === 'copy-not-shared' && one.unit === unit && one.symbol === name)
-  const making = { code, isOther: isTold(otherCode), isCopyTold }
+  const making = { code, isOther: isTold(otherCode), isCopyTold, isAskedFor }
   const carried = checkTranslation(module, names, views, roots, replaces, making, complain)
   // What a directory does not have, its author left out.
   if (code !== 'from-directory') checkCompleteness(views, carried, isReplaced, told, complain)

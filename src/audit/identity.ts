@@ -114,11 +114,12 @@ const diagnostic =
 /** A clause that says why the kernel has the datum already, so that a copy of it is state that is there twice. */
 export function kernelHas(
   names: Names,
-  { object, before, after }: UnitView,
+  unit: UnitView,
   { symbol, section }: Extent,
-  isAskedFor: (section: string) => boolean,
+  isAskedFor: (unit: UnitView, section: string) => boolean,
 ): string | undefined {
-  if (symbol === undefined || isAskedFor(section.name)) return undefined
+  const { object, before, after } = unit
+  if (symbol === undefined || isAskedFor(unit, section.name)) return undefined
   const name = stem(symbol.name)
   if (diagnostic.test(name.replace(/^.*\./, ''))) return undefined
   const numbered = symbol.binding === 'local' && symbol.name.includes('.')

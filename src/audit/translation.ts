@@ -5,7 +5,6 @@
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
 import { beforePad, behindPad, excuseLineOfBug, excuseLines, isNameOfReplacement, isOwnName } from './anew.ts'
-import { isAskedFor } from './asked.ts'
 import type { Complain } from './complaint.ts'
 import { type Doubt, doubtAbout, doubtAboutStated, type IdentityContext, kernelHas } from './identity.ts'
 import { type KernelPlace, linked, type Meaning, meaningOf } from './meaning.ts'
@@ -65,6 +64,8 @@ export interface Making {
   isOther(unit: UnitView, name: string): boolean
   /** Whether it says that the live patch has a copy of a datum. */
   isCopyTold(unit: UnitView, name: string): boolean
+  /** Whether the author asks for a copy of a section. */
+  isAskedFor(unit: UnitView, section: string): boolean
 }
 
 export function checkTranslation(
@@ -73,7 +74,7 @@ export function checkTranslation(
   units: readonly UnitView[],
   roots: readonly Root[],
   replaces: (place: KernelPlace) => boolean,
-  { code, isOther, isCopyTold }: Making,
+  { code, isOther, isCopyTold, isAskedFor }: Making,
   complain: Complain,
 ): Carried {
   const identity: IdentityContext = { names, replaces }
@@ -127,7 +128,7 @@ export function checkTranslation(
     const name = nameOf(theirs)
     if (symbol !== undefined) {
       for (const one of unit.after.view.namesOf(theirs)) carried.get(unit)?.add(one)
-      const copy = isFunction(theirs) ? undefined : kernelHas(names, unit, theirs, isAskedFor(unit))
+      const copy = isFunction(theirs) ? undefined : kernelHas(names, unit, theirs, isAskedFor)
       if (copy !== undefined && !isCopyTold(unit, name))
         complain(
           'audit-copied',
