@@ -226,7 +226,7 @@ export function headOf(request: HeadRequest, source: string, definitions: Defini
       one !== undefined &&
       one.isFunction === expandedOne.isFunction &&
       (item.declaration.body === undefined) === (declaration.body === undefined) &&
-      !isParameterList(tokens, one)
+      !isParameterList(tokens, declaration, one)
     if (isPlain) {
       const meaningOf = (from: number, to: number): string => {
         const { text, line } = tokens[from]!
@@ -257,7 +257,7 @@ export function headOf(request: HeadRequest, source: string, definitions: Defini
     ...omissions(all, 0, specifiersEnd(item.declaration), undefined, meaningOf),
     ...omissions(all, expandedOne.from, expandedOne.to, undefined, meaningOf),
   ]
-  const isOld = isParameterList(all, expandedOne)
+  const isOld = isParameterList(all, item.declaration, expandedOne)
   // Of a function in the style of K&R, a declaration says nothing about the parameters.
   const parts = isOld
     ? { ...item.declaration, declarators: [{ ...expandedOne, to: expandedOne.core }] }
@@ -286,8 +286,9 @@ function openBoundOf(tokens: readonly Token[], one: Declarator): Token | undefin
 }
 
 /** K&R: `f(a, b) int a; …`: the parameters' types stand behind; as a declaration that is `f()`. */
-function isParameterList(tokens: readonly Token[], one: Declarator): boolean {
-  if (!one.isFunction) return false
+function isParameterList(tokens: readonly Token[], { body }: Declaration, one: Declarator): boolean {
+  // A prototype has none: what stands behind its parentheses are attributes.
+  if (!one.isFunction || body === undefined) return false
   return (
     tokens[one.core]?.kind === 'name' &&
     /;/.test(

@@ -19,6 +19,39 @@ interface Case {
 }
 
 const kinds: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
+  'a declaration has the parameters that the unit gives it': {
+    'an alias': {
+      source: `
+__attribute__((noinline)) long impl(long a) { return a * 3; }
+long al(long) __attribute__((alias("impl")));
+int wanted(int k) { return k ? (al(-1) == -3) : 0; }
+`,
+      wish: { externalize: ['impl', 'al'], isOther: true },
+      has: ['al(long);'],
+      gcc: true,
+    },
+    'a weak alias that takes a truth value, by a macro': {
+      source: `
+#define __alias(name) __attribute__((__alias__(#name)))
+__attribute__((noinline)) _Bool impl(_Bool a) { return !a; }
+_Bool al(_Bool) __attribute__((weak)) __alias(impl);
+int wanted(int k) { return al(k & 6); }
+`,
+      wish: { externalize: ['impl', 'al'] },
+      has: ['al(_Bool);'],
+      gcc: true,
+    },
+    'an alias with an ellipsis': {
+      source: `
+__attribute__((noinline)) long impl(long a) { return a * 3; }
+extern int al(long, ...) __attribute__((weak, alias("impl")));
+int wanted(int k) { return al(k, 1.0) + al(3, k); }
+`,
+      wish: { externalize: ['impl', 'al'], isOther: true },
+      has: ['al(long, ...);'],
+      gcc: true,
+    },
+  },
   'a macro ends where the unit ends it': {
     'inside of the function that defines it': {
       source: `
