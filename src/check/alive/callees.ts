@@ -27,6 +27,7 @@ const writes: readonly (readonly [RegExp, number, string])[] = [
     0,
     'is written',
   ],
+  [/^this_cpu_(?:write|add|sub|inc|dec|and|or|xchg)\w*$/, 0, 'is set'],
   [/^(?:__)?(?:set|clear|change|assign|test_and_(?:set|clear|change))_bit\w*$/, 1, 'bit'],
   [
     /^(?:INIT_\w+|spin_lock_init|raw_spin_lock_init|mutex_init|init_\w+|timer_setup|hrtimer_(?:init|setup)|tasklet_setup|refcount_init|kref_init|seqcount_\w*init|xa_init\w*|idr_init\w*|ida_init|skb_queue_head_init)$/,
@@ -67,6 +68,9 @@ export function writtenBy(name: string): { readonly argument: number; readonly h
   for (const [words, argument, how] of writes) if (words.test(name)) return { argument, how }
   return undefined
 }
+
+/** Hands the caller in user space what it asked for, as a returned value does. */
+export const answers = /^(?:copy_to_(?:user|sockptr|iter)\w*|_?copy_to_iter|put_user|put_cmsg)$/
 
 /** Waits until others are done, and changes nothing itself. */
 export const waitsOut =

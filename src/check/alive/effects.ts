@@ -8,6 +8,7 @@ import type { Definition } from '../definitions.ts'
 import type { Library } from '../library.ts'
 import { argumentsAt, lastName } from '../operations.ts'
 import { primitiveOf } from '../primitives.ts'
+import { type Act, assignmentOf, callOf, spelled } from './acts.ts'
 import { asks, says, waitsOut, writtenBy } from './callees.ts'
 import { type Place, placeOf, placeStart } from './places.ts'
 import type { Statement } from './statements.ts'
@@ -28,6 +29,8 @@ export interface Effect {
   /** The value that is written, as the statement has it. */
   readonly value?: readonly Token[]
   readonly statement: Statement
+  /** The call or the assignment that does it. */
+  readonly act: Act
 }
 
 /** One side of a change, with what is known of the functions that it calls. */
@@ -48,20 +51,8 @@ export function keyOf({ kind, object, member, how }: Effect): string {
   return [kind, object, member, how].join('\n')
 }
 
-function spelled(tokens: readonly Token[]): string {
-  const text = tokens
-    .map(({ text }) => text)
-    .join(' ')
-    .replace(/\b(?:READ_ONCE|unlikely|likely) \( ([^()]*) \)/g, '$1')
-  const plain = text
-    .replace(/ ?(->|\.) ?/g, '$1')
-    .replace(/([([!~]) /g, '$1')
-    .replace(/ ([)\],;([])/g, '$1')
-  return plain.length > 60 ? `${plain.slice(0, 57)}…` : plain
-}
-
-function effectOfPlace(kind: EffectKind, place: Place, how: string, statement: Statement): Effect {
-  return { kind, object: place.object, member: place.member, how, place, statement }
+function effectOfPlace(kind: EffectKind, place: Place, how: string, statement: Statement, act: Act): Effect {
+  return { kind, object: place.object, member: place.member, how, place, statement, act }
 }
 
 /** What a function's whole text does beyond the call. */
@@ -79,10 +70,18 @@ export function effectsIn(
   const { tokens } = statement
   const found: Effect[] = []
   const place = (list: readonly Token[]) => placeOf(list, variables, reader.stack)
-  const put = (kind: EffectKind, on: Place | undefined, how: string, value?: readonly Token[]) => {
-    if (on?.isLive === true)
-      found.push({ ...effectOfPlace(kind, on, how, statement), ...(value === undefined ? {} : { value }) })
+  const put = (written: readonly Token[], operator: string, value?: readonly Token[]) => {
+    const on = place(written)
+    if (on?.isLive !== true) return
+    const how = value === undefined ? operator : `${operator} ${spelled(resolved(value, variables))}`
+    const act = assignmentOf(written, operator, value ?? [], variables)
+    found.push({
+      ...effectOfPlace('write', on, how, statement, act),
+      ...(value === undefined ? {} : { value }),
+    })
   }
+  /** Where the message ends that is being read. */
+  let message = 0
   for (let at = 0; at < tokens.length; at++) {
     const { text, kind } = tokens[at]!
     if (kind === 'punctuator') {
@@ -95,8 +94,7 @@ export function effectsIn(
           at - from === 1 &&
           variables.has(tokens[from]!.text)
         const value = valueAt(tokens, at + 1)
-        if (from < at && !isDeclared)
-          put('write', place(tokens.slice(from, at)), `${text} ${spelled(resolved(value, variables))}`, value)
+        if (from < at && !isDeclared) put(tokens.slice(from, at), text, value)
       } else if (text === '++' || text === '--') {
         const from = placeStart(tokens, at)
         let to = at + 1
@@ -106,7 +104,7 @@ export function effectsIn(
             (tokens[to]!.kind === 'name' || /^(?:->|\.|\*)$/.test(tokens[to]!.text))
           )
             to++
-        put('write', place(from < at ? tokens.slice(from, at) : tokens.slice(at + 1, to)), text)
+        put(from < at ? tokens.slice(from, at) : tokens.slice(at + 1, to), text)
       }
       continue
     }
@@ -114,14 +112,26 @@ export function effectsIn(
     const before = tokens[at - 1]?.text
     const inner = argumentsAt(tokens, at + 1)
     if (before === '->' || before === '.') {
-      found.push({ kind: 'call', object: `->${text}()`, member: '', how: 'is called', statement })
+      if (at < message) continue
+      const target = tokens.slice(placeStart(tokens, at + 1), at + 1)
+      const act = callOf(`->${text}`, [target, ...inner], variables)
+      found.push({ kind: 'call', object: `->${text}()`, member: '', how: 'is called', statement, act })
       continue
     }
-    // What a message asks for is for the message.
-    if (says.test(text)) at = closing(tokens, at + 1) - 1
-    else found.push(...effectsOfCall(reader, statement, text, inner, variables, depth))
+    // What a message asks for is for the message; what an assertion writes is not.
+    if (says.test(text)) message = Math.max(message, closing(tokens, at + 1))
+    else if (at >= message || writes(reader, text))
+      found.push(...effectsOfCall(reader, statement, text, inner, variables, depth))
   }
   return found
+}
+
+/** By its name alone: an object that it is given is another one behind it. */
+function writes(reader: Reader, name: string): boolean {
+  return (
+    writtenBy(name) !== undefined ||
+    primitiveOf(name, (word) => reader.side.mentions(word))?.argument !== undefined
+  )
 }
 
 /** A local value by what it is given, where that is one thing. */
@@ -151,15 +161,16 @@ function effectsOfCall(
   depth: number,
 ): Effect[] {
   const place = (index: number) => placeOf(inner[index] ?? [], variables, reader.stack)
+  const act = callOf(name, inner, variables)
   const named = (kind: EffectKind, object: string, how: string): Effect[] => [
-    { kind, object, member: '', how, statement },
+    { kind, object, member: '', how, statement, act },
   ]
   const through = (kind: EffectKind, index: number, how: string): Effect[] => {
     const on = place(index)
     if (on === undefined) return named(kind, name, how)
     // What only lies on the stack is nobody else's.
     if (!on.isLive && isOnStack(on, variables, reader)) return []
-    return [effectOfPlace(kind, on, how, statement)]
+    return [effectOfPlace(kind, on, how, statement, act)]
   }
   if (keyword.test(name) || variables.has(name)) return []
   const written = writtenBy(name)
@@ -169,7 +180,10 @@ function effectsOfCall(
       ? `= ${values.map((value) => spelled(resolved(value, variables))).join(', ')}`
       : `${name}(${values.map(spelled).join(', ')})`
     const on = place(written.argument)
-    return on?.isLive === true ? [effectOfPlace('write', on, how, statement)] : []
+    const target = inner[written.argument] ?? []
+    const given = values.flat()
+    const one = stores.test(name) ? assignmentOf(target, '=', given, variables) : act
+    return on?.isLive === true ? [effectOfPlace('write', on, how, statement, one)] : []
   }
   const primitive = primitiveOf(name, (word) => reader.side.mentions(word))
   if (primitive !== undefined) {
@@ -177,7 +191,7 @@ function effectsOfCall(
     if (kind === 'context') return named('lock', family, role === 'take' ? 'entered' : 'left')
     if (kind === 'memory') return through('free', argument ?? 0, `freed by ${name}`)
     const isWrapper = kind === 'reference' && argument === undefined
-    const inside = isWrapper ? effectsOfCallee(reader, statement, name, depth) : undefined
+    const inside = isWrapper ? effectsOfCallee(reader, statement, act, depth) : undefined
     // A name that only looks like a reference, such as `get_bcc`, has a body that does nothing of the kind.
     if (inside !== undefined && (inside.length === 0 || inside.some((one) => one.kind === 'count')))
       return inside
@@ -190,7 +204,7 @@ function effectsOfCall(
   if (waitsOut.test(name)) return /^synchronize_/.test(name) ? [] : named('wait', name, 'waited for')
   if (frees.test(name)) return through('free', name === 'kmem_cache_free' ? 1 : 0, `freed by ${name}`)
   if (allocates.test(name)) return named('allocate', name, spelled(inner.flat()))
-  return effectsOfCallee(reader, statement, name, depth)
+  return effectsOfCallee(reader, statement, act, depth)
 }
 
 function isOnStack(
@@ -211,13 +225,14 @@ const stores =
 const deepest = 3
 const remembered = new WeakMap<Definition, Effect[]>()
 
-function effectsOfCallee(reader: Reader, statement: Statement, name: string, depth: number): Effect[] {
-  const unknown: Effect = { kind: 'call', object: `${name}()`, member: '', how: 'is called', statement }
+function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: number): Effect[] {
+  const { name = '' } = act
+  const unknown: Effect = { kind: 'call', object: `${name}()`, member: '', how: 'is called', statement, act }
   if (depth >= deepest) return [unknown]
   const definition = reader.side.definitions.get(name) ?? reader.library.definition(name)
   if (definition === undefined) return [unknown]
   const known = remembered.get(definition)
-  if (known !== undefined) return known.map((one) => ({ ...one, statement }))
+  if (known !== undefined) return known.map((one) => ({ ...one, statement, act }))
   // A function that calls itself does nothing more by it.
   remembered.set(definition, [])
   const inner = effectsOf(reader, definition, depth + 1).filter(
@@ -229,7 +244,7 @@ function effectsOfCallee(reader: Reader, statement: Statement, name: string, dep
   const all = seen.length < inner.length ? [...seen, unknown] : seen
   const once = [...new Map(all.map((one) => [keyOf(one), one])).values()]
   remembered.set(definition, once)
-  return once.map((one) => ({ ...one, statement }))
+  return once.map((one) => ({ ...one, statement, act }))
 }
 
 /** The thing that an effect is about, in a few words. */

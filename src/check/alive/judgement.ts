@@ -3,11 +3,13 @@
 // something, or computes a local value otherwise is plain: no object that lives has another meaning by it. Everything
 // else is told: which object, which member, what it was and what it is.
 import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
-import { says } from './callees.ts'
+import { type Act, actKey, differenceOfActs, exactly, shortened } from './acts.ts'
+import { answers, says } from './callees.ts'
 import { type Effect, effectsIn, keyOf, type Reader } from './effects.ts'
 import { stackTypes } from './stack-types.ts'
 import { differenceOf, type Statement, statementsOf } from './statements.ts'
-import { variablesOf } from './variables.ts'
+import { unreadIn } from './unread.ts'
+import { declaredAt, variablesOf } from './variables.ts'
 
 /** Something that lives longer than a call, with another meaning. */
 export interface Living {
@@ -36,7 +38,8 @@ const reasons = {
   message: 'says something else',
   release: 'gives back, where it leaves, what it took itself',
   held: 'holds something for the time of the call',
-  moved: 'does the same in another order',
+  interface: 'takes or returns another type',
+  moved: 'takes the same steps in another order',
 } as const
 
 type Reason = keyof typeof reasons
@@ -56,13 +59,19 @@ export function beyondOf(
     after: { side: functions.after, library, stack },
   } satisfies Record<string, Reader>
   const [old, young] = [statementsOf(before.body), statementsOf(after.body)]
-  const { gone, come } = differenceOf(old, young)
+  const { gone, come, isBelowOthers } = differenceOf(old, young)
   const variables = { before: variablesOf(before), after: variablesOf(after) }
-  const lost = gone.flatMap((one) => effectsIn(readers.before, one, variables.before))
-  const won = come.flatMap((one) => effectsIn(readers.after, one, variables.after))
-  const moved = cancel(lost, won)
+  const effects = (one: Statement, side: 'before' | 'after') => [
+    ...effectsIn(readers[side], one, variables[side]),
+    ...unreadIn(one, variables[side]),
+  ]
+  const lost = gone.flatMap((one) => effects(one, 'before'))
+  const won = come.flatMap((one) => effects(one, 'after'))
+  const effective = new Set([...lost, ...won].map(({ statement }) => statement))
   const said = new Set<Reason>()
-  if (moved) said.add('moved')
+  const otherwise = cancel(lost, won, functions, said)
+  if (isBelowOthers) said.add('condition')
+  if (headOf(before) !== headOf(after)) said.add('interface')
   const taken = new Set(
     young
       .flatMap((one) => effectsIn(readers.after, one, variables.after))
@@ -92,15 +101,11 @@ export function beyondOf(
     return reason === undefined
   })
   const left = lost.filter((one) => !isCheck(one))
-  for (const one of come) {
-    const reason = reasonOf(one, variables.after, 'come')
-    if (reason !== undefined) said.add(reason)
-  }
-  for (const one of gone) {
-    const reason = reasonOf(one, variables.before, 'gone')
-    if (reason !== undefined) said.add(reason)
-  }
-  const living = [...told(left, kept), ...stored(readers.after, come, young, variables)]
+  for (const reason of reasonsOf({ gone, come, old, young }, variables, effective)) said.add(reason)
+  const [ordered, orders] = [orderOf(gone), orderOf(come)]
+  const isLess = ordered.some((word) => countOf(ordered, word) > countOf(orders, word))
+  if (isLess || (said.size === 0 && orders.length > 0)) said.add('order')
+  const living = [...told(left, kept), ...otherwise, ...stored(readers.after, come, young, variables)]
   if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
   const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])
   return {
@@ -159,17 +164,138 @@ function ownerOf({ kind, object, member }: Effect): string {
   return `${kind} ${object} ${member}`
 }
 
-/** Takes out what both sides do; true when there was something. */
-function cancel(lost: Effect[], won: Effect[]): boolean {
-  let found = false
-  for (let at = lost.length - 1; at >= 0; at--) {
-    const same = won.findIndex((one) => keyOf(one) === keyOf(lost[at]!))
-    if (same < 0) continue
-    won.splice(same, 1)
-    lost.splice(at, 1)
-    found = true
+/** Takes out what both sides do; gives what both do by a call or an assignment that differs. */
+function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said: Set<Reason>): Living[] {
+  const pairs: [Effect, Effect][] = []
+  const take = (key: (one: Effect) => string) => {
+    for (let at = lost.length - 1; at >= 0; at--) {
+      const same = won.findIndex((one) => key(one) === key(lost[at]!))
+      if (same >= 0) pairs.push([lost.splice(at, 1)[0]!, won.splice(same, 1)[0]!])
+    }
   }
-  return found
+  take((one) => `${keyOf(one)}\n${actKey(one.act)}`)
+  pairs.length = 0
+  take((one) => `${keyOf(one)}\n${one.act.name}`)
+  take(keyOf)
+  const seen = new Set<string>()
+  const isRetyped = retyped(functions)
+  const isOnOneSide = (name: string) =>
+    functions.before.definitions.has(name) !== functions.after.definitions.has(name)
+  return pairs.reverse().flatMap(([one, other]): Living[] => {
+    const isOneCall = one.act.name !== undefined && one.act.name === other.act.name
+    if (isOneCall && isRetyped(one.act.name ?? '') && isLonger(one.act, other.act)) return []
+    if (isOneCall && answers.test(one.act.name ?? '')) {
+      said.add('result')
+      return []
+    }
+    // A wait for the same that asks another condition.
+    if (isOneCall && one.how === 'waited for' && one.act.parts[0]?.exact === other.act.parts[0]?.exact) {
+      said.add('condition')
+      return []
+    }
+    // The same effect by way of a function that only one side has.
+    if (!isOneCall && [one, other].some(({ act }) => isOnOneSide(act.name ?? ''))) {
+      said.add('moved')
+      return []
+    }
+    // A function that does many things is called once.
+    const keys = [`before ${actKey(one.act)}`, `after ${actKey(other.act)}`]
+    const isTold = keys.some((key) => seen.has(key))
+    for (const key of keys) seen.add(key)
+    if (isTold) return []
+    const { before, after } = differenceOfActs(one.act, other.act)
+    return [
+      isOneCall
+        ? { object: calledAs(one.act.name ?? ''), ...shortened(before, after) }
+        : livingOf(one, [before], [after]),
+    ]
+  })
+}
+
+/** Functions that the patch gives other parameters: what they do with them is told of them. */
+function retyped({ all }: ChangedFunctions): (name: string) => boolean {
+  const names = new Set(
+    all.flatMap(({ name, before, after }) =>
+      before !== undefined && after !== undefined && headOf(before) !== headOf(after) ? [name] : [],
+    ),
+  )
+  return (name) => names.has(name)
+}
+
+/** True when one act is the other one with more arguments. */
+function isLonger({ parts: before }: Act, { parts: after }: Act): boolean {
+  const both = Math.min(before.length, after.length)
+  return (
+    before.length !== after.length &&
+    before.slice(0, both).every((part, at) => part.exact === after[at]!.exact)
+  )
+}
+
+function calledAs(name: string): string {
+  return /^inline/.test(name) ? name : `${name}()`
+}
+
+/** What a function takes and returns, without the names of its parameters. */
+function headOf(definition: ChangedFunction['before'] & {}): string {
+  const words = definition.head.filter(
+    ({ text }) => !/^(?:static|inline|noinline\w*|const|__\w+)$/.test(text),
+  )
+  return `${exactly(words, variablesOf(definition))} ${definition.parameters?.length ?? ''}`
+}
+
+/** What orders accesses, or keeps the compiler from tearing them. */
+const ordering =
+  /^(?:READ_ONCE|WRITE_ONCE|data_race|smp_\w+|[rw]?mb|barrier|dma_[rw]mb|rcu_assign_pointer|RCU_INIT_POINTER|\w+_(?:acquire|release|relaxed))$/
+
+function orderOf(statements: readonly Statement[]): string[] {
+  return statements.flatMap(({ tokens }) => tokens.flatMap(({ text }) => (ordering.test(text) ? [text] : [])))
+}
+
+function countOf(words: readonly string[], word: string): number {
+  return words.filter((one) => one === word).length
+}
+
+type BothVariables = Record<'before' | 'after', ReturnType<typeof variablesOf>>
+
+/** Why the statements that only one side has, or has elsewhere, are plain. */
+function reasonsOf(
+  { gone, come, old, young }: Record<'gone' | 'come' | 'old' | 'young', readonly Statement[]>,
+  variables: BothVariables,
+  effective: ReadonlySet<Statement>,
+): Set<Reason> {
+  const barriers = (one: Statement) => {
+    const all = gone.includes(one) ? old : young
+    return orderOf(all.slice(0, all.indexOf(one))).length
+  }
+  const said = new Set<Reason>()
+  const note = (one: Statement, others: readonly Statement[], side: 'gone' | 'come') => {
+    const own = variables[side === 'gone' ? 'before' : 'after']
+    const other = variables[side === 'gone' ? 'after' : 'before']
+    const twin = others.find(({ text }) => text === one.text)
+    const reason = reasonOf(one, own, side)
+    if (twin !== undefined && one.kind === 'expression') {
+      said.add(reason === 'order' || reason === 'wait' ? reason : 'moved')
+      if (barriers(twin) !== barriers(one)) said.add('order')
+      if (twin.within !== one.within) said.add('condition')
+    } else if (reason !== undefined) said.add(reason)
+    // What a statement does is told, and not what it does it upon.
+    else if (effective.has(one)) {
+      if (/ (?:\?|&&|\|\|) /.test(one.text)) said.add('condition')
+    } else if (one.kind === 'expression') {
+      const text = exactly(one.tokens, own)
+      const declared = one.tokens.some(({ text: word }) => word === '=')
+        ? []
+        : declaredAt(one.tokens, 0, false)
+      const isSame =
+        declared.length > 0
+          ? declared.every(({ name }) => !other.has(name))
+          : others.some(({ tokens }) => exactly(tokens, other) === text)
+      if (!isSame) said.add('value')
+    }
+  }
+  for (const one of come) note(one, gone, 'come')
+  for (const one of gone) note(one, come, 'gone')
+  return said
 }
 
 function reasonOf(
@@ -181,11 +307,11 @@ function reasonOf(
   if (kind === 'loop') return 'condition'
   if (kind === 'exit')
     return tokens[0]?.text === 'return' ? 'result' : side === 'come' ? 'check' : 'condition'
-  if (kind === 'label') return undefined
+  if (kind === 'label') return /^(?:case|default)$/.test(tokens[0]?.text ?? '') ? 'condition' : undefined
   const first = tokens[0]?.text ?? ''
   if (/^(?:smp_\w*mb\w*|[rw]?mb|barrier|dma_[rw]mb)$/.test(first)) return 'order'
   if (/^synchronize_/.test(first)) return 'wait'
-  if (tokens.some(({ text }) => text === '=' || text === '++' || text === '--' || /^[-+|&]=$/.test(text))) {
+  if (tokens.some(({ text }) => /^(?:\+\+|--|[-+*/%&|^]?=|<<=|>>=)$/.test(text))) {
     const target = tokens.find(({ text }) => variables.has(text))?.text ?? ''
     return outcome.test(target) ? 'result' : 'value'
   }
@@ -207,11 +333,12 @@ function told(lost: readonly Effect[], won: readonly Effect[]): Living[] {
 }
 
 function livingOf({ object, member }: Effect, before: readonly string[], after: readonly string[]): Living {
+  const { before: old, after: young } = shortened(before.join('; '), after.join('; '))
   return {
     object,
     ...(member === '' ? {} : { member }),
-    before: before.length === 0 ? 'not so' : before.join('; '),
-    after: after.length === 0 ? 'no longer' : after.join('; '),
+    before: before.length === 0 ? 'not so' : old,
+    after: after.length === 0 ? 'no longer' : young,
   }
 }
 
@@ -220,7 +347,7 @@ function stored(
   reader: Reader,
   come: readonly Statement[],
   all: readonly Statement[],
-  variables: Record<'before' | 'after', ReturnType<typeof variablesOf>>,
+  variables: BothVariables,
 ): Living[] {
   const changed = new Set(come)
   const otherwise = new Set(

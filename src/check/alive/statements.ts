@@ -13,6 +13,8 @@ export interface Statement {
   readonly text: string
   /** The conditions and loops around it, the outermost first. */
   readonly under: readonly Statement[]
+  /** The same with each `else` and `do`, as text: where a statement stands, whatever braces are around it. */
+  readonly within: string
   /** True when the statements that go with it end in a `return`, `goto`, `continue` or `break`. */
   readonly leaves: boolean
   readonly line: number
@@ -22,6 +24,7 @@ interface Draft {
   kind: StatementKind
   tokens: readonly Token[]
   under: readonly Draft[]
+  within: string
   leaves: boolean
 }
 
@@ -34,35 +37,42 @@ export function statementsOf(body: readonly Token[]): Statement[] {
   const found: Draft[] = []
   let labelled: Draft | undefined
 
-  const put = (kind: StatementKind, from: number, to: number, under: readonly Draft[]): Draft => {
-    const one: Draft = { kind, tokens: body.slice(from, to), under, leaves: false }
+  const put = (
+    kind: StatementKind,
+    from: number,
+    to: number,
+    under: readonly Draft[],
+    within: string,
+  ): Draft => {
+    const one: Draft = { kind, tokens: body.slice(from, to), under, within, leaves: false }
     if (from < to) found.push(one)
     return one
   }
   /** Reads the statement at `at`; gives the index behind it. */
-  const read = (at: number, end: number, under: readonly Draft[]): number => {
+  const read = (at: number, end: number, under: readonly Draft[], within: string): number => {
     const word = body[at]!.text
     const next = body[at + 1]?.text
     if (word === ';') return at + 1
     if (word === '{') {
       const close = closing(body, at, end)
-      readAll(at + 1, close - 1, under)
+      readAll(at + 1, close - 1, under, within)
       return close
     }
-    if (word === 'else' || word === 'do') return at + 1 < end ? read(at + 1, end, under) : end
+    if (word === 'else' || word === 'do')
+      return at + 1 < end ? read(at + 1, end, under, `${within}\n${word}`) : end
     if (exits.test(word)) {
       const to = endOf(at, end)
-      put('exit', at, to, under)
+      put('exit', at, to, under, within)
       return to + 1
     }
     if (word === 'case' || word === 'default') {
       let to = at
       while (to < end && body[to]!.text !== ':') to++
-      put('label', at, to, under)
+      put('label', at, to, under, within)
       return to + 1
     }
     if (body[at]!.kind === 'name' && next === ':' && body[at + 2]?.text !== ':') {
-      labelled = put('label', at, at + 1, under)
+      labelled = put('label', at, at + 1, under, within)
       return at + 2
     }
     if (next === '(' && body[at]!.kind === 'name') {
@@ -73,15 +83,15 @@ export function statementsOf(body: readonly Token[]): Statement[] {
         word === 'while' || word === 'for' || (!isCondition && behind !== undefined && !notABody.test(behind))
       if ((isCondition || isLoop) && close < end) {
         // The end of `do … while (…);`.
-        const one = put(isCondition ? 'condition' : 'loop', at, close, under)
+        const one = put(isCondition ? 'condition' : 'loop', at, close, under, within)
         const start = found.length
-        const to = read(close, end, [...under, one])
+        const to = read(close, end, [...under, one], `${within}\n${textOf(one.tokens)}`)
         one.leaves = leavesFrom(start, one)
         return to
       }
     }
     const to = endOf(at, end)
-    put('expression', at, to, under)
+    put('expression', at, to, under, within)
     return to + 1
   }
   const endOf = (at: number, end: number): number => {
@@ -94,10 +104,10 @@ export function statementsOf(body: readonly Token[]): Statement[] {
     const own = found.slice(start).filter(({ under }) => under.at(-1) === owner)
     return own.at(-1)?.kind === 'exit'
   }
-  const readAll = (from: number, end: number, under: readonly Draft[]) => {
-    for (let at = from; at < end; ) at = read(at, end, under)
+  const readAll = (from: number, end: number, under: readonly Draft[], within: string) => {
+    for (let at = from; at < end; ) at = read(at, end, under, within)
   }
-  readAll(0, body.length, [])
+  readAll(0, body.length, [], '')
   // Behind the first label at the outer level that only a `goto` leads to, a function cleans up and leaves.
   const cleanup =
     labelled === undefined
@@ -110,12 +120,13 @@ function finished(found: readonly Draft[], cleanup: number): Statement[] {
   const made = new Map<Draft, Statement>()
   return found.map((one, at) => {
     const under = one.under.flatMap((outer) => made.get(outer) ?? [])
-    const text = one.tokens.map((token) => token.text).join(' ')
+    const text = textOf(one.tokens)
     const statement: Statement = {
       kind: one.kind,
       tokens: one.tokens,
       text,
       under,
+      within: one.within,
       leaves: one.kind === 'exit' || one.leaves || one.under.some((outer) => outer.leaves) || at > cleanup,
       line: one.tokens[0]?.line ?? 0,
     }
@@ -124,15 +135,30 @@ function finished(found: readonly Draft[], cleanup: number): Statement[] {
   })
 }
 
+function textOf(tokens: readonly Token[]): string {
+  return tokens.map(({ text }) => text).join(' ')
+}
+
 /** The statements that only one side has, in their order, by the longest common part (Myers would be the same). */
 export function differenceOf(
   before: readonly Statement[],
   after: readonly Statement[],
-): { readonly gone: readonly Statement[]; readonly come: readonly Statement[] } {
+): {
+  readonly gone: readonly Statement[]
+  readonly come: readonly Statement[]
+  /** True when a statement of both sides stands below other conditions. */
+  readonly isBelowOthers: boolean
+} {
+  let isBelowOthers = false
+  const isSame = (one: Statement, other: Statement): boolean => {
+    if (one.text !== other.text) return false
+    if (one.within !== other.within) isBelowOthers = true
+    return true
+  }
   let from = 0
-  while (from < before.length && from < after.length && before[from]!.text === after[from]!.text) from++
+  while (from < before.length && from < after.length && isSame(before[from]!, after[from]!)) from++
   let [left, right] = [before.length, after.length]
-  while (left > from && right > from && before[left - 1]!.text === after[right - 1]!.text) {
+  while (left > from && right > from && isSame(before[left - 1]!, after[right - 1]!)) {
     left--
     right--
   }
@@ -148,7 +174,7 @@ export function differenceOf(
   const [gone, come]: [Statement[], Statement[]] = [[], []]
   let [i, j] = [0, 0]
   while (i < old.length || j < young.length) {
-    if (i < old.length && j < young.length && old[i]!.text === young[j]!.text) {
+    if (i < old.length && j < young.length && isSame(old[i]!, young[j]!)) {
       i++
       j++
     } else if (
@@ -158,5 +184,5 @@ export function differenceOf(
       gone.push(old[i++]!)
     else come.push(young[j++]!)
   }
-  return { gone, come }
+  return { gone, come, isBelowOthers }
 }

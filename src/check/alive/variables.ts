@@ -87,8 +87,7 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
   if (before !== undefined) return before
   const found = new Map<string, Variable>()
   const { head, body } = definition
-  const open = head.findLastIndex(({ text }, at) => text === '(' && closing(head, at) >= head.length - 1)
-  const list = open < 0 ? head.findIndex(({ text }) => text === '(') : open
+  const list = parametersAt(head)
   if (list >= 0) {
     const end = closing(head, list) - 1
     let from = list + 1
@@ -110,6 +109,20 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
   for (const [name, tokens] of onlyValues(body))
     if (found.get(name)?.isParameter === false) found.set(name, { ...found.get(name)!, value: tokens })
   known.set(definition, found)
+  return found
+}
+
+const annotation =
+  /^__(?:acquires|releases|must_hold|cond_(?:acquires|lock)|attribute__|printf|scanf|alloc_size|section)$/
+
+/** Where the parameters open: the last list of the outermost ones that is no annotation's; a parameter may have a list of its own. */
+function parametersAt(head: readonly Token[]): number {
+  let found = -1
+  for (let at = 0; at < head.length; at++) {
+    if (head[at]!.text !== '(') continue
+    if (!annotation.test(head[at - 1]?.text ?? '')) found = at
+    at = closing(head, at) - 1
+  }
   return found
 }
 
