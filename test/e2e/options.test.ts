@@ -226,7 +226,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
     rows: {
       '--json': isDocument,
       '--quiet': staysSilent,
-      '--verbose': row(['-v'], prints('only line numbers differ')),
+      '--verbose': row(['-v'], prints('changed serve'), true, ['diff', '--pairs', at('pairs')]),
       '--pairs': row(['--pairs', at('pairs')], prints('after.o: serve'), true, ['diff']),
     },
   },
