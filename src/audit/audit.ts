@@ -26,6 +26,7 @@ import { livepatchName } from './meaning.ts'
 import { type ObjectView, viewOf } from './object-view.ts'
 import { checkReach } from './reach.ts'
 import { rootsOf } from './roots.ts'
+import { checkStaticCalls } from './static-calls.ts'
 import { checkTranslation, type ModuleCode } from './translation.ts'
 import { type PatchedUnit, type UnitView, unitView } from './unit.ts'
 
@@ -97,6 +98,7 @@ async function auditing(
   try {
     checkLoading(module, names, complain)
     checkReach(module, names, complain)
+    checkStaticCalls(module, names, complain)
     look(names, complain)
   } finally {
     names.close()

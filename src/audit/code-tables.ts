@@ -60,6 +60,13 @@ const objtools: typeof layouts = new Map([
   ['__mcount_loc', [[8, 1]]],
 ])
 
+/** The entries of one of objtool's tables. */
+export function objtoolEntries(view: ObjectView, name: string): CodeEntry[] {
+  return view.object.sections.flatMap((table) =>
+    table.name === name ? (entriesOf(view, table, objtools) ?? []) : [],
+  )
+}
+
 export function isCodeTable(name: string): boolean {
   return layouts.has(name)
 }

@@ -39,6 +39,7 @@ const reasons = {
   release: 'gives back, where it leaves, what it took itself',
   held: 'holds something for the time of the call',
   interface: 'takes or returns another type',
+  handed: 'hands more to a function that the patch changes, too',
   moved: 'takes the same steps in another order',
 } as const
 
@@ -108,10 +109,29 @@ export function beyondOf(
   const living = [...told(left, kept), ...otherwise, ...stored(readers.after, come, young, variables)]
   if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
   const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])
-  return {
-    verdict: 'plain',
-    why: why.length === 0 ? 'only its spelling differs' : `it only ${joinedWords(why)}`,
-  }
+  if (why.length > 0) return { verdict: 'plain', why: `it only ${joinedWords(why)}` }
+  return isRespelled(gone, come, variables)
+    ? { verdict: 'plain', why: 'only its spelling differs' }
+    : { verdict: 'untold', why: 'its text does not tell what it does otherwise' }
+}
+
+/** Whether statements say the same with other names, with other parentheses, or by way of variables that have one value. */
+function isRespelled(
+  gone: readonly Statement[],
+  come: readonly Statement[],
+  variables: BothVariables,
+): boolean {
+  const textsOf = (statements: readonly Statement[], own: BothVariables['before']) =>
+    statements
+      .filter(({ tokens }) => {
+        const named = tokens.filter(({ text }) => own.get(text)?.value !== undefined)
+        const [first] = declaredAt(tokens, 0, false)
+        return !(first !== undefined || (named.length > 0 && own.get(tokens[0]!.text)?.value !== undefined))
+      })
+      .map(({ tokens }) => exactly(tokens, own))
+      .sort()
+      .join('\n')
+  return textsOf(gone, variables.before) === textsOf(come, variables.after)
 }
 
 /** More of one function are not told. */
@@ -183,7 +203,10 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
     functions.before.definitions.has(name) !== functions.after.definitions.has(name)
   return pairs.reverse().flatMap(([one, other]): Living[] => {
     const isOneCall = one.act.name !== undefined && one.act.name === other.act.name
-    if (isOneCall && isRetyped(one.act.name ?? '') && isLonger(one.act, other.act)) return []
+    if (isOneCall && isRetyped(one.act.name ?? '') && isLonger(one.act, other.act)) {
+      said.add('handed')
+      return []
+    }
     if (isOneCall && answers.test(one.act.name ?? '')) {
       said.add('result')
       return []
