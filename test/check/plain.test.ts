@@ -3,8 +3,10 @@
 // "another order" only of the same steps.
 import { describe, expect, test } from 'vitest'
 import { type Beyond, beyondOf } from '../../src/check/alive/judgement.ts'
+import { beyondOfReplaced } from '../../src/check/alive/replaced.ts'
 import { beyondLines } from '../../src/check/alive/words.ts'
 import { changedFunctions } from '../../src/check/changed-functions.ts'
+import type { Finding } from '../../src/ground/finding.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
 
 const frame = `struct timer { int mode; struct list_head list; spinlock_t lock; };
@@ -19,15 +21,19 @@ BODY
 const head = 'int f(struct port *port, struct port *other, int value, unsigned int size, int (*cb)(int, int))'
 const sideOf = (body: string, top: string) => frame.replace('HEAD', top).replace('BODY', body)
 
-function judged(from: string, to: string, heads: readonly [string, string] = [head, head]): Beyond {
+function functionsOf(from: string, to: string, heads: readonly [string, string] = [head, head], more = '') {
   const change = {
     path: 'fs/a.c',
-    before: sideOf(from, heads[0]),
-    after: sideOf(to, heads[1]),
+    before: sideOf(from, heads[0]) + more,
+    after: sideOf(to, heads[1]) + more,
     origins: new Map(),
     lineage: [],
   } as FileChange
-  const functions = changedFunctions([change])
+  return changedFunctions([change])
+}
+
+function judged(from: string, to: string, heads: readonly [string, string] = [head, head]): Beyond {
+  const functions = functionsOf(from, to, heads)
   const one = functions.all.find(({ name }) => name === 'f')
   if (one === undefined) throw new Error('the function does not differ')
   const beyond = beyondOf(functions, one)
@@ -248,5 +254,32 @@ describe('what is the same is called so', () => {
     const beyond = judged(from, to)
     expect(beyond.verdict).toBe('plain')
     if (line !== undefined) expect(lines(beyond)).toBe(line)
+  })
+})
+
+describe('of what is replaced', () => {
+  const [from, to] = ['return value;', 'return value + 1;']
+  const warning = (symbol: string, message: string): Finding[] => [
+    { severity: 'warning', rule: 'refcount-balance', symbol, message },
+  ]
+
+  test('nothing is plain of which a rule warns, by its symbol or among others', () => {
+    const verdict = (review: readonly Finding[]) =>
+      beyondOfReplaced(functionsOf(from, to), review)('f').verdict
+    expect(verdict([])).toBe('plain')
+    expect(verdict(warning('f', 'It is counted otherwise'))).toBe('lives')
+    expect(verdict(warning('port', 'References to port are no longer given back by f()'))).toBe('lives')
+    expect(verdict(warning('port', 'References to port are no longer given back by ff()'))).toBe('plain')
+  })
+
+  test('a function is what those are that were put into it', () => {
+    const outer = 'int g(struct port *p)\n{\nreturn f(p, p, 1, 2, 0);\n}\n'
+    const of = (one: string, other: string) =>
+      lines(beyondOfReplaced(functionsOf(one, other, [head, head], outer), [])('g'))
+    expect(of(from, to)).toBe('plain: of f, which is part of it, it only returns another value')
+    // Nothing is known of what a label alone is for, so nothing is said of it.
+    expect(of('out: return value;', 'done: return value;')).toBe(
+      'not told: of f, which is part of it, its text does not tell what it does otherwise',
+    )
   })
 })

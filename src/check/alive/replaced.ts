@@ -15,7 +15,7 @@ export function beyondOfReplaced(functions: ChangedFunctions, review: readonly F
     const before = known.get(one.name)
     if (before !== undefined) return before
     const found = beyondOf(functions, one)
-    const warned = review.find(({ severity, symbol }) => severity !== 'note' && symbol === one.name)
+    const warned = review.find((finding) => finding.severity !== 'note' && isAbout(finding, one.name))
     const all: Beyond | undefined =
       found?.verdict === 'plain' && warned !== undefined
         ? {
@@ -53,11 +53,20 @@ export function beyondOfReplaced(functions: ChangedFunctions, review: readonly F
         : [],
     )
     if (living.length > 0) return { verdict: 'lives', living }
+    for (const { name: inner, beyond } of found)
+      if (beyond.verdict === 'untold')
+        return { verdict: 'untold', why: `of ${inner}, which is part of it, ${beyond.why}` }
     const why = found.flatMap(({ name: inner, beyond }) =>
       beyond.verdict === 'plain' ? [`of ${inner}, which is part of it, ${beyond.why}`] : [],
     )
     return { verdict: 'plain', why: why.join('; ') }
   }
+}
+
+/** Whether a finding is about a function: by its symbol, or as one of those that its message names. */
+function isAbout({ symbol, message }: Finding, name: string): boolean {
+  const words: readonly string[] = message.match(/\w+/g) ?? []
+  return symbol === name || words.includes(name)
 }
 
 /** True when a function calls another one, straight or through others of the changed files. */
