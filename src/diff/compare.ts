@@ -59,7 +59,7 @@ export function comparison(
   let depth = 0
 
   const targetDifference = (b: Target, a: Target): string | undefined => {
-    const changed = () => `it refers to ${describeTarget(a)} instead of ${describeTarget(b)}`
+    const changed = () => toldApart(b, a)
     if (b.kind === 'external' && a.kind === 'external')
       return b.name === a.name && b.offset === a.offset ? undefined : changed()
     if (b.kind === 'string' && a.kind === 'string') {
@@ -370,6 +370,34 @@ function slice(target: Target, length: number): Extent | undefined {
 }
 
 /** How a person would call it. */
+/** A sentence about two targets, with as much of them as it takes to see the difference. */
+export function toldApart(before: Target, after: Target): string {
+  const ways = [describeTarget, withSpaces, withOffset].map((way) => [way(before), way(after)] as const)
+  const seen = (text: string) => text.replace(/\s+/g, ' ')
+  const [b, a] = ways.find(([one, other]) => seen(one) !== seen(other)) ?? []
+  return a === undefined
+    ? `it refers to another ${describeTarget(after)}`
+    : `it refers to ${a} instead of ${b}`
+}
+
+/** White space looks alike in a terminal. */
+function withSpaces(target: Target): string {
+  return describeTarget(target).replace(/ {2,}/g, (spaces) => `{${spaces.length} spaces}`)
+}
+
+function withOffset(target: Target): string {
+  const offset =
+    target.kind === 'string'
+      ? target.offset - target.start
+      : target.kind === 'piece' || target.kind === 'external'
+        ? target.offset
+        : 0
+  if (target.kind === 'string') return `byte ${offset} of ${withSpaces(target)}`
+  return offset === 0
+    ? describeTarget(target)
+    : `${describeTarget(target)} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`
+}
+
 export function describeTarget(target: Target): string {
   switch (target.kind) {
     case 'external':
