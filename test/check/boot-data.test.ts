@@ -41,4 +41,10 @@ describe('a write to what is read-only since the start is told', () => {
   test('also by a helper that the new code begins to call', () => {
     expect(found('reset();', (name) => name === 'limit')).toEqual(['limit'])
   })
+
+  test('not of one that comes with the patch, which is carried where it can be written to', () => {
+    const fresh = 'static int fresh __ro_after_init;\n'
+    const change = changeOf(text(''), `${fresh}${text('fresh = 3;')}`)
+    expect(bootDataFindings(changedFunctions([change]))).toEqual([])
+  })
 })

@@ -48,7 +48,8 @@ export function bootDataFindings(
       // Where the variable leads, is another place.
       const isItself = !text.includes('->') && !text.startsWith('*') && !text.startsWith(`${base}[`)
       if (!isItself || variables.has(base)) continue
-      if (!isDeclaredSo(functions.after, base) && !isReadOnly(base)) continue
+      // What the patch brings itself is carried where it stays writable.
+      if (!isDeclaredSo(functions.before, base) && !isReadOnly(base)) continue
       found.set(base, {
         symbol: name,
         unit: file,
