@@ -94,7 +94,9 @@ export function borderGuard(carrying: Carrying & Pick<Cutting, 'error'>) {
       )
       // Nobody walks through one number, or what a macro leaves behind.
       const small = previous.end - previous.start <= 8
-      const walks = !isIncidental(previous) && uses.some(({ use: other }) => !small || other !== 'access')
+      const isByte = previous.end - previous.start === 1
+      const isSingle = isByte || isIncidental(previous)
+      const walks = !isSingle && uses.some(({ use: other }) => !small || other !== 'access')
       // A table without a name is gone through from its beginning.
       const may = how === 'address' || (how === 'walk' && piece.kind === 'data')
       if (may && walks) refuse(piece, whose, `${piece.name} or to the end of ${previous.name}`)

@@ -213,7 +213,7 @@ describe('a fetched kernel', () => {
   test('is not confused with one that never was', async () => {
     for (const [name, message] of [
       ['6.1.0-9999-cloud-amd64', 'does not have the kernel 6.1.0-9999-cloud-amd64'],
-      ['../../etc', '../../etc is not the release of a Debian kernel'],
+      ['../../etc', '../../etc is not the release of a kernel'],
       ['2.6', 'no kernel for 2.6'],
     ] as const) {
       const run = inarch(['kernels', 'fetch', name])
