@@ -77,11 +77,13 @@ export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]
         file,
         `The module would ${replace ? 'not ' : ''}replace earlier live patches`,
       )
-    const asked = sectionsAskedFor(units.map((unit) => unitView(unit, names)))
-    holdAgainst(units, code, asked, tables, module, audited, names, complain)
+    const views = units.map((unit) => unitView(unit, names))
+    const asked = sectionsAskedFor(views)
+    holdAgainst(views, code, asked, tables, module, audited, names, complain)
     // What the author asks for stands in the patch, and not in what was extracted.
-    if (parts.length > 0)
-      holdAgainst(parts, 'from-directory', asked, tables, module, audited, names, complain)
+    const ofParts = parts.map((part) => unitView(part, names))
+    if (ofParts.length > 0)
+      holdAgainst(ofParts, 'from-directory', asked, tables, module, audited, names, complain)
   })
 }
 
@@ -113,7 +115,7 @@ const otherCode: ReadonlySet<string> = new Set(['same-by-source', 'extract-diffe
 const noCode: ReadonlySet<string> = new Set(['not-compared', ...otherCode])
 
 function holdAgainst(
-  units: readonly PatchedUnit[],
+  views: readonly UnitView[],
   code: ModuleCode,
   isAskedFor: (unit: UnitView, section: string) => boolean,
   tables: LivepatchTables,
@@ -122,7 +124,6 @@ function holdAgainst(
   names: Names,
   complain: Complain,
 ): void {
-  const views = units.map((unit) => unitView(unit, names))
   const isTold = (rules: ReadonlySet<string>) => (unit: UnitView, name: string) =>
     code === 'compiled-anew' &&
     told.some((one) => rules.has(one.rule) && one.unit === unit.unit && one.symbol === name)
