@@ -12,6 +12,7 @@ import { parseEvent } from './protocol.ts'
 import { type Accelerator, consoleTail, type MachineEnd, readConsole, runMachine } from './qemu.ts'
 import { type BootRecord, openRecorder, type PartNames } from './record.ts'
 import { scenarioScript, type Turn } from './scenario.ts'
+import type { Torn } from './torn.ts'
 import { logGap } from './unseen.ts'
 
 /** What stays the same in every boot of a proof. */
@@ -23,6 +24,8 @@ export interface Guest {
   /** The file systems of the disks, in the order of their devices. */
   readonly disks: readonly string[]
   readonly accelerator: Accelerator
+  /** As of `Machine`. */
+  readonly inTurn?: boolean
   readonly cpus: number
   /** MiB */
   readonly memory: number
@@ -40,6 +43,8 @@ export interface Boot {
   readonly record: BootRecord
   readonly end: MachineEnd
   readonly console: readonly string[]
+  /** A part of which it tells nothing, since the emulation failed; its turns are taken once more. */
+  readonly torn?: Torn
 }
 
 /**
@@ -75,6 +80,7 @@ export async function boot(
         initramfs,
         disks,
         accelerator: guest.accelerator,
+        inTurn: guest.inTurn === true,
         cpus: guest.cpus,
         memory: guest.memory,
         ...(guest.processor === undefined ? {} : { processor: guest.processor }),
@@ -101,27 +107,14 @@ export async function boot(
 
 /**
  * The turns that are still to be done after a boot: those that it did not come to. What failed in it, or
- * broke off, is not tried again.
+ * broke off, is not tried again, unless it was the emulation that failed.
  */
-export function left({ turns, record }: Pick<Boot, 'turns' | 'record'>): Turn[] {
+export function left({ turns, record, torn }: Pick<Boot, 'turns' | 'record' | 'torn'>): Turn[] {
   const last = record.parts.at(-1)
   const broken = last !== undefined && !record.done && last.stays === undefined
   return turns.filter(({ part, order }) => {
     const seen = record.parts.find((one) => one.part === part)
-    if (seen === undefined) return true
+    if (seen === undefined || part === torn?.part) return true
     return !(broken && seen === last) && !seen.steps.some(({ id }) => id.startsWith(`${order}.`))
-  })
-}
-
-/** A line of the console with which a part begins. */
-const partMark = /inarch: part (\d+)\s*$/
-
-/** The console's lines from the guest's start to its first part, and those of `part`. */
-export function consoleOf(console: readonly string[], part: number): string[] {
-  let current: number | undefined
-  return console.filter((line) => {
-    const [, number] = partMark.exec(line) ?? []
-    if (number !== undefined) current = Number(number)
-    return current === undefined || current === part
   })
 }

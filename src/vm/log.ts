@@ -104,6 +104,19 @@ export function consoleLines(text: string): string[] {
   return lines
 }
 
+/** A line of the console with which a part begins. */
+const partMark = /inarch: part (\d+)\s*$/
+
+/** The console's lines from the guest's start to its first part, and those of `part`; undefined: of none. */
+export function consoleOf(console: readonly string[], part: number | undefined): string[] {
+  let current: number | undefined
+  return console.filter((line) => {
+    const [, number] = partMark.exec(line) ?? []
+    if (number !== undefined) current = Number(number)
+    return current === undefined || current === part
+  })
+}
+
 /**
  * Everything in a console's `lines` that speaks of trouble, one finding for each splat.
  * @param expected lines that match one of these are no failure

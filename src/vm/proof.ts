@@ -10,7 +10,7 @@ import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { chooseAccelerator } from './accel.ts'
 import { clearedBy, inDoubt, taintFailures, taintInDoubt } from './baseline.ts'
-import { type Boot, boot, consoleOf, type Guest, left } from './boot.ts'
+import { type Boot, boot, type Guest, left } from './boot.ts'
 import { callsEntry } from './calls.ts'
 import { type Coverage, coverageFailures, coveredFunctions, covers, untold } from './coverage.ts'
 import type { Entry } from './cpio.ts'
@@ -28,9 +28,9 @@ import {
   stepFailures,
   taintNotes,
 } from './judge.ts'
-import { type LogFinding, readLog } from './log.ts'
+import { consoleOf, type LogFinding, readLog } from './log.ts'
 import { type GuestModule, moduleEntries } from './modules.ts'
-import type { Accelerator } from './qemu.ts'
+import { type Accelerator, qemuVersion } from './qemu.ts'
 import {
   type AsleepRecord,
   actionOf,
@@ -44,6 +44,7 @@ import type { Order, Turn } from './scenario.ts'
 import { exerciseLimit, exercises, type Staged, stage } from './stage.ts'
 import { stressEntries } from './stress.ts'
 import { replacedNames, type Subject } from './subject.ts'
+import { tearsCode, tornPart } from './torn.ts'
 import { lostFailures, replacementFailures, unseenSteps } from './unseen.ts'
 
 export interface OrderRecord {
@@ -209,21 +210,29 @@ async function bootBaseline(
 /** Boots until every turn was taken, or can't be. */
 async function bootAll(job: Job, guest: Guest, dir: string, staged: readonly Staged[]): Promise<Boot[]> {
   const boots: Boot[] = []
+  let machine = guest
   const start = async (turns: readonly Turn[]) => {
     const own = path.join(dir, String(boots.length))
     await mkdir(own)
     const names = new Map(turns.map(({ part }) => [part, staged[part]?.request.subject.name ?? ''] as const))
-    const done = await boot(job, guest, own, turns, names)
-    boots.push(done)
-    return done
+    const done = await boot(job, machine, own, turns, names)
+    const emulated = machine.accelerator === 'tcg' && machine.inTurn !== true
+    const torn = emulated ? tornPart(done.record, done.console) : undefined
+    if (torn === undefined || !tearsCode(await qemuVersion(job.signal))) boots.push(done)
+    else {
+      boots.push({ ...done, torn })
+      machine = { ...guest, inTurn: true }
+    }
+    return boots.at(-1) ?? done
   }
   let waiting = staged.flatMap(({ turns }) => turns)
   while (waiting.length > 0) {
     let last = await start(waiting)
     // The live patch was not there yet: an emulated machine may trip over a busy host.
-    if (last.record.release === undefined && !last.end.timedOut) last = await start(waiting)
+    if (last.record.release === undefined && !last.end.timedOut && last.torn === undefined)
+      last = await start(waiting)
     const next = left(last)
-    if (next.length === waiting.length) break
+    if (next.length === waiting.length && last.torn === undefined) break
     waiting = next
   }
   return boots
@@ -273,11 +282,15 @@ function proofOf(
   const asleep: AsleepRecord[] = []
   const ran: RanRecord[] = []
   const bootMs: number[] = []
-  for (const [index, { turns, record, end, console }] of boots.entries()) {
+  for (const [index, { turns, record, end, console, torn }] of boots.entries()) {
     const mine = record.parts.find((one) => one.part === part)
     const wanted = turns.filter((turn) => turn.part === part)
     // A boot that came to none of its parts is everyone's.
     if (wanted.length === 0 || (mine === undefined && record.parts.length > 0)) continue
+    if (torn !== undefined && torn.part === mine?.part) {
+      notes.push(`${torn.reason}; it was tried once more, with one thread for all CPUs`)
+      continue
+    }
     const { release } = record
     if (release === undefined && !end.timedOut && boots[index + 1]?.turns.length === turns.length) {
       notes.push('the guest died while it booted; it was tried once more')

@@ -17,6 +17,8 @@ export interface Machine {
   /** Raw disk images, seen as /dev/vda, /dev/vdb, … */
   readonly disks?: readonly string[]
   readonly accelerator: Accelerator
+  /** Emulation only: one thread imitates all CPUs, one after the other. */
+  readonly inTurn?: boolean
   readonly cpus: number
   /** MiB */
   readonly memory: number
@@ -51,7 +53,7 @@ export function qemuArguments(machine: Machine): string[] {
   ])
   return [
     '-accel',
-    kvm ? 'kvm' : 'tcg,thread=multi',
+    kvm ? 'kvm' : `tcg,thread=${machine.inTurn ? 'single' : 'multi'}`,
     '-cpu',
     machine.processor ?? (kvm ? 'host' : 'max'),
     '-smp',
@@ -156,4 +158,14 @@ export async function runMachine(
       remedy: 'Install it with `apt-get install qemu-system-x86`, or run `npm run setup`',
     })
   return { timedOut: end.timedOut, exitCode: end.exitCode, messages }
+}
+
+/**
+ * QEMU's version, such as [7, 2]; undefined when it does not tell.
+ * @throws the signal's reason when stopped
+ */
+export async function qemuVersion(signal: AbortSignal): Promise<readonly [number, number] | undefined> {
+  const { stdout } = await command(program, ['--version'], { signal, allowFailure: true, timeout: 10_000 })
+  const [, major, minor] = /\bversion (\d+)\.(\d+)/.exec(stdout) ?? []
+  return major === undefined || minor === undefined ? undefined : [Number(major), Number(minor)]
 }

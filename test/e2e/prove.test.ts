@@ -57,6 +57,8 @@ const show = 'seq_puts(m, saved_command_line);'
 const cmdline = () => livePatch('cmdline', 'fs/proc/cmdline.c', show, `seq_puts(m, "grafted ");\n\t${show}`)
 const warns = () => livePatch('warns', 'fs/proc/cmdline.c', show, `WARN_ON(1);\n\t${show}`)
 const crashes = () => livePatch('crashes', 'fs/proc/cmdline.c', show, `*(volatile int *)8 = 1;\n\t${show}`)
+/** What looks like a fault of the emulation at first, and is one of the live patch. */
+const breaks = () => livePatch('breaks', 'fs/proc/cmdline.c', show, `asm volatile("int3");\n\t${show}`)
 /** kswapd never leaves its main function, so that no transition to or from it can end. */
 const stalls = () =>
   livePatch(
@@ -361,6 +363,20 @@ describe('live patches of which some break off', () => {
     expect(good!.failures).toEqual([])
     expect([unloadable, crashed, overloaded, good].map((proof) => proof?.boots)).toEqual([1, 1, 1, 1])
   })
+})
+
+test('a live patch that runs into a breakpoint fails, also when the emulation is not to blame', async () => {
+  const run = 'cat /proc/cmdline'
+  const checks = [{ run, after: 'grafted console' }]
+  const [broken, good] = await suite('breaks', [
+    { module: await breaks(), checks: [{ run }], exercise: false },
+    { module: await cmdline(), checks },
+  ])
+  expect(codes(broken!)).toContain('crash')
+  expect(broken!.failures[1]?.lines?.join('\n')).toMatch(/int3: 0000.*cmdline_proc_show/s)
+  expect(broken!.boots).toBe(1)
+  expect(broken!.notes.join('\n')).toMatch(/^(?:QEMU lost a change .*one thread for all CPUs)?$/)
+  expect(good!.failures).toEqual([])
 })
 
 describe('a live patch that taints the kernel, of which the log says nothing', () => {

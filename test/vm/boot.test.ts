@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
-import { consoleOf, left } from '../../src/vm/boot.ts'
+import { left } from '../../src/vm/boot.ts'
+import { consoleOf } from '../../src/vm/log.ts'
 import { parseEvent } from '../../src/vm/protocol.ts'
 import { openRecorder } from '../../src/vm/record.ts'
 import type { Order, Turn } from '../../src/vm/scenario.ts'
@@ -27,8 +28,8 @@ const linesOf = (told: readonly string[]) =>
 const record = (...told: string[]) => recordLines(linesOf(told))
 const step = (id: string) => [`begin ${id}`, `end ${id} done`]
 const good = (order: Order = 'module-first') => [...step(`${order}.load`), ...step(`${order}.unload`)]
-const waiting = (record: Parameters<typeof left>[0]['record']) =>
-  left({ turns, record }).map(({ part, order }) => `${part} ${order}`)
+const waiting = (record: Parameters<typeof left>[0]['record'], torn?: Parameters<typeof left>[0]['torn']) =>
+  left({ turns, record, ...(torn && { torn }) }).map(({ part, order }) => `${part} ${order}`)
 
 describe('a boot with several proofs', () => {
   test('that ran to its end leaves nothing to do', async () => {
@@ -50,6 +51,18 @@ describe('a boot with several proofs', () => {
     )
     expect(waiting(broken)).toEqual(['2 module-first'])
     expect(broken.parts[1]?.steps).toMatchObject([{ outcome: 'failed' }])
+  })
+
+  test('in which the emulation failed takes that part once more, as a whole, and no other', async () => {
+    const broken = await record(
+      ...['hello 6.1', 'part 0', ...good(), 'part 1', ...good(), 'begin patch-first.load'],
+    )
+    expect(waiting(broken, { part: 1, reason: '' })).toEqual([
+      '1 module-first',
+      '1 patch-first',
+      '2 module-first',
+    ])
+    expect(waiting(broken)).toEqual(['2 module-first'])
   })
 
   test('that broke off goes on after the proof in which it did', async () => {
