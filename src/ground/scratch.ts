@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Temporary places. A thing is made in a scratch directory and renamed to where it belongs, so that a
 // crash leaves nothing half-made. Scratch directories live in the cache, on the same file system as
-// their results; their names carry the maker's pid, so that those of a killed process can be swept.
-import { readdirSync, rmSync } from 'node:fs'
+// their results; their names carry the maker's pid and where that pid counts, so that those of a killed process
+// can be swept, and those of a container or of another host that shares the cache are left alone.
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { onExit } from 'signal-exit'
@@ -20,17 +22,38 @@ function alive(pid: number): boolean {
   }
 }
 
+/** ms after which what nobody here can ask about is taken for left behind. */
+const longAgo = 24 * 60 * 60 * 1000
+
+let here: string | undefined
+/** This machine, since it was booted, and the pid namespace: where a pid means the same process. */
+function whereabouts(): string {
+  here ??= createHash('sha256')
+    .update(readFileSync('/proc/sys/kernel/random/boot_id'))
+    .update(readlinkSync('/proc/self/ns/pid'))
+    .digest('hex')
+    .slice(0, 8)
+  return here
+}
+
+/** Whether the maker of this scratch directory is gone. */
+function isLeft(file: string): boolean {
+  const [, pid, where] = /^(\d+)-(?:([0-9a-f]{8})-)?/.exec(path.basename(file)) ?? []
+  if (pid === undefined) return false
+  if (where === whereabouts()) return !alive(Number(pid))
+  const status = statSync(file, { throwIfNoEntry: false })
+  return status !== undefined && status.mtimeMs < Date.now() - longAgo
+}
+
 /** Removes what killed processes left behind. */
 function sweep(parent: string): void {
-  for (const name of readdirSync(parent)) {
-    const pid = Number(/^(\d+)-/.exec(name)?.[1])
-    if (Number.isInteger(pid) && !alive(pid))
-      try {
-        rmSync(path.join(parent, name), { recursive: true, force: true })
-      } catch {
-        // A program that outlived its killed parent still writes there; the next process sweeps again.
-      }
-  }
+  for (const name of readdirSync(parent))
+    try {
+      const file = path.join(parent, name)
+      if (isLeft(file)) rmSync(file, { recursive: true, force: true })
+    } catch {
+      // A program that outlived its killed parent still writes there; the next process sweeps again.
+    }
 }
 
 /** The directory below which all scratch directories are made. */
@@ -52,7 +75,7 @@ export async function withScratch<T>(work: (dir: string) => Promise<T>): Promise
       for (const dir of open) rmSync(dir, { recursive: true, force: true })
     })
   }
-  const dir = await mkdtemp(path.join(parent, `${process.pid}-`))
+  const dir = await mkdtemp(path.join(parent, `${process.pid}-${whereabouts()}-`))
   open.add(dir)
   try {
     return await work(dir)
