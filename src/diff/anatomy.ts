@@ -8,6 +8,7 @@ import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within 
 import { separateBundled } from './bundled.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
 import { isCode, isLabel, isOutOfLine, lastFrom, type Piece, splitSections } from './pieces.ts'
+import { switchTables } from './switch-tables.ts'
 import { isDerived, readTables, type TableEntry } from './tables.ts'
 
 export { isCode, isIgnored, isLabel, isOutOfLine, type Piece, type PieceKind } from './pieces.ts'
@@ -15,6 +16,7 @@ export { isCode, isIgnored, isLabel, isOutOfLine, type Piece, type PieceKind } f
 /** Where a relocation leads. */
 export type Target =
   | { readonly kind: 'external'; readonly name: string; readonly offset: number }
+  /** `offset` may lie outside of it: counted from a table's field, or the base of a table that an index leads into. */
   | { readonly kind: 'piece'; readonly piece: Piece; readonly offset: number }
   /** A string of a mergeable section, by its content: `text` begins at `start` of the section. */
   | {
@@ -126,20 +128,28 @@ export function anatomy(given: ObjectFile): Anatomy {
     return here !== undefined && here.start <= offset ? here : undefined
   }
 
+  /** What a reference of code counts from its field on: the processor does from the end of the instruction, behind an immediate. */
+  const behindField = (from: Section, relocation: Relocation): number | undefined => {
+    if (!isCode(from) || !isPcRelative(relocation.type)) return 0
+    const instruction = instructionAt(from, relocation.offset)
+    return instruction && instruction.end - relocation.offset
+  }
+
+  const switches = switchTables(object, pieceAt, (from, relocation) => {
+    const behind = behindField(from, relocation)
+    return behind === undefined ? undefined : relocation.symbol.value + relocation.addend + behind
+  })
+
   const target = (from: Section, relocation: Relocation): Target => {
     const { symbol } = relocation
     // The assembler gives the first symbol, which is none, to an address that it knows.
     if (symbol.place === 'absolute' || symbol.index === 0)
       return { kind: 'absolute', value: symbol.value + relocation.addend }
     const { section } = symbol
-    let offset = relocation.addend
-    if (isCode(from) && isPcRelative(relocation.type)) {
-      // The processor counts from the end of the instruction, behind an immediate.
-      const instruction = instructionAt(from, relocation.offset)
-      if (instruction === undefined)
-        return { kind: 'nowhere', why: `the instruction at ${from.name}+${relocation.offset} is unknown` }
-      offset += instruction.end - relocation.offset
-    }
+    const behind = behindField(from, relocation)
+    if (behind === undefined)
+      return { kind: 'nowhere', why: `the instruction at ${from.name}+${relocation.offset} is unknown` }
+    const offset = relocation.addend + behind
     if (section === undefined)
       return symbol.place === 'undefined'
         ? { kind: 'external', name: symbol.name, offset }
@@ -154,6 +164,8 @@ export function anatomy(given: ObjectFile): Anatomy {
         return { kind: 'nowhere', why: `it leads outside the strings of ${section.name}` }
       return { kind: 'string', piece, offset: place, start, text: section.data.subarray(start, end) }
     }
+    const switched = switches.ledTo(from, relocation)
+    if (switched !== undefined) return { kind: 'piece', piece: switched, offset: place - switched.start }
     // `__pa_symbol()` leads to a place as far behind the symbol as the kernel's map begins before 0.
     const physical = place >= kernelMap ? kernelMap : 0
     const own =
@@ -210,6 +222,10 @@ export function anatomy(given: ObjectFile): Anatomy {
       const after = starts.findIndex((start) => start > place)
       const index = after < 0 ? starts.length - 1 : after - 1
       return { section, start: starts[index] ?? 0, end: starts[index + 1] ?? section.size }
+    }
+    if (piece.kind === 'constant' && !isCode(section)) {
+      const table = switches.extentAt(section, place)
+      if (table !== undefined) return { section, ...table }
     }
     return { section, start: piece.start, end: piece.end }
   }

@@ -14,6 +14,7 @@ import { isColdPart, stem } from './names.ts'
 import { type Peers, peersOf } from './peers.ts'
 import { isComplaint, sourcePlace } from './sanitizers.ts'
 import type { TableEntry } from './tables.ts'
+import { isSameUnknownPlace } from './unknown-places.ts'
 
 export interface Comparison {
   /** Why the two functions differ; empty when they do the same. */
@@ -119,7 +120,7 @@ export function comparison(
       if (sameBytes && isPlainlySame(rb, ra)) continue
       const [tb, ta] = [before.target(fromB.section, rb), after.target(fromA.section, ra)]
       const difference = targetDifference(tb, ta)
-      if (difference !== undefined) return difference
+      if (difference !== undefined && !(sameBytes && isSameUnknown(rb, ra, tb, ta))) return difference
       const [endB, endA] = [endMeant(before, fromB.section, rb, tb), endMeant(after, fromA.section, ra, ta)]
       if (endB !== endA && (endB === undefined || endA === undefined || !sameContent(endB, endA)))
         return `it may refer to the end of ${(endA ?? endB)?.name}, which differs`
@@ -185,6 +186,9 @@ export function comparison(
           : undefined),
     )
 
+  const isSameUnknown = (rb: Relocation, ra: Relocation, tb: Target, ta: Target): boolean =>
+    isSameUnknownPlace({ relocation: rb, target: tb }, { relocation: ra, target: ta }, sameContent)
+
   /** Entries name places in the code, so they say something only while the code is the same. */
   const codeDifference = (b: Piece, a: Piece): string | undefined =>
     extentDifference(b, a, { before: b, after: a }) ??
@@ -226,7 +230,8 @@ export function comparison(
           const [xb, xa] = [slice(tb, length), slice(ta, length)]
           if (xb === undefined || xa === undefined || !sameContent(xb, xa))
             return `its entry in ${name} differs`
-        } else if (targetDifference(tb, ta) !== undefined) return `its entry in ${name} differs`
+        } else if (targetDifference(tb, ta) !== undefined && !isSameUnknown(rb, ra, tb, ta))
+          return `its entry in ${name} differs`
       }
     }
     return undefined
@@ -369,7 +374,6 @@ function slice(target: Target, length: number): Extent | undefined {
   return { section: target.piece.section, start, end: start + length }
 }
 
-/** How a person would call it. */
 /** A sentence about two targets, with as much of them as it takes to see the difference. */
 export function toldApart(before: Target, after: Target): string {
   const ways = [describeTarget, withSpaces, withOffset].map((way) => [way(before), way(after)] as const)
@@ -398,6 +402,7 @@ function withOffset(target: Target): string {
     : `${describeTarget(target)} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`
 }
 
+/** How a person would call it. */
 export function describeTarget(target: Target): string {
   switch (target.kind) {
     case 'external':

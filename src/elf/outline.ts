@@ -87,6 +87,18 @@ interface Frame {
   readonly sectionNamesLength: number
 }
 
+/** True when a section's flags, place, size, alignment or entry size needs more than 32 bits. */
+function isBeyondWords(words: Uint32Array, header: number): boolean {
+  return (
+    (words[header + 3]! |
+      words[header + 7]! |
+      words[header + 9]! |
+      words[header + 13]! |
+      words[header + 15]!) !==
+    0
+  )
+}
+
 function frameOf(bytes: Buffer): Frame | undefined {
   if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes.length > 0x7fff_ffff)
     return undefined
@@ -128,7 +140,7 @@ function outlineAnew(bytes: Buffer, frame: Frame): Outline | undefined {
     const offset = words[header + 6]!
     const size = words[header + 8]!
     const named = words[header]!
-    if ((words[header + 3]! | words[header + 7]! | words[header + 9]!) !== 0) return undefined
+    if (isBeyondWords(words, header)) return undefined
     if (named >= sectionNamesLength || size > 0x7fff_ffff) return undefined
     const inFile = type === nobits ? 0 : size
     if (inFile > 0 && offset + inFile > bytes.length) return undefined
@@ -170,7 +182,7 @@ function outlineLike(bytes: Buffer, frame: Frame, like: Outline): Outline | unde
     const type = words[a + 1]
     if (words[a] !== other[b] || type !== other[b + 1] || words[a + 2] !== other[b + 2]) return undefined
     if (words[a + 11] !== other[b + 11] || words[a + 10] !== other[b + 10]) return undefined
-    if ((words[a + 3]! | words[a + 7]! | words[a + 9]!) !== 0) return undefined
+    if (isBeyondWords(words, a)) return undefined
     const place = words[a + 6]!
     const inFile = type === nobits ? 0 : words[a + 8]!
     if (inFile > 0 && place + inFile > size) return undefined

@@ -129,3 +129,45 @@ it('a quick look says the same about every kind of object that there is a compil
   }
   expect(looks).toBeGreaterThan(10)
 }, 60_000)
+
+describe('an object that is spoilt', () => {
+  const before = compileWith(compiler, unit(24, same), ['-fdata-sections'])
+  const after = compileWith(compiler, unit(24, only(17, changes[0]![1])), ['-fdata-sections'])
+
+  const strings = '.rodata.function_0.str1.1'
+
+  /** Writes into the header or the contents of a section of an object. */
+  const spoilt = (
+    bytes: Buffer,
+    name: string,
+    spoil: (copy: Buffer, header: number, at: number, size: number) => void,
+  ) => {
+    const copy = Buffer.from(bytes)
+    const { index } = readObject(bytes, 'unit.o').sections.find((section) => section.name === name)!
+    const header = Number(copy.readBigUInt64LE(40)) + 64 * index
+    spoil(copy, header, Number(copy.readBigUInt64LE(header + 24)), Number(copy.readBigUInt64LE(header + 32)))
+    return copy
+  }
+
+  it.each<[string, Parameters<typeof spoilt>[2]]>([
+    ['whose last string has no end', (copy, _, at, size) => copy.fill(0x41, at + size - 4, at + size)],
+    ['whose strings have no end at all', (copy, _, at, size) => copy.fill(0x41, at, at + size)],
+    [
+      'whose strings are of impossibly large characters',
+      (copy, header) => copy.writeUInt32LE(1 << 16, header + 60),
+    ],
+    ['whose strings are of wide characters', (copy, header) => copy.writeUInt32LE(4, header + 56)],
+  ])('%s: both looks say that the function alone changes', (_, spoil) => {
+    const [b, a] = [before, after].map((bytes) => spoilt(bytes, strings, spoil)) as [Buffer, Buffer]
+    const { full, quick } = outcomes(b, a)
+    if (quick !== undefined) expect(quick).toEqual(full)
+    expect(full.changed.map(({ name }) => name)).toEqual(['function_17'])
+  })
+
+  it('is not taken for the same when only one side is', () => {
+    const b = spoilt(before, strings, (copy, _, at, size) => copy.fill(0x41, at, at + size))
+    const { full, quick } = outcomes(b, after)
+    if (quick !== undefined) expect(quick).toEqual(full)
+    expect(full.changed.length).toBe(24)
+  })
+})
