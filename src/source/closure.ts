@@ -2,6 +2,7 @@
 // What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each name is
 // given by the headers, bound to the running program, or copied; what is copied has its reason.
 import type { Finding } from '../ground/finding.ts'
+import { type Attribute, attributesOf, attributesOnly, declarationsInHeaders } from './attributes.ts'
 import { type BoundLocal, bindLocals, nameLocals } from './bound-local.ts'
 import {
   aliased,
@@ -18,6 +19,7 @@ import {
   titleOf,
 } from './declared.ts'
 import type { Grammar } from './grammar.ts'
+import { isParameterList } from './head.ts'
 import { type Token, tokenize, wordsOf } from './lexer.ts'
 import { pointersInHeaders } from './pointed-types.ts'
 import type { RunningSymbol, SourceRequest } from './request.ts'
@@ -59,6 +61,8 @@ export interface Closure {
   firstUse(name: string): Item | undefined
   /** The uses of the file's names in a declaration. */
   usesIn(item: Item): readonly Use[]
+  /** The attributes that other declarations of a name give what `item` defines, and that are not in the output with them. */
+  attributesBeside(item: Item, name: string): readonly Attribute[]
 }
 
 /**
@@ -123,7 +127,11 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
             ({ local }) => local.value !== undefined && at >= local.value.from && at < local.value.to,
           ),
       )
-      if (item.declaration.body !== undefined) takeTypesOfHeaders(item)
+      if (item.declaration.body === undefined) return
+      takeTypesOfHeaders(item)
+      for (const one of index.get(`o ${titleOf(item)}`) ?? [])
+        if (one !== item && !isFromHeader(one) && attributesOf(one, titleOf(item)).length > 0)
+          follow(one, () => true)
     })
   }
 
@@ -137,6 +145,21 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
           takeTypes(type, `${titleOf(item)} uses ${text}, which leads to it`)
   }
   let pointers: ReadonlyMap<string, readonly Item[]> | undefined
+
+  const attributesBeside = (item: Item, name: string): Attribute[] => {
+    const others = (index.get(`o ${name}`) ?? []).filter(
+      (one) => one !== item && !one.declaration.storage.has('typedef') && !isOnlyForInlining(one),
+    )
+    if (!renamed.has(name))
+      return attributesOnly(
+        others.filter((one) => !whole.has(one)),
+        item,
+        name,
+      )
+    // A header's declaration is one of the name that it says, and not of another one.
+    const isThere = others.some(isFromHeader)
+    return attributesOnly([...others, ...(isThere ? [] : declarationsInHeaders(view, name))], item, name)
+  }
 
   const follow = (item: Item, counts: (at: number) => boolean) => {
     const by = titleOf(item)
@@ -240,13 +263,25 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     const first = candidates.find((one) => !isFromHeader(one)) ?? candidates[0]!
     for (const one of candidates) if (isFromHeader(one)) takeWhole(one, `${name} is declared by it`)
     const label = labelAmong(candidates, name)
-    const head = isInHead(item)
-    bindings.set(name, { name, kind, running, item, first, needsBound: false, label })
+    const typed = withParameters(item, name, candidates)
+    const head = isInHead(typed)
+    bindings.set(name, { name, kind, running, item: typed, first, needsBound: false, label })
     queue.push(() => {
-      for (const use of usesIn(item))
-        if (head(use.at) && !isAnnounced(item, name, use, first.chunk.from))
-          need(use, item.tokens, titleOf(item))
+      for (const use of usesIn(typed))
+        if (head(use.at) && !isAnnounced(typed, name, use, first.chunk.from))
+          need(use, typed.tokens, titleOf(typed))
     })
+  }
+
+  /** The definition; of a function in the style of K&R, whose parameters only a prototype tells to callers, that prototype. */
+  const withParameters = (item: Item, name: string, candidates: readonly Item[]): Item => {
+    const one = item.declaration.declarators.find((it) => it.name === name)
+    if (one === undefined || !isParameterList(item.tokens, item.declaration, one)) return item
+    const typed = candidates.find((it) => {
+      const other = it.declaration.declarators.find((own) => own.name === name)
+      return it !== item && other?.isFunction === true && it.tokens[other.at + 2]?.text !== ')'
+    })
+    return typed ?? item
   }
 
   /** Whether a pointer is all that a function is handed of a type: who calls it has the pointer from elsewhere. */
@@ -449,8 +484,13 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
   const isPlainScalar = (item: Item, name: string): boolean => {
     const one = definitionOf(item, name)!
     const specifiers = item.tokens.slice(0, one.from)
+    // An array, or a structure, by a typedef: its initial value tells.
+    const value = one.value === undefined ? undefined : item.tokens[one.value.from + 1]
+    const isPointer = item.tokens.slice(one.from, one.at).some(({ text }) => text === '*')
     return (
       item.tokens[one.at + 1]?.text !== '[' &&
+      value?.text !== '{' &&
+      (isPointer || value?.kind !== 'string') &&
       !specifiers.some(({ text }) => text === 'struct' || text === 'union')
     )
   }
@@ -483,6 +523,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     findings,
     renamed,
     usesIn,
+    attributesBeside,
     firstUse: (name) => items[inOrder.get(`o ${name}`) ?? -1],
   }
 }

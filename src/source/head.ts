@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The declaration of something that is defined elsewhere, made from its definition: as written where the text allows it,
 // otherwise from the expanded tokens. What only concerns the definition (static, inline, a section) is left out.
+import type { Attribute } from './attributes.ts'
 import {
   attributeEnd,
   type Declaration,
@@ -53,6 +54,11 @@ function isOmitted(meaning: string): boolean {
   )
 }
 
+/** Whether callers or users must know it. */
+export function isForUsers({ name }: Attribute): boolean {
+  return matters.has(name)
+}
+
 /** An alignment may be computed of anything. */
 function isSized(names: readonly string[]): boolean {
   return names[0] === 'aligned'
@@ -90,6 +96,8 @@ export interface HeadRequest {
   readonly specifiers?: string
   /** The bound of an array whose initial value has told it. */
   readonly bound?: string
+  /** What other declarations of it say besides. */
+  readonly attributes?: readonly Attribute[]
 }
 
 /** Token ranges (end exclusive) to leave out: storage classes and attributes that don't matter. */
@@ -179,8 +187,10 @@ function finish(
     before = before.replace(/\[\s*\]/, `[${request.bound}]`)
   const after = part(kept.slice(core))
   const label = request.label === '' ? '' : ` ${request.label}`
+  const others = (request.attributes ?? []).map((one) => one.text).join(', ')
+  const besides = others === '' ? '' : ` __attribute__((${others}))`
   return {
-    text: `${request.prefix}${request.specifiers === undefined ? '' : `${request.specifiers} `}${before}${label}${after === '' ? '' : ` ${after}`};`.replace(
+    text: `${request.prefix}${request.specifiers === undefined ? '' : `${request.specifiers} `}${before}${label}${after === '' ? '' : ` ${after}`}${besides};`.replace(
       /[ \t]+$/gm,
       '',
     ),
@@ -286,7 +296,7 @@ function openBoundOf(tokens: readonly Token[], one: Declarator): Token | undefin
 }
 
 /** K&R: `f(a, b) int a; …`: the parameters' types stand behind; as a declaration that is `f()`. */
-function isParameterList(tokens: readonly Token[], { body }: Declaration, one: Declarator): boolean {
+export function isParameterList(tokens: readonly Token[], { body }: Declaration, one: Declarator): boolean {
   // A prototype has none: what stands behind its parentheses are attributes.
   if (!one.isFunction || body === undefined) return false
   return (

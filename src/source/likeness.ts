@@ -2,7 +2,7 @@
 // Is an extract what its unit is? The same machine code says so. Where it differs, the compiler may have chosen otherwise, since it
 // sees fewer callers and fewer definitions; so both are compiled again, each function by itself, without what one function
 // tells the compiler about another. Then the same text is the same code, and whatever still differs is a difference of the text.
-import type { ObjectFile } from '../elf/read.ts'
+import { type ObjectFile, within } from '../elf/read.ts'
 import { type CarriedDifference, compareFunctions } from './agreement.ts'
 import type { DifferenceClass } from './code-difference.ts'
 
@@ -70,6 +70,7 @@ export async function likenessOf(
   isOwn: (name: string) => boolean = () => false,
 ): Promise<ReadonlyMap<string, Likeness>> {
   const first = compared(sides, wanted, nameOf, isOwn)
+  const traced = tracedAlike(sides, wanted, nameOf)
   const likenesses = new Map(first)
   // Two copies of a variable are two, whatever the compiler makes of them.
   const open = () =>
@@ -84,11 +85,46 @@ export async function likenessOf(
     if (isolated === undefined) continue
     for (const [name, { code }] of compared(isolated, different, nameOf, isOwn)) {
       const likeness = first.get(name)
-      if (code === 'identical' && likeness !== undefined)
+      if (code === 'identical' && likeness !== undefined && traced(name))
         likenesses.set(name, { ...likeness, code: 'same-by-source' })
     }
   }
   return likenesses
+}
+
+/**
+ * Without ftrace's hooks, one that is not to be traced looks like one that is. What the extract has for `inline` may not be traced;
+ * but nothing in it may be that is not in the unit.
+ * @returns whether the hooks in a function's code are no difference
+ */
+function tracedAlike(
+  { unit, extract }: BothSides,
+  wanted: readonly Wanted[],
+  nameOf: (symbol: string) => string = (symbol) => symbol,
+): (name: string) => boolean {
+  const [inUnit, inExtract] = [tracedIn(unit), tracedIn(extract)]
+  const names = new Map(wanted.map(({ name, as }) => [as, name]))
+  const isMoreTraced = [...inExtract].some(
+    ([symbol, isTraced]) => isTraced && inUnit.get(names.get(symbol) ?? nameOf(symbol)) === false,
+  )
+  const differing = new Set(
+    wanted.filter(({ name, as }) => inUnit.get(name) !== inExtract.get(as)).map(({ name }) => name),
+  )
+  return (name) => !isMoreTraced && !differing.has(name)
+}
+
+/** Whether each function of an object calls ftrace's hook. */
+function tracedIn(object: ObjectFile): Map<string, boolean> {
+  const found = new Map<string, boolean>()
+  for (const { name, type, section, value, size } of object.symbols)
+    if (type === 'function' && section !== undefined)
+      found.set(
+        name,
+        within(object.relocations(section), value, value + size).some(({ symbol }) =>
+          /^(?:__fentry__|_?mcount)$/.test(symbol.name),
+        ),
+      )
+  return found
 }
 
 function compared(

@@ -3,15 +3,15 @@
 // or a local name; so what the grammar can't follow makes a use too many, never one too few.
 import { attributeEnd } from './declarators.ts'
 import type { Grammar, Scopes } from './grammar.ts'
-import { closing, type Token, wordsOf } from './lexer.ts'
+import { closing, openingOf, type Token, wordsOf } from './lexer.ts'
 
 export interface Use {
   readonly name: string
   readonly isTag: boolean
   /** Index of its token in the declaration. */
   readonly at: number
-  /** `call`: parentheses follow. `element`: a part of it is read. `change`: it is written to. */
-  readonly how: 'call' | 'element' | 'change' | 'other'
+  /** `call`: parentheses follow. `element`: a part of it is read. `change`: it is written to. `address`: that is taken. */
+  readonly how: 'call' | 'element' | 'change' | 'address' | 'other'
 }
 
 const keywords = new Set(
@@ -29,24 +29,41 @@ const assignment = /^(?:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|<<=|>>=|\+\+|--)$/
 function manner(tokens: readonly Token[], at: number): Use['how'] {
   let next = at + 1
   if (tokens[next]?.text === '(') return 'call'
-  const before = tokens[at - 1]?.text ?? ''
-  if (before === '++' || before === '--') return 'change'
+  let first = at
   let isElement = false
   while (next < tokens.length) {
     const { text } = tokens[next]!
     if (text === '[') next = closing(tokens, next)
     else if (text === '.') next += 2
-    else break
+    else if (text === ')' && tokens[first - 1]?.text === '(' && tokens[first - 2]?.kind !== 'name') {
+      first--
+      next++
+      continue
+    } else break
     isElement = true
   }
-  if (assignment.test(tokens[next]?.text ?? '')) return 'change'
-  // A binary & has an operand before it.
-  const takesAddress =
-    before === '&' &&
-    !/^(?:name|number)$/.test(tokens[at - 2]?.kind ?? '') &&
-    !/^[)\]]$/.test(tokens[at - 2]?.text ?? '')
-  if (takesAddress) return 'other'
+  const before = tokens[first - 1]?.text ?? ''
+  if (before === '++' || before === '--' || assignment.test(tokens[next]?.text ?? '')) return 'change'
+  if (before === '&' && !endsOperand(tokens, first - 2)) return 'address'
   return isElement ? 'element' : 'other'
+}
+
+/** Whether an operand ends at a token, so that an `&` behind it is a binary one. In doubt a parenthesis closes a cast. */
+function endsOperand(tokens: readonly Token[], at: number): boolean {
+  const { kind, text } = tokens[at] ?? { kind: 'punctuator', text: '' }
+  if (text !== ')')
+    return (kind === 'name' && !keywords.has(text)) || /^(?:number|char)$/.test(kind) || text === ']'
+  const open = openingOf(tokens, at)
+  const before = tokens[open - 1]
+  if (before?.kind === 'name' && !keywords.has(before.text)) return true
+  if (/^[)\]]$/.test(before?.text ?? '') || /^(?:sizeof|_Alignof|__alignof__)$/.test(before?.text ?? ''))
+    return true
+  const inner = tokens.slice(open + 1, at)
+  const isCast =
+    inner.at(-1)?.text === '*' ||
+    inner.every((one) => one.kind === 'name') ||
+    /^(?:__)?typeof(?:__)?$/.test(inner[0]?.text ?? '')
+  return !isCast
 }
 
 /**

@@ -7,9 +7,10 @@ import { runCompiler } from '../build/compiler-run.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
-import { type Declaration, type Declarator, parseDeclaration } from './declarators.ts'
+import { type Declaration, parseDeclaration } from './declarators.ts'
 import { type Expanded, readExpanded } from './expanded.ts'
 import { refusedFlag, refusedInput } from './flags.ts'
+import { withPrototypesByType } from './function-types.ts'
 import { type Token, tokenize } from './lexer.ts'
 import { Pile } from './pile.ts'
 import type { SourceUnit } from './request.ts'
@@ -149,24 +150,6 @@ function headerChunks({ text, headers }: Expanded): Chunk[] {
   })
 }
 
-/** `handler_fn name;` looks like a variable's declaration; where `name` has a body, it is a function's. */
-function withPrototypesByType(chunks: Chunk[]): readonly Chunk[] {
-  const functions = new Set<string>()
-  for (const { items } of chunks)
-    for (const { body, declarators } of items.map(({ declaration }) => declaration))
-      if (body !== undefined && declarators[0] !== undefined) functions.add(declarators[0].name)
-  const looksOtherwise = ({ name, isFunction, value }: Declarator) =>
-    !isFunction && value === undefined && functions.has(name)
-  for (const { items } of chunks)
-    for (const [at, { tokens, declaration, chunk }] of items.entries()) {
-      const { declarators, storage, body } = declaration
-      if (body !== undefined || storage.has('typedef') || !declarators.some(looksOtherwise)) continue
-      const all = declarators.map((one) => (looksOtherwise(one) ? { ...one, isFunction: true } : one))
-      items[at] = { tokens, declaration: { ...declaration, declarators: all }, chunk }
-    }
-  return chunks
-}
-
 /** Whether a declaration comes from a header. */
 export function isFromHeader({ chunk }: Item): boolean {
   return chunk.from < 0
@@ -191,15 +174,20 @@ export async function openView(job: Job, unit: SourceUnit, withHeaders = false):
   const written = writtenView(probed, expanded.reached, expanded.pragmas)
   const own = chunksOf(written, expanded.items)
   const chunks = withHeaders ? [...headerChunks(expanded), ...own] : own
-  return { written, expanded, chunks: withPrototypesByType(chunks) }
+  return { written, expanded, chunks: withPrototypesByType(chunks, expanded.text) }
 }
 
 /** Whether a header declares this function or variable. */
-export function isDeclaredByHeaders(
+export function isDeclaredByHeaders(view: View, name: string, isFunction: boolean): boolean {
+  return !headersThatDeclare(view, name, isFunction).next().done
+}
+
+/** The parts of the headers in which this function or variable is declared: offsets of the expanded text. */
+export function* headersThatDeclare(
   { expanded: { text, headers } }: View,
   name: string,
   isFunction: boolean,
-): boolean {
+): Generator<readonly [from: number, to: number]> {
   const mark = new RegExp(isFunction ? `[\\s*]${name}\\s*\\(` : `\\bextern\\b[^;{}()]*\\b${name}\\b`, 'g')
   for (const { index } of text.matchAll(mark)) {
     // Parts of headers are ordered.
@@ -215,7 +203,6 @@ export function isDeclaredByHeaders(
       headers[2 * low]! <= index &&
       text[text.lastIndexOf('\n', index) + 1] !== '#'
     )
-      return true
+      yield [headers[2 * low]!, headers[2 * low + 1]!]
   }
-  return false
 }

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very words.
+import type { Attribute } from './attributes.ts'
 import type { Bounds } from './bound.ts'
 import { type LocalText, localEdits, withBoundLocals } from './bound-local.ts'
 import type { Closure } from './closure.ts'
 import { attributeEnd, type Declarator, parseDeclaration } from './declarators.ts'
-import { definitionOf } from './declared.ts'
+import { definitionOf, isInline, isOnlyForInlining } from './declared.ts'
 import { definitionsOf } from './definitions.ts'
-import { headOf, isDefinitionWord, transparentIn, withoutDefinitionWords, withoutLinkage } from './head.ts'
+import {
+  headOf,
+  isDefinitionWord,
+  isForUsers,
+  transparentIn,
+  withoutDefinitionWords,
+  withoutLinkage,
+} from './head.ts'
 import { collectInfluences } from './influence.ts'
 import { directivePieces, layOut } from './layout.ts'
 import { closing, type Token, wordsOf } from './lexer.ts'
@@ -140,8 +148,9 @@ export function writeSource(
     const [own] = needed
     const name = own?.declaration.body === undefined ? undefined : own.declaration.declarators[0]?.name
     const as = name === undefined ? undefined : renamed.get(name)
+    for (const item of needed)
+      if (item.declaration.body !== undefined) prototype(item, item.declaration.declarators[0]!.name)
     if (own !== undefined && name !== undefined && as !== undefined) {
-      prototype(own, name, as)
       all = [...all, ...plainHead(own)]
       if (target === undefined) prefix = `static ${wordFor(own, name)}`
     } else if (target?.declaration.storage.has('static') === true) prefix = '__attribute__((__used__))\n'
@@ -174,9 +183,23 @@ export function writeSource(
     pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
   }
 
+  /** What of other declarations' attributes the declaration of a function in the output must say. */
+  const attributesFor = (item: Item, name: string): readonly Attribute[] => {
+    const isPrivate = renamed.has(name) && closure.targets.get(name) !== item
+    // What is said of inline functions means nothing elsewhere, and nothing of its symbol is left in a private copy.
+    const left = isPrivate
+      ? /^(?:gnu_inline|always_inline|unused|weak|visibility|externally_visible)$/
+      : renamed.has(name)
+        ? /^(?:gnu_inline|always_inline|unused)$/
+        : /^gnu_inline$/
+    return closure.attributesBeside(item, name).filter((one) => !left.test(one.name))
+  }
+
   /** Makes the compiler do with a copied function what it did with the function: `inline `, `noinline ` or nothing. */
   const wordFor = (item: Item, name: string): string => {
-    const says = item.chunk.tokens.some(({ text }) => /^(?:__|__always_)?inline|^no_*inline/.test(text))
+    const says =
+      item.chunk.tokens.some(({ text }) => /^(?:__|__always_)?inline|^no_*inline/.test(text)) ||
+      attributesFor(item, name).some((one) => /inline$/.test(one.name))
     const word = says ? undefined : inlining?.(name)
     // What is called in one place goes there anyway.
     return word === undefined || (word === 'inline' && callsOf(name) < 2) ? '' : `${word} `
@@ -225,13 +248,21 @@ export function writeSource(
     return edits
   }
 
-  /** A function that has a name of its own is declared before its first use; one for other files in any case. */
-  const prototype = (item: Item, name: string, as: string) => {
+  /**
+   * A function that has a name of its own is declared before its first use; one for other files, or one of which other declarations
+   * say more than its definition, in any case.
+   */
+  const prototype = (item: Item, name: string) => {
+    const as = renamed.get(name)
     const isTarget = closure.targets.get(name) === item
     const user = closure.firstUse(name)
-    const isEarly = user !== undefined && user.chunk.from < item.chunk.from
-    if (!isTarget && !isEarly) return
-    const head = headOf({ item, name, as, prefix: isTarget ? '' : 'static ', label: '' }, source, definitions)
+    const isEarly = as !== undefined && user !== undefined && user.chunk.from < item.chunk.from
+    const attributes = isOnlyForInlining(item) ? [] : attributesFor(item, name)
+    if (!(isTarget && as !== undefined) && !isEarly && attributes.length === 0) return
+    const { storage } = item.declaration
+    const isPrivate = as === undefined ? storage.has('static') : !isTarget
+    const prefix = `${isPrivate ? 'static ' : ''}${as === undefined && isInline(item) ? 'inline ' : ''}`
+    const head = headOf({ item, name, as: as ?? name, prefix, label: '', attributes }, source, definitions)
     collect(head.tokens)
     const line = (isEarly ? user.chunk : item.chunk).from - 0.5
     pieces.push({ from: line, to: line, kind: 'declaration', text: () => `${head.text}\n` })
@@ -282,7 +313,8 @@ export function writeSource(
     const label = labelOf(name, running, isPrivate, symbol)
     const bound = bounds.ofName.get(name)
     // A header may declare an array without its bound.
-    if (label === '' && !isPrivate && bound === undefined)
+    const attributes = closure.attributesBeside(item, name).filter(isForUsers)
+    if (label === '' && !isPrivate && bound === undefined && attributes.length === 0)
       if (isDeclaredByHeaders(view, name, kind === 'function')) return
     const head = headOf(
       {
@@ -291,6 +323,7 @@ export function writeSource(
         as: name,
         prefix: 'extern ',
         label,
+        attributes,
         ...(specifiers === undefined ? {} : { specifiers }),
         ...(bound === undefined ? {} : { bound: `${bound}` }),
       },
@@ -321,7 +354,7 @@ export function writeSource(
           ? '__attribute__((__used__))\n'
           : ''
     const top = isTarget ? withComment(written, comments, own.from) : own.from
-    if (one !== undefined && as !== undefined) prototype(item, one.name, as)
+    if (one !== undefined && declaration.body !== undefined) prototype(item, one.name)
     const { body } = declaration
     const headEnd = body?.from ?? words.length
     const head = spell(as === undefined ? words.slice(0, headEnd) : withoutLinkage(words.slice(0, headEnd)))

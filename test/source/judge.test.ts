@@ -119,3 +119,43 @@ describe('what is no C', () => {
     await expect(compileUnit(job, one)).rejects.toMatchObject({ kind: 'patch', code: 'does-not-compile' })
   })
 })
+
+describe("ftrace's hooks are not stripped from the comparison for nothing", () => {
+  const gcc = compiler
+  const traced = ['-pg', '-mfentry']
+  const look = async (text: string, spoil: (text: string) => string): Promise<Finding[]> => {
+    const one = unit(text, gcc, 'c', ...traced)
+    const extracted = await extractAlone(job, {
+      unit: one,
+      functions: ['wanted'],
+      externalize: 'all',
+      rename: false,
+      includes: 'keep',
+    })
+    const whole = await compileUnit(job, one)
+    return await judgeExtract(job, one, spoil(extracted.text), whole, [{ name: 'wanted', as: 'wanted' }])
+  }
+  const own = `int use(int);
+int wanted(int) __attribute__((no_instrument_function));
+int wanted(int a) { return use(a) + 3; }
+`
+  const copied = `int use(int);
+static inline __attribute__((no_instrument_function, noinline)) int deep(int a) { return use(a); }
+int wanted(int a) { return deep(a) + 1; }
+int other(int a) { return deep(a) * 3; }
+`
+  test.each([
+    ['the function itself', own],
+    ['a copied one', copied],
+  ])('an attribute against them is in the extract, on %s', async (_name, text) => {
+    expect(await look(text, (same) => same)).toEqual([])
+  })
+
+  test.each([
+    ['the function itself', own],
+    ['a copied one', copied],
+  ])('an extract without it is not the same by its source: %s', async (_name, text) => {
+    const said = await look(text, (same) => same.replaceAll('no_instrument_function', 'used'))
+    expect(said.map(({ rule }) => rule)).toEqual(['extract-differs'])
+  })
+})

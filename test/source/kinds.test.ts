@@ -19,39 +19,6 @@ interface Case {
 }
 
 const kinds: Readonly<Record<string, Readonly<Record<string, Case>>>> = {
-  'a declaration has the parameters that the unit gives it': {
-    'an alias': {
-      source: `
-__attribute__((noinline)) long impl(long a) { return a * 3; }
-long al(long) __attribute__((alias("impl")));
-int wanted(int k) { return k ? (al(-1) == -3) : 0; }
-`,
-      wish: { externalize: ['impl', 'al'], isOther: true },
-      has: ['al(long);'],
-      gcc: true,
-    },
-    'a weak alias that takes a truth value, by a macro': {
-      source: `
-#define __alias(name) __attribute__((__alias__(#name)))
-__attribute__((noinline)) _Bool impl(_Bool a) { return !a; }
-_Bool al(_Bool) __attribute__((weak)) __alias(impl);
-int wanted(int k) { return al(k & 6); }
-`,
-      wish: { externalize: ['impl', 'al'] },
-      has: ['al(_Bool);'],
-      gcc: true,
-    },
-    'an alias with an ellipsis': {
-      source: `
-__attribute__((noinline)) long impl(long a) { return a * 3; }
-extern int al(long, ...) __attribute__((weak, alias("impl")));
-int wanted(int k) { return al(k, 1.0) + al(3, k); }
-`,
-      wish: { externalize: ['impl', 'al'], isOther: true },
-      has: ['al(long, ...);'],
-      gcc: true,
-    },
-  },
   'a macro ends where the unit ends it': {
     'inside of the function that defines it': {
       source: `
@@ -1118,6 +1085,175 @@ int wanted(int a) { return a * ONE + TWO; }
     },
   },
 }
+
+Object.assign(kinds, {
+  'a declaration has the parameters that the unit gives it': {
+    'an alias': {
+      source: `
+__attribute__((noinline)) long impl(long a) { return a * 3; }
+long al(long) __attribute__((alias("impl")));
+int wanted(int k) { return k ? (al(-1) == -3) : 0; }
+`,
+      wish: { externalize: ['impl', 'al'], isOther: true },
+      has: ['al(long);'],
+      gcc: true,
+    },
+    'a weak alias that takes a truth value, by a macro': {
+      source: `
+#define __alias(name) __attribute__((__alias__(#name)))
+__attribute__((noinline)) _Bool impl(_Bool a) { return !a; }
+_Bool al(_Bool) __attribute__((weak)) __alias(impl);
+int wanted(int k) { return al(k & 6); }
+`,
+      wish: { externalize: ['impl', 'al'] },
+      has: ['al(_Bool);'],
+      gcc: true,
+    },
+    'an alias with an ellipsis': {
+      source: `
+__attribute__((noinline)) long impl(long a) { return a * 3; }
+extern int al(long, ...) __attribute__((weak, alias("impl")));
+int wanted(int k) { return al(k, 1.0) + al(3, k); }
+`,
+      wish: { externalize: ['impl', 'al'], isOther: true },
+      has: ['al(long, ...);'],
+      gcc: true,
+    },
+    'a function in the style of K&R with a prototype': {
+      source: `
+int far(long a, _Bool b);
+int far(a, b) long a; _Bool b; { __asm__ volatile (""); return a + b; }
+int wanted(int a) { return far(a, a & 6); }
+`,
+      wish: { externalize: ['far'], isOther: true },
+      has: ['far(long a, _Bool b);'],
+    },
+    'an alias by a type': {
+      source: `
+typedef long handler(long);
+typedef handler other;
+__attribute__((noinline)) long impl(long a) { return a * 3; }
+other al __attribute__((weak, alias("impl")));
+int wanted(int k) { return al(-1) + k; }
+`,
+      wish: { externalize: ['impl', 'al'] },
+      has: ['extern other al;'],
+      gcc: true,
+    },
+  },
+  'attributes that only an earlier prototype has stay': {
+    'of the wanted function': {
+      source: `
+int use(int);
+#define notrace __attribute__((no_instrument_function))
+int wanted(int) notrace __attribute__((section(".other.text"), aligned(64)));
+int wanted(int a) { return use(a) + 3; }
+`,
+      wish: { rename: true },
+      has: ['no_instrument_function', 'section(".other.text")', 'aligned(64)'],
+      gcc: true,
+    },
+    'of a function that is copied': {
+      source: `
+int use(int);
+static int deep(int) __attribute__((noinline, section(".other.text")));
+static int deep(int a) { return use(a); }
+int wanted(int a) { return deep(a) + 1; }
+`,
+      has: ['static int deep(int a) __attribute__((noinline, section(".other.text")));'],
+    },
+    'of a private function that is wanted under another name': {
+      source: `
+int use(int);
+static int wanted(int) __attribute__((noinline, cold));
+static int wanted(int a) { return use(a) + 1; }
+int other(int a) { return wanted(a) * 3; }
+`,
+      wish: { rename: true, isOther: true },
+      has: ['int livepatch_wanted(int a) __attribute__((noinline, cold));'],
+      lacks: ['static int livepatch_wanted'],
+    },
+    'in a header, of one that gets another name': {
+      files: { 'traced.h': 'int wanted(int) __attribute__((no_instrument_function));\nint use(int);\n' },
+      source: `
+#include "traced.h"
+int wanted(int a) { return use(a) + 3; }
+`,
+      wish: { rename: true },
+      has: ['int livepatch_wanted(int a) __attribute__((no_instrument_function));'],
+    },
+    'of one that is bound, where callers must know them': {
+      source: `
+void die(int) __attribute__((noreturn, section(".other.text")));
+void die(int a) { for (;;) __asm__ volatile ("" : : "r" (a)); }
+int wanted(int a) { if (a) die(a); return 1; }
+`,
+      wish: { externalize: ['die'], isOther: true },
+      has: ['noreturn'],
+      lacks: ['.other.text'],
+    },
+  },
+  'what has its address handed on is the running one': {
+    'a number': {
+      source: `
+int reg(const int *);
+static const int key = 0;
+int wanted(int x) { return reg(&key) + x; }
+`,
+      wish: { externalize: ['key'], isOther: true },
+      has: ['extern const int key;'],
+    },
+    'a number, through a cast, that is returned': {
+      source: `
+static const int key = 3;
+const void *wanted(void) { return (const void *)&(key); }
+`,
+      wish: { externalize: ['key'], isOther: true },
+      has: ['extern const int key;'],
+    },
+    'an element, as a number': {
+      source: `
+static const short keys[2] = { 1, 2 };
+unsigned long wanted(void) { return (unsigned long)&keys[1]; }
+`,
+      wish: { externalize: ['keys'], isOther: true },
+      has: ['extern const short keys[2];'],
+    },
+    'an array by its type': {
+      source: `
+int reg(const char *);
+typedef char name_t[8];
+static const name_t key = "key";
+int wanted(int x) { return reg(key) + x; }
+`,
+      wish: { externalize: ['key'], isOther: true },
+      has: ['extern const name_t key;'],
+    },
+    'but not what is only one side of a binary operator': {
+      source: `
+static const int key = 3;
+int get(int);
+int wanted(int x) { return (get(x) & key) + ((x | 4) & (key)) + (x & key); }
+`,
+      wish: { externalize: ['key'] },
+      has: ['static const int key = 3;'],
+    },
+  },
+  'a prototype by the type of functions that a header defines': {
+    'is that of a function': {
+      files: { 'types.h': 'typedef unsigned int hash_t(int, int);\n' },
+      source: `
+#include "types.h"
+hash_t far;
+static hash_t near;
+static unsigned int near(int a, int b) { return a ^ b; }
+__typeof__(near) third;
+unsigned int wanted(int a) { return far(a, 1) + near(a, 2) + third(a, 3); }
+`,
+      has: ['hash_t far;', '__typeof__(near) third;'],
+    },
+  },
+} satisfies typeof kinds)
 
 const programs = [compiler, ...(clang === undefined ? [] : [clang])]
 const all = programs.flatMap((program) =>

@@ -14,6 +14,9 @@ interface SourceOptions extends CommonOptions {
   readonly output?: string
 }
 
+/** Warnings that the extract is not what the file is. A script that only looks at the exit code must not take it. */
+const isOther: ReadonlySet<string> = new Set(['extract-differs', 'static-local-copied'])
+
 function names(text: string): readonly string[] {
   const list = text.split(',').map((name) => name.trim())
   for (const name of list)
@@ -56,7 +59,8 @@ Examples:
   inarch source main.c --extract parse,emit --no-externalize -o small.c -- clang -O2 -Iinclude
 
 Exit codes: 0 written; 2 there is no such function, the file is no C, or the compiler does not know a flag; 3 the file
-does not compile; 4 the extract does not compile, is other code than the file, or has a second copy of a variable.`,
+does not compile; 4 the extract is written, but does not compile, is other code than the file and not known to be the
+same by its source (extract-differs), or has a second copy of a variable that nobody asked for.`,
     )
     .action((file: string, words: readonly string[], options: SourceOptions) =>
       perform(options, async (session) => {
@@ -82,7 +86,8 @@ does not compile; 4 the extract does not compile, is other code than the file, o
         const { findingLines } = await import('../render/findings.ts')
         if (session.verbose && !session.json) for (const line of contentLines(extracted)) complain(line)
         for (const finding of extracted.findings) for (const line of findingLines(finding)) complain(line)
-        if (extracted.findings.some(({ severity }) => severity === 'error')) session.exitCode = 4
+        if (extracted.findings.some(({ severity, rule }) => severity === 'error' || isOther.has(rule)))
+          session.exitCode = 4
       }),
     )
 }
