@@ -16,16 +16,16 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { Names } from '../../src/match/names.ts'
 import { withoutPads } from '../../src/module/source-likeness.ts'
 import { compareFunction } from '../../src/source/agreement.ts'
-import type { DifferenceClass } from '../../src/source/code-difference.ts'
 import { extractSource } from '../../src/source/extraction.ts'
+import { attributeFlag, readAttributes } from '../../src/source/function-attributes.ts'
 import { type Inlining, readInlining } from '../../src/source/ipa-clones.ts'
-import { likenessOf } from '../../src/source/likeness.ts'
+import { type Likeness, likenessOf } from '../../src/source/likeness.ts'
 import type { SourceUnit } from '../../src/source/request.ts'
 import { runningNames } from '../../src/source/running-names.ts'
 import { childrenTime } from './time.ts'
 
 /** `identical`, a class of difference, or how far it came. */
-export type Outcome = 'identical' | 'not-extracted' | 'refused' | 'does-not-compile' | DifferenceClass
+export type Outcome = 'identical' | 'not-extracted' | 'refused' | 'does-not-compile' | Likeness['code']
 
 export interface Trial {
   readonly name: string
@@ -220,20 +220,33 @@ async function tryFunction(
       sides,
       wanted,
       async (way) => {
-        const again = way(flags)
-        const [one, other] = await Promise.all([
-          compile(setting, again, unit.argument, dir, 'whole'),
-          compile(setting, [...again, '-iquote', path.dirname(unit.argument)], file, dir, 'own'),
-        ])
-        return typeof one === 'string' || typeof other === 'string'
-          ? undefined
-          : withoutPads({ unit: one.object, extract: other.object }, wanted)
+        const beside = ['-iquote', path.dirname(unit.argument)]
+        const alone = async (input: string, as: string, more: readonly string[] = []) => {
+          const dump = path.join(dir, `${as}.attributes`)
+          const compiled = await compile(
+            setting,
+            [...way(flags), attributeFlag(dump), ...more],
+            input,
+            dir,
+            as,
+          )
+          return typeof compiled === 'string'
+            ? undefined
+            : { object: compiled.object, attributes: await readAttributes(dump) }
+        }
+        const [one, other] = await Promise.all([alone(unit.argument, 'whole'), alone(file, 'own', beside)])
+        if (one === undefined || other === undefined) return undefined
+        const plain = withoutPads({ unit: one.object, extract: other.object }, wanted)
+        return { unit: { ...one, object: plain.unit }, extract: { ...other, object: plain.extract } }
       },
       nameOf,
     )
   ).values()
   const copies = agreement.carried.filter((one) => one.class === 'second-copy').map((one) => one.name)
   const found = { name, copies, ms, text, ...(warning === undefined ? {} : { warning }) }
+  const said = likeness?.code
+  if (agreement.identical && (said === 'other-section' || said === 'other-attributes'))
+    return { ...found, outcome: said, message: likeness?.explanation ?? '' }
   return agreement.identical
     ? { ...found, outcome: 'identical', message: '' }
     : {

@@ -10,7 +10,15 @@ import { stem } from '../diff/names.ts'
 import { type ObjectFile, readObject } from '../elf/read.ts'
 import type { Job } from '../ground/job.ts'
 import { compareFunctions } from '../source/agreement.ts'
-import { byItself, compilesByItself, type Likeness, likenessOf, type Way } from '../source/likeness.ts'
+import { attributeFlag, readAttributes } from '../source/function-attributes.ts'
+import {
+  byItself,
+  type CompiledAlone,
+  compilesByItself,
+  type Likeness,
+  likenessOf,
+  type Way,
+} from '../source/likeness.ts'
 import type { PlannedFunction } from '../source/plan.ts'
 import { hasLandingPad, withoutLandingPads } from './landing-pads.ts'
 import type { SourceObject } from './source-objects.ts'
@@ -54,8 +62,16 @@ export async function sourceLikeness(
       wanted,
       async (way) => {
         const compile = await compilerByItself(job, compiled, source, dir, way)
-        const sides = await bothSides(compile, tree, path.join(directory, file))
-        return sides === undefined ? undefined : withoutPads(sides, wanted)
+        const [unit, extract] = await Promise.all([
+          compile?.(tree),
+          compile?.(tree, path.join(directory, file)),
+        ])
+        if (unit === undefined || extract === undefined) return undefined
+        const plain = withoutPads({ unit: unit.object, extract: extract.object }, wanted)
+        return {
+          unit: { ...unit, object: plain.unit },
+          extract: { ...extract, object: plain.extract },
+        }
       },
       (symbol) => names.get(symbol) ?? symbol,
       (name) => own.get(source)?.has(stem(name)) === true,
@@ -69,7 +85,7 @@ export async function sourceLikeness(
 }
 
 /** Compiles the unit as a tree has it, or a file in its place. */
-type Compiler = (tree: string, file?: string) => Promise<ObjectFile | undefined>
+type Compiler = (tree: string, file?: string) => Promise<CompiledAlone | undefined>
 
 export interface Sides {
   readonly unit: ObjectFile
@@ -83,16 +99,6 @@ export function withoutPads(
 ): Sides {
   const onlyHere = wanted.filter(({ name, as }) => hasLandingPad(extract, as) && !hasLandingPad(unit, name))
   return { unit, extract: withoutLandingPads(extract, new Set(onlyHere.map(({ as }) => as))) }
-}
-
-/** Compiles the patched unit and its extract. */
-async function bothSides(
-  compile: Compiler | undefined,
-  tree: string,
-  file: string,
-): Promise<Sides | undefined> {
-  const [unit, extract] = await Promise.all([compile?.(tree), compile?.(tree, file)])
-  return unit === undefined || extract === undefined ? undefined : { unit, extract }
 }
 
 /**
@@ -112,8 +118,8 @@ export async function unchangedByThemselves(
   const [before, after] = await Promise.all([compile?.(compiled.bench.kernel.source), compile?.(tree)])
   if (before === undefined || after === undefined) return new Set()
   const agreements = compareFunctions(
-    before,
-    after,
+    before.object,
+    after.object,
     names.map((name) => ({ name, as: name })),
   )
   return new Set(names.filter((name) => agreements.get(name)?.identical === true))
@@ -131,13 +137,14 @@ async function compilerByItself(
   const { kernel, known: units } = bench
   const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
   if (unit?.flags === undefined) return undefined
-  const flags = way(unit.flags)
   const place = path.join(dir, 'by-itself')
   mkdirSync(place, { recursive: true })
   const part = mkdtempSync(path.join(place, `${source.replaceAll('/', '-')}-`))
   let number = 0
-  return async (tree: string, file?: string): Promise<ObjectFile | undefined> => {
+  return async (tree: string, file?: string): Promise<CompiledAlone | undefined> => {
     const output = path.join(part, `${++number}.o`)
+    const attributes = `${output}.attributes`
+    const flags = [...way(unit.flags!), attributeFlag(attributes)]
     const own = tree === kernel.source ? [] : shadowFiles(kernel, [unit], bench.changes, false)
     const one: Unit =
       file === undefined
@@ -160,6 +167,8 @@ async function compilerByItself(
       temporary: path.join(bench.dir, 'tmp'),
     }
     const { ok } = await compileSide(job, bench, one, compilation, own)
-    return ok ? readObject(readFileSync(output), source) : undefined
+    return ok
+      ? { object: readObject(readFileSync(output), source), attributes: await readAttributes(attributes) }
+      : undefined
   }
 }

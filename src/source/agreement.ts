@@ -72,7 +72,8 @@ export function compareFunctions(
   }
 }
 
-function namer(functions: readonly { readonly name: string; readonly as: string }[]) {
+/** What symbols of an extract are called in the unit, where only these functions have other names. */
+export function namer(functions: readonly { readonly name: string; readonly as: string }[]) {
   const names = new Map(functions.map(({ name, as }) => [as, name]))
   return (symbol: string) => names.get(symbol) ?? symbol
 }

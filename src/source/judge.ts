@@ -11,6 +11,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { refusedFlag, refusedInput } from './flags.ts'
+import { attributeFlag, readAttributes } from './function-attributes.ts'
 import { compilesByItself, type Likeness, likenessOf, type Wanted, type Way } from './likeness.ts'
 import type { SourceUnit } from './request.ts'
 import { withoutSideOutputs } from './view.ts'
@@ -148,12 +149,15 @@ async function differences(
 ): Promise<Finding[]> {
   const again = async (way: Way) => {
     if (!compilesByItself(unit.compiler)) return undefined
+    const dump = path.join(dir, 'attributes')
     const alone: SourceUnit = { ...unit, flags: way(unit.flags) }
-    const one = await compile(job, alone, unit.file, [], dir)
-    if (!one.ok) return undefined
-    const first = await one.object()
-    const other = await compile(job, alone, file, own, dir)
-    return other.ok ? { unit: first, extract: await other.object() } : undefined
+    const compileAlone = async (input: string, flags: readonly string[]) => {
+      const run = await compile(job, alone, input, [...flags, attributeFlag(dump)], dir)
+      return run.ok ? { object: await run.object(), attributes: await readAttributes(dump) } : undefined
+    }
+    const whole = await compileAlone(unit.file, [])
+    const extract = whole && (await compileAlone(file, own))
+    return whole && extract && { unit: whole, extract }
   }
   const likenesses = await likenessOf(
     { unit: whole.object, extract },
@@ -174,6 +178,7 @@ const chosen: ReadonlySet<string> = new Set<Likeness['code']>([
   'other-calls',
   'other-registers',
   'other-order-of-blocks',
+  'other-section',
 ])
 
 /** What is to be said about a function of an extract that is not what its unit has. */

@@ -3,13 +3,27 @@
 // sees fewer callers and fewer definitions; so both are compiled again, each function by itself, without what one function
 // tells the compiler about another. Then the same text is the same code, and whatever still differs is a difference of the text.
 import { type ObjectFile, within } from '../elf/read.ts'
-import { type CarriedDifference, compareFunctions } from './agreement.ts'
+import { type CarriedDifference, compareFunctions, namer } from './agreement.ts'
 import type { DifferenceClass } from './code-difference.ts'
+import {
+  type AttributeTable,
+  attributeDifference,
+  placementDifference,
+  placementsIn,
+} from './function-attributes.ts'
 
 /** How a function of an extract is to the unit's. */
 export interface Likeness {
   /** `same-by-source`: only the compiler's choices differ. */
-  readonly code: 'identical' | 'same-by-source' | DifferenceClass | CarriedDifference['class']
+  readonly code:
+    | 'identical'
+    | 'same-by-source'
+    /** The same instructions in another section, which the compiler may have chosen. */
+    | 'other-section'
+    /** Something of it, or of what it has taken along, is said with other attributes. */
+    | 'other-attributes'
+    | DifferenceClass
+    | CarriedDifference['class']
   /** What differs, in a sentence without a full stop; absent when nothing does. */
   readonly explanation?: string
 }
@@ -18,6 +32,12 @@ export interface Likeness {
 export interface BothSides {
   readonly unit: ObjectFile
   readonly extract: ObjectFile
+}
+
+/** One of them, compiled without regard to what one function tells about another. */
+export interface CompiledAlone {
+  readonly object: ObjectFile
+  readonly attributes: AttributeTable
 }
 
 export interface Wanted {
@@ -65,8 +85,8 @@ export function compilesByItself(compiler: string): boolean {
 export async function likenessOf(
   sides: BothSides,
   wanted: readonly Wanted[],
-  again: (way: Way) => Promise<BothSides | undefined>,
-  nameOf?: (symbol: string) => string,
+  again: (way: Way) => Promise<{ readonly unit: CompiledAlone; readonly extract: CompiledAlone } | undefined>,
+  nameOf: (symbol: string) => string = namer(wanted),
   isOwn: (name: string) => boolean = () => false,
 ): Promise<ReadonlyMap<string, Likeness>> {
   const first = compared(sides, wanted, nameOf, isOwn)
@@ -83,10 +103,15 @@ export async function likenessOf(
     if (different.length === 0) break
     const isolated = await again(way)
     if (isolated === undefined) continue
-    for (const [name, { code }] of compared(isolated, different, nameOf, isOwn)) {
+    const { unit, extract } = isolated
+    const attributes = attributeDifference(unit.attributes, extract.attributes, nameOf)
+    const alone = compared({ unit: unit.object, extract: extract.object }, different, nameOf, isOwn)
+    for (const [name, { code }] of alone) {
       const likeness = first.get(name)
-      if (code === 'identical' && likeness !== undefined && traced(name))
-        likenesses.set(name, { ...likeness, code: 'same-by-source' })
+      if (code !== 'identical' || likeness === undefined) continue
+      if (attributes !== undefined)
+        likenesses.set(name, { code: 'other-attributes', explanation: attributes })
+      else if (traced(name)) likenesses.set(name, { ...likeness, code: 'same-by-source' })
     }
   }
   return likenesses
@@ -100,12 +125,11 @@ export async function likenessOf(
 function tracedAlike(
   { unit, extract }: BothSides,
   wanted: readonly Wanted[],
-  nameOf: (symbol: string) => string = (symbol) => symbol,
+  nameOf: (symbol: string) => string,
 ): (name: string) => boolean {
   const [inUnit, inExtract] = [tracedIn(unit), tracedIn(extract)]
-  const names = new Map(wanted.map(({ name, as }) => [as, name]))
   const isMoreTraced = [...inExtract].some(
-    ([symbol, isTraced]) => isTraced && inUnit.get(names.get(symbol) ?? nameOf(symbol)) === false,
+    ([symbol, isTraced]) => isTraced && inUnit.get(nameOf(symbol)) === false,
   )
   const differing = new Set(
     wanted.filter(({ name, as }) => inUnit.get(name) !== inExtract.get(as)).map(({ name }) => name),
@@ -130,24 +154,31 @@ function tracedIn(object: ObjectFile): Map<string, boolean> {
 function compared(
   { unit, extract }: BothSides,
   wanted: readonly Wanted[],
-  nameOf: ((symbol: string) => string) | undefined,
+  nameOf: (symbol: string) => string,
   isOwn: (name: string) => boolean,
 ): Map<string, Likeness> {
-  const names = new Map(wanted.map(({ name, as }) => [as, name]))
-  const agreements = compareFunctions(
-    unit,
-    extract,
-    wanted,
-    nameOf ?? ((symbol) => names.get(symbol) ?? symbol),
-  )
+  const agreements = compareFunctions(unit, extract, wanted, nameOf)
+  const [inUnit, inExtract] = [placementsIn(unit), placementsIn(extract)]
+  const copies = [...inExtract.keys()].filter((symbol) => wanted.every(({ as }) => as !== symbol))
+  const misplaced = placementsOf(copies.map((as) => ({ name: nameOf(as), as })))
   return new Map(
-    [...agreements].map(([name, agreement]): [string, Likeness] => {
-      if (!agreement.identical) return [name, { code: agreement.class, explanation: agreement.message }]
-      const carried = agreement.carried.find((one) => one.class !== 'second-copy' || !isOwn(one.name))
-      return [
-        name,
-        carried === undefined ? { code: 'identical' } : { code: carried.class, explanation: carried.message },
-      ]
+    wanted.map((one): [string, Likeness] => {
+      const agreement = agreements.get(one.name)!
+      if (!agreement.identical) return [one.name, { code: agreement.class, explanation: agreement.message }]
+      const carried = agreement.carried.find((it) => it.class !== 'second-copy' || !isOwn(it.name))
+      if (carried !== undefined) return [one.name, { code: carried.class, explanation: carried.message }]
+      return [one.name, placementsOf([one]) ?? misplaced ?? { code: 'identical' }]
     }),
   )
+
+  /** What the first of some functions that is placed otherwise says. */
+  function placementsOf(functions: readonly Wanted[]): Likeness | undefined {
+    for (const { name, as } of functions) {
+      const [there, here] = [inUnit.get(name), inExtract.get(as)]
+      if (there === undefined || here === undefined) continue
+      const difference = placementDifference(name, there, here)
+      if (difference !== undefined) return difference
+    }
+    return undefined
+  }
 }

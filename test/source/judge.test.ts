@@ -159,3 +159,80 @@ int other(int a) { return deep(a) * 3; }
     expect(said.map(({ rule }) => rule)).toEqual(['extract-differs'])
   })
 })
+
+describe('a function is not the same by its source where an attribute is another', () => {
+  const body = '{ return use(a) + 3; }'
+  const look = async (
+    text: string,
+    spoil: (text: string) => string,
+    program = compiler,
+  ): Promise<Finding[]> => {
+    const one = unit(text, program, 'c', '-fcf-protection=branch', '-fpatchable-function-entry=2')
+    const { text: extracted } = await extractAlone(job, {
+      unit: one,
+      functions: ['wanted'],
+      externalize: ['use'],
+      rename: false,
+      includes: 'keep',
+    })
+    const spoilt = spoil(extracted)
+    const whole = await compileUnit(job, one)
+    return await judgeExtract(job, one, spoilt, whole, [{ name: 'wanted', as: 'wanted' }])
+  }
+  /** Without the attribute, whose place and arguments are of no account. */
+  const strip = (attribute: string) => (text: string) => {
+    expect(text).toContain(attribute)
+    return text.replaceAll(attribute, 'unused')
+  }
+
+  const own = [
+    'section(".other.text")',
+    'aligned(256)',
+    'weak',
+    'cold',
+    'naked',
+    'patchable_function_entry(0)',
+    'optimize("O0")',
+  ]
+  test.each(own)('that has its own code and lost %s', async (attribute) => {
+    const naked = attribute === 'naked' ? '{ __asm__ volatile ("ret"); }' : body
+    const text = `int use(int);\nint wanted(int) __attribute__((${attribute}));\nint wanted(int a) ${naked}\n`
+    expect((await look(text, (same) => same)).map(({ rule }) => rule)).toEqual([])
+    const said = await look(text, strip(attribute))
+    expect(said.map(({ rule }) => rule)).toContain('extract-differs')
+  })
+
+  // The compiler sees fewer callers in an extract, and takes in what it does not in the unit: code that differs by that.
+  const copied = [
+    'noinline',
+    'section(".other.text")',
+    'cold',
+    'no_sanitize("address")',
+    'no_instrument_function',
+    'no_stack_protector',
+    'aligned(128)',
+    'noclone',
+  ]
+  test.each(copied)('whose copied function lost %s', async (attribute) => {
+    const text = `int use(int);
+static int deep(int) __attribute__((noinline${attribute === 'noinline' ? '' : `, ${attribute}`}));
+static int deep(int a) { return use(a) * 7 + use(a + 1) + use(a + 2); }
+static int big(int a) { return use(a) + use(a + 1) + use(a + 2) + use(a + 3) + use(a + 4) + use(a + 5); }
+int wanted(int a) { return deep(a) + big(a); }
+int one(int a) { return deep(a + 1) * 2 + big(a + 1); }
+int two(int a) { return deep(a + 2) * 4 + big(a + 9); }
+`
+    const rules = async (spoil: (text: string) => string) =>
+      (await look(text, spoil)).map(({ rule }) => rule).filter((rule) => rule !== 'extract-warns')
+    expect(await rules((same) => same)).toEqual(['same-by-source'])
+    expect(await rules(strip(attribute))).toEqual(['extract-differs'])
+  })
+
+  test('nor where it has one that the unit does not give it', async () => {
+    const text = `int use(int);\nint wanted(int a) ${body}\n`
+    const said = await look(text, (same) =>
+      same.replace('int wanted', '__attribute__((section(".own"))) int wanted'),
+    )
+    expect(said.map(({ rule }) => rule)).toEqual(['extract-differs'])
+  })
+})
