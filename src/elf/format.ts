@@ -61,6 +61,13 @@ export const symbolTypes: readonly (SymbolType | undefined)[] = [
   'file',
 ]
 
+/** What a symbol is whose binding or type is none of a kernel's (GNU's and the gABI's numbers). */
+export function foreignSymbol(info: number): string {
+  if ((info & 0xf) === 6) return 'is thread-local, which nothing in a kernel is'
+  if ((info & 0xf) === 10) return 'is an indirect function (ifunc), which a kernel can not have'
+  return 'has an unknown binding or type'
+}
+
 /** Relocation types of the AMD64 psABI that occur in kernel objects. */
 export const relocationType = {
   none: 0,

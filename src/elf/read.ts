@@ -7,6 +7,7 @@ import { Fault } from '../ground/fault.ts'
 import {
   bindings,
   fileType,
+  foreignSymbol,
   machine,
   relocationSize,
   relocationType,
@@ -256,7 +257,7 @@ function readSymbols(
     const binding = bindings[(shared >>> 4) & 0xf]
     const type = symbolTypes[shared & 0xf]
     if (binding === undefined || type === undefined)
-      throw bad(`symbol ${index} has an unknown binding or type`)
+      throw bad(`symbol ${index}, ${nameAt(words[at]!)}, ${foreignSymbol(shared & 0xff)}`)
     const where = shared >>> 16
     const place = placeOfSymbol(where)
     if (place === undefined) throw bad(`symbol ${index} has a reserved section`)

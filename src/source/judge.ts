@@ -48,7 +48,7 @@ async function compile(
   return {
     ok,
     messages,
-    object: async () => readObject(await readFile(output), path.basename(input)),
+    object: async () => readObject(await readFile(output), path.basename(input).replace(/\.c$/, '.o')),
   }
 }
 

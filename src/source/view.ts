@@ -8,6 +8,7 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { type Declaration, parseDeclaration } from './declarators.ts'
+import { refuseDigraphs } from './digraphs.ts'
 import { type Expanded, readExpanded } from './expanded.ts'
 import { refusedFlag, refusedInput } from './flags.ts'
 import { withPrototypesByType } from './function-types.ts'
@@ -158,12 +159,13 @@ export function isFromHeader({ chunk }: Item): boolean {
 /**
  * Opens a unit: one run of the preprocessor, two where a file that it includes defines code.
  * @param withHeaders whether the headers' declarations are wanted, too
- * @throws Fault `patch/no-such-file`, `patch/does-not-preprocess`
+ * @throws Fault `patch/no-such-file`, `patch/digraphs`, `patch/does-not-preprocess`
  */
 export async function openView(job: Job, unit: SourceUnit, withHeaders = false): Promise<View> {
   const text = await readFile(path.resolve(unit.cwd, unit.file), 'latin1').catch((error) => {
     throw new Fault('patch', 'no-such-file', `${unit.file} can't be read`, { detail: String(error.message) })
   })
+  refuseDigraphs(unit, text)
   const look = async (spliced: ReadonlySet<string>) => {
     const probed = probeFile(text, unit.file, spliceOf(unit, spliced), (macro) => definesOnce.has(macro))
     return { probed, expanded: await preprocess(job, unit, probed.text, probed.dirs) }
@@ -171,6 +173,7 @@ export async function openView(job: Job, unit: SourceUnit, withHeaders = false):
   let { probed, expanded } = await look(new Set())
   const code = filesWithCode(unit, expanded)
   if (code.size > 0) ({ probed, expanded } = await look(code))
+  refuseDigraphs(unit, expanded.text)
   const written = writtenView(probed, expanded.reached, expanded.pragmas)
   const own = chunksOf(written, expanded.items)
   const chunks = withHeaders ? [...headerChunks(expanded), ...own] : own

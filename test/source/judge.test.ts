@@ -120,6 +120,48 @@ describe('what is no C', () => {
   })
 })
 
+describe('other spellings of brackets are refused in a sentence', () => {
+  test.each<[string, string, string[]]>([
+    ['brackets', 'int a<:2:>; int wanted(int n) { return a<:n:>; }\n', []],
+    ['braces', 'int wanted(int n) <% return n; %>\n', []],
+    ['a directive', '%:define N 3\nint wanted(int n) { return n * N; }\n', []],
+    ['a directive as a trigraph', '??=define N 3\nint wanted(int n) { return n * N; }\n', ['-trigraphs']],
+    ['braces as trigraphs', 'int wanted(int n) ??< return n; ??>\n', ['-std=c99']],
+  ])('%s', async (_, text, flags) => {
+    const request = { functions: ['wanted'], externalize: 'all', rename: false, includes: 'keep' } as const
+    await expect(
+      extractAlone(job, { unit: unit(text, compiler, 'c', ...flags), ...request }),
+    ).rejects.toMatchObject({
+      kind: 'patch',
+      code: 'digraphs',
+    })
+  })
+
+  test('and strings, comments and what is no trigraph for this compiler are not', async () => {
+    const text = `int put(const char *);
+/* <% %: */ int wanted(int n) { return put("<:%>") + put("what??!") + (n ? 1 % 2 : 3) + '%' /* :> */; } // <%
+`
+    const request = { functions: ['wanted'], externalize: 'all', rename: false, includes: 'keep' } as const
+    const { text: extracted } = await extractAlone(job, { unit: unit(text, compiler), ...request })
+    expect(extracted).toContain('what??!')
+  })
+})
+
+test.each([
+  [
+    'an indirect function',
+    'picked',
+    'int (*resolve(void))(int);\nint picked(int) __attribute__((ifunc("resolve")));\nstatic int one(int a) { return a; }\nint (*resolve(void))(int) { return one; }\nint wanted(int a) { return picked(a); }\n',
+  ],
+  ['a thread-local variable', 'mine', '__thread int mine;\nint wanted(int a) { return mine += a; }\n'],
+])('%s is no part of a kernel, which is said by its name', async (_, name, text) => {
+  await expect(
+    compileUnit(job, unit(text, compiler)).then(({ object }) => object.symbols),
+  ).rejects.toMatchObject({
+    message: expect.stringContaining(`, ${name}, is `),
+  })
+})
+
 describe("ftrace's hooks are not stripped from the comparison for nothing", () => {
   const gcc = compiler
   const traced = ['-pg', '-mfentry']
