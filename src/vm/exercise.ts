@@ -42,7 +42,18 @@ const balancers = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed',
 )
 
 /** Modules that give the sockets of the kernel's cryptography something to do. */
-const ciphers = ['aesni_intel', 'ecb', 'cbc', 'ctr', 'gcm', 'chacha20poly1305', 'sha256_generic']
+const ciphers = [
+  'aesni_intel',
+  'ecb',
+  'cbc',
+  'ctr',
+  'ccm',
+  // Without it gcm has nothing to hash with.
+  'ghash_generic',
+  'gcm',
+  'chacha20poly1305',
+  'sha256_generic',
+]
 
 const areas: readonly Area[] = [
   {

@@ -111,6 +111,8 @@ test.each([
     expect(digest(path.join(output, 'livepatch-fresh.ko'))).toBe(made)
   }
   expect(killed).toBeGreaterThan(times / 3)
+  // What the last one left is swept by the next.
+  expect(await inarch(argsOf(), { cwd: dir })).toMatchObject({ code: 0 })
   expect(
     readdirSync(scratchRoot()).filter(
       (name) => /^\d+-/.test(name) && !existsSync(`/proc/${name.split('-')[0]}`),
