@@ -28,7 +28,9 @@ static void moved(int flags) {
     struct uffdio_writeprotect protect = {.range = watch.range, .mode = UFFDIO_WRITEPROTECT_MODE_WP};
     ioctl(faults, UFFDIO_WRITEPROTECT, &protect);
   }
-  char *now = mremap(from, 3 * huge, 3 * huge, MREMAP_MAYMOVE | MREMAP_FIXED, aligned);
+  // What is watched is a mapping of its own, and one call moves no two.
+  char *now = mremap(from, huge, huge, MREMAP_MAYMOVE | MREMAP_FIXED, aligned);
+  mremap(from + huge, 2 * huge, 2 * huge, MREMAP_MAYMOVE | MREMAP_FIXED, aligned + huge);
   if (now == MAP_FAILED) now = from;
   close(faults);
   mprotect(now, huge, PROT_READ);
