@@ -54,7 +54,10 @@ function spelled(tokens: readonly Token[]): string {
 
 function constantsOf(text: string): Map<string, string> {
   const { rest, byName } = definitionsOf(text)
-  const all = [...macroValues(text), ...enumeratorsIn(rest), ...constantVariables(rest)]
+  const within = [...byName.values()].flatMap(({ body }) =>
+    body.some((token) => token.text === 'enum') ? [...enumeratorsIn(body)] : [],
+  )
+  const all = [...within, ...macroValues(text), ...enumeratorsIn(rest), ...constantVariables(rest)]
   return new Map(all.flatMap(([name, value]) => (byName.has(name) ? [] : [[name, plainly(value)] as const])))
 }
 

@@ -12,7 +12,7 @@ import { variablesOf } from './alive/variables.ts'
 import { type Balance, type Conduct, conductsOf, titleOf } from './balance.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from './changed-functions.ts'
 import { listed } from './listed.ts'
-import { argumentsAt, type Operation, plainly } from './operations.ts'
+import { argumentsAt, type Operation, operationsIn, plainly } from './operations.ts'
 import type { Found } from './rule.ts'
 
 type State = 'none' | 'section' | 'taken' | 'given'
@@ -148,7 +148,8 @@ function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Con
         other !== of &&
         theirs.some((its) => its.key === balance.key && its.after.take > its.before.take) &&
         areRelated(functions, of.name, other.name)
-      if (all.some(movedTo) || isTakenInside(one, balance)) return []
+      if (all.some(movedTo) || isTakenInside(one, balance) || isTakenByCallee(functions, one, balance))
+        return []
       // A spinlock's holder is a reader of RCU as well: it can't be preempted.
       if (balance.family === 'rcu' && took.some(({ family }) => /^(?:spin|rw)lock$/.test(family))) return []
       return [
@@ -172,6 +173,30 @@ function isTakenInside({ of }: Conduct, { words, on }: Balance): boolean {
         plainly(argumentsAt(body, at + 1)[0] ?? []) === on,
     )
   )
+}
+
+/** A function of a header that is called only now, such as `get_fs_pwd`, takes and releases the same lock. */
+function isTakenByCallee(
+  { before, after, library }: ChangedFunctions,
+  { of }: Conduct,
+  { family, key }: Balance,
+): boolean {
+  const body = of.after?.body ?? []
+  const known = new Set(of.before?.body.map(({ text }) => text))
+  const mentions = (word: string) => before.mentions(word) || after.mentions(word)
+  return body.some(({ kind, text }, at) => {
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || known.has(text)) return false
+    const callee = library.definition(text)
+    const locks = callee === undefined ? [] : operationsIn(callee, mentions)
+    return (['take', 'give'] as const).every((role) =>
+      locks.some(
+        (one) =>
+          one.role === role &&
+          one.family === family &&
+          (key === one.key || key === `${one.owner} ${one.key}`),
+      ),
+    )
+  })
 }
 
 /** True when one of the functions calls the other one, straight or through others of the changed files. */

@@ -2,6 +2,7 @@
 // All rules, in the order in which their findings are told.
 import type { Rule } from './rule.ts'
 import { countTrusted } from './rules/count-trusted.ts'
+import { countedOtherwise } from './rules/counted-otherwise.ts'
 import { exportCrc } from './rules/export-crc.ts'
 import { longSleepers, neverFinishes } from './rules/forecast.ts'
 import { givenBackOtherwise } from './rules/given-back-otherwise.ts'
@@ -10,6 +11,7 @@ import { inlinedCopy } from './rules/inlined-copy.ts'
 import { ioctlNumber } from './rules/ioctl-number.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
+import { locklessReaders } from './rules/lockless-readers.ts'
 import { moduleInfoRule } from './rules/module-info.ts'
 import { placedOtherwise } from './rules/placed-otherwise.ts'
 import { reachesOnlyNew } from './rules/reaches-only-new.ts'
@@ -41,6 +43,8 @@ export const rules: readonly Rule[] = [
   storedOtherwise,
   placedOtherwise,
   countTrusted,
+  countedOtherwise,
+  locklessReaders,
   variableFolded,
   livePointer,
   unsafeContext,

@@ -6,8 +6,10 @@ import type { ChangedFunctions } from '../../src/check/changed-functions.ts'
 import { lockFindings } from '../../src/check/locking.ts'
 import type { Found } from '../../src/check/rule.ts'
 import { trustedFindings } from '../../src/check/rules/count-trusted.ts'
+import { countedFindings } from '../../src/check/rules/counted-otherwise.ts'
 import { givenBackFindings } from '../../src/check/rules/given-back-otherwise.ts'
 import { heldFindings } from '../../src/check/rules/held-otherwise.ts'
+import { readerFindings } from '../../src/check/rules/lockless-readers.ts'
 import { placedFindings } from '../../src/check/rules/placed-otherwise.ts'
 import { arrivalFindings } from '../../src/check/rules/reaches-only-new.ts'
 import { referenceFindings } from '../../src/check/rules/refcount-balance.ts'
@@ -32,6 +34,8 @@ export function textFindings(
     ...of('stored-otherwise', storedFindings(functions, changes)),
     ...of('placed-otherwise', placedFindings(functions, changes)),
     ...of('count-trusted', trustedFindings(functions)),
+    ...of('counted-otherwise', countedFindings(functions)),
+    ...of('lockless-readers', readerFindings(functions)),
     ...of('written-after-boot', bootDataFindings(functions)),
     ...of(
       'reaches-only-new',

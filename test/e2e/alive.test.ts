@@ -15,6 +15,7 @@ import { parsePatch } from '../../src/patch/parse.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
 import { constantSiblings } from '../alive/constant-siblings.ts'
 import { editedFiles } from '../alive/edited.ts'
+import { formulaSiblings } from '../alive/formula-siblings.ts'
 import { furtherSiblings } from '../alive/further-siblings.ts'
 import { hostileSiblings } from '../alive/hostile-siblings.ts'
 import { siblings } from '../alive/siblings.ts'
@@ -42,7 +43,7 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
     kernel = await selectKernel(job, series)
   }, 600_000)
 
-  test.each([...siblings, ...hostileSiblings, ...constantSiblings, ...furtherSiblings])(
+  test.each([...siblings, ...hostileSiblings, ...constantSiblings, ...furtherSiblings, ...formulaSiblings])(
     '$name: $kind',
     ({ edits, asks, plain, units }) => {
       const changes = editedFiles(kernel.source, edits)

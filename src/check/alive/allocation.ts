@@ -22,6 +22,8 @@ export interface Allocation {
   /** How the address differs from the allocator's, such as `- 64`; empty for none. */
   readonly offset: string
   readonly definition: Definition
+  /** The local variable in which it lies. */
+  readonly variable?: string
   /** The thing is what the function returns, or a parameter of it. */
   readonly forOthers?: 'result' | number
 }
@@ -132,6 +134,15 @@ function thingOf(tokens: readonly Token[], definition: Definition): string | und
   return keptAs(definition, place.base) ?? `${place.base} of ${definition.name}`
 }
 
+/** The name alone of a variable that is the function's own. */
+function localIn(written: readonly Token[], definition: Definition): { readonly variable?: string } {
+  const tokens = bare(written)
+  const variable = tokens.length === 1 ? variablesOf(definition).get(tokens[0]!.text) : undefined
+  return variable === undefined || variable.isParameter || variable.isStatic
+    ? {}
+    : { variable: variable.name }
+}
+
 /** The member that gets a local pointer, or the pointer's own name where it is returned; undefined when it stays local. */
 function keptAs({ body }: Definition, name: string): string | undefined {
   const at = body.findIndex(
@@ -197,6 +208,7 @@ export function allocationsIn(definition: Definition): Allocation[] {
         if (thing !== undefined)
           found.push({
             role: 'give',
+            ...localIn(argument, definition),
             ...(parameter === undefined ? {} : { forOthers: parameter }),
             families: give.families,
             word: text,
@@ -208,13 +220,14 @@ export function allocationsIn(definition: Definition): Allocation[] {
       }
       const family = familyOf(text, inner)
       if (family === undefined) continue
-      const thing = isReturned(tokens, at)
+      const thing = isReturned(tokens, at, definition)
         ? { name: `the result of ${definition.name}`, offset: '', forOthers: 'result' as const }
         : receiverOf(tokens, at, definition)
       if (thing !== undefined)
         found.push({
           ...('forOthers' in thing ? { forOthers: thing.forOthers } : {}),
           role: 'take',
+          ...('target' in thing ? localIn(thing.target, definition) : {}),
           families: [family],
           word: text,
           thing: thing.name,
@@ -226,8 +239,9 @@ export function allocationsIn(definition: Definition): Allocation[] {
   return found
 }
 
-/** `return kvmalloc(…)`, also behind a cast. */
-function isReturned(tokens: readonly Token[], call: number): boolean {
+/** `return kvmalloc(…)`, also behind a cast; of a macro, all that it stands for. */
+function isReturned(tokens: readonly Token[], call: number, { kind }: Definition): boolean {
+  if (kind === 'macro' && (call === 0 || (isCast(tokens, 0) && closing(tokens, 0) === call))) return true
   return tokens[0]?.text === 'return' && (call === 1 || (isCast(tokens, 1) && closing(tokens, 1) === call))
 }
 
@@ -276,5 +290,5 @@ function receiverOf(tokens: readonly Token[], call: number, definition: Definiti
     later === undefined
       ? ''
       : offsetIn(bare(later.tokens.slice(later.tokens.findIndex(({ text }) => text === '=') + 1)))
-  return { name, offset: here || moved }
+  return { name, target, offset: here || moved }
 }

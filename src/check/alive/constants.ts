@@ -4,7 +4,7 @@
 import { closing, type Token } from '../../source/lexer.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
-import { contextOf, labelsOf, type Meaning, meaningsIn, withoutNames } from './meanings.ts'
+import { contextOf, isShared, labelsOf, type Meaning, meaningsIn, withoutNames } from './meanings.ts'
 import { placeOf, placeStart } from './places.ts'
 import { variablesOf } from './variables.ts'
 
@@ -47,13 +47,12 @@ function throughVariables(
   for (const [at, { kind, text }] of body.entries()) {
     const variable = variables.get(text)
     if (kind !== 'name' || variable === undefined || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
-    const source = withoutReader(variable.value ?? [])
-    const member = source.length > 1 && placeStart(source, source.length) === 0 ? memberOf(source) : undefined
-    if (member !== undefined && body[at + 1]?.text !== '=') {
-      found.push({ member, does: 'read', how: contextOf(body, at, at + 1, constants) })
-      for (const label of labelsOf(body, at, at + 1))
-        found.push({ member, does: 'read', how: `== ${withoutNames(label, constants)}` })
-    }
+    if (body[at + 1]?.text !== '=')
+      for (const member of new Set(sourcesOf(body, text).flatMap((source) => memberOf(source) ?? []))) {
+        found.push({ member, does: 'read', how: contextOf(body, at, at + 1, constants) })
+        for (const label of labelsOf(body, at, at + 1))
+          found.push({ member, does: 'read', how: `== ${withoutNames(label, constants)}` })
+      }
     // The variable is given the constant here, and the member gets the variable elsewhere.
     if (body[at + 1]?.text !== '=') continue
     for (const given of valuesAt(body, at + 2, constants, find))
@@ -63,6 +62,19 @@ function throughVariables(
       }
   }
   return found
+}
+
+/** The places that a variable is given the value of: `v = x->m`, `v = READ_ONCE(x->m)`, `v = ++x->m`. */
+function sourcesOf(body: readonly Token[], name: string): (readonly Token[])[] {
+  return body.flatMap(({ text }, at) => {
+    if (text !== name || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
+    const from = /^(?:\+\+|--)$/.test(body[at + 2]?.text ?? '') ? at + 3 : at + 2
+    let end = from
+    while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
+      end = /^[([{]$/.test(body[end]!.text) ? closing(body, end) : end + 1
+    const source = withoutReader(body.slice(from, end))
+    return source.length > 1 && placeStart(source, source.length) === 0 ? [source] : []
+  })
 }
 
 /** The constants that a variable is given: by name, or as what a function returns. */
@@ -79,16 +91,6 @@ function valuesAt(
   return returned.flatMap((one, index) =>
     constants.has(one.text) && returned[index - 1]?.text === 'return' ? [one.text] : [],
   )
-}
-
-/** A struct on the stack that others find: it is put on a list or a wait queue. */
-function isShared(body: readonly Token[], name: string): boolean {
-  return body.some(({ text }, at) => {
-    if (!/^(?:h?list_add\w*|plist_add|rb_link_node|add_wait_queue\w*|prepare_to_wait\w*)$/.test(text))
-      return false
-    const end = body[at + 1]?.text === '(' ? closing(body, at + 1) : at
-    return body.slice(at, end).some((one, index, list) => one.text === '&' && list[index + 1]?.text === name)
-  })
 }
 
 /** `READ_ONCE(x->y)` is `x->y`. */
@@ -130,7 +132,7 @@ function throughCalls(
     const values = argumentsAt(body, at + 1)
     const end = closing(body, at + 1)
     const context = contextOf(body, at, end, constants)
-    const isGiven = values.some((value) => value.length === 1 && isNamed(value))
+    const isGiven = values.some((value) => isAlone(value) && isNamed(value))
     const isAsked = [...constants].some((name) => context.split(' ').includes(name))
     const handed = values.flatMap((value, index) => {
       const place = value.length > 1 ? placeOf(value, variables) : undefined
@@ -156,7 +158,7 @@ function throughCalls(
       const put = new Map(
         namesOfParameters(callee).flatMap((name, index) => {
           const value = values[index]
-          return value?.length === 1 && isNamed(value) ? [[name, value] as const] : []
+          return value !== undefined && isAlone(value) && isNamed(value) ? [[name, value] as const] : []
         }),
       )
       const inner = callee.body.flatMap((one, index) =>
@@ -167,6 +169,11 @@ function throughCalls(
     if (isAsked) for (const member of handedBack(callee)) found.push({ member, does: 'read', how: context })
     return found
   })
+}
+
+/** `NAME`, `-NAME`. */
+function isAlone(value: readonly Token[]): boolean {
+  return value.length === 1 || (value.length === 2 && value[0]!.text === '-')
 }
 
 function namesOfParameters(callee: Definition): readonly string[] {

@@ -13,7 +13,7 @@ export interface Holding {
   /** `private_data`, `dev_get_drvdata()`, `container_of timer`, `parameter data`. */
   readonly holder: string
   readonly does: 'takes' | 'puts'
-  /** The struct as which it is taken or put. */
+  /** The struct, or number, as which it is taken or put. */
   readonly as: string
 }
 
@@ -21,14 +21,35 @@ const getters =
   /^(?:\w+_get_(?:drvdata|clientdata|intfdata|platdata)|pde_data|PDE_DATA|kthread_data|idr_find|xa_load|radix_tree_lookup|rhashtable_lookup\w*|idr_remove|xa_erase|netdev_priv|shost_priv|iommu_priv|crypto_tfm_ctx|\w+_tfm_ctx\w*|\w+_request_ctx|\w+_priv|(?:page|folio_get)_private)$/
 const setters =
   /^(?:\w+_set_(?:drvdata|clientdata|intfdata)|xa_store\w*|idr_alloc\w*|radix_tree_insert|rhashtable_insert\w*|set_page_private|attach_page_private|folio_(?:attach|change)_private)$/
+/** Functions that keep an argument for a callback, by its number from 0, or from the end. */
+const keepers: readonly (readonly [RegExp, number, string])[] = [
+  [/^single_open(?:_size|_net)?$/, 2, 'private of struct seq_file'],
+  [/^(?:devm_)?request_(?:threaded_|percpu_)?irq$/, -1, 'the cookie of an interrupt'],
+  [/^kthread_(?:run|create|create_on_node|create_on_cpu)$/, 1, 'the argument of a thread'],
+  [/^proc_create(?:_single|_seq)?_data$/, -1, 'the data of a /proc file'],
+  [/^debugfs_create_file(?:_unsafe|_size)?$/, 3, 'the data of a debugfs file'],
+]
 const containers =
   /^(?:container_of\w*|from_timer|from_tasklet|from_work|to_\w+_container|rb_entry\w*|list_(?:first_|last_)?entry\w*|hlist_entry\w*)$/
 
 const pure = (type: string | undefined): type is string =>
-  type !== undefined && /^(?:struct|union) \w/.test(type)
+  type !== undefined &&
+  (isStruct(type) || /^(?:int|long|short|[us](?:16|32|64)|u?int(?:16|32|64)_t)$/.test(type))
 
-/** What a function's text takes out of pointers without a type, and puts in. */
-export function holdingsIn(definition: Definition, isHandedOn: boolean): Holding[] {
+/** Of numbers only that they are no struct is sure. */
+export function isStruct(type: string): boolean {
+  return /^(?:struct|union) \w/.test(type)
+}
+
+/**
+ * What a function's text takes out of pointers without a type, and puts in.
+ * @param find the function of a name
+ */
+export function holdingsIn(
+  definition: Definition,
+  isHandedOn: boolean,
+  find: (name: string) => Definition | undefined,
+): Holding[] {
   const { body } = definition
   const variables = variablesOf(definition)
   const found: Holding[] = []
@@ -47,14 +68,31 @@ export function holdingsIn(definition: Definition, isHandedOn: boolean): Holding
     if (body[from - 1]?.text === ')') {
       const open = openingOf(body, from - 1)
       if (isCast(body, open)) {
-        const [tag, name] = [body[open + 1], body[open + 2]]
-        return tag !== undefined && /^(?:struct|union)$/.test(tag.text)
-          ? `${tag.text} ${name?.text}`
-          : undefined
+        const words = body.slice(open + 1, closing(body, open) - 1).map((token) => token.text)
+        if (/^(?:struct|union)$/.test(words[0]!)) return `${words[0]} ${words[1]}`
+        return words
+          .filter((word) => !/^(?:const|unsigned|signed)$/.test(word))
+          .join(' ')
+          .replace(/ \*$/, '')
       }
     }
-    if (body[from - 1]?.text !== '=') return undefined
-    return typeOfTarget(from - 1)
+    return body[from - 1]?.text === '=' ? typeOfTarget(from - 1) : typeOfParameter(from)
+  }
+  /** The struct of the parameter to which the value at `from` is handed as it is: `file_inode(m->private)`. */
+  const typeOfParameter = (from: number): string | undefined => {
+    let open = from - 1
+    let index = 0
+    for (; open > 0 && !/^[;{}(]$/.test(body[open]!.text); open--) {
+      if (/^[)\]]$/.test(body[open]!.text)) open = openingOf(body, open)
+      else if (body[open]!.text === ',') index++
+      else if (index === 0) return undefined
+    }
+    const name = body[open - 1]
+    if (body[open]?.text !== '(' || name?.kind !== 'name') return undefined
+    const callee = find(name.text)
+    if (callee?.kind !== 'function') return undefined
+    const parameter = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)[index]
+    return parameter?.pointers === 1 ? parameter.type : undefined
   }
   for (let at = 0; at < body.length; at++) {
     const { kind, text } = body[at]!
@@ -79,6 +117,11 @@ export function holdingsIn(definition: Definition, isHandedOn: boolean): Holding
           .map((value) => (value.length === 0 ? undefined : putAs(value, 0)))
           .find(pure)
         if (as !== undefined) found.push({ holder: `${text}()`, does: 'puts', as })
+      } else {
+        const [, index, holder] = keepers.find(([words]) => words.test(text)) ?? []
+        const value = index === undefined ? undefined : inner.at(index)
+        const as = value === undefined || value.length === 0 ? undefined : putAs(value, 0)
+        if (pure(as) && holder !== undefined) found.push({ holder, does: 'puts', as })
       }
       continue
     }

@@ -5,7 +5,7 @@ import { closing, openingOf, type Token } from '../../source/lexer.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
 import { isCast, type Place, placeOf, placeStart } from './places.ts'
-import { variablesOf } from './variables.ts'
+import { type Variable, variablesOf } from './variables.ts'
 
 export interface Meaning {
   /** `struct foo.state`. */
@@ -16,6 +16,11 @@ export interface Meaning {
 }
 
 const constant = /^[A-Z][A-Z0-9_]{2,}$/
+/** By its look: a macro or an enumerator. */
+export function isConstant(name: string): boolean {
+  return constant.test(name)
+}
+
 const bitWrites = /^(?:__)?(?:set|clear|change|assign|test_and_(?:set|clear|change))_bit(?:_\w+)?$/
 const bitReads = /^(?:test_bit\w*|test_and_(?:set|clear|change)_bit\w*)$/
 const bitLocks = /^(?:__)?bit_spin_(?:try)?(?:un)?lock$/
@@ -67,13 +72,15 @@ export function saysSomething(how: string): boolean {
 
 export function meaningsIn(definition: Definition, constants = none): Meaning[] {
   const { body } = definition
-  const spelled = (tokens: readonly Token[]) => withoutNames(tokens, constants)
   const variables = variablesOf(definition)
+  const spelled = (tokens: readonly Token[]) => withoutNames(settled(tokens, variables), constants)
   const found: Meaning[] = []
   const placeAt = (from: number, to: number): Place | undefined => {
     const place = placeOf(body.slice(from, to), variables)
-    return place?.isLive === true && place.member !== '' ? place : undefined
+    return isFound(place) ? place : undefined
   }
+  const isFound = (place: Place | undefined): place is Place =>
+    place !== undefined && place.member !== '' && (place.isLive || isShared(body, place.base))
   const put = (place: Place, does: Meaning['does'], how: string) =>
     found.push({ member: `${place.object}.${place.member}`, does, how })
   for (let at = 0; at < body.length; at++) {
@@ -87,7 +94,7 @@ export function meaningsIn(definition: Definition, constants = none): Meaning[] 
       if (bitWrites.test(text) || bitReads.test(text) || bitLocks.test(text) || bitWaits.test(text)) {
         const [bit, word] = bitWaits.test(text) ? [inner[1] ?? [], first] : [first, inner[1] ?? []]
         const place = placeOf(word, variables)
-        if (place?.isLive === true && place.member !== '') {
+        if (isFound(place)) {
           const isRead = bitReads.test(text) || bitWaits.test(text)
           put(place, isRead ? 'read' : 'write', `bit ${spelled(bit)}`)
           if (/^test_and_set/.test(text)) put(place, 'write', `bit ${spelled(bit)}`)
@@ -95,13 +102,13 @@ export function meaningsIn(definition: Definition, constants = none): Meaning[] 
         }
       } else if (exchanges.test(text)) {
         const place = placeOf(first, variables)
-        if (place?.isLive === true && place.member !== '') {
+        if (isFound(place)) {
           put(place, 'read', `== ${spelled(inner[1] ?? [])}`)
           put(place, 'write', `= ${spelled(inner[2] ?? [])}`)
         }
       } else if (setters.test(text)) {
         const place = placeOf(first, variables)
-        if (place?.isLive === true && place.member !== '') put(place, 'write', `= ${spelled(inner[1] ?? [])}`)
+        if (isFound(place)) put(place, 'write', `= ${spelled(inner[1] ?? [])}`)
       }
       continue
     }
@@ -117,11 +124,80 @@ export function meaningsIn(definition: Definition, constants = none): Meaning[] 
       put(place, 'write', `${assign} ${spelled(valueFrom(body, end + 1))}`)
       continue
     }
-    if (assign === '++' || assign === '--' || body[start - 1]?.text === '&') continue
-    put(place, 'read', contextOf(body, start, end, constants))
+    if (assign === '++' || assign === '--') continue
+    if (body[start - 1]?.text === '&' && !/^get_user$/.test(body[openedAt(body, start)]?.text ?? '')) continue
+    put(place, 'read', contextOf(body, start, end, constants, variables))
+    const copy = copyOf(body, start, end)
+    if (copy !== undefined && variables.get(copy)?.pointers === 0)
+      put(place, 'read', `copied ${turnsOf(body, copy, constants)}`.trim())
     for (const label of labelsOf(body, start, end)) put(place, 'read', `== ${spelled(label)}`)
   }
   return found
+}
+
+/** A local variable that stands for a value without names of its own (`ktime_get()`, `HZ * 2`), by that value. */
+function settled(tokens: readonly Token[], variables: ReadonlyMap<string, Variable>): readonly Token[] {
+  return tokens.flatMap((token, at) => {
+    const value = token.kind === 'name' ? variables.get(token.text)?.value : undefined
+    if (value === undefined || /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')) return [token]
+    const isClosed = value.every(
+      ({ kind, text }, index) =>
+        kind !== 'name' || constant.test(text) || text === 'jiffies' || value[index + 1]?.text === '(',
+    )
+    return isClosed && value.some(({ kind }) => kind === 'name') ? value : [token]
+  })
+}
+
+/** Where the name of the function stands to which the value at `start` is an argument. */
+function openedAt(body: readonly Token[], start: number): number {
+  let at = start - 1
+  while (at > 0 && !/^[;{}(]$/.test(body[at]!.text)) at--
+  return body[at]?.text === '(' ? at - 1 : -1
+}
+
+/** The variable that is given a member as it is: `v = x->m`, `v = READ_ONCE(x->m)`, `get_user(v, &x->m)`. */
+function copyOf(body: readonly Token[], from: number, to: number): string | undefined {
+  let [start, end] = [from, to]
+  if (body[start - 1]?.text === '&' && body[start - 2]?.text === ',') return body[start - 3]?.text
+  if (body[start - 1]?.text === '(' && readers.test(body[start - 2]?.text ?? '')) {
+    start -= 2
+    end++
+  }
+  return body[start - 1]?.text === '=' &&
+    /^[;,]$/.test(body[end]?.text ?? '') &&
+    body[start - 2]?.kind === 'name' &&
+    !/^(?:->|\.)$/.test(body[start - 3]?.text ?? '')
+    ? body[start - 2]!.text
+    : undefined
+}
+
+/** What is made of a variable in place: `v = -v`, `v--`, `v >>= 1`. */
+function turnsOf(body: readonly Token[], name: string, constants: ReadonlySet<string>): string {
+  const turns = new Set<string>()
+  for (const [at, { text }] of body.entries()) {
+    if (text !== name || !/^[;{}]$/.test(body[at - 1]?.text ?? '')) continue
+    const operator = body[at + 1]?.text ?? ''
+    const value = valueFrom(body, at + 2)
+    if (operator === '++' || operator === '--') turns.add(operator)
+    else if (/^(?:[-+*/%&|^]=|<<=|>>=)$/.test(operator))
+      turns.add(`${operator} ${withoutNames(value, constants)}`)
+    else if (
+      operator === '=' &&
+      value.some((one, index) => one.text === name && value[index - 1]?.text !== '->')
+    )
+      turns.add(`= ${withoutNames(value, constants)}`)
+  }
+  return [...turns].sort().join(' then ')
+}
+
+/** A struct on the stack that others find: it is put on a list or a wait queue. */
+export function isShared(body: readonly Token[], name: string): boolean {
+  return body.some(({ text }, at) => {
+    if (!/^(?:h?list_add\w*|plist_add|rb_link_node|add_wait_queue\w*|prepare_to_wait\w*|\w+_add)$/.test(text))
+      return false
+    const end = body[at + 1]?.text === '(' ? closing(body, at + 1) : at
+    return body.slice(at, end).some((one, index, list) => one.text === '&' && list[index + 1]?.text === name)
+  })
 }
 
 /** The values of `case` where the value that stands between two indices is what a `switch` asks for. */
@@ -154,8 +230,14 @@ function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
 }
 
 /** What is done with the value that stands between two indices. */
-export function contextOf(body: readonly Token[], from: number, to: number, constants = none): string {
-  const spelled = (tokens: readonly Token[]) => withoutNames(tokens, constants)
+export function contextOf(
+  body: readonly Token[],
+  from: number,
+  to: number,
+  constants = none,
+  variables: ReadonlyMap<string, Variable> = new Map(),
+): string {
+  const spelled = (tokens: readonly Token[]) => withoutNames(settled(tokens, variables), constants)
   let [start, end] = [from, to]
   const words: string[] = []
   for (let depth = 0; depth < 3; depth++) {

@@ -2,6 +2,8 @@
 // Memory that lives when the live patch comes was taken as the old code takes it, and what the new code took may come to old
 // code, during the transition and after a revert. So where one side's allocator is not the one that the other side gives
 // back to, something is freed as what it is not.
+
+import type { Token } from '../../source/lexer.ts'
 import {
   type Allocation,
   accepts,
@@ -9,8 +11,17 @@ import {
   allocationsThrough,
   type Family,
 } from '../alive/allocation.ts'
-import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import { statementsOf } from '../alive/statements.ts'
+import { variablesOf } from '../alive/variables.ts'
+import {
+  type ChangedFunction,
+  type ChangedFunctions,
+  changedFunctionsOf,
+  type Side,
+} from '../changed-functions.ts'
+import type { Definition } from '../definitions.ts'
 import { listed } from '../listed.ts'
+import { argumentsAt, withHelpers } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 
 interface Sides {
@@ -32,6 +43,75 @@ function isLocal({ before, after }: Sides, thing: string, name: string): boolean
   )
 }
 
+/**
+ * True when all that a function takes of a thing lies in one variable of it, is kept nowhere, and goes back before the function
+ * returns, whatever others do with such a thing.
+ */
+function isOfOneCall(
+  { body }: Definition,
+  own: readonly Allocation[],
+  thing: string,
+  find: (name: string) => Definition | undefined,
+): boolean {
+  const all = own.filter((one) => one.thing === thing)
+  const [takes, gives] = [ofThing(all, thing, 'take'), ofThing(all, thing, 'give')]
+  const names = new Set(all.map(({ variable }) => variable))
+  const [name] = names
+  if (takes.length === 0 || gives.length === 0 || names.size !== 1 || name === undefined) return false
+  const isKept = body.some(
+    ({ text }, at) =>
+      text === name &&
+      ((/^(?:=|return)$/.test(body[at - 1]?.text ?? '') && body[at + 1]?.text === ';') ||
+        (body[at - 1]?.text === '&' && !/^(?:->|\.)$/.test(body[at + 1]?.text ?? ''))),
+  )
+  if (isKept || isHandedOut(body, name, find)) return false
+  const statements = statementsOf(body)
+  const places = (words: readonly string[]) =>
+    statements.flatMap(({ tokens }, at) =>
+      tokens.some(({ text }) => words.includes(text)) && tokens.some(({ text }) => text === name) ? [at] : [],
+    )
+  const [first = 0] = places(takes.map(({ word }) => word))
+  const last = places(gives.map(({ word }) => word)).at(-1) ?? 0
+  return statements
+    .slice(first + 1, last)
+    .every(
+      ({ kind, tokens, under }) =>
+        kind !== 'exit' ||
+        tokens[0]?.text !== 'return' ||
+        under.at(-1)?.tokens.some(({ text }) => text === name) === true,
+    )
+}
+
+/** Words that use memory and keep no pointer to it. */
+const uses =
+  /^(?:k?v?k?z?free\w*|\w+_free|free_\w+|IS_ERR\w*|PTR_ERR|ERR_PTR|(?:un)?likely|mem\w+|str\w+|copy_(?:from|to)_\w+|sizeof|if|while|return|WARN\w*|BUG\w*|sn?printf|scnprintf|access_ok)$/
+
+/** True when a function that gets a variable keeps it, or may. */
+function isHandedOut(
+  body: readonly Token[],
+  name: string,
+  find: (name: string) => Definition | undefined,
+): boolean {
+  return body.some(({ kind, text }, at) => {
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || uses.test(text)) return false
+    const index = argumentsAt(body, at + 1).findIndex(
+      (value) => value.at(-1)?.text === name && value.length < 3,
+    )
+    if (index < 0) return false
+    const callee = find(text)
+    if (callee === undefined) return true
+    const parameter = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)[index]?.name
+    return callee.body.some(
+      (one, use) =>
+        one.text === parameter &&
+        /^(?:=|,|\(|&|return)$/.test(callee.body[use - 1]?.text ?? '') &&
+        /^(?:;|,|\)|->)$/.test(callee.body[use + 1]?.text ?? '') &&
+        !(callee.body[use + 1]!.text === '->' && callee.body[use - 1]!.text !== '&') &&
+        !uses.test(callee.body[use - 2]?.text ?? ''),
+    )
+  })
+}
+
 function differs(old: readonly Allocation[], young: readonly Allocation[]): boolean {
   const spelled = (list: readonly Allocation[]) =>
     [...new Set(list.map(({ families, offset }) => `${families} ${offset}`))].sort().join('\n')
@@ -43,14 +123,25 @@ export function givenBackFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
   return functions.all.flatMap((one): Found[] => {
     if (one.before === undefined || one.after === undefined || one.isPutIn) return []
+    // What the patch moves into a new function, or out of one that goes, is the caller's.
+    const through = (side: Side, other: Side, own: Definition) =>
+      withHelpers(side, own, other).flatMap((part) =>
+        allocationsThrough(side, part).map((its) => ({ ...its, definition: own })),
+      )
     const own: Sides = {
-      before: allocationsThrough(functions.before, one.before),
-      after: allocationsThrough(functions.after, one.after),
+      before: through(functions.before, functions.after, one.before),
+      after: through(functions.after, functions.before, one.after),
     }
+    const find = (name: string) =>
+      functions.before.definitions.get(name) ?? functions.library.definition(name)
+    const isOneCalls = (thing: string) =>
+      isOfOneCall(one.before!, own.before, thing, find) && isOfOneCall(one.after!, own.after, thing, find)
     const things = new Set([...own.before, ...own.after].map(({ thing }) => thing))
     return [...things].flatMap((thing): Found[] => {
       const message =
-        said.has(thing) || isLocal(whole, thing, one.name) ? undefined : dangerOf(one, own, whole, thing)
+        said.has(thing) || isLocal(whole, thing, one.name) || isOneCalls(thing)
+          ? undefined
+          : dangerOf(one, own, whole, thing)
       if (message === undefined) return []
       said.add(thing)
       return [{ symbol: one.name, unit: one.file, message }]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A pointer without a type that holds something else since the patch: what the old code has put there is taken for what
 // the new code puts there.
-import { type Holding, holdingsIn } from '../alive/holders.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import { type Holding, holdingsIn, isStruct } from '../alive/holders.ts'
+import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
 import type { Found, Rule } from '../rule.ts'
 
 /** `struct spi_master` is `struct spi_controller` by a macro. */
@@ -18,7 +18,10 @@ export function heldFindings(functions: ChangedFunctions): Found[] {
   return functions.all.flatMap((one): Found[] => {
     if (one.before === undefined || one.after === undefined || one.isPutIn) return []
     const isHandedOn = functions.before.isHandedOn(one.name)
-    const [old, young] = [holdingsIn(one.before, isHandedOn), holdingsIn(one.after, isHandedOn)]
+    const find = (side: Side) => (name: string) =>
+      side.definitions.get(name) ?? functions.library.definition(name)
+    const old = holdingsIn(one.before, isHandedOn, find(functions.before))
+    const young = holdingsIn(one.after, isHandedOn, find(functions.after))
     const holders = new Set([...old, ...young].map(({ holder, does }) => `${does} ${holder}`))
     return [...holders].flatMap((key): Found[] => {
       const typesOf = (list: readonly Holding[]) =>
@@ -29,7 +32,8 @@ export function heldFindings(functions: ChangedFunctions): Found[] {
       const gone = [...was].filter((type) => !isIn(is, type))
       const come = [...is].filter((type) => !isIn(was, type))
       const holder = key.slice(key.indexOf(' ') + 1)
-      if (gone.length === 0 || come.length === 0 || said.has(holder)) return []
+      if (gone.length === 0 || ![...gone, ...come].some(isStruct)) return []
+      if (come.length === 0 || said.has(holder)) return []
       said.add(holder)
       const message = key.startsWith('takes ')
         ? `${one.name} now takes ${holder} for a ${come[0]}, where it took it for a ${gone[0]}; what the old code has put there is a ${gone[0]}`

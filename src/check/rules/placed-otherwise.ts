@@ -4,20 +4,18 @@
 
 import type { FileChange } from '../../patch/patch.ts'
 import { closing, type Token } from '../../source/lexer.ts'
+import { addsInOrder, calls, endFindings, ordersItself, treeAdds } from '../alive/orders.ts'
 import { differenceOf, type Statement, statementsOf } from '../alive/statements.ts'
 import { declaredAt, variablesOf } from '../alive/variables.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
 import { changedNames } from '../changed-names.ts'
 import type { Definition } from '../definitions.ts'
-import { argumentsAt } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 
 const hashes =
   /^(?:jhash\w*|hash_(?:32|64|long|ptr|min|mix)\w*|full_name_hash|hashlen_\w+|siphash\w*|hsiphash\w*|crc32\w*|xxh(?:32|64)\w*|__?\w*hash_?fn|partial_name_hash|murmur\w*)$/
 const adds =
   /^(?:hash_add\w*|hlist_\w*add\w*|list_add\w*|hlist_bl_add\w*|rhashtable_(?:lookup_)?insert\w*|__rhashtable_insert\w*|insert\w*|\w+_insert\w*)$/
-const treeAdds =
-  /^(?:rb_link_node\w*|rb_insert_color\w*|rb_add\w*|rb_find_add\w*|interval_tree_insert|hlist_add_(?:before|behind)\w*)$/
 /** Adds to, or goes through, the part of a table that is one of its arguments; or orders by a function. */
 const placing =
   /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+|hlist_\w*(?:add|for_each)\w*|list_(?:add|for_each)\w*|rb_(?:add|find)\w*|bsearch|idr_(?:find|alloc|remove|replace)\w*|xa_(?:load|store|erase|insert|cmpxchg)\w*|radix_tree_(?:lookup|insert|delete)\w*)$/
@@ -34,6 +32,8 @@ function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
     const body = textOf(definition)
     return usesOf(definition, name).some((at) => {
       if (isIndexed(body, at) || isAdded(body, at)) return true
+      const member = memberGiven(body, at)
+      if (member !== undefined && isKey(member, name)) return isMemberPlace(side, member)
       const variable = receiverOf(body, at)
       const isOther = body[at + 1]?.text === '(' && !isOnlyFor(body, variable ?? '', name)
       if (variable !== undefined && isOther) return false
@@ -42,6 +42,7 @@ function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
           (use) =>
             isIndexed(body, use) ||
             isAdded(body, use) ||
+            isIndexedBy(definition, receiverOf(body, use), variable) ||
             (isCompared(body, use) && addsInOrder(body)) ||
             (isKey(variable, name) && isPlaceElsewhere(side, body, use, seen)) ||
             // `hash &= MASK; return hash;`
@@ -82,6 +83,24 @@ function isPlaceElsewhere(
   )
 }
 
+/** `slot = hash & mask; head = &table[slot];` */
+function isIndexedBy(definition: Definition, variable: string | undefined, from: string): boolean {
+  const body = textOf(definition)
+  return (
+    variable !== undefined &&
+    variable !== from &&
+    isKey(variable, from) &&
+    usesOf(definition, variable).some((use) => isIndexed(body, use))
+  )
+}
+
+/** `x->hash = hash_of(…)`. */
+function memberGiven(body: readonly Token[], at: number): string | undefined {
+  return body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? '')
+    ? body[at - 2]!.text
+    : undefined
+}
+
 /** `table[x->member]`. */
 function isMemberPlace(side: Side, member: string): boolean {
   return [...side.definitions.values()].some((definition) => {
@@ -111,21 +130,6 @@ function argumentAt(
       return body[open - 1]?.kind === 'name' ? { name: body[open - 1]!.text, index } : undefined
   }
   return undefined
-}
-
-/** Puts into a tree, or into a list in front of or behind an entry that a loop has found. */
-function addsInOrder(body: readonly Token[]): boolean {
-  if (calls(body, treeAdds)) return true
-  const cursors = new Set(
-    body.flatMap(({ text }, at) =>
-      /^list_for_each_entry(?:_reverse)?$/.test(text) ? [argumentsAt(body, at + 1)[0]?.[0]?.text] : [],
-    ),
-  )
-  return body.some(({ text }, at) => {
-    if (!/^list_add(?:_tail)?(?:_rcu)?$/.test(text) || body[at + 1]?.text !== '(') return false
-    const head = argumentsAt(body, at + 1)[1]?.find(({ kind }) => kind === 'name')
-    return cursors.has(head?.text)
-  })
 }
 
 function isInDescription(rest: readonly Token[], name: string): boolean {
@@ -290,18 +294,28 @@ function isComparison({ body }: Definition): boolean {
   return /\breturn - 1 ;/.test(spelled) && /\breturn 1 ;/.test(spelled)
 }
 
-function calls(tokens: readonly Token[], words: RegExp): boolean {
-  return tokens.some(
-    ({ kind, text }, at) => kind === 'name' && words.test(text) && tokens[at + 1]?.text === '(',
-  )
-}
-
 /** Functions that work out a place themselves, and add. */
 function hashesItself(before: Definition, after: Definition): boolean {
   if (!calls(after.body, adds) && !calls(after.body, treeAdds)) return false
   const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
   const hashing = ({ tokens }: Statement) => calls(tokens, hashes) || isMasked(tokens)
   return gone.some(hashing) && come.some(hashing)
+}
+
+/** Gives its caller a part of a table by what it hashes: `return &table[hash & mask]`, `return table + hash_ptr(p, BITS)`. */
+function givesBucket(before: Definition, after: Definition): boolean {
+  const hands = ({ head, body }: Definition) =>
+    head.some(({ text }) => text === '*') &&
+    statementsOf(body).some(
+      ({ kind, tokens }) =>
+        kind === 'exit' &&
+        tokens[0]?.text === 'return' &&
+        (isMasked(tokens) ||
+          (calls(tokens, hashes) && tokens.some(({ text }) => text === '+' || text === '['))),
+    )
+  if (!hands(before) || !hands(after)) return false
+  const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
+  return workings(before, gone).length > 0 && workings(after, come).length > 0
 }
 
 /** `table[key % SIZE]`, `table[key & mask]`. */
@@ -311,18 +325,6 @@ function isMasked(tokens: readonly Token[]): boolean {
     const inner = tokens.slice(at + 1, closing(tokens, at) - 1)
     return inner.some(({ text: one }) => /^(?:%|&|\^|>>)$/.test(one)) && inner.length > 2
   })
-}
-
-/** A search for the place of a new entry of a tree: by other comparisons than before. */
-function ordersItself(before: Definition, after: Definition): boolean {
-  if (!calls(after.body, treeAdds)) return false
-  const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
-  const compares = ({ kind, tokens, under, leaves }: Statement) =>
-    kind === 'condition' &&
-    !leaves &&
-    under.some((outer) => outer.kind === 'loop') &&
-    tokens.some(({ text }) => /^(?:<|>|<=|>=)$/.test(text) || /cmp|compare|less|before|after/.test(text))
-  return gone.some(compares) && come.some(compares)
 }
 
 function sameText(one: readonly Token[], other: readonly Token[]): boolean {
@@ -347,19 +349,23 @@ export function placedFindings(functions: ChangedFunctions, changes: readonly Fi
         file,
         `${name} works out otherwise where an entry stands; entries that the old code has put in stand where it said before, and are not found, or found twice`,
       )
-    else if (hashesItself(before, after))
+    else if (hashesItself(before, after) || givesBucket(before, after))
       put(
         name,
         file,
-        `${name} hashes otherwise what it puts in; entries that are there stand where the old hash says`,
+        `${name} hashes otherwise than before; entries that are there stand where the old hash says`,
       )
-    else if (ordersItself(before, after))
-      put(
-        name,
-        file,
-        `${name} puts entries in by another order than before; the tree that is there is in the old one, and can’t be searched by both`,
-      )
+    else {
+      const order = ordersItself(before, after)
+      if (order !== undefined)
+        put(
+          name,
+          file,
+          `${name} puts entries in by another order than before; the ${order} that is there is in the old one, and ${order === 'tree' ? 'can’t be searched by both' : 'both orders meet in it'}`,
+        )
+    }
   }
+  found.push(...endFindings(functions))
   for (const { name, file } of changedNames(changes))
     if (isPlace(functions.after, name) && !found.some(({ unit }) => unit === file))
       put(

@@ -3,12 +3,14 @@
 // before, and a changed function reads it by another one, what the old code has written means something else to the new code,
 // and the other way round. The same is true of a named constant that gets another value.
 import type { FileChange } from '../../patch/patch.ts'
+import type { Token } from '../../source/lexer.ts'
 import { allocationsOf } from '../alive/allocation.ts'
 import { constantMeanings } from '../alive/constants.ts'
 import { isDispatch } from '../alive/dispatch.ts'
-import { type Meaning, meaningsIn, saysSomething } from '../alive/meanings.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import { isConstant, type Meaning, meaningsIn, saysSomething } from '../alive/meanings.ts'
+import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
 import { changedNames } from '../changed-names.ts'
+import type { Definition } from '../definitions.ts'
 import { listed, toldFirst } from '../listed.ts'
 import { lastName } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -25,7 +27,18 @@ function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<strin
   const found = new Map<string, Shift[]>()
   for (const { name, file, before, after, isPutIn } of functions.all) {
     if (before === undefined || after === undefined || isPutIn) continue
-    const [old, young] = [meaningsIn(before), meaningsIn(after)].map((list) =>
+    const names = constantsThatChange(before, after)
+    const all = (definition: Definition, side: Side) => [
+      ...meaningsIn(definition),
+      ...(names.size === 0
+        ? []
+        : constantMeanings(
+            definition,
+            names,
+            (one) => side.definitions.get(one) ?? functions.library.definition(one),
+          ).filter(({ how }) => how.split(' ').some((word) => names.has(word)))),
+    ]
+    const [old, young] = [all(before, functions.before), all(after, functions.after)].map((list) =>
       list.filter((one) => one.does === does),
     )
     for (const member of new Set([...old!, ...young!].map((one) => one.member))) {
@@ -39,6 +52,18 @@ function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<strin
     }
   }
   return found
+}
+
+/** The constants of which only one side of a function has that many. */
+function constantsThatChange({ body: before }: Definition, { body: after }: Definition): ReadonlySet<string> {
+  const count = (body: readonly Token[]) => {
+    const counts = new Map<string, number>()
+    for (const { kind, text } of body)
+      if (kind === 'name' && isConstant(text)) counts.set(text, (counts.get(text) ?? 0) + 1)
+    return counts
+  }
+  const [old, young] = [count(before), count(after)]
+  return new Set([...old.keys(), ...young.keys()].filter((name) => old.get(name) !== young.get(name)))
 }
 
 /** Who allocates and frees, another rule compares. */
