@@ -291,7 +291,7 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
         error(
           'ambiguous-static',
           piece.name,
-          `It can't be told whether the static variable ${piece.name} was ${choice.map(({ name }) => name).join(' or ')} before the patch, or is new`,
+          `It can't be told whether the static variable ${piece.name} was ${someOf(choice)} before the patch, or is new`,
           'Give the variables names of their own in the patch, and take over what the old ones hold in a callback (INARCH_PRE_PATCH)',
         )
       const reason = change.copied.has(piece) ? 'the patch asks for a copy of its own' : 'it is new'
@@ -319,4 +319,13 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
       return handedOn
     },
   }
+}
+
+/** As many candidates as a reader looks at; of thousands nobody can read more. */
+const mostNamed = 4
+
+function someOf(choice: readonly Piece[]): string {
+  const named = choice.slice(0, mostNamed).map(({ name }) => name)
+  const more = choice.length - named.length
+  return more === 0 ? named.join(' or ') : `${named.join(' or ')} or one of ${more} more`
 }

@@ -210,6 +210,27 @@ describe('a static variable', () => {
     expect(errors(extraction)).toEqual(['error ambiguous-static'])
   })
 
+  test('that may be one of very many is refused in a sentence that names a few of them', () => {
+    const functions = (from: number, having: (n: number) => boolean) =>
+      [...Array(60).keys()]
+        .map((n) =>
+          having(n)
+            ? `int f${n}(void) { static int n; return n++ + ${from}; }`
+            : `int f${n}(void) { return ${from + n}; }`,
+        )
+        .join('\n')
+    const { findings } = extractOf(
+      functions(1, (n) => n < 30),
+      functions(2, (n) => n >= 30),
+    )
+    const told = findings.filter(({ rule }) => rule === 'ambiguous-static').map(({ message }) => message)
+    expect(told.length).toBe(30)
+    for (const message of told) {
+      expect(message).toMatch(/ was n\.\d+ or n\.\d+ or n\.\d+ or n\.\d+ or one of 26 more before the patch/)
+      expect(message.length).toBeLessThan(160)
+    }
+  })
+
   test('is told apart from others of its name by the functions that use them', () => {
     const before = 'int f(void) { static int n; return n++; } int g(void) { static int n; return n += 2; }'
     const extraction = extractOf(
