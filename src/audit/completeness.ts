@@ -5,9 +5,10 @@
 import type { Finding } from '../ground/finding.ts'
 import type { Complain } from './complaint.ts'
 import { counterparts } from './counterparts.ts'
+import { isDiagnostic } from './identity.ts'
 import { type Extent, isFreed, isFunction, isWritable } from './object-view.ts'
 import type { Carried } from './translation.ts'
-import { type Side, stem, type UnitView } from './unit.ts'
+import type { Side, UnitView } from './unit.ts'
 
 /**
  * What the build may say about a part that is not in the module: the author leaves it out, or its bytes differ and what it
@@ -78,7 +79,7 @@ export function checkCompleteness(
             `${name} changes, and the module has it without replacing it: ${others[0] ?? 'other files'} would go on with the old one`,
             unit.unit,
           )
-      } else if (isNamedDatum(extent) && !brought.has(name) && !isDerived(name))
+      } else if (isNamedDatum(extent) && !brought.has(name) && !isDiagnostic(extent))
         complain(
           'audit-missing',
           name,
@@ -104,9 +105,4 @@ function isNamedDatum({ section, symbol }: Extent): boolean {
     /^\.(data|bss|rodata)\b/.test(section.name) &&
     (isWritable(section) || !(symbol?.name ?? '.').includes('.'))
   )
-}
-
-/** What changes with every line, and is only shown. */
-function isDerived(name: string): boolean {
-  return /^(descriptor|_entry|__UNIQUE_ID_|__func__|_rs)/.test(stem(name).replace(/^.*\./, ''))
 }

@@ -107,21 +107,47 @@ function sources(users: ReadonlySet<string>): Set<string> {
   return new Set([...users].map(sourceName))
 }
 
-/** Made by the kernel's macros for diagnostics: a fresh one in a replaced function does no harm. */
-const diagnostic =
-  /^(__already_done|__warned|__print_once|descriptor|_?_?_?tp_str|_rs|__key|_entry|_entry_ptr|__UNIQUE_ID_\w*|__func__|__FUNCTION__|__PRETTY_FUNCTION__)$/
+/**
+ * What the kernel's macros make for diagnostics, by name, section, and least and most bytes: a fresh one in a replaced function does
+ * no harm.
+ */
+const diagnostics: readonly (readonly [name: RegExp, section: RegExp, least: number, most: number])[] = [
+  [/^(__already_done|__warned|__print_once)$/, /^\.data\.\.?(once|unlikely|read_mostly)$/, 1, 1],
+  [/^_rs$/, /^\.data/, 32, 128],
+  // Nothing without lockdep.
+  [/^__key$/, /^\.bss/, 0, 0],
+  [/^__key$/, /^\.bss/, 8, 16],
+  [/^(descriptor|__UNIQUE_ID_\w*)$/, /^(__dyndbg|__verbose|\.modinfo)$/, 1, 256],
+  [/^_?_?_?tp_str$/, /^__tracepoint_str$/, 8, 8],
+  [/^(_entry|_entry_ptr|__func__|__FUNCTION__|__PRETTY_FUNCTION__)$/, /^\.(rodata|printk_index)/, 1, 256],
+]
+
+export function isDiagnostic({ symbol, section, start, end }: Extent): boolean {
+  const name = stem(symbol?.name ?? '').replace(/^.*\./, '')
+  const size = symbol?.size ?? 0
+  // A flag that is up from the start is no macro's.
+  const isSet = isWritable(section) && end - start === 1 && section.data[start] === 1
+  return (
+    !isSet &&
+    diagnostics.some(
+      ([names, where, least, most]) =>
+        names.test(name) && where.test(section.name) && size >= least && size <= most,
+    )
+  )
+}
 
 /** A clause that says why the kernel has the datum already, so that a copy of it is state that is there twice. */
 export function kernelHas(
   names: Names,
   unit: UnitView,
-  { symbol, section }: Extent,
+  datum: Extent,
   isAskedFor: (unit: UnitView, section: string) => boolean,
 ): string | undefined {
   const { object, before, after } = unit
+  const { symbol, section } = datum
   if (symbol === undefined || isAskedFor(unit, section.name)) return undefined
   const name = stem(symbol.name)
-  if (diagnostic.test(name.replace(/^.*\./, ''))) return undefined
+  if (isDiagnostic(datum)) return undefined
   const numbered = symbol.binding === 'local' && symbol.name.includes('.')
   // A constant of a function has no identity.
   if (numbered && !isWritable(section)) return undefined

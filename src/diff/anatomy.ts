@@ -6,8 +6,10 @@
 import { isPcRelative, sectionFlag } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../elf/read.ts'
 import { separateBundled } from './bundled.ts'
+import { usesOfData } from './data-uses.ts'
+import { looksIncidental } from './incidental.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
-import { isCode, isLabel, isOutOfLine, lastFrom, type Piece, splitSections } from './pieces.ts'
+import { type DataUse, isCode, isLabel, isOutOfLine, lastFrom, type Piece, splitSections } from './pieces.ts'
 import { switchTables } from './switch-tables.ts'
 import { isDerived, readTables, type TableEntry } from './tables.ts'
 
@@ -99,7 +101,12 @@ const farAhead = 65_536
 /** @returns the pieces of an object, and how they refer to one another */
 export function anatomy(given: ObjectFile): Anatomy {
   const object = separateBundled(given)
-  const { piecesBySection, pieceBySymbol } = splitSections(object)
+  let uses: ReadonlyMap<Piece, readonly DataUse[]> | undefined
+  const usesOf = (datum: Piece): readonly DataUse[] => {
+    uses ??= usesOfData(self, self.data.filter(looksIncidental))
+    return uses.get(datum) ?? []
+  }
+  const { piecesBySection, pieceBySymbol } = splitSections(object, usesOf)
   const pieces = piecesBySection.flat()
   const none: readonly Piece[] = []
   const piecesOf = (section: Section): readonly Piece[] => piecesBySection[section.index] ?? none
@@ -248,7 +255,7 @@ export function anatomy(given: ObjectFile): Anatomy {
     }
     return within(list, start, end).map(({ entry }) => entry)
   }
-  return {
+  const self: Anatomy = {
     object,
     pieces,
     functions: pieces.filter((piece) => piece.kind === 'function'),
@@ -266,6 +273,7 @@ export function anatomy(given: ObjectFile): Anatomy {
     extent,
     unreadableTables: told.unreadable,
   }
+  return self
 }
 
 const noEntries: readonly TableEntry[] = []

@@ -16,7 +16,7 @@ import { type Part, type Row, readPart, relocationCount, relocationsAt, share, t
 import type { ObjectFile } from '../elf/read.ts'
 import { isCode, isLabel } from './anatomy.ts'
 import { type Differing, findDiffering } from './differing.ts'
-import { isIncidental } from './incidental.ts'
+import { looksIncidental } from './incidental.ts'
 import { isColdPart, isFront, isNumbered, stem } from './names.ts'
 import { naming, role, type Side, typeOf } from './side.ts'
 import { isObjtoolHint } from './tables.ts'
@@ -216,14 +216,19 @@ function isTold(side: Side, symbol: number, home: number, name: string): boolean
   const flags = outline.flags[home]!
   if (isCode({ flags })) return !isColdPart(name) && !isFront(name)
   const word = outline.symbolTable + symbol * symbolWords
-  const start = outline.words[word + 2]!
-  const incidental = isIncidental({
+  const [start, size] = [outline.words[word + 2]!, outline.words[word + 4]!]
+  const { buffer, byteOffset } = outline.bytes
+  const incidental = looksIncidental({
     kind: 'data',
     name,
-    section: { name: textAt(outline, nameOfSection(outline, home)) },
-    symbol: { binding: ((outline.words[word + 1]! >>> 4) & 0xf) === 0 ? 'local' : 'global' },
+    section: {
+      name: textAt(outline, nameOfSection(outline, home)),
+      type: outline.type[home]!,
+      data: Buffer.from(buffer, byteOffset + outline.at[home]!, outline.length[home]!),
+    },
+    symbol: { binding: ((outline.words[word + 1]! >>> 4) & 0xf) === 0 ? 'local' : 'global', size },
     start,
-    end: start + outline.words[word + 4]!,
+    end: start + size,
   })
   if (incidental) return false
   return (flags & sectionFlag.write) !== 0 || relocationCount(outline, home) > 0

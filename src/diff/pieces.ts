@@ -3,7 +3,7 @@
 // piece, too, unless it only fills up.
 import { relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../elf/read.ts'
-import { isPadding } from './instruction.ts'
+import { isPadding, type useOf } from './instruction.ts'
 import { isFront } from './names.ts'
 import { isListOfVariables } from './sanitizers.ts'
 import { isTable } from './tables.ts'
@@ -14,6 +14,26 @@ export type PieceKind =
   | 'data'
   /** What has no name of its own: a string, a constant pool, a switch table. */
   | 'constant'
+
+/** A place in the code, or in data, that refers to a datum. */
+export interface DataUse {
+  /** `elsewhere`: not code that could be read; else as `useOf()`. */
+  readonly how: ReturnType<typeof useOf> | 'elsewhere'
+  /** The instruction's opcode and what follows it, without prefixes. */
+  readonly opcode: Buffer
+  /** What comes first on each way that the code may take from here. */
+  next(): readonly Step[]
+}
+
+/** The first thing of note on a way through the code. */
+export interface Step {
+  /** Who is called; `ud2` for a trap; empty where it returns, or can't be told. */
+  readonly name: string
+  /** The ways on. */
+  next(): readonly Step[]
+  /** Those on which what was called has returned something else than 0; none when the code does not ask. */
+  whenTrue(): readonly Step[]
+}
 
 /** A part of a section that belongs together. */
 export interface Piece {
@@ -32,6 +52,8 @@ export interface Piece {
   readonly name: string
   /** In an object linked of several units, the unit that a private name belongs to; else empty. */
   readonly file: string
+  /** What the object does with a datum of it. */
+  readonly usesOf: (datum: Piece) => readonly DataUse[]
 }
 
 /** Sections that say nothing about what the code does. */
@@ -90,7 +112,7 @@ function filesOf(object: ObjectFile): (symbol: ElfSymbol) => string {
 }
 
 /** The pieces of each section of an object, and the one that each symbol names. */
-export function splitSections(object: ObjectFile) {
+export function splitSections(object: ObjectFile, usesOf: Piece['usesOf']) {
   const named: (ElfSymbol[] | undefined)[] = new Array(object.sections.length)
   /** Where the room in front of a function begins that call depth tracking or kCFI asks for. */
   const fronts = new Map<Section, number[]>()
@@ -130,6 +152,7 @@ export function splitSections(object: ObjectFile) {
       fronts.get(section) ?? [],
       fileOf,
       count,
+      usesOf,
     )
     count += pieces.length
     for (const piece of pieces) {
@@ -188,6 +211,7 @@ function split(
   fronts: readonly number[],
   fileOf: (symbol: ElfSymbol) => string,
   firstIndex: number,
+  usesOf: Piece['usesOf'],
 ): Piece[] {
   const code = isCode(section)
   const groups = groupsOf(symbols)
@@ -204,6 +228,7 @@ function split(
       name: symbol?.name ?? section.name,
       aliases: aliases.length > 0 ? aliases : noSymbols,
       file: symbol === undefined ? '' : fileOf(symbol),
+      usesOf,
     })
   let [covered, front] = [0, 0]
   groups.forEach((group, index) => {

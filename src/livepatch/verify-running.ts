@@ -15,8 +15,9 @@ import { type Sight, type VerifiedFunction, verifyObject } from './functions.ts'
 import { readHooks } from './hooks.ts'
 import type { Host } from './host.ts'
 import { blindSpots, obstaclesOf } from './obstacles.ts'
+import { type NamedFunction, placeFindings } from './one-place.ts'
 import { type LiveReference, nameOf, problemOf, requirementsOf, wordsOf } from './references.ts'
-import { readRunningSymbols } from './symbols.ts'
+import { type RunningSymbols, readRunningSymbols } from './symbols.ts'
 
 /** `ready`: nothing stands against loading it; `at-work`: it is loaded. */
 export type Verdict = 'ready' | 'at-work' | 'forbidden' | 'differs' | 'unseen'
@@ -82,7 +83,7 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
       return all
     })
     findings.push(...functions.flatMap((one) => functionFindings(one, subject.name)), ...notLoaded(functions))
-    findings.push(...missing(references, sight))
+    findings.push(...placeFindings(inMemory(functions, symbols)), ...missing(references, sight))
     return {
       format: 'inarch-running-1',
       verdict: verdictOf(functions, findings, condition, subject),
@@ -140,6 +141,13 @@ function otherImage(image: Identity | undefined, { release, build, buildId }: Co
       hint: 'Build it again for the kernel that runs',
     },
   ]
+}
+
+/** Those that are there now, with all places that have their names. */
+function inMemory(functions: readonly VerifiedFunction[], symbols: RunningSymbols): NamedFunction[] {
+  return functions
+    .filter(({ comparedWith, code }) => comparedWith === 'memory' && code !== 'missing')
+    .map((one) => ({ ...one, places: symbols.lookup(one.object, one.name).map(({ address }) => address) }))
 }
 
 /** Which modules are not there yet, and what was done about them. */

@@ -6,6 +6,7 @@ import type { Definitions } from './definitions.ts'
 import type { Grammar } from './grammar.ts'
 import { headOf } from './head.ts'
 import { type Token, tokenize } from './lexer.ts'
+import { isDeclaredByMacro, servesMessage } from './macro-statics.ts'
 import type { Edit } from './piece.ts'
 import type { RunningSymbol, SourceRequest } from './request.ts'
 import { plainest, typeIn, typeThrough } from './several.ts'
@@ -25,13 +26,14 @@ export interface BoundLocal {
   readonly places: readonly number[]
 }
 
-/** Static variables of the kernel's macros that serve one place in the source only. */
-const incidental =
-  /^(?:__already_done|__warned|__print_once|descriptor|_rs|__key|___tp_str|__tpstrp|tp_str|_entry|_entry_ptr|__rs|_dd_ddp|__msg|__func__|__UNIQUE_ID_.*)$/
-
 /** Whether it serves a macro at one place in the source. What the author names is his own, whatever he calls it. */
-function isIncidental({ chunk }: Item, { name }: StaticLocal): boolean {
-  return incidental.test(name) && !chunk.tokens.some(({ text }) => text === name)
+function isIncidental({ chunk, tokens }: Item, { name, from, to }: StaticLocal): boolean {
+  const declaration = tokens.slice(from, to).map(({ text }) => text)
+  return (
+    isDeclaredByMacro(name, declaration.join(' ')) &&
+    !chunk.tokens.some(({ text }) => text === name) &&
+    servesMessage(tokens, name, to)
+  )
 }
 
 /** Which static variables of a function are bound, and what is wrong about it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The static variables inside a function. They outlive its calls, so a replaced function must go on with the
 // running kernel's; what it declares anew, or with another first value, is worth knowing.
+import { isDeclaredByMacro } from './macro-statics.ts'
 import { meaningOfDeclaration } from './outline.ts'
 import { tokenText } from './token-text.ts'
 
@@ -11,10 +12,6 @@ export interface LocalStatic {
   readonly isConst: boolean
 }
 
-/** What the kernel's macros bring along, of which a fresh copy is as good. */
-const incidental =
-  /^(?:__already_done|__warned|__print_once|descriptor|_*tp_str|_rs|__key|_entry(?:_ptr)?|__func__|__flags)$|UNIQUE_ID|^__(?:already|warned|compound)/
-
 /** @param body a function's text behind the preprocessor */
 export function localStatics(body: string): Map<string, LocalStatic> {
   const found = new Map<string, LocalStatic>()
@@ -24,10 +21,10 @@ export function localStatics(body: string): Map<string, LocalStatic> {
     const text = body.slice(index, end)
     const { kind, names, head } = meaningOfDeclaration(text)
     if (kind !== 'data') continue
+    const tokens = tokenText(text)
     for (const name of names) {
-      if (incidental.test(name)) continue
+      if (isDeclaredByMacro(name, tokens.replaceAll('\n', ' '))) continue
       const known = found.get(name)
-      const tokens = tokenText(text)
       found.set(name, {
         name,
         tokens: known === undefined ? tokens : `${known.tokens}\n\n${tokens}`,

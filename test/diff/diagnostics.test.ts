@@ -5,13 +5,24 @@
 import { sheet } from '../cases.ts'
 
 const macros = `
-#define WARN_ON_ONCE_44(c) ({ static bool __section(".data.unlikely") __warned; if (unlikely(c) && !__warned) { __warned = 1; die(); } })
-#define WARN_ONCE(c) ({ static bool __section(".data.once") __already_done; if (unlikely(c) && !__already_done) { __already_done = 1; die(); } })
-#define DO_ONCE_LITE(c) ({ static bool __section(".data..once") __already_done; if (unlikely(c) && !__already_done) { __already_done = 1; die(); } })
-#define printk_once(text) ({ static bool __section(".data.once") __print_once; if (!__print_once) { __print_once = 1; say(text); } })
-#define printk_once_44(text) ({ static bool __print_once __section(".data..read_mostly"); if (!__print_once) { __print_once = 1; say(text); } })
-struct lock_class_key { char one[8]; };
-#define mutex_init(m) do { static struct lock_class_key __key; use(m); use(&__key); } while (0)
+#define WARN_ON_ONCE_44(c) ({ static bool __section(".data.unlikely") __warned; if (unlikely(c) && !__warned) { __warned = 1; __warn_printk("now"); } })
+#define WARN_ONCE(c) ({ static bool __section(".data.once") __already_done; if (unlikely(c) && !__already_done) { __already_done = 1; __warn_printk("now"); asm volatile("ud2"); } })
+#define DO_ONCE_LITE_IF(c, func, ...) ({ bool __ret_do_once = !!(c); \
+  if (({ static bool __section(".data..once") __already_done; bool __ret_cond = !!(__ret_do_once); bool __ret_once = 0; \
+    if (unlikely(__ret_cond && !__already_done)) { __already_done = 1; __ret_once = 1; } unlikely(__ret_once); })) func(__VA_ARGS__); \
+  unlikely(__ret_do_once); })
+#define TRAP() asm volatile("ud2")
+#define WARN_ON_ONCE(c) DO_ONCE_LITE_IF(c, TRAP)
+#define printk_once(text) ({ static bool __section(".data.once") __print_once; if (!__print_once) { __print_once = 1; _printk(text); } })
+#define printk_once_44(text) ({ static bool __print_once __section(".data..read_mostly"); if (!__print_once) { __print_once = 1; _printk(text); } })
+int _printk(const char *, ...);
+void __warn_printk(const char *, ...);
+struct lock_class_key { };
+void __mutex_init(void *, const char *, struct lock_class_key *);
+#define mutex_init(m) do { static struct lock_class_key __key; __mutex_init((m), #m, &__key); } while (0)
+struct debug_key { union { struct { void *next, *before; } hash; char one[8]; }; };
+void lockdep_init_map_type(void *, const char *, struct debug_key *, int);
+#define mutex_init_debug(m) do { static struct debug_key __key; lockdep_init_map_type((m), #m, &__key, 0); } while (0)
 struct _ddebug { const char *modname, *function, *filename, *format; unsigned int lineno:18; unsigned int class_id:6; unsigned int flags:8; long key; } __attribute__((aligned(8)));
 void __dynamic_pr_debug(struct _ddebug *, const char *, ...);
 #define pr_debug_44(fmt) do { static struct _ddebug __attribute__((aligned(8))) __section("__verbose") descriptor = { "mod", __func__, __FILE__, fmt, __LINE__ }; \\
@@ -25,9 +36,10 @@ struct pi_entry { const char *fmt, *func, *file; unsigned int line; const char *
 #define printk(fmt, ...) ({ static const struct pi_entry _entry = { fmt, __func__, __FILE__, __LINE__, 0, 0 }; \\
   static const struct pi_entry *_entry_ptr __used __section(".printk_index") = &_entry; say(fmt, ##__VA_ARGS__); })
 #define tracepoint_string(str) ({ static const char *___tp_str __section("__tracepoint_str") __used = str; ___tp_str; })
-struct ratelimit_state { int interval, burst, printed; };
-int ratelimited(struct ratelimit_state *, const char *);
-#define printk_ratelimited(text) do { static struct ratelimit_state _rs = { 5000, 10 }; if (ratelimited(&_rs, __func__)) say(text); } while (0)
+struct ratelimit_state { unsigned int lock; int interval, burst, printed, missed; unsigned long begin, flags; };
+int ___ratelimit(struct ratelimit_state *, const char *);
+#define RATELIMIT(burst) static struct ratelimit_state _rs = { 0, 5000, burst }
+#define printk_ratelimited(text) do { RATELIMIT(10); if (___ratelimit(&_rs, __func__)) _printk(text); } while (0)
 `
 
 /** A case: `f` changes and has the diagnostic; `f_too` has it too, and does not; in front comes one more. */
@@ -40,13 +52,33 @@ const diagnostic = (title: string, f: string, code: string, owns: readonly strin
   owns,
 })
 
+/** A case: a variable that only sounds like a diagnostic. */
+const keeps = (title: string, f: string, type: string, variable: string, body: (n: number) => string) => ({
+  title: `${title} is state of the kernel`,
+  before: `${type} ${f}(int a) { ${body(1)} }`,
+  after: `${type} ${f}(int a) { ${body(2)} }`,
+  changed: [f],
+  refers: [variable],
+})
+
 sheet({
   title: 'a diagnostic static',
   prelude: macros,
   cases: [
     diagnostic('__warned of 4.4', 'warned', 'WARN_ON_ONCE_44(a > 3);', ['__warned']),
     diagnostic('__already_done', 'done_once', 'WARN_ONCE(a > 3);', ['__already_done']),
-    diagnostic('__already_done of 6.12 in .data..once', 'lite', 'DO_ONCE_LITE(a > 3);', ['__already_done']),
+    diagnostic('__already_done of 6.12 in .data..once', 'lite', 'DO_ONCE_LITE_IF(a > 3, _printk, "%d", a);', [
+      '__already_done',
+    ]),
+    diagnostic('__already_done of a warning without words', 'mute', 'WARN_ON_ONCE(a > 3);', [
+      '__already_done',
+    ]),
+    diagnostic(
+      '__already_done of a warning in a loop',
+      'looping',
+      'for (int i = 0; i < get(); i++) if (DO_ONCE_LITE_IF(i > a, __warn_printk, "%d of %s", i, a ? "some" : "none")) a++;',
+      ['__already_done'],
+    ),
     diagnostic('__print_once', 'print_once', 'printk_once("once");', ['__print_once']),
     diagnostic('__print_once of 4.4', 'print_once_44', 'printk_once_44("once");', ['__print_once']),
     diagnostic('__func__', 'named', 'say("%s", __func__);', ['__func__']),
@@ -55,6 +87,7 @@ sheet({
       '__PRETTY_FUNCTION__',
     ]),
     diagnostic('__key of a lock', 'locker', 'mutex_init(&a);', ['__key']),
+    diagnostic('__key of a lock with lockdep', 'locker_debug', 'mutex_init_debug(&a);', ['__key']),
     diagnostic('the descriptor of dynamic debug in 4.4', 'verbose', 'pr_debug_44("text");', ['descriptor']),
     diagnostic('the descriptor of dynamic debug', 'dyn', 'pr_debug_id(descriptor, "text");', ['descriptor']),
     diagnostic('__UNIQUE_ID_ddebug', 'dyn_unique', 'pr_debug("text");', []),
@@ -92,13 +125,119 @@ sheet({
     },
     {
       title: 'a rate limit with another burst is a change',
-      before:
-        'void burst_it(void) { static struct ratelimit_state _rs = { 5000, 10 }; if (ratelimited(&_rs, "burst")) say("x"); }',
-      after:
-        'void burst_it(void) { static struct ratelimit_state _rs = { 5000, 99 }; if (ratelimited(&_rs, "burst")) say("x"); }',
+      before: 'void burst_it(void) { RATELIMIT(10); if (___ratelimit(&_rs, "burst")) _printk("x"); }',
+      after: 'void burst_it(void) { RATELIMIT(99); if (___ratelimit(&_rs, "burst")) _printk("x"); }',
       changed: ['burst_it'],
       owns: ['_rs'],
     },
+  ],
+})
+
+sheet({
+  title: 'a static that only sounds like a diagnostic',
+  prelude: macros,
+  cases: [
+    keeps(
+      'a counter that is called like the key of a lock',
+      'next_id',
+      'int',
+      '__key',
+      (n) => `static int __key; __key += a; return __key + ${n};`,
+    ),
+    keeps(
+      'a long counter that is called like the key of a lock',
+      'long_id',
+      'long',
+      '__key',
+      (n) => `static long __key; __key += a; return __key + ${n};`,
+    ),
+    keeps(
+      'a counter that others count, called like the key of a lock,',
+      'taken_id',
+      'int',
+      '__key',
+      (n) => `static long __key; use(&__key); return a + ${n};`,
+    ),
+    keeps(
+      'a budget that is called like a rate limit',
+      'budget',
+      'int',
+      '_rs',
+      (n) => `static int _rs = 100; if (_rs <= 0) return -${n}; _rs -= a; return 0;`,
+    ),
+    keeps(
+      'a histogram that is called like a rate limit, and as large,',
+      'histogram',
+      'int',
+      '_rs',
+      (n) => `static int _rs[10] = { 0, 1, 2, 3, 4, 5 }; return _rs[a]++ + ${n};`,
+    ),
+    keeps(
+      'a rate limit by which work is refused',
+      'refuses',
+      'int',
+      '_rs',
+      (n) => `RATELIMIT(10); if (!___ratelimit(&_rs, "x")) return -${n}; return get();`,
+    ),
+    keeps(
+      'a rate limit by which work is done',
+      'allows',
+      'int',
+      '_rs',
+      (n) => `RATELIMIT(10); if (___ratelimit(&_rs, "x")) use("work"); return a + ${n};`,
+    ),
+    keeps(
+      'a count down that is called like a warning',
+      'count_down',
+      'int',
+      '__warned',
+      (n) => `static int __warned = 3; if (!--__warned) { use(0); return ${n}; } return a;`,
+    ),
+    keeps(
+      'a bool that is called like a warning, but in no section of theirs,',
+      'first_time',
+      'int',
+      '__already_done',
+      (n) => `static bool __already_done; if (__already_done) return 0; __already_done = 1; return a + ${n};`,
+    ),
+    keeps(
+      'a bool of their section that is asked for something else',
+      'second_time',
+      'int',
+      '__already_done',
+      (n) =>
+        `static bool __section(".data..once") __already_done; if (__already_done) return 0; __already_done = 1; return a + ${n};`,
+    ),
+    keeps(
+      'what is done once, and is no message,',
+      'set_up',
+      'int',
+      '__already_done',
+      (n) => `DO_ONCE_LITE_IF(a > 3, use, "set up"); return a + ${n};`,
+    ),
+    keeps(
+      'a bool that goes back',
+      'on_and_off',
+      'int',
+      '__warned',
+      (n) =>
+        `static bool __section(".data.once") __warned; if (!__warned) { __warned = 1; _printk("on"); } else __warned = a > ${n}; return a;`,
+    ),
+    keeps(
+      'a bool that is true at first',
+      'armed',
+      'int',
+      '__print_once',
+      (n) =>
+        `static bool __section(".data.once") __print_once = 1; if (__print_once) { _printk("x"); __print_once = 0; } return a + ${n};`,
+    ),
+    keeps(
+      'a count in the section of warnings',
+      'times',
+      'int',
+      '__warned',
+      (n) => `static int __section(".data.once") __warned; __warned++; return __warned + a * ${n};`,
+    ),
   ],
 })
 

@@ -84,6 +84,14 @@ describe('code that differs', () => {
     expect(await saidOf(twice)).toEqual(['forbidden', 'error no-symbol'])
   })
 
+  test('is also a place that the live patch replaces twice, by two names', async () => {
+    const { objects } = subjectWith().manifest!
+    const [own] = objects[0]!.functions
+    const twice = [{ ...objects[0]!, functions: [own!, { ...own!, name: 'show_it' }] }]
+    const host = hostWith({ '/proc/kallsyms': kallsymsOf(`${hex(show)} T show_it`) })
+    expect(await saidOf(host, { objects: twice })).toEqual(['forbidden', 'error not-one-place'])
+  })
+
   test('is also a reference that the kernel can’t resolve', async () => {
     const none = hostWith({ '/proc/kallsyms': kallsymsOf().replace('T other', 'T another') })
     expect(await saidOf(none)).toEqual(['forbidden', 'error no-symbol'])

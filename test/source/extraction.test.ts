@@ -376,7 +376,8 @@ int wanted(int n) { ONCE(note("first")); return n; }
 int ___ratelimit(struct ratelimit_state *rs, const char *func);
 #define __ratelimit(state) ___ratelimit(state, __func__)
 #define DEFINE_RATELIMIT_STATE(name, i, b) struct ratelimit_state name = { i, b }
-#define limited(n) ({ static DEFINE_RATELIMIT_STATE(_rs, 5, 10); __ratelimit(&_rs) ? (n) : 0; })
+int _printk(const char *fmt, ...);
+#define limited(n) ({ static DEFINE_RATELIMIT_STATE(_rs, 5, 10); if (__ratelimit(&_rs)) _printk("%d", n); (n); })
 `
     const own = (name: string) =>
       `${head}int wanted(int n)\n{\n\tstatic DEFINE_RATELIMIT_STATE(${name}, 5, 10);\n\n\treturn __ratelimit(&${name}) ? n : 0;\n}\n`

@@ -29,6 +29,13 @@ export const bindingRules = [
   ),
   explain(
     'error',
+    'not-one-place',
+    'A function that the live patch replaces, whose name and position are several places of the kernel, or one that another function has, too',
+    'The kernel would replace another function, or one of the two only',
+    source,
+  ),
+  explain(
+    'error',
     'freed-after-boot',
     'A reference to code or data (__init, __initdata, __exit) that is freed when the kernel or the module has started',
     'The first use would read or run memory that belongs to somebody else by then',
