@@ -120,6 +120,11 @@ describe('what readers without a lock rely on', () => {
       '\tsmp_store_release(&b->first, n);\n',
     ],
     ['NULL is stored', '\trcu_assign_pointer(b->first, NULL);\n', '\tRCU_INIT_POINTER(b->first, NULL);\n'],
+    [
+      'another function that frees waits',
+      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\titem_end(n);\n}\nvoid item_end(struct item *n)\n{\n\tkfree(n);\n',
+      '\tlist_del_rcu(&n->node);\n\titem_end(n);\n}\nvoid item_end(struct item *n)\n{\n\tkfree_rcu(n, rcu);\n',
+    ],
     ['all of it goes', '\tn->rank = 1;\n\tsmp_wmb();\n\tb->first = n;\n', '\tkfree(b);\n'],
   ])('is not when %s', (_what, before, after) => {
     expect(rules(drop(before), drop(after))).not.toContain('lockless-readers')

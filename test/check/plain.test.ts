@@ -131,6 +131,64 @@ describe('a call that does another thing lives', () => {
   })
 })
 
+describe('what could hide a difference is told', () => {
+  const wrap = (inner: string) =>
+    `${head}\n`.replace(head, `static void put(struct port *p, int v) { ${inner} }\n${head}`)
+
+  test.each([
+    [
+      'an answer goes to another place of user space',
+      'copy_to_user(port->membase, &value, 4);',
+      'copy_to_user(other->membase, &value, 4);',
+    ],
+    [
+      'a value for user space goes elsewhere',
+      'put_user(value, (int *)port->membase);',
+      'put_user(value, (int *)other->membase);',
+    ],
+    [
+      'a wait asks another condition',
+      'wait_event(port->wqh, value);',
+      'wait_event(port->wqh, value && size);',
+    ],
+  ])('where %s', (_what, from, to) => {
+    expect(judged(from, to).verdict).toBe('lives')
+  })
+
+  test.each([
+    [
+      'another object',
+      'kref_put(&port->kref, free_port);',
+      'put(other, value);',
+      'kref_put(&p->kref, free_port);',
+    ],
+    [
+      'another function that frees',
+      'kref_put(&port->kref, free_port);',
+      'put(port, value);',
+      'kref_put(&p->kref, free_all);',
+    ],
+    [
+      'another value',
+      'kref_put_many(&port->kref, value);',
+      'put(port, size);',
+      'kref_put_many(&p->kref, v);',
+    ],
+  ])('where a new function does the same to %s', (_what, from, to, inner) => {
+    expect(judged(from, to, [head, wrap(inner)]).verdict).toBe('lives')
+  })
+
+  test('and not where it does the same', () => {
+    const same = wrap('kref_put(&p->kref, free_port);')
+    expect(judged('kref_put(&port->kref, free_port);', 'put(port, value);', [head, same])).toMatchObject({
+      verdict: 'plain',
+    })
+    expect(judged('copy_to_user(cb, &value, 4);', 'copy_to_user(cb, &value, size);')).toMatchObject({
+      verdict: 'plain',
+    })
+  })
+})
+
 describe('what a function decides or computes otherwise is called so', () => {
   test.each([
     [

@@ -96,6 +96,17 @@ export function assignmentOf(
   return { text: `${spelled(bare)} ${operator} ${spelled(value)}`.trim(), parts }
 }
 
+/** An act of a function that is called, with the arguments of the call in place of the parameters. */
+export function givenArguments(act: Act, { parts: given }: Act): Act {
+  const put = (text: string) =>
+    text.replace(/%(\d+)/g, (parameter, number: string) => {
+      const value = given[Number(number)]?.exact
+      if (value === undefined) return parameter
+      return /^[\w%]+(?: (?:->|\.) \w+)*$/.test(value) ? value : `( ${value} )`
+    })
+  return { ...act, parts: act.parts.map(({ text, exact }) => ({ text, exact: put(exact) })) }
+}
+
 /** What two acts have in common when they are one. */
 export function actKey({ name, parts }: Act): string {
   return [name ?? '', ...parts.map(({ exact }) => exact)].join('\n')

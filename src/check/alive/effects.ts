@@ -8,7 +8,7 @@ import type { Definition } from '../definitions.ts'
 import type { Library } from '../library.ts'
 import { argumentsAt, lastName } from '../operations.ts'
 import { primitiveOf } from '../primitives.ts'
-import { type Act, assignmentOf, callOf, spelled } from './acts.ts'
+import { type Act, assignmentOf, callOf, givenArguments, spelled } from './acts.ts'
 import { asks, says, waitsOut, writtenBy } from './callees.ts'
 import { type Place, placeOf, placeStart } from './places.ts'
 import type { Statement } from './statements.ts'
@@ -31,6 +31,8 @@ export interface Effect {
   readonly statement: Statement
   /** The call or the assignment that does it. */
   readonly act: Act
+  /** Where a function that is called does it: what it does there, with the caller's arguments. */
+  readonly origin?: Act
 }
 
 /** One side of a change, with what is known of the functions that it calls. */
@@ -232,7 +234,7 @@ function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: 
   const definition = reader.side.definitions.get(name) ?? reader.library.definition(name)
   if (definition === undefined) return [unknown]
   const known = remembered.get(definition)
-  if (known !== undefined) return known.map((one) => ({ ...one, statement, act }))
+  if (known !== undefined) return known.map((one) => calledFrom(one, statement, act))
   // A function that calls itself does nothing more by it.
   remembered.set(definition, [])
   const inner = effectsOf(reader, definition, depth + 1).filter(
@@ -244,7 +246,11 @@ function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: 
   const all = seen.length < inner.length ? [...seen, unknown] : seen
   const once = [...new Map(all.map((one) => [keyOf(one), one])).values()]
   remembered.set(definition, once)
-  return once.map((one) => ({ ...one, statement, act }))
+  return once.map((one) => calledFrom(one, statement, act))
+}
+
+function calledFrom(one: Effect, statement: Statement, act: Act): Effect {
+  return { ...one, statement, act, origin: givenArguments(one.origin ?? one.act, act) }
 }
 
 /** The thing that an effect is about, in a few words. */

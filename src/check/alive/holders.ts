@@ -76,7 +76,9 @@ export function holdingsIn(
           .replace(/ \*$/, '')
       }
     }
-    return body[from - 1]?.text === '=' ? typeOfTarget(from - 1) : typeOfParameter(from)
+    if (body[from - 1]?.text === '=') return typeOfTarget(from - 1)
+    // Of `&x->work` the type is that of the member.
+    return body[at - 1]?.text === '&' ? undefined : typeOfParameter(from)
   }
   /** The struct of the parameter to which the value at `from` is handed as it is: `file_inode(m->private)`. */
   const typeOfParameter = (from: number): string | undefined => {

@@ -207,17 +207,13 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
       said.add('handed')
       return []
     }
-    if (isOneCall && answers.test(one.act.name ?? '')) {
+    if (isOneCall && answers.test(one.act.name ?? '') && isForOneReader(one.act, other.act)) {
       said.add('result')
       return []
     }
-    // A wait for the same that asks another condition.
-    if (isOneCall && one.how === 'waited for' && one.act.parts[0]?.exact === other.act.parts[0]?.exact) {
-      said.add('condition')
-      return []
-    }
-    // The same effect by way of a function that only one side has.
-    if (!isOneCall && [one, other].some(({ act }) => isOnOneSide(act.name ?? ''))) {
+    // The same effect, with the same arguments, by way of a function that only one side has.
+    const isMoved = actKey(one.origin ?? one.act) === actKey(other.origin ?? other.act)
+    if (isMoved && [one, other].some(({ act }) => isOnOneSide(act.name ?? ''))) {
       said.add('moved')
       return []
     }
@@ -233,6 +229,12 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
         : livingOf(one, [before], [after]),
     ]
   })
+}
+
+/** True when an answer goes to the same place of user space; at another place, somebody else may look for it. */
+function isForOneReader({ name = '', parts: before }: Act, { parts: after }: Act): boolean {
+  const at = name === 'put_user' ? 1 : 0
+  return before[at]?.exact === after[at]?.exact
 }
 
 /** Functions that the patch gives other parameters: what they do with them is told of them. */

@@ -41,10 +41,12 @@ export function addsInOrder(body: readonly Token[]): boolean {
 }
 
 /** Walks by a pointer to a pointer, `p = &x->next`, and stores there (`*p = new`) or hands the place out. */
-function walksByHand({ body }: Definition): boolean {
+function walksByHand(definition: Definition): boolean {
+  const { body } = definition
   return body.some(({ text }, at) => {
     if (text !== '=' || body[at + 1]?.text !== '&') return false
     const name = body[at - 1]
+    if (variablesOf(definition).get(name?.text ?? '')?.pointers !== 2) return false
     let end = at + 1
     while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
       end = body[end]!.text === '(' ? closing(body, end) : end + 1

@@ -53,6 +53,15 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
     callsIn(statementsOf(body)),
   )
   const count = (list: readonly Call[], words: RegExp) => list.filter(({ name }) => words.test(name)).length
+  // What a function waited for, another one may do where it frees: the free waits now.
+  const waitsElsewhere =
+    all.some(({ name }) => later.test(name)) ||
+    functions.all.some((one) => {
+      const [was, is] = [one.before, one.after].map((side) =>
+        count(callsIn(statementsOf(side?.body ?? [])), later),
+      )
+      return is! > was!
+    })
   const isFewer = (words: RegExp) => count(callsIn(old), words) > count(all, words)
   /** True when what stands beside a statement that went is done as before. */
   const isBesideKept = ({ statement }: Call): boolean => {
@@ -71,14 +80,14 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
           one.inner.some((value) => plainly(value) === subject),
       )
       if (now !== undefined)
-        return `frees ${subject} at once by ${now.name}, and no longer after a grace period; readers that are under way still have it`
+        return `now frees ${subject} at once by ${now.name}, and no longer after a grace period; readers that are under way still have it`
     }
-    if (waits.test(name) && isFewer(waits) && !all.some((one) => later.test(one.name)) && isBesideKept(call))
+    if (waits.test(name) && isFewer(waits) && !waitsElsewhere && isBesideKept(call))
       return `no longer waits by ${name}; readers that are under way still have what it takes away`
     if (sections.test(name) && isFewer(sections)) {
       const next = old[old.indexOf(call.statement) + 1]
       if (next !== undefined && young.some(({ text }) => text === next.text))
-        return `writes what ${subjectOf(call)} covers without telling it; readers without a lock see one half of it`
+        return `now writes what ${subjectOf(call)} covers without telling it; readers without a lock see one half of it`
     }
     if (
       barriers.test(name) &&
@@ -92,11 +101,11 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
       const assigned = come.some(({ tokens }) => spelled(tokens).startsWith(`${place} = `))
       const isPlain = won.some((one) => plainStores.test(one.name) && subjectOf(one) === place)
       if ((assigned || isPlain) && !won.some((one) => barriers.test(one.name)))
-        return `stores ${place} without the order of ${name}; others can see it before what it leads to`
+        return `now stores ${place} without the order of ${name}; others can see it before what it leads to`
     }
     const [, plain] = lists.exec(name) ?? []
     if (plain !== undefined && won.some((one) => one.name === plain && subjectOf(one) === place))
-      return `uses ${plain} where it used ${name}; readers that go through the list without a lock are not told`
+      return `now uses ${plain} where it used ${name}; readers that go through the list without a lock are not told`
   }
   return undefined
 }
@@ -104,9 +113,7 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
 export function readerFindings(functions: ChangedFunctions): Found[] {
   return functions.all.flatMap((one): Found[] => {
     const loss = one.isPutIn ? undefined : lossOf(functions, one)
-    return loss === undefined
-      ? []
-      : [{ symbol: one.name, unit: one.file, message: `${one.name} now ${loss}` }]
+    return loss === undefined ? [] : [{ symbol: one.name, unit: one.file, message: `${one.name} ${loss}` }]
   })
 }
 
