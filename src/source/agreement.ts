@@ -132,7 +132,10 @@ function missing(
       class: 'other-clone',
       message: `The compiler made ${rest.name} of ${name} in ${where}, with other parameters`,
     }
-  return { class: 'missing', message: `${name} is not in the object of ${where}` }
+  return {
+    class: b === undefined ? 'missing' : 'left-out',
+    message: `${name} is not in the object of ${where}`,
+  }
 }
 
 /** Walks what the extract has of its own, from a function on, and compares it with what the unit has. */

@@ -6,6 +6,7 @@ import { type Attribute, attributesOf, attributesOnly, declarationsInHeaders } f
 import { type BoundLocal, bindLocals, nameLocals } from './bound-local.ts'
 import {
   aliased,
+  assemblerName,
   declaredBy,
   declaresInBody,
   definitionAmong,
@@ -61,6 +62,8 @@ export interface Closure {
   firstUse(name: string): Item | undefined
   /** The uses of the file's names in a declaration. */
   usesIn(item: Item): readonly Use[]
+  /** The symbol that an asm label gives a function, be it one of a header. */
+  labelOf(name: string): string | undefined
   /** The attributes that other declarations of a name give what `item` defines, and that are not in the output with them. */
   attributesBeside(item: Item, name: string): readonly Attribute[]
 }
@@ -127,12 +130,31 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
             ({ local }) => local.value !== undefined && at >= local.value.from && at < local.value.to,
           ),
       )
+      for (const { name } of item.declaration.declarators)
+        if (definitionOf(item, name) !== undefined) takeLabels(name)
       if (item.declaration.body === undefined) return
       takeTypesOfHeaders(item)
+      takeLinkage(item)
       for (const one of index.get(`o ${titleOf(item)}`) ?? [])
         if (one !== item && !isFromHeader(one) && attributesOf(one, titleOf(item)).length > 0)
           follow(one, () => true)
     })
+  }
+
+  /** Declarations by which an `inline` function that is not static has code of its own (C11, 6.7.4). */
+  const takeLinkage = (item: Item) => {
+    const name = titleOf(item)
+    if (!isInline(item) || item.declaration.storage.has('static') || renamed.has(name)) return
+    for (const one of index.get(`o ${name}`) ?? [])
+      if (one !== item && !isFromHeader(one) && (!isInline(one) || one.declaration.storage.has('extern')))
+        takeWhole(one, `it makes ${name} more than inline`)
+  }
+
+  /** Declarations that give a name its symbol by an asm label; what the output calls otherwise has a symbol of its own. */
+  const takeLabels = (name: string) => {
+    if (renamed.has(name)) return
+    for (const one of index.get(`o ${name}`) ?? [])
+      if (assemblerName(one, name) !== undefined) takeWhole(one, `it gives ${name} its symbol`)
   }
 
   /** Types of the unit that a function comes to without a word, through what a header declares: `mm->subscriptions->lock`. */
@@ -191,6 +213,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       }
       if (isType && one.declaration.enumerators.includes(use.name)) takeTypes(one, `${by} uses ${use.name}`)
       else takeWhole(one, `${by} uses ${use.name}`)
+      if (!isType) takeSayingMore(use.name, candidates)
       return
     }
     if (isFunctionIn(definition, use.name)) functionNeeded(use, definition, by)
@@ -206,6 +229,13 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       manners.set(use.name, list)
       variableNeeded(use.name, definition, candidates, by)
     }
+  }
+
+  /** Of what is only declared, other declarations that say more of it: that it may be missing (`weak`), or what its symbol is. */
+  const takeSayingMore = (name: string, candidates: readonly Item[]) => {
+    for (const one of candidates)
+      if (!isFromHeader(one) && attributesOf(one, name).length > 0) takeWhole(one, `it says more of ${name}`)
+    takeLabels(name)
   }
 
   /** Whether assembly beside the functions has a name, and may be what defines it. */
@@ -332,7 +362,9 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
       return takeWhole(item, `${by} uses it`)
     const one = definitionOf(item, name)
     if (one === undefined) return aliasNeeded(name, 'variable', item, candidates, by)
-    if (one.isConst && one.value !== undefined && item.declaration.storage.has('static')) {
+    // What else may change it changes the running one.
+    const isVolatile = item.tokens.slice(0, one.at).some(({ text }) => /^(?:__)?volatile(?:__)?$/.test(text))
+    if (one.isConst && !isVolatile && one.value !== undefined && item.declaration.storage.has('static')) {
       waiting.add(name)
       constants.set(name, by)
       return
@@ -524,6 +556,8 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     renamed,
     usesIn,
     attributesBeside,
+    labelOf: (name) =>
+      labelAmong([...(index.get(`o ${name}`) ?? []), ...declarationsInHeaders(view, name)], name),
     firstUse: (name) => items[inOrder.get(`o ${name}`) ?? -1],
   }
 }

@@ -9,8 +9,10 @@ import { isColdPart, sourceName, stem } from '../diff/names.ts'
 import { relocationSize } from '../elf/format.ts'
 
 export type DifferenceClass =
-  /** The function is not in one of the objects. */
+  /** The unit has no code of the function: it was taken in, or is not called. */
   | 'missing'
+  /** The unit has code of it, and the extract has none. */
+  | 'left-out'
   /** The compiler made a clone with other parameters of it. */
   | 'other-clone'
   /** The unit calls a part that the compiler split off a function with several callers; the extract has only some of them. */

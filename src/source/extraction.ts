@@ -64,7 +64,11 @@ async function extractFrom(job: Job, request: SourceRequest): Promise<ExtractedS
   const targets = new Set(closure.targets.values())
   return {
     text,
-    functions: request.functions.map((name) => ({ name, as: request.rename(name) })),
+    functions: request.functions.map((name) => ({
+      name,
+      as: request.rename(name),
+      symbol: closure.labelOf(name),
+    })),
     externalized,
     copied: [...closure.whole, ...closure.typesOnly]
       .filter((item) => !targets.has(item))

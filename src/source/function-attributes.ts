@@ -45,8 +45,8 @@ function listed(attributes: string): string[] {
   ].map(([one]) => one.trim().replace(/^__(\w+)__(?!\w)/, '$1'))
 }
 
-/** Says nothing about what a copy of a function does, or only to whom it is known; and what an extract drops with `inline`. */
-const indifferent = /^(?:unused|used|gnu_inline|always_inline|visibility|externally_visible|access)\b/
+/** Says nothing about what a function does, or only of its symbol (which shows whether it is weak); and what goes with `inline`. */
+const indifferent = /^(?:unused|used|weak|gnu_inline|always_inline|visibility|externally_visible|access)\b/
 
 /** What an extract may have besides: what the kernel's `inline` says, and what keeps a function by itself as in the unit. */
 const added = /^(?:noinline|no_instrument_function)$/

@@ -44,6 +44,8 @@ export interface Wanted {
   /** In the unit, and in the extract. */
   readonly name: string
   readonly as: string
+  /** Its symbol in the unit, where an asm label gives it another name; and in the extract, where it keeps its name. */
+  readonly symbol?: string | undefined
 }
 
 /** gcc's flags with which a function is compiled without regard to others, unless the text says that they are taken in. */
@@ -84,11 +86,17 @@ export function compilesByItself(compiler: string): boolean {
  */
 export async function likenessOf(
   sides: BothSides,
-  wanted: readonly Wanted[],
+  functions: readonly Wanted[],
   again: (way: Way) => Promise<{ readonly unit: CompiledAlone; readonly extract: CompiledAlone } | undefined>,
-  nameOf: (symbol: string) => string = namer(wanted),
+  symbolOf?: (symbol: string) => string,
   isOwn: (name: string) => boolean = () => false,
 ): Promise<ReadonlyMap<string, Likeness>> {
+  const wanted = functions.map(({ name, as, symbol = name }) => ({
+    name: symbol,
+    as: as === name ? symbol : as,
+  }))
+  const nameOf = symbolOf ?? namer(wanted)
+  const written = namer(functions)
   const first = compared(sides, wanted, nameOf, isOwn)
   const traced = tracedAlike(sides, wanted, nameOf)
   const likenesses = new Map(first)
@@ -104,7 +112,7 @@ export async function likenessOf(
     const isolated = await again(way)
     if (isolated === undefined) continue
     const { unit, extract } = isolated
-    const attributes = attributeDifference(unit.attributes, extract.attributes, nameOf)
+    const attributes = attributeDifference(unit.attributes, extract.attributes, (as) => nameOf(written(as)))
     const alone = compared({ unit: unit.object, extract: extract.object }, different, nameOf, isOwn)
     for (const [name, { code }] of alone) {
       const likeness = first.get(name)
@@ -114,7 +122,7 @@ export async function likenessOf(
       else if (traced(name)) likenesses.set(name, { ...likeness, code: 'same-by-source' })
     }
   }
-  return likenesses
+  return new Map(functions.map(({ name, symbol = name }) => [name, likenesses.get(symbol)!]))
 }
 
 /**

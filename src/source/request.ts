@@ -59,7 +59,12 @@ export interface SourceRequest {
 export interface ExtractedSource {
   /** The C file. */
   readonly text: string
-  readonly functions: readonly { readonly name: string; readonly as: string }[]
+  readonly functions: readonly {
+    readonly name: string
+    readonly as: string
+    /** Its symbol in the unit's object, where an asm label gives it another name. */
+    readonly symbol?: string | undefined
+  }[]
   readonly externalized: readonly {
     readonly name: string
     readonly symbol: string

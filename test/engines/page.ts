@@ -63,7 +63,7 @@ export function agreementPage(results: readonly EngineResult[]): string {
 [authoring.md](authoring.md) and of the kpatch tests with \`--engine both\`, and writes this page. Kernels: ${versions.join(', ')}.
 
 ${agreed} of ${results.length} live patches agree: both engines replace the same functions, each by the same machine code modulo addresses.
-[source-engine.md](source-engine.md) tells what is compared.
+[source-engine.md](source-engine.md) tells what is compared. The page shows the engines as they were on ${date}.
 
 | fix | from | series | functions | sets | identical code | agree |
 | --- | --- | --- | --- | --- | --- | --- |

@@ -111,7 +111,10 @@ export async function same(source: string, wish: Wish = {}): Promise<string> {
   expect(own.object, `${own.messages}\n${extracted.text}`).toBeDefined()
   expect(newIn(own.messages, whole.messages), extracted.text).toEqual([])
   if (wish.isOther === true) return extracted.text
-  const pairs = extracted.functions.map(({ name, as }) => ({ name, as }))
+  const pairs = extracted.functions.map(({ name, as, symbol = name }) => ({
+    name: symbol,
+    as: as === name ? symbol : as,
+  }))
   const found = compareFunctions(
     readObject(whole.object!, 'unit.o'),
     readObject(own.object!, 'extract.o'),

@@ -76,6 +76,11 @@ describe.each(programs)('an extract by %s', (program) => {
     ])
   })
 
+  test('that has no code of the function is told', async () => {
+    const none = (await judged(program, 'int wanted(', 'static inline int wanted(')).map(({ rule }) => rule)
+    expect(none).toContain('extract-differs')
+  })
+
   test('that does not compile is refused', async () => {
     const findings = await judged(program, 'return get(n)', 'return got(m)')
     expect(findings).toContainEqual(

@@ -1229,6 +1229,14 @@ int wanted(int x) { return reg(key) + x; }
       wish: { externalize: ['key'], isOther: true },
       has: ['extern const name_t key;'],
     },
+    'a constant that something else may change': {
+      source: `
+static const volatile int seen = 3;
+int wanted(int x) { return seen + x; }
+`,
+      wish: { externalize: ['seen'] },
+      has: ['extern const volatile int seen;'],
+    },
     'but not what is only one side of a binary operator': {
       source: `
 static const int key = 3;
@@ -1237,6 +1245,120 @@ int wanted(int x) { return (get(x) & key) + ((x | 4) & (key)) + (x & key); }
 `,
       wish: { externalize: ['key'] },
       has: ['static const int key = 3;'],
+    },
+  },
+  'the symbol that only another declaration gives': {
+    'a wanted function': {
+      source: `
+int use(int);
+int wanted(int) asm("second");
+int wanted(int a) { return use(a) + 3; }
+`,
+      has: ['asm("second")'],
+    },
+    'a private one': {
+      source: `
+int use(int);
+static int wanted(int) asm("third.name");
+__attribute__((noinline)) static int wanted(int a) { return use(a) + 3; }
+int other(int a) { return wanted(a) + wanted(a + 1); }
+`,
+      has: ['asm("third.name")'],
+      // clang knows the callers of a private function.
+      gcc: true,
+    },
+    'a wanted function that gets another name': {
+      source: `
+int use(int);
+int wanted(int) asm("second");
+int wanted(int a) { return use(a) + 3; }
+`,
+      wish: { rename: true },
+      lacks: ['asm'],
+    },
+    'in a header': {
+      files: { 'labelled.h': 'int use(int);\nint wanted(int) asm("second");\n' },
+      source: '#include "labelled.h"\nint wanted(int a) { return use(a) + 3; }\n',
+    },
+    'in a header, of one that gets another name': {
+      files: { 'labelled.h': 'int use(int);\nint wanted(int) asm("second");\n' },
+      source: '#include "labelled.h"\nint wanted(int a) { return use(a) + 3; }\n',
+      wish: { rename: true },
+    },
+    'a function that is copied': {
+      source: `
+int use(int);
+int deep(int) asm("deeper");
+__attribute__((noinline)) int deep(int a) { return use(a) * 3; }
+int wanted(int a) { return deep(a) + 3; }
+`,
+      wish: { carry: true },
+      has: ['asm("deeper")'],
+    },
+    'a variable that is copied': {
+      source: `
+extern int kept asm("keep");
+int kept = 4;
+int wanted(int a) { return kept += a; }
+`,
+      wish: { carry: true },
+      has: ['asm("keep")'],
+    },
+    'what is only declared': {
+      source: `
+int far(int);
+int far(int) asm("farther");
+int wanted(int a) { return far(a) + 3; }
+`,
+      has: ['asm("farther")'],
+    },
+  },
+  'an inline function that others call, too, has its code': {
+    'by a declaration without inline': {
+      source: 'int use(int);\ninline int wanted(int a) { return use(a) + 4; }\nextern int wanted(int);\n',
+    },
+    'by one in front': {
+      source: 'int use(int);\nint wanted(int);\ninline int wanted(int a) { return use(a) + 4; }\n',
+    },
+    'by an inline one that is extern': {
+      source:
+        'int use(int);\ninline int wanted(int a) { return use(a) + 4; }\nextern inline int wanted(int);\n',
+    },
+    'when it gets another name': {
+      source: 'int use(int);\ninline int wanted(int a) { return use(a) + 4; }\nextern int wanted(int);\n',
+      wish: { rename: true },
+    },
+    'by a declaration in a header': {
+      files: { 'more.h': 'int use(int);\nint wanted(int);\n' },
+      source: '#include "more.h"\ninline int wanted(int a) { return use(a) + 4; }\n',
+    },
+  },
+  'what is only declared may have several declarations': {
+    'and one says that it may be missing': {
+      source: `
+int far(int);
+extern int there;
+int far(int) __attribute__((weak));
+extern int there __attribute__((weak));
+int wanted(int a) { return far ? far(a) : &there ? there : 3; }
+`,
+      has: ['weak'],
+    },
+    'and a pragma says that': {
+      source: `
+int far(int);
+#pragma weak far
+int wanted(int a) { return far ? far(a) : 3; }
+`,
+      has: ['#pragma weak far'],
+    },
+    'and one says that it never comes back': {
+      source: `
+void far(int);
+void far(int) __attribute__((noreturn));
+int wanted(int a) { if (a) far(a); else return 2; }
+`,
+      has: ['noreturn'],
     },
   },
   'a prototype by the type of functions that a header defines': {
