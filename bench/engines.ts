@@ -101,7 +101,7 @@ try {
     `${good} of ${results.length} agree; all in all ${((performance.now() - start) / 1000).toFixed(1)} s`,
   )
   if (values.page) {
-    writeFileSync('docs/agreement.md', agreementPage(results))
+    writeFileSync('docs/agreement.md', agreementPage(results, new Date().toISOString().slice(0, 10)))
     const page = await ext4Page(job)
     if (page !== undefined) writeFileSync('docs/ext4-source.md', page)
   }

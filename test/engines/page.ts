@@ -52,8 +52,11 @@ proven like the others (\`npm run changes -- --engine source\`).
   order it writes, depends also on what else is in the file. An extract is a small file. The functions do the same, by other
   instructions.`
 
-/** The page as the results say. */
-export function agreementPage(results: readonly EngineResult[]): string {
+/**
+ * The page as the results say.
+ * @param date of the run, as 2026-01-31
+ */
+export function agreementPage(results: readonly EngineResult[], date: string): string {
   const versions = [...new Set(results.map(({ series, version }) => `${version} (${series})`))]
   const agreed = results.filter(({ engines }) => engines?.agree).length
   const differing = results.filter(({ engines }) => !engines?.agree)
@@ -62,7 +65,8 @@ export function agreementPage(results: readonly EngineResult[]): string {
 \`npm run engines -- --page\` builds every example, every change that \`npm test\` proves, and the patches of
 [authoring.md](authoring.md) and of the kpatch tests with \`--engine both\`, and writes this page. Kernels: ${versions.join(', ')}.
 
-${agreed} of ${results.length} live patches agree: both engines replace the same functions, each by the same machine code modulo addresses.
+${agreed} of ${results.length} live patches agree: both engines replace the same functions, each by the same machine code modulo addresses,
+or by code that is the same by its source.
 [source-engine.md](source-engine.md) tells what is compared. The page shows the engines as they were on ${date}.
 
 | fix | from | series | functions | sets | identical code | agree |

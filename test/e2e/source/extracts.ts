@@ -12,12 +12,13 @@ import { root } from '../inarch.ts'
  *   the kernel is whichever is the newest
  */
 export function describeExtracts(
+  kernel: string,
   count: number,
   units: number,
   share: { readonly compiled: number; readonly identical: number },
 ): void {
-  test('functions of real units come out as the same machine code when they are cut out', () => {
-    const size = ['--functions', String(count), '--units', String(units), '--seed', '2']
+  test(`functions of real units of ${kernel} come out as the same machine code when they are cut out`, () => {
+    const size = ['--functions', String(count), '--units', String(units), '--seed', '2', '--kernel', kernel]
     const { stdout, stderr } = spawnSync(
       process.execPath,
       ['scripts/run.mjs', 'bench/source.ts', ...size, '--fresh', '--json'],
