@@ -106,7 +106,7 @@ describe('a difference is put into its class:', () => {
 
   test('the function is not there', () => {
     expect(differs('int work(void) { return 1; }', 'int other(void) { return 1; }')).toEqual([
-      'missing',
+      'left-out',
       'work is not in the object of the extract',
     ])
     expect(differs('int other(void) { return 1; }', 'int work(void) { return 1; }')).toEqual([
