@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the declarations of a file declare, and what people call them.
+import type { Declared } from './attributes.ts'
 import type { Declarator } from './declarators.ts'
 import { closing } from './lexer.ts'
 import type { Item } from './view.ts'
@@ -14,7 +15,7 @@ export function definitionOf(item: Item, name: string): Declarator | undefined {
 }
 
 /** The asm label with which a declaration names the symbol of what it declares: `asm("w")`. */
-export function assemblerName({ tokens, declaration }: Item, name: string): string | undefined {
+export function assemblerName({ tokens, declaration }: Declared, name: string): string | undefined {
   const one = declaration.declarators.find((candidate) => candidate.name === name)
   if (one === undefined || declaration.storage.has('register')) return undefined
   for (let at = one.at + 1; at < one.to; at++) {
@@ -117,7 +118,7 @@ export function isFunctionIn(item: Item, name: string): boolean {
 }
 
 /** The asm label that any of the declarations gives a name. */
-export function labelAmong(candidates: readonly Item[], name: string): string | undefined {
+export function labelAmong(candidates: readonly Declared[], name: string): string | undefined {
   return candidates.flatMap((one) => assemblerName(one, name) ?? [])[0]
 }
 
