@@ -48,7 +48,7 @@ export const sectionIndex = {
 export const symbolBinding = { local: 0, global: 1, weak: 2 } as const
 export type SymbolBinding = keyof typeof symbolBinding
 
-export const symbolType = { none: 0, object: 1, function: 2, section: 3, file: 4 } as const
+export const symbolType = { none: 0, object: 1, function: 2, section: 3, file: 4, tls: 6 } as const
 export type SymbolType = keyof typeof symbolType
 
 /** The same by their numbers. */
@@ -59,6 +59,8 @@ export const symbolTypes: readonly (SymbolType | undefined)[] = [
   'function',
   'section',
   'file',
+  undefined,
+  'tls',
 ]
 
 /** What a symbol is whose binding or type is none of a kernel's (GNU's and the gABI's numbers). */
@@ -81,6 +83,13 @@ export const relocationType = {
   pc16: 13,
   abs8: 14,
   pc8: 15,
+  dtpoff64: 17,
+  tpoff64: 18,
+  tlsgd: 19,
+  tlsld: 20,
+  dtpoff32: 21,
+  gottpoff: 22,
+  tpoff32: 23,
   pc64: 24,
   gotpcrelx: 41,
   rexGotpcrelx: 42,
@@ -91,6 +100,8 @@ export function relocationSize(type: number): number {
   switch (type) {
     case relocationType.abs64:
     case relocationType.pc64:
+    case relocationType.dtpoff64:
+    case relocationType.tpoff64:
       return 8
     case relocationType.pc32:
     case relocationType.plt32:
@@ -99,6 +110,11 @@ export function relocationSize(type: number): number {
     case relocationType.gotpcrel:
     case relocationType.gotpcrelx:
     case relocationType.rexGotpcrelx:
+    case relocationType.tlsgd:
+    case relocationType.tlsld:
+    case relocationType.dtpoff32:
+    case relocationType.gottpoff:
+    case relocationType.tpoff32:
       return 4
     case relocationType.pc8:
       return 1
@@ -117,8 +133,16 @@ export function isPcRelative(type: number): boolean {
     case relocationType.gotpcrel:
     case relocationType.gotpcrelx:
     case relocationType.rexGotpcrelx:
+    case relocationType.tlsgd:
+    case relocationType.tlsld:
+    case relocationType.gottpoff:
       return true
     default:
       return false
   }
+}
+
+/** True when the field is about a variable of which each thread has its own. */
+export function isThreadLocal(type: number): boolean {
+  return type >= relocationType.dtpoff64 && type <= relocationType.tpoff32
 }

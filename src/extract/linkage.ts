@@ -9,7 +9,7 @@ import { labelsIn } from '../diff/middle.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
 import { isComplaint } from '../diff/sanitizers.ts'
 import { isTable } from '../diff/tables.ts'
-import { sectionFlag } from '../elf/format.ts'
+import { isThreadLocal, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import { borderGuard } from './border.ts'
@@ -97,6 +97,13 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
       symbol: draft,
       addend,
     })
+    if (isThreadLocal(type))
+      error(
+        'unknown-relocation',
+        whose?.name ?? from.name,
+        `${whose?.name ?? from.name} uses the thread-local variable ${symbol.name || from.name}, which a kernel module can't reach`,
+        'Use a per-CPU variable or a member of struct task_struct',
+      )
     switch (target.kind) {
       case 'external': {
         const peer = peers.get(target.name)

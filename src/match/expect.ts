@@ -2,7 +2,7 @@
 // Makes the Expectation of a function from the object that the compiler made of the unpatched unit.
 import { type Anatomy, type Extent, isCode, isOutOfLine, type Piece, type Target } from '../diff/anatomy.ts'
 import { coldParent, isColdPart } from '../diff/names.ts'
-import { isPcRelative, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
+import { isPcRelative, isThreadLocal, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Destination, Expectation, FieldForm, Part } from './expectation.ts'
 import { codeOf, type Parts, sitesOf } from './sites.ts'
@@ -96,7 +96,7 @@ function formOf(type: number): FieldForm | undefined {
     case relocationType.pc8:
       return 'short'
     default:
-      return isPcRelative(type) ? 'near' : undefined
+      return isPcRelative(type) && !isThreadLocal(type) ? 'near' : undefined
   }
 }
 
