@@ -130,6 +130,15 @@ export function meaningOf(object: ToldObject): Meaning {
   const ownPlace = ({ type, name, value }: ToldSymbol) =>
     type === 'SECTION' || name.startsWith('.L') ? undefined : value
 
+  /** What stands in for code on some processors: struct alt_instr ends with its length, which may be 0. */
+  const replacementAt = (table: ToldSection, field: number, section: ToldSection, place: number) => {
+    if (table.name !== '.altinstructions' || section.name !== '.altinstr_replacement') return undefined
+    const rows = (object.relocations.get(table.index) ?? []).length / 2
+    const row = table.size / rows
+    const length = table.bytes[(Math.floor(field / row) + 1) * row - 1] ?? 0
+    return { section, start: place, end: place + length, at: place }
+  }
+
   const reference = (section: ToldSection, relocation: ToldRelocation, depth: number): Reference => {
     const { type, symbol, addend, offset } = relocation
     const told = (meaning: string, content?: Content): Reference => ({
@@ -143,7 +152,7 @@ export function meaningOf(object: ToldObject): Meaning {
     const to = symbol.section
     if (to === undefined) return told(`${plainName(symbol.name)}+${behind}`)
     const place = symbol.value + behind
-    const content = contentAt(to, place, symbol)
+    const content = replacementAt(section, offset, to, place) ?? contentAt(to, place, symbol)
     if (content !== undefined)
       return told(
         `{${depth > deepest ? 'deep' : textIn(to, content.start, content.end, depth)}}+${place - content.start}`,
