@@ -6,7 +6,7 @@ import { openUnits } from '../../src/build/units.ts'
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { makeBinary } from '../../src/module/binary-engine.ts'
-import { openDraft } from '../../src/module/draft.ts'
+import { type Draft, openDraft } from '../../src/module/draft.ts'
 import { compileFix } from '../../src/module/fix.ts'
 import { makeFromSource } from '../../src/module/source-engine.ts'
 import { openTemplate } from '../../src/module/template.ts'
@@ -17,6 +17,9 @@ export interface Built extends Audited {
   readonly units: readonly (PatchedUnit & { readonly before: Buffer; readonly after: Buffer })[]
 }
 
+/** A fault of a stage: what the stages before the module hand on, altered. */
+export type Alter = (draft: Draft) => Draft
+
 /** @param dir an empty directory that outlives what is built */
 export async function buildToAudit(
   job: Job,
@@ -25,12 +28,13 @@ export async function buildToAudit(
   patches: readonly Patch[],
   dir: string,
   allow: readonly string[] = [],
+  alter: Alter = (draft) => draft,
 ): Promise<Built> {
   const fix = await compileFix(job, kernel, { patches, replace: true, allow, output: dir }, dir)
   const draft = await openDraft(job, kernel, fix)
   try {
     const source = engine === 'source' ? await makeFromSource(job, kernel, fix) : undefined
-    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, draft))
+    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, alter(draft)))
     const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
     const units = fix.compiled.pairs.map(({ unit, module = 'vmlinux', before, after }) => ({
       unit,

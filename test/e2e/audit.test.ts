@@ -22,84 +22,12 @@ import type { Engine } from '../../src/module/request.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 import { type Built, buildToAudit } from '../audit/built.ts'
 import { isDistance, Mutant, type RawRelocation } from '../audit/mutant.ts'
+import { auditedPatch, consoles, patched, pipe, random, secure } from '../audit/patched.ts'
 import { diffOf } from '../changes/prove.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-audit-'))
 afterAll(() => rmSync(work, { recursive: true }))
-
-const secure = 'net/core/secure_seq.c'
-const consoles = 'fs/proc/consoles.c'
-const random = 'drivers/char/random.c'
-const pipe = 'fs/pipe.c'
-
-const helper =
-  'static unsigned int audit_asked;\nstatic unsigned int audit_told;\nstatic noinline void audit_count(void)\n{\n\taudit_asked++;\n\tif (audit_asked > 7)\n\t\taudit_told += audit_asked;\n}\n'
-const counts = 'audit_count();\n\tpr_debug("asked %u\\n", audit_told);\n\t'
-
-/** A function that uses private data of the kernel, and gets two new counters and a new helper. */
-const patched = {
-  // What net_get_random_once() makes can't be bound by C text.
-  binary: {
-    edit: (kernel: Kernel) => {
-      const text = readFileSync(path.join(kernel.source, secure), 'latin1')
-      const head = text.slice(text.indexOf('secure_ipv6_port_ephemeral(const')).split('\n')[0]!
-      const start = text.lastIndexOf('\n', text.indexOf(head)) + 1
-      const body = text.slice(start, text.indexOf('net_secret_init();', start))
-      return {
-        file: secure,
-        from: `${body}net_secret_init();`,
-        to: `${helper}${body}${counts}net_secret_init();`,
-      }
-    },
-    /** What siphash() calls, as the processor allows. */
-    callee: /^__siphash_(un)?aligned$/,
-    datum: 'net_secret',
-    other: /^___done\.\d+$/,
-  },
-  source: {
-    edit: (kernel: Kernel) => {
-      const text = readFileSync(path.join(kernel.source, pipe), 'latin1')
-      const start = text.indexOf('struct pipe_inode_info *alloc_pipe_info(void)')
-      const end = text.indexOf('pipe = kzalloc', start)
-      const body = text.slice(start, end)
-      return {
-        file: pipe,
-        from: `${body}pipe = kzalloc`,
-        to: `${helper}${body}${counts}pipe = kzalloc`,
-      }
-    },
-    callee: /^free_uid$/,
-    datum: 'pipe_user_pages_soft',
-    other: /^pipe_user_pages_hard$/,
-  },
-} as const
-
-/** Such a function, and one of three functions of a name; further ones when they are asked for. */
-function edits(kernel: Kernel, further: boolean, engine: 'binary' | 'source') {
-  return [
-    patched[engine].edit(kernel),
-    {
-      file: consoles,
-      from: 'static void *c_next(struct seq_file *m, void *v, loff_t *pos)\n{\n',
-      to: 'static void *c_next(struct seq_file *m, void *v, loff_t *pos)\n{\n\tm->pad_until = 0;\n',
-    },
-    ...(further
-      ? [
-          {
-            file: consoles,
-            from: 'static int show_console_dev(struct seq_file *m, void *v)\n{\n',
-            to: 'static int show_console_dev(struct seq_file *m, void *v)\n{\n\tm->pad_until = 1;\n',
-          },
-          {
-            file: random,
-            from: 'put_user(input_pool.init_bits, p)',
-            to: 'put_user(input_pool.init_bits | 1, p)',
-          },
-        ]
-      : []),
-  ]
-}
 
 /** @param of the patch; `engine` for another engine's */
 async function make(
@@ -108,16 +36,7 @@ async function make(
   engine: 'binary' | 'source',
   of = engine,
 ): Promise<Built> {
-  const change = {
-    name: 'audited',
-    exercises: '',
-    edits: edits(kernel, further, of),
-    replaces: [],
-    run: '',
-    before: '',
-    after: '',
-  }
-  const patches = [parsePatch(diffOf(kernel, change), 'audited.patch')]
+  const patches = [auditedPatch(kernel, further, of)]
   return await buildToAudit(job, kernel, engine, patches, mkdtempSync(path.join(work, 'fix-')))
 }
 
