@@ -178,6 +178,11 @@ describe('what could hide a difference is told', () => {
     expect(judged(from, to, [head, wrap(inner)]).verdict).toBe('lives')
   })
 
+  test('and not where a wait only reads its condition in another order', () => {
+    const wait = (read: string) => `wait_var_event(&port->flags, ${read}(&port->flags) <= 2);`
+    expect(judged(wait('atomic_read'), wait('atomic_read_acquire'))).toMatchObject({ verdict: 'plain' })
+  })
+
   test('and not where it does the same', () => {
     const same = wrap('kref_put(&p->kref, free_port);')
     expect(judged('kref_put(&port->kref, free_port);', 'put(port, value);', [head, same])).toMatchObject({

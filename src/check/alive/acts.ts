@@ -112,6 +112,19 @@ export function actKey({ name, parts }: Act): string {
   return [name ?? '', ...parts.map(({ exact }) => exact)].join('\n')
 }
 
+/** An act without the words that only order how it reads. */
+export function unordered(act: Act): string {
+  return actKey(act)
+    .replace(/\b(?:READ_ONCE|smp_load_acquire) \( ([^()]*) \)/g, '$1')
+    .replace(/_(?:acquire|relaxed)\b/g, '')
+}
+
+/** True when an answer goes to the same place of user space; at another place, somebody else may look for it. */
+export function goesToOnePlace({ name = '', parts: before }: Act, { parts: after }: Act): boolean {
+  const at = name === 'put_user' ? 1 : 0
+  return before[at]?.exact === after[at]?.exact
+}
+
 /** What of two acts differs, as text of each: only the arguments, where the function is the same. */
 export function differenceOfActs(
   before: Act,

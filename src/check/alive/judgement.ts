@@ -3,7 +3,7 @@
 // something, or computes a local value otherwise is plain: no object that lives has another meaning by it. Everything
 // else is told: which object, which member, what it was and what it is.
 import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
-import { type Act, actKey, differenceOfActs, exactly, shortened } from './acts.ts'
+import { type Act, actKey, differenceOfActs, exactly, goesToOnePlace, shortened, unordered } from './acts.ts'
 import { answers, says } from './callees.ts'
 import { type Effect, effectsIn, keyOf, type Reader } from './effects.ts'
 import { stackTypes } from './stack-types.ts'
@@ -207,8 +207,13 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
       said.add('handed')
       return []
     }
-    if (isOneCall && answers.test(one.act.name ?? '') && isForOneReader(one.act, other.act)) {
+    if (isOneCall && answers.test(one.act.name ?? '') && goesToOnePlace(one.act, other.act)) {
       said.add('result')
+      return []
+    }
+    // A wait for the same that only reads its condition in another order; by another condition, who tells it may not know.
+    if (isOneCall && one.how === 'waited for' && unordered(one.act) === unordered(other.act)) {
+      said.add('order')
       return []
     }
     // The same effect, with the same arguments, by way of a function that only one side has.
@@ -229,12 +234,6 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
         : livingOf(one, [before], [after]),
     ]
   })
-}
-
-/** True when an answer goes to the same place of user space; at another place, somebody else may look for it. */
-function isForOneReader({ name = '', parts: before }: Act, { parts: after }: Act): boolean {
-  const at = name === 'put_user' ? 1 : 0
-  return before[at]?.exact === after[at]?.exact
 }
 
 /** Functions that the patch gives other parameters: what they do with them is told of them. */
