@@ -22,7 +22,7 @@ import type { Patch } from '../src/patch/patch.ts'
 import { fixesFor } from '../test/engines/fixes.ts'
 import { reversed } from '../test/fixes/reversed.ts'
 import { patchOf, readChoice } from './fixes/choice.ts'
-import { differing, follow, missed, told } from './oracle/judge.ts'
+import { differing, follow, missed, parentOf, told } from './oracle/judge.ts'
 import { randomFrom, shuffled } from './source/sample.ts'
 
 const { values, positionals } = parseArgs({
@@ -124,8 +124,7 @@ function judge(
       for (const [hidden] of found.differ.slice(0, 3)) {
         const less = new Set(
           [...said].filter(
-            (one) =>
-              !found.differ.some((names) => names[0] === hidden && names.includes(one.replace(/\..*/, ''))),
+            (one) => !found.differ.some((names) => names[0] === hidden && names.includes(parentOf(one))),
           ),
         )
         spoilt.left++

@@ -26,7 +26,7 @@ function functionsByName({ meaning }: Told): Map<string, Thing[]> {
 }
 
 /** A cold part is a part of its function. */
-const parentOf = (name: string) => plainName(name).replace(/\.cold$/, '')
+export const parentOf = (name: string) => plainName(name).replace(/\.cold$/, '')
 
 export interface Misses {
   readonly functions: number
