@@ -141,7 +141,7 @@ function holdAgainst(
   const making = { code, isOther: isTold(otherCode), isCopyTold, isAskedFor }
   const carried = checkTranslation(module, names, views, roots, replaces, making, complain)
   // What a directory does not have, its author left out.
-  if (code !== 'from-directory') checkCompleteness(views, carried, isReplaced, told, complain)
+  if (code !== 'from-directory') checkCompleteness(names, views, carried, isReplaced, told, complain)
 }
 
 /** The names of everything that the module speaks of. */

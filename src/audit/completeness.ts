@@ -3,6 +3,7 @@
 // when it is what the compiler made before, when its code is what the kernel runs, when it is replaced, when the module
 // carries it and nobody else calls the kernel's, or when the build said something about it.
 import type { Finding } from '../ground/finding.ts'
+import type { Names } from '../match/names.ts'
 import type { Complain } from './complaint.ts'
 import { counterparts } from './counterparts.ts'
 import { isDiagnostic } from './identity.ts'
@@ -20,6 +21,7 @@ const leavesOut: ReadonlySet<string> = new Set(['ignored', 'line-numbers', 'same
 const cold = /\.cold(\.\d+)?$/
 
 export function checkCompleteness(
+  running: Names,
   units: readonly UnitView[],
   carried: Carried,
   isReplaced: (unit: UnitView, name: string) => boolean,
@@ -52,6 +54,13 @@ export function checkCompleteness(
     for (const extent of after.view.named) {
       const part = extent.symbol?.name ?? ''
       const old = pairs.of(extent)
+      if (old === undefined && isOfAnotherFile(unit, extent, running))
+        complain(
+          'audit-missing',
+          part,
+          `${part} is new in ${unit.unit}, and the kernel has it from another file, which goes on with its own`,
+          unit.unit,
+        )
       if (old === undefined || isFreed(extent.section) || isFreed(old.section)) continue
       if (pairs.isAsBefore(extent)) continue
       // The cold part of a function comes and stays with it.
@@ -88,6 +97,14 @@ export function checkCompleteness(
         )
     }
   }
+}
+
+/** A global function or variable that is new in its unit, and that the kernel has by the same name. */
+function isOfAnotherFile({ object, before }: UnitView, { symbol, section }: Extent, names: Names): boolean {
+  if (symbol === undefined || symbol.binding === 'local' || isFreed(section)) return false
+  if (before.view.object.symbols.some((one) => one.name === symbol.name && one.section !== undefined))
+    return false
+  return names.symbols(object, symbol.name).some(({ type }) => type !== type.toLowerCase())
 }
 
 /** Anybody could call it, or something of the unit does. */

@@ -3,12 +3,14 @@
 import type { Rule } from './rule.ts'
 import { countTrusted } from './rules/count-trusted.ts'
 import { countedOtherwise } from './rules/counted-otherwise.ts'
+import { definedElsewhere } from './rules/defined-elsewhere.ts'
 import { exportCrc } from './rules/export-crc.ts'
 import { longSleepers, neverFinishes } from './rules/forecast.ts'
 import { givenBackOtherwise } from './rules/given-back-otherwise.ts'
 import { heldOtherwise } from './rules/held-otherwise.ts'
 import { inlinedCopy } from './rules/inlined-copy.ts'
 import { ioctlNumber } from './rules/ioctl-number.ts'
+import { keptText } from './rules/kept-text.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
 import { locklessReaders } from './rules/lockless-readers.ts'
@@ -45,8 +47,10 @@ export const rules: readonly Rule[] = [
   countTrusted,
   countedOtherwise,
   locklessReaders,
+  definedElsewhere,
   variableFolded,
   livePointer,
+  keptText,
   unsafeContext,
   inlinedCopy,
   runsOnlyAtStart,

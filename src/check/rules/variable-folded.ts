@@ -47,8 +47,17 @@ function isWritten(body: readonly Token[], at: number): boolean {
 }
 
 /** @param texts what the unit is made of after the patch: its file, and others that the patch changes */
-export function foldedVariables({ before, correlation, unit }: Change, texts: readonly string[]): Found[] {
-  const gone = before.data.filter((one) => isState(one) && correlation.successorOf(one) === undefined)
+export function foldedVariables(
+  { before, after, correlation, unit }: Change,
+  texts: readonly string[],
+): Found[] {
+  // One of another file is a variable still.
+  const elsewhere = new Set(
+    after.object.symbols.filter(({ place }) => place === 'undefined').map(({ name }) => name),
+  )
+  const gone = before.data.filter(
+    (one) => isState(one) && correlation.successorOf(one) === undefined && !elsewhere.has(one.name),
+  )
   const users = usersOf(before, new Set(gone))
   if (users.size === 0) return []
   const functions = texts
