@@ -203,7 +203,8 @@ export function meaningOf(object: ToldObject): Meaning {
   const masked = (section: ToldSection, start: number, end: number, references: readonly Reference[]) => {
     const bytes = Buffer.alloc(Math.max(0, end - start))
     section.bytes.copy(bytes, 0, Math.max(0, start), Math.max(0, end))
-    for (const { offset, size } of references) bytes.fill(0, offset - start, offset - start + size)
+    for (const { offset, size } of references)
+      bytes.fill(0, offset - start, Math.min(offset - start + size, bytes.length))
     return bytes
   }
 
