@@ -36,13 +36,14 @@ export function isOwnName({ symbol }: Extent): boolean {
   return /^__(func|FUNCTION|PRETTY_FUNCTION)__$/.test(stem(symbol?.name ?? ''))
 }
 
-/** Whether the text is the same name, or that of the function that replaces it: `livepatch_foo` for `foo`. */
-export function isNameOfReplacement(module: ObjectView, mine: Place, theirs: Extent): boolean {
+/** A clause that says which other text it is, unless it is the same name, or that of the function that replaces it: `livepatch_foo` for `foo`. */
+export function otherName(module: ObjectView, mine: Place, theirs: Extent): string | undefined {
   const text = ({ data }: Section, at: number) => data.toString('latin1', at, data.indexOf(0, at))
   const [ours, made] = [text(mine.section, mine.offset), text(theirs.section, theirs.start)]
-  return (
-    ours === made || (ours.endsWith(`_${made}`) && module.named.some(({ symbol }) => symbol?.name === ours))
-  )
+  const isReplacement = ours.endsWith(`_${made}`) && module.named.some(({ symbol }) => symbol?.name === ours)
+  return ours === made || isReplacement
+    ? undefined
+    : `it is ${JSON.stringify(ours)} instead of ${JSON.stringify(made)}`
 }
 
 /** Bytes of struct _ddebug in front of its line, which has 18 bits (include/linux/dynamic_debug.h). */

@@ -16,9 +16,12 @@ import {
 } from './object-view.ts'
 import { type Side, sourceName, stem } from './unit.ts'
 
-/** What the compiler calls by itself. */
+/**
+ * What the compiler calls by itself; and where the checks of a copy's size end (linux/thread_info.h, linux/fortify-string.h), of which
+ * it leaves out those whose size it knows: with fewer callers to see, it knows fewer.
+ */
 const compilersOwn =
-  /^(__x86_|__fentry__$|mem(cpy|set|move|cmp)$|__stack_chk|__ubsan|__asan|__tsan|__sanitizer)/
+  /^(__x86_|__fentry__$|mem(cpy|set|move|cmp)$|__stack_chk|__ubsan|__asan|__tsan|__sanitizer|(__copy_overflow|__check_object_size|_*fortify_(panic|report))$)/
 
 interface Led {
   readonly target: Target

@@ -4,7 +4,7 @@
 // reference means in the object: a place of the module that is walked in turn, or the thing of the kernel.
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
-import { beforePad, behindPad, excuseLineOfBug, excuseLines, isNameOfReplacement, isOwnName } from './anew.ts'
+import { beforePad, behindPad, excuseLineOfBug, excuseLines, isOwnName, otherName } from './anew.ts'
 import type { Complain } from './complaint.ts'
 import { type Doubt, doubtAbout, doubtAboutStated, type IdentityContext, kernelHas } from './identity.ts'
 import { type KernelPlace, linked, type Meaning, meaningOf } from './meaning.ts'
@@ -174,7 +174,9 @@ export function checkTranslation(
     const name = nameOf(theirs)
     root = task.root
     if (anew && isOwnName(theirs)) {
-      if (!isNameOfReplacement(module, mine, theirs)) differs(unit, name, 'it is another text')
+      // Where other code was made, another function of a header may have been taken in, or left out, with its name.
+      const other = isOther(unit, root.name) ? undefined : otherName(module, mine, theirs)
+      if (other !== undefined) differs(unit, name, other)
       return
     }
     const place = anew ? behindPad(mine, theirs) : mine
