@@ -152,19 +152,16 @@ describe('other spellings of brackets are refused in a sentence', () => {
   })
 })
 
-test.each([
-  [
-    'an indirect function',
-    'picked',
-    'int (*resolve(void))(int);\nint picked(int) __attribute__((ifunc("resolve")));\nstatic int one(int a) { return a; }\nint (*resolve(void))(int) { return one; }\nint wanted(int a) { return picked(a); }\n',
-  ],
-  ['a thread-local variable', 'mine', '__thread int mine;\nint wanted(int a) { return mine += a; }\n'],
-])('%s is no part of a kernel, which is said by its name', async (_, name, text) => {
+test('an indirect function is no part of a kernel, which is said by its name', async () => {
+  const text = `int (*resolve(void))(int);
+int picked(int) __attribute__((ifunc("resolve")));
+static int one(int a) { return a; }
+int (*resolve(void))(int) { return one; }
+int wanted(int a) { return picked(a); }
+`
   await expect(
     compileUnit(job, unit(text, compiler)).then(({ object }) => object.symbols),
-  ).rejects.toMatchObject({
-    message: expect.stringContaining(`, ${name}, is `),
-  })
+  ).rejects.toMatchObject({ message: expect.stringContaining(', picked, is ') })
 })
 
 describe("ftrace's hooks are not stripped from the comparison for nothing", () => {
