@@ -9,6 +9,7 @@ import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { dependencies } from './dependencies.ts'
+import { generatedFrom } from './generated-from.ts'
 import { readsOutside } from './outside.ts'
 import type { Unit, Units } from './units.ts'
 
@@ -286,6 +287,16 @@ export async function classifyChanges(
       if (said === undefined) headers.push(change)
       else findings.push(...said)
     }
+  }
+  if (headers.length > 0) {
+    const objects = units.all().map(({ object }) => object)
+    findings.push(
+      ...generatedFrom(
+        kernel.source,
+        objects,
+        headers.map(({ path: file }) => file),
+      ),
+    )
   }
   if (
     affected.size === 0 &&

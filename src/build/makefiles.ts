@@ -12,7 +12,8 @@ const configuration = [
 
 const isMakefile = /^(?:Makefile|Kbuild|Kconfig\.include|Platform)|\.(?:mk|include)$/
 
-function makefilesIn(root: string, dir: string, all: boolean): string[] {
+/** The makefiles of a directory (`all`: every file of it), by their paths in the tree. */
+export function makefilesIn(root: string, dir: string, all: boolean): string[] {
   try {
     return readdirSync(path.join(root, dir), { withFileTypes: true })
       .filter((entry) => entry.isFile() && (all || isMakefile.test(entry.name)))

@@ -14,6 +14,13 @@ export const fileRules = [
     `${leaveOut}, and change the C code instead`,
   ),
   explain(
+    'warning',
+    'generated-from',
+    'A changed header or table of which a makefile makes another source file by a command: names of flags, identifiers, opcodes',
+    'No compiler sees the connection, and the live patch does not make the file anew: what is compiled from it stays as it is',
+    'Allow it if nothing of the change is to be seen there; else this needs a reboot',
+  ),
+  explain(
     'error',
     'assembly-changed',
     'A change of an assembly file, or of a header through which one becomes other code',
