@@ -31,7 +31,11 @@ describe('the rules of a makefile', () => {
       'drivers/x/t.c < include/x.h',
     ],
     ['several targets', '$(obj)/a.h $(obj)/b.c: $(src)/x.txt', 'drivers/x/b.c < drivers/x/x.txt'],
-    ['names in braces', '${obj}/t.c: ${src}/x.txt | made', 'drivers/x/t.c < drivers/x/x.txt'],
+    [
+      'names in braces',
+      '$(obj)/t.c: $(src)/x.txt | made'.replace(/\(/g, '{').replace(/\)/g, '}'),
+      'drivers/x/t.c < drivers/x/x.txt',
+    ],
   ])('are read: %s', (_, text, rule) => {
     expect(made(text)).toContain(rule)
   })
