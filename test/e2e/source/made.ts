@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Live patches made of C source that people can read, edit and build again, proven on a kernel in one boot.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readExamples } from '../../../src/demo/example.ts'
+import { type Job, silentJournal } from '../../../src/ground/job.ts'
+import type { Kernel } from '../../../src/kernel/kernel.ts'
+import { selectKernel } from '../../../src/kernel/select.ts'
+import { buildDirectory } from '../../../src/module/directory.ts'
+import type { Made } from '../../../src/module/made.ts'
+import { makeLivePatch } from '../../../src/module/make.ts'
+import type { Engine } from '../../../src/module/request.ts'
+import { readPatches } from '../../../src/patch/read.ts'
+import { readSourceDirectory } from '../../../src/source/directory.ts'
+import { type Check, parseExpectation } from '../../../src/vm/check.ts'
+import { proveMany } from '../../../src/vm/proof.ts'
+import { readSubject } from '../../../src/vm/subject.ts'
+import { buildCommand, inarch, root } from '../inarch.ts'
+import { type Seen, seen } from '../seen.ts'
+
+export const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
+export const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-source-'))
+beforeAll(buildCommand)
+afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+const examples: readonly Seen[] = readExamples()
+  .filter(({ kernel }) => kernel === undefined)
+  .map(({ patch, check: { run, before, after } }) => ({
+    patch: `examples/${patch}`,
+    run,
+    before,
+    after,
+    callbacks: [],
+  }))
+
+const named = (names: readonly string[]): Seen[] =>
+  [...examples, ...seen].filter(({ patch }) => names.includes(path.basename(patch, '.patch')))
+
+let number = 0
+export async function make(kernel: Kernel, patch: string, engine: Engine, output?: string): Promise<Made> {
+  const place = output ?? path.join(work, `${++number}`)
+  mkdirSync(place, { recursive: true })
+  return await makeLivePatch(job, kernel, {
+    patches: await readPatches([path.join(root, patch)]),
+    name: path.basename(patch, '.patch'),
+    replace: true,
+    engine,
+    output: place,
+  })
+}
+
+export function edit(file: string, from: string, to: string): void {
+  const text = readFileSync(file, 'utf8')
+  expect(text).toContain(from)
+  writeFileSync(
+    file,
+    text.replace(from, () => to),
+  )
+}
+
+const checkOf = ({ run, before, after, reverted }: Seen): Check => ({
+  command: run,
+  before: parseExpectation(before),
+  after: parseExpectation(after),
+  ...(reverted === undefined ? {} : { reverted: parseExpectation(reverted) }),
+})
+
+/** @param names of examples and of changes */
+export const describeMade = (series: string, names: readonly string[]) =>
+  describe(`Linux ${series}`, () => {
+    let kernel: Kernel
+    beforeAll(async () => {
+      kernel = await selectKernel(job, series)
+    })
+
+    test('live patches made from source do what they are made for, also one that was edited by hand', async () => {
+      const requests = []
+      for (const one of named(names)) {
+        const { module, manifest, directory } = await make(kernel, one.patch, 'source')
+        expect(manifest.engine).toBe('source')
+        expect(manifest.findings.filter(({ severity }) => severity !== 'note')).toEqual([])
+        expect(readdirSync(directory!)).toContain('livepatch.c')
+        requests.push({
+          subject: await readSubject(module),
+          ...(one.over === undefined
+            ? {}
+            : { over: [await readSubject((await make(kernel, one.over, 'source')).module)] }),
+          checks: [checkOf(one)],
+        })
+      }
+      const output = path.join(work, `edited-${series}`)
+      const { directory } = await make(kernel, 'examples/meminfo.patch', 'source', output)
+      edit(path.join(directory!, 'fs-proc-meminfo.c'), 'live patched', 'edited by hand')
+      const run = await inarch(['build', '--json', '--quiet', path.basename(directory!)], { cwd: output })
+      expect(run.code).toBe(0)
+      const { module } = JSON.parse(run.stdout)
+      requests.push({
+        subject: await readSubject(path.join(output, module)),
+        checks: [
+          {
+            command: 'grep Inarch /proc/meminfo || echo no such line',
+            before: parseExpectation('no such line'),
+            after: parseExpectation('edited by hand'),
+          },
+        ],
+      })
+      const proofs = await proveMany(job, kernel, requests, { timeout: 600 })
+      expect(proofs.map(({ module: { name }, failures }) => [name, failures])).toEqual(
+        proofs.map(({ module: { name } }) => [name, []]),
+      )
+      expect(proofs.map(({ boots }) => boots)).toEqual(proofs.map(() => 1))
+    }, 700_000)
+
+    test('both engines make the same of a fix, and the manifest says so', async () => {
+      const { manifest, directory } = await make(kernel, 'examples/dummy-count-drops.patch', 'both')
+      expect(manifest.engines).toEqual({
+        agree: true,
+        functions: [
+          {
+            object: 'dummy',
+            name: 'dummy_get_stats64',
+            unit: 'drivers/net/dummy.c',
+            replacedBy: 'both',
+            code: 'identical',
+          },
+        ],
+      })
+      expect(manifest.engine).toBeUndefined()
+      // What is not edited makes the same module again.
+      const one = await buildDirectory(job, kernel, await readSourceDirectory(directory!), {
+        output: path.join(work, 'one'),
+      })
+      const two = await buildDirectory(job, kernel, await readSourceDirectory(directory!), {
+        output: path.join(work, 'two'),
+      })
+      expect(two.manifest.sha256).toBe(one.manifest.sha256)
+    })
+  })
