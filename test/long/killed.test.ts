@@ -112,6 +112,7 @@ test.each([
   }
   expect(killed).toBeGreaterThan(times / 3)
   // What the last one left is swept by the next.
+  rmSync(output, { recursive: true, force: true })
   expect(await inarch(argsOf(), { cwd: dir })).toMatchObject({ code: 0 })
   expect(
     readdirSync(scratchRoot()).filter(
