@@ -65,7 +65,6 @@ export const symbolTypes: readonly (SymbolType | undefined)[] = [
 
 /** What a symbol is whose binding or type is none of a kernel's (GNU's and the gABI's numbers). */
 export function foreignSymbol(info: number): string {
-  if ((info & 0xf) === 6) return 'is thread-local, which nothing in a kernel is'
   if ((info & 0xf) === 10) return 'is an indirect function (ifunc), which a kernel can not have'
   return 'has an unknown binding or type'
 }

@@ -218,16 +218,15 @@ async function bootAll(job: Job, guest: Guest, dir: string, staged: readonly Sta
     const done = await boot(job, machine, own, turns, names)
     const emulated = machine.accelerator === 'tcg' && machine.inTurn !== true
     const torn = emulated ? tornPart(done.record, done.console) : undefined
-    if (torn === undefined || !tearsCode(await qemuVersion(job.signal))) boots.push(done)
-    else {
-      boots.push({ ...done, torn })
-      machine = { ...guest, inTurn: true }
-    }
-    return boots.at(-1) ?? done
+    const isTorn = torn !== undefined && tearsCode(await qemuVersion(job.signal))
+    const told = isTorn ? { ...done, torn } : done
+    if (isTorn) machine = { ...guest, inTurn: true }
+    boots.push(told)
+    return told
   }
   let waiting = staged.flatMap(({ turns }) => turns)
   while (waiting.length > 0) {
-    let last = await start(waiting)
+    let last: Boot = await start(waiting)
     // The live patch was not there yet: an emulated machine may trip over a busy host.
     if (last.record.release === undefined && !last.end.timedOut && last.torn === undefined)
       last = await start(waiting)
