@@ -6,6 +6,7 @@
 import { sectionType } from '../elf/format.ts'
 import { isNumbered } from './names.ts'
 import type { DataUse, Piece, Step } from './pieces.ts'
+import { nameGiver, speaker } from './speakers.ts'
 
 /** What tells whether a piece is incidental. */
 export type Datum = Pick<Piece, 'kind' | 'name' | 'start' | 'end'> & {
@@ -94,10 +95,6 @@ function isUnsetFlag({ section, start, end }: Datum): boolean {
   return end - start === 1 && (section.type === sectionType.nobits || section.data[start] === 0)
 }
 
-/** Who says something to the kernel's log, and does nothing else. */
-const speaker =
-  /printk|^ud2$|^__warn|^warn_slowpath|_warn(ing)?$|^dump_(stack|page)|^skb_dump$|^lockdep_rcu_suspicious$|^__dynamic_\w*(dbg|debug)$|^_*(dev|netdev|xfs|drm)_(emerg|alert|crit|err|notice|info|dbg)$/
-
 /** It reads a flag, or sets it and says something. */
 function saysOnce({ how, opcode, next }: DataUse): boolean {
   if (how !== 'access') return false
@@ -116,15 +113,14 @@ function saysOnce({ how, opcode, next }: DataUse): boolean {
   )
 }
 
-/** Whose name is asked for, to be said. */
-const nameGiver = /_name$|^dev_driver_string$/
-
 function saysFirst(steps: readonly Step[], names = 4): boolean {
   return (
     steps.length > 0 &&
     steps.every(
       ({ name, next }) =>
-        speaker.test(name) || (names > 0 && nameGiver.test(name) && saysFirst(next(), names - 1)),
+        name === 'ud2' ||
+        speaker.test(name) ||
+        (names > 0 && nameGiver.test(name) && saysFirst(next(), names - 1)),
     )
   )
 }

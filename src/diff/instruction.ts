@@ -222,6 +222,21 @@ export function useOf(
     : 'walk'
 }
 
+/** The registers of the first six arguments, as instructions number them: rdi, rsi, rdx, rcx, r8, r9 (System V ABI for x86-64). */
+export const argumentRegisters: readonly number[] = [7, 6, 2, 1, 8, 9]
+
+/**
+ * The register that an instruction sets to a constant or to an address: `mov $imm,%reg` or `lea disp(%rip),%reg`.
+ * Encodings: Intel SDM volume 2, MOV and LEA.
+ */
+export function loadedRegister(code: Buffer, { start }: Instruction): number | undefined {
+  const [rex = 0, opcode = 0, modrm = 0] = code.subarray(start, start + 3)
+  if ((rex & 0xf8) !== 0x48) return undefined
+  if (opcode === 0xc7 && (modrm & 0xf8) === 0xc0) return (modrm & 7) + ((rex & 1) << 3)
+  if (opcode === 0x8d && (modrm & 0xc7) === 0x05) return ((modrm >> 3) & 7) + ((rex & 4) << 1)
+  return undefined
+}
+
 /** True for bytes of code with which the assembler only fills up: nops, traps, zeros, and a jump over all of them. */
 export function isPadding(code: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; ) {

@@ -2,24 +2,10 @@
 // Constructors and destructors of shadow variables are handed to the kernel's klp_shadow_*, which calls them
 // at once and does not keep their addresses (kernel/livepatch/shadow.c).
 import type { Anatomy, Piece } from '../diff/anatomy.ts'
+import { argumentRegisters, loadedRegister } from '../diff/instruction.ts'
 import type { Relocation } from '../elf/read.ts'
 
 const taker = /^klp_shadow_(alloc|get_or_alloc|free|free_all)$/
-
-/** Registers that hold arguments, as instructions number them: rcx, rdx, rsi, rdi, r8, r9. */
-const argumentRegisters: ReadonlySet<number> = new Set([1, 2, 6, 7, 8, 9])
-
-/**
- * The register that an instruction sets to a constant or to an address: `mov $imm,%reg` or `lea disp(%rip),%reg`.
- * Encodings: Intel SDM volume 2, MOV and LEA.
- */
-function loadedRegister(code: Buffer): number | undefined {
-  const [rex = 0, opcode, modrm = 0] = code
-  if ((rex & 0xf8) !== 0x48) return undefined
-  if (opcode === 0xc7 && (modrm & 0xf8) === 0xc0) return (modrm & 7) + ((rex & 1) << 3)
-  if (opcode === 0x8d && (modrm & 0xc7) === 0x05) return ((modrm >> 3) & 7) + ((rex & 4) << 1)
-  return undefined
-}
 
 /** True when the code goes elsewhere than to the next instruction, without a distance: `ret`, `jmp *`, `call *`. */
 function leaves(code: Buffer): boolean {
@@ -35,8 +21,8 @@ export function isForShadow(anatomy: Anatomy, code: Piece, relocation: Relocatio
   const { section } = code
   const load = anatomy.instructionAt(section, relocation.offset)
   if (load === undefined) return false
-  const register = loadedRegister(section.data.subarray(load.start, load.end))
-  if (register === undefined || !argumentRegisters.has(register)) return false
+  const register = loadedRegister(section.data, load)
+  if (register === undefined || !argumentRegisters.includes(register)) return false
   for (let at = load.end; at < code.end; ) {
     const instruction = anatomy.instructionAt(section, at)
     if (instruction === undefined) return false

@@ -4,10 +4,11 @@
 // their results; their names carry the maker's pid and where that pid counts, so that those of a killed process
 // can be swept, and those of a container or of another host that shares the cache are left alone.
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { onExit } from 'signal-exit'
+import { bootIdentity } from './boot-identity.ts'
 import { cacheRoot, makeCacheDirectory } from './cache.ts'
 
 const open = new Set<string>()
@@ -25,14 +26,18 @@ function alive(pid: number): boolean {
 /** ms after which what nobody here can ask about is taken for left behind. */
 const longAgo = 24 * 60 * 60 * 1000
 
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return 'unknown'
+  }
+}
+
 let here: string | undefined
 /** This machine, since it was booted, and the pid namespace: where a pid means the same process. */
 function whereabouts(): string {
-  here ??= createHash('sha256')
-    .update(readFileSync('/proc/sys/kernel/random/boot_id'))
-    .update(readlinkSync('/proc/self/ns/pid'))
-    .digest('hex')
-    .slice(0, 8)
+  here ??= createHash('sha256').update(bootIdentity()).update(pidNamespace()).digest('hex').slice(0, 8)
   return here
 }
 

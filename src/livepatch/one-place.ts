@@ -13,6 +13,11 @@ export interface NamedFunction {
   readonly places: readonly bigint[]
 }
 
+/** True when a position (from 1; 0 for the only one) is none of so many functions of one name, or of several. */
+export function namesNone(sympos: number, count: number): boolean {
+  return sympos === 0 ? count > 1 : sympos > count
+}
+
 /** What is wrong with the places that a live patch names; a name that the kernel does not have is told elsewhere. */
 export function placeFindings(functions: readonly NamedFunction[]): Finding[] {
   const taken = new Map<string, NamedFunction>()
@@ -28,13 +33,11 @@ export function placeFindings(functions: readonly NamedFunction[]): Finding[] {
         hint: 'Build the live patch again for this kernel',
       },
     ]
-    if (sympos === 0 && places.length > 1)
+    if (places.length > 0 && namesNone(sympos, places.length))
       return error(
-        `The live patch replaces ${name} of ${object} as if there was only one, and the kernel has ${places.length}`,
-      )
-    if (sympos > places.length && places.length > 0)
-      return error(
-        `The live patch replaces number ${sympos} of the functions ${name} of ${object}, and the kernel has ${places.length}`,
+        sympos === 0
+          ? `The live patch replaces ${name} of ${object} as if there was only one, and the kernel has ${places.length}`
+          : `The live patch replaces number ${sympos} of the functions ${name} of ${object}, and the kernel has ${places.length}`,
       )
     const place = places[Math.max(0, sympos - 1)]
     if (place === undefined) return []

@@ -18,7 +18,7 @@ import { type MatchRecord, unpackExpectation } from '../match/record.ts'
 import { anchor } from '../module/distance.ts'
 import type { Manifest } from '../module/manifest.ts'
 import { manifestOf, type Subject } from '../vm/subject.ts'
-import { placeFindings } from './one-place.ts'
+import { namesNone, placeFindings } from './one-place.ts'
 import { type DistantReference, type LiveReference, nameOf, requirementsOf, wordsOf } from './references.ts'
 
 type FunctionEntry = Manifest['objects'][number]['functions'][number]
@@ -215,8 +215,7 @@ function findingOf(one: ImageFunction, { release }: Kernel): Finding[] {
   ]
   if (code === 'absent') return error(`${release} has no function ${name} in ${object}`)
   // Which one is meant is not said at all, or a number that there is not: that is told of its place.
-  const isNone = sympos === 0 ? one.namesakes > 1 : sympos > one.namesakes
-  if (isNone) return []
+  if (namesNone(sympos, one.namesakes)) return []
   if (code === 'elsewhere')
     return error(
       `The function that is meant is another one of the ${one.namesakes} that ${object} has called ${name}, not number ${Math.max(1, sympos)}`,

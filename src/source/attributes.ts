@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The attributes of what a declaration declares. The compiler puts together those of all declarations of a name, so an extract
 // that has only the definition would lose what stands on an earlier prototype: `int entry(int) notrace;`.
-import { attributeEnd, type Declaration, parseDeclaration } from './declarators.ts'
+import { attributeEnd, type Declared, parseDeclaration } from './declarators.ts'
 import { closing, type Token, tokenize } from './lexer.ts'
 import { Pile } from './pile.ts'
 import { spell } from './spelling.ts'
@@ -12,12 +12,6 @@ export interface Attribute {
   readonly name: string
   /** With its arguments, as it stands between the parentheses. */
   readonly text: string
-}
-
-/** A declaration and its tokens, macros expanded. */
-export interface Declared {
-  readonly tokens: readonly Token[]
-  readonly declaration: Declaration
 }
 
 /** The attributes that a declaration gives one of its names; not those of its parameters, nor of a type that it defines. */

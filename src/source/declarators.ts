@@ -40,6 +40,12 @@ export interface Declaration {
   readonly body?: { readonly from: number; readonly to: number }
 }
 
+/** A declaration and its tokens, macros expanded. */
+export interface Declared {
+  readonly tokens: readonly Token[]
+  readonly declaration: Declaration
+}
+
 const storageWords = new Set(
   'static extern typedef inline __inline __inline__ register _Thread_local __thread auto _Noreturn'.split(
     ' ',

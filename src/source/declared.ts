@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the declarations of a file declare, and what people call them.
-import type { Declared } from './attributes.ts'
-import type { Declarator } from './declarators.ts'
+import type { Declarator, Declared } from './declarators.ts'
 import { closing } from './lexer.ts'
 import type { Item } from './view.ts'
 

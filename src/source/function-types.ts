@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Prototypes without parentheses: `handler_fn name;` declares a function where handler_fn is a function's type, and looks
 // like a variable of which the running kernel would have a symbol.
-import { type Declaration, type Declarator, parseDeclaration } from './declarators.ts'
+import { type Declarator, type Declared, parseDeclaration } from './declarators.ts'
 import { closing, type Token, tokenize } from './lexer.ts'
-
-interface Item {
-  readonly tokens: readonly Token[]
-  readonly declaration: Declaration
-}
 
 /** The types of functions that a text defines: `typedef int handler_fn(int);`, and other names of them. */
 function functionTypes(text: string): Set<string> {
@@ -44,7 +39,7 @@ function isOfFunctionType(
 }
 
 /** `handler_fn name;` looks like a variable's declaration; where `name` has a body, or its type is a function's, it is none. */
-export function withPrototypesByType<One extends Item, Chunk extends { readonly items: One[] }>(
+export function withPrototypesByType<One extends Declared, Chunk extends { readonly items: One[] }>(
   chunks: readonly Chunk[],
   text: string,
 ): readonly Chunk[] {

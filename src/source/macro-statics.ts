@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static variables inside of functions that the kernel's macros make for diagnostics: a fresh one in a replaced function does no harm.
 // The name alone does not tell: it must be declared as the macro declares it, and serve nothing but a message.
+import { nameGiver, speaker } from '../diff/speakers.ts'
 import type { Token } from './lexer.ts'
 
 /** By names, what the declaration says. */
@@ -22,13 +23,9 @@ export function isDeclaredByMacro(name: string, declaration: string): boolean {
   return made.some(([names, pattern]) => names.test(name) && pattern.test(declaration))
 }
 
-/** Words with a parenthesis behind them that call nobody, and those that only give a name to what is said. */
+/** Words with a parenthesis behind them that call nobody. */
 const noCall =
-  /^(?:if|while|for|switch|return|sizeof|__?typeof(?:__)?|__attribute__|__builtin_\w+|__compiletime_assert_\w+|_*(?:asm|volatile|inline|goto)_*|\w+_name|dev_driver_string)$/
-
-/** Who says something to the kernel's log, and does nothing else. */
-const speaker =
-  /printk|^__warn|^warn_slowpath|_warn(?:ing)?$|^dump_(?:stack|page)|^skb_dump$|^lockdep_rcu_suspicious$|^__dynamic_\w*(?:dbg|debug)$|^_*(?:dev|netdev|xfs|drm)_(?:emerg|alert|crit|err|notice|info|dbg)$/
+  /^(?:if|while|for|switch|return|sizeof|__?typeof(?:__)?|__attribute__|__builtin_\w+|__compiletime_assert_\w+|_*(?:asm|volatile|inline|goto)_*)$/
 
 /** What a WARN is on x86, in a text of assembly. */
 const trap = /0x0f, ?0x0b|\bud2\b/
@@ -75,7 +72,8 @@ function saysBehind(tokens: readonly Token[], from: number): boolean {
   for (let at = from; at < tokens.length; at++) {
     const { kind, text } = tokens[at]!
     if (kind === 'string' && trap.test(text)) return true
-    if (kind === 'name' && tokens[at + 1]?.text === '(' && !noCall.test(text)) return speaker.test(text)
+    if (kind === 'name' && tokens[at + 1]?.text === '(' && !noCall.test(text) && !nameGiver.test(text))
+      return speaker.test(text)
   }
   return false
 }

@@ -5,6 +5,7 @@ import { constants } from 'node:fs'
 import { access, readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
+import { bootIdentity } from '../ground/boot-identity.ts'
 import { cacheRoot, makeCacheDirectory } from '../ground/cache.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
@@ -30,10 +31,6 @@ reboot -f
 `
 
 const record = v.object({ boot: v.string(), at: v.number(), works: v.boolean() })
-
-async function bootIdentity(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim()
-}
 
 async function remembered(file: string, boot: string): Promise<boolean | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '')
@@ -96,7 +93,7 @@ export async function chooseAccelerator(
     return 'tcg'
   }
   const file = path.join(cacheRoot(), 'accelerator.json')
-  const boot = await bootIdentity()
+  const boot = bootIdentity()
   let works = wanted === 'auto' ? await remembered(file, boot) : undefined
   if (works === undefined) {
     works = await job.journal.step('try KVM', async (step) => {

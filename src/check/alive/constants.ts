@@ -4,7 +4,15 @@
 import { closing, type Token } from '../../source/lexer.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
-import { contextOf, isShared, labelsOf, type Meaning, meaningsIn, withoutNames } from './meanings.ts'
+import {
+  contextOf,
+  isShared,
+  labelsOf,
+  type Meaning,
+  meaningsIn,
+  valueFrom,
+  withoutNames,
+} from './meanings.ts'
 import { placeOf, placeStart } from './places.ts'
 import { variablesOf } from './variables.ts'
 
@@ -69,10 +77,7 @@ function sourcesOf(body: readonly Token[], name: string): (readonly Token[])[] {
   return body.flatMap(({ text }, at) => {
     if (text !== name || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
     const from = /^(?:\+\+|--)$/.test(body[at + 2]?.text ?? '') ? at + 3 : at + 2
-    let end = from
-    while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
-      end = /^[([{]$/.test(body[end]!.text) ? closing(body, end) : end + 1
-    const source = withoutReader(body.slice(from, end))
+    const source = withoutReader(valueFrom(body, from))
     return source.length > 1 && placeStart(source, source.length) === 0 ? [source] : []
   })
 }

@@ -5,6 +5,7 @@ import { closing, type Token } from '../../source/lexer.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt, lastName } from '../operations.ts'
 import { exactly, spelled } from './acts.ts'
+import { valueFrom } from './meanings.ts'
 import { placeOf, placeStart } from './places.ts'
 import { type Variable, variablesOf } from './variables.ts'
 
@@ -151,11 +152,8 @@ export function amountsIn(definition: Definition, find: (name: string) => Defini
   }
   for (const [at, { kind, text }] of body.entries()) {
     if (text === '+=' || text === '-=') {
-      let end = at + 1
-      while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
-        end = /^[([{]$/.test(body[end]!.text) ? closing(body, end) : end + 1
       const place = body.slice(placeStart(body, at), at)
-      put(liveName(place, variables), text === '+=' ? 'up' : 'down', body.slice(at + 1, end))
+      put(liveName(place, variables), text === '+=' ? 'up' : 'down', valueFrom(body, at + 1))
       continue
     }
     if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))

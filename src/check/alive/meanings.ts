@@ -222,7 +222,7 @@ export function labelsOf(body: readonly Token[], from: number, to: number): Toke
   return found
 }
 
-function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
+export function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
   let at = start
   while (at < tokens.length && !/^[,;)}]$/.test(tokens[at]!.text))
     at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The order in which entries stand in a tree or a list: kept by a search for the place of each new one, or by the end to which it
 // goes. Entries that are there stand in the old code's order.
-import { closing, type Token } from '../../source/lexer.ts'
+import type { Token } from '../../source/lexer.ts'
 import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import { listed } from '../listed.ts'
 import { argumentsAt, lastName, plainly } from '../operations.ts'
 import type { Found } from '../rule.ts'
+import { valueFrom } from './meanings.ts'
 import { differenceOf, type Statement, statementsOf } from './statements.ts'
 import { variablesOf } from './variables.ts'
 
@@ -47,10 +48,7 @@ function walksByHand(definition: Definition): boolean {
     if (text !== '=' || body[at + 1]?.text !== '&') return false
     const name = body[at - 1]
     if (variablesOf(definition).get(name?.text ?? '')?.pointers !== 2) return false
-    let end = at + 1
-    while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
-      end = body[end]!.text === '(' ? closing(body, end) : end + 1
-    const goesOn = body.slice(at, end).some((one) => one.text === '->')
+    const goesOn = valueFrom(body, at + 1).some((one) => one.text === '->')
     if (name?.kind !== 'name' || !goesOn || /^(?:->|\.)$/.test(body[at - 2]?.text ?? '')) return false
     return body.some((one, use) => {
       if (one.text !== name.text) return false

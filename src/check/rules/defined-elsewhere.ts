@@ -7,14 +7,12 @@ import { isState } from '../../diff/lost-state.ts'
 import { bareName } from '../../diff/names.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol } from '../../elf/read.ts'
+import { isFreed } from '../../extract/lasting.ts'
 import type { Found, Rule } from '../rule.ts'
 import type { StudiedUnit, Subject } from '../subject.ts'
 
 /** Marks of an export, which the rules for exports look at. */
 const ofExport = /^__(?:ksymtab|kstrtab|kstrtabns|crc|export_symbol)_/
-
-/** Code and data that exist only while the kernel or the module starts, or ends. */
-const isBrief = (name: string) => /^\.(?:init|exit)/.test(name)
 
 /** Global symbols that a unit defines after the patch and did not before. */
 function newGlobals({ change: { before, after } }: StudiedUnit): ElfSymbol[] {
@@ -24,7 +22,7 @@ function newGlobals({ change: { before, after } }: StudiedUnit): ElfSymbol[] {
       section !== undefined &&
       (section.flags & sectionFlag.alloc) !== 0 &&
       binding !== 'local' &&
-      !isBrief(section.name) &&
+      !isFreed(section.name) &&
       !known.has(name) &&
       !ofExport.test(name),
   )

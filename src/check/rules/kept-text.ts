@@ -2,7 +2,7 @@
 // Texts whose address the kernel keeps. A string in the code of a replaced function lies in the live patch: when that is unloaded,
 // what keeps the address (the name of an I/O region or of an interrupt, a member of an object) leads nowhere.
 import type { Anatomy, Piece, Target } from '../../diff/anatomy.ts'
-import type { Instruction } from '../../diff/instruction.ts'
+import { argumentRegisters, type Instruction, loadedRegister } from '../../diff/instruction.ts'
 import type { Found, Rule } from '../rule.ts'
 import type { StudiedUnit } from '../subject.ts'
 
@@ -23,21 +23,6 @@ const keepers: ReadonlyMap<string, number> = new Map([
   ['__irq_set_handler', 3],
   ['irq_alloc_generic_chip', 0],
 ])
-
-/** The registers of the first six arguments (System V ABI for x86-64), as an instruction numbers them. */
-const argumentRegisters = [7, 6, 2, 1, 8, 9]
-
-/** The register into which an instruction puts the address that it holds: `mov $text, %reg` and `lea text(%rip), %reg`. */
-function loadedRegister(code: Buffer, { start, operands }: Instruction): number | undefined {
-  let at = start
-  const rex = (code[at]! & 0xf0) === 0x40 ? code[at++]! : 0
-  const opcode = code[at]!
-  if (opcode >= 0xb8 && opcode <= 0xbf) return (opcode & 7) | ((rex & 1) << 3)
-  const modrm = code[operands - 1]!
-  if (opcode === 0x8d && (modrm & 0xc7) === 5) return ((modrm >> 3) & 7) | ((rex & 4) << 1)
-  if (opcode === 0xc7 && modrm >= 0xc0) return (modrm & 7) | ((rex & 1) << 3)
-  return undefined
-}
 
 /** True when an instruction puts the address that it holds into memory (`movq $text, 8(%rbx)`), but for the stack. */
 function isStored(code: Buffer, { start }: Instruction): boolean {
