@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Real changes to real units, one of each kind, proven on a stock kernel of the series 6.12.
+// Some of the changes that are proven on 6.1, on a stock kernel of the series 6.12; test/long proves all of them.
 import { sample } from '../changes/changes.ts'
 import { describeSeries } from '../changes/series.ts'
 
-describeSeries('6.12', sample)
+describeSeries(
+  '6.12',
+  sample.filter((_, nth) => nth % 3 === 0),
+)
