@@ -8,10 +8,11 @@
 //     may be of the other world;
 //   - two locks whose order changes: old and new code can wait for each other for ever.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
+
+import { listed } from '../ground/listed.ts'
 import { variablesOf } from './alive/variables.ts'
 import { type Balance, type Conduct, conductsOf, titleOf } from './balance.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from './changed-functions.ts'
-import { listed } from './listed.ts'
 import { argumentsAt, type Operation, operationsIn, plainly } from './operations.ts'
 import type { Found } from './rule.ts'
 

@@ -12,6 +12,7 @@ import { isTable } from '../diff/tables.ts'
 import { isThreadLocal, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
+import { toldFirst } from '../ground/listed.ts'
 import { borderGuard } from './border.ts'
 import { type Cargo, type Convert, report } from './cargo.ts'
 import type { Cutting } from './cutting.ts'
@@ -294,13 +295,18 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
         )
     if (byContent || counterpart === undefined) {
       const choice = byContent ? undefined : ambiguous.get(piece)
-      if (choice !== undefined)
+      if (choice !== undefined) {
+        const names = toldFirst(
+          choice.map(({ name }) => name),
+          ' or ',
+        )
         error(
           'ambiguous-static',
           piece.name,
-          `It can't be told whether the static variable ${piece.name} was ${someOf(choice)} before the patch, or is new`,
+          `It can't be told whether the static variable ${piece.name} was ${names} before the patch, or is new`,
           'Give the variables names of their own in the patch, and take over what the old ones hold in a callback (INARCH_PRE_PATCH)',
         )
+      }
       const reason = change.copied.has(piece) ? 'the patch asks for a copy of its own' : 'it is new'
       const place = cargo().carryData(piece, byContent ? undefined : reason)
       const draft = cargo().symbolOf(piece)
@@ -326,13 +332,4 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
       return handedOn
     },
   }
-}
-
-/** As many candidates as a reader looks at; of thousands nobody can read more. */
-const mostNamed = 4
-
-function someOf(choice: readonly Piece[]): string {
-  const named = choice.slice(0, mostNamed).map(({ name }) => name)
-  const more = choice.length - named.length
-  return more === 0 ? named.join(' or ') : `${named.join(' or ')} or one of ${more} more`
 }

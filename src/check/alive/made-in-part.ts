@@ -2,8 +2,9 @@
 // Members that are given their values together when an object is made (a device comes, a file system is mounted). Where another
 // changed function gives some of them other values in objects that exist, these get one half of what the new code makes, and
 // keep the other half as the old code made it.
+
+import { listed } from '../../ground/listed.ts'
 import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
-import { listed } from '../listed.ts'
 import type { Found } from '../rule.ts'
 import { effectsOf, type Reader } from './effects.ts'
 import { stackTypes } from './stack-types.ts'

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The order in which entries stand in a tree or a list: kept by a search for the place of each new one, or by the end to which it
 // goes. Entries that are there stand in the old code's order.
+
+import { listed } from '../../ground/listed.ts'
 import type { Token } from '../../source/lexer.ts'
 import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
-import { listed } from '../listed.ts'
 import { argumentsAt, lastName, plainly } from '../operations.ts'
 import type { Found } from '../rule.ts'
 import { valueFrom } from './meanings.ts'

@@ -2,9 +2,10 @@
 // Members of one object that are written in one section of a lock belong together: whoever takes the lock finds all of them
 // or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old world, finds one
 // without the other.
+
+import { listed } from '../../ground/listed.ts'
 import type { ChangedFunction, ChangedFunctions, Side } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
-import { listed } from '../listed.ts'
 import { argumentsAt, withHelpers } from '../operations.ts'
 import { guardOf, primitiveOf } from '../primitives.ts'
 import type { Found } from '../rule.ts'

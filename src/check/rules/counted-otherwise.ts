@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and takes off
 // in another unit, it reads them wrongly, and after a revert the old code does.
+
+import { listed } from '../../ground/listed.ts'
 import { type Amount, amountsIn, type Turn, turnsIn } from '../alive/counts.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
-import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
 function turnFindings({ all }: ChangedFunctions): Found[] {

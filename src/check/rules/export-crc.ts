@@ -2,10 +2,11 @@
 // A live patch does not replace an export: its version (CRC) stays that of the running kernel, and so do the modules that
 // load. What changes is what the symbol means, if the types behind it do; and what a module needs that is built from the
 // patched source.
+
+import { toldFirst } from '../../ground/listed.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { compareTypes } from '../btf/compare.ts'
 import { exportedBy, versionsOf } from '../exports.ts'
-import { toldFirst } from '../listed.ts'
 import { lookedAt } from '../looked-at.ts'
 import type { Found, Rule } from '../rule.ts'
 import { changedSignatures } from '../signatures.ts'

@@ -6,7 +6,7 @@ import { codeBase } from '../../calls/code-map.ts'
 import { openSleepers } from '../../calls/kept-sleepers.ts'
 import type { Sleeper } from '../../calls/sleepers.ts'
 import type { Job } from '../../ground/job.ts'
-import { listed, shortened } from '../listed.ts'
+import { listed, shortened } from '../../ground/listed.ts'
 import type { Found, Rule } from '../rule.ts'
 import { remembered, type Subject } from '../subject.ts'
 

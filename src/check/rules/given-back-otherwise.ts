@@ -3,6 +3,7 @@
 // code, during the transition and after a revert. So where one side's allocator is not the one that the other side gives
 // back to, something is freed as what it is not.
 
+import { listed } from '../../ground/listed.ts'
 import type { Token } from '../../source/lexer.ts'
 import {
   type Allocation,
@@ -20,7 +21,6 @@ import {
   type Side,
 } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
-import { listed } from '../listed.ts'
 import { argumentsAt, withHelpers } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 

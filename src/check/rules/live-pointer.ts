@@ -3,9 +3,9 @@
 // object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only its
 // code changes there is no danger: the kernel redirects it at its entry.)
 import type { Anatomy, Piece } from '../../diff/anatomy.ts'
+import { listed } from '../../ground/listed.ts'
 import { isOnlyUsedAtOnce } from '../at-once.ts'
 import { changedFunctionsOf } from '../changed-functions.ts'
-import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 import type { StudiedUnit, Subject } from '../subject.ts'
 

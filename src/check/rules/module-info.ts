@@ -3,7 +3,7 @@
 // is compared as the compiler wrote it, whichever macro made it.
 import { readFileSync } from 'node:fs'
 import { readObject } from '../../elf/read.ts'
-import { toldFirst } from '../listed.ts'
+import { toldFirst } from '../../ground/listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
 /** `key=value` strings of an object's .modinfo; those of built-in code have the module's name before the key. */

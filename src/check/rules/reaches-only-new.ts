@@ -2,9 +2,9 @@
 // Code that runs when something comes: a device is bound, a file system mounted, a processor brought up. What is there
 // already has been through the old code, and keeps what that gave it.
 
+import { listed } from '../../ground/listed.ts'
 import type { Token } from '../../source/lexer.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
-import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
 const processors = 'processors that are online'

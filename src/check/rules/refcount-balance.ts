@@ -3,9 +3,10 @@
 // has set up comes to new code, and the other way round. So it is dangerous when one function gets what another one
 // puts and both change, or when the duty to put or to free moves from one function to another. It is not when one
 // function only puts what it, or old code, has got already: that is how a leak is fixed.
+
+import { listed } from '../../ground/listed.ts'
 import { type Balance, type Conduct, conductsOf, titleOf } from '../balance.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
-import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
 interface Shift {

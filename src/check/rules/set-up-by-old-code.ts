@@ -2,13 +2,13 @@
 // One changed function begins to set something up (a lock, a list, a timer), and another one begins to use it.
 // Objects that the old code has made come to the new code without it.
 
+import { listed } from '../../ground/listed.ts'
 import { closing } from '../../source/lexer.ts'
 import { madeInPartFindings } from '../alive/made-in-part.ts'
 import { stackTypes } from '../alive/stack-types.ts'
 import { variablesOf } from '../alive/variables.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
-import { listed } from '../listed.ts'
 import { lastName, withHelpers } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 import { keptBy } from './reaches-only-new.ts'

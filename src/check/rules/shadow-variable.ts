@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Shadow variables outlive the code that knows them: when the live patch goes, nothing can find those that are left.
 
+import { listed } from '../../ground/listed.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { tokenize } from '../../source/lexer.ts'
-import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
 /** The number in a call of `klp_shadow_*`: its argument `at`, as it is written. */

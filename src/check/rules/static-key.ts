@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Switches in the code (jump labels). What a key is set to now was decided by the old code.
 
+import { listed } from '../../ground/listed.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
-import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
 const switcher = /^static_(?:branch|key)_(?:slow_)?(?:enable|disable|inc|dec)(?:_cpuslocked|_deferred)?$/

@@ -2,6 +2,8 @@
 // Values in objects that live. Where one changed function writes a member by another constant, mask, shift or unit than
 // before, and a changed function reads it by another one, what the old code has written means something else to the new code,
 // and the other way round. The same is true of a named constant that gets another value.
+
+import { listed, toldFirst } from '../../ground/listed.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import type { Token } from '../../source/lexer.ts'
 import { allocationsOf } from '../alive/allocation.ts'
@@ -11,7 +13,6 @@ import { isConstant, type Meaning, meaningsIn, saysSomething } from '../alive/me
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
 import { changedNames } from '../changed-names.ts'
 import type { Definition } from '../definitions.ts'
-import { listed, toldFirst } from '../listed.ts'
 import { lastName } from '../operations.ts'
 import type { Found, Rule } from '../rule.ts'
 

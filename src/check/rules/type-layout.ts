@@ -2,12 +2,12 @@
 // Objects that the running kernel has made keep the layout with which they were made. New code that reads them with
 // another one reads, and writes, something else.
 
+import { toldFirst } from '../../ground/listed.ts'
 import { compareTexts } from '../../source/changed.ts'
 import { compareTypes, namedRecords } from '../btf/compare.ts'
 import type { Difference, TypeChange } from '../btf/difference.ts'
 import { type Reach, reachOf } from '../btf/reach.ts'
 import { type Lifetime, lifetimeOf } from '../lifetime.ts'
-import { toldFirst } from '../listed.ts'
 import { lookedAt } from '../looked-at.ts'
 import type { Found, Rule } from '../rule.ts'
 import { seersOf } from '../seers.ts'

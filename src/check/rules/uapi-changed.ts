@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Headers that programs are compiled with.
+
+import { listed, shortened } from '../../ground/listed.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import type { Token } from '../../source/lexer.ts'
 import { definitionsOf } from '../definitions.ts'
 import { enumeratorsIn } from '../enumerators.ts'
 import { kernelFiles } from '../kernel-files.ts'
-import { listed, shortened } from '../listed.ts'
 import { macroValues } from '../macro-values.ts'
 import type { Found, Rule } from '../rule.ts'
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One changed function waits for what another changed one says. A task that still runs the old code does not say it, and
 // whoever waits in the new code waits for ever.
+
+import { listed } from '../../ground/listed.ts'
 import { type Balance, conductsOf, titleOf } from '../balance.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
-import { listed } from '../listed.ts'
 import type { Found, Rule } from '../rule.ts'
 
 export function wakeFindings(functions: ChangedFunctions): Found[] {

@@ -14,10 +14,9 @@ export function shortened(names: readonly string[], most: number): readonly stri
 
 const mostTold = 3
 
-/** `a, b, c and 4 more`; with `; ` between clauses. */
-export function toldFirst(all: readonly string[], separator = ', '): string {
+/** `a, b, c and 4 more`; with `; ` between clauses, and `a or b or c or 4 more` of a choice. */
+export function toldFirst(all: readonly string[], separator: ', ' | '; ' | ' or ' = ', '): string {
   const told = all.slice(0, mostTold).join(separator)
-  return all.length > mostTold
-    ? `${told}${separator === ', ' ? '' : ','} and ${all.length - mostTold} more`
-    : told
+  const last = { ', ': ' and ', '; ': ', and ', ' or ': ' or ' }[separator]
+  return all.length > mostTold ? `${told}${last}${all.length - mostTold} more` : told
 }
