@@ -4,9 +4,10 @@
 // numbers.
 import { readFile } from 'node:fs/promises'
 import { sectionFlag, sectionType } from '../elf/format.ts'
+import { bytesAt, readLinkedSections } from '../elf/linked.ts'
 import { readObject } from '../elf/read.ts'
-import { Fault } from '../ground/fault.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { badImage } from '../kernel/vmlinux.ts'
 import { layOutModule } from '../match/running.ts'
 
 /** Where the addresses of a code map count from. */
@@ -111,23 +112,10 @@ export async function mapKernel(kernel: Kernel): Promise<CodeMap> {
 }
 
 function regionsOf(image: Buffer, file: string): Region[] {
-  const bad = (why: string) =>
-    new Fault('environment', 'bad-image', `The kernel image ${file} can't be read: ${why}`, {
-      remedy: 'Remove the kernel with `inarch kernels prune` and fetch it again',
-    })
-  if (image.length < 64 || image.readUInt32BE(0) !== 0x7f454c46 || image[4] !== 2)
-    throw bad('it is not a 64-bit ELF file')
-  const table = Number(image.readBigUInt64LE(40))
-  const count = image.readUInt16LE(60)
-  if (table + 64 * count > image.length) throw bad('its section headers lie outside the file')
+  const bad = badImage(file)
   const regions: Region[] = []
   let total = 0
-  for (let at = table; at < table + 64 * count; at += 64) {
-    const type = image.readUInt32LE(at + 4)
-    const flags = Number(image.readBigUInt64LE(at + 8))
-    const address = image.readBigUInt64LE(at + 16)
-    const offset = Number(image.readBigUInt64LE(at + 24))
-    const size = Number(image.readBigUInt64LE(at + 32))
+  for (const { type, flags, address, offset, size } of readLinkedSections(bytesAt(image), bad)) {
     if (type !== sectionType.progbits || (flags & sectionFlag.alloc) === 0 || address < codeBase) continue
     if (offset + size > image.length) throw bad('a section lies outside the file')
     total += size

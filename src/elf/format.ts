@@ -2,7 +2,8 @@
 // The constants of the ELF-64 object format: System V gABI chapters 4 and 5, and the AMD64 psABI's
 // relocation types. Names are the documents' own without their prefixes.
 
-export const fileType = { relocatable: 1 } as const
+export const fileType = { relocatable: 1, executable: 2, shared: 3, core: 4 } as const
+export const segmentType = { load: 1, interpreter: 3, note: 4 } as const
 export const machine = { x86_64: 62 } as const
 
 export const sectionType = {

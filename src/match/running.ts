@@ -2,10 +2,11 @@
 // The code that runs, readable by address: the kernel proper as it lies in its image, or a module as it
 // would lie in memory. Addresses of the kernel are those it was linked for.
 // Format: System V gABI, chapter 5 (Program Loading) and the AMD64 psABI's relocations.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { isPcRelative, relocationSize, relocationType, sectionFlag } from '../elf/format.ts'
+import { closeSync, openSync } from 'node:fs'
+import { isPcRelative, relocationSize, relocationType, sectionFlag, segmentType } from '../elf/format.ts'
+import { fileAt, readSegments } from '../elf/linked.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
-import { Fault } from '../ground/fault.ts'
+import { badImage } from '../kernel/vmlinux.ts'
 
 /** Code and constant data by absolute address. */
 export interface Image {
@@ -30,46 +31,26 @@ export interface Running {
  * @throws Fault `environment/bad-image`
  */
 export function openImage(vmlinux: string): Image {
-  const bad = (why: string) =>
-    new Fault('environment', 'bad-image', `The kernel image ${vmlinux} can't be read: ${why}`, {
-      remedy: 'Remove the kernel with `inarch kernels prune` and fetch it again',
-    })
+  const bad = badImage(vmlinux)
   const file = openSync(vmlinux, 'r')
-  const fileSize = fstatSync(file).size
-  const readAt = (offset: number, length: number): Buffer => {
-    if (offset + length > fileSize) throw bad('it is too short')
-    const bytes = Buffer.alloc(length)
-    if (readSync(file, bytes, 0, length, offset) !== length) throw bad('it is too short')
-    return bytes
-  }
-  const segments: { address: bigint; size: bigint; offset: number }[] = []
   try {
-    const header = readAt(0, 64)
-    if (header.readUInt32BE(0) !== 0x7f454c46 || header[4] !== 2) throw bad('it is not a 64-bit ELF file')
-    const table = readAt(Number(header.readBigUInt64LE(32)), 56 * header.readUInt16LE(56))
-    for (let at = 0; at < table.length; at += 56) {
-      if (table.readUInt32LE(at) !== 1) continue
-      const segment = {
-        offset: Number(table.readBigUInt64LE(at + 8)),
-        address: table.readBigUInt64LE(at + 16),
-        size: table.readBigUInt64LE(at + 32),
-      }
-      if (segment.offset + Number(segment.size) > fileSize) throw bad('a segment lies outside the file')
-      segments.push(segment)
+    const readAt = fileAt(file)
+    const segments = readSegments(readAt, bad).filter(({ type }) => type === segmentType.load)
+    return {
+      read(address, length) {
+        const segment = segments.find(
+          ({ address: start, size }) => address >= start && address + BigInt(length) <= start + size,
+        )
+        if (segment === undefined) return undefined
+        const bytes = readAt(segment.offset + (address - segment.address), length)
+        if (bytes === undefined) throw bad('a segment lies outside the file')
+        return bytes
+      },
+      close: () => closeSync(file),
     }
   } catch (error) {
     closeSync(file)
     throw error
-  }
-  return {
-    read(address, length) {
-      const segment = segments.find(
-        (candidate) =>
-          address >= candidate.address && address + BigInt(length) <= candidate.address + candidate.size,
-      )
-      return segment && readAt(segment.offset + Number(address - segment.address), length)
-    },
-    close: () => closeSync(file),
   }
 }
 

@@ -3,6 +3,8 @@
 // Not compressed: gzip saves 1 MB and costs as much time as it saves (measured, DESIGN's machine).
 import { access, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { segmentType } from '../elf/format.ts'
+import { bytesAt, readSegments } from '../elf/linked.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import { type Entry, writeCpio } from './cpio.ts'
@@ -21,16 +23,13 @@ const noBusybox = (message: string) =>
 
 /** True for an ELF program that asks for no interpreter, that is, for no shared libraries. */
 function isStatic(bytes: Buffer): boolean {
-  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return false
-  const table = Number(bytes.readBigUInt64LE(32))
-  const size = bytes.readUInt16LE(54)
-  const count = bytes.readUInt16LE(56)
-  for (let entry = 0; entry < count; entry++) {
-    const at = table + entry * size
-    if (at + 4 > bytes.length) return false
-    if (bytes.readUInt32LE(at) === 3) return false
+  try {
+    const segments = readSegments(bytesAt(bytes), () => noBusybox('busybox is no program'))
+    return !segments.some(({ type }) => type === segmentType.interpreter)
+  } catch (error) {
+    if (error instanceof Fault) return false
+    throw error
   }
-  return true
 }
 
 /**

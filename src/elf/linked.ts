@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Reads what a linker or a kernel wrote: executables and core files, of which only parts are wanted. An object file is
+// read by `read.ts`. Every offset is checked here.
+// Format: System V gABI, chapter 4 (Sections) and chapter 5 (Program Header).
+import { fstatSync, readSync } from 'node:fs'
+import { fileType, machine } from './format.ts'
+import type { Bad } from './read.ts'
+import { namesOf } from './strings.ts'
+
+/** The bytes at an offset of a file; undefined when they are not all there, or can't be read. */
+export type ReadAt = (offset: bigint, length: number) => Buffer | undefined
+
+/** A part of the file that lies in memory, or tells something. */
+export interface Segment {
+  /** PT_*: `segmentType`. */
+  readonly type: number
+  /** In the file. Those of /proc/kcore go beyond what a double can hold. */
+  readonly offset: bigint
+  readonly address: bigint
+  /** Bytes in the file. */
+  readonly size: bigint
+}
+
+export interface LinkedSection {
+  readonly name: string
+  readonly type: number
+  readonly flags: number
+  readonly address: bigint
+  /** In the file. */
+  readonly offset: number
+  /** Bytes in memory; in the file as well, unless the section has none there (NOBITS). */
+  readonly size: number
+}
+
+const headerSize = 64
+const segmentHeaderSize = 56
+const sectionHeaderSize = 64
+/** Bytes; a kernel's names of sections have some thousand. */
+const mostNames = 1 << 20
+
+/** Reads a file that is in memory. */
+export function bytesAt(bytes: Buffer): ReadAt {
+  return (offset, length) =>
+    offset + BigInt(length) > BigInt(bytes.length)
+      ? undefined
+      : bytes.subarray(Number(offset), Number(offset) + length)
+}
+
+/** Reads a file that is open. */
+export function fileAt(fd: number): ReadAt {
+  const { size } = fstatSync(fd, { bigint: true })
+  return (offset, length) => {
+    // No buffer is made for what a header only claims.
+    if (offset + BigInt(length) > size) return undefined
+    const bytes = Buffer.alloc(length)
+    let done = 0
+    try {
+      while (done < length) {
+        const count = readSync(fd, bytes, done, length - done, offset + BigInt(done))
+        if (count === 0) return undefined
+        done += count
+      }
+    } catch {
+      // EFAULT or EIO: of a kernel's memory, nothing is mapped there.
+      return undefined
+    }
+    return bytes
+  }
+}
+
+/** @throws what `bad` makes when it is no ELF file for x86-64 of one of these types (`fileType`) */
+function readHeader(readAt: ReadAt, types: readonly number[], bad: Bad): Buffer {
+  const header = readAt(0n, headerSize)
+  if (header === undefined || header.readUInt32BE(0) !== 0x7f454c46) throw bad('it is not an ELF file')
+  if (header[4] !== 2 || header[5] !== 1) throw bad('it is not a little-endian 64-bit ELF file')
+  if (header.readUInt16LE(18) !== machine.x86_64) throw bad('it is not for x86-64')
+  if (!types.includes(header.readUInt16LE(16))) throw bad('it is another kind of ELF file')
+  return header
+}
+
+const linkedTypes = [fileType.executable, fileType.shared]
+
+/**
+ * The segments of a file, in its order. What they say is not held against the length of the file.
+ * @param types the kinds of file (`fileType`) that are wanted
+ * @throws what `bad` makes of a file that can't be read
+ */
+export function readSegments(readAt: ReadAt, bad: Bad, types: readonly number[] = linkedTypes): Segment[] {
+  const header = readHeader(readAt, types, bad)
+  const count = header.readUInt16LE(56)
+  if (count > 0 && header.readUInt16LE(54) !== segmentHeaderSize)
+    throw bad('its program headers have an unknown size')
+  const table = readAt(header.readBigUInt64LE(32), count * segmentHeaderSize)
+  if (table === undefined) throw bad('its program headers lie outside the file')
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * segmentHeaderSize
+    return {
+      type: table.readUInt32LE(at),
+      offset: table.readBigUInt64LE(at + 8),
+      address: table.readBigUInt64LE(at + 16),
+      size: table.readBigUInt64LE(at + 32),
+    }
+  })
+}
+
+/**
+ * The sections of an executable, in its order.
+ * @throws what `bad` makes of a file that can't be read, or has no sections
+ */
+export function readLinkedSections(readAt: ReadAt, bad: Bad): LinkedSection[] {
+  const header = readHeader(readAt, linkedTypes, bad)
+  const [count, nameTable] = [header.readUInt16LE(60), header.readUInt16LE(62)]
+  if (header.readUInt16LE(58) !== sectionHeaderSize) throw bad('its section headers have an unknown size')
+  const table = readAt(header.readBigUInt64LE(40), count * sectionHeaderSize)
+  if (table === undefined) throw bad('its section headers lie outside the file')
+  if (nameTable >= count) throw bad('its section name table does not exist')
+  const field = (index: number, at: number) => table.readBigUInt64LE(index * sectionHeaderSize + at)
+  const size = field(nameTable, 32)
+  const names = size > mostNames ? undefined : readAt(field(nameTable, 24), Number(size))
+  if (names === undefined) throw bad('the names of its sections lie outside the file')
+  const nameAt = namesOf(names, bad)
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * sectionHeaderSize
+    const [offset, size] = [field(index, 24), field(index, 32)]
+    if (offset > Number.MAX_SAFE_INTEGER || size > Number.MAX_SAFE_INTEGER)
+      throw bad(`section ${index} lies outside the file`)
+    return {
+      name: nameAt(table.readUInt32LE(at)),
+      type: table.readUInt32LE(at + 4),
+      flags: Number(field(index, 8)),
+      address: field(index, 16),
+      offset: Number(offset),
+      size: Number(size),
+    }
+  })
+}
