@@ -93,6 +93,16 @@ int shown(struct one *o, call with) { static int counted; counted++; outside("%d
 /** A text as `pack` would make it of a value. */
 const packedText = (bytes: Buffer) => gzipSync(bytes).toString('base64')
 
+/** The tables by which a module tells the kernel what it replaces (include/linux/livepatch.h), cut short behind what is read. */
+const tables = `
+extern char __this_module[];
+struct func { const char *old_name; void *new_func; unsigned long old_sympos; };
+struct object { const char *name; struct func *funcs; };
+struct func funcs[] = { { "f", shown, 0 }, {} };
+struct object objects[] = { { 0, funcs }, {} };
+struct { void *mod; struct object *objs; } patch = { __this_module, objects };
+`
+
 /** The strings by which a module says that it is a live patch. */
 const modinfo =
   '.pushsection .modinfo,"a"; .asciz "livepatch=Y"; .asciz "name=livepatch_x"; .asciz "vermagic=6.1.0-56-cloud-amd64 SMP"; .popsection'
@@ -222,7 +232,7 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
     'gcc',
     'module.o',
     ...flags,
-    put('module.c', `__asm__(${JSON.stringify(modinfo)});${source}`),
+    put('module.c', `__asm__(${JSON.stringify(modinfo)});${source}${tables}`),
   )
   const manifest = {
     format: 'inarch-manifest-1',

@@ -13,6 +13,11 @@ interface Summary {
   readonly memory: number
 }
 
+interface ReadersSummary {
+  readonly endings: Readonly<Record<string, { readonly read: number; readonly refused: number }>>
+  readonly failures: readonly string[]
+}
+
 function fuzz(
   ...args: readonly string[]
 ): Promise<{ readonly code: number | null; readonly stdout: string }> {
@@ -28,6 +33,19 @@ function fuzz(
     child.on('close', (code) => resolve({ code, stdout }))
   })
 }
+
+test('whatever is done to what a reader reads, there is an answer or one clear sentence', {
+  timeout: 180_000,
+}, async () => {
+  const { code, stdout } = await fuzz('--readers', '--cases', '1500', '--seed', '3', '--json')
+  const summary: ReadersSummary = JSON.parse(stdout)
+  expect(summary.failures.slice(0, 5)).toEqual([])
+  expect(code).toBe(0)
+  // Each reader takes part, and most of them meet what they refuse.
+  const endings = Object.entries(summary.endings)
+  expect(endings.length).toBeGreaterThan(20)
+  expect(endings.filter(([, { refused }]) => refused > 0).length).toBeGreaterThan(endings.length / 2)
+})
 
 test('whatever is done to a pair of objects, there is an answer or one clear sentence', {
   timeout: 180_000,
