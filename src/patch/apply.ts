@@ -85,7 +85,7 @@ async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, manner: M
 /**
  * Applies patches in order; each sees what the former made. Nothing is written.
  * @param sourceDir the kernel's source tree
- * @throws Fault of kind `patch`: `hunk-does-not-apply`, `hunk-ambiguous`, `already-applied`,
+ * @throws Fault of kind `patch`: `hunk-does-not-apply`, `hunk-ambiguous`, `hunk-without-context`, `already-applied`,
  *   `file-missing`, `file-exists`, `file-not-emptied`, `path-leaves-tree`, `path-outside`,
  *   `path-through-link`, `not-a-regular-file`, `too-much-to-search`
  */

@@ -164,8 +164,15 @@ export function applyHunks(
     const side = oldSide(hunk)
     const stated = statedPlace(hunk.oldStart, hunk.oldCount)
     const expected = stated + drift
-    const spot = findSpot(searched, side, expected, done)
     const name = `hunk ${index + 1} of ${part.hunks.length} for ${file}`
+    if (side.length === 0 && original.length > 0)
+      throw new Fault(
+        'patch',
+        'hunk-without-context',
+        `${patch.file}:${hunk.patchLine}: ${name} has no line of the source, so nothing shows that line ${stated + 1} is the right place`,
+        { remedy: 'Make the patch with lines of context: `git diff`, or `diff -u`' },
+      )
+    const spot = findSpot(searched, side, expected, done)
     if (spot === undefined) {
       if (isApplied(searched, part.hunks)) throw alreadyApplied(patch, part, file)
       const at = searched.closest(side, expected)

@@ -159,6 +159,15 @@ describe('a patch that does not apply', () => {
     ).toBe('hunk-ambiguous')
   })
 
+  test('is not put at a line by its number alone', async () => {
+    put('a.c', numbered(9))
+    const head = '--- a/a.c\n+++ b/a.c\n'
+    for (const hunk of ['@@ -4,0 +5 @@\n+new\n', '@@ -0,0 +1 @@\n+new\n', '@@ -9,0 +10 @@\n+new\n'])
+      expect((await refusal(head + hunk)).code).toBe('hunk-without-context')
+    const replaced = await applyPatches(tree, [read(`${head}@@ -4 +4 @@\n-line 4\n+new\n`)])
+    expect(replaced.changes[0]?.after).toBe(numbered(9).replace('line 4', 'new'))
+  })
+
   test('goes to the nearest of several places when it is known to be for this source', async () => {
     put('a.c', `line 4\nline 5\nline 6\n${'pad\n'.repeat(3)}line 4\nline 5\nline 6\n`)
     const at = async (stated: number) => {

@@ -68,7 +68,13 @@ test.each(Object.keys(programs) as (keyof typeof programs)[])(
         write(before, after)
         const [name, ...args] = programs[program](context) as [string, ...string[]]
         const { stdout } = spawnSync(name, args, { cwd: root })
-        const { changes } = await applyPatches(path.join(root, 'a'), [parsePatch(stdout, 'fix.patch')])
+        const applied = applyPatches(path.join(root, 'a'), [parsePatch(stdout, 'fix.patch')])
+        // Without a line of the source nothing shows where the new ones belong.
+        if (before !== '' && /^@@ -\d+,0 /m.test(stdout.toString('latin1'))) {
+          await expect(applied).rejects.toMatchObject({ code: 'hunk-without-context' })
+          return
+        }
+        const { changes } = await applied
         expect(changes[0]?.after).toBe(after)
         const change = changes[0]!
         const lines = after.split(/(?<=\n)/)
