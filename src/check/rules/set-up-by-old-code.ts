@@ -4,6 +4,7 @@
 
 import { listed } from '../../ground/listed.ts'
 import { closing } from '../../source/lexer.ts'
+import { constructorFindings } from '../alive/constructors.ts'
 import { madeInPartFindings } from '../alive/made-in-part.ts'
 import { stackTypes } from '../alive/stack-types.ts'
 import { variablesOf } from '../alive/variables.ts'
@@ -105,14 +106,18 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
 
 /** What the objects that the old code has made come without, or only with one half of. */
 export function oldObjectFindings(functions: ChangedFunctions): Found[] {
-  return [...setUpFindings(functions), ...madeInPartFindings(functions, (name) => keptBy(functions, name))]
+  return [
+    ...setUpFindings(functions),
+    ...madeInPartFindings(functions, (name) => keptBy(functions, name)),
+    ...constructorFindings(functions),
+  ]
 }
 
 export const setUpByOldCode: Rule = {
   name: 'set-up-by-old-code',
   severity: 'warning',
   looksFor:
-    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist',
+    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist; a slab’s constructor that sets up something else',
   why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up',
   remedy:
     'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a callback for all objects there are',
