@@ -9,7 +9,9 @@ import type { Token } from '../../source/lexer.ts'
 import { allocationsOf } from '../alive/allocation.ts'
 import { constantMeanings } from '../alive/constants.ts'
 import { isDispatch } from '../alive/dispatch.ts'
+import { belongTogether, movedFindings, readsBeforeItWrites } from '../alive/for-itself.ts'
 import { isConstant, type Meaning, meaningsIn, saysSomething } from '../alive/meanings.ts'
+import { stackTypes } from '../alive/stack-types.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
 import { changedNames } from '../changed-names.ts'
 import type { Definition } from '../definitions.ts'
@@ -24,7 +26,12 @@ interface Shift {
   readonly come: readonly string[]
 }
 
-function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<string, Shift[]> {
+/** @param isOneEnough whether to take what only comes or only goes, too */
+function shiftsIn(
+  functions: ChangedFunctions,
+  does: Meaning['does'],
+  isOneEnough = false,
+): Map<string, Shift[]> {
   const found = new Map<string, Shift[]>()
   for (const { name, file, before, after, isPutIn } of functions.all) {
     if (before === undefined || after === undefined || isPutIn) continue
@@ -48,7 +55,8 @@ function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Map<strin
       const [was, is] = [hows(old!), hows(young!)]
       const gone = [...was].filter((how) => !is.has(how))
       const come = [...is].filter((how) => !was.has(how))
-      if (gone.length > 0 && come.length > 0 && [...gone, ...come].some(saysSomething))
+      const isChange = gone.length > 0 && come.length > 0
+      if ((isChange || isOneEnough) && [...gone, ...come].some(saysSomething))
         found.set(member, [...(found.get(member) ?? []), { name, file, gone, come }])
     }
   }
@@ -71,6 +79,29 @@ function constantsThatChange({ body: before }: Definition, { body: after }: Defi
 const memory = /\b\w*(?:alloc|free)\w* \(/
 
 const told = (how: string) => (how === '' ? 'as it is' : how.replace(/_ \( \)/g, '_'))
+
+/** One function that reads what its last call has left. Of an array other elements may stay as they are. */
+function ownFindings(functions: ChangedFunctions): Found[] {
+  const [writes, reads] = [shiftsIn(functions, 'write', true), shiftsIn(functions, 'read', true)]
+  const stack = stackTypes(functions)
+  return [...writes].flatMap(([member, writers]) =>
+    writers.flatMap((write): Found[] => {
+      const definition = functions.after.definitions.get(write.name)
+      const read = reads.get(member)?.find(({ name }) => name === write.name)
+      if (definition === undefined || read === undefined || !belongTogether(write, read)) return []
+      if (stack.has(member.slice(0, member.lastIndexOf('.')))) return []
+      if (!readsBeforeItWrites(definition, lastName(member))) return []
+      const change = ({ gone, come }: Shift) => `${told(gone[0] ?? '')}, now ${told(come[0] ?? '')}`
+      return [
+        {
+          symbol: write.name,
+          unit: write.file,
+          message: `${write.name} now writes ${member} otherwise (${change(write)}) for its own next call, which reads it otherwise (${change(read)}); objects hold what the old code has written`,
+        },
+      ]
+    }),
+  )
+}
 
 function encodingFindings(functions: ChangedFunctions): Found[] {
   const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
@@ -148,14 +179,19 @@ function constantFindings(functions: ChangedFunctions, changes: readonly FileCha
 }
 
 export function storedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
-  return [...encodingFindings(functions), ...constantFindings(functions, changes)]
+  return [
+    ...encodingFindings(functions),
+    ...ownFindings(functions),
+    ...movedFindings(functions),
+    ...constantFindings(functions, changes),
+  ]
 }
 
 export const storedOtherwise: Rule = {
   name: 'stored-otherwise',
   severity: 'warning',
   looksFor:
-    'A member of a living object that is written and read by another constant, bit, tag, mask, shift or unit than before, and a constant that is stored and gets another value',
+    'A member of a living object that is written and read by another constant, bit, tag, mask, shift or unit than before, or kept at another place of the object, and a constant that is stored and gets another value',
   why: 'Objects hold what the old code has written; the new code reads another meaning into it, and old code into what the new code writes',
   remedy:
     'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
