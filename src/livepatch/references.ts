@@ -3,6 +3,7 @@
 // Documentation/livepatch/module-elf-format.rst, section 4), and places of vmlinux by their distance from an exported
 // symbol; and whether they are there.
 import { type ObjectFile, readObject } from '../elf/read.ts'
+import type { Finding } from '../ground/finding.ts'
 import type { Identity } from '../match/identity.ts'
 import { anchor } from '../module/distance.ts'
 import { distancesIn, imageIn } from '../module/references.ts'
@@ -36,6 +37,20 @@ export interface Requirements {
 export function requirementsOf(bytes: Buffer, file: string): Requirements {
   const module = readObject(bytes, file)
   return { image: imageIn(module), references: [...namedIn(module), ...distantIn(module)] }
+}
+
+/** What is told of a module that does not say for which image it was made: it was built before modules did. */
+export function imageFindings(image: Identity | undefined): Finding[] {
+  if (image !== undefined) return []
+  return [
+    {
+      severity: 'warning',
+      rule: 'takes-any-image',
+      message:
+        'The module does not look at the kernel that it is loaded into, so another build of the same release would take it',
+      hint: 'An older Inarch built it: build it again with `inarch build`',
+    },
+  ]
 }
 
 function namedIn({ symbols }: ObjectFile): NamedReference[] {

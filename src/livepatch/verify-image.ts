@@ -19,7 +19,14 @@ import { anchor } from '../module/distance.ts'
 import type { Manifest } from '../module/manifest.ts'
 import { manifestOf, type Subject } from '../vm/subject.ts'
 import { namesNone, placeFindings } from './one-place.ts'
-import { type DistantReference, type LiveReference, nameOf, requirementsOf, wordsOf } from './references.ts'
+import {
+  type DistantReference,
+  imageFindings,
+  type LiveReference,
+  nameOf,
+  requirementsOf,
+  wordsOf,
+} from './references.ts'
 
 type FunctionEntry = Manifest['objects'][number]['functions'][number]
 
@@ -91,6 +98,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
       const unresolved = references.flatMap((one) => missing(names, present, one, kernel))
       const findings = [
         ...kernelFindings(kernel, manifest, image, names),
+        ...imageFindings(image),
         ...functions.flatMap((one) => findingOf(one, kernel)),
         ...placeFindings(
           functions.map((one) => ({

@@ -16,7 +16,14 @@ import { readHooks } from './hooks.ts'
 import type { Host } from './host.ts'
 import { blindSpots, obstaclesOf } from './obstacles.ts'
 import { type NamedFunction, placeFindings } from './one-place.ts'
-import { type LiveReference, nameOf, problemOf, requirementsOf, wordsOf } from './references.ts'
+import {
+  imageFindings,
+  type LiveReference,
+  nameOf,
+  problemOf,
+  requirementsOf,
+  wordsOf,
+} from './references.ts'
 import { type RunningSymbols, readRunningSymbols } from './symbols.ts'
 
 /** `ready`: nothing stands against loading it; `at-work`: it is loaded. */
@@ -56,7 +63,11 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
   if (condition.release !== manifest.kernel.release) return ofAnotherKernel(subject, manifest, condition)
   const symbols = readRunningSymbols(host)
   const { image, references } = requirementsOf(subject.bytes, subject.file)
-  const findings: Finding[] = [...obstaclesOf(condition, subject, manifest), ...otherImage(image, condition)]
+  const findings: Finding[] = [
+    ...obstaclesOf(condition, subject, manifest),
+    ...otherImage(image, condition),
+    ...imageFindings(image),
+  ]
   let core: Core | undefined
   try {
     core = openCore(host)

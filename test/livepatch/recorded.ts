@@ -106,13 +106,21 @@ export function hostWith(files: Readonly<Record<string, string | Buffer | undefi
   return openHost(root)
 }
 
-/** A module that refers to `other`; no assembler takes the name that such a symbol has. */
-const module = Buffer.from(
-  compileBytes('extern int _klp_sym_vmlinux_other_0; int get(void) { return _klp_sym_vmlinux_other_0; }')
-    .toString('latin1')
-    .replaceAll('_klp_sym_vmlinux_other_0', '.klp.sym.vmlinux.other,0'),
-  'latin1',
-)
+const reference = 'extern int _klp_sym_vmlinux_other_0; int get(void) { return _klp_sym_vmlinux_other_0; }'
+/** Which image it is for, as `struct inarch_image` of kernel/livepatch.c says it. */
+const image = `const struct { char release[65], version[65]; unsigned char size, id[32]; }
+image __attribute__((section(".init.rodata.inarch_image"))) = { "${release}", "#1 SMP Debian 6.1.1-1" };`
+
+/** A module of a text that refers to `other`; no assembler takes the name that such a symbol has. */
+const moduleOf = (text: string) =>
+  Buffer.from(
+    compileBytes(text).toString('latin1').replaceAll('_klp_sym_vmlinux_other_0', '.klp.sym.vmlinux.other,0'),
+    'latin1',
+  )
+const module = moduleOf(reference + image)
+
+/** A module that an older Inarch built, which does not say for which image. */
+export const moduleForAnyImage = moduleOf(reference)
 
 /** A live patch of `show`. */
 export function subjectWith(change: Partial<Manifest> = {}): Subject {

@@ -6,7 +6,16 @@ import type { Host } from '../../src/livepatch/host.ts'
 import { verifyRunning } from '../../src/livepatch/verify-running.ts'
 import type { Manifest } from '../../src/module/manifest.ts'
 import { splitSignature } from '../../src/module/signature.ts'
-import { addressOf, coreOf, hostWith, kallsymsOf, memoryWith, release, subjectWith } from './recorded.ts'
+import {
+  addressOf,
+  coreOf,
+  hostWith,
+  kallsymsOf,
+  memoryWith,
+  moduleForAnyImage,
+  release,
+  subjectWith,
+} from './recorded.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 const look = (host: Host, change: Partial<Manifest> = {}) => verifyRunning(job, host, subjectWith(change))
@@ -259,6 +268,12 @@ describe('what can’t be seen', () => {
     const report = await look(hostWith({ '/proc/kcore': core }))
     expect(report.verdict).toBe('unseen')
     expect(report.findings.map(({ rule }) => rule)).toEqual(['memory-unseen', 'code-unseen'])
+  })
+
+  test('is told when it was built before modules looked at the image', async () => {
+    const { findings } = await verifyRunning(job, hostWith(), { ...subjectWith(), bytes: moduleForAnyImage })
+    expect(findings).toMatchObject([{ severity: 'warning', rule: 'takes-any-image' }])
+    expect((await look(hostWith())).findings).toEqual([])
   })
 
   test('without a manifest, or with an old one, is told', async () => {
