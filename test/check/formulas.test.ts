@@ -2,6 +2,7 @@
 // Formulas on which both worlds must agree: counts, sums, orders, ends of lists, cookies, and what readers without a lock rely on.
 import { describe, expect, test } from 'vitest'
 import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { countedFindings } from '../../src/check/rules/counted-otherwise.ts'
 import { textFindings } from '../alive/text-findings.ts'
 import { changeOf } from './text.ts'
 
@@ -60,14 +61,65 @@ describe('a sum', () => {
       'page_counter_charge(b, size * 2)',
       'page_counter_uncharge(b, size * 2)',
     ],
+    ['b->users++', 'b->users--', 'b->users += 2', 'b->users -= 2'],
+    [
+      'percpu_counter_inc(&b->bytes)',
+      'percpu_counter_dec(&b->bytes)',
+      'percpu_counter_add_batch(&b->bytes, 2)',
+      'percpu_counter_sub(&b->bytes, 2)',
+    ],
+    [
+      'atomic_inc(&b->users)',
+      'if (atomic_dec_and_test(&b->users)) box_free(b)',
+      'atomic_add(4, &b->users)',
+      'if (atomic_sub_and_test(4, &b->users)) box_free(b)',
+    ],
+    [
+      'local64_inc(&b->bytes)',
+      'local64_dec(&b->bytes)',
+      'local64_add(size, &b->bytes)',
+      'local64_sub(size, &b->bytes)',
+    ],
   ])('is asked about when both ways have another unit: %s', (up, down, newUp, newDown) => {
-    expect(rules(charge(up, down), charge(newUp, newDown))).toEqual(['counted-otherwise'])
+    expect(rules(charge(up, down), charge(newUp, newDown))).toContain('counted-otherwise')
   })
 
   test('is not when one way is mended, or a name is another one', () => {
     const before = charge('b->bytes += size', 'b->bytes -= size')
     expect(rules(before, charge('b->bytes += size', 'b->bytes -= size - 1'))).toEqual([])
     expect(rules(before, before.replaceAll('size', 'length'))).toEqual([])
+  })
+
+  test('is not when the same steps are written otherwise', () => {
+    const plainly = charge('b->users++', 'b->users--')
+    expect(rules(plainly, charge('b->users += 1', '--b->users'))).toEqual([])
+    expect(rules(charge('atomic_inc(&b->users)', 'atomic_dec(&b->users)'), plainly)).toEqual([])
+    expect(rules(plainly, charge('list_add(&b->items, &b->first)', 'b->users--'))).toEqual([])
+  })
+
+  const atomic = charge('atomic64_add(size, &b->bytes)', 'atomic64_sub(size, &b->bytes)')
+
+  test.each([
+    [atomic, charge('b->users += size', 'b->users -= size')],
+    [charge('b->users++', 'b->users--'), charge('atomic_inc(&b->bytes)', 'atomic_dec(&b->bytes)')],
+  ])('is asked about when a charge moves to another counter', (before, after) => {
+    expect(rules(before, after)).toContain('counted-otherwise')
+  })
+
+  test('is not when a charge moves on one way only, is added to a second counter, or a counter is renamed', () => {
+    expect(rules(atomic, charge('b->users += size', 'atomic64_sub(size, &b->bytes)'))).toEqual([])
+    expect(
+      rules(
+        atomic,
+        charge(
+          'atomic64_add(size, &b->bytes); b->users += size',
+          'atomic64_sub(size, &b->bytes); b->users -= size',
+        ),
+      ),
+    ).not.toContain('counted-otherwise')
+    const before = types + atomic
+    const change = changeOf(before, before.replaceAll('bytes', 'octets'))
+    expect(countedFindings(changedFunctions([change]))).toEqual([])
   })
 })
 

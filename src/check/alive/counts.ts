@@ -31,8 +31,12 @@ export interface Amount {
 
 const counting =
   /^(?:atomic(?:64|_long)?|refcount|local|this_cpu|__this_cpu)_(?:(fetch)_)?(inc|dec|add|sub)(?:_(return|and_test|and_lock\w*|and_mutex_lock|not_zero|unless_\w+))?(?:_(?:relaxed|acquire|release))?$/
-const summing =
-  /^(?:atomic(?:64|_long)?|refcount|local|this_cpu|__this_cpu|percpu_counter|percpu_ref|zone|node)_(?:fetch_)?(add|sub)(?:_(?:return|local|batch|and_test|relaxed|acquire|release|fast))*$/
+/**
+ * A step of a counter, by how such functions are called: what they count for, the step, and what they ask or promise:
+ * `percpu_counter_add_batch`, `atomic64_fetch_sub_release`, `local_inc_return`.
+ */
+const stepping =
+  /^(?:\w+_)?(?:fetch_)?(inc|dec|add|sub)(?:_(?:return|and_test|and_lock|not_zero|negative|local|batch|fast|checked|relaxed|acquire|release|irqsave|noirq))*$/
 /** Words for the two directions, in the name of a function. */
 const ways: readonly (readonly [up: RegExp, down: RegExp])[] = [
   [/(?:^|_)inc(?=_|$)/, /(?:^|_)dec(?=_|$)/],
@@ -141,6 +145,25 @@ export function turnsIn(definition: Definition): Turn[] {
   return found
 }
 
+const one: readonly Token[] = [{ kind: 'number', text: '1' } as Token]
+
+/** The counter of a step is the argument whose address is given; a per-CPU variable is named. */
+function stepIn(word: string, inner: readonly (readonly Token[])[]) {
+  const step = stepping.exec(word)?.[1]
+  const isLone = step === 'inc' || step === 'dec'
+  if (step === undefined || inner.length !== (isLone ? 1 : 2)) return undefined
+  const way: Amount['way'] = step === 'inc' || step === 'add' ? 'up' : 'down'
+  if (isLone) return { way, place: inner[0]!, amount: one }
+  const addresses = inner.flatMap(([first], at) => (first?.text === '&' ? [at] : []))
+  // Of two addresses none is a step: `list_add(&x->node, &head)`.
+  if (addresses.length > 1) return undefined
+  const at = addresses[0] ?? (/^(?:__|raw_)?(?:this_cpu|percpu)_/.test(word) ? 0 : usual.test(word) ? 1 : -1)
+  return at < 0 ? undefined : { way, place: inner[at]!, amount: inner[1 - at]! }
+}
+
+/** Where a pointer stands for the counter's address, these have it second. */
+const usual = /^(?:atomic(?:64|_long)?|refcount|local(?:64)?)_/
+
 /** By which amounts a function's text changes sums, also through short functions of its own files. */
 export function amountsIn(definition: Definition, find: (name: string) => Definition | undefined): Amount[] {
   const { body } = definition
@@ -151,6 +174,14 @@ export function amountsIn(definition: Definition, find: (name: string) => Defini
     found.push({ thing, way, text: spelled(amount), exact: exactly(amount, variables) })
   }
   for (const [at, { kind, text }] of body.entries()) {
+    if (text === '++' || text === '--') {
+      const start = placeStart(body, at)
+      let end = at + 1
+      if (start === at) while (body[end]?.kind === 'name' || /^(?:->|\.)$/.test(body[end]?.text ?? '')) end++
+      const place = start < at ? body.slice(start, at) : body.slice(at + 1, end)
+      put(liveName(place, variables), text === '++' ? 'up' : 'down', one)
+      continue
+    }
     if (text === '+=' || text === '-=') {
       const place = body.slice(placeStart(body, at), at)
       put(liveName(place, variables), text === '+=' ? 'up' : 'down', valueFrom(body, at + 1))
@@ -159,19 +190,17 @@ export function amountsIn(definition: Definition, find: (name: string) => Defini
     if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
       continue
     const inner = argumentsAt(body, at + 1)
-    const way = summing.exec(text)?.[1]
-    if (way !== undefined) {
-      const isFirst = /^(?:__)?this_cpu|^percpu_/.test(text)
-      const [place, amount] = isFirst ? inner : [inner[1], inner[0]]
-      put(liveName(place ?? [], variables), way === 'add' ? 'up' : 'down', amount ?? [])
+    const step = stepIn(text, inner)
+    if (step !== undefined) {
+      put(liveName(step.place, variables), step.way, step.amount)
       continue
     }
     const callee = find(text)
     if (callee !== undefined && callee !== definition && callee.body.length < longestWrapper) {
       const own = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)
-      for (const one of amountsIn(callee, () => undefined)) {
-        const given = own.findIndex((_, index) => one.exact === `%${index}`)
-        if (given >= 0) put(one.thing, one.way, inner[given] ?? [])
+      for (const its of amountsIn(callee, () => undefined)) {
+        const given = own.findIndex((_, index) => its.exact === `%${index}`)
+        if (given >= 0) put(its.thing, its.way, inner[given] ?? [])
       }
     }
     const named = inner.length < 2 ? undefined : ways.find((pair) => pair.some((word) => word.test(text)))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and takes off
-// in another unit, it reads them wrongly, and after a revert the old code does.
+// in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
 
 import { listed } from '../../ground/listed.ts'
 import { type Amount, amountsIn, type Turn, turnsIn } from '../alive/counts.ts'
@@ -71,15 +71,74 @@ function unitFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
+/** Two counters of which a function changes the second one now, by what it changed the first one before. */
+interface Exchange {
+  readonly name: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly way: Amount['way']
+}
+
+function exchangesIn(functions: ChangedFunctions): Exchange[] {
+  const { before: old, after: young } = functions
+  const says = ({ rest }: typeof old, thing: string) => rest.some(({ text }) => text === thing)
+  // The patch may call a member or a variable otherwise.
+  const isRenamed = (from: string, to: string) =>
+    says(old, from) && !says(young, from) && says(young, to) && !says(old, to)
+  return functions.all.flatMap(({ name, file, before, after, isPutIn }): Exchange[] => {
+    if (before === undefined || after === undefined || isPutIn) return []
+    const was = amountsIn(before, (one) => old.definitions.get(one))
+    const is = amountsIn(after, (one) => young.definitions.get(one))
+    const isAmong = (list: readonly Amount[], thing: string) => list.some((one) => one.thing === thing)
+    return was.flatMap(({ thing: from, way, exact }) =>
+      isAmong(is, from)
+        ? []
+        : is.flatMap(({ thing: to, way: its, exact: amount }) =>
+            its === way && amount === exact && !isAmong(was, to) && !isRenamed(from, to)
+              ? [{ name, file, from, to, way }]
+              : [],
+          ),
+    )
+  })
+}
+
+/** What was charged to one counter, and is taken off another one now. */
+function exchangeFindings(functions: ChangedFunctions): Found[] {
+  const all = exchangesIn(functions)
+  const said = new Set<string>()
+  return all.flatMap((up): Found[] => {
+    const { from, to } = up
+    const down = all.find(
+      (one) =>
+        one.way === 'down' &&
+        one.from === from &&
+        one.to === to &&
+        one.name !== up.name &&
+        !functions.isBelow(one.name, up.name) &&
+        !functions.isBelow(up.name, one.name),
+    )
+    if (up.way !== 'up' || down === undefined || said.has(`${from} ${to}`)) return []
+    said.add(`${from} ${to}`)
+    return [
+      {
+        symbol: up.name,
+        unit: up.file,
+        message: `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the other way round after a revert`,
+      },
+    ]
+  })
+}
+
 export function countedFindings(functions: ChangedFunctions): Found[] {
-  return [...turnFindings(functions), ...unitFindings(functions)]
+  return [...turnFindings(functions), ...unitFindings(functions), ...exchangeFindings(functions)]
 }
 
 export const countedOtherwise: Rule = {
   name: 'counted-otherwise',
   severity: 'warning',
   looksFor:
-    'A count that lives at which something turns at another number than before, or a sum to which another amount is added and from which another one is taken off',
+    'A count that lives at which something turns at another number than before, a sum to which another amount is added and from which another one is taken off, or a charge that moves to another counter',
   why: 'The count holds what the old code has counted: the new code ends an object too early or never, or leaves a part of a charge for ever',
   remedy:
     'Count as before, or correct the counts of all objects in a callback while nobody uses them (INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
