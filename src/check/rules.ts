@@ -15,6 +15,7 @@ import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
 import { locklessReaders } from './rules/lockless-readers.ts'
 import { moduleInfoRule } from './rules/module-info.ts'
+import { namedOtherwise } from './rules/named-otherwise.ts'
 import { placedOtherwise } from './rules/placed-otherwise.ts'
 import { reachesOnlyNew } from './rules/reaches-only-new.ts'
 import { refcountBalance } from './rules/refcount-balance.ts'
@@ -44,6 +45,7 @@ export const rules: readonly Rule[] = [
   heldOtherwise,
   storedOtherwise,
   placedOtherwise,
+  namedOtherwise,
   countTrusted,
   countedOtherwise,
   locklessReaders,

@@ -237,6 +237,33 @@ export function loadedRegister(code: Buffer, { start }: Instruction): number | u
   return undefined
 }
 
+/** What an instruction without a field for an address does to what its neighbours have in registers. */
+export type Flow =
+  /** A call whose target is in a register or in memory. */
+  | { readonly kind: 'indirect-call' }
+  /** Behind it stands code that is reached otherwise. */
+  | { readonly kind: 'leaves' }
+  | { readonly kind: 'sets'; readonly register: number }
+  | { readonly kind: 'other' }
+
+/** Encodings: Intel SDM volume 2, CALL, JMP, RET, MOV, XOR. */
+export function flowOf(code: Buffer, { start }: Instruction): Flow {
+  let at = start
+  while (legacyPrefix[code[at] ?? 0] === 1) at++
+  const rex = ((code[at] ?? 0) & 0xf0) === 0x40 ? code[at++]! : 0
+  const [opcode = 0, modrm = 0] = code.subarray(at, at + 2)
+  const [field, other] = [((modrm >> 3) & 7) + ((rex & 4) << 1), (modrm & 7) + ((rex & 1) << 3)]
+  if (opcode === 0xff && (modrm & 0x38) === 0x10) return { kind: 'indirect-call' }
+  if (opcode === 0xff && (modrm & 0x38) === 0x20) return { kind: 'leaves' }
+  if (opcode === 0xe9 || opcode === 0xeb || opcode === 0xc3 || opcode === 0xcc) return { kind: 'leaves' }
+  if (opcode === 0x8b || opcode === 0x8d) return { kind: 'sets', register: field }
+  if ((opcode === 0x89 || opcode === 0x31 || opcode === 0xc7) && modrm >= 0xc0)
+    return { kind: 'sets', register: other }
+  if (opcode >= 0x58 && opcode <= 0x5f) return { kind: 'sets', register: opcode - 0x58 + ((rex & 1) << 3) }
+  if (opcode >= 0xb8 && opcode <= 0xbf) return { kind: 'sets', register: opcode - 0xb8 + ((rex & 1) << 3) }
+  return { kind: 'other' }
+}
+
 /** True for bytes of code with which the assembler only fills up: nops, traps, zeros, and a jump over all of them. */
 export function isPadding(code: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; ) {

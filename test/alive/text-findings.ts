@@ -10,6 +10,7 @@ import { countedFindings } from '../../src/check/rules/counted-otherwise.ts'
 import { givenBackFindings } from '../../src/check/rules/given-back-otherwise.ts'
 import { heldFindings } from '../../src/check/rules/held-otherwise.ts'
 import { readerFindings } from '../../src/check/rules/lockless-readers.ts'
+import { nameFindings } from '../../src/check/rules/named-otherwise.ts'
 import { placedFindings } from '../../src/check/rules/placed-otherwise.ts'
 import { arrivalFindings } from '../../src/check/rules/reaches-only-new.ts'
 import { referenceFindings } from '../../src/check/rules/refcount-balance.ts'
@@ -33,6 +34,7 @@ export function textFindings(
     ...of('held-otherwise', heldFindings(functions)),
     ...of('stored-otherwise', storedFindings(functions, changes)),
     ...of('placed-otherwise', placedFindings(functions, changes)),
+    ...of('named-otherwise', nameFindings(functions, changes)),
     ...of('count-trusted', trustedFindings(functions)),
     ...of('counted-otherwise', countedFindings(functions)),
     ...of('lockless-readers', readerFindings(functions)),

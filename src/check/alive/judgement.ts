@@ -6,6 +6,7 @@ import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
 import { type Act, actKey, differenceOfActs, exactly, goesToOnePlace, shortened, unordered } from './acts.ts'
 import { answers, says } from './callees.ts'
 import { type Effect, effectsIn, keyOf, type Reader } from './effects.ts'
+import { type NameUse, namesIn } from './registered-names.ts'
 import { stackTypes } from './stack-types.ts'
 import { differenceOf, type Statement, statementsOf } from './statements.ts'
 import { unreadIn } from './unread.ts'
@@ -106,13 +107,29 @@ export function beyondOf(
   const [ordered, orders] = [orderOf(gone), orderOf(come)]
   const isLess = ordered.some((word) => countOf(ordered, word) > countOf(orders, word))
   if (isLess || (said.size === 0 && orders.length > 0)) said.add('order')
-  const living = [...told(left, kept), ...otherwise, ...stored(readers.after, come, young, variables)]
+  const living = [
+    ...told(left, kept),
+    ...otherwise,
+    ...stored(readers.after, come, young, variables),
+    ...named(namesIn(functions.before, before), namesIn(functions.after, after)),
+  ]
   if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
   const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])
   if (why.length > 0) return { verdict: 'plain', why: `it only ${joinedWords(why)}` }
   return isRespelled(gone, come, variables)
     ? { verdict: 'plain', why: 'only its spelling differs' }
     : { verdict: 'untold', why: 'its text does not tell what it does otherwise' }
+}
+
+/** Names that are made in a buffer, and are registered or looked for: that of a call's own text is told with the call. */
+function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
+  const has = (list: readonly NameUse[], { word, name }: NameUse) =>
+    list.some((one) => one.word === word && one.name === name)
+  return young.flatMap((one): Living[] => {
+    const gone = old.find((its) => its.word === one.word && !has(young, its))
+    if (!one.isBuffered || gone === undefined || has(old, one)) return []
+    return [{ object: calledAs(one.word), before: `with "${gone.name}"`, after: `with "${one.name}"` }]
+  })
 }
 
 /** Whether statements say the same with other names, with other parentheses, or by way of variables that have one value. */

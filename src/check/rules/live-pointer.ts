@@ -4,6 +4,7 @@
 // code changes there is no danger: the kernel redirects it at its entry.)
 import type { Anatomy, Piece } from '../../diff/anatomy.ts'
 import { listed } from '../../ground/listed.ts'
+import { keptDataIn } from '../alive/kept-data.ts'
 import { isOnlyUsedAtOnce } from '../at-once.ts'
 import { changedFunctionsOf } from '../changed-functions.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -105,13 +106,36 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
   })
 }
 
+/** Objects that the live patch brings, and what keeps them. */
+function keptFindings({ change }: StudiedUnit): Found[] {
+  const added = new Set(change.addedData)
+  const told = new Set<Piece>()
+  return [...change.changed.map(({ after }) => after), ...change.added].flatMap((one) =>
+    keptDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found[] => {
+      // What holds functions is told as a table.
+      if (told.has(datum) || holdsFunctions(change.after, datum)) return []
+      told.add(datum)
+      const how = by === undefined ? 'through a pointer to what may keep it' : `to ${by}, which keeps it`
+      return [
+        {
+          symbol: one.name,
+          unit: change.unit,
+          message: `${one.name} hands the address of ${datum.name}, which is part of the live patch, ${how}; it leads nowhere when the live patch is unloaded`,
+          hint: 'Keep such an object in memory that is allocated, undo in a callback (INARCH_PRE_UNPATCH) what keeps it, or never unload the live patch',
+        },
+      ]
+    }),
+  )
+}
+
 export const livePointer: Rule = {
   name: 'live-pointer',
   severity: 'warning',
   looksFor:
-    'A callback, or a table of operations, that a changed function hands on in place of another one: to a timer, a work item, an object',
+    'A callback, or a table of operations, that a changed function hands on in place of another one: to a timer, a work item, an object; and an object of the live patch itself, such as a wait queue, that is handed to what keeps its address',
   why: 'Timers, work items and objects that the old code has set up keep the old one; both kinds are in the kernel until the last of them is gone',
   remedy:
     'Change the function that is handed on already instead of handing on another one, or let both understand the same objects',
-  find: (_job, subject) => subject.units.flatMap((studied) => pointerFindings(subject, studied)),
+  find: (_job, subject) =>
+    subject.units.flatMap((studied) => [...pointerFindings(subject, studied), ...keptFindings(studied)]),
 }
