@@ -38,19 +38,17 @@ async function refused(place: string, error: unknown): Promise<unknown> {
  * @throws Fault `usage/output-place`
  */
 export async function makeOutputDirectory(dir: string): Promise<void> {
-  const make = async (place: string): Promise<void> => {
+  const make = async (place: string, again = false): Promise<void> => {
     try {
       await mkdir(place)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EEXIST' && (await stat(place)).isDirectory()) return
       const above = path.dirname(place)
-      // Where there is a directory above, such as /proc, nothing can be made in it.
-      const isLost =
-        code !== 'ENOENT' || above === place || (await stat(above).catch(() => undefined)) !== undefined
-      if (isLost) throw error
-      await make(above)
-      await make(place)
+      if (code !== 'ENOENT' || above === place || again) throw error
+      // When the one above is there, somebody else has just made it; or nothing can be made in it, as in /proc.
+      if ((await stat(above).catch(() => undefined)) === undefined) await make(above)
+      await make(place, true)
     }
   }
   await make(path.resolve(dir)).catch(async (error: unknown) => {

@@ -78,8 +78,14 @@ describe('a file that somebody wants', () => {
 
 test('a directory that somebody wants is made with those above it, or refused in a sentence', async () => {
   const dir = path.join(work, 'a', 'b', 'c')
-  await Promise.all([makeOutputDirectory(dir), makeOutputDirectory(dir)])
   await makeOutputDirectory(dir)
+  await makeOutputDirectory(dir)
+  // Several at once, of which each may find that another one has just made a part of it.
+  for (let round = 0; round < 40; round++) {
+    const same = path.join(work, `round${round}`, 'b', 'c', 'd')
+    await Promise.all(Array.from({ length: 8 }, () => makeOutputDirectory(same)))
+    expect(lstatSync(same).isDirectory()).toBe(true)
+  }
   expect(lstatSync(dir).isDirectory()).toBe(true)
   writeFileSync(path.join(work, 'taken'), '')
   await expect(makeOutputDirectory(path.join(work, 'taken'))).rejects.toMatchObject(refused('of this name'))
