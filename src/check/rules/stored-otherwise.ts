@@ -26,13 +26,11 @@ interface Shift {
   readonly come: readonly string[]
 }
 
-/** @param isOneEnough whether to take what only comes or only goes, too */
-function shiftsIn(
-  functions: ChangedFunctions,
-  does: Meaning['does'],
-  isOneEnough = false,
-): Map<string, Shift[]> {
-  const found = new Map<string, Shift[]>()
+type Shifts = ReadonlyMap<string, readonly Shift[]>
+
+/** The members that functions write, or read, otherwise; also where something only comes or only goes. */
+function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Shifts {
+  const found = new Map<string, readonly Shift[]>()
   for (const { name, file, before, after, isPutIn } of functions.all) {
     if (before === undefined || after === undefined || isPutIn) continue
     const names = constantsThatChange(before, after)
@@ -55,8 +53,7 @@ function shiftsIn(
       const [was, is] = [hows(old!), hows(young!)]
       const gone = [...was].filter((how) => !is.has(how))
       const come = [...is].filter((how) => !was.has(how))
-      const isChange = gone.length > 0 && come.length > 0
-      if ((isChange || isOneEnough) && [...gone, ...come].some(saysSomething))
+      if ([...gone, ...come].some(saysSomething))
         found.set(member, [...(found.get(member) ?? []), { name, file, gone, come }])
     }
   }
@@ -81,8 +78,7 @@ const memory = /\b\w*(?:alloc|free)\w* \(/
 const told = (how: string) => (how === '' ? 'as it is' : how.replace(/_ \( \)/g, '_'))
 
 /** One function that reads what its last call has left. Of an array other elements may stay as they are. */
-function ownFindings(functions: ChangedFunctions): Found[] {
-  const [writes, reads] = [shiftsIn(functions, 'write', true), shiftsIn(functions, 'read', true)]
+function ownFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
   const stack = stackTypes(functions)
   return [...writes].flatMap(([member, writers]) =>
     writers.flatMap((write): Found[] => {
@@ -103,8 +99,18 @@ function ownFindings(functions: ChangedFunctions): Found[] {
   )
 }
 
-function encodingFindings(functions: ChangedFunctions): Found[] {
-  const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
+/** What takes the place of something, and is no mere addition. */
+function exchanges(shifts: Shifts): Shifts {
+  return new Map(
+    [...shifts].flatMap(([member, all]) => {
+      const both = all.filter(({ gone, come }) => gone.length > 0 && come.length > 0)
+      return both.length === 0 ? [] : [[member, both] as const]
+    }),
+  )
+}
+
+/** @param writes members that are written by something else than before */
+function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
   const made = new Set(
     allocationsOf(functions.before).flatMap(({ role, thing }) => (role === 'take' ? [thing] : [])),
   )
@@ -179,9 +185,10 @@ function constantFindings(functions: ChangedFunctions, changes: readonly FileCha
 }
 
 export function storedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
   return [
-    ...encodingFindings(functions),
-    ...ownFindings(functions),
+    ...encodingFindings(functions, exchanges(writes), exchanges(reads)),
+    ...ownFindings(functions, writes, reads),
     ...movedFindings(functions),
     ...constantFindings(functions, changes),
   ]
