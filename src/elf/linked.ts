@@ -68,6 +68,14 @@ export function fileAt(fd: number): ReadAt {
   }
 }
 
+/** Where the file has the bytes at an address; undefined when no segment has them all. The first that does counts. */
+export function offsetOf(segments: readonly Segment[], address: bigint, length: number): bigint | undefined {
+  const segment = segments.find(
+    (one) => address >= one.address && address + BigInt(length) <= one.address + one.size,
+  )
+  return segment && segment.offset + (address - segment.address)
+}
+
 /** @throws what `bad` makes when it is no ELF file for x86-64 of one of these types (`fileType`) */
 function readHeader(readAt: ReadAt, types: readonly number[], bad: Bad): Buffer {
   const header = readAt(0n, headerSize)

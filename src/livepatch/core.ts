@@ -3,7 +3,7 @@
 // address ranges. Format: the kernel's fs/proc/kcore.c.
 import { closeSync, openSync } from 'node:fs'
 import { fileType, segmentType } from '../elf/format.ts'
-import { fileAt, type ReadAt, readSegments, type Segment } from '../elf/linked.ts'
+import { fileAt, offsetOf, type ReadAt, readSegments, type Segment } from '../elf/linked.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Host } from './host.ts'
 
@@ -64,10 +64,8 @@ export function openCore(host: Host): Core {
     const segments = segmentsOf(readAt)
     return {
       read(address, length) {
-        const segment = segments.find(
-          ({ address: start, size }) => address >= start && address + BigInt(length) <= start + size,
-        )
-        return segment && readAt(segment.offset + (address - segment.address), length)
+        const place = offsetOf(segments, address, length)
+        return place === undefined ? undefined : readAt(place, length)
       },
       close: () => closeSync(fd),
     }

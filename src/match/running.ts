@@ -4,7 +4,7 @@
 // Format: System V gABI, chapter 5 (Program Loading) and the AMD64 psABI's relocations.
 import { closeSync, openSync } from 'node:fs'
 import { isPcRelative, relocationSize, relocationType, sectionFlag, segmentType } from '../elf/format.ts'
-import { fileAt, readSegments } from '../elf/linked.ts'
+import { fileAt, offsetOf, readSegments } from '../elf/linked.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
 import { badImage } from '../kernel/vmlinux.ts'
 
@@ -38,11 +38,9 @@ export function openImage(vmlinux: string): Image {
     const segments = readSegments(readAt, bad).filter(({ type }) => type === segmentType.load)
     return {
       read(address, length) {
-        const segment = segments.find(
-          ({ address: start, size }) => address >= start && address + BigInt(length) <= start + size,
-        )
-        if (segment === undefined) return undefined
-        const bytes = readAt(segment.offset + (address - segment.address), length)
+        const place = offsetOf(segments, address, length)
+        if (place === undefined) return undefined
+        const bytes = readAt(place, length)
         if (bytes === undefined) throw bad('a segment lies outside the file')
         return bytes
       },
