@@ -237,8 +237,8 @@ export function loadedRegister(code: Buffer, { start }: Instruction): number | u
   return undefined
 }
 
-/** What an instruction without a field for an address does to what its neighbours have in registers. */
-export type Flow =
+/** What an instruction that is no direct call means to who follows the registers of a function from one to the next. */
+export type InstructionKind =
   /** A call whose target is in a register or in memory. */
   | { readonly kind: 'indirect-call' }
   /** Behind it stands code that is reached otherwise. */
@@ -247,7 +247,7 @@ export type Flow =
   | { readonly kind: 'other' }
 
 /** Encodings: Intel SDM volume 2, CALL, JMP, RET, MOV, XOR. */
-export function flowOf(code: Buffer, { start }: Instruction): Flow {
+export function kindOf(code: Buffer, { start }: Instruction): InstructionKind {
   let at = start
   while (legacyPrefix[code[at] ?? 0] === 1) at++
   const rex = ((code[at] ?? 0) & 0xf0) === 0x40 ? code[at++]! : 0

@@ -52,6 +52,17 @@ describe.each(compilers)('%s', (program) => {
       ])
     })
 
+    test('forgets what it had in registers where code begins that is reached from elsewhere', () => {
+      expect(
+        kept(
+          'asm(".text; .type f, @function; f: mov $mine, %rdi; jmp 1f; 2: call *%rax; ret; 1: xor %edi, %edi; jmp 2b; .size f, . - f");',
+        ),
+      ).toEqual([])
+      expect(
+        kept('asm(".text; .type f, @function; f: mov $mine, %rdi; call *%rax; ret; .size f, . - f");'),
+      ).toEqual(['mine undefined'])
+    })
+
     test('uses an object, or hands on another one', () => {
       expect(
         kept(

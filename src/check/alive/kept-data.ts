@@ -2,7 +2,7 @@
 // Objects of the live patch itself whose address a function gives away: to what a pointer leads to (`poll_wait` is such a call, by
 // which epoll links itself to a wait queue), or to a function of the kernel that keeps it.
 import type { Anatomy, Piece } from '../../diff/anatomy.ts'
-import { argumentRegisters, decodeInstruction, flowOf, loadedRegister } from '../../diff/instruction.ts'
+import { argumentRegisters, decodeInstruction, kindOf, loadedRegister } from '../../diff/instruction.ts'
 import { sectionFlag } from '../../elf/format.ts'
 
 /** Functions of the kernel that link or queue what they are given, each with the number of that argument, from 0. */
@@ -58,17 +58,17 @@ export function keptDataIn(anatomy: Anatomy, piece: Piece, isNew: (datum: Piece)
       relocation !== undefined && relocation.offset < instruction.end
         ? anatomy.target(section, relocation)
         : undefined
-    const flow = flowOf(section.data, instruction)
+    const does = kindOf(section.data, instruction)
     const isCall = instruction.branch >= 0 && section.data[instruction.branch - 1] === 0xe8
-    if (isCall || flow.kind === 'indirect-call') {
+    if (isCall || does.kind === 'indirect-call') {
       const name = target?.kind === 'external' ? target.name : ''
       const argument = keepers.get(name)
-      if (flow.kind === 'indirect-call' || thunk.test(name)) give(argumentRegisters, undefined)
+      if (does.kind === 'indirect-call' || thunk.test(name)) give(argumentRegisters, undefined)
       else if (argument !== undefined) give([argumentRegisters[argument]!], name)
       loaded.clear()
-    } else if (flow.kind === 'leaves') loaded.clear()
-    else if (flow.kind === 'sets') {
-      loaded.delete(flow.register)
+    } else if (does.kind === 'leaves') loaded.clear()
+    else if (does.kind === 'sets') {
+      loaded.delete(does.register)
       const register = loadedRegister(section.data, instruction)
       const isOne =
         target?.kind === 'piece' &&
