@@ -145,7 +145,10 @@ export function turnsIn(definition: Definition): Turn[] {
   return found
 }
 
-const one: readonly Token[] = [{ kind: 'number', text: '1' } as Token]
+/** Where a pointer stands for the counter's address, these have it second. */
+const usual = /^(?:atomic(?:64|_long)?|refcount|local(?:64)?)_/
+/** By how much `inc` and `++` step. */
+const one: readonly Token[] = [{ kind: 'number', text: '1', start: 0, end: 0, line: 0 }]
 
 /** The counter of a step is the argument whose address is given; a per-CPU variable is named. */
 function stepIn(word: string, inner: readonly (readonly Token[])[]) {
@@ -160,9 +163,6 @@ function stepIn(word: string, inner: readonly (readonly Token[])[]) {
   const at = addresses[0] ?? (/^(?:__|raw_)?(?:this_cpu|percpu)_/.test(word) ? 0 : usual.test(word) ? 1 : -1)
   return at < 0 ? undefined : { way, place: inner[at]!, amount: inner[1 - at]! }
 }
-
-/** Where a pointer stands for the counter's address, these have it second. */
-const usual = /^(?:atomic(?:64|_long)?|refcount|local(?:64)?)_/
 
 /** By which amounts a function's text changes sums, also through short functions of its own files. */
 export function amountsIn(definition: Definition, find: (name: string) => Definition | undefined): Amount[] {
