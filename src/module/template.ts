@@ -134,7 +134,8 @@ async function compileFrame(
       hides: (text) => mayHideInputs(kernel.compiler, text),
       read: (await readInputs(kernel.compiler, made, kernel.source)) ?? [],
       searched: searchedBy(flags),
-      own: new Set(),
+      // Its text is part of the key. What it asks for with __has_include would lie in a directory that is watched.
+      own: new Set([source]),
       generated: new Map(),
       since,
     })

@@ -12,6 +12,7 @@ import type { Fault } from '../../src/ground/fault.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
+import { openTemplate } from '../../src/module/template.ts'
 import { applyPatches } from '../../src/patch/apply.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 
@@ -320,6 +321,17 @@ describe('a file that is not a unit', () => {
       { severity: 'error', rule: 'build-rules-changed', unit: 'fs/proc/Makefile' },
     ])
   })
+})
+
+test.each(['6.1', '6.12'])('the frame of a live patch for %s is compiled once', async (series) => {
+  const one = await selectKernel(job, series)
+  const compiled = async () => {
+    const mine: Job = { signal: job.signal, journal: silentJournal() }
+    await openTemplate(mine, one, await openUnits(mine, one))
+    return mine.journal.timings.filter(({ step }) => step.startsWith('Compiling')).length
+  }
+  expect(await compiled()).toBeLessThan(2)
+  expect(await compiled()).toBe(0)
 })
 
 test('Ctrl-C ends the compilers and leaves no object behind', async () => {
