@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which kernels Debian's package archive can serve, and their packages.
-import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { makeCacheDirectory } from '../ground/cache.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
+import { keepFile } from '../ground/kept-file.ts'
 import { withLock } from '../ground/lock.ts'
+import { ageOf } from '../ground/stamp.ts'
 import { apt, archiveRoot, configureApt } from './apt.ts'
 import type { SourcePackage } from './packaging.ts'
 import { compareVersions, parseRelease, seriesOf } from './version.ts'
@@ -199,9 +201,7 @@ async function refresh(job: Job): Promise<ArchiveKernel[]> {
           detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
         },
       )
-    const part = path.join(archiveRoot(), `kernels.json.${process.pid}`)
-    await writeFile(part, JSON.stringify(kernels))
-    await rename(part, path.join(archiveRoot(), 'kernels.json'))
+    await keepFile(path.join(archiveRoot(), 'kernels.json'), JSON.stringify(kernels))
     step.result(`${kernels.length} kernels`)
     return kernels
   })
@@ -213,18 +213,16 @@ async function refresh(job: Job): Promise<ArchiveKernel[]> {
  * @throws Fault `environment/archive-unreachable`, `environment/archive-has-no-kernel`
  */
 export async function archiveKernels(job: Job, age = hour): Promise<ArchiveKernel[]> {
-  const asked = Date.now()
-  const known = async (oldest: number) => {
-    const { mtimeMs } = await stat(path.join(archiveRoot(), 'kernels.json')).catch(() => ({ mtimeMs: 0 }))
-    return mtimeMs >= oldest ? remembered() : undefined
-  }
+  const asked = performance.now()
+  const known = async (oldest: number) =>
+    ageOf(path.join(archiveRoot(), 'kernels.json')) <= oldest ? remembered() : undefined
   return (
-    (await known(asked - age)) ??
+    (await known(age)) ??
     (await withLock(
       path.join(archiveRoot(), 'update'),
       { signal: job.signal },
       // Another process may have refreshed while this one waited.
-      async () => (await known(age === 0 ? asked : asked - age)) ?? (await refresh(job)),
+      async () => (await known(Math.max(age, performance.now() - asked))) ?? (await refresh(job)),
     ))
   )
 }
@@ -241,16 +239,8 @@ export async function withdraw(release: string): Promise<void> {
 }
 
 /** Those of `kernels` that, as far as is known, the archive can really deliver. */
-export async function deliverable(kernels: readonly ArchiveKernel[]): Promise<ArchiveKernel[]> {
-  const noted = await Promise.all(
-    kernels.map(({ release }) =>
-      stat(withdrawal(release)).then(
-        ({ mtimeMs }) => Date.now() - mtimeMs < day,
-        () => false,
-      ),
-    ),
-  )
-  return kernels.filter((_, index) => !noted[index])
+export function deliverable(kernels: readonly ArchiveKernel[]): ArchiveKernel[] {
+  return kernels.filter(({ release }) => ageOf(withdrawal(release)) >= day)
 }
 
 function megabytes(bytes: number): string {

@@ -29,7 +29,7 @@ import type { Job } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
 import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
-import { digestOfStamps } from '../ground/stamp.ts'
+import { digestOfStamps, stampOf } from '../ground/stamp.ts'
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { parseConfig } from './config.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
@@ -54,23 +54,52 @@ function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-/** Makes `to` the same file as `from`, or its copy with its time; replaces what is there. @returns whether it is a copy */
-function linkOrCopy(from: string, to: string): boolean {
+/**
+ * What the tree was taken over from, and what each of it was like before it was read. To link a file changes its time of
+ * change, so of those that are linked the other time is looked at.
+ */
+class Watched {
+  private readonly stamps = new Map<string, string | undefined>()
+  private readonly linked = new Set<string>()
+
+  /** A directory, or a file, that is about to be read. */
+  add(file: string): void {
+    if (!this.stamps.has(file)) this.stamps.set(file, stampOf(file))
+  }
+
+  addLinked(file: string): void {
+    this.linked.add(file)
+  }
+
+  /** The stamps of all, and their names; of what was written since it began to be read nothing holds. */
+  list(since: number): string[] {
+    const isSame = [...this.stamps].every(([file, stamp]) => stampOf(file) === stamp)
+    const isQuiet = [...this.linked].every(
+      (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < since,
+    )
+    const names = [...this.stamps.keys(), ...this.linked].sort().map((name) => name.slice(1))
+    return [isSame && isQuiet ? digestOfStamps('', names)! : '', ...names]
+  }
+}
+
+/** Makes `to` the same file as `from`, or its copy with its time, which is watched; replaces what is there. */
+function linkOrCopy(from: string, to: string, watched: Watched): 'linked' | 'copied' {
   try {
     linkSync(from, to)
-    return false
+    return 'linked'
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') {
       rmSync(to)
-      return linkOrCopy(from, to)
+      return linkOrCopy(from, to, watched)
     }
     // The cache is on another file system, or the file is another user's.
     if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error
+    watched.add(from)
     const { atime, mtime } = statSync(from)
     copyFileSync(from, to)
     utimesSync(to, atime, mtime)
-    return true
+    return 'copied'
   }
 }
 
@@ -83,7 +112,7 @@ async function overlay(
   to: string,
   signal: AbortSignal,
   leave: ReadonlySet<string>,
-  watched: Set<string>,
+  watched: Watched,
   below = '',
 ): Promise<void> {
   mkdirSync(path.join(to, below), { recursive: true })
@@ -103,9 +132,9 @@ async function overlay(
       rmSync(target, { force: true })
       symlinkSync(readlinkSync(path.join(from, name)), target)
     } else if (settled.test(name)) {
-      copyFileSync(path.join(from, name), target)
       watched.add(path.join(from, name))
-    } else if (entry.isFile() && linkOrCopy(path.join(from, name), target)) watched.add(path.join(from, name))
+      copyFileSync(path.join(from, name), target)
+    } else if (entry.isFile()) linkOrCopy(path.join(from, name), target, watched)
   }
   // A moment for the user's Ctrl-C.
   await nextTurn()
@@ -139,10 +168,12 @@ async function installModules(
   root: string,
   release: string,
   signal: AbortSignal,
-  watched: Set<string>,
+  watched: Watched,
 ): Promise<void> {
   const base = path.join(root, 'lib/modules', release)
   await mkdir(base, { recursive: true })
+  for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'])
+    watched.add(path.join(dir, name))
   const order = await readInputIfAny(path.join(dir, 'modules.order'), builtFile)
   const installed: string[] = []
   for (const line of (order?.toString('utf8') ?? '').split('\n').filter((line) => line !== '')) {
@@ -162,13 +193,10 @@ async function installModules(
       )
     const target = path.join('kernel', found)
     await mkdir(path.dirname(path.join(base, target)), { recursive: true })
-    linkOrCopy(file, path.join(base, target))
-    watched.add(file)
+    if (linkOrCopy(file, path.join(base, target), watched) === 'linked') watched.addLinked(file)
     installed.push(target)
   }
   await writeFile(path.join(base, 'modules.order'), installed.map((name) => `${name}\n`).join(''))
-  for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'])
-    watched.add(path.join(dir, name))
   for (const name of ['modules.builtin', 'modules.builtin.modinfo']) {
     await copyFile(path.join(dir, name), path.join(base, name)).catch((error: unknown) => {
       if (!isAbsent(error)) throw error
@@ -180,15 +208,6 @@ async function installModules(
 
 /** Raised whenever what is looked at changes. */
 const stampFormat = 'inarch-built-2'
-
-/** The stamps of all that is watched, and its names; of what is being written meanwhile nothing holds. */
-function stampsOf(watched: ReadonlySet<string>, since: number): string[] {
-  const names = [...watched].sort().map((name) => name.slice(1))
-  const isQuiet = names.every(
-    (name) => (statSync(`/${name}`, { throwIfNoEntry: false })?.mtimeMs ?? 0) < since,
-  )
-  return [isQuiet ? digestOfStamps('', names)! : '', ...names]
-}
 
 /**
  * The kernel that was built in `dir`.
@@ -260,7 +279,8 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
       withScratch(async (scratch) => {
         const since = Date.now()
         const result = path.join(scratch, 'kernel')
-        const watched = new Set([vmlinux, image, symvers])
+        const watched = new Watched()
+        watched.add(symvers)
         const source = path.join(result, 'source')
         await mkdir(result)
         const origin = await realpath(path.join(built, 'source')).catch(() => built)
@@ -270,8 +290,11 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
         await overlay(built, source, job.signal, new Set(origin === built ? [] : ['Makefile']), watched)
         await copyFile(symvers, path.join(source, 'Module.symvers'))
         await settleConfiguration(source)
-        linkOrCopy(vmlinux, path.join(result, 'vmlinux'))
-        linkOrCopy(image, path.join(result, 'image'))
+        for (const [file, name] of [
+          [vmlinux, 'vmlinux'],
+          [image, 'image'],
+        ] as const)
+          if (linkOrCopy(file, path.join(result, name), watched) === 'linked') watched.addLinked(file)
         await writeFile(
           path.join(result, 'System.map'),
           systemMapText(decodeKallsyms(await readInput(vmlinux, builtKernel))),
@@ -298,7 +321,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
         job.signal.throwIfAborted()
         await rm(cached, { recursive: true, force: true, maxRetries: 3 })
         // To link a file, and to take a link away, changes its time of change.
-        await writeFile(path.join(result, 'stamp'), [head, ...stampsOf(watched, since)].join('\n'))
+        await writeFile(path.join(result, 'stamp'), [head, ...watched.list(since)].join('\n'))
         await mkdir(path.dirname(cached), { recursive: true })
         await move(result, cached)
         return kernel

@@ -4,13 +4,14 @@
 // apt is asked for the archive's lists of sources in lists of our own, whatever the machine's package
 // sources name; they are signed as the lists of packages are, and hold the hash of every file.
 import { mkdirSync } from 'node:fs'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
 import { withScratch } from '../ground/scratch.ts'
+import { ageOf } from '../ground/stamp.ts'
 import type { Patch } from '../patch/patch.ts'
 import { readPatches } from '../patch/read.ts'
 import { apt, archiveRoot, configureApt } from './apt.ts'
@@ -83,8 +84,7 @@ async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): 
   const lists = await withLock(path.join(archiveRoot(), 'sources'), { signal: job.signal }, async () => {
     // Where one version's source is missing, the next one is asked for at once.
     const updated = path.join(archiveRoot(), 'sources-updated')
-    const { mtimeMs } = await stat(updated).catch(() => ({ mtimeMs: 0 }))
-    if (Date.now() - mtimeMs > minutes) {
+    if (ageOf(updated) > minutes) {
       const update = await apt('apt-get', ['-q', 'update', ...sourceOptions()], options)
       if (!/^(?:Get|Hit):/m.test(update.stdout))
         throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {

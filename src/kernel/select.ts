@@ -102,7 +102,7 @@ async function chooseKernel(
   let chosen: Candidate | undefined
   try {
     // With a fitting kernel at hand, yesterday's knowledge of the archive is good enough.
-    chosen = choose(await deliverable(await archiveKernels(job, fetched === undefined ? undefined : day)))
+    chosen = choose(deliverable(await archiveKernels(job, fetched === undefined ? undefined : day)))
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'environment' || fetched === undefined) throw error
     job.journal.note(`${error.message}; using ${fetched.release}, which is fetched`)

@@ -2,13 +2,14 @@
 // Whether KVM can be used. /dev/kvm may exist and yet hang a guest at boot (nested virtualisation that
 // is offered but does not work), so it is believed only after a guest has booted with it once.
 import { constants } from 'node:fs'
-import { access, readFile, rename, writeFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
 import { bootIdentity } from '../ground/boot-identity.ts'
 import { cacheRoot, makeCacheDirectory } from '../ground/cache.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
+import { keepFile } from '../ground/kept-file.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { type Busybox, writeInitramfs } from './initramfs.ts'
@@ -102,9 +103,7 @@ export async function chooseAccelerator(
       return answer
     })
     makeCacheDirectory(cacheRoot())
-    const draft = `${file}.${process.pid}`
-    await writeFile(draft, JSON.stringify({ boot, at: Date.now(), works }))
-    await rename(draft, file)
+    await keepFile(file, JSON.stringify({ boot, at: Date.now(), works }))
   }
   if (!works && wanted === 'kvm') throw refuse('a guest did not boot with it')
   return works ? 'kvm' : 'tcg'

@@ -162,6 +162,20 @@ test.each([
   expect(await taken()).not.toBe(first)
 })
 
+test.each(['.config', 'Module.symvers', 'include'])(
+  'where the time of %s lies ahead, the tree is still taken over only once',
+  async (name) => {
+    const file = path.join(small, name)
+    const { atime, mtime } = statSync(file)
+    utimesSync(file, new Date('2040-01-01'), new Date('2040-01-01'))
+    const taken = async () => statSync((await openBuildDir(job, small)).systemMap).ino
+    const first = await taken()
+    expect(await taken()).toBe(first)
+    utimesSync(file, atime, mtime)
+    expect(await taken()).not.toBe(first)
+  },
+)
+
 test('a header that is written in its place is seen through the link', async () => {
   const { source } = await openBuildDir(job, small)
   writeFileSync(path.join(small, 'include/generated/here.h'), 'int c;')
