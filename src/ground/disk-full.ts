@@ -2,13 +2,15 @@
 // A disk that is full, as the system and as programs tell it. Whatever was being done then, this is what is wrong.
 import { Fault } from './fault.ts'
 
-/** @param detail what the system said */
-export function diskFull(detail: string, message = 'The disk is full'): Fault {
-  return new Fault('environment', 'disk-full', message, {
-    remedy:
-      'Free some space (`inarch kernels prune` removes superseded kernels), or set XDG_CACHE_HOME to a directory on another disk',
-    detail,
-  })
+const ofCache =
+  'Free some space (`inarch kernels prune` removes superseded kernels), or set XDG_CACHE_HOME to a directory on another disk'
+
+/**
+ * @param detail what the system said
+ * @param remedy where it is not the cache's disk
+ */
+export function diskFull(detail: string, message = 'The disk is full', remedy = ofCache): Fault {
+  return new Fault('environment', 'disk-full', message, { remedy, detail })
 }
 
 /** The system's error codes that say so: no space, no quota. */

@@ -3,6 +3,7 @@
 // (kernels on a large disk): then it is copied beside its place first, so that readers still see all of it or nothing.
 import { cp, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { makerMark, sweep } from './maker.ts'
 
 /** Renames a file or a directory; the directory of `to` must exist. What a rename throws, but EXDEV, is thrown. */
 export async function move(from: string, to: string): Promise<void> {
@@ -10,7 +11,9 @@ export async function move(from: string, to: string): Promise<void> {
     await rename(from, to)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
-    const beside = path.join(path.dirname(to), `.${path.basename(to)}.${process.pid}`)
+    const prefix = `.${path.basename(to)}.`
+    sweep(path.dirname(to), prefix)
+    const beside = path.join(path.dirname(to), `${prefix}${makerMark()}`)
     try {
       await cp(from, beside, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
       await rename(beside, to)

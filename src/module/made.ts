@@ -4,7 +4,7 @@ import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
 import { version } from '../ground/version.ts'
-import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
+import { writeAllWhole } from '../ground/whole-file.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 
@@ -24,13 +24,14 @@ export interface Made {
   readonly directory?: string
 }
 
-/** Writes the module and the manifest; neither is seen before it is whole. */
+/** Writes the module and the manifest; neither is seen before both are whole. */
 export async function save(output: string, bytes: Buffer, manifest: Manifest): Promise<Made> {
-  await makeOutputDirectory(output)
   const module = path.join(output, `livepatch-${manifest.name}.ko`)
   const manifestFile = path.join(output, `livepatch-${manifest.name}.json`)
-  await writeWhole(module, bytes)
-  await writeWhole(manifestFile, `${JSON.stringify(manifest, null, 2)}\n`)
+  await writeAllWhole([
+    { file: module, content: bytes },
+    { file: manifestFile, content: `${JSON.stringify(manifest, null, 2)}\n` },
+  ])
   return { module, manifestFile, manifest }
 }
 

@@ -12,7 +12,7 @@ import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
 import { inputKinds, readInputIfAny } from '../ground/input.ts'
 import { misfit } from '../ground/misfit.ts'
-import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
+import { writeAllWhole } from '../ground/whole-file.ts'
 
 /** A path in the kernel's tree, without `.` and `..`. */
 const treePath = v.pipe(
@@ -117,11 +117,12 @@ export function renderDescription(description: Omit<SourceDescription, 'format'>
   return `${JSON.stringify({ format: 'inarch-source-1', ...description }, null, 2)}\n`
 }
 
-/** Writes a directory's files; each is whole or not there. Files that it has besides them are left alone. */
+/** Writes a directory's files, all or none. Files that it has besides them are left alone. */
 export async function writeSourceDirectory(dir: string, files: readonly SourceFile[]): Promise<void> {
-  for (const { path: name, text } of files) {
-    const file = path.join(dir, name)
-    await makeOutputDirectory(path.dirname(file))
-    await writeWhole(file, Buffer.from(text, 'latin1'))
-  }
+  await writeAllWhole(
+    files.map(({ path: name, text }) => ({
+      file: path.join(dir, name),
+      content: Buffer.from(text, 'latin1'),
+    })),
+  )
 }

@@ -30,9 +30,9 @@ function freshPatch(): string {
   return file
 }
 
-/** Runs the command where `place` is an empty file system of this size. */
-function withMount(place: string, size: string, args: readonly string[]) {
-  const script = `mount -t tmpfs -o size=${size} tmpfs "$0" && exec "$@"`
+/** Runs the command where `place` is an empty file system of this size. @param then what a shell does there after it */
+function withMount(place: string, size: string, args: readonly string[], then = ':') {
+  const script = `mount -t tmpfs -o size=${size} tmpfs "$0" && { "$@"; status=$?; ${then}; exit $status; }`
   const { status, stdout, stderr } = spawnSync(
     'unshare',
     ['--mount', 'sh', '-c', script, place, process.execPath, program, ...args],
@@ -51,14 +51,23 @@ describe.runIf(process.getuid?.() === 0)('on file systems of their own', () => {
     },
   )
 
-  test('the place of the result is full: that is told, and nothing half-made is there', () => {
-    const output = path.join(dir, 'full')
-    mkdirSync(output)
-    const run = withMount(output, '8k', ['build', '--json', freshPatch(), '--output', output])
-    expect(JSON.parse(run.stdout).error).toMatchObject({ kind: 'environment', code: 'disk-full' })
-    expect(run.status).toBe(5)
-    expect(readdirSync(output)).toEqual([])
-  })
+  // Into the second would go the module alone.
+  test.each(['8k', '28k'])(
+    '%s at the place of the result: that is told, and nothing half-made is there',
+    (size) => {
+      const output = mkdtempSync(path.join(dir, 'full-'))
+      const left = path.join(dir, 'left')
+      const args = ['build', '--json', freshPatch(), '--output', output]
+      const run = withMount(output, size, args, `find "$0" -mindepth 1 >${left}`)
+      expect(JSON.parse(run.stdout).error).toMatchObject({
+        kind: 'environment',
+        code: 'disk-full',
+        remedy: 'Free some space, or choose another place',
+      })
+      expect(run.status).toBe(5)
+      expect(readFileSync(left, 'utf8')).toBe('')
+    },
+  )
 
   test('scratch directories and kept objects may lie on two of them', () => {
     const output = mkdtempSync(path.join(dir, 'made-'))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   lstatSync,
   mkdirSync,
@@ -12,8 +12,10 @@ import {
 } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { buildSync } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeOutputDirectory, writeWhole } from '../../src/ground/whole-file.ts'
+import { makerMark } from '../../src/ground/maker.ts'
+import { makeOutputDirectory, writeAllWhole, writeWhole } from '../../src/ground/whole-file.ts'
 
 let work: string
 beforeAll(() => {
@@ -94,4 +96,73 @@ test('a directory that somebody wants is made with those above it, or refused in
   for (const place of ['/proc/inarch/x', '/proc/inarch', '/sys/kernel/inarch'])
     await expect(makeOutputDirectory(place)).rejects.toMatchObject({ kind: 'usage', code: 'output-place' })
   await expect(writeWhole('/proc/inarch', 'x')).rejects.toMatchObject(refused('nothing can be made'))
+})
+
+describe('files that belong together', () => {
+  const together = (dir: string, ...names: string[]) =>
+    writeAllWhole(names.map((name) => ({ file: path.join(dir, name), content: `new ${name}` })))
+
+  test('come with their directories, and take the places of older ones', async () => {
+    const dir = path.join(work, 'together/deep')
+    await together(dir, 'a', 'b', 'c/d')
+    await together(dir, 'b')
+    expect(readdirSync(dir).sort()).toEqual(['a', 'b', 'c'])
+    expect(readdirSync(path.join(dir, 'c'))).toEqual(['d'])
+  })
+
+  test('are all as they were when one of them can’t be written', async () => {
+    const dir = path.join(work, 'torn')
+    mkdirSync(path.join(dir, 'taken'), { recursive: true })
+    writeFileSync(path.join(dir, 'a'), 'old')
+    await expect(together(dir, 'a', 'b', 'taken')).rejects.toMatchObject(refused('it is a directory'))
+    expect(readdirSync(dir).sort()).toEqual(['a', 'taken'])
+    expect(readFileSync(path.join(dir, 'a'), 'utf8')).toBe('old')
+  })
+
+  test('leave no directory when they can’t be written, but one that was there', async () => {
+    const dir = path.join(work, 'bare')
+    mkdirSync(dir)
+    await expect(together(dir, 'new/a', 'new/er/b', '../bare')).rejects.toMatchObject(
+      refused('it is a directory'),
+    )
+    expect(readdirSync(dir)).toEqual([])
+  })
+})
+
+test('what a killed process had not finished is swept by the next that writes the same, and nothing else is', async () => {
+  const dir = path.join(work, 'killed')
+  mkdirSync(dir)
+  const { pid } = spawnSync('true')
+  const here = makerMark().replace(/^\d+/, '')
+  const mine = ['.x.ko.2024-backup', '.x.ko.1-old', `.x.ko.${pid}${here}copy`, `.y.ko.${pid}${here}`]
+  for (const name of [`.x.ko.${pid}${here}`, ...mine]) writeFileSync(path.join(dir, name), 'half')
+  await writeWhole(path.join(dir, 'x.ko'), 'whole')
+  expect(readdirSync(dir).sort()).toEqual([...mine, 'x.ko'].sort())
+})
+
+test.runIf(process.getuid?.() === 0)('a full disk is told with the file that it has no room for', () => {
+  const place = path.join(work, 'disk')
+  mkdirSync(place)
+  const script = `
+    import { writeWhole } from ${JSON.stringify(path.resolve('src/ground/whole-file.ts'))}
+    import { readdirSync } from 'node:fs'
+    const { code, message } = await writeWhole(process.argv[2] + '/page', 'x'.repeat(9000)).catch((error) => error)
+    console.log(code, message, readdirSync(process.argv[2]).length)`
+  const made = buildSync({
+    stdin: { contents: script, resolveDir: work, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+  })
+  const run = spawnSync(
+    'unshare',
+    ['-m', 'sh', '-c', 'mount -t tmpfs -o size=8k tmpfs "$0" && exec "$@"', place, process.execPath].concat(
+      '--input-type=module',
+      '-',
+      place,
+    ),
+    { encoding: 'utf8', input: made.outputFiles[0]!.text },
+  )
+  expect(run.stdout).toBe(`disk-full ${place}/page can't be written: its disk is full 0\n`)
 })
