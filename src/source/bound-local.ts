@@ -144,7 +144,7 @@ export function nameLocals(
         while (given.has(as) || words.has(as) || counts.has(as) || isTaken(as)) as += '_'
         given.add(as)
         const places = placesOf(item.tokens, one.local.declarator.at, grammar)
-        if (places === undefined || !areWritten(item, name, places, macros))
+        if (places === undefined || !areWritten(item, one.local, places, macros))
           findings.push({
             severity: 'error',
             rule: 'writable-copied',
@@ -162,15 +162,16 @@ export function nameLocals(
 /** Whether all words that mean a variable can be found in the written text. */
 function areWritten(
   item: Item,
-  name: string,
+  local: StaticLocal,
   places: readonly number[],
   macros: ReadonlyMap<string, readonly string[]>,
 ): boolean {
-  const expanded = wordsAt(item, name)
-  const written = wordsIn(item, name)
+  const { name, from, to } = local
+  const expanded = wordsAt(item, local)
+  const written = wordsIn(item, local)
   if (expanded.length === written.length) return true
   // A macro takes a word several times. That is all right where no other meaning of it is about, and no macro brings it.
-  if (expanded.length !== places.length) return false
+  if (expanded.length !== places.filter((at) => at < from || at >= to).length) return false
   const seen = new Set(item.chunk.tokens.flatMap(({ kind, text }) => (kind === 'name' ? [text] : [])))
   seen.delete(name)
   for (const word of seen)
@@ -182,18 +183,25 @@ function areWritten(
   return true
 }
 
-/** Where a name stands in the function's body: in the expanded tokens, and in the written ones. */
-function wordsAt({ tokens, declaration: { body } }: Item, name: string): number[] {
+/**
+ * Where a variable's name stands in the function's body, in the expanded tokens and in the written ones; not in its declaration,
+ * in whose place another one comes, and in which a macro may take the name any number of times.
+ */
+function wordsAt({ tokens, declaration: { body } }: Item, { name, from, to }: StaticLocal): number[] {
+  const isOutside = (at: number) => at < from || at >= to
   return tokens.flatMap(({ kind, text }, at) =>
-    kind === 'name' && text === name && at >= body!.from && at < body!.to ? [at] : [],
+    kind === 'name' && text === name && at >= body!.from && at < body!.to && isOutside(at) ? [at] : [],
   )
 }
 
-function wordsIn(item: Item, name: string): Token[] {
+function wordsIn(item: Item, { name, from }: StaticLocal): Token[] {
   const body = writtenBody(item)
-  return body === undefined
-    ? []
-    : tokensIn(item.chunk, body).filter(({ kind, text }) => kind === 'name' && text === name)
+  if (body === undefined) return []
+  const place = writtenStatics(item).get(from)
+  const own = new Set(place === undefined ? [] : tokensIn(item.chunk, place))
+  return tokensIn(item.chunk, body).filter(
+    (token) => token.kind === 'name' && token.text === name && !own.has(token),
+  )
 }
 
 /** How the declarations are made. */
@@ -221,8 +229,8 @@ export function localEdits(item: Item, bound: readonly BoundLocal[], text: Local
   }
   for (const { local, as, places: meant } of bound) {
     if (as === local.name) continue
-    const words = wordsIn(item, local.name)
-    const expanded = wordsAt(item, local.name)
+    const words = wordsIn(item, local)
+    const expanded = wordsAt(item, local)
     const isMeant = (index: number) => words.length !== expanded.length || meant.includes(expanded[index]!)
     for (const [index, { start, end }] of words.entries())
       if (isMeant(index) && !edits.some(({ from, to }) => start >= from && start < to))

@@ -191,7 +191,9 @@ export function* headersThatDeclare(
   name: string,
   isFunction: boolean,
 ): Generator<readonly [from: number, to: number]> {
-  const mark = new RegExp(isFunction ? `[\\s*]${name}\\s*\\(` : `\\bextern\\b[^;{}()]*\\b${name}\\b`, 'g')
+  // A tag has a space of names of its own: `extern struct mutex lock;` declares no mutex.
+  const variable = `\\bextern\\b[^;{}()]*(?<!\\b(?:struct|union|enum)\\s+)\\b${name}\\b`
+  const mark = new RegExp(isFunction ? `[\\s*]${name}\\s*\\(` : variable, 'g')
   for (const { index } of text.matchAll(mark)) {
     // Parts of headers are ordered.
     let low = 0

@@ -608,6 +608,49 @@ int wanted(int a) { static int calls; calls += a; return calls + two(a); }
       wish: { externalize: ['wanted.calls'], isRunning: true, isOther: true },
       has: ['wanted_calls += a; return wanted_calls + two(a);'],
     },
+    'which a macro of the tag\u2019s name declares, under another name of the file': {
+      source: `
+struct box { struct box *self; int n; };
+#define DEFINE_BOX(box) struct box box = { &box, sizeof(box) }
+int box;
+int wanted(int a)
+{
+	static DEFINE_BOX(box);
+	box.n += a;
+	return box.self->n;
+}
+int other(int a)
+{
+	return wanted(a) + box++;
+}
+`,
+      wish: {
+        externalize: ['box', 'wanted.box'],
+        functions: ['wanted', 'other'],
+        rename: true,
+        isRunning: true,
+      },
+      has: ['wanted_box.n += a;', 'return wanted_box.self->n;', '+ box++;'],
+    },
+    'of the tag of what a header declares': {
+      files: {
+        'crate.h':
+          'struct crate { int n; };\nextern struct crate first, *second;\nint weigh(struct crate *c);\n',
+      },
+      source: `
+#include "crate.h"
+#define DEFINE_CRATE(x) struct crate x = { sizeof(x) }
+int wanted(int a)
+{
+	static DEFINE_CRATE(crate);
+	first.n = second->n;
+	crate.n += a;
+	return weigh(&crate);
+}
+`,
+      wish: { externalize: ['wanted.crate'], isRunning: true },
+      has: ['\textern struct crate crate LIVEPATCH_SYMBOL(', '\tcrate.n += a;'],
+    },
     'with addresses of its own code, which the running one does not have': {
       source:
         'int wanted(int a) { static void *jump[] = { &&x, &&y }; goto *jump[a]; x: return 1; y: return 2; }\n',
