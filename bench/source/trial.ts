@@ -94,17 +94,17 @@ async function compile(
   return exitCode === 0 ? { object: readObject(readFileSync(output), input), messages: stderr } : stderr
 }
 
-/** The functions that the C file itself defines, by gcc's own account (-aux-info). */
-function definedIn(unit: Unit, account: string): ReadonlySet<string> {
+/** The functions that the C file defines, or a C file that it includes, by gcc's own account (-aux-info). */
+function definedIn(account: string): ReadonlySet<string> {
   const found = new Set<string>()
   for (const line of account.split('\n')) {
     const [, file, name] = /^\/\* (.*):\d+:[NO]F \*\/ .*?(\w+) \(.*\);/.exec(line) ?? []
-    if (file !== undefined && name !== undefined && path.normalize(file) === unit.source) found.add(name)
+    if (file?.endsWith('.c') === true && name !== undefined) found.add(name)
   }
   return found
 }
 
-/** Functions that can be tried: defined in C in the unit's own file, with a symbol of their own, and not gone after the start. */
+/** Functions that can be tried: defined in C in the unit's own file or in one that it includes, with a symbol of their own, and not gone after the start. */
 function eligible(object: ObjectFile, defined: ReadonlySet<string>): string[] {
   return anatomy(object)
     .functions.filter(({ section }) => !/^\.(init|exit|head|ref)\.|^\.static_call/.test(section.name))
@@ -135,7 +135,7 @@ export async function tryUnit(
     )
     const compiler = childrenTime() - start
     if (typeof whole === 'string') return undefined
-    const names = choose(eligible(whole.object, definedIn(unit, readFileSync(account, 'latin1'))))
+    const names = choose(eligible(whole.object, definedIn(readFileSync(account, 'latin1'))))
     if (names.length === 0) return undefined
     const inlining = readInlining({ clones: readFileSync(clones, 'latin1'), remarks: '' })
     const functions: Trial[] = []
