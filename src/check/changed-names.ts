@@ -71,6 +71,25 @@ export function changedNames(changes: readonly FileChange[]): readonly ChangedNa
   return found
 }
 
+/** What constants of each side are written as, of those that have another value: `BUF * 2` where BUF changes. */
+export function changedConstants(
+  changes: readonly FileChange[],
+): ReadonlyMap<string, { readonly before: string; readonly after: string }> {
+  const names = new Set(changedNames(changes).map(({ name }) => name))
+  if (names.size === 0) return new Map()
+  return new Map(
+    kernelFiles(changes).flatMap(({ before, after }) => {
+      const [old, young] = [constantsOf(before ?? ''), constantsOf(after ?? '')]
+      return [...names].flatMap((name) => {
+        const [was, is] = [old.get(name), young.get(name)]
+        // Of several definitions it is not known which one counts.
+        const isOne = was !== undefined && is !== undefined && !/\n/.test(was + is)
+        return isOne ? [[name, { before: was, after: is }] as const] : []
+      })
+    }),
+  )
+}
+
 function find(changes: readonly FileChange[]): ChangedName[] {
   const found = new Map<string, ChangedName>()
   const files = kernelFiles(changes).map(({ path: file, before, after }) => ({

@@ -5,11 +5,14 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import type { FileChange } from '../patch/patch.ts'
+import { closing, type Token, tokenize } from '../source/lexer.ts'
 import { type Definition, definitionsOf } from './definitions.ts'
 
 export interface Library {
   /** A function or a macro with parameters, as it is before the patch; undefined when it is not found. */
   definition(name: string): Definition | undefined
+  /** What stands between the braces of a struct or union, by `struct name`; undefined when it is not found. */
+  type(name: string): readonly Token[] | undefined
   /** What a macro of a header says that a name stands for: `spi_controller` for `spi_master`; the name itself for most. */
   alias(name: string): string
   /** The unchanged ones of these C files; without any, those in the directories of the changed headers. */
@@ -24,12 +27,15 @@ export interface SourceFile {
 
 export const emptyLibrary: Library = {
   definition: () => undefined,
+  type: () => undefined,
   alias: (name) => name,
   usersOfHeaders: () => [],
 }
 
 /** Files of a directory beyond this are not searched. */
 const mostFiles = 200
+/** Of a struct's text more characters are not read. */
+const longestType = 60_000
 /** How far includes of includes are followed. */
 const deepest = 3
 
@@ -41,6 +47,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
   const texts = new Map<string, string>()
   const parsed = new Map<string, ReturnType<typeof definitionsOf>>()
   const found = new Map<string, Definition | undefined>()
+  const types = new Map<string, readonly Token[] | undefined>()
   const aliases = new Map<string, string>()
   const changed = new Set(changes.map((one) => one.path))
   const root = existsSync(source) ? realpathSync(source) : source
@@ -106,6 +113,18 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       return [...new Set(units.length > 0 ? units : cFilesBeside(headers))]
         .filter((file) => !changed.has(file) && file.endsWith('.c'))
         .map((file) => ({ path: file, text: textOf(file) }))
+    },
+    type(name) {
+      if (types.has(name)) return types.get(name)
+      const begins = new RegExp(`(?:^|\\s)${name.replace(' ', '\\s+')}\\s*\\{`)
+      const file = filesIn().find((one) => begins.test(textOf(one)))
+      const text = file === undefined ? '' : textOf(file)
+      const start = text.search(begins)
+      const tokens = start < 0 ? [] : tokenize(text, start, Math.min(text.length, start + longestType))
+      const open = tokens.findIndex((one) => one.text === '{')
+      const one = open < 0 ? undefined : tokens.slice(open + 1, closing(tokens, open) - 1)
+      types.set(name, one)
+      return one
     },
     alias(name) {
       const known = aliases.get(name)

@@ -29,7 +29,7 @@ export function textFindings(
     ...of('lock-balance', [...lockFindings(functions), ...partedFindings(functions)]),
     ...of('refcount-balance', referenceFindings(functions)),
     ...of('wake-up', wakeFindings(functions)),
-    ...of('set-up-by-old-code', oldObjectFindings(functions)),
+    ...of('set-up-by-old-code', oldObjectFindings(functions, changes)),
     ...of('given-back-otherwise', givenBackFindings(functions)),
     ...of('held-otherwise', heldFindings(functions)),
     ...of('stored-otherwise', storedFindings(functions, changes)),

@@ -3,9 +3,11 @@
 // Objects that the old code has made come to the new code without it.
 
 import { listed } from '../../ground/listed.ts'
+import type { FileChange } from '../../patch/patch.ts'
 import { closing } from '../../source/lexer.ts'
 import { constructorFindings } from '../alive/constructors.ts'
 import { madeInPartFindings } from '../alive/made-in-part.ts'
+import { outgrownFindings } from '../alive/outgrown.ts'
 import { stackTypes } from '../alive/stack-types.ts'
 import { variablesOf } from '../alive/variables.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
@@ -105,11 +107,12 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
 }
 
 /** What the objects that the old code has made come without, or only with one half of. */
-export function oldObjectFindings(functions: ChangedFunctions): Found[] {
+export function oldObjectFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   return [
     ...setUpFindings(functions),
     ...madeInPartFindings(functions, (name) => keptBy(functions, name)),
     ...constructorFindings(functions),
+    ...outgrownFindings(functions, changes),
   ]
 }
 
@@ -117,9 +120,9 @@ export const setUpByOldCode: Rule = {
   name: 'set-up-by-old-code',
   severity: 'warning',
   looksFor:
-    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist; a slab’s constructor that sets up something else',
-  why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up',
+    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist; a slab’s constructor that sets up something else; a larger allocation, into whose further part another changed function reaches',
+  why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up, or what lies behind their end',
   remedy:
     'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a callback for all objects there are',
-  find: (_job, subject) => oldObjectFindings(changedFunctionsOf(subject)),
+  find: (_job, subject) => oldObjectFindings(changedFunctionsOf(subject), subject.changes),
 }
