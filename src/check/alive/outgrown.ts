@@ -4,7 +4,7 @@
 
 import { listed } from '../../ground/listed.ts'
 import type { FileChange } from '../../patch/patch.ts'
-import { type Token, tokenize } from '../../source/lexer.ts'
+import { closing, type Token, tokenize } from '../../source/lexer.ts'
 import type { ChangedFunctions, Side } from '../changed-functions.ts'
 import { changedConstants } from '../changed-names.ts'
 import { constantValue } from '../constant-value.ts'
@@ -146,13 +146,8 @@ function findingOf(maker: Both, { thing, old, young }: Growth, users: readonly B
 /** What stands between the braces of a struct that the changed files define. */
 function ownType(rest: readonly Token[], name: string): readonly Token[] | undefined {
   const [tag, word] = name.split(' ')
-  for (let at = 0; at < rest.length; at++)
-    if (rest[at]!.text === tag && rest[at + 1]?.text === word && rest[at + 2]?.text === '{') {
-      let depth = 0
-      for (let end = at + 2; end < rest.length; end++) {
-        if (rest[end]!.text === '{') depth++
-        else if (rest[end]!.text === '}' && --depth === 0) return rest.slice(at + 3, end)
-      }
-    }
-  return undefined
+  const at = rest.findIndex(
+    ({ text }, index) => text === tag && rest[index + 1]?.text === word && rest[index + 2]?.text === '{',
+  )
+  return at < 0 ? undefined : rest.slice(at + 3, closing(rest, at + 2) - 1)
 }
