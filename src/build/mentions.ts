@@ -54,6 +54,32 @@ export class Names {
   }
 }
 
+/** A declaration's text without these macros, which are defined within it, as flags are beside their member. */
+function withoutMacros(one: Declaration, macros: readonly Declaration[]): string {
+  return macros.reduce((text, macro) => text.replace(` ${macro.text} `, () => ' '), one.text)
+}
+
+/**
+ * Takes out what is the same but for the macros within it that change: those have names of their own.
+ * @returns the text that both sides have of what was taken out
+ */
+function dropUnchanged(removed: Set<Declaration>, added: Set<Declaration>): Map<Declaration, string> {
+  const common = new Map<Declaration, string>()
+  const macrosOf = (set: ReadonlySet<Declaration>) =>
+    [...set].filter(({ kind }) => kind === 'macro').sort((one, other) => other.text.length - one.text.length)
+  const [gone, come] = [macrosOf(removed), macrosOf(added)]
+  for (const one of gone.length + come.length === 0 ? [] : [...removed]) {
+    const text = withoutMacros(one, gone)
+    const same = [...added].find((other) => other.kind === one.kind && withoutMacros(other, come) === text)
+    if (one.kind === 'macro' || same === undefined) continue
+    for (const [set, side] of [[removed, one], [added, same]] as const) {
+      set.delete(side)
+      common.set(side, text)
+    }
+  }
+  return common
+}
+
 /**
  * The names whose declarations differ, when that is all that a change to a header does.
  * @returns undefined when it may matter to a unit that uses none of them: another #include or condition,
@@ -66,8 +92,9 @@ export function changedNames(change: FileChange, isMacro: (name: string) => bool
   if (before === undefined || after === undefined) return undefined
   const removed = missing(before, after)
   const added = missing(after, before)
+  const common = dropUnchanged(removed, added)
   const kept = (all: readonly Declaration[], less: ReadonlySet<Declaration>) =>
-    all.filter((one) => !less.has(one)).map(({ text }) => text)
+    all.filter((one) => !less.has(one)).map((one) => common.get(one) ?? one.text)
   if (kept(before, removed).join('\n') !== kept(after, added).join('\n')) return undefined
   const names = new Names()
   for (const one of [...removed, ...added]) {
@@ -121,8 +148,12 @@ export function filesThatNeed(source: string, survey: Survey, names: Names): Set
         if (passes((piece) => survey.filesWith(piece).includes(file))) found.add(file)
         continue
       }
-      for (const one of declarations) {
-        if (one.names.includes(name) || !uses(one, expression, use)) continue
+      const within = declarations.filter((one) => one.kind === 'macro' && one.names.includes(name))
+      for (const whole of declarations) {
+        if (whole.names.includes(name)) continue
+        // That a struct has the macro's definition between its members is no use of it.
+        const one = within.length === 0 ? whole : { ...whole, text: withoutMacros(whole, within) }
+        if (!uses(one, expression, use)) continue
         if (!passes((piece) => new RegExp(`\\b${piece}\\b`).test(one.text), one)) continue
         if (one.names.length === 0) found.add(file)
         else for (const user of one.names) names.add(user, useOf(one))

@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { climbedDirectories, findCandidates, narrowUnits } from '../../src/build/headers.ts'
 import { makeShadow } from '../../src/build/shadow.ts'
 import { openSurvey } from '../../src/build/survey.ts'
@@ -206,4 +206,42 @@ test('a new header that comes in the place of another is looked at', async () =>
   })
   const found = await find(['a.c'], change('linux/two.h', undefined, '#define TWO 3\n'))
   expect(found.considered).toBe(1)
+})
+
+describe('a flag that is defined within a struct', () => {
+  const flagged = {
+    'include/linux/f.h': `struct flagged {
+	int flags;
+#define F_ONE 1
+#define F_TEN 10
+#define F_SIZE 2
+	char data[F_SIZE];
+};
+static inline int flags_of(struct flagged *f) { return f->flags; }
+`,
+    'holds.c': '#include <linux/f.h>\nint holds(struct flagged *f) { return sizeof(*f) + flags_of(f); }\n',
+    'asks.c': '#include <linux/f.h>\nint asks(int flags) { return flags & F_ONE; }\n',
+    'new.c': '#include <linux/f.h>\n#ifndef F_TWO\n#define F_TWO 4\n#endif\nint two = F_TWO;\n',
+  }
+  const units = ['holds.c', 'asks.c', 'new.c']
+  const reachedBy = async (from: string, to: string): Promise<readonly string[]> => {
+    put(flagged)
+    const { candidates, reached } = await find(units, change('include/linux/f.h', from, to))
+    expect(candidates).toEqual(reached)
+    return reached
+  }
+
+  test('matters to those that use it, and not to those that use the struct', async () => {
+    expect(await reachedBy('#define F_ONE 1\n', '#define F_ONE 16\n')).toEqual(['asks.c'])
+    expect(await reachedBy('#define F_ONE 1\n', '#define F_ONE 1\n#define F_TWO 2\n')).toEqual(['new.c'])
+    expect(await reachedBy('#define F_ONE 1\n#define F_TEN', '#define F_TEN')).toEqual(['asks.c'])
+  })
+
+  test('matters to the struct whose member it measures', async () => {
+    expect(await reachedBy('#define F_SIZE 2', '#define F_SIZE 20')).toEqual(['holds.c'])
+  })
+
+  test('hides no member that changes with it', async () => {
+    expect(await reachedBy('#define F_ONE 1\n', '#define F_ONE 16\n	int more;\n')).toEqual(['holds.c', 'asks.c'])
+  })
 })
