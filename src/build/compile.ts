@@ -8,6 +8,7 @@ import pLimit from 'p-limit'
 import type { Finding } from '../ground/finding.ts'
 import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
+import { toldFirst } from '../ground/listed.ts'
 import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
@@ -43,6 +44,15 @@ export interface CompiledPairs {
   /** Both trees, as long as the directory lives; absent when nothing was compiled. */
   readonly bench?: Bench
 }
+
+/**
+ * What a few units show already that refuses the patch, whatever becomes of the others.
+ * @returns what it is about, in words: `struct mm_struct`
+ */
+export type SeesRefusal = (bench: Bench, units: readonly Unit[]) => Promise<readonly string[]>
+
+/** With more units that a header may change, it pays to ask a few of them first. */
+const many = 40
 
 /** A unit whose two objects there are. */
 interface CompiledUnit {
@@ -116,11 +126,39 @@ async function findReached(
   })
 }
 
+/** The few units that show that the patch is refused, before all that include a header are looked at. */
+async function refusedBy(
+  bench: Bench,
+  own: readonly Unit[],
+  candidates: readonly Unit[],
+  sees: SeesRefusal,
+): Promise<{ units: readonly Unit[]; finding: Finding } | undefined> {
+  if (candidates.length <= many) return undefined
+  for (const units of [own, candidates.slice(0, 2)]) {
+    const about = units.length === 0 ? [] : await sees(bench, units)
+    if (about.length === 0) continue
+    const looked = units === own ? [] : units
+    const left = candidates.length - looked.length
+    const message = `${toldFirst(about)} changes for data that are there, which refuses the patch whatever becomes of ${left} more units that may need it; they were not compiled, and what else they would say is not told`
+    return {
+      units: looked,
+      finding: {
+        severity: 'error',
+        rule: 'not-all-compiled',
+        message,
+        hint: 'Leave the layout as it is: put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
+      },
+    }
+  }
+  return undefined
+}
+
 /**
  * Compiles every unit that the changes touch, before and after, on all processors.
  * @param changes from `applyPatches`
  * @param dir an empty directory for the objects, such as a scratch directory; they live as long as it
  * @param meanwhile what can be done while the first compilers run; nobody waits for it, and it must not fail
+ * @param sees asked when a header may change many units
  * @throws Fault `patch/compile-error` with the patch's lines, `patch/compiler-exhausted`, `refused/reads-outside`; `environment/generated-file-missing`,
  *   `source-does-not-compile`, `kbuild-failed`, `program-missing`
  */
@@ -130,6 +168,7 @@ export async function compilePairs(
   changes: readonly FileChange[],
   dir: string,
   meanwhile: (units: Units) => void = () => {},
+  sees: SeesRefusal = async () => [],
 ): Promise<CompiledPairs> {
   const [checked, opened] = await Promise.allSettled([
     checkCompiler(kernel, job.signal),
@@ -182,9 +221,12 @@ export async function compilePairs(
           ...(await checkAssembly(job, bench, assembly)),
         ]
   if (fixed.length > 0) return { pairs: [], findings: [...affected.findings, ...fixed], scope: scope(0) }
-  const reached = candidates.length === 0 ? [] : await findReached(job, bench, candidates, considered)
+  const refused = await refusedBy(bench, changedFiles, candidates, sees)
+  const findings = [...affected.findings, ...(refused === undefined ? [] : [refused.finding])]
+  const reached =
+    refused?.units ?? (candidates.length === 0 ? [] : await findReached(job, bench, candidates, considered))
   const all = [...changedFiles, ...reached]
-  if (all.length === 0) return { pairs: [], findings: affected.findings, scope: scope(0) }
+  if (all.length === 0) return { pairs: [], findings, scope: scope(0) }
   const compiled = await compileAll(job, bench, all)
   const own = compiled.slice(0, changedFiles.length)
   const changed: CompiledUnit[] = []
@@ -200,7 +242,7 @@ export async function compilePairs(
   )
   return {
     pairs,
-    findings: [...affected.findings, ...findingsOf(units, changed, own.length)],
+    findings: [...findings, ...findingsOf(units, changed, own.length)],
     scope: scope(all.length),
     bench,
   }

@@ -72,7 +72,10 @@ function dropUnchanged(removed: Set<Declaration>, added: Set<Declaration>): Map<
     const text = withoutMacros(one, gone)
     const same = [...added].find((other) => other.kind === one.kind && withoutMacros(other, come) === text)
     if (one.kind === 'macro' || same === undefined) continue
-    for (const [set, side] of [[removed, one], [added, same]] as const) {
+    for (const [set, side] of [
+      [removed, one],
+      [added, same],
+    ] as const) {
       set.delete(side)
       common.set(side, text)
     }

@@ -2,6 +2,7 @@
 // The first half of every use: patches in, and every unit that they touch compiled on both sides out.
 import { compilePairs } from '../build/compile.ts'
 import { refuseIfErrors } from '../check/consent.ts'
+import { refusingLayouts } from '../check/refused-early.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -24,8 +25,13 @@ export async function compileFix(
   const { patches, strip } = request
   const { changes, notes } = await applyPatches(kernel.source, patches, strip === undefined ? {} : { strip })
   for (const note of notes) job.journal.note(note)
-  const compiled = await compilePairs(job, kernel, changes, dir, (units) =>
-    readAhead(job, kernel, units, changes),
+  const compiled = await compilePairs(
+    job,
+    kernel,
+    changes,
+    dir,
+    (units) => readAhead(job, kernel, units, changes),
+    (bench, units) => refusingLayouts(job, bench, units),
   )
   const { pairs, findings, scope } = compiled
   if (pairs.length === 0) {

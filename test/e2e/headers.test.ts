@@ -35,7 +35,9 @@ function manifest(name: string): Manifest {
   return JSON.parse(readFileSync(path.join(dir, `livepatch-${name}.json`), 'utf8')) as Manifest
 }
 
-function findings({ stdout }: Outcome): { rule: string; severity: string; symbol?: string }[] {
+function findings({
+  stdout,
+}: Outcome): { rule: string; severity: string; symbol?: string; message: string }[] {
   const document = JSON.parse(stdout)
   return document.error?.findings ?? document.manifest.findings
 }
@@ -74,6 +76,35 @@ describe('a patch to a header', () => {
       expect.objectContaining({ rule: 'type-layout', severity: 'error', symbol: 'struct pde_opener' }),
     )
   })
+
+  test.each([
+    [
+      'of a C file that the patch changes',
+      'struct pipe_inode_info',
+      [
+        [
+          'include/linux/pipe_fs_i.h',
+          'struct pipe_inode_info {',
+          'struct pipe_inode_info {\n\tlong inarch_first;',
+        ],
+        ['fs/pipe.c', 'pipe->readers = pipe->writers', 'pipe->inarch_first = pipe->readers = pipe->writers'],
+      ],
+    ],
+    [
+      'of others, where it changes only the header',
+      'enum kobj_ns_type',
+      [['include/linux/kobject_ns.h', 'KOBJ_NS_TYPE_NET,', 'KOBJ_NS_TYPE_INARCH,\n\tKOBJ_NS_TYPE_NET,']],
+    ],
+  ] as [string, string, Edit[]][])(
+    'that refuses it for thousands of units is known by a few %s',
+    async (_, type, edits) => {
+      const outcome = await build('wide', edits)
+      expect(outcome.code, outcome.stdout + outcome.stderr).toBe(4)
+      const [early, ...others] = findings(outcome).filter(({ rule }) => rule === 'not-all-compiled')
+      expect(others).toEqual([])
+      expect(early).toMatchObject({ severity: 'error', message: expect.stringContaining(type) })
+    },
+  )
 
   test('whose numbers are built into assembly is refused', async () => {
     const outcome = await build('offsets', [

@@ -57,6 +57,13 @@ export const fileRules = [
   ),
   explain(
     'error',
+    'not-all-compiled',
+    'A change of a type’s layout or values, in a header that many units include',
+    'Data that are there refuse the patch, and a few units show it; to compile all the others would take hours and change nothing about that, so what they would say is not told',
+    'Leave the layout as it is: put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
+  ),
+  explain(
+    'error',
     'generated-constants',
     'A header change that gives numbers another value which the build takes from C for assembly',
     'Assembly in the running kernel has the old numbers in its code',

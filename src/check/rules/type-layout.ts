@@ -12,8 +12,8 @@ import { lookedAt } from '../looked-at.ts'
 import type { Found, Rule } from '../rule.ts'
 import { seersOf } from '../seers.ts'
 import type { StudiedUnit } from '../subject.ts'
-import { unitTexts } from '../texts.ts'
-import { unitTypes } from '../unit-types.ts'
+import { type UnitTexts, unitTexts } from '../texts.ts'
+import { type UnitTypes, unitTypes } from '../unit-types.ts'
 
 /** A whole struct is told by its size and by what moved; what is new and harmless is left out then. */
 function inOrder(differences: readonly Difference[]): Difference[] {
@@ -85,6 +85,34 @@ function foundOf(
   }
 }
 
+/**
+ * What the rule says of the types of one unit, by their names.
+ * @param unit its C file
+ * @param functions those of the unit that the patch changes or adds
+ */
+export function layoutsFound(
+  unit: string,
+  texts: UnitTexts,
+  types: UnitTypes,
+  functions: readonly string[],
+): Map<string, Found> {
+  const found = new Map<string, Found>()
+  const reach = reachOf(types.before)
+  for (const change of compareTypes(types.before, types.after)) {
+    const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
+      (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
+    )
+    const seers = seersOf(texts.after, functions, words)
+    const lifetime =
+      change.tag === 'enum' || reach.isHeld(change.before)
+        ? 'live'
+        : lifetimeOf(texts.before, unit, change.name)
+    const one = foundOf(change, seers, lifetime, reach)
+    if (one !== undefined && !found.has(change.name)) found.set(change.name, one)
+  }
+  return found
+}
+
 export const typeLayout: Rule = {
   name: 'type-layout',
   severity: 'error',
@@ -111,19 +139,8 @@ export const typeLayout: Rule = {
           return
         }
         for (const name of namedRecords(types.before).keys()) laidOut.add(name)
-        const reach = reachOf(types.before)
-        for (const change of compareTypes(types.before, types.after)) {
-          const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
-            (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
-          )
-          const seers = seersOf(texts.after, functionsOf(studied), words)
-          const lifetime =
-            change.tag === 'enum' || reach.isHeld(change.before)
-              ? 'live'
-              : lifetimeOf(texts.before, unit, change.name)
-          const one = foundOf(change, seers, lifetime, reach)
-          if (one !== undefined && !found.has(change.name)) found.set(change.name, { ...one, unit })
-        }
+        for (const [name, one] of layoutsFound(unit, texts, types, functionsOf(studied)))
+          if (!found.has(name)) found.set(name, { ...one, unit })
       }),
     )
     for (const one of doubtful) {
