@@ -115,8 +115,10 @@ function nameOfHead(head: readonly Token[]): string | undefined {
   const group = plain.at(-1) ?? groups[0]
   if (group === undefined) return undefined
   // SYSCALL_DEFINE3(read, …), BPF_CALL_2(bpf_foo, …)
-  const argument = head[group.open + 1]
-  if (namedByArgument.test(group.name) && argument?.kind === 'name')
+  const [argument, next] = head.slice(group.open + 1)
+  // A function may be called like a macro, `EXT4_SB(struct super_block *sb)`; its parameters have types.
+  const isNamed = argument?.kind === 'name' && argument.text !== 'void' && /^[,)]$/.test(next?.text ?? '')
+  if (namedByArgument.test(group.name) && isNamed)
     return /^(?:COMPAT_)?SYSCALL_DEFINE\d$/.test(group.name) ? `sys_${argument.text}` : argument.text
   return group.name
 }

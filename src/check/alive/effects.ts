@@ -53,6 +53,26 @@ export function keyOf({ kind, object, member, how }: Effect): string {
   return [kind, object, member, how].join('\n')
 }
 
+/** `EXT4_SB(sb)->lock` is the lock of what `EXT4_SB` returns, as `sbi->lock` is where a variable has it. */
+function placesOf(
+  { side, library, stack }: Reader,
+  variables: ReadonlyMap<string, Variable>,
+): (tokens: readonly Token[]) => Place | undefined {
+  const resultOf = (name: string) => resultType(side.definitions.get(name) ?? library.definition(name))
+  return (tokens) => placeOf(tokens, variables, stack, resultOf)
+}
+
+/** The struct or union to which a function's result leads. */
+function resultType(definition: Definition | undefined): string | undefined {
+  if (definition?.kind !== 'function') return undefined
+  const { head, name } = definition
+  const at = head.findIndex(({ text }) => text === name)
+  const [tag, type, star] = head.slice(0, Math.max(at, 0)).slice(-3)
+  return star?.text === '*' && type?.kind === 'name' && /^(?:struct|union)$/.test(tag?.text ?? '')
+    ? `${tag!.text} ${type.text}`
+    : undefined
+}
+
 function effectOfPlace(kind: EffectKind, place: Place, how: string, statement: Statement, act: Act): Effect {
   return { kind, object: place.object, member: place.member, how, place, statement, act }
 }
@@ -71,7 +91,7 @@ export function effectsIn(
 ): Effect[] {
   const { tokens } = statement
   const found: Effect[] = []
-  const place = (list: readonly Token[]) => placeOf(list, variables, reader.stack)
+  const place = placesOf(reader, variables)
   const put = (written: readonly Token[], operator: string, value?: readonly Token[]) => {
     const on = place(written)
     if (on?.isLive !== true) return
@@ -162,7 +182,8 @@ function effectsOfCall(
   variables: ReadonlyMap<string, Variable>,
   depth: number,
 ): Effect[] {
-  const place = (index: number) => placeOf(inner[index] ?? [], variables, reader.stack)
+  const places = placesOf(reader, variables)
+  const place = (index: number) => places(inner[index] ?? [])
   const act = callOf(name, inner, variables)
   const named = (kind: EffectKind, object: string, how: string): Effect[] => [
     { kind, object, member: '', how, statement, act },

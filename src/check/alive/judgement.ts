@@ -6,6 +6,7 @@ import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
 import { type Act, actKey, differenceOfActs, exactly, goesToOnePlace, shortened, unordered } from './acts.ts'
 import { answers, says } from './callees.ts'
 import { type Effect, effectsIn, keyOf, type Reader } from './effects.ts'
+import { goneWithExit } from './exits.ts'
 import { type NameUse, namesIn } from './registered-names.ts'
 import { stackTypes } from './stack-types.ts'
 import { differenceOf, type Statement, statementsOf } from './statements.ts'
@@ -74,12 +75,9 @@ export function beyondOf(
   const otherwise = cancel(lost, won, functions, said)
   if (isBelowOthers) said.add('condition')
   if (headOf(before) !== headOf(after)) said.add('interface')
-  const taken = new Set(
-    young
-      .flatMap((one) => effectsIn(readers.after, one, variables.after))
-      .filter(isTaking)
-      .map(ownerOf),
-  )
+  const ownersOf = (all: readonly Statement[], side: 'before' | 'after', isOne: (one: Effect) => boolean) =>
+    new Set(all.flatMap((one) => effectsIn(readers[side], one, variables[side]).filter(isOne).map(ownerOf)))
+  const taken = ownersOf(young, 'after', isTaking)
   const allocated = young.some((one) =>
     effectsIn(readers.after, one, variables.after).some(({ kind }) => kind === 'allocate'),
   )
@@ -102,7 +100,12 @@ export function beyondOf(
     if (reason !== undefined) said.add(reason)
     return reason === undefined
   })
-  const left = lost.filter((one) => !isCheck(one))
+  const takenBefore = ownersOf(old, 'before', isTaking)
+  const isGone = goneWithExit(gone, come, ownerOf, {
+    taken: new Set([...taken].filter((one) => takenBefore.has(one))),
+    given: ownersOf(young, 'after', (one) => !isTaking(one)),
+  })
+  const left = lost.filter((one) => !isCheck(one) && !isGone(one))
   for (const reason of reasonsOf({ gone, come, old, young }, variables, effective)) said.add(reason)
   const [ordered, orders] = [orderOf(gone), orderOf(come)]
   const isLess = ordered.some((word) => countOf(ordered, word) > countOf(orders, word))

@@ -70,11 +70,13 @@ const scalar =
 /**
  * The place that tokens name.
  * @param stack types whose objects only lie on the stack of functions
+ * @param resultOf the struct to which a function's result leads, where its text is found
  */
 export function placeOf(
   written: readonly Token[],
   variables: ReadonlyMap<string, Variable>,
   stack: ReadonlySet<string> = new Set(),
+  resultOf: (name: string) => string | undefined = () => undefined,
 ): Place | undefined {
   const tokens = bare(written)
   const first = tokens.find(({ kind }) => kind === 'name')
@@ -95,7 +97,7 @@ export function placeOf(
   const own = members.filter((index) => tokens[index - 1]!.text === '->')
   // The type is known of `p->m` and `v.m`, and not behind a second arrow.
   const isDirect = own.length <= 1 && (own.length === 0 || own[0] === members[0])
-  const type = cast ?? variable?.type
+  const type = cast ?? (isCall ? resultOf(first.text) : variable?.type)
   const object = !isDirect || type === undefined ? (innerName(tokens, members) ?? first.text) : type
   return { text, base: first.text, object, member, isLive: livesOn() }
 

@@ -133,7 +133,9 @@ function onlyValues(body: readonly Token[]): Map<string, readonly Token[]> {
   for (const [at, { text, kind }] of body.entries()) {
     if (kind !== 'name' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
     const next = body[at + 1]?.text ?? ''
-    if (/^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(next) || body[at - 1]?.text === '&') several.add(text)
+    // `&p->member` leads nobody to the pointer itself.
+    const isLentOut = body[at - 1]?.text === '&' && next !== '->'
+    if (/^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(next) || isLentOut) several.add(text)
     if (next !== '=') continue
     let end = at + 2
     while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
