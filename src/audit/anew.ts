@@ -2,33 +2,29 @@
 // A module that was made from source has code that was compiled anew from a part of the unit. Where it may differ from the
 // patched object without meaning anything else: a landing pad, since the module's tables know the address of a function
 // that was private; a function's own name, which is another in the module; and numbers of lines.
-import type { Section } from '../elf/read.ts'
+import { isCode } from '../elf/format.ts'
 import { decodeInstruction } from '../match/decode.ts'
-import type { CodeEntry } from './code-tables.ts'
-import { type Extent, isCode, type ObjectView, type Place } from './object-view.ts'
+import { type Extent, isFunction, type ObjectView, type Place, textAt } from './object-view.ts'
 import { type SourceTexts, stem } from './unit.ts'
 
 /** ENDBR64 */
 const pad = Buffer.from('f30f1efa', 'hex')
 
-function hasPad({ data }: Section, offset: number): boolean {
+function hasPad({ section: { data }, offset }: Place): boolean {
   return data.subarray(offset, offset + pad.length).equals(pad)
 }
 
 /** Where the code begins that the patched object has, too. */
 export function behindPad(mine: Place, theirs: Extent): Place {
-  const { section, offset } = mine
-  if (!isCode(section) || theirs.symbol?.type !== 'function') return mine
-  const isOnlyHere = hasPad(section, offset) && !hasPad(theirs.section, theirs.start)
-  return isOnlyHere ? { section, offset: offset + pad.length } : mine
+  const isOnlyHere =
+    isFunction(theirs) && hasPad(mine) && !hasPad({ section: theirs.section, offset: theirs.start })
+  return isOnlyHere ? { ...mine, offset: mine.offset + pad.length } : mine
 }
 
 /** The begin of the function to which such a place belongs. */
 export function beforePad(module: ObjectView, behind: Place): Place {
-  const { section, offset } = behind
-  const start = offset - pad.length
-  const begins = (at: number) => module.named.some((one) => one.section === section && one.start === at)
-  return !begins(offset) && begins(start) && hasPad(section, start) ? { section, offset: start } : behind
+  const start = { ...behind, offset: behind.offset - pad.length }
+  return module.at(behind).length === 0 && module.at(start).length > 0 && hasPad(start) ? start : behind
 }
 
 /** True for a datum that holds the name of the function in which it stands. */
@@ -38,9 +34,8 @@ export function isOwnName({ symbol }: Extent): boolean {
 
 /** A clause that says which other text it is, unless it is the same name, or that of the function that replaces it: `livepatch_foo` for `foo`. */
 export function otherName(module: ObjectView, mine: Place, theirs: Extent): string | undefined {
-  const text = ({ data }: Section, at: number) => data.toString('latin1', at, data.indexOf(0, at))
-  const [ours, made] = [text(mine.section, mine.offset), text(theirs.section, theirs.start)]
-  const isReplacement = ours.endsWith(`_${made}`) && module.named.some(({ symbol }) => symbol?.name === ours)
+  const [ours, made] = [textAt(mine), textAt({ section: theirs.section, offset: theirs.start })]
+  const isReplacement = ours.endsWith(`_${made}`) && module.called(ours).length > 0
   return ours === made || isReplacement
     ? undefined
     : `it is ${JSON.stringify(ours)} instead of ${JSON.stringify(made)}`
@@ -49,7 +44,10 @@ export function otherName(module: ObjectView, mine: Place, theirs: Extent): stri
 /** Bytes of struct _ddebug in front of its line, which has 18 bits (include/linux/dynamic_debug.h). */
 const lineOfDescriptor = 32
 
-/** Makes lines equal: in a descriptor of dynamic debug, and numbers in code that stand for the same line of the source. */
+/**
+ * Makes lines equal: in a descriptor of dynamic debug, in an entry about a WARN or a BUG (include/asm-generic/bug.h: two bytes behind
+ * two references), and numbers in code that stand for the same line of the source.
+ */
 export function excuseLines(
   theirs: Extent,
   texts: SourceTexts | undefined,
@@ -57,6 +55,7 @@ export function excuseLines(
   made: Buffer,
 ): void {
   const { section } = theirs
+  if (section.name === '__bug_table' && made.length === 12) made.copy(ours, 8, 8, 10)
   if (texts !== undefined && isCode(section)) excuseNumbers(theirs, texts, ours, made)
   if (section.name !== '__dyndbg' || ours.length < lineOfDescriptor + 4) return
   const line = made.readUInt32LE(lineOfDescriptor) & 0x3ffff
@@ -93,9 +92,4 @@ function isSameLine({ unit, part }: SourceTexts, line: number, own: number): boo
   return unit.some((lines) =>
     lines.slice(Math.max(0, line - 1 - window), line + window).some((one) => plain(one) === text),
   )
-}
-
-/** The same in an entry about a WARN or a BUG (include/asm-generic/bug.h): two bytes behind two references. */
-export function excuseLineOfBug({ table }: CodeEntry, ours: Buffer, made: Buffer): void {
-  if (table.name === '__bug_table' && made.length === 12) made.copy(ours, 8, 8, 10)
 }

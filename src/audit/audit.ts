@@ -16,13 +16,13 @@
 import type { Finding } from '../ground/finding.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findModule } from '../kernel/modules.ts'
-import { type Names, namesOf } from '../match/names.ts'
+import { namesOf } from '../match/names.ts'
 import { sectionsAskedFor } from './asked.ts'
-import { type Complain, complaints } from './complaint.ts'
+import { complaints, type Inspection } from './complaint.ts'
 import { checkCompleteness } from './completeness.ts'
 import { type LivepatchTables, livepatchTables, type Structures } from './livepatch-tables.ts'
 import { checkLoading } from './loading.ts'
-import { livepatchName } from './meaning.ts'
+import { livepatchName, objectOfTable } from './meaning.ts'
 import { type ObjectView, viewOf } from './object-view.ts'
 import { checkReach } from './reach.ts'
 import { rootsOf } from './roots.ts'
@@ -60,30 +60,27 @@ export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]
   const { bytes, file, structures, units, code, parts = [], replace } = audited
   const module = viewOf(bytes, file)
   const objects = units.map(({ object }) => object)
-  return await auditing(kernel, module, objects, (names, complain) => {
+  return await auditing(kernel, module, objects, (inspection) => {
+    const { names, complain } = inspection
+    const wrong = (what: string) => complain('audit-replaced', file, what)
     const tables = livepatchTables(module, structures)
     if (tables === undefined || tables.functions.length + tables.callbacks.length === 0)
-      return complain('audit-replaced', file, 'The module does not say what it replaces')
+      return wrong('The module does not say what it replaces')
     const { stray } = tables
     if (stray !== undefined)
-      complain(
-        'audit-replaced',
-        file,
+      wrong(
         `Offset ${stray.offset} of ${stray.section.name}, which the kernel's livepatch code takes for its own, is not zero`,
       )
     if (replace !== undefined && tables.replace !== replace)
-      complain(
-        'audit-replaced',
-        file,
-        `The module would ${replace ? 'not ' : ''}replace earlier live patches`,
-      )
+      wrong(`The module would ${replace ? 'not ' : ''}replace earlier live patches`)
     const views = units.map((unit) => unitView(unit, names))
-    const asked = sectionsAskedFor(views)
-    holdAgainst(views, code, asked, tables, module, audited, names, complain)
+    const asked = new Map(views.map((unit) => [unit.unit, sectionsAskedFor(unit)]))
+    const isAskedFor = ({ unit }: UnitView, section: string) => asked.get(unit)?.has(section) === true
+    holdAgainst(views, code, isAskedFor, tables, inspection, audited.told)
     // What the author asks for stands in the patch, and not in what was extracted.
     const ofParts = parts.map((part) => unitView(part, names))
     if (ofParts.length > 0)
-      holdAgainst(ofParts, 'from-directory', asked, tables, module, audited, names, complain)
+      holdAgainst(ofParts, 'from-directory', isAskedFor, tables, inspection, audited.told)
   })
 }
 
@@ -92,16 +89,16 @@ async function auditing(
   kernel: Kernel,
   module: ObjectView,
   objects: readonly string[],
-  look: (names: Names, complain: Complain) => void,
+  look: (inspection: Inspection) => void,
 ): Promise<Finding[]> {
   const findings: Finding[] = []
-  const complain = complaints(findings)
   const names = await namesFor(kernel, module, objects)
+  const inspection = { module, names, complain: complaints(findings) }
   try {
-    checkLoading(module, names, complain)
-    checkReach(module, names, complain)
-    checkStaticCalls(module, names, complain)
-    look(names, complain)
+    checkLoading(inspection)
+    checkReach(inspection)
+    checkStaticCalls(inspection)
+    look(inspection)
   } finally {
     names.close()
   }
@@ -109,52 +106,38 @@ async function auditing(
 }
 
 /** What the build says of a function of which the compiler made other code in the live patch's own source. */
-const otherCode: ReadonlySet<string> = new Set(['same-by-source', 'extract-differs'])
+const otherCode: readonly string[] = ['same-by-source', 'extract-differs']
 
 /** What it says of one that the unit has only inside of others. */
-const noCode: ReadonlySet<string> = new Set(['not-compared', ...otherCode])
+const noCode: readonly string[] = ['not-compared', ...otherCode]
 
 function holdAgainst(
   views: readonly UnitView[],
   code: ModuleCode,
   isAskedFor: (unit: UnitView, section: string) => boolean,
   tables: LivepatchTables,
-  module: ObjectView,
-  { told }: Audited,
-  names: Names,
-  complain: Complain,
+  inspection: Inspection,
+  told: readonly Finding[],
 ): void {
-  const isTold = (rules: ReadonlySet<string>) => (unit: UnitView, name: string) =>
-    code === 'compiled-anew' &&
-    told.some((one) => rules.has(one.rule) && one.unit === unit.unit && one.symbol === name)
-  const { roots, replaces, isReplaced } = rootsOf(
-    module,
-    names,
-    views,
-    tables,
-    code,
-    isTold(noCode),
-    complain,
-  )
-  const isCopyTold = ({ unit }: UnitView, name: string) =>
-    told.some((one) => one.rule === 'copy-not-shared' && one.unit === unit && one.symbol === name)
-  const making = { code, isOther: isTold(otherCode), isCopyTold, isAskedFor }
-  const carried = checkTranslation(module, names, views, roots, replaces, making, complain)
+  const isTold =
+    (...rules: readonly string[]) =>
+    ({ unit }: UnitView, name: string) =>
+      told.some((one) => rules.includes(one.rule) && one.unit === unit && one.symbol === name)
+  const ifAnew = (rules: readonly string[]) => isTold(...(code === 'compiled-anew' ? rules : []))
+  const { roots, replaces, isReplaced } = rootsOf(inspection, views, tables, code, ifAnew(noCode))
+  const making = { code, isOther: ifAnew(otherCode), isCopyTold: isTold('copy-not-shared'), isAskedFor }
+  const carried = checkTranslation(inspection, views, roots, replaces, making)
   // What a directory does not have, its author left out.
-  if (code !== 'from-directory') checkCompleteness(names, views, carried, isReplaced, told, complain)
+  if (code !== 'from-directory') checkCompleteness(inspection, views, carried, isReplaced, told)
 }
 
 /** The names of everything that the module speaks of. */
 async function namesFor(kernel: Kernel, { object }: ObjectView, objects: readonly string[]) {
-  const wanted = new Set(objects)
-  for (const { name } of object.symbols) {
-    const meant = livepatchName(name)
-    if (meant !== undefined) wanted.add(meant.object)
-  }
-  for (const { name } of object.sections) {
-    const [, when] = /^\.klp\.rela\.([^.]+)\./.exec(name) ?? []
-    if (when !== undefined) wanted.add(when)
-  }
+  const wanted = new Set([
+    ...objects,
+    ...object.symbols.flatMap(({ name }) => livepatchName(name)?.object ?? []),
+    ...object.sections.flatMap(({ name }) => objectOfTable(name) ?? []),
+  ])
   const there: string[] = []
   for (const name of wanted)
     if (name === 'vmlinux' || (await findModule(kernel, name)) !== undefined) there.push(name)

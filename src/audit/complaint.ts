@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the audit has against a module. Each thing is said once.
+// What each check looks at, and what it has against a module. Each thing is said once.
 import type { Finding } from '../ground/finding.ts'
+import type { Names } from '../match/names.ts'
+import type { ObjectView } from './object-view.ts'
 
 /** @param symbol the symbol or section that it is about */
 export type Complain = (rule: string, symbol: string, message: string, unit?: string) => void
+
+export interface Inspection {
+  readonly module: ObjectView
+  readonly names: Names
+  readonly complain: Complain
+}
 
 const report =
   'Report this with the patch and the kernel version: the build was wrong, and the audit stopped it'
@@ -13,14 +21,8 @@ export function complaints(findings: Finding[]): Complain {
   return (rule, symbol, message, unit) => {
     if (said.has(message)) return
     said.add(message)
-    findings.push({
-      // What is not the audit's own rule is for the operator to see to.
-      severity: rule.startsWith('audit-') ? 'error' : 'warning',
-      rule,
-      symbol,
-      ...(unit === undefined ? {} : { unit }),
-      message,
-      hint: report,
-    })
+    // What is not the audit's own rule is for the operator to see to.
+    const severity = rule.startsWith('audit-') ? 'error' : 'warning'
+    findings.push({ severity, rule, symbol, ...(unit === undefined ? {} : { unit }), message, hint: report })
   }
 }

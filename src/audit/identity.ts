@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether an address of the kernel is what a private symbol of a patched object means, and whether a datum that the module
 // brings along is one that the kernel has already.
+import { isCode, isWritable } from '../elf/format.ts'
 import type { Names } from '../match/names.ts'
 import { type KernelPlace, resolve } from './meaning.ts'
-import { type Extent, isCode, isFunction, isWritable } from './object-view.ts'
-import { isCalled, type Side, sourceName, stem, type UnitView } from './unit.ts'
+import { type Extent, isFunction, type Named } from './object-view.ts'
+import { dataCalled, intersects, type Side, sourceName, sourceUsers, stem, type UnitView } from './unit.ts'
 
 /** A clause that says why the address is something else; undefined when it is right. */
 export type Doubt = string | undefined
@@ -15,7 +16,7 @@ export interface IdentityContext {
   replaces(place: KernelPlace): boolean
 }
 
-/** @param meant a named extent of the unit's object after the patch */
+/** @param meant of the unit's object after the patch */
 export function doubtAbout(
   { names, replaces }: IdentityContext,
   { object, before, after }: UnitView,
@@ -24,54 +25,47 @@ export function doubtAbout(
 ): Doubt {
   const { symbol } = meant
   if (symbol === undefined) return 'it is something without a name'
-  const called = names.at(place.object, place.address).map(({ name }) => name)
+  const { name } = symbol
+  const called = names.at(place.object, place.address).map((one) => one.name)
   const there = called[0] ?? 'nothing that has a name'
   const aliases = after.view.namesOf(meant)
-  const named = aliases.some((name) => called.some((one) => stem(one) === stem(name)))
-  if (symbol.binding !== 'local' && place.object === 'vmlinux' && named) return undefined
+  const isCalledSo = (plain: (name: string) => string) =>
+    aliases.some((alias) => called.some((one) => plain(one) === plain(alias)))
+  if (symbol.binding !== 'local' && place.object === 'vmlinux' && isCalledSo(stem)) return undefined
   if (place.object !== object) return `it is ${there} of ${place.object}`
+  if (isFunction(meant) && replaces(place) && isCalledSo(sourceName)) return undefined
+  if (!isCalledSo(stem)) return `it is ${there}`
   if (isFunction(meant)) {
-    if (replaces(place) && called.some((one) => aliases.some((name) => sourceName(one) === sourceName(name))))
-      return undefined
-    if (!named) return `it is ${there}`
-    if (after.finder.findAt(symbol.name, place.address) !== undefined) return undefined
+    if (after.finder.findAt(name, place.address) !== undefined) return undefined
     // Code that no image holds as it was compiled (patched at link time, alternatives of assembly) has its name only.
-    if (before.finder.findAt(symbol.name, place.address) !== undefined)
+    if (before.finder.findAt(name, place.address) !== undefined)
       return 'its code is that before the patch, which nothing replaces'
-    return names.symbols(object, symbol.name).length === 1 ? undefined : 'the code there is another'
+    return names.symbols(object, name).length === 1 ? undefined : 'the code there is another'
   }
-  if (!named) return `it is ${there}`
   const labelled = labelledBy(after, meant)
   if (labelled !== undefined)
     return `it has the places of labels in ${labelled}, and the kernel’s own leads into the code before the patch`
-  const proven = after.proven(symbol.name)
-  if (proven.size === 1 && !proven.has(place.address)) return `unchanged code has ${symbol.name} elsewhere`
+  const proven = after.proven(name)
+  if (proven.size === 1 && !proven.has(place.address)) return `unchanged code has ${name} elsewhere`
   if (proven.size > 0) return undefined
-  const earlier = before.view.named.filter(
-    (one) => !isFunction(one) && stem(one.symbol?.name ?? '') === stem(symbol.name),
-  )
-  const places = new Set(earlier.flatMap((one) => [...before.proven(one.symbol?.name ?? '')]))
-  if (places.size > 0 && !places.has(place.address))
-    return `the code that runs has no ${stem(symbol.name)} there`
-  const before1 = earlier.filter((one) => before.proven(one.symbol?.name ?? '').has(place.address))
+  const earlier = dataCalled(before, name)
+  const places = new Set(earlier.flatMap((one) => [...before.proven(one.name)]))
+  if (places.size > 0 && !places.has(place.address)) return `the code that runs has no ${stem(name)} there`
+  if (places.size < 2) return undefined
   // Of several of one name, the one that the same functions used.
-  if (places.size > 1) {
-    const users = sources(after.users(symbol.name))
-    const shares = (one: Extent) =>
-      [...sources(before.users(one.symbol?.name ?? ''))].some((user) => users.has(user))
-    if (earlier.some(shares) && !before1.some(shares)) return 'other functions use that one'
-    const size = meant.end - meant.start
-    if (before1.every((one) => one.end - one.start !== size)) return 'it has another size'
-  }
-  return undefined
+  const right = earlier.filter((one) => before.proven(one.name).has(place.address))
+  const users = sourceUsers(after, name)
+  const shares = (one: Named) => intersects(sourceUsers(before, one.name), users)
+  if (earlier.some(shares) && !right.some(shares)) return 'other functions use that one'
+  const isAsLarge = ({ start, end }: Extent) => end - start === meant.end - meant.start
+  return right.some(isAsLarge) ? undefined : 'it has another size'
 }
 
 /** The function into whose middle a datum leads: a table of labels (`&&label`), which only that function uses. */
 function labelledBy({ view }: Side, datum: Extent): string | undefined {
-  for (const relocation of view.relocations(datum)) {
-    const target = view.target(datum.section, relocation)
+  for (const { target } of view.references(datum)) {
     if (target.kind !== 'place' || !isCode(target.place.section)) continue
-    const [extent] = view.extentsAt(target.place, relocation.symbol)
+    const [extent] = view.ledTo(target)
     if (extent !== undefined && isFunction(extent) && extent.start !== target.place.offset)
       return extent.symbol?.name
   }
@@ -95,16 +89,10 @@ export function doubtAboutStated(
     const right = resolve(context.names, { object, name: stated, position: Number(position) })
     if (place.object !== object || place.address !== right) return `it is not ${stated} of that position`
   }
-  const { view } = unit.before
-  const known = view.named.filter(({ symbol }) => symbol?.name === (stated ?? name))
+  const known = unit.before.view.called(stated ?? name)
   if (known.length === 0) return stated === undefined ? 'unknown' : undefined
-  const asBefore = { ...unit, after: unit.before }
-  const doubts = known.map((one) => doubtAbout(context, asBefore, one, place))
+  const doubts = known.map((one) => doubtAbout(context, { ...unit, after: unit.before }, one, place))
   return doubts.includes(undefined) ? undefined : doubts[0]
-}
-
-function sources(users: ReadonlySet<string>): Set<string> {
-  return new Set([...users].map(sourceName))
 }
 
 /**
@@ -122,54 +110,31 @@ const diagnostics: readonly (readonly [name: RegExp, section: RegExp, least: num
   [/^(_entry|_entry_ptr|__func__|__FUNCTION__|__PRETTY_FUNCTION__)$/, /^\.(rodata|printk_index)/, 1, 256],
 ]
 
-export function isDiagnostic({ symbol, section, start, end }: Extent): boolean {
-  const name = stem(symbol?.name ?? '').replace(/^.*\./, '')
-  const size = symbol?.size ?? 0
+export function isDiagnostic({ name, symbol: { size }, section, start, end }: Named): boolean {
+  const plain = stem(name).replace(/^.*\./, '')
   // A flag that is up from the start is no macro's.
   const isSet = isWritable(section) && end - start === 1 && section.data[start] === 1
-  return (
-    !isSet &&
-    diagnostics.some(
-      ([names, where, least, most]) =>
-        names.test(name) && where.test(section.name) && size >= least && size <= most,
-    )
-  )
+  const fits = ([names, where, least, most]: (typeof diagnostics)[number]) =>
+    names.test(plain) && where.test(section.name) && size >= least && size <= most
+  return !isSet && diagnostics.some(fits)
 }
 
 /** A clause that says why the kernel has the datum already, so that a copy of it is state that is there twice. */
-export function kernelHas(
-  names: Names,
-  unit: UnitView,
-  datum: Extent,
-  isAskedFor: (unit: UnitView, section: string) => boolean,
-): string | undefined {
-  const { object, before, after } = unit
-  const { symbol, section } = datum
-  if (symbol === undefined || isAskedFor(unit, section.name)) return undefined
-  const name = stem(symbol.name)
+export function kernelHas(names: Names, { object, before, after }: UnitView, datum: Named): Doubt {
+  const { name, symbol, section } = datum
   if (isDiagnostic(datum)) return undefined
-  const numbered = symbol.binding === 'local' && symbol.name.includes('.')
+  const numbered = symbol.binding === 'local' && name.includes('.')
   // A constant of a function has no identity.
   if (numbered && !isWritable(section)) return undefined
-  const [proven] = after.proven(symbol.name)
-  if (proven !== undefined && isCalled(names, object, proven, symbol.name))
-    return 'code that is not replaced uses the kernel’s'
-  const users = sources(after.users(symbol.name))
-  for (const one of before.view.named) {
-    const earlier = one.symbol?.name ?? ''
-    if (isFunction(one) || stem(earlier) !== name) continue
-    const alive = names
-      .symbols(object, earlier)
-      .some(({ address }) => object !== 'vmlinux' || !names.freed(address))
-    if (!alive || before.view.namesOf(one).length === 0) continue
-    const own = sources(before.users(earlier))
-    // Of one name before and after, the same functions use it.
-    if (!numbered || [...own].some((user) => users.has(user)))
-      if (countOf(after, name) <= countOf(before, name)) return `the unit had ${earlier} before the patch`
-  }
-  return undefined
-}
-
-function countOf({ view }: UnitView['before'], name: string): number {
-  return view.named.filter((one) => !isFunction(one) && stem(one.symbol?.name ?? '') === name).length
+  if (after.proven(name).size > 0) return 'code that is not replaced uses the kernel’s'
+  const earlier = dataCalled(before, name)
+  // As many of one name before and after: the same functions use it.
+  if (dataCalled(after, name).length > earlier.length) return undefined
+  const users = sourceUsers(after, name)
+  const had = earlier.find(
+    (one) =>
+      names.symbols(object, one.name).some(({ address }) => object !== 'vmlinux' || !names.freed(address)) &&
+      (!numbered || intersects(sourceUsers(before, one.name), users)),
+  )
+  return had && `the unit had ${had.name} before the patch`
 }

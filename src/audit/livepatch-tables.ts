@@ -2,8 +2,7 @@
 // What the finished module tells the kernel to replace and to call, read from its own bytes: struct klp_patch and what
 // hangs on it. The members that a live patch fills in have been the first of each structure, in this order, since 4.15
 // (include/linux/livepatch.h); all others the kernel takes as they are, so that they have to be zero.
-import type { Section } from '../elf/read.ts'
-import type { ObjectView, Place } from './object-view.ts'
+import { type ObjectView, type Place, textAt } from './object-view.ts'
 
 /** Where struct klp_func lies, and what it says. */
 export interface TableFunction {
@@ -40,106 +39,83 @@ export interface Structures {
 
 /** Bytes from the begin of struct klp_object. */
 const callbackMembers = { pre_patch: 16, post_patch: 24, pre_unpatch: 32, post_unpatch: 40 }
+
+/** The same of struct klp_func. */
 const positionMember = 16
 
-function textAt({ section, offset }: Place): string {
-  const end = section.data.indexOf(0, offset)
-  return section.data.toString('latin1', offset, end < 0 ? section.size : end)
-}
-
 /** @returns undefined when the module has no struct klp_patch that can be understood */
-export function livepatchTables(
-  module: ObjectView,
-  { patch: { size, replace, states }, object, func, state }: Structures,
-): LivepatchTables | undefined {
-  const pointer = (section: Section, offset: number): Place | undefined => {
-    const found = module.relocations({ section, start: offset, end: offset + 1 })[0]
-    const target = found === undefined ? undefined : module.target(section, found)
-    if (target?.kind !== 'place') return undefined
-    const { place } = target
-    return place.offset >= 0 && place.offset < place.section.size ? place : undefined
-  }
+export function livepatchTables(module: ObjectView, structures: Structures): LivepatchTables | undefined {
+  const { patch, object, func, state } = structures
   let stray: Place | undefined
-  /** Looks at a structure outside of the bytes that the caller reads. */
+  const behind = ({ section, offset }: Place, bytes: number): Place => ({ section, offset: offset + bytes })
+  const pointer = (structure: Place, member: number): Place | undefined => {
+    const { section, offset } = behind(structure, member)
+    const target = module.references({ section, start: offset, end: offset + 1 })[0]?.target
+    const place = target?.kind === 'place' ? target.place : undefined
+    return place !== undefined && place.offset >= 0 && place.offset < place.section.size ? place : undefined
+  }
+  /** Looks at a structure outside of the bytes that are read elsewhere. */
   const expectZeros = (
     { section, offset }: Place,
-    length: number,
-    ...read: readonly (readonly [at: number, size: number])[]
+    size: number,
+    ...read: readonly { readonly at: number; readonly bytes: number }[]
   ) => {
-    const isRead = (at: number) => read.some(([from, bytes]) => at >= from && at < from + bytes)
-    for (let at = 0; at < length; at++)
-      if (offset + at >= section.size || ((section.data[offset + at] ?? 0) !== 0 && !isRead(at)))
-        stray ??= { section, offset: offset + at }
+    for (let at = 0; at < size; at++) {
+      const isRead = read.some((one) => at >= one.at && at < one.at + one.bytes)
+      if (offset + at >= section.size || (!isRead && (section.data[offset + at] ?? 0) !== 0))
+        stray ??= behind({ section, offset }, at)
+    }
   }
-  const patch = patchOf(module)
-  const objects = patch && pointer(patch.section, patch.offset + 8)
-  if (patch === undefined || objects === undefined) return undefined
-  expectZeros(patch, size, [replace, 1])
+  /** The structures of an array, up to the empty one that ends it. */
+  function* arrayAt(first: Place | undefined, size: number, isOne: (one: Place) => boolean) {
+    if (first === undefined) return
+    let one = first
+    for (; isOne(one); one = behind(one, size)) yield one
+    expectZeros(one, size)
+  }
+
+  const root = patchOf(module)
+  const objects = root && pointer(root, 8)
+  if (root === undefined || objects === undefined) return undefined
+  expectZeros(root, patch.size, { at: patch.replace, bytes: 1 })
+  const flag = root.section.data[root.offset + patch.replace]
+  if (flag !== undefined && flag > 1) stray ??= behind(root, patch.replace)
   const functions: TableFunction[] = []
   const callbacks: TableCallback[] = []
-  const found: string[] = []
-  const { section } = objects
-  let at = objects.offset
-  for (; pointer(section, at + 8) !== undefined; at += object.size) {
-    expectZeros({ section, offset: at }, object.size)
-    const nameAt = pointer(section, at)
+  for (const one of arrayAt(objects, object.size, (place) => pointer(place, 8) !== undefined)) {
+    expectZeros(one, object.size)
+    const nameAt = pointer(one, 0)
     const home = nameAt === undefined ? 'vmlinux' : textAt(nameAt).replaceAll('-', '_')
     for (const [kind, member] of Object.entries(callbackMembers)) {
-      const place = pointer(section, at + member)
+      const place = pointer(one, member)
       if (place !== undefined) callbacks.push({ object: home, kind, place })
     }
-    const list = pointer(section, at + 8)!
-    let entry = list
-    for (; ; entry = { ...entry, offset: entry.offset + func.size }) {
-      const { offset } = entry
-      const [name, replacement] = [pointer(list.section, offset), pointer(list.section, offset + 8)]
-      if (name === undefined || replacement === undefined) break
-      expectZeros(entry, func.size, [positionMember, 8])
-      const position = Number(list.section.data.readBigUInt64LE(offset + positionMember))
-      functions.push({ object: home, name: textAt(name), position, replacement, entry })
+    const isFunction = (place: Place) => pointer(place, 0) !== undefined && pointer(place, 8) !== undefined
+    for (const entry of arrayAt(pointer(one, 8), func.size, isFunction)) {
+      expectZeros(entry, func.size, { at: positionMember, bytes: 8 })
+      const position = Number(entry.section.data.readBigUInt64LE(entry.offset + positionMember))
+      const [name, replacement] = [textAt(pointer(entry, 0)!), pointer(entry, 8)!]
+      functions.push({ object: home, name, position, replacement, entry })
     }
-    expectZeros(entry, func.size)
   }
-  expectZeros({ section, offset: at }, object.size)
-  let next = states === undefined ? undefined : pointer(patch.section, patch.offset + states)
-  for (; next !== undefined; next = { ...next, offset: next.offset + state.size }) {
-    const {
-      section: { data },
-      offset,
-    } = next
-    const id = offset + state.size <= data.length ? data.readBigUInt64LE(offset + state.id) : 0n
-    expectZeros(
-      next,
-      state.size,
-      ...(id === 0n
-        ? []
-        : ([
-            [state.id, 8],
-            [state.version, 4],
-          ] as const)),
-    )
-    if (id === 0n) break
-    found.push(`${id} ${data.readUInt32LE(offset + state.version)}`)
+  const states: string[] = []
+  const idOf = ({ section: { data }, offset }: Place) =>
+    offset + state.size <= data.length ? data.readBigUInt64LE(offset + state.id) : 0n
+  const firstState = patch.states === undefined ? undefined : pointer(root, patch.states)
+  for (const one of arrayAt(firstState, state.size, (place) => idOf(place) !== 0n)) {
+    expectZeros(one, state.size, { at: state.id, bytes: 8 }, { at: state.version, bytes: 4 })
+    states.push(`${idOf(one)} ${one.section.data.readUInt32LE(one.offset + state.version)}`)
   }
-  const flag = patch.section.data[patch.offset + replace]
-  if (flag !== undefined && flag > 1) stray ??= { section: patch.section, offset: patch.offset + replace }
-  return {
-    replace: flag === 1,
-    functions,
-    callbacks,
-    states: found,
-    ...(stray === undefined ? {} : { stray }),
-  }
+  return { replace: flag === 1, functions, callbacks, states, ...(stray === undefined ? {} : { stray }) }
 }
 
 /** struct klp_patch begins with THIS_MODULE, and the pointer to the list of objects follows. */
 function patchOf(module: ObjectView): Place | undefined {
   for (const section of module.object.sections)
     if (/^\.data/.test(section.name))
-      for (const { offset, symbol, addend } of module.relocations({ section, start: 0, end: section.size })) {
-        if (symbol.name !== '__this_module' || addend !== 0) continue
-        const [next] = module.relocations({ section, start: offset + 8, end: offset + 9 })
-        if (next !== undefined) return { section, offset }
-      }
+      for (const { offset, symbol, addend } of module.references(section))
+        if (symbol.name === '__this_module' && addend === 0)
+          if (module.references({ section, start: offset + 8, end: offset + 9 }).length > 0)
+            return { section, offset }
   return undefined
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a reference of the finished module means when the kernel has resolved it: a place of the module, or an address of
 // one of the kernel's objects. An exported symbol with a distance is an address like any other.
-import type { ElfSymbol, Relocation, Section } from '../elf/read.ts'
+import type { ElfSymbol } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
-import type { ObjectView, Place } from './object-view.ts'
+import type { Place, Reference } from './object-view.ts'
 
 /** An address in vmlinux as it was linked, or in a module as it would be laid out. */
 export interface KernelPlace {
@@ -33,6 +33,11 @@ export function livepatchName(name: string): LivepatchName | undefined {
     : { object, name: meant, position: Number(position) }
 }
 
+/** The object whose coming makes the kernel apply a table of livepatch relocations, `.klp.rela.OBJECT.SECTION`. */
+export function objectOfTable(name: string): string | undefined {
+  return /^\.klp\.rela\.([^.]+)\./.exec(name)?.[1]
+}
+
 /** The address to which the kernel resolves a name and a position; undefined when it does not. */
 export function resolve(names: Names, { object, name, position }: LivepatchName): bigint | undefined {
   const symbols = names.symbols(object, name)
@@ -48,25 +53,31 @@ export function linked(names: Names, object: string, name: string): KernelPlace[
       .filter(({ type }) => type === type.toUpperCase())
       .map(({ address }) => ({ object: where, address }))
   const own = found(object)
-  if (own.length > 0) return own
-  const exported = names.exported(name)
-  return exported === undefined ? found('vmlinux') : found(exported.module)
+  return own.length > 0 ? own : found(names.exported(name)?.module ?? 'vmlinux')
 }
 
-export function meaningOf(names: Names, module: ObjectView, from: Section, relocation: Relocation): Meaning {
-  const target = module.target(from, relocation)
+export function isSamePlace(one: KernelPlace, other: KernelPlace): boolean {
+  return one.object === other.object && one.address === other.address
+}
+
+export function movedBy({ object, address }: KernelPlace, distance: number): KernelPlace {
+  return { object, address: BigInt.asUintN(64, address + BigInt(distance)) }
+}
+
+/** What the kernel has at a place, for a message. */
+export function nameAt(names: Names, { object, address }: KernelPlace): string {
+  return names.at(object, address)[0]?.name ?? `0x${address.toString(16)} of ${object}`
+}
+
+export function meaningOf(names: Names, { target }: Reference): Meaning {
   if (target.kind === 'number') return target
   if (target.kind === 'place') return { kind: 'own', place: target.place, symbol: target.symbol }
   const { symbol, offset } = target
   const stated = symbol.place === 'livepatch' ? livepatchName(symbol.name) : undefined
   const name = stated?.name ?? symbol.name
   const object = stated?.object ?? names.exported(name)?.module
-  const base =
-    stated === undefined
-      ? object === undefined
-        ? undefined
-        : linked(names, object, name)[0]?.address
-      : resolve(names, stated)
-  if (object === undefined || base === undefined) return { kind: 'unknown', name }
-  return { kind: 'kernel', at: { object, address: BigInt.asUintN(64, base + BigInt(offset)) }, name }
+  if (object === undefined) return { kind: 'unknown', name }
+  const address = stated === undefined ? linked(names, object, name)[0]?.address : resolve(names, stated)
+  if (address === undefined) return { kind: 'unknown', name }
+  return { kind: 'kernel', at: movedBy({ object, address }, offset), name }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// An object as the audit sees it: bytes, symbols and places, and where each relocation leads. It is a second reader of
-// what src/diff/anatomy.ts reads, on purpose simpler, and shares nothing with it but the ELF reader and the decoder.
-import { isPcRelative, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
+// An object as the audit sees it: what has a name, and where each reference leads. It is a second reader of what
+// src/diff/anatomy.ts reads, on purpose simpler, and shares nothing with it but the ELF reader and the decoder.
+import { isCode, isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
 import {
   decodeRelocations,
   type ElfSymbol,
@@ -20,51 +20,57 @@ export interface Place {
   readonly offset: number
 }
 
-/** Where a relocation leads; offsets are what the processor adds to the symbol. */
+/** Where a reference leads; offsets are what the processor adds to the symbol. */
 export type Target =
   | { readonly kind: 'place'; readonly place: Place; readonly symbol: ElfSymbol }
   | { readonly kind: 'outside'; readonly symbol: ElfSymbol; readonly offset: number }
   | { readonly kind: 'number'; readonly value: number }
 
-/** Bytes that belong together: what a symbol names, a string, a constant. */
-export interface Extent {
+/** A field of an object that gets an address, from the linker or from the kernel's livepatch code. */
+export interface Reference extends Relocation {
+  readonly section: Section
+  readonly target: Target
+}
+
+export interface Range {
   readonly section: Section
   readonly start: number
   readonly end: number
-  readonly symbol?: ElfSymbol
 }
+
+/** A function or a datum with a name from the source. */
+export interface Named extends Range {
+  readonly symbol: ElfSymbol
+  readonly name: string
+}
+
+/** Bytes that belong together: what a symbol names, a string, a constant. */
+export type Extent = Named | (Range & { readonly symbol?: undefined })
 
 export interface ObjectView {
   readonly object: ObjectFile
-  /** All relocations of a range, also those that livepatch applies, ordered by offset. */
-  relocations(extent: Extent): readonly Relocation[]
-  target(section: Section, relocation: Relocation): Target
+  /** In the symbols' order. */
+  readonly named: readonly Named[]
+  /** What has a name. */
+  called(name: string): readonly Named[]
+  /** What begins at a place, the longest first. */
+  at(place: Place): readonly Named[]
+  /** All names of a function or of a datum. */
+  namesOf(extent: Extent): readonly string[]
+  /** The references of a section or a part of it, ordered by offset. */
+  references(of: Section | Range): readonly Reference[]
   /** What a place may belong to: more than one where it lies between two things. */
   extentsAt(place: Place, symbol?: ElfSymbol): readonly Extent[]
-  /** Functions and data with a name from the source, in their sections. */
-  readonly named: readonly Extent[]
-  /** Other names of the same extent. */
-  namesOf(extent: Extent): readonly string[]
-}
-
-export function isCode({ flags }: Section): boolean {
-  return (flags & sectionFlag.exec) !== 0
+  /** To what a reference leads in the object; nothing when it leads elsewhere. */
+  ledTo(target: Target): readonly Extent[]
 }
 
 export function isFunction({ symbol, section }: Extent): boolean {
-  return symbol !== undefined && symbol.type === 'function' && isCode(section)
-}
-
-export function isAllocated({ flags }: Section): boolean {
-  return (flags & sectionFlag.alloc) !== 0
-}
-
-export function isWritable({ flags }: Section): boolean {
-  return (flags & sectionFlag.write) !== 0
+  return symbol?.type === 'function' && isCode(section)
 }
 
 /** What the kernel frees when it, or the module, has started. */
-export function isFreed({ name }: Pick<Section, 'name'>): boolean {
+export function isFreed({ name }: Section): boolean {
   return /^\.(init|meminit)\b|^\.exit\b/.test(name)
 }
 
@@ -72,131 +78,150 @@ export function isString({ flags }: Section): boolean {
   return (flags & sectionFlag.strings) !== 0
 }
 
-/** The sections of the kernel's own relocations (SHF_RELA_LIVEPATCH), by the section that they are about. */
-function livepatchRelocations(object: ObjectFile): Map<number, Relocation[]> {
-  const found = new Map<number, Relocation[]>()
-  for (const table of object.sections) {
-    const { type, flags, info, data } = table
-    const section = object.sections[info]
-    if (type !== sectionType.rela || (flags & sectionFlag.relaLivepatch) === 0 || section === undefined)
-      continue
-    const words = new Uint32Array(Uint8Array.from(data).buffer)
-    const list = decodeRelocations(words, section, (index) => object.symbols[index], refuser(object.name))
-    found.set(info, [...(found.get(info) ?? []), ...list])
-  }
-  return found
+export function keyOf({ section, start }: Range): string {
+  return `${section.index}:${start}`
+}
+
+/** What a message calls something. */
+export function nameOf({ symbol, section }: Extent): string {
+  return symbol?.name ?? section.name
+}
+
+export function bytesOf({ section: { data }, start, end }: Range): Buffer {
+  return data.subarray(start, end)
+}
+
+/** The text that begins at a place. */
+export function textAt({ section: { data, size }, offset }: Place): string {
+  const end = data.indexOf(0, offset)
+  return data.toString('latin1', offset, end < 0 ? size : end)
+}
+
+/** True for relocations that the kernel's livepatch code applies. */
+export function isLivepatchTable({ type, flags }: Section): boolean {
+  return type === sectionType.rela && (flags & sectionFlag.relaLivepatch) !== 0
+}
+
+/** Appends to a list of a map. */
+export function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
 }
 
 /** @throws Fault `patch/bad-object` */
 export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
   const object = Buffer.isBuffer(bytes) ? readObject(bytes, name) : bytes
-  const later = livepatchRelocations(object)
-  const merged = new Map<Section, readonly Relocation[]>()
-  const bySection = new Map<Section, Extent[]>()
-  const named: Extent[] = []
+  const known = new Map<Section, readonly Reference[]>()
+  /** Also labels, which have no type. */
+  const bySection = new Map<Section, Named[]>()
+  const byName = new Map<string, Named[]>()
+  const named: Named[] = []
   for (const symbol of object.symbols) {
-    const { section, type, size, value } = symbol
-    if (section === undefined || type === 'section' || type === 'file' || symbol.name.startsWith('.L'))
-      continue
-    const extent = { section, start: value, end: value + size, symbol }
-    const list = bySection.get(section) ?? []
-    bySection.set(section, list)
-    list.push(extent)
-    if (type !== 'none') named.push(extent)
+    const { section, type, size, value, name } = symbol
+    if (section === undefined || type === 'section' || type === 'file' || name.startsWith('.L')) continue
+    const extent = { section, start: value, end: value + size, symbol, name }
+    add(bySection, section, extent)
+    if (type === 'none') continue
+    named.push(extent)
+    add(byName, name, extent)
   }
   for (const list of bySection.values()) list.sort((a, b) => a.start - b.start || b.end - a.end)
+  const symbolsIn = (section: Section) => bySection.get(section) ?? []
 
-  const all = (section: Section): readonly Relocation[] => {
-    const known = merged.get(section)
-    if (known !== undefined) return known
-    const own = object.relocations(section).filter(({ type }) => type !== relocationType.none)
-    const more = later.get(section.index) ?? []
-    const list = more.length === 0 ? own : [...own, ...more].sort((a, b) => a.offset - b.offset)
-    merged.set(section, list)
-    return list
-  }
+  const livepatchTables = object.sections.filter(isLivepatchTable)
+  const livepatchRelocations = (section: Section): Relocation[] =>
+    livepatchTables
+      .filter(({ info }) => info === section.index)
+      .flatMap(({ data }) => {
+        const words = new Uint32Array(Uint8Array.from(data).buffer)
+        return decodeRelocations(words, section, (index) => object.symbols[index], refuser(name))
+      })
 
-  /** For each field of a section's code, where its instruction ends. */
-  const ends = new Map<Section, Map<number, number>>()
-  const endOf = (section: Section, field: number): number => {
-    let known = ends.get(section)
-    if (known === undefined) {
-      known = new Map()
-      ends.set(section, known)
-      const starts = [0, ...(bySection.get(section) ?? []).map(({ start }) => start)]
-      const fields = all(section)
-      for (let [index, at] = [0, 0]; index < fields.length; ) {
-        const offset = fields[index]!.offset
-        // A function begins anew, whatever stands in front of it.
-        const begin = starts.findLast((start) => start <= offset) ?? 0
-        if (begin > at) at = begin
-        const instruction = decodeInstruction(section.data, at)
-        if (instruction === undefined || instruction.end > offset) {
-          if (instruction !== undefined) known.set(offset, instruction.end)
-          index++
-        } else at = instruction.end
-      }
-    }
-    return known.get(field) ?? field + 4
+  /** The processor counts a distance from the end of the instruction, and the relocation from the field. */
+  const readReferences = (section: Section): Reference[] => {
+    const fields = [...object.relocations(section), ...livepatchRelocations(section)]
+    const starts = symbolsIn(section).map(({ start }) => start)
+    let at = 0
+    return fields
+      .sort((a, b) => a.offset - b.offset)
+      .map((field) => {
+        const { offset, type, symbol, addend } = field
+        let more = 0
+        if (isCode(section)) {
+          // A function begins anew, whatever stands in front of it.
+          at = Math.max(at, starts.findLast((start) => start <= offset) ?? 0)
+          let end = decodeInstruction(section.data, at)?.end
+          for (; end !== undefined && end <= offset; end = decodeInstruction(section.data, at)?.end) at = end
+          if (isPcRelative(type)) more = (end ?? offset + 4) - offset
+        }
+        return { ...field, section, target: targetOf(symbol, addend + more) }
+      })
   }
 
   return {
     object,
     named,
-    relocations: ({ section, start, end }) => within(all(section), start, end),
+    called: (name) => byName.get(name) ?? [],
+    at: ({ section, offset }) =>
+      symbolsIn(section).filter(({ start, symbol }) => start === offset && symbol.type !== 'none'),
     namesOf: ({ section, start, symbol }) =>
-      (bySection.get(section) ?? []).flatMap((one) =>
-        one.start === start && one.symbol?.type === symbol?.type ? (one.symbol?.name ?? []) : [],
+      symbolsIn(section).flatMap((one) =>
+        one.start === start && one.symbol.type === symbol?.type ? one.name : [],
       ),
-    target(section, { offset, type, symbol, addend }) {
-      const counts = isPcRelative(type)
-      const more = !counts ? 0 : isCode(section) ? endOf(section, offset) - offset : 0
-      if (symbol.place === 'absolute' || symbol.index === 0)
-        return { kind: 'number', value: symbol.value + addend + more }
-      if (symbol.section === undefined) return { kind: 'outside', symbol, offset: addend + more }
-      return {
-        kind: 'place',
-        symbol,
-        place: { section: symbol.section, offset: symbol.value + addend + more },
-      }
+    references(of) {
+      const { section, start, end } = 'section' in of ? of : { section: of, start: 0, end: of.size }
+      const all = known.get(section) ?? readReferences(section)
+      known.set(section, all)
+      return within(all, start, end)
     },
-    extentsAt({ section, offset }, symbol) {
-      const list = bySection.get(section) ?? []
-      if (symbol !== undefined && symbol.type !== 'section' && !symbol.name.startsWith('.L')) {
-        const { value, size } = symbol
-        const own = list.find((one) => one.start === value && one.symbol?.type !== 'none')
-        return [own ?? { section, start: value, end: value + size, symbol }]
-      }
-      if (isString(section)) {
-        const width = Math.max(1, section.entrySize)
-        let end = offset
-        while (
-          end + width <= section.size &&
-          section.data.subarray(end, end + width).some((byte) => byte !== 0)
-        )
-          end += width
-        return [{ section, start: offset, end: Math.min(end + width, section.size) }]
-      }
-      const covering = list.filter(({ start, end }) => offset >= start && (offset < end || offset === start))
-      const first = covering.find((one) => one.symbol?.type !== 'none') ?? covering[0]
-      const before = list.findLast(({ start, end }) => end === offset && start < offset)
-      if (first !== undefined) return before === undefined ? [first] : [first, before]
-      // Of a datum with a section of its own, places outside are meant relative to it.
-      const [only] = list
-      if (only !== undefined && list.every(({ start }) => start === only.start)) return [only]
-      if (before !== undefined) return [before]
-      if ((section.flags & sectionFlag.merge) !== 0 && section.entrySize > 0) {
-        const start = offset - (offset % section.entrySize)
-        return [{ section, start, end: Math.min(start + section.entrySize, section.size) }]
-      }
-      if (section.name === '.altinstr_replacement')
-        return [{ section, start: offset, end: decodeInstruction(section.data, offset)?.end ?? offset }]
-      if (isCode(section)) return [{ section, start: offset, end: endOfPath(section, offset) }]
-      const start = list.findLast(({ end }) => end <= offset)?.end ?? 0
-      const end = list.find((one) => one.start > offset)?.start ?? section.size
-      return [{ section, start, end }]
-    },
+    extentsAt,
+    ledTo: (target) => (target.kind === 'place' ? extentsAt(target.place, target.symbol) : []),
   }
+
+  function extentsAt({ section, offset }: Place, symbol?: ElfSymbol): readonly Extent[] {
+    const list = symbolsIn(section)
+    if (symbol !== undefined && symbol.type !== 'section' && !symbol.name.startsWith('.L')) {
+      const { value, size } = symbol
+      const own = list.find((one) => one.start === value && one.symbol.type !== 'none')
+      return [own ?? { section, start: value, end: value + size, symbol, name: symbol.name }]
+    }
+    if (isString(section)) {
+      const width = Math.max(1, section.entrySize)
+      let end = offset
+      while (
+        end + width <= section.size &&
+        section.data.subarray(end, end + width).some((byte) => byte !== 0)
+      )
+        end += width
+      return [{ section, start: offset, end: Math.min(end + width, section.size) }]
+    }
+    const covering = list.filter(({ start, end }) => offset >= start && (offset < end || offset === start))
+    const first = covering.find((one) => one.symbol.type !== 'none') ?? covering[0]
+    const before = list.findLast(({ start, end }) => end === offset && start < offset)
+    if (first !== undefined) return before === undefined ? [first] : [first, before]
+    // Of a datum with a section of its own, places outside are meant relative to it.
+    const [only] = list
+    if (only !== undefined && list.every(({ start }) => start === only.start)) return [only]
+    if (before !== undefined) return [before]
+    if ((section.flags & sectionFlag.merge) !== 0 && section.entrySize > 0) {
+      const start = offset - (offset % section.entrySize)
+      return [{ section, start, end: Math.min(start + section.entrySize, section.size) }]
+    }
+    if (section.name === '.altinstr_replacement')
+      return [{ section, start: offset, end: decodeInstruction(section.data, offset)?.end ?? offset }]
+    if (isCode(section)) return [{ section, start: offset, end: endOfPath(section, offset) }]
+    const start = list.findLast(({ end }) => end <= offset)?.end ?? 0
+    const end = list.find((one) => one.start > offset)?.start ?? section.size
+    return [{ section, start, end }]
+  }
+}
+
+function targetOf(symbol: ElfSymbol, offset: number): Target {
+  const { place, index, section, value } = symbol
+  if (place === 'absolute' || index === 0) return { kind: 'number', value: value + offset }
+  if (section === undefined) return { kind: 'outside', symbol, offset }
+  return { kind: 'place', symbol, place: { section, offset: value + offset } }
 }
 
 /** Nameless code is followed to where nothing runs on: behind a jump or a return. */

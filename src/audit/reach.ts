@@ -1,32 +1,49 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Whether everything that the finished module refers to in the kernel is there when it is used: found by the kernel, of
-// the right kind, and not freed after boot.
-import { isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
-import type { Relocation, Section } from '../elf/read.ts'
+// Whether the kernel can resolve each reference of the finished module, and whether what it leads to, in the kernel or in
+// the module, is there when it is used: of the right kind, and not freed after the start.
+import { isAllocated, isCode, isPcRelative, relocationSize, sectionType } from '../elf/format.ts'
+import type { Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
-import type { Complain } from './complaint.ts'
-import { livepatchName, type Meaning, meaningOf, resolve } from './meaning.ts'
-import { isAllocated, isCode, type ObjectView } from './object-view.ts'
+import type { Inspection } from './complaint.ts'
+import { type KernelPlace, livepatchName, meaningOf, objectOfTable, resolve } from './meaning.ts'
+import { isFreed, isLivepatchTable, nameOf, type Reference } from './object-view.ts'
 
-export function checkReach(module: ObjectView, names: Names, complain: Complain): void {
-  checkPositions(module, names, complain)
+/** Tables that the kernel goes through while it loads the module, `.init` and all; later it leaves out what is freed. */
+const loadersOwn =
+  /^(\.gnu\.linkonce\.this_module|\.orc_|__mcount_loc|\.(return|retpoline|call|cfi|static_call)_sites|\.ibt_endbr_seal|__(patchable_function_entries|jump_table|ex_table|bug_table)|\.(altinstructions|parainstructions|smp_locks)|\.(init|exit)\b)/
+
+export function checkReach(inspection: Inspection): void {
+  checkPositions(inspection)
+  const { module, names, complain } = inspection
   for (const section of module.object.sections) {
     if (!isAllocated(section) || section.type === sectionType.rela) continue
-    for (const relocation of module.relocations({ section, start: 0, end: section.size })) {
-      const meaning = meaningOf(names, module, section, relocation)
+    for (const reference of module.references(section)) {
+      checkField(inspection, reference)
+      const meaning = meaningOf(names, reference)
+      if (
+        meaning.kind === 'own' &&
+        isFreedInModule(meaning.place.section) &&
+        !loadersOwn.test(section.name)
+      ) {
+        const [extent] = module.ledTo(reference.target)
+        const what = extent === undefined ? meaning.place.section.name : nameOf(extent)
+        complain(
+          'audit-freed',
+          what,
+          `${section.name} uses ${what} of the section ${meaning.place.section.name}, which the kernel frees when it has loaded the live patch`,
+        )
+      }
       if (meaning.kind !== 'kernel') continue
       const { at, name } = meaning
-      const what = nameAt(names, meaning) ?? name
-      const freed = at.object === 'vmlinux' && !isEdge(names, at.address) && names.freed(at.address)
-      if (freed)
+      const there = names.at(at.object, at.address)
+      const what = there[0]?.name ?? name
+      if (isFreedInKernel(names, at))
         complain(
           'audit-freed',
           what,
           `${section.name} refers to ${what}, which the kernel frees when it has started`,
         )
-      if (!isCode(section) || !isBranch(section, relocation)) continue
-      const kinds = names.at(at.object, at.address)
-      if (!kinds.some(({ type }) => /[tTwW]/.test(type)))
+      if (isBranch(reference) && !there.some(({ type }) => /[tTwW]/.test(type)))
         complain(
           'audit-kind',
           what,
@@ -36,60 +53,71 @@ export function checkReach(module: ObjectView, names: Names, complain: Complain)
   }
 }
 
-/** The edges of what is freed are addresses only. */
-function isEdge(names: Names, address: bigint): boolean {
-  return names.at('vmlinux', address).some(({ name }) => /^__init_(begin|end)$/.test(name))
+/** The kernel puts an address only where it finds zeros (arch/x86/kernel/module.c). */
+function checkField({ complain }: Inspection, { section, offset, type }: Reference): void {
+  const { name, data } = section
+  if (data.subarray(offset, offset + relocationSize(type)).some((byte) => byte !== 0))
+    complain(
+      'audit-section',
+      name,
+      `Where the kernel is to put an address, at offset ${offset} of ${name}, there is one already`,
+    )
 }
 
-export function nameAt(names: Names, meaning: Meaning): string | undefined {
-  return meaning.kind === 'kernel' ? names.at(meaning.at.object, meaning.at.address)[0]?.name : undefined
+function isFreedInModule(section: Section): boolean {
+  return isFreed(section) && !section.name.startsWith('.exit')
+}
+
+/** The edges of what is freed are addresses only. */
+function isFreedInKernel(names: Names, { object, address }: KernelPlace): boolean {
+  const isEdge = names.at(object, address).some(({ name }) => /^__init_(begin|end)$/.test(name))
+  return object === 'vmlinux' && names.freed(address) && !isEdge
 }
 
 /** True for the operand of a call or a jump. */
-function isBranch({ data }: Section, { offset, type }: Relocation): boolean {
-  if (!isPcRelative(type) || offset < 2) return false
-  const [before = 0, last = 0] = [data[offset - 2], data[offset - 1]]
+function isBranch({ section, offset, type }: Reference): boolean {
+  if (!isCode(section) || !isPcRelative(type) || offset < 2) return false
+  const [before = 0, last = 0] = section.data.subarray(offset - 2)
   return last === 0xe8 || last === 0xe9 || (before === 0x0f && (last & 0xf0) === 0x80)
 }
 
 /** Livepatch symbols that the kernel would not find, or not in the object whose coming makes it look. */
-function checkPositions({ object }: ObjectView, names: Names, complain: Complain): void {
+function checkPositions({ module: { object }, names, complain }: Inspection): void {
   for (const table of object.sections) {
-    const [, when] = /^\.klp\.rela\.([^.]+)\./.exec(table.name) ?? []
-    if (when === undefined || (table.flags & sectionFlag.relaLivepatch) === 0) continue
+    const when = objectOfTable(table.name)
+    if (when === undefined || !isLivepatchTable(table)) continue
     for (let at = 0; at + 24 <= table.data.length; at += 24) {
-      const symbol = object.symbols[table.data.readUInt32LE(at + 12)]
-      const meant = symbol === undefined ? undefined : livepatchName(symbol.name)
+      const symbol = object.symbols[table.data.readUInt32LE(at + 12)]?.name ?? 'nothing'
+      const meant = livepatchName(symbol)
       if (meant === undefined) {
         complain(
           'audit-unresolved',
-          symbol?.name ?? '',
-          `A relocation of ${table.name} leads to ${symbol?.name ?? 'nothing'}, which is no livepatch symbol`,
+          symbol,
+          `A relocation of ${table.name} leads to ${symbol}, which is no livepatch symbol`,
         )
         continue
       }
       const { object: home, name, position } = meant
-      const count = names.symbols(home, name).length
-      const found = resolve(names, meant)
-      if (found === undefined)
+      const all = names.symbols(home, name)
+      if (resolve(names, meant) === undefined)
         complain(
           'audit-unresolved',
           name,
-          `The kernel would not find ${name} of ${home}, position ${position}: it has ${count === 0 ? 'none' : count}`,
+          `The kernel would not find ${name} of ${home}, position ${position}: it has ${all.length || 'none'}`,
         )
-      const entry = position === 0 ? undefined : names.symbols(home, name)[position - 1]
+      const entry = position === 0 ? undefined : all[position - 1]
       if (entry !== undefined && home !== 'vmlinux' && entry.whileLoading !== position)
         complain(
           'audit-unresolved',
           name,
           `While ${home} is being loaded, position ${position} means another ${name}`,
         )
-      if (home === when || home === 'vmlinux' || names.needs(when).includes(home)) continue
-      complain(
-        'module-needed',
-        name,
-        `When ${when} comes, ${name} is looked for in the module ${home}, on which ${when} does not depend`,
-      )
+      if (home !== when && home !== 'vmlinux' && !names.needs(when).includes(home))
+        complain(
+          'module-needed',
+          name,
+          `When ${when} comes, ${name} is looked for in the module ${home}, on which ${when} does not depend`,
+        )
     }
   }
 }

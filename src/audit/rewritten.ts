@@ -23,36 +23,34 @@ const nops: ReadonlyMap<number, string> = new Map([
  * @param made the compiler's
  */
 export function rewrittenAt(view: ObjectView, whose: Extent, ours: Buffer, made: Buffer): Rewritten[] {
-  const found: Rewritten[] = []
-  const { section, start, end } = whose
-  const nopAt = (at: number, size: number) => ours.toString('hex', at, at + size) === nops.get(size)
-  for (const { table, about } of entriesAbout(view, section, start, end)) {
-    if (table.name !== '__jump_table') continue
-    const at = about.offset - start
-    const size = made[at] === 0xeb ? 2 : made[at] === 0xe9 ? 5 : 0
-    if (size > 0 && nopAt(at, size)) found.push({ at, size })
-  }
-  for (const { offset, symbol } of view.relocations(whose)) {
-    const at = offset - 1 - start
-    if (symbol.name === '__fentry__' && made[at] === 0xe8 && nopAt(at, 5)) found.push({ at, size: 5 })
-  }
-  for (const table of view.object.sections) {
+  const { section, start } = whose
+  const sizes = new Map([
+    [0xeb, 2],
+    [0xe9, 5],
+  ])
+  const jumps = entriesAbout(view, whose)
+    .filter((entry) => entry.section.name === '__jump_table')
+    .map(({ about }) => about.offset - start)
+    .map((at) => ({ at, size: sizes.get(made[at] ?? 0) ?? 0 }))
+  const hooks = view
+    .references(whose)
+    .filter(({ offset, symbol }) => symbol.name === '__fentry__' && made[offset - 1 - start] === 0xe8)
+    .map(({ offset }) => ({ at: offset - 1 - start, size: 5 }))
+  const isNop = ({ at, size }: Rewritten) => ours.toString('hex', at, at + size) === nops.get(size)
+  const loads = view.object.sections.flatMap((table) => {
     const [, variable] = /^runtime_ptr_(.+)$/.exec(table.name) ?? []
-    if (variable === undefined) continue
-    for (const relocation of view.relocations({ section: table, start: 0, end: table.size })) {
-      const target = view.target(table, relocation)
-      if (target.kind !== 'place' || target.place.section !== section) continue
+    if (variable === undefined) return []
+    return view.references(table).flatMap(({ target }): Rewritten[] => {
+      if (target.kind !== 'place' || target.place.section !== section) return []
       const at = target.place.offset - 2 - start
-      if (at < 0 || at + 10 > made.length) continue
+      if (at < 0 || at + 10 > made.length) return []
       const [prefix = 0, opcode = 0] = made.subarray(at)
       // movabs $…,%reg becomes mov …(%rip),%reg and a nop.
-      const load = [0x48 | ((prefix & 1) << 2), 0x8b, ((opcode & 7) << 3) | 5]
-      if (
-        load.every((byte, index) => ours[at + index] === byte) &&
-        ours.toString('hex', at + 7, at + 10) === '0f1f00'
-      )
-        found.push({ at, size: 10, variable })
-    }
-  }
-  return found
+      const load = Buffer.from([0x48 | ((prefix & 1) << 2), 0x8b, ((opcode & 7) << 3) | 5])
+      const isLoad =
+        ours.subarray(at, at + 3).equals(load) && ours.toString('hex', at + 7, at + 10) === '0f1f00'
+      return isLoad ? [{ at, size: 10, variable }] : []
+    })
+  })
+  return [...jumps.filter(isNop), ...hooks.filter(isNop), ...loads]
 }

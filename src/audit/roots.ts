@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the walk through a module begins: what it tells the kernel to replace and to call back, and which function of which
 // patched unit each of these must be.
-import type { Names } from '../match/names.ts'
 import { type AskedCallback, callbacksAskedFor, statesAskedFor } from './asked.ts'
-import type { Complain } from './complaint.ts'
+import type { Inspection } from './complaint.ts'
 import type { LivepatchTables, TableFunction } from './livepatch-tables.ts'
-import { type KernelPlace, resolve } from './meaning.ts'
-import { type Extent, isFunction, type ObjectView, type Place } from './object-view.ts'
+import { isSamePlace, type KernelPlace, resolve } from './meaning.ts'
+import { isFunction, type Named, type ObjectView, type Place } from './object-view.ts'
 import type { ModuleCode, Root } from './translation.ts'
 import { sourceName, type UnitView } from './unit.ts'
 
@@ -18,142 +17,111 @@ interface Roots {
   isReplaced(unit: UnitView, name: string): boolean
 }
 
-const key = ({ object, address }: KernelPlace) => `${object} ${address}`
-
 /** @param hasNoCode whether the build says that a unit has no code of a replaced function alone */
 export function rootsOf(
-  module: ObjectView,
-  names: Names,
+  inspection: Inspection,
   units: readonly UnitView[],
   tables: LivepatchTables,
   code: ModuleCode,
   hasNoCode: (unit: UnitView, name: string) => boolean,
-  complain: Complain,
 ): Roots {
-  const places = new Set<string>()
-  const roots: Root[] = []
-  const replaced: { root: Root; name: string }[] = []
+  const { module, names, complain } = inspection
+  const places: KernelPlace[] = []
+  const replaced: Root[] = []
   for (const one of tables.functions) {
-    const { object, name, replacement } = one
+    const { object, name, replacement, position } = one
+    const wrong = (what: string, rule = 'audit-replaced') => complain(rule, name, what)
     const own = functionAt(module, replacement)
     if (own === undefined)
-      complain(
-        'audit-replaced',
-        name,
-        `What is to replace ${name} is no function with a name, whose extent the kernel could tell`,
-      )
-    const place = placeOf(names, one, complain)
-    if (place === undefined) continue
-    if (places.has(key(place)))
-      complain('audit-replaced', name, `The module replaces ${name} of ${object} twice`)
-    places.add(key(place))
+      wrong(`What is to replace ${name} is no function with a name, whose extent the kernel could tell`)
+    const address = resolve(names, one)
+    if (address === undefined) {
+      wrong(`The kernel would not find ${name} of ${object}, position ${position}, to replace it`)
+      continue
+    }
+    if (object === 'vmlinux' && names.freed(address))
+      wrong(`${name} is to be replaced, and the kernel frees it when it has started`, 'audit-freed')
+    const place = { object, address }
+    if (places.some((other) => isSamePlace(other, place)))
+      wrong(`The module replaces ${name} of ${object} twice`)
+    places.push(place)
+    const home = units.find((unit) => isHome(unit, one, address))
+    if (home === undefined) {
+      if (units.length > 0)
+        wrong(
+          `What the kernel has at ${name} of ${object}, position ${position}, is the code of none of the patched files`,
+        )
+      continue
+    }
     // The files of a directory take the place of the units, and call things as they like.
-    const wanted = code === 'from-directory' ? nameOf(own) : undefined
-    const root = rootOf(units, one, place, wanted ?? name, hasNoCode, complain)
-    if (root === undefined) continue
-    roots.push(root)
-    replaced.push({ root, name })
+    const wanted = code === 'from-directory' ? plainName(own) : undefined
+    const extent = replacementIn(home, wanted ?? name, name)
+    if (extent !== undefined || hasNoCode(home, name))
+      replaced.push({ place: replacement, unit: home, extent, name })
+    else wrong(`${name} is to be replaced, and ${home.unit} has no such function after the patch`)
   }
-  roots.push(...calledBack(module, units, tables, code, complain))
+  const calledBack = code === 'from-directory' ? callbacksOfFiles : callbacksOfAuthor
   return {
-    roots,
-    replaces: (place) => places.has(key(place)),
+    roots: [...replaced, ...calledBack(inspection, units, tables)],
+    replaces: (place) => places.some((one) => isSamePlace(one, place)),
     isReplaced: ({ unit }, name) =>
-      replaced.some(
-        (one) => one.root.unit.unit === unit && (one.name === name || one.root.extent?.symbol?.name === name),
-      ),
+      replaced.some((one) => one.unit.unit === unit && (one.name === name || one.extent?.name === name)),
   }
 }
 
-function functionAt({ named }: ObjectView, { section, offset }: Place): Extent | undefined {
-  return named.find((one) => isFunction(one) && one.section === section && one.start === offset)
+function functionAt(module: ObjectView, place: Place): Named | undefined {
+  return module.at(place).find(isFunction)
 }
 
 /** What a function of the module is called, without what makes its name differ from another one's. */
-function nameOf(extent: Extent | undefined): string | undefined {
-  return extent?.symbol?.name.replace(/\.\.\d+$/, '')
+function plainName(extent: Named | undefined): string | undefined {
+  return extent?.name.replace(/\.\.\d+$/, '')
 }
 
-/** Where the kernel will find what is replaced. */
-function placeOf(names: Names, one: TableFunction, complain: Complain): KernelPlace | undefined {
-  const { object, name, position } = one
-  const address = resolve(names, one)
-  if (address === undefined)
-    complain(
-      'audit-replaced',
-      name,
-      `The kernel would not find ${name} of ${object}, position ${position}, to replace it`,
-    )
-  else if (object === 'vmlinux' && names.freed(address))
-    complain('audit-freed', name, `${name} is to be replaced, and the kernel frees it when it has started`)
-  return address === undefined ? undefined : { object, address }
+/** Whether the kernel has the unit's code at the address. */
+function isHome({ object, before }: UnitView, wanted: TableFunction, address: bigint): boolean {
+  const { view, finder } = before
+  const has = view.named.some((one) => isFunction(one) && view.namesOf(one).includes(wanted.name))
+  return object === wanted.object && has && finder.findAt(wanted.name, address) !== undefined
 }
 
-/** Which function of which unit that is. */
-function rootOf(
+/** What the unit has after the patch in the place of what the kernel calls `name`. */
+function replacementIn({ after: { view } }: UnitView, wanted: string, name: string): Named | undefined {
+  const functions = view.named.filter(isFunction)
+  return (
+    functions.find((one) => view.namesOf(one).includes(wanted)) ??
+    functions.find((one) => sourceName(one.name) === sourceName(name))
+  )
+}
+
+/** Of a directory's files any function may be called back. */
+function callbacksOfFiles(
+  { module }: Inspection,
   units: readonly UnitView[],
-  { object, name, position, replacement }: TableFunction,
-  { address }: KernelPlace,
-  wanted: string,
-  hasNoCode: (unit: UnitView, name: string) => boolean,
-  complain: Complain,
-): Root | undefined {
-  const has = ({ view }: UnitView['before']) =>
-    view.named.some((extent) => isFunction(extent) && view.namesOf(extent).includes(name))
-  const home = units.find(
-    (unit) =>
-      unit.object === object && has(unit.before) && unit.before.finder.findAt(name, address) !== undefined,
-  )
-  if (home === undefined) {
-    if (units.length > 0)
-      complain(
-        'audit-replaced',
-        name,
-        `What the kernel has at ${name} of ${object}, position ${position}, is the code of none of the patched files`,
-      )
-    return undefined
-  }
-  const { view } = home.after
-  const extents = view.named.filter(isFunction)
-  const extent =
-    extents.find((candidate) => view.namesOf(candidate).includes(wanted)) ??
-    extents.find(({ symbol }) => sourceName(symbol?.name ?? '') === sourceName(name))
-  if (extent !== undefined || hasNoCode(home, name)) return { place: replacement, unit: home, extent, name }
-  complain(
-    'audit-replaced',
-    name,
-    `${name} is to be replaced, and ${home.unit} has no such function after the patch`,
-  )
-  return undefined
+  { callbacks }: LivepatchTables,
+): Root[] {
+  return callbacks.flatMap(({ object, place }) => {
+    const name = plainName(functionAt(module, place)) ?? ''
+    for (const unit of units) {
+      const extent = unit.after.view.called(name).find(isFunction)
+      if (unit.object === object && extent !== undefined) return [{ place, unit, extent, name }]
+    }
+    return []
+  })
 }
 
-/** The functions that are called back: those that the author asks for, and for what he asks. */
-function calledBack(
-  module: ObjectView,
+/** The callbacks and the states are those for which the author asks. */
+function callbacksOfAuthor(
+  { complain }: Inspection,
   units: readonly UnitView[],
   { callbacks, states }: LivepatchTables,
-  code: ModuleCode,
-  complain: Complain,
 ): Root[] {
-  const rootAt = (place: Place, unit: UnitView, extent: Extent): Root => {
-    return { place, unit, extent, name: extent.symbol?.name ?? '' }
-  }
-  if (code === 'from-directory')
-    return callbacks.flatMap(({ object, place }) => {
-      const own = nameOf(functionAt(module, place))
-      for (const unit of units) {
-        const extent = unit.after.view.named.find((one) => isFunction(one) && one.symbol?.name === own)
-        if (unit.object === object && extent !== undefined) return [rootAt(place, unit, extent)]
-      }
-      return []
-    })
-  const asked = units.flatMap((unit) => callbacksAskedFor(unit).map((one) => ({ ...one, unit })))
-  const title = ({ kind, extent }: AskedCallback) => `${extent.symbol?.name} (${kind})`
+  const asked = units.flatMap(callbacksAskedFor)
   const roots: Root[] = []
   for (const { object, kind, place } of callbacks) {
     const index = asked.findIndex((one) => one.unit.object === object && one.kind === kind)
     const [found] = index < 0 ? [] : asked.splice(index, 1)
-    if (found !== undefined) roots.push(rootAt(place, found.unit, found.extent))
+    if (found !== undefined) roots.push({ ...found, place, name: found.extent.name })
     else
       complain(
         'audit-replaced',
@@ -161,6 +129,7 @@ function calledBack(
         `The module has a callback (${kind}) of ${object} that nobody asks for`,
       )
   }
+  const title = ({ kind, extent }: AskedCallback) => `${extent.name} (${kind})`
   for (const one of asked)
     complain(
       'audit-missing',

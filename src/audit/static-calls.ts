@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static calls of the module: the kernel writes into each call site where the key says, so the key has to be that of the
 // trampoline which is called there. Format: struct static_call_site of include/linux/static_call_types.h.
-import type { Relocation, Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
-import { objtoolEntries } from './code-tables.ts'
-import type { Complain } from './complaint.ts'
+import { entriesIn } from './code-tables.ts'
+import type { Inspection } from './complaint.ts'
 import { meaningOf } from './meaning.ts'
-import type { ObjectView } from './object-view.ts'
+import type { ObjectView, Reference } from './object-view.ts'
 
 const sites = '.static_call_sites'
 
@@ -14,21 +13,21 @@ const sites = '.static_call_sites'
 const tail = 1
 const flags = 3
 
-export function checkStaticCalls(module: ObjectView, names: Names, complain: Complain): void {
-  for (const { table, about, relocations } of objtoolEntries(module, sites)) {
+export function checkStaticCalls({ module, names, complain }: Inspection): void {
+  for (const { about, references } of entriesIn(module, (name) => name === sites)) {
     const { section, offset } = about
     const differs = (what: string) =>
       complain('audit-table', sites, `The entry about offset ${offset} of ${section.name} ${what}`)
     const opcode = section.data[offset]
     const field = offset + (opcode === 0x0f ? 2 : 1)
-    const [call] = module.relocations({ section, start: field, end: field + 4 })
-    const key = relocations[1]
+    const [call] = module.references({ section, start: field, end: field + 4 })
+    const key = references[1]
     if (call === undefined || key === undefined) {
       differs('is about a call that the linker does not make')
       continue
     }
-    const called = meant(module, names, section, call)
-    const written = meant(module, names, table, key)
+    const called = meant(module, names, call)
+    const written = meant(module, names, key)
     // The check of references tells what can't be resolved.
     if (called === undefined || written === undefined) continue
     const keys = called.names.flatMap((name) =>
@@ -50,24 +49,20 @@ export function checkStaticCalls(module: ObjectView, names: Names, complain: Com
 function meant(
   module: ObjectView,
   names: Names,
-  from: Section,
-  relocation: Relocation,
+  reference: Reference,
 ): { readonly names: readonly string[]; readonly flags: number } | undefined {
-  const meaning = meaningOf(names, module, from, relocation)
-  if (meaning.kind === 'kernel') {
-    const { object, address } = meaning.at
-    const low = Number(address & BigInt(flags))
-    const exact = names.at(object, address)
-    const found = exact.length > 0 ? exact : names.at(object, address - BigInt(low))
-    return { names: found.map(({ name }) => name), flags: exact.length > 0 ? 0 : low }
+  const meaning = meaningOf(names, reference)
+  if (meaning.kind !== 'kernel' && meaning.kind !== 'own') return undefined
+  const namesBefore = (distance: number) => {
+    const found =
+      meaning.kind === 'kernel'
+        ? names.at(meaning.at.object, meaning.at.address - BigInt(distance))
+        : module.at({ ...meaning.place, offset: meaning.place.offset - distance })
+    return found.map(({ name }) => name)
   }
-  if (meaning.kind !== 'own') return undefined
-  const { section, offset } = meaning.place
-  const at = (start: number) =>
-    module.named.flatMap((one) =>
-      one.section === section && one.start === start && one.symbol !== undefined ? [one.symbol.name] : [],
-    )
-  const exact = at(offset)
-  const low = offset & flags
-  return exact.length > 0 ? { names: exact, flags: 0 } : { names: at(offset - low), flags: low }
+  const exact = namesBefore(0)
+  if (exact.length > 0) return { names: exact, flags: 0 }
+  const low =
+    meaning.kind === 'kernel' ? Number(meaning.at.address & BigInt(flags)) : meaning.place.offset & flags
+  return { names: namesBefore(low), flags: low }
 }

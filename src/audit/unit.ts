@@ -4,7 +4,7 @@
 import type { ObjectFile } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
 import { type Finder, finderOf } from '../match/where.ts'
-import { type ObjectView, viewOf } from './object-view.ts'
+import { isFunction, type Named, type ObjectView, viewOf } from './object-view.ts'
 
 export interface PatchedUnit {
   /** Path of its source. */
@@ -26,7 +26,7 @@ export interface SourceTexts {
 export interface Side {
   readonly view: ObjectView
   readonly finder: Finder
-  /** Source names of the functions, and names of the data, that refer to a symbol. */
+  /** Names of the functions and data that refer to a symbol. */
   users(name: string): ReadonlySet<string>
   /** The addresses that code which runs proves for a private symbol; none when nothing tells. */
   proven(name: string): ReadonlySet<bigint>
@@ -52,71 +52,73 @@ export function sourceName(name: string): string {
   return name.replace(/(?<=.)\..*$/, '')
 }
 
+/** What the source calls the users of a symbol. */
+export function sourceUsers({ users }: Pick<Side, 'users'>, name: string): ReadonlySet<string> {
+  return new Set([...users(name)].map(sourceName))
+}
+
+export function intersects<T>(some: ReadonlySet<T>, others: ReadonlySet<T>): boolean {
+  return [...some].some((one) => others.has(one))
+}
+
+/** The data of a side that have a name, the compiler's numbers aside. */
+export function dataCalled({ view }: Side, name: string): Named[] {
+  return view.named.filter((one) => !isFunction(one) && stem(one.name) === stem(name))
+}
+
 export function unitView({ unit, object, before, after, texts }: PatchedUnit, names: Names): UnitView {
   return {
     unit,
     texts,
     object,
-    before: side(before, `${unit} before the patch`, object, names),
-    after: side(after, `${unit} after the patch`, object, names),
+    before: side(viewOf(before, `${unit} before the patch`), object, names),
+    after: side(viewOf(after, `${unit} after the patch`), object, names),
   }
 }
 
-function side(bytes: Buffer | ObjectFile, name: string, object: string, names: Names): Side {
-  const view = viewOf(bytes, name)
-  let finder: Finder | undefined
-  const find = () => {
-    finder ??= finderOf(view.object, names.running(object))
-    return finder
-  }
-  let used: Map<string, Set<string>> | undefined
-  const proofs = new Map<string, Set<bigint>>()
-  const seen = new Map<string, ReturnType<Finder['find']>>()
+function side(view: ObjectView, object: string, names: Names): Side {
+  const finder = remembered((of: ObjectView) => finderOf(of.object, names.running(object)))
+  const used = remembered(usersIn)
+  const found = remembered((user: string) => finder(view).find(user))
+  const users = (name: string) => used(view).get(name) ?? new Set<string>()
+  const proven = remembered((name: string) => {
+    const places = [...users(name)].map(found).flatMap((all) => (all.length === 1 ? all : []))
+    const own = places.flatMap((place) => place.own.filter((one) => one.name === name))
+    return new Set(own.flatMap(({ address }) => (isCalled(names, object, address, name) ? address : [])))
+  })
   return {
     view,
+    users,
+    proven,
     get finder() {
-      return find()
+      return finder(view)
     },
-    users(wanted) {
-      used ??= usersIn(view)
-      return used.get(wanted) ?? new Set()
-    },
-    proven(wanted) {
-      const known = proofs.get(wanted)
-      if (known !== undefined) return known
-      const found = new Set<bigint>()
-      proofs.set(wanted, found)
-      for (const user of this.users(wanted)) {
-        const places = seen.get(user) ?? find().find(user)
-        seen.set(user, places)
-        const [only, ...others] = places
-        if (only === undefined || others.length > 0) continue
-        for (const { name: symbol, address } of only.own)
-          if (symbol === wanted && isCalled(names, object, address, wanted)) found.add(address)
-      }
-      return found
-    },
+  }
+}
+
+/** Works out each answer once. */
+function remembered<K, T>(answer: (about: K) => T): (about: K) => T {
+  const known = new Map<K, T>()
+  return (about) => {
+    if (!known.has(about)) known.set(about, answer(about))
+    return known.get(about)!
   }
 }
 
 /** Whether the kernel calls an address by the name, numbers aside. */
-export function isCalled(names: Names, object: string, address: bigint, name: string): boolean {
+function isCalled(names: Names, object: string, address: bigint, name: string): boolean {
   return names.at(object, address).some((symbol) => stem(symbol.name) === stem(name))
 }
 
 /** Names of what refers to each name of an object. */
-export function usersIn(view: ObjectView): Map<string, Set<string>> {
+export function usersIn(view: ObjectView): ReadonlyMap<string, ReadonlySet<string>> {
   const users = new Map<string, Set<string>>()
   for (const user of view.named)
-    for (const relocation of view.relocations(user)) {
-      const target = view.target(user.section, relocation)
-      if (target.kind !== 'place') continue
-      for (const { symbol } of view.extentsAt(target.place, target.symbol)) {
-        if (symbol === undefined || user.symbol === undefined) continue
-        const list = users.get(symbol.name)
-        if (list === undefined) users.set(symbol.name, new Set([user.symbol.name]))
-        else list.add(user.symbol.name)
+    for (const { target } of view.references(user))
+      for (const { symbol } of view.ledTo(target)) {
+        if (symbol === undefined) continue
+        const known = users.get(symbol.name) ?? new Set()
+        users.set(symbol.name, known.add(user.name))
       }
-    }
   return users
 }

@@ -70,6 +70,20 @@ export function foreignSymbol(info: number): string {
   return 'has an unknown binding or type'
 }
 
+/** What the kernel keeps in memory, at least while it loads the object. */
+export function isAllocated({ flags }: { readonly flags: number }): boolean {
+  return (flags & sectionFlag.alloc) !== 0
+}
+
+/** True for a section that holds code. */
+export function isCode({ flags }: { readonly flags: number }): boolean {
+  return (flags & sectionFlag.exec) !== 0
+}
+
+export function isWritable({ flags }: { readonly flags: number }): boolean {
+  return (flags & sectionFlag.write) !== 0
+}
+
 /** Relocation types of the AMD64 psABI that occur in kernel objects. */
 export const relocationType = {
   none: 0,

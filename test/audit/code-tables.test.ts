@@ -18,9 +18,9 @@ function entries(rows: readonly string[], table = '.altinstructions') {
     'u.o',
   )
   const section = view.object.sections.find(({ name }) => name === '.text.f')!
-  return entriesAbout(view, section, 0, section.size).map((one) => [
+  return entriesAbout(view, { section, start: 0, end: section.size }).map((one) => [
     one.end - one.start,
-    one.relocations.length,
+    one.references.length,
   ])
 }
 

@@ -15,8 +15,8 @@ function difference(module: string, unit: string): string | undefined {
   return compareOtherCode(
     {
       module: mine!,
-      means: (_, own, target) => target.kind !== 'number' && target.symbol.name === own.symbol.name,
-      called: (_, own) => own.symbol.name,
+      means: (own, target) => target.kind !== 'number' && target.symbol.name === own.symbol.name,
+      called: (own) => own.symbol.name,
       pair: () => undefined,
       replaced: () => undefined,
     },

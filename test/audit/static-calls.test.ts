@@ -23,7 +23,11 @@ function complaints(key: string, call = 'call __SCT__a'): string[] {
     'module.ko',
   )
   const told: string[] = []
-  checkStaticCalls(module, namesOf(kernel), (_rule, _symbol, message) => told.push(message))
+  checkStaticCalls({
+    module,
+    names: namesOf(kernel),
+    complain: (_rule, _symbol, message) => told.push(message),
+  })
   return told
 }
 

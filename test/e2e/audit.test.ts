@@ -218,9 +218,9 @@ describe.each([
     return mutant.relocations().filter((raw) => {
       const section = view.object.sections[raw.section]!
       if (!walked.test(section.name)) return false
-      const one = view.relocations({ section, start: raw.offset, end: raw.offset + 1 })[0]
+      const one = view.references({ section, start: raw.offset, end: raw.offset + 1 })[0]
       if (one === undefined) return false
-      const meaning = meaningOf(names, view, section, one)
+      const meaning = meaningOf(names, one)
       if (meaning.kind === 'kernel')
         return names.at('vmlinux', meaning.at.address).some((symbol) => isIt(symbol.name))
       if (meaning.kind !== 'own') return false
@@ -241,8 +241,8 @@ describe.each([
     const raw = first(mutant, from)
     const view = viewOf(mutant.bytes, 'audited.ko')
     const section = view.object.sections[raw.section]!
-    const one = view.relocations({ section, start: raw.offset, end: raw.offset + 1 })[0]!
-    const meaning = meaningOf(names, view, section, one)
+    const one = view.references({ section, start: raw.offset, end: raw.offset + 1 })[0]!
+    const meaning = meaningOf(names, one)
     if (meaning.kind !== 'kernel') throw new Error(`${from} is not the kernel's`)
     return mutant.lead(raw, raw.addend + Number(to - meaning.at.address))
   }
