@@ -7,7 +7,7 @@ import { beforePad, behindPad, excuseLines, isOwnName, otherName } from './anew.
 import { type CodeEntry, entriesAbout } from './code-tables.ts'
 import type { Inspection } from './complaint.ts'
 import { type Doubt, doubtAbout, doubtAboutStated, kernelHas } from './identity.ts'
-import { isSamePlace, type KernelPlace, linked, type Meaning, meaningOf, movedBy, nameAt } from './meaning.ts'
+import { isSamePlace, type KernelPlace, linked, meaningOf, movedBy, nameAt } from './meaning.ts'
 import {
   type Extent,
   isFunction,
@@ -32,11 +32,21 @@ export interface Root {
   readonly name: string
 }
 
-interface Task {
-  /** From which the walk came here. */
-  readonly root: Root
-  readonly mine: Place
+/** Something of a patched unit, and the distance of a place from its begin. */
+interface Thing {
   readonly unit: UnitView
+  readonly extent: Extent
+  readonly distance: number
+}
+
+/** Where the walk is: from which root it came, and into which unit. */
+interface From {
+  readonly root: Root
+  readonly unit: UnitView
+}
+
+interface Task extends From {
+  readonly mine: Place
   readonly theirs: Extent
 }
 
@@ -95,14 +105,13 @@ export function checkTranslation(
 
   for (const root of roots) {
     const { place, unit, extent, name } = root
-    if (extent !== undefined) pair(root, place, unit, extent, 0)
-    else differsIf(otherCode({ root, mine: place, unit, theirs: undefined }), unit, name)
+    if (extent !== undefined) pair(root, place, { unit, extent, distance: 0 })
+    else differsIf(otherCode({ root, unit }, place, undefined), unit, name)
   }
   for (let task = tasks.pop(); task !== undefined; task = tasks.pop()) walk(task)
   return carried
 
-  /** @param distance of the place from the begin of `theirs` */
-  function pair(root: Root, place: Place, unit: UnitView, theirs: Extent, distance: number): void {
+  function pair(root: Root, place: Place, { unit, extent: theirs, distance }: Thing): void {
     const behind = { ...place, offset: place.offset - distance }
     // A function's begin in the module is told by a place in it.
     const mine = anew && distance > 0 && isFunction(theirs) ? beforePad(module, behind) : behind
@@ -157,7 +166,7 @@ export function checkTranslation(
     const { references, difference } = compare(place, unit, theirs)
     if (difference !== undefined) {
       const isOtherCode = isFunction(theirs) && isOther(unit, root.name)
-      differsIf(isOtherCode ? otherCode(task) : difference, unit, nameOf(theirs))
+      differsIf(isOtherCode ? otherCode(task, mine, theirs) : difference, unit, nameOf(theirs))
       return
     }
     for (const { own, target } of references) compareReference(task, own, target)
@@ -196,7 +205,8 @@ export function checkTranslation(
         if (isAlternative && target.kind === 'place' && meaning.kind === 'own') {
           const { section, offset } = target.place
           const size = table.data[start + (end - start === 14 ? 13 : 11)] ?? 0
-          pair(root, meaning.place, unit, { section, start: offset, end: offset + size }, 0)
+          const extent = { section, start: offset, end: offset + size }
+          pair(root, meaning.place, { unit, extent, distance: 0 })
         } else compareReference(task, field, target)
       }
     }
@@ -217,12 +227,7 @@ export function checkTranslation(
   }
 
   /** What is wrong with a function of which the compiler made other code. */
-  function otherCode({
-    root,
-    mine,
-    unit,
-    theirs,
-  }: Omit<Task, 'theirs'> & { theirs: Extent | undefined }): Doubt {
+  function otherCode({ root, unit }: From, mine: Place, theirs: Extent | undefined): Doubt {
     const own = module.at(mine).find(isFunction)
     if (own === undefined) return 'it is no function'
     return compareOtherCode(
@@ -230,12 +235,12 @@ export function checkTranslation(
         module,
         means: (field, target) =>
           meaningOf(names, field).kind === 'kernel' &&
-          doubtAboutReference(root, unit, field, target) === undefined,
+          doubtAboutReference({ root, unit }, field, target) === undefined,
         called: (field) => {
           const meaning = meaningOf(names, field)
           return meaning.kind === 'kernel' ? nameAt(names, meaning.at) : 'something unknown'
         },
-        pair: (place, extent, distance) => pair(root, place, unit, extent, distance),
+        pair: (place, extent, distance) => pair(root, place, { unit, extent, distance }),
         replaced: (place) => roots.find((one) => isAt(one.place, place))?.extent,
       },
       own,
@@ -245,9 +250,10 @@ export function checkTranslation(
     )
   }
 
-  function compareReference({ root, unit, theirs }: Task, own: Reference, target: Target): void {
-    const doubt = doubtAboutReference(root, unit, own, target)
+  function compareReference(task: Task, own: Reference, target: Target): void {
+    const doubt = doubtAboutReference(task, own, target)
     if (doubt === undefined) return
+    const { unit, theirs } = task
     const meant = meantBy(unit, target)
     complain(
       'audit-reference',
@@ -258,58 +264,54 @@ export function checkTranslation(
   }
 
   /** What is wrong with one reference; what it leads to in the module is walked later. */
-  function doubtAboutReference(root: Root, unit: UnitView, own: Reference, target: Target): Doubt {
+  function doubtAboutReference({ root, unit }: From, own: Reference, target: Target): Doubt {
     const meaning = meaningOf(names, own)
     // That the kernel can't resolve it is told by who looks at all references.
     if (meaning.kind === 'unknown') return undefined
     if (target.kind === 'number')
       return meaning.kind === 'number' && meaning.value === target.value ? undefined : 'another one'
     if (meaning.kind === 'number') return `the number ${meaning.value}`
-    if (meaning.kind === 'own') return doubtAboutOwn(root, unit, meaning, target)
-    if (target.kind === 'place') {
-      const doubts = unit.after.view.ledTo(target).map((extent) => {
-        const distance = extent.symbol === undefined ? 0 : target.place.offset - extent.start
-        return doubtAbout(identity, unit, extent, movedBy(meaning.at, -distance))
-      })
-      return doubts.includes(undefined) ? undefined : doubts[0]
-    }
-    const { name } = target.symbol
-    const base = movedBy(meaning.at, -target.offset)
-    const stated = code === 'from-directory' ? doubtAboutStated(identity, unit, name, base) : 'unknown'
-    if (stated !== 'unknown') return stated
-    if (linked(names, unit.object, name).some((one) => isSamePlace(one, base))) return undefined
-    const definer = globals.get(name)
-    return definer === undefined
-      ? `it is ${nameAt(names, base)}`
-      : doubtAbout(identity, definer.unit, definer.extent, base)
-  }
-
-  function doubtAboutOwn(
-    root: Root,
-    unit: UnitView,
-    { place, symbol }: Meaning & { kind: 'own' },
-    target: Exclude<Target, { kind: 'number' }>,
-  ): Doubt {
-    const begins = (name: string, distance: number, plain: (name: string) => string) =>
-      module.at({ ...place, offset: place.offset - distance }).some((one) => plain(one.name) === plain(name))
-    const otherwise = `a place of ${place.section.name}`
-    if (target.kind === 'outside') {
-      const {
-        symbol: { name },
-        offset,
-      } = target
-      const definer = globals.get(name)
-      if (definer !== undefined) pair(root, place, definer.unit, definer.extent, offset)
+    const things = thingsMeant(unit, target)
+    if (meaning.kind === 'own') {
+      const { place, symbol } = meaning
+      const namesAt = (distance: number) =>
+        module.at({ ...place, offset: place.offset - distance }).map(({ name }) => name)
+      const isCalledSo = ({ extent, distance }: Thing) =>
+        namesAt(distance).some((name) => stem(name) === stem(nameOf(extent)))
+      const thing = things.find(isCalledSo) ?? things[0]
+      if (thing !== undefined) pair(root, place, thing)
       // Else it must be what every live patch has.
-      else if (symbol.name !== name && !begins(name, offset, (one) => one)) return otherwise
+      else if (
+        target.kind === 'outside' &&
+        ![symbol.name, ...namesAt(target.offset)].includes(target.symbol.name)
+      )
+        return `a place of ${place.section.name}`
       return undefined
     }
-    const distanceFrom = ({ start }: Extent) => target.place.offset - start
-    const candidates = unit.after.view.ledTo(target)
-    const extent = candidates.find((one) => begins(nameOf(one), distanceFrom(one), stem)) ?? candidates[0]
-    if (extent === undefined) return otherwise
-    pair(root, place, unit, extent, distanceFrom(extent))
-    return undefined
+    if (target.kind === 'outside') {
+      const { name } = target.symbol
+      const base = movedBy(meaning.at, -target.offset)
+      const stated = code === 'from-directory' ? doubtAboutStated(identity, unit, name, base) : 'unknown'
+      if (stated !== 'unknown') return stated
+      if (linked(names, unit.object, name).some((one) => isSamePlace(one, base))) return undefined
+      if (things.length === 0) return `it is ${nameAt(names, base)}`
+    }
+    const doubts = things.map(({ unit: of, extent, distance }) =>
+      doubtAbout(identity, of, extent, movedBy(meaning.at, -distance)),
+    )
+    return doubts.includes(undefined) ? undefined : doubts[0]
+  }
+
+  /** What of the patched units a reference may mean. */
+  function thingsMeant(unit: UnitView, target: Target): Thing[] {
+    const { view } = unit.after
+    if (target.kind === 'place')
+      return view
+        .ledTo(target)
+        .map((extent) => ({ unit, extent, distance: target.place.offset - extent.start }))
+    if (target.kind === 'number') return []
+    const definer = globals.get(target.symbol.name)
+    return definer === undefined ? [] : [{ ...definer, distance: target.offset }]
   }
 }
 
