@@ -80,9 +80,10 @@ function plainName(extent: Named | undefined): string | undefined {
 
 /** Whether the kernel has the unit's code at the address. */
 function isHome({ object, before }: UnitView, wanted: TableFunction, address: bigint): boolean {
-  const { view, finder } = before
-  const has = view.named.some((one) => isFunction(one) && view.namesOf(one).includes(wanted.name))
-  return object === wanted.object && has && finder.findAt(wanted.name, address) !== undefined
+  const { view } = before
+  const isIt = (one: Named) => isFunction(one) && view.namesOf(one).includes(wanted.name)
+  if (object !== wanted.object || !view.named.some(isIt)) return false
+  return before.finder.findAt(wanted.name, address) !== undefined
 }
 
 /** What the unit has after the patch in the place of what the kernel calls `name`. */

@@ -3,17 +3,18 @@
 // name, and tables that say something about the code. The object should be compiled with
 // -ffunction-sections and -fdata-sections; what the source puts into a section of its own choice
 // (`__init`, `__sched`, `.data.once`) may still share it.
-import { isPcRelative, sectionFlag } from '../elf/format.ts'
+import { isCode, isPcRelative, sectionFlag } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../elf/read.ts'
 import { separateBundled } from './bundled.ts'
 import { usesOfData } from './data-uses.ts'
 import { looksIncidental } from './incidental.ts'
 import { decodeInstruction, type Instruction } from './instruction.ts'
-import { type DataUse, isCode, isLabel, isOutOfLine, lastFrom, type Piece, splitSections } from './pieces.ts'
+import { type DataUse, isLabel, isOutOfLine, lastFrom, type Piece, splitSections } from './pieces.ts'
 import { switchTables } from './switch-tables.ts'
 import { isDerived, readTables, type TableEntry } from './tables.ts'
 
-export { isCode, isIgnored, isLabel, isOutOfLine, type Piece, type PieceKind } from './pieces.ts'
+export { isCode } from '../elf/format.ts'
+export { isIgnored, isLabel, isOutOfLine, type Piece, type PieceKind } from './pieces.ts'
 
 /** Where a relocation leads. */
 export type Target =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the sections of an object are divided into: at their symbols; and what lies between those without a name of its own is a
 // piece, too, unless it only fills up.
-import { relocationType, sectionFlag, sectionType } from '../elf/format.ts'
+import { isCode, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../elf/read.ts'
 import { isPadding, type useOf } from './instruction.ts'
 import { isFront } from './names.ts'
@@ -66,11 +66,6 @@ export function isIgnored(section: Pick<Section, 'name' | 'flags'>): boolean {
       name,
     )
   )
-}
-
-/** True for a section that holds code. */
-export function isCode(section: Pick<Section, 'flags'>): boolean {
-  return (section.flags & sectionFlag.exec) !== 0
 }
 
 /** Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part, a full counter (until 5.4). */

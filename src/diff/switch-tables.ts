@@ -3,10 +3,10 @@
 // distances from the table's own beginning (`.long .L3-.L4`). The object's format counts a distance from the field that
 // holds it, so that the field's own distance from the table's beginning comes on top in the addend. Where a table begins is
 // seen from the code that uses it.
-import { relocationSize, relocationType } from '../elf/format.ts'
+import { isCode, relocationSize, relocationType } from '../elf/format.ts'
 import { type ObjectFile, type Relocation, type Section, within } from '../elf/read.ts'
 import { isColdPart } from './names.ts'
-import { isCode, lastFrom, type Piece } from './pieces.ts'
+import { lastFrom, type Piece } from './pieces.ts'
 
 export interface SwitchTables {
   /** The function, or cold part, that an entry in a nameless constant leads to; undefined when it is none. */
