@@ -131,11 +131,12 @@ function rolesOf(
     if (isDirective(name) || isBootConstant(name) || name === '.printk_index') return undefined
     // Relocations that are called so are none.
     if (name.startsWith('.rel')) return undefined
-    // Entries that a macro names by a counter are told apart by all of their content.
-    if (isCollected({ name, flags }) && symbolsOf(index).some(isCounted)) return undefined
     if (isTable({ name })) roles[index] = role.table
     else if (isOutOfLine({ name })) roles[index] = role.outOfLine
-    else roles[index] = isIgnored({ name, flags }) ? role.none : ordinary
+    else if (isIgnored({ name, flags })) roles[index] = role.none
+    // Entries that a macro names by a counter are told apart by all of their content.
+    else if (isCollected({ name, flags }) && symbolsOf(index).some(isCounted)) return undefined
+    else roles[index] = ordinary
   }
   return roles
 }

@@ -42,15 +42,12 @@ export interface ComparedPair {
   readonly doubtsLines: boolean
 }
 
-/** Bytes; objects that are smaller are read as quickly as looked over. */
-const worthAFocus = 20_000
-
 /**
  * What `inarch diff` says about two objects.
  * @throws Fault `patch/bad-object`
  */
 export function reportPair(before: FileBytes, after: FileBytes): PairReport {
-  const quick = after.bytes.length < worthAFocus ? undefined : quickReport(before, after)
+  const quick = quickReport(before, after)
   if (quick !== undefined) return quick
   const [b, a] = [before, after].map(({ bytes, name }) => readObject(bytes, name)) as [ObjectFile, ObjectFile]
   return comparePair(b, a, after.name).report

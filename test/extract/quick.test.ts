@@ -100,6 +100,28 @@ describe('a quick look at a large unit', () => {
     }
   })
 
+  // Each is what a macro of the kernel leaves beside function_3; its counter moves when something in front of it does.
+  const counted = (section: string, name: string) => (counter: number) =>
+    `__attribute__((used, section("${section}"))) static void *__UNIQUE_ID_${name}_${counter} = (void *)function_3;\n`
+  const pairOf = (note: (counter: number) => string) =>
+    [note(300) + unit(24, same), note(301) + unit(24, only(17, changes[0]![1]))].map((text) =>
+      compileWith(compiler, `int function_3(int n);\n${text}`, ['-fdata-sections']),
+    ) as [Buffer, Buffer]
+
+  it.each([
+    ['what keeps a name for the linker', counted('.discard.addressable', '__addressable_function_3')],
+    ['what keeps a name for objtool', counted('.discard.sym', '__sym_function_3')],
+    ['what checks an export', counted('.discard.ksym', 'ksym_function_3')],
+  ])('is enough beside %s', (_, note) => {
+    const { full, quick } = outcomes(...pairOf(note))
+    expect(quick).toEqual(full)
+    expect(full.changed.map(({ name }) => name)).toEqual(['function_17'])
+  })
+
+  it('is not enough beside an entry of a table that the linker collects', () => {
+    expect(outcomes(...pairOf(counted('.quirks', 'quirk'))).quick).toBeUndefined()
+  })
+
   it('leaves to a thorough look what it can not be sure of', () => {
     const ignored = only(
       17,
