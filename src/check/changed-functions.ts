@@ -23,6 +23,8 @@ export interface ChangedFunction {
 /** One side of the patch: all changed files together. */
 export interface Side {
   readonly definitions: ReadonlyMap<string, Definition>
+  /** The path of the file in which a function of `definitions` stands. */
+  fileOf(name: string): string | undefined
   /** The functions in which a function's name stands. */
   users(name: string): ReadonlySet<string>
   /** True when a name stands somewhere without being called, or outside of functions. */
@@ -65,9 +67,14 @@ interface FileSide extends Definitions {
 
 function sideOf(files: readonly FileSide[]): Side {
   const definitions = new Map<string, Definition>()
+  const homes = new Map<string, string>()
   // The changed files come first; a function of the same name in a file that only uses their macros is another one.
-  for (const { byName, isChanged } of files)
-    for (const [name, one] of byName) if (isChanged || !definitions.has(name)) definitions.set(name, one)
+  for (const { byName, isChanged, path } of files)
+    for (const [name, one] of byName) {
+      if (!isChanged && definitions.has(name)) continue
+      definitions.set(name, one)
+      homes.set(name, path)
+    }
   const users = new Map<string, Set<string>>()
   const handedOn = new Set<string>()
   const inTable = new Set<string>()
@@ -99,6 +106,7 @@ function sideOf(files: readonly FileSide[]): Side {
   const nobody: ReadonlySet<string> = new Set()
   return {
     definitions,
+    fileOf: (name) => homes.get(name),
     users: (name) => users.get(name) ?? nobody,
     isHandedOn: (name) => handedOn.has(name),
     isInTable: (name) => inTable.has(name),

@@ -80,7 +80,7 @@ function parseName(text: Text, index: number): HeaderName {
   let stamp = ''
   if (rest.startsWith('"')) {
     const quoted = unquote(rest)
-    if (quoted === undefined) fail(text, index, 'malformed-patch', 'The quoted path does not end')
+    if (quoted === undefined) fail(text, index, 'malformed-patch', 'The quoted path does not end, or has an unknown escape')
     path = quoted.path
     stamp = rest.slice(quoted.end)
   } else {
@@ -366,7 +366,11 @@ export function parsePatch(bytes: Uint8Array, file: string): Patch {
       'patch',
       'empty-patch',
       sawDiff ? `${file} changes no file's content` : `There is no unified diff in ${file}`,
-      { remedy: 'Make one with `git diff`, `git format-patch` or `diff -u`' },
+      {
+        remedy: sawDiff
+          ? 'Modes and names of files are nothing that runs: leave the patch out'
+          : 'Make one with `git diff`, `git format-patch` or `diff -u`',
+      },
     )
   return {
     file,

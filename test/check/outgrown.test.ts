@@ -85,6 +85,21 @@ describe('a larger allocation is asked about when another function', () => {
   })
 })
 
+test('it is told of the file in which the maker stands, although only a constant changed there', () => {
+  const other = (value: number) => `int other(void)\n{\n\treturn ${value};\n}\n`
+  const using = `${buffer('MOST')}${uses('\tif (n < MOST)\n\t\tt->buf[n] = 1;\n')}`
+  const changes = [
+    changeOf(other(1), other(2), 'drivers/net/first.c'),
+    changeOf(
+      `${types}#define MOST 64\n${using}`,
+      `${types}#define MOST 128\n${using}`,
+      'drivers/net/second.c',
+    ),
+  ]
+  const [found] = outgrownFindings(changedFunctions(changes), changes)
+  expect(found).toMatchObject({ symbol: 'buf_open', unit: 'drivers/net/second.c' })
+})
+
 describe('the size is followed', () => {
   const grown = uses('\tt->slots[n].id = 0;\n')
   test.each([

@@ -46,9 +46,10 @@ function bothSides(functions: ChangedFunctions, constants: ReadonlySet<string>):
   const known = new Set(functions.all.map(({ name }) => name))
   for (const [name, after] of functions.after.definitions) {
     const before = functions.before.definitions.get(name)
-    if (known.has(name) || before === undefined || !after.body.some(({ text }) => constants.has(text)))
-      continue
-    found.push({ name, file: functions.all[0]?.file ?? '', before: [before], after: [after] })
+    const file = functions.after.fileOf(name)
+    if (known.has(name) || before === undefined || file === undefined) continue
+    if (!after.body.some(({ text }) => constants.has(text))) continue
+    found.push({ name, file, before: [before], after: [after] })
   }
   return found
 }
