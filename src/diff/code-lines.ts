@@ -5,7 +5,8 @@
 import { relocationSize } from '../elf/format.ts'
 import type { Anatomy, Piece, Target } from './anatomy.ts'
 import { type Instruction, legacyPrefix } from './instruction.ts'
-import { stem } from './names.ts'
+import { isColdPart, stem } from './names.ts'
+import { type Effect, effectOf } from './registers.ts'
 
 /** Where a line uses a variable. */
 export interface Use {
@@ -15,17 +16,22 @@ export interface Use {
 }
 
 export interface CodeLine {
-  /** From the section's first byte. */
+  /** From the section's first byte: first, and behind the last. */
   readonly start: number
+  readonly end: number
+  readonly code: Piece
   /** The instruction with what it refers to. */
   readonly exact: string
   /** The same without registers, conditions and distances. */
   readonly loose: string
   readonly uses: readonly Use[]
+  readonly effect: Effect
   /** `on`: the next line follows; `jump`, `branch`: another line does, or may; `out`: none that could be told. */
   readonly goes: 'on' | 'jump' | 'branch' | 'out'
-  /** Where a jump leads, from the section's first byte. */
-  readonly to: number
+  /** It calls somebody, who comes back when it `goes` on. */
+  readonly calls: boolean
+  /** Where a jump leads, if that is known: the code, and how far from its section's first byte. */
+  readonly to: { readonly code: Piece; readonly at: number } | undefined
 }
 
 /** @returns undefined when an instruction is unknown */
@@ -37,6 +43,7 @@ export function codeLines(
   const { section } = code
   const relocations = unit.relocations(code)
   const byTable = usesByTable(unit, code, wanted)
+  const labels = jumpLabels(unit, code)
   const lines: CodeLine[] = []
   let next = 0
   for (let at = code.symbol?.value ?? code.start; at < code.end; ) {
@@ -46,6 +53,7 @@ export function codeLines(
     const uses: Use[] = [...(byTable.get(instruction.start) ?? [])]
     const fields: { readonly start: number; readonly end: number }[] = []
     let refers = ''
+    let led: Target | undefined
     for (; (relocations[next]?.offset ?? at) < at; next++) {
       const relocation = relocations[next]
       if (relocation === undefined || relocation.offset < instruction.start) continue
@@ -54,16 +62,31 @@ export function codeLines(
       if (target.kind === 'piece' && wanted.has(target.piece))
         uses.push({ variable: target.piece, offset: target.offset })
       refers += ` ${spell(target)}`
+      if (relocation.offset === instruction.branch) led = target
     }
     const whole = [...fields]
     if (instruction.branch >= 0) fields.push({ start: instruction.branch, end: instruction.end })
+    const limit = whole.some(({ end }) => end === instruction.end)
+      ? undefined
+      : limitOf(section.data, instruction, unit.instructionAt(section, at))
+    if (limit !== undefined) fields.push({ start: limit.start, end: instruction.end })
     const shared = refers + (byTable.has(instruction.start) ? ' key' : '')
+    // A nop or a jump, as the key is at first: it goes both ways.
+    const label = labels.get(instruction.start)
     lines.push({
       start: instruction.start,
+      end: instruction.end,
+      code,
       exact: bytesOf(section.data, instruction.start, instruction.end, whole) + shared,
-      loose: withoutRegisters(section.data, instruction, fields) + shared,
+      loose:
+        label === undefined
+          ? withoutRegisters(section.data, instruction, fields) + shared + (limit?.text ?? '')
+          : 'label',
       uses,
-      ...flow(section.data, instruction, whole.length > 0),
+      effect: effectOf(section.data, instruction),
+      ...(label === undefined
+        ? flow(code, instruction, led)
+        : { goes: 'branch', calls: false, to: placeIn(label) }),
     })
   }
   return lines
@@ -86,6 +109,22 @@ function usesByTable(unit: Anatomy, code: Piece, wanted: ReadonlySet<Piece>): Ma
     }
   }
   return found
+}
+
+/** Where each jump label of a function leads, by the instruction's offset. */
+function jumpLabels(unit: Anatomy, code: Piece): Map<number, Target> {
+  return new Map(
+    unit.tellingEntries(code).flatMap(({ table, relocations: [place, to] }) => {
+      if (table.name !== '__jump_table' || place === undefined || to === undefined) return []
+      return [[place.symbol.value + place.addend, unit.target(table, to)] as const]
+    }),
+  )
+}
+
+/** A place in code; undefined for what is elsewhere. */
+function placeIn(target: Target): CodeLine['to'] {
+  if (target.kind !== 'piece' || target.piece.kind !== 'function') return undefined
+  return { code: target.piece, at: target.piece.start + target.offset }
 }
 
 /** Things with names by these, strings by their text; of other constants only that there is one. */
@@ -118,6 +157,30 @@ function bytesOf(
       ? '__'
       : (data[at] ?? 0).toString(16).padStart(2, '0')
   return text
+}
+
+/**
+ * What a comparison with a number asks, whichever way the branch behind it goes: `> 5` and `< 6` are one question.
+ * @returns where the number begins; undefined for what is no such comparison
+ */
+function limitOf(
+  data: Buffer,
+  { start, end }: Instruction,
+  branch: Instruction | undefined,
+): { readonly start: number; readonly text: string } | undefined {
+  if (branch === undefined || branch.start !== end || branch.branch < 0) return undefined
+  let at = start
+  while (legacyPrefix[data[at] ?? 0] === 1) at++
+  const width = data.subarray(start, at).includes(0x66) ? 2 : 4
+  if (((data[at] ?? 0) & 0xf0) === 0x40) at++
+  const [opcode = 0, mode = 0] = data.subarray(at, at + 2)
+  const isGrouped = opcode === 0x80 || opcode === 0x81 || opcode === 0x83
+  if (isGrouped ? ((mode >> 3) & 7) !== 7 : opcode !== 0x3c && opcode !== 0x3d) return undefined
+  const number = opcode === 0x81 || opcode === 0x3d ? width : 1
+  const value = data.readIntLE(end - number, number)
+  const condition = (data[branch.branch - 1] ?? 0) & 0xf
+  const isAbove = condition === 6 || condition === 7 || condition >= 0xe
+  return { start: end - number, text: ` ${value + (isAbove ? 1 : 0)}` }
 }
 
 /** Opcodes of one byte that hold a register in their last three bits: push and pop, exchange, and what loads a number. */
@@ -167,19 +230,26 @@ function withoutRegisters(
   return `${name}${group}${isMemory ? 'm' : 'r'}:${onStack ? 'stack' : bytesOf(data, operands, end, fields)}`
 }
 
-/** Where it goes on behind an instruction. A call ends what belongs together. @param relocated a branch leads elsewhere */
+/** Where it goes on behind an instruction. @param led where a branch leads that has a relocation */
 function flow(
-  data: Buffer,
+  code: Piece,
   { start, end, branch }: Instruction,
-  relocated: boolean,
-): Pick<CodeLine, 'goes' | 'to'> {
+  led: Target | undefined,
+): Pick<CodeLine, 'goes' | 'to' | 'calls'> {
+  const { data } = code.section
   const opcode = data[start] ?? 0
   if (branch < 0) {
     const ends = opcode === 0xc3 || opcode === 0xcc || (opcode === 0x0f && data[start + 1] === 0x0b)
-    return { goes: ends ? 'out' : 'on', to: -1 }
+    return { goes: ends ? 'out' : 'on', calls: false, to: undefined }
   }
   const before = data[branch - 1] ?? 0
-  if (before === 0xe8 || relocated) return { goes: 'out', to: -1 }
-  const to = end + (end - branch === 1 ? data.readInt8(branch) : data.readInt32LE(branch))
-  return { goes: before === 0xe9 || before === 0xeb ? 'jump' : 'branch', to }
+  if (before === 0xe8) return { goes: 'on', calls: true, to: undefined }
+  const distance = end - branch === 1 ? data.readInt8(branch) : data.readInt32LE(branch)
+  const to = led === undefined ? { code, at: end + distance } : placeIn(led)
+  const jumps = before === 0xe9 || before === 0xeb
+  // Whoever jumps to a function's beginning calls it, and does not come back.
+  const isTail = led !== undefined && (to === undefined || to.at === (to.code.symbol?.value ?? to.code.start))
+  if (isTail && !isColdPart(to?.code.name ?? ''))
+    return { goes: jumps ? 'out' : 'branch', calls: jumps, to: undefined }
+  return { goes: jumps ? 'jump' : 'branch', calls: false, to }
 }

@@ -9,6 +9,7 @@ import { isCode } from './anatomy.ts'
 import { type CodeLine, codeLines } from './code-lines.ts'
 import { isIncidental } from './incidental.ts'
 import { isCompilersName, sourceName } from './names.ts'
+import { type Deeds, deedsOf, isSameUse, mayBeSameUse, type Reach } from './variable-uses.ts'
 
 /** Two pieces that are one thing; `use`: nothing but how the code uses them says so. */
 interface Found {
@@ -216,18 +217,21 @@ function pairGroup(
   const rivals = (piece: Piece, side: 'before' | 'after', all: Iterable<Piece>) =>
     [...all].filter((other) => (side === 'before' ? mayBe(other, piece) : mayBe(piece, other)))
   const byUse: Found[] = []
-  if (told !== undefined)
+  // What is told by the first that is done with a variable is not asked for more, which may change.
+  for (const uses of told?.uses ?? []) {
+    const mayBeOne = (b: Piece, a: Piece) =>
+      hasSameContent(b, a) && mayBeSameUse(uses.before.get(b), uses.after.get(a))
+    const now: Found[] = []
     for (const a of left.after) {
-      const isAlike = (b: Piece, other: Piece) =>
-        told.usesBefore.get(b) !== undefined &&
-        told.usesBefore.get(b) === told.usesAfter.get(other) &&
-        hasSameContent(b, other)
-      const [b, ...more] = rivals(a, 'before', left.before).filter((one) => isAlike(one, a))
+      const [b, ...more] = rivals(a, 'before', left.before).filter((one) => mayBeOne(one, a))
       if (b === undefined || more.length > 0) continue
-      const others = rivals(b, 'after', left.after).filter((one) => isAlike(b, one))
-      if (others.length === 1) byUse.push({ before: b, after: a, by: 'use' })
+      if (!isSameUse(uses.before.get(b), uses.after.get(a))) continue
+      const others = rivals(b, 'after', left.after).filter((one) => mayBeOne(b, one))
+      if (others.length === 1) now.push({ before: b, after: a, by: 'use' })
     }
-  for (const pair of byUse) take(pair)
+    for (const pair of now) take(pair)
+    byUse.push(...now)
+  }
   // A name and a function say enough where there is nothing to choose from: no other of them is or was in the function.
   const chosen = {
     before: new Set(byUse.map((one) => one.before)),
@@ -257,10 +261,17 @@ function pairGroup(
 interface Evidence {
   /** Used by functions that are as they were. */
   readonly placed: readonly Found[]
-  /** How each is used, as a text; undefined when some of it can't be read. */
-  readonly usesBefore: ReadonlyMap<Piece, string | undefined>
-  readonly usesAfter: ReadonlyMap<Piece, string | undefined>
+  /** What is done with each: little of it, and more. */
+  readonly uses: readonly {
+    readonly before: ReadonlyMap<Piece, Deeds | undefined>
+    readonly after: ReadonlyMap<Piece, Deeds | undefined>
+  }[]
 }
+
+const reaches: readonly Reach[] = [
+  { lines: 16, branches: 3, calls: 1 },
+  { lines: 48, branches: 3, calls: 4 },
+]
 
 function readUses(
   before: Anatomy,
@@ -296,9 +307,20 @@ function readUses(
   })
   return {
     placed,
-    usesBefore: spellUses(group.before, [...codeBefore.values()]),
-    usesAfter: spellUses(group.after, [...codeAfter.values()]),
+    uses: reaches.map((reach) => ({
+      before: deedsOf(group.before, withParts(before, codeBefore), reach),
+      after: deedsOf(group.after, withParts(after, codeAfter), reach),
+    })),
   }
+}
+
+/** The lines of code, and of the parts of it that stand elsewhere. */
+function withParts(unit: Anatomy, code: ReadonlyMap<Piece, readonly CodeLine[] | undefined>) {
+  const all = new Map(code)
+  for (const lines of all.values())
+    for (const { to } of lines ?? [])
+      if (to !== undefined && !all.has(to.code)) all.set(to.code, codeLines(unit, to.code, new Set()))
+  return [...all.values()]
 }
 
 /** The variables that two functions use, if their code is the same. */
@@ -319,54 +341,6 @@ function atSamePlaces(before: readonly CodeLine[], after: readonly CodeLine[]): 
     }
   }
   return pairs
-}
-
-/** Lines and branches to follow from a use, unless there is a call before: what is done with the variable is told by then. */
-const reach = { lines: 12, branches: 3 } as const
-
-/** What the code does from a line on, whichever way its blocks are laid out. */
-function spellFrom(
-  lines: readonly CodeLine[],
-  byStart: ReadonlyMap<number, number>,
-  at: number,
-  left: number = reach.lines,
-  branches: number = reach.branches,
-): string {
-  const texts: string[] = []
-  for (let budget = left; budget > 0; budget--) {
-    const line = lines[at]
-    if (line === undefined) break
-    if (line.goes !== 'jump') texts.push(line.loose)
-    if (line.goes === 'out') break
-    const target = line.to < 0 ? -1 : (byStart.get(line.to) ?? -1)
-    if (line.goes === 'branch') {
-      if (target < 0 || branches === 0) break
-      const ways = [target, at + 1].map((way) => spellFrom(lines, byStart, way, budget - 1, branches - 1))
-      texts.push(`(${ways.sort().join('|')})`)
-      break
-    }
-    at = line.goes === 'jump' ? target : at + 1
-  }
-  return texts.join(';')
-}
-
-/** All that is done with each variable, in no order. */
-function spellUses(
-  variables: readonly Piece[],
-  code: readonly (readonly CodeLine[] | undefined)[],
-): Map<Piece, string | undefined> {
-  const uses = new Map<Piece, string[]>(variables.map((variable) => [variable, []]))
-  if (code.includes(undefined)) return new Map(variables.map((variable) => [variable, undefined]))
-  for (const lines of code) {
-    if (lines === undefined) continue
-    const byStart = new Map(lines.map(({ start }, at) => [start, at]))
-    lines.forEach((line, at) => {
-      if (line.uses.length === 0) return
-      const text = spellFrom(lines, byStart, at)
-      for (const { variable, offset } of line.uses) uses.get(variable)?.push(`${offset}:${text}`)
-    })
-  }
-  return new Map([...uses].map(([variable, texts]) => [variable, texts.sort().join('\n')]))
 }
 
 /** True when two variables begin with the same value, and nothing else speaks against their being one. */
