@@ -8,7 +8,7 @@ import type { Definition } from '../definitions.ts'
 import type { Library } from '../library.ts'
 import { argumentsAt, lastName } from '../operations.ts'
 import { primitiveOf } from '../primitives.ts'
-import { type Act, assignmentOf, callOf, givenArguments, spelled } from './acts.ts'
+import { type Act, actKey, assignmentOf, callOf, givenArguments, spelled } from './acts.ts'
 import { asks, says, waitsOut, writtenBy } from './callees.ts'
 import { type Place, placeOf, placeStart } from './places.ts'
 import type { Statement } from './statements.ts'
@@ -272,6 +272,19 @@ function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: 
 
 function calledFrom(one: Effect, statement: Statement, act: Act): Effect {
   return { ...one, statement, act, origin: givenArguments(one.origin ?? one.act, act) }
+}
+
+/** True of what a function does, itself or by what it calls, as often on both sides. */
+export function doneAsOften(old: readonly Effect[], young: readonly Effect[]): (one: Effect) => boolean {
+  const whole = ({ kind, how, act, origin }: Effect) =>
+    `${kind} ${how === 'is called' ? how : ''} ${actKey(origin ?? act)}`
+  const count = (list: readonly Effect[]) => {
+    const counts = new Map<string, number>()
+    for (const one of list) counts.set(whole(one), (counts.get(whole(one)) ?? 0) + 1)
+    return counts
+  }
+  const [was, is] = [count(old), count(young)]
+  return (one) => was.has(whole(one)) && was.get(whole(one)) === is.get(whole(one))
 }
 
 /** The thing that an effect is about, in a few words. */

@@ -3,10 +3,14 @@
 // something, or computes a local value otherwise is plain: no object that lives has another meaning by it. Everything
 // else is told: which object, which member, what it was and what it is.
 import type { ChangedFunction, ChangedFunctions } from '../changed-functions.ts'
+import type { Definition } from '../definitions.ts'
 import { type Act, actKey, differenceOfActs, exactly, goesToOnePlace, shortened, unordered } from './acts.ts'
-import { answers, says } from './callees.ts'
-import { type Effect, effectsIn, keyOf, type Reader } from './effects.ts'
+import { answers } from './callees.ts'
+import { withCutOut } from './cut-out.ts'
+import { withPlainDecisions } from './decisions.ts'
+import { doneAsOften, type Effect, effectsIn, keyOf, type Reader } from './effects.ts'
 import { goneWithExit } from './exits.ts'
+import { type BothVariables, countOf, orderOf, outcome, type Reason, reasons, reasonsOf } from './reasons.ts'
 import { type NameUse, namesIn } from './registered-names.ts'
 import { stackTypes } from './stack-types.ts'
 import { differenceOf, type Statement, statementsOf } from './statements.ts'
@@ -28,33 +32,32 @@ export type Beyond =
   | { readonly verdict: 'lives'; readonly living: readonly Living[] }
   | { readonly verdict: 'untold'; readonly why: string }
 
-/** What a plain change does, in the order in which it is told. */
-const reasons = {
-  check: 'adds a check and leaves early',
-  removed: 'leaves out a check',
-  condition: 'decides otherwise',
-  value: 'computes a local value otherwise',
-  result: 'returns another value',
-  order: 'orders accesses to memory',
-  wait: 'waits for a grace period',
-  message: 'says something else',
-  release: 'gives back, where it leaves, what it took itself',
-  held: 'holds something for the time of the call',
-  interface: 'takes or returns another type',
-  handed: 'hands more to a function that the patch changes, too',
-  moved: 'takes the same steps in another order',
-} as const
-
-type Reason = keyof typeof reasons
-
-/** What a value is kept in that only tells how a call ended. */
-const outcome = /^(?:err\w*|re?t(?:val|v)?|rc|error|status|res(?:ult)?|reason)$/
-
 export function beyondOf(
   functions: ChangedFunctions,
   { before, after }: ChangedFunction,
 ): Beyond | undefined {
   if (before === undefined || after === undefined) return undefined
+  const own = readingOf(functions, before, after, false)
+  const whole = {
+    before: withCutOut(before, functions.before, functions.after),
+    after: withCutOut(after, functions.after, functions.before),
+  }
+  if (own.verdict !== 'lives' || (whole.before === before && whole.after === after)) return own
+  // Both readings are true; the one that tells less has found more of what stayed.
+  const other = readingOf(functions, whole.before, whole.after, true)
+  return other.verdict === 'plain' || (other.verdict === 'lives' && other.living.length < own.living.length)
+    ? other
+    : own
+}
+
+/** @param isCut with the functions put in that only one side has */
+function readingOf(
+  functions: ChangedFunctions,
+  written: Definition,
+  now: Definition,
+  isCut: boolean,
+): Beyond {
+  const [before, after] = [withPlainDecisions(written), withPlainDecisions(now)]
   const { library } = functions
   const stack = stackTypes(functions)
   const readers = {
@@ -72,7 +75,18 @@ export function beyondOf(
   const won = come.flatMap((one) => effects(one, 'after'))
   const effective = new Set([...lost, ...won].map(({ statement }) => statement))
   const said = new Set<Reason>()
+  if (isCut) said.add('cut')
   const otherwise = cancel(lost, won, functions, said)
+  // What a function that is called does now, or did, is done as before.
+  const every = (side: 'before' | 'after', all: readonly Statement[]) =>
+    all.flatMap((one) => effectsIn(readers[side], one, variables[side]))
+  const elsewhere =
+    lost.length + won.length === 0 ? () => false : doneAsOften(every('before', old), every('after', young))
+  for (const list of [lost, won])
+    for (const one of list.filter(elsewhere)) {
+      list.splice(list.indexOf(one), 1)
+      said.add('moved')
+    }
   if (isBelowOthers) said.add('condition')
   if (headOf(before) !== headOf(after)) said.add('interface')
   const ownersOf = (all: readonly Statement[], side: 'before' | 'after', isOne: (one: Effect) => boolean) =>
@@ -285,81 +299,6 @@ function headOf(definition: ChangedFunction['before'] & {}): string {
     ({ text }) => !/^(?:static|inline|noinline\w*|const|__\w+)$/.test(text),
   )
   return `${exactly(words, variablesOf(definition))} ${definition.parameters?.length ?? ''}`
-}
-
-/** What orders accesses, or keeps the compiler from tearing them. */
-const ordering =
-  /^(?:READ_ONCE|WRITE_ONCE|data_race|smp_\w+|[rw]?mb|barrier|dma_[rw]mb|rcu_assign_pointer|RCU_INIT_POINTER|\w+_(?:acquire|release|relaxed))$/
-
-function orderOf(statements: readonly Statement[]): string[] {
-  return statements.flatMap(({ tokens }) => tokens.flatMap(({ text }) => (ordering.test(text) ? [text] : [])))
-}
-
-function countOf(words: readonly string[], word: string): number {
-  return words.filter((one) => one === word).length
-}
-
-type BothVariables = Record<'before' | 'after', ReturnType<typeof variablesOf>>
-
-/** Why the statements that only one side has, or has elsewhere, are plain. */
-function reasonsOf(
-  { gone, come, old, young }: Record<'gone' | 'come' | 'old' | 'young', readonly Statement[]>,
-  variables: BothVariables,
-  effective: ReadonlySet<Statement>,
-): Set<Reason> {
-  const barriers = (one: Statement) => {
-    const all = gone.includes(one) ? old : young
-    return orderOf(all.slice(0, all.indexOf(one))).length
-  }
-  const said = new Set<Reason>()
-  const note = (one: Statement, others: readonly Statement[], side: 'gone' | 'come') => {
-    const own = variables[side === 'gone' ? 'before' : 'after']
-    const other = variables[side === 'gone' ? 'after' : 'before']
-    const twin = others.find(({ text }) => text === one.text)
-    const reason = reasonOf(one, own, side)
-    if (twin !== undefined && one.kind === 'expression') {
-      said.add(reason === 'order' || reason === 'wait' ? reason : 'moved')
-      if (barriers(twin) !== barriers(one)) said.add('order')
-      if (twin.within !== one.within) said.add('condition')
-    } else if (reason !== undefined) said.add(reason)
-    // What a statement does is told, and not what it does it upon.
-    else if (effective.has(one)) {
-      if (/ (?:\?|&&|\|\|) /.test(one.text)) said.add('condition')
-    } else if (one.kind === 'expression') {
-      const text = exactly(one.tokens, own)
-      const declared = one.tokens.some(({ text: word }) => word === '=')
-        ? []
-        : declaredAt(one.tokens, 0, false)
-      const isSame =
-        declared.length > 0
-          ? declared.every(({ name }) => !other.has(name))
-          : others.some(({ tokens }) => exactly(tokens, other) === text)
-      if (!isSame) said.add('value')
-    }
-  }
-  for (const one of come) note(one, gone, 'come')
-  for (const one of gone) note(one, come, 'gone')
-  return said
-}
-
-function reasonOf(
-  { kind, tokens, leaves }: Statement,
-  variables: ReturnType<typeof variablesOf>,
-  side: 'gone' | 'come',
-): Reason | undefined {
-  if (kind === 'condition') return leaves ? (side === 'come' ? 'check' : 'removed') : 'condition'
-  if (kind === 'loop') return 'condition'
-  if (kind === 'exit')
-    return tokens[0]?.text === 'return' ? 'result' : side === 'come' ? 'check' : 'condition'
-  if (kind === 'label') return /^(?:case|default)$/.test(tokens[0]?.text ?? '') ? 'condition' : undefined
-  const first = tokens[0]?.text ?? ''
-  if (/^(?:smp_\w*mb\w*|[rw]?mb|barrier|dma_[rw]mb)$/.test(first)) return 'order'
-  if (/^synchronize_/.test(first)) return 'wait'
-  if (tokens.some(({ text }) => /^(?:\+\+|--|[-+*/%&|^]?=|<<=|>>=)$/.test(text))) {
-    const target = tokens.find(({ text }) => variables.has(text))?.text ?? ''
-    return outcome.test(target) ? 'result' : 'value'
-  }
-  return tokens[1]?.text === '(' && says.test(first) ? 'message' : undefined
 }
 
 /** What of each thing was done before and is done after. */
