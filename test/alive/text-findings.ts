@@ -2,6 +2,7 @@
 // What the rules say that need nothing but the texts on both sides: no compiler and no image. For benchmarks and tests.
 
 import { partedFindings } from '../../src/check/alive/parted.ts'
+import { takingFindings } from '../../src/check/alive/takings.ts'
 import type { ChangedFunctions } from '../../src/check/changed-functions.ts'
 import { lockFindings } from '../../src/check/locking.ts'
 import type { Found } from '../../src/check/rule.ts'
@@ -30,7 +31,7 @@ export function textFindings(
     ...of('refcount-balance', referenceFindings(functions)),
     ...of('wake-up', wakeFindings(functions)),
     ...of('set-up-by-old-code', oldObjectFindings(functions, changes)),
-    ...of('given-back-otherwise', givenBackFindings(functions)),
+    ...of('given-back-otherwise', [...givenBackFindings(functions), ...takingFindings(functions)]),
     ...of('held-otherwise', heldFindings(functions)),
     ...of('stored-otherwise', storedFindings(functions, changes)),
     ...of('placed-otherwise', placedFindings(functions, changes)),

@@ -13,6 +13,7 @@ import {
   type Family,
 } from '../alive/allocation.ts'
 import { statementsOf } from '../alive/statements.ts'
+import { takingFindings } from '../alive/takings.ts'
 import { variablesOf } from '../alive/variables.ts'
 import {
   type ChangedFunction,
@@ -200,9 +201,12 @@ export const givenBackOtherwise: Rule = {
   name: 'given-back-otherwise',
   severity: 'warning',
   looksFor:
-    'Memory that is allocated or freed by another family (kmalloc, kmem_cache, vmalloc, per-CPU, pages), or from another place in it',
+    'Memory that is allocated or freed by another family (kmalloc, kmem_cache, vmalloc, per-CPU, pages), or from another place in it, and what one function takes and another one gives back, both by other functions than before (pinned pages, interrupts, clocks, mappings)',
   why: 'What the old code has allocated comes to the new code, and the other way round; given back to the wrong allocator it corrupts memory',
   remedy:
     'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old objects go before you rely on it',
-  find: (_job, subject) => givenBackFindings(changedFunctionsOf(subject)),
+  find(_job, subject) {
+    const functions = changedFunctionsOf(subject)
+    return [...givenBackFindings(functions), ...takingFindings(functions)]
+  },
 }
