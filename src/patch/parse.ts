@@ -80,7 +80,8 @@ function parseName(text: Text, index: number): HeaderName {
   let stamp = ''
   if (rest.startsWith('"')) {
     const quoted = unquote(rest)
-    if (quoted === undefined) fail(text, index, 'malformed-patch', 'The quoted path does not end, or has an unknown escape')
+    if (quoted === undefined)
+      fail(text, index, 'malformed-patch', 'The quoted path does not end, or has an unknown escape')
     path = quoted.path
     stamp = rest.slice(quoted.end)
   } else {
