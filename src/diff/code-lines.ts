@@ -13,6 +13,8 @@ export interface Use {
   readonly variable: Piece
   /** From the variable's first byte. */
   readonly offset: number
+  /** Its address is taken; else what is in it is read or written. */
+  readonly isAddress: boolean
 }
 
 export interface CodeLine {
@@ -60,7 +62,15 @@ export function codeLines(
       const target = unit.target(section, relocation)
       fields.push({ start: relocation.offset, end: relocation.offset + relocationSize(relocation.type) })
       if (target.kind === 'piece' && wanted.has(target.piece))
-        uses.push({ variable: target.piece, offset: target.offset })
+        uses.push({
+          variable: target.piece,
+          offset: target.offset,
+          isAddress: isAddress(
+            section.data,
+            instruction,
+            relocation.offset + relocationSize(relocation.type),
+          ),
+        })
       refers += ` ${spell(target)}`
       if (relocation.offset === instruction.branch) led = target
     }
@@ -102,13 +112,28 @@ function usesByTable(unit: Anatomy, code: Piece, wanted: ReadonlySet<Piece>): Ma
       const target = unit.target(table, relocation)
       if (target.kind !== 'piece' || !wanted.has(target.piece)) continue
       const at = place.symbol.value + place.addend
-      const use = { variable: target.piece, offset: target.offset }
+      const use = { variable: target.piece, offset: target.offset, isAddress: false }
       const known = found.get(at)
       if (known === undefined) found.set(at, [use])
       else known.push(use)
     }
   }
   return found
+}
+
+/**
+ * True when an instruction takes an address (`lea`, or as an immediate), and does not read or write what is there.
+ * @param end behind the field with the address
+ */
+export function isAddress(data: Buffer, { start, end: last }: Instruction, end: number): boolean {
+  let at = start
+  while (legacyPrefix[data[at] ?? 0] === 1) at++
+  if (((data[at] ?? 0) & 0xf0) === 0x40) at++
+  const opcode = data[at] ?? 0
+  if (opcode === 0x8d) return true
+  const hasImmediate =
+    (opcode & 0xf8) === 0xb8 || (opcode < 0x40 && (opcode & 7) === 5) || [0x68, 0x81, 0xc7].includes(opcode)
+  return hasImmediate && end === last
 }
 
 /** Where each jump label of a function leads, by the instruction's offset. */

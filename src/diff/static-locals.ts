@@ -9,6 +9,7 @@ import { isCode } from './anatomy.ts'
 import { type CodeLine, codeLines } from './code-lines.ts'
 import { isIncidental } from './incidental.ts'
 import { isCompilersName, sourceName } from './names.ts'
+import { goingTogether, tornApart } from './static-groups.ts'
 import { type Deeds, deedsOf, isSameUse, mayBeSameUse, type Reach } from './variable-uses.ts'
 
 /** Two pieces that are one thing; `use`: nothing but how the code uses them says so. */
@@ -167,7 +168,36 @@ export function pairStatics(
     }
     pairGroup(group, users, said === undefined ? told : undefined, { found, undecided })
   }
-  return { found, undecided }
+  const torn = tornGroups(before, after, users, groups, found)
+  if (torn.size === 0) return { found, undecided }
+  for (const { before: namesakes, after: those } of groups)
+    for (const piece of those) if (torn.has(piece)) undecided.set(piece, namesakes)
+  return { found: found.filter((pair) => !torn.has(pair.after)), undecided }
+}
+
+/** Variables after the patch whose pairs tear apart what goes to one call together. */
+function tornGroups(
+  before: Anatomy,
+  after: Anatomy,
+  users: () => readonly [Users, Users],
+  groups: readonly Namesakes[],
+  found: readonly Found[],
+): ReadonlySet<Piece> {
+  const several = groups.filter((group) => group.before.length > 1 || group.after.length > 1)
+  if (several.length === 0 || groups.length < 2) return new Set()
+  const [usersBefore, usersAfter] = users()
+  const together = (unit: Anatomy, { code }: Users, side: 'before' | 'after') => {
+    const all = new Set(groups.flatMap((group) => group[side]))
+    const users = code(new Set(several.flatMap((group) => group[side])))
+    return goingTogether(withParts(unit, new Map(users.map((one) => [one, codeLines(unit, one, all)])), all))
+  }
+  const numbered = new Set(several.flatMap((group) => [...group.before, ...group.after]))
+  return tornApart(
+    new Map(found.map((pair) => [pair.before, pair.after])),
+    together(before, usersBefore, 'before'),
+    together(after, usersAfter, 'after'),
+    (piece) => numbered.has(piece),
+  )
 }
 
 /** Undefined unless the source says of each what it is. */
@@ -315,11 +345,15 @@ function readUses(
 }
 
 /** The lines of code, and of the parts of it that stand elsewhere. */
-function withParts(unit: Anatomy, code: ReadonlyMap<Piece, readonly CodeLine[] | undefined>) {
+function withParts(
+  unit: Anatomy,
+  code: ReadonlyMap<Piece, readonly CodeLine[] | undefined>,
+  wanted: ReadonlySet<Piece> = new Set(),
+) {
   const all = new Map(code)
   for (const lines of all.values())
     for (const { to } of lines ?? [])
-      if (to !== undefined && !all.has(to.code)) all.set(to.code, codeLines(unit, to.code, new Set()))
+      if (to !== undefined && !all.has(to.code)) all.set(to.code, codeLines(unit, to.code, wanted))
   return [...all.values()]
 }
 

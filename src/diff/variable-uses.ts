@@ -27,7 +27,7 @@ export interface Reach {
 }
 
 /** The code of some functions and of their parts. */
-interface Body {
+export interface Body {
   next(line: CodeLine): CodeLine | undefined
   to(line: CodeLine): CodeLine | undefined
   /** How many lines lead to this one. */
@@ -35,7 +35,7 @@ interface Body {
 }
 
 /** @param lines of functions and of the parts of them that stand elsewhere */
-function bodyOf(lines: readonly CodeLine[]): Body {
+export function bodyOf(lines: readonly CodeLine[]): Body {
   const byPlace = new Map<Piece['section'], Map<number, CodeLine>>()
   for (const line of lines) {
     const { section } = line.code

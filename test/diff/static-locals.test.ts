@@ -294,6 +294,69 @@ const cases: readonly Case[] = [
     }`
     return marked(`that a macro makes together, ${what}`, text(before, 1), text(after, 1), told)
   }),
+  // Each of the two alone would be told by what is done with it; but they go to one call together.
+  ...(
+    [
+      [
+        'whose uses are mixed',
+        [
+          ['slow', 'use'],
+          ['fast', 'get2'],
+        ],
+        [['slow', 'get2']],
+        undefined,
+      ],
+      [
+        'whose uses are exchanged',
+        [
+          ['slow', 'use'],
+          ['fast', 'get2'],
+        ],
+        [
+          ['slow', 'get2'],
+          ['fast', 'use'],
+        ],
+        undefined,
+      ],
+      [
+        'of which a third takes parts of both',
+        [
+          ['slow', 'use'],
+          ['use', 'fast'],
+          ['fast', 'get2'],
+        ],
+        [
+          ['slow', 'fast'],
+          ['fast', 'get2'],
+        ],
+        undefined,
+      ],
+      [
+        'of which the first goes whole',
+        [
+          ['slow', 'use'],
+          ['fast', 'get2'],
+        ],
+        [['fast', 'get2']],
+        /./,
+      ],
+    ] as const
+  ).map(([what, before, after, told]) => {
+    const text = (blocks: readonly (readonly [string, string])[]) => {
+      const mark = (first: string) => ['slow', 'fast', 'use'].indexOf(first) * 2 + 1
+      const body = blocks.map(
+        ([first, second], nth) => `if (a & ${nth + 1}) {
+        static int n; /*${mark(first)}*/
+        static int m; /*${mark(first) + 1}*/
+        both(&n, &m);
+        ${first}(n);
+        ${second}(m);
+      }`,
+      )
+      return `${words}extern void both(int *, int *), get2(int);\nint f(int a) {\n${body.join('\n')}\nreturn a; }`
+    }
+    return marked(`that go to one call together, ${what}`, text(before), text(after), told)
+  }),
 ]
 
 describe.each(compilers)('static variables of one name, %s:', (compiler) => {
