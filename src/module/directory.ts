@@ -5,10 +5,8 @@ import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { openUnits } from '../build/units.ts'
 import { refuseIfErrors, withConsent } from '../check/consent.ts'
-import { anatomy, isCode, type Piece } from '../diff/anatomy.ts'
-import { isIncidental } from '../diff/incidental.ts'
-import { isNumbered, stem } from '../diff/names.ts'
-import { sectionFlag } from '../elf/format.ts'
+import { isCode, type Piece } from '../diff/anatomy.ts'
+import { isNumbered } from '../diff/names.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -25,6 +23,7 @@ import { explainDifferences } from './difference.ts'
 import type { BindMode } from './distance.ts'
 import { packEvidence, textsOf } from './evidence.ts'
 import { boundTo, targetOf } from './finish.ts'
+import { knownData } from './known-data.ts'
 import { checkLandings } from './landing.ts'
 import { type Made, manifestHead, moduleNameOf, originInfo, save } from './made.ts'
 import type { Manifest } from './manifest.ts'
@@ -79,15 +78,21 @@ export async function makeDirectoryModule(
       ])
       try {
         const tables = checkTables(wrapper, compiled, names, wrapperFile)
-        const cargo = cargoOf(compiled, template.object, names)
+        const data = new Map(
+          compiled.units.map((one) => {
+            const own = provenance && (provenance.own.get(one.unit) ?? new Set())
+            return [one, knownData(one, names, own)] as const
+          }),
+        )
+        const keptIn = (one: SourceObject) => data.get(one)?.kept ?? new Map()
+        const cargo = cargoOf(compiled, template.object, names, keptIn)
         const landings = checkLandings(cargo, cargo.bindings, names)
-        const copies = compiled.units.flatMap((one) => secondCopies(one, provenance))
         const known = [
           ...(provenance?.findings ?? []),
           ...compiled.findings,
           ...(await explainDifferences(job, kernel, names, [...tables.findings, ...cargo.findings])),
           ...landings,
-          ...copies,
+          ...[...data.values()].flatMap((one) => one.findings),
         ]
         refuseIfErrors(kernel, known)
         if (wrapper.objects.every(({ functions, callbacks }) => functions.length + callbacks.length === 0))
@@ -122,7 +127,7 @@ export async function makeDirectoryModule(
           sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
           objects: objectsOf(wrapper, tables.functions, provenance),
           binding: boundTo(target, assembled),
-          carried: compiled.units.flatMap((one) => carriedBy(one, wrapper)),
+          carried: compiled.units.flatMap((one) => carriedBy(one, wrapper, keptIn(one))),
           states: wrapper.states.map(({ id, version: number }) => {
             const known = provenance?.states.get(id)
             return {
@@ -212,33 +217,6 @@ async function inputsOf({ dir, units, headers }: SourceDirectory): Promise<Manif
   )
 }
 
-/**
- * Variables of the running kernel of which the source has a second copy. A person may want one; the engine must not make
- * one by mistake.
- */
-function secondCopies(
-  { compiled, before, unit, file }: SourceObject,
-  provenance: Provenance | undefined,
-): Finding[] {
-  const isVariable = (piece: Piece) => (piece.section.flags & sectionFlag.write) !== 0 && !isIncidental(piece)
-  const running = new Set(before.data.filter(isVariable).map(({ name }) => stem(name)))
-  const own = provenance?.own.get(unit)
-  return anatomy(compiled).data.flatMap((piece): Finding[] => {
-    const name = stem(piece.name)
-    if (!isVariable(piece) || !running.has(name) || own?.has(name)) return []
-    return [
-      {
-        severity: provenance === undefined ? 'warning' : 'error',
-        rule: 'copy-not-shared',
-        symbol: piece.name,
-        unit,
-        message: `${file} defines ${name}, of which the running kernel has a copy that others go on using`,
-        hint: 'Declare it extern, so that the running copy is used; inside a function with LIVEPATCH_SYMBOL',
-      },
-    ]
-  })
-}
-
 function objectsOf(
   { objects }: Wrapper,
   functions: readonly TabledFunction[],
@@ -259,8 +237,12 @@ function objectsOf(
   }))
 }
 
-/** What a file defines besides the functions of the tables. */
-function carriedBy({ compiled, unit, file }: SourceObject, { objects }: Wrapper): Manifest['carried'] {
+/** What a file defines besides the functions of the tables, and what is the kernel's. */
+function carriedBy(
+  { compiled, unit, file }: SourceObject,
+  { objects }: Wrapper,
+  kept: ReadonlyMap<string, Piece>,
+): Manifest['carried'] {
   const tabled = new Set(
     objects.flatMap(({ functions, callbacks }) => [
       ...functions.map(({ replacement }) => replacement),
@@ -268,7 +250,14 @@ function carriedBy({ compiled, unit, file }: SourceObject, { objects }: Wrapper)
     ]),
   )
   return compiled.symbols.flatMap(({ name, section, type }) => {
-    if (section === undefined || tabled.has(name) || isNumbered(name) || name.startsWith('.')) return []
+    if (
+      section === undefined ||
+      tabled.has(name) ||
+      kept.has(name) ||
+      isNumbered(name) ||
+      name.startsWith('.')
+    )
+      return []
     if (type !== 'function' && type !== 'object') return []
     if (/\.(cold|part|isra|constprop)\b/.test(name)) return []
     const kind = isCode(section) ? ('function' as const) : ('data' as const)

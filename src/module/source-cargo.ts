@@ -6,7 +6,7 @@ import { isDirective } from '../diff/directives.ts'
 import { sectionFlag } from '../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
 import { redraft } from '../elf/redraft.ts'
-import { type SymbolDraft, undefinedSymbol } from '../elf/write.ts'
+import { type ObjectDraft, type SymbolDraft, undefinedSymbol } from '../elf/write.ts'
 import type { Reference } from '../extract/extraction.ts'
 import { isFreed, lastingSection } from '../extract/lasting.ts'
 import { Namesakes } from '../extract/namesakes.ts'
@@ -60,8 +60,30 @@ export function candidates(names: Names, object: string, name: string): string {
     .join(', ')
 }
 
-/** @param frame what kbuild would generate for a module; it stands for the unit that the wrapper does not have */
-export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile, names: Names): SourceCargo {
+/** Lets everything that leads to a datum of a draft lead to another symbol, and leaves the datum and its section out. */
+function replaceDatum({ sections, symbols }: ObjectDraft, name: string, by: SymbolDraft): ObjectDraft {
+  const place = symbols.find((one) => one.name === name && typeof one.place !== 'string')?.place
+  if (place === undefined) return { sections, symbols }
+  for (const section of sections)
+    section.relocations = section.relocations.map((one) =>
+      one.symbol.place === place ? { ...one, symbol: by, addend: one.addend + one.symbol.value } : one,
+    )
+  return {
+    sections: sections.filter((one) => one !== place),
+    symbols: symbols.filter((one) => one.place !== place),
+  }
+}
+
+/**
+ * @param frame what kbuild would generate for a module; it stands for the unit that the wrapper does not have
+ * @param keptIn constants of a file that are the running kernel's, by name, as its unit has them
+ */
+export function cargoOf(
+  { units, wrapper }: CompiledDirectory,
+  frame: ObjectFile,
+  names: Names,
+  keptIn: (file: SourceObject) => ReadonlyMap<string, Piece>,
+): SourceCargo {
   let nowhere: Anatomy | undefined
   const outside = () => {
     nowhere ??= anatomy(frame)
@@ -115,20 +137,20 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
       resolve(symbol, needed)
       return symbol
     }
+    const refer = (symbol: SymbolDraft, name: string, definition: Piece | undefined, needed: boolean) => {
+      const unit = own?.unit ?? file
+      const from = own?.object ?? 'vmlinux'
+      const change = { unit, before: own?.before ?? outside() }
+      const reference: Reference = { name, from, unit, definition, change, needed }
+      references.set(symbol, reference)
+      return reference
+    }
     const resolve = (symbol: SymbolDraft, needed: boolean) => {
       const { name } = symbol
       const stated = statedSymbol(name)
       const meant = stated?.name ?? name
       const definition = own === undefined ? undefined : definitionIn(own, meant)
-      const reference: Reference = {
-        name: meant,
-        from: own?.object ?? 'vmlinux',
-        unit: own?.unit ?? file,
-        definition,
-        change: { unit: own?.unit ?? file, before: own?.before ?? outside() },
-        needed,
-      }
-      references.set(symbol, reference)
+      const reference = refer(symbol, meant, definition, needed)
       const binding = isOwn(name, own) ? { kind: 'own' as const, name } : bindOne(bind, reference, stated)
       if (binding !== undefined) bindings.set(symbol, binding)
     }
@@ -145,7 +167,7 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
       (section.size > 0 || named.has(section)) &&
       !/^\.(note\.gnu\.property|modinfo$)/.test(section.name) &&
       !isDirective(section.name)
-    const draft = redraft(compiled, keep, (symbol: ElfSymbol, asRead) => {
+    const read = redraft(compiled, keep, (symbol: ElfSymbol, asRead) => {
       if (symbol.place === 'undefined' && symbol.binding !== 'local' && symbol.name !== '') {
         added.set(symbol.name, asRead)
         resolve(asRead, true)
@@ -154,6 +176,14 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
         return asRead
       return { ...asRead, name: namesakes.nameFor(file, symbol.name) }
     })
+    const kept = own === undefined ? new Map<string, Piece>() : keptIn(own)
+    const draft = [...kept].reduce((left, [name, definition]) => {
+      const symbol = undefinedSymbol(name)
+      added.set(name, symbol)
+      const binding = bind.bind(refer(symbol, name, definition, true))
+      if (binding !== undefined) bindings.set(symbol, binding)
+      return replaceDatum(left, name, symbol)
+    }, read)
     // objtool finds the key of a static call by its name among the symbols.
     for (const { name, place } of draft.symbols)
       if (place === 'undefined' && name.startsWith('__SCT__')) needSymbol(`__SCK__${name.slice(7)}`, false)
@@ -217,12 +247,14 @@ export function cargoOf({ units, wrapper }: CompiledDirectory, frame: ObjectFile
 
   const told = bind.findings.map((finding): Finding => {
     if (finding.rule !== 'ambiguous-symbol' || finding.symbol === undefined) return finding
-    const object = units.find(({ unit }) => unit === finding.unit)?.object ?? 'vmlinux'
+    const user = units.find(({ unit }) => unit === finding.unit)
+    const object = user?.object ?? 'vmlinux'
+    const isKept = user !== undefined && keptIn(user).has(finding.symbol)
     const where = names.symbols(object, finding.symbol).length > 0 ? object : 'vmlinux'
     const which = candidates(names, where, finding.symbol)
     return {
       ...finding,
-      hint: `Say which one is meant with LIVEPATCH_SYMBOL. By position, they are ${which}`,
+      hint: `${isKept ? 'Give the file a constant of another name in its place, or declare it there and say' : 'Say'} which one is meant with LIVEPATCH_SYMBOL. By position, they are ${which}`,
     }
   })
   return { draft: join(drafts), references, bindings, findings: [...findings, ...told] }

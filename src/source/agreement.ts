@@ -72,6 +72,34 @@ export function compareFunctions(
   }
 }
 
+/**
+ * Why data of an extract are not what the unit has of the same names: their bytes, their section, or where they lead.
+ * @param one the object of the whole unit
+ * @param names of data that both have
+ * @returns by name; undefined for one that is the same
+ */
+export function compareData(
+  one: ObjectFile,
+  other: ObjectFile,
+  names: readonly string[],
+): ReadonlyMap<string, string | undefined> {
+  if (names.length === 0) return new Map()
+  const nameOf = (symbol: string) => symbol
+  const before = anatomy(one)
+  const after = anatomy(renamed(other, (symbol) => plainName(symbol, nameOf)))
+  const compare = comparison(before, after, correlate(before, after), {
+    linesMoved: false,
+    extract: { nameOf },
+  })
+  const datum = (unit: Anatomy, name: string) => unit.data.find((piece) => piece.name === name)
+  return new Map(
+    names.map((name) => {
+      const [b, a] = [datum(before, name), datum(after, name)]
+      return [name, b && a ? compare.dataDifference(b, a) : 'only one of them has it']
+    }),
+  )
+}
+
 /** What symbols of an extract are called in the unit, where only these functions have other names. */
 export function namer(functions: readonly { readonly name: string; readonly as: string }[]) {
   const names = new Map(functions.map(({ name, as }) => [as, name]))

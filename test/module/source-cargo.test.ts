@@ -2,6 +2,7 @@
 // What the names mean in the compiled source of a live patch.
 import { describe, expect, test } from 'vitest'
 import { anatomy } from '../../src/diff/anatomy.ts'
+import { knownData } from '../../src/module/known-data.ts'
 import { cargoOf, statedSymbol } from '../../src/module/source-cargo.ts'
 import type { SourceObject } from '../../src/module/source-objects.ts'
 import { compile } from '../objects.ts'
@@ -24,7 +25,10 @@ function unit(
 
 /** What each undefined name is bound to, and the rules of the findings. */
 function cargo(kernel: SmallKernel, ...units: SourceObject[]) {
-  const made = cargoOf({ units, wrapper, findings: [] }, frame, namesOf(kernel))
+  const names = namesOf(kernel)
+  const data = new Map(units.map((one) => [one, knownData(one, names, new Set())]))
+  const kept = (one: SourceObject) => data.get(one)!.kept
+  const made = cargoOf({ units, wrapper, findings: [] }, frame, names, kept)
   const bound = [...made.bindings].filter(([{ name }]) => name !== '__fentry__')
   return {
     bindings: Object.fromEntries(bound.map(([{ name }, binding]) => [name, binding])),
