@@ -10,6 +10,7 @@ import { givenBackOtherwise } from './rules/given-back-otherwise.ts'
 import { heldOtherwise } from './rules/held-otherwise.ts'
 import { inlinedCopy } from './rules/inlined-copy.ts'
 import { ioctlNumber } from './rules/ioctl-number.ts'
+import { keptElsewhere } from './rules/kept-elsewhere.ts'
 import { keptText } from './rules/kept-text.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
@@ -45,6 +46,7 @@ export const rules: readonly Rule[] = [
   heldOtherwise,
   storedOtherwise,
   placedOtherwise,
+  keptElsewhere,
   namedOtherwise,
   countTrusted,
   countedOtherwise,

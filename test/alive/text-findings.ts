@@ -10,6 +10,7 @@ import { trustedFindings } from '../../src/check/rules/count-trusted.ts'
 import { countedFindings } from '../../src/check/rules/counted-otherwise.ts'
 import { givenBackFindings } from '../../src/check/rules/given-back-otherwise.ts'
 import { heldFindings } from '../../src/check/rules/held-otherwise.ts'
+import { elsewhereFindings } from '../../src/check/rules/kept-elsewhere.ts'
 import { readerFindings } from '../../src/check/rules/lockless-readers.ts'
 import { nameFindings } from '../../src/check/rules/named-otherwise.ts'
 import { placedFindings } from '../../src/check/rules/placed-otherwise.ts'
@@ -35,6 +36,7 @@ export function textFindings(
     ...of('held-otherwise', heldFindings(functions)),
     ...of('stored-otherwise', storedFindings(functions, changes)),
     ...of('placed-otherwise', placedFindings(functions, changes)),
+    ...of('kept-elsewhere', elsewhereFindings(functions, changes)),
     ...of('named-otherwise', nameFindings(functions, changes)),
     ...of('count-trusted', trustedFindings(functions)),
     ...of('counted-otherwise', countedFindings(functions)),
