@@ -218,6 +218,13 @@ describe('there is nothing to ask', () => {
     expect(said(text('b_list'), text('a_list'))).toEqual([])
   })
 
+  test('where a new variable only stands beside it', () => {
+    const text = (body: string, more = '') =>
+      `static struct workqueue_struct *wq;\n${more}void f(void)\n{\n${body}\n}\nvoid g(void)\n{\nflush_workqueue(wq);\nwq = NULL;\n}\n`
+    const after = text('if (going)\nreturn;\nend();', 'static struct workqueue_struct *going;\n')
+    expect(said(text('destroy_workqueue(wq);\nwq = NULL;'), after)).toEqual([])
+  })
+
   test('where others still use both, or the variable is only renamed', () => {
     const text = (name: string) => `void f(struct one *it)\n{\nlist_add(&it->node, &${name});\n}\n`
     const both = `static LIST_HEAD(a_list);\nstatic LIST_HEAD(b_list);\n${kept('&a_list')}`

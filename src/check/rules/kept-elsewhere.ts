@@ -85,10 +85,12 @@ function isUsed({ files, macros }: Files, { file, variable }: Owned): boolean {
 
 /** The names that stand for others in two statements that are the same otherwise; undefined when they are not. */
 function exchangesOf(
+  { before: { definitions: olds }, after: { definitions: youngs } }: ChangedFunctions,
+  hooks: ReadonlySet<string>,
   [one, before]: readonly [Statement, Definition],
   [other, after]: readonly [Statement, Definition],
 ): Exchange[] | undefined {
-  if (one.tokens.length !== other.tokens.length) return undefined
+  if (one.kind !== other.kind || one.tokens.length !== other.tokens.length) return undefined
   const [old, young] = [variablesOf(before), variablesOf(after)]
   const found: Exchange[] = []
   for (const [at, { kind, text: from }] of one.tokens.entries()) {
@@ -97,6 +99,10 @@ function exchangesOf(
     const isMember = /^(?:->|\.)$/.test(one.tokens[at - 1]?.text ?? '')
     if (kind !== 'name' || otherKind !== 'name' || isMember || old.has(from) !== young.has(to))
       return undefined
+    // Of other functions it is not known that they do the same.
+    const isCall = [one, other].some(({ tokens }) => tokens[at + 1]?.text === '(')
+    const isKnown = (olds.has(from) && youngs.has(to)) || (hooks.has(from) && hooks.has(to))
+    if (isCall && !isKnown) return undefined
     if (!old.has(from)) found.push({ from, to })
   }
   return found
@@ -105,6 +111,7 @@ function exchangesOf(
 /** What takes the place of what in a function, also by way of functions that take the place of others. */
 function exchangesIn(
   functions: ChangedFunctions,
+  hooks: ReadonlySet<string>,
   before: Definition,
   after: Definition,
   depth = 0,
@@ -112,15 +119,17 @@ function exchangesIn(
   const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
   const left = [...come]
   return gone.flatMap((one) => {
-    const at = left.findIndex((other) => exchangesOf([one, before], [other, after]) !== undefined)
+    const at = left.findIndex(
+      (other) => exchangesOf(functions, hooks, [one, before], [other, after]) !== undefined,
+    )
     if (at < 0) return []
     const [other] = left.splice(at, 1)
     if (says.test(one.tokens[0]?.text ?? '')) return []
-    return exchangesOf([one, before], [other!, after])!.flatMap((exchange) => {
+    return exchangesOf(functions, hooks, [one, before], [other!, after])!.flatMap((exchange) => {
       const helper = functions.before.definitions.get(exchange.from)
       const heir = functions.after.definitions.get(exchange.to)
       if (helper === undefined || heir === undefined) return [exchange]
-      return depth < deepest ? exchangesIn(functions, helper, heir, depth + 1) : []
+      return depth < deepest ? exchangesIn(functions, hooks, helper, heir, depth + 1) : []
     })
   })
 }
@@ -144,6 +153,9 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
     filesOf(changes, 'before', functions.before),
     filesOf(changes, 'after', functions.after),
   ]
+  const variables = [old, young].flatMap(({ files }) => files.flatMap((one) => [...one.variables.values()]))
+  /** Variables that lead to functions are called like them. */
+  const hooks = new Set(variables.filter(({ isValue }) => isValue).map(({ name }) => name))
   const found = new Map<string, Exchange & { isNew: boolean; file: string; names: string[] }>()
   const note = (exchange: Exchange, isNew: boolean, file: string, name: string) => {
     const key = `${exchange.from} ${exchange.to}`
@@ -154,7 +166,7 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
   for (const { name, file, before, after, isPutIn } of functions.all) {
     if (before === undefined || after === undefined || isPutIn || after.kind === 'macro') continue
     if (after.head.some(({ text }) => /^__(?:init|exit)$/.test(text))) continue
-    for (const exchange of exchangesIn(functions, before, after)) {
+    for (const exchange of exchangesIn(functions, hooks, before, after)) {
       const [from, was] = [variableOf(old, file, exchange.from), variableOf(old, file, exchange.to)]
       if (from === undefined || !isKept(from.file, from.variable)) continue
       const is = variableOf(young, file, exchange.to)
