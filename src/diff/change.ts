@@ -14,6 +14,7 @@ import { enteringMiddle, labelsIn } from './middle.ts'
 import { changedNameless, unclaimed } from './nameless.ts'
 import { isColdPart } from './names.ts'
 import { obey, type Wanted } from './obey.ts'
+import { doneOtherwise } from './once-flags.ts'
 import { isOrdinaryData, removedRegistrations } from './registrations.ts'
 import type { Declarations } from './static-locals.ts'
 
@@ -184,6 +185,7 @@ export function compareObjects(
   // Of an extract most of the registrations are missing.
   if (options.extract === undefined) findings.push(...removedRegistrations(b, correlation, unit))
   findings.push(...lostState(b, a, correlation, addedData, unit))
+  findings.push(...doneOtherwise(b, a, correlation, changed, unit))
   for (const { name, difference } of changedNameless(b, a, compare.extentDifference))
     error(
       'section-changed',

@@ -345,7 +345,7 @@ function readUses(
 }
 
 /** The lines of code, and of the parts of it that stand elsewhere. */
-function withParts(
+export function withParts(
   unit: Anatomy,
   code: ReadonlyMap<Piece, readonly CodeLine[] | undefined>,
   wanted: ReadonlySet<Piece> = new Set(),

@@ -7,8 +7,10 @@ import type { CodeLine } from './code-lines.ts'
 import { kept, passed, returned } from './registers.ts'
 
 /** What is done from a use on, as texts without registers. */
-interface Deed {
+export interface Deed {
   readonly lines: readonly string[]
+  /** The same as code, without branches. */
+  readonly code: readonly CodeLine[]
   /** What is done one way or the other. */
   readonly ways: readonly [Deed, Deed] | undefined
   /** Where it meets other code; undefined where it could not be followed, or the function ends. */
@@ -91,6 +93,7 @@ class Follower {
   /** @param first true at the use itself, which counts wherever it stands */
   follow(from: CodeLine | undefined, state: State, reach: Reach, first = false): Deed {
     const lines: string[] = []
+    const code: CodeLine[] = []
     /** What stands between two calls or branches has no order that means something. */
     let run: string[] = []
     const endRun = () => {
@@ -100,13 +103,13 @@ class Follower {
     let { registers, flags } = state
     const { controlled } = state
     let { calls, lines: left } = reach
-    const cut: Deed = { lines, ways: undefined, ends: [undefined] }
+    const cut: Deed = { lines, code, ways: undefined, ends: [undefined] }
     let isFirst = first
     for (let line = from; ; isFirst = false) {
       if (line === undefined || left-- <= 0) return cut
       if (!isFirst && this.body.leadingTo(line) > 1) {
         endRun()
-        return { lines, ways: undefined, ends: [line] }
+        return { lines, code, ways: undefined, ends: [line] }
       }
       const { effect } = line
       const isUse = this.isUse(line)
@@ -119,6 +122,7 @@ class Follower {
         if (controlled || isUse || (registers & passed) !== 0) {
           endRun()
           lines.push(line.loose)
+          code.push(line)
           if (--calls === 0) return cut
           registers = returned
         } else registers &= kept
@@ -131,13 +135,16 @@ class Follower {
         endRun()
         if (!depends) return cut
         lines.push(line.loose)
-        return this.divide(line, lines, { lines: left, branches: reach.branches, calls })
+        return this.divide(line, { lines, code }, { lines: left, branches: reach.branches, calls })
       } else if (line.goes === 'out') {
         if (controlled && !isFrame(line)) run.push(line.loose)
         endRun()
         return cut
       } else if (line.goes === 'on') {
-        if (depends && !isFrame(line)) run.push(line.loose)
+        if (depends && !isFrame(line)) {
+          run.push(line.loose)
+          code.push(line)
+        }
         registers = depends ? registers | effect.writes : registers & ~effect.writes
         if (effect.flags === 'sets') flags = depends
       }
@@ -149,14 +156,14 @@ class Follower {
     }
   }
 
-  private divide(line: CodeLine, lines: string[], reach: Reach): Deed {
+  private divide(line: CodeLine, done: Pick<Deed, 'lines' | 'code'>, reach: Reach): Deed {
     const to = this.body.to(line)
-    if (reach.branches === 0 || to === undefined) return { lines, ways: undefined, ends: [undefined] }
+    if (reach.branches === 0 || to === undefined) return { ...done, ways: undefined, ends: [undefined] }
     const state = { registers: 0, flags: false, controlled: true }
     const ways = [to, this.body.next(line)].map((way) =>
       this.follow(way, state, { ...reach, branches: reach.branches - 1 }),
     ) as [Deed, Deed]
-    return { lines, ways, ends: [...new Set(ways.flatMap(({ ends }) => ends))] }
+    return { ...done, ways, ends: [...new Set(ways.flatMap(({ ends }) => ends))] }
   }
 }
 

@@ -134,9 +134,9 @@ export const codeRules = [
   explain(
     'warning',
     'state-inherited',
-    'A static variable of a function that is taken away, while one of the same name is declared in another block, or by another use of a macro such as `DO_ONCE`',
-    'The new code goes on with what the running kernel has in the old one, and nothing proves that the two are the same variable',
-    'Give another variable another name; a macro’s state can’t be named, so let the old use stay',
+    'A static variable of a function that is taken away, while one of the same name is declared in another block, or by another use of a macro such as `DO_ONCE`; or one that lets something be done once, which is something else after the patch',
+    'The new code goes on with what the running kernel has in the old one, and nothing proves that the two are the same variable; what has been done once is not done again',
+    'Give another variable another name; a macro’s state can’t be named, so let the old use stay, or do what is new in a callback (INARCH_PRE_PATCH)',
   ),
   explain(
     'error',

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A static variable that lets something be done once keeps its value when the patch comes: if it is set, what the patched code would do
+// once is never done. That is right while it is the same; another variable would never get its first value.
+import { relocationSize } from '../elf/format.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Anatomy, Piece } from './anatomy.ts'
+import { type CodeLine, codeLines, isAddress } from './code-lines.ts'
+import type { Correlation } from './correlate.ts'
+import { isState } from './lost-state.ts'
+import { bareName, sourceName } from './names.ts'
+import { speaker } from './speakers.ts'
+import { calledWith } from './static-groups.ts'
+import { isStaticLocal, type Users, usersIn, withParts } from './static-locals.ts'
+import { type Deed, deedsOf, type Reach } from './variable-uses.ts'
+
+/** What is done once, by names that are the same on both sides. */
+interface Done {
+  /** Variables that are written. */
+  readonly written: Map<string, string>
+  /** Addresses that are taken. */
+  readonly taken: Map<string, { readonly variable: string; readonly name: string }>
+  readonly called: Set<string>
+}
+
+const reach: Reach = { lines: 96, branches: 4, calls: 12 }
+/** How far functions of the unit are followed, which the compiler may have inlined. */
+const depth = 3
+
+/** A number or a register is written to memory. */
+const isStore = /^(66)?w?(136|137|198\/0|199\/0)m:/
+const isVectorStore = /^[0-9a-f]*w?0f(17|19|41|127|214)m:/
+const isCompare = /^(66)?w?(5[6-9]|132|133|128\/7|129\/7|131\/7|246\/0|247\/0)m:/
+
+function writes({ loose, effect }: CodeLine): boolean {
+  return isStore.test(loose) || isVectorStore.test(loose) || (effect.writes === 0 && !isCompare.test(loose))
+}
+
+/** What the compiler calls, or leaves out, as it likes. */
+const isAnybodys = /^(__|mem|str)/
+
+class Reader {
+  private readonly unit: Anatomy
+  private readonly nameOf: (piece: Piece) => string
+
+  constructor(unit: Anatomy, nameOf: (piece: Piece) => string) {
+    this.unit = unit
+    this.nameOf = nameOf
+  }
+
+  /** @returns undefined for a variable that lets nothing be done once */
+  doneOnce(flag: Piece, users: readonly Piece[], statics: ReadonlySet<Piece>): Done | undefined {
+    const lines = new Map(users.map((code) => [code, codeLines(this.unit, code, statics)]))
+    const code = withParts(this.unit, lines, statics)
+    const calls = calledWith(code)
+    const marks = (line: CodeLine) =>
+      line.calls
+        ? calls.get(line)?.has(flag) === true
+        : isStore.test(line.loose) && line.uses.some((use) => use.variable === flag && !use.isAddress)
+    const once = (deedsOf([flag], code, reach).get(flag) ?? []).flatMap(({ deed }) =>
+      (deed.ways ?? []).map(codeOf).filter((way) => way.some(marks)),
+    )
+    if (once.length === 0) return undefined
+    const own = new Set([
+      flag,
+      ...[...calls.values()].filter((all) => all.has(flag)).flatMap((all) => [...all]),
+    ])
+    const done: Done = { written: new Map(), taken: new Map(), called: new Set() }
+    for (const way of once) this.read(way, own, done, new Set(), depth)
+    return done
+  }
+
+  private read(
+    lines: readonly CodeLine[],
+    own: ReadonlySet<Piece>,
+    done: Done,
+    seen: Set<Piece>,
+    left: number,
+  ): void {
+    for (const line of lines) {
+      const { section } = line.code
+      const instruction = this.unit.instructionAt(section, line.start)
+      if (instruction === undefined) continue
+      for (const relocation of this.unit.relocations({ section, start: line.start, end: line.end })) {
+        const target = this.unit.target(section, relocation)
+        if (target.kind === 'external' && line.calls) {
+          if (!speaker.test(target.name) && !isAnybodys.test(target.name)) done.called.add(target.name)
+          continue
+        }
+        if (target.kind === 'piece' && target.piece.kind === 'function') {
+          const { piece } = target
+          if (left === 0 || seen.has(piece)) continue
+          seen.add(piece)
+          this.read(codeLines(this.unit, piece, new Set()) ?? [], own, done, seen, left - 1)
+          continue
+        }
+        const datum = target.kind === 'piece' && isState(target.piece) && !own.has(target.piece)
+        if (!datum && target.kind !== 'external') continue
+        const [variable, name] =
+          target.kind === 'piece'
+            ? [this.nameOf(target.piece), bareName(target.piece.name)]
+            : [target.name, target.name]
+        if (isAddress(section.data, instruction, relocation.offset + relocationSize(relocation.type)))
+          done.taken.set(`${variable}+${target.offset}`, {
+            variable,
+            name: target.offset === 0 ? name : `${name}+${target.offset}`,
+          })
+        else if (writes(line)) done.written.set(variable, name)
+      }
+    }
+  }
+}
+
+function codeOf({ code, ways }: Deed): CodeLine[] {
+  return [...code, ...(ways ?? []).flatMap(codeOf)]
+}
+
+/** Names of what is done on one side and not on the other. */
+function only(one: Done, other: Done): string[] {
+  const anywhere = new Set([
+    ...other.written.keys(),
+    ...[...other.taken.values()].map(({ variable }) => variable),
+  ])
+  return [
+    ...new Set([
+      ...[...one.taken].flatMap(([key, { variable, name }]) =>
+        other.taken.has(key) || other.written.has(variable) ? [] : [name],
+      ),
+      ...[...one.written].flatMap(([variable, name]) => (anywhere.has(variable) ? [] : [name])),
+    ]),
+  ].sort()
+}
+
+/** Static variables that let something else be done once than before the patch. */
+export function doneOtherwise(
+  before: Anatomy,
+  after: Anatomy,
+  correlation: Correlation,
+  changed: readonly { readonly before: Piece; readonly after: Piece }[],
+  unit: string,
+): Finding[] {
+  const pairs = correlation.pairs.filter((pair) => isStaticLocal(pair.before) && isStaticLocal(pair.after))
+  if (pairs.length === 0 || changed.length === 0) return []
+  const differing = new Set(changed.map((one) => one.after))
+  const [usersBefore, usersAfter]: [Users, Users] = [usersIn(before), usersIn(after)]
+  const statics = {
+    before: new Set(pairs.map((pair) => pair.before)),
+    after: new Set(pairs.map((pair) => pair.after)),
+  }
+  const readers = {
+    before: new Reader(before, (piece) => `before ${piece.index}`),
+    after: new Reader(after, (piece) => {
+      const counterpart = correlation.counterpartOf(piece)
+      return counterpart === undefined ? `after ${piece.index}` : `before ${counterpart.index}`
+    }),
+  }
+  const found = new Map<string, { names: string[]; symbol: string; user: string; was: string; is: string }>()
+  for (const pair of pairs) {
+    const users = usersAfter.code(new Set([pair.after]))
+    const [user] = users.filter((code) => differing.has(code))
+    if (user === undefined) continue
+    const is = readers.after.doneOnce(pair.after, users, statics.after)
+    if (is === undefined) continue
+    const was = readers.before.doneOnce(pair.before, usersBefore.code(new Set([pair.before])), statics.before)
+    if (was === undefined) continue
+    let [now, then] = [only(is, was), only(was, is)]
+    if (now.length === 0) {
+      const without = (one: Done, other: Done) =>
+        [...one.called].filter((name) => !other.called.has(name)).sort()
+      ;[now, then] = [without(is, was), without(was, is)]
+      if (then.length === 0) continue
+    }
+    if (now.length === 0) continue
+    const [owner, news, olds] = [sourceName(user.name), now.join(', '), then.join(', ')]
+    const known = found.get(`${owner} ${news} ${olds}`)
+    if (known !== undefined) known.names.push(bareName(pair.after.name))
+    else
+      found.set(`${owner} ${news} ${olds}`, {
+        names: [bareName(pair.after.name)],
+        symbol: pair.after.name,
+        user: owner,
+        was: olds,
+        is: news,
+      })
+  }
+  return [...found.values()].map(({ names, symbol, user, was, is }): Finding => {
+    const flags = [...new Set(names)].sort().join(' and ')
+    return {
+      severity: 'warning',
+      rule: 'state-inherited',
+      symbol,
+      unit,
+      message: `What ${flags} of ${user} lets be done once is about ${is} after the patch, and ${was === '' ? 'was not before' : `was about ${was} before`}: where the running kernel has done it already, it is not done for ${is}`,
+      hint: `Do it for ${is} in a callback (INARCH_PRE_PATCH), or give the patched code a variable with another name; if nothing needs it, allow it`,
+    }
+  })
+}
