@@ -224,3 +224,60 @@ describe('it is not asked about when', () => {
     expect(asked(before, after)).toEqual([])
   })
 })
+
+describe('a size that a subsystem is told counts as well', () => {
+  const behind = uses('\t*(u64 *)(t + 1) = ktime_get_ns();\n')
+  const tells = (statement: string) => `int tell(struct some *q)\n{\n\t${statement}\n\treturn 0;\n}\n`
+  const both = (statement: (size: string) => string, constants = '') => [
+    tells(statement('sizeof(struct table)')) + uses(''),
+    constants + tells(statement(constants === '' ? 'sizeof(struct table) + sizeof(u64)' : 'ROOM')) + behind,
+  ]
+  test.each([
+    ['as a member', ...both((size) => `q->per_io_data_size = ${size};`)],
+    [
+      'as a member, by a constant that only the new code has',
+      ...both((size) => `q->set.cmd_size = ${size};`, '#define ROOM (sizeof(struct table) + sizeof(u64))\n'),
+    ],
+    [
+      'in an initialiser beside others',
+      ...both(
+        (size) => `struct params p = { .priv_size = ${size}, .flags = 0, };\n\n\tsome_register(q, &p);`,
+      ),
+    ],
+    ['in front of each bio', ...both((size) => `return bioset_init(&q->bios, 4, ${size}, 0);`)],
+    ['for a pool', ...both((size) => `return mempool_init_kmalloc_pool(&q->pool, 4, ${size});`)],
+  ])('%s', (_how, before, after) => {
+    expect(asked(before!, after!)).toEqual([
+      expect.stringMatching(/^tell now makes objects of struct table with more room .* and table_use now/),
+    ])
+    expect(asked(after!, before!)).toEqual([])
+  })
+
+  test.each([
+    ['the size is the same by another name', '#define ROOM sizeof(struct table)\n', 'q->cmd_size = ROOM;'],
+    ['the size is that of another struct', '', 'q->cmd_size = sizeof(struct stats);'],
+    ['it is the length of a message', '', 'q->iov_len = sizeof(struct table) + sizeof(u64);'],
+    ['the member is no size', '', 'q->first = sizeof(struct table) + sizeof(u64);'],
+  ])('but not when %s', (_what, constants, statement) => {
+    const [before] = both((size) => statement.replace(/= .*;/, `= ${size};`))
+    expect(asked(before!, constants + tells(statement) + behind)).toEqual([])
+  })
+})
+
+describe('a pointer that is set several times is followed', () => {
+  const user = (more: string, end = '') =>
+    uses(`\tu8 *p = t->buf;\n\n\tif (!p)\n\t\tp = kmalloc(n + 2, GFP_KERNEL);\n${more}\tp[n] = 0;\n${end}`)
+  test('to the buffer that it may be', () => {
+    expect(asked(buffer('n + 1') + user(''), buffer('n + 2') + user('', '\tp[n + 1] = 0;\n'))).toHaveLength(1)
+  })
+  test('not where it goes on by itself, or is another one', () => {
+    const other = (text: string) => text.replace('u8 *p = t->buf', 'u8 *p = (u8 *)t->cache')
+    expect(
+      asked(buffer('n + 1') + other(user('')), buffer('n + 2') + other(user('', '\tp[n + 1] = 0;\n'))),
+    ).toEqual([])
+    const moved = '\tp++;\n'
+    expect(asked(buffer('n + 1') + user(moved), buffer('n + 2') + user(moved, '\tp[n + 1] = 0;\n'))).toEqual(
+      [],
+    )
+  })
+})

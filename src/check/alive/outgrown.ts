@@ -9,6 +9,8 @@ import type { ChangedFunctions, Side } from '../changed-functions.ts'
 import { changedConstants } from '../changed-names.ts'
 import { constantValue } from '../constant-value.ts'
 import type { Definition } from '../definitions.ts'
+import { kernelFiles } from '../kernel-files.ts'
+import { macroValues } from '../macro-values.ts'
 import { withHelpers } from '../operations.ts'
 import type { Found } from '../rule.ts'
 import { looksForRoom, type Reach, reachesIn } from './reaches.ts'
@@ -88,7 +90,12 @@ export function outgrownFindings(functions: ChangedFunctions, changes: readonly 
   const constants = changedConstants(changes)
   const reading = (side: Side, which: 'before' | 'after'): Reading => ({
     side,
-    constants: valuesOf(new Map([...constants].map(([name, one]) => [name, tokenize(one[which])]))),
+    constants: valuesOf(
+      new Map([
+        ...constantsOfOneSide(changes, which),
+        ...[...constants].map(([name, one]) => [name, tokenize(one[which])] as const),
+      ]),
+    ),
     type: (name) => ownType(side.rest, name) ?? functions.library.type(name),
     find: (name) => functions.library.definition(name),
   })
@@ -113,6 +120,16 @@ export function outgrownFindings(functions: ChangedFunctions, changes: readonly 
       return []
     })
   })
+}
+
+/** Macros that the other side has not got. */
+function constantsOfOneSide(changes: readonly FileChange[], which: 'before' | 'after') {
+  const values = (side: 'before' | 'after') =>
+    new Map(kernelFiles(changes).flatMap((one) => [...macroValues(one[side] ?? '')]))
+  const others = values(which === 'before' ? 'after' : 'before')
+  return [...values(which)].flatMap(([name, value]) =>
+    others.has(name) || value === '' || /\n/.test(value) ? [] : [[name, tokenize(value)] as const],
+  )
 }
 
 /** Constants that are made of each other as numbers, where they are. */

@@ -6,6 +6,7 @@ import { constantValue } from '../constant-value.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
 import { says } from './callees.ts'
+import { valueFrom } from './meanings.ts'
 import { isCast, placeOf, placeStart } from './places.ts'
 import { namesOf, packet, type Reading } from './rooms.ts'
 import { elementIn, flexibleOf, isOfAll, type Size, sizeOf, sizeOfType, sum } from './sizes.ts'
@@ -92,10 +93,18 @@ export function reachesIn(reading: Reading, definition: Definition, thing: strin
     return guards
   }
 
+  const values = new Map<string, readonly (readonly Token[])[]>()
+  const valuesOf = (name: string) => {
+    const known = values.get(name) ?? valuesGiven(body, name)
+    values.set(name, known)
+    return known
+  }
+
   /** Where the room begins at `at`: the end of the place's tokens, and the offset of what it names. */
   const rootAt = (
     tokens: readonly Token[],
     at: number,
+    depth = 0,
   ): { end: number; offset: Size; element: Size } | undefined => {
     const { text, kind } = tokens[at]!
     if (kind !== 'name') return undefined
@@ -124,18 +133,15 @@ export function reachesIn(reading: Reading, definition: Definition, thing: strin
     if (`the ${text}` === thing && !(variables.get(text)?.isStatic === false))
       return { end: at + 1, offset: new Map(), element: new Map([[`element of ${text}`, 1n]]) }
     const variable = variables.get(text)
-    if (
-      variable === undefined ||
-      variable.isParameter ||
-      variable.value === undefined ||
-      variable.pointers !== 1
-    )
+    if (variable === undefined || variable.isParameter || variable.pointers !== 1 || depth > deepest)
       return undefined
-    // `u8 *p = x->buf;`
-    const value = withoutCasts(variable.value)
-    const isRoot = value.some((_, index) => {
-      const root = value === tokens || value[index]!.text === text ? undefined : rootAt(value, index)
-      return root !== undefined && root.end === value.length && placeStart(value, value.length) === 0
+    // `u8 *p = x->buf;`, or one of several values.
+    const isRoot = valuesOf(text).some((given) => {
+      const value = withoutCasts(given)
+      return value.some((one, index) => {
+        const root = one.text === text ? undefined : rootAt(value, index, depth + 1)
+        return root !== undefined && root.end === value.length && placeStart(value, value.length) === 0
+      })
     })
     return isRoot
       ? { end: at + 1, offset: isType ? sizeOfType(thing) : new Map(), element: sizeOfType(variable.type) }
@@ -273,6 +279,8 @@ export function looksForRoom({ body }: Definition): boolean {
   return body.some(({ text }, at) => makesRoom.test(text) && body[at + 1]?.text === '(')
 }
 
+/** How many pointers are followed to where they come from. */
+const deepest = 4
 /** More names of one reach are not followed. */
 const mostNames = 8
 
@@ -284,6 +292,20 @@ function partsOf(tokens: readonly Token[]): Token[][] {
     if (/^(?:&&|\|\||;)$/.test(token.text)) parts.push([])
     else parts.at(-1)!.push(token)
   return parts
+}
+
+/** All that a pointer is given; nothing of one that moves, or that others may set. */
+function valuesGiven(body: readonly Token[], name: string): readonly (readonly Token[])[] {
+  const uses = body.flatMap(({ text }, at) =>
+    text === name && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '') ? [at] : [],
+  )
+  const isMoved = uses.some(
+    (at) =>
+      /^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(body[at + 1]?.text ?? '') ||
+      /^(?:\+\+|--)$/.test(body[at - 1]?.text ?? '') ||
+      (body[at - 1]?.text === '&' && !/^(?:->|\[)$/.test(body[at + 1]?.text ?? '')),
+  )
+  return isMoved ? [] : uses.flatMap((at) => (body[at + 1]?.text === '=' ? [valueFrom(body, at + 2)] : []))
 }
 
 /** The statement gives the name a value, or hands out its address. */

@@ -5,6 +5,7 @@ import type { Token } from '../../source/lexer.ts'
 import type { Side } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
+import { valueFrom } from './meanings.ts'
 import { placeOf, placeStart } from './places.ts'
 import { type Names, type Size, sizeOf } from './sizes.ts'
 import { type Statement, statementsOf } from './statements.ts'
@@ -36,7 +37,7 @@ const allocators: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^k(?:v)?realloc\w*$|^(?:v|kv)?memdup\w*$|^kmemdup\w*$|^v?memdup_user\w*$/, [1]],
   [/^k(?:v)?[mz]alloc(?:_\w+)?$|^__?vmalloc\w*$|^v[mz]alloc(?:_\w+)?$|^alloc_pages_exact\w*$/, [0]],
   [/^devm_k[mz]alloc$|^sock_k[mz]alloc$|^dmam?_alloc_\w+$|^usb_alloc_coherent$/, [1]],
-  [/^devm_kmemdup$|^dma_pool_create$|^dmam_pool_create$/, [2]],
+  [/^devm_kmemdup$|^dmam?_pool_create$|^bioset_init$|^mempool_init_kmalloc_pool$/, [2]],
   [/^__get_free_pages$|^alloc_pages(?:_node)?$/, [1]],
   [/^__alloc_percpu(?:_gfp)?$|^memblock_alloc\w*$/, [0]],
   [/^kmem_cache_create(?:_usercopy)?$|^mempool_create_kmalloc_pool$/, [1]],
@@ -51,8 +52,8 @@ const packets: readonly (readonly [RegExp, number])[] = [
 ]
 export const packet = 'struct sk_buff'
 
-/** Members that tell a subsystem how much to allocate for each of its objects. */
-const askedBy = /^(?:cmd_size|reqsize|priv_size|\w+_data_size|needed_(?:head|tail)room)$/
+/** Members that tell a subsystem how much to allocate for each of its objects: with the size of a struct in it. */
+const askedBy = /size$|_sz$|_pad$|^needed_(?:head|tail)room$/
 
 export function namesOf(reading: Reading, definition: Definition, given?: ReadonlyMap<string, Size>): Names {
   return {
@@ -82,10 +83,10 @@ export function roomsIn(reading: Reading, definition: Definition): Room[] {
       if (kind !== 'name') continue
       const equals = tokens[at + 1]?.text === '='
       if (askedBy.test(text) && equals && /^(?:->|\.)$/.test(before)) {
-        const value = tokens.slice(at + 2)
-        const things = text.startsWith('needed_') ? [packet] : typesIn(value, definition)
+        const value = valueFrom(tokens, at + 2)
+        const things = text.startsWith('needed_') ? [packet] : typesIn(value, definition, reading.constants)
         const size = sizeOf(value, namesOf(reading, definition))
-        found.push({ things, size, word: text, statement, isKept: false })
+        if (things.length > 0) found.push({ things, size, word: text, statement, isKept: false })
       }
       if (tokens[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(before)) continue
       for (const { size, types } of sizesAt(reading, definition, tokens, at)) {
@@ -137,7 +138,7 @@ function sizesAt(
       ...inParentheses(value),
     ])
     const isOfCache = /^kmem_cache_create/.test(name)
-    const types = typesIn(whole, definition)
+    const types = typesIn(whole, definition, reading.constants)
     return [
       {
         size: sizeOf(whole, names),
@@ -180,8 +181,13 @@ function inParentheses(value: readonly Token[]): Token[] {
 }
 
 /** The structs whose sizes an expression names: `sizeof(*x)`, `struct_size(x, …)`. */
-function typesIn(tokens: readonly Token[], definition: Definition): string[] {
+function typesIn(
+  written: readonly Token[],
+  definition: Definition,
+  constants: ReadonlyMap<string, readonly Token[]>,
+): string[] {
   const variables = variablesOf(definition)
+  const tokens = written.flatMap((token) => constants.get(token.text) ?? [token])
   const found = new Set<string>()
   for (const [at, { text }] of tokens.entries()) {
     if (!/^(?:sizeof|struct_size|struct_size_t)$/.test(text)) continue
