@@ -43,7 +43,7 @@ export function addsInOrder(body: readonly Token[]): boolean {
 }
 
 /** Walks by a pointer to a pointer, `p = &x->next`, and stores there (`*p = new`) or hands the place out. */
-function walksByHand(definition: Definition): boolean {
+export function walksByHand(definition: Definition): boolean {
   const { body } = definition
   return body.some(({ text }, at) => {
     if (text !== '=' || body[at + 1]?.text !== '&') return false

@@ -5,6 +5,7 @@
 import type { FileChange } from '../../patch/patch.ts'
 import { closing, type Token } from '../../source/lexer.ts'
 import { addsInOrder, calls, endFindings, ordersItself, treeAdds } from '../alive/orders.ts'
+import { sortedFindings } from '../alive/sorted.ts'
 import { differenceOf, type Statement, statementsOf } from '../alive/statements.ts'
 import { declaredAt, variablesOf } from '../alive/variables.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../changed-functions.ts'
@@ -365,7 +366,7 @@ export function placedFindings(functions: ChangedFunctions, changes: readonly Fi
         )
     }
   }
-  found.push(...endFindings(functions))
+  found.push(...endFindings(functions), ...sortedFindings(functions))
   for (const { name, file } of changedNames(changes))
     if (isPlace(functions.after, name) && !found.some(({ unit }) => unit === file))
       put(

@@ -7,6 +7,7 @@ import type { FileChange } from '../../patch/patch.ts'
 import { closing } from '../../source/lexer.ts'
 import { constructorFindings } from '../alive/constructors.ts'
 import { madeInPartFindings } from '../alive/made-in-part.ts'
+import { newStateFindings } from '../alive/new-state.ts'
 import { outgrownFindings } from '../alive/outgrown.ts'
 import { stackTypes } from '../alive/stack-types.ts'
 import { variablesOf } from '../alive/variables.ts'
@@ -113,6 +114,7 @@ export function oldObjectFindings(functions: ChangedFunctions, changes: readonly
     ...madeInPartFindings(functions, (name) => keptBy(functions, name)),
     ...constructorFindings(functions),
     ...outgrownFindings(functions, changes),
+    ...newStateFindings(functions, changes),
   ]
 }
 
@@ -120,7 +122,7 @@ export const setUpByOldCode: Rule = {
   name: 'set-up-by-old-code',
   severity: 'warning',
   looksFor:
-    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist; a slab’s constructor that sets up something else; a larger allocation, into whose further part another changed function reaches',
+    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist; a slab’s constructor that sets up something else; a larger allocation, into whose further part another changed function reaches; a new variable of a file (an index, a count) that one changed function fills, and by which another one decides',
   why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up, or what lies behind their end',
   remedy:
     'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a callback for all objects there are',
