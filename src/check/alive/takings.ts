@@ -8,7 +8,7 @@ import { primitiveOf } from '../primitives.ts'
 import type { Found } from '../rule.ts'
 import { asks } from './callees.ts'
 
-interface Taking {
+export interface Taking {
   readonly role: 'take' | 'give'
   readonly word: string
   /** What it is and in which way it is held, such as `irq` and `devm`. */
@@ -56,7 +56,7 @@ const gives = /^(?:free|put|release|remove|destroy|close|unref)$/
 const moves = /^(?:nla|nlmsg|seq|skb|get_user|put_user|.*(?:unaligned|_u?(?:8|16|32|64)$|[bl]e\d+))/
 
 /** Of a word that does two things, such as `clk_prepare_enable`, each. */
-function takingsBy(word: string): Taking[] {
+export function takingsBy(word: string): Taking[] {
   const row = irregular.find(([words]) => words.test(word))
   if (row !== undefined) return [{ word, role: row[1], thing: row[2].split('_'), ways: row[3] }]
   if (moves.test(word) || !word.includes('_')) return []
@@ -79,7 +79,7 @@ function takingsBy(word: string): Taking[] {
 }
 
 /** `pin_user_pages_fast` goes back by `unpin_user_page`, `ida_alloc` by `ida_simple_remove`. */
-function isOne(one: Taking, other: Taking): boolean {
+export function isOne(one: Taking, other: Taking): boolean {
   const holds = (all: readonly string[], some: readonly string[]) => some.every((part) => all.includes(part))
   return one.ways === other.ways && (holds(one.thing, other.thing) || holds(other.thing, one.thing))
 }

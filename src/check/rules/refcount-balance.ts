@@ -5,6 +5,7 @@
 // function only puts what it, or old code, has got already: that is how a leak is fixed.
 
 import { listed } from '../../ground/listed.ts'
+import { dutyFindings } from '../alive/duties.ts'
 import { type Balance, type Conduct, conductsOf, titleOf } from '../balance.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -113,7 +114,7 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
       })
     }
   }
-  return found
+  return [...found, ...dutyFindings(functions)]
 }
 
 export const refcountBalance: Rule = {
