@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Is `inarch diff` linear, and how fast is it? Real units of a kernel are joined to objects of 1 to 16 times
-// a size; one large driver and several hundred small pairs are compared as a user would; --full takes all
-// of vmlinux as one object. Every run is a process of its own: npm run bench:diff [-- --full] [--kernel WHICH]
+// Is `inarch diff` linear, and how fast is it? Real units of a kernel are joined to objects of several sizes, and small
+// pairs of them are compared as a user would, within a minute. --full takes more of both, a large driver, and all of vmlinux
+// as one object. With --peer the pairs are given to kpatch-build's program, too.
+// Every run is a process of its own: npm run bench:diff [-- --full] [--kernel WHICH] [--peer FILE]
 import { spawn } from 'node:child_process'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -11,15 +12,11 @@ import { readObject } from '../src/elf/read.ts'
 import { silentJournal } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import { selectKernel } from '../src/kernel/select.ts'
+import { type ObjectPair, peerCommands, workOf } from './peer.ts'
 import { changeLastReturn, compileReal, linkReal, vmlinuxSources } from './real-objects.ts'
 
 const program = path.resolve('dist/inarch.js')
 const rounds = 5
-/** Units in the smallest link; each link is twice as large as the one before it. */
-const unitsAtOnce = 25
-const sizes = [1, 2, 4, 8, 16]
-const pairCount = 300
-
 interface Run {
   /** Wall time of the whole process. */
   readonly ms: number
@@ -76,11 +73,6 @@ function medianRun(runs: readonly Run[]): Run {
 const megabytes = (bytes: number) => bytes / 1024 ** 2
 const sizeOf = (files: readonly string[]) => files.reduce((sum, file) => sum + statSync(file).size, 0)
 
-interface Pair {
-  readonly before: string
-  readonly after: string
-}
-
 function describe(file: string): string {
   const { sections, symbols } = readObject(readFileSync(file), file)
   return `${megabytes(statSync(file).size).toFixed(1)} MB, ${sections.length} sections, ${symbols.length} symbols`
@@ -91,8 +83,14 @@ const { values } = parseArgs({
     kernel: { type: 'string' },
     full: { type: 'boolean', default: false },
     jobs: { type: 'string', default: String(os.availableParallelism()) },
+    peer: { type: 'string' },
   },
 })
+if (values.peer !== undefined && !existsSync(values.peer)) throw new Error(`there is no ${values.peer}`)
+/** Units in the smallest link; each link is twice as large as the one before it. */
+const unitsAtOnce = values.full ? 25 : 14
+const sizes = values.full ? [1, 2, 4, 8, 16] : [1, 2, 4]
+const pairCount = values.full ? 300 : 55
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 const kernel = await selectKernel(job, values.kernel)
 const options = {
@@ -103,11 +101,17 @@ const options = {
 }
 
 const all = await vmlinuxSources(job, kernel)
-// Every fifth or so, from everywhere in the tree.
+/** True for a unit that can be changed. */
+const isEditable = (source: string) => {
+  const file = path.join(kernel.source, source)
+  return existsSync(file) && changeLastReturn(readFileSync(file, 'latin1')) !== undefined
+}
+// From everywhere in the tree. Compiling takes most of the time, so a short run takes only units that give a pair, too.
 const wanted = unitsAtOnce * sizes.at(-1)!
-const step = Math.max(1, Math.floor(all.length / wanted))
-const sample = all.filter((_, index) => index % step === 0).slice(0, wanted)
-const driver = all.filter((source) => source.startsWith('fs/ext4/'))
+const eligible = values.full ? all : all.filter(isEditable)
+const step = Math.max(1, Math.floor(eligible.length / wanted))
+const sample = eligible.filter((_, index) => index % step === 0).slice(0, wanted)
+const driver = values.full ? all.filter((source) => source.startsWith('fs/ext4/')) : []
 const before = await compileReal(job, kernel, [...new Set([...sample, ...driver])], options)
 const edited = (sources: readonly string[]) =>
   compileReal(
@@ -118,7 +122,11 @@ const edited = (sources: readonly string[]) =>
   )
 
 /** Links units, and the same units with one of them changed. */
-async function linkedPair(dir: string, name: string, objects: ReadonlyMap<string, string>): Promise<Pair> {
+async function linkedPair(
+  dir: string,
+  name: string,
+  objects: ReadonlyMap<string, string>,
+): Promise<ObjectPair> {
   const pair = { before: path.join(dir, `${name}.before.o`), after: path.join(dir, `${name}.after.o`) }
   await linkReal(job, [...objects.values()], pair.before)
   for (const source of objects.keys()) {
@@ -131,26 +139,29 @@ async function linkedPair(dir: string, name: string, objects: ReadonlyMap<string
   throw new Error('none of the units can be changed')
 }
 
-const diff = (pair: Pair) => time([program, 'diff', pair.before, pair.after, '--json'], [0, 4])
+const diff = (pair: ObjectPair) => time([program, 'diff', pair.before, pair.after, '--json'], [0, 4])
 const row = (...cells: readonly string[]) =>
   console.log(cells.map((cell, index) => (index === 0 ? cell.padEnd(30) : cell.padStart(16))).join(''))
 
 await withScratch(async (dir) => {
   console.log(`${kernel.release}, ${os.availableParallelism()} processors, node ${process.version}\n`)
 
-  const links: Pair[] = []
+  const links: ObjectPair[] = []
   const compiled = [...before].filter(([source]) => sample.includes(source))
   for (const size of sizes)
     links.push(await linkedPair(dir, `link${size}`, new Map(compiled.slice(0, size * unitsAtOnce))))
-  const one = await linkedPair(
-    dir,
-    'driver',
-    new Map([...before].filter(([source]) => driver.includes(source))),
-  )
+  const one = values.full
+    ? await linkedPair(dir, 'driver', new Map([...before].filter(([source]) => driver.includes(source))))
+    : links.at(-1)!
   const changes = await edited([...before.keys()].slice(0, pairCount + 100))
   const list = path.join(dir, 'pairs')
-  const pairs = [...changes].slice(0, pairCount).map(([source, after]) => `${before.get(source)}\t${after}\n`)
-  writeFileSync(list, pairs.join(''))
+  const pairs = [...changes]
+    .slice(0, pairCount)
+    .map(([source, after]): ObjectPair => ({ before: before.get(source)!, after }))
+  writeFileSync(list, pairs.map((pair) => `${pair.before}\t${pair.after}\n`).join(''))
+  const peer = values.peer === undefined ? [] : await peerCommands(job, kernel, values.peer, pairs, dir)
+  const ours = [process.execPath, program, 'diff', '--pairs', list, '--json']
+  const works: { readonly ours: number; readonly peers: number }[] = []
 
   const samples = new Map<string, Run[]>()
   const take = async (name: string, run: Promise<Run>) =>
@@ -160,6 +171,11 @@ await withScratch(async (dir) => {
     await take('version', time([program, '--version'], [0]))
     await take('driver', diff(one))
     await take('pairs', time([program, 'diff', '--pairs', list, '--json'], [0, 4]))
+    if (peer.length > 0)
+      works.push({
+        ours: workOf([ours], [0, 4]),
+        peers: workOf(peer, [0, 1, 2, 3]),
+      })
     for (const [index, pair] of links.entries()) await take(`link${index}`, diff(pair))
   }
   const of = (name: string) => medianRun(samples.get(name) ?? [])
@@ -186,7 +202,8 @@ await withScratch(async (dir) => {
   const [least, most] = [Math.min(...perMegabyte), Math.max(...perMegabyte)]
   console.log(`the dearest MB costs ${(most / least).toFixed(2)} times the cheapest\n`)
 
-  console.log(`A large object (fs/ext4, ${describe(one.before)}), as a whole process; median of ${rounds}`)
+  const what = values.full ? 'fs/ext4' : 'the largest of these'
+  console.log(`A large object (${what}, ${describe(one.before)}), as a whole process; median of ${rounds}`)
   const [node, large] = [of('node'), of('driver')]
   console.log(
     `${large.ms.toFixed(0)} ms, ${(large.ms / node.ms).toFixed(1)} times the ${node.ms.toFixed(0)} ms of node doing nothing; 150 ms are allowed\n`,
@@ -196,6 +213,12 @@ await withScratch(async (dir) => {
   console.log(
     `${pairs.length} pairs of units in one call: ${many.ms.toFixed(0)} ms, ${(many.ms / pairs.length).toFixed(1)} ms a pair; 10 ms are allowed`,
   )
+  if (works.length > 0) {
+    const [own, theirs] = [median(works.map((one) => one.ours)), median(works.map(({ peers }) => peers))]
+    console.log(
+      `processor time: ${own.toFixed(0)} ms, ${(own / theirs).toFixed(2)} times the ${theirs.toFixed(0)} ms of ${peer.length} processes of ${path.basename(values.peer!)}; 0.5 times are allowed`,
+    )
+  }
 
   if (!values.full) return
   const whole = await compileReal(job, kernel, all, options)
