@@ -3,6 +3,7 @@
 // whoever waits in the new code waits for ever.
 
 import { listed } from '../../ground/listed.ts'
+import { handOffFindings } from '../alive/hand-offs.ts'
 import { type Balance, conductsOf, titleOf } from '../balance.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -12,7 +13,7 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
   for (const { balances } of conductsOf(functions))
     for (const balance of balances)
       if (balance.kind === 'wait') byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
-  return [...byKey.values()].flatMap((group): Found[] => {
+  const mutual = [...byKey.values()].flatMap((group): Found[] => {
     const waits = group.filter(({ before, after }) => after.take > before.take)
     const wakes = group.filter(({ before, after }) => after.give > before.give && after.take <= before.take)
     const [first] = waits.filter(({ of: waiter }) =>
@@ -31,13 +32,16 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
       },
     ]
   })
+  return [...mutual, ...handOffFindings(functions)]
 }
 
 export const wakeUp: Rule = {
   name: 'wake-up',
   severity: 'warning',
-  looksFor: 'A wait in one changed function for what another changed function tells',
-  why: 'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the transition with it',
-  remedy: 'Wait with a timeout, or wake from functions that the patch does not change',
+  looksFor:
+    'A wait in one changed function for what another changed function tells, and works, callbacks and timers that are handed to another place than before where another changed function waits for them',
+  why: 'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the transition with it; or it does not wait for what they have handed over',
+  remedy:
+    'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place as well as for the new one',
   find: (_job, subject) => wakeFindings(changedFunctionsOf(subject)),
 }
