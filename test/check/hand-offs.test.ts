@@ -52,6 +52,12 @@ describe('what is handed elsewhere, and who waits for it', () => {
     )
   })
 
+  test('where the old place is only no longer waited for', () => {
+    expect(said(pair([one[0], both[1]]), pair(other))[0]).toMatch(
+      /some_stop no longer waits for the workqueue s->one;/,
+    )
+  })
+
   test.each([
     ['only who hands over changes', one, [other[0], one[1]]],
     ['only who waits changes', one, [one[0], both[1]]],
