@@ -15,6 +15,7 @@ import { keptText } from './rules/kept-text.ts'
 import { livePointer } from './rules/live-pointer.ts'
 import { lockBalance } from './rules/lock-balance.ts'
 import { locklessReaders } from './rules/lockless-readers.ts'
+import { meantOtherwise } from './rules/meant-otherwise.ts'
 import { moduleInfoRule } from './rules/module-info.ts'
 import { namedOtherwise } from './rules/named-otherwise.ts'
 import { placedOtherwise } from './rules/placed-otherwise.ts'
@@ -50,6 +51,7 @@ export const rules: readonly Rule[] = [
   namedOtherwise,
   countTrusted,
   countedOtherwise,
+  meantOtherwise,
   locklessReaders,
   definedElsewhere,
   variableFolded,

@@ -12,6 +12,7 @@ import { givenBackFindings } from '../../src/check/rules/given-back-otherwise.ts
 import { heldFindings } from '../../src/check/rules/held-otherwise.ts'
 import { elsewhereFindings } from '../../src/check/rules/kept-elsewhere.ts'
 import { readerFindings } from '../../src/check/rules/lockless-readers.ts'
+import { meantFindings } from '../../src/check/rules/meant-otherwise.ts'
 import { nameFindings } from '../../src/check/rules/named-otherwise.ts'
 import { placedFindings } from '../../src/check/rules/placed-otherwise.ts'
 import { arrivalFindings } from '../../src/check/rules/reaches-only-new.ts'
@@ -40,6 +41,7 @@ export function textFindings(
     ...of('named-otherwise', nameFindings(functions, changes)),
     ...of('count-trusted', trustedFindings(functions)),
     ...of('counted-otherwise', countedFindings(functions)),
+    ...of('meant-otherwise', meantFindings(functions, changes)),
     ...of('lockless-readers', readerFindings(functions)),
     ...of('written-after-boot', bootDataFindings(functions)),
     ...of(

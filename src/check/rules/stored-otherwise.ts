@@ -109,6 +109,23 @@ function exchanges(shifts: Shifts): Shifts {
   )
 }
 
+const errorPointer = /\bERR_PTR \(/
+const asksForError = /\bIS_ERR\w* \(/
+
+/** Readers that ask otherwise; where nothing is an error pointer now, or no longer, who asks for one may read on as before. */
+function readersOf(writes: Shifts, reads: Shifts): Shifts {
+  const found = new Map(exchanges(reads))
+  for (const [member, writers] of writes) {
+    if (!writers.some(({ gone, come }) => [...gone, ...come].some((how) => errorPointer.test(how)))) continue
+    const known = found.get(member) ?? []
+    const more = (reads.get(member) ?? []).filter(
+      (one) => !known.includes(one) && [...one.gone, ...one.come].some((how) => asksForError.test(how)),
+    )
+    if (more.length > 0) found.set(member, [...known, ...more])
+  }
+  return found
+}
+
 /** @param writes members that are written by something else than before */
 function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
   const made = new Set(
@@ -136,7 +153,7 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
         ...(isOneCall ? { severity: 'note' as const } : {}),
         symbol: writer.name,
         unit: writer.file,
-        message: `${listed(writers.map(({ name }) => name))} now ${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0]!)}, now ${told(reader.come[0]!)}); ${isOneCall ? `both are below ${root}, so only what outlasts its call meets the other world` : 'objects hold what the old code has written'}`,
+        message: `${listed(writers.map(({ name }) => name))} now ${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0] ?? '')}, now ${told(reader.come[0] ?? '')}); ${isOneCall ? `both are below ${root}, so only what outlasts its call meets the other world` : 'objects hold what the old code has written'}`,
       },
     ]
   })
@@ -186,8 +203,9 @@ function constantFindings(functions: ChangedFunctions, changes: readonly FileCha
 
 export function storedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
+  const exchanged = exchanges(writes)
   return [
-    ...encodingFindings(functions, exchanges(writes), exchanges(reads)),
+    ...encodingFindings(functions, exchanged, readersOf(exchanged, reads)),
     ...ownFindings(functions, writes, reads),
     ...movedFindings(functions),
     ...constantFindings(functions, changes),
