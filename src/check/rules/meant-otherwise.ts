@@ -9,8 +9,14 @@ import { isDispatch } from '../alive/dispatch.ts'
 import { type Replacement, replacementsIn } from '../alive/replacements.ts'
 import { sharedSteps } from '../alive/shared-steps.ts'
 import { argumentSteps, conditionSteps, nameOfThing, operandSteps, type Step } from '../alive/steps.ts'
-import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
+import {
+  type ChangedFunction,
+  type ChangedFunctions,
+  changedFunctionsOf,
+  textOf,
+} from '../changed-functions.ts'
 import { changedNames } from '../changed-names.ts'
+import type { Definition } from '../definitions.ts'
 import type { Found, Rule } from '../rule.ts'
 import { countedFindings } from './counted-otherwise.ts'
 import { placedFindings } from './placed-otherwise.ts'
@@ -148,6 +154,12 @@ function together(meetings: readonly Meeting[], functions: ChangedFunctions): Fo
   })
 }
 
+/** True of a function of which only macros change that are put into it. */
+function isWrittenAlike(one: ChangedFunction | undefined): boolean {
+  const text = (side: Definition | undefined) => textOf(side?.written ?? side?.body ?? [])
+  return one !== undefined && text(one.before) === text(one.after)
+}
+
 export function meantFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   const constants = new Set(changedNames(changes).map(({ name }) => name))
   const both = functions.all.filter(
@@ -174,12 +186,24 @@ export function meantFindings(functions: ChangedFunctions, changes: readonly Fil
   ]
   const found = together(meetings, functions)
   if (found.length === 0) return []
+  // A note asks nothing, so it takes no question's place.
   const others = [
     ...storedFindings(functions, changes),
     ...countedFindings(functions),
     ...placedFindings(functions, changes),
-  ]
-  return found.filter(({ symbol }) => !others.some(({ message }) => message.split(/\W+/).includes(symbol!)))
+  ].filter(({ severity }) => severity !== 'note')
+  const macros = new Set(functions.all.flatMap(({ name, isPutIn }) => (isPutIn ? [name] : [])))
+  // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not asked again.
+  return found.filter(({ symbol, message }) => {
+    const words = message.split(/\W+/)
+    const isMacroAlone = isWrittenAlike(both.find(({ name }) => name === symbol))
+    return !others.some(
+      (one) =>
+        one.message.split(/\W+/).includes(symbol!) ||
+        words.includes(one.symbol ?? ' ') ||
+        (isMacroAlone && macros.has(one.symbol ?? '')),
+    )
+  })
 }
 
 export const meantOtherwise: Rule = {
