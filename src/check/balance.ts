@@ -146,13 +146,12 @@ export function conductsOf(functions: ChangedFunctions): readonly Conduct[] {
 
 function findConducts(functions: ChangedFunctions): Conduct[] {
   const { library } = functions
-  const sides = functions.all.flatMap((of): Sides[] => {
-    if (of.before === undefined || of.after === undefined || of.isPutIn) return []
+  const sides = functions.rewritten.map((of): Sides => {
     const before = operationsOf(functions.before, of.before, functions.after, library)
     const after = operationsOf(functions.after, of.after, functions.before, library)
     const lockingBefore = lockingOf(functions.before, of.before, functions.after)
     const lockingAfter = lockingOf(functions.after, of.after, functions.before)
-    return [{ of, before, after, lockingBefore, lockingAfter }]
+    return { of, before, after, lockingBefore, lockingAfter }
   })
   return withOneKey(sides).flatMap((side): Conduct[] => {
     const { of, before, after } = side

@@ -20,6 +20,12 @@ export interface ChangedFunction {
   readonly isPutIn?: boolean
 }
 
+/** A function that both sides have, and that is no macro whose change is told of those who use it. */
+export type RewrittenFunction = ChangedFunction & {
+  readonly before: Definition
+  readonly after: Definition
+}
+
 /** One side of the patch: all changed files together. */
 export interface Side {
   readonly definitions: ReadonlyMap<string, Definition>
@@ -43,6 +49,8 @@ export interface Side {
 
 export interface ChangedFunctions {
   readonly all: readonly ChangedFunction[]
+  /** Those of them that are old and new at once. */
+  readonly rewritten: readonly RewrittenFunction[]
   readonly before: Side
   readonly after: Side
   /** Functions that stand in other files. */
@@ -53,6 +61,8 @@ export interface ChangedFunctions {
   isBelow(callee: string, caller: string): boolean
   /** The same of several callers: each call of `callee` is below one of them. */
   isBelowAny(callee: string, callers: readonly string[]): boolean
+  /** True when neither of two functions runs only below the other one: they can be of two worlds. */
+  areApart(one: string, other: string): boolean
 }
 
 export function textOf(tokens: readonly Token[]): string {
@@ -219,14 +229,21 @@ export function changedFunctions(
     const set = new Set(callers)
     return !set.has(callee) && isOnlyBelow(before, callee, set) && isOnlyBelow(after, callee, set)
   }
+  const isBelow = (callee: string, caller: string) => isBelowAny(callee, [caller])
   return {
     all,
+    rewritten: all.filter(isRewritten),
     before,
     after,
     library,
-    isBelow: (callee, caller) => isBelowAny(callee, [caller]),
+    isBelow,
     isBelowAny,
+    areApart: (one, other) => !isBelow(one, other) && !isBelow(other, one),
   }
+}
+
+function isRewritten(one: ChangedFunction): one is RewrittenFunction {
+  return one.before !== undefined && one.after !== undefined && one.isPutIn !== true
 }
 
 /** The macros that functions use, straight or through each other. */

@@ -4,7 +4,7 @@
 // the line itself only that it uses one of that name.
 import { relocationSize } from '../elf/format.ts'
 import type { Anatomy, Piece, Target } from './anatomy.ts'
-import { type Instruction, legacyPrefix } from './instruction.ts'
+import { type Instruction, legacyPrefix, useOf } from './instruction.ts'
 import { isColdPart, stem } from './names.ts'
 import { type Effect, effectOf } from './registers.ts'
 
@@ -65,11 +65,7 @@ export function codeLines(
         uses.push({
           variable: target.piece,
           offset: target.offset,
-          isAddress: isAddress(
-            section.data,
-            instruction,
-            relocation.offset + relocationSize(relocation.type),
-          ),
+          isAddress: useOf(section.data, instruction, relocation.offset) === 'address',
         })
       refers += ` ${spell(target)}`
       if (relocation.offset === instruction.branch) led = target
@@ -119,21 +115,6 @@ function usesByTable(unit: Anatomy, code: Piece, wanted: ReadonlySet<Piece>): Ma
     }
   }
   return found
-}
-
-/**
- * True when an instruction takes an address (`lea`, or as an immediate), and does not read or write what is there.
- * @param end behind the field with the address
- */
-export function isAddress(data: Buffer, { start, end: last }: Instruction, end: number): boolean {
-  let at = start
-  while (legacyPrefix[data[at] ?? 0] === 1) at++
-  if (((data[at] ?? 0) & 0xf0) === 0x40) at++
-  const opcode = data[at] ?? 0
-  if (opcode === 0x8d) return true
-  const hasImmediate =
-    (opcode & 0xf8) === 0xb8 || (opcode < 0x40 && (opcode & 7) === 5) || [0x68, 0x81, 0xc7].includes(opcode)
-  return hasImmediate && end === last
 }
 
 /** Where each jump label of a function leads, by the instruction's offset. */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A static variable that lets something be done once keeps its value when the patch comes: if it is set, what the patched code would do
 // once is never done. That is right while it is the same; another variable would never get its first value.
-import { relocationSize } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Anatomy, Piece } from './anatomy.ts'
-import { type CodeLine, codeLines, isAddress } from './code-lines.ts'
+import { type CodeLine, codeLines } from './code-lines.ts'
 import type { Correlation } from './correlate.ts'
+import { useOf } from './instruction.ts'
 import { isState } from './lost-state.ts'
 import { bareName, sourceName } from './names.ts'
 import { speaker } from './speakers.ts'
@@ -99,7 +99,7 @@ class Reader {
           target.kind === 'piece'
             ? [this.nameOf(target.piece), bareName(target.piece.name)]
             : [target.name, target.name]
-        if (isAddress(section.data, instruction, relocation.offset + relocationSize(relocation.type)))
+        if (useOf(section.data, instruction, relocation.offset) === 'address')
           done.taken.set(`${variable}+${target.offset}`, {
             variable,
             name: target.offset === 0 ? name : `${name}+${target.offset}`,

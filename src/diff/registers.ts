@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which general registers an instruction reads and writes, and what it has to do with the flags: enough to see whether one
 // instruction uses what another one has made. Source: Intel SDM volume 2, chapter 2 and appendix A.
-import { type Instruction, legacyPrefix } from './instruction.ts'
+import { argumentRegisters, type Instruction, legacyPrefix } from './instruction.ts'
 
 export interface Effect {
   /** A bit for each register, by its number. The stack pointer is never among them. */
@@ -17,7 +17,7 @@ const accumulator = bit(0)
 const nothing: Effect = { reads: 0, writes: 0, flags: 'keeps' }
 
 /** What a call gets, and what it leaves alone (System V ABI for x86-64). */
-export const passed = [7, 6, 2, 1, 8, 9].reduce((mask, register) => mask | bit(register), 0)
+export const passed = argumentRegisters.reduce((mask, register) => mask | bit(register), 0)
 export const kept = [3, 5, 12, 13, 14, 15].reduce((mask, register) => mask | bit(register), 0)
 export const returned = accumulator
 

@@ -4,7 +4,7 @@
 // other: a work that new code queues is run by old code. The words that the primitives know are `refcount-balance`'s own matter.
 import { listed } from '../../ground/listed.ts'
 import type { Token } from '../../source/lexer.ts'
-import type { ChangedFunction, ChangedFunctions, Side } from '../changed-functions.ts'
+import type { ChangedFunctions, Side } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import type { Library } from '../library.ts'
 import { argumentsAt, lastName, operationsIn, plainly, withHelpers } from '../operations.ts'
@@ -14,6 +14,7 @@ import { spelled } from './acts.ts'
 import { asks, says } from './callees.ts'
 import { amountsIn } from './counts.ts'
 import { isOne, type Taking, takingsBy } from './takings.ts'
+import { type Turn, turnsOf } from './turns.ts'
 import { variablesOf } from './variables.ts'
 
 interface Duty {
@@ -111,27 +112,6 @@ function clears({ body }: Definition): boolean {
   )
 }
 
-interface Turn {
-  readonly of: ChangedFunction
-  /** Duties that only one side has, or has more of. */
-  readonly gone: readonly Duty[]
-  readonly come: readonly Duty[]
-}
-
-function turnsOf(functions: ChangedFunctions): Turn[] {
-  return functions.all.flatMap((of): Turn[] => {
-    if (of.before === undefined || of.after === undefined || of.isPutIn) return []
-    const old = dutiesOf(functions.before, of.before, functions.after, functions.library)
-    const young = dutiesOf(functions.after, of.after, functions.before, functions.library)
-    const more = (list: readonly Duty[], others: readonly Duty[]) =>
-      list.filter((one) => {
-        const same = ({ role, key }: Duty) => role === one.role && key === one.key
-        return list.filter(same).length > others.filter(same).length
-      })
-    return [{ of, gone: more(old, young), come: more(young, old) }]
-  })
-}
-
 /** True when what is given is taken there, too: then all of it has moved. */
 function takesToo(list: readonly Duty[], give: Duty): boolean {
   return list.some(
@@ -150,7 +130,11 @@ function runsLater({ before }: ChangedFunctions, name: string): boolean {
 
 /** What one function gave back before the patch, and another one does after it. */
 export function dutyFindings(functions: ChangedFunctions): Found[] {
-  const turns = turnsOf(functions)
+  const turns = turnsOf(
+    functions,
+    (side, own, other) => dutiesOf(side, own, other, functions.library),
+    (one, other) => one.role === other.role && one.key === other.key,
+  )
   const given = (list: readonly Duty[]) => list.filter((one) => one.role === 'give' && !takesToo(list, one))
   const keys = new Set(turns.flatMap(({ gone }) => given(gone).map(({ key }) => key)))
   const changed = new Set(functions.all.map(({ name }) => name))
@@ -165,8 +149,8 @@ export function dutyFindings(functions: ChangedFunctions): Found[] {
     const has = (list: readonly Duty[]) => given(list).some((one) => one.key === key)
     const losers = turns.filter(({ gone }) => has(gone))
     const winners = turns.filter(({ come }) => has(come))
-    const names = (list: readonly Turn[]) => list.map(({ of }) => of.name)
-    const isApart = ({ of: one }: Turn, { of: other }: Turn) =>
+    const names = (list: readonly Turn<Duty>[]) => list.map(({ of }) => of.name)
+    const isApart = ({ of: one }: Turn<Duty>, { of: other }: Turn<Duty>) =>
       one !== other && !isOfCaller(one.name, other.name) && !isOfCaller(other.name, one.name)
     const apart = losers.filter(
       (one) =>

@@ -77,12 +77,16 @@ function variablesIn(item: readonly Token[]): FileVariable[] {
   }))
 }
 
-/** Where a name of a file stands in a function: not as a member, and not where a variable of the function has it. */
-export function placesOf(definition: Definition, name: string, tokens = definition.body): number[] {
-  if (variablesOf(definition).has(name)) return []
+/** Where a name stands that is no member's, also in `&V` and `V[i]`. */
+export function wordsAt(tokens: readonly Token[], name: string): number[] {
   return tokens.flatMap(({ text }, at) =>
     text === name && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '') ? [at] : [],
   )
+}
+
+/** Where a name of a file stands in a function, in which no variable of the function has it. */
+export function placesOf(definition: Definition, name: string, tokens = definition.body): number[] {
+  return variablesOf(definition).has(name) ? [] : wordsAt(tokens, name)
 }
 
 /** The functions that use a variable, without those that run only at the start or the end. */

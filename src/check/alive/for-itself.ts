@@ -126,8 +126,7 @@ function usesIn(definition: Definition, stack: ReadonlySet<string>): Use[] {
 /** Values that are kept at another place of an object than before, and looked for there. */
 export function movedFindings(functions: ChangedFunctions): Found[] {
   const stack = stackTypes(functions)
-  const moves = functions.all.flatMap(({ name, file, before, after, isPutIn }) => {
-    if (before === undefined || after === undefined || isPutIn) return []
+  const moves = functions.rewritten.flatMap(({ name, file, before, after }) => {
     const [old, young] = [usesIn(before, stack), usesIn(after, stack)]
     const has = (list: readonly Use[], one: Use, place: string) =>
       list.some(

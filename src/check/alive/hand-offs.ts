@@ -6,6 +6,7 @@ import type { ChangedFunctions, Side } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt, lastName, plainly, withHelpers } from '../operations.ts'
 import type { Found } from '../rule.ts'
+import { turnsOf } from './turns.ts'
 
 /** Who runs it, and the arguments that name the place; without any, there is only one of it. */
 type Row = readonly [words: RegExp, role: 'hands' | 'waits', who: string, argument?: number]
@@ -63,26 +64,13 @@ function stopsOf(side: Side, own: Definition, other: Side): Stop[] {
   )
 }
 
-interface Turn {
-  readonly name: string
-  readonly file: string
-  readonly gone: readonly Stop[]
-  readonly come: readonly Stop[]
-}
-
 /** What a function hands to another place than before, where another one no longer waits for the old place, or now for the new one. */
 export function handOffFindings(functions: ChangedFunctions): Found[] {
-  const turns = functions.all.flatMap(({ name, file, before, after, isPutIn }): Turn[] => {
-    if (before === undefined || after === undefined || isPutIn) return []
-    const old = stopsOf(functions.before, before, functions.after)
-    const young = stopsOf(functions.after, after, functions.before)
-    const more = (list: readonly Stop[], others: readonly Stop[]) =>
-      list.filter((one) => {
-        const same = ({ role, place }: Stop) => role === one.role && place === one.place
-        return list.filter(same).length > others.filter(same).length
-      })
-    return [{ name, file, gone: more(old, young), come: more(young, old) }]
-  })
+  const turns = turnsOf(
+    functions,
+    stopsOf,
+    (one, other) => one.role === other.role && one.place === other.place,
+  )
   return turns.flatMap((maker): Found[] => {
     const from = maker.gone.filter(({ role }) => role === 'hands')
     const to = maker.come.filter(({ role }) => role === 'hands')
@@ -91,8 +79,7 @@ export function handOffFindings(functions: ChangedFunctions): Found[] {
     const waiter = turns.find(
       (other) =>
         other !== maker &&
-        !functions.isBelow(maker.name, other.name) &&
-        !functions.isBelow(other.name, maker.name) &&
+        functions.areApart(maker.of.name, other.of.name) &&
         (other.gone.some((one) => one.role === 'waits' && isAmong(from, one)) ||
           other.come.some((one) => one.role === 'waits' && isAmong(to, one))),
     )
@@ -107,9 +94,9 @@ export function handOffFindings(functions: ChangedFunctions): Found[] {
         : `no longer waits for ${lost.title}; what the old code has handed over there still runs when it goes on`
     return [
       {
-        symbol: maker.name,
-        unit: maker.file,
-        message: `${maker.name} now hands to ${young.title} what it handed to ${old.title}, and ${waiter.name} ${end}`,
+        symbol: maker.of.name,
+        unit: maker.of.file,
+        message: `${maker.of.name} now hands to ${young.title} what it handed to ${old.title}, and ${waiter.of.name} ${end}`,
       },
     ]
   })

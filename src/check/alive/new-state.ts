@@ -11,7 +11,7 @@ import { kernelFiles } from '../kernel-files.ts'
 import { argumentsAt, withHelpers } from '../operations.ts'
 import type { Found } from '../rule.ts'
 import { says } from './callees.ts'
-import { isKept, variablesOfFile } from './file-variables.ts'
+import { isKept, variablesOfFile, wordsAt } from './file-variables.ts'
 import { valueFrom } from './meanings.ts'
 import { differenceOf, type Statement, statementsOf } from './statements.ts'
 import { variablesOf } from './variables.ts'
@@ -51,13 +51,6 @@ interface Text {
   readonly losesLoop: boolean
 }
 
-/** `V` where it is the file's own, also in `&V` and `V[i]`. */
-function usesOf(tokens: readonly Token[], name: string): number[] {
-  return tokens.flatMap(({ text }, at) =>
-    text === name && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '') ? [at] : [],
-  )
-}
-
 /** The call of which the place at `at` is an argument; undefined for none. */
 function callAround(tokens: readonly Token[], at: number): { name: string; open: number } | undefined {
   let depth = 0
@@ -76,7 +69,7 @@ type Way = 'in' | 'out' | 'put' | 'flag'
 
 /** How a statement changes a variable. */
 function waysOf({ tokens }: Statement, name: string, parameters: ReadonlySet<string>): Way[] {
-  return usesOf(tokens, name).flatMap((at): Way[] => {
+  return wordsAt(tokens, name).flatMap((at): Way[] => {
     const [before, behind] = [tokens[at - 1]?.text ?? '', tokens[at + 1]?.text ?? '']
     if (before === '++' || behind === '++' || behind === '+=') return ['in']
     if (before === '--' || behind === '--' || behind === '-=') return ['out']
@@ -113,7 +106,7 @@ function answersOf(all: readonly Statement[], name: string): ReadonlySet<string>
   const found = new Set<string>()
   for (const { tokens } of all) {
     const equals = tokens.findIndex(({ text }) => text === '=')
-    if (equals > 0 && usesOf(tokens, name).some((at) => at > equals)) found.add(tokens[equals - 1]!.text)
+    if (equals > 0 && wordsAt(tokens, name).some((at) => at > equals)) found.add(tokens[equals - 1]!.text)
   }
   return found
 }
@@ -157,9 +150,9 @@ function decidesBy({ come, all, known, losesLoop }: Text, name: string, isCount:
       return (
         tokens[0]?.text === 'return' &&
         !one.under.some(({ tokens: outer }) => outer.some(({ text }) => names.has(text))) &&
-        usesOf(tokens, name).some((at) => !fills.test(callAround(tokens, at)?.name ?? ''))
+        wordsAt(tokens, name).some((at) => !fills.test(callAround(tokens, at)?.name ?? ''))
       )
-    if (kind === 'loop') return losesLoop && usesOf(tokens, name).length > 0
+    if (kind === 'loop') return losesLoop && wordsAt(tokens, name).length > 0
     if (kind !== 'condition') return false
     const isForNothing = partsOf(tokens).some((part) => asksForNothing(part, names))
     const inner = all.filter(({ under }) => under.includes(one))
@@ -175,9 +168,8 @@ function decidesBy({ come, all, known, losesLoop }: Text, name: string, isCount:
 export function newStateFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   const variables = newVariables(functions, changes)
   if (variables.length === 0) return []
-  const all = functions.all.flatMap(({ name, file, before, after, isPutIn }) => {
-    if (before === undefined || after === undefined || isPutIn === true) return []
-    return [{ name, file, text: textsOf(functions.after, functions.before, before, after) }]
+  const all = functions.rewritten.map(({ name, file, before, after }) => {
+    return { name, file, text: textsOf(functions.after, functions.before, before, after) }
   })
   return variables.flatMap((variable): Found[] => {
     const ways = all.map((one) => ({ ...one, ways: waysIn(one.text, variable) }))
@@ -191,8 +183,7 @@ export function newStateFindings(functions: ChangedFunctions, changes: readonly 
       const users = all.filter(
         (user) =>
           user.name !== maker.name &&
-          !functions.isBelow(user.name, maker.name) &&
-          !functions.isBelow(maker.name, user.name) &&
+          functions.areApart(user.name, maker.name) &&
           decidesBy(user.text, variable, isCount),
       )
       if (users.length === 0) continue

@@ -26,7 +26,7 @@ const frees =
   /^(?:k[vz]?z?free\w*(?<!_sensitive)|kfree_sensitive|vfree\w*|kmem_cache_free|free_percpu|devm_kfree|mempool_free|dma_pool_free)$/
 /** Neither reaches into what a pointer leads to. */
 const asks =
-  /^(?:sizeof|typeof|container_of\w*|IS_ERR\w*|PTR_ERR\w*|unlikely|likely|if|while|for|switch|return|READ_ONCE|WRITE_ONCE|swap|struct_size|flex_array_size|offsetof\w*|rcu_\w+|virt_to_\w+|is_\w+|READ_ONCE)$/
+  /^(?:sizeof|typeof|container_of\w*|IS_ERR\w*|PTR_ERR\w*|unlikely|likely|if|while|for|switch|return|READ_ONCE|WRITE_ONCE|swap|struct_size|flex_array_size|offsetof\w*|rcu_\w+|virt_to_\w+|is_\w+)$/
 /** Which argument is the length, of functions whose other arguments say nothing about it. */
 const lengths: readonly (readonly [RegExp, number])[] = [
   [

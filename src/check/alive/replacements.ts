@@ -2,7 +2,7 @@
 // Values in a function’s text that take the place of others: an argument of a call that stays, an operand of a statement that
 // stays, the conditions above a step that stays. An added check that leaves replaces nothing.
 import { closing, type Token } from '../../source/lexer.ts'
-import type { ChangedFunction } from '../changed-functions.ts'
+import { type ChangedFunction, textOf } from '../changed-functions.ts'
 import type { Definition } from '../definitions.ts'
 import { argumentsAt } from '../operations.ts'
 import { says } from './callees.ts'
@@ -153,14 +153,13 @@ export function callsIn(tokens: readonly Token[]): { callee: string; values: Tok
 
 export function argumentsThatChange({ before, after }: Replacement): ArgumentExchange[] {
   const old = callsIn(before.tokens)
-  const text = (tokens: readonly Token[]) => tokens.map((one) => one.text).join(' ')
   return callsIn(after.tokens).flatMap(({ callee, values }): ArgumentExchange[] => {
     const at = old.findIndex((one) => one.callee === callee && one.values.length === values.length)
     if (at < 0) return []
     const [was] = old.splice(at, 1)
     return values.flatMap((value, index): ArgumentExchange[] => {
       const other = was!.values[index]!
-      return text(other) === text(value) ? [] : [{ callee, index, gone: other, come: value, values }]
+      return textOf(other) === textOf(value) ? [] : [{ callee, index, gone: other, come: value, values }]
     })
   })
 }

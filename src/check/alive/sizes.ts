@@ -2,8 +2,10 @@
 // How much memory an expression asks for, as a sum of products: `struct_size(x, data, n)` and `sizeof(*x) + n * sizeof(x->data[0])`
 // are the same, and of two sizes it can be told which one may be larger. What is no sum or product is one unknown number.
 import { closing, type Token } from '../../source/lexer.ts'
+import { textOf } from '../changed-functions.ts'
 import { constantValue } from '../constant-value.ts'
 import { argumentsAt } from '../operations.ts'
+import { valueFrom } from './meanings.ts'
 import { flexibleMember, membersOf, type StructMember } from './struct-members.ts'
 import type { Variable } from './variables.ts'
 
@@ -183,10 +185,7 @@ function valueIn(name: string, names: Names, depth: number): Size | undefined {
     if (/^(?:[-*/%&|^]=|<<=|>>=|\+\+|--)$/.test(operator)) return undefined
     if (/^(?:&|\+\+|--)$/.test(body[at - 1]?.text ?? '') && !isBinary(body, at - 1)) return undefined
     if (operator !== '=' && operator !== '+=') continue
-    let end = at + 2
-    while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
-      end = /^[([{]$/.test(body[end]!.text) ? closing(body, end) : end + 1
-    const value = sizeOf(body.slice(at + 2, end), names, depth + 1)
+    const value = sizeOf(valueFrom(body, at + 2), names, depth + 1)
     if (operator === '+=') more.push(value)
     else if (found !== undefined) return undefined
     else found = value
@@ -248,10 +247,6 @@ function unknown(tokens: readonly Token[], { variables, constants, given }: Name
     .join(' ')
     .replaceAll(' * ', '*')
   return new Map([[`${isLocal ? ofOneCall : ''}${text}`, 1n]])
-}
-
-function textOf(tokens: readonly Token[]): string {
-  return tokens.map(({ text }) => text).join(' ')
 }
 
 /** For people. */

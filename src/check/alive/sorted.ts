@@ -64,14 +64,19 @@ function stopsBy({ before, after }: ChangedFunction): ReadonlySet<string> {
 }
 
 export function sortedFindings({ all }: ChangedFunctions): Found[] {
+  let stops: ReadonlyMap<ChangedFunction, ReadonlySet<string>> | undefined
   return all.flatMap((maker): Found[] => {
     const sorted = sortsBy(maker)
     if (sorted.size === 0) return []
+    stops ??= new Map(all.map((user) => [user, stopsBy(user)]))
+    const stopping = stops
     const users = all.filter(
-      (user) => user.name !== maker.name && [...stopsBy(user)].some((member) => sorted.has(member)),
+      (user) => user.name !== maker.name && [...stopping.get(user)!].some((member) => sorted.has(member)),
     )
     if (users.length === 0) return []
-    const members = listed([...sorted].filter((member) => users.some((user) => stopsBy(user).has(member))))
+    const members = listed(
+      [...sorted].filter((member) => users.some((user) => stopping.get(user)!.has(member))),
+    )
     const names = listed(users.map(({ name }) => name))
     return [
       {

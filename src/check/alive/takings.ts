@@ -117,23 +117,20 @@ function isSelfContained({ gone, come }: Turn): boolean {
 
 /** What is taken in one function and given back in another one, and both otherwise than before. */
 export function takingFindings(functions: ChangedFunctions): Found[] {
-  const turns = functions.all.flatMap(({ name, file, before, after, isPutIn }): Turn[] => {
-    if (before === undefined || after === undefined || isPutIn) return []
+  const turns = functions.rewritten.map(({ name, file, before, after }): Turn => {
     const old = takingsOf(functions.before, before, functions.after)
     const young = takingsOf(functions.after, after, functions.before)
     const only = (list: readonly Taking[], others: readonly Taking[]) =>
       list.filter((one) => !others.some((its) => its.role === one.role && isOne(its, one)))
     const words = (list: readonly Taking[], others: readonly Taking[]) =>
       list.filter(({ role, word }) => role === 'take' && !others.some((its) => its.word === word))
-    return [
-      {
-        name,
-        file,
-        gone: only(old, young),
-        come: only(young, old),
-        words: { gone: words(old, young), come: words(young, old) },
-      },
-    ]
+    return {
+      name,
+      file,
+      gone: only(old, young),
+      come: only(young, old),
+      words: { gone: words(old, young), come: words(young, old) },
+    }
   })
   const isReference = (one: Taking) =>
     primitiveOf(one.word, (word) => functions.before.mentions(word) || functions.after.mentions(word))
@@ -142,12 +139,7 @@ export function takingFindings(functions: ChangedFunctions): Found[] {
   const found: Found[] = []
   for (const maker of turns)
     for (const other of turns) {
-      if (
-        other === maker ||
-        functions.isBelow(maker.name, other.name) ||
-        functions.isBelow(other.name, maker.name)
-      )
-        continue
+      if (other === maker || !functions.areApart(maker.name, other.name)) continue
       // Each of them is of one world.
       if (isSelfContained(maker) && isSelfContained(other)) continue
       const pairs = (side: 'gone' | 'come') =>

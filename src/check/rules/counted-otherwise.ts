@@ -7,10 +7,9 @@ import { type Amount, amountsIn, type Turn, turnsIn } from '../alive/counts.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../changed-functions.ts'
 import type { Found, Rule } from '../rule.ts'
 
-function turnFindings({ all }: ChangedFunctions): Found[] {
+function turnFindings({ rewritten }: ChangedFunctions): Found[] {
   const said = new Set<string>()
-  return all.flatMap(({ name, file, before, after, isPutIn }): Found[] => {
-    if (before === undefined || after === undefined || isPutIn) return []
+  return rewritten.flatMap(({ name, file, before, after }): Found[] => {
     const [old, young] = [turnsIn(before), turnsIn(after)]
     return young.flatMap((turn): Found[] => {
       const was = old.filter(({ thing }) => thing === turn.thing)
@@ -40,8 +39,7 @@ interface Shift {
 
 function unitFindings(functions: ChangedFunctions): Found[] {
   const shifts = new Map<string, Record<Amount['way'], Shift[]>>()
-  for (const { name, file, before, after, isPutIn } of functions.all) {
-    if (before === undefined || after === undefined || isPutIn) continue
+  for (const { name, file, before, after } of functions.rewritten) {
     const old = amountsIn(before, (one) => functions.before.definitions.get(one))
     const young = amountsIn(after, (one) => functions.after.definitions.get(one))
     for (const { thing, way } of young) {
@@ -86,8 +84,7 @@ function exchangesIn(functions: ChangedFunctions): Exchange[] {
   // The patch may call a member or a variable otherwise.
   const isRenamed = (from: string, to: string) =>
     says(old, from) && !says(young, from) && says(young, to) && !says(old, to)
-  return functions.all.flatMap(({ name, file, before, after, isPutIn }): Exchange[] => {
-    if (before === undefined || after === undefined || isPutIn) return []
+  return functions.rewritten.flatMap(({ name, file, before, after }): Exchange[] => {
     const was = amountsIn(before, (one) => old.definitions.get(one))
     const is = amountsIn(after, (one) => young.definitions.get(one))
     const isAmong = (list: readonly Amount[], thing: string) => list.some((one) => one.thing === thing)
@@ -115,8 +112,7 @@ function exchangeFindings(functions: ChangedFunctions): Found[] {
         one.from === from &&
         one.to === to &&
         one.name !== up.name &&
-        !functions.isBelow(one.name, up.name) &&
-        !functions.isBelow(up.name, one.name),
+        functions.areApart(one.name, up.name),
     )
     if (up.way !== 'up' || down === undefined || said.has(`${from} ${to}`)) return []
     said.add(`${from} ${to}`)

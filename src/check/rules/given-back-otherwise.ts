@@ -122,8 +122,7 @@ function differs(old: readonly Allocation[], young: readonly Allocation[]): bool
 export function givenBackFindings(functions: ChangedFunctions): Found[] {
   const whole: Sides = { before: allocationsOf(functions.before), after: allocationsOf(functions.after) }
   const said = new Set<string>()
-  return functions.all.flatMap((one): Found[] => {
-    if (one.before === undefined || one.after === undefined || one.isPutIn) return []
+  return functions.rewritten.flatMap((one): Found[] => {
     // What the patch moves into a new function, or out of one that goes, is the caller's.
     const through = (side: Side, other: Side, own: Definition) =>
       withHelpers(side, own, other).flatMap((part) =>

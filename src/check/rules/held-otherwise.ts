@@ -15,8 +15,7 @@ function sameType({ library }: ChangedFunctions, one: string, other: string): bo
 
 export function heldFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
-  return functions.all.flatMap((one): Found[] => {
-    if (one.before === undefined || one.after === undefined || one.isPutIn) return []
+  return functions.rewritten.flatMap((one): Found[] => {
     const isHandedOn = functions.before.isHandedOn(one.name)
     const find = (side: Side) => (name: string) =>
       side.definitions.get(name) ?? functions.library.definition(name)

@@ -119,13 +119,15 @@ function exchangesIn(
   const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
   const left = [...come]
   return gone.flatMap((one) => {
-    const at = left.findIndex(
-      (other) => exchangesOf(functions, hooks, [one, before], [other, after]) !== undefined,
-    )
-    if (at < 0) return []
-    const [other] = left.splice(at, 1)
+    let exchanges: Exchange[] | undefined
+    const at = left.findIndex((other) => {
+      exchanges = exchangesOf(functions, hooks, [one, before], [other, after])
+      return exchanges !== undefined
+    })
+    if (exchanges === undefined) return []
+    left.splice(at, 1)
     if (says.test(one.tokens[0]?.text ?? '')) return []
-    return exchangesOf(functions, hooks, [one, before], [other!, after])!.flatMap((exchange) => {
+    return exchanges.flatMap((exchange) => {
       const helper = functions.before.definitions.get(exchange.from)
       const heir = functions.after.definitions.get(exchange.to)
       if (helper === undefined || heir === undefined) return [exchange]
@@ -163,9 +165,8 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
     known.names.push(name)
     found.set(key, known)
   }
-  for (const { name, file, before, after, isPutIn } of functions.all) {
-    if (before === undefined || after === undefined || isPutIn || after.kind === 'macro') continue
-    if (after.head.some(({ text }) => /^__(?:init|exit)$/.test(text))) continue
+  for (const { name, file, before, after } of functions.rewritten) {
+    if (after.kind === 'macro' || after.head.some(({ text }) => /^__(?:init|exit)$/.test(text))) continue
     for (const exchange of exchangesIn(functions, hooks, before, after)) {
       const [from, was] = [variableOf(old, file, exchange.from), variableOf(old, file, exchange.to)]
       if (from === undefined || !isKept(from.file, from.variable)) continue

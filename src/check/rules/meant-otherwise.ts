@@ -39,7 +39,7 @@ interface Meeting {
 
 /** True when one task runs both in one call, so that both are of one world. */
 function isOneCall(functions: ChangedFunctions, one: string, other: string): boolean {
-  if (one === other || functions.isBelow(one, other) || functions.isBelow(other, one)) return true
+  if (one === other || !functions.areApart(one, other)) return true
   const { definitions } = functions.after
   const root = [...definitions.keys()].find((name) =>
     [one, other].every((its) => its !== name && functions.isBelow(its, name)),
@@ -162,9 +162,8 @@ function isWrittenAlike(one: ChangedFunction | undefined): boolean {
 
 export function meantFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   const constants = new Set(changedNames(changes).map(({ name }) => name))
-  const both = functions.all.filter(
-    (one) => one.before !== undefined && one.after !== undefined && !one.isPutIn,
-  )
+  const both = functions.rewritten
+  const names = new Set(both.map(({ name }) => name))
   const replaced = new Map<ChangedFunction, readonly Replacement[]>(
     both.map((one) => [one, replacementsIn(one)]),
   )
@@ -174,7 +173,7 @@ export function meantFindings(functions: ChangedFunctions, changes: readonly Fil
   const users = constants.size === 0 ? [] : [...functions.after.definitions.keys()]
   const same = users.flatMap((name): ChangedFunction[] => {
     const [before, after] = [functions.before, functions.after].map((side) => side.definitions.get(name))
-    if (before === undefined || after === undefined || both.some((one) => one.name === name)) return []
+    if (before === undefined || after === undefined || names.has(name)) return []
     return [{ name, file: functions.after.fileOf(name) ?? '', before, after }]
   })
   const packings = [...both, ...same].flatMap((one) => packingsIn(one, replaced.get(one) ?? [], constants))

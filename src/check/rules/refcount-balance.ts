@@ -94,10 +94,7 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
       const ones = shifts.filter((shift) => kinds.includes(shift.balance.kind) && isOne(shift))
       const others = shifts.filter((shift) => kinds.includes(shift.balance.kind) && isOther(shift))
       const apart = (one: Shift, other: Shift) =>
-        other !== one &&
-        !(said.has(one) && said.has(other)) &&
-        !functions.isBelow(one.name, other.name) &&
-        !functions.isBelow(other.name, one.name)
+        other !== one && !(said.has(one) && said.has(other)) && functions.areApart(one.name, other.name)
       // What a search returns with a reference, each of its callers drops: one call, in one world.
       const names = (list: readonly Shift[]) => list.map(({ name }) => name)
       const some = ones.filter(

@@ -31,8 +31,7 @@ type Shifts = ReadonlyMap<string, readonly Shift[]>
 /** The members that functions write, or read, otherwise; also where something only comes or only goes. */
 function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Shifts {
   const found = new Map<string, readonly Shift[]>()
-  for (const { name, file, before, after, isPutIn } of functions.all) {
-    if (before === undefined || after === undefined || isPutIn) continue
+  for (const { name, file, before, after } of functions.rewritten) {
     const names = constantsThatChange(before, after)
     const all = (definition: Definition, side: Side) => [
       ...meaningsIn(definition),

@@ -17,10 +17,7 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
     const waits = group.filter(({ before, after }) => after.take > before.take)
     const wakes = group.filter(({ before, after }) => after.give > before.give && after.take <= before.take)
     const [first] = waits.filter(({ of: waiter }) =>
-      wakes.some(
-        ({ of: waker }) =>
-          !functions.isBelow(waiter.name, waker.name) && !functions.isBelow(waker.name, waiter.name),
-      ),
+      wakes.some(({ of: waker }) => functions.areApart(waiter.name, waker.name)),
     )
     if (first === undefined) return []
     const names = (list: readonly Balance[]) => listed(list.map(({ of: { name } }) => name))
