@@ -10,8 +10,8 @@ import { type Job, silentJournal } from '../src/ground/job.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { makeLivePatch } from '../src/module/make.ts'
 import { parsePatch } from '../src/patch/parse.ts'
+import { readSubject } from '../src/vm/plan/subject.ts'
 import { prove } from '../src/vm/proof.ts'
-import { readSubject } from '../src/vm/subject.ts'
 import { readResults } from './fixes/results.ts'
 
 const { values } = parseArgs({

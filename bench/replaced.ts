@@ -4,7 +4,7 @@
 import { type Job, silentJournal } from '../src/ground/job.ts'
 import type { Kernel } from '../src/kernel/kernel.ts'
 import { selectKernel } from '../src/kernel/select.ts'
-import { bindModes } from '../src/module/distance.ts'
+import { bindModes } from '../src/module/bind/distance.ts'
 import { runInGuest } from '../test/e2e/guest.ts'
 import { identityOf } from '../test/e2e/identity.ts'
 

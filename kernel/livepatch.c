@@ -51,7 +51,7 @@ MODULE_INFO(livepatch, "Y");
 #endif
 
 /*
- * The one image of the kernel that this live patch was made for. Made by Inarch (src/module/references.ts);
+ * The one image of the kernel that this live patch was made for. Made by Inarch (src/module/link/kernel-references.ts);
  * bytes only, so that it has the same layout everywhere.
  */
 struct inarch_image {
@@ -305,7 +305,7 @@ __visible struct module __this_module __section(".gnu.linkonce.this_module") = {
 /* For what this kernel does not have. */
 #define ABSENT 0xffffffff
 
-/* Read by src/module/template.ts, in this order. */
+/* Read by src/module/structures/template.ts, in this order. */
 static const unsigned int inarch_layout[] __used __section(".inarch.layout") = {
 	sizeof(struct klp_patch),
 	FIELD(klp_patch, mod),

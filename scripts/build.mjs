@@ -104,7 +104,7 @@ export async function build() {
     const { outputFiles, metafile } = await bundle({
       ...small,
       absWorkingDir: root,
-      entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pair-worker.ts' },
+      entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pairs/pair-worker.ts' },
       outdir: made,
       bundle: true,
       splitting: true,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Picks units and functions at random, but the same ones for the same seed.
-import type { Unit } from '../../src/build/units.ts'
+import type { Unit } from '../../src/build/kbuild/units.ts'
 
 /** Where a unit belongs: each area gives as many units as every other, as long as it has some. */
 const areas = ['core', 'mm', 'fs', 'net', 'drivers'] as const

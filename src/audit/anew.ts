@@ -3,7 +3,7 @@
 // patched object without meaning anything else: a landing pad, since the module's tables know the address of a function
 // that was private; a function's own name, which is another in the module; and numbers of lines.
 import { isCode } from '../elf/format.ts'
-import { decodeInstruction } from '../match/decode.ts'
+import { decodeInstruction } from '../x86/instruction.ts'
 import { type Extent, isFunction, type ObjectView, type Place, textAt } from './object-view.ts'
 import { type SourceTexts, stem } from './unit.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // An object as the audit sees it: what has a name, and where each reference leads. It is a second reader of what
-// src/diff/anatomy.ts reads, on purpose simpler, and shares nothing with it but the ELF reader and the decoder.
+// src/diff/object/split-object.ts reads, on purpose simpler, and shares nothing with it but the ELF reader and the decoder.
 import { isCode, isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
 import {
   decodeRelocations,
@@ -12,7 +12,7 @@ import {
   type Section,
   within,
 } from '../elf/read.ts'
-import { decodeInstruction } from '../match/decode.ts'
+import { decodeInstruction } from '../x86/instruction.ts'
 
 /** A byte of an object. */
 export interface Place {

@@ -8,10 +8,10 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
-import { dependencies } from './dependencies.ts'
-import { generatedFrom } from './generated-from.ts'
-import { readsOutside } from './outside.ts'
-import type { Unit, Units } from './units.ts'
+import { dependencies } from './compiler/dependencies.ts'
+import { readsOutside } from './compiler/outside.ts'
+import { generatedFrom } from './headers/generated-from.ts'
+import type { Unit, Units } from './kbuild/units.ts'
 
 export interface Affected {
   /** The units that must be compiled again, each once. */

@@ -2,7 +2,7 @@
 // Who calls whom in the running kernel, read from its machine code: direct calls and jumps, and where the address of a
 // function is taken, in code or in data. Calls through pointers are not in it. What the compiler inlined is part of
 // the function that holds it; a function's cold part (`.cold`) counts as the function.
-import { decodeInstruction } from '../diff/instruction.ts'
+import { decodeInstruction } from '../x86/instruction.ts'
 import type { CodeMap, Region } from './code-map.ts'
 
 /** Pairs (of, to) as compressed rows: those of row `i` are `values[rows[i]]` up to `values[rows[i + 1]]`. */

@@ -3,7 +3,7 @@
 // constants, which of these calls stand in a loop, and which constants it stores. Registers are followed along the
 // code as it lies, not along each way through it: where ways meet, the last one seen counts.
 // Calling convention: System V AMD64 psABI, 3.2.3.
-import { decodeInstruction, legacyPrefix } from '../diff/instruction.ts'
+import { decodeInstruction, legacyPrefix } from '../x86/instruction.ts'
 
 /** What a register holds: a number, or what the function itself got as its n-th parameter. */
 export type Value = { readonly constant: number } | { readonly parameter: number }

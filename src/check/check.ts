@@ -3,7 +3,7 @@
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { rules } from './rules.ts'
-import type { Subject } from './subject.ts'
+import type { Subject } from './subject/subject.ts'
 
 /** What all rules have to say, in their order; each thing once. */
 export async function checkFix(job: Job, subject: Subject): Promise<Finding[]> {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A header that most of the kernel includes may change thousands of units, and to compile them takes hours. When the layout
 // of a type changes of which the kernel has objects, the patch is refused whatever they become, and one unit shows it.
-import type { Bench } from '../build/sides.ts'
-import type { Unit } from '../build/units.ts'
+import type { Bench } from '../build/compiler/sides.ts'
+import type { Unit } from '../build/kbuild/units.ts'
+import { outline } from '../c/outline.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { outline } from '../source/outline.ts'
-import { textsOf } from '../source/unit-change.ts'
-import { mayChangeTypes } from './may-change-types.ts'
-import { layoutsFound } from './rules/type-layout.ts'
-import type { UnitTexts } from './texts.ts'
-import { compileTypes } from './unit-types.ts'
+import { textsOf } from '../source/change/unit-change.ts'
+import { layoutsFound } from './rules/interfaces/type-layout.ts'
+import { mayChangeTypes } from './types/may-change-types.ts'
+import type { UnitTexts } from './types/unit-outlines.ts'
+import { compileTypes } from './types/unit-types.ts'
 
 /** The types, as they are named, whose layout refuses the patch in one of the units. */
 export async function refusingLayouts(job: Job, bench: Bench, units: readonly Unit[]): Promise<string[]> {

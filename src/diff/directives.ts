@@ -6,8 +6,8 @@
 import { sectionFlag } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
-import type { Anatomy, Piece } from './anatomy.ts'
-import { sourceName, stem } from './names.ts'
+import { sourceName, stem } from './object/compiler-names.ts'
+import type { Anatomy, Piece } from './object/split-object.ts'
 
 /** As the members of struct klp_callbacks, in its order. */
 export const callbackKinds = ['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch'] as const

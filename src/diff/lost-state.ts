@@ -5,10 +5,10 @@
 
 import { sectionFlag } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
-import type { Anatomy, Piece } from './anatomy.ts'
-import type { Correlation } from './correlate.ts'
-import { isIncidental } from './incidental.ts'
-import { bareName, sourceName } from './names.ts'
+import type { Correlation } from './correlation/correlate.ts'
+import { bareName, sourceName } from './object/compiler-names.ts'
+import { isIncidental } from './object/diagnostic-data.ts'
+import type { Anatomy, Piece } from './object/split-object.ts'
 
 /** A new variable, with the old ones of which it may be the heir. */
 interface Heir {

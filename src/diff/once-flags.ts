@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A static variable that lets something be done once keeps its value when the patch comes: if it is set, what the patched code would do
 // once is never done. That is right while it is the same; another variable would never get its first value.
+
+import { speaker } from '../c/message-functions.ts'
 import type { Finding } from '../ground/finding.ts'
-import type { Anatomy, Piece } from './anatomy.ts'
-import { type CodeLine, codeLines } from './code-lines.ts'
-import type { Correlation } from './correlate.ts'
-import { useOf } from './instruction.ts'
+import { useOf } from '../x86/instruction.ts'
+import type { Correlation } from './correlation/correlate.ts'
 import { isState } from './lost-state.ts'
-import { bareName, sourceName } from './names.ts'
-import { speaker } from './speakers.ts'
-import { calledWith } from './static-groups.ts'
-import { isStaticLocal, type Users, usersIn, withParts } from './static-locals.ts'
-import { type Deed, deedsOf, type Reach } from './variable-uses.ts'
+import { bareName, sourceName } from './object/compiler-names.ts'
+import type { Anatomy, Piece } from './object/split-object.ts'
+import { type CodeLine, codeLines } from './statics/code-lines.ts'
+import { calledWith } from './statics/static-groups.ts'
+import { isStaticLocal, type Users, usersIn, withParts } from './statics/static-locals.ts'
+import { type Deed, deedsOf, type Reach } from './statics/variable-uses.ts'
 
 /** What is done once, by names that are the same on both sides. */
 interface Done {

@@ -3,12 +3,12 @@
 // starts or loads a module, so that a live patch can neither add to them nor take away from them.
 
 import type { Finding } from '../ground/finding.ts'
-import type { Anatomy, Piece } from './anatomy.ts'
 import { sectionClass } from './compare.ts'
-import type { Correlation } from './correlate.ts'
-import { isIncidental } from './incidental.ts'
-import { bareName, stem } from './names.ts'
-import { isTable } from './tables.ts'
+import type { Correlation } from './correlation/correlate.ts'
+import { bareName, stem } from './object/compiler-names.ts'
+import { isIncidental } from './object/diagnostic-data.ts'
+import type { Anatomy, Piece } from './object/split-object.ts'
+import { isTable } from './object/tables.ts'
 
 /** True of data that only code looks for. */
 export function isOrdinaryData(piece: Piece): boolean {

@@ -2,14 +2,15 @@
 // In a section that several data share, the assembler says only how far into it a reference leads: the end of an array is the
 // beginning of what is next, and `array - 1` a part of what is before. What is meant does not matter while neighbours stay
 // together; where they don't, it is refused.
-import { isCode, type Piece, type Target } from '../diff/anatomy.ts'
-import { isByContent } from '../diff/by-content.ts'
-import { isIncidental } from '../diff/incidental.ts'
-import { useOf } from '../diff/instruction.ts'
-import { coldParent } from '../diff/names.ts'
+
+import { isByContent } from '../diff/object/by-content.ts'
+import { coldParent } from '../diff/object/compiler-names.ts'
+import { isIncidental } from '../diff/object/diagnostic-data.ts'
+import { isCode, type Piece, type Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import type { Cutting } from './cutting.ts'
+import { useOf } from '../x86/instruction.ts'
 import { isInitOrExit } from './roots.ts'
+import type { Cutting } from './unit-extraction.ts'
 
 type Carrying = Pick<Cutting, 'change' | 'isKept'>
 

@@ -2,9 +2,9 @@
 // The callbacks and states that the changed units declare. The kernel knows one callback of a kind for each
 // object, and one version of a state for each live patch.
 
-import type { Piece } from '../diff/anatomy.ts'
 import type { Change } from '../diff/change.ts'
 import type { CallbackKind, State } from '../diff/directives.ts'
+import type { Piece } from '../diff/object/split-object.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 

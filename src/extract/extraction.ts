@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The smallest object that carries a change: the changed functions of all units, and what they need.
-import type { Piece } from '../diff/anatomy.ts'
+
 import type { Change } from '../diff/change.ts'
+import type { Piece } from '../diff/object/split-object.ts'
 import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
+import type { CarriedItem } from './atom-copier.ts'
 import { type CarriedCallback, carryCallbacks, type DeclaredState, declaredStates } from './callbacks.ts'
-import type { CarriedItem } from './cargo.ts'
-import { cut, type Surroundings } from './cutter.ts'
-import type { Peer } from './linkage.ts'
+import type { Peer } from './kernel-lookup.ts'
+import { type Reference, Workshop } from './object-builder.ts'
 import { rootsOf } from './roots.ts'
-import { type Reference, Workshop } from './workshop.ts'
+import { cut, type Surroundings } from './unit-extractor.ts'
 
 export type { CarriedItem, Reference, Surroundings }
 

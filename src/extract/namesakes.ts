@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Functions of one name in several files of a live patch: the first keeps it, the others get a number, so that objtool
 // finds the parent of each cold part, and a stack trace or a kprobe means one function.
-import { coldParent } from '../diff/names.ts'
+import { coldParent } from '../diff/object/compiler-names.ts'
 
 export class Namesakes {
   /** The files that have a function of each name, in order. */

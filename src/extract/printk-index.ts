@@ -2,7 +2,7 @@
 // The printk index: a module lists the messages that its code can print, for programs that watch for them. Entries
 // of carried functions are carried, so that the list of the live patch is right.
 // Format: struct pi_entry in the kernel's include/linux/printk.h (since 5.15).
-import type { Anatomy, Target } from '../diff/anatomy.ts'
+import type { Anatomy, Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 
 /** A pointer of the section to an entry. */

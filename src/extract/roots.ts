@@ -2,11 +2,12 @@
 // Which functions of a change are replaced in the running kernel. ftrace redirects a function at its
 // entry; a changed function without that hook (notrace, as the kernel's `inline` makes every function
 // that is inlined after all) can only come along inside its callers, so these are replaced instead.
-import type { Anatomy, Piece } from '../diff/anatomy.ts'
+
 import type { Change, FunctionChange } from '../diff/change.ts'
-import { coldParent, isColdPart } from '../diff/names.ts'
+import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
+import type { Anatomy, Piece } from '../diff/object/split-object.ts'
 import type { ElfSymbol } from '../elf/read.ts'
-import { isFreed } from './lasting.ts'
+import { isFreed } from './discarded-sections.ts'
 
 export interface Roots {
   readonly replaced: readonly FunctionChange[]

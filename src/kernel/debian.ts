@@ -19,10 +19,10 @@ import { type ArchiveKernel, archiveKernels, download, withdraw } from './archiv
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
+import { settleConfiguration } from './kbuild-timestamps.ts'
 import type { Kernel } from './kernel.ts'
 import { featurePatches } from './packaging.ts'
 import { checkCachePlace } from './place.ts'
-import { settleConfiguration } from './settle.ts'
 import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
 import { parseRelease } from './version.ts'
 

@@ -3,10 +3,10 @@
 // ought to know before loading it.
 // Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch), kernel/module/{main,signing}.c, kernel/trace/ftrace.c.
 import type { Finding } from '../ground/finding.ts'
-import type { Manifest } from '../module/manifest.ts'
-import { splitSignature } from '../module/signature.ts'
-import { taintNames } from '../vm/log.ts'
-import type { Subject } from '../vm/subject.ts'
+import type { Manifest } from '../module/manifest/manifest.ts'
+import { splitSignature } from '../module/manifest/signature.ts'
+import { taintNames } from '../vm/guest/log.ts'
+import type { Subject } from '../vm/plan/subject.ts'
 import type { Condition } from './condition.ts'
 import type { Hooks } from './hooks.ts'
 import { type RunningPatch, replaces } from './patches.ts'

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch forecast`: what the tasks of this host mean for a live patch, before it is loaded or while it waits for them.
-import type { MeasuredForecast, ReplacedName, Task } from '../check/asleep.ts'
-import { parseStat } from '../check/asleep.ts'
+
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { manifestOf, type Subject } from '../vm/subject.ts'
+import type { MeasuredForecast, ReplacedName, Task } from '../transition/sleeping-tasks.ts'
+import { parseStat } from '../transition/sleeping-tasks.ts'
+import { manifestOf, type Subject } from '../vm/plan/subject.ts'
 import { type Host, releaseOf } from './host.ts'
 import { readPatches } from './patches.ts'
 import { forecastOnHost, type LookRequest, tasksOf } from './stacks.ts'

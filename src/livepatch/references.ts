@@ -5,8 +5,8 @@
 import { type ObjectFile, readObject } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Identity } from '../match/identity.ts'
-import { anchor } from '../module/distance.ts'
-import { distancesIn, imageIn } from '../module/references.ts'
+import { anchor } from '../module/bind/distance.ts'
+import { distancesIn, imageIn } from '../module/link/kernel-references.ts'
 import type { RunningSymbols } from './symbols.ts'
 
 export interface NamedReference {

@@ -2,6 +2,8 @@
 // Looks several times at the stacks of all tasks of a running system for functions that a live patch replaces.
 // Format: proc(5), /proc/PID/task/TID/stack; it takes root.
 import { setTimeout as delay } from 'node:timers/promises'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
 import {
   forecastOf,
   type Look,
@@ -11,9 +13,7 @@ import {
   type ReplacedName,
   replacedOn,
   schedulerFunctions,
-} from '../check/asleep.ts'
-import { Fault } from '../ground/fault.ts'
-import type { Job } from '../ground/job.ts'
+} from '../transition/sleeping-tasks.ts'
 import type { Host } from './host.ts'
 import { readPatches } from './patches.ts'
 import { readRunningSymbols } from './symbols.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Direct calls and jumps, and what the kernel makes of some of them in memory.
 // Sources: the kernel's arch/x86/kernel/{alternative,static_call,callthunks}.c of 6.1 and 6.12.
-import type { Instruction } from '../diff/instruction.ts'
-import { isFilled } from './padding.ts'
+import type { Instruction } from '../x86/instruction.ts'
+import { isFilled } from '../x86/padding.ts'
 import type { Running } from './running.ts'
 
 /** What a branch does, whatever the length of its distance: 0 to 15 for a condition, else the opcode. */

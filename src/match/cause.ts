@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Why the code that runs is not what the compiler makes of the source: told from what the image says about itself, from
 // the instruction that differs, and from how much of the unit differs.
-import type { Anatomy } from '../diff/anatomy.ts'
-import { isColdPart } from '../diff/names.ts'
+
+import { isColdPart } from '../diff/object/compiler-names.ts'
+import type { Anatomy } from '../diff/object/split-object.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { compare, type Mismatch } from './compare.ts'
 import { expectationOf } from './expect.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether a relocated field of the running code holds what it must: the address of the symbol that it names, the way to
 // the string that it means.
-import type { Instruction } from '../diff/instruction.ts'
+import type { Instruction } from '../x86/instruction.ts'
 import type { Destination, Field, FieldForm } from './expectation.ts'
 import type { Running } from './running.ts'
 

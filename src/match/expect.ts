@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Makes the Expectation of a function from the object that the compiler made of the unpatched unit.
-import { type Anatomy, type Extent, isCode, isOutOfLine, type Piece, type Target } from '../diff/anatomy.ts'
-import { coldParent, isColdPart } from '../diff/names.ts'
+
+import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
+import {
+  type Anatomy,
+  type Extent,
+  isCode,
+  isOutOfLine,
+  type Piece,
+  type Target,
+} from '../diff/object/split-object.ts'
 import { isPcRelative, isThreadLocal, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Destination, Expectation, FieldForm, Part } from './expectation.ts'

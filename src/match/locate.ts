@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Finds where in the running kernel a function or datum of one unit is, when its name alone does not say it, and
 // confirms where it is when the name does.
-import type { Anatomy, Piece } from '../diff/anatomy.ts'
+import type { Anatomy, Piece } from '../diff/object/split-object.ts'
 import { compare } from './compare.ts'
 import { expectationOf } from './expect.ts'
 import type { Running } from './running.ts'

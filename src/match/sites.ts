@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The places of a function that the kernel rewrites itself, by the tables that the compiler's object has about them.
 // Layouts: the kernel's arch/x86/include/asm/{alternative,jump_label,paravirt_types,runtime-const}.h.
-import type { Anatomy, Extent, Piece, Target } from '../diff/anatomy.ts'
-import { isBootConstant, type TableEntry } from '../diff/tables.ts'
+import type { Anatomy, Extent, Piece, Target } from '../diff/object/split-object.ts'
+import { isBootConstant, type TableEntry } from '../diff/object/tables.ts'
 import type { Section } from '../elf/read.ts'
 import type { Field, Site, Snippet } from './expectation.ts'
 

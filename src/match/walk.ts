@@ -2,11 +2,11 @@
 // Walks a part of an expected function and the running code side by side, instruction by instruction. What the linker
 // filled in must lead to the same names; the assembler may have chosen shorter jumps and other padding, because kbuild does
 // not give each function a section; and a site that the kernel rewrites may hold what the kernel writes there.
-import { decodeInstruction, type Instruction } from '../diff/instruction.ts'
+import { decodeInstruction, type Instruction } from '../x86/instruction.ts'
+import { gapAt, isFilled, nopAt } from '../x86/padding.ts'
 import { type Branch, call, conditionOf, distanceOf, jump, mayReplace } from './branch.ts'
 import { adjusted, type Fixed, fieldSize, judge, readField } from './destination.ts'
 import type { Destination, Part, Snippet } from './expectation.ts'
-import { gapAt, isFilled, nopAt } from './padding.ts'
 import { contradict, type Placement, Placements, placementBy } from './placements.ts'
 import { type PreparedSnippet, prepare, prepareSnippet } from './prepared.ts'
 import type { Running } from './running.ts'

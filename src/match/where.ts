@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the functions of an object are in the running kernel, and what their fields lead to there: plain facts, by names
 // and addresses, for who does not want to know how an object is taken apart.
-import { anatomy, type Piece } from '../diff/anatomy.ts'
-import { isNumbered } from '../diff/names.ts'
+
+import { isNumbered } from '../diff/object/compiler-names.ts'
+import { anatomy, type Piece } from '../diff/object/split-object.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import { compare } from './compare.ts'
 import { expectationOf } from './expect.ts'

@@ -7,10 +7,10 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { applyPatches } from '../patch/apply.ts'
-import { changesNothing } from './made.ts'
-import { nameOf } from './naming.ts'
+import { nameOf } from './manifest/naming.ts'
+import { changesNothing } from './manifest/output.ts'
+import type { CompiledFix, MakeRequest } from './manifest/request.ts'
 import { readAhead } from './readahead.ts'
-import type { CompiledFix, MakeRequest } from './request.ts'
 
 /**
  * @param dir an empty directory; the objects live as long as it

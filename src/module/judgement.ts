@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch check`: all that there is to say about a fix, without a module being made of it.
-import type { Beyond } from '../check/alive/judgement.ts'
+
 import { objectionsAmong, withConsent } from '../check/consent.ts'
+import type { Beyond } from '../check/semantics/plain/judgement.ts'
 import type { CarriedItem } from '../extract/extraction.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -9,13 +10,13 @@ import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { MatchRecord } from '../match/record.ts'
-import { auditFix } from './audited.ts'
-import { makeBinary } from './binary-engine.ts'
-import { type Draft, openDraft } from './draft.ts'
+import { auditFix } from './engines/audited.ts'
+import { makeBinary } from './engines/binary.ts'
+import { type Draft, openDraft } from './engines/draft.ts'
 import { compileFix } from './fix.ts'
-import type { Manifest } from './manifest.ts'
-import { nameOf, titleOf } from './naming.ts'
-import type { CompiledFix, MakeRequest } from './request.ts'
+import type { Manifest } from './manifest/manifest.ts'
+import { nameOf, titleOf } from './manifest/naming.ts'
+import type { CompiledFix, MakeRequest } from './manifest/request.ts'
 
 /** What `check` says of a fix; serialisable. */
 export interface Judgement {

@@ -6,13 +6,13 @@ import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { Draft } from './draft.ts'
+import type { Draft } from './engines/draft.ts'
+import type { SourceObject } from './engines/source-objects.ts'
 import { compileFix } from './fix.ts'
-import { type Made, type MadeModule, save } from './made.ts'
-import type { Manifest } from './manifest.ts'
-import { nameOf } from './naming.ts'
-import type { CompiledFix, Engine, MakeRequest } from './request.ts'
-import type { SourceObject } from './source-objects.ts'
+import type { Manifest } from './manifest/manifest.ts'
+import { nameOf } from './manifest/naming.ts'
+import { type Made, type MadeModule, save } from './manifest/output.ts'
+import type { CompiledFix, Engine, MakeRequest } from './manifest/request.ts'
 
 /**
  * Makes a live patch module for `kernel`.
@@ -24,12 +24,12 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
   const { engine = 'binary', output } = request
   const name = nameOf(request.name, request.patches)
   if (engine !== 'binary') {
-    const { checkFree } = await import('./source-engine.ts')
+    const { checkFree } = await import('./engines/source.ts')
     checkFree(output, name)
   }
   return await withScratch(async (dir) => {
     const fix = await compileFix(job, kernel, request, dir)
-    const { openDraft } = await import('./draft.ts')
+    const { openDraft } = await import('./engines/draft.ts')
     const draft = await openDraft(job, kernel, fix)
     try {
       // The source engine makes up its own mind about what it replaces; the rules hold for both.
@@ -39,12 +39,12 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       const { bytes, manifest, directory, objects } = engines
       const told = [...manifest.findings, ...draft.review]
       const own = directory === undefined || objects === undefined ? undefined : { directory, objects }
-      const { auditFix } = await import('./audited.ts')
+      const { auditFix } = await import('./engines/audited.ts')
       const audited = await auditFix(job, kernel, fix, own, bytes, told)
       const findings = withConsent([...told, ...audited], new Set(request.allow))
       refuseUnlessAllowed(kernel, findings)
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
-      const { evidenceFor, packEvidence } = await import('./evidence.ts')
+      const { evidenceFor, packEvidence } = await import('./manifest/evidence.ts')
       const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
       const made = await save(output, bytes, { ...withBeyond(manifest, draft), findings, evidence, timings })
       return directory === undefined ? made : { ...made, directory }
@@ -80,11 +80,11 @@ type EnginesModule = MadeModule & { readonly objects?: readonly SourceObject[] }
 const makeWith = {
   binary,
   source: async (job, kernel, fix) => {
-    const { makeFromSource } = await import('./source-engine.ts')
+    const { makeFromSource } = await import('./engines/source.ts')
     return await makeFromSource(job, kernel, fix)
   },
   both: async (job, kernel, fix, draft) => {
-    const { makeBoth } = await import('./both-engines.ts')
+    const { makeBoth } = await import('./engines/both.ts')
     return await makeBoth(job, kernel, fix, await binary(job, kernel, fix, draft))
   },
 } satisfies Record<
@@ -93,7 +93,7 @@ const makeWith = {
 >
 
 async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft): Promise<MadeModule> {
-  const { makeBinary } = await import('./binary-engine.ts')
+  const { makeBinary } = await import('./engines/binary.ts')
   return await job.journal.step('Making the module', async (step) => {
     const made = await makeBinary(job, kernel, fix, draft)
     const { objects } = made.manifest

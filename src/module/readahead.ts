@@ -2,7 +2,7 @@
 // Reads what a live patch will need besides its objects while the compilers make these: the code of the rooms behind, the
 // kernel's tables, the frame, and the bodies of what the changed functions call. Each is kept by whoever reads it, and
 // asked for in the usual way when its time comes; so nothing depends on this but the time.
-import type { Units } from '../build/units.ts'
+import type { Units } from '../build/kbuild/units.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
@@ -15,17 +15,21 @@ export function readAhead(job: Job, kernel: Kernel, units: Units, changes: reado
   const work = async () => {
     // Further compilers are started first.
     await new Promise((resolve) => setTimeout(resolve, 5))
-    await Promise.all([import('./draft.ts'), import('./binary-engine.ts'), import('./audited.ts')])
+    await Promise.all([
+      import('./engines/draft.ts'),
+      import('./engines/binary.ts'),
+      import('./engines/audited.ts'),
+    ])
     const { namesOf } = await import('../match/names.ts')
     const names = await namesOf(kernel, [])
     names.close()
-    const { openTemplate } = await import('./template.ts')
+    const { openTemplate } = await import('./structures/template.ts')
     await openTemplate(job, kernel, units)
     // With a header among them, it takes the objects to know which units there are.
     if (changes.some(({ path }) => !path.endsWith('.c'))) return
     const [{ changedFunctionsOf }, { readCallees }] = await Promise.all([
-      import('../check/changed-functions.ts'),
-      import('../check/alive/made-in-part.ts'),
+      import('../check/subject/changed-functions.ts'),
+      import('../check/semantics/memory/made-in-part.ts'),
     ])
     const concerned = changes.flatMap((change) => units.find(change.path).map((unit) => ({ unit })))
     readCallees(changedFunctionsOf({ changes, kernel, units: concerned }))

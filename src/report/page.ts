@@ -2,9 +2,11 @@
 // The report: one page that needs nothing else, neither a network nor a script. Its policy forbids both, so that nothing
 // that stands in a patch or on a console can bring them in.
 import { createHash } from 'node:crypto'
-import { titleOf } from '../module/naming.ts'
-import type { Facts } from './facts.ts'
-import { Html, html } from './html.ts'
+import { titleOf } from '../module/manifest/naming.ts'
+import type { Facts } from './facts/facts.ts'
+import { sentence, verdictOf } from './facts/verdict.ts'
+import { Html, html } from './html/html.ts'
+import { style } from './html/style.ts'
 import { findingsPart } from './parts/findings.ts'
 import { forecastPart } from './parts/forecast.ts'
 import { functionsPart } from './parts/functions.ts'
@@ -12,8 +14,6 @@ import { graphPart } from './parts/graph.ts'
 import { carriedPart, madePart, manifestPart, signPart } from './parts/made.ts'
 import { patchPart } from './parts/patch.ts'
 import { proofPart } from './parts/proof.ts'
-import { style } from './style.ts'
-import { sentence, verdictOf } from './verdict.ts'
 
 interface Chapter {
   readonly id: string

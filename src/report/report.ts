@@ -3,7 +3,7 @@
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
 import { makeOutputDirectory, writeWhole } from '../ground/whole-file.ts'
-import { gatherFacts } from './facts.ts'
+import { gatherFacts } from './facts/facts.ts'
 import { reportPage } from './page.ts'
 
 export interface ReportRequest {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A proof as JUnit XML, which CI systems show: one suite for each order, one case for each check and
 // one for the live patch's way in and out.
-import { uncoveredWords } from './coverage.ts'
-import type { Failure } from './judge.ts'
+
 import type { OrderRecord, Proof } from './proof.ts'
-import { actionOf, type StepRecord } from './record.ts'
+import { uncoveredWords } from './verdict/coverage.ts'
+import type { Failure } from './verdict/judge.ts'
+import { actionOf, type StepRecord } from './verdict/record.ts'
 
 /** Text for XML 1.0: markup escaped; characters that XML can't hold are replaced. */
 function escapeText(text: string): string {

@@ -8,14 +8,22 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { chooseAccelerator } from './accel.ts'
-import { clearedBy, inDoubt, taintFailures, taintInDoubt } from './baseline.ts'
+import { type ProofForecast, proofForecast } from '../transition/proof-forecast.ts'
 import { type Boot, boot, type Guest, left } from './boot.ts'
-import { callsEntry } from './calls.ts'
-import { type Coverage, coverageFailures, coveredFunctions, covers, untold } from './coverage.ts'
-import type { Entry } from './cpio.ts'
-import { type ProofForecast, proofForecast } from './forecast.ts'
-import { findBusybox } from './initramfs.ts'
+import { chooseAccelerator } from './guest/accel.ts'
+import { callsEntry } from './guest/calls.ts'
+import type { Entry } from './guest/cpio.ts'
+import { findBusybox } from './guest/initramfs.ts'
+import { consoleOf, type LogFinding, readLog } from './guest/log.ts'
+import { type GuestModule, moduleEntries } from './guest/modules.ts'
+import { type Accelerator, qemuVersion } from './guest/qemu.ts'
+import { stressEntries } from './guest/stress.ts'
+import { exerciseLimit, exercises, type Staged, stage } from './guest-contents.ts'
+import type { MachineRequest, ProofRequest } from './plan/request.ts'
+import type { Order, Turn } from './plan/scenario.ts'
+import { replacedNames, type Subject } from './plan/subject.ts'
+import { clearedBy, inDoubt, taintFailures, taintInDoubt } from './verdict/baseline.ts'
+import { type Coverage, coverageFailures, coveredFunctions, covers, untold } from './verdict/coverage.ts'
 import {
   checkFailures,
   clearedNotes,
@@ -27,10 +35,7 @@ import {
   refusedSteps,
   stepFailures,
   taintNotes,
-} from './judge.ts'
-import { consoleOf, type LogFinding, readLog } from './log.ts'
-import { type GuestModule, moduleEntries } from './modules.ts'
-import { type Accelerator, qemuVersion } from './qemu.ts'
+} from './verdict/judge.ts'
 import {
   type AsleepRecord,
   actionOf,
@@ -38,14 +43,9 @@ import {
   type RanRecord,
   type Replaced,
   type StepRecord,
-} from './record.ts'
-import type { MachineRequest, ProofRequest } from './request.ts'
-import type { Order, Turn } from './scenario.ts'
-import { exerciseLimit, exercises, type Staged, stage } from './stage.ts'
-import { stressEntries } from './stress.ts'
-import { replacedNames, type Subject } from './subject.ts'
-import { tearsCode, tornPart } from './torn.ts'
-import { lostFailures, replacementFailures, unseenSteps } from './unseen.ts'
+} from './verdict/record.ts'
+import { tearsCode, tornPart } from './verdict/torn.ts'
+import { lostFailures, replacementFailures, unseenSteps } from './verdict/unseen.ts'
 
 export interface OrderRecord {
   readonly order: Order

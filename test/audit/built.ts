@@ -2,14 +2,14 @@
 // A live patch as it is before the audit looks at it: built for real by either engine, with all that the audit gets.
 import { readFileSync } from 'node:fs'
 import type { Audited, PatchedUnit } from '../../src/audit/audit.ts'
-import { openUnits } from '../../src/build/units.ts'
+import { openUnits } from '../../src/build/kbuild/units.ts'
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import { makeBinary } from '../../src/module/binary-engine.ts'
-import { type Draft, openDraft } from '../../src/module/draft.ts'
+import { makeBinary } from '../../src/module/engines/binary.ts'
+import { type Draft, openDraft } from '../../src/module/engines/draft.ts'
+import { makeFromSource } from '../../src/module/engines/source.ts'
 import { compileFix } from '../../src/module/fix.ts'
-import { makeFromSource } from '../../src/module/source-engine.ts'
-import { openTemplate } from '../../src/module/template.ts'
+import { openTemplate } from '../../src/module/structures/template.ts'
 import type { Patch } from '../../src/patch/patch.ts'
 
 /** What the audit gets, with objects as bytes. */

@@ -2,8 +2,8 @@
 // Source that is made to take long to read: a hundred thousand beginnings without an end. With a loop in a loop each would
 // take minutes, which the time limit ends.
 import { expect, test } from 'vitest'
-import { splitDeclarations } from '../../src/build/declarations.ts'
-import { macrosIn } from '../../src/build/pastes.ts'
+import { macrosIn } from '../../src/build/headers/pastes.ts'
+import { splitDeclarations } from '../../src/c/declarations.ts'
 
 const many = 100_000
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { callGraph, readCalls } from '../../src/calls/call-graph.ts'
 import type { CallSite } from '../../src/calls/code-flow.ts'
 import { mapModule } from '../../src/calls/code-map.ts'
-import { flows, threadsOf } from '../../src/calls/threads.ts'
+import { flows, threadsOf } from '../../src/transition/kernel-threads.ts'
 import { compileBytes } from '../objects.ts'
 
 /** The functions of a C text, with what each does. */

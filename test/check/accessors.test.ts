@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `EXT4_SB(sb)->lock` and `sbi->lock` are one lock: what a function returns has a type, be the function called like a macro.
 import { describe, expect, test } from 'vitest'
-import { type Beyond, beyondOf } from '../../src/check/alive/judgement.ts'
-import { beyondLines } from '../../src/check/alive/words.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { definitionsOf } from '../../src/check/definitions.ts'
+import { definitionsOf } from '../../src/c/functions.ts'
+import { type Beyond, beyondOf } from '../../src/check/semantics/plain/judgement.ts'
+import { beyondLines } from '../../src/check/semantics/plain/words.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 
 const frame = `struct info { struct rw_semaphore sem; spinlock_t lock; int users; };
 struct other { struct rw_semaphore sem; };

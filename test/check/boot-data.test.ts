@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // New code and what became read-only when the kernel had started.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { bootDataFindings } from '../../src/check/rules/written-after-boot.ts'
+import { bootDataFindings } from '../../src/check/rules/state/written-after-boot.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const text = (body: string) => `

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Constants by any name: macros, enumerators, variables that are constant. What they come to counts, not how it is written.
 import { describe, expect, test } from 'vitest'
-import { changedNames } from '../../src/check/changed-names.ts'
-import { constantValue } from '../../src/check/constant-value.ts'
-import { enumeratorsIn } from '../../src/check/enumerators.ts'
-import { tokenize } from '../../src/source/lexer.ts'
+import { constantValue } from '../../src/c/constant-value.ts'
+import { enumeratorsIn } from '../../src/c/enumerators.ts'
+import { tokenize } from '../../src/c/lexer.ts'
+import { changedNames } from '../../src/check/subject/changed-names.ts'
 import { changeOf } from './text.ts'
 
 const changed = (before: string, after: string) =>

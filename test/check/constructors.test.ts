@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Constructors of slabs: what they set up, the objects of slabs that exist have from the old ones.
 import { expect, test } from 'vitest'
-import { constructorFindings } from '../../src/check/alive/constructors.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { constructorFindings } from '../../src/check/semantics/memory/constructors.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const cache = (ctor: string) =>

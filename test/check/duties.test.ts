@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What one function gave back before the patch and another one does after it: dangerous where no single call runs both.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { referenceFindings } from '../../src/check/rules/refcount-balance.ts'
+import { referenceFindings } from '../../src/check/rules/concurrency/refcount-balance.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const said = (before: string, after: string) =>

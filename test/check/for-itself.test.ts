@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a function leaves in a live object for its own next call, and reads otherwise than its old self has written it.
 import { expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { storedFindings } from '../../src/check/rules/stored-otherwise.ts'
+import { storedFindings } from '../../src/check/rules/state/stored-otherwise.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const told = (before: string, after: string) => {

@@ -2,8 +2,8 @@
 // What a stack says about a transition, and what machine code says about who sleeps in it.
 import { describe, expect, test } from 'vitest'
 import { mapModule } from '../../src/calls/code-map.ts'
-import { sleepersOfModule } from '../../src/calls/kept-sleepers.ts'
-import type { Sleeper } from '../../src/calls/sleepers.ts'
+import { sleepersOfModule } from '../../src/transition/kept-sleeping-functions.ts'
+import type { Sleeper } from '../../src/transition/sleeping-functions.ts'
 import {
   forecastOf,
   type Look,
@@ -12,7 +12,7 @@ import {
   type ReplacedName,
   replacedOn,
   schedulerFunctions,
-} from '../../src/check/asleep.ts'
+} from '../../src/transition/sleeping-tasks.ts'
 import { compiler, compileWith } from '../objects.ts'
 
 const poll: ReplacedName = { object: 'vmlinux', name: 'do_sys_poll', sympos: 0 }

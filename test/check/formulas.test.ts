@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Formulas on which both worlds must agree: counts, sums, orders, ends of lists, cookies, and what readers without a lock rely on.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { countedFindings } from '../../src/check/rules/counted-otherwise.ts'
+import { countedFindings } from '../../src/check/rules/state/counted-otherwise.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { textFindings } from '../alive/text-findings.ts'
 import { changeOf } from './text.ts'
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is handed to somebody who runs it later: dangerous where it goes elsewhere, and who waits for it waits there.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { wakeFindings } from '../../src/check/rules/wake-up.ts'
+import { wakeFindings } from '../../src/check/rules/concurrency/wake-up.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 type Way = readonly [hand: string, wait: string]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which objects of a function's own a function gives to what keeps them, in the machine code that real compilers make.
 import { describe, expect, test } from 'vitest'
-import { keptDataIn } from '../../src/check/alive/kept-data.ts'
-import { anatomy } from '../../src/diff/anatomy.ts'
+import { keptDataIn } from '../../src/check/semantics/memory/kept-data.ts'
+import { anatomy } from '../../src/diff/object/split-object.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compilers, compileWith } from '../objects.ts'
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Variables of a file that are merged into another one, or of which a new one is split off.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { elsewhereFindings } from '../../src/check/rules/kept-elsewhere.ts'
+import { elsewhereFindings } from '../../src/check/rules/state/kept-elsewhere.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { textFindings } from '../alive/text-findings.ts'
 import { changeOf } from './text.ts'
 

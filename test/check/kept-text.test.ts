@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which texts of a function are kept beyond its call, in the machine code that real compilers make.
 import { describe, expect, test } from 'vitest'
-import { keptIn } from '../../src/check/rules/kept-text.ts'
-import { anatomy } from '../../src/diff/anatomy.ts'
+import { keptIn } from '../../src/check/rules/state/kept-text.ts'
+import { anatomy } from '../../src/diff/object/split-object.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compilers, compileWith } from '../objects.ts'
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a live patch leaves behind, and what of a patch it does not bring at all.
 import { describe, expect, test } from 'vitest'
-import { infoFindings } from '../../src/check/rules/module-info.ts'
-import { shadowFindings } from '../../src/check/rules/shadow-variable.ts'
+import { infoFindings } from '../../src/check/rules/interfaces/module-info.ts'
+import { shadowFindings } from '../../src/check/rules/state/shadow-variable.ts'
 import { changeOf } from './text.ts'
 
 describe('a shadow variable that the patch allocates', () => {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Two functions that change together, each right with the other: where what they mean lives, the old code has left it otherwise.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { meantFindings } from '../../src/check/rules/meant-otherwise.ts'
-import { storedFindings } from '../../src/check/rules/stored-otherwise.ts'
+import { meantFindings } from '../../src/check/rules/state/meant-otherwise.ts'
+import { storedFindings } from '../../src/check/rules/state/stored-otherwise.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const types = `struct box { long pages; long linger; char *back; struct list_head node; };

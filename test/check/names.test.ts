@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Names under which things are registered, and by which they are found and removed.
 import { describe, expect, test } from 'vitest'
-import { beyondOf } from '../../src/check/alive/judgement.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import { nameFindings } from '../../src/check/rules/named-otherwise.ts'
+import { nameFindings } from '../../src/check/rules/state/named-otherwise.ts'
+import { beyondOf } from '../../src/check/semantics/plain/judgement.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 function said(before: string, after: string): string[] {

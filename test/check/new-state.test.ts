@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Variables of a file that only the new code has, and lists that only the new code keeps sorted.
 import { describe, expect, test } from 'vitest'
-import { newStateFindings } from '../../src/check/alive/new-state.ts'
-import { sortedFindings } from '../../src/check/alive/sorted.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { newStateFindings } from '../../src/check/semantics/values/new-state.ts'
+import { sortedFindings } from '../../src/check/semantics/values/sorted.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const both = (before: string, after: string) => changedFunctions([changeOf(before, after)])

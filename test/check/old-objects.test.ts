@@ -2,7 +2,7 @@
 // Objects that the old code has made, and what the new code finds in them: members that belonged together and no longer do,
 // objects of which the new code mends one half, and code that never reaches what is there.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { textFindings } from '../alive/text-findings.ts'
 import { changeOf } from './text.ts'
 

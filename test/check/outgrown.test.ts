@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Allocations that become larger, and code that reaches into the room that only new objects have.
 import { describe, expect, test } from 'vitest'
-import { outgrownFindings } from '../../src/check/alive/outgrown.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { outgrownFindings } from '../../src/check/semantics/memory/outgrown.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const types = `struct slot { u32 id; u32 owner; };

@@ -2,10 +2,10 @@
 // A function is called plain because of what was compared: never "only its spelling differs" of two that do different things, and
 // "another order" only of the same steps.
 import { describe, expect, test } from 'vitest'
-import { type Beyond, beyondOf } from '../../src/check/alive/judgement.ts'
-import { beyondOfReplaced } from '../../src/check/alive/replaced.ts'
-import { beyondLines } from '../../src/check/alive/words.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { type Beyond, beyondOf } from '../../src/check/semantics/plain/judgement.ts'
+import { beyondOfReplaced } from '../../src/check/semantics/plain/replaced.ts'
+import { beyondLines } from '../../src/check/semantics/plain/words.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import type { Finding } from '../../src/ground/finding.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the kernel has promised to programs and to listeners: ioctls, headers, trace events.
 import { describe, expect, test } from 'vitest'
-import { ioctlFindings } from '../../src/check/rules/ioctl-number.ts'
-import { tracepointFindings } from '../../src/check/rules/tracepoint-changed.ts'
-import { uapiFindings } from '../../src/check/rules/uapi-changed.ts'
+import { ioctlFindings } from '../../src/check/rules/interfaces/ioctl-number.ts'
+import { tracepointFindings } from '../../src/check/rules/interfaces/tracepoint-changed.ts'
+import { uapiFindings } from '../../src/check/rules/interfaces/uapi-changed.ts'
 import { changeOf } from './text.ts'
 
 const uapi = (text: string) => `#ifndef _UAPI_SOME_H\n#define _UAPI_SOME_H\n${text}\n#endif\n`

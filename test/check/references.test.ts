@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which changes of references, of waiting and of setting up are dangerous while objects of both worlds exist.
 import { describe, expect, test } from 'vitest'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
-import type { Found } from '../../src/check/rule.ts'
-import { referenceFindings } from '../../src/check/rules/refcount-balance.ts'
-import { setUpFindings } from '../../src/check/rules/set-up-by-old-code.ts'
-import { keyFindings } from '../../src/check/rules/static-key.ts'
-import { wakeFindings } from '../../src/check/rules/wake-up.ts'
+import { referenceFindings } from '../../src/check/rules/concurrency/refcount-balance.ts'
+import { wakeFindings } from '../../src/check/rules/concurrency/wake-up.ts'
+import { keyFindings } from '../../src/check/rules/interfaces/static-key.ts'
+import { setUpFindings } from '../../src/check/rules/state/set-up-by-old-code.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
+import type { Found } from '../../src/check/subject/rule.ts'
 import { changeOf } from './text.ts'
 
 type Find = (functions: ReturnType<typeof changedFunctions>) => Found[]

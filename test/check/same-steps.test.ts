@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What only moves into a function of its own is done as before, and a condition that is only written otherwise is no other check.
 import { describe, expect, test } from 'vitest'
-import { beyondOf } from '../../src/check/alive/judgement.ts'
-import { beyondLines } from '../../src/check/alive/words.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { beyondOf } from '../../src/check/semantics/plain/judgement.ts'
+import { beyondLines } from '../../src/check/semantics/plain/words.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 function told(before: string, after: string): string {

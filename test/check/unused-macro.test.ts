@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, it } from 'vitest'
-import { unusedMacros } from '../../src/check/rules/unused-macro.ts'
+import { unusedMacros } from '../../src/check/rules/reach/unused-macro.ts'
 import type { FileChange } from '../../src/patch/patch.ts'
 
 const found = (before: string, after: string, path = 'fs/a.c') =>

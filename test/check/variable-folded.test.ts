@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Variables that the compiler no longer needs, since nothing writes them after the patch.
 import { describe, expect, test } from 'vitest'
-import { foldedVariables } from '../../src/check/rules/variable-folded.ts'
+import { foldedVariables } from '../../src/check/rules/state/variable-folded.ts'
 import { compareObjects } from '../../src/diff/change.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { kernelWords } from '../cases.ts'

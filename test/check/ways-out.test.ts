@@ -2,9 +2,9 @@
 // A way out of a function that is gone took a release with it. That is plain where the function still takes and still gives
 // back the same; where the way out stays, the release is missing now, and that lives.
 import { describe, expect, test } from 'vitest'
-import { type Beyond, beyondOf } from '../../src/check/alive/judgement.ts'
-import { beyondLines } from '../../src/check/alive/words.ts'
-import { changedFunctions } from '../../src/check/changed-functions.ts'
+import { type Beyond, beyondOf } from '../../src/check/semantics/plain/judgement.ts'
+import { beyondLines } from '../../src/check/semantics/plain/words.ts'
+import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 
 const frame = `struct port { struct mutex lock; struct kref kref; int flags; int state; void *data; };
 static void port_close(struct port *port) { port->state = 0; }

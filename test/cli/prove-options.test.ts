@@ -6,10 +6,10 @@ import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { machineOf, type ProveOptions, proveCommand, requestsOf } from '../../src/cli/commands/prove.ts'
 import { writeObject } from '../../src/elf/write.ts'
-import { isChecked } from '../../src/vm/coverage.ts'
-import { qemuArguments } from '../../src/vm/qemu.ts'
-import { exercises } from '../../src/vm/stage.ts'
-import { kernelWish } from '../../src/vm/subject.ts'
+import { qemuArguments } from '../../src/vm/guest/qemu.ts'
+import { exercises } from '../../src/vm/guest-contents.ts'
+import { kernelWish } from '../../src/vm/plan/subject.ts'
+import { isChecked } from '../../src/vm/verdict/coverage.ts'
 
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-options-'))
 afterAll(() => rmSync(work, { recursive: true }))

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Change, compareObjects } from '../../src/diff/change.ts'
-import { focus } from '../../src/diff/focus.ts'
+import { focus } from '../../src/diff/quick/focus.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compiler, extractionOf, flags, traced, work } from '../objects.ts'
 

@@ -7,9 +7,9 @@ import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { parseExpectation } from '../../src/vm/check.ts'
+import { parseExpectation } from '../../src/vm/plan/check.ts'
+import { readSubject } from '../../src/vm/plan/subject.ts'
 import { prove } from '../../src/vm/proof.ts'
-import { readSubject } from '../../src/vm/subject.ts'
 import { identityOf } from './identity.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }

@@ -5,11 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { openSleepers } from '../../src/calls/kept-sleepers.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { judgeFix } from '../../src/module/judgement.ts'
 import { readPatches } from '../../src/patch/read.ts'
+import { openSleepers } from '../../src/transition/kept-sleeping-functions.ts'
 import { writePatch } from './change.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }

@@ -5,9 +5,9 @@ import path from 'node:path'
 import { command } from '../../src/ground/command.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
-import type { Entry } from '../../src/vm/cpio.ts'
-import { findBusybox, writeInitramfs } from '../../src/vm/initramfs.ts'
-import { type Machine, qemuArguments, runMachine } from '../../src/vm/qemu.ts'
+import type { Entry } from '../../src/vm/guest/cpio.ts'
+import { findBusybox, writeInitramfs } from '../../src/vm/guest/initramfs.ts'
+import { type Machine, qemuArguments, runMachine } from '../../src/vm/guest/qemu.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 

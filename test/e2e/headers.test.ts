@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import type { Manifest } from '../../src/module/manifest.ts'
+import type { Manifest } from '../../src/module/manifest/manifest.ts'
 import { writePatch } from './change.ts'
 import { buildCommand, inarch, type Outcome } from './inarch.ts'
 

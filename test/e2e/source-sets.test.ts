@@ -13,9 +13,9 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { applyPatches } from '../../src/patch/apply.ts'
 import { readPatches } from '../../src/patch/read.ts'
-import type { SourceChange } from '../../src/source/source-change.ts'
-import { findSourceChanges } from '../../src/source/unit-change.ts'
-import { compareUnit } from '../../src/source/unit-comparison.ts'
+import type { SourceChange } from '../../src/source/change/source-change.ts'
+import { findSourceChanges } from '../../src/source/change/unit-change.ts'
+import { compareUnit } from '../../src/source/change/unit-comparison.ts'
 import { writePatch } from './change.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }

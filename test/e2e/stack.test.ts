@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import type { Proof } from '../../src/vm/proof.ts'
-import { actionOf } from '../../src/vm/record.ts'
+import { actionOf } from '../../src/vm/verdict/record.ts'
 import { writePatch } from './change.ts'
 import { buildCommand, inarch } from './inarch.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // docs/agreement.md: what the two engines made of every fix.
-import type { Manifest } from '../../src/module/manifest.ts'
+import type { Manifest } from '../../src/module/manifest/manifest.ts'
 
 export interface EngineResult {
   readonly fix: string

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { compiledCorpus } from '../../bench/fuzz/corpus.ts'
 import { readObject } from '../../src/elf/read.ts'
-import { comparePair, quickReport } from '../../src/extract/pair.ts'
+import { comparePair, quickReport } from '../../src/extract/pairs/pair.ts'
 import { compiler, compileWith } from '../objects.ts'
 
 /** A unit of many functions, each with what kernel code has: strings, tables, statics, calls, inline assembly. */

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { readObject } from '../../src/elf/read.ts'
-import type { Subject } from '../../src/vm/subject.ts'
+import type { Subject } from '../../src/vm/plan/subject.ts'
 import { compiler } from '../objects.ts'
 
 // Prints ten bytes at the target of each call, given the function's address and the calls' offsets.

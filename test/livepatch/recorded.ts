@@ -3,12 +3,12 @@
 // ELF core as /proc/kcore is one.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { anatomy } from '../../src/diff/anatomy.ts'
+import { anatomy } from '../../src/diff/object/split-object.ts'
 import { type Host, openHost } from '../../src/livepatch/host.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { packExpectation } from '../../src/match/record.ts'
-import type { Manifest } from '../../src/module/manifest.ts'
-import type { Subject } from '../../src/vm/subject.ts'
+import type { Manifest } from '../../src/module/manifest/manifest.ts'
+import type { Subject } from '../../src/vm/plan/subject.ts'
 import { link, pieceOf } from '../match/small-image.ts'
 import { compile, compileBytes, work } from '../objects.ts'
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Host } from '../../src/livepatch/host.ts'
 import { verifyRunning } from '../../src/livepatch/verify-running.ts'
-import type { Manifest } from '../../src/module/manifest.ts'
-import { splitSignature } from '../../src/module/signature.ts'
+import type { Manifest } from '../../src/module/manifest/manifest.ts'
+import { splitSignature } from '../../src/module/manifest/signature.ts'
 import {
   addressOf,
   coreOf,

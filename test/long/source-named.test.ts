@@ -3,7 +3,7 @@
 // compile, have no second copy of anything, and are the machine code of the unit or differ by what the compiler chose.
 import { describe, expect, test } from 'vitest'
 import { tryUnit } from '../../bench/source/trial.ts'
-import { openUnits } from '../../src/build/units.ts'
+import { openUnits } from '../../src/build/kbuild/units.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { namesOf } from '../../src/match/names.ts'

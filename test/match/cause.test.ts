@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is said when the code that runs is another: both instructions, and why that may be so.
 import { expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/anatomy.ts'
+import { anatomy } from '../../src/diff/object/split-object.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import { causeOf, readBanner } from '../../src/match/cause.ts'
 import { compare, type Mismatch } from '../../src/match/compare.ts'
-import { instructionsOf, describe as say } from '../../src/match/difference.ts'
+import { instructionsOf, describe as say } from '../../src/match/difference-text.ts'
 import { disassemble } from '../../src/match/disassembly.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { compile } from '../objects.ts'

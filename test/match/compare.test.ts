@@ -2,15 +2,15 @@
 // What the comparison with running code takes for the same, and what not: every byte that is flipped must be seen, and what
 // the kernel rewrites itself must not.
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/anatomy.ts'
-import { decodeInstruction } from '../../src/diff/instruction.ts'
+import { anatomy } from '../../src/diff/object/split-object.ts'
 import { distanceOf } from '../../src/match/branch.ts'
 import { closestOf, compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { sizeOf } from '../../src/match/expectation.ts'
-import { isFilled, nopAt } from '../../src/match/padding.ts'
 import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
 import type { Running } from '../../src/match/running.ts'
+import { decodeInstruction } from '../../src/x86/instruction.ts'
+import { isFilled, nopAt } from '../../src/x86/padding.ts'
 import { compile } from '../objects.ts'
 import { changed, link, pieceOf, rewritten } from './small-image.ts'
 

@@ -3,7 +3,7 @@
 // memory, none of it in an image, and nothing else at the same place. The texts are those of the kernel's own macros
 // (arch/x86/include/asm/{alternative,jump_label,nospec-branch,static_call}.h).
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/anatomy.ts'
+import { anatomy } from '../../src/diff/object/split-object.ts'
 import { compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import type { Running } from '../../src/match/running.ts'

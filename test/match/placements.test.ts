@@ -2,9 +2,9 @@
 // A private symbol is in one place, and in none where another is. The kernel here does not tell where private data are, as one without
 // CONFIG_KALLSYMS_ALL, so that only the code tells.
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/anatomy.ts'
+import { anatomy } from '../../src/diff/object/split-object.ts'
 import { compare } from '../../src/match/compare.ts'
-import { describe as inWords } from '../../src/match/difference.ts'
+import { describe as inWords } from '../../src/match/difference-text.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { locate } from '../../src/match/locate.ts'
 import type { Running } from '../../src/match/running.ts'

@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Anatomy, Piece } from '../../src/diff/anatomy.ts'
+import type { Anatomy, Piece } from '../../src/diff/object/split-object.ts'
 import { openImage, type Running } from '../../src/match/running.ts'
 import { compileBytes, compiler, work } from '../objects.ts'
 

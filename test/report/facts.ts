@@ -2,8 +2,8 @@
 // A live patch as a report sees it, for tests that need no kernel: with what an enemy would write where one can write.
 
 import { parsePatch } from '../../src/patch/parse.ts'
-import type { Instruction } from '../../src/report/assembly.ts'
-import type { Facts, ReportedFunction } from '../../src/report/facts.ts'
+import type { Instruction } from '../../src/report/facts/assembly.ts'
+import type { Facts, ReportedFunction } from '../../src/report/facts/facts.ts'
 
 const hash = 'a'.repeat(64)
 

@@ -4,12 +4,12 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { keepLineNumbers } from '../../src/build/lines.ts'
+import { keepLineNumbers } from '../../src/build/compiler/line-directives.ts'
 import { compareObjects } from '../../src/diff/change.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { applyPatches } from '../../src/patch/apply.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
-import { type SourceChange, sourceChangeOf } from '../../src/source/source-change.ts'
+import { type SourceChange, sourceChangeOf } from '../../src/source/change/source-change.ts'
 import { compiler, flags, traced, work } from '../objects.ts'
 
 export type Tree = Readonly<Record<string, string>>

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
-import { compileUnit } from '../../src/source/judge.ts'
+import { compileUnit } from '../../src/source/compare/compile-check.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 const dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-source-limits-'))

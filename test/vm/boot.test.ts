@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
 import { left } from '../../src/vm/boot.ts'
-import { consoleOf } from '../../src/vm/log.ts'
-import { parseEvent } from '../../src/vm/protocol.ts'
-import { openRecorder } from '../../src/vm/record.ts'
-import type { Order, Turn } from '../../src/vm/scenario.ts'
+import { consoleOf } from '../../src/vm/guest/log.ts'
+import { parseEvent } from '../../src/vm/guest/protocol.ts'
+import type { Order, Turn } from '../../src/vm/plan/scenario.ts'
+import { openRecorder } from '../../src/vm/verdict/record.ts'
 
 const turn = (part: number, order: Order = 'module-first'): Turn => ({
   part,

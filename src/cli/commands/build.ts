@@ -3,12 +3,12 @@
 import { Command, Option } from 'commander'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
-import type { Made } from '../../module/made.ts'
-import type { Manifest } from '../../module/manifest.ts'
-import type { Engine } from '../../module/request.ts'
-import { checkRuleNames, type FixOptions, fixOptions, requestOf } from '../fix-options.ts'
+import type { Manifest } from '../../module/manifest/manifest.ts'
+import type { Made } from '../../module/manifest/output.ts'
+import type { Engine } from '../../module/manifest/request.ts'
+import { checkRuleNames, type FixOptions, fixOptions, requestOf } from '../options/fix-options.ts'
+import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { bold, dim, green, yellow } from '../render/colour.ts'
-import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface BuildOptions extends CommonOptions, FixOptions {
   readonly output: string
@@ -44,9 +44,9 @@ async function directoryAmong(files: readonly string[], options: BuildOptions): 
 }
 
 async function fromDirectory(job: Job, directory: string, options: BuildOptions): Promise<Made> {
-  const { buildDirectory } = await import('../../module/directory.ts')
-  const { readSourceDirectory } = await import('../../source/directory.ts')
-  const { chooseKernel } = await import('../kernel-option.ts')
+  const { buildDirectory } = await import('../../module/engines/directory.ts')
+  const { readSourceDirectory } = await import('../../source/directory/layout.ts')
+  const { chooseKernel } = await import('../options/kernel-option.ts')
   await checkRuleNames(options.allow)
   const source = await readSourceDirectory(directory)
   const wish = options.kernel ?? options.buildDir

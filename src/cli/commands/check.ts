@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch check`: judges a source diff without making a module.
 import { Command } from 'commander'
-import { type FixOptions, fixOptions, requestOf } from '../fix-options.ts'
-import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
+import { type FixOptions, fixOptions, requestOf } from '../options/fix-options.ts'
+import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 
 interface CheckOptions extends CommonOptions, FixOptions {
   readonly rules?: boolean

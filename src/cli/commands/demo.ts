@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { DemoCase } from '../../demo/demo.ts'
+import { type CommonOptions, perform, type Session, withCommonOptions } from '../options/session.ts'
 import { bold, cyan, dim, green, red } from '../render/colour.ts'
-import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
 
 interface DemoOptions extends CommonOptions {
   readonly kernel?: string

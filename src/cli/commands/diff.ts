@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch diff`: what changed between two objects, without a kernel.
 import { Command } from 'commander'
-import type { PairResult } from '../../extract/pairs.ts'
-import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
+import type { PairResult } from '../../extract/pairs/pairs.ts'
+import { type CommonOptions, perform, type Session, withCommonOptions } from '../options/session.ts'
 
 interface DiffOptions extends CommonOptions {
   readonly pairs?: string
@@ -46,7 +46,7 @@ not a usable object. With --pairs: 0 when no pair is refused, 4 when one is.`,
 }
 
 async function compareOne(session: Session, before: string, after: string): Promise<void> {
-  const { reportPair } = await import('../../extract/pair.ts')
+  const { reportPair } = await import('../../extract/pairs/pair.ts')
   const { openBytes } = await import('../../elf/open.ts')
   const report = reportPair(openBytes(before), openBytes(after))
   session.data(report)
@@ -56,8 +56,8 @@ async function compareOne(session: Session, before: string, after: string): Prom
 }
 
 async function comparePairs(session: Session, file: string): Promise<void> {
-  const { examinePairs } = await import('../../extract/pairs.ts')
-  const { readPairList } = await import('../../extract/pair-list.ts')
+  const { examinePairs } = await import('../../extract/pairs/pairs.ts')
+  const { readPairList } = await import('../../extract/pairs/pair-list.ts')
   const results = await examinePairs(session.job, await readPairList(file))
   session.data(
     results.map((result) => ('report' in result ? { ...files(result), ...result.report } : result)),

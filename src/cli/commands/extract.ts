@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch extract`: the smallest object that carries what changed between two objects.
 import { Command } from 'commander'
+import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { bold, green } from '../render/colour.ts'
-import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface ExtractOptions extends CommonOptions {
   readonly output: string
@@ -27,7 +27,7 @@ Exit codes: 0 written; 4 there is no change, or it can't be live patched; 3 a fi
     )
     .action((before: string, after: string, options: ExtractOptions) =>
       perform(options, async (session) => {
-        const { extractPair } = await import('../../extract/pair-object.ts')
+        const { extractPair } = await import('../../extract/pairs/pair-object.ts')
         const { openObject } = await import('../../elf/open.ts')
         const made = await extractPair(openObject(before), openObject(after), after, options.output)
         session.data({

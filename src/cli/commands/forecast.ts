@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch forecast fix.ko`: whether the tasks of this host would let a live patch come.
 import { Command, InvalidArgumentError } from 'commander'
-import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
+import { type CommonOptions, perform, type Session, withCommonOptions } from '../options/session.ts'
 
 interface ForecastOptions extends CommonOptions {
   readonly looks: number
@@ -34,7 +34,7 @@ Exit codes: 0 the transition will finish, or wait for tasks that go on; 4 it can
 async function run(session: Session, file: string, { looks }: ForecastOptions): Promise<void> {
   const [{ readSubject, replacedNames }, { openHost }, { forecastFor }, { forecastPage }] = await Promise.all(
     [
-      import('../../vm/subject.ts'),
+      import('../../vm/plan/subject.ts'),
       import('../../livepatch/host.ts'),
       import('../../livepatch/outlook.ts'),
       import('../render/forecast.ts'),

@@ -3,8 +3,8 @@
 import { Command } from 'commander'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { ListedKernel } from '../../kernel/list.ts'
+import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { bold, dim, green } from '../render/colour.ts'
-import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 function size(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`

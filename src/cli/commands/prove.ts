@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch prove fix.ko`: tries a live patch on its kernel in a virtual machine.
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { MachineRequest, ProofRequest } from '../../vm/plan/request.ts'
+import type { WrittenCheck } from '../../vm/plan/suite.ts'
 import type { Proof } from '../../vm/proof.ts'
-import type { MachineRequest, ProofRequest } from '../../vm/request.ts'
-import type { WrittenCheck } from '../../vm/suite.ts'
-import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
+import { type CommonOptions, perform, type Session, withCommonOptions } from '../options/session.ts'
 
 type Run = { -readonly [Key in keyof WrittenCheck]: WrittenCheck[Key] }
 
@@ -139,9 +139,9 @@ Exit code 0: proven, or loaded and reverted (the verdict says which); 6: the pro
 /** What is asked for: the suite's live patches, or those that were named, with the same checks for each. */
 export async function requestsOf(files: readonly string[], options: ProveOptions): Promise<ProofRequest[]> {
   const [{ readCheck, readSuite }, { readSubject }, { parsePattern }, { Fault }] = await Promise.all([
-    import('../../vm/suite.ts'),
-    import('../../vm/subject.ts'),
-    import('../../vm/check.ts'),
+    import('../../vm/plan/suite.ts'),
+    import('../../vm/plan/subject.ts'),
+    import('../../vm/plan/check.ts'),
     import('../../ground/fault.ts'),
   ])
   const { run: runs = [] } = options
@@ -202,9 +202,9 @@ export function machineOf(options: ProveOptions): MachineRequest {
 async function run(session: Session, files: readonly string[], options: ProveOptions): Promise<void> {
   const requests = await requestsOf(files, options)
   const [{ kernelWish }, { prove, proveMany }, { chooseKernel }] = await Promise.all([
-    import('../../vm/subject.ts'),
+    import('../../vm/plan/subject.ts'),
     import('../../vm/proof.ts'),
-    import('../kernel-option.ts'),
+    import('../options/kernel-option.ts'),
   ])
   const [first] = requests
   if (first === undefined) return

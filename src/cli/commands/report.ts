@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch report fix.ko`: a page about a live patch that a reviewer can read and sign.
 import { Command } from 'commander'
+import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { green } from '../render/colour.ts'
-import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface ReportOptions extends CommonOptions {
   readonly output?: string

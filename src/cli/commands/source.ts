@@ -2,9 +2,9 @@
 // `inarch source`: functions of a C file, with all that they need, as a small C file of their own.
 
 import { Command, InvalidArgumentError } from 'commander'
-import type { ExtractedSource } from '../../source/request.ts'
+import type { ExtractedSource } from '../../source/extract/request.ts'
+import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { complain, outputBytes } from '../render/output.ts'
-import { type CommonOptions, perform, withCommonOptions } from '../session.ts'
 
 interface SourceOptions extends CommonOptions {
   readonly extract: readonly string[]
@@ -64,8 +64,8 @@ same by its source (extract-differs), or has a second copy of a variable that no
     )
     .action((file: string, words: readonly string[], options: SourceOptions) =>
       perform(options, async (session) => {
-        const { extractAlone } = await import('../../source/alone.ts')
-        const { splitCommand } = await import('../../source/flags.ts')
+        const { extractAlone } = await import('../../source/standalone.ts')
+        const { splitCommand } = await import('../../source/extract/compiler-flags.ts')
         const extracted = await extractAlone(session.job, {
           unit: { file, cwd: process.cwd(), ...splitCommand(words, file) },
           functions: options.extract,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch verify`: does a live patch fit to a kernel.
 import { Command } from 'commander'
-import type { Subject } from '../../vm/subject.ts'
-import { chooseKernel, type KernelOptions } from '../kernel-option.ts'
-import { type CommonOptions, perform, type Session, withCommonOptions } from '../session.ts'
+import type { Subject } from '../../vm/plan/subject.ts'
+import { chooseKernel, type KernelOptions } from '../options/kernel-option.ts'
+import { type CommonOptions, perform, type Session, withCommonOptions } from '../options/session.ts'
 
 interface VerifyOptions extends CommonOptions, KernelOptions {
   readonly running?: boolean
@@ -32,7 +32,7 @@ would refuse it; 5 the running kernel does not let itself be looked at.`,
     )
     .action((file: string, options: VerifyOptions) =>
       perform(options, async (session) => {
-        const { kernelWish, readSubject } = await import('../../vm/subject.ts')
+        const { kernelWish, readSubject } = await import('../../vm/plan/subject.ts')
         const subject = await readSubject(file)
         if (options.running === true) return await running(session, subject, options)
         const kernel = await chooseKernel(session.job, kernelWish(subject, options))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a consistency forecast looks in a terminal.
 
-import { type MeasuredForecast, outlooks, type Sleeping, taskName } from '../../check/asleep.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
 import type { HostForecast } from '../../livepatch/outlook.ts'
-import type { ProofForecast } from '../../vm/forecast.ts'
+import type { ProofForecast } from '../../transition/proof-forecast.ts'
+import { type MeasuredForecast, outlooks, type Sleeping, taskName } from '../../transition/sleeping-tasks.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 
 function said({ verdict, sleeping }: MeasuredForecast): string {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a judgement looks in a terminal: a page that begins with the verdict and ends with what to do next.
-import { beyondLines } from '../../check/alive/words.ts'
+
 import { objectionsAmong } from '../../check/consent.ts'
-import { forecastRules } from '../../check/rules/forecast.ts'
+import { forecastRules } from '../../check/rules/concurrency/forecast.ts'
+import { beyondLines } from '../../check/semantics/plain/words.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Judgement } from '../../module/judgement.ts'

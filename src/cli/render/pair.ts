@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How the difference of two objects looks in a terminal.
 
-import type { PairReport } from '../../extract/pair.ts'
-import type { PairResult } from '../../extract/pairs.ts'
+import type { PairReport } from '../../extract/pairs/pair.ts'
+import type { PairResult } from '../../extract/pairs/pairs.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 import { findingLines } from './findings.ts'
 

@@ -3,10 +3,10 @@
 // seen live; this is what a person keeps, or what a pipe gets.
 
 import { inNumbers } from '../../ground/in-numbers.ts'
-import { type CoveredFunction, uncoveredWords } from '../../vm/coverage.ts'
-import type { Failure } from '../../vm/judge.ts'
 import type { OrderRecord, Proof } from '../../vm/proof.ts'
-import { type StepRecord, waitsFor } from '../../vm/record.ts'
+import { type CoveredFunction, uncoveredWords } from '../../vm/verdict/coverage.ts'
+import type { Failure } from '../../vm/verdict/judge.ts'
+import { type StepRecord, waitsFor } from '../../vm/verdict/record.ts'
 import { bold, dim, green, red, yellow } from './colour.ts'
 import { proofForecastLines } from './forecast.ts'
 

@@ -2,12 +2,12 @@
 // The transition, foretold: what the rules know of tasks that sleep in what is replaced, and what was seen in the guest
 // before the live patch came.
 
-import { forecastRules } from '../../check/rules/forecast.ts'
+import { forecastRules } from '../../check/rules/concurrency/forecast.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
-import type { Facts } from '../facts.ts'
-import { type Html, html } from '../html.ts'
-import type { ProofRecord } from '../proof-file.ts'
-import { sentence } from '../verdict.ts'
+import type { Facts } from '../facts/facts.ts'
+import type { ProofRecord } from '../facts/proof-file.ts'
+import { sentence } from '../facts/verdict.ts'
+import { type Html, html } from '../html/html.ts'
 import { findingList } from './findings.ts'
 
 const promises = {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Each function that is replaced: why, what its code refers to, and its source and machine code before and after.
 import { inNumbers } from '../../ground/in-numbers.ts'
-import { align, alignCode, type Row } from '../align.ts'
-import type { Instruction } from '../assembly.ts'
-import type { Facts, ReportedFunction } from '../facts.ts'
-import { highlightC, highlightInstruction } from '../highlight.ts'
-import { Html, html, joined } from '../html.ts'
+import { align, alignCode, type Row } from '../facts/align.ts'
+import type { Instruction } from '../facts/assembly.ts'
+import type { Facts, ReportedFunction } from '../facts/facts.ts'
+import { highlightC, highlightInstruction } from '../html/highlight.ts'
+import { Html, html, joined } from '../html/html.ts'
 import { sideBySide } from './side-by-side.ts'
 
 /** Rows of code in the whole report; when there are more, each function has its share. */

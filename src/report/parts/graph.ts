@@ -3,10 +3,10 @@
 // touch. Laid out when the report is made; an SVG image with text. Where there are many functions, those of a file are one box.
 
 import { Graph, layout } from '@dagrejs/dagre'
-import { isColdPart } from '../../diff/names.ts'
+import { isColdPart } from '../../diff/object/compiler-names.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
-import type { Facts, ReportedFunction } from '../facts.ts'
-import { type Html, html } from '../html.ts'
+import type { Facts, ReportedFunction } from '../facts/facts.ts'
+import { type Html, html } from '../html/html.ts'
 import { pathOf } from './patch.ts'
 
 interface Box {

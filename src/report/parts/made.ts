@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How the live patch was made, what else it carries, its whole manifest, and a place to sign.
 import { inNumbers } from '../../ground/in-numbers.ts'
-import type { Facts } from '../facts.ts'
-import { type Html, html } from '../html.ts'
-import { seconds } from '../verdict.ts'
+import type { Facts } from '../facts/facts.ts'
+import { seconds } from '../facts/verdict.ts'
+import { type Html, html } from '../html/html.ts'
 
 export function carriedPart({ manifest: { carried, objects, states } }: Facts): Html | undefined {
   const callbacks = objects.flatMap((object) =>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The patches as their author wrote them: what they say about themselves, and each hunk with colours.
 import type { FilePatch, Hunk, Patch } from '../../patch/patch.ts'
-import type { Facts } from '../facts.ts'
-import { highlightC } from '../highlight.ts'
-import { type Content, Html, html, joined } from '../html.ts'
+import type { Facts } from '../facts/facts.ts'
+import { highlightC } from '../html/highlight.ts'
+import { type Content, Html, html, joined } from '../html/html.ts'
 
 export function patchPart({ inputs }: Facts): Html {
   const among = inputs.reduce((sum, { patch, source = patch?.text }) => sum + (source?.length ?? 0), 0)

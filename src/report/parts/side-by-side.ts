@@ -2,8 +2,8 @@
 // Two texts side by side as tables. What is the same over many lines is folded; where a report would become too large, only
 // what differs is kept, with some lines around it.
 import { inNumbers } from '../../ground/in-numbers.ts'
-import type { Row } from '../align.ts'
-import { type Content, Html, html } from '../html.ts'
+import type { Row } from '../facts/align.ts'
+import { type Content, Html, html } from '../html/html.ts'
 
 export interface Side {
   /** The line with its colours. */

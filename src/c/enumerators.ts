@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The names of enums, and what each stands for. A name that is put in between moves all that follow, although their own text
+// is as it was.
+
+import { constantValue } from './constant-value.ts'
+import { closing, type Token } from './lexer.ts'
+
+/** @returns by name, its number, or the expression that it stands for */
+export function enumeratorsIn(tokens: readonly Token[]): Map<string, string> {
+  const found = new Map<string, string>()
+  const numbers = new Map<string, bigint>()
+  for (let at = 0; at < tokens.length; at++) {
+    if (tokens[at]!.text !== 'enum') continue
+    const open = tokens[at + 1]?.kind === 'name' ? at + 2 : at + 1
+    if (tokens[open]?.text !== '{') continue
+    const end = closing(tokens, open)
+    noteEnum(tokens.slice(open + 1, end - 1), found, numbers)
+    at = end - 1
+  }
+  return found
+}
+
+function noteEnum(inner: readonly Token[], found: Map<string, string>, numbers: Map<string, bigint>): void {
+  let base: bigint | string = 0n
+  let offset = 0n
+  for (let at = 0; at < inner.length; at++) {
+    const name = inner[at]!
+    let end = at
+    while (end < inner.length && inner[end]!.text !== ',')
+      end = /^[([{]$/.test(inner[end]!.text) ? closing(inner, end) : end + 1
+    const equals = inner[at + 1]?.text === '='
+    if (equals) {
+      const value = inner.slice(at + 2, end)
+      base = constantValue(value, numbers) ?? value.map(({ text }) => text).join(' ')
+      offset = 0n
+    }
+    if (typeof base === 'bigint') numbers.set(name.text, base + offset)
+    found.set(
+      name.text,
+      typeof base === 'bigint' ? `${base + offset}` : offset === 0n ? base : `${base} + ${offset}`,
+    )
+    offset++
+    at = end
+  }
+}

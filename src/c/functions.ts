@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The functions of a C file as a person wrote them. The rules on locks and references read this text and not what the
+// preprocessor makes of it: there `mutex_lock` has a name and an argument, behind the preprocessor it has neither.
+import { closing, type Token, tokenize } from './lexer.ts'
+
+/** A function, or a macro with parameters, which counts as one. */
+export interface Definition {
+  readonly name: string
+  readonly kind: 'function' | 'macro'
+  /** 1-based line of the file. */
+  readonly line: number
+  /** What stands before the body, and the body without its braces. */
+  readonly head: readonly Token[]
+  readonly body: readonly Token[]
+  /** The body as it is written, where macros that the patch changes are put into `body`. */
+  readonly written?: readonly Token[]
+  /** Of a macro. */
+  readonly parameters?: readonly string[]
+  /** True when other files can't call it by its name. */
+  readonly isPrivate: boolean
+}
+
+export interface Definitions {
+  /** The last of several of one name (as behind `#ifdef` and `#else`) counts. */
+  readonly byName: ReadonlyMap<string, Definition>
+  /** Everything else at the top level: types, prototypes, tables. */
+  readonly rest: readonly Token[]
+}
+
+/** Macros that make a function of the name in their first argument. */
+const namedByArgument = /^[A-Z][A-Z0-9_]*$/
+
+/** Decorations of a function's head that look like a call. */
+const decoration =
+  /^(?:__\w+|noinline\w*|asmlinkage|EXPORT_\w+|ALLOW_ERROR_INJECTION|NOKPROBE_SYMBOL|STACK_FRAME_NON_STANDARD)$/
+
+/** A conditional part of a file: what of it was let through. */
+interface Branch {
+  /** False when a part of this group was let through already, or the condition is 0. */
+  open: boolean
+  taken: boolean
+}
+
+/**
+ * The text without directives, with as many lines. Of `#if`, `#elif`, `#else` the first part stays that is not `#if 0`:
+ * in the others braces may open that are closed only once.
+ */
+function withoutDirectives(text: string): { plain: string; macros: { text: string; line: number }[] } {
+  const lines = text.split('\n')
+  const macros: { text: string; line: number }[] = []
+  const branches: Branch[] = []
+  const kept: string[] = []
+  const isOpen = () => branches.every(({ open }) => open)
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at]!
+    const directive = /^[ \t]*#[ \t]*(\w*)[ \t]*(.*)$/.exec(line)
+    if (directive === null) {
+      kept.push(isOpen() ? line : '')
+      continue
+    }
+    const first = at
+    let whole = directive[2]!
+    kept.push('')
+    while (/\\\r?$/.test(lines[at]!) && at + 1 < lines.length) {
+      at++
+      kept.push('')
+      whole = `${whole.replace(/\\\r?$/, ' ')}\n${lines[at]!}`
+    }
+    const group = branches.at(-1)
+    switch (directive[1]) {
+      case 'if':
+      case 'ifdef':
+      case 'ifndef': {
+        const open = !(directive[1] === 'if' && /^0\s*(?:\/[*/]|$)/.test(whole))
+        branches.push({ open, taken: open })
+        break
+      }
+      case 'elif':
+      case 'elifdef':
+      case 'else':
+        if (group !== undefined) {
+          group.open = !group.taken
+          group.taken = true
+        }
+        break
+      case 'endif':
+        branches.pop()
+        break
+      case 'define':
+        if (isOpen()) macros.push({ text: whole, line: first + 1 })
+        break
+    }
+  }
+  return { plain: kept.join('\n'), macros }
+}
+
+/** Comments that go over several lines must not hide a directive, nor a directive in them count. */
+function withoutComments(text: string): string {
+  return text.replace(
+    /"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])+'|\/\*[\s\S]*?(?:\*\/|$)|\/\/(?:\\\r?\n|[^\n])*/g,
+    (part) => (part.startsWith('/') ? part.replace(/[^\n]+/g, ' ') : part),
+  )
+}
+
+/** The function that a head declares: the name before the last parentheses that are no decoration. */
+function nameOfHead(head: readonly Token[]): string | undefined {
+  const groups: { name: string; open: number }[] = []
+  for (let at = 0; at < head.length; at++) {
+    if (head[at]!.text !== '(') continue
+    const before = head[at - 1]
+    if (before?.kind === 'name') groups.push({ name: before.text, open: at })
+    at = closing(head, at) - 1
+  }
+  const plain = groups.filter(({ name }) => !decoration.test(name))
+  const group = plain.at(-1) ?? groups[0]
+  if (group === undefined) return undefined
+  // SYSCALL_DEFINE3(read, …), BPF_CALL_2(bpf_foo, …)
+  const [argument, next] = head.slice(group.open + 1)
+  // A function may be called like a macro, `EXT4_SB(struct super_block *sb)`; its parameters have types.
+  const isNamed = argument?.kind === 'name' && argument.text !== 'void' && /^[,)]$/.test(next?.text ?? '')
+  if (namedByArgument.test(group.name) && isNamed)
+    return /^(?:COMPAT_)?SYSCALL_DEFINE\d$/.test(group.name) ? `sys_${argument.text}` : argument.text
+  return group.name
+}
+
+/** @param text a C file, as it is written; latin1 */
+export function definitionsOf(text: string): Definitions {
+  const byName = new Map<string, Definition>()
+  const rest: Token[] = []
+  const { plain, macros } = withoutDirectives(withoutComments(text))
+  const tokens = tokenize(plain)
+  let start = 0
+  let assigns = false
+  let parens = false
+  const finish = (end: number) => {
+    for (let at = start; at < end; at++) rest.push(tokens[at]!)
+    start = end
+    assigns = false
+    parens = false
+  }
+  for (let at = start; at < tokens.length; at++) {
+    const { text: word, kind } = tokens[at]!
+    if (kind !== 'punctuator') continue
+    if (word === '=') assigns = true
+    else if (word === ';') finish(at + 1)
+    else if (word === '(' || word === '[') {
+      if (word === '(') parens = true
+      at = closing(tokens, at) - 1
+    } else if (word === '{') {
+      const end = closing(tokens, at)
+      const head = tokens.slice(start, at)
+      const name = parens && !assigns ? nameOfHead(head) : undefined
+      if (name === undefined || /^(?:typedef|struct|union|enum)$/.test(head.at(-2)?.text ?? '')) {
+        at = end - 1
+        continue
+      }
+      byName.set(name, {
+        name,
+        kind: 'function',
+        line: head[0]?.line ?? tokens[at]!.line,
+        head,
+        body: tokens.slice(at + 1, end - 1),
+        isPrivate: head.some(({ text }) => text === 'static'),
+      })
+      start = end
+      assigns = false
+      parens = false
+      at = end - 1
+    }
+  }
+  finish(tokens.length)
+  for (const { text: definition, line } of macros) {
+    const [, name, list = '', body] = /^([A-Za-z_]\w*)\(([^)]*)\)([\s\S]*)$/.exec(definition) ?? []
+    if (name === undefined || byName.has(name)) continue
+    byName.set(name, {
+      name,
+      kind: 'macro',
+      line,
+      head: [],
+      body: tokenize(body!, 0, body!.length, line),
+      parameters: list
+        .split(',')
+        .map((one) => one.replace(/[\s\\]+/g, ''))
+        .filter((one) => one !== ''),
+      isPrivate: false,
+    })
+  }
+  return { byName, rest }
+}

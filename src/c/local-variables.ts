@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The parameters and local variables of a function as its text declares them. With them an access path such as
+// `base->lock` has a type, and what only lies on the stack is told from what lives longer.
+
+import type { Definition } from './functions.ts'
+import { closing, type Token } from './lexer.ts'
+
+export interface Variable {
+  readonly name: string
+  /** `struct timer_base`, or a typedef's name. */
+  readonly type: string
+  /** Levels of pointers. */
+  readonly pointers: number
+  readonly isParameter: boolean
+  readonly isStatic: boolean
+  readonly isArray: boolean
+  /** What it is given, where its function gives it a value once only. */
+  readonly value?: readonly Token[]
+}
+
+const qualifiers =
+  /^(?:const|volatile|register|static|extern|auto|__user|__iomem|__rcu|__percpu|__force|__always_unused|__maybe_unused|__read_mostly|unsigned|signed|long|short)$/
+const notATypes =
+  /^(?:return|goto|case|default|else|do|if|while|for|switch|break|continue|sizeof|typeof|struct|union|enum)$/
+
+/** The variables that tokens from `at` declare, up to a semicolon or the end; none when they declare nothing. */
+export function declaredAt(tokens: readonly Token[], start: number, isParameter: boolean): Variable[] {
+  let at = start
+  let isStatic = false
+  let type = ''
+  for (; tokens[at]?.kind === 'name'; at++) {
+    const { text } = tokens[at]!
+    if (text === 'static') isStatic = true
+    if (/^(?:struct|union|enum)$/.test(text)) {
+      const tag = tokens[at + 1]
+      if (tag?.kind === 'name') {
+        type = `${text} ${tag.text}`
+        at += 1
+        if (tokens[at + 1]?.text === '{') at = closing(tokens, at + 1) - 1
+      } else if (tag?.text === '{') {
+        type = `${text} {}`
+        at = closing(tokens, at + 1) - 1
+      }
+      continue
+    }
+    if (qualifiers.test(text)) {
+      if (type === '' && /^(?:unsigned|signed|long|short)$/.test(text)) type = text
+      continue
+    }
+    if (notATypes.test(text)) return []
+    const next = tokens[at + 1]
+    if (type === '' || /^(?:unsigned|signed|long|short)$/.test(type)) {
+      // The name of a type is followed by a name or a star and a name.
+      const isType = next?.kind === 'name' || next?.text === '*'
+      if (type === '' && !isType) return []
+      if (isType || type === '') {
+        type = text
+        continue
+      }
+    }
+    break
+  }
+  if (type === '') return []
+  const found: Variable[] = []
+  for (;;) {
+    let pointers = 0
+    while (tokens[at]?.text === '*' || (tokens[at]?.kind === 'name' && qualifiers.test(tokens[at]!.text))) {
+      if (tokens[at]!.text === '*') pointers++
+      at++
+    }
+    const name = tokens[at]
+    if (name?.kind !== 'name') return found
+    const behind = tokens[at + 1]?.text
+    if (behind !== undefined && !/^(?:=|,|;|\[|\)|:)$/.test(behind) && !/^__/.test(behind)) return found
+    found.push({ name: name.text, type, pointers, isParameter, isStatic, isArray: behind === '[' })
+    at++
+    while (at < tokens.length && tokens[at]!.text !== ',' && tokens[at]!.text !== ';')
+      at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
+    if (tokens[at]?.text !== ',' || isParameter) return found
+    at++
+  }
+}
+
+const known = new WeakMap<Definition, ReadonlyMap<string, Variable>>()
+
+export function variablesOf(definition: Definition): ReadonlyMap<string, Variable> {
+  const before = known.get(definition)
+  if (before !== undefined) return before
+  const found = new Map<string, Variable>()
+  const { head, body } = definition
+  const list = parametersAt(head)
+  if (list >= 0) {
+    const end = closing(head, list) - 1
+    let from = list + 1
+    for (let at = from; at <= end; at++) {
+      if (at < end && /^[([{]$/.test(head[at]!.text)) at = closing(head, at) - 1
+      else if (at === end || head[at]!.text === ',') {
+        for (const one of declaredAt(head.slice(from, at), 0, true)) found.set(one.name, one)
+        from = at + 1
+      }
+    }
+  }
+  for (const [at, { kind }] of body.entries()) {
+    if (kind !== 'name') continue
+    const before = body[at - 1]?.text
+    if (before !== undefined && !/^[;{}:(]$/.test(before)) continue
+    if (before === '(' && !/^for/.test(body[at - 2]?.text ?? '')) continue
+    for (const one of declaredAt(body, at, false)) if (!found.has(one.name)) found.set(one.name, one)
+  }
+  for (const [name, tokens] of onlyValues(body))
+    if (found.get(name)?.isParameter === false) found.set(name, { ...found.get(name)!, value: tokens })
+  known.set(definition, found)
+  return found
+}
+
+const annotation =
+  /^__(?:acquires|releases|must_hold|cond_(?:acquires|lock)|attribute__|printf|scanf|alloc_size|section)$/
+
+/** Where the parameters open: the last list of the outermost ones that is no annotation's; a parameter may have a list of its own. */
+function parametersAt(head: readonly Token[]): number {
+  let found = -1
+  for (let at = 0; at < head.length; at++) {
+    if (head[at]!.text !== '(') continue
+    if (!annotation.test(head[at - 1]?.text ?? '')) found = at
+    at = closing(head, at) - 1
+  }
+  return found
+}
+
+/** What the names that are assigned once are assigned. */
+function onlyValues(body: readonly Token[]): Map<string, readonly Token[]> {
+  const values = new Map<string, readonly Token[]>()
+  const several = new Set<string>()
+  for (const [at, { text, kind }] of body.entries()) {
+    if (kind !== 'name' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
+    const next = body[at + 1]?.text ?? ''
+    // `&p->member` leads nobody to the pointer itself.
+    const isLentOut = body[at - 1]?.text === '&' && next !== '->'
+    if (/^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(next) || isLentOut) several.add(text)
+    if (next !== '=') continue
+    let end = at + 2
+    while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
+      end = /^[([{]$/.test(body[end]!.text) ? closing(body, end) : end + 1
+    const value = body.slice(at + 2, end)
+    // `struct x *p = NULL;` says nothing yet.
+    if (value.length === 1 && /^(?:NULL|0|false)$/.test(value[0]!.text)) continue
+    if (values.has(text)) several.add(text)
+    values.set(text, value)
+  }
+  for (const name of several) values.delete(name)
+  return values
+}

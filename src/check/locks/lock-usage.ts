@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Locks that old and new code do not take alike. A task runs one world only, but other tasks run the other one at the same
+// time, and a task can change its world between two replaced functions. So what is dangerous is what two tasks, or
+// two functions one after the other, rely on:
+//   - a lock in place of another one: old code and new code then exclude each other no longer;
+//   - a lock that is no longer taken, while the code around it changed, too: old code counts on it;
+//   - a function that returns with a lock that it used to release, or the other way round: whoever comes after it
+//     may be of the other world;
+//   - two locks whose order changes: old and new code can wait for each other for ever.
+// A lock that is only taken in more places leaves open what was open before, until the transition is over.
+
+import { variablesOf } from '../../c/local-variables.ts'
+import { listed } from '../../ground/listed.ts'
+import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/changed-functions.ts'
+import type { Found } from '../subject/rule.ts'
+import { type Balance, type Conduct, conductsOf, titleOf } from './balance.ts'
+import { argumentsAt, type Operation, operationsIn, plainly } from './operations.ts'
+
+type State = 'none' | 'section' | 'taken' | 'given'
+
+function stateOf({ take, give }: Balance['before']): State {
+  if (take > 0) return give > 0 ? 'section' : 'taken'
+  return give > 0 ? 'given' : 'none'
+}
+
+/** What a function does to a lock, before and after. */
+const conducts: Readonly<Record<State, readonly [before: string, after: string]>> = {
+  none: ['left it alone', 'leaves it alone'],
+  section: ['took and released it', 'takes and releases it'],
+  taken: ['returned with it held', 'returns with it held'],
+  given: ['released it for its caller', 'releases it for its caller'],
+}
+
+/** A change of what a function owes its callers; a release that is only added is how a forgotten one is fixed. */
+function changesContract({ before, after }: Balance): boolean {
+  const [old, young] = [stateOf(before), stateOf(after)]
+  if (old === young || (old === 'none' && young === 'section') || (old === 'section' && young === 'none'))
+    return false
+  return !(old === 'taken' && young === 'section')
+}
+
+/** The words of a function without what concerns its locks; equal ones mean that only the locking changed. */
+function restOf(of: Conduct['of'], side: 'before' | 'after', locks: readonly Operation[]): string {
+  const words = new Set(locks.map(({ word }) => word))
+  return textOf(of[side]?.body ?? [])
+    .split(/(?<=[;{}])/)
+    .map((statement) => statement.trim())
+    .filter((statement) => ![...words].some((word) => statement.split(' ').includes(word)))
+    .join('')
+}
+
+/** Which lock is held while which other one is taken. `where` is the function. */
+function nestings(
+  where: string,
+  operations: readonly Operation[],
+): Map<string, readonly [Operation, Operation]> {
+  const held: Operation[] = []
+  const found = new Map<string, readonly [Operation, Operation]>()
+  for (const one of operations) {
+    if (one.kind !== 'lock') continue
+    const nameOf = ({ family, on }: Operation) => on || family
+    if (one.role === 'give') {
+      // On a way out only what was taken there is given up: the others go on with what they hold.
+      const at = held.findIndex(
+        (outer) => nameOf(outer) === nameOf(one) && (one.leaves === 0 || outer.leaves === one.leaves),
+      )
+      if (at >= 0) held.splice(at, 1)
+      continue
+    }
+    for (const outer of held) {
+      if (outer.key !== one.key) found.set(`${outer.key}\n${one.key}`, [outer, one])
+      // Two of one kind, such as the locks of two queues, have an order by what the function calls them.
+      else if (outer.on !== one.on && !outer.isInCallee && !one.isInCallee)
+        found.set(`${where} ${outer.on}\n${where} ${one.on}`, [outer, one])
+    }
+    held.push(one)
+  }
+  return found
+}
+
+/**
+ * Functions of which one leaves to another what it used to do itself. Where only one function changes so, its callers and
+ * callees are as they were, and each call is of one world.
+ */
+function contractFindings(functions: ChangedFunctions, all: readonly Conduct[]): Found[] {
+  const byKey = new Map<string, Balance[]>()
+  for (const { balances } of all)
+    for (const balance of balances)
+      if (isProtection(balance) && stateOf(balance.before) !== stateOf(balance.after))
+        byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
+  return [...byKey.values()].flatMap((group): Found[] => {
+    const isOneTree = group.some(({ of: root }) =>
+      group.every(({ of: { name } }) => name === root.name || functions.isBelow(name, root.name)),
+    )
+    const first = group.find(changesContract)
+    // Only releases that are added: what was forgotten. Only ones that go: what was done twice.
+    const takes = group.some(({ before, after }) => before.take !== after.take)
+    const moves =
+      group.some(({ before, after }) => after.give > before.give) &&
+      group.some(({ before, after }) => after.give < before.give)
+    if (first === undefined || isOneTree || !(takes || moves)) return []
+    const told = group.map(({ of: { name }, before, after }) => {
+      return `${name} ${conducts[stateOf(before)][0]} and now ${conducts[stateOf(after)][1]}`
+    })
+    return [
+      {
+        symbol: first.of.name,
+        unit: first.of.file,
+        message: `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions must switch together, and a task may switch between them`,
+      },
+    ]
+  })
+}
+
+function isLock({ kind }: Balance): boolean {
+  return kind === 'lock'
+}
+
+/** What keeps others out or away: a reader's section of RCU counts when it is given up. */
+function isProtection({ kind, family }: Balance): boolean {
+  return kind === 'lock' || family === 'rcu' || family === 'srcu'
+}
+
+function isGained({ before, after }: Balance): boolean {
+  return stateOf(before) === 'none' && stateOf(after) === 'section'
+}
+
+function isLost({ before, after }: Balance): boolean {
+  return stateOf(before) === 'section' && stateOf(after) === 'none'
+}
+
+/** A protection that a function gives up, and what it takes in its place. */
+interface Loss {
+  readonly balance: Balance
+  readonly instead: Balance | undefined
+  /** Nothing but the locking changes in the function. */
+  readonly isAlone: boolean
+}
+
+/** The protections that a function gives up, without those that only moved up or down its calls. */
+function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Conduct): Loss[] {
+  const { of, before, after, balances } = one
+  const took = balances.filter((balance) => isLock(balance) && isGained(balance))
+  const locks = [...before, ...after].filter(({ kind }) => kind === 'lock' || kind === 'context')
+  return balances
+    .filter((balance) => isProtection(balance) && isLost(balance))
+    .flatMap((balance): Loss[] => {
+      const movedTo = ({ of: other, balances: theirs }: Conduct) =>
+        other !== of &&
+        theirs.some((its) => its.key === balance.key && its.after.take > its.before.take) &&
+        areRelated(functions, of.name, other.name)
+      if (all.some(movedTo) || isTakenInside(one, balance) || isTakenByCallee(functions, one, balance))
+        return []
+      // A spinlock's holder is a reader of RCU as well: it can't be preempted.
+      if (balance.family === 'rcu' && took.some(({ family }) => /^(?:spin|rw)lock$/.test(family))) return []
+      return [
+        {
+          balance,
+          instead: took.find(({ key }) => key === balance.key) ?? took[0],
+          isAlone: restOf(of, 'before', locks) === restOf(of, 'after', locks),
+        },
+      ]
+    })
+}
+
+/** `xa_erase(&x->pages, …)` takes the lock of the array itself, as `xa_lock(&x->pages)` does. */
+function isTakenInside({ of }: Conduct, { words, on }: Balance): boolean {
+  const { body = [] } = of.after ?? {}
+  return (
+    words.some((word) => word.startsWith('xa_lock')) &&
+    body.some(
+      ({ text }, at) =>
+        /^xa_(?:destroy|erase|store|insert|alloc|cmpxchg|set_mark|clear_mark)(?:_\w+)?$/.test(text) &&
+        plainly(argumentsAt(body, at + 1)[0] ?? []) === on,
+    )
+  )
+}
+
+/** A function of a header that is called only now, such as `get_fs_pwd`, takes and releases the same lock. */
+function isTakenByCallee(
+  { before, after, library }: ChangedFunctions,
+  { of }: Conduct,
+  { family, key }: Balance,
+): boolean {
+  const body = of.after?.body ?? []
+  const known = new Set(of.before?.body.map(({ text }) => text))
+  const mentions = (word: string) => before.mentions(word) || after.mentions(word)
+  return body.some(({ kind, text }, at) => {
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || known.has(text)) return false
+    const callee = library.definition(text)
+    const locks = callee === undefined ? [] : operationsIn(callee, mentions)
+    return (['take', 'give'] as const).every((role) =>
+      locks.some(
+        (one) =>
+          one.role === role &&
+          one.family === family &&
+          (key === one.key || key === `${one.owner} ${one.key}`),
+      ),
+    )
+  })
+}
+
+/** True when one of the functions calls the other one, straight or through others of the changed files. */
+function areRelated(functions: ChangedFunctions, one: string, other: string): boolean {
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
+    const users = [...functions.before.users(to), ...functions.after.users(to)]
+    return users.some((user) => user === from || (!seen.has(user) && reaches(from, user, seen.add(user))))
+  }
+  return reaches(one, other) || reaches(other, one)
+}
+
+function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Found[] {
+  const groups = new Map<string, Loss[]>()
+  for (const one of all)
+    for (const loss of lossesOf(functions, all, one)) {
+      const key = [loss.balance.key, loss.instead?.key, loss.isAlone].join('\n')
+      groups.set(key, [...(groups.get(key) ?? []), loss])
+    }
+  return [...groups.values()].map((losses): Found => {
+    const { balance, instead, isAlone } = losses[0]!
+    const names = losses.map(({ balance: { of } }) => of.name)
+    const who = listed(names)
+    const [take, does] = names.length === 1 ? ['takes', 'does'] : ['take', 'do']
+    const title = titleOf(balance)
+    const place = { symbol: balance.of.name, unit: balance.of.file }
+    if (instead !== undefined && (instead.key === balance.key || mayBeOne(balance, instead)))
+      return {
+        ...place,
+        severity: 'note',
+        message: `${who} took ${title}, and now ${take} ${titleOf(instead)}; that is the same lock only where both lead to one object`,
+        hint: 'See whether they do',
+      }
+    if (instead !== undefined)
+      return {
+        ...place,
+        message: `${who} took ${title}, and now ${take} ${titleOf(instead)} instead: as long as tasks run both, neither lock keeps the old code and the new code apart`,
+        hint: `Take both locks (${title} as well) in the live patch`,
+      }
+    if (isAlone)
+      return {
+        ...place,
+        ...(all.length === 1 ? { severity: 'note' as const } : {}),
+        message: `${who} no longer ${take} ${title}; what ${names.length === 1 ? 'it does' : 'they do'} is otherwise the same`,
+        hint: `See whether nothing that changes with it relied on ${title}`,
+      }
+    return {
+      ...place,
+      message: `${who} no longer ${take} ${title} and ${does} something else, while other tasks still run the old code and count on ${title}`,
+      hint: `See whether the old code is safe beside the new one; if not, keep ${title} in the live patch`,
+    }
+  })
+}
+
+/** Both hang on a variable of the function alone, whose name says nothing of the object. */
+function mayBeOne(one: Balance, other: Balance): boolean {
+  const isVariable = ({ on }: Balance) => /^[A-Za-z_]\w*$/.test(on)
+  const isLocal = ({ of, on }: Balance) =>
+    [of.before, of.after].some((side) => side !== undefined && variablesOf(side).has(on))
+  return isVariable(one) && isVariable(other) && isLocal(one) && isLocal(other) && one.family === other.family
+}
+
+function orderFindings(all: readonly Conduct[]): Found[] {
+  const found: Found[] = []
+  const old = new Map(all.flatMap(({ of, lockingBefore }) => [...nestings(of.name, lockingBefore)]))
+  const reported = new Set<string>()
+  for (const { of, lockingAfter } of all)
+    for (const [pair, [outer, inner]] of nestings(of.name, lockingAfter)) {
+      const turned = pair.split('\n').reverse().join('\n')
+      if (old.has(pair) || !old.has(turned) || reported.has(turned)) continue
+      reported.add(pair)
+      found.push({
+        symbol: of.name,
+        unit: of.file,
+        message: `${of.name} now takes ${inner.on || inner.family} while it holds ${outer.on || outer.family}; the old code takes them the other way round, so a task of each world can wait for the other for ever`,
+        hint: 'Keep the order of the locks in the live patch',
+      })
+    }
+  for (const { of, after } of all) {
+    const turned = turnedComparison(of, after)
+    if (turned === undefined) continue
+    found.push({
+      symbol: of.name,
+      unit: of.file,
+      message: `${of.name} takes ${turned.join(' and ')} in the order of their addresses, and now compares these the other way round; a task of each world can wait for the other for ever`,
+      hint: 'Keep the order of the locks in the live patch',
+    })
+  }
+  return found
+}
+
+/** Two things that a function locks, and whose order it now tells by the opposite comparison. */
+function turnedComparison(of: Conduct['of'], after: readonly Operation[]): readonly string[] | undefined {
+  const comparisons = (definition: ChangedFunction['before']) =>
+    (definition?.body ?? []).flatMap(({ text }, at, body) => {
+      const [left, right] = [body[at - 1], body[at + 1]]
+      return /^[<>]=?$/.test(text) && left?.kind === 'name' && right?.kind === 'name'
+        ? [{ left: left.text, right: right.text, way: text[0]! }]
+        : []
+    })
+  const old = comparisons(of.before)
+  const locked = (name: string) =>
+    after.some(
+      ({ kind, role, on }) =>
+        kind === 'lock' && role === 'take' && (on.split(/\W/)[0] === name || on.includes(`[${name}]`)),
+    )
+  const found = comparisons(of.after).find(
+    ({ left, right, way }) =>
+      locked(left) &&
+      locked(right) &&
+      old.some((one) =>
+        one.left === left
+          ? one.right === right && one.way !== way
+          : one.left === right && one.right === left && one.way === way,
+      ) &&
+      !old.some((one) => one.left === left && one.right === right && one.way === way),
+  )
+  return found && [found.left, found.right]
+}
+
+/** @param warned functions about which something graver is said */
+function gainFindings(all: readonly Conduct[], warned: ReadonlySet<string | undefined>): Found[] {
+  const found: Found[] = []
+  const more = new Map<string, { names: string[]; title: string; file: string }>()
+  for (const { of, balances } of all)
+    for (const balance of balances.filter((one) => isLock(one) && isGained(one))) {
+      const known = more.get(balance.key) ?? { names: [], title: titleOf(balance), file: of.file }
+      known.names.push(of.name)
+      more.set(balance.key, known)
+    }
+  for (const { names, title, file } of more.values()) {
+    const quiet = names.filter((name) => !warned.has(name))
+    if (quiet.length === 0) continue
+    found.push({
+      severity: 'note',
+      symbol: quiet[0]!,
+      unit: file,
+      message: `${listed(quiet)} now ${quiet.length === 1 ? 'takes' : 'take'} ${title}; tasks that still run the old code do not, so what the lock protects is as open as before until the transition is over`,
+      hint: 'Wait for the end of the transition before you count on the fix',
+    })
+  }
+  return found
+}
+
+/** What changes about the locks of the changed functions. */
+export function lockFindings(functions: ChangedFunctions): Found[] {
+  const all = conductsOf(functions)
+  const found = [...lossFindings(functions, all), ...contractFindings(functions, all), ...orderFindings(all)]
+  return [...found, ...gainFindings(all, new Set(found.map(({ symbol }) => symbol)))]
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The consistency forecast before anything runs: does the fix replace a function that some task is always inside? How a
+// task moves from the old code to the new is told in docs/forecast.md.
+
+import { codeBase } from '../../../calls/code-map.ts'
+import type { Job } from '../../../ground/job.ts'
+import { listed, shortened } from '../../../ground/listed.ts'
+import { openSleepers } from '../../../transition/kept-sleeping-functions.ts'
+import type { Sleeper } from '../../../transition/sleeping-functions.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import { remembered, type Subject } from '../../subject/subject.ts'
+
+interface Sleeping {
+  readonly name: string
+  readonly unit: string
+  readonly object: string
+  readonly sleeper: Sleeper
+}
+
+/** The replaced functions in which tasks sleep for long. */
+const sleepingIn = remembered<Subject, readonly Sleeping[]>(findSleeping)
+
+async function findSleeping(job: Job, { kernel, extraction, names }: Subject): Promise<readonly Sleeping[]> {
+  const objects = [...new Set(extraction.replaced.map(({ object }) => object))]
+  const known = new Map(
+    await Promise.all(
+      objects.map(async (object) => [object, await openSleepers(job, kernel, object)] as const),
+    ),
+  )
+  return extraction.replaced.flatMap(({ object, unit, before: { name } }): Sleeping[] => {
+    const places = names.symbols(object, name)
+    // Of a module, or of several functions with this name, the one that is meant is not known here.
+    const addresses =
+      object === 'vmlinux' ? places.map(({ address }) => Number(address - codeBase)) : [undefined]
+    for (const address of addresses) {
+      const sleeper = known.get(object)?.find(name, address)
+      if (sleeper !== undefined) return [{ name, unit, object, sleeper }]
+    }
+    return []
+  })
+}
+
+/** `a`, `a and b`, `a, b, c and 4 more`. */
+const some = (names: readonly string[]) => listed(names.length > 4 ? shortened(names, 3) : names) || 'nobody'
+
+export const neverFinishes: Rule = {
+  name: 'never-finishes',
+  severity: 'warning',
+  looksFor: 'A replaced function that a thread of the kernel never leaves, or in which all threads sleep',
+  why: 'A task goes over to the new code only when no replaced function is on its stack, and a thread has its first function, and the scheduler’s, there for good; the transition never ends, no other live patch can be applied meanwhile, and this one has to be reverted',
+  remedy:
+    'Make the change in a function that the thread calls and comes back from, and leave this one out (INARCH_IGNORE_FUNCTION)',
+  async find(job, subject) {
+    const all = await sleepingIn(job, subject, subject)
+    return all.flatMap(({ name, unit, object, sleeper }): Found[] => {
+      if (sleeper.kind === 'thread') {
+        const { startedBy, sinceBoot } = sleeper
+        const when = sinceBoot
+          ? 'which runs since the kernel started'
+          : `which ${some(startedBy)} ${startedBy.length === 1 ? 'starts' : 'start'}`
+        return [
+          {
+            symbol: name,
+            unit,
+            message: `${name} of ${object} is the whole life of a thread, ${when}: the transition can’t finish while such a thread exists`,
+            ...(sinceBoot
+              ? {}
+              : {
+                  hint: 'Make the change in a function that the thread calls and comes back from; or see to it that no such thread exists when the live patch is loaded, which `inarch forecast` tells',
+                }),
+          },
+        ]
+      }
+      if (sleeper.kind !== 'scheduler') return []
+      const who =
+        sleeper.threads.length === 0
+          ? 'every task sleeps in it'
+          : `whoever waits by it sleeps in it, among them threads of the kernel (${some(sleeper.threads)})`
+      return [
+        {
+          symbol: name,
+          unit,
+          message: `${name} is part of the scheduler, and ${who}: the transition can’t finish`,
+          hint: 'The scheduler can’t be live patched in this place; fix those who call it, or restart with a new kernel',
+        },
+      ]
+    })
+  },
+}
+
+export const longSleepers: Rule = {
+  name: 'long-sleepers',
+  severity: 'note',
+  looksFor: 'A replaced function in which tasks sleep until something happens outside',
+  why: 'The transition waits for them. The kernel wakes processes in it after 15 s with a signal that nobody sees, and they leave; a thread of the kernel stays',
+  remedy:
+    'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, and `inarch prove` in a virtual machine',
+  async find(job, subject) {
+    const all = await sleepingIn(job, subject, subject)
+    return all.flatMap(({ name, unit, sleeper }): Found[] => {
+      if (sleeper.kind === 'idle') {
+        const { threads } = sleeper
+        return [
+          {
+            symbol: name,
+            unit,
+            message: `Threads of the kernel (${some(threads)}) wait for work in ${name}: where such a thread exists, the transition may not finish`,
+            hint: 'See to it that no such thread exists when the live patch is loaded, such as by stopping the service that needs it; `inarch forecast` tells',
+          },
+        ]
+      }
+      if (sleeper.kind !== 'call') return []
+      const { waits } = sleeper
+      const below = waits.filter((one) => one !== name)
+      const where = below.length === 0 ? '' : `, such as in ${some(below)}`
+      return [
+        {
+          symbol: name,
+          unit,
+          message: `Processes may sleep long in ${name}${where}: the transition waits for them, up to 15 s, until the kernel’s signal wakes them`,
+        },
+      ]
+    })
+  },
+}
+
+/** The names of the rules that foretell the transition. */
+export const forecastRules: readonly string[] = [neverFinishes.name, longSleepers.name]

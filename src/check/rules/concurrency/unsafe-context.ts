@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Functions that the live patching itself runs through, or that run where no task's world counts.
+import { type Context, openContexts } from '../../subject/contexts.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+
+const dangers: Readonly<Record<Exclude<Context['name'], 'start'>, (name: string, way: string) => string>> = {
+  nmi: (name, way) =>
+    `${name} runs in an NMI or a machine check (${way}): that can interrupt any task, of the old or of the new world, so on one processor old and new code take turns until the transition is over`,
+  redirection: (name, way) =>
+    `${name} is part of what redirects functions (${way}): while it is being redirected it runs itself, and a call of it out of ftrace’s handler runs the old code`,
+  'stack-walk': (name, way) =>
+    `${name} is part of what reads a task’s stack to find out whether the task can switch (${way}): if it is wrong, tasks switch with old code on their stack`,
+  'switching-point': (name) =>
+    `${name} is where a task switches to the new code without its stack being looked at; it can’t be in one world while it does`,
+}
+
+export const unsafeContext: Rule = {
+  name: 'unsafe-context',
+  severity: 'warning',
+  looksFor:
+    'A replaced function that runs in an NMI or a machine check, or that ftrace or the livepatch code itself calls',
+  why: 'There the switch of one task after the other keeps nothing consistent, and the live patch may change the ground on which it is applied',
+  remedy:
+    'Fix the bug in a caller that runs in a task’s own context, or make sure that old and new code may alternate at any moment',
+  async find(job, { extraction, kernel }): Promise<Found[]> {
+    const { replaced } = extraction
+    const core = replaced.filter(({ unit }) => /^kernel\/livepatch\/(?:core|patch|transition)\.c$/.test(unit))
+    const found = core.map(
+      ({ before: { name }, unit }): Found => ({
+        severity: 'error',
+        symbol: name,
+        unit,
+        message: `${name} is part of the livepatch code, which would replace itself while it runs`,
+        hint: 'Install the fixed kernel, and reboot',
+      }),
+    )
+    const others = replaced.filter((one) => one.object === 'vmlinux' && !core.includes(one))
+    if (others.length === 0) return found
+    const contexts = await openContexts(job, kernel)
+    for (const { before, unit } of others) {
+      const context = contexts.get(before.name)
+      if (context === undefined || context.name === 'start') continue
+      const way =
+        context.path.length > 1 ? `by way of ${context.path.slice(0, -1).join(', ')}` : 'called straight'
+      found.push({ symbol: before.name, unit, message: dangers[context.name](before.name, way) })
+    }
+    return found
+  },
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One changed function waits for what another changed one says. A task that still runs the old code does not say it, and
+// whoever waits in the new code waits for ever.
+
+import { listed } from '../../../ground/listed.ts'
+import { type Balance, conductsOf, titleOf } from '../../locks/balance.ts'
+import { handOffFindings } from '../../semantics/effects/hand-offs.ts'
+import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+
+export function wakeFindings(functions: ChangedFunctions): Found[] {
+  const byKey = new Map<string, Balance[]>()
+  for (const { balances } of conductsOf(functions))
+    for (const balance of balances)
+      if (balance.kind === 'wait') byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
+  const mutual = [...byKey.values()].flatMap((group): Found[] => {
+    const waits = group.filter(({ before, after }) => after.take > before.take)
+    const wakes = group.filter(({ before, after }) => after.give > before.give && after.take <= before.take)
+    const [first] = waits.filter(({ of: waiter }) =>
+      wakes.some(({ of: waker }) => functions.areApart(waiter.name, waker.name)),
+    )
+    if (first === undefined) return []
+    const names = (list: readonly Balance[]) => listed(list.map(({ of: { name } }) => name))
+    return [
+      {
+        symbol: first.of.name,
+        unit: first.of.file,
+        message: `${names(waits)} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ${names(wakes)} ${wakes.length === 1 ? 'tells' : 'tell'} it; a task that still runs the old code does not, and the wait may never end`,
+      },
+    ]
+  })
+  return [...mutual, ...handOffFindings(functions)]
+}
+
+export const wakeUp: Rule = {
+  name: 'wake-up',
+  severity: 'warning',
+  looksFor:
+    'A wait in one changed function for what another changed function tells, and works, callbacks and timers that are handed to another place than before where another changed function waits for them',
+  why: 'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the transition with it; or it does not wait for what they have handed over',
+  remedy:
+    'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place as well as for the new one',
+  find: (_job, subject) => wakeFindings(changedFunctionsOf(subject)),
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is new in its file need not be new in the kernel: the patch may move a function or a variable from one file to another, or give
+// a function of its own in place of a `__weak` one. The linker that makes a kernel has one of each global name; a live patch would bring
+// a second one, which only the patched files use.
+
+import { isState } from '../../../diff/lost-state.ts'
+import { bareName } from '../../../diff/object/compiler-names.ts'
+import { sectionFlag } from '../../../elf/format.ts'
+import type { ElfSymbol } from '../../../elf/read.ts'
+import { isFreed } from '../../../extract/discarded-sections.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import type { StudiedUnit, Subject } from '../../subject/subject.ts'
+
+/** Marks of an export, which the rules for exports look at. */
+const ofExport = /^__(?:ksymtab|kstrtab|kstrtabns|crc|export_symbol)_/
+
+/** Global symbols that a unit defines after the patch and did not before. */
+function newGlobals({ change: { before, after } }: StudiedUnit): ElfSymbol[] {
+  const known = new Set(before.object.symbols.filter(({ section }) => section).map(({ name }) => name))
+  return after.object.symbols.filter(
+    ({ name, binding, section }) =>
+      section !== undefined &&
+      (section.flags & sectionFlag.alloc) !== 0 &&
+      binding !== 'local' &&
+      !isFreed(section.name) &&
+      !known.has(name) &&
+      !ofExport.test(name),
+  )
+}
+
+/** Variables that a unit has no more after the patch, by their names in the source. */
+function lostVariables({ change: { before, after } }: StudiedUnit): Set<string> {
+  const left = new Set(after.data.map(({ name }) => name))
+  return new Set(before.data.filter((one) => isState(one) && !left.has(one.name)).map(({ name }) => name))
+}
+
+/** Units of the same kernel object that give up a variable which this one brings. */
+function movedVariables(unit: StudiedUnit, units: readonly StudiedUnit[]): Found[] {
+  const brought = unit.change.addedData.filter(isState)
+  return brought.flatMap(({ name }): Found[] => {
+    const from = units.find(
+      (one) => one !== unit && one.object === unit.object && lostVariables(one).has(name),
+    )
+    return from === undefined || bareName(name) !== name
+      ? []
+      : [
+          {
+            symbol: name,
+            unit: unit.unit.source,
+            severity: 'warning',
+            message: `The patch moves ${name} from ${from.unit.source} to ${unit.unit.source}: the new one begins with the source's value, and what the running kernel has in the old one is lost to the new code`,
+            hint: 'Leave the variable where it is, or take its value over in a callback (INARCH_PRE_PATCH)',
+          },
+        ]
+  })
+}
+
+function inUnit(unit: StudiedUnit, { names, units }: Subject): Found[] {
+  const said = new Set<string>()
+  const found = newGlobals(unit).flatMap(({ name, type }): Found[] => {
+    if (!names.symbols(unit.object, name).some((symbol) => /[A-Z]/.test(symbol.type))) return []
+    said.add(name)
+    const from = units.find(
+      (one) =>
+        one !== unit &&
+        one.object === unit.object &&
+        one.change.before.object.symbols.some(
+          (symbol) => symbol.name === name && symbol.section !== undefined,
+        ),
+    )
+    const where = from === undefined ? 'another file' : from.unit.source
+    const what = type === 'function' ? 'code' : 'variable'
+    return [
+      {
+        symbol: name,
+        unit: unit.unit.source,
+        message: `${name} is new in ${unit.unit.source}, and the running kernel has it already, from ${where}: all other code would go on with that ${what}, and only what is patched would use the new one`,
+      },
+    ]
+  })
+  return [...found, ...movedVariables(unit, units).filter(({ symbol }) => !said.has(symbol!))]
+}
+
+export const definedElsewhere: Rule = {
+  name: 'defined-elsewhere',
+  severity: 'error',
+  looksFor:
+    'A global function or variable that is new in its file, and that the running kernel has already: it moves from another file, or takes the place of a `__weak` one; or a private variable that moves to another file',
+  why: 'A kernel has one of each global name. The live patch would bring a second one: what is not patched goes on with the old code, and a variable would exist twice, with two values',
+  remedy:
+    'Change the function or variable in the file where the kernel has it, and leave the move out of the patch; a `__weak` function is changed where it is defined',
+  find: (_job, subject) => subject.units.flatMap((unit) => inUnit(unit, subject)),
+}

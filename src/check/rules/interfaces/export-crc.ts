@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A live patch does not replace an export: its version (CRC) stays that of the running kernel, and so do the modules that
+// load. What changes is what the symbol means, if the types behind it do; and what a module needs that is built from the
+// patched source.
+
+import { toldFirst } from '../../../ground/listed.ts'
+import type { FileChange } from '../../../patch/patch.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import { compareTypes } from '../../types/btf/compare.ts'
+import { exportedBy, versionsOf } from '../../types/export-versions.ts'
+import { changedSignatures } from '../../types/signatures.ts'
+import { lookedAt } from '../../types/type-units.ts'
+import { unitTypes } from '../../types/unit-types.ts'
+
+/** True when the file, or any header of the patch, includes other files than before. */
+function changesIncludes(changes: readonly FileChange[], source: string): boolean {
+  const included = (text = '') => (text.match(/^[ \t]*#[ \t]*include\b.*$/gm) ?? []).sort().join('\n')
+  return changes.some(
+    ({ path, before, after }) =>
+      (path === source || path.endsWith('.h')) && included(before) !== included(after),
+  )
+}
+
+export const exportCrc: Rule = {
+  name: 'export-crc',
+  severity: 'warning',
+  looksFor:
+    'A symbol that the kernel or a module exports has another version (CRC) in the patched source, because a type behind it changes',
+  why: 'The running kernel keeps the old version: a module for the old types goes on loading and meets new code, and one that is built from the patched source does not load',
+  remedy:
+    'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow this, and build modules against the headers of the running kernel, not of the patched source',
+  async find(job, subject) {
+    const looked = await lookedAt(job, subject, subject.units)
+    // Another header can complete a type that was only named: then the version is another one, too.
+    const including = subject.units.filter(({ unit }) => changesIncludes(subject.changes, unit.source))
+    const units = [...new Set([...looked.units, ...including])]
+    const found: Found[] = []
+    await Promise.all(
+      units.map(async (studied) => {
+        const exported = exportedBy(subject, studied)
+        if (exported.length === 0) return
+        const types = await unitTypes(job, subject, studied)
+        const differing = types === undefined ? [] : compareTypes(types.before, types.after)
+        const called = types === undefined ? [] : changedSignatures(studied, types)
+        const [before, after] = await Promise.all([
+          versionsOf(job, subject, studied, 'before'),
+          versionsOf(job, subject, studied, 'after'),
+        ])
+        const broken = called.filter(
+          ({ name, difference }) => difference === 'differs' && exported.includes(name),
+        )
+        const changed = exported.filter((name) => {
+          const [old, young] = [before?.get(name), after?.get(name)]
+          // Where the versions are made in another way than here, nothing can be said.
+          const isComparable =
+            old !== undefined && young !== undefined && subject.names.exported(name)?.crc === old
+          return (isComparable && old !== young) || broken.some((one) => one.name === name)
+        })
+        if (changed.length === 0) return
+        const unit = studied.unit.source
+        const one = changed.length === 1
+        const [worst] = broken
+        if (worst !== undefined) {
+          found.push({
+            symbol: worst.name,
+            unit,
+            message: `${worst.name} is exported, and is ${worst.after} instead of ${worst.before}: modules from elsewhere load as before and call it in the old way, those that are built from the patched source do not load${one ? '' : `; the same may hold for ${toldFirst(changed.filter((name) => name !== worst.name))}`}`,
+          })
+          return
+        }
+        const isOther =
+          types === undefined ||
+          differing.some(({ differences }) => differences.some(({ effect }) => effect !== 'harmless'))
+        found.push({
+          symbol: changed[0]!,
+          unit,
+          ...(isOther
+            ? {
+                message: `${toldFirst(changed)} ${one ? 'is exported with a type that changes' : 'are exported with types that change'}: modules from elsewhere load as before and use the old ${one ? 'one' : 'ones'}, those that are built from the patched source do not load`,
+              }
+            : {
+                severity: 'note' as const,
+                message: `${toldFirst(changed)} ${one ? 'has' : 'have'} another version in the patched source, though nothing is called or laid out in another way: modules load as before, but one that is built from the patched source does not`,
+                hint: 'Build modules against the headers of the running kernel',
+              }),
+        })
+      }),
+    )
+    return found
+  },
+}

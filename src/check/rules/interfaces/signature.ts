@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A call of a replaced function leads to the new one, whoever calls. A caller that was compiled for the old parameters
+// puts other things into the registers than the new function takes out of them.
+
+import type { Found, Rule } from '../../subject/rule.ts'
+import type { StudiedUnit } from '../../subject/subject.ts'
+import { changedSignatures } from '../../types/signatures.ts'
+import { lookedAt } from '../../types/type-units.ts'
+import { unitTypes } from '../../types/unit-types.ts'
+import { callersLeft } from '../../types/unseen-callers.ts'
+
+/** What macros make to say something about a function; nobody calls it through them. */
+const bookkeeping =
+  /^(?:__ksymtab_|__UNIQUE_ID_|__addressable_|__export_symbol_|_kbl_addr_|_eil_addr_|__func_stack_frame)/
+
+/** Data that hold the address of a function before the patch, and still do after it. */
+function holdersOf({ change }: StudiedUnit, name: string): string[] {
+  return change.after.data
+    .filter((piece) => !bookkeeping.test(piece.name) && change.correlation.counterpartOf(piece) !== undefined)
+    .filter((piece) =>
+      change.after.relocations(piece).some((relocation) => {
+        const target = change.after.target(piece.section, relocation)
+        return target.kind === 'piece' && target.piece.kind === 'function' && target.piece.name === name
+      }),
+    )
+    .map((piece) => piece.name)
+}
+
+export const signature: Rule = {
+  name: 'signature',
+  severity: 'error',
+  looksFor:
+    'A function is called in another way (parameters, what it returns) while code that is not replaced calls it',
+  why: 'Every call leads to the new function, and a caller that stays passes what the old one took',
+  remedy:
+    'Keep the function as it is called, and give what is new to a second function that the changed callers call',
+  async find(job, subject) {
+    const { units } = await lookedAt(job, subject, subject.units)
+    const found: Found[] = []
+    for (const studied of units) {
+      const types = await unitTypes(job, subject, studied)
+      if (types === undefined) continue
+      const unit = studied.unit.source
+      for (const { name, before, after, difference, isPrivate } of changedSignatures(studied, types)) {
+        // What it returns now is in a register of which a caller expects nothing.
+        if (difference === 'returns') continue
+        const what = `${name} is ${after} instead of ${before}`
+        const callers = isPrivate ? [] : await callersLeft(job, subject, name)
+        if (callers.length > 0)
+          found.push({
+            symbol: name,
+            unit,
+            message: `${what}, and ${callers.slice(0, 3).join(', ')}${callers.length > 3 ? ` and ${callers.length - 3} more` : ''} would go on calling it in the old way, as the header that changes is not included there`,
+          })
+        const holders = holdersOf(studied, name)
+        if (holders.length > 0)
+          found.push({
+            severity: 'warning',
+            symbol: name,
+            unit,
+            message: `${what}, and ${holders[0]}, which stays, has its address: who calls it through that may pass what the old one took`,
+            hint: 'Look at the callers through the pointer: they must be replaced as well, or cast what they pass',
+          })
+      }
+    }
+    return found
+  },
+}

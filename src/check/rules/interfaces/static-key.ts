@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Switches in the code (jump labels). What a key is set to now was decided by the old code.
+
+import type { Definition } from '../../../c/functions.ts'
+import { listed } from '../../../ground/listed.ts'
+import type { FileChange } from '../../../patch/patch.ts'
+import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+
+const switcher = /^static_(?:branch|key)_(?:slow_)?(?:enable|disable|inc|dec)(?:_cpuslocked|_deferred)?$/
+
+/** The calls that switch keys: `static_branch_enable(&key)`. */
+function switchesIn({ body }: Definition): string[] {
+  return body.flatMap(({ kind, text }, at) => {
+    if (kind !== 'name' || !switcher.test(text)) return []
+    const words = body.slice(
+      at + 2,
+      body.findIndex((token, k) => k > at && token.text === ')'),
+    )
+    return [`${text} ${words.map((token) => token.text).join('')}`]
+  })
+}
+
+/** True when the patch defines the key: then the old code has left it in no state. */
+function isBrought(key: string, changes: readonly FileChange[]): boolean {
+  const name = /^&?(\w+)$/.exec(key)?.[1]
+  if (name === undefined) return false
+  const defined = new RegExp(
+    `\\bDEFINE_STATIC_KEY_\\w+\\s*\\(\\s*${name}\\b|^\\s*(?:static\\s+)?struct\\s+static_key\\w*\\s+${name}\\b`,
+    'm',
+  )
+  const stands = (text: string | undefined) => defined.test(text ?? '')
+  return changes.some(({ after }) => stands(after)) && !changes.some(({ before }) => stands(before))
+}
+
+export function keyFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  return functions.all.flatMap((of): Found[] => {
+    if (of.before === undefined || of.after === undefined) return []
+    const [old, young] = [switchesIn(of.before), switchesIn(of.after)]
+    const count = (list: readonly string[], one: string) => list.filter((other) => other === one).length
+    const differ = [...new Set([...old, ...young])].filter(
+      (one) => count(old, one) !== count(young, one) && !isBrought(one.split(' ')[1] ?? '', changes),
+    )
+    if (differ.length === 0) return []
+    const keys = listed(differ.map((one) => (one.split(' ')[1] ?? '').replace(/^&/, '')))
+    return [
+      {
+        symbol: of.name,
+        unit: of.file,
+        message: `${of.name} switches ${keys} otherwise than before; now it is as the old code has left it`,
+      },
+    ]
+  })
+}
+
+export const staticKey: Rule = {
+  name: 'static-key',
+  severity: 'warning',
+  looksFor: 'A changed function that turns a static key on or off, or counts it, otherwise than before',
+  why: 'The key keeps the state, and the count, that the old code gave it; with the new code’s rule it may never be turned on again, or off',
+  remedy: 'Bring the key into the state that the new code expects, in a callback (INARCH_POST_PATCH)',
+  find: (_job, subject) => keyFindings(changedFunctionsOf(subject), subject.changes),
+}

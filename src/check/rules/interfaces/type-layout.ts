@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Objects that the running kernel has made keep the layout with which they were made. New code that reads them with
+// another one reads, and writes, something else.
+
+import { toldFirst } from '../../../ground/listed.ts'
+import { compareTexts } from '../../../source/change/changed-items.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import type { StudiedUnit } from '../../subject/subject.ts'
+import { compareTypes, namedRecords } from '../../types/btf/compare.ts'
+import type { Difference, TypeChange } from '../../types/btf/difference.ts'
+import { type Reach, reachOf } from '../../types/btf/reach.ts'
+import { type Lifetime, lifetimeOf } from '../../types/lifetime.ts'
+import { lookedAt } from '../../types/type-units.ts'
+import { seersOf } from '../../types/type-users.ts'
+import { type UnitTexts, unitTexts } from '../../types/unit-outlines.ts'
+import { type UnitTypes, unitTypes } from '../../types/unit-types.ts'
+
+/** A whole struct is told by its size and by what moved; what is new and harmless is left out then. */
+function inOrder(differences: readonly Difference[]): Difference[] {
+  const rank = { broken: 0, doubtful: 1, harmless: 2 } as const
+  const worst = Math.min(...differences.map(({ effect }) => rank[effect]))
+  const told = differences.filter(({ effect }) => rank[effect] === worst)
+  return [...told.filter(({ member }) => member === ''), ...told.filter(({ member }) => member !== '')]
+}
+
+function effectOf(differences: readonly Difference[]): Difference['effect'] {
+  if (differences.some(({ effect }) => effect === 'broken')) return 'broken'
+  return differences.some(({ effect }) => effect === 'doubtful') ? 'doubtful' : 'harmless'
+}
+
+/** Functions that the patch changes or adds in a unit. */
+function functionsOf({ change }: StudiedUnit): string[] {
+  const names = [...change.changed.map(({ after }) => after.name), ...change.added.map(({ name }) => name)]
+  return [...new Set(names.map((name) => name.replace(/\..*$/, '')))]
+}
+
+/** Where objects of the type are, in words; and how grave it is that they differ. */
+function livesIn(
+  change: TypeChange,
+  lifetime: Lifetime,
+  reach: Reach,
+): { severity: Found['severity']; where: string } {
+  if (change.tag === 'enum') return { severity: 'error', where: 'data that are there hold the old numbers' }
+  const variable = reach.variableOf(change.before)
+  if (variable !== undefined)
+    return {
+      severity: 'error',
+      where: `objects that are there keep the old layout (${variable} leads to one)`,
+    }
+  if (lifetime === 'live') return { severity: 'error', where: 'objects that are there keep the old layout' }
+  return {
+    severity: 'warning',
+    where:
+      lifetime === 'own'
+        ? 'objects are allocated, and it can’t be told whether one is alive when the live patch comes'
+        : 'objects lie on the stack of functions, but are also found by other pointers, and it can’t be told whether by the same task',
+  }
+}
+
+function foundOf(
+  change: TypeChange,
+  seers: readonly string[],
+  lifetime: Lifetime,
+  reach: Reach,
+): Found | undefined {
+  const effect = effectOf(change.differences)
+  if (lifetime === 'stack' && change.tag !== 'enum') return undefined
+  const told = inOrder(change.differences).map(({ text }) => text)
+  const seen = seers.length === 0 ? '' : `; seen by ${toldFirst(seers)}`
+  const embedding = change.embedding.length === 0 ? '' : `, and with it ${toldFirst(change.embedding)}`
+  if (effect === 'harmless') {
+    if (change.tag === 'enum') return undefined
+    return {
+      severity: 'note',
+      symbol: change.name,
+      message: `${change.name}: ${toldFirst(told, '; ')}; objects that are there have in it what their bytes hold by chance, or 0${seen}`,
+      hint: 'Make sure that 0 means the old behaviour, and that the objects are cleared when they are allocated',
+    }
+  }
+  const { severity, where } = livesIn(change, lifetime, reach)
+  return {
+    ...(effect === 'broken' && severity !== undefined ? { severity } : { severity: 'warning' as const }),
+    symbol: change.name,
+    message: `${change.name} changes${embedding}: ${toldFirst(told, '; ')}; ${where}${seen}`,
+  }
+}
+
+/**
+ * What the rule says of the types of one unit, by their names.
+ * @param unit its C file
+ * @param functions those of the unit that the patch changes or adds
+ */
+export function layoutsFound(
+  unit: string,
+  texts: UnitTexts,
+  types: UnitTypes,
+  functions: readonly string[],
+): Map<string, Found> {
+  const found = new Map<string, Found>()
+  const reach = reachOf(types.before)
+  for (const change of compareTypes(types.before, types.after)) {
+    const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
+      (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
+    )
+    const seers = seersOf(texts.after, functions, words)
+    const lifetime =
+      change.tag === 'enum' || reach.isHeld(change.before)
+        ? 'live'
+        : lifetimeOf(texts.before, unit, change.name)
+    const one = foundOf(change, seers, lifetime, reach)
+    if (one !== undefined && !found.has(change.name)) found.set(change.name, one)
+  }
+  return found
+}
+
+export const typeLayout: Rule = {
+  name: 'type-layout',
+  severity: 'error',
+  looksFor:
+    'A struct, union or enum of which the running kernel has data differs in size, in the place, width or type of a member, or in a value',
+  why: 'Data that are there stay as they were made, and code that is not replaced, or not yet, goes on making them so',
+  remedy:
+    'Keep every member and value as it is, and put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
+  async find(job, subject) {
+    const { units } = await lookedAt(job, subject, subject.units)
+    const found = new Map<string, Found>()
+    /** By their words alone, and the types of which another unit tells the layout. */
+    const doubtful: Found[] = []
+    const laidOut = new Set<string>()
+    await Promise.all(
+      units.map(async (studied) => {
+        const [texts, types] = await Promise.all([
+          unitTexts(job, subject, studied),
+          unitTypes(job, subject, studied),
+        ])
+        const unit = studied.unit.source
+        if (types === undefined) {
+          for (const one of byText(studied, texts, subject.changes)) doubtful.push({ ...one, unit })
+          return
+        }
+        for (const name of namedRecords(types.before).keys()) laidOut.add(name)
+        for (const [name, one] of layoutsFound(unit, texts, types, functionsOf(studied)))
+          if (!found.has(name)) found.set(name, { ...one, unit })
+      }),
+    )
+    for (const one of doubtful) {
+      const name = one.symbol ?? ''
+      if (!laidOut.has(name) && !found.has(name)) found.set(name, one)
+    }
+    return [...found.values()]
+  },
+}
+
+/** Where the compiler does not tell the layout: types whose declarations differ. */
+function byText(
+  { pair }: StudiedUnit,
+  texts: { before: { text: string }; after: { text: string } },
+  changes: Parameters<typeof compareTexts>[2],
+): Found[] {
+  const compared = compareTexts(texts.before.text, texts.after.text, changes)
+  return (compared?.declarations ?? [])
+    .filter(({ isType }) => isType)
+    .map(({ title }) => ({
+      severity: 'warning',
+      symbol: title,
+      unit: pair.unit,
+      message: `The declaration of ${title} changes, and this kernel’s compiler does not say whether its layout does`,
+      hint: 'Compare the size and every offset yourself (pahole). Keep every member and value as it is, and put what is new into a shadow variable',
+    }))
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Headers that programs are compiled with.
+
+import { enumeratorsIn } from '../../../c/enumerators.ts'
+import { definitionsOf } from '../../../c/functions.ts'
+import type { Token } from '../../../c/lexer.ts'
+import { macroValues } from '../../../c/macro-values.ts'
+import { listed, shortened } from '../../../ground/listed.ts'
+import type { FileChange } from '../../../patch/patch.ts'
+import { kernelFiles } from '../../subject/kernel-files.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+
+/** What a header declares: by name, the text that says what it is. */
+function declared(text: string): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [name, value] of macroValues(text)) found.set(name, value)
+  let depth = 0
+  let item: Token[] = []
+  for (const token of definitionsOf(text).rest) {
+    item.push(token)
+    if (/^[({[]$/.test(token.text)) depth++
+    else if (/^[)}\]]$/.test(token.text)) depth--
+    else if (token.text === ';' && depth === 0) {
+      const words = item.map((one) => one.text)
+      const at = words.findIndex((word) => /^(?:struct|union|enum)$/.test(word))
+      const open = words.indexOf('{')
+      const title = at >= 0 && open > at ? words.slice(at, open).join(' ') : words.join(' ')
+      if (words[at] === 'enum' && open > at)
+        for (const [name, value] of enumeratorsIn(item)) found.set(name, value)
+      else found.set(title, words.join(' '))
+      item = []
+    }
+  }
+  return found
+}
+
+/** Marks the end of a list, and moves when the list grows. */
+const end = /(?:^|_)(?:MAX|LAST|NUM|COUNT|END|NR|SENTINEL)(?:_|$)|^__\w+/
+
+export function uapiFindings(changes: readonly FileChange[]): Found[] {
+  return kernelFiles(changes)
+    .filter(({ path }) => /(?:^|\/)include\/uapi\/.*\.h$/.test(path))
+    .flatMap(({ path, before, after }): Found[] => {
+      const [old, young] = [declared(before ?? ''), declared(after ?? '')]
+      const isRequest = (text: string | undefined) => /\b_IO[RWC]*\b/.test(text ?? '')
+      const changed = [...old].filter(
+        ([name, text]) => young.get(name) !== text && !end.test(name) && !isRequest(text),
+      )
+      const added = [...young.keys()].filter((name) => !old.has(name) && !end.test(name))
+      const names = (list: readonly string[]) => listed(shortened(list, 4))
+      if (changed.length > 0)
+        return [
+          {
+            symbol: changed[0]![0],
+            unit: path,
+            message: `What programs are compiled with changes: ${names(changed.map(([name]) => name))}; those that run now have the old ${changed.length === 1 ? 'one' : 'ones'}`,
+          },
+        ]
+      if (added.length === 0) return []
+      return [
+        {
+          severity: 'note',
+          symbol: added[0]!,
+          unit: path,
+          message: `Programs can use what is new (${names(added)}) only as long as the live patch is applied`,
+          hint: 'Nothing needs to be done; programs must expect it to go away with a revert',
+        },
+      ]
+    })
+}
+
+export const uapiChanged: Rule = {
+  name: 'uapi-changed',
+  severity: 'warning',
+  looksFor: 'A changed constant, enumerator or struct in a header that programs are compiled with',
+  why: 'Programs that run now were compiled with the old one, and with a revert the kernel goes back to it',
+  remedy: 'Keep what there is, and let the new code accept both',
+  find: (_job, subject) => uapiFindings(subject.changes),
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and takes off
+// in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
+
+import { listed } from '../../../ground/listed.ts'
+import { type Amount, amountsIn, type Turn, turnsIn } from '../../semantics/values/counts.ts'
+import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+
+function turnFindings({ rewritten }: ChangedFunctions): Found[] {
+  const said = new Set<string>()
+  return rewritten.flatMap(({ name, file, before, after }): Found[] => {
+    const [old, young] = [turnsIn(before), turnsIn(after)]
+    return young.flatMap((turn): Found[] => {
+      const was = old.filter(({ thing }) => thing === turn.thing)
+      const is = young.filter(({ thing }) => thing === turn.thing)
+      const isAmong = (one: Turn, list: readonly Turn[]) => list.some(({ at }) => at === one.at)
+      const gone = was.find((one) => !isAmong(one, is))
+      if (gone === undefined || isAmong(turn, was) || said.has(turn.thing)) return []
+      said.add(turn.thing)
+      return [
+        {
+          symbol: name,
+          unit: file,
+          message: `${name} now decides at another count of ${turn.thing} (${gone.text}, now ${turn.text}); in objects that are there it is what the old code has counted`,
+        },
+      ]
+    })
+  })
+}
+
+/** One function in which the amounts of a sum are others than before. */
+interface Shift {
+  readonly name: string
+  readonly file: string
+  readonly gone: string
+  readonly come: string
+}
+
+function unitFindings(functions: ChangedFunctions): Found[] {
+  const shifts = new Map<string, Record<Amount['way'], Shift[]>>()
+  for (const { name, file, before, after } of functions.rewritten) {
+    const old = amountsIn(before, (one) => functions.before.definitions.get(one))
+    const young = amountsIn(after, (one) => functions.after.definitions.get(one))
+    for (const { thing, way } of young) {
+      const of = (list: readonly Amount[]) => list.filter((one) => one.thing === thing && one.way === way)
+      const isAmong = (one: Amount, list: readonly Amount[]) => list.some(({ exact }) => exact === one.exact)
+      const gone = of(old).find((one) => !isAmong(one, of(young)))
+      const come = of(young).find((one) => !isAmong(one, of(old)))
+      if (gone === undefined || come === undefined) continue
+      const known = shifts.get(thing) ?? { up: [], down: [] }
+      if (!known[way].some((one) => one.name === name))
+        known[way].push({ name, file, gone: gone.text, come: come.text })
+      shifts.set(thing, known)
+    }
+  }
+  return [...shifts].flatMap(([thing, { up, down }]): Found[] => {
+    const names = new Set([...up, ...down].map(({ name }) => name))
+    const [adds, takes] = [up[0], down[0]]
+    // What one function adds and takes off again ends with its call.
+    if (adds === undefined || takes === undefined || names.size < 2) return []
+    return [
+      {
+        symbol: adds.name,
+        unit: adds.file,
+        message: `${listed([...new Set(up.map(({ name }) => name))])} now ${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ${adds.come}), and ${listed([...new Set(down.map(({ name }) => name))])} ${down.length === 1 ? 'takes' : 'take'} another one off (${takes.gone}, now ${takes.come}); what the old code has added is taken off in the new unit, and the other way round after a revert`,
+      },
+    ]
+  })
+}
+
+/** Two counters of which a function changes the second one now, by what it changed the first one before. */
+interface Exchange {
+  readonly name: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly way: Amount['way']
+}
+
+function exchangesIn(functions: ChangedFunctions): Exchange[] {
+  const { before: old, after: young } = functions
+  const says = ({ rest }: typeof old, thing: string) => rest.some(({ text }) => text === thing)
+  // The patch may call a member or a variable otherwise.
+  const isRenamed = (from: string, to: string) =>
+    says(old, from) && !says(young, from) && says(young, to) && !says(old, to)
+  return functions.rewritten.flatMap(({ name, file, before, after }): Exchange[] => {
+    const was = amountsIn(before, (one) => old.definitions.get(one))
+    const is = amountsIn(after, (one) => young.definitions.get(one))
+    const isAmong = (list: readonly Amount[], thing: string) => list.some((one) => one.thing === thing)
+    return was.flatMap(({ thing: from, way, exact }) =>
+      isAmong(is, from)
+        ? []
+        : is.flatMap(({ thing: to, way: its, exact: amount }) =>
+            its === way && amount === exact && !isAmong(was, to) && !isRenamed(from, to)
+              ? [{ name, file, from, to, way }]
+              : [],
+          ),
+    )
+  })
+}
+
+/** What was charged to one counter, and is taken off another one now. */
+function exchangeFindings(functions: ChangedFunctions): Found[] {
+  const all = exchangesIn(functions)
+  const said = new Set<string>()
+  return all.flatMap((up): Found[] => {
+    const { from, to } = up
+    const down = all.find(
+      (one) =>
+        one.way === 'down' &&
+        one.from === from &&
+        one.to === to &&
+        one.name !== up.name &&
+        functions.areApart(one.name, up.name),
+    )
+    if (up.way !== 'up' || down === undefined || said.has(`${from} ${to}`)) return []
+    said.add(`${from} ${to}`)
+    return [
+      {
+        symbol: up.name,
+        unit: up.file,
+        message: `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the other way round after a revert`,
+      },
+    ]
+  })
+}
+
+export function countedFindings(functions: ChangedFunctions): Found[] {
+  return [...turnFindings(functions), ...unitFindings(functions), ...exchangeFindings(functions)]
+}
+
+export const countedOtherwise: Rule = {
+  name: 'counted-otherwise',
+  severity: 'warning',
+  looksFor:
+    'A count that lives at which something turns at another number than before, a sum to which another amount is added and from which another one is taken off, or a charge that moves to another counter',
+  why: 'The count holds what the old code has counted: the new code ends an object too early or never, or leaves a part of a charge for ever',
+  remedy:
+    'Count as before, or correct the counts of all objects in a callback while nobody uses them (INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
+  find: (_job, subject) => countedFindings(changedFunctionsOf(subject)),
+}

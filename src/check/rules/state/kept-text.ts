@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Texts whose address the kernel keeps. A string in the code of a replaced function lies in the live patch: when that is unloaded,
+// what keeps the address (the name of an I/O region or of an interrupt, a member of an object) leads nowhere.
+import type { Anatomy, Piece, Target } from '../../../diff/object/split-object.ts'
+import { argumentRegisters, type Instruction, loadedRegister } from '../../../x86/instruction.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import type { StudiedUnit } from '../../subject/subject.ts'
+
+/**
+ * Functions of the kernel that keep the address of a text they are given, each with the number of that argument, from 0:
+ * kernel/resource.c (`res->name = name`), kernel/irq/manage.c (`action->name = devname`), kernel/irq/chip.c and
+ * generic-chip.c, drivers/base/class.c (`cls->name = name`). Others copy it.
+ */
+const keepers: ReadonlyMap<string, number> = new Map([
+  ['__request_region', 3],
+  ['__devm_request_region', 4],
+  ['request_threaded_irq', 4],
+  ['devm_request_threaded_irq', 5],
+  ['request_any_context_irq', 3],
+  ['devm_request_any_context_irq', 4],
+  ['__request_percpu_irq', 3],
+  ['request_nmi', 3],
+  ['__irq_set_handler', 3],
+  ['irq_alloc_generic_chip', 0],
+])
+
+/** True when an instruction puts the address that it holds into memory (`movq $text, 8(%rbx)`), but for the stack. */
+function isStored(code: Buffer, { start }: Instruction): boolean {
+  let at = start
+  const rex = (code[at]! & 0xf0) === 0x40 ? code[at++]! : 0
+  if (code[at] !== 0xc7 || (rex & 8) === 0) return false
+  const modrm = code[at + 1]!
+  if (modrm >= 0xc0) return false
+  const onStack = (modrm & 7) === 4 && (code[at + 2]! & 7) === 4 && (rex & 1) === 0
+  return !onStack
+}
+
+/** A text whose address outlives a call of the function. */
+export interface Kept {
+  readonly text: string
+  /** The function that keeps it; undefined where it is stored. */
+  readonly by: string | undefined
+}
+
+function textOf({ text }: Extract<Target, { kind: 'string' }>): string {
+  const plain = text.toString('latin1').replace(/\0$/, '')
+  return JSON.stringify(plain.length > 40 ? `${plain.slice(0, 40)}…` : plain)
+}
+
+/** Texts that a function stores, or hands to a function that keeps them. */
+export function keptIn(anatomy: Anatomy, piece: Piece): Kept[] {
+  const { section } = piece
+  const found: Kept[] = []
+  const loaded = new Map<number, string>()
+  for (const relocation of anatomy.relocations(piece)) {
+    const instruction = anatomy.instructionAt(section, relocation.offset)
+    if (instruction === undefined) continue
+    const target = anatomy.target(section, relocation)
+    if (instruction.branch === relocation.offset) {
+      const argument = target.kind === 'external' ? keepers.get(target.name) : undefined
+      const text = argument === undefined ? undefined : loaded.get(argumentRegisters[argument]!)
+      if (text !== undefined && target.kind === 'external') found.push({ text, by: target.name })
+      // What a call leaves in the registers of its arguments is nobody's.
+      if (target.kind === 'external') loaded.clear()
+      continue
+    }
+    const register = loadedRegister(section.data, instruction)
+    if (register !== undefined) loaded.delete(register)
+    if (target.kind !== 'string') continue
+    if (register !== undefined) loaded.set(register, textOf(target))
+    else if (isStored(section.data, instruction)) found.push({ text: textOf(target), by: undefined })
+  }
+  return found
+}
+
+function inUnit({ change }: StudiedUnit): Found[] {
+  return [...change.changed.map(({ after }) => after), ...change.added].flatMap((after): Found[] => {
+    const kept = keptIn(change.after, after)
+    const handed = kept.find(({ by }) => by !== undefined)
+    const stored = kept.find(({ by }) => by === undefined)
+    const place = { symbol: after.name, unit: change.unit }
+    return [
+      ...(handed === undefined
+        ? []
+        : [
+            {
+              ...place,
+              message: `${after.name} hands the text ${handed.text} to ${handed.by}, which keeps its address; it is part of the live patch, and leads nowhere when that is unloaded`,
+            },
+          ]),
+      ...(stored === undefined
+        ? []
+        : [
+            {
+              ...place,
+              severity: 'note' as const,
+              message: `${after.name} stores the address of the text ${stored.text}, which is part of the live patch: what still has it when that is unloaded leads nowhere`,
+            },
+          ]),
+    ]
+  })
+}
+
+export const keptText: Rule = {
+  name: 'kept-text',
+  severity: 'warning',
+  looksFor:
+    'A replaced function that hands a text to a function of the kernel which keeps its address (the name of an I/O region or an interrupt); a note, where it stores the address of one',
+  why: 'The text lies in the live patch, in memory that is freed when the live patch is unloaded; /proc/ioports, /proc/interrupts and others read it later',
+  remedy:
+    'Let the text be a constant that the kernel has already, undo in a callback (INARCH_PRE_UNPATCH) what was registered, or allow it and never unload the live patch',
+  find: (_job, subject) => subject.units.flatMap(inUnit),
+}

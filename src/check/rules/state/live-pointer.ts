@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Functions and tables that the patch hands on in place of others: as a timer's callback, as a work item's function, as an
+// object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only its
+// code changes there is no danger: the kernel redirects it at its entry.)
+import type { Anatomy, Piece } from '../../../diff/object/split-object.ts'
+import { listed } from '../../../ground/listed.ts'
+import { keptDataIn } from '../../semantics/memory/kept-data.ts'
+import { changedFunctionsOf } from '../../subject/changed-functions.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import type { StudiedUnit, Subject } from '../../subject/subject.ts'
+import { isOnlyUsedAtOnce } from '../../subject/synchronous-callbacks.ts'
+
+/** What a function refers to otherwise than by calling it: functions, and tables of functions. */
+function handedOn(
+  { names }: Subject,
+  anatomy: Anatomy,
+  piece: Piece,
+  object: string,
+): Map<string, Piece | undefined> {
+  const found = new Map<string, Piece | undefined>()
+  for (const relocation of anatomy.relocations(piece)) {
+    const instruction = anatomy.instructionAt(piece.section, relocation.offset)
+    if (instruction === undefined || instruction.branch === relocation.offset) continue
+    const target = anatomy.target(piece.section, relocation)
+    if (target.kind === 'external') {
+      const [symbol] = [...names.symbols('vmlinux', target.name), ...names.symbols(object, target.name)]
+      if (symbol !== undefined && /^[tw]$/i.test(symbol.type)) found.set(target.name, undefined)
+    } else if (target.kind === 'piece' && target.piece !== piece) {
+      const { piece: other } = target
+      const isTable = other.kind === 'data' && holdsFunctions(anatomy, other)
+      if (other.kind === 'function' || (isTable && takesAddress(piece.section.data, instruction.start)))
+        found.set(other.name, other)
+    }
+  }
+  return found
+}
+
+/** Opcodes of lea, push and mov with a number in the code; every other instruction that names a table reads or writes it. */
+const takers = new Set([0x8d, 0x68, 0xc7, 0xb8, 0xb9, 0xba, 0xbb, 0xbc, 0xbd, 0xbe, 0xbf])
+
+/** True when an instruction makes an address of what it refers to. */
+function takesAddress(code: Buffer, start: number): boolean {
+  let at = start
+  while ([0x66, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65].includes(code[at] ?? 0)) at++
+  if (((code[at] ?? 0) & 0xf0) === 0x40) at++
+  return takers.has(code[at] ?? 0)
+}
+
+/** True for a table of operations. */
+function holdsFunctions(anatomy: Anatomy, piece: Piece): boolean {
+  return anatomy.relocations(piece).some((relocation) => {
+    const target = anatomy.target(piece.section, relocation)
+    return target.kind === 'piece' && target.piece.kind === 'function'
+  })
+}
+
+/** What one function hands on otherwise than before. */
+interface Exchange {
+  readonly name: string
+  readonly gone: readonly string[]
+  readonly come: readonly string[]
+  /** Those of `come` that are new tables. */
+  readonly tables: readonly string[]
+}
+
+function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchange[] {
+  const { all } = changedFunctionsOf(subject)
+  const added = new Set(change.addedData)
+  return change.changed.map(({ before, after }) => {
+    const old = handedOn(subject, change.before, before, object)
+    const young = handedOn(subject, change.after, after, object)
+    const text = all.find(({ name }) => name === after.name)
+    const gone = [...old.keys()].filter((name) => !young.has(name) && !isOnlyUsedAtOnce(text?.before, name))
+    const come = [...young.keys()].filter((name) => !old.has(name) && !isOnlyUsedAtOnce(text?.after, name))
+    const tables = come.filter((name) => {
+      const piece = young.get(name)
+      return piece !== undefined && added.has(piece)
+    })
+    return { name: after.name, gone, come, tables }
+  })
+}
+
+function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
+  const groups = new Map<string, Exchange[]>()
+  for (const one of exchangesIn(subject, studied)) {
+    const isSwap = one.gone.length > 0 && one.come.length > 0
+    if (!isSwap && one.tables.length === 0) continue
+    const key = isSwap ? `${one.gone} ${one.come}` : `${one.tables}`
+    groups.set(key, [...(groups.get(key) ?? []), one])
+  }
+  return [...groups.values()].map((group): Found => {
+    const [{ gone, come, tables }] = group as [Exchange]
+    const who = listed(group.map(({ name }) => name))
+    const hands = group.length === 1 ? 'hands' : 'hand'
+    const place = { symbol: group[0]!.name, unit: studied.change.unit }
+    if (gone.length > 0 && come.length > 0)
+      return {
+        ...place,
+        message: `${who} ${hands} on ${listed(come)} in place of ${listed(gone)}; what the old code has set up goes on with ${listed(gone)}`,
+      }
+    return {
+      ...place,
+      message: `${who} ${hands} on the new table ${listed(tables)}, which is part of the live patch; what keeps it leads nowhere when the live patch is unloaded`,
+      hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
+    }
+  })
+}
+
+/** Objects that the live patch brings, and what keeps them. */
+function keptFindings({ change }: StudiedUnit): Found[] {
+  const added = new Set(change.addedData)
+  const told = new Set<Piece>()
+  return [...change.changed.map(({ after }) => after), ...change.added].flatMap((one) =>
+    keptDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found[] => {
+      // What holds functions is told as a table.
+      if (told.has(datum) || holdsFunctions(change.after, datum)) return []
+      told.add(datum)
+      const how = by === undefined ? 'through a pointer to what may keep it' : `to ${by}, which keeps it`
+      return [
+        {
+          symbol: one.name,
+          unit: change.unit,
+          message: `${one.name} hands the address of ${datum.name}, which is part of the live patch, ${how}; it leads nowhere when the live patch is unloaded`,
+          hint: 'Keep such an object in memory that is allocated, undo in a callback (INARCH_PRE_UNPATCH) what keeps it, or never unload the live patch',
+        },
+      ]
+    }),
+  )
+}
+
+export const livePointer: Rule = {
+  name: 'live-pointer',
+  severity: 'warning',
+  looksFor:
+    'A callback, or a table of operations, that a changed function hands on in place of another one: to a timer, a work item, an object; and an object of the live patch itself, such as a wait queue, that is handed to what keeps its address',
+  why: 'Timers, work items and objects that the old code has set up keep the old one; both kinds are in the kernel until the last of them is gone',
+  remedy:
+    'Change the function that is handed on already instead of handing on another one, or let both understand the same objects',
+  find: (_job, subject) =>
+    subject.units.flatMap((studied) => [...pointerFindings(subject, studied), ...keptFindings(studied)]),
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Two functions that change together: one puts a value into something that lives, and the other one takes it out or gives it back,
+// both otherwise than before. Each is right with the other, and neither with what the running code has left there.
+
+import type { Definition } from '../../../c/functions.ts'
+import { listed } from '../../../ground/listed.ts'
+import type { FileChange } from '../../../patch/patch.ts'
+import { isDispatch } from '../../semantics/reading/dispatch.ts'
+import { type Packing, packingsIn, type Scale, scalesIn } from '../../semantics/values/conversions.ts'
+import { type Replacement, replacementsIn } from '../../semantics/values/replacements.ts'
+import { sharedSteps } from '../../semantics/values/shared-steps.ts'
+import {
+  argumentSteps,
+  conditionSteps,
+  nameOfThing,
+  operandSteps,
+  type Step,
+} from '../../semantics/values/steps.ts'
+import {
+  type ChangedFunction,
+  type ChangedFunctions,
+  changedFunctionsOf,
+  textOf,
+} from '../../subject/changed-functions.ts'
+import { changedNames } from '../../subject/changed-names.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import { countedFindings } from './counted-otherwise.ts'
+import { placedFindings } from './placed-otherwise.ts'
+import { storedFindings } from './stored-otherwise.ts'
+
+interface Side {
+  readonly name: string
+  readonly file: string
+  readonly gone: string
+  readonly come: string
+}
+
+/** Two functions and what both now do otherwise. */
+interface Meeting {
+  readonly one: Side
+  readonly other: Side
+  readonly what: string
+  readonly why: string
+}
+
+/** True when one task runs both in one call, so that both are of one world. */
+function isOneCall(functions: ChangedFunctions, one: string, other: string): boolean {
+  if (one === other || !functions.areApart(one, other)) return true
+  const { definitions } = functions.after
+  const root = [...definitions.keys()].find((name) =>
+    [one, other].every((its) => its !== name && functions.isBelow(its, name)),
+  )
+  return root !== undefined && !isDispatch(definitions.get(root)!, [one, other])
+}
+
+function meeting(one: Side, other: Side, what: string, why: string): Meeting {
+  return { one, other, what, why }
+}
+
+function told({ gone, come }: Side): string {
+  return gone === come ? gone : `${gone || 'as it is'}, now ${come || 'as it is'}`
+}
+
+const left = 'what the old code has left is met by the new code, and the other way round after a revert'
+
+/** What two calls have in common, of which one undoes or looks for what the other one does. */
+function commonOf(one: Step, other: Step): string | undefined {
+  const areBoth = one.way !== undefined && other.way !== undefined && one.way !== other.way
+  const thing = one.things.find((its) => other.things.includes(its))
+  const isSame = one.change === other.change
+  if (thing !== undefined && areBoth && one.index >= 0 && other.index >= 0) return thing
+  if (thing !== undefined && areBoth && isSame && one.change === 'condition') return thing
+  if (!isSame || one.change === 'condition') return undefined
+  if (one.callee === other.callee && one.index !== other.index && one.index >= 0 && other.index >= 0)
+    return `${one.callee}()`
+  if (areBoth && one.pair !== undefined && one.pair === other.pair) return `${one.pair}()`
+  return undefined
+}
+
+/** An operand of a sum here, and there what is put onto or taken off the member that holds the sum. */
+function sumOf(operand: Step, step: Step): string | undefined {
+  if (operand.index !== -1 || step.index < 0 || operand.change !== step.change) return undefined
+  if (step.way === undefined || operand.way === step.way) return undefined
+  return step.things.find((thing) => operand.things.includes(nameOfThing(thing)))
+}
+
+function stepMeetings(steps: readonly Step[], operands: readonly Step[]): Meeting[] {
+  const among = steps.flatMap((one, at) =>
+    steps.slice(at + 1).flatMap((other): Meeting[] => {
+      const common = one.name === other.name ? undefined : commonOf(one, other)
+      return common === undefined ? [] : [meeting(...inOrder(one, other), `uses ${common}`, left)]
+    }),
+  )
+  const sums = operands.flatMap((operand) =>
+    steps.flatMap((step): Meeting[] => {
+      const sum = operand.name === step.name ? undefined : sumOf(operand, step)
+      return sum === undefined ? [] : [meeting(...inOrder(operand, step), `counts for ${sum}`, left)]
+    }),
+  )
+  return [...among, ...sums]
+}
+
+/** Who puts in comes first. */
+function inOrder(one: Step, other: Step): [Step, Step] {
+  return other.way === 'up' && one.way !== 'up' ? [other, one] : [one, other]
+}
+
+function packingMeetings(packings: readonly Packing[]): Meeting[] {
+  return packings.flatMap((pack) =>
+    pack.does === 'unpack'
+      ? []
+      : packings.flatMap((unpack): Meeting[] => {
+          const shift = [...pack.shifts].find((one) => unpack.shifts.has(one))
+          if (unpack.does === 'pack' || shift === undefined) return []
+          return [
+            meeting(
+              pack,
+              unpack,
+              `packs by ${shift}`,
+              'words that the old code has packed are unpacked by the new code',
+            ),
+          ]
+        }),
+  )
+}
+
+function scaleMeetings(scales: readonly Scale[]): Meeting[] {
+  return scales.flatMap((one) =>
+    one.member === undefined
+      ? []
+      : scales.flatMap((other): Meeting[] =>
+          other.unit !== one.unit || other.by === one.by || other.member === one.member
+            ? []
+            : [
+                meeting(
+                  one,
+                  other,
+                  `takes ${one.member} in another unit`,
+                  'objects hold what the old code has written',
+                ),
+              ],
+        ),
+  )
+}
+
+/** What the functions of one thing do otherwise, as one finding. */
+function together(meetings: readonly Meeting[], functions: ChangedFunctions): Found[] {
+  const apart = meetings.filter(({ one, other }) => !isOneCall(functions, one.name, other.name))
+  return [...new Set(apart.map(({ what }) => what))].map((what): Found => {
+    const of = apart.filter((its) => its.what === what)
+    const sides = of.flatMap(({ one, other }) => [one, other])
+    const [first, ...rest] = sides.filter(
+      ({ name }, at) => sides.findIndex((side) => side.name === name) === at,
+    )
+    return {
+      symbol: first!.name,
+      unit: first!.file,
+      message: `${first!.name} now ${what} otherwise (${told(first!)}), and so ${rest.length === 1 ? 'does' : 'do'} ${listed(rest.map((side) => `${side.name} (${told(side)})`))}; ${of[0]!.why}`,
+    }
+  })
+}
+
+/** True of a function of which only macros change that are put into it. */
+function isWrittenAlike(one: ChangedFunction | undefined): boolean {
+  const text = (side: Definition | undefined) => textOf(side?.written ?? side?.body ?? [])
+  return one !== undefined && text(one.before) === text(one.after)
+}
+
+export function meantFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  const constants = new Set(changedNames(changes).map(({ name }) => name))
+  const both = functions.rewritten
+  const names = new Set(both.map(({ name }) => name))
+  const replaced = new Map<ChangedFunction, readonly Replacement[]>(
+    both.map((one) => [one, replacementsIn(one)]),
+  )
+  const all = <Fact>(find: (one: ChangedFunction, replacements: readonly Replacement[]) => readonly Fact[]) =>
+    [...replaced].flatMap(([one, replacements]) => find(one, replacements))
+  // A constant’s users change with it, though their texts are the same.
+  const users = constants.size === 0 ? [] : [...functions.after.definitions.keys()]
+  const same = users.flatMap((name): ChangedFunction[] => {
+    const [before, after] = [functions.before, functions.after].map((side) => side.definitions.get(name))
+    if (before === undefined || after === undefined || names.has(name)) return []
+    return [{ name, file: functions.after.fileOf(name) ?? '', before, after }]
+  })
+  const packings = [...both, ...same].flatMap((one) => packingsIn(one, replaced.get(one) ?? [], constants))
+  const meetings = [
+    ...stepMeetings([...all(argumentSteps), ...all(conditionSteps)], all(operandSteps)),
+    ...packingMeetings(packings),
+    ...scaleMeetings(all(scalesIn)),
+    ...stepMeetings(sharedSteps(functions, replaced, constants), []),
+  ]
+  const found = together(meetings, functions)
+  if (found.length === 0) return []
+  // A note asks nothing, so it takes no question's place.
+  const others = [
+    ...storedFindings(functions, changes),
+    ...countedFindings(functions),
+    ...placedFindings(functions, changes),
+  ].filter(({ severity }) => severity !== 'note')
+  const macros = new Set(functions.all.flatMap(({ name, isPutIn }) => (isPutIn ? [name] : [])))
+  // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not asked again.
+  return found.filter(({ symbol, message }) => {
+    const words = message.split(/\W+/)
+    const isMacroAlone = isWrittenAlike(both.find(({ name }) => name === symbol))
+    return !others.some(
+      (one) =>
+        one.message.split(/\W+/).includes(symbol!) ||
+        words.includes(one.symbol ?? ' ') ||
+        (isMacroAlone && macros.has(one.symbol ?? '')),
+    )
+  })
+}
+
+export const meantOtherwise: Rule = {
+  name: 'meant-otherwise',
+  severity: 'warning',
+  looksFor:
+    'Two functions that change together: one puts a value into something that lives, counts or packs it, and another one finds it, gives it back or unpacks it, both otherwise than before',
+  why: 'The new functions agree with each other, and not with what the old ones have left: an index, a size, a charge or a packed word is taken for another one',
+  remedy:
+    'Let the new code understand both, or do as before for what is there and mark what is new, such as by a shadow variable',
+  find: (_job, subject) => meantFindings(changedFunctionsOf(subject), subject.changes),
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Shadow variables outlive the code that knows them: when the live patch goes, nothing can find those that are left.
+
+import { tokenize } from '../../../c/lexer.ts'
+import { listed } from '../../../ground/listed.ts'
+import type { FileChange } from '../../../patch/patch.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+
+/** The number in a call of `klp_shadow_*`: its argument `at`, as it is written. */
+function numbersIn(text: string, callee: RegExp, at: number): string[] {
+  const tokens = tokenize(text)
+  return tokens.flatMap(({ text: word }, index) => {
+    if (!callee.test(word) || tokens[index + 1]?.text !== '(') return []
+    const args: string[][] = [[]]
+    let depth = 0
+    for (const token of tokens.slice(index + 2)) {
+      if (token.text === ')' && depth === 0) break
+      if (token.text === '(') depth++
+      if (token.text === ')') depth--
+      if (token.text === ',' && depth === 0) args.push([])
+      else args.at(-1)?.push(token.text)
+    }
+    const number = args[at]?.join(' ')
+    // A prototype names a type before its parameter.
+    return number === undefined || /^(?:unsigned|const|void|struct)\b/.test(number) ? [] : [number]
+  })
+}
+
+export function shadowFindings(changes: readonly FileChange[]): Found[] {
+  const texts = changes.map(({ after = '' }) => after)
+  const isUndone = texts.some((text) => /\bINARCH_(?:PRE|POST)_UNPATCH\s*\(/.test(text))
+  const freed = new Set(isUndone ? texts.flatMap((text) => numbersIn(text, /^klp_shadow_free_all$/, 0)) : [])
+  return changes.flatMap(({ path: file, before = '', after = '' }): Found[] => {
+    const taker = /^klp_shadow_(?:alloc|get_or_alloc)$/
+    const known = numbersIn(before, taker, 1)
+    const left = numbersIn(after, taker, 1).filter((number) => !known.includes(number) && !freed.has(number))
+    if (left.length === 0) return []
+    return [
+      {
+        unit: file,
+        message: `${file} allocates shadow variables (${listed(left)}), and no callback frees what is left of them when the live patch goes`,
+      },
+    ]
+  })
+}
+
+export const shadowVariable: Rule = {
+  name: 'shadow-variable',
+  severity: 'note',
+  looksFor: 'Shadow variables that the patch allocates, without a callback that frees them all at unpatch',
+  why: 'When the live patch is gone nobody can find them: their memory stays, and a later live patch with the same number meets old values',
+  remedy: 'Call klp_shadow_free_all() with the same number in a callback (INARCH_POST_UNPATCH)',
+  find: (_job, { changes }) => shadowFindings(changes),
+}

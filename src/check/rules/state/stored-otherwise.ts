@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Values in objects that live. Where one changed function writes a member by another constant, mask, shift or unit than
+// before, and a changed function reads it by another one, what the old code has written means something else to the new code,
+// and the other way round. The same is true of a named constant that gets another value.
+
+import type { Definition } from '../../../c/functions.ts'
+import type { Token } from '../../../c/lexer.ts'
+import { listed, toldFirst } from '../../../ground/listed.ts'
+import type { FileChange } from '../../../patch/patch.ts'
+import { lastName } from '../../locks/operations.ts'
+import { allocationsOf } from '../../semantics/memory/allocation.ts'
+import { isDispatch } from '../../semantics/reading/dispatch.ts'
+import { isConstant, type Meaning, meaningsIn, saysSomething } from '../../semantics/reading/meanings.ts'
+import { stackTypes } from '../../semantics/reading/stack-types.ts'
+import { constantMeanings } from '../../semantics/values/constants.ts'
+import { belongTogether, movedFindings, readsBeforeItWrites } from '../../semantics/values/for-itself.ts'
+import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
+import { changedNames } from '../../subject/changed-names.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+
+/** What of one member changes in one function. */
+interface Shift {
+  readonly name: string
+  readonly file: string
+  readonly gone: readonly string[]
+  readonly come: readonly string[]
+}
+
+type Shifts = ReadonlyMap<string, readonly Shift[]>
+
+/** The members that functions write, or read, otherwise; also where something only comes or only goes. */
+function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Shifts {
+  const found = new Map<string, readonly Shift[]>()
+  for (const { name, file, before, after } of functions.rewritten) {
+    const names = constantsThatChange(before, after)
+    const all = (definition: Definition, side: Side) => [
+      ...meaningsIn(definition),
+      ...(names.size === 0
+        ? []
+        : constantMeanings(
+            definition,
+            names,
+            (one) => side.definitions.get(one) ?? functions.library.definition(one),
+          ).filter(({ how }) => how.split(' ').some((word) => names.has(word)))),
+    ]
+    const [old, young] = [all(before, functions.before), all(after, functions.after)].map((list) =>
+      list.filter((one) => one.does === does),
+    )
+    for (const member of new Set([...old!, ...young!].map((one) => one.member))) {
+      const hows = (list: readonly Meaning[]) =>
+        new Set(list.filter((one) => one.member === member && !memory.test(one.how)).map(({ how }) => how))
+      const [was, is] = [hows(old!), hows(young!)]
+      const gone = [...was].filter((how) => !is.has(how))
+      const come = [...is].filter((how) => !was.has(how))
+      if ([...gone, ...come].some(saysSomething))
+        found.set(member, [...(found.get(member) ?? []), { name, file, gone, come }])
+    }
+  }
+  return found
+}
+
+/** The constants of which only one side of a function has that many. */
+function constantsThatChange({ body: before }: Definition, { body: after }: Definition): ReadonlySet<string> {
+  const count = (body: readonly Token[]) => {
+    const counts = new Map<string, number>()
+    for (const { kind, text } of body)
+      if (kind === 'name' && isConstant(text)) counts.set(text, (counts.get(text) ?? 0) + 1)
+    return counts
+  }
+  const [old, young] = [count(before), count(after)]
+  return new Set([...old.keys(), ...young.keys()].filter((name) => old.get(name) !== young.get(name)))
+}
+
+/** Who allocates and frees, another rule compares. */
+const memory = /\b\w*(?:alloc|free)\w* \(/
+
+const told = (how: string) => (how === '' ? 'as it is' : how.replace(/_ \( \)/g, '_'))
+
+/** One function that reads what its last call has left. Of an array other elements may stay as they are. */
+function ownFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
+  const stack = stackTypes(functions)
+  return [...writes].flatMap(([member, writers]) =>
+    writers.flatMap((write): Found[] => {
+      const definition = functions.after.definitions.get(write.name)
+      const read = reads.get(member)?.find(({ name }) => name === write.name)
+      if (definition === undefined || read === undefined || !belongTogether(write, read)) return []
+      if (stack.has(member.slice(0, member.lastIndexOf('.')))) return []
+      if (!readsBeforeItWrites(definition, lastName(member))) return []
+      const change = ({ gone, come }: Shift) => `${told(gone[0] ?? '')}, now ${told(come[0] ?? '')}`
+      return [
+        {
+          symbol: write.name,
+          unit: write.file,
+          message: `${write.name} now writes ${member} otherwise (${change(write)}) for its own next call, which reads it otherwise (${change(read)}); objects hold what the old code has written`,
+        },
+      ]
+    }),
+  )
+}
+
+/** What takes the place of something, and is no mere addition. */
+function exchanges(shifts: Shifts): Shifts {
+  return new Map(
+    [...shifts].flatMap(([member, all]) => {
+      const both = all.filter(({ gone, come }) => gone.length > 0 && come.length > 0)
+      return both.length === 0 ? [] : [[member, both] as const]
+    }),
+  )
+}
+
+const errorPointer = /\bERR_PTR \(/
+const asksForError = /\bIS_ERR\w* \(/
+
+/** Readers that ask otherwise; where nothing is an error pointer now, or no longer, who asks for one may read on as before. */
+function readersOf(writes: Shifts, reads: Shifts): Shifts {
+  const found = new Map(exchanges(reads))
+  for (const [member, writers] of writes) {
+    if (!writers.some(({ gone, come }) => [...gone, ...come].some((how) => errorPointer.test(how)))) continue
+    const known = found.get(member) ?? []
+    const more = (reads.get(member) ?? []).filter(
+      (one) => !known.includes(one) && [...one.gone, ...one.come].some((how) => asksForError.test(how)),
+    )
+    if (more.length > 0) found.set(member, [...known, ...more])
+  }
+  return found
+}
+
+/** @param writes members that are written by something else than before */
+function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
+  const made = new Set(
+    allocationsOf(functions.before).flatMap(({ role, thing }) => (role === 'take' ? [thing] : [])),
+  )
+  return [...writes].flatMap(([member, writers]): Found[] => {
+    const readers = (reads.get(member) ?? []).filter(
+      ({ name }) => !writers.every((writer) => writer.name === name),
+    )
+    const [writer, reader] = [writers[0]!, readers[0]]
+    if (reader === undefined) return []
+    const names = [...writers, ...readers].map(({ name }) => name)
+    const root = [...functions.after.definitions.keys()].find((one) =>
+      names.every((name) => name === one || functions.isBelow(name, one)),
+    )
+    const type = member.slice(0, member.lastIndexOf('.'))
+    // What these files make themselves they find again; what is only handed to them may be one call's.
+    const isOneCall =
+      root !== undefined &&
+      !names.includes(root) &&
+      !made.has(type) &&
+      !isDispatch(functions.after.definitions.get(root)!, names)
+    return [
+      {
+        ...(isOneCall ? { severity: 'note' as const } : {}),
+        symbol: writer.name,
+        unit: writer.file,
+        message: `${listed(writers.map(({ name }) => name))} now ${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0] ?? '')}, now ${told(reader.come[0] ?? '')}); ${isOneCall ? `both are below ${root}, so only what outlasts its call meets the other world` : 'objects hold what the old code has written'}`,
+      },
+    ]
+  })
+}
+
+/** The same member; where one of the paths does not tell its struct, by the member's name. */
+function isSameMember(one: string, other: string): boolean {
+  const isTyped = (member: string) => /^(?:struct|union) /.test(member)
+  return one === other || (!(isTyped(one) && isTyped(other)) && lastName(one) === lastName(other))
+}
+
+function constantFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  const changed = changedNames(changes)
+  if (changed.length === 0) return []
+  const names = new Set(changed.map(({ name }) => name))
+  const { definitions } = functions.after
+  const find = (name: string) => definitions.get(name) ?? functions.library.definition(name)
+  const meanings = [...definitions.values()].flatMap((one) =>
+    constantMeanings(one, names, find).map((meaning) => ({ ...meaning, name: one.name })),
+  )
+  const pairs = changed.flatMap((one) => {
+    const word = new RegExp(`(?<!\\w)${one.name}(?!\\w)`)
+    const uses = meanings.filter(({ how }) => word.test(how))
+    const pair = uses
+      .filter(({ does }) => does === 'write')
+      .flatMap((write) => {
+        const read = uses.find((its) => its.does === 'read' && isSameMember(its.member, write.member))
+        return read === undefined ? [] : [{ write, read }]
+      })[0]
+    return pair === undefined ? [] : [{ ...one, ...pair }]
+  })
+  // Constants of one list that move together are told together.
+  return [...new Set(pairs.map(({ write }) => write.member))].map((member): Found => {
+    const of = pairs.filter(({ write }) => write.member === member)
+    const { name, file, before, after, write, read } = of[0]!
+    const more =
+      of.length === 1
+        ? ''
+        : ` (so ${of.length === 2 ? 'does' : 'do'} ${toldFirst(of.slice(1).map((one) => one.name))})`
+    return {
+      symbol: name,
+      unit: file,
+      message: `${name} is ${after} instead of ${before}${more}; ${write.name} writes it to ${member}, and ${read.name} reads that by it, so objects that are there hold the old value`,
+    }
+  })
+}
+
+export function storedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
+  const exchanged = exchanges(writes)
+  return [
+    ...encodingFindings(functions, exchanged, readersOf(exchanged, reads)),
+    ...ownFindings(functions, writes, reads),
+    ...movedFindings(functions),
+    ...constantFindings(functions, changes),
+  ]
+}
+
+export const storedOtherwise: Rule = {
+  name: 'stored-otherwise',
+  severity: 'warning',
+  looksFor:
+    'A member of a living object that is written and read by another constant, bit, tag, mask, shift or unit than before, or kept at another place of the object, and a constant that is stored and gets another value',
+  why: 'Objects hold what the old code has written; the new code reads another meaning into it, and old code into what the new code writes',
+  remedy:
+    'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
+  find: (_job, subject) => storedFindings(changedFunctionsOf(subject), subject.changes),
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A private variable that nothing writes after the patch. The compiler then needs no variable: it puts the initial value into the
+// code. The running kernel's variable may have another one by now, which an administrator or the old code gave it. It shows
+// where the object has lost the variable, and the text after the patch still uses it.
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Definition, definitionsOf } from '../../../c/functions.ts'
+import { closing, type Token } from '../../../c/lexer.ts'
+import { variablesOf } from '../../../c/local-variables.ts'
+import type { Change } from '../../../diff/change.ts'
+import { isState, usersOf } from '../../../diff/lost-state.ts'
+import { bareName } from '../../../diff/object/compiler-names.ts'
+import { listed } from '../../../ground/listed.ts'
+import type { Found, Rule } from '../../subject/rule.ts'
+import type { StudiedUnit, Subject } from '../../subject/subject.ts'
+
+/** A variable's name, and the macros by which a text may use it. */
+function spellings(name: string, texts: readonly string[]): Set<string> {
+  const macros = texts.flatMap((text) => [
+    ...text.replace(/\\\r?\n/g, ' ').matchAll(/^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)(.*)$/gm),
+  ])
+  const found = new Set([name])
+  for (let size = 0; size < found.size; ) {
+    size = found.size
+    for (const [, macro = '', body = ''] of macros)
+      if (body.match(/[A-Za-z_]\w*/g)?.some((word) => found.has(word)) === true) found.add(macro)
+  }
+  return found
+}
+
+/** Where a function uses a variable. Members, and variables of its own that are called the same, are others. */
+function usesIn(of: Definition, names: ReadonlySet<string>, isLocal: boolean): number[] {
+  const own = variablesOf(of)
+  return [...of.body.keys()].filter((at) => {
+    const { kind, text } = of.body[at]!
+    if (kind !== 'name' || !names.has(text) || /^(?:->|\.)$/.test(of.body[at - 1]?.text ?? '')) return false
+    return (own.get(text)?.isStatic ?? false) === isLocal && (isLocal || !own.has(text))
+  })
+}
+
+/** True when the place that begins with this token is given a value, and not read. */
+function isWritten(body: readonly Token[], at: number): boolean {
+  if (/^(?:\+\+|--)$/.test(body[at - 1]?.text ?? '')) return true
+  let end = at + 1
+  while (/^[[.]$/.test(body[end]?.text ?? '')) end = body[end]!.text === '[' ? closing(body, end) : end + 2
+  return /^(?:=|[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(body[end]?.text ?? '')
+}
+
+/** @param texts what the unit is made of after the patch: its file, and others that the patch changes */
+export function foldedVariables(
+  { before, after, correlation, unit }: Change,
+  texts: readonly string[],
+): Found[] {
+  // One of another file is a variable still.
+  const elsewhere = new Set(
+    after.object.symbols.filter(({ place }) => place === 'undefined').map(({ name }) => name),
+  )
+  const gone = before.data.filter(
+    (one) => isState(one) && correlation.successorOf(one) === undefined && !elsewhere.has(one.name),
+  )
+  const users = usersOf(before, new Set(gone))
+  if (users.size === 0) return []
+  const functions = texts
+    .flatMap((text) => [...definitionsOf(text).byName.values()])
+    .filter(
+      ({ kind, head }) => kind === 'function' && !head.some(({ text }) => /^__(?:init|exit)$/.test(text)),
+    )
+  return [...users.keys()].flatMap((variable): Found[] => {
+    const name = bareName(variable.name)
+    const names = spellings(name, texts)
+    const isLocal = name !== variable.name
+    const using = functions.flatMap((of) => {
+      const uses = usesIn(of, names, isLocal)
+      // One of a function's own stands there once more, where it is declared.
+      return uses.length > (isLocal ? 1 : 0) ? [{ of, uses: isLocal ? uses.slice(1) : uses }] : []
+    })
+    if (using.length === 0) return []
+    const isRead = using.some(({ of, uses }) => uses.some((at) => !isWritten(of.body, at)))
+    const who = using.length > 3 ? `${using.length} functions use` : listed(using.map(({ of }) => of.name))
+    const subject = using.length > 3 ? who : `${who} ${using.length === 1 ? 'uses' : 'use'}`
+    return [
+      {
+        symbol: name,
+        unit,
+        ...(isRead
+          ? {
+              message: `${subject} ${name}, which nothing changes any more after the patch: the compiler has put its initial value in its place, so that the value which the running kernel has in it is ignored`,
+            }
+          : {
+              severity: 'note' as const,
+              message: `${subject} ${name}, which nothing reads any more after the patch: the compiler leaves out what writes it, so that the running kernel’s ${name} stays as it is`,
+              hint: 'Mark it __used, if the old code must find it up to date after a revert',
+            }),
+      },
+    ]
+  })
+}
+
+/** The unit's own file after the patch, and all others that the patch changes. */
+function textsOf({ kernel, changes }: Subject, { unit }: StudiedUnit): string[] {
+  const changed = changes.flatMap(({ after }) => after ?? [])
+  return changes.some((change) => change.path === unit.source)
+    ? changed
+    : [...changed, readFileSync(path.join(kernel.source, unit.source), 'latin1')]
+}
+
+export const variableFolded: Rule = {
+  name: 'variable-folded',
+  severity: 'warning',
+  looksFor:
+    'A variable that the new code still uses, and that the compiler has taken for a constant, because the patch removes its module parameter or all that writes it',
+  why: 'The compiler knows only the initial value; an administrator, or the old code, may have given the running kernel’s variable another one, which the new code no longer looks at',
+  remedy:
+    'Leave in what writes it, or mark it __used, so that the compiler keeps it; allow it, if the initial value is meant',
+  find: (_job, subject) => subject.units.flatMap((one) => foldedVariables(one.change, textsOf(subject, one))),
+}

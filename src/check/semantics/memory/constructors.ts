@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The constructor of a slab runs when the slab gets its memory, and not when an object is taken from it. The objects of slabs
+// that exist, free ones too, were set up by the old constructor, and those of slabs made meanwhile stay when the patch goes.
+
+import type { Definition } from '../../../c/functions.ts'
+import { closing, type Token } from '../../../c/lexer.ts'
+import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
+import { statementsOf } from '../../../c/statements.ts'
+import { argumentsAt, withHelpers } from '../../locks/operations.ts'
+import { type ChangedFunctions, type Side, textOf } from '../../subject/changed-functions.ts'
+import type { Found } from '../../subject/rule.ts'
+import { says } from '../reading/callees.ts'
+
+/** The functions that are handed to a slab: the last argument of `kmem_cache_create(…)`, or `.ctor = f` of its arguments. */
+function constructorsOf({ definitions, rest }: Side): Set<string> {
+  const found = new Set<string>()
+  const note = (body: readonly Token[]) => {
+    const isArguments = body.some(({ text }) => text === 'kmem_cache_args')
+    for (const [at, { text }] of body.entries()) {
+      if (isArguments && text === 'ctor' && body[at - 1]?.text === '.' && body[at + 1]?.text === '=')
+        found.add(body[at + 2]?.text ?? '')
+      if (!/^kmem_cache_create(?:_usercopy)?$/.test(text) || body[at + 1]?.text !== '(') continue
+      const last = argumentsAt(body, at + 1).at(-1) ?? []
+      if (last.length === 1) found.add(last[0]!.text)
+    }
+  }
+  note(rest)
+  for (const { body } of definitions.values()) note(body)
+  return found
+}
+
+/** These functions, and all of the same files that they call. */
+function withCallees({ definitions }: Side, names: ReadonlySet<string>): Set<string> {
+  const found = new Set([...names].filter((name) => definitions.has(name)))
+  for (const name of found)
+    for (const [at, { text }] of definitions.get(name)!.body.entries())
+      if (definitions.has(text) && definitions.get(name)!.body[at + 1]?.text === '(') found.add(text)
+  return found
+}
+
+/** What a function gives memory that outlives it, with the types of its variables in place of their names. */
+function worksOf(texts: readonly Definition[]): string[] {
+  const helpers = new Set(texts.slice(1).map(({ name }) => name))
+  return texts.flatMap((definition) => {
+    const variables = variablesOf(definition)
+    const spelled = (tokens: readonly Token[]) =>
+      tokens
+        .map(({ kind, text }, at) =>
+          kind === 'name' && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
+            ? (variables.get(text)?.type ?? text)
+            : text,
+        )
+        .join(' ')
+    return statementsOf(definition.body).flatMap(({ kind, tokens, under }) => {
+      if (kind !== 'expression' || declaredAt(tokens, 0, false).length > 0) return []
+      return isSetUp(tokens, helpers)
+        ? [[...under, { tokens }].map((one) => spelled(one.tokens)).join(' : ')]
+        : []
+    })
+  })
+}
+
+/** A call that is no mere message, or a value for a place behind a pointer. */
+function isSetUp(tokens: readonly Token[], helpers: ReadonlySet<string>): boolean {
+  if (tokens[0]?.kind === 'name' && tokens[1]?.text === '(' && closing(tokens, 1) === tokens.length)
+    return !says.test(tokens[0].text) && !helpers.has(tokens[0].text)
+  const to = tokens.findIndex(({ text }) => /^(?:[-+*/%&|^]?=|<<=|>>=|\+\+|--)$/.test(text))
+  return to >= 0 && tokens.slice(0, to).some(({ text }) => /^(?:->|\.|\*|\[)$/.test(text))
+}
+
+/** What only the first list has, each as often as it has it more. */
+function without(list: readonly string[], others: readonly string[]): string[] {
+  const rest = [...others]
+  return list.filter((one) => {
+    const at = rest.indexOf(one)
+    if (at >= 0) rest.splice(at, 1)
+    return at < 0
+  })
+}
+
+export function constructorFindings(functions: ChangedFunctions): Found[] {
+  const old = withCallees(functions.before, constructorsOf(functions.before))
+  return functions.all.flatMap(({ name, file, before, after }): Found[] => {
+    if (before === undefined || after === undefined || !old.has(name)) return []
+    if (textOf(before.body) === textOf(after.body)) return []
+    const [was, is] = [
+      worksOf(withHelpers(functions.before, before, functions.after)),
+      worksOf(withHelpers(functions.after, after, functions.before)),
+    ]
+    const [gone, come] = [without(was, is), without(is, was)]
+    if (gone.length === 0 && come.length === 0) return []
+    const whose =
+      come.length === 0
+        ? 'those that the new one has made come to old code, when the patch goes, without what it leaves out'
+        : 'objects of the slabs that exist, free ones too, were set up by the old one and are not set up again'
+    return [
+      {
+        symbol: name,
+        unit: file,
+        message: `${name}, the constructor of a slab or part of one, now sets objects up otherwise; ${whose}`,
+        hint: 'Set up each object where it is taken from the slab as well, or leave the constructor as it is',
+      },
+    ]
+  })
+}

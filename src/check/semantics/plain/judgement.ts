@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What of a changed function reaches beyond its call. A change that only adds a check and leaves, decides otherwise, says
+// something, or computes a local value otherwise is plain: no object that lives has another meaning by it. Everything
+// else is told: which object, which member, what it was and what it is.
+
+import type { Definition } from '../../../c/functions.ts'
+import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
+import { doneAsOften, type Effect, effectsIn, keyOf, type Reader } from '../effects/effects.ts'
+import { goneWithExit } from '../effects/exits.ts'
+import { unreadIn } from '../effects/unread.ts'
+import {
+  type Act,
+  actKey,
+  differenceOfActs,
+  exactly,
+  goesToOnePlace,
+  shortened,
+  unordered,
+} from '../reading/acts.ts'
+import { answers } from '../reading/callees.ts'
+import { withPlainDecisions } from '../reading/decisions.ts'
+import { stackTypes } from '../reading/stack-types.ts'
+import { type NameUse, namesIn } from '../values/registered-names.ts'
+import { withCutOut } from './cut-out.ts'
+import { type BothVariables, countOf, orderOf, outcome, type Reason, reasons, reasonsOf } from './reasons.ts'
+
+/** Something that lives longer than a call, with another meaning. */
+export interface Living {
+  readonly object: string
+  /** Absent for the object itself. */
+  readonly member?: string
+  readonly before: string
+  readonly after: string
+}
+
+/** Of one function: why it is plain, what lives, or why its text does not tell. */
+export type Beyond =
+  | { readonly verdict: 'plain'; readonly why: string }
+  | { readonly verdict: 'lives'; readonly living: readonly Living[] }
+  | { readonly verdict: 'untold'; readonly why: string }
+
+export function beyondOf(
+  functions: ChangedFunctions,
+  { before, after }: ChangedFunction,
+): Beyond | undefined {
+  if (before === undefined || after === undefined) return undefined
+  const own = readingOf(functions, before, after, false)
+  const whole = {
+    before: withCutOut(before, functions.before, functions.after),
+    after: withCutOut(after, functions.after, functions.before),
+  }
+  if (own.verdict !== 'lives' || (whole.before === before && whole.after === after)) return own
+  // Both readings are true; the one that tells less has found more of what stayed.
+  const other = readingOf(functions, whole.before, whole.after, true)
+  return other.verdict === 'plain' || (other.verdict === 'lives' && other.living.length < own.living.length)
+    ? other
+    : own
+}
+
+/** @param isCut with the functions put in that only one side has */
+function readingOf(
+  functions: ChangedFunctions,
+  written: Definition,
+  now: Definition,
+  isCut: boolean,
+): Beyond {
+  const [before, after] = [withPlainDecisions(written), withPlainDecisions(now)]
+  const { library } = functions
+  const stack = stackTypes(functions)
+  const readers = {
+    before: { side: functions.before, library, stack },
+    after: { side: functions.after, library, stack },
+  } satisfies Record<string, Reader>
+  const [old, young] = [statementsOf(before.body), statementsOf(after.body)]
+  const { gone, come, isBelowOthers } = differenceOf(old, young)
+  const variables = { before: variablesOf(before), after: variablesOf(after) }
+  const effects = (one: Statement, side: 'before' | 'after') => [
+    ...effectsIn(readers[side], one, variables[side]),
+    ...unreadIn(one, variables[side]),
+  ]
+  const lost = gone.flatMap((one) => effects(one, 'before'))
+  const won = come.flatMap((one) => effects(one, 'after'))
+  const effective = new Set([...lost, ...won].map(({ statement }) => statement))
+  const said = new Set<Reason>()
+  if (isCut) said.add('cut')
+  const otherwise = cancel(lost, won, functions, said)
+  // What a function that is called does now, or did, is done as before.
+  const every = (side: 'before' | 'after', all: readonly Statement[]) =>
+    all.flatMap((one) => effectsIn(readers[side], one, variables[side]))
+  const elsewhere =
+    lost.length + won.length === 0 ? () => false : doneAsOften(every('before', old), every('after', young))
+  for (const list of [lost, won])
+    for (const one of list.filter(elsewhere)) {
+      list.splice(list.indexOf(one), 1)
+      said.add('moved')
+    }
+  if (isBelowOthers) said.add('condition')
+  if (headOf(before) !== headOf(after)) said.add('interface')
+  const ownersOf = (all: readonly Statement[], side: 'before' | 'after', isOne: (one: Effect) => boolean) =>
+    new Set(all.flatMap((one) => effectsIn(readers[side], one, variables[side]).filter(isOne).map(ownerOf)))
+  const taken = ownersOf(young, 'after', isTaking)
+  const allocated = young.some((one) =>
+    effectsIn(readers.after, one, variables.after).some(({ kind }) => kind === 'allocate'),
+  )
+  const isRelease = (one: Effect): boolean => {
+    if (!one.statement.leaves) return false
+    if (one.kind === 'lock' || one.kind === 'count') return one.how !== 'taken' && taken.has(ownerOf(one))
+    // Memory that this call got and hands to nobody.
+    return one.kind === 'free' && (allocated || one.place?.isLive === false)
+  }
+  const isHeld = heldIn(won)
+  const kept = won.filter((one) => {
+    const reason =
+      isRelease(one) || isUndone(one, young)
+        ? 'release'
+        : isHeld(one)
+          ? 'held'
+          : isCheck(one)
+            ? 'check'
+            : undefined
+    if (reason !== undefined) said.add(reason)
+    return reason === undefined
+  })
+  const takenBefore = ownersOf(old, 'before', isTaking)
+  const isGone = goneWithExit(gone, come, ownerOf, {
+    taken: new Set([...taken].filter((one) => takenBefore.has(one))),
+    given: ownersOf(young, 'after', (one) => !isTaking(one)),
+  })
+  const left = lost.filter((one) => !isCheck(one) && !isGone(one))
+  for (const reason of reasonsOf({ gone, come, old, young }, variables, effective)) said.add(reason)
+  const [ordered, orders] = [orderOf(gone), orderOf(come)]
+  const isLess = ordered.some((word) => countOf(ordered, word) > countOf(orders, word))
+  if (isLess || (said.size === 0 && orders.length > 0)) said.add('order')
+  const living = [
+    ...told(left, kept),
+    ...otherwise,
+    ...stored(readers.after, come, young, variables),
+    ...named(namesIn(functions.before, before), namesIn(functions.after, after)),
+  ]
+  if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
+  const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])
+  if (why.length > 0) return { verdict: 'plain', why: `it only ${joinedWords(why)}` }
+  return isRespelled(gone, come, variables)
+    ? { verdict: 'plain', why: 'only its spelling differs' }
+    : { verdict: 'untold', why: 'its text does not tell what it does otherwise' }
+}
+
+/** Names that are made in a buffer, and are registered or looked for: that of a call's own text is told with the call. */
+function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
+  const has = (list: readonly NameUse[], { word, name }: NameUse) =>
+    list.some((one) => one.word === word && one.name === name)
+  return young.flatMap((one): Living[] => {
+    const gone = old.find((its) => its.word === one.word && !has(young, its))
+    if (!one.isBuffered || gone === undefined || has(old, one)) return []
+    return [{ object: calledAs(one.word), before: `with "${gone.name}"`, after: `with "${one.name}"` }]
+  })
+}
+
+/** Whether statements say the same with other names, with other parentheses, or by way of variables that have one value. */
+function isRespelled(
+  gone: readonly Statement[],
+  come: readonly Statement[],
+  variables: BothVariables,
+): boolean {
+  const textsOf = (statements: readonly Statement[], own: BothVariables['before']) =>
+    statements
+      .filter(({ tokens }) => {
+        const named = tokens.filter(({ text }) => own.get(text)?.value !== undefined)
+        const [first] = declaredAt(tokens, 0, false)
+        return !(first !== undefined || (named.length > 0 && own.get(tokens[0]!.text)?.value !== undefined))
+      })
+      .map(({ tokens }) => exactly(tokens, own))
+      .sort()
+      .join('\n')
+  return textsOf(gone, variables.before) === textsOf(come, variables.after)
+}
+
+/** More of one function are not told. */
+const mostTold = 12
+
+function joinedWords(words: readonly string[]): string {
+  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+}
+
+/** A question to a function whose text is not found, upon whose answer the function leaves. */
+function isCheck({ kind, statement }: Effect): boolean {
+  return kind === 'call' && statement.kind === 'condition' && statement.leaves
+}
+
+/** Counts and sections (not locks) that are taken and given back, both only now: they end with the call. */
+function heldIn(won: readonly Effect[]): (one: Effect) => boolean {
+  const sides = new Map<string, Set<string>>()
+  for (const one of won) {
+    if (one.kind !== 'count' && !isSection(one)) continue
+    sides.set(ownerOf(one), (sides.get(ownerOf(one)) ?? new Set()).add(one.how))
+  }
+  return (one) => (sides.get(ownerOf(one))?.size ?? 0) > 1
+}
+
+/** Of RCU, interrupts, preemption: nobody else waits for it as for a lock. */
+function isSection({ kind, how }: Effect): boolean {
+  return kind === 'lock' && (how === 'entered' || how === 'left')
+}
+
+const undoes =
+  /^(.*?)_?(?:un|de)?(register|free|put|destroy|release|abort|cancel|undo|drop|unmap|drain|fini|exit|del|remove|clear|revert|end|finish|unprepare|disable|detach)(_\w*)?\(\)$/
+
+/** On a way out, the end of what another call of the function began: `x_abort` behind `x_prepare`. */
+function isUndone({ kind, object, statement }: Effect, all: readonly Statement[]): boolean {
+  if (kind !== 'call' || !statement.leaves) return false
+  const [, stem = '', , rest = ''] = undoes.exec(object) ?? []
+  const word = stem || rest.replace(/^_/, '')
+  if (word.length < 3) return false
+  const begins = new RegExp(
+    `(?<!\\w)(?=\\w*${word.replace(/^_+/, '')})\\w*(?:alloc|get|init|prepare|register|map|add|create|claim|enable|attach|begin|start|refill|open)\\w* \\(`,
+  )
+  return all.some((one) => !one.leaves && begins.test(one.text))
+}
+
+function isTaking({ kind, how }: Effect): boolean {
+  return (kind === 'lock' || kind === 'count') && (how === 'taken' || how === 'entered')
+}
+
+function ownerOf({ kind, object, member }: Effect): string {
+  return `${kind} ${object} ${member}`
+}
+
+/** Takes out what both sides do; gives what both do by a call or an assignment that differs. */
+function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said: Set<Reason>): Living[] {
+  const pairs: [Effect, Effect][] = []
+  const take = (key: (one: Effect) => string) => {
+    for (let at = lost.length - 1; at >= 0; at--) {
+      const same = won.findIndex((one) => key(one) === key(lost[at]!))
+      if (same >= 0) pairs.push([lost.splice(at, 1)[0]!, won.splice(same, 1)[0]!])
+    }
+  }
+  take((one) => `${keyOf(one)}\n${actKey(one.act)}`)
+  pairs.length = 0
+  take((one) => `${keyOf(one)}\n${one.act.name}`)
+  take(keyOf)
+  const seen = new Set<string>()
+  const isRetyped = retyped(functions)
+  const isOnOneSide = (name: string) =>
+    functions.before.definitions.has(name) !== functions.after.definitions.has(name)
+  return pairs.reverse().flatMap(([one, other]): Living[] => {
+    const isOneCall = one.act.name !== undefined && one.act.name === other.act.name
+    if (isOneCall && isRetyped(one.act.name ?? '') && isLonger(one.act, other.act)) {
+      said.add('handed')
+      return []
+    }
+    if (isOneCall && answers.test(one.act.name ?? '') && goesToOnePlace(one.act, other.act)) {
+      said.add('result')
+      return []
+    }
+    // A wait for the same that only reads its condition in another order; by another condition, who tells it may not know.
+    if (isOneCall && one.how === 'waited for' && unordered(one.act) === unordered(other.act)) {
+      said.add('order')
+      return []
+    }
+    // The same effect, with the same arguments, by way of a function that only one side has.
+    const isMoved = actKey(one.origin ?? one.act) === actKey(other.origin ?? other.act)
+    if (isMoved && [one, other].some(({ act }) => isOnOneSide(act.name ?? ''))) {
+      said.add('moved')
+      return []
+    }
+    // A function that does many things is called once.
+    const keys = [`before ${actKey(one.act)}`, `after ${actKey(other.act)}`]
+    const isTold = keys.some((key) => seen.has(key))
+    for (const key of keys) seen.add(key)
+    if (isTold) return []
+    const { before, after } = differenceOfActs(one.act, other.act)
+    return [
+      isOneCall
+        ? { object: calledAs(one.act.name ?? ''), ...shortened(before, after) }
+        : livingOf(one, [before], [after]),
+    ]
+  })
+}
+
+/** Functions that the patch gives other parameters: what they do with them is told of them. */
+function retyped({ all }: ChangedFunctions): (name: string) => boolean {
+  const names = new Set(
+    all.flatMap(({ name, before, after }) =>
+      before !== undefined && after !== undefined && headOf(before) !== headOf(after) ? [name] : [],
+    ),
+  )
+  return (name) => names.has(name)
+}
+
+/** True when one act is the other one with more arguments. */
+function isLonger({ parts: before }: Act, { parts: after }: Act): boolean {
+  const both = Math.min(before.length, after.length)
+  return (
+    before.length !== after.length &&
+    before.slice(0, both).every((part, at) => part.exact === after[at]!.exact)
+  )
+}
+
+function calledAs(name: string): string {
+  return /^inline/.test(name) ? name : `${name}()`
+}
+
+/** What a function takes and returns, without the names of its parameters. */
+function headOf(definition: ChangedFunction['before'] & {}): string {
+  const words = definition.head.filter(
+    ({ text }) => !/^(?:static|inline|noinline\w*|const|__\w+)$/.test(text),
+  )
+  return `${exactly(words, variablesOf(definition))} ${definition.parameters?.length ?? ''}`
+}
+
+/** What of each thing was done before and is done after. */
+function told(lost: readonly Effect[], won: readonly Effect[]): Living[] {
+  const things = new Map<string, { one: Effect; before: string[]; after: string[] }>()
+  const note = (one: Effect, side: 'before' | 'after') => {
+    const key = ownerOf(one)
+    const known = things.get(key) ?? { one, before: [], after: [] }
+    if (!known[side].includes(one.how)) known[side].push(one.how)
+    things.set(key, known)
+  }
+  for (const one of lost) note(one, 'before')
+  for (const one of won) note(one, 'after')
+  return [...things.values()].map(({ one, before, after }) => livingOf(one, before, after))
+}
+
+function livingOf({ object, member }: Effect, before: readonly string[], after: readonly string[]): Living {
+  const { before: old, after: young } = shortened(before.join('; '), after.join('; '))
+  return {
+    object,
+    ...(member === '' ? {} : { member }),
+    before: before.length === 0 ? 'not so' : old,
+    after: after.length === 0 ? 'no longer' : young,
+  }
+}
+
+/** Members that get, by a statement that is as it was, a local value that is computed otherwise. */
+function stored(
+  reader: Reader,
+  come: readonly Statement[],
+  all: readonly Statement[],
+  variables: BothVariables,
+): Living[] {
+  const changed = new Set(come)
+  const otherwise = new Set(
+    come.flatMap(({ kind, tokens }) => {
+      if (kind !== 'expression') return []
+      const at = tokens.findIndex(({ text }) => /^(?:=|[-+*/%&|^]=|<<=|>>=)$/.test(text))
+      const name = tokens[at - 1]
+      const isMember = /^(?:->|\.)$/.test(tokens[at - 2]?.text ?? '')
+      // Of a pointer only the object is another one, which the function finds otherwise.
+      const isValue = (variables.after.get(name?.text ?? '')?.pointers ?? 1) === 0
+      return at > 0 && name !== undefined && isValue && !isMember && !outcome.test(name.text)
+        ? [name.text]
+        : []
+    }),
+  )
+  return all.flatMap((one) => {
+    if (changed.has(one)) return []
+    const old = effectsIn(reader, one, variables.before)
+    return effectsIn(reader, one, variables.after).flatMap((effect, index): Living[] => {
+      if (effect.kind !== 'write' || effect.value === undefined) return []
+      const was = old[index]?.how ?? effect.how
+      if (was !== effect.how) return [livingOf(effect, [was], [effect.how])]
+      const name = effect.value.find(
+        ({ text }, at) => otherwise.has(text) && effect.value?.[at - 1]?.text !== '->',
+      )
+      return name === undefined
+        ? []
+        : [livingOf(effect, [effect.how], [`${effect.how}, where ${name.text} is computed otherwise`])]
+    })
+  })
+}

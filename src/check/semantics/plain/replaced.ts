@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What of each replaced function reaches beyond its call: what its own text changes, or, where that is the same, what changes in
+// those that were put into it. A function of which a rule warns is not plain, whatever its text looks like.
+import type { Finding } from '../../../ground/finding.ts'
+import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Beyond, beyondOf, type Living } from './judgement.ts'
+
+/** @param name as the kernel has it: `foo.isra.0`, `__do_sys_read` */
+export type FindBeyond = (name: string) => Beyond
+
+/** @param review what the safety rules say */
+export function beyondOfReplaced(functions: ChangedFunctions, review: readonly Finding[]): FindBeyond {
+  const known = new Map<string, Beyond>()
+  const own = (one: ChangedFunction): Beyond | undefined => {
+    const before = known.get(one.name)
+    if (before !== undefined) return before
+    const found = beyondOf(functions, one)
+    const warned = review.find((finding) => finding.severity !== 'note' && isAbout(finding, one.name))
+    const all: Beyond | undefined =
+      found?.verdict === 'plain' && warned !== undefined
+        ? {
+            verdict: 'lives',
+            living: [
+              {
+                object: one.name,
+                before: 'as the running code does it',
+                after: `otherwise (${warned.rule})`,
+              },
+            ],
+          }
+        : found
+    if (all !== undefined) known.set(one.name, all)
+    return all
+  }
+  return (name) => {
+    const plain = name.replace(/\..*$/, '').replace(/^__(?:do_|se_|x64_|ia32_)*sys_/, 'sys_')
+    const changed = functions.all.find((one) => one.name === plain)
+    const direct = changed === undefined ? undefined : own(changed)
+    if (direct !== undefined) return direct
+    const inside = functions.all.filter((one) => one.name !== plain && holds(functions, plain, one.name))
+    const found = inside.flatMap((one) => {
+      const beyond = own(one)
+      return beyond === undefined ? [] : [{ name: one.name, beyond }]
+    })
+    if (found.length === 0)
+      return {
+        verdict: 'untold',
+        why: 'its own text is the same; the compiler makes other code of it, or a type, a constant or another file changes it',
+      }
+    const living = found.flatMap(({ name: inner, beyond }): Living[] =>
+      beyond.verdict === 'lives'
+        ? beyond.living.map((one) => ({ ...one, object: `${one.object} (in ${inner})` }))
+        : [],
+    )
+    if (living.length > 0) return { verdict: 'lives', living }
+    for (const { name: inner, beyond } of found)
+      if (beyond.verdict === 'untold')
+        return { verdict: 'untold', why: `of ${inner}, which is part of it, ${beyond.why}` }
+    const why = found.flatMap(({ name: inner, beyond }) =>
+      beyond.verdict === 'plain' ? [`of ${inner}, which is part of it, ${beyond.why}`] : [],
+    )
+    return { verdict: 'plain', why: why.join('; ') }
+  }
+}
+
+/** Whether a finding is about a function: by its symbol, or as one of those that its message names. */
+function isAbout({ symbol, message }: Finding, name: string): boolean {
+  const words: readonly string[] = message.match(/\w+/g) ?? []
+  return symbol === name || words.includes(name)
+}
+
+/** True when a function calls another one, straight or through others of the changed files. */
+function holds(functions: ChangedFunctions, outer: string, inner: string, seen = new Set<string>()): boolean {
+  const users = [...functions.after.users(inner), ...functions.before.users(inner)]
+  return users.some(
+    (user) => user === outer || (!seen.has(user) && holds(functions, outer, user, seen.add(user))),
+  )
+}

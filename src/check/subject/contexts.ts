@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Functions that run where the consistency of a live patch ends: below an NMI or a machine check, in what redirects
+// functions, and in what decides whether a task can switch. Found in the running kernel's own code by following its
+// direct calls from a few roots, so that no list of functions grows old; what an NMI reaches only when
+// something is badly wrong (a message, a warning, a wake-up that is put off) is not followed.
+// Facts: kernel/livepatch/{patch,transition}.c, arch/x86/kernel/nmi.c, kernel/entry/common.c, kernel/sched/idle.c.
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { CallGraph } from '../../calls/call-graph.ts'
+import { openCallGraph } from '../../calls/kept-calls.ts'
+import type { Job } from '../../ground/job.ts'
+import { keepFile } from '../../ground/kept-file.ts'
+import { stampOfAll } from '../../ground/stamp.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+
+/** Raised whenever what is kept, or how it is found out, changes. */
+const format = 'inarch-contexts-3'
+
+export interface Context {
+  readonly name: 'nmi' | 'redirection' | 'stack-walk' | 'switching-point' | 'start'
+  /** From the root to the function. */
+  readonly path: readonly string[]
+}
+
+const kinds: readonly string[] = ['nmi', 'redirection', 'stack-walk', 'switching-point', 'start']
+
+/** Where the way of an NMI ends: what only comes into play outside of one, or when the kernel is dying. */
+const notFollowed =
+  /preempt_schedule|^__SCT__(?!x86_pmu|intel_pmu|perf)|unlock_special|__traceiter|printk|printf|ratelimit|_raw_|__?warn|panic|oops|^die|dump|show_|raise_softirq|call_rcu|get_user_pages|folio_put|put_page|put_devmap|page_cache_release|^free_|wake_up|schedule|cond_resched|__dynamic|x86_indirect|x86_return|__fentry__|^_*mem(?:cpy|set|move|cmp)|__sw_|_find_|copy_user|__get_user|kfree|tick_nohz|console|__stack_chk|list_.*_valid|\.cold$|rcu_irq|bust_|print_debug|swake|mutex_|down_|up_|crash_|emergency|__const_udelay|refcount_warn|paravirt_|llist_add|^__rcu_read_|smp_call|on_each_cpu|synchronize_|_rq_lock|queue_work|flush_work|wait_|task_work|stop_this_cpu|^str|^(?:__pfx_|perf_trace_|trace_event_raw_|trace_raw_|bpf_trace_run|__bpf_trace)|^rcu_|cpus_allowed|set_cpu_online|migrate_|kick_process|^xa_|^__free|iounmap|ioremap|bcd2bin|guid_equal|print_bool|bitmap|_addr_valid$|_unit$/
+
+/** Roots whose names are fixed, by context; `depth` says how many calls are followed. */
+const roots: readonly {
+  readonly context: Context['name']
+  readonly names: readonly string[]
+  readonly depth: number
+}[] = [
+  {
+    context: 'redirection',
+    names: [
+      'klp_ftrace_handler',
+      'arch_ftrace_ops_list_func',
+      'ftrace_ops_list_func',
+      'ftrace_ops_assist_func',
+    ],
+    depth: 8,
+  },
+  {
+    context: 'redirection',
+    names: [
+      'ftrace_modify_all_code',
+      'ftrace_replace_code',
+      'text_poke_bp_batch',
+      'smp_text_poke_batch_finish',
+    ],
+    depth: 1,
+  },
+  { context: 'stack-walk', names: ['stack_trace_save_tsk_reliable', 'arch_stack_walk_reliable'], depth: 8 },
+  {
+    context: 'nmi',
+    names: ['exc_nmi', 'default_do_nmi', 'do_machine_check', 'exc_double_fault', 'nmi_cpu_backtrace_handler'],
+    depth: 5,
+  },
+]
+
+/** Functions that are called through a pointer in an NMI. */
+const nmiCallback =
+  /^(?!(?:un)?(?:__)?register_|set_|__SCT__|__pfx_|__traceiter_|perf_trace_|trace_|__bpf_trace_|__probestub_)\w*(?:_nmi_(?:handler|\w*callback)|_notify_nmi|_pmu_handle_irq)$/
+
+/** @returns by name, the first context in which each function runs */
+export function contextsOf(graph: CallGraph): Map<string, Context> {
+  const found = new Map<string, Context>()
+  const follow = (context: Context['name'], start: readonly number[], depth: number) => {
+    let level = start.map((of) => ({ of, way: [graph.name(of)] }))
+    for (let step = 0; step <= depth && level.length > 0; step++) {
+      const next: typeof level = []
+      for (const { of, way } of level) {
+        const name = way.at(-1)!
+        if (found.has(name)) continue
+        found.set(name, { name: context, path: way })
+        for (const callee of graph.callees(of)) {
+          const called = graph.name(callee)
+          if (!found.has(called) && !notFollowed.test(called))
+            next.push({ of: callee, way: [...way, called] })
+        }
+      }
+      level = next
+    }
+  }
+  // A task is switched, whatever is on its stack, where it calls this on its way out of the kernel or in the idle loop.
+  for (const of of graph.named('klp_update_patch_state')) {
+    const callers = [...graph.callers(of)]
+    for (const caller of callers) {
+      const name = graph.name(caller)
+      if (!name.startsWith('klp_') && !name.startsWith('__pfx_') && !found.has(name))
+        found.set(name, { name: 'switching-point', path: [name, 'klp_update_patch_state'] })
+    }
+  }
+  for (const { context, names, depth } of roots.filter(({ context }) => context !== 'nmi'))
+    follow(
+      context,
+      names.flatMap((name) => [...graph.named(name)]),
+      depth,
+    )
+  const callbacks: number[] = []
+  for (let of = 0; of < graph.count; of++)
+    if (nmiCallback.test(graph.name(of)) && !/register_/.test(graph.name(of))) callbacks.push(of)
+  for (const { context, names, depth } of roots.filter(({ context }) => context === 'nmi'))
+    follow(context, [...names.flatMap((name) => [...graph.named(name)]), ...callbacks], depth)
+  for (const of of onlyAtStart(graph)) {
+    const name = graph.name(of)
+    const [caller] = graph.callers(of)
+    if (!found.has(name) && graph.named(name).length === 1 && caller !== undefined)
+      found.set(name, { name: 'start', path: [graph.name(caller), name] })
+  }
+  return found
+}
+
+/**
+ * Functions that are no `__init` ones and that only such ones call, straight or through others like them. One whose address is
+ * taken, or stands in data (an export is one), can be called by anybody.
+ */
+function onlyAtStart(graph: CallGraph): Set<number> {
+  const [from] = graph.named('_sinittext').map((of) => graph.starts[of]!)
+  const [to] = graph.named('_einittext').map((of) => graph.starts[of]!)
+  const found = new Set<number>()
+  if (from === undefined || to === undefined) return found
+  const isInit = (of: number) => graph.starts[of]! >= from && graph.starts[of]! < to
+  for (let of = 0; of < graph.count; of++)
+    if (!isInit(of) && graph.takers(of).length === 0 && graph.held(of).length === 0)
+      if (graph.callers(of).length > 0 && !/^__(?:SCT__|pfx_)|\.cold$/.test(graph.name(of))) found.add(of)
+  for (let before = -1; before !== found.size; ) {
+    before = found.size
+    for (const of of found)
+      if (!graph.callers(of).every((caller) => isInit(caller) || (caller !== of && found.has(caller))))
+        found.delete(of)
+  }
+  return found
+}
+
+/** A line for each function: its name, its context, the path to it. The first line says what it was found out from. */
+function render(contexts: ReadonlyMap<string, Context>, head: string): string {
+  const rows = [...contexts].map(([name, context]) => [name, context.name, context.path.join(' ')].join('\t'))
+  return `${[head, ...rows].join('\n')}\n`
+}
+
+/** @returns undefined when it is of another kernel or format, or damaged */
+function parse(text: string, head: string): Map<string, Context> | undefined {
+  if (!text.startsWith(`${head}\n`) || !text.endsWith('\n')) return undefined
+  const found = new Map<string, Context>()
+  for (const row of text.slice(head.length + 1, -1).split('\n')) {
+    const [name, context, way] = row.split('\t')
+    if (name === undefined || way === undefined || !kinds.includes(context ?? '')) return undefined
+    found.set(name, { name: context as Context['name'], path: way.split(' ') })
+  }
+  return found
+}
+
+/** `contextsOf` the kernel, found out once and kept in its directory: it takes some tenths of a second. */
+export async function openContexts(job: Job, kernel: Kernel): Promise<ReadonlyMap<string, Context>> {
+  const file = path.join(kernel.dir, 'contexts')
+  const head = `${format}\t${stampOfAll(kernel.vmlinux)}`
+  const kept = await readFile(file, 'latin1').then(
+    (text) => parse(text, head),
+    () => undefined,
+  )
+  if (kept !== undefined) return kept
+  const contexts = contextsOf(await openCallGraph(job, kernel))
+  await keepFile(file, Buffer.from(render(contexts, head), 'latin1'))
+  return contexts
+}

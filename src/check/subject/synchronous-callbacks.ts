@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What becomes of a function whose address is passed to another one. Where it is called at once, or only compared, nobody
+// keeps it; a timer or a table does.
+
+import type { Definition } from '../../c/functions.ts'
+import type { Token } from '../../c/lexer.ts'
+import type { Finding } from '../../ground/finding.ts'
+import type { FileChange } from '../../patch/patch.ts'
+import { changedFunctionsOf } from './changed-functions.ts'
+
+/** Takes a function to sort, search, visit or run with it, and returns when that is done. */
+const atOnce =
+  /(?:^|_)(?:b?sort\w*|bsearch|search|find\w*|for_?each\w*|foreach\w*|iter\w*|walk\w*|on_each_cpu\w*|smp_call_function\w*|stop_machine\w*|cmp|compare|lookup\w*|match\w*|wait_on_bit\w*|scan\w*|apply\w*|test|traverse\w*|call_func|work_on_cpu\w*|IS_ERR\w*|WARN\w*)$/
+
+/** Takes any address as a token for who holds a block device; it is compared, and never called. */
+const token =
+  /^(?:bd_prepare_to_claim|bd_abort_claiming|blkdev_(?:get|put)\w*|bdev_(?:file_)?open\w*|bd_(?:un)?link_disk_holder)$/
+
+/** Whether all that a function's text does with a name lasts no longer than a call; false when it does nothing with it. */
+export function isOnlyUsedAtOnce(definition: Definition | undefined, name: string): boolean {
+  const calls: (Token | undefined)[] = []
+  const body = definition?.body ?? []
+  let seen = 0
+  for (const [at, { text }] of body.entries()) {
+    if (text === '(') calls.push(body[at - 1])
+    else if (text === ')') calls.pop()
+    else if (text === name && body[at + 1]?.text !== '(') {
+      seen++
+      const consumer = calls.findLast((one) => one?.kind === 'name')?.text ?? ''
+      if (!atOnce.test(consumer) && !token.test(consumer)) return false
+    }
+  }
+  return seen > 0
+}
+
+/** A new function whose address nobody keeps is only noted. */
+export function withAtOnce(
+  findings: readonly Finding[],
+  fix: { readonly changes: readonly FileChange[]; readonly kernel: { readonly source: string } },
+): Finding[] {
+  return findings.map((finding): Finding => {
+    const { rule, symbol } = finding
+    if (rule !== 'address-of-new-function' || symbol === undefined) return finding
+    const { after, all } = changedFunctionsOf(fix)
+    if (!after.definitions.has(symbol)) return finding
+    const users = all.filter(({ after: text }) =>
+      text?.body.some((one, at) => one.text === symbol && text.body[at + 1]?.text !== '('),
+    )
+    const isTable = users.length === 0 || after.isInTable(symbol)
+    if (isTable || !users.every(({ after: text }) => isOnlyUsedAtOnce(text, symbol))) return finding
+    return {
+      ...finding,
+      severity: 'note',
+      message: `The address of the new function ${symbol} is handed on, to what calls it at once or only compares it`,
+      hint: 'Nothing needs to be done',
+    }
+  })
+}

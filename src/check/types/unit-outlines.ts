@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A unit's text on both sides behind the preprocessor, taken apart, for the rules that need to know what a unit declares.
+import os from 'node:os'
+import pLimit from 'p-limit'
+import { type Outline, outline } from '../../c/outline.ts'
+import { textsOf } from '../../source/change/unit-change.ts'
+import { remembered, type StudiedUnit } from '../subject/subject.ts'
+
+export interface UnitTexts {
+  readonly before: Outline
+  readonly after: Outline
+}
+
+/** As many at a time as there are processors, whichever rule asks. */
+const limit = pLimit(os.availableParallelism())
+
+/** @throws Fault `patch/does-not-preprocess` when the preprocessor alone can't read what the compiler can */
+export const unitTexts = remembered<StudiedUnit, UnitTexts>(async (job, { bench }, { unit }) => {
+  const [before, after] = await limit(() => textsOf(job, bench, unit))
+  return { before: outline(before), after: outline(after) }
+})

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The options of every command that begins with source diffs, and what they ask for.
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { Fault } from '../../ground/fault.ts'
+import type { Job } from '../../ground/job.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { BindMode } from '../../module/bind/distance.ts'
+import type { MakeRequest } from '../../module/manifest/request.ts'
+
+export interface FixOptions {
+  readonly kernel?: string
+  readonly buildDir?: string
+  readonly strip?: number
+  readonly name?: string
+  readonly allow: readonly string[]
+  readonly bind?: BindMode
+}
+
+function count(text: string): number {
+  if (!/^\d{1,2}$/.test(text)) throw new InvalidArgumentError('It must be a small number, such as 1.')
+  return Number(text)
+}
+
+function ruleNames(text: string, all: readonly string[]): string[] {
+  const names = text.split(',').filter((name) => name !== '')
+  if (names.length === 0 || names.some((name) => !/^[a-z][a-z0-9-]*$/.test(name)))
+    throw new InvalidArgumentError('It must be the name of a rule, such as type-layout.')
+  return [...all, ...names]
+}
+
+export function fixOptions(command: Command): Command {
+  return command
+    .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
+    .option('--build-dir <dir>', 'a built kernel tree instead of a packaged kernel')
+    .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
+    .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
+    .addOption(
+      new Option(
+        '--bind <how>',
+        'reach what vmlinux does not export by its distance from an exported symbol, or by name and position (default: distance)',
+      ).choices(['distance', 'klp']),
+    )
+    .option(
+      '--allow <rule>',
+      'go on in spite of the warnings of this rule; repeatable, and recorded in the manifest',
+      ruleNames,
+      [],
+    )
+}
+
+/** @throws Fault `usage/unknown-rule` */
+export async function checkRuleNames(allow: readonly string[]): Promise<void> {
+  if (allow.length === 0) return
+  const { everyRule } = await import('../../check/catalogue.ts')
+  const unknown = allow.find((name) => !everyRule.has(name))
+  if (unknown !== undefined)
+    throw new Fault('usage', 'unknown-rule', `There is no rule ${unknown}`, {
+      remedy: 'See their names: inarch check --rules',
+    })
+}
+
+/**
+ * Reads the diffs and chooses the kernel. A mistake in a diff is told before anything is fetched.
+ * @throws Fault `usage/no-patch`, `usage/unknown-rule`, and what reading and choosing throw
+ */
+export async function requestOf(
+  job: Job,
+  files: readonly string[],
+  options: FixOptions,
+): Promise<{ kernel: Kernel; request: Pick<MakeRequest, 'patches' | 'strip' | 'name' | 'bind' | 'allow'> }> {
+  if (files.length === 0)
+    throw new Fault('usage', 'no-patch', 'No patch was named', { remedy: 'Name one or more source diffs' })
+  await checkRuleNames(options.allow)
+  const { chooseKernel } = await import('./kernel-option.ts')
+  const { readPatches } = await import('../../patch/read.ts')
+  const patches = await readPatches(files)
+  const kernel = await chooseKernel(job, options)
+  return {
+    kernel,
+    request: {
+      patches,
+      ...(options.strip === undefined ? {} : { strip: options.strip }),
+      ...(options.name === undefined ? {} : { name: options.name }),
+      ...(options.bind === undefined ? {} : { bind: options.bind }),
+      allow: options.allow,
+    },
+  }
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Does with a change what its author asks for: leaves out what is to be ignored, takes along what is to be
+// included. Comparing finds what differs; this file says what becomes of it.
+import { sectionFlag } from '../elf/format.ts'
+import type { Finding } from '../ground/finding.ts'
+import type { Correlation } from './correlation/correlate.ts'
+import { type Directives, type Names, namesFunction } from './directives.ts'
+import { coldParent, isColdPart } from './object/compiler-names.ts'
+import type { Anatomy, Piece } from './object/split-object.ts'
+
+/** A function that differs. */
+interface Difference {
+  readonly before: Piece
+  readonly after: Piece
+  readonly reasons: readonly string[]
+}
+
+/** What a comparison finds before anybody asks what the author wants. */
+export interface Found {
+  readonly unit: string
+  readonly before: Anatomy
+  readonly after: Anatomy
+  readonly correlation: Correlation
+  readonly changed: readonly Difference[]
+  readonly findings: readonly Finding[]
+}
+
+/** What becomes of it. */
+export interface Wanted {
+  readonly correlation: Correlation
+  readonly changed: readonly Difference[]
+  readonly findings: readonly Finding[]
+  /** What the author says with the macros of kernel/include. */
+  readonly directives: Directives
+  /** Existing data of which the author wants a copy; they are without a counterpart, as new data are. */
+  readonly copied: ReadonlySet<Piece>
+}
+
+type Say = (
+  severity: Finding['severity'],
+  rule: string,
+  symbol: string,
+  message: string,
+  hint: string,
+) => void
+
+/** @returns the change as the author wants it */
+export function obey(found: Found, directives: Directives): Wanted {
+  const { unit, after, correlation } = found
+  const findings = [...directives.findings]
+  const say: Say = (severity, rule, symbol, message, hint) =>
+    findings.push({ severity, rule, symbol, unit, message, hint })
+  const { ignored, included, unsafe } = directives
+  if (isEmpty(ignored) && isEmpty(included) && unsafe.size === 0) {
+    const { changed } = found
+    findings.push(...found.findings)
+    return { correlation, changed, directives, copied: new Set(), findings }
+  }
+  tellWithoutEffect(found, directives, say)
+  const left = leaveOut(found, ignored, say)
+  const copied = new Set(
+    after.data.filter(
+      (piece) => included.sections.has(piece.section.name) && correlation.counterpartOf(piece) !== undefined,
+    ),
+  )
+  const changed = [...left.changed]
+  const include = (piece: Piece, reason: string) => {
+    const counterpart = correlation.counterpartOf(piece)
+    if (counterpart === undefined || changed.some((one) => one.after === piece)) return
+    changed.push({ before: counterpart, after: piece, reasons: [reason] })
+  }
+  for (const piece of after.functions)
+    if (!isColdPart(piece.name) && namesFunction(included, piece)) include(piece, 'the patch asks for it')
+  if (copied.size > 0) switchTo(copied, found, include, say)
+  const copies = new Set([...copied].map(({ name }) => name))
+  findings.push(
+    ...left.findings.filter(({ rule, symbol }) => rule !== 'data-changed' || !copies.has(symbol ?? '')),
+  )
+  return {
+    correlation: {
+      ...correlation,
+      counterpartOf: (piece) => (copied.has(piece) ? undefined : correlation.counterpartOf(piece)),
+    },
+    changed,
+    directives,
+    copied,
+    findings,
+  }
+}
+
+function tellWithoutEffect({ unit, before, after }: Found, directives: Directives, say: Say): void {
+  for (const name of unknownNames(directives, before, after))
+    say(
+      'warning',
+      'directive-without-effect',
+      name,
+      `The patch asks to ignore or to include ${name}, but ${unit} has nothing of this name`,
+      'Look for the name with nm or objdump -h: functions and sections are meant as the compiler names them',
+    )
+  for (const name of directives.unsafe)
+    say(
+      'note',
+      'force-unsafe',
+      name,
+      `The patch asks to replace ${name} without a safety check (KPATCH_FORCE_UNSAFE), which the kernel can't do`,
+      'Nothing has to be done: each task is switched as soon as it is safe',
+    )
+}
+
+/** Takes away what is to be ignored, and what was found wrong with it; each thing is told once. */
+function leaveOut(
+  { after, changed, findings }: Found,
+  ignored: Names,
+  say: Say,
+): Pick<Wanted, 'changed' | 'findings'> {
+  const told = new Set<string>()
+  const leave = (name: string, why: string) => {
+    if (told.has(name)) return
+    told.add(name)
+    say(
+      'note',
+      'ignored',
+      name,
+      `The patch asks to leave ${name} as it is: ${why}`,
+      'Make sure that the rest of the patch does not need this change',
+    )
+  }
+  // A finding names a function, a datum or a section.
+  const names = new Set(ignored.sections)
+  for (const piece of [...after.data, ...after.functions])
+    if (ignored.sections.has(piece.section.name)) names.add(piece.name)
+    else if (piece.kind === 'function' && namesFunction(ignored, piece)) names.add(piece.name)
+  const isLeft = ({ name }: Piece) => names.has(name)
+  for (const { after: piece, reasons } of changed) if (isLeft(piece)) leave(piece.name, reasons[0] ?? '')
+  const isLeftFinding = ({ severity, symbol }: Finding) =>
+    severity === 'error' && symbol !== undefined && names.has(symbol)
+  for (const finding of findings) if (isLeftFinding(finding)) leave(finding.symbol ?? '', finding.message)
+  return {
+    changed: changed.filter((one) => !isLeft(one.after)),
+    findings: findings.filter((finding) => !isLeftFinding(finding)),
+  }
+}
+
+/** Replaces the functions that use data of which there is a copy, and tells who goes on without it. */
+function switchTo(
+  copied: ReadonlySet<Piece>,
+  { unit, after, correlation }: Found,
+  include: (piece: Piece, reason: string) => void,
+  say: Say,
+): void {
+  for (const { user, datum } of usersOf(after, copied)) {
+    const whole = isColdPart(user.name)
+      ? after.functions.find(({ name }) => name === coldParent(user.name))
+      : user
+    if (whole?.kind === 'function')
+      include(whole, `it uses ${datum.name}, of which the live patch has a copy of its own`)
+    else if (whole !== undefined && !copied.has(whole) && correlation.counterpartOf(whole) !== undefined)
+      say(
+        'warning',
+        'copy-not-shared',
+        datum.name,
+        `${whole.name} goes on pointing to the running kernel's ${datum.name}, while the live patch has a copy of its own`,
+        'Include the section of the data that point to it, too, or change the data from a callback',
+      )
+  }
+  for (const { name, section, symbol } of copied) {
+    if ((section.flags & sectionFlag.write) !== 0)
+      say(
+        'note',
+        'copy-starts-anew',
+        name,
+        `The live patch's copy of ${name} begins with the value that the source gives it, not with the running kernel's`,
+        'Take over the running value in a callback, if it matters',
+      )
+    if (symbol !== undefined && symbol.binding !== 'local')
+      say(
+        'warning',
+        'copy-not-shared',
+        name,
+        `Other files that use ${name} go on with the running kernel's, while ${unit} gets a copy of its own`,
+        'Change the data from a callback instead, if others use it',
+      )
+  }
+}
+
+/** Everything that refers to one of `data`. */
+function usersOf(anatomy: Anatomy, data: ReadonlySet<Piece>): { user: Piece; datum: Piece }[] {
+  return anatomy.pieces.flatMap((user) =>
+    anatomy.relocations(user).flatMap((relocation) => {
+      const target = anatomy.target(user.section, relocation)
+      return target.kind === 'piece' && data.has(target.piece) ? [{ user, datum: target.piece }] : []
+    }),
+  )
+}
+
+function isEmpty({ functions, sections }: Names): boolean {
+  return functions.size + sections.size === 0
+}
+
+/** What the author names and nothing is called. */
+function unknownNames({ ignored, included }: Directives, before: Anatomy, after: Anatomy): string[] {
+  const functions = [...before.functions, ...after.functions]
+  const sections = new Set(
+    [...before.object.sections, ...after.object.sections].map((section) => section.name),
+  )
+  return [ignored, included].flatMap((names) => [
+    ...[...names.functions].filter(
+      (name) =>
+        !functions.some((piece) => namesFunction({ functions: new Set([name]), sections: new Set() }, piece)),
+    ),
+    ...[...names.sections].filter((name) => !sections.has(name)),
+  ])
+}

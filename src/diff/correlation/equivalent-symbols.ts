@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Most of two objects is the same, down to the relocations' words. This tells so without decoding them: symbol by
+// symbol it is known beforehand which one of the other object means the same thing.
+import { relocationType, sectionFlag } from '../../elf/format.ts'
+import type { ElfSymbol, Section } from '../../elf/read.ts'
+import { isByContent } from '../object/by-content.ts'
+import { isColdPart } from '../object/compiler-names.ts'
+import { isIncidental } from '../object/diagnostic-data.ts'
+import type { Anatomy, Piece } from '../object/split-object.ts'
+import type { Correlation } from './correlate.ts'
+
+export interface Peers {
+  /**
+   * For each symbol before: the index of the one after that means the same thing, when nothing more has to
+   * be asked; else -1.
+   */
+  readonly ofSymbol: Int32Array
+  /** True when two sections of the same bytes are seen to have the same relocations; false says nothing. */
+  sameRelocations(before: Section, after: Section): boolean
+}
+
+export function peersOf(before: Anatomy, after: Anatomy, correlation: Correlation): Peers {
+  const ofSymbol = match(before, after, correlation)
+  const [symbolsBefore, symbolsAfter] = [before.object.symbols, after.object.symbols]
+  return {
+    ofSymbol,
+    sameRelocations(sectionBefore, sectionAfter) {
+      const b = before.object.relocationWords(sectionBefore)
+      const a = after.object.relocationWords(sectionAfter)
+      if (b === undefined || a === undefined || b.length !== a.length) return false
+      for (let at = 0; at < b.length; at += 6) {
+        if (b[at] !== a[at] || b[at + 1] !== a[at + 1] || b[at + 2] !== a[at + 2]) return false
+        const [sb, sa] = [b[at + 3] ?? 0, a[at + 3] ?? 0]
+        const sameAddend = b[at + 4] === a[at + 4] && b[at + 5] === a[at + 5]
+        if (sameAddend && ofSymbol[sb] === sa) continue
+        // A string is found without knowing the instruction only when its address is not a distance.
+        if (b[at + 2] !== relocationType.abs32s && b[at + 2] !== relocationType.abs64) return false
+        if (b[at + 5] !== 0 || a[at + 5] !== 0) return false
+        if (!isSameString(symbolsBefore[sb], b[at + 4] ?? 0, symbolsAfter[sa], a[at + 4] ?? 0)) return false
+      }
+      return true
+    },
+  }
+}
+
+function isSameString(b: ElfSymbol | undefined, inB: number, a: ElfSymbol | undefined, inA: number): boolean {
+  if (b?.type !== 'section' || a?.type !== 'section') return false
+  if (!isPlainStrings(b.section) || !isPlainStrings(a.section)) return false
+  const [db, da] = [b.section.data, a.section.data]
+  const end = Math.min(db.length - inB, da.length - inA)
+  for (let at = 0; at < end; at++) {
+    if (db[inB + at] !== da[inA + at]) return false
+    if (db[inB + at] === 0) return true
+  }
+  return false
+}
+
+function isPlainStrings(section: Section | undefined): section is Section {
+  if (section === undefined || section.entrySize > 1) return false
+  return (section.flags & sectionFlag.merge) !== 0 && (section.flags & sectionFlag.strings) !== 0
+}
+
+function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32Array {
+  const peers = new Int32Array(before.object.symbols.length).fill(-1)
+  const external = new Map<string, number>()
+  const namesake = namesakes()
+  /** The symbol of each section, by the section's index. */
+  const ofSection = new Int32Array(after.object.sections.length).fill(-1)
+  for (const symbol of after.object.symbols) {
+    if (symbol.place === 'undefined') external.set(symbol.name, symbol.index)
+    else if (symbol.type === 'section' && symbol.section !== undefined)
+      ofSection[symbol.section.index] = symbol.index
+  }
+  for (const symbol of before.object.symbols) {
+    if (symbol.place === 'undefined') {
+      peers[symbol.index] = external.get(symbol.name) ?? -1
+      continue
+    }
+    const { section } = symbol
+    if (section === undefined) continue
+    const isSection = symbol.type === 'section'
+    const b = isSection ? only(before.piecesOf(section)) : before.pieceOf(symbol)
+    const a = b === undefined ? undefined : correlation.successorOf(b)
+    if (b === undefined || a === undefined || !isNamed(b) || !isNamed(a)) continue
+    if (isSection) {
+      // Wherever the reference ends in its section, it can only mean the one piece.
+      if (only(after.piecesOf(a.section)) !== undefined)
+        peers[symbol.index] = ofSection[a.section.index] ?? -1
+      continue
+    }
+    const other = symbol === b.symbol ? a.symbol : (namesake(a, symbol.name) ?? a.symbol)
+    if (other !== undefined && symbol.value - b.start === other.value - a.start)
+      peers[symbol.index] = other.index
+  }
+  return peers
+}
+
+/** Finds a piece's symbols by their names; a forged object may have very many at one place. */
+function namesakes(): (piece: Piece, name: string) => ElfSymbol | undefined {
+  const known = new Map<Piece, ReadonlyMap<string, ElfSymbol>>()
+  return (piece, name) => {
+    let byName = known.get(piece)
+    if (byName === undefined) {
+      byName = new Map([...piece.aliases].reverse().map((alias) => [alias.name, alias]))
+      known.set(piece, byName)
+    }
+    return byName.get(name)
+  }
+}
+
+function only(pieces: readonly Piece[]): Piece | undefined {
+  return pieces.length === 1 ? pieces[0] : undefined
+}
+
+/** True for what is the same when its counterpart is meant, whatever is in it. */
+function isNamed(piece: Piece): boolean {
+  return piece.kind === 'function'
+    ? !isColdPart(piece.name)
+    : piece.kind === 'data' && !isByContent(piece) && !isIncidental(piece)
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What has no identity of its own: nobody can tell one copy from another, so it is compared, and carried, by
+// content. And its opposite: entries of tables that the linker collects from all units. The kernel goes through these by their
+// section, whatever they are called, so each of them matters: an initcall, a quirk of a PCI device, an early console.
+import { sectionFlag } from '../../elf/format.ts'
+import type { Relocation, Section } from '../../elf/read.ts'
+import { useOf } from '../../x86/instruction.ts'
+import { isCompilersName } from './compiler-names.ts'
+import { isIncidental } from './diagnostic-data.ts'
+import { type Anatomy, isCode, type Piece, type Target } from './split-object.ts'
+
+/** Sections in which only those see a datum who refer to it; any other name is one that the source chose for a table. */
+const forReferrers =
+  /^\.(?:(?:(?:init|exit|meminit|memexit|cpuinit|cpuexit|devinit|devexit|ref)\.)?(?:rodata|data)|s?bss|sdata|lbss|ldata|lrodata|tbss|tdata)(?:\.|$)/
+
+/** Tables that say nothing about code or data by themselves, or that others look after: a module's description, exports, diagnostics. */
+const lookedAfter =
+  /^\.modinfo$|^_{2,3}k(?:symtab|crctab|flagstab)|^\.export_symbol$|^__(?:dyndbg|verbose|tracepoint_str)$/
+
+/** True for a section that holds a table which the linker collects and the kernel goes through. */
+export function isCollected(section: { readonly name: string; readonly flags: number }): boolean {
+  return (
+    (section.flags & (sectionFlag.alloc | sectionFlag.exec)) === sectionFlag.alloc &&
+    !forReferrers.test(section.name) &&
+    !lookedAfter.test(section.name)
+  )
+}
+
+/** True for an entry of such a table. */
+export function isTableEntry(piece: Piece): boolean {
+  return piece.kind === 'data' && isCollected(piece.section) && !isIncidental(piece)
+}
+
+/** True for data whose identity nobody can see: it is compared, and carried, by content. */
+export function isByContent(piece: Piece): boolean {
+  if (piece.kind === 'constant') return true
+  return (
+    piece.kind === 'data' &&
+    piece.symbol?.binding === 'local' &&
+    (piece.section.flags & sectionFlag.write) === 0 &&
+    isCompilersName(piece.name) &&
+    !isTableEntry(piece)
+  )
+}
+
+/**
+ * The constant of which a reference by section may mean the end, as another piece begins there.
+ * @returns undefined when its beginning is meant
+ */
+export function endMeant(
+  unit: Anatomy,
+  from: Section,
+  relocation: Relocation,
+  target: Target,
+): Piece | undefined {
+  if (target.kind !== 'piece' || target.offset !== 0 || relocation.symbol.type !== 'section') return undefined
+  const { piece } = target
+  const all = piece.start === 0 || piece.kind === 'function' ? [] : unit.piecesOf(piece.section)
+  const previous = all[all.indexOf(piece) - 1]
+  if (previous === undefined || previous.end !== piece.start || previous.kind !== 'data') return undefined
+  if (!isByContent(previous)) return undefined
+  const instruction = isCode(from) ? unit.instructionAt(from, relocation.offset) : undefined
+  const use = instruction && useOf(from.data, instruction, relocation.offset)
+  return use === 'address' ? previous : undefined
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How code uses a datum, and what it does next: whom it calls first. What a static variable is for shows there, whatever it is called.
+import type { Relocation, Section } from '../../elf/read.ts'
+import { decodeInstruction, type Instruction, legacyPrefix, useOf } from '../../x86/instruction.ts'
+import type { DataUse, Piece, Step } from './atoms.ts'
+
+/** Where a relocation leads, as far as it matters here. */
+type Led =
+  | { readonly kind: 'external'; readonly name: string }
+  | { readonly kind: 'piece'; readonly piece: Piece; readonly offset: number }
+  | { readonly kind: 'string' | 'absolute' | 'nowhere' }
+
+/** The part of an anatomy that this needs. */
+export interface Code {
+  readonly pieces: readonly Piece[]
+  relocations(range: Pick<Piece, 'section' | 'start' | 'end'>): readonly Relocation[]
+  target(from: Section, relocation: Relocation): Led
+  marksOf(sections: Iterable<Section>): Uint8Array
+  refersInto(piece: Piece, marks: Uint8Array): boolean
+  instructionAt(section: Section, offset: number): Instruction | undefined
+}
+
+/** All uses of some data. */
+export function usesOfData(unit: Code, data: readonly Piece[]): Map<Piece, DataUse[]> {
+  const found = new Map<Piece, DataUse[]>(data.map((datum) => [datum, []]))
+  const marks = unit.marksOf(data.map(({ section }) => section))
+  for (const user of unit.pieces) {
+    if (!unit.refersInto(user, marks)) continue
+    for (const relocation of unit.relocations(user)) {
+      if (marks[relocation.symbol.index] === 0) continue
+      const target = unit.target(user.section, relocation)
+      if (target.kind === 'piece') found.get(target.piece)?.push(useAt(unit, user, relocation))
+    }
+  }
+  return found
+}
+
+function useAt(unit: Code, user: Piece, { offset }: Relocation): DataUse {
+  const { section } = user
+  const instruction = user.kind === 'function' ? unit.instructionAt(section, offset) : undefined
+  if (instruction === undefined) return { how: 'elsewhere', opcode: Buffer.alloc(0), next: () => [] }
+  let known: readonly Step[] | undefined
+  return {
+    how: useOf(section.data, instruction, offset),
+    opcode: opcodeOf(section, instruction),
+    next: () => {
+      known ??= stepsFrom(unit, { section, at: instruction.end })
+      return known
+    },
+  }
+}
+
+function opcodeOf({ data }: Section, { start, end }: Instruction): Buffer {
+  let at = start
+  while (legacyPrefix[data[at] ?? 0] === 1) at++
+  if (((data[at] ?? 0) & 0xf0) === 0x40) at++
+  return data.subarray(at, end)
+}
+
+interface Place {
+  readonly section: Section
+  /** Offset of an instruction. */
+  readonly at: number
+}
+
+/** Instructions on one way, and ways in all: the arguments of a message are short. */
+const reach = { instructions: 60, ways: 16 } as const
+
+function stepsFrom(unit: Code, from: Place): Step[] {
+  const steps: Step[] = []
+  const open: Place[] = [from]
+  const seen = new Set<string>()
+  const end = (name: string, behind?: Place) =>
+    steps.push({
+      name,
+      next: () => (behind === undefined ? [] : stepsFrom(unit, behind)),
+      whenTrue: () => (behind === undefined ? [] : stepsWhenTrue(unit, behind)),
+    })
+  for (let way = open.pop(), ways = 0; way !== undefined; way = open.pop()) {
+    if (++ways > reach.ways) {
+      end('')
+      break
+    }
+    let place: Place | undefined = way
+    for (let left: number = reach.instructions; place !== undefined; left--) {
+      const { section, at }: Place = place
+      const key = `${section.index}:${at}`
+      if (seen.has(key)) break
+      seen.add(key)
+      const one: Line | undefined = left === 0 ? undefined : lineAt(unit, place)
+      if (one === undefined || one.kind === 'out') {
+        end('')
+        break
+      }
+      if (one.kind === 'trap') {
+        end('ud2')
+        break
+      }
+      if (one.kind === 'call') {
+        end(one.name, one.behind)
+        break
+      }
+      if (one.kind === 'branch') open.push(one.to)
+      place = one.kind === 'jump' ? one.to : one.behind
+    }
+  }
+  return steps
+}
+
+type Line =
+  | { readonly kind: 'on'; readonly behind: Place }
+  | { readonly kind: 'jump'; readonly to: Place }
+  | { readonly kind: 'branch'; readonly to: Place; readonly behind: Place; readonly opcode: Buffer }
+  /** `behind` is undefined for a call that does not come back here. */
+  | { readonly kind: 'call'; readonly name: string; readonly behind: Place | undefined }
+  | { readonly kind: 'trap' }
+  | { readonly kind: 'out' }
+
+function lineAt(unit: Code, { section, at }: Place): Line {
+  const instruction = decodeInstruction(section.data, at)
+  if (instruction === undefined) return { kind: 'out' }
+  const opcode = opcodeOf(section, instruction)
+  const behind = { section, at: instruction.end }
+  if (opcode[0] === 0x0f && opcode[1] === 0x0b) return { kind: 'trap' }
+  const isIndirect = opcode[0] === 0xff && [2, 4].includes(((opcode[1] ?? 0) >> 3) & 7)
+  if (opcode[0] === 0xc3 || opcode[0] === 0xcc || isIndirect) return { kind: 'out' }
+  if (instruction.branch < 0) return { kind: 'on', behind }
+  const isCall = opcode[0] === 0xe8
+  const isJump = opcode[0] === 0xe9 || opcode[0] === 0xeb
+  const [relocation] = unit.relocations({ section, start: instruction.branch, end: instruction.end })
+  let to: Place
+  if (relocation === undefined) {
+    const { data } = section
+    const short = instruction.end - instruction.branch === 1
+    const distance = short ? data.readInt8(instruction.branch) : data.readInt32LE(instruction.branch)
+    to = { section, at: instruction.end + distance }
+    if (isCall) return { kind: 'call', name: '', behind }
+  } else {
+    const target = unit.target(section, relocation)
+    if (isCall || target.kind !== 'piece')
+      return { kind: 'call', name: nameOf(target), behind: isCall ? behind : undefined }
+    to = { section: target.piece.section, at: target.piece.start + target.offset }
+  }
+  return isJump ? { kind: 'jump', to } : { kind: 'branch', to, behind, opcode }
+}
+
+function nameOf(target: Led): string {
+  return target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
+}
+
+/** Behind a call: `test %eax,%eax`, or of its byte, and a jump by that. */
+function stepsWhenTrue(unit: Code, from: Place): readonly Step[] {
+  let place = from
+  let tested = false
+  for (let left = 8; left > 0; left--) {
+    const line = lineAt(unit, place)
+    if (line.kind === 'branch') {
+      // The condition is the last of the opcode: even ones of the pair 4 and 5 jump at 0.
+      const condition = (line.opcode[0] === 0x0f ? line.opcode[1] : line.opcode[0])! & 0xf
+      if (!tested || (condition !== 4 && condition !== 5)) return []
+      return stepsFrom(unit, condition === 5 ? line.to : line.behind)
+    }
+    if (line.kind !== 'on') return []
+    const opcode = place.section.data.subarray(place.at, line.behind.at)
+    if (/^8[45]c0$/.test(opcode.toString('hex'))) tested = true
+    place = line.behind
+  }
+  return []
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Static data that only serve diagnostics: a warning's "already said so", a dynamic debug descriptor, a
+// rate limit. A function that is replaced gets fresh ones, and they never count as a change. The name
+// alone does not tell: a driver may call its own state `descriptor`, or count in a `__key`. So section, size, first value, and what the code
+// does with it have to be those of the kernel's macros, too; else it is state, and goes on as the kernel has it.
+
+import { nameGiver, speaker } from '../../c/message-functions.ts'
+import { sectionType } from '../../elf/format.ts'
+import type { DataUse, Piece, Step } from './atoms.ts'
+import { isNumbered } from './compiler-names.ts'
+
+/** What tells whether a piece is incidental. */
+export type Datum = Pick<Piece, 'kind' | 'name' | 'start' | 'end'> & {
+  readonly section: Pick<Piece['section'], 'name' | 'type' | 'data'>
+  readonly symbol: Pick<NonNullable<Piece['symbol']>, 'binding' | 'size'> | undefined
+}
+
+/** Static locals of the kernel's macros. */
+interface Made {
+  readonly name: RegExp
+  readonly section: RegExp
+  readonly hasForm?: (datum: Datum) => boolean
+  readonly isUse?: (use: DataUse) => boolean
+}
+
+const made: readonly Made[] = [
+  // once_lite.h, mmdebug.h, rcupdate.h, net_debug.h; and bug.h and printk.h of older kernels
+  {
+    name: /(^|\.)(__already_done|__warned|__print_once)$/,
+    section: /^\.data\.\.?(once|unlikely)$/,
+    hasForm: isUnsetFlag,
+    isUse: saysOnce,
+  },
+  // dev_printk.h, drm_print.h
+  {
+    name: /(^|\.)__print_once$/,
+    section: /^\.data\.\.?read_mostly$/,
+    hasForm: isUnsetFlag,
+    isUse: saysOnce,
+  },
+  { name: /(^|\.)descriptor$/, section: /^__(dyndbg|verbose)$/ },
+  { name: /(^|\.)(___)?tp_str$/, section: /^__tracepoint_str$/ },
+  // ratelimit_types.h
+  {
+    name: /(^|\.)_rs$/,
+    section: /^\.data(\.|$)/,
+    hasForm: ({ start, end }) => end - start >= 32,
+    isUse: limitsMessages,
+  },
+  // lockdep_types.h: nothing without lockdep
+  { name: /(^|\.)__key$/, section: /^\.bss/, hasForm: ({ symbol }) => symbol?.size === 0 },
+  {
+    name: /(^|\.)__key$/,
+    section: /^\.bss/,
+    hasForm: ({ symbol }) => symbol?.size === 8 || symbol?.size === 16,
+    isUse: isKeyOfLock,
+  },
+  // The printk index names each message's place in a struct pi_entry (include/linux/printk.h); no code uses it.
+  { name: /(^|\.)_entry$/, section: /^\.rodata/, hasForm: ({ start, end }) => end - start === 48 },
+]
+
+/** True when nobody can tell whether a fresh copy of the datum is used. */
+export function isIncidental(piece: Piece): boolean {
+  return isMade(piece, ({ isUse }) => isUse === undefined || piece.usesOf(piece).every(isUse))
+}
+
+/** True when a datum is incidental by all but what the code does with it. */
+export function looksIncidental(datum: Datum): boolean {
+  return isMade(datum, () => true)
+}
+
+function isMade(datum: Datum, isUsedSo: (made: Made) => boolean): boolean {
+  if (datum.kind !== 'data') return false
+  const { name, section } = datum
+  if (/(^|\.)__UNIQUE_ID_/.test(name)) return /^(__dyndbg|\.modinfo)$/.test(section.name)
+  if (datum.symbol?.binding !== 'local') return false
+  // gcc numbers static locals; clang puts the function's name in front.
+  if (!isNumbered(name) && !name.includes('.')) return false
+  const bare = name.replace(/(\.\d+)+$/, '')
+  return made.some(
+    (one) =>
+      one.name.test(bare) &&
+      one.section.test(section.name) &&
+      one.hasForm?.(datum) !== false &&
+      isUsedSo(one),
+  )
+}
+
+/** True when it tells a place in the source, which moves. */
+export function hasLineNumber(incidental: Piece): boolean {
+  return /^(__dyndbg|__verbose|\.rodata)/.test(incidental.section.name)
+}
+
+/** A bool that is false. */
+function isUnsetFlag({ section, start, end }: Datum): boolean {
+  return end - start === 1 && (section.type === sectionType.nobits || section.data[start] === 0)
+}
+
+/** It reads a flag, or sets it and says something. */
+function saysOnce({ how, opcode, next }: DataUse): boolean {
+  if (how !== 'access') return false
+  const [first = 0, second = 0] = opcode
+  // movb $1
+  if (first === 0xc6) return opcode.at(-1) === 1 && saysFirst(next())
+  // cmpb $…, testb $…, and loads of a byte
+  const digit = (second >> 3) & 7
+  return (
+    (first === 0x80 && digit === 7) ||
+    (first === 0xf6 && digit < 2) ||
+    first === 0x8a ||
+    first === 0x38 ||
+    first === 0x3a ||
+    (first === 0x0f && second === 0xb6)
+  )
+}
+
+function saysFirst(steps: readonly Step[], names = 4): boolean {
+  return (
+    steps.length > 0 &&
+    steps.every(
+      ({ name, next }) =>
+        name === 'ud2' ||
+        speaker.test(name) ||
+        (names > 0 && nameGiver.test(name) && saysFirst(next(), names - 1)),
+    )
+  )
+}
+
+/** It asks whether something may be said, and says it. */
+function limitsMessages({ how, next }: DataUse): boolean {
+  return (
+    how === 'address' &&
+    next().length > 0 &&
+    next().every((step) => step.name === '___ratelimit' && saysFirst(step.whenTrue()))
+  )
+}
+
+/** Who takes the key of a class of locks (lockdep.h, and what brings a lock along). */
+const lockMaker =
+  /^_*(lockdep_(init_map(_\w+)?|register_key|set_class\w*)|mutex_init(_\w+)?|init_rwsem|(raw_)?(spin|rw|read|write)_?lock_init|rwlock_init|rt_(mutex|spin_lock)_init\w*|ww_\w*init|percpu_init_rwsem|init_(waitqueue_head|swait_queue_head|work|timer_key|srcu_struct\w*|timer_on_stack_key)|class_(create|register)|sema_init|seqcount_init|blk_(alloc_disk|mq_alloc_disk\w*)|alloc_disk_node|regmap_init\w*|devm_regmap_init\w*)$/
+
+function isKeyOfLock({ how, next }: DataUse): boolean {
+  return how === 'address' && next().length > 0 && next().every(({ name }) => lockMaker.test(name))
+}

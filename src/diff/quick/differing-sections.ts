@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which sections of two objects may differ, told without reading them. Nearly always nearly nothing does. Whatever can't
+// be told counts as different here; only what is plainly the same on both sides, with all that it leads to, does not.
+import { relocationType, symbolType } from '../../elf/format.ts'
+import { hasSameBytes, headerOf, type Outline, relocationWords, symbolWords } from '../../elf/outline.ts'
+import { relocationCount, relocationsAt } from '../../elf/part.ts'
+import { isObjtoolHint } from '../object/tables.ts'
+import { matchSections, matchSymbols } from './index-matches.ts'
+import { spread } from './propagate.ts'
+import { mark, role, type Side, sideOf, type Table, typeOf } from './scanned-object.ts'
+
+export interface Differing {
+  readonly before: Side
+  readonly after: Side
+}
+
+/** @returns undefined when the objects have something that asks for a closer look at all of them */
+export function findDiffering(before: Outline, after: Outline): Differing | undefined {
+  const sections = matchSections(before, after)
+  if (sections === undefined) return undefined
+  const symbols = matchSymbols(before, after, sections)
+  const b = sideOf(before, sections.after, symbols.after)
+  if (b === undefined) return undefined
+  const alike = after.like === undefined ? undefined : b
+  const a = sideOf(after, sections.before, symbols.before, alike)
+  if (a === undefined) return undefined
+  if (after.like === undefined) {
+    markUnmatched(b, a)
+    markUnmatched(a, b)
+    markMoved(b, a)
+  } else
+    for (const symbol of after.like.moved) {
+      const home = before.home[symbol]!
+      if (home >= 0) mark(b, a, home)
+    }
+  const same = comparer(b, a)
+  markBytes(b, a)
+  markRelocations(b, a, same)
+  if (!hasSameOutOfLine(b, a, same) || !markRows(b, a, same)) return undefined
+  return spread(b, a) ? { before: b, after: a } : undefined
+}
+
+/** What only one of the objects has. */
+function markUnmatched(side: Side, other: Side): void {
+  const { outline, roles, sections, symbols } = side
+  for (let index = 1; index < outline.sections; index++)
+    if (roles[index] === role.ordinary && sections[index]! < 0) mark(side, other, index)
+  for (let index = 1; index < outline.symbols; index++) {
+    const home = outline.home[index]!
+    if (home >= 0 && symbols[index]! < 0) mark(side, other, home)
+  }
+}
+
+/** Symbols that are at another place, or have another size. */
+function markMoved(b: Side, a: Side): void {
+  const [wordsB, wordsA] = [b.outline.words, a.outline.words]
+  for (let index = 1; index < b.outline.symbols; index++) {
+    const mate = b.symbols[index]!
+    const home = b.outline.home[index]!
+    if (mate < 0 || home < 0) continue
+    const wordB = b.outline.symbolTable + index * symbolWords
+    const wordA = a.outline.symbolTable + mate * symbolWords
+    if (wordsB[wordB + 2] !== wordsA[wordA + 2] || wordsB[wordB + 4] !== wordsA[wordA + 4]) mark(b, a, home)
+  }
+}
+
+/** Sections of one role that have mates, in the order of the object before. */
+function pairsOf(b: Side, wanted: number): number[] {
+  const found: number[] = []
+  for (let index = 1; index < b.outline.sections; index++)
+    if (b.roles[index] === wanted && b.sections[index]! >= 0) found.push(index)
+  return found
+}
+
+/**
+ * Compares parts of two files, many at once as long as they lie side by side on both sides.
+ * @param parts pairs of parts: where each begins in both files, and their bytes
+ * @param differ told the number of each pair that differs
+ */
+function compareParts(
+  b: Buffer,
+  a: Buffer,
+  parts: { readonly inB: Uint32Array; readonly inA: Uint32Array; readonly length: Uint32Array },
+  differ: (nth: number) => void,
+): void {
+  const { inB, inA, length } = parts
+  const compare = (from: number, to: number): void => {
+    const endB = inB[to]! + length[to]!
+    const endA = inA[to]! + length[to]!
+    if (b.compare(a, inA[from]!, endA, inB[from]!, endB) === 0) return
+    if (from === to) {
+      differ(from)
+      return
+    }
+    const middle = (from + to) >> 1
+    compare(from, middle)
+    compare(middle + 1, to)
+  }
+  for (let from = 0; from < length.length; ) {
+    let to = from
+    while (to + 1 < length.length) {
+      const end = inB[to]! + length[to]!
+      const gap = inB[to + 1]! - end
+      if (gap < 0 || gap > 64 || inA[to + 1]! - inA[to]! !== inB[to + 1]! - inB[to]!) break
+      to++
+    }
+    compare(from, to)
+    from = to + 1
+  }
+}
+
+/** Sections whose bytes or headers differ. */
+function markBytes(b: Side, a: Side): void {
+  const list: number[] = []
+  for (const index of pairsOf(b, role.ordinary)) {
+    const mate = b.sections[index]!
+    const [headerB, headerA] = [headerOf(b.outline, index), headerOf(a.outline, mate)]
+    const same =
+      b.outline.words[headerB + 8] === a.outline.words[headerA + 8] &&
+      b.outline.words[headerB + 12] === a.outline.words[headerA + 12] &&
+      b.outline.words[headerB + 14] === a.outline.words[headerA + 14]
+    if (!same) mark(b, a, index)
+    else if (b.outline.length[index]! > 0) list.push(index)
+  }
+  const parts = partsOf(b, a, list, (_, index) => index)
+  compareParts(b.outline.bytes, a.outline.bytes, parts, (nth) => mark(b, a, list[nth]!))
+}
+
+/**
+ * Where sections lie in both files that are equally long there.
+ * @param list sections that have mates
+ * @param meant what is meant of each: itself, or its relocations
+ */
+function partsOf(
+  b: Side,
+  a: Side,
+  list: readonly number[],
+  meant: (outline: Outline, index: number) => number,
+) {
+  const [inB, inA, length] = [0, 0, 0].map(() => new Uint32Array(list.length)) as [
+    Uint32Array,
+    Uint32Array,
+    Uint32Array,
+  ]
+  for (let nth = 0; nth < list.length; nth++) {
+    const own = meant(b.outline, list[nth]!)
+    inB[nth] = b.outline.at[own]!
+    inA[nth] = a.outline.at[meant(a.outline, b.sections[list[nth]!]!)]!
+    length[nth] = b.outline.length[own]!
+  }
+  return { inB, inA, length }
+}
+
+interface Comparer {
+  /** True when symbols have the same numbers in both objects, and the same strings lie at the same places. */
+  readonly plain: boolean
+  /** True when `count` relocations mean the same: `inB`, `inA` are their first words, `shift` what offsets differ by. */
+  relocations(inB: number, inA: number, count: number, shift: number): boolean
+}
+
+function comparer(b: Side, a: Side): Comparer {
+  const [wordsB, wordsA] = [b.outline.words, a.outline.words]
+  /** As `b.symbols`, but -1 also for what lies among strings that differ. */
+  const peer = b.symbols.slice()
+  let plain = a.outline.like !== undefined
+  peer[0] = 0
+  for (const index of pairsOf(b, role.strings)) {
+    const mate = b.sections[index]!
+    const sameSize =
+      b.outline.words[headerOf(b.outline, index) + 14] === a.outline.words[headerOf(a.outline, mate) + 14]
+    if (sameSize && hasSameBytes(b.outline, index, a.outline, mate)) continue
+    plain = false
+    for (const symbol of b.symbolsOf(index)) peer[symbol] = -1
+  }
+  const isSameString = (wordB: number, wordA: number): boolean => {
+    const [symbolB, symbolA] = [wordsB[wordB + 3]!, wordsA[wordA + 3]!]
+    const [homeB, homeA] = [b.outline.home[symbolB] ?? -1, a.outline.home[symbolA] ?? -1]
+    if (homeB < 0 || homeA < 0 || b.roles[homeB] !== role.strings || a.roles[homeA] !== role.strings)
+      return false
+    // Where a distance leads depends on the instruction.
+    const type = wordsB[wordB + 2]
+    if (type !== relocationType.abs32s && type !== relocationType.abs64) return false
+    if (wordsB[wordB + 5] !== 0 || wordsA[wordA + 5] !== 0) return false
+    if (!isPlainStrings(b, homeB) || !isPlainStrings(a, homeA)) return false
+    if (!isOfSection(b, symbolB) || !isOfSection(a, symbolA)) return false
+    const [atB, atA] = [wordsB[wordB + 4]!, wordsA[wordA + 4]!]
+    const length = Math.min(b.outline.length[homeB]! - atB, a.outline.length[homeA]! - atA)
+    const [inB, inA] = [b.outline.at[homeB]! + atB, a.outline.at[homeA]! + atA]
+    for (let nth = 0; nth < length; nth++) {
+      const byte = b.outline.bytes[inB + nth]
+      if (byte !== a.outline.bytes[inA + nth]) return false
+      if (byte === 0) return true
+    }
+    return false
+  }
+  return {
+    plain,
+    relocations(inB, inA, count, shift) {
+      const end = inB + count * relocationWords
+      for (let [wordB, wordA] = [inB, inA]; wordB < end; wordB += relocationWords, wordA += relocationWords) {
+        if (wordsB[wordB]! + shift !== wordsA[wordA] || wordsB[wordB + 1] !== wordsA[wordA + 1]) return false
+        if (wordsB[wordB + 2] !== wordsA[wordA + 2]) return false
+        const isSame =
+          peer[wordsB[wordB + 3]!] === wordsA[wordA + 3] &&
+          wordsB[wordB + 4] === wordsA[wordA + 4] &&
+          wordsB[wordB + 5] === wordsA[wordA + 5]
+        if (!isSame && !isSameString(wordB, wordA)) return false
+      }
+      return true
+    },
+  }
+}
+
+/** Strings of bytes. */
+function isPlainStrings({ outline }: Side, section: number): boolean {
+  return outline.words[headerOf(outline, section) + 14]! <= 1
+}
+
+function isOfSection({ outline }: Side, symbol: number): boolean {
+  const value = outline.words[outline.symbolTable + symbol * symbolWords + 2]
+  return typeOf(outline, symbol) === symbolType.section && value === 0
+}
+
+/** True when code out of line is the same; whose it is says only who jumps there. */
+function hasSameOutOfLine(b: Side, a: Side, same: Comparer): boolean {
+  const list = pairsOf(b, role.outOfLine)
+  const count = (side: Side) => side.roles.reduce((sum, own) => sum + Number(own === role.outOfLine), 0)
+  if (list.length !== count(b) || list.length !== count(a)) return false
+  return list.every((index) => {
+    const mate = b.sections[index]!
+    const relocations = relocationCount(b.outline, index)
+    return (
+      hasSameBytes(b.outline, index, a.outline, mate) &&
+      relocations === relocationCount(a.outline, mate) &&
+      (relocations === 0 ||
+        same.relocations(relocationsAt(b.outline, index), relocationsAt(a.outline, mate), relocations, 0))
+    )
+  })
+}
+
+/** Sections whose relocations differ. */
+function markRelocations(b: Side, a: Side, same: Comparer): void {
+  const list: number[] = []
+  for (const index of pairsOf(b, role.ordinary)) {
+    if (b.differs[index] === 1) continue
+    const count = relocationCount(b.outline, index)
+    if (count !== relocationCount(a.outline, b.sections[index]!)) mark(b, a, index)
+    else if (count > 0) list.push(index)
+  }
+  const look = (index: number) => {
+    const count = relocationCount(b.outline, index)
+    const [inB, inA] = [relocationsAt(b.outline, index), relocationsAt(a.outline, b.sections[index]!)]
+    if (!same.relocations(inB, inA, count, 0)) mark(b, a, index)
+  }
+  if (!same.plain) list.forEach(look)
+  else {
+    const parts = partsOf(b, a, list, ({ relocations }, index) => relocations[index]!)
+    compareParts(b.outline.bytes, a.outline.bytes, parts, (nth) => look(list[nth]!))
+  }
+}
+
+/** The code whose rows differ. @returns false when a row is about no code */
+function markRows(b: Side, a: Side, same: Comparer): boolean {
+  const whose = (side: Side, other: Side, table: Table, from: number, to: number): boolean => {
+    for (let nth = from; nth < to; nth++) {
+      const owner = table.owner(nth)
+      // Whose the code out of line is would have to be found out.
+      if (owner >= 0 && side.roles[owner] === role.outOfLine) return false
+      if (owner >= 0) mark(side, other, owner)
+      else if (!isObjtoolHint(table.name)) return false
+    }
+    return true
+  }
+  const tablesA = new Map(a.tables.map((table) => [table.section, table]))
+  for (const table of b.tables) {
+    const mate = tablesA.get(b.sections[table.section]!)
+    if (mate === undefined) {
+      if (!whose(b, a, table, 0, table.count)) return false
+      continue
+    }
+    tablesA.delete(mate.section)
+    if (same.plain && table === mate) continue
+    const isSame = (nthB: number, nthA: number) => isSameRow(b, table, nthB, a, mate, nthA, same)
+    const shorter = Math.min(table.count, mate.count)
+    let start = 0
+    while (start < shorter && isSame(start, start)) start++
+    let end = 0
+    while (end < shorter - start && isSame(table.count - 1 - end, mate.count - 1 - end)) end++
+    if (!whose(b, a, table, start, table.count - end)) return false
+    if (!whose(a, b, mate, start, mate.count - end)) return false
+  }
+  for (const table of tablesA.values()) if (!whose(a, b, table, 0, table.count)) return false
+  return true
+}
+
+function isSameRow(
+  b: Side,
+  table: Table,
+  nthB: number,
+  a: Side,
+  mate: Table,
+  nthA: number,
+  same: Comparer,
+): boolean {
+  const [rowB, rowA] = [table.row(nthB), mate.row(nthA)]
+  const length = rowB.end - rowB.start
+  if (length !== rowA.end - rowA.start || table.relocations !== mate.relocations) return false
+  const inB = b.outline.at[table.section]! + rowB.start
+  const inA = a.outline.at[mate.section]! + rowA.start
+  // The line number in struct bug_entry.
+  const line = table.name === '__bug_table' && length === 12
+  for (let nth = 0; nth < length; nth++)
+    if (!(line && (nth === 8 || nth === 9)) && b.outline.bytes[inB + nth] !== a.outline.bytes[inA + nth])
+      return false
+  return same.relocations(
+    relocationsAt(b.outline, table.section) + rowB.first * relocationWords,
+    relocationsAt(a.outline, mate.section) + rowA.first * relocationWords,
+    table.relocations,
+    rowA.start - rowB.start,
+  )
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The part of two objects that is worth reading: the sections that may differ, what they refer to, and of the tables
+// the rows about them. Comparing two such parts says what comparing the objects says, in a fraction of the time.
+// Where that is not certain, there is no such part.
+import { sectionFlag, symbolType } from '../../elf/format.ts'
+import type { FileBytes } from '../../elf/open.ts'
+import {
+  nameOfSection,
+  nowhere,
+  type Outline,
+  outlineOf,
+  relocationWords,
+  symbolWords,
+} from '../../elf/outline.ts'
+import {
+  type Part,
+  type Row,
+  readPart,
+  relocationCount,
+  relocationsAt,
+  share,
+  textAt,
+} from '../../elf/part.ts'
+import type { ObjectFile } from '../../elf/read.ts'
+import { isColdPart, isFront, isNumbered, stem } from '../object/compiler-names.ts'
+import { looksIncidental } from '../object/diagnostic-data.ts'
+import { isCode, isLabel } from '../object/split-object.ts'
+import { isObjtoolHint } from '../object/tables.ts'
+import { type Differing, findDiffering } from './differing-sections.ts'
+import { naming, role, type Side, typeOf } from './scanned-object.ts'
+
+export interface Focus {
+  readonly before: ObjectFile
+  readonly after: ObjectFile
+}
+
+/**
+ * @returns undefined when the whole objects have to be read
+ * @throws Fault `patch/bad-object` when what differs is not well-formed
+ */
+export function focus(before: FileBytes, after: FileBytes): Focus | undefined {
+  const outlineB = outlineOf(before.bytes)
+  const outlineA = outlineB && outlineOf(after.bytes, outlineB)
+  const differing = outlineA && findDiffering(outlineB, outlineA)
+  const parts = differing && partsOf(differing)
+  if (parts === undefined) return undefined
+  return {
+    before: readPart(outlineB!, before.name, parts.before),
+    after: readPart(outlineA!, after.name, parts.after),
+  }
+}
+
+/** A side while its part grows. */
+interface Growing {
+  readonly side: Side
+  readonly sections: Uint8Array
+  readonly symbols: Uint8Array
+  readonly rows: Map<number, readonly Row[]>
+  /** Sections whose relocations have to be looked at. */
+  readonly open: number[]
+}
+
+function growing(side: Side): Growing {
+  const { sections, symbols } = side.outline
+  return {
+    side,
+    sections: new Uint8Array(sections),
+    symbols: new Uint8Array(symbols),
+    rows: new Map(),
+    open: [],
+  }
+}
+
+/** Takes a section on both sides, or more of it than before. */
+function take(from: Growing, other: Growing, section: number, amount: number): void {
+  if (from.sections[section]! >= amount) return
+  from.sections[section] = amount
+  if (amount === share.whole) from.open.push(section)
+  const mate = from.side.sections[section]!
+  if (mate >= 0) take(other, from, mate, amount)
+}
+
+function partsOf({ before, after }: Differing): { before: Part; after: Part } | undefined {
+  const [b, a] = [growing(before), growing(after)]
+  for (const [one, other] of [
+    [b, a],
+    [a, b],
+  ] as const)
+    for (let section = 1; section < one.sections.length; section++)
+      if (one.side.differs[section] === 1 && one.side.roles[section] === role.ordinary)
+        take(one, other, section, share.whole)
+  // More than this, and reading all of it is as quick.
+  const most = (b.sections.length + a.sections.length) >> 2
+  if (b.open.length + a.open.length > most) return undefined
+  // The tables' rows about a section lead to more sections, which have rows.
+  for (let grew = true; grew; ) {
+    grew = false
+    for (const [one, other] of [
+      [b, a],
+      [a, b],
+    ] as const) {
+      while (one.open.length > 0) if (!follow(one, other, one.open.pop()!)) return undefined
+      if (!takeRows(one, other)) return undefined
+    }
+    grew = b.open.length + a.open.length > 0
+  }
+  for (const one of [b, a]) takeSymbols(one)
+  for (let symbol = 1; symbol < b.symbols.length; symbol++) {
+    const mate = before.symbols[symbol]!
+    if (mate >= 0 && before.outline.home[symbol]! < 0)
+      if (b.symbols[symbol] === 1 || a.symbols[mate] === 1) b.symbols[symbol] = a.symbols[mate] = 1
+  }
+  return isClear(b, a) && isClear(a, b) ? { before: b, after: a } : undefined
+}
+
+/** Takes what the relocations of a section lead to. @returns false when they lead to what can't be taken */
+function follow(one: Growing, other: Growing, section: number): boolean {
+  const { outline } = one.side
+  const from = relocationsAt(outline, section)
+  const count = relocationCount(outline, section)
+  for (let nth = 0; nth < count; nth++)
+    if (!takeTarget(one, other, outline.words[from + nth * relocationWords + 3]!)) return false
+  return true
+}
+
+function takeTarget(one: Growing, other: Growing, symbol: number): boolean {
+  const { side } = one
+  if (symbol >= one.symbols.length) return false
+  one.symbols[symbol] = 1
+  const home = side.outline.home[symbol]!
+  if (home < 0) return true
+  switch (side.roles[home]) {
+    case role.strings:
+      take(one, other, home, share.whole)
+      return true
+    case role.ordinary:
+      take(one, other, home, side.namingOf(home) === naming.content ? share.whole : share.name)
+      return true
+    default:
+      return false
+  }
+}
+
+/** Takes the rows about the sections that are taken. */
+function takeRows(one: Growing, other: Growing): boolean {
+  const { side, sections } = one
+  const { outline } = side
+  for (const table of side.tables) {
+    const { section, name, count } = table
+    // Who may be called by a pointer matters for what is only referred to, too.
+    const least = name === '.ibt_endbr_seal' ? share.name : share.whole
+    const wanted: Row[] = []
+    for (let nth = 0; nth < count; nth++) {
+      const owner = table.owner(nth)
+      if (owner < 0 && !isObjtoolHint(name)) return false
+      if (owner >= 0 && sections[owner]! >= least) wanted.push(table.row(nth))
+    }
+    // Whether there is a table of ftrace's places at all says whether functions can be traced.
+    const known = one.rows.get(section)?.length ?? (name === '__mcount_loc' ? -1 : 0)
+    if (wanted.length === known) continue
+    one.rows.set(section, wanted)
+    sections[section] = share.whole
+    const from = relocationsAt(outline, section)
+    for (const { first, behind } of wanted)
+      for (let nth = first; nth < behind; nth++)
+        if (!takeTarget(one, other, outline.words[from + nth * relocationWords + 3]!)) return false
+  }
+  return true
+}
+
+/** Takes the symbols of what is taken, and those that say something about all of the object. */
+function takeSymbols({ side, sections, symbols }: Growing): void {
+  const { outline } = side
+  for (let symbol = 1; symbol < outline.symbols; symbol++) {
+    const home = outline.home[symbol]!
+    if (home >= 0) {
+      if (sections[home] !== share.nothing && side.roles[home] !== role.table) symbols[symbol] = 1
+    } else if (home !== nowhere.undefined) symbols[symbol] = 1
+    else if (symbols[symbol] === 0 && isFentry(outline, symbol)) symbols[symbol] = 1
+  }
+}
+
+/** `__fentry__`: whether functions can be traced is told from it. */
+function isFentry(outline: Outline, symbol: number): boolean {
+  const { bytes } = outline
+  const at = outline.symbolNames + outline.words[outline.symbolTable + symbol * symbolWords]!
+  // `__f`
+  if (bytes[at] !== 0x5f || bytes[at + 1] !== 0x5f || bytes[at + 2] !== 0x66) return false
+  return textAt(outline, at) === '__fentry__'
+}
+
+/**
+ * True when everything that is taken is what it is without the rest: things of which there may be several but for a
+ * number are told apart by who refers to them.
+ */
+function isClear(one: Growing, other: Growing): boolean {
+  const { side, sections, symbols } = one
+  const { outline } = side
+  const stems = new Set<string>()
+  const unmatched = new Set<string>()
+  for (let symbol = 1; symbol < outline.symbols; symbol++) {
+    const home = outline.home[symbol]!
+    if (symbols[symbol] === 0 || home < 0 || sections[home] === share.nothing) continue
+    const type = typeOf(outline, symbol)
+    if (type === symbolType.section || type === symbolType.file) continue
+    const name = side.nameOf(symbol)
+    if (side.symbols[symbol]! < 0 && !isLabel(name)) unmatched.add(stem(name))
+    if (!isNumbered(name) || !isTold(side, symbol, home, name)) continue
+    const begin = stem(name)
+    // A number in the middle is not looked for.
+    if (!name.startsWith(begin) || !/^\.\d+$/.test(name.slice(begin.length))) return false
+    stems.add(begin)
+  }
+  // What has no mate must not be another's that has one.
+  for (const begin of unmatched) if (hasMatched(side, begin) || hasMatched(other.side, begin)) return false
+  for (const begin of stems)
+    if (countOf(outline, begin) > 1 || countOf(other.side.outline, begin) > 1) return false
+  return true
+}
+
+/** True for a thing with a number whose counterpart has to be known. */
+function isTold(side: Side, symbol: number, home: number, name: string): boolean {
+  const { outline } = side
+  const flags = outline.flags[home]!
+  if (isCode({ flags })) return !isColdPart(name) && !isFront(name)
+  const word = outline.symbolTable + symbol * symbolWords
+  const [start, size] = [outline.words[word + 2]!, outline.words[word + 4]!]
+  const { buffer, byteOffset } = outline.bytes
+  const incidental = looksIncidental({
+    kind: 'data',
+    name,
+    section: {
+      name: textAt(outline, nameOfSection(outline, home)),
+      type: outline.type[home]!,
+      data: Buffer.from(buffer, byteOffset + outline.at[home]!, outline.length[home]!),
+    },
+    symbol: { binding: ((outline.words[word + 1]! >>> 4) & 0xf) === 0 ? 'local' : 'global', size },
+    start,
+    end: start + size,
+  })
+  if (incidental) return false
+  return (flags & sectionFlag.write) !== 0 || relocationCount(outline, home) > 0
+}
+
+/** How many symbols have this name, or this name and a number. */
+function countOf(outline: Outline, begin: string): number {
+  return namedLike(outline, begin).length
+}
+
+/** True when a symbol with a mate has this name, or this name and a number. */
+function hasMatched({ outline, symbols }: Side, begin: string): boolean {
+  return namedLike(outline, begin).some((symbol) => symbols[symbol]! >= 0)
+}
+
+function namedLike(outline: Outline, begin: string): number[] {
+  const { bytes, symbolNames, symbolTable, words } = outline
+  const end = symbolNames + outline.symbolNamesLength
+  // A macro's name has its number at its end, too, but for the words behind.
+  const text = /^(__UNIQUE_ID_|__initcall__)/.exec(begin)?.[0] ?? begin
+  const places = new Set<number>()
+  for (
+    let at = bytes.indexOf(text, symbolNames, 'latin1');
+    at >= 0 && at < end;
+    at = bytes.indexOf(text, at + 1, 'latin1')
+  )
+    if (stem(textAt(outline, at)) === begin) places.add(at - symbolNames)
+  const found: number[] = []
+  if (places.size === 0) return found
+  for (
+    let symbol = 1, word = symbolTable + symbolWords;
+    symbol < outline.symbols;
+    symbol++, word += symbolWords
+  )
+    if (places.has(words[word]!)) found.push(symbol)
+  return found
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Static variables that a macro makes together (a flag and the key of a jump label, as DO_ONCE does) go to one call together. They
+// are one thing: what is paired of them must be paired with what goes together, too, or nothing is.
+
+import { kept, passed } from '../../x86/registers.ts'
+import type { Piece } from '../object/split-object.ts'
+import type { CodeLine } from './code-lines.ts'
+import { bodyOf } from './variable-uses.ts'
+
+/** For each variable, those whose addresses go to one call with its own. */
+export type Together = ReadonlyMap<Piece, ReadonlySet<Piece>>
+
+/** Which register holds the address of which variable. */
+type Held = ReadonlyMap<number, Piece>
+
+/** More ways than these to come to one line are not followed. */
+const ways = 16
+
+/** @param all the lines of functions and of the parts of them that stand elsewhere */
+export function goingTogether(all: readonly (readonly CodeLine[] | undefined)[]): Together {
+  const found = new Map<Piece, Set<Piece>>()
+  for (const variables of calledWith(all).values())
+    for (const one of variables)
+      for (const other of variables) {
+        if (one === other) continue
+        const known = found.get(one)
+        if (known === undefined) found.set(one, new Set([other]))
+        else known.add(other)
+      }
+  return found
+}
+
+/** The calls that get the addresses of several variables at once. */
+export function calledWith(all: readonly (readonly CodeLine[] | undefined)[]): Map<CodeLine, Set<Piece>> {
+  const lines = all.flatMap((one) => one ?? [])
+  const found = new Map<CodeLine, Set<Piece>>()
+  const { next, to } = bodyOf(lines)
+  const seen = new Map<CodeLine, Set<string>>()
+  const open: [CodeLine, Held][] = lines.map((line) => [line, new Map()])
+  for (let item = open.pop(); item !== undefined; item = open.pop()) {
+    const [line, held] = item
+    const known = seen.get(line) ?? new Set()
+    seen.set(line, known)
+    const key = [...held]
+      .map(([register, { index }]) => `${register}:${index}`)
+      .sort()
+      .join(' ')
+    if (known.has(key) || known.size >= ways) continue
+    known.add(key)
+    if (line.calls) {
+      const given = new Set(
+        [...held].flatMap(([register, one]) => (((1 << register) & passed) === 0 ? [] : [one])),
+      )
+      if (given.size > 1) found.set(line, new Set([...(found.get(line) ?? []), ...given]))
+    }
+    const then = behind(line, held)
+    const following = [
+      line.goes === 'on' || line.goes === 'branch' ? next(line) : undefined,
+      line.goes === 'jump' || line.goes === 'branch' ? to(line) : undefined,
+    ]
+    for (const one of following) if (one !== undefined) open.push([one, then])
+  }
+  return found
+}
+
+/** A register copied to another one. */
+const isCopy = /^w?13[79]r:/
+
+function behind({ calls, effect, uses, loose }: CodeLine, held: Held): Held {
+  if (calls) return new Map([...held].filter(([register]) => ((1 << register) & kept) !== 0))
+  if (effect.writes === 0) return held
+  const then = new Map([...held].filter(([register]) => ((1 << register) & effect.writes) === 0))
+  const copied = isCopy.test(loose) ? held.get(Math.log2(effect.reads)) : undefined
+  const taken = uses.find(({ isAddress }) => isAddress)?.variable ?? copied
+  if (taken !== undefined) then.set(Math.log2(effect.writes), taken)
+  return then
+}
+
+/**
+ * Variables whose pairs tear apart what belongs together, after the patch, and all that belongs to these.
+ * @param pairs by the variable before the patch
+ * @param isOneOfSeveral true for a variable with namesakes; a name that only one has says which it is
+ */
+export function tornApart(
+  pairs: ReadonlyMap<Piece, Piece>,
+  before: Together,
+  after: Together,
+  isOneOfSeveral: (piece: Piece) => boolean,
+): Set<Piece> {
+  const back = new Map([...pairs].map(([b, a]) => [a, b]))
+  const torn = new Set<Piece>()
+  const add = (piece: Piece | undefined) => {
+    if (piece === undefined || torn.has(piece)) return
+    torn.add(piece)
+    for (const one of after.get(piece) ?? []) add(one)
+    const was = back.get(piece)
+    for (const one of (was && before.get(was)) ?? []) add(pairs.get(one))
+  }
+  const areTorn = (
+    [one, other]: readonly [Piece, Piece],
+    theirs: ReadonlyMap<Piece, Piece>,
+    together: Together,
+    of: Together,
+  ) =>
+    [...(of.get(one) ?? [])].some((mate) => {
+      const its = theirs.get(mate)
+      const goes = its !== undefined && together.get(other)?.has(its) === true
+      return !goes && (isOneOfSeveral(one) || isOneOfSeveral(mate))
+    })
+  for (const [b, a] of pairs)
+    if (areTorn([b, a], pairs, after, before) || areTorn([a, b], back, before, after)) add(a)
+  return torn
+}

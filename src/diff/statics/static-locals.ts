@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which static variable of a function is which after the patch. The compiler numbers those of one name as it likes, and blocks
+// of code change places, so neither number nor order says anything. A pair is made by what is known: where the source declares the
+// variable, if somebody has looked; code that is as it was and uses it; uses that only one of them has. What is left to
+// choose from is not chosen.
+import { sectionFlag } from '../../elf/format.ts'
+import { isCompilersName, sourceName } from '../object/compiler-names.ts'
+import { isIncidental } from '../object/diagnostic-data.ts'
+import type { Anatomy, Marks, Piece } from '../object/split-object.ts'
+import { isCode } from '../object/split-object.ts'
+import { type CodeLine, codeLines } from './code-lines.ts'
+import { goingTogether, tornApart } from './static-groups.ts'
+import { type Deeds, deedsOf, isSameUse, mayBeSameUse, type Reach } from './variable-uses.ts'
+
+/** Two pieces that are one thing; `use`: nothing but how the code uses them says so. */
+interface Found {
+  readonly before: Piece
+  readonly after: Piece
+  readonly by: 'declaration' | 'place' | 'use' | 'stem'
+}
+
+/** Static variables of one name, whatever its numbers. */
+export interface Namesakes {
+  readonly before: readonly Piece[]
+  readonly after: readonly Piece[]
+}
+
+/**
+ * Where the source declares the static variables of a unit, by their symbols' names: two that have the same text there are one
+ * variable. Undefined for one of which it can't be told.
+ */
+export interface Declarations {
+  readonly before: ReadonlyMap<string, string | undefined>
+  readonly after: ReadonlyMap<string, string | undefined>
+}
+
+export interface Pairing {
+  readonly found: readonly Found[]
+  /** Variables after the patch that may be one of several, or new; with those that they may have been. */
+  readonly undecided: ReadonlyMap<Piece, readonly Piece[]>
+}
+
+/** True for a variable of a function that outlives its calls, and for what the compiler made of a literal. */
+export function isStaticLocal(piece: Piece): boolean {
+  return (
+    piece.kind === 'data' &&
+    (piece.section.flags & sectionFlag.write) !== 0 &&
+    piece.symbol?.binding === 'local' &&
+    isCompilersName(piece.name) &&
+    !isIncidental(piece)
+  )
+}
+
+/** Which functions refer to each static local variable, and which functions refer to which. */
+export interface Users {
+  /** Functions as the source has them. */
+  of(variable: Piece): ReadonlySet<string> | undefined
+  /** True when `caller` refers to `callee`. */
+  refers(caller: string, callee: string): boolean
+  has(name: string): boolean
+  /** The pieces of code that refer to some of the variables. */
+  code(variables: ReadonlySet<Piece>): readonly Piece[]
+}
+
+/** The source's function that a clone or a part was made of. */
+function origin(code: Piece): string {
+  return `${code.file} ${sourceName(code.name)}`
+}
+
+export function usersIn(anatomy: Anatomy): Users {
+  const users = new Map<Piece, Set<string>>()
+  const code = new Map<Piece, Set<Piece>>()
+  const add = <T>(map: Map<Piece, Set<T>>, key: Piece, value: T) => {
+    const known = map.get(key)
+    if (known === undefined) map.set(key, new Set([value]))
+    else known.add(value)
+  }
+  const wanted = anatomy.marksOf(anatomy.data.filter(isStaticLocal).map(({ section }) => section))
+  for (const user of anatomy.functions)
+    for (const variable of referredBy(anatomy, user, wanted)) {
+      add(users, variable, origin(user))
+      add(code, variable, user)
+    }
+  let calls: Map<string, Set<string>> | undefined
+  const readCalls = (): Map<string, Set<string>> => {
+    const found = new Map<string, Set<string>>()
+    for (const caller of anatomy.functions) {
+      const callees = found.get(origin(caller)) ?? new Set()
+      found.set(origin(caller), callees)
+      for (const relocation of anatomy.relocations(caller)) {
+        const { section } = relocation.symbol
+        if (section === undefined || !isCode(section)) continue
+        const target = anatomy.target(caller.section, relocation)
+        if (target.kind === 'piece' && target.piece.kind === 'function') callees.add(origin(target.piece))
+      }
+    }
+    return found
+  }
+  const known = () => {
+    calls ??= readCalls()
+    return calls
+  }
+  return {
+    of: (variable) => users.get(variable),
+    refers: (caller, callee) => known().get(caller)?.has(callee) ?? false,
+    has: (name) => known().has(name),
+    code: (variables) => [...new Set([...variables].flatMap((variable) => [...(code.get(variable) ?? [])]))],
+  }
+}
+
+/** Data in the marked sections that a function refers to, or a row of a table about it. */
+function referredBy(anatomy: Anatomy, code: Piece, wanted: Marks): Set<Piece> {
+  const found = new Set<Piece>()
+  const note = (section: Piece['section'], relocations: ReturnType<Anatomy['relocations']>) => {
+    for (const relocation of relocations) {
+      if (wanted[relocation.symbol.index] === 0) continue
+      const target = anatomy.target(section, relocation)
+      if (target.kind === 'piece' && target.piece.kind === 'data') found.add(target.piece)
+    }
+  }
+  if (anatomy.refersInto(code, wanted)) note(code.section, anatomy.relocations(code))
+  for (const { table, relocations } of anatomy.tellingEntries(code)) note(table, relocations.slice(1))
+  return found
+}
+
+/**
+ * One stem does not make one variable: a function may lose its `count`, and another one get its own. It may be
+ * the same when a function uses it before and after, or when the code that uses it has moved: into a
+ * function that its old user refers to, or out of one that its new user has taken in.
+ */
+function isOneFunctions(b: Piece, a: Piece, before: Users, after: Users): boolean {
+  const [usersBefore, usersAfter] = [before.of(b), after.of(a)]
+  if (usersBefore === undefined || usersAfter === undefined) return true
+  for (const now of usersAfter) {
+    if (usersBefore.has(now)) return true
+    for (const then of usersBefore) {
+      if (!before.has(now) && after.refers(then, now)) return true
+      if (!after.has(then) && before.refers(now, then)) return true
+    }
+  }
+  return false
+}
+
+/**
+ * @param groups static variables, one group for each name; all those of the objects that have it
+ * @param known functions whose counterparts are known, by the function before the patch
+ */
+export function pairStatics(
+  before: Anatomy,
+  after: Anatomy,
+  users: () => readonly [Users, Users],
+  groups: readonly Namesakes[],
+  known: ReadonlyMap<Piece, Piece>,
+  declarations?: Declarations,
+): Pairing {
+  const found: Found[] = []
+  const undecided = new Map<Piece, readonly Piece[]>()
+  for (const group of groups) {
+    if (group.after.length === 0) continue
+    const said = declarations && byDeclaration(group, declarations)
+    const told =
+      group.before.length <= 1 && group.after.length <= 1
+        ? undefined
+        : readUses(before, after, users(), group, known)
+    if (said !== undefined && !contradicts(said, told)) {
+      for (const pair of said) found.push(pair)
+      continue
+    }
+    pairGroup(group, users, said === undefined ? told : undefined, { found, undecided })
+  }
+  const torn = tornGroups(before, after, users, groups, found)
+  if (torn.size === 0) return { found, undecided }
+  for (const { before: namesakes, after: those } of groups)
+    for (const piece of those) if (torn.has(piece)) undecided.set(piece, namesakes)
+  return { found: found.filter((pair) => !torn.has(pair.after)), undecided }
+}
+
+/** Variables after the patch whose pairs tear apart what goes to one call together. */
+function tornGroups(
+  before: Anatomy,
+  after: Anatomy,
+  users: () => readonly [Users, Users],
+  groups: readonly Namesakes[],
+  found: readonly Found[],
+): ReadonlySet<Piece> {
+  const several = groups.filter((group) => group.before.length > 1 || group.after.length > 1)
+  if (several.length === 0 || groups.length < 2) return new Set()
+  const [usersBefore, usersAfter] = users()
+  const together = (unit: Anatomy, { code }: Users, side: 'before' | 'after') => {
+    const all = new Set(groups.flatMap((group) => group[side]))
+    const users = code(new Set(several.flatMap((group) => group[side])))
+    return goingTogether(withParts(unit, new Map(users.map((one) => [one, codeLines(unit, one, all)])), all))
+  }
+  const numbered = new Set(several.flatMap((group) => [...group.before, ...group.after]))
+  return tornApart(
+    new Map(found.map((pair) => [pair.before, pair.after])),
+    together(before, usersBefore, 'before'),
+    together(after, usersAfter, 'after'),
+    (piece) => numbered.has(piece),
+  )
+}
+
+/** Undefined unless the source says of each what it is. */
+function byDeclaration({ before, after }: Namesakes, declarations: Declarations): Found[] | undefined {
+  const places = new Map<string, Piece>()
+  for (const piece of before) {
+    const place = declarations.before.get(piece.name)
+    if (place === undefined || places.has(place)) return undefined
+    places.set(place, piece)
+  }
+  const found: Found[] = []
+  const seen = new Set<string>()
+  for (const piece of after) {
+    const place = declarations.after.get(piece.name)
+    if (place === undefined || seen.has(place)) return undefined
+    seen.add(place)
+    const counterpart = places.get(place)
+    if (counterpart !== undefined) found.push({ before: counterpart, after: piece, by: 'declaration' })
+  }
+  return found
+}
+
+function contradicts(said: readonly Found[], told: Evidence | undefined): boolean {
+  if (told === undefined) return false
+  const pairs = new Map(said.map(({ before, after }) => [after, before]))
+  return told.placed.some(({ before, after }) => pairs.get(after) !== before)
+}
+
+function pairGroup(
+  group: Namesakes,
+  users: () => readonly [Users, Users],
+  told: Evidence | undefined,
+  { found, undecided }: { found: Found[]; undecided: Map<Piece, readonly Piece[]> },
+): void {
+  const left = {
+    before: new Set(group.before),
+    after: new Set(group.after),
+  }
+  const take = (pair: Found) => {
+    found.push(pair)
+    left.before.delete(pair.before)
+    left.after.delete(pair.after)
+  }
+  for (const pair of told?.placed ?? []) take(pair)
+  const mayBe = (b: Piece, a: Piece) => isOneFunctions(b, a, ...users())
+  /** Those whose code says that they may be one another. */
+  const rivals = (piece: Piece, side: 'before' | 'after', all: Iterable<Piece>) =>
+    [...all].filter((other) => (side === 'before' ? mayBe(other, piece) : mayBe(piece, other)))
+  const byUse: Found[] = []
+  // What is told by the first that is done with a variable is not asked for more, which may change.
+  for (const uses of told?.uses ?? []) {
+    const mayBeOne = (b: Piece, a: Piece) =>
+      hasSameContent(b, a) && mayBeSameUse(uses.before.get(b), uses.after.get(a))
+    const now: Found[] = []
+    for (const a of left.after) {
+      const [b, ...more] = rivals(a, 'before', left.before).filter((one) => mayBeOne(one, a))
+      if (b === undefined || more.length > 0) continue
+      if (!isSameUse(uses.before.get(b), uses.after.get(a))) continue
+      const others = rivals(b, 'after', left.after).filter((one) => mayBeOne(b, one))
+      if (others.length === 1) now.push({ before: b, after: a, by: 'use' })
+    }
+    for (const pair of now) take(pair)
+    byUse.push(...now)
+  }
+  // A name and a function say enough where there is nothing to choose from: no other of them is or was in the function.
+  const chosen = {
+    before: new Set(byUse.map((one) => one.before)),
+    after: new Set(byUse.map((one) => one.after)),
+  }
+  const alone: Found[] = []
+  for (const a of left.after) {
+    const choice = rivals(a, 'before', left.before)
+    const [b] = choice
+    if (b === undefined) {
+      // Whoever lost one of this name may have handed it on.
+      if (left.before.size > 0) undecided.set(a, [...left.before])
+      continue
+    }
+    const siblings =
+      choice.length > 1 ||
+      rivals(b, 'after', left.after).length > 1 ||
+      rivals(a, 'before', chosen.before).length > 0 ||
+      rivals(b, 'after', chosen.after).length > 0
+    if (siblings) undecided.set(a, choice)
+    else alone.push({ before: b, after: a, by: 'stem' })
+  }
+  for (const pair of alone) take(pair)
+}
+
+/** What the code says about the variables of a group. */
+interface Evidence {
+  /** Used by functions that are as they were. */
+  readonly placed: readonly Found[]
+  /** What is done with each: little of it, and more. */
+  readonly uses: readonly {
+    readonly before: ReadonlyMap<Piece, Deeds | undefined>
+    readonly after: ReadonlyMap<Piece, Deeds | undefined>
+  }[]
+}
+
+const reaches: readonly Reach[] = [
+  { lines: 16, branches: 3, calls: 1 },
+  { lines: 48, branches: 3, calls: 4 },
+]
+
+function readUses(
+  before: Anatomy,
+  after: Anatomy,
+  [usersBefore, usersAfter]: readonly [Users, Users],
+  group: Namesakes,
+  known: ReadonlyMap<Piece, Piece>,
+): Evidence {
+  const read = (unit: Anatomy, users: Users, variables: readonly Piece[]) => {
+    const wanted = new Set(variables)
+    return new Map(users.code(wanted).map((code) => [code, codeLines(unit, code, wanted)]))
+  }
+  const codeBefore = read(before, usersBefore, group.before)
+  const codeAfter = read(after, usersAfter, group.after)
+  const claims = new Map<Piece, Set<Piece>>()
+  for (const [code, lines] of codeBefore) {
+    const counterpart = known.get(code)
+    const others = counterpart && codeAfter.get(counterpart)
+    if (lines === undefined || others === undefined) continue
+    for (const [b, a] of atSamePlaces(lines, others)) {
+      const list = claims.get(b)
+      if (list === undefined) claims.set(b, new Set([a]))
+      else list.add(a)
+    }
+  }
+  const claimed = new Map<Piece, number>()
+  for (const list of claims.values()) for (const a of list) claimed.set(a, (claimed.get(a) ?? 0) + 1)
+  const placed = [...claims].flatMap(([b, list]): Found[] => {
+    const [a, ...more] = list
+    return a === undefined || more.length > 0 || claimed.get(a) !== 1
+      ? []
+      : [{ before: b, after: a, by: 'place' }]
+  })
+  return {
+    placed,
+    uses: reaches.map((reach) => ({
+      before: deedsOf(group.before, withParts(before, codeBefore), reach),
+      after: deedsOf(group.after, withParts(after, codeAfter), reach),
+    })),
+  }
+}
+
+/** The lines of code, and of the parts of it that stand elsewhere. */
+export function withParts(
+  unit: Anatomy,
+  code: ReadonlyMap<Piece, readonly CodeLine[] | undefined>,
+  wanted: ReadonlySet<Piece> = new Set(),
+) {
+  const all = new Map(code)
+  for (const lines of all.values())
+    for (const { to } of lines ?? [])
+      if (to !== undefined && !all.has(to.code)) all.set(to.code, codeLines(unit, to.code, wanted))
+  return [...all.values()]
+}
+
+/** The variables that two functions use, if their code is the same. */
+function atSamePlaces(before: readonly CodeLine[], after: readonly CodeLine[]): Map<Piece, Piece> {
+  const pairs = new Map<Piece, Piece>()
+  if (before.length !== after.length) return pairs
+  const taken = new Map<Piece, Piece>()
+  for (const [at, line] of before.entries()) {
+    const other = after[at]
+    if (line.exact !== other?.exact || line.uses.length !== other.uses.length) return new Map()
+    for (const [nth, { variable: b, offset }] of line.uses.entries()) {
+      const use = other.uses[nth]
+      if (use === undefined || use.offset !== offset) return new Map()
+      if ((pairs.get(b) ?? use.variable) !== use.variable || (taken.get(use.variable) ?? b) !== b)
+        return new Map()
+      pairs.set(b, use.variable)
+      taken.set(use.variable, b)
+    }
+  }
+  return pairs
+}
+
+/** True when two variables begin with the same value, and nothing else speaks against their being one. */
+function hasSameContent(b: Piece, a: Piece): boolean {
+  return (
+    b.end - b.start === a.end - a.start &&
+    b.section.type === a.section.type &&
+    b.section.flags === a.section.flags &&
+    b.section.data.subarray(b.start, b.end).equals(a.section.data.subarray(a.start, a.end))
+  )
+}

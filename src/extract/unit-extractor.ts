@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Cuts what a change needs out of one patched unit: cargo.ts carries, linkage.ts says where references lead, and
+// by that what is to be carried next.
+
+import type { Change, FunctionChange } from '../diff/change.ts'
+import type { Piece } from '../diff/object/split-object.ts'
+import type { SymbolDraft } from '../elf/write.ts'
+import type { Finding } from '../ground/finding.ts'
+import { type Cargo, type CarriedItem, openCargo } from './atom-copier.ts'
+import { linkageOf, type Peer } from './kernel-lookup.ts'
+import type { Workshop } from './object-builder.ts'
+import type { Roots } from './roots.ts'
+import type { Cutting } from './unit-extraction.ts'
+
+/** What the extraction must know about the kernel. */
+export interface Surroundings {
+  /** True when the kernel object has a symbol of this name, exported or not. */
+  has(object: string, name: string): boolean
+  /** True when it has only one; without it, when it has one. */
+  isOnly?(object: string, name: string): boolean
+  /** False when the objects tell nothing about ftrace: then every function may be replaced. */
+  readonly judgesHooks?: boolean
+}
+
+export interface Cutter {
+  /** Carries a changed function; undefined when it can't be replaced (a finding says why). */
+  root(changed: FunctionChange): SymbolDraft | undefined
+  /** Carries a new function or datum that another unit refers to. */
+  carry(piece: Piece, reason: string): SymbolDraft | undefined
+  /** Carries everything that the carried code needs. @returns true when there was something to do */
+  drain(): boolean
+}
+
+export function cut(
+  workshop: Workshop,
+  change: Change,
+  roots: Roots,
+  object: string,
+  surroundings: Surroundings,
+  peers: ReadonlyMap<string, Peer>,
+  findings: Finding[],
+  carried: CarriedItem[],
+): Cutter {
+  const { unit } = change
+  const said = new Set<string>()
+  const error = (rule: string, symbol: string, message: string, hint: string) => {
+    if (said.has(message)) return
+    said.add(message)
+    findings.push({ severity: 'error', rule, symbol, unit, message, hint })
+  }
+  const hasSymbol = (name: string) => surroundings.has(object, name)
+  const isOnly = (name: string) => surroundings.isOnly?.(object, name) ?? hasSymbol(name)
+  const isKept = (piece: Piece) => {
+    const name = change.correlation.counterpartOf(piece)?.name
+    if (name === undefined || !hasSymbol(name)) return false
+    return change.keptTables.has(piece) || (change.keptConstants.has(piece) && isOnly(name))
+  }
+  const cutting: Cutting = { workshop, change, object, isKept, error }
+  const linkage = linkageOf(cutting, { roots, peers, hasSymbol }, () => cargo)
+  const cargo: Cargo = openCargo(cutting, carried, linkage.convert)
+
+  return {
+    carry(piece, reason) {
+      if (cargo.symbolOf(piece) === undefined)
+        if (piece.kind === 'function') {
+          cargo.tell(piece, reason)
+          return cargo.carryFunction(piece)
+        } else cargo.carryData(piece, reason)
+      return cargo.symbolOf(piece)
+    },
+    root(changed) {
+      const { before, after: piece } = changed
+      if (!hasSymbol(before.name)) {
+        error(
+          'not-in-kernel',
+          before.name,
+          `${before.name} changes, but ${object} has no such symbol`,
+          'Check that the kernel is the one the source belongs to',
+        )
+        return undefined
+      }
+      return cargo.carryFunction(piece)
+    },
+    drain() {
+      const some = cargo.drain()
+      for (const { name } of linkage.takeHandedOn())
+        findings.push({
+          severity: 'warning',
+          rule: 'address-of-new-function',
+          symbol: name,
+          unit,
+          message: `The address of the new function ${name} is handed on; if something keeps it (a timer, a work, a table), it leads nowhere after the patch is unloaded`,
+          hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or do not unload the patch',
+        })
+      return some
+    },
+  }
+}

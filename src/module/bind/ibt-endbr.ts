@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Refuses code that takes the address of a function to which the running kernel lets no indirect call lead:
+// where the processor checks that (IBT), the first such call would stop the kernel.
+import type { Anatomy } from '../../diff/object/split-object.ts'
+import { relocationType, sectionFlag } from '../../elf/format.ts'
+import type { SymbolDraft } from '../../elf/write.ts'
+import type { Extraction } from '../../extract/extraction.ts'
+import type { Finding } from '../../ground/finding.ts'
+import type { Names } from '../../match/names.ts'
+import type { Binding } from './bind.ts'
+
+/** True when a relocation makes a pointer, and not the operand of a call or a jump. */
+function takesAddress(type: number, executable: boolean, bytes: Buffer, offset: number): boolean {
+  switch (type) {
+    case relocationType.abs64:
+    case relocationType.abs32:
+    case relocationType.abs32s:
+    case relocationType.gotpcrel:
+    case relocationType.gotpcrelx:
+    case relocationType.rexGotpcrelx:
+      return true
+    case relocationType.pc32:
+      // lea of an address relative to the instruction pointer: opcode 8d, ModRM mod 00, r/m 101.
+      return (
+        executable && offset >= 2 && bytes[offset - 2] === 0x8d && ((bytes[offset - 1] ?? 0) & 0xc7) === 5
+      )
+    default:
+      return false
+  }
+}
+
+/** Whether the unit takes the address of `name` already: then the kernel was built to let calls land there. */
+function takesAlready(unit: Anatomy, name: string): boolean {
+  return unit.pieces.some((piece) => {
+    const { section } = piece
+    if ((section.flags & sectionFlag.alloc) === 0) return false
+    const executable = (section.flags & sectionFlag.exec) !== 0
+    return unit.relocations(piece).some((one) => {
+      if (!takesAddress(one.type, executable, section.data, one.offset)) return false
+      const target = unit.target(section, one)
+      return target.kind === 'external'
+        ? target.name === name
+        : target.kind === 'piece' && target.piece.name === name
+    })
+  })
+}
+
+/** @returns a finding for each function that the patch newly takes the address of and that can't be reached so */
+export function checkLandings(
+  { draft, references }: Pick<Extraction, 'draft' | 'references'>,
+  bindings: ReadonlyMap<SymbolDraft, Binding>,
+  names: Pick<Names, 'landing'>,
+): Finding[] {
+  const findings = new Map<SymbolDraft, Finding>()
+  for (const { flags, data, relocations } of draft.sections) {
+    if ((flags & sectionFlag.alloc) === 0 || typeof data === 'number') continue
+    const executable = (flags & sectionFlag.exec) !== 0
+    for (const { type, offset, symbol } of relocations) {
+      const reference = references.get(symbol)
+      const binding = bindings.get(symbol)
+      if (reference === undefined || binding === undefined || findings.has(symbol)) continue
+      if (!takesAddress(type, executable, data, offset)) continue
+      // What the patch brings itself was compiled with its pointers in sight.
+      if (binding.kind !== 'exported' && binding.kind !== 'livepatch') continue
+      const { name } = binding
+      const object = binding.kind === 'exported' ? 'vmlinux' : binding.object
+      const position = binding.kind === 'exported' ? 0 : binding.sympos
+      if (names.landing(object, name, position) !== false) continue
+      if (takesAlready(reference.change.before, reference.name)) continue
+      findings.set(symbol, {
+        severity: 'error',
+        rule: 'no-landing-pad',
+        symbol: name,
+        unit: reference.unit,
+        message: `The patched code takes the address of ${name}, to which the kernel lets no indirect call lead (IBT): nothing takes its address so far`,
+        hint: `Add a function to the patch that calls ${name}, and take the address of that one`,
+      })
+    }
+  }
+  return [...findings.values()]
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From a directory with a live patch's C source (src/source/directory/layout.ts) to the module and its manifest. The wrapper's
+// own tables are what the kernel gets; here they are only read.
+import { createHash } from 'node:crypto'
+import path from 'node:path'
+import { openUnits } from '../../build/kbuild/units.ts'
+import { refuseIfErrors, withConsent } from '../../check/consent.ts'
+import { isNumbered } from '../../diff/object/compiler-names.ts'
+import { isCode, type Piece } from '../../diff/object/split-object.ts'
+import type { ObjectFile } from '../../elf/read.ts'
+import { Fault } from '../../ground/fault.ts'
+import type { Finding } from '../../ground/finding.ts'
+import { inNumbers } from '../../ground/in-numbers.ts'
+import { inputKinds, readInput } from '../../ground/input.ts'
+import type { Job } from '../../ground/job.ts'
+import { withScratch } from '../../ground/scratch.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { namesOf } from '../../match/names.ts'
+import { headersDirectory, type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
+import type { BindMode } from '../bind/distance.ts'
+import { checkLandings } from '../bind/ibt-endbr.ts'
+import { explainDifferences } from '../bind/mismatch.ts'
+import { assemble } from '../link/assemble.ts'
+import { boundTo, targetOf } from '../link/finish.ts'
+import { packEvidence, textsOf } from '../manifest/evidence.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import { type Made, manifestHead, moduleNameOf, originInfo, save } from '../manifest/output.ts'
+import { openTemplate } from '../structures/template.ts'
+import { readWrapper, type Wrapper } from '../structures/wrapper.ts'
+import { auditDirectory } from './audited.ts'
+import { knownData } from './known-data.ts'
+import { cargoOf, statedObjects } from './source-carried.ts'
+import { compileDirectory, type SourceObject } from './source-objects.ts'
+import { checkTables, type TabledFunction } from './wrapper-checks.ts'
+
+/** What is known of a directory that was just made, and that its files can't tell. */
+export interface Provenance {
+  /** Why a function is replaced, by `unit name`. */
+  readonly reasons: ReadonlyMap<string, readonly string[]>
+  /** What each unit may have of its own although it can be written, by name: new data, and copies that the fix asks for. */
+  readonly own: ReadonlyMap<string, ReadonlySet<string>>
+  /** What a state is called, by its id. */
+  readonly states: ReadonlyMap<number, { readonly name: string; readonly unit: string }>
+  readonly findings: readonly Finding[]
+}
+
+export interface DirectoryModule {
+  readonly bytes: Buffer
+  readonly manifest: Manifest
+  /** The compiled files of the units, before they were joined. */
+  readonly objects: readonly SourceObject[]
+}
+
+/**
+ * Builds the live patch of a directory, in memory.
+ * @throws Fault `usage/*` when the directory is not as it must be, `patch/compile-error` with a file's line, `refused/*` with
+ *   findings
+ */
+export async function makeDirectoryModule(
+  job: Job,
+  kernel: Kernel,
+  source: SourceDirectory,
+  bind: BindMode | undefined,
+  provenance?: Provenance,
+): Promise<DirectoryModule> {
+  checkKernel(kernel, source)
+  return await withScratch(async (dir) => {
+    const units = await openUnits(job, kernel)
+    const template = await openTemplate(job, kernel, units, 'own')
+    const compiled = await compileDirectory(job, kernel, source, template, units, dir)
+    refuseIfErrors(kernel, compiled.findings)
+    return await job.journal.step('Making the module', async (step) => {
+      const wrapper = readWrapper(compiled.wrapper, template.layout, wrapperFile)
+      const names = await namesOf(kernel, [
+        ...compiled.units.map(({ object }) => object),
+        ...wrapper.objects.map(({ name }) => name),
+        ...statedObjects(compiled),
+      ])
+      try {
+        const tables = checkTables(wrapper, compiled, names, wrapperFile)
+        const data = new Map(
+          compiled.units.map((one) => {
+            const own = provenance && (provenance.own.get(one.unit) ?? new Set())
+            return [one, knownData(one, names, own)] as const
+          }),
+        )
+        const keptIn = (one: SourceObject) => data.get(one)?.kept ?? new Map()
+        const cargo = cargoOf(compiled, template.object, names, keptIn)
+        const landings = checkLandings(cargo, cargo.bindings, names)
+        const known = [
+          ...(provenance?.findings ?? []),
+          ...compiled.findings,
+          ...(await explainDifferences(job, kernel, names, [...tables.findings, ...cargo.findings])),
+          ...landings,
+          ...[...data.values()].flatMap((one) => one.findings),
+        ]
+        refuseIfErrors(kernel, known)
+        if (wrapper.objects.every(({ functions, callbacks }) => functions.length + callbacks.length === 0))
+          throw new Fault(
+            'refused',
+            'nothing-to-patch',
+            `${wrapperFile} replaces nothing and has no callback`,
+          )
+        const info = modinfoOf(compiled.wrapper)
+        const description = info.find(([key]) => key === 'description')?.[1] ?? `Live patch ${source.name}`
+        const moduleName = moduleNameOf(source.name)
+        const target = targetOf(kernel, names, bind)
+        const assembled = await assemble(job, kernel, template, cargo, cargo.bindings, () => [], target, {
+          name: moduleName,
+          description,
+          replace: wrapper.replace,
+          objects: wrapper.objects.map(({ name }) => name),
+          info: [
+            ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
+            ...originInfo(source.patches),
+          ],
+        })
+        const findings = [...known, ...assembled.findings]
+        refuseIfErrors(kernel, findings)
+        const { length } = tables.functions
+        step.result(`${inNumbers(length, 'function')} replaced`)
+        const manifest: Manifest = {
+          ...manifestHead(kernel, source.name, description),
+          engine: 'source',
+          replace: wrapper.replace,
+          inputs: await inputsOf(source),
+          sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
+          objects: objectsOf(wrapper, tables.functions, provenance),
+          binding: boundTo(target, assembled),
+          carried: compiled.units.flatMap((one) => carriedBy(one, wrapper, keptIn(one))),
+          states: wrapper.states.map(({ id, version: number }) => {
+            const known = provenance?.states.get(id)
+            return {
+              name: known?.name ?? `state ${id}`,
+              id,
+              version: number,
+              unit: known?.unit ?? wrapperFile,
+            }
+          }),
+          findings: findings.map((finding) => ({ ...finding })),
+          timings: [],
+        }
+        return { bytes: assembled.bytes, manifest, objects: compiled.units }
+      } finally {
+        names.close()
+      }
+    })
+  })
+}
+
+/** How the live patch of a directory is built. */
+export interface DirectoryRequest {
+  readonly output: string
+  /** Rules to whose warnings the author consents; the manifest records it. */
+  readonly allow?: readonly string[]
+  readonly bind?: BindMode | undefined
+}
+
+/**
+ * Builds the live patch of a directory and writes the module and its manifest to `output`.
+ * @throws as `makeDirectoryModule`
+ */
+export async function buildDirectory(
+  job: Job,
+  kernel: Kernel,
+  source: SourceDirectory,
+  { output, allow, bind }: DirectoryRequest,
+): Promise<Made> {
+  const { bytes, manifest, objects } = await makeDirectoryModule(job, kernel, source, bind)
+  const audited = await auditDirectory(job, kernel, source.name, bytes, objects, manifest.findings)
+  const findings = withConsent([...manifest.findings, ...audited], new Set(allow))
+  const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
+  const evidence = packEvidence({ inputs: await textsOf(source.dir, manifest.inputs), functions: [] })
+  return await save(output, bytes, { ...manifest, findings, evidence, timings })
+}
+
+/** The source was cut out of one exact kernel; another one's private functions may differ. */
+function checkKernel(kernel: Kernel, { kernel: wanted, dir }: SourceDirectory): void {
+  if (kernel.release === wanted.release && kernel.version === wanted.version) return
+  throw new Fault(
+    'usage',
+    'other-kernel',
+    `${path.basename(dir)} is source for ${wanted.release} (${wanted.version}), not for ${kernel.release} (${kernel.version})`,
+    {
+      remedy:
+        'Make it again from the fix with --kernel; or compare by hand, and change the kernel in inarch.json',
+    },
+  )
+}
+
+/** `key=value` lines of the wrapper's `.modinfo`. */
+function modinfoOf(wrapper: ObjectFile): [key: string, value: string][] {
+  const data = wrapper.sections.find(({ name }) => name === '.modinfo')?.data ?? Buffer.alloc(0)
+  return data
+    .toString('utf8')
+    .split('\0')
+    .flatMap((line): [string, string][] => {
+      const at = line.indexOf('=')
+      return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)]]
+    })
+}
+
+/** What the module was made of, by content. */
+async function inputsOf({ dir, units, headers }: SourceDirectory): Promise<Manifest['inputs']> {
+  const files = [
+    wrapperFile,
+    ...units.map(({ file }) => file),
+    ...headers.map((one) => path.join(headersDirectory, one)),
+  ]
+  return await Promise.all(
+    files.map(async (file) => ({
+      file,
+      sha256: createHash('sha256')
+        .update(await readInput(path.join(dir, file), inputKinds.source))
+        .digest('hex'),
+    })),
+  )
+}
+
+function objectsOf(
+  { objects }: Wrapper,
+  functions: readonly TabledFunction[],
+  provenance: Provenance | undefined,
+): Manifest['objects'] {
+  return objects.map(({ name, callbacks }) => ({
+    name,
+    functions: functions
+      .filter(({ object }) => object === name)
+      .map(({ oldName, position, file, match }) => ({
+        name: oldName,
+        sympos: position,
+        unit: file.unit,
+        reasons: [...(provenance?.reasons.get(`${file.unit} ${oldName}`) ?? [`${file.file} replaces it`])],
+        ...(match === undefined ? {} : { match }),
+      })),
+    callbacks: callbacks.map((callback) => ({ ...callback, unit: wrapperFile })),
+  }))
+}
+
+/** What a file defines besides the functions of the tables, and what is the kernel's. */
+function carriedBy(
+  { compiled, unit, file }: SourceObject,
+  { objects }: Wrapper,
+  kept: ReadonlyMap<string, Piece>,
+): Manifest['carried'] {
+  const tabled = new Set(
+    objects.flatMap(({ functions, callbacks }) => [
+      ...functions.map(({ replacement }) => replacement),
+      ...callbacks.map(({ name }) => name),
+    ]),
+  )
+  return compiled.symbols.flatMap(({ name, section, type }) => {
+    if (
+      section === undefined ||
+      tabled.has(name) ||
+      kept.has(name) ||
+      isNumbered(name) ||
+      name.startsWith('.')
+    )
+      return []
+    if (type !== 'function' && type !== 'object') return []
+    if (/\.(cold|part|isra|constprop)\b/.test(name)) return []
+    const kind = isCode(section) ? ('function' as const) : ('data' as const)
+    return [{ name, kind, unit, reason: `${file} defines it` }]
+  })
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Holds each function of a live patch's source against the same function of the patched unit, before anything is delivered:
+// the same machine code, or the same when the compiler looks at each function by itself.
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { CompiledPairs } from '../../build/compile.ts'
+import { compileSide, shadowFiles } from '../../build/compiler/sides.ts'
+import type { Unit } from '../../build/kbuild/units.ts'
+import { stem } from '../../diff/object/compiler-names.ts'
+import { type ObjectFile, readObject } from '../../elf/read.ts'
+import type { Job } from '../../ground/job.ts'
+import { attributeFlag, readAttributes } from '../../source/compare/function-attributes.ts'
+import {
+  byItself,
+  type CompiledAlone,
+  compilesByItself,
+  type Likeness,
+  likenessOf,
+  type Way,
+} from '../../source/compare/likeness.ts'
+import { compareFunctions } from '../../source/compare/same-code.ts'
+import type { PlannedFunction } from '../../source/directory/plan.ts'
+import { hasLandingPad, withoutLandingPads } from '../link/without-endbr.ts'
+import type { SourceObject } from './source-objects.ts'
+
+/** What is compared. */
+export interface Comparable {
+  readonly objects: readonly SourceObject[]
+  readonly replacements: readonly PlannedFunction[]
+  /** The directory of the source. */
+  readonly directory: string
+  /** The patched source, with its own line numbers. */
+  readonly tree: string
+  /** New data of the fix, by unit. */
+  readonly own: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+/** A replaced function, by its unit and its symbol. */
+export function likenessKey({ unit, oldName }: Pick<PlannedFunction, 'unit' | 'oldName'>): string {
+  return `${unit} ${oldName}`
+}
+
+/**
+ * @param dir for objects
+ * @returns by `likenessKey`
+ */
+export async function sourceLikeness(
+  job: Job,
+  compiled: CompiledPairs,
+  { objects, replacements, directory, tree, own }: Comparable,
+  dir: string,
+): Promise<ReadonlyMap<string, Likeness>> {
+  const found = new Map<string, Likeness>()
+  const names = new Map(replacements.map(({ oldName, replacement }) => [replacement, oldName]))
+  for (const { unit: source, file, compiled: extract } of objects) {
+    const pair = compiled.pairs.find((one) => one.unit === source)
+    const planned = replacements.filter(({ unit }) => unit === source)
+    if (pair === undefined || planned.length === 0) continue
+    const wanted = planned.map(({ oldName, replacement }) => ({ name: oldName, as: replacement }))
+    const likenesses = await likenessOf(
+      withoutPads({ unit: readObject(readFileSync(pair.after), `${source} (after)`), extract }, wanted),
+      wanted,
+      async (way) => {
+        const compile = await compilerByItself(job, compiled, source, dir, way)
+        const [unit, extract] = await Promise.all([
+          compile?.(tree),
+          compile?.(tree, path.join(directory, file)),
+        ])
+        if (unit === undefined || extract === undefined) return undefined
+        const plain = withoutPads({ unit: unit.object, extract: extract.object }, wanted)
+        return {
+          unit: { ...unit, object: plain.unit },
+          extract: { ...extract, object: plain.extract },
+        }
+      },
+      (symbol) => names.get(symbol) ?? symbol,
+      (name) => own.get(source)?.has(stem(name)) === true,
+    )
+    for (const one of planned) {
+      const likeness = likenesses.get(one.oldName)
+      if (likeness !== undefined) found.set(likenessKey(one), likeness)
+    }
+  }
+  return found
+}
+
+/** Compiles the unit as a tree has it, or a file in its place. */
+type Compiler = (tree: string, file?: string) => Promise<CompiledAlone | undefined>
+
+export interface Sides {
+  readonly unit: ObjectFile
+  readonly extract: ObjectFile
+}
+
+/** A function whose address the wrapper has begins with a landing pad, also where it was private. */
+export function withoutPads(
+  { unit, extract }: Sides,
+  wanted: readonly { name: string; as: string }[],
+): Sides {
+  const onlyHere = wanted.filter(({ name, as }) => hasLandingPad(extract, as) && !hasLandingPad(unit, name))
+  return { unit, extract: withoutLandingPads(extract, new Set(onlyHere.map(({ as }) => as))) }
+}
+
+/**
+ * Of functions whose code the fix changes, those that it does not change when the compiler looks at each by itself: only
+ * what it takes in, or knows of its callers, is other than before.
+ */
+export async function unchangedByThemselves(
+  job: Job,
+  compiled: CompiledPairs,
+  source: string,
+  names: readonly string[],
+  tree: string,
+  dir: string,
+): Promise<ReadonlySet<string>> {
+  if (names.length === 0 || compiled.bench === undefined) return new Set()
+  const compile = await compilerByItself(job, compiled, source, dir, (flags) => [...flags, ...byItself])
+  const [before, after] = await Promise.all([compile?.(compiled.bench.kernel.source), compile?.(tree)])
+  if (before === undefined || after === undefined) return new Set()
+  const agreements = compareFunctions(
+    before.object,
+    after.object,
+    names.map((name) => ({ name, as: name })),
+  )
+  return new Set(names.filter((name) => agreements.get(name)?.identical === true))
+}
+
+/** What compiles a unit in a tree, or a file in its place, each function by itself. */
+async function compilerByItself(
+  job: Job,
+  { bench }: CompiledPairs,
+  source: string,
+  dir: string,
+  way: Way,
+): Promise<Compiler | undefined> {
+  if (bench === undefined || !compilesByItself(bench.kernel.compiler.program)) return undefined
+  const { kernel, known: units } = bench
+  const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
+  if (unit?.flags === undefined) return undefined
+  const place = path.join(dir, 'by-itself')
+  mkdirSync(place, { recursive: true })
+  const part = mkdtempSync(path.join(place, `${source.replaceAll('/', '-')}-`))
+  let number = 0
+  return async (tree: string, file?: string): Promise<CompiledAlone | undefined> => {
+    const output = path.join(part, `${++number}.o`)
+    const attributes = `${output}.attributes`
+    const flags = [...way(unit.flags!), attributeFlag(attributes)]
+    const own = tree === kernel.source ? [] : shadowFiles(kernel, [unit], bench.changes, false)
+    const one: Unit =
+      file === undefined
+        ? { ...unit, flags }
+        : {
+            ...unit,
+            argument: file,
+            flags: [
+              ...flags,
+              '-iquote',
+              path.posix.dirname(source),
+              `-fmacro-prefix-map=${file}=${unit.argument}`,
+            ],
+          }
+    const compilation = {
+      unit: one,
+      cwd: tree,
+      output,
+      key: undefined,
+      temporary: path.join(bench.dir, 'tmp'),
+    }
+    const { ok } = await compileSide(job, bench, one, compilation, own)
+    return ok
+      ? { object: readObject(readFileSync(output), source), attributes: await readAttributes(attributes) }
+      : undefined
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Holds the tables of a live patch's wrapper against the running kernel: each function that it replaces must be there, be
+// the one that the source stands for, and be one that livepatch can replace.
+import type { Piece } from '../../diff/object/split-object.ts'
+import { hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
+import type { Finding } from '../../ground/finding.ts'
+import type { Names } from '../../match/names.ts'
+import type { MatchRecord } from '../../match/record.ts'
+import { binder } from '../bind/bind.ts'
+import type { WrappedFunction, Wrapper } from '../structures/wrapper.ts'
+import { candidates, definitionIn } from './source-carried.ts'
+import type { CompiledDirectory, SourceObject } from './source-objects.ts'
+
+/** A replaced function and the file that replaces it. */
+export interface TabledFunction extends WrappedFunction {
+  readonly object: string
+  readonly file: SourceObject
+  /** How it was recognised in the kernel's image. */
+  readonly match?: MatchRecord
+}
+
+export interface CheckedTables {
+  readonly functions: readonly TabledFunction[]
+  readonly findings: readonly Finding[]
+}
+
+/** @param file the wrapper's name, for findings */
+export function checkTables(
+  { objects }: Wrapper,
+  { units }: CompiledDirectory,
+  names: Names,
+  file: string,
+): CheckedTables {
+  const findings: Finding[] = []
+  const functions: TabledFunction[] = []
+  const refuse = (rule: string, symbol: string, unit: string, message: string, hint: string): undefined => {
+    findings.push({ severity: 'error', rule, symbol, unit, message, hint })
+  }
+  const seen = new Set<string>()
+  for (const { name: object, functions: list } of objects)
+    for (const one of list) {
+      const { oldName, replacement, position } = one
+      const from = units.find(({ compiled }) =>
+        compiled.symbols.some(
+          ({ name, binding, section }) =>
+            name === replacement && binding !== 'local' && section !== undefined,
+        ),
+      )
+      if (from === undefined) {
+        refuse(
+          'no-replacement',
+          oldName,
+          file,
+          `${file} replaces ${oldName} by ${replacement}, which no file of a unit defines`,
+          'Define it there, and not static',
+        )
+        continue
+      }
+      const tabled: TabledFunction = { ...one, object, file: from }
+      // The only one of a name is found by 0 and by 1.
+      const key = `${object} ${oldName} ${Math.max(position, 1)}`
+      if (seen.has(key))
+        refuse('duplicate-function', oldName, file, `${file} replaces ${oldName} twice`, 'Leave one of them')
+      seen.add(key)
+      const piece = definitionIn(from, oldName)
+      if (from.object !== object)
+        refuse(
+          'wrong-object',
+          oldName,
+          from.unit,
+          `${file} replaces ${oldName} of ${object}, but ${from.unit} is part of ${from.object}`,
+          `Move it to the list of ${from.object}`,
+        )
+      else if (piece === undefined || piece.kind !== 'function')
+        refuse(
+          'not-in-unit',
+          oldName,
+          from.unit,
+          `${from.file} replaces ${oldName}, which ${from.unit} does not have`,
+          'Put it into the file of the unit that has it',
+        )
+      else {
+        const { replaceable, position: told, match } = judge(tabled, piece)
+        const known = { ...tabled, position: told }
+        if (replaceable) functions.push(match === undefined ? known : { ...known, match })
+      }
+    }
+  return { functions, findings }
+
+  function judge(
+    tabled: TabledFunction,
+    piece: Piece,
+  ): { replaceable: boolean; position: number; match: MatchRecord | undefined } {
+    const { oldName, object, position, file: from } = tabled
+    const { unit, before } = from
+    const before0 = findings.length
+    if (isInitOrExit(piece))
+      refuse(
+        'init-code',
+        oldName,
+        unit,
+        `${oldName} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
+        'Do what it should have done in a callback',
+      )
+    else if (!hasEntryHook({ before }, piece))
+      refuse(
+        'not-traceable',
+        oldName,
+        unit,
+        `${oldName} has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
+        'Replace its callers instead',
+      )
+    const bind = binder(names)
+    const told = bind.replacement(object, piece, { unit, before })
+    const which = () => `By position, they are ${candidates(names, object, oldName)}`
+    for (const finding of bind.findings) {
+      const ambiguous = finding.rule === 'ambiguous-symbol'
+      findings.push(ambiguous ? { ...finding, hint: which() } : finding)
+    }
+    if (told !== undefined && told !== position && !(told === 0 && position === 1))
+      refuse(
+        'wrong-position',
+        oldName,
+        unit,
+        `.old_sympos of ${oldName} is ${position}, but the code of ${unit} shows that it is ${told}`,
+        told === 0 ? 'Leave .old_sympos out' : which(),
+      )
+    return {
+      replaceable: findings.length === before0,
+      position: told ?? position,
+      match: bind.recordOf(piece),
+    }
+  }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Puts a live patch module together: the carried code, the frame that every patch has, and the kernel's
+// livepatch structures become one object; objtool runs over the whole; then the references to the
+// running kernel become livepatch symbols and relocations.
+import type { ObjectDraft, SymbolDraft } from '../../elf/write.ts'
+import { writeObject } from '../../elf/write.ts'
+import type { Reference } from '../../extract/extraction.ts'
+import type { Job } from '../../ground/job.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import type { Binding } from '../bind/bind.ts'
+import { patchSymbol } from '../structures/tables.ts'
+import type { Template } from '../structures/template.ts'
+import { type Assembled, finish, type Target } from './finish.ts'
+import { join, link, substitute } from './join.ts'
+import { imageSymbol, referencesSymbol } from './kernel-references.ts'
+import { frameOf, type ModuleOptions } from './module-skeleton.ts'
+import { runObjtool } from './objtool.ts'
+import { callbackSlots, callbacksSymbol, reloadFindings, reloadOf, writingBindings } from './reload.ts'
+
+/** What a live patch brings along: code and data. */
+export interface Cargo {
+  /** Sections and symbols; symbols of `references` are undefined in it. */
+  readonly draft: ObjectDraft
+  readonly references: ReadonlyMap<SymbolDraft, Reference>
+}
+
+/**
+ * @param bindings how each of the cargo's references is resolved; one without a binding is dropped
+ * @param tables the kernel's livepatch structures, for a cargo that does not have them yet; gets what each of the
+ *   cargo's symbols has become
+ * @throws Fault when objtool fails
+ */
+export async function assemble(
+  job: Job,
+  kernel: Kernel,
+  template: Template,
+  cargo: Cargo,
+  bindings: ReadonlyMap<SymbolDraft, Binding>,
+  tables: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => readonly ObjectDraft[],
+  target: Target,
+  options: ModuleOptions,
+): Promise<Assembled> {
+  const reload = reloadOf(target.names, bindings.values(), template.layout)
+  const clears = reload === 'own'
+  const used = clears ? await template.clearing() : template
+  const named = clears ? writingBindings(target.names) : new Map<string, Binding>()
+  const reserved = new Set([patchSymbol, imageSymbol, referencesSymbol, callbacksSymbol])
+  for (const { name, binding, place } of [...used.object.symbols, ...cargo.draft.symbols])
+    if (binding !== 'local' && place !== 'undefined') reserved.add(name)
+  const carried = nameReferences(cargo, bindings, named, reserved)
+  const frame = frameOf(used, options, named)
+  const slots = clears ? [callbackSlots(options.objects.length)] : []
+  const raw = link(join([carried.draft, frame, ...tables(carried.renamed), ...slots]))
+  const { bytes, warnings } = await runObjtool(job, kernel, used, writeObject(raw))
+  const { findings, ...made } = finish(bytes, named, target, used.layout, warnings)
+  return { ...made, findings: [...findings, ...reloadFindings(reload, options.objects)] }
+}
+
+/**
+ * Gives every reference a name of its own, by which it is known again after objtool.
+ * @param reserved what the frame defines, such as `__this_module`: a module's code means its own
+ */
+function nameReferences(
+  { draft, references }: Cargo,
+  bindings: ReadonlyMap<SymbolDraft, Binding>,
+  named: Map<string, Binding>,
+  reserved: ReadonlySet<string>,
+) {
+  const renamed = new Map<SymbolDraft, SymbolDraft>()
+  const byBinding = new Map<string, SymbolDraft>()
+  for (const symbol of draft.symbols) {
+    if (!references.has(symbol)) {
+      renamed.set(symbol, symbol)
+      continue
+    }
+    const binding = bindings.get(symbol)
+    if (binding === undefined) continue
+    if (binding.kind === 'own') {
+      // Joining finds the definition by its name.
+      renamed.set(symbol, symbol)
+      continue
+    }
+    const key = JSON.stringify(binding)
+    let one = byBinding.get(key)
+    if (one === undefined) {
+      let name = nameForObjtool(binding)
+      for (let next = 2; named.has(name) || reserved.has(name); next++) name = `${binding.name}..${next}`
+      one = { ...symbol, name }
+      byBinding.set(key, one)
+      named.set(name, binding)
+    }
+    renamed.set(symbol, one)
+  }
+  const { sections } = draft
+  substitute(sections, renamed)
+  return { draft: { sections, symbols: [...new Set(renamed.values())] }, renamed }
+}
+
+/**
+ * objtool makes a static call site of every call of a trampoline `__SCT__…`, which the kernel looks at
+ * when the patch is loaded. A module's trampoline may not be there yet: it is called as a function.
+ */
+function nameForObjtool(binding: Binding): string {
+  const late = binding.kind === 'livepatch' && binding.when !== 'vmlinux'
+  return late && /^__SC[TK]__/.test(binding.name) ? `late..${binding.name}` : binding.name
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Finishes a live patch module behind objtool: the references to the running kernel become what the
+// kernel understands, and the versions of exported symbols are added.
+import { sectionFlag, sectionType } from '../../elf/format.ts'
+import { readObject } from '../../elf/read.ts'
+import { redraft } from '../../elf/redraft.ts'
+import { type SectionDraft, type SymbolDraft, writeObject } from '../../elf/write.ts'
+import { Fault } from '../../ground/fault.ts'
+import type { Finding } from '../../ground/finding.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+import { type Identity, identityOf } from '../../match/identity.ts'
+import type { Names } from '../../match/names.ts'
+import type { Binding } from '../bind/bind.ts'
+import { anchor, type BindMode, type Distance, distances } from '../bind/distance.ts'
+import type { Manifest } from '../manifest/manifest.ts'
+import type { Layout } from '../structures/template.ts'
+import { imageSymbol, referencesSymbol, referenceTables } from './kernel-references.ts'
+import { type Detour, leaveOutTracepoints, separate } from './livepatch-relocations.ts'
+
+/** The kernel that a module is for. */
+export interface Target {
+  readonly names: Names
+  readonly identity: Identity
+  readonly mode: BindMode
+}
+
+/**
+ * @param mode by distance when undefined
+ * @throws Fault `environment/bad-image`
+ */
+export function targetOf(kernel: Kernel, names: Names, mode: BindMode = 'distance'): Target {
+  return { names, identity: identityOf(kernel, names.running('vmlinux')), mode }
+}
+
+/** A symbol of the kernel that is not exported, as the module reaches it. */
+export interface BoundSymbol {
+  readonly object: string
+  readonly name: string
+  readonly sympos: number
+  /** Bytes from the anchor; absent when it is reached by name and position only. */
+  readonly distance?: number
+  /** It is (also) looked up by name and position. */
+  readonly byName: boolean
+}
+
+export interface Assembled {
+  readonly bytes: Buffer
+  readonly bound: readonly BoundSymbol[]
+  readonly findings: readonly Finding[]
+}
+
+type Late = Binding & { kind: 'livepatch' }
+
+/** Bytes of a symbol's name that every kernel's livepatch code reads (kernel/livepatch/core.c). */
+const longestName = 127
+
+/** What the manifest says of it. */
+export function boundTo({ identity, mode }: Target, { bound }: Assembled): NonNullable<Manifest['binding']> {
+  const { release, version, buildId } = identity
+  return {
+    mode,
+    image: { release, version, ...(buildId === undefined ? {} : { buildId }) },
+    anchor,
+    symbols: bound.map((one) => ({ ...one })),
+  }
+}
+
+/** The finished module: references become what the kernel understands. */
+export function finish(
+  bytes: Buffer,
+  named: ReadonlyMap<string, Binding>,
+  { names, identity, mode }: Target,
+  layout: Layout,
+  warnings: readonly string[],
+): Assembled {
+  const findings: Finding[] = warnings.map((message) => ({ severity: 'warning', rule: 'objtool', message }))
+  const versions = new Map<string, number>()
+  const version = (name: string, crc: number) => versions.set(name, crc)
+  const late = new Map<SymbolDraft, Late>()
+  const object = readObject(bytes, 'livepatch.o')
+  const used = new Set(
+    object.sections.flatMap((section) => object.relocations(section).map((relocation) => relocation.symbol)),
+  )
+  const draft = redraft(
+    object,
+    ({ name }) => !/^\.(discard\.|comment$|note\.GNU-stack$|llvm)/.test(name),
+    (symbol, asRead) => {
+      if (symbol.place !== 'undefined' || symbol.binding === 'local') return asRead
+      if (!used.has(symbol)) return asRead
+      const binding = named.get(symbol.name)
+      if (binding?.kind === 'livepatch') {
+        const name = `.klp.sym.${binding.object}.${binding.name},${binding.sympos}`
+        const changed: SymbolDraft = { ...asRead, name, place: 'livepatch' }
+        late.set(changed, binding)
+        return changed
+      }
+      if (symbol.name === imageSymbol || symbol.name === referencesSymbol) return asRead
+      const crc = binding?.kind === 'exported' ? binding.crc : names.exported(symbol.name)?.crc
+      if (crc === undefined) {
+        findings.push({
+          severity: 'error',
+          rule: 'no-symbol',
+          symbol: symbol.name,
+          message: `The module needs ${symbol.name}, which the kernel does not export`,
+        })
+        return asRead
+      }
+      version(symbol.name, crc)
+      return binding === undefined ? asRead : { ...asRead, name: binding.name }
+    },
+  )
+  const moduleLayout = names.exported('module_layout')
+  if (moduleLayout !== undefined) version('module_layout', moduleLayout.crc)
+
+  const from = draft.symbols.find(({ name, place }) => name === anchor && place === 'undefined')
+  const near = mode === 'klp' || identity.buildId === undefined ? new Map() : nearby(late, names)
+  const detours = new Map<SymbolDraft, Detour>()
+  if (from !== undefined) for (const [symbol, { bytes }] of near) detours.set(symbol, { from, bytes })
+  const taken = new Set<SymbolDraft>()
+  for (const section of draft.sections) {
+    if (section.name === '__jump_table') leaveOutTracepoints(section, late, findings)
+    for (const symbol of separate(section, late, draft, findings, detours)) taken.add(symbol)
+  }
+  const lookedUp = new Set(
+    draft.sections.flatMap(({ livepatchRelocations = [] }) =>
+      livepatchRelocations.flatMap(({ relocations }) => relocations.map(({ symbol }) => symbol)),
+    ),
+  )
+  findings.push(...tooLong(lookedUp, late))
+  const tables = referenceTables(
+    identity,
+    from,
+    [...taken].flatMap((symbol) => near.get(symbol) ?? []),
+  )
+  for (const symbol of draft.symbols) {
+    if (symbol.name === imageSymbol) symbol.place = tables.image
+    if (symbol.name === referencesSymbol) symbol.place = tables.references
+  }
+  const symbols = [...draft.symbols, ...tables.symbols].filter(
+    (symbol) =>
+      (symbol.place !== 'undefined' || versions.has(symbol.name)) &&
+      (symbol.place !== 'livepatch' || lookedUp.has(symbol)),
+  )
+  const sections = [...draft.sections, ...tables.sections, versionTable(versions, layout)]
+  const bound = [...late].flatMap(([symbol, { object, name, sympos }]): BoundSymbol[] => {
+    const distance = taken.has(symbol) ? near.get(symbol)?.bytes : undefined
+    const byName = lookedUp.has(symbol)
+    if (distance === undefined && !byName) return []
+    return [{ object, name, sympos, ...(distance === undefined ? {} : { distance }), byName }]
+  })
+  return { bytes: writeObject({ sections, symbols }), bound, findings }
+}
+
+/** Where the livepatch symbols lie that can be reached by distance. */
+function nearby(late: ReadonlyMap<SymbolDraft, Late>, names: Names): Map<SymbolDraft, Distance> {
+  const distanceTo = distances(names)
+  const found = new Map<SymbolDraft, Distance>()
+  for (const [symbol, binding] of late) {
+    const distance = distanceTo(binding)
+    if (distance !== undefined) found.set(symbol, distance)
+  }
+  return found
+}
+
+function tooLong(lookedUp: ReadonlySet<SymbolDraft>, late: ReadonlyMap<SymbolDraft, Late>): Finding[] {
+  return [...late].flatMap(([symbol, { name }]): Finding[] =>
+    lookedUp.has(symbol) && name.length > longestName
+      ? [
+          {
+            severity: 'error',
+            rule: 'symbol-name-too-long',
+            symbol: name,
+            message: `The name of the symbol ${name} is too long for a live patch`,
+          },
+        ]
+      : [],
+  )
+}
+
+/** `__versions`: struct modversion_info of every symbol that the module takes from the kernel. */
+function versionTable(versions: ReadonlyMap<string, number>, layout: Layout): SectionDraft {
+  const { size, crc, name } = layout.version
+  const names = [...versions.keys()].sort()
+  const data = Buffer.alloc(size * names.length)
+  names.forEach((symbol, index) => {
+    if (symbol.length >= size - name)
+      throw new Fault(
+        'refused',
+        'symbol-name-too-long',
+        `The name of the symbol ${symbol} is too long for the kernel`,
+      )
+    data.writeUInt32LE(versions.get(symbol) ?? 0, size * index + crc)
+    data.write(symbol, size * index + name, 'latin1')
+  })
+  return {
+    name: '__versions',
+    type: sectionType.progbits,
+    flags: sectionFlag.alloc,
+    align: 32,
+    entrySize: 0,
+    data,
+    relocations: [],
+  }
+}

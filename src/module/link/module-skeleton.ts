@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The part of a live patch module that every patch has, with this patch's name and information in it.
+import { redraft } from '../../elf/redraft.ts'
+import type { ObjectDraft } from '../../elf/write.ts'
+import { Fault } from '../../ground/fault.ts'
+import type { Binding } from '../bind/bind.ts'
+import { layoutSection, type Template } from '../structures/template.ts'
+
+export interface ModuleOptions {
+  /** The module's name as the kernel knows it. */
+  readonly name: string
+  readonly description: string
+  readonly replace: boolean
+  /** The kernel objects that it patches. */
+  readonly objects: readonly string[]
+  /** Further `key=value` lines for `.modinfo`. */
+  readonly info: readonly string[]
+}
+
+/** The part that every patch has, with the module's name and information in it. */
+export function frameOf(
+  template: Template,
+  options: ModuleOptions,
+  named: Map<string, Binding>,
+): ObjectDraft {
+  const { layout } = template
+  const draft = redraft(
+    template.object,
+    (section) => section.name !== layoutSection && section.name !== '.comment',
+  )
+  const namespaces = new Set<string>()
+  for (const binding of named.values())
+    if (binding.kind === 'exported' && binding.namespace !== '') namespaces.add(binding.namespace)
+  const info = [
+    `description=${options.description}`,
+    `name=${options.name}`,
+    'depends=',
+    ...[...namespaces].sort().map((namespace) => `import_ns=${namespace}`),
+    ...options.info,
+  ]
+  if (options.name.length >= layout.module.nameSize)
+    throw new Fault('usage', 'name-too-long', `The module's name ${options.name} is too long`, {
+      remedy: `Choose a name of at most ${layout.module.nameSize - 1} characters with --name`,
+    })
+  for (const section of draft.sections) {
+    if (typeof section.data === 'number') continue
+    if (section.name === '.modinfo') section.data = Buffer.concat([section.data, strings(info)])
+    if (section.name === '.gnu.linkonce.this_module') {
+      section.data = Buffer.from(section.data)
+      section.data.write(options.name, layout.module.name, 'latin1')
+    }
+  }
+  return draft
+}
+
+function strings(lines: readonly string[]): Buffer {
+  return Buffer.from(lines.map((line) => `${line.replace(/[\0\n]/g, ' ')}\0`).join(''), 'utf8')
+}

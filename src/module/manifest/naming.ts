@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What to call a live patch, and how to describe it, from the patches that it is made of.
+import path from 'node:path'
+import { Fault } from '../../ground/fault.ts'
+import type { Patch } from '../../patch/patch.ts'
+
+/**
+ * @param given what the user wants to call it
+ * @returns `given`, or a name from the first patch's file name
+ * @throws Fault `usage/bad-name`
+ */
+export function nameOf(given: string | undefined, patches: readonly Patch[]): string {
+  const name = given ?? path.basename(patches[0]?.file ?? '').replace(/\.(patch|diff)$/, '')
+  const clean =
+    given === undefined
+      ? name
+          .toLowerCase()
+          .replace(/[^a-z0-9]+/g, '-')
+          .replace(/^-+|-+$/g, '')
+          .slice(0, 40)
+          .replace(/-+$/, '')
+      : name
+  if (!/^[a-z0-9][a-z0-9_-]{0,40}$/.test(clean))
+    throw new Fault('usage', 'bad-name', `${JSON.stringify(name)} can't be the name of a live patch`, {
+      remedy: 'Give one with --name: lower-case letters, digits and dashes, at most 41',
+    })
+  return clean
+}
+
+/** The first patch's subject, or what it changes. */
+export function describe(patches: readonly Patch[]): string {
+  const subject = patches.flatMap(({ preamble }) => /^Subject:[ \t]*(.+)$/m.exec(preamble)?.[1] ?? [])[0]
+  const text =
+    subject?.replace(/^\[[^\]]*\]\s*/, '') ??
+    `Live patch from ${patches.map(({ file }) => path.basename(file)).join(', ')}`
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)
+}
+
+/** What the fix is, in a line: the first patch's subject, or the first line of what it says about itself. */
+export function titleOf(patches: readonly Patch[]): string | undefined {
+  for (const { preamble } of patches) {
+    const subject = /^Subject:[ \t]*(?:\[[^\]\n]*\][ \t]*)?(.+)$/m.exec(preamble)?.[1]
+    const first =
+      subject ?? preamble.split('\n').find((line) => line.trim() !== '' && !/^(From|Date|commit) /.test(line))
+    if (first !== undefined) return first.trim().slice(0, 200)
+  }
+  return undefined
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The part of a live patch module that every patch has (kernel/livepatch.c), compiled once for each
+// kernel with the flags of its own modules. It tells the layout of the kernel's livepatch structures,
+// so that Inarch can fill them in without a compiler.
+import { createHash } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { compilerIdentity } from '../../build/compiler/compiler.ts'
+import { mayHideInputs, readInputs, tellingInputs } from '../../build/compiler/compiler-run.ts'
+import { InputTree, parseInputs, renderInputs, searchedBy } from '../../build/compiler/inputs.ts'
+import type { Unit, Units } from '../../build/kbuild/units.ts'
+import type { CallbackKind } from '../../diff/directives.ts'
+import { type ObjectFile, readObject } from '../../elf/read.ts'
+import { command } from '../../ground/command.ts'
+import { Fault } from '../../ground/fault.ts'
+import { shippedFile } from '../../ground/installation.ts'
+import type { Job } from '../../ground/job.ts'
+import { keepFile } from '../../ground/kept-file.ts'
+import { withScratch } from '../../ground/scratch.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
+
+/** Sizes and offsets in bytes, as the kernel's own compiler sees them. */
+export interface Layout {
+  readonly patch: {
+    readonly size: number
+    readonly mod: number
+    readonly objs: number
+    readonly replace: number
+    /** Undefined before Linux 5.4. */
+    readonly states: number | undefined
+  }
+  readonly object: {
+    readonly size: number
+    readonly name: number
+    readonly funcs: number
+    /** Undefined before Linux 4.15. */
+    readonly callbacks: Readonly<Record<CallbackKind, number>> | undefined
+  }
+  readonly func: {
+    readonly size: number
+    readonly oldName: number
+    readonly newFunc: number
+    readonly oldSympos: number
+  }
+  readonly state: { readonly size: number; readonly id: number; readonly version: number }
+  readonly module: { readonly name: number; readonly nameSize: number }
+  readonly version: { readonly size: number; readonly crc: number; readonly name: number }
+}
+
+export interface Template {
+  readonly object: ObjectFile
+  readonly layout: Layout
+  /** objtool's arguments for a module of this kernel. */
+  readonly objtool: readonly string[]
+  /** The compiler's arguments for C files of a module of this name, as they are for most modules. */
+  flags(name: string): readonly string[]
+  /** The same, which also clears its relocations when a patched module goes. */
+  clearing(): Promise<Template>
+}
+
+export const layoutSection = '.inarch.layout'
+
+/** What kernel/livepatch.c writes for something that the kernel does not have. */
+const absent = 0xffffffff
+
+function layoutOf(object: ObjectFile): Layout {
+  const section = object.sections.find((candidate) => candidate.name === layoutSection)
+  const data = section?.data
+  if (data === undefined || data.length !== 96)
+    throw new Fault('unexpected', 'bad-template', 'The compiled livepatch.c has no layout')
+  const at = (index: number) => data.readUInt32LE(4 * index)
+  return {
+    patch: {
+      size: at(0),
+      mod: at(1),
+      objs: at(2),
+      replace: at(3),
+      states: at(4) === absent ? undefined : at(4),
+    },
+    object: {
+      size: at(5),
+      name: at(6),
+      funcs: at(7),
+      callbacks:
+        at(8) === absent
+          ? undefined
+          : { pre_patch: at(8), post_patch: at(9), pre_unpatch: at(10), post_unpatch: at(11) },
+    },
+    func: { size: at(12), oldName: at(13), newFunc: at(14), oldSympos: at(15) },
+    state: { size: at(16), id: at(17), version: at(18) },
+    module: { name: at(19), nameSize: at(20) },
+    version: { size: at(21), crc: at(22), name: at(23) },
+  }
+}
+
+function flagsFor(unit: Unit, name: string): string[] {
+  const own = /^-D(__)?KBUILD_(MODFILE|BASENAME|MODNAME)=/
+  return [
+    ...(unit.flags ?? []).filter((flag) => !own.test(flag) && !flag.startsWith('-g')),
+    `-DKBUILD_BASENAME="${name}"`,
+    `-DKBUILD_MODNAME="${name}"`,
+    `-D__KBUILD_MODNAME=kmod_${name}`,
+    '-g0',
+  ]
+}
+
+/** The frame that was kept, when all that it was compiled from is as it was. */
+async function readFrame(kernel: Kernel, file: string): Promise<Buffer | undefined> {
+  const kept = await readFile(file).catch(() => undefined)
+  if (kept === undefined) return undefined
+  const end = kept.indexOf('\n\n')
+  const inputs = parseInputs(kept.toString('utf8', 0, end))
+  const holds = await new InputTree(kernel.source).check(inputs, async () => new Map())
+  return holds === undefined ? undefined : Buffer.from(kept.subarray(end + 2))
+}
+
+async function compileFrame(
+  job: Job,
+  kernel: Kernel,
+  flags: readonly string[],
+  source: string,
+  file: string,
+): Promise<Buffer> {
+  return await withScratch(async (dir) => {
+    const since = Date.now()
+    const made = path.join(dir, 'livepatch.o')
+    const { program } = kernel.compiler
+    await command(program, [...flags, ...tellingInputs(kernel.compiler, made), '-c', '-o', made, source], {
+      cwd: kernel.source,
+      signal: job.signal,
+    })
+    const bytes = await readFile(made)
+    const inputs = new InputTree(kernel.source).record({
+      hides: (text) => mayHideInputs(kernel.compiler, text),
+      read: (await readInputs(kernel.compiler, made, kernel.source)) ?? [],
+      searched: searchedBy(flags),
+      // Its text is part of the key. What it asks for with __has_include would lie in a directory that is watched.
+      own: new Set([source]),
+      generated: new Map(),
+      since,
+    })
+    if (inputs !== undefined) {
+      await mkdir(path.dirname(file), { recursive: true })
+      await keepFile(file, Buffer.concat([Buffer.from(renderInputs(inputs)), bytes]))
+    }
+    return bytes
+  })
+}
+
+/** Frames that are open already, by what their flags were learnt from: the module and its audit ask for the same one. */
+const known = new WeakMap<Units, Map<string, Promise<Template>>>()
+
+/**
+ * @param wrapper whether the live patch has a wrapper of its own, which begins and ends it and defines its tables
+ * @throws Fault `environment/no-modules` when the kernel has no modules to learn the flags from
+ */
+export function openTemplate(
+  job: Job,
+  kernel: Kernel,
+  units: Units,
+  wrapper: 'ours' | 'own' = 'ours',
+): Promise<Template> {
+  const ofUnits = known.get(units) ?? new Map<string, Promise<Template>>()
+  known.set(units, ofUnits)
+  const template = ofUnits.get(wrapper) ?? readTemplate(job, kernel, units, wrapper)
+  ofUnits.set(wrapper, template)
+  return template
+}
+
+async function readTemplate(
+  job: Job,
+  kernel: Kernel,
+  units: Units,
+  wrapper: 'ours' | 'own',
+): Promise<Template> {
+  const unit = units.typicalOfModules()
+  if (unit === undefined)
+    throw new Fault('environment', 'no-modules', `The kernel ${kernel.release} is built without modules`, {
+      remedy: 'A live patch is a module: take a kernel with CONFIG_MODULES and CONFIG_LIVEPATCH',
+    })
+  return await compileTemplate(job, kernel, unit, wrapper === 'own' ? ['INARCH_OWN_WRAPPER'] : [])
+}
+
+/** @param macros what of kernel/livepatch.c is wanted */
+async function compileTemplate(
+  job: Job,
+  kernel: Kernel,
+  unit: Unit,
+  macros: readonly string[],
+): Promise<Template> {
+  const flags = [...flagsFor(unit, 'livepatch'), ...macros.map((name) => `-D${name}`)]
+  const source = shippedFile('kernel/livepatch.c')
+  const text = await readFile(source)
+  const key = createHash('sha256')
+    .update(JSON.stringify([kernel.release, kernel.version, await compilerIdentity(kernel.compiler), flags]))
+    .update(text)
+    .digest('hex')
+  const file = path.join(kernel.dir, 'livepatch', `${key.slice(0, 32)}.o`)
+  const bytes =
+    (await readFrame(kernel, file)) ??
+    (await job.journal.step(`Compiling the frame of a live patch for ${kernel.release}`, () =>
+      compileFrame(job, kernel, flags, source, file),
+    ))
+  const object = readObject(bytes, 'livepatch.o')
+  return {
+    object,
+    layout: layoutOf(object),
+    objtool: unit.objtool,
+    flags: (name) => flagsFor(unit, name),
+    clearing: () => compileTemplate(job, kernel, unit, [...macros, 'INARCH_CLEARS_RELOCATIONS']),
+  }
+}

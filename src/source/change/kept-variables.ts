@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which variables of a patched unit are ones of the running kernel. The text says only that a declaration is new or differs; that a
+// variable which moved to another function, or got another type, is the one that runs is what the comparison of the
+// objects has found, for both engines.
+
+import type { Change } from '../../diff/change.ts'
+import { isByContent } from '../../diff/object/by-content.ts'
+import { bareName, isCompilersName, sourceName, stem } from '../../diff/object/compiler-names.ts'
+import type { Piece } from '../../diff/object/split-object.ts'
+
+/** `symbol` before the patch of one that is kept; `open`: it may be a new one or one that runs. */
+export type Origin = { readonly symbol: string } | 'new' | 'open'
+
+/**
+ * @param containers what the compiler put a function into
+ * @returns what answers for a name of the patched source, or `function.variable`; undefined where the object has no such variable
+ */
+export function keptVariables(
+  { after, correlation, keptTables, keptConstants }: Change,
+  containers: (name: string) => Iterable<string>,
+): (name: string) => Origin | undefined {
+  const files = new Map<string, Piece>()
+  const locals = new Map<string, Piece[]>()
+  for (const piece of after.data) {
+    if (piece.symbol === undefined) continue
+    if (!isCompilersName(piece.name)) {
+      for (const { name } of [piece.symbol, ...piece.aliases]) files.set(name, piece)
+      continue
+    }
+    const name = bareName(piece.name)
+    const known = locals.get(name)
+    if (known === undefined) locals.set(name, [piece])
+    else known.push(piece)
+  }
+  /** The variables of a name that a function may mean. */
+  const localsOf = (owner: string, variable: string): readonly Piece[] => {
+    const all = locals.get(variable) ?? []
+    // clang puts the function in front, gcc a number behind.
+    const named = all.filter(({ name }) => stem(name) === `${owner}.${variable}`)
+    if (named.length > 0) return named
+    const numbered = all.filter(({ name }) => stem(name) === variable)
+    if (numbered.length < 2) return numbered
+    const owners = new Set([owner])
+    for (const one of owners) for (const container of containers(one)) owners.add(container)
+    const marks = after.marksOf(numbered.map(({ section }) => section))
+    const code = after.functions.filter(
+      (piece) => owners.has(sourceName(piece.name)) && after.refersInto(piece, marks),
+    )
+    const targets = code.flatMap((piece) =>
+      after.relocations(piece).map((relocation) => after.target(piece.section, relocation)),
+    )
+    const used = numbered.filter((piece) =>
+      targets.some((target) => target.kind === 'piece' && target.piece === piece),
+    )
+    return used.length > 0 ? used : numbered
+  }
+
+  return (name) => {
+    const dot = name.indexOf('.')
+    const found = dot < 0 ? [files.get(name) ?? []].flat() : localsOf(name.slice(0, dot), name.slice(dot + 1))
+    if (found.length === 0) return undefined
+    if (found.some((piece) => correlation.ambiguous.has(piece))) return 'open'
+    // A constant of a function is the old one only as long as it says the same.
+    const isKept = (piece: Piece) => !isByContent(piece) || keptTables.has(piece) || keptConstants.has(piece)
+    const originOf = (piece: Piece) => (isKept(piece) ? correlation.counterpartOf(piece) : undefined)
+    const [origin, ...more] = new Set(found.map(originOf))
+    if (more.length > 0) return 'open'
+    if (origin === undefined) return 'new'
+    return { symbol: origin.aliases.some((one) => one.name === name) ? name : origin.name }
+  }
+}

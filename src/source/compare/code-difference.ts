@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Why two functions made of the same source are not the same code: what the compiler did otherwise, in a class that
+// a table can count and in one sentence that a person can check. Both are about effects that show in the code;
+// which of the compiler's passes had them, the code does not say.
+
+import { isByContent } from '../../diff/object/by-content.ts'
+import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
+import type { Anatomy, Piece, Target } from '../../diff/object/split-object.ts'
+import { relocationSize } from '../../elf/format.ts'
+import { decodeInstruction, type Instruction, legacyPrefix } from '../../x86/instruction.ts'
+
+export type DifferenceClass =
+  /** The unit has no code of the function: it was taken in, or is not called. */
+  | 'missing'
+  /** The unit has code of it, and the extract has none. */
+  | 'left-out'
+  /** The compiler made a clone with other parameters of it. */
+  | 'other-clone'
+  /** The unit calls a part that the compiler split off a function with several callers; the extract has only some of them. */
+  | 'other-split'
+  /** The one calls what the other has taken in. */
+  | 'other-inlining'
+  /** Both call the same, but not equally often: a path was copied, or two were merged. */
+  | 'other-calls'
+  /** The same calls, but other data. */
+  | 'other-reference'
+  /** Entries of tables about the code differ, but not the code. */
+  | 'other-tables'
+  /** The same instructions in another order. */
+  | 'other-order-of-blocks'
+  /** The same operations with other registers or places on the stack. */
+  | 'other-registers'
+  /** The same operations with other numbers: the text says something else. */
+  | 'other-constants'
+  /** Other operations, and another size. */
+  | 'other-size'
+  | 'other-code'
+
+export interface Difference {
+  readonly class: DifferenceClass
+  /** One sentence, without a full stop. */
+  readonly message: string
+}
+
+/** What a function consists of, its cold part included. */
+export interface Code {
+  /** Bytes. */
+  readonly size: number
+  /** How often each name is referred to; functions by the compiler's names. */
+  readonly references: ReadonlyMap<string, number>
+  /** Names that are called, or jumped to, without the compiler's numbers. */
+  readonly called: ReadonlySet<string>
+  /** Each instruction that does not only jump inside the function, without addresses, in order. */
+  readonly instructions: readonly string[]
+  /** Of the same instructions, the operation only. */
+  readonly operations: readonly string[]
+  /** Of those with a number that is no address and no place on the stack, the operation and the numbers. */
+  readonly constants: readonly string[]
+  /** What each jump inside the function asks for. */
+  readonly conditions: readonly number[]
+}
+
+/** Helpers that the compiler chooses by what it has in which register. */
+const compilersOwn = /^__x86_(indirect|return)_thunk|^__fentry__$/
+
+/** Takes a function apart. */
+export function codeOf(unit: Anatomy, piece: Piece): Code {
+  const parts = new Set<Piece>([piece])
+  const references = new Map<string, number>()
+  const called = new Set<string>()
+  const instructions: string[] = []
+  const operations: string[] = []
+  const constants: string[] = []
+  const conditions: number[] = []
+  let size = 0
+  for (const part of parts) {
+    const begin = part.symbol?.value ?? part.start
+    size += part.end - begin
+    const fields = new Map<number, number>()
+    for (const relocation of unit.relocations(part)) {
+      fields.set(relocation.offset, relocationSize(relocation.type))
+      const target = unit.target(part.section, relocation)
+      if (target.kind === 'piece' && isColdPart(target.piece.name)) parts.add(target.piece)
+      else {
+        const name = nameOf(target)
+        if (name === undefined) continue
+        references.set(name, (references.get(name) ?? 0) + 1)
+        if (unit.instructionAt(part.section, relocation.offset)?.branch === relocation.offset)
+          called.add(stem(name))
+      }
+    }
+    for (let at = begin; at < part.end; ) {
+      const instruction = decodeInstruction(part.section.data, at)
+      if (instruction === undefined) break
+      at = instruction.end
+      const { branch } = instruction
+      const jumpsInside = branch >= 0 && !fields.has(branch)
+      const condition = jumpsInside ? conditionOf(part.section.data, instruction) : undefined
+      if (condition !== undefined) conditions.push(condition)
+      if (jumpsInside || isPadding(part.section.data, instruction)) continue
+      instructions.push(withoutAddresses(part.section.data, instruction, fields))
+      const operation = operationOf(part.section.data, instruction)
+      operations.push(operation)
+      const numbers = numbersOf(part.section.data, instruction, fields)
+      if (numbers.length > 0) constants.push(`${operation} ${numbers.join(' ')}`)
+    }
+  }
+  return { size, references, called, instructions, operations, constants, conditions }
+
+  function nameOf(target: Target): string | undefined {
+    if (target.kind === 'external') return compilersOwn.test(target.name) ? undefined : target.name
+    if (target.kind !== 'piece' || parts.has(target.piece) || isByContent(target.piece)) return undefined
+    return target.piece.name
+  }
+}
+
+function isPadding(code: Buffer, { start, end }: Instruction): boolean {
+  let at = start
+  while (code[at] === 0x66 || code[at] === 0x2e) at++
+  return (code[at] === 0x90 && at === end - 1) || (code[at] === 0x0f && code[at + 1] === 0x1f)
+}
+
+function withoutAddresses(
+  code: Buffer,
+  { start, end }: Instruction,
+  fields: ReadonlyMap<number, number>,
+): string {
+  const bytes = Buffer.from(code.subarray(start, end))
+  for (let at = start; at < end; at++) {
+    const size = fields.get(at)
+    if (size !== undefined) bytes.fill(0, at - start, at - start + size)
+  }
+  return bytes.toString('latin1')
+}
+
+interface Opcode {
+  /** Where it begins, and where it ends. */
+  readonly at: number
+  readonly end: number
+  /** REX (Intel SDM volume 2, 2.2.1); 0 for none. */
+  readonly rex: number
+}
+
+function opcodeOf(code: Buffer, { start, end }: Instruction): Opcode {
+  let at = start
+  while (at < end && legacyPrefix[code[at] ?? 0] === 1) at++
+  const rex = ((code[at] ?? 0) & 0xf0) === 0x40 ? code[at++]! : 0
+  const second = code[at + 1]
+  const length = code[at] !== 0x0f ? 1 : second === 0x38 || second === 0x3a ? 3 : 2
+  return { at, end: at + length, rex }
+}
+
+/** Opcodes that leave it to the byte behind them what they do: add or sub, shl or shr (SDM volume 2, A.4). */
+const groups = new Set([0x80, 0x81, 0x83, 0xc0, 0xc1, 0xd0, 0xd1, 0xd2, 0xd3, 0xf6, 0xf7, 0xfe, 0xff])
+const secondGroups = new Set([0x00, 0x01, 0x18, 0x71, 0x72, 0x73, 0xae, 0xba, 0xc7])
+
+/** Prefixes that do not name a register, the opcode, and what of the byte behind it belongs to it. */
+function operationOf(code: Buffer, instruction: Instruction): string {
+  const { at, end, rex } = opcodeOf(code, instruction)
+  const prefixes = code.toString('latin1', instruction.start, rex === 0 ? at : at - 1)
+  const opcode = Buffer.from(code.subarray(at, end))
+  const first = opcode[0] ?? 0
+  const modrm = code[end] ?? 0
+  const isGroup =
+    opcode.length === 1 ? groups.has(first) : opcode.length === 2 && secondGroups.has(opcode[1]!)
+  // push, pop and mov $n name a register in the opcode; from one register to another, both ways of a move are the same.
+  if (opcode.length === 1) {
+    if ((first >= 0x50 && first < 0x60) || (first >= 0xb0 && first < 0xc0)) opcode[0] = first & 0xf8
+    if (first === 0x8b && modrm >= 0xc0) opcode[0] = 0x89
+  }
+  return `${prefixes}${opcode.toString('latin1')}${isGroup ? `/${(modrm >> 3) & 7}` : ''}`
+}
+
+const stackPointer = 4
+
+/** The numbers of an instruction: no address, no place on the stack, no size of the stack. */
+function numbersOf(
+  code: Buffer,
+  instruction: Instruction,
+  fields: ReadonlyMap<number, number>,
+): (number | bigint)[] {
+  const { end: opcodeEnd, at: opcode, rex } = opcodeOf(code, instruction)
+  const { operands, end, branch, memory } = instruction
+  if (operands >= end || branch >= 0) return []
+  const modrm = operands > opcodeEnd ? code[opcodeEnd]! : undefined
+  const mode = modrm === undefined ? 3 : modrm >> 6
+  const isExtended = (rex & 1) !== 0
+  const base =
+    modrm === undefined ? -1 : (modrm & 7) === 4 && mode !== 3 ? code[opcodeEnd + 1]! & 7 : modrm & 7
+  const isStack = base === stackPointer && !isExtended
+  if (isStack && mode === 3 && (code[opcode] === 0x81 || code[opcode] === 0x83)) return []
+  const width = mode === 1 ? 1 : mode === 2 || (mode === 0 && base === 5) ? 4 : 0
+  const found: (number | bigint)[] = []
+  const put = (from: number, to: number) => {
+    const length = to - from
+    if (length <= 0 || fields.has(from)) return
+    found.push(length > 6 ? code.readBigInt64LE(from) : code.readIntLE(from, length))
+  }
+  // Without a displacement, some registers have one of 0.
+  if (!isStack && memory < 0 && !(width === 1 && code[operands] === 0)) put(operands, operands + width)
+  put(operands + width, end)
+  return found
+}
+
+/** What a jump asks for; undefined when it asks for nothing. */
+function conditionOf(code: Buffer, instruction: Instruction): number | undefined {
+  const { at } = opcodeOf(code, instruction)
+  const [first = 0, second = 0] = code.subarray(at, at + 2)
+  if ((first & 0xf0) === 0x70) return first & 15
+  return first === 0x0f && (second & 0xf0) === 0x80 ? second & 15 : undefined
+}
+
+/**
+ * Classifies the difference of two functions that are known to differ.
+ * @param one of the unit
+ * @param other of the extract
+ * @param reason what the comparison said, for where nothing better is found
+ */
+export function differenceOf(one: Code, other: Code, reason: string): Difference {
+  const isCalled = (name: string) => one.called.has(stem(name)) || other.called.has(stem(name))
+  const lost = namesOnlyIn(one.references, other.references)
+  const gained = namesOnlyIn(other.references, one.references)
+  const [called, calling] = [lost.filter(isCalled), gained.filter(isCalled)]
+  if (called.length > 0 || calling.length > 0) {
+    const clone = calling.find((name) => called.some((known) => sourceName(known) === sourceName(name)))
+    if (clone !== undefined)
+      return {
+        class: 'other-clone',
+        message: `It calls ${clone} where the unit has ${called.find((known) => sourceName(known) === sourceName(clone))}`,
+      }
+    const split = called.find((name) => /\.part(\.|$)/.test(name))
+    if (split !== undefined)
+      return {
+        class: 'other-split',
+        message: `The unit calls ${split}, which the compiler split off for several callers; here ${sourceName(split)} has fewer`,
+      }
+    return {
+      class: 'other-inlining',
+      message: [
+        ...(calling.length > 0 ? [`It calls ${list(calling)}, which the unit has taken in or left out`] : []),
+        ...(called.length > 0 ? [`it does not call ${list(called)} as the unit does`] : []),
+      ].join('; '),
+    }
+  }
+  if (lost.length > 0 || gained.length > 0)
+    return {
+      class: 'other-reference',
+      message: [
+        ...(gained.length > 0 ? [`It uses ${list(gained)}, of which the unit needs nothing there`] : []),
+        ...(lost.length > 0 ? [`it does not use ${list(lost)} as the unit does`] : []),
+      ].join('; '),
+    }
+  const sizes = `${other.size} bytes, in the unit ${one.size}`
+  const counted = countsByStem(other.references)
+  const often = [...countsByStem(one.references)].find(
+    ([name, times]) => isCalled(name) && counted.get(name) !== times,
+  )
+  if (often !== undefined)
+    return {
+      class: 'other-calls',
+      message: `It calls ${often[0]} in ${counted.get(often[0])} places, the unit in ${often[1]} (${sizes})`,
+    }
+  if (/entry in|table entries/.test(reason)) return { class: 'other-tables', message: capital(reason) }
+  if (isSameBag(one.instructions, other.instructions)) {
+    const moved = one.instructions.some((instruction, index) => instruction !== other.instructions[index])
+    // A jump may ask for the opposite and go the other way.
+    const pairs = ({ conditions }: Code) => conditions.map((condition) => `${condition >> 1}`)
+    if (!isSameBag(pairs(one), pairs(other)))
+      return { class: 'other-code', message: 'Its jumps ask for something else than in the unit' }
+    return moved
+      ? {
+          class: 'other-order-of-blocks',
+          message: `It has the same instructions in another order (${sizes})`,
+        }
+      : { class: 'other-reference', message: capital(reason) }
+  }
+  const [here, there] = [without(other.constants, one.constants), without(one.constants, other.constants)]
+  if (isSameBag(one.operations, other.operations) && here.length + there.length > 0)
+    return {
+      class: 'other-constants',
+      message: `It has ${numbers(here)} where the unit has ${numbers(there)} (${sizes})`,
+    }
+  const isAlike = isSameBag(one.conditions.map(String), other.conditions.map(String))
+  if (isSameBag(one.operations, other.operations) && isAlike)
+    return { class: 'other-registers', message: `It has the same operations on other registers (${sizes})` }
+  return one.size === other.size
+    ? { class: 'other-code', message: capital(reason) }
+    : { class: 'other-size', message: `It has ${sizes}` }
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1)
+}
+
+function list(names: readonly string[]): string {
+  return names.length < 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
+}
+
+function countsByStem(references: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const [name, times] of references) counts.set(stem(name), (counts.get(stem(name)) ?? 0) + times)
+  return counts
+}
+
+/** Names without the compiler's numbers that only the first of two has. */
+function namesOnlyIn(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): string[] {
+  const known = new Set([...other.keys()].map(stem))
+  return [...one.keys()].filter((name) => !known.has(stem(name))).sort()
+}
+
+/** The items of a list that another one does not have, or not as often. */
+function without(list: readonly string[], other: readonly string[]): string[] {
+  const left = new Map<string, number>()
+  for (const item of other) left.set(item, (left.get(item) ?? 0) + 1)
+  return list.filter((item) => {
+    const count = left.get(item) ?? 0
+    left.set(item, count - 1)
+    return count <= 0
+  })
+}
+
+/** The numbers of instructions, as a list. */
+function numbers(constants: readonly string[]): string {
+  const all = [...new Set(constants.flatMap((one) => /(?: -?\d+)+$/.exec(one)?.[0].trim().split(' ') ?? []))]
+  return all.length === 0 ? 'no number' : list(all)
+}
+
+function isSameBag(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false
+  const sorted = [...other].sort()
+  return [...one].sort().every((item, index) => item === sorted[index])
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is to be proven: a live patch module and what is known about it. The manifest beside it says
+// all; without one the module's own sections say enough to try it.
+import { createHash } from 'node:crypto'
+import path from 'node:path'
+import * as v from 'valibot'
+import { readObject } from '../../elf/read.ts'
+import { Fault } from '../../ground/fault.ts'
+import { inputKinds, readInput, readInputIfAny } from '../../ground/input.ts'
+import { misfit } from '../../ground/misfit.ts'
+import { type Manifest, manifestSchema } from '../../module/manifest/manifest.ts'
+import { splitSignature } from '../../module/manifest/signature.ts'
+import { listedFunctions } from '../../module/structures/listed-functions.ts'
+import type { ReplacedName } from '../../transition/sleeping-tasks.ts'
+
+export interface Subject {
+  /** Absolute path of the module file. */
+  readonly file: string
+  readonly bytes: Buffer
+  /** Of the module without a signature that somebody appended. */
+  readonly sha256: string
+  /** The module's name as the kernel knows it. */
+  readonly name: string
+  /** `uname -r` of the kernel that it was built for. */
+  readonly release: string
+  readonly origin: 'debian' | 'local' | 'unknown'
+  /** The kernel modules that it patches; vmlinux is not among them. */
+  readonly targets: readonly string[]
+  readonly manifest?: Manifest
+}
+
+const kernelName = /^[A-Za-z0-9_-]{1,55}$/
+
+async function readManifest(file: string): Promise<Manifest | undefined> {
+  const text = await readInputIfAny(file, inputKinds.manifest)
+  if (text === undefined) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(text.toString('utf8'))
+  } catch {
+    throw new Fault('usage', 'bad-manifest', `The manifest ${file} is not JSON`, {
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  }
+  const result = v.safeParse(manifestSchema, value, { abortEarly: true })
+  if (!result.success) {
+    const issue = result.issues[0]
+    throw new Fault('usage', 'bad-manifest', `The manifest ${file} can't be understood`, {
+      detail: misfit(issue),
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  }
+  return result.output
+}
+
+/** The `key=value` strings of a module's .modinfo section. */
+function modinfo(data: Buffer): Map<string, string> {
+  const info = new Map<string, string>()
+  for (const entry of data.toString('latin1').split('\0')) {
+    const at = entry.indexOf('=')
+    if (at > 0 && !info.has(entry.slice(0, at))) info.set(entry.slice(0, at), entry.slice(at + 1))
+  }
+  return info
+}
+
+/**
+ * Reads a live patch module and the manifest beside it.
+ * @throws Fault `usage` when it is missing, no live patch, or differs from its manifest
+ */
+export async function readSubject(file: string): Promise<Subject> {
+  const absolute = path.resolve(file)
+  const bytes = await readInput(file, inputKinds.module)
+  const sha256 = createHash('sha256').update(splitSignature(bytes).content).digest('hex')
+  const section = readSections(bytes, file)
+  const info = modinfo(section('.modinfo') ?? Buffer.alloc(0))
+  if (info.get('livepatch') !== 'Y')
+    throw new Fault('usage', 'not-a-live-patch', `${file} is a kernel object, but no live patch`, {
+      remedy: 'Name a live patch module, such as the one that `inarch build fix.patch` makes',
+    })
+  const manifestFile = absolute.replace(/\.ko$/, '.json')
+  const manifest = manifestFile === absolute ? undefined : await readManifest(manifestFile)
+  if (manifest !== undefined) {
+    if (manifest.sha256 !== sha256)
+      throw new Fault('usage', 'manifest-differs', `${file} is not the module that its manifest describes`, {
+        detail: `module    ${sha256}\nmanifest  ${manifest.sha256}`,
+        remedy: 'Build the live patch again with `inarch build`',
+      })
+    compareFunctions(bytes, file, manifest)
+    return {
+      file: absolute,
+      bytes,
+      sha256,
+      name: manifest.module,
+      release: manifest.kernel.release,
+      origin: manifest.kernel.origin,
+      targets: manifest.objects.map(({ name }) => name).filter((name) => name !== 'vmlinux'),
+      manifest,
+    }
+  }
+  const name = info.get('name') ?? path.basename(absolute, '.ko').replaceAll('-', '_')
+  const release = info.get('vermagic')?.split(' ')[0] ?? ''
+  if (!kernelName.test(name) || !/^[A-Za-z0-9._+~-]{1,64}$/.test(release))
+    throw new Fault('usage', 'not-a-live-patch', `${file} does not say its name and its kernel`)
+  return { file: absolute, bytes, sha256, name, release, origin: 'unknown', targets: klpTargets(bytes, file) }
+}
+
+/**
+ * Compares what the module's own tables tell the kernel to replace with what the manifest says.
+ * @throws Fault `usage/manifest-differs`
+ */
+function compareFunctions(bytes: Buffer, file: string, manifest: Manifest): void {
+  const spell = (object: string, name: string, sympos: number) =>
+    `${name} of ${object.replaceAll('-', '_')}${sympos > 1 ? `, number ${sympos}` : ''}`
+  const listed = (listedFunctions(parse(bytes, file)) ?? []).map((one) =>
+    spell(one.object, one.name, one.sympos),
+  )
+  const told = replacedNames({ manifest }).map((one) => spell(one.object, one.name, one.sympos))
+  const without = (some: readonly string[], others: readonly string[]) =>
+    some.filter((one, at) => !others.includes(one) || some.indexOf(one) !== at)
+  const refuse = (says: string) =>
+    new Fault('usage', 'manifest-differs', `${file} is not the module that its manifest describes: ${says}`, {
+      remedy: 'Build the live patch again with `inarch build`',
+    })
+  const [untold] = without(listed, told)
+  if (untold !== undefined) throw refuse(`it replaces ${untold}, of which the manifest does not tell`)
+  const [absent] = without(told, listed)
+  if (absent !== undefined) throw refuse(`it does not replace ${absent}`)
+}
+
+/**
+ * The manifest, for who needs to know what the live patch replaces.
+ * @throws Fault `usage/manifest-needed`
+ */
+export function manifestOf({ manifest, name, file }: Subject): Manifest {
+  if (manifest !== undefined) return manifest
+  throw new Fault(
+    'usage',
+    'manifest-needed',
+    `The manifest of ${name} is missing, which says what it replaces`,
+    {
+      remedy: `Put the manifest that \`inarch build\` made beside ${file}`,
+    },
+  )
+}
+
+/** The functions that a live patch replaces, by its manifest; none without one. */
+export function replacedNames({ manifest }: Pick<Subject, 'manifest'>): ReplacedName[] {
+  return (manifest?.objects ?? []).flatMap(({ name: object, functions }) =>
+    functions.map(({ name, sympos }) => ({ object, name, sympos })),
+  )
+}
+
+function readSections(bytes: Buffer, file: string): (name: string) => Buffer | undefined {
+  const object = parse(bytes, file)
+  return (name) => object.sections.find((section) => section.name === name)?.data
+}
+
+/** Modules named by `.klp.rela.OBJECT.SECTION` (Documentation/livepatch/module-elf-format.rst). */
+function klpTargets(bytes: Buffer, file: string): string[] {
+  const names = parse(bytes, file).sections.flatMap(
+    ({ name }) => /^\.klp\.rela\.([^.]+)\./.exec(name)?.[1] ?? [],
+  )
+  return [...new Set(names)].filter((name) => name !== 'vmlinux' && kernelName.test(name))
+}
+
+function parse(bytes: Buffer, file: string) {
+  try {
+    return readObject(bytes, file)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw new Fault('usage', 'not-a-live-patch', `${file} is not a kernel module`, { detail: error.message })
+  }
+}
+
+/**
+ * How the kernel is named on which `subject` is to be proven: by the user, else by what it was built for.
+ * @throws Fault `usage/build-dir-needed` when it was built for a build tree that is not named
+ */
+export function kernelWish(
+  subject: Subject,
+  wanted: { readonly kernel?: string; readonly buildDir?: string },
+): { readonly kernel?: string; readonly buildDir?: string } {
+  if (wanted.kernel !== undefined || wanted.buildDir !== undefined) return wanted
+  if (subject.origin === 'local')
+    throw new Fault(
+      'usage',
+      'build-dir-needed',
+      `The live patch was built for ${subject.release} from a build tree`,
+      {
+        remedy: 'Name the tree with --build-dir DIR',
+      },
+    )
+  return { kernel: subject.release }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A suite: several live patches with what is to be seen of each, in a JSON file. Its paths are relative to it.
+import path from 'node:path'
+import * as v from 'valibot'
+import { Fault } from '../../ground/fault.ts'
+import { inputKinds, readInput } from '../../ground/input.ts'
+import { misfit } from '../../ground/misfit.ts'
+import { type Check, parseExpectation, parsePattern } from './check.ts'
+import type { ProofRequest } from './request.ts'
+import { readSubject } from './subject.ts'
+
+/** A check as a person writes it: texts, or `/expression/flags`. */
+export interface WrittenCheck {
+  readonly run: string
+  readonly label?: string
+  readonly before?: string
+  readonly after?: string
+  readonly reverted?: string
+}
+
+const text = v.exactOptional(v.string())
+const list = v.exactOptional(v.array(v.string()))
+const suiteSchema = v.pipe(
+  v.array(
+    v.strictObject({
+      module: v.string(),
+      over: list,
+      checks: v.exactOptional(
+        v.array(v.strictObject({ run: v.string(), label: text, before: text, after: text, reverted: text })),
+      ),
+      script: text,
+      exercise: v.exactOptional(v.boolean()),
+      load: list,
+      fs: text,
+      modprobe: list,
+      program: list,
+      expect: list,
+    }),
+  ),
+  v.minLength(1, 'at least one live patch is needed'),
+)
+
+/** @throws Fault `usage/bad-expression` */
+export function readCheck({ run, label, before, after, reverted }: WrittenCheck): Check {
+  return {
+    command: run,
+    ...(label === undefined ? {} : { label }),
+    ...(before === undefined ? {} : { before: parseExpectation(before) }),
+    ...(after === undefined ? {} : { after: parseExpectation(after) }),
+    ...(reverted === undefined ? {} : { reverted: parseExpectation(reverted) }),
+  }
+}
+
+/**
+ * Reads a suite and the live patches that it names.
+ * @throws Fault `usage` when it can't be understood, or a live patch can't be read
+ */
+export async function readSuite(file: string): Promise<ProofRequest[]> {
+  const bad = (detail: string) =>
+    new Fault('usage', 'bad-suite', `The suite ${file} can't be understood`, {
+      detail,
+      remedy: 'docs/commands.md shows what a suite looks like',
+    })
+  const content = (await readInput(file, inputKinds.list)).toString('utf8')
+  let value: unknown
+  try {
+    value = JSON.parse(content)
+  } catch (error) {
+    throw bad(`it is not JSON: ${(error as Error).message}`)
+  }
+  const result = v.safeParse(suiteSchema, value, { abortEarly: true })
+  if (!result.success) {
+    const [issue] = result.issues
+    throw bad(misfit(issue))
+  }
+  const at = (name: string) => path.resolve(path.dirname(file), name)
+  return Promise.all(
+    result.output.map(
+      async ({ module, over, checks, script, exercise, load, fs, modprobe, program, expect }) => ({
+        subject: await readSubject(at(module)),
+        over: await Promise.all((over ?? []).map((older) => readSubject(at(older)))),
+        checks: (checks ?? []).map(readCheck),
+        loads: load ?? [],
+        modules: modprobe ?? [],
+        programs: (program ?? []).map(at),
+        expected: (expect ?? []).map((pattern) => parsePattern(pattern)),
+        ...(script === undefined ? {} : { script: at(script) }),
+        ...(exercise === undefined ? {} : { exercise }),
+        ...(fs === undefined ? {} : { fileSystem: fs }),
+      }),
+    ),
+  )
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A function's landing pad is taken away for a comparison, and nothing else changes.
+import { expect, test } from 'vitest'
+import { hasLandingPad, withoutLandingPads } from '../../../src/module/link/without-endbr.ts'
+import { compareFunction } from '../../../src/source/compare/same-code.ts'
+import { compile } from '../../objects.ts'
+
+const text = (storage: string, name: string) => `
+int used(int), other(void);
+${storage} __attribute__((noinline)) int ${name}(int a) { if (a > 3) return used(a); while (a--) other(); return 7; }
+int user(int a) { return ${name}(a) + 1; }`
+
+const branch = '-fcf-protection=branch'
+/** As the kernel is compiled: else nops before loops would depend on the pad. */
+const packed = ['-falign-loops=1', '-falign-jumps=1', '-falign-labels=1']
+const room = '-fpatchable-function-entry=16,16'
+
+test.each([[[branch]], [[branch, room]]])('with %s', (flags) => {
+  const before = compile(text('static', 'f'), ...packed, ...flags)
+  const after = compile(text('', 'livepatch_f'), ...packed, ...flags)
+  expect([hasLandingPad(before, 'f'), hasLandingPad(after, 'livepatch_f')]).toEqual([false, true])
+  expect(compareFunction(before, after, 'f', 'livepatch_f').identical).toBe(false)
+  const bare = withoutLandingPads(after, new Set(['livepatch_f']))
+  expect(hasLandingPad(bare, 'livepatch_f')).toBe(false)
+  expect(compareFunction(before, bare, 'f', 'livepatch_f')).toEqual({ identical: true, carried: [] })
+})
