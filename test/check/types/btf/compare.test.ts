@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { likeness } from '../../../../src/check/types/btf/alike.ts'
 import { compareTypes } from '../../../../src/check/types/btf/compare.ts'
 import { Kind } from '../../../../src/check/types/btf/read.ts'
-import { btfOf } from '../../btf/compiled.ts'
+import { btfOf } from './compiled.ts'
 
 /** `effect: text` of each difference, under the types' names. */
 function compared(before: string, after: string): Record<string, string[]> {

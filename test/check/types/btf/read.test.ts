@@ -10,7 +10,7 @@ import { spell } from '../../../../src/check/types/btf/spell.ts'
 import { readObject } from '../../../../src/elf/read.ts'
 import { Fault } from '../../../../src/ground/fault.ts'
 import { compileWith } from '../../../objects.ts'
-import { btfBytes, btfCompilers, btfOf } from '../../btf/compiled.ts'
+import { btfBytes, btfCompilers, btfOf } from './compiled.ts'
 
 /** Types by hand: each a list of 32-bit words, its name first. */
 function handmade(types: readonly (readonly (number | string)[])[], base = 0): Buffer {

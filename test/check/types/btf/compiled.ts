@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Types of small C texts, as the compilers that can write BTF lay them out.
-import { type Btf, readBtf } from '../../../src/check/types/btf/read.ts'
-import { readObject } from '../../../src/elf/read.ts'
-import { compilers, compileWith } from '../../objects.ts'
+import { type Btf, readBtf } from '../../../../src/check/types/btf/read.ts'
+import { readObject } from '../../../../src/elf/read.ts'
+import { compilers, compileWith } from '../../../objects.ts'
 
 /** gcc writes BTF from 12 on; clang only for BPF. */
 export const btfCompilers = compilers.filter((name) => /^gcc-/.test(name) && Number(name.slice(4)) >= 12)
