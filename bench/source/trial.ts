@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { macroHeaders } from '../../src/build/compiler/author-macros.ts'
 import type { Unit } from '../../src/build/kbuild/units.ts'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { type ObjectFile, readObject } from '../../src/elf/read.ts'
 import { command } from '../../src/ground/command.ts'
 import { Fault } from '../../src/ground/fault.ts'
@@ -106,7 +106,7 @@ function definedIn(account: string): ReadonlySet<string> {
 
 /** Functions that can be tried: defined in C in the unit's own file or in one that it includes, with a symbol of their own, and not gone after the start. */
 function eligible(object: ObjectFile, defined: ReadonlySet<string>): string[] {
-  return anatomy(object)
+  return splitObject(object)
     .functions.filter(({ section }) => !/^\.(init|exit|head|ref)\.|^\.static_call/.test(section.name))
     .map(({ name }) => name)
     .filter((name) => defined.has(name))

@@ -17,7 +17,7 @@ import { macroHeaders } from './compiler/author-macros.ts'
 import { allErrors, PatchErrors } from './compiler/compile-errors.ts'
 import { compilerIdentity } from './compiler/compiler.ts'
 import { InputTree } from './compiler/inputs.ts'
-import { type Bench, compileAfter, compileBefore, shadowFiles } from './compiler/sides.ts'
+import { type BuildTrees, compileAfter, compileBefore, shadowFiles } from './compiler/sides.ts'
 import { assemblyUnits, checkAssembly } from './headers/assembly.ts'
 import { checkConstants } from './headers/constants.ts'
 import { climbedDirectories, findCandidates, narrowUnits } from './headers/header-units.ts'
@@ -42,14 +42,14 @@ export interface CompiledPairs {
   readonly findings: readonly Finding[]
   readonly scope: Scope
   /** Both trees, as long as the directory lives; absent when nothing was compiled. */
-  readonly bench?: Bench
+  readonly bench?: BuildTrees
 }
 
 /**
  * What a few units show already that refuses the patch, whatever becomes of the others.
  * @returns what it is about, in words: `struct mm_struct`
  */
-export type SeesRefusal = (bench: Bench, units: readonly Unit[]) => Promise<readonly string[]>
+export type SeesRefusal = (bench: BuildTrees, units: readonly Unit[]) => Promise<readonly string[]>
 
 /** With more units that a header may change, it pays to ask a few of them first. */
 const many = 40
@@ -66,7 +66,7 @@ function isC(unit: Unit): boolean {
 }
 
 /** Compiles units on both sides, on all processors. */
-async function compileAll(job: Job, bench: Bench, units: readonly Unit[]): Promise<CompiledUnit[]> {
+async function compileAll(job: Job, bench: BuildTrees, units: readonly Unit[]): Promise<CompiledUnit[]> {
   const title = `Compiling ${inNumbers(units.length, 'unit')} before and after the patch`
   return await job.journal.step(title, async (step) => {
     const limit = pLimit(os.availableParallelism())
@@ -108,7 +108,7 @@ function findingsOf(units: Units, changed: readonly CompiledUnit[], others: numb
 /** What the headers among the changes need to be compiled. */
 async function findReached(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   candidates: readonly Unit[],
   considered: number,
 ): Promise<Unit[]> {
@@ -128,7 +128,7 @@ async function findReached(
 
 /** The few units that show that the patch is refused, before all that include a header are looked at. */
 async function refusedBy(
-  bench: Bench,
+  bench: BuildTrees,
   own: readonly Unit[],
   candidates: readonly Unit[],
   sees: SeesRefusal,
@@ -258,7 +258,7 @@ async function prepare(
   units: readonly Unit[],
   survey: Survey | undefined,
   meanwhile: () => void,
-): Promise<Bench> {
+): Promise<BuildTrees> {
   const since = Date.now()
   const shadow = path.join(dir, 'shadow')
   await mkdir(path.join(dir, 'tmp'), { recursive: true })

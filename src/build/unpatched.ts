@@ -9,7 +9,7 @@ import { macroHeaders } from './compiler/author-macros.ts'
 import { compilerIdentity } from './compiler/compiler.ts'
 import type { CompilerRun } from './compiler/compiler-run.ts'
 import { InputTree } from './compiler/inputs.ts'
-import { type Bench, compileSide } from './compiler/sides.ts'
+import { type BuildTrees, compileSide } from './compiler/sides.ts'
 import { climbedDirectories } from './headers/header-units.ts'
 import { openSurvey } from './headers/survey.ts'
 import { generatedFor } from './kbuild/generated.ts'
@@ -17,7 +17,7 @@ import { makeShadow, type ShadowFile } from './kbuild/shadow-tree.ts'
 import type { Unit, Units } from './kbuild/units.ts'
 
 /** A bench on which nothing is patched. @param dir an empty directory for the objects */
-export async function openBench(job: Job, kernel: Kernel, known: Units, dir: string): Promise<Bench> {
+export async function openBench(job: Job, kernel: Kernel, known: Units, dir: string): Promise<BuildTrees> {
   const since = Date.now()
   await mkdir(path.join(dir, 'tmp'), { recursive: true })
   const generated = new Map<Unit, Promise<ShadowFile[]>>()
@@ -54,7 +54,7 @@ export interface Tree {
  */
 export async function treeWithHeaders(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   units: Units,
   headers: readonly ShadowFile[],
   used: readonly Unit[],
@@ -80,7 +80,7 @@ export async function treeWithHeaders(
  */
 export async function compileAs(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   unit: Unit,
   file: string,
   output: string,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A header that most of the kernel includes may change thousands of units, and to compile them takes hours. When the layout
 // of a type changes of which the kernel has objects, the patch is refused whatever they become, and one unit shows it.
-import type { Bench } from '../build/compiler/sides.ts'
+import type { BuildTrees } from '../build/compiler/sides.ts'
 import type { Unit } from '../build/kbuild/units.ts'
 import { outline } from '../c/outline.ts'
 import { Fault } from '../ground/fault.ts'
@@ -13,7 +13,11 @@ import type { UnitTexts } from './types/unit-outlines.ts'
 import { compileTypes } from './types/unit-types.ts'
 
 /** The types, as they are named, whose layout refuses the patch in one of the units. */
-export async function refusingLayouts(job: Job, bench: Bench, units: readonly Unit[]): Promise<string[]> {
+export async function refusingLayouts(
+  job: Job,
+  bench: BuildTrees,
+  units: readonly Unit[],
+): Promise<string[]> {
   const isWorthIt = bench.changes.some((one) => one.path.endsWith('.h') && mayChangeTypes(one).types)
   if (!isWorthIt) return []
   const found = new Set<string>()
@@ -32,7 +36,7 @@ export async function refusingLayouts(job: Job, bench: Bench, units: readonly Un
 }
 
 /** What can't be preprocessed is for the compiler to explain. */
-async function textsIfRead(job: Job, bench: Bench, unit: Unit): Promise<UnitTexts | undefined> {
+async function textsIfRead(job: Job, bench: BuildTrees, unit: Unit): Promise<UnitTexts | undefined> {
   try {
     const [before, after] = await textsOf(job, bench, unit)
     return { before: outline(before), after: outline(after) }

@@ -6,20 +6,20 @@ import type { Finding } from '../ground/finding.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { type Directives, type Names, namesFunction } from './directives.ts'
 import { coldParent, isColdPart } from './object/compiler-names.ts'
-import type { Anatomy, Piece } from './object/split-object.ts'
+import type { Atom, SplitObject } from './object/split-object.ts'
 
 /** A function that differs. */
 interface Difference {
-  readonly before: Piece
-  readonly after: Piece
+  readonly before: Atom
+  readonly after: Atom
   readonly reasons: readonly string[]
 }
 
 /** What a comparison finds before anybody asks what the author wants. */
 export interface Found {
   readonly unit: string
-  readonly before: Anatomy
-  readonly after: Anatomy
+  readonly before: SplitObject
+  readonly after: SplitObject
   readonly correlation: Correlation
   readonly changed: readonly Difference[]
   readonly findings: readonly Finding[]
@@ -33,7 +33,7 @@ export interface Wanted {
   /** What the author says with the macros of kernel/include. */
   readonly directives: Directives
   /** Existing data of which the author wants a copy; they are without a counterpart, as new data are. */
-  readonly copied: ReadonlySet<Piece>
+  readonly copied: ReadonlySet<Atom>
 }
 
 type Say = (
@@ -45,7 +45,7 @@ type Say = (
 ) => void
 
 /** @returns the change as the author wants it */
-export function obey(found: Found, directives: Directives): Wanted {
+export function applyDirectives(found: Found, directives: Directives): Wanted {
   const { unit, after, correlation } = found
   const findings = [...directives.findings]
   const say: Say = (severity, rule, symbol, message, hint) =>
@@ -60,17 +60,17 @@ export function obey(found: Found, directives: Directives): Wanted {
   const left = leaveOut(found, ignored, say)
   const copied = new Set(
     after.data.filter(
-      (piece) => included.sections.has(piece.section.name) && correlation.counterpartOf(piece) !== undefined,
+      (atom) => included.sections.has(atom.section.name) && correlation.counterpartOf(atom) !== undefined,
     ),
   )
   const changed = [...left.changed]
-  const include = (piece: Piece, reason: string) => {
-    const counterpart = correlation.counterpartOf(piece)
-    if (counterpart === undefined || changed.some((one) => one.after === piece)) return
-    changed.push({ before: counterpart, after: piece, reasons: [reason] })
+  const include = (atom: Atom, reason: string) => {
+    const counterpart = correlation.counterpartOf(atom)
+    if (counterpart === undefined || changed.some((one) => one.after === atom)) return
+    changed.push({ before: counterpart, after: atom, reasons: [reason] })
   }
-  for (const piece of after.functions)
-    if (!isColdPart(piece.name) && namesFunction(included, piece)) include(piece, 'the patch asks for it')
+  for (const atom of after.functions)
+    if (!isColdPart(atom.name) && namesFunction(included, atom)) include(atom, 'the patch asks for it')
   if (copied.size > 0) switchTo(copied, found, include, say)
   const copies = new Set([...copied].map(({ name }) => name))
   findings.push(
@@ -79,7 +79,7 @@ export function obey(found: Found, directives: Directives): Wanted {
   return {
     correlation: {
       ...correlation,
-      counterpartOf: (piece) => (copied.has(piece) ? undefined : correlation.counterpartOf(piece)),
+      counterpartOf: (atom) => (copied.has(atom) ? undefined : correlation.counterpartOf(atom)),
     },
     changed,
     directives,
@@ -127,11 +127,11 @@ function leaveOut(
   }
   // A finding names a function, a datum or a section.
   const names = new Set(ignored.sections)
-  for (const piece of [...after.data, ...after.functions])
-    if (ignored.sections.has(piece.section.name)) names.add(piece.name)
-    else if (piece.kind === 'function' && namesFunction(ignored, piece)) names.add(piece.name)
-  const isLeft = ({ name }: Piece) => names.has(name)
-  for (const { after: piece, reasons } of changed) if (isLeft(piece)) leave(piece.name, reasons[0] ?? '')
+  for (const atom of [...after.data, ...after.functions])
+    if (ignored.sections.has(atom.section.name)) names.add(atom.name)
+    else if (atom.kind === 'function' && namesFunction(ignored, atom)) names.add(atom.name)
+  const isLeft = ({ name }: Atom) => names.has(name)
+  for (const { after: atom, reasons } of changed) if (isLeft(atom)) leave(atom.name, reasons[0] ?? '')
   const isLeftFinding = ({ severity, symbol }: Finding) =>
     severity === 'error' && symbol !== undefined && names.has(symbol)
   for (const finding of findings) if (isLeftFinding(finding)) leave(finding.symbol ?? '', finding.message)
@@ -143,9 +143,9 @@ function leaveOut(
 
 /** Replaces the functions that use data of which there is a copy, and tells who goes on without it. */
 function switchTo(
-  copied: ReadonlySet<Piece>,
+  copied: ReadonlySet<Atom>,
   { unit, after, correlation }: Found,
-  include: (piece: Piece, reason: string) => void,
+  include: (atom: Atom, reason: string) => void,
   say: Say,
 ): void {
   for (const { user, datum } of usersOf(after, copied)) {
@@ -184,11 +184,11 @@ function switchTo(
 }
 
 /** Everything that refers to one of `data`. */
-function usersOf(anatomy: Anatomy, data: ReadonlySet<Piece>): { user: Piece; datum: Piece }[] {
-  return anatomy.pieces.flatMap((user) =>
-    anatomy.relocations(user).flatMap((relocation) => {
-      const target = anatomy.target(user.section, relocation)
-      return target.kind === 'piece' && data.has(target.piece) ? [{ user, datum: target.piece }] : []
+function usersOf(split: SplitObject, data: ReadonlySet<Atom>): { user: Atom; datum: Atom }[] {
+  return split.atoms.flatMap((user) =>
+    split.relocations(user).flatMap((relocation) => {
+      const target = split.target(user.section, relocation)
+      return target.kind === 'atom' && data.has(target.atom) ? [{ user, datum: target.atom }] : []
     }),
   )
 }
@@ -198,7 +198,7 @@ function isEmpty({ functions, sections }: Names): boolean {
 }
 
 /** What the author names and nothing is called. */
-function unknownNames({ ignored, included }: Directives, before: Anatomy, after: Anatomy): string[] {
+function unknownNames({ ignored, included }: Directives, before: SplitObject, after: SplitObject): string[] {
   const functions = [...before.functions, ...after.functions]
   const sections = new Set(
     [...before.object.sections, ...after.object.sections].map((section) => section.name),
@@ -206,7 +206,7 @@ function unknownNames({ ignored, included }: Directives, before: Anatomy, after:
   return [ignored, included].flatMap((names) => [
     ...[...names.functions].filter(
       (name) =>
-        !functions.some((piece) => namesFunction({ functions: new Set([name]), sections: new Set() }, piece)),
+        !functions.some((atom) => namesFunction({ functions: new Set([name]), sections: new Set() }, atom)),
     ),
     ...[...names.sections].filter((name) => !sections.has(name)),
   ])

@@ -3,7 +3,7 @@
 // other room only reads it.
 import type { ObjectFile } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
-import { obey, type Wanted } from './apply-directives.ts'
+import { applyDirectives, type Wanted } from './apply-directives.ts'
 import { type ComparisonOptions, comparison } from './compare.ts'
 import { type Correlation, correlate } from './correlation/correlate.ts'
 import { readDirectives } from './directives.ts'
@@ -13,14 +13,14 @@ import { changedNameless, unclaimed } from './nameless-data.ts'
 import { isByContent } from './object/by-content.ts'
 import { isColdPart } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
-import { type Anatomy, anatomy, type Piece } from './object/split-object.ts'
+import { type Atom, type SplitObject, splitObject } from './object/split-object.ts'
 import { doneOtherwise } from './once-flags.ts'
 import { isOrdinaryData, removedRegistrations } from './registrations.ts'
 import type { Declarations } from './statics/static-locals.ts'
 
 export interface FunctionChange {
-  readonly before: Piece
-  readonly after: Piece
+  readonly before: Atom
+  readonly after: Atom
   /** Each says one difference, such as `it refers to "b" instead of "a"`. */
   readonly reasons: readonly string[]
 }
@@ -28,19 +28,19 @@ export interface FunctionChange {
 export interface Change extends Wanted {
   /** The source's path, for findings. */
   readonly unit: string
-  readonly before: Anatomy
-  readonly after: Anatomy
+  readonly before: SplitObject
+  readonly after: SplitObject
   readonly correlation: Correlation
   readonly changed: readonly FunctionChange[]
-  readonly added: readonly Piece[]
-  readonly removed: readonly Piece[]
-  readonly addedData: readonly Piece[]
+  readonly added: readonly Atom[]
+  readonly removed: readonly Atom[]
+  readonly addedData: readonly Atom[]
   /** Existing data, after the patch, whose initial value or shape the patch changes. */
-  readonly changedData: readonly Piece[]
+  readonly changedData: readonly Atom[]
   /** Constant tables local to a function that hold pointers and are as they were: somebody may know their address. */
-  readonly keptTables: ReadonlySet<Piece>
+  readonly keptTables: ReadonlySet<Atom>
   /** Other constants that a function names and that are as they were: it may have handed on their address, too. */
-  readonly keptConstants: ReadonlySet<Piece>
+  readonly keptConstants: ReadonlySet<Atom>
   readonly findings: readonly Finding[]
   /** A number was taken for a change that more of the objects might have shown to be a line. */
   readonly doubtsLines: boolean
@@ -65,8 +65,8 @@ export function compareObjects(
   options: ComparisonOptions = { linesMoved: false },
   declarations?: Declarations,
 ): Change {
-  const b = anatomy(before)
-  const a = anatomy(after)
+  const b = splitObject(before)
+  const a = splitObject(after)
   const correlation = correlate(b, a, declarations)
   const compare = comparison(b, a, correlation, options)
   const findings: Finding[] = []
@@ -82,66 +82,62 @@ export function compareObjects(
     )
 
   const changed: FunctionChange[] = []
-  const added: Piece[] = []
-  const addedData: Piece[] = []
-  const changedData: Piece[] = []
-  const keptTables = new Set<Piece>()
-  const keptConstants = new Set<Piece>()
-  for (const piece of a.pieces) {
-    const counterpart = correlation.counterpartOf(piece)
-    if (piece.kind === 'function') {
+  const added: Atom[] = []
+  const addedData: Atom[] = []
+  const changedData: Atom[] = []
+  const keptTables = new Set<Atom>()
+  const keptConstants = new Set<Atom>()
+  for (const atom of a.atoms) {
+    const counterpart = correlation.counterpartOf(atom)
+    if (atom.kind === 'function') {
       if (counterpart === undefined) {
-        if (!isColdPart(piece.name)) added.push(piece)
-      } else if (!isColdPart(piece.name)) {
-        const reasons = compare.functionDifferences(counterpart, piece)
-        if (reasons.length > 0) changed.push({ before: counterpart, after: piece, reasons })
+        if (!isColdPart(atom.name)) added.push(atom)
+      } else if (!isColdPart(atom.name)) {
+        const reasons = compare.functionDifferences(counterpart, atom)
+        if (reasons.length > 0) changed.push({ before: counterpart, after: atom, reasons })
       }
-    } else if (piece.kind === 'data' && isByContent(piece)) {
-      const kept = holdsPointers(a, piece)
-        ? keptTables
-        : unwritten.test(piece.name)
-          ? undefined
-          : keptConstants
+    } else if (atom.kind === 'data' && isByContent(atom)) {
+      const kept = holdsPointers(a, atom) ? keptTables : unwritten.test(atom.name) ? undefined : keptConstants
       if (counterpart !== undefined && kept !== undefined)
-        if (isByContent(counterpart) && compare.dataDifference(counterpart, piece) === undefined)
-          if (labelsIn(a, piece).length === 0)
+        if (isByContent(counterpart) && compare.dataDifference(counterpart, atom) === undefined)
+          if (labelsIn(a, atom).length === 0)
             // A table of labels belongs to the code that they are in.
-            kept.add(piece)
-    } else if (piece.kind === 'data' && !isIncidental(piece)) {
+            kept.add(atom)
+    } else if (atom.kind === 'data' && !isIncidental(atom)) {
       if (counterpart === undefined) {
-        if (correlation.ambiguous.has(piece)) continue
-        addedData.push(piece)
+        if (correlation.ambiguous.has(atom)) continue
+        addedData.push(atom)
         continue
       }
-      const difference = compare.dataDifference(counterpart, piece)
+      const difference = compare.dataDifference(counterpart, atom)
       if (difference === undefined) continue
-      changedData.push(piece)
+      changedData.push(atom)
       error(
         'data-changed',
-        piece.name,
-        `The patch changes the initial value or the shape of existing data (${piece.name}): ${difference}; the running kernel's copy would keep its old value`,
+        atom.name,
+        `The patch changes the initial value or the shape of existing data (${atom.name}): ${difference}; the running kernel's copy would keep its old value`,
         'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
       )
     }
   }
   const pairedBefore = new Set(correlation.pairs.map((pair) => pair.before))
-  const removed = b.functions.filter((piece) => !pairedBefore.has(piece) && !isColdPart(piece.name))
+  const removed = b.functions.filter((atom) => !pairedBefore.has(atom) && !isColdPart(atom.name))
   // The compiler may merge functions that have become the same: then the name lives on as an alias.
-  const aliased = new Map(a.functions.flatMap((piece) => piece.aliases.map(({ name }) => [name, piece])))
-  for (const piece of removed) {
-    const merged = aliased.get(piece.name)
+  const aliased = new Map(a.functions.flatMap((atom) => atom.aliases.map(({ name }) => [name, atom])))
+  for (const atom of removed) {
+    const merged = aliased.get(atom.name)
     if (merged === undefined) continue
-    const reasons = compare.functionDifferences(piece, merged)
-    if (reasons.length > 0) changed.push({ before: piece, after: merged, reasons })
+    const reasons = compare.functionDifferences(atom, merged)
+    if (reasons.length > 0) changed.push({ before: atom, after: merged, reasons })
   }
-  for (const [piece, into] of enteringMiddle(
+  for (const [atom, into] of enteringMiddle(
     a,
     changed.map(({ after: one }) => one),
   )) {
-    const counterpart = correlation.counterpartOf(piece)
-    if (piece === into || counterpart === undefined || isColdPart(piece.name)) continue
+    const counterpart = correlation.counterpartOf(atom)
+    if (atom === into || counterpart === undefined || isColdPart(atom.name)) continue
     const reason = `it gets into the middle of ${into.name}, which changes`
-    changed.push({ before: counterpart, after: piece, reasons: [reason] })
+    changed.push({ before: counterpart, after: atom, reasons: [reason] })
   }
   for (const { name, of, kind } of dividedNames(b, a, correlation))
     if (kind === 'function')
@@ -158,28 +154,28 @@ export function compareObjects(
         `In the running kernel ${name} and ${of} are one variable, of which the patch makes two`,
         'Give what is new a name of its own',
       )
-  for (const { after: piece } of changed)
-    if (isInitOrExit(piece.section.name))
+  for (const { after: atom } of changed)
+    if (isInitOrExit(atom.section.name))
       error(
         'init-code',
-        piece.name,
-        `${piece.name} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
+        atom.name,
+        `${atom.name} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
         'Do what it should have done in a callback (INARCH_PRE_PATCH), and leave this part out (INARCH_IGNORE_FUNCTION)',
       )
-  for (const piece of added)
-    if (isInitOrExit(piece.section.name))
+  for (const atom of added)
+    if (isInitOrExit(atom.section.name))
       error(
         'init-code',
-        piece.name,
-        `The new function ${piece.name} is meant to run while the kernel or the module starts or ends, which has happened`,
+        atom.name,
+        `The new function ${atom.name} is meant to run while the kernel or the module starts or ends, which has happened`,
         'Do this from a callback (INARCH_PRE_PATCH), or leave it out',
       )
-  for (const piece of addedData)
-    if (!isOrdinaryData(piece))
+  for (const atom of addedData)
+    if (!isOrdinaryData(atom))
       error(
         'registration-added',
-        piece.name,
-        `The patch adds ${piece.name} to the section ${piece.section.name}, which the kernel reads only while it starts or loads the module`,
+        atom.name,
+        `The patch adds ${atom.name} to the section ${atom.section.name}, which the kernel reads only while it starts or loads the module`,
         'Leave this part out (INARCH_IGNORE_SECTION): it is a new parameter, export, initcall, per-CPU variable or the like',
       )
   // Of an extract most of the registrations are missing.
@@ -195,27 +191,27 @@ export function compareObjects(
     )
   // In an extract most of the unit is missing.
   if (options.extract === undefined)
-    for (const piece of unclaimed(b, a, correlation, compare.extentDifference, [
-      ...changed.map(({ after: piece }) => piece),
+    for (const atom of unclaimed(b, a, correlation, compare.extentDifference, [
+      ...changed.map(({ after: atom }) => atom),
       ...added,
       ...addedData,
       ...changedData,
     ]))
       error(
         'section-changed',
-        piece.name,
-        `The patch changes ${piece.symbol === undefined ? `constants in ${piece.name}` : `the constant ${piece.name}`}, and which function uses them can't be told`,
+        atom.name,
+        `The patch changes ${atom.symbol === undefined ? `constants in ${atom.name}` : `the constant ${atom.name}`}, and which function uses them can't be told`,
         'Compile both sides with -ffunction-sections and -fdata-sections, as live patches are, or leave this part out',
       )
-  const differing = new Set(changed.map(({ after: piece }) => piece))
-  for (const piece of compare.renumbered)
-    if (!differing.has(piece))
+  const differing = new Set(changed.map(({ after: atom }) => atom))
+  for (const atom of compare.renumbered)
+    if (!differing.has(atom))
       findings.push({
         severity: 'note',
         rule: 'line-numbers',
-        symbol: piece.name,
+        symbol: atom.name,
         unit,
-        message: `In ${piece.name} only line numbers differ, which is no change`,
+        message: `In ${atom.name} only line numbers differ, which is no change`,
       })
   const found = { unit, before: b, after: a, correlation, changed, findings }
   return {
@@ -227,27 +223,27 @@ export function compareObjects(
     keptTables,
     keptConstants,
     doubtsLines: compare.doubtsLines,
-    ...obey(found, readDirectives(a, unit)),
+    ...applyDirectives(found, readDirectives(a, unit)),
   }
 }
 
 /** Names of one function or datum before the patch that mean something else than its successor after it. */
-function dividedNames(before: Anatomy, after: Anatomy, { successorOf }: Correlation) {
-  const several = before.pieces.filter(({ aliases }) => aliases.length > 0)
+function dividedNames(before: SplitObject, after: SplitObject, { successorOf }: Correlation) {
+  const several = before.atoms.filter(({ aliases }) => aliases.length > 0)
   if (several.length === 0) return []
-  const namedAfter = new Map<string, Piece | undefined>()
-  for (const piece of after.pieces)
-    for (const { name } of piece.symbol === undefined ? [] : [piece.symbol, ...piece.aliases])
-      namedAfter.set(name, namedAfter.has(name) ? undefined : piece)
-  return several.flatMap((piece) =>
-    piece.aliases.flatMap(({ name, size }) => {
+  const namedAfter = new Map<string, Atom | undefined>()
+  for (const atom of after.atoms)
+    for (const { name } of atom.symbol === undefined ? [] : [atom.symbol, ...atom.aliases])
+      namedAfter.set(name, namedAfter.has(name) ? undefined : atom)
+  return several.flatMap((atom) =>
+    atom.aliases.flatMap(({ name, size }) => {
       // Variables without a size, as keys of locks are without lockdep, share an address with whatever is next.
-      if (piece.kind === 'data' && (size === 0 || piece.symbol?.size === 0)) return []
+      if (atom.kind === 'data' && (size === 0 || atom.symbol?.size === 0)) return []
       const own = namedAfter.get(name)
       const isEntry = name === 'init_module' || name === 'cleanup_module'
-      return own === undefined || own === successorOf(piece) || isEntry
+      return own === undefined || own === successorOf(atom) || isEntry
         ? []
-        : [{ name, of: piece.name, kind: piece.kind }]
+        : [{ name, of: atom.name, kind: atom.kind }]
     }),
   )
 }
@@ -257,8 +253,8 @@ const unwritten =
   /^(?:CSWTCH|switch\.table|__const|\.)|(?:^|\.)__(?:func|FUNCTION|PRETTY_FUNCTION|compound_literal)/
 
 /** True for data with pointers to something other than strings, such as a table of operations. */
-function holdsPointers(anatomy: Anatomy, piece: Piece): boolean {
-  return anatomy
-    .relocations(piece)
-    .some((relocation) => anatomy.target(piece.section, relocation).kind !== 'string')
+function holdsPointers(split: SplitObject, atom: Atom): boolean {
+  return split
+    .relocations(atom)
+    .some((relocation) => split.target(atom.section, relocation).kind !== 'string')
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Decides whether two pieces of two objects do the same. Bytes are compared as they are; a relocation is
+// Decides whether two atoms of two objects do the same. Bytes are compared as they are; a relocation is
 // compared by what it leads to: a named thing by its counterpart, a nameless one by its content. Each
-// piece is looked at once, so the whole is linear in bytes and relocations.
+// atom is looked at once, so the whole is linear in bytes and relocations.
 import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Correlation } from './correlation/correlate.ts'
@@ -12,19 +12,26 @@ import { endMeant, isByContent } from './object/by-content.ts'
 import { isColdPart, stem } from './object/compiler-names.ts'
 import { hasLineNumber, isIncidental } from './object/diagnostic-data.ts'
 import { isComplaint, sourcePlace } from './object/sanitizers.ts'
-import { type Anatomy, type Extent, isCode, type Piece, placeOf, type Target } from './object/split-object.ts'
+import {
+  type Atom,
+  type Extent,
+  isCode,
+  placeOf,
+  type SplitObject,
+  type Target,
+} from './object/split-object.ts'
 import type { TableEntry } from './object/tables.ts'
 import { isSameUnknownPlace } from './unknown-places.ts'
 
 export interface Comparison {
   /** Why the two functions differ; empty when they do the same. */
-  functionDifferences(before: Piece, after: Piece): string[]
+  functionDifferences(before: Atom, after: Atom): string[]
   /** Why two data differ in their initial value; undefined when they don't. */
-  dataDifference(before: Piece, after: Piece): string | undefined
+  dataDifference(before: Atom, after: Atom): string | undefined
   /** Why two ranges without a name differ. */
   extentDifference(before: Extent, after: Extent): string | undefined
   /** Functions, after the patch, in which only line numbers differ. */
-  readonly renumbered: ReadonlySet<Piece>
+  readonly renumbered: ReadonlySet<Atom>
   /** A number was taken for a change that more of the objects might have shown to be a line. */
   readonly doubtsLines: boolean
 }
@@ -43,15 +50,15 @@ export interface ComparisonOptions {
 const deepest = 200
 
 export function comparison(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   correlation: Correlation,
   { linesMoved, extract }: ComparisonOptions,
 ): Comparison {
   const known = new Map<string, boolean>()
   /** The keys of `known` in the order of their conclusions. */
   const trail: string[] = []
-  const renumbered = new Set<Piece>()
+  const renumbered = new Set<Atom>()
   let shifts: LineShifts | undefined
   const lines = () => {
     shifts ??= lineShifts(before, after, correlation)
@@ -72,29 +79,28 @@ export function comparison(
     }
     if (extract !== undefined && b.kind !== a.kind && isNamedAlike(b, a)) return undefined
     if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value ? undefined : changed()
-    if (b.kind !== 'piece' || a.kind !== 'piece') return changed()
-    if (isIncidental(b.piece) && isIncidental(a.piece)) {
-      const isOne = stem(b.piece.name) === stem(a.piece.name) && b.offset === a.offset
-      return isOne && (hasLineNumber(a.piece) || sameContent(b.piece, a.piece)) ? undefined : changed()
+    if (b.kind !== 'atom' || a.kind !== 'atom') return changed()
+    if (isIncidental(b.atom) && isIncidental(a.atom)) {
+      const isOne = stem(b.atom.name) === stem(a.atom.name) && b.offset === a.offset
+      return isOne && (hasLineNumber(a.atom) || sameContent(b.atom, a.atom)) ? undefined : changed()
     }
-    if (isColdPart(b.piece.name) && isColdPart(a.piece.name)) {
-      if (b.offset !== a.offset || !same(b.piece, a.piece, () => codeDifference(b.piece, a.piece)))
-        return `its cold part ${a.piece.name} differs`
+    if (isColdPart(b.atom.name) && isColdPart(a.atom.name)) {
+      if (b.offset !== a.offset || !same(b.atom, a.atom, () => codeDifference(b.atom, a.atom)))
+        return `its cold part ${a.atom.name} differs`
       return undefined
     }
-    if (isByContent(b.piece) && isByContent(a.piece)) {
+    if (isByContent(b.atom) && isByContent(a.atom)) {
       if (extract !== undefined && b.offset === 0 && a.offset === 0)
-        if (isFunctionsName(b.piece) && isFunctionsName(a.piece))
-          if (isSamePlace(textOf(b.piece), textOf(a.piece), extract.nameOf)) return undefined
-      const inBefore = before.extent(b.piece, b.offset)
-      const inAfter = after.extent(a.piece, a.offset)
-      const sameOffset =
-        b.piece.start + b.offset - inBefore.start === a.piece.start + a.offset - inAfter.start
+        if (isFunctionsName(b.atom) && isFunctionsName(a.atom))
+          if (isSamePlace(textOf(b.atom), textOf(a.atom), extract.nameOf)) return undefined
+      const inBefore = before.extent(b.atom, b.offset)
+      const inAfter = after.extent(a.atom, a.offset)
+      const sameOffset = b.atom.start + b.offset - inBefore.start === a.atom.start + a.offset - inAfter.start
       return sameOffset && sameContent(inBefore, inAfter)
         ? undefined
         : `a constant differs (${describeTarget(a)})`
     }
-    return correlation.same(b.piece, a.piece) && b.offset === a.offset ? undefined : changed()
+    return correlation.same(b.atom, a.atom) && b.offset === a.offset ? undefined : changed()
   }
 
   let peers: Peers | undefined
@@ -132,7 +138,7 @@ export function comparison(
   const extentDifference = (
     b: Extent,
     a: Extent,
-    code?: { readonly before: Piece; readonly after: Piece },
+    code?: { readonly before: Atom; readonly after: Atom },
   ): string | undefined => {
     if (b.end - b.start !== a.end - a.start)
       return `its size changes from ${b.end - b.start} to ${a.end - a.start} bytes`
@@ -190,7 +196,7 @@ export function comparison(
     isSameUnknownPlace({ relocation: rb, target: tb }, { relocation: ra, target: ta }, sameContent)
 
   /** Entries name places in the code, so they say something only while the code is the same. */
-  const codeDifference = (b: Piece, a: Piece): string | undefined =>
+  const codeDifference = (b: Atom, a: Atom): string | undefined =>
     extentDifference(b, a, { before: b, after: a }) ??
     tableDifference(before.tellingEntries(b), after.tellingEntries(a))
 
@@ -256,7 +262,7 @@ export function comparison(
       if (((b.section.flags ^ a.section.flags) & (sectionFlag.write | sectionFlag.alloc)) !== 0)
         return `the flags of its section ${a.section.name} change`
       const alone =
-        before.piecesOf(b.section).length === 1 && after.piecesOf(a.section).length === 1 && a.start === 0
+        before.atomsOf(b.section).length === 1 && after.atomsOf(a.section).length === 1 && a.start === 0
       if (alone && a.section.align > b.section.align)
         return `its alignment grows from ${b.section.align} to ${a.section.align} bytes`
       return extentDifference(b, a)
@@ -324,19 +330,19 @@ function firstDifference(b: Extent, a: Extent): number | undefined {
 /** True when one object defines what the other only names. */
 function isNamedAlike(b: Target, a: Target): boolean {
   const [outside, inside] = b.kind === 'external' ? [b, a] : [a, b]
-  if (outside.kind !== 'external' || inside.kind !== 'piece') return false
-  const { piece, offset } = inside
-  return [piece.symbol, ...piece.aliases].some(
-    (symbol) => symbol?.name === outside.name && piece.start + offset - symbol.value === outside.offset,
+  if (outside.kind !== 'external' || inside.kind !== 'atom') return false
+  const { atom, offset } = inside
+  return [atom.symbol, ...atom.aliases].some(
+    (symbol) => symbol?.name === outside.name && atom.start + offset - symbol.value === outside.offset,
   )
 }
 
 /** `__func__`, which gcc makes a constant of. */
-function isFunctionsName({ name }: Piece): boolean {
+function isFunctionsName({ name }: Atom): boolean {
   return /^__(func|FUNCTION|PRETTY_FUNCTION)__\./.test(name)
 }
 
-function textOf({ section, start, end }: Piece): string {
+function textOf({ section, start, end }: Atom): string {
   return section.data.toString('latin1', start, end)
 }
 
@@ -368,10 +374,10 @@ export function replacementLength(entry: TableEntry): number {
 }
 
 function slice(target: Target, length: number): Extent | undefined {
-  if (target.kind !== 'piece') return undefined
-  const start = target.piece.start + target.offset
-  if (start < 0 || start + length > target.piece.section.size) return undefined
-  return { section: target.piece.section, start, end: start + length }
+  if (target.kind !== 'atom') return undefined
+  const start = target.atom.start + target.offset
+  if (start < 0 || start + length > target.atom.section.size) return undefined
+  return { section: target.atom.section, start, end: start + length }
 }
 
 /** A sentence about two targets, with as much of them as it takes to see the difference. */
@@ -393,7 +399,7 @@ function withOffset(target: Target): string {
   const offset =
     target.kind === 'string'
       ? target.offset - target.start
-      : target.kind === 'piece' || target.kind === 'external'
+      : target.kind === 'atom' || target.kind === 'external'
         ? target.offset
         : 0
   if (target.kind === 'string') return `byte ${offset} of ${withSpaces(target)}`
@@ -413,7 +419,7 @@ export function describeTarget(target: Target): string {
       return `address 0x${target.value.toString(16)}`
     case 'nowhere':
       return `nothing known (${target.why})`
-    case 'piece':
-      return target.piece.name
+    case 'atom':
+      return target.atom.name
   }
 }

@@ -7,7 +7,7 @@ import { sectionFlag } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
 import { sourceName, stem } from './object/compiler-names.ts'
-import type { Anatomy, Piece } from './object/split-object.ts'
+import type { Atom, SplitObject } from './object/split-object.ts'
 
 /** As the members of struct klp_callbacks, in its order. */
 export const callbackKinds = ['pre_patch', 'post_patch', 'pre_unpatch', 'post_unpatch'] as const
@@ -17,7 +17,7 @@ export type CallbackKind = (typeof callbackKinds)[number]
 export interface Callback {
   readonly kind: CallbackKind
   /** The function, in the object after the patch. */
-  readonly piece: Piece
+  readonly atom: Atom
 }
 
 /** Something of the system that the live patch changes for good (struct klp_state). */
@@ -52,7 +52,7 @@ export function isDirective(name: string): boolean {
 const kernelsOwn = '.discard.klp_callback_ptrs'
 
 /** True when the function was named, itself or as what the compiler made of it. */
-export function namesFunction({ functions, sections }: Names, { name, section }: Piece): boolean {
+export function namesFunction({ functions, sections }: Names, { name, section }: Atom): boolean {
   return functions.has(name) || functions.has(sourceName(stem(name))) || sections.has(section.name)
 }
 
@@ -63,7 +63,7 @@ const stateSize = 16
  * @param after the object with the patch
  * @param unit what to call the unit in findings
  */
-export function readDirectives(after: Anatomy, unit: string): Directives {
+export function readDirectives(after: SplitObject, unit: string): Directives {
   const findings: Finding[] = []
   const callbacks: Callback[] = []
   const states: State[] = []
@@ -79,14 +79,14 @@ export function readDirectives(after: Anatomy, unit: string): Directives {
         ? callbackKinds
         : callbackKinds.filter((candidate) => what === `callbacks.${candidate}`)
     for (const kind of kinds)
-      for (const piece of functionsIn(after, section, section.name === kernelsOwn ? kind : undefined))
-        if (piece === undefined)
+      for (const atom of functionsIn(after, section, section.name === kernelsOwn ? kind : undefined))
+        if (atom === undefined)
           bad(
             section.name,
             `A callback (${kind}) of ${unit} is not a function that the file defines`,
             'Define the callback in the file that declares it',
           )
-        else callbacks.push({ kind, piece })
+        else callbacks.push({ kind, atom })
     if (kinds.length > 0) continue
     if (what === 'states') states.push(...statesIn(after, section, bad))
     else {
@@ -111,7 +111,7 @@ export function readDirectives(after: Anatomy, unit: string): Directives {
  * The functions that the pointers of a section lead to; other pointers (kpatch adds the object's name) are left out.
  * @param kind only pointers that are named after this kind
  */
-function functionsIn(after: Anatomy, section: Section, kind?: CallbackKind): (Piece | undefined)[] {
+function functionsIn(after: SplitObject, section: Section, kind?: CallbackKind): (Atom | undefined)[] {
   const named = after.object.symbols.filter(
     (symbol) => symbol.section === section && symbol.name.startsWith(`__klp_${kind}_callback_`),
   )
@@ -119,15 +119,15 @@ function functionsIn(after: Anatomy, section: Section, kind?: CallbackKind): (Pi
     if (kind !== undefined && !named.some(({ value }) => value === relocation.offset)) return []
     const target = after.target(section, relocation)
     if (target.kind === 'string') return []
-    if (target.kind !== 'piece') return [undefined]
-    const { piece, offset } = target
-    if (piece.kind !== 'function') return []
-    return [offset === (piece.symbol?.value ?? piece.start) - piece.start ? piece : undefined]
+    if (target.kind !== 'atom') return [undefined]
+    const { atom, offset } = target
+    if (atom.kind !== 'function') return []
+    return [offset === (atom.symbol?.value ?? atom.start) - atom.start ? atom : undefined]
   })
 }
 
 function statesIn(
-  after: Anatomy,
+  after: SplitObject,
   section: Section,
   bad: (symbol: string, message: string, hint: string) => void,
 ): State[] {
@@ -151,7 +151,7 @@ function statesIn(
 }
 
 /** The names that a section lists: as strings, or (kpatch's) as pointers to strings or to functions. */
-function namesIn(after: Anatomy, section: Section): string[] {
+function namesIn(after: SplitObject, section: Section): string[] {
   const relocations = after.object.relocations(section)
   if (relocations.length === 0 || (section.flags & sectionFlag.alloc) === 0)
     return section.data
@@ -161,6 +161,6 @@ function namesIn(after: Anatomy, section: Section): string[] {
   return relocations.flatMap((relocation) => {
     const target = after.target(section, relocation)
     if (target.kind === 'string') return [target.text.toString('latin1').replace(/\0.*$/s, '')]
-    return target.kind === 'piece' && target.piece.kind === 'function' ? [target.piece.name] : []
+    return target.kind === 'atom' && target.atom.kind === 'function' ? [target.atom.name] : []
   })
 }

@@ -3,50 +3,50 @@
 // runs the old code: another function that jumps there, a cold part that it shares, a table of labels (`&&label`).
 
 import { isColdPart } from './object/compiler-names.ts'
-import { type Anatomy, isCode, type Piece, type Target } from './object/split-object.ts'
+import { type Atom, isCode, type SplitObject, type Target } from './object/split-object.ts'
 
 /** The function into whose middle a reference leads. */
-export function middleOf(target: Target): Piece | undefined {
-  if (target.kind !== 'piece') return undefined
-  const { piece, offset } = target
-  if (piece.kind !== 'function' || isColdPart(piece.name)) return undefined
-  return piece.start + offset === piece.symbol?.value ? undefined : piece
+export function middleOf(target: Target): Atom | undefined {
+  if (target.kind !== 'atom') return undefined
+  const { atom, offset } = target
+  if (atom.kind !== 'function' || isColdPart(atom.name)) return undefined
+  return atom.start + offset === atom.symbol?.value ? undefined : atom
 }
 
 /** The functions of whose labels a datum is a table. */
-export function labelsIn(anatomy: Anatomy, datum: Piece): Piece[] {
-  return anatomy
+export function labelsIn(split: SplitObject, datum: Atom): Atom[] {
+  return split
     .relocations(datum)
     .filter(({ symbol: { section } }) => section !== undefined && isCode(section))
-    .flatMap((relocation) => middleOf(anatomy.target(datum.section, relocation)) ?? [])
+    .flatMap((relocation) => middleOf(split.target(datum.section, relocation)) ?? [])
 }
 
 /** Functions that get into the middle of changed ones, by themselves or by a cold part, and so run what changes; with those. */
-export function enteringMiddle(anatomy: Anatomy, changed: readonly Piece[]): ReadonlyMap<Piece, Piece> {
-  const through = new Map(changed.map((piece) => [piece, piece]))
-  const leadsTo = (piece: Piece, target: Target): Piece | undefined => {
-    if (target.kind !== 'piece' || target.piece === piece) return undefined
-    const way = through.get(target.piece)
-    return way !== undefined && (isColdPart(target.piece.name) || middleOf(target) !== undefined)
+export function enteringMiddle(split: SplitObject, changed: readonly Atom[]): ReadonlyMap<Atom, Atom> {
+  const through = new Map(changed.map((atom) => [atom, atom]))
+  const leadsTo = (atom: Atom, target: Target): Atom | undefined => {
+    if (target.kind !== 'atom' || target.atom === atom) return undefined
+    const way = through.get(target.atom)
+    return way !== undefined && (isColdPart(target.atom.name) || middleOf(target) !== undefined)
       ? way
       : undefined
   }
   for (let fresh = [...changed]; fresh.length > 0; ) {
-    const marks = anatomy.marksOf(fresh.map(({ section }) => section))
-    const next: Piece[] = []
-    for (const piece of anatomy.functions) {
-      if (through.has(piece)) continue
-      const entries = anatomy
-        .tellingEntries(piece)
-        .flatMap(({ table, relocations: [, ...others] }) => others.map((one) => anatomy.target(table, one)))
-      const targets = anatomy.refersInto(piece, marks)
-        ? anatomy.relocations(piece).map((one) => anatomy.target(piece.section, one))
+    const marks = split.marksOf(fresh.map(({ section }) => section))
+    const next: Atom[] = []
+    for (const atom of split.functions) {
+      if (through.has(atom)) continue
+      const entries = split
+        .tellingEntries(atom)
+        .flatMap(({ table, relocations: [, ...others] }) => others.map((one) => split.target(table, one)))
+      const targets = split.refersInto(atom, marks)
+        ? split.relocations(atom).map((one) => split.target(atom.section, one))
         : []
-      const ways = [...targets, ...entries].map((target) => leadsTo(piece, target))
+      const ways = [...targets, ...entries].map((target) => leadsTo(atom, target))
       const way = ways.find((one) => one !== undefined)
       if (way === undefined) continue
-      through.set(piece, way)
-      next.push(piece)
+      through.set(atom, way)
+      next.push(atom)
     }
     fresh = next
   }

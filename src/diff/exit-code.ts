@@ -3,13 +3,13 @@
 // in (EXIT_CALL), and nobody else comes to the code (`__exit`), so that a change of it is none to the running kernel.
 
 import type { Change } from './change.ts'
-import type { Piece } from './object/split-object.ts'
+import type { Atom } from './object/split-object.ts'
 
 const exitSection = /^\.exit(?:\.|call\.)/
 
 /** @returns the change without such code and data, of which there are notes; for a unit that is no part of a module */
 export function withoutExitCode(change: Change): Change {
-  const isExit = ({ section }: Piece) => exitSection.test(section.name)
+  const isExit = ({ section }: Atom) => exitSection.test(section.name)
   const { changed, added, addedData, changedData } = change
   const left = [...changed.map(({ after }) => after), ...added, ...addedData, ...changedData].filter(isExit)
   if (left.length === 0) return change
@@ -18,9 +18,9 @@ export function withoutExitCode(change: Change): Change {
   return {
     ...change,
     changed: changed.filter(({ before, after }) => !isExit(after) || !isExit(before)),
-    added: added.filter((piece) => !isExit(piece)),
-    addedData: addedData.filter((piece) => !isExit(piece)),
-    changedData: changedData.filter((piece) => !isExit(piece)),
+    added: added.filter((atom) => !isExit(atom)),
+    addedData: addedData.filter((atom) => !isExit(atom)),
+    changedData: changedData.filter((atom) => !isExit(atom)),
     findings: change.findings.flatMap((finding) => {
       const { rule, symbol = '' } = finding
       if (!names.has(symbol) || (rule !== 'init-code' && rule !== 'registration-added')) return [finding]

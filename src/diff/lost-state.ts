@@ -8,17 +8,17 @@ import type { Finding } from '../ground/finding.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { bareName, sourceName } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
-import type { Anatomy, Piece } from './object/split-object.ts'
+import type { Atom, SplitObject } from './object/split-object.ts'
 
 /** A new variable, with the old ones of which it may be the heir. */
 interface Heir {
-  readonly variable: Piece
-  readonly lost: readonly { readonly variable: Piece; readonly user: Piece }[]
+  readonly variable: Atom
+  readonly lost: readonly { readonly variable: Atom; readonly user: Atom }[]
 }
 
 /** Variables by the functions that refer to them, apart from those that run only at the start or the end. */
-export function usersOf(unit: Anatomy, variables: ReadonlySet<Piece>): Map<Piece, Set<Piece>> {
-  const users = new Map<Piece, Set<Piece>>()
+export function usersOf(unit: SplitObject, variables: ReadonlySet<Atom>): Map<Atom, Set<Atom>> {
+  const users = new Map<Atom, Set<Atom>>()
   if (variables.size === 0) return users
   const marks = unit.marksOf([...variables].map(({ section }) => section))
   for (const user of unit.functions) {
@@ -26,9 +26,9 @@ export function usersOf(unit: Anatomy, variables: ReadonlySet<Piece>): Map<Piece
     for (const relocation of unit.relocations(user)) {
       if (marks[relocation.symbol.index] === 0) continue
       const target = unit.target(user.section, relocation)
-      if (target.kind !== 'piece' || !variables.has(target.piece)) continue
-      const known = users.get(target.piece)
-      if (known === undefined) users.set(target.piece, new Set([user]))
+      if (target.kind !== 'atom' || !variables.has(target.atom)) continue
+      const known = users.get(target.atom)
+      if (known === undefined) users.set(target.atom, new Set([user]))
       else known.add(user)
     }
   }
@@ -36,50 +36,50 @@ export function usersOf(unit: Anatomy, variables: ReadonlySet<Piece>): Map<Piece
 }
 
 /** Code that runs only while the kernel or the module starts or ends. */
-function isStart({ section }: Piece): boolean {
+function isStart({ section }: Atom): boolean {
   return /^\.(init|exit)/.test(section.name)
 }
 
 /** Data that code writes to while the kernel runs. */
-export function isState(piece: Piece): boolean {
+export function isState(atom: Atom): boolean {
   return (
-    piece.kind === 'data' &&
-    (piece.section.flags & sectionFlag.write) !== 0 &&
-    (piece.section.flags & sectionFlag.exec) === 0 &&
-    piece.end > piece.start &&
-    !isIncidental(piece)
+    atom.kind === 'data' &&
+    (atom.section.flags & sectionFlag.write) !== 0 &&
+    (atom.section.flags & sectionFlag.exec) === 0 &&
+    atom.end > atom.start &&
+    !isIncidental(atom)
   )
 }
 
 function heirsOf(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   correlation: Correlation,
-  addedData: readonly Piece[],
+  addedData: readonly Atom[],
 ): Heir[] {
   const added = new Set(addedData.filter(isState))
   if (added.size === 0) return []
   const gone = new Set(
-    before.data.filter((piece) => isState(piece) && correlation.successorOf(piece) === undefined),
+    before.data.filter((atom) => isState(atom) && correlation.successorOf(atom) === undefined),
   )
   // One that stays in the object may still serve only code that has run.
   const left = new Set(
-    before.data.filter((piece) => {
-      const successor = isState(piece) ? correlation.successorOf(piece) : undefined
+    before.data.filter((atom) => {
+      const successor = isState(atom) ? correlation.successorOf(atom) : undefined
       return successor?.symbol?.binding === 'local'
     }),
   )
   const usersBefore = usersOf(before, new Set([...gone, ...left]))
   const usersAfter = usersOf(
     after,
-    new Set([...added, ...([...left].map(correlation.successorOf) as Piece[])]),
+    new Set([...added, ...([...left].map(correlation.successorOf) as Atom[])]),
   )
   const lost = [...usersBefore].filter(([variable]) => {
     const successor = correlation.successorOf(variable)
     return successor === undefined || (!usersAfter.has(successor) && !isPointedTo(after, successor))
   })
   return [...added].flatMap((variable): Heir[] => {
-    const now = usersAfter.get(variable) ?? new Set<Piece>()
+    const now = usersAfter.get(variable) ?? new Set<Atom>()
     const heirs = lost.flatMap(([old, then]) => {
       const user = [...then].find((code) => {
         const successor = correlation.successorOf(code)
@@ -100,7 +100,7 @@ function heirsOf(
 }
 
 /** True when one of some functions refers to a new one since the patch. */
-function refersTo(after: Anatomy, before: Iterable<Piece>, code: Piece, correlation: Correlation): boolean {
+function refersTo(after: SplitObject, before: Iterable<Atom>, code: Atom, correlation: Correlation): boolean {
   const marks = after.marksOf([code.section])
   return [...before].some((user) => {
     const successor = correlation.successorOf(user)
@@ -109,25 +109,25 @@ function refersTo(after: Anatomy, before: Iterable<Piece>, code: Piece, correlat
 }
 
 /** True when other data refer to a variable. */
-function isPointedTo(unit: Anatomy, variable: Piece): boolean {
+function isPointedTo(unit: SplitObject, variable: Atom): boolean {
   const marks = unit.marksOf([variable.section])
   return unit.data.some(
-    (piece) =>
-      piece !== variable &&
-      unit.refersInto(piece, marks) &&
-      unit.relocations(piece).some((relocation) => {
-        const target = unit.target(piece.section, relocation)
-        return target.kind === 'piece' && target.piece === variable
+    (atom) =>
+      atom !== variable &&
+      unit.refersInto(atom, marks) &&
+      unit.relocations(atom).some((relocation) => {
+        const target = unit.target(atom.section, relocation)
+        return target.kind === 'atom' && target.atom === variable
       }),
   )
 }
 
 /** What there is to say about state that the patch leaves behind. */
 export function lostState(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   correlation: Correlation,
-  addedData: readonly Piece[],
+  addedData: readonly Atom[],
   unit: string,
 ): Finding[] {
   return heirsOf(before, after, correlation, addedData).map(({ variable, lost }): Finding => {

@@ -7,12 +7,12 @@ import type { Correlation } from './correlation/correlate.ts'
 import { isByContent } from './object/by-content.ts'
 import { isColdPart } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
-import { type Anatomy, isCode, isIgnored, isOutOfLine, type Piece } from './object/split-object.ts'
+import { type Atom, isCode, isIgnored, isOutOfLine, type SplitObject } from './object/split-object.ts'
 
 type Difference = Comparison['extentDifference']
 
 /** Sections of which every byte is there for somebody who refers to it. */
-function isForReferrers({ section }: Piece): boolean {
+function isForReferrers({ section }: Atom): boolean {
   const kind = sectionClass(section)
   if (isCode(section)) return section.size === 0
   return (
@@ -24,23 +24,23 @@ function isForReferrers({ section }: Piece): boolean {
 }
 
 /** Nameless content that does not only matter to what refers to it, by its section's name and in order. */
-function ownContent({ pieces }: Anatomy): Map<string, Piece[]> {
-  const found = new Map<string, Piece[]>()
-  for (const piece of pieces) {
-    const { section } = piece
-    if (piece.kind !== 'constant' || section.name === '.altinstr_replacement') continue
-    if (isOutOfLine(section) || isForReferrers(piece)) continue
+function ownContent({ atoms }: SplitObject): Map<string, Atom[]> {
+  const found = new Map<string, Atom[]>()
+  for (const atom of atoms) {
+    const { section } = atom
+    if (atom.kind !== 'constant' || section.name === '.altinstr_replacement') continue
+    if (isOutOfLine(section) || isForReferrers(atom)) continue
     const list = found.get(section.name)
-    if (list === undefined) found.set(section.name, [piece])
-    else list.push(piece)
+    if (list === undefined) found.set(section.name, [atom])
+    else list.push(atom)
   }
   return found
 }
 
 /** The sections whose nameless content is another one, and that the kernel may read or run by itself. */
 export function changedNameless(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   difference: Difference,
 ): { readonly name: string; readonly difference: string }[] {
   const found: { name: string; difference: string }[] = []
@@ -69,60 +69,60 @@ export function changedNameless(
  * @param changes what is known to differ, or to be new, after the patch
  */
 export function unclaimed(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   correlation: Correlation,
   difference: Difference,
-  changes: readonly Piece[],
-): Piece[] {
-  const isWanted = (piece: Piece) => isByContent(piece) && isForReferrers(piece) && !isIncidental(piece)
-  const fresh = after.pieces.filter(
-    (piece) =>
-      isWanted(piece) &&
+  changes: readonly Atom[],
+): Atom[] {
+  const isWanted = (atom: Atom) => isByContent(atom) && isForReferrers(atom) && !isIncidental(atom)
+  const fresh = after.atoms.filter(
+    (atom) =>
+      isWanted(atom) &&
       // What has a section to itself is meant by every reference into it; what the linker merges is referred to one by one.
-      after.piecesOf(piece.section).length > 1 &&
-      (piece.section.flags & sectionFlag.merge) === 0,
+      after.atomsOf(atom.section).length > 1 &&
+      (atom.section.flags & sectionFlag.merge) === 0,
   )
   if (fresh.length === 0) return []
-  const old = before.pieces.filter(isWanted)
-  const alike = new Map<string, Piece[]>()
-  for (const piece of old) {
-    const list = alike.get(beginOf(piece))
-    if (list === undefined) alike.set(beginOf(piece), [piece])
-    else list.push(piece)
+  const old = before.atoms.filter(isWanted)
+  const alike = new Map<string, Atom[]>()
+  for (const atom of old) {
+    const list = alike.get(beginOf(atom))
+    if (list === undefined) alike.set(beginOf(atom), [atom])
+    else list.push(atom)
   }
-  const isOld = (piece: Piece) => {
-    const counterpart = correlation.counterpartOf(piece)
-    if (counterpart !== undefined && difference(counterpart, piece) === undefined) return true
-    return (alike.get(beginOf(piece)) ?? []).some((other) => difference(other, piece) === undefined)
+  const isOld = (atom: Atom) => {
+    const counterpart = correlation.counterpartOf(atom)
+    if (counterpart !== undefined && difference(counterpart, atom) === undefined) return true
+    return (alike.get(beginOf(atom)) ?? []).some((other) => difference(other, atom) === undefined)
   }
-  const open = new Set(fresh.filter((piece) => !isOld(piece)))
+  const open = new Set(fresh.filter((atom) => !isOld(atom)))
   if (open.size === 0) return []
   const seen = new Set([...changes, ...after.data.filter(isIncidental)])
   for (const section of after.object.sections)
     if ((section.flags & sectionFlag.alloc) !== 0 && isIgnored(section))
       for (const relocation of after.object.relocations(section)) {
         const target = after.target(section, relocation)
-        if (target.kind === 'piece' && isByContent(target.piece)) seen.add(target.piece)
+        if (target.kind === 'atom' && isByContent(target.atom)) seen.add(target.atom)
       }
-  for (const piece of seen) {
-    const entries = piece.kind === 'function' ? after.tableEntries(piece) : []
+  for (const atom of seen) {
+    const entries = atom.kind === 'function' ? after.tableEntries(atom) : []
     const references = [
-      ...after.relocations(piece).map((relocation) => ({ from: piece.section, relocation })),
+      ...after.relocations(atom).map((relocation) => ({ from: atom.section, relocation })),
       ...entries.flatMap(({ table, relocations }) =>
         relocations.map((relocation) => ({ from: table, relocation })),
       ),
     ]
     for (const { from, relocation } of references) {
       const target = after.target(from, relocation)
-      if (target.kind !== 'piece') continue
-      if (isByContent(target.piece) || isColdPart(target.piece.name)) seen.add(target.piece)
+      if (target.kind !== 'atom') continue
+      if (isByContent(target.atom) || isColdPart(target.atom.name)) seen.add(target.atom)
     }
   }
-  return [...open].filter((piece) => !seen.has(piece))
+  return [...open].filter((atom) => !seen.has(atom))
 }
 
 /** Size and first bytes: what else is equal has these, too. */
-function beginOf({ section, start, end }: Piece): string {
+function beginOf({ section, start, end }: Atom): string {
   return `${end - start} ${section.data.toString('latin1', start, Math.min(end, start + 256))}`
 }

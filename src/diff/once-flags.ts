@@ -8,7 +8,7 @@ import { useOf } from '../x86/instruction.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { isState } from './lost-state.ts'
 import { bareName, sourceName } from './object/compiler-names.ts'
-import type { Anatomy, Piece } from './object/split-object.ts'
+import type { Atom, SplitObject } from './object/split-object.ts'
 import { type CodeLine, codeLines } from './statics/code-lines.ts'
 import { calledWith } from './statics/static-groups.ts'
 import { isStaticLocal, type Users, usersIn, withParts } from './statics/static-locals.ts'
@@ -40,16 +40,16 @@ function writes({ loose, effect }: CodeLine): boolean {
 const isAnybodys = /^(__|mem|str)/
 
 class Reader {
-  private readonly unit: Anatomy
-  private readonly nameOf: (piece: Piece) => string
+  private readonly unit: SplitObject
+  private readonly nameOf: (atom: Atom) => string
 
-  constructor(unit: Anatomy, nameOf: (piece: Piece) => string) {
+  constructor(unit: SplitObject, nameOf: (atom: Atom) => string) {
     this.unit = unit
     this.nameOf = nameOf
   }
 
   /** @returns undefined for a variable that lets nothing be done once */
-  doneOnce(flag: Piece, users: readonly Piece[], statics: ReadonlySet<Piece>): Done | undefined {
+  doneOnce(flag: Atom, users: readonly Atom[], statics: ReadonlySet<Atom>): Done | undefined {
     const lines = new Map(users.map((code) => [code, codeLines(this.unit, code, statics)]))
     const code = withParts(this.unit, lines, statics)
     const calls = calledWith(code)
@@ -72,9 +72,9 @@ class Reader {
 
   private read(
     lines: readonly CodeLine[],
-    own: ReadonlySet<Piece>,
+    own: ReadonlySet<Atom>,
     done: Done,
-    seen: Set<Piece>,
+    seen: Set<Atom>,
     left: number,
   ): void {
     for (const line of lines) {
@@ -87,18 +87,18 @@ class Reader {
           if (!speaker.test(target.name) && !isAnybodys.test(target.name)) done.called.add(target.name)
           continue
         }
-        if (target.kind === 'piece' && target.piece.kind === 'function') {
-          const { piece } = target
-          if (left === 0 || seen.has(piece)) continue
-          seen.add(piece)
-          this.read(codeLines(this.unit, piece, new Set()) ?? [], own, done, seen, left - 1)
+        if (target.kind === 'atom' && target.atom.kind === 'function') {
+          const { atom } = target
+          if (left === 0 || seen.has(atom)) continue
+          seen.add(atom)
+          this.read(codeLines(this.unit, atom, new Set()) ?? [], own, done, seen, left - 1)
           continue
         }
-        const datum = target.kind === 'piece' && isState(target.piece) && !own.has(target.piece)
+        const datum = target.kind === 'atom' && isState(target.atom) && !own.has(target.atom)
         if (!datum && target.kind !== 'external') continue
         const [variable, name] =
-          target.kind === 'piece'
-            ? [this.nameOf(target.piece), bareName(target.piece.name)]
+          target.kind === 'atom'
+            ? [this.nameOf(target.atom), bareName(target.atom.name)]
             : [target.name, target.name]
         if (useOf(section.data, instruction, relocation.offset) === 'address')
           done.taken.set(`${variable}+${target.offset}`, {
@@ -133,10 +133,10 @@ function only(one: Done, other: Done): string[] {
 
 /** Static variables that let something else be done once than before the patch. */
 export function doneOtherwise(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   correlation: Correlation,
-  changed: readonly { readonly before: Piece; readonly after: Piece }[],
+  changed: readonly { readonly before: Atom; readonly after: Atom }[],
   unit: string,
 ): Finding[] {
   const pairs = correlation.pairs.filter((pair) => isStaticLocal(pair.before) && isStaticLocal(pair.after))
@@ -148,10 +148,10 @@ export function doneOtherwise(
     after: new Set(pairs.map((pair) => pair.after)),
   }
   const readers = {
-    before: new Reader(before, (piece) => `before ${piece.index}`),
-    after: new Reader(after, (piece) => {
-      const counterpart = correlation.counterpartOf(piece)
-      return counterpart === undefined ? `after ${piece.index}` : `before ${counterpart.index}`
+    before: new Reader(before, (atom) => `before ${atom.index}`),
+    after: new Reader(after, (atom) => {
+      const counterpart = correlation.counterpartOf(atom)
+      return counterpart === undefined ? `after ${atom.index}` : `before ${counterpart.index}`
     }),
   }
   const found = new Map<string, { names: string[]; symbol: string; user: string; was: string; is: string }>()

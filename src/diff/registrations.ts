@@ -7,13 +7,13 @@ import { sectionClass } from './compare.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { bareName, stem } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
-import type { Anatomy, Piece } from './object/split-object.ts'
+import type { Atom, SplitObject } from './object/split-object.ts'
 import { isTable } from './object/tables.ts'
 
 /** True of data that only code looks for. */
-export function isOrdinaryData(piece: Piece): boolean {
+export function isOrdinaryData(atom: Atom): boolean {
   return /^\.(data|bss|rodata|sdata)(\.(?!\.)|$)|^\.data\.\.(read_mostly|ro_after_init|cacheline_aligned|shared_aligned|page_aligned|percpu(\.\.(read_mostly|shared_aligned|page_aligned))?)$|^\.data\.\.?once$/.test(
-    sectionClass(piece.section),
+    sectionClass(atom.section),
   )
 }
 
@@ -41,7 +41,7 @@ const kinds: readonly (readonly [name: RegExp, says: (name: string) => string])[
   ],
 ]
 
-function saidOf({ name, section }: Piece): string {
+function saidOf({ name, section }: Atom): string {
   for (const [pattern, says] of kinds) {
     const of = pattern.exec(stem(name))?.[1]
     if (of !== undefined) return says(of)
@@ -50,13 +50,17 @@ function saidOf({ name, section }: Piece): string {
 }
 
 /** What stays although the patch removes it. */
-export function removedRegistrations(before: Anatomy, { successorOf }: Correlation, unit: string): Finding[] {
+export function removedRegistrations(
+  before: SplitObject,
+  { successorOf }: Correlation,
+  unit: string,
+): Finding[] {
   const told = new Set<string>()
-  return before.data.flatMap((piece): Finding[] => {
-    const { name, section } = piece
-    if (successorOf(piece) !== undefined || isOrdinaryData(piece) || isIncidental(piece)) return []
-    if (beside.test(section.name) || isTable(section) || piece.end === piece.start) return []
-    const message = saidOf(piece)
+  return before.data.flatMap((atom): Finding[] => {
+    const { name, section } = atom
+    if (successorOf(atom) !== undefined || isOrdinaryData(atom) || isIncidental(atom)) return []
+    if (beside.test(section.name) || isTable(section) || atom.end === atom.start) return []
+    const message = saidOf(atom)
     if (told.has(message)) return []
     told.add(message)
     return [

@@ -4,7 +4,7 @@
 
 import { replacementLength } from '../diff/compare.ts'
 import { sourceName } from '../diff/object/compiler-names.ts'
-import { type Extent, isCode, type Piece, type Target } from '../diff/object/split-object.ts'
+import { type Atom, type Extent, isCode, type Target } from '../diff/object/split-object.ts'
 import type { TableEntry } from '../diff/object/tables.ts'
 import { relocationSize, relocationType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
@@ -29,24 +29,24 @@ export type Convert = (
   from: Section,
   relocation: Relocation,
   offset: number,
-  whose: Piece | undefined,
+  whose: Atom | undefined,
 ) => RelocationDraft
 
 export interface Cargo {
   /** @param name what to call it; its own name by default */
-  carryFunction(piece: Piece, name?: string): SymbolDraft
+  carryFunction(atom: Atom, name?: string): SymbolDraft
   /** @param reason why, for the report; undefined for what serves other carried things only */
-  carryData(piece: Piece, reason: string | undefined): Place
-  carryConstant(piece: Piece, extent: Extent): Place
+  carryData(atom: Atom, reason: string | undefined): Place
+  carryConstant(atom: Atom, extent: Extent): Place
   /** Something of the running kernel, as the unit means it. */
-  refer(name: string, definition: Piece | undefined, needed?: boolean): SymbolDraft
-  /** The symbol and the place of a piece that is carried. */
-  symbolOf(piece: Piece): SymbolDraft | undefined
-  placeOf(piece: Piece): Place | undefined
+  refer(name: string, definition: Atom | undefined, needed?: boolean): SymbolDraft
+  /** The symbol and the place of an atom that is carried. */
+  symbolOf(atom: Atom): SymbolDraft | undefined
+  placeOf(atom: Atom): Place | undefined
   /** The carried replacement of an alternative that holds a byte of a section. */
   snippetAt(section: Section, offset: number): { readonly extent: Extent; readonly place: Place } | undefined
   /** Says that a function is carried, and why. */
-  tell(piece: Piece, reason: string): void
+  tell(atom: Atom, reason: string): void
   /** Does the pending work. @returns true when there was some */
   drain(): boolean
 }
@@ -59,14 +59,14 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   /** Replacement code of alternatives, by section. */
   const snippets = new Map<Section, { readonly extent: Extent; readonly place: Place }[]>()
   const places = new Map<string, Place>()
-  const symbols = new Map<Piece, SymbolDraft>()
+  const symbols = new Map<Atom, SymbolDraft>()
   const pending: (() => void)[] = []
 
-  const refer = (name: string, definition: Piece | undefined, needed = true): SymbolDraft =>
+  const refer = (name: string, definition: Atom | undefined, needed = true): SymbolDraft =>
     workshop.refer({ name, from: object, unit, definition, change, needed })
 
   /** A field that reaches over the end of what is carried can't be relocated there: something divides it. */
-  const isInside = ({ offset, type }: Relocation, { section, end }: Extent, whose: Piece | undefined) => {
+  const isInside = ({ offset, type }: Relocation, { section, end }: Extent, whose: Atom | undefined) => {
     if (offset + relocationSize(type) <= end) return true
     const name = whose?.name ?? section.name
     error(
@@ -79,14 +79,14 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   }
 
   /** Carries a range of bytes with its relocations; what they lead to follows later. */
-  const carryExtent = (extent: Extent, growing: Growing, whose: Piece | undefined): Place => {
+  const carryExtent = (extent: Extent, growing: Growing, whose: Atom | undefined): Place => {
     const place = { growing, at: workshop.append(growing, extent) }
     follow(extent, place, whose)
     return place
   }
 
   /** What the references of carried bytes lead to comes later. */
-  const follow = (extent: Extent, { growing, at }: Place, whose: Piece | undefined) =>
+  const follow = (extent: Extent, { growing, at }: Place, whose: Atom | undefined) =>
     pending.push(() => {
       for (const relocation of after.relocations(extent)) {
         if (!isInside(relocation, extent, whose)) continue
@@ -120,79 +120,79 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
     return { ...converted, offset: converted.offset + made.shift, type: relocationType.pc32 }
   }
 
-  const refuseToCut = (piece: Piece, why: string) =>
+  const refuseToCut = (atom: Atom, why: string) =>
     error(
       'shared-section',
-      piece.name,
-      `${piece.name} shares the section ${piece.section.name} with other functions, and can't be cut out of it: ${why}`,
+      atom.name,
+      `${atom.name} shares the section ${atom.section.name} with other functions, and can't be cut out of it: ${why}`,
       'Compile with -ffunction-sections, or move the fix to a function of an ordinary section',
     )
 
   /** Of what leads from one function of a section to another the assembler says nothing: it must all be seen, and reach further. */
-  const refuseInseparable = (piece: Piece) => {
-    const { section } = piece
-    if (after.relocations(piece).some(({ type }) => type === relocationType.pc8))
-      refuseToCut(piece, 'it has a short jump to one of them')
-    for (let at = piece.symbol?.value ?? piece.start; at < piece.end; ) {
+  const refuseInseparable = (atom: Atom) => {
+    const { section } = atom
+    if (after.relocations(atom).some(({ type }) => type === relocationType.pc8))
+      refuseToCut(atom, 'it has a short jump to one of them')
+    for (let at = atom.symbol?.value ?? atom.start; at < atom.end; ) {
       const instruction = decodeInstruction(section.data, at)
-      if (instruction === undefined || instruction.end > piece.end) {
-        refuseToCut(piece, `the instruction at ${piece.name}+${at - piece.start} is unknown`)
+      if (instruction === undefined || instruction.end > atom.end) {
+        refuseToCut(atom, `the instruction at ${atom.name}+${at - atom.start} is unknown`)
         return
       }
       at = instruction.end
     }
   }
 
-  const carryFunction = (piece: Piece, name = piece.name): SymbolDraft => {
-    const known = symbols.get(piece)
+  const carryFunction = (atom: Atom, name = atom.name): SymbolDraft => {
+    const known = symbols.get(atom)
     if (known !== undefined) return known
-    const { section } = piece
-    const alone = after.piecesOf(section).length === 1
-    if (!alone) refuseInseparable(piece)
+    const { section } = atom
+    const alone = after.atomsOf(section).length === 1
+    if (!alone) refuseInseparable(atom)
     const growing = alone ? workshop.open(section, section.name) : workshop.openShared(section)
-    const place = carryExtent(piece, growing, piece)
+    const place = carryExtent(atom, growing, atom)
     const symbol = workshop.define({
       name: workshop.functionName(unit, name),
-      value: place.at + (piece.symbol?.value ?? piece.start) - piece.start,
+      value: place.at + (atom.symbol?.value ?? atom.start) - atom.start,
       size: Math.min(
-        piece.symbol?.size ?? Number.POSITIVE_INFINITY,
-        piece.end - (piece.symbol?.value ?? piece.start),
+        atom.symbol?.size ?? Number.POSITIVE_INFINITY,
+        atom.end - (atom.symbol?.value ?? atom.start),
       ),
       binding: 'local',
       type: 'function',
       visibility: 0,
       place: growing.draft,
     })
-    symbols.set(piece, symbol)
+    symbols.set(atom, symbol)
     // objtool finds the parent of a cold part by any of its names.
-    for (const { name } of piece.aliases)
+    for (const { name } of atom.aliases)
       workshop.define({ ...symbol, name: workshop.functionName(unit, name) })
-    places.set(placeKey(piece), place)
-    for (const entry of after.tableEntries(piece))
-      if (bootConstant(entry.table.name)) loadBootConstant(entry, piece, place)
-      else pending.push(() => carryEntry(entry, piece))
-    pending.push(() => carryMessages(piece))
+    places.set(placeKey(atom), place)
+    for (const entry of after.tableEntries(atom))
+      if (bootConstant(entry.table.name)) loadBootConstant(entry, atom, place)
+      else pending.push(() => carryEntry(entry, atom))
+    pending.push(() => carryMessages(atom))
     return symbol
   }
 
   /** What the kernel wrote into its own code when it started is loaded from where it has it from. */
-  const loadBootConstant = ({ table, relocations }: TableEntry, piece: Piece, { growing, at }: Place) => {
+  const loadBootConstant = ({ table, relocations }: TableEntry, atom: Atom, { growing, at }: Place) => {
     const constant = bootConstant(table.name)
     const [where] = relocations
     if (constant === undefined || where === undefined) return
     const start = where.symbol.value + where.addend - opcodeLength
-    const inside = start >= piece.start && start < piece.end
-    const load = inside ? loadInstead(piece.section.data.subarray(start, piece.end)) : undefined
+    const inside = start >= atom.start && start < atom.end
+    const load = inside ? loadInstead(atom.section.data.subarray(start, atom.end)) : undefined
     if (constant.kind !== 'ptr' || load === undefined) {
       error(
         'boot-constant',
-        piece.name,
-        `${piece.name} has ${constant.name} as a number in its code, which the kernel puts there only when it starts`,
+        atom.name,
+        `${atom.name} has ${constant.name} as a number in its code, which the kernel puts there only when it starts`,
         'Fix the bug in its callers instead',
       )
       return
     }
-    const offset = at + start - piece.start
+    const offset = at + start - atom.start
     workshop.rewrite(growing, offset, load.bytes)
     const own = after.data.find(({ name }) => name === constant.name)
     const variable = refer(constant.name, own && correlation.counterpartOf(own))
@@ -205,7 +205,7 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   }
 
   /** Appends a table's entry to the one table of that name. */
-  const carryEntry = (entry: TableEntry, whose: Piece) => {
+  const carryEntry = (entry: TableEntry, whose: Atom) => {
     const { table } = entry
     const growing = workshop.openShared(table)
     const at = workshop.append(growing, { section: table, start: entry.start, end: entry.end })
@@ -216,14 +216,14 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
         table.name === '.altinstructions' && nth === 1 ? after.target(table, relocation) : undefined
       // objtool puts thunks there (until 5.14).
       if (target !== undefined && target.kind !== 'external') {
-        const outside = (one: Target & { kind: 'piece' }) =>
-          one.piece.start + one.offset + replacementLength(entry) > one.piece.section.size
-        if (target.kind !== 'piece' || outside(target)) {
+        const outside = (one: Target & { kind: 'atom' }) =>
+          one.atom.start + one.offset + replacementLength(entry) > one.atom.section.size
+        if (target.kind !== 'atom' || outside(target)) {
           error('unreadable-table', whose.name, `An alternative of ${whose.name} can't be understood`, report)
           return
         }
-        const start = target.piece.start + target.offset
-        const { section } = target.piece
+        const start = target.atom.start + target.offset
+        const { section } = target.atom
         const extent = { section, start, end: start + replacementLength(entry) }
         const key = `${section.index}:${extent.start}:${extent.end}`
         let place = places.get(key)
@@ -246,54 +246,54 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   }
 
   /** Table entries about code outside functions, such as a fault in the replacement of an alternative. */
-  const carryEntriesAbout = (extent: Extent, whose: Piece) => {
+  const carryEntriesAbout = (extent: Extent, whose: Atom) => {
     for (const entry of after.entriesAbout(extent)) pending.push(() => carryEntry(entry, whose))
   }
 
   let messages: ReadonlyMap<string, readonly IndexedMessage[]> | undefined
   const listed = new Set<string>()
-  const carryMessages = (piece: Piece) => {
+  const carryMessages = (atom: Atom) => {
     messages ??= indexedMessages(after)
-    const name = sourceName(piece.name)
+    const name = sourceName(atom.name)
     if (listed.has(name)) return
     listed.add(name)
     for (const { section, relocation } of messages.get(name) ?? []) {
       const growing = workshop.openShared(section)
       const { offset } = relocation
       const at = workshop.append(growing, { section, start: offset, end: offset + 8 })
-      growing.draft.relocations.push(convert(section, relocation, at, piece))
+      growing.draft.relocations.push(convert(section, relocation, at, atom))
     }
   }
 
-  const carryData = (piece: Piece, reason: string | undefined): Place => {
-    const known = places.get(placeKey(piece))
+  const carryData = (atom: Atom, reason: string | undefined): Place => {
+    const known = places.get(placeKey(atom))
     if (known !== undefined) return known
-    const together = neighbourhood(cutting, piece)
+    const together = neighbourhood(cutting, atom)
     const [first, last] = [together[0]!, together.at(-1)!]
-    const growing = workshop.openShared(piece.section)
-    const at = workshop.append(growing, { section: piece.section, start: first.start, end: last.end })
+    const growing = workshop.openShared(atom.section)
+    const at = workshop.append(growing, { section: atom.section, start: first.start, end: last.end })
     for (const one of together) {
       const place = { growing, at: at + one.start - first.start }
       follow(one, place, one)
       places.set(placeKey(one), place)
       nameData(one, place)
-      const why = one === piece ? reason : change.addedData.includes(one) ? 'it is new' : undefined
+      const why = one === atom ? reason : change.addedData.includes(one) ? 'it is new' : undefined
       if (why !== undefined && one.symbol !== undefined)
         carried.push({ name: one.name, kind: 'data', unit, reason: why })
     }
-    return places.get(placeKey(piece))!
+    return places.get(placeKey(atom))!
   }
 
-  const nameData = (piece: Piece, { growing, at }: Place) => {
-    const { symbol } = piece
+  const nameData = (atom: Atom, { growing, at }: Place) => {
+    const { symbol } = atom
     if (symbol === undefined) return
     const { name, value, size, type } = symbol
     symbols.set(
-      piece,
+      atom,
       workshop.define({
         name,
-        value: at + value - piece.start,
-        size: Math.min(size, piece.end - value),
+        value: at + value - atom.start,
+        size: Math.min(size, atom.end - value),
         binding: 'local',
         type,
         visibility: 0,
@@ -302,13 +302,13 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
     )
   }
 
-  const carryConstant = (piece: Piece, extent: Extent): Place => {
+  const carryConstant = (atom: Atom, extent: Extent): Place => {
     const key = `${extent.section.index}:${extent.start}:${extent.end}`
     let place = places.get(key)
     if (place === undefined) {
-      place = carryExtent(extent, workshop.openShared(piece.section), piece)
+      place = carryExtent(extent, workshop.openShared(atom.section), atom)
       places.set(key, place)
-      if (isCode(piece.section)) carryEntriesAbout(extent, piece)
+      if (isCode(atom.section)) carryEntriesAbout(extent, atom)
     }
     return place
   }
@@ -318,12 +318,12 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
     carryData,
     carryConstant,
     refer,
-    symbolOf: (piece) => symbols.get(piece),
-    placeOf: (piece) => places.get(placeKey(piece)),
+    symbolOf: (atom) => symbols.get(atom),
+    placeOf: (atom) => places.get(placeKey(atom)),
     snippetAt: (section, offset) =>
       snippets.get(section)?.find(({ extent }) => offset >= extent.start && offset < extent.end),
-    tell(piece, reason) {
-      carried.push({ name: piece.name, kind: 'function', unit, reason })
+    tell(atom, reason) {
+      carried.push({ name: atom.name, kind: 'function', unit, reason })
     },
     drain() {
       const some = pending.length > 0
@@ -335,6 +335,6 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   }
 }
 
-function placeKey(piece: Piece): string {
-  return `${piece.section.index}:${piece.start}:${piece.end}`
+function placeKey(atom: Atom): string {
+  return `${atom.section.index}:${atom.start}:${atom.end}`
 }

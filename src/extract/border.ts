@@ -6,7 +6,7 @@
 import { isByContent } from '../diff/object/by-content.ts'
 import { coldParent } from '../diff/object/compiler-names.ts'
 import { isIncidental } from '../diff/object/diagnostic-data.ts'
-import { isCode, type Piece, type Target } from '../diff/object/split-object.ts'
+import { type Atom, isCode, type Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { useOf } from '../x86/instruction.ts'
 import { isInitOrExit } from './roots.ts'
@@ -15,26 +15,26 @@ import type { Cutting } from './unit-extraction.ts'
 type Carrying = Pick<Cutting, 'change' | 'isKept'>
 
 /** True when the running kernel's own is meant, however it is referred to. */
-function isKernels({ change, isKept }: Carrying, piece: Piece): boolean {
-  const counterpart = change.correlation.counterpartOf(piece)
-  if (counterpart === undefined || isInitOrExit(counterpart) || isIncidental(piece)) return false
-  return !isByContent(piece) || isKept(piece)
+function isKernels({ change, isKept }: Carrying, atom: Atom): boolean {
+  const counterpart = change.correlation.counterpartOf(atom)
+  if (counterpart === undefined || isInitOrExit(counterpart) || isIncidental(atom)) return false
+  return !isByContent(atom) || isKept(atom)
 }
 
-function isCarriedWithOthers(carrying: Carrying, piece: Piece): boolean {
+function isCarriedWithOthers(carrying: Carrying, atom: Atom): boolean {
   return (
-    piece.kind === 'data' &&
-    !isIncidental(piece) &&
-    !carrying.change.correlation.ambiguous.has(piece) &&
-    !isKernels(carrying, piece)
+    atom.kind === 'data' &&
+    !isIncidental(atom) &&
+    !carrying.change.correlation.ambiguous.has(atom) &&
+    !isKernels(carrying, atom)
   )
 }
 
 /** A datum that is carried, and those beside it that are carried with it, so that all keep their distances. */
-export function neighbourhood(carrying: Carrying, piece: Piece): readonly Piece[] {
-  const all = carrying.change.after.piecesOf(piece.section)
-  if (all.length === 1 || !isCarriedWithOthers(carrying, piece)) return [piece]
-  const own = all.indexOf(piece)
+export function neighbourhood(carrying: Carrying, atom: Atom): readonly Atom[] {
+  const all = carrying.change.after.atomsOf(atom.section)
+  if (all.length === 1 || !isCarriedWithOthers(carrying, atom)) return [atom]
+  const own = all.indexOf(atom)
   let [first, last] = [own, own]
   while (first > 0 && isCarriedWithOthers(carrying, all[first - 1]!)) first--
   while (last + 1 < all.length && isCarriedWithOthers(carrying, all[last + 1]!)) last++
@@ -46,14 +46,14 @@ export function borderGuard(carrying: Carrying & Pick<Cutting, 'error'>) {
   const { error } = carrying
   const { after, correlation } = carrying.change
   /** True when the distance of two neighbours is the same in the patched kernel as in the object. */
-  const stayTogether = (one: Piece, next: Piece): boolean => {
+  const stayTogether = (one: Atom, next: Atom): boolean => {
     if (isKernels(carrying, one) && isKernels(carrying, next)) {
       const [b, bNext] = [correlation.counterpartOf(one), correlation.counterpartOf(next)]
       return b?.section === bNext?.section && bNext!.start - b!.start === next.start - one.start
     }
     return isCarriedWithOthers(carrying, one) && isCarriedWithOthers(carrying, next)
   }
-  const usesOf = (whose: Piece) => {
+  const usesOf = (whose: Atom) => {
     const family = after.functions.filter(
       ({ name, file }) => coldParent(name) === coldParent(whose.name) && file === whose.file,
     )
@@ -68,30 +68,30 @@ export function borderGuard(carrying: Carrying & Pick<Cutting, 'error'>) {
     const instruction = isCode(from) ? after.instructionAt(from, relocation.offset) : undefined
     return instruction === undefined ? 'address' : useOf(from.data, instruction, relocation.offset)
   }
-  const refuse = (piece: Piece, whose: Piece, what: string) =>
+  const refuse = (atom: Atom, whose: Atom, what: string) =>
     error(
       'ambiguous-reference',
-      piece.name,
-      `${whose.name} refers to ${what}, which share the section ${piece.section.name}: which is meant can't be told`,
+      atom.name,
+      `${whose.name} refers to ${what}, which share the section ${atom.section.name}: which is meant can't be told`,
       'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section attribute (such as __read_mostly)',
     )
 
-  return (target: Target & { kind: 'piece' }, from: Section, relocation: Relocation, whose: Piece) => {
-    const { piece, offset } = target
-    const size = piece.end - piece.start
-    const all = after.piecesOf(piece.section)
+  return (target: Target & { kind: 'atom' }, from: Section, relocation: Relocation, whose: Atom) => {
+    const { atom, offset } = target
+    const size = atom.end - atom.start
+    const all = after.atomsOf(atom.section)
     // What is as far away as the kernel's map is a physical address.
-    if (piece.kind === 'function' || all.length < 2 || offset >= 2 ** 31) return
+    if (atom.kind === 'function' || all.length < 2 || offset >= 2 ** 31) return
     const how = use(from, relocation)
-    const own = all.indexOf(piece)
+    const own = all.indexOf(atom)
     const [previous, next] = [all[own - 1], all[own + 1]]
-    if (offset > size && !(next !== undefined && stayTogether(piece, next))) {
-      refuse(piece, whose, `something without a name behind ${piece.name}`)
+    if (offset > size && !(next !== undefined && stayTogether(atom, next))) {
+      refuse(atom, whose, `something without a name behind ${atom.name}`)
       return
     }
-    if (offset === 0 && previous?.end === piece.start && !stayTogether(previous, piece)) {
+    if (offset === 0 && previous?.end === atom.start && !stayTogether(previous, atom)) {
       const uses = usesOf(whose).filter(
-        ({ target: other }) => other.kind === 'piece' && other.piece === previous,
+        ({ target: other }) => other.kind === 'atom' && other.atom === previous,
       )
       // Nobody walks through one number, or what a macro leaves behind.
       const small = previous.end - previous.start <= 8
@@ -99,22 +99,22 @@ export function borderGuard(carrying: Carrying & Pick<Cutting, 'error'>) {
       const isSingle = isByte || isIncidental(previous)
       const walks = !isSingle && uses.some(({ use: other }) => !small || other !== 'access')
       // A table without a name is gone through from its beginning.
-      const may = how === 'address' || (how === 'walk' && piece.kind === 'data')
-      if (may && walks) refuse(piece, whose, `${piece.name} or to the end of ${previous.name}`)
+      const may = how === 'address' || (how === 'walk' && atom.kind === 'data')
+      if (may && walks) refuse(atom, whose, `${atom.name} or to the end of ${previous.name}`)
     }
     if (
       offset > 0 &&
       next !== undefined &&
       !isIncidental(next) &&
       how !== 'access' &&
-      !stayTogether(piece, next)
+      !stayTogether(atom, next)
     ) {
       const begins = usesOf(whose).some(
-        ({ target: other }) => other.kind === 'piece' && other.piece === piece && other.offset === 0,
+        ({ target: other }) => other.kind === 'atom' && other.atom === atom && other.offset === 0,
       )
       const nearEnd = size - offset <= 64
       if (!begins && nearEnd && offset < size)
-        refuse(piece, whose, `${piece.name} or to what is before ${next.name}`)
+        refuse(atom, whose, `${atom.name} or to what is before ${next.name}`)
     }
   }
 }

@@ -4,7 +4,7 @@
 
 import type { Change } from '../diff/change.ts'
 import type { CallbackKind, State } from '../diff/directives.ts'
-import type { Piece } from '../diff/object/split-object.ts'
+import type { Atom } from '../diff/object/split-object.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 
@@ -29,7 +29,7 @@ interface Declarer {
 
 /** A changed unit that can carry its functions. */
 interface Carrier extends Declarer {
-  readonly cutter: { carry(piece: Piece, reason: string): SymbolDraft | undefined }
+  readonly cutter: { carry(atom: Atom, reason: string): SymbolDraft | undefined }
 }
 
 /** A callback that the kernel can know: one of its kind for its object. */
@@ -38,7 +38,7 @@ export interface DeclaredCallback<From> {
   readonly name: string
   readonly object: string
   readonly unit: string
-  readonly piece: Piece
+  readonly atom: Atom
   readonly from: From
 }
 
@@ -50,21 +50,21 @@ export function declaredCallbacks<From extends Declarer>(
   const known = new Map<string, DeclaredCallback<From>>()
   for (const from of units) {
     const { change, object } = from
-    for (const { kind, piece } of change.directives.callbacks) {
+    for (const { kind, atom } of change.directives.callbacks) {
       const { unit } = change
       const key = `${object} ${kind}`
       const first = known.get(key)
       if (first === undefined) {
-        known.set(key, { kind, name: piece.name, object, unit, piece, from })
+        known.set(key, { kind, name: atom.name, object, unit, atom, from })
         continue
       }
       const where = first.unit === unit ? `both in ${unit}` : `in ${first.unit} and ${unit}`
       findings.push({
         severity: 'error',
         rule: 'duplicate-callback',
-        symbol: piece.name,
+        symbol: atom.name,
         unit,
-        message: `${object} has two ${kind} callbacks, ${first.name} and ${piece.name} (${where}), and the kernel calls one`,
+        message: `${object} has two ${kind} callbacks, ${first.name} and ${atom.name} (${where}), and the kernel calls one`,
         hint: 'Let one callback do the work of both',
       })
     }
@@ -77,8 +77,8 @@ export function declaredCallbacks<From extends Declarer>(
  * @param findings gets `duplicate-callback`
  */
 export function carryCallbacks(units: readonly Carrier[], findings: Finding[]): CarriedCallback[] {
-  return declaredCallbacks(units, findings).flatMap(({ kind, name, object, unit, piece, from }) => {
-    const symbol = from.cutter.carry(piece, `it is the ${kind} callback of ${object}`)
+  return declaredCallbacks(units, findings).flatMap(({ kind, name, object, unit, atom, from }) => {
+    const symbol = from.cutter.carry(atom, `it is the ${kind} callback of ${object}`)
     return symbol === undefined ? [] : [{ kind, name, object, unit, symbol }]
   })
 }

@@ -2,7 +2,7 @@
 // The smallest object that carries a change: the changed functions of all units, and what they need.
 
 import type { Change } from '../diff/change.ts'
-import type { Piece } from '../diff/object/split-object.ts'
+import type { Atom } from '../diff/object/split-object.ts'
 import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { CarriedItem } from './atom-copier.ts'
@@ -25,7 +25,7 @@ export interface ReplacedFunction {
   readonly unit: string
   readonly change: Change
   /** The function that runs now. */
-  readonly before: Piece
+  readonly before: Atom
   readonly symbol: SymbolDraft
   readonly reasons: readonly string[]
 }
@@ -54,10 +54,10 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
   const cutters = units.map(({ change, object }) => {
     const roots = rootsOf(change, surroundings.judgesHooks ?? true)
     const cutter = cut(workshop, change, roots, object, surroundings, peers, findings, carried)
-    for (const piece of change.after.pieces)
-      for (const symbol of [piece.symbol, ...piece.aliases])
+    for (const atom of change.after.atoms)
+      for (const symbol of [atom.symbol, ...atom.aliases])
         if (symbol !== undefined && symbol.binding !== 'local')
-          peers.set(symbol.name, { piece, object, change, carry: cutter.carry })
+          peers.set(symbol.name, { atom, object, change, carry: cutter.carry })
     return { change, object, roots, cutter }
   })
   for (const { change, object, roots, cutter } of cutters) {

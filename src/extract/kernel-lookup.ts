@@ -8,7 +8,7 @@ import { isByContent } from '../diff/object/by-content.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import { isIncidental } from '../diff/object/diagnostic-data.ts'
 import { isComplaint } from '../diff/object/sanitizers.ts'
-import { isCode, isOutOfLine, type Piece, type Target } from '../diff/object/split-object.ts'
+import { type Atom, isCode, isOutOfLine, type Target } from '../diff/object/split-object.ts'
 import { isTable } from '../diff/object/tables.ts'
 import { isThreadLocal, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
@@ -23,10 +23,10 @@ import type { Cutting } from './unit-extraction.ts'
 
 /** A global definition of one of the changed units, for the others. */
 export interface Peer {
-  readonly piece: Piece
+  readonly atom: Atom
   readonly object: string
   readonly change: Change
-  carry(piece: Piece, reason: string): SymbolDraft | undefined
+  carry(atom: Atom, reason: string): SymbolDraft | undefined
 }
 
 /** What the linkage asks about the world around the unit. */
@@ -41,17 +41,17 @@ export interface World {
 export interface Linkage {
   readonly convert: Convert
   /** Functions that are new and whose address was handed on since this was asked last. */
-  takeHandedOn(): readonly Piece[]
+  takeHandedOn(): readonly Atom[]
 }
 
 export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, cargo: () => Cargo): Linkage {
   const { workshop, change, object, error } = cutting
   const { after, correlation, unit } = change
-  const changedPieces = new Set([...roots.replaced, ...roots.embedded].map(({ after: piece }) => piece))
-  const embedded = new Set(roots.embedded.map(({ after: piece }) => piece))
+  const changedAtoms = new Set([...roots.replaced, ...roots.embedded].map(({ after: atom }) => atom))
+  const embedded = new Set(roots.embedded.map(({ after: atom }) => atom))
   const added = new Set(change.added)
   const { ambiguous } = correlation
-  const addressOfNew = new Set<Piece>()
+  const addressOfNew = new Set<Atom>()
 
   const guardBorder = borderGuard(cutting)
 
@@ -61,12 +61,12 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
   }
 
   /** Names of functions that use the cold part of one which stays behind. */
-  const adopters = new Map<Piece, string>()
+  const adopters = new Map<Atom, string>()
   /**
    * objtool wants to find the function that a cold part belongs to by its name.
    * @param whose what uses it @returns another name, when its own function is not carried
    */
-  const adopt = (cold: Piece, whose: Piece): string | undefined => {
+  const adopt = (cold: Atom, whose: Atom): string | undefined => {
     const parent = coldParent(cold.name)
     const adopter = adopters.get(whose) ?? coldParent(whose.name)
     const own = after.functions.find(({ name, file }) => name === parent && file === cold.file)
@@ -80,15 +80,15 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
     return name
   }
   const coldNames = new Set<string>()
-  const isCarried = (piece: Piece) =>
-    changedPieces.has(piece) || added.has(piece) || cargo().symbolOf(piece) !== undefined
+  const isCarried = (atom: Atom) =>
+    changedAtoms.has(atom) || added.has(atom) || cargo().symbolOf(atom) !== undefined
 
   /** A relocation of carried bytes, so that it leads to the right thing. */
   const convert = (
     from: Section,
     relocation: Relocation,
     offset: number,
-    whose: Piece | undefined,
+    whose: Atom | undefined,
   ): RelocationDraft => {
     const target = after.target(from, relocation)
     const { symbol } = relocation
@@ -115,12 +115,12 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
       }
       case 'string': {
         const { start } = target
-        const extent = { section: target.piece.section, start, end: start + target.text.length }
-        const place = cargo().carryConstant(target.piece, extent)
+        const extent = { section: target.atom.section, start, end: start + target.text.length }
+        const place = cargo().carryConstant(target.atom, extent)
         return to(place.growing.symbol, symbol.value + relocation.addend - start + place.at)
       }
-      case 'piece':
-        return convertToPiece(target, from, relocation, to, whose)
+      case 'atom':
+        return convertToAtom(target, from, relocation, to, whose)
       case 'absolute':
       case 'nowhere':
         error(
@@ -133,23 +133,23 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
     }
   }
 
-  /** What the running kernel has of a piece; undefined also for what it has freed. */
-  const livingCounterpart = ({ correlation: pairs }: Change, piece: Piece): Piece | undefined => {
-    const counterpart = pairs.counterpartOf(piece)
+  /** What the running kernel has of an atom; undefined also for what it has freed. */
+  const livingCounterpart = ({ correlation: pairs }: Change, atom: Atom): Atom | undefined => {
+    const counterpart = pairs.counterpartOf(atom)
     return counterpart === undefined || isInitOrExit(counterpart) ? undefined : counterpart
   }
 
   /** Something that another changed unit defines; undefined when the running kernel knows it best. */
   const referToPeer = (peer: Peer): SymbolDraft | undefined => {
-    const { piece } = peer
-    const counterpart = livingCounterpart(peer.change, piece)
+    const { atom } = peer
+    const counterpart = livingCounterpart(peer.change, atom)
     const within = peer.object === object || peer.object === 'vmlinux'
     if (counterpart === undefined) {
-      if (within) return peer.carry(piece, 'it is new')
+      if (within) return peer.carry(atom, 'it is new')
       error(
         'across-modules',
-        piece.name,
-        `The new ${piece.name} belongs to the module ${peer.object}, but ${unit} is part of ${object}, which may run without it`,
+        atom.name,
+        `The new ${atom.name} belongs to the module ${peer.object}, but ${unit} is part of ${object}, which may run without it`,
         'Define it where it is used, too',
       )
       return undefined
@@ -168,24 +168,24 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
 
   /** Nameless bytes: they are carried, unless they are the kernel's own state or code. */
   const convertToConstant = (
-    target: Extract<Target, { kind: 'piece' }>,
+    target: Extract<Target, { kind: 'atom' }>,
     from: Section,
     relocation: Relocation,
     to: (draft: SymbolDraft, addend: number) => RelocationDraft,
-    whose: Piece | undefined,
+    whose: Atom | undefined,
   ): RelocationDraft => {
-    const { piece } = target
+    const { atom } = target
     const { symbol } = relocation
     const said = symbol.value + relocation.addend
-    const at = piece.start + target.offset
-    const snippet = cargo().snippetAt(piece.section, at)
+    const at = atom.start + target.offset
+    const snippet = cargo().snippetAt(atom.section, at)
     if (snippet !== undefined)
       return to(snippet.place.growing.symbol, said - snippet.extent.start + snippet.place.at)
-    const { name, flags } = piece.section
-    const ownCode = isCode(piece.section) && !isOutOfLine(piece.section)
+    const { name, flags } = atom.section
+    const ownCode = isCode(atom.section) && !isOutOfLine(atom.section)
     if (ownCode && symbol.type !== 'section' && hasSymbol(symbol.name))
       return to(cargo().refer(symbol.name, undefined), relocation.addend)
-    if (ownCode || ((flags & sectionFlag.write) !== 0 && !isComplaint(piece.section)))
+    if (ownCode || ((flags & sectionFlag.write) !== 0 && !isComplaint(atom.section)))
       error(
         'unknown-relocation',
         whose?.name ?? name,
@@ -193,8 +193,8 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
         report,
       )
     if (symbol.type === 'section' && whose !== undefined) guardBorder(target, from, relocation, whose)
-    const extent = after.extent(piece, target.offset)
-    const place = cargo().carryConstant(piece, extent)
+    const extent = after.extent(atom, target.offset)
+    const place = cargo().carryConstant(atom, extent)
     return to(place.growing.symbol, said - extent.start + place.at)
   }
 
@@ -202,72 +202,72 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
   const takesAddress = (
     from: Section,
     relocation: Relocation,
-    target: Target & { kind: 'piece' },
+    target: Target & { kind: 'atom' },
   ): boolean => {
-    const { piece } = target
-    if (target.offset !== (piece.symbol?.value ?? piece.start) - piece.start) return false
+    const { atom } = target
+    if (target.offset !== (atom.symbol?.value ?? atom.start) - atom.start) return false
     if (isTable(from)) return false
     return !isCode(from) || after.instructionAt(from, relocation.offset)?.branch !== relocation.offset
   }
 
-  const convertToPiece = (
-    target: Extract<Target, { kind: 'piece' }>,
+  const convertToAtom = (
+    target: Extract<Target, { kind: 'atom' }>,
     from: Section,
     relocation: Relocation,
     to: (draft: SymbolDraft, addend: number) => RelocationDraft,
-    whose: Piece | undefined,
+    whose: Atom | undefined,
   ): RelocationDraft => {
-    const { piece } = target
+    const { atom } = target
     const { symbol } = relocation
     const said = symbol.value + relocation.addend
-    if (piece.kind === 'constant') return convertToConstant(target, from, relocation, to, whose)
+    if (atom.kind === 'constant') return convertToConstant(target, from, relocation, to, whose)
     const bySection = symbol.type === 'section' || symbol.name.startsWith('.L')
     const inside = (draft: SymbolDraft, place: Place): RelocationDraft =>
-      bySection ? to(place.growing.symbol, said - piece.start + place.at) : to(draft, relocation.addend)
-    const counterpart = livingCounterpart(change, piece)
-    if (piece.kind === 'function') {
-      const cold = isColdPart(piece.name)
-      let carry = changedPieces.has(piece) || cargo().symbolOf(piece) !== undefined || cold
+      bySection ? to(place.growing.symbol, said - atom.start + place.at) : to(draft, relocation.addend)
+    const counterpart = livingCounterpart(change, atom)
+    if (atom.kind === 'function') {
+      const cold = isColdPart(atom.name)
+      let carry = changedAtoms.has(atom) || cargo().symbolOf(atom) !== undefined || cold
       if (!carry) {
         let reason: string | undefined
-        if (added.has(piece)) reason = 'it is new'
-        else if (correlation.counterpartOf(piece) !== counterpart)
+        if (added.has(atom)) reason = 'it is new'
+        else if (correlation.counterpartOf(atom) !== counterpart)
           reason = 'the kernel has freed its own, which ran only while it started'
         else if (counterpart === undefined) reason = 'it has no counterpart before the patch'
         else if (!hasSymbol(counterpart.name))
           reason = `${whose?.name ?? 'carried code'} calls it, and the kernel has no symbol for it`
         if (reason !== undefined) {
           carry = true
-          cargo().tell(piece, reason)
+          cargo().tell(atom, reason)
         }
       }
       const addressTaken = carry && takesAddress(from, relocation, target)
-      if (addressTaken && embedded.has(piece))
+      if (addressTaken && embedded.has(atom))
         error(
           'not-traceable',
-          piece.name,
-          `${piece.name} changes, but it has no ftrace entry, and its address is handed on, so it can't be replaced`,
+          atom.name,
+          `${atom.name} changes, but it has no ftrace entry, and its address is handed on, so it can't be replaced`,
           'Fix the bug in its callers instead',
         )
-      if (addressTaken && added.has(piece))
-        if (whose?.section !== from || !isForShadow(after, whose, relocation)) addressOfNew.add(piece)
+      if (addressTaken && added.has(atom))
+        if (whose?.section !== from || !isForShadow(after, whose, relocation)) addressOfNew.add(atom)
       // A pointer may outlive the patch, and be compared with others: it means the function that runs now,
       // at whose entry the kernel chooses.
-      if (addressTaken && counterpart !== undefined && changedPieces.has(piece) && !embedded.has(piece))
-        return to(cargo().refer(counterpart.name, counterpart), said - (piece.symbol?.value ?? 0))
+      if (addressTaken && counterpart !== undefined && changedAtoms.has(atom) && !embedded.has(atom))
+        return to(cargo().refer(counterpart.name, counterpart), said - (atom.symbol?.value ?? 0))
       if (carry) {
-        if (cold && cargo().symbolOf(piece) === undefined && whose !== undefined)
-          if (coldParent(piece.name) !== whose.name && !isColdPart(whose.name))
-            cargo().tell(piece, `it is a part of ${whose.name}`)
+        if (cold && cargo().symbolOf(atom) === undefined && whose !== undefined)
+          if (coldParent(atom.name) !== whose.name && !isColdPart(whose.name))
+            cargo().tell(atom, `it is a part of ${whose.name}`)
         const draft = cargo().carryFunction(
-          piece,
-          cold && whose !== undefined ? adopt(piece, whose) : undefined,
+          atom,
+          cold && whose !== undefined ? adopt(atom, whose) : undefined,
         )
-        const place = cargo().placeOf(piece)
+        const place = cargo().placeOf(atom)
         if (place !== undefined) return inside(draft, place)
       }
-      const name = counterpart?.name ?? piece.name
-      if (target.offset !== (piece.symbol?.value ?? 0) - piece.start)
+      const name = counterpart?.name ?? atom.name
+      if (target.offset !== (atom.symbol?.value ?? 0) - atom.start)
         error(
           'into-function',
           whose?.name ?? name,
@@ -275,27 +275,27 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
           report,
         )
       referKeyOf(name)
-      return to(cargo().refer(name, counterpart), said - (piece.symbol?.value ?? 0))
+      return to(cargo().refer(name, counterpart), said - (atom.symbol?.value ?? 0))
     }
-    const byContent = isIncidental(piece) || (isByContent(piece) && !cutting.isKept(piece))
-    if (!byContent && counterpart === undefined && correlation.counterpartOf(piece) !== undefined)
+    const byContent = isIncidental(atom) || (isByContent(atom) && !cutting.isKept(atom))
+    if (!byContent && counterpart === undefined && correlation.counterpartOf(atom) !== undefined)
       error(
         'freed-after-boot',
-        piece.name,
-        `${whose?.name ?? 'Carried code'} uses ${piece.name}, which was freed when ${object === 'vmlinux' ? 'the kernel' : object} had started`,
+        atom.name,
+        `${whose?.name ?? 'Carried code'} uses ${atom.name}, which was freed when ${object === 'vmlinux' ? 'the kernel' : object} had started`,
         'Keep what is needed of it in a variable of the patch',
       )
     if (bySection && whose !== undefined) guardBorder(target, from, relocation, whose)
     if (!byContent && counterpart !== undefined)
-      for (const { name } of labelsIn(after, piece))
+      for (const { name } of labelsIn(after, atom))
         error(
           'into-function',
           name,
-          `${whose?.name ?? 'Carried code'} uses ${piece.name}, in which the running kernel has the places of labels in its own ${name}`,
+          `${whose?.name ?? 'Carried code'} uses ${atom.name}, in which the running kernel has the places of labels in its own ${name}`,
           'Make the table of labels constant (static const void *const)',
         )
     if (byContent || counterpart === undefined) {
-      const choice = byContent ? undefined : ambiguous.get(piece)
+      const choice = byContent ? undefined : ambiguous.get(atom)
       if (choice !== undefined) {
         const names = toldFirst(
           choice.map(({ name }) => name),
@@ -303,16 +303,16 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
         )
         error(
           'ambiguous-static',
-          piece.name,
-          `It can't be told whether the static variable ${piece.name} was ${names} before the patch, or is new`,
+          atom.name,
+          `It can't be told whether the static variable ${atom.name} was ${names} before the patch, or is new`,
           'Give the variables names of their own in the patch, and take over what the old ones hold in a callback (INARCH_PRE_PATCH)',
         )
       }
-      const reason = change.copied.has(piece) ? 'the patch asks for a copy of its own' : 'it is new'
-      const place = cargo().carryData(piece, byContent ? undefined : reason)
-      const draft = cargo().symbolOf(piece)
+      const reason = change.copied.has(atom) ? 'the patch asks for a copy of its own' : 'it is new'
+      const place = cargo().carryData(atom, byContent ? undefined : reason)
+      const draft = cargo().symbolOf(atom)
       return draft === undefined
-        ? to(place.growing.symbol, said - piece.start + place.at)
+        ? to(place.growing.symbol, said - atom.start + place.at)
         : inside(draft, place)
     }
     if (!hasSymbol(counterpart.name))
@@ -322,7 +322,7 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
         `${whose?.name ?? 'Carried code'} uses ${counterpart.name}, for which the kernel has no symbol`,
         'Avoid the variable in the patch, or reach it through a pointer that can be found',
       )
-    return to(cargo().refer(counterpart.name, counterpart), said - (piece.symbol?.value ?? 0))
+    return to(cargo().refer(counterpart.name, counterpart), said - (atom.symbol?.value ?? 0))
   }
 
   return {

@@ -3,7 +3,7 @@
 // found in the running kernel.
 
 import type { Change } from '../diff/change.ts'
-import type { Extent, Piece } from '../diff/object/split-object.ts'
+import type { Atom, Extent } from '../diff/object/split-object.ts'
 import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import {
@@ -25,7 +25,7 @@ export interface Reference {
   readonly from: string
   readonly unit: string
   /** The definition, when it is in the same unit: then exactly that one is meant. */
-  readonly definition: Piece | undefined
+  readonly definition: Atom | undefined
   /** The change whose before-object holds `definition`. */
   readonly change: Pick<Change, 'unit' | 'before'>
   /** False when the carried code can do without it: it is dropped if the kernel does not have it. */

@@ -12,8 +12,8 @@ const rowSection = /^(?:___?ksymtab|___?kcrctab|__ksymtab_strings$|\.export_symb
 function usedBy(changes: readonly Change[]): Set<string> {
   const used = new Set<string>()
   for (const { after, changed, added } of changes)
-    for (const piece of [...changed.map((one) => one.after), ...added])
-      for (const { symbol } of after.relocations(piece)) if (symbol.name !== piece.name) used.add(symbol.name)
+    for (const atom of [...changed.map((one) => one.after), ...added])
+      for (const { symbol } of after.relocations(atom)) if (symbol.name !== atom.name) used.add(symbol.name)
   return used
 }
 

@@ -2,7 +2,7 @@
 // The printk index: a module lists the messages that its code can print, for programs that watch for them. Entries
 // of carried functions are carried, so that the list of the live patch is right.
 // Format: struct pi_entry in the kernel's include/linux/printk.h (since 5.15).
-import type { Anatomy, Target } from '../diff/object/split-object.ts'
+import type { SplitObject, Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 
 /** A pointer of the section to an entry. */
@@ -15,16 +15,16 @@ export interface IndexedMessage {
 const functionField = 8
 
 /** @returns the messages of each function, by the name that the source gives it */
-export function indexedMessages(unit: Anatomy): ReadonlyMap<string, readonly IndexedMessage[]> {
+export function indexedMessages(unit: SplitObject): ReadonlyMap<string, readonly IndexedMessage[]> {
   const found = new Map<string, IndexedMessage[]>()
   for (const section of unit.object.sections) {
     if (section.name !== '.printk_index') continue
     for (const relocation of unit.object.relocations(section)) {
       const entry = unit.target(section, relocation)
-      if (entry.kind !== 'piece') continue
-      const { piece } = entry
-      const field = unit.relocations(piece).find(({ offset }) => offset === piece.start + functionField)
-      const name = field === undefined ? undefined : textOf(unit.target(piece.section, field))
+      if (entry.kind !== 'atom') continue
+      const { atom } = entry
+      const field = unit.relocations(atom).find(({ offset }) => offset === atom.start + functionField)
+      const name = field === undefined ? undefined : textOf(unit.target(atom.section, field))
       if (name === undefined) continue
       const list = found.get(name)
       if (list === undefined) found.set(name, [{ section, relocation }])
@@ -37,8 +37,8 @@ export function indexedMessages(unit: Anatomy): ReadonlyMap<string, readonly Ind
 /** `__func__` is a constant of its own, or a string. */
 function textOf(target: Target): string | undefined {
   if (target.kind === 'string') return target.text.toString('latin1').replace(/\0$/, '')
-  if (target.kind !== 'piece' || target.piece.kind !== 'data') return undefined
-  const { section, start, end } = target.piece
+  if (target.kind !== 'atom' || target.atom.kind !== 'data') return undefined
+  const { section, start, end } = target.atom
   const text = section.data.toString('latin1', start, end)
   const zero = text.indexOf('\0')
   return zero < 0 ? undefined : text.slice(0, zero)

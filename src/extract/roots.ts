@@ -5,7 +5,7 @@
 
 import type { Change, FunctionChange } from '../diff/change.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
-import type { Anatomy, Piece } from '../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import type { ElfSymbol } from '../elf/read.ts'
 import { isFreed } from './discarded-sections.ts'
 
@@ -18,8 +18,8 @@ export interface Roots {
 }
 
 /** Code and data that are there only while the kernel or the module starts or ends. */
-export function isInitOrExit(piece: Piece): boolean {
-  return isFreed(piece.section.name)
+export function isInitOrExit(atom: Atom): boolean {
+  return isFreed(atom.section.name)
 }
 
 /** @param judged false when the objects tell nothing about ftrace: then every function may be replaced */
@@ -30,7 +30,7 @@ export function rootsOf(change: Change, judged = true): Roots {
   const refused: FunctionChange[] = []
   // What ran only while the kernel started is freed: nothing is left that could be replaced.
   const open = change.changed.filter((one) => !isInitOrExit(one.before) && !isInitOrExit(one.after))
-  const seen = new Set(open.map(({ after: piece }) => piece))
+  const seen = new Set(open.map(({ after: atom }) => atom))
   for (let next = 0; next < open.length; next++) {
     const one = open[next]
     if (one === undefined) break
@@ -56,20 +56,20 @@ export function rootsOf(change: Change, judged = true): Roots {
 }
 
 /** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
-export function hasEntryHook({ before }: Pick<Change, 'before'>, piece: Piece): boolean {
-  const begin = piece.symbol?.value ?? piece.start
+export function hasEntryHook({ before }: Pick<Change, 'before'>, atom: Atom): boolean {
+  const begin = atom.symbol?.value ?? atom.start
   const isEntry = (place: number) => place >= begin && place <= begin + 4
-  if (before.relocations(piece).some(({ symbol, offset }) => isFentry(symbol) && isEntry(offset - 1)))
+  if (before.relocations(atom).some(({ symbol, offset }) => isFentry(symbol) && isEntry(offset - 1)))
     return true
   // The call may be a nop already, which a table remembers.
-  return before.tableEntries(piece).some(({ table, relocations: [place] }) => {
+  return before.tableEntries(atom).some(({ table, relocations: [place] }) => {
     if (table.name !== '__mcount_loc' || place === undefined) return false
     return isEntry(place.symbol.value + place.addend)
   })
 }
 
 /** True when an object was compiled with ftrace's hooks, so that a function without one can be told. */
-export function isTraced({ object }: Anatomy): boolean {
+export function isTraced({ object }: SplitObject): boolean {
   return object.symbols.some(isFentry) || object.sections.some(({ name }) => name === '__mcount_loc')
 }
 
@@ -78,21 +78,21 @@ function isFentry({ name }: ElfSymbol): boolean {
 }
 
 /** The functions that refer to a private function; undefined when others may call it, or data point to it. */
-export function callersOf(anatomy: Anatomy, callee: Piece): Piece[] | undefined {
+export function callersOf(split: SplitObject, callee: Atom): Atom[] | undefined {
   const names = [callee.symbol, ...callee.aliases]
   if (names.some((symbol) => symbol === undefined || symbol.binding !== 'local')) return undefined
-  const callers = new Set<Piece>()
-  for (const piece of anatomy.pieces) {
-    if (piece === callee || (isColdPart(piece.name) && coldParent(piece.name) === callee.name)) continue
-    const refers = anatomy.relocations(piece).some((relocation) => {
-      const target = anatomy.target(piece.section, relocation)
-      return target.kind === 'piece' && target.piece === callee
+  const callers = new Set<Atom>()
+  for (const atom of split.atoms) {
+    if (atom === callee || (isColdPart(atom.name) && coldParent(atom.name) === callee.name)) continue
+    const refers = split.relocations(atom).some((relocation) => {
+      const target = split.target(atom.section, relocation)
+      return target.kind === 'atom' && target.atom === callee
     })
     if (!refers) continue
-    if (piece.kind !== 'function') return undefined
-    if (!isColdPart(piece.name)) callers.add(piece)
+    if (atom.kind !== 'function') return undefined
+    if (!isColdPart(atom.name)) callers.add(atom)
     else {
-      const parent = anatomy.functions.find((candidate) => candidate.name === coldParent(piece.name))
+      const parent = split.functions.find((candidate) => candidate.name === coldParent(atom.name))
       if (parent === undefined) return undefined
       callers.add(parent)
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Constructors and destructors of shadow variables are handed to the kernel's klp_shadow_*, which calls them
 // at once and does not keep their addresses (kernel/livepatch/shadow.c).
-import type { Anatomy, Piece } from '../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import type { Relocation } from '../elf/read.ts'
 import { argumentRegisters, loadedRegister } from '../x86/instruction.ts'
 
@@ -17,18 +17,18 @@ function leaves(code: Buffer): boolean {
  * True when a relocation of `code` takes an address for nothing but an argument of klp_shadow_*: it loads a register of arguments,
  * and the next call, with no jump before it, is one of these functions. A call leaves nothing in such registers.
  */
-export function isForShadow(anatomy: Anatomy, code: Piece, relocation: Relocation): boolean {
+export function isForShadow(split: SplitObject, code: Atom, relocation: Relocation): boolean {
   const { section } = code
-  const load = anatomy.instructionAt(section, relocation.offset)
+  const load = split.instructionAt(section, relocation.offset)
   if (load === undefined) return false
   const register = loadedRegister(section.data, load)
   if (register === undefined || !argumentRegisters.includes(register)) return false
   for (let at = load.end; at < code.end; ) {
-    const instruction = anatomy.instructionAt(section, at)
+    const instruction = split.instructionAt(section, at)
     if (instruction === undefined) return false
     const { branch, start, end } = instruction
     if (branch >= 0) {
-      const called = anatomy.relocations(code).find(({ offset }) => offset === branch)
+      const called = split.relocations(code).find(({ offset }) => offset === branch)
       return called !== undefined && taker.test(called.symbol.name)
     }
     if (leaves(section.data.subarray(start, end))) return false

@@ -2,7 +2,7 @@
 // A unit while it is cut: what its parts share.
 
 import type { Change } from '../diff/change.ts'
-import type { Piece } from '../diff/object/split-object.ts'
+import type { Atom } from '../diff/object/split-object.ts'
 import type { Workshop } from './object-builder.ts'
 
 /** A unit that is being cut. */
@@ -12,7 +12,7 @@ export interface Cutting {
   /** The kernel object that the unit is part of. */
   readonly object: string
   /** True for a constant of which the running kernel's own copy is meant, since it is known which that is. */
-  isKept(piece: Piece): boolean
+  isKept(atom: Atom): boolean
   /** Refuses the patch; says each thing once. */
   error(rule: string, symbol: string, message: string, hint: string): void
 }

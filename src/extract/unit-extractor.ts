@@ -3,7 +3,7 @@
 // by that what is to be carried next.
 
 import type { Change, FunctionChange } from '../diff/change.ts'
-import type { Piece } from '../diff/object/split-object.ts'
+import type { Atom } from '../diff/object/split-object.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import { type Cargo, type CarriedItem, openCargo } from './atom-copier.ts'
@@ -26,7 +26,7 @@ export interface Cutter {
   /** Carries a changed function; undefined when it can't be replaced (a finding says why). */
   root(changed: FunctionChange): SymbolDraft | undefined
   /** Carries a new function or datum that another unit refers to. */
-  carry(piece: Piece, reason: string): SymbolDraft | undefined
+  carry(atom: Atom, reason: string): SymbolDraft | undefined
   /** Carries everything that the carried code needs. @returns true when there was something to do */
   drain(): boolean
 }
@@ -50,26 +50,26 @@ export function cut(
   }
   const hasSymbol = (name: string) => surroundings.has(object, name)
   const isOnly = (name: string) => surroundings.isOnly?.(object, name) ?? hasSymbol(name)
-  const isKept = (piece: Piece) => {
-    const name = change.correlation.counterpartOf(piece)?.name
+  const isKept = (atom: Atom) => {
+    const name = change.correlation.counterpartOf(atom)?.name
     if (name === undefined || !hasSymbol(name)) return false
-    return change.keptTables.has(piece) || (change.keptConstants.has(piece) && isOnly(name))
+    return change.keptTables.has(atom) || (change.keptConstants.has(atom) && isOnly(name))
   }
   const cutting: Cutting = { workshop, change, object, isKept, error }
   const linkage = linkageOf(cutting, { roots, peers, hasSymbol }, () => cargo)
   const cargo: Cargo = openCargo(cutting, carried, linkage.convert)
 
   return {
-    carry(piece, reason) {
-      if (cargo.symbolOf(piece) === undefined)
-        if (piece.kind === 'function') {
-          cargo.tell(piece, reason)
-          return cargo.carryFunction(piece)
-        } else cargo.carryData(piece, reason)
-      return cargo.symbolOf(piece)
+    carry(atom, reason) {
+      if (cargo.symbolOf(atom) === undefined)
+        if (atom.kind === 'function') {
+          cargo.tell(atom, reason)
+          return cargo.carryFunction(atom)
+        } else cargo.carryData(atom, reason)
+      return cargo.symbolOf(atom)
     },
     root(changed) {
-      const { before, after: piece } = changed
+      const { before, after: atom } = changed
       if (!hasSymbol(before.name)) {
         error(
           'not-in-kernel',
@@ -79,7 +79,7 @@ export function cut(
         )
         return undefined
       }
-      return cargo.carryFunction(piece)
+      return cargo.carryFunction(atom)
     },
     drain() {
       const some = cargo.drain()

@@ -19,7 +19,7 @@ import { type ArchiveKernel, archiveKernels, download, withdraw } from './archiv
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
-import { settleConfiguration } from './kbuild-timestamps.ts'
+import { keepConfigurationCurrent } from './kbuild-timestamps.ts'
 import type { Kernel } from './kernel.ts'
 import { featurePatches } from './packaging.ts'
 import { checkCachePlace } from './place.ts'
@@ -113,7 +113,7 @@ async function makeSource(
     await cp(path.join(headerDir, name), path.join(tree, name), overlay)
   for (const name of ['scripts', 'tools'])
     await cp(path.join(kbuildDir, name), path.join(tree, name), overlay)
-  await settleConfiguration(tree)
+  await keepConfigurationCurrent(tree)
   signal.throwIfAborted()
   // Only files: a directory that can't be written to could not be removed by a plain user.
   await command('find', [tree, '-type', 'f', '-exec', 'chmod', 'a-w', '{}', '+'], { signal, guarded: true })

@@ -6,7 +6,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 /** Makes the generated configuration of the tree `source` newer than its `.config`. */
-export async function settleConfiguration(source: string): Promise<void> {
+export async function keepConfigurationCurrent(source: string): Promise<void> {
   await mkdir(path.join(source, 'include/config'), { recursive: true })
   // It lists what the configuration depends on: here, nothing.
   await writeFile(path.join(source, 'include/config/auto.conf.cmd'), '')

@@ -33,7 +33,7 @@ import { digestOfStamps, stampOf } from '../ground/stamp.ts'
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { parseConfig } from './config.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
-import { settleConfiguration } from './kbuild-timestamps.ts'
+import { keepConfigurationCurrent } from './kbuild-timestamps.ts'
 import type { Kernel } from './kernel.ts'
 import { checkBuildPlace, checkCachePlace } from './place.ts'
 import { diskUsage, readStored, writeStored } from './store.ts'
@@ -289,7 +289,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
         // With `O=`, the build directory's own Makefile only leads to the source's.
         await overlay(built, source, job.signal, new Set(origin === built ? [] : ['Makefile']), watched)
         await copyFile(symvers, path.join(source, 'Module.symvers'))
-        await settleConfiguration(source)
+        await keepConfigurationCurrent(source)
         for (const [file, name] of [
           [vmlinux, 'vmlinux'],
           [image, 'image'],

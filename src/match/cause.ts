@@ -3,7 +3,7 @@
 // the instruction that differs, and from how much of the unit differs.
 
 import { isColdPart } from '../diff/object/compiler-names.ts'
-import type { Anatomy } from '../diff/object/split-object.ts'
+import type { SplitObject } from '../diff/object/split-object.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { compare, type Mismatch } from './compare.ts'
 import { expectationOf } from './expect.ts'
@@ -53,7 +53,7 @@ export function causeOf(
   kernel: Pick<Kernel, 'release' | 'version' | 'origin' | 'compiler'>,
   vmlinux: Running,
   running: Running,
-  unit: Anatomy,
+  unit: SplitObject,
   mismatch: Mismatch,
 ): Cause {
   const banner = readBanner(vmlinux)
@@ -90,14 +90,14 @@ export function causeOf(
 }
 
 /** How many functions of the unit are not what runs. */
-function census(running: Running, unit: Anatomy): { differ: number; all: number } {
+function census(running: Running, unit: SplitObject): { differ: number; all: number } {
   let [differ, all] = [0, 0]
-  for (const piece of unit.functions) {
-    if (isColdPart(piece.name) || piece.symbol?.binding === 'weak') continue
-    const addresses = running.addressesOf(piece.name)
+  for (const atom of unit.functions) {
+    if (isColdPart(atom.name) || atom.symbol?.binding === 'weak') continue
+    const addresses = running.addressesOf(atom.name)
     if (addresses.length === 0) continue
     all++
-    const expectation = expectationOf(unit, piece)
+    const expectation = expectationOf(unit, atom)
     if (!addresses.some((address) => compare(expectation, running, address).matches)) differ++
   }
   return { differ, all }

@@ -3,11 +3,11 @@
 
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import {
-  type Anatomy,
+  type Atom,
   type Extent,
   isCode,
   isOutOfLine,
-  type Piece,
+  type SplitObject,
   type Target,
 } from '../diff/object/split-object.ts'
 import { isPcRelative, isThreadLocal, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
@@ -18,38 +18,38 @@ import { codeOf, type Parts, sitesOf } from './sites.ts'
 /** Bytes of a nameless constant that are kept. */
 const largestConstant = 4096
 
-const known = new WeakMap<Piece, Expectation>()
+const known = new WeakMap<Atom, Expectation>()
 
 /** @param unit the unit before the patch */
-export function expectationOf(unit: Anatomy, piece: Piece): Expectation {
-  const before = known.get(piece)
+export function expectationOf(unit: SplitObject, atom: Atom): Expectation {
+  const before = known.get(atom)
   if (before !== undefined) return before
-  const expectation = make(unit, piece)
-  known.set(piece, expectation)
+  const expectation = make(unit, atom)
+  known.set(atom, expectation)
   return expectation
 }
 
 /** The bytes of a function: from its symbol on, without the room in front of it. */
-export function bytesOf(piece: Piece): Extent {
-  const start = piece.symbol?.value ?? piece.start
-  return { section: piece.section, start, end: piece.symbol?.size ? start + piece.symbol.size : piece.end }
+export function bytesOf(atom: Atom): Extent {
+  const start = atom.symbol?.value ?? atom.start
+  return { section: atom.section, start, end: atom.symbol?.size ? start + atom.symbol.size : atom.end }
 }
 
-function make(unit: Anatomy, piece: Piece): Expectation {
-  const names = new Set([piece, ...piece.aliases].map(({ name }) => name))
-  const extents: { readonly extent: Extent; readonly piece?: Piece }[] = []
-  const partOf = (extent: Extent, of?: Piece): number => {
+function make(unit: SplitObject, atom: Atom): Expectation {
+  const names = new Set([atom, ...atom.aliases].map(({ name }) => name))
+  const extents: { readonly extent: Extent; readonly atom?: Atom }[] = []
+  const partOf = (extent: Extent, of?: Atom): number => {
     const index = extents.findIndex(
       ({ extent: { section, start } }) => section === extent.section && start === extent.start,
     )
     if (index >= 0) return index
-    extents.push({ extent, ...(of === undefined ? {} : { piece: of }) })
+    extents.push({ extent, ...(of === undefined ? {} : { atom: of }) })
     return extents.length - 1
   }
-  const isOwn = (other: Piece) =>
-    other === piece || (isColdPart(other.name) && names.has(coldParent(other.name)))
+  const isOwn = (other: Atom) =>
+    other === atom || (isColdPart(other.name) && names.has(coldParent(other.name)))
   const at = (part: number, plus: number) => (plus === 0 ? { part } : { part, plus })
-  const inPiece = (other: Piece, place: number) => {
+  const inAtom = (other: Atom, place: number) => {
     if (other.kind === 'function' && isOwn(other)) {
       const extent = bytesOf(other)
       return at(partOf(extent, other), place - extent.start)
@@ -60,10 +60,10 @@ function make(unit: Anatomy, piece: Piece): Expectation {
   }
   const parts: Parts = {
     inside: (target) =>
-      target.kind === 'piece' ? inPiece(target.piece, target.piece.start + target.offset) : undefined,
+      target.kind === 'atom' ? inAtom(target.atom, target.atom.start + target.offset) : undefined,
     placeOf(section, offset) {
-      const other = unit.piecesOf(section).findLast(({ start }) => start <= offset)
-      return other === undefined ? undefined : inPiece(other, offset)
+      const other = unit.atomsOf(section).findLast(({ start }) => start <= offset)
+      return other === undefined ? undefined : inAtom(other, offset)
     },
     fieldsOf: ({ section, start, end }) =>
       unit
@@ -74,11 +74,11 @@ function make(unit: Anatomy, piece: Piece): Expectation {
           ...leads(unit, section, relocation, parts),
         })),
   }
-  partOf(bytesOf(piece), piece)
+  partOf(bytesOf(atom), atom)
   const made: Part[] = []
   // Reading a part may find further ones.
   for (let index = 0; index < extents.length; index++) {
-    const { extent, piece: own } = extents[index]!
+    const { extent, atom: own } = extents[index]!
     made.push({
       ...(own?.symbol === undefined ? {} : { name: own.name }),
       code: codeOf(extent),
@@ -109,7 +109,7 @@ function formOf(type: number): FieldForm | undefined {
 }
 
 function leads(
-  unit: Anatomy,
+  unit: SplitObject,
   section: Section,
   relocation: Relocation,
   parts: Parts,
@@ -121,7 +121,7 @@ function leads(
   return { form, to: parts.inside(target) ?? destinationOf(unit, target) }
 }
 
-function destinationOf(unit: Anatomy, target: Target): Destination {
+function destinationOf(unit: SplitObject, target: Target): Destination {
   switch (target.kind) {
     case 'external':
       return target.offset === 0 ? { symbol: target.name } : { symbol: target.name, plus: target.offset }
@@ -133,14 +133,14 @@ function destinationOf(unit: Anatomy, target: Target): Destination {
       const skipped = Math.min(Math.max(target.offset - target.start, 0), target.text.length)
       return { holds: target.text.subarray(skipped).toString('base64') }
     }
-    case 'piece': {
-      const { piece, offset } = target
-      const { symbol } = piece
-      if (symbol === undefined) return constant(unit, piece, offset)
-      const plus = piece.start + offset - symbol.value
-      const inside = piece.kind === 'function' && plus !== 0 && plus < symbol.size
+    case 'atom': {
+      const { atom, offset } = target
+      const { symbol } = atom
+      if (symbol === undefined) return constant(unit, atom, offset)
+      const plus = atom.start + offset - symbol.value
+      const inside = atom.kind === 'function' && plus !== 0 && plus < symbol.size
       return {
-        symbol: piece.name,
+        symbol: atom.name,
         ...(plus === 0 ? {} : { plus }),
         ...(inside ? { within: symbol.size } : {}),
         ...(symbol.binding === 'local' ? { own: true } : {}),
@@ -150,9 +150,9 @@ function destinationOf(unit: Anatomy, target: Target): Destination {
   }
 }
 
-function constant(unit: Anatomy, piece: Piece, offset: number): Destination {
-  const { section, start, end } = unit.extent(piece, offset)
-  const place = piece.start + offset
+function constant(unit: SplitObject, atom: Atom, offset: number): Destination {
+  const { section, start, end } = unit.extent(atom, offset)
+  const place = atom.start + offset
   const fixed =
     section.type === sectionType.progbits && (section.flags & sectionFlag.write) === 0 && !isCode(section)
   if (!fixed || place < start || place >= end || end - place > largestConstant)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The places of a function that the kernel rewrites itself, by the tables that the compiler's object has about them.
 // Layouts: the kernel's arch/x86/include/asm/{alternative,jump_label,paravirt_types,runtime-const}.h.
-import type { Anatomy, Extent, Piece, Target } from '../diff/object/split-object.ts'
+import type { Atom, Extent, SplitObject, Target } from '../diff/object/split-object.ts'
 import { isBootConstant, type TableEntry } from '../diff/object/tables.ts'
 import type { Section } from '../elf/read.ts'
 import type { Field, Site, Snippet } from './expectation.ts'
@@ -24,10 +24,10 @@ export function codeOf({ section, start, end }: Extent): string {
 const directCall = 2
 
 /** @param begin where in its section the function begins */
-export function sitesOf(unit: Anatomy, piece: Piece, begin: number, parts: Parts): Site[] {
+export function sitesOf(unit: SplitObject, atom: Atom, begin: number, parts: Parts): Site[] {
   const alternatives = new Map<number, Site & { kind: 'alternative'; choices: Snippet[] }>()
   const sites: Site[] = []
-  for (const entry of unit.tableEntries(piece)) {
+  for (const entry of unit.tableEntries(atom)) {
     const { table, start, relocations } = entry
     const [first, second] = relocations
     if (first === undefined) continue

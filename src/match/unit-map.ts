@@ -2,7 +2,7 @@
 // Where the functions and data of one unit are in the running kernel. What is found by its code tells where the things are
 // that it refers to, and these tell more; a table with pointers does the same. What is left over may be told by its
 // neighbours: a linker keeps together what comes from one section of one object.
-import type { Anatomy, Piece } from '../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import { relocationType } from '../elf/format.ts'
 import { compare, type Match } from './compare.ts'
 import { expectationOf } from './expect.ts'
@@ -17,16 +17,16 @@ export interface Dispute {
 }
 
 export interface UnitMap {
-  /** Where a piece of the unit is; pieces that nothing tells, or that are told contradictory things, are absent. */
-  readonly places: ReadonlyMap<Piece, bigint>
+  /** Where an atom of the unit is; atoms that nothing tells, or that are told contradictory things, are absent. */
+  readonly places: ReadonlyMap<Atom, bigint>
   /** By the private symbol's name. */
   readonly disputes: ReadonlyMap<string, Dispute>
 }
 
-const known = new WeakMap<Anatomy, { readonly running: Running; readonly map: UnitMap }>()
+const known = new WeakMap<SplitObject, { readonly running: Running; readonly map: UnitMap }>()
 
 /** @param unit the unit before the patch */
-export function mapUnit(running: Running, unit: Anatomy): UnitMap {
+export function mapUnit(running: Running, unit: SplitObject): UnitMap {
   const before = known.get(unit)
   if (before?.running === running) return before.map
   const map = settle(running, unit)
@@ -34,59 +34,59 @@ export function mapUnit(running: Running, unit: Anatomy): UnitMap {
   return map
 }
 
-function settle(running: Running, unit: Anatomy): UnitMap {
+function settle(running: Running, unit: SplitObject): UnitMap {
   const named = uniquelyNamed(unit)
-  const candidates = new Map<Piece, readonly bigint[]>()
-  const matches = new Map<Piece, ReadonlyMap<bigint, Match>>()
-  for (const piece of named.values()) {
-    const all = running.addressesOf(piece.name)
-    if (piece.kind === 'function') {
+  const candidates = new Map<Atom, readonly bigint[]>()
+  const matches = new Map<Atom, ReadonlyMap<bigint, Match>>()
+  for (const atom of named.values()) {
+    const all = running.addressesOf(atom.name)
+    if (atom.kind === 'function') {
       const fitting = new Map(
         all.flatMap((address) => {
-          const result = compare(expectationOf(unit, piece), running, address)
+          const result = compare(expectationOf(unit, atom), running, address)
           return result.matches ? [[address, result] as const] : []
         }),
       )
-      matches.set(piece, fitting)
-      candidates.set(piece, [...fitting.keys()])
-    } else candidates.set(piece, all)
+      matches.set(atom, fitting)
+      candidates.set(atom, [...fitting.keys()])
+    } else candidates.set(atom, all)
   }
-  const settled = new Map<Piece, bigint>()
-  const contradicted = new Set<Piece>()
-  const fresh: Piece[] = []
-  const take = (piece: Piece, address: bigint) => {
-    const before = settled.get(piece)
-    if (before !== undefined && before !== address) contradicted.add(piece)
-    if (before !== undefined || candidates.get(piece)?.includes(address) !== true) return
-    settled.set(piece, address)
-    fresh.push(piece)
+  const settled = new Map<Atom, bigint>()
+  const contradicted = new Set<Atom>()
+  const fresh: Atom[] = []
+  const take = (atom: Atom, address: bigint) => {
+    const before = settled.get(atom)
+    if (before !== undefined && before !== address) contradicted.add(atom)
+    if (before !== undefined || candidates.get(atom)?.includes(address) !== true) return
+    settled.set(atom, address)
+    fresh.push(atom)
   }
-  for (const [piece, [only, ...others]] of candidates)
-    if (only !== undefined && others.length === 0) take(piece, only)
+  for (const [atom, [only, ...others]] of candidates)
+    if (only !== undefined && others.length === 0) take(atom, only)
   for (;;) {
-    for (let piece = fresh.pop(); piece !== undefined; piece = fresh.pop()) {
-      const address = settled.get(piece)!
+    for (let atom = fresh.pop(); atom !== undefined; atom = fresh.pop()) {
+      const address = settled.get(atom)!
       const seen =
-        piece.kind === 'function'
-          ? seenFromCode(matches.get(piece)?.get(address), named)
-          : seenFromData(running, unit, piece, address, named)
+        atom.kind === 'function'
+          ? seenFromCode(matches.get(atom)?.get(address), named)
+          : seenFromData(running, unit, atom, address, named)
       for (const [other, place] of seen) take(other, place)
     }
-    for (const [piece, address] of betweenNeighbours(candidates, settled)) take(piece, address)
+    for (const [atom, address] of betweenNeighbours(candidates, settled)) take(atom, address)
     if (fresh.length === 0) break
   }
   const disputes = disputesAmong(
-    [...settled].flatMap(([piece, address]) => {
-      const match = matches.get(piece)?.get(address)
+    [...settled].flatMap(([atom, address]) => {
+      const match = matches.get(atom)?.get(address)
       if (match === undefined) return []
-      const itself = piece.symbol?.binding === 'local' ? [{ name: piece.name, address, empty: false }] : []
+      const itself = atom.symbol?.binding === 'local' ? [{ name: atom.name, address, empty: false }] : []
       const said = match.fixed.flatMap((one) => placementBy(one) ?? [])
-      return [{ name: piece.name, placements: [...itself, ...said] }]
+      return [{ name: atom.name, placements: [...itself, ...said] }]
     }),
   )
-  for (const piece of settled.keys())
-    if (contradicted.has(piece) || (piece.symbol?.binding === 'local' && disputes.has(piece.name)))
-      settled.delete(piece)
+  for (const atom of settled.keys())
+    if (contradicted.has(atom) || (atom.symbol?.binding === 'local' && disputes.has(atom.name)))
+      settled.delete(atom)
   return { places: settled, disputes }
 }
 
@@ -115,14 +115,14 @@ function disputesAmong(
   return disputes
 }
 
-/** The pieces whose name means one thing in the unit. */
-function uniquelyNamed(unit: Anatomy): Map<string, Piece> {
-  const named = new Map<string, Piece>()
+/** The atoms whose name means one thing in the unit. */
+function uniquelyNamed(unit: SplitObject): Map<string, Atom> {
+  const named = new Map<string, Atom>()
   const several = new Set<string>()
-  for (const piece of unit.pieces) {
-    if (piece.symbol === undefined) continue
-    if (named.has(piece.name)) several.add(piece.name)
-    named.set(piece.name, piece)
+  for (const atom of unit.atoms) {
+    if (atom.symbol === undefined) continue
+    if (named.has(atom.name)) several.add(atom.name)
+    named.set(atom.name, atom)
   }
   for (const name of several) named.delete(name)
   return named
@@ -131,8 +131,8 @@ function uniquelyNamed(unit: Anatomy): Map<string, Piece> {
 /** What a function whose address is known says about others. */
 function* seenFromCode(
   match: Match | undefined,
-  named: ReadonlyMap<string, Piece>,
-): Generator<[Piece, bigint]> {
+  named: ReadonlyMap<string, Atom>,
+): Generator<[Atom, bigint]> {
   for (const { to, address } of match?.fixed ?? []) {
     const other = 'symbol' in to && to.within === undefined ? named.get(to.symbol) : undefined
     if (other !== undefined && 'symbol' in to)
@@ -143,46 +143,46 @@ function* seenFromCode(
 /** The same of a datum with pointers. */
 function* seenFromData(
   running: Running,
-  unit: Anatomy,
-  piece: Piece,
+  unit: SplitObject,
+  atom: Atom,
   address: bigint,
-  named: ReadonlyMap<string, Piece>,
-): Generator<[Piece, bigint]> {
-  if (piece.kind !== 'data') return
-  const begin = piece.symbol?.value ?? piece.start
-  for (const relocation of unit.relocations(piece)) {
+  named: ReadonlyMap<string, Atom>,
+): Generator<[Atom, bigint]> {
+  if (atom.kind !== 'data') return
+  const begin = atom.symbol?.value ?? atom.start
+  for (const relocation of unit.relocations(atom)) {
     if (relocation.type !== relocationType.abs64) continue
-    const target = unit.target(piece.section, relocation)
-    if (target.kind !== 'piece' || target.piece.symbol === undefined) continue
+    const target = unit.target(atom.section, relocation)
+    if (target.kind !== 'atom' || target.atom.symbol === undefined) continue
     const bytes = running.read(address + BigInt(relocation.offset - begin), 8)
-    if (bytes === undefined || named.get(target.piece.name) !== target.piece) continue
-    const plus = target.piece.start + target.offset - target.piece.symbol.value
-    yield [target.piece, BigInt.asUintN(64, bytes.readBigUInt64LE() - BigInt(plus))]
+    if (bytes === undefined || named.get(target.atom.name) !== target.atom) continue
+    const plus = target.atom.start + target.offset - target.atom.symbol.value
+    yield [target.atom, BigInt.asUintN(64, bytes.readBigUInt64LE() - BigInt(plus))]
   }
 }
 
-/** Pieces of which only one candidate lies between two that are settled and come from the same section of the unit. */
+/** Atoms of which only one candidate lies between two that are settled and come from the same section of the unit. */
 function* betweenNeighbours(
-  candidates: ReadonlyMap<Piece, readonly bigint[]>,
-  settled: ReadonlyMap<Piece, bigint>,
-): Generator<[Piece, bigint]> {
+  candidates: ReadonlyMap<Atom, readonly bigint[]>,
+  settled: ReadonlyMap<Atom, bigint>,
+): Generator<[Atom, bigint]> {
   const ranges = new Map<string, { low: bigint; high: bigint }>()
-  for (const [piece, address] of settled) {
-    const group = groupOf(piece)
+  for (const [atom, address] of settled) {
+    const group = groupOf(atom)
     const range = ranges.get(group)
     if (range === undefined) ranges.set(group, { low: address, high: address })
     else if (address < range.low) range.low = address
     else if (address > range.high) range.high = address
   }
-  for (const [piece, places] of candidates) {
-    const range = ranges.get(groupOf(piece))
-    if (range === undefined || settled.has(piece)) continue
+  for (const [atom, places] of candidates) {
+    const range = ranges.get(groupOf(atom))
+    if (range === undefined || settled.has(atom)) continue
     const [only, ...others] = places.filter((address) => address > range.low && address < range.high)
-    if (only !== undefined && others.length === 0) yield [piece, only]
+    if (only !== undefined && others.length === 0) yield [atom, only]
   }
 }
 
-/** The section in which the kernel's own build puts the piece, where each function has not one of its own. */
-function groupOf({ section, name }: Piece): string {
+/** The section in which the kernel's own build puts the atom, where each function has not one of its own. */
+function groupOf({ section, name }: Atom): string {
   return section.name.endsWith(`.${name}`) ? section.name.slice(0, -name.length - 1) : section.name
 }

@@ -3,7 +3,7 @@
 // and addresses, for who does not want to know how an object is taken apart.
 
 import { isNumbered } from '../diff/object/compiler-names.ts'
-import { anatomy, type Piece } from '../diff/object/split-object.ts'
+import { type Atom, splitObject } from '../diff/object/split-object.ts'
 import type { ObjectFile } from '../elf/read.ts'
 import { compare } from './compare.ts'
 import { expectationOf } from './expect.ts'
@@ -34,15 +34,15 @@ function withoutNumbers(running: Running): Running {
 }
 
 export function finderOf(object: ObjectFile, kernel: Running): Finder {
-  const unit = anatomy(object)
+  const unit = splitObject(object)
   const running = withoutNumbers(kernel)
-  const functions = new Map<string, Piece>()
-  for (const piece of unit.functions)
-    for (const { name } of [piece, ...piece.aliases]) if (!functions.has(name)) functions.set(name, piece)
+  const functions = new Map<string, Atom>()
+  for (const atom of unit.functions)
+    for (const { name } of [atom, ...atom.aliases]) if (!functions.has(name)) functions.set(name, atom)
   const findAt = (name: string, address: bigint): Whereabouts | undefined => {
-    const piece = functions.get(name)
-    if (piece === undefined) return undefined
-    const result = compare(expectationOf(unit, piece), running, address)
+    const atom = functions.get(name)
+    if (atom === undefined) return undefined
+    const result = compare(expectationOf(unit, atom), running, address)
     if (!result.matches) return undefined
     const own = result.fixed.flatMap((one) => placementBy(one) ?? [])
     return { address, own }

@@ -3,11 +3,11 @@
 // user names or, as a rule, every variable and every function that is not inline.
 import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
-import { compileUnit, judgeExtract } from './compare/compile-check.ts'
+import { checkExtract, compileUnit } from './compare/compile-check.ts'
 import { extractSource } from './extract/extraction.ts'
 import type { ExtractedSource, SourceRequest, SourceUnit } from './extract/request.ts'
 
-export interface AloneRequest {
+export interface StandaloneRequest {
   readonly unit: SourceUnit
   readonly functions: readonly string[]
   /** `all`: what can be written and what is not inline; a list: these only. */
@@ -20,7 +20,7 @@ export interface AloneRequest {
  * Extracts, and lets the compiler judge the unit and the extract.
  * @throws Fault `usage/not-c`, `patch/does-not-compile`, `usage/unknown-flag`, and what `extractSource` throws
  */
-export async function extractAlone(job: Job, request: AloneRequest): Promise<ExtractedSource> {
+export async function extractStandalone(job: Job, request: StandaloneRequest): Promise<ExtractedSource> {
   const { unit, externalize } = request
   const listed = typeof externalize === 'string' ? undefined : new Set(externalize)
   const asked = new Set<string>()
@@ -43,7 +43,7 @@ export async function extractAlone(job: Job, request: AloneRequest): Promise<Ext
   })
   const findings: Finding[] = [
     ...extracted.findings,
-    ...(await judgeExtract(job, unit, extracted.text, whole, extracted.functions)),
+    ...(await checkExtract(job, unit, extracted.text, whole, extracted.functions)),
   ]
   if (externalize === 'all')
     for (const name of [...asked].filter((one) => one.includes('.')))

@@ -2,7 +2,7 @@
 // Which objects of a function's own a function gives to what keeps them, in the machine code that real compilers make.
 import { describe, expect, test } from 'vitest'
 import { keptDataIn } from '../../src/check/semantics/memory/kept-data.ts'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compilers, compileWith } from '../objects.ts'
 
@@ -33,9 +33,9 @@ describe.each(compilers)('%s', (program) => {
           : '-mindirect-branch=thunk-extern',
     )
     const kept = (body: string) => {
-      const unit = anatomy(readObject(compileWith(program, `${declared}${body}`, given), 'one.c'))
-      const piece = unit.functions.find(({ name }) => name === 'f')!
-      return keptDataIn(unit, piece, () => true).map(({ datum, by }) => `${datum.name} ${by}`)
+      const unit = splitObject(readObject(compileWith(program, `${declared}${body}`, given), 'one.c'))
+      const atom = unit.functions.find(({ name }) => name === 'f')!
+      return keptDataIn(unit, atom, () => true).map(({ datum, by }) => `${datum.name} ${by}`)
     }
 
     test('hands an object to what a pointer leads to', () => {

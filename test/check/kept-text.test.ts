@@ -2,7 +2,7 @@
 // Which texts of a function are kept beyond its call, in the machine code that real compilers make.
 import { describe, expect, test } from 'vitest'
 import { keptIn } from '../../src/check/rules/state/kept-text.ts'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compilers, compileWith } from '../objects.ts'
 
@@ -18,7 +18,7 @@ extern int first(const char *, long, const char *);
 
 describe.each(compilers)('%s: a function', (program) => {
   const kept = (body: string) => {
-    const unit = anatomy(readObject(compileWith(program, `${declared}${body}`, []), 'one.c'))
+    const unit = splitObject(readObject(compileWith(program, `${declared}${body}`, []), 'one.c'))
     return keptIn(unit, unit.functions.find(({ name }) => name === 'f')!)
   }
 

@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { InputTree } from '../../src/build/compiler/inputs.ts'
-import type { Bench } from '../../src/build/compiler/sides.ts'
+import type { BuildTrees } from '../../src/build/compiler/sides.ts'
 import { makeShadow } from '../../src/build/kbuild/shadow-tree.ts'
 import type { Unit, Units } from '../../src/build/kbuild/units.ts'
 import { refusingLayouts } from '../../src/check/refused-early.ts'
@@ -64,7 +64,7 @@ async function refusing(from: string, to: string, source = 'a.c'): Promise<strin
   }
   const none = { image: '', vmlinux: '', systemMap: '', modulesRoot: '', symvers: '', config: '', dir }
   const compiler = { program: 'gcc', versionText: '' }
-  const bench: Bench = {
+  const bench: BuildTrees = {
     kernel: {
       release: 'x',
       version: '1',

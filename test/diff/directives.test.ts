@@ -38,7 +38,7 @@ function changeOf(before: string, after: string, unit = 'unit.c', program = comp
 }
 
 const callbacksOf = ({ directives }: Change) =>
-  directives.callbacks.map(({ kind, piece }) => [kind, piece.name])
+  directives.callbacks.map(({ kind, atom }) => [kind, atom.name])
 const changedIn = (change: Change) => change.changed.map(({ after }) => after.name).sort()
 
 const f = (n: number) => `int f(int a) { return a * ${n}; } int g(int a) { return a + ${n}; }\n`

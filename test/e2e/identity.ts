@@ -7,7 +7,7 @@ import path from 'node:path'
 import { openUnits } from '../../src/build/kbuild/units.ts'
 import { type Change, compareObjects } from '../../src/diff/change.ts'
 import { coldParent, isColdPart } from '../../src/diff/object/compiler-names.ts'
-import type { Anatomy, Piece, Target } from '../../src/diff/object/split-object.ts'
+import type { Atom, SplitObject, Target } from '../../src/diff/object/split-object.ts'
 import { relocationsPerEntry } from '../../src/diff/object/tables.ts'
 import { sectionType } from '../../src/elf/format.ts'
 import { type ElfSymbol, type ObjectFile, readObject, type Section } from '../../src/elf/read.ts'
@@ -91,7 +91,7 @@ export async function identityOf(
       if (before === undefined || !wanted(after.name) || !has(object, before.name)) return []
       // The kernel may run another function of a weak one's name; then it is refused, rightly.
       if (before.symbol?.binding === 'weak') return []
-      const alone = same.after.piecesOf(after.section).length === 1
+      const alone = same.after.atomsOf(after.section).length === 1
       return alone && hasEntryHook(same, before) ? [{ before, after, reasons: ['its copy'] }] : []
     })
     const change: Change = { ...same, changed }
@@ -230,47 +230,47 @@ function rawRelocations(object: ObjectFile, section: Section): Raw[] {
 /** The names of the symbols at a distance from the symbol of vmlinux from which private ones are reached. */
 type NamesAt = (distance: number) => readonly string[]
 
-/** Every relocation of `pieces`, and of their cold parts, has its like in the module. */
-function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: ObjectFile, namesAt: NamesAt) {
+/** Every relocation of `atoms`, and of their cold parts, has its like in the module. */
+function compareRelocations(unit: SplitObject, atoms: readonly Atom[], module: ObjectFile, namesAt: NamesAt) {
   const wrong: string[] = []
   let count = 0
-  const parents = new Set(pieces.map(({ name }) => name))
+  const parents = new Set(atoms.map(({ name }) => name))
   const carried = unit.functions.filter(
-    (piece) =>
-      pieces.includes(piece) ||
-      (isColdPart(piece.name) &&
+    (atom) =>
+      atoms.includes(atom) ||
+      (isColdPart(atom.name) &&
         [
-          coldParent(piece.name),
+          coldParent(atom.name),
           ...unit.functions.filter(({ aliases }) => aliases.length > 0).map(({ name }) => name),
-        ].some((name) => parents.has(name) && coldParent(piece.name) === name)),
+        ].some((name) => parents.has(name) && coldParent(atom.name) === name)),
   )
   const defined = new Map<string, ElfSymbol>()
   for (const symbol of module.symbols)
     if (symbol.type === 'function' && symbol.section !== undefined && symbol.binding === 'local')
       defined.set(symbol.name, symbol)
   const entries = new Map<string, number>()
-  for (const piece of carried) {
-    for (const { table } of unit.tableEntries(piece))
+  for (const atom of carried) {
+    for (const { table } of unit.tableEntries(atom))
       if (!/^\.discard/.test(table.name)) entries.set(table.name, (entries.get(table.name) ?? 0) + 1)
-    const symbol = defined.get(piece.name)
+    const symbol = defined.get(atom.name)
     if (symbol?.section === undefined) {
-      wrong.push(`${piece.name} is not in the module`)
+      wrong.push(`${atom.name} is not in the module`)
       continue
     }
     const there = new Map(rawRelocations(module, symbol.section).map((one) => [one.offset, one]))
     const labels = new Set(
       unit
-        .tableEntries(piece)
+        .tableEntries(atom)
         .filter(({ table }) => table.name === '__jump_table')
         .map(({ relocations: [first] }) => (first === undefined ? -1 : first.symbol.value + first.addend)),
     )
-    for (const one of unit.relocations(piece)) {
+    for (const one of unit.relocations(atom)) {
       count++
-      const offset = one.offset - piece.start
+      const offset = one.offset - atom.start
       const like = there.get(offset)
       there.delete(offset)
-      const target = unit.target(piece.section, one)
-      const where = `${piece.name}+${offset}`
+      const target = unit.target(atom.section, one)
+      const where = `${atom.name}+${offset}`
       if (like === undefined) wrong.push(`${where} has lost its relocation`)
       else if (like.type !== one.type) {
         // objtool makes nops of ftrace's hook and of jump labels.
@@ -282,7 +282,7 @@ function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: Obj
         if (difference !== undefined) wrong.push(`${where}: ${difference}`)
       }
     }
-    for (const offset of there.keys()) wrong.push(`${piece.name}+${offset} has a relocation of its own`)
+    for (const offset of there.keys()) wrong.push(`${atom.name}+${offset} has a relocation of its own`)
   }
   for (const [table, expected] of entries) {
     const section = module.sections.find(({ name }) => name === table)
@@ -295,7 +295,7 @@ function compareRelocations(unit: Anatomy, pieces: readonly Piece[], module: Obj
 }
 
 function compareTarget(
-  unit: Anatomy,
+  unit: SplitObject,
   target: Target,
   one: Raw,
   module: ObjectFile,
@@ -311,8 +311,8 @@ function compareTarget(
   const bias =
     target.kind === 'external'
       ? target.offset - one.addend
-      : target.kind === 'piece'
-        ? target.piece.start + target.offset - one.symbol.value - one.addend
+      : target.kind === 'atom'
+        ? target.atom.start + target.offset - one.symbol.value - one.addend
         : target.kind === 'string'
           ? target.offset - one.symbol.value - one.addend
           : 0
@@ -329,31 +329,31 @@ function compareTarget(
         ? undefined
         : `leads not to ${JSON.stringify(tail.toString('latin1'))}`
     }
-    case 'piece': {
-      const { piece } = target
+    case 'atom': {
+      const { atom } = target
       if (section === undefined) {
-        const expected = piece.start + target.offset - (piece.symbol?.value ?? 0)
-        return leadsTo(piece.name, expected, bias)
+        const expected = atom.start + target.offset - (atom.symbol?.value ?? 0)
+        return leadsTo(atom.name, expected, bias)
           ? undefined
-          : `leads to ${nameThere}+${like.addend + bias} instead of ${piece.name}+${expected}`
+          : `leads to ${nameThere}+${like.addend + bias} instead of ${atom.name}+${expected}`
       }
-      if (piece.symbol !== undefined) {
-        const { name } = piece
+      if (atom.symbol !== undefined) {
+        const { name } = atom
         const found = module.symbols.find(
           (symbol) =>
             symbol.section === section &&
             symbol.name === name &&
-            place - symbol.value === piece.start + target.offset - (piece.symbol?.value ?? 0),
+            place - symbol.value === atom.start + target.offset - (atom.symbol?.value ?? 0),
         )
         return found === undefined ? `leads not to ${name}+${target.offset}` : undefined
       }
-      const extent = unit.extent(piece, target.offset)
-      const start = place - (piece.start + target.offset - extent.start)
+      const extent = unit.extent(atom, target.offset)
+      const start = place - (atom.start + target.offset - extent.start)
       const [ours, theirs] = [
         extent.section.data.subarray(extent.start, extent.end),
         section.data.subarray(start, start + extent.end - extent.start),
       ]
-      return ours.equals(theirs) ? undefined : `leads not to the constant of ${piece.name}`
+      return ours.equals(theirs) ? undefined : `leads not to the constant of ${atom.name}`
     }
     default:
       return 'leads nowhere'

@@ -2,10 +2,10 @@
 // Compares every function of a real unit, as the compiler makes it, with the kernel's image.
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
-import { type Bench, compileSide } from '../../src/build/compiler/sides.ts'
+import { type BuildTrees, compileSide } from '../../src/build/compiler/sides.ts'
 import type { Unit } from '../../src/build/kbuild/units.ts'
 import { isColdPart } from '../../src/diff/object/compiler-names.ts'
-import { type Anatomy, anatomy, type Piece } from '../../src/diff/object/split-object.ts'
+import { type Atom, type SplitObject, splitObject } from '../../src/diff/object/split-object.ts'
 import { readObject } from '../../src/elf/read.ts'
 import type { Job } from '../../src/ground/job.ts'
 import { compare, type Mismatch } from '../../src/match/compare.ts'
@@ -38,7 +38,7 @@ export interface MatchedFunction {
  */
 export async function compileUnit(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   unit: Unit,
   dir: string,
   change: (flags: readonly string[]) => readonly string[] = (same) => same,
@@ -65,33 +65,33 @@ export async function compileUnit(
   return output
 }
 
-export function readUnit(file: string): Anatomy {
-  return anatomy(readObject(readFileSync(file), path.basename(file)))
+export function readUnit(file: string): SplitObject {
+  return splitObject(readObject(readFileSync(file), path.basename(file)))
 }
 
 /** Compares every function of a unit with a kernel object. */
-export function matchUnit(names: Names, object: string, unit: Anatomy): MatchedFunction[] {
+export function matchUnit(names: Names, object: string, unit: SplitObject): MatchedFunction[] {
   return unit.functions
     .filter(({ name }) => !isColdPart(name))
-    .map((piece) => matchOne(names, object, unit, piece))
+    .map((atom) => matchOne(names, object, unit, atom))
 }
 
-function matchOne(names: Names, object: string, unit: Anatomy, piece: Piece): MatchedFunction {
+function matchOne(names: Names, object: string, unit: SplitObject, atom: Atom): MatchedFunction {
   const running = names.running(object)
-  const addresses = running.addressesOf(piece.name)
-  const expectation = expectationOf(unit, piece)
+  const addresses = running.addressesOf(atom.name)
+  const expectation = expectationOf(unit, atom)
   const results = addresses.map((address) => compare(expectation, running, address))
   const fits = results.filter((result) => result.matches)
   const base = {
-    name: piece.name,
+    name: atom.name,
     namesakes: addresses.length,
     fields: fits[0]?.fixed.length ?? 0,
     unconfirmed: fits[0]?.unconfirmed ?? 0,
-    bytes: piece.end - piece.start,
+    bytes: atom.end - atom.start,
     kind:
-      piece.symbol?.binding === 'weak'
+      atom.symbol?.binding === 'weak'
         ? ('weak' as const)
-        : /^\.(init|exit)/.test(piece.section.name)
+        : /^\.(init|exit)/.test(atom.section.name)
           ? ('init' as const)
           : ('plain' as const),
   }
@@ -102,24 +102,24 @@ function matchOne(names: Names, object: string, unit: Anatomy, piece: Piece): Ma
       .sort((one, other) => other.part - one.part || other.at - one.at)
     return { ...base, outcome: 'differs', ...(mismatch === undefined ? {} : { mismatch }) }
   }
-  const told = fits.length === 1 || locate(running, unit, piece) !== undefined
+  const told = fits.length === 1 || locate(running, unit, atom) !== undefined
   return { ...base, outcome: told ? 'matches' : 'alike' }
 }
 
 /** Private things of a unit whose names the kernel has several times: where each of them is, if that is told. */
-export function locateNamesakes(names: Names, object: string, unit: Anatomy) {
+export function locateNamesakes(names: Names, object: string, unit: SplitObject) {
   const running = names.running(object)
-  return unit.pieces.flatMap((piece) => {
-    if (piece.symbol === undefined || (piece.kind !== 'function' && piece.kind !== 'data')) return []
-    if (isColdPart(piece.name) || /^\.(init|exit)/.test(piece.section.name)) return []
-    const namesakes = running.addressesOf(piece.name).length
+  return unit.atoms.flatMap((atom) => {
+    if (atom.symbol === undefined || (atom.kind !== 'function' && atom.kind !== 'data')) return []
+    if (isColdPart(atom.name) || /^\.(init|exit)/.test(atom.section.name)) return []
+    const namesakes = running.addressesOf(atom.name).length
     // A lock's key has no bytes in a kernel without lockdep, and several lie at one address.
-    if (namesakes < 2 || piece.symbol.size === 0) return []
-    const address = locate(running, unit, piece)
-    const { section, symbol, kind, name } = piece
+    if (namesakes < 2 || atom.symbol.size === 0) return []
+    const address = locate(running, unit, atom)
+    const { section, symbol, kind, name } = atom
     // What nobody writes to and the linker does not touch must lie there as the compiler made it.
     const fixed =
-      kind === 'data' && !/^\.(data|bss)/.test(section.name) && unit.relocations(piece).length === 0
+      kind === 'data' && !/^\.(data|bss)/.test(section.name) && unit.relocations(atom).length === 0
     const ours = section.data.subarray(symbol.value, symbol.value + symbol.size)
     const content =
       address === undefined || !fixed || ours.length !== symbol.size

@@ -103,8 +103,8 @@ test('each of the functions that share the worst names is told apart, and so are
   let several = 0
   for (const name of names) {
     const places = units.flatMap((unit) => {
-      const piece = unit.pieces.find((one) => one.name === name)
-      return piece === undefined ? [] : [locate(running, unit, piece)]
+      const atom = unit.atoms.find((one) => one.name === name)
+      return atom === undefined ? [] : [locate(running, unit, atom)]
     })
     expect(places).not.toContain(undefined)
     expect(new Set(places).size).toBe(places.length)
@@ -113,8 +113,8 @@ test('each of the functions that share the worst names is told apart, and so are
   expect(several).toBeGreaterThan(1)
   // The worst of all names: a function's own name as a string, numbered by the compiler.
   const places = units.flatMap((unit) => {
-    const piece = unit.pieces.find((one) => /^(__func__|__already_done|__key)\.0$/.test(one.name))
-    return piece === undefined ? [] : [locate(running, unit, piece)]
+    const atom = unit.atoms.find((one) => /^(__func__|__already_done|__key)\.0$/.test(one.name))
+    return atom === undefined ? [] : [locate(running, unit, atom)]
   })
   const told = places.filter((place) => place !== undefined)
   expect(new Set(told).size).toBe(told.length)

@@ -244,7 +244,7 @@ describe('a static variable', () => {
     const used = change.before
       .relocations(g)
       .map((one) => change.before.target(g.section, one))
-      .flatMap((target) => (target.kind === 'piece' ? [target.piece.name] : []))
+      .flatMap((target) => (target.kind === 'atom' ? [target.atom.name] : []))
     expect(used).toContain(variable?.name)
     expect(errors(extraction)).toEqual([])
   })

@@ -14,7 +14,7 @@ const text = (n: number) => `
 describe('a reference through a global offset table', () => {
   test('becomes direct when it is carried', () => {
     const change = compareObjects(compile(text(3), ...flags), compile(text(5), ...flags), 'unit.c')
-    const before = change.after.functions.flatMap((piece) => change.after.relocations(piece))
+    const before = change.after.functions.flatMap((atom) => change.after.relocations(atom))
     expect(before.some(({ type }) => type === relocationType.rexGotpcrelx)).toBe(true)
     expect(before.some(({ type }) => type === relocationType.gotpcrelx)).toBe(true)
     const extraction = extractionOf([change])

@@ -47,6 +47,6 @@ describe.each([
 
   test('that begins with another value is a change of data', () => {
     const change = changeOf({ first: 6 })
-    expect(change.changedData.map((piece) => piece.name)).toEqual(['counter'])
+    expect(change.changedData.map((atom) => atom.name)).toEqual(['counter'])
   })
 })

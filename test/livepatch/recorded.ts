@@ -3,13 +3,13 @@
 // ELF core as /proc/kcore is one.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { type Host, openHost } from '../../src/livepatch/host.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { packExpectation } from '../../src/match/record.ts'
 import type { Manifest } from '../../src/module/manifest/manifest.ts'
 import type { Subject } from '../../src/vm/plan/subject.ts'
-import { link, pieceOf } from '../match/small-image.ts'
+import { atomOf, link } from '../match/small-image.ts'
 import { compile, compileBytes, work } from '../objects.ts'
 
 const source = `
@@ -18,7 +18,7 @@ int show(int a) { value = a; other(); return a * 7 + value; }
 __attribute__((noinline)) void other(void) { value++; }`
 
 const kernel = link(source)
-const unit = anatomy(compile(source))
+const unit = splitObject(compile(source))
 export const base = 0xffffffff81000000n
 export const release = '6.1.0-1-test'
 
@@ -147,7 +147,7 @@ export function subjectWith(change: Partial<Manifest> = {}): Subject {
               by: 'name',
               fields: 0,
               unconfirmed: 0,
-              expected: packExpectation(expectationOf(unit, pieceOf(unit, 'show'))),
+              expected: packExpectation(expectationOf(unit, atomOf(unit, 'show'))),
             },
           },
         ],

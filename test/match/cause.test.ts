@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is said when the code that runs is another: both instructions, and why that may be so.
 import { expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import { causeOf, readBanner } from '../../src/match/cause.ts'
 import { compare, type Mismatch } from '../../src/match/compare.ts'
@@ -9,7 +9,7 @@ import { instructionsOf, describe as say } from '../../src/match/difference-text
 import { disassemble } from '../../src/match/disassembly.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { compile } from '../objects.ts'
-import { link, pieceOf } from './small-image.ts'
+import { atomOf, link } from './small-image.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 const banner = (text: string) => `const char linux_banner[] = "${text}";`
@@ -32,9 +32,9 @@ int fourth(int a) { return a * 9; }`
 /** The first difference between what is compiled of one source and what runs of another, and its cause. */
 async function differing(ours: string, theirs: string, name: string, text = mine) {
   const kernel = link(`${theirs}\n${banner(text)}`)
-  const unit = anatomy(compile(ours))
+  const unit = splitObject(compile(ours))
   const address = kernel.addressesOf(name)[0]!
-  const mismatch = compare(expectationOf(unit, pieceOf(unit, name)), kernel, address) as Mismatch
+  const mismatch = compare(expectationOf(unit, atomOf(unit, name)), kernel, address) as Mismatch
   expect(mismatch.matches).toBe(false)
   const [texts] = await instructionsOf(job, [mismatch])
   return { mismatch, said: say(mismatch, texts!), cause: causeOf(about, kernel, kernel, unit, mismatch) }
@@ -85,13 +85,13 @@ test('a field that leads elsewhere is told by name', async () => {
 })
 
 test('many pieces of code are disassembled by one run, each from its own address', async () => {
-  const pieces = [
+  const atoms = [
     { bytes: Buffer.from('e8fbffffff', 'hex'), address: 0xffffffff81000000n },
     { bytes: Buffer.from('0fff', 'hex'), address: 0n },
     { bytes: Buffer.from('488b05f9ffffff90', 'hex'), address: 0x1000n },
     { bytes: Buffer.from('48', 'hex'), address: 0n },
   ]
-  const [call, , load, cut] = (await disassemble(job, pieces))!
+  const [call, , load, cut] = (await disassemble(job, atoms))!
   expect(call).toMatchObject([{ offset: 0, text: 'call 0xffffffff81000000' }])
   expect(load![0]!.text).toBe('mov -0x7(%rip),%rax # 0x1000')
   expect(load![1]).toMatchObject({ offset: 7, text: 'nop' })

@@ -2,7 +2,7 @@
 // What the comparison with running code takes for the same, and what not: every byte that is flipped must be seen, and what
 // the kernel rewrites itself must not.
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { distanceOf } from '../../src/match/branch.ts'
 import { closestOf, compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
@@ -12,7 +12,7 @@ import type { Running } from '../../src/match/running.ts'
 import { decodeInstruction } from '../../src/x86/instruction.ts'
 import { isFilled, nopAt } from '../../src/x86/padding.ts'
 import { compile } from '../objects.ts'
-import { changed, link, pieceOf, rewritten } from './small-image.ts'
+import { atomOf, changed, link, rewritten } from './small-image.ts'
 
 const source = `
 extern int outside(int); struct s { int a, b; long c[9]; }; static int state = 4; static struct s all[7];
@@ -26,15 +26,15 @@ void copy(struct s *to, struct s *from) { *to = *from; all[3] = *to; }
 __attribute__((cold)) void rare(void) { outside(3); }
 int uses(int a) { if (__builtin_expect(a == 77, 0)) { rare(); return leaf(7); } return tail(a); }`
 const kernel = link(source, 'int outside(int a) { return a - 1; }')
-const unit = anatomy(compile(source))
+const unit = splitObject(compile(source))
 
 const at = (running: Running, name: string, offset = 0) => running.addressesOf(name)[0]! + BigInt(offset)
 
 describe('a byte that is another', () => {
   test('is seen wherever it is, unless the code does the same', () => {
     let [flips, same] = [0, 0]
-    for (const piece of unit.functions) {
-      const expectation = expectationOf(unit, piece)
+    for (const atom of unit.functions) {
+      const expectation = expectationOf(unit, atom)
       for (const part of expectation.parts) {
         const address = at(kernel, part.name!)
         const size = kernel.sizeOf(part.name!)
@@ -44,7 +44,7 @@ describe('a byte that is another', () => {
             const value = before[offset]! ^ mask
             const other = changed(kernel, new Map([[address + BigInt(offset), value]]))
             flips++
-            if (!compare(expectation, other, at(kernel, piece.name)).matches) continue
+            if (!compare(expectation, other, at(kernel, atom.name)).matches) continue
             same++
             const after = other.read(address, size)!
             expect(doesTheSame(before, after, offset), `${part.name}+${offset} ^ ${mask}`).toBe(true)
@@ -73,7 +73,7 @@ describe('a byte that is another', () => {
   }
 
   test('is told by its place, with both instructions', () => {
-    const expectation = expectationOf(unit, pieceOf(unit, 'copy'))
+    const expectation = expectationOf(unit, atomOf(unit, 'copy'))
     const code = kernel.read(at(kernel, 'copy'), sizeOf(expectation))!
     // The first displacement of one byte.
     let found = 0
@@ -98,7 +98,7 @@ describe('a byte that is another', () => {
   })
 
   test('of several failures, the one that came furthest is told', () => {
-    const expectation = expectationOf(unit, pieceOf(unit, 'many'))
+    const expectation = expectationOf(unit, atomOf(unit, 'many'))
     const results = ['leaf', 'many', 'text'].map((name) => {
       const address = at(kernel, name)
       return compare(expectation, rewritten(kernel, at(kernel, 'many', 20), 'f4', {}), address)
@@ -109,10 +109,10 @@ describe('a byte that is another', () => {
 
 describe('what the manifest keeps', () => {
   test('compares as before when it is read back', () => {
-    for (const piece of unit.functions) {
-      const kept = unpackExpectation(packExpectation(expectationOf(unit, piece)))
-      expect(kept).toEqual(expectationOf(unit, piece))
-      expect(compare(kept, kernel, at(kernel, piece.name)).matches, piece.name).toBe(true)
+    for (const atom of unit.functions) {
+      const kept = unpackExpectation(packExpectation(expectationOf(unit, atom)))
+      expect(kept).toEqual(expectationOf(unit, atom))
+      expect(compare(kept, kernel, at(kernel, atom.name)).matches, atom.name).toBe(true)
     }
   })
 

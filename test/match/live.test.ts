@@ -3,12 +3,12 @@
 // memory, none of it in an image, and nothing else at the same place. The texts are those of the kernel's own macros
 // (arch/x86/include/asm/{alternative,jump_label,nospec-branch,static_call}.h).
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import type { Running } from '../../src/match/running.ts'
 import { compile } from '../objects.ts'
-import { link, pieceOf, rewritten } from './small-image.ts'
+import { atomOf, link, rewritten } from './small-image.ts'
 
 const alternative = (old: string, replacement: string) => `asm volatile(
   "661: ${old}\\n662: .skip -(((665f-664f)-(662b-661b)) > 0) * ((665f-664f)-(662b-661b)), 0x90\\n663:\\n"
@@ -30,7 +30,7 @@ asm(".text; .globl ended; .type ended, @function; ended: nop; jmp __x86_return_t
 asm(".text; .globl sealed; .type sealed, @function; sealed: endbr64; mov %edi, value(%rip); ret; .size sealed, . - sealed");`
 
 const kernel = link(source)
-const unit = anatomy(compile(source))
+const unit = splitObject(compile(source))
 
 /** Where a function of the running kernel has these bytes. */
 function placeOf(name: string, hex: string): bigint {
@@ -53,7 +53,7 @@ function branch(opcode: string, from: bigint, to: bigint): string {
 
 function matches(name: string, running: Running): boolean {
   const address = kernel.addressesOf(name)[0]!
-  return compare(expectationOf(unit, pieceOf(unit, name)), running, address).matches
+  return compare(expectationOf(unit, atomOf(unit, name)), running, address).matches
 }
 
 const address = (name: string) => kernel.addressesOf(name)[0]!

@@ -5,16 +5,16 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { locate } from '../../src/match/locate.ts'
 import { layOutModule, openImage } from '../../src/match/running.ts'
 import { compile, compileBytes, work } from '../objects.ts'
-import { link, pieceOf, plain } from './small-image.ts'
+import { atomOf, link, plain } from './small-image.ts'
 
-const unitOf = (source: string) => anatomy(compile(source))
+const unitOf = (source: string) => splitObject(compile(source))
 
 const source = `
 extern int outside(int); static int state = 4;
@@ -30,11 +30,11 @@ describe('a function of the unit', () => {
     const unit = unitOf(source)
     for (const { name } of unit.functions) {
       const [address] = kernel.addressesOf(name)
-      expect(compare(expectationOf(unit, pieceOf(unit, name)), kernel, address!), name).toMatchObject({
+      expect(compare(expectationOf(unit, atomOf(unit, name)), kernel, address!), name).toMatchObject({
         matches: true,
       })
     }
-    const tail = pieceOf(unit, 'tail')
+    const tail = atomOf(unit, 'tail')
     const length = tail.symbol!.size
     const ours = tail.section.data.subarray(0, length)
     expect(kernel.read(kernel.addressesOf('tail')[0]!, length)!.equals(ours)).toBe(false)
@@ -54,18 +54,18 @@ describe('a function of the unit', () => {
   ])('is not taken for one with %s', (_, from, to, name) => {
     const kernel = link(source, outside)
     const changed = unitOf(source.replace(from, to))
-    for (const piece of changed.functions) {
-      const address = kernel.addressesOf(piece.name)[0]
+    for (const atom of changed.functions) {
+      const address = kernel.addressesOf(atom.name)[0]
       if (address === undefined) continue
-      const { matches } = compare(expectationOf(changed, piece), kernel, address)
-      expect(matches, piece.name).toBe(piece.name !== name)
+      const { matches } = compare(expectationOf(changed, atom), kernel, address)
+      expect(matches, atom.name).toBe(atom.name !== name)
     }
   })
 
   test('is not taken for what lies elsewhere, or nowhere', () => {
     const kernel = link(source, outside)
     const unit = unitOf(source)
-    const leaf = pieceOf(unit, 'leaf')
+    const leaf = atomOf(unit, 'leaf')
     for (const address of [
       kernel.addressesOf('tail')[0]!,
       kernel.addressesOf('leaf')[0]! + 1n,
@@ -84,7 +84,7 @@ describe('of several symbols of one name', () => {
     const kernel = link(unit(3), unit(5), unit(7))
     const found = [3, 5, 7].map((n) => {
       const own = unitOf(unit(n))
-      return [locate(kernel, own, pieceOf(own, 'same')), locate(kernel, own, pieceOf(own, 'count'))]
+      return [locate(kernel, own, atomOf(own, 'same')), locate(kernel, own, atomOf(own, 'count'))]
     })
     expect(found.map(([code]) => code)).toEqual(kernel.addressesOf('same'))
     expect(new Set(found.map(([, data]) => data))).toEqual(new Set(kernel.addressesOf('count')))
@@ -96,7 +96,7 @@ describe('of several symbols of one name', () => {
     const kernel = link(copy(3), copy(5))
     const found = [3, 5].map((n) => {
       const own = unitOf(copy(n))
-      return locate(kernel, own, pieceOf(own, 'same'))
+      return locate(kernel, own, atomOf(own, 'same'))
     })
     expect(found).toEqual(kernel.addressesOf('same'))
   })
@@ -106,7 +106,7 @@ describe('of several symbols of one name', () => {
     const kernel = link(copy, copy)
     const own = unitOf(copy)
     expect(kernel.addressesOf('same')).toHaveLength(2)
-    expect(locate(kernel, own, pieceOf(own, 'same'))).toBeUndefined()
+    expect(locate(kernel, own, atomOf(own, 'same'))).toBeUndefined()
   })
 })
 
@@ -123,15 +123,15 @@ test('a module is laid out so that its code can be compared, too', () => {
   )
   const running = layOutModule(module, counted)
   const unit = unitOf(source)
-  for (const piece of unit.functions) {
+  for (const atom of unit.functions) {
     const fits = running
-      .addressesOf(piece.name)
-      .filter((address) => compare(expectationOf(unit, piece), running, address).matches)
-    expect(fits, piece.name).toHaveLength(1)
+      .addressesOf(atom.name)
+      .filter((address) => compare(expectationOf(unit, atom), running, address).matches)
+    expect(fits, atom.name).toHaveLength(1)
   }
   expect(running.addressesOf('leaf')).toHaveLength(2)
-  expect(locate(running, unit, pieceOf(unit, 'leaf'))).toBe(running.addressesOf('leaf')[1])
-  expect(locate(running, unit, pieceOf(unit, 'state'))).toBe(running.addressesOf('state')[1])
+  expect(locate(running, unit, atomOf(unit, 'leaf'))).toBe(running.addressesOf('leaf')[1])
+  expect(locate(running, unit, atomOf(unit, 'state'))).toBe(running.addressesOf('state')[1])
 })
 
 test('an image that is cut short or no image is refused', () => {

@@ -2,7 +2,7 @@
 // A private symbol is in one place, and in none where another is. The kernel here does not tell where private data are, as one without
 // CONFIG_KALLSYMS_ALL, so that only the code tells.
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../src/diff/object/split-object.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { compare } from '../../src/match/compare.ts'
 import { describe as inWords } from '../../src/match/difference-text.ts'
 import { expectationOf } from '../../src/match/expect.ts'
@@ -10,7 +10,7 @@ import { locate } from '../../src/match/locate.ts'
 import type { Running } from '../../src/match/running.ts'
 import { mapUnit } from '../../src/match/unit-map.ts'
 import { compile } from '../objects.ts'
-import { link, pieceOf } from './small-image.ts'
+import { atomOf, link } from './small-image.ts'
 
 const shown =
   'extern void show(void *, int); static int one, two; static int list[4]; struct none {}; static struct none key, lock;'
@@ -23,11 +23,11 @@ function kernelOf(source: string): Running {
   return { read, addressesOf: (name) => (private_.test(name) ? [] : addressesOf(name)) }
 }
 
-const unitOf = (source: string) => anatomy(compile(`${shown} ${source}`))
+const unitOf = (source: string) => splitObject(compile(`${shown} ${source}`))
 
 function compared(source: string, kernel: Running, name = 'f') {
   const unit = unitOf(source)
-  return compare(expectationOf(unit, pieceOf(unit, name)), kernel, kernel.addressesOf(name)[0]!)
+  return compare(expectationOf(unit, atomOf(unit, name)), kernel, kernel.addressesOf(name)[0]!)
 }
 
 describe('code that runs is other code', () => {
@@ -105,7 +105,7 @@ describe('functions that do not agree', () => {
     const kernel = link(`${shown} ${own}`, other, show)
     const unit = unitOf(`${own} int g(int a) { return leaf(a) + 2; }`)
     expect(mapUnit(kernel, unit).disputes.get('leaf')?.functions).toContain('g')
-    expect(locate(kernel, unit, pieceOf(unit, 'leaf'))).toBe(kernel.addressesOf('leaf')[0])
+    expect(locate(kernel, unit, atomOf(unit, 'leaf'))).toBe(kernel.addressesOf('leaf')[0])
   })
 
   test('are none in the kernel that was made of the unit', () => {

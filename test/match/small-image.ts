@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Anatomy, Piece } from '../../src/diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../../src/diff/object/split-object.ts'
 import { openImage, type Running } from '../../src/match/running.ts'
 import { compileBytes, compiler, work } from '../objects.ts'
 
@@ -91,8 +91,8 @@ export function rewritten(
   return changed(running, new Map([...bytes].map((value, index) => [address + BigInt(index), value])), more)
 }
 
-export function pieceOf(unit: Anatomy, name: string): Piece {
-  const piece = unit.pieces.find((one) => one.name === name)
-  if (piece === undefined) throw new Error(`no ${name}`)
-  return piece
+export function atomOf(unit: SplitObject, name: string): Atom {
+  const atom = unit.atoms.find((one) => one.name === name)
+  if (atom === undefined) throw new Error(`no ${name}`)
+  return atom
 }

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
 import { splitCommand } from '../../src/source/extract/compiler-flags.ts'
-import { type AloneRequest, extractAlone } from '../../src/source/standalone.ts'
+import { extractStandalone, type StandaloneRequest } from '../../src/source/standalone.ts'
 import { compiler, compilers, work } from '../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -41,7 +41,11 @@ int wanted(const char *path)
 }
 `
 
-function request(source: string, more: Partial<AloneRequest> = {}, ...flags: string[]): AloneRequest {
+function request(
+  source: string,
+  more: Partial<StandaloneRequest> = {},
+  ...flags: string[]
+): StandaloneRequest {
   const file = path.join(work, `alone${++number}.c`)
   writeFileSync(file, source, 'latin1')
   return {
@@ -56,7 +60,7 @@ function request(source: string, more: Partial<AloneRequest> = {}, ...flags: str
 
 describe('inarch source', () => {
   it('declares what the program has, and copies what is inline', async () => {
-    const { text, findings } = await extractAlone(job, request(program))
+    const { text, findings } = await extractStandalone(job, request(program))
     // gcc takes count() in, which has one caller.
     expect(findings).toMatchObject([{ severity: 'note', rule: 'same-by-source', symbol: 'wanted' }])
     expect(text).toContain('extern void count(void);\n')
@@ -65,10 +69,10 @@ describe('inarch source', () => {
   })
 
   it('copies everything on request, and names what it is to declare', async () => {
-    const { text } = await extractAlone(job, request(program, { externalize: 'none', rename: true }))
+    const { text } = await extractStandalone(job, request(program, { externalize: 'none', rename: true }))
     expect(text).toContain('static int calls;\n')
     expect(text).toContain('int livepatch_wanted(const char *path)\n{')
-    const some = await extractAlone(job, request(program, { externalize: ['calls', 'nothing'] }))
+    const some = await extractStandalone(job, request(program, { externalize: ['calls', 'nothing'] }))
     expect(some.text).toContain('extern int calls;')
     expect(some.findings).toMatchObject([{ rule: 'not-used', symbol: 'nothing' }])
   })
@@ -77,7 +81,7 @@ describe('inarch source', () => {
     'writes what is needed from the headers instead of #include lines, by %s',
     async (program_) => {
       const wish = request(program, { externalize: 'none', includes: 'expand' })
-      const { text, findings } = await extractAlone(job, {
+      const { text, findings } = await extractStandalone(job, {
         ...wish,
         unit: { ...wish.unit, compiler: program_ },
       })
@@ -99,7 +103,7 @@ describe('inarch source', () => {
 
   it('says when the file does not compile, and where', async () => {
     await expect(
-      extractAlone(job, request(`${program}int broken(void) { return x + ; }\n`)),
+      extractStandalone(job, request(`${program}int broken(void) { return x + ; }\n`)),
     ).rejects.toMatchObject({
       kind: 'patch',
       code: 'does-not-compile',
@@ -112,7 +116,7 @@ describe('inarch source', () => {
     async (program_) => {
       const wish = request(program, {}, '-fno-such-thing')
       await expect(
-        extractAlone(job, { ...wish, unit: { ...wish.unit, compiler: program_ } }),
+        extractStandalone(job, { ...wish, unit: { ...wish.unit, compiler: program_ } }),
       ).rejects.toMatchObject({
         kind: 'usage',
         code: 'unknown-flag',

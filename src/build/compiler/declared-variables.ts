@@ -10,7 +10,7 @@ import { type ObjectFile, readObject, type Section } from '../../elf/read.ts'
 import type { Job } from '../../ground/job.ts'
 import { makeShadow } from '../kbuild/shadow-tree.ts'
 import type { Unit } from '../kbuild/units.ts'
-import { type Bench, compileSide, shadowFiles } from './sides.ts'
+import { type BuildTrees, compileSide, shadowFiles } from './sides.ts'
 
 /** Where a variable is declared, and as what; the type is undefined when it is not understood. */
 export interface Declared extends Place {
@@ -24,7 +24,7 @@ export interface Declared extends Place {
  */
 export async function declaredIn(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   unit: Unit,
   side: 'before' | 'after',
   object: ObjectFile,

@@ -8,7 +8,7 @@ import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Unit } from '../kbuild/units.ts'
 import { asking, type IpaDump, keepDump, keptDump, readAnswer } from './ipa-record.ts'
-import { type Bench, compileSide, dumpKey } from './sides.ts'
+import { type BuildTrees, compileSide, dumpKey } from './sides.ts'
 
 export type { IpaDump }
 
@@ -17,7 +17,7 @@ export type { IpaDump }
  * @param object the unit's object before the patch; what is compiled with the dump must be the same
  * @throws Fault `unexpected/dump-changes-object`; `environment/source-does-not-compile`
  */
-export async function dumpBefore(job: Job, bench: Bench, unit: Unit, object: string): Promise<IpaDump> {
+export async function dumpBefore(job: Job, bench: BuildTrees, unit: Unit, object: string): Promise<IpaDump> {
   const key = dumpKey(bench, unit)
   const kept = await keptDump(key, object)
   if (kept !== undefined) return kept

@@ -76,7 +76,7 @@ function messageFlags(compiler: Compiler): string[] {
 }
 
 /** The object of the cache, when all that it was made from is as it was. */
-async function load(bench: Bench, { unit, key, output }: Compilation): Promise<boolean> {
+async function load(bench: BuildTrees, { unit, key, output }: Compilation): Promise<boolean> {
   const kept = key === undefined ? undefined : await loadObject(key)
   if (key === undefined || kept === undefined) return false
   const end = kept.indexOf('\n\n')
@@ -97,7 +97,7 @@ function textsByPath(files: readonly ShadowFile[]): ReadonlyMap<string, string> 
 /** Gets one object from the cache or the compiler. @param generated what of kbuild's is in the tree */
 async function compile(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   compilation: Compilation,
   generated: readonly ShadowFile[] = [],
 ): Promise<CompilerRun> {
@@ -166,7 +166,7 @@ export function shadowFiles(
 }
 
 /** Both trees and what their objects depend on; shared by all units of one call. */
-export interface Bench {
+export interface BuildTrees {
   readonly kernel: Kernel
   /** What kbuild builds, as it was when the work began. */
   readonly known: Units
@@ -189,7 +189,7 @@ export interface Bench {
 /** One side of one unit; `own` are the files in which the side differs from the source tree. */
 export async function compileSide(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   unit: Unit,
   compilation: Compilation,
   own: readonly ShadowFile[],
@@ -205,7 +205,7 @@ export async function compileSide(
 }
 
 /** The unit's object before the patch. */
-export async function compileBefore(job: Job, bench: Bench, unit: Unit): Promise<string> {
+export async function compileBefore(job: Job, bench: BuildTrees, unit: Unit): Promise<string> {
   const { kernel, dir } = bench
   const output = path.join(dir, 'before', unit.object)
   const compilation: Compilation = {
@@ -227,7 +227,7 @@ export async function compileBefore(job: Job, bench: Bench, unit: Unit): Promise
  * The unit's object after the patch.
  * @throws PatchErrors; Fault `refused/reads-outside`
  */
-export async function compileAfter(job: Job, bench: Bench, unit: Unit): Promise<string> {
+export async function compileAfter(job: Job, bench: BuildTrees, unit: Unit): Promise<string> {
   const { kernel, dir, changes } = bench
   const compilation: Compilation = {
     unit,
@@ -256,7 +256,7 @@ export async function compileAfter(job: Job, bench: Bench, unit: Unit): Promise<
 }
 
 /** What makes an object, but for the files of the tree: those are kept with it. */
-function keyOf({ kernel, identity }: Bench, unit: Unit, content: readonly string[]): string {
+function keyOf({ kernel, identity }: BuildTrees, unit: Unit, content: readonly string[]): string {
   return digest([
     objectFormat,
     kernel.source,
@@ -271,6 +271,6 @@ function keyOf({ kernel, identity }: Bench, unit: Unit, content: readonly string
 }
 
 /** What the compiler's words about a unit before the patch are kept by, beside the bytes of its object. */
-export function dumpKey(bench: Bench, unit: Unit): string {
+export function dumpKey(bench: BuildTrees, unit: Unit): string {
   return keyOf(bench, unit, [ipaFormat])
 }

@@ -4,7 +4,7 @@
 import path from 'node:path'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
-import type { Bench } from '../compiler/sides.ts'
+import type { BuildTrees } from '../compiler/sides.ts'
 import type { Unit, Units } from '../kbuild/units.ts'
 import { narrowUnits } from './header-units.ts'
 
@@ -23,7 +23,7 @@ export function assemblyUnits(units: Units): Unit[] {
 }
 
 /** Refuses headers that change the text of these files. */
-export async function checkAssembly(job: Job, bench: Bench, files: readonly Unit[]): Promise<Finding[]> {
+export async function checkAssembly(job: Job, bench: BuildTrees, files: readonly Unit[]): Promise<Finding[]> {
   const scratch = path.join(bench.dir, 'text')
   const sides = { before: bench.kernel.source, after: bench.shadow, scratch }
   const reached = await narrowUnits(job, bench.kernel, files, sides, () => {})

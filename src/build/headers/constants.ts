@@ -10,7 +10,7 @@ import type { FileChange } from '../../patch/patch.ts'
 import { macroHeaders } from '../compiler/author-macros.ts'
 import { PatchErrors, sourceError } from '../compiler/compile-errors.ts'
 import { runCompiler } from '../compiler/compiler-run.ts'
-import type { Bench } from '../compiler/sides.ts'
+import type { BuildTrees } from '../compiler/sides.ts'
 import type { Unit, Units } from '../kbuild/units.ts'
 import { includersOf, narrowUnits } from './header-units.ts'
 import { constantSources, type Survey } from './survey.ts'
@@ -33,7 +33,12 @@ function unitBeside(units: readonly Unit[], source: string): Unit | undefined {
 }
 
 /** The lines of the assembly that carry the numbers. */
-async function numbersOf(job: Job, bench: Bench, unit: Unit, side: 'before' | 'after'): Promise<string[]> {
+async function numbersOf(
+  job: Job,
+  bench: BuildTrees,
+  unit: Unit,
+  side: 'before' | 'after',
+): Promise<string[]> {
   const output = path.join(bench.dir, 'constants', side, unit.object)
   await mkdir(path.dirname(output), { recursive: true })
   const flags = (unit.flags ?? []).filter((flag) => !/^-g/.test(flag))
@@ -56,7 +61,7 @@ async function numbersOf(job: Job, bench: Bench, unit: Unit, side: 'before' | 'a
 /** Refuses headers that change a number which the running kernel's assembly was built with. */
 export async function checkConstants(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   survey: Survey,
   units: Units,
   headers: readonly FileChange[],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the safety rules look at: a fix that is compiled and compared, before a module is made of it.
 
-import type { Bench } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/sides.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import type { Extraction, UnitChange } from '../../extract/extraction.ts'
@@ -27,7 +27,7 @@ export interface Subject {
   readonly extraction: Extraction
   readonly names: Names
   /** Both source trees, in which units can be preprocessed and compiled once more. */
-  readonly bench: Bench
+  readonly bench: BuildTrees
   /** A scratch directory for what a rule needs meanwhile. */
   readonly dir: string
 }

@@ -17,7 +17,7 @@ const token =
   /^(?:bd_prepare_to_claim|bd_abort_claiming|blkdev_(?:get|put)\w*|bdev_(?:file_)?open\w*|bd_(?:un)?link_disk_holder)$/
 
 /** Whether all that a function's text does with a name lasts no longer than a call; false when it does nothing with it. */
-export function isOnlyUsedAtOnce(definition: Definition | undefined, name: string): boolean {
+export function isOnlyCalledSynchronously(definition: Definition | undefined, name: string): boolean {
   const calls: (Token | undefined)[] = []
   const body = definition?.body ?? []
   let seen = 0
@@ -34,7 +34,7 @@ export function isOnlyUsedAtOnce(definition: Definition | undefined, name: strin
 }
 
 /** A new function whose address nobody keeps is only noted. */
-export function withAtOnce(
+export function withSynchronousCallbacks(
   findings: readonly Finding[],
   fix: { readonly changes: readonly FileChange[]; readonly kernel: { readonly source: string } },
 ): Finding[] {
@@ -47,7 +47,7 @@ export function withAtOnce(
       text?.body.some((one, at) => one.text === symbol && text.body[at + 1]?.text !== '('),
     )
     const isTable = users.length === 0 || after.isInTable(symbol)
-    if (isTable || !users.every(({ after: text }) => isOnlyUsedAtOnce(text, symbol))) return finding
+    if (isTable || !users.every(({ after: text }) => isOnlyCalledSynchronously(text, symbol))) return finding
     return {
       ...finding,
       severity: 'note',

@@ -7,7 +7,7 @@ import type { Job } from '../../ground/job.ts'
 import { remembered, type StudiedUnit, type Subject } from '../subject/subject.ts'
 import { mayChangeTypes, type Scope } from './may-change-types.ts'
 
-export interface LookedAt {
+export interface TypeUnits {
   readonly units: readonly StudiedUnit[]
   /** Headers that may change a type or a prototype. */
   readonly headers: readonly string[]
@@ -37,7 +37,7 @@ function cover<T>(candidates: readonly { readonly one: T; readonly keys: Readonl
   return chosen
 }
 
-async function findLookedAt(job: Job, { kernel, changes, units, bench }: Subject): Promise<LookedAt> {
+async function findLookedAt(job: Job, { kernel, changes, units, bench }: Subject): Promise<TypeUnits> {
   const scopes = new Map<string, Scope>()
   for (const change of changes) {
     const scope = mayChangeTypes(change)
@@ -69,6 +69,6 @@ async function findLookedAt(job: Job, { kernel, changes, units, bench }: Subject
 const few = 3
 
 /** Found out once for a fix. */
-export const lookedAt = remembered<readonly StudiedUnit[], LookedAt>((job, subject) =>
+export const typeUnits = remembered<readonly StudiedUnit[], TypeUnits>((job, subject) =>
   findLookedAt(job, subject),
 )

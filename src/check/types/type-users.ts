@@ -4,7 +4,7 @@
 import type { Outline } from '../../c/outline.ts'
 
 /** @param functions names; @param words the type's tag and the members that differ */
-export function seersOf(side: Outline, functions: readonly string[], words: readonly string[]): string[] {
+export function typeUsers(side: Outline, functions: readonly string[], words: readonly string[]): string[] {
   const isWanted = new RegExp(
     `(?<!\\w)(?:${words.map((word) => word.replace(/\W/g, '\\$&')).join('|')})(?!\\w)`,
   )

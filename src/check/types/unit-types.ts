@@ -8,7 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
 import { runCompiler } from '../../build/compiler/compiler-run.ts'
-import type { Bench } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/sides.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import type { Outline } from '../../c/outline.ts'
 import { readObject } from '../../elf/read.ts'
@@ -50,7 +50,7 @@ export function withoutBodies({ text, items }: Outline): string {
  */
 export async function compileTypes(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   unit: Unit,
   side: 'before' | 'after',
   text: Outline,

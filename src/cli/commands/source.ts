@@ -64,9 +64,9 @@ same by its source (extract-differs), or has a second copy of a variable that no
     )
     .action((file: string, words: readonly string[], options: SourceOptions) =>
       perform(options, async (session) => {
-        const { extractAlone } = await import('../../source/standalone.ts')
+        const { extractStandalone } = await import('../../source/standalone.ts')
         const { splitCommand } = await import('../../source/extract/compiler-flags.ts')
-        const extracted = await extractAlone(session.job, {
+        const extracted = await extractStandalone(session.job, {
           unit: { file, cwd: process.cwd(), ...splitCommand(words, file) },
           functions: options.extract,
           externalize:

@@ -5,7 +5,7 @@
 
 import { isNumbered, stem } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
-import type { Anatomy, Marks, Piece } from '../object/split-object.ts'
+import type { Atom, Marks, SplitObject } from '../object/split-object.ts'
 import {
   type Declarations,
   isStaticLocal,
@@ -17,72 +17,72 @@ import {
 import { areNamedByCounter, pairEntries } from './table-entries.ts'
 
 export interface Pair {
-  readonly before: Piece
-  readonly after: Piece
+  readonly before: Atom
+  readonly after: Atom
   /** How the two were recognised as one; shown to a reviewer who doubts it. */
   readonly by: 'name' | 'stem' | 'reference' | 'declaration' | 'place' | 'use'
 }
 
 export interface Correlation {
   readonly pairs: readonly Pair[]
-  /** The counterpart of a piece of the object after the patch. */
-  counterpartOf(after: Piece): Piece | undefined
-  /** What became of a piece of the object before the patch. */
-  successorOf(before: Piece): Piece | undefined
+  /** The counterpart of an atom of the object after the patch. */
+  counterpartOf(after: Atom): Atom | undefined
+  /** What became of an atom of the object before the patch. */
+  successorOf(before: Atom): Atom | undefined
   /** True when the two are one thing. */
-  same(before: Piece, after: Piece): boolean
+  same(before: Atom, after: Atom): boolean
   /**
    * Variables after the patch that can't be told apart from others of their stem, or that changed their function; with those that
    * they may have been.
    */
-  readonly ambiguous: ReadonlyMap<Piece, readonly Piece[]>
+  readonly ambiguous: ReadonlyMap<Atom, readonly Atom[]>
 }
 
-/** Who belongs to whom, by the pieces' indices. */
+/** Who belongs to whom, by the atoms' indices. */
 class Partners {
-  private readonly ofBefore: (Piece | undefined)[]
-  private readonly ofAfter: (Piece | undefined)[]
+  private readonly ofBefore: (Atom | undefined)[]
+  private readonly ofAfter: (Atom | undefined)[]
 
   constructor(before: number, after: number) {
     this.ofBefore = new Array(before)
     this.ofAfter = new Array(after)
   }
 
-  join(before: Piece, after: Piece): void {
+  join(before: Atom, after: Atom): void {
     this.ofBefore[before.index] = after
     this.ofAfter[after.index] = before
   }
 
-  readonly after = (before: Piece): Piece | undefined => this.ofBefore[before.index]
-  readonly before = (after: Piece): Piece | undefined => this.ofAfter[after.index]
+  readonly after = (before: Atom): Atom | undefined => this.ofBefore[before.index]
+  readonly before = (after: Atom): Atom | undefined => this.ofAfter[after.index]
 }
 
-/** What a piece may be paired by: its kind, its unit in a linked object, and its name without numbers. */
-function keyOf(piece: Piece): string {
-  return `${piece.kind} ${piece.file} ${stem(piece.name)}`
+/** What an atom may be paired by: its kind, its unit in a linked object, and its name without numbers. */
+function keyOf(atom: Atom): string {
+  return `${atom.kind} ${atom.file} ${stem(atom.name)}`
 }
 
-/** Pieces that may be one another's counterparts. */
+/** Atoms that may be one another's counterparts. */
 interface Candidates {
-  readonly before: Piece[]
-  readonly after: Piece[]
+  readonly before: Atom[]
+  readonly after: Atom[]
 }
 
-/** The pieces of both objects by kind, unit and stem, as `keyOf` but without making so many strings. */
-function candidatesOf(before: readonly Piece[], after: readonly Piece[]): Candidates[] {
+/** The atoms of both objects by kind, unit and stem, as `keyOf` but without making so many strings. */
+function candidatesOf(before: readonly Atom[], after: readonly Atom[]): Candidates[] {
   const found: Candidates[] = []
   const byKind = { function: new Map(), data: new Map(), constant: new Map() } as const satisfies Record<
-    Piece['kind'],
+    Atom['kind'],
     Map<string, Map<string, Candidates>>
   >
-  const enter = (piece: Piece): Candidates => {
-    const byFile: Map<string, Map<string, Candidates>> = byKind[piece.kind]
-    let byName = byFile.get(piece.file)
+  const enter = (atom: Atom): Candidates => {
+    const byFile: Map<string, Map<string, Candidates>> = byKind[atom.kind]
+    let byName = byFile.get(atom.file)
     if (byName === undefined) {
       byName = new Map()
-      byFile.set(piece.file, byName)
+      byFile.set(atom.file, byName)
     }
-    const name = stem(piece.name)
+    const name = stem(atom.name)
     let candidates = byName.get(name)
     if (candidates === undefined) {
       candidates = { before: [], after: [] }
@@ -91,31 +91,30 @@ function candidatesOf(before: readonly Piece[], after: readonly Piece[]): Candid
     }
     return candidates
   }
-  for (const piece of before) if (piece.symbol !== undefined) enter(piece).before.push(piece)
-  for (const piece of after) if (piece.symbol !== undefined) enter(piece).after.push(piece)
+  for (const atom of before) if (atom.symbol !== undefined) enter(atom).before.push(atom)
+  for (const atom of after) if (atom.symbol !== undefined) enter(atom).after.push(atom)
   return found
 }
 
 /** The numbered data and clones that a function or datum refers to, in the order of first reference, by key. */
-function references(anatomy: Anatomy, piece: Piece, wanted: Marks): Map<string, Piece[]> {
-  const found = new Map<string, Piece[]>()
-  if (!anatomy.refersInto(piece, wanted)) return found
-  for (const relocation of anatomy.relocations(piece)) {
+function references(split: SplitObject, atom: Atom, wanted: Marks): Map<string, Atom[]> {
+  const found = new Map<string, Atom[]>()
+  if (!split.refersInto(atom, wanted)) return found
+  for (const relocation of split.relocations(atom)) {
     if (wanted[relocation.symbol.index] === 0) continue
-    const target = anatomy.target(piece.section, relocation)
-    if (target.kind !== 'piece' || target.piece.symbol === undefined || !isNumbered(target.piece.name))
-      continue
-    const key = keyOf(target.piece)
+    const target = split.target(atom.section, relocation)
+    if (target.kind !== 'atom' || target.atom.symbol === undefined || !isNumbered(target.atom.name)) continue
+    const key = keyOf(target.atom)
     const list = found.get(key)
-    if (list === undefined) found.set(key, [target.piece])
-    else if (!list.includes(target.piece)) list.push(target.piece)
+    if (list === undefined) found.set(key, [target.atom])
+    else if (!list.includes(target.atom)) list.push(target.atom)
   }
   return found
 }
 
-/** Marks the symbols of the sections of some pieces. */
-function marksOf(anatomy: Anatomy, pieces: readonly Piece[]): Marks {
-  return anatomy.marksOf(pieces.map(({ section }) => section))
+/** Marks the symbols of the sections of some atoms. */
+function marksOf(split: SplitObject, atoms: readonly Atom[]): Marks {
+  return split.marksOf(atoms.map(({ section }) => section))
 }
 
 /** The static variables of a group that functions use; undefined when it has none on one of the sides. */
@@ -126,17 +125,17 @@ function staticsOf(
   if (!before.some(isStaticLocal) && !after.some(isStaticLocal)) return undefined
   const [usersBefore, usersAfter] = users()
   const own = {
-    before: before.filter((piece) => isStaticLocal(piece) && usersBefore.of(piece) !== undefined),
-    after: after.filter((piece) => isStaticLocal(piece) && usersAfter.of(piece) !== undefined),
+    before: before.filter((atom) => isStaticLocal(atom) && usersBefore.of(atom) !== undefined),
+    after: after.filter((atom) => isStaticLocal(atom) && usersAfter.of(atom) !== undefined),
   }
   return own.before.length === 0 || own.after.length === 0 ? undefined : own
 }
 
 /** @param declarations where the source declares the static variables, when somebody has looked */
-export function correlate(before: Anatomy, after: Anatomy, declarations?: Declarations): Correlation {
+export function correlate(before: SplitObject, after: SplitObject, declarations?: Declarations): Correlation {
   const pairs: Pair[] = []
-  const partners = new Partners(before.pieces.length, after.pieces.length)
-  const pair = (b: Piece, a: Piece, by: Pair['by']) => {
+  const partners = new Partners(before.atoms.length, after.atoms.length)
+  const pair = (b: Atom, a: Atom, by: Pair['by']) => {
     pairs.push({ before: b, after: a, by })
     partners.join(b, a)
   }
@@ -148,7 +147,7 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
   }
   const statics: Namesakes[] = []
   const open: Candidates[] = []
-  for (const candidates of candidatesOf(before.pieces, after.pieces)) {
+  for (const candidates of candidatesOf(before.atoms, after.atoms)) {
     const { before: beforeGroup, after: afterGroup } = candidates
     if (beforeGroup.length === 0 || afterGroup.length === 0) continue
     const [b, a] = [beforeGroup[0], afterGroup[0]]
@@ -163,23 +162,23 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
     }
     // Entries of a table that a macro names by a counter stand in the order of the source.
     if (a?.name.startsWith('__UNIQUE_ID_') && beforeGroup.length === afterGroup.length) {
-      afterGroup.forEach((piece, index) => {
+      afterGroup.forEach((atom, index) => {
         const counterpart = beforeGroup[index]
-        if (counterpart !== undefined) pair(counterpart, piece, 'stem')
+        if (counterpart !== undefined) pair(counterpart, atom, 'stem')
       })
       continue
     }
     const own = staticsOf(candidates, users)
     if (own !== undefined) statics.push(own)
     // Names from the source are what they say; only the compiler's own numbers are not to be trusted.
-    const isPlain = (piece: Piece) => !isNumbered(piece.name) && own?.before.includes(piece) !== true
+    const isPlain = (atom: Atom) => !isNumbered(atom.name) && own?.before.includes(atom) !== true
     pairNamesakes(beforeGroup.filter(isPlain), afterGroup, (b, a) => pair(b, a, 'name'))
     open.push(
       own === undefined
         ? candidates
         : {
-            before: beforeGroup.filter((piece) => !own.before.includes(piece)),
-            after: afterGroup.filter((piece) => !own.after.includes(piece)),
+            before: beforeGroup.filter((atom) => !own.before.includes(atom)),
+            after: afterGroup.filter((atom) => !own.after.includes(atom)),
           },
     )
   }
@@ -198,51 +197,51 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
   for (const one of told?.found ?? []) pair(one.before, one.after, one.by)
 
   // What is left has numbers: ask what is known already who refers to what.
-  const contradicted = new Set<Piece>()
-  const claims = new Map<Piece, Piece>()
+  const contradicted = new Set<Atom>()
+  const claims = new Map<Atom, Atom>()
   const claimReferences = (known: Pair, wantedBefore: Marks, wantedAfter: Marks) => {
     const inBefore = references(before, known.before, wantedBefore)
     if (inBefore.size === 0) return
     for (const [key, list] of references(after, known.after, wantedAfter)) {
       const counterparts = inBefore.get(key)
       if (counterparts === undefined || counterparts.length !== list.length) continue
-      list.forEach((piece, index) => {
+      list.forEach((atom, index) => {
         const counterpart = counterparts[index]
         if (
           counterpart === undefined ||
-          partners.before(piece) !== undefined ||
+          partners.before(atom) !== undefined ||
           partners.after(counterpart) !== undefined
         )
           return
-        const claimed = claims.get(piece)
-        if (claimed !== undefined && claimed !== counterpart) contradicted.add(piece)
-        claims.set(piece, counterpart)
+        const claimed = claims.get(atom)
+        if (claimed !== undefined && claimed !== counterpart) contradicted.add(atom)
+        claims.set(atom, counterpart)
       })
     }
   }
   const unpaired = open.flatMap(({ before: group }) =>
-    group.filter((piece) => partners.after(piece) === undefined),
+    group.filter((atom) => partners.after(atom) === undefined),
   )
   if (unpaired.length > 0) {
     const wantedBefore = marksOf(before, unpaired)
     const wantedAfter = marksOf(
       after,
-      open.flatMap(({ after: group }) => group.filter((piece) => partners.before(piece) === undefined)),
+      open.flatMap(({ after: group }) => group.filter((atom) => partners.before(atom) === undefined)),
     )
     // What is found so refers to more.
     for (let known: readonly Pair[] = [...pairs]; known.length > 0; ) {
       const from = pairs.length
       for (const one of known) claimReferences(one, wantedBefore, wantedAfter)
-      const claimants = new Map<Piece, Piece>()
-      for (const [piece, counterpart] of claims) {
+      const claimants = new Map<Atom, Atom>()
+      for (const [atom, counterpart] of claims) {
         const other = claimants.get(counterpart)
         if (other !== undefined) {
-          contradicted.add(piece)
+          contradicted.add(atom)
           contradicted.add(other)
-        } else claimants.set(counterpart, piece)
+        } else claimants.set(counterpart, atom)
       }
-      for (const [piece, counterpart] of claims)
-        if (!contradicted.has(piece)) pair(counterpart, piece, 'reference')
+      for (const [atom, counterpart] of claims)
+        if (!contradicted.has(atom)) pair(counterpart, atom, 'reference')
       claims.clear()
       known = pairs.slice(from)
     }
@@ -250,16 +249,16 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
 
   const ambiguous = new Map(told?.undecided)
   for (const group of open) {
-    const left = group.before.filter((piece) => partners.after(piece) === undefined)
+    const left = group.before.filter((atom) => partners.after(atom) === undefined)
     if (left.length === 0) continue
-    for (const piece of group.after)
-      if (piece.kind === 'data' && partners.before(piece) === undefined && !isIncidental(piece))
-        ambiguous.set(piece, left)
+    for (const atom of group.after)
+      if (atom.kind === 'data' && partners.before(atom) === undefined && !isIncidental(atom))
+        ambiguous.set(atom, left)
   }
   return {
     pairs,
-    counterpartOf: (piece) => partners.before(piece),
-    successorOf: (piece) => partners.after(piece),
+    counterpartOf: (atom) => partners.before(atom),
+    successorOf: (atom) => partners.after(atom),
     same: (b, a) => partners.before(a) === b,
     ambiguous,
   }
@@ -270,16 +269,16 @@ export function correlate(before: Anatomy, after: Anatomy, declarations?: Declar
  * paired in their order if there are as many, of the same size and in sections of the same name.
  */
 function pairNamesakes(
-  before: readonly Piece[],
-  after: readonly Piece[],
-  pair: (b: Piece, a: Piece) => void,
+  before: readonly Atom[],
+  after: readonly Atom[],
+  pair: (b: Atom, a: Atom) => void,
 ): void {
-  const byName = (pieces: readonly Piece[]) => {
-    const found = new Map<string, Piece[]>()
-    for (const piece of pieces) {
-      const known = found.get(piece.name)
-      if (known === undefined) found.set(piece.name, [piece])
-      else known.push(piece)
+  const byName = (atoms: readonly Atom[]) => {
+    const found = new Map<string, Atom[]>()
+    for (const atom of atoms) {
+      const known = found.get(atom.name)
+      if (known === undefined) found.set(atom.name, [atom])
+      else known.push(atom)
     }
     return found
   }
@@ -287,7 +286,7 @@ function pairNamesakes(
   for (const [name, list] of byName(after)) {
     const others = plain.get(name)
     if (others?.length !== list.length) continue
-    const isAlike = (a: Piece, nth: number) =>
+    const isAlike = (a: Atom, nth: number) =>
       a.section.name === others[nth]?.section.name && a.end - a.start === others[nth].end - others[nth].start
     if (list.length > 1 && !list.every(isAlike)) continue
     list.forEach((a, nth) => {
@@ -299,24 +298,24 @@ function pairNamesakes(
 
 /** In a linked object a global's unit does not count: one that becomes static, or was, is found by its name. */
 function pairAcrossBindings(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   partners: Partners,
-  pair: (b: Piece, a: Piece, by: Pair['by']) => void,
+  pair: (b: Atom, a: Atom, by: Pair['by']) => void,
 ): void {
-  const left = (pieces: readonly Piece[], partnerOf: (piece: Piece) => Piece | undefined) => {
-    const byName = new Map<string, Piece[]>()
-    for (const piece of pieces) {
-      if (piece.symbol === undefined || partnerOf(piece) !== undefined) continue
-      const key = `${piece.kind} ${piece.name}`
+  const left = (atoms: readonly Atom[], partnerOf: (atom: Atom) => Atom | undefined) => {
+    const byName = new Map<string, Atom[]>()
+    for (const atom of atoms) {
+      if (atom.symbol === undefined || partnerOf(atom) !== undefined) continue
+      const key = `${atom.kind} ${atom.name}`
       const group = byName.get(key)
-      if (group === undefined) byName.set(key, [piece])
-      else group.push(piece)
+      if (group === undefined) byName.set(key, [atom])
+      else group.push(atom)
     }
     return byName
   }
-  const leftBefore = left(before.pieces, partners.after)
-  for (const [key, [a, ...others]] of left(after.pieces, partners.before)) {
+  const leftBefore = left(before.atoms, partners.after)
+  for (const [key, [a, ...others]] of left(after.atoms, partners.before)) {
     const [b, ...more] = leftBefore.get(key) ?? []
     if (a === undefined || b === undefined || others.length > 0 || more.length > 0) continue
     if (a.file !== b.file && (a.file === '' || b.file === '')) pair(b, a, 'name')

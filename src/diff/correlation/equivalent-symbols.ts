@@ -6,7 +6,7 @@ import type { ElfSymbol, Section } from '../../elf/read.ts'
 import { isByContent } from '../object/by-content.ts'
 import { isColdPart } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
-import type { Anatomy, Piece } from '../object/split-object.ts'
+import type { Atom, SplitObject } from '../object/split-object.ts'
 import type { Correlation } from './correlate.ts'
 
 export interface Peers {
@@ -19,7 +19,7 @@ export interface Peers {
   sameRelocations(before: Section, after: Section): boolean
 }
 
-export function peersOf(before: Anatomy, after: Anatomy, correlation: Correlation): Peers {
+export function peersOf(before: SplitObject, after: SplitObject, correlation: Correlation): Peers {
   const ofSymbol = match(before, after, correlation)
   const [symbolsBefore, symbolsAfter] = [before.object.symbols, after.object.symbols]
   return {
@@ -60,7 +60,7 @@ function isPlainStrings(section: Section | undefined): section is Section {
   return (section.flags & sectionFlag.merge) !== 0 && (section.flags & sectionFlag.strings) !== 0
 }
 
-function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32Array {
+function match(before: SplitObject, after: SplitObject, correlation: Correlation): Int32Array {
   const peers = new Int32Array(before.object.symbols.length).fill(-1)
   const external = new Map<string, number>()
   const namesake = namesakes()
@@ -79,13 +79,12 @@ function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32
     const { section } = symbol
     if (section === undefined) continue
     const isSection = symbol.type === 'section'
-    const b = isSection ? only(before.piecesOf(section)) : before.pieceOf(symbol)
+    const b = isSection ? only(before.atomsOf(section)) : before.atomOf(symbol)
     const a = b === undefined ? undefined : correlation.successorOf(b)
     if (b === undefined || a === undefined || !isNamed(b) || !isNamed(a)) continue
     if (isSection) {
-      // Wherever the reference ends in its section, it can only mean the one piece.
-      if (only(after.piecesOf(a.section)) !== undefined)
-        peers[symbol.index] = ofSection[a.section.index] ?? -1
+      // Wherever the reference ends in its section, it can only mean the one atom.
+      if (only(after.atomsOf(a.section)) !== undefined) peers[symbol.index] = ofSection[a.section.index] ?? -1
       continue
     }
     const other = symbol === b.symbol ? a.symbol : (namesake(a, symbol.name) ?? a.symbol)
@@ -95,26 +94,26 @@ function match(before: Anatomy, after: Anatomy, correlation: Correlation): Int32
   return peers
 }
 
-/** Finds a piece's symbols by their names; a forged object may have very many at one place. */
-function namesakes(): (piece: Piece, name: string) => ElfSymbol | undefined {
-  const known = new Map<Piece, ReadonlyMap<string, ElfSymbol>>()
-  return (piece, name) => {
-    let byName = known.get(piece)
+/** Finds an atom's symbols by their names; a forged object may have very many at one place. */
+function namesakes(): (atom: Atom, name: string) => ElfSymbol | undefined {
+  const known = new Map<Atom, ReadonlyMap<string, ElfSymbol>>()
+  return (atom, name) => {
+    let byName = known.get(atom)
     if (byName === undefined) {
-      byName = new Map([...piece.aliases].reverse().map((alias) => [alias.name, alias]))
-      known.set(piece, byName)
+      byName = new Map([...atom.aliases].reverse().map((alias) => [alias.name, alias]))
+      known.set(atom, byName)
     }
     return byName.get(name)
   }
 }
 
-function only(pieces: readonly Piece[]): Piece | undefined {
-  return pieces.length === 1 ? pieces[0] : undefined
+function only(atoms: readonly Atom[]): Atom | undefined {
+  return atoms.length === 1 ? atoms[0] : undefined
 }
 
 /** True for what is the same when its counterpart is meant, whatever is in it. */
-function isNamed(piece: Piece): boolean {
-  return piece.kind === 'function'
-    ? !isColdPart(piece.name)
-    : piece.kind === 'data' && !isByContent(piece) && !isIncidental(piece)
+function isNamed(atom: Atom): boolean {
+  return atom.kind === 'function'
+    ? !isColdPart(atom.name)
+    : atom.kind === 'data' && !isByContent(atom) && !isIncidental(atom)
 }

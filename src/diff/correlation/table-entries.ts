@@ -5,18 +5,18 @@
 
 import { isTableEntry } from '../object/by-content.ts'
 import { isCompilersName, stem } from '../object/compiler-names.ts'
-import type { Anatomy, Piece } from '../object/split-object.ts'
+import type { Atom, SplitObject } from '../object/split-object.ts'
 
 /** Entries of a table that have the same name but for the compiler's part of it. */
 interface Entries {
-  readonly before: readonly Piece[]
-  readonly after: readonly Piece[]
+  readonly before: readonly Atom[]
+  readonly after: readonly Atom[]
 }
 
 /** True when all of a group are entries that nothing refers to, so that nothing but their content says which is which. */
-export function areNamedByCounter(before: Anatomy, after: Anatomy, group: Entries): boolean {
-  const isOne = (piece: Piece) =>
-    piece.symbol?.binding === 'local' && isCompilersName(piece.name) && isTableEntry(piece)
+export function areNamedByCounter(before: SplitObject, after: SplitObject, group: Entries): boolean {
+  const isOne = (atom: Atom) =>
+    atom.symbol?.binding === 'local' && isCompilersName(atom.name) && isTableEntry(atom)
   return (
     group.before.every(isOne) &&
     group.after.every(isOne) &&
@@ -25,62 +25,62 @@ export function areNamedByCounter(before: Anatomy, after: Anatomy, group: Entrie
   )
 }
 
-function isReferredTo(unit: Anatomy, entries: readonly Piece[]): boolean {
+function isReferredTo(unit: SplitObject, entries: readonly Atom[]): boolean {
   const marks = unit.marksOf(entries.map(({ section }) => section))
   const wanted = new Set(entries)
-  return unit.pieces.some(
-    (piece) =>
-      unit.refersInto(piece, marks) &&
-      unit.relocations(piece).some((relocation) => {
+  return unit.atoms.some(
+    (atom) =>
+      unit.refersInto(atom, marks) &&
+      unit.relocations(atom).some((relocation) => {
         if (marks[relocation.symbol.index] === 0) return false
-        const target = unit.target(piece.section, relocation)
-        return target.kind === 'piece' && wanted.has(target.piece)
+        const target = unit.target(atom.section, relocation)
+        return target.kind === 'atom' && wanted.has(target.atom)
       }),
   )
 }
 
 /** Pairs those with the same content, then what is left in its order. */
 export function pairEntries(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   group: Entries,
-  pair: (b: Piece, a: Piece) => void,
+  pair: (b: Atom, a: Atom) => void,
 ): void {
-  const alike = new Map<string, Piece[]>()
-  for (const piece of group.before) {
-    const content = contentOf(before, piece)
+  const alike = new Map<string, Atom[]>()
+  for (const atom of group.before) {
+    const content = contentOf(before, atom)
     const list = alike.get(content)
-    if (list === undefined) alike.set(content, [piece])
-    else list.push(piece)
+    if (list === undefined) alike.set(content, [atom])
+    else list.push(atom)
   }
-  const paired = new Set<Piece>()
-  const join = (b: Piece, a: Piece) => {
+  const paired = new Set<Atom>()
+  const join = (b: Atom, a: Atom) => {
     paired.add(b).add(a)
     pair(b, a)
   }
   // Those found last are taken first from the end of a list.
   for (const list of alike.values()) list.reverse()
-  for (const piece of group.after) {
-    const counterpart = alike.get(contentOf(after, piece))?.pop()
-    if (counterpart !== undefined) join(counterpart, piece)
+  for (const atom of group.after) {
+    const counterpart = alike.get(contentOf(after, atom))?.pop()
+    if (counterpart !== undefined) join(counterpart, atom)
   }
-  const [left, rest] = [group.before, group.after].map((side) => side.filter((piece) => !paired.has(piece)))
-  rest!.forEach((piece, nth) => {
+  const [left, rest] = [group.before, group.after].map((side) => side.filter((atom) => !paired.has(atom)))
+  rest!.forEach((atom, nth) => {
     const counterpart = left![nth]
-    if (counterpart !== undefined && counterpart.section.name === piece.section.name) join(counterpart, piece)
+    if (counterpart !== undefined && counterpart.section.name === atom.section.name) join(counterpart, atom)
   })
 }
 
 /** A text that is the same for entries of the same content. */
-function contentOf(unit: Anatomy, piece: Piece): string {
-  const { section, start, end } = piece
-  const references = unit.relocations(piece).map((relocation) => {
+function contentOf(unit: SplitObject, atom: Atom): string {
+  const { section, start, end } = atom
+  const references = unit.relocations(atom).map((relocation) => {
     const target = unit.target(section, relocation)
     const to =
       target.kind === 'string'
         ? target.text.toString('latin1')
-        : target.kind === 'piece'
-          ? `${stem(target.piece.name)} ${target.offset}`
+        : target.kind === 'atom'
+          ? `${stem(target.atom.name)} ${target.offset}`
           : target.kind === 'external'
             ? `${target.name} ${target.offset}`
             : ''

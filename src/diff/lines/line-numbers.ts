@@ -5,7 +5,7 @@
 // beside a name, too (line-shifts.ts).
 
 import type { Instruction } from '../../x86/instruction.ts'
-import type { Anatomy, Piece, Target } from '../object/split-object.ts'
+import type { Atom, SplitObject, Target } from '../object/split-object.ts'
 import { lineTaken } from './line-takers.ts'
 
 /** A number that differs. */
@@ -30,7 +30,12 @@ const reach = 24
  * left to the caller.
  * @returns undefined when something else differs, or a number that can't be a line
  */
-export function movedNumbers(before: Anatomy, b: Piece, after: Anatomy, a: Piece): MovedNumber[] | undefined {
+export function movedNumbers(
+  before: SplitObject,
+  b: Atom,
+  after: SplitObject,
+  a: Atom,
+): MovedNumber[] | undefined {
   const codeB = instructionsOf(before, b)
   const codeA = instructionsOf(after, a)
   if (codeB === undefined || codeA === undefined || codeB.length !== codeA.length) return undefined
@@ -65,10 +70,10 @@ export function movedNumbers(before: Anatomy, b: Piece, after: Anatomy, a: Piece
   return ordered ? numbers : undefined
 }
 
-function instructionsOf(unit: Anatomy, piece: Piece): Instruction[] | undefined {
+function instructionsOf(unit: SplitObject, atom: Atom): Instruction[] | undefined {
   const list: Instruction[] = []
-  for (let at = piece.symbol?.value ?? piece.start; at < piece.end; ) {
-    const instruction = unit.instructionAt(piece.section, at)
+  for (let at = atom.symbol?.value ?? atom.start; at < atom.end; ) {
+    const instruction = unit.instructionAt(atom.section, at)
     if (instruction === undefined || instruction.start !== at) return undefined
     list.push(instruction)
     at = instruction.end
@@ -145,16 +150,16 @@ function copied(data: Buffer, { start }: Instruction): { from: Home; to: Home } 
 
 /** What the call that follows says of the number: what it is called, and whether a file's or function's name comes just before. */
 function whatSpeaksForLine(
-  unit: Anatomy,
-  piece: Piece,
+  unit: SplitObject,
+  atom: Atom,
   code: readonly Instruction[],
   index: number,
 ): MovedNumber['by'] | undefined {
-  const { data } = piece.section
+  const { data } = atom.section
   const number = code[index]
   const home = number === undefined ? undefined : loadedInto(data, number)
   const argument = home === undefined ? -1 : argumentIn(home)
-  const path = argument < 0 ? undefined : pathToCall(unit, piece, code, index)
+  const path = argument < 0 ? undefined : pathToCall(unit, atom, code, index)
   if (path === undefined) return undefined
   /** What each place holds of the names that a line may follow. */
   const names = new Map<Home, 'file' | 'name'>()
@@ -166,13 +171,13 @@ function whatSpeaksForLine(
     const copy = copied(data, instruction)
     const moved = copy && names.get(copy.from)
     if (copy !== undefined && moved !== undefined) names.set(copy.to, moved)
-    const relocations = unit.relocations({ section: piece.section, ...instruction })
+    const relocations = unit.relocations({ section: atom.section, ...instruction })
     const into = loadedInto(data, instruction)
     if (relocations.length === 0 && into !== undefined) numbers.add(into)
     for (const relocation of relocations) {
-      const target = unit.target(piece.section, relocation)
-      callee = target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
-      const name = placeName(unit, target, piece)
+      const target = unit.target(atom.section, relocation)
+      callee = target.kind === 'external' ? target.name : target.kind === 'atom' ? target.atom.name : ''
+      const name = placeName(unit, target, atom)
       if (into !== undefined && name !== undefined) names.set(into, name)
       if (into !== undefined && target.kind === 'string') texts.set(into, target.text.toString('latin1'))
     }
@@ -192,17 +197,17 @@ function whatSpeaksForLine(
 
 /** The instructions from behind the call before to the call that an instruction prepares; undefined when none is near. */
 function pathToCall(
-  unit: Anatomy,
-  piece: Piece,
+  unit: SplitObject,
+  atom: Atom,
   code: readonly Instruction[],
   index: number,
 ): Instruction[] | undefined {
-  const { data } = piece.section
+  const { data } = atom.section
   // A call at the end of a function is a jump.
   const isCall = (instruction: Instruction) => {
     const { branch } = instruction
     if (branch > 0 && data[branch - 1] === 0xe8) return true
-    return isPlainJump(data, instruction) && hasRelocationAt(unit, piece, branch)
+    return isPlainJump(data, instruction) && hasRelocationAt(unit, atom, branch)
   }
   let first = index
   while (first > 0 && index - first < reach) {
@@ -229,7 +234,7 @@ function pathToCall(
   return undefined
 }
 
-function hasRelocationAt(unit: Anatomy, { section }: Piece, offset: number): boolean {
+function hasRelocationAt(unit: SplitObject, { section }: Atom, offset: number): boolean {
   return unit.relocations({ section, start: offset, end: offset + 1 }).length > 0
 }
 
@@ -242,18 +247,18 @@ function readDistance(data: Buffer, { end, branch }: Instruction): number {
 }
 
 /** `__FILE__` is a path in the source; `__func__`, what ACPI has for the file (AE_INFO in include/acpi/acoutput.h), and other names. */
-function placeName(unit: Anatomy, target: Target, piece: Piece): 'file' | 'name' | undefined {
+function placeName(unit: SplitObject, target: Target, atom: Atom): 'file' | 'name' | undefined {
   if (target.kind === 'string') {
     const text = target.text.toString('latin1').replace(/\0$/, '')
     if (/^[\w./+-]+\.[ch]$/.test(text)) return isSourceFile(unit, text) ? 'file' : 'name'
     // clang makes a plain string of `__func__`.
-    return text === piece.name.replace(/\..*/, '') ? 'name' : undefined
+    return text === atom.name.replace(/\..*/, '') ? 'name' : undefined
   }
-  const name = target.kind === 'piece' ? target.piece.name : target.kind === 'external' ? target.name : ''
+  const name = target.kind === 'atom' ? target.atom.name : target.kind === 'external' ? target.name : ''
   return /(^|\.)(__(func|FUNCTION|PRETTY_FUNCTION)__|_acpi_module_name)(\.|$)/.test(name) ? 'name' : undefined
 }
 
 /** True for the unit's own file, or one with a directory, as kbuild gives them to the compiler. */
-function isSourceFile({ object }: Anatomy, file: string): boolean {
+function isSourceFile({ object }: SplitObject, file: string): boolean {
   return file.includes('/') || object.symbols.some(({ type, name }) => type === 'file' && name === file)
 }

@@ -4,13 +4,13 @@
 // others have moved by the same distance: lines move together. When in doubt it is a change.
 
 import type { Correlation } from '../correlation/correlate.ts'
-import type { Anatomy, Piece } from '../object/split-object.ts'
+import type { Atom, SplitObject } from '../object/split-object.ts'
 import type { TableEntry } from '../object/tables.ts'
 import { type MovedNumber, movedNumbers } from './line-numbers.ts'
 
 export interface LineShifts {
   /** True when the code of two functions of the same size differs in line numbers only; relocations are the caller's. */
-  differOnlyInLines(before: Piece, after: Piece): boolean
+  differOnlyInLines(before: Atom, after: Atom): boolean
   /** True when two texts differ only in the line behind a file's name, as in those that FORTIFY_SOURCE makes (fortify-string.h). */
   differOnlyInLineText(before: string, after: string): boolean
   /** True when a number that may be a line was not taken for one: with more to look at, it might have been. */
@@ -25,7 +25,7 @@ interface Shifts {
   readonly likely: ReadonlyMap<number, ReadonlySet<number>>
 }
 
-export function lineShifts(before: Anatomy, after: Anatomy, correlation: Correlation): LineShifts {
+export function lineShifts(before: SplitObject, after: SplitObject, correlation: Correlation): LineShifts {
   let known: Shifts | undefined
   const shifts = () => {
     known ??= readShifts(before, after, correlation)
@@ -65,7 +65,7 @@ export function lineShifts(before: Anatomy, after: Anatomy, correlation: Correla
   }
 }
 
-function readShifts(before: Anatomy, after: Anatomy, correlation: Correlation): Shifts {
+function readShifts(before: SplitObject, after: SplitObject, correlation: Correlation): Shifts {
   const told = new Set<number>()
   const likely = new Map<number, Set<number>>()
   for (const a of after.functions) {

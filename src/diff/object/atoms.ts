@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the sections of an object are divided into: at their symbols; and what lies between those without a name of its own is a
-// piece, too, unless it only fills up.
+// atom, too, unless it only fills up.
 import { isCode, relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../../elf/read.ts'
 import { isPadding, type useOf } from '../../x86/instruction.ts'
@@ -8,7 +8,7 @@ import { isFront } from './compiler-names.ts'
 import { isListOfVariables } from './sanitizers.ts'
 import { isTable } from './tables.ts'
 
-export type PieceKind =
+export type AtomKind =
   | 'function'
   /** Named data, writable or not. */
   | 'data'
@@ -36,10 +36,10 @@ export interface Step {
 }
 
 /** A part of a section that belongs together. */
-export interface Piece {
-  /** Its place among all pieces of its object. */
+export interface Atom {
+  /** Its place among all atoms of its object. */
   readonly index: number
-  readonly kind: PieceKind
+  readonly kind: AtomKind
   readonly section: Section
   /** Bytes in the section: first, and behind the last. */
   readonly start: number
@@ -53,7 +53,7 @@ export interface Piece {
   /** In an object linked of several units, the unit that a private name belongs to; else empty. */
   readonly file: string
   /** What the object does with a datum of it. */
-  readonly usesOf: (datum: Piece) => readonly DataUse[]
+  readonly usesOf: (datum: Atom) => readonly DataUse[]
 }
 
 /** Sections that say nothing about what the code does. */
@@ -106,8 +106,8 @@ function filesOf(object: ObjectFile): (symbol: ElfSymbol) => string {
   return (symbol) => (symbol.binding === 'local' ? (lastFrom(files, symbol.index)?.name ?? '') : '')
 }
 
-/** The pieces of each section of an object, and the one that each symbol names. */
-export function splitSections(object: ObjectFile, usesOf: Piece['usesOf']) {
+/** The atoms of each section of an object, and the one that each symbol names. */
+export function splitSections(object: ObjectFile, usesOf: Atom['usesOf']) {
   const named: (ElfSymbol[] | undefined)[] = new Array(object.sections.length)
   /** Where the room in front of a function begins that call depth tracking or kCFI asks for. */
   const fronts = new Map<Section, number[]>()
@@ -135,12 +135,12 @@ export function splitSections(object: ObjectFile, usesOf: Piece['usesOf']) {
         if (symbol.section !== undefined) addFront(symbol.section, symbol.value + addend)
 
   const fileOf = filesOf(object)
-  const pieceBySymbol: (Piece | undefined)[] = new Array(object.symbols.length)
+  const atomBySymbol: (Atom | undefined)[] = new Array(object.symbols.length)
   let count = 0
-  const piecesBySection = object.sections.map((section): readonly Piece[] => {
+  const atomsBySection = object.sections.map((section): readonly Atom[] => {
     if (!isContent(section.type) || isIgnored(section) || isTable(section)) return []
     if (isOfSanitizer(object, section)) return []
-    const pieces = split(
+    const atoms = split(
       object,
       section,
       named[section.index] ?? noSymbols,
@@ -149,14 +149,14 @@ export function splitSections(object: ObjectFile, usesOf: Piece['usesOf']) {
       count,
       usesOf,
     )
-    count += pieces.length
-    for (const piece of pieces) {
-      if (piece.symbol !== undefined) pieceBySymbol[piece.symbol.index] = piece
-      for (const alias of piece.aliases) pieceBySymbol[alias.index] = piece
+    count += atoms.length
+    for (const atom of atoms) {
+      if (atom.symbol !== undefined) atomBySymbol[atom.symbol.index] = atom
+      for (const alias of atom.aliases) atomBySymbol[alias.index] = atom
     }
-    return pieces
+    return atoms
   })
-  return { piecesBySection, pieceBySymbol }
+  return { atomsBySection, atomBySymbol }
 }
 
 /** Code, data, and lists of what runs first and last. */
@@ -206,15 +206,15 @@ function split(
   fronts: readonly number[],
   fileOf: (symbol: ElfSymbol) => string,
   firstIndex: number,
-  usesOf: Piece['usesOf'],
-): Piece[] {
+  usesOf: Atom['usesOf'],
+): Atom[] {
   const code = isCode(section)
   const groups = groupsOf(symbols)
   const sortedFronts = [...fronts].sort((a, b) => a - b)
-  const pieces: Piece[] = []
+  const atoms: Atom[] = []
   const add = (start: number, end: number, [symbol, ...aliases]: readonly ElfSymbol[]) =>
-    pieces.push({
-      index: firstIndex + pieces.length,
+    atoms.push({
+      index: firstIndex + atoms.length,
       kind: symbol === undefined ? 'constant' : code ? 'function' : 'data',
       section,
       start,
@@ -246,7 +246,7 @@ function split(
   })
   if (groups.length === 0 || hasContent(object, section, covered, section.size))
     add(covered, section.size, noSymbols)
-  return pieces
+  return atoms
 }
 
 /** True when bytes that no symbol names do more than fill up. */

@@ -7,7 +7,7 @@ import type { Relocation, Section } from '../../elf/read.ts'
 import { useOf } from '../../x86/instruction.ts'
 import { isCompilersName } from './compiler-names.ts'
 import { isIncidental } from './diagnostic-data.ts'
-import { type Anatomy, isCode, type Piece, type Target } from './split-object.ts'
+import { type Atom, isCode, type SplitObject, type Target } from './split-object.ts'
 
 /** Sections in which only those see a datum who refer to it; any other name is one that the source chose for a table. */
 const forReferrers =
@@ -27,37 +27,37 @@ export function isCollected(section: { readonly name: string; readonly flags: nu
 }
 
 /** True for an entry of such a table. */
-export function isTableEntry(piece: Piece): boolean {
-  return piece.kind === 'data' && isCollected(piece.section) && !isIncidental(piece)
+export function isTableEntry(atom: Atom): boolean {
+  return atom.kind === 'data' && isCollected(atom.section) && !isIncidental(atom)
 }
 
 /** True for data whose identity nobody can see: it is compared, and carried, by content. */
-export function isByContent(piece: Piece): boolean {
-  if (piece.kind === 'constant') return true
+export function isByContent(atom: Atom): boolean {
+  if (atom.kind === 'constant') return true
   return (
-    piece.kind === 'data' &&
-    piece.symbol?.binding === 'local' &&
-    (piece.section.flags & sectionFlag.write) === 0 &&
-    isCompilersName(piece.name) &&
-    !isTableEntry(piece)
+    atom.kind === 'data' &&
+    atom.symbol?.binding === 'local' &&
+    (atom.section.flags & sectionFlag.write) === 0 &&
+    isCompilersName(atom.name) &&
+    !isTableEntry(atom)
   )
 }
 
 /**
- * The constant of which a reference by section may mean the end, as another piece begins there.
+ * The constant of which a reference by section may mean the end, as another atom begins there.
  * @returns undefined when its beginning is meant
  */
 export function endMeant(
-  unit: Anatomy,
+  unit: SplitObject,
   from: Section,
   relocation: Relocation,
   target: Target,
-): Piece | undefined {
-  if (target.kind !== 'piece' || target.offset !== 0 || relocation.symbol.type !== 'section') return undefined
-  const { piece } = target
-  const all = piece.start === 0 || piece.kind === 'function' ? [] : unit.piecesOf(piece.section)
-  const previous = all[all.indexOf(piece) - 1]
-  if (previous === undefined || previous.end !== piece.start || previous.kind !== 'data') return undefined
+): Atom | undefined {
+  if (target.kind !== 'atom' || target.offset !== 0 || relocation.symbol.type !== 'section') return undefined
+  const { atom } = target
+  const all = atom.start === 0 || atom.kind === 'function' ? [] : unit.atomsOf(atom.section)
+  const previous = all[all.indexOf(atom) - 1]
+  if (previous === undefined || previous.end !== atom.start || previous.kind !== 'data') return undefined
   if (!isByContent(previous)) return undefined
   const instruction = isCode(from) ? unit.instructionAt(from, relocation.offset) : undefined
   const use = instruction && useOf(from.data, instruction, relocation.offset)

@@ -2,40 +2,40 @@
 // How code uses a datum, and what it does next: whom it calls first. What a static variable is for shows there, whatever it is called.
 import type { Relocation, Section } from '../../elf/read.ts'
 import { decodeInstruction, type Instruction, legacyPrefix, useOf } from '../../x86/instruction.ts'
-import type { DataUse, Piece, Step } from './atoms.ts'
+import type { Atom, DataUse, Step } from './atoms.ts'
 
 /** Where a relocation leads, as far as it matters here. */
 type Led =
   | { readonly kind: 'external'; readonly name: string }
-  | { readonly kind: 'piece'; readonly piece: Piece; readonly offset: number }
+  | { readonly kind: 'atom'; readonly atom: Atom; readonly offset: number }
   | { readonly kind: 'string' | 'absolute' | 'nowhere' }
 
 /** The part of an anatomy that this needs. */
 export interface Code {
-  readonly pieces: readonly Piece[]
-  relocations(range: Pick<Piece, 'section' | 'start' | 'end'>): readonly Relocation[]
+  readonly atoms: readonly Atom[]
+  relocations(range: Pick<Atom, 'section' | 'start' | 'end'>): readonly Relocation[]
   target(from: Section, relocation: Relocation): Led
   marksOf(sections: Iterable<Section>): Uint8Array
-  refersInto(piece: Piece, marks: Uint8Array): boolean
+  refersInto(atom: Atom, marks: Uint8Array): boolean
   instructionAt(section: Section, offset: number): Instruction | undefined
 }
 
 /** All uses of some data. */
-export function usesOfData(unit: Code, data: readonly Piece[]): Map<Piece, DataUse[]> {
-  const found = new Map<Piece, DataUse[]>(data.map((datum) => [datum, []]))
+export function usesOfData(unit: Code, data: readonly Atom[]): Map<Atom, DataUse[]> {
+  const found = new Map<Atom, DataUse[]>(data.map((datum) => [datum, []]))
   const marks = unit.marksOf(data.map(({ section }) => section))
-  for (const user of unit.pieces) {
+  for (const user of unit.atoms) {
     if (!unit.refersInto(user, marks)) continue
     for (const relocation of unit.relocations(user)) {
       if (marks[relocation.symbol.index] === 0) continue
       const target = unit.target(user.section, relocation)
-      if (target.kind === 'piece') found.get(target.piece)?.push(useAt(unit, user, relocation))
+      if (target.kind === 'atom') found.get(target.atom)?.push(useAt(unit, user, relocation))
     }
   }
   return found
 }
 
-function useAt(unit: Code, user: Piece, { offset }: Relocation): DataUse {
+function useAt(unit: Code, user: Atom, { offset }: Relocation): DataUse {
   const { section } = user
   const instruction = user.kind === 'function' ? unit.instructionAt(section, offset) : undefined
   if (instruction === undefined) return { how: 'elsewhere', opcode: Buffer.alloc(0), next: () => [] }
@@ -137,15 +137,15 @@ function lineAt(unit: Code, { section, at }: Place): Line {
     if (isCall) return { kind: 'call', name: '', behind }
   } else {
     const target = unit.target(section, relocation)
-    if (isCall || target.kind !== 'piece')
+    if (isCall || target.kind !== 'atom')
       return { kind: 'call', name: nameOf(target), behind: isCall ? behind : undefined }
-    to = { section: target.piece.section, at: target.piece.start + target.offset }
+    to = { section: target.atom.section, at: target.atom.start + target.offset }
   }
   return isJump ? { kind: 'jump', to } : { kind: 'branch', to, behind, opcode }
 }
 
 function nameOf(target: Led): string {
-  return target.kind === 'external' ? target.name : target.kind === 'piece' ? target.piece.name : ''
+  return target.kind === 'external' ? target.name : target.kind === 'atom' ? target.atom.name : ''
 }
 
 /** Behind a call: `test %eax,%eax`, or of its byte, and a jump by that. */

@@ -6,13 +6,13 @@
 
 import { nameGiver, speaker } from '../../c/message-functions.ts'
 import { sectionType } from '../../elf/format.ts'
-import type { DataUse, Piece, Step } from './atoms.ts'
+import type { Atom, DataUse, Step } from './atoms.ts'
 import { isNumbered } from './compiler-names.ts'
 
-/** What tells whether a piece is incidental. */
-export type Datum = Pick<Piece, 'kind' | 'name' | 'start' | 'end'> & {
-  readonly section: Pick<Piece['section'], 'name' | 'type' | 'data'>
-  readonly symbol: Pick<NonNullable<Piece['symbol']>, 'binding' | 'size'> | undefined
+/** What tells whether an atom is incidental. */
+export type Datum = Pick<Atom, 'kind' | 'name' | 'start' | 'end'> & {
+  readonly section: Pick<Atom['section'], 'name' | 'type' | 'data'>
+  readonly symbol: Pick<NonNullable<Atom['symbol']>, 'binding' | 'size'> | undefined
 }
 
 /** Static locals of the kernel's macros. */
@@ -60,8 +60,8 @@ const made: readonly Made[] = [
 ]
 
 /** True when nobody can tell whether a fresh copy of the datum is used. */
-export function isIncidental(piece: Piece): boolean {
-  return isMade(piece, ({ isUse }) => isUse === undefined || piece.usesOf(piece).every(isUse))
+export function isIncidental(atom: Atom): boolean {
+  return isMade(atom, ({ isUse }) => isUse === undefined || atom.usesOf(atom).every(isUse))
 }
 
 /** True when a datum is incidental by all but what the code does with it. */
@@ -87,7 +87,7 @@ function isMade(datum: Datum, isUsedSo: (made: Made) => boolean): boolean {
 }
 
 /** True when it tells a place in the source, which moves. */
-export function hasLineNumber(incidental: Piece): boolean {
+export function hasLineNumber(incidental: Atom): boolean {
   return /^(__dyndbg|__verbose|\.rodata)/.test(incidental.section.name)
 }
 

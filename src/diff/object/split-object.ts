@@ -6,7 +6,7 @@
 import { isCode, isPcRelative, sectionFlag } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
-import { type DataUse, isLabel, isOutOfLine, lastFrom, type Piece, splitSections } from './atoms.ts'
+import { type Atom, type DataUse, isLabel, isOutOfLine, lastFrom, splitSections } from './atoms.ts'
 import { usesOfData } from './data-uses.ts'
 import { looksIncidental } from './diagnostic-data.ts'
 import { separateBundled } from './shared-sections.ts'
@@ -14,17 +14,17 @@ import { switchTables } from './switch-tables.ts'
 import { isDerived, readTables, type TableEntry } from './tables.ts'
 
 export { isCode } from '../../elf/format.ts'
-export { isIgnored, isLabel, isOutOfLine, type Piece, type PieceKind } from './atoms.ts'
+export { type Atom, type AtomKind, isIgnored, isLabel, isOutOfLine } from './atoms.ts'
 
 /** Where a relocation leads. */
 export type Target =
   | { readonly kind: 'external'; readonly name: string; readonly offset: number }
   /** `offset` may lie outside of it: counted from a table's field, or the base of a table that an index leads into. */
-  | { readonly kind: 'piece'; readonly piece: Piece; readonly offset: number }
+  | { readonly kind: 'atom'; readonly atom: Atom; readonly offset: number }
   /** A string of a mergeable section, by its content: `text` begins at `start` of the section. */
   | {
       readonly kind: 'string'
-      readonly piece: Piece
+      readonly atom: Atom
       /** Where in the section the reference leads: in the string, or behind it. */
       readonly offset: number
       readonly start: number
@@ -44,35 +44,35 @@ export interface Extent {
 /** 1 for each marked symbol, by its index. */
 export type Marks = Uint8Array
 
-export interface Anatomy {
+export interface SplitObject {
   readonly object: ObjectFile
-  readonly pieces: readonly Piece[]
-  readonly functions: readonly Piece[]
-  readonly data: readonly Piece[]
-  /** The pieces of a section, ordered by start. */
-  piecesOf(section: Section): readonly Piece[]
+  readonly atoms: readonly Atom[]
+  readonly functions: readonly Atom[]
+  readonly data: readonly Atom[]
+  /** The atoms of a section, ordered by start. */
+  atomsOf(section: Section): readonly Atom[]
   /** The relocations inside a range, ordered by offset. */
   relocations(extent: Extent): readonly Relocation[]
   /** Marks the symbols of some sections, for `refersInto`. */
   marksOf(sections: Iterable<Section>): Marks
-  /** False when no relocation of the piece leads to a symbol that is marked. */
-  refersInto(piece: Extent, marks: Marks): boolean
+  /** False when no relocation of the atom leads to a symbol that is marked. */
+  refersInto(atom: Extent, marks: Marks): boolean
   target(from: Section, relocation: Relocation): Target
-  /** The piece that a symbol names; undefined for one of another object, a section's or a label. */
-  pieceOf(symbol: ElfSymbol): Piece | undefined
+  /** The atom that a symbol names; undefined for one of another object, a section's or a label. */
+  atomOf(symbol: ElfSymbol): Atom | undefined
   /** The instruction that holds the byte at `offset` of a code section; undefined when that is unclear. */
   instructionAt(section: Section, offset: number): Instruction | undefined
   /** The table entries that belong to a function. */
-  tableEntries(piece: Piece): readonly TableEntry[]
+  tableEntries(atom: Atom): readonly TableEntry[]
   /** Those of them that say something which the code does not. */
-  tellingEntries(piece: Piece): readonly TableEntry[]
+  tellingEntries(atom: Atom): readonly TableEntry[]
   /** Those about a part of nameless code: a snippet out of line, the replacement of an alternative. */
   entriesAbout(code: Extent): readonly TableEntry[]
   /**
-   * The part of a nameless piece that a reference to `offset` means: one constant of a pool, one snippet of
+   * The part of a nameless atom that a reference to `offset` means: one constant of a pool, one snippet of
    * out-of-line code, else all of it.
    */
-  extent(piece: Piece, offset: number): Extent
+  extent(atom: Atom, offset: number): Extent
   /** Tables whose layout could not be understood, with the reason. */
   readonly unreadableTables: readonly { readonly section: Section; readonly why: string }[]
 }
@@ -99,26 +99,26 @@ const kernelMap = 0x8000_0000
 /** Bytes from which on it is quicker to begin at the function's start than to walk there. */
 const farAhead = 65_536
 
-/** @returns the pieces of an object, and how they refer to one another */
-export function anatomy(given: ObjectFile): Anatomy {
+/** @returns the atoms of an object, and how they refer to one another */
+export function splitObject(given: ObjectFile): SplitObject {
   const object = separateBundled(given)
-  let uses: ReadonlyMap<Piece, readonly DataUse[]> | undefined
-  const usesOf = (datum: Piece): readonly DataUse[] => {
+  let uses: ReadonlyMap<Atom, readonly DataUse[]> | undefined
+  const usesOf = (datum: Atom): readonly DataUse[] => {
     uses ??= usesOfData(self, self.data.filter(looksIncidental))
     return uses.get(datum) ?? []
   }
-  const { piecesBySection, pieceBySymbol } = splitSections(object, usesOf)
-  const pieces = piecesBySection.flat()
-  const none: readonly Piece[] = []
-  const piecesOf = (section: Section): readonly Piece[] => piecesBySection[section.index] ?? none
+  const { atomsBySection, atomBySymbol } = splitSections(object, usesOf)
+  const atoms = atomsBySection.flat()
+  const none: readonly Atom[] = []
+  const atomsOf = (section: Section): readonly Atom[] => atomsBySection[section.index] ?? none
 
-  const pieceAt = (section: Section, offset: number): Piece | undefined => {
-    const list = piecesOf(section)
+  const atomAt = (section: Section, offset: number): Atom | undefined => {
+    const list = atomsOf(section)
     if (list.length === 1) return list[0]
     // The base of a table may lie before it.
-    const piece = lastFrom(list, offset) ?? (isCode(section) ? undefined : list[0])
+    const atom = lastFrom(list, offset) ?? (isCode(section) ? undefined : list[0])
     // Padding between functions is nobody's; behind the last byte of a datum is still meant relative to it.
-    return piece?.kind === 'function' && offset >= piece.end && piece.end > piece.start ? undefined : piece
+    return atom?.kind === 'function' && offset >= atom.end && atom.end > atom.start ? undefined : atom
   }
 
   // Relocations are asked for in order, so the instructions are walked along; going back begins the function anew.
@@ -126,11 +126,11 @@ export function anatomy(given: ObjectFile): Anatomy {
   let here: Instruction | undefined
   const instructionAt = (section: Section, offset: number): Instruction | undefined => {
     if (walked !== section || here === undefined || offset < here.start || offset >= here.end + farAhead) {
-      const piece = pieceAt(section, offset)
-      const begin = piece?.symbol?.value ?? piece?.start ?? 0
+      const atom = atomAt(section, offset)
+      const begin = atom?.symbol?.value ?? atom?.start ?? 0
       // The room in front of a function is filled with code of its own.
       walked = section
-      here = decodeInstruction(section.data, offset < begin ? (piece?.start ?? 0) : begin)
+      here = decodeInstruction(section.data, offset < begin ? (atom?.start ?? 0) : begin)
     }
     while (here !== undefined && here.end <= offset) here = decodeInstruction(section.data, here.end)
     return here !== undefined && here.start <= offset ? here : undefined
@@ -143,7 +143,7 @@ export function anatomy(given: ObjectFile): Anatomy {
     return instruction && instruction.end - relocation.offset
   }
 
-  const switches = switchTables(object, pieceAt, (from, relocation) => {
+  const switches = switchTables(object, atomAt, (from, relocation) => {
     const behind = behindField(from, relocation)
     return behind === undefined ? undefined : relocation.symbol.value + relocation.addend + behind
   })
@@ -164,27 +164,27 @@ export function anatomy(given: ObjectFile): Anatomy {
         : { kind: 'nowhere', why: `${symbol.name} is a common symbol` }
     const place = symbol.value + offset
     if (isStringSection(section)) {
-      const piece = piecesOf(section)[0]
+      const atom = atomsOf(section)[0]
       // The assembler keeps the label where a distance from it could leave the string.
       const start = symbol.type === 'section' ? place : symbol.value
       const end = endOfString(section, start)
-      if (piece === undefined || end < 0)
+      if (atom === undefined || end < 0)
         return { kind: 'nowhere', why: `it leads outside the strings of ${section.name}` }
-      return { kind: 'string', piece, offset: place, start, text: section.data.subarray(start, end) }
+      return { kind: 'string', atom, offset: place, start, text: section.data.subarray(start, end) }
     }
     const switched = switches.ledTo(from, relocation)
-    if (switched !== undefined) return { kind: 'piece', piece: switched, offset: place - switched.start }
+    if (switched !== undefined) return { kind: 'atom', atom: switched, offset: place - switched.start }
     // `__pa_symbol()` leads to a place as far behind the symbol as the kernel's map begins before 0.
     const physical = place >= kernelMap ? kernelMap : 0
     const own =
-      pieceBySymbol[symbol.index] ??
-      pieceAt(section, symbol.type === 'section' || isLabel(symbol.name) ? place - physical : symbol.value)
+      atomBySymbol[symbol.index] ??
+      atomAt(section, symbol.type === 'section' || isLabel(symbol.name) ? place - physical : symbol.value)
     if (own === undefined) return { kind: 'nowhere', why: `${section.name}+${place} belongs to nothing` }
     const outside = place - physical < own.start || place - physical > own.end
     // The base of a table may lie before it, when the compiler has folded an index into it.
     if (outside && !(own.kind === 'data' || isWholeTable(own)))
       return { kind: 'nowhere', why: `it leads outside ${own.name}` }
-    return { kind: 'piece', piece: own, offset: place - own.start }
+    return { kind: 'atom', atom: own, offset: place - own.start }
   }
 
   const marksOf = (sections: Iterable<Section>): Marks => {
@@ -218,58 +218,58 @@ export function anatomy(given: ObjectFile): Anatomy {
     return snippets.get(section) ?? [0]
   }
 
-  const extent = (piece: Piece, offset: number): Extent => {
-    const { section } = piece
-    const place = piece.start + offset
-    if (piece.kind === 'constant' && (section.flags & sectionFlag.merge) !== 0 && section.entrySize > 0) {
+  const extent = (atom: Atom, offset: number): Extent => {
+    const { section } = atom
+    const place = atom.start + offset
+    if (atom.kind === 'constant' && (section.flags & sectionFlag.merge) !== 0 && section.entrySize > 0) {
       const start = place - (place % section.entrySize)
       return { section, start, end: Math.min(start + section.entrySize, section.size) }
     }
-    if (piece.kind === 'constant' && isOutOfLine(section)) {
+    if (atom.kind === 'constant' && isOutOfLine(section)) {
       const starts = snippetStarts(section)
       const after = starts.findIndex((start) => start > place)
       const index = after < 0 ? starts.length - 1 : after - 1
       return { section, start: starts[index] ?? 0, end: starts[index + 1] ?? section.size }
     }
-    if (piece.kind === 'constant' && !isCode(section)) {
+    if (atom.kind === 'constant' && !isCode(section)) {
       const table = switches.extentAt(section, place)
       if (table !== undefined) return { section, ...table }
     }
-    return { section, start: piece.start, end: piece.end }
+    return { section, start: atom.start, end: atom.end }
   }
 
   const ownerOf = ({ symbol: { section, value }, addend }: Relocation) =>
-    section === undefined || !isCode(section) ? undefined : pieceAt(section, value + addend)
+    section === undefined || !isCode(section) ? undefined : atomAt(section, value + addend)
   const told = readTables(object, ownerOf, (table) => !isDerived(table))
   let derived: typeof told.entries | undefined
-  const derivedEntries = (piece: Piece) => {
+  const derivedEntries = (atom: Atom) => {
     derived ??= readTables(object, ownerOf, isDerived).entries
-    return derived.get(piece) ?? noEntries
+    return derived.get(atom) ?? noEntries
   }
   const byPlace = new Map<Section, readonly EntryAt[]>()
   const entriesAbout = ({ section, start, end }: Extent): readonly TableEntry[] => {
     let list = byPlace.get(section)
     if (list === undefined) {
-      const entries = piecesOf(section).flatMap((piece) => told.entries.get(piece) ?? noEntries)
+      const entries = atomsOf(section).flatMap((atom) => told.entries.get(atom) ?? noEntries)
       list = entries.map((entry) => ({ offset: placeOf(entry), entry })).sort((a, b) => a.offset - b.offset)
       byPlace.set(section, list)
     }
     return within(list, start, end).map(({ entry }) => entry)
   }
-  const self: Anatomy = {
+  const self: SplitObject = {
     object,
-    pieces,
-    functions: pieces.filter((piece) => piece.kind === 'function'),
-    data: pieces.filter((piece) => piece.kind === 'data'),
-    piecesOf,
-    pieceOf: (symbol) => pieceBySymbol[symbol.index],
+    atoms,
+    functions: atoms.filter((atom) => atom.kind === 'function'),
+    data: atoms.filter((atom) => atom.kind === 'data'),
+    atomsOf,
+    atomOf: (symbol) => atomBySymbol[symbol.index],
     relocations: ({ section, start, end }) => within(object.relocations(section), start, end),
     marksOf,
     refersInto,
     target,
     instructionAt,
-    tableEntries: (piece) => [...derivedEntries(piece), ...(told.entries.get(piece) ?? noEntries)],
-    tellingEntries: (piece) => told.entries.get(piece) ?? noEntries,
+    tableEntries: (atom) => [...derivedEntries(atom), ...(told.entries.get(atom) ?? noEntries)],
+    tellingEntries: (atom) => told.entries.get(atom) ?? noEntries,
     entriesAbout,
     extent,
     unreadableTables: told.unreadable,
@@ -291,15 +291,15 @@ export function placeOf({ relocations: [first] }: TableEntry): number {
 }
 
 /** A nameless table with a section of its own. */
-function isWholeTable(piece: Piece): boolean {
-  const { section } = piece
-  return piece.kind === 'constant' && !isCode(section) && (section.flags & sectionFlag.merge) === 0
+function isWholeTable(atom: Atom): boolean {
+  const { section } = atom
+  return atom.kind === 'constant' && !isCode(section) && (section.flags & sectionFlag.merge) === 0
 }
 
 function findSnippets(
   object: ObjectFile,
-  target: Anatomy['target'],
-  refersInto: Anatomy['refersInto'],
+  target: SplitObject['target'],
+  refersInto: SplitObject['refersInto'],
   marks: Marks,
   faults: readonly TableEntry[],
 ): Map<Section, readonly number[]> {
@@ -308,10 +308,10 @@ function findSnippets(
     const { section } = relocation.symbol
     if (section === undefined || !isOutOfLine(section)) return
     const at = target(from, relocation)
-    if (at.kind !== 'piece') return
+    if (at.kind !== 'atom') return
     const starts = found.get(section)
-    if (starts === undefined) found.set(section, new Set([0, at.piece.start + at.offset]))
-    else starts.add(at.piece.start + at.offset)
+    if (starts === undefined) found.set(section, new Set([0, at.atom.start + at.offset]))
+    else starts.add(at.atom.start + at.offset)
   }
   for (const from of object.sections) {
     if ((from.flags & sectionFlag.alloc) === 0 || isOutOfLine(from) || !isCode(from)) continue

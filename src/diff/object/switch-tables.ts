@@ -5,12 +5,12 @@
 // seen from the code that uses it.
 import { isCode, relocationSize, relocationType } from '../../elf/format.ts'
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
-import { lastFrom, type Piece } from './atoms.ts'
+import { type Atom, lastFrom } from './atoms.ts'
 import { isColdPart } from './compiler-names.ts'
 
 export interface SwitchTables {
   /** The function, or cold part, that an entry in a nameless constant leads to; undefined when it is none. */
-  ledTo(from: Section, entry: Relocation): Piece | undefined
+  ledTo(from: Section, entry: Relocation): Atom | undefined
   /**
    * Where a table begins and ends in a section that tables of several functions share.
    * @returns undefined when none begins at `place`
@@ -21,15 +21,15 @@ export interface SwitchTables {
 /** What begins where code refers to. */
 interface Table {
   readonly start: number
-  readonly piece: Piece
-  readonly user: Piece
+  readonly atom: Atom
+  readonly user: Atom
 }
 
 interface Tables {
   /** Of a section, ordered by start. */
   readonly list: readonly Table[]
-  /** The pieces that several functions use. */
-  readonly shared: ReadonlySet<Piece>
+  /** The atoms that several functions use. */
+  readonly shared: ReadonlySet<Atom>
 }
 
 /**
@@ -38,34 +38,34 @@ interface Tables {
  */
 export function switchTables(
   object: ObjectFile,
-  pieceAt: (section: Section, offset: number) => Piece | undefined,
+  atomAt: (section: Section, offset: number) => Atom | undefined,
   placeOf: (from: Section, relocation: Relocation) => number | undefined,
 ): SwitchTables {
   let known: ReadonlyMap<Section, Tables> | undefined
   const tablesOf = (section: Section): Tables | undefined => {
-    known ??= findTables(object, pieceAt, placeOf)
+    known ??= findTables(object, atomAt, placeOf)
     return known.get(section)
   }
   const entryLeadsTo = ({ symbol, addend, offset, type }: Relocation, table: Table) => {
     const to = symbol.section
     if (to === undefined || !isCode(to)) return undefined
-    const own = pieceAt(to, symbol.value + addend - (isDistance(type) ? offset - table.start : 0))
+    const own = atomAt(to, symbol.value + addend - (isDistance(type) ? offset - table.start : 0))
     return own !== undefined && (own === table.user || isColdPart(own.name)) ? own : undefined
   }
   return {
     ledTo(from, entry) {
       const to = entry.symbol.section
       if (!isDistance(entry.type) || isCode(from) || to === undefined || !isCode(to)) return undefined
-      if (pieceAt(from, entry.offset)?.kind !== 'constant') return undefined
+      if (atomAt(from, entry.offset)?.kind !== 'constant') return undefined
       const table = lastFrom(tablesOf(from)?.list ?? [], entry.offset)
       return table && entryLeadsTo(entry, table)
     },
     extentAt(section, place) {
       const tables = tablesOf(section)
       const table = lastFrom(tables?.list ?? [], place)
-      if (tables === undefined || table?.start !== place || !tables.shared.has(table.piece)) return undefined
+      if (tables === undefined || table?.start !== place || !tables.shared.has(table.atom)) return undefined
       let end = place
-      for (const entry of within(object.relocations(section), place, table.piece.end)) {
+      for (const entry of within(object.relocations(section), place, table.atom.end)) {
         const isNext = entry.offset === end && (end === place || lastFrom(tables.list, end) === table)
         if (!isNext || entryLeadsTo(entry, table) === undefined) break
         end += relocationSize(entry.type)
@@ -81,26 +81,26 @@ function isDistance(type: number): boolean {
 
 function findTables(
   object: ObjectFile,
-  pieceAt: (section: Section, offset: number) => Piece | undefined,
+  atomAt: (section: Section, offset: number) => Atom | undefined,
   placeOf: (from: Section, relocation: Relocation) => number | undefined,
 ): Map<Section, Tables> {
   const found = new Map<Section, Map<number, Table>>()
-  const users = new Map<Piece, Piece>()
-  const shared = new Set<Piece>()
+  const users = new Map<Atom, Atom>()
+  const shared = new Set<Atom>()
   for (const from of object.sections) {
     if (!isCode(from)) continue
     for (const relocation of object.relocations(from)) {
       const { section } = relocation.symbol
       if (section === undefined || isCode(section)) continue
-      const user = pieceAt(from, relocation.offset)
+      const user = atomAt(from, relocation.offset)
       const start = user && placeOf(from, relocation)
-      const piece = start === undefined ? undefined : pieceAt(section, start)
-      if (user === undefined || start === undefined || piece?.kind !== 'constant') continue
-      if ((users.get(piece) ?? user) !== user) shared.add(piece)
-      users.set(piece, user)
+      const atom = start === undefined ? undefined : atomAt(section, start)
+      if (user === undefined || start === undefined || atom?.kind !== 'constant') continue
+      if ((users.get(atom) ?? user) !== user) shared.add(atom)
+      users.set(atom, user)
       const tables = found.get(section)
-      if (tables === undefined) found.set(section, new Map([[start, { start, piece, user }]]))
-      else if (!tables.has(start)) tables.set(start, { start, piece, user })
+      if (tables === undefined) found.set(section, new Map([[start, { start, atom, user }]]))
+      else if (!tables.has(start)) tables.set(start, { start, atom, user })
     }
   }
   const inOrder = (tables: ReadonlyMap<number, Table>) =>

@@ -6,11 +6,11 @@ import { relocationSize } from '../../elf/format.ts'
 import { type Instruction, legacyPrefix, useOf } from '../../x86/instruction.ts'
 import { type Effect, effectOf } from '../../x86/registers.ts'
 import { isColdPart, stem } from '../object/compiler-names.ts'
-import type { Anatomy, Piece, Target } from '../object/split-object.ts'
+import type { Atom, SplitObject, Target } from '../object/split-object.ts'
 
 /** Where a line uses a variable. */
 export interface Use {
-  readonly variable: Piece
+  readonly variable: Atom
   /** From the variable's first byte. */
   readonly offset: number
   /** Its address is taken; else what is in it is read or written. */
@@ -21,7 +21,7 @@ export interface CodeLine {
   /** From the section's first byte: first, and behind the last. */
   readonly start: number
   readonly end: number
-  readonly code: Piece
+  readonly code: Atom
   /** The instruction with what it refers to. */
   readonly exact: string
   /** The same without registers, conditions and distances. */
@@ -33,14 +33,14 @@ export interface CodeLine {
   /** It calls somebody, who comes back when it `goes` on. */
   readonly calls: boolean
   /** Where a jump leads, if that is known: the code, and how far from its section's first byte. */
-  readonly to: { readonly code: Piece; readonly at: number } | undefined
+  readonly to: { readonly code: Atom; readonly at: number } | undefined
 }
 
 /** @returns undefined when an instruction is unknown */
 export function codeLines(
-  unit: Anatomy,
-  code: Piece,
-  wanted: ReadonlySet<Piece>,
+  unit: SplitObject,
+  code: Atom,
+  wanted: ReadonlySet<Atom>,
 ): readonly CodeLine[] | undefined {
   const { section } = code
   const relocations = unit.relocations(code)
@@ -61,9 +61,9 @@ export function codeLines(
       if (relocation === undefined || relocation.offset < instruction.start) continue
       const target = unit.target(section, relocation)
       fields.push({ start: relocation.offset, end: relocation.offset + relocationSize(relocation.type) })
-      if (target.kind === 'piece' && wanted.has(target.piece))
+      if (target.kind === 'atom' && wanted.has(target.atom))
         uses.push({
-          variable: target.piece,
+          variable: target.atom,
           offset: target.offset,
           isAddress: useOf(section.data, instruction, relocation.offset) === 'address',
         })
@@ -99,16 +99,16 @@ export function codeLines(
 }
 
 /** What the rows of tables about the code say of the variables: a jump label's key. By the instruction's offset. */
-function usesByTable(unit: Anatomy, code: Piece, wanted: ReadonlySet<Piece>): Map<number, Use[]> {
+function usesByTable(unit: SplitObject, code: Atom, wanted: ReadonlySet<Atom>): Map<number, Use[]> {
   const found = new Map<number, Use[]>()
   for (const { table, relocations } of unit.tellingEntries(code)) {
     const [place, ...others] = relocations
     if (place === undefined) continue
     for (const relocation of others) {
       const target = unit.target(table, relocation)
-      if (target.kind !== 'piece' || !wanted.has(target.piece)) continue
+      if (target.kind !== 'atom' || !wanted.has(target.atom)) continue
       const at = place.symbol.value + place.addend
-      const use = { variable: target.piece, offset: target.offset, isAddress: false }
+      const use = { variable: target.atom, offset: target.offset, isAddress: false }
       const known = found.get(at)
       if (known === undefined) found.set(at, [use])
       else known.push(use)
@@ -118,7 +118,7 @@ function usesByTable(unit: Anatomy, code: Piece, wanted: ReadonlySet<Piece>): Ma
 }
 
 /** Where each jump label of a function leads, by the instruction's offset. */
-function jumpLabels(unit: Anatomy, code: Piece): Map<number, Target> {
+function jumpLabels(unit: SplitObject, code: Atom): Map<number, Target> {
   return new Map(
     unit.tellingEntries(code).flatMap(({ table, relocations: [place, to] }) => {
       if (table.name !== '__jump_table' || place === undefined || to === undefined) return []
@@ -129,8 +129,8 @@ function jumpLabels(unit: Anatomy, code: Piece): Map<number, Target> {
 
 /** A place in code; undefined for what is elsewhere. */
 function placeIn(target: Target): CodeLine['to'] {
-  if (target.kind !== 'piece' || target.piece.kind !== 'function') return undefined
-  return { code: target.piece, at: target.piece.start + target.offset }
+  if (target.kind !== 'atom' || target.atom.kind !== 'function') return undefined
+  return { code: target.atom, at: target.atom.start + target.offset }
 }
 
 /** Things with names by these, strings by their text; of other constants only that there is one. */
@@ -142,10 +142,10 @@ function spell(target: Target): string {
       return JSON.stringify(target.text.toString('latin1', Math.max(0, target.offset - target.start)))
     case 'absolute':
       return String(target.value)
-    case 'piece':
-      return target.piece.symbol === undefined
+    case 'atom':
+      return target.atom.symbol === undefined
         ? '?'
-        : `${stem(target.piece.name)}+${target.piece.kind === 'data' ? target.offset : ''}`
+        : `${stem(target.atom.name)}+${target.atom.kind === 'data' ? target.offset : ''}`
     case 'nowhere':
       return '?'
   }
@@ -238,7 +238,7 @@ function withoutRegisters(
 
 /** Where it goes on behind an instruction. @param led where a branch leads that has a relocation */
 function flow(
-  code: Piece,
+  code: Atom,
   { start, end, branch }: Instruction,
   led: Target | undefined,
 ): Pick<CodeLine, 'goes' | 'to' | 'calls'> {

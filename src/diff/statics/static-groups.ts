@@ -3,22 +3,22 @@
 // are one thing: what is paired of them must be paired with what goes together, too, or nothing is.
 
 import { kept, passed } from '../../x86/registers.ts'
-import type { Piece } from '../object/split-object.ts'
+import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'
 import { bodyOf } from './variable-uses.ts'
 
 /** For each variable, those whose addresses go to one call with its own. */
-export type Together = ReadonlyMap<Piece, ReadonlySet<Piece>>
+export type Together = ReadonlyMap<Atom, ReadonlySet<Atom>>
 
 /** Which register holds the address of which variable. */
-type Held = ReadonlyMap<number, Piece>
+type Held = ReadonlyMap<number, Atom>
 
 /** More ways than these to come to one line are not followed. */
 const ways = 16
 
 /** @param all the lines of functions and of the parts of them that stand elsewhere */
 export function goingTogether(all: readonly (readonly CodeLine[] | undefined)[]): Together {
-  const found = new Map<Piece, Set<Piece>>()
+  const found = new Map<Atom, Set<Atom>>()
   for (const variables of calledWith(all).values())
     for (const one of variables)
       for (const other of variables) {
@@ -31,9 +31,9 @@ export function goingTogether(all: readonly (readonly CodeLine[] | undefined)[])
 }
 
 /** The calls that get the addresses of several variables at once. */
-export function calledWith(all: readonly (readonly CodeLine[] | undefined)[]): Map<CodeLine, Set<Piece>> {
+export function calledWith(all: readonly (readonly CodeLine[] | undefined)[]): Map<CodeLine, Set<Atom>> {
   const lines = all.flatMap((one) => one ?? [])
-  const found = new Map<CodeLine, Set<Piece>>()
+  const found = new Map<CodeLine, Set<Atom>>()
   const { next, to } = bodyOf(lines)
   const seen = new Map<CodeLine, Set<string>>()
   const open: [CodeLine, Held][] = lines.map((line) => [line, new Map()])
@@ -82,23 +82,23 @@ function behind({ calls, effect, uses, loose }: CodeLine, held: Held): Held {
  * @param isOneOfSeveral true for a variable with namesakes; a name that only one has says which it is
  */
 export function tornApart(
-  pairs: ReadonlyMap<Piece, Piece>,
+  pairs: ReadonlyMap<Atom, Atom>,
   before: Together,
   after: Together,
-  isOneOfSeveral: (piece: Piece) => boolean,
-): Set<Piece> {
+  isOneOfSeveral: (atom: Atom) => boolean,
+): Set<Atom> {
   const back = new Map([...pairs].map(([b, a]) => [a, b]))
-  const torn = new Set<Piece>()
-  const add = (piece: Piece | undefined) => {
-    if (piece === undefined || torn.has(piece)) return
-    torn.add(piece)
-    for (const one of after.get(piece) ?? []) add(one)
-    const was = back.get(piece)
+  const torn = new Set<Atom>()
+  const add = (atom: Atom | undefined) => {
+    if (atom === undefined || torn.has(atom)) return
+    torn.add(atom)
+    for (const one of after.get(atom) ?? []) add(one)
+    const was = back.get(atom)
     for (const one of (was && before.get(was)) ?? []) add(pairs.get(one))
   }
   const areTorn = (
-    [one, other]: readonly [Piece, Piece],
-    theirs: ReadonlyMap<Piece, Piece>,
+    [one, other]: readonly [Atom, Atom],
+    theirs: ReadonlyMap<Atom, Atom>,
     together: Together,
     of: Together,
   ) =>

@@ -6,23 +6,23 @@
 import { sectionFlag } from '../../elf/format.ts'
 import { isCompilersName, sourceName } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
-import type { Anatomy, Marks, Piece } from '../object/split-object.ts'
+import type { Atom, Marks, SplitObject } from '../object/split-object.ts'
 import { isCode } from '../object/split-object.ts'
 import { type CodeLine, codeLines } from './code-lines.ts'
 import { goingTogether, tornApart } from './static-groups.ts'
 import { type Deeds, deedsOf, isSameUse, mayBeSameUse, type Reach } from './variable-uses.ts'
 
-/** Two pieces that are one thing; `use`: nothing but how the code uses them says so. */
+/** Two atoms that are one thing; `use`: nothing but how the code uses them says so. */
 interface Found {
-  readonly before: Piece
-  readonly after: Piece
+  readonly before: Atom
+  readonly after: Atom
   readonly by: 'declaration' | 'place' | 'use' | 'stem'
 }
 
 /** Static variables of one name, whatever its numbers. */
 export interface Namesakes {
-  readonly before: readonly Piece[]
-  readonly after: readonly Piece[]
+  readonly before: readonly Atom[]
+  readonly after: readonly Atom[]
 }
 
 /**
@@ -37,61 +37,61 @@ export interface Declarations {
 export interface Pairing {
   readonly found: readonly Found[]
   /** Variables after the patch that may be one of several, or new; with those that they may have been. */
-  readonly undecided: ReadonlyMap<Piece, readonly Piece[]>
+  readonly undecided: ReadonlyMap<Atom, readonly Atom[]>
 }
 
 /** True for a variable of a function that outlives its calls, and for what the compiler made of a literal. */
-export function isStaticLocal(piece: Piece): boolean {
+export function isStaticLocal(atom: Atom): boolean {
   return (
-    piece.kind === 'data' &&
-    (piece.section.flags & sectionFlag.write) !== 0 &&
-    piece.symbol?.binding === 'local' &&
-    isCompilersName(piece.name) &&
-    !isIncidental(piece)
+    atom.kind === 'data' &&
+    (atom.section.flags & sectionFlag.write) !== 0 &&
+    atom.symbol?.binding === 'local' &&
+    isCompilersName(atom.name) &&
+    !isIncidental(atom)
   )
 }
 
 /** Which functions refer to each static local variable, and which functions refer to which. */
 export interface Users {
   /** Functions as the source has them. */
-  of(variable: Piece): ReadonlySet<string> | undefined
+  of(variable: Atom): ReadonlySet<string> | undefined
   /** True when `caller` refers to `callee`. */
   refers(caller: string, callee: string): boolean
   has(name: string): boolean
-  /** The pieces of code that refer to some of the variables. */
-  code(variables: ReadonlySet<Piece>): readonly Piece[]
+  /** The atoms of code that refer to some of the variables. */
+  code(variables: ReadonlySet<Atom>): readonly Atom[]
 }
 
 /** The source's function that a clone or a part was made of. */
-function origin(code: Piece): string {
+function origin(code: Atom): string {
   return `${code.file} ${sourceName(code.name)}`
 }
 
-export function usersIn(anatomy: Anatomy): Users {
-  const users = new Map<Piece, Set<string>>()
-  const code = new Map<Piece, Set<Piece>>()
-  const add = <T>(map: Map<Piece, Set<T>>, key: Piece, value: T) => {
+export function usersIn(split: SplitObject): Users {
+  const users = new Map<Atom, Set<string>>()
+  const code = new Map<Atom, Set<Atom>>()
+  const add = <T>(map: Map<Atom, Set<T>>, key: Atom, value: T) => {
     const known = map.get(key)
     if (known === undefined) map.set(key, new Set([value]))
     else known.add(value)
   }
-  const wanted = anatomy.marksOf(anatomy.data.filter(isStaticLocal).map(({ section }) => section))
-  for (const user of anatomy.functions)
-    for (const variable of referredBy(anatomy, user, wanted)) {
+  const wanted = split.marksOf(split.data.filter(isStaticLocal).map(({ section }) => section))
+  for (const user of split.functions)
+    for (const variable of referredBy(split, user, wanted)) {
       add(users, variable, origin(user))
       add(code, variable, user)
     }
   let calls: Map<string, Set<string>> | undefined
   const readCalls = (): Map<string, Set<string>> => {
     const found = new Map<string, Set<string>>()
-    for (const caller of anatomy.functions) {
+    for (const caller of split.functions) {
       const callees = found.get(origin(caller)) ?? new Set()
       found.set(origin(caller), callees)
-      for (const relocation of anatomy.relocations(caller)) {
+      for (const relocation of split.relocations(caller)) {
         const { section } = relocation.symbol
         if (section === undefined || !isCode(section)) continue
-        const target = anatomy.target(caller.section, relocation)
-        if (target.kind === 'piece' && target.piece.kind === 'function') callees.add(origin(target.piece))
+        const target = split.target(caller.section, relocation)
+        if (target.kind === 'atom' && target.atom.kind === 'function') callees.add(origin(target.atom))
       }
     }
     return found
@@ -109,17 +109,17 @@ export function usersIn(anatomy: Anatomy): Users {
 }
 
 /** Data in the marked sections that a function refers to, or a row of a table about it. */
-function referredBy(anatomy: Anatomy, code: Piece, wanted: Marks): Set<Piece> {
-  const found = new Set<Piece>()
-  const note = (section: Piece['section'], relocations: ReturnType<Anatomy['relocations']>) => {
+function referredBy(split: SplitObject, code: Atom, wanted: Marks): Set<Atom> {
+  const found = new Set<Atom>()
+  const note = (section: Atom['section'], relocations: ReturnType<SplitObject['relocations']>) => {
     for (const relocation of relocations) {
       if (wanted[relocation.symbol.index] === 0) continue
-      const target = anatomy.target(section, relocation)
-      if (target.kind === 'piece' && target.piece.kind === 'data') found.add(target.piece)
+      const target = split.target(section, relocation)
+      if (target.kind === 'atom' && target.atom.kind === 'data') found.add(target.atom)
     }
   }
-  if (anatomy.refersInto(code, wanted)) note(code.section, anatomy.relocations(code))
-  for (const { table, relocations } of anatomy.tellingEntries(code)) note(table, relocations.slice(1))
+  if (split.refersInto(code, wanted)) note(code.section, split.relocations(code))
+  for (const { table, relocations } of split.tellingEntries(code)) note(table, relocations.slice(1))
   return found
 }
 
@@ -128,7 +128,7 @@ function referredBy(anatomy: Anatomy, code: Piece, wanted: Marks): Set<Piece> {
  * the same when a function uses it before and after, or when the code that uses it has moved: into a
  * function that its old user refers to, or out of one that its new user has taken in.
  */
-function isOneFunctions(b: Piece, a: Piece, before: Users, after: Users): boolean {
+function isOneFunctions(b: Atom, a: Atom, before: Users, after: Users): boolean {
   const [usersBefore, usersAfter] = [before.of(b), after.of(a)]
   if (usersBefore === undefined || usersAfter === undefined) return true
   for (const now of usersAfter) {
@@ -146,15 +146,15 @@ function isOneFunctions(b: Piece, a: Piece, before: Users, after: Users): boolea
  * @param known functions whose counterparts are known, by the function before the patch
  */
 export function pairStatics(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   users: () => readonly [Users, Users],
   groups: readonly Namesakes[],
-  known: ReadonlyMap<Piece, Piece>,
+  known: ReadonlyMap<Atom, Atom>,
   declarations?: Declarations,
 ): Pairing {
   const found: Found[] = []
-  const undecided = new Map<Piece, readonly Piece[]>()
+  const undecided = new Map<Atom, readonly Atom[]>()
   for (const group of groups) {
     if (group.after.length === 0) continue
     const said = declarations && byDeclaration(group, declarations)
@@ -171,22 +171,22 @@ export function pairStatics(
   const torn = tornGroups(before, after, users, groups, found)
   if (torn.size === 0) return { found, undecided }
   for (const { before: namesakes, after: those } of groups)
-    for (const piece of those) if (torn.has(piece)) undecided.set(piece, namesakes)
+    for (const atom of those) if (torn.has(atom)) undecided.set(atom, namesakes)
   return { found: found.filter((pair) => !torn.has(pair.after)), undecided }
 }
 
 /** Variables after the patch whose pairs tear apart what goes to one call together. */
 function tornGroups(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   users: () => readonly [Users, Users],
   groups: readonly Namesakes[],
   found: readonly Found[],
-): ReadonlySet<Piece> {
+): ReadonlySet<Atom> {
   const several = groups.filter((group) => group.before.length > 1 || group.after.length > 1)
   if (several.length === 0 || groups.length < 2) return new Set()
   const [usersBefore, usersAfter] = users()
-  const together = (unit: Anatomy, { code }: Users, side: 'before' | 'after') => {
+  const together = (unit: SplitObject, { code }: Users, side: 'before' | 'after') => {
     const all = new Set(groups.flatMap((group) => group[side]))
     const users = code(new Set(several.flatMap((group) => group[side])))
     return goingTogether(withParts(unit, new Map(users.map((one) => [one, codeLines(unit, one, all)])), all))
@@ -196,26 +196,26 @@ function tornGroups(
     new Map(found.map((pair) => [pair.before, pair.after])),
     together(before, usersBefore, 'before'),
     together(after, usersAfter, 'after'),
-    (piece) => numbered.has(piece),
+    (atom) => numbered.has(atom),
   )
 }
 
 /** Undefined unless the source says of each what it is. */
 function byDeclaration({ before, after }: Namesakes, declarations: Declarations): Found[] | undefined {
-  const places = new Map<string, Piece>()
-  for (const piece of before) {
-    const place = declarations.before.get(piece.name)
+  const places = new Map<string, Atom>()
+  for (const atom of before) {
+    const place = declarations.before.get(atom.name)
     if (place === undefined || places.has(place)) return undefined
-    places.set(place, piece)
+    places.set(place, atom)
   }
   const found: Found[] = []
   const seen = new Set<string>()
-  for (const piece of after) {
-    const place = declarations.after.get(piece.name)
+  for (const atom of after) {
+    const place = declarations.after.get(atom.name)
     if (place === undefined || seen.has(place)) return undefined
     seen.add(place)
     const counterpart = places.get(place)
-    if (counterpart !== undefined) found.push({ before: counterpart, after: piece, by: 'declaration' })
+    if (counterpart !== undefined) found.push({ before: counterpart, after: atom, by: 'declaration' })
   }
   return found
 }
@@ -230,7 +230,7 @@ function pairGroup(
   group: Namesakes,
   users: () => readonly [Users, Users],
   told: Evidence | undefined,
-  { found, undecided }: { found: Found[]; undecided: Map<Piece, readonly Piece[]> },
+  { found, undecided }: { found: Found[]; undecided: Map<Atom, readonly Atom[]> },
 ): void {
   const left = {
     before: new Set(group.before),
@@ -242,14 +242,14 @@ function pairGroup(
     left.after.delete(pair.after)
   }
   for (const pair of told?.placed ?? []) take(pair)
-  const mayBe = (b: Piece, a: Piece) => isOneFunctions(b, a, ...users())
+  const mayBe = (b: Atom, a: Atom) => isOneFunctions(b, a, ...users())
   /** Those whose code says that they may be one another. */
-  const rivals = (piece: Piece, side: 'before' | 'after', all: Iterable<Piece>) =>
-    [...all].filter((other) => (side === 'before' ? mayBe(other, piece) : mayBe(piece, other)))
+  const rivals = (atom: Atom, side: 'before' | 'after', all: Iterable<Atom>) =>
+    [...all].filter((other) => (side === 'before' ? mayBe(other, atom) : mayBe(atom, other)))
   const byUse: Found[] = []
   // What is told by the first that is done with a variable is not asked for more, which may change.
   for (const uses of told?.uses ?? []) {
-    const mayBeOne = (b: Piece, a: Piece) =>
+    const mayBeOne = (b: Atom, a: Atom) =>
       hasSameContent(b, a) && mayBeSameUse(uses.before.get(b), uses.after.get(a))
     const now: Found[] = []
     for (const a of left.after) {
@@ -293,8 +293,8 @@ interface Evidence {
   readonly placed: readonly Found[]
   /** What is done with each: little of it, and more. */
   readonly uses: readonly {
-    readonly before: ReadonlyMap<Piece, Deeds | undefined>
-    readonly after: ReadonlyMap<Piece, Deeds | undefined>
+    readonly before: ReadonlyMap<Atom, Deeds | undefined>
+    readonly after: ReadonlyMap<Atom, Deeds | undefined>
   }[]
 }
 
@@ -304,19 +304,19 @@ const reaches: readonly Reach[] = [
 ]
 
 function readUses(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   [usersBefore, usersAfter]: readonly [Users, Users],
   group: Namesakes,
-  known: ReadonlyMap<Piece, Piece>,
+  known: ReadonlyMap<Atom, Atom>,
 ): Evidence {
-  const read = (unit: Anatomy, users: Users, variables: readonly Piece[]) => {
+  const read = (unit: SplitObject, users: Users, variables: readonly Atom[]) => {
     const wanted = new Set(variables)
     return new Map(users.code(wanted).map((code) => [code, codeLines(unit, code, wanted)]))
   }
   const codeBefore = read(before, usersBefore, group.before)
   const codeAfter = read(after, usersAfter, group.after)
-  const claims = new Map<Piece, Set<Piece>>()
+  const claims = new Map<Atom, Set<Atom>>()
   for (const [code, lines] of codeBefore) {
     const counterpart = known.get(code)
     const others = counterpart && codeAfter.get(counterpart)
@@ -327,7 +327,7 @@ function readUses(
       else list.add(a)
     }
   }
-  const claimed = new Map<Piece, number>()
+  const claimed = new Map<Atom, number>()
   for (const list of claims.values()) for (const a of list) claimed.set(a, (claimed.get(a) ?? 0) + 1)
   const placed = [...claims].flatMap(([b, list]): Found[] => {
     const [a, ...more] = list
@@ -346,9 +346,9 @@ function readUses(
 
 /** The lines of code, and of the parts of it that stand elsewhere. */
 export function withParts(
-  unit: Anatomy,
-  code: ReadonlyMap<Piece, readonly CodeLine[] | undefined>,
-  wanted: ReadonlySet<Piece> = new Set(),
+  unit: SplitObject,
+  code: ReadonlyMap<Atom, readonly CodeLine[] | undefined>,
+  wanted: ReadonlySet<Atom> = new Set(),
 ) {
   const all = new Map(code)
   for (const lines of all.values())
@@ -358,10 +358,10 @@ export function withParts(
 }
 
 /** The variables that two functions use, if their code is the same. */
-function atSamePlaces(before: readonly CodeLine[], after: readonly CodeLine[]): Map<Piece, Piece> {
-  const pairs = new Map<Piece, Piece>()
+function atSamePlaces(before: readonly CodeLine[], after: readonly CodeLine[]): Map<Atom, Atom> {
+  const pairs = new Map<Atom, Atom>()
   if (before.length !== after.length) return pairs
-  const taken = new Map<Piece, Piece>()
+  const taken = new Map<Atom, Atom>()
   for (const [at, line] of before.entries()) {
     const other = after[at]
     if (line.exact !== other?.exact || line.uses.length !== other.uses.length) return new Map()
@@ -378,7 +378,7 @@ function atSamePlaces(before: readonly CodeLine[], after: readonly CodeLine[]): 
 }
 
 /** True when two variables begin with the same value, and nothing else speaks against their being one. */
-function hasSameContent(b: Piece, a: Piece): boolean {
+function hasSameContent(b: Atom, a: Atom): boolean {
   return (
     b.end - b.start === a.end - a.start &&
     b.section.type === a.section.type &&

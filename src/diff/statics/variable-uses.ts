@@ -4,7 +4,7 @@
 // go and change places.
 
 import { kept, passed, returned } from '../../x86/registers.ts'
-import type { Piece } from '../object/split-object.ts'
+import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'
 
 /** What is done from a use on, as texts without registers. */
@@ -39,7 +39,7 @@ export interface Body {
 
 /** @param lines of functions and of the parts of them that stand elsewhere */
 export function bodyOf(lines: readonly CodeLine[]): Body {
-  const byPlace = new Map<Piece['section'], Map<number, CodeLine>>()
+  const byPlace = new Map<Atom['section'], Map<number, CodeLine>>()
   for (const line of lines) {
     const { section } = line.code
     const known = byPlace.get(section)
@@ -80,9 +80,9 @@ interface State {
 /** Follows what has to do with one variable. */
 class Follower {
   private readonly body: Body
-  private readonly variable: Piece
+  private readonly variable: Atom
 
-  constructor(body: Body, variable: Piece) {
+  constructor(body: Body, variable: Atom) {
     this.body = body
     this.variable = variable
   }
@@ -180,14 +180,14 @@ function isFrame({ code, start, end }: CodeLine): boolean {
  * @param code the lines of everything that uses them; undefined for what can't be read
  */
 export function deedsOf(
-  variables: readonly Piece[],
+  variables: readonly Atom[],
   code: readonly (readonly CodeLine[] | undefined)[],
   reach: Reach,
-): ReadonlyMap<Piece, Deeds | undefined> {
+): ReadonlyMap<Atom, Deeds | undefined> {
   if (code.includes(undefined)) return new Map(variables.map((variable) => [variable, undefined]))
   const lines = code.flatMap((one) => one ?? [])
   const body = bodyOf(lines)
-  const found = new Map<Piece, { offset: number; deed: Deed }[]>(variables.map((one) => [one, []]))
+  const found = new Map<Atom, { offset: number; deed: Deed }[]>(variables.map((one) => [one, []]))
   const start = { registers: 0, flags: false, controlled: false }
   for (const line of lines)
     for (const { variable, offset } of line.uses)

@@ -100,10 +100,10 @@ function leftOut(
 ): Finding[] {
   const known = new Set([
     ...carried.map(({ name }) => name),
-    ...directives.callbacks.map(({ piece }) => piece.name),
+    ...directives.callbacks.map(({ atom }) => atom.name),
   ])
   return added
-    .filter((piece) => piece.symbol?.binding !== 'local' && !known.has(piece.name) && !isInitOrExit(piece))
+    .filter((atom) => atom.symbol?.binding !== 'local' && !known.has(atom.name) && !isInitOrExit(atom))
     .map(
       ({ name }): Finding => ({
         severity: 'warning',
@@ -148,10 +148,10 @@ function reportOf(change: Change, findings: readonly Finding[]): PairReport {
     added: added.map(named),
     removed: removed.map(named),
     data: [
-      ...addedData.map((piece) => ({ ...named(piece), change: 'added' as const })),
-      ...changedData.map((piece) => ({ ...named(piece), change: 'changed' as const })),
+      ...addedData.map((atom) => ({ ...named(atom), change: 'added' as const })),
+      ...changedData.map((atom) => ({ ...named(atom), change: 'changed' as const })),
     ],
-    callbacks: callbacks.map(({ kind, piece }) => ({ ...named(piece), kind })),
+    callbacks: callbacks.map(({ kind, atom }) => ({ ...named(atom), kind })),
     findings,
     outcome: refused ? 'refused' : some ? 'change' : 'none',
   }

@@ -5,7 +5,7 @@
 // Format: the kernel's Documentation/livepatch/module-elf-format.rst.
 
 import type { Change } from '../../diff/change.ts'
-import type { Piece } from '../../diff/object/split-object.ts'
+import type { Atom } from '../../diff/object/split-object.ts'
 import type { Reference } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { type Comparison, closestOf, compare } from '../../match/compare.ts'
@@ -40,15 +40,15 @@ export interface Binder {
   /** @returns how the reference is resolved; undefined when it can't be (a finding says why) */
   bind(reference: Reference): Binding | undefined
   /** @returns the position of a replaced function's name in its kernel object; undefined as above */
-  replacement(object: string, piece: Piece, change: UnpatchedUnit): number | undefined
+  replacement(object: string, atom: Atom, change: UnpatchedUnit): number | undefined
   /** How a replaced function was recognised; undefined for one that was not. */
-  recordOf(piece: Piece): MatchRecord | undefined
+  recordOf(atom: Atom): MatchRecord | undefined
   readonly findings: readonly Finding[]
 }
 
 export function binder(names: Names): Binder {
   const findings: Finding[] = []
-  const records = new Map<Piece, MatchRecord>()
+  const records = new Map<Atom, MatchRecord>()
   const fail = (rule: string, symbol: string, unit: string, message: string, hint: string): undefined => {
     findings.push({ severity: 'error', rule, symbol, unit, message, hint })
     return undefined
@@ -57,7 +57,7 @@ export function binder(names: Names): Binder {
   /** Says that a function is not what runs; `use` is what the patch has to do with it. */
   const differs = (
     object: string,
-    piece: Piece,
+    atom: Atom,
     { unit, before }: UnpatchedUnit,
     results: readonly Comparison[],
     use: 'replaced' | 'called',
@@ -67,48 +67,42 @@ export function binder(names: Names): Binder {
     const finding: Finding = {
       severity: 'error',
       rule: 'code-differs',
-      symbol: piece.name,
+      symbol: atom.name,
       unit,
-      message: `The code of ${piece.name} in the kernel is not what the compiler makes of ${unit} before the patch${use === 'called' ? ', and the patch refers to it' : ''}`,
+      message: `The code of ${atom.name} in the kernel is not what the compiler makes of ${unit} before the patch${use === 'called' ? ', and the patch refers to it' : ''}`,
       hint: 'Check that source, configuration and compiler are those of the kernel',
     }
-    noteDifference(finding, { object, before, piece, mismatch: closest })
+    noteDifference(finding, { object, before, atom, mismatch: closest })
     findings.push(finding)
     return undefined
   }
 
   /** False when the code that runs does not have a private symbol where its name says. */
-  const isThere = (object: string, piece: Piece, change: UnpatchedUnit, sympos: number): boolean => {
-    if (piece.symbol?.binding !== 'local' || (piece.kind !== 'function' && piece.kind !== 'data')) return true
-    const address = names.symbols(object, piece.name)[Math.max(0, sympos - 1)]?.address
+  const isThere = (object: string, atom: Atom, change: UnpatchedUnit, sympos: number): boolean => {
+    if (atom.symbol?.binding !== 'local' || (atom.kind !== 'function' && atom.kind !== 'data')) return true
+    const address = names.symbols(object, atom.name)[Math.max(0, sympos - 1)]?.address
     if (address === undefined) return true
     const running = names.running(object)
-    const told = confirm(running, change.before, piece, address)
+    const told = confirm(running, change.before, atom, address)
     if (told === 'confirmed') return true
     if (told === 'unknown') {
       findings.push({
         severity: 'note',
         rule: 'unconfirmed-symbol',
-        symbol: piece.name,
+        symbol: atom.name,
         unit: change.unit,
-        message: `The patch refers to ${piece.name}, whose place only its name tells: no code of ${change.unit} that runs leads to it`,
+        message: `The patch refers to ${atom.name}, whose place only its name tells: no code of ${change.unit} that runs leads to it`,
       })
       return true
     }
-    if (piece.kind === 'function')
-      differs(
-        object,
-        piece,
-        change,
-        [compare(expectationOf(change.before, piece), running, address)],
-        'called',
-      )
+    if (atom.kind === 'function')
+      differs(object, atom, change, [compare(expectationOf(change.before, atom), running, address)], 'called')
     else
       fail(
         'code-differs',
-        piece.name,
+        atom.name,
         change.unit,
-        `The code of ${change.unit} that runs has its ${piece.name} elsewhere than the kernel's table of symbols says`,
+        `The code of ${change.unit} that runs has its ${atom.name} elsewhere than the kernel's table of symbols says`,
         'Check that source, configuration and compiler are those of the kernel',
       )
     return false
@@ -136,36 +130,36 @@ export function binder(names: Names): Binder {
   }
 
   /** What livepatch calls sympos: 0 for a unique name. */
-  const position = (object: string, piece: Piece, change: UnpatchedUnit): number | undefined => {
-    const symbols = names.symbols(object, piece.name)
+  const position = (object: string, atom: Atom, change: UnpatchedUnit): number | undefined => {
+    const symbols = names.symbols(object, atom.name)
     const { unit } = change
     const [only] = symbols
     if (only === undefined)
       return fail(
         'no-symbol',
-        piece.name,
+        atom.name,
         unit,
-        `${object} has no symbol ${piece.name}`,
+        `${object} has no symbol ${atom.name}`,
         'Check that the kernel is the one the source belongs to',
       )
     if (symbols.length === 1 && !only.crowded) return 0
-    const address = symbols.length === 1 ? only.address : locate(names.running(object), change.before, piece)
+    const address = symbols.length === 1 ? only.address : locate(names.running(object), change.before, atom)
     const index = symbols.findIndex((symbol) => symbol.address === address)
     if (address === undefined || index < 0)
       return fail(
         'ambiguous-symbol',
-        piece.name,
+        atom.name,
         unit,
-        `${object} has ${symbols.length} symbols named ${piece.name}, and its code does not tell which one belongs to ${unit}`,
+        `${object} has ${symbols.length} symbols named ${atom.name}, and its code does not tell which one belongs to ${unit}`,
         'Fix the bug in a function whose name is unique',
       )
     // The patch may be loaded before the module and after it: both times it must mean the same one.
     if (symbols[index]?.whileLoading !== index + 1)
       return fail(
         'ambiguous-symbol',
-        piece.name,
+        atom.name,
         unit,
-        `While ${object} is being loaded, it has a further symbol ${piece.name}, and the kernel counts them differently then`,
+        `While ${object} is being loaded, it has a further symbol ${atom.name}, and the kernel counts them differently then`,
         'Fix the bug in a function whose name is unique',
       )
     return index + 1
@@ -186,24 +180,24 @@ export function binder(names: Names): Binder {
 
   return {
     findings,
-    recordOf: (piece) => records.get(piece),
-    replacement(object, piece, change) {
+    recordOf: (atom) => records.get(atom),
+    replacement(object, atom, change) {
       const running = names.running(object)
-      const symbols = names.symbols(object, piece.name)
-      const expected = expectationOf(change.before, piece)
+      const symbols = names.symbols(object, atom.name)
+      const expected = expectationOf(change.before, atom)
       const results = symbols.map(({ address }) => compare(expected, running, address))
       const fitting = results.filter(({ matches }) => matches).length
       if (symbols.length > 0 && fitting === 0)
-        return piece.symbol?.binding === 'weak'
+        return atom.symbol?.binding === 'weak'
           ? fail(
               'weak-function',
-              piece.name,
+              atom.name,
               change.unit,
-              `${piece.name} of ${change.unit} is only a fallback (__weak); the kernel runs another function of this name`,
+              `${atom.name} of ${change.unit} is only a fallback (__weak); the kernel runs another function of this name`,
               'Patch the function that overrides it',
             )
-          : differs(object, piece, change, results, 'replaced')
-      const sympos = position(object, piece, change)
+          : differs(object, atom, change, results, 'replaced')
+      const sympos = position(object, atom, change)
       if (sympos === undefined) return undefined
       const found = results[Math.max(0, sympos - 1)]
       if (found?.matches === true) {
@@ -212,7 +206,7 @@ export function binder(names: Names): Binder {
       }
       const address = symbols[Math.max(0, sympos - 1)]?.address
       if (found?.matches === true && address !== undefined)
-        records.set(piece, {
+        records.set(atom, {
           by: symbols.length === 1 ? 'name' : fitting === 1 ? 'code' : 'surroundings',
           ...(object === 'vmlinux' ? { address: address.toString(16).padStart(16, '0') } : {}),
           fields: found.fixed.length,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Refuses code that takes the address of a function to which the running kernel lets no indirect call lead:
 // where the processor checks that (IBT), the first such call would stop the kernel.
-import type { Anatomy } from '../../diff/object/split-object.ts'
+import type { SplitObject } from '../../diff/object/split-object.ts'
 import { relocationType, sectionFlag } from '../../elf/format.ts'
 import type { SymbolDraft } from '../../elf/write.ts'
 import type { Extraction } from '../../extract/extraction.ts'
@@ -30,17 +30,17 @@ function takesAddress(type: number, executable: boolean, bytes: Buffer, offset: 
 }
 
 /** Whether the unit takes the address of `name` already: then the kernel was built to let calls land there. */
-function takesAlready(unit: Anatomy, name: string): boolean {
-  return unit.pieces.some((piece) => {
-    const { section } = piece
+function takesAlready(unit: SplitObject, name: string): boolean {
+  return unit.atoms.some((atom) => {
+    const { section } = atom
     if ((section.flags & sectionFlag.alloc) === 0) return false
     const executable = (section.flags & sectionFlag.exec) !== 0
-    return unit.relocations(piece).some((one) => {
+    return unit.relocations(atom).some((one) => {
       if (!takesAddress(one.type, executable, section.data, one.offset)) return false
       const target = unit.target(section, one)
       return target.kind === 'external'
         ? target.name === name
-        : target.kind === 'piece' && target.piece.name === name
+        : target.kind === 'atom' && target.atom.name === name
     })
   })
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Explains why a function is not what the kernel runs: both instructions where they part, and the likely cause. It needs a
 // disassembler and looks through the whole unit, so it is done only when the live patch is refused.
-import type { Anatomy, Piece } from '../../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -12,8 +12,8 @@ import type { Names } from '../../match/names.ts'
 
 interface Noted {
   readonly object: string
-  readonly before: Anatomy
-  readonly piece: Piece
+  readonly before: SplitObject
+  readonly atom: Atom
   readonly mismatch: Mismatch
 }
 

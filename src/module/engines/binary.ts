@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The binary engine: the compiled units are compared, and the module carries the pieces of code that differ.
+// The binary engine: the compiled units are compared, and the module carries the atoms of code that differ.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { openUnits } from '../../build/kbuild/units.ts'

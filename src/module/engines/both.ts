@@ -3,7 +3,7 @@
 // Two ways that know nothing of each other and come to the same result make each other credible.
 import { withConsent } from '../../check/consent.ts'
 import { coldParent, sourceName } from '../../diff/object/compiler-names.ts'
-import type { Anatomy } from '../../diff/object/split-object.ts'
+import type { SplitObject } from '../../diff/object/split-object.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
@@ -189,17 +189,17 @@ function onlyBinary(
 }
 
 /** Whether all that refers to a form of a function is replaced, or is a form that is used by nothing but what is replaced. */
-function isOnlyUsedBy(unit: Anatomy, form: string, replaced: ReadonlySet<string>): boolean {
+function isOnlyUsedBy(unit: SplitObject, form: string, replaced: ReadonlySet<string>): boolean {
   const seen = new Set<string>([form])
   for (const name of seen)
-    for (const piece of [...unit.functions, ...unit.data]) {
+    for (const atom of [...unit.functions, ...unit.data]) {
       const isUser = unit
-        .relocations(piece)
-        .map((relocation) => unit.target(piece.section, relocation))
-        .some((target) => target.kind === 'piece' && target.piece.name === name)
-      const user = coldParent(piece.name)
+        .relocations(atom)
+        .map((relocation) => unit.target(atom.section, relocation))
+        .some((target) => target.kind === 'atom' && target.atom.name === name)
+      const user = coldParent(atom.name)
       if (!isUser || seen.has(user) || replaced.has(user)) continue
-      if (piece.kind !== 'function' || sourceName(user) === user) return false
+      if (atom.kind !== 'function' || sourceName(user) === user) return false
       seen.add(user)
     }
   return true
@@ -210,10 +210,10 @@ function onlySource({ name, reasons }: Seen, change: SourceChange | undefined): 
   const seen = `The source engine replaces it because ${reasons[0] ?? 'its text changes'}`
   if (change === undefined) return seen
   const { before, correlation, changed } = change.compared
-  const piece = before.functions.find((one) =>
+  const atom = before.functions.find((one) =>
     [one.symbol, ...one.aliases].some((symbol) => symbol?.name === name),
   )
-  const after = piece && correlation.pairs.find((pair) => pair.before === piece)?.after
+  const after = atom && correlation.pairs.find((pair) => pair.before === atom)?.after
   if (after === undefined)
     return `${seen}; with the fix the compiler puts all of it into the functions that use it, and the binary engine replaces those`
   if (!changed.some((one) => one.after === after))

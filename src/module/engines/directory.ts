@@ -6,7 +6,7 @@ import path from 'node:path'
 import { openUnits } from '../../build/kbuild/units.ts'
 import { refuseIfErrors, withConsent } from '../../check/consent.ts'
 import { isNumbered } from '../../diff/object/compiler-names.ts'
-import { isCode, type Piece } from '../../diff/object/split-object.ts'
+import { type Atom, isCode } from '../../diff/object/split-object.ts'
 import type { ObjectFile } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -241,7 +241,7 @@ function objectsOf(
 function carriedBy(
   { compiled, unit, file }: SourceObject,
   { objects }: Wrapper,
-  kept: ReadonlyMap<string, Piece>,
+  kept: ReadonlyMap<string, Atom>,
 ): Manifest['carried'] {
   const tabled = new Set(
     objects.flatMap(({ functions, callbacks }) => [

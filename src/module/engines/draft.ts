@@ -2,7 +2,7 @@
 // A live patch before it is made: which functions it would replace, what it would carry, to what that is bound in
 // the running kernel, and all that there is to say against it.
 
-import type { Bench } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/sides.ts'
 import { openUnits } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import { checkFix } from '../../check/check.ts'
@@ -10,7 +10,7 @@ import { withConsent } from '../../check/consent.ts'
 import { beyondOfReplaced, type FindBeyond } from '../../check/semantics/plain/replaced.ts'
 import { changedFunctionsOf } from '../../check/subject/changed-functions.ts'
 import type { StudiedUnit, Subject } from '../../check/subject/subject.ts'
-import { withAtOnce } from '../../check/subject/synchronous-callbacks.ts'
+import { withSynchronousCallbacks } from '../../check/subject/synchronous-callbacks.ts'
 import type { Change } from '../../diff/change.ts'
 import type { SymbolDraft } from '../../elf/write.ts'
 import { type Extraction, extract } from '../../extract/extraction.ts'
@@ -79,7 +79,7 @@ export async function openDraft(
           units.map(({ change }) => change),
           units.flatMap(({ change }) => change.findings),
         ),
-        ...withAtOnce(extraction.findings, { changes, kernel }),
+        ...withSynchronousCallbacks(extraction.findings, { changes, kernel }),
         ...problems,
       ]),
       review: said(review),
@@ -101,7 +101,7 @@ async function study(
   job: Job,
   kernel: Kernel,
   pairs: readonly UnitPair[],
-  bench: Bench | undefined,
+  bench: BuildTrees | undefined,
 ): Promise<StudiedUnit[]> {
   const known = bench?.known ?? (await openUnits(job, kernel))
   return await Promise.all(

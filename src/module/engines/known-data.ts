@@ -6,7 +6,7 @@
 import { isTableEntry } from '../../diff/object/by-content.ts'
 import { isCompilersName, stem } from '../../diff/object/compiler-names.ts'
 import { isIncidental } from '../../diff/object/diagnostic-data.ts'
-import { type Anatomy, anatomy, type Piece } from '../../diff/object/split-object.ts'
+import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import { isFreed } from '../../extract/discarded-sections.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -16,7 +16,7 @@ import type { SourceObject } from './source-objects.ts'
 
 export interface KnownData {
   /** Constants that are the running kernel's, by name: the unit's own definitions of them. */
-  readonly kept: ReadonlyMap<string, Piece>
+  readonly kept: ReadonlyMap<string, Atom>
   /** What there would be twice. */
   readonly findings: readonly Finding[]
 }
@@ -30,37 +30,37 @@ export function knownData(
   names: Names,
   own: ReadonlySet<string> | undefined,
 ): KnownData {
-  const all = anatomy(compiled)
+  const all = splitObject(compiled)
   const running = new Set(before.data.filter(isVariable).map(({ name }) => stem(name)))
   const variables = all.data.filter(
-    (piece) => isVariable(piece) && running.has(stem(piece.name)) && own?.has(stem(piece.name)) !== true,
+    (atom) => isVariable(atom) && running.has(stem(atom.name)) && own?.has(stem(atom.name)) !== true,
   )
-  const pairs = all.data.flatMap((piece) => {
-    const { name } = piece
-    if (!isConstant(piece) || own?.has(name) === true) return []
+  const pairs = all.data.flatMap((atom) => {
+    const { name } = atom
+    if (!isConstant(atom) || own?.has(name) === true) return []
     const counterpart = before.data.find((one) => one.name === name)
     // What all its users took in has no symbol, and nobody shares it.
     if (counterpart === undefined || names.symbols(object, name).length === 0) return []
-    return isFreed(counterpart.section.name) ? [] : [{ piece, counterpart }]
+    return isFreed(counterpart.section.name) ? [] : [{ atom, counterpart }]
   })
   const different = compareData(
     before.object,
     compiled,
-    pairs.map(({ piece }) => piece.name),
+    pairs.map(({ atom }) => atom.name),
   )
-  const isKept = ({ piece }: (typeof pairs)[number]) =>
-    different.get(piece.name) === undefined && isAlone(all, piece)
-  const copies = [...variables, ...pairs.filter((one) => !isKept(one)).map(({ piece }) => piece)]
+  const isKept = ({ atom }: (typeof pairs)[number]) =>
+    different.get(atom.name) === undefined && isAlone(all, atom)
+  const copies = [...variables, ...pairs.filter((one) => !isKept(one)).map(({ atom }) => atom)]
   return {
-    kept: new Map(pairs.filter(isKept).map(({ piece, counterpart }) => [piece.name, counterpart])),
-    findings: copies.map((piece) => {
-      const how = different.get(piece.name)
+    kept: new Map(pairs.filter(isKept).map(({ atom, counterpart }) => [atom.name, counterpart])),
+    findings: copies.map((atom) => {
+      const how = different.get(atom.name)
       return {
         severity: own === undefined ? 'warning' : 'error',
         rule: 'copy-not-shared',
-        symbol: piece.name,
+        symbol: atom.name,
         unit,
-        message: `${file}, or a header that it includes, defines ${stem(piece.name)}, of which the running kernel has a copy that others go on using${how === undefined ? '' : `; the two differ: ${how}`}`,
+        message: `${file}, or a header that it includes, defines ${stem(atom.name)}, of which the running kernel has a copy that others go on using${how === undefined ? '' : `; the two differ: ${how}`}`,
         hint:
           how !== undefined
             ? 'Leave it as the kernel has it, or give what is other a name of its own'
@@ -72,25 +72,25 @@ export function knownData(
   }
 }
 
-function isVariable(piece: Piece): boolean {
-  return (piece.section.flags & sectionFlag.write) !== 0 && !isIncidental(piece)
+function isVariable(atom: Atom): boolean {
+  return (atom.section.flags & sectionFlag.write) !== 0 && !isIncidental(atom)
 }
 
 /** A private constant that the source gives its name; those of functions have no identity. */
-function isConstant(piece: Piece): boolean {
-  const { name, section, symbol } = piece
+function isConstant(atom: Atom): boolean {
+  const { name, section, symbol } = atom
   return (
     symbol?.binding === 'local' &&
     (section.flags & (sectionFlag.alloc | sectionFlag.write)) === sectionFlag.alloc &&
     !isCompilersName(name) &&
-    !isTableEntry(piece) &&
-    !isIncidental(piece) &&
+    !isTableEntry(atom) &&
+    !isIncidental(atom) &&
     !isFreed(section.name)
   )
 }
 
 /** Whether its section can be left out with it, and no other file knows the place by another name. */
-function isAlone(unit: Anatomy, { section, start, aliases }: Piece): boolean {
+function isAlone(unit: SplitObject, { section, start, aliases }: Atom): boolean {
   const isPrivate = aliases.every(({ binding }) => binding === 'local')
-  return isPrivate && start === 0 && unit.piecesOf(section).length === 1
+  return isPrivate && start === 0 && unit.atomsOf(section).length === 1
 }

@@ -3,7 +3,7 @@
 // else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says (kernel/include/inarch-source.h).
 
 import { isDirective } from '../../diff/directives.ts'
-import { type Anatomy, anatomy, type Piece } from '../../diff/object/split-object.ts'
+import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../../elf/read.ts'
 import { redraft } from '../../elf/redraft.ts'
@@ -47,10 +47,10 @@ export function statedObjects({ units, wrapper }: CompiledDirectory): string[] {
 }
 
 /** The unit's own definition of a name, if it has exactly one. */
-export function definitionIn({ before }: SourceObject, name: string): Piece | undefined {
+export function definitionIn({ before }: SourceObject, name: string): Atom | undefined {
   const found = before.object.symbols.filter((symbol) => symbol.name === name && symbol.section !== undefined)
   const [only] = found
-  return found.length === 1 && only !== undefined ? before.pieceOf(only) : undefined
+  return found.length === 1 && only !== undefined ? before.atomOf(only) : undefined
 }
 
 /** A list of symbols for a person: position, type and address of each. */
@@ -83,11 +83,11 @@ export function cargoOf(
   { units, wrapper }: CompiledDirectory,
   frame: ObjectFile,
   names: Names,
-  keptIn: (file: SourceObject) => ReadonlyMap<string, Piece>,
+  keptIn: (file: SourceObject) => ReadonlyMap<string, Atom>,
 ): SourceCargo {
-  let nowhere: Anatomy | undefined
+  let nowhere: SplitObject | undefined
   const outside = () => {
-    nowhere ??= anatomy(frame)
+    nowhere ??= splitObject(frame)
     return nowhere
   }
   const findings: Finding[] = []
@@ -138,7 +138,7 @@ export function cargoOf(
       resolve(symbol, needed)
       return symbol
     }
-    const refer = (symbol: SymbolDraft, name: string, definition: Piece | undefined, needed: boolean) => {
+    const refer = (symbol: SymbolDraft, name: string, definition: Atom | undefined, needed: boolean) => {
       const unit = own?.unit ?? file
       const from = own?.object ?? 'vmlinux'
       const change = { unit, before: own?.before ?? outside() }
@@ -177,7 +177,7 @@ export function cargoOf(
         return asRead
       return { ...asRead, name: namesakes.nameFor(file, symbol.name) }
     })
-    const kept = own === undefined ? new Map<string, Piece>() : keptIn(own)
+    const kept = own === undefined ? new Map<string, Atom>() : keptIn(own)
     const draft = [...kept].reduce((left, [name, definition]) => {
       const symbol = undefinedSymbol(name)
       added.set(name, symbol)

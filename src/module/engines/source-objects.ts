@@ -11,7 +11,7 @@ import type { CompilerRun } from '../../build/compiler/compiler-run.ts'
 import { compileBefore } from '../../build/compiler/sides.ts'
 import type { Unit, Units } from '../../build/kbuild/units.ts'
 import { compileAs, openBench, treeWithHeaders } from '../../build/unpatched.ts'
-import { type Anatomy, anatomy } from '../../diff/object/split-object.ts'
+import { type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -33,7 +33,7 @@ export interface SourceObject {
   readonly object: string
   readonly compiled: ObjectFile
   /** The unit as the kernel has it. */
-  readonly before: Anatomy
+  readonly before: SplitObject
 }
 
 export interface CompiledDirectory {
@@ -140,7 +140,7 @@ export async function compileDirectory(
         unit: unit.source,
         object: unit.modules[0] ?? 'vmlinux',
         compiled: readObject(await readFile(output), file),
-        before: anatomy(readObject(await readFile(before), `${unit.source} (before)`)),
+        before: splitObject(readObject(await readFile(before), `${unit.source} (before)`)),
       }
     })
     const results = await Promise.allSettled([wrapper, ...objects])

@@ -18,7 +18,7 @@ export function renaming(changes: readonly SourceChange[]): Rename {
   for (const { unit, functions, compared } of changes)
     for (const name of [
       ...functions.map((one) => one.name),
-      ...compared.directives.callbacks.map(({ piece }) => piece.name),
+      ...compared.directives.callbacks.map(({ atom }) => atom.name),
     ])
       units.set(name, (units.get(name) ?? new Set()).add(unit))
   return (unit, name) =>
@@ -49,11 +49,11 @@ export function planObjects(
       .filter((one) => one.object === object)
       .flatMap(({ unit, functions, compared: { before } }) =>
         functions.flatMap(({ name, symbol, reasons }) => {
-          const piece = before.functions.find((one) =>
+          const atom = before.functions.find((one) =>
             [one.symbol, ...one.aliases].some((candidate) => candidate?.name === symbol),
           )
           const bind = binder(names)
-          const position = piece && bind.replacement(object, piece, { unit, before })
+          const position = atom && bind.replacement(object, atom, { unit, before })
           findings.push(...bind.findings)
           if (position === undefined) return []
           const replacement = rename(unit, name)

@@ -3,7 +3,7 @@
 import { macroHeaders } from '../../build/compiler/author-macros.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { stem } from '../../diff/object/compiler-names.ts'
-import type { Anatomy, Piece } from '../../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Names } from '../../match/names.ts'
 import { keptVariables } from '../../source/change/kept-variables.ts'
@@ -61,7 +61,7 @@ export function requestFor(
     object,
     code: compared.before.object,
     count: (symbol) => names.symbols(object, symbol).length,
-    positionOf: (before, piece) => positionOf(names, object, change.unit, before, piece),
+    positionOf: (before, atom) => positionOf(names, object, change.unit, before, atom),
     kept: (name) => {
       const origin = originOf(name)
       return typeof origin === 'object' ? origin.symbol : undefined
@@ -87,19 +87,19 @@ export function requestFor(
   }
 }
 
-/** Which of several symbols of its name a piece of a unit is; undefined when its code does not tell. */
+/** Which of several symbols of its name an atom of a unit is; undefined when its code does not tell. */
 function positionOf(
   names: Names,
   object: string,
   unit: string,
-  before: Anatomy,
-  piece: Piece,
+  before: SplitObject,
+  atom: Atom,
 ): number | undefined {
   const binding = binder(names).bind({
-    name: piece.name,
+    name: atom.name,
     from: object,
     unit,
-    definition: piece,
+    definition: atom,
     change: { unit, before },
     needed: true,
   })

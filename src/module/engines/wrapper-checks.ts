@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Holds the tables of a live patch's wrapper against the running kernel: each function that it replaces must be there, be
 // the one that the source stands for, and be one that livepatch can replace.
-import type { Piece } from '../../diff/object/split-object.ts'
+import type { Atom } from '../../diff/object/split-object.ts'
 import { hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Names } from '../../match/names.ts'
@@ -62,7 +62,7 @@ export function checkTables(
       if (seen.has(key))
         refuse('duplicate-function', oldName, file, `${file} replaces ${oldName} twice`, 'Leave one of them')
       seen.add(key)
-      const piece = definitionIn(from, oldName)
+      const atom = definitionIn(from, oldName)
       if (from.object !== object)
         refuse(
           'wrong-object',
@@ -71,7 +71,7 @@ export function checkTables(
           `${file} replaces ${oldName} of ${object}, but ${from.unit} is part of ${from.object}`,
           `Move it to the list of ${from.object}`,
         )
-      else if (piece === undefined || piece.kind !== 'function')
+      else if (atom === undefined || atom.kind !== 'function')
         refuse(
           'not-in-unit',
           oldName,
@@ -80,7 +80,7 @@ export function checkTables(
           'Put it into the file of the unit that has it',
         )
       else {
-        const { replaceable, position: told, match } = judge(tabled, piece)
+        const { replaceable, position: told, match } = judge(tabled, atom)
         const known = { ...tabled, position: told }
         if (replaceable) functions.push(match === undefined ? known : { ...known, match })
       }
@@ -89,12 +89,12 @@ export function checkTables(
 
   function judge(
     tabled: TabledFunction,
-    piece: Piece,
+    atom: Atom,
   ): { replaceable: boolean; position: number; match: MatchRecord | undefined } {
     const { oldName, object, position, file: from } = tabled
     const { unit, before } = from
     const before0 = findings.length
-    if (isInitOrExit(piece))
+    if (isInitOrExit(atom))
       refuse(
         'init-code',
         oldName,
@@ -102,7 +102,7 @@ export function checkTables(
         `${oldName} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
         'Do what it should have done in a callback',
       )
-    else if (!hasEntryHook({ before }, piece))
+    else if (!hasEntryHook({ before }, atom))
       refuse(
         'not-traceable',
         oldName,
@@ -111,7 +111,7 @@ export function checkTables(
         'Replace its callers instead',
       )
     const bind = binder(names)
-    const told = bind.replacement(object, piece, { unit, before })
+    const told = bind.replacement(object, atom, { unit, before })
     const which = () => `By position, they are ${candidates(names, object, oldName)}`
     for (const finding of bind.findings) {
       const ambiguous = finding.rule === 'ambiguous-symbol'
@@ -128,7 +128,7 @@ export function checkTables(
     return {
       replaceable: findings.length === before0,
       position: told ?? position,
-      match: bind.recordOf(piece),
+      match: bind.recordOf(atom),
     }
   }
 }

@@ -9,22 +9,22 @@ import type { TextChange } from './changed-items.ts'
 /** Errors for existing data whose first value or shape the patch changes, unless the author has seen to it. */
 export function dataFindings(unit: string, text: TextChange, compared: Change): Finding[] {
   const { before, changedData, copied, directives } = compared
-  const isCopied = (name: string) => [...copied].some((piece) => stem(piece.name) === name)
+  const isCopied = (name: string) => [...copied].some((atom) => stem(atom.name) === name)
   return text.data.flatMap(({ name, change, isConstant }): Finding[] => {
     const own = name.slice(name.indexOf('.') + 1)
     const isLocal = own !== name
     if (change !== 'changed' || isCopied(own)) return []
     // Each use of a constant inside a function has its own copy.
     if (isLocal && isConstant) return []
-    const piece = before.data.find((candidate) => stem(candidate.name) === own)
+    const atom = before.data.find((candidate) => stem(candidate.name) === own)
     // The same value may be written in another way.
     if (!changedData.some((candidate) => stem(candidate.name) === own)) return []
-    if (piece === undefined || directives.ignored.sections.has(piece.section.name)) return []
+    if (atom === undefined || directives.ignored.sections.has(atom.section.name)) return []
     return [
       {
         severity: 'error',
         rule: 'data-changed',
-        symbol: piece.name,
+        symbol: atom.name,
         unit,
         message: `The patch changes the initial value or the shape of existing data (${name}); the running kernel's copy would keep its old value`,
         hint: 'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',

@@ -6,7 +6,7 @@
 import type { Change } from '../../diff/change.ts'
 import { isByContent } from '../../diff/object/by-content.ts'
 import { bareName, isCompilersName, sourceName, stem } from '../../diff/object/compiler-names.ts'
-import type { Piece } from '../../diff/object/split-object.ts'
+import type { Atom } from '../../diff/object/split-object.ts'
 
 /** `symbol` before the patch of one that is kept; `open`: it may be a new one or one that runs. */
 export type Origin = { readonly symbol: string } | 'new' | 'open'
@@ -19,21 +19,21 @@ export function keptVariables(
   { after, correlation, keptTables, keptConstants }: Change,
   containers: (name: string) => Iterable<string>,
 ): (name: string) => Origin | undefined {
-  const files = new Map<string, Piece>()
-  const locals = new Map<string, Piece[]>()
-  for (const piece of after.data) {
-    if (piece.symbol === undefined) continue
-    if (!isCompilersName(piece.name)) {
-      for (const { name } of [piece.symbol, ...piece.aliases]) files.set(name, piece)
+  const files = new Map<string, Atom>()
+  const locals = new Map<string, Atom[]>()
+  for (const atom of after.data) {
+    if (atom.symbol === undefined) continue
+    if (!isCompilersName(atom.name)) {
+      for (const { name } of [atom.symbol, ...atom.aliases]) files.set(name, atom)
       continue
     }
-    const name = bareName(piece.name)
+    const name = bareName(atom.name)
     const known = locals.get(name)
-    if (known === undefined) locals.set(name, [piece])
-    else known.push(piece)
+    if (known === undefined) locals.set(name, [atom])
+    else known.push(atom)
   }
   /** The variables of a name that a function may mean. */
-  const localsOf = (owner: string, variable: string): readonly Piece[] => {
+  const localsOf = (owner: string, variable: string): readonly Atom[] => {
     const all = locals.get(variable) ?? []
     // clang puts the function in front, gcc a number behind.
     const named = all.filter(({ name }) => stem(name) === `${owner}.${variable}`)
@@ -44,13 +44,13 @@ export function keptVariables(
     for (const one of owners) for (const container of containers(one)) owners.add(container)
     const marks = after.marksOf(numbered.map(({ section }) => section))
     const code = after.functions.filter(
-      (piece) => owners.has(sourceName(piece.name)) && after.refersInto(piece, marks),
+      (atom) => owners.has(sourceName(atom.name)) && after.refersInto(atom, marks),
     )
-    const targets = code.flatMap((piece) =>
-      after.relocations(piece).map((relocation) => after.target(piece.section, relocation)),
+    const targets = code.flatMap((atom) =>
+      after.relocations(atom).map((relocation) => after.target(atom.section, relocation)),
     )
-    const used = numbered.filter((piece) =>
-      targets.some((target) => target.kind === 'piece' && target.piece === piece),
+    const used = numbered.filter((atom) =>
+      targets.some((target) => target.kind === 'atom' && target.atom === atom),
     )
     return used.length > 0 ? used : numbered
   }
@@ -59,10 +59,10 @@ export function keptVariables(
     const dot = name.indexOf('.')
     const found = dot < 0 ? [files.get(name) ?? []].flat() : localsOf(name.slice(0, dot), name.slice(dot + 1))
     if (found.length === 0) return undefined
-    if (found.some((piece) => correlation.ambiguous.has(piece))) return 'open'
+    if (found.some((atom) => correlation.ambiguous.has(atom))) return 'open'
     // A constant of a function is the old one only as long as it says the same.
-    const isKept = (piece: Piece) => !isByContent(piece) || keptTables.has(piece) || keptConstants.has(piece)
-    const originOf = (piece: Piece) => (isKept(piece) ? correlation.counterpartOf(piece) : undefined)
+    const isKept = (atom: Atom) => !isByContent(atom) || keptTables.has(atom) || keptConstants.has(atom)
+    const originOf = (atom: Atom) => (isKept(atom) ? correlation.counterpartOf(atom) : undefined)
     const [origin, ...more] = new Set(found.map(originOf))
     if (more.length > 0) return 'open'
     if (origin === undefined) return 'new'

@@ -5,7 +5,7 @@
 
 import type { Outline } from '../../c/outline.ts'
 import { coldParent, isColdPart, sourceName } from '../../diff/object/compiler-names.ts'
-import type { Anatomy, Piece } from '../../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import { callersOf, hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Inlining } from './ipa-clones.ts'
@@ -33,7 +33,7 @@ export interface Replacement {
 /** A unit as the kernel has it. */
 export interface Unpatched {
   readonly unit: string
-  readonly object: Anatomy
+  readonly object: SplitObject
   readonly text: Outline
   readonly inlining: Inlining
 }
@@ -49,26 +49,26 @@ function usersInText(text: Outline, name: string): Set<string> {
   return new Set(users.filter((user) => user !== name))
 }
 
-/** All pieces of each function of the source, without cold parts. */
-function piecesByName(object: Anatomy): Map<string, Set<Piece>> {
-  const found = new Map<string, Set<Piece>>()
-  for (const piece of object.functions) {
-    if (isColdPart(piece.name)) continue
-    for (const symbol of namesOf(piece)) {
+/** All atoms of each function of the source, without cold parts. */
+function atomsByName(object: SplitObject): Map<string, Set<Atom>> {
+  const found = new Map<string, Set<Atom>>()
+  for (const atom of object.functions) {
+    if (isColdPart(atom.name)) continue
+    for (const symbol of namesOf(atom)) {
       const name = sourceName(symbol)
       const known = found.get(name) ?? new Set()
-      found.set(name, known.add(piece))
+      found.set(name, known.add(atom))
     }
   }
   return found
 }
 
-function namesOf(piece: Piece): string[] {
-  return [piece.symbol, ...piece.aliases].flatMap((symbol) => symbol?.name ?? [])
+function namesOf(atom: Atom): string[] {
+  return [atom.symbol, ...atom.aliases].flatMap((symbol) => symbol?.name ?? [])
 }
 
-function isNamed(piece: Piece, name: string): boolean {
-  return namesOf(piece).includes(name)
+function isNamed(atom: Atom, name: string): boolean {
+  return namesOf(atom).includes(name)
 }
 
 /** What the compiler did to make a form of a function. */
@@ -87,13 +87,13 @@ export function functionsToReplace(
   changed: ReadonlyMap<string, readonly string[]>,
 ): Replacement {
   const { unit, object, text, inlining } = unpatched
-  const pieces = piecesByName(object)
+  const atoms = atomsByName(object)
   const needs = new Map<string, Need>()
   const todo: Need[] = []
   const findings: Finding[] = []
   const replaced: Replaced[] = []
   const embedded = new Set<string>()
-  const done = new Set<Piece>()
+  const done = new Set<Atom>()
   const need = (name: string, reason: string) => {
     const known = needs.get(name)
     if (known !== undefined) {
@@ -122,31 +122,31 @@ export function functionsToReplace(
   }
   for (const one of todo) {
     const { name } = one
-    const own = [...(pieces.get(name) ?? [])]
+    const own = [...(atoms.get(name) ?? [])]
     const twins = inlining.merged(name)
     for (const container of containersOf(name))
       need(container, `the compiler inlined ${name} into it${whatOf(name)}`)
     for (const twin of twins) throughTwin(name, twin)
     if (own.length === 0 && inlining.containers(name).size === 0 && twins.size === 0)
       for (const user of usersInText(text, name)) need(user, `it uses ${name}${whatOf(name)}`)
-    for (const piece of own) {
-      if (isInitOrExit(piece)) continue
-      if (isNamed(piece, name) && hasEntryHook({ before: object }, piece)) {
+    for (const atom of own) {
+      if (isInitOrExit(atom)) continue
+      if (isNamed(atom, name) && hasEntryHook({ before: object }, atom)) {
         // Of several names of one place the symbol is the one that is compared and found in the kernel.
-        if (!done.has(piece)) replaced.push({ name, symbol: piece.name, reasons: one.reasons })
-        done.add(piece)
-        for (const twin of twins) redirected(piece, name, twin)
+        if (!done.has(atom)) replaced.push({ name, symbol: atom.name, reasons: one.reasons })
+        done.add(atom)
+        for (const twin of twins) redirected(atom, name, twin)
         continue
       }
-      const callers = callersOf(object, piece)
+      const callers = callersOf(object, atom)
       if (callers === undefined) {
         refuse(name)
         continue
       }
-      embedded.add(piece.name)
-      const why = isNamed(piece, name)
+      embedded.add(atom.name)
+      const why = isNamed(atom, name)
         ? `it calls ${name}, which changes and has no ftrace entry of its own`
-        : `it calls ${piece.name}, a form of ${name} that ${formOf(piece.name)}, so it can't be replaced alone`
+        : `it calls ${atom.name}, a form of ${name} that ${formOf(atom.name)}, so it can't be replaced alone`
       for (const caller of callers) if (!isInitOrExit(caller)) need(sourceName(coldParent(caller.name)), why)
     }
   }
@@ -172,32 +172,32 @@ export function functionsToReplace(
     const users = usersInText(text, name)
     const why = `the compiler took ${twin}, which had the same code, in place of ${name}${whatOf(name)}`
     for (const container of inlining.containers(twin)) if (users.has(container)) need(container, why)
-    for (const piece of pieces.get(twin) ?? []) {
-      // One piece of code with both names.
-      if (isNamed(piece, name)) continue
-      for (const user of usersInCode(object, piece)) if (users.has(user)) need(user, why)
+    for (const atom of atoms.get(twin) ?? []) {
+      // One atom of code with both names.
+      if (isNamed(atom, name)) continue
+      for (const user of usersInCode(object, atom)) if (users.has(user)) need(user, why)
     }
   }
 
-  /** Who calls this piece in place of its twin would get the replacement, too. */
-  function redirected(piece: Piece, name: string, twin: string): void {
+  /** Who calls this atom in place of its twin would get the replacement, too. */
+  function redirected(atom: Atom, name: string, twin: string): void {
     const users = usersInText(text, name)
     const others = usersInText(text, twin)
-    for (const user of usersInCode(object, piece))
+    for (const user of usersInCode(object, atom))
       if (!users.has(user) && (user === twin || others.has(user)))
         need(user, `the compiler made it call ${name}, which changes, in place of ${twin}`)
   }
 }
 
-/** The functions of the source whose code refers to a piece. */
-function usersInCode(object: Anatomy, piece: Piece): Set<string> {
-  const users = object.functions.filter((user) => user !== piece && refersTo(object, user, piece))
+/** The functions of the source whose code refers to an atom. */
+function usersInCode(object: SplitObject, atom: Atom): Set<string> {
+  const users = object.functions.filter((user) => user !== atom && refersTo(object, user, atom))
   return new Set(users.map((user) => sourceName(user.name)))
 }
 
-function refersTo(object: Anatomy, from: Piece, to: Piece): boolean {
+function refersTo(object: SplitObject, from: Atom, to: Atom): boolean {
   return object.relocations(from).some((relocation) => {
     const target = object.target(from.section, relocation)
-    return target.kind === 'piece' && target.piece === to
+    return target.kind === 'atom' && target.atom === to
   })
 }

@@ -4,7 +4,7 @@
 // that used it took it in.
 
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
-import { type Anatomy, anatomy, type Piece } from '../../diff/object/split-object.ts'
+import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import type { ObjectFile } from '../../elf/read.ts'
 import type { RunningSymbol, SourceRequest } from '../extract/request.ts'
 import type { Inlining } from './ipa-clones.ts'
@@ -16,8 +16,8 @@ export interface RunningUnit {
   readonly code: ObjectFile
   /** How many symbols of this name the kernel object has. */
   readonly count: (symbol: string) => number
-  /** Which of several symbols a piece of the unit is, from 1; undefined when that can't be told. */
-  readonly positionOf?: (unit: Anatomy, piece: Piece) => number | undefined
+  /** Which of several symbols an atom of the unit is, from 1; undefined when that can't be told. */
+  readonly positionOf?: (unit: SplitObject, atom: Atom) => number | undefined
   /** The symbol that a variable of the patched source has in the unit as it runs, where that is known. */
   readonly kept?: (name: string) => string | undefined
   /** Functions that are extracted, and what the compiler put into which. */
@@ -30,26 +30,26 @@ export interface RunningUnit {
  * @returns what answers undefined for a name that the kernel has no symbol of, or none that can be told apart from others
  */
 export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externalize' | 'inlining'> {
-  const pieces = anatomy(unit.code)
-  const functions = byName(pieces.functions)
-  const data = byName(pieces.data)
-  const numbered = new Map<string, Piece[]>()
-  for (const piece of pieces.data) {
-    const name = stem(piece.name)
-    if (name === piece.name) continue
+  const atoms = splitObject(unit.code)
+  const functions = byName(atoms.functions)
+  const data = byName(atoms.data)
+  const numbered = new Map<string, Atom[]>()
+  for (const atom of atoms.data) {
+    const name = stem(atom.name)
+    if (name === atom.name) continue
     const known = numbered.get(name)
-    if (known === undefined) numbered.set(name, [piece])
-    else known.push(piece)
+    if (known === undefined) numbered.set(name, [atom])
+    else known.push(atom)
   }
 
   let used: ReadonlySet<string> | undefined
 
-  const bind = (piece: Piece | undefined, symbol = piece?.name): RunningSymbol | undefined => {
-    if (piece === undefined || symbol === undefined) return undefined
+  const bind = (atom: Atom | undefined, symbol = atom?.name): RunningSymbol | undefined => {
+    if (atom === undefined || symbol === undefined) return undefined
     const count = unit.count(symbol)
     if (count === 0) return undefined
     if (count === 1) return { object: unit.object, symbol }
-    const position = unit.positionOf?.(pieces, piece)
+    const position = unit.positionOf?.(atoms, atom)
     return position === undefined ? undefined : { object: unit.object, symbol, position }
   }
 
@@ -72,44 +72,43 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
   /** True when the extracted functions call a form of it with other parameters. */
   function isCloned(name: string): boolean {
     if (unit.extracted === undefined || functions.has(name)) return false
-    used ??= usedBy(pieces, unit.extracted.names)
+    used ??= usedBy(atoms, unit.extracted.names)
     return [...used].some((one) => sourceName(one) === name && !/\.part\.\d/.test(one) && !isColdPart(one))
   }
 
   function isTakenIn(name: string): boolean {
     if (unit.extracted === undefined || !isPutInto(name, unit.extracted)) return false
-    used ??= usedBy(pieces, unit.extracted.names)
+    used ??= usedBy(atoms, unit.extracted.names)
     return !used.has(name)
   }
 
   /** The static local of a function; undefined when there are several of its name and the code does not tell which. */
-  function staticLocal(owner: string, variable: string): Piece | undefined {
+  function staticLocal(owner: string, variable: string): Atom | undefined {
     const candidates = numbered.get(variable) ?? []
     // What the compiler put a function into uses its variables, too.
     const owners = new Set([owner])
     for (const one of owners)
       for (const container of unit.extracted?.inlining.containers(one) ?? []) owners.add(container)
-    const own = pieces.functions.filter((piece) => isCalled(piece, owners))
-    const used = candidates.filter((candidate) => own.some((code) => refersTo(pieces, code, candidate)))
+    const own = atoms.functions.filter((atom) => isCalled(atom, owners))
+    const used = candidates.filter((candidate) => own.some((code) => refersTo(atoms, code, candidate)))
     // Only a table may refer to it, such as that of a static key's branches.
     const [only] = candidates
-    if (candidates.length === 1 && !pieces.functions.some((code) => refersTo(pieces, code, only!)))
-      return only
+    if (candidates.length === 1 && !atoms.functions.some((code) => refersTo(atoms, code, only!))) return only
     return used.length === 1 ? used[0] : undefined
   }
 }
 
 /** Whether a function, or a form of it, has one of some names; SYSCALL_DEFINE0 gives it several. */
-function isCalled({ name, aliases }: Piece, names: ReadonlySet<string>): boolean {
+function isCalled({ name, aliases }: Atom, names: ReadonlySet<string>): boolean {
   return [name, ...aliases.map((one) => one.name)].some((one) => names.has(sourceName(one)))
 }
 
-function byName(pieces: readonly Piece[]): ReadonlyMap<string, Piece> {
-  const found = new Map<string, Piece>()
-  for (const piece of pieces) {
-    if (isColdPart(piece.name)) continue
-    for (const symbol of [piece.symbol, ...piece.aliases])
-      if (symbol !== undefined && !found.has(symbol.name)) found.set(symbol.name, piece)
+function byName(atoms: readonly Atom[]): ReadonlyMap<string, Atom> {
+  const found = new Map<string, Atom>()
+  for (const atom of atoms) {
+    if (isColdPart(atom.name)) continue
+    for (const symbol of [atom.symbol, ...atom.aliases])
+      if (symbol !== undefined && !found.has(symbol.name)) found.set(symbol.name, atom)
   }
   return found
 }
@@ -123,25 +122,25 @@ function isPutInto(name: string, { names, inlining }: NonNullable<RunningUnit['e
 }
 
 /** The names that the code of some functions refers to, with that of their parts and clones. */
-function usedBy(unit: Anatomy, names: readonly string[]): ReadonlySet<string> {
+function usedBy(unit: SplitObject, names: readonly string[]): ReadonlySet<string> {
   const wanted = new Set(names)
   const used = new Set<string>()
-  const parts = new Set(unit.functions.filter((piece) => isCalled(piece, wanted)))
+  const parts = new Set(unit.functions.filter((atom) => isCalled(atom, wanted)))
   for (const part of parts)
     for (const relocation of unit.relocations(part)) {
       const target = unit.target(part.section, relocation)
       if (target.kind === 'external') used.add(target.name)
-      if (target.kind !== 'piece') continue
-      for (const symbol of [target.piece.symbol, ...target.piece.aliases])
+      if (target.kind !== 'atom') continue
+      for (const symbol of [target.atom.symbol, ...target.atom.aliases])
         if (symbol !== undefined) used.add(symbol.name)
-      if (target.piece.kind === 'function' && target.piece.name.includes('.')) parts.add(target.piece)
+      if (target.atom.kind === 'function' && target.atom.name.includes('.')) parts.add(target.atom)
     }
   return used
 }
 
-function refersTo(unit: Anatomy, code: Piece, wanted: Piece): boolean {
+function refersTo(unit: SplitObject, code: Atom, wanted: Atom): boolean {
   return unit.relocations(code).some((relocation) => {
     const target = unit.target(code.section, relocation)
-    return target.kind === 'piece' && target.piece === wanted
+    return target.kind === 'atom' && target.atom === wanted
   })
 }

@@ -4,7 +4,7 @@
 import type { IpaDump } from '../../build/compiler/ipa-dump.ts'
 import type { Change } from '../../diff/change.ts'
 import { sourceName } from '../../diff/object/compiler-names.ts'
-import type { Anatomy, Piece } from '../../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import { isInitOrExit } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { FileChange } from '../../patch/patch.ts'
@@ -119,8 +119,8 @@ function replacementOf(
 
 /** What a finding of the objects is about, by all names of the place: `init_module` is the module's own function. */
 function namesBeside({ after }: Change, symbol: string | undefined): (string | undefined)[] {
-  const piece = after.functions.find(({ name }) => name === symbol)
-  return [symbol, ...(piece?.aliases.map(({ name }) => name) ?? [])]
+  const atom = after.functions.find(({ name }) => name === symbol)
+  return [symbol, ...(atom?.aliases.map(({ name }) => name) ?? [])]
 }
 
 function isIgnored({ directives: { ignored } }: Change, name: string): boolean {
@@ -139,7 +139,7 @@ function changedFunctions(text: TextChange, compared: Change): Map<string, strin
   }
   const usersOf = (word: string) =>
     text.before.itemsWith(word).flatMap((item) => text.before.functionName(item) ?? [])
-  const isDatum = (name: string) => before.data.some((piece) => piece.name === name)
+  const isDatum = (name: string) => before.data.some((atom) => atom.name === name)
   for (const [name, reasons] of text.functions) for (const reason of reasons) add(name, reason)
   for (const { name, change } of text.data)
     if (change === 'changed' && !name.includes('.') && !isDatum(name))
@@ -148,16 +148,16 @@ function changedFunctions(text: TextChange, compared: Change): Map<string, strin
     for (const user of usersOf(sourceName(name)))
       add(user, `it uses ${name}, of which the live patch has a copy of its own`)
   // What a changed type means for a function only the compiler knows.
-  const code = new Set(changed.map(({ before: piece }) => sourceName(piece.name)))
+  const code = new Set(changed.map(({ before: atom }) => sourceName(atom.name)))
   for (const { title, words } of text.declarations)
     for (const word of words)
       for (const user of usersOf(word))
         if (code.has(user) && !text.functions.has(user))
           add(user, `it uses ${title}, whose declaration changes`)
   for (const name of directives.included.functions) add(name, 'the patch asks for it')
-  for (const piece of after.functions)
-    if (directives.included.sections.has(piece.section.name))
-      add(sourceName(piece.name), 'the patch asks for it')
+  for (const atom of after.functions)
+    if (directives.included.sections.has(atom.section.name))
+      add(sourceName(atom.name), 'the patch asks for it')
   return found
 }
 
@@ -174,7 +174,7 @@ function initCode(unit: string, symbol: string): Finding {
 
 /** A function whose code differs although it and what it contained before the patch say the same. */
 interface OnlyCompiled {
-  readonly before: Piece
+  readonly before: Atom
   /** How the compiler came to it. */
   readonly why: string
   /** True when the running code can't stay: it holds for the calls, or the callees, that there were. */
@@ -184,9 +184,9 @@ interface OnlyCompiled {
 function onlyCompiled(compared: Change, reached: ReadonlySet<string>): OnlyCompiled[] {
   const { changed, before: old, after: young } = compared
   const callers = new Map<string, string>()
-  for (const piece of young.functions) {
-    const caller = sourceName(piece.name)
-    if (reached.has(caller)) for (const callee of calledBy(young, piece)) callers.set(callee, caller)
+  for (const atom of young.functions) {
+    const caller = sourceName(atom.name)
+    if (reached.has(caller)) for (const callee of calledBy(young, atom)) callers.set(callee, caller)
   }
   return changed.flatMap(({ before, after, reasons }): OnlyCompiled[] => {
     const name = sourceName(before.name)
@@ -229,11 +229,11 @@ function compiledNote(unit: string, { before, why }: OnlyCompiled): Finding {
   }
 }
 
-/** The functions of the source to which a piece refers. */
-function calledBy(object: Anatomy, piece: Piece): Set<string> {
-  const names = object.relocations(piece).flatMap((relocation) => {
-    const target = object.target(piece.section, relocation)
-    return target.kind === 'piece' && target.piece.kind === 'function' ? [sourceName(target.piece.name)] : []
+/** The functions of the source to which an atom refers. */
+function calledBy(object: SplitObject, atom: Atom): Set<string> {
+  const names = object.relocations(atom).flatMap((relocation) => {
+    const target = object.target(atom.section, relocation)
+    return target.kind === 'atom' && target.atom.kind === 'function' ? [sourceName(target.atom.name)] : []
   })
   return new Set(names)
 }

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Declared, declaredIn } from '../../build/compiler/declared-variables.ts'
-import type { Bench } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/sides.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { closing, type Token, tokenize } from '../../c/lexer.ts'
 import type { Change } from '../../diff/change.ts'
@@ -47,7 +47,7 @@ export function needsDeclarations({ correlation }: Change): boolean {
 /** @returns undefined when the compiler does not tell */
 export async function unitDeclarations(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   unit: Unit,
   change: Change,
 ): Promise<UnitDeclarations | undefined> {

@@ -7,7 +7,7 @@ import pLimit from 'p-limit'
 import type { CompiledPairs } from '../../build/compile.ts'
 import { dumpBefore } from '../../build/compiler/ipa-dump.ts'
 import { preprocess } from '../../build/compiler/preprocess.ts'
-import { type Bench, shadowFiles } from '../../build/compiler/sides.ts'
+import { type BuildTrees, shadowFiles } from '../../build/compiler/sides.ts'
 import { makeShadow } from '../../build/kbuild/shadow-tree.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
@@ -60,7 +60,7 @@ const unnumbered = ['-w', '-D__LINE__=0', '-D__COUNTER__=0']
 /** The unit's text on one side; undefined when the preprocessor can't read it. */
 async function textOf(
   job: Job,
-  bench: Bench,
+  bench: BuildTrees,
   unit: Unit,
   side: 'before' | 'after',
 ): Promise<string | undefined> {
@@ -82,7 +82,11 @@ async function textOf(
  * The unit's text on both sides behind the preprocessor, with line markers.
  * @throws Fault `patch/does-not-preprocess`
  */
-export async function textsOf(job: Job, bench: Bench, unit: Unit): Promise<[before: string, after: string]> {
+export async function textsOf(
+  job: Job,
+  bench: BuildTrees,
+  unit: Unit,
+): Promise<[before: string, after: string]> {
   const [before, after] = await Promise.all([
     textOf(job, bench, unit, 'before'),
     textOf(job, bench, unit, 'after'),
@@ -97,7 +101,7 @@ export async function textsOf(job: Job, bench: Bench, unit: Unit): Promise<[befo
   return [before, after]
 }
 
-async function sourceChange(job: Job, bench: Bench, unit: Unit, pair: UnitPair): Promise<SourceChange> {
+async function sourceChange(job: Job, bench: BuildTrees, unit: Unit, pair: UnitPair): Promise<SourceChange> {
   const name = pair.unit
   const object = pair.module ?? 'vmlinux'
   if (pair.before === undefined)
@@ -114,7 +118,7 @@ async function sourceChange(job: Job, bench: Bench, unit: Unit, pair: UnitPair):
 
 /** Functions that the kernel itself does not have: then its source is not this one. */
 async function missingSymbols(
-  { kernel }: Bench,
+  { kernel }: BuildTrees,
   unit: string,
   object: string,
   replaced: readonly Replaced[],

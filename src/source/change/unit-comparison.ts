@@ -2,7 +2,7 @@
 // A unit's two objects, compared; both engines ask here, so that they take the same variable for the same. Where the objects alone leave a
 // choice, or a variable may have been declared anew, the unit's source is asked.
 import { readFileSync } from 'node:fs'
-import type { Bench } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/sides.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import { type Change, compareObjects } from '../../diff/change.ts'
@@ -20,13 +20,18 @@ const compared = new WeakMap<UnitPair, Promise<Change>>()
  * @param bench on which the pair was made; undefined when there is no source to ask
  * @throws Fault `refused/new-unit`
  */
-export function compareUnit(job: Job, bench: Bench | undefined, unit: Unit, pair: UnitPair): Promise<Change> {
+export function compareUnit(
+  job: Job,
+  bench: BuildTrees | undefined,
+  unit: Unit,
+  pair: UnitPair,
+): Promise<Change> {
   const change = compared.get(pair) ?? compare(job, bench, unit, pair)
   compared.set(pair, change)
   return change
 }
 
-async function compare(job: Job, bench: Bench | undefined, unit: Unit, pair: UnitPair): Promise<Change> {
+async function compare(job: Job, bench: BuildTrees | undefined, unit: Unit, pair: UnitPair): Promise<Change> {
   const { before, after, unit: source } = pair
   if (before === undefined)
     throw new Fault('refused', 'new-unit', `${source} is new, and kbuild does not know it`)

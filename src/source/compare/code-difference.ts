@@ -5,7 +5,7 @@
 
 import { isByContent } from '../../diff/object/by-content.ts'
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
-import type { Anatomy, Piece, Target } from '../../diff/object/split-object.ts'
+import type { Atom, SplitObject, Target } from '../../diff/object/split-object.ts'
 import { relocationSize } from '../../elf/format.ts'
 import { decodeInstruction, type Instruction, legacyPrefix } from '../../x86/instruction.ts'
 
@@ -64,8 +64,8 @@ export interface Code {
 const compilersOwn = /^__x86_(indirect|return)_thunk|^__fentry__$/
 
 /** Takes a function apart. */
-export function codeOf(unit: Anatomy, piece: Piece): Code {
-  const parts = new Set<Piece>([piece])
+export function codeOf(unit: SplitObject, atom: Atom): Code {
+  const parts = new Set<Atom>([atom])
   const references = new Map<string, number>()
   const called = new Set<string>()
   const instructions: string[] = []
@@ -80,7 +80,7 @@ export function codeOf(unit: Anatomy, piece: Piece): Code {
     for (const relocation of unit.relocations(part)) {
       fields.set(relocation.offset, relocationSize(relocation.type))
       const target = unit.target(part.section, relocation)
-      if (target.kind === 'piece' && isColdPart(target.piece.name)) parts.add(target.piece)
+      if (target.kind === 'atom' && isColdPart(target.atom.name)) parts.add(target.atom)
       else {
         const name = nameOf(target)
         if (name === undefined) continue
@@ -109,8 +109,8 @@ export function codeOf(unit: Anatomy, piece: Piece): Code {
 
   function nameOf(target: Target): string | undefined {
     if (target.kind === 'external') return compilersOwn.test(target.name) ? undefined : target.name
-    if (target.kind !== 'piece' || parts.has(target.piece) || isByContent(target.piece)) return undefined
-    return target.piece.name
+    if (target.kind !== 'atom' || parts.has(target.atom) || isByContent(target.atom)) return undefined
+    return target.atom.name
   }
 }
 

@@ -103,7 +103,7 @@ function warningsOf(messages: string): string[] {
  * Compiles an extract and says what the compiler has against it and not against the unit, and in which functions the two are not
  * the same.
  */
-export async function judgeExtract(
+export async function checkExtract(
   job: Job,
   unit: SourceUnit,
   text: string,

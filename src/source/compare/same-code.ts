@@ -9,7 +9,13 @@ import { type Correlation, correlate } from '../../diff/correlation/correlate.ts
 import { isByContent } from '../../diff/object/by-content.ts'
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import { isIncidental } from '../../diff/object/diagnostic-data.ts'
-import { type Anatomy, anatomy, isCode, type Piece, type Target } from '../../diff/object/split-object.ts'
+import {
+  type Atom,
+  isCode,
+  type SplitObject,
+  splitObject,
+  type Target,
+} from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
 import { codeOf, type Difference, differenceOf } from './code-difference.ts'
@@ -55,8 +61,8 @@ export function compareFunctions(
   functions: readonly { readonly name: string; readonly as: string }[],
   nameOf: (symbol: string) => string = namer(functions),
 ): ReadonlyMap<string, Agreement> {
-  const before = anatomy(one)
-  const after = anatomy(renamed(other, (symbol) => plainName(symbol, nameOf)))
+  const before = splitObject(one)
+  const after = splitObject(renamed(other, (symbol) => plainName(symbol, nameOf)))
   const correlation = correlate(before, after)
   const compare = comparison(before, after, correlation, { linesMoved: true, extract: { nameOf } })
   return new Map(functions.map(({ name }) => [name, agreementOf(name)]))
@@ -86,13 +92,13 @@ export function compareData(
 ): ReadonlyMap<string, string | undefined> {
   if (names.length === 0) return new Map()
   const nameOf = (symbol: string) => symbol
-  const before = anatomy(one)
-  const after = anatomy(renamed(other, (symbol) => plainName(symbol, nameOf)))
+  const before = splitObject(one)
+  const after = splitObject(renamed(other, (symbol) => plainName(symbol, nameOf)))
   const compare = comparison(before, after, correlate(before, after), {
     linesMoved: false,
     extract: { nameOf },
   })
-  const datum = (unit: Anatomy, name: string) => unit.data.find((piece) => piece.name === name)
+  const datum = (unit: SplitObject, name: string) => unit.data.find((atom) => atom.name === name)
   return new Map(
     names.map((name) => {
       const [b, a] = [datum(before, name), datum(after, name)]
@@ -141,21 +147,21 @@ function renamed(object: ObjectFile, nameOf: (symbol: string) => string): Object
   }
 }
 
-function functionIn(unit: Anatomy, name: string): Piece | undefined {
+function functionIn(unit: SplitObject, name: string): Atom | undefined {
   return unit.functions.find(
-    (piece) => piece.name === name || piece.aliases.some((alias) => alias.name === name),
+    (atom) => atom.name === name || atom.aliases.some((alias) => alias.name === name),
   )
 }
 
 function missing(
   name: string,
-  before: Anatomy,
-  b: Piece | undefined,
-  after: Anatomy,
-  a: Piece | undefined,
+  before: SplitObject,
+  b: Atom | undefined,
+  after: SplitObject,
+  a: Atom | undefined,
 ): Difference {
   const [where, unit] = b === undefined ? ['the unit', before] : ['the extract', after]
-  const rest = unit.functions.find((piece) => sourceName(piece.name) === name && !isColdPart(piece.name))
+  const rest = unit.functions.find((atom) => sourceName(atom.name) === name && !isColdPart(atom.name))
   if (rest !== undefined && (a === undefined || b === undefined))
     return {
       class: 'other-clone',
@@ -169,48 +175,48 @@ function missing(
 
 /** Walks what the extract has of its own, from a function on, and compares it with what the unit has. */
 function carriedDifferences(
-  before: Anatomy,
-  after: Anatomy,
+  before: SplitObject,
+  after: SplitObject,
   correlation: Correlation,
-  from: Piece,
+  from: Atom,
   compare: ReturnType<typeof comparison>,
 ): CarriedDifference[] {
   const found: CarriedDifference[] = []
-  const seen = new Set<Piece>([from])
-  for (const piece of seen)
-    for (const target of targetsOf(after, piece)) {
-      if (target.kind !== 'piece' || seen.has(target.piece)) continue
-      seen.add(target.piece)
-      const difference = carriedDifference(before, correlation, target.piece, compare)
+  const seen = new Set<Atom>([from])
+  for (const atom of seen)
+    for (const target of targetsOf(after, atom)) {
+      if (target.kind !== 'atom' || seen.has(target.atom)) continue
+      seen.add(target.atom)
+      const difference = carriedDifference(before, correlation, target.atom, compare)
       if (difference !== undefined) found.push(difference)
     }
   return found
 }
 
 function carriedDifference(
-  before: Anatomy,
+  before: SplitObject,
   correlation: Correlation,
-  piece: Piece,
+  atom: Atom,
   compare: ReturnType<typeof comparison>,
 ): CarriedDifference | undefined {
-  const { name } = piece
+  const { name } = atom
   // Cold parts and what has no name count with the function that uses them.
-  if (piece.symbol === undefined || isColdPart(name) || isByContent(piece) || isIncidental(piece))
+  if (atom.symbol === undefined || isColdPart(name) || isByContent(atom) || isIncidental(atom))
     return undefined
-  const counterpart = correlation.counterpartOf(piece)
+  const counterpart = correlation.counterpartOf(atom)
   if (counterpart === undefined) {
-    if (piece.kind === 'function') return undefined
+    if (atom.kind === 'function') return undefined
     const namesake = before.data.find((datum) => stem(datum.name) === stem(name))
-    return namesake === undefined || !isWritable(piece) ? undefined : secondCopy(name)
+    return namesake === undefined || !isWritable(atom) ? undefined : secondCopy(name)
   }
-  if (piece.kind === 'function') {
-    const [reason] = compare.functionDifferences(counterpart, piece)
+  if (atom.kind === 'function') {
+    const [reason] = compare.functionDifferences(counterpart, atom)
     return reason === undefined
       ? undefined
       : { name, class: 'other-code', message: `The extract's own ${name} differs: ${reason}` }
   }
-  if (isWritable(piece)) return secondCopy(name)
-  const reason = compare.dataDifference(counterpart, piece)
+  if (isWritable(atom)) return secondCopy(name)
+  const reason = compare.dataDifference(counterpart, atom)
   return reason === undefined
     ? undefined
     : { name, class: 'other-data', message: `The extract's own ${name} differs: ${reason}` }
@@ -224,12 +230,12 @@ function secondCopy(name: string): CarriedDifference {
   }
 }
 
-function isWritable({ section }: Piece): boolean {
+function isWritable({ section }: Atom): boolean {
   return (
     (section.flags & sectionFlag.write) !== 0 && !isCode(section) && !/^\.data\.rel\.ro/.test(section.name)
   )
 }
 
-function targetsOf(unit: Anatomy, piece: Piece): Target[] {
-  return unit.relocations(piece).map((relocation) => unit.target(piece.section, relocation))
+function targetsOf(unit: SplitObject, atom: Atom): Target[] {
+  return unit.relocations(atom).map((relocation) => unit.target(atom.section, relocation))
 }

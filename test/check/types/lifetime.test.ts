@@ -6,7 +6,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { outline } from '../../../src/c/outline.ts'
 import { lifetimeOf } from '../../../src/check/types/lifetime.ts'
-import { seersOf } from '../../../src/check/types/type-users.ts'
+import { typeUsers } from '../../../src/check/types/type-users.ts'
 import { withoutBodies } from '../../../src/check/types/unit-types.ts'
 import { compiler, work } from '../../objects.ts'
 
@@ -71,7 +71,7 @@ test('functions that see a type do so by its name, a member, or an inline functi
     `${type} static inline int get(void *p) { return ((struct ctx *)p)->b; }
      int named(struct ctx *c) { return 0; } int by_member(void *p) { return get(p) + 1; } int other(void) { return 3; }`,
   )
-  expect(seersOf(side, ['named', 'by_member', 'other', 'missing'], ['ctx', 'b'])).toEqual([
+  expect(typeUsers(side, ['named', 'by_member', 'other', 'missing'], ['ctx', 'b'])).toEqual([
     'named',
     'by_member',
   ])

@@ -2,7 +2,7 @@
 // Switches that the compiler makes tables of, in position-independent code, too, whose tables hold distances from their own beginning.
 import { describe, expect, it } from 'vitest'
 import { type Change, compareObjects } from '../../../src/diff/change.ts'
-import { anatomy } from '../../../src/diff/object/split-object.ts'
+import { splitObject } from '../../../src/diff/object/split-object.ts'
 import { type ObjectFile, readObject } from '../../../src/elf/read.ts'
 import { writeObject } from '../../../src/elf/write.ts'
 import { extract } from '../../../src/extract/extraction.ts'
@@ -40,11 +40,11 @@ const extractionOf = (changes: readonly Change[]) =>
 
 /** Names that the entries of nameless tables lead to. */
 function ledTo(object: ObjectFile): string[] {
-  const parts = anatomy(object)
-  const names = parts.pieces
+  const parts = splitObject(object)
+  const names = parts.atoms
     .filter(({ kind, section }) => kind === 'constant' && section.name.startsWith('.rodata'))
-    .flatMap((piece) => parts.relocations(piece).map((one) => parts.target(piece.section, one)))
-    .map((target) => (target.kind === 'piece' ? target.piece.name : target.kind))
+    .flatMap((atom) => parts.relocations(atom).map((one) => parts.target(atom.section, one)))
+    .map((target) => (target.kind === 'atom' ? target.atom.name : target.kind))
   return [...new Set(names)].sort()
 }
 
@@ -69,9 +69,9 @@ describe.each(kinds)('%s', (compiler) => {
       expect(ledTo(carried)).toEqual(['pick'])
       // Each way that the patched function takes is one of the carried function.
       const ways = (object: ObjectFile) => {
-        const parts = anatomy(object)
-        const piece = parts.functions.find(({ name }) => name === 'pick')!
-        const tables = parts.pieces.filter(
+        const parts = splitObject(object)
+        const atom = parts.functions.find(({ name }) => name === 'pick')!
+        const tables = parts.atoms.filter(
           ({ kind, section }) => kind === 'constant' && section.name.startsWith('.rodata'),
         )
         return tables
@@ -79,8 +79,8 @@ describe.each(kinds)('%s', (compiler) => {
             parts.relocations(table).map((one) => ({ one, target: parts.target(table.section, one) })),
           )
           .flatMap(({ target }) =>
-            target.kind === 'piece' && target.piece.name === 'pick'
-              ? [target.offset - (piece.symbol!.value - piece.start)]
+            target.kind === 'atom' && target.atom.name === 'pick'
+              ? [target.offset - (atom.symbol!.value - atom.start)]
               : [],
           )
       }

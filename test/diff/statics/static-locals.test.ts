@@ -363,9 +363,9 @@ describe.each(compilers)('static variables of one name, %s:', (compiler) => {
     )
     for (const [name, line] of lines.after) {
       if (truth[line] === undefined) continue
-      const piece = change.after.data.find((one) => one.name === name)!
-      if (change.correlation.ambiguous.has(piece)) continue
-      const counterpart = change.correlation.counterpartOf(piece)
+      const atom = change.after.data.find((one) => one.name === name)!
+      if (change.correlation.ambiguous.has(atom)) continue
+      const counterpart = change.correlation.counterpartOf(atom)
       const was = counterpart === undefined ? 0 : lines.before.get(counterpart.name)
       expect(`${name} was declared on line ${was}`).toBe(`${name} was declared on line ${truth[line]}`)
     }

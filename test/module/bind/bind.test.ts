@@ -2,7 +2,7 @@
 // How references of carried code become what the kernel resolves, for a small kernel of the test's own.
 import { describe, expect, test } from 'vitest'
 import type { Change } from '../../../src/diff/change.ts'
-import type { Piece } from '../../../src/diff/object/split-object.ts'
+import type { Atom } from '../../../src/diff/object/split-object.ts'
 import { type Binding, binder } from '../../../src/module/bind/bind.ts'
 import { changeOf, extractionOf } from '../../objects.ts'
 import { namesOf, type SmallKernel } from '../small-kernel.ts'
@@ -94,7 +94,7 @@ describe('a reference to', () => {
 
 test('a function whose code is not what the kernel runs is not replaced', () => {
   const bind = binder(namesOf({ symbols: { 'vmlinux f': [{ type: 'T' }] } }))
-  const f = external.before.functions.find(({ name }) => name === 'f') as Piece
+  const f = external.before.functions.find(({ name }) => name === 'f') as Atom
   expect(bind.replacement('vmlinux', f, external)).toBeUndefined()
   expect(bind.findings).toMatchObject([{ severity: 'error', rule: 'code-differs', symbol: 'f' }])
 })

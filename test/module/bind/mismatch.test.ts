@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a build says when the function that it would replace, or one that the patch calls, is not the one that runs.
 import { expect, test } from 'vitest'
-import { anatomy } from '../../../src/diff/object/split-object.ts'
+import { splitObject } from '../../../src/diff/object/split-object.ts'
 import { silentJournal } from '../../../src/ground/job.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import type { Names } from '../../../src/match/names.ts'
 import { unpackExpectation } from '../../../src/match/record.ts'
 import { binder } from '../../../src/module/bind/bind.ts'
 import { explainDifferences } from '../../../src/module/bind/mismatch.ts'
-import { link, pieceOf } from '../../match/small-image.ts'
+import { atomOf, link } from '../../match/small-image.ts'
 import { changeOf, compile, extractionOf } from '../../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -41,13 +41,13 @@ function namesFor(running: string): Names {
   }
 }
 
-const unit = { unit: 'unit.c', before: anatomy(compile(source)) }
+const unit = { unit: 'unit.c', before: splitObject(compile(source)) }
 
 test('a function that matches is recorded with what its code must be', () => {
   const bind = binder(namesFor(source))
-  const piece = pieceOf(unit.before, 'patched')
-  expect(bind.replacement('vmlinux', piece, unit)).toBe(0)
-  const record = bind.recordOf(piece)!
+  const atom = atomOf(unit.before, 'patched')
+  expect(bind.replacement('vmlinux', atom, unit)).toBe(0)
+  const record = bind.recordOf(atom)!
   expect(record).toMatchObject({ by: 'name', unconfirmed: 0 })
   expect(record.address).toMatch(/^ffffffff81/)
   const [main] = unpackExpectation(record.expected).parts
@@ -57,7 +57,7 @@ test('a function that matches is recorded with what its code must be', () => {
 test('a replaced function that differs is refused with both instructions and the cause', async () => {
   const names = namesFor(source.replace('a ^ 5', 'a ^ 6'))
   const bind = binder(names)
-  expect(bind.replacement('vmlinux', pieceOf(unit.before, 'other'), unit)).toBeUndefined()
+  expect(bind.replacement('vmlinux', atomOf(unit.before, 'other'), unit)).toBeUndefined()
   const [finding, ...more] = await explainDifferences(job, kernel, names, bind.findings)
   expect(more).toEqual([])
   expect(finding).toMatchObject({ severity: 'error', rule: 'code-differs', symbol: 'other', unit: 'unit.c' })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What headers bring into a file of a live patch's source, though the running kernel has it already.
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../../src/diff/object/split-object.ts'
+import { splitObject } from '../../../src/diff/object/split-object.ts'
 import { knownData } from '../../../src/module/engines/known-data.ts'
 import { cargoOf } from '../../../src/module/engines/source-carried.ts'
 import type { SourceObject } from '../../../src/module/engines/source-objects.ts'
@@ -30,7 +30,7 @@ function made({ header, changedHeader = header, before, after, kernel, own }: Gi
     unit: 'kernel/a.c',
     object: 'vmlinux',
     compiled: compile(`${changedHeader} ${after}`),
-    before: anatomy(compile(`${header} ${before}`)),
+    before: splitObject(compile(`${header} ${before}`)),
   }
   const privately = new Set(
     one.before.object.symbols.flatMap(({ name, binding }) => (binding === 'local' ? [name] : [])),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the names mean in the compiled source of a live patch.
 import { describe, expect, test } from 'vitest'
-import { anatomy } from '../../../src/diff/object/split-object.ts'
+import { splitObject } from '../../../src/diff/object/split-object.ts'
 import { knownData } from '../../../src/module/engines/known-data.ts'
 import { cargoOf, statedSymbol } from '../../../src/module/engines/source-carried.ts'
 import type { SourceObject } from '../../../src/module/engines/source-objects.ts'
@@ -20,7 +20,13 @@ function unit(
   file = 'a.c',
   object = 'vmlinux',
 ): SourceObject {
-  return { file, unit: `kernel/${file}`, object, compiled: compile(text), before: anatomy(compile(before)) }
+  return {
+    file,
+    unit: `kernel/${file}`,
+    object,
+    compiled: compile(text),
+    before: splitObject(compile(before)),
+  }
 }
 
 /** What each undefined name is bound to, and the rules of the findings. */

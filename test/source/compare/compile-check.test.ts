@@ -6,9 +6,9 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Finding } from '../../../src/ground/finding.ts'
 import { silentJournal } from '../../../src/ground/job.ts'
-import { compileUnit, judgeExtract } from '../../../src/source/compare/compile-check.ts'
+import { checkExtract, compileUnit } from '../../../src/source/compare/compile-check.ts'
 import type { SourceUnit } from '../../../src/source/extract/request.ts'
-import { extractAlone } from '../../../src/source/standalone.ts'
+import { extractStandalone } from '../../../src/source/standalone.ts'
 import { compiler, compilers, work } from '../../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -38,7 +38,7 @@ int wanted(const struct box *b, int n)
 /** What is said about an extract in which one thing was exchanged. */
 async function judged(program: string, from: string, to: string): Promise<Finding[]> {
   const one = unit(source, program)
-  const { text } = await extractAlone(job, {
+  const { text } = await extractStandalone(job, {
     unit: one,
     functions: ['wanted'],
     externalize: ['limit'],
@@ -47,7 +47,7 @@ async function judged(program: string, from: string, to: string): Promise<Findin
   })
   expect(text).toContain(from)
   const whole = await compileUnit(job, one)
-  return await judgeExtract(job, one, text.replace(from, to), whole, [{ name: 'wanted', as: 'wanted' }])
+  return await checkExtract(job, one, text.replace(from, to), whole, [{ name: 'wanted', as: 'wanted' }])
 }
 
 const programs = [compiler, ...compilers.filter((name) => name.startsWith('clang')).slice(0, 1)]
@@ -105,7 +105,7 @@ describe('what is no C', () => {
     ['a module', unit('\x7fELF\x02\x01\x01', compiler, 'ko')],
   ])('is refused in a sentence: %s', async (_, one) => {
     await expect(
-      extractAlone(job, {
+      extractStandalone(job, {
         unit: one,
         functions: ['wanted'],
         externalize: 'all',
@@ -135,7 +135,7 @@ describe('other spellings of brackets are refused in a sentence', () => {
   ])('%s', async (_, text, flags) => {
     const request = { functions: ['wanted'], externalize: 'all', rename: false, includes: 'keep' } as const
     await expect(
-      extractAlone(job, { unit: unit(text, compiler, 'c', ...flags), ...request }),
+      extractStandalone(job, { unit: unit(text, compiler, 'c', ...flags), ...request }),
     ).rejects.toMatchObject({
       kind: 'patch',
       code: 'digraphs',
@@ -147,7 +147,7 @@ describe('other spellings of brackets are refused in a sentence', () => {
 /* <% %: */ int wanted(int n) { return put("<:%>") + put("what??!") + (n ? 1 % 2 : 3) + '%' /* :> */; } // <%
 `
     const request = { functions: ['wanted'], externalize: 'all', rename: false, includes: 'keep' } as const
-    const { text: extracted } = await extractAlone(job, { unit: unit(text, compiler), ...request })
+    const { text: extracted } = await extractStandalone(job, { unit: unit(text, compiler), ...request })
     expect(extracted).toContain('what??!')
   })
 })
@@ -169,7 +169,7 @@ describe("ftrace's hooks are not stripped from the comparison for nothing", () =
   const traced = ['-pg', '-mfentry']
   const look = async (text: string, spoil: (text: string) => string): Promise<Finding[]> => {
     const one = unit(text, gcc, 'c', ...traced)
-    const extracted = await extractAlone(job, {
+    const extracted = await extractStandalone(job, {
       unit: one,
       functions: ['wanted'],
       externalize: 'all',
@@ -177,7 +177,7 @@ describe("ftrace's hooks are not stripped from the comparison for nothing", () =
       includes: 'keep',
     })
     const whole = await compileUnit(job, one)
-    return await judgeExtract(job, one, spoil(extracted.text), whole, [{ name: 'wanted', as: 'wanted' }])
+    return await checkExtract(job, one, spoil(extracted.text), whole, [{ name: 'wanted', as: 'wanted' }])
   }
   const own = `int use(int);
 int wanted(int) __attribute__((no_instrument_function));
@@ -212,7 +212,7 @@ describe('a function is not the same by its source where an attribute is another
     program = compiler,
   ): Promise<Finding[]> => {
     const one = unit(text, program, 'c', '-fcf-protection=branch', '-fpatchable-function-entry=2')
-    const { text: extracted } = await extractAlone(job, {
+    const { text: extracted } = await extractStandalone(job, {
       unit: one,
       functions: ['wanted'],
       externalize: ['use'],
@@ -221,7 +221,7 @@ describe('a function is not the same by its source where an attribute is another
     })
     const spoilt = spoil(extracted)
     const whole = await compileUnit(job, one)
-    return await judgeExtract(job, one, spoilt, whole, [{ name: 'wanted', as: 'wanted' }])
+    return await checkExtract(job, one, spoilt, whole, [{ name: 'wanted', as: 'wanted' }])
   }
   /** Without the attribute, whose place and arguments are of no account. */
   const strip = (attribute: string) => (text: string) => {

@@ -9,7 +9,7 @@ import type { Found, Rule } from '../../subject/rule.ts'
 import { compareTypes } from '../../types/btf/compare.ts'
 import { exportedBy, versionsOf } from '../../types/export-versions.ts'
 import { changedSignatures } from '../../types/signatures.ts'
-import { lookedAt } from '../../types/type-units.ts'
+import { typeUnits } from '../../types/type-units.ts'
 import { unitTypes } from '../../types/unit-types.ts'
 
 /** True when the file, or any header of the patch, includes other files than before. */
@@ -30,7 +30,7 @@ export const exportCrc: Rule = {
   remedy:
     'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow this, and build modules against the headers of the running kernel, not of the patched source',
   async find(job, subject) {
-    const looked = await lookedAt(job, subject, subject.units)
+    const looked = await typeUnits(job, subject, subject.units)
     // Another header can complete a type that was only named: then the version is another one, too.
     const including = subject.units.filter(({ unit }) => changesIncludes(subject.changes, unit.source))
     const units = [...new Set([...looked.units, ...including])]

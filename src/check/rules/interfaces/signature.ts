@@ -5,7 +5,7 @@
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
 import { changedSignatures } from '../../types/signatures.ts'
-import { lookedAt } from '../../types/type-units.ts'
+import { typeUnits } from '../../types/type-units.ts'
 import { unitTypes } from '../../types/unit-types.ts'
 import { callersLeft } from '../../types/unseen-callers.ts'
 
@@ -16,14 +16,14 @@ const bookkeeping =
 /** Data that hold the address of a function before the patch, and still do after it. */
 function holdersOf({ change }: StudiedUnit, name: string): string[] {
   return change.after.data
-    .filter((piece) => !bookkeeping.test(piece.name) && change.correlation.counterpartOf(piece) !== undefined)
-    .filter((piece) =>
-      change.after.relocations(piece).some((relocation) => {
-        const target = change.after.target(piece.section, relocation)
-        return target.kind === 'piece' && target.piece.kind === 'function' && target.piece.name === name
+    .filter((atom) => !bookkeeping.test(atom.name) && change.correlation.counterpartOf(atom) !== undefined)
+    .filter((atom) =>
+      change.after.relocations(atom).some((relocation) => {
+        const target = change.after.target(atom.section, relocation)
+        return target.kind === 'atom' && target.atom.kind === 'function' && target.atom.name === name
       }),
     )
-    .map((piece) => piece.name)
+    .map((atom) => atom.name)
 }
 
 export const signature: Rule = {
@@ -35,7 +35,7 @@ export const signature: Rule = {
   remedy:
     'Keep the function as it is called, and give what is new to a second function that the changed callers call',
   async find(job, subject) {
-    const { units } = await lookedAt(job, subject, subject.units)
+    const { units } = await typeUnits(job, subject, subject.units)
     const found: Found[] = []
     for (const studied of units) {
       const types = await unitTypes(job, subject, studied)

@@ -10,8 +10,8 @@ import { compareTypes, namedRecords } from '../../types/btf/compare.ts'
 import type { Difference, TypeChange } from '../../types/btf/difference.ts'
 import { type Reach, reachOf } from '../../types/btf/reach.ts'
 import { type Lifetime, lifetimeOf } from '../../types/lifetime.ts'
-import { lookedAt } from '../../types/type-units.ts'
-import { seersOf } from '../../types/type-users.ts'
+import { typeUnits } from '../../types/type-units.ts'
+import { typeUsers } from '../../types/type-users.ts'
 import { type UnitTexts, unitTexts } from '../../types/unit-outlines.ts'
 import { type UnitTypes, unitTypes } from '../../types/unit-types.ts'
 
@@ -102,7 +102,7 @@ export function layoutsFound(
     const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
       (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
     )
-    const seers = seersOf(texts.after, functions, words)
+    const seers = typeUsers(texts.after, functions, words)
     const lifetime =
       change.tag === 'enum' || reach.isHeld(change.before)
         ? 'live'
@@ -122,7 +122,7 @@ export const typeLayout: Rule = {
   remedy:
     'Keep every member and value as it is, and put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
   async find(job, subject) {
-    const { units } = await lookedAt(job, subject, subject.units)
+    const { units } = await typeUnits(job, subject, subject.units)
     const found = new Map<string, Found>()
     /** By their words alone, and the types of which another unit tells the layout. */
     const doubtful: Found[] = []

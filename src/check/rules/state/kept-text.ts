@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Texts whose address the kernel keeps. A string in the code of a replaced function lies in the live patch: when that is unloaded,
 // what keeps the address (the name of an I/O region or of an interrupt, a member of an object) leads nowhere.
-import type { Anatomy, Piece, Target } from '../../../diff/object/split-object.ts'
+import type { Atom, SplitObject, Target } from '../../../diff/object/split-object.ts'
 import { argumentRegisters, type Instruction, loadedRegister } from '../../../x86/instruction.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
@@ -48,14 +48,14 @@ function textOf({ text }: Extract<Target, { kind: 'string' }>): string {
 }
 
 /** Texts that a function stores, or hands to a function that keeps them. */
-export function keptIn(anatomy: Anatomy, piece: Piece): Kept[] {
-  const { section } = piece
+export function keptIn(split: SplitObject, atom: Atom): Kept[] {
+  const { section } = atom
   const found: Kept[] = []
   const loaded = new Map<number, string>()
-  for (const relocation of anatomy.relocations(piece)) {
-    const instruction = anatomy.instructionAt(section, relocation.offset)
+  for (const relocation of split.relocations(atom)) {
+    const instruction = split.instructionAt(section, relocation.offset)
     if (instruction === undefined) continue
-    const target = anatomy.target(section, relocation)
+    const target = split.target(section, relocation)
     if (instruction.branch === relocation.offset) {
       const argument = target.kind === 'external' ? keepers.get(target.name) : undefined
       const text = argument === undefined ? undefined : loaded.get(argumentRegisters[argument]!)

@@ -2,33 +2,33 @@
 // Functions and tables that the patch hands on in place of others: as a timer's callback, as a work item's function, as an
 // object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only its
 // code changes there is no danger: the kernel redirects it at its entry.)
-import type { Anatomy, Piece } from '../../../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { listed } from '../../../ground/listed.ts'
 import { keptDataIn } from '../../semantics/memory/kept-data.ts'
 import { changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
-import { isOnlyUsedAtOnce } from '../../subject/synchronous-callbacks.ts'
+import { isOnlyCalledSynchronously } from '../../subject/synchronous-callbacks.ts'
 
 /** What a function refers to otherwise than by calling it: functions, and tables of functions. */
 function handedOn(
   { names }: Subject,
-  anatomy: Anatomy,
-  piece: Piece,
+  split: SplitObject,
+  atom: Atom,
   object: string,
-): Map<string, Piece | undefined> {
-  const found = new Map<string, Piece | undefined>()
-  for (const relocation of anatomy.relocations(piece)) {
-    const instruction = anatomy.instructionAt(piece.section, relocation.offset)
+): Map<string, Atom | undefined> {
+  const found = new Map<string, Atom | undefined>()
+  for (const relocation of split.relocations(atom)) {
+    const instruction = split.instructionAt(atom.section, relocation.offset)
     if (instruction === undefined || instruction.branch === relocation.offset) continue
-    const target = anatomy.target(piece.section, relocation)
+    const target = split.target(atom.section, relocation)
     if (target.kind === 'external') {
       const [symbol] = [...names.symbols('vmlinux', target.name), ...names.symbols(object, target.name)]
       if (symbol !== undefined && /^[tw]$/i.test(symbol.type)) found.set(target.name, undefined)
-    } else if (target.kind === 'piece' && target.piece !== piece) {
-      const { piece: other } = target
-      const isTable = other.kind === 'data' && holdsFunctions(anatomy, other)
-      if (other.kind === 'function' || (isTable && takesAddress(piece.section.data, instruction.start)))
+    } else if (target.kind === 'atom' && target.atom !== atom) {
+      const { atom: other } = target
+      const isTable = other.kind === 'data' && holdsFunctions(split, other)
+      if (other.kind === 'function' || (isTable && takesAddress(atom.section.data, instruction.start)))
         found.set(other.name, other)
     }
   }
@@ -47,10 +47,10 @@ function takesAddress(code: Buffer, start: number): boolean {
 }
 
 /** True for a table of operations. */
-function holdsFunctions(anatomy: Anatomy, piece: Piece): boolean {
-  return anatomy.relocations(piece).some((relocation) => {
-    const target = anatomy.target(piece.section, relocation)
-    return target.kind === 'piece' && target.piece.kind === 'function'
+function holdsFunctions(split: SplitObject, atom: Atom): boolean {
+  return split.relocations(atom).some((relocation) => {
+    const target = split.target(atom.section, relocation)
+    return target.kind === 'atom' && target.atom.kind === 'function'
   })
 }
 
@@ -70,11 +70,15 @@ function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchang
     const old = handedOn(subject, change.before, before, object)
     const young = handedOn(subject, change.after, after, object)
     const text = all.find(({ name }) => name === after.name)
-    const gone = [...old.keys()].filter((name) => !young.has(name) && !isOnlyUsedAtOnce(text?.before, name))
-    const come = [...young.keys()].filter((name) => !old.has(name) && !isOnlyUsedAtOnce(text?.after, name))
+    const gone = [...old.keys()].filter(
+      (name) => !young.has(name) && !isOnlyCalledSynchronously(text?.before, name),
+    )
+    const come = [...young.keys()].filter(
+      (name) => !old.has(name) && !isOnlyCalledSynchronously(text?.after, name),
+    )
     const tables = come.filter((name) => {
-      const piece = young.get(name)
-      return piece !== undefined && added.has(piece)
+      const atom = young.get(name)
+      return atom !== undefined && added.has(atom)
     })
     return { name: after.name, gone, come, tables }
   })
@@ -109,7 +113,7 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
 /** Objects that the live patch brings, and what keeps them. */
 function keptFindings({ change }: StudiedUnit): Found[] {
   const added = new Set(change.addedData)
-  const told = new Set<Piece>()
+  const told = new Set<Atom>()
   return [...change.changed.map(({ after }) => after), ...change.added].flatMap((one) =>
     keptDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found[] => {
       // What holds functions is told as a table.

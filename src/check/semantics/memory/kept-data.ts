@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Objects of the live patch itself whose address a function gives away: to what a pointer leads to (`poll_wait` is such a call, by
 // which epoll links itself to a wait queue), or to a function of the kernel that keeps it.
-import type { Anatomy, Piece } from '../../../diff/object/split-object.ts'
+import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { sectionFlag } from '../../../elf/format.ts'
 import { argumentRegisters, decodeInstruction, kindOf, loadedRegister } from '../../../x86/instruction.ts'
 
@@ -29,7 +29,7 @@ const keepers: ReadonlyMap<string, number> = new Map([
 const thunk = /^__x86_indirect_(?:call_)?thunk_/
 
 export interface KeptDatum {
-  readonly datum: Piece
+  readonly datum: Atom
   /** The function that keeps it; undefined where a pointer leads to that. */
   readonly by: string | undefined
 }
@@ -37,26 +37,26 @@ export interface KeptDatum {
 /**
  * @param isNew whether the live patch brings a datum
  */
-export function keptDataIn(anatomy: Anatomy, piece: Piece, isNew: (datum: Piece) => boolean): KeptDatum[] {
-  const { section } = piece
+export function keptDataIn(split: SplitObject, atom: Atom, isNew: (datum: Atom) => boolean): KeptDatum[] {
+  const { section } = atom
   const found: KeptDatum[] = []
-  const loaded = new Map<number, Piece>()
+  const loaded = new Map<number, Atom>()
   const give = (registers: readonly number[], by: string | undefined) => {
     for (const register of registers) {
       const datum = loaded.get(register)
       if (datum !== undefined) found.push({ datum, by })
     }
   }
-  const relocations = anatomy.relocations(piece)
+  const relocations = split.relocations(atom)
   let next = 0
-  for (let start = piece.start; start < piece.end; ) {
+  for (let start = atom.start; start < atom.end; ) {
     const instruction = decodeInstruction(section.data, start)
     if (instruction === undefined) return found
     while ((relocations[next]?.offset ?? Number.POSITIVE_INFINITY) < start) next++
     const relocation = relocations[next]
     const target =
       relocation !== undefined && relocation.offset < instruction.end
-        ? anatomy.target(section, relocation)
+        ? split.target(section, relocation)
         : undefined
     const does = kindOf(section.data, instruction)
     const isCall = instruction.branch >= 0 && section.data[instruction.branch - 1] === 0xe8
@@ -71,11 +71,11 @@ export function keptDataIn(anatomy: Anatomy, piece: Piece, isNew: (datum: Piece)
       loaded.delete(does.register)
       const register = loadedRegister(section.data, instruction)
       const isOne =
-        target?.kind === 'piece' &&
-        target.piece.kind === 'data' &&
-        (target.piece.section.flags & sectionFlag.write) !== 0 &&
-        isNew(target.piece)
-      if (register !== undefined && isOne) loaded.set(register, target.piece)
+        target?.kind === 'atom' &&
+        target.atom.kind === 'data' &&
+        (target.atom.section.flags & sectionFlag.write) !== 0 &&
+        isNew(target.atom)
+      if (register !== undefined && isOne) loaded.set(register, target.atom)
     }
     start = instruction.end
   }
