@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Builds every fix of test/fixes, every change of test/changes, and the patches of the examples, of the authoring guide and
-// of the kpatch tests without a proof. It tells what the audit said of each, and which share of the build it took:
+// Builds every fix of test/fixes, every change of test/changes, and the patches of the examples, of the authoring guide
+// and of the kpatch tests without a proof. It tells what the audit said of each, and which share of the build it took:
 // npm run audit -- --kernel 6.1 [--jobs N] [--engine source] [NAME…].
 // Each of them is right, so whatever the audit refuses here is a defect of its own.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -109,7 +109,8 @@ try {
     ),
   )
   console.log(
-    `${kernel.release}: ${made} made, ${refused} refused by the audit; the audit took ${((100 * audit) / all).toFixed(1)} % of the builds' time`,
+    `${kernel.release}: ${made} made, ${refused} refused by the audit; the audit took ` +
+      `${((100 * audit) / all).toFixed(1)} % of the builds' time`,
   )
   if (refused > 0) process.exitCode = 1
 } finally {

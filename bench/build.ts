@@ -190,7 +190,8 @@ await withScratch(async (dir) => {
     const kept = of('inarch build, the object before the patch kept') / bare
     const none = of('inarch build, no object kept') / bare
     console.log(
-      `  against ${name.slice('two compiler runs, '.length).padEnd(42)} ${kept.toFixed(2)} object kept, ${none.toFixed(2)} not kept`,
+      `  against ${name.slice('two compiler runs, '.length).padEnd(42)} ${kept.toFixed(2)} object kept, ` +
+        `${none.toFixed(2)} not kept`,
     )
   }
 })

@@ -49,7 +49,8 @@ try {
   const good = outcomes.filter(({ complaints }) => complaints.length === 0).length
   const boots = Math.max(0, ...outcomes.map(({ proof }) => proof?.boots ?? 0))
   console.log(
-    `${good} of ${outcomes.length} changes proven on ${kernel.release}; boots: ${boots}; all in all ${seconds(performance.now() - start)}`,
+    `${good} of ${outcomes.length} changes proven on ${kernel.release}; boots: ${boots}; all in all ` +
+      `${seconds(performance.now() - start)}`,
   )
 } finally {
   if (values.keep === undefined) rmSync(work, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How far the exercises of a proof reach: in one boot of a kernel, with a probe on every function that the real fixes of
-// test/fixes replace, all exercises are done, each once. npm run coverage -- [--kernel WHICH] [--limit SECONDS]
-// The last lines are a table for docs/proof.md.
+// How far the exercises of a proof reach: in one boot of a kernel, with a probe on every function that the real fixes
+// of test/fixes replace, all exercises are done, each once. npm run coverage -- [--kernel WHICH] [--limit SECONDS] The
+// last lines are a table for docs/proof.md.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -47,7 +47,8 @@ const places = [
 const modules = [...new Set(places.map(({ object }) => object))].filter((object) => object !== 'vmlinux')
 
 const probe = ({ object, name }: Place, index: number) =>
-  `echo 'p:fixes/fix_${index} ${object === 'vmlinux' ? '' : `${object}:`}${name}' >>$t/kprobe_events || echo absent ${index}`
+  `echo 'p:fixes/fix_${index} ${object === 'vmlinux' ? '' : `${object}:`}${name}' >>$t/kprobe_events || ` +
+  `echo absent ${index}`
 const script = `#!/bin/sh
 t=/sys/kernel/tracing
 case $1 in

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Is `inarch diff` linear, and how fast is it? Real units of a kernel are joined to objects of several sizes, and small
-// pairs of them are compared as a user would, within a minute. --full takes more of both, a large driver, and all of vmlinux
-// as one object. With --peer the pairs are given to kpatch-build's program, too.
-// Every run is a process of its own: npm run bench:diff [-- --full] [--kernel WHICH] [--peer FILE]
+// pairs of them are compared as a user would, within a minute. --full takes more of both, a large driver, and all of
+// vmlinux as one object. With --peer the pairs are given to kpatch-build's program, too. Every run is a process of its
+// own: npm run bench:diff [-- --full] [--kernel WHICH] [--peer FILE]
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -206,18 +206,21 @@ await withScratch(async (dir) => {
     console.log(`A large object (fs/ext4, ${describe(one.before)}), as a whole process; median of ${rounds}`)
     const [node, large] = [of('node'), of('driver')]
     console.log(
-      `${large.ms.toFixed(0)} ms, ${(large.ms / node.ms).toFixed(1)} times the ${node.ms.toFixed(0)} ms of node doing nothing; 150 ms are allowed\n`,
+      `${large.ms.toFixed(0)} ms, ${(large.ms / node.ms).toFixed(1)} times the ${node.ms.toFixed(0)} ms ` +
+        `of node doing nothing; 150 ms are allowed\n`,
     )
   }
 
   const many = of('pairs')
   console.log(
-    `${pairs.length} pairs of units in one call: ${many.ms.toFixed(0)} ms, ${(many.ms / pairs.length).toFixed(1)} ms a pair; 10 ms are allowed`,
+    `${pairs.length} pairs of units in one call: ${many.ms.toFixed(0)} ms, ` +
+      `${(many.ms / pairs.length).toFixed(1)} ms a pair; 10 ms are allowed`,
   )
   if (works.length > 0) {
     const [own, theirs] = [median(works.map((one) => one.ours)), median(works.map(({ peers }) => peers))]
     console.log(
-      `processor time: ${own.toFixed(0)} ms, ${(own / theirs).toFixed(2)} times the ${theirs.toFixed(0)} ms of ${peer.length} processes of ${path.basename(values.peer!)}; 0.5 times are allowed`,
+      `processor time: ${own.toFixed(0)} ms, ${(own / theirs).toFixed(2)} times the ` +
+        `${theirs.toFixed(0)} ms of ${peer.length} processes of ${path.basename(values.peer!)}; 0.5 times are allowed`,
     )
   }
 

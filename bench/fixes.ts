@@ -61,7 +61,8 @@ if (values.page) {
       keepResult(kernel, { ...result, ...attemptOf(result.id) })
       const rules = result.findings.filter(({ severity }) => severity !== 'note')
       console.log(
-        `${result.verdict.padEnd(9)} ${result.id.padEnd(24)} ${(result.ms / 1000).toFixed(1)} s, ${result.functions.length} functions`,
+        `${result.verdict.padEnd(9)} ${result.id.padEnd(24)} ${(result.ms / 1000).toFixed(1)} s, ` +
+          `${result.functions.length} functions`,
       )
       for (const { severity, rule, symbol, message } of rules)
         console.log(`    ${severity} ${rule} ${symbol ?? ''}: ${message}`)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What ftrace costs for each function into which a hook is put, without any live patch: a module registers the hooks one by
-// one, as the kernel's livepatch core does. The guest counts instructions. node scripts/run.mjs bench/ftrace.ts [SERIES…]
+// What ftrace costs for each function into which a hook is put, without any live patch: a module registers the hooks
+// one by one, as the kernel's livepatch core does. The guest counts instructions. node scripts/run.mjs bench/ftrace.ts
+// [SERIES…]
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../src/ground/command.ts'
@@ -11,10 +12,10 @@ import { selectKernel } from '../src/kernel/select.ts'
 import { runInGuest } from '../test/e2e/guest.ts'
 
 /** Exported functions that both series have; the hooks' flags are those of klp_patch_func. */
-const hooked =
-  'vfs_fsync vfs_create vfs_mkdir vfs_rmdir vfs_unlink vfs_rename dentry_open path_put kern_path d_path d_find_alias iget_locked iput simple_lookup'.split(
-    ' ',
-  )
+const hooked = (
+  'vfs_fsync vfs_create vfs_mkdir vfs_rmdir vfs_unlink vfs_rename dentry_open path_put kern_path d_path ' +
+  'd_find_alias iget_locked iput simple_lookup'
+).split(' ')
 const source = `
 #include <linux/module.h>
 #include <linux/ftrace.h>
@@ -67,7 +68,8 @@ for (const series of wanted.length > 0 ? wanted : ['6.1', '6.12']) {
     series,
   )
   const script =
-    'mkdir /t; mount -t tracefs t /t; echo "records: $(cat /t/dyn_ftrace_total_info)"; insmod /hooks.ko || echo failed\n'
+    'mkdir /t; mount -t tracefs t /t; echo "records: $(cat /t/dyn_ftrace_total_info)"; insmod /hooks.ko ' +
+    '|| echo failed\n'
   const files = { 'hooks.ko': await makeModule(kernel) }
   const lines = await runInGuest(kernel.image, files, script, { counted: true, timeout: 900_000 })
   const time = (mark: string) =>
@@ -81,6 +83,8 @@ for (const series of wanted.length > 0 ? wanted : ['6.1', '6.12']) {
   if (Number.isNaN(million('hook N', 'registered N: 0'))) throw new Error(lines.join('\n'))
   const records = lines.flatMap((line) => /^records: (\d+)/.exec(line)?.[1] ?? [])[0]
   process.stdout.write(
-    `${kernel.release}\t${records} records\tto choose a function ${million('hook N', 'chosen N').toFixed(2)}, to register the hook ${million('chosen N', 'registered N: 0').toFixed(2)} million instructions\n`,
+    `${kernel.release}\t${records} records\tto choose a function ` +
+      `${million('hook N', 'chosen N').toFixed(2)}, to register the hook ` +
+      `${million('chosen N', 'registered N: 0').toFixed(2)} million instructions\n`,
   )
 }

@@ -112,7 +112,8 @@ async function main(): Promise<number> {
       `${report.endings.refused} refused with a sentence, ${report.failures.length} failed`,
   )
   console.log(
-    `${(report.ms / 1000).toFixed(1)} s (${rate.toFixed(0)} a second), at most ${(report.memory / 1024 ** 2).toFixed(0)} MB`,
+    `${(report.ms / 1000).toFixed(1)} s (${rate.toFixed(0)} a second), at most ` +
+      `${(report.memory / 1024 ** 2).toFixed(0)} MB`,
   )
   const slowest = report.slowest.map(({ number, ms }) => `${ms.toFixed(0)} ms (${seed}:${number})`)
   console.log(`slowest: ${slowest.join(', ')}; ${patience} ms are allowed`)

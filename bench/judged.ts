@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Small changes of the kernel, judged by somebody who had not seen the tool (test/judged): which of them does `check` ask about?
-// npm run judged -- [NAME…]    checks them on the newest 6.1, and says which answers are right and which differ from the table's
+// Small changes of the kernel, judged by somebody who had not seen the tool (test/judged): which of them does `check`
+// ask about?
+// npm run judged -- [NAME…] checks them on the newest 6.1, and says which answers are right and which differ from the
+// table's
 // npm run judged -- --write    also writes the answers into the table
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -57,7 +59,8 @@ const [dangers, harmless] = ['ask', 'pass'].map((right) => known.filter((row) =>
 const asked = dangers!.filter(({ now }) => now !== 'passes')
 const alarms = harmless!.filter(({ now }) => now !== 'passes')
 console.log(
-  `${asked.length} of ${dangers!.length} dangers are asked about; ${alarms.length} of ${harmless!.length} harmless changes are, too`,
+  `${asked.length} of ${dangers!.length} dangers are asked about; ${alarms.length} of ` +
+    `${harmless!.length} harmless changes are, too`,
 )
 if (values.write)
   writeFileSync(

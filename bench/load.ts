@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What loading a live patch costs by the number of its references to what vmlinux does not export, bound by distance and by
-// name. Instructions are counted, not time: a guest with one processor runs one in each nanosecond of its clock.
+// What loading a live patch costs by the number of its references to what vmlinux does not export, bound by distance
+// and by name. Instructions are counted, not time: a guest with one processor runs one in each nanosecond of its clock.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Job, silentJournal } from '../src/ground/job.ts'
@@ -17,7 +17,10 @@ const job: Job = { signal: new AbortController().signal, journal: silentJournal(
 const counts = [1, 100, 1000]
 const unit = 'fs/proc/meminfo.c'
 
-/** Variables of vmlinux with a name that nothing else has, which are global and not exported, evenly from all of the image. */
+/**
+ * Variables of vmlinux with a name that nothing else has, which are global and not exported, evenly from all of the
+ * image.
+ */
 async function variablesOf(kernel: Kernel, count: number): Promise<string[]> {
   const names = await namesOf(kernel, [])
   try {

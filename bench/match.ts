@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiles units of a stock kernel and compares every function of them with the kernel's image:
-//   npm run bench:match -- [--kernel 6.1] [--units 300] [--seed 1] [--flag -Os] [--drop -fno-x] [--against OTHER] [--keep DIR]
-// With another flag, or against another kernel, the functions that differ must be found.
+// npm run bench:match -- [--kernel 6.1] [--units 300] [--seed 1] [--flag -Os] [--drop -fno-x] [--against OTHER] [--keep
+// DIR] With another flag, or against another kernel, the functions that differ must be found.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -160,7 +160,10 @@ await withScratch(async (scratch) => {
           console.log(`  claimed twice: ${one.unit} ${one.object} ${one.name} ${one.address?.toString(16)}`)
     const worst = Math.max(0, ...told.map(({ namesakes }) => namesakes))
     console.log(
-      `${kind} names that occur several times: ${all.length}; told apart: ${told.length} (the worst of ${worst}); claimed twice: ${told.length - places.size}; content confirmed: ${told.filter(({ content }) => content === true).length}, contradicted: ${told.filter(({ content }) => content === false).length}`,
+      `${kind} names that occur several times: ${all.length}; told apart: ${told.length} (the worst of ` +
+        `${worst}); claimed twice: ${told.length - places.size}; content confirmed: ` +
+        `${told.filter(({ content }) => content === true).length}, contradicted: ` +
+        `${told.filter(({ content }) => content === false).length}`,
     )
   }
   names.close()
@@ -174,16 +177,21 @@ function report(ms: number): void {
   const sum = (of: (one: MatchedFunction) => number) => all.reduce((total, one) => total + of(one), 0)
   const home = (module: boolean) => results.filter(({ unit }) => unit.modules.length > 0 === module).length
   console.log(
-    `${kernel.release} against ${other.release}${change([]).length + values.drop.length > 0 ? ` with ${[...values.flag, ...values.drop.map((flag) => `without ${flag}`)].join(' ')}` : ''}`,
+    `${kernel.release} against ` +
+      `${other.release}${change([]).length + values.drop.length > 0 ? ` with ${[...values.flag, ...values.drop.map((flag) => `without ${flag}`)].join(' ')}` : ''}`,
   )
   console.log(
-    `${results.length} units (${home(false)} of vmlinux, ${home(true)} of modules), ${all.length} functions, ${sum(({ bytes }) => bytes)} bytes, ${ms.toFixed(0)} ms to compare`,
+    `${results.length} units (${home(false)} of vmlinux, ${home(true)} of modules), ${all.length} ` +
+      `functions, ${sum(({ bytes }) => bytes)} bytes, ${ms.toFixed(0)} ms to compare`,
   )
   console.log(
-    `match: ${count('matches')}; differ: ${count('differs')} (weak ${count('differs', 'weak')}, init ${count('differs', 'init')}); alike: ${count('alike')}; no symbol: ${count('absent')} (init ${count('absent', 'init')})`,
+    `match: ${count('matches')}; differ: ${count('differs')} (weak ${count('differs', 'weak')}, init ` +
+      `${count('differs', 'init')}); alike: ${count('alike')}; no symbol: ${count('absent')} (init ` +
+      `${count('absent', 'init')})`,
   )
   console.log(
-    `fields that lead out: ${sum(({ fields }) => fields)}, of which nothing confirms ${sum(({ unconfirmed }) => unconfirmed)}`,
+    `fields that lead out: ${sum(({ fields }) => fields)}, of which nothing confirms ` +
+      `${sum(({ unconfirmed }) => unconfirmed)}`,
   )
   console.log(`functions with namesakes: ${all.filter(({ namesakes }) => namesakes > 1).length}`)
   const units = results.filter(({ functions }) =>
@@ -192,7 +200,8 @@ function report(ms: number): void {
   console.log(`units with a function that differs: ${units}`)
   if (values.flag.length + values.drop.length > 0)
     console.log(
-      `of ${made.differ} functions that the compiler makes otherwise, ${made.missed.length} were not seen ${made.missed.join(', ')}`,
+      `of ${made.differ} functions that the compiler makes otherwise, ${made.missed.length} were not ` +
+        `seen ${made.missed.join(', ')}`,
     )
   const reasons = new Map<string, number>()
   for (const { mismatch } of all)
@@ -202,6 +211,7 @@ function report(ms: number): void {
     for (const { unit, name, outcome, kind, namesakes, mismatch } of all)
       if (outcome !== 'matches')
         console.log(
-          `  ${unit.source} ${name}: ${outcome} (${kind}, ${namesakes} namesakes)${mismatch === undefined ? '' : ` ${mismatch.why} part ${mismatch.part} at ${mismatch.at}: ${mismatch.ours} | ${mismatch.theirs} @${mismatch.address.toString(16)} ${JSON.stringify(mismatch.expected ?? '')} ${mismatch.found?.toString(16) ?? ''}`}`,
+          `  ${unit.source} ${name}: ${outcome} (${kind}, ${namesakes} ` +
+            `namesakes)${mismatch === undefined ? '' : ` ${mismatch.why} part ${mismatch.part} at ${mismatch.at}: ${mismatch.ours} | ${mismatch.theirs} @${mismatch.address.toString(16)} ${JSON.stringify(mismatch.expected ?? '')} ${mismatch.found?.toString(16) ?? ''}`}`,
         )
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Random faults in finished modules: live patches are built by both engines, one place of each copy is spoiled (a relocation,
-// an addend, a byte of code or data, an entry of the livepatch tables, a symbol), and the audit has to refuse it:
+// Random faults in finished modules: live patches are built by both engines, one place of each copy is spoiled (a
+// relocation, an addend, a byte of code or data, an entry of the livepatch tables, a symbol), and the audit has to
+// refuse it:
 // node scripts/run.mjs bench/mutants.ts --kernel 6.1 [--engine source] [--count 150] [--seed 1] [CHANGE…]
 // What escapes is printed with its place. docs/audit.md says what of that means the same.
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// An oracle that shares nothing with what Inarch concludes: by binutils alone it says which functions of two objects differ, and
-// follows every relocation of the extracted object: npm run oracle -- [--kernel WHICH] [--older WHICH] [--minutes 15] [NAME…]
-// The pairs are the fixes of test/fixes, the changes of test/changes and the examples, and each C file that differs in the kernel
-// given as --older, as it is there; or, with --objects BEFORE AFTER, the objects of the same paths in two directories. With --spoil Inarch's answers are falsified, one at a time, and each has to be noticed.
+// An oracle that shares nothing with what Inarch concludes: by binutils alone it says which functions of two objects
+// differ, and follows every relocation of the extracted object: npm run oracle -- [--kernel WHICH] [--older WHICH]
+// [--minutes 15] [NAME…] The pairs are the fixes of test/fixes, the changes of test/changes and the examples, and each
+// C file that differs in the kernel given as --older, as it is there; or, with --objects BEFORE AFTER, the objects of
+// the same paths in two directories. With --spoil Inarch's answers are falsified, one at a time, and each has to be
+// noticed.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -222,11 +224,13 @@ const what =
     : await judgeChanges()
 console.log(
   `${what}, ${sum.pairs} pairs, ${sum.functions} functions, of which ${sum.differ} differ: ${sum.misses} missed; ` +
-    `${sum.extracted} objects extracted (${sum.refused} refused), ${sum.relocations} relocations followed: ${sum.wrong} wrong`,
+    `${sum.extracted} objects extracted (${sum.refused} refused), ${sum.relocations} relocations ` +
+    `followed: ${sum.wrong} wrong`,
 )
 if (values.spoil)
   console.log(
-    `${spoilt.leftNoticed} of ${spoilt.left} functions that were left out noticed, ${spoilt.movedNoticed} of ${spoilt.moved} references that were moved`,
+    `${spoilt.leftNoticed} of ${spoilt.left} functions that were left out noticed, ` +
+      `${spoilt.movedNoticed} of ${spoilt.moved} references that were moved`,
   )
 const unnoticed = spoilt.left - spoilt.leftNoticed + spoilt.moved - spoilt.movedNoticed
 process.exitCode = sum.misses + sum.wrong + unnoticed > 0 ? 1 : 0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The other program that compares two objects, kpatch-build's create-diff-object, given the pairs that `inarch diff` gets: a
-// process for each, as kpatch-build runs it. What both cost is counted alike, by the kernel.
+// The other program that compares two objects, kpatch-build's create-diff-object, given the pairs that `inarch diff`
+// gets: a process for each, as kpatch-build runs it. What both cost is counted alike, by the kernel.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -14,7 +14,9 @@ export interface ObjectPair {
   readonly after: string
 }
 
-/** What kpatch-build finds out about the kernel and tells by the environment; these are those of Debian's 6.1 and 6.12. */
+/**
+ * What kpatch-build finds out about the kernel and tells by the environment; these are those of Debian's 6.1 and 6.12.
+ */
 const environment = {
   ALT_STRUCT_SIZE: '12',
   BUG_STRUCT_SIZE: '12',
@@ -26,7 +28,9 @@ const environment = {
   CONFIG_PRINTK_INDEX: '1',
 }
 
-/** ms that all children of this process have worked which have ended (proc_pid_stat(5): cutime and cstime, in 1/100 s). */
+/**
+ * ms that all children of this process have worked which have ended (proc_pid_stat(5): cutime and cstime, in 1/100 s).
+ */
 function childrenWorked(): number {
   const fields = readFileSync('/proc/self/stat', 'latin1')
     .replace(/^.*\) /, '')

@@ -107,6 +107,7 @@ for (const unit of units) {
   }
 }
 console.log(
-  `${kernel.release}: the same functions in ${same} of ${looked} units; others, with an explanation, in ${looked - same - open}; without one in ${open}`,
+  `${kernel.release}: the same functions in ${same} of ${looked} units; others, with an explanation, in ` +
+    `${looked - same - open}; without one in ${open}`,
 )
 process.exitCode = open > 0 ? 1 : 0

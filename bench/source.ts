@@ -79,7 +79,8 @@ async function main(): Promise<number> {
       if (warning !== undefined) console.log(`warns  ${source} ${name}\n    ${warning}`)
       if (outcome !== 'identical')
         console.log(
-          `${outcome}${isSameBySource === true ? ' (same by source)' : ''}  ${source} ${name}\n    ${message.replaceAll('\n', '\n    ')}`,
+          `${outcome}${isSameBySource === true ? ' (same by source)' : ''}  ${source} ${name}\n    ` +
+            `${message.replaceAll('\n', '\n    ')}`,
         )
     }
   console.log()

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Does a rebuilt house do the same? The program as it was at an older commit and the one of this directory are given the same
-// patches: every example, change, fix, case and judged patch. What they write, print and answer must be the same, byte for byte:
+// Does a rebuilt house do the same? The program as it was at an older commit and the one of this directory are given
+// the same patches: every example, change, fix, case and judged patch. What they write, print and answer must be the
+// same, byte for byte:
 // npm run unchanged -- --against COMMIT [--kernel 6.1 --kernel 6.12 --engine binary --engine source --jobs 2] [NAME…]
-// Only where the two lie, and how long their steps took, is taken out of what they tell. Compiled objects are kept for both in one cache.
+// Only where the two lie, and how long their steps took, is taken out of what they tell. Compiled objects are kept for
+// both in one cache.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {

@@ -74,7 +74,9 @@ export function isBuilt() {
   }
 }
 
-/** Moves the files of one directory into another one. What is of a bundle before goes, but not under a running command. */
+/**
+ * Moves the files of one directory into another one. What is of a bundle before goes, but not under a running command.
+ */
 function moveInto(target, from) {
   mkdirSync(target, { recursive: true })
   const names = readdirSync(from, { withFileTypes: true })

@@ -161,7 +161,8 @@ function installPackages() {
     // Without package lists nobody knows the compiler's name; the first build will ask for the right one.
     if (missing.length === 0) return
     giveUp(
-      `run this, then try again: sudo apt-get update && sudo apt-get install --no-install-recommends ${missing.join(' ')}`,
+      'run this, then try again: sudo apt-get update && sudo apt-get install --no-install-recommends ' +
+        `${missing.join(' ')}`,
     )
   }
   // A third party's archive that can't be reached must not stop this: only the installation counts.

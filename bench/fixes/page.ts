@@ -47,7 +47,8 @@ function times({ proof, refusal }: FixResult): string {
   return proof.orders
     .map(
       ({ title, loadMs, switchMs, revertMs }) =>
-        `${title.startsWith('the live patch first') ? 'patch first: ' : ''}${inSeconds(loadMs)} / ${inSeconds(switchMs)} / ${inSeconds(revertMs)}`,
+        `${title.startsWith('the live patch first') ? 'patch first: ' : ''}${inSeconds(loadMs)} / ` +
+        `${inSeconds(switchMs)} / ${inSeconds(revertMs)}`,
     )
     .join('; ')
 }

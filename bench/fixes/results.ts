@@ -45,7 +45,10 @@ const ResultsSchema = v.object({
 const ViewsSchema = v.record(
   v.string(),
   v.object({
-    /** `yes`: apply it live; `care`: it may be done, when one thing is kept in mind; `no`: it must not be, or does nothing. */
+    /**
+     * `yes`: apply it live; `care`: it may be done, when one thing is kept in mind; `no`: it must not be, or does
+     * nothing.
+     */
     may: v.picklist(['yes', 'care', 'no']),
     /** Why, in a sentence or two. */
     why: v.string(),

@@ -37,7 +37,9 @@ async function patchText(
   newer: Kernel,
 ): Promise<{ text: string; missing: string[] }> {
   const missing: string[] = []
-  const head = `${titles.join('\n')}\n\nFrom the Linux kernel as Debian has it, ${older.version} to ${newer.version}.\n---\n`
+  const head =
+    `${titles.join('\n')}\n\nFrom the Linux kernel as Debian has it, ${older.version} to ` +
+    `${newer.version}.\n---\n`
   const parts: string[] = []
   for (const [file, wanted] of Object.entries(files)) {
     const labels = ['--label', `a/${file}`, '--label', `b/${file}`]

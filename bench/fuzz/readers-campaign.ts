@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Hands spoilt input to all readers, in a thread of its own; the main thread watches it, and tells and skips a case that
-// does not end.
+// Hands spoilt input to all readers, in a thread of its own; the main thread watches it, and tells and skips a case
+// that does not end.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { Fault } from '../../src/ground/fault.ts'
 import { memoryLimit } from './campaign.ts'

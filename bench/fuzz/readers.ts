@@ -93,7 +93,10 @@ int shown(struct one *o, call with) { static int counted; counted++; outside("%d
 /** A text as `pack` would make it of a value. */
 const packedText = (bytes: Buffer) => gzipSync(bytes).toString('base64')
 
-/** The tables by which a module tells the kernel what it replaces (include/linux/livepatch.h), cut short behind what is read. */
+/**
+ * The tables by which a module tells the kernel what it replaces (include/linux/livepatch.h), cut short behind what is
+ * read.
+ */
 const tables = `
 extern char __this_module[];
 struct func { const char *old_name; void *new_func; unsigned long old_sympos; };
@@ -105,7 +108,8 @@ struct { void *mod; struct object *objs; } patch = { __this_module, objects };
 
 /** The strings by which a module says that it is a live patch. */
 const modinfo =
-  '.pushsection .modinfo,"a"; .asciz "livepatch=Y"; .asciz "name=livepatch_x"; .asciz "vermagic=6.1.0-56-cloud-amd64 SMP"; .popsection'
+  '.pushsection .modinfo,"a"; .asciz "livepatch=Y"; .asciz "name=livepatch_x"; .asciz ' +
+  '"vermagic=6.1.0-56-cloud-amd64 SMP"; .popsection'
 
 const packages = [
   'linux-image-6.1.0-56-cloud-amd64',
@@ -115,7 +119,9 @@ const packages = [
 ]
   .map(
     (name) =>
-      `Package: ${name}\nSource: linux (6.1.187-1)\nVersion: 6.1.187-1\nInstalled-Size: 4\nDepends: linux-kbuild-6.1 (>= 6.1.187-1), linux-headers-6.1.0-56-common (= 6.1.187-1)\nSize: 1234\nDescription: a\n kernel\n`,
+      `Package: ${name}\nSource: linux (6.1.187-1)\nVersion: 6.1.187-1\nInstalled-Size: 4\nDepends: ` +
+      `linux-kbuild-6.1 (>= 6.1.187-1), linux-headers-6.1.0-56-common (= 6.1.187-1)\nSize: ` +
+      `1234\nDescription: a\n kernel\n`,
   )
   .join('\n')
 

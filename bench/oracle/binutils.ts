@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// An object as binutils tell it (`readelf -SsrW`, `objdump -d`), in plain numbers and texts. Nothing of Inarch's own reading of
-// the format has a part in it: it is what the oracle holds against Inarch.
+// An object as binutils tell it (`readelf -SsrW`, `objdump -d`), in plain numbers and texts. Nothing of Inarch's own
+// reading of the format has a part in it: it is what the oracle holds against Inarch.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 

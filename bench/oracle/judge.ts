@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is wrong with what Inarch says of a pair of objects, by what binutils say of them: functions that differ and that it does
-// not report, and references of the extracted object that lead elsewhere than those of the patched one.
+// What is wrong with what Inarch says of a pair of objects, by what binutils say of them: functions that differ and
+// that it does not report, and references of the extracted object that lead elsewhere than those of the patched one.
 import { type ToldObject, toldBy } from './binutils.ts'
 import { type Meaning, meaningOf, type Part, plainName, type Reference, type Thing } from './meaning.ts'
 
@@ -111,7 +111,10 @@ function differencesOf(extracted: Told, part: Part, patched: Told, model: Part, 
   return found.length > 0 || isEqual ? found : [' has other bytes']
 }
 
-/** True when two references mean the same; what is carried of nameless bytes may be a part of a section, without its flags. */
+/**
+ * True when two references mean the same; what is carried of nameless bytes may be a part of a section, without its
+ * flags.
+ */
 function isSame(extracted: Told, own: Reference, patched: Told, theirs: Reference, depth: number): boolean {
   if (own.meaning === theirs.meaning) return true
   const [mine, meant] = [own.content, theirs.content]
@@ -122,7 +125,10 @@ function isSame(extracted: Told, own: Reference, patched: Told, theirs: Referenc
   return differencesOf(extracted, part, patched, meant, depth + 1).length === 0
 }
 
-/** Rows of tables are about code: each reference of a carried row is one of a row of the patched object, after the same one. */
+/**
+ * Rows of tables are about code: each reference of a carried row is one of a row of the patched object, after the same
+ * one.
+ */
 function followTables(extracted: Told, patched: Told): Followed {
   const wrong: string[] = []
   let relocations = 0

@@ -34,7 +34,8 @@ interface Assignment {
 
 /**
  * V8 lets garbage lie until the heap is four times what lives, so that a process without a bound grows to what it may
- * leave (377 MB where 106 lived), not to what the work needs. With this one a worker that needed more would die, and the run with it.
+ * leave (377 MB where 106 lived), not to what the work needs. With this one a worker that needed more would die, and
+ * the run with it.
  */
 const heapBound = '--max-old-space-size=320'
 
@@ -152,7 +153,9 @@ export async function runPlan(
   }
   return taken
 
-  /** Whether the units from the first on, without a gap, have enough functions; those that are being tried come first. */
+  /**
+   * Whether the units from the first on, without a gap, have enough functions; those that are being tried come first.
+   */
   function isEnough(): boolean {
     let [functions, units] = [0, 0]
     for (let index = 0; index < next; index++) {

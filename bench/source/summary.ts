@@ -15,7 +15,9 @@ export interface Summary {
   readonly copies: number
   /** How often each other outcome occurs, the most frequent first. */
   readonly others: readonly (readonly [outcome: string, count: number])[]
-  /** The extraction's time divided by the compiler's for the unit: of each function, without and with the preprocessor. */
+  /**
+   * The extraction's time divided by the compiler's for the unit: of each function, without and with the preprocessor.
+   */
   readonly ratio: Spread
   readonly ratioWithPreprocessor: Spread
   /** Bytes. */

@@ -104,7 +104,10 @@ function definedIn(account: string): ReadonlySet<string> {
   return found
 }
 
-/** Functions that can be tried: defined in C in the unit's own file or in one that it includes, with a symbol of their own, and not gone after the start. */
+/**
+ * Functions that can be tried: defined in C in the unit's own file or in one that it includes, with a symbol of their
+ * own, and not gone after the start.
+ */
 function eligible(object: ObjectFile, defined: ReadonlySet<string>): string[] {
   return splitObject(object)
     .functions.filter(({ section }) => !/^\.(init|exit|head|ref)\.|^\.static_call/.test(section.name))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A module that was made from source has code that was compiled anew from a part of the unit. Where it may differ from the
-// patched object without meaning anything else: a landing pad, since the module's tables know the address of a function
-// that was private; a function's own name, which is another in the module; and numbers of lines.
+// A module that was made from source has code that was compiled anew from a part of the unit. Where it may differ from
+// the patched object without meaning anything else: a landing pad, since the module's tables know the address of a
+// function that was private; a function's own name, which is another in the module; and numbers of lines.
 import { isCode } from '../elf/format.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 import { type Extent, isFunction, type ObjectView, type Place, textAt } from './object-view.ts'
@@ -32,7 +32,10 @@ export function isOwnName({ symbol }: Extent): boolean {
   return /^__(func|FUNCTION|PRETTY_FUNCTION)__$/.test(stem(symbol?.name ?? ''))
 }
 
-/** A clause that says which other text it is, unless it is the same name, or that of the function that replaces it: `livepatch_foo` for `foo`. */
+/**
+ * A clause that says which other text it is, unless it is the same name, or that of the function that replaces it:
+ * `livepatch_foo` for `foo`.
+ */
 export function otherName(module: ObjectView, mine: Place, theirs: Extent): string | undefined {
   const [ours, made] = [textAt(mine), textAt({ section: theirs.section, offset: theirs.start })]
   const isReplacement = ours.endsWith(`_${made}`) && module.called(ours).length > 0
@@ -45,8 +48,8 @@ export function otherName(module: ObjectView, mine: Place, theirs: Extent): stri
 const lineOfDescriptor = 32
 
 /**
- * Makes lines equal: in a descriptor of dynamic debug, in an entry about a WARN or a BUG (include/asm-generic/bug.h: two bytes behind
- * two references), and numbers in code that stand for the same line of the source.
+ * Makes lines equal: in a descriptor of dynamic debug, in an entry about a WARN or a BUG (include/asm-generic/bug.h:
+ * two bytes behind two references), and numbers in code that stand for the same line of the source.
  */
 export function excuseLines(
   theirs: Extent,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the author of a patch asks for with the macros of kernel/include, kpatch's, or the kernel's own: they leave notes in
-// sections of the patched object. Read anew, since a build that misread them would also believe what it made of them.
+// What the author of a patch asks for with the macros of kernel/include, kpatch's, or the kernel's own: they leave
+// notes in sections of the patched object. Read anew, since a build that misread them would also believe what it made
+// of them.
 import { isFunction, type Named, textAt } from './object-view.ts'
 import type { UnitView } from './unit.ts'
 

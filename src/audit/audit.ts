@@ -5,11 +5,12 @@
 //  1. The kernel can load the module (loading.ts).
 //  2. Each reference, into the kernel or in the module, leads to something of the right kind that stays (reach.ts,
 //     static-calls.ts).
-//  3. What struct klp_patch says (livepatch-tables.ts) is to be replaced is, at that very place, a function of a patched
+// 3. What struct klp_patch says (livepatch-tables.ts) is to be replaced is, at that very place, a function of a patched
 //     file, and it calls back what the author asks for (roots.ts, asked.ts).
 //  4. From there module and patched object are walked in step: of code, of data and of tables about code the same bytes
 //     (same-code.ts, but for what rewritten.ts and anew.ts know), and each reference means the same (translation.ts).
-//  5. What lies in the kernel is what the object's symbol means, by code that runs; what the module has of its own the kernel
+// 5. What lies in the kernel is what the object's symbol means, by code that runs; what the module has of its own the
+// kernel
 //     has not (identity.ts).
 //  6. Whatever changed and was not met on the walk is missing (completeness.ts).
 //
@@ -41,8 +42,8 @@ export interface Audited {
   readonly units: readonly PatchedUnit[]
   readonly code: ModuleCode
   /**
-   * The files of a module's own source, compiled, where it was made from source: of what the compiler made other code than in the
-   * patched units, the module must have this.
+   * The files of a module's own source, compiled, where it was made from source: of what the compiler made other code
+   * than in the patched units, the module must have this.
    */
   readonly parts?: readonly PatchedUnit[]
   /** Whether the operator wants it to replace every earlier live patch; undefined where its own source says so. */
@@ -70,7 +71,8 @@ export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]
     const { stray } = tables
     if (stray !== undefined)
       wrong(
-        `Offset ${stray.offset} of ${stray.section.name}, which the kernel's livepatch code takes for its own, is not zero`,
+        `Offset ${stray.offset} of ${stray.section.name}, which the kernel's livepatch code takes for ` +
+          'its own, is not zero',
       )
     if (replace !== undefined && tables.replace !== replace)
       wrong(`The module would ${replace ? 'not ' : ''}replace earlier live patches`)

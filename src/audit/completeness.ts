@@ -13,8 +13,8 @@ import type { Carried } from './translation.ts'
 import type { UnitView } from './unit.ts'
 
 /**
- * What the build may say about a part that is not in the module: the author leaves it out, or its bytes differ and what it
- * does not. Whatever else is said about a function, the function must be there.
+ * What the build may say about a part that is not in the module: the author leaves it out, or its bytes differ and what
+ * it does not. Whatever else is said about a function, the function must be there.
  */
 const leavesOut: ReadonlySet<string> = new Set(['ignored', 'line-numbers', 'same-source-other-code'])
 
@@ -39,7 +39,10 @@ export function checkCompleteness(
       after,
       (extent) => !view.namesOf(extent).some((name) => comes(name.replace(cold, ''))),
     )
-    /** A private function whose callers come with the module, or are only inside of what comes, and so have their own of it. */
+    /**
+     * A private function whose callers come with the module, or are only inside of what comes, and so have their own of
+     * it.
+     */
     const isOnlyInside = (name: string, seen = new Set([name])): boolean => {
       const [extent] = view.called(name)
       const users = [...after.users(name)].map((user) => user.replace(cold, ''))
@@ -86,7 +89,8 @@ export function checkCompleteness(
       } else if (isOpen || other !== undefined)
         missing(
           name,
-          `${name} changes, and the module has it without replacing it: ${other ?? 'other files'} would go on with the old one`,
+          `${name} changes, and the module has it without replacing it: ${other ?? 'other files'} would ` +
+            'go on with the old one',
         )
     }
   }

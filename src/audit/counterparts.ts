@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which thing of a unit's object before the patch is which of the object after it, and whether both are the same. The compiler
-// numbers what is private (buf.1, foo.part.0), and numbers all anew when one of them goes or comes, and a static that moves out of
-// its function loses its number. So a number says nothing: what an unchanged function used in one place before and uses there now is one thing, and each is one thing only.
+// Which thing of a unit's object before the patch is which of the object after it, and whether both are the same. The
+// compiler numbers what is private (buf.1, foo.part.0), and numbers all anew when one of them goes or comes, and a
+// static that moves out of its function loses its number. So a number says nothing: what an unchanged function used in
+// one place before and uses there now is one thing, and each is one thing only.
 import { isCode, isWritable } from '../elf/format.ts'
 import { isCodeTable } from './code-tables.ts'
 import {

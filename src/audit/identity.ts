@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Whether an address of the kernel is what a private symbol of a patched object means, and whether a datum that the module
-// brings along is one that the kernel has already.
+// Whether an address of the kernel is what a private symbol of a patched object means, and whether a datum that the
+// module brings along is one that the kernel has already.
 import { isCode, isWritable } from '../elf/format.ts'
 import type { Names } from '../match/names.ts'
 import { type KernelPlace, resolve } from './meaning.ts'
@@ -73,8 +73,9 @@ function labelledBy({ view }: Side, datum: Extent): string | undefined {
 }
 
 /**
- * The same of a name in a directory's file, which says for itself what of the running kernel it means: with object and position
- * (LIVEPATCH_SYMBOL, kernel/include/inarch-source.h), or as a private name of the unit for which the file stands.
+ * The same of a name in a directory's file, which says for itself what of the running kernel it means: with object and
+ * position (LIVEPATCH_SYMBOL, kernel/include/inarch-source.h), or as a private name of the unit for which the file
+ * stands.
  * @returns `unknown` when the name is neither
  */
 export function doubtAboutStated(
@@ -96,8 +97,8 @@ export function doubtAboutStated(
 }
 
 /**
- * What the kernel's macros make for diagnostics, by name, section, and least and most bytes: a fresh one in a replaced function does
- * no harm.
+ * What the kernel's macros make for diagnostics, by name, section, and least and most bytes: a fresh one in a replaced
+ * function does no harm.
  */
 const diagnostics: readonly (readonly [name: RegExp, section: RegExp, least: number, most: number])[] = [
   [/^(__already_done|__warned|__print_once)$/, /^\.data\.\.?(once|unlikely|read_mostly)$/, 1, 1],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the kernel's loader, sysfs, kallsyms and livepatch want of the finished module: names that are there once, sections
-// and tables that they understand, versions that are the kernel's.
+// What the kernel's loader, sysfs, kallsyms and livepatch want of the finished module: names that are there once,
+// sections and tables that they understand, versions that are the kernel's.
 import { isAllocated, isCode, isWritable, sectionType } from '../elf/format.ts'
 import { strayEntries, unreadableTables } from './code-tables.ts'
 import type { Inspection } from './complaint.ts'
@@ -24,7 +24,8 @@ export function checkLoading(inspection: Inspection): void {
     complain(
       'audit-table',
       table.name,
-      `An entry of ${table.name} is about offset ${about.offset} of ${about.section.name}, where the code has nothing for it`,
+      `An entry of ${table.name} is about offset ${about.offset} of ${about.section.name}, where the ` +
+        'code has nothing for it',
     )
 }
 
@@ -78,7 +79,8 @@ function checkSections({ module: { object }, complain }: Inspection): void {
       complain(
         'audit-read-only',
         name,
-        `What is in ${name} becomes read-only when the live patch is loaded, and a callback of a module that comes later could not write it`,
+        `What is in ${name} becomes read-only when the live patch is loaded, and a callback of a module ` +
+          'that comes later could not write it',
       )
     const right = `.klp.rela.${objectOfTable(name)}.${object.sections[info]?.name}`
     if (type === sectionType.rela && (!isLivepatchTable(section) || name !== right))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a reference of the finished module means when the kernel has resolved it: a place of the module, or an address of
-// one of the kernel's objects. An exported symbol with a distance is an address like any other.
+// What a reference of the finished module means when the kernel has resolved it: a place of the module, or an address
+// of one of the kernel's objects. An exported symbol with a distance is an address like any other.
 import type { ElfSymbol } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
 import type { Place, Reference } from './object-view.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the compiler made other code of the same source, because it saw fewer functions. What stays the same is to what
-// the code leads: with everything that it takes in or calls, the function of the module must come to nothing that the unit's
-// does not come to, and to all that the unit's function names itself.
+// the code leads: with everything that it takes in or calls, the function of the module must come to nothing that the
+// unit's does not come to, and to all that the unit's function names itself.
 import { isCode, isWritable } from '../elf/format.ts'
 import { entriesAbout } from './code-tables.ts'
 import {
@@ -19,8 +19,8 @@ import {
 import { sourceName, stem } from './unit.ts'
 
 /**
- * What the compiler calls by itself; and where the checks of a copy's size end (linux/thread_info.h, linux/fortify-string.h), of which
- * it leaves out those whose size it knows: with fewer callers to see, it knows fewer.
+ * What the compiler calls by itself; and where the checks of a copy's size end (linux/thread_info.h,
+ * linux/fortify-string.h), of which it leaves out those whose size it knows: with fewer callers to see, it knows fewer.
  */
 const compilersOwn =
   /^(__x86_|__fentry__$|mem(cpy|set|move|cmp)$|__stack_chk|__ubsan|__asan|__tsan|__sanitizer|(__copy_overflow|__check_object_size|_*fortify_(panic|report))$)/
@@ -44,8 +44,8 @@ function distanceOf({ target }: Led, { start }: Extent): number {
 }
 
 /**
- * Whether a function has it for itself: its own code, to which tables and jumps lead, what of it is seldom run, other instructions for
- * a place, jump tables. A text is the same for all.
+ * Whether a function has it for itself: its own code, to which tables and jumps lead, what of it is seldom run, other
+ * instructions for a place, jump tables. A text is the same for all.
  */
 function belongsTo(part: Extent, whole: Extent): boolean {
   const { section, symbol } = part
@@ -85,8 +85,8 @@ function reachedFrom(view: ObjectView, from: readonly Extent[]): Led[] {
 }
 
 /**
- * The running kernel's function that the module calls, and that the unit's function has taken in: the unit has it, and all that it
- * comes to is reached.
+ * The running kernel's function that the module calls, and that the unit's function has taken in: the unit has it, and
+ * all that it comes to is reached.
  */
 function takenIn(
   view: ObjectView,

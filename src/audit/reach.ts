@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Whether the kernel can resolve each reference of the finished module, and whether what it leads to, in the kernel or in
-// the module, is there when it is used: of the right kind, and not freed after the start.
+// Whether the kernel can resolve each reference of the finished module, and whether what it leads to, in the kernel or
+// in the module, is there when it is used: of the right kind, and not freed after the start.
 import { isAllocated, isCode, isPcRelative, relocationSize, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { Names } from '../match/names.ts'
@@ -8,7 +8,9 @@ import type { Inspection } from './complaint.ts'
 import { type KernelPlace, livepatchName, meaningOf, objectOfTable, resolve } from './meaning.ts'
 import { isFreed, isLivepatchTable, nameOf, type Reference } from './object-view.ts'
 
-/** Tables that the kernel goes through while it loads the module, `.init` and all; later it leaves out what is freed. */
+/**
+ * Tables that the kernel goes through while it loads the module, `.init` and all; later it leaves out what is freed.
+ */
 const loadersOwn =
   /^(\.gnu\.linkonce\.this_module|\.orc_|__mcount_loc|\.(return|retpoline|call|cfi|static_call)_sites|\.ibt_endbr_seal|__(patchable_function_entries|jump_table|ex_table|bug_table)|\.(altinstructions|parainstructions|smp_locks)|\.(init|exit)\b)/
 
@@ -30,7 +32,8 @@ export function checkReach(inspection: Inspection): void {
         complain(
           'audit-freed',
           what,
-          `${section.name} uses ${what} of the section ${meaning.place.section.name}, which the kernel frees when it has loaded the live patch`,
+          `${section.name} uses ${what} of the section ${meaning.place.section.name}, which the kernel ` +
+            'frees when it has loaded the live patch',
         )
       }
       if (meaning.kind !== 'kernel') continue

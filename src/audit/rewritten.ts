@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the code of the module may differ from what the compiler made: objtool makes nops of jump labels and of the hook,
-// and a number that the kernel writes into its own code at boot is loaded instead (arch/x86/include/asm/runtime-const.h).
+// Where the code of the module may differ from what the compiler made: objtool makes nops of jump labels and of the
+// hook, and a number that the kernel writes into its own code at boot is loaded instead
+// (arch/x86/include/asm/runtime-const.h).
 import { entriesAbout } from './code-tables.ts'
 import type { Extent, ObjectView } from './object-view.ts'
 

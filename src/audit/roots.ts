@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the walk through a module begins: what it tells the kernel to replace and to call back, and which function of which
-// patched unit each of these must be.
+// Where the walk through a module begins: what it tells the kernel to replace and to call back, and which function of
+// which patched unit each of these must be.
 import { type AskedCallback, callbacksAskedFor, statesAskedFor } from './asked.ts'
 import type { Inspection } from './complaint.ts'
 import type { LivepatchTables, TableFunction } from './livepatch-tables.ts'

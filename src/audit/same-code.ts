@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Whether a piece of the module, code or data or an entry of a table about code, is, byte for byte outside of its references,
-// what the compiler made; and which reference of the one is which of the other.
+// Whether a piece of the module, code or data or an entry of a table about code, is, byte for byte outside of its
+// references, what the compiler made; and which reference of the one is which of the other.
 import { isCode, isPcRelative, relocationSize, relocationType } from '../elf/format.ts'
 import type { Inspection } from './complaint.ts'
 import { isSamePlace, linked, meaningOf } from './meaning.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Static calls of the module: the kernel writes into each call site where the key says, so the key has to be that of the
-// trampoline which is called there. Format: struct static_call_site of include/linux/static_call_types.h.
+// Static calls of the module: the kernel writes into each call site where the key says, so the key has to be that of
+// the trampoline which is called there. Format: struct static_call_site of include/linux/static_call_types.h.
 import type { Names } from '../match/names.ts'
 import { entriesIn } from './code-tables.ts'
 import type { Inspection } from './complaint.ts'

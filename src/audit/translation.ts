@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Translation validation: from each function that the module replaces, module and patched object are walked in step. What
-// the module carries must be, byte for byte, what the compiler made, with the same tables about it, and each reference in it
-// must mean what the same reference means in the object: a place of the module that is walked in turn, or the thing of the kernel.
+// Translation validation: from each function that the module replaces, module and patched object are walked in step.
+// What the module carries must be, byte for byte, what the compiler made, with the same tables about it, and each
+// reference in it must mean what the same reference means in the object: a place of the module that is walked in turn,
+// or the thing of the kernel.
 import { isWritable } from '../elf/format.ts'
 import { beforePad, behindPad, excuseLines, isOwnName, otherName } from './anew.ts'
 import { type CodeEntry, entriesAbout } from './code-tables.ts'
@@ -54,8 +55,8 @@ interface Task extends From {
 export type Carried = ReadonlyMap<UnitView, ReadonlySet<string>>
 
 /**
- * How the module's code came to be: cut out of the patched objects; compiled anew, from parts of the patched units; or as the
- * objects have it that were compiled from a directory's own files, which take the place of the patched objects.
+ * How the module's code came to be: cut out of the patched objects; compiled anew, from parts of the patched units; or
+ * as the objects have it that were compiled from a directory's own files, which take the place of the patched objects.
  */
 export type ModuleCode = 'cut-out' | 'compiled-anew' | 'from-directory'
 

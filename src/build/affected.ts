@@ -55,7 +55,8 @@ function shapeRefusals(unit: Unit, reachable: readonly Unit[]): Finding[] {
       refusal(
         unit.source,
         'unit-in-many-objects',
-        `${unit.source} is compiled for several parts of the kernel: ${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
+        `${unit.source} is compiled for several parts of the kernel: ` +
+          `${reachable.flatMap((one) => [one.object, ...one.modules]).join(', ')}`,
         'Inarch can’t tell such copies of a unit apart; change the callers of this code',
       ),
     ]
@@ -148,7 +149,9 @@ async function classifySource(
             {
               severity: 'note' as const,
               rule: 'not-built',
-              message: `${file} is not built in the configuration of ${kernel.release}, so nothing of it is in the live patch`,
+              message:
+                `${file} is not built in the configuration of ${kernel.release}, so nothing of it is in the ` +
+                'live patch',
               unit: file,
             },
           ],

@@ -139,14 +139,18 @@ async function refusedBy(
     if (about.length === 0) continue
     const looked = units === own ? [] : units
     const left = candidates.length - looked.length
-    const message = `${toldFirst(about)} changes for data that are there, which refuses the patch whatever becomes of ${left} more units that may need it; they were not compiled, and what else they would say is not told`
+    const message =
+      `${toldFirst(about)} changes for data that are there, which refuses the patch whatever ` +
+      `becomes of ${left} more units that may need it; they were not compiled, and what else they would say is not told`
     return {
       units: looked,
       finding: {
         severity: 'error',
         rule: 'not-all-compiled',
         message,
-        hint: 'Leave the layout as it is: put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
+        hint:
+          'Leave the layout as it is: put what is new into a shadow variable (docs/authoring.md, ' +
+          '“Shadow variables”)',
       },
     }
   }
@@ -159,7 +163,8 @@ async function refusedBy(
  * @param dir an empty directory for the objects, such as a scratch directory; they live as long as it
  * @param meanwhile what can be done while the first compilers run; nobody waits for it, and it must not fail
  * @param sees asked when a header may change many units
- * @throws Fault `patch/compile-error` with the patch's lines, `patch/compiler-exhausted`, `refused/reads-outside`; `environment/generated-file-missing`,
+ * @throws Fault `patch/compile-error` with the patch's lines, `patch/compiler-exhausted`, `refused/reads-outside`;
+ * `environment/generated-file-missing`,
  *   `source-does-not-compile`, `kbuild-failed`, `program-missing`
  */
 export async function compilePairs(

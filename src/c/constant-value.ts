@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a constant expression comes to, so that a constant that is only written otherwise is no change: `1 << 2` is 4 (C11, 6.6).
+// What a constant expression comes to, so that a constant that is only written otherwise is no change: `1 << 2` is 4
+// (C11, 6.6).
 import { closing, type Token } from './lexer.ts'
 
 const precedence: readonly (readonly string[])[] = [

@@ -152,9 +152,9 @@ const strings = [
 ] as const
 
 /**
- * Finds strings, characters and what else `others` says. A quote without its second one on the line is passed over. So are
- * then all like it up to where the second one was looked for: there is none for them either, since each stands behind a
- * backslash, and what follows it was read alike.
+ * Finds strings, characters and what else `others` says. A quote without its second one on the line is passed over. So
+ * are then all like it up to where the second one was looked for: there is none for them either, since each stands
+ * behind a backslash, and what follows it was read alike.
  */
 function scanner(others: string): (text: string) => Generator<Mark> {
   const patternFor = (sought: readonly string[]) => new RegExp([...sought, others].join('|'), 'gm')

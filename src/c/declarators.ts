@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What one top-level declaration of C declares (C11, 6.7), with GNU's attributes and asm labels wherever they may stand. It
-// works on the tokens of expanded text and, as far as macros leave it recognisable, on those of written text.
+// What one top-level declaration of C declares (C11, 6.7), with GNU's attributes and asm labels wherever they may
+// stand. It works on the tokens of expanded text and, as far as macros leave it recognisable, on those of written text.
 import { closing, type Token } from './lexer.ts'
 
 export interface Declarator {
@@ -58,9 +58,10 @@ const typeWords = new Set(
   ).split(' '),
 )
 const qualifiers = new Set(
-  'const volatile restrict __const __const__ __volatile__ __volatile __restrict __restrict__ _Atomic __extension__ __seg_gs __seg_fs'.split(
-    ' ',
-  ),
+  (
+    'const volatile restrict __const __const__ __volatile__ __volatile __restrict __restrict__ _Atomic ' +
+    '__extension__ __seg_gs __seg_fs'
+  ).split(' '),
 )
 const attributeWords = new Set(
   '__attribute__ __attribute __asm__ asm __asm _Alignas __declspec _Static_assert'.split(' '),

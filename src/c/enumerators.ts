@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The names of enums, and what each stands for. A name that is put in between moves all that follow, although their own text
-// is as it was.
+// The names of enums, and what each stands for. A name that is put in between moves all that follow, although their own
+// text is as it was.
 
 import { constantValue } from './constant-value.ts'
 import { closing, type Token } from './lexer.ts'

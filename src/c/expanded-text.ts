@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A unit after the preprocessor: the tokens that came from its main file, with the lines they came from, and the macros of
-// all its headers. It rests on the line markers and on -dD, which gcc and clang write alike.
+// A unit after the preprocessor: the tokens that came from its main file, with the lines they came from, and the macros
+// of all its headers. It rests on the line markers and on -dD, which gcc and clang write alike.
 import { type Token, tokenize } from './lexer.ts'
 import { Pile } from './top-level.ts'
 import { probeNumber } from './written-lines.ts'
@@ -8,7 +8,9 @@ import { probeNumber } from './written-lines.ts'
 export interface Expanded {
   /** All that the preprocessor wrote. */
   readonly text: string
-  /** The top-level pieces that came from the main file. Token offsets are those in `text`, lines those of the main file. */
+  /**
+   * The top-level pieces that came from the main file. Token offsets are those in `text`, lines those of the main file.
+   */
   readonly items: readonly (readonly Token[])[]
   /** The definitions of each macro, in order: parameters and body, as in `(a,b) a + b`. */
   readonly macros: ReadonlyMap<string, readonly string[]>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where a function stands in a C file, for people who want to read it: found in the text as it was written, without a
-// preprocessor. It leans on how the kernel's sources are laid out (Documentation/process/coding-style.rst): a definition
-// begins at the left margin, and so does the brace that ends it.
+// preprocessor. It leans on how the kernel's sources are laid out (Documentation/process/coding-style.rst): a
+// definition begins at the left margin, and so does the brace that ends it.
 
 /** 1-based lines of a file, both inclusive. */
 export interface Extent {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Prototypes without parentheses: `handler_fn name;` declares a function where handler_fn is a function's type, and looks
-// like a variable of which the running kernel would have a symbol.
+// Prototypes without parentheses: `handler_fn name;` declares a function where handler_fn is a function's type, and
+// looks like a variable of which the running kernel would have a symbol.
 import { type Declarator, type Declared, parseDeclaration } from './declarators.ts'
 import { closing, type Token, tokenize } from './lexer.ts'
 
@@ -38,7 +38,10 @@ function isOfFunctionType(
   return false
 }
 
-/** `handler_fn name;` looks like a variable's declaration; where `name` has a body, or its type is a function's, it is none. */
+/**
+ * `handler_fn name;` looks like a variable's declaration; where `name` has a body, or its type is a function's, it is
+ * none.
+ */
 export function withPrototypesByType<One extends Declared, Chunk extends { readonly items: One[] }>(
   chunks: readonly Chunk[],
   text: string,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// tree-sitter's grammar of C, for what tokens alone do not tell: which names are local and how far. What the grammar gets
-// wrong on the kernel's C is taken out here, in this one place, before it sees the text; offsets stay the same.
+// tree-sitter's grammar of C, for what tokens alone do not tell: which names are local and how far. What the grammar
+// gets wrong on the kernel's C is taken out here, in this one place, before it sees the text; offsets stay the same.
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -45,8 +45,8 @@ const asmWord = /^(?:asm|__asm__|__asm)$/
 const typeofWord = /^(?:typeof|__typeof__|__typeof|typeof_unqual|__typeof_unqual__)$/
 
 /**
- * The text of the tokens, at their offsets less that of the first, without what the grammar stumbles over: attributes and
- * assembly are left out, `typeof(…)` becomes a word, the far ends of ranges in `case` vanish.
+ * The text of the tokens, at their offsets less that of the first, without what the grammar stumbles over: attributes
+ * and assembly are left out, `typeof(…)` becomes a word, the far ends of ranges in `case` vanish.
  */
 function digestible(tokens: readonly Token[]): string {
   const base = tokens[0]!.start

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// C text as preprocessing tokens (C11, 6.4), with GNU's additions. The same tokens serve text as it was written and text
-// that comes out of the preprocessor.
+// C text as preprocessing tokens (C11, 6.4), with GNU's additions. The same tokens serve text as it was written and
+// text that comes out of the preprocessor.
 
 export interface Token {
   readonly kind: 'name' | 'number' | 'string' | 'char' | 'punctuator'

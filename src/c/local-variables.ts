@@ -116,7 +116,10 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
 const annotation =
   /^__(?:acquires|releases|must_hold|cond_(?:acquires|lock)|attribute__|printf|scanf|alloc_size|section)$/
 
-/** Where the parameters open: the last list of the outermost ones that is no annotation's; a parameter may have a list of its own. */
+/**
+ * Where the parameters open: the last list of the outermost ones that is no annotation's; a parameter may have a list
+ * of its own.
+ */
 function parametersAt(head: readonly Token[]): number {
   let found = -1
   for (let at = 0; at < head.length; at++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Macros that a patch changes, put in where functions use them. The rules read a function as it is written: where only a macro of
-// it changes, its text is the same on both sides and what it does is not. Macros that do not change stay as they are written, since
-// the rules know them by their names.
+// Macros that a patch changes, put in where functions use them. The rules read a function as it is written: where only
+// a macro of it changes, its text is the same on both sides and what it does is not. Macros that do not change stay as
+// they are written, since the rules know them by their names.
 
 import type { Definition, Definitions } from './functions.ts'
 import { closing, type Token, tokenize } from './lexer.ts'

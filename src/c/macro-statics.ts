@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Static variables inside of functions that the kernel's macros make for diagnostics: a fresh one in a replaced function does no harm.
-// The name alone does not tell: it must be declared as the macro declares it, and serve nothing but a message.
+// Static variables inside of functions that the kernel's macros make for diagnostics: a fresh one in a replaced
+// function does no harm. The name alone does not tell: it must be declared as the macro declares it, and serve nothing
+// but a message.
 
 import type { Token } from './lexer.ts'
 import { nameGiver, speaker } from './message-functions.ts'

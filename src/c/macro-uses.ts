@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Macros as a text uses them: which definitions of the main file it needs, through whatever other macros, and what a macro
-// stands for where it decorates a declaration.
+// Macros as a text uses them: which definitions of the main file it needs, through whatever other macros, and what a
+// macro stands for where it decorates a declaration.
 import type { Expanded } from './expanded-text.ts'
 import { type Token, wordsOf } from './lexer.ts'
 import { type MacroStates, macroStates } from './macro-states.ts'

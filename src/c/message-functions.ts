@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Functions of the kernel that only say something. What guards nothing but their call, whatever it is called, serves a message.
+// Functions of the kernel that only say something. What guards nothing but their call, whatever it is called, serves a
+// message.
 
 /** Who says something to the kernel's log, and does nothing else. */
 export const speaker =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which names of the file a declaration uses, and how. Each word of its expanded tokens counts unless it is a member, a label
-// or a local name; so what the grammar can't follow makes a use too many, never one too few.
+// Which names of the file a declaration uses, and how. Each word of its expanded tokens counts unless it is a member, a
+// label or a local name; so what the grammar can't follow makes a use too many, never one too few.
 import { attributeEnd } from './declarators.ts'
 import type { Grammar, Scopes } from './grammar.ts'
 import { closing, openingOf, type Token, wordsOf } from './lexer.ts'
@@ -10,7 +10,9 @@ export interface Use {
   readonly isTag: boolean
   /** Index of its token in the declaration. */
   readonly at: number
-  /** `call`: parentheses follow. `element`: a part of it is read. `change`: it is written to. `address`: that is taken. */
+  /**
+   * `call`: parentheses follow. `element`: a part of it is read. `change`: it is written to. `address`: that is taken.
+   */
   readonly how: 'call' | 'element' | 'change' | 'address' | 'other'
 }
 
@@ -48,7 +50,9 @@ function manner(tokens: readonly Token[], at: number): Use['how'] {
   return isElement ? 'element' : 'other'
 }
 
-/** Whether an operand ends at a token, so that an `&` behind it is a binary one. In doubt a parenthesis closes a cast. */
+/**
+ * Whether an operand ends at a token, so that an `&` behind it is a binary one. In doubt a parenthesis closes a cast.
+ */
 function endsOperand(tokens: readonly Token[], at: number): boolean {
   const { kind, text } = tokens[at] ?? { kind: 'punctuator', text: '' }
   if (text !== ')')
@@ -67,8 +71,8 @@ function endsOperand(tokens: readonly Token[], at: number): boolean {
 }
 
 /**
- * The scopes in a declaration. Initial values have none, unless there are statements in them, and tables are long: the grammar
- * sees them only then.
+ * The scopes in a declaration. Initial values have none, unless there are statements in them, and tables are long: the
+ * grammar sees them only then.
  */
 function scopesIn(tokens: readonly Token[], grammar: Grammar): Scopes | undefined {
   const value = tokens.findIndex(({ text }) => text === '=' || text === '{' || text === '(')

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One declaration of several variables, taken apart: each gets one of its own, and a type that is defined in it is defined once.
+// One declaration of several variables, taken apart: each gets one of its own, and a type that is defined in it is
+// defined once.
 import type { Declaration, Declarator } from './declarators.ts'
 import type { Token } from './lexer.ts'
 
@@ -29,7 +30,10 @@ export function plainest(declarators: readonly Declarator[]): Declarator | undef
   )
 }
 
-/** The type of the specifiers, told by a variable that was declared with them: what is left of it without `*` and brackets. */
+/**
+ * The type of the specifiers, told by a variable that was declared with them: what is left of it without `*` and
+ * brackets.
+ */
 export function typeThrough(
   tokens: readonly Token[],
   { name, at, from, core }: Declarator,

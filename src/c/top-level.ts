@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Heaps up the tokens of expanded C and cuts them into top-level declarations: behind a semicolon outside of all brackets, and
-// behind the body of a function. Linear, and undisturbed by anything inside of the brackets.
+// Heaps up the tokens of expanded C and cuts them into top-level declarations: behind a semicolon outside of all
+// brackets, and behind the body of a function. Linear, and undisturbed by anything inside of the brackets.
 import { attributeEnd } from './declarators.ts'
 import { closing, type Token } from './lexer.ts'
 

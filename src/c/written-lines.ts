@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A C file as it was written, and which of its lines count in this configuration. The preprocessor itself tells that: the
-// file is handed to it with a #define behind each #if, #elif and #else, and those that come out again were reached.
+// A C file as it was written, and which of its lines count in this configuration. The preprocessor itself tells that:
+// the file is handed to it with a #define behind each #if, #elif and #else, and those that come out again were reached.
 import path from 'node:path'
 
 export interface Directive {
@@ -54,8 +54,8 @@ export interface Probed {
 
 const probe = 'inarch_probe_'
 
-// Comments, strings, and whole directives with their continuation lines. A quote that is not closed on its line is no string:
-// it stands in text that is left out, or in a comment of assembly.
+// Comments, strings, and whole directives with their continuation lines. A quote that is not closed on its line is no
+// string: it stands in text that is left out, or in a comment of assembly.
 const landmark =
   /\/\*[\s\S]*?\*\/|\/\/(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|^[ \t]*#(?:\/\*[\s\S]*?\*\/|\/\/(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\[\s\S])*"|\\\r?\n|[^\n])*/gm
 

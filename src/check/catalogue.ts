@@ -20,7 +20,8 @@ export const catalogue: readonly Chapter[] = [
   {
     title: 'Safety',
     about:
-      'What could go wrong although the live patch can be made: old and new code at the same time, objects that the old code has made, callers that stay.',
+      'What could go wrong although the live patch can be made: old and new code at the same time, ' +
+      'objects that the old code has made, callers that stay.',
     rules: rules.map(({ find: _, ...about }) => about),
   },
   { title: 'Files', about: 'What the patch changes besides code that can be replaced.', rules: fileRules },

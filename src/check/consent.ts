@@ -35,7 +35,8 @@ export function refuseUnlessAllowed(kernel: Kernel, findings: readonly Finding[]
   throw new Fault(
     'refused',
     'needs-consent',
-    `The patch could harm ${kernel.release}, and ${open.length === 1 ? 'one warning waits' : `${open.length} warnings wait`} for your judgement`,
+    `The patch could harm ${kernel.release}, and ` +
+      `${open.length === 1 ? 'one warning waits' : `${open.length} warnings wait`} for your judgement`,
     {
       findings,
       remedy: `When they are harmless here, say so: --allow ${rules.join(',')}`,

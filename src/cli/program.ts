@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The `inarch` command with all that it can be asked for. Each command loads the rooms that it needs only when it runs, so
-// that the start stays fast.
+// The `inarch` command with all that it can be asked for. Each command loads the rooms that it needs only when it runs,
+// so that the start stays fast.
 import { Command } from 'commander'
 import { version } from '../ground/version.ts'
 import { buildCommand } from './commands/build.ts'

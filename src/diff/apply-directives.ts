@@ -159,7 +159,8 @@ function switchTo(
         'warning',
         'copy-not-shared',
         datum.name,
-        `${whole.name} goes on pointing to the running kernel's ${datum.name}, while the live patch has a copy of its own`,
+        `${whole.name} goes on pointing to the running kernel's ${datum.name}, while the live patch has ` +
+          'a copy of its own',
         'Include the section of the data that point to it, too, or change the data from a callback',
       )
   }
@@ -169,7 +170,8 @@ function switchTo(
         'note',
         'copy-starts-anew',
         name,
-        `The live patch's copy of ${name} begins with the value that the source gives it, not with the running kernel's`,
+        `The live patch's copy of ${name} begins with the value that the source gives it, not with the ` +
+          `running kernel's`,
         'Take over the running value in a callback, if it matters',
       )
     if (symbol !== undefined && symbol.binding !== 'local')

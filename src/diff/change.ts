@@ -115,8 +115,10 @@ export function compareObjects(
       error(
         'data-changed',
         atom.name,
-        `The patch changes the initial value or the shape of existing data (${atom.name}): ${difference}; the running kernel's copy would keep its old value`,
-        'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
+        `The patch changes the initial value or the shape of existing data (${atom.name}): ` +
+          `${difference}; the running kernel's copy would keep its old value`,
+        'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or ' +
+          'let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
       )
     }
   }
@@ -160,14 +162,16 @@ export function compareObjects(
         'init-code',
         atom.name,
         `${atom.name} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
-        'Do what it should have done in a callback (INARCH_PRE_PATCH), and leave this part out (INARCH_IGNORE_FUNCTION)',
+        'Do what it should have done in a callback (INARCH_PRE_PATCH), and leave this part out ' +
+          '(INARCH_IGNORE_FUNCTION)',
       )
   for (const atom of added)
     if (isInitOrExit(atom.section.name))
       error(
         'init-code',
         atom.name,
-        `The new function ${atom.name} is meant to run while the kernel or the module starts or ends, which has happened`,
+        `The new function ${atom.name} is meant to run while the kernel or the module starts or ends, ` +
+          'which has happened',
         'Do this from a callback (INARCH_PRE_PATCH), or leave it out',
       )
   for (const atom of addedData)
@@ -175,8 +179,10 @@ export function compareObjects(
       error(
         'registration-added',
         atom.name,
-        `The patch adds ${atom.name} to the section ${atom.section.name}, which the kernel reads only while it starts or loads the module`,
-        'Leave this part out (INARCH_IGNORE_SECTION): it is a new parameter, export, initcall, per-CPU variable or the like',
+        `The patch adds ${atom.name} to the section ${atom.section.name}, which the kernel reads only ` +
+          'while it starts or loads the module',
+        'Leave this part out (INARCH_IGNORE_SECTION): it is a new parameter, export, initcall, per-CPU ' +
+          'variable or the like',
       )
   // Of an extract most of the registrations are missing.
   if (options.extract === undefined) findings.push(...removedRegistrations(b, correlation, unit))
@@ -200,7 +206,9 @@ export function compareObjects(
       error(
         'section-changed',
         atom.name,
-        `The patch changes ${atom.symbol === undefined ? `constants in ${atom.name}` : `the constant ${atom.name}`}, and which function uses them can't be told`,
+        'The patch changes ' +
+          `${atom.symbol === undefined ? `constants in ${atom.name}` : `the constant ${atom.name}`}, ` +
+          `and which function uses them can't be told`,
         'Compile both sides with -ffunction-sections and -fdata-sections, as live patches are, or leave this part out',
       )
   const differing = new Set(changed.map(({ after: atom }) => atom))

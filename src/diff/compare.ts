@@ -40,8 +40,8 @@ export interface ComparisonOptions {
   /** Lines may have moved between the two objects, so a line number that differs is no change. */
   readonly linesMoved: boolean
   /**
-   * The second object was made of an extract of the first one's source: what it only names may be defined in the first, and
-   * the source has another name. `nameOf` is what a function of the second object is called in the first.
+   * The second object was made of an extract of the first one's source: what it only names may be defined in the first,
+   * and the source has another name. `nameOf` is what a function of the second object is called in the first.
    */
   readonly extract?: { readonly nameOf: (name: string) => string }
 }
@@ -297,7 +297,10 @@ function isWhole({ section, start, end }: Extent): boolean {
   return start === 0 && end === section.size
 }
 
-/** Tables stand in an object in the order in which the unit first needed them; an entry's place in its own table means something. */
+/**
+ * Tables stand in an object in the order in which the unit first needed them; an entry's place in its own table means
+ * something.
+ */
 function byTable(entries: readonly TableEntry[]): readonly TableEntry[] {
   if (entries.every(({ table }) => table === entries[0]?.table)) return entries
   const order = (name: string, other: string) => (name === other ? 0 : name < other ? -1 : 1)
@@ -346,7 +349,10 @@ function textOf({ section, start, end }: Atom): string {
   return section.data.toString('latin1', start, end)
 }
 
-/** True for `__FILE__` or `__func__` of the same code, in a unit and in an extract of it, or a text with such a place in it. */
+/**
+ * True for `__FILE__` or `__func__` of the same code, in a unit and in an extract of it, or a text with such a place in
+ * it.
+ */
 function isSamePlace(b: string, a: string, nameOf: (name: string) => string): boolean {
   const place = /(?<![\w./+-])[\w./+-]+\.[ch](:\d+)?(?![\w./+-])/g
   const [restB, restA] = [b.replace(place, ''), a.replace(place, '')]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// References into the middle of a function. The kernel redirects a function at its entry, so what gets into it elsewhere still
-// runs the old code: another function that jumps there, a cold part that it shares, a table of labels (`&&label`).
+// References into the middle of a function. The kernel redirects a function at its entry, so what gets into it
+// elsewhere still runs the old code: another function that jumps there, a cold part that it shares, a table of labels
+// (`&&label`).
 
 import { isColdPart } from './object/compiler-names.ts'
 import { type Atom, isCode, type SplitObject, type Target } from './object/split-object.ts'
@@ -21,7 +22,10 @@ export function labelsIn(split: SplitObject, datum: Atom): Atom[] {
     .flatMap((relocation) => middleOf(split.target(datum.section, relocation)) ?? [])
 }
 
-/** Functions that get into the middle of changed ones, by themselves or by a cold part, and so run what changes; with those. */
+/**
+ * Functions that get into the middle of changed ones, by themselves or by a cold part, and so run what changes; with
+ * those.
+ */
 export function enteringMiddle(split: SplitObject, changed: readonly Atom[]): ReadonlyMap<Atom, Atom> {
   const through = new Map(changed.map((atom) => [atom, atom]))
   const leadsTo = (atom: Atom, target: Target): Atom | undefined => {

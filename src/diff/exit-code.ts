@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is to be done when the kernel proper ends: nothing is. The kernel's linker script discards the calls of what is built
-// in (EXIT_CALL), and nobody else comes to the code (`__exit`), so that a change of it is none to the running kernel.
+// What is to be done when the kernel proper ends: nothing is. The kernel's linker script discards the calls of what is
+// built in (EXIT_CALL), and nobody else comes to the code (`__exit`), so that a change of it is none to the running
+// kernel.
 
 import type { Change } from './change.ts'
 import type { Atom } from './object/split-object.ts'

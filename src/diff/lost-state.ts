@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A variable that is renamed, retyped under another name, or moved to another function is a new one to the running kernel: it starts anew, and
-// what the old one holds (entries of a list, who holds a lock, a count) is lost to the new code. It shows as a new
-// variable beside one that nobody uses any more.
+// A variable that is renamed, retyped under another name, or moved to another function is a new one to the running
+// kernel: it starts anew, and what the old one holds (entries of a list, who holds a lock, a count) is lost to the new
+// code. It shows as a new variable beside one that nobody uses any more.
 
 import { sectionFlag } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -140,8 +140,13 @@ export function lostState(
       rule: 'state-lost',
       symbol: variable.name,
       unit,
-      message: `The new variable ${name} starts anew, and ${names.join(' and ')}, which ${sourceName(first?.user.name ?? '')} used, ${names.length === 1 ? 'is' : 'are'} used by nobody any more: what the running kernel has in ${them} is lost to the new code`,
-      hint: `Keep the old name, if ${name} is meant to be the same; take the old value over from a callback (INARCH_PRE_PATCH), if it is needed; otherwise allow it`,
+      message:
+        `The new variable ${name} starts anew, and ${names.join(' and ')}, which ` +
+        `${sourceName(first?.user.name ?? '')} used, ${names.length === 1 ? 'is' : 'are'} used by ` +
+        `nobody any more: what the running kernel has in ${them} is lost to the new code`,
+      hint:
+        `Keep the old name, if ${name} is meant to be the same; take the old value over from a ` +
+        'callback (INARCH_PRE_PATCH), if it is needed; otherwise allow it',
     }
   })
 }

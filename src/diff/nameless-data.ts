@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What nobody names must not change unseen. Constants count through the code that refers to them, but in a section that several
-// things share a reference may seem to mean a neighbour; and some sections the kernel reads without a reference.
+// What nobody names must not change unseen. Constants count through the code that refers to them, but in a section that
+// several things share a reference may seem to mean a neighbour; and some sections the kernel reads without a
+// reference.
 import { sectionFlag } from '../elf/format.ts'
 import { type Comparison, sectionClass } from './compare.ts'
 import type { Correlation } from './correlation/correlate.ts'
@@ -65,7 +66,8 @@ export function changedNameless(
 }
 
 /**
- * Constants of shared sections after the patch that no constant before it equals, and that nothing which changes is seen to use.
+ * Constants of shared sections after the patch that no constant before it equals, and that nothing which changes is
+ * seen to use.
  * @param changes what is known to differ, or to be new, after the patch
  */
 export function unclaimed(
@@ -79,7 +81,8 @@ export function unclaimed(
   const fresh = after.atoms.filter(
     (atom) =>
       isWanted(atom) &&
-      // What has a section to itself is meant by every reference into it; what the linker merges is referred to one by one.
+      // What has a section to itself is meant by every reference into it; what the linker merges is referred to one by
+      // one.
       after.atomsOf(atom.section).length > 1 &&
       (atom.section.flags & sectionFlag.merge) === 0,
   )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A static variable that lets something be done once keeps its value when the patch comes: if it is set, what the patched code would do
-// once is never done. That is right while it is the same; another variable would never get its first value.
+// A static variable that lets something be done once keeps its value when the patch comes: if it is set, what the
+// patched code would do once is never done. That is right while it is the same; another variable would never get its
+// first value.
 
 import { speaker } from '../c/message-functions.ts'
 import type { Finding } from '../ground/finding.ts'
@@ -190,8 +191,13 @@ export function doneOtherwise(
       rule: 'state-inherited',
       symbol,
       unit,
-      message: `What ${flags} of ${user} lets be done once is about ${is} after the patch, and ${was === '' ? 'was not before' : `was about ${was} before`}: where the running kernel has done it already, it is not done for ${is}`,
-      hint: `Do it for ${is} in a callback (INARCH_PRE_PATCH), or give the patched code a variable with another name; if nothing needs it, allow it`,
+      message:
+        `What ${flags} of ${user} lets be done once is about ${is} after the patch, and ` +
+        `${was === '' ? 'was not before' : `was about ${was} before`}: where the running kernel has ` +
+        `done it already, it is not done for ${is}`,
+      hint:
+        `Do it for ${is} in a callback (INARCH_PRE_PATCH), or give the patched code a variable with ` +
+        'another name; if nothing needs it, allow it',
     }
   })
 }

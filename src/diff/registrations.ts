@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Data that the kernel finds by the section in which they lie: exports, parameters, initcalls and the like. It looks there once, while it
-// starts or loads a module, so that a live patch can neither add to them nor take away from them.
+// Data that the kernel finds by the section in which they lie: exports, parameters, initcalls and the like. It looks
+// there once, while it starts or loads a module, so that a live patch can neither add to them nor take away from them.
 
 import type { Finding } from '../ground/finding.ts'
 import { sectionClass } from './compare.ts'
@@ -46,7 +46,10 @@ function saidOf({ name, section }: Atom): string {
     const of = pattern.exec(stem(name))?.[1]
     if (of !== undefined) return says(of)
   }
-  return `The patch removes ${bareName(name)} from the section ${section.name}, which the kernel has read when it started or loaded the module, so that it stays`
+  return (
+    `The patch removes ${bareName(name)} from the section ${section.name}, which the kernel has ` +
+    'read when it started or loaded the module, so that it stays'
+  )
 }
 
 /** What stays although the patch removes it. */

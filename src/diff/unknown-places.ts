@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // References of which nobody can tell where they lead: behind the last string, into the middle of an instruction that
-// is unknown, out of their section. Two of them are the same when they go the same way into the same bytes, wherever that is.
+// is unknown, out of their section. Two of them are the same when they go the same way into the same bytes, wherever
+// that is.
 import type { Relocation } from '../elf/read.ts'
 import type { Extent, Target } from './object/split-object.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The type of a variable from debug information: what the source calls it, and what its bytes are to whoever reads them.
-// Format: DWARF 4 (dwarfstd.org), sections 5 and 7.5.
+// The type of a variable from debug information: what the source calls it, and what its bytes are to whoever reads
+// them. Format: DWARF 4 (dwarfstd.org), sections 5 and 7.5.
 import { type Abbreviation, Cursor, readValue, Unreadable } from './dwarf-entries.ts'
 
 export interface DwarfType {

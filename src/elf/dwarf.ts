@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the source declares the variables of an object, and as what, from its debug information. Only what leads there is read.
-// Format: DWARF 4 (dwarfstd.org), sections 6.2.4 and 7.5; with what gcc and clang add to it.
+// Where the source declares the variables of an object, and as what, from its debug information. Only what leads there
+// is read. Format: DWARF 4 (dwarfstd.org), sections 6.2.4 and 7.5; with what gcc and clang add to it.
 import { type Abbreviation, Cursor, readAbbreviations, readValue, Unreadable } from './dwarf-entries.ts'
 import { type DwarfType, typesOf } from './dwarf-types.ts'
 import type { ObjectFile, Section } from './read.ts'

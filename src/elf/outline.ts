@@ -34,7 +34,10 @@ export interface Outline {
   readonly symbolNamesLength: number
   /** Of each symbol: its section, or one of `nowhere`. */
   readonly home: Int32Array
-  /** The outline that has the same sections and symbols under the same numbers, and the symbols that are elsewhere there or have another size. */
+  /**
+   * The outline that has the same sections and symbols under the same numbers, and the symbols that are elsewhere there
+   * or have another size.
+   */
   readonly like: { readonly outline: Outline; readonly moved: readonly number[] } | undefined
 }
 

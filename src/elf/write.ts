@@ -14,7 +14,10 @@ import {
   symbolType,
 } from './format.ts'
 
-/** What lies between two parts of a section. In code it is nops: objtool reads code from its start to its end, and zeros are instructions of two bytes. */
+/**
+ * What lies between two parts of a section. In code it is nops: objtool reads code from its start to its end, and zeros
+ * are instructions of two bytes.
+ */
 export function padding(length: number, flags: number): Buffer {
   return Buffer.alloc(length, (flags & sectionFlag.exec) === 0 ? 0 : 0x90)
 }

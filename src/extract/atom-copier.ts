@@ -24,7 +24,9 @@ export interface CarriedItem {
   readonly reason: string
 }
 
-/** Makes a relocation of carried bytes lead to the right thing; `offset` is that of the new one, `whose` for messages. */
+/**
+ * Makes a relocation of carried bytes lead to the right thing; `offset` is that of the new one, `whose` for messages.
+ */
 export type Convert = (
   from: Section,
   relocation: Relocation,
@@ -128,7 +130,10 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
       'Compile with -ffunction-sections, or move the fix to a function of an ordinary section',
     )
 
-  /** Of what leads from one function of a section to another the assembler says nothing: it must all be seen, and reach further. */
+  /**
+   * Of what leads from one function of a section to another the assembler says nothing: it must all be seen, and reach
+   * further.
+   */
   const refuseInseparable = (atom: Atom) => {
     const { section } = atom
     if (after.relocations(atom).some(({ type }) => type === relocationType.pc8))

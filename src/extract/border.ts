@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// In a section that several data share, the assembler says only how far into it a reference leads: the end of an array is the
-// beginning of what is next, and `array - 1` a part of what is before. What is meant does not matter while neighbours stay
-// together; where they don't, it is refused.
+// In a section that several data share, the assembler says only how far into it a reference leads: the end of an array
+// is the beginning of what is next, and `array - 1` a part of what is before. What is meant does not matter while
+// neighbours stay together; where they don't, it is refused.
 
 import { isByContent } from '../diff/object/by-content.ts'
 import { coldParent } from '../diff/object/compiler-names.ts'
@@ -73,7 +73,8 @@ export function borderGuard(carrying: Carrying & Pick<Cutting, 'error'>) {
       'ambiguous-reference',
       atom.name,
       `${whose.name} refers to ${what}, which share the section ${atom.section.name}: which is meant can't be told`,
-      'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section attribute (such as __read_mostly)',
+      'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section ' +
+        'attribute (such as __read_mostly)',
     )
 
   return (target: Target & { kind: 'atom' }, from: Section, relocation: Relocation, whose: Atom) => {

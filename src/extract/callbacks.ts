@@ -64,7 +64,9 @@ export function declaredCallbacks<From extends Declarer>(
         rule: 'duplicate-callback',
         symbol: atom.name,
         unit,
-        message: `${object} has two ${kind} callbacks, ${first.name} and ${atom.name} (${where}), and the kernel calls one`,
+        message:
+          `${object} has two ${kind} callbacks, ${first.name} and ${atom.name} (${where}), and the ` +
+          'kernel calls one',
         hint: 'Let one callback do the work of both',
       })
     }
@@ -99,7 +101,9 @@ export function declaredStates(changes: readonly Change[], findings: Finding[]):
           rule: 'duplicate-state',
           symbol: state.name,
           unit,
-          message: `The state ${state.id} is declared twice: as ${first.name}, version ${first.version} (${first.unit}), and as ${state.name}, version ${state.version} (${unit})`,
+          message:
+            `The state ${state.id} is declared twice: as ${first.name}, version ${first.version} ` +
+            `(${first.unit}), and as ${state.name}, version ${state.version} (${unit})`,
           hint: 'Give each state its own id, and each a single version',
         })
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a live patch carries must be there as long as the live patch is. The kernel frees a module's `.init` sections when
-// its init function has returned, and makes `.data..ro_after_init` read-only; but replaced code runs, and callbacks
-// of modules that come later write, after that.
+// What a live patch carries must be there as long as the live patch is. The kernel frees a module's `.init` sections
+// when its init function has returned, and makes `.data..ro_after_init` read-only; but replaced code runs, and
+// callbacks of modules that come later write, after that.
 
 /** @returns the name of the section in which what came from section `name` stays as it is */
 export function lastingSection(name: string): string {
@@ -10,7 +10,9 @@ export function lastingSection(name: string): string {
   return kind === undefined ? name : `.${kind}`
 }
 
-/** True for the section of what is gone once the kernel, or the module, has started: `name` as the compiler makes it. */
+/**
+ * True for the section of what is gone once the kernel, or the module, has started: `name` as the compiler makes it.
+ */
 export function isFreed(name: string): boolean {
   return /^\.(init|exit|meminit)/.test(name)
 }

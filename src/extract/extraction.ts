@@ -67,7 +67,9 @@ export function extract(units: readonly UnitChange[], surroundings: Surroundings
         rule: 'not-traceable',
         symbol: before.name,
         unit: change.unit,
-        message: `${before.name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
+        message:
+          `${before.name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it ` +
+          `can't be replaced`,
         hint: 'Fix the bug in its callers instead',
       })
     for (const { after } of roots.embedded)

@@ -103,7 +103,8 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
       error(
         'unknown-relocation',
         whose?.name ?? from.name,
-        `${whose?.name ?? from.name} uses the thread-local variable ${symbol.name || from.name}, which a kernel module can't reach`,
+        `${whose?.name ?? from.name} uses the thread-local variable ${symbol.name || from.name}, which ` +
+          `a kernel module can't reach`,
         'Use a per-CPU variable or a member of struct task_struct',
       )
     switch (target.kind) {
@@ -126,7 +127,8 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
         error(
           'unknown-relocation',
           whose?.name ?? from.name,
-          `${whose?.name ?? from.name} refers to something that can't be followed: ${target.kind === 'nowhere' ? target.why : 'an absolute address'}`,
+          `${whose?.name ?? from.name} refers to something that can't be followed: ` +
+            `${target.kind === 'nowhere' ? target.why : 'an absolute address'}`,
           report,
         )
         return to(cargo().refer('', undefined), relocation.addend)
@@ -149,7 +151,8 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
       error(
         'across-modules',
         atom.name,
-        `The new ${atom.name} belongs to the module ${peer.object}, but ${unit} is part of ${object}, which may run without it`,
+        `The new ${atom.name} belongs to the module ${peer.object}, but ${unit} is part of ${object}, ` +
+          'which may run without it',
         'Define it where it is used, too',
       )
       return undefined
@@ -282,7 +285,8 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
       error(
         'freed-after-boot',
         atom.name,
-        `${whose?.name ?? 'Carried code'} uses ${atom.name}, which was freed when ${object === 'vmlinux' ? 'the kernel' : object} had started`,
+        `${whose?.name ?? 'Carried code'} uses ${atom.name}, which was freed when ` +
+          `${object === 'vmlinux' ? 'the kernel' : object} had started`,
         'Keep what is needed of it in a variable of the patch',
       )
     if (bySection && whose !== undefined) guardBorder(target, from, relocation, whose)
@@ -291,7 +295,8 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
         error(
           'into-function',
           name,
-          `${whose?.name ?? 'Carried code'} uses ${atom.name}, in which the running kernel has the places of labels in its own ${name}`,
+          `${whose?.name ?? 'Carried code'} uses ${atom.name}, in which the running kernel has the ` +
+            `places of labels in its own ${name}`,
           'Make the table of labels constant (static const void *const)',
         )
     if (byContent || counterpart === undefined) {
@@ -305,7 +310,8 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
           'ambiguous-static',
           atom.name,
           `It can't be told whether the static variable ${atom.name} was ${names} before the patch, or is new`,
-          'Give the variables names of their own in the patch, and take over what the old ones hold in a callback (INARCH_PRE_PATCH)',
+          'Give the variables names of their own in the patch, and take over what the old ones hold in ' +
+            'a callback (INARCH_PRE_PATCH)',
         )
       }
       const reason = change.copied.has(atom) ? 'the patch asks for a copy of its own' : 'it is new'

@@ -7,7 +7,9 @@ export class Namesakes {
   /** The files that have a function of each name, in order. */
   private readonly files = new Map<string, string[]>()
 
-  /** @returns `name` for the first file that has it, `name..2` for the second one; a cold part goes with its function */
+  /**
+   * @returns `name` for the first file that has it, `name..2` for the second one; a cold part goes with its function
+   */
   nameFor(file: string, name: string): string {
     const parent = coldParent(name)
     const files = this.files.get(parent) ?? []

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A new export. The kernel reads its exports when a module is loaded, and a live patch can't add to them. Where the fix's own
-// functions use what is exported, they reach it without: then the export is left out, and that is told.
+// A new export. The kernel reads its exports when a module is loaded, and a live patch can't add to them. Where the
+// fix's own functions use what is exported, they reach it without: then the export is left out, and that is told.
 import type { Change } from '../diff/change.ts'
 import type { Finding } from '../ground/finding.ts'
 
@@ -42,7 +42,9 @@ export function withOwnExports(changes: readonly Change[], findings: readonly Fi
       {
         ...finding,
         severity: 'note',
-        message: `The patch exports ${name}, which a live patch can't do: its own functions use it all the same, modules can't`,
+        message:
+          `The patch exports ${name}, which a live patch can't do: its own functions use it all the ` +
+          `same, modules can't`,
         hint: 'A module that needs it loads only where the kernel itself is built with the fix',
       },
     ]

@@ -14,8 +14,9 @@ function leaves(code: Buffer): boolean {
 }
 
 /**
- * True when a relocation of `code` takes an address for nothing but an argument of klp_shadow_*: it loads a register of arguments,
- * and the next call, with no jump before it, is one of these functions. A call leaves nothing in such registers.
+ * True when a relocation of `code` takes an address for nothing but an argument of klp_shadow_*: it loads a register of
+ * arguments, and the next call, with no jump before it, is one of these functions. A call leaves nothing in such
+ * registers.
  */
 export function isForShadow(split: SplitObject, code: Atom, relocation: Relocation): boolean {
   const { section } = code

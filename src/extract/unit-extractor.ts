@@ -89,7 +89,9 @@ export function cut(
           rule: 'address-of-new-function',
           symbol: name,
           unit,
-          message: `The address of the new function ${name} is handed on; if something keeps it (a timer, a work, a table), it leads nowhere after the patch is unloaded`,
+          message:
+            `The address of the new function ${name} is handed on; if something keeps it (a timer, a ` +
+            'work, a table), it leads nowhere after the patch is unloaded',
           hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or do not unload the patch',
         })
       return some

@@ -22,8 +22,8 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 /**
- * Makes a directory of the cache, and those that it is to be in. Node's own `recursive` tries for ever where a directory says
- * that what is to be made in it does not exist, as /proc does.
+ * Makes a directory of the cache, and those that it is to be in. Node's own `recursive` tries for ever where a
+ * directory says that what is to be made in it does not exist, as /proc does.
  * @param dir the cache, or a path below it
  * @throws Fault `environment/cache-place`; the system's error where the disk is full or the user may not
  */

@@ -23,8 +23,8 @@ export interface CommandOptions {
   /** Feeds standard input from this file. */
   readonly inputFile?: string
   /**
-   * The program and all that it starts end when we are killed, however hard: for work that takes long, or holds what the
-   * next of us needs. It costs some ms.
+   * The program and all that it starts end when we are killed, however hard: for work that takes long, or holds what
+   * the next of us needs. It costs some ms.
    */
   readonly guarded?: boolean
   /** Do not fail on an exit code other than 0. */
@@ -47,8 +47,8 @@ function limited({ memory, cpu, fileSize }: Limits): string[] {
 }
 
 /**
- * The kernel sends timeout(1) a signal when we die (prctl(2), PR_SET_PDEATHSIG, which util-linux's setpriv sets), and it sends
- * that on to the whole process group, and SIGKILL a second later.
+ * The kernel sends timeout(1) a signal when we die (prctl(2), PR_SET_PDEATHSIG, which util-linux's setpriv sets), and
+ * it sends that on to the whole process group, and SIGKILL a second later.
  */
 const guard = ['setpriv', '--pdeathsig', 'TERM', '--', 'timeout', '--kill-after=1', '0']
 

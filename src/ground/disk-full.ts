@@ -3,7 +3,8 @@
 import { Fault } from './fault.ts'
 
 const ofCache =
-  'Free some space (`inarch kernels prune` removes superseded kernels), or set XDG_CACHE_HOME to a directory on another disk'
+  'Free some space (`inarch kernels prune` removes superseded kernels), or set XDG_CACHE_HOME to a ' +
+  'directory on another disk'
 
 /**
  * @param detail what the system said
@@ -19,7 +20,9 @@ export function isDiskFull(code: unknown): boolean {
 }
 
 const said = /No space left on device|Disk quota exceeded|You don't have enough free space/
-/** A compiler names the place in the source where it was when it could not write; it says `error` of what a source says. */
+/**
+ * A compiler names the place in the source where it was when it could not write; it says `error` of what a source says.
+ */
 const quoted = /^\s*\d* \||\.[a-zA-Z]+:\d+(?::\d+)?: (?!fatal error: error (?:writing|closing))/
 
 /** The line of a program's complaints that says so; what it only quotes from a source does not count. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A file that somebody names, or that lies in a tree which is not ours: it may be a directory, a device without an end, a
-// pipe into which nobody writes, or larger than the memory. Each kind of input has a largest size, and nothing is waited
-// for without an end.
+// A file that somebody names, or that lies in a tree which is not ours: it may be a directory, a device without an end,
+// a pipe into which nobody writes, or larger than the memory. Each kind of input has a largest size, and nothing is
+// waited for without an end.
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { Fault, type FaultKind } from './fault.ts'

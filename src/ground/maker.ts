@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Who makes something that is not finished, as a part of its name: the process, and where its pid counts. So what a killed
-// process left can be swept, and what belongs to a container or to another host that shares the place is left alone.
+// Who makes something that is not finished, as a part of its name: the process, and where its pid counts. So what a
+// killed process left can be swept, and what belongs to a container or to another host that shares the place is left
+// alone.
 import { createHash } from 'node:crypto'
 import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Characters that a reader does not see, or that make him see something else than is there: control characters, those that
-// turn the direction of writing (bidi), those without width, and halves of characters. Unicode Technical Report 36 has what
-// can be done with them.
+// Characters that a reader does not see, or that make him see something else than is there: control characters, those
+// that turn the direction of writing (bidi), those without width, and halves of characters. Unicode Technical Report 36
+// has what can be done with them.
 
-/** What a text that came from elsewhere must not show as it is: Unicode's general categories, and what it says to ignore. */
+/**
+ * What a text that came from elsewhere must not show as it is: Unicode's general categories, and what it says to
+ * ignore.
+ */
 const categories = String.raw`\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}`
 
 /** The text with each of these characters, except those of `kept`, as `show` writes it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A file that somebody wants. It is not seen before it is whole: it is written beside its place and renamed. Files that
-// belong together are all written before the first is renamed, so that none stands beside one of an earlier run. Devices
-// and pipes, which may be named as well, are written to; a rename would put a file in their place.
+// belong together are all written before the first is renamed, so that none stands beside one of an earlier run.
+// Devices and pipes, which may be named as well, are written to; a rename would put a file in their place.
 import { constants } from 'node:fs'
 import { mkdir, open, realpath, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -132,8 +132,8 @@ export async function writeWhole(file: string, content: Buffer | string): Promis
 }
 
 /**
- * Writes files that belong together, and makes their directories. When that fails, none of them is new, and nothing is left
- * behind.
+ * Writes files that belong together, and makes their directories. When that fails, none of them is new, and nothing is
+ * left behind.
  * @throws as `writeWhole`
  */
 export async function writeAllWhole(files: readonly WholeFile[]): Promise<void> {

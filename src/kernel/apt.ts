@@ -15,7 +15,9 @@ export function archiveRoot(): string {
   return path.join(cacheRoot(), 'archive')
 }
 
-/** The environment of apt's programs: the configuration, and a proxy, without which a machine behind one has no archive. */
+/**
+ * The environment of apt's programs: the configuration, and a proxy, without which a machine behind one has no archive.
+ */
 function aptEnvironment(): Record<string, string> {
   const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']
   const result: Record<string, string> = { APT_CONFIG: path.join(archiveRoot(), 'apt.conf') }

@@ -219,7 +219,8 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
  * A kernel of the Debian archive by its exact release, such as `6.1.0-56-cloud-amd64`. What is fetched
  * already is used without asking the archive.
  * @throws Fault `usage/kernel-unknown`, `environment/archive-unreachable`, `environment/download-failed`,
- *   `environment/source-missing`, `environment/disk-full`, `environment/cache-place`, `environment/compiler-missing`, `environment/compiler-mismatch`
+ * `environment/source-missing`, `environment/disk-full`, `environment/cache-place`, `environment/compiler-missing`,
+ * `environment/compiler-mismatch`
  */
 export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
   checkCachePlace()

@@ -195,6 +195,7 @@ export function systemMapText(kallsyms: Kallsyms): string {
   const lines: string[] = new Array(kallsyms.count)
   for (let i = 0; i < kallsyms.count; i++)
     lines[i] =
-      `${kallsyms.addresses[i]!.toString(16).padStart(16, '0')} ${String.fromCharCode(kallsyms.types[i]!)} ${kallsyms.names[i]}\n`
+      `${kallsyms.addresses[i]!.toString(16).padStart(16, '0')} ` +
+      `${String.fromCharCode(kallsyms.types[i]!)} ${kallsyms.names[i]}\n`
   return lines.join('')
 }

@@ -55,8 +55,8 @@ function isAbsent(error: unknown): boolean {
 }
 
 /**
- * What the tree was taken over from, and what each of it was like before it was read. To link a file changes its time of
- * change, so of those that are linked the other time is looked at.
+ * What the tree was taken over from, and what each of it was like before it was read. To link a file changes its time
+ * of change, so of those that are linked the other time is looked at.
  */
 class Watched {
   private readonly stamps = new Map<string, string | undefined>()

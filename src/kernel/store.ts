@@ -43,8 +43,9 @@ export function kernelDir(release: string): string {
 }
 
 /**
- * Whether the paths that are stored lead here. Those of a cache that was moved do not; those of one that has two names (a
- * link, another mount) do, and whoever comes by the other name must not make the kernel anew under somebody who uses it.
+ * Whether the paths that are stored lead here. Those of a cache that was moved do not; those of one that has two names
+ * (a link, another mount) do, and whoever comes by the other name must not make the kernel anew under somebody who uses
+ * it.
  */
 function leadsTo(stored: string, dir: string): boolean {
   if (stored === dir) return true

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who uses the ftrace entries of the running kernel's functions, as the tracing file system tells it.
-// Format: the kernel's kernel/trace/ftrace.c, t_show(): `NAME [MODULE] (COUNT) FLAGS tramp: … ->CALLBACK`, and below it,
-// where a function is called directly, `direct-->NAME`.
+// Format: the kernel's kernel/trace/ftrace.c, t_show(): `NAME [MODULE] (COUNT) FLAGS tramp: … ->CALLBACK`, and below
+// it, where a function is called directly, `direct-->NAME`.
 import type { Host } from './host.ts'
 
 export interface TracedFunction {
@@ -14,7 +14,9 @@ export interface TracedFunction {
   readonly redirected: boolean
   /** `D`: a trampoline is called directly, mostly BPF's. */
   readonly direct: boolean
-  /** The functions that are called, as far as the kernel tells: with several users often only the one that calls all. */
+  /**
+   * The functions that are called, as far as the kernel tells: with several users often only the one that calls all.
+   */
   readonly callbacks: readonly string[]
   /** The trampoline of a direct call. */
   readonly trampoline: string | undefined

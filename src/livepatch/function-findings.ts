@@ -69,14 +69,18 @@ function hookSentence(
         return {
           severity: 'error',
           rule: 'entry-taken',
-          message: `${what} on ${symbol} has a handler that runs behind it, and keeps the place that the live patch needs`,
+          message:
+            `${what} on ${symbol} has a handler that runs behind it, and keeps the place that the live ` +
+            'patch needs',
           hint: 'Remove the probe while the live patch is loaded, or set it without a post handler',
         }
       if (effect === 'falls-silent')
         return {
           severity: 'warning',
           rule: 'probe-falls-silent',
-          message: `${what} sits at ${part}+${offset}, inside of code that no call will reach any more: it falls silent`,
+          message:
+            `${what} sits at ${part}+${offset}, inside of code that no call will reach any more: it ` +
+            'falls silent',
           hint: 'Set it anew, in the function of the live patch, when that is loaded',
         }
       return {
@@ -89,20 +93,26 @@ function hookSentence(
       return {
         severity: 'note',
         rule: 'bpf-goes-on',
-        message: `${name === undefined ? 'A BPF program' : `The BPF program ${name}`} is attached to ${symbol} and goes on seeing its calls, which the new code answers`,
+        message:
+          `${name === undefined ? 'A BPF program' : `The BPF program ${name}`} is attached to ` +
+          `${symbol} and goes on seeing its calls, which the new code answers`,
       }
     case 'direct':
       return {
         severity: 'error',
         rule: 'entry-taken',
-        message: `A trampoline${called} is called directly from the entry of ${symbol}, and does not share it with a live patch`,
+        message:
+          `A trampoline${called} is called directly from the entry of ${symbol}, and does not share ` +
+          'it with a live patch',
         hint: 'Unload the module that it belongs to',
       }
     case 'unknown':
       return {
         severity: 'error',
         rule: 'entry-taken',
-        message: `Something sends the calls of ${symbol} elsewhere already (ftrace says IPMODIFY), and only one can do that`,
+        message:
+          `Something sends the calls of ${symbol} elsewhere already (ftrace says IPMODIFY), and only ` +
+          'one can do that',
         hint: 'Find out which module does it, and unload it',
       }
     case 'ftrace':

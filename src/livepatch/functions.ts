@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The functions that a live patch replaces, each compared with what the host has: with memory, or with the file of a module
-// that is not loaded.
+// The functions that a live patch replaces, each compared with what the host has: with memory, or with the file of a
+// module that is not loaded.
 import { setTimeout } from 'node:timers/promises'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
@@ -27,8 +27,8 @@ export interface VerifiedFunction {
   readonly sympos: number
   readonly unit: string
   /**
-   * `missing`: the kernel has no such symbol; `absent`: it belongs to a module that the host does not have; `unseen`: it can't
-   * be compared.
+   * `missing`: the kernel has no such symbol; `absent`: it belongs to a module that the host does not have; `unseen`:
+   * it can't be compared.
    */
   readonly code: 'matches' | 'differs' | 'missing' | 'absent' | 'unseen'
   /** Why it is missing, absent or unseen. */

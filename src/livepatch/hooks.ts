@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What hooks a function of the running kernel already, and what that means for a live patch that would replace it.
 //
-// Of all users of a function's ftrace entry only one may send the call elsewhere (FTRACE_OPS_FL_IPMODIFY): livepatch does.
-// A kprobe with a post handler asks for the same, and whoever comes second is refused. BPF's trampolines know how to share
-// with it, other direct calls do not. What sits in the body of the old function is never reached any more.
+// Of all users of a function's ftrace entry only one may send the call elsewhere (FTRACE_OPS_FL_IPMODIFY): livepatch
+// does. A kprobe with a post handler asks for the same, and whoever comes second is refused. BPF's trampolines know how
+// to share with it, other direct calls do not. What sits in the body of the old function is never reached any more.
 // Facts: kernel/trace/ftrace.c (__ftrace_hash_update_ipmodify, prepare_direct_functions_for_ipmodify), kernel/kprobes.c
 // (arm_kprobe_ftrace), kernel/bpf/trampoline.c (bpf_tramp_ftrace_ops_func), of 6.1 and 6.12.
 import { type Entry, programsOf, readEntry } from './entry.ts'

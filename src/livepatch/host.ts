@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A running system, as it can be seen from its files: /proc, /sys, the kernel's own file systems, /lib/modules. Everything
-// that looks at a host goes through here, so that it can also be shown files that were recorded elsewhere. Nothing is
-// ever written.
+// A running system, as it can be seen from its files: /proc, /sys, the kernel's own file systems, /lib/modules.
+// Everything that looks at a host goes through here, so that it can also be shown files that were recorded elsewhere.
+// Nothing is ever written.
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../ground/fault.ts'
@@ -29,8 +29,8 @@ export function hiddenBy(code: string | undefined): Hidden {
 }
 
 /**
- * Reads a file whose size nobody knows before, as of all in /proc: it comes a page at a time, for which Node's own way takes
- * fresh memory each time.
+ * Reads a file whose size nobody knows before, as of all in /proc: it comes a page at a time, for which Node's own way
+ * takes fresh memory each time.
  */
 function readWhole(file: string): Buffer {
   const fd = openSync(file, 'r')
@@ -81,8 +81,8 @@ export function openHost(root = '/'): Host {
 }
 
 /**
- * Where a kernel file system of this type is mounted on the host: the first place that /proc/mounts names, or, where that can't
- * be read, none.
+ * Where a kernel file system of this type is mounted on the host: the first place that /proc/mounts names, or, where
+ * that can't be read, none.
  */
 export function mountOf(host: Host, type: string): string | undefined {
   const mounts = host.read('/proc/mounts')

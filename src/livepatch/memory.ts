@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The code of the running kernel as run-pre matching wants it: memory by address, and the addresses that names stand for.
+// The code of the running kernel as run-pre matching wants it: memory by address, and the addresses that names stand
+// for.
 import type { Running } from '../match/running.ts'
 import type { Core } from './core.ts'
 import type { Kprobe } from './kprobes.ts'

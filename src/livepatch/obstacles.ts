@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a host's state means for a live patch: what would make the kernel refuse it, what would be lost, and what an operator
-// ought to know before loading it.
-// Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch), kernel/module/{main,signing}.c, kernel/trace/ftrace.c.
+// What a host's state means for a live patch: what would make the kernel refuse it, what would be lost, and what an
+// operator ought to know before loading it. Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch),
+// kernel/module/{main,signing}.c, kernel/trace/ftrace.c.
 import type { Finding } from '../ground/finding.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
 import { splitSignature } from '../module/manifest/signature.ts'
@@ -38,7 +38,9 @@ export function obstaclesOf(condition: Condition, subject: Subject, manifest: Ma
     say(
       'error',
       'needs-signature',
-      `The kernel loads only modules with a valid signature${condition.lockdown === 'none' ? '' : `, as it is locked down (${condition.lockdown})`}, and the live patch has none`,
+      'The kernel loads only modules with a valid ' +
+        `signature${condition.lockdown === 'none' ? '' : `, as it is locked down (${condition.lockdown})`}, ` +
+        'and the live patch has none',
       'Sign it with a key that the kernel trusts (the kernel’s scripts/sign-file)',
     )
   if (!condition.ftraceOn)
@@ -166,7 +168,9 @@ export function blindSpots({ tracefs, debugfs, kprobes, traced }: Hooks, { lockd
       message:
         place === undefined
           ? `${what} can't be listed, as ${mount.split(' ')[2]} is not mounted; only what shows in memory is told`
-          : `${what} can't be listed: ${place} can't be read${lockdown === 'none' ? '' : ` (the kernel is locked down: ${lockdown})`}; only what shows in memory is told`,
+          : `${what} can't be listed: ${place} can't be ` +
+            `read${lockdown === 'none' ? '' : ` (the kernel is locked down: ${lockdown})`}; only what ` +
+            'shows in memory is told',
       ...(place === undefined ? { hint: `Mount it: \`${mount}\`` } : {}),
     })
   if (traced === undefined)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A live patch names what it replaces by object, name and position (`old_sympos`). Each must be one place of the kernel, and each place
-// be named once: of two functions for one place the kernel calls whichever came last, and nobody would say which.
+// A live patch names what it replaces by object, name and position (`old_sympos`). Each must be one place of the
+// kernel, and each place be named once: of two functions for one place the kernel calls whichever came last, and nobody
+// would say which.
 import type { Finding } from '../ground/finding.ts'
 
 export interface NamedFunction {
@@ -37,7 +38,8 @@ export function placeFindings(functions: readonly NamedFunction[]): Finding[] {
       return error(
         sympos === 0
           ? `The live patch replaces ${name} of ${object} as if there was only one, and the kernel has ${places.length}`
-          : `The live patch replaces number ${sympos} of the functions ${name} of ${object}, and the kernel has ${places.length}`,
+          : `The live patch replaces number ${sympos} of the functions ${name} of ${object}, and the ` +
+              `kernel has ${places.length}`,
       )
     const place = places[Math.max(0, sympos - 1)]
     if (place === undefined) return []
@@ -47,7 +49,8 @@ export function placeFindings(functions: readonly NamedFunction[]): Finding[] {
     return other === undefined
       ? []
       : error(
-          `${name} and ${other.name} of ${object} are one place in the kernel, which the live patch would replace twice`,
+          `${name} and ${other.name} of ${object} are one place in the kernel, which the live patch ` +
+            'would replace twice',
         )
   })
 }

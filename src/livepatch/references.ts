@@ -47,7 +47,8 @@ export function imageFindings(image: Identity | undefined): Finding[] {
       severity: 'warning',
       rule: 'takes-any-image',
       message:
-        'The module does not look at the kernel that it is loaded into, so another build of the same release would take it',
+        'The module does not look at the kernel that it is loaded into, so another build of the same ' +
+        'release would take it',
       hint: 'An older Inarch built it: build it again with `inarch build`',
     },
   ]

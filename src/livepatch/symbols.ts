@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The names of the running kernel, from /proc/kallsyms. Its lines are in the order in which livepatch counts the symbols of one
-// name in an object: first vmlinux, then each module, then what has no file (BPF programs, ftrace's trampolines).
-// Format: the kernel's kernel/kallsyms.c, s_show().
+// The names of the running kernel, from /proc/kallsyms. Its lines are in the order in which livepatch counts the
+// symbols of one name in an object: first vmlinux, then each module, then what has no file (BPF programs, ftrace's
+// trampolines). Format: the kernel's kernel/kallsyms.c, s_show().
 import { Fault } from '../ground/fault.ts'
 import { type KernelSymbol, parseSymbols, type Symbols } from '../kernel/symbols.ts'
 import type { Host } from './host.ts'
@@ -9,7 +9,10 @@ import type { Host } from './host.ts'
 export interface RunningSymbols {
   /** The symbols of this name in an object (`vmlinux`, or a module as the kernel calls it), by `sympos`. */
   lookup(object: string, name: string): readonly KernelSymbol[]
-  /** The addresses that a reference from `object` by this name can mean: the object's own, else the kernel's, else any module's. */
+  /**
+   * The addresses that a reference from `object` by this name can mean: the object's own, else the kernel's, else any
+   * module's.
+   */
   meant(object: string, name: string): readonly bigint[]
   /** What lies at an address, as `NAME` or `NAME [MODULE]`, with the offset in bytes; the last symbol before it. */
   nearest(address: bigint): Located | undefined
@@ -121,7 +124,9 @@ export function readRunningSymbols(host: Host): RunningSymbols {
   return parseRunningSymbols(text)
 }
 
-/** Addresses are written as zeros for those who may not see them; some symbols of each processor's data really have 0. */
+/**
+ * Addresses are written as zeros for those who may not see them; some symbols of each processor's data really have 0.
+ */
 function allHidden(text: Buffer): boolean {
   const half = text.indexOf('\n', text.length >> 1) + 1
   const lines = text

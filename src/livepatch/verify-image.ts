@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `inarch verify`: whether the code that a live patch would replace is what a kernel's image and its modules' files hold,
-// and whether what it refers to is there. Nothing is compiled: what is expected stands in the manifest.
+// `inarch verify`: whether the code that a live patch would replace is what a kernel's image and its modules' files
+// hold, and whether what it refers to is there. Nothing is compiled: what is expected stands in the manifest.
 
 import { auditModule } from '../audit/audit.ts'
 import { Fault } from '../ground/fault.ts'
@@ -226,7 +226,8 @@ function findingOf(one: ImageFunction, { release }: Kernel): Finding[] {
   if (namesNone(sympos, one.namesakes)) return []
   if (code === 'elsewhere')
     return error(
-      `The function that is meant is another one of the ${one.namesakes} that ${object} has called ${name}, not number ${Math.max(1, sympos)}`,
+      `The function that is meant is another one of the ${one.namesakes} that ${object} has called ` +
+        `${name}, not number ${Math.max(1, sympos)}`,
     )
   if (code === 'differs')
     return error(`The code of ${name} in ${release} is another: ${one.difference?.text ?? 'it is shorter'}`)

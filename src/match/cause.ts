@@ -82,7 +82,9 @@ export function causeOf(
   if (mismatch.why === 'operand')
     return {
       kind: 'layout',
-      text: `only a number or an offset is another: a type has another layout or a constant another value, by the configuration or by a header of another version (${share})`,
+      text:
+        'only a number or an offset is another: a type has another layout or a constant another ' +
+        `value, by the configuration or by a header of another version (${share})`,
     }
   if (all > 2 && differ * 2 > all)
     return { kind: 'configuration', text: `${share}: configuration, compiler or flags are probably others` }

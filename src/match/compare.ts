@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Tells whether an expected function is the code at some address of the running kernel (Ksplice's run-pre matching). Its
-// parts are walked one by one; jumps between them must lead to the same instructions.
+// Tells whether an expected function is the code at some address of the running kernel (Ksplice's run-pre matching).
+// Its parts are walked one by one; jumps between them must lead to the same instructions.
 
 import type { Fixed } from './destination.ts'
 import type { Expectation } from './expectation.ts'

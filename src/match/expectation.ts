@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the running kernel must have where a function of it is replaced: the code that the compiler makes of the source
-// before the patch, what each relocated field in it must lead to, and the sites that the kernel rewrites itself. It is a
-// plain value that the manifest carries, so that a host can compare without compiler and source.
+// before the patch, what each relocated field in it must lead to, and the sites that the kernel rewrites itself. It is
+// a plain value that the manifest carries, so that a host can compare without compiler and source.
 
 /**
- * What a field holds: a distance from the end of its instruction (`near`, 4 bytes; `far`, 8; `short`, the one byte of a jump),
- * or an address of 4 or 8 bytes.
+ * What a field holds: a distance from the end of its instruction (`near`, 4 bytes; `far`, 8; `short`, the one byte of a
+ * jump), or an address of 4 or 8 bytes.
  */
 export const fieldForms = ['near', 'far', 'short', 'signed', 'unsigned', 'wide'] as const
 export type FieldForm = (typeof fieldForms)[number]
 
 /** Where a field leads. */
 export type Destination =
-  /** `plus` bytes behind a symbol; with `within`, anywhere in that many bytes, since linking moves code inside of functions. */
+  /**
+   * `plus` bytes behind a symbol; with `within`, anywhere in that many bytes, since linking moves code inside of
+   * functions.
+   */
   | {
       readonly symbol: string
       readonly plus?: number

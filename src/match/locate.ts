@@ -23,8 +23,8 @@ export function locate(running: Running, unit: SplitObject, atom: Atom): bigint 
 }
 
 /**
- * Whether the code of the unit, as it runs, has `atom` at `address`. `contradicted`: it has it elsewhere, or the code there
- * is another; `unknown`: nothing tells.
+ * Whether the code of the unit, as it runs, has `atom` at `address`. `contradicted`: it has it elsewhere, or the code
+ * there is another; `unknown`: nothing tells.
  */
 export function confirm(
   running: Running,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the private symbols of a unit are, as running code tells. Each is in one place, and none is where another is: code that
-// says otherwise is other code, though every name in it exists somewhere.
+// Where the private symbols of a unit are, as running code tells. Each is in one place, and none is where another is:
+// code that says otherwise is other code, though every name in it exists somewhere.
 import type { Fixed } from './destination.ts'
 
 /** A private symbol, and where it begins. */

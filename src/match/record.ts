@@ -64,7 +64,9 @@ const expectationSchema = v.strictObject({
   parts: v.tupleWithRest([onePart], onePart),
 }) satisfies v.GenericSchema<unknown, Expectation>
 
-/** `by`: the name is unique; of several, one has this code; of several alike, what refers to it or lies beside it tells. */
+/**
+ * `by`: the name is unique; of several, one has this code; of several alike, what refers to it or lies beside it tells.
+ */
 export const matchRecordSchema = v.object({
   by: v.picklist(['name', 'code', 'surroundings']),
   /** Where it is in vmlinux as linked, in hexadecimal; absent for a module, which has no address yet. */

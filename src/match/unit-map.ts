@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the functions and data of one unit are in the running kernel. What is found by its code tells where the things are
-// that it refers to, and these tell more; a table with pointers does the same. What is left over may be told by its
+// Where the functions and data of one unit are in the running kernel. What is found by its code tells where the things
+// are that it refers to, and these tell more; a table with pointers does the same. What is left over may be told by its
 // neighbours: a linker keeps together what comes from one section of one object.
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import { relocationType } from '../elf/format.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Walks a part of an expected function and the running code side by side, instruction by instruction. What the linker
-// filled in must lead to the same names; the assembler may have chosen shorter jumps and other padding, because kbuild does
-// not give each function a section; and a site that the kernel rewrites may hold what the kernel writes there.
+// filled in must lead to the same names; the assembler may have chosen shorter jumps and other padding, because kbuild
+// does not give each function a section; and a site that the kernel rewrites may hold what the kernel writes there.
 import { decodeInstruction, type Instruction } from '../x86/instruction.ts'
 import { gapAt, isFilled, nopAt } from '../x86/padding.ts'
 import { type Branch, call, conditionOf, distanceOf, jump, mayReplace } from './branch.ts'
@@ -259,8 +259,8 @@ export function walk(
   }
 
   /**
-   * A breakpoint of a kprobe hides the first byte of an instruction. @returns what it may have been; a jump may be shorter
-   * than ours
+   * A breakpoint of a kprobe hides the first byte of an instruction. @returns what it may have been; a jump may be
+   * shorter than ours
    */
   function hiddenBytes(a: Instruction): number[] {
     if (!live || theirs[there] !== 0xcc || running.probed?.(here(there)) !== true) return []

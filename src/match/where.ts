@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the functions of an object are in the running kernel, and what their fields lead to there: plain facts, by names
-// and addresses, for who does not want to know how an object is taken apart.
+// Where the functions of an object are in the running kernel, and what their fields lead to there: plain facts, by
+// names and addresses, for who does not want to know how an object is taken apart.
 
 import { isNumbered } from '../diff/object/compiler-names.ts'
 import { type Atom, splitObject } from '../diff/object/split-object.ts'
@@ -24,7 +24,9 @@ export interface Finder {
   findAt(name: string, address: bigint): Whereabouts | undefined
 }
 
-/** Names with the compiler's numbers say nothing about which of several things is meant, in the object or in the kernel. */
+/**
+ * Names with the compiler's numbers say nothing about which of several things is meant, in the object or in the kernel.
+ */
 function withoutNumbers(running: Running): Running {
   return {
     ...(running.live === undefined ? {} : { live: running.live }),

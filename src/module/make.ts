@@ -54,7 +54,9 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
   })
 }
 
-/** The manifest with what of each function reaches beyond its call; the texts tell it, whichever engine made the module. */
+/**
+ * The manifest with what of each function reaches beyond its call; the texts tell it, whichever engine made the module.
+ */
 function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
   if (beyond === undefined) return manifest
   const objects = manifest.objects.map((object) => ({

@@ -169,7 +169,8 @@ export function applyHunks(
       throw new Fault(
         'patch',
         'hunk-without-context',
-        `${patch.file}:${hunk.patchLine}: ${name} has no line of the source, so nothing shows that line ${stated + 1} is the right place`,
+        `${patch.file}:${hunk.patchLine}: ${name} has no line of the source, so nothing shows that line ` +
+          `${stated + 1} is the right place`,
         { remedy: 'Make the patch with lines of context: `git diff`, or `diff -u`' },
       )
     const spot = findSpot(searched, side, expected, done)
@@ -190,7 +191,8 @@ export function applyHunks(
       throw new Fault(
         'patch',
         'hunk-ambiguous',
-        `${patch.file}:${hunk.patchLine}: ${name} fits at lines ${someLines(spot.rivals)}, but not at its own line ${stated + 1}`,
+        `${patch.file}:${hunk.patchLine}: ${name} fits at lines ${someLines(spot.rivals)}, but not at ` +
+          `its own line ${stated + 1}`,
         { remedy: "Make the patch against this kernel's source, or with more lines of context" },
       )
     if (spot.at !== expected)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the lines of a hunk stand in a file. Both may be made to take long: a million equal lines, a hunk of as many. So the
-// search is linear (Knuth, Morris, Pratt: "Fast pattern matching in strings"), and all of it for a patch has a budget.
+// Where the lines of a hunk stand in a file. Both may be made to take long: a million equal lines, a hunk of as many.
+// So the search is linear (Knuth, Morris, Pratt: "Fast pattern matching in strings"), and all of it for a patch has a
+// budget.
 import { Fault } from '../ground/fault.ts'
 
 /** Lines that may be looked at for one set of patches: a large real one takes a hundredth of it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The report: one page that needs nothing else, neither a network nor a script. Its policy forbids both, so that nothing
-// that stands in a patch or on a console can bring them in.
+// The report: one page that needs nothing else, neither a network nor a script. Its policy forbids both, so that
+// nothing that stands in a patch or on a console can bring them in.
 import { createHash } from 'node:crypto'
 import { titleOf } from '../module/manifest/naming.ts'
 import type { Facts } from './facts/facts.ts'

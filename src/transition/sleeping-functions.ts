@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// In which functions of a kernel object tasks sleep for long, told from its machine code. A live patch moves a task only
-// when none of the functions that it replaces is on the task's stack (kernel/livepatch/transition.c), so a transition
-// waits for who sleeps in one of them. Two kinds of tasks do:
+// In which functions of a kernel object tasks sleep for long, told from its machine code. A live patch moves a task
+// only when none of the functions that it replaces is on the task's stack (kernel/livepatch/transition.c), so a
+// transition waits for who sleeps in one of them. Two kinds of tasks do:
 //
 // Threads of the kernel never leave the function that is their whole life, nor the one in which they wait for work.
 // Nothing moves them: the signal that the kernel sends after 15 s wakes a thread, which then waits again in the same
 // place. Where a thread waits is the place that is the nearest to its first function.
 //
-// Processes sleep in system calls. Where they wait for something from outside (input, a connection, a timer, a child) the
-// kernel lets signals interrupt them, so a wait in the state TASK_INTERRUPTIBLE is taken for a long one; the kernel's own
-// signal ends it, and the process leaves the system call.
+// Processes sleep in system calls. Where they wait for something from outside (input, a connection, a timer, a child)
+// the kernel lets signals interrupt them, so a wait in the state TASK_INTERRUPTIBLE is taken for a long one; the
+// kernel's own signal ends it, and the process leaves the system call.
 import type { CallGraph } from '../calls/call-graph.ts'
 import type { Flow } from '../calls/code-flow.ts'
 import { noReturn, type Thread } from './kernel-threads.ts'
@@ -152,7 +152,9 @@ function waitsOf(graph: CallGraph): Set<number> {
   return waits
 }
 
-/** The functions between a thread's first one and where it waits for work, with both ends; none when it does not wait. */
+/**
+ * The functions between a thread's first one and where it waits for work, with both ends; none when it does not wait.
+ */
 function idlePlaces(
   { graph, flow, isScheduler }: SleepingGround,
   entry: number,

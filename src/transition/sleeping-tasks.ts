@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The consistency forecast, measured: which tasks have a function that a live patch replaces on their stack, and what that
-// means for the transition. The stacks are those of /proc/PID/task/TID/stack, in a virtual machine or on a running
+// The consistency forecast, measured: which tasks have a function that a live patch replaces on their stack, and what
+// that means for the transition. The stacks are those of /proc/PID/task/TID/stack, in a virtual machine or on a running
 // system; what the kernel does with such tasks is told in docs/forecast.md (kernel/livepatch/transition.c).
 
 /** A function that a live patch replaces. */
@@ -34,7 +34,10 @@ export interface Sleeping extends Task {
   readonly outlook: Outlook
 }
 
-/** `stays`: nothing moves it. `leaves`: by itself. `woken`: by the kernel's signal at the latest. `stopped`: when it goes on. */
+/**
+ * `stays`: nothing moves it. `leaves`: by itself. `woken`: by the kernel's signal at the latest. `stopped`: when it
+ * goes on.
+ */
 export type Outlook = 'stays' | 'leaves' | 'woken' | 'stopped'
 
 export interface MeasuredForecast {
@@ -50,7 +53,10 @@ export interface MeasuredForecast {
   readonly ambiguous: readonly string[]
 }
 
-/** PF_KTHREAD, PF_IO_WORKER and PF_USER_WORKER (include/linux/sched.h); the last is new in 6.4, and means nothing before. */
+/**
+ * PF_KTHREAD, PF_IO_WORKER and PF_USER_WORKER (include/linux/sched.h); the last is new in 6.4, and means nothing
+ * before.
+ */
 const flag = { kthread: 0x0020_0000, ioWorker: 0x10, userWorker: 0x4000 } as const
 
 /** Reads a line of /proc/PID/stat (proc(5)); undefined when it is none. */
@@ -105,8 +111,8 @@ export function replacedOn(
 }
 
 /**
- * Those of the functions that are part of the scheduler (`.sched.text`), which the kernel leaves out of the stacks that it
- * shows (stack_trace_consume_entry_nosched), but not when it looks whether a task can go over.
+ * Those of the functions that are part of the scheduler (`.sched.text`), which the kernel leaves out of the stacks that
+ * it shows (stack_trace_consume_entry_nosched), but not when it looks whether a task can go over.
  * @param lookup the symbols of vmlinux with a name, in the kernel's order
  */
 export function schedulerFunctions(

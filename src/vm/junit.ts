@@ -33,7 +33,8 @@ interface Case {
 function caseXml(suite: string, { name, ms, failures, output, skipped }: Case): string {
   const failed = failures.map(
     ({ code, message, lines }) =>
-      `      <failure type="${attribute(code)}" message="${attribute(message)}">${escapeText((lines ?? []).join('\n'))}</failure>\n`,
+      `      <failure type="${attribute(code)}" ` +
+      `message="${attribute(message)}">${escapeText((lines ?? []).join('\n'))}</failure>\n`,
   )
   const out = output === undefined ? '' : `      <system-out>${escapeText(output)}</system-out>\n`
   if (skipped !== undefined && failed.length === 0)
@@ -48,7 +49,9 @@ function suiteXml(name: string, cases: readonly Case[]): string {
   const failures = cases.filter((one) => one.failures.length > 0).length
   const ms = cases.reduce((sum, one) => sum + one.ms, 0)
   const skipped = cases.filter((one) => one.skipped !== undefined && one.failures.length === 0).length
-  const head = `  <testsuite name="${attribute(name)}" tests="${cases.length}" failures="${failures}" errors="0" skipped="${skipped}" time="${seconds(ms)}">\n`
+  const head =
+    `  <testsuite name="${attribute(name)}" tests="${cases.length}" failures="${failures}" ` +
+    `errors="0" skipped="${skipped}" time="${seconds(ms)}">\n`
   return `${head}${cases.map((one) => caseXml(name, one)).join('')}  </testsuite>\n`
 }
 

@@ -197,12 +197,15 @@ export function decodeInstruction(code: Buffer, start: number): Instruction | un
   return at > code.length ? undefined : { start, end: at, branch, memory, operands }
 }
 
-/** Opcodes with an immediate of 4 bytes at their end: push, arithmetic with the accumulator, `81`, `c7`, imul, mov to a register. */
+/**
+ * Opcodes with an immediate of 4 bytes at their end: push, arithmetic with the accumulator, `81`, `c7`, imul, mov to a
+ * register.
+ */
 const withImmediate = new Set([0x68, 0x05, 0x0d, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0x3d, 0x81, 0xc7, 0x69, 0xa9])
 
 /**
- * What an instruction does with the address in one of its fields: it reads or writes exactly there, it takes the address, or
- * goes from there by a register.
+ * What an instruction does with the address in one of its fields: it reads or writes exactly there, it takes the
+ * address, or goes from there by a register.
  */
 export function useOf(
   code: Buffer,
@@ -222,7 +225,10 @@ export function useOf(
     : 'walk'
 }
 
-/** The registers of the first six arguments, as instructions number them: rdi, rsi, rdx, rcx, r8, r9 (System V ABI for x86-64). */
+/**
+ * The registers of the first six arguments, as instructions number them: rdi, rsi, rdx, rcx, r8, r9 (System V ABI for
+ * x86-64).
+ */
 export const argumentRegisters: readonly number[] = [7, 6, 2, 1, 8, 9]
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which general registers an instruction reads and writes, and what it has to do with the flags: enough to see whether one
-// instruction uses what another one has made. Source: Intel SDM volume 2, chapter 2 and appendix A.
+// Which general registers an instruction reads and writes, and what it has to do with the flags: enough to see whether
+// one instruction uses what another one has made. Source: Intel SDM volume 2, chapter 2 and appendix A.
 import { argumentRegisters, type Instruction, legacyPrefix } from './instruction.ts'
 
 export interface Effect {

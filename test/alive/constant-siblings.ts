@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Changes of what stands for a value: enumerators that shift, constants that are variables, tables, hashes, orders, comparisons.
-// Written down before the tool was run.
+// Changes of what stands for a value: enumerators that shift, constants that are variables, tables, hashes, orders,
+// comparisons. Written down before the tool was run.
 import type { Sibling } from './siblings.ts'
 
 export const constantSiblings: readonly Sibling[] = [
@@ -235,7 +235,9 @@ export const constantSiblings: readonly Sibling[] = [
       {
         file: 'kernel/utsname.c',
         from: 'static void dec_uts_namespaces(struct ucounts *ucounts)\n{',
-        to: 'static void drop_uts_cache(void)\n{\n\tuts_ns_cache = NULL;\n}\n\nstatic void dec_uts_namespaces(struct ucounts *ucounts)\n{\n\tif (!ucounts)\n\t\tdrop_uts_cache();',
+        to:
+          'static void drop_uts_cache(void)\n{\n\tuts_ns_cache = NULL;\n}\n\nstatic void ' +
+          'dec_uts_namespaces(struct ucounts *ucounts)\n{\n\tif (!ucounts)\n\t\tdrop_uts_cache();',
       },
     ],
     asks: ['written-after-boot'],

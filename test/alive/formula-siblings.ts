@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Changes of the formulas by which both worlds agree: orders kept by hand, ends of lists, arguments of hashes, counts, sums and
-// their units, values with another sign, cookies, what is freed or published without an order. Of the kinds of test/judged, in
-// other subsystems. What is right was written down before the rules had seen them.
+// Changes of the formulas by which both worlds agree: orders kept by hand, ends of lists, arguments of hashes, counts,
+// sums and their units, values with another sign, cookies, what is freed or published without an order. Of the kinds of
+// test/judged, in other subsystems. What is right was written down before the rules had seen them.
 import type { Sibling } from './siblings.ts'
 
 const change = (file: string, ...pairs: readonly (readonly [string, string])[]): Sibling['edits'] =>
@@ -272,7 +272,8 @@ export const formulaSiblings: readonly Sibling[] = [
       'fs/proc/base.c',
       [
         'static int timerslack_ns_show(struct seq_file *m, void *v)\n{\n\tstruct inode *inode = m->private;',
-        'static int timerslack_ns_show(struct seq_file *m, void *v)\n{\n\tstruct inode *inode = file_inode(m->private);',
+        'static int timerslack_ns_show(struct seq_file *m, void *v)\n{\n\tstruct inode *inode = ' +
+          'file_inode(m->private);',
       ],
       [
         'return single_open(filp, timerslack_ns_show, inode);',
@@ -307,7 +308,8 @@ export const formulaSiblings: readonly Sibling[] = [
       ['\tvfree(ldata);', '\tkvfree(ldata);'],
       [
         'static int n_tty_open(struct tty_struct *tty)\n{',
-        'static struct n_tty_data *n_tty_alloc(void)\n{\n\treturn kvzalloc(sizeof(struct n_tty_data), GFP_KERNEL);\n}\n\nstatic int n_tty_open(struct tty_struct *tty)\n{',
+        'static struct n_tty_data *n_tty_alloc(void)\n{\n\treturn kvzalloc(sizeof(struct n_tty_data), ' +
+          'GFP_KERNEL);\n}\n\nstatic int n_tty_open(struct tty_struct *tty)\n{',
       ],
       ['\tldata = vzalloc(sizeof(*ldata));', '\tldata = n_tty_alloc();'],
     ),
@@ -338,7 +340,8 @@ export const formulaSiblings: readonly Sibling[] = [
       'fs/eventfd.c',
       [
         'static int do_eventfd(',
-        'static void *eventfd_mem(size_t size)\n{\n\tvoid *mem = vmalloc(size);\n\n\treturn mem;\n}\n\nstatic int do_eventfd(',
+        'static void *eventfd_mem(size_t size)\n{\n\tvoid *mem = vmalloc(size);\n\n\treturn ' +
+          'mem;\n}\n\nstatic int do_eventfd(',
       ],
       ['ctx = kmalloc(sizeof(*ctx), GFP_KERNEL);', 'ctx = eventfd_mem(sizeof(*ctx));'],
       ['\tkfree(ctx);', '\tvfree(ctx);'],

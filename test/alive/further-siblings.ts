@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Twenty dangers and twenty harmless changes over memory, references, locks, waits and pointers without a type. Written down
-// before the tool was run.
+// Twenty dangers and twenty harmless changes over memory, references, locks, waits and pointers without a type. Written
+// down before the tool was run.
 import type { Sibling } from './siblings.ts'
 
 export const furtherSiblings: readonly Sibling[] = [
@@ -63,7 +63,9 @@ export const furtherSiblings: readonly Sibling[] = [
       {
         file: 'net/unix/af_unix.c',
         from: '\taddr = kmalloc(sizeof(*addr) + addr_len, GFP_KERNEL);\n\tif (!addr)\n\t\treturn NULL;\n',
-        to: '\taddr = kmalloc(sizeof(*addr) + addr_len + 16, GFP_KERNEL);\n\tif (!addr)\n\t\treturn NULL;\n\taddr = (void *)addr + 16;\n',
+        to:
+          '\taddr = kmalloc(sizeof(*addr) + addr_len + 16, GFP_KERNEL);\n\tif (!addr)\n\t\treturn ' +
+          'NULL;\n\taddr = (void *)addr + 16;\n',
       },
       {
         file: 'net/unix/af_unix.c',
@@ -237,7 +239,9 @@ export const furtherSiblings: readonly Sibling[] = [
       {
         file: 'fs/pstore/inode.c',
         from: '\tstruct pstore_private *ps = inode->i_private;\n\tstruct seq_file *sf;',
-        to: '\tstruct pstore_record *rec = inode->i_private;\n\tstruct pstore_private *ps = rec->priv;\n\tstruct seq_file *sf;',
+        to:
+          '\tstruct pstore_record *rec = inode->i_private;\n\tstruct pstore_private *ps = ' +
+          'rec->priv;\n\tstruct seq_file *sf;',
       },
       {
         file: 'fs/pstore/inode.c',
@@ -259,7 +263,9 @@ export const furtherSiblings: readonly Sibling[] = [
       {
         file: 'kernel/relay.c',
         from: '\t__poll_t mask = 0;\n\tstruct rchan_buf *buf = filp->private_data;',
-        to: '\t__poll_t mask = 0;\n\tstruct rchan *chan = filp->private_data;\n\tstruct rchan_buf *buf = *get_cpu_ptr(chan->buf);',
+        to:
+          '\t__poll_t mask = 0;\n\tstruct rchan *chan = filp->private_data;\n\tstruct rchan_buf *buf ' +
+          '= *get_cpu_ptr(chan->buf);',
       },
     ],
     asks: ['held-otherwise'],
@@ -366,7 +372,9 @@ export const furtherSiblings: readonly Sibling[] = [
     edits: [
       {
         file: 'fs/posix_acl.c',
-        from: '\tconst size_t size = sizeof(struct posix_acl) +\n\t                    count * sizeof(struct posix_acl_entry);\n\tstruct posix_acl *acl = kmalloc(size, flags);',
+        from:
+          '\tconst size_t size = sizeof(struct posix_acl) +\n\t                    count * ' +
+          'sizeof(struct posix_acl_entry);\n\tstruct posix_acl *acl = kmalloc(size, flags);',
         to: '\tstruct posix_acl *acl = kmalloc(struct_size(acl, a_entries, count), flags);',
       },
     ],
@@ -417,7 +425,9 @@ export const furtherSiblings: readonly Sibling[] = [
       {
         file: 'fs/userfaultfd.c',
         from: '\tstruct userfaultfd_ctx *ctx = file->private_data;\n\t__poll_t ret;\n',
-        to: '\tstruct userfaultfd_ctx *ctx = file->private_data;\n\t__poll_t ret;\n\n\tuserfaultfd_ctx_get(ctx);\n\tuserfaultfd_ctx_put(ctx);\n',
+        to:
+          '\tstruct userfaultfd_ctx *ctx = file->private_data;\n\t__poll_t ' +
+          'ret;\n\n\tuserfaultfd_ctx_get(ctx);\n\tuserfaultfd_ctx_put(ctx);\n',
       },
     ],
     asks: [],
@@ -428,8 +438,12 @@ export const furtherSiblings: readonly Sibling[] = [
     edits: [
       {
         file: 'kernel/acct.c',
-        from: '\tif (res != to_acct(READ_ONCE(ns->bacct))) {\n\t\tmutex_unlock(&res->lock);\n\t\tacct_put(res);\n\t\tgoto again;\n\t}\n\treturn res;',
-        to: '\tif (res == to_acct(READ_ONCE(ns->bacct)))\n\t\treturn res;\n\tmutex_unlock(&res->lock);\n\tacct_put(res);\n\tgoto again;',
+        from:
+          '\tif (res != to_acct(READ_ONCE(ns->bacct))) ' +
+          '{\n\t\tmutex_unlock(&res->lock);\n\t\tacct_put(res);\n\t\tgoto again;\n\t}\n\treturn res;',
+        to:
+          '\tif (res == to_acct(READ_ONCE(ns->bacct)))\n\t\treturn ' +
+          'res;\n\tmutex_unlock(&res->lock);\n\tacct_put(res);\n\tgoto again;',
       },
     ],
     asks: [],
@@ -479,7 +493,9 @@ export const furtherSiblings: readonly Sibling[] = [
       {
         file: 'fs/pstore/inode.c',
         from: '\tstruct pstore_private\t*p = inode->i_private;\n\n\tclear_inode(inode);\n\tfree_pstore_private(p);',
-        to: '\tstruct pstore_private *private = inode->i_private;\n\n\tclear_inode(inode);\n\tfree_pstore_private(private);',
+        to:
+          '\tstruct pstore_private *private = ' +
+          'inode->i_private;\n\n\tclear_inode(inode);\n\tfree_pstore_private(private);',
       },
     ],
     asks: [],
@@ -518,7 +534,9 @@ export const furtherSiblings: readonly Sibling[] = [
       {
         file: 'fs/mbcache.c',
         from: '\tspin_lock(&cache->c_list_lock);\n\tlist_add_tail(&entry->e_list, &cache->c_list);',
-        to: '\tspin_lock(&cache->c_list_lock);\n\tWARN_ON_ONCE(!list_empty(&entry->e_list));\n\tlist_add_tail(&entry->e_list, &cache->c_list);',
+        to:
+          '\tspin_lock(&cache->c_list_lock);\n\tWARN_ON_ONCE(!list_empty(&entry->e_list));\n\tlist_add_tail(&entry->e_list, ' +
+          '&cache->c_list);',
       },
     ],
     asks: [],
@@ -556,7 +574,9 @@ export const furtherSiblings: readonly Sibling[] = [
       {
         file: 'net/core/gro_cells.c',
         from: '\tdefer = kmalloc(sizeof(*defer), GFP_KERNEL | __GFP_NOWARN);',
-        to: '\tdefer = kmalloc(sizeof(*defer), GFP_KERNEL | __GFP_NOWARN);\n\tif (!defer)\n\t\tdefer = kmalloc(sizeof(*defer), GFP_ATOMIC);',
+        to:
+          '\tdefer = kmalloc(sizeof(*defer), GFP_KERNEL | __GFP_NOWARN);\n\tif (!defer)\n\t\tdefer = ' +
+          'kmalloc(sizeof(*defer), GFP_ATOMIC);',
       },
     ],
     asks: [],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A third set of small changes of the real kernel: what a tester tries who knows what the first two sets look like. Macros and
-// constants by their definition alone, helpers that hand on, members that belong together. Written down before the tool was run.
+// A third set of small changes of the real kernel: what a tester tries who knows what the first two sets look like.
+// Macros and constants by their definition alone, helpers that hand on, members that belong together. Written down
+// before the tool was run.
 import type { Sibling } from './siblings.ts'
 
 export const hostileSiblings: readonly Sibling[] = [
@@ -59,7 +60,9 @@ export const hostileSiblings: readonly Sibling[] = [
       {
         file: 'ipc/shm.c',
         from: '#define shm_file_data(file) (*((struct shm_file_data **)&(file)->private_data))',
-        to: 'struct shm_file_box { struct shm_file_data *data; };\n#define shm_file_data(file) (((struct shm_file_box *)(file)->private_data)->data)',
+        to:
+          'struct shm_file_box { struct shm_file_data *data; };\n#define shm_file_data(file) ' +
+          '(((struct shm_file_box *)(file)->private_data)->data)',
       },
     ],
     asks: ['held-otherwise'],
@@ -203,7 +206,9 @@ export const hostileSiblings: readonly Sibling[] = [
       {
         file: 'net/core/netprio_cgroup.c',
         from: '\tstruct netprio_map *map = rcu_dereference_rtnl(dev->priomap);\n\tint id',
-        to: '\tstruct netprio_map *map = (struct netprio_map *)((unsigned long)rcu_dereference_rtnl(dev->priomap) & ~1UL);\n\tint id',
+        to:
+          '\tstruct netprio_map *map = (struct netprio_map *)((unsigned ' +
+          'long)rcu_dereference_rtnl(dev->priomap) & ~1UL);\n\tint id',
       },
     ],
     asks: ['stored-otherwise'],
@@ -215,11 +220,15 @@ export const hostileSiblings: readonly Sibling[] = [
       {
         file: 'fs/timerfd.c',
         from: 'static void timerfd_triggered(',
-        to: 'struct timerfd_box { u64 armed; struct hrtimer tmr; struct timerfd_ctx *ctx; };\n\nstatic void timerfd_triggered(',
+        to:
+          'struct timerfd_box { u64 armed; struct hrtimer tmr; struct timerfd_ctx *ctx; };\n\nstatic ' +
+          'void timerfd_triggered(',
       },
       {
         file: 'fs/timerfd.c',
-        from: '\tstruct timerfd_ctx *ctx = container_of(htmr, struct timerfd_ctx,\n\t\t\t\t\t       t.tmr);\n\ttimerfd_triggered(ctx);',
+        from:
+          '\tstruct timerfd_ctx *ctx = container_of(htmr, struct timerfd_ctx,\n\t\t\t\t\t       ' +
+          't.tmr);\n\ttimerfd_triggered(ctx);',
         to: '\tstruct timerfd_box *box = container_of(htmr, struct timerfd_box, tmr);\n\ttimerfd_triggered(box->ctx);',
       },
     ],
@@ -279,7 +288,9 @@ export const hostileSiblings: readonly Sibling[] = [
       {
         file: 'fs/mbcache.c',
         from: '\tlist_add_tail(&entry->e_list, &cache->c_list);\n\tcache->c_entry_count++;\n',
-        to: '\tlist_add_tail(&entry->e_list, &cache->c_list);\n\tspin_unlock(&cache->c_list_lock);\n\tcond_resched();\n\tspin_lock(&cache->c_list_lock);\n\tcache->c_entry_count++;\n',
+        to:
+          '\tlist_add_tail(&entry->e_list, ' +
+          '&cache->c_list);\n\tspin_unlock(&cache->c_list_lock);\n\tcond_resched();\n\tspin_lock(&cache->c_list_lock);\n\tcache->c_entry_count++;\n',
       },
     ],
     asks: ['lock-balance'],
@@ -291,7 +302,9 @@ export const hostileSiblings: readonly Sibling[] = [
       {
         file: 'drivers/base/cacheinfo.c',
         from: '\trc = cache_add_dev(cpu);\n\tif (rc)\n\t\tfree_cache_attributes(cpu);\n\treturn rc;',
-        to: '\tif (!cpu_online(cpu))\n\t\treturn -ENODEV;\n\trc = cache_add_dev(cpu);\n\tif (rc)\n\t\tfree_cache_attributes(cpu);\n\treturn rc;',
+        to:
+          '\tif (!cpu_online(cpu))\n\t\treturn -ENODEV;\n\trc = cache_add_dev(cpu);\n\tif ' +
+          '(rc)\n\t\tfree_cache_attributes(cpu);\n\treturn rc;',
       },
     ],
     asks: ['reaches-only-new'],
@@ -431,7 +444,9 @@ export const hostileSiblings: readonly Sibling[] = [
       {
         file: 'fs/eventfd.c',
         from: 'static int eventfd_release(struct inode',
-        to: 'static void eventfd_drop(struct eventfd_ctx *ctx)\n{\n\tkref_put(&ctx->kref, eventfd_free);\n}\n\nstatic int eventfd_release(struct inode',
+        to:
+          'static void eventfd_drop(struct eventfd_ctx *ctx)\n{\n\tkref_put(&ctx->kref, ' +
+          'eventfd_free);\n}\n\nstatic int eventfd_release(struct inode',
       },
       {
         file: 'fs/eventfd.c',
@@ -460,8 +475,12 @@ export const hostileSiblings: readonly Sibling[] = [
     edits: [
       {
         file: 'fs/mbcache.c',
-        from: '\tspin_lock(&cache->c_list_lock);\n\tlist_add_tail(&entry->e_list, &cache->c_list);\n\tcache->c_entry_count++;\n\tspin_unlock(&cache->c_list_lock);',
-        to: '\tspin_lock_irq(&cache->c_list_lock);\n\tlist_add_tail(&entry->e_list, &cache->c_list);\n\tcache->c_entry_count++;\n\tspin_unlock_irq(&cache->c_list_lock);',
+        from:
+          '\tspin_lock(&cache->c_list_lock);\n\tlist_add_tail(&entry->e_list, ' +
+          '&cache->c_list);\n\tcache->c_entry_count++;\n\tspin_unlock(&cache->c_list_lock);',
+        to:
+          '\tspin_lock_irq(&cache->c_list_lock);\n\tlist_add_tail(&entry->e_list, ' +
+          '&cache->c_list);\n\tcache->c_entry_count++;\n\tspin_unlock_irq(&cache->c_list_lock);',
       },
     ],
     asks: [],

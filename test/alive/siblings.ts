@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Small changes of the real kernel, and what a reviewer of live patches says to each. What is right was written down before the
-// rules had seen them; docs/alive.md tells what came out at the first run.
+// Small changes of the real kernel, and what a reviewer of live patches says to each. What is right was written down
+// before the rules had seen them; docs/alive.md tells what came out at the first run.
 
 export interface Sibling {
   readonly name: string
@@ -68,7 +68,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'fs/notify/inotify/inotify_fsnotify.c',
         from: 'event = kmalloc(alloc_len, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);',
-        to: 'event = kmalloc(alloc_len + 32, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);\n\tif (event)\n\t\tevent = (void *)event + 32;',
+        to:
+          'event = kmalloc(alloc_len + 32, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL);\n\tif ' +
+          '(event)\n\t\tevent = (void *)event + 32;',
       },
       {
         file: 'fs/notify/inotify/inotify_fsnotify.c',
@@ -91,7 +93,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'kernel/cred.c',
         from: '\tif (cred->group_info)\n\t\tput_group_info(cred->group_info);',
-        to: '\tif (cred->group_info) {\n\t\tput_group_info(cred->group_info);\n\t\tatomic_dec(&cred->group_info->usage);\n\t}',
+        to:
+          '\tif (cred->group_info) ' +
+          '{\n\t\tput_group_info(cred->group_info);\n\t\tatomic_dec(&cred->group_info->usage);\n\t}',
       },
     ],
     asks: ['refcount-balance'],
@@ -184,7 +188,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'drivers/virtio/virtio_pci_common.c',
         from: '\tstruct virtio_pci_device *vp_dev = opaque;\n\n\tvirtio_config_changed',
-        to: '\tstruct vp_cookie *cookie = opaque;\n\tstruct virtio_pci_device *vp_dev = cookie->dev;\n\n\tvirtio_config_changed',
+        to:
+          '\tstruct vp_cookie *cookie = opaque;\n\tstruct virtio_pci_device *vp_dev = ' +
+          'cookie->dev;\n\n\tvirtio_config_changed',
       },
     ],
     asks: ['held-otherwise'],
@@ -343,7 +349,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'kernel/time/posix-clock.c',
         from: '\tif (clk->ops.release)\n\t\terr = clk->ops.release(pccontext);',
-        to: '\tif (WARN_ON_ONCE(!clk))\n\t\treturn -ENODEV;\n\tif (clk->ops.release)\n\t\terr = clk->ops.release(pccontext);',
+        to:
+          '\tif (WARN_ON_ONCE(!clk))\n\t\treturn -ENODEV;\n\tif (clk->ops.release)\n\t\terr = ' +
+          'clk->ops.release(pccontext);',
       },
     ],
     asks: [],
@@ -355,8 +363,13 @@ export const siblings: readonly Sibling[] = [
     edits: [
       {
         file: 'fs/proc/base.c',
-        from: '\tmemset(buffer, 0, sizeof(buffer));\n\tif (copy_from_user(buffer, buf, count > maxlen ? maxlen : count))\n\t\treturn -EFAULT;\n\n\tp = get_proc_task(inode);',
-        to: '\tif (!count) {\n\t\tpr_debug("comm: nothing to write\\n");\n\t\treturn 0;\n\t}\n\tmemset(buffer, 0, sizeof(buffer));\n\tif (copy_from_user(buffer, buf, count > maxlen ? maxlen : count))\n\t\treturn -EFAULT;\n\n\tp = get_proc_task(inode);',
+        from:
+          '\tmemset(buffer, 0, sizeof(buffer));\n\tif (copy_from_user(buffer, buf, count > maxlen ? ' +
+          'maxlen : count))\n\t\treturn -EFAULT;\n\n\tp = get_proc_task(inode);',
+        to:
+          '\tif (!count) {\n\t\tpr_debug("comm: nothing to write\\n");\n\t\treturn ' +
+          '0;\n\t}\n\tmemset(buffer, 0, sizeof(buffer));\n\tif (copy_from_user(buffer, buf, count > ' +
+          'maxlen ? maxlen : count))\n\t\treturn -EFAULT;\n\n\tp = get_proc_task(inode);',
       },
     ],
     asks: [],
@@ -369,7 +382,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'kernel/time/posix-clock.c',
         from: '\tpccontext->clk = clk;\n\tpccontext->fp = fp;',
-        to: '\tif (!clk->dev) {\n\t\tkfree(pccontext);\n\t\terr = -ENODEV;\n\t\tgoto out;\n\t}\n\tpccontext->clk = clk;\n\tpccontext->fp = fp;',
+        to:
+          '\tif (!clk->dev) {\n\t\tkfree(pccontext);\n\t\terr = -ENODEV;\n\t\tgoto ' +
+          'out;\n\t}\n\tpccontext->clk = clk;\n\tpccontext->fp = fp;',
       },
     ],
     asks: [],
@@ -408,12 +423,19 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'fs/filesystems.c',
         from: 'static int filesystems_proc_show(',
-        to: 'struct fs_line { const char *dev; int width; };\n\nstatic noinline void fs_line_of(struct fs_line *line, const struct file_system_type *type)\n{\n\tline->width = 5;\n\tline->dev = (type->fs_flags & FS_REQUIRES_DEV) ? "" : "nodev";\n}\n\nstatic int filesystems_proc_show(',
+        to:
+          'struct fs_line { const char *dev; int width; };\n\nstatic noinline void fs_line_of(struct ' +
+          'fs_line *line, const struct file_system_type *type)\n{\n\tline->width = 5;\n\tline->dev = ' +
+          '(type->fs_flags & FS_REQUIRES_DEV) ? "" : "nodev";\n}\n\nstatic int filesystems_proc_show(',
       },
       {
         file: 'fs/filesystems.c',
-        from: '\t\tseq_printf(m, "%s\\t%s\\n",\n\t\t\t(tmp->fs_flags & FS_REQUIRES_DEV) ? "" : "nodev",\n\t\t\ttmp->name);',
-        to: '\t\tstruct fs_line line;\n\n\t\tfs_line_of(&line, tmp);\n\t\tseq_printf(m, "%-*s\\t%s\\n", line.width, line.dev, tmp->name);',
+        from:
+          '\t\tseq_printf(m, "%s\\t%s\\n",\n\t\t\t(tmp->fs_flags & FS_REQUIRES_DEV) ? "" : ' +
+          '"nodev",\n\t\t\ttmp->name);',
+        to:
+          '\t\tstruct fs_line line;\n\n\t\tfs_line_of(&line, tmp);\n\t\tseq_printf(m, "%-*s\\t%s\\n", ' +
+          'line.width, line.dev, tmp->name);',
       },
     ],
     asks: [],
@@ -433,7 +455,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'ipc/mqueue.c',
         from: '\tif (task_tgid(current) == info->notify_owner)\n\t\tremove_notification(info);\n\n\tspin_unlock',
-        to: '\tif (task_tgid(current) == READ_ONCE(info->notify_owner))\n\t\tremove_notification(info);\n\n\tspin_unlock',
+        to:
+          '\tif (task_tgid(current) == ' +
+          'READ_ONCE(info->notify_owner))\n\t\tremove_notification(info);\n\n\tspin_unlock',
       },
     ],
     asks: [],
@@ -446,7 +470,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'kernel/time/posix-clock.c',
         from: '\tif (clk->ops.release)\n\t\terr = clk->ops.release(pccontext);\n',
-        to: '\tget_device(clk->dev);\n\tif (clk->ops.release)\n\t\terr = clk->ops.release(pccontext);\n\tput_device(clk->dev);\n',
+        to:
+          '\tget_device(clk->dev);\n\tif (clk->ops.release)\n\t\terr = ' +
+          'clk->ops.release(pccontext);\n\tput_device(clk->dev);\n',
       },
     ],
     asks: [],
@@ -458,7 +484,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'fs/signalfd.c',
         from: '\tif (flags & ~(SFD_CLOEXEC | SFD_NONBLOCK))\n\t\treturn -EINVAL;\n\n\tsigdelsetmask',
-        to: '\tif (ufd < -1)\n\t\treturn -EBADF;\n\tif (flags & ~(SFD_CLOEXEC | SFD_NONBLOCK))\n\t\treturn -EINVAL;\n\n\tsigdelsetmask',
+        to:
+          '\tif (ufd < -1)\n\t\treturn -EBADF;\n\tif (flags & ~(SFD_CLOEXEC | ' +
+          'SFD_NONBLOCK))\n\t\treturn -EINVAL;\n\n\tsigdelsetmask',
       },
     ],
     asks: [],
@@ -471,7 +499,9 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'drivers/base/power/wakeup.c',
         from: '\tws = kzalloc(sizeof(*ws), GFP_KERNEL);\n\tif (!ws)\n\t\tgoto err_ws;',
-        to: '\tif (name && strlen(name) > 4096)\n\t\tgoto err_ws;\n\tws = kzalloc(sizeof(*ws), GFP_KERNEL);\n\tif (!ws)\n\t\tgoto err_ws;',
+        to:
+          '\tif (name && strlen(name) > 4096)\n\t\tgoto err_ws;\n\tws = kzalloc(sizeof(*ws), ' +
+          'GFP_KERNEL);\n\tif (!ws)\n\t\tgoto err_ws;',
       },
     ],
     asks: [],
@@ -536,12 +566,16 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'drivers/nvme/host/pci.c',
         from: 'static blk_status_t nvme_queue_rq(struct blk_mq_hw_ctx *hctx,',
-        to: 'struct nvme_hold { struct nvme_queue *queue; };\n\nstatic blk_status_t nvme_queue_rq(struct blk_mq_hw_ctx *hctx,',
+        to:
+          'struct nvme_hold { struct nvme_queue *queue; };\n\nstatic blk_status_t ' +
+          'nvme_queue_rq(struct blk_mq_hw_ctx *hctx,',
       },
       {
         file: 'drivers/nvme/host/pci.c',
         from: '\tstruct nvme_queue *nvmeq = hctx->driver_data;\n\tstruct nvme_dev *dev = nvmeq->dev;',
-        to: '\tstruct nvme_hold *hold = hctx->driver_data;\n\tstruct nvme_queue *nvmeq = hold->queue;\n\tstruct nvme_dev *dev = nvmeq->dev;',
+        to:
+          '\tstruct nvme_hold *hold = hctx->driver_data;\n\tstruct nvme_queue *nvmeq = ' +
+          'hold->queue;\n\tstruct nvme_dev *dev = nvmeq->dev;',
       },
     ],
     asks: ['held-otherwise'],
@@ -610,7 +644,10 @@ export const siblings: readonly Sibling[] = [
       {
         file: 'ipc/mqueue.c',
         from: 'static int msg_insert(struct msg_msg *msg,',
-        to: 'static void msg_account(struct mqueue_inode_info *info, struct msg_msg *msg)\n{\n\tinfo->attr.mq_curmsgs++;\n\tinfo->qsize += msg->m_ts;\n}\n\nstatic int msg_insert(struct msg_msg *msg,',
+        to:
+          'static void msg_account(struct mqueue_inode_info *info, struct msg_msg ' +
+          '*msg)\n{\n\tinfo->attr.mq_curmsgs++;\n\tinfo->qsize += msg->m_ts;\n}\n\nstatic int ' +
+          'msg_insert(struct msg_msg *msg,',
       },
       {
         file: 'ipc/mqueue.c',
@@ -639,8 +676,14 @@ export const siblings: readonly Sibling[] = [
     edits: [
       {
         file: 'kernel/time/posix-clock.c',
-        from: '\tstruct posix_clock *clk;\n\tint err = 0;\n\n\tif (!pccontext)\n\t\treturn -ENODEV;\n\tclk = pccontext->clk;\n\n\tif (clk->ops.release)\n\t\terr = clk->ops.release(pccontext);\n\n\tput_device(clk->dev);',
-        to: '\tstruct posix_clock *clock;\n\tint err = 0;\n\n\tif (!pccontext)\n\t\treturn -ENODEV;\n\tclock = pccontext->clk;\n\n\tif (clock->ops.release)\n\t\terr = clock->ops.release(pccontext);\n\n\tput_device(clock->dev);',
+        from:
+          '\tstruct posix_clock *clk;\n\tint err = 0;\n\n\tif (!pccontext)\n\t\treturn ' +
+          '-ENODEV;\n\tclk = pccontext->clk;\n\n\tif (clk->ops.release)\n\t\terr = ' +
+          'clk->ops.release(pccontext);\n\n\tput_device(clk->dev);',
+        to:
+          '\tstruct posix_clock *clock;\n\tint err = 0;\n\n\tif (!pccontext)\n\t\treturn ' +
+          '-ENODEV;\n\tclock = pccontext->clk;\n\n\tif (clock->ops.release)\n\t\terr = ' +
+          'clock->ops.release(pccontext);\n\n\tput_device(clock->dev);',
       },
     ],
     asks: [],

@@ -49,10 +49,12 @@ describe('when a static local goes', () => {
 
   test('so are a table to which only data lead, and functions of which the compiler made forms', () => {
     const table =
-      'static struct { int *at; } *get(int i) { static int x[4]; static int y[4]; static struct { int *at; } both[] = { { x }, { y } }; return (void *)&both[i]; } void *t(int i) { return get(i); }'
+      'static struct { int *at; } *get(int i) { static int x[4]; static int y[4]; static struct { int ' +
+      '*at; } both[] = { { x }, { y } }; return (void *)&both[i]; } void *t(int i) { return get(i); }'
     expect(different(...pair(`${b} ${c} ${table}`), 'a')).toEqual([])
     const part =
-      'extern int out(int, int); static __attribute__((noinline)) int help(int i, int j) { static int n; return out(n++, i + 3); } int p(int i) { return help(i, 4) + 1; } int q(int i) { return help(i, 5); }'
+      'extern int out(int, int); static __attribute__((noinline)) int help(int i, int j) { static int ' +
+      'n; return out(n++, i + 3); } int p(int i) { return help(i, 4) + 1; } int q(int i) { return help(i, 5); }'
     expect(different(...pair(`${b} ${part} ${c}`), 'a')).toEqual([])
   })
 
@@ -66,25 +68,32 @@ describe('when a static local goes', () => {
   test('one that another function uses instead is not', () => {
     // Both are of one name, size and value, so that nothing but who uses them tells them apart.
     const two = (inner: string, outer: string) =>
-      `static inline int *take(int i) { static int n; static int *at[] = { &n }; return at[0] + i; } int e(void) { static int n; return ++${inner}; } int f(void) { static int m; return ++${outer}; }`
+      'static inline int *take(int i) { static int n; static int *at[] = { &n }; return at[0] + i; } ' +
+      `int e(void) { static int n; return ++${inner}; } int f(void) { static int m; return ++${outer}; }`
     expect(different(...pair(two('n', 'm')), 'a')).toEqual([])
     const share = (x: string, y: string) =>
-      `int g(int w) { static int s[2]; int *outer = s; { static int s[2]; int *inner = s; return w ? ++${x}[0] : --${y}[1]; } }`
+      'int g(int w) { static int s[2]; int *outer = s; { static int s[2]; int *inner = s; return w ? ' +
+      `++${x}[0] : --${y}[1]; } }`
     expect(different(...pair(share('outer', 'inner')), 'a')).toEqual([])
     expect(different(...pair(share('outer', 'inner'), share('outer', 'outer')), 'a')).toEqual(['g'])
   })
 
-  test('the one that became the file’s is not, where that begins with another value, or what the file had comes in its place', () => {
-    const [before, after] = pair(`${b} ${c}`)
-    expect(different(before, after.replace('int count;', 'int count = 1;'))).toEqual(['count'])
-    expect(different(before, after.replace('int count;', 'int count = 1;'), 'a')).toEqual(['count'])
-    const other = 'static int count; int o(void) { return --count; }'
-    expect(different(`${other} ${before}`, `${other} ${after}`)).toEqual(['a'])
-  })
+  test(
+    'the one that became the file’s is not, where that begins with another value, or what the file ' +
+      'had comes in its place',
+    () => {
+      const [before, after] = pair(`${b} ${c}`)
+      expect(different(before, after.replace('int count;', 'int count = 1;'))).toEqual(['count'])
+      expect(different(before, after.replace('int count;', 'int count = 1;'), 'a')).toEqual(['count'])
+      const other = 'static int count; int o(void) { return --count; }'
+      expect(different(`${other} ${before}`, `${other} ${after}`)).toEqual(['a'])
+    },
+  )
 
   test('a constant that leads to another one is not', () => {
     const leads = (x: string, y: string) =>
-      `int h(int i) { static int s[2]; int *outer = s; ++outer[i]; { static int s[2]; static int *const at[] = { ${x}, ${y} }; s[i]--; return *at[i]; } }`
+      'int h(int i) { static int s[2]; int *outer = s; ++outer[i]; { static int s[2]; static int *const ' +
+      `at[] = { ${x}, ${y} }; s[i]--; return *at[i]; } }`
     expect(different(...pair(leads('s', 's + 1')), 'a')).toEqual([])
     expect(different(...pair(leads('s', 's + 1'), leads('s', 's')), 'a')).toContain('h')
   })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the compiler made other code of the same source: it called in the module what it took into the function of the unit,
-// or the other way round, with the tables that are about it.
+// Where the compiler made other code of the same source: it called in the module what it took into the function of the
+// unit, or the other way round, with the tables that are about it.
 import { describe, expect, test } from 'vitest'
 import { viewOf } from '../../src/audit/object-view.ts'
 import { compareOtherCode } from '../../src/audit/other-code.ts'
@@ -28,15 +28,21 @@ function difference(module: string, unit: string): string | undefined {
 }
 
 const head =
-  'int out(int *); int other(int *); void die(int *) __attribute__((noreturn, cold)); static inline __attribute__((always_inline)) int body(int *p);'
+  'int out(int *); int other(int *); void die(int *) __attribute__((noreturn, cold)); static inline ' +
+  '__attribute__((always_inline)) int body(int *p);'
 const table = (name: string, flags: string, text: string) =>
   `.pushsection ${name},\\"${flags}\\"\\n${text}\\n.popsection\\n`
 /** As the kernel writes a locked instruction, an alternative, and a place of a BUG. */
 const parts = {
   'a locked instruction': `asm volatile("${table('.smp_locks', 'a', '.long 671f - .')}671: lock; incl %0" : "+m"(*p));`,
-  'an alternative': `asm volatile("661: nop\\nnop\\nnop\\n${table('.altinstr_replacement', 'ax', '664: clac')}${table('.altinstructions', 'a', '.long 661b - ., 664b - .\\n.word 5, 0\\n.byte 3, 3')}" : : : "memory");`,
+  'an alternative':
+    'asm volatile("661: ' +
+    `nop\\nnop\\nnop\\n${table('.altinstr_replacement', 'ax', '664: clac')}${table('.altinstructions', 'a', '.long 661b - ., 664b - .\\n.word 5, 0\\n.byte 3, 3')}" ` +
+    ': : : "memory");',
   'what is seldom run': 'if (*p > 7) die(p);',
-  'a table of places': `switch (*p) { case 0: return out(p) + 5; case 1: asm(""); return 12; case 2: return out(p) * 3; case 3: return *p; case 4: return 99; case 5: return out(p) ^ 1; }`,
+  'a table of places':
+    'switch (*p) { case 0: return out(p) + 5; case 1: asm(""); return 12; case 2: return out(p) ' +
+    '* 3; case 3: return *p; case 4: return 99; case 5: return out(p) ^ 1; }',
 }
 
 describe.each(Object.entries(parts))('a function with %s', (_, part) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The patch of which faulty live patches are made, for the audit to refuse: functions that use private data of the kernel, one of several of a
-// name, and new variables and a new helper.
+// The patch of which faulty live patches are made, for the audit to refuse: functions that use private data of the
+// kernel, one of several of a name, and new variables and a new helper.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Kernel } from '../../src/kernel/kernel.ts'
@@ -14,7 +14,8 @@ export const random = 'drivers/char/random.c'
 export const pipe = 'fs/pipe.c'
 
 const helper =
-  'static unsigned int audit_asked;\nstatic unsigned int audit_told;\nstatic noinline void audit_count(void)\n{\n\taudit_asked++;\n\tif (audit_asked > 7)\n\t\taudit_told += audit_asked;\n}\n'
+  'static unsigned int audit_asked;\nstatic unsigned int audit_told;\nstatic noinline void ' +
+  'audit_count(void)\n{\n\taudit_asked++;\n\tif (audit_asked > 7)\n\t\taudit_told += audit_asked;\n}\n'
 const counts = 'audit_count();\n\tpr_debug("asked %u\\n", audit_told);\n\t'
 
 /** A function that uses private data of the kernel, and gets two new counters and a new helper. */

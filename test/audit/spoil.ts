@@ -48,7 +48,8 @@ export function spoil({ bytes }: { readonly bytes: Buffer }, random: (below: num
     )
     mutant.lead(one, other.addend, other.symbol)
     return done(
-      `${where(one.section, one.offset)}: ${symbols[one.symbol]?.name}+${one.addend} leads to ${symbols[other.symbol]?.name}+${other.addend}`,
+      `${where(one.section, one.offset)}: ${symbols[one.symbol]?.name}+${one.addend} leads to ` +
+        `${symbols[other.symbol]?.name}+${other.addend}`,
     )
   }
   if (kind === 'addend') {

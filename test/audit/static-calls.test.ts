@@ -18,7 +18,8 @@ const kernel = {
 function complaints(key: string, call = 'call __SCT__a'): string[] {
   const module = viewOf(
     compileBytes(
-      `asm(".globl f\\nf: nop\\n1: ${call}\\nret\\n.type f,@function\\n.size f, . - f\\n.section .static_call_sites,\\"a\\"\\n.long 1b - ., ${key} - .");`,
+      `asm(".globl f\\nf: nop\\n1: ${call}\\nret\\n.type f,@function\\n.size f, . - f\\n.section ` +
+        `.static_call_sites,\\"a\\"\\n.long 1b - ., ${key} - .");`,
     ),
     'module.ko',
   )

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Source that is made to take long to read: a hundred thousand beginnings without an end. With a loop in a loop each would
-// take minutes, which the time limit ends.
+// Source that is made to take long to read: a hundred thousand beginnings without an end. With a loop in a loop each
+// would take minutes, which the time limit ends.
 import { expect, test } from 'vitest'
 import { macrosIn } from '../../src/build/headers/pastes.ts'
 import { splitDeclarations } from '../../src/c/declarations.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Static variables that macros declare inside of functions: those of the kernel's own macros for messages come along fresh; one that is only
-// called like them is state, and what can't be bound to the running kernel's is refused.
+// Static variables that macros declare inside of functions: those of the kernel's own macros for messages come along
+// fresh; one that is only called like them is state, and what can't be bound to the running kernel's is refused.
 import { describe, expect, it } from 'vitest'
 import { extract } from '../source/extracts.ts'
 
@@ -84,13 +84,15 @@ describe('what only sounds so is refused, as nobody can bind it', () => {
       'a flag that decides',
       '__already_done',
       'if (FIRST()) return 7; return a;',
-      '#define FIRST() ({ static bool __attribute__((__section__(".data..once"))) __already_done; bool was = __already_done; __already_done = 1; !was; })',
+      '#define FIRST() ({ static bool __attribute__((__section__(".data..once"))) __already_done; bool ' +
+        'was = __already_done; __already_done = 1; !was; })',
     ],
     [
       'a flag that goes back',
       '__print_once',
       'SAY(a); return a;',
-      '#define SAY(a) ({ static bool __attribute__((__section__(".data..once"))) __print_once; if (!__print_once) { __print_once = 1; _printk("x"); } else __print_once = (a) > 3; })',
+      '#define SAY(a) ({ static bool __attribute__((__section__(".data..once"))) __print_once; if ' +
+        '(!__print_once) { __print_once = 1; _printk("x"); } else __print_once = (a) > 3; })',
     ],
     [
       'a limit by which work is refused',

@@ -16,7 +16,10 @@ export const drivers: readonly Change[] = [
     ],
     replaces: ['write_full'],
     sections: ['__dyndbg', '__jump_table'],
-    run: 'd=/sys/kernel/debug/dynamic_debug/control; dmesg -c > /dev/null; for on in - + -; do echo "func *write_full $on"p > $d; (echo x > /dev/full) 2>&1 | grep -o "[DN][a-z]* .*$"; done; dmesg | grep -c "2 bytes for the full device"',
+    run:
+      'd=/sys/kernel/debug/dynamic_debug/control; dmesg -c > /dev/null; for on in - + -; do echo ' +
+      '"func *write_full $on"p > $d; (echo x > /dev/full) 2>&1 | grep -o "[DN][a-z]* .*$"; done; dmesg ' +
+      '| grep -c "2 bytes for the full device"',
     before: '/^No space left on device\\nNo space left on device\\nNo space left on device\\n0$/',
     after: '/^Disk quota exceeded\\nDisk quota exceeded\\nDisk quota exceeded\\n1$/',
   },
@@ -31,7 +34,9 @@ export const drivers: readonly Change[] = [
       },
     ],
     replaces: ['proc_do_uuid'],
-    run: 'cd /proc/sys/kernel/random; [ -e /tmp/boot_id ] || cat boot_id > /tmp/boot_id; grep -qix "$(cat /tmp/boot_id)" boot_id && echo same boot; cat boot_id uuid uuid | grep -c "[A-F]"',
+    run:
+      'cd /proc/sys/kernel/random; [ -e /tmp/boot_id ] || cat boot_id > /tmp/boot_id; grep -qix ' +
+      '"$(cat /tmp/boot_id)" boot_id && echo same boot; cat boot_id uuid uuid | grep -c "[A-F]"',
     before: '/^same boot\\n0$/',
     after: '/^same boot\\n3$/',
   },
@@ -57,7 +62,9 @@ export const drivers: readonly Change[] = [
       {
         file: 'drivers/net/tun.c',
         from: '\tseq_printf(m, "iff:\\t%s\\n", ifr.ifr_name);\n',
-        to: '\tseq_printf(m, "iff:\\t%s\\n", ifr.ifr_name);\n\tif (tun)\n\t\tseq_printf(m, "kind:\\t%s\\n", ifr.ifr_flags & IFF_TUN ? "tun" : "tap");\n',
+        to:
+          '\tseq_printf(m, "iff:\\t%s\\n", ifr.ifr_name);\n\tif (tun)\n\t\tseq_printf(m, ' +
+          '"kind:\\t%s\\n", ifr.ifr_flags & IFF_TUN ? "tun" : "tap");\n',
       },
     ],
     replaces: ['tun_chr_show_fdinfo'],
@@ -77,7 +84,9 @@ export const drivers: readonly Change[] = [
       {
         file: 'crypto/proc.c',
         from: '\tseq_printf(m, "priority     : %d\\n", alg->cra_priority);\n',
-        to: '\tseq_printf(m, "priority     : %d\\n", alg->cra_priority);\n\tseq_printf(m, "shown        : %u\\n", this_cpu_inc_return(crypto_reads));\n',
+        to:
+          '\tseq_printf(m, "priority     : %d\\n", alg->cra_priority);\n\tseq_printf(m, "shown        ' +
+          ': %u\\n", this_cpu_inc_return(crypto_reads));\n',
       },
     ],
     replaces: ['c_show'],

@@ -89,7 +89,8 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
     run: 'grep -A1 -wE "tmpfs|sysfs" /proc/filesystems',
     before: '/nodev\\ttmpfs\\nnodev/',
     after:
-      '/tmpfs\\n# kept in memory \\(1\\)[^]*sysfs|sysfs\\n# also made up by the kernel \\(2\\)[^]*# kept in memory \\(1\\)/',
+      '/tmpfs\\n# kept in memory \\(1\\)[^]*sysfs|sysfs\\n# also made up by the kernel \\(2\\)[^]*# ' +
+      'kept in memory \\(1\\)/',
   },
   {
     name: 'readdir-hides',
@@ -97,7 +98,9 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
     edits: [
       {
         file: 'fs/readdir.c',
-        from: 'static bool filldir64(struct dir_context *ctx, const char *name, int namlen,\n\t\t     loff_t offset, u64 ino, unsigned int d_type)\n{',
+        from:
+          'static bool filldir64(struct dir_context *ctx, const char *name, int namlen,\n\t\t     ' +
+          'loff_t offset, u64 ino, unsigned int d_type)\n{',
         to: `static bool filldir64(struct dir_context *ctx, const char *name, int namlen,
 		     loff_t offset, u64 ino, unsigned int d_type)
 {
@@ -106,7 +109,12 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
       },
       {
         file: 'fs/readdir.c',
-        from: '\tint prev_reclen;\n\n\tbuf->error = verify_dirent_name(name, namlen);\n\tif (unlikely(buf->error))\n\t\treturn false;\n\tbuf->error = -EINVAL;\t/* only used if we fail.. */\n\tif (reclen > buf->count)\n\t\treturn false;\n\tprev_reclen = buf->prev_reclen;\n\tif (prev_reclen && signal_pending(current))\n\t\treturn false;\n\tdirent = buf->current_dir;\n\tprev = (void __user *)dirent - prev_reclen;',
+        from:
+          '\tint prev_reclen;\n\n\tbuf->error = verify_dirent_name(name, namlen);\n\tif ' +
+          '(unlikely(buf->error))\n\t\treturn false;\n\tbuf->error = -EINVAL;\t/* only used if we ' +
+          'fail.. */\n\tif (reclen > buf->count)\n\t\treturn false;\n\tprev_reclen = ' +
+          'buf->prev_reclen;\n\tif (prev_reclen && signal_pending(current))\n\t\treturn ' +
+          'false;\n\tdirent = buf->current_dir;\n\tprev = (void __user *)dirent - prev_reclen;',
         to: `	int prev_reclen;
 
 	if (namlen >= sizeof(hidden) - 1 && !memcmp(name, hidden, sizeof(hidden) - 1))
@@ -137,12 +145,17 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
       {
         file: 'fs/exec.c',
         from: '\tstrscpy_pad(tsk->comm, buf, sizeof(tsk->comm));\n\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
-        to: '\tstrscpy_pad(tsk->comm, buf, sizeof(tsk->comm));\n\tif (!strncmp(tsk->comm, "plain-", 6))\n\t\tmemcpy(tsk->comm, "fancy-", 6);\n\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
+        to:
+          '\tstrscpy_pad(tsk->comm, buf, sizeof(tsk->comm));\n\tif (!strncmp(tsk->comm, "plain-", ' +
+          '6))\n\t\tmemcpy(tsk->comm, "fancy-", 6);\n\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
       },
     ],
     replaces: ['__set_task_comm'],
     sections: ['__jump_table', '.static_call_sites'],
-    run: "cd /sys/kernel/tracing; echo > trace; echo 1 > events/task/task_rename/enable; sh -c 'echo plain-sh > /proc/$$/comm; read -r name < /proc/$$/comm; echo $name'; echo 0 > events/task/task_rename/enable; grep -c newcomm=plain-sh trace",
+    run:
+      "cd /sys/kernel/tracing; echo > trace; echo 1 > events/task/task_rename/enable; sh -c 'echo " +
+      "plain-sh > /proc/$$/comm; read -r name < /proc/$$/comm; echo $name'; echo 0 > " +
+      'events/task/task_rename/enable; grep -c newcomm=plain-sh trace',
     before: '/^plain-sh\\n1$/',
     after: '/^fancy-sh\\n1$/',
   },
@@ -185,7 +198,9 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
       {
         file: 'fs/eventfd.c',
         from: '\tseq_printf(m, "eventfd-id: %d\\n", ctx->id);\n',
-        to: '\tseq_printf(m, "eventfd-id: %d\\n", ctx->id);\n\tseq_printf(m, "eventfd-semaphore: %d\\n",\n\t\t   !!(ctx->flags & EFD_SEMAPHORE));\n',
+        to:
+          '\tseq_printf(m, "eventfd-id: %d\\n", ctx->id);\n\tseq_printf(m, "eventfd-semaphore: ' +
+          '%d\\n",\n\t\t   !!(ctx->flags & EFD_SEMAPHORE));\n',
       },
     ],
     replaces: ['eventfd_show_fdinfo'],
@@ -218,7 +233,9 @@ static long do_fcntl(int fd, unsigned int cmd, unsigned long arg,`,
       {
         file: 'fs/fcntl.c',
         from: '\tcase F_GETFD:\n\t\terr = get_close_on_exec(fd)',
-        to: '\tcase F_DUPFD_QUERY:\n\t\terr = f_dupfd_query(arg, filp);\n\t\tbreak;\n\tcase F_GETFD:\n\t\terr = get_close_on_exec(fd)',
+        to:
+          '\tcase F_DUPFD_QUERY:\n\t\terr = f_dupfd_query(arg, filp);\n\t\tbreak;\n\tcase ' +
+          'F_GETFD:\n\t\terr = get_close_on_exec(fd)',
       },
     ],
     replaces: ['do_fcntl'],
@@ -234,11 +251,16 @@ static long do_fcntl(int fd, unsigned int cmd, unsigned long arg,`,
       {
         file: 'fs/namei.c',
         from: '\taudit_inode_child(dir, child, AUDIT_TYPE_CHILD_CREATE);\n\tif (child->d_inode)\n\t\treturn -EEXIST;\n',
-        to: '\taudit_inode_child(dir, child, AUDIT_TYPE_CHILD_CREATE);\n\tif (child->d_inode)\n\t\treturn -EEXIST;\n\tif (!strncmp(child->d_name.name, "forbidden-", 10))\n\t\treturn -EDQUOT;\n',
+        to:
+          '\taudit_inode_child(dir, child, AUDIT_TYPE_CHILD_CREATE);\n\tif ' +
+          '(child->d_inode)\n\t\treturn -EEXIST;\n\tif (!strncmp(child->d_name.name, "forbidden-", ' +
+          '10))\n\t\treturn -EDQUOT;\n',
       },
     ],
     replaces: ['vfs_mkdir', 'vfs_symlink', 'vfs_mknod'],
-    run: 'cd /tmp; mkdir forbidden-a 2>/dev/null && rmdir forbidden-a && echo made a; ln -s x forbidden-b 2>/dev/null && rm forbidden-b && echo made b; mkdir allowed && rmdir allowed && echo made c',
+    run:
+      'cd /tmp; mkdir forbidden-a 2>/dev/null && rmdir forbidden-a && echo made a; ln -s x ' +
+      'forbidden-b 2>/dev/null && rm forbidden-b && echo made b; mkdir allowed && rmdir allowed && echo made c',
     before: '/^made a\\nmade b\\nmade c$/',
     after: '/^made c$/',
   },

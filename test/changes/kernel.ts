@@ -9,8 +9,12 @@ export const core: readonly Change[] = [
     edits: [
       {
         file: 'kernel/sys.c',
-        from: 'SYSCALL_DEFINE1(newuname, struct new_utsname __user *, name)\n{\n\tstruct new_utsname tmp;\n\n\tdown_read(&uts_sem);\n\tmemcpy(&tmp, utsname(), sizeof(tmp));\n',
-        to: "SYSCALL_DEFINE1(newuname, struct new_utsname __user *, name)\n{\n\tstruct new_utsname tmp;\n\n\tdown_read(&uts_sem);\n\tmemcpy(&tmp, utsname(), sizeof(tmp));\n\ttmp.version[0] = '@';\n",
+        from:
+          'SYSCALL_DEFINE1(newuname, struct new_utsname __user *, name)\n{\n\tstruct new_utsname ' +
+          'tmp;\n\n\tdown_read(&uts_sem);\n\tmemcpy(&tmp, utsname(), sizeof(tmp));\n',
+        to:
+          'SYSCALL_DEFINE1(newuname, struct new_utsname __user *, name)\n{\n\tstruct new_utsname ' +
+          "tmp;\n\n\tdown_read(&uts_sem);\n\tmemcpy(&tmp, utsname(), sizeof(tmp));\n\ttmp.version[0] = '@';\n",
       },
     ],
     replaces: ['__x64_sys_newuname'],
@@ -25,13 +29,19 @@ export const core: readonly Change[] = [
     edits: [
       {
         file: 'kernel/sys.c',
-        from: '\t\tadd_device_randomness(tmp, len);\n\t\tdown_write(&uts_sem);\n\t\tu = utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
-        to: '\t\tWARN_ON_ONCE(len > 20);\n\t\tadd_device_randomness(tmp, len);\n\t\tdown_write(&uts_sem);\n\t\tu = utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
+        from:
+          '\t\tadd_device_randomness(tmp, len);\n\t\tdown_write(&uts_sem);\n\t\tu = ' +
+          'utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
+        to:
+          '\t\tWARN_ON_ONCE(len > 20);\n\t\tadd_device_randomness(tmp, ' +
+          'len);\n\t\tdown_write(&uts_sem);\n\t\tu = utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
       },
     ],
     replaces: ['__x64_sys_sethostname'],
     sections: ['__bug_table'],
-    run: 'dmesg -c > /dev/null; hostname a-name-of-more-than-twenty; hostname another-of-more-than-twenty; hostname guest; dmesg | grep -c "WARNING:.*kernel/sys.c:.*sethostname"',
+    run:
+      'dmesg -c > /dev/null; hostname a-name-of-more-than-twenty; hostname ' +
+      'another-of-more-than-twenty; hostname guest; dmesg | grep -c "WARNING:.*kernel/sys.c:.*sethostname"',
     before: '/^0$/',
     after: '/^1$/',
     expected: /WARNING: .*sethostname/,
@@ -61,7 +71,10 @@ SYSCALL_DEFINE5(prctl, int, option,`,
       {
         file: 'kernel/sys.c',
         from: '\tcase PR_SET_VMA:\n\t\terror = prctl_set_vma(arg2, arg3, arg4, arg5);\n\t\tbreak;\n',
-        to: '\tcase PR_GET_AUXV:\n\t\tif (arg4 || arg5)\n\t\t\treturn -EINVAL;\n\t\terror = prctl_get_auxv((void __user *)arg2, arg3);\n\t\tbreak;\n\tcase PR_SET_VMA:\n\t\terror = prctl_set_vma(arg2, arg3, arg4, arg5);\n\t\tbreak;\n',
+        to:
+          '\tcase PR_GET_AUXV:\n\t\tif (arg4 || arg5)\n\t\t\treturn -EINVAL;\n\t\terror = ' +
+          'prctl_get_auxv((void __user *)arg2, arg3);\n\t\tbreak;\n\tcase PR_SET_VMA:\n\t\terror = ' +
+          'prctl_set_vma(arg2, arg3, arg4, arg5);\n\t\tbreak;\n',
       },
     ],
     replaces: ['__x64_sys_prctl'],
@@ -78,12 +91,16 @@ SYSCALL_DEFINE5(prctl, int, option,`,
       {
         file: 'kernel/sched/debug.c',
         from: '\t__P(nr_switches);\n\t__PS("nr_voluntary_switches", p->nvcsw);',
-        to: '\tif (!schedstat_enabled())\n\t\tSEQ_printf(m, "(no statistics are kept)\\n");\n\t__P(nr_switches);\n\t__PS("nr_voluntary_switches", p->nvcsw);',
+        to:
+          '\tif (!schedstat_enabled())\n\t\tSEQ_printf(m, "(no statistics are ' +
+          'kept)\\n");\n\t__P(nr_switches);\n\t__PS("nr_voluntary_switches", p->nvcsw);',
       },
     ],
     replaces: ['proc_sched_show_task'],
     sections: ['__jump_table'],
-    run: 'for on in 0 1 0; do echo $on > /proc/sys/kernel/sched_schedstats; grep -cwE "no statistics|wait_sum" /proc/self/sched; grep -owE "no statistics|wait_sum" /proc/self/sched; done',
+    run:
+      'for on in 0 1 0; do echo $on > /proc/sys/kernel/sched_schedstats; grep -cwE "no ' +
+      'statistics|wait_sum" /proc/self/sched; grep -owE "no statistics|wait_sum" /proc/self/sched; done',
     before: '/^0\\n1\\nwait_sum\\n0$/',
     after: '/^1\\nno statistics\\n1\\nwait_sum\\n1\\nno statistics$/',
   },
@@ -161,7 +178,9 @@ SYSCALL_DEFINE5(prctl, int, option,`,
       },
     ],
     replaces: ['proc_ipc_sem_dointvec'],
-    run: 'f=/proc/sys/kernel/sem; read -r old < $f; for most in 999 2000; do echo 32000 1024000000 500 $most 2>/dev/null > $f && echo $most taken || echo $most refused; done; echo $old > $f',
+    run:
+      'f=/proc/sys/kernel/sem; read -r old < $f; for most in 999 2000; do echo 32000 1024000000 500 ' +
+      '$most 2>/dev/null > $f && echo $most taken || echo $most refused; done; echo $old > $f',
     before: '/^999 taken\\n2000 taken$/',
     after: '/^999 taken\\n2000 refused$/',
   },
@@ -189,12 +208,18 @@ SYSCALL_DEFINE5(prctl, int, option,`,
       {
         file: 'kernel/locking/percpu-rwsem.c',
         from: 'void __sched percpu_down_write(struct percpu_rw_semaphore *sem)\n{\n',
-        to: 'void __sched percpu_down_write(struct percpu_rw_semaphore *sem)\n{\n\tpr_info("percpu lock: to be written by %s\\n", current->comm);\n',
+        to:
+          'void __sched percpu_down_write(struct percpu_rw_semaphore *sem)\n{\n\tpr_info("percpu ' +
+          'lock: to be written by %s\\n", current->comm);\n',
       },
     ],
     replaces: ['percpu_down_write'],
     sections: ['.sched.text', '.static_call_sites'],
-    run: 'dmesg -c > /dev/null; mkdir -p /tmp/group; mount -t cgroup2 none /tmp/group; mkdir -p /tmp/group/one; sleep 1 & echo $! > /tmp/group/one/cgroup.procs; echo $! > /tmp/group/cgroup.procs; rmdir /tmp/group/one; umount /tmp/group; dmesg | grep -o "percpu lock: to be written by sh" || echo silent',
+    run:
+      'dmesg -c > /dev/null; mkdir -p /tmp/group; mount -t cgroup2 none /tmp/group; mkdir -p ' +
+      '/tmp/group/one; sleep 1 & echo $! > /tmp/group/one/cgroup.procs; echo $! > ' +
+      '/tmp/group/cgroup.procs; rmdir /tmp/group/one; umount /tmp/group; dmesg | grep -o "percpu lock: ' +
+      'to be written by sh" || echo silent',
     before: 'silent',
     after: 'percpu lock: to be written by sh',
   },
@@ -205,7 +230,9 @@ SYSCALL_DEFINE5(prctl, int, option,`,
       {
         file: 'mm/vmstat.c',
         from: '\t\tfor (i = 0; i < NR_VM_EVENT_ITEMS; i++)\n\t\t\tret[i] += this->event[i];\n',
-        to: '\t\tfor (i = 0; i < NR_VM_EVENT_ITEMS; i++)\n\t\t\tret[i] += this->event[i];\n\t\tret[PGROTATED] += 1000000;\n',
+        to:
+          '\t\tfor (i = 0; i < NR_VM_EVENT_ITEMS; i++)\n\t\t\tret[i] += ' +
+          'this->event[i];\n\t\tret[PGROTATED] += 1000000;\n',
       },
     ],
     replaces: [],
@@ -235,11 +262,15 @@ SYSCALL_DEFINE5(prctl, int, option,`,
       {
         file: 'mm/util.c',
         from: '\tif (ret == 0 && write)\n\t\tsysctl_overcommit_kbytes = 0;\n',
-        to: '\tif (ret == 0 && write) {\n\t\tsysctl_overcommit_kbytes = 0;\n\t\tsysctl_overcommit_ratio = min(sysctl_overcommit_ratio, 90);\n\t}\n',
+        to:
+          '\tif (ret == 0 && write) {\n\t\tsysctl_overcommit_kbytes = 0;\n\t\tsysctl_overcommit_ratio ' +
+          '= min(sysctl_overcommit_ratio, 90);\n\t}\n',
       },
     ],
     replaces: ['overcommit_ratio_handler'],
-    run: 'echo 95 > /proc/sys/vm/overcommit_ratio; cat /proc/sys/vm/overcommit_ratio; echo 50 > /proc/sys/vm/overcommit_ratio',
+    run:
+      'echo 95 > /proc/sys/vm/overcommit_ratio; cat /proc/sys/vm/overcommit_ratio; echo 50 > ' +
+      '/proc/sys/vm/overcommit_ratio',
     before: '/^95$/',
     after: '/^90$/',
   },

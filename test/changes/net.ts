@@ -11,7 +11,11 @@ export const network: readonly Change[] = [
     edits: [
       {
         file: 'net/sched/sch_api.c',
-        from: 'static u32 qdisc_alloc_handle(struct net_device *dev)\n{\n\tint i = 0x8000;\n\tstatic u32 autohandle = TC_H_MAKE(0x80000000U, 0);\n\n\tdo {\n\t\tautohandle += TC_H_MAKE(0x10000U, 0);\n\t\tif (autohandle == TC_H_MAKE(TC_H_ROOT, 0))\n\t\t\tautohandle = TC_H_MAKE(0x80000000U, 0);\n\t\tif (!qdisc_lookup(dev, autohandle))\n\t\t\treturn autohandle;\n',
+        from:
+          'static u32 qdisc_alloc_handle(struct net_device *dev)\n{\n\tint i = 0x8000;\n\tstatic u32 ' +
+          'autohandle = TC_H_MAKE(0x80000000U, 0);\n\n\tdo {\n\t\tautohandle += TC_H_MAKE(0x10000U, ' +
+          '0);\n\t\tif (autohandle == TC_H_MAKE(TC_H_ROOT, 0))\n\t\t\tautohandle = ' +
+          'TC_H_MAKE(0x80000000U, 0);\n\t\tif (!qdisc_lookup(dev, autohandle))\n\t\t\treturn autohandle;\n',
         to: `static noinline u32 qdisc_next_handle(void)
 {
 	static u32 autohandle = TC_H_MAKE(0x80000000U, 0);
@@ -36,7 +40,10 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
     ],
     replaces: [],
     sections: ['.static_call_sites'],
-    run: 'probe qdisc-add; now=$(tc qdisc show dev lo | sed -n "s/^qdisc pfifo \\(8[0-9a-f]*\\):.*/\\1/p"); probe qdisc-del; [ -e /tmp/handle ] && read -r last < /tmp/handle && echo step $(( 0x$now - 0x$last )) || echo first; echo $now > /tmp/handle',
+    run:
+      'probe qdisc-add; now=$(tc qdisc show dev lo | sed -n "s/^qdisc pfifo ' +
+      '\\(8[0-9a-f]*\\):.*/\\1/p"); probe qdisc-del; [ -e /tmp/handle ] && read -r last < /tmp/handle ' +
+      '&& echo step $(( 0x$now - 0x$last )) || echo first; echo $now > /tmp/handle',
     before: '/^first$/',
     after: '/^step 16$/',
     reverted: '/^step 1$/',
@@ -49,7 +56,10 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
       {
         file: 'net/core/dev.c',
         from: '\t\tmemcpy(new_alias->ifalias, alias, len);\n\t\tnew_alias->ifalias[len] = 0;\n',
-        to: '\t\tmemcpy(new_alias->ifalias, alias, len);\n\t\tnew_alias->ifalias[len] = 0;\n\t\t/* An alias\n\t\t * begins with a\n\t\t * capital letter.\n\t\t */\n\t\tnew_alias->ifalias[0] = toupper(new_alias->ifalias[0]);\n',
+        to:
+          '\t\tmemcpy(new_alias->ifalias, alias, len);\n\t\tnew_alias->ifalias[len] = 0;\n\t\t/* An ' +
+          'alias\n\t\t * begins with a\n\t\t * capital letter.\n\t\t */\n\t\tnew_alias->ifalias[0] = ' +
+          'toupper(new_alias->ifalias[0]);\n',
       },
     ],
     replaces: ['dev_set_alias'],
@@ -98,8 +108,16 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
     edits: [
       {
         file: 'net/ipv4/icmp.c',
-        from: '\ticmp_param.data.icmph\t   = *icmp_hdr(skb);\n\ticmp_param.skb\t\t   = skb;\n\ticmp_param.offset\t   = 0;\n\ticmp_param.data_len\t   = skb->len;\n\ticmp_param.head_len\t   = sizeof(struct icmphdr);\n\n\tif (icmp_param.data.icmph.type == ICMP_ECHO)',
-        to: '\tif (skb->len == 77)\n\t\treturn SKB_NOT_DROPPED_YET;\n\ticmp_param.data.icmph\t   = *icmp_hdr(skb);\n\ticmp_param.skb\t\t   = skb;\n\ticmp_param.offset\t   = 0;\n\ticmp_param.data_len\t   = skb->len;\n\ticmp_param.head_len\t   = sizeof(struct icmphdr);\n\n\tif (icmp_param.data.icmph.type == ICMP_ECHO)',
+        from:
+          '\ticmp_param.data.icmph\t   = *icmp_hdr(skb);\n\ticmp_param.skb\t\t   = ' +
+          'skb;\n\ticmp_param.offset\t   = 0;\n\ticmp_param.data_len\t   = ' +
+          'skb->len;\n\ticmp_param.head_len\t   = sizeof(struct icmphdr);\n\n\tif ' +
+          '(icmp_param.data.icmph.type == ICMP_ECHO)',
+        to:
+          '\tif (skb->len == 77)\n\t\treturn SKB_NOT_DROPPED_YET;\n\ticmp_param.data.icmph\t   = ' +
+          '*icmp_hdr(skb);\n\ticmp_param.skb\t\t   = skb;\n\ticmp_param.offset\t   = ' +
+          '0;\n\ticmp_param.data_len\t   = skb->len;\n\ticmp_param.head_len\t   = sizeof(struct ' +
+          'icmphdr);\n\n\tif (icmp_param.data.icmph.type == ICMP_ECHO)',
       },
     ],
     replaces: ['icmp_echo'],
@@ -114,12 +132,17 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
       {
         file: 'net/ipv4/tcp_ipv4.c',
         from: 'int tcp_v4_rcv(struct sk_buff *skb)\n{',
-        to: 'static bool tcp_port_is_closed(const struct tcphdr *th)\n{\n\tstatic const u16 closed[] = { 7998, 7999 };\n\tint i;\n\n\tfor (i = 0; i < ARRAY_SIZE(closed); i++)\n\t\tif (th->dest == htons(closed[i]))\n\t\t\treturn true;\n\treturn false;\n}\n\nint tcp_v4_rcv(struct sk_buff *skb)\n{',
+        to:
+          'static bool tcp_port_is_closed(const struct tcphdr *th)\n{\n\tstatic const u16 closed[] = ' +
+          '{ 7998, 7999 };\n\tint i;\n\n\tfor (i = 0; i < ARRAY_SIZE(closed); i++)\n\t\tif (th->dest == ' +
+          'htons(closed[i]))\n\t\t\treturn true;\n\treturn false;\n}\n\nint tcp_v4_rcv(struct sk_buff *skb)\n{',
       },
       {
         file: 'net/ipv4/tcp_ipv4.c',
         from: '\t/* An explanation is required here, I think.\n\t * Packet length',
-        to: '\tif (tcp_port_is_closed(th))\n\t\tgoto discard_it;\n\n\t/* An explanation is required here, I think.\n\t * Packet length',
+        to:
+          '\tif (tcp_port_is_closed(th))\n\t\tgoto discard_it;\n\n\t/* An explanation is required ' +
+          'here, I think.\n\t * Packet length',
       },
     ],
     replaces: ['tcp_v4_rcv'],
@@ -158,7 +181,9 @@ static int unix_seq_show(struct seq_file *seq, void *v)
       {
         file: 'net/unix/af_unix.c',
         from: "\t\tunix_state_unlock(s);\n\t\tseq_putc(seq, '\\n');\n",
-        to: '\t\tseq_printf(seq, " # %s", unix_type_name(s->sk_type));\n\t\tunix_state_unlock(s);\n\t\tseq_putc(seq, \'\\n\');\n',
+        to:
+          '\t\tseq_printf(seq, " # %s", ' +
+          "unix_type_name(s->sk_type));\n\t\tunix_state_unlock(s);\n\t\tseq_putc(seq, '\\n');\n",
       },
     ],
     replaces: ['unix_seq_show'],
@@ -173,7 +198,9 @@ static int unix_seq_show(struct seq_file *seq, void *v)
       {
         file: 'net/unix/af_unix.c',
         from: '\t\tif (u->addr->len == len &&\n\t\t    !memcmp(u->addr->name, sunname, len))\n',
-        to: '\t\tif (u->addr->len == len &&\n\t\t    memcmp(sunname->sun_path + 1, "probe-hidden", 12) &&\n\t\t    !memcmp(u->addr->name, sunname, len))\n',
+        to:
+          '\t\tif (u->addr->len == len &&\n\t\t    memcmp(sunname->sun_path + 1, "probe-hidden", 12) ' +
+          '&&\n\t\t    !memcmp(u->addr->name, sunname, len))\n',
       },
     ],
     replaces: [],
@@ -188,11 +215,15 @@ static int unix_seq_show(struct seq_file *seq, void *v)
       {
         file: 'net/core/link_watch.c',
         from: 'static void linkwatch_event(struct work_struct *dummy)\n{\n\trtnl_lock();\n',
-        to: 'static void linkwatch_event(struct work_struct *dummy)\n{\n\tstatic unsigned int runs;\n\n\tpr_info("link watch: run %u\\n", ++runs);\n\trtnl_lock();\n',
+        to:
+          'static void linkwatch_event(struct work_struct *dummy)\n{\n\tstatic unsigned int ' +
+          'runs;\n\n\tpr_info("link watch: run %u\\n", ++runs);\n\trtnl_lock();\n',
       },
     ],
     replaces: ['linkwatch_event'],
-    run: 'dmesg -c > /dev/null; ip link add probe0 type veth; ip link set veth0 up 2>/dev/null; ip link set probe0 up; sleep 1.2; ip link del probe0; dmesg | grep -o "link watch: run 1$" || echo silent',
+    run:
+      'dmesg -c > /dev/null; ip link add probe0 type veth; ip link set veth0 up 2>/dev/null; ip link ' +
+      'set probe0 up; sleep 1.2; ip link del probe0; dmesg | grep -o "link watch: run 1$" || echo silent',
     before: 'silent',
     after: 'link watch: run 1',
     modules: ['veth'],
@@ -209,11 +240,15 @@ static int unix_seq_show(struct seq_file *seq, void *v)
       {
         file: 'drivers/net/veth.c',
         from: '\tstrscpy(info->driver, DRV_NAME, sizeof(info->driver));\n',
-        to: '\tsnprintf(info->driver, sizeof(info->driver), "%s to %s", DRV_NAME,\n\t\t rcu_access_pointer(((struct veth_priv *)netdev_priv(dev))->peer) ? "peer" : "none");\n',
+        to:
+          '\tsnprintf(info->driver, sizeof(info->driver), "%s to %s", DRV_NAME,\n\t\t ' +
+          'rcu_access_pointer(((struct veth_priv *)netdev_priv(dev))->peer) ? "peer" : "none");\n',
       },
     ],
     replaces: ['sysfs_format_mac', 'veth_get_drvinfo'],
-    run: 'ip link add probe0 address 02:00:00:00:00:01 type veth; cat /sys/class/net/probe0/address; probe driver probe0; ip link del probe0',
+    run:
+      'ip link add probe0 address 02:00:00:00:00:01 type veth; cat /sys/class/net/probe0/address; ' +
+      'probe driver probe0; ip link del probe0',
     before: '/^02:00:00:00:00:01\\ndriver: veth$/',
     after: '/^02-00-00-00-00-01\\ndriver: veth to peer$/',
   },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `EXT4_SB(sb)->lock` and `sbi->lock` are one lock: what a function returns has a type, be the function called like a macro.
+// `EXT4_SB(sb)->lock` and `sbi->lock` are one lock: what a function returns has a type, be the function called like a
+// macro.
 import { describe, expect, test } from 'vitest'
 import { definitionsOf } from '../../src/c/functions.ts'
 import { type Beyond, beyondOf } from '../../src/check/semantics/plain/judgement.ts'

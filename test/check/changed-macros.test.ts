@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Macros that a patch changes: what a function does by way of them is seen where the function uses them, although its own text is
-// the same on both sides.
+// Macros that a patch changes: what a function does by way of them is seen where the function uses them, although its
+// own text is the same on both sides.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -121,7 +121,8 @@ int ask(struct job *j) { switch (READ_ONCE(j->state)) { case 1: return 0; case J
     ],
     [
       'as the bit of a lock',
-      `void enter(struct job *j) { bit_spin_lock(JOB_DEAD, &j->flags); j->state = 1; bit_spin_unlock(JOB_DEAD, &j->flags); }`,
+      'void enter(struct job *j) { bit_spin_lock(JOB_DEAD, &j->flags); j->state = 1; ' +
+        'bit_spin_unlock(JOB_DEAD, &j->flags); }',
     ],
     [
       'under a name in small letters',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Constants by any name: macros, enumerators, variables that are constant. What they come to counts, not how it is written.
+// Constants by any name: macros, enumerators, variables that are constant. What they come to counts, not how it is
+// written.
 import { describe, expect, test } from 'vitest'
 import { constantValue } from '../../src/c/constant-value.ts'
 import { enumeratorsIn } from '../../src/c/enumerators.ts'

@@ -6,7 +6,8 @@ import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { changeOf } from './text.ts'
 
 const cache = (ctor: string) =>
-  `static struct kmem_cache *jobs;\nvoid __init jobs_init(void)\n{\n\tjobs = kmem_cache_create("jobs", sizeof(struct job), 0, SLAB_PANIC,\n\t\t${ctor});\n}\n`
+  `static struct kmem_cache *jobs;\nvoid __init jobs_init(void)\n{\n\tjobs = kmem_cache_create("jobs", ` +
+  `sizeof(struct job), 0, SLAB_PANIC,\n\t\t${ctor});\n}\n`
 const make = (body: string) =>
   `struct job *job_make(void)\n{\n\tstruct job *j = kmem_cache_alloc(jobs, GFP_KERNEL);\n\n${body}\treturn j;\n}\n`
 const once = (body: string, before = '') =>
@@ -30,9 +31,11 @@ test.each([
   [
     'is handed over with other arguments',
     once(lock) +
-      'void __init jobs_init(void)\n{\n\tstruct kmem_cache_args args = { .ctor = job_once };\n\n\tjobs = kmem_cache_create("jobs", 8, &args, 0);\n}\n',
+      'void __init jobs_init(void)\n{\n\tstruct kmem_cache_args args = { .ctor = job_once };\n\n\tjobs ' +
+      '= kmem_cache_create("jobs", 8, &args, 0);\n}\n',
     once(lock + list) +
-      'void __init jobs_init(void)\n{\n\tstruct kmem_cache_args args = { .ctor = job_once };\n\n\tjobs = kmem_cache_create("jobs", 8, &args, 0);\n}\n',
+      'void __init jobs_init(void)\n{\n\tstruct kmem_cache_args args = { .ctor = job_once };\n\n\tjobs ' +
+      '= kmem_cache_create("jobs", 8, &args, 0);\n}\n',
   ],
 ])('are asked about when what %s', (_what, before, after) => {
   expect(told(before, after)).toHaveLength(1)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What was asked about for nothing in files that differ between two versions of the kernel: small texts of the same kinds, each
-// with one beside it that must still be asked about.
+// What was asked about for nothing in files that differ between two versions of the kernel: small texts of the same
+// kinds, each with one beside it that must still be asked about.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -15,7 +15,8 @@ beforeAll(() => {
   mkdirSync(path.join(source, 'include/linux'), { recursive: true })
   writeFileSync(
     path.join(source, 'include/linux/bus.h'),
-    '#define bus_master bus_controller\n#define bus_master_get(_c) bus_controller_get(_c)\n#define bus_master_put(_c)\tbus_controller_put(_c)\n',
+    '#define bus_master bus_controller\n#define bus_master_get(_c) bus_controller_get(_c)\n#define ' +
+      'bus_master_put(_c)\tbus_controller_put(_c)\n',
   )
 })
 afterAll(() => rmSync(source, { recursive: true }))

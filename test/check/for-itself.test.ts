@@ -12,7 +12,8 @@ const told = (before: string, after: string) => {
     .map(({ symbol }) => symbol)
 }
 const walk = (body: string) =>
-  `struct walk { long at; long step; long seen[4]; int state; };\nint walk_on(struct walk *w, struct sink *s)\n{\n\tlong i, j;\n\n${body}\treturn 0;\n}\n`
+  `struct walk { long at; long step; long seen[4]; int state; };\nint walk_on(struct walk *w, struct ` +
+  `sink *s)\n{\n\tlong i, j;\n\n${body}\treturn 0;\n}\n`
 const both = (body: string, more: readonly (readonly [string, string])[]): [string, string] => [
   walk(body),
   walk(more.reduce((text, [from, to]) => text.replace(from, to), body)),
@@ -93,7 +94,9 @@ test.each([
     'the object is on the stack',
     ...(['', '1'].map(
       (by) =>
-        `struct walk { long at; };\nstatic int next(struct walk *w)\n{\n\tlong i = w->at${by && ' >> 1'};\n\n\tw->at = i${by && ' << 1'};\n\treturn i;\n}\nint all(void)\n{\n\tstruct walk w = { 0 };\n\n\treturn next(&w);\n}\n`,
+        `struct walk { long at; };\nstatic int next(struct walk *w)\n{\n\tlong i = ` +
+        `w->at${by && ' >> 1'};\n\n\tw->at = i${by && ' << 1'};\n\treturn i;\n}\nint ` +
+        `all(void)\n{\n\tstruct walk w = { 0 };\n\n\treturn next(&w);\n}\n`,
     ) as [string, string]),
   ],
   [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Formulas on which both worlds must agree: counts, sums, orders, ends of lists, cookies, and what readers without a lock rely on.
+// Formulas on which both worlds must agree: counts, sums, orders, ends of lists, cookies, and what readers without a
+// lock rely on.
 import { describe, expect, test } from 'vitest'
 import { countedFindings } from '../../src/check/rules/state/counted-otherwise.ts'
 import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
@@ -45,7 +46,8 @@ describe('a count at which something turns', () => {
 
 describe('a sum', () => {
   const charge = (up: string, down: string) =>
-    `void box_charge(struct box *b, long size)\n{\n\t${up};\n}\nvoid box_uncharge(struct box *b, long size)\n{\n\t${down};\n}\n`
+    `void box_charge(struct box *b, long size)\n{\n\t${up};\n}\nvoid box_uncharge(struct box *b, long ` +
+    `size)\n{\n\t${down};\n}\n`
 
   test.each([
     ['b->bytes += size', 'b->bytes -= size', 'b->bytes += size >> 2', 'b->bytes -= size >> 2'],
@@ -125,7 +127,8 @@ describe('a sum', () => {
 
 describe('an order that is kept by hand', () => {
   const add = (test: string) =>
-    `void item_add(struct box *b, struct item *n)\n{\n\tstruct item **p = &b->first;\n\n\twhile (*p) {\n\t\tif (${test})\n\t\t\tbreak;\n\t\tp = &(*p)->next;\n\t}\n\tn->next = *p;\n\t*p = n;\n}\n`
+    `void item_add(struct box *b, struct item *n)\n{\n\tstruct item **p = &b->first;\n\n\twhile (*p) ` +
+    `{\n\t\tif (${test})\n\t\t\tbreak;\n\t\tp = &(*p)->next;\n\t}\n\tn->next = *p;\n\t*p = n;\n}\n`
 
   test('is asked about when it is turned', () => {
     expect(rules(add('n->rank > (*p)->rank'), add('n->rank < (*p)->rank'))).toEqual(['placed-otherwise'])
@@ -174,7 +177,8 @@ describe('what readers without a lock rely on', () => {
     ['NULL is stored', '\trcu_assign_pointer(b->first, NULL);\n', '\tRCU_INIT_POINTER(b->first, NULL);\n'],
     [
       'another function that frees waits',
-      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\titem_end(n);\n}\nvoid item_end(struct item *n)\n{\n\tkfree(n);\n',
+      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\titem_end(n);\n}\nvoid item_end(struct item ' +
+        '*n)\n{\n\tkfree(n);\n',
       '\tlist_del_rcu(&n->node);\n\titem_end(n);\n}\nvoid item_end(struct item *n)\n{\n\tkfree_rcu(n, rcu);\n',
     ],
     ['all of it goes', '\tn->rank = 1;\n\tsmp_wmb();\n\tb->first = n;\n', '\tkfree(b);\n'],

@@ -41,7 +41,8 @@ describe.each(compilers)('%s', (program) => {
     test('hands an object to what a pointer leads to', () => {
       expect(
         kept(
-          'int f(void *file, struct table *t, struct head *o) { wait_for(file, o, t); wait_for(file, &mine, t); return 1; }',
+          'int f(void *file, struct table *t, struct head *o) { wait_for(file, o, t); wait_for(file, ' +
+            '&mine, t); return 1; }',
         ),
       ).toEqual(['mine undefined'])
     })
@@ -55,7 +56,8 @@ describe.each(compilers)('%s', (program) => {
     test('forgets what it had in registers where code begins that is reached from elsewhere', () => {
       expect(
         kept(
-          'asm(".text; .type f, @function; f: mov $mine, %rdi; jmp 1f; 2: call *%rax; ret; 1: xor %edi, %edi; jmp 2b; .size f, . - f");',
+          'asm(".text; .type f, @function; f: mov $mine, %rdi; jmp 1f; 2: call *%rax; ret; 1: xor %edi, ' +
+            '%edi; jmp 2b; .size f, . - f");',
         ),
       ).toEqual([])
       expect(
@@ -66,7 +68,8 @@ describe.each(compilers)('%s', (program) => {
     test('uses an object, or hands on another one', () => {
       expect(
         kept(
-          'int f(void *file, struct table *t, struct head *o) { set_up(&mine); wait_for(file, o, t); return mine.next == o; }',
+          'int f(void *file, struct table *t, struct head *o) { set_up(&mine); wait_for(file, o, t); ' +
+            'return mine.next == o; }',
         ),
       ).toEqual([])
       expect(
@@ -76,7 +79,8 @@ describe.each(compilers)('%s', (program) => {
       ).toEqual([])
       expect(
         kept(
-          'int f(void *file, struct table *t, struct head *o, int a) { if (a) return set_up(&mine) + 2; wait_for(file, o, t); return 3; }',
+          'int f(void *file, struct table *t, struct head *o, int a) { if (a) return set_up(&mine) + 2; ' +
+            'wait_for(file, o, t); return 3; }',
         ),
       ).toEqual([])
     })

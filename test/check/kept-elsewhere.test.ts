@@ -105,14 +105,16 @@ describe('what the old code has put somewhere is not found', () => {
   test.each(kinds)('when %s is merged into another one', (_, declare, bodies) => {
     const { apart, merged } = twoThings(declare, bodies)
     expect(said(apart, merged)).toEqual([
-      'a_0 and a_1 now use b_it in place of a_it, which nothing uses any more; what the old code has left in a_it is lost to the new code',
+      'a_0 and a_1 now use b_it in place of a_it, which nothing uses any more; what the old code has ' +
+        'left in a_it is lost to the new code',
     ])
   })
 
   test.each(kinds)('when %s is split off another one', (_, declare, bodies) => {
     const { apart, one } = twoThings(declare, bodies)
     expect(said(one, apart)).toEqual([
-      'a_0 and a_1 now use the new a_it in place of b_it, which other code still uses; what the old code has left in b_it is not in a_it',
+      'a_0 and a_1 now use the new a_it in place of b_it, which other code still uses; what the old ' +
+        'code has left in b_it is not in a_it',
     ])
   })
 
@@ -125,7 +127,8 @@ describe('what the old code has put somewhere is not found', () => {
     const before = 'void f(struct one *it)\n{\nlist_add(&it->node, &a_list);\n}\n'
     const after = 'void f(struct one *it)\n{\nif (it->ready)\nlist_add_tail(&it->node, &b_list);\n}\n'
     expect(said(file(before), file(after, merged))).toEqual([
-      'f now uses b_list in place of a_list, which nothing uses any more; what the old code has left in a_list is lost to the new code',
+      'f now uses b_list in place of a_list, which nothing uses any more; what the old code has left in ' +
+        'a_list is lost to the new code',
     ])
   })
 
@@ -140,7 +143,8 @@ describe('what the old code has put somewhere is not found', () => {
 
   test('when a macro names the other one', () => {
     const text = (name: string) =>
-      `#define HEAD (&${name}_list)\nvoid f(struct one *it)\n{\nlist_add(&it->node, HEAD);\n}\nint g(void)\n{\nreturn list_empty(HEAD);\n}\n`
+      `#define HEAD (&${name}_list)\nvoid f(struct one *it)\n{\nlist_add(&it->node, HEAD);\n}\nint ` +
+      `g(void)\n{\nreturn list_empty(HEAD);\n}\n`
     expect(said(file(text('a')), file(text('b'), merged))).toHaveLength(1)
   })
 
@@ -213,14 +217,16 @@ describe('there is nothing to ask', () => {
 
   test('where both names are one by a macro', () => {
     const text = (name: string) =>
-      `static LIST_HEAD(a_list);\n#define b_list a_list\nvoid f(struct one *it)\n{\nlist_add(&it->node, &${name});\n}\nvoid g(void)\n{\nflush(&b_list);\n}\n`
+      `static LIST_HEAD(a_list);\n#define b_list a_list\nvoid f(struct one *it)\n{\nlist_add(&it->node, ` +
+      `&${name});\n}\nvoid g(void)\n{\nflush(&b_list);\n}\n`
     expect(said(text('a_list'), text('b_list'))).toEqual([])
     expect(said(text('b_list'), text('a_list'))).toEqual([])
   })
 
   test('where a new variable only stands beside it', () => {
     const text = (body: string, more = '') =>
-      `static struct workqueue_struct *wq;\n${more}void f(void)\n{\n${body}\n}\nvoid g(void)\n{\nflush_workqueue(wq);\nwq = NULL;\n}\n`
+      `static struct workqueue_struct *wq;\n${more}void f(void)\n{\n${body}\n}\nvoid ` +
+      `g(void)\n{\nflush_workqueue(wq);\nwq = NULL;\n}\n`
     const after = text('if (going)\nreturn;\nend();', 'static struct workqueue_struct *going;\n')
     expect(said(text('destroy_workqueue(wq);\nwq = NULL;'), after)).toEqual([])
   })

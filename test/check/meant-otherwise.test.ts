@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Two functions that change together, each right with the other: where what they mean lives, the old code has left it otherwise.
+// Two functions that change together, each right with the other: where what they mean lives, the old code has left it
+// otherwise.
 import { describe, expect, test } from 'vitest'
 import { meantFindings } from '../../src/check/rules/state/meant-otherwise.ts'
 import { storedFindings } from '../../src/check/rules/state/stored-otherwise.ts'

@@ -58,7 +58,8 @@ describe('a name that is looked for', () => {
 
   test('and is handed on by a function of the same file', () => {
     const of = (name: string) =>
-      `static void drop(struct one *it, const char *name)\n{\nremove_proc_entry(name, it->dir);\n}\nvoid f(struct one *it)\n{\ndrop(it, "${name}");\n}\n`
+      `static void drop(struct one *it, const char *name)\n{\nremove_proc_entry(name, ` +
+      `it->dir);\n}\nvoid f(struct one *it)\n{\ndrop(it, "${name}");\n}\n`
     expect(said(of('a'), of('b'))).toHaveLength(1)
   })
 })
@@ -72,7 +73,8 @@ describe('there is nothing to ask', () => {
 
   test('where the call removes what it has registered itself', () => {
     const of = (name: string) =>
-      `int f(void)\n{\nif (!proc_mkdir("${name}", 0)) return -1;\nif (more()) { remove_proc_entry("${name}", 0); return -2; }\nreturn 0;\n}\n`
+      `int f(void)\n{\nif (!proc_mkdir("${name}", 0)) return -1;\nif (more()) { ` +
+      `remove_proc_entry("${name}", 0); return -2; }\nreturn 0;\n}\n`
     expect(said(of('a'), of('b'))).toEqual([])
   })
 

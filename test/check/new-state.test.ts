@@ -179,20 +179,24 @@ describe('a new variable is not asked about', () => {
 
 describe('a list that is kept sorted now', () => {
   const find = (stop: string) =>
-    `struct rule *rule_find(struct set *s, u32 prio)\n{\n\tstruct rule *r;\n\n\tlist_for_each_entry(r, &s->rules, node) {\n\t\t${stop}if (r->prio == prio)\n\t\t\treturn r;\n\t}\n\treturn NULL;\n}\n`
+    `struct rule *rule_find(struct set *s, u32 prio)\n{\n\tstruct rule *r;\n\n\tlist_for_each_entry(r, ` +
+    `&s->rules, node) {\n\t\t${stop}if (r->prio == prio)\n\t\t\treturn r;\n\t}\n\treturn NULL;\n}\n`
   const add = (body: string) =>
     `void rule_add(struct set *s, struct rule *new)\n{\n\tstruct rule *r;\n\n${body}}\n`
   const stops = find('if (r->prio > prio)\n\t\t\tbreak;\n\t\t')
   const inFront = add('\tlist_add(&new->node, &s->rules);\n')
   const sorted = add(
-    '\tlist_for_each_entry(r, &s->rules, node)\n\t\tif (r->prio > new->prio)\n\t\t\tbreak;\n\tlist_add_tail(&new->node, &r->node);\n',
+    '\tlist_for_each_entry(r, &s->rules, node)\n\t\tif (r->prio > ' +
+      'new->prio)\n\t\t\tbreak;\n\tlist_add_tail(&new->node, &r->node);\n',
   )
   const chain = add('\tnew->next = s->first;\n\ts->first = new;\n')
   const sortedChain = add(
-    '\tstruct rule **p = &s->first;\n\n\twhile ((r = *p) && r->prio < new->prio)\n\t\tp = &r->next;\n\tnew->next = *p;\n\t*p = new;\n',
+    '\tstruct rule **p = &s->first;\n\n\twhile ((r = *p) && r->prio < new->prio)\n\t\tp = ' +
+      '&r->next;\n\tnew->next = *p;\n\t*p = new;\n',
   )
   const chained = (head: string, stop = '') =>
-    `struct rule *rule_find(struct set *s, u32 prio)\n{\n\tstruct rule *r;\n\n\tfor (${head}) {\n\t\t${stop}if (r->prio == prio)\n\t\t\treturn r;\n\t}\n\treturn NULL;\n}\n`
+    `struct rule *rule_find(struct set *s, u32 prio)\n{\n\tstruct rule *r;\n\n\tfor (${head}) ` +
+    `{\n\t\t${stop}if (r->prio == prio)\n\t\t\treturn r;\n\t}\n\treturn NULL;\n}\n`
   const all = 'r = s->first; r; r = r->next'
   const said = (before: string, after: string) =>
     sortedFindings(both(before, after)).map(({ message }) => message)
@@ -212,7 +216,8 @@ describe('a list that is kept sorted now', () => {
     ],
   ])('is asked about: %s', (_how, before, after) => {
     expect(said(before, after)).toEqual([
-      'rule_add now puts entries in by the order of struct rule.prio, and rule_find now stops looking by it; the entries that are there are not in that order',
+      'rule_add now puts entries in by the order of struct rule.prio, and rule_find now stops looking ' +
+        'by it; the entries that are there are not in that order',
     ])
   })
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Objects that the old code has made, and what the new code finds in them: members that belonged together and no longer do,
-// objects of which the new code mends one half, and code that never reaches what is there.
+// Objects that the old code has made, and what the new code finds in them: members that belonged together and no longer
+// do, objects of which the new code mends one half, and code that never reaches what is there.
 import { describe, expect, test } from 'vitest'
 import { changedFunctions } from '../../src/check/subject/changed-functions.ts'
 import { textFindings } from '../alive/text-findings.ts'
@@ -22,14 +22,16 @@ function told(before: string, after: string, rule: string) {
 
 describe('members that were set in one section of a lock', () => {
   const start = (body: string, more = '') =>
-    `${more}int start(struct pool *p, struct job *j)\n{\n\tspin_lock(&p->lock);\n${body}\tspin_unlock(&p->lock);\n\treturn 0;\n}\n`
+    `${more}int start(struct pool *p, struct job ` +
+    `*j)\n{\n\tspin_lock(&p->lock);\n${body}\tspin_unlock(&p->lock);\n\treturn 0;\n}\n`
   const both = '\tlist_add(&j->node, &p->jobs);\n\tp->count++;\n'
 
   test.each([
     [
       'with the lock free in between',
       start(
-        '\tlist_add(&j->node, &p->jobs);\n\tspin_unlock(&p->lock);\n\tcond_resched();\n\tspin_lock(&p->lock);\n\tp->count++;\n',
+        '\tlist_add(&j->node, ' +
+          '&p->jobs);\n\tspin_unlock(&p->lock);\n\tcond_resched();\n\tspin_lock(&p->lock);\n\tp->count++;\n',
       ),
       both,
     ],
@@ -37,14 +39,16 @@ describe('members that were set in one section of a lock', () => {
       'in a new function that takes the lock itself',
       start(
         '\tp->min = 4;\n',
-        'int launch(struct pool *p)\n{\n\tscoped_guard(spinlock, &p->lock) {\n\t\trcu_assign_pointer(p->worker, make());\n\t}\n\treturn 0;\n}\n',
+        'int launch(struct pool *p)\n{\n\tscoped_guard(spinlock, &p->lock) ' +
+          '{\n\t\trcu_assign_pointer(p->worker, make());\n\t}\n\treturn 0;\n}\n',
       ).replace('return 0;\n}\n', 'return 0;\n}\n') +
         'int all(struct pool *p, struct job *j)\n{\n\tstart(p, j);\n\treturn launch(p);\n}\n',
       '\tp->min = 4;\n\trcu_assign_pointer(p->worker, make());\n',
     ],
     [
       'by an order that is written and one that is called',
-      `static void grow(struct pool *p)\n{\n\tp->count = p->count + 1;\n}\n${start('\tWRITE_ONCE(p->min, 1);\n\tspin_unlock(&p->lock);\n\tspin_lock(&p->lock);\n\tgrow(p);\n')}`,
+      `static void grow(struct pool *p)\n{\n\tp->count = p->count + ` +
+        `1;\n}\n${start('\tWRITE_ONCE(p->min, 1);\n\tspin_unlock(&p->lock);\n\tspin_lock(&p->lock);\n\tgrow(p);\n')}`,
       '\tWRITE_ONCE(p->min, 1);\n\tp->count = p->count + 1;\n',
     ],
   ])('are asked about when they are set %s', (_how, after, old) => {
@@ -68,7 +72,8 @@ describe('members that were set in one section of a lock', () => {
     [
       'where a way out releases the lock',
       start(
-        '\tlist_add(&j->node, &p->jobs);\n\tif (p->min) {\n\t\tspin_unlock(&p->lock);\n\t\treturn -EIO;\n\t}\n\tp->count++;\n',
+        '\tlist_add(&j->node, &p->jobs);\n\tif (p->min) {\n\t\tspin_unlock(&p->lock);\n\t\treturn ' +
+          '-EIO;\n\t}\n\tp->count++;\n',
       ),
     ],
   ])('are not when they are set %s', (_how, after) => {
@@ -103,7 +108,8 @@ static const struct net_device_ops ops = { ${table}, };
       ),
     ).toEqual([
       expect.stringContaining(
-        `dev_update now gives struct net_device.${member} another value in objects that exist; struct net_device.header_ops, which dev_init`,
+        `dev_update now gives struct net_device.${member} another value in objects that exist; struct ` +
+          'net_device.header_ops, which dev_init',
       ),
     ])
   })
@@ -148,12 +154,14 @@ describe('code that runs only when a processor comes', () => {
     [
       'a state of the hotplug machine',
       (text: string) =>
-        `static int up(void *c)${text}static int __init start(void)\n{\n\treturn cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x:online", up, NULL);\n}\n`,
+        `static int up(void *c)${text}static int __init start(void)\n{\n\treturn ` +
+        `cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "x:online", up, NULL);\n}\n`,
     ],
     [
       'a helper of such code',
       (text: string) =>
-        `static int detect(void *c)${text}static int up(void *c)\n{\n\treturn detect(c);\n}\nstatic const struct cpu_dev dev = { .c_early_init = up, };`,
+        `static int detect(void *c)${text}static int up(void *c)\n{\n\treturn detect(c);\n}\nstatic ` +
+        'const struct cpu_dev dev = { .c_early_init = up, };',
     ],
   ])('is asked about, by %s: in those that are online the fix has no effect', (_what, text) => {
     expect(on(text).warnings).toEqual([
@@ -181,7 +189,8 @@ describe('code that runs only when a processor comes', () => {
     expect(
       on(
         (text) =>
-          `int up(void *c)${text}static const struct cpu_dev dev = { .c_init = up, };\nint use(void *c)\n{\n\treturn up(c);\n}\n`,
+          `int up(void *c)${text}static const struct cpu_dev dev = { .c_init = up, };\nint use(void ` +
+          `*c)\n{\n\treturn up(c);\n}\n`,
       ),
     ).toEqual({ warnings: [], notes: [] })
   })

@@ -15,10 +15,12 @@ function asked(before: string, after: string, file = 'drivers/net/some.c'): stri
 }
 
 const makes = (size: string, more = '\tt->count = n;\n') =>
-  `struct table *table_make(unsigned int n)\n{\n\tstruct table *t;\n\n\tt = kzalloc(${size}, GFP_KERNEL);\n\tif (!t)\n\t\treturn NULL;\n${more}\treturn t;\n}\n`
+  `struct table *table_make(unsigned int n)\n{\n\tstruct table *t;\n\n\tt = kzalloc(${size}, ` +
+  `GFP_KERNEL);\n\tif (!t)\n\t\treturn NULL;\n${more}\treturn t;\n}\n`
 const uses = (body: string) => `void table_use(struct table *t, unsigned int n)\n{\n${body}}\n`
 const buffer = (size: string) =>
-  `int buf_open(struct table *t, unsigned int n)\n{\n\tt->buf = kmalloc(${size}, GFP_KERNEL);\n\treturn t->buf ? 0 : -ENOMEM;\n}\n`
+  `int buf_open(struct table *t, unsigned int n)\n{\n\tt->buf = kmalloc(${size}, GFP_KERNEL);\n\treturn ` +
+  `t->buf ? 0 : -ENOMEM;\n}\n`
 
 describe('a larger allocation is asked about when another function', () => {
   test.each([
@@ -60,9 +62,11 @@ describe('a larger allocation is asked about when another function', () => {
     ],
     [
       'gives memory back by the new size',
-      'int ring_open(struct table *t)\n{\n\tt->buf = dma_alloc_coherent(dev, PAGE_SIZE, &addr, GFP_KERNEL);\n\treturn 0;\n}\n' +
+      'int ring_open(struct table *t)\n{\n\tt->buf = dma_alloc_coherent(dev, PAGE_SIZE, &addr, ' +
+        'GFP_KERNEL);\n\treturn 0;\n}\n' +
         uses('\tdma_free_coherent(dev, PAGE_SIZE, t->buf, addr);\n'),
-      'int ring_open(struct table *t)\n{\n\tt->buf = dma_alloc_coherent(dev, 2 * PAGE_SIZE, &addr, GFP_KERNEL);\n\treturn 0;\n}\n' +
+      'int ring_open(struct table *t)\n{\n\tt->buf = dma_alloc_coherent(dev, 2 * PAGE_SIZE, &addr, ' +
+        'GFP_KERNEL);\n\treturn 0;\n}\n' +
         uses('\tdma_free_coherent(dev, 2 * PAGE_SIZE, t->buf, addr);\n'),
     ],
   ])('%s', (_what, before, after) => {
@@ -80,7 +84,9 @@ describe('a larger allocation is asked about when another function', () => {
         makes('sizeof(*t) + n + 4') + uses('\tput_unaligned(n, (u8 *)(t + 1) + n);\n'),
       ),
     ).toEqual([
-      'table_make now makes objects of struct table with more room (sizeof(struct table) + n + 4 instead of sizeof(struct table) + n), and table_use now reaches further there; what the old code has made ends before',
+      'table_make now makes objects of struct table with more room (sizeof(struct table) + n + 4 ' +
+        'instead of sizeof(struct table) + n), and table_use now reaches further there; what the old ' +
+        'code has made ends before',
     ])
   })
 })
@@ -110,8 +116,10 @@ describe('the size is followed', () => {
     ],
     [
       'through an enumerator, and a constant that is made of it',
-      `enum { RX, TX, NR };\n#define ROOM (NR * 8)\n${buffer('ROOM')}${uses('\tfor (n = 0; n < ROOM; n++)\n\t\tt->buf[n] = 1;\n')}`,
-      `enum { RX, TX, XDP, NR };\n#define ROOM (NR * 8)\n${buffer('ROOM')}${uses('\tfor (n = 0; n < ROOM; n++)\n\t\tt->buf[n] = 1;\n')}`,
+      `enum { RX, TX, NR };\n#define ROOM (NR * ` +
+        `8)\n${buffer('ROOM')}${uses('\tfor (n = 0; n < ROOM; n++)\n\t\tt->buf[n] = 1;\n')}`,
+      `enum { RX, TX, XDP, NR };\n#define ROOM (NR * ` +
+        `8)\n${buffer('ROOM')}${uses('\tfor (n = 0; n < ROOM; n++)\n\t\tt->buf[n] = 1;\n')}`,
     ],
     [
       'through a local variable',
@@ -124,28 +132,39 @@ describe('the size is followed', () => {
     ],
     [
       'through a wrapper that is given it',
-      `static void *table_alloc(size_t extra)\n{\n\treturn kzalloc(sizeof(struct table) + extra, GFP_KERNEL);\n}\n${makes('n').replace('kzalloc(n, GFP_KERNEL)', 'table_alloc(n)')}${uses('')}`,
-      `static void *table_alloc(size_t extra)\n{\n\treturn kzalloc(sizeof(struct table) + extra, GFP_KERNEL);\n}\n${makes('n').replace('kzalloc(n, GFP_KERNEL)', 'table_alloc(n + 8)')}${grown}`,
+      `static void *table_alloc(size_t extra)\n{\n\treturn kzalloc(sizeof(struct table) + extra, ` +
+        `GFP_KERNEL);\n}\n${makes('n').replace('kzalloc(n, GFP_KERNEL)', 'table_alloc(n)')}${uses('')}`,
+      `static void *table_alloc(size_t extra)\n{\n\treturn kzalloc(sizeof(struct table) + extra, ` +
+        `GFP_KERNEL);\n}\n${makes('n').replace('kzalloc(n, GFP_KERNEL)', 'table_alloc(n + 8)')}${grown}`,
     ],
     [
       'to a cache',
-      `void __init caches(void)\n{\n\ttables = kmem_cache_create("t", sizeof(struct table), 0, 0, NULL);\n}\n${uses('')}`,
-      `void __init caches(void)\n{\n\ttables = kmem_cache_create("t", struct_size_t(struct table, slots, 1), 0, 0, NULL);\n}\n${grown}`,
+      `void __init caches(void)\n{\n\ttables = kmem_cache_create("t", sizeof(struct table), 0, 0, ` +
+        `NULL);\n}\n${uses('')}`,
+      `void __init caches(void)\n{\n\ttables = kmem_cache_create("t", struct_size_t(struct table, ` +
+        `slots, 1), 0, 0, NULL);\n}\n${grown}`,
     ],
     [
       'to the private area of a device',
-      `int probe(void)\n{\n\tstruct net_device *dev = alloc_etherdev(sizeof(struct table));\n\n\treturn register_netdev(dev);\n}\n${uses('')}`,
-      `int probe(void)\n{\n\tstruct net_device *dev = alloc_etherdev(sizeof(struct table) + 4 * sizeof(struct slot));\n\n\treturn register_netdev(dev);\n}\n${uses('\tstruct table *own = netdev_priv(dev);\n\n\town->slots[n].id = 0;\n')}`,
+      `int probe(void)\n{\n\tstruct net_device *dev = alloc_etherdev(sizeof(struct table));\n\n\treturn ` +
+        `register_netdev(dev);\n}\n${uses('')}`,
+      `int probe(void)\n{\n\tstruct net_device *dev = alloc_etherdev(sizeof(struct table) + 4 * ` +
+        `sizeof(struct slot));\n\n\treturn ` +
+        `register_netdev(dev);\n}\n${uses('\tstruct table *own = netdev_priv(dev);\n\n\town->slots[n].id = 0;\n')}`,
     ],
     [
       'to a packet’s headroom',
-      `struct sk_buff *get(int len)\n{\n\tstruct sk_buff *skb = alloc_skb(len, GFP_ATOMIC);\n\n\treturn skb;\n}\n${uses('')}`,
-      `struct sk_buff *get(int len)\n{\n\tstruct sk_buff *skb = alloc_skb(len + 8, GFP_ATOMIC);\n\n\treturn skb;\n}\n${uses('\tskb_push(skb, 8);\n')}`,
+      `struct sk_buff *get(int len)\n{\n\tstruct sk_buff *skb = alloc_skb(len, GFP_ATOMIC);\n\n\treturn ` +
+        `skb;\n}\n${uses('')}`,
+      `struct sk_buff *get(int len)\n{\n\tstruct sk_buff *skb = alloc_skb(len + 8, ` +
+        `GFP_ATOMIC);\n\n\treturn skb;\n}\n${uses('\tskb_push(skb, 8);\n')}`,
     ],
     [
       'to requests of a cipher',
-      `int init(struct crypto_ahash *tfm)\n{\n\tcrypto_ahash_set_reqsize(tfm, sizeof(struct table));\n\treturn 0;\n}\n${uses('')}`,
-      `int init(struct crypto_ahash *tfm)\n{\n\tcrypto_ahash_set_reqsize(tfm, sizeof(struct table) + crypto_ahash_reqsize(child));\n\treturn 0;\n}\n${grown}`,
+      `int init(struct crypto_ahash *tfm)\n{\n\tcrypto_ahash_set_reqsize(tfm, sizeof(struct ` +
+        `table));\n\treturn 0;\n}\n${uses('')}`,
+      `int init(struct crypto_ahash *tfm)\n{\n\tcrypto_ahash_set_reqsize(tfm, sizeof(struct table) + ` +
+        `crypto_ahash_reqsize(child));\n\treturn 0;\n}\n${grown}`,
     ],
   ])('%s', (_how, before, after) => {
     expect(asked(before, after)).toHaveLength(1)
@@ -192,8 +211,11 @@ describe('it is not asked about when', () => {
     ],
     [
       'the object ends with the call that made it',
-      `int once(unsigned int n)\n{\n\tu8 *buf = kmalloc(n, GFP_KERNEL);\n\tstruct table *t = kmalloc(${small}, GFP_KERNEL);\n\n\ttable_use(t, n);\n\tkfree(t);\n\tkfree(buf);\n\treturn 0;\n}\n${uses('')}`,
-      `int once(unsigned int n)\n{\n\tu8 *buf = kmalloc(n + 1, GFP_KERNEL);\n\tstruct table *t = kmalloc(${large}, GFP_KERNEL);\n\n\ttable_use(t, n);\n\tkfree(t);\n\tkfree(buf);\n\treturn 0;\n}\n${uses('\tt->slots[n].id = 0;\n')}`,
+      `int once(unsigned int n)\n{\n\tu8 *buf = kmalloc(n, GFP_KERNEL);\n\tstruct table *t = ` +
+        `kmalloc(${small}, GFP_KERNEL);\n\n\ttable_use(t, n);\n\tkfree(t);\n\tkfree(buf);\n\treturn 0;\n}\n${uses('')}`,
+      `int once(unsigned int n)\n{\n\tu8 *buf = kmalloc(n + 1, GFP_KERNEL);\n\tstruct table *t = ` +
+        `kmalloc(${large}, GFP_KERNEL);\n\n\ttable_use(t, n);\n\tkfree(t);\n\tkfree(buf);\n\treturn ` +
+        `0;\n}\n${uses('\tt->slots[n].id = 0;\n')}`,
     ],
     [
       'the other function runs only below the one that makes it',
@@ -213,7 +235,8 @@ describe('it is not asked about when', () => {
     [
       'the packet gets its room where it is needed',
       `struct sk_buff *get(int len)\n{\n\treturn alloc_skb(len, GFP_ATOMIC);\n}\n${uses('')}`,
-      `struct sk_buff *get(int len)\n{\n\treturn alloc_skb(len + 8, GFP_ATOMIC);\n}\n${uses('\tif (skb_cow_head(skb, 8))\n\t\treturn;\n\tskb_push(skb, 8);\n')}`,
+      `struct sk_buff *get(int len)\n{\n\treturn alloc_skb(len + 8, ` +
+        `GFP_ATOMIC);\n}\n${uses('\tif (skb_cow_head(skb, 8))\n\t\treturn;\n\tskb_push(skb, 8);\n')}`,
     ],
     [
       'the buffer is only freed and told of',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A function is called plain because of what was compared: never "only its spelling differs" of two that do different things, and
-// "another order" only of the same steps.
+// A function is called plain because of what was compared: never "only its spelling differs" of two that do different
+// things, and "another order" only of the same steps.
 import { describe, expect, test } from 'vitest'
 import { type Beyond, beyondOf } from '../../src/check/semantics/plain/judgement.ts'
 import { beyondOfReplaced } from '../../src/check/semantics/plain/replaced.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Small trees with one header, compiled for real: which changes of it refuse a patch already by the types of one unit, and which
-// leave it open until all units are compiled.
+// Small trees with one header, compiled for real: which changes of it refuse a patch already by the types of one unit,
+// and which leave it open until all units are compiled.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

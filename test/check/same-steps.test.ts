@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What only moves into a function of its own is done as before, and a condition that is only written otherwise is no other check.
+// What only moves into a function of its own is done as before, and a condition that is only written otherwise is no
+// other check.
 import { describe, expect, test } from 'vitest'
 import { beyondOf } from '../../src/check/semantics/plain/judgement.ts'
 import { beyondLines } from '../../src/check/semantics/plain/words.ts'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What one function takes and another one gives back: dangerous where both do it by other functions than the running code.
+// What one function takes and another one gives back: dangerous where both do it by other functions than the running
+// code.
 import { describe, expect, test } from 'vitest'
 import { takingFindings } from '../../src/check/semantics/effects/takings.ts'
 import { changedFunctions } from '../../src/check/subject/changed-functions.ts'

@@ -118,7 +118,8 @@ describe('a variable is not asked about', () => {
     ],
     [
       'that another writer is left of',
-      'static int two_of; int of(void) { return two_of; } void one(int a) { two_of = a; } void two(int a) { two_of = a * 2; }',
+      'static int two_of; int of(void) { return two_of; } void one(int a) { two_of = a; } void two(int ' +
+        'a) { two_of = a * 2; }',
       'static int two_of; int of(void) { return two_of; } void one(int a) { two_of = a; }',
     ],
     [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A way out of a function that is gone took a release with it. That is plain where the function still takes and still gives
-// back the same; where the way out stays, the release is missing now, and that lives.
+// A way out of a function that is gone took a release with it. That is plain where the function still takes and still
+// gives back the same; where the way out stays, the release is missing now, and that lives.
 import { describe, expect, test } from 'vitest'
 import { type Beyond, beyondOf } from '../../src/check/semantics/plain/judgement.ts'
 import { beyondLines } from '../../src/check/semantics/plain/words.ts'
@@ -46,7 +46,8 @@ describe('a way out that is gone', () => {
 
   test('out of a loop as well', () => {
     const loop = (inner: string) =>
-      `	while (port->state) {\n		mutex_lock(&port->lock);\n${inner}		port_close(port);\n		mutex_unlock(&port->lock);\n	}\n	return 0;`
+      '	while (port->state) ' +
+      `{\n		mutex_lock(&port->lock);\n${inner}		port_close(port);\n		mutex_unlock(&port->lock);\n	}\n	return 0;`
     const left = `		if (port->flags & DEAD) {\n	${unlock}			break;\n		}\n`
     expect(beyond(loop(left), loop('')).verdict).toBe('plain')
   })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What each option of `inarch prove` asks for: parsed as a user writes it, down to QEMU's command line where it is about the machine.
+// What each option of `inarch prove` asks for: parsed as a user writes it, down to QEMU's command line where it is
+// about the machine.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

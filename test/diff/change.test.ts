@@ -25,8 +25,10 @@ describe('a function changes when', () => {
     ],
     [
       'the table that the compiler makes of its switch does',
-      'int f(int x) { switch (x) { case 0: return 3; case 1: return 99; case 2: return 5; case 3: return 42; case 4: return 17; } return 0; }',
-      'int f(int x) { switch (x) { case 0: return 3; case 1: return 98; case 2: return 5; case 3: return 42; case 4: return 17; } return 0; }',
+      'int f(int x) { switch (x) { case 0: return 3; case 1: return 99; case 2: return 5; case 3: ' +
+        'return 42; case 4: return 17; } return 0; }',
+      'int f(int x) { switch (x) { case 0: return 3; case 1: return 98; case 2: return 5; case 3: ' +
+        'return 42; case 4: return 17; } return 0; }',
     ],
     [
       'a constant table of its own does',
@@ -40,8 +42,10 @@ describe('a function changes when', () => {
     ],
     [
       'it uses another variable of a shared section',
-      '#define R __attribute__((section(".data..read_mostly")))\nstatic int a R = 1, b R = 2; int f(void) { return a; } int g(void) { return a + b; } void s(int x) { a = b = x; }',
-      '#define R __attribute__((section(".data..read_mostly")))\nstatic int a R = 1, b R = 2; int f(void) { return b; } int g(void) { return a + b; } void s(int x) { a = b = x; }',
+      '#define R __attribute__((section(".data..read_mostly")))\nstatic int a R = 1, b R = 2; int ' +
+        'f(void) { return a; } int g(void) { return a + b; } void s(int x) { a = b = x; }',
+      '#define R __attribute__((section(".data..read_mostly")))\nstatic int a R = 1, b R = 2; int ' +
+        'f(void) { return b; } int g(void) { return a + b; } void s(int x) { a = b = x; }',
     ],
     [
       'what a warning in it does',
@@ -71,7 +75,8 @@ describe('it is no change', () => {
     [
       'that the compiler numbers static variables anew',
       'int f(void) { static int n; return n++; }',
-      'static int g(void) { static int n; return ++n; } int h(void) { return g() + g(); } int f(void) { static int n; return n++; }',
+      'static int g(void) { static int n; return ++n; } int h(void) { return g() + g(); } int f(void) { ' +
+        'static int n; return n++; }',
     ],
     [
       'that a string stands elsewhere',
@@ -85,8 +90,11 @@ describe('it is no change', () => {
     ],
     [
       'that a neighbour in a shared section comes before, even behind a misleading immediate',
-      '#define R __attribute__((section(".data..read_mostly")))\nstatic int a R = 1; void s(int x) { a = x; } int f(int x) { int y = x & 0xf; return a == 0 ? y : x; }',
-      '#define R __attribute__((section(".data..read_mostly")))\nstatic int z R = 7; int q(void) { return z; } void w(int x) { z = x; } static int a R = 1; void s(int x) { a = x; } int f(int x) { int y = x & 0xf; return a == 0 ? y : x; }',
+      '#define R __attribute__((section(".data..read_mostly")))\nstatic int a R = 1; void s(int x) { a ' +
+        '= x; } int f(int x) { int y = x & 0xf; return a == 0 ? y : x; }',
+      '#define R __attribute__((section(".data..read_mostly")))\nstatic int z R = 7; int q(void) { ' +
+        'return z; } void w(int x) { z = x; } static int a R = 1; void s(int x) { a = x; } int f(int x) ' +
+        '{ int y = x & 0xf; return a == 0 ? y : x; }',
     ],
   ])('%s', (_, before, after) => {
     expect(changeOf(before, after).changed.map(({ after: { name } }) => name)).not.toContain('f')
@@ -167,7 +175,8 @@ describe('a finding refuses', () => {
       'an initcall as the kernel makes it, in assembly and with numbers in its name',
       'registration-added',
       'void f(void) {}',
-      'void f(void) {} __asm__(".section \\".initcall7.init\\", \\"a\\"\\n__initcall__kmod_x__437_363_f7:\\n.long f - .\\n.previous");',
+      'void f(void) {} __asm__(".section \\".initcall7.init\\", ' +
+        '\\"a\\"\\n__initcall__kmod_x__437_363_f7:\\n.long f - .\\n.previous");',
     ],
     [
       'one more entry among those that a macro names by a counter',
@@ -210,7 +219,8 @@ test('a function that becomes the same as another, so that the compiler merges t
 
 test("diagnostics of the kernel's macros do not count, but only where the macros put them", () => {
   const macro = (text: string) =>
-    `void dyn(void *); void f(void) { static struct { char *t; } descriptor __attribute__((section("__dyndbg"))) = { "${text}" }; dyn(&descriptor); }`
+    'void dyn(void *); void f(void) { static struct { char *t; } descriptor ' +
+    `__attribute__((section("__dyndbg"))) = { "${text}" }; dyn(&descriptor); }`
   expect(changeOf(macro('a'), macro('b')).findings).toEqual([])
   const own = (text: string) =>
     `void dyn(void *); void f(void) { static struct { char *t; } descriptor = { "${text}" }; dyn(&descriptor); }`

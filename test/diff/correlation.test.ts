@@ -178,7 +178,8 @@ sheet({
     {
       title: 'without a name (gcc before 8 leaves an empty section) is nothing',
       before:
-        'int thaw(int a) { return get() + a; } asm(".pushsection .text.unlikely.thaw,\\"ax\\",@progbits; .popsection");',
+        'int thaw(int a) { return get() + a; } asm(".pushsection ' +
+        '.text.unlikely.thaw,\\"ax\\",@progbits; .popsection");',
       after: 'int thaw(int a) { return get() + a; }',
     },
   ],
@@ -189,7 +190,9 @@ sheet({
   cases: [
     {
       title: 'is numbered anew: no change, and each function keeps its own',
-      before: `int tick_a(void) { static int ticks; return ticks += 1; } int tick_b(void) { static int ticks; return ticks += 2; }`,
+      before:
+        'int tick_a(void) { static int ticks; return ticks += 1; } int tick_b(void) { static int ' +
+        'ticks; return ticks += 2; }',
       after: `int tick_z(void) { static int ticks; return ticks += 9; }
         int tick_a(void) { static int ticks; return ticks += 1; } int tick_b(void) { static int ticks; return ticks += 2; }`,
       added: ['tick_z'],
@@ -267,9 +270,11 @@ sheet({
     {
       title: '__UNIQUE_ID_ with another number is no change',
       before:
-        'static int __UNIQUE_ID_first12 __used = 1; static int __UNIQUE_ID_second13 __used = 2; int unique_one(void) { return get(); }',
+        'static int __UNIQUE_ID_first12 __used = 1; static int __UNIQUE_ID_second13 __used = 2; int ' +
+        'unique_one(void) { return get(); }',
       after:
-        'static int __UNIQUE_ID_fresh12 __used = 5; static int __UNIQUE_ID_first13 __used = 1; static int __UNIQUE_ID_second14 __used = 2; int unique_one(void) { return get(); }',
+        'static int __UNIQUE_ID_fresh12 __used = 5; static int __UNIQUE_ID_first13 __used = 1; static ' +
+        'int __UNIQUE_ID_second14 __used = 2; int unique_one(void) { return get(); }',
       newData: ['__UNIQUE_ID_fresh12'],
     },
     {
@@ -286,9 +291,11 @@ sheet({
     {
       title: 'a compound literal of a file keeps its place',
       before:
-        'struct lit { const char *name; int n; }; struct lit *lit_a = &(struct lit){ "a", 1 }; struct lit *lit_b = &(struct lit){ "b", 2 }; int lit_use(void) { return lit_a->n; }',
+        'struct lit { const char *name; int n; }; struct lit *lit_a = &(struct lit){ "a", 1 }; struct ' +
+        'lit *lit_b = &(struct lit){ "b", 2 }; int lit_use(void) { return lit_a->n; }',
       after:
-        'struct lit { const char *name; int n; }; struct lit *lit_a = &(struct lit){ "a", 1 }; struct lit *lit_b = &(struct lit){ "b", 2 }; int lit_use(void) { return lit_b->n; }',
+        'struct lit { const char *name; int n; }; struct lit *lit_a = &(struct lit){ "a", 1 }; struct ' +
+        'lit *lit_b = &(struct lit){ "b", 2 }; int lit_use(void) { return lit_b->n; }',
       changed: ['lit_use'],
     },
   ],
@@ -303,9 +310,11 @@ sheet({
     {
       title: 'a global function that becomes static, and one that becomes global, are no change',
       before:
-        'static noinline int go_out(int a) { return get() + a; } noinline int go_in(int a) { return get() - a; } int go_use(int a) { return go_out(a) * 7; } int go_use2(int a) { return go_in(a) * 9; }',
+        'static noinline int go_out(int a) { return get() + a; } noinline int go_in(int a) { return ' +
+        'get() - a; } int go_use(int a) { return go_out(a) * 7; } int go_use2(int a) { return go_in(a) * 9; }',
       after:
-        'noinline int go_out(int a) { return get() + a; } static noinline int go_in(int a) { return get() - a; } int go_use(int a) { return go_out(a) * 7; } int go_use2(int a) { return go_in(a) * 9; }',
+        'noinline int go_out(int a) { return get() + a; } static noinline int go_in(int a) { return ' +
+        'get() - a; } int go_use(int a) { return go_out(a) * 7; } int go_use2(int a) { return go_in(a) * 9; }',
       compilers: /./,
     },
     {
@@ -332,14 +341,23 @@ sheet({
     },
     {
       title: 'of functions that share a section only those that change are found',
-      before: `SCHED noinline int sched_a(int a) { return get() + a; } SCHED noinline int sched_b(int a) { return get() * a + sched_a(a); } SCHED noinline int sched_c(int a) { return sched_b(a) ^ sched_a(4); }`,
-      after: `SCHED noinline int sched_a(int a) { return get() + a; } SCHED noinline int sched_b(int a) { return get() * a + sched_a(a) / 7; } SCHED noinline int sched_c(int a) { return sched_b(a) ^ sched_a(4); }`,
+      before:
+        'SCHED noinline int sched_a(int a) { return get() + a; } SCHED noinline int sched_b(int a) ' +
+        '{ return get() * a + sched_a(a); } SCHED noinline int sched_c(int a) { return sched_b(a) ^ sched_a(4); }',
+      after:
+        'SCHED noinline int sched_a(int a) { return get() + a; } SCHED noinline int sched_b(int a) ' +
+        '{ return get() * a + sched_a(a) / 7; } SCHED noinline int sched_c(int a) { return sched_b(a) ^ sched_a(4); }',
       changed: ['sched_b'],
     },
     {
       title: 'of variables that share a section each is its own, wherever it stands',
-      before: `static int rm_a RM = 1; static long rm_b RM = 2; int rm_use(void) { return rm_a + rm_b; } void rm_set(int x) { rm_a = x; rm_b = x; } int rm_first(void) { return rm_a; }`,
-      after: `static long rm_new RM = 9; static int rm_a RM = 1; static long rm_b RM = 2; int rm_use(void) { return rm_a + rm_b; } void rm_set(int x) { rm_a = x; rm_b = x; } int rm_first(void) { return rm_a + rm_new; } void rm_more(int x) { rm_new = x; }`,
+      before:
+        'static int rm_a RM = 1; static long rm_b RM = 2; int rm_use(void) { return rm_a + rm_b; } ' +
+        'void rm_set(int x) { rm_a = x; rm_b = x; } int rm_first(void) { return rm_a; }',
+      after:
+        'static long rm_new RM = 9; static int rm_a RM = 1; static long rm_b RM = 2; int ' +
+        'rm_use(void) { return rm_a + rm_b; } void rm_set(int x) { rm_a = x; rm_b = x; } int ' +
+        'rm_first(void) { return rm_a + rm_new; } void rm_more(int x) { rm_new = x; }',
       changed: ['rm_first'],
       added: ['rm_more'],
       newData: ['rm_new'],
@@ -348,16 +366,23 @@ sheet({
     {
       title: 'padding in front of a function (call depth tracking, __pfx_) does not count',
       before:
-        'asm(".pushsection .text.padded,\\"ax\\",@progbits; .globl padded; .type padded,@function; .type __pfx_padded,@function; __pfx_padded: .rept 16; nop; .endr; .size __pfx_padded,16; padded: call __fentry__; mov $5,%eax; ret; .size padded, .-padded; .popsection");',
+        'asm(".pushsection .text.padded,\\"ax\\",@progbits; .globl padded; .type padded,@function; ' +
+        '.type __pfx_padded,@function; __pfx_padded: .rept 16; nop; .endr; .size __pfx_padded,16; ' +
+        'padded: call __fentry__; mov $5,%eax; ret; .size padded, .-padded; .popsection");',
       after:
-        'asm(".pushsection .text.padded,\\"ax\\",@progbits; .globl padded; .type padded,@function; .rept 16; nop; .endr; padded: call __fentry__; mov $5,%eax; ret; .size padded, .-padded; .popsection");',
+        'asm(".pushsection .text.padded,\\"ax\\",@progbits; .globl padded; .type padded,@function; ' +
+        '.rept 16; nop; .endr; padded: call __fentry__; mov $5,%eax; ret; .size padded, .-padded; .popsection");',
     },
     {
       title: 'a function behind padding that changes is replaced whole, entered where it begins',
       before:
-        'asm(".pushsection .text.cushioned,\\"ax\\",@progbits; .globl cushioned; .type cushioned,@function; .rept 16; nop; .endr; cushioned: call __fentry__; mov $5,%eax; ret; .size cushioned, .-cushioned; .popsection");',
+        'asm(".pushsection .text.cushioned,\\"ax\\",@progbits; .globl cushioned; .type ' +
+        'cushioned,@function; .rept 16; nop; .endr; cushioned: call __fentry__; mov $5,%eax; ret; .size ' +
+        'cushioned, .-cushioned; .popsection");',
       after:
-        'asm(".pushsection .text.cushioned,\\"ax\\",@progbits; .globl cushioned; .type cushioned,@function; .rept 16; nop; .endr; cushioned: call __fentry__; mov $6,%eax; ret; .size cushioned, .-cushioned; .popsection");',
+        'asm(".pushsection .text.cushioned,\\"ax\\",@progbits; .globl cushioned; .type ' +
+        'cushioned,@function; .rept 16; nop; .endr; cushioned: call __fentry__; mov $6,%eax; ret; .size ' +
+        'cushioned, .-cushioned; .popsection");',
       changed: ['cushioned'],
       check: (_, { replaced }) =>
         expect(replaced.find(({ symbol }) => symbol.name === 'cushioned')?.symbol.value).toBe(16),
@@ -365,9 +390,13 @@ sheet({
     {
       title: 'a symbol without a type (assembly in C) is referred to by its name',
       before:
-        'asm(".pushsection .rodata.blob,\\"a\\"; .globl blob_start, blob_end; blob_start: .ascii \\"data\\"; blob_end: .popsection"); extern char blob_start[], blob_end[]; long blob_size(void) { return blob_end - blob_start; }',
+        'asm(".pushsection .rodata.blob,\\"a\\"; .globl blob_start, blob_end; blob_start: .ascii ' +
+        '\\"data\\"; blob_end: .popsection"); extern char blob_start[], blob_end[]; long ' +
+        'blob_size(void) { return blob_end - blob_start; }',
       after:
-        'asm(".pushsection .rodata.blob,\\"a\\"; .globl blob_start, blob_end; blob_start: .ascii \\"data\\"; blob_end: .popsection"); extern char blob_start[], blob_end[]; long blob_size(void) { return blob_end - blob_start + 1; }',
+        'asm(".pushsection .rodata.blob,\\"a\\"; .globl blob_start, blob_end; blob_start: .ascii ' +
+        '\\"data\\"; blob_end: .popsection"); extern char blob_start[], blob_end[]; long ' +
+        'blob_size(void) { return blob_end - blob_start + 1; }',
       changed: ['blob_size'],
     },
   ],
@@ -381,7 +410,8 @@ sheet({
       title: 'what has an entry hook is what it is without',
       before: 'int hooked(int a) { return get() + a; } int hooked_two(int a) { return get() - a; }',
       after:
-        'int hooked_new(int a) { return a; } int hooked(int a) { return get() + a; } int hooked_two(int a) { return get() - a - 1; }',
+        'int hooked_new(int a) { return a; } int hooked(int a) { return get() + a; } int hooked_two(int ' +
+        'a) { return get() - a - 1; }',
       changed: ['hooked_two'],
       added: ['hooked_new'],
       compilers: gcc,
@@ -397,7 +427,8 @@ sheet({
       title: 'functions are what they are without',
       before: 'int roomy(int a) { return get() + a; } int roomy_two(int a) { return get() - a; }',
       after:
-        'int roomy_new(int a) { return a; } int roomy(int a) { return get() + a; } int roomy_two(int a) { return get() - a - 1; }',
+        'int roomy_new(int a) { return a; } int roomy(int a) { return get() + a; } int roomy_two(int a) ' +
+        '{ return get() - a - 1; }',
       changed: ['roomy_two'],
       added: ['roomy_new'],
     },

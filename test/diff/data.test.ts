@@ -14,8 +14,12 @@ const prelude = `
 /** A variable that exists and stays, in code that changes around it. */
 const stays = (what: string, name: string, declaration: string, use: string) => ({
   title: `${what} stays the running kernel's when the code around it changes`,
-  before: `${declaration} int ${name}_read(int a) { ${use} return a + 1; } void ${name}_touch(int a) { ${use} use(&${name}); }`,
-  after: `${declaration} int ${name}_read(int a) { ${use} return a + 2; } void ${name}_touch(int a) { ${use} use(&${name}); }`,
+  before:
+    `${declaration} int ${name}_read(int a) { ${use} return a + 1; } void ${name}_touch(int a) { ` +
+    `${use} use(&${name}); }`,
+  after:
+    `${declaration} int ${name}_read(int a) { ${use} return a + 2; } void ${name}_touch(int a) { ` +
+    `${use} use(&${name}); }`,
   changed: [`${name}_read`],
   carried: [],
   refers: [name],
@@ -81,9 +85,11 @@ sheet({
     {
       title: 'references between data stay',
       before:
-        'int linked_a = 1; int *linked_b = &linked_a; int **linked_c = &linked_b; int linked_get(void) { return **linked_c; }',
+        'int linked_a = 1; int *linked_b = &linked_a; int **linked_c = &linked_b; int linked_get(void) ' +
+        '{ return **linked_c; }',
       after:
-        'int linked_a = 1; int *linked_b = &linked_a; int **linked_c = &linked_b; int linked_get(void) { return **linked_c + 1; }',
+        'int linked_a = 1; int *linked_b = &linked_a; int **linked_c = &linked_b; int linked_get(void) ' +
+        '{ return **linked_c + 1; }',
       changed: ['linked_get'],
       carried: [],
       refers: ['linked_c'],
@@ -121,7 +127,8 @@ sheet({
       title: 'a static local of a function that is new goes with it',
       before: 'int fresh_user(void) { return get(); }',
       after:
-        'static noinline int fresh_counter(void) { static int fresh_calls = 7; return fresh_calls++; } int fresh_user(void) { return get() + fresh_counter(); }',
+        'static noinline int fresh_counter(void) { static int fresh_calls = 7; return fresh_calls++; } ' +
+        'int fresh_user(void) { return get() + fresh_counter(); }',
       changed: ['fresh_user'],
       added: ['fresh_counter'],
       newData: ['fresh_calls'],
@@ -132,7 +139,8 @@ sheet({
       title: 'nothing is carried that nobody needs',
       before: 'int need_it(void) { return get(); }',
       after:
-        'int unneeded = 77; int unneeded_code(void) { return unneeded + get(); } int need_it(void) { return get() + 1; }',
+        'int unneeded = 77; int unneeded_code(void) { return unneeded + get(); } int need_it(void) { ' +
+        'return get() + 1; }',
       changed: ['need_it'],
       added: ['unneeded_code'],
       newData: ['unneeded'],
@@ -193,9 +201,12 @@ sheet({
     {
       title: 'a table of operations that gets a new function is refused by name',
       before:
-        'struct ops { int (*open)(int); int (*close)(int); }; static int op_open(int a) { return a + get(); } const struct ops c_file_ops = { .open = op_open };',
+        'struct ops { int (*open)(int); int (*close)(int); }; static int op_open(int a) { return a + ' +
+        'get(); } const struct ops c_file_ops = { .open = op_open };',
       after:
-        'struct ops { int (*open)(int); int (*close)(int); }; static int op_open(int a) { return a + get(); } static int op_close(int a) { return a - get(); } const struct ops c_file_ops = { .open = op_open, .close = op_close };',
+        'struct ops { int (*open)(int); int (*close)(int); }; static int op_open(int a) { return a + ' +
+        'get(); } static int op_close(int a) { return a - get(); } const struct ops c_file_ops = { ' +
+        '.open = op_open, .close = op_close };',
       added: ['op_close'],
       refused: ['data-changed c_file_ops'],
     },
@@ -210,7 +221,8 @@ sheet({
       title: 'a new initcall is refused by name',
       before: '',
       after:
-        'static int starter(void) { return get(); } static void *__initcall__kmod_thing__12_34_starter6 __used __section(".initcall6.init") = starter;',
+        'static int starter(void) { return get(); } static void *__initcall__kmod_thing__12_34_starter6 ' +
+        '__used __section(".initcall6.init") = starter;',
       added: ['starter'],
       newData: ['__initcall__kmod_thing__12_34_starter6'],
       refused: ['registration-added __initcall__kmod_thing__12_34_starter6'],
@@ -218,15 +230,18 @@ sheet({
     {
       title: 'an initcall whose number is another is no change',
       before:
-        'static int starter_same(void) { return get(); } static void *__initcall__kmod_thing__13_35_starter_same6 __used __section(".initcall6.init") = starter_same;',
+        'static int starter_same(void) { return get(); } static void ' +
+        '*__initcall__kmod_thing__13_35_starter_same6 __used __section(".initcall6.init") = starter_same;',
       after:
-        'static int starter_same(void) { return get(); } static void *__initcall__kmod_thing__19_99_starter_same6 __used __section(".initcall6.init") = starter_same;',
+        'static int starter_same(void) { return get(); } static void ' +
+        '*__initcall__kmod_thing__19_99_starter_same6 __used __section(".initcall6.init") = starter_same;',
     },
     {
       title: 'a new module parameter is refused by name',
       before: '',
       after:
-        'int par_value; struct kernel_param { const char *name; void *arg; }; static const struct kernel_param __param_par __used __section("__param") = { "par", &par_value };',
+        'int par_value; struct kernel_param { const char *name; void *arg; }; static const struct ' +
+        'kernel_param __param_par __used __section("__param") = { "par", &par_value };',
       newData: ['par_value', '__param_par'],
       refused: ['registration-added __param_par'],
     },
@@ -234,7 +249,8 @@ sheet({
       title: 'a new export is refused by name',
       before: 'int exported_fn(void) { return get(); }',
       after:
-        'int exported_fn(void) { return get(); } static void *__ksymtab_exported_fn __used __section("___ksymtab+exported_fn") = exported_fn;',
+        'int exported_fn(void) { return get(); } static void *__ksymtab_exported_fn __used ' +
+        '__section("___ksymtab+exported_fn") = exported_fn;',
       newData: ['__ksymtab_exported_fn'],
       refused: ['registration-added __ksymtab_exported_fn'],
     },
@@ -242,7 +258,10 @@ sheet({
       title: 'a new tracepoint is refused by name',
       before: '',
       after:
-        'struct tracepoint { const char *name; long key; }; struct tracepoint __tracepoint_thing __section("__tracepoints") = { "thing" }; static struct tracepoint *__tracepoint_ptr_thing __used __section("__tracepoints_ptrs") = &__tracepoint_thing; static struct tracepoint *__bpf_trace_tp_map_thing __used __section("__bpf_raw_tp_map") = &__tracepoint_thing;',
+        'struct tracepoint { const char *name; long key; }; struct tracepoint __tracepoint_thing ' +
+        '__section("__tracepoints") = { "thing" }; static struct tracepoint *__tracepoint_ptr_thing ' +
+        '__used __section("__tracepoints_ptrs") = &__tracepoint_thing; static struct tracepoint ' +
+        '*__bpf_trace_tp_map_thing __used __section("__bpf_raw_tp_map") = &__tracepoint_thing;',
       newData: ['__tracepoint_thing', '__tracepoint_ptr_thing', '__bpf_trace_tp_map_thing'],
       refused: [
         'registration-added __tracepoint_thing',
@@ -253,9 +272,13 @@ sheet({
     {
       title: "an existing tracepoint stays the kernel's",
       before:
-        'struct tracepoint2 { const char *name; long key; }; struct tracepoint2 __tracepoint_there __section("__tracepoints") = { "there" }; int trace_user(int a) { if (__tracepoint_there.key) use(&__tracepoint_there); return a + 1; }',
+        'struct tracepoint2 { const char *name; long key; }; struct tracepoint2 __tracepoint_there ' +
+        '__section("__tracepoints") = { "there" }; int trace_user(int a) { if (__tracepoint_there.key) ' +
+        'use(&__tracepoint_there); return a + 1; }',
       after:
-        'struct tracepoint2 { const char *name; long key; }; struct tracepoint2 __tracepoint_there __section("__tracepoints") = { "there" }; int trace_user(int a) { if (__tracepoint_there.key) use(&__tracepoint_there); return a + 2; }',
+        'struct tracepoint2 { const char *name; long key; }; struct tracepoint2 __tracepoint_there ' +
+        '__section("__tracepoints") = { "there" }; int trace_user(int a) { if (__tracepoint_there.key) ' +
+        'use(&__tracepoint_there); return a + 2; }',
       changed: ['trace_user'],
       carried: [],
       refers: ['__tracepoint_there'],
@@ -277,18 +300,23 @@ sheet({
     {
       title: 'boot data that only boot code uses may be what they like, as long as they stay',
       before:
-        '__section(".init.data") int boot_data = 4; __section(".init.text") int boot_use(void) { return boot_data + get(); } int run_use(void) { return get() * 2; }',
+        '__section(".init.data") int boot_data = 4; __section(".init.text") int boot_use(void) { return ' +
+        'boot_data + get(); } int run_use(void) { return get() * 2; }',
       after:
-        '__section(".init.data") int boot_data = 4; __section(".init.text") int boot_use(void) { return boot_data + get(); } int run_use(void) { return get() * 3; }',
+        '__section(".init.data") int boot_data = 4; __section(".init.text") int boot_use(void) { return ' +
+        'boot_data + get(); } int run_use(void) { return get() * 3; }',
       changed: ['run_use'],
       carried: [],
     },
     {
       title: 'a module that uses one more namespace of exports (import_ns) is no change of data',
       before:
-        'static const char __UNIQUE_ID_license40[] __used __section(".modinfo") = "license=GPL"; int ns_user(int a) { return a + get(); }',
+        'static const char __UNIQUE_ID_license40[] __used __section(".modinfo") = "license=GPL"; int ' +
+        'ns_user(int a) { return a + get(); }',
       after:
-        'static const char __UNIQUE_ID_license40[] __used __section(".modinfo") = "license=GPL"; static const char __UNIQUE_ID_import_ns41[] __used __section(".modinfo") = "import_ns=THING"; int ns_user(int a) { return a - get(); }',
+        'static const char __UNIQUE_ID_license40[] __used __section(".modinfo") = "license=GPL"; static ' +
+        'const char __UNIQUE_ID_import_ns41[] __used __section(".modinfo") = "import_ns=THING"; int ' +
+        'ns_user(int a) { return a - get(); }',
       changed: ['ns_user'],
     },
   ],

@@ -76,7 +76,8 @@ sheet({
     diagnostic(
       '__already_done of a warning in a loop',
       'looping',
-      'for (int i = 0; i < get(); i++) if (DO_ONCE_LITE_IF(i > a, __warn_printk, "%d of %s", i, a ? "some" : "none")) a++;',
+      'for (int i = 0; i < get(); i++) if (DO_ONCE_LITE_IF(i > a, __warn_printk, "%d of %s", i, a ? ' +
+        '"some" : "none")) a++;',
       ['__already_done'],
     ),
     diagnostic('__print_once', 'print_once', 'printk_once("once");', ['__print_once']),
@@ -100,7 +101,8 @@ sheet({
     diagnostic(
       'the table of a switch',
       'switched',
-      'switch (a) { case 0: use("zero"); break; case 1: a = 77; break; case 2: a = 31; break; case 3: a = 12; break; case 4: a = 99; break; case 5: a = 3; break; case 6: a = 8; break; }',
+      'switch (a) { case 0: use("zero"); break; case 1: a = 77; break; case 2: a = 31; break; case 3: a ' +
+        '= 12; break; case 4: a = 99; break; case 5: a = 3; break; case 6: a = 8; break; }',
       ['CSWTCH', 'switched'],
     ),
     {
@@ -206,7 +208,8 @@ sheet({
       'int',
       '__already_done',
       (n) =>
-        `static bool __section(".data..once") __already_done; if (__already_done) return 0; __already_done = 1; return a + ${n};`,
+        'static bool __section(".data..once") __already_done; if (__already_done) return 0; ' +
+        `__already_done = 1; return a + ${n};`,
     ),
     keeps(
       'what is done once, and is no message,',
@@ -221,7 +224,8 @@ sheet({
       'int',
       '__warned',
       (n) =>
-        `static bool __section(".data.once") __warned; if (!__warned) { __warned = 1; _printk("on"); } else __warned = a > ${n}; return a;`,
+        'static bool __section(".data.once") __warned; if (!__warned) { __warned = 1; _printk("on"); } ' +
+        `else __warned = a > ${n}; return a;`,
     ),
     keeps(
       'a bool that is true at first',
@@ -229,7 +233,8 @@ sheet({
       'int',
       '__print_once',
       (n) =>
-        `static bool __section(".data.once") __print_once = 1; if (__print_once) { _printk("x"); __print_once = 0; } return a + ${n};`,
+        'static bool __section(".data.once") __print_once = 1; if (__print_once) { _printk("x"); ' +
+        `__print_once = 0; } return a + ${n};`,
     ),
     keeps(
       'a count in the section of warnings',
@@ -277,7 +282,8 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     shifted('WARN_ON()', 'int line_warn(int a) { WARN_ON(a > 3); return get() + a; }'),
     shifted(
       'WARN_ON_ONCE()',
-      'int line_once(int a) { static bool __section(".data.once") __already_done; if (unlikely(a > 3) && !__already_done) { __already_done = 1; BUG_FLAGS("ud2", 3); } return get() + a; }',
+      'int line_once(int a) { static bool __section(".data.once") __already_done; if (unlikely(a > 3) ' +
+        '&& !__already_done) { __already_done = 1; BUG_FLAGS("ud2", 3); } return get() + a; }',
     ),
     shifted(
       'WARN() of 4.4 (warn_slowpath_null)',
@@ -286,7 +292,8 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     ),
     shifted(
       'WARN() of 4.4 (warn_slowpath_fmt)',
-      'int line_fmt(int a) { if (unlikely(a > 3)) warn_slowpath_fmt(__FILE__, __LINE__, "value %d", a); return get() + a; }',
+      'int line_fmt(int a) { if (unlikely(a > 3)) warn_slowpath_fmt(__FILE__, __LINE__, "value %d", a); ' +
+        'return get() + a; }',
       'line-numbers line_fmt',
     ),
     shifted(
@@ -311,7 +318,9 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     ),
     shifted(
       "lockdep's complaint",
-      'int line_rcu(int a) { static bool __section(".data.unlikely") __warned; if (debug_lockdep_rcu_enabled() && !__warned && !rcu_read_lock_held()) { __warned = 1; lockdep_rcu_suspicious(__FILE__, __LINE__, "suspicious rcu_dereference_check() usage"); } return get() + a; }',
+      'int line_rcu(int a) { static bool __section(".data.unlikely") __warned; if ' +
+        '(debug_lockdep_rcu_enabled() && !__warned && !rcu_read_lock_held()) { __warned = 1; ' +
+        'lockdep_rcu_suspicious(__FILE__, __LINE__, "suspicious rcu_dereference_check() usage"); } return get() + a; }',
       'line-numbers line_rcu',
     ),
     shifted('dynamic debug', 'int line_dyn(int a) { pr_debug("value"); return get() + a; }'),
@@ -319,22 +328,27 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     shifted('the printk index', 'int line_index(int a) { printk("value %d", a); return get() + a; }'),
     shifted(
       'ASSERT_RTNL() of 4.4',
-      'int line_rtnl44(int a) { if (unlikely(!rtnl_is_locked())) { printk_44("RTNL: assertion failed at %s (%d)\\n", __FILE__, __LINE__); dump_stack(); } return get() + a; }',
+      'int line_rtnl44(int a) { if (unlikely(!rtnl_is_locked())) { printk_44("RTNL: assertion failed at ' +
+        '%s (%d)\\n", __FILE__, __LINE__); dump_stack(); } return get() + a; }',
       'line-numbers line_rtnl44',
     ),
     shifted(
       'ASSERT_RTNL()',
-      'int line_rtnl(int a) { WARN(!rtnl_is_locked(), "RTNL: assertion failed at %s (%d)\\n", __FILE__, __LINE__); return get() + a; }',
+      'int line_rtnl(int a) { WARN(!rtnl_is_locked(), "RTNL: assertion failed at %s (%d)\\n", __FILE__, ' +
+        '__LINE__); return get() + a; }',
       'line-numbers line_rtnl',
     ),
     shifted(
       'a message of a driver that names its place',
-      'int line_driver(int a) { if (unlikely(a > 3)) _printk("%s: bad value in %s:%d\\n", __func__, __FILE__, __LINE__); return get() + a; }',
+      'int line_driver(int a) { if (unlikely(a > 3)) _printk("%s: bad value in %s:%d\\n", __func__, ' +
+        '__FILE__, __LINE__); return get() + a; }',
       'line-numbers line_driver',
     ),
     shifted(
       'several in one function, some in its cold part,',
-      'int line_many(int a) { WARN_ON(a > 3); __might_sleep(__FILE__, __LINE__, 0); WARN(a > 5, "RTNL: assertion failed at %s (%d)\\n", __FILE__, __LINE__); if (unlikely(a > 9)) { die(); warn_slowpath_null(__FILE__, __LINE__); } return get() + a; }',
+      'int line_many(int a) { WARN_ON(a > 3); __might_sleep(__FILE__, __LINE__, 0); WARN(a > 5, "RTNL: ' +
+        'assertion failed at %s (%d)\\n", __FILE__, __LINE__); if (unlikely(a > 9)) { die(); ' +
+        'warn_slowpath_null(__FILE__, __LINE__); } return get() + a; }',
       'line-numbers line_many',
     ),
     shifted(
@@ -343,7 +357,9 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     ),
     shifted(
       'a warning that says the name of the function twice, beside another one,',
-      'void __ext4_warning(const void *, const char *, int, const char *, const char *); int line_twice(int a) { WARN_ON(a > 7); if (unlikely(a > 3)) __ext4_warning(0, __func__, __LINE__, "again %s", __func__); return get() + a; }',
+      'void __ext4_warning(const void *, const char *, int, const char *, const char *); int ' +
+        'line_twice(int a) { WARN_ON(a > 7); if (unlikely(a > 3)) __ext4_warning(0, __func__, __LINE__, ' +
+        '"again %s", __func__); return get() + a; }',
       'line-numbers line_twice',
     ),
     {
@@ -355,9 +371,11 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     {
       title: 'does not hide another change of the same function',
       before:
-        '#line 100 "drivers/net/thing.c"\nint line_and(int a) { __might_sleep(__FILE__, __LINE__, 0); return get() + a; }',
+        '#line 100 "drivers/net/thing.c"\nint line_and(int a) { __might_sleep(__FILE__, __LINE__, 0); ' +
+        'return get() + a; }',
       after:
-        '#line 137 "drivers/net/thing.c"\nint line_and(int a) { __might_sleep(__FILE__, __LINE__, 0); return get() - a; }',
+        '#line 137 "drivers/net/thing.c"\nint line_and(int a) { __might_sleep(__FILE__, __LINE__, 0); ' +
+        'return get() - a; }',
       changed: ['line_and'],
     },
     {
@@ -369,33 +387,41 @@ int rtnl_is_locked(void), debug_lockdep_rcu_enabled(void), rcu_read_lock_held(vo
     {
       title: 'is not just any number behind a file: the third argument of might_sleep() is a change',
       before:
-        '#line 100 "drivers/net/thing.c"\nint line_third(int a) { __might_sleep(__FILE__, __LINE__, 3); return get() + a; }',
+        '#line 100 "drivers/net/thing.c"\nint line_third(int a) { __might_sleep(__FILE__, __LINE__, 3); ' +
+        'return get() + a; }',
       after:
-        '#line 137 "drivers/net/thing.c"\nint line_third(int a) { __might_sleep(__FILE__, __LINE__, 4); return get() + a; }',
+        '#line 137 "drivers/net/thing.c"\nint line_third(int a) { __might_sleep(__FILE__, __LINE__, 4); ' +
+        'return get() + a; }',
       changed: ['line_third'],
     },
     {
       title: 'does not hide that a constant changes in a function that warns',
       before:
-        '#line 100 "drivers/net/thing.c"\nint line_const(int a) { WARN(a > 5, "RTNL: assertion failed at %s (%d)\\n", __FILE__, __LINE__); use((void *)100); return get() + a; }',
+        '#line 100 "drivers/net/thing.c"\nint line_const(int a) { WARN(a > 5, "RTNL: assertion failed ' +
+        'at %s (%d)\\n", __FILE__, __LINE__); use((void *)100); return get() + a; }',
       after:
-        '#line 137 "drivers/net/thing.c"\nint line_const(int a) { WARN(a > 5, "RTNL: assertion failed at %s (%d)\\n", __FILE__, __LINE__); use((void *)137); return get() + a; }',
+        '#line 137 "drivers/net/thing.c"\nint line_const(int a) { WARN(a > 5, "RTNL: assertion failed ' +
+        'at %s (%d)\\n", __FILE__, __LINE__); use((void *)137); return get() + a; }',
       changed: ['line_const'],
     },
     {
       title: 'does not hide that a warning becomes another kind of warning',
       before:
-        '#line 100 "drivers/net/thing.c"\nint line_kind(int a) { if (a > 3) BUG_FLAGS("ud2", 1 | 9 << 8); return get() + a; }',
+        '#line 100 "drivers/net/thing.c"\nint line_kind(int a) { if (a > 3) BUG_FLAGS("ud2", 1 | 9 << ' +
+        '8); return get() + a; }',
       after:
-        '#line 137 "drivers/net/thing.c"\nint line_kind(int a) { if (a > 3) BUG_FLAGS("ud2", 1 | 4 << 8); return get() + a; }',
+        '#line 137 "drivers/net/thing.c"\nint line_kind(int a) { if (a > 3) BUG_FLAGS("ud2", 1 | 4 << ' +
+        '8); return get() + a; }',
       changed: ['line_kind'],
     },
     {
       title: 'does not hide that the file is another one',
       before:
-        '#line 100 "drivers/net/thing.c"\nint line_file(int a) { warn_slowpath_null("drivers/net/one.c", __LINE__); return get() + a; }',
+        '#line 100 "drivers/net/thing.c"\nint line_file(int a) { ' +
+        'warn_slowpath_null("drivers/net/one.c", __LINE__); return get() + a; }',
       after:
-        '#line 137 "drivers/net/thing.c"\nint line_file(int a) { warn_slowpath_null("drivers/net/two.c", __LINE__); return get() + a; }',
+        '#line 137 "drivers/net/thing.c"\nint line_file(int a) { ' +
+        'warn_slowpath_null("drivers/net/two.c", __LINE__); return get() + a; }',
       changed: ['line_file'],
     },
   ],

@@ -150,7 +150,8 @@ int f(void *o) { keep(end); klp_shadow_free(o, 3, end); return 2; }`,
 describe('a patch may leave out', () => {
   test('a function, with its clones', () => {
     const source = (n: number) =>
-      `static __attribute__((noinline)) int part(int a, int b) { return a * ${n} + b; } int f(int a) { return part(a, 5) + part(a * 2, 5) + ${n}; } int g(int a) { return a + ${n}; }\n`
+      `static __attribute__((noinline)) int part(int a, int b) { return a * ${n} + b; } int f(int a) { ` +
+      `return part(a, 5) + part(a * 2, 5) + ${n}; } int g(int a) { return a + ${n}; }\n`
     const before = source(3)
     const cloned = changeOf(before, source(4)).changed.map(({ after }) => after.name)
     expect(cloned.some((name) => /^part\./.test(name))).toBe(true)
@@ -161,7 +162,8 @@ describe('a patch may leave out', () => {
 
   test('code that has run already, by its section or by its name', () => {
     const source = (n: number) =>
-      `int f(int a) { return a * ${n}; } __attribute__((section(".init.text"))) int early(void) { return 1; } __attribute__((section(".init.text"))) int start(void) { return ${n}; }\n`
+      `int f(int a) { return a * ${n}; } __attribute__((section(".init.text"))) int early(void) { ` +
+      `return 1; } __attribute__((section(".init.text"))) int start(void) { return ${n}; }\n`
     expect(rules(changeOf(source(3), source(4)).findings)).toEqual(['error init-code'])
     for (const macro of ['INARCH_IGNORE_SECTION(".init.text")', 'INARCH_IGNORE_FUNCTION(start)']) {
       const change = changeOf(source(3), `${source(4)}#include "inarch.h"\n${macro};`)
@@ -215,7 +217,8 @@ describe('a patch may take along', () => {
 
   test('a table with other values, with all functions that read it', () => {
     const source = (n: number) =>
-      `static const int table[] = { 1, 2, 3, ${n} }; int f(int a) { return table[a]; } int g(int a) { return a; } int h(int a) { return a + table[a & 1]; }\n`
+      `static const int table[] = { 1, 2, 3, ${n} }; int f(int a) { return table[a]; } int g(int a) { ` +
+      `return a; } int h(int a) { return a + table[a & 1]; }\n`
     expect(rules(changeOf(source(4), source(5)).findings)).toEqual(['error data-changed'])
     const change = changeOf(
       source(4),
@@ -307,7 +310,8 @@ static char *section __attribute__((used, section(".kpatch.ignore.sections"))) =
 
 test("what newer kernels' own macros leave in an object is understood", () => {
   const pointer = (kind: string, object: string, name: string) =>
-    `int (*__klp_${kind}_callback_${object})(void *) __attribute__((used, section(".discard.klp_callback_ptrs"))) = ${name};\n`
+    `int (*__klp_${kind}_callback_${object})(void *) __attribute__((used, ` +
+    `section(".discard.klp_callback_ptrs"))) = ${name};\n`
   const change = changeOf(
     f(3),
     `${f(3)}static int come(void *o) { return 0; } static int go(void *o) { return 0; }

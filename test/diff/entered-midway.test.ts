@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What gets into a function elsewhere than at its entry is not redirected with it: shared cold parts, jumps between functions,
-// tables of labels. As text for the assembler, since each compiler does it in its own way, and gcc 8 to 14 only at times.
+// What gets into a function elsewhere than at its entry is not redirected with it: shared cold parts, jumps between
+// functions, tables of labels. As text for the assembler, since each compiler does it in its own way, and gcc 8 to 14
+// only at times.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -22,7 +22,9 @@ test('of what is built in, exit code that changes is no change, and a note', () 
 })
 
 test('so is new exit code with its call, beside a function that changes', () => {
-  const more = `${exit} void later(void) { use(7); } static void *__exitcall_later __attribute__((used, section(".exitcall.exit"))) = later;`
+  const more =
+    `${exit} void later(void) { use(7); } static void *__exitcall_later __attribute__((used, ` +
+    'section(".exitcall.exit"))) = later;'
   const left = withoutExitCode(changeOf(old, source('use(1);', 'a - get()', more)))
   expect(rules(left.findings)).toEqual(['note init-code'])
   expect(left.changed.map(({ after }) => after.name)).toEqual(['shown'])
@@ -30,7 +32,9 @@ test('so is new exit code with its call, beside a function that changes', () => 
 })
 
 test('boot code and what only looks like exit code stay what they are', () => {
-  const more = `${start} int begin(void) { return get(); } __attribute__((section(".exit_never"), used)) static int odd = 3;`
+  const more =
+    `${start} int begin(void) { return get(); } __attribute__((section(".exit_never"), used)) ` +
+    'static int odd = 3;'
   const change = changeOf(old, source('use(1);', 'a + get()', more))
   expect(withoutExitCode(change).findings).toEqual(change.findings)
   expect(rules(change.findings)).toEqual(['error init-code', 'error registration-added'])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// State that the new code leaves behind: a variable that is renamed, retyped under another name, or moved. One that only comes or
-// only goes is nothing to ask about.
+// State that the new code leaves behind: a variable that is renamed, retyped under another name, or moved. One that
+// only comes or only goes is nothing to ask about.
 import { sheet } from '../cases.ts'
 
 sheet({
@@ -62,7 +62,8 @@ sheet({
       title: 'stays when a new variable comes beside it',
       before: 'static int kept_one; int keep_one(int a) { use(&kept_one); return a + 1; }',
       after:
-        'static int kept_one; static int came_new; int keep_one(int a) { use(&kept_one); use(&came_new); return a + 1; }',
+        'static int kept_one; static int came_new; int keep_one(int a) { use(&kept_one); ' +
+        'use(&came_new); return a + 1; }',
       changed: ['keep_one'],
       newData: ['came_new'],
     },
@@ -74,8 +75,12 @@ sheet({
     },
     {
       title: 'is not what other functions get anew',
-      before: `static int had_once; int lose_it(int a) { use(&had_once); return a + 4; } int gain_it(int a) { return get() * a; }`,
-      after: `static int gained; int lose_it(int a) { return a + 4; } int gain_it(int a) { use(&gained); return get() * a; }`,
+      before:
+        'static int had_once; int lose_it(int a) { use(&had_once); return a + 4; } int gain_it(int ' +
+        'a) { return get() * a; }',
+      after:
+        'static int gained; int lose_it(int a) { return a + 4; } int gain_it(int a) { use(&gained); ' +
+        'return get() * a; }',
       changed: ['lose_it', 'gain_it'],
       newData: ['gained'],
     },

@@ -87,12 +87,14 @@ describe('among data with names, the function changes when', () => {
     ],
     [
       'what its array begins with does',
-      `${named('a')} void f(void) { const char *list[9] = { "aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh", "ii" }; use(list); } ${named('b')}`,
+      `${named('a')} void f(void) { const char *list[9] = { "aa", "bb", "cc", "dd", "ee", "ff", "gg", ` +
+        `"hh", "ii" }; use(list); } ${named('b')}`,
       replace('"cc"', '"cd"'),
     ],
     [
       'nothing but zeros were there',
-      `${named('a')} asm(".section .rodata\\n.Lz: .zero 12\\n.text"); int f(long x) { int r; asm("movl .Lz(,%1,4), %0" : "=r"(r) : "r"(x)); return r; } ${named('b')}`,
+      `${named('a')} asm(".section .rodata\\n.Lz: .zero 12\\n.text"); int f(long x) { int r; asm("movl ` +
+        `.Lz(,%1,4), %0" : "=r"(r) : "r"(x)); return r; } ${named('b')}`,
       replace('.Lz: .zero 12', '.Lz: .long 0, 0, 5'),
     ],
   ])('%s', (_, text, edit) => {
@@ -106,14 +108,16 @@ describe('it is refused that', () => {
   test.each([
     [
       'assembly between functions changes, even where one of them goes there',
-      'int a(void) { return get(); } asm(".text\\n.Lthunk: mov $99, %eax\\nret\\n"); int b(void) { asm("jmp .Lthunk"); return get(); }',
+      'int a(void) { return get(); } asm(".text\\n.Lthunk: mov $99, %eax\\nret\\n"); int b(void) { ' +
+        'asm("jmp .Lthunk"); return get(); }',
       all,
       replace('$99', '$98'),
       'error section-changed .text',
     ],
     [
       'assembly that has a name but no type changes between functions',
-      'int a(void) { return get(); } asm(".text\\n.globl thunk\\nthunk: mov $99, %eax\\nret\\n"); int b(void) { return get(); }',
+      'int a(void) { return get(); } asm(".text\\n.globl thunk\\nthunk: mov $99, %eax\\nret\\n"); int ' +
+        'b(void) { return get(); }',
       all,
       replace('$99', '$98'),
       'error section-changed .text',
@@ -127,7 +131,8 @@ describe('it is refused that', () => {
     ],
     [
       'an entry without a name changes in a table between others',
-      'section(".mytab") int a[2] = { 1, 2 }; asm(".section .mytab\\n.quad get\\n.text"); section(".mytab") int b[2] = { 3, 4 };',
+      'section(".mytab") int a[2] = { 1, 2 }; asm(".section .mytab\\n.quad get\\n.text"); ' +
+        'section(".mytab") int b[2] = { 3, 4 };',
       [],
       replace('.quad get', '.quad say'),
       'error section-changed .mytab',
@@ -141,21 +146,25 @@ describe('it is refused that', () => {
     ],
     [
       'what a longer symbol holds behind a shorter one in it changes',
-      'asm(".pushsection .mytab, \\"aw\\"\\n.globl long, short\\n.type long, @object\\n.type short, @object\\n.size long, 16\\n.size short, 4\\nlong: .long 1, 2\\nshort: .long 3, 99\\n.popsection");',
+      'asm(".pushsection .mytab, \\"aw\\"\\n.globl long, short\\n.type long, @object\\n.type short, ' +
+        '@object\\n.size long, 16\\n.size short, 4\\nlong: .long 1, 2\\nshort: .long 3, 99\\n.popsection");',
       [],
       replace('3, 99', '3, 98'),
       'error section-changed .mytab',
     ],
     [
       'a list of what runs first gets another function',
-      'static void a(void) { use((void *)1); } static void b(void) { use((void *)2); } void *both[] = { a, b }; asm(".pushsection .init_array, \\"aw\\"\\n.quad a\\n.popsection");',
+      'static void a(void) { use((void *)1); } static void b(void) { use((void *)2); } void *both[] = { ' +
+        'a, b }; asm(".pushsection .init_array, \\"aw\\"\\n.quad a\\n.popsection");',
       [],
       replace('.quad a\n.pop', '.quad b\n.pop'),
       'error section-changed .init_array',
     ],
     [
       'constants change of which it can not be told who uses them, as the index begins before them',
-      'const int a[4] = { 1, 2, 3, 4 }; int g(int i) { return a[i]; } asm(".section .rodata\\n.Lt: .long 5, 6, 7, 99\\n.text"); int f(long x) { int r; asm("movl .Lt-4(,%1,4), %0" : "=r"(r) : "r"(x)); return r; }',
+      'const int a[4] = { 1, 2, 3, 4 }; int g(int i) { return a[i]; } asm(".section .rodata\\n.Lt: ' +
+        '.long 5, 6, 7, 99\\n.text"); int f(long x) { int r; asm("movl .Lt-4(,%1,4), %0" : "=r"(r) : ' +
+        '"r"(x)); return r; }',
       together,
       replace('7, 99', '7, 98'),
       'error section-changed .rodata',
@@ -197,7 +206,9 @@ describe('what has a name stays what it is, or it is told:', () => {
 
   test('variables without a size share an address with whatever is next, and are not told', () => {
     const { whole } = seen(
-      'asm(".bss\\n.globl third, fourth\\nkey1:\\nkey2:\\nthird: .zero 4\\n#here\\nfourth: .zero 4\\n.type key1, @object\\n.type key2, @object\\n.type third, @object\\n.type fourth, @object\\n.size third, 4\\n.size fourth, 4\\n.text");',
+      'asm(".bss\\n.globl third, fourth\\nkey1:\\nkey2:\\nthird: .zero 4\\n#here\\nfourth: .zero ' +
+        '4\\n.type key1, @object\\n.type key2, @object\\n.type third, @object\\n.type fourth, ' +
+        '@object\\n.size third, 4\\n.size fourth, 4\\n.text");',
       [],
       (assembly) => assembly.replace('key2:\n', '').replace('#here\n', 'key2:\n'),
     )

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a change of the real kernel does to objects that live, told from its text: small changes of both series, each judged by
-// a person before. A few go all the way through the command.
+// What a change of the real kernel does to objects that live, told from its text: small changes of both series, each
+// judged by a person before. A few go all the way through the command.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A program for the guest that attaches the smallest BPF program there is to the entry and to the exit of a kernel function,
-// and stays until it is ended. It asks the kernel directly (bpf(2)): the function is found by its name in the kernel's own
-// BTF. Whoever wants to know how often the two ran reads run_cnt in /proc/PID/fdinfo.
+// A program for the guest that attaches the smallest BPF program there is to the entry and to the exit of a kernel
+// function, and stays until it is ended. It asks the kernel directly (bpf(2)): the function is found by its name in the
+// kernel's own BTF. Whoever wants to know how often the two ran reads run_cnt in /proc/PID/fdinfo.
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A live patch is built for real, and what faults of the build would have made of it is put into its bytes, or into what
-// it is compared with: the audit, which sees nothing else, refuses each.
+// A live patch is built for real, and what faults of the build would have made of it is put into its bytes, or into
+// what it is compared with: the audit, which sees nothing else, refuses each.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

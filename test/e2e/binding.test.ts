@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A live patch takes no image but its own, reaches what is private there, and lets a patched module come again. Two boots
-// for each series, and one of a neighbour. Other flavours: flavours/other-image.test.ts.
+// A live patch takes no image but its own, reaches what is private there, and lets a patched module come again. Two
+// boots for each series, and one of a neighbour. Other flavours: flavours/other-image.test.ts.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

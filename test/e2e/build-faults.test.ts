@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A build that is wrong: its own stages run one after the other (compile, compare, extract, bind, assemble), and what one of them hands on is
-// altered on the way, as a fault in it would have. The build itself notices nothing; the audit, which sees the finished bytes, refuses each.
+// A build that is wrong: its own stages run one after the other (compile, compare, extract, bind, assemble), and what
+// one of them hands on is altered on the way, as a fault in it would have. The build itself notices nothing; the audit,
+// which sees the finished bytes, refuses each.
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

@@ -310,7 +310,9 @@ describe('a file that is not a unit', () => {
       'error file-added',
     ])
     const lines = readFileSync(path.join(kernel.source, 'fs/proc/uptime.c'), 'latin1').trimEnd().split('\n')
-    const removal = `--- a/fs/proc/uptime.c\n+++ /dev/null\n@@ -1,${lines.length} +0,0 @@\n${lines.map((line) => `-${line}\n`).join('')}`
+    const removal =
+      `--- a/fs/proc/uptime.c\n+++ /dev/null\n@@ -1,${lines.length} +0,0 ` +
+      `@@\n${lines.map((line) => `-${line}\n`).join('')}`
     expect(await rules(Buffer.from(removal, 'latin1'))).toEqual(['error file-removed'])
   })
 

@@ -50,7 +50,8 @@ const macros: Readonly<Record<string, string>> = {
   this_cpu: 'a += this_cpu_inc_return(case_percpu);',
   cond_resched: 'cond_resched();',
   switch:
-    'switch (a) { case 0: return 1; case 1: case_indirect(2); break; case 2: a = 7; break; case 3: case_indirect(9); a = 2; break; case 4: return 77; case 5: a = 12; break; }',
+    'switch (a) { case 0: return 1; case 1: case_indirect(2); break; case 2: a = 7; break; case 3: ' +
+    'case_indirect(9); a = 2; break; case 4: return 77; case 5: a = 12; break; }',
   func: 'case_text(__func__);',
 }
 
@@ -86,9 +87,13 @@ long real_${name}(long a)\n{\n\t${code}\n\treturn a + ${after ? add + 500 : add}
   })
   // New code in front renumbers all that compilers number, and moves all lines.
   const front = after
-    ? `#line 40 "drivers/net/cases.c"\nlong front(long a)\n{\n\tWARN_ON_ONCE(a > 1);\n\tpr_debug("front %ld", a);\n\tmutex_init(&case_lock);\n\tpr_info_ratelimited("front\\n");\n\treturn a;\n}\n`
+    ? `#line 40 "drivers/net/cases.c"\nlong front(long a)\n{\n\tWARN_ON_ONCE(a > 1);\n\tpr_debug("front ` +
+      `%ld", a);\n\tmutex_init(&case_lock);\n\tpr_info_ratelimited("front\\n");\n\treturn a;\n}\n`
     : ''
-  return `#line 1 "drivers/net/cases.c"\n${headers}\n${front}#line ${after ? 400 : 100} "drivers/net/cases.c"\n${functions.join('')}MODULE_LICENSE("GPL");\n`
+  return (
+    `#line 1 "drivers/net/cases.c"\n${headers}\n${front}#line ${after ? 400 : 100} ` +
+    `"drivers/net/cases.c"\n${functions.join('')}MODULE_LICENSE("GPL");\n`
+  )
 }
 
 const debugging = [

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A disk that is full, and a cache on several file systems: what the user is told, and that what can be done is done. The
-// file systems are mounted for the command alone (a mount namespace), for which one must be root.
+// A disk that is full, and a cache on several file systems: what the user is told, and that what can be done is done.
+// The file systems are mounted for the command alone (a mount namespace), for which one must be root.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -18,13 +18,18 @@ afterAll(() => rmSync(work, { recursive: true }))
 
 /** Threads by their first functions, in every kernel that has them. */
 const threads =
-  'kthreadd worker_thread rescuer_thread smpboot_thread_fn kswapd kcompactd khugepaged kauditd_thread rcu_gp_kthread irq_thread kjournald2 io_sq_thread devtmpfsd'
+  'kthreadd worker_thread rescuer_thread smpboot_thread_fn kswapd kcompactd khugepaged kauditd_thread ' +
+  'rcu_gp_kthread irq_thread kjournald2 io_sq_thread devtmpfsd'
 /** Functions between a system call and the place where it waits for the world outside. */
 const calls =
-  'do_sys_poll do_select do_epoll_wait futex_wait_queue hrtimer_nanosleep do_wait pipe_read n_tty_read inet_csk_accept unix_stream_read_generic sk_wait_data tcp_recvmsg __x64_sys_rt_sigtimedwait sigsuspend ksys_read do_msgrcv __x64_sys_poll'
+  'do_sys_poll do_select do_epoll_wait futex_wait_queue hrtimer_nanosleep do_wait pipe_read n_tty_read ' +
+  'inet_csk_accept unix_stream_read_generic sk_wait_data tcp_recvmsg __x64_sys_rt_sigtimedwait ' +
+  'sigsuspend ksys_read do_msgrcv __x64_sys_poll'
 /** Functions that everybody passes through and nobody stays in. */
 const others =
-  'meminfo_proc_show cmdline_proc_show tcp_v4_rcv ext4_lookup ext4_file_write_iter do_filp_open vfs_open kfree __alloc_skb ip_rcv __alloc_pages process_one_work kauditd_send_queue balance_pgdat __kthread_create_on_node poll_freewait do_mmap handle_mm_fault'
+  'meminfo_proc_show cmdline_proc_show tcp_v4_rcv ext4_lookup ext4_file_write_iter do_filp_open ' +
+  'vfs_open kfree __alloc_skb ip_rcv __alloc_pages process_one_work kauditd_send_queue balance_pgdat ' +
+  '__kthread_create_on_node poll_freewait do_mmap handle_mm_fault'
 
 describe.each(['6.1', '6.12'])('in the kernel of the series %s', (series) => {
   test('threads, sleeping processes and the scheduler are known, and nothing else is', async () => {

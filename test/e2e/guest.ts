@@ -42,7 +42,8 @@ async function runCounted(machine: Machine, onLine: (line: string) => void): Pro
 /**
  * @param image the boot image
  * @param files by their paths in the guest, without the first slash
- * @returns the lines that the script printed, and behind them the kernel's log from its start on, with `log: ` before each
+ * @returns the lines that the script printed, and behind them the kernel's log from its start on, with `log: ` before
+ * each
  *   line
  */
 export async function runInGuest(

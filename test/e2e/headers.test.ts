@@ -162,12 +162,14 @@ static int meminfo_proc_show(struct seq_file *m, void *v)\n{\n\tseq_printf(m, "A
   [
     'fs/proc/version.c',
     'static int version_proc_show(struct seq_file *m, void *v)\n{\n',
-    `${include}static int version_proc_show(struct seq_file *m, void *v)\n{\n\tseq_printf(m, "Answer: %d\\n", inarch_answer(20));\n`,
+    `${include}static int version_proc_show(struct seq_file *m, void *v)\n{\n\tseq_printf(m, "Answer: ` +
+      `%d\\n", inarch_answer(20));\n`,
   ],
   [
     'drivers/net/dummy.c',
     'static void dummy_get_stats64(struct net_device *dev,\n\t\t\t      struct rtnl_link_stats64 *stats)\n{\n',
-    `${include}static void dummy_get_stats64(struct net_device *dev,\n\t\t\t      struct rtnl_link_stats64 *stats)\n{\n\tstats->tx_dropped = inarch_answer(30);\n`,
+    `${include}static void dummy_get_stats64(struct net_device *dev,\n\t\t\t      struct ` +
+      `rtnl_link_stats64 *stats)\n{\n\tstats->tx_dropped = inarch_answer(30);\n`,
   ],
   [
     'fs/fscache/internal.h',
@@ -177,7 +179,8 @@ static int meminfo_proc_show(struct seq_file *m, void *v)\n{\n\tseq_printf(m, "A
   [
     'fs/fscache/io.c',
     '#include "internal.h"\n',
-    `#include "internal.h"\n#include <linux/seq_file.h>\n${include}\nvoid fscache_graft(struct seq_file *m)\n{\n\tseq_printf(m, "Answer: %d\\n", inarch_answer(40));\n}\n`,
+    `#include "internal.h"\n#include <linux/seq_file.h>\n${include}\nvoid fscache_graft(struct seq_file ` +
+      `*m)\n{\n\tseq_printf(m, "Answer: %d\\n", inarch_answer(40));\n}\n`,
   ],
   [
     'fs/fscache/stats.c',
@@ -211,7 +214,8 @@ describe('a patch to vmlinux and two modules', () => {
         '/^Answer: 21\\nAnswer: 41$/m',
       ],
       [
-        'modprobe -a dummy fscache; grep Answer /proc/fs/fscache/stats; cat /sys/class/net/dummy0/statistics/tx_dropped',
+        'modprobe -a dummy fscache; grep Answer /proc/fs/fscache/stats; cat ' +
+          '/sys/class/net/dummy0/statistics/tx_dropped',
         '/^0$/',
         '/^Answer: 81\\n61$/m',
       ],

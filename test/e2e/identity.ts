@@ -36,7 +36,10 @@ export interface Identity {
   /** Relocations of carried code that were compared. */
   readonly relocations: number
   readonly findings: readonly Finding[]
-  /** Relocations that lead elsewhere than in the compiler's object, and things that differ in comparison with themselves. */
+  /**
+   * Relocations that lead elsewhere than in the compiler's object, and things that differ in comparison with
+   * themselves.
+   */
   readonly wrong: readonly string[]
   readonly ms: Readonly<Record<string, number>>
   readonly module: Buffer | undefined

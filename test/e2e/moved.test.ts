@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Definitions that the patch moves from one file of the kernel to another, or that take the place of a `__weak` one: the kernel has one of
-// each already, and a live patch with a second one would leave everybody else with the old.
+// Definitions that the patch moves from one file of the kernel to another, or that take the place of a `__weak` one:
+// the kernel has one of each already, and a live patch with a second one would leave everybody else with the old.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -60,7 +60,9 @@ describe.each(['6.1', '6.12'])('what is new in a file of %s and not in the kerne
   })
 
   test('is refused: a function that moves and changes, and one that moves beside another change', async () => {
-    const body = `${vmaIsStack}\n{\n\treturn vma && vma->vm_start <= KSTK_ESP(current) && vma->vm_end > KSTK_ESP(current);\n}`
+    const body =
+      `${vmaIsStack}\n{\n\treturn vma && vma->vm_start <= KSTK_ESP(current) && vma->vm_end > ` +
+      `KSTK_ESP(current);\n}`
     const found = await check(kernel, `function-${series}`, [
       ['mm/util.c', /int vma_is_stack_for_current\([\s\S]*?\n}\n/, ''],
       ['mm/mmap.c', last, append(body)],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // An option that does nothing is a fault. Each option of each command is in a table here, or of `prove` in
-// cli/prove-options.test.ts: the command is run with it and without it, and what it says it changes is looked at. The tables are held
-// against the command's own list.
+// cli/prove-options.test.ts: the command is run with it and without it, and what it says it changes is looked at. The
+// tables are held against the command's own list.
 import {
   cpSync,
   existsSync,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A live patch that was made for one kernel, and is loaded in another: a neighbour, another flavour. It must be refused.
+// A live patch that was made for one kernel, and is loaded in another: a neighbour, another flavour. It must be
+// refused.
 import path from 'node:path'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'

@@ -165,10 +165,13 @@ describe('live patches in one boot', () => {
       'static void set_multicast_list(struct net_device *dev)\n{\n\tpr_info("grafted\\n");\n',
     )
     const flap =
-      'ip link set dummy0 up; ip link set dummy0 multicast off; ip link set dummy0 multicast on; ip link set dummy0 down; dmesg | tail -n 4'
+      'ip link set dummy0 up; ip link set dummy0 multicast off; ip link set dummy0 multicast on; ip ' +
+      'link set dummy0 down; dmesg | tail -n 4'
     // A reader that goes on 2 s after the transition has begun, however slow the guest is.
     const moving = '[ "$(cat /sys/kernel/livepatch/livepatch_reads/transition)" = 1 ]'
-    const reader = `(n=0; until ${moving} || [ $n = 300 ]; do n=$((n+1)); usleep 100000; done; sleep 2) 2>/dev/null | cat`
+    const reader =
+      `(n=0; until ${moving} || [ $n = 300 ]; do n=$((n+1)); usleep 100000; done; sleep 2) ` +
+      '2>/dev/null | cat'
     const wanted = {
       good: {
         module: await cmdline(),

@@ -72,7 +72,8 @@ describe('a patch that can’t be read', () => {
 
   test('is refused when it is binary', async () => {
     const { code, stderr } = await build(
-      'diff --git a/logo.ppm b/logo.ppm\nindex 1111111..2222222 100644\nGIT binary patch\nliteral 4\nLcmZQzU|<FS0RRF30Rsa7\n\n',
+      'diff --git a/logo.ppm b/logo.ppm\nindex 1111111..2222222 100644\nGIT binary patch\nliteral ' +
+        '4\nLcmZQzU|<FS0RRF30Rsa7\n\n',
     )
     expect(code).toBe(3)
     expect(stderr).toMatch(/^error: .*binary/im)

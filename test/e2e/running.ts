@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A guest in which the built command itself runs: this machine's node with its libraries, dist/, live patches and whatever
-// hooks the kernel. One boot, in which `inarch verify --running` looks again and again while the host changes.
+// A guest in which the built command itself runs: this machine's node with its libraries, dist/, live patches and
+// whatever hooks the kernel. One boot, in which `inarch verify --running` looks again and again while the host changes.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -40,8 +40,8 @@ export interface Places {
 }
 
 /**
- * The looks, by name: shell commands that come before each, the command's words, and what node does first. A `--import` is
- * always there, so that only what it does differs.
+ * The looks, by name: shell commands that come before each, the command's words, and what node does first. A `--import`
+ * is always there, so that only what it does differs.
  */
 const looks = [
   ['clean', '', 'verify --running --json livepatch-meminfo.ko'],
@@ -182,7 +182,10 @@ function librariesOf(program: string): string[] {
   return [...listed.matchAll(/(\/\S+) \(0x/g)].flatMap(([, library]) => library ?? [])
 }
 
-/** Makes `sleepers`, which replaces functions that tasks are in, `meminfo` and `dummy`, `other`, which replaces the same function as `meminfo`, and `spoiled`. */
+/**
+ * Makes `sleepers`, which replaces functions that tasks are in, `meminfo` and `dummy`, `other`, which replaces the same
+ * function as `meminfo`, and `spoiled`.
+ */
 async function buildPatches(kernel: Kernel, work: string): Promise<Places> {
   const text = '"VmallocTotal:   %8lu kB\\n"'
   const from = {

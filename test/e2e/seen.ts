@@ -42,7 +42,9 @@ export const seen: readonly Seen[] = [
   },
   {
     patch: 'examples/authoring/module.patch',
-    run: 'modprobe dummy; cat /sys/class/net/dummy0/mtu; ip link add d1 type dummy; cat /sys/class/net/d1/mtu; ip link del d1',
+    run:
+      'modprobe dummy; cat /sys/class/net/dummy0/mtu; ip link add d1 type dummy; cat ' +
+      '/sys/class/net/d1/mtu; ip link del d1',
     before: '/^1500\n1500$/m',
     after: '/^9000\n9000$/m',
     callbacks: ['post_patch enlarge_all dummy', 'pre_unpatch shrink_all dummy'],
@@ -51,7 +53,9 @@ export const seen: readonly Seen[] = [
   },
   {
     patch: 'examples/authoring/shadow.patch',
-    run: 'exec 3</bin/busybox; for i in 1 2 3; do dd bs=1 skip=1 count=1 <&3 >/dev/null 2>&1; done; grep seeks /proc/$$/fdinfo/3 || echo not counted',
+    run:
+      'exec 3</bin/busybox; for i in 1 2 3; do dd bs=1 skip=1 count=1 <&3 >/dev/null 2>&1; done; ' +
+      'grep seeks /proc/$$/fdinfo/3 || echo not counted',
     before: 'not counted',
     after: '/^seeks:\t3$/m',
     callbacks: ['post_unpatch forget_seeks vmlinux'],

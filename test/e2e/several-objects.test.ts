@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One C file of which the kernel has several copies, each in an object of its own: every one is compared and replaced. And what
-// a live patch of a module does not bring, though it stands in the same file: the module's information.
+// One C file of which the kernel has several copies, each in an object of its own: every one is compared and replaced.
+// And what a live patch of a module does not bring, though it stands in the same file: the module's information.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -66,7 +66,8 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
       kernel,
       'drivers/md/raid1-10.c',
       'static void rbio_pool_free(void *rbio, void *data)\n{\n',
-      'static void rbio_pool_free(void *rbio, void *data)\n{\n\tif (!rbio)\n\t\tpr_warn_once("md: nothing to give back\\n");\n',
+      'static void rbio_pool_free(void *rbio, void *data)\n{\n\tif (!rbio)\n\t\tpr_warn_once("md: ' +
+        'nothing to give back\\n");\n',
     )
     const { replaced } = await build(kernel, patch)
     expect(replaced).toContain('raid1 drivers/md/raid1.c rbio_pool_free')

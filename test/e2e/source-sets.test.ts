@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// On the real kernel: what must be replaced is found from the source alone as it is from the objects. A macro of a header, a
-// system call, a function that the compiler gave other arguments, and a struct that grows.
+// On the real kernel: what must be replaced is found from the source alone as it is from the objects. A macro of a
+// header, a system call, a function that the compiler gave other arguments, and a struct that grows.
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Static variables in real units: those of DO_ONCE, of which a function has two of each name, are told apart by the source; one
-// that is renamed is asked about.
+// Static variables in real units: those of DO_ONCE, of which a function has two of each name, are told apart by the
+// source; one that is renamed is asked about.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -37,7 +37,9 @@ describe.each(['6.1', '6.12'])('static variables of a unit of %s', (which) => {
     const lines = readFileSync(path.join(kernel.source, file), 'latin1').split('\n')
     const at = lines.findIndex((line) => line.startsWith('\tnet_get_random_once('))
     const [first, second, third] = [lines[at], lines[at + 1], lines[at + 2]]
-    const hunk = `--- a/${file}\n+++ b/${file}\n@@ -${at + 1},3 +${at + 1},3 @@\n-${first}\n ${second}\n+${first}\n ${third}\n`
+    const hunk =
+      `--- a/${file}\n+++ b/${file}\n@@ -${at + 1},3 +${at + 1},3 @@\n-${first}\n ` +
+      `${second}\n+${first}\n ${third}\n`
     expect(await check(which, `swapped-${which}`, hunk)).toEqual({
       // It is in a function that makes hashes, of which the texts don't tell whether the order matters.
       rules: ['placed-otherwise'],

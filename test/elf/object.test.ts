@@ -30,7 +30,10 @@ function facts(object: ObjectFile): string[] {
           ({ offset, type, symbol, addend }) =>
             `${offset} ${type} ${symbol.type} ${symbol.name}+${symbol.value} ${addend}`,
         )
-      return `${section.name} ${section.size} ${section.align} ${section.data.toString('hex')} ${relocations.join(', ')}`
+      return (
+        `${section.name} ${section.size} ${section.align} ${section.data.toString('hex')} ` +
+        `${relocations.join(', ')}`
+      )
     })
     .sort()
 }

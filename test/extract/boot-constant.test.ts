@@ -34,7 +34,8 @@ describe('a constant of the running kernel’s own code', () => {
 
   test('that is the number of a shift is refused by name', () => {
     const shifted = (n: number) =>
-      `${macros} unsigned f(unsigned a) { return boot_shift(a, bits) + ${n}; } unsigned g(unsigned a) { return boot_shift(a, bits); }`
+      `${macros} unsigned f(unsigned a) { return boot_shift(a, bits) + ${n}; } unsigned g(unsigned a) { ` +
+      'return boot_shift(a, bits); }'
     const extraction = extractionOf([changeOf(shifted(1), shifted(2))])
     expect(rules(extraction.findings)).toEqual(['error boot-constant'])
     expect(extraction.findings[0]).toMatchObject({ symbol: 'f' })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Data that share a section: the assembler does not say whether the end of one or the beginning of the next is meant, nor from where
-// an index counts. It has to come out right for both, or be refused.
+// Data that share a section: the assembler does not say whether the end of one or the beginning of the next is meant,
+// nor from where an index counts. It has to come out right for both, or be refused.
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../src/diff/change.ts'
 import { readObject } from '../../src/elf/read.ts'
@@ -153,7 +153,8 @@ describe('variables in a section of their own choice:', () => {
       text('', ''),
       text(
         '',
-        'static int one[4] R = { 1 }; static int two[4] R = { 2 }; one[a]++; two[a]++; walk(one, one + 4); walk(two, two + 4);',
+        'static int one[4] R = { 1 }; static int two[4] R = { 2 }; one[a]++; two[a]++; walk(one, one + ' +
+          '4); walk(two, two + 4);',
       ),
     )
     expect(errors(extraction)).toEqual([])

@@ -52,7 +52,8 @@ test('between functions that share a section there are nops, as objtool reads on
 describe('a live patch carries', () => {
   test('the changed function and nothing that the kernel has', () => {
     const source = (n: number) =>
-      `static int count; static __attribute__((noinline)) int help(int a) { return a * 7 + count++; } int g(int a) { return help(a); } int f(int a) { return help(a) + ${n}; }`
+      'static int count; static __attribute__((noinline)) int help(int a) { return a * 7 + count++; } ' +
+      `int g(int a) { return help(a); } int f(int a) { return help(a) + ${n}; }`
     const extraction = extractOf(source(1), source(2))
     expect(replacedNames(extraction)).toEqual(['f'])
     expect(carriedNames(extraction)).toEqual([])
@@ -63,7 +64,9 @@ describe('a live patch carries', () => {
   test('a new function, what that one needs, and new data, with the reason', () => {
     const extraction = extractOf(
       'int f(int a) { return a; }',
-      'static int seen; static __attribute__((noinline)) int two(int a) { return seen++ * a; } static __attribute__((noinline)) int one(int a) { return two(a) - two(a + 1); } int unused(void) { return 5; } int f(int a) { return one(a) + one(a * 2); }',
+      'static int seen; static __attribute__((noinline)) int two(int a) { return seen++ * a; } static ' +
+        '__attribute__((noinline)) int one(int a) { return two(a) - two(a + 1); } int unused(void) { ' +
+        'return 5; } int f(int a) { return one(a) + one(a * 2); }',
     )
     expect(extraction.carried).toEqual([
       { name: 'one', kind: 'function', unit: 'unit.c', reason: 'it is new' },
@@ -75,7 +78,8 @@ describe('a live patch carries', () => {
 
   test('a copy of a function for which the kernel has no symbol', () => {
     const source = (n: number) =>
-      `extern int k; static __attribute__((noinline)) int help(int a) { return a * k; } int f(int a) { return help(a) + ${n}; } int g(int a) { return help(a); }`
+      'extern int k; static __attribute__((noinline)) int help(int a) { return a * k; } int f(int a) { ' +
+      `return help(a) + ${n}; } int g(int a) { return help(a); }`
     const extraction = extractOf(source(1), source(2), ['help'])
     expect(carriedNames(extraction)).toEqual(['help'])
     expect(extraction.carried[0]?.reason).toContain('no symbol')
@@ -103,7 +107,8 @@ describe('a live patch carries', () => {
     ],
   ])("a constant %s whose address may be known is the kernel's", (_, before, after, copies) => {
     const text = (constant: string, number: number) =>
-      `struct o { int a[20]; }; extern void keep(const void *, int); void f(void) { ${constant} keep(&ops, ${number}); }`
+      `struct o { int a[20]; }; extern void keep(const void *, int); void f(void) { ${constant} ` +
+      `keep(&ops, ${number}); }`
     const extraction = extractionOf([changeOf(text(before, 1), text(after || before, 2))])
     expect(extraction.findings).toEqual([])
     const own = extraction.draft.sections.filter(({ name }) => /^\.(?:data\.rel\.ro|rodata)\.ops/.test(name))
@@ -120,8 +125,10 @@ describe('a live patch carries', () => {
   test('everything that replaced functions of several units need, once', () => {
     const unit = (name: string, n: number) =>
       changeOf(
-        `static __attribute__((aligned(${n}))) const int t[] = { 1, 2, 3, 4 }; int pick_${name}(int i) { return i; } int use(int);`,
-        `static __attribute__((aligned(${n}))) const int t[] = { ${n}, 2, 3, 4 }; int pick_${name}(int i) { return t[i]; } int use(int);`,
+        `static __attribute__((aligned(${n}))) const int t[] = { 1, 2, 3, 4 }; int pick_${name}(int i) ` +
+          '{ return i; } int use(int);',
+        `static __attribute__((aligned(${n}))) const int t[] = { ${n}, 2, 3, 4 }; int pick_${name}(int ` +
+          'i) { return t[i]; } int use(int);',
         `${name}.c`,
       )
     const { draft } = extractionOf([unit('a', 4), unit('b', 64)])
@@ -134,7 +141,8 @@ describe('a live patch carries', () => {
 
 describe('a changed function', () => {
   const source = (n: number) =>
-    `void keep(void *); int g(int); __attribute__((noinline)) int f(int a) { keep(f); return a + ${n}; } int g(int a) { return f(a) + f(a + 1) + ${n}; }`
+    `void keep(void *); int g(int); __attribute__((noinline)) int f(int a) { keep(f); return a + ${n}; ` +
+    `} int g(int a) { return f(a) + f(a + 1) + ${n}; }`
 
   test('is called directly by other replaced code, but pointed to as the kernel knows it', () => {
     const extraction = extractOf(source(1), source(2))
@@ -150,7 +158,8 @@ describe('a changed function', () => {
   test('is pointed to as the kernel knows it by new data', () => {
     const extraction = extractOf(
       'int f(int a) { return a; } int g(int a) { return a; }',
-      'static int (*table[2])(int); int f(int a) { return a + 1; } static int (*table[2])(int) = { f, 0 }; int g(int a) { return table[a](a); } void set(void *p) { table[1] = p; }',
+      'static int (*table[2])(int); int f(int a) { return a + 1; } static int (*table[2])(int) = { f, 0 ' +
+        '}; int g(int a) { return table[a](a); } void set(void *p) { table[1] = p; }',
     )
     expect(referenceNames(extraction)).toEqual(['f'])
     expect(errors(extraction)).toEqual([])
@@ -158,7 +167,8 @@ describe('a changed function', () => {
 
   test('without an entry for ftrace comes with its callers', () => {
     const text = (n: number) =>
-      `static __attribute__((noinline, no_instrument_function)) int h(int a) { return a * ${n}; } int f(int a) { return h(a) + h(2); } int g(int a) { return a; }`
+      `static __attribute__((noinline, no_instrument_function)) int h(int a) { return a * ${n}; } int ` +
+      'f(int a) { return h(a) + h(2); } int g(int a) { return a; }'
     const extraction = extractOf(text(3), text(5))
     expect(replacedNames(extraction)).toEqual(['f'])
     expect(carriedNames(extraction)).toEqual(['h'])
@@ -251,7 +261,9 @@ describe('a static variable', () => {
 
   test('behind an array in a shared section can be mistaken for its end, and is refused', () => {
     const before =
-      '#define R __attribute__((section(".data..read_mostly")))\nstatic long array[4] R = { 1, 2, 3, 4 }; long f(long n) { long s = 0; for (long *p = array; p < array + 4; p++) s += *p; return s + n; } void set(long i) { array[i] = i; }'
+      '#define R __attribute__((section(".data..read_mostly")))\nstatic long array[4] R = { 1, 2, 3, 4 ' +
+      '}; long f(long n) { long s = 0; for (long *p = array; p < array + 4; p++) s += *p; return s + n; ' +
+      '} void set(long i) { array[i] = i; }'
     const after = before
       .replace('static long array', 'static long more R = 5; void grow(void) { more++; } static long array')
       .replace('return s + n', 'return s + n + more')
@@ -379,7 +391,8 @@ describe('the carried code, linked and run,', () => {
       }
       int look(int i) { return i == 0 ? one.b[1] : i == 1 ? small : flags; }`
     const main =
-      'int new_probe(int), look(int); int main(void) { printf("%d,", new_probe(0)); printf("%d %d %d", look(0), look(1), look(2)); }'
+      'int new_probe(int), look(int); int main(void) { printf("%d,", new_probe(0)); printf("%d %d %d", ' +
+      'look(0), look(1), look(2)); }'
     const letters = [20, 21, 22, 23, 24, 25].reduce((a, b) => a + b)
     expect(run(source(''), source('sum += 10000 + "tail"[n + 1];'), main)).toBe(
       `${15 + letters + 10000 + 'a'.charCodeAt(0)},77 1234 14`,

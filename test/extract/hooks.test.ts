@@ -24,36 +24,44 @@ const hooks = (kind: string) => [
   {
     title: `${kind} a noinstr function is refused by name`,
     before:
-      '__section(".noinstr.text") notrace noinline int no_instr(int a) { return get() + a * 26; } __section(".noinstr.text") notrace noinline int no_instr_too(int a) { return get() ^ a; }',
+      '__section(".noinstr.text") notrace noinline int no_instr(int a) { return get() + a * 26; } ' +
+      '__section(".noinstr.text") notrace noinline int no_instr_too(int a) { return get() ^ a; }',
     after:
-      '__section(".noinstr.text") notrace noinline int no_instr(int a) { return get() - a * 26; } __section(".noinstr.text") notrace noinline int no_instr_too(int a) { return get() ^ a; }',
+      '__section(".noinstr.text") notrace noinline int no_instr(int a) { return get() - a * 26; } ' +
+      '__section(".noinstr.text") notrace noinline int no_instr_too(int a) { return get() ^ a; }',
     changed: ['no_instr'],
     refused: ['not-traceable no_instr'],
   },
   {
     title: `${kind} a notrace function whose callers are known comes with them`,
     before:
-      'static notrace noinline int inner(int a) { return get() + a * 21; } int outer(int a) { return inner(a) + inner(a * 3); }',
+      'static notrace noinline int inner(int a) { return get() + a * 21; } int outer(int a) { return ' +
+      'inner(a) + inner(a * 3); }',
     after:
-      'static notrace noinline int inner(int a) { return get() - a * 21; } int outer(int a) { return inner(a) + inner(a * 3); }',
+      'static notrace noinline int inner(int a) { return get() - a * 21; } int outer(int a) { return ' +
+      'inner(a) + inner(a * 3); }',
     changed: ['inner'],
     carried: ['inner'],
   },
   {
     title: `${kind} a notrace function comes with the callers of its callers`,
     before:
-      'static notrace noinline int inmost(int a) { return get() + a * 22; } static notrace noinline int middle(int a) { return inmost(a) * inmost(a + 7); } int outmost(int a) { return middle(a) + middle(a * 3); }',
+      'static notrace noinline int inmost(int a) { return get() + a * 22; } static notrace noinline int ' +
+      'middle(int a) { return inmost(a) * inmost(a + 7); } int outmost(int a) { return middle(a) + middle(a * 3); }',
     after:
-      'static notrace noinline int inmost(int a) { return get() - a * 22; } static notrace noinline int middle(int a) { return inmost(a) * inmost(a + 7); } int outmost(int a) { return middle(a) + middle(a * 3); }',
+      'static notrace noinline int inmost(int a) { return get() - a * 22; } static notrace noinline int ' +
+      'middle(int a) { return inmost(a) * inmost(a + 7); } int outmost(int a) { return middle(a) + middle(a * 3); }',
     changed: ['inmost'],
     carried: ['inmost', 'middle'],
   },
   {
     title: `${kind} a notrace function that data point to is refused by name`,
     before:
-      'static notrace noinline int pointed(int a) { return get() + a * 23; } int (*pointer)(int) = pointed; int pointing(int a) { return pointed(a) + pointed(a * 3); }',
+      'static notrace noinline int pointed(int a) { return get() + a * 23; } int (*pointer)(int) = ' +
+      'pointed; int pointing(int a) { return pointed(a) + pointed(a * 3); }',
     after:
-      'static notrace noinline int pointed(int a) { return get() - a * 23; } int (*pointer)(int) = pointed; int pointing(int a) { return pointed(a) + pointed(a * 3); }',
+      'static notrace noinline int pointed(int a) { return get() - a * 23; } int (*pointer)(int) = ' +
+      'pointed; int pointing(int a) { return pointed(a) + pointed(a * 3); }',
     changed: ['pointed'],
     refused: ['not-traceable pointed'],
   },
@@ -74,7 +82,8 @@ const hooks = (kind: string) => [
     title: `${kind} a new function needs no hook`,
     before: 'int hook_user(int a) { return get() + a; }',
     after:
-      'static notrace noinline int hook_new(int a) { return get() * a; } int hook_user(int a) { return get() + hook_new(a) + hook_new(9); }',
+      'static notrace noinline int hook_new(int a) { return get() * a; } int hook_user(int a) { return ' +
+      'get() + hook_new(a) + hook_new(9); }',
     changed: ['hook_user'],
     added: ['hook_new'],
     carried: ['hook_new'],
@@ -95,7 +104,8 @@ sheet({
 })
 
 const assembled = (name: string, code: string, size = `.-${name}`) =>
-  `asm(".pushsection .text.${name},\\"ax\\",@progbits; .globl ${name}; .type ${name},@function; ${name}: ${code}; ret; .size ${name}, ${size}; .popsection");`
+  `asm(".pushsection .text.${name},\\"ax\\",@progbits; .globl ${name}; .type ${name},@function; ` +
+  `${name}: ${code}; ret; .size ${name}, ${size}; .popsection");`
 
 sheet({
   title: 'a reference that can not be followed',
@@ -111,9 +121,11 @@ sheet({
     {
       title: 'to a static function for which the kernel has no symbol brings a copy of it',
       before:
-        'static noinline int nameless(int a) { return get() * a; } int nameless_user(int a) { return nameless(a) + nameless(9); }',
+        'static noinline int nameless(int a) { return get() * a; } int nameless_user(int a) { return ' +
+        'nameless(a) + nameless(9); }',
       after:
-        'static noinline int nameless(int a) { return get() * a; } int nameless_user(int a) { return nameless(a) - nameless(9); }',
+        'static noinline int nameless(int a) { return get() * a; } int nameless_user(int a) { return ' +
+        'nameless(a) - nameless(9); }',
       changed: ['nameless_user'],
       missing: ['nameless'],
       carried: ['nameless'],
@@ -128,15 +140,23 @@ sheet({
     },
     {
       title: 'to an absolute address is refused by the name of its function',
-      before: `asm(".globl fixed_place; .set fixed_place, 0x1234"); ${assembled('absolute_user', 'call __fentry__; call fixed_place; mov $1, %ecx')}`,
-      after: `asm(".globl fixed_place; .set fixed_place, 0x1234"); ${assembled('absolute_user', 'call __fentry__; call fixed_place; mov $2, %ecx')}`,
+      before:
+        'asm(".globl fixed_place; .set fixed_place, 0x1234"); ' +
+        `${assembled('absolute_user', 'call __fentry__; call fixed_place; mov $1, %ecx')}`,
+      after:
+        'asm(".globl fixed_place; .set fixed_place, 0x1234"); ' +
+        `${assembled('absolute_user', 'call __fentry__; call fixed_place; mov $2, %ecx')}`,
       changed: ['absolute_user'],
       refused: ['unknown-relocation absolute_user'],
     },
     {
       title: 'into the middle of a function that stays is refused by the name of the one that does it',
-      before: `${assembled('entered', 'call __fentry__; mov $1, %eax; .globl entered_inside; entered_inside: mov $2, %ecx')} ${assembled('enters', 'call __fentry__; mov $3, %eax; jmp entered_inside')}`,
-      after: `${assembled('entered', 'call __fentry__; mov $1, %eax; .globl entered_inside; entered_inside: mov $2, %ecx')} ${assembled('enters', 'call __fentry__; mov $4, %eax; jmp entered_inside')}`,
+      before:
+        `${assembled('entered', 'call __fentry__; mov $1, %eax; .globl entered_inside; entered_inside: mov $2, %ecx')} ` +
+        `${assembled('enters', 'call __fentry__; mov $3, %eax; jmp entered_inside')}`,
+      after:
+        `${assembled('entered', 'call __fentry__; mov $1, %eax; .globl entered_inside; entered_inside: mov $2, %ecx')} ` +
+        `${assembled('enters', 'call __fentry__; mov $4, %eax; jmp entered_inside')}`,
       changed: ['enters'],
       refused: ['into-function enters'],
     },
@@ -153,7 +173,8 @@ sheet({
       before:
         'void keep_it(void *); noinline int kept(int a) { return get() + a; } void keeper(void) { keep_it(kept); }',
       after:
-        'void keep_it(void *); noinline int kept(int a) { return get() - a; } void keeper(void) { keep_it(kept); get(); }',
+        'void keep_it(void *); noinline int kept(int a) { return get() - a; } void keeper(void) { ' +
+        'keep_it(kept); get(); }',
       changed: ['kept', 'keeper'],
       refers: ['kept'],
     },
@@ -167,9 +188,11 @@ sheet({
     {
       title: "are cut apart: one changes, the others stay the running kernel's",
       before:
-        'SCHED noinline int cut_a(int a) { return get() + a; } SCHED noinline int cut_b(int a) { return cut_a(a) * 5 + cut_a(3); } SCHED noinline int cut_c(int a) { return cut_b(a) ^ get(); }',
+        'SCHED noinline int cut_a(int a) { return get() + a; } SCHED noinline int cut_b(int a) { return ' +
+        'cut_a(a) * 5 + cut_a(3); } SCHED noinline int cut_c(int a) { return cut_b(a) ^ get(); }',
       after:
-        'SCHED noinline int cut_a(int a) { return get() + a; } SCHED noinline int cut_b(int a) { return cut_a(a) * 6 + cut_a(3); } SCHED noinline int cut_c(int a) { return cut_b(a) ^ get(); }',
+        'SCHED noinline int cut_a(int a) { return get() + a; } SCHED noinline int cut_b(int a) { return ' +
+        'cut_a(a) * 6 + cut_a(3); } SCHED noinline int cut_c(int a) { return cut_b(a) ^ get(); }',
       changed: ['cut_b'],
       carried: [],
       refers: ['cut_a'],

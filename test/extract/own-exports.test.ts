@@ -16,7 +16,8 @@ const forms = [
   [
     'a mark',
     (name: string) =>
-      `asm(".section .export_symbol,\\"a\\"; __export_symbol_${name}: .asciz \\"GPL\\"; .asciz \\"\\"; .balign 8; .quad ${name}; .previous");`,
+      `asm(".section .export_symbol,\\"a\\"; __export_symbol_${name}: .asciz \\"GPL\\"; .asciz \\"\\"; ` +
+      `.balign 8; .quad ${name}; .previous");`,
   ],
 ] as const
 
@@ -65,7 +66,9 @@ describe.each(forms)('a new export, as %s,', (_, exported) => {
   test('is left out alone: another registration beside it is refused', () => {
     const initcall =
       'static void *__initcall__kmod_thing__12_34_starter6 __attribute__((used, section(".initcall6.init"))) = shown;'
-    const after = `extern int get(void); ${helper} ${exported('fresh')} int shown(int a) { return fresh(a); } ${initcall}`
+    const after =
+      `extern int get(void); ${helper} ${exported('fresh')} int shown(int a) { return fresh(a); } ` +
+      `${initcall}`
     expect(found(after).sort()).toEqual(['error registration-added', 'note registration-added fresh'])
   })
 })

@@ -126,7 +126,8 @@ describe('a quick look at a large unit', () => {
     const ignored = only(
       17,
       (text) =>
-        `${text.replace('CONSTANT_17', '42')}\nasm(".pushsection .inarch.ignore.functions,\\"a\\"\\n.asciz \\"function_17\\"\\n.popsection");`,
+        `${text.replace('CONSTANT_17', '42')}\nasm(".pushsection ` +
+        `.inarch.ignore.functions,\\"a\\"\\n.asciz \\"function_17\\"\\n.popsection");`,
     )
     const after = compileWith(compiler, unit(24, ignored), ['-fdata-sections'])
     const { full, quick } = outcomes(before, after)

@@ -84,7 +84,8 @@ const bugs = (verbose: boolean): Form => ({
 const alternatives = (feature: '.word' | '.long', padding: boolean): Form => ({
   code: (variant) =>
     volatileAsm(
-      `661: .byte 0x0f,0x1f,0x00\\n662:\\n${push('.altinstructions', 'a', `.long 661b - ., 663f - .\\n${feature} ${3 + variant}\\n.byte 662b-661b, 664f-663f${padding ? ', 0' : ''}`)}${push('.altinstr_replacement', 'ax', '663: stac\\n664:')}`,
+      '661: .byte ' +
+        `0x0f,0x1f,0x00\\n662:\\n${push('.altinstructions', 'a', `.long 661b - ., 663f - .\\n${feature} ${3 + variant}\\n.byte 662b-661b, 664f-663f${padding ? ', 0' : ''}`)}${push('.altinstr_replacement', 'ax', '663: stac\\n664:')}`,
     ),
   brings: ['.altinstr_replacement'],
 })
@@ -92,7 +93,8 @@ const alternatives = (feature: '.word' | '.long', padding: boolean): Form => ({
 const faults = (handler: boolean): Form => ({
   code: (variant) =>
     volatileAsm(
-      `1: mov (%1), %0\\n2:\\n${push('.fixup', 'ax', `3: mov $${variant - 14}, %0\\njmp 2b`)}${push('__ex_table', 'a', `.long 1b - ., 3b - .${handler ? ', ID_handler - .' : ''}`)}`,
+      '1: mov (%1), ' +
+        `%0\\n2:\\n${push('.fixup', 'ax', `3: mov $${variant - 14}, %0\\njmp 2b`)}${push('__ex_table', 'a', `.long 1b - ., 3b - .${handler ? ', ID_handler - .' : ''}`)}`,
       ' : "=r"(a) : "r"((long)a)',
     ),
   brings: ['.fixup'],
@@ -112,14 +114,18 @@ const jumps = (relative: boolean): Form => ({
     const entry = relative
       ? '.long 1b - ., %l[yes] - .\\n.quad %c0 - .'
       : '.balign 8\\n.quad 1b, %l[yes], %c0'
-    return `{ __label__ yes; asm goto("1: .byte 0x0f,0x1f,0x44,0x00,0x00\\n${push('__jump_table', 'aw', entry)}" :: ${key} :: yes); a *= 3; yes:; }`
+    return (
+      '{ __label__ yes; asm goto("1: .byte ' +
+      `0x0f,0x1f,0x44,0x00,0x00\\n${push('__jump_table', 'aw', entry)}" :: ${key} :: yes); a *= 3; yes:; }`
+    )
   },
 })
 const paravirt: Form = {
   declares: 'extern void (*ID_ops)(void);',
   code: (variant) =>
     volatileAsm(
-      `771: call *ID_ops(%%rip)\\n772:\\n${push('.parainstructions', 'a', `.balign 8\\n.quad 771b\\n.byte ${5 + variant}\\n.byte 772b-771b\\n.balign 8`)}`,
+      '771: call ' +
+        `*ID_ops(%%rip)\\n772:\\n${push('.parainstructions', 'a', `.balign 8\\n.quad 771b\\n.byte ${5 + variant}\\n.byte 772b-771b\\n.balign 8`)}`,
       ' ::: "memory"',
     ),
 }
@@ -191,15 +197,22 @@ for (const [kernel, tables] of kernels)
   })
 
 const assembled = (name: string, code: string) =>
-  `asm(".pushsection .text.${name},\\"ax\\",@progbits; .globl ${name}; .type ${name},@function; ${name}: ${code}; ret; .size ${name}, .-${name}; .popsection");`
+  `asm(".pushsection .text.${name},\\"ax\\",@progbits; .globl ${name}; .type ${name},@function; ` +
+  `${name}: ${code}; ret; .size ${name}, .-${name}; .popsection");`
 
 sheet({
   title: 'what objtool adds',
   cases: [
     {
       title: '.orc_unwind and .orc_unwind_ip are neither compared nor carried',
-      before: `${assembled('unwound', 'call __fentry__; mov $1, %eax')} asm(".pushsection .orc_unwind,\\"a\\"; .long 1, 2; .popsection; .pushsection .orc_unwind_ip,\\"a\\"; .long unwound - .; .popsection");`,
-      after: `${assembled('unwound', 'call __fentry__; mov $2, %eax')} asm(".pushsection .orc_unwind,\\"a\\"; .long 3, 4, 5; .popsection; .pushsection .orc_unwind_ip,\\"a\\"; .long unwound - ., 0; .popsection");`,
+      before:
+        `${assembled('unwound', 'call __fentry__; mov $1, %eax')} asm(".pushsection ` +
+        `.orc_unwind,\\"a\\"; .long 1, 2; .popsection; .pushsection .orc_unwind_ip,\\"a\\"; .long ` +
+        'unwound - .; .popsection");',
+      after:
+        `${assembled('unwound', 'call __fentry__; mov $2, %eax')} asm(".pushsection ` +
+        `.orc_unwind,\\"a\\"; .long 3, 4, 5; .popsection; .pushsection .orc_unwind_ip,\\"a\\"; .long ` +
+        'unwound - ., 0; .popsection");',
       changed: ['unwound'],
       check: (_, extraction) => {
         expect(hasSection(extraction, '.orc_unwind')).toBe(false)
@@ -208,12 +221,16 @@ sheet({
     },
     {
       title: 'an entry in .ibt_endbr_seal that comes or goes with other code is no change',
-      before: `${assembled('sealed', 'endbr64; call __fentry__; mov $1, %eax')} asm(".pushsection .ibt_endbr_seal,\\"a\\"; .long sealed - .; .popsection");`,
+      before:
+        `${assembled('sealed', 'endbr64; call __fentry__; mov $1, %eax')} asm(".pushsection ` +
+        `.ibt_endbr_seal,\\"a\\"; .long sealed - .; .popsection");`,
       after: `${assembled('sealed', 'endbr64; call __fentry__; mov $1, %eax')}`,
     },
     {
       title: 'a list of entry hooks made by recordmcount or objtool is no change',
-      before: `${assembled('listed', 'call __fentry__; mov $1, %eax')} asm(".pushsection __mcount_loc,\\"a\\"; .quad listed; .popsection");`,
+      before:
+        `${assembled('listed', 'call __fentry__; mov $1, %eax')} asm(".pushsection ` +
+        `__mcount_loc,\\"a\\"; .quad listed; .popsection");`,
       after: `${assembled('listed', 'call __fentry__; mov $1, %eax')}`,
     },
   ],
@@ -226,7 +243,9 @@ sheet({
     {
       title: 'in the object, which code in front decides, is no change',
       before: `int order_it(int a) { a += get(); ${lockEntry.code(0)} ${typedFaults.code(0)} return a; }`,
-      after: `int order_front(int a) { ${typedFaults.code(0)} return a; } int order_it(int a) { a += get(); ${lockEntry.code(0)} ${typedFaults.code(0)} return a; }`,
+      after:
+        `int order_front(int a) { ${typedFaults.code(0)} return a; } int order_it(int a) { a += ` +
+        `get(); ${lockEntry.code(0)} ${typedFaults.code(0)} return a; }`,
       added: ['order_front'],
     },
   ],
@@ -249,11 +268,13 @@ sheet({
       title: '.altinstr_aux that changes alone changes the function that jumps to it',
       before: assembled(
         'aux_only',
-        'call __fentry__; jmp 6f; 1: mov $1, %eax; .pushsection .altinstr_aux,\\"ax\\"; 6: testb $1, aux_three(%rip); jnz 1b; jmp 1b; .popsection',
+        'call __fentry__; jmp 6f; 1: mov $1, %eax; .pushsection .altinstr_aux,\\"ax\\"; 6: testb $1, ' +
+          'aux_three(%rip); jnz 1b; jmp 1b; .popsection',
       ),
       after: assembled(
         'aux_only',
-        'call __fentry__; jmp 6f; 1: mov $1, %eax; .pushsection .altinstr_aux,\\"ax\\"; 6: testb $2, aux_three(%rip); jnz 1b; jmp 1b; .popsection',
+        'call __fentry__; jmp 6f; 1: mov $1, %eax; .pushsection .altinstr_aux,\\"ax\\"; 6: testb $2, ' +
+          'aux_three(%rip); jnz 1b; jmp 1b; .popsection',
       ),
       changed: ['aux_only'],
     },

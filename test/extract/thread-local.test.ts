@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Thread-local variables: objects that have them are read and compared like others; code that uses them can't be carried.
+// Thread-local variables: objects that have them are read and compared like others; code that uses them can't be
+// carried.
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../src/diff/change.ts'
 import { compile, extractionOf } from '../objects.ts'

@@ -168,7 +168,9 @@ describe.each(['6.12-cloud', '6.12-amd64'])('%s with call depth tracking', (wish
             ...meminfo.checks!,
             { command: 'cat /sys/devices/system/cpu/vulnerabilities/retbleed', ...state },
             {
-              command: `${command} >/tmp/led; grep -v ${counting} /tmp/led; echo counted=$(grep -c ${counting} /tmp/led)`,
+              command:
+                `${command} >/tmp/led; grep -v ${counting} /tmp/led; echo counted=$(grep -c ${counting} ` +
+                '/tmp/led)',
               after: parseExpectation(`/^counted=${calls}$/`),
             },
           ],

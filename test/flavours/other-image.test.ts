@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// No kernel but its own takes a live patch: not the neighbour, not another flavour of the same version. What refuses it is the kernel
-// where the checksums of the symbols differ, and the live patch itself where they are the same.
+// No kernel but its own takes a live patch: not the neighbour, not another flavour of the same version. What refuses it
+// is the kernel where the checksums of the symbols differ, and the live patch itself where they are the same.
 import { expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'

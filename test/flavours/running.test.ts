@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// `inarch verify --running` inside of the other series, whose kernel has landing pads that it seals (IBT), other mitigations
-// and another table of symbols.
+// `inarch verify --running` inside of the other series, whose kernel has landing pads that it seals (IBT), other
+// mitigations and another table of symbols.
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

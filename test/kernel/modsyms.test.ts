@@ -24,7 +24,8 @@ beforeAll(() => {
     )
     writeFileSync(
       path.join(dir, 'b.c'),
-      'static __attribute__((noinline, used)) int setup(int x) { return x + 7; }\nint counter = 5;\nint b(int x) { return setup(x) + counter; }\nextern int elsewhere(void);\nint c(void) { return elsewhere(); }\n',
+      'static __attribute__((noinline, used)) int setup(int x) { return x + 7; }\nint counter = 5;\nint ' +
+        'b(int x) { return setup(x) + counter; }\nextern int elsewhere(void);\nint c(void) { return elsewhere(); }\n',
     )
     for (const name of ['a', 'b']) run('cc', '-O2', '-c', `${name}.c`, '-o', `${name}.o`)
     run('ld', '-r', 'a.o', 'b.o', '-o', 'module.ko')

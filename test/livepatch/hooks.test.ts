@@ -45,8 +45,10 @@ test('the events of probes are read with and without a module and an offset', ()
 test('the users of ftrace are read in the form of either series', () => {
   const traced = parseEnabledFunctions(
     [
-      'meminfo_proc_show (1) R    \ttramp: 0xffffffffc022d000 (kprobe_ftrace_handler+0x0/0x1b0) ->kprobe_ftrace_handler+0x0/0x1b0',
-      'cmdline_proc_show (1)   I  \ttramp: 0xffffffffc04f7000 (klp_ftrace_handler+0x0/0x110) ->klp_ftrace_handler+0x0/0x110',
+      'meminfo_proc_show (1) R    \ttramp: 0xffffffffc022d000 (kprobe_ftrace_handler+0x0/0x1b0) ' +
+        '->kprobe_ftrace_handler+0x0/0x1b0',
+      'cmdline_proc_show (1)   I  \ttramp: 0xffffffffc04f7000 (klp_ftrace_handler+0x0/0x110) ' +
+        '->klp_ftrace_handler+0x0/0x110',
       'vfs_read (2) R I D ->arch_ftrace_ops_list_func+0x0/0x1d0',
       '\tdirect-->bpf_trampoline_6442466708+0x0/0x1000',
       'dummy_get_stats64 [dummy] (3) R I     M  ->arch_ftrace_ops_list_func+0x0/0x1d0',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A host made of files: what /proc and /sys of a machine would show whose kernel is a small linked program. Its memory is an
-// ELF core as /proc/kcore is one.
+// A host made of files: what /proc and /sys of a machine would show whose kernel is a small linked program. Its memory
+// is an ELF core as /proc/kcore is one.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { splitObject } from '../../src/diff/object/split-object.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Commands that are killed at any moment (kill -9, so that nothing of theirs can tidy up): no process goes on, no half of
-// a result is there, and the next one makes what was asked for, to the byte.
+// Commands that are killed at any moment (kill -9, so that nothing of theirs can tidy up): no process goes on, no half
+// of a result is there, and the next one makes what was asked for, to the byte.
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import {
@@ -73,7 +73,8 @@ async function runAndKill(args: readonly string[], ms: number): Promise<boolean>
   for (let waited = 0; having(word).length > 0; waited += 100) {
     if (waited > 5000)
       throw new Error(
-        `after a kill at ${ms} ms there is still ${having(word).map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))}`,
+        `after a kill at ${ms} ms there is still ` +
+          `${having(word).map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))}`,
       )
     await sleep(100)
   }
@@ -101,7 +102,8 @@ test.each([
       expect((await inarch(['verify', path.join(output, 'livepatch-fresh.ko')], { cwd: dir })).code).toBe(0)
     else expect(left.filter((name) => !/^livepatch-fresh(?:\.json)?$/.test(name))).toEqual([])
     if (index % 6 !== 0) continue
-    // A directory of source that is there already is nobody's to write over; what else was left half-made is used by nobody.
+    // A directory of source that is there already is nobody's to write over; what else was left half-made is used by
+    // nobody.
     rmSync(output, { recursive: true, force: true })
     expect(await inarch(args, { cwd: dir })).toMatchObject({ code: 0 })
     const made = digest(path.join(output, 'livepatch-fresh.ko'))

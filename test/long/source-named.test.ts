@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Functions of real units that once came out wrong, or not at all: cut out under the name that a live patch gives them, they
-// compile, have no second copy of anything, and are the machine code of the unit or differ by what the compiler chose.
+// Functions of real units that once came out wrong, or not at all: cut out under the name that a live patch gives them,
+// they compile, have no second copy of anything, and are the machine code of the unit or differ by what the compiler
+// chose.
 import { describe, expect, test } from 'vitest'
 import { tryUnit } from '../../bench/source/trial.ts'
 import { openUnits } from '../../src/build/kbuild/units.ts'

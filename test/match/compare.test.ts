@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the comparison with running code takes for the same, and what not: every byte that is flipped must be seen, and what
-// the kernel rewrites itself must not.
+// What the comparison with running code takes for the same, and what not: every byte that is flipped must be seen, and
+// what the kernel rewrites itself must not.
 import { describe, expect, test } from 'vitest'
 import { splitObject } from '../../src/diff/object/split-object.ts'
 import { distanceOf } from '../../src/match/branch.ts'

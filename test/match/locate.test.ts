@@ -78,7 +78,8 @@ describe('a function of the unit', () => {
 
 describe('of several symbols of one name', () => {
   const unit = (n: number) =>
-    `static int count; static __attribute__((noinline)) int same(int a) { return a * ${n} + count++; } int use${n}(int a) { return same(a) + same(a + 1); }`
+    `static int count; static __attribute__((noinline)) int same(int a) { return a * ${n} + count++; } ` +
+    `int use${n}(int a) { return same(a) + same(a + 1); }`
 
   test('each unit finds its own function, and its own variable', () => {
     const kernel = link(unit(3), unit(5), unit(7))
@@ -92,7 +93,8 @@ describe('of several symbols of one name', () => {
 
   test('copies of an inline function are told apart by who calls them', () => {
     const copy = (n: number) =>
-      `static __attribute__((noinline)) int same(int a) { return a * 77; } int use${n}(int a) { return same(a) + same(a + ${n}); }`
+      `static __attribute__((noinline)) int same(int a) { return a * 77; } int use${n}(int a) { return ` +
+      `same(a) + same(a + ${n}); }`
     const kernel = link(copy(3), copy(5))
     const found = [3, 5].map((n) => {
       const own = unitOf(copy(n))
@@ -112,7 +114,8 @@ describe('of several symbols of one name', () => {
 
 test('a module is laid out so that its code can be compared, too', () => {
   const other =
-    'static int state; static __attribute__((noinline)) int leaf(int a) { return a + state--; } int entry(int a) { return leaf(a) - leaf(a + 2); }'
+    'static int state; static __attribute__((noinline)) int leaf(int a) { return a + state--; } int ' +
+    'entry(int a) { return leaf(a) - leaf(a + 2); }'
   const [one, two, all] = ['m1.o', 'm2.o', 'm.o'].map((name) => path.join(work, name))
   writeFileSync(one!, compileBytes(other, ...plain))
   writeFileSync(two!, compileBytes(source, ...plain))

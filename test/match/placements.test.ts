@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A private symbol is in one place, and in none where another is. The kernel here does not tell where private data are, as one without
-// CONFIG_KALLSYMS_ALL, so that only the code tells.
+// A private symbol is in one place, and in none where another is. The kernel here does not tell where private data are,
+// as one without CONFIG_KALLSYMS_ALL, so that only the code tells.
 import { describe, expect, test } from 'vitest'
 import { splitObject } from '../../src/diff/object/split-object.ts'
 import { compare } from '../../src/match/compare.ts'
@@ -13,7 +13,8 @@ import { compile } from '../objects.ts'
 import { atomOf, link } from './small-image.ts'
 
 const shown =
-  'extern void show(void *, int); static int one, two; static int list[4]; struct none {}; static struct none key, lock;'
+  'extern void show(void *, int); static int one, two; static int list[4]; struct none {}; static ' +
+  'struct none key, lock;'
 const show = 'void show(void *what, int how) { }'
 
 /** A kernel that knows its functions only. */
@@ -52,8 +53,10 @@ describe('code that runs is other code', () => {
     ],
     [
       'where the cold part has a symbol elsewhere',
-      'void __attribute__((cold)) rare(void); void f(int a) { show(&one, 1); if (a) { rare(); show(&one, 2); rare(); } } void rare(void) { show(&two, 3); }',
-      'void __attribute__((cold)) rare(void); void f(int a) { show(&one, 1); if (a) { rare(); show(&two, 2); rare(); } } void rare(void) { show(&two, 3); }',
+      'void __attribute__((cold)) rare(void); void f(int a) { show(&one, 1); if (a) { rare(); ' +
+        'show(&one, 2); rare(); } } void rare(void) { show(&two, 3); }',
+      'void __attribute__((cold)) rare(void); void f(int a) { show(&one, 1); if (a) { rare(); ' +
+        'show(&two, 2); rare(); } } void rare(void) { show(&two, 3); }',
       'one',
     ],
   ])('%s', (_, ours, theirs, symbol) => {
@@ -70,7 +73,8 @@ describe('code that runs is other code', () => {
 
 test('what has no bytes may lie where another thing does, and of several names of one place each is it', () => {
   const source =
-    'extern int again __attribute__((alias("state"))); int state = 1; void f(void) { show(&key, 1); show(&lock, 2); show(&one, 3); show(&state, 4); show(&again, 5); }'
+    'extern int again __attribute__((alias("state"))); int state = 1; void f(void) { show(&key, 1); ' +
+    'show(&lock, 2); show(&one, 3); show(&state, 4); show(&again, 5); }'
   expect(compared(source, kernelOf(source)).matches).toBe(true)
 })
 

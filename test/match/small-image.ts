@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A linked program plays the kernel: its units are compiled without a section for each function, as kbuild does, so that
-// the assembler shortens jumps between them.
+// A linked program plays the kernel: its units are compiled without a section for each function, as kbuild does, so
+// that the assembler shortens jumps between them.
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'

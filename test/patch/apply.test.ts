@@ -37,7 +37,10 @@ async function refusal(...patches: string[]): Promise<Fault> {
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `line ${i + 1}\n`).join('')
 
 function replaceLine(file: string, at: number, to: string, prefix = ['a/', 'b/']): string {
-  return `--- ${prefix[0]}${file}\n+++ ${prefix[1]}${file}\n@@ -${at - 1},3 +${at - 1},3 @@\n line ${at - 1}\n-line ${at}\n+${to}\n line ${at + 1}\n`
+  return (
+    `--- ${prefix[0]}${file}\n+++ ${prefix[1]}${file}\n@@ -${at - 1},3 +${at - 1},3 @@\n line ` +
+    `${at - 1}\n-line ${at}\n+${to}\n line ${at + 1}\n`
+  )
 }
 
 describe('a patch applies', () => {

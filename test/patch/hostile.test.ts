@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Patches that are made to take long or to end in a crash. What they cost is bounded by the code, in steps; with a loop in a
-// loop each of these tests would take minutes, which its time limit ends.
+// Patches that are made to take long or to end in a crash. What they cost is bounded by the code, in steps; with a loop
+// in a loop each of these tests would take minutes, which its time limit ends.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

@@ -11,7 +11,8 @@ const hash = 'a'.repeat(64)
 export function someFacts(text: string, count = 1, lines = 4): Facts {
   const patch = parsePatch(
     Buffer.from(
-      `Subject: fix: ${text}\n\nA bug. ${text}\n\n--- a/mm/some.c\n+++ b/mm/some.c\n@@ -1,2 +1,2 @@ ${text}\n int one(void) /* ${text} */\n-{ return 0; } // ${text}\n+{ return "${text}"; }\n`,
+      `Subject: fix: ${text}\n\nA bug. ${text}\n\n--- a/mm/some.c\n+++ b/mm/some.c\n@@ -1,2 +1,2 @@ ` +
+        `${text}\n int one(void) /* ${text} */\n-{ return 0; } // ${text}\n+{ return "${text}"; }\n`,
     ),
     'fix.patch',
   )

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A report about what nobody would review: texts of tens of thousands of lines that have nothing in common, hundreds of
-// thousands of samples, numbers out of all bounds. It comes soon, or is refused in a sentence; with a loop in a loop each of
-// these tests would take minutes, which its time limit ends.
+// thousands of samples, numbers out of all bounds. It comes soon, or is refused in a sentence; with a loop in a loop
+// each of these tests would take minutes, which its time limit ends.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

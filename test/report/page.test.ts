@@ -27,7 +27,8 @@ function written(name: string, page: string): string {
 }
 
 const enemy =
-  '</style></script><script>alert(1)</script><img src="http://192.0.2.1/x.png" onerror="alert(2)"><a href="javascript:alert(3)">&amp;"\' --> ]]> </td></table><style>*{display:none}</style>\u202e\x1b[2J'
+  '</style></script><script>alert(1)</script><img src="http://192.0.2.1/x.png" onerror="alert(2)"><a ' +
+  'href="javascript:alert(3)">&amp;"\' --> ]]> </td></table><style>*{display:none}</style>\u202e\x1b[2J'
 
 describe('a hostile text in every place of a report', { timeout: 120_000 }, () => {
   const file = written('hostile', reportPage(someFacts(enemy)))
@@ -49,7 +50,8 @@ describe('a hostile text in every place of a report', { timeout: 120_000 }, () =
   test('a page that lets it through would be stopped by its own policy', async () => {
     const page = reportPage(someFacts('x')).replace(
       '<footer>',
-      '<script>document.title = "run"</script><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" alt=""><style>body { display: none }</style><footer>',
+      '<script>document.title = "run"</script><img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" ' +
+        'alt=""><style>body { display: none }</style><footer>',
     )
     const broken = written('broken', page)
     await view(browser, broken, { width: 1280, scheme: 'light', scripts: true }, async (opened, sight) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Constructs of C that once gave an extract which was wrong, or did not compile; and their siblings. Each extract must compile
-// without a warning and be the same machine code as its unit.
+// Constructs of C that once gave an extract which was wrong, or did not compile; and their siblings. Each extract must
+// compile without a warning and be the same machine code as its unit.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -116,7 +116,8 @@ int wanted(int a) { return first(a) + area; }
       files: {
         'mode.h': '#define MODE 1\n',
         'asks.h':
-          '#ifdef MODE\nstatic inline int ask(void) { return 1; }\n#else\nstatic inline int ask(void) { return 2; }\n#endif\n',
+          '#ifdef MODE\nstatic inline int ask(void) { return 1; }\n#else\nstatic inline int ask(void) { ' +
+          'return 2; }\n#endif\n',
       },
       source: '#include "mode.h"\n#undef MODE\n#include "asks.h"\nint wanted(void) { return ask(); }\n',
     },
@@ -129,13 +130,15 @@ int wanted(int a) { return first(a) + area; }
     },
     'with attributes and a typedef': {
       source:
-        'typedef unsigned long word;\nregister word sp __asm__("rsp") __attribute__((unused));\nword wanted(void) { return sp; }\n',
+        'typedef unsigned long word;\nregister word sp __asm__("rsp") __attribute__((unused));\nword ' +
+        'wanted(void) { return sp; }\n',
       wish: { externalize: ['sp'] },
       gcc: true,
     },
     'made by a macro': {
       source:
-        '#define STACK(name) register unsigned long name asm("rsp")\nSTACK(here);\nunsigned long wanted(void) { return here; }\n',
+        '#define STACK(name) register unsigned long name asm("rsp")\nSTACK(here);\nunsigned long ' +
+        'wanted(void) { return here; }\n',
       wish: { externalize: ['here'] },
       gcc: true,
     },
@@ -361,7 +364,8 @@ int wanted(void *p) { return map((struct map *)p) + bytes(map); }
     'over several lines': {
       files: {
         'far/ops.h':
-          '#if !defined(OP) || \\\n    !defined(OP_OPTIONAL)\n#error missing\n#endif\nOP(one)\nOP_OPTIONAL(two)\n#undef OP\n#undef OP_OPTIONAL\n',
+          '#if !defined(OP) || \\\n    !defined(OP_OPTIONAL)\n#error ' +
+          'missing\n#endif\nOP(one)\nOP_OPTIONAL(two)\n#undef OP\n#undef OP_OPTIONAL\n',
       },
       source: `
 #define OP(name) static int name##_value(int a) { return a + sizeof(#name); }
@@ -414,7 +418,8 @@ const char *wanted(int a)
     'that its inline functions use': {
       files: {
         'far/say.h':
-          '#ifndef prefix\n#define prefix "none: "\n#endif\nstatic inline const char *say(void) { return prefix "hello"; }\n',
+          '#ifndef prefix\n#define prefix "none: "\n#endif\nstatic inline const char *say(void) { ' +
+          'return prefix "hello"; }\n',
       },
       source: '#define prefix "mine: "\n#include "far/say.h"\nconst char *wanted(void) { return say(); }\n',
     },
@@ -443,7 +448,8 @@ int wanted(int a) { return calls(a); }
     'a struct, whose size it asks for': {
       files: { 'size.h': 'static inline unsigned long size(void) { return sizeof(struct box); }\n' },
       source:
-        'struct box { int a[7]; };\nstruct no { int b; };\n#include "size.h"\nunsigned long wanted(void) { return size(); }\n',
+        'struct box { int a[7]; };\nstruct no { int b; };\n#include "size.h"\nunsigned long ' +
+        'wanted(void) { return size(); }\n',
       lacks: ['struct no'],
     },
   },
@@ -459,7 +465,8 @@ int other(int a) { return deep(a) + 1; }
     },
     'of several functions on one line': {
       source:
-        'static int one(int n) { static int calls; return calls += n; } int wanted(int a) { static int hits; return one(a) + hits++; } int other(int a) { return one(a) + 1; }\n',
+        'static int one(int n) { static int calls; return calls += n; } int wanted(int a) { static int ' +
+        'hits; return one(a) + hits++; } int other(int a) { return one(a) + 1; }\n',
       wish: { externalize: ['one.calls', 'wanted.hits'], rename: true, isRunning: true },
       lacks: ['other'],
     },
@@ -553,7 +560,8 @@ int wanted(int *a) { return one(a); }
     },
     'whose size only the initial value tells': {
       source:
-        'int wanted(int a) { static char buf[] = "abc"; static int t[] = { 1, 2, 3 }; buf[a]++; t[a]++; return sizeof(buf) + sizeof(t) + buf[a] + t[0]; }\n',
+        'int wanted(int a) { static char buf[] = "abc"; static int t[] = { 1, 2, 3 }; buf[a]++; t[a]++; ' +
+        'return sizeof(buf) + sizeof(t) + buf[a] + t[0]; }\n',
       wish: { externalize: ['wanted.buf', 'wanted.t'], isRunning: true },
       has: ['extern char buf[4] ', 'extern int t[3] '],
     },
@@ -787,7 +795,8 @@ SYSCALL_DEFINE0(yield)
         isRunning: true,
       },
       has: [
-        '/* Yields. */\n#define __do_sys_yield livepatch___do_sys_yield\nSYSCALL_DEFINE0(yield)\n{\n\textern int calls LIVEPATCH_SYMBOL(',
+        '/* Yields. */\n#define __do_sys_yield ' +
+          'livepatch___do_sys_yield\nSYSCALL_DEFINE0(yield)\n{\n\textern int calls LIVEPATCH_SYMBOL(',
       ],
       lacks: ['meta'],
       gcc: true,
@@ -795,10 +804,12 @@ SYSCALL_DEFINE0(yield)
     'as another function calls it': {
       files: {
         'syscall00.h':
-          '#define SYSCALL_DEFINE0(sname) long __x64_sys_##sname(void) __attribute__((alias("__do_sys_" #sname))); static long __do_sys_##sname(void)\n',
+          '#define SYSCALL_DEFINE0(sname) long __x64_sys_##sname(void) __attribute__((alias("__do_sys_" ' +
+          '#sname))); static long __do_sys_##sname(void)\n',
       },
       source:
-        '#include "syscall00.h"\nint get(void);\nSYSCALL_DEFINE0(yield) { return get(); }\nint wanted(void) { return __x64_sys_yield() + 1; }\n',
+        '#include "syscall00.h"\nint get(void);\nSYSCALL_DEFINE0(yield) { return get(); }\nint ' +
+        'wanted(void) { return __x64_sys_yield() + 1; }\n',
       wish: { externalize: ['__x64_sys_yield', '__do_sys_yield'], isOther: true },
       lacks: ['SYSCALL'],
     },
@@ -855,7 +866,8 @@ int wanted(void) { return now == BUSY && last == IDLE; }
     },
     'in a string of a table, with another function behind': {
       source:
-        'static const char *const table[] = { "a\\\nb", "c" };\nstatic int unused(void) { return 1; }\nconst char *wanted(int a)\n{\n\treturn table[a];\n}\nint *keep(void) { return (int *)unused; }\n',
+        'static const char *const table[] = { "a\\\nb", "c" };\nstatic int unused(void) { return 1; ' +
+        '}\nconst char *wanted(int a)\n{\n\treturn table[a];\n}\nint *keep(void) { return (int *)unused; }\n',
       lacks: ['unused'],
     },
     'in a comment': { source: 'int wanted(int a)\n{\n\t// goes on \\\n\treturn 0;\n\treturn a;\n}\n' },

@@ -43,7 +43,8 @@ export function sourceError(kernel: Kernel, unit: Unit, messages: string): Fault
     return new Fault(
       'environment',
       'generated-file-missing',
-      `${unit.source} includes ${missing}, which is not in the source of ${kernel.release} and which kbuild did not generate`,
+      `${unit.source} includes ${missing}, which is not in the source of ${kernel.release} and which ` +
+        'kbuild did not generate',
       { detail, remedy: 'Use --build-dir with a built tree of this kernel' },
     )
   const spent = exhaustion(messages)

@@ -69,8 +69,8 @@ export function exhaustion(messages: string): string | undefined {
 }
 
 /**
- * A dependency file as the compiler (-MF) and the assembler (--MD) write it. Where a path goes up again it is left as it
- * is: behind a link, that leads elsewhere than it looks.
+ * A dependency file as the compiler (-MF) and the assembler (--MD) write it. Where a path goes up again it is left as
+ * it is: behind a link, that leads elsewhere than it looks.
  */
 export function parseDependencies(text: string): string[] {
   const files = text.slice(text.indexOf(': ') + 1).split(/(?<!\\)\s+|\\\n/)
@@ -114,8 +114,9 @@ export async function readInputs(
 const between = /^[ \t]*\*[ \t].*$|^[ \t]*#[ \t]*include.*$|\/\*[^*\n]*\*\/|(?<!\\)"(?:\s|\\\n)*"/gm
 
 /**
- * True when a text may make the compiler look at files of which it does not tell: whether one is there (`__has_include`); and,
- * where it assembles by itself (clang), `.incbin`, `.include`, or a piece of such a word in assembly.
+ * True when a text may make the compiler look at files of which it does not tell: whether one is there
+ * (`__has_include`); and, where it assembles by itself (clang), `.incbin`, `.include`, or a piece of such a word in
+ * assembly.
  */
 export function mayHideInputs(compiler: Pick<Compiler, 'versionText'>, text: string): boolean {
   if (

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the source of a unit declares its variables, and as what. The compiler numbers static variables of one name as it likes, and only it knows
-// which number went to which; so it is asked once more, with debug information. That must be all in which what it makes differs.
+// Where the source of a unit declares its variables, and as what. The compiler numbers static variables of one name as
+// it likes, and only it knows which number went to which; so it is asked once more, with debug information. That must
+// be all in which what it makes differs.
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { declaredVariables, type Place } from '../../elf/dwarf.ts'
@@ -69,7 +70,9 @@ function pathInTree(file: string, tree: string): string {
   return whole.startsWith(`${tree}/`) ? whole.slice(tree.length + 1) : whole
 }
 
-/** True when two objects have the same sections, symbols and references; numbers in the code may differ, as lines do. */
+/**
+ * True when two objects have the same sections, symbols and references; numbers in the code may differ, as lines do.
+ */
 function hasSameShape(one: ObjectFile, other: ObjectFile): boolean {
   const [shape, wanted] = [shapeOf(one), shapeOf(other)]
   return shape.length === wanted.length && shape.every((text, at) => text === wanted[at])

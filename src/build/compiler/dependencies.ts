@@ -8,8 +8,8 @@ import { macroHeaders } from './author-macros.ts'
 import { parseDependencies, runCompiler } from './compiler-run.ts'
 
 /**
- * The paths of all files that the unit takes in, itself among them, as the compiler names them in `cwd`. Generated headers
- * that are missing do not stop it; they are named without a directory. Undefined when it came to no end.
+ * The paths of all files that the unit takes in, itself among them, as the compiler names them in `cwd`. Generated
+ * headers that are missing do not stop it; they are named without a directory. Undefined when it came to no end.
  */
 export async function dependenciesIn(
   job: Job,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The compiler's own words about what it did with a unit's functions. They cost nothing when the unit is compiled anyway, so
-// the side before the patch is compiled with the question, and the answer is kept beside its object.
+// The compiler's own words about what it did with a unit's functions. They cost nothing when the unit is compiled
+// anyway, so the side before the patch is compiled with the question, and the answer is kept beside its object.
 import { createHash } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'

@@ -83,7 +83,9 @@ export async function checkConstants(
       severity: 'error',
       rule: 'generated-constants',
       unit: unit.source,
-      message: `The headers change numbers that the kernel's assembly and other headers are built with (${names.join(', ') || unit.source})`,
+      message:
+        `The headers change numbers that the kernel's assembly and other headers are built with ` +
+        `(${names.join(', ') || unit.source})`,
       hint: 'Leave the layout of these types as it is; this fix needs a reboot otherwise',
     })
   }

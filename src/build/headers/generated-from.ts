@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Tables that kbuild makes of a header's text, such as drivers/scsi/scsi_devinfo_tbl.c of scsi_devinfo.h by a sed command. No compiler sees
-// where they come from, so a change of the header shows in no unit; the makefiles' rules tell.
+// Tables that kbuild makes of a header's text, such as drivers/scsi/scsi_devinfo_tbl.c of scsi_devinfo.h by a sed
+// command. No compiler sees where they come from, so a change of the header shows in no unit; the makefiles' rules
+// tell.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Finding } from '../../ground/finding.ts'
@@ -28,9 +29,10 @@ function partsOf(line: string): { readonly kind: 'set' | 'rule'; left: string; r
 }
 
 /**
- * What the rules of a makefile make of which files. Objects, and names with patterns, are left out: they come from what is
- * compiled.
- * @param makefile its path in the tree; names in it count from its directory by `$(src)` and `$(obj)`, and from the root
+ * What the rules of a makefile make of which files. Objects, and names with patterns, are left out: they come from what
+ * is compiled.
+ * @param makefile its path in the tree; names in it count from its directory by `$(src)` and `$(obj)`, and from the
+ * root
  */
 export function rulesIn(makefile: string, text: string): MadeFrom[] {
   const dir = path.posix.dirname(makefile)
@@ -89,7 +91,9 @@ export function generatedFrom(
             severity: 'warning',
             rule: 'generated-from',
             unit: from,
-            message: `${makefile} makes ${target} of ${from}, and a live patch does not make it anew: what is compiled from it stays as it is`,
+            message:
+              `${makefile} makes ${target} of ${from}, and a live patch does not make it anew: what is ` +
+              'compiled from it stays as it is',
             hint: `Allow it if nothing of what changes is to be seen in ${path.posix.basename(target)}`,
           }),
         )

@@ -298,7 +298,9 @@ function readBy(text: string): string[] {
   return [...text.slice(0, end).matchAll(/^[FD]\t([^\t\n]*)/gm)].map(([, file]) => file!)
 }
 
-/** The survey of a kernel's source; taken in seconds the first time, and when a file or a directory of it has changed. */
+/**
+ * The survey of a kernel's source; taken in seconds the first time, and when a file or a directory of it has changed.
+ */
 export async function openSurvey(job: Job, kernel: Kernel, units: Units): Promise<Survey> {
   const file = path.join(kernel.dir, 'survey')
   const head = [format, headOf(kernel), units.stamp].join('\t')

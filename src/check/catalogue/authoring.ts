@@ -125,7 +125,8 @@ export const authoringRules = [
   explain(
     'error',
     'extract-differs',
-    'An extract that makes other code than the file, also where each function is compiled by itself; only a warning where the compiler may have chosen it, by other registers, an order or inlining',
+    'An extract that makes other code than the file, also where each function is compiled by itself; ' +
+      'only a warning where the compiler may have chosen it, by other registers, an order or inlining',
     'It may say something else than the file',
     'Compare both by hand and report what does not do the same; a warning can be allowed',
   ),

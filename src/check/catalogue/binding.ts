@@ -9,7 +9,8 @@ export const bindingRules = [
   explain(
     'error',
     'code-differs',
-    'A function that is replaced, or a private one that the patch refers to, whose code in the kernel is not what the compiler makes of the unpatched source',
+    'A function that is replaced, or a private one that the patch refers to, whose code in the kernel ' +
+      'is not what the compiler makes of the unpatched source',
     'The live patch would replace something else than the source says',
     source,
   ),
@@ -30,7 +31,8 @@ export const bindingRules = [
   explain(
     'error',
     'not-one-place',
-    'A function that the live patch replaces, whose name and position are several places of the kernel, or one that another function has, too',
+    'A function that the live patch replaces, whose name and position are several places of the kernel, ' +
+      'or one that another function has, too',
     'The kernel would replace another function, or one of the two only',
     source,
   ),
@@ -80,21 +82,25 @@ export const bindingRules = [
     'warning',
     'module-needed',
     'Code of a module that uses what another module exports, on which the patched module does not depend',
-    'Nobody loads the other module: the live patch, or the patched module under it, is refused by the kernel (“Unknown symbol”)',
+    'Nobody loads the other module: the live patch, or the patched module under it, is refused by the ' +
+      'kernel (“Unknown symbol”)',
     'Load the other module before the live patch and keep it loaded, or do without',
   ),
   explain(
     'error',
     'late-special-section',
-    'Code of a module with entries (static calls, jump labels, alternatives) that the kernel handles before the module’s addresses are known',
+    'Code of a module with entries (static calls, jump labels, alternatives) that the kernel handles ' +
+      'before the module’s addresses are known',
     'The entries would be applied to nothing',
     'Use the plain call or test in the patched function',
   ),
   explain(
     'warning',
     'module-reload',
-    'A module whose private things the live patch uses, in a kernel that does not let it come back once it was unloaded',
-    'The kernel leaves in the live patch what belonged to the module that went, and refuses the module for it; from Linux 6.3 on it clears it, and before the live patch does, where it can (Linux 5.6 or later)',
+    'A module whose private things the live patch uses, in a kernel that does not let it come back once ' +
+      'it was unloaded',
+    'The kernel leaves in the live patch what belonged to the module that went, and refuses the module ' +
+      'for it; from Linux 6.3 on it clears it, and before the live patch does, where it can (Linux 5.6 or later)',
     'Revert the live patch before the module is unloaded',
   ),
   explain(

@@ -10,28 +10,34 @@ export const codeRules = [
     'data-changed',
     'Existing data, or a variable of a function, with another initial value or shape',
     'The running kernel has its copy since it started, and keeps the value',
-    'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or give the patched code a copy of its own (INARCH_INCLUDE_SECTION)',
+    'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or give ' +
+      'the patched code a copy of its own (INARCH_INCLUDE_SECTION)',
   ),
   explain(
     'error',
     'init-code',
     'A changed or new function that runs only while the kernel or a module starts or ends',
-    'Its time is over: replacing it has no effect. What is built into the kernel and would run at its end never runs: that is a note',
+    'Its time is over: replacing it has no effect. What is built into the kernel and would run at its ' +
+      'end never runs: that is a note',
     'Do in a callback (INARCH_PRE_PATCH) what it should have done, and leave this part out (INARCH_IGNORE_FUNCTION)',
   ),
   explain(
     'error',
     'registration-added',
-    'New data in a section that the kernel reads only while it starts or loads a module: initcalls, parameters, exports, per-CPU variables',
-    'Nobody reads the section again. An export that the fix’s own functions use is left out, with a note: they reach it without',
+    'New data in a section that the kernel reads only while it starts or loads a module: initcalls, ' +
+      'parameters, exports, per-CPU variables',
+    'Nobody reads the section again. An export that the fix’s own functions use is left out, with a ' +
+      'note: they reach it without',
     'Register it in a callback (INARCH_PRE_PATCH), or leave this part out (INARCH_IGNORE_SECTION)',
   ),
   explain(
     'note',
     'registration-removed',
     'Data that the patch takes out of such a section: an export, a parameter, an initcall',
-    'The kernel has read the section, and what it registered stays: modules go on using the export, the parameter can still be set',
-    'Nothing, unless the fix needs it to be gone: then undo it in a callback (INARCH_PRE_PATCH), or boot the fixed kernel',
+    'The kernel has read the section, and what it registered stays: modules go on using the export, the ' +
+      'parameter can still be set',
+    'Nothing, unless the fix needs it to be gone: then undo it in a callback (INARCH_PRE_PATCH), or ' +
+      'boot the fixed kernel',
   ),
   explain(
     'error',
@@ -57,7 +63,8 @@ export const codeRules = [
   explain(
     'error',
     'shared-section',
-    'A changed function that shares a section with others and jumps into one of them by a short jump, or has instructions that are not known',
+    'A changed function that shares a section with others and jumps into one of them by a short jump, ' +
+      'or has instructions that are not known',
     'The jump does not reach from the live patch, or is not even seen',
     'Change the callers of this function',
   ),
@@ -120,23 +127,31 @@ export const codeRules = [
   explain(
     'warning',
     'state-lost',
-    'A new variable beside one that nobody uses any more: a static variable that is renamed, gets another type, or moves to another function',
-    'It begins with the source’s value; what the running kernel has in the old one (the entries of a list, who holds a lock, a count) is lost to the new code',
+    'A new variable beside one that nobody uses any more: a static variable that is renamed, gets ' +
+      'another type, or moves to another function',
+    'It begins with the source’s value; what the running kernel has in the old one (the entries of a ' +
+      'list, who holds a lock, a count) is lost to the new code',
     'Keep the old name, or take the old value over in a callback (INARCH_PRE_PATCH)',
   ),
   explain(
     'warning',
     'variable-retyped',
-    'A variable that keeps its name and its size, and gets another type: `int` that becomes `unsigned`, a struct that becomes another, a pointer to something else',
-    'The new code takes what the running kernel has in it for a value of the new type. Types whose bytes mean the same, such as `long` and `s64`, are no finding',
+    'A variable that keeps its name and its size, and gets another type: `int` that becomes `unsigned`, ' +
+      'a struct that becomes another, a pointer to something else',
+    'The new code takes what the running kernel has in it for a value of the new type. Types whose ' +
+      'bytes mean the same, such as `long` and `s64`, are no finding',
     'Give the new variable another name, or convert the value in a callback (INARCH_PRE_PATCH)',
   ),
   explain(
     'warning',
     'state-inherited',
-    'A static variable of a function that is taken away, while one of the same name is declared in another block, or by another use of a macro such as `DO_ONCE`; or one that lets something be done once, which is something else after the patch',
-    'The new code goes on with what the running kernel has in the old one, and nothing proves that the two are the same variable; what has been done once is not done again',
-    'Give another variable another name; a macro’s state can’t be named, so let the old use stay, or do what is new in a callback (INARCH_PRE_PATCH)',
+    'A static variable of a function that is taken away, while one of the same name is declared in ' +
+      'another block, or by another use of a macro such as `DO_ONCE`; or one that lets something be ' +
+      'done once, which is something else after the patch',
+    'The new code goes on with what the running kernel has in the old one, and nothing proves that the ' +
+      'two are the same variable; what has been done once is not done again',
+    'Give another variable another name; a macro’s state can’t be named, so let the old use stay, or do ' +
+      'what is new in a callback (INARCH_PRE_PATCH)',
   ),
   explain(
     'error',
@@ -155,7 +170,8 @@ export const codeRules = [
   explain(
     'warning',
     'constant-copied',
-    'With the source engine: a constant inside a function whose address is handed on, and which a macro declares, or of which the function has several of one name',
+    'With the source engine: a constant inside a function whose address is handed on, and which a macro ' +
+      'declares, or of which the function has several of one name',
     'Who keeps the address has a pointer into the live patch, which may be unloaded',
     'Build with the binary engine; if nobody keeps the address, allow it',
   ),

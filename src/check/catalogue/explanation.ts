@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a rule says about itself. Findings of the rooms that compile, compare and bind have names like those of the safety
-// rules, and a reader wants both explained in the same words.
+// What a rule says about itself. Findings of the rooms that compile, compare and bind have names like those of the
+// safety rules, and a reader wants both explained in the same words.
 import type { Rule } from '../subject/rule.ts'
 
 export type Explanation = Omit<Rule, 'find'>

@@ -16,8 +16,10 @@ export const fileRules = [
   explain(
     'warning',
     'generated-from',
-    'A changed header or table of which a makefile makes another source file by a command: names of flags, identifiers, opcodes',
-    'No compiler sees the connection, and the live patch does not make the file anew: what is compiled from it stays as it is',
+    'A changed header or table of which a makefile makes another source file by a command: names of ' +
+      'flags, identifiers, opcodes',
+    'No compiler sees the connection, and the live patch does not make the file anew: what is compiled ' +
+      'from it stays as it is',
     'Allow it if nothing of the change is to be seen there; else this needs a reboot',
   ),
   explain(
@@ -59,7 +61,8 @@ export const fileRules = [
     'error',
     'not-all-compiled',
     'A change of a type’s layout or values, in a header that many units include',
-    'Data that are there refuse the patch, and a few units show it; to compile all the others would take hours and change nothing about that, so what they would say is not told',
+    'Data that are there refuse the patch, and a few units show it; to compile all the others would ' +
+      'take hours and change nothing about that, so what they would say is not told',
     'Leave the layout as it is: put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
   ),
   explain(
@@ -114,14 +117,16 @@ export const fileRules = [
   explain(
     'note',
     'not-in-kernel',
-    'A file of documentation, samples, tools or another architecture; as an error: a function that the kernel has no symbol for',
+    'A file of documentation, samples, tools or another architecture; as an error: a function that the ' +
+      'kernel has no symbol for',
     'No code of the running kernel comes from it',
     'Nothing needs to be done about a file; for a function, check that the source is the kernel’s',
   ),
   explain(
     'error',
     'reads-outside',
-    'A patch that makes the compiler or the assembler read a file outside of the kernel’s source, or ask whether there is one',
+    'A patch that makes the compiler or the assembler read a file outside of the kernel’s source, or ' +
+      'ask whether there is one',
     'Whoever wrote the patch could learn what stands in any file of this machine, from a message or from the module',
     'Include files of the kernel’s source only, by their paths in it',
   ),

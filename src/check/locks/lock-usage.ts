@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Locks that old and new code do not take alike. A task runs one world only, but other tasks run the other one at the same
-// time, and a task can change its world between two replaced functions. So what is dangerous is what two tasks, or
+// Locks that old and new code do not take alike. A task runs one world only, but other tasks run the other one at the
+// same time, and a task can change its world between two replaced functions. So what is dangerous is what two tasks, or
 // two functions one after the other, rely on:
 //   - a lock in place of another one: old code and new code then exclude each other no longer;
 //   - a lock that is no longer taken, while the code around it changed, too: old code counts on it;
@@ -79,8 +79,8 @@ function nestings(
 }
 
 /**
- * Functions of which one leaves to another what it used to do itself. Where only one function changes so, its callers and
- * callees are as they were, and each call is of one world.
+ * Functions of which one leaves to another what it used to do itself. Where only one function changes so, its callers
+ * and callees are as they were, and each call is of one world.
  */
 function contractFindings(functions: ChangedFunctions, all: readonly Conduct[]): Found[] {
   const byKey = new Map<string, Balance[]>()
@@ -106,7 +106,9 @@ function contractFindings(functions: ChangedFunctions, all: readonly Conduct[]):
       {
         symbol: first.of.name,
         unit: first.of.file,
-        message: `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions must switch together, and a task may switch between them`,
+        message:
+          `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions ` +
+          'must switch together, and a task may switch between them',
       },
     ]
   })
@@ -227,25 +229,33 @@ function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Fou
       return {
         ...place,
         severity: 'note',
-        message: `${who} took ${title}, and now ${take} ${titleOf(instead)}; that is the same lock only where both lead to one object`,
+        message:
+          `${who} took ${title}, and now ${take} ${titleOf(instead)}; that is the same lock only ` +
+          'where both lead to one object',
         hint: 'See whether they do',
       }
     if (instead !== undefined)
       return {
         ...place,
-        message: `${who} took ${title}, and now ${take} ${titleOf(instead)} instead: as long as tasks run both, neither lock keeps the old code and the new code apart`,
+        message:
+          `${who} took ${title}, and now ${take} ${titleOf(instead)} instead: as long as tasks run ` +
+          'both, neither lock keeps the old code and the new code apart',
         hint: `Take both locks (${title} as well) in the live patch`,
       }
     if (isAlone)
       return {
         ...place,
         ...(all.length === 1 ? { severity: 'note' as const } : {}),
-        message: `${who} no longer ${take} ${title}; what ${names.length === 1 ? 'it does' : 'they do'} is otherwise the same`,
+        message:
+          `${who} no longer ${take} ${title}; what ${names.length === 1 ? 'it does' : 'they do'} is ` +
+          'otherwise the same',
         hint: `See whether nothing that changes with it relied on ${title}`,
       }
     return {
       ...place,
-      message: `${who} no longer ${take} ${title} and ${does} something else, while other tasks still run the old code and count on ${title}`,
+      message:
+        `${who} no longer ${take} ${title} and ${does} something else, while other tasks still run ` +
+        `the old code and count on ${title}`,
       hint: `See whether the old code is safe beside the new one; if not, keep ${title} in the live patch`,
     }
   })
@@ -271,7 +281,10 @@ function orderFindings(all: readonly Conduct[]): Found[] {
       found.push({
         symbol: of.name,
         unit: of.file,
-        message: `${of.name} now takes ${inner.on || inner.family} while it holds ${outer.on || outer.family}; the old code takes them the other way round, so a task of each world can wait for the other for ever`,
+        message:
+          `${of.name} now takes ${inner.on || inner.family} while it holds ` +
+          `${outer.on || outer.family}; the old code takes them the other way round, so a task of each ` +
+          'world can wait for the other for ever',
         hint: 'Keep the order of the locks in the live patch',
       })
     }
@@ -281,7 +294,9 @@ function orderFindings(all: readonly Conduct[]): Found[] {
     found.push({
       symbol: of.name,
       unit: of.file,
-      message: `${of.name} takes ${turned.join(' and ')} in the order of their addresses, and now compares these the other way round; a task of each world can wait for the other for ever`,
+      message:
+        `${of.name} takes ${turned.join(' and ')} in the order of their addresses, and now compares ` +
+        'these the other way round; a task of each world can wait for the other for ever',
       hint: 'Keep the order of the locks in the live patch',
     })
   }
@@ -334,7 +349,9 @@ function gainFindings(all: readonly Conduct[], warned: ReadonlySet<string | unde
       severity: 'note',
       symbol: quiet[0]!,
       unit: file,
-      message: `${listed(quiet)} now ${quiet.length === 1 ? 'takes' : 'take'} ${title}; tasks that still run the old code do not, so what the lock protects is as open as before until the transition is over`,
+      message:
+        `${listed(quiet)} now ${quiet.length === 1 ? 'takes' : 'take'} ${title}; tasks that still ` +
+        'run the old code do not, so what the lock protects is as open as before until the transition is over',
       hint: 'Wait for the end of the transition before you count on the fix',
     })
   }

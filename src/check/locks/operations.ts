@@ -22,7 +22,9 @@ export interface Operation {
   readonly within?: string
   /** The word that does it. */
   readonly word: string
-  /** On a path that leaves the function, or jumps, while others go on: the innermost such block, by a number; else 0. */
+  /**
+   * On a path that leaves the function, or jumps, while others go on: the innermost such block, by a number; else 0.
+   */
   readonly leaves: number
   readonly line: number
   /** True where a function that is called does it, which has names of its own for things. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The bodies of functions that a changed file calls and that stand elsewhere: in the headers that it includes, and in the C
-// files of its directory. Most wrappers (`eventfd_ctx_put`, `get_user_ns`) are there. Files are read only when a name is
-// asked for, and each once.
+// The bodies of functions that a changed file calls and that stand elsewhere: in the headers that it includes, and in
+// the C files of its directory. Most wrappers (`eventfd_ctx_put`, `get_user_ns`) are there. Files are read only when a
+// name is asked for, and each once.
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import { type Definition, definitionsOf } from '../../c/functions.ts'
@@ -13,7 +13,9 @@ export interface Library {
   definition(name: string): Definition | undefined
   /** What stands between the braces of a struct or union, by `struct name`; undefined when it is not found. */
   type(name: string): readonly Token[] | undefined
-  /** What a macro of a header says that a name stands for: `spi_controller` for `spi_master`; the name itself for most. */
+  /**
+   * What a macro of a header says that a name stands for: `spi_controller` for `spi_master`; the name itself for most.
+   */
   alias(name: string): string
   /** The unchanged ones of these C files; without any, those in the directories of the changed headers. */
   usersOfHeaders(units: readonly string[]): readonly SourceFile[]

@@ -57,7 +57,8 @@ export interface ChangedFunctions {
   /** Functions that stand in other files. */
   readonly library: Library
   /**
-   * True when `callee` runs only below `caller`, on either side of the patch: then one task runs both in the same world.
+   * True when `callee` runs only below `caller`, on either side of the patch: then one task runs both in the same
+   * world.
    */
   isBelow(callee: string, caller: string): boolean
   /** The same of several callers: each call of `callee` is below one of them. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Constants that have another value after the patch, and those that are made of them: macros without parameters, enumerators,
-// and variables that are constant.
+// Constants that have another value after the patch, and those that are made of them: macros without parameters,
+// enumerators, and variables that are constant.
 
 import { constantValue } from '../../c/constant-value.ts'
 import { enumeratorsIn } from '../../c/enumerators.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What becomes of a function whose address is passed to another one. Where it is called at once, or only compared, nobody
-// keeps it; a timer or a table does.
+// What becomes of a function whose address is passed to another one. Where it is called at once, or only compared,
+// nobody keeps it; a timer or a table does.
 
 import type { Definition } from '../../c/functions.ts'
 import type { Token } from '../../c/lexer.ts'
@@ -16,7 +16,9 @@ const atOnce =
 const token =
   /^(?:bd_prepare_to_claim|bd_abort_claiming|blkdev_(?:get|put)\w*|bdev_(?:file_)?open\w*|bd_(?:un)?link_disk_holder)$/
 
-/** Whether all that a function's text does with a name lasts no longer than a call; false when it does nothing with it. */
+/**
+ * Whether all that a function's text does with a name lasts no longer than a call; false when it does nothing with it.
+ */
 export function isOnlyCalledSynchronously(definition: Definition | undefined, name: string): boolean {
   const calls: (Token | undefined)[] = []
   const body = definition?.body ?? []

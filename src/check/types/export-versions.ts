@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The versions (CRCs) of a unit's exported symbols, computed as the kernel's build does it: by its own genksyms from the
-// unit's text behind the preprocessor.
+// The versions (CRCs) of a unit's exported symbols, computed as the kernel's build does it: by its own genksyms from
+// the unit's text behind the preprocessor.
 import { readFileSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import path from 'node:path'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// In which units the types are compared: every C file that the patch changes and that may change a type, and for changed
-// headers so few of the units that include them that each file in which a changed name stands is seen once. A type of a
-// header is the same type in all of them.
+// In which units the types are compared: every C file that the patch changes and that may change a type, and for
+// changed headers so few of the units that include them that each file in which a changed name stands is seen once. A
+// type of a header is the same type in all of them.
 import { openSurvey } from '../../build/headers/survey.ts'
 import type { Job } from '../../ground/job.ts'
 import { remembered, type StudiedUnit, type Subject } from '../subject/subject.ts'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A unit's text on both sides behind the preprocessor, taken apart, for the rules that need to know what a unit declares.
+// A unit's text on both sides behind the preprocessor, taken apart, for the rules that need to know what a unit
+// declares.
 import os from 'node:os'
 import pLimit from 'p-limit'
 import { type Outline, outline } from '../../c/outline.ts'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who calls a function without seeing the header in which a patch changes its prototype: files of assembly, and C files
-// that declare it themselves. Every other caller is compiled with the new prototype, and is replaced if its code differs.
+// that declare it themselves. Every other caller is compiled with the new prototype, and is replaced if its code
+// differs.
 import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'

@@ -77,7 +77,8 @@ function agreement({ agree, functions, failure }: NonNullable<Manifest['engines'
     return `${green('the engines agree')}: ${same.length} of ${same.length} functions are the same machine code`
   if (failure !== undefined) return yellow('only the binary engine makes a live patch')
   return yellow(
-    `the engines differ: ${both.length} of ${functions.length} functions are replaced by both, ${same.length} by the same machine code`,
+    `the engines differ: ${both.length} of ${functions.length} functions are replaced by both, ` +
+      `${same.length} by the same machine code`,
   )
 }
 
@@ -92,7 +93,8 @@ export function buildCommand(): Command {
     .addOption(
       new Option(
         '--engine <which>',
-        'make it of the difference of the objects, of C source that you can read and edit, or both ways and compare (default: binary)',
+        'make it of the difference of the objects, of C source that you can read and edit, or both ways ' +
+          'and compare (default: binary)',
       ).choices(['binary', 'source', 'both']),
     )
     .option('--report <file>', 'write a page about it, too, that a reviewer can read and sign')

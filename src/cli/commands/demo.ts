@@ -58,7 +58,8 @@ function tell(session: Session, shown: DemoCase): void {
       `${bold('meanwhile')}  ${proof.loads.map((rounds) => `${rounds} rounds`).join(', ')} of load`,
     )
   session.print(
-    `${bold('time')}       built in ${seconds(shown.buildMs)}, proven in ${seconds(shown.proveMs)} (boot ${proof.bootMs.map(seconds).join(', ')})`,
+    `${bold('time')}       built in ${seconds(shown.buildMs)}, proven in ${seconds(shown.proveMs)} ` +
+      `(boot ${proof.bootMs.map(seconds).join(', ')})`,
   )
 }
 
@@ -101,7 +102,8 @@ export function demoCommand(): Command {
         for (const { example, kernel, proof, buildMs, proveMs } of cases) {
           const verdict = verdictWords(proof)
           session.print(
-            `${verdict}  ${example.name.padEnd(24)} ${kernel.release.padEnd(22)} build ${seconds(buildMs).padStart(7)}  prove ${seconds(proveMs).padStart(7)}`,
+            `${verdict}  ${example.name.padEnd(24)} ${kernel.release.padEnd(22)} build ` +
+              `${seconds(buildMs).padStart(7)}  prove ${seconds(proveMs).padStart(7)}`,
           )
         }
         session.print(`all in ${seconds(performance.now() - start)}`)

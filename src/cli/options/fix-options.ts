@@ -37,7 +37,8 @@ export function fixOptions(command: Command): Command {
     .addOption(
       new Option(
         '--bind <how>',
-        'reach what vmlinux does not export by its distance from an exported symbol, or by name and position (default: distance)',
+        'reach what vmlinux does not export by its distance from an exported symbol, or by name and ' +
+          'position (default: distance)',
       ).choices(['distance', 'klp']),
     )
     .option(

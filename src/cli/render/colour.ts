@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Colours and weights of text on a terminal, by Node's own table; asking Node's streams whether they are terminals would load
-// what most short commands never need. Until a line is printed a colour is a mark that nobody else can know: so what is
-// ours is told from what stands in a name or a message (`printable.ts`).
+// Colours and weights of text on a terminal, by Node's own table; asking Node's streams whether they are terminals
+// would load what most short commands never need. Until a line is printed a colour is a mark that nobody else can know:
+// so what is ours is told from what stands in a name or a message (`printable.ts`).
 import { fstatSync } from 'node:fs'
 import { inspect } from 'node:util'
 

@@ -55,7 +55,8 @@ function advice({ verdict, sleeping, hidden }: HostForecast): string[] {
   const staying = sleeping.filter(({ outlook }) => outlook === 'stays')
   if (staying.length > 0)
     return [
-      `Stop what needs ${[...new Set(staying.map(({ name }) => name))].join(', ')} before the live patch is loaded (a service, a mount, a device), if that can be.`,
+      `Stop what needs ${[...new Set(staying.map(({ name }) => name))].join(', ')} before the live ` +
+        'patch is loaded (a service, a mount, a device), if that can be.',
       'Where it can’t, change a function that the thread calls and comes back from, instead of the one it stays in.',
     ]
   const stopped = sleeping.filter(({ outlook }) => outlook === 'stopped')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Standard output and standard error, written at once and whole. Node's own streams are slow to make, and end a program with
-// a stack trace when their reader has gone or the disk is full.
+// Standard output and standard error, written at once and whole. Node's own streams are slow to make, and end a program
+// with a stack trace when their reader has gone or the disk is full.
 import { fstatSync, writeSync } from 'node:fs'
 import { Fault } from '../../ground/fault.ts'
 import { revealed } from '../../ground/unseen.ts'

@@ -6,7 +6,10 @@ import type { PairResult } from '../../extract/pairs/pairs.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
 import { findingLines } from './findings.ts'
 
-/** Notes are shown when `verbose` is set; that numbers were taken for lines is said in any case, as a reader may know better. */
+/**
+ * Notes are shown when `verbose` is set; that numbers were taken for lines is said in any case, as a reader may know
+ * better.
+ */
 export function pairLines(report: PairReport, verbose: boolean): string[] {
   const { changed, added, removed, data, callbacks, findings, outcome } = report
   const lines = changed.map(

@@ -4,7 +4,10 @@
 import { revealed } from '../../ground/unseen.ts'
 import { marks } from './colour.ts'
 
-/** @returns a line in which every character that is not seen, but tabs, is written as its number, and colours are colours */
+/**
+ * @returns a line in which every character that is not seen, but tabs, is written as its number, and colours are
+ * colours
+ */
 export function printable(line: string): string {
   // Every other part is the group that the marks have.
   return line

@@ -58,7 +58,8 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
   const boot = booted.length > 0 ? `, booted in ${booted.join(' and ')}` : ''
   const orders = proof.orders.filter(({ steps }) => steps.length > 0)
   const lines = [
-    `${bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ${machine.cpus} CPUs${boot}`,
+    `${bold(module.name)} on ${kernel.release} (${kernel.version}), ${machine.accelerator}, ` +
+      `${machine.cpus} CPUs${boot}`,
     ...orders.flatMap((order) => ['', ...orderTable(order, proof), ...forecastOfOrder(order)]),
     '',
   ]

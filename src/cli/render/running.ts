@@ -30,7 +30,10 @@ function functionLine(one: VerifiedFunction): string {
         ? ''
         : `at ${one.address}`
   const rewritten = one.rewritten ? `, ${inNumbers(one.rewritten, 'place')} rewritten by the kernel` : ''
-  return `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ${dim(`(${one.unit}) ${where}, ${one.size} bytes${rewritten}`)}`
+  return (
+    `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ` +
+    `${dim(`(${one.unit}) ${where}, ${one.size} bytes${rewritten}`)}`
+  )
 }
 
 function patchLine({ name, enabled, moving }: RunningReport['host']['patches'][number]): string {

@@ -35,7 +35,8 @@ function functionLines(one: ImageFunction): string[] {
   const where = address === undefined ? object : `${object} at ${address}`
   const facts =
     code === 'matches'
-      ? `: ${size} bytes, ${inNumbers(fields, 'reference')}${unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''}${namesakes > 1 ? told[by](namesakes) : ''}`
+      ? `: ${size} bytes, ` +
+        `${inNumbers(fields, 'reference')}${unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''}${namesakes > 1 ? told[by](namesakes) : ''}`
       : ''
   const lines = [`  ${bold(name)} ${codes[code]} ${dim(`(${unit}, ${where})${facts}`)}`]
   if (difference !== undefined)
@@ -67,7 +68,8 @@ export function renderVerification(report: ImageReport, verbose: boolean): strin
       ? []
       : [
           dim(
-            `  ${references.found} of ${references.all} symbols that the module refers to, and that are not exported, are there`,
+            `  ${references.found} of ${references.all} symbols that the module refers to, and that are ` +
+              'not exported, are there',
           ),
         ]),
     ...(verbose ? references.to.map((one) => dim(`    ${one}`)) : []),

@@ -32,8 +32,8 @@ export interface Correlation {
   /** True when the two are one thing. */
   same(before: Atom, after: Atom): boolean
   /**
-   * Variables after the patch that can't be told apart from others of their stem, or that changed their function; with those that
-   * they may have been.
+   * Variables after the patch that can't be told apart from others of their stem, or that changed their function; with
+   * those that they may have been.
    */
   readonly ambiguous: ReadonlyMap<Atom, readonly Atom[]>
 }
@@ -265,8 +265,8 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
 }
 
 /**
- * Pairs what has the same name. A name that several have, as only assembly or a linker makes it, tells them apart no more: they are
- * paired in their order if there are as many, of the same size and in sections of the same name.
+ * Pairs what has the same name. A name that several have, as only assembly or a linker makes it, tells them apart no
+ * more: they are paired in their order if there are as many, of the same size and in sections of the same name.
  */
 function pairNamesakes(
   before: readonly Atom[],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which entry of a table that the linker collects is which after the patch. Macros name them by a counter, which moves with
-// everything in front of it; no code refers to them. So those are one that have the same content; of the others, which are changed, new or
-// gone, the order of the source is as good as any.
+// Which entry of a table that the linker collects is which after the patch. Macros name them by a counter, which moves
+// with everything in front of it; no code refers to them. So those are one that have the same content; of the others,
+// which are changed, new or gone, the order of the source is as good as any.
 
 import { isTableEntry } from '../object/by-content.ts'
 import { isCompilersName, stem } from '../object/compiler-names.ts'
@@ -13,7 +13,9 @@ interface Entries {
   readonly after: readonly Atom[]
 }
 
-/** True when all of a group are entries that nothing refers to, so that nothing but their content says which is which. */
+/**
+ * True when all of a group are entries that nothing refers to, so that nothing but their content says which is which.
+ */
 export function areNamedByCounter(before: SplitObject, after: SplitObject, group: Entries): boolean {
   const isOne = (atom: Atom) =>
     atom.symbol?.binding === 'local' && isCompilersName(atom.name) && isTableEntry(atom)

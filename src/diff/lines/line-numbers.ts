@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Finds the numbers in which the code of two functions differs, where they may be lines of the source. WARN, might_sleep, lockdep,
-// ASSERT_RTNL and what file systems print all hand `__LINE__` to a function, beside `__FILE__` or `__func__`; when a
-// patch moves lines, the code differs in these numbers. Whether a number is a line is not told here: a limit may stand
-// beside a name, too (line-shifts.ts).
+// Finds the numbers in which the code of two functions differs, where they may be lines of the source. WARN,
+// might_sleep, lockdep, ASSERT_RTNL and what file systems print all hand `__LINE__` to a function, beside `__FILE__` or
+// `__func__`; when a patch moves lines, the code differs in these numbers. Whether a number is a line is not told here:
+// a limit may stand beside a name, too (line-shifts.ts).
 
 import type { Instruction } from '../../x86/instruction.ts'
 import type { Atom, SplitObject, Target } from '../object/split-object.ts'
@@ -13,8 +13,9 @@ export interface MovedNumber {
   readonly before: number
   readonly after: number
   /**
-   * What speaks for a line. `told`: the function that is called takes one there, behind a file, in every kernel. `known`: it is handed to
-   * a function that takes a line there in some kernels. `near`: it only follows the name of a file or a function, as other numbers do.
+   * What speaks for a line. `told`: the function that is called takes one there, behind a file, in every kernel.
+   * `known`: it is handed to a function that takes a line there in some kernels. `near`: it only follows the name of a
+   * file or a function, as other numbers do.
    */
   readonly by: 'told' | 'known' | 'near'
 }
@@ -26,8 +27,8 @@ const lastLine = 1_000_000
 const reach = 24
 
 /**
- * The numbers in which the code of two functions of the same size differs, if it differs in nothing else. Their relocations are
- * left to the caller.
+ * The numbers in which the code of two functions of the same size differs, if it differs in nothing else. Their
+ * relocations are left to the caller.
  * @returns undefined when something else differs, or a number that can't be a line
  */
 export function movedNumbers(
@@ -148,7 +149,10 @@ function copied(data: Buffer, { start }: Instruction): { from: Home; to: Home } 
   return code === 0x89 ? { from: reg, to: other } : { from: other, to: reg }
 }
 
-/** What the call that follows says of the number: what it is called, and whether a file's or function's name comes just before. */
+/**
+ * What the call that follows says of the number: what it is called, and whether a file's or function's name comes just
+ * before.
+ */
 function whatSpeaksForLine(
   unit: SplitObject,
   atom: Atom,
@@ -195,7 +199,9 @@ function whatSpeaksForLine(
   return taken ?? (behind === undefined ? undefined : 'near')
 }
 
-/** The instructions from behind the call before to the call that an instruction prepares; undefined when none is near. */
+/**
+ * The instructions from behind the call before to the call that an instruction prepares; undefined when none is near.
+ */
 function pathToCall(
   unit: SplitObject,
   atom: Atom,
@@ -246,7 +252,10 @@ function readDistance(data: Buffer, { end, branch }: Instruction): number {
   return end - branch === 1 ? data.readInt8(branch) : data.readInt32LE(branch)
 }
 
-/** `__FILE__` is a path in the source; `__func__`, what ACPI has for the file (AE_INFO in include/acpi/acoutput.h), and other names. */
+/**
+ * `__FILE__` is a path in the source; `__func__`, what ACPI has for the file (AE_INFO in include/acpi/acoutput.h), and
+ * other names.
+ */
 function placeName(unit: SplitObject, target: Target, atom: Atom): 'file' | 'name' | undefined {
   if (target.kind === 'string') {
     const text = target.text.toString('latin1').replace(/\0$/, '')

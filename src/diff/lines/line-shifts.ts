@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Of two objects whose lines may have moved: which of the numbers that differ are lines. A number next to a name says nothing by
-// itself: it counts as a line only where the function that gets it is known to take one there, and, as that depends on the kernel, where
-// others have moved by the same distance: lines move together. When in doubt it is a change.
+// Of two objects whose lines may have moved: which of the numbers that differ are lines. A number next to a name says
+// nothing by itself: it counts as a line only where the function that gets it is known to take one there, and, as that
+// depends on the kernel, where others have moved by the same distance: lines move together. When in doubt it is a
+// change.
 
 import type { Correlation } from '../correlation/correlate.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
@@ -9,9 +10,14 @@ import type { TableEntry } from '../object/tables.ts'
 import { type MovedNumber, movedNumbers } from './line-numbers.ts'
 
 export interface LineShifts {
-  /** True when the code of two functions of the same size differs in line numbers only; relocations are the caller's. */
+  /**
+   * True when the code of two functions of the same size differs in line numbers only; relocations are the caller's.
+   */
   differOnlyInLines(before: Atom, after: Atom): boolean
-  /** True when two texts differ only in the line behind a file's name, as in those that FORTIFY_SOURCE makes (fortify-string.h). */
+  /**
+   * True when two texts differ only in the line behind a file's name, as in those that FORTIFY_SOURCE makes
+   * (fortify-string.h).
+   */
   differOnlyInLineText(before: string, after: string): boolean
   /** True when a number that may be a line was not taken for one: with more to look at, it might have been. */
   readonly leftInDoubt: boolean

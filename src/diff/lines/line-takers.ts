@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The kernel's functions that are handed `__LINE__`, and which argument it is. A number that anybody else gets is no line, whatever
-// stands in front of it: a limit may follow a name, too. From the prototypes of 4.4 to 6.12.
+// The kernel's functions that are handed `__LINE__`, and which argument it is. A number that anybody else gets is no
+// line, whatever stands in front of it: a limit may follow a name, too. From the prototypes of 4.4 to 6.12.
 
 /** They take `__FILE__` and `__LINE__` first (linux/kernel.h, asm-generic/bug.h, lockdep.h, rcupdate.h). */
 const takesFileAndLine =
@@ -11,7 +11,8 @@ const behindName: readonly (readonly [argument: number, functions: string])[] = 
   // ext4 and jbd2
   [
     1,
-    '__ext4_check_dir_entry __ext4_ext_check __ext4_ext_dirty __ext4_forget __ext4_grp_locked_error __ext4_handle_dirty_metadata',
+    '__ext4_check_dir_entry __ext4_ext_check __ext4_ext_dirty __ext4_forget __ext4_grp_locked_error ' +
+      '__ext4_handle_dirty_metadata',
   ],
   [1, '__ext4_journal_get_create_access __ext4_journal_get_write_access __ext4_journal_stop'],
   [1, '__read_extent_tree_block ext4_check_blockref ext4_journal_abort_handle'],
@@ -91,7 +92,8 @@ export function lineTaken(number: HandedNumber): 'told' | 'known' | undefined {
   if (behind === 'file' && argument === 1 && takesFileAndLine.test(callee)) return 'told'
   if (behind !== undefined && linesBehindNames.get(callee)?.includes(argument)) return 'known'
   if (linesAlone.get(callee)?.includes(argument)) return 'known'
-  // From 6.4 on the inode comes first, and the line third; what stood there is the kind of the transaction, behind the line.
+  // From 6.4 on the inode comes first, and the line third; what stood there is the kind of the transaction, behind the
+  // line.
   if (callee === '__ext4_journal_start_sb' && argument === (isNumber(1) ? 1 : 2)) return 'known'
   return behind !== undefined && isPrintedAsLine(number, behind) ? 'known' : undefined
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the sections of an object are divided into: at their symbols; and what lies between those without a name of its own is a
-// atom, too, unless it only fills up.
+// What the sections of an object are divided into: at their symbols; and what lies between those without a name of its
+// own is a atom, too, unless it only fills up.
 import { isCode, relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../../elf/read.ts'
 import { isPadding, type useOf } from '../../x86/instruction.ts'
@@ -68,7 +68,10 @@ export function isIgnored(section: Pick<Section, 'name' | 'flags'>): boolean {
   )
 }
 
-/** Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part, a full counter (until 5.4). */
+/**
+ * Code outside functions that they jump to: a fault's way back (until 5.16), an alternative's long part, a full counter
+ * (until 5.4).
+ */
 export function isOutOfLine({ name }: Pick<Section, 'name'>): boolean {
   return name === '.altinstr_aux' || name === '.fixup' || name === '.text..refcount'
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What has no identity of its own: nobody can tell one copy from another, so it is compared, and carried, by
-// content. And its opposite: entries of tables that the linker collects from all units. The kernel goes through these by their
-// section, whatever they are called, so each of them matters: an initcall, a quirk of a PCI device, an early console.
+// content. And its opposite: entries of tables that the linker collects from all units. The kernel goes through these
+// by their section, whatever they are called, so each of them matters: an initcall, a quirk of a PCI device, an early
+// console.
 import { sectionFlag } from '../../elf/format.ts'
 import type { Relocation, Section } from '../../elf/read.ts'
 import { useOf } from '../../x86/instruction.ts'
@@ -9,11 +10,16 @@ import { isCompilersName } from './compiler-names.ts'
 import { isIncidental } from './diagnostic-data.ts'
 import { type Atom, isCode, type SplitObject, type Target } from './split-object.ts'
 
-/** Sections in which only those see a datum who refer to it; any other name is one that the source chose for a table. */
+/**
+ * Sections in which only those see a datum who refer to it; any other name is one that the source chose for a table.
+ */
 const forReferrers =
   /^\.(?:(?:(?:init|exit|meminit|memexit|cpuinit|cpuexit|devinit|devexit|ref)\.)?(?:rodata|data)|s?bss|sdata|lbss|ldata|lrodata|tbss|tdata)(?:\.|$)/
 
-/** Tables that say nothing about code or data by themselves, or that others look after: a module's description, exports, diagnostics. */
+/**
+ * Tables that say nothing about code or data by themselves, or that others look after: a module's description, exports,
+ * diagnostics.
+ */
 const lookedAfter =
   /^\.modinfo$|^_{2,3}k(?:symtab|crctab|flagstab)|^\.export_symbol$|^__(?:dyndbg|verbose|tracepoint_str)$/
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How code uses a datum, and what it does next: whom it calls first. What a static variable is for shows there, whatever it is called.
+// How code uses a datum, and what it does next: whom it calls first. What a static variable is for shows there,
+// whatever it is called.
 import type { Relocation, Section } from '../../elf/read.ts'
 import { decodeInstruction, type Instruction, legacyPrefix, useOf } from '../../x86/instruction.ts'
 import type { Atom, DataUse, Step } from './atoms.ts'

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static data that only serve diagnostics: a warning's "already said so", a dynamic debug descriptor, a
 // rate limit. A function that is replaced gets fresh ones, and they never count as a change. The name
-// alone does not tell: a driver may call its own state `descriptor`, or count in a `__key`. So section, size, first value, and what the code
-// does with it have to be those of the kernel's macros, too; else it is state, and goes on as the kernel has it.
+// alone does not tell: a driver may call its own state `descriptor`, or count in a `__key`. So section, size, first
+// value, and what the code does with it have to be those of the kernel's macros, too; else it is state, and goes on as
+// the kernel has it.
 
 import { nameGiver, speaker } from '../../c/message-functions.ts'
 import { sectionType } from '../../elf/format.ts'

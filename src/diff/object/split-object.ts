@@ -136,7 +136,10 @@ export function splitObject(given: ObjectFile): SplitObject {
     return here !== undefined && here.start <= offset ? here : undefined
   }
 
-  /** What a reference of code counts from its field on: the processor does from the end of the instruction, behind an immediate. */
+  /**
+   * What a reference of code counts from its field on: the processor does from the end of the instruction, behind an
+   * immediate.
+   */
   const behindField = (from: Section, relocation: Relocation): number | undefined => {
     if (!isCode(from) || !isPcRelative(relocation.type)) return 0
     const instruction = instructionAt(from, relocation.offset)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Tables of places in a function, which compilers make of a switch: of addresses, or, in position-independent code, of
 // distances from the table's own beginning (`.long .L3-.L4`). The object's format counts a distance from the field that
-// holds it, so that the field's own distance from the table's beginning comes on top in the addend. Where a table begins is
-// seen from the code that uses it.
+// holds it, so that the field's own distance from the table's beginning comes on top in the addend. Where a table
+// begins is seen from the code that uses it.
 import { isCode, relocationSize, relocationType } from '../../elf/format.ts'
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { type Atom, lastFrom } from './atoms.ts'

@@ -19,7 +19,8 @@ type EntryLayout = readonly [relocations: number, bytes: number]
 
 /**
  * The layouts that kernels since 4.4 have had. From include/asm-generic/bug.h (with and without file names),
- * arch/x86/include/asm/{alternative,extable,jump_label,paravirt_types}.h and include/linux/{objtool,static_call_types}.h.
+ * arch/x86/include/asm/{alternative,extable,jump_label,paravirt_types}.h and
+ * include/linux/{objtool,static_call_types}.h.
  */
 const tables: ReadonlyMap<string, readonly EntryLayout[]> = new Map<string, readonly EntryLayout[]>([
   [

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which sections of two objects may differ, told without reading them. Nearly always nearly nothing does. Whatever can't
-// be told counts as different here; only what is plainly the same on both sides, with all that it leads to, does not.
+// Which sections of two objects may differ, told without reading them. Nearly always nearly nothing does. Whatever
+// can't be told counts as different here; only what is plainly the same on both sides, with all that it leads to, does
+// not.
 import { relocationType, symbolType } from '../../elf/format.ts'
 import { hasSameBytes, headerOf, type Outline, relocationWords, symbolWords } from '../../elf/outline.ts'
 import { relocationCount, relocationsAt } from '../../elf/part.ts'
@@ -154,7 +155,9 @@ function partsOf(
 interface Comparer {
   /** True when symbols have the same numbers in both objects, and the same strings lie at the same places. */
   readonly plain: boolean
-  /** True when `count` relocations mean the same: `inB`, `inA` are their first words, `shift` what offsets differ by. */
+  /**
+   * True when `count` relocations mean the same: `inB`, `inA` are their first words, `shift` what offsets differ by.
+   */
   relocations(inB: number, inA: number, count: number, shift: number): boolean
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One of two objects that are looked over as numbers: what each section is for, what its symbols say about it, and the rows of
-// its tables. A name is read only where it tells something.
+// One of two objects that are looked over as numbers: what each section is for, what its symbols say about it, and the
+// rows of its tables. A name is read only where it tells something.
 import { sectionFlag, symbolType } from '../../elf/format.ts'
 import {
   hasSameBytes,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A function's code as lines that can be held against those of its other side: once as it is, and once without
-// the registers that the compiler happened to choose. Where a line uses one of the variables that are asked about, it says which, and
-// the line itself only that it uses one of that name.
+// the registers that the compiler happened to choose. Where a line uses one of the variables that are asked about, it
+// says which, and the line itself only that it uses one of that name.
 import { relocationSize } from '../../elf/format.ts'
 import { type Instruction, legacyPrefix, useOf } from '../../x86/instruction.ts'
 import { type Effect, effectOf } from '../../x86/registers.ts'
@@ -189,7 +189,9 @@ function limitOf(
   return { start: end - number, text: ` ${value + (isAbove ? 1 : 0)}` }
 }
 
-/** Opcodes of one byte that hold a register in their last three bits: push and pop, exchange, and what loads a number. */
+/**
+ * Opcodes of one byte that hold a register in their last three bits: push and pop, exchange, and what loads a number.
+ */
 function holdsRegister(opcode: number): boolean {
   return (opcode >= 0x50 && opcode <= 0x5f) || (opcode >= 0x90 && opcode <= 0x97) || (opcode & 0xf0) === 0xb0
 }

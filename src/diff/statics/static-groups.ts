@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Static variables that a macro makes together (a flag and the key of a jump label, as DO_ONCE does) go to one call together. They
-// are one thing: what is paired of them must be paired with what goes together, too, or nothing is.
+// Static variables that a macro makes together (a flag and the key of a jump label, as DO_ONCE does) go to one call
+// together. They are one thing: what is paired of them must be paired with what goes together, too, or nothing is.
 
 import { kept, passed } from '../../x86/registers.ts'
 import type { Atom } from '../object/split-object.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which static variable of a function is which after the patch. The compiler numbers those of one name as it likes, and blocks
-// of code change places, so neither number nor order says anything. A pair is made by what is known: where the source declares the
-// variable, if somebody has looked; code that is as it was and uses it; uses that only one of them has. What is left to
-// choose from is not chosen.
+// Which static variable of a function is which after the patch. The compiler numbers those of one name as it likes, and
+// blocks of code change places, so neither number nor order says anything. A pair is made by what is known: where the
+// source declares the variable, if somebody has looked; code that is as it was and uses it; uses that only one of them
+// has. What is left to choose from is not chosen.
 import { sectionFlag } from '../../elf/format.ts'
 import { isCompilersName, sourceName } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
@@ -26,8 +26,8 @@ export interface Namesakes {
 }
 
 /**
- * Where the source declares the static variables of a unit, by their symbols' names: two that have the same text there are one
- * variable. Undefined for one of which it can't be told.
+ * Where the source declares the static variables of a unit, by their symbols' names: two that have the same text there
+ * are one variable. Undefined for one of which it can't be told.
  */
 export interface Declarations {
   readonly before: ReadonlyMap<string, string | undefined>

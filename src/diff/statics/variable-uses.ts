@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What code does with a variable, apart from all that merely stands behind it: what it makes of the value, to whom it gives it, and
-// what it does or leaves out by it. What comes after that says where a variable is used, not which one it is: blocks of code come,
-// go and change places.
+// What code does with a variable, apart from all that merely stands behind it: what it makes of the value, to whom it
+// gives it, and what it does or leaves out by it. What comes after that says where a variable is used, not which one it
+// is: blocks of code come, go and change places.
 
 import { kept, passed, returned } from '../../x86/registers.ts'
 import type { Atom } from '../object/split-object.ts'

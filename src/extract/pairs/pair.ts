@@ -110,7 +110,9 @@ function leftOut(
         rule: 'new-function-left-out',
         symbol: name,
         unit,
-        message: `The new function ${name} is called by nothing that changes here, so it is left out; who calls it from another unit would not find it`,
+        message:
+          `The new function ${name} is called by nothing that changes here, so it is left out; who ` +
+          'calls it from another unit would not find it',
         hint: 'Give all units of the change to `inarch build`, which carries it for the others',
       }),
     )

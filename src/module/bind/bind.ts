@@ -69,7 +69,9 @@ export function binder(names: Names): Binder {
       rule: 'code-differs',
       symbol: atom.name,
       unit,
-      message: `The code of ${atom.name} in the kernel is not what the compiler makes of ${unit} before the patch${use === 'called' ? ', and the patch refers to it' : ''}`,
+      message:
+        `The code of ${atom.name} in the kernel is not what the compiler makes of ${unit} before ` +
+        `the patch${use === 'called' ? ', and the patch refers to it' : ''}`,
       hint: 'Check that source, configuration and compiler are those of the kernel',
     }
     noteDifference(finding, { object, before, atom, mismatch: closest })
@@ -91,7 +93,9 @@ export function binder(names: Names): Binder {
         rule: 'unconfirmed-symbol',
         symbol: atom.name,
         unit: change.unit,
-        message: `The patch refers to ${atom.name}, whose place only its name tells: no code of ${change.unit} that runs leads to it`,
+        message:
+          `The patch refers to ${atom.name}, whose place only its name tells: no code of ` +
+          `${change.unit} that runs leads to it`,
       })
       return true
     }
@@ -122,8 +126,10 @@ export function binder(names: Names): Binder {
       symbol,
       unit,
       dispute.rival === undefined
-        ? `In the kernel ${one} and ${other} of ${unit} have the private ${symbol} in two places, so not both are what the compiler makes of the source before the patch`
-        : `In the kernel ${other} of ${unit} has a private symbol where ${one} has another (${symbol}, ${dispute.rival}), so not both are what the compiler makes of the source before the patch`,
+        ? `In the kernel ${one} and ${other} of ${unit} have the private ${symbol} in two places, so ` +
+            'not both are what the compiler makes of the source before the patch'
+        : `In the kernel ${other} of ${unit} has a private symbol where ${one} has another (${symbol}, ` +
+            `${dispute.rival}), so not both are what the compiler makes of the source before the patch`,
       'Check that source, configuration and compiler are those of the kernel',
     )
     return false
@@ -150,7 +156,8 @@ export function binder(names: Names): Binder {
         'ambiguous-symbol',
         atom.name,
         unit,
-        `${object} has ${symbols.length} symbols named ${atom.name}, and its code does not tell which one belongs to ${unit}`,
+        `${object} has ${symbols.length} symbols named ${atom.name}, and its code does not tell which ` +
+          `one belongs to ${unit}`,
         'Fix the bug in a function whose name is unique',
       )
     // The patch may be loaded before the module and after it: both times it must mean the same one.
@@ -159,7 +166,8 @@ export function binder(names: Names): Binder {
         'ambiguous-symbol',
         atom.name,
         unit,
-        `While ${object} is being loaded, it has a further symbol ${atom.name}, and the kernel counts them differently then`,
+        `While ${object} is being loaded, it has a further symbol ${atom.name}, and the kernel counts ` +
+          'them differently then',
         'Fix the bug in a function whose name is unique',
       )
     return index + 1
@@ -193,7 +201,8 @@ export function binder(names: Names): Binder {
               'weak-function',
               atom.name,
               change.unit,
-              `${atom.name} of ${change.unit} is only a fallback (__weak); the kernel runs another function of this name`,
+              `${atom.name} of ${change.unit} is only a fallback (__weak); the kernel runs another ` +
+                'function of this name',
               'Patch the function that overrides it',
             )
           : differs(object, atom, change, results, 'replaced')
@@ -249,7 +258,9 @@ export function binder(names: Names): Binder {
             rule: 'module-needed',
             symbol: name,
             unit,
-            message: `The patched code of ${from} uses ${name} of the module ${exported.module}, which ${from} does not load: without it neither the live patch nor ${from} can be loaded`,
+            message:
+              `The patched code of ${from} uses ${name} of the module ${exported.module}, which ${from} ` +
+              `does not load: without it neither the live patch nor ${from} can be loaded`,
             hint: `See to it that ${exported.module} is loaded first, or do without ${name}`,
           })
         return { kind: 'livepatch', object: exported.module, when: from, name, sympos: 0 }

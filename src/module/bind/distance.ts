@@ -6,7 +6,9 @@
 import type { Names } from '../../match/names.ts'
 import type { Binding } from './bind.ts'
 
-/** How private symbols of vmlinux are reached: by distance, or by name and position, as the kernel's own livepatch does. */
+/**
+ * How private symbols of vmlinux are reached: by distance, or by name and position, as the kernel's own livepatch does.
+ */
 export const bindModes = ['distance', 'klp'] as const
 export type BindMode = (typeof bindModes)[number]
 
@@ -27,7 +29,8 @@ export interface Distance {
 const farthest = 0x7fff_0000
 
 /**
- * @returns for a symbol of vmlinux, where it lies; undefined for one that has no fixed distance (data of each processor),
+ * @returns for a symbol of vmlinux, where it lies; undefined for one that has no fixed distance (data of each
+ * processor),
  *   that the kernel can't name (the edges of the image), or that is freed after boot
  */
 export function distances(

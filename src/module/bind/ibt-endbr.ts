@@ -72,7 +72,9 @@ export function checkLandings(
         rule: 'no-landing-pad',
         symbol: name,
         unit: reference.unit,
-        message: `The patched code takes the address of ${name}, to which the kernel lets no indirect call lead (IBT): nothing takes its address so far`,
+        message:
+          `The patched code takes the address of ${name}, to which the kernel lets no indirect call ` +
+          'lead (IBT): nothing takes its address so far',
         hint: `Add a function to the patch that calls ${name}, and take the address of that one`,
       })
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Explains why a function is not what the kernel runs: both instructions where they part, and the likely cause. It needs a
-// disassembler and looks through the whole unit, so it is done only when the live patch is refused.
+// Explains why a function is not what the kernel runs: both instructions where they part, and the likely cause. It
+// needs a disassembler and looks through the whole unit, so it is done only when the live patch is refused.
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'

@@ -65,7 +65,8 @@ export async function makeBoth(
       ],
       ...(second instanceof Fault && second.detail !== undefined ? { detail: second.detail } : {}),
       remedy:
-        'Look at the differences; when they are harmless, deliver the binary engine’s module with --allow engines-differ',
+        'Look at the differences; when they are harmless, deliver the binary engine’s module with ' +
+        '--allow engines-differ',
     })
   return {
     bytes: first.bytes,
@@ -183,12 +184,17 @@ function onlyBinary(
       : []
   const instead = names.length === 0 ? '' : `, but replaces ${names.join(', ')} instead`
   return {
-    explanation: `${seen}; it is a form of ${written} that the compiler made and C has no name for, so the source engine can't replace it${instead}`,
+    explanation:
+      `${seen}; it is a form of ${written} that the compiler made and C has no name for, so the ` +
+      `source engine can't replace it${instead}`,
     instead: names,
   }
 }
 
-/** Whether all that refers to a form of a function is replaced, or is a form that is used by nothing but what is replaced. */
+/**
+ * Whether all that refers to a form of a function is replaced, or is a form that is used by nothing but what is
+ * replaced.
+ */
 function isOnlyUsedBy(unit: SplitObject, form: string, replaced: ReadonlySet<string>): boolean {
   const seen = new Set<string>([form])
   for (const name of seen)
@@ -215,7 +221,10 @@ function onlySource({ name, reasons }: Seen, change: SourceChange | undefined): 
   )
   const after = atom && correlation.pairs.find((pair) => pair.before === atom)?.after
   if (after === undefined)
-    return `${seen}; with the fix the compiler puts all of it into the functions that use it, and the binary engine replaces those`
+    return (
+      `${seen}; with the fix the compiler puts all of it into the functions that use it, and the ` +
+      'binary engine replaces those'
+    )
   if (!changed.some((one) => one.after === after))
     return `${seen}; the compiler makes the same code of it with and without the fix`
   const parent = coldParent(name)

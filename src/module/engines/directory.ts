@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// From a directory with a live patch's C source (src/source/directory/layout.ts) to the module and its manifest. The wrapper's
-// own tables are what the kernel gets; here they are only read.
+// From a directory with a live patch's C source (src/source/directory/layout.ts) to the module and its manifest. The
+// wrapper's own tables are what the kernel gets; here they are only read.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { openUnits } from '../../build/kbuild/units.ts'
@@ -37,7 +37,9 @@ import { checkTables, type TabledFunction } from './wrapper-checks.ts'
 export interface Provenance {
   /** Why a function is replaced, by `unit name`. */
   readonly reasons: ReadonlyMap<string, readonly string[]>
-  /** What each unit may have of its own although it can be written, by name: new data, and copies that the fix asks for. */
+  /**
+   * What each unit may have of its own although it can be written, by name: new data, and copies that the fix asks for.
+   */
   readonly own: ReadonlyMap<string, ReadonlySet<string>>
   /** What a state is called, by its id. */
   readonly states: ReadonlyMap<number, { readonly name: string; readonly unit: string }>
@@ -53,7 +55,8 @@ export interface DirectoryModule {
 
 /**
  * Builds the live patch of a directory, in memory.
- * @throws Fault `usage/*` when the directory is not as it must be, `patch/compile-error` with a file's line, `refused/*` with
+ * @throws Fault `usage/*` when the directory is not as it must be, `patch/compile-error` with a file's line,
+ * `refused/*` with
  *   findings
  */
 export async function makeDirectoryModule(
@@ -180,7 +183,8 @@ function checkKernel(kernel: Kernel, { kernel: wanted, dir }: SourceDirectory): 
   throw new Fault(
     'usage',
     'other-kernel',
-    `${path.basename(dir)} is source for ${wanted.release} (${wanted.version}), not for ${kernel.release} (${kernel.version})`,
+    `${path.basename(dir)} is source for ${wanted.release} (${wanted.version}), not for ` +
+      `${kernel.release} (${kernel.version})`,
     {
       remedy:
         'Make it again from the fix with --kernel; or compare by hand, and change the kernel in inarch.json',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Data that a live patch's source defines and the running kernel has already. Headers bring them into each file that includes them,
-// and tables may be copied. A constant is the kernel's as long as nothing about it is other: whoever compares its address must
-// see one. Of anything else there would be two that do not agree.
+// Data that a live patch's source defines and the running kernel has already. Headers bring them into each file that
+// includes them, and tables may be copied. A constant is the kernel's as long as nothing about it is other: whoever
+// compares its address must see one. Of anything else there would be two that do not agree.
 
 import { isTableEntry } from '../../diff/object/by-content.ts'
 import { isCompilersName, stem } from '../../diff/object/compiler-names.ts'
@@ -22,7 +22,8 @@ export interface KnownData {
 }
 
 /**
- * @param own names that the unit's file may have of its own: new data, and copies that the fix asks for; undefined for a directory
+ * @param own names that the unit's file may have of its own: new data, and copies that the fix asks for; undefined for
+ * a directory
  *   that a person may have edited, who may want a second copy
  */
 export function knownData(
@@ -60,13 +61,16 @@ export function knownData(
         rule: 'copy-not-shared',
         symbol: atom.name,
         unit,
-        message: `${file}, or a header that it includes, defines ${stem(atom.name)}, of which the running kernel has a copy that others go on using${how === undefined ? '' : `; the two differ: ${how}`}`,
+        message:
+          `${file}, or a header that it includes, defines ${stem(atom.name)}, of which the running ` +
+          `kernel has a copy that others go on using${how === undefined ? '' : `; the two differ: ${how}`}`,
         hint:
           how !== undefined
             ? 'Leave it as the kernel has it, or give what is other a name of its own'
             : own === undefined
               ? 'Declare it extern, so that the running copy is used; inside a function with LIVEPATCH_SYMBOL'
-              : 'Keep the code that uses it out of the functions that change, or use the binary engine, which can use the running copy',
+              : 'Keep the code that uses it out of the functions that change, or use the binary engine, ' +
+                'which can use the running copy',
       }
     }),
   }

@@ -61,7 +61,9 @@ export function candidates(names: Names, object: string, name: string): string {
     .join(', ')
 }
 
-/** Lets everything that leads to a datum of a draft lead to another symbol, and leaves the datum and its section out. */
+/**
+ * Lets everything that leads to a datum of a draft lead to another symbol, and leaves the datum and its section out.
+ */
 function replaceDatum({ sections, symbols }: ObjectDraft, name: string, by: SymbolDraft): ObjectDraft {
   const place = symbols.find((one) => one.name === name && typeof one.place !== 'string')?.place
   if (place === undefined) return { sections, symbols }
@@ -126,7 +128,9 @@ export function cargoOf(
         rule: 'note-in-source',
         symbol: notes.name,
         unit: file,
-        message: `${file} says something to Inarch by a macro of a patch (${notes.name}), which source of a live patch does not need`,
+        message:
+          `${file} says something to Inarch by a macro of a patch (${notes.name}), which source of a ` +
+          'live patch does not need',
         hint: 'Put callbacks and states into the tables of livepatch.c, and leave out what is to be left out',
       })
     const added = new Map<string, SymbolDraft>()
@@ -197,7 +201,9 @@ export function cargoOf(
         rule: 'boot-constant',
         symbol: name,
         unit: own?.unit ?? file,
-        message: `${section} of ${file} has ${name} as a number in its code, which the kernel puts there only when it starts`,
+        message:
+          `${section} of ${file} has ${name} as a number in its code, which the kernel puts there ` +
+          'only when it starts',
         hint: 'Fix the bug in its callers instead',
       }),
     )
@@ -240,7 +246,8 @@ export function cargoOf(
       const told = binder(names).bind(reference)
       if (told?.kind === 'livepatch' && told.sympos !== position && !(told.sympos === 0 && position === 1))
         return refuse(
-          `LIVEPATCH_SYMBOL says position ${position} of ${name}, but the code of ${unit} shows that it is ${told.sympos}`,
+          `LIVEPATCH_SYMBOL says position ${position} of ${name}, but the code of ${unit} shows that it ` +
+            `is ${told.sympos}`,
         )
     }
     return { kind: 'livepatch', object, when: object === 'vmlinux' ? object : from, name, sympos: position }
@@ -255,7 +262,9 @@ export function cargoOf(
     const which = candidates(names, where, finding.symbol)
     return {
       ...finding,
-      hint: `${isKept ? 'Give the file a constant of another name in its place, or declare it there and say' : 'Say'} which one is meant with LIVEPATCH_SYMBOL. By position, they are ${which}`,
+      hint:
+        `${isKept ? 'Give the file a constant of another name in its place, or declare it there and say' : 'Say'} ` +
+        `which one is meant with LIVEPATCH_SYMBOL. By position, they are ${which}`,
     }
   })
   return { draft: join(drafts), references, bindings, findings: [...findings, ...told] }

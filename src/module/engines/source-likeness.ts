@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Holds each function of a live patch's source against the same function of the patched unit, before anything is delivered:
-// the same machine code, or the same when the compiler looks at each function by itself.
+// Holds each function of a live patch's source against the same function of the patched unit, before anything is
+// delivered: the same machine code, or the same when the compiler looks at each function by itself.
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CompiledPairs } from '../../build/compile.ts'
@@ -102,8 +102,8 @@ export function withoutPads(
 }
 
 /**
- * Of functions whose code the fix changes, those that it does not change when the compiler looks at each by itself: only
- * what it takes in, or knows of its callers, is other than before.
+ * Of functions whose code the fix changes, those that it does not change when the compiler looks at each by itself:
+ * only what it takes in, or knows of its callers, is other than before.
  */
 export async function unchangedByThemselves(
   job: Job,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Compiles the source of a live patch: each C file with the flags of the unit that it stands for, the wrapper with those
-// of a module; and beside them the units as the kernel has them, by which is judged what the names mean.
+// Compiles the source of a live patch: each C file with the flags of the unit that it stands for, the wrapper with
+// those of a module; and beside them the units as the kernel has them, by which is judged what the names mean.
 import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the tables of a live patch's source say: names of its own for the functions that replace others, and the position
-// of each replaced one, told by its code.
+// What the tables of a live patch's source say: names of its own for the functions that replace others, and the
+// position of each replaced one, told by its code.
 import path from 'node:path'
 import type { DeclaredCallback } from '../../extract/callbacks.ts'
 import type { Finding } from '../../ground/finding.ts'

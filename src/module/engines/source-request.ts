@@ -19,7 +19,8 @@ function bare(name: string): string {
 }
 
 /**
- * @param besides what comes along though it replaces nothing: functions that the kernel calls when the live patch comes or goes, and
+ * @param besides what comes along though it replaces nothing: functions that the kernel calls when the live patch comes
+ * or goes, and
  *   new ones that other units of the fix call
  * @param cwd the patched tree
  */

@@ -156,7 +156,8 @@ export async function makeSource(job: Job, kernel: Kernel, fix: CompiledFix): Pr
 
 /**
  * The source engine's live patch: what is delivered must be the patched units' functions.
- * @throws Fault `refused/extract-differs`, also where the compiler may have chosen otherwise and nobody has allowed it; and as
+ * @throws Fault `refused/extract-differs`, also where the compiler may have chosen otherwise and nobody has allowed it;
+ * and as
  *   `makeSource`
  */
 export async function makeFromSource(job: Job, kernel: Kernel, fix: CompiledFix): Promise<SourceModule> {
@@ -177,7 +178,8 @@ export async function makeFromSource(job: Job, kernel: Kernel, fix: CompiledFix)
         findings,
         remedy: objections.some(({ severity }) => severity === 'error')
           ? 'Look at the functions that are named, or take the binary engine'
-          : 'Look at the functions that are named; when they do the same, say so: --allow extract-differs. Or take the binary engine',
+          : 'Look at the functions that are named; when they do the same, say so: --allow ' +
+            'extract-differs. Or take the binary engine',
       },
     )
   const { manifest } = made
@@ -186,7 +188,8 @@ export async function makeFromSource(job: Job, kernel: Kernel, fix: CompiledFix)
 
 /**
  * Writes the source of a live patch to `output`/livepatch-`name`.
- * @throws Fault `refused/*` with findings when the change can't be live patched, or there is none; and what `extractSource`
+ * @throws Fault `refused/*` with findings when the change can't be live patched, or there is none; and what
+ * `extractSource`
  *   throws
  */
 async function writeSource(

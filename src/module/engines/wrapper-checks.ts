@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Holds the tables of a live patch's wrapper against the running kernel: each function that it replaces must be there, be
-// the one that the source stands for, and be one that livepatch can replace.
+// Holds the tables of a live patch's wrapper against the running kernel: each function that it replaces must be there,
+// be the one that the source stands for, and be one that livepatch can replace.
 import type { Atom } from '../../diff/object/split-object.ts'
 import { hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'

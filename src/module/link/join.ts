@@ -27,8 +27,8 @@ export function substitute(
 }
 
 /**
- * Puts objects into one. Sections of one name become one, as the kernel names a file after each of a module's sections; where
- * they are of different kinds, the later one gets a name of its own.
+ * Puts objects into one. Sections of one name become one, as the kernel names a file after each of a module's sections;
+ * where they are of different kinds, the later one gets a name of its own.
  */
 export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
   const sections: SectionDraft[] = []

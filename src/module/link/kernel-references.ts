@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a live patch module says of the kernel that it is for, and of each place in it that it reaches by distance: the
-// tables that kernel/livepatch.c reads when it begins. Here they are written, and read again by whoever looks at a module.
+// tables that kernel/livepatch.c reads when it begins. Here they are written, and read again by whoever looks at a
+// module.
 import { relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectFile } from '../../elf/read.ts'
 import { type RelocationDraft, type SectionDraft, type SymbolDraft, sectionSymbol } from '../../elf/write.ts'

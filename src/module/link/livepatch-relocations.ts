@@ -82,7 +82,9 @@ export function separate(
       continue
     }
     if (binding.when !== 'vmlinux' && !isPlain(section, relocation, draft, rewriting)) {
-      const message = `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is loaded, but the module may come later`
+      const message =
+        `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is ` +
+        'loaded, but the module may come later'
       if (!findings.some((finding) => finding.message === message))
         findings.push({
           severity: 'error',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A patched module may be unloaded and loaded again under its live patch. Linux 6.3 and later clear what they wrote into
-// the live patch for the module that goes; earlier ones leave it, and refuse the module when it comes again. For those the
-// live patch clears it itself (kernel/livepatch.c).
+// A patched module may be unloaded and loaded again under its live patch. Linux 6.3 and later clear what they wrote
+// into the live patch for the module that goes; earlier ones leave it, and refuse the module when it comes again. For
+// those the live patch clears it itself (kernel/livepatch.c).
 import { sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectDraft, SectionDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -44,7 +44,9 @@ export function reloadFindings(reload: Reload, objects: readonly string[]): Find
     .map((object) => ({
       severity: 'warning',
       rule: 'module-reload',
-      message: `Once unloaded, the module ${object} can't be loaded again under the live patch: this kernel leaves in it what belonged to the module that went`,
+      message:
+        `Once unloaded, the module ${object} can't be loaded again under the live patch: this ` +
+        'kernel leaves in it what belonged to the module that went',
       hint: `Revert the live patch before you unload ${object}`,
     }))
 }

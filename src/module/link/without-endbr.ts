@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Takes the landing pad (ENDBR64) away from functions of an object, for a comparison. Whether the compiler writes one at a
-// function's start depends on who may know its address, and a function of a live patch's source is known to the
+// Takes the landing pad (ENDBR64) away from functions of an object, for a comparison. Whether the compiler writes one
+// at a function's start depends on who may know its address, and a function of a live patch's source is known to the
 // wrapper, which the private one that it replaces was not. livepatch enters by a return, which needs none.
 import type { ObjectFile } from '../../elf/read.ts'
 import { readObject } from '../../elf/read.ts'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a live patch module tells the kernel to replace, read from its own tables (include/linux/livepatch.h): struct klp_patch leads
-// to the objects, each of them to its list of functions. How large these structures are depends on the kernel; what they begin with does not.
+// What a live patch module tells the kernel to replace, read from its own tables (include/linux/livepatch.h): struct
+// klp_patch leads to the objects, each of them to its list of functions. How large these structures are depends on the
+// kernel; what they begin with does not.
 import { relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectFile, Relocation, Section } from '../../elf/read.ts'
 

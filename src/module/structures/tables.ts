@@ -53,7 +53,9 @@ export function unsupported(layout: Layout, { callbacks, states }: Contents): Fi
       rule: 'states-unsupported',
       symbol: state.name,
       unit: state.unit,
-      message: `The patch declares the state ${state.name}, and this kernel's livepatch knows none (Linux 5.4 or later)`,
+      message:
+        `The patch declares the state ${state.name}, and this kernel's livepatch knows none (Linux ` +
+        '5.4 or later)',
     })
   return findings
 }
@@ -65,7 +67,10 @@ export function objectsIn({ functions, callbacks }: Pick<Contents, 'functions' |
   )
 }
 
-/** `inarch_patch`, its objects, their functions and callbacks, and its states, as include/linux/livepatch.h lays them out. */
+/**
+ * `inarch_patch`, its objects, their functions and callbacks, and its states, as include/linux/livepatch.h lays them
+ * out.
+ */
 export function livepatchTables(
   layout: Layout,
   contents: Contents,

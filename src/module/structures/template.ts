@@ -147,7 +147,9 @@ async function compileFrame(
   })
 }
 
-/** Frames that are open already, by what their flags were learnt from: the module and its audit ask for the same one. */
+/**
+ * Frames that are open already, by what their flags were learnt from: the module and its audit ask for the same one.
+ */
 const known = new WeakMap<Units, Map<string, Promise<Template>>>()
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Reads the tables of a live patch out of its compiled wrapper, as the kernel will: `inarch_patch`, its objects, their
-// functions and callbacks, and its states (include/linux/livepatch.h; the order of reading is kernel/livepatch/core.c's).
+// functions and callbacks, and its states (include/linux/livepatch.h; the order of reading is
+// kernel/livepatch/core.c's).
 import { type CallbackKind, callbackKinds } from '../../diff/directives.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
@@ -46,7 +47,9 @@ interface Place {
 export function readWrapper(object: ObjectFile, layout: Layout, file: string): Wrapper {
   const bad = (why: string) =>
     new Fault('usage', 'bad-wrapper', `${file} has no tables that a live patch can have: ${why}`, {
-      remedy: `Define \`struct klp_patch ${patchSymbol}\` with its lists, as \`inarch build --engine source\` writes it`,
+      remedy:
+        `Define \`struct klp_patch ${patchSymbol}\` with its lists, as \`inarch build --engine ` +
+        `source\` writes it`,
     })
 
   const pointer = ({ section, offset }: Place): { symbol: ElfSymbol; addend: number } | undefined => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Two texts side by side: which lines of the one stand beside which lines of the other. Instructions are the same when they
-// read the same and their jumps lead to instructions that stand beside each other, wherever these lie.
+// Two texts side by side: which lines of the one stand beside which lines of the other. Instructions are the same when
+// they read the same and their jumps lead to instructions that stand beside each other, wherever these lie.
 import { diffArrays } from 'diff'
 import type { Instruction } from './assembly.ts'
 
@@ -15,8 +15,8 @@ export interface Row {
 const mostEdits = 1500
 
 /**
- * Rows of two lists of texts. Removed and added lines that stand together share rows. Of texts that have next to nothing in
- * common, only what begins and ends alike is told to be the same.
+ * Rows of two lists of texts. Removed and added lines that stand together share rows. Of texts that have next to
+ * nothing in common, only what begins and ends alike is told to be the same.
  */
 export function align(before: readonly string[], after: readonly string[]): Row[] {
   let first = 0

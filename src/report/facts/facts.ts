@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Everything that a report shows, as a plain value: from the module, its manifest and, if there is one, its proof. Neither
-// the kernel nor a compiler is needed; what can't be shown is said.
+// Everything that a report shows, as a plain value: from the module, its manifest and, if there is one, its proof.
+// Neither the kernel nor a compiler is needed; what can't be shown is said.
 import type { Beyond } from '../../check/semantics/plain/judgement.ts'
 import { readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'

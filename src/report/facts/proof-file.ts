@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The proof of a live patch, as `inarch prove --json` and `--proof` write it; a file is hostile until parsed. A file with
-// several proofs is asked for the one of this module.
+// The proof of a live patch, as `inarch prove --json` and `--proof` write it; a file is hostile until parsed. A file
+// with several proofs is asked for the one of this module.
 import * as v from 'valibot'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput } from '../../ground/input.ts'

@@ -71,7 +71,8 @@ function matchStamp({ functions, manifest }: Facts): Stamp {
     title,
     text:
       compared === functions.length
-        ? `${compared === 1 ? 'The function is' : compared === 2 ? 'Both functions are' : `All ${compared} functions are`} what the kernel runs, instruction by instruction`
+        ? `${compared === 1 ? 'The function is' : compared === 2 ? 'Both functions are' : `All ${compared} functions are`} ` +
+          'what the kernel runs, instruction by instruction'
         : `${compared} of ${functions.length} functions were compared with the kernel`,
   }
 }

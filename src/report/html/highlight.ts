@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Colours for C and for assembly, as markup with classes; made when the report is made, so that the page needs no script.
+// Colours for C and for assembly, as markup with classes; made when the report is made, so that the page needs no
+// script.
 import hljs from 'highlight.js/lib/core'
 import c from 'highlight.js/lib/languages/c'
 import { escapeText, Html } from './html.ts'

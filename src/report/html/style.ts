@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How the report looks: in light, in dark, on a narrow screen and on paper. It names fonts that readers may have and loads
-// none.
+// How the report looks: in light, in dark, on a narrow screen and on paper. It names fonts that readers may have and
+// loads none.
 
 export const style = `
 :root {

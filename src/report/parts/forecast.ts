@@ -32,7 +32,8 @@ function measured({ title, forecast }: ProofRecord['orders'][number]): Html | un
   const seen =
     sleeping.length === 0
       ? `none of ${inNumbers(tasks, 'task')} was in a replaced function`
-      : `${sleeping.length} of ${inNumbers(tasks, 'task')} ${sleeping.length === 1 ? 'was' : 'were'} in a replaced function`
+      : `${sleeping.length} of ${inNumbers(tasks, 'task')} ${sleeping.length === 1 ? 'was' : 'were'} in ` +
+        'a replaced function'
   const came = held === undefined ? 'But' : held ? 'So it went' : 'It went otherwise'
   return html`<h3>Measured in the virtual machine <small>${title}</small></h3>
 <p>Just before the live patch came, ${seen}: ${promises[verdict]}. ${came}: ${sentence(went)}</p>

@@ -76,7 +76,7 @@ function matchOf({ match }: ReportedFunction): Html | undefined {
   const { by, address, fields, unconfirmed } = match
   const led = unconfirmed === 0 ? 'all lead' : `${fields - unconfirmed} lead`
   const rest = unconfirmed === 0 ? '' : `, ${unconfirmed} to what has no name`
-  return html`<p class="match">The kernel runs what the compiler makes of its source. ${recognised[by]}${address !== undefined && html` (<code>${address}</code> as linked)`}. ${fields > 0 && `Of its ${inNumbers(fields, 'reference')}, ${led} to what they name${rest}.`}</p>`
+  return html`<p class="match">The kernel runs what the compiler makes of its source. ${recognised[by]}${address !== undefined && html` (<code>${address}</code> as linked)`}. ${fields > 0 && `Of its ${inNumbers(fields, 'reference')}, ${led} to what they ` + '' + '' + '' + `name${rest}.`}</p>`
 }
 
 interface SourceRows {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The picture of a live patch: the files that the patch changes, the functions that are replaced for it, and what these
-// touch. Laid out when the report is made; an SVG image with text. Where there are many functions, those of a file are one box.
+// touch. Laid out when the report is made; an SVG image with text. Where there are many functions, those of a file are
+// one box.
 
 import { Graph, layout } from '@dagrejs/dagre'
 import { isColdPart } from '../../diff/object/compiler-names.ts'

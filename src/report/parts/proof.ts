@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The proof as a picture: over the time of each order of things, how many of the guest's tasks run the new code; below it
-// the steps with what they printed, and the guest's console.
+// The proof as a picture: over the time of each order of things, how many of the guest's tasks run the new code; below
+// it the steps with what they printed, and the guest's console.
 import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Facts } from '../facts/facts.ts'
 import type { ProofRecord, ProofStep } from '../facts/proof-file.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Two texts side by side as tables. What is the same over many lines is folded; where a report would become too large, only
-// what differs is kept, with some lines around it.
+// Two texts side by side as tables. What is the same over many lines is folded; where a report would become too large,
+// only what differs is kept, with some lines around it.
 import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Row } from '../facts/align.ts'
 import { type Content, Html, html } from '../html/html.ts'

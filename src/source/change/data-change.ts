@@ -26,8 +26,12 @@ export function dataFindings(unit: string, text: TextChange, compared: Change): 
         rule: 'data-changed',
         symbol: atom.name,
         unit,
-        message: `The patch changes the initial value or the shape of existing data (${name}); the running kernel's copy would keep its old value`,
-        hint: 'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
+        message:
+          `The patch changes the initial value or the shape of existing data (${name}); the running ` +
+          `kernel's copy would keep its old value`,
+        hint:
+          'Set the new value from a callback (INARCH_PRE_PATCH), keep new state in a shadow variable, ' +
+          'or let the patched code have a copy of its own (INARCH_INCLUDE_SECTION)',
       },
     ]
   })
@@ -53,7 +57,9 @@ export function otherFindings(unit: string, text: TextChange): Finding[] {
         severity: 'error',
         rule: 'top-level-changed',
         unit,
-        message: `The patch changes something in ${unit} that is neither a function nor a datum: ${words.length > 60 ? `${words.slice(0, 60)}…` : words}`,
+        message:
+          `The patch changes something in ${unit} that is neither a function nor a datum: ` +
+          `${words.length > 60 ? `${words.slice(0, 60)}…` : words}`,
         hint: 'Leave it as it is, or build this fix with --engine binary',
       }),
     )

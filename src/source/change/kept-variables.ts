@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which variables of a patched unit are ones of the running kernel. The text says only that a declaration is new or differs; that a
-// variable which moved to another function, or got another type, is the one that runs is what the comparison of the
-// objects has found, for both engines.
+// Which variables of a patched unit are ones of the running kernel. The text says only that a declaration is new or
+// differs; that a variable which moved to another function, or got another type, is the one that runs is what the
+// comparison of the objects has found, for both engines.
 
 import type { Change } from '../../diff/change.ts'
 import { isByContent } from '../../diff/object/by-content.ts'
@@ -13,7 +13,8 @@ export type Origin = { readonly symbol: string } | 'new' | 'open'
 
 /**
  * @param containers what the compiler put a function into
- * @returns what answers for a name of the patched source, or `function.variable`; undefined where the object has no such variable
+ * @returns what answers for a name of the patched source, or `function.variable`; undefined where the object has no
+ * such variable
  */
 export function keptVariables(
   { after, correlation, keptTables, keptConstants }: Change,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Variables of the running kernel that the patch declares anew. One that keeps its name and its size goes on with the value that it has:
-// that must still be a value of its type, and it must be the same variable, not another one that took over the name.
+// Variables of the running kernel that the patch declares anew. One that keeps its name and its size goes on with the
+// value that it has: that must still be a value of its type, and it must be the same variable, not another one that
+// took over the name.
 
 import { tokenize } from '../../c/lexer.ts'
 import type { Change } from '../../diff/change.ts'
@@ -78,8 +79,12 @@ export function retypedVariables(change: Change, declarations: UnitDeclarations)
         rule: 'variable-retyped',
         symbol: after.name,
         unit: change.unit,
-        message: `The patch makes ${name} (${is.file}:${is.line}), which is ${was.type.text} in the running kernel, ${is.type.text}: the new code takes what is in it for that`,
-        hint: `Give the new variable another name, or convert the value in a callback (INARCH_PRE_PATCH); if each value that ${name} can have means the same in both types, allow it`,
+        message:
+          `The patch makes ${name} (${is.file}:${is.line}), which is ${was.type.text} in the running ` +
+          `kernel, ${is.type.text}: the new code takes what is in it for that`,
+        hint:
+          'Give the new variable another name, or convert the value in a callback (INARCH_PRE_PATCH); ' +
+          `if each value that ${name} can have means the same in both types, allow it`,
       },
     ]
   })
@@ -122,7 +127,10 @@ export function inheritedVariables(
       rule: 'state-inherited',
       symbol,
       unit: change.unit,
-      message: `The patch declares ${list} of ${user} at ${place}, and takes away the one of that name at ${old}: the new code goes on with what the running kernel has in the old one, and nothing proves that they are the same`,
+      message:
+        `The patch declares ${list} of ${user} at ${place}, and takes away the one of that name at ` +
+        `${old}: the new code goes on with what the running kernel has in the old one, and nothing ` +
+        'proves that they are the same',
       hint: 'If it is another variable, give it another name; if it is the same one in another block, allow it',
     }
   })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which symbol of the running kernel a C name of a unit stands for. The unit's object, compiled as the kernel's own was,
-// says what became of a name: it has a symbol of its own, the compiler numbered it, or it is gone, because all
+// Which symbol of the running kernel a C name of a unit stands for. The unit's object, compiled as the kernel's own
+// was, says what became of a name: it has a symbol of its own, the compiler numbered it, or it is gone, because all
 // that used it took it in.
 
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
@@ -25,9 +25,11 @@ export interface RunningUnit {
 }
 
 /**
- * Answers what an extraction asks about the running kernel. A function that the compiler put into the extracted ones, though
- * it has a symbol for others' sake, is copied like one that has none: then the extract is the same code as the unit's.
- * @returns what answers undefined for a name that the kernel has no symbol of, or none that can be told apart from others
+ * Answers what an extraction asks about the running kernel. A function that the compiler put into the extracted ones,
+ * though it has a symbol for others' sake, is copied like one that has none: then the extract is the same code as the
+ * unit's.
+ * @returns what answers undefined for a name that the kernel has no symbol of, or none that can be told apart from
+ * others
  */
 export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externalize' | 'inlining'> {
   const atoms = splitObject(unit.code)

@@ -22,8 +22,8 @@ export interface SourceChange {
   /** The functions to replace, ordered by name. */
   readonly functions: readonly Replaced[]
   /**
-   * Symbols of code that changes and can't be replaced alone, such as `foo.isra.0`: the functions that use it are replaced
-   * in its place.
+   * Symbols of code that changes and can't be replaced alone, such as `foo.isra.0`: the functions that use it are
+   * replaced in its place.
    */
   readonly embedded: readonly string[]
   /** The functions whose own text changes, those of headers that the unit uses among them. */
@@ -127,7 +127,10 @@ function isIgnored({ directives: { ignored } }: Change, name: string): boolean {
   return ignored.functions.has(name)
 }
 
-/** The functions that change, with why: by their own text, by a type, a constant or a copy that they use, or by the author's will. */
+/**
+ * The functions that change, with why: by their own text, by a type, a constant or a copy that they use, or by the
+ * author's will.
+ */
 function changedFunctions(text: TextChange, compared: Change): Map<string, string[]> {
   const { directives, before, after, changed, copied } = compared
   const found = new Map<string, string[]>()
@@ -168,7 +171,9 @@ function initCode(unit: string, symbol: string): Finding {
     symbol,
     unit,
     message: `${symbol} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
-    hint: 'Do what it should have done in a callback (INARCH_PRE_PATCH), and leave this part out (INARCH_IGNORE_FUNCTION)',
+    hint:
+      'Do what it should have done in a callback (INARCH_PRE_PATCH), and leave this part out ' +
+      '(INARCH_IGNORE_FUNCTION)',
   }
 }
 

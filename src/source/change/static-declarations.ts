@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which static variable of a function is which, by the source: a declaration that the patch leaves alone declares the same
-// variable as before, and so does one that was moved with all the code that can see it. Where both are asked and say
-// different things, or where an old declaration goes and a new one of the name comes, nothing is certain.
+// Which static variable of a function is which, by the source: a declaration that the patch leaves alone declares the
+// same variable as before, and so does one that was moved with all the code that can see it. Where both are asked and
+// say different things, or where an old declaration goes and a new one of the name comes, nothing is certain.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Declared, declaredIn } from '../../build/compiler/declared-variables.ts'
@@ -24,7 +24,10 @@ export interface Declaration {
     | {
         readonly owner: string
         readonly text: string
-        /** Line of the brace before the block in which it is declared itself; 0 for a macro's, of which a block may have several. */
+        /**
+         * Line of the brace before the block in which it is declared itself; 0 for a macro's, of which a block may have
+         * several.
+         */
         readonly block: number
         /** The block is the function's body. */
         readonly isBody: boolean
@@ -100,7 +103,10 @@ export function declarationsIn(
   })
 }
 
-/** What can see a variable that is declared on a line: the tokens up to the end of the block; for a macro's, the macro's own. */
+/**
+ * What can see a variable that is declared on a line: the tokens up to the end of the block; for a macro's, the macro's
+ * own.
+ */
 function scopeOf(tokens: readonly Token[], line: number): Declaration['scope'] {
   const first = tokens.findIndex((token) => token.line === line)
   if (first < 0) return undefined
@@ -216,7 +222,10 @@ function keptPlace(
   return line === 0 ? undefined : { ...place, line }
 }
 
-/** A block has one variable of a name: one whose declaration is written anew in the block in which the old one was is that. */
+/**
+ * A block has one variable of a name: one whose declaration is written anew in the block in which the old one was is
+ * that.
+ */
 function inBlock(
   { place: { file }, scope }: Declaration,
   before: readonly Declaration[],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A unit's two objects, compared; both engines ask here, so that they take the same variable for the same. Where the objects alone leave a
-// choice, or a variable may have been declared anew, the unit's source is asked.
+// A unit's two objects, compared; both engines ask here, so that they take the same variable for the same. Where the
+// objects alone leave a choice, or a variable may have been declared anew, the unit's source is asked.
 import { readFileSync } from 'node:fs'
 import type { BuildTrees } from '../../build/compiler/sides.ts'
 import type { Unit } from '../../build/kbuild/units.ts'

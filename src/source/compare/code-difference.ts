@@ -16,7 +16,10 @@ export type DifferenceClass =
   | 'left-out'
   /** The compiler made a clone with other parameters of it. */
   | 'other-clone'
-  /** The unit calls a part that the compiler split off a function with several callers; the extract has only some of them. */
+  /**
+   * The unit calls a part that the compiler split off a function with several callers; the extract has only some of
+   * them.
+   */
   | 'other-split'
   /** The one calls what the other has taken in. */
   | 'other-inlining'
@@ -226,13 +229,17 @@ export function differenceOf(one: Code, other: Code, reason: string): Difference
     if (clone !== undefined)
       return {
         class: 'other-clone',
-        message: `It calls ${clone} where the unit has ${called.find((known) => sourceName(known) === sourceName(clone))}`,
+        message:
+          `It calls ${clone} where the unit has ` +
+          `${called.find((known) => sourceName(known) === sourceName(clone))}`,
       }
     const split = called.find((name) => /\.part(\.|$)/.test(name))
     if (split !== undefined)
       return {
         class: 'other-split',
-        message: `The unit calls ${split}, which the compiler split off for several callers; here ${sourceName(split)} has fewer`,
+        message:
+          `The unit calls ${split}, which the compiler split off for several callers; here ` +
+          `${sourceName(split)} has fewer`,
       }
     return {
       class: 'other-inlining',

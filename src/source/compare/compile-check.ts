@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The compiler is the judge of an extract: it must go through with the unit's own flags, without a warning that the unit itself
-// does not cause, and each function must be the machine code that the unit has.
+// The compiler is the judge of an extract: it must go through with the unit's own flags, without a warning that the
+// unit itself does not cause, and each function must be the machine code that the unit has.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { macroHeaders } from '../../build/compiler/author-macros.ts'
@@ -100,8 +100,8 @@ function warningsOf(messages: string): string[] {
 }
 
 /**
- * Compiles an extract and says what the compiler has against it and not against the unit, and in which functions the two are not
- * the same.
+ * Compiles an extract and says what the compiler has against it and not against the unit, and in which functions the
+ * two are not the same.
  */
 export async function checkExtract(
   job: Job,
@@ -192,7 +192,9 @@ export function likenessFindings(unit: string, symbol: string, likeness: Likenes
         ...about,
         severity: 'note',
         rule: 'same-by-source',
-        message: `${symbol} is the same by its source, and the compiler makes other code of it among fewer functions: ${explanation}`,
+        message:
+          `${symbol} is the same by its source, and the compiler makes other code of it among fewer ` +
+          `functions: ${explanation}`,
       },
     ]
   if (code === 'missing')
@@ -201,7 +203,9 @@ export function likenessFindings(unit: string, symbol: string, likeness: Likenes
         ...about,
         severity: 'note',
         rule: 'not-compared',
-        message: `${symbol} has no code of its own in ${unit}, so the extract can't be compared with it: ${explanation}`,
+        message:
+          `${symbol} has no code of its own in ${unit}, so the extract can't be compared with it: ` +
+          `${explanation}`,
       },
     ]
   return [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is said of a function beside its code: attributes, and of those the object file shows the section, the alignment and
-// whether it is weak. Two functions of the same instructions may differ in that, and do not do the same then: one may be traced,
-// be taken in, or have its place among code that must not be, and the other not.
+// What is said of a function beside its code: attributes, and of those the object file shows the section, the alignment
+// and whether it is weak. Two functions of the same instructions may differ in that, and do not do the same then: one
+// may be traced, be taken in, or have its place among code that must not be, and the other not.
 import { readFile } from 'node:fs/promises'
 import type { ElfSymbol, ObjectFile } from '../../elf/read.ts'
 
@@ -45,10 +45,16 @@ function listed(attributes: string): string[] {
   ].map(([one]) => one.trim().replace(/^__(\w+)__(?!\w)/, '$1'))
 }
 
-/** Says nothing about what a function does, or only of its symbol (which shows whether it is weak); and what goes with `inline`. */
+/**
+ * Says nothing about what a function does, or only of its symbol (which shows whether it is weak); and what goes with
+ * `inline`.
+ */
 const indifferent = /^(?:unused|used|weak|gnu_inline|always_inline|visibility|externally_visible|access)\b/
 
-/** What an extract may have besides: what the kernel's `inline` says, and what keeps a function by itself as in the unit. */
+/**
+ * What an extract may have besides: what the kernel's `inline` says, and what keeps a function by itself as in the
+ * unit.
+ */
 const added = /^(?:noinline|no_instrument_function)$/
 
 /**
@@ -98,7 +104,9 @@ export function placementsIn(object: ObjectFile): ReadonlyMap<string, Placement>
   return found
 }
 
-/** Where gcc and clang put functions by how often they may run: an attribute says that, or the compiler concludes it. */
+/**
+ * Where gcc and clang put functions by how often they may run: an attribute says that, or the compiler concludes it.
+ */
 const byHeat = /^\.text(?:\.(?:unlikely|hot|startup|exit))?$/
 
 /** What of a function's placement is other than in the unit, in a sentence without a full stop. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Is an extract what its unit is? The same machine code says so. Where it differs, the compiler may have chosen otherwise, since it
-// sees fewer callers and fewer definitions; so both are compiled again, each function by itself, without what one function
-// tells the compiler about another. Then the same text is the same code, and whatever still differs is a difference of the text.
+// Is an extract what its unit is? The same machine code says so. Where it differs, the compiler may have chosen
+// otherwise, since it sees fewer callers and fewer definitions; so both are compiled again, each function by itself,
+// without what one function tells the compiler about another. Then the same text is the same code, and whatever still
+// differs is a difference of the text.
 import { type ObjectFile, within } from '../../elf/read.ts'
 import type { DifferenceClass } from './code-difference.ts'
 import {
@@ -48,7 +49,9 @@ export interface Wanted {
   readonly symbol?: string | undefined
 }
 
-/** gcc's flags with which a function is compiled without regard to others, unless the text says that they are taken in. */
+/**
+ * gcc's flags with which a function is compiled without regard to others, unless the text says that they are taken in.
+ */
 export const byItself: readonly string[] = (
   'inline-functions inline-small-functions inline-functions-called-once partial-inlining ipa-sra ipa-cp ipa-bit-cp ' +
   'ipa-vrp ipa-icf ipa-ra ipa-modref ipa-pure-const ipa-reference ipa-reference-addressable ipa-profile ' +
@@ -61,8 +64,9 @@ export const byItself: readonly string[] = (
 export type Way = (flags: readonly string[]) => readonly string[]
 
 /**
- * In the order in which they are tried. What the compiler was seen to take in carries `inline` in an extract, and may not in the
- * unit; without any taking in the word means nothing, but that the kernel's `inline` is not traced. Not every unit compiles so.
+ * In the order in which they are tried. What the compiler was seen to take in carries `inline` in an extract, and may
+ * not in the unit; without any taking in the word means nothing, but that the kernel's `inline` is not traced. Not
+ * every unit compiles so.
  */
 const ways: readonly Way[] = [
   (flags) => [...flags, ...byItself],
@@ -126,8 +130,8 @@ export async function likenessOf(
 }
 
 /**
- * Without ftrace's hooks, one that is not to be traced looks like one that is. What the extract has for `inline` may not be traced;
- * but nothing in it may be that is not in the unit.
+ * Without ftrace's hooks, one that is not to be traced looks like one that is. What the extract has for `inline` may
+ * not be traced; but nothing in it may be that is not in the unit.
  * @returns whether the hooks in a function's code are no difference
  */
 function tracedAlike(

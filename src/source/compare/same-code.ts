@@ -113,7 +113,10 @@ export function namer(functions: readonly { readonly name: string; readonly as: 
   return (symbol: string) => names.get(symbol) ?? symbol
 }
 
-/** `livepatch_foo.cold` is `foo.cold` when `livepatch_foo` is `foo`; a label (kernel/include/inarch-source.h) is what it names. */
+/**
+ * `livepatch_foo.cold` is `foo.cold` when `livepatch_foo` is `foo`; a label (kernel/include/inarch-source.h) is what it
+ * names.
+ */
 function plainName(symbol: string, nameOf: (symbol: string) => string): string {
   const own = /^__livepatch_symbol\.[^.]+\.\d+\.(.+)$/.exec(symbol)?.[1]
   if (own !== undefined) return own

@@ -76,7 +76,8 @@ export function unitComment(plan: Plan, source: string): string {
   const functions = plan.objects.flatMap((object) => object.functions.filter(({ unit }) => unit === source))
   return said([
     ...wrap(
-      `Live patch ${plan.name}: what it replaces of ${source} in Linux ${plan.kernel.release} (${plan.kernel.version}). That file names its authors.`,
+      `Live patch ${plan.name}: what it replaces of ${source} in Linux ${plan.kernel.release} ` +
+        `(${plan.kernel.version}). That file names its authors.`,
       '',
       '',
     ),

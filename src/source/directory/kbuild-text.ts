@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Writes the Kbuild file of a live patch's source. kbuild compiles the files with it, for a look at them or for an editor;
-// the relocations that bind them to the running kernel are Inarch's work.
+// Writes the Kbuild file of a live patch's source. kbuild compiles the files with it, for a look at them or for an
+// editor; the relocations that bind them to the running kernel are Inarch's work.
 import path from 'node:path'
 import { makefileComment } from './header-comment.ts'
 import { headersDirectory, wrapperFile } from './layout.ts'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a live patch's source says in its tables and comments: which fix it is, for which kernel, what is replaced and why.
+// What a live patch's source says in its tables and comments: which fix it is, for which kernel, what is replaced and
+// why.
 import type { CallbackKind } from '../../diff/directives.ts'
 
 export interface PlannedFunction {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The bound of an array that only its initial value tells. Where it is declared without that value and its size is asked for,
-// the compiler says what it is; of an array inside of a function always, as nothing else in the file declares it.
+// The bound of an array that only its initial value tells. Where it is declared without that value and its size is
+// asked for, the compiler says what it is; of an array inside of a function always, as nothing else in the file
+// declares it.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { runCompiler } from '../../build/compiler/compiler-run.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The attributes of what a declaration declares. The compiler puts together those of all declarations of a name, so an extract
-// that has only the definition would lose what stands on an earlier prototype: `int entry(int) notrace;`.
+// The attributes of what a declaration declares. The compiler puts together those of all declarations of a name, so an
+// extract that has only the definition would lose what stands on an earlier prototype: `int entry(int) notrace;`.
 import { attributeEnd, type Declared, parseDeclaration } from '../../c/declarators.ts'
 import { closing, type Token, tokenize } from '../../c/lexer.ts'
 import { spell } from '../../c/spelling.ts'
@@ -14,7 +14,9 @@ export interface Attribute {
   readonly text: string
 }
 
-/** The attributes that a declaration gives one of its names; not those of its parameters, nor of a type that it defines. */
+/**
+ * The attributes that a declaration gives one of its names; not those of its parameters, nor of a type that it defines.
+ */
 export function attributesOf({ tokens, declaration }: Declared, name: string): Attribute[] {
   const { declarators } = declaration
   const one = declarators.find((it) => it.name === name)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The declaration of something that is defined elsewhere, made from its definition: as written where the text allows it,
-// otherwise from the expanded tokens. What only concerns the definition (static, inline, a section) is left out.
+// The declaration of something that is defined elsewhere, made from its definition: as written where the text allows
+// it, otherwise from the expanded tokens. What only concerns the definition (static, inline, a section) is left out.
 
 import {
   attributeEnd,
@@ -18,8 +18,10 @@ import type { Item } from './unit-view.ts'
 /** Attributes that callers or users must know. All others concern the definition only. */
 const matters = new Set(
   (
-    'format format_arg nonnull warn_unused_result noreturn const pure malloc aligned packed returns_nonnull regparm ms_abi ' +
-    'sysv_abi vector_size mode cold error warning assume_aligned alloc_size alloc_align returns_twice transparent_union ' +
+    'format format_arg nonnull warn_unused_result noreturn const pure malloc aligned packed ' +
+    'returns_nonnull regparm ms_abi ' +
+    'sysv_abi vector_size mode cold error warning assume_aligned alloc_size alloc_align returns_twice ' +
+    'transparent_union ' +
     'tls_model no_caller_saved_registers cdecl may_alias address_space btf_type_tag noderef'
   ).split(' '),
 )
@@ -215,7 +217,10 @@ function joinEnd(
   return text + between(source, before, token, all)
 }
 
-/** What stands between two kept tokens: the white space of the original where they are neighbours, and no directive between them. */
+/**
+ * What stands between two kept tokens: the white space of the original where they are neighbours, and no directive
+ * between them.
+ */
 function between(source: string, before: Token, token: Token, all: readonly Token[]): string {
   const gap = source.slice(before.end, token.start)
   return all[all.indexOf(before) + 1] === token && !/\n[ \t]*#/.test(gap) ? gap : ' '

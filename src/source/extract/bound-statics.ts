@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Static variables of functions that stay the running kernel's: in the place of its definition, each is declared with the symbol that
-// it has there. All such declarations of a file share one space of names, so two of one name must not meet.
+// Static variables of functions that stay the running kernel's: in the place of its definition, each is declared with
+// the symbol that it has there. All such declarations of a file share one space of names, so two of one name must not
+// meet.
 
 import type { Grammar } from '../../c/grammar.ts'
 import { type Token, tokenize } from '../../c/lexer.ts'
@@ -65,33 +66,39 @@ export function bindLocals(
           severity: 'warning',
           rule: 'constant-copied',
           symbol: `${owner}.${name}`,
-          message: `${owner} hands on the address of its constant ${name}, and the source can't name the running kernel's: who keeps it has a pointer into the live patch`,
+          message:
+            `${owner} hands on the address of its constant ${name}, and the source can't name the ` +
+            `running kernel's: who keeps it has a pointer into the live patch`,
           hint: 'Build with the binary engine; if nobody keeps the address, allow it',
         })
     } else if (running === undefined) {
       if (request.carry?.(`${owner}.${name}`) !== true && local.isWritten)
         refuse(
           name,
-          `${owner} has a static variable ${name}, of which the running kernel has no symbol, or several that can't be told apart; a copy would be a second one`,
+          `${owner} has a static variable ${name}, of which the running kernel has no symbol, or ` +
+            `several that can't be told apart; a copy would be a second one`,
           'Use a shadow variable, or keep the function out of the change',
         )
     } else if (holdsLabel(item, local)) {
       if (local.isWritten)
         refuse(
           name,
-          `${owner} has a static variable ${name} with addresses inside of ${owner}; the running kernel's leads into the code that is replaced`,
+          `${owner} has a static variable ${name} with addresses inside of ${owner}; the running ` +
+            `kernel's leads into the code that is replaced`,
           'Make it const in the fix, or keep the function out of the change',
         )
     } else if (!isOnlyOne)
       refuse(
         name,
-        `${owner} has several static variables of the name ${name}, so it can't be said which of the running kernel's is meant`,
+        `${owner} has several static variables of the name ${name}, so it can't be said which of the ` +
+          `running kernel's is meant`,
         'Give them different names in a change before this one, or use the binary engine',
       )
     else if (places?.has(local.from) !== true)
       refuse(
         name,
-        `${owner} has the static variable ${name} by a macro, so it can't be bound to the running kernel's; a copy would be a second one`,
+        `${owner} has the static variable ${name} by a macro, so it can't be bound to the running ` +
+          `kernel's; a copy would be a second one`,
         'Write out in the fix what the macro does, or use the binary engine',
       )
     else bound.push({ local, running, as: name, places: [] })
@@ -150,7 +157,9 @@ export function nameLocals(
             severity: 'error',
             rule: 'writable-copied',
             symbol: `${owner}.${name}`,
-            message: `${owner} uses its static variable ${name} through a macro, and something else of the name ${name} is needed, too, so it can't be bound to the running kernel's`,
+            message:
+              `${owner} uses its static variable ${name} through a macro, and something else of the name ` +
+              `${name} is needed, too, so it can't be bound to the running kernel's`,
             hint: 'Write out in the fix what the macro does, or use the binary engine',
           })
         return { ...one, as, places: places ?? [] }
@@ -171,7 +180,8 @@ function areWritten(
   const expanded = wordsAt(item, local)
   const written = wordsIn(item, local)
   if (expanded.length === written.length) return true
-  // A macro takes a word several times. That is all right where no other meaning of it is about, and no macro brings it.
+  // A macro takes a word several times. That is all right where no other meaning of it is about, and no macro brings
+  // it.
   if (expanded.length !== places.filter((at) => at < from || at >= to).length) return false
   const seen = new Set(item.chunk.tokens.flatMap(({ kind, text }) => (kind === 'name' ? [text] : [])))
   seen.delete(name)
@@ -185,8 +195,8 @@ function areWritten(
 }
 
 /**
- * Where a variable's name stands in the function's body, in the expanded tokens and in the written ones; not in its declaration,
- * in whose place another one comes, and in which a macro may take the name any number of times.
+ * Where a variable's name stands in the function's body, in the expanded tokens and in the written ones; not in its
+ * declaration, in whose place another one comes, and in which a macro may take the name any number of times.
  */
 function wordsAt({ tokens, declaration: { body } }: Item, { name, from, to }: StaticLocal): number[] {
   const isOutside = (at: number) => at < from || at >= to
@@ -215,7 +225,10 @@ export interface LocalText {
   readonly bound: (one: BoundLocal) => number | undefined
 }
 
-/** The edits that make a function's written text declare the running kernel's variables, and call them by their names here. */
+/**
+ * The edits that make a function's written text declare the running kernel's variables, and call them by their names
+ * here.
+ */
 export function localEdits(item: Item, bound: readonly BoundLocal[], text: LocalText): Edit[] {
   const edits: Edit[] = []
   if (bound.length === 0) return edits

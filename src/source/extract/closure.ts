@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each name is
-// given by the headers, bound to the running program, or copied; what is copied has its reason.
+// What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each
+// name is given by the headers, bound to the running program, or copied; what is copied has its reason.
 
 import type { Grammar } from '../../c/grammar.ts'
 import { type Token, tokenize, wordsOf } from '../../c/lexer.ts'
@@ -65,7 +65,10 @@ export interface Closure {
   usesIn(item: Item): readonly Use[]
   /** The symbol that an asm label gives a function, be it one of a header. */
   labelOf(name: string): string | undefined
-  /** The attributes that other declarations of a name give what `item` defines, and that are not in the output with them. */
+  /**
+   * The attributes that other declarations of a name give what `item` defines, and that are not in the output with
+   * them.
+   */
   attributesBeside(item: Item, name: string): readonly Attribute[]
 }
 
@@ -151,14 +154,19 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
         takeWhole(one, `it makes ${name} more than inline`)
   }
 
-  /** Declarations that give a name its symbol by an asm label; what the output calls otherwise has a symbol of its own. */
+  /**
+   * Declarations that give a name its symbol by an asm label; what the output calls otherwise has a symbol of its own.
+   */
   const takeLabels = (name: string) => {
     if (renamed.has(name)) return
     for (const one of index.get(`o ${name}`) ?? [])
       if (assemblerName(one, name) !== undefined) takeWhole(one, `it gives ${name} its symbol`)
   }
 
-  /** Types of the unit that a function comes to without a word, through what a header declares: `mm->subscriptions->lock`. */
+  /**
+   * Types of the unit that a function comes to without a word, through what a header declares:
+   * `mm->subscriptions->lock`.
+   */
   const takeTypesOfHeaders = (item: Item) => {
     pointers ??= pointersInHeaders(view, index)
     if (pointers.size === 0) return
@@ -232,7 +240,10 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     }
   }
 
-  /** Of what is only declared, other declarations that say more of it: that it may be missing (`weak`), or what its symbol is. */
+  /**
+   * Of what is only declared, other declarations that say more of it: that it may be missing (`weak`), or what its
+   * symbol is.
+   */
   const takeSayingMore = (name: string, candidates: readonly Item[]) => {
     for (const one of candidates)
       if (!isFromHeader(one) && attributesOf(one, name).length > 0) takeWhole(one, `it says more of ${name}`)
@@ -304,7 +315,10 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     })
   }
 
-  /** The definition; of a function in the style of K&R, whose parameters only a prototype tells to callers, that prototype. */
+  /**
+   * The definition; of a function in the style of K&R, whose parameters only a prototype tells to callers, that
+   * prototype.
+   */
   const withParameters = (item: Item, name: string, candidates: readonly Item[]): Item => {
     const one = item.declaration.declarators.find((it) => it.name === name)
     if (one === undefined || !isParameterList(item.tokens, item.declaration, one)) return item
@@ -397,7 +411,9 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
         severity: 'error',
         rule: 'alias-copied',
         symbol: name,
-        message: `${by} uses ${name}, another name of ${meant} by an alias attribute, and only ${meant} can be bound to the running kernel`,
+        message:
+          `${by} uses ${name}, another name of ${meant} by an alias attribute, and only ${meant} can ` +
+          'be bound to the running kernel',
         hint: `Use ${meant} in the fix`,
       })
     takeWhole(item, `${by} uses it`)
@@ -410,7 +426,9 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
         severity: 'error',
         rule: 'writable-copied',
         symbol: name,
-        message: `${by} uses the variable ${name}, of which the running kernel has no symbol; a copy would be a second one`,
+        message:
+          `${by} uses the variable ${name}, of which the running kernel has no symbol; a copy would ` +
+          'be a second one',
         hint: 'Keep the code that uses it out of the functions that change, or use a shadow variable',
       })
     for (const candidate of candidates)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the compiler refuses to work with: flags that it does not know, input that takes too much; and its flags as a person
-// gives them.
+// What the compiler refuses to work with: flags that it does not know, input that takes too much; and its flags as a
+// person gives them.
 import { exhaustion } from '../../build/compiler/compiler-run.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { SourceUnit } from './request.ts'
@@ -34,8 +34,8 @@ export function refusedInput(unit: Pick<SourceUnit, 'compiler' | 'file'>, messag
 }
 
 /**
- * The compiler and its flags from what stands behind `--`: the first word is the compiler unless it is an option. What only
- * concerns the output is left out, so that a command may be given as a build printed it.
+ * The compiler and its flags from what stands behind `--`: the first word is the compiler unless it is an option. What
+ * only concerns the output is left out, so that a command may be given as a build printed it.
  */
 export function splitCommand(words: readonly string[], file: string): { compiler: string; flags: string[] } {
   const named = words[0] !== undefined && !words[0].startsWith('-')

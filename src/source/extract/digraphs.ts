@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Other spellings of punctuators: `<% %> <: :> %:` (C11, 6.4.6) and trigraphs (5.2.1.1). Nobody writes the kernel in them, and text that
-// is taken apart by its brackets would be taken apart wrongly, so a file that has some is refused.
+// Other spellings of punctuators: `<% %> <: :> %:` (C11, 6.4.6) and trigraphs (5.2.1.1). Nobody writes the kernel in
+// them, and text that is taken apart by its brackets would be taken apart wrongly, so a file that has some is refused.
 import { Fault } from '../../ground/fault.ts'
 import type { SourceUnit } from './request.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Leaves out of an extract the #includes of which it needs nothing, and proves it: behind the preprocessor the text is the same
-// without them, token by token, and the compiler says nothing about it that it does not say anyway.
+// Leaves out of an extract the #includes of which it needs nothing, and proves it: behind the preprocessor the text is
+// the same without them, token by token, and the compiler says nothing about it that it does not say anyway.
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { macroHeaders } from '../../build/compiler/author-macros.ts'

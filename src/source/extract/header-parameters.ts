@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Macros of a unit that its headers ask for: DEBUG, a template's parameters. They stay although no extracted text uses them.
+// Macros of a unit that its headers ask for: DEBUG, a template's parameters. They stay although no extracted text uses
+// them.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { HeaderPart } from '../../c/expanded-text.ts'
@@ -7,7 +8,10 @@ import { wordsOf } from '../../c/lexer.ts'
 import type { Definitions } from '../../c/macro-uses.ts'
 import type { SourceUnit } from './request.ts'
 
-/** What a header asks for: the words of its code and of its conditions, without those that only get a value where they have none. */
+/**
+ * What a header asks for: the words of its code and of its conditions, without those that only get a value where they
+ * have none.
+ */
 function questionsOf(text: string): ReadonlySet<string> {
   const plain = text
     .replace(/\\\r?\n/g, ' ')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Files that a unit includes for the code in them: other C files, templates, tables. They are read as if they stood in the unit
-// itself, since an extract that includes them would define all of it again.
+// Files that a unit includes for the code in them: other C files, templates, tables. They are read as if they stood in
+// the unit itself, since an extract that includes them would define all of it again.
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseDeclaration } from '../../c/declarators.ts'
@@ -62,8 +62,8 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
   const found = new Set<string>()
   const dir = path.dirname(path.normalize(unit.file))
   const isNear = (file: string) => path.dirname(path.normalize(file)) === dir
-  // Of what is elsewhere, only lists of macros that the unit itself includes. A header that guards itself against being read twice
-  // is none, and others may include it, too.
+  // Of what is elsewhere, only lists of macros that the unit itself includes. A header that guards itself against being
+  // read twice is none, and others may include it, too.
   const lists = new Map<string, boolean>()
   const isList = (file: string): boolean => {
     const known = lists.get(file) ?? !isGuarded(path.resolve(unit.cwd, file))
@@ -85,7 +85,8 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
     if (first!.kind === 'name' && makesCode(item, files.length === 1))
       for (const file of files) found.add(path.normalize(file))
   }
-  // What is included later may need what stands in these files, of which not all reaches the extract: it is read as well.
+  // What is included later may need what stands in these files, of which not all reaches the extract: it is read as
+  // well.
   const first = near.findIndex(({ files }) => found.has(path.normalize(files.at(-1)!)))
   if (first !== -1)
     for (const { files } of near.slice(first))

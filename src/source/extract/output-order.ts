@@ -106,7 +106,9 @@ export function layOut(pieces: readonly Piece[], written: Written): string {
   return text
 }
 
-/** The `#line` directive by which a line is said to be where the unit says that it is; nothing where it says nothing. */
+/**
+ * The `#line` directive by which a line is said to be where the unit says that it is; nothing where it says nothing.
+ */
 function placeOf({ places }: Written, line: number): string {
   const last = places.findLast(({ from }) => from < line)
   if (last === undefined) return ''

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Types that a function comes to without a word of it: a header declares a pointer to a type of which only the unit has the
-// definition (`mm->notifier_subscriptions->lock`), and the function follows it.
+// Types that a function comes to without a word of it: a header declares a pointer to a type of which only the unit has
+// the definition (`mm->notifier_subscriptions->lock`), and the function follows it.
 import { type Item, isFromHeader, type View } from './unit-view.ts'
 
-/** What headers declare as a pointer to a type of which the unit has the definition: members, functions, variables, typedefs. */
+/**
+ * What headers declare as a pointer to a type of which the unit has the definition: members, functions, variables,
+ * typedefs.
+ */
 export function pointersInHeaders(
   { expanded: { text, headers } }: View,
   index: ReadonlyMap<string, readonly Item[]>,

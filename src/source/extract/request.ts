@@ -26,8 +26,8 @@ export interface SourceRequest {
   /** Functions to extract, by their C names. */
   readonly functions: readonly string[]
   /**
-   * The symbol that a function or variable of the unit is bound to; undefined when it must be copied. Names are C names,
-   * or `function.variable` for a static local. It is asked for what is static and for what is not.
+   * The symbol that a function or variable of the unit is bound to; undefined when it must be copied. Names are C
+   * names, or `function.variable` for a static local. It is asked for what is static and for what is not.
    */
   readonly externalize: (
     name: string,
@@ -40,13 +40,14 @@ export interface SourceRequest {
   readonly rename: (functionName: string) => string
   readonly includes: 'keep' | 'expand'
   /**
-   * The name that a copy of a function gets which is not static and which the program has already: the compiler took it in where
-   * it is called. The copy is static. Without it, the function is copied as it is.
+   * The name that a copy of a function gets which is not static and which the program has already: the compiler took it
+   * in where it is called. The copy is static. Without it, the function is copied as it is.
    */
   readonly privateCopy?: (functionName: string) => string
   /**
-   * What the compiler did with a function of the unit where it could choose, so that it does the same with a copy, though that has
-   * fewer callers: it took it in, or called it. Without it, and where undefined, the compiler chooses anew.
+   * What the compiler did with a function of the unit where it could choose, so that it does the same with a copy,
+   * though that has fewer callers: it took it in, or called it. Without it, and where undefined, the compiler chooses
+   * anew.
    */
   readonly inlining?: (functionName: string) => 'inline' | 'noinline' | undefined
   /**

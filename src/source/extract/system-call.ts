@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// System calls are written with SYSCALL_DEFINE (include/linux/syscalls.h), which makes several functions of one, and tables for
-// tracing and for the injection of errors. A live patch can have it as it is written: kernel/include/inarch-source.h leaves the tables
-// out, and macros in front of it give the functions that are replaced their names.
+// System calls are written with SYSCALL_DEFINE (include/linux/syscalls.h), which makes several functions of one, and
+// tables for tracing and for the injection of errors. A live patch can have it as it is written:
+// kernel/include/inarch-source.h leaves the tables out, and macros in front of it give the functions that are replaced
+// their names.
 import type { Closure } from './closure.ts'
 import { definitionOf } from './declared-names.ts'
 import type { Chunk, Item } from './unit-view.ts'

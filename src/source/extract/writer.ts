@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very words.
+// Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very
+// words.
 
 import { attributeEnd, type Declarator, parseDeclaration } from '../../c/declarators.ts'
 import { closing, type Token, wordsOf } from '../../c/lexer.ts'
@@ -250,8 +251,8 @@ export function writeSource(
   }
 
   /**
-   * A function that has a name of its own is declared before its first use; one for other files, or one of which other declarations
-   * say more than its definition, in any case.
+   * A function that has a name of its own is declared before its first use; one for other files, or one of which other
+   * declarations say more than its definition, in any case.
    */
   const prototype = (item: Item, name: string) => {
     const as = renamed.get(name)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The body of a function in the text as it was written. Several functions may share a line, and macros make others beside what
-// is written out; the expanded text and the written one are held against each other in their order.
+// The body of a function in the text as it was written. Several functions may share a line, and macros make others
+// beside what is written out; the expanded text and the written one are held against each other in their order.
 import { parseDeclaration } from '../../c/declarators.ts'
 import type { Token } from '../../c/lexer.ts'
 import { Pile } from '../../c/top-level.ts'
@@ -26,7 +26,9 @@ function bodiesIn(tokens: readonly Token[]): TokenRange[] {
   })
 }
 
-/** The body of a function among its chunk's written tokens; undefined when a macro makes it, or when that can't be told. */
+/**
+ * The body of a function among its chunk's written tokens; undefined when a macro makes it, or when that can't be told.
+ */
 export function writtenBody(item: Item): TokenRange | undefined {
   const { chunk } = item
   if (item.declaration.body === undefined) return undefined
@@ -41,8 +43,8 @@ export function writtenBody(item: Item): TokenRange | undefined {
 }
 
 /**
- * Where the declarations of a function's static variables are written, by where each begins in the expanded tokens. What a macro
- * declares is not among them.
+ * Where the declarations of a function's static variables are written, by where each begins in the expanded tokens.
+ * What a macro declares is not among them.
  */
 export function writtenStatics(item: Item): ReadonlyMap<number, TokenRange> {
   const found = new Map<number, TokenRange>()
@@ -69,7 +71,8 @@ export function writtenStatics(item: Item): ReadonlyMap<number, TokenRange> {
       const [place] = candidates
       const isShared = expected.filter(([, one]) => place !== undefined && holds(place, one.names)).length > 1
       if (place === undefined || candidates.length > 1 || (!inOrder && isShared)) continue
-      // What stands before `static` counts only where the expanded text has something there: a macro may stand for nothing.
+      // What stands before `static` counts only where the expanded text has something there: a macro may stand for
+      // nothing.
       found.set(from, { from: prefix === 0 ? place.word : place.from, to: place.to })
     }
   }

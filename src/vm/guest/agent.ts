@@ -292,7 +292,10 @@ finish
 `
 }
 
-/** The program that repeats a command of the background load, given by its proof's number and its own, until told to end. */
+/**
+ * The program that repeats a command of the background load, given by its proof's number and its own, until told to
+ * end.
+ */
 export const guestLoad = `rounds=0
 while [ -e /run/load.on ]; do
   sh /${guestPaths.parts}/$1/load.$2 >/run/load.$2.out 2>&1 || { echo $? >/run/load.$2.failed; exit 1; }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The guest's verbs with which its kernel counts how often the new code of a live patch runs, and which make it run. A kprobe event
-// on the first instruction counts; it belongs to a trace instance that records nothing, so that the global buffer stays the
-// user's. On a function's ftrace entry such a probe is a call of ftrace's, and no task of a transition minds it.
+// The guest's verbs with which its kernel counts how often the new code of a live patch runs, and which make it run. A
+// kprobe event on the first instruction counts; it belongs to a trace instance that records nothing, so that the global
+// buffer stays the user's. On a function's ftrace entry such a probe is a call of ftrace's, and no task of a transition
+// minds it.
 
 export const guestCounts = `tracing=/sys/kernel/tracing counts=/sys/kernel/tracing/instances/inarch probes=
 

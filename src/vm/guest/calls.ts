@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The guest's program for what neither a shell nor stress-ng reaches (guest/calls.c): compiled on this machine, as a static
-// program, once for each state of its sources.
+// The guest's program for what neither a shell nor stress-ng reaches (guest/calls.c): compiled on this machine, as a
+// static program, once for each state of its sources.
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'

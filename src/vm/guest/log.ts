@@ -4,7 +4,10 @@
 // the live patch, is kept as a remark.
 
 export interface LogFinding {
-  /** `warning`, `bug`, `oops`, `panic`, `lockup`, `stall`, `hung-task`, `lockdep`, `livepatch`, `module`, `file-system`, `trace`. */
+  /**
+   * `warning`, `bug`, `oops`, `panic`, `lockup`, `stall`, `hung-task`, `lockdep`, `livepatch`, `module`, `file-system`,
+   * `trace`.
+   */
   readonly rule: string
   /** The step during which it came; undefined while the kernel booted. */
   readonly step?: string
@@ -23,15 +26,17 @@ const says = (words: string) => new RegExp(`^${speaker}(?:${words})`)
 const module = (words: string) => new RegExp(String.raw`^(?:[\w./-]+: )+(?:${words})`)
 
 /**
- * The first rule that matches names the finding. A rule is held against the words of a message from their beginning: further
- * on stand names of files, patches and devices, command lines, and whatever a program had logged.
+ * The first rule that matches names the finding. A rule is held against the words of a message from their beginning:
+ * further on stand names of files, patches and devices, command lines, and whatever a program had logged.
  */
 const rules: readonly { readonly rule: string; readonly match: RegExp }[] = [
   { rule: 'panic', match: says('Kernel panic - not syncing|PANIC: ') },
   {
     rule: 'lockdep',
     match: says(
-      'WARNING: (?:possible (?:circular|recursive|irq lock)|inconsistent lock state|bad unlock balance|suspicious RCU|.*lock held|held lock freed|Nested lock|HARDIRQ|SOFTIRQ)|INFO: (?:possible circular|lockdep is turned off)| *\\*\\*\\* DEADLOCK',
+      'WARNING: (?:possible (?:circular|recursive|irq lock)|inconsistent lock state|bad unlock ' +
+        'balance|suspicious RCU|.*lock held|held lock freed|Nested lock|HARDIRQ|SOFTIRQ)|INFO: ' +
+        '(?:possible circular|lockdep is turned off)| *\\*\\*\\* DEADLOCK',
     ),
   },
   { rule: 'lockup', match: says('BUG: (?:soft|workqueue) lockup|(?:Watchdog detected )?hard LOCKUP') },
@@ -45,7 +50,8 @@ const rules: readonly { readonly rule: string; readonly match: RegExp }[] = [
   {
     rule: 'bug',
     match: says(
-      'kernel BUG at |BUG: |\\[ BUG: |BUG \\S+ \\((?:Tainted|Not tainted)|UBSAN: |list_(?:add|del) corruption|Kernel stack is corrupted|stack-protector: Kernel|kernel tried to execute',
+      'kernel BUG at |BUG: |\\[ BUG: |BUG \\S+ \\((?:Tainted|Not tainted)|UBSAN: |list_(?:add|del) ' +
+        'corruption|Kernel stack is corrupted|stack-protector: Kernel|kernel tried to execute',
     ),
   },
   { rule: 'warning', match: says('WARNING: ') },
@@ -58,7 +64,11 @@ const rules: readonly { readonly rule: string; readonly match: RegExp }[] = [
   {
     rule: 'module',
     match: module(
-      'Unknown symbol |disagrees about version |no symbol version for|version magic |Unknown (?:rela )?relocation|(?:Skipping invalid|Invalid) relocation target|overflow in relocation|Symbol \\S+ has an invalid section|section \\S+ \\(index \\d+\\) has invalid|module uses symbol|exports duplicate symbol|memory allocation\\(s\\) from the module still alive|module is (?:already loaded|marked as livepatch)|Could not allocate \\d+ bytes percpu|Unloadable module',
+      'Unknown symbol |disagrees about version |no symbol version for|version magic |Unknown (?:rela ' +
+        ')?relocation|(?:Skipping invalid|Invalid) relocation target|overflow in relocation|Symbol \\S+ ' +
+        'has an invalid section|section \\S+ \\(index \\d+\\) has invalid|module uses symbol|exports ' +
+        'duplicate symbol|memory allocation\\(s\\) from the module still alive|module is (?:already ' +
+        'loaded|marked as livepatch)|Could not allocate \\d+ bytes percpu|Unloadable module',
     ),
   },
   {
@@ -83,7 +93,10 @@ const follows =
 const time = /\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])? ?/
 const mark = /^inarch: step (\S+)/
 
-/** The words of a line that the kernel wrote, with the names taken out that it puts in quotes; undefined when it did not. */
+/**
+ * The words of a line that the kernel wrote, with the names taken out that it puts in quotes; undefined when it did
+ * not.
+ */
 function wordsOf(line: string, timed: boolean): string | undefined {
   const match = time.exec(line)
   if (match === null && timed) return undefined
@@ -172,7 +185,10 @@ export function readLog(lines: readonly string[], expected: readonly RegExp[] = 
 /** What the guest has the kernel log when it has nothing more to do. */
 const lastMark = /^inarch: the end$/
 
-/** The marks that the guest had the kernel log, as they came: the steps that it began, and whether the last word is there. */
+/**
+ * The marks that the guest had the kernel log, as they came: the steps that it began, and whether the last word is
+ * there.
+ */
 export function logMarks(lines: readonly string[]): {
   readonly steps: readonly string[]
   readonly end: boolean

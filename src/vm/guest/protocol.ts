@@ -2,7 +2,8 @@
 // The guest's reports, one line each, on a serial port of their own: the kernel's console can neither
 // forge nor break them. What the guest sends is checked like any other input; a line that is none of
 // these is handed back as noise (QEMU's own messages come the same way). The events are numbered, so that one that
-// was lost is missed, and each says how long it is, so that a part of it is none. They carry no time: every clock of the guest's kernel may be what a live patch changes.
+// was lost is missed, and each says how long it is, so that a part of it is none. They carry no time: every clock of
+// the guest's kernel may be what a live patch changes.
 
 /**
  * How a step can end: `kept` when a module could not be unloaded, `refused` when the kernel refused a module that was
@@ -24,7 +25,10 @@ export type Event = { readonly number: number } & (
   /** `left` of `total` tasks still run the code of before. */
   | { readonly kind: 'sample'; readonly step: string; readonly left: number; readonly total: number }
   | { readonly kind: 'stuck'; readonly step: string; readonly tasks: string }
-  /** Of `tasks` tasks, those with a replaced function on their stack before the live patch comes: their stat lines and stacks. */
+  /**
+   * Of `tasks` tasks, those with a replaced function on their stack before the live patch comes: their stat lines and
+   * stacks.
+   */
   | { readonly kind: 'asleep'; readonly order: string; readonly tasks: number; readonly stacks: string }
   /** `active` is undefined where the kernel does not say. */
   | {
@@ -36,7 +40,10 @@ export type Event = { readonly number: number } & (
     }
   | { readonly kind: 'output'; readonly check: string; readonly exitCode: number; readonly text: string }
   | { readonly kind: 'load'; readonly index: number; readonly rounds: number }
-  /** How often the new code of a function ran, by its number in the plan; undefined when it was not counted, for this reason. */
+  /**
+   * How often the new code of a function ran, by its number in the plan; undefined when it was not counted, for this
+   * reason.
+   */
   | {
       readonly kind: 'ran'
       readonly order: string

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What makes a kernel run the functions that a live patch replaces, where nobody says how: programs for the guest, the ones that are
-// about the patched parts of the kernel first. Each is bounded in time, and small enough for the guest's memory.
+// What makes a kernel run the functions that a live patch replaces, where nobody says how: programs for the guest, the
+// ones that are about the patched parts of the kernel first. Each is bounded in time, and small enough for the guest's
+// memory.
 import type { Subject } from './subject.ts'
 
 export interface Exercise {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the new code of each replaced function lies in a live patch module: read from the module's own tables. The guest counts how often
-// it runs.
+// Where the new code of each replaced function lies in a live patch module: read from the module's own tables. The
+// guest counts how often it runs.
 
 import { readObject } from '../../elf/read.ts'
 import { entriesIn, type FunctionEntry, tableSections } from '../../module/structures/listed-functions.ts'

@@ -21,7 +21,10 @@ export interface ProofRequest {
   readonly modules?: readonly string[]
   /** Statically linked programs of this machine that the guest shall find on its PATH. */
   readonly programs?: readonly string[]
-  /** Whether to drive the guest so that what is replaced runs; by default where no check says what the live patch must do. */
+  /**
+   * Whether to drive the guest so that what is replaced runs; by default where no check says what the live patch must
+   * do.
+   */
   readonly exercise?: boolean
   /** Seconds for it, in each order; default 30. */
   readonly exerciseLimit?: number

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Trouble in the log during the exercises may be the kernel's own: a stock kernel warns, too, when it is driven hard. So the
-// exercises are done once more in a boot without the live patch, and what comes there as well is nobody's fault. The same holds
-// for a taint of which the log says nothing.
+// Trouble in the log during the exercises may be the kernel's own: a stock kernel warns, too, when it is driven hard.
+// So the exercises are done once more in a boot without the live patch, and what comes there as well is nobody's fault.
+// The same holds for a taint of which the log says nothing.
 
 import { type LogFinding, readLog, unexpectedTaint } from '../guest/log.ts'
 import type { Failure } from './judge.ts'
@@ -35,8 +35,8 @@ function taintDuring(steps: readonly StepRecord[]): ExerciseTaint[] {
 }
 
 /**
- * What a taint says of the live patch. One that was set during the exercises is in doubt, and nobody's fault where the same
- * exercises set it without the live patch, too.
+ * What a taint says of the live patch. One that was set during the exercises is in doubt, and nobody's fault where the
+ * same exercises set it without the live patch, too.
  * @param explained the log shows trouble which nobody has cleared: it tells better than the flag that it leaves
  * @param baseline the same part of a boot without the live patch
  * @returns failures, and the flags that were cleared

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which of the replaced functions ran while the live patch was at work, how often, and which never did: what a proof shows of a
-// function that never ran is that it can be loaded and taken back, and no more.
+// Which of the replaced functions ran while the live patch was at work, how often, and which never did: what a proof
+// shows of a function that never ran is that it can be loaded and taken back, and no more.
 import type { Check } from '../plan/check.ts'
 import type { Replacement } from '../plan/replacement.ts'
 import type { Order } from '../plan/scenario.ts'

@@ -163,7 +163,8 @@ export function refusalNotes(steps: readonly StepRecord[]): string[] {
     if (outcome === 'kept') return [`"${title}" was not tried: ${reason}`]
     if (outcome !== 'refused') return []
     return [
-      `warning: once it was unloaded, this kernel refuses the module until the live patch is gone ("${title}": ${reason})`,
+      'warning: once it was unloaded, this kernel refuses the module until the live patch is gone ' +
+        `("${title}": ${reason})`,
     ]
   })
 }

@@ -25,7 +25,10 @@ export interface StepRecord {
   readonly samples?: readonly Sample[]
   /** Of a transition: tasks that were left after 16 s or at the limit, with their stacks. */
   readonly stuck?: string
-  /** Of a step that exercises: what was begun, by its number in the plan; `exitCode` is undefined when its end was not seen. */
+  /**
+   * Of a step that exercises: what was begun, by its number in the plan; `exitCode` is undefined when its end was not
+   * seen.
+   */
   readonly exercises?: readonly {
     readonly index: number
     readonly exitCode: number | undefined
@@ -96,7 +99,10 @@ export interface BootRecord {
   readonly done: boolean
   /** Lines that were no events. */
   readonly noise: readonly string[]
-  /** What shows that the events are not those that the guest sent, one sentence; undefined when all came, in their order. */
+  /**
+   * What shows that the events are not those that the guest sent, one sentence; undefined when all came, in their
+   * order.
+   */
   readonly lost: string | undefined
 }
 

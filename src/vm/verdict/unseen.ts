@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Holds what a proof was to do against what was seen of it. A step that nobody saw end, a check whose output did not come, a
-// function of which nobody knows whether the kernel replaces it: each of them leaves something unproven.
+// Holds what a proof was to do against what was seen of it. A step that nobody saw end, a check whose output did not
+// come, a function of which nobody knows whether the kernel replaces it: each of them leaves something unproven.
 import { inNumbers } from '../../ground/in-numbers.ts'
 import { logMarks } from '../guest/log.ts'
 import type { Turn } from '../plan/scenario.ts'
@@ -17,8 +17,8 @@ export function lostFailures({ lost, noise }: BootRecord): Failure[] {
 }
 
 /**
- * What of the kernel's log did not come: each step that ended has its mark in it, and so has the end. A console that was made quiet, or
- * whose file could not grow, would hide what the kernel complains about.
+ * What of the kernel's log did not come: each step that ended has its mark in it, and so has the end. A console that
+ * was made quiet, or whose file could not grow, would hide what the kernel complains about.
  * @returns a clause without a full stop; undefined when nothing is missing
  */
 export function logGap({ parts, done }: BootRecord, console: readonly string[]): string | undefined {

@@ -188,7 +188,8 @@ describe('an object is not kept where the compiler may have looked at what it do
     ['an #include', '#include "own.inc"\n#include <linux/a.h>\n'],
     [
       'a comment',
-      '/* not via asm(".include <asm/x.h>") or __has_include(<x.h>) */ int x;\n/* asm\n * ".incbin" is said here, and __has_include(<y.h>)\n */\n',
+      '/* not via asm(".include <asm/x.h>") or __has_include(<x.h>) */ int x;\n/* asm\n * ".incbin" is ' +
+        'said here, and __has_include(<y.h>)\n */\n',
     ],
     ['another word', 'int include, inc, has_include; int f(void) { return include + inc; }'],
   ])('%s is none', (_, text) => {

@@ -15,7 +15,9 @@ async function said(lines: string, before = 'int x;\n'): Promise<string[]> {
     mkdirSync(path.join(source, 'fs/proc'), { recursive: true })
     writeFileSync(path.join(source, 'fs/proc/x.c'), before)
     const added = lines.split('\n')
-    const text = `--- a/fs/proc/x.c\n+++ b/fs/proc/x.c\n@@ -1,1 +1,${1 + added.length} @@\n ${before.split('\n')[0]}\n${added.map((line) => `+${line}\n`).join('')}`
+    const text =
+      `--- a/fs/proc/x.c\n+++ b/fs/proc/x.c\n@@ -1,1 +1,${1 + added.length} @@\n ` +
+      `${before.split('\n')[0]}\n${added.map((line) => `+${line}\n`).join('')}`
     const { changes } = await applyPatches(source, [parsePatch(Buffer.from(text), 'fix.patch')])
     return changes.flatMap(readsOutside).map(({ rule, message }) => `${rule}: ${message}`)
   } finally {

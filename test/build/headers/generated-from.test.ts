@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What makefiles make of other files than those that a compiler reads; the rules are of the shapes that the kernel's have.
+// What makefiles make of other files than those that a compiler reads; the rules are of the shapes that the kernel's
+// have.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

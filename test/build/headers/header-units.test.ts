@@ -187,7 +187,8 @@ test('a header of tracepoints is found though it is included by its own name onl
   put({
     'include/trace/define_trace.h': '#include TRACE_INCLUDE(TRACE_INCLUDE_FILE)\n',
     'drivers/t/events.h':
-      '#undef TRACE_SYSTEM\n#define TRACE_SYSTEM t\n#define TRACE_INCLUDE_FILE shapes\n#define TRACE_INCLUDE_PATH ../../drivers/t\n',
+      '#undef TRACE_SYSTEM\n#define TRACE_SYSTEM t\n#define TRACE_INCLUDE_FILE shapes\n#define ' +
+      'TRACE_INCLUDE_PATH ../../drivers/t\n',
     'drivers/t/shapes.h': 'static inline int shape(void) { return 1; }\n',
     'drivers/t/t.c': '#include "events.h"\nint t(void) { return 1; }\n',
   })

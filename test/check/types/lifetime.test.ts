@@ -36,7 +36,8 @@ test('a function that finds one by another pointer may be another task’s', () 
   ).toBe('shared')
   expect(
     lifetime(
-      'int f(void) { struct ctx c; use(&c); return c.a; } int g(long *p) { return ((struct ctx *)((char *)p - 8))->a; }',
+      'int f(void) { struct ctx c; use(&c); return c.a; } int g(long *p) { return ((struct ctx *)((char ' +
+        '*)p - 8))->a; }',
     ),
   ).toBe('shared')
 })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Entries of tables that the linker collects, as macros of the kernel make them: named by a counter, or local to a function. No code
-// refers to them, so only their content says what the patch does to them.
+// Entries of tables that the linker collects, as macros of the kernel make them: named by a counter, or local to a
+// function. No code refers to them, so only their content says what the patch does to them.
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../../src/diff/change.ts'
 import { readObject } from '../../../src/elf/read.ts'
@@ -99,13 +99,21 @@ const cases: readonly Case[] = [
   },
   {
     title: 'of a function is the same in one whose other entries are renumbered',
-    before: `int f(int a) { { ENTRY(const x, "__quirks", ${first}) } { ENTRY(const x, "__quirks", ${second}) } return a; }`,
-    after: `int f(int a) { { ENTRY(const x, "__quirks", ${second}) } { ENTRY(const x, "__quirks", ${first}) } return a; }`,
+    before:
+      `int f(int a) { { ENTRY(const x, "__quirks", ${first}) } { ENTRY(const x, "__quirks", ` +
+      `${second}) } return a; }`,
+    after:
+      `int f(int a) { { ENTRY(const x, "__quirks", ${second}) } { ENTRY(const x, "__quirks", ` +
+      `${first}) } return a; }`,
   },
   {
     title: 'is no matter where constants that the compiler numbers are used as ever',
-    before: `int f(int a) { static const int t[] = { 1, 2, 3, 4 }; say("%s", __func__); return t[a & 3]; } QUIRK(3, ${first})`,
-    after: `int f(int a) { static const int t[] = { 1, 2, 3, 4 }; say("%s", __func__); return t[a & 3]; } QUIRK(4, ${first})`,
+    before:
+      'int f(int a) { static const int t[] = { 1, 2, 3, 4 }; say("%s", __func__); return t[a & ' +
+      `3]; } QUIRK(3, ${first})`,
+    after:
+      'int f(int a) { static const int t[] = { 1, 2, 3, 4 }; say("%s", __func__); return t[a & 3]; ' +
+      `} QUIRK(4, ${first})`,
   },
 ]
 

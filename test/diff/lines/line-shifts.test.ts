@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A number beside a name is a line only where its taker is known, and others have moved as far; each case is a unit of its own, so that
-// none helps another.
+// A number beside a name is a line only where its taker is known, and others have moved as far; each case is a unit of
+// its own, so that none helps another.
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../../src/diff/change.ts'
 import { readObject } from '../../../src/elf/read.ts'
@@ -57,14 +57,16 @@ const cases: readonly Case[] = [
   {
     title: 'that moves otherwise than the lines of the unit is no line',
     code: (n) =>
-      `int f(int a) { set_mode("modes/eth0.c", ${n}); return get(); } void g(void) { LINE_WARN(${n === 1500 ? 40 : 43}); get(); }`,
+      `int f(int a) { set_mode("modes/eth0.c", ${n}); return get(); } void g(void) { ` +
+      `LINE_WARN(${n === 1500 ? 40 : 43}); get(); }`,
     numbers: [1500, 9000],
     changes: true,
   },
   {
     title: 'behind a file is a line when a warning has moved as far',
     code: (n) =>
-      `int f(int a) { _printk("assertion failed at %s (%d)", "net/dev.c", ${n}); return get(); } void g(void) { LINE_WARN(${n + 40}); get(); }`,
+      `int f(int a) { _printk("assertion failed at %s (%d)", "net/dev.c", ${n}); return get(); } void ` +
+      `g(void) { LINE_WARN(${n + 40}); get(); }`,
     numbers: [100, 103],
     changes: false,
   },
@@ -77,7 +79,8 @@ const cases: readonly Case[] = [
   {
     title: 'that a file system prints is a line when another one has moved as far',
     code: (n) =>
-      `int f(int a, void *sb) { __ext4_error(sb, __func__, ${n}, 0, "bad"); return get(); } int g(void *sb) { __ext4_error(sb, __func__, ${n + 30}, 0, "worse"); return get(); }`,
+      `int f(int a, void *sb) { __ext4_error(sb, __func__, ${n}, 0, "bad"); return get(); } int g(void ` +
+      `*sb) { __ext4_error(sb, __func__, ${n + 30}, 0, "worse"); return get(); }`,
     numbers: [100, 103],
     changes: false,
   },
@@ -90,14 +93,16 @@ const cases: readonly Case[] = [
   {
     title: 'behind the line is the kind of a transaction on 6.1',
     code: (n) =>
-      `int f(int a, void *sb) { __ext4_journal_start_sb(sb, 120, ${n}, 3, 4, 5); return get(); } void g(void) { LINE_WARN(${n + 40}); get(); }`,
+      `int f(int a, void *sb) { __ext4_journal_start_sb(sb, 120, ${n}, 3, 4, 5); return get(); } void ` +
+      `g(void) { LINE_WARN(${n + 40}); get(); }`,
     numbers: [3, 5],
     changes: true,
   },
   {
     title: 'behind the file system is the line of a transaction on 6.12',
     code: (n) =>
-      `int f(int a, void *in, void *sb) { __ext4_journal_start_sb(in, sb, ${n}, 3, 4, 5); return get(); } void g(void) { LINE_WARN(${n + 40}); get(); }`,
+      `int f(int a, void *in, void *sb) { __ext4_journal_start_sb(in, sb, ${n}, 3, 4, 5); return get(); ` +
+      `} void g(void) { LINE_WARN(${n + 40}); get(); }`,
     numbers: [120, 122],
     changes: false,
   },
@@ -110,7 +115,8 @@ const cases: readonly Case[] = [
   {
     title: 'behind a file is no line for somebody unknown, though another one has moved as far',
     code: (n) =>
-      `void check_depth(const char *, int); int f(int a) { check_depth("net/dev.c", ${n}); return get(); } int f2(int a) { check_depth("net/dev.c", ${n + 32}); return get() + a; }`,
+      `void check_depth(const char *, int); int f(int a) { check_depth("net/dev.c", ${n}); return ` +
+      `get(); } int f2(int a) { check_depth("net/dev.c", ${n + 32}); return get() + a; }`,
     numbers: [32, 36],
     changes: true,
     names: ['f', 'f2'],
@@ -118,7 +124,8 @@ const cases: readonly Case[] = [
   {
     title: 'behind a file is no line for somebody unknown, though a warning has moved as far',
     code: (n) =>
-      `void check_depth(const char *, int); int f(int a) { LINE_WARN(${n + 40}); check_depth("net/dev.c", ${n}); return get(); } void g(void) { LINE_WARN(${n + 90}); get(); }`,
+      `void check_depth(const char *, int); int f(int a) { LINE_WARN(${n + 40}); ` +
+      `check_depth("net/dev.c", ${n}); return get(); } void g(void) { LINE_WARN(${n + 90}); get(); }`,
     numbers: [32, 34],
     changes: true,
   },
@@ -133,14 +140,16 @@ const cases: readonly Case[] = [
   {
     title: 'is no line for a function of ACPI that takes none, though a warning has moved as far',
     code: (n) =>
-      `int f(int a) { LINE_WARN(${n + 40}); acpi_ns_limit(__func__, ${n}); return get(); } int g(void *sb) { __ext4_error(sb, __func__, ${n + 7}, 0, "bad"); return 1; }`,
+      `int f(int a) { LINE_WARN(${n + 40}); acpi_ns_limit(__func__, ${n}); return get(); } int g(void ` +
+      `*sb) { __ext4_error(sb, __func__, ${n + 7}, 0, "bad"); return 1; }`,
     numbers: [100, 102],
     changes: true,
   },
   {
     title: 'is no line as another argument of a function that takes one, though a warning has moved as far',
     code: (n) =>
-      `int f(void *sb) { LINE_WARN(${n + 40}); assfail(sb, __func__, "net/dev.c", 7); assfail(sb, "net/dev.c", (void *)${n}, 9); return get(); }`,
+      `int f(void *sb) { LINE_WARN(${n + 40}); assfail(sb, __func__, "net/dev.c", 7); assfail(sb, ` +
+      `"net/dev.c", (void *)${n}, 9); return get(); }`,
     numbers: [100, 102],
     changes: true,
   },
@@ -168,7 +177,8 @@ const cases: readonly Case[] = [
   {
     title: 'that ACPI gets behind its module is a line when a warning has moved as far',
     code: (n) =>
-      `static const char _acpi_module_name[] = "dev"; int f(int a) { LINE_WARN(${n + 40}); acpi_error(_acpi_module_name, ${n}, "bad"); return get(); }`,
+      `static const char _acpi_module_name[] = "dev"; int f(int a) { LINE_WARN(${n + 40}); ` +
+      `acpi_error(_acpi_module_name, ${n}, "bad"); return get(); }`,
     numbers: [100, 102],
     changes: false,
   },

@@ -16,9 +16,11 @@ sheet({
     {
       title: 'its places in the source move without a change, and go with what is replaced',
       before:
-        '#line 100 "drivers/thing.c"\nint ub_array[8]; int ub_same(int i) { return ub_array[i] << get(); } int ub_real(int i) { return ub_array[i] + 500; }',
+        '#line 100 "drivers/thing.c"\nint ub_array[8]; int ub_same(int i) { return ub_array[i] << ' +
+        'get(); } int ub_real(int i) { return ub_array[i] + 500; }',
       after:
-        '#line 170 "drivers/thing.c"\nint ub_array[8]; int ub_same(int i) { return ub_array[i] << get(); } int ub_real(int i) { return ub_array[i] + 600; }',
+        '#line 170 "drivers/thing.c"\nint ub_array[8]; int ub_same(int i) { return ub_array[i] << ' +
+        'get(); } int ub_real(int i) { return ub_array[i] + 600; }',
       changed: ['ub_real'],
       refers: ['ub_array'],
     },
@@ -36,9 +38,11 @@ sheet({
 const kasan = {
   title: 'its list of variables is nothing that a live patch has to keep',
   before:
-    'int as_array[8]; static int as_static = 5; int as_same(int i) { return as_array[i] + as_static++; } int as_real(int i) { return as_array[i] + 500; }',
+    'int as_array[8]; static int as_static = 5; int as_same(int i) { return as_array[i] + as_static++; ' +
+    '} int as_real(int i) { return as_array[i] + 500; }',
   after:
-    'int as_array[8]; static int as_static = 5; int as_new[9]; int as_same(int i) { return as_array[i] + as_static++; } int as_real(int i) { return as_array[i] + as_new[i]; }',
+    'int as_array[8]; static int as_static = 5; int as_new[9]; int as_same(int i) { return as_array[i] ' +
+    '+ as_static++; } int as_real(int i) { return as_array[i] + as_new[i]; }',
   changed: ['as_real'],
   newData: ['as_new'],
   carried: ['as_new'],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Switches that the compiler makes tables of, in position-independent code, too, whose tables hold distances from their own beginning.
+// Switches that the compiler makes tables of, in position-independent code, too, whose tables hold distances from their
+// own beginning.
 import { describe, expect, it } from 'vitest'
 import { type Change, compareObjects } from '../../../src/diff/change.ts'
 import { splitObject } from '../../../src/diff/object/split-object.ts'
@@ -14,7 +15,8 @@ const cases = [...Array(40).keys()]
 /** Functions of which much is a table, so that distances counted from its beginning reach far behind them. */
 function unit(what: { readonly case?: number; readonly of?: string; readonly small?: number } = {}): string {
   const arm = (n: number, of: string) =>
-    `case ${n}: return ${n === what.case && (what.of ?? 'pick') === of ? `halt(b - 1)` : `${of === 'pick' ? 'act' : 'go'}(b + ${n * 9})`};`
+    `case ${n}: return ` +
+    `${n === what.case && (what.of ?? 'pick') === of ? `halt(b - 1)` : `${of === 'pick' ? 'act' : 'go'}(b + ${n * 9})`};`
   const choose = (name: string) =>
     `int ${name}(int a, int b) { switch (a) { ${cases.map((n) => arm(n, name)).join(' ')} } return 0; }`
   return `

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Static variables of one name: each keeps its own state, or the change is refused. What is right is told here by the lines on which
-// the source declares them, which debug information maps to symbols.
+// Static variables of one name: each keeps its own state, or the change is refused. What is right is told here by the
+// lines on which the source declares them, which debug information maps to symbols.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -39,7 +39,10 @@ interface Case {
   readonly told?: RegExp
 }
 
-/** @returns a case whose truth is told by marks behind the declarations: a number in a comment is one variable on both sides */
+/**
+ * @returns a case whose truth is told by marks behind the declarations: a number in a comment is one variable on both
+ * sides
+ */
 function marked(title: string, before: string, after: string, told?: RegExp): Case {
   const marks = (text: string) =>
     text.split('\n').flatMap((line, at) => {

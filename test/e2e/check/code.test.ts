@@ -115,7 +115,8 @@ describe.concurrent('what is handed on, and where code runs', () => {
       [
         helper,
         'struct subprocess_info *call_usermodehelper_setup(',
-        'static void other_work(struct work_struct *work)\n{\n\tcall_usermodehelper_exec_work(work);\n}\n\nstruct subprocess_info *call_usermodehelper_setup(',
+        'static void other_work(struct work_struct ' +
+          '*work)\n{\n\tcall_usermodehelper_exec_work(work);\n}\n\nstruct subprocess_info *call_usermodehelper_setup(',
       ],
     ])
     expect(judgement.verdict).toBe('consent')
@@ -141,7 +142,9 @@ describe.concurrent('what is handed on, and where code runs', () => {
       [
         systems,
         'void put_filesystem(struct file_system_type *fs)\n{',
-        'static int turned(const void *a, const void *b)\n{\n\treturn *(char *)b - *(char *)a;\n}\n\nvoid put_filesystem(struct file_system_type *fs)\n{\n\tchar name[4];\n\n\tstrscpy(name, fs->name, 4);\n\tsort(name, 4, 1, turned, NULL);\n\tif (!name[3])\n\t\treturn;',
+        'static int turned(const void *a, const void *b)\n{\n\treturn *(char *)b - *(char ' +
+          '*)a;\n}\n\nvoid put_filesystem(struct file_system_type *fs)\n{\n\tchar ' +
+          'name[4];\n\n\tstrscpy(name, fs->name, 4);\n\tsort(name, 4, 1, turned, NULL);\n\tif (!name[3])\n\t\treturn;',
       ],
     ])
     expect(told(judgement)).toContain('note address-of-new-function turned')
@@ -239,7 +242,8 @@ describe.concurrent('what no function carries', () => {
       [
         helper,
         'struct subprocess_info *call_usermodehelper_setup(',
-        'static int __init at_start(void)\n{\n\treturn usermodehelper_disabled;\n}\nlate_initcall(at_start);\n\nstruct subprocess_info *call_usermodehelper_setup(',
+        'static int __init at_start(void)\n{\n\treturn ' +
+          'usermodehelper_disabled;\n}\nlate_initcall(at_start);\n\nstruct subprocess_info *call_usermodehelper_setup(',
       ],
     ])
     expect(judgement.verdict).toBe('refused')
@@ -254,7 +258,10 @@ describe.concurrent('what no function carries', () => {
       [
         systems,
         'void put_filesystem(struct file_system_type *fs)\n{',
-        'static void __exit at_end(void)\n{\n\tpr_info("end\\n");\n}\n__exitcall(at_end);\n\nint noinline fs_told(const char *name)\n{\n\treturn printk("%s\\n", name);\n}\nEXPORT_SYMBOL_GPL(fs_told);\n\nvoid put_filesystem(struct file_system_type *fs)\n{\n\tfs_told(fs->name);',
+        'static void __exit at_end(void)\n{\n\tpr_info("end\\n");\n}\n__exitcall(at_end);\n\nint ' +
+          'noinline fs_told(const char *name)\n{\n\treturn printk("%s\\n", ' +
+          'name);\n}\nEXPORT_SYMBOL_GPL(fs_told);\n\nvoid put_filesystem(struct file_system_type ' +
+          '*fs)\n{\n\tfs_told(fs->name);',
       ],
     ])
     const told = judgement.findings.filter(({ rule }) => /init-code|registration/.test(rule))
@@ -270,7 +277,8 @@ describe.concurrent('what no function carries', () => {
       [
         systems,
         'void put_filesystem(struct file_system_type *fs)\n{',
-        'static unsigned long dropped = 3;\n\nvoid put_filesystem(struct file_system_type *fs)\n{\n\tif (!(++dropped % 1024))\n\t\tpr_debug("%lu\\n", dropped);',
+        'static unsigned long dropped = 3;\n\nvoid put_filesystem(struct file_system_type *fs)\n{\n\tif ' +
+          '(!(++dropped % 1024))\n\t\tpr_debug("%lu\\n", dropped);',
       ],
     ])
     expect(judgement.verdict).toBe('possible')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A few of the real fixes of docs/fixes.md, through `check` on the newest kernel of the series, which has them: so each is
-// undone. All of them are checked by `npm run fixes`.
+// A few of the real fixes of docs/fixes.md, through `check` on the newest kernel of the series, which has them: so each
+// is undone. All of them are checked by `npm run fixes`.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import pLimit from 'p-limit'

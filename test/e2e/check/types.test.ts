@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Types, signatures and exports of the real kernel that a patch changes: what is told, and what is not. One patch of many
-// edits, as each is judged by itself.
+// Types, signatures and exports of the real kernel that a patch changes: what is told, and what is not. One patch of
+// many edits, as each is judged by itself.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -42,8 +42,10 @@ const edits: readonly (readonly [name: string, file: string, from: string, to: s
   [
     'query',
     'drivers/acpi/ec.c',
-    'void acpi_ec_remove_query_handler(struct acpi_ec *ec, u8 query_bit)\n{\n\tacpi_ec_remove_query_handlers(ec, false, query_bit);',
-    'void acpi_ec_remove_query_handler(struct acpi_ec *ec, u8 query_bit, bool all)\n{\n\tacpi_ec_remove_query_handlers(ec, all, query_bit);',
+    'void acpi_ec_remove_query_handler(struct acpi_ec *ec, u8 ' +
+      'query_bit)\n{\n\tacpi_ec_remove_query_handlers(ec, false, query_bit);',
+    'void acpi_ec_remove_query_handler(struct acpi_ec *ec, u8 query_bit, bool ' +
+      'all)\n{\n\tacpi_ec_remove_query_handlers(ec, all, query_bit);',
   ],
   [
     'query-header',
@@ -132,7 +134,9 @@ test('a new type, a new static function and a changed body are no matter for the
       'new',
       'fs/proc/version.c',
       'static int version_proc_show(struct seq_file *m, void *v)\n{\n',
-      'struct inarch_pair {\n\tint a, b;\n};\n\nstatic noinline int inarch_sum(struct inarch_pair *pair)\n{\n\treturn pair->a + pair->b;\n}\n\nstatic int version_proc_show(struct seq_file *m, void *v)\n{\n\tstruct inarch_pair pair = { 1, 2 };\n\n\tseq_printf(m, "%d ", inarch_sum(&pair));\n',
+      'struct inarch_pair {\n\tint a, b;\n};\n\nstatic noinline int inarch_sum(struct inarch_pair ' +
+        '*pair)\n{\n\treturn pair->a + pair->b;\n}\n\nstatic int version_proc_show(struct seq_file *m, ' +
+        'void *v)\n{\n\tstruct inarch_pair pair = { 1, 2 };\n\n\tseq_printf(m, "%d ", inarch_sum(&pair));\n',
     ],
   ])
   expect(functions).toEqual(['version_proc_show'])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The source engine with real kernels: live patches made of C source that people can read, edit and build again, and what
-// the two engines say of one another. One boot for each kernel.
+// The source engine with real kernels: live patches made of C source that people can read, edit and build again, and
+// what the two engines say of one another. One boot for each kernel.
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'

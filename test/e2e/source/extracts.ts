@@ -8,7 +8,8 @@ import type { Trial } from '../../../bench/source/trial.ts'
 import { root } from '../inarch.ts'
 
 /**
- * @param share of the functions whose extracts compile, and come out the same: of a few it varies more than of a thousand, and
+ * @param share of the functions whose extracts compile, and come out the same: of a few it varies more than of a
+ * thousand, and
  *   the kernel is whichever is the newest
  */
 export function describeExtracts(

@@ -121,7 +121,8 @@ describe('it copes with', () => {
     const text = lines(
       5_000_000,
       (n) =>
-        `static const int t${n}[600] = { ${n}${', 1, 2, 3'.repeat(199)} };\nint get${n}(int x)\n{\n\treturn t${n}[x & 3] * 3 + ${n};\n}\n`,
+        `static const int t${n}[600] = { ${n}${', 1, 2, 3'.repeat(199)} };\nint get${n}(int ` +
+        `x)\n{\n\treturn t${n}[x & 3] * 3 + ${n};\n}\n`,
     )
     const outcome = await source(text, 'get777')
     expect([outcome.stderr, outcome.code]).toEqual(['', 0])
@@ -139,7 +140,9 @@ describe('it copes with', () => {
   test('parentheses and conditions that are nested a thousandfold', async () => {
     const nested = `${'('.repeat(5000)}x${')'.repeat(5000)}`
     const ifs = Array.from({ length: 200 }, (_, depth) => `#if ${depth} >= 0`).join('\n')
-    const text = `${ifs}\nint f(int x) { ${'{ if (x) '.repeat(500)} x = ${nested}; ${'}'.repeat(500)} return x; }\n${'#endif\n'.repeat(200)}`
+    const text =
+      `${ifs}\nint f(int x) { ${'{ if (x) '.repeat(500)} x = ${nested}; ${'}'.repeat(500)} return ` +
+      `x; }\n${'#endif\n'.repeat(200)}`
     const outcome = await source(text, 'f')
     expect([outcome.stderr, outcome.code]).toEqual(['', 0])
     expect(compiles()).toContain(nested)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What two bare objects tell: what is left out is said, an alias is not taken for the function, and what objtool has undone is no reference.
+// What two bare objects tell: what is left out is said, an alias is not taken for the function, and what objtool has
+// undone is no reference.
 import { expect, test } from 'vitest'
 import { readObject } from '../../../src/elf/read.ts'
 import { comparePair } from '../../../src/extract/pairs/pair.ts'

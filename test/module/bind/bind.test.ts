@@ -19,7 +19,8 @@ const calls = (body: string) =>
   changeOf(`${body} int f(int a) { return a; }`, `${body} int f(int a) { return used(a); }`)
 const external = calls('int used(int);')
 const own = calls(
-  'static int state; static __attribute__((noinline)) int used(int a) { return a + state++; } int g(int a) { return used(a); }',
+  'static int state; static __attribute__((noinline)) int used(int a) { return a + state++; } int g(int ' +
+    'a) { return used(a); }',
 )
 
 describe('a reference to', () => {

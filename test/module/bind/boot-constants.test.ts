@@ -10,8 +10,12 @@ import { compile } from '../../objects.ts'
 const variable = undefinedSymbol('table')
 
 /** arch/x86/include/asm/runtime-const.h, as it is compiled. */
-const pointer = `unsigned long f(void) { unsigned long v; asm("movabs $0x0123456789abcdef, %0; 1: .pushsection runtime_ptr_table, \\"a\\"; .long 1b - 8 - .; .popsection" : "=r" (v)); return v; }`
-const shift = `unsigned f(unsigned v) { asm("shrl $12, %k0; 1: .pushsection runtime_shift_table, \\"a\\"; .long 1b - 1 - .; .popsection" : "+r" (v)); return v; }`
+const pointer =
+  'unsigned long f(void) { unsigned long v; asm("movabs $0x0123456789abcdef, %0; 1: ' +
+  `.pushsection runtime_ptr_table, \\"a\\"; .long 1b - 8 - .; .popsection" : "=r" (v)); return v; }`
+const shift =
+  `unsigned f(unsigned v) { asm("shrl $12, %k0; 1: .pushsection runtime_shift_table, \\"a\\"; ` +
+  '.long 1b - 1 - .; .popsection" : "+r" (v)); return v; }'
 
 test('a pointer is loaded from the variable, and its table is gone', () => {
   const refused: string[] = []

@@ -91,7 +91,9 @@ describe('a reference', () => {
     [
       'the key of a jump label',
       '__jump_table',
-      '{ __label__ yes; asm goto("1: .byte 0x0f,0x1f,0x44,0x00,0x00\\n.pushsection __jump_table,\\"aw\\"\\n.long 1b - ., %l[yes] - .\\n.quad %c0 - .\\n.popsection" :: "i"(&the_key) :: yes); a *= 3; yes:; }',
+      '{ __label__ yes; asm goto("1: .byte 0x0f,0x1f,0x44,0x00,0x00\\n.pushsection ' +
+        '__jump_table,\\"aw\\"\\n.long 1b - ., %l[yes] - .\\n.quad %c0 - .\\n.popsection" :: ' +
+        '"i"(&the_key) :: yes); a *= 3; yes:; }',
     ],
     [
       'the key of a static call',
@@ -101,17 +103,23 @@ describe('a reference', () => {
     [
       'a call in an alternative',
       '.altinstr_replacement',
-      'asm volatile("661: nop; nop; nop; nop; nop\\n662:\\n.pushsection .altinstructions,\\"a\\"\\n.long 661b - ., 663f - .\\n.word 3\\n.byte 662b-661b, 664f-663f\\n.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n663: call callee\\n664:\\n.popsection");',
+      'asm volatile("661: nop; nop; nop; nop; nop\\n662:\\n.pushsection ' +
+        '.altinstructions,\\"a\\"\\n.long 661b - ., 663f - .\\n.word 3\\n.byte 662b-661b, ' +
+        '664f-663f\\n.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n663: call ' +
+        'callee\\n664:\\n.popsection");',
     ],
     [
       'an operand of code that an alternative replaces',
       '.text.f',
-      'asm volatile("661: call *the_key(%%rip)\\n662:\\n.pushsection .altinstructions,\\"a\\"\\n.long 661b - ., 663f - .\\n.word 3\\n.byte 662b-661b, 664f-663f\\n.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n663: nop\\n664:\\n.popsection" ::);',
+      'asm volatile("661: call *the_key(%%rip)\\n662:\\n.pushsection .altinstructions,\\"a\\"\\n.long ' +
+        '661b - ., 663f - .\\n.word 3\\n.byte 662b-661b, 664f-663f\\n.popsection\\n.pushsection ' +
+        '.altinstr_replacement,\\"ax\\"\\n663: nop\\n664:\\n.popsection" ::);',
     ],
     [
       'a table that the kernel knows by its name',
       '__param',
-      'asm volatile(".pushsection __param,\\"a\\"\\n661: .quad the_key\\n.popsection\\n.pushsection .discard.addressable\\n.quad 661b\\n.popsection\\nlea 661b(%%rip), %%rax" ::: "rax");',
+      'asm volatile(".pushsection __param,\\"a\\"\\n661: .quad the_key\\n.popsection\\n.pushsection ' +
+        '.discard.addressable\\n.quad 661b\\n.popsection\\nlea 661b(%%rip), %%rax" ::: "rax");',
     ],
   ])('that the kernel follows while it loads the module is by name: %s', (_, section, code) => {
     const found = relocationsOf(code)

@@ -23,7 +23,9 @@ interface Given {
   readonly own?: readonly string[] | undefined
 }
 
-/** What becomes of a file that includes a header: the names that are bound, those that are carried, and the findings. */
+/**
+ * What becomes of a file that includes a header: the names that are bound, those that are carried, and the findings.
+ */
 function made({ header, changedHeader = header, before, after, kernel, own }: Given) {
   const one: SourceObject = {
     file: 'a.c',

@@ -128,7 +128,8 @@ describe('a name that a file uses', () => {
 // arch/x86/include/asm/runtime-const.h: the code has a number, and only its table names the variable.
 test('a variable that code has as a constant of boot is bound like any other name', () => {
   const constant = (name: string) =>
-    `({ unsigned long v; asm("movabs $0x0123456789abcdef, %0; 1: .pushsection runtime_ptr_${name}, \\"a\\"; .long 1b - 8 - .; .popsection" : "=r" (v)); v; })`
+    `({ unsigned long v; asm("movabs $0x0123456789abcdef, %0; 1: .pushsection runtime_ptr_${name}, ` +
+    `\\"a\\"; .long 1b - 8 - .; .popsection" : "=r" (v)); v; })`
   const symbols = { 'vmlinux limit': [{ type: 'D' }], 'vmlinux table': [{ type: 'd' }] }
   const made = (...texts: string[]) => {
     const units = texts.map((text, nth) => unit(text, 'int f;', `${nth}.c`))

@@ -29,9 +29,13 @@ function patchOf(code: string, when: string) {
 }
 
 const jump = (key: string) =>
-  `{ __label__ yes; asm goto("1: .byte 0x0f,0x1f,0x44,0x00,0x00\\n.pushsection __jump_table,\\"aw\\"\\n.long 1b - ., %l[yes] - .\\n.quad %c0 - .\\n.popsection" :: "i"(&${key}) :: yes); a *= 3; yes:; }`
+  `{ __label__ yes; asm goto("1: .byte 0x0f,0x1f,0x44,0x00,0x00\\n.pushsection ` +
+  `__jump_table,\\"aw\\"\\n.long 1b - ., %l[yes] - .\\n.quad %c0 - .\\n.popsection" :: "i"(&${key}) :: ` +
+  'yes); a *= 3; yes:; }'
 const replaced =
-  'asm volatile("661: nop; nop; nop; nop; nop\\n662:\\n.pushsection .altinstructions,\\"a\\"\\n.long 661b - ., 663f - .\\n.word 3\\n.byte 662b-661b, 664f-663f\\n.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n663: call callee\\n664:\\n.popsection");'
+  'asm volatile("661: nop; nop; nop; nop; nop\\n662:\\n.pushsection .altinstructions,\\"a\\"\\n.long ' +
+  '661b - ., 663f - .\\n.word 3\\n.byte 662b-661b, 664f-663f\\n.popsection\\n.pushsection ' +
+  '.altinstr_replacement,\\"ax\\"\\n663: call callee\\n664:\\n.popsection");'
 const staticCall =
   'asm volatile("9: call callee\\n.pushsection .static_call_sites,\\"aw\\"\\n.long 9b - ., the_key - .\\n.popsection");'
 
@@ -69,9 +73,15 @@ describe('a reference that livepatch resolves', () => {
     [13, '.byte 5, 5, 0'],
     [14, '.long 0; .byte 5, 5'],
   ])('from code beside an alternative with entries of %i bytes', (size, rest) => {
-    /** Five bytes that are replaced, and a call behind them; the padding that the last field tells of is none of its length. */
+    /**
+     * Five bytes that are replaced, and a call behind them; the padding that the last field tells of is none of its
+     * length.
+     */
     const alternative = (inside: boolean) =>
-      `asm volatile("661: ${inside ? 'call callee' : '.byte 0x0f, 0x1f, 0x44, 0, 0'}\\n662: ${inside ? '' : 'call callee'}\\n.pushsection .altinstructions,\\"a\\"\\n.long 661b - ., 663f - .\\n${size === 14 ? '' : '.word 3\\n'}${rest.replaceAll('; ', '\\n')}\\n.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n663: .byte 0x0f, 0x1f, 0x44, 0, 0\\n.popsection");`
+      `asm volatile("661: ${inside ? 'call callee' : '.byte 0x0f, 0x1f, 0x44, 0, 0'}\\n662: ` +
+      `${inside ? '' : 'call callee'}\\n.pushsection .altinstructions,\\"a\\"\\n.long 661b - ., 663f - ` +
+      `.\\n${size === 14 ? '' : '.word 3\\n'}${rest.replaceAll('; ', '\\n')}\\n.popsection\\n.pushsection ` +
+      `.altinstr_replacement,\\"ax\\"\\n663: .byte 0x0f, 0x1f, 0x44, 0, 0\\n.popsection");`
 
     test.each([
       ['inside', true, ['late-special-section']],
@@ -88,7 +98,10 @@ describe('a reference that livepatch resolves', () => {
   test('from code between alternatives of which one has no replacement (until 5.12)', () => {
     const entry = (place: string, replacement: string) =>
       `.long ${place} - .${replacement}\\n.word 3\\n.byte 5, 5, 0\\n`
-    const code = `asm volatile("1: .byte 0x0f, 0x1f, 0x44, 0, 0\\n2: call callee\\n3:\\n.pushsection .altinstructions,\\"a\\"\\n${entry('1b', '\\n.long 0')}${entry('2b', ', 4f - .')}.popsection\\n.pushsection .altinstr_replacement,\\"ax\\"\\n4: .byte 0x0f, 0x1f, 0x44, 0, 0\\n.popsection");`
+    const code =
+      `asm volatile("1: .byte 0x0f, 0x1f, 0x44, 0, 0\\n2: call callee\\n3:\\n.pushsection ` +
+      `.altinstructions,\\"a\\"\\n${entry('1b', '\\n.long 0')}${entry('2b', ', 4f - .')}.popsection\\n.pushsection ` +
+      `.altinstr_replacement,\\"ax\\"\\n4: .byte 0x0f, 0x1f, 0x44, 0, 0\\n.popsection");`
     const { draft, late, findings, section } = patchOf(code, 'thing')
     separate(section('.text.f'), late, draft, findings)
     expect(findings.map(({ rule }) => rule)).toEqual(['late-special-section'])

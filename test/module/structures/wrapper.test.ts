@@ -118,12 +118,14 @@ describe('a wrapper', () => {
     ],
     [
       'has a list of functions without an end',
-      `extern char f[]; static struct klp_func funcs[] = { { "f", f } }; static struct klp_object objs[] = { { .funcs = funcs }, { } }; ${patch}`,
+      'extern char f[]; static struct klp_func funcs[] = { { "f", f } }; static struct klp_object ' +
+        `objs[] = { { .funcs = funcs }, { } }; ${patch}`,
       'the list of functions of vmlinux has no end',
     ],
     [
       'replaces a function by nothing',
-      `static struct klp_func funcs[] = { { "f" }, { } }; static struct klp_object objs[] = { { .funcs = funcs }, { } }; ${patch}`,
+      'static struct klp_func funcs[] = { { "f" }, { } }; static struct klp_object objs[] = { { .funcs ' +
+        `= funcs }, { } }; ${patch}`,
       'f has no .new_func',
     ],
     [
@@ -133,12 +135,14 @@ describe('a wrapper', () => {
     ],
     [
       'names an object as no object is called',
-      `static struct klp_func funcs[1]; static struct klp_object objs[] = { { .name = "a/b", .funcs = funcs }, { } }; ${patch}`,
+      'static struct klp_func funcs[1]; static struct klp_object objs[] = { { .name = "a/b", .funcs = ' +
+        `funcs }, { } }; ${patch}`,
       'the name of an object is not a name',
     ],
   ])('that %s is refused', (_, text, why) => {
     expect(refusal(text)).toBe(
-      `usage/bad-wrapper: livepatch.c has no tables that a live patch can have: ${text.startsWith('int nothing') ? 'it ' : ''}${why}`,
+      'usage/bad-wrapper: livepatch.c has no tables that a live patch can have: ' +
+        `${text.startsWith('int nothing') ? 'it ' : ''}${why}`,
     )
   })
 })

@@ -25,7 +25,8 @@ test('functions with the same code know each other', () => {
   const { merged } = readInlining({
     clones: '',
     remarks:
-      'a.c:2:12: optimized: Semantic equality hit:one/0->two/1\na.c:2:12: optimized: Assembler symbol names:one/0->two/1\n',
+      'a.c:2:12: optimized: Semantic equality hit:one/0->two/1\na.c:2:12: optimized: Assembler symbol ' +
+      'names:one/0->two/1\n',
   })
   expect([...merged('one')]).toEqual(['two'])
   expect([...merged('two')]).toEqual(['one'])
@@ -35,7 +36,8 @@ test("clang's remarks say what it inlines", () => {
   const { containers } = readInlining({
     clones: '',
     remarks:
-      "a.c:5:30: remark: 'leaf' inlined into 'g' with (cost=25, threshold=225) at callsite g:0:30; [-Rpass=inline]\na.c:6:30: remark: 'leaf' inlined into 'h' with (cost=always) [-Rpass=inline]\n",
+      "a.c:5:30: remark: 'leaf' inlined into 'g' with (cost=25, threshold=225) at callsite g:0:30; " +
+      "[-Rpass=inline]\na.c:6:30: remark: 'leaf' inlined into 'h' with (cost=always) [-Rpass=inline]\n",
   })
   expect([...containers('leaf')]).toEqual(['g', 'h'])
 })

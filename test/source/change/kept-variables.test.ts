@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which variables of a patched unit the source engine binds to the kernel's, though their declarations are new or differ.
+// Which variables of a patched unit the source engine binds to the kernel's, though their declarations are new or
+// differ.
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../../src/diff/change.ts'
 import { readObject } from '../../../src/elf/read.ts'
@@ -28,7 +29,8 @@ describe.each(both)('a variable of the patched text (%s)', (program) => {
     const before =
       'static int v = 1; int w; void f(void) { static int n; use(&v, 1); use(&n, 2); use(&w, 3); }\n'
     const after =
-      'void *g(void) { extern int w; return &w; }\nstatic unsigned v = 2 - 1; void f(void) { static unsigned n = 0; use(&v, 1); use(&n, 4); }\nint w = 0;\n'
+      'void *g(void) { extern int w; return &w; }\nstatic unsigned v = 2 - 1; void f(void) { static ' +
+      'unsigned n = 0; use(&v, 1); use(&n, 4); }\nint w = 0;\n'
     expect(origins(program, before, after, ['v', 'w', 'f.n'])).toEqual(['v', 'w', local('n')])
   })
 
@@ -70,7 +72,8 @@ test('a static variable that moved out of its function, or into it, is the one t
 
 test('a constant of a function is the one that runs as long as it says the same', () => {
   const before =
-    'struct o { int a[30]; };\nvoid f(void) { static const struct o ops; use((void *)&ops, 1); }\nvoid g(void) { static const struct o ops; use((void *)&ops, 2); }\n'
+    'struct o { int a[30]; };\nvoid f(void) { static const struct o ops; use((void *)&ops, 1); }\nvoid ' +
+    'g(void) { static const struct o ops; use((void *)&ops, 2); }\n'
   const after = before.replace('use(', 'use(0, 0); use(').replace('2);', '4);')
   expect(origins('gcc-12', before, after, ['f.ops', 'g.ops'])).toEqual(['ops', 'ops'])
   const other = after.replace('o ops;', 'o ops = { { 7 } };')

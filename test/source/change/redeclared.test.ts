@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is said of variables that a patch declares anew: one that gets another type, and one that takes over the name of another.
+// What is said of variables that a patch declares anew: one that gets another type, and one that takes over the name of
+// another.
 import { describe, expect, test } from 'vitest'
 import type { Declared } from '../../../src/build/compiler/declared-variables.ts'
 import { compareObjects } from '../../../src/diff/change.ts'
@@ -13,7 +14,9 @@ import {
 import { declarationsIn, identities } from '../../../src/source/change/static-declarations.ts'
 import { compilers, compileWith } from '../../objects.ts'
 
-/** For each line of `after`, the line of `before` that it is; 0 when it is new. By the longest common sequence of lines. */
+/**
+ * For each line of `after`, the line of `before` that it is; 0 when it is new. By the longest common sequence of lines.
+ */
 function lineageOf(before: string, after: string): number[] {
   const [old, young] = [before.split('\n'), after.split('\n')]
   const length = old.map(() => young.map(() => 0))
@@ -122,7 +125,8 @@ describe.each(both)('a variable that is declared as another type (%s)', (program
 
 describe.each(both)('a static variable of a function (%s)', (program) => {
   const blocks = (first: string, second: string) =>
-    `int f(int a) {\n\tif (a > 3) {\n${first}\t\tuse(0, 1);\n\t}\n\tuse(0, 2);\n\tif (a < 1) {\n${second}\t\tuse(0, 3);\n\t}\n\treturn a;\n}\n`
+    `int f(int a) {\n\tif (a > 3) {\n${first}\t\tuse(0, 1);\n\t}\n\tuse(0, 2);\n\tif (a < 1) ` +
+    `{\n${second}\t\tuse(0, 3);\n\t}\n\treturn a;\n}\n`
   const declared = '\t\tstatic int n;\n\t\tuse(&n, 7);\n'
 
   test('that goes from one block while one of its name comes in another is asked about', () => {

@@ -36,11 +36,10 @@ describe('no change', () => {
   })
 
   test('line numbers and counted names further down', async () => {
-    const macros =
-      '#define PASTE_(a, b) a##b\n#define PASTE(a, b) PASTE_(a, b)\n#define MIN(a, b) ({ int PASTE(__UNIQUE_ID_x, __COUNTER__) = a; PASTE(__UNIQUE_ID_x, __COUNTER__) < b ? 1 : 2; })\n'.replace(
-        /PASTE\(__UNIQUE_ID_x, __COUNTER__\) < b/,
-        'put2(__COUNTER__, __LINE__), a < b',
-      )
+    const macros = (
+      '#define PASTE_(a, b) a##b\n#define PASTE(a, b) PASTE_(a, b)\n#define MIN(a, b) ({ int ' +
+      'PASTE(__UNIQUE_ID_x, __COUNTER__) = a; PASTE(__UNIQUE_ID_x, __COUNTER__) < b ? 1 : 2; })\n'
+    ).replace(/PASTE\(__UNIQUE_ID_x, __COUNTER__\) < b/, 'put2(__COUNTER__, __LINE__), a < b')
     const tail = 'int below(int a)\n{\n\treturn MIN(a, 3);\n}\n'
     const change = await sourceChange(
       unit(`${macros}int f(int a)\n{\n\treturn a;\n}\n${tail}`),
@@ -79,7 +78,8 @@ describe('by its text', () => {
   test('a macro of the unit itself, used through another one', async () => {
     const text = (limit: number) =>
       unit(
-        `#define LIMIT ${limit}\n#define ABOVE(a) ((a) > LIMIT)\nint f(int a) { return ABOVE(a); }\nint g(int a) { return a; }\n`,
+        `#define LIMIT ${limit}\n#define ABOVE(a) ((a) > LIMIT)\nint f(int a) { return ABOVE(a); }\nint ` +
+          `g(int a) { return a; }\n`,
       )
     const change = await sourceChange(text(10), text(12))
     expect(names(change)).toEqual(['f'])
@@ -99,7 +99,8 @@ describe('by its text', () => {
   test('a member that moves counts where the code changes with it', async () => {
     const text = (members: string) =>
       unit(
-        `struct item { ${members} };\nint f(struct item *i) { return i->b; }\nint g(struct item *i) { return i->a; }\nint h(struct item *i) { return !i; }\n`,
+        `struct item { ${members} };\nint f(struct item *i) { return i->b; }\nint g(struct item *i) { ` +
+          `return i->a; }\nint h(struct item *i) { return !i; }\n`,
       )
     const change = await sourceChange(text('int a; int b;'), text('int a; int c; int b;'))
     expect(names(change)).toEqual(['f'])
@@ -141,7 +142,8 @@ describe('data', () => {
     const change = await sourceChange(
       unit('int f(void) { static int calls = 3; static int same; put(&same); return calls++; }\n'),
       unit(
-        'int f(void) { static int calls = 4; static int same; static int more; put(&same); put(&more); return calls++; }\n',
+        'int f(void) { static int calls = 4; static int same; static int more; put(&same); put(&more); ' +
+          'return calls++; }\n',
       ),
     )
     expect(change.data).toEqual([
@@ -161,7 +163,8 @@ describe('data', () => {
   test('code that runs only at the start is refused', async () => {
     const text = (value: number) =>
       unit(
-        `__attribute__((section(".init.text"))) int start(void) { return get() * ${value}; }\nint init_module(void) __attribute__((alias("start")));\n`,
+        `__attribute__((section(".init.text"))) int start(void) { return get() * ${value}; }\nint ` +
+          `init_module(void) __attribute__((alias("start")));\n`,
       )
     const change = await sourceChange(text(2), text(3))
     expect(names(change)).toEqual([])
@@ -177,7 +180,8 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
     test('a function that is inlined everywhere brings in those around it, through several levels', async () => {
       const text = (sign: string) =>
         unit(
-          `static inline int deep(int a) { return get() ${sign} a; }\nstatic inline int middle(int a) { return deep(a) * 3; }\nint outer(int a) { return middle(a) + 1; }\nint other(int a) { return a; }\n`,
+          `static inline int deep(int a) { return get() ${sign} a; }\nstatic inline int middle(int a) { ` +
+            `return deep(a) * 3; }\nint outer(int a) { return middle(a) + 1; }\nint other(int a) { return a; }\n`,
         )
       const change = await from(text('+'), text('-'))
       expect(names(change)).toEqual(['outer'])
@@ -188,7 +192,8 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
     test('a function with an entry that was inlined, too', async () => {
       const text = (sign: string) =>
         unit(
-          `int shared(int a) { return get() ${sign} a; }\nint user(int a) { return shared(a) + 1; }\nint other(int a) { return a; }\n`,
+          `int shared(int a) { return get() ${sign} a; }\nint user(int a) { return shared(a) + 1; ` +
+            `}\nint other(int a) { return a; }\n`,
         )
       const change = await from(text('+'), text('-'))
       expect(names(change)).toEqual(['shared', 'user'])
@@ -200,7 +205,9 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
       const change = await from(
         {
           'inline.h': 'static inline int limited(int a)\n{\n\treturn a > 10 ? 10 : a;\n}\n',
-          'unit.c': `${use}#include "inline.h"\nint f(int a) { return limited(a + get()); }\nint g(int a) { return a; }\n`,
+          'unit.c':
+            `${use}#include "inline.h"\nint f(int a) { return limited(a + get()); }\nint g(int a) { ` +
+            `return a; }\n`,
         },
         { 'inline.h': 'static inline int limited(int a)\n{\n\treturn a > 12 ? 12 : a;\n}\n' },
       )
@@ -211,7 +218,8 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
     test('a function without an entry is replaced with its callers', async () => {
       const text = (sign: string) =>
         unit(
-          `${noinline} __attribute__((no_instrument_function)) static int inner(int a) { return get() ${sign} a; }\nint outer(int a) { return inner(a) + inner(a + 7); }\n`,
+          `${noinline} __attribute__((no_instrument_function)) static int inner(int a) { return get() ` +
+            `${sign} a; }\nint outer(int a) { return inner(a) + inner(a + 7); }\n`,
         )
       const change = await from(text('+'), text('-'))
       expect(names(change)).toEqual(['outer'])
@@ -243,7 +251,9 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
     test('a function that was compiled for the calls that there were', async () => {
       const text = (argument: string) =>
         unit(
-          `${noinline} static int helper(int a, int *p) { put(p); if (a > 10) put2(a, 3); return p[1]; }\nint f(int *p) { return helper(3, p) + 1; }\nint g(int *p) { return helper(5, p) + 2; }\nint h(int *p) { return helper(${argument}, p) + 3; }\n`,
+          `${noinline} static int helper(int a, int *p) { put(p); if (a > 10) put2(a, 3); return p[1]; ` +
+            `}\nint f(int *p) { return helper(3, p) + 1; }\nint g(int *p) { return helper(5, p) + 2; ` +
+            `}\nint h(int *p) { return helper(${argument}, p) + 3; }\n`,
         )
       const change = await from(text('7'), text('get()'))
       expect(change.changed).toEqual(['h'])
@@ -256,7 +266,8 @@ describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
     test('a function that relied on what another one did not do', async () => {
       const text = (statement: string) =>
         unit(
-          `${noinline} static int peek(int *p) { ${statement} return p[1] * 3; }\nint f(int *p, int *q) { int a = *q; int b = peek(p); return a * b + *q; }\n`,
+          `${noinline} static int peek(int *p) { ${statement} return p[1] * 3; }\nint f(int *p, int *q) ` +
+            `{ int a = *q; int b = peek(p); return a * b + *q; }\n`,
         )
       const change = await from(text(''), text('*p = 3;'))
       expect(change.changed).toEqual(['peek'])
@@ -272,7 +283,9 @@ describe('gcc', () => {
   test.each(gcc)('a form with fewer arguments is replaced with its callers (%s)', async (program) => {
     const text = (sign: string) =>
       unit(
-        `${noinline} static int scaled(int a, int by, int *p) { for (int i = 0; i < a; i++) p[i] ${sign}= i * a; return a * by; }\nint f(int a, int *p) { return scaled(a, 3, p) + 1; }\nint g(int a, int *p) { return scaled(a, 3, p + 1); }\nint h(int a) { return a; }\n`,
+        `${noinline} static int scaled(int a, int by, int *p) { for (int i = 0; i < a; i++) p[i] ` +
+          `${sign}= i * a; return a * by; }\nint f(int a, int *p) { return scaled(a, 3, p) + 1; }\nint ` +
+          `g(int a, int *p) { return scaled(a, 3, p + 1); }\nint h(int a) { return a; }\n`,
       )
     const change = await sourceChange(text('+'), text('-'), program)
     expect(names(change)).toEqual(['f', 'g'])
@@ -283,7 +296,11 @@ describe('gcc', () => {
   test.each(gcc)('a function that was split (%s)', async (program) => {
     const text = (factor: number) =>
       unit(
-        `static int checked(int *p, int n)\n{\n\tif (__builtin_expect(!p, 1))\n\t\treturn 0;\n\tfor (int i = 0; i < n; i++) { put(p + i); put2(i, n); put2(n, i); put(p); p[i] += get() * ${factor}; }\n\tput2(p[0], p[1]); put2(p[1], p[2]);\n\treturn p[0] + n;\n}\nint f(int *p, int n) { return checked(p, n) + 1; }\nint g(int *p, int n) { return checked(p + 1, n) + 2; }\nint h(int *p, int n) { return checked(p, n + 1) + 3; }\nint i(int a) { return a; }\n`,
+        `static int checked(int *p, int n)\n{\n\tif (__builtin_expect(!p, 1))\n\t\treturn 0;\n\tfor ` +
+          '(int i = 0; i < n; i++) { put(p + i); put2(i, n); put2(n, i); put(p); p[i] += get() * ' +
+          `${factor}; }\n\tput2(p[0], p[1]); put2(p[1], p[2]);\n\treturn p[0] + n;\n}\nint f(int *p, ` +
+          `int n) { return checked(p, n) + 1; }\nint g(int *p, int n) { return checked(p + 1, n) + 2; ` +
+          `}\nint h(int *p, int n) { return checked(p, n + 1) + 3; }\nint i(int a) { return a; }\n`,
       )
     const change = await sourceChange(text(5), text(7), program)
     expect(names(change)).toEqual(['f', 'g', 'h'])
@@ -292,7 +309,9 @@ describe('gcc', () => {
 
   const twins = (one: number, two: number, kind = '') =>
     unit(
-      `${kind} int one(int *p) { p[0] += get(); put(p); put2(p[2], 3); return p[1] * ${one}; }\n${kind} int two(int *p) { p[0] += get(); put(p); put2(p[2], 3); return p[1] * ${two}; }\nint f(int *p) { return one(p) + 1; }\nint g(int *p) { return two(p) + 2; }\n`,
+      `${kind} int one(int *p) { p[0] += get(); put(p); put2(p[2], 3); return p[1] * ${one}; }\n${kind} ` +
+        `int two(int *p) { p[0] += get(); put(p); put2(p[2], 3); return p[1] * ${two}; }\nint f(int *p) ` +
+        `{ return one(p) + 1; }\nint g(int *p) { return two(p) + 2; }\n`,
     )
 
   test.each(gcc)(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the source says about static variables of one name: the same declaration, a moved one, a new one, or nothing certain.
+// What the source says about static variables of one name: the same declaration, a moved one, a new one, or nothing
+// certain.
 import { describe, expect, test } from 'vitest'
 import { declarationsIn, identities } from '../../../src/source/change/static-declarations.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Inarch does not believe its own extracts: one that is not the unit's function is refused, whatever made it so. Here each is
-// made by the engine and then spoilt by hand.
+// Inarch does not believe its own extracts: one that is not the unit's function is refused, whatever made it so. Here
+// each is made by the engine and then spoilt by hand.
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -246,7 +246,8 @@ describe('a function is not the same by its source where an attribute is another
     expect(said.map(({ rule }) => rule)).toContain('extract-differs')
   })
 
-  // The compiler sees fewer callers in an extract, and takes in what it does not in the unit: code that differs by that.
+  // The compiler sees fewer callers in an extract, and takes in what it does not in the unit: code that differs by
+  // that.
   const copied = [
     'noinline',
     'section(".other.text")',

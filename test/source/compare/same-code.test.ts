@@ -36,7 +36,8 @@ describe.each([...newest('gcc'), ...newest('clang')])('with %s, a function is th
     check(
       `noinline int odd(int); noinline int even(int x) { if (x > 100) return even(x - 10) + get(); return x == 0 ? 1 : odd(x - 1) + get(); }
        noinline int odd(int x) { return x == 0 ? 0 : even(x - 1) - get(); }`,
-      `int odd(int); int livepatch_even(int x) { if (x > 100) return livepatch_even(x - 10) + get(); return x == 0 ? 1 : odd(x - 1) + get(); }`,
+      'int odd(int); int livepatch_even(int x) { if (x > 100) return livepatch_even(x - 10) + get(); ' +
+        'return x == 0 ? 1 : odd(x - 1) + get(); }',
       'even',
       'livepatch_even',
     )
@@ -47,7 +48,8 @@ describe.each([...newest('gcc'), ...newest('clang')])('with %s, a function is th
       `const char *other(int i) { static const char *const names[] = { "x", "y" }; say("other"); return names[i]; }
        double number(double x) { return x * 1.25; }
        const char *named(int i) { static const char *const names[] = { "one", "two", "three" }; say("named"); return names[i]; }`,
-      `const char *named(int i) { static const char *const names[] = { "one", "two", "three" }; say("named"); return names[i]; }`,
+      'const char *named(int i) { static const char *const names[] = { "one", "two", "three" }; ' +
+        'say("named"); return names[i]; }',
       'named',
     )
   })
@@ -73,7 +75,10 @@ describe.each([...newest('gcc'), ...newest('clang')])('with %s, a function is th
   })
 
   test('with its table of places that may fault, whose file and line have changed', () => {
-    const bug = `#define BUG() asm volatile("1: ud2\\n.pushsection __bug_table,\\"aw\\"\\n2: .long 1b - 2b\\n.long %c0 - 2b\\n.word %c1\\n.word %c2\\n.org 2b+12\\n.popsection" : : "i" (__FILE__), "i" (__LINE__), "i" (1))`
+    const bug =
+      `#define BUG() asm volatile("1: ud2\\n.pushsection __bug_table,\\"aw\\"\\n2: .long 1b - ` +
+      `2b\\n.long %c0 - 2b\\n.word %c1\\n.word %c2\\n.org 2b+12\\n.popsection" : : "i" (__FILE__), "i" ` +
+      '(__LINE__), "i" (1))'
     check(
       `${bug}
        # 300 "fs/unit.c"
@@ -117,7 +122,8 @@ describe('a difference is put into its class:', () => {
 
   test('a clone has other parameters', () => {
     const [kind, message] = differs(
-      `static noinline int work(int x, int y) { say("work"); return x + y * 3 + get(); } int a(int x) { return work(x, 4); } int b(int x) { return work(x + 1, 4); }`,
+      'static noinline int work(int x, int y) { say("work"); return x + y * 3 + get(); } int a(int x) { ' +
+        'return work(x, 4); } int b(int x) { return work(x + 1, 4); }',
       `int work(int x, int y) { say("work"); return x + y * 3 + get(); }`,
     )
     expect(kind).toBe('other-clone')
@@ -255,7 +261,8 @@ describe('a difference is put into its class:', () => {
 
   test('an entry of a table leads elsewhere', () => {
     const guarded = (way: string) =>
-      `int other; void work(void) { asm volatile("1: nop\\n.pushsection __ex_table,\\"a\\"\\n.long 1b - .\\n.long ${way} - .\\n.long 0\\n.popsection\\n2: nop\\n3:"); }`
+      `int other; void work(void) { asm volatile("1: nop\\n.pushsection __ex_table,\\"a\\"\\n.long 1b - ` +
+      `.\\n.long ${way} - .\\n.long 0\\n.popsection\\n2: nop\\n3:"); }`
     expect(differs(guarded('2f'), guarded('3f'))[0]).toBe('other-tables')
   })
 })

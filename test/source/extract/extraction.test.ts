@@ -380,7 +380,8 @@ int _printk(const char *fmt, ...);
 #define limited(n) ({ static DEFINE_RATELIMIT_STATE(_rs, 5, 10); if (__ratelimit(&_rs)) _printk("%d", n); (n); })
 `
     const own = (name: string) =>
-      `${head}int wanted(int n)\n{\n\tstatic DEFINE_RATELIMIT_STATE(${name}, 5, 10);\n\n\treturn __ratelimit(&${name}) ? n : 0;\n}\n`
+      `${head}int wanted(int n)\n{\n\tstatic DEFINE_RATELIMIT_STATE(${name}, 5, 10);\n\n\treturn ` +
+      `__ratelimit(&${name}) ? n : 0;\n}\n`
     for (const name of ['_rs', '__rs', 'rs', 'descriptor', '__warned']) {
       const { text, findings } = await extract(own(name), { externalize: [`wanted.${name}`] })
       expect(findings).toEqual([])
@@ -391,7 +392,9 @@ int _printk(const char *fmt, ...);
         { severity: 'error', rule: 'writable-copied', symbol: `wanted.${name}` },
       ])
     }
-    const file = `${head}static DEFINE_RATELIMIT_STATE(_rs, 5, 10);\nint wanted(int n) { return __ratelimit(&_rs) ? n : 0; }\n`
+    const file =
+      `${head}static DEFINE_RATELIMIT_STATE(_rs, 5, 10);\nint wanted(int n) { return ` +
+      `__ratelimit(&_rs) ? n : 0; }\n`
     const bound = await extract(file, { externalize: ['_rs'] })
     expect(bound.findings).toEqual([])
     expect(bound.text).toContain('extern struct ratelimit_state _rs;\n')
@@ -439,11 +442,13 @@ describe('A file', () => {
     )
     writeFileSync(
       path.join(work, 'table.h'),
-      'static int table[] = { 1, 2 };\n__attribute__((noinline)) static int in_header(int a)\n{\n\treturn table[a]++;\n}\n',
+      'static int table[] = { 1, 2 };\n__attribute__((noinline)) static int in_header(int ' +
+        'a)\n{\n\treturn table[a]++;\n}\n',
     )
     writeFileSync(path.join(work, 'plain.h'), 'struct plain { int a; };\n')
     const text = await same(
-      '#include "plain.h"\n#include "table.h"\n#include "code.c"\nint wanted(struct plain *p)\n{\n\treturn in_header(p->a) + from_code(1);\n}\nint more(int a) { return in_header(a); }\n',
+      '#include "plain.h"\n#include "table.h"\n#include "code.c"\nint wanted(struct plain ' +
+        '*p)\n{\n\treturn in_header(p->a) + from_code(1);\n}\nint more(int a) { return in_header(a); }\n',
       { externalize: ['state', 'table', 'from_code'], isOther: true },
     )
     expect(text).toContain('#include "plain.h"\n')
@@ -454,7 +459,8 @@ describe('A file', () => {
   it('keeps the macros that its headers ask for', async () => {
     writeFileSync(
       path.join(work, 'template.h'),
-      '#ifndef KIND\n#error "KIND is missing"\n#endif\n#ifndef LEVEL\n#define LEVEL 1\n#endif\nstatic inline KIND make(int a) { return a; }\n',
+      '#ifndef KIND\n#error "KIND is missing"\n#endif\n#ifndef LEVEL\n#define LEVEL 1\n#endif\nstatic ' +
+        'inline KIND make(int a) { return a; }\n',
     )
     const text = await same(
       '#define KIND long\n#define OTHER 1\n#include "template.h"\nlong wanted(int a)\n{\n\treturn make(a);\n}\n',

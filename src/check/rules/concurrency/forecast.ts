@@ -47,9 +47,13 @@ export const neverFinishes: Rule = {
   name: 'never-finishes',
   severity: 'warning',
   looksFor: 'A replaced function that a thread of the kernel never leaves, or in which all threads sleep',
-  why: 'A task goes over to the new code only when no replaced function is on its stack, and a thread has its first function, and the scheduler’s, there for good; the transition never ends, no other live patch can be applied meanwhile, and this one has to be reverted',
+  why:
+    'A task goes over to the new code only when no replaced function is on its stack, and a thread ' +
+    'has its first function, and the scheduler’s, there for good; the transition never ends, no other ' +
+    'live patch can be applied meanwhile, and this one has to be reverted',
   remedy:
-    'Make the change in a function that the thread calls and comes back from, and leave this one out (INARCH_IGNORE_FUNCTION)',
+    'Make the change in a function that the thread calls and comes back from, and leave this one out ' +
+    '(INARCH_IGNORE_FUNCTION)',
   async find(job, subject) {
     const all = await sleepingIn(job, subject, subject)
     return all.flatMap(({ name, unit, object, sleeper }): Found[] => {
@@ -62,11 +66,15 @@ export const neverFinishes: Rule = {
           {
             symbol: name,
             unit,
-            message: `${name} of ${object} is the whole life of a thread, ${when}: the transition can’t finish while such a thread exists`,
+            message:
+              `${name} of ${object} is the whole life of a thread, ${when}: the transition can’t finish ` +
+              'while such a thread exists',
             ...(sinceBoot
               ? {}
               : {
-                  hint: 'Make the change in a function that the thread calls and comes back from; or see to it that no such thread exists when the live patch is loaded, which `inarch forecast` tells',
+                  hint:
+                    'Make the change in a function that the thread calls and comes back from; or see to it that ' +
+                    'no such thread exists when the live patch is loaded, which `inarch forecast` tells',
                 }),
           },
         ]
@@ -81,7 +89,9 @@ export const neverFinishes: Rule = {
           symbol: name,
           unit,
           message: `${name} is part of the scheduler, and ${who}: the transition can’t finish`,
-          hint: 'The scheduler can’t be live patched in this place; fix those who call it, or restart with a new kernel',
+          hint:
+            'The scheduler can’t be live patched in this place; fix those who call it, or restart with ' +
+            'a new kernel',
         },
       ]
     })
@@ -92,9 +102,12 @@ export const longSleepers: Rule = {
   name: 'long-sleepers',
   severity: 'note',
   looksFor: 'A replaced function in which tasks sleep until something happens outside',
-  why: 'The transition waits for them. The kernel wakes processes in it after 15 s with a signal that nobody sees, and they leave; a thread of the kernel stays',
+  why:
+    'The transition waits for them. The kernel wakes processes in it after 15 s with a signal that ' +
+    'nobody sees, and they leave; a thread of the kernel stays',
   remedy:
-    'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, and `inarch prove` in a virtual machine',
+    'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, ' +
+    'and `inarch prove` in a virtual machine',
   async find(job, subject) {
     const all = await sleepingIn(job, subject, subject)
     return all.flatMap(({ name, unit, sleeper }): Found[] => {
@@ -104,8 +117,12 @@ export const longSleepers: Rule = {
           {
             symbol: name,
             unit,
-            message: `Threads of the kernel (${some(threads)}) wait for work in ${name}: where such a thread exists, the transition may not finish`,
-            hint: 'See to it that no such thread exists when the live patch is loaded, such as by stopping the service that needs it; `inarch forecast` tells',
+            message:
+              `Threads of the kernel (${some(threads)}) wait for work in ${name}: where such a thread ` +
+              'exists, the transition may not finish',
+            hint:
+              'See to it that no such thread exists when the live patch is loaded, such as by stopping ' +
+              'the service that needs it; `inarch forecast` tells',
           },
         ]
       }
@@ -117,7 +134,9 @@ export const longSleepers: Rule = {
         {
           symbol: name,
           unit,
-          message: `Processes may sleep long in ${name}${where}: the transition waits for them, up to 15 s, until the kernel’s signal wakes them`,
+          message:
+            `Processes may sleep long in ${name}${where}: the transition waits for them, up to 15 s, ` +
+            'until the kernel’s signal wakes them',
         },
       ]
     })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Locks that old and new code do not take alike; what is dangerous about it, `locking.ts` says, and of what is written while they are
-// held, `alive/parted.ts`.
+// Locks that old and new code do not take alike; what is dangerous about it, `locking.ts` says, and of what is written
+// while they are held, `alive/parted.ts`.
 
 import { lockFindings } from '../../locks/lock-usage.ts'
 import { partedFindings } from '../../semantics/values/written-together.ts'
@@ -11,10 +11,14 @@ export const lockBalance: Rule = {
   name: 'lock-balance',
   severity: 'warning',
   looksFor:
-    'Locks, and RCU sections, that a changed function takes, releases, leaves held or orders otherwise than before, and members that were written together in one section of a lock and no longer are',
-  why: 'During the transition tasks of the old and of the new code run at the same time, and a lock keeps them apart only if both take it',
+    'Locks, and RCU sections, that a changed function takes, releases, leaves held or orders otherwise ' +
+    'than before, and members that were written together in one section of a lock and no longer are',
+  why:
+    'During the transition tasks of the old and of the new code run at the same time, and a lock ' +
+    'keeps them apart only if both take it',
   remedy:
-    'Make the live patch keep to the old locking as well, and say --allow lock-balance when old and new code can run side by side',
+    'Make the live patch keep to the old locking as well, and say --allow lock-balance when old and new ' +
+    'code can run side by side',
   find(_job, subject) {
     const functions = changedFunctionsOf(subject)
     return [...lockFindings(functions), ...partedFindings(functions)]

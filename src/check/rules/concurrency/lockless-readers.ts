@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Readers without a lock rely on what the writer does for them: a grace period before something is freed, a seqcount around what is
-// written in several steps, a barrier or a release in front of what makes it visible (Documentation/RCU/whatisRCU.rst,
-// Documentation/memory-barriers.txt). Readers that are not replaced go on relying on it.
+// Readers without a lock rely on what the writer does for them: a grace period before something is freed, a seqcount
+// around what is written in several steps, a barrier or a release in front of what makes it visible
+// (Documentation/RCU/whatisRCU.rst, Documentation/memory-barriers.txt). Readers that are not replaced go on relying on
+// it.
 
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
 import { argumentsAt, plainly, withHelpers } from '../../locks/operations.ts'
@@ -85,7 +86,10 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
           one.inner.some((value) => plainly(value) === subject),
       )
       if (now !== undefined)
-        return `now frees ${subject} at once by ${now.name}, and no longer after a grace period; readers that are under way still have it`
+        return (
+          `now frees ${subject} at once by ${now.name}, and no longer after a grace period; readers ` +
+          'that are under way still have it'
+        )
     }
     if (waits.test(name) && isFewer(waits) && !waitsElsewhere && isBesideKept(call))
       return `no longer waits by ${name}; readers that are under way still have what it takes away`
@@ -127,7 +131,9 @@ export const locklessReaders: Rule = {
   severity: 'warning',
   looksFor:
     'A grace period, a seqcount, a barrier, a release or an RCU list function that a writer no longer has',
-  why: 'Readers without a lock, in code that is not replaced or still runs the old world, rely on it: they see what is freed, or one half of what is written',
+  why:
+    'Readers without a lock, in code that is not replaced or still runs the old world, rely on it: ' +
+    'they see what is freed, or one half of what is written',
   remedy: 'Keep it in the live patch; it costs little, and the old readers need it until they are gone',
   find: (_job, subject) => readerFindings(changedFunctionsOf(subject)),
 }

@@ -54,35 +54,41 @@ const dangers: readonly {
     one: ({ take }) => take > 0,
     other: ({ take, give }) => give > 0 && take <= 0,
     say: (one, other, title) =>
-      `References to ${title} are now taken in ${listed(one)} and dropped in ${listed(other)}; what the old code has set up has none, and would be dropped once too often`,
+      `References to ${title} are now taken in ${listed(one)} and dropped in ${listed(other)}; what the ` +
+      'old code has set up has none, and would be dropped once too often',
   },
   {
     kinds: ['reference'],
     one: ({ take }) => take < 0,
     other: ({ take, give }) => give < 0 && take >= 0,
     say: (one, other, title) =>
-      `References to ${title} are no longer taken in ${listed(one)} and dropped in ${listed(other)}; a task that still runs the old code drops what the new code never took, and what the old code took is never dropped`,
+      `References to ${title} are no longer taken in ${listed(one)} and dropped in ${listed(other)}; a ` +
+      'task that still runs the old code drops what the new code never took, and what the old code took ' +
+      'is never dropped',
   },
   {
     kinds: ['reference'],
     one: ({ take, give }) => take < 0 && give >= 0,
     other: ({ take, give }) => take > 0 && give <= 0,
     say: (one, other, title) =>
-      `References to ${title} that ${listed(one)} took are now taken in ${listed(other)}; where a task switches between them, nobody takes one, or both do`,
+      `References to ${title} that ${listed(one)} took are now taken in ${listed(other)}; where a task ` +
+      'switches between them, nobody takes one, or both do',
   },
   {
     kinds: ['reference', 'memory'],
     one: ({ take, give }) => give < 0 && take >= 0,
     other: ({ take, give }) => give > 0 && take <= 0,
     say: (one, other, title) =>
-      `What ${listed(one)} released (${title}) is now released in ${listed(other)}; where old and new code meet, it is released twice or never`,
+      `What ${listed(one)} released (${title}) is now released in ${listed(other)}; where old and new ` +
+      'code meet, it is released twice or never',
   },
   {
     kinds: ['reference'],
     one: ({ take, give, takes }) => takes > 0 && take === 0 && give > 0,
     other: ({ give, takes }) => give > 0 && takes === 0,
     say: (one, other, title) =>
-      `References to ${title} that ${listed(one)} takes are now dropped in ${listed(other)} as well; where old and new code meet, they are dropped twice or never`,
+      `References to ${title} that ${listed(one)} takes are now dropped in ${listed(other)} as well; ` +
+      'where old and new code meet, they are dropped twice or never',
   },
 ]
 
@@ -119,8 +125,11 @@ export const refcountBalance: Rule = {
   severity: 'warning',
   looksFor:
     'References, counters and memory that one changed function takes and another one gives back, otherwise than before',
-  why: 'Objects that the old code has set up come to the new code and the other way round; a reference that only one side counts ends in a use after free or a leak',
+  why:
+    'Objects that the old code has set up come to the new code and the other way round; a reference ' +
+    'that only one side counts ends in a use after free or a leak',
   remedy:
-    'Mark what the new code has set up with a shadow variable and put only what is marked, or fix the bug within one function',
+    'Mark what the new code has set up with a shadow variable and put only what is marked, or fix the ' +
+    'bug within one function',
   find: (_job, subject) => referenceFindings(changedFunctionsOf(subject)),
 }

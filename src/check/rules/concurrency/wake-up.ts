@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One changed function waits for what another changed one says. A task that still runs the old code does not say it, and
-// whoever waits in the new code waits for ever.
+// One changed function waits for what another changed one says. A task that still runs the old code does not say it,
+// and whoever waits in the new code waits for ever.
 
 import { listed } from '../../../ground/listed.ts'
 import { type Balance, conductsOf, titleOf } from '../../locks/balance.ts'
@@ -25,7 +25,10 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: first.of.name,
         unit: first.of.file,
-        message: `${names(waits)} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ${names(wakes)} ${wakes.length === 1 ? 'tells' : 'tell'} it; a task that still runs the old code does not, and the wait may never end`,
+        message:
+          `${names(waits)} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ` +
+          `${names(wakes)} ${wakes.length === 1 ? 'tells' : 'tell'} it; a task that still runs the old ` +
+          'code does not, and the wait may never end',
       },
     ]
   })
@@ -36,9 +39,13 @@ export const wakeUp: Rule = {
   name: 'wake-up',
   severity: 'warning',
   looksFor:
-    'A wait in one changed function for what another changed function tells, and works, callbacks and timers that are handed to another place than before where another changed function waits for them',
-  why: 'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the transition with it; or it does not wait for what they have handed over',
+    'A wait in one changed function for what another changed function tells, and works, callbacks and ' +
+    'timers that are handed to another place than before where another changed function waits for them',
+  why:
+    'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the ' +
+    'transition with it; or it does not wait for what they have handed over',
   remedy:
-    'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place as well as for the new one',
+    'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place ' +
+    'as well as for the new one',
   find: (_job, subject) => wakeFindings(changedFunctionsOf(subject)),
 }

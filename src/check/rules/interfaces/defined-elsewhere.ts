@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is new in its file need not be new in the kernel: the patch may move a function or a variable from one file to another, or give
-// a function of its own in place of a `__weak` one. The linker that makes a kernel has one of each global name; a live patch would bring
-// a second one, which only the patched files use.
+// What is new in its file need not be new in the kernel: the patch may move a function or a variable from one file to
+// another, or give a function of its own in place of a `__weak` one. The linker that makes a kernel has one of each
+// global name; a live patch would bring a second one, which only the patched files use.
 
 import { isState } from '../../../diff/lost-state.ts'
 import { bareName } from '../../../diff/object/compiler-names.ts'
@@ -48,7 +48,9 @@ function movedVariables(unit: StudiedUnit, units: readonly StudiedUnit[]): Found
             symbol: name,
             unit: unit.unit.source,
             severity: 'warning',
-            message: `The patch moves ${name} from ${from.unit.source} to ${unit.unit.source}: the new one begins with the source's value, and what the running kernel has in the old one is lost to the new code`,
+            message:
+              `The patch moves ${name} from ${from.unit.source} to ${unit.unit.source}: the new one ` +
+              `begins with the source's value, and what the running kernel has in the old one is lost to the new code`,
             hint: 'Leave the variable where it is, or take its value over in a callback (INARCH_PRE_PATCH)',
           },
         ]
@@ -74,7 +76,9 @@ function inUnit(unit: StudiedUnit, { names, units }: Subject): Found[] {
       {
         symbol: name,
         unit: unit.unit.source,
-        message: `${name} is new in ${unit.unit.source}, and the running kernel has it already, from ${where}: all other code would go on with that ${what}, and only what is patched would use the new one`,
+        message:
+          `${name} is new in ${unit.unit.source}, and the running kernel has it already, from ` +
+          `${where}: all other code would go on with that ${what}, and only what is patched would use the new one`,
       },
     ]
   })
@@ -85,9 +89,13 @@ export const definedElsewhere: Rule = {
   name: 'defined-elsewhere',
   severity: 'error',
   looksFor:
-    'A global function or variable that is new in its file, and that the running kernel has already: it moves from another file, or takes the place of a `__weak` one; or a private variable that moves to another file',
-  why: 'A kernel has one of each global name. The live patch would bring a second one: what is not patched goes on with the old code, and a variable would exist twice, with two values',
+    'A global function or variable that is new in its file, and that the running kernel has already: it ' +
+    'moves from another file, or takes the place of a `__weak` one; or a private variable that moves to another file',
+  why:
+    'A kernel has one of each global name. The live patch would bring a second one: what is not ' +
+    'patched goes on with the old code, and a variable would exist twice, with two values',
   remedy:
-    'Change the function or variable in the file where the kernel has it, and leave the move out of the patch; a `__weak` function is changed where it is defined',
+    'Change the function or variable in the file where the kernel has it, and leave the move out of the ' +
+    'patch; a `__weak` function is changed where it is defined',
   find: (_job, subject) => subject.units.flatMap((unit) => inUnit(unit, subject)),
 }

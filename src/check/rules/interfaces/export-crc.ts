@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A live patch does not replace an export: its version (CRC) stays that of the running kernel, and so do the modules that
-// load. What changes is what the symbol means, if the types behind it do; and what a module needs that is built from the
-// patched source.
+// A live patch does not replace an export: its version (CRC) stays that of the running kernel, and so do the modules
+// that load. What changes is what the symbol means, if the types behind it do; and what a module needs that is built
+// from the patched source.
 
 import { toldFirst } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
@@ -25,10 +25,14 @@ export const exportCrc: Rule = {
   name: 'export-crc',
   severity: 'warning',
   looksFor:
-    'A symbol that the kernel or a module exports has another version (CRC) in the patched source, because a type behind it changes',
-  why: 'The running kernel keeps the old version: a module for the old types goes on loading and meets new code, and one that is built from the patched source does not load',
+    'A symbol that the kernel or a module exports has another version (CRC) in the patched source, ' +
+    'because a type behind it changes',
+  why:
+    'The running kernel keeps the old version: a module for the old types goes on loading and meets ' +
+    'new code, and one that is built from the patched source does not load',
   remedy:
-    'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow this, and build modules against the headers of the running kernel, not of the patched source',
+    'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow ' +
+    'this, and build modules against the headers of the running kernel, not of the patched source',
   async find(job, subject) {
     const looked = await typeUnits(job, subject, subject.units)
     // Another header can complete a type that was only named: then the version is another one, too.
@@ -64,7 +68,11 @@ export const exportCrc: Rule = {
           found.push({
             symbol: worst.name,
             unit,
-            message: `${worst.name} is exported, and is ${worst.after} instead of ${worst.before}: modules from elsewhere load as before and call it in the old way, those that are built from the patched source do not load${one ? '' : `; the same may hold for ${toldFirst(changed.filter((name) => name !== worst.name))}`}`,
+            message:
+              `${worst.name} is exported, and is ${worst.after} instead of ${worst.before}: modules from ` +
+              'elsewhere load as before and call it in the old way, those that are built from the patched ' +
+              'source do not ' +
+              `load${one ? '' : `; the same may hold for ${toldFirst(changed.filter((name) => name !== worst.name))}`}`,
           })
           return
         }
@@ -76,11 +84,18 @@ export const exportCrc: Rule = {
           unit,
           ...(isOther
             ? {
-                message: `${toldFirst(changed)} ${one ? 'is exported with a type that changes' : 'are exported with types that change'}: modules from elsewhere load as before and use the old ${one ? 'one' : 'ones'}, those that are built from the patched source do not load`,
+                message:
+                  `${toldFirst(changed)} ` +
+                  `${one ? 'is exported with a type that changes' : 'are exported with types that change'}: ` +
+                  `modules from elsewhere load as before and use the old ${one ? 'one' : 'ones'}, those that ` +
+                  'are built from the patched source do not load',
               }
             : {
                 severity: 'note' as const,
-                message: `${toldFirst(changed)} ${one ? 'has' : 'have'} another version in the patched source, though nothing is called or laid out in another way: modules load as before, but one that is built from the patched source does not`,
+                message:
+                  `${toldFirst(changed)} ${one ? 'has' : 'have'} another version in the patched source, ` +
+                  'though nothing is called or laid out in another way: modules load as before, but one that ' +
+                  'is built from the patched source does not',
                 hint: 'Build modules against the headers of the running kernel',
               }),
         })

@@ -28,7 +28,9 @@ export const ioctlNumber: Rule = {
   name: 'ioctl-number',
   severity: 'warning',
   looksFor: 'An ioctl whose number changes, or that goes',
-  why: 'Programs are compiled with the number; with the live patch they get ENOTTY, or another request than they mean, and after its revert it is the other way round',
+  why:
+    'Programs are compiled with the number; with the live patch they get ENOTTY, or another request ' +
+    'than they mean, and after its revert it is the other way round',
   remedy: 'Accept the old number as well',
   find: (_job, subject) => ioctlFindings(subject.changes),
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a module says of itself for others to read from its file: aliases, what is to be loaded before it, its firmware. It
-// is compared as the compiler wrote it, whichever macro made it.
+// What a module says of itself for others to read from its file: aliases, what is to be loaded before it, its firmware.
+// It is compared as the compiler wrote it, whichever macro made it.
 import { readFileSync } from 'node:fs'
 import { readObject } from '../../../elf/read.ts'
 import { toldFirst } from '../../../ground/listed.ts'
@@ -31,7 +31,9 @@ export function infoFindings(unit: string, before: readonly string[], after: rea
   return [
     {
       unit,
-      message: `${unit} ${told.join(' and ')}, which a live patch does not change: it is read from the installed module’s own file`,
+      message:
+        `${unit} ${told.join(' and ')}, which a live patch does not change: it is read from the ` +
+        'installed module’s own file',
     },
   ]
 }
@@ -40,8 +42,11 @@ export const moduleInfoRule: Rule = {
   name: 'module-info',
   severity: 'note',
   looksFor:
-    'An alias, a soft dependency, a firmware name or another entry of a module’s information that the patch adds or removes',
-  why: 'Programs such as udev and modprobe read it from the module’s file and from lists made of it, which stay as they are; a live patch’s own file is not asked',
+    'An alias, a soft dependency, a firmware name or another entry of a module’s information that the ' +
+    'patch adds or removes',
+  why:
+    'Programs such as udev and modprobe read it from the module’s file and from lists made of it, ' +
+    'which stay as they are; a live patch’s own file is not asked',
   remedy:
     'Install the fixed kernel’s module, or give the alias or dependency in /etc/modprobe.d, if the fix needs it',
   find: (_job, { units }) =>

@@ -50,7 +50,10 @@ export const signature: Rule = {
           found.push({
             symbol: name,
             unit,
-            message: `${what}, and ${callers.slice(0, 3).join(', ')}${callers.length > 3 ? ` and ${callers.length - 3} more` : ''} would go on calling it in the old way, as the header that changes is not included there`,
+            message:
+              `${what}, and ` +
+              `${callers.slice(0, 3).join(', ')}${callers.length > 3 ? ` and ${callers.length - 3} more` : ''} ` +
+              'would go on calling it in the old way, as the header that changes is not included there',
           })
         const holders = holdersOf(studied, name)
         if (holders.length > 0)
@@ -58,7 +61,9 @@ export const signature: Rule = {
             severity: 'warning',
             symbol: name,
             unit,
-            message: `${what}, and ${holders[0]}, which stays, has its address: who calls it through that may pass what the old one took`,
+            message:
+              `${what}, and ${holders[0]}, which stays, has its address: who calls it through that may ` +
+              'pass what the old one took',
             hint: 'Look at the callers through the pointer: they must be replaced as well, or cast what they pass',
           })
       }

@@ -57,7 +57,9 @@ export const staticKey: Rule = {
   name: 'static-key',
   severity: 'warning',
   looksFor: 'A changed function that turns a static key on or off, or counts it, otherwise than before',
-  why: 'The key keeps the state, and the count, that the old code gave it; with the new code’s rule it may never be turned on again, or off',
+  why:
+    'The key keeps the state, and the count, that the old code gave it; with the new code’s rule it ' +
+    'may never be turned on again, or off',
   remedy: 'Bring the key into the state that the new code expects, in a callback (INARCH_POST_PATCH)',
   find: (_job, subject) => keyFindings(changedFunctionsOf(subject), subject.changes),
 }

@@ -36,7 +36,9 @@ export function tracepointFindings(changes: readonly FileChange[]): Found[] {
           ([name]): Found => ({
             symbol: name,
             unit: path,
-            message: `The trace event ${name} ${young.has(name) ? 'changes' : 'goes'}; what listens to it now reads its record as the kernel described it at the start`,
+            message:
+              `The trace event ${name} ${young.has(name) ? 'changes' : 'goes'}; what listens to it now ` +
+              'reads its record as the kernel described it at the start',
           }),
         )
     })
@@ -46,7 +48,9 @@ export const tracepointChanged: Rule = {
   name: 'tracepoint-changed',
   severity: 'warning',
   looksFor: 'A trace event whose arguments, record or text change',
-  why: 'The format of an event is registered when the kernel starts or the module is loaded; perf, ftrace and BPF programs read the new record by the old format',
+  why:
+    'The format of an event is registered when the kernel starts or the module is loaded; perf, ' +
+    'ftrace and BPF programs read the new record by the old format',
   remedy: 'Leave the event as it is; say what is new in a message of the kernel’s log',
   find: (_job, subject) => tracepointFindings(subject.changes),
 }

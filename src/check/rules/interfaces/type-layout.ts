@@ -53,7 +53,8 @@ function livesIn(
     where:
       lifetime === 'own'
         ? 'objects are allocated, and it can’t be told whether one is alive when the live patch comes'
-        : 'objects lie on the stack of functions, but are also found by other pointers, and it can’t be told whether by the same task',
+        : 'objects lie on the stack of functions, but are also found by other pointers, and it can’t be ' +
+          'told whether by the same task',
   }
 }
 
@@ -73,7 +74,9 @@ function foundOf(
     return {
       severity: 'note',
       symbol: change.name,
-      message: `${change.name}: ${toldFirst(told, '; ')}; objects that are there have in it what their bytes hold by chance, or 0${seen}`,
+      message:
+        `${change.name}: ${toldFirst(told, '; ')}; objects that are there have in it what their ` +
+        `bytes hold by chance, or 0${seen}`,
       hint: 'Make sure that 0 means the old behaviour, and that the objects are cleared when they are allocated',
     }
   }
@@ -117,10 +120,12 @@ export const typeLayout: Rule = {
   name: 'type-layout',
   severity: 'error',
   looksFor:
-    'A struct, union or enum of which the running kernel has data differs in size, in the place, width or type of a member, or in a value',
+    'A struct, union or enum of which the running kernel has data differs in size, in the place, width ' +
+    'or type of a member, or in a value',
   why: 'Data that are there stay as they were made, and code that is not replaced, or not yet, goes on making them so',
   remedy:
-    'Keep every member and value as it is, and put what is new into a shadow variable (docs/authoring.md, “Shadow variables”)',
+    'Keep every member and value as it is, and put what is new into a shadow variable ' +
+    '(docs/authoring.md, “Shadow variables”)',
   async find(job, subject) {
     const { units } = await typeUnits(job, subject, subject.units)
     const found = new Map<string, Found>()
@@ -165,6 +170,8 @@ function byText(
       symbol: title,
       unit: pair.unit,
       message: `The declaration of ${title} changes, and this kernel’s compiler does not say whether its layout does`,
-      hint: 'Compare the size and every offset yourself (pahole). Keep every member and value as it is, and put what is new into a shadow variable',
+      hint:
+        'Compare the size and every offset yourself (pahole). Keep every member and value as it is, ' +
+        'and put what is new into a shadow variable',
     }))
 }

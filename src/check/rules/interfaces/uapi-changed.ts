@@ -53,7 +53,9 @@ export function uapiFindings(changes: readonly FileChange[]): Found[] {
           {
             symbol: changed[0]![0],
             unit: path,
-            message: `What programs are compiled with changes: ${names(changed.map(([name]) => name))}; those that run now have the old ${changed.length === 1 ? 'one' : 'ones'}`,
+            message:
+              `What programs are compiled with changes: ${names(changed.map(([name]) => name))}; those ` +
+              `that run now have the old ${changed.length === 1 ? 'one' : 'ones'}`,
           },
         ]
       if (added.length === 0) return []

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A changed function lives on in every function into which the compiler put it. What the objects say (which code differs, and
-// is therefore replaced) is held against the source (who uses the function) and against the compiler's own record of what it
-// put where; a copy that would stay as it is refuses the patch.
+// A changed function lives on in every function into which the compiler put it. What the objects say (which code
+// differs, and is therefore replaced) is held against the source (who uses the function) and against the compiler's own
+// record of what it put where; a copy that would stay as it is refuses the patch.
 import { keptDump } from '../../../build/compiler/ipa-record.ts'
 import { dumpKey } from '../../../build/compiler/sides.ts'
 import { sourceName } from '../../../diff/object/compiler-names.ts'
@@ -53,7 +53,9 @@ function noteOf(copies: readonly Copy[]): Found {
     severity: 'note',
     symbol: name,
     unit: file,
-    message: `${name} has no code of its own in the running kernel; it is in ${listed(into)}, which ${into.length === 1 ? 'is' : 'are'} replaced`,
+    message:
+      `${name} has no code of its own in the running kernel; it is in ${listed(into)}, which ` +
+      `${into.length === 1 ? 'is' : 'are'} replaced`,
     hint: 'Nothing needs to be done',
   }
 }
@@ -89,7 +91,9 @@ async function findIn(
       return [
         {
           ...place,
-          message: `${name} was put into ${listed(left)} when the kernel was compiled, and the live patch would leave that code as it is`,
+          message:
+            `${name} was put into ${listed(left)} when the kernel was compiled, and the live patch ` +
+            'would leave that code as it is',
         },
       ]
     if (replaced.has(name) || carried.has(name) || differing.has(name)) return []

@@ -17,7 +17,10 @@ function wordsOf(text: string): { plain: ReadonlySet<string>; macros: ReadonlyMa
   return { plain: new Set(rest.match(/[A-Za-z_]\w*/g) ?? []), macros }
 }
 
-/** Whether a text uses a macro, by its name or through other macros; in doubt it does: in a comment, in a string, by a part. */
+/**
+ * Whether a text uses a macro, by its name or through other macros; in doubt it does: in a comment, in a string, by a
+ * part.
+ */
 function uses(text: string | undefined, macro: string): boolean {
   if (text === undefined) return false
   const { plain, macros } = wordsOf(text)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A new check trusts a count that the patch begins to keep otherwise. What the count has come to in the old code, which forgot
-// to count down or up, is what the check finds first.
+// A new check trusts a count that the patch begins to keep otherwise. What the count has come to in the old code, which
+// forgot to count down or up, is what the check finds first.
 
 import { variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
@@ -56,7 +56,9 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: name,
         unit: file,
-        message: `${name} now leaves when ${thing} has come to a limit, and only the new ${keeper} counts it rightly; in objects that are there it is what the old code has made of it`,
+        message:
+          `${name} now leaves when ${thing} has come to a limit, and only the new ${keeper} counts it ` +
+          'rightly; in objects that are there it is what the old code has made of it',
       },
     ]
   })
@@ -66,7 +68,9 @@ export const countTrusted: Rule = {
   name: 'count-trusted',
   severity: 'warning',
   looksFor: 'A new check of a count that the patch also begins to keep otherwise',
-  why: 'The count of an object that lives is wrong by all that the old code did; the check may refuse everything from the first moment, or never',
+  why:
+    'The count of an object that lives is wrong by all that the old code did; the check may refuse ' +
+    'everything from the first moment, or never',
   remedy:
     'Make the objects anew after the live patch is on, correct the count in a callback, or leave the check out',
   find: (_job, subject) => trustedFindings(changedFunctionsOf(subject)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and takes off
-// in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
+// Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and
+// takes off in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
 
 import { listed } from '../../../ground/listed.ts'
 import { type Amount, amountsIn, type Turn, turnsIn } from '../../semantics/values/counts.ts'
@@ -22,7 +22,9 @@ function turnFindings({ rewritten }: ChangedFunctions): Found[] {
         {
           symbol: name,
           unit: file,
-          message: `${name} now decides at another count of ${turn.thing} (${gone.text}, now ${turn.text}); in objects that are there it is what the old code has counted`,
+          message:
+            `${name} now decides at another count of ${turn.thing} (${gone.text}, now ${turn.text}); in ` +
+            'objects that are there it is what the old code has counted',
         },
       ]
     })
@@ -63,7 +65,12 @@ function unitFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: adds.name,
         unit: adds.file,
-        message: `${listed([...new Set(up.map(({ name }) => name))])} now ${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ${adds.come}), and ${listed([...new Set(down.map(({ name }) => name))])} ${down.length === 1 ? 'takes' : 'take'} another one off (${takes.gone}, now ${takes.come}); what the old code has added is taken off in the new unit, and the other way round after a revert`,
+        message:
+          `${listed([...new Set(up.map(({ name }) => name))])} now ` +
+          `${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ` +
+          `${adds.come}), and ${listed([...new Set(down.map(({ name }) => name))])} ` +
+          `${down.length === 1 ? 'takes' : 'take'} another one off (${takes.gone}, now ${takes.come}); ` +
+          'what the old code has added is taken off in the new unit, and the other way round after a revert',
       },
     ]
   })
@@ -120,7 +127,10 @@ function exchangeFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: up.name,
         unit: up.file,
-        message: `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the other way round after a revert`,
+        message:
+          `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ` +
+          `${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the ` +
+          'other way round after a revert',
       },
     ]
   })
@@ -134,9 +144,13 @@ export const countedOtherwise: Rule = {
   name: 'counted-otherwise',
   severity: 'warning',
   looksFor:
-    'A count that lives at which something turns at another number than before, a sum to which another amount is added and from which another one is taken off, or a charge that moves to another counter',
-  why: 'The count holds what the old code has counted: the new code ends an object too early or never, or leaves a part of a charge for ever',
+    'A count that lives at which something turns at another number than before, a sum to which another ' +
+    'amount is added and from which another one is taken off, or a charge that moves to another counter',
+  why:
+    'The count holds what the old code has counted: the new code ends an object too early or never, ' +
+    'or leaves a part of a charge for ever',
   remedy:
-    'Count as before, or correct the counts of all objects in a callback while nobody uses them (INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
+    'Count as before, or correct the counts of all objects in a callback while nobody uses them ' +
+    '(INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
   find: (_job, subject) => countedFindings(changedFunctionsOf(subject)),
 }

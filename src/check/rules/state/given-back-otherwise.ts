@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Memory that lives when the live patch comes was taken as the old code takes it, and what the new code took may come to old
-// code, during the transition and after a revert. So where one side's allocator is not the one that the other side gives
-// back to, something is freed as what it is not.
+// Memory that lives when the live patch comes was taken as the old code takes it, and what the new code took may come
+// to old code, during the transition and after a revert. So where one side's allocator is not the one that the other
+// side gives back to, something is freed as what it is not.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'
@@ -45,8 +45,8 @@ function isLocal({ before, after }: Sides, thing: string, name: string): boolean
 }
 
 /**
- * True when all that a function takes of a thing lies in one variable of it, is kept nowhere, and goes back before the function
- * returns, whatever others do with such a thing.
+ * True when all that a function takes of a thing lies in one variable of it, is kept nowhere, and goes back before the
+ * function returns, whatever others do with such a thing.
  */
 function isOfOneCall(
   { body }: Definition,
@@ -165,13 +165,19 @@ function dangerOf({ name }: ChangedFunction, own: Sides, whole: Sides, thing: st
         !oldGives.some((old) => old.word === give.word),
     )
     if (wrong !== undefined)
-      return `${name} now gives ${thing} back by ${wrong.word}; what the old code has allocated is from ${listed(from)} and can’t go back so`
+      return (
+        `${name} now gives ${thing} back by ${wrong.word}; what the old code has allocated is from ` +
+        `${listed(from)} and can’t go back so`
+      )
     const moved = gives.find(({ offset }) => !oldGives.some((old) => old.offset === offset))
     if (
       moved !== undefined &&
       !(there.length > 0 && there.every(({ offset }) => opposite(offset, moved.offset)))
     )
-      return `${name} now gives back ${thing} ${moved.offset || 'without what it subtracted'}, which is where the new code’s allocations begin and not the old code’s`
+      return (
+        `${name} now gives back ${thing} ${moved.offset || 'without what it subtracted'}, which is ` +
+        'where the new code’s allocations begin and not the old code’s'
+      )
   }
   const [oldTakes, takes] = [ofThing(own.before, thing, 'take'), ofThing(own.after, thing, 'take')]
   if (oldTakes.length === 0 || takes.length === 0 || !differs(oldTakes, takes)) return undefined
@@ -182,13 +188,23 @@ function dangerOf({ name }: ChangedFunction, own: Sides, whole: Sides, thing: st
     const refuses = givers.find((give) => !accepts(give.families, family))
     // Who gives back what all old takes could not give either was wrong before.
     if (refuses !== undefined && oldTakes.some((old) => accepts(refuses.families, old.families[0]!)))
-      return `${name} now takes ${thing} from ${family}; the old code, which runs on until the transition is over and again after a revert, gives it back by ${refuses.word}`
+      return (
+        `${name} now takes ${thing} from ${family}; the old code, which runs on until the ` +
+        `transition is over and again after a revert, gives it back by ${refuses.word}`
+      )
     if (givers.length === 0 && !(family === 'kmalloc' || family.startsWith('kmem_cache ')))
-      return `${name} now takes ${thing} from ${family} instead of ${listed(oldTakes.flatMap(({ families }) => families))}; who gives it back is not in the changed files, and must be able to`
+      return (
+        `${name} now takes ${thing} from ${family} instead of ` +
+        `${listed(oldTakes.flatMap(({ families }) => families))}; who gives it back is not in the ` +
+        'changed files, and must be able to'
+      )
   }
   const moved = takes.find(({ offset }) => !oldTakes.some((old) => old.offset === offset))
   if (moved !== undefined)
-    return `${name} now puts ${thing} at another place of its allocation (${moved.offset || 'its begin'}); old code gives it back from where it used to be`
+    return (
+      `${name} now puts ${thing} at another place of its allocation ` +
+      `(${moved.offset || 'its begin'}); old code gives it back from where it used to be`
+    )
   return undefined
 }
 
@@ -200,10 +216,15 @@ export const givenBackOtherwise: Rule = {
   name: 'given-back-otherwise',
   severity: 'warning',
   looksFor:
-    'Memory that is allocated or freed by another family (kmalloc, kmem_cache, vmalloc, per-CPU, pages), or from another place in it, and what one function takes and another one gives back, both by other functions than before (pinned pages, interrupts, clocks, mappings)',
-  why: 'What the old code has allocated comes to the new code, and the other way round; given back to the wrong allocator it corrupts memory',
+    'Memory that is allocated or freed by another family (kmalloc, kmem_cache, vmalloc, per-CPU, ' +
+    'pages), or from another place in it, and what one function takes and another one gives back, both ' +
+    'by other functions than before (pinned pages, interrupts, clocks, mappings)',
+  why:
+    'What the old code has allocated comes to the new code, and the other way round; given back to ' +
+    'the wrong allocator it corrupts memory',
   remedy:
-    'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old objects go before you rely on it',
+    'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old ' +
+    'objects go before you rely on it',
   find(_job, subject) {
     const functions = changedFunctionsOf(subject)
     return [...givenBackFindings(functions), ...takingFindings(functions)]

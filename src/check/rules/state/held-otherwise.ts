@@ -35,8 +35,10 @@ export function heldFindings(functions: ChangedFunctions): Found[] {
       if (come.length === 0 || said.has(holder)) return []
       said.add(holder)
       const message = key.startsWith('takes ')
-        ? `${one.name} now takes ${holder} for a ${come[0]}, where it took it for a ${gone[0]}; what the old code has put there is a ${gone[0]}`
-        : `${one.name} now puts a ${come[0]} into ${holder}, where it put a ${gone[0]}; old code, and all that is not replaced, takes it for a ${gone[0]}`
+        ? `${one.name} now takes ${holder} for a ${come[0]}, where it took it for a ${gone[0]}; what ` +
+          `the old code has put there is a ${gone[0]}`
+        : `${one.name} now puts a ${come[0]} into ${holder}, where it put a ${gone[0]}; old code, and ` +
+          `all that is not replaced, takes it for a ${gone[0]}`
       return [{ symbol: one.name, unit: one.file, message }]
     })
   })
@@ -46,8 +48,11 @@ export const heldOtherwise: Rule = {
   name: 'held-otherwise',
   severity: 'warning',
   looksFor:
-    'A pointer without a type (private_data, driver_data, a callback’s cookie, the container of a timer or a list entry) that is taken for another struct than before',
-  why: 'Open files, bound devices and armed timers keep what the old code has put there, and the new code would read it as something else',
+    'A pointer without a type (private_data, driver_data, a callback’s cookie, the container of a timer ' +
+    'or a list entry) that is taken for another struct than before',
+  why:
+    'Open files, bound devices and armed timers keep what the old code has put there, and the new ' +
+    'code would read it as something else',
   remedy: 'Leave the pointer as it is and keep what is new in a shadow variable of the object',
   find: (_job, subject) => heldFindings(changedFunctionsOf(subject)),
 }

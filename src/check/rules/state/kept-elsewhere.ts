@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// State of a file that the new code looks for in another variable: two lists, counters or wait queues become one, or one becomes
-// two. What the old code has put into the one is not found in the other. (A variable that is only renamed is `state-lost`.)
+// State of a file that the new code looks for in another variable: two lists, counters or wait queues become one, or
+// one becomes two. What the old code has put into the one is not found in the other. (A variable that is only renamed
+// is `state-lost`.)
 
 import {
   type FileVariable,
@@ -208,8 +209,10 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
       symbol: names[0]!,
       unit: file,
       message: isNew
-        ? `${who} the new ${to} in place of ${from}, which other code still uses; what the old code has left in ${from} is not in ${to}`
-        : `${who} ${to} in place of ${from}, which nothing uses any more; what the old code has left in ${from} is lost to the new code`,
+        ? `${who} the new ${to} in place of ${from}, which other code still uses; what the old code has ` +
+          `left in ${from} is not in ${to}`
+        : `${who} ${to} in place of ${from}, which nothing uses any more; what the old code has left in ` +
+          `${from} is lost to the new code`,
     }
   })
 }
@@ -225,8 +228,11 @@ export const keptElsewhere: Rule = {
   name: 'kept-elsewhere',
   severity: 'warning',
   looksFor:
-    'A variable of a file (a list, a counter, a wait queue, numbers that are given out, a workqueue) in whose place changed functions use another one that was there, or use a new one where others still use the old one',
-  why: 'What the old code has put into the one is not in the other: entries are not found, those who wait are not woken, numbers are given out again',
+    'A variable of a file (a list, a counter, a wait queue, numbers that are given out, a workqueue) in ' +
+    'whose place changed functions use another one that was there, or use a new one where others still use the old one',
+  why:
+    'What the old code has put into the one is not in the other: entries are not found, those who ' +
+    'wait are not woken, numbers are given out again',
   remedy:
     'Let the new code look into both, or move what the old variable holds in a callback (INARCH_PRE_PATCH)',
   find: (_job, subject) => elsewhereFindings(changedFunctionsOf(subject), subject.changes),

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Texts whose address the kernel keeps. A string in the code of a replaced function lies in the live patch: when that is unloaded,
-// what keeps the address (the name of an I/O region or of an interrupt, a member of an object) leads nowhere.
+// Texts whose address the kernel keeps. A string in the code of a replaced function lies in the live patch: when that
+// is unloaded, what keeps the address (the name of an I/O region or of an interrupt, a member of an object) leads
+// nowhere.
 import type { Atom, SplitObject, Target } from '../../../diff/object/split-object.ts'
 import { argumentRegisters, type Instruction, loadedRegister } from '../../../x86/instruction.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
 
 /**
- * Functions of the kernel that keep the address of a text they are given, each with the number of that argument, from 0:
- * kernel/resource.c (`res->name = name`), kernel/irq/manage.c (`action->name = devname`), kernel/irq/chip.c and
+ * Functions of the kernel that keep the address of a text they are given, each with the number of that argument, from
+ * 0: kernel/resource.c (`res->name = name`), kernel/irq/manage.c (`action->name = devname`), kernel/irq/chip.c and
  * generic-chip.c, drivers/base/class.c (`cls->name = name`). Others copy it.
  */
 const keepers: ReadonlyMap<string, number> = new Map([
@@ -85,7 +86,9 @@ function inUnit({ change }: StudiedUnit): Found[] {
         : [
             {
               ...place,
-              message: `${after.name} hands the text ${handed.text} to ${handed.by}, which keeps its address; it is part of the live patch, and leads nowhere when that is unloaded`,
+              message:
+                `${after.name} hands the text ${handed.text} to ${handed.by}, which keeps its address; it ` +
+                'is part of the live patch, and leads nowhere when that is unloaded',
             },
           ]),
       ...(stored === undefined
@@ -94,7 +97,9 @@ function inUnit({ change }: StudiedUnit): Found[] {
             {
               ...place,
               severity: 'note' as const,
-              message: `${after.name} stores the address of the text ${stored.text}, which is part of the live patch: what still has it when that is unloaded leads nowhere`,
+              message:
+                `${after.name} stores the address of the text ${stored.text}, which is part of the live ` +
+                'patch: what still has it when that is unloaded leads nowhere',
             },
           ]),
     ]
@@ -105,9 +110,13 @@ export const keptText: Rule = {
   name: 'kept-text',
   severity: 'warning',
   looksFor:
-    'A replaced function that hands a text to a function of the kernel which keeps its address (the name of an I/O region or an interrupt); a note, where it stores the address of one',
-  why: 'The text lies in the live patch, in memory that is freed when the live patch is unloaded; /proc/ioports, /proc/interrupts and others read it later',
+    'A replaced function that hands a text to a function of the kernel which keeps its address (the ' +
+    'name of an I/O region or an interrupt); a note, where it stores the address of one',
+  why:
+    'The text lies in the live patch, in memory that is freed when the live patch is unloaded; ' +
+    '/proc/ioports, /proc/interrupts and others read it later',
   remedy:
-    'Let the text be a constant that the kernel has already, undo in a callback (INARCH_PRE_UNPATCH) what was registered, or allow it and never unload the live patch',
+    'Let the text be a constant that the kernel has already, undo in a callback (INARCH_PRE_UNPATCH) ' +
+    'what was registered, or allow it and never unload the live patch',
   find: (_job, subject) => subject.units.flatMap(inUnit),
 }

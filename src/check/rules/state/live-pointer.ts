@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Functions and tables that the patch hands on in place of others: as a timer's callback, as a work item's function, as an
-// object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only its
-// code changes there is no danger: the kernel redirects it at its entry.)
+// Functions and tables that the patch hands on in place of others: as a timer's callback, as a work item's function, as
+// an object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only
+// its code changes there is no danger: the kernel redirects it at its entry.)
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { listed } from '../../../ground/listed.ts'
 import { keptDataIn } from '../../semantics/memory/kept-data.ts'
@@ -35,7 +35,10 @@ function handedOn(
   return found
 }
 
-/** Opcodes of lea, push and mov with a number in the code; every other instruction that names a table reads or writes it. */
+/**
+ * Opcodes of lea, push and mov with a number in the code; every other instruction that names a table reads or writes
+ * it.
+ */
 const takers = new Set([0x8d, 0x68, 0xc7, 0xb8, 0xb9, 0xba, 0xbb, 0xbc, 0xbd, 0xbe, 0xbf])
 
 /** True when an instruction makes an address of what it refers to. */
@@ -100,11 +103,15 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
     if (gone.length > 0 && come.length > 0)
       return {
         ...place,
-        message: `${who} ${hands} on ${listed(come)} in place of ${listed(gone)}; what the old code has set up goes on with ${listed(gone)}`,
+        message:
+          `${who} ${hands} on ${listed(come)} in place of ${listed(gone)}; what the old code has set ` +
+          `up goes on with ${listed(gone)}`,
       }
     return {
       ...place,
-      message: `${who} ${hands} on the new table ${listed(tables)}, which is part of the live patch; what keeps it leads nowhere when the live patch is unloaded`,
+      message:
+        `${who} ${hands} on the new table ${listed(tables)}, which is part of the live patch; what ` +
+        'keeps it leads nowhere when the live patch is unloaded',
       hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
     }
   })
@@ -124,8 +131,12 @@ function keptFindings({ change }: StudiedUnit): Found[] {
         {
           symbol: one.name,
           unit: change.unit,
-          message: `${one.name} hands the address of ${datum.name}, which is part of the live patch, ${how}; it leads nowhere when the live patch is unloaded`,
-          hint: 'Keep such an object in memory that is allocated, undo in a callback (INARCH_PRE_UNPATCH) what keeps it, or never unload the live patch',
+          message:
+            `${one.name} hands the address of ${datum.name}, which is part of the live patch, ${how}; ` +
+            'it leads nowhere when the live patch is unloaded',
+          hint:
+            'Keep such an object in memory that is allocated, undo in a callback (INARCH_PRE_UNPATCH) ' +
+            'what keeps it, or never unload the live patch',
         },
       ]
     }),
@@ -136,10 +147,15 @@ export const livePointer: Rule = {
   name: 'live-pointer',
   severity: 'warning',
   looksFor:
-    'A callback, or a table of operations, that a changed function hands on in place of another one: to a timer, a work item, an object; and an object of the live patch itself, such as a wait queue, that is handed to what keeps its address',
-  why: 'Timers, work items and objects that the old code has set up keep the old one; both kinds are in the kernel until the last of them is gone',
+    'A callback, or a table of operations, that a changed function hands on in place of another one: to ' +
+    'a timer, a work item, an object; and an object of the live patch itself, such as a wait queue, ' +
+    'that is handed to what keeps its address',
+  why:
+    'Timers, work items and objects that the old code has set up keep the old one; both kinds are in ' +
+    'the kernel until the last of them is gone',
   remedy:
-    'Change the function that is handed on already instead of handing on another one, or let both understand the same objects',
+    'Change the function that is handed on already instead of handing on another one, or let both ' +
+    'understand the same objects',
   find: (_job, subject) =>
     subject.units.flatMap((studied) => [...pointerFindings(subject, studied), ...keptFindings(studied)]),
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Two functions that change together: one puts a value into something that lives, and the other one takes it out or gives it back,
-// both otherwise than before. Each is right with the other, and neither with what the running code has left there.
+// Two functions that change together: one puts a value into something that lives, and the other one takes it out or
+// gives it back, both otherwise than before. Each is right with the other, and neither with what the running code has
+// left there.
 
 import type { Definition } from '../../../c/functions.ts'
 import { listed } from '../../../ground/listed.ts'
@@ -155,7 +156,10 @@ function together(meetings: readonly Meeting[], functions: ChangedFunctions): Fo
     return {
       symbol: first!.name,
       unit: first!.file,
-      message: `${first!.name} now ${what} otherwise (${told(first!)}), and so ${rest.length === 1 ? 'does' : 'do'} ${listed(rest.map((side) => `${side.name} (${told(side)})`))}; ${of[0]!.why}`,
+      message:
+        `${first!.name} now ${what} otherwise (${told(first!)}), and so ` +
+        `${rest.length === 1 ? 'does' : 'do'} ` +
+        `${listed(rest.map((side) => `${side.name} (${told(side)})`))}; ${of[0]!.why}`,
     }
   })
 }
@@ -198,7 +202,8 @@ export function meantFindings(functions: ChangedFunctions, changes: readonly Fil
     ...placedFindings(functions, changes),
   ].filter(({ severity }) => severity !== 'note')
   const macros = new Set(functions.all.flatMap(({ name, isPutIn }) => (isPutIn ? [name] : [])))
-  // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not asked again.
+  // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not
+  // asked again.
   return found.filter(({ symbol, message }) => {
     const words = message.split(/\W+/)
     const isMacroAlone = isWrittenAlike(both.find(({ name }) => name === symbol))
@@ -215,9 +220,13 @@ export const meantOtherwise: Rule = {
   name: 'meant-otherwise',
   severity: 'warning',
   looksFor:
-    'Two functions that change together: one puts a value into something that lives, counts or packs it, and another one finds it, gives it back or unpacks it, both otherwise than before',
-  why: 'The new functions agree with each other, and not with what the old ones have left: an index, a size, a charge or a packed word is taken for another one',
+    'Two functions that change together: one puts a value into something that lives, counts or packs ' +
+    'it, and another one finds it, gives it back or unpacks it, both otherwise than before',
+  why:
+    'The new functions agree with each other, and not with what the old ones have left: an index, a ' +
+    'size, a charge or a packed word is taken for another one',
   remedy:
-    'Let the new code understand both, or do as before for what is there and mark what is new, such as by a shadow variable',
+    'Let the new code understand both, or do as before for what is there and mark what is new, such as ' +
+    'by a shadow variable',
   find: (_job, subject) => meantFindings(changedFunctionsOf(subject), subject.changes),
 }

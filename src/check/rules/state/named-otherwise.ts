@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Names that are keys. What the old code has registered is there under the name that it gave; new code that looks for it, or
-// removes it, under another name does not find it, and after a revert old code does not find what the new code has registered.
+// Names that are keys. What the old code has registered is there under the name that it gave; new code that looks for
+// it, or removes it, under another name does not find it, and after a revert old code does not find what the new code
+// has registered.
 
 import { macroValues } from '../../../c/macro-values.ts'
 import type { FileChange } from '../../../patch/patch.ts'
@@ -52,7 +53,9 @@ export function nameFindings(functions: ChangedFunctions, changes: readonly File
       {
         symbol,
         unit: file.get(symbol) ?? files[0]!.path,
-        message: `${symbol} now asks ${come.word} for "${come.name}" instead of "${gone.name}"; what was registered as "${gone.name}" before the live patch came is not found`,
+        message:
+          `${symbol} now asks ${come.word} for "${come.name}" instead of "${gone.name}"; what was ` +
+          `registered as "${gone.name}" before the live patch came is not found`,
       },
     ]
   })
@@ -62,8 +65,11 @@ export const namedOtherwise: Rule = {
   name: 'named-otherwise',
   severity: 'warning',
   looksFor:
-    'A function that looks up or removes something by its name (an entry of /proc or debugfs, a link in sysfs, a device), and now by another name',
-  why: 'What the old code has registered keeps its name, so the new code does not find it and it stays for ever; after a revert the old code does not find what the new code has registered',
+    'A function that looks up or removes something by its name (an entry of /proc or debugfs, a link in ' +
+    'sysfs, a device), and now by another name',
+  why:
+    'What the old code has registered keeps its name, so the new code does not find it and it stays ' +
+    'for ever; after a revert the old code does not find what the new code has registered',
   remedy: 'Keep the name, or look for the old name, too, as long as things can be there under it',
   find: (_job, subject) => nameFindings(changedFunctionsOf(subject), subject.changes),
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where an entry stands in a table, a hash or a tree is worked out again each time it is looked for. Entries that the old code
-// has put in stand where the old code's function says.
+// Where an entry stands in a table, a hash or a tree is worked out again each time it is looked for. Entries that the
+// old code has put in stand where the old code's function says.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'
@@ -62,7 +62,9 @@ function isKey(...names: readonly string[]): boolean {
   return names.some((name) => /hash|bucket|slot/.test(name))
 }
 
-/** A value that another function gets, or a member, and that is a place there: `set(sk, hash)`, `sk->sk_hash = hash`. */
+/**
+ * A value that another function gets, or a member, and that is a place there: `set(sk, hash)`, `sk->sk_hash = hash`.
+ */
 function isPlaceElsewhere(
   side: Side,
   body: readonly Token[],
@@ -196,7 +198,9 @@ function isBound(body: readonly Token[], open: number): boolean {
   return !isInValue && declaredAt(body, start, false).length > 0
 }
 
-/** An argument of what adds to a table, or goes through a part of it; the entry itself, which lists take first, is none. */
+/**
+ * An argument of what adds to a table, or goes through a part of it; the entry itself, which lists take first, is none.
+ */
 function isAdded(body: readonly Token[], at: number): boolean {
   let depth = 0
   let isFirst = true
@@ -303,7 +307,10 @@ function hashesItself(before: Definition, after: Definition): boolean {
   return gone.some(hashing) && come.some(hashing)
 }
 
-/** Gives its caller a part of a table by what it hashes: `return &table[hash & mask]`, `return table + hash_ptr(p, BITS)`. */
+/**
+ * Gives its caller a part of a table by what it hashes: `return &table[hash & mask]`, `return table + hash_ptr(p,
+ * BITS)`.
+ */
 function givesBucket(before: Definition, after: Definition): boolean {
   const hands = ({ head, body }: Definition) =>
     head.some(({ text }) => text === '*') &&
@@ -348,7 +355,8 @@ export function placedFindings(functions: ChangedFunctions, changes: readonly Fi
       put(
         name,
         file,
-        `${name} works out otherwise where an entry stands; entries that the old code has put in stand where it said before, and are not found, or found twice`,
+        `${name} works out otherwise where an entry stands; entries that the old code has put in stand ` +
+          'where it said before, and are not found, or found twice',
       )
     else if (hashesItself(before, after) || givesBucket(before, after))
       put(
@@ -362,7 +370,8 @@ export function placedFindings(functions: ChangedFunctions, changes: readonly Fi
         put(
           name,
           file,
-          `${name} puts entries in by another order than before; the ${order} that is there is in the old one, and ${order === 'tree' ? 'can’t be searched by both' : 'both orders meet in it'}`,
+          `${name} puts entries in by another order than before; the ${order} that is there is in the ` +
+            `old one, and ${order === 'tree' ? 'can’t be searched by both' : 'both orders meet in it'}`,
         )
     }
   }
@@ -372,7 +381,8 @@ export function placedFindings(functions: ChangedFunctions, changes: readonly Fi
       put(
         name,
         file,
-        `${name} has another value, by which entries of a table are placed; those that the old code has put in stand elsewhere`,
+        `${name} has another value, by which entries of a table are placed; those that the old code has ` +
+          'put in stand elsewhere',
       )
   return found
 }
@@ -381,9 +391,13 @@ export const placedOtherwise: Rule = {
   name: 'placed-otherwise',
   severity: 'warning',
   looksFor:
-    'A hash, an index or an order by which entries of a table or tree that lives are placed and found, worked out otherwise than before',
-  why: 'Entries that are there stand where the old code put them; the new code looks for them elsewhere, and what the new code puts in the old code does not find',
+    'A hash, an index or an order by which entries of a table or tree that lives are placed and found, ' +
+    'worked out otherwise than before',
+  why:
+    'Entries that are there stand where the old code put them; the new code looks for them ' +
+    'elsewhere, and what the new code puts in the old code does not find',
   remedy:
-    'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
+    'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and ' +
+    'INARCH_POST_UNPATCH)',
   find: (_job, subject) => placedFindings(changedFunctionsOf(subject), subject.changes),
 }

@@ -111,7 +111,9 @@ export function arrivalFindings(functions: ChangedFunctions): Found[] {
       ...(isAll && what === processors ? { severity: 'warning' as const } : {}),
       symbol: names[0]!,
       unit: file,
-      message: `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only for what comes; ${what} keep what the old code gave them${isAll ? ', so for them the fix has no effect' : ''}`,
+      message:
+        `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only for what comes; ${what} keep ` +
+        `what the old code gave them${isAll ? ', so for them the fix has no effect' : ''}`,
     }
   })
 }
@@ -120,7 +122,8 @@ export const reachesOnlyNew: Rule = {
   name: 'reaches-only-new',
   severity: 'note',
   looksFor:
-    'A changed function that runs only when something comes: a device is bound, a file system mounted, a processor brought up, a namespace made',
+    'A changed function that runs only when something comes: a device is bound, a file system mounted, ' +
+    'a processor brought up, a namespace made',
   why: 'What is there already has been through the old code, and the fix does not reach it',
   remedy:
     'Bind, mount or bring up again what must be fixed, or correct what is there in a callback (INARCH_PRE_PATCH)',

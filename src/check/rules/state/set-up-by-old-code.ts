@@ -101,7 +101,10 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: one.name,
         unit: one.file,
-        message: `${one.name} now sets up ${listed(members)}, and ${listed(names)} now ${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made come without ${them}`,
+        message:
+          `${one.name} now sets up ${listed(members)}, and ${listed(names)} now ` +
+          `${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made ` +
+          `come without ${them}`,
       },
     ]
   })
@@ -122,9 +125,16 @@ export const setUpByOldCode: Rule = {
   name: 'set-up-by-old-code',
   severity: 'warning',
   looksFor:
-    'A lock, list, timer, work item or member that one changed function sets up and another one uses, both only since the patch; members that are set when an object is made, and of which another changed function sets some in objects that exist; a slab’s constructor that sets up something else; a larger allocation, into whose further part another changed function reaches; a new variable of a file (an index, a count) that one changed function fills, and by which another one decides',
-  why: 'The objects that exist when the live patch comes were made without it; to use it in them is to use what was never set up, or what lies behind their end',
+    'A lock, list, timer, work item or member that one changed function sets up and another one uses, ' +
+    'both only since the patch; members that are set when an object is made, and of which another ' +
+    'changed function sets some in objects that exist; a slab’s constructor that sets up something ' +
+    'else; a larger allocation, into whose further part another changed function reaches; a new ' +
+    'variable of a file (an index, a count) that one changed function fills, and by which another one decides',
+  why:
+    'The objects that exist when the live patch comes were made without it; to use it in them is to ' +
+    'use what was never set up, or what lies behind their end',
   remedy:
-    'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a callback for all objects there are',
+    'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a ' +
+    'callback for all objects there are',
   find: (_job, subject) => oldObjectFindings(changedFunctionsOf(subject), subject.changes),
 }

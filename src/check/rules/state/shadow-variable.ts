@@ -38,7 +38,9 @@ export function shadowFindings(changes: readonly FileChange[]): Found[] {
     return [
       {
         unit: file,
-        message: `${file} allocates shadow variables (${listed(left)}), and no callback frees what is left of them when the live patch goes`,
+        message:
+          `${file} allocates shadow variables (${listed(left)}), and no callback frees what is left ` +
+          'of them when the live patch goes',
       },
     ]
   })
@@ -48,7 +50,9 @@ export const shadowVariable: Rule = {
   name: 'shadow-variable',
   severity: 'note',
   looksFor: 'Shadow variables that the patch allocates, without a callback that frees them all at unpatch',
-  why: 'When the live patch is gone nobody can find them: their memory stays, and a later live patch with the same number meets old values',
+  why:
+    'When the live patch is gone nobody can find them: their memory stays, and a later live patch ' +
+    'with the same number meets old values',
   remedy: 'Call klp_shadow_free_all() with the same number in a callback (INARCH_POST_UNPATCH)',
   find: (_job, { changes }) => shadowFindings(changes),
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Values in objects that live. Where one changed function writes a member by another constant, mask, shift or unit than
-// before, and a changed function reads it by another one, what the old code has written means something else to the new code,
-// and the other way round. The same is true of a named constant that gets another value.
+// before, and a changed function reads it by another one, what the old code has written means something else to the new
+// code, and the other way round. The same is true of a named constant that gets another value.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'
@@ -91,7 +91,9 @@ function ownFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts)
         {
           symbol: write.name,
           unit: write.file,
-          message: `${write.name} now writes ${member} otherwise (${change(write)}) for its own next call, which reads it otherwise (${change(read)}); objects hold what the old code has written`,
+          message:
+            `${write.name} now writes ${member} otherwise (${change(write)}) for its own next call, ` +
+            `which reads it otherwise (${change(read)}); objects hold what the old code has written`,
         },
       ]
     }),
@@ -111,7 +113,10 @@ function exchanges(shifts: Shifts): Shifts {
 const errorPointer = /\bERR_PTR \(/
 const asksForError = /\bIS_ERR\w* \(/
 
-/** Readers that ask otherwise; where nothing is an error pointer now, or no longer, who asks for one may read on as before. */
+/**
+ * Readers that ask otherwise; where nothing is an error pointer now, or no longer, who asks for one may read on as
+ * before.
+ */
 function readersOf(writes: Shifts, reads: Shifts): Shifts {
   const found = new Map(exchanges(reads))
   for (const [member, writers] of writes) {
@@ -152,7 +157,12 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
         ...(isOneCall ? { severity: 'note' as const } : {}),
         symbol: writer.name,
         unit: writer.file,
-        message: `${listed(writers.map(({ name }) => name))} now ${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0] ?? '')}, now ${told(reader.come[0] ?? '')}); ${isOneCall ? `both are below ${root}, so only what outlasts its call meets the other world` : 'objects hold what the old code has written'}`,
+        message:
+          `${listed(writers.map(({ name }) => name))} now ` +
+          `${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, ` +
+          `now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ` +
+          `${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0] ?? '')}, now ` +
+          `${told(reader.come[0] ?? '')}); ${isOneCall ? `both are below ${root}, so only what outlasts its call meets the other world` : 'objects hold what the old code has written'}`,
       },
     ]
   })
@@ -195,7 +205,9 @@ function constantFindings(functions: ChangedFunctions, changes: readonly FileCha
     return {
       symbol: name,
       unit: file,
-      message: `${name} is ${after} instead of ${before}${more}; ${write.name} writes it to ${member}, and ${read.name} reads that by it, so objects that are there hold the old value`,
+      message:
+        `${name} is ${after} instead of ${before}${more}; ${write.name} writes it to ${member}, and ` +
+        `${read.name} reads that by it, so objects that are there hold the old value`,
     }
   })
 }
@@ -215,8 +227,11 @@ export const storedOtherwise: Rule = {
   name: 'stored-otherwise',
   severity: 'warning',
   looksFor:
-    'A member of a living object that is written and read by another constant, bit, tag, mask, shift or unit than before, or kept at another place of the object, and a constant that is stored and gets another value',
-  why: 'Objects hold what the old code has written; the new code reads another meaning into it, and old code into what the new code writes',
+    'A member of a living object that is written and read by another constant, bit, tag, mask, shift or ' +
+    'unit than before, or kept at another place of the object, and a constant that is stored and gets another value',
+  why:
+    'Objects hold what the old code has written; the new code reads another meaning into it, and old ' +
+    'code into what the new code writes',
   remedy:
     'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
   find: (_job, subject) => storedFindings(changedFunctionsOf(subject), subject.changes),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A private variable that nothing writes after the patch. The compiler then needs no variable: it puts the initial value into the
-// code. The running kernel's variable may have another one by now, which an administrator or the old code gave it. It shows
-// where the object has lost the variable, and the text after the patch still uses it.
+// A private variable that nothing writes after the patch. The compiler then needs no variable: it puts the initial
+// value into the code. The running kernel's variable may have another one by now, which an administrator or the old
+// code gave it. It shows where the object has lost the variable, and the text after the patch still uses it.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Definition, definitionsOf } from '../../../c/functions.ts'
@@ -84,11 +84,15 @@ export function foldedVariables(
         unit,
         ...(isRead
           ? {
-              message: `${subject} ${name}, which nothing changes any more after the patch: the compiler has put its initial value in its place, so that the value which the running kernel has in it is ignored`,
+              message:
+                `${subject} ${name}, which nothing changes any more after the patch: the compiler has put ` +
+                'its initial value in its place, so that the value which the running kernel has in it is ignored',
             }
           : {
               severity: 'note' as const,
-              message: `${subject} ${name}, which nothing reads any more after the patch: the compiler leaves out what writes it, so that the running kernel’s ${name} stays as it is`,
+              message:
+                `${subject} ${name}, which nothing reads any more after the patch: the compiler leaves out ` +
+                `what writes it, so that the running kernel’s ${name} stays as it is`,
               hint: 'Mark it __used, if the old code must find it up to date after a revert',
             }),
       },
@@ -108,9 +112,13 @@ export const variableFolded: Rule = {
   name: 'variable-folded',
   severity: 'warning',
   looksFor:
-    'A variable that the new code still uses, and that the compiler has taken for a constant, because the patch removes its module parameter or all that writes it',
-  why: 'The compiler knows only the initial value; an administrator, or the old code, may have given the running kernel’s variable another one, which the new code no longer looks at',
+    'A variable that the new code still uses, and that the compiler has taken for a constant, because ' +
+    'the patch removes its module parameter or all that writes it',
+  why:
+    'The compiler knows only the initial value; an administrator, or the old code, may have given ' +
+    'the running kernel’s variable another one, which the new code no longer looks at',
   remedy:
-    'Leave in what writes it, or mark it __used, so that the compiler keeps it; allow it, if the initial value is meant',
+    'Leave in what writes it, or mark it __used, so that the compiler keeps it; allow it, if the ' +
+    'initial value is meant',
   find: (_job, subject) => subject.units.flatMap((one) => foldedVariables(one.change, textsOf(subject, one))),
 }

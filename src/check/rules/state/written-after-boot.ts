@@ -54,7 +54,9 @@ export function bootDataFindings(
       found.set(base, {
         symbol: name,
         unit: file,
-        message: `${name} now writes to ${base}, which is read-only since the kernel has started (__ro_after_init): the write is a fault`,
+        message:
+          `${name} now writes to ${base}, which is read-only since the kernel has started ` +
+          '(__ro_after_init): the write is a fault',
       })
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a statement does that lasts longer than the call: what it writes, allocates, frees, counts, locks, waits for, and
-// what the functions that it calls do so. Functions of the same file, of its headers and of its directory are read; of a
-// function whose text is not found it is only said that it is called.
+// What a statement does that lasts longer than the call: what it writes, allocates, frees, counts, locks, waits for,
+// and what the functions that it calls do so. Functions of the same file, of its headers and of its directory are read;
+// of a function whose text is not found it is only said that it is called.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is handed to somebody who runs it later (a workqueue, RCU, a timer, a tasklet, a thread's worker), and who waits until
-// that is done. What one world has handed to another place than the other world waits for is not waited for.
+// What is handed to somebody who runs it later (a workqueue, RCU, a timer, a tasklet, a thread's worker), and who waits
+// until that is done. What one world has handed to another place than the other world waits for is not waited for.
 // Facts: include/linux/{workqueue,rcupdate,srcu,timer,hrtimer,interrupt,kthread}.h.
 
 import type { Definition } from '../../../c/functions.ts'
@@ -65,7 +65,10 @@ function stopsOf(side: Side, own: Definition, other: Side): Stop[] {
   )
 }
 
-/** What a function hands to another place than before, where another one no longer waits for the old place, or now for the new one. */
+/**
+ * What a function hands to another place than before, where another one no longer waits for the old place, or now for
+ * the new one.
+ */
 export function handOffFindings(functions: ChangedFunctions): Found[] {
   const turns = turnsOf(
     functions,
@@ -91,13 +94,16 @@ export function handOffFindings(functions: ChangedFunctions): Found[] {
     const young = to.find((one) => won === undefined || one.place === won.place)!
     const end =
       lost === undefined
-        ? `waits for that as well now; the old code does not, during the transition and after a revert, and goes on while what the new code handed over still runs`
+        ? 'waits for that as well now; the old code does not, during the transition and after a revert, ' +
+          'and goes on while what the new code handed over still runs'
         : `no longer waits for ${lost.title}; what the old code has handed over there still runs when it goes on`
     return [
       {
         symbol: maker.of.name,
         unit: maker.of.file,
-        message: `${maker.of.name} now hands to ${young.title} what it handed to ${old.title}, and ${waiter.of.name} ${end}`,
+        message:
+          `${maker.of.name} now hands to ${young.title} what it handed to ${old.title}, and ` +
+          `${waiter.of.name} ${end}`,
       },
     ]
   })

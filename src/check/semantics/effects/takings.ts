@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What is held across calls and is neither memory nor a plain reference: pinned pages, interrupts, clocks, mappings, numbers. Most
-// words tell by their parts what they take and what gives it back (`request_irq` and `free_irq`); the few others stand in a table.
+// What is held across calls and is neither memory nor a plain reference: pinned pages, interrupts, clocks, mappings,
+// numbers. Most words tell by their parts what they take and what gives it back (`request_irq` and `free_irq`); the few
+// others stand in a table.
 
 import type { Definition } from '../../../c/functions.ts'
 import { withHelpers } from '../../locks/operations.ts'
@@ -20,8 +21,8 @@ export interface Taking {
 type Row = readonly [words: RegExp, role: Taking['role'], thing: string, ways: string]
 
 /**
- * include/linux/{mm,highmem,highmem-internal,io,interrupt,dma-mapping}.h. Without high memory, as on x86-64, kmap and kmap_local do
- * nothing; kmap_atomic disables preemption. `dma_unmap_single` is `dma_unmap_page`.
+ * include/linux/{mm,highmem,highmem-internal,io,interrupt,dma-mapping}.h. Without high memory, as on x86-64, kmap and
+ * kmap_local do nothing; kmap_atomic disables preemption. `dma_unmap_single` is `dma_unmap_page`.
  */
 const irregular: readonly Row[] = [
   [/^get_user_pages\w*$/, 'take', 'page', ''],
@@ -163,7 +164,8 @@ export function takingFindings(functions: ChangedFunctions): Found[] {
           ? `no longer gives it back by ${was!.give.word}; what the old code has taken is never given back`
           : was === undefined
             ? `now gives it back by ${is.give.word}; what the old code has taken so is not to be given back by it`
-            : `gives it back by ${is.give.word} and no longer by ${was.give.word}; what the old code has taken is given back in the wrong way`
+            : `gives it back by ${is.give.word} and no longer by ${was.give.word}; what the old code has ` +
+              'taken is given back in the wrong way'
       found.push({
         symbol: maker.name,
         unit: maker.file,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a statement does by way of something that has no text to read: a function that was handed over or stands in a table,
-// assembly, and a macro that is known to ask or compute but stands alone, so that its answer can't be what it is there for.
+// What a statement does by way of something that has no text to read: a function that was handed over or stands in a
+// table, assembly, and a macro that is known to ask or compute but stands alone, so that its answer can't be what it is
+// there for.
 import { closing, type Token } from '../../../c/lexer.ts'
 import type { Variable } from '../../../c/local-variables.ts'
 import type { Statement } from '../../../c/statements.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where memory comes from and how it is given back. The kernel's allocators are families: what one gave, another one can't
-// take (include/linux/{slab,vmalloc,percpu,gfp,mempool,dmapool}.h); `kvfree` takes what kmalloc and what vmalloc gave, and
-// `kfree` also what kmem_cache_alloc gave (mm/slub.c).
+// Where memory comes from and how it is given back. The kernel's allocators are families: what one gave, another one
+// can't take (include/linux/{slab,vmalloc,percpu,gfp,mempool,dmapool}.h); `kvfree` takes what kmalloc and what vmalloc
+// gave, and `kfree` also what kmem_cache_alloc gave (mm/slub.c).
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'
@@ -144,7 +144,9 @@ function localIn(written: readonly Token[], definition: Definition): { readonly 
     : { variable: variable.name }
 }
 
-/** The member that gets a local pointer, or the pointer's own name where it is returned; undefined when it stays local. */
+/**
+ * The member that gets a local pointer, or the pointer's own name where it is returned; undefined when it stays local.
+ */
 function keptAs({ body }: Definition, name: string): string | undefined {
   const at = body.findIndex(
     ({ text }, index) =>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The constructor of a slab runs when the slab gets its memory, and not when an object is taken from it. The objects of slabs
-// that exist, free ones too, were set up by the old constructor, and those of slabs made meanwhile stay when the patch goes.
+// The constructor of a slab runs when the slab gets its memory, and not when an object is taken from it. The objects of
+// slabs that exist, free ones too, were set up by the old constructor, and those of slabs made meanwhile stay when the
+// patch goes.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'
@@ -11,7 +12,10 @@ import { type ChangedFunctions, type Side, textOf } from '../../subject/changed-
 import type { Found } from '../../subject/rule.ts'
 import { says } from '../reading/callees.ts'
 
-/** The functions that are handed to a slab: the last argument of `kmem_cache_create(…)`, or `.ctor = f` of its arguments. */
+/**
+ * The functions that are handed to a slab: the last argument of `kmem_cache_create(…)`, or `.ctor = f` of its
+ * arguments.
+ */
 function constructorsOf({ definitions, rest }: Side): Set<string> {
   const found = new Set<string>()
   const note = (body: readonly Token[]) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Objects of the live patch itself whose address a function gives away: to what a pointer leads to (`poll_wait` is such a call, by
-// which epoll links itself to a wait queue), or to a function of the kernel that keeps it.
+// Objects of the live patch itself whose address a function gives away: to what a pointer leads to (`poll_wait` is such
+// a call, by which epoll links itself to a wait queue), or to a function of the kernel that keeps it.
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { sectionFlag } from '../../../elf/format.ts'
 import { argumentRegisters, decodeInstruction, kindOf, loadedRegister } from '../../../x86/instruction.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Members that are given their values together when an object is made (a device comes, a file system is mounted). Where another
-// changed function gives some of them other values in objects that exist, these get one half of what the new code makes, and
-// keep the other half as the old code made it.
+// Members that are given their values together when an object is made (a device comes, a file system is mounted). Where
+// another changed function gives some of them other values in objects that exist, these get one half of what the new
+// code makes, and keep the other half as the old code made it.
 
 import { listed } from '../../../ground/listed.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
@@ -10,7 +10,9 @@ import { effectsOf, type Reader } from '../effects/effects.ts'
 import { stackTypes } from '../reading/stack-types.ts'
 
 interface Written {
-  /** `struct net_device.hard_header_len`: what a function assigns to it is something else than before, or nothing was. */
+  /**
+   * `struct net_device.hard_header_len`: what a function assigns to it is something else than before, or nothing was.
+   */
   readonly otherwise: ReadonlySet<string>
   /** Of these, what it assigned before as well. */
   readonly anew: ReadonlySet<string>
@@ -70,7 +72,10 @@ export function madeInPartFindings(
         {
           symbol: user.of.name,
           unit: user.of.file,
-          message: `${user.of.name} now gives ${listed(both)} another value in objects that exist; ${listed(rest)}, which ${maker.of.name} now gives another value as well, they keep as the old code gave it`,
+          message:
+            `${user.of.name} now gives ${listed(both)} another value in objects that exist; ` +
+            `${listed(rest)}, which ${maker.of.name} now gives another value as well, they keep as the ` +
+            'old code gave it',
           hint: 'See whether the halves fit together, or correct what exists in a callback (INARCH_PRE_PATCH)',
         },
       ]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Objects and buffers that new code makes larger, and into which other new code reaches further than before. Those that the old code
-// made have not got that room: there the new code runs over their end.
+// Objects and buffers that new code makes larger, and into which other new code reaches further than before. Those that
+// the old code made have not got that room: there the new code runs over their end.
 
 import { constantValue } from '../../../c/constant-value.ts'
 import type { Definition } from '../../../c/functions.ts'
@@ -156,7 +156,10 @@ function findingOf(maker: Both, { thing, old, young }: Growth, users: readonly B
   return {
     symbol: maker.name,
     unit: maker.file,
-    message: `${maker.name} now makes ${what} with more room (${spelledSize(young)} instead of ${spelledSize(old)}), and ${names} now ${users.length === 1 ? 'reaches' : 'reach'} further there; what the old code has made ends before`,
+    message:
+      `${maker.name} now makes ${what} with more room (${spelledSize(young)} instead of ` +
+      `${spelledSize(old)}), and ${names} now ${users.length === 1 ? 'reaches' : 'reach'} further ` +
+      'there; what the old code has made ends before',
     hint: 'Keep what is new in a shadow variable, or let the new code see from the object itself how much room it has',
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How far functions reach into the room of an object or a buffer: by an index, by an offset, behind the object's own end, or by a call
-// that is given the place and a length; and by which conditions and values that is bounded.
+// How far functions reach into the room of an object or a buffer: by an index, by an offset, behind the object's own
+// end, or by a call that is given the place and a length; and by which conditions and values that is bounded.
 
 import { constantValue } from '../../../c/constant-value.ts'
 import type { Definition } from '../../../c/functions.ts'

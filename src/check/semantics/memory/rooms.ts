@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The room that functions ask for: how large the memory is that an allocation gives an object, a buffer that an object keeps, or
-// the private area behind an object of a subsystem.
+// The room that functions ask for: how large the memory is that an allocation gives an object, a buffer that an object
+// keeps, or the private area behind an object of a subsystem.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'

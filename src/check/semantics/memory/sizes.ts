@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How much memory an expression asks for, as a sum of products: `struct_size(x, data, n)` and `sizeof(*x) + n * sizeof(x->data[0])`
-// are the same, and of two sizes it can be told which one may be larger. What is no sum or product is one unknown number.
+// How much memory an expression asks for, as a sum of products: `struct_size(x, data, n)` and `sizeof(*x) + n *
+// sizeof(x->data[0])` are the same, and of two sizes it can be told which one may be larger. What is no sum or product
+// is one unknown number.
 
 import { constantValue } from '../../../c/constant-value.ts'
 import { closing, type Token } from '../../../c/lexer.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Functions that a patch cuts out of another one, or puts back into it. Where only one side has a function, what it does was, or
-// is, done by its callers themselves; so they are read with its body in the place of the call.
+// Functions that a patch cuts out of another one, or puts back into it. Where only one side has a function, what it
+// does was, or is, done by its callers themselves; so they are read with its body in the place of the call.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What of a changed function reaches beyond its call. A change that only adds a check and leaves, decides otherwise, says
-// something, or computes a local value otherwise is plain: no object that lives has another meaning by it. Everything
-// else is told: which object, which member, what it was and what it is.
+// What of a changed function reaches beyond its call. A change that only adds a check and leaves, decides otherwise,
+// says something, or computes a local value otherwise is plain: no object that lives has another meaning by it.
+// Everything else is told: which object, which member, what it was and what it is.
 
 import type { Definition } from '../../../c/functions.ts'
 import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
@@ -147,7 +147,9 @@ function readingOf(
     : { verdict: 'untold', why: 'its text does not tell what it does otherwise' }
 }
 
-/** Names that are made in a buffer, and are registered or looked for: that of a call's own text is told with the call. */
+/**
+ * Names that are made in a buffer, and are registered or looked for: that of a call's own text is told with the call.
+ */
 function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
   const has = (list: readonly NameUse[], { word, name }: NameUse) =>
     list.some((one) => one.word === word && one.name === name)
@@ -158,7 +160,9 @@ function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
   })
 }
 
-/** Whether statements say the same with other names, with other parentheses, or by way of variables that have one value. */
+/**
+ * Whether statements say the same with other names, with other parentheses, or by way of variables that have one value.
+ */
 function isRespelled(
   gone: readonly Statement[],
   come: readonly Statement[],
@@ -214,7 +218,8 @@ function isUndone({ kind, object, statement }: Effect, all: readonly Statement[]
   const word = stem || rest.replace(/^_/, '')
   if (word.length < 3) return false
   const begins = new RegExp(
-    `(?<!\\w)(?=\\w*${word.replace(/^_+/, '')})\\w*(?:alloc|get|init|prepare|register|map|add|create|claim|enable|attach|begin|start|refill|open)\\w* \\(`,
+    `(?<!\\w)(?=\\w*${word.replace(/^_+/, '')})\\w*(?:alloc|get|init|prepare|register|map|add|create|claim|enable|attach|begin|start|refill|open)\\w* ` +
+      `\\(`,
   )
   return all.some((one) => !one.leaves && begins.test(one.text))
 }
@@ -254,7 +259,8 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
       said.add('result')
       return []
     }
-    // A wait for the same that only reads its condition in another order; by another condition, who tells it may not know.
+    // A wait for the same that only reads its condition in another order; by another condition, who tells it may not
+    // know.
     if (isOneCall && one.how === 'waited for' && unordered(one.act) === unordered(other.act)) {
       said.add('order')
       return []

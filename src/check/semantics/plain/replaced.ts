@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What of each replaced function reaches beyond its call: what its own text changes, or, where that is the same, what changes in
-// those that were put into it. A function of which a rule warns is not plain, whatever its text looks like.
+// What of each replaced function reaches beyond its call: what its own text changes, or, where that is the same, what
+// changes in those that were put into it. A function of which a rule warns is not plain, whatever its text looks like.
 import type { Finding } from '../../../ground/finding.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type Beyond, beyondOf, type Living } from './judgement.ts'
@@ -45,7 +45,9 @@ export function beyondOfReplaced(functions: ChangedFunctions, review: readonly F
     if (found.length === 0)
       return {
         verdict: 'untold',
-        why: 'its own text is the same; the compiler makes other code of it, or a type, a constant or another file changes it',
+        why:
+          'its own text is the same; the compiler makes other code of it, or a type, a constant or ' +
+          'another file changes it',
       }
     const living = found.flatMap(({ name: inner, beyond }): Living[] =>
       beyond.verdict === 'lives'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Conditions in one spelling: `unlikely(!!(p))`, `(p)`, `p != NULL` and `p` ask the same, and so do `!p || IS_ERR(p)` and
-// `IS_ERR_OR_NULL(p)`. What a function decides is compared by what it asks, and not by how that is written.
+// Conditions in one spelling: `unlikely(!!(p))`, `(p)`, `p != NULL` and `p` ask the same, and so do `!p || IS_ERR(p)`
+// and `IS_ERR_OR_NULL(p)`. What a function decides is compared by what it asks, and not by how that is written.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// In which direction a function goes by its name: it puts something in or takes something, it takes out or gives back, or it
-// looks for what is there. What two functions of one pair are called without that word is the pair's name.
+// In which direction a function goes by its name: it puts something in or takes something, it takes out or gives back,
+// or it looks for what is there. What two functions of one pair are called without that word is the pair's name.
 
 export type Way = 'up' | 'down' | 'look'
 
@@ -16,7 +16,10 @@ const words: readonly (readonly [Way, RegExp])[] = [
   ],
 ]
 
-/** Undefined for a function that says no direction. `ida_alloc_range` goes up, `__free_pages` is `*_pages` and goes down. */
+/**
+ * Undefined for a function that says no direction. `ida_alloc_range` goes up, `__free_pages` is `*_pages` and goes
+ * down.
+ */
 export function wayOf(callee: string): { readonly way: Way; readonly pair: string } | undefined {
   const parts = callee.replace(/^_+/, '').split('_')
   for (const [way, pattern] of words) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How the members of objects that live are written and read: by which constants, masks, shifts, units and calls. Variables
-// are left out, so that only what a value means is compared, and not from where it comes.
+// How the members of objects that live are written and read: by which constants, masks, shifts, units and calls.
+// Variables are left out, so that only what a value means is compared, and not from where it comes.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, openingOf, type Token } from '../../../c/lexer.ts'

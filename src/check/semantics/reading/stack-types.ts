@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Types of a changed file whose objects only lie on the stack of its functions: each task has its own, laid out and filled by
-// the code that it runs. They are no live objects.
+// Types of a changed file whose objects only lie on the stack of its functions: each task has its own, laid out and
+// filled by the code that it runs. They are no live objects.
 
 import { variablesOf } from '../../../c/local-variables.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// To which members of living objects a constant is written, and by which it reads them: straight, by way of a local variable, or
-// by way of a function that is given it or hands back the member.
+// To which members of living objects a constant is written, and by which it reads them: straight, by way of a local
+// variable, or by way of a function that is given it or hands back the member.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'

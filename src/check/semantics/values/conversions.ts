@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// How functions pack several values into one word and take them out again, and by which unit they multiply and divide: what one
-// function makes so, another one must read in the same way.
+// How functions pack several values into one word and take them out again, and by which unit they multiply and divide:
+// what one function makes so, another one must read in the same way.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'

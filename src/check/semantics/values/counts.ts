@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Counts and sums of what lives: at which number something turns (`if (!--x->users)`), and by which amounts a sum goes up and
-// down (`x->bytes += len`). Whoever adds and whoever takes off must count in the same unit, and from the same beginning.
+// Counts and sums of what lives: at which number something turns (`if (!--x->users)`), and by which amounts a sum goes
+// up and down (`x->bytes += len`). Whoever adds and whoever takes off must count in the same unit, and from the same
+// beginning.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Whose duty it is to give something back: an id, an entry of a list, a reference, a share of a counter. Where a duty goes from one
-// function to another one, and one call does not run both, an object can meet the old code in one of them and the new code in the
-// other: a work that new code queues is run by old code. The words that the primitives know are `refcount-balance`'s own matter.
+// Whose duty it is to give something back: an id, an entry of a list, a reference, a share of a counter. Where a duty
+// goes from one function to another one, and one call does not run both, an object can meet the old code in one of them
+// and the new code in the other: a work that new code queues is run by old code. The words that the primitives know are
+// `refcount-balance`'s own matter.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'
@@ -37,7 +38,10 @@ const idempotent = /^(?:h?list_\w+_init\w*|(?!clk_|regulator_)\w*disable\w*|\w*n
 /** An order of accesses. */
 const ordering = /(?:^|_)(?:store|set|xchg|cmpxchg|fetch|try|clear)\w*_release$/
 
-/** What tells an argument in every function: a member, a struct, a variable of the file; undefined for what is only the call's own. */
+/**
+ * What tells an argument in every function: a member, a struct, a variable of the file; undefined for what is only the
+ * call's own.
+ */
 function nameOf(written: readonly Token[], definition: Definition): string | undefined {
   const variables = variablesOf(definition)
   const plain = plainly(written)
@@ -123,7 +127,10 @@ function takesToo(list: readonly Duty[], give: Duty): boolean {
   )
 }
 
-/** True when a function is called by somebody else than who calls it by name: a work, a timer, an RCU callback, a thread. */
+/**
+ * True when a function is called by somebody else than who calls it by name: a work, a timer, an RCU callback, a
+ * thread.
+ */
 function runsLater({ before }: ChangedFunctions, name: string): boolean {
   const isLater = (one: string) => before.isHandedOn(one) && !before.isInTable(one)
   return isLater(name) || [...before.users(name)].some(isLater)
@@ -171,7 +178,9 @@ export function dutyFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: first.of.name,
         unit: first.of.file,
-        message: `What ${listed(names(apart))} gave back (${text}) is now given back in ${listed(names(winners))}; ${meet} it is given back twice or never, so these functions must switch together`,
+        message:
+          `What ${listed(names(apart))} gave back (${text}) is now given back in ` +
+          `${listed(names(winners))}; ${meet} it is given back twice or never, so these functions must switch together`,
       },
     ]
   })

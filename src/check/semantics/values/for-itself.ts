@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a function leaves in an object for its own next call: where a dump, a listing or a retry goes on. The object comes from
-// outside, so the old function's last call may have written what the new one's first call reads.
+// What a function leaves in an object for its own next call: where a dump, a listing or a retry goes on. The object
+// comes from outside, so the old function's last call may have written what the new one's first call reads.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'
@@ -162,7 +162,9 @@ export function movedFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: write.name,
         unit: write.file,
-        message: `${write.name} now keeps ${write.what} in ${write.to} of ${write.object} instead of ${write.place}, and ${who} looks for it there; objects hold what the old code has put into ${write.place}`,
+        message:
+          `${write.name} now keeps ${write.what} in ${write.to} of ${write.object} instead of ` +
+          `${write.place}, and ${who} looks for it there; objects hold what the old code has put into ${write.place}`,
       },
     ]
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A variable of a file that only the new code has: an index beside a list, a count of what is registered. One changed function fills
-// it, and another one decides by it. What was there before the live patch came is not in it.
+// A variable of a file that only the new code has: an index beside a list, a count of what is registered. One changed
+// function fills it, and another one decides by it. What was there before the live patch came is not in it.
 
 import { isKept, variablesOfFile, wordsAt } from '../../../c/file-variables.ts'
 import type { Definition } from '../../../c/functions.ts'
@@ -192,8 +192,12 @@ export function newStateFindings(functions: ChangedFunctions, changes: readonly 
         {
           symbol: users[0]!.name,
           unit: users[0]!.file,
-          message: `${maker.name} now fills ${variable}, which is new, and ${names} now ${users.length === 1 ? 'decides' : 'decide'} by it; what was there before the live patch is not in it`,
-          hint: `Let the new code look where the old code has put things as well, or fill ${variable} in a callback (INARCH_PRE_PATCH)`,
+          message:
+            `${maker.name} now fills ${variable}, which is new, and ${names} now ` +
+            `${users.length === 1 ? 'decides' : 'decide'} by it; what was there before the live patch is not in it`,
+          hint:
+            `Let the new code look where the old code has put things as well, or fill ${variable} in a ` +
+            'callback (INARCH_PRE_PATCH)',
         },
       ]
     }

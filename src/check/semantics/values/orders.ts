@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The order in which entries stand in a tree or a list: kept by a search for the place of each new one, or by the end to which it
-// goes. Entries that are there stand in the old code's order.
+// The order in which entries stand in a tree or a list: kept by a search for the place of each new one, or by the end
+// to which it goes. Entries that are there stand in the old code's order.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'
@@ -212,7 +212,10 @@ export function endFindings({ all }: ChangedFunctions): Found[] {
     {
       symbol: adder.of.name,
       unit: adder.of.file,
-      message: `${adder.of.name} now puts entries at the ${adder.to} of ${list}, and ${listed(names)} ${names.length === 1 ? 'goes' : 'go'} through it from the other end than before; entries that are there stand in the old order`,
+      message:
+        `${adder.of.name} now puts entries at the ${adder.to} of ${list}, and ${listed(names)} ` +
+        `${names.length === 1 ? 'goes' : 'go'} through it from the other end than before; entries that ` +
+        'are there stand in the old order',
     },
   ]
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Values in a function’s text that take the place of others: an argument of a call that stays, an operand of a statement that
-// stays, the conditions above a step that stays. An added check that leaves replaces nothing.
+// Values in a function’s text that take the place of others: an argument of a call that stays, an operand of a
+// statement that stays, the conditions above a step that stays. An added check that leaves replaces nothing.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'

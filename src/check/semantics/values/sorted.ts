@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Lists that new code keeps sorted, and in which other new code stops looking where an entry stands behind the place of the one that
-// is looked for. Entries that the old code has put in stand anywhere.
+// Lists that new code keeps sorted, and in which other new code stops looking where an entry stands behind the place of
+// the one that is looked for. Entries that the old code has put in stand anywhere.
 
 import type { Definition } from '../../../c/functions.ts'
 import { variablesOf } from '../../../c/local-variables.ts'
@@ -82,7 +82,9 @@ export function sortedFindings({ all }: ChangedFunctions): Found[] {
       {
         symbol: maker.name,
         unit: maker.file,
-        message: `${maker.name} now puts entries in by the order of ${members}, and ${names} now ${users.length === 1 ? 'stops' : 'stop'} looking by it; the entries that are there are not in that order`,
+        message:
+          `${maker.name} now puts entries in by the order of ${members}, and ${names} now ` +
+          `${users.length === 1 ? 'stops' : 'stop'} looking by it; the entries that are there are not in that order`,
       },
     ]
   })

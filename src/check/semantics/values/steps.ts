@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a function does to a thing that outlasts its call, where a value of it is another one now, or another condition stands above
-// it: `radix_tree_insert(&x->tree, id + 1, …)` in place of `radix_tree_insert(&x->tree, id, …)`.
+// What a function does to a thing that outlasts its call, where a value of it is another one now, or another condition
+// stands above it: `radix_tree_insert(&x->tree, id + 1, …)` in place of `radix_tree_insert(&x->tree, id, …)`.
 import type { Token } from '../../../c/lexer.ts'
 import { type Statement, statementsOf } from '../../../c/statements.ts'
 import { lastName } from '../../locks/operations.ts'
@@ -143,7 +143,9 @@ function onlyOnes(statements: readonly Statement[]): Map<string, Statement> {
   return new Map(statements.flatMap((one) => (count.get(one.text) === 1 ? [[one.text, one] as const] : [])))
 }
 
-/** The parts of the conditions above a statement, as they are written, by what they are without the names of variables. */
+/**
+ * The parts of the conditions above a statement, as they are written, by what they are without the names of variables.
+ */
 function conditionsOf({ under }: Statement, variables: Variables): Map<string, string> {
   const parts = under
     .filter(({ kind }) => kind === 'condition')

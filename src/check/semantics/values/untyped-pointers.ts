@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Pointers without a type: `private_data`, `driver_data`, a timer's or a work item's container, a callback's cookie, what a
-// table leads to. What they hold is only agreed upon, by who stores it and who takes it out. The agreement is in the types
-// of the variables and casts on both sides.
+// Pointers without a type: `private_data`, `driver_data`, a timer's or a work item's container, a callback's cookie,
+// what a table leads to. What they hold is only agreed upon, by who stores it and who takes it out. The agreement is in
+// the types of the variables and casts on both sides.
 
 import type { Definition } from '../../../c/functions.ts'
 import { closing, openingOf, type Token } from '../../../c/lexer.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Members of one object that are written in one section of a lock belong together: whoever takes the lock finds all of them
-// or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old world, finds one
-// without the other.
+// Members of one object that are written in one section of a lock belong together: whoever takes the lock finds all of
+// them or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old world,
+// finds one without the other.
 
 import type { Definition } from '../../../c/functions.ts'
 import { type Variable, variablesOf } from '../../../c/local-variables.ts'
@@ -134,7 +134,10 @@ export function partedFindings(functions: ChangedFunctions): Found[] {
           {
             symbol: of.name,
             unit: of.file,
-            message: `${of.name} set ${listed(some.slice(0, mostNamed))} together with ${listed(rest.slice(0, mostNamed))}, in one section of ${lock}; now the lock is free in between, and old code, and all that is not replaced, can find the one without the other`,
+            message:
+              `${of.name} set ${listed(some.slice(0, mostNamed))} together with ` +
+              `${listed(rest.slice(0, mostNamed))}, in one section of ${lock}; now the lock is free in ` +
+              'between, and old code, and all that is not replaced, can find the one without the other',
             hint: 'See whether all that takes the lock can do with the one alone',
           },
         ]

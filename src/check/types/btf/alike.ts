@@ -5,11 +5,16 @@ import { fieldsOf, isRecord, sizeOf } from './layout.ts'
 import { type Btf, Kind } from './read.ts'
 import { resolve } from './spell.ts'
 
-/** `signature`: functions that are called in another way. `sign`: the same bits, of which one side takes the top one for a sign. */
+/**
+ * `signature`: functions that are called in another way. `sign`: the same bits, of which one side takes the top one for
+ * a sign.
+ */
 export type Unlike = 'size' | 'kind' | 'sign' | 'signature'
 
 export interface Likeness {
-  /** How the two differ; undefined when they do not. Types of one name count as alike: they are compared by themselves. */
+  /**
+   * How the two differ; undefined when they do not. Types of one name count as alike: they are compared by themselves.
+   */
   unlike(before: number, after: number): Unlike | undefined
   /** The same of two prototypes: what differs in how such a function is called, in words. */
   prototypes(before: number, after: number): 'same' | 'returns' | 'differs'

@@ -106,7 +106,9 @@ function recordDifferences(b: Btf, a: Btf, alike: Likeness, before: number, afte
       found.push({
         effect: 'broken',
         member: field.name,
-        text: `${heir.name} (${spell(a, heir.type)}) takes the place of ${field.name} (${spell(b, field.type)}) at ${place(field)}`,
+        text:
+          `${heir.name} (${spell(a, heir.type)}) takes the place of ${field.name} ` +
+          `(${spell(b, field.type)}) at ${place(field)}`,
       })
     else
       found.push({

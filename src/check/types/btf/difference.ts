@@ -3,8 +3,8 @@
 
 export interface Difference {
   /**
-   * `broken`: what one side writes, the other reads as something else. `doubtful`: the bytes stay, their meaning may not.
-   * `harmless`: no object that is there suffers from it.
+   * `broken`: what one side writes, the other reads as something else. `doubtful`: the bytes stay, their meaning may
+   * not. `harmless`: no object that is there suffers from it.
    */
   readonly effect: 'broken' | 'doubtful' | 'harmless'
   /** Such as `file moves from byte 8 to byte 16`. */

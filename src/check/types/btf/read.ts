@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Reads BTF, the compact description of C types that compilers put into `.BTF` and that the kernel carries of itself. The
-// format is the kernel's Documentation/bpf/btf.rst. A view over the bytes: each type is found by its number, and what is
-// read is checked once, when it is opened, so that nobody behind it meets a number that leads nowhere or in a circle.
+// Reads BTF, the compact description of C types that compilers put into `.BTF` and that the kernel carries of itself.
+// The format is the kernel's Documentation/bpf/btf.rst. A view over the bytes: each type is found by its number, and
+// what is read is checked once, when it is opened, so that nobody behind it meets a number that leads nowhere or in a
+// circle.
 import { Fault } from '../../../ground/fault.ts'
 
 /** The numbers are the format's own. */
@@ -379,8 +380,8 @@ function readStrings(
 }
 
 /**
- * Refuses a type that is made of itself (without a pointer between), and one whose words would have no end: a pointer to
- * itself without a name. The types of a base have been checked.
+ * Refuses a type that is made of itself (without a pointer between), and one whose words would have no end: a pointer
+ * to itself without a name. The types of a base have been checked.
  */
 function checkCircles(
   first: number,

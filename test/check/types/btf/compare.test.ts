@@ -163,7 +163,8 @@ describe('what is no difference', () => {
 
 test('a change is told where it was made, with the types that embed it', () => {
   const text = (members: string) =>
-    `struct in { ${members} }; struct mid { char c; struct in i; }; struct out { struct mid m[2]; long z; }; struct far { struct in *p; }; struct out v; struct far w;`
+    `struct in { ${members} }; struct mid { char c; struct in i; }; struct out { struct mid m[2]; long ` +
+    'z; }; struct far { struct in *p; }; struct out v; struct far w;'
   const changes = compareTypes(btfOf(text('int a;')), btfOf(text('int a; long b;')))
   expect(changes.map(({ name, embedding }) => ({ name, embedding }))).toEqual([
     { name: 'struct in', embedding: ['struct mid', 'struct out'] },

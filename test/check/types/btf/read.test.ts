@@ -134,7 +134,8 @@ describe.each(btfCompilers)('what %s writes', (program) => {
 
   test('leads from a variable to what it holds', () => {
     const btf = btfOf(
-      'struct leaf { int x; }; struct alone { int x; }; struct node { struct leaf *leaves[2]; }; struct node root; struct alone f(void) { struct alone a = { 1 }; return a; }',
+      'struct leaf { int x; }; struct alone { int x; }; struct node { struct leaf *leaves[2]; }; struct ' +
+        'node root; struct alone f(void) { struct alone a = { 1 }; return a; }',
       program,
     )
     const reach = reachOf(btf)
