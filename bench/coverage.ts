@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How far the exercises of a proof reach: in one boot of a kernel, with a probe on every function that the real fixes
-// of test/fixes replace, all exercises are done, each once. npm run coverage -- [--kernel WHICH] [--limit SECONDS] The
-// last lines are a table for docs/proof.md.
+// of test/fixes replace, all exercises are done, each once.
+// npm run coverage -- [--kernel WHICH] [--limit SECONDS]
+// The last lines are a table for docs/proof.md.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

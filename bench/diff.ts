@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Is `inarch diff` linear, and how fast is it? Real units of a kernel are joined to objects of several sizes, and small
 // pairs of them are compared as a user would, within a minute. --full takes more of both, a large driver, and all of
-// vmlinux as one object. With --peer the pairs are given to kpatch-build's program, too. Every run is a process of its
-// own: npm run bench:diff [-- --full] [--kernel WHICH] [--peer FILE]
+// vmlinux as one object. With --peer the pairs are given to kpatch-build's program, too.
+// Every run is a process of its own: npm run bench:diff [-- --full] [--kernel WHICH] [--peer FILE]
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Builds every example and every change of the tests with both engines and compares what they make:
-// npm run engines -- --kernel 6.1 --kernel 6.12 [NAME…]. With --keep DIR it goes on where it was stopped. With --page
-// it writes docs/agreement.md and docs/ext4-source.md, too.
+// npm run engines -- --kernel 6.1 --kernel 6.12 [NAME…]
+// With --keep DIR it goes on where it was stopped. With --page it writes docs/agreement.md and docs/ext4-source.md too.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'

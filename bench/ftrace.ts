@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What ftrace costs for each function into which a hook is put, without any live patch: a module registers the hooks
-// one by one, as the kernel's livepatch core does. The guest counts instructions. node scripts/run.mjs bench/ftrace.ts
-// [SERIES…]
+// one by one, as the kernel's livepatch core does. The guest counts instructions.
+// node scripts/run.mjs bench/ftrace.ts [SERIES…]
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../src/ground/command.ts'

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Small changes of the kernel, judged by somebody who had not seen the tool (test/judged): which of them does `check`
 // ask about?
-// npm run judged -- [NAME…] checks them on the newest 6.1, and says which answers are right and which differ from the
-// table's
+// npm run judged -- [NAME…]    checks them on the newest 6.1: which answers are right, which differ from the table's
 // npm run judged -- --write    also writes the answers into the table
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiles units of a stock kernel and compares every function of them with the kernel's image:
-// npm run bench:match -- [--kernel 6.1] [--units 300] [--seed 1] [--flag -Os] [--drop -fno-x] [--against OTHER] [--keep
-// DIR] With another flag, or against another kernel, the functions that differ must be found.
+//   npm run bench:match -- [--kernel 6.1] [--units 300] [--seed 1] [--flag -Os] [--drop -fno-x]
+//                          [--against OTHER] [--keep DIR]
+// With another flag, or against another kernel, the functions that differ must be found.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -176,10 +177,9 @@ function report(ms: number): void {
     all.filter((one) => one.outcome === outcome && (kind === undefined || one.kind === kind)).length
   const sum = (of: (one: MatchedFunction) => number) => all.reduce((total, one) => total + of(one), 0)
   const home = (module: boolean) => results.filter(({ unit }) => unit.modules.length > 0 === module).length
-  console.log(
-    `${kernel.release} against ` +
-      `${other.release}${change([]).length + values.drop.length > 0 ? ` with ${[...values.flag, ...values.drop.map((flag) => `without ${flag}`)].join(' ')}` : ''}`,
-  )
+  const flags = [...values.flag, ...values.drop.map((flag) => `without ${flag}`)].join(' ')
+  const otherwise = change([]).length + values.drop.length > 0 ? ` with ${flags}` : ''
+  console.log(`${kernel.release} against ${other.release}${otherwise}`)
   console.log(
     `${results.length} units (${home(false)} of vmlinux, ${home(true)} of modules), ${all.length} ` +
       `functions, ${sum(({ bytes }) => bytes)} bytes, ${ms.toFixed(0)} ms to compare`,
@@ -211,7 +211,15 @@ function report(ms: number): void {
     for (const { unit, name, outcome, kind, namesakes, mismatch } of all)
       if (outcome !== 'matches')
         console.log(
-          `  ${unit.source} ${name}: ${outcome} (${kind}, ${namesakes} ` +
-            `namesakes)${mismatch === undefined ? '' : ` ${mismatch.why} part ${mismatch.part} at ${mismatch.at}: ${mismatch.ours} | ${mismatch.theirs} @${mismatch.address.toString(16)} ${JSON.stringify(mismatch.expected ?? '')} ${mismatch.found?.toString(16) ?? ''}`}`,
+          `  ${unit.source} ${name}: ${outcome} (${kind}, ${namesakes} namesakes)${mismatchWords(mismatch)}`,
         )
+}
+
+function mismatchWords(mismatch: MatchedFunction['mismatch']): string {
+  if (mismatch === undefined) return ''
+  const { why, part, at, ours, theirs, address, expected, found } = mismatch
+  return (
+    ` ${why} part ${part} at ${at}: ${ours} | ${theirs} @${address.toString(16)} ` +
+    `${JSON.stringify(expected ?? '')} ${found?.toString(16) ?? ''}`
+  )
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // An oracle that shares nothing with what Inarch concludes: by binutils alone it says which functions of two objects
-// differ, and follows every relocation of the extracted object: npm run oracle -- [--kernel WHICH] [--older WHICH]
-// [--minutes 15] [NAME…] The pairs are the fixes of test/fixes, the changes of test/changes and the examples, and each
-// C file that differs in the kernel given as --older, as it is there; or, with --objects BEFORE AFTER, the objects of
-// the same paths in two directories. With --spoil Inarch's answers are falsified, one at a time, and each has to be
-// noticed.
+// differ, and follows every relocation of the extracted object:
+// npm run oracle -- [--kernel WHICH] [--older WHICH] [--minutes 15] [NAME…]
+// The pairs are the fixes of test/fixes, the changes of test/changes and the examples, and each C file that differs in
+// the kernel given as --older, as it is there; or, with --objects BEFORE AFTER, the objects of the same paths in two
+// directories. With --spoil Inarch's answers are falsified, one at a time, and each has to be noticed.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What loading a live patch costs by the number of functions that it replaces, bound by distance and by name: identical
-// copies of the functions of one file. Instructions are counted, as in load.ts. npm run bench:replaced -- [SERIES…]
+// copies of the functions of one file. Instructions are counted, as in load.ts.
+// npm run bench:replaced -- [SERIES…]
 import { type Job, silentJournal } from '../src/ground/job.ts'
 import type { Kernel } from '../src/kernel/kernel.ts'
 import { selectKernel } from '../src/kernel/select.ts'

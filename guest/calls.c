@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Drives what neither a shell nor stress-ng reaches: `calls PART…`. Each part runs in a process of its own, so that one that
-// a kernel refuses, or that hangs, takes no other with it. Nothing is judged: what a kernel does not have is left out.
+// Drives what neither a shell nor stress-ng reaches: `calls PART…`. Each part runs in a process of its own, so that one
+// that a kernel refuses, or that hangs, takes no other with it. Nothing is judged: what a kernel does not have is left
+// out.
 #include "calls.h"
 #include <arpa/inet.h>
 #include <string.h>

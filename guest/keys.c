@@ -18,7 +18,8 @@ static void each_type(void) {
   long ring = syscall(SYS_add_key, "keyring", "ring", 0, 0, KEY_SPEC_SESSION_KEYRING);
   for (int i = 0; i < 4; i++) {
     const int payload = strcmp(types[i], "keyring") ? 10 : 0;
-    long made = syscall(SYS_add_key, types[i], "calls:one", payload ? "0123456789" : 0, payload, KEY_SPEC_SESSION_KEYRING);
+    long made =
+        syscall(SYS_add_key, types[i], "calls:one", payload ? "0123456789" : 0, payload, KEY_SPEC_SESSION_KEYRING);
     if (made < 0) continue;
     key(KEYCTL_DESCRIBE, made, (unsigned long)text, sizeof text, 0);
     key(KEYCTL_READ, made, (unsigned long)text, sizeof text, 0);

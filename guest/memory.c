@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Pages that move: huge ones, those that userfaultfd(2) watches, and those that the processor's cache of translations knows.
+// Pages that move: huge ones, those that userfaultfd(2) watches, and those that the processor's cache of translations
+// knows.
 #define _GNU_SOURCE
 #include "calls.h"
 #include <fcntl.h>

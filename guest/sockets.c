@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Sockets that carry more than bytes: TLS and messages in the kernel, programs in the way, IPv6's flow labels and routing
-// headers, and the kernel's cryptography.
+// Sockets that carry more than bytes: TLS and messages in the kernel, programs in the way, IPv6's flow labels and
+// routing headers, and the kernel's cryptography.
 #include "calls.h"
 #include <arpa/inet.h>
 #include <linux/bpf.h>
@@ -70,7 +70,10 @@ static void socket_maps(void) {
     int ends[2], key = 0;
     char text[100] = "x";
     union bpf_attr make = {
-        .map_type = kind ? BPF_MAP_TYPE_SOCKHASH : BPF_MAP_TYPE_SOCKMAP, .key_size = 4, .value_size = 4, .max_entries = 2};
+        .map_type = kind ? BPF_MAP_TYPE_SOCKHASH : BPF_MAP_TYPE_SOCKMAP,
+        .key_size = 4,
+        .value_size = 4,
+        .max_entries = 2};
     int map = bpf_call(BPF_MAP_CREATE, &make, sizeof make);
     int program = length_program(BPF_PROG_TYPE_SK_SKB);
     if (map < 0 || program < 0 || connected(ends)) return;

@@ -167,8 +167,8 @@ static bool __init inarch_are_there(void)
 #ifdef INARCH_CLEARS_RELOCATIONS
 /*
  * What the kernel wrote into the live patch when a patched module came, it leaves there when the module goes, before
- * Linux 6.3; and when the module comes again, it refuses it for that ("Skipping invalid relocation target"). So the live
- * patch clears it itself, where later kernels do it (klp_clear_object_relocs).
+ * Linux 6.3; and when the module comes again, it refuses it for that ("Skipping invalid relocation target"). So the
+ * live patch clears it itself, where later kernels do it (klp_clear_object_relocs).
  */
 
 /* The callbacks of an object that has others in their place. Made by Inarch, large enough; the last one is empty. */

@@ -68,7 +68,8 @@ function functionsOf({ functions }: FixResult): string {
 function tableRow(row: Row): string {
   const { fix, result, view } = row
   const rules = objectingRules(result)
-  const verdict = `${judged[result.verdict]}${rules.length > 0 ? `: ${rules.map((rule) => `\`${rule}\``).join(', ')}` : ''}`
+  const rulesNamed = rules.length > 0 ? `: ${rules.map((rule) => `\`${rule}\``).join(', ')}` : ''
+  const verdict = `${judged[result.verdict]}${rulesNamed}`
   const cells = [
     `[${fix.id}](../test/fixes/${fix.id}.patch)${fix.heldOut === true ? ' *2*' : ''}`,
     fix.subsystem,

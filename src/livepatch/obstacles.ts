@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a host's state means for a live patch: what would make the kernel refuse it, what would be lost, and what an
-// operator ought to know before loading it. Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch),
-// kernel/module/{main,signing}.c, kernel/trace/ftrace.c.
+// operator ought to know before loading it.
+// Facts: the kernel's kernel/livepatch/core.c (klp_enable_patch), kernel/module/{main,signing}.c,
+// kernel/trace/ftrace.c.
 import type { Finding } from '../ground/finding.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
 import { splitSignature } from '../module/manifest/signature.ts'

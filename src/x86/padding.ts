@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What does nothing between instructions: the nops of assemblers and of the kernel, and no others, since the kernel
-// also marks places by nops of its own (a sealed landing pad is `nopl -42(%rax)`). Source: the kernel's
-// arch/x86/include/asm/nops.h; gas writes the same ones, with further prefixes.
+// also marks places by nops of its own (a sealed landing pad is `nopl -42(%rax)`).
+// Source: the kernel's arch/x86/include/asm/nops.h; gas writes the same ones, with further prefixes.
 
 /** Bytes behind `0f 1f`, by the byte that follows it. */
 const tails: ReadonlyMap<number, number> = new Map([

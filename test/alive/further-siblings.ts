@@ -535,8 +535,8 @@ export const furtherSiblings: readonly Sibling[] = [
         file: 'fs/mbcache.c',
         from: '\tspin_lock(&cache->c_list_lock);\n\tlist_add_tail(&entry->e_list, &cache->c_list);',
         to:
-          '\tspin_lock(&cache->c_list_lock);\n\tWARN_ON_ONCE(!list_empty(&entry->e_list));\n\tlist_add_tail(&entry->e_list, ' +
-          '&cache->c_list);',
+          '\tspin_lock(&cache->c_list_lock);\n\tWARN_ON_ONCE(!list_empty(&entry->e_list));\n' +
+          '\tlist_add_tail(&entry->e_list, &cache->c_list);',
       },
     ],
     asks: [],

@@ -136,7 +136,9 @@ export const hostileSiblings: readonly Sibling[] = [
       {
         file: 'fs/timerfd.c',
         from: '\tspin_lock(&ctx->cancel_lock);\n\t__timerfd_remove_cancel(ctx);\n\tspin_unlock(&ctx->cancel_lock);',
-        to: '\tspin_lock(&cancel_lock);\n\tspin_lock(&ctx->cancel_lock);\n\t__timerfd_remove_cancel(ctx);\n\tspin_unlock(&ctx->cancel_lock);\n\tspin_unlock(&cancel_lock);',
+        to:
+          '\tspin_lock(&cancel_lock);\n\tspin_lock(&ctx->cancel_lock);\n\t__timerfd_remove_cancel(ctx);\n' +
+          '\tspin_unlock(&ctx->cancel_lock);\n\tspin_unlock(&cancel_lock);',
       },
     ],
     asks: ['lock-balance'],
@@ -289,8 +291,8 @@ export const hostileSiblings: readonly Sibling[] = [
         file: 'fs/mbcache.c',
         from: '\tlist_add_tail(&entry->e_list, &cache->c_list);\n\tcache->c_entry_count++;\n',
         to:
-          '\tlist_add_tail(&entry->e_list, ' +
-          '&cache->c_list);\n\tspin_unlock(&cache->c_list_lock);\n\tcond_resched();\n\tspin_lock(&cache->c_list_lock);\n\tcache->c_entry_count++;\n',
+          '\tlist_add_tail(&entry->e_list, &cache->c_list);\n\tspin_unlock(&cache->c_list_lock);\n' +
+          '\tcond_resched();\n\tspin_lock(&cache->c_list_lock);\n\tcache->c_entry_count++;\n',
       },
     ],
     asks: ['lock-balance'],

@@ -36,9 +36,10 @@ const table = (name: string, flags: string, text: string) =>
 const parts = {
   'a locked instruction': `asm volatile("${table('.smp_locks', 'a', '.long 671f - .')}671: lock; incl %0" : "+m"(*p));`,
   'an alternative':
-    'asm volatile("661: ' +
-    `nop\\nnop\\nnop\\n${table('.altinstr_replacement', 'ax', '664: clac')}${table('.altinstructions', 'a', '.long 661b - ., 664b - .\\n.word 5, 0\\n.byte 3, 3')}" ` +
-    ': : : "memory");',
+    'asm volatile("661: nop\\nnop\\nnop\\n' +
+    table('.altinstr_replacement', 'ax', '664: clac') +
+    table('.altinstructions', 'a', '.long 661b - ., 664b - .\\n.word 5, 0\\n.byte 3, 3') +
+    '" : : : "memory");',
   'what is seldom run': 'if (*p > 7) die(p);',
   'a table of places':
     'switch (*p) { case 0: return out(p) + 5; case 1: asm(""); return 12; case 2: return out(p) ' +

@@ -66,16 +66,19 @@ sheet({
       before: `${clone('private_one', 'private_one', 'return get() * a + 1300;')}
         static int private_count; int private_next(void) { return private_count++; }`,
       after: `${clone('private_one.lto_priv.0', 'private_one', 'return get() * a + 1300;')}
-        static int private_count NAMED("private_count.lto_priv.3"); int private_next(void) { return private_count++ + 1; }`,
+        static int private_count NAMED("private_count.lto_priv.3");
+        int private_next(void) { return private_count++ + 1; }`,
       changed: ['private_next'],
       refers: ['private_count'],
     },
     {
       title: 'of a thin whole-program build (llvm) keeps its identity whatever its hash is',
       before: `${clone('promoted.llvm.1234567890123456789', 'promoted', 'return get() * a + 1400;')}
-        static int promoted_count NAMED("promoted_count.llvm.99"); int promoted_next(void) { return promoted_count++; }`,
+        static int promoted_count NAMED("promoted_count.llvm.99");
+        int promoted_next(void) { return promoted_count++; }`,
       after: `${clone('promoted.llvm.9876543210', 'promoted', 'return get() * a + 1400;')}
-        static int promoted_count NAMED("promoted_count.llvm.12"); int promoted_next(void) { return promoted_count++ + 1; }`,
+        static int promoted_count NAMED("promoted_count.llvm.12");
+        int promoted_next(void) { return promoted_count++ + 1; }`,
       changed: ['promoted_next'],
       refers: ['promoted_count'],
     },

@@ -109,7 +109,7 @@ describe('inarch diff', () => {
     expect((await run('diff', before)).code).toBe(2)
   })
 
-  test('compares many pairs on all processors, in their order, and goes on behind one that can not be read', async () => {
+  test('compares many pairs on all processors, in their order, and goes on behind one that can’t be read', async () => {
     const list = path.join(dir, 'pairs.txt')
     const names = Object.keys(versions) as (keyof typeof versions)[]
     // For a few small ones nothing else is started.

@@ -106,6 +106,11 @@ sheet({
 const assembled = (name: string, code: string, size = `.-${name}`) =>
   `asm(".pushsection .text.${name},\\"ax\\",@progbits; .globl ${name}; .type ${name},@function; ` +
   `${name}: ${code}; ret; .size ${name}, ${size}; .popsection");`
+/** A function with a label inside it. */
+const entered = assembled(
+  'entered',
+  'call __fentry__; mov $1, %eax; .globl entered_inside; entered_inside: mov $2, %ecx',
+)
 
 sheet({
   title: 'a reference that can not be followed',
@@ -151,12 +156,8 @@ sheet({
     },
     {
       title: 'into the middle of a function that stays is refused by the name of the one that does it',
-      before:
-        `${assembled('entered', 'call __fentry__; mov $1, %eax; .globl entered_inside; entered_inside: mov $2, %ecx')} ` +
-        `${assembled('enters', 'call __fentry__; mov $3, %eax; jmp entered_inside')}`,
-      after:
-        `${assembled('entered', 'call __fentry__; mov $1, %eax; .globl entered_inside; entered_inside: mov $2, %ecx')} ` +
-        `${assembled('enters', 'call __fentry__; mov $4, %eax; jmp entered_inside')}`,
+      before: `${entered} ${assembled('enters', 'call __fentry__; mov $3, %eax; jmp entered_inside')}`,
+      after: `${entered} ${assembled('enters', 'call __fentry__; mov $4, %eax; jmp entered_inside')}`,
       changed: ['enters'],
       refused: ['into-function enters'],
     },

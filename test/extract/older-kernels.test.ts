@@ -49,22 +49,31 @@ function cases(id: string, title: string, code: (variant: 0 | 1) => string, chec
 /** As objtool makes them of an indirect call (5.13, 5.14). */
 const thunk = (register: string, how = 'call') =>
   volatileAsm(
-    `1: .byte 0xe8\\n.long ` +
-      `0\\n2:\\n${push('.altinstructions', 'a', `.long 1b - ., __x86_indirect_alt_${how}_${register} - .\\n.word 0x80ec\\n.byte 5, 3, 0`)}`,
+    '1: .byte 0xe8\\n.long 0\\n2:\\n' +
+      push(
+        '.altinstructions',
+        'a',
+        `.long 1b - ., __x86_indirect_alt_${how}_${register} - .\\n.word 0x80ec\\n.byte 5, 3, 0`,
+      ),
   )
 
 /** As `static_cpu_has` makes it (4.4 to 5.12): the second of its entries has no replacement. */
 const feature = (bit: number) =>
   volatileAsm(
-    `1: .byte 0xe9\\n.long ` +
-      `0\\n2:\\n${push('.altinstructions', 'a', '.long 1b - ., 4f - .\\n.word 112\\n.byte 5, 2, 0')}${push('.altinstr_replacement', 'ax', '4: jmp 4b\\n5:')}${push('.altinstructions', 'a', `.long 1b - .\\n.long 0\\n.word ${bit}\\n.byte 5, 0, 0`)}`,
+    '1: .byte 0xe9\\n.long 0\\n2:\\n' +
+      push('.altinstructions', 'a', '.long 1b - ., 4f - .\\n.word 112\\n.byte 5, 2, 0') +
+      push('.altinstr_replacement', 'ax', '4: jmp 4b\\n5:') +
+      push('.altinstructions', 'a', `.long 1b - .\\n.long 0\\n.word ${bit}\\n.byte 5, 0, 0`),
   )
 
 /** As `refcount_t` and `atomic_t` are watched (4.15 to 5.4). */
 const counter = (handler: string) =>
   volatileAsm(
-    `lock incl 8(%%rsp)\\njs ` +
-      `111f\\n${push('.text..refcount', 'ax', '111: lea 8(%%rsp), %%rcx\\n112: .byte 0x0f, 0x0b\\n')}113:\\n${push('__ex_table', 'a', `.balign 4\\n.long 112b - ., 113b - ., ${handler} - .`)}${push('.discard.unreachable', '', '.long 112b - .')}`,
+    'lock incl 8(%%rsp)\\njs 111f\\n' +
+      push('.text..refcount', 'ax', '111: lea 8(%%rsp), %%rcx\\n112: .byte 0x0f, 0x0b\\n') +
+      '113:\\n' +
+      push('__ex_table', 'a', `.balign 4\\n.long 112b - ., 113b - ., ${handler} - .`) +
+      push('.discard.unreachable', '', '.long 112b - .'),
   )
 
 sheet({

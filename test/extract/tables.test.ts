@@ -84,8 +84,14 @@ const bugs = (verbose: boolean): Form => ({
 const alternatives = (feature: '.word' | '.long', padding: boolean): Form => ({
   code: (variant) =>
     volatileAsm(
-      '661: .byte ' +
-        `0x0f,0x1f,0x00\\n662:\\n${push('.altinstructions', 'a', `.long 661b - ., 663f - .\\n${feature} ${3 + variant}\\n.byte 662b-661b, 664f-663f${padding ? ', 0' : ''}`)}${push('.altinstr_replacement', 'ax', '663: stac\\n664:')}`,
+      '661: .byte 0x0f,0x1f,0x00\\n662:\\n' +
+        push(
+          '.altinstructions',
+          'a',
+          `.long 661b - ., 663f - .\\n${feature} ${3 + variant}\\n` +
+            `.byte 662b-661b, 664f-663f${padding ? ', 0' : ''}`,
+        ) +
+        push('.altinstr_replacement', 'ax', '663: stac\\n664:'),
     ),
   brings: ['.altinstr_replacement'],
 })
@@ -93,8 +99,9 @@ const alternatives = (feature: '.word' | '.long', padding: boolean): Form => ({
 const faults = (handler: boolean): Form => ({
   code: (variant) =>
     volatileAsm(
-      '1: mov (%1), ' +
-        `%0\\n2:\\n${push('.fixup', 'ax', `3: mov $${variant - 14}, %0\\njmp 2b`)}${push('__ex_table', 'a', `.long 1b - ., 3b - .${handler ? ', ID_handler - .' : ''}`)}`,
+      '1: mov (%1), %0\\n2:\\n' +
+        push('.fixup', 'ax', `3: mov $${variant - 14}, %0\\njmp 2b`) +
+        push('__ex_table', 'a', `.long 1b - ., 3b - .${handler ? ', ID_handler - .' : ''}`),
       ' : "=r"(a) : "r"((long)a)',
     ),
   brings: ['.fixup'],
@@ -124,8 +131,12 @@ const paravirt: Form = {
   declares: 'extern void (*ID_ops)(void);',
   code: (variant) =>
     volatileAsm(
-      '771: call ' +
-        `*ID_ops(%%rip)\\n772:\\n${push('.parainstructions', 'a', `.balign 8\\n.quad 771b\\n.byte ${5 + variant}\\n.byte 772b-771b\\n.balign 8`)}`,
+      '771: call *ID_ops(%%rip)\\n772:\\n' +
+        push(
+          '.parainstructions',
+          'a',
+          `.balign 8\\n.quad 771b\\n.byte ${5 + variant}\\n.byte 772b-771b\\n.balign 8`,
+        ),
       ' ::: "memory"',
     ),
 }

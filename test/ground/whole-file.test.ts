@@ -129,7 +129,7 @@ describe('files that belong together', () => {
   })
 })
 
-test('what a killed process had not finished is swept by the next that writes the same, and nothing else is', async () => {
+test('what a killed process had not finished is swept by the next that writes the same, nothing else is', async () => {
   const dir = path.join(work, 'killed')
   mkdirSync(dir)
   const { pid } = spawnSync('true')

@@ -7,7 +7,8 @@ import { ext4Page } from '../engines/ext4-page.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 
-test('the page with the source of the ext4 fix is what is made of it (npm run engines -- --page writes it)', async (context) => {
+// `npm run engines -- --page` writes it.
+test('the page with the source of the ext4 fix is what is made of it', async (context) => {
   const page = await ext4Page(job)
   // The archive drops a kernel some weeks after the next one came.
   context.skip(page === undefined, 'the kernel of the fix is gone')

@@ -14,7 +14,7 @@ const job: Job = { signal: new AbortController().signal, journal: silentJournal(
 const dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-headers-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-test('an inline function that changes in a header of thousands of units: the few that use it are compiled', async () => {
+test('an inline function changes in a header of thousands of units: the few that use it are compiled', async () => {
   const kernel = await selectKernel(job)
   const patch = writePatch(
     dir,

@@ -113,7 +113,9 @@ export function verdictWords({ verdict, coverage }: Pick<Proof, 'verdict' | 'cov
   if (verdict === 'failed') return red(bold('failed'))
   const uncovered = uncoveredWords(coverage)
   if (verdict === 'loaded') return `${yellow(bold('loaded and reverted'))}, ${uncovered ?? ''}`
-  return `${green(bold('proven'))}${uncovered === undefined || coverage.functions.length === 0 ? '' : ` by its checks (${uncovered})`}`
+  const byChecks =
+    uncovered === undefined || coverage.functions.length === 0 ? '' : ` by its checks (${uncovered})`
+  return `${green(bold('proven'))}${byChecks}`
 }
 
 /** The lines of several finished proofs: one for each, or all of each when `verbose`. */

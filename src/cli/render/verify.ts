@@ -33,11 +33,10 @@ function functionLines(one: ImageFunction): string[] {
     difference,
   } = one
   const where = address === undefined ? object : `${object} at ${address}`
+  const nameless = unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''
+  const among = namesakes > 1 ? told[by](namesakes) : ''
   const facts =
-    code === 'matches'
-      ? `: ${size} bytes, ` +
-        `${inNumbers(fields, 'reference')}${unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''}${namesakes > 1 ? told[by](namesakes) : ''}`
-      : ''
+    code === 'matches' ? `: ${size} bytes, ${inNumbers(fields, 'reference')}${nameless}${among}` : ''
   const lines = [`  ${bold(name)} ${codes[code]} ${dim(`(${unit}, ${where})${facts}`)}`]
   if (difference !== undefined)
     lines.push(

@@ -14,7 +14,8 @@ export function isComplaint({ name }: { readonly name: string }): boolean {
 
 /** True for KASAN's list of a unit's variables and the code that registers it, by gcc and clang. */
 export function isListOfVariables(sectionName: string): boolean {
-  return /^\.(data\.\.LASAN|data\.__unnamed_\d|text\.(startup|exit)\._sub_[ID]_\d+_\d+$|text\.asan\.module_[cd]tor$)/.test(
-    sectionName,
+  return (
+    /^\.(data\.\.LASAN|data\.__unnamed_\d)/.test(sectionName) ||
+    /^\.text\.((startup|exit)\._sub_[ID]_\d+_\d+|asan\.module_[cd]tor)$/.test(sectionName)
   )
 }

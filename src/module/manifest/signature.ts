@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The signature that a kernel may want of a module. It is appended to the file when somebody signs it, after the
-// manifest was written; what was signed is still the module that the manifest describes. Format: the kernel's
-// include/linux/module_signature.h and kernel/module/signing.c: content, signature, 12 bytes of which the last four are
-// the signature's length (big-endian), and a magic text.
+// manifest was written; what was signed is still the module that the manifest describes.
+// Format: the kernel's include/linux/module_signature.h and kernel/module/signing.c: content, signature, 12 bytes of
+// which the last four are the signature's length (big-endian), and a magic text.
 
 const magic = '~Module signature appended~\n'
 const trailer = 12 + magic.length

@@ -66,15 +66,19 @@ function matchStamp({ functions, manifest }: Facts): Stamp {
     return { mark: 'bad', title, text: 'The code that would be replaced is not the code that runs' }
   const compared = functions.filter(({ match }) => match !== undefined).length
   if (compared === 0) return { mark: 'open', title, text: 'No record of a comparison with the kernel' }
-  return {
-    mark: compared === functions.length ? 'good' : 'care',
-    title,
-    text:
-      compared === functions.length
-        ? `${compared === 1 ? 'The function is' : compared === 2 ? 'Both functions are' : `All ${compared} functions are`} ` +
-          'what the kernel runs, instruction by instruction'
-        : `${compared} of ${functions.length} functions were compared with the kernel`,
-  }
+  if (compared < functions.length)
+    return {
+      mark: 'care',
+      title,
+      text: `${compared} of ${functions.length} functions were compared with the kernel`,
+    }
+  const all =
+    compared === 1
+      ? 'The function is'
+      : compared === 2
+        ? 'Both functions are'
+        : `All ${compared} functions are`
+  return { mark: 'good', title, text: `${all} what the kernel runs, instruction by instruction` }
 }
 
 function ruleStamp({ manifest }: Facts): Stamp {

@@ -17,7 +17,8 @@ export function findingsPart({ manifest }: Facts): Html {
 /** The findings, the gravest first. */
 export function findingList(findings: readonly Finding[]): Html {
   const ranks = ['error', 'warning', 'note'] as const
-  return html`<ul class="findings">${ranks.flatMap((rank) => findings.filter(({ severity }) => severity === rank)).map(oneFinding)}</ul>`
+  const ranked = ranks.flatMap((rank) => findings.filter(({ severity }) => severity === rank))
+  return html`<ul class="findings">${ranked.map(oneFinding)}</ul>`
 }
 
 function oneFinding({ severity, rule, message, hint, symbol, unit, allowed }: Finding): Html {

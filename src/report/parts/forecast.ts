@@ -16,12 +16,13 @@ const promises = {
   'cannot-finish': 'the transition can’t finish',
 } as const
 
+const noneSleeps =
+  'A task goes over to the new code when no replaced function is on its stack. ' +
+  'No task is known to sleep for long in what is replaced here.'
+
 export function forecastPart({ manifest, proof, functions }: Facts): Html {
   const known = manifest.findings.filter(({ rule }) => forecastRules.includes(rule))
-  const still =
-    functions.length > 0 && known.length === 0
-      ? html`<p>A task goes over to the new code when no replaced function is on its stack. No task is known to sleep for long in what is replaced here.</p>`
-      : findingList(known)
+  const still = functions.length > 0 && known.length === 0 ? html`<p>${noneSleeps}</p>` : findingList(known)
   return html`${still}${proof?.orders.map(measured)}
 <p class="quiet">On the system that is to be patched, <code>inarch forecast livepatch-${manifest.name}.ko</code> looks at every task’s stack.</p>`
 }

@@ -76,7 +76,11 @@ function matchOf({ match }: ReportedFunction): Html | undefined {
   const { by, address, fields, unconfirmed } = match
   const led = unconfirmed === 0 ? 'all lead' : `${fields - unconfirmed} lead`
   const rest = unconfirmed === 0 ? '' : `, ${unconfirmed} to what has no name`
-  return html`<p class="match">The kernel runs what the compiler makes of its source. ${recognised[by]}${address !== undefined && html` (<code>${address}</code> as linked)`}. ${fields > 0 && `Of its ${inNumbers(fields, 'reference')}, ${led} to what they ` + '' + '' + '' + `name${rest}.`}</p>`
+  const place = address !== undefined && html` (<code>${address}</code> as linked)`
+  const references =
+    fields > 0 && `Of its ${inNumbers(fields, 'reference')}, ${led} to what they name${rest}.`
+  const source = 'The kernel runs what the compiler makes of its source.'
+  return html`<p class="match">${source} ${recognised[by]}${place}. ${references}</p>`
 }
 
 interface SourceRows {
@@ -117,7 +121,8 @@ function sourceOf(
     unit: 'line',
     room,
   })
-  return html`<h4>Source <small>${source.file}${unchanged && ' · the function’s own text is the same'}</small></h4>${table}`
+  const same = unchanged && ' · the function’s own text is the same'
+  return html`<h4>Source <small>${source.file}${same}</small></h4>${table}`
 }
 
 const label = (at: number) => at.toString(16)

@@ -65,10 +65,24 @@ function drawn({ kind, lines, href }: Box, { x, y, width, height }: Place): Html
   const [left, top] = [x - width / 2, y - height / 2]
   const texts = lines.map(
     (line, index) =>
-      html`<text x="${(left + 12).toFixed(1)}" y="${(top + 19 + index * lineHeight).toFixed(1)}" textLength="${(line.length * advance).toFixed(1)}" lengthAdjust="spacingAndGlyphs" class="${index === 0 ? 'name' : 'why'}">${line}</text>`,
+      html`<text${attributes({
+        x: left + 12,
+        y: top + 19 + index * lineHeight,
+        textLength: line.length * advance,
+        lengthAdjust: 'spacingAndGlyphs',
+        class: index === 0 ? 'name' : 'why',
+      })}>${line}</text>`,
   )
-  const box = html`<rect x="${left.toFixed(1)}" y="${top.toFixed(1)}" width="${width.toFixed(1)}" height="${height.toFixed(1)}" rx="${kind === 'file' ? 2 : 8}"/>${texts}`
+  const frame = attributes({ x: left, y: top, width, height, rx: kind === 'file' ? '2' : '8' })
+  const box = html`<rect${frame}/>${texts}`
   return html`<g class="${kind}">${href === undefined ? box : html`<a href="${href}">${box}</a>`}</g>`
+}
+
+/** Numbers are of pixels, to a tenth. */
+function attributes(all: Readonly<Record<string, number | string>>): Html {
+  return html`${Object.entries(all).map(
+    ([name, value]) => html` ${name}="${typeof value === 'number' ? value.toFixed(1) : value}"`,
+  )}`
 }
 
 const nowhere: Place = { x: 0, y: 0, width: 0, height: 0 }

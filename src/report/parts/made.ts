@@ -45,7 +45,8 @@ export function manifestPart({ manifest }: Facts): Html {
     },
     2,
   )
-  return html`<details class="console"><summary>Manifest <small>livepatch-${manifest.name}.json</small></summary><pre>${text}</pre></details>`
+  const summary = html`<summary>Manifest <small>livepatch-${manifest.name}.json</small></summary>`
+  return html`<details class="console">${summary}<pre>${text}</pre></details>`
 }
 
 export function signPart({ manifest }: Facts): Html {

@@ -61,6 +61,6 @@ function hunkTable({ lines, oldStart, newStart }: Hunk, isC: boolean, among: num
 }
 
 function row(kind: string, before: string, after: string, sign: string, line: Content): string {
-  return html`<tr class="${kind}"><td class="l">${before}<td class="l">${after}<td class="g">${sign}<td class="x">${line}`
-    .text
+  const lines = html`<td class="l">${before}<td class="l">${after}`
+  return html`<tr class="${kind}">${lines}<td class="g">${sign}<td class="x">${line}`.text
 }

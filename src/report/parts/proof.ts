@@ -77,7 +77,16 @@ function stepRow(step: ProofStep, number: number, isFailed: boolean): Html {
         ? `${total} tasks, all switched at once`
         : `at first ${most} of ${total} tasks left`
   const output = step.output?.text.trimEnd()
-  return html`<tr class="${outcome === 'ok' ? 'ok' : 'bad'}"><td><span class="nr">${number}</span> ${step.title}${tasks !== '' && html`<div class="quiet">${tasks}</div>`}${step.reason !== undefined && html`<div>${sentence(step.reason)}</div>`}${step.command !== undefined && html`<pre class="output">$ ${step.command}${output !== undefined && `\n${output}`}</pre>`}${step.stuck !== undefined && html`<pre class="output">${step.stuck}</pre>`}<td class="ms">${seconds(step.ms)}<td>${outcome}`
+  const said = output === undefined ? '' : `\n${output}`
+  const shown = [
+    tasks !== '' && html`<div class="quiet">${tasks}</div>`,
+    step.reason !== undefined && html`<div>${sentence(step.reason)}</div>`,
+    step.command !== undefined && html`<pre class="output">$ ${step.command}${said}</pre>`,
+    step.stuck !== undefined && html`<pre class="output">${step.stuck}</pre>`,
+  ]
+  const title = html`<td><span class="nr">${number}</span> ${step.title}${shown}`
+  const kind = outcome === 'ok' ? 'ok' : 'bad'
+  return html`<tr class="${kind}">${title}<td class="ms">${seconds(step.ms)}<td>${outcome}`
 }
 
 /** True for the steps in which tasks go to the new code, or back. */
@@ -131,7 +140,12 @@ function timeline(placed: readonly Placed[]): Html {
   const bars = placed.map(({ step, from, to }, index) => {
     const wide = x(to) - x(from)
     const kind = goes(step) || returns(step) ? 'move' : index % 2 === 0 ? 'even' : 'odd'
-    return html`<rect class="${kind}" x="${x(from).toFixed(1)}" y="${height + 8}" width="${Math.max(1, wide - 1).toFixed(1)}" height="18" rx="2"><title>${step.title}, ${seconds(step.ms)}</title></rect>${wide > 16 && html`<text class="nr" x="${((x(from) + x(to)) / 2).toFixed(1)}" y="${height + 21}">${index + 1}</text>`}`
+    const place = html`x="${x(from).toFixed(1)}" y="${height + 8}"`
+    const size = html`width="${Math.max(1, wide - 1).toFixed(1)}" height="18" rx="2"`
+    const title = html`<title>${step.title}, ${seconds(step.ms)}</title>`
+    const middle = ((x(from) + x(to)) / 2).toFixed(1)
+    const number = wide > 16 && html`<text class="nr" x="${middle}" y="${height + 21}">${index + 1}</text>`
+    return html`<rect class="${kind}" ${place} ${size}>${title}</rect>${number}`
   })
   const step = tick(end)
   const ticks = Array.from({ length: Math.floor(end / step) + 1 }, (_, index) => index * step)
@@ -153,5 +167,7 @@ function tick(end: number): number {
 function consolePart(lines: readonly string[], which: string): Html {
   const shown = lines.length > mostLines ? lines.slice(-mostLines) : lines
   const cut = shown.length < lines.length ? `, the last ${shown.length} of ${lines.length} lines` : ''
-  return html`<details class="console"><summary>Console${which} <small>${inNumbers(lines.length, 'line')}${cut}</small></summary><pre>${shown.join('\n')}</pre></details>`
+  const length = `${inNumbers(lines.length, 'line')}${cut}`
+  const summary = html`<summary>Console${which} <small>${length}</small></summary>`
+  return html`<details class="console">${summary}<pre>${shown.join('\n')}</pre></details>`
 }

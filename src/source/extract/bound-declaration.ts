@@ -184,7 +184,9 @@ function finish(
   let before = part(kept.slice(0, core))
   if (request.as !== request.name) {
     const at = kept.indexOf(nameToken)
-    before = `${joinEnd(part(kept.slice(0, at)), source, all, kept, at)}${request.as}${joinEnd('', source, all, kept, at + 1)}${part(kept.slice(at + 1, core))}`
+    const ahead = joinEnd(part(kept.slice(0, at)), source, all, kept, at)
+    const behind = joinEnd('', source, all, kept, at + 1) + part(kept.slice(at + 1, core))
+    before = `${ahead}${request.as}${behind}`
   }
   if (openBound !== undefined && request.bound !== undefined)
     before = before.replace(/\[\s*\]/, `[${request.bound}]`)
@@ -192,13 +194,10 @@ function finish(
   const label = request.label === '' ? '' : ` ${request.label}`
   const others = (request.attributes ?? []).map((one) => one.text).join(', ')
   const besides = others === '' ? '' : ` __attribute__((${others}))`
-  return {
-    text: `${request.prefix}${request.specifiers === undefined ? '' : `${request.specifiers} `}${before}${label}${after === '' ? '' : ` ${after}`}${besides};`.replace(
-      /[ \t]+$/gm,
-      '',
-    ),
-    tokens: kept,
-  }
+  const specifiers = request.specifiers === undefined ? '' : `${request.specifiers} `
+  const rest = after === '' ? '' : ` ${after}`
+  const text = `${request.prefix}${specifiers}${before}${label}${rest}${besides};`
+  return { text: text.replace(/[ \t]+$/gm, ''), tokens: kept }
 }
 
 /** The white space between kept tokens `at - 1` and `at`, behind `text`. */

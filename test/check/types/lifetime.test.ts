@@ -70,7 +70,8 @@ test('a type of a header is for others, too', () => {
 test('functions that see a type do so by its name, a member, or an inline function', () => {
   const side = unit(
     `${type} static inline int get(void *p) { return ((struct ctx *)p)->b; }
-     int named(struct ctx *c) { return 0; } int by_member(void *p) { return get(p) + 1; } int other(void) { return 3; }`,
+     int named(struct ctx *c) { return 0; } int by_member(void *p) { return get(p) + 1; }
+     int other(void) { return 3; }`,
   )
   expect(typeUsers(side, ['named', 'by_member', 'other', 'missing'], ['ctx', 'b'])).toEqual([
     'named',

@@ -14,9 +14,10 @@ const cases = [...Array(40).keys()]
 
 /** Functions of which much is a table, so that distances counted from its beginning reach far behind them. */
 function unit(what: { readonly case?: number; readonly of?: string; readonly small?: number } = {}): string {
-  const arm = (n: number, of: string) =>
-    `case ${n}: return ` +
-    `${n === what.case && (what.of ?? 'pick') === of ? `halt(b - 1)` : `${of === 'pick' ? 'act' : 'go'}(b + ${n * 9})`};`
+  const arm = (n: number, of: string) => {
+    const isOther = n === what.case && (what.of ?? 'pick') === of
+    return `case ${n}: return ${isOther ? 'halt(b - 1)' : `${of === 'pick' ? 'act' : 'go'}(b + ${n * 9})`};`
+  }
   const choose = (name: string) =>
     `int ${name}(int a, int b) { switch (a) { ${cases.map((n) => arm(n, name)).join(' ')} } return 0; }`
   return `

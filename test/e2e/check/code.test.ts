@@ -253,7 +253,7 @@ describe.concurrent('what no function carries', () => {
     )
   })
 
-  test('is left out where the kernel can do without: an export that the fix itself uses, code for the end', async () => {
+  test('is left out where the kernel does without: an export that the fix itself uses, code for the end', async () => {
     const judgement = await judge('left-out', [
       [
         systems,

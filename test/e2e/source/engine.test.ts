@@ -39,7 +39,7 @@ function insertion(kernel: Kernel, file: string, line: string, added: readonly s
   )
 }
 
-test('a function whose extract is other code than the unit, by more than what the compiler chose, is refused', async () => {
+test('a function whose extract is other code than the unit by more than the compiler’s choice is refused', async () => {
   const kernel = await selectKernel(job, '6.1')
   // Of the kernel's own table the compiler can't know that it has an address, so a check of it stays in the extract.
   const diff = insertion(kernel, 'drivers/comedi/drivers/8255_pci.c', '\tdev->board_ptr = board;', [

@@ -7,7 +7,7 @@ import { writeObject } from '../../../src/elf/write.ts'
 import { join } from '../../../src/module/link/join.ts'
 import { compile } from '../../objects.ts'
 
-test('a section that was put together has one symbol of its own, at its beginning, and all still leads where it led', () => {
+test('a section put together has one symbol of its own, at its beginning, and all leads where it led', () => {
   // Both refer to their static functions by the section's symbol, as a table of pointers does.
   const unit = (name: string) =>
     `static int ${name}(int a) { return a + ${name.length}; } int (*table_${name}[])(int) = { 0, ${name} };`

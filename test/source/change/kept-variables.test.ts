@@ -25,7 +25,7 @@ describe.each(both)('a variable of the patched text (%s)', (program) => {
   const isGcc = program.startsWith('gcc')
   const local = (name: string) => (isGcc ? name : `f.${name}`)
 
-  test('that gets another type, another value of the same bytes or another place in the file is the one that runs', () => {
+  test('with another type, another value of the same bytes or another place in the file is the one that runs', () => {
     const before =
       'static int v = 1; int w; void f(void) { static int n; use(&v, 1); use(&n, 2); use(&w, 3); }\n'
     const after =

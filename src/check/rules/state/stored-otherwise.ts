@@ -152,6 +152,9 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
       !names.includes(root) &&
       !made.has(type) &&
       !isDispatch(functions.after.definitions.get(root)!, names)
+    const meets = isOneCall
+      ? `both are below ${root}, so only what outlasts its call meets the other world`
+      : 'objects hold what the old code has written'
     return [
       {
         ...(isOneCall ? { severity: 'note' as const } : {}),
@@ -162,7 +165,7 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
           `${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, ` +
           `now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ` +
           `${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0] ?? '')}, now ` +
-          `${told(reader.come[0] ?? '')}); ${isOneCall ? `both are below ${root}, so only what outlasts its call meets the other world` : 'objects hold what the old code has written'}`,
+          `${told(reader.come[0] ?? '')}); ${meets}`,
       },
     ]
   })

@@ -211,16 +211,16 @@ function isSection({ kind, how }: Effect): boolean {
 const undoes =
   /^(.*?)_?(?:un|de)?(register|free|put|destroy|release|abort|cancel|undo|drop|unmap|drain|fini|exit|del|remove|clear|revert|end|finish|unprepare|disable|detach)(_\w*)?\(\)$/
 
+const beginnings =
+  'alloc|get|init|prepare|register|map|add|create|claim|enable|attach|begin|start|refill|open'
+
 /** On a way out, the end of what another call of the function began: `x_abort` behind `x_prepare`. */
 function isUndone({ kind, object, statement }: Effect, all: readonly Statement[]): boolean {
   if (kind !== 'call' || !statement.leaves) return false
   const [, stem = '', , rest = ''] = undoes.exec(object) ?? []
   const word = stem || rest.replace(/^_/, '')
   if (word.length < 3) return false
-  const begins = new RegExp(
-    `(?<!\\w)(?=\\w*${word.replace(/^_+/, '')})\\w*(?:alloc|get|init|prepare|register|map|add|create|claim|enable|attach|begin|start|refill|open)\\w* ` +
-      `\\(`,
-  )
+  const begins = new RegExp(`(?<!\\w)(?=\\w*${word.replace(/^_+/, '')})\\w*(?:${beginnings})\\w* \\(`)
   return all.some((one) => !one.leaves && begins.test(one.text))
 }
 

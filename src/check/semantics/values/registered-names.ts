@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The names under which things are registered with the kernel, and by which they are found and removed again: as texts
-// in the call, as constants, or by way of a local buffer that is filled first. Facts:
-// include/linux/{proc_fs,sysfs,kernfs,debugfs,kobject,netdevice,module}.h, include/linux/device.h and device/bus.h.
+// in the call, as constants, or by way of a local buffer that is filled first.
+// Facts: include/linux/{proc_fs,sysfs,kernfs,debugfs,kobject,netdevice,module}.h, include/linux/device.h and
+// device/bus.h.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'
