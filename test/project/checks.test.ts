@@ -24,11 +24,14 @@ function write(files: Record<string, string>): void {
   }
 }
 
+function runCheck(script: string) {
+  for (const name of [script, 'source-files.mjs'])
+    cpSync(path.join(root, 'scripts', name), path.join(dir, 'scripts', name))
+  return spawnSync(process.execPath, [path.join(dir, 'scripts', script)], { encoding: 'utf8' })
+}
+
 describe('the licence check', () => {
-  function check() {
-    cpSync(path.join(root, 'scripts/licences.mjs'), path.join(dir, 'scripts/licences.mjs'))
-    return spawnSync(process.execPath, [path.join(dir, 'scripts/licences.mjs')], { encoding: 'utf8' })
-  }
+  const check = () => runCheck('licences.mjs')
 
   test('accepts sources that say their licence', () => {
     write({
@@ -50,6 +53,25 @@ describe('the licence check', () => {
     const { status, stderr } = check()
     expect(status).toBe(1)
     expect(stderr).toContain('kernel/a.c: GPL-3.0-or-later, should be GPL-2.0-only')
+  })
+})
+
+describe('the check of columns', () => {
+  const long = 'x'.repeat(120)
+
+  test('names the line that is too long, and what stands there', () => {
+    symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'))
+    write({ 'src/a.ts': `${licence}// ${long}\n`, 'guest/b.c': `int a;\n/* ${long} */\n` })
+    const { status, stderr } = runCheck('columns.mjs')
+    expect(status).toBe(1)
+    expect(stderr).toContain('src/a.ts:2: 123 columns')
+    expect(stderr).toContain('guest/b.c:2: 126 columns')
+  })
+
+  test('lets pass what can not be broken: a regular expression, and a text of several lines', () => {
+    symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'))
+    write({ 'src/a.ts': `${licence}export const a = /${long}/\nexport const b = \`\n${long} b\n\`\n` })
+    expect(runCheck('columns.mjs')).toMatchObject({ status: 0, stderr: '' })
   })
 })
 
