@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { beyondOf } from '../src/check/semantics/plain/judgement.ts'
 import { beyondLines } from '../src/check/semantics/plain/words.ts'
 import { changedFunctionsOf } from '../src/check/subject/changed-functions.ts'
+import { FixFacts } from '../src/check/subject/fix-facts.ts'
 import { type Job, silentJournal } from '../src/ground/job.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { applyPatches } from '../src/patch/apply.ts'
@@ -43,7 +44,7 @@ for (const file of files) {
   const changes = (
     values.fixes ? applied.map((one) => ({ ...one, before: one.after, after: one.before })) : applied
   ) as typeof applied
-  const functions = changedFunctionsOf({ changes, kernel })
+  const functions = changedFunctionsOf({ changes, kernel, units: [], facts: new FixFacts() })
   const lines: string[] = []
   let allPlain = true
   for (const one of functions.all) {

@@ -3,6 +3,7 @@
 import { compilePairs } from '../build/compile.ts'
 import { refuseIfErrors } from '../check/consent.ts'
 import { refusingLayouts } from '../check/refused-early.ts'
+import { FixFacts } from '../check/subject/fix-facts.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -25,12 +26,13 @@ export async function compileFix(
   const { patches, strip } = request
   const { changes, notes } = await applyPatches(kernel.source, patches, strip === undefined ? {} : { strip })
   for (const note of notes) job.journal.note(note)
+  const facts = new FixFacts()
   const compiled = await compilePairs(
     job,
     kernel,
     changes,
     dir,
-    (units) => readAhead(job, kernel, units, changes),
+    (units) => readAhead(job, kernel, units, { changes, facts }),
     (bench, units) => refusingLayouts(job, bench, units),
   )
   const { pairs, findings, scope } = compiled
@@ -44,5 +46,5 @@ export async function compileFix(
       { findings },
     )
   }
-  return { request, name: nameOf(request.name, patches), dir, changes, compiled }
+  return { request, name: nameOf(request.name, patches), dir, changes, facts, compiled }
 }

@@ -5,13 +5,17 @@
 import type { Units } from '../build/kbuild/units.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { FileChange } from '../patch/patch.ts'
+import type { CompiledFix } from './manifest/request.ts'
 
 /**
  * Returns at once. What fails here fails again where it is needed, and is told there.
- * @param changes from `applyPatches`
  */
-export function readAhead(job: Job, kernel: Kernel, units: Units, changes: readonly FileChange[]): void {
+export function readAhead(
+  job: Job,
+  kernel: Kernel,
+  units: Units,
+  { changes, facts }: Pick<CompiledFix, 'changes' | 'facts'>,
+): void {
   const work = async () => {
     // Further compilers are started first.
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -31,8 +35,7 @@ export function readAhead(job: Job, kernel: Kernel, units: Units, changes: reado
       import('../check/subject/changed-functions.ts'),
       import('../check/semantics/memory/made-in-part.ts'),
     ])
-    const concerned = changes.flatMap((change) => units.find(change.path).map((unit) => ({ unit })))
-    readCallees(changedFunctionsOf({ changes, kernel, units: concerned }))
+    readCallees(changedFunctionsOf({ changes, kernel, units: [], facts }))
   }
   work().catch(() => {})
 }

@@ -7,7 +7,7 @@ import { changeOf } from './text.ts'
 
 const told = (before: string, after: string) => {
   const change = changeOf(before, after)
-  return storedFindings(changedFunctions([change]), [change])
+  return storedFindings(changedFunctions([change]))
     .filter(({ severity }) => severity !== 'note')
     .map(({ symbol }) => symbol)
 }

@@ -27,7 +27,7 @@ int box_close(struct box *b, struct owner *o, int id, long way)
 `
 function found(before: string, after: string): string[] {
   const change = changeOf(before, after)
-  return meantFindings(changedFunctions([change]), [change]).map(({ message }) => message)
+  return meantFindings(changedFunctions([change])).map(({ message }) => message)
 }
 const said = (before: Pair, after: Pair) => found(pair(before), pair(after))
 
@@ -135,7 +135,7 @@ describe('what one function leaves and another one finds is meant otherwise', ()
       `${types}void box_close(struct box *b)\n{\n\tb->back = ${empty};\n}\n${show(test)}`
     const findings = (before: string, after: string) => {
       const change = changeOf(before, after)
-      return storedFindings(changedFunctions([change]), [change])
+      return storedFindings(changedFunctions([change]))
     }
     const [nothing, error] = [of('NULL', '!b->back'), of('ERR_PTR(-ENOENT)', 'IS_ERR(b->back)')]
     expect(findings(nothing, error)).toHaveLength(1)

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { beyondOf } from '../../src/check/semantics/plain/judgement.ts'
 import { changedFunctionsOf } from '../../src/check/subject/changed-functions.ts'
+import { FixFacts } from '../../src/check/subject/fix-facts.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
@@ -31,6 +32,7 @@ function judged(kernel: Kernel, changes: readonly FileChange[], units: readonly 
     changes,
     kernel,
     units: units.map((source) => ({ unit: { source } })),
+    facts: new FixFacts(),
   })
   const warned = textFindings(functions, changes).filter(({ severity }) => severity !== 'note')
   const living = functions.all.filter((one) => beyondOf(functions, one)?.verdict === 'lives')

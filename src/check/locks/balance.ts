@@ -134,14 +134,9 @@ function withOneKey(all: readonly Sides[]): Sides[] {
   }))
 }
 
-/** Several rules ask for the same. */
-const known = new WeakMap<ChangedFunctions, readonly Conduct[]>()
-
 /** What each function that both sides have takes and gives. */
 export function conductsOf(functions: ChangedFunctions): readonly Conduct[] {
-  const conducts = known.get(functions) ?? findConducts(functions)
-  known.set(functions, conducts)
-  return conducts
+  return functions.facts.once(findConducts, functions)
 }
 
 function findConducts(functions: ChangedFunctions): Conduct[] {

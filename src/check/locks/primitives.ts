@@ -197,12 +197,14 @@ const generalReference: readonly (readonly [
 const generalLock =
   /^(?:(\w+)_)?(try_?)?(un|i|iun|r|run|w|wun)?lock(?:_(?!(?:init|class|key|held|destroy|free|type|list|assert|stats?)(?:_|$))(\w+))?$/
 
-const known = new Map<string, Primitive | 'none'>()
+/** Most words are in no row. */
+const inSomeRow = new RegExp(rows.map(([words]) => words.source).join('|'))
 
-function inTable(word: string): Primitive | 'none' {
-  for (const [words, kind, family, role, argument] of rows)
-    if (words.test(word)) return { kind, family, role, argument }
-  return 'none'
+function inTable(word: string): Primitive | undefined {
+  const row = inSomeRow.test(word) ? rows.find(([words]) => words.test(word)) : undefined
+  if (row === undefined) return undefined
+  const [, kind, family, role, argument] = row
+  return { kind, family, role, argument }
 }
 
 /**
@@ -210,9 +212,8 @@ function inTable(word: string): Primitive | 'none' {
  *   when its partner is there
  */
 export function primitiveOf(word: string, mentions: (word: string) => boolean): Primitive | undefined {
-  const plain = known.get(word) ?? inTable(word)
-  known.set(word, plain)
-  if (plain !== 'none') return plain
+  const plain = inTable(word)
+  if (plain !== undefined) return plain
   const lock = generalLock.exec(word)
   if (lock !== null) {
     const isGive = /un$/.test(lock[3] ?? '')

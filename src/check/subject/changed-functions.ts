@@ -7,7 +7,8 @@ import { closing, type Token } from '../../c/lexer.ts'
 import { expanded, type Macros, macrosThatChange } from '../../c/macro-expansion.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { emptyLibrary, type Library, libraryOf, type SourceFile } from './callee-bodies.ts'
-import { changedNames } from './changed-names.ts'
+import { type ChangedName, changedNames } from './changed-names.ts'
+import { FixFacts } from './fix-facts.ts'
 import { kernelFiles } from './kernel-files.ts'
 
 /** A function whose tokens differ, or which only one side has. */
@@ -54,8 +55,12 @@ export interface ChangedFunctions {
   readonly rewritten: readonly RewrittenFunction[]
   readonly before: Side
   readonly after: Side
+  /** Names with another value. */
+  readonly constants: readonly ChangedName[]
   /** Functions that stand in other files. */
   readonly library: Library
+  /** What is found out about these functions. */
+  readonly facts: FixFacts
   /**
    * True when `callee` runs only below `caller`, on either side of the patch: then one task runs both in the same
    * world.
@@ -176,6 +181,7 @@ export function changedFunctions(
   changes: readonly FileChange[],
   library: Library = emptyLibrary,
   units: readonly string[] = [],
+  facts = new FixFacts(),
 ): ChangedFunctions {
   const texts = kernelFiles(changes).map(({ path, before, after }) => ({
     path,
@@ -191,10 +197,11 @@ export function changedFunctions(
     before: sideOfFile(path, before.definitions, macros.before, true),
     after: sideOfFile(path, after.definitions, macros.after, true),
   }))
-  const constants = changedNames(changes).map(({ name }) => name)
+  const constants = changedNames(changes)
+  const usable = [...macros.names, ...constants.map(({ name }) => name)]
   const inHeaders = texts
     .filter(({ path }) => path.endsWith('.h'))
-    .flatMap(({ after }) => [...macros.names, ...constants].filter((name) => after.text.includes(name)))
+    .flatMap(({ after }) => usable.filter((name) => after.text.includes(name)))
   for (const { path, text } of filesThatUse(inHeaders, library, units)) {
     const read = definitionsOf(text)
     files.push({
@@ -237,7 +244,9 @@ export function changedFunctions(
     rewritten: all.filter(isRewritten),
     before,
     after,
+    constants,
     library,
+    facts,
     isBelow,
     isBelowAny,
     areApart: (one, other) => !isBelow(one, other) && !isBelow(other, one),
@@ -274,26 +283,26 @@ function filesThatUse(
   return library.usersOfHeaders(units).filter(({ text }) => word.test(text))
 }
 
-const known = new WeakMap<readonly FileChange[], { functions: ChangedFunctions; units: number }>()
-
-/** `changedFunctions`, worked out once for all rules. */
-export function changedFunctionsOf({
-  changes,
-  kernel,
-  units = [],
-}: {
+/** A fix whose texts are read. */
+export interface ReadFix {
   readonly changes: readonly FileChange[]
   readonly kernel: { readonly source: string }
-  /** The units that the changes concern, where they are compiled already. */
-  readonly units?: readonly { readonly unit: { readonly source: string } }[]
-}): ChangedFunctions {
-  const before = known.get(changes)
-  if (before !== undefined && before.units >= units.length) return before.functions
-  const functions = changedFunctions(
+  /** The units that the changes concern; what stands in changed headers is looked for in them. */
+  readonly units: readonly { readonly unit: { readonly source: string } }[]
+  readonly facts: FixFacts
+}
+
+/** `changedFunctions` of a fix, worked out once. */
+export function changedFunctionsOf(fix: ReadFix): ChangedFunctions {
+  return fix.facts.once(read, fix.changes, fix)
+}
+
+function read(changes: readonly FileChange[], { kernel, units, facts }: ReadFix): ChangedFunctions {
+  const library = libraryOf(kernel.source, kernelFiles(changes))
+  return changedFunctions(
     changes,
-    libraryOf(kernel.source, kernelFiles(changes)),
+    library,
     units.map(({ unit }) => unit.source),
+    facts,
   )
-  known.set(changes, { functions, units: units.length })
-  return functions
 }

@@ -62,21 +62,12 @@ function constantsOf(text: string): Map<string, string> {
   return new Map(all.flatMap(([name, value]) => (byName.has(name) ? [] : [[name, plainly(value)] as const])))
 }
 
-const known = new WeakMap<readonly FileChange[], readonly ChangedName[]>()
-
-export function changedNames(changes: readonly FileChange[]): readonly ChangedName[] {
-  const before = known.get(changes)
-  if (before !== undefined) return before
-  const found = find(changes)
-  known.set(changes, found)
-  return found
-}
-
 /** What constants of each side are written as, of those that have another value: `BUF * 2` where BUF changes. */
 export function changedConstants(
+  changed: readonly ChangedName[],
   changes: readonly FileChange[],
 ): ReadonlyMap<string, { readonly before: string; readonly after: string }> {
-  const names = new Set(changedNames(changes).map(({ name }) => name))
+  const names = new Set(changed.map(({ name }) => name))
   if (names.size === 0) return new Map()
   return new Map(
     kernelFiles(changes).flatMap(({ before, after }) => {
@@ -91,7 +82,7 @@ export function changedConstants(
   )
 }
 
-function find(changes: readonly FileChange[]): ChangedName[] {
+export function changedNames(changes: readonly FileChange[]): readonly ChangedName[] {
   const found = new Map<string, ChangedName>()
   const files = kernelFiles(changes).map(({ path: file, before, after }) => ({
     file,

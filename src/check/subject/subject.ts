@@ -5,10 +5,10 @@ import type { BuildTrees } from '../../build/compiler/sides.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import type { Extraction, UnitChange } from '../../extract/extraction.ts'
-import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Names } from '../../match/names.ts'
 import type { FileChange } from '../../patch/patch.ts'
+import type { FixFacts } from './fix-facts.ts'
 
 /** A unit that the fix changes: how it is compiled, its two objects, and how they differ. */
 export interface StudiedUnit extends UnitChange {
@@ -23,6 +23,7 @@ export interface Subject {
   /** The changed files with their whole text on both sides. */
   readonly changes: readonly FileChange[]
   readonly units: readonly StudiedUnit[]
+  readonly facts: FixFacts
   /** What the live patch would replace and carry. It may be incomplete when there are errors already. */
   readonly extraction: Extraction
   readonly names: Names
@@ -30,16 +31,4 @@ export interface Subject {
   readonly bench: BuildTrees
   /** A scratch directory for what a rule needs meanwhile. */
   readonly dir: string
-}
-
-/** A fact that several rules need of one thing, found out once. */
-export function remembered<Of extends object, Fact>(
-  find: (job: Job, subject: Subject, of: Of) => Promise<Fact>,
-): (job: Job, subject: Subject, of: Of) => Promise<Fact> {
-  const known = new WeakMap<Of, Promise<Fact>>()
-  return (job, subject, of) => {
-    const fact = known.get(of) ?? find(job, subject, of)
-    known.set(of, fact)
-    return fact
-  }
 }

@@ -5,8 +5,7 @@
 import type { Definition } from '../../c/functions.ts'
 import type { Token } from '../../c/lexer.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { FileChange } from '../../patch/patch.ts'
-import { changedFunctionsOf } from './changed-functions.ts'
+import { changedFunctionsOf, type ReadFix } from './changed-functions.ts'
 
 /** Takes a function to sort, search, visit or run with it, and returns when that is done. */
 const atOnce =
@@ -36,10 +35,7 @@ export function isOnlyCalledSynchronously(definition: Definition | undefined, na
 }
 
 /** A new function whose address nobody keeps is only noted. */
-export function withSynchronousCallbacks(
-  findings: readonly Finding[],
-  fix: { readonly changes: readonly FileChange[]; readonly kernel: { readonly source: string } },
-): Finding[] {
+export function withSynchronousCallbacks(findings: readonly Finding[], fix: ReadFix): Finding[] {
   return findings.map((finding): Finding => {
     const { rule, symbol } = finding
     if (rule !== 'address-of-new-function' || symbol === undefined) return finding

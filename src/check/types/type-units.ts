@@ -4,7 +4,7 @@
 // type of a header is the same type in all of them.
 import { openSurvey } from '../../build/headers/survey.ts'
 import type { Job } from '../../ground/job.ts'
-import { remembered, type StudiedUnit, type Subject } from '../subject/subject.ts'
+import type { StudiedUnit, Subject } from '../subject/subject.ts'
 import { mayChangeTypes, type Scope } from './may-change-types.ts'
 
 export interface TypeUnits {
@@ -37,7 +37,7 @@ function cover<T>(candidates: readonly { readonly one: T; readonly keys: Readonl
   return chosen
 }
 
-async function findLookedAt(job: Job, { kernel, changes, units, bench }: Subject): Promise<TypeUnits> {
+async function findTypeUnits({ kernel, changes, units, bench }: Subject, job: Job): Promise<TypeUnits> {
   const scopes = new Map<string, Scope>()
   for (const change of changes) {
     const scope = mayChangeTypes(change)
@@ -68,7 +68,6 @@ async function findLookedAt(job: Job, { kernel, changes, units, bench }: Subject
 /** So many units are looked at without a choice. */
 const few = 3
 
-/** Found out once for a fix. */
-export const typeUnits = remembered<readonly StudiedUnit[], TypeUnits>((job, subject) =>
-  findLookedAt(job, subject),
-)
+export function typeUnits(job: Job, subject: Subject): Promise<TypeUnits> {
+  return subject.facts.once(findTypeUnits, subject, job)
+}

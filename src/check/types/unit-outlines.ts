@@ -3,9 +3,11 @@
 // declares.
 import os from 'node:os'
 import pLimit from 'p-limit'
+import type { BuildTrees } from '../../build/compiler/sides.ts'
 import { type Outline, outline } from '../../c/outline.ts'
+import type { Job } from '../../ground/job.ts'
 import { textsOf } from '../../source/change/unit-change.ts'
-import { remembered, type StudiedUnit } from '../subject/subject.ts'
+import type { StudiedUnit, Subject } from '../subject/subject.ts'
 
 export interface UnitTexts {
   readonly before: Outline
@@ -15,8 +17,12 @@ export interface UnitTexts {
 /** As many at a time as there are processors, whichever rule asks. */
 const limit = pLimit(os.availableParallelism())
 
-/** @throws Fault `patch/does-not-preprocess` when the preprocessor alone can't read what the compiler can */
-export const unitTexts = remembered<StudiedUnit, UnitTexts>(async (job, { bench }, { unit }) => {
+async function readTexts({ unit }: StudiedUnit, job: Job, bench: BuildTrees): Promise<UnitTexts> {
   const [before, after] = await limit(() => textsOf(job, bench, unit))
   return { before: outline(before), after: outline(after) }
-})
+}
+
+/** @throws Fault `patch/does-not-preprocess` when the preprocessor alone can't read what the compiler can */
+export function unitTexts(job: Job, { facts, bench }: Subject, studied: StudiedUnit): Promise<UnitTexts> {
+  return facts.once(readTexts, studied, job, bench)
+}

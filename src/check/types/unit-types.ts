@@ -14,7 +14,7 @@ import type { Outline } from '../../c/outline.ts'
 import { readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
-import { remembered, type StudiedUnit } from '../subject/subject.ts'
+import type { StudiedUnit, Subject } from '../subject/subject.ts'
 import { type Btf, readBtf } from './btf/read.ts'
 import { unitTexts } from './unit-outlines.ts'
 
@@ -84,12 +84,16 @@ export async function compileTypes(
 /** As many compilers at a time as there are processors, whichever rule asks. */
 const limit = pLimit(os.availableParallelism())
 
-/** A unit's types on both sides; undefined when the compiler does not tell them. */
-export const unitTypes = remembered<StudiedUnit, UnitTypes | undefined>(async (job, subject, studied) => {
+async function compileBoth(studied: StudiedUnit, job: Job, subject: Subject): Promise<UnitTypes | undefined> {
   const texts = await unitTexts(job, subject, studied)
   const [before, after] = await Promise.all([
     limit(() => compileTypes(job, subject.bench, studied.unit, 'before', texts.before)),
     limit(() => compileTypes(job, subject.bench, studied.unit, 'after', texts.after)),
   ])
   return before === undefined || after === undefined ? undefined : { before, after }
-})
+}
+
+/** A unit's types on both sides; undefined when the compiler does not tell them. */
+export function unitTypes(job: Job, subject: Subject, studied: StudiedUnit): Promise<UnitTypes | undefined> {
+  return subject.facts.once(compileBoth, studied, job, subject)
+}

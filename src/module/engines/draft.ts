@@ -48,7 +48,7 @@ export interface Draft {
 export async function openDraft(
   job: Job,
   kernel: Kernel,
-  { changes, compiled: { pairs, findings, bench }, request, dir }: CompiledFix,
+  { changes, facts, compiled: { pairs, findings, bench }, request, dir }: CompiledFix,
 ): Promise<Draft & { close(): void }> {
   const units = await study(job, kernel, pairs, bench)
   const names = await namesOf(
@@ -64,7 +64,16 @@ export async function openDraft(
     const unexplained = problems.splice(0)
     problems.push(...(await explainDifferences(job, kernel, names, unexplained)))
     problems.push(...checkLandings(extraction, bindings, names))
-    const subject: Subject | undefined = bench && { kernel, changes, units, extraction, names, bench, dir }
+    const subject: Subject | undefined = bench && {
+      kernel,
+      changes,
+      units,
+      facts,
+      extraction,
+      names,
+      bench,
+      dir,
+    }
     const review = subject === undefined ? [] : await checkFix(job, subject)
     const said = (list: readonly Finding[]) => withConsent(list, new Set(request.allow))
     return {
@@ -79,7 +88,7 @@ export async function openDraft(
           units.map(({ change }) => change),
           units.flatMap(({ change }) => change.findings),
         ),
-        ...withSynchronousCallbacks(extraction.findings, { changes, kernel }),
+        ...withSynchronousCallbacks(extraction.findings, { changes, kernel, units, facts }),
         ...problems,
       ]),
       review: said(review),

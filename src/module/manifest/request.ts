@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the user wants to be made.
 import type { CompiledPairs } from '../../build/compile.ts'
+import type { FixFacts } from '../../check/subject/fix-facts.ts'
 import type { FileChange, Patch } from '../../patch/patch.ts'
 import type { BindMode } from '../bind/distance.ts'
 
@@ -33,6 +34,7 @@ export interface CompiledFix {
   /** The live patch's name. */
   readonly name: string
   readonly changes: readonly FileChange[]
+  readonly facts: FixFacts
   /** From `compilePairs`; its files live as long as `dir`. */
   readonly compiled: CompiledPairs
   /** For what is needed meanwhile. */

@@ -8,7 +8,7 @@ import { listed, shortened } from '../../../ground/listed.ts'
 import { openSleepers } from '../../../transition/kept-sleeping-functions.ts'
 import type { Sleeper } from '../../../transition/sleeping-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
-import { remembered, type Subject } from '../../subject/subject.ts'
+import type { Subject } from '../../subject/subject.ts'
 
 interface Sleeping {
   readonly name: string
@@ -18,9 +18,7 @@ interface Sleeping {
 }
 
 /** The replaced functions in which tasks sleep for long. */
-const sleepingIn = remembered<Subject, readonly Sleeping[]>(findSleeping)
-
-async function findSleeping(job: Job, { kernel, extraction, names }: Subject): Promise<readonly Sleeping[]> {
+async function findSleeping({ kernel, extraction, names }: Subject, job: Job): Promise<readonly Sleeping[]> {
   const objects = [...new Set(extraction.replaced.map(({ object }) => object))]
   const known = new Map(
     await Promise.all(
@@ -55,7 +53,7 @@ export const neverFinishes: Rule = {
     'Make the change in a function that the thread calls and comes back from, and leave this one out ' +
     '(INARCH_IGNORE_FUNCTION)',
   async find(job, subject) {
-    const all = await sleepingIn(job, subject, subject)
+    const all = await subject.facts.once(findSleeping, subject, job)
     return all.flatMap(({ name, unit, object, sleeper }): Found[] => {
       if (sleeper.kind === 'thread') {
         const { startedBy, sinceBoot } = sleeper
@@ -109,7 +107,7 @@ export const longSleepers: Rule = {
     'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, ' +
     'and `inarch prove` in a virtual machine',
   async find(job, subject) {
-    const all = await sleepingIn(job, subject, subject)
+    const all = await subject.facts.once(findSleeping, subject, job)
     return all.flatMap(({ name, unit, sleeper }): Found[] => {
       if (sleeper.kind === 'idle') {
         const { threads } = sleeper

@@ -34,7 +34,7 @@ export const exportCrc: Rule = {
     'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow ' +
     'this, and build modules against the headers of the running kernel, not of the patched source',
   async find(job, subject) {
-    const looked = await typeUnits(job, subject, subject.units)
+    const looked = await typeUnits(job, subject)
     // Another header can complete a type that was only named: then the version is another one, too.
     const including = subject.units.filter(({ unit }) => changesIncludes(subject.changes, unit.source))
     const units = [...new Set([...looked.units, ...including])]

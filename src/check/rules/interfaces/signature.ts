@@ -35,7 +35,7 @@ export const signature: Rule = {
   remedy:
     'Keep the function as it is called, and give what is new to a second function that the changed callers call',
   async find(job, subject) {
-    const { units } = await typeUnits(job, subject, subject.units)
+    const { units } = await typeUnits(job, subject)
     const found: Found[] = []
     for (const studied of units) {
       const types = await unitTypes(job, subject, studied)

@@ -127,7 +127,7 @@ export const typeLayout: Rule = {
     'Keep every member and value as it is, and put what is new into a shadow variable ' +
     '(docs/authoring.md, “Shadow variables”)',
   async find(job, subject) {
-    const { units } = await typeUnits(job, subject, subject.units)
+    const { units } = await typeUnits(job, subject)
     const found = new Map<string, Found>()
     /** By their words alone, and the types of which another unit tells the layout. */
     const doubtful: Found[] = []

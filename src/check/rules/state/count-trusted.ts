@@ -4,15 +4,13 @@
 
 import { variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
-import { effectsIn } from '../../semantics/effects/effects.ts'
-import { stackTypes } from '../../semantics/reading/stack-types.ts'
+import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
 const counts = /^(?:\+\+|--|\+= |-= |taken|given back|atomic\w*_(?:add|sub)|percpu_counter\w*)/
 
 export function trustedFindings(functions: ChangedFunctions): Found[] {
-  const stack = stackTypes(functions)
   const kept = new Map<string, { name: string; thing: string }>()
   const checks: { name: string; file: string; statement: Statement }[] = []
   for (const { name, file, before, after } of functions.all) {
@@ -21,7 +19,7 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
     const tally = new Map<string, number>()
     const note = (list: readonly Statement[], side: 'before' | 'after', step: number) => {
       const variables = variablesOf(side === 'before' ? before : after)
-      const reader = { side: functions[side], library: functions.library, stack }
+      const reader = readerOf(functions, side)
       for (const effect of list.flatMap((one) => effectsIn(reader, one, variables)))
         if (
           (effect.kind === 'write' || effect.kind === 'count') &&

@@ -5,7 +5,6 @@
 
 import type { Definition } from '../../../c/functions.ts'
 import { listed } from '../../../ground/listed.ts'
-import type { FileChange } from '../../../patch/patch.ts'
 import { isDispatch } from '../../semantics/reading/dispatch.ts'
 import { type Packing, packingsIn, type Scale, scalesIn } from '../../semantics/values/conversions.ts'
 import { type Replacement, replacementsIn } from '../../semantics/values/replacements.ts'
@@ -23,7 +22,6 @@ import {
   changedFunctionsOf,
   textOf,
 } from '../../subject/changed-functions.ts'
-import { changedNames } from '../../subject/changed-names.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import { countedFindings } from './counted-otherwise.ts'
 import { placedFindings } from './placed-otherwise.ts'
@@ -170,8 +168,8 @@ function isWrittenAlike(one: ChangedFunction | undefined): boolean {
   return one !== undefined && text(one.before) === text(one.after)
 }
 
-export function meantFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
-  const constants = new Set(changedNames(changes).map(({ name }) => name))
+export function meantFindings(functions: ChangedFunctions): Found[] {
+  const constants = new Set(functions.constants.map(({ name }) => name))
   const both = functions.rewritten
   const names = new Set(both.map(({ name }) => name))
   const replaced = new Map<ChangedFunction, readonly Replacement[]>(
@@ -197,9 +195,9 @@ export function meantFindings(functions: ChangedFunctions, changes: readonly Fil
   if (found.length === 0) return []
   // A note asks nothing, so it takes no question's place.
   const others = [
-    ...storedFindings(functions, changes),
+    ...storedFindings(functions),
     ...countedFindings(functions),
-    ...placedFindings(functions, changes),
+    ...placedFindings(functions),
   ].filter(({ severity }) => severity !== 'note')
   const macros = new Set(functions.all.flatMap(({ name, isPutIn }) => (isPutIn ? [name] : [])))
   // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not
@@ -228,5 +226,5 @@ export const meantOtherwise: Rule = {
   remedy:
     'Let the new code understand both, or do as before for what is there and mark what is new, such as ' +
     'by a shadow variable',
-  find: (_job, subject) => meantFindings(changedFunctionsOf(subject), subject.changes),
+  find: (_job, subject) => meantFindings(changedFunctionsOf(subject)),
 }

@@ -3,10 +3,11 @@
 // it, or removes it, under another name does not find it, and after a revert old code does not find what the new code
 // has registered.
 
+import type { Definition } from '../../../c/functions.ts'
 import { macroValues } from '../../../c/macro-values.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { withHelpers } from '../../locks/operations.ts'
-import { type NameUse, namesIn } from '../../semantics/values/registered-names.ts'
+import { type NameUse, namesIn, nameWrappers } from '../../semantics/values/registered-names.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
@@ -28,17 +29,19 @@ export function nameFindings(functions: ChangedFunctions, changes: readonly File
     constantsOf(files.map(({ before }) => before ?? '')),
     constantsOf(files.map(({ after }) => after ?? '')),
   ]
+  const names = (side: Side, one: Definition, constants: Constants) =>
+    namesIn(one, functions.facts.once(nameWrappers, side), constants)
   const everyKey = (side: Side, constants: Constants) =>
-    new Set([...side.definitions.values()].flatMap((one) => namesIn(side, one, constants)).map(keyOf))
+    new Set([...side.definitions.values()].flatMap((one) => names(side, one, constants)).map(keyOf))
   const [there, then] = [everyKey(functions.before, old), everyKey(functions.after, young)]
   const file = new Map(functions.all.map((one) => [one.name, one.file]))
   return [...functions.after.definitions].flatMap(([symbol, after]): Found[] => {
     const before = functions.before.definitions.get(symbol)
     if (before === undefined || after.kind === 'macro') return []
     // What one call has registered itself, it removes under the same name.
-    const finds = (side: Side, own: typeof after, other: Side, constants: Constants) =>
+    const finds = (side: Side, own: Definition, other: Side, constants: Constants) =>
       withHelpers(side, own, other)
-        .flatMap((one) => namesIn(side, one, constants))
+        .flatMap((one) => names(side, one, constants))
         .filter(
           (one, at, all) =>
             one.role === 'find' &&

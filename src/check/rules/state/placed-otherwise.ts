@@ -6,11 +6,9 @@ import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'
 import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
-import type { FileChange } from '../../../patch/patch.ts'
 import { addsInOrder, calls, endFindings, ordersItself, treeAdds } from '../../semantics/values/orders.ts'
 import { sortedFindings } from '../../semantics/values/sorted.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import { changedNames } from '../../subject/changed-names.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
 const hashes =
@@ -339,7 +337,7 @@ function sameText(one: readonly Token[], other: readonly Token[]): boolean {
   return one.length === other.length && one.every(({ text }, at) => text === other[at]!.text)
 }
 
-export function placedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+export function placedFindings(functions: ChangedFunctions): Found[] {
   const found: Found[] = []
   const put = (symbol: string, unit: string, message: string) => found.push({ symbol, unit, message })
   // A macro that places is told once, and not of each function that uses it.
@@ -376,7 +374,7 @@ export function placedFindings(functions: ChangedFunctions, changes: readonly Fi
     }
   }
   found.push(...endFindings(functions), ...sortedFindings(functions))
-  for (const { name, file } of changedNames(changes))
+  for (const { name, file } of functions.constants)
     if (isPlace(functions.after, name) && !found.some(({ unit }) => unit === file))
       put(
         name,
@@ -399,5 +397,5 @@ export const placedOtherwise: Rule = {
   remedy:
     'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and ' +
     'INARCH_POST_UNPATCH)',
-  find: (_job, subject) => placedFindings(changedFunctionsOf(subject), subject.changes),
+  find: (_job, subject) => placedFindings(changedFunctionsOf(subject)),
 }

@@ -6,7 +6,6 @@
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'
 import { listed, toldFirst } from '../../../ground/listed.ts'
-import type { FileChange } from '../../../patch/patch.ts'
 import { lastName } from '../../locks/operations.ts'
 import { allocationsOf } from '../../semantics/memory/allocation.ts'
 import { isDispatch } from '../../semantics/reading/dispatch.ts'
@@ -15,7 +14,6 @@ import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { constantMeanings } from '../../semantics/values/constants.ts'
 import { belongTogether, movedFindings, readsBeforeItWrites } from '../../semantics/values/for-itself.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import { changedNames } from '../../subject/changed-names.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
 /** What of one member changes in one function. */
@@ -177,8 +175,8 @@ function isSameMember(one: string, other: string): boolean {
   return one === other || (!(isTyped(one) && isTyped(other)) && lastName(one) === lastName(other))
 }
 
-function constantFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
-  const changed = changedNames(changes)
+function constantFindings(functions: ChangedFunctions): Found[] {
+  const changed = functions.constants
   if (changed.length === 0) return []
   const names = new Set(changed.map(({ name }) => name))
   const { definitions } = functions.after
@@ -215,14 +213,14 @@ function constantFindings(functions: ChangedFunctions, changes: readonly FileCha
   })
 }
 
-export function storedFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+export function storedFindings(functions: ChangedFunctions): Found[] {
   const [writes, reads] = [shiftsIn(functions, 'write'), shiftsIn(functions, 'read')]
   const exchanged = exchanges(writes)
   return [
     ...encodingFindings(functions, exchanged, readersOf(exchanged, reads)),
     ...ownFindings(functions, writes, reads),
     ...movedFindings(functions),
-    ...constantFindings(functions, changes),
+    ...constantFindings(functions),
   ]
 }
 
@@ -237,5 +235,5 @@ export const storedOtherwise: Rule = {
     'code into what the new code writes',
   remedy:
     'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
-  find: (_job, subject) => storedFindings(changedFunctionsOf(subject), subject.changes),
+  find: (_job, subject) => storedFindings(changedFunctionsOf(subject)),
 }

@@ -3,8 +3,7 @@
 
 import { variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, statementsOf } from '../../../c/statements.ts'
-import { effectsIn, type Reader } from '../../semantics/effects/effects.ts'
-import { stackTypes } from '../../semantics/reading/stack-types.ts'
+import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { Subject } from '../../subject/subject.ts'
@@ -29,11 +28,7 @@ export function bootDataFindings(
   functions: ChangedFunctions,
   isReadOnly: (name: string) => boolean = () => false,
 ): Found[] {
-  const reader: Reader = {
-    side: functions.after,
-    library: functions.library,
-    stack: stackTypes(functions),
-  }
+  const reader = readerOf(functions, 'after')
   const found = new Map<string, Found>()
   for (const { name, file, before, after } of functions.all) {
     if (after === undefined || after.kind === 'macro') continue

@@ -11,10 +11,11 @@ import { statementsOf } from '../../../c/statements.ts'
 import { argumentsAt, lastName } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
-import type { Side } from '../../subject/changed-functions.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { type Act, actKey, assignmentOf, callOf, givenArguments, spelled } from '../reading/acts.ts'
 import { asks, says, waitsOut, writtenBy } from '../reading/callees.ts'
 import { type Place, placeOf, placeStart } from '../reading/places.ts'
+import { stackTypes } from '../reading/stack-types.ts'
 
 export type EffectKind = 'write' | 'allocate' | 'free' | 'count' | 'lock' | 'wait' | 'call'
 
@@ -42,6 +43,22 @@ export interface Reader {
   readonly library: Library
   /** Types whose objects only lie on the stack of functions. */
   readonly stack: ReadonlySet<string>
+  /** What the functions do that were called so far. */
+  readonly callees: Map<Definition, readonly Effect[]>
+}
+
+export function readerOf(functions: ChangedFunctions, side: 'before' | 'after'): Reader {
+  const { library, facts } = functions
+  return {
+    side: functions[side],
+    library,
+    stack: stackTypes(functions),
+    callees: facts.once(noCallees, functions),
+  }
+}
+
+function noCallees(): Map<Definition, readonly Effect[]> {
+  return new Map()
 }
 
 /** Words in front of a parenthesis that are no call. */
@@ -247,7 +264,6 @@ const stores =
 
 /** How many calls are followed. */
 const deepest = 3
-const remembered = new WeakMap<Definition, Effect[]>()
 
 function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: number): Effect[] {
   const { name = '' } = act
@@ -255,10 +271,10 @@ function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: 
   if (depth >= deepest) return [unknown]
   const definition = reader.side.definitions.get(name) ?? reader.library.definition(name)
   if (definition === undefined) return [unknown]
-  const known = remembered.get(definition)
+  const known = reader.callees.get(definition)
   if (known !== undefined) return known.map((one) => calledFrom(one, statement, act))
   // A function that calls itself does nothing more by it.
-  remembered.set(definition, [])
+  reader.callees.set(definition, [])
   const inner = effectsOf(reader, definition, depth + 1).filter(
     // What a macro assigns to its parameter is the caller's variable.
     ({ place }) => !(definition.kind === 'macro' && place !== undefined && place.text === place.base),
@@ -267,7 +283,7 @@ function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: 
   const seen = inner.filter(({ kind }) => kind !== 'call')
   const all = seen.length < inner.length ? [...seen, unknown] : seen
   const once = [...new Map(all.map((one) => [keyOf(one), one])).values()]
-  remembered.set(definition, once)
+  reader.callees.set(definition, once)
   return once.map((one) => calledFrom(one, statement, act))
 }
 

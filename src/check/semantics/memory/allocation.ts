@@ -192,11 +192,7 @@ function thingsOfUsers(side: Side, { name }: Definition, what: 'result' | number
   })
 }
 
-const remembered = new WeakMap<Definition, Allocation[]>()
-
 export function allocationsIn(definition: Definition): Allocation[] {
-  const known = remembered.get(definition)
-  if (known !== undefined) return known
   const found: Allocation[] = []
   for (const { tokens } of statementsOf(definition.body))
     for (let at = 0; at < tokens.length; at++) {
@@ -238,7 +234,6 @@ export function allocationsIn(definition: Definition): Allocation[] {
           definition,
         })
     }
-  remembered.set(definition, found)
   return found
 }
 

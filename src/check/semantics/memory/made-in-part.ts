@@ -6,8 +6,7 @@
 import { listed } from '../../../ground/listed.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
-import { effectsOf, type Reader } from '../effects/effects.ts'
-import { stackTypes } from '../reading/stack-types.ts'
+import { effectsOf, readerOf } from '../effects/effects.ts'
 
 interface Written {
   /**
@@ -20,9 +19,8 @@ interface Written {
 
 function writtenOtherwise(functions: ChangedFunctions, { before, after }: ChangedFunction): Written {
   if (before === undefined || after === undefined) return { otherwise: new Set(), anew: new Set() }
-  const stack = stackTypes(functions)
   const assigned = (side: 'before' | 'after') => {
-    const reader: Reader = { side: functions[side], library: functions.library, stack }
+    const reader = readerOf(functions, side)
     const found = new Map<string, Set<string>>()
     for (const { kind, object, member, how } of effectsOf(reader, side === 'before' ? before : after)) {
       if (kind !== 'write' || member === '' || !/^struct /.test(object) || !how.startsWith('= ')) continue

@@ -87,7 +87,7 @@ function reachesFurther(old: readonly Reach[], young: readonly Reach[], room: Si
 }
 
 export function outgrownFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
-  const constants = changedConstants(changes)
+  const constants = changedConstants(functions.constants, changes)
   const reading = (side: Side, which: 'before' | 'after'): Reading => ({
     side,
     constants: valuesOf(

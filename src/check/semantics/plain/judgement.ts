@@ -7,7 +7,7 @@ import type { Definition } from '../../../c/functions.ts'
 import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
-import { doneAsOften, type Effect, effectsIn, keyOf, type Reader } from '../effects/effects.ts'
+import { doneAsOften, type Effect, effectsIn, keyOf, type Reader, readerOf } from '../effects/effects.ts'
 import { goneWithExit } from '../effects/exits.ts'
 import { unreadIn } from '../effects/unread.ts'
 import {
@@ -21,8 +21,7 @@ import {
 } from '../reading/acts.ts'
 import { answers } from '../reading/callees.ts'
 import { withPlainDecisions } from '../reading/decisions.ts'
-import { stackTypes } from '../reading/stack-types.ts'
-import { type NameUse, namesIn } from '../values/registered-names.ts'
+import { type NameUse, namesIn, nameWrappers } from '../values/registered-names.ts'
 import { withCutOut } from './cut-out.ts'
 import { type BothVariables, countOf, orderOf, outcome, type Reason, reasons, reasonsOf } from './reasons.ts'
 
@@ -67,12 +66,7 @@ function readingOf(
   isCut: boolean,
 ): Beyond {
   const [before, after] = [withPlainDecisions(written), withPlainDecisions(now)]
-  const { library } = functions
-  const stack = stackTypes(functions)
-  const readers = {
-    before: { side: functions.before, library, stack },
-    after: { side: functions.after, library, stack },
-  } satisfies Record<string, Reader>
+  const readers = { before: readerOf(functions, 'before'), after: readerOf(functions, 'after') }
   const [old, young] = [statementsOf(before.body), statementsOf(after.body)]
   const { gone, come, isBelowOthers } = differenceOf(old, young)
   const variables = { before: variablesOf(before), after: variablesOf(after) }
@@ -133,11 +127,13 @@ function readingOf(
   const [ordered, orders] = [orderOf(gone), orderOf(come)]
   const isLess = ordered.some((word) => countOf(ordered, word) > countOf(orders, word))
   if (isLess || (said.size === 0 && orders.length > 0)) said.add('order')
+  const names = (side: 'before' | 'after', one: Definition) =>
+    namesIn(one, functions.facts.once(nameWrappers, functions[side]))
   const living = [
     ...told(left, kept),
     ...otherwise,
     ...stored(readers.after, come, young, variables),
-    ...named(namesIn(functions.before, before), namesIn(functions.after, after)),
+    ...named(names('before', before), names('after', after)),
   ]
   if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
   const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])

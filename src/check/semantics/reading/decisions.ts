@@ -16,15 +16,9 @@ const compares = /^(?:==|!=)$/
 const hint = /^(?:un)?likely$/
 const nothing = /^(?:NULL|0)$/
 
-const known = new WeakMap<Definition, Definition>()
-
 /** The function with each condition in one spelling. */
 export function withPlainDecisions(definition: Definition): Definition {
-  const before = known.get(definition)
-  if (before !== undefined) return before
-  const one = { ...definition, body: respelled(definition.body) }
-  known.set(definition, one)
-  return one
+  return { ...definition, body: respelled(definition.body) }
 }
 
 function respelled(body: readonly Token[]): Token[] {

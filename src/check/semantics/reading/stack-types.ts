@@ -5,18 +5,14 @@
 import { variablesOf } from '../../../c/local-variables.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 
-const known = new WeakMap<ChangedFunctions, ReadonlySet<string>>()
-
 /** The structs and unions of the changed C files of which only variables of functions are seen. */
 export function stackTypes(functions: ChangedFunctions): ReadonlySet<string> {
-  const before = known.get(functions)
-  if (before !== undefined) return before
+  return functions.facts.once(findStackTypes, functions)
+}
+
+function findStackTypes(functions: ChangedFunctions): ReadonlySet<string> {
   const [old, young] = [typesOf(functions.before), typesOf(functions.after)]
-  const found = new Set(
-    [...young.onStack].filter((type) => !young.elsewhere.has(type) && !old.elsewhere.has(type)),
-  )
-  known.set(functions, found)
-  return found
+  return new Set([...young.onStack].filter((type) => !young.elsewhere.has(type) && !old.elsewhere.has(type)))
 }
 
 function typesOf(side: Side): { onStack: Set<string>; elsewhere: Set<string> } {

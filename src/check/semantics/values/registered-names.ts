@@ -62,6 +62,8 @@ interface Wrapper {
   readonly parameter: number
 }
 
+export type Wrappers = ReadonlyMap<string, readonly Wrapper[]>
+
 /** The texts that tokens may stand for: texts that stand beside each other are one. */
 function textsIn(tokens: readonly Token[], constants: ReadonlyMap<string, string>): string[] {
   const found: string[] = []
@@ -103,7 +105,7 @@ function filling(body: readonly Token[], before: number, name: string): readonly
   return found
 }
 
-function wordsOf(word: string, wrappers: ReadonlyMap<string, readonly Wrapper[]>): readonly Row[] {
+function wordsOf(word: string, wrappers: Wrappers): readonly Row[] {
   const own = wrappers.get(word)
   if (own !== undefined)
     return own.map(({ row: [words, registry, role], parameter }) => [words, registry, role, parameter])
@@ -113,7 +115,7 @@ function wordsOf(word: string, wrappers: ReadonlyMap<string, readonly Wrapper[]>
 /** Each argument of a function's calls that is a name. */
 function namesGiven(
   { body }: Definition,
-  wrappers: ReadonlyMap<string, readonly Wrapper[]>,
+  wrappers: Wrappers,
 ): { readonly at: number; readonly row: Row; readonly value: readonly Token[] }[] {
   return body.flatMap(({ kind, text }, at) => {
     if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:\.|->)$/.test(body[at - 1]?.text ?? ''))
@@ -125,13 +127,10 @@ function namesGiven(
   })
 }
 
-const nothing: ReadonlyMap<string, readonly Wrapper[]> = new Map()
-const remembered = new WeakMap<Side, ReadonlyMap<string, readonly Wrapper[]>>()
+const nothing: Wrappers = new Map()
 
 /** The functions of a side that hand a parameter on as a name. */
-function wrappersOf(side: Side): ReadonlyMap<string, readonly Wrapper[]> {
-  const known = remembered.get(side)
-  if (known !== undefined) return known
+export function nameWrappers(side: Side): Wrappers {
   const found = new Map<string, readonly Wrapper[]>()
   for (const [name, one] of side.definitions) {
     const given = one.kind === 'function' ? namesGiven(one, nothing) : []
@@ -143,7 +142,6 @@ function wrappersOf(side: Side): ReadonlyMap<string, readonly Wrapper[]> {
     })
     if (list.length > 0) found.set(name, list)
   }
-  remembered.set(side, found)
   return found
 }
 
@@ -152,12 +150,12 @@ function wrappersOf(side: Side): ReadonlyMap<string, readonly Wrapper[]> {
  * @param constants macros of the files of this side that stand for a text
  */
 export function namesIn(
-  side: Side,
   definition: Definition,
+  wrappers: Wrappers,
   constants: ReadonlyMap<string, string> = new Map(),
 ): NameUse[] {
   const variables: ReadonlyMap<string, Variable> = variablesOf(definition)
-  return namesGiven(definition, wrappersOf(side)).flatMap(({ at, row: [, registry, role], value }) => {
+  return namesGiven(definition, wrappers).flatMap(({ at, row: [, registry, role], value }) => {
     const [first] = value
     const isLocal = value.length === 1 && variables.get(first!.text)?.isParameter === false
     const tokens = isLocal ? filling(definition.body, at, first!.text) : value

@@ -41,15 +41,10 @@ export interface ArgumentExchange {
 }
 
 const accessors = /^(?:READ_ONCE|data_race|(?:un)?likely)$/
-const plain = new WeakMap<Definition, Definition>()
 
 /** Without casts, `READ_ONCE` and hints, and with `WRITE_ONCE` as an assignment: they change no value. */
 export function withPlainAccesses(definition: Definition): Definition {
-  const known = plain.get(definition)
-  if (known !== undefined) return known
-  const one = { ...definition, body: bare(withPlainDecisions(definition).body) }
-  plain.set(definition, one)
-  return one
+  return { ...definition, body: bare(withPlainDecisions(definition).body) }
 }
 
 function bare(tokens: readonly Token[]): Token[] {

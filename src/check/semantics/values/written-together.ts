@@ -11,9 +11,8 @@ import { argumentsAt, withHelpers } from '../../locks/operations.ts'
 import { guardOf, primitiveOf } from '../../locks/primitives.ts'
 import type { ChangedFunction, ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
-import { effectsIn, type Reader } from '../effects/effects.ts'
+import { effectsIn, type Reader, readerOf } from '../effects/effects.ts'
 import { type Place, placeOf } from '../reading/places.ts'
-import { stackTypes } from '../reading/stack-types.ts'
 
 /** One taking of a lock, up to its release, and the members of its own object that are written meanwhile. */
 interface Section {
@@ -91,7 +90,7 @@ function listsIn({ tokens }: Statement, variables: ReadonlyMap<string, Variable>
 type Owned = Section & { readonly of: ChangedFunction }
 
 function sectionsOf(functions: ChangedFunctions, side: 'before' | 'after'): Owned[] {
-  const reader: Reader = { side: functions[side], library: functions.library, stack: stackTypes(functions) }
+  const reader = readerOf(functions, side)
   const other = functions[side === 'before' ? 'after' : 'before']
   return functions.all.flatMap((of) => {
     const own = of[side]
