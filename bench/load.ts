@@ -7,7 +7,7 @@ import { type Job, silentJournal } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import type { Kernel } from '../src/kernel/kernel.ts'
 import { selectKernel } from '../src/kernel/select.ts'
-import { namesOf } from '../src/match/names.ts'
+import { kernelNames } from '../src/match/names.ts'
 import { anchor, type BindMode, bindModes, distances } from '../src/module/bind/distance.ts'
 import { makeLivePatch } from '../src/module/make.ts'
 import { readPatches } from '../src/patch/read.ts'
@@ -22,7 +22,7 @@ const unit = 'fs/proc/meminfo.c'
  * image.
  */
 async function variablesOf(kernel: Kernel, count: number): Promise<string[]> {
-  const names = await namesOf(kernel, [])
+  const names = await kernelNames(kernel, [])
   try {
     const distanceTo = distances(names)
     const text = await readFile(kernel.systemMap, 'latin1')

@@ -15,7 +15,7 @@ import { readObject } from '../src/elf/read.ts'
 import { silentJournal } from '../src/ground/job.ts'
 import { withScratch } from '../src/ground/scratch.ts'
 import { selectKernel } from '../src/kernel/select.ts'
-import { namesOf } from '../src/match/names.ts'
+import { kernelNames } from '../src/match/names.ts'
 import { mapUnit } from '../src/match/unit-map.ts'
 import {
   compileUnit,
@@ -97,7 +97,7 @@ await withScratch(async (scratch) => {
   const compiled = await Promise.all(
     units.map((unit) => limit(async () => await compileUnit(job, bench, unit, dir, change))),
   )
-  const names = await namesOf(
+  const names = await kernelNames(
     other,
     units.flatMap(({ modules }) => modules.slice(0, 1)),
   )

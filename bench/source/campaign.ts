@@ -10,7 +10,7 @@ import { cacheRoot } from '../../src/ground/cache.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { type Names, namesOf } from '../../src/match/names.ts'
+import { type KernelNames, kernelNames } from '../../src/match/names.ts'
 import { chooseFunctions, unitOrder } from './sample.ts'
 import { tryUnit, type UnitTrial } from './trial.ts'
 
@@ -48,7 +48,7 @@ export function workIfWorker(): boolean {
   const send = (answer: Answer) => process.send?.(answer)
   const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
   let opened: { kernel: Kernel; units: ReadonlyMap<string, Unit> } | undefined
-  let names: (Names & { close(): void; object: string }) | undefined
+  let names: (KernelNames & { close(): void; object: string }) | undefined
   const work = async ({ kernel: which, seed, source, count }: Assignment): Promise<Answer> => {
     if (opened === undefined) {
       const kernel = await selectKernel(job, which)
@@ -60,7 +60,7 @@ export function workIfWorker(): boolean {
     const object = unit.modules[0] ?? 'vmlinux'
     if (names?.object !== object) {
       names?.close()
-      names = { ...(await namesOf(opened.kernel, [object])), object }
+      names = { ...(await kernelNames(opened.kernel, [object])), object }
     }
     const setting = { job, kernel: opened.kernel, names }
     const trial = await tryUnit(setting, unit, (all) => chooseFunctions(all, source, seed, count))

@@ -13,7 +13,7 @@ import { Fault } from '../../src/ground/fault.ts'
 import type { Job } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import type { Names } from '../../src/match/names.ts'
+import type { KernelNames } from '../../src/match/names.ts'
 import { withoutPads } from '../../src/module/engines/source-likeness.ts'
 import { type Inlining, readInlining } from '../../src/source/change/ipa-clones.ts'
 import { runningNames } from '../../src/source/change/running-names.ts'
@@ -58,7 +58,7 @@ export interface Setting {
   /** Gives the functions names of their own, as a live patch does. */
   readonly rename?: boolean
   readonly kernel: Kernel
-  readonly names: Names
+  readonly names: KernelNames
 }
 
 /** How a unit is compiled here: without debug information, with a section for each function and datum. */

@@ -18,7 +18,7 @@
 import type { Finding } from '../ground/finding.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findModule } from '../kernel/modules.ts'
-import { namesOf } from '../match/names.ts'
+import { kernelNames } from '../match/names.ts'
 import { sectionsAskedFor } from './asked.ts'
 import { complaints, type Inspection } from './complaint.ts'
 import { checkCompleteness } from './completeness.ts'
@@ -144,5 +144,5 @@ async function namesFor(kernel: Kernel, { object }: ObjectView, objects: readonl
   const there: string[] = []
   for (const name of wanted)
     if (name === 'vmlinux' || (await findModule(kernel, name)) !== undefined) there.push(name)
-  return await namesOf(kernel, there)
+  return await kernelNames(kernel, there)
 }

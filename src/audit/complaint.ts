@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What each check looks at, and what it has against a module. Each thing is said once.
 import type { Finding } from '../ground/finding.ts'
-import type { Names } from '../match/names.ts'
+import type { KernelNames } from '../match/names.ts'
 import type { ObjectView } from './object-view.ts'
 
 /** @param symbol the symbol or section that it is about */
@@ -9,7 +9,7 @@ export type Complain = (rule: string, symbol: string, message: string, unit?: st
 
 export interface Inspection {
   readonly module: ObjectView
-  readonly names: Names
+  readonly names: KernelNames
   readonly complain: Complain
 }
 

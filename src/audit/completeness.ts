@@ -4,7 +4,7 @@
 // carries it and nobody else calls the kernel's, or when the build said something about it.
 import { isWritable } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
-import type { Names } from '../match/names.ts'
+import type { KernelNames } from '../match/names.ts'
 import type { Inspection } from './complaint.ts'
 import { counterparts } from './counterparts.ts'
 import { isDiagnostic } from './identity.ts'
@@ -100,7 +100,7 @@ export function checkCompleteness(
 function isOfAnotherFile(
   { object, before }: UnitView,
   { name, symbol, section }: Named,
-  names: Names,
+  names: KernelNames,
 ): boolean {
   if (symbol.binding === 'local' || isFreed(section)) return false
   if (before.view.object.symbols.some((one) => one.name === name && one.section !== undefined)) return false

@@ -2,7 +2,7 @@
 // Whether an address of the kernel is what a private symbol of a patched object means, and whether a datum that the
 // module brings along is one that the kernel has already.
 import { isCode, isWritable } from '../elf/format.ts'
-import type { Names } from '../match/names.ts'
+import type { KernelNames } from '../match/names.ts'
 import { type KernelPlace, resolve } from './meaning.ts'
 import { type Extent, isFunction, type Named } from './object-view.ts'
 import { dataCalled, intersects, type Side, sourceName, sourceUsers, stem, type UnitView } from './unit.ts'
@@ -11,7 +11,7 @@ import { dataCalled, intersects, type Side, sourceName, sourceUsers, stem, type 
 export type Doubt = string | undefined
 
 export interface IdentityContext {
-  readonly names: Names
+  readonly names: KernelNames
   /** True for the begin of a function that this live patch replaces. */
   replaces(place: KernelPlace): boolean
 }
@@ -121,7 +121,7 @@ export function isDiagnostic({ name, symbol: { size }, section, start, end }: Na
 }
 
 /** A clause that says why the kernel has the datum already, so that a copy of it is state that is there twice. */
-export function kernelHas(names: Names, { object, before, after }: UnitView, datum: Named): Doubt {
+export function kernelHas(names: KernelNames, { object, before, after }: UnitView, datum: Named): Doubt {
   const { name, symbol, section } = datum
   if (isDiagnostic(datum)) return undefined
   const numbered = symbol.binding === 'local' && name.includes('.')

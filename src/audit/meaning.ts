@@ -2,7 +2,7 @@
 // What a reference of the finished module means when the kernel has resolved it: a place of the module, or an address
 // of one of the kernel's objects. An exported symbol with a distance is an address like any other.
 import type { ElfSymbol } from '../elf/read.ts'
-import type { Names } from '../match/names.ts'
+import type { KernelNames } from '../match/names.ts'
 import type { Place, Reference } from './object-view.ts'
 
 /** An address in vmlinux as it was linked, or in a module as it would be laid out. */
@@ -39,14 +39,14 @@ export function objectOfTable(name: string): string | undefined {
 }
 
 /** The address to which the kernel resolves a name and a position; undefined when it does not. */
-export function resolve(names: Names, { object, name, position }: LivepatchName): bigint | undefined {
+export function resolve(names: KernelNames, { object, name, position }: LivepatchName): bigint | undefined {
   const symbols = names.symbols(object, name)
   if (position === 0) return symbols.length === 1 ? symbols[0]?.address : undefined
   return symbols[position - 1]?.address
 }
 
 /** The addresses that a name means for code of another unit: what is global in the object, or exported to it. */
-export function linked(names: Names, object: string, name: string): KernelPlace[] {
+export function linked(names: KernelNames, object: string, name: string): KernelPlace[] {
   const found = (where: string) =>
     names
       .symbols(where, name)
@@ -65,11 +65,11 @@ export function movedBy({ object, address }: KernelPlace, distance: number): Ker
 }
 
 /** What the kernel has at a place, for a message. */
-export function nameAt(names: Names, { object, address }: KernelPlace): string {
+export function nameAt(names: KernelNames, { object, address }: KernelPlace): string {
   return names.at(object, address)[0]?.name ?? `0x${address.toString(16)} of ${object}`
 }
 
-export function meaningOf(names: Names, { target }: Reference): Meaning {
+export function meaningOf(names: KernelNames, { target }: Reference): Meaning {
   if (target.kind === 'number') return target
   if (target.kind === 'place') return { kind: 'own', place: target.place, symbol: target.symbol }
   const { symbol, offset } = target

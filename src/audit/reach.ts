@@ -3,7 +3,7 @@
 // in the module, is there when it is used: of the right kind, and not freed after the start.
 import { isAllocated, isCode, isPcRelative, relocationSize, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
-import type { Names } from '../match/names.ts'
+import type { KernelNames } from '../match/names.ts'
 import type { Inspection } from './complaint.ts'
 import { type KernelPlace, livepatchName, meaningOf, objectOfTable, resolve } from './meaning.ts'
 import { isFreed, isLivepatchTable, nameOf, type Reference } from './object-view.ts'
@@ -72,7 +72,7 @@ function isFreedInModule(section: Section): boolean {
 }
 
 /** The edges of what is freed are addresses only. */
-function isFreedInKernel(names: Names, { object, address }: KernelPlace): boolean {
+function isFreedInKernel(names: KernelNames, { object, address }: KernelPlace): boolean {
   const isEdge = names.at(object, address).some(({ name }) => /^__init_(begin|end)$/.test(name))
   return object === 'vmlinux' && names.freed(address) && !isEdge
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static calls of the module: the kernel writes into each call site where the key says, so the key has to be that of
 // the trampoline which is called there. Format: struct static_call_site of include/linux/static_call_types.h.
-import type { Names } from '../match/names.ts'
+import type { KernelNames } from '../match/names.ts'
 import { entriesIn } from './code-tables.ts'
 import type { Inspection } from './complaint.ts'
 import { meaningOf } from './meaning.ts'
@@ -48,7 +48,7 @@ export function checkStaticCalls({ module, names, complain }: Inspection): void 
 /** What is at the place to which a reference leads, by all its names; the lowest bits of a key's address are flags. */
 function meant(
   module: ObjectView,
-  names: Names,
+  names: KernelNames,
   reference: Reference,
 ): { readonly names: readonly string[]; readonly flags: number } | undefined {
   const meaning = meaningOf(names, reference)

@@ -2,7 +2,7 @@
 // A patched unit as the audit sees it: its two objects, and what the kernel's own code says about where its private
 // things are. Unchanged code that runs is the proof: where the image's field leads is what the object's symbol means.
 import type { ObjectFile } from '../elf/read.ts'
-import type { Names } from '../match/names.ts'
+import type { KernelNames } from '../match/names.ts'
 import { type Finder, finderOf } from '../match/where.ts'
 import { isFunction, type Named, type ObjectView, viewOf } from './object-view.ts'
 
@@ -66,7 +66,7 @@ export function dataCalled({ view }: Side, name: string): Named[] {
   return view.named.filter((one) => !isFunction(one) && stem(one.name) === stem(name))
 }
 
-export function unitView({ unit, object, before, after, texts }: PatchedUnit, names: Names): UnitView {
+export function unitView({ unit, object, before, after, texts }: PatchedUnit, names: KernelNames): UnitView {
   return {
     unit,
     texts,
@@ -76,7 +76,7 @@ export function unitView({ unit, object, before, after, texts }: PatchedUnit, na
   }
 }
 
-function side(view: ObjectView, object: string, names: Names): Side {
+function side(view: ObjectView, object: string, names: KernelNames): Side {
   const finder = remembered((of: ObjectView) => finderOf(of.object, names.running(object)))
   const used = remembered(usersIn)
   const found = remembered((user: string) => finder(view).find(user))
@@ -106,7 +106,7 @@ function remembered<K, T>(answer: (about: K) => T): (about: K) => T {
 }
 
 /** Whether the kernel calls an address by the name, numbers aside. */
-function isCalled(names: Names, object: string, address: bigint, name: string): boolean {
+function isCalled(names: KernelNames, object: string, address: bigint, name: string): boolean {
   return names.at(object, address).some((symbol) => stem(symbol.name) === stem(name))
 }
 

@@ -4,7 +4,7 @@
 import { sectionFlag } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { Correlation } from './correlation/correlate.ts'
-import { type Directives, type Names, namesFunction } from './directives.ts'
+import { type Directives, type DirectiveTargets, namesFunction } from './directives.ts'
 import { coldParent, isColdPart } from './object/compiler-names.ts'
 import type { Atom, SplitObject } from './object/split-object.ts'
 
@@ -16,7 +16,7 @@ interface Difference {
 }
 
 /** What a comparison finds before anybody asks what the author wants. */
-export interface Found {
+export interface ComparedObjects {
   readonly unit: string
   readonly before: SplitObject
   readonly after: SplitObject
@@ -26,7 +26,7 @@ export interface Found {
 }
 
 /** What becomes of it. */
-export interface Wanted {
+export interface AppliedDirectives {
   readonly correlation: Correlation
   readonly changed: readonly Difference[]
   readonly findings: readonly Finding[]
@@ -45,7 +45,7 @@ type Say = (
 ) => void
 
 /** @returns the change as the author wants it */
-export function applyDirectives(found: Found, directives: Directives): Wanted {
+export function applyDirectives(found: ComparedObjects, directives: Directives): AppliedDirectives {
   const { unit, after, correlation } = found
   const findings = [...directives.findings]
   const say: Say = (severity, rule, symbol, message, hint) =>
@@ -88,7 +88,7 @@ export function applyDirectives(found: Found, directives: Directives): Wanted {
   }
 }
 
-function tellWithoutEffect({ unit, before, after }: Found, directives: Directives, say: Say): void {
+function tellWithoutEffect({ unit, before, after }: ComparedObjects, directives: Directives, say: Say): void {
   for (const name of unknownNames(directives, before, after))
     say(
       'warning',
@@ -109,10 +109,10 @@ function tellWithoutEffect({ unit, before, after }: Found, directives: Directive
 
 /** Takes away what is to be ignored, and what was found wrong with it; each thing is told once. */
 function leaveOut(
-  { after, changed, findings }: Found,
-  ignored: Names,
+  { after, changed, findings }: ComparedObjects,
+  ignored: DirectiveTargets,
   say: Say,
-): Pick<Wanted, 'changed' | 'findings'> {
+): Pick<AppliedDirectives, 'changed' | 'findings'> {
   const told = new Set<string>()
   const leave = (name: string, why: string) => {
     if (told.has(name)) return
@@ -144,7 +144,7 @@ function leaveOut(
 /** Replaces the functions that use data of which there is a copy, and tells who goes on without it. */
 function switchTo(
   copied: ReadonlySet<Atom>,
-  { unit, after, correlation }: Found,
+  { unit, after, correlation }: ComparedObjects,
   include: (atom: Atom, reason: string) => void,
   say: Say,
 ): void {
@@ -195,7 +195,7 @@ function usersOf(split: SplitObject, data: ReadonlySet<Atom>): { user: Atom; dat
   )
 }
 
-function isEmpty({ functions, sections }: Names): boolean {
+function isEmpty({ functions, sections }: DirectiveTargets): boolean {
   return functions.size + sections.size === 0
 }
 

@@ -3,12 +3,12 @@
 // other room only reads it.
 import type { ObjectFile } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
-import { applyDirectives, type Wanted } from './apply-directives.ts'
+import { type AppliedDirectives, applyDirectives } from './apply-directives.ts'
 import { type ComparisonOptions, comparison } from './compare.ts'
 import { type Correlation, correlate } from './correlation/correlate.ts'
 import { readDirectives } from './directives.ts'
-import { enteringMiddle, labelsIn } from './entered-midway.ts'
 import { lostState } from './lost-state.ts'
+import { functionsEntering, labelsIn } from './mid-function-references.ts'
 import { changedNameless, unclaimed } from './nameless-data.ts'
 import { isByContent } from './object/by-content.ts'
 import { isColdPart } from './object/compiler-names.ts'
@@ -25,7 +25,7 @@ export interface FunctionChange {
   readonly reasons: readonly string[]
 }
 
-export interface Change extends Wanted {
+export interface Change extends AppliedDirectives {
   /** The source's path, for findings. */
   readonly unit: string
   readonly before: SplitObject
@@ -132,7 +132,7 @@ export function compareObjects(
     const reasons = compare.functionDifferences(atom, merged)
     if (reasons.length > 0) changed.push({ before: atom, after: merged, reasons })
   }
-  for (const [atom, into] of enteringMiddle(
+  for (const [atom, into] of functionsEntering(
     a,
     changed.map(({ after: one }) => one),
   )) {

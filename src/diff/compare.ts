@@ -5,7 +5,7 @@
 import { relocationType, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { Correlation } from './correlation/correlate.ts'
-import { type Peers, peersOf } from './correlation/equivalent-symbols.ts'
+import { type EquivalentSymbols, equivalentSymbols } from './correlation/equivalent-symbols.ts'
 import { movedNumbers } from './lines/line-numbers.ts'
 import { type LineShifts, lineShifts } from './lines/line-shifts.ts'
 import { endMeant, isByContent } from './object/by-content.ts'
@@ -103,11 +103,11 @@ export function comparison(
     return correlation.same(b.atom, a.atom) && b.offset === a.offset ? undefined : changed()
   }
 
-  let peers: Peers | undefined
+  let equivalents: EquivalentSymbols | undefined
   /** True when two relocations at the same place of the same instruction are seen at once to mean the same. */
   const isPlainlySame = (b: Relocation, a: Relocation): boolean => {
-    peers ??= peersOf(before, after, correlation)
-    return b.addend === a.addend && peers.ofSymbol[b.symbol.index] === a.symbol.index
+    equivalents ??= equivalentSymbols(before, after, correlation)
+    return b.addend === a.addend && equivalents.ofSymbol[b.symbol.index] === a.symbol.index
   }
 
   const relocationDifference = (
@@ -155,8 +155,8 @@ export function comparison(
       if (!onlyLines) return `its bytes differ from offset ${bytes} on`
       if (code !== undefined) renumbered.add(code.after)
     } else if (isWhole(b) && isWhole(a)) {
-      peers ??= peersOf(before, after, correlation)
-      if (peers.sameRelocations(b.section, a.section)) return undefined
+      equivalents ??= equivalentSymbols(before, after, correlation)
+      if (equivalents.sameRelocations(b.section, a.section)) return undefined
     }
     return relocationDifference(before.relocations(b), after.relocations(a), b, a, bytes === undefined)
   }

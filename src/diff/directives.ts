@@ -31,14 +31,14 @@ export interface Directives {
   readonly callbacks: readonly Callback[]
   readonly states: readonly State[]
   /** Names; a function's is meant with all clones that the compiler made of it. */
-  readonly ignored: Names
-  readonly included: Names
+  readonly ignored: DirectiveTargets
+  readonly included: DirectiveTargets
   /** Functions for which kpatch's core would have skipped its safety check. */
   readonly unsafe: ReadonlySet<string>
   readonly findings: readonly Finding[]
 }
 
-export interface Names {
+export interface DirectiveTargets {
   readonly functions: ReadonlySet<string>
   readonly sections: ReadonlySet<string>
 }
@@ -52,7 +52,7 @@ export function isDirective(name: string): boolean {
 const kernelsOwn = '.discard.klp_callback_ptrs'
 
 /** True when the function was named, itself or as what the compiler made of it. */
-export function namesFunction({ functions, sections }: Names, { name, section }: Atom): boolean {
+export function namesFunction({ functions, sections }: DirectiveTargets, { name, section }: Atom): boolean {
   return functions.has(name) || functions.has(sourceName(stem(name))) || sections.has(section.name)
 }
 

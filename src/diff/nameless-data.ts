@@ -10,7 +10,7 @@ import { isColdPart } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
 import { type Atom, isCode, isIgnored, isOutOfLine, type SplitObject } from './object/split-object.ts'
 
-type Difference = Comparison['extentDifference']
+type ExtentDifference = Comparison['extentDifference']
 
 /** Sections of which every byte is there for somebody who refers to it. */
 function isForReferrers({ section }: Atom): boolean {
@@ -42,7 +42,7 @@ function ownContent({ atoms }: SplitObject): Map<string, Atom[]> {
 export function changedNameless(
   before: SplitObject,
   after: SplitObject,
-  difference: Difference,
+  difference: ExtentDifference,
 ): { readonly name: string; readonly difference: string }[] {
   const found: { name: string; difference: string }[] = []
   const old = ownContent(before)
@@ -74,7 +74,7 @@ export function unclaimed(
   before: SplitObject,
   after: SplitObject,
   correlation: Correlation,
-  difference: Difference,
+  difference: ExtentDifference,
   changes: readonly Atom[],
 ): Atom[] {
   const isWanted = (atom: Atom) => isByContent(atom) && isForReferrers(atom) && !isIncidental(atom)

@@ -12,7 +12,7 @@ import { bareName, sourceName } from './object/compiler-names.ts'
 import type { Atom, SplitObject } from './object/split-object.ts'
 import { type CodeLine, codeLines } from './statics/code-lines.ts'
 import { calledWith } from './statics/static-groups.ts'
-import { isStaticLocal, type Users, usersIn, withParts } from './statics/static-locals.ts'
+import { isStaticLocal, type StaticUsers, staticUsers, withParts } from './statics/static-locals.ts'
 import { type Deed, deedsOf, type Reach } from './statics/variable-uses.ts'
 
 /** What is done once, by names that are the same on both sides. */
@@ -143,7 +143,7 @@ export function doneOtherwise(
   const pairs = correlation.pairs.filter((pair) => isStaticLocal(pair.before) && isStaticLocal(pair.after))
   if (pairs.length === 0 || changed.length === 0) return []
   const differing = new Set(changed.map((one) => one.after))
-  const [usersBefore, usersAfter]: [Users, Users] = [usersIn(before), usersIn(after)]
+  const [usersBefore, usersAfter]: [StaticUsers, StaticUsers] = [staticUsers(before), staticUsers(after)]
   const statics = {
     before: new Set(pairs.map((pair) => pair.before)),
     after: new Set(pairs.map((pair) => pair.after)),

@@ -13,9 +13,9 @@ import { decodeInstruction } from '../x86/instruction.ts'
 import { bootConstant, loadInstead, opcodeLength } from './boot-constant.ts'
 import { neighbourhood } from './border.ts'
 import { direct, isThroughTable } from './got.ts'
-import type { Growing, Place } from './object-builder.ts'
+import type { CarriedPlace, SectionBuilder } from './object-builder.ts'
 import { type IndexedMessage, indexedMessages } from './printk-index.ts'
-import type { Cutting } from './unit-extraction.ts'
+import type { UnitExtraction } from './unit-extraction.ts'
 
 export interface CarriedItem {
   readonly name: string
@@ -34,19 +34,22 @@ export type Convert = (
   whose: Atom | undefined,
 ) => RelocationDraft
 
-export interface Cargo {
+export interface AtomCopier {
   /** @param name what to call it; its own name by default */
   carryFunction(atom: Atom, name?: string): SymbolDraft
   /** @param reason why, for the report; undefined for what serves other carried things only */
-  carryData(atom: Atom, reason: string | undefined): Place
-  carryConstant(atom: Atom, extent: Extent): Place
+  carryData(atom: Atom, reason: string | undefined): CarriedPlace
+  carryConstant(atom: Atom, extent: Extent): CarriedPlace
   /** Something of the running kernel, as the unit means it. */
   refer(name: string, definition: Atom | undefined, needed?: boolean): SymbolDraft
   /** The symbol and the place of an atom that is carried. */
   symbolOf(atom: Atom): SymbolDraft | undefined
-  placeOf(atom: Atom): Place | undefined
+  placeOf(atom: Atom): CarriedPlace | undefined
   /** The carried replacement of an alternative that holds a byte of a section. */
-  snippetAt(section: Section, offset: number): { readonly extent: Extent; readonly place: Place } | undefined
+  snippetAt(
+    section: Section,
+    offset: number,
+  ): { readonly extent: Extent; readonly place: CarriedPlace } | undefined
   /** Says that a function is carried, and why. */
   tell(atom: Atom, reason: string): void
   /** Does the pending work. @returns true when there was some */
@@ -55,12 +58,12 @@ export interface Cargo {
 
 export const report = 'Report this with the patch, the kernel version and the compiler'
 
-export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Convert): Cargo {
+export function copierOf(cutting: UnitExtraction, carried: CarriedItem[], convert: Convert): AtomCopier {
   const { workshop, change, object, error } = cutting
   const { after, correlation, unit } = change
   /** Replacement code of alternatives, by section. */
-  const snippets = new Map<Section, { readonly extent: Extent; readonly place: Place }[]>()
-  const places = new Map<string, Place>()
+  const snippets = new Map<Section, { readonly extent: Extent; readonly place: CarriedPlace }[]>()
+  const places = new Map<string, CarriedPlace>()
   const symbols = new Map<Atom, SymbolDraft>()
   const pending: (() => void)[] = []
 
@@ -81,14 +84,14 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   }
 
   /** Carries a range of bytes with its relocations; what they lead to follows later. */
-  const carryExtent = (extent: Extent, growing: Growing, whose: Atom | undefined): Place => {
+  const carryExtent = (extent: Extent, growing: SectionBuilder, whose: Atom | undefined): CarriedPlace => {
     const place = { growing, at: workshop.append(growing, extent) }
     follow(extent, place, whose)
     return place
   }
 
   /** What the references of carried bytes lead to comes later. */
-  const follow = (extent: Extent, { growing, at }: Place, whose: Atom | undefined) =>
+  const follow = (extent: Extent, { growing, at }: CarriedPlace, whose: Atom | undefined) =>
     pending.push(() => {
       for (const relocation of after.relocations(extent)) {
         if (!isInside(relocation, extent, whose)) continue
@@ -102,7 +105,7 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   const makeDirect = (
     { offset }: Relocation,
     { section }: Extent,
-    growing: Growing,
+    growing: SectionBuilder,
     converted: RelocationDraft,
   ): RelocationDraft => {
     const made =
@@ -181,7 +184,11 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
   }
 
   /** What the kernel wrote into its own code when it started is loaded from where it has it from. */
-  const loadBootConstant = ({ table, relocations }: TableEntry, atom: Atom, { growing, at }: Place) => {
+  const loadBootConstant = (
+    { table, relocations }: TableEntry,
+    atom: Atom,
+    { growing, at }: CarriedPlace,
+  ) => {
     const constant = bootConstant(table.name)
     const [where] = relocations
     if (constant === undefined || where === undefined) return
@@ -270,7 +277,7 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
     }
   }
 
-  const carryData = (atom: Atom, reason: string | undefined): Place => {
+  const carryData = (atom: Atom, reason: string | undefined): CarriedPlace => {
     const known = places.get(placeKey(atom))
     if (known !== undefined) return known
     const together = neighbourhood(cutting, atom)
@@ -289,7 +296,7 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
     return places.get(placeKey(atom))!
   }
 
-  const nameData = (atom: Atom, { growing, at }: Place) => {
+  const nameData = (atom: Atom, { growing, at }: CarriedPlace) => {
     const { symbol } = atom
     if (symbol === undefined) return
     const { name, value, size, type } = symbol
@@ -307,7 +314,7 @@ export function openCargo(cutting: Cutting, carried: CarriedItem[], convert: Con
     )
   }
 
-  const carryConstant = (atom: Atom, extent: Extent): Place => {
+  const carryConstant = (atom: Atom, extent: Extent): CarriedPlace => {
     const key = `${extent.section.index}:${extent.start}:${extent.end}`
     let place = places.get(key)
     if (place === undefined) {

@@ -10,9 +10,9 @@ import { type Atom, isCode, type Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { useOf } from '../x86/instruction.ts'
 import { isInitOrExit } from './roots.ts'
-import type { Cutting } from './unit-extraction.ts'
+import type { UnitExtraction } from './unit-extraction.ts'
 
-type Carrying = Pick<Cutting, 'change' | 'isKept'>
+type Carrying = Pick<UnitExtraction, 'change' | 'isKept'>
 
 /** True when the running kernel's own is meant, however it is referred to. */
 function isKernels({ change, isKept }: Carrying, atom: Atom): boolean {
@@ -42,7 +42,7 @@ export function neighbourhood(carrying: Carrying, atom: Atom): readonly Atom[] {
 }
 
 /** Refuses a reference by section that could mean another datum than the one to which it leads. */
-export function borderGuard(carrying: Carrying & Pick<Cutting, 'error'>) {
+export function borderGuard(carrying: Carrying & Pick<UnitExtraction, 'error'>) {
   const { error } = carrying
   const { after, correlation } = carrying.change
   /** True when the distance of two neighbours is the same in the patched kernel as in the object. */

@@ -7,12 +7,12 @@ import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { CarriedItem } from './atom-copier.ts'
 import { type CarriedCallback, carryCallbacks, type DeclaredState, declaredStates } from './callbacks.ts'
-import type { Peer } from './kernel-lookup.ts'
-import { type Reference, Workshop } from './object-builder.ts'
+import type { GlobalDefinition } from './kernel-lookup.ts'
+import { ObjectBuilder, type Reference } from './object-builder.ts'
 import { rootsOf } from './roots.ts'
-import { cut, type Surroundings } from './unit-extractor.ts'
+import { cut, type KernelLookup } from './unit-extractor.ts'
 
-export type { CarriedItem, Reference, Surroundings }
+export type { CarriedItem, KernelLookup, Reference }
 
 /** One changed unit and the kernel object (`vmlinux` or a module) that it is part of. */
 export interface UnitChange {
@@ -45,12 +45,12 @@ export interface Extraction {
  * @param units the changed units
  * @param surroundings what the kernel has
  */
-export function extract(units: readonly UnitChange[], surroundings: Surroundings): Extraction {
-  const workshop = new Workshop()
+export function extract(units: readonly UnitChange[], surroundings: KernelLookup): Extraction {
+  const workshop = new ObjectBuilder()
   const findings: Finding[] = []
   const replaced: ReplacedFunction[] = []
   const carried: CarriedItem[] = []
-  const peers = new Map<string, Peer>()
+  const peers = new Map<string, GlobalDefinition>()
   const cutters = units.map(({ change, object }) => {
     const roots = rootsOf(change, surroundings.judgesHooks ?? true)
     const cutter = cut(workshop, change, roots, object, surroundings, peers, findings, carried)

@@ -3,7 +3,7 @@
 // for a thing that has to be carried is what brings it along.
 
 import type { Change } from '../diff/change.ts'
-import { labelsIn } from '../diff/entered-midway.ts'
+import { labelsIn } from '../diff/mid-function-references.ts'
 import { isByContent } from '../diff/object/by-content.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import { isIncidental } from '../diff/object/diagnostic-data.ts'
@@ -14,15 +14,15 @@ import { isThreadLocal, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import { toldFirst } from '../ground/listed.ts'
-import { type Cargo, type Convert, report } from './atom-copier.ts'
+import { type AtomCopier, type Convert, report } from './atom-copier.ts'
 import { borderGuard } from './border.ts'
-import type { Place } from './object-builder.ts'
+import type { CarriedPlace } from './object-builder.ts'
 import { isInitOrExit, type Roots } from './roots.ts'
 import { isForShadow } from './shadow-constructors.ts'
-import type { Cutting } from './unit-extraction.ts'
+import type { UnitExtraction } from './unit-extraction.ts'
 
 /** A global definition of one of the changed units, for the others. */
-export interface Peer {
+export interface GlobalDefinition {
   readonly atom: Atom
   readonly object: string
   readonly change: Change
@@ -30,21 +30,25 @@ export interface Peer {
 }
 
 /** What the linkage asks about the world around the unit. */
-export interface World {
+export interface UnitLookup {
   readonly roots: Roots
   /** Global definitions of all changed units, by name. */
-  readonly peers: ReadonlyMap<string, Peer>
+  readonly peers: ReadonlyMap<string, GlobalDefinition>
   /** True when the unit's kernel object has a symbol of this name. */
   hasSymbol(name: string): boolean
 }
 
-export interface Linkage {
+export interface References {
   readonly convert: Convert
   /** Functions that are new and whose address was handed on since this was asked last. */
   takeHandedOn(): readonly Atom[]
 }
 
-export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, cargo: () => Cargo): Linkage {
+export function referencesOf(
+  cutting: UnitExtraction,
+  { roots, peers, hasSymbol }: UnitLookup,
+  cargo: () => AtomCopier,
+): References {
   const { workshop, change, object, error } = cutting
   const { after, correlation, unit } = change
   const changedAtoms = new Set([...roots.replaced, ...roots.embedded].map(({ after: atom }) => atom))
@@ -142,7 +146,7 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
   }
 
   /** Something that another changed unit defines; undefined when the running kernel knows it best. */
-  const referToPeer = (peer: Peer): SymbolDraft | undefined => {
+  const referToPeer = (peer: GlobalDefinition): SymbolDraft | undefined => {
     const { atom } = peer
     const counterpart = livingCounterpart(peer.change, atom)
     const within = peer.object === object || peer.object === 'vmlinux'
@@ -225,7 +229,7 @@ export function linkageOf(cutting: Cutting, { roots, peers, hasSymbol }: World, 
     const said = symbol.value + relocation.addend
     if (atom.kind === 'constant') return convertToConstant(target, from, relocation, to, whose)
     const bySection = symbol.type === 'section' || symbol.name.startsWith('.L')
-    const inside = (draft: SymbolDraft, place: Place): RelocationDraft =>
+    const inside = (draft: SymbolDraft, place: CarriedPlace): RelocationDraft =>
       bySection ? to(place.growing.symbol, said - atom.start + place.at) : to(draft, relocation.addend)
     const counterpart = livingCounterpart(change, atom)
     if (atom.kind === 'function') {

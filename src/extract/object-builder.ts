@@ -33,7 +33,7 @@ export interface Reference {
 }
 
 /** A section while it grows. */
-export interface Growing {
+export interface SectionBuilder {
   readonly draft: SectionDraft
   readonly parts: Buffer[]
   size: number
@@ -41,23 +41,23 @@ export interface Growing {
 }
 
 /** Where carried bytes went. */
-export interface Place {
-  readonly growing: Growing
+export interface CarriedPlace {
+  readonly growing: SectionBuilder
   /** Offset in the new section of the extent's first byte. */
   readonly at: number
 }
 
 /** Collects sections and symbols of the object to be written. */
-export class Workshop {
-  private readonly sections: Growing[] = []
-  private readonly shared = new Map<string, Growing>()
+export class ObjectBuilder {
+  private readonly sections: SectionBuilder[] = []
+  private readonly shared = new Map<string, SectionBuilder>()
   private readonly symbols: SymbolDraft[] = []
   private readonly byName = new Map<string, SymbolDraft>()
   private readonly namesakes = new Namesakes()
   readonly references = new Map<SymbolDraft, Reference>()
 
   /** A new section like `model`. */
-  open(model: Section, name: string): Growing {
+  open(model: Section, name: string): SectionBuilder {
     const draft: SectionDraft = {
       name: lastingSection(name),
       type: model.type,
@@ -75,7 +75,7 @@ export class Workshop {
   }
 
   /** The one section for everything that is like `model`; made when it is first asked for. */
-  openShared(model: Section): Growing {
+  openShared(model: Section): SectionBuilder {
     // A module's per-CPU variables are in one section, of which the kernel makes a copy for each CPU.
     const name = model.name.startsWith('.data..percpu') ? '.data..percpu' : model.name
     const key = `${name} ${model.type} ${model.flags & (sectionFlag.write | sectionFlag.exec)}`
@@ -88,7 +88,7 @@ export class Workshop {
   }
 
   /** Appends bytes of `extent`, aligned as they were. @returns their offset in the section */
-  append(growing: Growing, extent: Extent): number {
+  append(growing: SectionBuilder, extent: Extent): number {
     const { section } = extent
     // Inside its section a part may rely on less than the whole section's alignment.
     let align = Math.max(section.align, 1)
@@ -104,7 +104,7 @@ export class Workshop {
   }
 
   /** Puts other bytes in the place of some of one part that was appended. */
-  rewrite({ parts }: Growing, at: number, bytes: Buffer): void {
+  rewrite({ parts }: SectionBuilder, at: number, bytes: Buffer): void {
     let start = 0
     for (const [index, part] of parts.entries()) {
       if (at >= start && at + bytes.length <= start + part.length) {

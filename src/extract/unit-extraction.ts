@@ -3,11 +3,11 @@
 
 import type { Change } from '../diff/change.ts'
 import type { Atom } from '../diff/object/split-object.ts'
-import type { Workshop } from './object-builder.ts'
+import type { ObjectBuilder } from './object-builder.ts'
 
 /** A unit that is being cut. */
-export interface Cutting {
-  readonly workshop: Workshop
+export interface UnitExtraction {
+  readonly workshop: ObjectBuilder
   readonly change: Change
   /** The kernel object that the unit is part of. */
   readonly object: string

@@ -6,14 +6,14 @@ import type { Change, FunctionChange } from '../diff/change.ts'
 import type { Atom } from '../diff/object/split-object.ts'
 import type { SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
-import { type Cargo, type CarriedItem, openCargo } from './atom-copier.ts'
-import { linkageOf, type Peer } from './kernel-lookup.ts'
-import type { Workshop } from './object-builder.ts'
+import { type AtomCopier, type CarriedItem, copierOf } from './atom-copier.ts'
+import { type GlobalDefinition, referencesOf } from './kernel-lookup.ts'
+import type { ObjectBuilder } from './object-builder.ts'
 import type { Roots } from './roots.ts'
-import type { Cutting } from './unit-extraction.ts'
+import type { UnitExtraction } from './unit-extraction.ts'
 
 /** What the extraction must know about the kernel. */
-export interface Surroundings {
+export interface KernelLookup {
   /** True when the kernel object has a symbol of this name, exported or not. */
   has(object: string, name: string): boolean
   /** True when it has only one; without it, when it has one. */
@@ -22,7 +22,7 @@ export interface Surroundings {
   readonly judgesHooks?: boolean
 }
 
-export interface Cutter {
+export interface UnitExtractor {
   /** Carries a changed function; undefined when it can't be replaced (a finding says why). */
   root(changed: FunctionChange): SymbolDraft | undefined
   /** Carries a new function or datum that another unit refers to. */
@@ -32,15 +32,15 @@ export interface Cutter {
 }
 
 export function cut(
-  workshop: Workshop,
+  workshop: ObjectBuilder,
   change: Change,
   roots: Roots,
   object: string,
-  surroundings: Surroundings,
-  peers: ReadonlyMap<string, Peer>,
+  surroundings: KernelLookup,
+  peers: ReadonlyMap<string, GlobalDefinition>,
   findings: Finding[],
   carried: CarriedItem[],
-): Cutter {
+): UnitExtractor {
   const { unit } = change
   const said = new Set<string>()
   const error = (rule: string, symbol: string, message: string, hint: string) => {
@@ -55,9 +55,9 @@ export function cut(
     if (name === undefined || !hasSymbol(name)) return false
     return change.keptTables.has(atom) || (change.keptConstants.has(atom) && isOnly(name))
   }
-  const cutting: Cutting = { workshop, change, object, isKept, error }
-  const linkage = linkageOf(cutting, { roots, peers, hasSymbol }, () => cargo)
-  const cargo: Cargo = openCargo(cutting, carried, linkage.convert)
+  const cutting: UnitExtraction = { workshop, change, object, isKept, error }
+  const linkage = referencesOf(cutting, { roots, peers, hasSymbol }, () => cargo)
+  const cargo: AtomCopier = copierOf(cutting, carried, linkage.convert)
 
   return {
     carry(atom, reason) {

@@ -4,7 +4,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { type Comparison, compare, type Difference } from '../match/compare.ts'
+import { type CodeMismatch, type Comparison, compare } from '../match/compare.ts'
 import { describe, instructionsOf } from '../match/difference-text.ts'
 import { type Expectation, sizeOf } from '../match/expectation.ts'
 import { unpackExpectation } from '../match/record.ts'
@@ -50,7 +50,7 @@ export interface VerifiedFunction {
     /** The instruction in hexadecimal, as it should be and as it is. */
     readonly ours: string
     readonly theirs: string
-    readonly why: Difference['why']
+    readonly why: CodeMismatch['why']
     /** What differs, in a clause. */
     readonly text: string
   }

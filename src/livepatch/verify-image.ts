@@ -13,7 +13,7 @@ import { closestOf, compare, type Mismatch } from '../match/compare.ts'
 import { describe, instructionsOf } from '../match/difference-text.ts'
 import { type Expectation, sizeOf } from '../match/expectation.ts'
 import { type Identity, identityOf, imageDifference } from '../match/identity.ts'
-import { type Names, namesOf } from '../match/names.ts'
+import { type KernelNames, kernelNames } from '../match/names.ts'
 import { type MatchRecord, unpackExpectation } from '../match/record.ts'
 import { anchor } from '../module/bind/distance.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
@@ -85,7 +85,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
   const present = new Set<string>(['vmlinux'])
   for (const name of wanted)
     if (name !== 'vmlinux' && (await findModule(kernel, name)) !== undefined) present.add(name)
-  const names = await namesOf(kernel, present)
+  const names = await kernelNames(kernel, present)
   try {
     return await job.journal.step(`Comparing with ${kernel.release}`, async (step) => {
       const compared = manifest.objects.flatMap(({ name, functions }) =>
@@ -151,7 +151,7 @@ interface Compared {
 }
 
 function compareOne(
-  names: Names,
+  names: KernelNames,
   present: ReadonlySet<string>,
   object: string,
   entry: FunctionEntry,
@@ -238,7 +238,7 @@ function kernelFindings(
   kernel: Kernel,
   { kernel: { release, version } }: Manifest,
   image: Identity | undefined,
-  names: Names,
+  names: KernelNames,
 ): Finding[] {
   const error = (rule: string, message: string): Finding[] => [
     {
@@ -265,7 +265,7 @@ function kernelFindings(
 
 /** What the kernel would say when it can't resolve a reference. */
 function missing(
-  names: Names,
+  names: KernelNames,
   present: ReadonlySet<string>,
   reference: LiveReference,
   { release }: Kernel,
@@ -284,7 +284,7 @@ function missing(
 }
 
 /** What is not where it should lie, by its distance. */
-function misplaced(names: Names, reference: DistantReference, release: string): Finding[] {
+function misplaced(names: KernelNames, reference: DistantReference, release: string): Finding[] {
   const [from] = names.symbols('vmlinux', anchor)
   const there = from === undefined ? [] : names.at('vmlinux', from.address + BigInt(reference.distance))
   if (there.some(({ name }) => reference.names.includes(name))) return []

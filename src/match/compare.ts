@@ -2,24 +2,24 @@
 // Tells whether an expected function is the code at some address of the running kernel (Ksplice's run-pre matching).
 // Its parts are walked one by one; jumps between them must lead to the same instructions.
 
-import type { Fixed } from './destination.ts'
+import type { ResolvedField } from './destination.ts'
 import type { Expectation } from './expectation.ts'
 import type { Running } from './running.ts'
-import { type Difference, isDifference, type Lead, leadsTo, type Walked, walk } from './walk.ts'
+import { type CodeMismatch, isMismatch, type Lead, leadsTo, type Walked, walk } from './walk.ts'
 
-export type { Difference } from './walk.ts'
+export type { CodeMismatch } from './walk.ts'
 
 export interface Match {
   readonly matches: true
   /** What the linker wrote for each field that leads out of the function. */
-  readonly fixed: readonly Fixed[]
+  readonly fixed: readonly ResolvedField[]
   /** How many of them lead to something of which nothing is known. */
   readonly unconfirmed: number
   /** Sites that the kernel has rewritten, and kprobes. */
   readonly rewritten: number
 }
 
-export interface Mismatch extends Difference {
+export interface Mismatch extends CodeMismatch {
   readonly matches: false
 }
 
@@ -28,9 +28,9 @@ export type Comparison = Match | Mismatch
 /** @param address where the function may be */
 export function compare(expectation: Expectation, running: Running, address: bigint): Comparison {
   const { parts } = expectation
-  const differs = (difference: Difference): Mismatch => ({ matches: false, ...difference })
+  const differs = (difference: CodeMismatch): Mismatch => ({ matches: false, ...difference })
   const main = walk(running, parts[0], 0, address)
-  if (isDifference(main)) return differs(main)
+  if (isMismatch(main)) return differs(main)
   const walked = new Map<number, Walked>([[0, main]])
   const leads: Lead[] = [...main.leads]
   let { placements } = main
@@ -39,7 +39,7 @@ export function compare(expectation: Expectation, running: Running, address: big
     let there = walked.get(lead.to.part)
     if (there === undefined) {
       const found = findPart(expectation, running, lead, placements)
-      if (isDifference(found)) return differs(found)
+      if (isMismatch(found)) return differs(found)
       there = found
       placements = found.placements
       walked.set(lead.to.part, found)
@@ -63,16 +63,16 @@ function findPart(
   running: Running,
   lead: Lead,
   placements: Walked['placements'],
-): Walked | Difference {
+): Walked | CodeMismatch {
   const { to, lands } = lead
   const part = parts[to.part]
   if (part === undefined) return lead.otherwise()
   const named = part.name === undefined ? [] : running.addressesOf(part.name)
   const candidates = named.length > 0 ? named : [lands - BigInt(to.plus ?? 0)]
-  let closest: Difference | undefined
+  let closest: CodeMismatch | undefined
   for (const candidate of candidates) {
     const found = walk(running, part, to.part, candidate, placements)
-    if (isDifference(found)) closest ??= found
+    if (isMismatch(found)) closest ??= found
     else if (leadsTo(found, lead)) return found
   }
   return candidates.length === 1 && closest !== undefined ? closest : lead.otherwise()

@@ -6,7 +6,7 @@ import type { Destination, Field, FieldForm } from './expectation.ts'
 import type { Running } from './running.ts'
 
 /** What a field must name, and where it leads in the running kernel. */
-export interface Fixed {
+export interface ResolvedField {
   readonly to: Destination
   readonly address: bigint
 }

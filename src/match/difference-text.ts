@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A difference in words: what the compiler makes, and what the kernel runs.
 import type { Job } from '../ground/job.ts'
-import type { Difference } from './compare.ts'
+import type { CodeMismatch } from './compare.ts'
 import { disassemble } from './disassembly.ts'
 import type { Destination } from './expectation.ts'
 
 /** Both instructions of each difference as text; as bytes where there is no objdump, empty where there is nothing. */
 export async function instructionsOf(
   job: Job,
-  differences: readonly Difference[],
+  differences: readonly CodeMismatch[],
 ): Promise<{ ours: string; theirs: string }[]> {
   const sides = differences.flatMap(({ ours, theirs, at, address }) => [
     { bytes: Buffer.from(ours, 'hex'), address: BigInt(at) },
@@ -43,7 +43,7 @@ export function destinationName(to: Destination): string {
  * @param nameOf what lies at an address, such as `kfree+0x10`
  */
 export function describe(
-  { why, at, part, expected, found, against, theirs }: Difference,
+  { why, at, part, expected, found, against, theirs }: CodeMismatch,
   text: { readonly ours: string; readonly theirs: string },
   nameOf: (address: bigint) => string | undefined = () => undefined,
 ): string {

@@ -32,7 +32,7 @@ export interface KernelExport {
   readonly namespace: string
 }
 
-export interface Names {
+export interface KernelNames {
   /** The symbols of this name in a kernel object, in the order in which the kernel counts them. */
   symbols(object: string, name: string): readonly KernelSymbol[]
   exported(name: string): KernelExport | undefined
@@ -130,7 +130,10 @@ async function readTables(kernel: Kernel) {
 }
 
 /** @param objects the kernel objects (`vmlinux`, modules) that will be asked about */
-export async function namesOf(kernel: Kernel, objects: Iterable<string>): Promise<Names & { close(): void }> {
+export async function kernelNames(
+  kernel: Kernel,
+  objects: Iterable<string>,
+): Promise<KernelNames & { close(): void }> {
   const { symbols, exports, config } = await tablesOf(kernel)
   const modules = new Map<string, ModuleNames>()
   const needs = new Map<string, readonly string[]>()

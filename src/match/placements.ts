@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the private symbols of a unit are, as running code tells. Each is in one place, and none is where another is:
 // code that says otherwise is other code, though every name in it exists somewhere.
-import type { Fixed } from './destination.ts'
+import type { ResolvedField } from './destination.ts'
 
 /** A private symbol, and where it begins. */
 export interface Placement {
@@ -12,7 +12,7 @@ export interface Placement {
 }
 
 /** What a field says about a private symbol of the unit. */
-export function placementBy({ to, address }: Fixed): Placement | undefined {
+export function placementBy({ to, address }: ResolvedField): Placement | undefined {
   if (!('symbol' in to) || to.own !== true || to.within !== undefined) return undefined
   return {
     name: to.symbol,

@@ -29,12 +29,12 @@ const known = new WeakMap<SplitObject, { readonly running: Running; readonly map
 export function mapUnit(running: Running, unit: SplitObject): UnitMap {
   const before = known.get(unit)
   if (before?.running === running) return before.map
-  const map = settle(running, unit)
+  const map = placesOf(running, unit)
   known.set(unit, { running, map })
   return map
 }
 
-function settle(running: Running, unit: SplitObject): UnitMap {
+function placesOf(running: Running, unit: SplitObject): UnitMap {
   const named = uniquelyNamed(unit)
   const candidates = new Map<Atom, readonly bigint[]>()
   const matches = new Map<Atom, ReadonlyMap<bigint, Match>>()
@@ -51,32 +51,32 @@ function settle(running: Running, unit: SplitObject): UnitMap {
       candidates.set(atom, [...fitting.keys()])
     } else candidates.set(atom, all)
   }
-  const settled = new Map<Atom, bigint>()
+  const placed = new Map<Atom, bigint>()
   const contradicted = new Set<Atom>()
   const fresh: Atom[] = []
   const take = (atom: Atom, address: bigint) => {
-    const before = settled.get(atom)
+    const before = placed.get(atom)
     if (before !== undefined && before !== address) contradicted.add(atom)
     if (before !== undefined || candidates.get(atom)?.includes(address) !== true) return
-    settled.set(atom, address)
+    placed.set(atom, address)
     fresh.push(atom)
   }
   for (const [atom, [only, ...others]] of candidates)
     if (only !== undefined && others.length === 0) take(atom, only)
   for (;;) {
     for (let atom = fresh.pop(); atom !== undefined; atom = fresh.pop()) {
-      const address = settled.get(atom)!
+      const address = placed.get(atom)!
       const seen =
         atom.kind === 'function'
           ? seenFromCode(matches.get(atom)?.get(address), named)
           : seenFromData(running, unit, atom, address, named)
       for (const [other, place] of seen) take(other, place)
     }
-    for (const [atom, address] of betweenNeighbours(candidates, settled)) take(atom, address)
+    for (const [atom, address] of betweenNeighbours(candidates, placed)) take(atom, address)
     if (fresh.length === 0) break
   }
   const disputes = disputesAmong(
-    [...settled].flatMap(([atom, address]) => {
+    [...placed].flatMap(([atom, address]) => {
       const match = matches.get(atom)?.get(address)
       if (match === undefined) return []
       const itself = atom.symbol?.binding === 'local' ? [{ name: atom.name, address, empty: false }] : []
@@ -84,10 +84,10 @@ function settle(running: Running, unit: SplitObject): UnitMap {
       return [{ name: atom.name, placements: [...itself, ...said] }]
     }),
   )
-  for (const atom of settled.keys())
+  for (const atom of placed.keys())
     if (contradicted.has(atom) || (atom.symbol?.binding === 'local' && disputes.has(atom.name)))
-      settled.delete(atom)
-  return { places: settled, disputes }
+      placed.delete(atom)
+  return { places: placed, disputes }
 }
 
 /** Each private symbol is in one place for all functions of the unit, and no two are in the same. */
@@ -161,13 +161,13 @@ function* seenFromData(
   }
 }
 
-/** Atoms of which only one candidate lies between two that are settled and come from the same section of the unit. */
+/** Atoms of which only one candidate lies between two that are placed and come from the same section of the unit. */
 function* betweenNeighbours(
   candidates: ReadonlyMap<Atom, readonly bigint[]>,
-  settled: ReadonlyMap<Atom, bigint>,
+  placed: ReadonlyMap<Atom, bigint>,
 ): Generator<[Atom, bigint]> {
   const ranges = new Map<string, { low: bigint; high: bigint }>()
-  for (const [atom, address] of settled) {
+  for (const [atom, address] of placed) {
     const group = groupOf(atom)
     const range = ranges.get(group)
     if (range === undefined) ranges.set(group, { low: address, high: address })
@@ -176,7 +176,7 @@ function* betweenNeighbours(
   }
   for (const [atom, places] of candidates) {
     const range = ranges.get(groupOf(atom))
-    if (range === undefined || settled.has(atom)) continue
+    if (range === undefined || placed.has(atom)) continue
     const [only, ...others] = places.filter((address) => address > range.low && address < range.high)
     if (only !== undefined && others.length === 0) yield [atom, only]
   }

@@ -5,7 +5,7 @@
 import { decodeInstruction, type Instruction } from '../x86/instruction.ts'
 import { gapAt, isFilled, nopAt } from '../x86/padding.ts'
 import { type Branch, call, conditionOf, distanceOf, jump, mayReplace } from './branch.ts'
-import { adjusted, type Fixed, fieldSize, judge, readField } from './destination.ts'
+import { adjusted, fieldSize, judge, type ResolvedField, readField } from './destination.ts'
 import type { Destination, Part, Snippet } from './expectation.ts'
 import { contradict, type Placement, Placements, placementBy } from './placements.ts'
 import { type PreparedSnippet, prepare, prepareSnippet } from './prepared.ts'
@@ -28,7 +28,7 @@ export type Why =
   | 'jump'
 
 /** The first instruction that differs. */
-export interface Difference {
+export interface CodeMismatch {
   readonly why: Why
   /** Which part of the expectation, and the offset in it. */
   readonly part: number
@@ -50,11 +50,11 @@ export interface Lead {
   readonly to: { readonly part: number; readonly plus?: number }
   /** Where it leads in the running kernel. */
   readonly lands: bigint
-  otherwise(): Difference
+  otherwise(): CodeMismatch
 }
 
 export interface Walked {
-  readonly fixed: readonly Fixed[]
+  readonly fixed: readonly ResolvedField[]
   readonly leads: readonly Lead[]
   /** Where each instruction of ours is in theirs; nops in front of it may be jumped to as well. */
   readonly places: ReadonlyMap<number, readonly bigint[]>
@@ -64,7 +64,7 @@ export interface Walked {
   readonly rewritten: number
 }
 
-export function isDifference(result: Walked | Difference): result is Difference {
+export function isMismatch(result: Walked | CodeMismatch): result is CodeMismatch {
   return 'why' in result
 }
 
@@ -77,12 +77,12 @@ const slack = 64
 
 /** What an instruction came to: fields, jumps. Kept only when all of it fits. */
 interface Step {
-  readonly fixed: Fixed[]
+  readonly fixed: ResolvedField[]
   readonly leads: { to: Lead['to']; lands: bigint }[]
   unconfirmed: number
 }
 
-type Problem = Pick<Difference, 'why' | 'expected' | 'found' | 'against'>
+type Problem = Pick<CodeMismatch, 'why' | 'expected' | 'found' | 'against'>
 
 /**
  * @param address where the part may be
@@ -94,20 +94,20 @@ export function walk(
   number: number,
   address: bigint,
   known: Iterable<Placement> = [],
-): Walked | Difference {
+): Walked | CodeMismatch {
   const { bytes: ours, fields, labels, alternatives, paravirt, locks, constants } = prepare(part)
   const { length } = ours
   const live = running.live === true
   const read = readMost(running, address, length + slack)
   let [at, there] = [0, 0]
-  const fixed: Fixed[] = []
+  const fixed: ResolvedField[] = []
   const leads: Lead[] = []
   const places = new Map<number, readonly bigint[]>()
   const placements = new Placements(known)
   const skipped: number[] = []
   let unconfirmed = 0
   let rewritten = 0
-  const differs = (problem: Problem, a = at, b = there, theirs = read): Difference => ({
+  const differs = (problem: Problem, a = at, b = there, theirs = read): CodeMismatch => ({
     ...problem,
     part: number,
     at: a,
@@ -410,7 +410,7 @@ export function walk(
   }
 
   /** What says that a private symbol is not where a field leads. */
-  function placedOtherwise(fixed: Fixed, step: Step): Placement | undefined {
+  function placedOtherwise(fixed: ResolvedField, step: Step): Placement | undefined {
     const placement = placementBy(fixed)
     if (placement === undefined) return undefined
     const before = step.fixed.flatMap((one) => placementBy(one) ?? [])

@@ -24,8 +24,8 @@ export function readAhead(
       import('./engines/binary.ts'),
       import('./engines/audited.ts'),
     ])
-    const { namesOf } = await import('../match/names.ts')
-    const names = await namesOf(kernel, [])
+    const { kernelNames } = await import('../match/names.ts')
+    const names = await kernelNames(kernel, [])
     names.close()
     const { openTemplate } = await import('./structures/template.ts')
     await openTemplate(job, kernel, units)

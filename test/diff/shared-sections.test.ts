@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Change, compareObjects } from '../../src/diff/change.ts'
-import { focus } from '../../src/diff/quick/focus.ts'
+import { differingParts } from '../../src/diff/quick/differing-parts.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compiler, extractionOf, flags, traced, work } from '../objects.ts'
 
@@ -49,7 +49,7 @@ function seen(text: string, more: readonly string[], edit: (assembly: string) =>
   })
   const read = (bytes: Buffer) => readObject(bytes, 'unit.o')
   const whole = summary(compareObjects(read(before), read(after), 'unit.c'))
-  const part = focus({ bytes: before, name: 'unit.o' }, { bytes: after, name: 'unit.o' })
+  const part = differingParts({ bytes: before, name: 'unit.o' }, { bytes: after, name: 'unit.o' })
   if (part !== undefined) expect(summary(compareObjects(part.before, part.after, 'unit.c'))).toEqual(whole)
   for (const side of [before, after])
     expect(summary(compareObjects(read(side), read(side), 'unit.c'))).toEqual([])

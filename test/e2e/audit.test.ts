@@ -16,7 +16,7 @@ import type { Finding } from '../../src/ground/finding.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { type Names, namesOf } from '../../src/match/names.ts'
+import { type KernelNames, kernelNames } from '../../src/match/names.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
 import type { Engine } from '../../src/module/manifest/request.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
@@ -193,10 +193,10 @@ describe.each([
   const { callee, datum, other } = patched[engine]
   let kernel: Kernel
   let made: Built
-  let names: Names & { close(): void }
+  let names: KernelNames & { close(): void }
   beforeAll(async () => {
     kernel = await selectKernel(job, wanted)
-    names = await namesOf(kernel, ['vmlinux'])
+    names = await kernelNames(kernel, ['vmlinux'])
     made = await make(kernel, false, engine)
   })
   afterAll(() => names?.close())

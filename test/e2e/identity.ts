@@ -18,7 +18,7 @@ import type { Finding } from '../../src/ground/finding.ts'
 import type { Job } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
-import { namesOf } from '../../src/match/names.ts'
+import { kernelNames } from '../../src/match/names.ts'
 import { binder } from '../../src/module/bind/bind.ts'
 import type { BindMode } from '../../src/module/bind/distance.ts'
 import { assemble } from '../../src/module/link/assemble.ts'
@@ -83,7 +83,7 @@ export async function identityOf(
     compareObjects(readObject(bytes, 'before.o'), readObject(bytes, 'after.o'), source),
   )
   const wrong = same.changed.map(({ after, reasons }) => `${after.name} differs from itself: ${reasons}`)
-  const names = await namesOf(kernel, [object])
+  const names = await kernelNames(kernel, [object])
   try {
     const has = (of: string, name: string) => names.symbols(of, name).length > 0
     const all = same.after.functions.filter(

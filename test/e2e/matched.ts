@@ -11,7 +11,7 @@ import type { Job } from '../../src/ground/job.ts'
 import { compare, type Mismatch } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { locate } from '../../src/match/locate.ts'
-import type { Names } from '../../src/match/names.ts'
+import type { KernelNames } from '../../src/match/names.ts'
 
 export interface MatchedFunction {
   readonly name: string
@@ -70,13 +70,13 @@ export function readUnit(file: string): SplitObject {
 }
 
 /** Compares every function of a unit with a kernel object. */
-export function matchUnit(names: Names, object: string, unit: SplitObject): MatchedFunction[] {
+export function matchUnit(names: KernelNames, object: string, unit: SplitObject): MatchedFunction[] {
   return unit.functions
     .filter(({ name }) => !isColdPart(name))
     .map((atom) => matchOne(names, object, unit, atom))
 }
 
-function matchOne(names: Names, object: string, unit: SplitObject, atom: Atom): MatchedFunction {
+function matchOne(names: KernelNames, object: string, unit: SplitObject, atom: Atom): MatchedFunction {
   const running = names.running(object)
   const addresses = running.addressesOf(atom.name)
   const expectation = expectationOf(unit, atom)
@@ -107,7 +107,7 @@ function matchOne(names: Names, object: string, unit: SplitObject, atom: Atom): 
 }
 
 /** Private things of a unit whose names the kernel has several times: where each of them is, if that is told. */
-export function locateNamesakes(names: Names, object: string, unit: SplitObject) {
+export function locateNamesakes(names: KernelNames, object: string, unit: SplitObject) {
   const running = names.running(object)
   return unit.atoms.flatMap((atom) => {
     if (atom.symbol === undefined || (atom.kind !== 'function' && atom.kind !== 'data')) return []

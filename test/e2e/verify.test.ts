@@ -13,7 +13,7 @@ import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import type { ImageReport } from '../../src/livepatch/verify-image.ts'
 import { locate } from '../../src/match/locate.ts'
-import { namesOf } from '../../src/match/names.ts'
+import { kernelNames } from '../../src/match/names.ts'
 import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
 import { readPatches } from '../../src/patch/read.ts'
@@ -40,7 +40,7 @@ async function matched(sources: readonly string[], flags: readonly string[] = []
   const files = await Promise.all(
     chosen.map((unit) => compileUnit(job, bench, unit, place, (own) => [...own, ...flags])),
   )
-  const names = await namesOf(
+  const names = await kernelNames(
     kernel,
     chosen.flatMap(({ modules }) => modules.slice(0, 1)),
   )
@@ -179,7 +179,7 @@ describe('inarch verify', () => {
 
 test('a build for a kernel that runs other code is refused, with both instructions', async () => {
   // The image with one number changed in the function that the example replaces.
-  const names = await namesOf(kernel, ['vmlinux'])
+  const names = await kernelNames(kernel, ['vmlinux'])
   const [symbol] = names.symbols('vmlinux', 'meminfo_proc_show')
   const code = names.running('vmlinux').read(symbol!.address, 200)!
   names.close()

@@ -7,7 +7,7 @@ import { tryUnit } from '../../bench/source/trial.ts'
 import { openUnits } from '../../src/build/kbuild/units.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { namesOf } from '../../src/match/names.ts'
+import { kernelNames } from '../../src/match/names.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 
@@ -33,7 +33,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
   ])('%s', async (source, wanted) => {
     const kernel = await selectKernel(job, series)
     const unit = (await openUnits(job, kernel)).find(source).find(({ home }) => home !== 'elsewhere')!
-    const names = await namesOf(kernel, [unit.modules[0] ?? 'vmlinux'])
+    const names = await kernelNames(kernel, [unit.modules[0] ?? 'vmlinux'])
     try {
       let tried: readonly string[] = []
       const trial = await tryUnit({ job, kernel, names, rename: true }, unit, (all) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The names of a small kernel of a test's own.
-import type { KernelSymbol, Names } from '../../src/match/names.ts'
+import type { KernelNames, KernelSymbol } from '../../src/match/names.ts'
 
 export interface SmallKernel {
   readonly symbols?: Record<string, readonly (Partial<KernelSymbol> & { type: string })[]>
@@ -8,7 +8,7 @@ export interface SmallKernel {
 }
 
 /** Nothing of the test's kernel has code: what only code can tell is not known. */
-export function namesOf({ symbols = {}, exports = {} }: SmallKernel): Names {
+export function namesOf({ symbols = {}, exports = {} }: SmallKernel): KernelNames {
   return {
     symbols: (object, name) =>
       (symbols[`${object} ${name}`] ?? []).map((symbol, index) => ({

@@ -6,7 +6,7 @@ import type { Unit } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import type { Extraction, UnitChange } from '../../extract/extraction.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import type { FixFacts } from './fix-facts.ts'
 
@@ -26,7 +26,7 @@ export interface Subject {
   readonly facts: FixFacts
   /** What the live patch would replace and carry. It may be incomplete when there are errors already. */
   readonly extraction: Extraction
-  readonly names: Names
+  readonly names: KernelNames
   /** Both source trees, in which units can be preprocessed and compiled once more. */
   readonly bench: BuildTrees
   /** A scratch directory for what a rule needs meanwhile. */

@@ -11,8 +11,8 @@ import {
   isStaticLocal,
   type Namesakes,
   pairStatics,
-  type Users,
-  usersIn,
+  type StaticUsers,
+  staticUsers,
 } from '../statics/static-locals.ts'
 import { areNamedByCounter, pairEntries } from './table-entries.ts'
 
@@ -120,7 +120,7 @@ function marksOf(split: SplitObject, atoms: readonly Atom[]): Marks {
 /** The static variables of a group that functions use; undefined when it has none on one of the sides. */
 function staticsOf(
   { before, after }: Candidates,
-  users: () => readonly [Users, Users],
+  users: () => readonly [StaticUsers, StaticUsers],
 ): Namesakes | undefined {
   if (!before.some(isStaticLocal) && !after.some(isStaticLocal)) return undefined
   const [usersBefore, usersAfter] = users()
@@ -140,9 +140,9 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
     partners.join(b, a)
   }
 
-  let known: readonly [Users, Users] | undefined
+  let known: readonly [StaticUsers, StaticUsers] | undefined
   const users = () => {
-    known ??= [usersIn(before), usersIn(after)]
+    known ??= [staticUsers(before), staticUsers(after)]
     return known
   }
   const statics: Namesakes[] = []

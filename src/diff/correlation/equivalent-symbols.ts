@@ -9,7 +9,7 @@ import { isIncidental } from '../object/diagnostic-data.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
 import type { Correlation } from './correlate.ts'
 
-export interface Peers {
+export interface EquivalentSymbols {
   /**
    * For each symbol before: the index of the one after that means the same thing, when nothing more has to
    * be asked; else -1.
@@ -19,7 +19,11 @@ export interface Peers {
   sameRelocations(before: Section, after: Section): boolean
 }
 
-export function peersOf(before: SplitObject, after: SplitObject, correlation: Correlation): Peers {
+export function equivalentSymbols(
+  before: SplitObject,
+  after: SplitObject,
+  correlation: Correlation,
+): EquivalentSymbols {
   const ofSymbol = match(before, after, correlation)
   const [symbolsBefore, symbolsAfter] = [before.object.symbols, after.object.symbols]
   return {
@@ -61,7 +65,7 @@ function isPlainStrings(section: Section | undefined): section is Section {
 }
 
 function match(before: SplitObject, after: SplitObject, correlation: Correlation): Int32Array {
-  const peers = new Int32Array(before.object.symbols.length).fill(-1)
+  const equivalents = new Int32Array(before.object.symbols.length).fill(-1)
   const external = new Map<string, number>()
   const namesake = namesakes()
   /** The symbol of each section, by the section's index. */
@@ -73,7 +77,7 @@ function match(before: SplitObject, after: SplitObject, correlation: Correlation
   }
   for (const symbol of before.object.symbols) {
     if (symbol.place === 'undefined') {
-      peers[symbol.index] = external.get(symbol.name) ?? -1
+      equivalents[symbol.index] = external.get(symbol.name) ?? -1
       continue
     }
     const { section } = symbol
@@ -84,14 +88,15 @@ function match(before: SplitObject, after: SplitObject, correlation: Correlation
     if (b === undefined || a === undefined || !isNamed(b) || !isNamed(a)) continue
     if (isSection) {
       // Wherever the reference ends in its section, it can only mean the one atom.
-      if (only(after.atomsOf(a.section)) !== undefined) peers[symbol.index] = ofSection[a.section.index] ?? -1
+      if (only(after.atomsOf(a.section)) !== undefined)
+        equivalents[symbol.index] = ofSection[a.section.index] ?? -1
       continue
     }
     const other = symbol === b.symbol ? a.symbol : (namesake(a, symbol.name) ?? a.symbol)
     if (other !== undefined && symbol.value - b.start === other.value - a.start)
-      peers[symbol.index] = other.index
+      equivalents[symbol.index] = other.index
   }
-  return peers
+  return equivalents
 }
 
 /** Finds an atom's symbols by their names; a forged object may have very many at one place. */

@@ -58,7 +58,7 @@ function opcodeOf({ data }: Section, { start, end }: Instruction): Buffer {
   return data.subarray(at, end)
 }
 
-interface Place {
+interface CodePlace {
   readonly section: Section
   /** Offset of an instruction. */
   readonly at: number
@@ -67,11 +67,11 @@ interface Place {
 /** Instructions on one way, and ways in all: the arguments of a message are short. */
 const reach = { instructions: 60, ways: 16 } as const
 
-function stepsFrom(unit: Code, from: Place): Step[] {
+function stepsFrom(unit: Code, from: CodePlace): Step[] {
   const steps: Step[] = []
-  const open: Place[] = [from]
+  const open: CodePlace[] = [from]
   const seen = new Set<string>()
-  const end = (name: string, behind?: Place) =>
+  const end = (name: string, behind?: CodePlace) =>
     steps.push({
       name,
       next: () => (behind === undefined ? [] : stepsFrom(unit, behind)),
@@ -82,9 +82,9 @@ function stepsFrom(unit: Code, from: Place): Step[] {
       end('')
       break
     }
-    let place: Place | undefined = way
+    let place: CodePlace | undefined = way
     for (let left: number = reach.instructions; place !== undefined; left--) {
-      const { section, at }: Place = place
+      const { section, at }: CodePlace = place
       const key = `${section.index}:${at}`
       if (seen.has(key)) break
       seen.add(key)
@@ -109,15 +109,15 @@ function stepsFrom(unit: Code, from: Place): Step[] {
 }
 
 type Line =
-  | { readonly kind: 'on'; readonly behind: Place }
-  | { readonly kind: 'jump'; readonly to: Place }
-  | { readonly kind: 'branch'; readonly to: Place; readonly behind: Place; readonly opcode: Buffer }
+  | { readonly kind: 'on'; readonly behind: CodePlace }
+  | { readonly kind: 'jump'; readonly to: CodePlace }
+  | { readonly kind: 'branch'; readonly to: CodePlace; readonly behind: CodePlace; readonly opcode: Buffer }
   /** `behind` is undefined for a call that does not come back here. */
-  | { readonly kind: 'call'; readonly name: string; readonly behind: Place | undefined }
+  | { readonly kind: 'call'; readonly name: string; readonly behind: CodePlace | undefined }
   | { readonly kind: 'trap' }
   | { readonly kind: 'out' }
 
-function lineAt(unit: Code, { section, at }: Place): Line {
+function lineAt(unit: Code, { section, at }: CodePlace): Line {
   const instruction = decodeInstruction(section.data, at)
   if (instruction === undefined) return { kind: 'out' }
   const opcode = opcodeOf(section, instruction)
@@ -129,7 +129,7 @@ function lineAt(unit: Code, { section, at }: Place): Line {
   const isCall = opcode[0] === 0xe8
   const isJump = opcode[0] === 0xe9 || opcode[0] === 0xeb
   const [relocation] = unit.relocations({ section, start: instruction.branch, end: instruction.end })
-  let to: Place
+  let to: CodePlace
   if (relocation === undefined) {
     const { data } = section
     const short = instruction.end - instruction.branch === 1
@@ -150,7 +150,7 @@ function nameOf(target: Led): string {
 }
 
 /** Behind a call: `test %eax,%eax`, or of its byte, and a jump by that. */
-function stepsWhenTrue(unit: Code, from: Place): readonly Step[] {
+function stepsWhenTrue(unit: Code, from: CodePlace): readonly Step[] {
   let place = from
   let tested = false
   for (let left = 8; left > 0; left--) {

@@ -7,12 +7,12 @@ import { hasSameBytes, headerOf, type Outline, relocationWords, symbolWords } fr
 import { relocationCount, relocationsAt } from '../../elf/part.ts'
 import { isObjtoolHint } from '../object/tables.ts'
 import { matchSections, matchSymbols } from './index-matches.ts'
-import { spread } from './propagate.ts'
-import { mark, role, type Side, sideOf, type Table, typeOf } from './scanned-object.ts'
+import { propagate } from './propagate.ts'
+import { mark, role, type ScannedObject, scanObject, type Table, typeOf } from './scanned-object.ts'
 
 export interface Differing {
-  readonly before: Side
-  readonly after: Side
+  readonly before: ScannedObject
+  readonly after: ScannedObject
 }
 
 /** @returns undefined when the objects have something that asks for a closer look at all of them */
@@ -20,10 +20,10 @@ export function findDiffering(before: Outline, after: Outline): Differing | unde
   const sections = matchSections(before, after)
   if (sections === undefined) return undefined
   const symbols = matchSymbols(before, after, sections)
-  const b = sideOf(before, sections.after, symbols.after)
+  const b = scanObject(before, sections.after, symbols.after)
   if (b === undefined) return undefined
   const alike = after.like === undefined ? undefined : b
-  const a = sideOf(after, sections.before, symbols.before, alike)
+  const a = scanObject(after, sections.before, symbols.before, alike)
   if (a === undefined) return undefined
   if (after.like === undefined) {
     markUnmatched(b, a)
@@ -38,35 +38,35 @@ export function findDiffering(before: Outline, after: Outline): Differing | unde
   markBytes(b, a)
   markRelocations(b, a, same)
   if (!hasSameOutOfLine(b, a, same) || !markRows(b, a, same)) return undefined
-  return spread(b, a) ? { before: b, after: a } : undefined
+  return propagate(b, a) ? { before: b, after: a } : undefined
 }
 
 /** What only one of the objects has. */
-function markUnmatched(side: Side, other: Side): void {
-  const { outline, roles, sections, symbols } = side
+function markUnmatched(scanned: ScannedObject, other: ScannedObject): void {
+  const { outline, roles, sections, symbols } = scanned
   for (let index = 1; index < outline.sections; index++)
-    if (roles[index] === role.ordinary && sections[index]! < 0) mark(side, other, index)
+    if (roles[index] === role.ordinary && sections[index]! < 0) mark(scanned, other, index)
   for (let index = 1; index < outline.symbols; index++) {
     const home = outline.home[index]!
-    if (home >= 0 && symbols[index]! < 0) mark(side, other, home)
+    if (home >= 0 && symbols[index]! < 0) mark(scanned, other, home)
   }
 }
 
 /** Symbols that are at another place, or have another size. */
-function markMoved(b: Side, a: Side): void {
+function markMoved(b: ScannedObject, a: ScannedObject): void {
   const [wordsB, wordsA] = [b.outline.words, a.outline.words]
   for (let index = 1; index < b.outline.symbols; index++) {
-    const mate = b.symbols[index]!
+    const match = b.symbols[index]!
     const home = b.outline.home[index]!
-    if (mate < 0 || home < 0) continue
+    if (match < 0 || home < 0) continue
     const wordB = b.outline.symbolTable + index * symbolWords
-    const wordA = a.outline.symbolTable + mate * symbolWords
+    const wordA = a.outline.symbolTable + match * symbolWords
     if (wordsB[wordB + 2] !== wordsA[wordA + 2] || wordsB[wordB + 4] !== wordsA[wordA + 4]) mark(b, a, home)
   }
 }
 
-/** Sections of one role that have mates, in the order of the object before. */
-function pairsOf(b: Side, wanted: number): number[] {
+/** Sections of one role that have matches, in the order of the object before. */
+function pairsOf(b: ScannedObject, wanted: number): number[] {
   const found: number[] = []
   for (let index = 1; index < b.outline.sections; index++)
     if (b.roles[index] === wanted && b.sections[index]! >= 0) found.push(index)
@@ -111,11 +111,11 @@ function compareParts(
 }
 
 /** Sections whose bytes or headers differ. */
-function markBytes(b: Side, a: Side): void {
+function markBytes(b: ScannedObject, a: ScannedObject): void {
   const list: number[] = []
   for (const index of pairsOf(b, role.ordinary)) {
-    const mate = b.sections[index]!
-    const [headerB, headerA] = [headerOf(b.outline, index), headerOf(a.outline, mate)]
+    const match = b.sections[index]!
+    const [headerB, headerA] = [headerOf(b.outline, index), headerOf(a.outline, match)]
     const same =
       b.outline.words[headerB + 8] === a.outline.words[headerA + 8] &&
       b.outline.words[headerB + 12] === a.outline.words[headerA + 12] &&
@@ -129,12 +129,12 @@ function markBytes(b: Side, a: Side): void {
 
 /**
  * Where sections lie in both files that are equally long there.
- * @param list sections that have mates
+ * @param list sections that have matches
  * @param meant what is meant of each: itself, or its relocations
  */
 function partsOf(
-  b: Side,
-  a: Side,
+  b: ScannedObject,
+  a: ScannedObject,
   list: readonly number[],
   meant: (outline: Outline, index: number) => number,
 ) {
@@ -161,19 +161,19 @@ interface Comparer {
   relocations(inB: number, inA: number, count: number, shift: number): boolean
 }
 
-function comparer(b: Side, a: Side): Comparer {
+function comparer(b: ScannedObject, a: ScannedObject): Comparer {
   const [wordsB, wordsA] = [b.outline.words, a.outline.words]
   /** As `b.symbols`, but -1 also for what lies among strings that differ. */
-  const peer = b.symbols.slice()
+  const equivalent = b.symbols.slice()
   let plain = a.outline.like !== undefined
-  peer[0] = 0
+  equivalent[0] = 0
   for (const index of pairsOf(b, role.strings)) {
-    const mate = b.sections[index]!
+    const match = b.sections[index]!
     const sameSize =
-      b.outline.words[headerOf(b.outline, index) + 14] === a.outline.words[headerOf(a.outline, mate) + 14]
-    if (sameSize && hasSameBytes(b.outline, index, a.outline, mate)) continue
+      b.outline.words[headerOf(b.outline, index) + 14] === a.outline.words[headerOf(a.outline, match) + 14]
+    if (sameSize && hasSameBytes(b.outline, index, a.outline, match)) continue
     plain = false
-    for (const symbol of b.symbolsOf(index)) peer[symbol] = -1
+    for (const symbol of b.symbolsOf(index)) equivalent[symbol] = -1
   }
   const isSameString = (wordB: number, wordA: number): boolean => {
     const [symbolB, symbolA] = [wordsB[wordB + 3]!, wordsA[wordA + 3]!]
@@ -204,7 +204,7 @@ function comparer(b: Side, a: Side): Comparer {
         if (wordsB[wordB]! + shift !== wordsA[wordA] || wordsB[wordB + 1] !== wordsA[wordA + 1]) return false
         if (wordsB[wordB + 2] !== wordsA[wordA + 2]) return false
         const isSame =
-          peer[wordsB[wordB + 3]!] === wordsA[wordA + 3] &&
+          equivalent[wordsB[wordB + 3]!] === wordsA[wordA + 3] &&
           wordsB[wordB + 4] === wordsA[wordA + 4] &&
           wordsB[wordB + 5] === wordsA[wordA + 5]
         if (!isSame && !isSameString(wordB, wordA)) return false
@@ -215,34 +215,35 @@ function comparer(b: Side, a: Side): Comparer {
 }
 
 /** Strings of bytes. */
-function isPlainStrings({ outline }: Side, section: number): boolean {
+function isPlainStrings({ outline }: ScannedObject, section: number): boolean {
   return outline.words[headerOf(outline, section) + 14]! <= 1
 }
 
-function isOfSection({ outline }: Side, symbol: number): boolean {
+function isOfSection({ outline }: ScannedObject, symbol: number): boolean {
   const value = outline.words[outline.symbolTable + symbol * symbolWords + 2]
   return typeOf(outline, symbol) === symbolType.section && value === 0
 }
 
 /** True when code out of line is the same; whose it is says only who jumps there. */
-function hasSameOutOfLine(b: Side, a: Side, same: Comparer): boolean {
+function hasSameOutOfLine(b: ScannedObject, a: ScannedObject, same: Comparer): boolean {
   const list = pairsOf(b, role.outOfLine)
-  const count = (side: Side) => side.roles.reduce((sum, own) => sum + Number(own === role.outOfLine), 0)
+  const count = (scanned: ScannedObject) =>
+    scanned.roles.reduce((sum, own) => sum + Number(own === role.outOfLine), 0)
   if (list.length !== count(b) || list.length !== count(a)) return false
   return list.every((index) => {
-    const mate = b.sections[index]!
+    const match = b.sections[index]!
     const relocations = relocationCount(b.outline, index)
     return (
-      hasSameBytes(b.outline, index, a.outline, mate) &&
-      relocations === relocationCount(a.outline, mate) &&
+      hasSameBytes(b.outline, index, a.outline, match) &&
+      relocations === relocationCount(a.outline, match) &&
       (relocations === 0 ||
-        same.relocations(relocationsAt(b.outline, index), relocationsAt(a.outline, mate), relocations, 0))
+        same.relocations(relocationsAt(b.outline, index), relocationsAt(a.outline, match), relocations, 0))
     )
   })
 }
 
 /** Sections whose relocations differ. */
-function markRelocations(b: Side, a: Side, same: Comparer): void {
+function markRelocations(b: ScannedObject, a: ScannedObject, same: Comparer): void {
   const list: number[] = []
   for (const index of pairsOf(b, role.ordinary)) {
     if (b.differs[index] === 1) continue
@@ -263,53 +264,59 @@ function markRelocations(b: Side, a: Side, same: Comparer): void {
 }
 
 /** The code whose rows differ. @returns false when a row is about no code */
-function markRows(b: Side, a: Side, same: Comparer): boolean {
-  const whose = (side: Side, other: Side, table: Table, from: number, to: number): boolean => {
+function markRows(b: ScannedObject, a: ScannedObject, same: Comparer): boolean {
+  const whose = (
+    scanned: ScannedObject,
+    other: ScannedObject,
+    table: Table,
+    from: number,
+    to: number,
+  ): boolean => {
     for (let nth = from; nth < to; nth++) {
       const owner = table.owner(nth)
       // Whose the code out of line is would have to be found out.
-      if (owner >= 0 && side.roles[owner] === role.outOfLine) return false
-      if (owner >= 0) mark(side, other, owner)
+      if (owner >= 0 && scanned.roles[owner] === role.outOfLine) return false
+      if (owner >= 0) mark(scanned, other, owner)
       else if (!isObjtoolHint(table.name)) return false
     }
     return true
   }
   const tablesA = new Map(a.tables.map((table) => [table.section, table]))
   for (const table of b.tables) {
-    const mate = tablesA.get(b.sections[table.section]!)
-    if (mate === undefined) {
+    const match = tablesA.get(b.sections[table.section]!)
+    if (match === undefined) {
       if (!whose(b, a, table, 0, table.count)) return false
       continue
     }
-    tablesA.delete(mate.section)
-    if (same.plain && table === mate) continue
-    const isSame = (nthB: number, nthA: number) => isSameRow(b, table, nthB, a, mate, nthA, same)
-    const shorter = Math.min(table.count, mate.count)
+    tablesA.delete(match.section)
+    if (same.plain && table === match) continue
+    const isSame = (nthB: number, nthA: number) => isSameRow(b, table, nthB, a, match, nthA, same)
+    const shorter = Math.min(table.count, match.count)
     let start = 0
     while (start < shorter && isSame(start, start)) start++
     let end = 0
-    while (end < shorter - start && isSame(table.count - 1 - end, mate.count - 1 - end)) end++
+    while (end < shorter - start && isSame(table.count - 1 - end, match.count - 1 - end)) end++
     if (!whose(b, a, table, start, table.count - end)) return false
-    if (!whose(a, b, mate, start, mate.count - end)) return false
+    if (!whose(a, b, match, start, match.count - end)) return false
   }
   for (const table of tablesA.values()) if (!whose(a, b, table, 0, table.count)) return false
   return true
 }
 
 function isSameRow(
-  b: Side,
+  b: ScannedObject,
   table: Table,
   nthB: number,
-  a: Side,
-  mate: Table,
+  a: ScannedObject,
+  match: Table,
   nthA: number,
   same: Comparer,
 ): boolean {
-  const [rowB, rowA] = [table.row(nthB), mate.row(nthA)]
+  const [rowB, rowA] = [table.row(nthB), match.row(nthA)]
   const length = rowB.end - rowB.start
-  if (length !== rowA.end - rowA.start || table.relocations !== mate.relocations) return false
+  if (length !== rowA.end - rowA.start || table.relocations !== match.relocations) return false
   const inB = b.outline.at[table.section]! + rowB.start
-  const inA = a.outline.at[mate.section]! + rowA.start
+  const inA = a.outline.at[match.section]! + rowA.start
   // The line number in struct bug_entry.
   const line = table.name === '__bug_table' && length === 12
   for (let nth = 0; nth < length; nth++)
@@ -317,7 +324,7 @@ function isSameRow(
       return false
   return same.relocations(
     relocationsAt(b.outline, table.section) + rowB.first * relocationWords,
-    relocationsAt(a.outline, mate.section) + rowA.first * relocationWords,
+    relocationsAt(a.outline, match.section) + rowA.first * relocationWords,
     table.relocations,
     rowA.start - rowB.start,
   )

@@ -5,8 +5,8 @@ import { symbolType } from '../../elf/format.ts'
 import { isContent, nameOfSection, type Outline, symbolWords } from '../../elf/outline.ts'
 import { textAt } from '../../elf/part.ts'
 
-/** Of each section or symbol of one object: the number of its mate in the other; -1 when it has none. */
-export interface Mates {
+/** Of each section or symbol of one object: the number of its match in the other; -1 when it has none. */
+export interface IndexMatches {
   readonly after: Int32Array
   readonly before: Int32Array
 }
@@ -19,13 +19,13 @@ function pairInOrder(
   before: Int32Array,
   after: Int32Array,
   agree: (b: number, a: number) => boolean,
-  mates: Mates,
+  matches: IndexMatches,
 ): void {
   let [b, a] = [0, 0]
   while (b < before.length && a < after.length) {
     if (agree(before[b]!, after[a]!)) {
-      mates.after[before[b]!] = after[a]!
-      mates.before[after[a]!] = before[b]!
+      matches.after[before[b]!] = after[a]!
+      matches.before[after[a]!] = before[b]!
       b++
       a++
       continue
@@ -47,34 +47,34 @@ function pairInOrder(
   }
 }
 
-/** Pairs what has no mate yet by its name, where that is the only one of its kind. */
+/** Pairs what has no match yet by its name, where that is the only one of its kind. */
 function pairByName(
   before: Int32Array,
   after: Int32Array,
   nameOf: (side: 'before' | 'after', index: number) => string,
   agree: (b: number, a: number) => boolean,
-  mates: Mates,
+  matches: IndexMatches,
 ): void {
-  const left = (side: 'before' | 'after', list: Int32Array, mate: Int32Array) => {
+  const left = (side: 'before' | 'after', list: Int32Array, match: Int32Array) => {
     const found = new Map<string, number>()
     for (const index of list) {
-      if (mate[index] !== -1) continue
+      if (match[index] !== -1) continue
       const name = nameOf(side, index)
       found.set(name, found.has(name) ? -1 : index)
     }
     return found
   }
-  const named = left('before', before, mates.after)
+  const named = left('before', before, matches.after)
   if (named.size === 0) return
-  for (const [name, a] of left('after', after, mates.before)) {
+  for (const [name, a] of left('after', after, matches.before)) {
     const b = named.get(name) ?? -1
     if (a < 0 || b < 0 || !agree(b, a)) continue
-    mates.after[b] = a
-    mates.before[a] = b
+    matches.after[b] = a
+    matches.before[a] = b
   }
 }
 
-function none(before: number, after: number): Mates {
+function none(before: number, after: number): IndexMatches {
   return {
     after: new Int32Array(before).fill(-1),
     before: new Int32Array(after).fill(-1),
@@ -82,10 +82,10 @@ function none(before: number, after: number): Mates {
 }
 
 /** Each with the one of its number. */
-function oneToOne(count: number): Mates {
-  const mates = new Int32Array(count)
-  for (let index = 0; index < count; index++) mates[index] = index
-  return { after: mates, before: mates }
+function oneToOne(count: number): IndexMatches {
+  const matches = new Int32Array(count)
+  for (let index = 0; index < count; index++) matches[index] = index
+  return { after: matches, before: matches }
 }
 
 /** True when two tables of names are the same to the byte. */
@@ -127,10 +127,10 @@ function textComparer(
   }
 }
 
-/** The sections with content of two objects; undefined when one without a mate is called like one that has one. */
-export function matchSections(before: Outline, after: Outline): Mates | undefined {
+/** The sections with content of two objects; undefined when one without a match is called like one that has one. */
+export function matchSections(before: Outline, after: Outline): IndexMatches | undefined {
   if (after.like?.outline === before) return oneToOne(before.sections)
-  const mates = none(before.sections, after.sections)
+  const matches = none(before.sections, after.sections)
   const [listBefore, listAfter] = [contentOf(before), contentOf(after)]
   const isSameText = textComparer(before.bytes, after.bytes, {
     inB: before.sectionNames,
@@ -142,24 +142,24 @@ export function matchSections(before: Outline, after: Outline): Mates | undefine
     before.type[b] === after.type[a] &&
     before.flags[b] === after.flags[a] &&
     isSameText(nameOfSection(before, b), nameOfSection(after, a))
-  pairInOrder(listBefore, listAfter, agree, mates)
+  pairInOrder(listBefore, listAfter, agree, matches)
   const nameOf = (side: 'before' | 'after', index: number) =>
     textAt(
       ...(side === 'before'
         ? ([before, nameOfSection(before, index)] as const)
         : ([after, nameOfSection(after, index)] as const)),
     )
-  pairByName(listBefore, listAfter, nameOf, agree, mates)
+  pairByName(listBefore, listAfter, nameOf, agree, matches)
   const left = new Set<string>()
-  for (const index of listBefore) if (mates.after[index]! < 0) left.add(nameOf('before', index))
-  for (const index of listAfter) if (mates.before[index]! < 0) left.add(nameOf('after', index))
+  for (const index of listBefore) if (matches.after[index]! < 0) left.add(nameOf('before', index))
+  for (const index of listAfter) if (matches.before[index]! < 0) left.add(nameOf('after', index))
   for (const name of left)
-    for (const [outline, mate] of [
-      [before, mates.after],
-      [after, mates.before],
+    for (const [outline, match] of [
+      [before, matches.after],
+      [after, matches.before],
     ] as const)
-      if (sectionsCalled(outline, name).some((index) => mate[index]! >= 0)) return undefined
-  return mates
+      if (sectionsCalled(outline, name).some((index) => match[index]! >= 0)) return undefined
+  return matches
 }
 
 /** @returns the sections of a name */
@@ -176,9 +176,9 @@ function sectionsCalled({ bytes, sections, name, sectionNames, sectionNamesLengt
 }
 
 /** The symbols of two objects. */
-export function matchSymbols(before: Outline, after: Outline, sections: Mates): Mates {
+export function matchSymbols(before: Outline, after: Outline, sections: IndexMatches): IndexMatches {
   if (after.like?.outline === before) return oneToOne(before.symbols)
-  const mates = none(before.symbols, after.symbols)
+  const matches = none(before.symbols, after.symbols)
   const all = (count: number) => new Int32Array(count).map((_, index) => index)
   const [wordsB, wordsA] = [before.words, after.words]
   const [baseB, baseA] = [before.symbolTable, after.symbolTable]
@@ -199,7 +199,7 @@ export function matchSymbols(before: Outline, after: Outline, sections: Mates): 
     return isSameText(before.symbolNames + wordsB[wordB]!, after.symbolNames + wordsA[wordA]!)
   }
   const [listBefore, listAfter] = [all(before.symbols), all(after.symbols)]
-  pairInOrder(listBefore, listAfter, agree, mates)
+  pairInOrder(listBefore, listAfter, agree, matches)
   // Globals stand in the order in which the unit first needs them, so one more call may move a name.
   const nameOf = (side: 'before' | 'after', index: number) => {
     const outline = side === 'before' ? before : after
@@ -209,6 +209,6 @@ export function matchSymbols(before: Outline, after: Outline, sections: Mates): 
   }
   const isGlobal = (outline: Outline) => (index: number) =>
     (outline.words[outline.symbolTable + index * symbolWords + 1]! & 0xf0) !== 0
-  pairByName(listBefore.filter(isGlobal(before)), listAfter.filter(isGlobal(after)), nameOf, agree, mates)
-  return mates
+  pairByName(listBefore.filter(isGlobal(before)), listAfter.filter(isGlobal(after)), nameOf, agree, matches)
+  return matches
 }

@@ -5,7 +5,7 @@ import { relocationWords, symbolWords } from '../../elf/outline.ts'
 import { relocationCount, relocationsAt } from '../../elf/part.ts'
 import { isFront } from '../object/compiler-names.ts'
 import { isCode, isLabel } from '../object/split-object.ts'
-import { mark, naming, role, type Side, typeOf } from './scanned-object.ts'
+import { mark, naming, role, type ScannedObject, typeOf } from './scanned-object.ts'
 
 /** What a reference to a symbol has to do with what differs. */
 const doubt = { none: 0, middle: 1, wherever: 2 } as const
@@ -17,23 +17,23 @@ const mostRounds = 8
  * What matters by its content makes everything different that refers to it.
  * @returns false when there is no end of it
  */
-export function spread(b: Side, a: Side): boolean {
+export function propagate(b: ScannedObject, a: ScannedObject): boolean {
   const told: Uint8Array[] = [new Uint8Array(b.outline.sections), new Uint8Array(a.outline.sections)]
   for (let round = 0; round < mostRounds; round++) {
     let some = false
-    for (const [nth, side, other] of [
+    for (const [nth, scanned, other] of [
       [0, b, a],
       [1, a, b],
     ] as const) {
-      const doubtful = new Uint8Array(side.outline.symbols)
+      const doubtful = new Uint8Array(scanned.outline.symbols)
       let any = false
-      for (let section = 1; section < side.outline.sections; section++) {
-        if (side.differs[section] === 0 || told[nth]![section] === 1) continue
+      for (let section = 1; section < scanned.outline.sections; section++) {
+        if (scanned.differs[section] === 0 || told[nth]![section] === 1) continue
         told[nth]![section] = 1
         some = true
-        any = markDoubtful(side, section, doubtful) || any
+        any = markDoubtful(scanned, section, doubtful) || any
       }
-      if (any) markReferrers(side, other, doubtful)
+      if (any) markReferrers(scanned, other, doubtful)
     }
     if (!some) return true
   }
@@ -41,16 +41,16 @@ export function spread(b: Side, a: Side): boolean {
 }
 
 /** Marks the symbols of a section that differs through which a reference may now mean something else. */
-function markDoubtful(side: Side, section: number, doubtful: Uint8Array): boolean {
-  const { outline } = side
-  const own = side.symbolsOf(section)
+function markDoubtful(scanned: ScannedObject, section: number, doubtful: Uint8Array): boolean {
+  const { outline } = scanned
+  const own = scanned.symbolsOf(section)
   // What has one name is the same thing for everybody, whatever is in it; unless that is not its name any more.
-  const renamed = own.some((symbol) => side.symbols[symbol]! < 0)
-  const kind = renamed ? naming.content : side.namingOf(section)
+  const renamed = own.some((symbol) => scanned.symbols[symbol]! < 0)
+  const kind = renamed ? naming.content : scanned.namingOf(section)
   let any = false
   for (const symbol of own) {
     const type = typeOf(outline, symbol)
-    const byName = type !== symbolType.section && !isLabel(side.nameOf(symbol))
+    const byName = type !== symbolType.section && !isLabel(scanned.nameOf(symbol))
     const safe =
       kind === naming.one ? byName || type === symbolType.section : kind === naming.several && byName
     if (!safe) doubtful[symbol] = doubt.wherever
@@ -63,30 +63,32 @@ function markDoubtful(side: Side, section: number, doubtful: Uint8Array): boolea
 }
 
 /** True when a reference leads elsewhere than to where its function begins. */
-function isInMiddle(side: Side, from: number, word: number): boolean {
-  const { outline } = side
+function isInMiddle(scanned: ScannedObject, from: number, word: number): boolean {
+  const { outline } = scanned
   const { words } = outline
   const symbol = words[word + 3]!
-  const entry = typeOf(outline, symbol) === symbolType.section ? entryOf(side, outline.home[symbol]!) : 0
+  const entry = typeOf(outline, symbol) === symbolType.section ? entryOf(scanned, outline.home[symbol]!) : 0
   const behind = isPcRelative(words[word + 2]!) && isCode({ flags: outline.flags[from]! }) ? 4 : 0
   return (words[word + 4]! | 0) + behind !== entry
 }
 
 /** Where the one function of a section begins. */
-function entryOf(side: Side, section: number): number {
-  const { words, symbolTable } = side.outline
-  const own = side
+function entryOf(scanned: ScannedObject, section: number): number {
+  const { words, symbolTable } = scanned.outline
+  const own = scanned
     .symbolsOf(section)
-    .find((symbol) => typeOf(side.outline, symbol) === symbolType.function && !isFront(side.nameOf(symbol)))
+    .find(
+      (symbol) => typeOf(scanned.outline, symbol) === symbolType.function && !isFront(scanned.nameOf(symbol)),
+    )
   return own === undefined ? 0 : words[symbolTable + own * symbolWords + 2]!
 }
 
-function markReferrers(side: Side, other: Side, doubtful: Uint8Array): void {
-  const { outline, roles, differs } = side
+function markReferrers(scanned: ScannedObject, other: ScannedObject, doubtful: Uint8Array): void {
+  const { outline, roles, differs } = scanned
   const { words } = outline
   const isMeant = (from: number, word: number) => {
     const doubts = doubtful[words[word + 3]!]
-    return doubts === doubt.wherever || (doubts === doubt.middle && isInMiddle(side, from, word))
+    return doubts === doubt.wherever || (doubts === doubt.middle && isInMiddle(scanned, from, word))
   }
   for (let section = 1; section < outline.sections; section++) {
     if (roles[section] !== role.ordinary || differs[section] === 1) continue
@@ -95,18 +97,18 @@ function markReferrers(side: Side, other: Side, doubtful: Uint8Array): void {
     const end = from + count * relocationWords
     for (let word = from; word < end; word += relocationWords)
       if (isMeant(section, word)) {
-        mark(side, other, section)
+        mark(scanned, other, section)
         break
       }
   }
-  for (const table of side.tables) {
+  for (const table of scanned.tables) {
     const from = relocationsAt(outline, table.section)
     // The first relocation of a row leads to its owner.
     for (let nth = 0; nth < table.count; nth++)
       for (let own = 1; own < table.relocations; own++)
         if (isMeant(table.section, from + (nth * table.relocations + own) * relocationWords)) {
           const owner = table.owner(nth)
-          if (owner >= 0) mark(side, other, owner)
+          if (owner >= 0) mark(scanned, other, owner)
         }
   }
 }

@@ -43,14 +43,14 @@ export const naming = {
 } as const
 
 /** One of the two objects. */
-export interface Side {
+export interface ScannedObject {
   readonly outline: Outline
   /** Of each section: one of `role`. */
   readonly roles: Uint8Array
-  /** Of each section and symbol: its mate in the other object, or -1. */
+  /** Of each section and symbol: its match in the other object, or -1. */
   readonly sections: Int32Array
   readonly symbols: Int32Array
-  /** Of each section: 1 when it may differ from its mate. */
+  /** Of each section: 1 when it may differ from its match. */
   readonly differs: Uint8Array
   /** The symbols of a section. */
   symbolsOf(section: number): readonly number[]
@@ -75,11 +75,11 @@ export interface Table {
   owner(nth: number): number
 }
 
-/** Marks a section and its mate as different. */
-export function mark(side: Side, other: Side, section: number): void {
-  side.differs[section] = 1
-  const mate = side.sections[section]!
-  if (mate >= 0) other.differs[mate] = 1
+/** Marks a section and its match as different. */
+export function mark(scanned: ScannedObject, other: ScannedObject, section: number): void {
+  scanned.differs[section] = 1
+  const match = scanned.sections[section]!
+  if (match >= 0) other.differs[match] = 1
 }
 
 /** Most sections hold one function or datum, and are called after it: `.text…`, `.data…`, `.rodata…`, `.bss…`. */
@@ -141,13 +141,13 @@ function rolesOf(
   return roles
 }
 
-/** @param alike the other side, when sections and symbols have the same names and numbers there */
-export function sideOf(
+/** @param alike the other object, when sections and symbols have the same names and numbers there */
+export function scanObject(
   outline: Outline,
   sections: Int32Array,
   symbols: Int32Array,
-  alike?: Side,
-): Side | undefined {
+  alike?: ScannedObject,
+): ScannedObject | undefined {
   const symbolsOf = alike?.symbolsOf ?? bySection(outline)
   const roles = alike?.roles ?? rolesOf(outline, symbolsOf)
   const tables = roles && tablesOf(outline, roles, alike)
@@ -228,7 +228,11 @@ function bySection({ sections, symbols, home }: Outline): (section: number) => n
 }
 
 /** @returns undefined when a table has an unknown layout */
-function tablesOf(outline: Outline, roles: Uint8Array, alike: Side | undefined): Table[] | undefined {
+function tablesOf(
+  outline: Outline,
+  roles: Uint8Array,
+  alike: ScannedObject | undefined,
+): Table[] | undefined {
   const known = new Map(alike?.tables.map((table) => [table.section, table]))
   const tables: Table[] = []
   for (let section = 1; section < outline.sections; section++) {

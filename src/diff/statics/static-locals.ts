@@ -13,7 +13,7 @@ import { goingTogether, tornApart } from './static-groups.ts'
 import { type Deeds, deedsOf, isSameUse, mayBeSameUse, type Reach } from './variable-uses.ts'
 
 /** Two atoms that are one thing; `use`: nothing but how the code uses them says so. */
-interface Found {
+interface StaticPair {
   readonly before: Atom
   readonly after: Atom
   readonly by: 'declaration' | 'place' | 'use' | 'stem'
@@ -35,7 +35,7 @@ export interface Declarations {
 }
 
 export interface Pairing {
-  readonly found: readonly Found[]
+  readonly found: readonly StaticPair[]
   /** Variables after the patch that may be one of several, or new; with those that they may have been. */
   readonly undecided: ReadonlyMap<Atom, readonly Atom[]>
 }
@@ -52,7 +52,7 @@ export function isStaticLocal(atom: Atom): boolean {
 }
 
 /** Which functions refer to each static local variable, and which functions refer to which. */
-export interface Users {
+export interface StaticUsers {
   /** Functions as the source has them. */
   of(variable: Atom): ReadonlySet<string> | undefined
   /** True when `caller` refers to `callee`. */
@@ -67,7 +67,7 @@ function origin(code: Atom): string {
   return `${code.file} ${sourceName(code.name)}`
 }
 
-export function usersIn(split: SplitObject): Users {
+export function staticUsers(split: SplitObject): StaticUsers {
   const users = new Map<Atom, Set<string>>()
   const code = new Map<Atom, Set<Atom>>()
   const add = <T>(map: Map<Atom, Set<T>>, key: Atom, value: T) => {
@@ -128,7 +128,7 @@ function referredBy(split: SplitObject, code: Atom, wanted: Marks): Set<Atom> {
  * the same when a function uses it before and after, or when the code that uses it has moved: into a
  * function that its old user refers to, or out of one that its new user has taken in.
  */
-function isOneFunctions(b: Atom, a: Atom, before: Users, after: Users): boolean {
+function isOneFunctions(b: Atom, a: Atom, before: StaticUsers, after: StaticUsers): boolean {
   const [usersBefore, usersAfter] = [before.of(b), after.of(a)]
   if (usersBefore === undefined || usersAfter === undefined) return true
   for (const now of usersAfter) {
@@ -148,12 +148,12 @@ function isOneFunctions(b: Atom, a: Atom, before: Users, after: Users): boolean 
 export function pairStatics(
   before: SplitObject,
   after: SplitObject,
-  users: () => readonly [Users, Users],
+  users: () => readonly [StaticUsers, StaticUsers],
   groups: readonly Namesakes[],
   known: ReadonlyMap<Atom, Atom>,
   declarations?: Declarations,
 ): Pairing {
-  const found: Found[] = []
+  const found: StaticPair[] = []
   const undecided = new Map<Atom, readonly Atom[]>()
   for (const group of groups) {
     if (group.after.length === 0) continue
@@ -179,14 +179,14 @@ export function pairStatics(
 function tornGroups(
   before: SplitObject,
   after: SplitObject,
-  users: () => readonly [Users, Users],
+  users: () => readonly [StaticUsers, StaticUsers],
   groups: readonly Namesakes[],
-  found: readonly Found[],
+  found: readonly StaticPair[],
 ): ReadonlySet<Atom> {
   const several = groups.filter((group) => group.before.length > 1 || group.after.length > 1)
   if (several.length === 0 || groups.length < 2) return new Set()
   const [usersBefore, usersAfter] = users()
-  const together = (unit: SplitObject, { code }: Users, side: 'before' | 'after') => {
+  const together = (unit: SplitObject, { code }: StaticUsers, side: 'before' | 'after') => {
     const all = new Set(groups.flatMap((group) => group[side]))
     const users = code(new Set(several.flatMap((group) => group[side])))
     return goingTogether(withParts(unit, new Map(users.map((one) => [one, codeLines(unit, one, all)])), all))
@@ -201,14 +201,14 @@ function tornGroups(
 }
 
 /** Undefined unless the source says of each what it is. */
-function byDeclaration({ before, after }: Namesakes, declarations: Declarations): Found[] | undefined {
+function byDeclaration({ before, after }: Namesakes, declarations: Declarations): StaticPair[] | undefined {
   const places = new Map<string, Atom>()
   for (const atom of before) {
     const place = declarations.before.get(atom.name)
     if (place === undefined || places.has(place)) return undefined
     places.set(place, atom)
   }
-  const found: Found[] = []
+  const found: StaticPair[] = []
   const seen = new Set<string>()
   for (const atom of after) {
     const place = declarations.after.get(atom.name)
@@ -220,7 +220,7 @@ function byDeclaration({ before, after }: Namesakes, declarations: Declarations)
   return found
 }
 
-function contradicts(said: readonly Found[], told: Evidence | undefined): boolean {
+function contradicts(said: readonly StaticPair[], told: Evidence | undefined): boolean {
   if (told === undefined) return false
   const pairs = new Map(said.map(({ before, after }) => [after, before]))
   return told.placed.some(({ before, after }) => pairs.get(after) !== before)
@@ -228,15 +228,15 @@ function contradicts(said: readonly Found[], told: Evidence | undefined): boolea
 
 function pairGroup(
   group: Namesakes,
-  users: () => readonly [Users, Users],
+  users: () => readonly [StaticUsers, StaticUsers],
   told: Evidence | undefined,
-  { found, undecided }: { found: Found[]; undecided: Map<Atom, readonly Atom[]> },
+  { found, undecided }: { found: StaticPair[]; undecided: Map<Atom, readonly Atom[]> },
 ): void {
   const left = {
     before: new Set(group.before),
     after: new Set(group.after),
   }
-  const take = (pair: Found) => {
+  const take = (pair: StaticPair) => {
     found.push(pair)
     left.before.delete(pair.before)
     left.after.delete(pair.after)
@@ -246,12 +246,12 @@ function pairGroup(
   /** Those whose code says that they may be one another. */
   const rivals = (atom: Atom, side: 'before' | 'after', all: Iterable<Atom>) =>
     [...all].filter((other) => (side === 'before' ? mayBe(other, atom) : mayBe(atom, other)))
-  const byUse: Found[] = []
+  const byUse: StaticPair[] = []
   // What is told by the first that is done with a variable is not asked for more, which may change.
   for (const uses of told?.uses ?? []) {
     const mayBeOne = (b: Atom, a: Atom) =>
       hasSameContent(b, a) && mayBeSameUse(uses.before.get(b), uses.after.get(a))
-    const now: Found[] = []
+    const now: StaticPair[] = []
     for (const a of left.after) {
       const [b, ...more] = rivals(a, 'before', left.before).filter((one) => mayBeOne(one, a))
       if (b === undefined || more.length > 0) continue
@@ -267,7 +267,7 @@ function pairGroup(
     before: new Set(byUse.map((one) => one.before)),
     after: new Set(byUse.map((one) => one.after)),
   }
-  const alone: Found[] = []
+  const alone: StaticPair[] = []
   for (const a of left.after) {
     const choice = rivals(a, 'before', left.before)
     const [b] = choice
@@ -290,7 +290,7 @@ function pairGroup(
 /** What the code says about the variables of a group. */
 interface Evidence {
   /** Used by functions that are as they were. */
-  readonly placed: readonly Found[]
+  readonly placed: readonly StaticPair[]
   /** What is done with each: little of it, and more. */
   readonly uses: readonly {
     readonly before: ReadonlyMap<Atom, Deeds | undefined>
@@ -306,11 +306,11 @@ const reaches: readonly Reach[] = [
 function readUses(
   before: SplitObject,
   after: SplitObject,
-  [usersBefore, usersAfter]: readonly [Users, Users],
+  [usersBefore, usersAfter]: readonly [StaticUsers, StaticUsers],
   group: Namesakes,
   known: ReadonlyMap<Atom, Atom>,
 ): Evidence {
-  const read = (unit: SplitObject, users: Users, variables: readonly Atom[]) => {
+  const read = (unit: SplitObject, users: StaticUsers, variables: readonly Atom[]) => {
     const wanted = new Set(variables)
     return new Map(users.code(wanted).map((code) => [code, codeLines(unit, code, wanted)]))
   }
@@ -329,7 +329,7 @@ function readUses(
   }
   const claimed = new Map<Atom, number>()
   for (const list of claims.values()) for (const a of list) claimed.set(a, (claimed.get(a) ?? 0) + 1)
-  const placed = [...claims].flatMap(([b, list]): Found[] => {
+  const placed = [...claims].flatMap(([b, list]): StaticPair[] => {
     const [a, ...more] = list
     return a === undefined || more.length > 0 || claimed.get(a) !== 1
       ? []

@@ -3,7 +3,7 @@
 // change. Here the object before the patch stands for the kernel.
 import { type Change, compareObjects } from '../../diff/change.ts'
 import type { CallbackKind } from '../../diff/directives.ts'
-import { focus } from '../../diff/quick/focus.ts'
+import { differingParts } from '../../diff/quick/differing-parts.ts'
 import type { FileBytes } from '../../elf/open.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
 import type { ObjectDraft } from '../../elf/write.ts'
@@ -59,7 +59,7 @@ export function reportPair(before: FileBytes, after: FileBytes): PairReport {
  * @throws Fault `patch/bad-object`
  */
 export function quickReport(before: FileBytes, after: FileBytes): PairReport | undefined {
-  const part = focus(before, after)
+  const part = differingParts(before, after)
   const found = part && comparePair(part.before, part.after, after.name)
   return found !== undefined && isPlain(found) ? found.report : undefined
 }

@@ -11,7 +11,7 @@ import type { Finding } from '../../ground/finding.ts'
 import { type Comparison, closestOf, compare } from '../../match/compare.ts'
 import { expectationOf } from '../../match/expect.ts'
 import { confirm, locate } from '../../match/locate.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import { placementBy } from '../../match/placements.ts'
 import { type MatchRecord, packExpectation } from '../../match/record.ts'
 import { mapUnit } from '../../match/unit-map.ts'
@@ -46,7 +46,7 @@ export interface Binder {
   readonly findings: readonly Finding[]
 }
 
-export function binder(names: Names): Binder {
+export function binder(names: KernelNames): Binder {
   const findings: Finding[] = []
   const records = new Map<Atom, MatchRecord>()
   const fail = (rule: string, symbol: string, unit: string, message: string, hint: string): undefined => {

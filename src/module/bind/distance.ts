@@ -3,7 +3,7 @@
 // exports, wherever the kernel was put at boot. A reference by distance is an ordinary relocation: the kernel looks
 // nothing up, and the name need not be the only one. It holds in this very image only, which the module checks
 // first (kernel/livepatch.c).
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from './bind.ts'
 
 /**
@@ -34,7 +34,7 @@ const farthest = 0x7fff_0000
  *   that the kernel can't name (the edges of the image), or that is freed after boot
  */
 export function distances(
-  names: Pick<Names, 'symbols' | 'at' | 'exported' | 'freed'>,
+  names: Pick<KernelNames, 'symbols' | 'at' | 'exported' | 'freed'>,
 ): (binding: Binding) => Distance | undefined {
   const only = (name: string): bigint | undefined => {
     const [first, ...others] = names.symbols('vmlinux', name)

@@ -6,7 +6,7 @@ import { relocationType, sectionFlag } from '../../elf/format.ts'
 import type { SymbolDraft } from '../../elf/write.ts'
 import type { Extraction } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from './bind.ts'
 
 /** True when a relocation makes a pointer, and not the operand of a call or a jump. */
@@ -49,7 +49,7 @@ function takesAlready(unit: SplitObject, name: string): boolean {
 export function checkLandings(
   { draft, references }: Pick<Extraction, 'draft' | 'references'>,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
-  names: Pick<Names, 'landing'>,
+  names: Pick<KernelNames, 'landing'>,
 ): Finding[] {
   const findings = new Map<SymbolDraft, Finding>()
   for (const { flags, data, relocations } of draft.sections) {

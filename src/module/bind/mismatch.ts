@@ -8,7 +8,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { type Cause, causeOf } from '../../match/cause.ts'
 import type { Mismatch } from '../../match/compare.ts'
 import { describe, instructionsOf } from '../../match/difference-text.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 
 interface Noted {
   readonly object: string
@@ -36,7 +36,7 @@ const remedies: Readonly<Record<Cause['kind'], string>> = {
 export async function explainDifferences(
   job: Job,
   kernel: Kernel,
-  names: Pick<Names, 'running'>,
+  names: Pick<KernelNames, 'running'>,
   findings: readonly Finding[],
 ): Promise<Finding[]> {
   const about = findings.flatMap((finding) => {

@@ -15,7 +15,7 @@ import { inputKinds, readInput } from '../../ground/input.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { namesOf } from '../../match/names.ts'
+import { kernelNames } from '../../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
 import type { BindMode } from '../bind/distance.ts'
 import { checkLandings } from '../bind/ibt-endbr.ts'
@@ -74,7 +74,7 @@ export async function makeDirectoryModule(
     refuseIfErrors(kernel, compiled.findings)
     return await job.journal.step('Making the module', async (step) => {
       const wrapper = readWrapper(compiled.wrapper, template.layout, wrapperFile)
-      const names = await namesOf(kernel, [
+      const names = await kernelNames(kernel, [
         ...compiled.units.map(({ object }) => object),
         ...wrapper.objects.map(({ name }) => name),
         ...statedObjects(compiled),

@@ -19,7 +19,7 @@ import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { type Names, namesOf } from '../../match/names.ts'
+import { type KernelNames, kernelNames } from '../../match/names.ts'
 import { compareUnit } from '../../source/change/unit-comparison.ts'
 import { type Binding, binder } from '../bind/bind.ts'
 import { checkLandings } from '../bind/ibt-endbr.ts'
@@ -29,7 +29,7 @@ import type { PositionedFunction } from '../structures/tables.ts'
 
 export interface Draft {
   readonly units: readonly StudiedUnit[]
-  readonly names: Names
+  readonly names: KernelNames
   readonly extraction: Extraction
   readonly functions: readonly PositionedFunction[]
   readonly bindings: ReadonlyMap<SymbolDraft, Binding>
@@ -51,7 +51,7 @@ export async function openDraft(
   { changes, facts, compiled: { pairs, findings, bench }, request, dir }: CompiledFix,
 ): Promise<Draft & { close(): void }> {
   const units = await study(job, kernel, pairs, bench)
-  const names = await namesOf(
+  const names = await kernelNames(
     kernel,
     units.map(({ object }) => object),
   )
@@ -129,7 +129,7 @@ async function study(
   )
 }
 
-function bindAll(extraction: Extraction, names: Names) {
+function bindAll(extraction: Extraction, names: KernelNames) {
   const bind = binder(names)
   const bindings = new Map<SymbolDraft, Binding>()
   for (const [symbol, reference] of extraction.references) {

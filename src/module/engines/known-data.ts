@@ -10,7 +10,7 @@ import { type Atom, type SplitObject, splitObject } from '../../diff/object/spli
 import { sectionFlag } from '../../elf/format.ts'
 import { isFreed } from '../../extract/discarded-sections.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import { compareData } from '../../source/compare/same-code.ts'
 import type { SourceObject } from './source-objects.ts'
 
@@ -28,7 +28,7 @@ export interface KnownData {
  */
 export function knownData(
   { compiled, before, unit, object, file }: SourceObject,
-  names: Names,
+  names: KernelNames,
   own: ReadonlySet<string> | undefined,
 ): KnownData {
   const all = splitObject(compiled)

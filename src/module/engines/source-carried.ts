@@ -12,7 +12,7 @@ import { isFreed, lastingSection } from '../../extract/discarded-sections.ts'
 import type { Reference } from '../../extract/extraction.ts'
 import { Namesakes } from '../../extract/namesakes.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import { type Binder, type Binding, binder } from '../bind/bind.ts'
 import { loadBootConstants } from '../bind/boot-constants.ts'
 import type { Cargo } from '../link/assemble.ts'
@@ -54,7 +54,7 @@ export function definitionIn({ before }: SourceObject, name: string): Atom | und
 }
 
 /** A list of symbols for a person: position, type and address of each. */
-export function candidates(names: Names, object: string, name: string): string {
+export function candidates(names: KernelNames, object: string, name: string): string {
   return names
     .symbols(object, name)
     .map(({ type, address }, index) => `${index + 1}: ${type} ${address.toString(16)}`)
@@ -84,7 +84,7 @@ function replaceDatum({ sections, symbols }: ObjectDraft, name: string, by: Symb
 export function cargoOf(
   { units, wrapper }: CompiledDirectory,
   frame: ObjectFile,
-  names: Names,
+  names: KernelNames,
   keptIn: (file: SourceObject) => ReadonlyMap<string, Atom>,
 ): SourceCargo {
   let nowhere: SplitObject | undefined

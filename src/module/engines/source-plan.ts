@@ -4,7 +4,7 @@
 import path from 'node:path'
 import type { DeclaredCallback } from '../../extract/callbacks.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import type { SourceChange } from '../../source/change/unit-change.ts'
 import type { PlannedObject } from '../../source/directory/plan.ts'
 import { binder } from '../bind/bind.ts'
@@ -35,7 +35,7 @@ export function renaming(changes: readonly SourceChange[]): Rename {
 export function planObjects(
   used: readonly SourceChange[],
   callbacks: readonly DeclaredCallback<unknown>[],
-  names: Names,
+  names: KernelNames,
   rename: Rename,
   positionFor: (object: string, position: number) => number,
   findings: Finding[],

@@ -5,7 +5,7 @@ import type { Unit } from '../../build/kbuild/units.ts'
 import { stem } from '../../diff/object/compiler-names.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import { keptVariables } from '../../source/change/kept-variables.ts'
 import { runningNames } from '../../source/change/running-names.ts'
 import type { SourceChange } from '../../source/change/unit-change.ts'
@@ -30,7 +30,7 @@ export function requestFor(
   besides: { readonly callbacks: readonly string[]; readonly lent: readonly string[] },
   unit: Unit,
   cwd: string,
-  names: Names,
+  names: KernelNames,
   rename: Rename,
 ): SourceRequest {
   const { compared, object, functions, changed, added, data } = change
@@ -90,7 +90,7 @@ export function requestFor(
 
 /** Which of several symbols of its name an atom of a unit is; undefined when its code does not tell. */
 function positionOf(
-  names: Names,
+  names: KernelNames,
   object: string,
   unit: string,
   before: SplitObject,

@@ -17,7 +17,7 @@ import { inNumbers } from '../../ground/in-numbers.ts'
 import { isDirectory } from '../../ground/is-directory.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { namesOf } from '../../match/names.ts'
+import { kernelNames } from '../../match/names.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { keptVariables } from '../../source/change/kept-variables.ts'
 import { findSourceChanges, type SourceChange } from '../../source/change/unit-change.ts'
@@ -220,7 +220,7 @@ async function writeSource(
       functions.length > 0 || callbacks.some((callback) => callback.unit === unit) || lent.has(unit),
   )
   if (used.length === 0) throw changesNothing(findings)
-  const names = await namesOf(
+  const names = await kernelNames(
     kernel,
     used.map(({ object }) => object),
   )

@@ -4,7 +4,7 @@
 import type { Atom } from '../../diff/object/split-object.ts'
 import { hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import type { MatchRecord } from '../../match/record.ts'
 import { binder } from '../bind/bind.ts'
 import type { WrappedFunction, Wrapper } from '../structures/wrapper.ts'
@@ -28,7 +28,7 @@ export interface CheckedTables {
 export function checkTables(
   { objects }: Wrapper,
   { units }: CompiledDirectory,
-  names: Names,
+  names: KernelNames,
   file: string,
 ): CheckedTables {
   const findings: Finding[] = []

@@ -9,7 +9,7 @@ import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { type Identity, identityOf } from '../../match/identity.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from '../bind/bind.ts'
 import { anchor, type BindMode, type Distance, distances } from '../bind/distance.ts'
 import type { Manifest } from '../manifest/manifest.ts'
@@ -19,7 +19,7 @@ import { type Detour, leaveOutTracepoints, separate } from './livepatch-relocati
 
 /** The kernel that a module is for. */
 export interface Target {
-  readonly names: Names
+  readonly names: KernelNames
   readonly identity: Identity
   readonly mode: BindMode
 }
@@ -28,7 +28,7 @@ export interface Target {
  * @param mode by distance when undefined
  * @throws Fault `environment/bad-image`
  */
-export function targetOf(kernel: Kernel, names: Names, mode: BindMode = 'distance'): Target {
+export function targetOf(kernel: Kernel, names: KernelNames, mode: BindMode = 'distance'): Target {
   return { names, identity: identityOf(kernel, names.running('vmlinux')), mode }
 }
 
@@ -152,7 +152,7 @@ export function finish(
 }
 
 /** Where the livepatch symbols lie that can be reached by distance. */
-function nearby(late: ReadonlyMap<SymbolDraft, Late>, names: Names): Map<SymbolDraft, Distance> {
+function nearby(late: ReadonlyMap<SymbolDraft, Late>, names: KernelNames): Map<SymbolDraft, Distance> {
   const distanceTo = distances(names)
   const found = new Map<SymbolDraft, Distance>()
   for (const [symbol, binding] of late) {

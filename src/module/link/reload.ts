@@ -5,7 +5,7 @@
 import { sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectDraft, SectionDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from '../bind/bind.ts'
 import type { Layout } from '../structures/template.ts'
 
@@ -26,7 +26,7 @@ export type Reload = 'kernel' | 'own' | 'never'
 
 /** @param bindings how the live patch's references are resolved */
 export function reloadOf(
-  names: Pick<Names, 'symbols' | 'exported'>,
+  names: Pick<KernelNames, 'symbols' | 'exported'>,
   bindings: Iterable<Binding>,
   { object: { callbacks } }: Layout,
 ): Reload {
@@ -52,7 +52,7 @@ export function reloadFindings(reload: Reload, objects: readonly string[]): Find
 }
 
 /** How the frame reaches what it writes with. */
-export function writingBindings({ exported }: Pick<Names, 'exported'>): Map<string, Binding> {
+export function writingBindings({ exported }: Pick<KernelNames, 'exported'>): Map<string, Binding> {
   return new Map(
     writing
       .filter((name) => exported(name) === undefined)

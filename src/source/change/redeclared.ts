@@ -7,7 +7,7 @@ import { tokenize } from '../../c/lexer.ts'
 import type { Change } from '../../diff/change.ts'
 import { isState } from '../../diff/lost-state.ts'
 import { bareName, sourceName } from '../../diff/object/compiler-names.ts'
-import { isStaticLocal, usersIn } from '../../diff/statics/static-locals.ts'
+import { isStaticLocal, staticUsers } from '../../diff/statics/static-locals.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import type { UnitDeclarations } from './static-declarations.ts'
@@ -59,7 +59,7 @@ export function mayBeRedeclared(change: Change, changes: readonly FileChange[]):
   )
   return (
     unsaid.size > 0 &&
-    usersIn(change.after)
+    staticUsers(change.after)
       .code(unsaid)
       .some((code) => differing.has(code))
   )
@@ -99,7 +99,7 @@ export function inheritedVariables(
     string,
     { names: string[]; symbol: string; place: string; old: string; user: string }
   >()
-  const users = usersIn(change.after)
+  const users = staticUsers(change.after)
   for (const pair of kept(change)) {
     const { before: b, after: a } = pair
     if (!isStaticLocal(a) || pair.by === 'place' || pair.by === 'declaration') continue

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { splitObject } from '../../../src/diff/object/split-object.ts'
 import { silentJournal } from '../../../src/ground/job.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
-import type { Names } from '../../../src/match/names.ts'
+import type { KernelNames } from '../../../src/match/names.ts'
 import { unpackExpectation } from '../../../src/match/record.ts'
 import { binder } from '../../../src/module/bind/bind.ts'
 import { explainDifferences } from '../../../src/module/bind/mismatch.ts'
@@ -21,7 +21,7 @@ int patched(int a) { return helper(a) + 1; }
 int other(int a) { return a ^ 5; }`
 
 /** The names of a small kernel that runs this source. */
-function namesFor(running: string): Names {
+function namesFor(running: string): KernelNames {
   const image = link(running)
   return {
     symbols: (_, name) =>

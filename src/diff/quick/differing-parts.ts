@@ -27,9 +27,9 @@ import { looksIncidental } from '../object/diagnostic-data.ts'
 import { isCode, isLabel } from '../object/split-object.ts'
 import { isObjtoolHint } from '../object/tables.ts'
 import { type Differing, findDiffering } from './differing-sections.ts'
-import { naming, role, type Side, typeOf } from './scanned-object.ts'
+import { naming, role, type ScannedObject, typeOf } from './scanned-object.ts'
 
-export interface Focus {
+export interface DifferingParts {
   readonly before: ObjectFile
   readonly after: ObjectFile
 }
@@ -38,7 +38,7 @@ export interface Focus {
  * @returns undefined when the whole objects have to be read
  * @throws Fault `patch/bad-object` when what differs is not well-formed
  */
-export function focus(before: FileBytes, after: FileBytes): Focus | undefined {
+export function differingParts(before: FileBytes, after: FileBytes): DifferingParts | undefined {
   const outlineB = outlineOf(before.bytes)
   const outlineA = outlineB && outlineOf(after.bytes, outlineB)
   const differing = outlineA && findDiffering(outlineB, outlineA)
@@ -50,9 +50,9 @@ export function focus(before: FileBytes, after: FileBytes): Focus | undefined {
   }
 }
 
-/** A side while its part grows. */
-interface Growing {
-  readonly side: Side
+/** The part of one object while it grows. */
+interface PartBuilder {
+  readonly scanned: ScannedObject
   readonly sections: Uint8Array
   readonly symbols: Uint8Array
   readonly rows: Map<number, readonly Row[]>
@@ -60,10 +60,10 @@ interface Growing {
   readonly open: number[]
 }
 
-function growing(side: Side): Growing {
-  const { sections, symbols } = side.outline
+function partBuilder(scanned: ScannedObject): PartBuilder {
+  const { sections, symbols } = scanned.outline
   return {
-    side,
+    scanned,
     sections: new Uint8Array(sections),
     symbols: new Uint8Array(symbols),
     rows: new Map(),
@@ -72,22 +72,22 @@ function growing(side: Side): Growing {
 }
 
 /** Takes a section on both sides, or more of it than before. */
-function take(from: Growing, other: Growing, section: number, amount: number): void {
+function take(from: PartBuilder, other: PartBuilder, section: number, amount: number): void {
   if (from.sections[section]! >= amount) return
   from.sections[section] = amount
   if (amount === share.whole) from.open.push(section)
-  const mate = from.side.sections[section]!
-  if (mate >= 0) take(other, from, mate, amount)
+  const match = from.scanned.sections[section]!
+  if (match >= 0) take(other, from, match, amount)
 }
 
 function partsOf({ before, after }: Differing): { before: Part; after: Part } | undefined {
-  const [b, a] = [growing(before), growing(after)]
+  const [b, a] = [partBuilder(before), partBuilder(after)]
   for (const [one, other] of [
     [b, a],
     [a, b],
   ] as const)
     for (let section = 1; section < one.sections.length; section++)
-      if (one.side.differs[section] === 1 && one.side.roles[section] === role.ordinary)
+      if (one.scanned.differs[section] === 1 && one.scanned.roles[section] === role.ordinary)
         take(one, other, section, share.whole)
   // More than this, and reading all of it is as quick.
   const most = (b.sections.length + a.sections.length) >> 2
@@ -106,16 +106,16 @@ function partsOf({ before, after }: Differing): { before: Part; after: Part } | 
   }
   for (const one of [b, a]) takeSymbols(one)
   for (let symbol = 1; symbol < b.symbols.length; symbol++) {
-    const mate = before.symbols[symbol]!
-    if (mate >= 0 && before.outline.home[symbol]! < 0)
-      if (b.symbols[symbol] === 1 || a.symbols[mate] === 1) b.symbols[symbol] = a.symbols[mate] = 1
+    const match = before.symbols[symbol]!
+    if (match >= 0 && before.outline.home[symbol]! < 0)
+      if (b.symbols[symbol] === 1 || a.symbols[match] === 1) b.symbols[symbol] = a.symbols[match] = 1
   }
   return isClear(b, a) && isClear(a, b) ? { before: b, after: a } : undefined
 }
 
 /** Takes what the relocations of a section lead to. @returns false when they lead to what can't be taken */
-function follow(one: Growing, other: Growing, section: number): boolean {
-  const { outline } = one.side
+function follow(one: PartBuilder, other: PartBuilder, section: number): boolean {
+  const { outline } = one.scanned
   const from = relocationsAt(outline, section)
   const count = relocationCount(outline, section)
   for (let nth = 0; nth < count; nth++)
@@ -123,18 +123,18 @@ function follow(one: Growing, other: Growing, section: number): boolean {
   return true
 }
 
-function takeTarget(one: Growing, other: Growing, symbol: number): boolean {
-  const { side } = one
+function takeTarget(one: PartBuilder, other: PartBuilder, symbol: number): boolean {
+  const { scanned } = one
   if (symbol >= one.symbols.length) return false
   one.symbols[symbol] = 1
-  const home = side.outline.home[symbol]!
+  const home = scanned.outline.home[symbol]!
   if (home < 0) return true
-  switch (side.roles[home]) {
+  switch (scanned.roles[home]) {
     case role.strings:
       take(one, other, home, share.whole)
       return true
     case role.ordinary:
-      take(one, other, home, side.namingOf(home) === naming.content ? share.whole : share.name)
+      take(one, other, home, scanned.namingOf(home) === naming.content ? share.whole : share.name)
       return true
     default:
       return false
@@ -142,10 +142,10 @@ function takeTarget(one: Growing, other: Growing, symbol: number): boolean {
 }
 
 /** Takes the rows about the sections that are taken. */
-function takeRows(one: Growing, other: Growing): boolean {
-  const { side, sections } = one
-  const { outline } = side
-  for (const table of side.tables) {
+function takeRows(one: PartBuilder, other: PartBuilder): boolean {
+  const { scanned, sections } = one
+  const { outline } = scanned
+  for (const table of scanned.tables) {
     const { section, name, count } = table
     // Who may be called by a pointer matters for what is only referred to, too.
     const least = name === '.ibt_endbr_seal' ? share.name : share.whole
@@ -169,12 +169,12 @@ function takeRows(one: Growing, other: Growing): boolean {
 }
 
 /** Takes the symbols of what is taken, and those that say something about all of the object. */
-function takeSymbols({ side, sections, symbols }: Growing): void {
-  const { outline } = side
+function takeSymbols({ scanned, sections, symbols }: PartBuilder): void {
+  const { outline } = scanned
   for (let symbol = 1; symbol < outline.symbols; symbol++) {
     const home = outline.home[symbol]!
     if (home >= 0) {
-      if (sections[home] !== share.nothing && side.roles[home] !== role.table) symbols[symbol] = 1
+      if (sections[home] !== share.nothing && scanned.roles[home] !== role.table) symbols[symbol] = 1
     } else if (home !== nowhere.undefined) symbols[symbol] = 1
     else if (symbols[symbol] === 0 && isFentry(outline, symbol)) symbols[symbol] = 1
   }
@@ -193,9 +193,9 @@ function isFentry(outline: Outline, symbol: number): boolean {
  * True when everything that is taken is what it is without the rest: things of which there may be several but for a
  * number are told apart by who refers to them.
  */
-function isClear(one: Growing, other: Growing): boolean {
-  const { side, sections, symbols } = one
-  const { outline } = side
+function isClear(one: PartBuilder, other: PartBuilder): boolean {
+  const { scanned, sections, symbols } = one
+  const { outline } = scanned
   const stems = new Set<string>()
   const unmatched = new Set<string>()
   for (let symbol = 1; symbol < outline.symbols; symbol++) {
@@ -203,24 +203,25 @@ function isClear(one: Growing, other: Growing): boolean {
     if (symbols[symbol] === 0 || home < 0 || sections[home] === share.nothing) continue
     const type = typeOf(outline, symbol)
     if (type === symbolType.section || type === symbolType.file) continue
-    const name = side.nameOf(symbol)
-    if (side.symbols[symbol]! < 0 && !isLabel(name)) unmatched.add(stem(name))
-    if (!isNumbered(name) || !isTold(side, symbol, home, name)) continue
+    const name = scanned.nameOf(symbol)
+    if (scanned.symbols[symbol]! < 0 && !isLabel(name)) unmatched.add(stem(name))
+    if (!isNumbered(name) || !isTold(scanned, symbol, home, name)) continue
     const begin = stem(name)
     // A number in the middle is not looked for.
     if (!name.startsWith(begin) || !/^\.\d+$/.test(name.slice(begin.length))) return false
     stems.add(begin)
   }
-  // What has no mate must not be another's that has one.
-  for (const begin of unmatched) if (hasMatched(side, begin) || hasMatched(other.side, begin)) return false
+  // What has no match must not be another's that has one.
+  for (const begin of unmatched)
+    if (hasMatched(scanned, begin) || hasMatched(other.scanned, begin)) return false
   for (const begin of stems)
-    if (countOf(outline, begin) > 1 || countOf(other.side.outline, begin) > 1) return false
+    if (countOf(outline, begin) > 1 || countOf(other.scanned.outline, begin) > 1) return false
   return true
 }
 
 /** True for a thing with a number whose counterpart has to be known. */
-function isTold(side: Side, symbol: number, home: number, name: string): boolean {
-  const { outline } = side
+function isTold(scanned: ScannedObject, symbol: number, home: number, name: string): boolean {
+  const { outline } = scanned
   const flags = outline.flags[home]!
   if (isCode({ flags })) return !isColdPart(name) && !isFront(name)
   const word = outline.symbolTable + symbol * symbolWords
@@ -247,8 +248,8 @@ function countOf(outline: Outline, begin: string): number {
   return namedLike(outline, begin).length
 }
 
-/** True when a symbol with a mate has this name, or this name and a number. */
-function hasMatched({ outline, symbols }: Side, begin: string): boolean {
+/** True when a symbol with a match has this name, or this name and a number. */
+function hasMatched({ outline, symbols }: ScannedObject, begin: string): boolean {
   return namedLike(outline, begin).some((symbol) => symbols[symbol]! >= 0)
 }
 

@@ -26,7 +26,7 @@ export function labelsIn(split: SplitObject, datum: Atom): Atom[] {
  * Functions that get into the middle of changed ones, by themselves or by a cold part, and so run what changes; with
  * those.
  */
-export function enteringMiddle(split: SplitObject, changed: readonly Atom[]): ReadonlyMap<Atom, Atom> {
+export function functionsEntering(split: SplitObject, changed: readonly Atom[]): ReadonlyMap<Atom, Atom> {
   const through = new Map(changed.map((atom) => [atom, atom]))
   const leadsTo = (atom: Atom, target: Target): Atom | undefined => {
     if (target.kind !== 'atom' || target.atom === atom) return undefined

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../src/diff/change.ts'
-import { focus } from '../../src/diff/quick/focus.ts'
+import { differingParts } from '../../src/diff/quick/differing-parts.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { changeOf, compiler, extractionOf, rules, work } from '../objects.ts'
 
@@ -45,7 +45,7 @@ function seen(before: string, after: string) {
   const [b, a] = [assemble(before), assemble(after)]
   const whole = compareObjects(readObject(b, 'unit.o'), readObject(a, 'unit.o'), 'unit.c')
   const names = ({ changed }: typeof whole) => changed.map(({ after: { name } }) => name).sort()
-  const quick = focus({ bytes: b, name: 'unit.o' }, { bytes: a, name: 'unit.o' })
+  const quick = differingParts({ bytes: b, name: 'unit.o' }, { bytes: a, name: 'unit.o' })
   if (quick !== undefined)
     expect(names(compareObjects(quick.before, quick.after, 'unit.c'))).toEqual(names(whole))
   for (const side of [b, a])
