@@ -83,7 +83,7 @@ export async function askKbuild(
         `CC=${kernel.compiler.program}`,
         // Where kbuild tries the compiler's options, one directory for each shell ($$); else the source tree.
         `TMPOUT=${path.join(dir, 'try')}_$$$$`,
-        '../',
+        './',
       ],
       {
         cwd: kernel.source,

@@ -139,7 +139,7 @@ describe('a live patch to prove', () => {
   test.each([
     ['objects', { objects: [{ name: '../../etc', functions: [] }] }],
     ['module', { module: 'a b; reboot' }],
-    ['kernel', { kernel: { release: '../../..', version: '1', origin: 'debian', compiler: '' } }],
+    ['kernel', { kernel: { release: '../..', version: '1', origin: 'debian', compiler: '' } }],
     ['format', { format: 'inarch-manifest-99' }],
   ])('with a manifest whose %s can’t be is refused', async (key, change) => {
     const fault = await refusal(readSubject(withManifest('livepatch-hostile.ko', change)))
