@@ -8,7 +8,7 @@ import { withScratch } from '../src/ground/scratch.ts'
 import type { Kernel } from '../src/kernel/kernel.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { kernelNames } from '../src/match/names.ts'
-import { anchor, type BindMode, bindModes, distances } from '../src/module/bind/distance.ts'
+import { anchor, type BindMode, bindModes, distanceFromAnchor } from '../src/module/bind/distance.ts'
 import { makeLivePatch } from '../src/module/make.ts'
 import { readPatches } from '../src/patch/read.ts'
 import { runInGuest } from '../test/e2e/guest.ts'
@@ -24,7 +24,7 @@ const unit = 'fs/proc/meminfo.c'
 async function variablesOf(kernel: Kernel, count: number): Promise<string[]> {
   const names = await kernelNames(kernel, [])
   try {
-    const distanceTo = distances(names)
+    const distanceTo = distanceFromAnchor(names)
     const text = await readFile(kernel.systemMap, 'latin1')
     const all = [...text.matchAll(/^[0-9a-f]{16} [BD] ([a-z][a-z0-9_]+)$/gm)].flatMap(([, name = '']) => {
       if (

@@ -5,7 +5,7 @@ import { Fault } from '../../src/ground/fault.ts'
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
-import type { Made } from '../../src/module/manifest/output.ts'
+import type { WrittenModule } from '../../src/module/manifest/output.ts'
 import { readSubject } from '../../src/vm/plan/subject.ts'
 import { type Proof, proveMany } from '../../src/vm/proof.ts'
 import type { ChosenFix } from './choice.ts'
@@ -42,7 +42,7 @@ export async function proveAll(
       }),
     ),
   )
-  const ready: readonly { id: string; allow: readonly string[]; made: Made }[] = built.flat()
+  const ready: readonly { id: string; allow: readonly string[]; made: WrittenModule }[] = built.flat()
   if (ready.length === 0) return
   const requests = await Promise.all(
     ready.map(async ({ made }) => ({ subject: await readSubject(made.module), checks: [], exercise: false })),
@@ -65,7 +65,7 @@ async function build(
   output: string,
   options: JudgeOptions,
   allow: readonly string[] = [],
-): Promise<{ made: Made; allow: readonly string[] }> {
+): Promise<{ made: WrittenModule; allow: readonly string[] }> {
   try {
     const patches = [readFix(fix, options)]
     const made = await makeLivePatch(job, kernel, { patches, name: fix.id, replace: true, allow, output })

@@ -14,7 +14,7 @@ import type { Job } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import type { KernelNames } from '../../src/match/names.ts'
-import { withoutPads } from '../../src/module/engines/source-likeness.ts'
+import { withoutAddedEndbr } from '../../src/module/engines/source-likeness.ts'
 import { type Inlining, readInlining } from '../../src/source/change/ipa-clones.ts'
 import { runningNames } from '../../src/source/change/running-names.ts'
 import { attributeFlag, readAttributes } from '../../src/source/compare/function-attributes.ts'
@@ -214,7 +214,7 @@ async function tryFunction(
     return { name, outcome: 'does-not-compile', message: firstMessage(result, 'error'), copies: [], ms, text }
   const warning = newWarning(whole.messages, result.messages)
   const wanted = [{ name, as }]
-  const sides = withoutPads({ unit: whole.object, extract: result.object }, wanted)
+  const sides = withoutAddedEndbr({ unit: whole.object, extract: result.object }, wanted)
   // A copy that the compiler took in has a name of its own, too.
   const nameOf = (symbol: string) => (symbol === as ? name : symbol.replace(/^livepatch_/, ''))
   const agreement = compareFunction(sides.unit, sides.extract, name, as, nameOf)
@@ -239,7 +239,7 @@ async function tryFunction(
         }
         const [one, other] = await Promise.all([alone(unit.argument, 'whole'), alone(file, 'own', beside)])
         if (one === undefined || other === undefined) return undefined
-        const plain = withoutPads({ unit: one.object, extract: other.object }, wanted)
+        const plain = withoutAddedEndbr({ unit: one.object, extract: other.object }, wanted)
         return { unit: { ...one, object: plain.unit }, extract: { ...other, object: plain.extract } }
       },
       nameOf,

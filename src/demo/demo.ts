@@ -10,7 +10,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { listKernels } from '../kernel/list.ts'
 import { selectKernel } from '../kernel/select.ts'
 import { makeLivePatch } from '../module/make.ts'
-import type { Made } from '../module/manifest/output.ts'
+import type { WrittenModule } from '../module/manifest/output.ts'
 import { readPatches } from '../patch/read.ts'
 import { parseExpectation } from '../vm/plan/check.ts'
 import { readSubject } from '../vm/plan/subject.ts'
@@ -20,7 +20,7 @@ import { type Example, examplesDirectory, readExamples } from './example.ts'
 export interface DemoCase {
   readonly example: Example
   readonly kernel: Kernel
-  readonly made: Made
+  readonly made: WrittenModule
   readonly proof: Proof
   /** ms of wall time. */
   readonly buildMs: number

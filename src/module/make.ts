@@ -11,7 +11,7 @@ import type { SourceObject } from './engines/source-objects.ts'
 import { compileFix } from './fix.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import { nameOf } from './manifest/naming.ts'
-import { type Made, type MadeModule, save } from './manifest/output.ts'
+import { type BuiltModule, type WrittenModule, writeModule } from './manifest/output.ts'
 import type { CompiledFix, Engine, MakeRequest } from './manifest/request.ts'
 
 /**
@@ -20,7 +20,7 @@ import type { CompiledFix, Engine, MakeRequest } from './manifest/request.ts'
  *   change can't be live patched, or there is none; `refused/engines-differ` when two engines make different modules;
  *   `usage/directory-exists`
  */
-export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeRequest): Promise<Made> {
+export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeRequest): Promise<WrittenModule> {
   const { engine = 'binary', output } = request
   const name = nameOf(request.name, request.patches)
   if (engine !== 'binary') {
@@ -46,7 +46,12 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
       const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
       const { evidenceFor, packEvidence } = await import('./manifest/evidence.ts')
       const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
-      const made = await save(output, bytes, { ...withBeyond(manifest, draft), findings, evidence, timings })
+      const made = await writeModule(output, bytes, {
+        ...withBeyond(manifest, draft),
+        findings,
+        evidence,
+        timings,
+      })
       return directory === undefined ? made : { ...made, directory }
     } finally {
       draft.close()
@@ -76,7 +81,7 @@ function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
 }
 
 /** A module, with the compiled files of its own source if it was made from that. */
-type EnginesModule = MadeModule & { readonly objects?: readonly SourceObject[] }
+type EnginesModule = BuiltModule & { readonly objects?: readonly SourceObject[] }
 
 /** What is made of a compiled fix, in memory, by each engine. The source engine is loaded when it is needed. */
 const makeWith = {
@@ -94,7 +99,7 @@ const makeWith = {
   (job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft) => Promise<EnginesModule>
 >
 
-async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft): Promise<MadeModule> {
+async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft): Promise<BuiltModule> {
   const { makeBinary } = await import('./engines/binary.ts')
   return await job.journal.step('Making the module', async (step) => {
     const made = await makeBinary(job, kernel, fix, draft)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Reads what a live patch will need besides its objects while the compilers make these: the code of the rooms behind,
-// the kernel's tables, the frame, and the bodies of what the changed functions call. Each is kept by whoever reads it,
-// and asked for in the usual way when its time comes; so nothing depends on this but the time.
+// the kernel's tables, the module's skeleton, and the bodies of what the changed functions call. Each is kept by
+// whoever reads it, and asked for in the usual way when its time comes; so nothing depends on this but the time.
 import type { Units } from '../build/kbuild/units.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'

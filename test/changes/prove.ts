@@ -10,7 +10,7 @@ import { Fault } from '../../src/ground/fault.ts'
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
-import type { Made } from '../../src/module/manifest/output.ts'
+import type { WrittenModule } from '../../src/module/manifest/output.ts'
 import type { Engine } from '../../src/module/manifest/request.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
 import { parseExpectation } from '../../src/vm/plan/check.ts'
@@ -20,7 +20,7 @@ import type { Change, Edit } from './change.ts'
 
 export interface Outcome {
   readonly change: Change
-  readonly made?: Made
+  readonly made?: WrittenModule
   readonly proof?: Proof
   /** Everything that is not as it should be, in a sentence each; empty when the change is proven. */
   readonly complaints: readonly string[]
@@ -66,7 +66,7 @@ export function makeProbe(dir: string): string {
 }
 
 /** What the module lacks of what the change says about it. */
-function missing(change: Change, { module, manifest }: Made): string[] {
+function missing(change: Change, { module, manifest }: WrittenModule): string[] {
   const functions = manifest.objects.flatMap((object) => object.functions.map(({ name }) => name))
   const sections = new Set(readObject(readFileSync(module), module).sections.map(({ name }) => name))
   return [

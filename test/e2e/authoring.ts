@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
-import type { Made } from '../../src/module/manifest/output.ts'
+import type { WrittenModule } from '../../src/module/manifest/output.ts'
 import { readPatches } from '../../src/patch/read.ts'
 import { type Check, parseExpectation } from '../../src/vm/plan/check.ts'
 import { readSubject } from '../../src/vm/plan/subject.ts'
@@ -26,7 +26,7 @@ export function describeAuthoring(series: string): void {
       const kernel = await selectKernel(job, series)
       const output = path.join(work, series)
       mkdirSync(output, { recursive: true })
-      const build = async (patch: string): Promise<Made> =>
+      const build = async (patch: string): Promise<WrittenModule> =>
         await makeLivePatch(job, kernel, {
           patches: await readPatches([path.join(root, patch)]),
           name: patch.replace(/^.*?(\w+)\/([\w-]+)\.patch$/, '$1-$2'),

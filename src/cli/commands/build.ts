@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Manifest } from '../../module/manifest/manifest.ts'
-import type { Made } from '../../module/manifest/output.ts'
+import type { WrittenModule } from '../../module/manifest/output.ts'
 import type { Engine } from '../../module/manifest/request.ts'
 import { checkRuleNames, type FixOptions, fixOptions, requestOf } from '../options/fix-options.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
@@ -43,7 +43,7 @@ async function directoryAmong(files: readonly string[], options: BuildOptions): 
   return directory
 }
 
-async function fromDirectory(job: Job, directory: string, options: BuildOptions): Promise<Made> {
+async function fromDirectory(job: Job, directory: string, options: BuildOptions): Promise<WrittenModule> {
   const { buildDirectory } = await import('../../module/engines/directory.ts')
   const { readSourceDirectory } = await import('../../source/directory/layout.ts')
   const { chooseKernel } = await import('../options/kernel-option.ts')
@@ -58,7 +58,11 @@ async function fromDirectory(job: Job, directory: string, options: BuildOptions)
   })
 }
 
-async function fromPatches(job: Job, files: readonly string[], options: BuildOptions): Promise<Made> {
+async function fromPatches(
+  job: Job,
+  files: readonly string[],
+  options: BuildOptions,
+): Promise<WrittenModule> {
   const { makeLivePatch } = await import('../../module/make.ts')
   const { kernel, request } = await requestOf(job, files, options)
   return await makeLivePatch(job, kernel, {

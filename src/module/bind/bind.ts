@@ -30,7 +30,7 @@ export type Binding =
       /** 0 when the name is unique in the object. */
       readonly sympos: number
     }
-  /** What the live patch's own frame defines. */
+  /** What the live patch itself defines: its structures. */
   | { readonly kind: 'own'; readonly name: string }
 
 /** A unit as the kernel runs it. */

@@ -33,7 +33,7 @@ const farthest = 0x7fff_0000
  * processor),
  *   that the kernel can't name (the edges of the image), or that is freed after boot
  */
-export function distances(
+export function distanceFromAnchor(
   names: Pick<KernelNames, 'symbols' | 'at' | 'exported' | 'freed'>,
 ): (binding: Binding) => Distance | undefined {
   const only = (name: string): bigint | undefined => {

@@ -46,7 +46,7 @@ function takesAlready(unit: SplitObject, name: string): boolean {
 }
 
 /** @returns a finding for each function that the patch newly takes the address of and that can't be reached so */
-export function checkLandings(
+export function missingEndbr(
   { draft, references }: Pick<Extraction, 'draft' | 'references'>,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
   names: Pick<KernelNames, 'landing'>,

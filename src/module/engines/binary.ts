@@ -13,8 +13,8 @@ import { soonest } from '../link/positions.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import { describe } from '../manifest/naming.ts'
 import {
+  type BuiltModule,
   changesNothing,
-  type MadeModule,
   manifestHead,
   moduleNameOf,
   originInfo,
@@ -39,7 +39,7 @@ export async function makeBinary(
   kernel: Kernel,
   { request, name, compiled: { scope, bench } }: CompiledFix,
   { units, names, extraction, functions, bindings, findings: known }: Draft,
-): Promise<MadeModule> {
+): Promise<BuiltModule> {
   refuseIfErrors(kernel, known)
   if (extraction.replaced.length === 0 && extraction.callbacks.length === 0) throw changesNothing(known)
   const { patches } = request

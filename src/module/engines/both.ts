@@ -10,7 +10,7 @@ import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { SourceChange } from '../../source/change/unit-change.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import type { MadeModule } from '../manifest/output.ts'
+import type { BuiltModule } from '../manifest/output.ts'
 import type { CompiledFix } from '../manifest/request.ts'
 import { makeSource, type SourceModule } from './source.ts'
 import { likenessKey, unchangedByThemselves } from './source-likeness.ts'
@@ -27,8 +27,8 @@ export async function makeBoth(
   job: Job,
   kernel: Kernel,
   fix: CompiledFix,
-  first: MadeModule,
-): Promise<MadeModule> {
+  first: BuiltModule,
+): Promise<BuiltModule> {
   const { request, compiled } = fix
   const second = await attempt(() => makeSource(job, kernel, fix))
   const engines =

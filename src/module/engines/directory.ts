@@ -18,18 +18,24 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { kernelNames } from '../../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
 import type { BindMode } from '../bind/distance.ts'
-import { checkLandings } from '../bind/ibt-endbr.ts'
+import { missingEndbr } from '../bind/ibt-endbr.ts'
 import { explainDifferences } from '../bind/mismatch.ts'
 import { assemble } from '../link/assemble.ts'
 import { boundTo, targetOf } from '../link/finish.ts'
 import { packEvidence, textsOf } from '../manifest/evidence.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import { type Made, manifestHead, moduleNameOf, originInfo, save } from '../manifest/output.ts'
+import {
+  manifestHead,
+  moduleNameOf,
+  originInfo,
+  type WrittenModule,
+  writeModule,
+} from '../manifest/output.ts'
 import { openTemplate } from '../structures/template.ts'
 import { readWrapper, type Wrapper } from '../structures/wrapper.ts'
 import { auditDirectory } from './audited.ts'
+import { linkDirectory, livepatchSymbolObjects } from './directory-object.ts'
 import { knownData } from './known-data.ts'
-import { cargoOf, statedObjects } from './source-carried.ts'
 import { compileDirectory, type SourceObject } from './source-objects.ts'
 import { checkTables, type TabledFunction } from './wrapper-checks.ts'
 
@@ -77,7 +83,7 @@ export async function makeDirectoryModule(
       const names = await kernelNames(kernel, [
         ...compiled.units.map(({ object }) => object),
         ...wrapper.objects.map(({ name }) => name),
-        ...statedObjects(compiled),
+        ...livepatchSymbolObjects(compiled),
       ])
       try {
         const tables = checkTables(wrapper, compiled, names, wrapperFile)
@@ -88,13 +94,13 @@ export async function makeDirectoryModule(
           }),
         )
         const keptIn = (one: SourceObject) => data.get(one)?.kept ?? new Map()
-        const cargo = cargoOf(compiled, template.object, names, keptIn)
-        const landings = checkLandings(cargo, cargo.bindings, names)
+        const linked = linkDirectory(compiled, template.object, names, keptIn)
+        const unreachable = missingEndbr(linked, linked.bindings, names)
         const known = [
           ...(provenance?.findings ?? []),
           ...compiled.findings,
-          ...(await explainDifferences(job, kernel, names, [...tables.findings, ...cargo.findings])),
-          ...landings,
+          ...(await explainDifferences(job, kernel, names, [...tables.findings, ...linked.findings])),
+          ...unreachable,
           ...[...data.values()].flatMap((one) => one.findings),
         ]
         refuseIfErrors(kernel, known)
@@ -108,7 +114,7 @@ export async function makeDirectoryModule(
         const description = info.find(([key]) => key === 'description')?.[1] ?? `Live patch ${source.name}`
         const moduleName = moduleNameOf(source.name)
         const target = targetOf(kernel, names, bind)
-        const assembled = await assemble(job, kernel, template, cargo, cargo.bindings, () => [], target, {
+        const assembled = await assemble(job, kernel, template, linked, linked.bindings, () => [], target, {
           name: moduleName,
           description,
           replace: wrapper.replace,
@@ -168,13 +174,13 @@ export async function buildDirectory(
   kernel: Kernel,
   source: SourceDirectory,
   { output, allow, bind }: DirectoryRequest,
-): Promise<Made> {
+): Promise<WrittenModule> {
   const { bytes, manifest, objects } = await makeDirectoryModule(job, kernel, source, bind)
   const audited = await auditDirectory(job, kernel, source.name, bytes, objects, manifest.findings)
   const findings = withConsent([...manifest.findings, ...audited], new Set(allow))
   const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
   const evidence = packEvidence({ inputs: await textsOf(source.dir, manifest.inputs), functions: [] })
-  return await save(output, bytes, { ...manifest, findings, evidence, timings })
+  return await writeModule(output, bytes, { ...manifest, findings, evidence, timings })
 }
 
 /** The source was cut out of one exact kernel; another one's private functions may differ. */

@@ -22,7 +22,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { type KernelNames, kernelNames } from '../../match/names.ts'
 import { compareUnit } from '../../source/change/unit-comparison.ts'
 import { type Binding, binder } from '../bind/bind.ts'
-import { checkLandings } from '../bind/ibt-endbr.ts'
+import { missingEndbr } from '../bind/ibt-endbr.ts'
 import { explainDifferences } from '../bind/mismatch.ts'
 import type { CompiledFix } from '../manifest/request.ts'
 import type { PositionedFunction } from '../structures/tables.ts'
@@ -63,7 +63,7 @@ export async function openDraft(
     const { functions, bindings, problems } = bindAll(extraction, names)
     const unexplained = problems.splice(0)
     problems.push(...(await explainDifferences(job, kernel, names, unexplained)))
-    problems.push(...checkLandings(extraction, bindings, names))
+    problems.push(...missingEndbr(extraction, bindings, names))
     const subject: Subject | undefined = bench && {
       kernel,
       changes,

@@ -50,7 +50,7 @@ export function knownData(
     pairs.map(({ atom }) => atom.name),
   )
   const isKept = ({ atom }: (typeof pairs)[number]) =>
-    different.get(atom.name) === undefined && isAlone(all, atom)
+    different.get(atom.name) === undefined && hasOwnSection(all, atom)
   const copies = [...variables, ...pairs.filter((one) => !isKept(one)).map(({ atom }) => atom)]
   return {
     kept: new Map(pairs.filter(isKept).map(({ atom, counterpart }) => [atom.name, counterpart])),
@@ -94,7 +94,7 @@ function isConstant(atom: Atom): boolean {
 }
 
 /** Whether its section can be left out with it, and no other file knows the place by another name. */
-function isAlone(unit: SplitObject, { section, start, aliases }: Atom): boolean {
+function hasOwnSection(unit: SplitObject, { section, start, aliases }: Atom): boolean {
   const isPrivate = aliases.every(({ binding }) => binding === 'local')
   return isPrivate && start === 0 && unit.atomsOf(section).length === 1
 }

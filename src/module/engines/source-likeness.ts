@@ -12,15 +12,15 @@ import type { Job } from '../../ground/job.ts'
 import { attributeFlag, readAttributes } from '../../source/compare/function-attributes.ts'
 import {
   byItself,
-  type CompiledAlone,
   compilesByItself,
+  type IsolatedCompilation,
   type Likeness,
   likenessOf,
   type Way,
 } from '../../source/compare/likeness.ts'
 import { compareFunctions } from '../../source/compare/same-code.ts'
 import type { PlannedFunction } from '../../source/directory/plan.ts'
-import { hasLandingPad, withoutLandingPads } from '../link/without-endbr.ts'
+import { hasEndbr, withoutEndbr } from '../link/without-endbr.ts'
 import type { SourceObject } from './source-objects.ts'
 
 /** What is compared. */
@@ -58,7 +58,7 @@ export async function sourceLikeness(
     if (pair === undefined || planned.length === 0) continue
     const wanted = planned.map(({ oldName, replacement }) => ({ name: oldName, as: replacement }))
     const likenesses = await likenessOf(
-      withoutPads({ unit: readObject(readFileSync(pair.after), `${source} (after)`), extract }, wanted),
+      withoutAddedEndbr({ unit: readObject(readFileSync(pair.after), `${source} (after)`), extract }, wanted),
       wanted,
       async (way) => {
         const compile = await compilerByItself(job, compiled, source, dir, way)
@@ -67,7 +67,7 @@ export async function sourceLikeness(
           compile?.(tree, path.join(directory, file)),
         ])
         if (unit === undefined || extract === undefined) return undefined
-        const plain = withoutPads({ unit: unit.object, extract: extract.object }, wanted)
+        const plain = withoutAddedEndbr({ unit: unit.object, extract: extract.object }, wanted)
         return {
           unit: { ...unit, object: plain.unit },
           extract: { ...extract, object: plain.extract },
@@ -85,7 +85,7 @@ export async function sourceLikeness(
 }
 
 /** Compiles the unit as a tree has it, or a file in its place. */
-type Compiler = (tree: string, file?: string) => Promise<CompiledAlone | undefined>
+type Compiler = (tree: string, file?: string) => Promise<IsolatedCompilation | undefined>
 
 export interface Sides {
   readonly unit: ObjectFile
@@ -93,12 +93,12 @@ export interface Sides {
 }
 
 /** A function whose address the wrapper has begins with a landing pad, also where it was private. */
-export function withoutPads(
+export function withoutAddedEndbr(
   { unit, extract }: Sides,
   wanted: readonly { name: string; as: string }[],
 ): Sides {
-  const onlyHere = wanted.filter(({ name, as }) => hasLandingPad(extract, as) && !hasLandingPad(unit, name))
-  return { unit, extract: withoutLandingPads(extract, new Set(onlyHere.map(({ as }) => as))) }
+  const onlyHere = wanted.filter(({ name, as }) => hasEndbr(extract, as) && !hasEndbr(unit, name))
+  return { unit, extract: withoutEndbr(extract, new Set(onlyHere.map(({ as }) => as))) }
 }
 
 /**
@@ -141,7 +141,7 @@ async function compilerByItself(
   mkdirSync(place, { recursive: true })
   const part = mkdtempSync(path.join(place, `${source.replaceAll('/', '-')}-`))
   let number = 0
-  return async (tree: string, file?: string): Promise<CompiledAlone | undefined> => {
+  return async (tree: string, file?: string): Promise<IsolatedCompilation | undefined> => {
     const output = path.join(part, `${++number}.o`)
     const attributes = `${output}.attributes`
     const flags = [...way(unit.flags!), attributeFlag(attributes)]

@@ -35,7 +35,7 @@ import type { ExtractedSource } from '../../source/extract/request.ts'
 import { targetOf } from '../link/finish.ts'
 import { soonest } from '../link/positions.ts'
 import { describe, titleOf } from '../manifest/naming.ts'
-import { changesNothing, type MadeModule } from '../manifest/output.ts'
+import { type BuiltModule, changesNothing } from '../manifest/output.ts'
 import type { CompiledFix } from '../manifest/request.ts'
 import { makeDirectoryModule, type Provenance } from './directory.ts'
 import { filesOf, licenceOf } from './source-files.ts'
@@ -45,7 +45,7 @@ import { planObjects, renaming } from './source-plan.ts'
 import { requestFor } from './source-request.ts'
 
 /** A module made from source, with what it was made of. */
-export interface SourceModule extends MadeModule {
+export interface SourceModule extends BuiltModule {
   readonly directory: string
   readonly source: WrittenSource
   /** The compiled files of the units. */

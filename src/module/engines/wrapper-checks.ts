@@ -8,7 +8,7 @@ import type { KernelNames } from '../../match/names.ts'
 import type { MatchRecord } from '../../match/record.ts'
 import { binder } from '../bind/bind.ts'
 import type { WrappedFunction, Wrapper } from '../structures/wrapper.ts'
-import { candidates, definitionIn } from './source-carried.ts'
+import { candidates, definitionIn } from './directory-object.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
 
 /** A replaced function and the file that replaces it. */
@@ -80,14 +80,14 @@ export function checkTables(
           'Put it into the file of the unit that has it',
         )
       else {
-        const { replaceable, position: told, match } = judge(tabled, atom)
+        const { replaceable, position: told, match } = checkFunction(tabled, atom)
         const known = { ...tabled, position: told }
         if (replaceable) functions.push(match === undefined ? known : { ...known, match })
       }
     }
   return { functions, findings }
 
-  function judge(
+  function checkFunction(
     tabled: TabledFunction,
     atom: Atom,
   ): { replaceable: boolean; position: number; match: MatchRecord | undefined } {

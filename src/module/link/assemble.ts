@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Puts a live patch module together: the carried code, the frame that every patch has, and the kernel's
+// Puts a live patch module together: the carried code, the skeleton that every patch has, and the kernel's
 // livepatch structures become one object; objtool runs over the whole; then the references to the
 // running kernel become livepatch symbols and relocations.
 import type { ObjectDraft, SymbolDraft } from '../../elf/write.ts'
@@ -13,28 +13,28 @@ import type { Template } from '../structures/template.ts'
 import { type Assembled, finish, type Target } from './finish.ts'
 import { join, link, substitute } from './join.ts'
 import { imageSymbol, referencesSymbol } from './kernel-references.ts'
-import { frameOf, type ModuleOptions } from './module-skeleton.ts'
+import { type ModuleOptions, moduleSkeleton } from './module-skeleton.ts'
 import { runObjtool } from './objtool.ts'
 import { callbackSlots, callbacksSymbol, reloadFindings, reloadOf, writingBindings } from './reload.ts'
 
-/** What a live patch brings along: code and data. */
-export interface Cargo {
+/** The code and data that a live patch brings along, as one relocatable object. */
+export interface PatchObject {
   /** Sections and symbols; symbols of `references` are undefined in it. */
   readonly draft: ObjectDraft
   readonly references: ReadonlyMap<SymbolDraft, Reference>
 }
 
 /**
- * @param bindings how each of the cargo's references is resolved; one without a binding is dropped
- * @param tables the kernel's livepatch structures, for a cargo that does not have them yet; gets what each of the
- *   cargo's symbols has become
+ * @param bindings how each of the object's references is resolved; one without a binding is dropped
+ * @param tables the kernel's livepatch structures, for an object that does not have them yet; gets what each of
+ *   its symbols has become
  * @throws Fault when objtool fails
  */
 export async function assemble(
   job: Job,
   kernel: Kernel,
   template: Template,
-  cargo: Cargo,
+  object: PatchObject,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
   tables: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => readonly ObjectDraft[],
   target: Target,
@@ -45,23 +45,23 @@ export async function assemble(
   const used = clears ? await template.clearing() : template
   const named = clears ? writingBindings(target.names) : new Map<string, Binding>()
   const reserved = new Set([patchSymbol, imageSymbol, referencesSymbol, callbacksSymbol])
-  for (const { name, binding, place } of [...used.object.symbols, ...cargo.draft.symbols])
+  for (const { name, binding, place } of [...used.object.symbols, ...object.draft.symbols])
     if (binding !== 'local' && place !== 'undefined') reserved.add(name)
-  const carried = nameReferences(cargo, bindings, named, reserved)
-  const frame = frameOf(used, options, named)
+  const carried = nameReferences(object, bindings, named, reserved)
+  const skeleton = moduleSkeleton(used, options, named)
   const slots = clears ? [callbackSlots(options.objects.length)] : []
-  const raw = link(join([carried.draft, frame, ...tables(carried.renamed), ...slots]))
+  const raw = link(join([carried.draft, skeleton, ...tables(carried.renamed), ...slots]))
   const { bytes, warnings } = await runObjtool(job, kernel, used, writeObject(raw))
-  const { findings, ...made } = finish(bytes, named, target, used.layout, warnings)
-  return { ...made, findings: [...findings, ...reloadFindings(reload, options.objects)] }
+  const { findings, ...finished } = finish(bytes, named, target, used.layout, warnings)
+  return { ...finished, findings: [...findings, ...reloadFindings(reload, options.objects)] }
 }
 
 /**
  * Gives every reference a name of its own, by which it is known again after objtool.
- * @param reserved what the frame defines, such as `__this_module`: a module's code means its own
+ * @param reserved what the skeleton defines, such as `__this_module`: a module's code means its own
  */
 function nameReferences(
-  { draft, references }: Cargo,
+  { draft, references }: PatchObject,
   bindings: ReadonlyMap<SymbolDraft, Binding>,
   named: Map<string, Binding>,
   reserved: ReadonlySet<string>,
@@ -101,6 +101,6 @@ function nameReferences(
  * when the patch is loaded. A module's trampoline may not be there yet: it is called as a function.
  */
 function nameForObjtool(binding: Binding): string {
-  const late = binding.kind === 'livepatch' && binding.when !== 'vmlinux'
-  return late && /^__SC[TK]__/.test(binding.name) ? `late..${binding.name}` : binding.name
+  const mayComeLater = binding.kind === 'livepatch' && binding.when !== 'vmlinux'
+  return mayComeLater && /^__SC[TK]__/.test(binding.name) ? `late..${binding.name}` : binding.name
 }

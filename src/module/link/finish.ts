@@ -11,11 +11,15 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import { type Identity, identityOf } from '../../match/identity.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from '../bind/bind.ts'
-import { anchor, type BindMode, type Distance, distances } from '../bind/distance.ts'
+import { anchor, type BindMode, type Distance, distanceFromAnchor } from '../bind/distance.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Layout } from '../structures/template.ts'
 import { imageSymbol, referencesSymbol, referenceTables } from './kernel-references.ts'
-import { type Detour, leaveOutTracepoints, separate } from './livepatch-relocations.ts'
+import {
+  leaveOutTracepoints,
+  moveLivepatchRelocations,
+  type PlaceFromAnchor,
+} from './livepatch-relocations.ts'
 
 /** The kernel that a module is for. */
 export interface Target {
@@ -49,7 +53,7 @@ export interface Assembled {
   readonly findings: readonly Finding[]
 }
 
-type Late = Binding & { kind: 'livepatch' }
+type LivepatchBinding = Binding & { kind: 'livepatch' }
 
 /** Bytes of a symbol's name that every kernel's livepatch code reads (kernel/livepatch/core.c). */
 const longestName = 127
@@ -76,7 +80,7 @@ export function finish(
   const findings: Finding[] = warnings.map((message) => ({ severity: 'warning', rule: 'objtool', message }))
   const versions = new Map<string, number>()
   const version = (name: string, crc: number) => versions.set(name, crc)
-  const late = new Map<SymbolDraft, Late>()
+  const livepatchSymbols = new Map<SymbolDraft, LivepatchBinding>()
   const object = readObject(bytes, 'livepatch.o')
   const used = new Set(
     object.sections.flatMap((section) => object.relocations(section).map((relocation) => relocation.symbol)),
@@ -91,7 +95,7 @@ export function finish(
       if (binding?.kind === 'livepatch') {
         const name = `.klp.sym.${binding.object}.${binding.name},${binding.sympos}`
         const changed: SymbolDraft = { ...asRead, name, place: 'livepatch' }
-        late.set(changed, binding)
+        livepatchSymbols.set(changed, binding)
         return changed
       }
       if (symbol.name === imageSymbol || symbol.name === referencesSymbol) return asRead
@@ -112,25 +116,28 @@ export function finish(
   const moduleLayout = names.exported('module_layout')
   if (moduleLayout !== undefined) version('module_layout', moduleLayout.crc)
 
-  const from = draft.symbols.find(({ name, place }) => name === anchor && place === 'undefined')
-  const near = mode === 'klp' || identity.buildId === undefined ? new Map() : nearby(late, names)
-  const detours = new Map<SymbolDraft, Detour>()
-  if (from !== undefined) for (const [symbol, { bytes }] of near) detours.set(symbol, { from, bytes })
-  const taken = new Set<SymbolDraft>()
+  const anchorSymbol = draft.symbols.find(({ name, place }) => name === anchor && place === 'undefined')
+  const distances =
+    mode === 'klp' || identity.buildId === undefined ? new Map() : distancesTo(livepatchSymbols, names)
+  const fromAnchor = new Map<SymbolDraft, PlaceFromAnchor>()
+  if (anchorSymbol !== undefined)
+    for (const [symbol, { bytes }] of distances) fromAnchor.set(symbol, { anchor: anchorSymbol, bytes })
+  const byDistance = new Set<SymbolDraft>()
   for (const section of draft.sections) {
-    if (section.name === '__jump_table') leaveOutTracepoints(section, late, findings)
-    for (const symbol of separate(section, late, draft, findings, detours)) taken.add(symbol)
+    if (section.name === '__jump_table') leaveOutTracepoints(section, livepatchSymbols, findings)
+    for (const symbol of moveLivepatchRelocations(section, livepatchSymbols, draft, findings, fromAnchor))
+      byDistance.add(symbol)
   }
   const lookedUp = new Set(
     draft.sections.flatMap(({ livepatchRelocations = [] }) =>
       livepatchRelocations.flatMap(({ relocations }) => relocations.map(({ symbol }) => symbol)),
     ),
   )
-  findings.push(...tooLong(lookedUp, late))
+  findings.push(...tooLong(lookedUp, livepatchSymbols))
   const tables = referenceTables(
     identity,
-    from,
-    [...taken].flatMap((symbol) => near.get(symbol) ?? []),
+    anchorSymbol,
+    [...byDistance].flatMap((symbol) => distances.get(symbol) ?? []),
   )
   for (const symbol of draft.symbols) {
     if (symbol.name === imageSymbol) symbol.place = tables.image
@@ -142,8 +149,8 @@ export function finish(
       (symbol.place !== 'livepatch' || lookedUp.has(symbol)),
   )
   const sections = [...draft.sections, ...tables.sections, versionTable(versions, layout)]
-  const bound = [...late].flatMap(([symbol, { object, name, sympos }]): BoundSymbol[] => {
-    const distance = taken.has(symbol) ? near.get(symbol)?.bytes : undefined
+  const bound = [...livepatchSymbols].flatMap(([symbol, { object, name, sympos }]): BoundSymbol[] => {
+    const distance = byDistance.has(symbol) ? distances.get(symbol)?.bytes : undefined
     const byName = lookedUp.has(symbol)
     if (distance === undefined && !byName) return []
     return [{ object, name, sympos, ...(distance === undefined ? {} : { distance }), byName }]
@@ -152,8 +159,11 @@ export function finish(
 }
 
 /** Where the livepatch symbols lie that can be reached by distance. */
-function nearby(late: ReadonlyMap<SymbolDraft, Late>, names: KernelNames): Map<SymbolDraft, Distance> {
-  const distanceTo = distances(names)
+function distancesTo(
+  late: ReadonlyMap<SymbolDraft, LivepatchBinding>,
+  names: KernelNames,
+): Map<SymbolDraft, Distance> {
+  const distanceTo = distanceFromAnchor(names)
   const found = new Map<SymbolDraft, Distance>()
   for (const [symbol, binding] of late) {
     const distance = distanceTo(binding)
@@ -162,7 +172,10 @@ function nearby(late: ReadonlyMap<SymbolDraft, Late>, names: KernelNames): Map<S
   return found
 }
 
-function tooLong(lookedUp: ReadonlySet<SymbolDraft>, late: ReadonlyMap<SymbolDraft, Late>): Finding[] {
+function tooLong(
+  lookedUp: ReadonlySet<SymbolDraft>,
+  late: ReadonlyMap<SymbolDraft, LivepatchBinding>,
+): Finding[] {
   return [...late].flatMap(([symbol, { name }]): Finding[] =>
     lookedUp.has(symbol) && name.length > longestName
       ? [

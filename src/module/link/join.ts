@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Puts relocatable objects into one, as `ld -r` would: the carried code, the frame that every live patch
-// has, and the kernel's livepatch structures.
+// Puts relocatable objects into one, as `ld -r` would: the carried code, the skeleton that every live
+// patch has, and the kernel's livepatch structures.
 import { isTable } from '../../diff/object/tables.ts'
 import {
   type ObjectDraft,

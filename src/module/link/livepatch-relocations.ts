@@ -13,7 +13,7 @@ import type { Binding } from '../bind/bind.ts'
  */
 export function leaveOutTracepoints(
   table: SectionDraft,
-  late: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
+  livepatchSymbols: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
   findings: Finding[],
 ): void {
   const { data, relocations } = table
@@ -26,7 +26,7 @@ export function leaveOutTracepoints(
     const entry = relocations.slice(index, index + 3)
     const start = entry[0]?.offset ?? 0
     const end = relocations[index + 3]?.offset ?? data.length
-    const key = entry[2] === undefined ? undefined : late.get(entry[2].symbol)
+    const key = entry[2] === undefined ? undefined : livepatchSymbols.get(entry[2].symbol)
     const tracepoint = key !== undefined && key.when !== 'vmlinux' && /^__tracepoint_(.*)$/.exec(key.name)
     if (tracepoint) {
       lost.add(tracepoint[1] ?? '')
@@ -48,40 +48,40 @@ export function leaveOutTracepoints(
   })
 }
 
-/** The same place, as it is reached by distance from another symbol. */
-export interface Detour {
-  readonly from: SymbolDraft
+/** A symbol as it is reached by distance from the anchor. */
+export interface PlaceFromAnchor {
+  readonly anchor: SymbolDraft
   readonly bytes: number
 }
 
 /**
  * Moves the relocations that livepatch resolves into sections of their own, except those that can be ordinary ones.
- * @param detours livepatch symbols that can be reached by distance
+ * @param fromAnchor livepatch symbols that can be reached by distance
  * @returns those that are
  */
-export function separate(
+export function moveLivepatchRelocations(
   section: SectionDraft,
-  late: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
+  livepatchSymbols: ReadonlyMap<SymbolDraft, Binding & { kind: 'livepatch' }>,
   draft: ObjectDraft,
   findings: Finding[],
-  detours: ReadonlyMap<SymbolDraft, Detour> = new Map(),
+  fromAnchor: ReadonlyMap<SymbolDraft, PlaceFromAnchor> = new Map(),
 ): SymbolDraft[] {
-  const taken: SymbolDraft[] = []
+  const byDistance: SymbolDraft[] = []
   const groups = new Map<string, RelocationDraft[]>()
   const ordinary: RelocationDraft[] = []
   for (const relocation of section.relocations) {
-    const binding = late.get(relocation.symbol)
+    const binding = livepatchSymbols.get(relocation.symbol)
     if (binding === undefined) {
       ordinary.push(relocation)
       continue
     }
-    const detour = detours.get(relocation.symbol)
-    if (detour !== undefined && !isFollowed(section, relocation, draft)) {
-      ordinary.push({ ...relocation, symbol: detour.from, addend: detour.bytes + relocation.addend })
-      taken.push(relocation.symbol)
+    const place = fromAnchor.get(relocation.symbol)
+    if (place !== undefined && !isReadWhileLoading(section, relocation, draft)) {
+      ordinary.push({ ...relocation, symbol: place.anchor, addend: place.bytes + relocation.addend })
+      byDistance.push(relocation.symbol)
       continue
     }
-    if (binding.when !== 'vmlinux' && !isPlain(section, relocation, draft, rewriting)) {
+    if (binding.when !== 'vmlinux' && !isUntouchedWhileLoading(section, relocation, draft, rewriting)) {
       const message =
         `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is ` +
         'loaded, but the module may come later'
@@ -101,7 +101,7 @@ export function separate(
   }
   section.relocations = ordinary
   section.livepatchRelocations = [...groups].map(([name, relocations]) => ({ name, relocations }))
-  return taken
+  return byDistance
 }
 
 /** Tables by which the kernel rewrites code while it loads a module. */
@@ -119,15 +119,15 @@ const following: ReadonlySet<string> = new Set(['.altinstructions', '.parainstru
  * True when the kernel may follow the reference while it loads the patch, before the patch can find out in which image
  * it is: tables in sections that the kernel knows by their names, and code that is rewritten.
  */
-function isFollowed(section: SectionDraft, relocation: RelocationDraft, draft: ObjectDraft): boolean {
-  return !section.name.startsWith('.') || !isPlain(section, relocation, draft, following)
+function isReadWhileLoading(section: SectionDraft, relocation: RelocationDraft, draft: ObjectDraft): boolean {
+  return !section.name.startsWith('.') || !isUntouchedWhileLoading(section, relocation, draft, following)
 }
 
 /**
  * True when the kernel does not look at, or rewrite, the place while it loads the patch.
  * @param tables by which it rewrites code
  */
-function isPlain(
+function isUntouchedWhileLoading(
   section: SectionDraft,
   relocation: RelocationDraft,
   draft: ObjectDraft,

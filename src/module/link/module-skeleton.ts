@@ -18,7 +18,7 @@ export interface ModuleOptions {
 }
 
 /** The part that every patch has, with the module's name and information in it. */
-export function frameOf(
+export function moduleSkeleton(
   template: Template,
   options: ModuleOptions,
   named: Map<string, Binding>,

@@ -51,7 +51,7 @@ export function reloadFindings(reload: Reload, objects: readonly string[]): Find
     }))
 }
 
-/** How the frame reaches what it writes with. */
+/** How the skeleton reaches what it writes with. */
 export function writingBindings({ exported }: Pick<KernelNames, 'exported'>): Map<string, Binding> {
   return new Map(
     writing

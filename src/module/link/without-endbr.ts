@@ -12,7 +12,7 @@ import { isLandingPad } from '../../match/indirect-calls.ts'
 const length = 4
 
 /** True when a function of the object begins with a landing pad. */
-export function hasLandingPad(object: ObjectFile, name: string): boolean {
+export function hasEndbr(object: ObjectFile, name: string): boolean {
   return object.symbols.some(
     ({ name: one, section, value }) =>
       one === name && section !== undefined && isLandingPad(section.data.subarray(value)),
@@ -20,7 +20,7 @@ export function hasLandingPad(object: ObjectFile, name: string): boolean {
 }
 
 /** @param names functions that have a landing pad, each in a section of its own */
-export function withoutLandingPads(object: ObjectFile, names: ReadonlySet<string>): ObjectFile {
+export function withoutEndbr(object: ObjectFile, names: ReadonlySet<string>): ObjectFile {
   if (names.size === 0) return object
   const draft = redraft(object, () => true)
   /** Where each section that becomes shorter has its pad. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The manifest lies beside a live patch module and tells everything known about it. It is read back by
-// prove, load and the fleet, so it is checked against this schema: a file is hostile until parsed.
+// The manifest lies beside a live patch module and tells everything known about it. `prove`, `verify` and `report` read
+// it back, so it is checked against this schema: a file is hostile until parsed.
 import * as v from 'valibot'
 import { callbackKinds } from '../../diff/directives.ts'
 import { matchRecordSchema } from '../../match/record.ts'

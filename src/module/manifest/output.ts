@@ -9,14 +9,14 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 
 /** A module before it is written. */
-export interface MadeModule {
+export interface BuiltModule {
   readonly bytes: Buffer
   readonly manifest: Manifest
   /** The directory with its source, if it has one. */
   readonly directory?: string
 }
 
-export interface Made {
+export interface WrittenModule {
   readonly module: string
   readonly manifestFile: string
   readonly manifest: Manifest
@@ -25,7 +25,7 @@ export interface Made {
 }
 
 /** Writes the module and the manifest; neither is seen before both are whole. */
-export async function save(output: string, bytes: Buffer, manifest: Manifest): Promise<Made> {
+export async function writeModule(output: string, bytes: Buffer, manifest: Manifest): Promise<WrittenModule> {
   const module = path.join(output, `livepatch-${manifest.name}.ko`)
   const manifestFile = path.join(output, `livepatch-${manifest.name}.json`)
   await writeAllWhole([

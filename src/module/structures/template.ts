@@ -104,8 +104,8 @@ function flagsFor(unit: Unit, name: string): string[] {
   ]
 }
 
-/** The frame that was kept, when all that it was compiled from is as it was. */
-async function readFrame(kernel: Kernel, file: string): Promise<Buffer | undefined> {
+/** The object that was kept, when all that it was compiled from is as it was. */
+async function readKept(kernel: Kernel, file: string): Promise<Buffer | undefined> {
   const kept = await readFile(file).catch(() => undefined)
   if (kept === undefined) return undefined
   const end = kept.indexOf('\n\n')
@@ -114,7 +114,7 @@ async function readFrame(kernel: Kernel, file: string): Promise<Buffer | undefin
   return holds === undefined ? undefined : Buffer.from(kept.subarray(end + 2))
 }
 
-async function compileFrame(
+async function compileAndKeep(
   job: Job,
   kernel: Kernel,
   flags: readonly string[],
@@ -148,7 +148,7 @@ async function compileFrame(
 }
 
 /**
- * Frames that are open already, by what their flags were learnt from: the module and its audit ask for the same one.
+ * Templates that are open already, by what their flags were learnt from: the module and its audit ask for the same one.
  */
 const known = new WeakMap<Units, Map<string, Promise<Template>>>()
 
@@ -199,9 +199,9 @@ async function compileTemplate(
     .digest('hex')
   const file = path.join(kernel.dir, 'livepatch', `${key.slice(0, 32)}.o`)
   const bytes =
-    (await readFrame(kernel, file)) ??
+    (await readKept(kernel, file)) ??
     (await job.journal.step(`Compiling the frame of a live patch for ${kernel.release}`, () =>
-      compileFrame(job, kernel, flags, source, file),
+      compileAndKeep(job, kernel, flags, source, file),
     ))
   const object = readObject(bytes, 'livepatch.o')
   return {

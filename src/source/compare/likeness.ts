@@ -36,7 +36,7 @@ export interface BothSides {
 }
 
 /** One of them, compiled without regard to what one function tells about another. */
-export interface CompiledAlone {
+export interface IsolatedCompilation {
   readonly object: ObjectFile
   readonly attributes: AttributeTable
 }
@@ -91,7 +91,9 @@ export function compilesByItself(compiler: string): boolean {
 export async function likenessOf(
   sides: BothSides,
   functions: readonly Wanted[],
-  again: (way: Way) => Promise<{ readonly unit: CompiledAlone; readonly extract: CompiledAlone } | undefined>,
+  again: (
+    way: Way,
+  ) => Promise<{ readonly unit: IsolatedCompilation; readonly extract: IsolatedCompilation } | undefined>,
   symbolOf?: (symbol: string) => string,
   isOwn: (name: string) => boolean = () => false,
 ): Promise<ReadonlyMap<string, Likeness>> {

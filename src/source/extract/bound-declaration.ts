@@ -80,13 +80,13 @@ export function transparentIn(definitions: Definitions): Transparent {
   }
 }
 
-export interface Head {
+export interface DeclarationText {
   readonly text: string
   /** The tokens that are in it, for the macros that it uses. */
   readonly tokens: readonly Token[]
 }
 
-export interface HeadRequest {
+export interface DeclarationRequest {
   readonly item: Item
   readonly name: string
   /** The name it gets. */
@@ -172,14 +172,14 @@ function join(source: string | undefined, tokens: readonly Token[], all: readonl
 
 /** Adds what the request wants to the kept tokens. */
 function finish(
-  request: HeadRequest,
+  request: DeclarationRequest,
   source: string | undefined,
   all: readonly Token[],
   kept: readonly Token[],
   core: number,
   nameToken: Token,
   openBound: Token | undefined,
-): Head {
+): DeclarationText {
   const part = (tokens: readonly Token[]): string => join(source, tokens, all)
   let before = part(kept.slice(0, core))
   if (request.as !== request.name) {
@@ -229,7 +229,11 @@ function between(source: string, before: Token, token: Token, all: readonly Toke
  * A declaration of `name`, which `item` defines.
  * @param source the written text, in which the item's chunk has its tokens
  */
-export function headOf(request: HeadRequest, source: string, definitions: Definitions): Head {
+export function declarationOf(
+  request: DeclarationRequest,
+  source: string,
+  definitions: Definitions,
+): DeclarationText {
   const { item, name } = request
   const expandedOne = item.declaration.declarators.find((one) => one.name === name)!
   const { tokens } = item.chunk

@@ -11,7 +11,7 @@ import { placesOf } from '../../c/name-uses.ts'
 import { spell } from '../../c/spelling.ts'
 import { plainest, typeIn, typeThrough } from '../../c/split-declaration.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { headOf } from './bound-declaration.ts'
+import { declarationOf } from './bound-declaration.ts'
 import { isLabel, type StaticLocal, shifted, staticLocalsOf } from './function-statics.ts'
 import type { RunningSymbol, SourceRequest } from './request.ts'
 import type { Item } from './unit-view.ts'
@@ -321,7 +321,7 @@ function declarationsFor(
   }
   const parts = [ofFirst, ...group.filter((one) => one !== ofFirst)].map((one) => {
     const size = text.bound(one)
-    return headOf(
+    return declarationOf(
       {
         item: declared,
         name: one.local.name,

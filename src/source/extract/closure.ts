@@ -17,8 +17,8 @@ import {
   definitionAmong,
   definitionOf,
   indexOf,
+  isBeforeBody,
   isFunctionIn,
-  isInHead,
   isInline,
   isOnlyForInlining,
   labelAmong,
@@ -306,7 +306,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     for (const one of candidates) if (isFromHeader(one)) takeWhole(one, `${name} is declared by it`)
     const label = labelAmong(candidates, name)
     const typed = withParameters(item, name, candidates)
-    const head = isInHead(typed)
+    const head = isBeforeBody(typed)
     bindings.set(name, { name, kind, running, item: typed, first, needsBound: false, label })
     queue.push(() => {
       for (const use of usesIn(typed))
@@ -503,7 +503,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     }
     for (const item of whole) note(item, () => true)
     for (const item of typesOnly) note(item, (at) => at < item.declaration.declarators[0]!.from)
-    for (const { item } of bindings.values()) note(item, isInHead(item))
+    for (const { item } of bindings.values()) note(item, isBeforeBody(item))
     return firstUse
   }
 

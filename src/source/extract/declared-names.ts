@@ -91,7 +91,7 @@ export function kindOf({ declaration }: Item): string {
 }
 
 /** Tells the tokens of what declares from those of what defines: a body, an initial value. */
-export function isInHead({ declaration: { body, declarators } }: Item): (at: number) => boolean {
+export function isBeforeBody({ declaration: { body, declarators } }: Item): (at: number) => boolean {
   const values = declarators.flatMap(({ value }) => value ?? [])
   return (at) => (body !== undefined ? at < body.from : !values.some(({ from, to }) => at >= from && at < to))
 }

@@ -32,7 +32,7 @@ function questionsOf(text: string): ReadonlySet<string> {
 }
 
 /** Counts the macros of the main file for which a header that is included behind them asks. */
-export function collectInfluences(
+export function collectHeaderParameters(
   unit: SourceUnit,
   parts: readonly HeaderPart[],
   definitions: Definitions,

@@ -11,7 +11,7 @@ import type { Splices } from '../../c/written-lines.ts'
 import type { SourceUnit } from './request.ts'
 
 /** Finds the files to read in the place of `#include` lines: C files, and those in `wanted`, by their paths. */
-export function spliceOf(unit: SourceUnit, wanted: ReadonlySet<string>): Splices {
+export function includedText(unit: SourceUnit, wanted: ReadonlySet<string>): Splices {
   const dir = path.dirname(unit.file)
   const dirs = unit.flags.flatMap((flag, at) =>
     flag === '-I' ? (unit.flags[at + 1] ?? []) : (/^-I(.+)/.exec(flag)?.[1] ?? []),

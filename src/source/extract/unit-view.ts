@@ -15,7 +15,7 @@ import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import { refusedFlag, refusedInput } from './compiler-flags.ts'
 import { refuseDigraphs } from './digraphs.ts'
-import { filesWithCode, spliceOf } from './included-code.ts'
+import { filesWithCode, includedText } from './included-code.ts'
 import type { SourceUnit } from './request.ts'
 
 /** A declaration of the main file, macros expanded. */
@@ -167,7 +167,7 @@ export async function openView(job: Job, unit: SourceUnit, withHeaders = false):
   })
   refuseDigraphs(unit, text)
   const look = async (spliced: ReadonlySet<string>) => {
-    const probed = probeFile(text, unit.file, spliceOf(unit, spliced), (macro) => definesOnce.has(macro))
+    const probed = probeFile(text, unit.file, includedText(unit, spliced), (macro) => definesOnce.has(macro))
     return { probed, expanded: await preprocess(job, unit, probed.text, probed.dirs) }
   }
   let { probed, expanded } = await look(new Set())

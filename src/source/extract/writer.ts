@@ -11,7 +11,7 @@ import type { Directive } from '../../c/written-lines.ts'
 import type { Bounds } from './array-bounds.ts'
 import type { Attribute } from './attributes.ts'
 import {
-  headOf,
+  declarationOf,
   isDefinitionWord,
   isForUsers,
   transparentIn,
@@ -21,7 +21,7 @@ import {
 import { type LocalText, localEdits, withBoundLocals } from './bound-statics.ts'
 import type { Closure } from './closure.ts'
 import { definitionOf, isInline, isOnlyForInlining } from './declared-names.ts'
-import { collectInfluences } from './header-parameters.ts'
+import { collectHeaderParameters } from './header-parameters.ts'
 import { directivePieces, layOut } from './output-order.ts'
 import { renamedWords } from './renaming.ts'
 import type { RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
@@ -80,7 +80,7 @@ export function writeSource(
     body === undefined && declarators.some(({ name }) => closure.bindings.get(name)?.first.chunk === own)
 
   /** Whether a function's head is another one in the output: where several share a line, only one could be. */
-  const hasOwnHead = (item: Item): boolean => {
+  const hasOtherDeclarator = (item: Item): boolean => {
     const name = item.declaration.declarators[0]?.name ?? ''
     return closure.targets.get(name) === item || (item.declaration.body !== undefined && renamed.has(name))
   }
@@ -103,7 +103,7 @@ export function writeSource(
       needed.some((item) => closure.whole.has(item)) &&
       defines.every((item) => closure.whole.has(item)) &&
       needed.every((item) => closure.whole.has(item) && !isDivided(item)) &&
-      (one.items.length === 1 || !defines.some(hasOwnHead))
+      (one.items.length === 1 || !defines.some(hasOtherDeclarator))
     // A replaced function whose address is taken: what is handed on is the running one's.
     for (const { declaration, chunk: own } of needed.filter(
       (item) => closure.whole.has(item) && item.declaration.body !== undefined,
@@ -153,7 +153,7 @@ export function writeSource(
     for (const item of needed)
       if (item.declaration.body !== undefined) prototype(item, item.declaration.declarators[0]!.name)
     if (own !== undefined && name !== undefined && as !== undefined) {
-      all = [...all, ...plainHead(own)]
+      all = [...all, ...linkageEdits(own)]
       if (target === undefined) prefix = `static ${wordFor(own, name)}`
     } else if (target?.declaration.storage.has('static') === true) prefix = '__attribute__((__used__))\n'
     else if (own !== undefined && name !== undefined && target === undefined && one.items.length === 1)
@@ -231,7 +231,7 @@ export function writeSource(
   }
 
   /** Takes `static` and the like off a function that gets a name of its own and is called from elsewhere. */
-  const plainHead = (item: Item): Edit[] => {
+  const linkageEdits = (item: Item): Edit[] => {
     const { tokens } = item.chunk
     const isTransparent = transparentIn(definitions)
     const declaration = parseDeclaration(tokens, 0, tokens.length, isTransparent)
@@ -264,7 +264,11 @@ export function writeSource(
     const { storage } = item.declaration
     const isPrivate = as === undefined ? storage.has('static') : !isTarget
     const prefix = `${isPrivate ? 'static ' : ''}${as === undefined && isInline(item) ? 'inline ' : ''}`
-    const head = headOf({ item, name, as: as ?? name, prefix, label: '', attributes }, source, definitions)
+    const head = declarationOf(
+      { item, name, as: as ?? name, prefix, label: '', attributes },
+      source,
+      definitions,
+    )
     collect(head.tokens)
     const line = (isEarly ? user.chunk : item.chunk).from - 0.5
     pieces.push({ from: line, to: line, kind: 'declaration', text: () => `${head.text}\n` })
@@ -318,7 +322,7 @@ export function writeSource(
     const attributes = closure.attributesBeside(item, name).filter(isForUsers)
     if (label === '' && !isPrivate && bound === undefined && attributes.length === 0)
       if (isDeclaredByHeaders(view, name, kind === 'function')) return
-    const head = headOf(
+    const head = declarationOf(
       {
         item,
         name,
@@ -399,7 +403,7 @@ export function writeSource(
   for (const one of view.chunks) chunk(one)
   const keepsIncludes = !view.chunks.some(({ from }) => from < 0)
   if (keepsIncludes) {
-    collectInfluences(
+    collectHeaderParameters(
       unit,
       view.expanded.parts.filter(({ line }) => isIncluded(line)),
       definitions,

@@ -10,7 +10,7 @@ import type { Kernel } from '../../../src/kernel/kernel.ts'
 import { selectKernel } from '../../../src/kernel/select.ts'
 import { buildDirectory } from '../../../src/module/engines/directory.ts'
 import { makeLivePatch } from '../../../src/module/make.ts'
-import type { Made } from '../../../src/module/manifest/output.ts'
+import type { WrittenModule } from '../../../src/module/manifest/output.ts'
 import type { Engine } from '../../../src/module/manifest/request.ts'
 import { readPatches } from '../../../src/patch/read.ts'
 import { readSourceDirectory } from '../../../src/source/directory/layout.ts'
@@ -39,7 +39,12 @@ const named = (names: readonly string[]): Seen[] =>
   [...examples, ...seen].filter(({ patch }) => names.includes(path.basename(patch, '.patch')))
 
 let number = 0
-export async function make(kernel: Kernel, patch: string, engine: Engine, output?: string): Promise<Made> {
+export async function make(
+  kernel: Kernel,
+  patch: string,
+  engine: Engine,
+  output?: string,
+): Promise<WrittenModule> {
   const place = output ?? path.join(work, `${++number}`)
   mkdirSync(place, { recursive: true })
   return await makeLivePatch(job, kernel, {

@@ -5,12 +5,12 @@ import { describe, expect, test } from 'vitest'
 import type { SymbolDraft } from '../../../src/elf/write.ts'
 import { undefinedSymbol } from '../../../src/elf/write.ts'
 import type { Binding } from '../../../src/module/bind/bind.ts'
-import { anchor, distances } from '../../../src/module/bind/distance.ts'
-import { separate } from '../../../src/module/link/livepatch-relocations.ts'
+import { anchor, distanceFromAnchor } from '../../../src/module/bind/distance.ts'
+import { moveLivepatchRelocations } from '../../../src/module/link/livepatch-relocations.ts'
 import { changeOf, extractionOf } from '../../objects.ts'
 import { namesOf, type SmallKernel } from '../small-kernel.ts'
 
-type Late = Binding & { kind: 'livepatch' }
+type LivepatchBinding = Binding & { kind: 'livepatch' }
 
 const base = 0xffff_ffff_8100_0000n
 const at = (offset: number, type = 't') => ({ address: base + BigInt(offset), type })
@@ -30,7 +30,7 @@ const kernel: SmallKernel = {
 }
 
 const to = (object: string, name: string, sympos = 0, other: SmallKernel = kernel) =>
-  distances(namesOf(other))({ kind: 'livepatch', object, when: object, name, sympos })
+  distanceFromAnchor(namesOf(other))({ kind: 'livepatch', object, when: object, name, sympos })
 
 describe('a private symbol of vmlinux', () => {
   test('lies at a distance from the exported one, on either side', () => {
@@ -65,13 +65,16 @@ function relocationsOf(code: string) {
   const unit = (n: number) =>
     `extern long the_key; void callee(void); int f(int a) { ${code} return a + ${n}; }`
   const { draft, references } = extractionOf([changeOf(unit(1000), unit(1001))])
-  const late = new Map<SymbolDraft, Late>()
+  const livepatchSymbols = new Map<SymbolDraft, LivepatchBinding>()
   for (const [symbol, { name }] of references)
     if (name !== '__fentry__')
-      late.set(symbol, { kind: 'livepatch', object: 'vmlinux', when: 'vmlinux', name, sympos: 0 })
+      livepatchSymbols.set(symbol, { kind: 'livepatch', object: 'vmlinux', when: 'vmlinux', name, sympos: 0 })
   const from = undefinedSymbol(anchor)
-  const detours = new Map([...late.keys()].map((symbol) => [symbol, { from, bytes: -0x1000 }]))
-  for (const section of draft.sections) separate(section, late, draft, [], detours)
+  const fromAnchor = new Map(
+    [...livepatchSymbols.keys()].map((symbol) => [symbol, { anchor: from, bytes: -0x1000 }]),
+  )
+  for (const section of draft.sections)
+    moveLivepatchRelocations(section, livepatchSymbols, draft, [], fromAnchor)
   return draft.sections.flatMap(({ name: section, relocations, livepatchRelocations = [] }) => [
     ...relocations
       .filter(({ symbol }) => symbol === from)

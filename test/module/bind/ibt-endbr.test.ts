@@ -2,7 +2,7 @@
 // Code that takes the address of a function of the running kernel.
 import { describe, expect, test } from 'vitest'
 import type { Binding } from '../../../src/module/bind/bind.ts'
-import { checkLandings } from '../../../src/module/bind/ibt-endbr.ts'
+import { missingEndbr } from '../../../src/module/bind/ibt-endbr.ts'
 import { changeOf, extractionOf } from '../../objects.ts'
 
 const common = `
@@ -20,7 +20,7 @@ function landings(before: string, after: string, open: readonly string[] = []) {
     ]),
   )
   const data = ['slot']
-  return checkLandings(extraction, bindings, {
+  return missingEndbr(extraction, bindings, {
     landing: (_, name) => (data.includes(name) ? undefined : open.includes(name)),
   }).map(({ rule, symbol }) => `${rule} ${symbol}`)
 }

@@ -2,14 +2,14 @@
 // What headers bring into a file of a live patch's source, though the running kernel has it already.
 import { describe, expect, test } from 'vitest'
 import { splitObject } from '../../../src/diff/object/split-object.ts'
+import { linkDirectory } from '../../../src/module/engines/directory-object.ts'
 import { knownData } from '../../../src/module/engines/known-data.ts'
-import { cargoOf } from '../../../src/module/engines/source-carried.ts'
 import type { SourceObject } from '../../../src/module/engines/source-objects.ts'
 import { compile } from '../../objects.ts'
 import { namesOf } from '../small-kernel.ts'
 
 const wrapper = compile('extern char livepatch_f[]; void *table = livepatch_f;')
-const frame = compile('int frame;')
+const skeleton = compile('int skeleton;')
 
 interface Given {
   /** What both include; the live patch's directory may have another one. */
@@ -26,7 +26,7 @@ interface Given {
 /**
  * What becomes of a file that includes a header: the names that are bound, those that are carried, and the findings.
  */
-function made({ header, changedHeader = header, before, after, kernel, own }: Given) {
+function linked({ header, changedHeader = header, before, after, kernel, own }: Given) {
   const one: SourceObject = {
     file: 'a.c',
     unit: 'kernel/a.c',
@@ -45,25 +45,25 @@ function made({ header, changedHeader = header, before, after, kernel, own }: Gi
   )
   const names = namesOf({ symbols })
   const { kept, findings } = knownData(one, names, own === undefined ? undefined : new Set(own))
-  const cargo = cargoOf({ units: [one], wrapper, findings: [] }, frame, names, () => kept)
-  const code = cargo.draft.sections.find(({ name }) => name === '.text.livepatch_f')!
+  const object = linkDirectory({ units: [one], wrapper, findings: [] }, skeleton, names, () => kept)
+  const code = object.draft.sections.find(({ name }) => name === '.text.livepatch_f')!
   return {
     bound: Object.fromEntries(
-      [...cargo.bindings].flatMap(([{ name }, binding]) =>
+      [...object.bindings].flatMap(([{ name }, binding]) =>
         binding.kind === 'livepatch' ? [[name, binding.object]] : [],
       ),
     ),
-    carried: cargo.draft.symbols.flatMap(({ name, type, place }) =>
+    carried: object.draft.symbols.flatMap(({ name, type, place }) =>
       type === 'object' && place !== 'undefined' && name !== 'table' ? [name] : [],
     ),
     led: code.relocations.flatMap(({ symbol: { name, place }, addend }) =>
       place === 'undefined' && name !== '__fentry__' ? [`${name}+${addend}`] : [],
     ),
     findings,
-    rules: [...findings, ...cargo.findings]
+    rules: [...findings, ...object.findings]
       .filter(({ symbol, severity }) => symbol !== '__fentry__' && severity !== 'note')
       .map(({ rule, severity, symbol }) => `${severity} ${rule} ${symbol}`),
-    hints: cargo.findings.map(({ hint }) => hint ?? ''),
+    hints: object.findings.map(({ hint }) => hint ?? ''),
   }
 }
 
@@ -78,7 +78,7 @@ const indexed = {
 
 describe('a constant of a header', () => {
   test('of which elements are read is the running kernel’s', () => {
-    const { bound, carried, led, rules } = made(indexed)
+    const { bound, carried, led, rules } = linked(indexed)
     expect(bound).toEqual({ mask: 'vmlinux' })
     expect([carried, rules]).toEqual([[], []])
     expect(led).toEqual(['mask+0'])
@@ -91,7 +91,7 @@ describe('a constant of a header', () => {
       after: 'extern const void *seen; int livepatch_f(void) { return seen == mask || seen == &mask[3]; }',
       kernel: ['mask', 'seen'],
     }
-    const { bound, carried, led } = made(address)
+    const { bound, carried, led } = linked(address)
     expect(bound).toEqual({ mask: 'vmlinux', seen: 'vmlinux' })
     expect(carried).toEqual([])
     expect(led).toEqual(expect.arrayContaining(['mask+0', 'mask+12']))
@@ -108,31 +108,31 @@ describe('a constant of a header', () => {
       after: 'extern const struct ops *now; void livepatch_f(int a) { if (a) now = &ops; }',
       kernel: ['ops', 'mask', 'now', 'run'],
     }
-    const { bound, carried, rules } = made(stored)
+    const { bound, carried, rules } = linked(stored)
     expect(bound).toEqual({ ops: 'vmlinux', mask: 'vmlinux', now: 'vmlinux', run: 'vmlinux' })
     expect([carried, rules]).toEqual([[], []])
-    const elsewhere = made({ ...stored, changedHeader: header.replace('mask + 2', 'mask + 3') })
+    const elsewhere = linked({ ...stored, changedHeader: header.replace('mask + 2', 'mask + 3') })
     expect(elsewhere.rules).toEqual(['error copy-not-shared ops'])
   })
 
   test('that is new, that all its users took in, or of which the fix asks for a copy, is carried', () => {
     const alone = { ...indexed, before: 'int f(void) { return 1; }' }
     for (const given of [alone, { ...indexed, kernel: [] }, { ...indexed, own: ['mask'] }]) {
-      const { bound, carried, rules } = made(given)
+      const { bound, carried, rules } = linked(given)
       expect([bound, carried, rules]).toEqual([{}, ['mask'], []])
     }
   })
 
   test('that is not what the unit has is told to the author', () => {
     const changedHeader = mask.replace('31', '63')
-    const engine = made({ ...indexed, changedHeader })
+    const engine = linked({ ...indexed, changedHeader })
     expect(engine.rules).toEqual(['error copy-not-shared mask'])
     expect(engine.findings[0]?.message).toMatch(/defines mask, .*; the two differ: its bytes/)
     expect(engine.carried).toEqual(['mask'])
-    expect(made({ ...indexed, changedHeader, own: undefined }).rules).toEqual([
+    expect(linked({ ...indexed, changedHeader, own: undefined }).rules).toEqual([
       'warning copy-not-shared mask',
     ])
-    const longer = made({ ...indexed, changedHeader: mask.replace('31', '31, 63') })
+    const longer = linked({ ...indexed, changedHeader: mask.replace('31', '31, 63') })
     expect(longer.rules).toEqual(['error copy-not-shared mask'])
   })
 
@@ -141,12 +141,12 @@ describe('a constant of a header', () => {
     const header = `${place(mask)} ${place(mask.replace('mask', 'other').replace('7', '5'))}`
     const after = 'unsigned livepatch_f(unsigned v, int n) { return v & mask[n] & other[n]; }'
     const before = 'unsigned f(unsigned v, int n) { return v & mask[n] & other[n] & 1; }'
-    const { rules } = made({ ...indexed, header, before, after, kernel: ['mask', 'other'] })
+    const { rules } = linked({ ...indexed, header, before, after, kernel: ['mask', 'other'] })
     expect(rules.toSorted()).toEqual(['error copy-not-shared mask', 'error copy-not-shared other'])
   })
 
   test('of which the kernel has several that its code does not tell apart is told to the author', () => {
-    const { rules, hints } = made({ ...indexed, kernel: ['mask', 'mask'] })
+    const { rules, hints } = linked({ ...indexed, kernel: ['mask', 'mask'] })
     expect(rules).toEqual(['error ambiguous-symbol mask'])
     expect(hints.join()).toMatch(/Give the file a constant of another name .* 1: r 1, 2: r 2/)
   })
@@ -160,12 +160,12 @@ test('a variable of a header would be a second one, which is told to the author'
     kernel: ['count'],
     own: [],
   }
-  const { rules, findings, bound } = made(written)
+  const { rules, findings, bound } = linked(written)
   expect(bound).toEqual({})
   expect(rules).toEqual(['error copy-not-shared count'])
   expect(findings[0]?.hint).toMatch(/binary engine/)
-  const edited = made({ ...written, own: undefined })
+  const edited = linked({ ...written, own: undefined })
   expect(edited.rules).toEqual(['warning copy-not-shared count'])
   expect(edited.findings[0]?.hint).toMatch(/LIVEPATCH_SYMBOL/)
-  expect(made({ ...written, own: ['count'] }).rules).toEqual([])
+  expect(linked({ ...written, own: ['count'] }).rules).toEqual([])
 })

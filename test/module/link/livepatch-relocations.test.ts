@@ -5,7 +5,10 @@ import { describe, expect, test } from 'vitest'
 import type { SectionDraft } from '../../../src/elf/write.ts'
 import type { Finding } from '../../../src/ground/finding.ts'
 import type { Binding } from '../../../src/module/bind/bind.ts'
-import { leaveOutTracepoints, separate } from '../../../src/module/link/livepatch-relocations.ts'
+import {
+  leaveOutTracepoints,
+  moveLivepatchRelocations,
+} from '../../../src/module/link/livepatch-relocations.ts'
 import { changeOf, extractionOf } from '../../objects.ts'
 
 type Late = Binding & { kind: 'livepatch' }
@@ -49,7 +52,7 @@ describe('a reference that livepatch resolves', () => {
     ['the key of a static call', '.static_call_sites', staticCall, 'the_key'],
   ])('in a module is refused by name, with the way out: %s', (_, table, code, name) => {
     const { draft, late, findings, section } = patchOf(code, 'thing')
-    separate(section(table), late, draft, findings)
+    moveLivepatchRelocations(section(table), late, draft, findings)
     expect(findings.map(({ severity, rule, symbol }) => [severity, rule, symbol])).toEqual([
       ['error', 'late-special-section', name],
     ])
@@ -63,7 +66,7 @@ describe('a reference that livepatch resolves', () => {
     ['the key of a static call', '.static_call_sites', staticCall],
   ])('in vmlinux is resolved before the kernel looks: %s', (_, table, code) => {
     const { draft, late, findings, section } = patchOf(code, 'vmlinux')
-    separate(section(table), late, draft, findings)
+    moveLivepatchRelocations(section(table), late, draft, findings)
     expect(findings).toEqual([])
     expect(names(draft.sections)).toContain(`.klp.rela.vmlinux.${table}`)
   })
@@ -90,7 +93,7 @@ describe('a reference that livepatch resolves', () => {
       const code = alternative(inside)
       const { draft, late, findings, section } = patchOf(code + code, 'thing')
       expect((section('.altinstructions').data as Buffer).length).toBe(2 * size)
-      separate(section('.text.f'), late, draft, findings)
+      moveLivepatchRelocations(section('.text.f'), late, draft, findings)
       expect([...new Set(findings.map(({ rule }) => rule))]).toEqual(rules)
     })
   })
@@ -103,20 +106,20 @@ describe('a reference that livepatch resolves', () => {
       `.altinstructions,\\"a\\"\\n${entry('1b', '\\n.long 0')}${entry('2b', ', 4f - .')}.popsection\\n.pushsection ` +
       `.altinstr_replacement,\\"ax\\"\\n4: .byte 0x0f, 0x1f, 0x44, 0, 0\\n.popsection");`
     const { draft, late, findings, section } = patchOf(code, 'thing')
-    separate(section('.text.f'), late, draft, findings)
+    moveLivepatchRelocations(section('.text.f'), late, draft, findings)
     expect(findings.map(({ rule }) => rule)).toEqual(['late-special-section'])
   })
 
   test('from code that nobody rewrites may wait for its module', () => {
     const { draft, late, findings, section } = patchOf(`callee(); ${jump('the_key')}`, 'thing')
-    separate(section('.text.f'), late, draft, findings)
+    moveLivepatchRelocations(section('.text.f'), late, draft, findings)
     expect(findings).toEqual([])
     expect(names(draft.sections)).toEqual(['.klp.rela.thing..text.f'])
   })
 
   test('from a call that the kernel rewrites may not', () => {
     const { draft, late, findings, section } = patchOf(staticCall, 'thing')
-    separate(section('.text.f'), late, draft, findings)
+    moveLivepatchRelocations(section('.text.f'), late, draft, findings)
     expect(findings.map(({ rule, symbol }) => [rule, symbol])).toEqual([['late-special-section', 'callee']])
   })
 })

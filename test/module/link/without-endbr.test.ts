@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A function's landing pad is taken away for a comparison, and nothing else changes.
 import { expect, test } from 'vitest'
-import { hasLandingPad, withoutLandingPads } from '../../../src/module/link/without-endbr.ts'
+import { hasEndbr, withoutEndbr } from '../../../src/module/link/without-endbr.ts'
 import { compareFunction } from '../../../src/source/compare/same-code.ts'
 import { compile } from '../../objects.ts'
 
@@ -18,9 +18,9 @@ const room = '-fpatchable-function-entry=16,16'
 test.each([[[branch]], [[branch, room]]])('with %s', (flags) => {
   const before = compile(text('static', 'f'), ...packed, ...flags)
   const after = compile(text('', 'livepatch_f'), ...packed, ...flags)
-  expect([hasLandingPad(before, 'f'), hasLandingPad(after, 'livepatch_f')]).toEqual([false, true])
+  expect([hasEndbr(before, 'f'), hasEndbr(after, 'livepatch_f')]).toEqual([false, true])
   expect(compareFunction(before, after, 'f', 'livepatch_f').identical).toBe(false)
-  const bare = withoutLandingPads(after, new Set(['livepatch_f']))
-  expect(hasLandingPad(bare, 'livepatch_f')).toBe(false)
+  const bare = withoutEndbr(after, new Set(['livepatch_f']))
+  expect(hasEndbr(bare, 'livepatch_f')).toBe(false)
   expect(compareFunction(before, bare, 'f', 'livepatch_f')).toEqual({ identical: true, carried: [] })
 })

@@ -2,8 +2,8 @@
 // What the names mean in the compiled source of a live patch.
 import { describe, expect, test } from 'vitest'
 import { splitObject } from '../../../src/diff/object/split-object.ts'
+import { linkDirectory, parseLivepatchSymbol } from '../../../src/module/engines/directory-object.ts'
 import { knownData } from '../../../src/module/engines/known-data.ts'
-import { cargoOf, statedSymbol } from '../../../src/module/engines/source-carried.ts'
 import type { SourceObject } from '../../../src/module/engines/source-objects.ts'
 import { compile } from '../../objects.ts'
 import { namesOf, type SmallKernel } from '../small-kernel.ts'
@@ -12,7 +12,7 @@ const label = (object: string, name: string, position: number) =>
   `__asm__("__livepatch_symbol.${object}.${position}.${name}")`
 
 const wrapper = compile('extern char livepatch_f[]; void *table = livepatch_f;')
-const frame = compile('int frame;')
+const skeleton = compile('int skeleton;')
 
 function unit(
   text: string,
@@ -34,7 +34,7 @@ function cargo(kernel: SmallKernel, ...units: SourceObject[]) {
   const names = namesOf(kernel)
   const data = new Map(units.map((one) => [one, knownData(one, names, new Set())]))
   const kept = (one: SourceObject) => data.get(one)!.kept
-  const made = cargoOf({ units, wrapper, findings: [] }, frame, names, kept)
+  const made = linkDirectory({ units, wrapper, findings: [] }, skeleton, names, kept)
   const bound = [...made.bindings].filter(([{ name }]) => name !== '__fentry__')
   return {
     bindings: Object.fromEntries(bound.map(([{ name }, binding]) => [name, binding])),
@@ -45,13 +45,13 @@ function cargo(kernel: SmallKernel, ...units: SourceObject[]) {
 }
 
 test('the label of a symbol says object, position and name, which may have dots', () => {
-  expect(statedSymbol('__livepatch_symbol.nf_tables.2.count.3')).toEqual({
+  expect(parseLivepatchSymbol('__livepatch_symbol.nf_tables.2.count.3')).toEqual({
     object: 'nf_tables',
     position: 2,
     name: 'count.3',
   })
-  expect(statedSymbol('__livepatch_symbol.vmlinux.x.f')).toBeUndefined()
-  expect(statedSymbol('printk')).toBeUndefined()
+  expect(parseLivepatchSymbol('__livepatch_symbol.vmlinux.x.f')).toBeUndefined()
+  expect(parseLivepatchSymbol('printk')).toBeUndefined()
 })
 
 describe('a name that a file uses', () => {

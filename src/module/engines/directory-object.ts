@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Makes one cargo of the compiled files of a live patch's source: what one file defines, the others may use; anything
+// Puts the compiled files of a live patch's source into one object: what one file defines, the others may use; anything
 // else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says (kernel/include/inarch-source.h).
 
 import { isDirective } from '../../diff/directives.ts'
@@ -15,24 +15,24 @@ import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { type Binder, type Binding, binder } from '../bind/bind.ts'
 import { loadBootConstants } from '../bind/boot-constants.ts'
-import type { Cargo } from '../link/assemble.ts'
+import type { PatchObject } from '../link/assemble.ts'
 import { join } from '../link/join.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
 
 /** A symbol as LIVEPATCH_SYMBOL names it. */
-export interface StatedSymbol {
+export interface LivepatchSymbol {
   readonly object: string
   readonly position: number
   readonly name: string
 }
 
-export interface SourceCargo extends Cargo {
+export interface DirectoryObject extends PatchObject {
   readonly bindings: ReadonlyMap<SymbolDraft, Binding>
   readonly findings: readonly Finding[]
 }
 
 /** @returns what LIVEPATCH_SYMBOL wrote into a symbol's name; undefined for any other name */
-export function statedSymbol(name: string): StatedSymbol | undefined {
+export function parseLivepatchSymbol(name: string): LivepatchSymbol | undefined {
   const [, object, position, symbol] =
     /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
   if (object === undefined || symbol === undefined) return undefined
@@ -40,9 +40,9 @@ export function statedSymbol(name: string): StatedSymbol | undefined {
 }
 
 /** The kernel objects that the compiled files name. */
-export function statedObjects({ units, wrapper }: CompiledDirectory): string[] {
+export function livepatchSymbolObjects({ units, wrapper }: CompiledDirectory): string[] {
   return [wrapper, ...units.map(({ compiled }) => compiled)].flatMap(({ symbols }) =>
-    symbols.flatMap(({ name }) => statedSymbol(name)?.object ?? []),
+    symbols.flatMap(({ name }) => parseLivepatchSymbol(name)?.object ?? []),
   )
 }
 
@@ -78,18 +78,18 @@ function replaceDatum({ sections, symbols }: ObjectDraft, name: string, by: Symb
 }
 
 /**
- * @param frame what kbuild would generate for a module; it stands for the unit that the wrapper does not have
+ * @param skeleton what kbuild would generate for a module; it stands for the unit that the wrapper does not have
  * @param keptIn constants of a file that are the running kernel's, by name, as its unit has them
  */
-export function cargoOf(
+export function linkDirectory(
   { units, wrapper }: CompiledDirectory,
-  frame: ObjectFile,
+  skeleton: ObjectFile,
   names: KernelNames,
   keptIn: (file: SourceObject) => ReadonlyMap<string, Atom>,
-): SourceCargo {
+): DirectoryObject {
   let nowhere: SplitObject | undefined
   const outside = () => {
-    nowhere ??= splitObject(frame)
+    nowhere ??= splitObject(skeleton)
     return nowhere
   }
   const findings: Finding[] = []
@@ -152,11 +152,11 @@ export function cargoOf(
     }
     const resolve = (symbol: SymbolDraft, needed: boolean) => {
       const { name } = symbol
-      const stated = statedSymbol(name)
-      const meant = stated?.name ?? name
+      const written = parseLivepatchSymbol(name)
+      const meant = written?.name ?? name
       const definition = own === undefined ? undefined : definitionIn(own, meant)
       const reference = refer(symbol, meant, definition, needed)
-      const binding = isOwn(name, own) ? { kind: 'own' as const, name } : bindOne(bind, reference, stated)
+      const binding = isOwn(name, own) ? { kind: 'own' as const, name } : bindOne(bind, reference, written)
       if (binding !== undefined) bindings.set(symbol, binding)
     }
     /** What the live patch's files define, and what kbuild would generate for a module: the wrapper's own. */
@@ -166,7 +166,7 @@ export function cargoOf(
     const named = new Set(
       compiled.symbols.flatMap(({ section, type }) => (type === 'section' ? [] : [section])),
     )
-    /** What kbuild's linker script would leave out, and what the frame says for all files, is left behind. */
+    /** What kbuild's linker script would leave out, and what the skeleton says for all files, is left behind. */
     const keep = (section: Section) =>
       ((section.flags & sectionFlag.alloc) !== 0 || section.name.startsWith('.discard')) &&
       (section.size > 0 || named.has(section)) &&
@@ -215,10 +215,10 @@ export function cargoOf(
   function bindOne(
     usual: Binder,
     reference: Reference,
-    stated: StatedSymbol | undefined,
+    written: LivepatchSymbol | undefined,
   ): Binding | undefined {
-    if (stated === undefined) return usual.bind(reference)
-    const { object, name, position } = stated
+    if (written === undefined) return usual.bind(reference)
+    const { object, name, position } = written
     const symbols = names.symbols(object, name)
     const { unit, from } = reference
     const refuse = (message: string): undefined => {
