@@ -13,7 +13,7 @@ import { extract } from '../../src/extract/extraction.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
-import { type Binding, binder } from '../../src/module/bind/bind.ts'
+import { Binder, type Binding } from '../../src/module/bind/bind.ts'
 import type { Draft } from '../../src/module/engines/draft.ts'
 import { type Alter, buildToAudit } from '../audit/built.ts'
 import { Mutant } from '../audit/mutant.ts'
@@ -182,7 +182,7 @@ function fromUnits(
   const { names } = draft
   const has = (object: string, symbol: string) => names.symbols(object, symbol).length > 0
   const extraction = extract(units, { has })
-  const bind = binder(names)
+  const bind = new Binder(names)
   const bindings = new Map(
     [...extraction.references].flatMap(([symbol, reference]): [SymbolDraft, Binding][] => {
       const binding = bind.bind(reference)

@@ -19,7 +19,7 @@ import type { Job } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { kernelNames } from '../../src/match/names.ts'
-import { binder } from '../../src/module/bind/bind.ts'
+import { Binder } from '../../src/module/bind/bind.ts'
 import type { BindMode } from '../../src/module/bind/distance.ts'
 import { assemble } from '../../src/module/link/assemble.ts'
 import { targetOf } from '../../src/module/link/finish.ts'
@@ -99,7 +99,7 @@ export async function identityOf(
     })
     const change: Change = { ...same, changed }
     const extraction = await time('extract', () => extract([{ change, object }], { has }))
-    const bind = binder(names)
+    const bind = new Binder(names)
     const bindings = new Map()
     const functions: PositionedFunction[] = []
     await time('bind', () => {
@@ -112,7 +112,11 @@ export async function identityOf(
         if (sympos !== undefined) functions.push({ ...replaced, sympos })
       }
     })
-    const findings: Finding[] = [...same.findings, ...extraction.findings, ...bind.findings]
+    const findings: Finding[] = [
+      ...same.findings,
+      ...extraction.findings,
+      ...bind.findings.map(({ finding }) => finding),
+    ]
     const name = `id-${source.replace(/\.c$/, '').replace(/[^a-z0-9]+/g, '-')}`.slice(-40).replace(/^-/, '')
     const moduleName = `livepatch_${name.replaceAll('-', '_')}`
     let module: Buffer | undefined

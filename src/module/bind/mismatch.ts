@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Explains why a function is not what the kernel runs: both instructions where they part, and the likely cause. It
 // needs a disassembler and looks through the whole unit, so it is done only when the live patch is refused.
-import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
+import type { SplitObject } from '../../diff/object/split-object.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -10,18 +10,11 @@ import type { Mismatch } from '../../match/compare.ts'
 import { describe, instructionsOf } from '../../match/difference-text.ts'
 import type { KernelNames } from '../../match/names.ts'
 
-interface Noted {
-  readonly object: string
-  readonly before: SplitObject
-  readonly atom: Atom
-  readonly mismatch: Mismatch
-}
-
-const noted = new WeakMap<Finding, Noted>()
-
-/** Remembers what a finding of the rule `code-differs` is about. */
-export function noteDifference(finding: Finding, about: Noted): void {
-  noted.set(finding, about)
+/** What there is to say about a symbol that is bound. */
+export interface BindingFinding {
+  readonly finding: Finding
+  /** The function that is not what the kernel runs, where the finding is about one. */
+  readonly about?: { readonly object: string; readonly before: SplitObject; readonly mismatch: Mismatch }
 }
 
 const remedies: Readonly<Record<Cause['kind'], string>> = {
@@ -32,32 +25,25 @@ const remedies: Readonly<Record<Cause['kind'], string>> = {
   source: 'Take the source of the very version that runs',
 }
 
-/** The findings, with those that `noteDifference` knows explained. */
-export async function explainDifferences(
+/** The findings, in their order; those about a function that is not what runs say why. */
+export async function explainMismatches(
   job: Job,
   kernel: Kernel,
   names: Pick<KernelNames, 'running'>,
-  findings: readonly Finding[],
+  findings: readonly BindingFinding[],
 ): Promise<Finding[]> {
-  const about = findings.flatMap((finding) => {
-    const known = noted.get(finding)
-    return known === undefined ? [] : [{ finding, ...known }]
-  })
-  if (about.length === 0) return [...findings]
-  const texts = await instructionsOf(
-    job,
-    about.map(({ mismatch }) => mismatch),
-  )
-  const explained = new Map<Finding, Finding>()
-  about.forEach(({ finding, object, before, mismatch }, index) => {
-    const vmlinux = names.running('vmlinux')
-    const cause = causeOf(kernel, vmlinux, names.running(object), before, mismatch)
-    const said = describe(mismatch, texts[index]!)
-    explained.set(finding, {
+  const mismatches = findings.flatMap(({ about }) => about?.mismatch ?? [])
+  if (mismatches.length === 0) return findings.map(({ finding }) => finding)
+  const texts = (await instructionsOf(job, mismatches)).values()
+  return findings.map(({ finding, about }) => {
+    if (about === undefined) return finding
+    const { object, before, mismatch } = about
+    const cause = causeOf(kernel, names.running('vmlinux'), names.running(object), before, mismatch)
+    const difference = describe(mismatch, texts.next().value!)
+    return {
       ...finding,
-      message: `${finding.message}: ${said}; ${cause.text}`,
+      message: `${finding.message}: ${difference}; ${cause.text}`,
       hint: remedies[cause.kind],
-    })
+    }
   })
-  return findings.map((finding) => explained.get(finding) ?? finding)
 }

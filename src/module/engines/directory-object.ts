@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Puts the compiled files of a live patch's source into one object: what one file defines, the others may use; anything
-// else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says (kernel/include/inarch-source.h).
+// Puts the compiled files of a live patch's source into one relocatable object, as `ld -r` would: what one file defines,
+// the others may use; anything else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says.
 
 import { isDirective } from '../../diff/directives.ts'
 import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
@@ -13,37 +13,27 @@ import type { Reference } from '../../extract/extraction.ts'
 import { Namesakes } from '../../extract/namesakes.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
-import { type Binder, type Binding, binder } from '../bind/bind.ts'
+import { Binder, type Binding } from '../bind/bind.ts'
 import { loadBootConstants } from '../bind/boot-constants.ts'
+import type { BindingFinding } from '../bind/mismatch.ts'
 import type { PatchObject } from '../link/assemble.ts'
 import { join } from '../link/join.ts'
+import { bindAsWritten, candidates, parseLivepatchSymbol } from './livepatch-symbol.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
-
-/** A symbol as LIVEPATCH_SYMBOL names it. */
-export interface LivepatchSymbol {
-  readonly object: string
-  readonly position: number
-  readonly name: string
-}
 
 export interface DirectoryObject extends PatchObject {
   readonly bindings: ReadonlyMap<SymbolDraft, Binding>
-  readonly findings: readonly Finding[]
+  readonly findings: readonly BindingFinding[]
 }
 
-/** @returns what LIVEPATCH_SYMBOL wrote into a symbol's name; undefined for any other name */
-export function parseLivepatchSymbol(name: string): LivepatchSymbol | undefined {
-  const [, object, position, symbol] =
-    /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
-  if (object === undefined || symbol === undefined) return undefined
-  return { object, position: Number(position), name: symbol }
-}
+/** Constants of a file that are the running kernel's, by name, as its unit has them. */
+export type KeptConstants = (file: SourceObject) => ReadonlyMap<string, Atom>
 
-/** The kernel objects that the compiled files name. */
-export function livepatchSymbolObjects({ units, wrapper }: CompiledDirectory): string[] {
-  return [wrapper, ...units.map(({ compiled }) => compiled)].flatMap(({ symbols }) =>
-    symbols.flatMap(({ name }) => parseLivepatchSymbol(name)?.object ?? []),
-  )
+/** A compiled file; the wrapper stands for no unit. */
+interface CompiledFile {
+  readonly file: string
+  readonly compiled: ObjectFile
+  readonly source: SourceObject | undefined
 }
 
 /** The unit's own definition of a name, if it has exactly one. */
@@ -53,12 +43,212 @@ export function definitionIn({ before }: SourceObject, name: string): Atom | und
   return found.length === 1 && only !== undefined ? before.atomOf(only) : undefined
 }
 
-/** A list of symbols for a person: position, type and address of each. */
-export function candidates(names: KernelNames, object: string, name: string): string {
-  return names
-    .symbols(object, name)
-    .map(({ type, address }, index) => `${index + 1}: ${type} ${address.toString(16)}`)
-    .join(', ')
+/** @param skeleton what kbuild would generate for a module; it stands for the unit that the wrapper does not have */
+export function linkDirectory(
+  { units, wrapper }: CompiledDirectory,
+  skeleton: ObjectFile,
+  names: KernelNames,
+  keptIn: KeptConstants,
+): DirectoryObject {
+  const files: CompiledFile[] = [
+    ...units.map((source) => ({ file: source.file, compiled: source.compiled, source })),
+    { file: wrapper.name, compiled: wrapper, source: undefined },
+  ]
+  return new DirectoryLinker(files, skeleton, names, keptIn).link()
+}
+
+class DirectoryLinker {
+  readonly #files: readonly CompiledFile[]
+  readonly #skeleton: ObjectFile
+  readonly #names: KernelNames
+  readonly #keptIn: KeptConstants
+  readonly #binder: Binder
+  readonly #references = new Map<SymbolDraft, Reference>()
+  readonly #bindings = new Map<SymbolDraft, Binding>()
+  readonly #findings: Finding[] = []
+  /** The file that defines each global name. */
+  readonly #definers = new Map<string, string>()
+  readonly #namesakes = new Namesakes()
+  #unitOfWrapper: SplitObject | undefined
+
+  constructor(files: readonly CompiledFile[], skeleton: ObjectFile, names: KernelNames, keptIn: KeptConstants) {
+    this.#files = files
+    this.#skeleton = skeleton
+    this.#names = names
+    this.#keptIn = keptIn
+    this.#binder = new Binder(names)
+  }
+
+  link(): DirectoryObject {
+    for (const file of this.#files) this.#noteDefinitions(file)
+    const draft = join(this.#files.map((file) => this.#draftOf(file)))
+    return {
+      draft,
+      references: this.#references,
+      bindings: this.#bindings,
+      findings: [
+        ...this.#findings.map((finding) => ({ finding })),
+        ...this.#binder.findings.map(({ finding, ...rest }) => ({
+          ...rest,
+          finding: this.#withHint(finding),
+        })),
+      ],
+    }
+  }
+
+  #noteDefinitions({ file, compiled }: CompiledFile): void {
+    for (const { name, binding, place, type } of compiled.symbols) {
+      if (binding === 'local' || place === 'undefined') continue
+      const first = this.#definers.get(name)
+      if (first !== undefined)
+        this.#findings.push({
+          severity: 'error',
+          rule: 'duplicate-definition',
+          symbol: name,
+          unit: file,
+          message: `${first} and ${file} both define ${name}`,
+          hint: 'Make it static in both, or define it in one and declare it in the other',
+        })
+      this.#definers.set(name, file)
+      // What other files call by its name comes first, and keeps it.
+      if (type === 'function') this.#namesakes.nameFor(file, name)
+    }
+  }
+
+  #draftOf(one: CompiledFile): ObjectDraft {
+    const { file, compiled, source } = one
+    this.#refuseDirectives(one)
+    /** The undefined symbols of the file, by name. */
+    const added = new Map<string, SymbolDraft>()
+    const add = (symbol: SymbolDraft, needed: boolean): SymbolDraft => {
+      added.set(symbol.name, symbol)
+      this.#resolve(one, symbol, needed)
+      return symbol
+    }
+    const need = (name: string, needed = true) => added.get(name) ?? add(undefinedSymbol(name), needed)
+    const read = redraft(compiled, keptSections(compiled), (symbol: ElfSymbol, asRead) => {
+      if (symbol.place === 'undefined' && symbol.binding !== 'local' && symbol.name !== '') add(asRead, true)
+      if (symbol.type !== 'function' || symbol.binding !== 'local' || symbol.section === undefined)
+        return asRead
+      return { ...asRead, name: this.#namesakes.nameFor(file, symbol.name) }
+    })
+    const draft = this.#withoutKept(one, read, added)
+    // objtool finds the key of a static call by its name among the symbols.
+    for (const { name, place } of draft.symbols)
+      if (place === 'undefined' && name.startsWith('__SCT__')) need(`__SCK__${name.slice(7)}`, false)
+    // The wrapper's own init function is one.
+    for (const section of draft.sections)
+      if (source !== undefined || !isFreed(section.name)) section.name = lastingSection(section.name)
+    const { sections, symbols } = loadBootConstants(draft, need, (name, section) =>
+      this.#findings.push({
+        severity: 'error',
+        rule: 'boot-constant',
+        symbol: name,
+        unit: source?.unit ?? file,
+        message:
+          `${section} of ${file} has ${name} as a number in its code, which the kernel puts there ` +
+          'only when it starts',
+        hint: 'Fix the bug in its callers instead',
+      }),
+    )
+    // By the names of several files objtool takes the object for a whole kernel.
+    const kept = symbols.filter(({ type }) => type !== 'file')
+    return { sections, symbols: [...new Set([...kept, ...added.values()])] }
+  }
+
+  #refuseDirectives({ file, compiled }: CompiledFile): void {
+    const notes = compiled.sections.find(({ name }) => isDirective(name))
+    if (notes === undefined) return
+    this.#findings.push({
+      severity: 'error',
+      rule: 'note-in-source',
+      symbol: notes.name,
+      unit: file,
+      message:
+        `${file} says something to Inarch by a macro of a patch (${notes.name}), which source of a ` +
+        'live patch does not need',
+      hint: 'Put callbacks and states into the tables of livepatch.c, and leave out what is to be left out',
+    })
+  }
+
+  /** The draft without the constants that are the running kernel's. */
+  #withoutKept(one: CompiledFile, read: ObjectDraft, added: Map<string, SymbolDraft>): ObjectDraft {
+    if (one.source === undefined) return read
+    return [...this.#keptIn(one.source)].reduce((left, [name, definition]) => {
+      const symbol = undefinedSymbol(name)
+      added.set(name, symbol)
+      const binding = this.#binder.bind(this.#refer(one, symbol, name, definition, true))
+      if (binding !== undefined) this.#bindings.set(symbol, binding)
+      return replaceDatum(left, name, symbol)
+    }, read)
+  }
+
+  #resolve(one: CompiledFile, symbol: SymbolDraft, needed: boolean): void {
+    const { name } = symbol
+    const { source } = one
+    const written = parseLivepatchSymbol(name)
+    const meant = written?.name ?? name
+    const definition = source === undefined ? undefined : definitionIn(source, meant)
+    const reference = this.#refer(one, symbol, meant, definition, needed)
+    // What the live patch's files define, and what kbuild would generate for a module: the wrapper's own.
+    if (this.#definers.has(name) || (source === undefined && name === '__this_module')) {
+      this.#bindings.set(symbol, { kind: 'own', name })
+      return
+    }
+    const bound =
+      written === undefined ? this.#binder.bind(reference) : bindAsWritten(this.#names, reference, written)
+    if (bound === undefined) return
+    if ('severity' in bound) this.#findings.push(bound)
+    else this.#bindings.set(symbol, bound)
+  }
+
+  #refer(
+    { file, source }: CompiledFile,
+    symbol: SymbolDraft,
+    name: string,
+    definition: Atom | undefined,
+    needed: boolean,
+  ): Reference {
+    const unit = source?.unit ?? file
+    const from = source?.object ?? 'vmlinux'
+    const change = { unit, before: source?.before ?? this.#outside() }
+    const reference: Reference = { name, from, unit, definition, change, needed }
+    this.#references.set(symbol, reference)
+    return reference
+  }
+
+  #outside(): SplitObject {
+    this.#unitOfWrapper ??= splitObject(this.#skeleton)
+    return this.#unitOfWrapper
+  }
+
+  /** An ambiguous name can be told by LIVEPATCH_SYMBOL. */
+  #withHint(finding: Finding): Finding {
+    const { rule, symbol, unit } = finding
+    if (rule !== 'ambiguous-symbol' || symbol === undefined) return finding
+    const user = this.#files.find(({ source }) => source?.unit === unit)?.source
+    const object = user?.object ?? 'vmlinux'
+    const isKept = user !== undefined && this.#keptIn(user).has(symbol)
+    const where = this.#names.symbols(object, symbol).length > 0 ? object : 'vmlinux'
+    return {
+      ...finding,
+      hint:
+        `${isKept ? 'Give the file a constant of another name in its place, or declare it there and say' : 'Say'} ` +
+        `which one is meant with LIVEPATCH_SYMBOL. By position, they are ${candidates(this.#names, where, symbol)}`,
+    }
+  }
+}
+
+/** What kbuild's linker script would leave out, and what the skeleton says for all files, is left behind. */
+function keptSections(compiled: ObjectFile): (section: Section) => boolean {
+  const named = new Set(
+    compiled.symbols.flatMap(({ section, type }) => (type === 'section' ? [] : [section])),
+  )
+  return (section) =>
+    ((section.flags & sectionFlag.alloc) !== 0 || section.name.startsWith('.discard')) &&
+    (section.size > 0 || named.has(section)) &&
+    !/^\.(note\.gnu\.property|modinfo$)/.test(section.name) &&
+    !isDirective(section.name)
 }
 
 /**
@@ -75,197 +265,4 @@ function replaceDatum({ sections, symbols }: ObjectDraft, name: string, by: Symb
     sections: sections.filter((one) => one !== place),
     symbols: symbols.filter((one) => one.place !== place),
   }
-}
-
-/**
- * @param skeleton what kbuild would generate for a module; it stands for the unit that the wrapper does not have
- * @param keptIn constants of a file that are the running kernel's, by name, as its unit has them
- */
-export function linkDirectory(
-  { units, wrapper }: CompiledDirectory,
-  skeleton: ObjectFile,
-  names: KernelNames,
-  keptIn: (file: SourceObject) => ReadonlyMap<string, Atom>,
-): DirectoryObject {
-  let nowhere: SplitObject | undefined
-  const outside = () => {
-    nowhere ??= splitObject(skeleton)
-    return nowhere
-  }
-  const findings: Finding[] = []
-  const references = new Map<SymbolDraft, Reference>()
-  const bindings = new Map<SymbolDraft, Binding>()
-  const definers = new Map<string, string>()
-  const namesakes = new Namesakes()
-  const files = [
-    ...units.map((one) => ({ file: one.file, compiled: one.compiled, own: one })),
-    { file: wrapper.name, compiled: wrapper, own: undefined },
-  ]
-  for (const { file, compiled } of files)
-    for (const { name, binding, place, type } of compiled.symbols) {
-      if (binding === 'local' || place === 'undefined') continue
-      const first = definers.get(name)
-      if (first !== undefined)
-        findings.push({
-          severity: 'error',
-          rule: 'duplicate-definition',
-          symbol: name,
-          unit: file,
-          message: `${first} and ${file} both define ${name}`,
-          hint: 'Make it static in both, or define it in one and declare it in the other',
-        })
-      definers.set(name, file)
-      // What other files call by its name comes first, and keeps it.
-      if (type === 'function') namesakes.nameFor(file, name)
-    }
-
-  const bind = binder(names)
-  const drafts = files.map(({ file, compiled, own }) => {
-    const notes = compiled.sections.find(({ name }) => isDirective(name))
-    if (notes !== undefined)
-      findings.push({
-        severity: 'error',
-        rule: 'note-in-source',
-        symbol: notes.name,
-        unit: file,
-        message:
-          `${file} says something to Inarch by a macro of a patch (${notes.name}), which source of a ` +
-          'live patch does not need',
-        hint: 'Put callbacks and states into the tables of livepatch.c, and leave out what is to be left out',
-      })
-    const added = new Map<string, SymbolDraft>()
-    const needSymbol = (name: string, needed = true): SymbolDraft => {
-      const known = added.get(name)
-      if (known !== undefined) return known
-      const symbol = undefinedSymbol(name)
-      added.set(name, symbol)
-      resolve(symbol, needed)
-      return symbol
-    }
-    const refer = (symbol: SymbolDraft, name: string, definition: Atom | undefined, needed: boolean) => {
-      const unit = own?.unit ?? file
-      const from = own?.object ?? 'vmlinux'
-      const change = { unit, before: own?.before ?? outside() }
-      const reference: Reference = { name, from, unit, definition, change, needed }
-      references.set(symbol, reference)
-      return reference
-    }
-    const resolve = (symbol: SymbolDraft, needed: boolean) => {
-      const { name } = symbol
-      const written = parseLivepatchSymbol(name)
-      const meant = written?.name ?? name
-      const definition = own === undefined ? undefined : definitionIn(own, meant)
-      const reference = refer(symbol, meant, definition, needed)
-      const binding = isOwn(name, own) ? { kind: 'own' as const, name } : bindOne(bind, reference, written)
-      if (binding !== undefined) bindings.set(symbol, binding)
-    }
-    /** What the live patch's files define, and what kbuild would generate for a module: the wrapper's own. */
-    const isOwn = (name: string, user: SourceObject | undefined) =>
-      definers.has(name) || (user === undefined && name === '__this_module')
-
-    const named = new Set(
-      compiled.symbols.flatMap(({ section, type }) => (type === 'section' ? [] : [section])),
-    )
-    /** What kbuild's linker script would leave out, and what the skeleton says for all files, is left behind. */
-    const keep = (section: Section) =>
-      ((section.flags & sectionFlag.alloc) !== 0 || section.name.startsWith('.discard')) &&
-      (section.size > 0 || named.has(section)) &&
-      !/^\.(note\.gnu\.property|modinfo$)/.test(section.name) &&
-      !isDirective(section.name)
-    const read = redraft(compiled, keep, (symbol: ElfSymbol, asRead) => {
-      if (symbol.place === 'undefined' && symbol.binding !== 'local' && symbol.name !== '') {
-        added.set(symbol.name, asRead)
-        resolve(asRead, true)
-      }
-      if (symbol.type !== 'function' || symbol.binding !== 'local' || symbol.section === undefined)
-        return asRead
-      return { ...asRead, name: namesakes.nameFor(file, symbol.name) }
-    })
-    const kept = own === undefined ? new Map<string, Atom>() : keptIn(own)
-    const draft = [...kept].reduce((left, [name, definition]) => {
-      const symbol = undefinedSymbol(name)
-      added.set(name, symbol)
-      const binding = bind.bind(refer(symbol, name, definition, true))
-      if (binding !== undefined) bindings.set(symbol, binding)
-      return replaceDatum(left, name, symbol)
-    }, read)
-    // objtool finds the key of a static call by its name among the symbols.
-    for (const { name, place } of draft.symbols)
-      if (place === 'undefined' && name.startsWith('__SCT__')) needSymbol(`__SCK__${name.slice(7)}`, false)
-    // The wrapper's own init function is one.
-    for (const section of draft.sections)
-      if (own !== undefined || !isFreed(section.name)) section.name = lastingSection(section.name)
-    const mended = loadBootConstants(draft, needSymbol, (name, section) =>
-      findings.push({
-        severity: 'error',
-        rule: 'boot-constant',
-        symbol: name,
-        unit: own?.unit ?? file,
-        message:
-          `${section} of ${file} has ${name} as a number in its code, which the kernel puts there ` +
-          'only when it starts',
-        hint: 'Fix the bug in its callers instead',
-      }),
-    )
-    // By the names of several files objtool takes the object for a whole kernel.
-    const symbols = mended.symbols.filter(({ type }) => type !== 'file')
-    return { sections: mended.sections, symbols: [...new Set([...symbols, ...added.values()])] }
-  })
-
-  function bindOne(
-    usual: Binder,
-    reference: Reference,
-    written: LivepatchSymbol | undefined,
-  ): Binding | undefined {
-    if (written === undefined) return usual.bind(reference)
-    const { object, name, position } = written
-    const symbols = names.symbols(object, name)
-    const { unit, from } = reference
-    const refuse = (message: string): undefined => {
-      findings.push({
-        severity: 'error',
-        rule: symbols.length === 0 ? 'no-symbol' : 'ambiguous-symbol',
-        symbol: name,
-        unit,
-        message,
-        ...(symbols.length === 0
-          ? { hint: 'Look for the name in /proc/kallsyms of that kernel' }
-          : { hint: `They are, by position: ${candidates(names, object, name)}` }),
-      })
-      return undefined
-    }
-    if (symbols.length === 0) return refuse(`${object} has no symbol ${name}, which LIVEPATCH_SYMBOL names`)
-    if (position > symbols.length || (position === 0 && symbols.length > 1))
-      return refuse(
-        position === 0
-          ? `${object} has ${symbols.length} symbols named ${name}, and LIVEPATCH_SYMBOL gives no position`
-          : `${object} has ${symbols.length} symbols named ${name}, none of which has the position ${position}`,
-      )
-    // The code of the unit may tell more; where it can't, the author's word stands.
-    if (reference.definition !== undefined && object === from) {
-      const told = binder(names).bind(reference)
-      if (told?.kind === 'livepatch' && told.sympos !== position && !(told.sympos === 0 && position === 1))
-        return refuse(
-          `LIVEPATCH_SYMBOL says position ${position} of ${name}, but the code of ${unit} shows that it ` +
-            `is ${told.sympos}`,
-        )
-    }
-    return { kind: 'livepatch', object, when: object === 'vmlinux' ? object : from, name, sympos: position }
-  }
-
-  const told = bind.findings.map((finding): Finding => {
-    if (finding.rule !== 'ambiguous-symbol' || finding.symbol === undefined) return finding
-    const user = units.find(({ unit }) => unit === finding.unit)
-    const object = user?.object ?? 'vmlinux'
-    const isKept = user !== undefined && keptIn(user).has(finding.symbol)
-    const where = names.symbols(object, finding.symbol).length > 0 ? object : 'vmlinux'
-    const which = candidates(names, where, finding.symbol)
-    return {
-      ...finding,
-      hint:
-        `${isKept ? 'Give the file a constant of another name in its place, or declare it there and say' : 'Say'} ` +
-        `which one is meant with LIVEPATCH_SYMBOL. By position, they are ${which}`,
-    }
-  })
-  return { draft: join(drafts), references, bindings, findings: [...findings, ...told] }
 }

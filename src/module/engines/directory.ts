@@ -19,7 +19,7 @@ import { kernelNames } from '../../match/names.ts'
 import { headersDirectory, type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
 import type { BindMode } from '../bind/distance.ts'
 import { missingEndbr } from '../bind/ibt-endbr.ts'
-import { explainDifferences } from '../bind/mismatch.ts'
+import { explainMismatches } from '../bind/mismatch.ts'
 import { assemble } from '../link/assemble.ts'
 import { boundTo, targetOf } from '../link/finish.ts'
 import { packEvidence, textsOf } from '../manifest/evidence.ts'
@@ -34,8 +34,9 @@ import {
 import { openTemplate } from '../structures/template.ts'
 import { readWrapper, type Wrapper } from '../structures/wrapper.ts'
 import { auditDirectory } from './audited.ts'
-import { linkDirectory, livepatchSymbolObjects } from './directory-object.ts'
+import { linkDirectory } from './directory-object.ts'
 import { knownData } from './known-data.ts'
+import { livepatchSymbolObjects } from './livepatch-symbol.ts'
 import { compileDirectory, type SourceObject } from './source-objects.ts'
 import { checkTables, type TabledFunction } from './wrapper-checks.ts'
 
@@ -99,7 +100,7 @@ export async function makeDirectoryModule(
         const known = [
           ...(provenance?.findings ?? []),
           ...compiled.findings,
-          ...(await explainDifferences(job, kernel, names, [...tables.findings, ...linked.findings])),
+          ...(await explainMismatches(job, kernel, names, [...tables.findings, ...linked.findings])),
           ...unreachable,
           ...[...data.values()].flatMap((one) => one.findings),
         ]

@@ -21,9 +21,9 @@ import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { type KernelNames, kernelNames } from '../../match/names.ts'
 import { compareUnit } from '../../source/change/unit-comparison.ts'
-import { type Binding, binder } from '../bind/bind.ts'
+import { Binder, type Binding } from '../bind/bind.ts'
 import { missingEndbr } from '../bind/ibt-endbr.ts'
-import { explainDifferences } from '../bind/mismatch.ts'
+import { explainMismatches } from '../bind/mismatch.ts'
 import type { CompiledFix } from '../manifest/request.ts'
 import type { PositionedFunction } from '../structures/tables.ts'
 
@@ -60,10 +60,11 @@ export async function openDraft(
       has: (object, symbol) => names.symbols(object, symbol).length > 0,
       isOnly: (object, symbol) => names.symbols(object, symbol).length === 1,
     })
-    const { functions, bindings, problems } = bindAll(extraction, names)
-    const unexplained = problems.splice(0)
-    problems.push(...(await explainDifferences(job, kernel, names, unexplained)))
-    problems.push(...missingEndbr(extraction, bindings, names))
+    const { functions, bindings, findings: bindingFindings } = bindAll(extraction, names)
+    const problems = [
+      ...(await explainMismatches(job, kernel, names, bindingFindings)),
+      ...missingEndbr(extraction, bindings, names),
+    ]
     const subject: Subject | undefined = bench && {
       kernel,
       changes,
@@ -130,18 +131,18 @@ async function study(
 }
 
 function bindAll(extraction: Extraction, names: KernelNames) {
-  const bind = binder(names)
+  const binder = new Binder(names)
   const bindings = new Map<SymbolDraft, Binding>()
   for (const [symbol, reference] of extraction.references) {
-    const binding = bind.bind(reference)
+    const binding = binder.bind(reference)
     if (binding !== undefined) bindings.set(symbol, binding)
   }
   const functions: PositionedFunction[] = []
   for (const replaced of extraction.replaced) {
-    const sympos = bind.replacement(replaced.object, replaced.before, replaced.change)
-    const match = bind.recordOf(replaced.before)
+    const sympos = binder.replacement(replaced.object, replaced.before, replaced.change)
+    const match = binder.recordOf(replaced.before)
     if (sympos !== undefined)
       functions.push({ ...replaced, sympos, ...(match === undefined ? {} : { match }) })
   }
-  return { functions, bindings, problems: [...bind.findings] }
+  return { functions, bindings, findings: binder.findings }
 }

@@ -7,7 +7,7 @@ import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { SourceChange } from '../../source/change/unit-change.ts'
 import type { PlannedObject } from '../../source/directory/plan.ts'
-import { binder } from '../bind/bind.ts'
+import { Binder } from '../bind/bind.ts'
 
 /** The name of a unit's function in the live patch. */
 export type Rename = (unit: string, name: string) => string
@@ -52,9 +52,9 @@ export function planObjects(
           const atom = before.functions.find((one) =>
             [one.symbol, ...one.aliases].some((candidate) => candidate?.name === symbol),
           )
-          const bind = binder(names)
-          const position = atom && bind.replacement(object, atom, { unit, before })
-          findings.push(...bind.findings)
+          const binder = new Binder(names)
+          const position = atom && binder.replacement(object, atom, { unit, before })
+          findings.push(...binder.findings.map(({ finding }) => finding))
           if (position === undefined) return []
           const replacement = rename(unit, name)
           return [{ oldName: symbol, replacement, position: positionFor(object, position), unit, reasons }]

@@ -10,7 +10,7 @@ import { keptVariables } from '../../source/change/kept-variables.ts'
 import { runningNames } from '../../source/change/running-names.ts'
 import type { SourceChange } from '../../source/change/unit-change.ts'
 import type { SourceRequest } from '../../source/extract/request.ts'
-import { binder } from '../bind/bind.ts'
+import { Binder } from '../bind/bind.ts'
 import type { Rename } from './source-plan.ts'
 
 /** `function.variable` without its function. */
@@ -96,7 +96,7 @@ function positionOf(
   before: SplitObject,
   atom: Atom,
 ): number | undefined {
-  const binding = binder(names).bind({
+  const binding = new Binder(names).bind({
     name: atom.name,
     from: object,
     unit,

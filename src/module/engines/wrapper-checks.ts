@@ -3,12 +3,13 @@
 // be the one that the source stands for, and be one that livepatch can replace.
 import type { Atom } from '../../diff/object/split-object.ts'
 import { hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
-import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { MatchRecord } from '../../match/record.ts'
-import { binder } from '../bind/bind.ts'
+import { Binder } from '../bind/bind.ts'
+import type { BindingFinding } from '../bind/mismatch.ts'
 import type { WrappedFunction, Wrapper } from '../structures/wrapper.ts'
-import { candidates, definitionIn } from './directory-object.ts'
+import { definitionIn } from './directory-object.ts'
+import { candidates } from './livepatch-symbol.ts'
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
 
 /** A replaced function and the file that replaces it. */
@@ -21,7 +22,7 @@ export interface TabledFunction extends WrappedFunction {
 
 export interface CheckedTables {
   readonly functions: readonly TabledFunction[]
-  readonly findings: readonly Finding[]
+  readonly findings: readonly BindingFinding[]
 }
 
 /** @param file the wrapper's name, for findings */
@@ -31,10 +32,10 @@ export function checkTables(
   names: KernelNames,
   file: string,
 ): CheckedTables {
-  const findings: Finding[] = []
+  const findings: BindingFinding[] = []
   const functions: TabledFunction[] = []
   const refuse = (rule: string, symbol: string, unit: string, message: string, hint: string): undefined => {
-    findings.push({ severity: 'error', rule, symbol, unit, message, hint })
+    findings.push({ finding: { severity: 'error', rule, symbol, unit, message, hint } })
   }
   const seen = new Set<string>()
   for (const { name: object, functions: list } of objects)
@@ -93,7 +94,7 @@ export function checkTables(
   ): { replaceable: boolean; position: number; match: MatchRecord | undefined } {
     const { oldName, object, position, file: from } = tabled
     const { unit, before } = from
-    const before0 = findings.length
+    const known = findings.length
     if (isInitOrExit(atom))
       refuse(
         'init-code',
@@ -110,12 +111,13 @@ export function checkTables(
         `${oldName} has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
         'Replace its callers instead',
       )
-    const bind = binder(names)
-    const told = bind.replacement(object, atom, { unit, before })
+    const binder = new Binder(names)
+    const told = binder.replacement(object, atom, { unit, before })
     const which = () => `By position, they are ${candidates(names, object, oldName)}`
-    for (const finding of bind.findings) {
+    for (const one of binder.findings) {
+      const { finding } = one
       const ambiguous = finding.rule === 'ambiguous-symbol'
-      findings.push(ambiguous ? { ...finding, hint: which() } : finding)
+      findings.push(ambiguous ? { finding: { ...finding, hint: which() } } : one)
     }
     if (told !== undefined && told !== position && !(told === 0 && position === 1))
       refuse(
@@ -126,9 +128,9 @@ export function checkTables(
         told === 0 ? 'Leave .old_sympos out' : which(),
       )
     return {
-      replaceable: findings.length === before0,
+      replaceable: findings.length === known,
       position: told ?? position,
-      match: bind.recordOf(atom),
+      match: binder.recordOf(atom),
     }
   }
 }

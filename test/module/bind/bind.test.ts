@@ -3,16 +3,16 @@
 import { describe, expect, test } from 'vitest'
 import type { Change } from '../../../src/diff/change.ts'
 import type { Atom } from '../../../src/diff/object/split-object.ts'
-import { type Binding, binder } from '../../../src/module/bind/bind.ts'
+import { Binder, type Binding } from '../../../src/module/bind/bind.ts'
 import { changeOf, extractionOf } from '../../objects.ts'
 import { namesOf, type SmallKernel } from '../small-kernel.ts'
 
 /** Binds the one reference called `name` of a change. */
 function bindOne(kernel: SmallKernel, change: Change, object: string, name: string) {
-  const bind = binder(namesOf(kernel))
+  const bind = new Binder(namesOf(kernel))
   const { references } = extractionOf([{ change, object }])
   const reference = [...references.values()].find((one) => one.name === name)!
-  return { binding: bind.bind(reference), rules: bind.findings.map(({ rule }) => rule) }
+  return { binding: bind.bind(reference), rules: bind.findings.map(({ finding }) => finding.rule) }
 }
 
 const calls = (body: string) =>
@@ -94,8 +94,8 @@ describe('a reference to', () => {
 })
 
 test('a function whose code is not what the kernel runs is not replaced', () => {
-  const bind = binder(namesOf({ symbols: { 'vmlinux f': [{ type: 'T' }] } }))
+  const bind = new Binder(namesOf({ symbols: { 'vmlinux f': [{ type: 'T' }] } }))
   const f = external.before.functions.find(({ name }) => name === 'f') as Atom
   expect(bind.replacement('vmlinux', f, external)).toBeUndefined()
-  expect(bind.findings).toMatchObject([{ severity: 'error', rule: 'code-differs', symbol: 'f' }])
+  expect(bind.findings).toMatchObject([{ finding: { severity: 'error', rule: 'code-differs', symbol: 'f' } }])
 })

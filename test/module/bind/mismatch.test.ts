@@ -6,8 +6,8 @@ import { silentJournal } from '../../../src/ground/job.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import type { KernelNames } from '../../../src/match/names.ts'
 import { unpackExpectation } from '../../../src/match/record.ts'
-import { binder } from '../../../src/module/bind/bind.ts'
-import { explainDifferences } from '../../../src/module/bind/mismatch.ts'
+import { Binder } from '../../../src/module/bind/bind.ts'
+import { explainMismatches } from '../../../src/module/bind/mismatch.ts'
 import { atomOf, link } from '../../match/small-image.ts'
 import { changeOf, compile, extractionOf } from '../../objects.ts'
 
@@ -44,7 +44,7 @@ function namesFor(running: string): KernelNames {
 const unit = { unit: 'unit.c', before: splitObject(compile(source)) }
 
 test('a function that matches is recorded with what its code must be', () => {
-  const bind = binder(namesFor(source))
+  const bind = new Binder(namesFor(source))
   const atom = atomOf(unit.before, 'patched')
   expect(bind.replacement('vmlinux', atom, unit)).toBe(0)
   const record = bind.recordOf(atom)!
@@ -56,9 +56,9 @@ test('a function that matches is recorded with what its code must be', () => {
 
 test('a replaced function that differs is refused with both instructions and the cause', async () => {
   const names = namesFor(source.replace('a ^ 5', 'a ^ 6'))
-  const bind = binder(names)
+  const bind = new Binder(names)
   expect(bind.replacement('vmlinux', atomOf(unit.before, 'other'), unit)).toBeUndefined()
-  const [finding, ...more] = await explainDifferences(job, kernel, names, bind.findings)
+  const [finding, ...more] = await explainMismatches(job, kernel, names, bind.findings)
   expect(more).toEqual([])
   expect(finding).toMatchObject({ severity: 'error', rule: 'code-differs', symbol: 'other', unit: 'unit.c' })
   expect(finding?.message).toMatch(/`xor \$0x5,%eax` is expected, and `xor \$0x6,%eax` runs; only a number/)
@@ -69,9 +69,9 @@ test('so is a private function that the patch calls, but not one that it leaves 
   const change = changeOf(source, source.replace('a ^ 5', 'helper(a)'), 'unit.c')
   const bound = (running: string) => {
     const names = namesFor(running)
-    const bind = binder(names)
+    const bind = new Binder(names)
     for (const reference of extractionOf([change]).references.values()) bind.bind(reference)
-    return explainDifferences(job, kernel, names, bind.findings)
+    return explainMismatches(job, kernel, names, bind.findings)
   }
   expect(await bound(source)).toEqual([])
   expect(await bound(source.replace('helper(a) + 1', 'helper(a) + 2'))).toEqual([])

@@ -2,7 +2,7 @@
 // What the names mean in the compiled source of a live patch.
 import { describe, expect, test } from 'vitest'
 import { splitObject } from '../../../src/diff/object/split-object.ts'
-import { linkDirectory, parseLivepatchSymbol } from '../../../src/module/engines/directory-object.ts'
+import { linkDirectory } from '../../../src/module/engines/directory-object.ts'
 import { knownData } from '../../../src/module/engines/known-data.ts'
 import type { SourceObject } from '../../../src/module/engines/source-objects.ts'
 import { compile } from '../../objects.ts'
@@ -30,42 +30,33 @@ function unit(
 }
 
 /** What each undefined name is bound to, and the rules of the findings. */
-function cargo(kernel: SmallKernel, ...units: SourceObject[]) {
+function linked(kernel: SmallKernel, ...units: SourceObject[]) {
   const names = namesOf(kernel)
   const data = new Map(units.map((one) => [one, knownData(one, names, new Set())]))
   const kept = (one: SourceObject) => data.get(one)!.kept
   const made = linkDirectory({ units, wrapper, findings: [] }, skeleton, names, kept)
+  const findings = made.findings.map(({ finding }) => finding)
   const bound = [...made.bindings].filter(([{ name }]) => name !== '__fentry__')
   return {
     bindings: Object.fromEntries(bound.map(([{ name }, binding]) => [name, binding])),
-    rules: made.findings.filter(({ symbol }) => symbol !== '__fentry__').map(({ rule }) => rule),
-    hints: made.findings.map(({ hint }) => hint ?? ''),
+    rules: findings.filter(({ symbol }) => symbol !== '__fentry__').map(({ rule }) => rule),
+    hints: findings.map(({ hint }) => hint ?? ''),
     draft: made.draft,
   }
 }
-
-test('the label of a symbol says object, position and name, which may have dots', () => {
-  expect(parseLivepatchSymbol('__livepatch_symbol.nf_tables.2.count.3')).toEqual({
-    object: 'nf_tables',
-    position: 2,
-    name: 'count.3',
-  })
-  expect(parseLivepatchSymbol('__livepatch_symbol.vmlinux.x.f')).toBeUndefined()
-  expect(parseLivepatchSymbol('printk')).toBeUndefined()
-})
 
 describe('a name that a file uses', () => {
   const uses = (declaration: string) => unit(`${declaration}; int livepatch_f(int a) { return used(a); }`)
 
   test('and that another file defines is the live patch’s own', () => {
     const other = unit('int used(int a) { return a + 1; }', 'int g;', 'b.c')
-    const { bindings, rules } = cargo({}, uses('int used(int)'), other)
+    const { bindings, rules } = linked({}, uses('int used(int)'), other)
     expect(bindings.used).toEqual({ kind: 'own', name: 'used' })
     expect(rules).toEqual([])
   })
 
   test('and that the kernel has once is bound to it', () => {
-    const { bindings } = cargo({ symbols: { 'vmlinux used': [{ type: 'T' }] } }, uses('int used(int)'))
+    const { bindings } = linked({ symbols: { 'vmlinux used': [{ type: 'T' }] } }, uses('int used(int)'))
     expect(bindings.used).toMatchObject({ kind: 'livepatch', object: 'vmlinux', sympos: 0 })
   })
 
@@ -79,7 +70,7 @@ describe('a name that a file uses', () => {
     const before =
       'static __attribute__((noinline)) int used(int a) { return a * 3; } int f(int a) { return used(a); }'
     const one = unit('int used(int); int livepatch_f(int a) { return used(a); }', before)
-    const { rules, hints } = cargo({ symbols }, one)
+    const { rules, hints } = linked({ symbols }, one)
     expect(rules).toEqual(['ambiguous-symbol'])
     expect(hints).toContain(
       'Say which one is meant with LIVEPATCH_SYMBOL. By position, they are 1: t 10, 2: t 20',
@@ -89,7 +80,7 @@ describe('a name that a file uses', () => {
   test('and that a label puts at a position is bound to that one', () => {
     const symbols = { 'vmlinux used': [{ type: 't' }, { type: 't' }] }
     const one = uses(`int used(int) ${label('vmlinux', 'used', 2)}`)
-    const { bindings, rules } = cargo({ symbols }, one)
+    const { bindings, rules } = linked({ symbols }, one)
     expect(bindings['__livepatch_symbol.vmlinux.2.used']).toMatchObject({ name: 'used', sympos: 2 })
     expect(rules).toEqual([])
   })
@@ -100,11 +91,11 @@ describe('a name that a file uses', () => {
   ])('and that a label puts %s is refused', (_, position, rule) => {
     const symbols = { 'vmlinux used': [{ type: 't' }, { type: 't' }] }
     const one = uses(`int used(int) ${label('vmlinux', 'used', position)}`)
-    expect(cargo({ symbols }, one).rules).toEqual([rule])
+    expect(linked({ symbols }, one).rules).toEqual([rule])
   })
 
   test('and that a label looks for where it is not is refused', () => {
-    expect(cargo({}, uses(`int used(int) ${label('vmlinux', 'used', 0)}`)).rules).toEqual(['no-symbol'])
+    expect(linked({}, uses(`int used(int) ${label('vmlinux', 'used', 0)}`)).rules).toEqual(['no-symbol'])
   })
 
   test('of its module waits for the module', () => {
@@ -114,7 +105,7 @@ describe('a name that a file uses', () => {
       'a.c',
       'ext4',
     )
-    const { bindings } = cargo({ symbols: { 'ext4 used': [{ type: 't' }] } }, one)
+    const { bindings } = linked({ symbols: { 'ext4 used': [{ type: 't' }] } }, one)
     expect(bindings['__livepatch_symbol.ext4.0.used']).toEqual({
       kind: 'livepatch',
       object: 'ext4',
@@ -133,7 +124,7 @@ test('a variable that code has as a constant of boot is bound like any other nam
   const symbols = { 'vmlinux limit': [{ type: 'D' }], 'vmlinux table': [{ type: 'd' }] }
   const made = (...texts: string[]) => {
     const units = texts.map((text, nth) => unit(text, 'int f;', `${nth}.c`))
-    const { bindings, rules, draft } = cargo({ symbols }, ...units)
+    const { bindings, rules, draft } = linked({ symbols }, ...units)
     const led = draft.sections.flatMap(({ relocations }) => relocations.map(({ symbol }) => symbol))
     // The wrapper's own is not asked about.
     const open = led.filter(
@@ -151,13 +142,13 @@ test('a variable that code has as a constant of boot is bound like any other nam
   const again = `extern unsigned long limit; unsigned long livepatch_f(void) { return limit + ${constant('limit')}; }`
   expect(made(again).names).toEqual(['limit'])
   expect(made(one, one.replace('_f', '_g')).names).toEqual(['limit'])
-  const nowhere = cargo({}, unit(one))
+  const nowhere = linked({}, unit(one))
   expect(nowhere.rules).toEqual(['no-symbol'])
 })
 
 test('two files that define the same name are refused', () => {
   const one = unit('int livepatch_f(int a) { return a; }')
-  expect(cargo({}, one, unit('int livepatch_f(int a) { return a; }', 'int f;', 'b.c')).rules).toEqual([
+  expect(linked({}, one, unit('int livepatch_f(int a) { return a; }', 'int f;', 'b.c')).rules).toEqual([
     'duplicate-definition',
   ])
 })
@@ -165,13 +156,13 @@ test('two files that define the same name are refused', () => {
 test('a note of a patch’s macro is refused: the tables are in the wrapper', () => {
   const note =
     'int livepatch_f(int a) { return a; } static int note __attribute__((used, section(".inarch.states")));'
-  expect(cargo({}, unit(note)).rules).toEqual(['note-in-source'])
+  expect(linked({}, unit(note)).rules).toEqual(['note-in-source'])
 })
 
 describe('functions of one name in two files', () => {
   const apart = '__attribute__((noinline))'
   const functions = (...units: SourceObject[]) =>
-    cargo({}, ...units)
+    linked({}, ...units)
       .draft.symbols.filter(({ type, place }) => type === 'function' && place !== 'undefined')
       .map(({ name }) => name)
 
@@ -205,7 +196,7 @@ describe('functions of one name in two files', () => {
 
 test('no two sections of the module have the same name', () => {
   const text = (name: string) => `static int same(int a) { return a * 5; } int (*${name})(int) = same;`
-  const { draft } = cargo({}, unit(text('p')), unit(text('q'), 'int g;', 'b.c'))
+  const { draft } = linked({}, unit(text('p')), unit(text('q'), 'int g;', 'b.c'))
   const names = draft.sections.map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
   expect(names).toContain('.text.same')

@@ -60,10 +60,10 @@ function linked({ header, changedHeader = header, before, after, kernel, own }: 
       place === 'undefined' && name !== '__fentry__' ? [`${name}+${addend}`] : [],
     ),
     findings,
-    rules: [...findings, ...object.findings]
+    rules: [...findings, ...object.findings.map(({ finding }) => finding)]
       .filter(({ symbol, severity }) => symbol !== '__fentry__' && severity !== 'note')
       .map(({ rule, severity, symbol }) => `${severity} ${rule} ${symbol}`),
-    hints: object.findings.map(({ hint }) => hint ?? ''),
+    hints: object.findings.map(({ finding }) => finding.hint ?? ''),
   }
 }
 
