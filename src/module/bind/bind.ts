@@ -40,13 +40,13 @@ const checkInputs = 'Check that source, configuration and compiler are those of 
 
 /** Binds references to one kernel, and keeps what is to be said about them. */
 export class Binder {
-  readonly #names: Names
+  readonly #names: KernelNames
   readonly #findings: BindingFinding[] = []
   readonly #records = new Map<Atom, MatchRecord>()
   /** Private symbols on whose place functions do not agree, by `unit symbol`: each is told once. */
   readonly #disputed = new Set<string>()
 
-  constructor(names: Names) {
+  constructor(names: KernelNames) {
     this.#names = names
   }
 

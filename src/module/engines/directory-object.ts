@@ -71,7 +71,12 @@ class DirectoryLinker {
   readonly #namesakes = new Namesakes()
   #unitOfWrapper: SplitObject | undefined
 
-  constructor(files: readonly CompiledFile[], skeleton: ObjectFile, names: KernelNames, keptIn: KeptConstants) {
+  constructor(
+    files: readonly CompiledFile[],
+    skeleton: ObjectFile,
+    names: KernelNames,
+    keptIn: KeptConstants,
+  ) {
     this.#files = files
     this.#skeleton = skeleton
     this.#names = names

@@ -3,7 +3,7 @@
 // which of the running kernel's symbols a name means. The compiler leaves it in the name of an undefined symbol.
 import type { Reference } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Names } from '../../match/names.ts'
+import type { KernelNames } from '../../match/names.ts'
 import { Binder, type Binding } from '../bind/bind.ts'
 import type { CompiledDirectory } from './source-objects.ts'
 
@@ -30,7 +30,7 @@ export function livepatchSymbolObjects({ units, wrapper }: CompiledDirectory): s
 }
 
 /** A list of symbols for a person: position, type and address of each. */
-export function candidates(names: Names, object: string, name: string): string {
+export function candidates(names: KernelNames, object: string, name: string): string {
   return names
     .symbols(object, name)
     .map(({ type, address }, index) => `${index + 1}: ${type} ${address.toString(16)}`)
@@ -42,7 +42,7 @@ export function candidates(names: Names, object: string, name: string): string {
  * @returns the binding, or why it can't be that one
  */
 export function bindAsWritten(
-  names: Names,
+  names: KernelNames,
   reference: Reference,
   { object, name, position }: LivepatchSymbol,
 ): Binding | Finding {
