@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Puts the compiled files of a live patch's source into one relocatable object, as `ld -r` would: what one file defines,
-// the others may use; anything else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says.
+// Puts the compiled files of a live patch's source into one relocatable object, as `ld -r` would: what one file
+// defines, the others may use; anything else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says.
 
 import { isDirective } from '../../diff/directives.ts'
 import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
