@@ -38,9 +38,6 @@ const withoutPrograms = {
   },
 }
 
-/** The grammar of C and what runs it: no code of ours, so they are not bundled but lie beside. */
-const grammars = ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-c/tree-sitter-c.wasm']
-
 /** A hash over everything that the bundle is made from. */
 function sourcesHash() {
   const hash = createHash('sha256')
@@ -112,7 +109,6 @@ export async function build() {
       splitting: true,
       format: 'esm',
       chunkNames: '[name]-[hash]',
-      alias: { 'web-tree-sitter': './node_modules/web-tree-sitter/web-tree-sitter.cjs' },
       plugins: [withoutPrograms],
       define: { INARCH_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
       logLevel: 'warning',
@@ -141,8 +137,6 @@ export async function build() {
     for (const name of ['inarch.js', 'pair-worker.js'])
       copyFileSync(path.join(root, 'scripts/launch.cjs'), path.join(made, name))
     chmodSync(path.join(made, 'inarch.js'), 0o755)
-    for (const file of grammars)
-      copyFileSync(path.join(root, 'node_modules', file), path.join(made, path.basename(file)))
     // The package's own files are ES modules.
     writeFileSync(path.join(made, 'package.json'), '{ "type": "commonjs" }\n')
     spawnSync(process.execPath, [path.join(root, 'scripts/warm.cjs'), made], {

@@ -2,6 +2,7 @@
 // What one top-level declaration of C declares (C11, 6.7), with GNU's attributes and asm labels wherever they may
 // stand. It works on the tokens of expanded text and, as far as macros leave it recognisable, on those of written text.
 import { closing, type Token } from './lexer.ts'
+import { attributeWords, qualifiers, storageWords, typeofWords, typeWords } from './words.ts'
 
 export interface Declarator {
   readonly name: string
@@ -45,28 +46,6 @@ export interface Declared {
   readonly tokens: readonly Token[]
   readonly declaration: Declaration
 }
-
-const storageWords = new Set(
-  'static extern typedef inline __inline __inline__ register _Thread_local __thread auto _Noreturn'.split(
-    ' ',
-  ),
-)
-const typeWords = new Set(
-  (
-    'void char short int long float double signed unsigned _Bool _Complex __signed__ __signed __int128 bool ' +
-    '__int128_t __uint128_t __auto_type _Float128 __float128 __builtin_va_list'
-  ).split(' '),
-)
-const qualifiers = new Set(
-  (
-    'const volatile restrict __const __const__ __volatile__ __volatile __restrict __restrict__ _Atomic ' +
-    '__extension__ __seg_gs __seg_fs'
-  ).split(' '),
-)
-const attributeWords = new Set(
-  '__attribute__ __attribute __asm__ asm __asm _Alignas __declspec _Static_assert'.split(' '),
-)
-const typeofWords = new Set('typeof __typeof__ __typeof typeof_unqual __typeof_unqual__ _BitInt'.split(' '))
 
 /** Tells where something that declares nothing ends: a macro that stands for an attribute or for nothing. */
 export type Transparent = (tokens: readonly Token[], index: number) => number | undefined
@@ -237,7 +216,9 @@ export function parseDeclaration(
     const end = at
     // K&R: the parameters' declarations stand before the body.
     let value: { from: number; to: number } | undefined
-    if (is(':')) while (at < to && !is(',') && !is(';')) at++
+    if (is(':'))
+      while (at < to && !is(',') && !is(';'))
+        at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at, to) : at + 1
     if (is('=')) {
       const first = at
       while (at < to && !is(',') && !is(';'))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which names of the file a declaration uses, and how. Each word of its expanded tokens counts unless it is a member, a
-// label or a local name; so what the grammar can't follow makes a use too many, never one too few.
+// label or a local name; so what the scopes can't tell makes a use too many, never one too few.
 import { attributeEnd } from './declarators.ts'
-import type { Grammar, Scopes } from './grammar.ts'
 import { closing, openingOf, type Token, wordsOf } from './lexer.ts'
+import { type Scopes, scopesOf } from './scopes.ts'
+import { keywords } from './words.ts'
 
 export interface Use {
   readonly name: string
@@ -15,15 +16,6 @@ export interface Use {
    */
   readonly how: 'call' | 'element' | 'change' | 'address' | 'other'
 }
-
-const keywords = new Set(
-  (
-    'auto break case char const continue default do double else enum extern float for goto if inline int long ' +
-    'register restrict return short signed sizeof static struct switch typedef union unsigned void volatile ' +
-    'while _Bool _Alignof __alignof__ __inline __inline__ __extension__ __volatile__ __const __signed__ asm __asm__ ' +
-    'typeof __typeof__ __attribute__ __label__ __auto_type __int128 _Static_assert _Generic __func__ __restrict'
-  ).split(' '),
-)
 
 const assignment = /^(?:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|<<=|>>=|\+\+|--)$/
 
@@ -71,15 +63,15 @@ function endsOperand(tokens: readonly Token[], at: number): boolean {
 }
 
 /**
- * The scopes in a declaration. Initial values have none, unless there are statements in them, and tables are long: the
- * grammar sees them only then.
+ * The scopes in a declaration. Initial values have none, unless there are statements in them, and tables are long:
+ * they are read only then.
  */
-function scopesIn(tokens: readonly Token[], grammar: Grammar): Scopes | undefined {
+function scopesIn(tokens: readonly Token[]): Scopes | undefined {
   const value = tokens.findIndex(({ text }) => text === '=' || text === '{' || text === '(')
   if (value === -1) return undefined
-  if (tokens[value]!.text !== '=') return grammar.scopes(tokens)
+  if (tokens[value]!.text !== '=') return scopesOf(tokens)
   const hasStatements = tokens.some(({ text }, at) => text === '{' && tokens[at - 1]?.text === '(')
-  return hasStatements ? grammar.scopes(tokens) : undefined
+  return hasStatements ? scopesOf(tokens) : undefined
 }
 
 /** A word that is no member, no label and no keyword. */
@@ -145,11 +137,10 @@ function* wordsOfDeclaration(tokens: readonly Token[], scopes: Scopes | undefine
 export function usesOf(
   tokens: readonly Token[],
   own: ReadonlySet<number>,
-  grammar: Grammar,
   isKnown: (name: string, isTag: boolean) => boolean,
 ): Use[] {
   const uses: Use[] = []
-  const scopes = scopesIn(tokens, grammar)
+  const scopes = scopesIn(tokens)
   const isLocal = (name: string, start: number): boolean =>
     scopes?.locals.get(name)?.some(({ from, to }) => start >= from && start < to) === true
   const ownNames = new Set([...own].map((at) => tokens[at]!.text))
@@ -165,11 +156,11 @@ export function usesOf(
 /**
  * The places of a local variable in a function.
  * @param declared index of the token that declares it
- * @returns indexes of the words that mean it, its declaration's among them; undefined when the grammar can't tell
+ * @returns indexes of the words that mean it, its declaration's among them; undefined when that can't be told
  */
-export function placesOf(tokens: readonly Token[], declared: number, grammar: Grammar): number[] | undefined {
+export function placesOf(tokens: readonly Token[], declared: number): number[] | undefined {
   const { text: wanted, start: from } = tokens[declared]!
-  const scopes = grammar.scopes(tokens)
+  const scopes = scopesOf(tokens)
   const ranges = scopes.locals.get(wanted) ?? []
   if (!ranges.some((range) => range.from === from)) return undefined
   const end = blockEnd(tokens, declared)

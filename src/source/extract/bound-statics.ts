@@ -3,7 +3,6 @@
 // the symbol that it has there. All such declarations of a file share one space of names, so two of one name must not
 // meet.
 
-import type { Grammar } from '../../c/grammar.ts'
 import { type Token, tokenize } from '../../c/lexer.ts'
 import { isDeclaredByMacro, servesMessage } from '../../c/macro-statics.ts'
 import type { Definitions } from '../../c/macro-uses.ts'
@@ -130,7 +129,6 @@ function holdsLabel({ tokens, declaration: { body } }: Item, { value }: StaticLo
  */
 export function nameLocals(
   locals: ReadonlyMap<Item, readonly BoundLocal[]>,
-  grammar: Grammar,
   isTaken: (name: string) => boolean,
   macros: ReadonlyMap<string, readonly string[]>,
 ): { readonly locals: ReadonlyMap<Item, readonly BoundLocal[]>; readonly findings: readonly Finding[] } {
@@ -151,7 +149,7 @@ export function nameLocals(
         let as = `${owner}_${name}`
         while (given.has(as) || words.has(as) || counts.has(as) || isTaken(as)) as += '_'
         given.add(as)
-        const places = placesOf(item.tokens, one.local.declarator.at, grammar)
+        const places = placesOf(item.tokens, one.local.declarator.at)
         if (places === undefined || !areWritten(item, one.local, places, macros))
           findings.push({
             severity: 'error',

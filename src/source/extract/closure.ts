@@ -2,7 +2,6 @@
 // What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each
 // name is given by the headers, bound to the running program, or copied; what is copied has its reason.
 
-import type { Grammar } from '../../c/grammar.ts'
 import { type Token, tokenize, wordsOf } from '../../c/lexer.ts'
 import { type Use, usesOf } from '../../c/name-uses.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -76,7 +75,7 @@ export interface Closure {
  * Follows all uses from the functions that the request names.
  * @returns undefined in `targets` what the unit does not define
  */
-export function closeOver(view: View, grammar: Grammar, request: SourceRequest): Closure {
+export function closeOver(view: View, request: SourceRequest): Closure {
   const items = view.chunks.flatMap((chunk) => chunk.items)
   const order = new Map(items.map((item, at) => [item, at]))
   const index = indexOf(items)
@@ -100,7 +99,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
         ...(body === undefined ? declarators : declarators.slice(0, 1)).map(({ at }) => at),
         ...tags.filter(({ isDefined }) => isDefined).map(({ at }) => at),
       ])
-      found = usesOf(item.tokens, own, grammar, isKnown)
+      found = usesOf(item.tokens, own, isKnown)
       uses.set(item, found)
     }
     return found
@@ -556,7 +555,7 @@ export function closeOver(view: View, grammar: Grammar, request: SourceRequest):
     ]),
   )
   const inOrder = firstUses()
-  const named = nameLocals(locals, grammar, isTaken, view.expanded.macros)
+  const named = nameLocals(locals, isTaken, view.expanded.macros)
   findings.push(...named.findings)
   return {
     whole,

@@ -2,7 +2,6 @@
 // From a C file, its compiler flags and the names of functions to the smallest readable C file that holds them.
 // What the headers give stays in the headers; what the program that runs has already is only declared.
 
-import { openGrammar } from '../../c/grammar.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { boundsOf } from './array-bounds.ts'
@@ -31,11 +30,8 @@ export async function extractSource(job: Job, request: SourceRequest): Promise<E
 }
 
 async function extractFrom(job: Job, request: SourceRequest): Promise<ExtractedSource> {
-  const [view, grammar] = await Promise.all([
-    openView(job, request.unit, request.includes === 'expand'),
-    openGrammar(),
-  ])
-  const closure = closeOver(view, grammar, request)
+  const view = await openView(job, request.unit, request.includes === 'expand')
+  const closure = closeOver(view, request)
   const missing = request.functions.filter((name) => !closure.targets.has(name))
   if (missing.length > 0)
     throw new Fault(
