@@ -33,7 +33,7 @@ export function readAhead(
     if (changes.some(({ path }) => !path.endsWith('.c'))) return
     const [{ changedFunctionsOf }, { readCallees }] = await Promise.all([
       import('../check/subject/changed-functions.ts'),
-      import('../check/semantics/memory/made-in-part.ts'),
+      import('../check/semantics/memory/partial-initialization.ts'),
     ])
     readCallees(changedFunctionsOf({ changes, kernel, units: [], facts }))
   }

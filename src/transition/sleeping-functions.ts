@@ -95,7 +95,7 @@ const otherForm = /^__(?:ia32|x32)_/
 const isInterruptible = (state: number) => (state & ~0x6000) === 1
 
 /** What `sleepersIn` is told about a kernel object. */
-export interface SleepingGround {
+export interface ScannedCode {
   readonly graph: CallGraph
   readonly flow: (of: number) => Flow
   readonly threads: readonly Thread[]
@@ -116,7 +116,7 @@ export function stateOffsetOf(graph: CallGraph, flow: (of: number) => Flow): num
 }
 
 /** The functions in which tasks sleep for long, by their numbers in the graph. */
-export function sleepersIn(ground: SleepingGround): Map<number, Sleeper> {
+export function sleepersIn(ground: ScannedCode): Map<number, Sleeper> {
   const { graph, threads, isScheduler } = ground
   const found = new Map<number, Sleeper>()
   const waits = waitsOf(graph)
@@ -156,7 +156,7 @@ function waitsOf(graph: CallGraph): Set<number> {
  * The functions between a thread's first one and where it waits for work, with both ends; none when it does not wait.
  */
 function idlePlaces(
-  { graph, flow, isScheduler }: SleepingGround,
+  { graph, flow, isScheduler }: ScannedCode,
   entry: number,
   waits: ReadonlySet<number>,
 ): number[] {
@@ -196,7 +196,7 @@ function idlePlaces(
 
 /** Functions in which processes sleep, with the functions in which they do, and all that call them. */
 function callsThatSleep(
-  ground: SleepingGround,
+  ground: ScannedCode,
   waits: ReadonlySet<number>,
   entries: ReadonlySet<number>,
 ): Map<number, Set<string>> {
@@ -236,7 +236,7 @@ function callsThatSleep(
 
 /** Functions that themselves wait in an interruptible state. */
 function longWaiters(
-  { graph, flow, stateOffset, sleepsElsewhere }: SleepingGround,
+  { graph, flow, stateOffset, sleepsElsewhere }: ScannedCode,
   waits: ReadonlySet<number>,
 ): Set<number> {
   const candidates = new Set<number>()

@@ -17,7 +17,7 @@ import { arrivalFindings } from '../../src/check/rules/state/reaches-only-new.ts
 import { oldObjectFindings } from '../../src/check/rules/state/set-up-by-old-code.ts'
 import { storedFindings } from '../../src/check/rules/state/stored-otherwise.ts'
 import { bootDataFindings } from '../../src/check/rules/state/written-after-boot.ts'
-import { takingFindings } from '../../src/check/semantics/effects/takings.ts'
+import { acquisitionFindings } from '../../src/check/semantics/effects/acquisitions.ts'
 import { partedFindings } from '../../src/check/semantics/values/written-together.ts'
 import type { ChangedFunctions } from '../../src/check/subject/changed-functions.ts'
 import type { Found } from '../../src/check/subject/rule.ts'
@@ -33,7 +33,7 @@ export function textFindings(
     ...of('refcount-balance', referenceFindings(functions)),
     ...of('wake-up', wakeFindings(functions)),
     ...of('set-up-by-old-code', oldObjectFindings(functions, changes)),
-    ...of('given-back-otherwise', [...givenBackFindings(functions), ...takingFindings(functions)]),
+    ...of('given-back-otherwise', [...givenBackFindings(functions), ...acquisitionFindings(functions)]),
     ...of('held-otherwise', heldFindings(functions)),
     ...of('stored-otherwise', storedFindings(functions)),
     ...of('placed-otherwise', placedFindings(functions)),

@@ -27,7 +27,7 @@ export interface Balance {
 }
 
 /** A changed function that both sides have, with all that it does. */
-export interface Conduct {
+export interface PrimitiveUse {
   readonly of: ChangedFunction
   readonly before: readonly Operation[]
   readonly after: readonly Operation[]
@@ -100,7 +100,7 @@ function joinRenamed(of: ChangedFunction, balances: readonly Balance[]): Balance
 }
 
 /** A changed function that both sides have, and what it does. */
-type Sides = Omit<Conduct, 'balances'>
+type Sides = Omit<PrimitiveUse, 'balances'>
 
 /**
  * Gives one thing one key: a wrapper's count is that of what it wraps, and where the struct of each lock of one name is
@@ -135,11 +135,11 @@ function withOneKey(all: readonly Sides[]): Sides[] {
 }
 
 /** What each function that both sides have takes and gives. */
-export function conductsOf(functions: ChangedFunctions): readonly Conduct[] {
-  return functions.facts.once(findConducts, functions)
+export function primitiveUsesOf(functions: ChangedFunctions): readonly PrimitiveUse[] {
+  return functions.facts.once(findPrimitiveUses, functions)
 }
 
-function findConducts(functions: ChangedFunctions): Conduct[] {
+function findPrimitiveUses(functions: ChangedFunctions): PrimitiveUse[] {
   const { library } = functions
   const sides = functions.rewritten.map((of): Sides => {
     const before = operationsOf(functions.before, of.before, functions.after, library)
@@ -148,7 +148,7 @@ function findConducts(functions: ChangedFunctions): Conduct[] {
     const lockingAfter = lockingOf(functions.after, of.after, functions.before)
     return { of, before, after, lockingBefore, lockingAfter }
   })
-  return withOneKey(sides).flatMap((side): Conduct[] => {
+  return withOneKey(sides).flatMap((side): PrimitiveUse[] => {
     const { of, before, after } = side
     const [old, young] = [tallied(before), tallied(after)]
     const balances = [...new Set([...old.keys(), ...young.keys()])].map((thing): Balance => {

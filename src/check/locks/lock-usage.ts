@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Locks that old and new code do not take alike. A task runs one world only, but other tasks run the other one at the
-// same time, and a task can change its world between two replaced functions. So what is dangerous is what two tasks, or
-// two functions one after the other, rely on:
+// Locks that old and new code do not take alike. During a transition each task has a patch state of its own
+// (kernel/livepatch/transition.c), and it can change between two replaced functions. So what is dangerous is what two
+// tasks, or two functions one after the other, rely on:
 //   - a lock in place of another one: old code and new code then exclude each other no longer;
 //   - a lock that is no longer taken, while the code around it changed, too: old code counts on it;
-//   - a function that returns with a lock that it used to release, or the other way round: whoever comes after it
-//     may be of the other world;
+//   - a function that returns with a lock that it used to release, or the other way round: what runs after it may be
+//     the other code;
 //   - two locks whose order changes: old and new code can wait for each other for ever.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
 
@@ -13,7 +13,7 @@ import { variablesOf } from '../../c/local-variables.ts'
 import { listed } from '../../ground/listed.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/changed-functions.ts'
 import type { Found } from '../subject/rule.ts'
-import { type Balance, type Conduct, conductsOf, titleOf } from './balance.ts'
+import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from './balance.ts'
 import { argumentsAt, type Operation, operationsIn, plainly } from './operations.ts'
 
 type State = 'none' | 'section' | 'taken' | 'given'
@@ -24,7 +24,7 @@ function stateOf({ take, give }: Balance['before']): State {
 }
 
 /** What a function does to a lock, before and after. */
-const conducts: Readonly<Record<State, readonly [before: string, after: string]>> = {
+const wordsOfState: Readonly<Record<State, readonly [before: string, after: string]>> = {
   none: ['left it alone', 'leaves it alone'],
   section: ['took and released it', 'takes and releases it'],
   taken: ['returned with it held', 'returns with it held'],
@@ -40,7 +40,7 @@ function changesContract({ before, after }: Balance): boolean {
 }
 
 /** The words of a function without what concerns its locks; equal ones mean that only the locking changed. */
-function restOf(of: Conduct['of'], side: 'before' | 'after', locks: readonly Operation[]): string {
+function restOf(of: PrimitiveUse['of'], side: 'before' | 'after', locks: readonly Operation[]): string {
   const words = new Set(locks.map(({ word }) => word))
   return textOf(of[side]?.body ?? [])
     .split(/(?<=[;{}])/)
@@ -80,9 +80,9 @@ function nestings(
 
 /**
  * Functions of which one leaves to another what it used to do itself. Where only one function changes so, its callers
- * and callees are as they were, and each call is of one world.
+ * and callees are as they were, and each call runs in one patch state.
  */
-function contractFindings(functions: ChangedFunctions, all: readonly Conduct[]): Found[] {
+function contractFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {
   const byKey = new Map<string, Balance[]>()
   for (const { balances } of all)
     for (const balance of balances)
@@ -100,7 +100,7 @@ function contractFindings(functions: ChangedFunctions, all: readonly Conduct[]):
       group.some(({ before, after }) => after.give < before.give)
     if (first === undefined || isOneTree || !(takes || moves)) return []
     const told = group.map(({ of: { name }, before, after }) => {
-      return `${name} ${conducts[stateOf(before)][0]} and now ${conducts[stateOf(after)][1]}`
+      return `${name} ${wordsOfState[stateOf(before)][0]} and now ${wordsOfState[stateOf(after)][1]}`
     })
     return [
       {
@@ -140,14 +140,14 @@ interface Loss {
 }
 
 /** The protections that a function gives up, without those that only moved up or down its calls. */
-function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Conduct): Loss[] {
+function lossesOf(functions: ChangedFunctions, all: readonly PrimitiveUse[], one: PrimitiveUse): Loss[] {
   const { of, before, after, balances } = one
   const took = balances.filter((balance) => isLock(balance) && isGained(balance))
   const locks = [...before, ...after].filter(({ kind }) => kind === 'lock' || kind === 'context')
   return balances
     .filter((balance) => isProtection(balance) && isLost(balance))
     .flatMap((balance): Loss[] => {
-      const movedTo = ({ of: other, balances: theirs }: Conduct) =>
+      const movedTo = ({ of: other, balances: theirs }: PrimitiveUse) =>
         other !== of &&
         theirs.some((its) => its.key === balance.key && its.after.take > its.before.take) &&
         areRelated(functions, of.name, other.name)
@@ -166,7 +166,7 @@ function lossesOf(functions: ChangedFunctions, all: readonly Conduct[], one: Con
 }
 
 /** `xa_erase(&x->pages, …)` takes the lock of the array itself, as `xa_lock(&x->pages)` does. */
-function isTakenInside({ of }: Conduct, { words, on }: Balance): boolean {
+function isTakenInside({ of }: PrimitiveUse, { words, on }: Balance): boolean {
   const { body = [] } = of.after ?? {}
   return (
     words.some((word) => word.startsWith('xa_lock')) &&
@@ -181,7 +181,7 @@ function isTakenInside({ of }: Conduct, { words, on }: Balance): boolean {
 /** A function of a header that is called only now, such as `get_fs_pwd`, takes and releases the same lock. */
 function isTakenByCallee(
   { before, after, library }: ChangedFunctions,
-  { of }: Conduct,
+  { of }: PrimitiveUse,
   { family, key }: Balance,
 ): boolean {
   const body = of.after?.body ?? []
@@ -211,7 +211,7 @@ function areRelated(functions: ChangedFunctions, one: string, other: string): bo
   return reaches(one, other) || reaches(other, one)
 }
 
-function lossFindings(functions: ChangedFunctions, all: readonly Conduct[]): Found[] {
+function lossFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {
   const groups = new Map<string, Loss[]>()
   for (const one of all)
     for (const loss of lossesOf(functions, all, one)) {
@@ -269,7 +269,7 @@ function mayBeOne(one: Balance, other: Balance): boolean {
   return isVariable(one) && isVariable(other) && isLocal(one) && isLocal(other) && one.family === other.family
 }
 
-function orderFindings(all: readonly Conduct[]): Found[] {
+function orderFindings(all: readonly PrimitiveUse[]): Found[] {
   const found: Found[] = []
   const old = new Map(all.flatMap(({ of, lockingBefore }) => [...nestings(of.name, lockingBefore)]))
   const reported = new Set<string>()
@@ -304,7 +304,10 @@ function orderFindings(all: readonly Conduct[]): Found[] {
 }
 
 /** Two things that a function locks, and whose order it now tells by the opposite comparison. */
-function turnedComparison(of: Conduct['of'], after: readonly Operation[]): readonly string[] | undefined {
+function turnedComparison(
+  of: PrimitiveUse['of'],
+  after: readonly Operation[],
+): readonly string[] | undefined {
   const comparisons = (definition: ChangedFunction['before']) =>
     (definition?.body ?? []).flatMap(({ text }, at, body) => {
       const [left, right] = [body[at - 1], body[at + 1]]
@@ -333,7 +336,7 @@ function turnedComparison(of: Conduct['of'], after: readonly Operation[]): reado
 }
 
 /** @param warned functions about which something graver is said */
-function gainFindings(all: readonly Conduct[], warned: ReadonlySet<string | undefined>): Found[] {
+function gainFindings(all: readonly PrimitiveUse[], warned: ReadonlySet<string | undefined>): Found[] {
   const found: Found[] = []
   const more = new Map<string, { names: string[]; title: string; file: string }>()
   for (const { of, balances } of all)
@@ -360,7 +363,7 @@ function gainFindings(all: readonly Conduct[], warned: ReadonlySet<string | unde
 
 /** What changes about the locks of the changed functions. */
 export function lockFindings(functions: ChangedFunctions): Found[] {
-  const all = conductsOf(functions)
+  const all = primitiveUsesOf(functions)
   const found = [...lossFindings(functions, all), ...contractFindings(functions, all), ...orderFindings(all)]
   return [...found, ...gainFindings(all, new Set(found.map(({ symbol }) => symbol)))]
 }

@@ -62,13 +62,13 @@ export interface ChangedFunctions {
   /** What is found out about these functions. */
   readonly facts: FixFacts
   /**
-   * True when `callee` runs only below `caller`, on either side of the patch: then one task runs both in the same
-   * world.
+   * True when `callee` runs only below `caller`, on either side of the patch: then one task runs both in one patch
+   * state.
    */
   isBelow(callee: string, caller: string): boolean
   /** The same of several callers: each call of `callee` is below one of them. */
   isBelowAny(callee: string, callers: readonly string[]): boolean
-  /** True when neither of two functions runs only below the other one: they can be of two worlds. */
+  /** True when neither of two functions runs only below the other one: an object can meet the old code in one and the new code in the other. */
   areApart(one: string, other: string): boolean
 }
 

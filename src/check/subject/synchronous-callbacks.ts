@@ -8,11 +8,11 @@ import type { Finding } from '../../ground/finding.ts'
 import { changedFunctionsOf, type ReadFix } from './changed-functions.ts'
 
 /** Takes a function to sort, search, visit or run with it, and returns when that is done. */
-const atOnce =
+const synchronous =
   /(?:^|_)(?:b?sort\w*|bsearch|search|find\w*|for_?each\w*|foreach\w*|iter\w*|walk\w*|on_each_cpu\w*|smp_call_function\w*|stop_machine\w*|cmp|compare|lookup\w*|match\w*|wait_on_bit\w*|scan\w*|apply\w*|test|traverse\w*|call_func|work_on_cpu\w*|IS_ERR\w*|WARN\w*)$/
 
 /** Takes any address as a token for who holds a block device; it is compared, and never called. */
-const token =
+const compared =
   /^(?:bd_prepare_to_claim|bd_abort_claiming|blkdev_(?:get|put)\w*|bdev_(?:file_)?open\w*|bd_(?:un)?link_disk_holder)$/
 
 /**
@@ -28,7 +28,7 @@ export function isOnlyCalledSynchronously(definition: Definition | undefined, na
     else if (text === name && body[at + 1]?.text !== '(') {
       seen++
       const consumer = calls.findLast((one) => one?.kind === 'name')?.text ?? ''
-      if (!atOnce.test(consumer) && !token.test(consumer)) return false
+      if (!synchronous.test(consumer) && !compared.test(consumer)) return false
     }
   }
   return seen > 0

@@ -3,7 +3,7 @@
 
 import { objectionsAmong } from '../../check/consent.ts'
 import { forecastRules } from '../../check/rules/concurrency/forecast.ts'
-import { beyondLines } from '../../check/semantics/plain/words.ts'
+import { beyondLines } from '../../check/semantics/plain/description.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Judgement } from '../../module/judgement.ts'

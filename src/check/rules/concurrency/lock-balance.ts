@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Locks that old and new code do not take alike; what is dangerous about it, `locking.ts` says, and of what is written
-// while they are held, `alive/parted.ts`.
+// Locks that old and new code do not take alike; what is dangerous about it, `locks/lock-usage.ts` says, and of what
+// is written while they are held, `semantics/values/written-together.ts`.
 
 import { lockFindings } from '../../locks/lock-usage.ts'
 import { partedFindings } from '../../semantics/values/written-together.ts'

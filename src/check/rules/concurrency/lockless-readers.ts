@@ -6,7 +6,7 @@
 
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
 import { argumentsAt, plainly, withHelpers } from '../../locks/operations.ts'
-import { spelled } from '../../semantics/reading/acts.ts'
+import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
 import {
   type ChangedFunction,
   type ChangedFunctions,

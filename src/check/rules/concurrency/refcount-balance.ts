@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // References and memory that change hands otherwise than before. An object outlives a task's switch: what old code
 // has set up comes to new code, and the other way round. So it is dangerous when one function gets what another one
-// puts and both change, or when the duty to put or to free moves from one function to another. It is not when one
+// puts and both change, or when the put or the free moves from one function to another. It is not when one
 // function only puts what it, or old code, has got already: that is how a leak is fixed.
 
 import { listed } from '../../../ground/listed.ts'
-import { type Balance, type Conduct, conductsOf, titleOf } from '../../locks/balance.ts'
-import { dutyFindings } from '../../semantics/values/duties.ts'
+import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
+import { ownershipFindings } from '../../semantics/values/ownership.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
@@ -21,7 +21,7 @@ interface Shift {
   readonly takes: number
 }
 
-function shiftsOf(all: readonly Conduct[]): Map<string, Shift[]> {
+function shiftsOf(all: readonly PrimitiveUse[]): Map<string, Shift[]> {
   const found = new Map<string, Shift[]>()
   for (const { of, balances } of all) {
     const own = new Map<string, Shift>()
@@ -94,14 +94,14 @@ const dangers: readonly {
 
 export function referenceFindings(functions: ChangedFunctions): Found[] {
   const found: Found[] = []
-  for (const shifts of shiftsOf(conductsOf(functions)).values()) {
+  for (const shifts of shiftsOf(primitiveUsesOf(functions)).values()) {
     const said = new Set<Shift>()
     for (const { kinds, one: isOne, other: isOther, say } of dangers) {
       const ones = shifts.filter((shift) => kinds.includes(shift.balance.kind) && isOne(shift))
       const others = shifts.filter((shift) => kinds.includes(shift.balance.kind) && isOther(shift))
       const apart = (one: Shift, other: Shift) =>
         other !== one && !(said.has(one) && said.has(other)) && functions.areApart(one.name, other.name)
-      // What a search returns with a reference, each of its callers drops: one call, in one world.
+      // What a search returns with a reference, each of its callers drops: one call, in one patch state.
       const names = (list: readonly Shift[]) => list.map(({ name }) => name)
       const some = ones.filter(
         (one) => others.some((other) => apart(one, other)) && !functions.isBelowAny(one.name, names(others)),
@@ -117,7 +117,7 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
       })
     }
   }
-  return [...found, ...dutyFindings(functions)]
+  return [...found, ...ownershipFindings(functions)]
 }
 
 export const refcountBalance: Rule = {

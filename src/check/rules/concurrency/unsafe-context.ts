@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Functions that the live patching itself runs through, or that run where no task's world counts.
+// Functions that the live patching itself runs through, or that run where no task's patch state counts.
 import { type Context, openContexts } from '../../subject/contexts.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 

@@ -3,14 +3,14 @@
 // and whoever waits in the new code waits for ever.
 
 import { listed } from '../../../ground/listed.ts'
-import { type Balance, conductsOf, titleOf } from '../../locks/balance.ts'
-import { handOffFindings } from '../../semantics/effects/hand-offs.ts'
+import { type Balance, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
+import { deferredWorkFindings } from '../../semantics/effects/deferred-work.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
 export function wakeFindings(functions: ChangedFunctions): Found[] {
   const byKey = new Map<string, Balance[]>()
-  for (const { balances } of conductsOf(functions))
+  for (const { balances } of primitiveUsesOf(functions))
     for (const balance of balances)
       if (balance.kind === 'wait') byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
   const mutual = [...byKey.values()].flatMap((group): Found[] => {
@@ -32,7 +32,7 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
       },
     ]
   })
-  return [...mutual, ...handOffFindings(functions)]
+  return [...mutual, ...deferredWorkFindings(functions)]
 }
 
 export const wakeUp: Rule = {

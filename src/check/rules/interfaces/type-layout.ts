@@ -60,14 +60,14 @@ function livesIn(
 
 function foundOf(
   change: TypeChange,
-  seers: readonly string[],
+  users: readonly string[],
   lifetime: Lifetime,
   reach: Reach,
 ): Found | undefined {
   const effect = effectOf(change.differences)
   if (lifetime === 'stack' && change.tag !== 'enum') return undefined
   const told = inOrder(change.differences).map(({ text }) => text)
-  const seen = seers.length === 0 ? '' : `; seen by ${toldFirst(seers)}`
+  const seen = users.length === 0 ? '' : `; seen by ${toldFirst(users)}`
   const embedding = change.embedding.length === 0 ? '' : `, and with it ${toldFirst(change.embedding)}`
   if (effect === 'harmless') {
     if (change.tag === 'enum') return undefined
@@ -105,12 +105,12 @@ export function layoutsFound(
     const words = [change.name, ...change.differences.map(({ member }) => member)].flatMap(
       (text) => text.match(/[A-Za-z_]\w*$/)?.[0] ?? [],
     )
-    const seers = typeUsers(texts.after, functions, words)
+    const users = typeUsers(texts.after, functions, words)
     const lifetime =
       change.tag === 'enum' || reach.isHeld(change.before)
         ? 'live'
         : lifetimeOf(texts.before, unit, change.name)
-    const one = foundOf(change, seers, lifetime, reach)
+    const one = foundOf(change, users, lifetime, reach)
     if (one !== undefined && !found.has(change.name)) found.set(change.name, one)
   }
   return found

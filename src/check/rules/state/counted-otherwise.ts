@@ -3,27 +3,27 @@
 // takes off in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
 
 import { listed } from '../../../ground/listed.ts'
-import { type Amount, amountsIn, type Turn, turnsIn } from '../../semantics/values/counts.ts'
+import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
 function turnFindings({ rewritten }: ChangedFunctions): Found[] {
   const said = new Set<string>()
   return rewritten.flatMap(({ name, file, before, after }): Found[] => {
-    const [old, young] = [turnsIn(before), turnsIn(after)]
-    return young.flatMap((turn): Found[] => {
-      const was = old.filter(({ thing }) => thing === turn.thing)
-      const is = young.filter(({ thing }) => thing === turn.thing)
-      const isAmong = (one: Turn, list: readonly Turn[]) => list.some(({ at }) => at === one.at)
+    const [old, young] = [thresholdsIn(before), thresholdsIn(after)]
+    return young.flatMap((threshold): Found[] => {
+      const was = old.filter(({ thing }) => thing === threshold.thing)
+      const is = young.filter(({ thing }) => thing === threshold.thing)
+      const isAmong = (one: Threshold, list: readonly Threshold[]) => list.some(({ at }) => at === one.at)
       const gone = was.find((one) => !isAmong(one, is))
-      if (gone === undefined || isAmong(turn, was) || said.has(turn.thing)) return []
-      said.add(turn.thing)
+      if (gone === undefined || isAmong(threshold, was) || said.has(threshold.thing)) return []
+      said.add(threshold.thing)
       return [
         {
           symbol: name,
           unit: file,
           message:
-            `${name} now decides at another count of ${turn.thing} (${gone.text}, now ${turn.text}); in ` +
+            `${name} now decides at another count of ${threshold.thing} (${gone.text}, now ${threshold.text}); in ` +
             'objects that are there it is what the old code has counted',
         },
       ]
@@ -40,19 +40,20 @@ interface Shift {
 }
 
 function unitFindings(functions: ChangedFunctions): Found[] {
-  const shifts = new Map<string, Record<Amount['way'], Shift[]>>()
+  const shifts = new Map<string, Record<Amount['direction'], Shift[]>>()
   for (const { name, file, before, after } of functions.rewritten) {
     const old = amountsIn(before, (one) => functions.before.definitions.get(one))
     const young = amountsIn(after, (one) => functions.after.definitions.get(one))
-    for (const { thing, way } of young) {
-      const of = (list: readonly Amount[]) => list.filter((one) => one.thing === thing && one.way === way)
+    for (const { thing, direction } of young) {
+      const of = (list: readonly Amount[]) =>
+        list.filter((one) => one.thing === thing && one.direction === direction)
       const isAmong = (one: Amount, list: readonly Amount[]) => list.some(({ exact }) => exact === one.exact)
       const gone = of(old).find((one) => !isAmong(one, of(young)))
       const come = of(young).find((one) => !isAmong(one, of(old)))
       if (gone === undefined || come === undefined) continue
       const known = shifts.get(thing) ?? { up: [], down: [] }
-      if (!known[way].some((one) => one.name === name))
-        known[way].push({ name, file, gone: gone.text, come: come.text })
+      if (!known[direction].some((one) => one.name === name))
+        known[direction].push({ name, file, gone: gone.text, come: come.text })
       shifts.set(thing, known)
     }
   }
@@ -82,7 +83,7 @@ interface Exchange {
   readonly file: string
   readonly from: string
   readonly to: string
-  readonly way: Amount['way']
+  readonly direction: Amount['direction']
 }
 
 function exchangesIn(functions: ChangedFunctions): Exchange[] {
@@ -95,12 +96,12 @@ function exchangesIn(functions: ChangedFunctions): Exchange[] {
     const was = amountsIn(before, (one) => old.definitions.get(one))
     const is = amountsIn(after, (one) => young.definitions.get(one))
     const isAmong = (list: readonly Amount[], thing: string) => list.some((one) => one.thing === thing)
-    return was.flatMap(({ thing: from, way, exact }) =>
+    return was.flatMap(({ thing: from, direction, exact }) =>
       isAmong(is, from)
         ? []
-        : is.flatMap(({ thing: to, way: its, exact: amount }) =>
-            its === way && amount === exact && !isAmong(was, to) && !isRenamed(from, to)
-              ? [{ name, file, from, to, way }]
+        : is.flatMap(({ thing: to, direction: its, exact: amount }) =>
+            its === direction && amount === exact && !isAmong(was, to) && !isRenamed(from, to)
+              ? [{ name, file, from, to, direction }]
               : [],
           ),
     )
@@ -115,13 +116,13 @@ function exchangeFindings(functions: ChangedFunctions): Found[] {
     const { from, to } = up
     const down = all.find(
       (one) =>
-        one.way === 'down' &&
+        one.direction === 'down' &&
         one.from === from &&
         one.to === to &&
         one.name !== up.name &&
         functions.areApart(one.name, up.name),
     )
-    if (up.way !== 'up' || down === undefined || said.has(`${from} ${to}`)) return []
+    if (up.direction !== 'up' || down === undefined || said.has(`${from} ${to}`)) return []
     said.add(`${from} ${to}`)
     return [
       {

@@ -9,7 +9,7 @@ import { variablesOf } from '../../../c/local-variables.ts'
 import { statementsOf } from '../../../c/statements.ts'
 import { listed } from '../../../ground/listed.ts'
 import { argumentsAt, withHelpers } from '../../locks/operations.ts'
-import { takingFindings } from '../../semantics/effects/takings.ts'
+import { acquisitionFindings } from '../../semantics/effects/acquisitions.ts'
 import {
   type Allocation,
   accepts,
@@ -227,6 +227,6 @@ export const givenBackOtherwise: Rule = {
     'objects go before you rely on it',
   find(_job, subject) {
     const functions = changedFunctionsOf(subject)
-    return [...givenBackFindings(functions), ...takingFindings(functions)]
+    return [...givenBackFindings(functions), ...acquisitionFindings(functions)]
   },
 }

@@ -4,7 +4,7 @@
 // its code changes there is no danger: the kernel redirects it at its entry.)
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { listed } from '../../../ground/listed.ts'
-import { keptDataIn } from '../../semantics/memory/kept-data.ts'
+import { escapingDataIn } from '../../semantics/memory/escaping-data.ts'
 import { changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
@@ -122,7 +122,7 @@ function keptFindings({ change }: StudiedUnit): Found[] {
   const added = new Set(change.addedData)
   const told = new Set<Atom>()
   return [...change.changed.map(({ after }) => after), ...change.added].flatMap((one) =>
-    keptDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found[] => {
+    escapingDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found[] => {
       // What holds functions is told as a table.
       if (told.has(datum) || holdsFunctions(change.after, datum)) return []
       told.add(datum)

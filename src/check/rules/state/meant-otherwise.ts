@@ -5,17 +5,17 @@
 
 import type { Definition } from '../../../c/functions.ts'
 import { listed } from '../../../ground/listed.ts'
-import { isDispatch } from '../../semantics/reading/dispatch.ts'
+import { isDispatcher } from '../../semantics/reading/dispatchers.ts'
+import {
+  type ChangedOperation,
+  changedArguments,
+  changedConditions,
+  changedOperands,
+  nameOfThing,
+} from '../../semantics/values/changed-operations.ts'
 import { type Packing, packingsIn, type Scale, scalesIn } from '../../semantics/values/conversions.ts'
 import { type Replacement, replacementsIn } from '../../semantics/values/replacements.ts'
-import { sharedSteps } from '../../semantics/values/shared-steps.ts'
-import {
-  argumentSteps,
-  conditionSteps,
-  nameOfThing,
-  operandSteps,
-  type Step,
-} from '../../semantics/values/steps.ts'
+import { operationsWithSharedValues } from '../../semantics/values/shared-values.ts'
 import {
   type ChangedFunction,
   type ChangedFunctions,
@@ -42,14 +42,14 @@ interface Meeting {
   readonly why: string
 }
 
-/** True when one task runs both in one call, so that both are of one world. */
+/** True when one task runs both in one call, so that both run in one patch state. */
 function isOneCall(functions: ChangedFunctions, one: string, other: string): boolean {
   if (one === other || !functions.areApart(one, other)) return true
   const { definitions } = functions.after
   const root = [...definitions.keys()].find((name) =>
     [one, other].every((its) => its !== name && functions.isBelow(its, name)),
   )
-  return root !== undefined && !isDispatch(definitions.get(root)!, [one, other])
+  return root !== undefined && !isDispatcher(definitions.get(root)!, [one, other])
 }
 
 function meeting(one: Side, other: Side, what: string, why: string): Meeting {
@@ -63,8 +63,9 @@ function told({ gone, come }: Side): string {
 const left = 'what the old code has left is met by the new code, and the other way round after a revert'
 
 /** What two calls have in common, of which one undoes or looks for what the other one does. */
-function commonOf(one: Step, other: Step): string | undefined {
-  const areBoth = one.way !== undefined && other.way !== undefined && one.way !== other.way
+function commonOf(one: ChangedOperation, other: ChangedOperation): string | undefined {
+  const areBoth =
+    one.direction !== undefined && other.direction !== undefined && one.direction !== other.direction
   const thing = one.things.find((its) => other.things.includes(its))
   const isSame = one.change === other.change
   if (thing !== undefined && areBoth && one.index >= 0 && other.index >= 0) return thing
@@ -77,13 +78,13 @@ function commonOf(one: Step, other: Step): string | undefined {
 }
 
 /** An operand of a sum here, and there what is put onto or taken off the member that holds the sum. */
-function sumOf(operand: Step, step: Step): string | undefined {
+function sumOf(operand: ChangedOperation, step: ChangedOperation): string | undefined {
   if (operand.index !== -1 || step.index < 0 || operand.change !== step.change) return undefined
-  if (step.way === undefined || operand.way === step.way) return undefined
+  if (step.direction === undefined || operand.direction === step.direction) return undefined
   return step.things.find((thing) => operand.things.includes(nameOfThing(thing)))
 }
 
-function stepMeetings(steps: readonly Step[], operands: readonly Step[]): Meeting[] {
+function stepMeetings(steps: readonly ChangedOperation[], operands: readonly ChangedOperation[]): Meeting[] {
   const among = steps.flatMap((one, at) =>
     steps.slice(at + 1).flatMap((other): Meeting[] => {
       const common = one.name === other.name ? undefined : commonOf(one, other)
@@ -100,8 +101,8 @@ function stepMeetings(steps: readonly Step[], operands: readonly Step[]): Meetin
 }
 
 /** Who puts in comes first. */
-function inOrder(one: Step, other: Step): [Step, Step] {
-  return other.way === 'up' && one.way !== 'up' ? [other, one] : [one, other]
+function inOrder(one: ChangedOperation, other: ChangedOperation): [ChangedOperation, ChangedOperation] {
+  return other.direction === 'up' && one.direction !== 'up' ? [other, one] : [one, other]
 }
 
 function packingMeetings(packings: readonly Packing[]): Meeting[] {
@@ -186,10 +187,10 @@ export function meantFindings(functions: ChangedFunctions): Found[] {
   })
   const packings = [...both, ...same].flatMap((one) => packingsIn(one, replaced.get(one) ?? [], constants))
   const meetings = [
-    ...stepMeetings([...all(argumentSteps), ...all(conditionSteps)], all(operandSteps)),
+    ...stepMeetings([...all(changedArguments), ...all(changedConditions)], all(changedOperands)),
     ...packingMeetings(packings),
     ...scaleMeetings(all(scalesIn)),
-    ...stepMeetings(sharedSteps(functions, replaced, constants), []),
+    ...stepMeetings(operationsWithSharedValues(functions, replaced, constants), []),
   ]
   const found = together(meetings, functions)
   if (found.length === 0) return []

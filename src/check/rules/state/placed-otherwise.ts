@@ -6,8 +6,14 @@ import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'
 import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
-import { addsInOrder, calls, endFindings, ordersItself, treeAdds } from '../../semantics/values/orders.ts'
-import { sortedFindings } from '../../semantics/values/sorted.ts'
+import {
+  addsInOrder,
+  calls,
+  insertionEndFindings,
+  ordersItself,
+  treeAdds,
+} from '../../semantics/values/insertion-order.ts'
+import { sortedListFindings } from '../../semantics/values/sorted-lists.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
@@ -373,7 +379,7 @@ export function placedFindings(functions: ChangedFunctions): Found[] {
         )
     }
   }
-  found.push(...endFindings(functions), ...sortedFindings(functions))
+  found.push(...insertionEndFindings(functions), ...sortedListFindings(functions))
   for (const { name, file } of functions.constants)
     if (isPlace(functions.after, name) && !found.some(({ unit }) => unit === file))
       put(

@@ -9,10 +9,10 @@ import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { lastName, withHelpers } from '../../locks/operations.ts'
 import { constructorFindings } from '../../semantics/memory/constructors.ts'
-import { madeInPartFindings } from '../../semantics/memory/made-in-part.ts'
-import { outgrownFindings } from '../../semantics/memory/outgrown.ts'
+import { largerAllocationFindings } from '../../semantics/memory/larger-allocations.ts'
+import { partialInitializationFindings } from '../../semantics/memory/partial-initialization.ts'
 import { stackTypes } from '../../semantics/reading/stack-types.ts'
-import { newStateFindings } from '../../semantics/values/new-state.ts'
+import { newVariableFindings } from '../../semantics/values/new-variables.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import { keptBy } from './reaches-only-new.ts'
@@ -114,10 +114,10 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
 export function oldObjectFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   return [
     ...setUpFindings(functions),
-    ...madeInPartFindings(functions, (name) => keptBy(functions, name)),
+    ...partialInitializationFindings(functions, (name) => keptBy(functions, name)),
     ...constructorFindings(functions),
-    ...outgrownFindings(functions, changes),
-    ...newStateFindings(functions, changes),
+    ...largerAllocationFindings(functions, changes),
+    ...newVariableFindings(functions, changes),
   ]
 }
 

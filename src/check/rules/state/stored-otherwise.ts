@@ -8,11 +8,20 @@ import type { Token } from '../../../c/lexer.ts'
 import { listed, toldFirst } from '../../../ground/listed.ts'
 import { lastName } from '../../locks/operations.ts'
 import { allocationsOf } from '../../semantics/memory/allocation.ts'
-import { isDispatch } from '../../semantics/reading/dispatch.ts'
-import { isConstant, type Meaning, meaningsIn, saysSomething } from '../../semantics/reading/meanings.ts'
+import { isDispatcher } from '../../semantics/reading/dispatchers.ts'
+import {
+  isConstant,
+  type MemberAccess,
+  memberAccessesIn,
+  saysSomething,
+} from '../../semantics/reading/member-accesses.ts'
 import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { constantMeanings } from '../../semantics/values/constants.ts'
-import { belongTogether, movedFindings, readsBeforeItWrites } from '../../semantics/values/for-itself.ts'
+import {
+  belongTogether,
+  movedMemberFindings,
+  readsBeforeItWrites,
+} from '../../semantics/values/resume-state.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
@@ -27,12 +36,12 @@ interface Shift {
 type Shifts = ReadonlyMap<string, readonly Shift[]>
 
 /** The members that functions write, or read, otherwise; also where something only comes or only goes. */
-function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Shifts {
+function shiftsIn(functions: ChangedFunctions, does: MemberAccess['does']): Shifts {
   const found = new Map<string, readonly Shift[]>()
   for (const { name, file, before, after } of functions.rewritten) {
     const names = constantsThatChange(before, after)
     const all = (definition: Definition, side: Side) => [
-      ...meaningsIn(definition),
+      ...memberAccessesIn(definition),
       ...(names.size === 0
         ? []
         : constantMeanings(
@@ -45,7 +54,7 @@ function shiftsIn(functions: ChangedFunctions, does: Meaning['does']): Shifts {
       list.filter((one) => one.does === does),
     )
     for (const member of new Set([...old!, ...young!].map((one) => one.member))) {
-      const hows = (list: readonly Meaning[]) =>
+      const hows = (list: readonly MemberAccess[]) =>
         new Set(list.filter((one) => one.member === member && !memory.test(one.how)).map(({ how }) => how))
       const [was, is] = [hows(old!), hows(young!)]
       const gone = [...was].filter((how) => !is.has(how))
@@ -149,7 +158,7 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
       root !== undefined &&
       !names.includes(root) &&
       !made.has(type) &&
-      !isDispatch(functions.after.definitions.get(root)!, names)
+      !isDispatcher(functions.after.definitions.get(root)!, names)
     const meets = isOneCall
       ? `both are below ${root}, so only what outlasts its call meets the other world`
       : 'objects hold what the old code has written'
@@ -219,7 +228,7 @@ export function storedFindings(functions: ChangedFunctions): Found[] {
   return [
     ...encodingFindings(functions, exchanged, readersOf(exchanged, reads)),
     ...ownFindings(functions, writes, reads),
-    ...movedFindings(functions),
+    ...movedMemberFindings(functions),
     ...constantFindings(functions),
   ]
 }

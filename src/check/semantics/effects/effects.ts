@@ -12,9 +12,16 @@ import { argumentsAt, lastName } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
-import { type Act, actKey, assignmentOf, callOf, givenArguments, spelled } from '../reading/acts.ts'
-import { asks, says, waitsOut, writtenBy } from '../reading/callees.ts'
-import { type Place, placeOf, placeStart } from '../reading/places.ts'
+import { type AccessPath, accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import {
+  actKey,
+  assignmentOf,
+  type CallOrAssignment,
+  callOf,
+  givenArguments,
+  spelled,
+} from '../reading/calls-and-assignments.ts'
+import { asks, says, waitsOut, writtenBy } from '../reading/known-callees.ts'
 import { stackTypes } from '../reading/stack-types.ts'
 
 export type EffectKind = 'write' | 'allocate' | 'free' | 'count' | 'lock' | 'wait' | 'call'
@@ -27,14 +34,14 @@ export interface Effect {
   readonly member: string
   /** What it is now: `= x + 1`, `taken`, `freed by vfree`. */
   readonly how: string
-  readonly place?: Place
+  readonly place?: AccessPath
   /** The value that is written, as the statement has it. */
   readonly value?: readonly Token[]
   readonly statement: Statement
   /** The call or the assignment that does it. */
-  readonly act: Act
+  readonly act: CallOrAssignment
   /** Where a function that is called does it: what it does there, with the caller's arguments. */
-  readonly origin?: Act
+  readonly origin?: CallOrAssignment
 }
 
 /** One side of a change, with what is known of the functions that it calls. */
@@ -75,9 +82,9 @@ export function keyOf({ kind, object, member, how }: Effect): string {
 function placesOf(
   { side, library, stack }: Reader,
   variables: ReadonlyMap<string, Variable>,
-): (tokens: readonly Token[]) => Place | undefined {
+): (tokens: readonly Token[]) => AccessPath | undefined {
   const resultOf = (name: string) => resultType(side.definitions.get(name) ?? library.definition(name))
-  return (tokens) => placeOf(tokens, variables, stack, resultOf)
+  return (tokens) => accessPathOf(tokens, variables, stack, resultOf)
 }
 
 /** The struct or union to which a function's result leads. */
@@ -91,7 +98,13 @@ function resultType(definition: Definition | undefined): string | undefined {
     : undefined
 }
 
-function effectOfPlace(kind: EffectKind, place: Place, how: string, statement: Statement, act: Act): Effect {
+function effectOfPlace(
+  kind: EffectKind,
+  place: AccessPath,
+  how: string,
+  statement: Statement,
+  act: CallOrAssignment,
+): Effect {
   return { kind, object: place.object, member: place.member, how, place, statement, act }
 }
 
@@ -126,7 +139,7 @@ export function effectsIn(
     const { text, kind } = tokens[at]!
     if (kind === 'punctuator') {
       if (assigns.test(text)) {
-        const from = placeStart(tokens, at)
+        const from = accessPathStart(tokens, at)
         // The initial value of a variable: `struct foo *p = x`.
         const isDeclared =
           from > 0 &&
@@ -136,7 +149,7 @@ export function effectsIn(
         const value = valueAt(tokens, at + 1)
         if (from < at && !isDeclared) put(tokens.slice(from, at), text, value)
       } else if (text === '++' || text === '--') {
-        const from = placeStart(tokens, at)
+        const from = accessPathStart(tokens, at)
         let to = at + 1
         if (from === at)
           while (
@@ -153,7 +166,7 @@ export function effectsIn(
     const inner = argumentsAt(tokens, at + 1)
     if (before === '->' || before === '.') {
       if (at < message) continue
-      const target = tokens.slice(placeStart(tokens, at + 1), at + 1)
+      const target = tokens.slice(accessPathStart(tokens, at + 1), at + 1)
       const act = callOf(`->${text}`, [target, ...inner], variables)
       found.push({ kind: 'call', object: `->${text}()`, member: '', how: 'is called', statement, act })
       continue
@@ -249,7 +262,7 @@ function effectsOfCall(
 }
 
 function isOnStack(
-  { text, base, object }: Place,
+  { text, base, object }: AccessPath,
   variables: ReadonlyMap<string, Variable>,
   reader: Reader,
 ): boolean {
@@ -265,7 +278,12 @@ const stores =
 /** How many calls are followed. */
 const deepest = 3
 
-function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: number): Effect[] {
+function effectsOfCallee(
+  reader: Reader,
+  statement: Statement,
+  act: CallOrAssignment,
+  depth: number,
+): Effect[] {
   const { name = '' } = act
   const unknown: Effect = { kind: 'call', object: `${name}()`, member: '', how: 'is called', statement, act }
   if (depth >= deepest) return [unknown]
@@ -287,7 +305,7 @@ function effectsOfCallee(reader: Reader, statement: Statement, act: Act, depth: 
   return once.map((one) => calledFrom(one, statement, act))
 }
 
-function calledFrom(one: Effect, statement: Statement, act: Act): Effect {
+function calledFrom(one: Effect, statement: Statement, act: CallOrAssignment): Effect {
   return { ...one, statement, act, origin: givenArguments(one.origin ?? one.act, act) }
 }
 

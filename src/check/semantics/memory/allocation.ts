@@ -9,7 +9,7 @@ import { variablesOf } from '../../../c/local-variables.ts'
 import { statementsOf } from '../../../c/statements.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
-import { isCast, placeOf, placeStart } from '../reading/places.ts'
+import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
 
 export type Family = string
 
@@ -126,7 +126,7 @@ function offsetIn(tokens: readonly Token[]): string {
 function thingOf(tokens: readonly Token[], definition: Definition): string | undefined {
   // `(void *)p - 64` is about p.
   const end = tokens.findIndex(({ text }, at) => at > 0 && (text === '-' || text === '+'))
-  const place = placeOf(end < 0 ? tokens : tokens.slice(0, end), variablesOf(definition))
+  const place = accessPathOf(end < 0 ? tokens : tokens.slice(0, end), variablesOf(definition))
   if (place === undefined) return undefined
   const variable = variablesOf(definition).get(place.base)
   if (place.member === '' && variable !== undefined && /^(?:struct|union) /.test(variable.type))
@@ -259,7 +259,7 @@ function receiverOf(tokens: readonly Token[], call: number, definition: Definiti
   let at = call - 1
   while (at >= 0 && tokens[at]!.text !== '=') at--
   if (at < 0) return undefined
-  const from = placeStart(tokens, at)
+  const from = accessPathStart(tokens, at)
   const target = tokens.slice(tokens[from]?.text === '*' ? from + 1 : from, at)
   const name = thingOf(target, definition)
   if (name === undefined) return undefined

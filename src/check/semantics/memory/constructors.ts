@@ -10,7 +10,7 @@ import { statementsOf } from '../../../c/statements.ts'
 import { argumentsAt, withHelpers } from '../../locks/operations.ts'
 import { type ChangedFunctions, type Side, textOf } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
-import { says } from '../reading/callees.ts'
+import { says } from '../reading/known-callees.ts'
 
 /**
  * The functions that are handed to a slab: the last argument of `kmem_cache_create(…)`, or `.ctor = f` of its

@@ -9,7 +9,7 @@ import type { Variable } from '../../../c/local-variables.ts'
 import { flexibleMember, membersOf, type StructMember } from '../../../c/struct-members.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import { textOf } from '../../subject/changed-functions.ts'
-import { valueFrom } from '../reading/meanings.ts'
+import { valueFrom } from '../reading/member-accesses.ts'
 
 /** By its factors, how often a product counts; a plain number has no factors. */
 export type Size = ReadonlyMap<string, bigint>

@@ -8,21 +8,21 @@ import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { doneAsOften, type Effect, effectsIn, keyOf, type Reader, readerOf } from '../effects/effects.ts'
-import { goneWithExit } from '../effects/exits.ts'
-import { unreadIn } from '../effects/unread.ts'
+import { opaqueEffectsIn } from '../effects/opaque-effects.ts'
+import { goneWithExit } from '../effects/removed-exits.ts'
 import {
-  type Act,
   actKey,
-  differenceOfActs,
+  type CallOrAssignment,
   exactly,
   goesToOnePlace,
   shortened,
   unordered,
-} from '../reading/acts.ts'
-import { answers } from '../reading/callees.ts'
-import { withPlainDecisions } from '../reading/decisions.ts'
+  wordsThatDiffer,
+} from '../reading/calls-and-assignments.ts'
+import { answers } from '../reading/known-callees.ts'
+import { withNormalConditions } from '../reading/normal-conditions.ts'
 import { type NameUse, namesIn, nameWrappers } from '../values/registered-names.ts'
-import { withCutOut } from './cut-out.ts'
+import { withHelpersPutIn } from './extracted-helpers.ts'
 import { type BothVariables, countOf, orderOf, outcome, type Reason, reasons, reasonsOf } from './reasons.ts'
 
 /** Something that lives longer than a call, with another meaning. */
@@ -47,8 +47,8 @@ export function beyondOf(
   if (before === undefined || after === undefined) return undefined
   const own = readingOf(functions, before, after, false)
   const whole = {
-    before: withCutOut(before, functions.before, functions.after),
-    after: withCutOut(after, functions.after, functions.before),
+    before: withHelpersPutIn(before, functions.before, functions.after),
+    after: withHelpersPutIn(after, functions.after, functions.before),
   }
   if (own.verdict !== 'lives' || (whole.before === before && whole.after === after)) return own
   // Both readings are true; the one that tells less has found more of what stayed.
@@ -65,14 +65,14 @@ function readingOf(
   now: Definition,
   isCut: boolean,
 ): Beyond {
-  const [before, after] = [withPlainDecisions(written), withPlainDecisions(now)]
+  const [before, after] = [withNormalConditions(written), withNormalConditions(now)]
   const readers = { before: readerOf(functions, 'before'), after: readerOf(functions, 'after') }
   const [old, young] = [statementsOf(before.body), statementsOf(after.body)]
   const { gone, come, isBelowOthers } = differenceOf(old, young)
   const variables = { before: variablesOf(before), after: variablesOf(after) }
   const effects = (one: Statement, side: 'before' | 'after') => [
     ...effectsIn(readers[side], one, variables[side]),
-    ...unreadIn(one, variables[side]),
+    ...opaqueEffectsIn(one, variables[side]),
   ]
   const lost = gone.flatMap((one) => effects(one, 'before'))
   const won = come.flatMap((one) => effects(one, 'after'))
@@ -272,7 +272,7 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
     const isTold = keys.some((key) => seen.has(key))
     for (const key of keys) seen.add(key)
     if (isTold) return []
-    const { before, after } = differenceOfActs(one.act, other.act)
+    const { before, after } = wordsThatDiffer(one.act, other.act)
     return [
       isOneCall
         ? { object: calledAs(one.act.name ?? ''), ...shortened(before, after) }
@@ -292,7 +292,7 @@ function retyped({ all }: ChangedFunctions): (name: string) => boolean {
 }
 
 /** True when one act is the other one with more arguments. */
-function isLonger({ parts: before }: Act, { parts: after }: Act): boolean {
+function isLonger({ parts: before }: CallOrAssignment, { parts: after }: CallOrAssignment): boolean {
   const both = Math.min(before.length, after.length)
   return (
     before.length !== after.length &&

@@ -3,8 +3,8 @@
 
 import { declaredAt, type variablesOf } from '../../../c/local-variables.ts'
 import type { Statement } from '../../../c/statements.ts'
-import { exactly } from '../reading/acts.ts'
-import { says } from '../reading/callees.ts'
+import { exactly } from '../reading/calls-and-assignments.ts'
+import { says } from '../reading/known-callees.ts'
 
 /** What a plain change does, in the order in which it is told. */
 export const reasons = {

@@ -6,16 +6,16 @@ import type { Definition } from '../../../c/functions.ts'
 import { closing, type Token } from '../../../c/lexer.ts'
 import { variablesOf } from '../../../c/local-variables.ts'
 import { argumentsAt } from '../../locks/operations.ts'
+import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
 import {
   contextOf,
   isShared,
   labelsOf,
-  type Meaning,
-  meaningsIn,
+  type MemberAccess,
+  memberAccessesIn,
   valueFrom,
   withoutNames,
-} from '../reading/meanings.ts'
-import { placeOf, placeStart } from '../reading/places.ts'
+} from '../reading/member-accesses.ts'
 
 /** A function's text that is longer is not put in where it is called. */
 const longestCallee = 400
@@ -28,10 +28,10 @@ export function constantMeanings(
   definition: Definition,
   constants: ReadonlySet<string>,
   find: (name: string) => Definition | undefined,
-): Meaning[] {
+): MemberAccess[] {
   const isNamed = (tokens: readonly Token[]) => tokens.some(({ text }) => constants.has(text))
   return [
-    ...meaningsIn(definition, constants),
+    ...memberAccessesIn(definition, constants),
     ...throughVariables(definition, constants, find),
     ...throughCalls(definition, isNamed, constants, find),
   ]
@@ -42,12 +42,12 @@ function throughVariables(
   definition: Definition,
   constants: ReadonlySet<string>,
   find: (name: string) => Definition | undefined,
-): Meaning[] {
+): MemberAccess[] {
   const { body } = definition
   const variables = variablesOf(definition)
-  const found: Meaning[] = []
+  const found: MemberAccess[] = []
   const memberOf = (tokens: readonly Token[]): string | undefined => {
-    const place = placeOf(tokens, variables)
+    const place = accessPathOf(tokens, variables)
     const isLive = place?.isLive === true || isShared(body, place?.base ?? '')
     return place !== undefined && isLive && place.member !== ''
       ? `${place.object}.${place.member}`
@@ -79,7 +79,7 @@ function sourcesOf(body: readonly Token[], name: string): (readonly Token[])[] {
     if (text !== name || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
     const from = /^(?:\+\+|--)$/.test(body[at + 2]?.text ?? '') ? at + 3 : at + 2
     const source = withoutReader(valueFrom(body, from))
-    return source.length > 1 && placeStart(source, source.length) === 0 ? [source] : []
+    return source.length > 1 && accessPathStart(source, source.length) === 0 ? [source] : []
   })
 }
 
@@ -110,7 +110,7 @@ function targetsOf(body: readonly Token[], name: string): (readonly Token[])[] {
     if (text !== name) return []
     const before = body[at - 1]?.text
     if (before === '=' && /^[;,)]$/.test(body[at + 1]?.text ?? ''))
-      return [body.slice(placeStart(body, at - 1), at - 1)]
+      return [body.slice(accessPathStart(body, at - 1), at - 1)]
     if (before !== ',' || body[at + 1]?.text !== ')') return []
     let open = at - 1
     while (
@@ -129,10 +129,10 @@ function throughCalls(
   isNamed: (tokens: readonly Token[]) => boolean,
   constants: ReadonlySet<string>,
   find: (name: string) => Definition | undefined,
-): Meaning[] {
+): MemberAccess[] {
   const { body } = definition
   const variables = variablesOf(definition)
-  return body.flatMap(({ kind, text }, at): Meaning[] => {
+  return body.flatMap(({ kind, text }, at): MemberAccess[] => {
     if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
       return []
     const values = argumentsAt(body, at + 1)
@@ -141,15 +141,15 @@ function throughCalls(
     const isGiven = values.some((value) => isAlone(value) && isNamed(value))
     const isAsked = [...constants].some((name) => context.split(' ').includes(name))
     const handed = values.flatMap((value, index) => {
-      const place = value.length > 1 ? placeOf(value, variables) : undefined
-      return place?.isLive === true && place.member !== '' && placeStart(value, value.length) === 0
+      const place = value.length > 1 ? accessPathOf(value, variables) : undefined
+      return place?.isLive === true && place.member !== '' && accessPathStart(value, value.length) === 0
         ? [{ index, member: `${place.object}.${place.member}` }]
         : []
     })
     if (!isGiven && !isAsked && handed.length === 0) return []
     const callee = find(text)
     if (callee === undefined || callee.body.length > longestCallee) return []
-    const found: Meaning[] = []
+    const found: MemberAccess[] = []
     if (isNamed(callee.body))
       for (const { index, member } of handed) {
         const name = namesOfParameters(callee)[index]
@@ -170,7 +170,7 @@ function throughCalls(
       const inner = callee.body.flatMap((one, index) =>
         /^(?:->|\.)$/.test(callee.body[index - 1]?.text ?? '') ? [one] : (put.get(one.text) ?? [one]),
       )
-      found.push(...meaningsIn({ ...callee, body: inner }, constants))
+      found.push(...memberAccessesIn({ ...callee, body: inner }, constants))
     }
     if (isAsked) for (const member of handedBack(callee)) found.push({ member, does: 'read', how: context })
     return found
@@ -196,7 +196,7 @@ function handedBack(callee: Definition): string[] {
     if (text !== 'return') return []
     let end = at + 1
     while (end < body.length && body[end]!.text !== ';') end++
-    const place = placeOf(withoutReader(body.slice(at + 1, end)), variablesOf(callee))
+    const place = accessPathOf(withoutReader(body.slice(at + 1, end)), variablesOf(callee))
     return place?.isLive === true && place.member !== '' ? [`${place.object}.${place.member}`] : []
   })
 }

@@ -6,8 +6,8 @@ import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'
 import { statementsOf } from '../../../c/statements.ts'
 import type { ChangedFunction } from '../../subject/changed-functions.ts'
-import { spelled } from '../reading/acts.ts'
-import { placeOf, placeStart } from '../reading/places.ts'
+import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { spelled } from '../reading/calls-and-assignments.ts'
 import { bothVariables, type Replacement, withPlainAccesses } from './replacements.ts'
 
 /** A function that puts values into a word, or takes them out, otherwise than before. */
@@ -111,8 +111,8 @@ export function scalesIn(of: ChangedFunction, replacements: readonly Replacement
       const isMore = more.length > less.length
       const by = isMore === (operator === '*') ? 1 : -1
       const [tokens, at] = isMore ? [young, more.at(-1)!] : [old, less.at(-1)!]
-      const place = placeOf(
-        tokens.slice(placeStart(tokens, at), at),
+      const place = accessPathOf(
+        tokens.slice(accessPathStart(tokens, at), at),
         isMore ? variables.after : variables.before,
       )
       const exchange = { gone: spelled(old), come: spelled(young) }

@@ -8,9 +8,9 @@ import { type Variable, variablesOf } from '../../../c/local-variables.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import { type ChangedFunction, textOf } from '../../subject/changed-functions.ts'
-import { says } from '../reading/callees.ts'
-import { withPlainDecisions } from '../reading/decisions.ts'
-import { isCast } from '../reading/places.ts'
+import { isCast } from '../reading/access-paths.ts'
+import { says } from '../reading/known-callees.ts'
+import { withNormalConditions } from '../reading/normal-conditions.ts'
 
 export type Variables = ReadonlyMap<string, Variable>
 
@@ -44,7 +44,7 @@ const accessors = /^(?:READ_ONCE|data_race|(?:un)?likely)$/
 
 /** Without casts, `READ_ONCE` and hints, and with `WRITE_ONCE` as an assignment: they change no value. */
 export function withPlainAccesses(definition: Definition): Definition {
-  return { ...definition, body: bare(withPlainDecisions(definition).body) }
+  return { ...definition, body: bare(withNormalConditions(definition).body) }
 }
 
 function bare(tokens: readonly Token[]): Token[] {

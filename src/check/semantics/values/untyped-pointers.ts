@@ -7,7 +7,7 @@ import type { Definition } from '../../../c/functions.ts'
 import { closing, openingOf, type Token } from '../../../c/lexer.ts'
 import { variablesOf } from '../../../c/local-variables.ts'
 import { argumentsAt } from '../../locks/operations.ts'
-import { isCast, placeOf, placeStart } from '../reading/places.ts'
+import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
 
 /** One taking out or putting in. */
 export interface Holding {
@@ -55,7 +55,7 @@ export function holdingsIn(
   const variables = variablesOf(definition)
   const found: Holding[] = []
   const typeOfTarget = (equals: number): string | undefined => {
-    const from = placeStart(body, equals)
+    const from = accessPathStart(body, equals)
     const target = body.slice(from, equals)
     const variable = target.length === 1 ? variables.get(target[0]!.text) : undefined
     return variable?.pointers === 1 ? variable.type : undefined
@@ -130,8 +130,8 @@ export function holdingsIn(
     }
     if (before === '->' || before === '.') {
       if (next === '->' || next === '.' || next === '[' || next === '(') continue
-      const start = placeStart(body, at + 1)
-      const holder = `${text} of ${placeOf(body.slice(start, at + 1), variables)?.object ?? 'an object'}`
+      const start = accessPathStart(body, at + 1)
+      const holder = `${text} of ${accessPathOf(body.slice(start, at + 1), variables)?.object ?? 'an object'}`
       if (next === '=' && body[at + 2] !== undefined) {
         const as = putAs(body, at + 2)
         if (pure(as)) found.push({ holder, does: 'puts', as })

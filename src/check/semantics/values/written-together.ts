@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Members of one object that are written in one section of a lock belong together: whoever takes the lock finds all of
-// them or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old world,
+// them or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old code,
 // finds one without the other.
 
 import type { Definition } from '../../../c/functions.ts'
@@ -12,7 +12,7 @@ import { guardOf, primitiveOf } from '../../locks/primitives.ts'
 import type { ChangedFunction, ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { effectsIn, type Reader, readerOf } from '../effects/effects.ts'
-import { type Place, placeOf } from '../reading/places.ts'
+import { type AccessPath, accessPathOf } from '../reading/access-paths.ts'
 
 /** One taking of a lock, up to its release, and the members of its own object that are written meanwhile. */
 interface Section {
@@ -35,7 +35,7 @@ function lockIn(
       ? guardOf(inner[0]?.[0]?.text ?? '')
       : primitiveOf(text, (word) => side.mentions(word))
     if (primitive?.kind !== 'lock' || (!isScope && primitive.argument === undefined)) continue
-    const place = placeOf(inner[isScope ? 1 : primitive.argument!] ?? [], variables)
+    const place = accessPathOf(inner[isScope ? 1 : primitive.argument!] ?? [], variables)
     if (place?.isLive !== true || place.member === '' || !/^(?:struct|union) /.test(place.object)) continue
     return { lock: `${place.object}.${place.member}`, role: isScope ? 'scope' : primitive.role }
   }
@@ -77,11 +77,11 @@ function sectionsIn(reader: Reader, definition: Definition): Section[] {
 }
 
 /** The lists to which a statement adds. */
-function listsIn({ tokens }: Statement, variables: ReadonlyMap<string, Variable>): Place[] {
+function listsIn({ tokens }: Statement, variables: ReadonlyMap<string, Variable>): AccessPath[] {
   return tokens.flatMap(({ text }, at) => {
     const isAdding =
       /^h?list_(?:bl_)?add(?:_tail|_head)?(?:_rcu)?$/.test(text) && tokens[at + 1]?.text === '('
-    const place = isAdding ? placeOf(argumentsAt(tokens, at + 1)[1] ?? [], variables) : undefined
+    const place = isAdding ? accessPathOf(argumentsAt(tokens, at + 1)[1] ?? [], variables) : undefined
     return place?.isLive === true ? [place] : []
   })
 }

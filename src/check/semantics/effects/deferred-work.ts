@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is handed to somebody who runs it later (a workqueue, RCU, a timer, a tasklet, a thread's worker), and who waits
+// until that is done. Where new code queues in another place than old code, whoever waits in the other place misses it.
+// Facts: include/linux/{workqueue,rcupdate,srcu,timer,hrtimer,interrupt,kthread}.h.
+
+import type { Definition } from '../../../c/functions.ts'
+import { argumentsAt, lastName, plainly, withHelpers } from '../../locks/operations.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import type { Found } from '../../subject/rule.ts'
+import { doneMoreOften } from '../reading/multiset-difference.ts'
+
+/** Who runs it, and the arguments that name the place; without any, there is only one of it. */
+type Row = readonly [words: RegExp, role: 'hands' | 'waits', who: string, argument?: number]
+
+const rows: readonly Row[] = [
+  [/^(?:queue_(?:delayed_|rcu_)?work|mod_delayed_work)$/, 'hands', 'workqueue', 0],
+  [/^(?:queue_(?:delayed_)?work_on|mod_delayed_work_on|queue_work_node)$/, 'hands', 'workqueue', 1],
+  [/^(?:__)?(?:flush|drain|destroy)_workqueue$/, 'waits', 'workqueue', 0],
+  [/^call_rcu(?:_hurry)?$|^k?v?free_rcu$/, 'hands', 'RCU'],
+  [/^rcu_barrier$/, 'waits', 'RCU'],
+  [/^call_srcu$/, 'hands', 'SRCU', 0],
+  [/^srcu_barrier$/, 'waits', 'SRCU', 0],
+  [/^call_rcu_tasks$/, 'hands', 'RCU tasks'],
+  [/^rcu_barrier_tasks$/, 'waits', 'RCU tasks'],
+  [/^(?:mod|add)_timer(?:_\w+)?$/, 'hands', 'timer', 0],
+  [/^(?:del_timer_sync|timer_(?:delete|shutdown)_sync)$/, 'waits', 'timer', 0],
+  [/^hrtimer_start\w*$/, 'hands', 'hrtimer', 0],
+  [/^hrtimer_cancel$/, 'waits', 'hrtimer', 0],
+  [/^tasklet_(?:hi_)?schedule$/, 'hands', 'tasklet', 0],
+  [/^tasklet_kill$/, 'waits', 'tasklet', 0],
+  [/^schedule_(?:delayed_)?work$/, 'hands', 'work', 0],
+  [
+    /^(?:cancel_(?:delayed_)?work_sync|flush_(?:delayed_)?work|disable_(?:delayed_)?work_sync)$/,
+    'waits',
+    'work',
+    0,
+  ],
+  [/^kthread_queue_(?:delayed_)?work$/, 'hands', 'worker', 0],
+  [/^kthread_(?:flush|destroy)_worker$/, 'waits', 'worker', 0],
+]
+/** A work has its own queue besides, and can be waited for alone. */
+const works = /^(?:queue_(?:delayed_|rcu_)?work|mod_delayed_work|kthread_queue_(?:delayed_)?work)$/
+
+interface Stop {
+  readonly role: 'hands' | 'waits'
+  /** Who runs it, by the place's last name. */
+  readonly place: string
+  readonly title: string
+}
+
+function stopsOf(side: Side, own: Definition, other: Side): Stop[] {
+  return withHelpers(side, own, other).flatMap(({ body }) =>
+    body.flatMap(({ kind, text }, at): Stop[] => {
+      const row =
+        kind === 'name' && body[at + 1]?.text === '(' ? rows.find(([words]) => words.test(text)) : undefined
+      if (row === undefined) return []
+      const [, role, who, argument] = row
+      const inner = argumentsAt(body, at + 1)
+      const stop = (kindOf: string, number: number | undefined): Stop => {
+        const on = number === undefined ? '' : plainly(inner[number] ?? [])
+        return { role, place: `${kindOf} ${lastName(on)}`, title: on === '' ? kindOf : `the ${kindOf} ${on}` }
+      }
+      return works.test(text) ? [stop(who, argument), stop('work', 1)] : [stop(who, argument)]
+    }),
+  )
+}
+
+/**
+ * What a function hands to another place than before, where another one no longer waits for the old place, or now for
+ * the new one.
+ */
+export function deferredWorkFindings(functions: ChangedFunctions): Found[] {
+  const differences = doneMoreOften(
+    functions,
+    stopsOf,
+    (one, other) => one.role === other.role && one.place === other.place,
+  )
+  return differences.flatMap((maker): Found[] => {
+    const from = maker.gone.filter(({ role }) => role === 'hands')
+    const to = maker.come.filter(({ role }) => role === 'hands')
+    const isAmong = (list: readonly Stop[], one: Stop) => list.some(({ place }) => place === one.place)
+    if (from.length === 0 || to.length === 0) return []
+    const waiter = differences.find(
+      (other) =>
+        other !== maker &&
+        functions.areApart(maker.of.name, other.of.name) &&
+        (other.gone.some((one) => one.role === 'waits' && isAmong(from, one)) ||
+          other.come.some((one) => one.role === 'waits' && isAmong(to, one))),
+    )
+    if (waiter === undefined) return []
+    const lost = waiter.gone.find((one) => one.role === 'waits' && isAmong(from, one))
+    const won = waiter.come.find((one) => one.role === 'waits' && isAmong(to, one))
+    const old = from.find((one) => lost === undefined || one.place === lost.place)!
+    const young = to.find((one) => won === undefined || one.place === won.place)!
+    const end =
+      lost === undefined
+        ? 'waits for that as well now; the old code does not, during the transition and after a revert, ' +
+          'and goes on while what the new code handed over still runs'
+        : `no longer waits for ${lost.title}; what the old code has handed over there still runs when it goes on`
+    return [
+      {
+        symbol: maker.of.name,
+        unit: maker.of.file,
+        message:
+          `${maker.of.name} now hands to ${young.title} what it handed to ${old.title}, and ` +
+          `${waiter.of.name} ${end}`,
+      },
+    ]
+  })
+}

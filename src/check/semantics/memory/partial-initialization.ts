@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Members that are given their values together when an object is made (a device comes, a file system is mounted). Where
+// another changed function gives some of them other values in objects that exist, these get one half of what the new
+// code makes, and keep the other half as the old code made it.
+
+import { listed } from '../../../ground/listed.ts'
+import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
+import type { Found } from '../../subject/rule.ts'
+import { effectsOf, readerOf } from '../effects/effects.ts'
+
+interface Written {
+  /**
+   * `struct net_device.hard_header_len`: what a function assigns to it is something else than before, or nothing was.
+   */
+  readonly otherwise: ReadonlySet<string>
+  /** Of these, what it assigned before as well. */
+  readonly anew: ReadonlySet<string>
+}
+
+function writtenOtherwise(functions: ChangedFunctions, { before, after }: ChangedFunction): Written {
+  if (before === undefined || after === undefined) return { otherwise: new Set(), anew: new Set() }
+  const assigned = (side: 'before' | 'after') => {
+    const reader = readerOf(functions, side)
+    const found = new Map<string, Set<string>>()
+    for (const { kind, object, member, how } of effectsOf(reader, side === 'before' ? before : after)) {
+      if (kind !== 'write' || member === '' || !/^struct /.test(object) || !how.startsWith('= ')) continue
+      const name = `${object}.${member}`
+      found.set(name, (found.get(name) ?? new Set()).add(how))
+    }
+    return found
+  }
+  const spelled = (hows: ReadonlySet<string> | undefined) => [...(hows ?? [])].sort().join('\n')
+  const [old, young] = [assigned('before'), assigned('after')]
+  const otherwise = [...young].flatMap(([name, hows]) =>
+    spelled(hows) === spelled(old.get(name)) ? [] : [name],
+  )
+  return { otherwise: new Set(otherwise), anew: new Set(otherwise.filter((name) => old.has(name))) }
+}
+
+/** Reads what the changed functions call, as far as it is followed; it is kept. */
+export function readCallees(functions: ChangedFunctions): void {
+  for (const of of functions.all) writtenOtherwise(functions, of)
+}
+
+/** @param kinds of a function that runs only for what comes, what is there already; undefined for others */
+export function partialInitializationFindings(
+  functions: ChangedFunctions,
+  kinds: (name: string) => ReadonlySet<string> | undefined,
+): Found[] {
+  const all = functions.all.map((of) => {
+    const its = kinds(of.name)
+    return {
+      of,
+      written: writtenOtherwise(functions, of),
+      kinds: its !== undefined && its.size > 0 ? its : undefined,
+    }
+  })
+  return all.flatMap((maker): Found[] => {
+    if (maker.kinds === undefined) return []
+    for (const user of all) {
+      if (user.kinds !== undefined || functions.isBelow(user.of.name, maker.of.name)) continue
+      const both = [...maker.written.anew].filter((member) => user.written.otherwise.has(member))
+      const types = new Set(both.map((member) => member.slice(0, member.lastIndexOf('.'))))
+      const rest = [...maker.written.anew].filter(
+        (member) =>
+          !user.written.otherwise.has(member) && types.has(member.slice(0, member.lastIndexOf('.'))),
+      )
+      if (both.length === 0 || rest.length === 0) continue
+      return [
+        {
+          symbol: user.of.name,
+          unit: user.of.file,
+          message:
+            `${user.of.name} now gives ${listed(both)} another value in objects that exist; ` +
+            `${listed(rest)}, which ${maker.of.name} now gives another value as well, they keep as the ` +
+            'old code gave it',
+          hint: 'See whether the halves fit together, or correct what exists in a callback (INARCH_PRE_PATCH)',
+        },
+      ]
+    }
+    return []
+  })
+}

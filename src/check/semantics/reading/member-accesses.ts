@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How the members of objects that live are written and read: by which constants, masks, shifts, units and calls.
+// Variables are left out, so that only what a value means is compared, and not from where it comes.
+
+import type { Definition } from '../../../c/functions.ts'
+import { closing, openingOf, type Token } from '../../../c/lexer.ts'
+import { type Variable, variablesOf } from '../../../c/local-variables.ts'
+import { argumentsAt } from '../../locks/operations.ts'
+import { type AccessPath, accessPathOf, accessPathStart, isCast } from './access-paths.ts'
+
+export interface MemberAccess {
+  /** `struct foo.state`. */
+  readonly member: string
+  readonly does: 'write' | 'read'
+  /** `= _ | FOO_TAG`, `& ~ 3`, `test_bit FOO_BUSY`. */
+  readonly how: string
+}
+
+const constant = /^[A-Z][A-Z0-9_]{2,}$/
+/** By its look: a macro or an enumerator. */
+export function isConstant(name: string): boolean {
+  return constant.test(name)
+}
+
+const bitWrites = /^(?:__)?(?:set|clear|change|assign|test_and_(?:set|clear|change))_bit(?:_\w+)?$/
+const bitReads = /^(?:test_bit\w*|test_and_(?:set|clear|change)_bit\w*)$/
+const bitLocks = /^(?:__)?bit_spin_(?:try)?(?:un)?lock$/
+/** Their first argument is the word, the second one the bit. */
+const bitWaits = /^(?:out_of_line_)?wait_on_bit\w*$|^wake_up_bit$/
+const exchanges = /^(?:atomic(?:64|_long)?_)?(?:try_)?cmpxchg\w*$/
+const setters =
+  /^(?:WRITE_ONCE|smp_store_release|rcu_assign_pointer|RCU_INIT_POINTER|(?:atomic(?:64|_long)?|refcount)_set(?:_release)?)$/
+const readers =
+  /^(?:READ_ONCE|smp_load_acquire|rcu_dereference\w*|(?:atomic(?:64|_long)?|refcount)_read(?:_acquire)?)$/
+const operators = /^(?:==|!=|<|>|<=|>=|&|\||\^|<<|>>|\+|-|\*|\/|%|~)$/
+
+const none: ReadonlySet<string> = new Set()
+
+/**
+ * An expression without its variables: constants, numbers, operators and calls stay.
+ * @param constants names that are constants although they do not look so
+ */
+export function withoutNames(tokens: readonly Token[], constants = none): string {
+  const words: string[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const { kind, text } = tokens[at]!
+    if (text === '(' && isCast(tokens, at)) {
+      at = closing(tokens, at) - 1
+      continue
+    }
+    if (kind !== 'name') {
+      if (text !== '->' && text !== '.') words.push(text)
+      continue
+    }
+    const isMember = /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
+    if (isMember) continue
+    words.push(
+      constant.test(text) ||
+        constants.has(text) ||
+        tokens[at + 1]?.text === '(' ||
+        /^(?:NULL|true|false|jiffies)$/.test(text)
+        ? text
+        : '_',
+    )
+  }
+  return words.join(' ').replace(/\( _ \)/g, '_')
+}
+
+/** True when the words say more than that there is a value. */
+export function saysSomething(how: string): boolean {
+  return /[A-Z0-9]{2}|\d|[|&^~<>+*/%-]|[a-z]\w* \(|NULL|true|false|jiffies/.test(how.replace(/^\W?= /, ''))
+}
+
+export function memberAccessesIn(definition: Definition, constants = none): MemberAccess[] {
+  const { body } = definition
+  const variables = variablesOf(definition)
+  const spelled = (tokens: readonly Token[]) => withoutNames(settled(tokens, variables), constants)
+  const found: MemberAccess[] = []
+  const placeAt = (from: number, to: number): AccessPath | undefined => {
+    const place = accessPathOf(body.slice(from, to), variables)
+    return isFound(place) ? place : undefined
+  }
+  const isFound = (place: AccessPath | undefined): place is AccessPath =>
+    place !== undefined && place.member !== '' && (place.isLive || isShared(body, place.base))
+  const put = (place: AccessPath, does: MemberAccess['does'], how: string) =>
+    found.push({ member: `${place.object}.${place.member}`, does, how })
+  for (let at = 0; at < body.length; at++) {
+    const { kind, text } = body[at]!
+    if (kind !== 'name') continue
+    const before = body[at - 1]?.text
+    const next = body[at + 1]?.text
+    if (next === '(' && before !== '->' && before !== '.') {
+      const inner = argumentsAt(body, at + 1)
+      const first = inner[0] ?? []
+      if (bitWrites.test(text) || bitReads.test(text) || bitLocks.test(text) || bitWaits.test(text)) {
+        const [bit, word] = bitWaits.test(text) ? [inner[1] ?? [], first] : [first, inner[1] ?? []]
+        const place = accessPathOf(word, variables)
+        if (isFound(place)) {
+          const isRead = bitReads.test(text) || bitWaits.test(text)
+          put(place, isRead ? 'read' : 'write', `bit ${spelled(bit)}`)
+          if (/^test_and_set/.test(text)) put(place, 'write', `bit ${spelled(bit)}`)
+          if (bitLocks.test(text)) put(place, 'read', `bit ${spelled(bit)}`)
+        }
+      } else if (exchanges.test(text)) {
+        const place = accessPathOf(first, variables)
+        if (isFound(place)) {
+          put(place, 'read', `== ${spelled(inner[1] ?? [])}`)
+          put(place, 'write', `= ${spelled(inner[2] ?? [])}`)
+        }
+      } else if (setters.test(text)) {
+        const place = accessPathOf(first, variables)
+        if (isFound(place)) put(place, 'write', `= ${spelled(inner[1] ?? [])}`)
+      }
+      continue
+    }
+    if ((before !== '->' && before !== '.') || next === '->' || next === '.' || next === '(') continue
+    let end = at + 1
+    while (body[end]?.text === '[') end = closing(body, end)
+    if (/^(?:->|\.)$/.test(body[end]?.text ?? '')) continue
+    const start = accessPathStart(body, end)
+    const place = placeAt(start, end)
+    if (place === undefined) continue
+    const assign = body[end]?.text ?? ''
+    if (/^(?:[-+*/%&|^]?=|<<=|>>=)$/.test(assign)) {
+      put(place, 'write', `${assign} ${spelled(valueFrom(body, end + 1))}`)
+      continue
+    }
+    if (assign === '++' || assign === '--') continue
+    if (body[start - 1]?.text === '&' && !/^get_user$/.test(body[openedAt(body, start)]?.text ?? '')) continue
+    put(place, 'read', contextOf(body, start, end, constants, variables))
+    const copy = copyOf(body, start, end)
+    if (copy !== undefined && variables.get(copy)?.pointers === 0)
+      put(place, 'read', `copied ${turnsOf(body, copy, constants)}`.trim())
+    for (const label of labelsOf(body, start, end)) put(place, 'read', `== ${spelled(label)}`)
+  }
+  return found
+}
+
+/** A local variable that stands for a value without names of its own (`ktime_get()`, `HZ * 2`), by that value. */
+function settled(tokens: readonly Token[], variables: ReadonlyMap<string, Variable>): readonly Token[] {
+  return tokens.flatMap((token, at) => {
+    const value = token.kind === 'name' ? variables.get(token.text)?.value : undefined
+    if (value === undefined || /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')) return [token]
+    const isClosed = value.every(
+      ({ kind, text }, index) =>
+        kind !== 'name' || constant.test(text) || text === 'jiffies' || value[index + 1]?.text === '(',
+    )
+    return isClosed && value.some(({ kind }) => kind === 'name') ? value : [token]
+  })
+}
+
+/** Where the name of the function stands to which the value at `start` is an argument. */
+function openedAt(body: readonly Token[], start: number): number {
+  let at = start - 1
+  while (at > 0 && !/^[;{}(]$/.test(body[at]!.text)) at--
+  return body[at]?.text === '(' ? at - 1 : -1
+}
+
+/** The variable that is given a member as it is: `v = x->m`, `v = READ_ONCE(x->m)`, `get_user(v, &x->m)`. */
+function copyOf(body: readonly Token[], from: number, to: number): string | undefined {
+  let [start, end] = [from, to]
+  if (body[start - 1]?.text === '&' && body[start - 2]?.text === ',') return body[start - 3]?.text
+  if (body[start - 1]?.text === '(' && readers.test(body[start - 2]?.text ?? '')) {
+    start -= 2
+    end++
+  }
+  return body[start - 1]?.text === '=' &&
+    /^[;,]$/.test(body[end]?.text ?? '') &&
+    body[start - 2]?.kind === 'name' &&
+    !/^(?:->|\.)$/.test(body[start - 3]?.text ?? '')
+    ? body[start - 2]!.text
+    : undefined
+}
+
+/** What is made of a variable in place: `v = -v`, `v--`, `v >>= 1`. */
+function turnsOf(body: readonly Token[], name: string, constants: ReadonlySet<string>): string {
+  const steps = new Set<string>()
+  for (const [at, { text }] of body.entries()) {
+    if (text !== name || !/^[;{}]$/.test(body[at - 1]?.text ?? '')) continue
+    const operator = body[at + 1]?.text ?? ''
+    const value = valueFrom(body, at + 2)
+    if (operator === '++' || operator === '--') steps.add(operator)
+    else if (/^(?:[-+*/%&|^]=|<<=|>>=)$/.test(operator))
+      steps.add(`${operator} ${withoutNames(value, constants)}`)
+    else if (
+      operator === '=' &&
+      value.some((one, index) => one.text === name && value[index - 1]?.text !== '->')
+    )
+      steps.add(`= ${withoutNames(value, constants)}`)
+  }
+  return [...steps].sort().join(' then ')
+}
+
+/** A struct on the stack that others find: it is put on a list or a wait queue. */
+export function isShared(body: readonly Token[], name: string): boolean {
+  return body.some(({ text }, at) => {
+    if (!/^(?:h?list_add\w*|plist_add|rb_link_node|add_wait_queue\w*|prepare_to_wait\w*|\w+_add)$/.test(text))
+      return false
+    const end = body[at + 1]?.text === '(' ? closing(body, at + 1) : at
+    return body.slice(at, end).some((one, index, list) => one.text === '&' && list[index + 1]?.text === name)
+  })
+}
+
+/** The values of `case` where the value that stands between two indices is what a `switch` asks for. */
+export function labelsOf(body: readonly Token[], from: number, to: number): Token[][] {
+  let [start, end] = [from, to]
+  while (body[start - 1]?.text === '(' && body[end]?.text === ')') {
+    const name = body[start - 2]
+    start--
+    end++
+    if (name?.text === 'switch') break
+    if (name?.kind === 'name') start--
+  }
+  if (body[start - 1]?.text !== 'switch' || body[end]?.text !== '{') return []
+  const close = closing(body, end)
+  const found: Token[][] = []
+  for (let at = end; at < close; at++) {
+    if (body[at]!.text !== 'case') continue
+    let colon = at + 1
+    while (colon < close && body[colon]!.text !== ':') colon++
+    found.push(body.slice(at + 1, colon))
+  }
+  return found
+}
+
+export function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
+  let at = start
+  while (at < tokens.length && !/^[,;)}]$/.test(tokens[at]!.text))
+    at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
+  return tokens.slice(start, at)
+}
+
+/** What is done with the value that stands between two indices. */
+export function contextOf(
+  body: readonly Token[],
+  from: number,
+  to: number,
+  constants = none,
+  variables: ReadonlyMap<string, Variable> = new Map(),
+): string {
+  const spelled = (tokens: readonly Token[]) => withoutNames(settled(tokens, variables), constants)
+  let [start, end] = [from, to]
+  const words: string[] = []
+  for (let depth = 0; depth < 3; depth++) {
+    // Casts, `READ_ONCE(…)` and parentheses say nothing.
+    while (body[start - 1]?.text === ')' && isCast(body, openingOf(body, start - 1)))
+      start = openingOf(body, start - 1)
+    const [left, right] = [body[start - 1]?.text ?? '', body[end]?.text ?? '']
+    if (operators.test(right)) {
+      const operand = operandFrom(body, end + 1)
+      words.push(`${right} ${spelled(operand)}`)
+      end = end + 1 + operand.length
+      continue
+    }
+    if (left === '!' || left === '~') {
+      words.push(left)
+      start--
+      continue
+    }
+    if (operators.test(left) && left !== '*') {
+      words.push(`${left} of ${spelled(operandBefore(body, start - 1))}`)
+      break
+    }
+    if (left === '(' && right === ')') {
+      const name = body[start - 2]
+      if (name?.kind === 'name' && !/^(?:if|while|switch|return)$/.test(name.text)) {
+        if (!readers.test(name.text)) words.push(`${name.text} ( )`)
+        start -= 2
+      } else start--
+      end++
+      if (name?.kind === 'name' && /^(?:if|while|switch)$/.test(name.text)) break
+      continue
+    }
+    const call = callAround(body, start)
+    if (call !== undefined) words.push(`${call} ( )`)
+    break
+  }
+  return words.join(' ')
+}
+
+/** The function to which the value at `start` is one of several arguments. */
+function callAround(body: readonly Token[], start: number): string | undefined {
+  let depth = 0
+  for (let at = start - 1; at >= 0; at--) {
+    const { text } = body[at]!
+    if (/^[;{}]$/.test(text)) return undefined
+    if (text === ')' || text === ']') depth++
+    else if (text === '(' || text === '[') {
+      if (depth === 0) {
+        const name = body[at - 1]
+        return text === '(' && name?.kind === 'name' && !/^(?:if|while|for|switch|return)$/.test(name.text)
+          ? name.text
+          : undefined
+      }
+      depth--
+    } else if (depth === 0 && !(text === ',' || body[at]!.kind === 'name' || /^(?:->|\.|&)$/.test(text)))
+      return undefined
+  }
+  return undefined
+}
+
+function operandFrom(body: readonly Token[], start: number): readonly Token[] {
+  let at = start
+  while (/^[~!*&-]$/.test(body[at]?.text ?? '')) at++
+  if (body[at]?.text === '(') at = closing(body, at)
+  else at++
+  while (/^(?:->|\.|\(|\[)$/.test(body[at]?.text ?? ''))
+    at = /^[([]$/.test(body[at]!.text) ? closing(body, at) : at + 2
+  return body.slice(start, at)
+}
+
+function operandBefore(body: readonly Token[], end: number): readonly Token[] {
+  const from = accessPathStart(body, end)
+  return from < end ? body.slice(from, end) : body.slice(Math.max(0, end - 1), end)
+}

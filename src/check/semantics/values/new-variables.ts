@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A variable of a file that only the new code has: an index beside a list, a count of what is registered. One changed
+// function fills it, and another one decides by it. What was there before the live patch came is not in it.
+
+import { isKept, variablesOfFile, wordsAt } from '../../../c/file-variables.ts'
+import type { Definition } from '../../../c/functions.ts'
+import { closing, type Token } from '../../../c/lexer.ts'
+import { variablesOf } from '../../../c/local-variables.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { listed } from '../../../ground/listed.ts'
+import type { FileChange } from '../../../patch/patch.ts'
+import { argumentsAt, withHelpers } from '../../locks/operations.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import { kernelFiles } from '../../subject/kernel-files.ts'
+import type { Found } from '../../subject/rule.ts'
+import { says } from '../reading/known-callees.ts'
+import { valueFrom } from '../reading/member-accesses.ts'
+
+/** Calls that put something into a container. */
+const fills =
+  /^(?:(?:xa|idr|radix_tree|maple_tree|mtree|rhashtable|rhltable|rb|hash|h?list|llist|plist)_(?:\w*_)?(?:add|insert|store|alloc|link|replace|cmpxchg|move)\w*|__?(?:xa|rb)_(?:store|insert|alloc|add)\w*|_*(?:test_and_)?set_bit|bitmap_set|cpumask_set_cpu|rb_link_node\w*|list_splice\w*)$/
+/** Calls that count something in. */
+const countsIn =
+  /^(?:(?:atomic|atomic64|atomic_long)_(?:inc|add|fetch_inc|fetch_add)\w*|refcount_inc\w*|percpu_counter_(?:inc|add)\w*|static_branch_(?:slow_)?inc\w*|this_cpu_inc|this_cpu_add)$/
+const countsOut =
+  /^(?:(?:atomic|atomic64|atomic_long)_(?:dec|sub|fetch_dec|fetch_sub)\w*|refcount_dec\w*|percpu_counter_(?:dec|sub)\w*|static_branch_(?:slow_)?dec\w*|this_cpu_dec|this_cpu_sub)$/
+/** Names of what puts an object where others find it. */
+const registers =
+  /^(?:h?list_\w*add\w*|hash_add\w*|xa_(?:store|insert|alloc)\w*|idr_alloc\w*|rhashtable_\w*insert\w*|rb_(?:link_node|add)\w*|\w*register\w*)$/
+
+/** The variables of files that keep something, and which the old files do not mention at all. */
+function newVariables({ before }: ChangedFunctions, changes: readonly FileChange[]): string[] {
+  const names = kernelFiles(changes).flatMap(({ path, after }) => {
+    const file = variablesOfFile(path, after ?? '')
+    return [...file.variables.values()].flatMap((one) =>
+      !before.mentions(one.name) && isKept(file, one) ? [one.name] : [],
+    )
+  })
+  return [...new Set(names)]
+}
+
+/** A side of a function: itself, and the helpers that only this side has. */
+interface Text {
+  readonly definitions: readonly Definition[]
+  /** What the other side has not got. */
+  readonly come: readonly Statement[]
+  readonly all: readonly Statement[]
+  /** The texts of the other side's statements. */
+  readonly known: ReadonlySet<string>
+  /** The other side goes through something that this one leaves alone. */
+  readonly losesLoop: boolean
+}
+
+/** The call of which the place at `at` is an argument; undefined for none. */
+function callAround(tokens: readonly Token[], at: number): { name: string; open: number } | undefined {
+  let depth = 0
+  for (let open = at - 1; open >= 0; open--) {
+    const { text } = tokens[open]!
+    if (text === ')' || text === ']') depth++
+    else if ((text === '(' || text === '[') && --depth < 0)
+      return tokens[open - 1]?.kind === 'name' && text === '('
+        ? { name: tokens[open - 1]!.text, open }
+        : undefined
+  }
+  return undefined
+}
+
+type Way = 'in' | 'out' | 'put' | 'flag'
+
+/** How a statement changes a variable. */
+function waysOf({ tokens }: Statement, name: string, parameters: ReadonlySet<string>): Way[] {
+  return wordsAt(tokens, name).flatMap((at): Way[] => {
+    const [before, behind] = [tokens[at - 1]?.text ?? '', tokens[at + 1]?.text ?? '']
+    if (before === '++' || behind === '++' || behind === '+=') return ['in']
+    if (before === '--' || behind === '--' || behind === '-=') return ['out']
+    const call = callAround(tokens, at)
+    if (call !== undefined && countsIn.test(call.name)) return ['in']
+    if (call !== undefined && countsOut.test(call.name)) return ['out']
+    if (call !== undefined && fills.test(call.name)) return ['put']
+    const end = behind === '[' ? closing(tokens, at + 1) : at + 1
+    const isStored =
+      call !== undefined && /^(?:WRITE_ONCE|rcu_assign_pointer|smp_store_release)$/.test(call.name)
+    const isFirst =
+      isStored && call.open < at && !tokens.slice(call.open, at).some(({ text }) => text === ',')
+    if (tokens[end]?.text !== '=' && !isFirst) return []
+    const value = isFirst ? (argumentsAt(tokens, call.open)[1] ?? []) : valueFrom(tokens, end + 1)
+    const texts = value.map(({ text }) => text)
+    if (texts.includes(name)) return texts.includes('+') ? ['in'] : texts.includes('-') ? ['out'] : []
+    if (/^(?:true|1)$/.test(texts.join(' '))) return ['flag']
+    return value.length > 0 && parameters.has(value.find(({ kind }) => kind === 'name')?.text ?? '')
+      ? ['put']
+      : []
+  })
+}
+
+function parametersOf(definition: Definition): ReadonlySet<string> {
+  return new Set(
+    [...variablesOf(definition).values()].flatMap((one) =>
+      one.isParameter && one.pointers > 0 ? [one.name] : [],
+    ),
+  )
+}
+
+/** Names of a function that stand for what was found in the variable: `e` of `e = xa_load(&V, key)`. */
+function answersOf(all: readonly Statement[], name: string): ReadonlySet<string> {
+  const found = new Set<string>()
+  for (const { tokens } of all) {
+    const equals = tokens.findIndex(({ text }) => text === '=')
+    if (equals > 0 && wordsAt(tokens, name).some((at) => at > equals)) found.add(tokens[equals - 1]!.text)
+  }
+  return found
+}
+
+/** True of what holds when nothing is found: `!V`, `!e`, `e == NULL`, `list_empty(&V)`, `V < 1`. */
+function asksForNothing(part: readonly Token[], names: ReadonlySet<string>): boolean {
+  const texts = part.map(({ text }) => text)
+  const text = texts.join(' ')
+  const isNamed = part.some(({ text: one }, at) => names.has(one) && !/^(?:->|\.)$/.test(texts[at - 1] ?? ''))
+  if (!isNamed) return false
+  if (/empty|IS_ERR/i.test(text)) return texts[0] !== '!'
+  if (texts[0] === '!') return !/^! !/.test(text)
+  return /(?:==|<=?) (?:NULL|0|1|- \w+)$/.test(text)
+}
+
+function partsOf(tokens: readonly Token[]): Token[][] {
+  const inner = tokens[1]?.text === '(' ? tokens.slice(2, -1) : tokens
+  const whole = inner.filter(({ text }) => !/^(?:unlikely|likely)$/.test(text))
+  const parts: Token[][] = [[]]
+  for (const token of whole)
+    if (/^(?:&&|\|\|)$/.test(token.text)) parts.push([])
+    else parts.at(-1)!.push(token)
+  return parts.map(bare)
+}
+
+function bare(tokens: Token[]): Token[] {
+  return tokens[0]?.text === '(' && closing(tokens, 0) === tokens.length ? bare(tokens.slice(1, -1)) : tokens
+}
+
+/** True when a function now leaves, does less, or answers, by what is not in the variable. */
+function decidesBy({ come, all, known, losesLoop }: Text, name: string, isCount: boolean): boolean {
+  const names = new Set([name, ...answersOf(all, name)])
+  return come.some((one) => {
+    const { kind, tokens } = one
+    const isNamed = tokens.some(
+      ({ text }, at) => names.has(text) && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''),
+    )
+    if (!isNamed) return false
+    // `return xa_load(&V, key);` in place of what was looked through before.
+    if (kind === 'exit')
+      return (
+        tokens[0]?.text === 'return' &&
+        !one.under.some(({ tokens: outer }) => outer.some(({ text }) => names.has(text))) &&
+        wordsAt(tokens, name).some((at) => !fills.test(callAround(tokens, at)?.name ?? ''))
+      )
+    if (kind === 'loop') return losesLoop && wordsAt(tokens, name).length > 0
+    if (kind !== 'condition') return false
+    const isForNothing = partsOf(tokens).some((part) => asksForNothing(part, names))
+    const inner = all.filter(({ under }) => under.includes(one))
+    const isOnlySaid = inner.every(({ tokens: its }) => says.test(its[0]?.text ?? ''))
+    if (isOnlySaid) return false
+    const leaves = inner.some(({ kind: its, under }) => its === 'exit' && under.at(-1) === one)
+    if (leaves) return isForNothing || isCount || losesLoop
+    // What was done always is done only where something was found.
+    return !isForNothing && inner.some(({ text, kind: its }) => its !== 'exit' && known.has(text))
+  })
+}
+
+export function newVariableFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
+  const variables = newVariables(functions, changes)
+  if (variables.length === 0) return []
+  const all = functions.rewritten.map(({ name, file, before, after }) => {
+    return { name, file, text: textsOf(functions.after, functions.before, before, after) }
+  })
+  return variables.flatMap((variable): Found[] => {
+    const ways = all.map((one) => ({ ...one, ways: waysIn(one.text, variable) }))
+    const makers = ways.filter(({ ways: its, text }) => {
+      if (its.has('put')) return true
+      const isOfObjects = text.all.some(({ tokens }) => tokens.some(({ text: word }) => registers.test(word)))
+      return (its.has('in') || its.has('flag')) && (isOfObjects || isCountedOut(its, ways))
+    })
+    for (const maker of makers) {
+      const isCount = maker.ways.has('in')
+      const users = all.filter(
+        (user) =>
+          user.name !== maker.name &&
+          functions.areApart(user.name, maker.name) &&
+          decidesBy(user.text, variable, isCount),
+      )
+      if (users.length === 0) continue
+      const names = listed(users.map(({ name }) => name))
+      return [
+        {
+          symbol: users[0]!.name,
+          unit: users[0]!.file,
+          message:
+            `${maker.name} now fills ${variable}, which is new, and ${names} now ` +
+            `${users.length === 1 ? 'decides' : 'decide'} by it; what was there before the live patch is not in it`,
+          hint:
+            `Let the new code look where the old code has put things as well, or fill ${variable} in a ` +
+            'callback (INARCH_PRE_PATCH)',
+        },
+      ]
+    }
+    return []
+  })
+}
+
+/** What is counted in by one function is counted out by another one: it counts objects, not events. */
+function isCountedOut(own: ReadonlySet<Way>, all: readonly { readonly ways: ReadonlySet<Way> }[]): boolean {
+  return own.has('in') && all.some(({ ways }) => ways !== own && ways.has('out'))
+}
+
+function textsOf(side: Side, other: Side, before: Definition, after: Definition): Text {
+  const definitions = withHelpers(side, after, other)
+  const old = statementsOf(before.body)
+  const own = statementsOf(after.body)
+  const { gone, come } = differenceOf(old, own)
+  const helpers = definitions.slice(1).flatMap(({ body }) => statementsOf(body))
+  return {
+    definitions,
+    come: [...come, ...helpers],
+    all: [...own, ...helpers],
+    known: new Set(old.map(({ text }) => text)),
+    losesLoop: gone.some(({ kind }) => kind === 'loop'),
+  }
+}
+
+function waysIn({ definitions }: Text, variable: string): ReadonlySet<Way> {
+  return new Set(
+    definitions.flatMap((one) =>
+      variablesOf(one).has(variable)
+        ? []
+        : statementsOf(one.body).flatMap((statement) => waysOf(statement, variable, parametersOf(one))),
+    ),
+  )
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a function leaves in an object for its own next call: where a dump, a listing or a retry goes on. The object
+// comes from outside, so the old function's last call may have written what the new one's first call reads.
+
+import type { Definition } from '../../../c/functions.ts'
+import { closing, type Token } from '../../../c/lexer.ts'
+import { variablesOf } from '../../../c/local-variables.ts'
+import { statementsOf } from '../../../c/statements.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import type { Found } from '../../subject/rule.ts'
+import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { valueFrom } from '../reading/member-accesses.ts'
+import { stackTypes } from '../reading/stack-types.ts'
+
+/** How a member is written or read: what of it is gone, and what has come (`= _ << 1`, `>> 1`). */
+interface UseChange {
+  readonly gone: readonly string[]
+  readonly come: readonly string[]
+}
+
+const inverse: Readonly<Record<string, string>> = {
+  '<<': '>>',
+  '>>': '<<',
+  '+': '-',
+  '-': '+',
+  '*': '/',
+  '/': '*',
+  '^': '^',
+}
+
+/** What has to be done to a value that is written so in order to have it back. */
+function undoneBy(writes: readonly string[]): Set<string> {
+  return new Set(
+    writes.flatMap((how) => [
+      ...[...how.matchAll(/(<<|>>|[-+*/^]) (\w+)/g)].map(([, by, what]) => `${inverse[by!]} ${what}`),
+      ...[...how.matchAll(/\b(\w+)_to_(\w+)/g)].map(([, from, to]) => `${to}_to_${from}`),
+      ...[...how.matchAll(/^= (-? ?\w+)$/g)].flatMap(([, what]) => (what === '_' ? [] : [`== ${what}`])),
+    ]),
+  )
+}
+
+function doneIn(reads: readonly string[]): Set<string> {
+  return new Set(
+    reads.flatMap((how) => [
+      ...[...how.matchAll(/(<<|>>|[-+*/^])=? (\w+)/g)].map(([, by, what]) => `${by} ${what}`),
+      ...[...how.matchAll(/\b(\w+_to_\w+)/g)].map(([, name]) => name!),
+      ...[...how.matchAll(/[!=]= (-? ?\w+)$/g)].map(([, what]) => `== ${what}`),
+    ]),
+  )
+}
+
+/** True when what a function now does to a value that it reads undoes what it now does to the value that it writes. */
+export function belongTogether(write: UseChange, read: UseChange): boolean {
+  const news = (one: ReadonlySet<string>, other: ReadonlySet<string>) =>
+    [...one].filter((each) => !other.has(each))
+  const [gone, come] = [undoneBy(write.gone), undoneBy(write.come)]
+  const [was, is] = [doneIn(read.gone), doneIn(read.come)]
+  const common = (one: readonly string[], other: readonly string[]) =>
+    one.some((each) => other.includes(each))
+  const [begins, ends] = [common(news(come, gone), news(is, was)), common(news(gone, come), news(was, is))]
+  const isSentinel = (each: string) => each.startsWith('== ')
+  // A sentinel is another one only where the old one is gone from both.
+  const isOnlySentinel = news(come, gone).every(isSentinel) && news(gone, come).every(isSentinel)
+  return isOnlySentinel ? begins && ends : begins || ends
+}
+
+/**
+ * True when a call may read what an earlier one has left.
+ * @param place the end of an access path: `args[0]`, `f_version`
+ */
+export function readsBeforeItWrites({ body }: Definition, place: string): boolean {
+  const width = place.split(/\b|(?=[[\]])/).length
+  for (const { kind, tokens, under } of statementsOf(body)) {
+    const uses = tokens.flatMap((_, at) => {
+      if (!/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')) return []
+      const end = [at + 1, at + width].find(
+        (to) =>
+          tokens
+            .slice(at, to)
+            .map(({ text }) => text)
+            .join('') === place,
+      )
+      return end === undefined ? [] : [{ isWritten: tokens[end]?.text === '=' }]
+    })
+    if (uses.some(({ isWritten }) => !isWritten)) return true
+    if (uses.length > 0 && under.length === 0 && kind === 'expression') return false
+  }
+  return false
+}
+
+interface Use {
+  readonly object: string
+  /** `args[0]`. */
+  readonly place: string
+  readonly does: 'write' | 'read'
+  /** The value that is written, or the variable that gets what is read. */
+  readonly what: string
+}
+
+function usesIn(definition: Definition, stack: ReadonlySet<string>): Use[] {
+  const { body } = definition
+  const variables = variablesOf(definition)
+  const spelled = (tokens: readonly Token[]) => tokens.map(({ text }) => text).join('')
+  return body.flatMap(({ kind }, at): Use[] => {
+    if (kind !== 'name' || !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
+    let end = at + 1
+    if (body[end]?.text === '[') end = closing(body, end)
+    const start = accessPathStart(body, end)
+    const isWritten = body[end]?.text === '='
+    const target = body[start - 2]
+    const isRead =
+      body[start - 1]?.text === '=' &&
+      /^[;,]$/.test(body[end]?.text ?? '') &&
+      target?.kind === 'name' &&
+      !/^(?:->|\.)$/.test(body[start - 3]?.text ?? '')
+    if (!isWritten && !isRead) return []
+    const place = accessPathOf(body.slice(start, end), variables, stack)
+    if (place === undefined || !place.isLive || !/^struct /.test(place.object)) return []
+    const what = isWritten ? spelled(valueFrom(body, end + 1)) : target!.text
+    return [
+      { object: place.object, place: spelled(body.slice(at, end)), does: isWritten ? 'write' : 'read', what },
+    ]
+  })
+}
+
+/** Values that are kept at another place of an object than before, and looked for there. */
+export function movedMemberFindings(functions: ChangedFunctions): Found[] {
+  const stack = stackTypes(functions)
+  const moves = functions.rewritten.flatMap(({ name, file, before, after }) => {
+    const [old, young] = [usesIn(before, stack), usesIn(after, stack)]
+    const has = (list: readonly Use[], one: Use, place: string) =>
+      list.some(
+        (use) =>
+          use.object === one.object && use.does === one.does && use.what === one.what && use.place === place,
+      )
+    return old.flatMap((one) =>
+      young
+        .filter(
+          (now) =>
+            has([now], one, now.place) &&
+            !has(old, one, now.place) &&
+            !has(young, one, one.place) &&
+            functions.before.mentions(now.place.replace(/\[.*/, '')) &&
+            functions.after.mentions(one.place.replace(/\[.*/, '')),
+        )
+        .map((now) => ({ ...one, to: now.place, name, file, before, after })),
+    )
+  })
+  for (const write of moves) {
+    if (write.does !== 'write') continue
+    const read = moves.find(
+      (one) =>
+        one.does === 'read' &&
+        one.object === write.object &&
+        one.place === write.place &&
+        one.to === write.to &&
+        readsBeforeItWrites(one.after, one.to),
+    )
+    if (read === undefined) continue
+    const who = read.name === write.name ? 'its own next call' : read.name
+    return [
+      {
+        symbol: write.name,
+        unit: write.file,
+        message:
+          `${write.name} now keeps ${write.what} in ${write.to} of ${write.object} instead of ` +
+          `${write.place}, and ${who} looks for it there; objects hold what the old code has put into ${write.place}`,
+      },
+    ]
+  }
+  return []
+}

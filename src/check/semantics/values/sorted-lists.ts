@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Lists that new code keeps sorted, and in which other new code stops looking where an entry stands behind the place of
+// the one that is looked for. Entries that the old code has put in stand anywhere.
+
+import type { Definition } from '../../../c/functions.ts'
+import { variablesOf } from '../../../c/local-variables.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { listed } from '../../../ground/listed.ts'
+import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
+import type { Found } from '../../subject/rule.ts'
+import { addsInOrder, walksByHand } from './insertion-order.ts'
+
+/** The members of structs that a statement compares by their order: `struct x.prio` of `e->prio > new->prio`. */
+function orderedBy({ tokens }: Statement, definition: Definition): string[] {
+  const isOrder = tokens.some(
+    ({ text }, at) =>
+      /^(?:[<>]=?)$/.test(text) ||
+      (/cmp|compare|less|before|after/.test(text) && tokens[at + 1]?.text === '('),
+  )
+  if (!isOrder) return []
+  const variables = variablesOf(definition)
+  return tokens.flatMap(({ text }, at) => {
+    const type = tokens[at - 1]?.text === '->' ? variables.get(tokens[at - 2]!.text)?.type : undefined
+    return type !== undefined && /^struct /.test(type) ? [`${type}.${text}`] : []
+  })
+}
+
+/** What a function that puts entries in newly goes by, in a walk of which the old code knew nothing. */
+function sortsBy({ before, after }: ChangedFunction): ReadonlySet<string> {
+  if (before === undefined || after === undefined || !insertsInOrder(after)) return new Set()
+  const old = statementsOf(before.body)
+  const isSorted =
+    insertsInOrder(before) && old.some((one) => isInWalk(one) && orderedBy(one, before).length > 0)
+  const { come } = differenceOf(old, statementsOf(after.body))
+  return new Set(isSorted ? [] : come.filter(isInWalk).flatMap((one) => orderedBy(one, after)))
+}
+
+function insertsInOrder(definition: Definition): boolean {
+  return addsInOrder(definition.body) || walksByHand(definition)
+}
+
+/** The head of a loop, or a condition in one. */
+function isInWalk({ kind, under }: Statement): boolean {
+  return kind === 'loop' || (kind === 'condition' && under.some((outer) => outer.kind === 'loop'))
+}
+
+/** By what a function newly ends a walk before its end. */
+function stopsBy({ before, after }: ChangedFunction): ReadonlySet<string> {
+  if (before === undefined || after === undefined) return new Set()
+  const young = statementsOf(after.body)
+  const { come } = differenceOf(statementsOf(before.body), young)
+  return new Set(
+    come
+      .filter((one) => {
+        if (one.kind === 'loop') return true
+        if (one.kind !== 'condition' || !isInWalk(one)) return false
+        return young.some(
+          ({ kind, under, tokens }) =>
+            kind === 'exit' && under.at(-1) === one && /^(?:break|return|goto)$/.test(tokens[0]?.text ?? ''),
+        )
+      })
+      .flatMap((one) => orderedBy(one, after)),
+  )
+}
+
+export function sortedListFindings({ all }: ChangedFunctions): Found[] {
+  let stops: ReadonlyMap<ChangedFunction, ReadonlySet<string>> | undefined
+  return all.flatMap((maker): Found[] => {
+    const sorted = sortsBy(maker)
+    if (sorted.size === 0) return []
+    stops ??= new Map(all.map((user) => [user, stopsBy(user)]))
+    const stopping = stops
+    const users = all.filter(
+      (user) => user.name !== maker.name && [...stopping.get(user)!].some((member) => sorted.has(member)),
+    )
+    if (users.length === 0) return []
+    const members = listed(
+      [...sorted].filter((member) => users.some((user) => stopping.get(user)!.has(member))),
+    )
+    const names = listed(users.map(({ name }) => name))
+    return [
+      {
+        symbol: maker.name,
+        unit: maker.file,
+        message:
+          `${maker.name} now puts entries in by the order of ${members}, and ${names} now ` +
+          `${users.length === 1 ? 'stops' : 'stop'} looking by it; the entries that are there are not in that order`,
+      },
+    ]
+  })
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Formulas on which old and new code must agree: counts, sums, orders, ends of lists, cookies, and what readers without a
+// lock rely on.
+import { describe, expect, test } from 'vitest'
+import { countedFindings } from '../../../../src/check/rules/state/counted-otherwise.ts'
+import { changedFunctions } from '../../../../src/check/subject/changed-functions.ts'
+import { textFindings } from '../../../alive/text-findings.ts'
+import { changeOf } from '../../text.ts'
+
+const types = `struct box { int users; long bytes; spinlock_t lock; seqcount_t seq; struct list_head items; struct item *first; void *cookie; };
+struct item { struct item *next; struct list_head node; int rank; struct rcu_head rcu; };
+static struct box the_box;
+`
+
+/** The rules that warn. */
+function rules(before: string, after: string): string[] {
+  const change = changeOf(types + before, types + after)
+  const found = textFindings(changedFunctions([change]), [change])
+  return [...new Set(found.flatMap(({ rule, severity }) => (severity === 'note' ? [] : [rule])))]
+}
+
+describe('a count at which something turns', () => {
+  const put = (test: string) =>
+    `int box_put(struct box *b)\n{\n\tint left;\n\n\tif (${test})\n\t\tbox_free(b);\n\treturn 0;\n}\n`
+
+  test.each([
+    ['!--b->users', '!b->users--'],
+    ['--b->users == 0', '--b->users == 1'],
+    ['atomic_dec_and_test(&b->users)', 'atomic_dec_return(&b->users) == 1'],
+    ['(left = atomic_dec_return(&b->users)) == 0 || left < 0', 'atomic_dec_return(&b->users) < 2'],
+    ['atomic_inc_return(&the_box.users) == 1', 'atomic_inc_return(&the_box.users) == 2'],
+  ])('is asked about when %s becomes %s', (before, after) => {
+    expect(rules(put(before), put(after))).toContain('counted-otherwise')
+  })
+
+  test.each([
+    ['!--b->users', '--b->users == 0'],
+    ['atomic_dec_and_test(&b->users)', 'atomic_dec_return(&b->users) == 0'],
+    ['b->users-- == 1', '!--b->users'],
+    ['atomic_inc_return(&b->users) > 1', 'atomic_inc_return(&b->users) >= 2'],
+    ['!--b->users', '!--b->users && b->first'],
+  ])('is not when %s is written as %s', (before, after) => {
+    expect(rules(put(before), put(after))).not.toContain('counted-otherwise')
+  })
+})
+
+describe('a sum', () => {
+  const charge = (up: string, down: string) =>
+    `void box_charge(struct box *b, long size)\n{\n\t${up};\n}\nvoid box_uncharge(struct box *b, long ` +
+    `size)\n{\n\t${down};\n}\n`
+
+  test.each([
+    ['b->bytes += size', 'b->bytes -= size', 'b->bytes += size >> 2', 'b->bytes -= size >> 2'],
+    [
+      'atomic_long_add(size, &b->bytes)',
+      'atomic_long_sub(size, &b->bytes)',
+      'atomic_long_add(1, &b->bytes)',
+      'atomic_long_sub(1, &b->bytes)',
+    ],
+    [
+      'page_counter_charge(b, size)',
+      'page_counter_uncharge(b, size)',
+      'page_counter_charge(b, size * 2)',
+      'page_counter_uncharge(b, size * 2)',
+    ],
+    ['b->users++', 'b->users--', 'b->users += 2', 'b->users -= 2'],
+    [
+      'percpu_counter_inc(&b->bytes)',
+      'percpu_counter_dec(&b->bytes)',
+      'percpu_counter_add_batch(&b->bytes, 2)',
+      'percpu_counter_sub(&b->bytes, 2)',
+    ],
+    [
+      'atomic_inc(&b->users)',
+      'if (atomic_dec_and_test(&b->users)) box_free(b)',
+      'atomic_add(4, &b->users)',
+      'if (atomic_sub_and_test(4, &b->users)) box_free(b)',
+    ],
+    [
+      'local64_inc(&b->bytes)',
+      'local64_dec(&b->bytes)',
+      'local64_add(size, &b->bytes)',
+      'local64_sub(size, &b->bytes)',
+    ],
+  ])('is asked about when both ways have another unit: %s', (up, down, newUp, newDown) => {
+    expect(rules(charge(up, down), charge(newUp, newDown))).toContain('counted-otherwise')
+  })
+
+  test('is not when one way is mended, or a name is another one', () => {
+    const before = charge('b->bytes += size', 'b->bytes -= size')
+    expect(rules(before, charge('b->bytes += size', 'b->bytes -= size - 1'))).toEqual([])
+    expect(rules(before, before.replaceAll('size', 'length'))).toEqual([])
+  })
+
+  test('is not when the same steps are written otherwise', () => {
+    const plainly = charge('b->users++', 'b->users--')
+    expect(rules(plainly, charge('b->users += 1', '--b->users'))).toEqual([])
+    expect(rules(charge('atomic_inc(&b->users)', 'atomic_dec(&b->users)'), plainly)).toEqual([])
+    expect(rules(plainly, charge('list_add(&b->items, &b->first)', 'b->users--'))).toEqual([])
+  })
+
+  const atomic = charge('atomic64_add(size, &b->bytes)', 'atomic64_sub(size, &b->bytes)')
+
+  test.each([
+    [atomic, charge('b->users += size', 'b->users -= size')],
+    [charge('b->users++', 'b->users--'), charge('atomic_inc(&b->bytes)', 'atomic_dec(&b->bytes)')],
+  ])('is asked about when a charge moves to another counter', (before, after) => {
+    expect(rules(before, after)).toContain('counted-otherwise')
+  })
+
+  test('is not when a charge moves on one way only, is added to a second counter, or a counter is renamed', () => {
+    expect(rules(atomic, charge('b->users += size', 'atomic64_sub(size, &b->bytes)'))).toEqual([])
+    expect(
+      rules(
+        atomic,
+        charge(
+          'atomic64_add(size, &b->bytes); b->users += size',
+          'atomic64_sub(size, &b->bytes); b->users -= size',
+        ),
+      ),
+    ).not.toContain('counted-otherwise')
+    const before = types + atomic
+    const change = changeOf(before, before.replaceAll('bytes', 'octets'))
+    expect(countedFindings(changedFunctions([change]))).toEqual([])
+  })
+})
+
+describe('an order that is kept by hand', () => {
+  const add = (test: string) =>
+    `void item_add(struct box *b, struct item *n)\n{\n\tstruct item **p = &b->first;\n\n\twhile (*p) ` +
+    `{\n\t\tif (${test})\n\t\t\tbreak;\n\t\tp = &(*p)->next;\n\t}\n\tn->next = *p;\n\t*p = n;\n}\n`
+
+  test('is asked about when it is turned', () => {
+    expect(rules(add('n->rank > (*p)->rank'), add('n->rank < (*p)->rank'))).toEqual(['placed-otherwise'])
+  })
+
+  test('is not when it only puts equal ones elsewhere, or is written the other way round', () => {
+    expect(rules(add('n->rank > (*p)->rank'), add('n->rank >= (*p)->rank'))).toEqual([])
+    expect(rules(add('n->rank > b->users'), add('b->users < n->rank'))).toEqual([])
+  })
+})
+
+describe('what readers without a lock rely on', () => {
+  const drop = (body: string) => `void item_drop(struct box *b, struct item *n)\n{\n${body}}\n`
+
+  test.each([
+    [
+      'a grace period',
+      '\tlist_del_rcu(&n->node);\n\tkfree_rcu(n, rcu);\n',
+      '\tlist_del_rcu(&n->node);\n\tkfree(n);\n',
+    ],
+    [
+      'a wait',
+      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\tkfree(n);\n',
+      '\tlist_del_rcu(&n->node);\n\tkfree(n);\n',
+    ],
+    ['an RCU list', '\tlist_add_rcu(&n->node, &b->items);\n', '\tlist_add(&n->node, &b->items);\n'],
+    ['a release', '\tsmp_store_release(&b->first, n);\n', '\tb->first = n;\n'],
+    ['a barrier', '\tn->rank = 1;\n\tsmp_wmb();\n\tb->first = n;\n', '\tn->rank = 1;\n\tb->first = n;\n'],
+    [
+      'a seqcount',
+      '\twrite_seqcount_begin(&b->seq);\n\tb->first = n;\n\twrite_seqcount_end(&b->seq);\n',
+      '\tb->first = n;\n',
+    ],
+  ])('is asked about when %s goes', (_what, before, after) => {
+    expect(rules(drop(before), drop(after))).toContain('lockless-readers')
+  })
+
+  test.each([
+    ['a free waits now', '\tkfree(n);\n', '\tkfree_rcu(n, rcu);\n'],
+    ['a wait becomes a free that waits', '\tsynchronize_rcu();\n\tkfree(n);\n', '\tkfree_rcu(n, rcu);\n'],
+    [
+      'a barrier and a store become one',
+      '\tsmp_wmb();\n\tb->first = n;\n',
+      '\tsmp_store_release(&b->first, n);\n',
+    ],
+    ['NULL is stored', '\trcu_assign_pointer(b->first, NULL);\n', '\tRCU_INIT_POINTER(b->first, NULL);\n'],
+    [
+      'another function that frees waits',
+      '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\titem_end(n);\n}\nvoid item_end(struct item ' +
+        '*n)\n{\n\tkfree(n);\n',
+      '\tlist_del_rcu(&n->node);\n\titem_end(n);\n}\nvoid item_end(struct item *n)\n{\n\tkfree_rcu(n, rcu);\n',
+    ],
+    ['all of it goes', '\tn->rank = 1;\n\tsmp_wmb();\n\tb->first = n;\n', '\tkfree(b);\n'],
+  ])('is not when %s', (_what, before, after) => {
+    expect(rules(drop(before), drop(after))).not.toContain('lockless-readers')
+  })
+})
