@@ -3,27 +3,25 @@
 // the patched object without meaning anything else: a landing pad, since the module's tables know the address of a
 // function that was private; a function's own name, which is another in the module; and numbers of lines.
 import { isCode } from '../elf/format.ts'
+import { isLandingPad, landingPadSize } from '../x86/entry.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 import { type Extent, isFunction, type ObjectView, type Place, textAt } from './object-view.ts'
 import { type SourceTexts, stem } from './unit.ts'
 
-/** ENDBR64 */
-const pad = Buffer.from('f30f1efa', 'hex')
-
 function hasPad({ section: { data }, offset }: Place): boolean {
-  return data.subarray(offset, offset + pad.length).equals(pad)
+  return isLandingPad(data.subarray(offset))
 }
 
 /** Where the code begins that the patched object has, too. */
 export function behindPad(mine: Place, theirs: Extent): Place {
   const isOnlyHere =
     isFunction(theirs) && hasPad(mine) && !hasPad({ section: theirs.section, offset: theirs.start })
-  return isOnlyHere ? { ...mine, offset: mine.offset + pad.length } : mine
+  return isOnlyHere ? { ...mine, offset: mine.offset + landingPadSize } : mine
 }
 
 /** The begin of the function to which such a place belongs. */
 export function beforePad(module: ObjectView, behind: Place): Place {
-  const start = { ...behind, offset: behind.offset - pad.length }
+  const start = { ...behind, offset: behind.offset - landingPadSize }
   return module.at(behind).length === 0 && module.at(start).length > 0 && hasPad(start) ? start : behind
 }
 

@@ -2,6 +2,7 @@
 // The tables about code (where it may fault, what the kernel rewrites), entry by entry. objtool's own tables are made
 // from the code anew, and have nothing to be compared with: only what they are about is looked at.
 import { type Section, within } from '../elf/read.ts'
+import { isAboutForm, mayListPlace } from '../x86/patched-sites.ts'
 import { add, type ObjectView, type Place, type Range, type Reference } from './object-view.ts'
 
 /** Bytes of a table. */
@@ -37,18 +38,6 @@ const layouts: readonly (readonly [table: string, bytes: number, references: num
 
 const byObjtool = /^(\.(static_call|return|retpoline|call)_sites|\.ibt_endbr_seal|__mcount_loc)$/
 
-/** What the kernel finds, or puts, at a place that an entry is about; it stops where it is something else. */
-const instructions: ReadonlyMap<string, RegExp> = new Map([
-  ['__jump_table', /^(6690|0f1f440000|eb|e9)/],
-  ['__bug_table', /^0f0b/],
-  ['.static_call_sites', /^(e8|e9|0f8)/],
-  ['.return_sites', /^(c3|e9|0f8)/],
-  // With a prefix (cs) where the register's number is above 7.
-  ['.retpoline_sites', /^(2e)?(e8|e9|0f8|(41)?ff)/],
-  ['.ibt_endbr_seal', /^f30f1efa/],
-  ['__mcount_loc', /^(e8|0f1f440000)/],
-])
-
 /** True for a table that the compiler makes. */
 export function isCodeTable(name: string): boolean {
   return layouts.some(([table]) => table === name) && !byObjtool.test(name)
@@ -69,9 +58,8 @@ export function entriesIn(view: ObjectView, isMeant: (name: string) => boolean):
 
 /** Entries whose place has another instruction than such an entry is about. */
 export function strayEntries(view: ObjectView): CodeEntry[] {
-  return entriesIn(view, (name) => instructions.has(name)).filter(
-    ({ section: table, about: { section, offset } }) =>
-      !instructions.get(table.name)?.test(section.data.toString('hex', offset, offset + 5)),
+  return entriesIn(view, isAboutForm).filter(
+    ({ section: table, about: { section, offset } }) => !mayListPlace(table.name, section.data, offset),
   )
 }
 

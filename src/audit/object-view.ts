@@ -13,6 +13,7 @@ import {
   type Section,
   within,
 } from '../elf/read.ts'
+import { controlOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 
 /** A byte of an object. */
@@ -230,8 +231,8 @@ function endOfPath({ data }: Section, offset: number): number {
   for (let at = offset; ; ) {
     const instruction = decodeInstruction(data, at)
     if (instruction === undefined) return at
-    const opcode = data[instruction.branch < 0 ? at : instruction.branch - 1]
+    const control = controlOf(instruction)
     at = instruction.end
-    if (opcode === 0xe9 || opcode === 0xeb || opcode === 0xc3) return at
+    if (control === 'jump' || control === 'return') return at
   }
 }

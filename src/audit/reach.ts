@@ -4,6 +4,7 @@
 import { isAllocated, isCode, isPcRelative, relocationSize, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
 import type { KernelNames } from '../match/names.ts'
+import { isDistance } from '../x86/branch.ts'
 import type { Inspection } from './complaint.ts'
 import { type KernelPlace, livepatchName, meaningOf, objectOfTable, resolve } from './meaning.ts'
 import { isFreed, isLivepatchTable, nameOf, type Reference } from './object-view.ts'
@@ -79,9 +80,7 @@ function isFreedInKernel(names: KernelNames, { object, address }: KernelPlace): 
 
 /** True for the operand of a call or a jump. */
 function isBranch({ section, offset, type }: Reference): boolean {
-  if (!isCode(section) || !isPcRelative(type) || offset < 2) return false
-  const [before = 0, last = 0] = section.data.subarray(offset - 2)
-  return last === 0xe8 || last === 0xe9 || (before === 0x0f && (last & 0xf0) === 0x80)
+  return isCode(section) && isPcRelative(type) && isDistance(section.data, offset)
 }
 
 /** Livepatch symbols that the kernel would not find, or not in the object whose coming makes it look. */

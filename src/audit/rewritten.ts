@@ -2,6 +2,11 @@
 // Where the code of the module may differ from what the compiler made: objtool makes nops of jump labels and of the
 // hook, and a number that the kernel writes into its own code at boot is loaded instead
 // (arch/x86/include/asm/runtime-const.h).
+import { constantSize, loadsVariable, opcodeLength } from '../x86/boot-constant.ts'
+import { controlOf } from '../x86/branch.ts'
+import { fentry, hookAt, hookOf, hookSize } from '../x86/entry.ts'
+import { decodeInstruction } from '../x86/instruction.ts'
+import { isNopOf } from '../x86/padding.ts'
 import { entriesAbout } from './code-tables.ts'
 import type { Extent, ObjectView } from './object-view.ts'
 
@@ -13,44 +18,33 @@ export interface Rewritten {
   readonly variable?: string
 }
 
-/** The nops of objtool, by their size (arch/x86/include/asm/nops.h). */
-const nops: ReadonlyMap<number, string> = new Map([
-  [2, '6690'],
-  [5, '0f1f440000'],
-])
-
 /**
  * @param ours the module's bytes of the function
  * @param made the compiler's
  */
 export function rewrittenAt(view: ObjectView, whose: Extent, ours: Buffer, made: Buffer): Rewritten[] {
   const { section, start } = whose
-  const sizes = new Map([
-    [0xeb, 2],
-    [0xe9, 5],
-  ])
+  const sizeOfJump = (at: number) => {
+    const instruction = decodeInstruction(made, at)
+    return instruction !== undefined && controlOf(instruction) === 'jump' ? instruction.end - at : 0
+  }
   const jumps = entriesAbout(view, whose)
     .filter((entry) => entry.section.name === '__jump_table')
     .map(({ about }) => about.offset - start)
-    .map((at) => ({ at, size: sizes.get(made[at] ?? 0) ?? 0 }))
+    .map((at) => ({ at, size: sizeOfJump(at) }))
   const hooks = view
     .references(whose)
-    .filter(({ offset, symbol }) => symbol.name === '__fentry__' && made[offset - 1 - start] === 0xe8)
-    .map(({ offset }) => ({ at: offset - 1 - start, size: 5 }))
-  const isNop = ({ at, size }: Rewritten) => ours.toString('hex', at, at + size) === nops.get(size)
+    .filter(({ symbol }) => symbol.name === fentry)
+    .map(({ offset }) => ({ at: hookOf(offset) - start, size: hookSize }))
+    .filter(({ at }) => typeof hookAt(made, at) === 'number')
+  const isNop = ({ at, size }: Rewritten) => isNopOf(size, ours, at)
   const loads = view.object.sections.flatMap((table) => {
     const [, variable] = /^runtime_ptr_(.+)$/.exec(table.name) ?? []
     if (variable === undefined) return []
     return view.references(table).flatMap(({ target }): Rewritten[] => {
       if (target.kind !== 'place' || target.place.section !== section) return []
-      const at = target.place.offset - 2 - start
-      if (at < 0 || at + 10 > made.length) return []
-      const [prefix = 0, opcode = 0] = made.subarray(at)
-      // movabs $…,%reg becomes mov …(%rip),%reg and a nop.
-      const load = Buffer.from([0x48 | ((prefix & 1) << 2), 0x8b, ((opcode & 7) << 3) | 5])
-      const isLoad =
-        ours.subarray(at, at + 3).equals(load) && ours.toString('hex', at + 7, at + 10) === '0f1f00'
-      return isLoad ? [{ at, size: 10, variable }] : []
+      const at = target.place.offset - opcodeLength - start
+      return at >= 0 && loadsVariable(made, ours, at) ? [{ at, size: constantSize, variable }] : []
     })
   })
   return [...jumps.filter(isNop), ...hooks.filter(isNop), ...loads]

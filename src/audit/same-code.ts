@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether a piece of the module, code or data or an entry of a table about code, is, byte for byte outside of its
 // references, what the compiler made; and which reference of the one is which of the other.
-import { isCode, isPcRelative, relocationSize, relocationType } from '../elf/format.ts'
+import { isCode, isPcRelative, relocationSize } from '../elf/format.ts'
+import { isThroughTable } from '../x86/global-offset-table.ts'
 import type { Inspection } from './complaint.ts'
 import { isSamePlace, linked, meaningOf } from './meaning.ts'
 import type { Extent, ObjectView, Place, Reference, Target } from './object-view.ts'
@@ -58,7 +59,7 @@ export function compareCode(
     const at = offset - start
     const size = relocationSize(type)
     // A module has no table of addresses (GOT): the same instruction gets the address otherwise, from another field.
-    const isThrough = type === relocationType.gotpcrel || type >= relocationType.gotpcrelx
+    const isThrough = isThroughTable(type)
     const own = take((field) => (isThrough ? Math.abs(field - at) <= 4 : field === at))
     if (own === undefined) {
       if (!rewritten.some((one) => at >= one.at && at < one.at + one.size))

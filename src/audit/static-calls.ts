@@ -2,6 +2,8 @@
 // Static calls of the module: the kernel writes into each call site where the key says, so the key has to be that of
 // the trampoline which is called there. Format: struct static_call_site of include/linux/static_call_types.h.
 import type { KernelNames } from '../match/names.ts'
+import { controlOf } from '../x86/branch.ts'
+import { decodeInstruction } from '../x86/instruction.ts'
 import { entriesIn } from './code-tables.ts'
 import type { Inspection } from './complaint.ts'
 import { meaningOf } from './meaning.ts'
@@ -18,14 +20,17 @@ export function checkStaticCalls({ module, names, complain }: Inspection): void 
     const { section, offset } = about
     const differs = (what: string) =>
       complain('audit-table', sites, `The entry about offset ${offset} of ${section.name} ${what}`)
-    const opcode = section.data[offset]
-    const field = offset + (opcode === 0x0f ? 2 : 1)
-    const [call] = module.references({ section, start: field, end: field + 4 })
+    const instruction = decodeInstruction(section.data, offset)
+    const [call] =
+      instruction === undefined || instruction.branch < 0
+        ? []
+        : module.references({ section, start: instruction.branch, end: instruction.end })
     const key = references[1]
-    if (call === undefined || key === undefined) {
+    if (instruction === undefined || call === undefined || key === undefined) {
       differs('is about a call that the linker does not make')
       continue
     }
+    const isCall = controlOf(instruction) === 'call'
     const called = meant(module, names, call)
     const written = meant(module, names, key)
     // The check of references tells what can't be resolved.
@@ -38,10 +43,8 @@ export function checkStaticCalls({ module, names, complain }: Inspection): void 
       differs(
         `has the key ${written.names[0] ?? 'of nothing'}, and ${called.names[0] ?? 'nothing'} is called there`,
       )
-    else if (written.flags !== (opcode === 0xe8 ? 0 : tail))
-      differs(
-        `says that the call of ${called.names[0]} is ${opcode === 0xe8 ? 'a jump' : 'no jump'}, or of the start`,
-      )
+    else if (written.flags !== (isCall ? 0 : tail))
+      differs(`says that the call of ${called.names[0]} is ${isCall ? 'a jump' : 'no jump'}, or of the start`)
   }
 }
 

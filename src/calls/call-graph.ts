@@ -2,6 +2,8 @@
 // Who calls whom in the running kernel, read from its machine code: direct calls and jumps, and where the address of a
 // function is taken, in code or in data. Calls through pointers are not in it. What the compiler inlined is part of
 // the function that holds it; a function's cold part (`.cold`) counts as the function.
+import { kernelAddressIn } from '../x86/address-taking.ts'
+import { placeOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 import type { CodeMap, Region } from './code-map.ts'
 
@@ -142,19 +144,17 @@ function readCode(
       at = instruction.end
       if (branch >= 0) {
         if (at - branch !== 4) continue
-        const to = index.get(base + at + bytes.readInt32LE(branch))
+        const to = index.get(base + placeOf(bytes, instruction))
         if (to !== undefined && to !== of) calls.add(of, to)
         continue
       }
       if (memory >= 0) {
-        const to = index.get(base + at + bytes.readInt32LE(memory))
+        const to = index.get(base + placeOf(bytes, instruction))
         if (to !== undefined) takes.add(of, to)
       }
-      // An immediate of 32 bits comes last and is sign-extended: an address of the kernel is negative.
-      if (at - instruction.start >= 5 && bytes[at - 1]! >= 0x80) {
-        const to = index.get(bytes.readInt32LE(at - 4) + 0x8000_0000)
-        if (to !== undefined) takes.add(of, to)
-      }
+      const address = kernelAddressIn(bytes, instruction)
+      const to = address === undefined ? undefined : index.get(address)
+      if (to !== undefined) takes.add(of, to)
     }
   }
 }

@@ -2,11 +2,9 @@
 // What one function of the kernel does as far as its instructions say without running them: whom it calls with which
 // constants, which of these calls stand in a loop, and which constants it stores. Registers are followed along the
 // code as it lies, not along each way through it: where ways meet, the last one seen counts.
-// Calling convention: System V AMD64 psABI, 3.2.3.
-import { decodeInstruction, legacyPrefix } from '../x86/instruction.ts'
-
-/** What a register holds: a number, or what the function itself got as its n-th parameter. */
-export type Value = { readonly constant: number } | { readonly parameter: number }
+import { controlOf, leaves, placeOf } from '../x86/branch.ts'
+import { decodeInstruction } from '../x86/instruction.ts'
+import { RegisterValues, type Store, type Value } from '../x86/register-values.ts'
 
 export interface CallSite {
   /** The called function's address, counted like that of the code. */
@@ -14,12 +12,6 @@ export interface CallSite {
   /** The first four arguments; undefined where they are not known. */
   readonly args: readonly (Value | undefined)[]
   readonly inLoop: boolean
-}
-
-/** A constant that is written to memory, at a distance from some register. */
-export interface Store {
-  readonly displacement: number
-  readonly value: number
 }
 
 export interface Flow {
@@ -37,11 +29,6 @@ export interface Known {
   keeps(target: number): boolean
 }
 
-/** rax, rcx, rdx, rsi, rdi and r8 to r11 do not survive a call. */
-const clobbered = [0, 1, 2, 6, 7, 8, 9, 10, 11]
-/** rdi, rsi, rdx, rcx. */
-const parameters = [7, 6, 2, 1]
-
 /**
  * @param code the bytes of a region
  * @param base the address of its first byte
@@ -49,9 +36,8 @@ const parameters = [7, 6, 2, 1]
  * @param known what is known of the functions that it calls
  */
 export function flowOf(code: Buffer, base: number, start: number, end: number, known: Known): Flow {
-  const registers = new Registers()
+  const registers = new RegisterValues()
   const calls: (CallSite & { readonly at: number })[] = []
-  const stores: Store[] = []
   const leaders = new Set<number>([start])
   /** Places that control does not reach from the instruction before. */
   const unreached = new Set<number>()
@@ -60,17 +46,16 @@ export function flowOf(code: Buffer, base: number, start: number, end: number, k
   for (let at = start; at < end; ) {
     const instruction = decodeInstruction(code, at)
     if (instruction === undefined) break
-    const { branch } = instruction
     const next = instruction.end
-    if (branch >= 0) {
-      const target = next + (next - branch === 4 ? code.readInt32LE(branch) : code.readInt8(branch))
-      const opcode = code[branch - 1]!
-      const isCall = opcode === 0xe8
+    const control = controlOf(instruction)
+    if (instruction.branch >= 0) {
+      const target = placeOf(code, instruction)
+      const isCall = control === 'call'
       const outside = target < start || target >= end
       if (isCall || outside)
-        calls.push({ at, target: base + target, args: parameters.map((r) => registers.of(r)), inLoop: false })
+        calls.push({ at, target: base + target, args: registers.passed(), inLoop: false })
       if (isCall) {
-        if (!known.keeps(base + target)) registers.forget(clobbered)
+        if (!known.keeps(base + target)) registers.call()
         if (!known.returns(base + target)) unreached.add(next)
       } else {
         leaders.add(next)
@@ -80,14 +65,12 @@ export function flowOf(code: Buffer, base: number, start: number, end: number, k
           leaders.add(target)
           jumps.push([at, target])
         }
-        // Every other branch is conditional.
-        if (opcode === 0xe9 || opcode === 0xeb) unreached.add(next)
+        if (control === 'jump') unreached.add(next)
       }
     } else {
-      if (registers.step(code, at, next, base, stores)) {
-        unreached.add(next)
-        if (code[at] === 0xc3) comesBack = true
-      }
+      registers.step(code, instruction, base)
+      if (leaves(control)) unreached.add(next)
+      if (control === 'return') comesBack = true
     }
     at = next
   }
@@ -95,7 +78,7 @@ export function flowOf(code: Buffer, base: number, start: number, end: number, k
   const looping = loops(leaders, unreached, jumps)
   return {
     calls: calls.map(({ at, target, args }) => ({ target, args, inLoop: looping(at) })),
-    stores,
+    stores: registers.stores,
     returns: comesBack,
   }
 }
@@ -171,123 +154,4 @@ function components(blocks: readonly (readonly number[])[]): number[][] {
     }
   }
   return found
-}
-
-/** The registers as far as they are known. */
-class Registers {
-  private readonly values: (Value | undefined)[] = Array(16).fill(undefined)
-
-  constructor() {
-    for (const [parameter, register] of parameters.entries()) this.values[register] = { parameter }
-  }
-
-  of(register: number): Value | undefined {
-    return this.values[register]
-  }
-
-  forget(registers: readonly number[]): void {
-    for (const register of registers) this.values[register] = undefined
-  }
-
-  /**
-   * Takes one instruction that is no direct branch.
-   * @returns true when control does not go on behind it
-   */
-  step(code: Buffer, start: number, end: number, base: number, stores: Store[]): boolean {
-    let at = start
-    while (legacyPrefix[code[at]!] === 1) at++
-    const rex = (code[at]! & 0xf0) === 0x40 ? code[at++]! : 0
-    const opcode = code[at++]!
-    // ret, int3, and an indirect jump end the way.
-    if (opcode === 0xc3 || opcode === 0xcc) return true
-    const low = (opcode & 7) | ((rex & 1) << 3)
-    if (opcode >= 0xb8 && opcode <= 0xbf) {
-      this.values[low] = end - at === 4 ? { constant: code.readInt32LE(at) } : undefined
-      return false
-    }
-    if ((opcode & 0xf8) === 0x58) {
-      this.values[low] = undefined
-      return false
-    }
-    if ((opcode & 0xf8) === 0x50 || opcode === 0x68 || opcode === 0x6a) return false
-    if (opcode === 0x0f) {
-      const second = code[at]!
-      // Compares, tests and nops leave the registers alone.
-      if (second !== 0x1f && second !== 0xa3) this.overwrite(code, at + 1, rex)
-      return false
-    }
-    const fields = code[at] ?? 0
-    const direct = fields >> 6 === 3
-    const reg = ((fields >> 3) & 7) | ((rex & 4) << 1)
-    const rm = (fields & 7) | ((rex & 1) << 3)
-    switch (opcode) {
-      case 0xc7:
-        if (direct) this.values[rm] = { constant: code.readInt32LE(end - 4) }
-        else if (end - at >= 5) store(code, at, end - 4, code.readInt32LE(end - 4), stores)
-        return false
-      case 0x89:
-        if (direct) this.values[rm] = this.values[reg]
-        else this.stored(code, at, end, reg, stores)
-        return false
-      case 0x87: {
-        if (!direct) this.stored(code, at, end, reg, stores)
-        this.values[reg] = undefined
-        if (direct) this.values[rm] = undefined
-        return false
-      }
-      case 0x8b:
-        this.values[reg] = direct ? this.values[rm] : undefined
-        return false
-      case 0x8d:
-        // lea of a place that is counted from here
-        this.values[reg] =
-          (fields & 0xc7) === 0x05
-            ? { constant: base + end + code.readInt32LE(end - 4) - 0x8000_0000 }
-            : undefined
-        return false
-      case 0x31:
-      case 0x33:
-        this.values[opcode === 0x31 ? rm : reg] = direct && reg === rm ? { constant: 0 } : undefined
-        return false
-      // cmp and test
-      case 0x38:
-      case 0x39:
-      case 0x3a:
-      case 0x3b:
-      case 0x84:
-      case 0x85:
-        return false
-      case 0x80:
-      case 0x81:
-      case 0x83:
-        if (((fields >> 3) & 7) !== 7 && direct) this.values[rm] = undefined
-        return false
-      case 0xff:
-        if (((fields >> 3) & 7) === 2) this.forget(clobbered)
-        return ((fields >> 3) & 7) === 4
-      default:
-        this.overwrite(code, at, rex)
-        return false
-    }
-  }
-
-  /** An instruction of which it is only known which registers it names. */
-  private overwrite(code: Buffer, at: number, rex: number): void {
-    const fields = code[at] ?? 0
-    this.values[((fields >> 3) & 7) | ((rex & 4) << 1)] = undefined
-    if (fields >> 6 === 3) this.values[(fields & 7) | ((rex & 1) << 3)] = undefined
-    this.values[0] = undefined
-  }
-
-  private stored(code: Buffer, at: number, end: number, register: number, stores: Store[]): void {
-    const value = this.values[register]
-    if (value !== undefined && 'constant' in value) store(code, at, end, value.constant, stores)
-  }
-}
-
-/** @param end where the operand's displacement ends */
-function store(code: Buffer, modrm: number, end: number, value: number, stores: Store[]): void {
-  const mode = code[modrm]! >> 6
-  const displacement = mode === 1 ? code.readInt8(end - 1) : mode === 2 ? code.readInt32LE(end - 4) : 0
-  stores.push({ displacement, value })
 }

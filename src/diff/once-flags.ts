@@ -5,7 +5,7 @@
 
 import { speaker } from '../c/message-functions.ts'
 import type { Finding } from '../ground/finding.ts'
-import { useOf } from '../x86/instruction.ts'
+import { useOf } from '../x86/address-taking.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { isState } from './lost-state.ts'
 import { bareName, sourceName } from './object/compiler-names.ts'
@@ -28,13 +28,8 @@ const reach: Reach = { lines: 96, branches: 4, calls: 12 }
 /** How far functions of the unit are followed, which the compiler may have inlined. */
 const depth = 3
 
-/** A number or a register is written to memory. */
-const isStore = /^(66)?w?(136|137|198\/0|199\/0)m:/
-const isVectorStore = /^[0-9a-f]*w?0f(17|19|41|127|214)m:/
-const isCompare = /^(66)?w?(5[6-9]|132|133|128\/7|129\/7|131\/7|246\/0|247\/0)m:/
-
-function writes({ loose, effect }: CodeLine): boolean {
-  return isStore.test(loose) || isVectorStore.test(loose) || (effect.writes === 0 && !isCompare.test(loose))
+function writes({ kind, effect }: CodeLine): boolean {
+  return kind === 'store' || kind === 'vector-store' || (effect.writes === 0 && kind !== 'compare')
 }
 
 /** What the compiler calls, or leaves out, as it likes. */
@@ -57,7 +52,7 @@ class Reader {
     const marks = (line: CodeLine) =>
       line.calls
         ? calls.get(line)?.has(flag) === true
-        : isStore.test(line.loose) && line.uses.some((use) => use.variable === flag && !use.isAddress)
+        : line.kind === 'store' && line.uses.some((use) => use.variable === flag && !use.isAddress)
     const once = (deedsOf([flag], code, reach).get(flag) ?? []).flatMap(({ deed }) =>
       (deed.ways ?? []).map(codeOf).filter((way) => way.some(marks)),
     )

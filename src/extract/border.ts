@@ -8,7 +8,7 @@ import { coldParent } from '../diff/object/compiler-names.ts'
 import { isIncidental } from '../diff/object/diagnostic-data.ts'
 import { type Atom, isCode, type Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import { useOf } from '../x86/instruction.ts'
+import { useOf } from '../x86/address-taking.ts'
 import { isInitOrExit } from './roots.ts'
 import type { UnitExtraction } from './unit-extraction.ts'
 

@@ -7,6 +7,7 @@ import type { Change, FunctionChange } from '../diff/change.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import type { ElfSymbol } from '../elf/read.ts'
+import { fentry, hookOf, mayHaveHook } from '../x86/entry.ts'
 import { isFreed } from './discarded-sections.ts'
 
 export interface Roots {
@@ -58,8 +59,8 @@ export function rootsOf(change: Change, judged = true): Roots {
 /** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
 export function hasEntryHook({ before }: Pick<Change, 'before'>, atom: Atom): boolean {
   const begin = atom.symbol?.value ?? atom.start
-  const isEntry = (place: number) => place >= begin && place <= begin + 4
-  if (before.relocations(atom).some(({ symbol, offset }) => isFentry(symbol) && isEntry(offset - 1)))
+  const isEntry = (place: number) => mayHaveHook(begin, place)
+  if (before.relocations(atom).some(({ symbol, offset }) => isFentry(symbol) && isEntry(hookOf(offset))))
     return true
   // The call may be a nop already, which a table remembers.
   return before.tableEntries(atom).some(({ table, relocations: [place] }) => {
@@ -74,7 +75,7 @@ export function isTraced({ object }: SplitObject): boolean {
 }
 
 function isFentry({ name }: ElfSymbol): boolean {
-  return name === '__fentry__'
+  return name === fentry
 }
 
 /** The functions that refer to a private function; undefined when others may call it, or data point to it. */

@@ -2,6 +2,9 @@
 // The place at a function's start where the running kernel hooks in: ftrace's call, or the nop that stands there while
 // nobody is interested. Tells who is called there from memory alone, also when the tracing file systems are hidden.
 // Facts: the kernel's arch/x86/kernel/ftrace.c, arch/x86/net/bpf_jit_comp.c.
+import { possibleCalls } from '../x86/branch.ts'
+import { hookAt, hookSize, isLandingPad, isSealedPad, landingPadSize } from '../x86/entry.ts'
+import { hasBreakpoint, hasProbeJump } from '../x86/kprobe.ts'
 import type { Core } from './core.ts'
 import type { Located, RunningSymbols } from './symbols.ts'
 
@@ -15,25 +18,20 @@ export type Entry =
   /** Something else. */
   | { readonly kind: 'other' }
 
-const nop = Buffer.from([0x0f, 0x1f, 0x44, 0x00, 0x00])
-/** ENDBR64, and what the kernel writes over it where nothing calls the function through a pointer. */
-const landings = [Buffer.from([0xf3, 0x0f, 0x1e, 0xfa]), Buffer.from([0x66, 0x0f, 0x1f, 0x00])]
-
 /** @returns what stands at the entry of the function at `address`; undefined when it can't be read */
 export function readEntry(
   core: Pick<Core, 'read'>,
   symbols: RunningSymbols,
   address: bigint,
 ): Entry | undefined {
-  const bytes = core.read(address, 9)
-  if (bytes === undefined) return undefined
-  const at = landings.some((landing) => bytes.subarray(0, 4).equals(landing)) ? 4 : 0
-  const code = bytes.subarray(at, at + 5)
-  if (code.equals(nop)) return { kind: 'free' }
-  if (code[0] === 0xcc || bytes[0] === 0xcc || code[0] === 0xe9) return { kind: 'probe' }
-  if (code[0] !== 0xe8) return { kind: 'other' }
-  const target = BigInt.asUintN(64, address + BigInt(at + 5 + code.readInt32LE(1)))
-  return { kind: 'call', leads: symbols.nearest(target) }
+  const code = core.read(address, landingPadSize + hookSize)
+  if (code === undefined) return undefined
+  const at = isLandingPad(code) || isSealedPad(code) ? landingPadSize : 0
+  const hook = hookAt(code, at)
+  if (hook === 'free') return { kind: 'free' }
+  if (hasBreakpoint(code, at) || hasBreakpoint(code, 0) || hasProbeJump(code, at)) return { kind: 'probe' }
+  if (hook === undefined) return { kind: 'other' }
+  return { kind: 'call', leads: symbols.nearest(BigInt.asUintN(64, address + BigInt(hook))) }
 }
 
 /** The bytes that a BPF trampoline has at most, where no other symbol follows it (the kernel's PAGE_SIZE). */
@@ -54,10 +52,8 @@ export function programsOf(
     const room = next === undefined ? trampolineSize : Number(next - address)
     const code = core.read(address, Math.min(room, trampolineSize))
     if (code === undefined) continue
-    for (let at = code.indexOf(0xe8); at >= 0 && at + 5 <= code.length; at = code.indexOf(0xe8, at + 1)) {
-      const program = symbols.programs.get(
-        BigInt.asUintN(64, address + BigInt(at + 5 + code.readInt32LE(at + 1))),
-      )
+    for (const to of possibleCalls(code)) {
+      const program = symbols.programs.get(BigInt.asUintN(64, address + BigInt(to)))
       if (program !== undefined) found.add(program)
     }
   }

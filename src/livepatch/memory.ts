@@ -2,12 +2,10 @@
 // The code of the running kernel as run-pre matching wants it: memory by address, and the addresses that names stand
 // for.
 import type { Running } from '../match/running.ts'
+import { hasBreakpoint, hasProbeJump, probeJumpSize, probeJumpTo } from '../x86/kprobe.ts'
 import type { Core } from './core.ts'
 import type { Kprobe } from './kprobes.ts'
 import type { RunningSymbols } from './symbols.ts'
-
-const breakpoint = 0xcc
-const jump = 0xe9
 
 /** Memory, and the places in it where a kprobe was met that nobody lists. */
 export interface Memory extends Running {
@@ -48,9 +46,10 @@ export function memoryOf(
 
 /** Where nobody lists the kprobes: a breakpoint, or a jump to the code that an optimised probe runs. */
 function looksProbed(core: Core, symbols: RunningSymbols, address: bigint): boolean {
-  const code = core.read(address, 5)
-  if (code?.[0] === breakpoint) return true
-  if (code?.[0] !== jump) return false
-  const target = BigInt.asUintN(64, address + BigInt(5 + code.readInt32LE(1)))
+  const code = core.read(address, probeJumpSize)
+  if (code === undefined) return false
+  if (hasBreakpoint(code, 0)) return true
+  if (!hasProbeJump(code, 0)) return false
+  const target = BigInt.asUintN(64, address + BigInt(probeJumpTo(code, 0)))
   return symbols.nearest(target)?.module === '__builtin__kprobes'
 }

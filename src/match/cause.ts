@@ -5,6 +5,7 @@
 import { isColdPart } from '../diff/object/compiler-names.ts'
 import type { SplitObject } from '../diff/object/split-object.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { optionBetween } from '../x86/kernel-options.ts'
 import { compare, type Mismatch } from './compare.ts'
 import { expectationOf } from './expect.ts'
 import type { Running } from './running.ts'
@@ -39,15 +40,6 @@ export function readBanner(vmlinux: Running): Banner | undefined {
   return undefined
 }
 
-/** What an instruction is there for, where one side has it and the other has not. */
-const features: readonly (readonly [pattern: RegExp, option: string])[] = [
-  [/^f30f1efa/, 'CONFIG_X86_KERNEL_IBT'],
-  [/^(e800000000|0f1f440000)$/, 'CONFIG_FUNCTION_TRACER'],
-  [/^65488(b|3)/, 'CONFIG_STACKPROTECTOR'],
-  [/^(41)?ff(d|e)/, 'CONFIG_RETPOLINE'],
-  [/^(c3|cc)/, 'CONFIG_RETHUNK or CONFIG_SLS'],
-]
-
 /** @param running the kernel object with the function; `vmlinux` the kernel proper */
 export function causeOf(
   kernel: Pick<Kernel, 'release' | 'version' | 'origin' | 'compiler'>,
@@ -75,10 +67,9 @@ export function causeOf(
   }
   const { differ, all } = census(running, unit)
   const share = `${differ} of the ${all} functions of the file differ`
-  if (mismatch.why === 'instruction')
-    for (const [pattern, option] of features)
-      if (pattern.test(mismatch.ours) !== pattern.test(mismatch.theirs) && differ * 2 > all)
-        return { kind: 'configuration', text: `${option} is probably another there, and ${share}` }
+  const option = mismatch.why === 'instruction' ? optionBetween(mismatch.ours, mismatch.theirs) : undefined
+  if (option !== undefined && differ * 2 > all)
+    return { kind: 'configuration', text: `${option} is probably another there, and ${share}` }
   if (mismatch.why === 'operand')
     return {
       kind: 'layout',

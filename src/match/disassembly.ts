@@ -6,6 +6,8 @@ import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
+import { movedText, objdumpOptions } from '../x86/listing.ts'
+import { nop } from '../x86/padding.ts'
 
 export interface Code {
   readonly bytes: Buffer
@@ -38,13 +40,12 @@ export async function disassemble(
     starts.push(size)
     size += bytes.length + gap
   }
-  const all = Buffer.alloc(size, 0x90)
+  const all = Buffer.alloc(size, nop)
   for (const [index, { bytes }] of pieces.entries()) bytes.copy(all, starts[index])
   const listing = await withScratch(async (dir) => {
     const file = path.join(dir, 'code')
     await writeFile(file, all)
-    const options = ['-D', '-z', '-w', '-b', 'binary', '-m', 'i386:x86-64', file]
-    return (await command('objdump', options, { signal: job.signal })).stdout
+    return (await command('objdump', [...objdumpOptions, file], { signal: job.signal })).stdout
   }).catch((error: unknown) => {
     if (error instanceof Fault && error.code === 'program-missing') return undefined
     throw error
@@ -61,20 +62,7 @@ export async function disassemble(
     const offset = at - (starts[piece] ?? 0)
     if (offset >= bytes.length) continue
     const own = Buffer.from(raw.replaceAll(' ', ''), 'hex').subarray(0, bytes.length - offset)
-    result[piece]!.push({ offset, bytes: own, text: moved(text, address - BigInt(at - offset)) })
+    result[piece]!.push({ offset, bytes: own, text: movedText(text, address - BigInt(at - offset)) })
   }
   return result
-}
-
-/** The text of an instruction when its code does not begin at 0: addresses that it names move along. */
-function moved(text: string, by: bigint): string {
-  const place = (hex: string) => `0x${BigInt.asUintN(64, BigInt(hex) + by).toString(16)}`
-  return text
-    .trim()
-    .replace(/\s+/g, ' ')
-    .replace(
-      /^((?:(?:cs|ds|notrack|bnd|data16) )*(?:call|j[a-z]+|loop[a-z]*|xbegin)(?:,p[nt])?) (0x[0-9a-f]+)$/,
-      (_, name: string, hex: string) => `${name} ${place(hex)}`,
-    )
-    .replace(/# (0x[0-9a-f]+)/, (_, hex: string) => `# ${place(hex)}`)
 }

@@ -7,15 +7,7 @@ import { readLinkedSections } from '../elf/linked.ts'
 import type { ObjectFile, Section } from '../elf/read.ts'
 import { withVmlinux } from '../kernel/vmlinux.ts'
 
-/** The instruction ENDBR64. */
-const landingPad = Buffer.from([0xf3, 0x0f, 0x1e, 0xfa])
-
 const sealSection = '.ibt_endbr_seal'
-
-/** True when these bytes, the first of a function, let an indirect call land. */
-export function isLandingPad(bytes: Buffer | undefined): boolean {
-  return bytes?.subarray(0, 4).equals(landingPad) === true
-}
 
 /**
  * The addresses whose landing pads the kernel removes while it boots.

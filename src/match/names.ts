@@ -11,7 +11,8 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { parseModuleSymbols } from '../kernel/modsyms.ts'
 import { findModule, openModule } from '../kernel/modules.ts'
 import { readSymbols } from '../kernel/symbols.ts'
-import { isLandingPad, sealedInImage, sealedInModule } from './indirect-calls.ts'
+import { isLandingPad } from '../x86/entry.ts'
+import { sealedInImage, sealedInModule } from './indirect-calls.ts'
 import { type Image, layOutModule, openImage, type Running } from './running.ts'
 
 export interface KernelSymbol {

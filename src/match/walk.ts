@@ -2,9 +2,12 @@
 // Walks a part of an expected function and the running code side by side, instruction by instruction. What the linker
 // filled in must lead to the same names; the assembler may have chosen shorter jumps and other padding, because kbuild
 // does not give each function a section; and a site that the kernel rewrites may hold what the kernel writes there.
+import { conditionOf, controlOf, placeOf } from '../x86/branch.ts'
+import { fentry, hookAt, hookSize, isLandingPad, isSealedPad, landingPadSize } from '../x86/entry.ts'
 import { decodeInstruction, type Instruction } from '../x86/instruction.ts'
+import { bytesUnderProbe, hasBreakpoint, hasProbeJump, probeJumpSize } from '../x86/kprobe.ts'
 import { gapAt, isFilled, nopAt } from '../x86/padding.ts'
-import { type Branch, call, conditionOf, distanceOf, jump, mayReplace } from './branch.ts'
+import { insteadOfLock, isCallOrNothing, mayReplace } from '../x86/text-patching.ts'
 import { adjusted, fieldSize, judge, type ResolvedField, readField } from './destination.ts'
 import type { Destination, Part, Snippet } from './expectation.ts'
 import { contradict, type Placement, Placements, placementBy } from './placements.ts'
@@ -179,32 +182,32 @@ export function walk(
     if (a === undefined) return differs({ why: 'no-instruction' })
     const field = a.branch < 0 ? undefined : fields.get(a.branch)
     const symbol = field !== undefined && 'symbol' in field.to ? field.to.symbol : undefined
-    if (symbol === '__fentry__' && conditionOf(ours, a) === call) {
+    if (symbol === fentry && controlOf(a) === 'call') {
       arrive(from)
-      const hook = hookAt()
-      if (hook === undefined) return differs({ why: 'instruction' })
+      const hooked = isHooked()
+      if (hooked === undefined) return differs({ why: 'instruction' })
       at = a.end
-      there += 5
-      rewritten += hook ? 1 : 0
+      there += hookSize
+      rewritten += hooked ? 1 : 0
       continue
     }
     // A sealed landing pad may look like a nop.
-    if (live && at === 0 && isSealed()) {
+    if (live && at === 0 && isLandingPad(ours) && isSealedPad(theirs)) {
       arrive(from)
-      at = there = 4
+      at = there = landingPadSize
       rewritten++
       continue
     }
     while (paddingAt(theirs, there) > 0) there += paddingAt(theirs, there)
     arrive(from)
     const direct = live ? paravirt.get(at) : undefined
-    if (direct !== undefined && isDirectCall(direct.length)) {
+    if (direct !== undefined && isCallOrNothing(theirs, there, direct.length)) {
       at += direct.length
       there += direct.length
       rewritten++
       continue
     }
-    const probed = live && running.probed?.(here(there)) === true && theirs[there] === jump
+    const probed = live && running.probed?.(here(there)) === true && hasProbeJump(theirs, there)
     const hidden = hiddenBytes(a)
     const before = theirs
     let step: Step
@@ -228,18 +231,17 @@ export function walk(
       continue
     }
     if (live && symbol !== undefined) {
-      const branch: Branch = { symbol, condition: conditionOf(ours, a), size: a.end - a.start }
-      if (mayReplace(running, branch, theirs, there, address)) {
+      if (mayReplace(running, a, symbol, theirs, there, address)) {
         at = a.end
-        there += branch.size
+        there += a.end - a.start
         rewritten++
         continue
       }
     }
     if (probed) {
-      // An optimised kprobe is a jump of five bytes in the place of as many instructions.
+      // An optimised kprobe is a jump in the place of several instructions.
       const begin = at
-      while (at < length && at - begin < 5) {
+      while (at < length && at - begin < probeJumpSize) {
         const next = decodeInstruction(ours, at)
         if (next === undefined) return differs({ why: 'no-instruction' })
         at = next.end
@@ -263,25 +265,16 @@ export function walk(
    * shorter than ours
    */
   function hiddenBytes(a: Instruction): number[] {
-    if (!live || theirs[there] !== 0xcc || running.probed?.(here(there)) !== true) return []
-    const first = ours[a.start] ?? 0
-    if (a.branch < 0 || first === call) return [first]
-    const condition = conditionOf(ours, a)
-    return condition < 16 ? [first, 0x70 + condition] : [first, 0xeb]
-  }
-
-  /** ENDBR64 as the kernel overwrites it (gen_endbr_poison of arch/x86/include/asm/ibt.h, until 6.13 and since). */
-  function isSealed(): boolean {
-    const [first, found] = [ours, theirs].map((code) => code.toString('hex', 0, 4))
-    return first === 'f30f1efa' && (found === '660f1f00' || found === '0f1f40d6')
+    if (!live || !hasBreakpoint(theirs, there) || running.probed?.(here(there)) !== true) return []
+    return bytesUnderProbe(ours, a)
   }
 
   /** @returns whether ftrace has hooked the function; undefined when there is no hook */
-  function hookAt(): boolean | undefined {
-    if (theirs.subarray(there, there + 5).toString('hex') === '0f1f440000') return false
-    if (theirs[there] !== call || there + 5 > theirs.length) return undefined
-    const lands = here(there + 5 + theirs.readInt32LE(there + 1))
-    if (running.addressesOf('__fentry__').includes(BigInt.asUintN(64, lands))) return false
+  function isHooked(): boolean | undefined {
+    const hook = hookAt(theirs, there)
+    if (hook === undefined) return undefined
+    if (hook === 'free') return false
+    if (running.addressesOf(fentry).includes(BigInt.asUintN(64, here(hook)))) return false
     return live ? true : undefined
   }
 
@@ -292,14 +285,9 @@ export function walk(
     if (a === undefined || b === undefined) return undefined
     const size = nopAt(theirs, start)
     if (size === 2 || size === 5) return { start, ours: a.end, end: start + size }
-    if (b.branch < 0 || conditionOf(theirs, b) !== jump) return undefined
-    const lands = BigInt.asUintN(64, here(b.end + distanceOf(theirs, b)))
+    if (controlOf(b) !== 'jump') return undefined
+    const lands = BigInt.asUintN(64, here(placeOf(theirs, b)))
     return { start, ours: a.end, end: b.end, ...(to === 'unknown' ? {} : { lands }) }
-  }
-
-  function isDirectCall(size: number): boolean {
-    if (theirs[there] === call && isFilled(theirs, there + 5, there + size)) return true
-    return isFilled(theirs, there, there + size)
   }
 
   /** What an alternative's site holds when one of its choices is there. */
@@ -314,9 +302,7 @@ export function walk(
     if (site.direct)
       for (const begin of starts) {
         const none: Step = { fixed: [], leads: [], unconfirmed: 0 }
-        if (theirs[begin] === call && isFilled(theirs, begin + 5, begin + site.length))
-          return { begin, step: none }
-        if (isFilled(theirs, begin, begin + site.length)) return { begin, step: none }
+        if (isCallOrNothing(theirs, begin, site.length)) return { begin, step: none }
       }
     return undefined
   }
@@ -353,11 +339,11 @@ export function walk(
     step: Step,
   ): Problem | undefined {
     if (a.branch >= 0) {
-      if (b.branch < 0 || conditionOf(code.bytes, a) !== conditionOf(theirs, b)) return { why: 'instruction' }
-      const lands = BigInt.asUintN(64, here(b.end + distanceOf(theirs, b)))
+      if (b.branch < 0 || conditionOf(a) !== conditionOf(b)) return { why: 'instruction' }
+      const lands = BigInt.asUintN(64, here(placeOf(theirs, b)))
       const field = code.fields.get(a.branch)
       if (field === undefined) {
-        step.leads.push({ to: { part: own, plus: a.end + distanceOf(code.bytes, a) }, lands })
+        step.leads.push({ to: { part: own, plus: placeOf(code.bytes, a) }, lands })
         return undefined
       }
       return add(adjusted(field, a), lands, step)
@@ -383,7 +369,7 @@ export function walk(
       const mayDiffer =
         live &&
         code.bytes === ours &&
-        (constants.has(offset) || (locks.has(offset) && theirs[b.start + index] === 0x3e))
+        (constants.has(offset) || (locks.has(offset) && theirs[b.start + index] === insteadOfLock))
       if (!same && !mayDiffer)
         return {
           why:

@@ -6,6 +6,7 @@
 import type { CallGraph } from '../calls/call-graph.ts'
 import { type Flow, flowOf } from '../calls/code-flow.ts'
 import type { CodeMap } from '../calls/code-map.ts'
+import { fentry } from '../x86/entry.ts'
 
 /** A function that is a thread's whole life, and the functions that start such threads. */
 export interface Thread {
@@ -47,7 +48,7 @@ export function flows(map: CodeMap, graph: CallGraph): (of: number) => Flow {
   // A cold part is the rest of its function; it is no way out of it.
   for (let of = 0; of < graph.count; of++)
     if (graph.name(of).endsWith('.cold')) ends.add(graph.starts[of] ?? 0)
-  const hooks = new Set(graph.named('__fentry__').map((of) => graph.starts[of] ?? 0))
+  const hooks = new Set(graph.named(fentry).map((of) => graph.starts[of] ?? 0))
   const nothing: Flow = { calls: [], stores: [], returns: true }
   return (of) => {
     const seen = known.get(of)

@@ -3,6 +3,13 @@
 // also marks places by nops of its own (a sealed landing pad is `nopl -42(%rax)`).
 // Source: the kernel's arch/x86/include/asm/nops.h; gas writes the same ones, with further prefixes.
 
+import { conditionOf, jump, placeOf } from './branch.ts'
+import { decode, encoded } from './encoding.ts'
+import type { Instruction } from './instruction.ts'
+
+/** The byte that fills up most simply. */
+export const nop = 0x90
+
 /** Bytes behind `0f 1f`, by the byte that follows it. */
 const tails: ReadonlyMap<number, number> = new Map([
   [0x00, 1],
@@ -25,6 +32,42 @@ export function nopAt(code: Buffer, at: number): number {
   if (end > code.length) return 0
   for (let rest = opcode + 3; rest < end; rest++) if (code[rest] !== 0) return 0
   return end - at
+}
+
+/** The nop that the kernel and objtool put in the place of an instruction of so many bytes. */
+const nopOf: ReadonlyMap<number, Buffer> = new Map([
+  [2, Buffer.from([0x66, 0x90])],
+  [3, Buffer.from([0x0f, 0x1f, 0x00])],
+  [5, Buffer.from([0x0f, 0x1f, 0x44, 0x00, 0x00])],
+])
+
+/** True when one nop has taken the place of an instruction of `size` bytes: a call, or a jump. */
+export function isNopOf(size: number, code: Buffer, at: number): boolean {
+  return nopOf.get(size)?.equals(code.subarray(at, at + size)) === true
+}
+
+/** True for a nop of any form. */
+export function isNop(code: Buffer, instruction: Instruction): boolean {
+  const { start, opcodeAt, opcode, rex } = encoded(instruction)
+  if ((opcode !== 0x90 && opcode !== 0x0f1f) || rex !== 0) return false
+  for (let at = start; at < opcodeAt; at++) if (code[at] !== 0x66 && code[at] !== 0x2e) return false
+  return true
+}
+
+/** True for bytes of code with which the assembler only fills up: nops, traps, zeros, and a jump over all of them. */
+export function isPadding(code: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; ) {
+    if (code[at] === 0 || code[at] === 0xcc) {
+      at++
+      continue
+    }
+    const instruction = decode(code, at)
+    if (instruction === undefined || instruction.end > end) return false
+    const isOver = () => conditionOf(instruction) === jump && placeOf(code, instruction) === end
+    if (!isNop(code, instruction) && (at !== start || !isOver())) return false
+    at = instruction.end
+  }
+  return true
 }
 
 /** The same in memory, where the kernel fills long gaps with a jump over breakpoints (since 6.7). */

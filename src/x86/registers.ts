@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which general registers an instruction reads and writes, and what it has to do with the flags: enough to see whether
 // one instruction uses what another one has made. Source: Intel SDM volume 2, chapter 2 and appendix A.
-import { argumentRegisters, type Instruction, legacyPrefix } from './instruction.ts'
+import {
+  baseOf,
+  type Encoded,
+  encoded,
+  groupOf,
+  isDirect,
+  isVector,
+  opcodeRegister,
+  operandField,
+  registerField,
+} from './encoding.ts'
+import type { Instruction } from './instruction.ts'
 
 export interface Effect {
   /** A bit for each register, by its number. The stack pointer is never among them. */
@@ -16,11 +27,6 @@ const accumulator = bit(0)
 
 const nothing: Effect = { reads: 0, writes: 0, flags: 'keeps' }
 
-/** What a call gets, and what it leaves alone (System V ABI for x86-64). */
-export const passed = argumentRegisters.reduce((mask, register) => mask | bit(register), 0)
-export const kept = [3, 5, 12, 13, 14, 15].reduce((mask, register) => mask | bit(register), 0)
-export const returned = accumulator
-
 interface Operands {
   /** The register field, and the other operand when it is a register, too; else 0. */
   readonly field: number
@@ -28,34 +34,31 @@ interface Operands {
   /** Registers of the address. */
   readonly address: number
   /** The field as a part of the opcode. */
-  readonly digit: number
+  readonly group: number
 }
 
-function operandsOf(data: Buffer, at: number, rex: number): Operands {
-  const [mode = 0, index = 0] = data.subarray(at, at + 2)
-  const [mod, rm] = [mode >> 6, mode & 7]
-  const digit = (mode >> 3) & 7
-  const field = bit(digit | ((rex & 4) << 1))
-  const high = (rex & 1) << 3
-  if (mod === 3) return { field, other: bit(rm | high), address: 0, digit }
-  if (rm !== 4) return { field, other: 0, address: mod === 0 && rm === 5 ? 0 : bit(rm | high), digit }
-  const base = mod === 0 && (index & 7) === 5 ? 0 : bit((index & 7) | high)
-  const scaled = ((index >> 3) & 7) | ((rex & 2) << 2)
-  return { field, other: 0, address: base | (scaled === 4 ? 0 : bit(scaled)), digit }
-}
-
-export function effectOf(data: Buffer, { start, operands }: Instruction): Effect {
-  let at = start
-  while (legacyPrefix[data[at] ?? 0] === 1) at++
-  const rex = ((data[at] ?? 0) & 0xf0) === 0x40 ? data[at++]! : 0
-  const opcode = data[at++] ?? 0
-  if (opcode === 0xc4 || opcode === 0xc5 || opcode === 0x62) return nothing
-  if (opcode === 0x0f) {
-    const second = data[at++] ?? 0
-    return at < operands ? ofTwoBytes(second, operandsOf(data, at, rex)) : nothing
+function operandsOf(code: Buffer, one: Encoded): Operands {
+  const field = bit(registerField(one))
+  const group = groupOf(one)
+  if (isDirect(one)) return { field, other: bit(operandField(one)), address: 0, group }
+  const { modrm, rex, operands } = one
+  const [mode, base] = [modrm >> 6, baseOf(code, one)]
+  let address = mode === 0 && base === 5 ? 0 : bit(base | ((rex & 1) << 3))
+  if ((modrm & 7) === 4) {
+    const scaled = ((code[operands - 1]! >> 3) & 7) | ((rex & 2) << 2)
+    if (scaled !== 4) address |= bit(scaled)
   }
-  if (at < operands) return ofOneByte(opcode, operandsOf(data, at, rex))
-  const own = bit((opcode & 7) | ((rex & 1) << 3))
+  return { field, other: 0, address, group }
+}
+
+/** The general registers that an instruction reads and writes; nothing is known of vector instructions. */
+export function effectOf(code: Buffer, instruction: Instruction): Effect {
+  const one = encoded(instruction)
+  const { opcode, modrm } = one
+  if (isVector(opcode)) return nothing
+  if (opcode > 0xff) return modrm < 0 ? nothing : ofTwoBytes(opcode, operandsOf(code, one))
+  if (modrm >= 0) return ofOneByte(opcode, operandsOf(code, one))
+  const own = bit(opcodeRegister(one))
   if (opcode >= 0x50 && opcode <= 0x57) return { ...nothing, reads: own }
   if ((opcode >= 0x58 && opcode <= 0x5f) || (opcode & 0xf0) === 0xb0) return { ...nothing, writes: own }
   if (opcode > 0x90 && opcode <= 0x97)
@@ -68,7 +71,18 @@ export function effectOf(data: Buffer, { start, operands }: Instruction): Effect
   return nothing
 }
 
-function ofOneByte(opcode: number, { field, other, address, digit }: Operands): Effect {
+/** The register to which an instruction gives another value: by mov, lea, pop, or as 0 by xor. */
+export function assignedRegister(instruction: Instruction): number | undefined {
+  const one = encoded(instruction)
+  const { opcode } = one
+  if (opcode === 0x8b || opcode === 0x8d) return registerField(one)
+  if (opcode === 0x89 || opcode === 0x31 || opcode === 0xc7)
+    return isDirect(one) ? operandField(one) : undefined
+  const isPop = opcode >= 0x58 && opcode <= 0x5f
+  return isPop || (opcode >= 0xb8 && opcode <= 0xbf) ? opcodeRegister(one) : undefined
+}
+
+function ofOneByte(opcode: number, { field, other, address, group }: Operands): Effect {
   const all = field | other | address
   if (opcode < 0x40) {
     const toField = (opcode & 2) !== 0
@@ -104,15 +118,15 @@ function ofOneByte(opcode: number, { field, other, address, digit }: Operands): 
       return { reads: address, writes: other, flags: 'keeps' }
     case 0xf6:
     case 0xf7:
-      if (digit >= 4) return { reads: other | address | accumulator, writes: bit(0) | bit(2), flags: 'sets' }
-      return { reads: other | address, writes: digit < 2 ? 0 : other, flags: 'sets' }
+      if (group >= 4) return { reads: other | address | accumulator, writes: bit(0) | bit(2), flags: 'sets' }
+      return { reads: other | address, writes: group < 2 ? 0 : other, flags: 'sets' }
     case 0x80:
     case 0x81:
     case 0x83:
-      return { reads: other | address, writes: digit === 7 ? 0 : other, flags: 'sets' }
+      return { reads: other | address, writes: group === 7 ? 0 : other, flags: 'sets' }
     case 0xfe:
     case 0xff:
-      return { reads: other | address, writes: digit < 2 ? other : 0, flags: digit < 2 ? 'sets' : 'keeps' }
+      return { reads: other | address, writes: group < 2 ? other : 0, flags: group < 2 ? 'sets' : 'keeps' }
     case 0xd2:
     case 0xd3:
       return { reads: other | address | bit(1), writes: other, flags: 'sets' }
@@ -123,19 +137,19 @@ function ofOneByte(opcode: number, { field, other, address, digit }: Operands): 
 
 function ofTwoBytes(opcode: number, { field, other, address }: Operands): Effect {
   const from = other | address
-  if (opcode >= 0x18 && opcode <= 0x1f) return nothing
-  if ((opcode & 0xf0) === 0x40) return { reads: field | from, writes: field, flags: 'uses' }
-  if ((opcode & 0xf0) === 0x90) return { reads: address, writes: other, flags: 'uses' }
+  if (opcode >= 0x0f18 && opcode <= 0x0f1f) return nothing
+  if (opcode >> 4 === 0xf4) return { reads: field | from, writes: field, flags: 'uses' }
+  if (opcode >> 4 === 0xf9) return { reads: address, writes: other, flags: 'uses' }
   switch (opcode) {
-    case 0xb6:
-    case 0xb7:
-    case 0xbe:
-    case 0xbf:
+    case 0x0fb6:
+    case 0x0fb7:
+    case 0x0fbe:
+    case 0x0fbf:
       return { reads: from, writes: field, flags: 'keeps' }
-    case 0xb0:
-    case 0xb1:
+    case 0x0fb0:
+    case 0x0fb1:
       return { reads: field | from | accumulator, writes: other | accumulator, flags: 'sets' }
-    case 0xba:
+    case 0x0fba:
       return { reads: from, writes: other, flags: 'sets' }
     default:
       return { reads: field | from, writes: field | other, flags: 'sets' }

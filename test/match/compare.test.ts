@@ -3,12 +3,12 @@
 // what the kernel rewrites itself must not.
 import { describe, expect, test } from 'vitest'
 import { splitObject } from '../../src/diff/object/split-object.ts'
-import { distanceOf } from '../../src/match/branch.ts'
 import { closestOf, compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
 import { sizeOf } from '../../src/match/expectation.ts'
 import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
 import type { Running } from '../../src/match/running.ts'
+import { distanceOf } from '../../src/x86/branch.ts'
 import { decodeInstruction } from '../../src/x86/instruction.ts'
 import { isFilled, nopAt } from '../../src/x86/padding.ts'
 import { compile } from '../objects.ts'

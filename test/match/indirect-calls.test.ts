@@ -6,8 +6,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { readObject } from '../../src/elf/read.ts'
-import { isLandingPad, sealedInImage, sealedInModule } from '../../src/match/indirect-calls.ts'
+import { sealedInImage, sealedInModule } from '../../src/match/indirect-calls.ts'
 import { layOutModule, openImage } from '../../src/match/running.ts'
+import { isLandingPad } from '../../src/x86/entry.ts'
 import { compiler, work } from '../objects.ts'
 
 // As objtool writes it: for each pad that nothing needs, its distance from the entry.

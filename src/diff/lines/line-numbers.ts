@@ -4,6 +4,8 @@
 // `__func__`; when a patch moves lines, the code differs in these numbers. Whether a number is a line is not told here:
 // a limit may stand beside a name, too (line-shifts.ts).
 
+import { controlOf, placeOf } from '../../x86/branch.ts'
+import { argumentIn, copiedHome, type Home, loadedHome, numberForCall } from '../../x86/calling-convention.ts'
 import type { Instruction } from '../../x86/instruction.ts'
 import type { Atom, SplitObject, Target } from '../object/split-object.ts'
 import { lineTaken } from './line-takers.ts'
@@ -50,7 +52,7 @@ export function movedNumbers(
     if (ib === undefined || ia === undefined) return undefined
     if (ib.start - b.start !== ia.start - a.start || ib.end - b.start !== ia.end - a.start) return undefined
     if (dataB.compare(dataA, ia.start, ia.end, ib.start, ib.end) === 0) continue
-    const field = immediateArgument(dataA, ia)
+    const field = numberForCall(ia)
     if (field < 0 || relocated.has(field - a.start)) return undefined
     // Nothing but the number may differ.
     if (dataB.compare(dataA, ia.start, field, ib.start, field - a.start + b.start) !== 0) return undefined
@@ -83,73 +85,6 @@ function instructionsOf(unit: SplitObject, atom: Atom): Instruction[] | undefine
 }
 
 /**
- * The offset of the number in `mov $n, %reg` for an argument's register, or in `movl $n, m` or `push $n` for one
- * on the stack (System V ABI for AMD64, 3.2.3); -1 for another instruction.
- */
-function immediateArgument(code: Buffer, { start, end }: Instruction): number {
-  const size = end - start
-  const first = code[start] ?? 0
-  // mov $n, %edx %ecx %esi %edi; with REX.B %r8d %r9d
-  if (size === 5 && (first === 0xb9 || first === 0xba || first === 0xbe || first === 0xbf)) return start + 1
-  if (size === 6 && first === 0x41 && ((code[start + 1] ?? 0) & 0xfe) === 0xb8) return start + 2
-  // push $n
-  if (size === 5 && first === 0x68) return start + 1
-  // mov $n, disp(%rsp), also of 8 bytes; and mov $n, %reg with a sign
-  const wide = (first & 0xf8) === 0x48 ? 1 : 0
-  if (code[start + wide] === 0xc7 && end - 4 > start + wide + 1) return end - 4
-  return -1
-}
-
-/** Registers in the order of the arguments (System V ABI for AMD64, 3.2.3), by their numbers in instructions. */
-const argumentRegisters = [7, 6, 2, 1, 8, 9]
-
-/** A place that a value can be in: the number of a register, or 16 and up for the arguments on the stack. */
-type Home = number
-
-/** Which argument of a call the value in `home` is; -1 when it is none. */
-function argumentIn(home: Home): number {
-  return home >= 16 ? home - 16 + argumentRegisters.length : argumentRegisters.indexOf(home)
-}
-
-interface Opcode {
-  readonly code: number
-  /** The byte behind the opcode, and where it is. */
-  readonly mode: number
-  readonly at: number
-  /** The prefix REX, or 0. */
-  readonly rex: number
-}
-
-function opcodeOf(data: Buffer, start: number): Opcode {
-  const rex = ((data[start] ?? 0) & 0xf0) === 0x40 ? (data[start] ?? 0) : 0
-  const at = rex === 0 ? start : start + 1
-  return { code: data[at] ?? 0, mode: data[at + 1] ?? 0, at: at + 1, rex }
-}
-
-/** Where an instruction puts an address or a number of its own; undefined when it has none. */
-function loadedInto(data: Buffer, { start, end }: Instruction): Home | undefined {
-  const { code, mode, at, rex } = opcodeOf(data, start)
-  if (code === 0x68) return 16
-  if ((code & 0xf8) === 0xb8) return (code & 7) | ((rex & 1) << 3)
-  if (code === 0x8d) return ((mode >> 3) & 7) | ((rex & 4) << 1)
-  if (code !== 0xc7) return undefined
-  if (mode >> 6 === 3) return (mode & 7) | ((rex & 1) << 3)
-  // To (%rsp) or disp(%rsp).
-  if ((mode & 7) !== 4 || data[at + 1] !== 0x24) return undefined
-  if (mode >> 6 === 0) return 16
-  return end - at > 6 && mode >> 6 === 1 ? 16 + (data[at + 2] ?? 0) / 8 : undefined
-}
-
-/** The registers of `mov %from, %to`; undefined for another instruction. */
-function copied(data: Buffer, { start }: Instruction): { from: Home; to: Home } | undefined {
-  const { code, mode, rex } = opcodeOf(data, start)
-  if ((code !== 0x89 && code !== 0x8b) || mode >> 6 !== 3) return undefined
-  const reg = ((mode >> 3) & 7) | ((rex & 4) << 1)
-  const other = (mode & 7) | ((rex & 1) << 3)
-  return code === 0x89 ? { from: reg, to: other } : { from: other, to: reg }
-}
-
-/**
  * What the call that follows says of the number: what it is called, and whether a file's or function's name comes just
  * before.
  */
@@ -161,7 +96,7 @@ function whatSpeaksForLine(
 ): MovedNumber['by'] | undefined {
   const { data } = atom.section
   const number = code[index]
-  const home = number === undefined ? undefined : loadedInto(data, number)
+  const home = number === undefined ? undefined : loadedHome(data, number)
   const argument = home === undefined ? -1 : argumentIn(home)
   const path = argument < 0 ? undefined : pathToCall(unit, atom, code, index)
   if (path === undefined) return undefined
@@ -172,11 +107,11 @@ function whatSpeaksForLine(
   let callee = ''
   for (const instruction of path) {
     callee = ''
-    const copy = copied(data, instruction)
+    const copy = copiedHome(instruction)
     const moved = copy && names.get(copy.from)
     if (copy !== undefined && moved !== undefined) names.set(copy.to, moved)
     const relocations = unit.relocations({ section: atom.section, ...instruction })
-    const into = loadedInto(data, instruction)
+    const into = loadedHome(data, instruction)
     if (relocations.length === 0 && into !== undefined) numbers.add(into)
     for (const relocation of relocations) {
       const target = unit.target(atom.section, relocation)
@@ -211,9 +146,8 @@ function pathToCall(
   const { data } = atom.section
   // A call at the end of a function is a jump.
   const isCall = (instruction: Instruction) => {
-    const { branch } = instruction
-    if (branch > 0 && data[branch - 1] === 0xe8) return true
-    return isPlainJump(data, instruction) && hasRelocationAt(unit, atom, branch)
+    const control = controlOf(instruction)
+    return control === 'call' || (control === 'jump' && hasRelocationAt(unit, atom, instruction.branch))
   }
   let first = index
   while (first > 0 && index - first < reach) {
@@ -229,10 +163,10 @@ function pathToCall(
     path.push(instruction)
     if (isCall(instruction)) return path
     // Several warnings may share one call.
-    if (instruction.branch > 0 && isPlainJump(data, instruction)) {
+    if (controlOf(instruction) === 'jump') {
       if (jumped) return undefined
       jumped = true
-      const goal = instruction.end + readDistance(data, instruction)
+      const goal = placeOf(data, instruction)
       at = code.findIndex(({ start }) => start === goal)
       if (at < 0) return undefined
     } else at++
@@ -242,14 +176,6 @@ function pathToCall(
 
 function hasRelocationAt(unit: SplitObject, { section }: Atom, offset: number): boolean {
   return unit.relocations({ section, start: offset, end: offset + 1 }).length > 0
-}
-
-function isPlainJump(data: Buffer, { branch }: Instruction): boolean {
-  return data[branch - 1] === 0xe9 || data[branch - 1] === 0xeb
-}
-
-function readDistance(data: Buffer, { end, branch }: Instruction): number {
-  return end - branch === 1 ? data.readInt8(branch) : data.readInt32LE(branch)
 }
 
 /**

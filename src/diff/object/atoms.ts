@@ -3,7 +3,9 @@
 // own is a atom, too, unless it only fills up.
 import { isCode, relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../../elf/read.ts'
-import { isPadding, type useOf } from '../../x86/instruction.ts'
+import type { AddressUse } from '../../x86/address-taking.ts'
+import { isPadding } from '../../x86/padding.ts'
+import type { flagUse } from '../../x86/question.ts'
 import { isFront } from './compiler-names.ts'
 import { isListOfVariables } from './sanitizers.ts'
 import { isTable } from './tables.ts'
@@ -18,9 +20,9 @@ export type AtomKind =
 /** A place in the code, or in data, that refers to a datum. */
 export interface DataUse {
   /** `elsewhere`: not code that could be read; else as `useOf()`. */
-  readonly how: ReturnType<typeof useOf> | 'elsewhere'
-  /** The instruction's opcode and what follows it, without prefixes. */
-  readonly opcode: Buffer
+  readonly how: AddressUse | 'elsewhere'
+  /** What it does with a flag of one byte. */
+  readonly flag: ReturnType<typeof flagUse>
   /** What comes first on each way that the code may take from here. */
   next(): readonly Step[]
 }

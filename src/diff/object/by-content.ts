@@ -5,7 +5,7 @@
 // console.
 import { sectionFlag } from '../../elf/format.ts'
 import type { Relocation, Section } from '../../elf/read.ts'
-import { useOf } from '../../x86/instruction.ts'
+import { useOf } from '../../x86/address-taking.ts'
 import { isCompilersName } from './compiler-names.ts'
 import { isIncidental } from './diagnostic-data.ts'
 import { type Atom, isCode, type SplitObject, type Target } from './split-object.ts'

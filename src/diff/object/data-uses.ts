@@ -2,7 +2,10 @@
 // How code uses a datum, and what it does next: whom it calls first. What a static variable is for shows there,
 // whatever it is called.
 import type { Relocation, Section } from '../../elf/read.ts'
-import { decodeInstruction, type Instruction, legacyPrefix, useOf } from '../../x86/instruction.ts'
+import { useOf } from '../../x86/address-taking.ts'
+import { type Condition, conditionOf, controlOf, ifNotZero, ifZero, placeOf } from '../../x86/branch.ts'
+import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
+import { asksResult, flagUse } from '../../x86/question.ts'
 import type { Atom, DataUse, Step } from './atoms.ts'
 
 /** Where a relocation leads, as far as it matters here. */
@@ -39,23 +42,16 @@ export function usesOfData(unit: Code, data: readonly Atom[]): Map<Atom, DataUse
 function useAt(unit: Code, user: Atom, { offset }: Relocation): DataUse {
   const { section } = user
   const instruction = user.kind === 'function' ? unit.instructionAt(section, offset) : undefined
-  if (instruction === undefined) return { how: 'elsewhere', opcode: Buffer.alloc(0), next: () => [] }
+  if (instruction === undefined) return { how: 'elsewhere', flag: undefined, next: () => [] }
   let known: readonly Step[] | undefined
   return {
     how: useOf(section.data, instruction, offset),
-    opcode: opcodeOf(section, instruction),
+    flag: flagUse(section.data, instruction),
     next: () => {
       known ??= stepsFrom(unit, { section, at: instruction.end })
       return known
     },
   }
-}
-
-function opcodeOf({ data }: Section, { start, end }: Instruction): Buffer {
-  let at = start
-  while (legacyPrefix[data[at] ?? 0] === 1) at++
-  if (((data[at] ?? 0) & 0xf0) === 0x40) at++
-  return data.subarray(at, end)
 }
 
 interface CodePlace {
@@ -109,9 +105,14 @@ function stepsFrom(unit: Code, from: CodePlace): Step[] {
 }
 
 type Line =
-  | { readonly kind: 'on'; readonly behind: CodePlace }
+  | { readonly kind: 'on'; readonly behind: CodePlace; readonly instruction: Instruction }
   | { readonly kind: 'jump'; readonly to: CodePlace }
-  | { readonly kind: 'branch'; readonly to: CodePlace; readonly behind: CodePlace; readonly opcode: Buffer }
+  | {
+      readonly kind: 'branch'
+      readonly to: CodePlace
+      readonly behind: CodePlace
+      readonly condition: Condition
+    }
   /** `behind` is undefined for a call that does not come back here. */
   | { readonly kind: 'call'; readonly name: string; readonly behind: CodePlace | undefined }
   | { readonly kind: 'trap' }
@@ -120,21 +121,16 @@ type Line =
 function lineAt(unit: Code, { section, at }: CodePlace): Line {
   const instruction = decodeInstruction(section.data, at)
   if (instruction === undefined) return { kind: 'out' }
-  const opcode = opcodeOf(section, instruction)
+  const control = controlOf(instruction)
   const behind = { section, at: instruction.end }
-  if (opcode[0] === 0x0f && opcode[1] === 0x0b) return { kind: 'trap' }
-  const isIndirect = opcode[0] === 0xff && [2, 4].includes(((opcode[1] ?? 0) >> 3) & 7)
-  if (opcode[0] === 0xc3 || opcode[0] === 0xcc || isIndirect) return { kind: 'out' }
-  if (instruction.branch < 0) return { kind: 'on', behind }
-  const isCall = opcode[0] === 0xe8
-  const isJump = opcode[0] === 0xe9 || opcode[0] === 0xeb
+  if (control === 'next') return { kind: 'on', behind, instruction }
+  if (control === 'trap') return { kind: 'trap' }
+  if (instruction.branch < 0) return { kind: 'out' }
+  const isCall = control === 'call'
   const [relocation] = unit.relocations({ section, start: instruction.branch, end: instruction.end })
   let to: CodePlace
   if (relocation === undefined) {
-    const { data } = section
-    const short = instruction.end - instruction.branch === 1
-    const distance = short ? data.readInt8(instruction.branch) : data.readInt32LE(instruction.branch)
-    to = { section, at: instruction.end + distance }
+    to = { section, at: placeOf(section.data, instruction) }
     if (isCall) return { kind: 'call', name: '', behind }
   } else {
     const target = unit.target(section, relocation)
@@ -142,28 +138,28 @@ function lineAt(unit: Code, { section, at }: CodePlace): Line {
       return { kind: 'call', name: nameOf(target), behind: isCall ? behind : undefined }
     to = { section: target.atom.section, at: target.atom.start + target.offset }
   }
-  return isJump ? { kind: 'jump', to } : { kind: 'branch', to, behind, opcode }
+  return control === 'jump'
+    ? { kind: 'jump', to }
+    : { kind: 'branch', to, behind, condition: conditionOf(instruction) }
 }
 
 function nameOf(target: Led): string {
   return target.kind === 'external' ? target.name : target.kind === 'atom' ? target.atom.name : ''
 }
 
-/** Behind a call: `test %eax,%eax`, or of its byte, and a jump by that. */
+/** Behind a call: a test of its result, and a jump by that. */
 function stepsWhenTrue(unit: Code, from: CodePlace): readonly Step[] {
   let place = from
   let tested = false
   for (let left = 8; left > 0; left--) {
     const line = lineAt(unit, place)
     if (line.kind === 'branch') {
-      // The condition is the last of the opcode: even ones of the pair 4 and 5 jump at 0.
-      const condition = (line.opcode[0] === 0x0f ? line.opcode[1] : line.opcode[0])! & 0xf
-      if (!tested || (condition !== 4 && condition !== 5)) return []
-      return stepsFrom(unit, condition === 5 ? line.to : line.behind)
+      const { condition } = line
+      if (!tested || (condition !== ifZero && condition !== ifNotZero)) return []
+      return stepsFrom(unit, condition === ifNotZero ? line.to : line.behind)
     }
     if (line.kind !== 'on') return []
-    const opcode = place.section.data.subarray(place.at, line.behind.at)
-    if (/^8[45]c0$/.test(opcode.toString('hex'))) tested = true
+    if (asksResult(line.instruction)) tested = true
     place = line.behind
   }
   return []

@@ -98,21 +98,8 @@ function isUnsetFlag({ section, start, end }: Datum): boolean {
 }
 
 /** It reads a flag, or sets it and says something. */
-function saysOnce({ how, opcode, next }: DataUse): boolean {
-  if (how !== 'access') return false
-  const [first = 0, second = 0] = opcode
-  // movb $1
-  if (first === 0xc6) return opcode.at(-1) === 1 && saysFirst(next())
-  // cmpb $…, testb $…, and loads of a byte
-  const digit = (second >> 3) & 7
-  return (
-    (first === 0x80 && digit === 7) ||
-    (first === 0xf6 && digit < 2) ||
-    first === 0x8a ||
-    first === 0x38 ||
-    first === 0x3a ||
-    (first === 0x0f && second === 0xb6)
-  )
+function saysOnce({ how, flag, next }: DataUse): boolean {
+  return how === 'access' && (flag === 'reads' || (flag === 'sets' && saysFirst(next())))
 }
 
 function saysFirst(steps: readonly Step[], names = 4): boolean {

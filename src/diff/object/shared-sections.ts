@@ -5,6 +5,7 @@
 // on its own.
 import { relocationSize, relocationType, sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
+import { placeOf } from '../../x86/branch.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { isFront } from './compiler-names.ts'
 
@@ -95,7 +96,7 @@ function referencesInside({ section, functions }: Bundle, relocations: readonly 
       const field = next.branch >= 0 ? next.branch : next.memory
       if (field < 0 || isRelocated.has(field)) continue
       const short = next.branch >= 0 && next.end - next.branch === 1
-      const place = next.end + (short ? data.readInt8(field) : data.readInt32LE(field))
+      const place = placeOf(data, next)
       if (place >= own.value && place < end) continue
       const target = functionAt(functions, place)
       if (target === undefined || place > section.size) continue

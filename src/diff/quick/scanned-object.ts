@@ -12,7 +12,7 @@ import {
   symbolWords,
 } from '../../elf/outline.ts'
 import { type Row, relocationCount, relocationsAt, textAt } from '../../elf/part.ts'
-import { isPadding } from '../../x86/instruction.ts'
+import { isPadding } from '../../x86/padding.ts'
 import { isDirective } from '../directives.ts'
 import { isCollected } from '../object/by-content.ts'
 import { isColdPart, isCompilersName, isFront } from '../object/compiler-names.ts'

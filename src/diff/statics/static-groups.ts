@@ -2,7 +2,7 @@
 // Static variables that a macro makes together (a flag and the key of a jump label, as DO_ONCE does) go to one call
 // together. They are one thing: what is paired of them must be paired with what goes together, too, or nothing is.
 
-import { kept, passed } from '../../x86/registers.ts'
+import { kept, passed } from '../../x86/calling-convention.ts'
 import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'
 import { bodyOf } from './variable-uses.ts'
@@ -63,14 +63,11 @@ export function calledWith(all: readonly (readonly CodeLine[] | undefined)[]): M
   return found
 }
 
-/** A register copied to another one. */
-const isCopy = /^w?13[79]r:/
-
-function behind({ calls, effect, uses, loose }: CodeLine, held: Held): Held {
+function behind({ calls, effect, uses, kind }: CodeLine, held: Held): Held {
   if (calls) return new Map([...held].filter(([register]) => ((1 << register) & kept) !== 0))
   if (effect.writes === 0) return held
   const then = new Map([...held].filter(([register]) => ((1 << register) & effect.writes) === 0))
-  const copied = isCopy.test(loose) ? held.get(Math.log2(effect.reads)) : undefined
+  const copied = kind === 'copy' ? held.get(Math.log2(effect.reads)) : undefined
   const taken = uses.find(({ isAddress }) => isAddress)?.variable ?? copied
   if (taken !== undefined) then.set(Math.log2(effect.writes), taken)
   return then

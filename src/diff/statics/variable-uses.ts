@@ -3,7 +3,7 @@
 // gives it, and what it does or leaves out by it. What comes after that says where a variable is used, not which one it
 // is: blocks of code come, go and change places.
 
-import { kept, passed, returned } from '../../x86/registers.ts'
+import { kept, passed, returned } from '../../x86/calling-convention.ts'
 import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'
 
@@ -138,11 +138,11 @@ class Follower {
         lines.push(line.loose)
         return this.divide(line, { lines, code }, { lines: left, branches: reach.branches, calls })
       } else if (line.goes === 'out') {
-        if (controlled && !isFrame(line)) run.push(line.loose)
+        if (controlled && line.kind !== 'frame') run.push(line.loose)
         endRun()
         return cut
       } else if (line.goes === 'on') {
-        if (depends && !isFrame(line)) {
+        if (depends && line.kind !== 'frame') {
           run.push(line.loose)
           code.push(line)
         }
@@ -166,13 +166,6 @@ class Follower {
     ) as [Deed, Deed]
     return { ...done, ways, ends: [...new Set(ways.flatMap(({ ends }) => ends))] }
   }
-}
-
-const frame = /^(4[01])?5[0-9a-f]$|^4883(c4|ec)|^4881(c4|ec)|^c[39]$|^(66|2e)*(0f1f|90)/
-
-/** Saving registers, giving them back, returning and filling up say nothing. */
-function isFrame({ code, start, end }: CodeLine): boolean {
-  return frame.test(code.section.data.toString('hex', start, end))
 }
 
 /**

@@ -3,7 +3,8 @@
 // (src/extract/boot-constant.ts). In a live patch's own objects they become loads of the variable.
 import { relocationType } from '../../elf/format.ts'
 import type { ObjectDraft, SectionDraft, SymbolDraft } from '../../elf/write.ts'
-import { bootConstant, loadInstead, opcodeLength } from '../../extract/boot-constant.ts'
+import { bootConstant } from '../../extract/boot-constant.ts'
+import { loadInstead, opcodeLength } from '../../x86/boot-constant.ts'
 
 /**
  * Changes the code of `draft`, and takes the tables of such places out of it.

@@ -2,32 +2,13 @@
 // Refuses code that takes the address of a function to which the running kernel lets no indirect call lead:
 // where the processor checks that (IBT), the first such call would stop the kernel.
 import type { SplitObject } from '../../diff/object/split-object.ts'
-import { relocationType, sectionFlag } from '../../elf/format.ts'
+import { sectionFlag } from '../../elf/format.ts'
 import type { SymbolDraft } from '../../elf/write.ts'
 import type { Extraction } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
+import { isPointer } from '../../x86/address-taking.ts'
 import type { Binding } from './bind.ts'
-
-/** True when a relocation makes a pointer, and not the operand of a call or a jump. */
-function takesAddress(type: number, executable: boolean, bytes: Buffer, offset: number): boolean {
-  switch (type) {
-    case relocationType.abs64:
-    case relocationType.abs32:
-    case relocationType.abs32s:
-    case relocationType.gotpcrel:
-    case relocationType.gotpcrelx:
-    case relocationType.rexGotpcrelx:
-      return true
-    case relocationType.pc32:
-      // lea of an address relative to the instruction pointer: opcode 8d, ModRM mod 00, r/m 101.
-      return (
-        executable && offset >= 2 && bytes[offset - 2] === 0x8d && ((bytes[offset - 1] ?? 0) & 0xc7) === 5
-      )
-    default:
-      return false
-  }
-}
 
 /** Whether the unit takes the address of `name` already: then the kernel was built to let calls land there. */
 function takesAlready(unit: SplitObject, name: string): boolean {
@@ -36,7 +17,7 @@ function takesAlready(unit: SplitObject, name: string): boolean {
     if ((section.flags & sectionFlag.alloc) === 0) return false
     const executable = (section.flags & sectionFlag.exec) !== 0
     return unit.relocations(atom).some((one) => {
-      if (!takesAddress(one.type, executable, section.data, one.offset)) return false
+      if (!isPointer(one.type, executable, section.data, one.offset)) return false
       const target = unit.target(section, one)
       return target.kind === 'external'
         ? target.name === name
@@ -59,7 +40,7 @@ export function missingEndbr(
       const reference = references.get(symbol)
       const binding = bindings.get(symbol)
       if (reference === undefined || binding === undefined || findings.has(symbol)) continue
-      if (!takesAddress(type, executable, data, offset)) continue
+      if (!isPointer(type, executable, data, offset)) continue
       // What the patch brings itself was compiled with its pointers in sight.
       if (binding.kind !== 'exported' && binding.kind !== 'livepatch') continue
       const { name } = binding

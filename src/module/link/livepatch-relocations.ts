@@ -5,6 +5,7 @@ import { isTable, layoutOf } from '../../diff/object/tables.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { rewrittenSize } from '../../x86/patched-sites.ts'
 import type { Binding } from '../bind/bind.ts'
 
 /**
@@ -152,7 +153,7 @@ function isUntouchedWhileLoading(
           ? (data[end - behind] ?? 16)
           : table.name === '.parainstructions'
             ? (data[first.offset + 9] ?? 16)
-            : lengthOfPatchedInstruction(section, start)
+            : rewrittenSize(typeof section.data === 'number' ? undefined : section.data, start)
       if (offset + 4 > start && offset < start + length) return false
     }
   }
@@ -171,10 +172,4 @@ function entriesOf(
   if (layout === undefined) return all.length === 0 ? [] : undefined
   const firsts = layout.firsts ?? all.flatMap((_, index) => (index % layout.relocations === 0 ? [index] : []))
   return firsts.map((index, nth) => ({ first: all[index]!, end: offsets[firsts[nth + 1] ?? -1] ?? size }))
-}
-
-/** A jump label may be short (`jmp rel8`, or its nop); everything else is a call or jump of 5 bytes. */
-function lengthOfPatchedInstruction({ data }: SectionDraft, start: number): number {
-  const opcode = typeof data === 'number' ? undefined : data[start]
-  return opcode === 0xeb || opcode === 0x66 ? 2 : 5
 }

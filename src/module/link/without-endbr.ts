@@ -6,10 +6,7 @@ import type { ObjectFile } from '../../elf/read.ts'
 import { readObject } from '../../elf/read.ts'
 import { redraft } from '../../elf/redraft.ts'
 import { type RelocationDraft, type SectionDraft, writeObject } from '../../elf/write.ts'
-import { isLandingPad } from '../../match/indirect-calls.ts'
-
-/** Bytes of ENDBR64. */
-const length = 4
+import { isLandingPad, landingPadSize as length } from '../../x86/entry.ts'
 
 /** True when a function of the object begins with a landing pad. */
 export function hasEndbr(object: ObjectFile, name: string): boolean {

@@ -6,6 +6,7 @@ import { isPcRelative, relocationSize, relocationType, sectionFlag, sectionType 
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { anchor } from '../../module/bind/distance.ts'
 import { distancesIn } from '../../module/link/kernel-references.ts'
+import { isCompilersCall } from '../../x86/thunks.ts'
 import type { Code, Reference } from './assembly.ts'
 import { lastUpTo, type NamedPlaces, namedPlaces } from './covering.ts'
 
@@ -173,12 +174,7 @@ function touchesOf(places: NamedPlaces, relocations: readonly Relocation[], code
       touch = known(named)
     }
     if (touch.name === '' || symbol.section === code) continue
-    if (
-      /^(__fentry__|__x86_(return_thunk|indirect_thunk_\w+)|__stack_chk_fail|\.L.*|__SC[KT]__.*)$/.test(
-        touch.name,
-      )
-    )
-      continue
+    if (isCompilersCall(touch.name) || /^(__stack_chk_fail|\.L.*|__SC[KT]__.*)$/.test(touch.name)) continue
     touches.set(`${touch.of}.${touch.name}`, touch)
   }
   return [...touches.values()]

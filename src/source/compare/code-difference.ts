@@ -7,7 +7,11 @@ import { isByContent } from '../../diff/object/by-content.ts'
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import type { Atom, SplitObject, Target } from '../../diff/object/split-object.ts'
 import { relocationSize } from '../../elf/format.ts'
-import { decodeInstruction, type Instruction, legacyPrefix } from '../../x86/instruction.ts'
+import { conditionOf, isConditional } from '../../x86/branch.ts'
+import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
+import { numbersOf, operationOf } from '../../x86/operation.ts'
+import { isNop } from '../../x86/padding.ts'
+import { isCompilersCall } from '../../x86/thunks.ts'
 
 export type DifferenceClass =
   /** The unit has no code of the function: it was taken in, or is not called. */
@@ -63,9 +67,6 @@ export interface Code {
   readonly conditions: readonly number[]
 }
 
-/** Helpers that the compiler chooses by what it has in which register. */
-const compilersOwn = /^__x86_(indirect|return)_thunk|^__fentry__$/
-
 /** Takes a function apart. */
 export function codeOf(unit: SplitObject, atom: Atom): Code {
   const parts = new Set<Atom>([atom])
@@ -98,29 +99,23 @@ export function codeOf(unit: SplitObject, atom: Atom): Code {
       at = instruction.end
       const { branch } = instruction
       const jumpsInside = branch >= 0 && !fields.has(branch)
-      const condition = jumpsInside ? conditionOf(part.section.data, instruction) : undefined
-      if (condition !== undefined) conditions.push(condition)
-      if (jumpsInside || isPadding(part.section.data, instruction)) continue
+      const condition = conditionOf(instruction)
+      if (jumpsInside && isConditional(condition)) conditions.push(condition)
+      if (jumpsInside || isNop(part.section.data, instruction)) continue
       instructions.push(withoutAddresses(part.section.data, instruction, fields))
       const operation = operationOf(part.section.data, instruction)
       operations.push(operation)
-      const numbers = numbersOf(part.section.data, instruction, fields)
+      const numbers = numbersOf(part.section.data, instruction, (field) => fields.has(field))
       if (numbers.length > 0) constants.push(`${operation} ${numbers.join(' ')}`)
     }
   }
   return { size, references, called, instructions, operations, constants, conditions }
 
   function nameOf(target: Target): string | undefined {
-    if (target.kind === 'external') return compilersOwn.test(target.name) ? undefined : target.name
+    if (target.kind === 'external') return isCompilersCall(target.name) ? undefined : target.name
     if (target.kind !== 'atom' || parts.has(target.atom) || isByContent(target.atom)) return undefined
     return target.atom.name
   }
-}
-
-function isPadding(code: Buffer, { start, end }: Instruction): boolean {
-  let at = start
-  while (code[at] === 0x66 || code[at] === 0x2e) at++
-  return (code[at] === 0x90 && at === end - 1) || (code[at] === 0x0f && code[at + 1] === 0x1f)
 }
 
 function withoutAddresses(
@@ -134,83 +129,6 @@ function withoutAddresses(
     if (size !== undefined) bytes.fill(0, at - start, at - start + size)
   }
   return bytes.toString('latin1')
-}
-
-interface Opcode {
-  /** Where it begins, and where it ends. */
-  readonly at: number
-  readonly end: number
-  /** REX (Intel SDM volume 2, 2.2.1); 0 for none. */
-  readonly rex: number
-}
-
-function opcodeOf(code: Buffer, { start, end }: Instruction): Opcode {
-  let at = start
-  while (at < end && legacyPrefix[code[at] ?? 0] === 1) at++
-  const rex = ((code[at] ?? 0) & 0xf0) === 0x40 ? code[at++]! : 0
-  const second = code[at + 1]
-  const length = code[at] !== 0x0f ? 1 : second === 0x38 || second === 0x3a ? 3 : 2
-  return { at, end: at + length, rex }
-}
-
-/** Opcodes that leave it to the byte behind them what they do: add or sub, shl or shr (SDM volume 2, A.4). */
-const groups = new Set([0x80, 0x81, 0x83, 0xc0, 0xc1, 0xd0, 0xd1, 0xd2, 0xd3, 0xf6, 0xf7, 0xfe, 0xff])
-const secondGroups = new Set([0x00, 0x01, 0x18, 0x71, 0x72, 0x73, 0xae, 0xba, 0xc7])
-
-/** Prefixes that do not name a register, the opcode, and what of the byte behind it belongs to it. */
-function operationOf(code: Buffer, instruction: Instruction): string {
-  const { at, end, rex } = opcodeOf(code, instruction)
-  const prefixes = code.toString('latin1', instruction.start, rex === 0 ? at : at - 1)
-  const opcode = Buffer.from(code.subarray(at, end))
-  const first = opcode[0] ?? 0
-  const modrm = code[end] ?? 0
-  const isGroup =
-    opcode.length === 1 ? groups.has(first) : opcode.length === 2 && secondGroups.has(opcode[1]!)
-  // push, pop and mov $n name a register in the opcode; from one register to another, both ways of a move are the same.
-  if (opcode.length === 1) {
-    if ((first >= 0x50 && first < 0x60) || (first >= 0xb0 && first < 0xc0)) opcode[0] = first & 0xf8
-    if (first === 0x8b && modrm >= 0xc0) opcode[0] = 0x89
-  }
-  return `${prefixes}${opcode.toString('latin1')}${isGroup ? `/${(modrm >> 3) & 7}` : ''}`
-}
-
-const stackPointer = 4
-
-/** The numbers of an instruction: no address, no place on the stack, no size of the stack. */
-function numbersOf(
-  code: Buffer,
-  instruction: Instruction,
-  fields: ReadonlyMap<number, number>,
-): (number | bigint)[] {
-  const { end: opcodeEnd, at: opcode, rex } = opcodeOf(code, instruction)
-  const { operands, end, branch, memory } = instruction
-  if (operands >= end || branch >= 0) return []
-  const modrm = operands > opcodeEnd ? code[opcodeEnd]! : undefined
-  const mode = modrm === undefined ? 3 : modrm >> 6
-  const isExtended = (rex & 1) !== 0
-  const base =
-    modrm === undefined ? -1 : (modrm & 7) === 4 && mode !== 3 ? code[opcodeEnd + 1]! & 7 : modrm & 7
-  const isStack = base === stackPointer && !isExtended
-  if (isStack && mode === 3 && (code[opcode] === 0x81 || code[opcode] === 0x83)) return []
-  const width = mode === 1 ? 1 : mode === 2 || (mode === 0 && base === 5) ? 4 : 0
-  const found: (number | bigint)[] = []
-  const put = (from: number, to: number) => {
-    const length = to - from
-    if (length <= 0 || fields.has(from)) return
-    found.push(length > 6 ? code.readBigInt64LE(from) : code.readIntLE(from, length))
-  }
-  // Without a displacement, some registers have one of 0.
-  if (!isStack && memory < 0 && !(width === 1 && code[operands] === 0)) put(operands, operands + width)
-  put(operands + width, end)
-  return found
-}
-
-/** What a jump asks for; undefined when it asks for nothing. */
-function conditionOf(code: Buffer, instruction: Instruction): number | undefined {
-  const { at } = opcodeOf(code, instruction)
-  const [first = 0, second = 0] = code.subarray(at, at + 2)
-  if ((first & 0xf0) === 0x70) return first & 15
-  return first === 0x0f && (second & 0xf0) === 0x80 ? second & 15 : undefined
 }
 
 /**

@@ -3,7 +3,8 @@
 // is unloaded, what keeps the address (the name of an I/O region or of an interrupt, a member of an object) leads
 // nowhere.
 import type { Atom, SplitObject, Target } from '../../../diff/object/split-object.ts'
-import { argumentRegisters, type Instruction, loadedRegister } from '../../../x86/instruction.ts'
+import { loadedRegister, storesAddress } from '../../../x86/address-taking.ts'
+import { argumentRegisters } from '../../../x86/calling-convention.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
 
@@ -24,17 +25,6 @@ const keepers: ReadonlyMap<string, number> = new Map([
   ['__irq_set_handler', 3],
   ['irq_alloc_generic_chip', 0],
 ])
-
-/** True when an instruction puts the address that it holds into memory (`movq $text, 8(%rbx)`), but for the stack. */
-function isStored(code: Buffer, { start }: Instruction): boolean {
-  let at = start
-  const rex = (code[at]! & 0xf0) === 0x40 ? code[at++]! : 0
-  if (code[at] !== 0xc7 || (rex & 8) === 0) return false
-  const modrm = code[at + 1]!
-  if (modrm >= 0xc0) return false
-  const onStack = (modrm & 7) === 4 && (code[at + 2]! & 7) === 4 && (rex & 1) === 0
-  return !onStack
-}
 
 /** A text whose address outlives a call of the function. */
 export interface Kept {
@@ -65,11 +55,11 @@ export function keptIn(split: SplitObject, atom: Atom): Kept[] {
       if (target.kind === 'external') loaded.clear()
       continue
     }
-    const register = loadedRegister(section.data, instruction)
+    const register = loadedRegister(instruction)
     if (register !== undefined) loaded.delete(register)
     if (target.kind !== 'string') continue
     if (register !== undefined) loaded.set(register, textOf(target))
-    else if (isStored(section.data, instruction)) found.push({ text: textOf(target), by: undefined })
+    else if (storesAddress(section.data, instruction)) found.push({ text: textOf(target), by: undefined })
   }
   return found
 }

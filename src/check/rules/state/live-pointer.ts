@@ -4,6 +4,7 @@
 // its code changes there is no danger: the kernel redirects it at its entry.)
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { listed } from '../../../ground/listed.ts'
+import { loadsAddress } from '../../../x86/address-taking.ts'
 import { escapingDataIn } from '../../semantics/memory/escaping-data.ts'
 import { changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
@@ -28,25 +29,10 @@ function handedOn(
     } else if (target.kind === 'atom' && target.atom !== atom) {
       const { atom: other } = target
       const isTable = other.kind === 'data' && holdsFunctions(split, other)
-      if (other.kind === 'function' || (isTable && takesAddress(atom.section.data, instruction.start)))
-        found.set(other.name, other)
+      if (other.kind === 'function' || (isTable && loadsAddress(instruction))) found.set(other.name, other)
     }
   }
   return found
-}
-
-/**
- * Opcodes of lea, push and mov with a number in the code; every other instruction that names a table reads or writes
- * it.
- */
-const takers = new Set([0x8d, 0x68, 0xc7, 0xb8, 0xb9, 0xba, 0xbb, 0xbc, 0xbd, 0xbe, 0xbf])
-
-/** True when an instruction makes an address of what it refers to. */
-function takesAddress(code: Buffer, start: number): boolean {
-  let at = start
-  while ([0x66, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65].includes(code[at] ?? 0)) at++
-  if (((code[at] ?? 0) & 0xf0) === 0x40) at++
-  return takers.has(code[at] ?? 0)
 }
 
 /** True for a table of operations. */

@@ -3,7 +3,12 @@
 // a call, by which epoll links itself to a wait queue), or to a function of the kernel that keeps it.
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { sectionFlag } from '../../../elf/format.ts'
-import { argumentRegisters, decodeInstruction, kindOf, loadedRegister } from '../../../x86/instruction.ts'
+import { loadedRegister } from '../../../x86/address-taking.ts'
+import { controlOf, leaves } from '../../../x86/branch.ts'
+import { argumentRegisters } from '../../../x86/calling-convention.ts'
+import { decodeInstruction } from '../../../x86/instruction.ts'
+import { assignedRegister } from '../../../x86/registers.ts'
+import { isIndirectThunk } from '../../../x86/thunks.ts'
 
 /** Functions of the kernel that link or queue what they are given, each with the number of that argument, from 0. */
 const keepers: ReadonlyMap<string, number> = new Map([
@@ -24,9 +29,6 @@ const keepers: ReadonlyMap<string, number> = new Map([
   ['raw_notifier_chain_register', 1],
   ['srcu_notifier_chain_register', 1],
 ])
-
-/** Of kernels that call through thunks (`-mindirect-branch=thunk-extern`). */
-const thunk = /^__x86_indirect_(?:call_)?thunk_/
 
 export interface EscapingDatum {
   readonly datum: Atom
@@ -62,18 +64,18 @@ export function escapingDataIn(
       relocation !== undefined && relocation.offset < instruction.end
         ? split.target(section, relocation)
         : undefined
-    const does = kindOf(section.data, instruction)
-    const isCall = instruction.branch >= 0 && section.data[instruction.branch - 1] === 0xe8
-    if (isCall || does.kind === 'indirect-call') {
+    const control = controlOf(instruction)
+    const assigned = assignedRegister(instruction)
+    if (control === 'call' || control === 'indirect-call') {
       const name = target?.kind === 'external' ? target.name : ''
       const argument = keepers.get(name)
-      if (does.kind === 'indirect-call' || thunk.test(name)) give(argumentRegisters, undefined)
+      if (control === 'indirect-call' || isIndirectThunk(name)) give(argumentRegisters, undefined)
       else if (argument !== undefined) give([argumentRegisters[argument]!], name)
       loaded.clear()
-    } else if (does.kind === 'leaves') loaded.clear()
-    else if (does.kind === 'sets') {
-      loaded.delete(does.register)
-      const register = loadedRegister(section.data, instruction)
+    } else if (leaves(control)) loaded.clear()
+    else if (assigned !== undefined) {
+      loaded.delete(assigned)
+      const register = loadedRegister(instruction)
       const isOne =
         target?.kind === 'atom' &&
         target.atom.kind === 'data' &&
