@@ -7,7 +7,9 @@ import { gunzipSync } from 'node:zlib'
 import { command } from '../../src/ground/command.ts'
 import type { Job } from '../../src/ground/job.ts'
 import { withScratch } from '../../src/ground/scratch.ts'
+import { archiveOf } from '../../src/kernel/apt.ts'
 import { archiveKernels, download } from '../../src/kernel/archive.ts'
+import { distributionOfRelease } from '../../src/kernel/distributions.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { type Choice, type ChosenFix, patchDir, patchOf } from './choice.ts'
 
@@ -56,12 +58,14 @@ async function patchText(
 
 /** What the changelog of `newer` lists since the version `older`. */
 async function changelogTitles(job: Job, { release, version }: Kernel, older: string): Promise<Set<string>> {
-  const known = (await archiveKernels(job)).find((one) => one.release === release && one.version === version)
+  const archive = archiveOf(distributionOfRelease(release))
+  const kernels = await archiveKernels(job, archive)
+  const known = kernels.find((one) => one.release === release && one.version === version)
   const headers = known?.packages.find(({ name }) => name === `linux-headers-${release}`)
   if (headers === undefined) throw new Error(`the archive has no headers of ${version} any more`)
   return withScratch(async (dir) => {
     const [deb = ''] = await job.journal.step('Fetching the changelog', (step) =>
-      download(job, step, [headers], dir),
+      download(job, step, archive, [headers], dir),
     )
     await command('dpkg-deb', ['-x', deb, path.join(dir, 'x')], { signal: job.signal })
     const { stdout } = await command('find', [path.join(dir, 'x'), '-name', 'changelog.Debian.gz'])

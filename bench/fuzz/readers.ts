@@ -325,7 +325,7 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
     text('configuration', 'CONFIG_X=y\n# CONFIG_Y is not set\nCONFIG_CC="gcc \\"12\\""\n', (read) =>
       parseConfig(read).value('CC'),
     ),
-    text('packages', packages, (read) => assembleKernels(parsePackages(read))),
+    text('packages', packages, (read) => assembleKernels(parsePackages(read), 'trixie')),
     text('sources', sources, (_, bytes) => findPackaging(bytes, { name: 'linux', version: '6.1.187-1' })),
     text('series', 'a.patch -p1 # x\n\n# y\nb/c.patch\n', parseSeries),
     text('modules.dep', 'kernel/fs/x.ko: kernel/lib/y.ko kernel/z.ko\nkernel/lib/y.ko:\n', (read) => {

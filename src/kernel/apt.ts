@@ -1,26 +1,55 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// apt with a state of our own below the cache: nothing of the system's is written, no root is needed, and
-// apt still checks every signature and hash against the system's sources and keyrings. The system's hooks
-// stay out.
+// apt with states of our own below the cache: nothing of the system's is written, no root is needed, and apt still
+// checks every signature and hash against the system's keyrings. The system's hooks stay out. The host's own
+// distribution is asked by the host's own package sources; another one by sources made of the same mirrors.
+import { existsSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { cacheRoot, makeCacheDirectory } from '../ground/cache.ts'
 import { type CommandOptions, type CommandResult, command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
+import { type Distribution, distributions, hostDistribution } from './distributions.ts'
 import { checkCachePlace } from './place.ts'
 
-/** The directory of everything that is known about the archive. */
-export function archiveRoot(): string {
+/** What is known of the packages of one distribution, and where. */
+export interface Archive {
+  /** Undefined for the package sources of a host that is not Debian's own. */
+  readonly distribution: Distribution | undefined
+  /** Whether the host's own package sources are asked. */
+  readonly isHost: boolean
+  /** The directory of all that is known. */
+  readonly dir: string
+}
+
+/** The directory that holds every archive's. */
+export function archivesRoot(): string {
   return path.join(cacheRoot(), 'archive')
+}
+
+/** The archive of a distribution; of the host's own package sources without one. */
+export function archiveOf(distribution = hostDistribution()): Archive {
+  const name = distribution?.codename ?? 'host'
+  return {
+    distribution,
+    isHost: distribution === hostDistribution(),
+    dir: path.join(archivesRoot(), name),
+  }
+}
+
+/** Every archive: the host's own, stable, then the others, newest first. */
+export function allArchives(): Archive[] {
+  const others = [...distributions].reverse().filter((one) => one !== hostDistribution())
+  const stable = others.filter(({ role }) => role === 'stable')
+  return [archiveOf(), ...[...stable, ...others.filter((one) => !stable.includes(one))].map(archiveOf)]
 }
 
 /**
  * The environment of apt's programs: the configuration, and a proxy, without which a machine behind one has no archive.
  */
-function aptEnvironment(): Record<string, string> {
+function aptEnvironment({ dir }: Archive): Record<string, string> {
   const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']
-  const result: Record<string, string> = { APT_CONFIG: path.join(archiveRoot(), 'apt.conf') }
+  const result: Record<string, string> = { APT_CONFIG: path.join(dir, 'apt.conf') }
   for (const name of names) {
     const value = process.env[name] ?? process.env[name.toUpperCase()]
     if (value !== undefined) result[name] = value
@@ -39,6 +68,7 @@ const [pause, looks] = [500, 40]
  * @throws Fault `environment/archive-busy`, and what `command` throws
  */
 export async function apt(
+  archive: Archive,
   program: string,
   args: readonly string[],
   options: Omit<CommandOptions, 'env' | 'guarded'>,
@@ -46,7 +76,7 @@ export async function apt(
   for (let look = 1; ; look++) {
     const result = await command(program, args, {
       ...options,
-      env: aptEnvironment(),
+      env: aptEnvironment(archive),
       guarded: true,
       allowFailure: true,
     })
@@ -59,7 +89,7 @@ export async function apt(
         detail,
       })
     if (look === looks)
-      throw new Fault('environment', 'archive-busy', `Another apt works in ${archiveRoot()}`, {
+      throw new Fault('environment', 'archive-busy', `Another apt works in ${archive.dir}`, {
         detail,
         remedy: 'Wait until it is done, or end it, then try again',
       })
@@ -67,19 +97,67 @@ export async function apt(
   }
 }
 
-let configured: string | undefined
+const configured = new Set<string>()
+
+/** Debian's mirrors as the host's package sources name them: of the distributions, and of their security updates. */
+interface Mirrors {
+  readonly main: string
+  readonly security: string | undefined
+}
+
+/** Reads apt's own account of the host's package sources (apt-get(8), indextargets), whatever their format. */
+async function hostMirrors(signal: AbortSignal): Promise<Mirrors | undefined> {
+  const asked = [
+    'indextargets',
+    '--no-release-info',
+    '--format',
+    '$(REPO_URI) $(RELEASE)',
+    'Created-By: Packages',
+  ]
+  const { stdout } = await command('apt-get', asked, { signal, allowFailure: true })
+  const sources = stdout.split('\n').map((line) => line.split(' '))
+  const suite = (name: string) => distributions.some((one) => name === one.codename || name === one.role)
+  const main = sources.find(([, release = '']) => suite(release.replace(/-(?:updates|backports)$/, '')))?.[0]
+  const security = sources.find(
+    ([, release = '']) => suite(release.replace(/-security$/, '')) && release.endsWith('y'),
+  )
+  return main === undefined ? undefined : { main, security: security?.[0] }
+}
+
+/** Where Debian keeps the keys of all its distributions (package debian-archive-keyring). */
+const keyrings = [
+  '/usr/share/keyrings/debian-archive-keyring.pgp',
+  '/usr/share/keyrings/debian-archive-keyring.gpg',
+]
+
+/** The package sources of a distribution that is not the host's (sources.list(5), deb822). */
+function sourcesText({ codename, released }: Distribution, { main, security }: Mirrors): string {
+  const keyring = keyrings.find((file) => existsSync(file))
+  const stanza = (uri: string, suites: readonly string[]) =>
+    [
+      'Types: deb',
+      `URIs: ${uri}`,
+      `Suites: ${suites.join(' ')}`,
+      'Components: main',
+      ...(keyring === undefined ? [] : [`Signed-By: ${keyring}`]),
+      '',
+    ].join('\n')
+  const beside = released ? [`${codename}-updates`, `${codename}-backports`] : []
+  const own = stanza(main, [codename, ...beside])
+  return released && security !== undefined ? `${own}\n${stanza(security, [`${codename}-security`])}` : own
+}
 
 /**
  * Writes the configuration that points apt at our own state, and the directories it needs.
- * @throws Fault `environment/no-apt`, `environment/cache-place`
+ * @throws Fault `environment/no-apt`, `environment/no-mirror`, `environment/cache-place`
  */
-export async function configureApt(signal: AbortSignal): Promise<void> {
+export async function configureApt(archive: Archive, signal: AbortSignal): Promise<void> {
   checkCachePlace()
-  const dir = archiveRoot()
+  const { dir, isHost, distribution } = archive
   for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
     makeCacheDirectory(path.join(dir, name))
   const file = path.join(dir, 'apt.conf')
-  if (configured === file) return
+  if (configured.has(file)) return
   let dump: string
   try {
     dump = (await command('apt-config', ['dump'], { signal })).stdout
@@ -123,9 +201,22 @@ export async function configureApt(signal: AbortSignal): Promise<void> {
     'Acquire::Retries "2";',
     ...[...targets].map((target) => `Acquire::IndexTargets::${target}::DefaultEnabled "false";`),
   ]
+  if (!isHost && distribution !== undefined) {
+    const mirrors = await hostMirrors(signal)
+    if (mirrors === undefined)
+      throw new Fault(
+        'environment',
+        'no-mirror',
+        `The package sources of this machine name no mirror of Debian, from which ${distribution.codename} could come`,
+        { remedy: 'Add Debian’s own sources to apt, or use `--build-dir DIR` with a kernel that you built' },
+      )
+    const list = path.join(dir, 'state', 'debian.sources')
+    await writeFile(list, sourcesText(distribution, mirrors))
+    own.push('Dir::Etc::sourceparts "/dev/null";', `Dir::Etc::sourcelist "${list}";`)
+  }
   const part = `${file}.${process.pid}`
   await writeFile(path.join(dir, 'state', 'status'), '')
   await writeFile(part, `${[...settings, ...own].join('\n')}\n`)
   await rename(part, file)
-  configured = file
+  configured.add(file)
 }

@@ -9,7 +9,7 @@ import type { Job, Step } from '../ground/job.ts'
 import { keepFile } from '../ground/kept-file.ts'
 import { withLock } from '../ground/lock.ts'
 import { ageOf } from '../ground/stamp.ts'
-import { apt, archiveRoot, configureApt } from './apt.ts'
+import { type Archive, apt, archivesRoot, configureApt } from './apt.ts'
 import type { SourcePackage } from './packaging.ts'
 import { compareVersions, parseRelease, seriesOf } from './version.ts'
 
@@ -30,6 +30,8 @@ export interface ArchiveKernel {
   readonly version: string
   readonly series: string
   readonly flavour: string
+  /** The codename of the distribution that it comes from; empty for package sources that are not Debian's own. */
+  readonly distribution: string
   /** Image, headers, kbuild, source. */
   readonly packages: readonly ArchivePackage[]
   /**
@@ -52,6 +54,7 @@ const Remembered = v.array(
     version: v.string(),
     series: v.string(),
     flavour: v.string(),
+    distribution: v.string(),
     packages: v.array(ArchivePackageSchema),
     feature: v.optional(v.string()),
   }),
@@ -61,15 +64,19 @@ const hour = 3_600_000
 const day = 24 * hour
 
 /** Names of the archive's packages that start with `prefix`. */
-async function names(prefix: string, signal: AbortSignal): Promise<string[]> {
-  const { stdout } = await apt('apt-cache', ['pkgnames', prefix], { signal })
+async function names(archive: Archive, prefix: string, signal: AbortSignal): Promise<string[]> {
+  const { stdout } = await apt(archive, 'apt-cache', ['pkgnames', prefix], { signal })
   return stdout.split('\n').filter((name) => name !== '')
 }
 
 /** Every version of the named packages. */
-async function show(packages: readonly string[], signal: AbortSignal): Promise<ArchivePackage[]> {
+async function show(
+  archive: Archive,
+  packages: readonly string[],
+  signal: AbortSignal,
+): Promise<ArchivePackage[]> {
   if (packages.length === 0) return []
-  const { stdout } = await apt('apt-cache', ['show', '--', ...packages], {
+  const { stdout } = await apt(archive, 'apt-cache', ['show', '--', ...packages], {
     signal,
     allowFailure: true,
   })
@@ -102,7 +109,7 @@ export function parsePackages(text: string): ArchivePackage[] {
 }
 
 /** The kernels that a set of packages can serve completely, newest version first. */
-export function assembleKernels(packages: readonly ArchivePackage[]): ArchiveKernel[] {
+export function assembleKernels(packages: readonly ArchivePackage[], distribution: string): ArchiveKernel[] {
   const byName = new Map<string, Map<string, ArchivePackage>>()
   for (const one of packages) {
     const versions = byName.get(one.name) ?? new Map<string, ArchivePackage>()
@@ -133,6 +140,7 @@ export function assembleKernels(packages: readonly ArchivePackage[]): ArchiveKer
         version: image.version,
         series,
         flavour: parts.flavour,
+        distribution,
         packages: [image, headers, kbuild, source],
         // The headers that all flavours of a feature set share are in `linux-headers-…-common-FEATURE`.
         feature: /\blinux-headers-[\w.+~]+(?:-\d+)?-common-([a-z]\w*)/.exec(headers.depends)?.[1],
@@ -148,48 +156,73 @@ function isServed(flavour: string): boolean {
 }
 
 /** The kernels of the archive as they were when its lists were read last. */
-async function remembered(): Promise<ArchiveKernel[] | undefined> {
+async function remembered({ dir }: Archive): Promise<ArchiveKernel[] | undefined> {
   try {
-    return v.parse(Remembered, JSON.parse(await readFile(path.join(archiveRoot(), 'kernels.json'), 'utf8')))
+    return v.parse(Remembered, JSON.parse(await readFile(path.join(dir, 'kernels.json'), 'utf8')))
   } catch {
     return undefined
   }
 }
 
 /** Reads the archive's lists again and remembers the kernels that they hold. */
-async function refresh(job: Job): Promise<ArchiveKernel[]> {
-  await configureApt(job.signal)
-  return job.journal.step('Reading the lists of the Debian archive', async (step) => {
+async function refresh(job: Job, archive: Archive): Promise<ArchiveKernel[]> {
+  const { dir, distribution } = archive
+  const whose =
+    distribution === undefined ? 'of this machine’s package sources' : `of Debian ${distribution.codename}`
+  await configureApt(archive, job.signal)
+  return job.journal.step(`Reading the lists ${whose}`, async (step) => {
     // Lists are asked for often; who has no network should learn it soon.
     const patience = ['Acquire::Retries=0', 'Acquire::http::Timeout=10', 'Acquire::https::Timeout=10']
-    const update = await apt('apt-get', ['-q', 'update', ...patience.flatMap((one) => ['-o', one])], {
-      signal: job.signal,
-      allowFailure: true,
-      onLine(line) {
-        const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
-        if (got !== undefined) step.progress(got)
+    const update = await apt(
+      archive,
+      'apt-get',
+      ['-q', 'update', ...patience.flatMap((one) => ['-o', one])],
+      {
+        signal: job.signal,
+        allowFailure: true,
+        onLine(line) {
+          const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
+          if (got !== undefined) step.progress(got)
+        },
       },
-    })
+    )
+    const unsigned = /NO_PUBKEY ([0-9A-F]+)/.exec(update.stderr + update.stdout)
+    if (unsigned !== null && distribution !== undefined)
+      throw new Fault(
+        'environment',
+        'archive-key-missing',
+        `This machine does not have the key with which Debian signs ${distribution.codename}`,
+        {
+          remedy: 'Install a newer debian-archive-keyring, from the newest Debian that you trust',
+          detail: `the key ${unsigned[1]}`,
+        },
+      )
     // apt keeps the old lists and ends well when it reaches nothing at all; a foreign source may fail.
     if (!/^(?:Get|Hit):/m.test(update.stdout))
       throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
         remedy: 'Check the network, or use a kernel that is already fetched (see `inarch kernels`)',
         detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
       })
-    const images = (await names('linux-image-', job.signal)).filter((name) => {
+    const images = (await names(archive, 'linux-image-', job.signal)).filter((name) => {
       const parts = parseRelease(name.slice('linux-image-'.length))
       return parts !== undefined && isServed(parts.flavour)
     })
     const kernels = assembleKernels(
       await show(
+        archive,
         [
           ...images,
           ...images.map((name) => name.replace('linux-image-', 'linux-headers-')),
-          ...(await names('linux-source-', job.signal)).filter((name) => /^linux-source-\d/.test(name)),
-          ...(await names('linux-kbuild-', job.signal)).filter((name) => /^linux-kbuild-\d/.test(name)),
+          ...(await names(archive, 'linux-source-', job.signal)).filter((name) =>
+            /^linux-source-\d/.test(name),
+          ),
+          ...(await names(archive, 'linux-kbuild-', job.signal)).filter((name) =>
+            /^linux-kbuild-\d/.test(name),
+          ),
         ],
         job.signal,
       ),
+      distribution?.codename ?? '',
     )
     if (kernels.length === 0)
       throw new Fault(
@@ -201,7 +234,7 @@ async function refresh(job: Job): Promise<ArchiveKernel[]> {
           detail: update.stderr.trimEnd().split('\n').slice(-5).join('\n'),
         },
       )
-    await keepFile(path.join(archiveRoot(), 'kernels.json'), JSON.stringify(kernels))
+    await keepFile(path.join(dir, 'kernels.json'), JSON.stringify(kernels))
     step.result(`${kernels.length} kernels`)
     return kernels
   })
@@ -212,24 +245,24 @@ async function refresh(job: Job): Promise<ArchiveKernel[]> {
  * @param age the lists are read again when they are older than this many ms; an hour unless told
  * @throws Fault `environment/archive-unreachable`, `environment/archive-has-no-kernel`
  */
-export async function archiveKernels(job: Job, age = hour): Promise<ArchiveKernel[]> {
+export async function archiveKernels(job: Job, archive: Archive, age = hour): Promise<ArchiveKernel[]> {
   const asked = performance.now()
   const known = async (oldest: number) =>
-    ageOf(path.join(archiveRoot(), 'kernels.json')) <= oldest ? remembered() : undefined
+    ageOf(path.join(archive.dir, 'kernels.json')) <= oldest ? remembered(archive) : undefined
   return (
     (await known(age)) ??
     (await withLock(
-      path.join(archiveRoot(), 'update'),
+      path.join(archive.dir, 'update'),
       { signal: job.signal },
       // Another process may have refreshed while this one waited.
-      async () => (await known(Math.max(age, performance.now() - asked))) ?? (await refresh(job)),
+      async () => (await known(Math.max(age, performance.now() - asked))) ?? (await refresh(job, archive)),
     ))
   )
 }
 
 /** Where it is noted that the archive could not deliver a kernel that its lists promise. */
 function withdrawal(release: string): string {
-  return path.join(archiveRoot(), 'withdrawn', release)
+  return path.join(archivesRoot(), 'withdrawn', release)
 }
 
 /** Notes, for a day, that the archive can't deliver a kernel, though its lists say so. */
@@ -255,10 +288,11 @@ function megabytes(bytes: number): string {
 export async function download(
   job: Job,
   step: Step,
-  packages: readonly ArchivePackage[],
+  archive: Archive,
+  packages: readonly Pick<ArchivePackage, 'name' | 'version' | 'size'>[],
   dir: string,
 ): Promise<string[]> {
-  await configureApt(job.signal)
+  await configureApt(archive, job.signal)
   const total = packages.reduce((sum, one) => sum + one.size, 0)
   const watch = setInterval(async () => {
     const names = await readdir(dir).catch(() => [])
@@ -274,6 +308,7 @@ export async function download(
   }, 200)
   try {
     const result = await apt(
+      archive,
       'apt-get',
       ['-qq', 'download', ...packages.map((one) => `${one.name}=${one.version}`)],
       { cwd: dir, signal: job.signal, allowFailure: true },

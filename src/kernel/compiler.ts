@@ -19,6 +19,17 @@ export function compilerOf(config: string): Compiler {
   return { program, versionText }
 }
 
+/** Whether the very compiler is installed on this machine. */
+export async function isInstalled({ program, versionText }: Compiler, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { stdout } = await command(program, ['--version'], { signal })
+    return stdout.split('\n')[0]!.trim() === versionText
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'program-missing') return false
+    throw error
+  }
+}
+
 /**
  * Checks that the compiler the kernel was built with is installed.
  * @throws Fault `environment/compiler-missing` or `environment/compiler-mismatch`

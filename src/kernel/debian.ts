@@ -15,15 +15,18 @@ import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
+import { allArchives, archiveOf } from './apt.ts'
 import { type ArchiveKernel, archiveKernels, download, withdraw } from './archive.ts'
-import { checkCompiler, compilerOf } from './compiler.ts'
+import { compilerOf, isInstalled } from './compiler.ts'
+import { distributionCalled, distributionOfRelease } from './distributions.ts'
 import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import { keepConfigurationCurrent } from './kbuild-timestamps.ts'
-import type { Kernel } from './kernel.ts'
+import type { Compiler, Kernel } from './kernel.ts'
 import { featurePatches } from './packaging.ts'
 import { checkCachePlace } from './place.ts'
 import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
+import { fetchToolchain, runWith, toolchainProgram } from './toolchain.ts'
 import { parseRelease } from './version.ts'
 
 /** A release that the lists don't have may be newer than they are; asking again at once tells nothing. */
@@ -158,6 +161,7 @@ async function checkSpace(found: ArchiveKernel, dir: string): Promise<void> {
 
 async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel> {
   const { release, feature } = found
+  const archive = archiveOf(distributionCalled(found.distribution))
   return withScratch(async (scratch) => {
     const debs = path.join(scratch, 'debs')
     const result = path.join(scratch, 'result')
@@ -169,7 +173,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       feature === undefined
         ? []
         : await job.journal.step(`Downloading the patches of the ${feature} kernels`, async (step) => {
-            const all = await featurePatches(job, found.packages.at(-1)!.source, feature).catch(
+            const all = await featurePatches(job, archive, found.packages.at(-1)!.source, feature).catch(
               async (error: unknown) => {
                 if (error instanceof Fault && error.code === 'source-missing') await withdraw(release)
                 throw error
@@ -180,7 +184,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
           })
     const [image, headers, kbuild, source] = await job.journal.step(
       `Downloading ${release}`,
-      async (step: Step) => download(job, step, found.packages, debs),
+      async (step: Step) => download(job, step, archive, found.packages, debs),
     )
     await job.journal.step('Unpacking source, image and modules', () =>
       together(job.signal, [
@@ -189,6 +193,13 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       ]),
     )
     const config = await readFile(path.join(result, 'source/.config'), 'utf8')
+    const compiler = compilerOf(config)
+    const toolchain =
+      archive.isHost && (await isInstalled(compiler, job.signal))
+        ? undefined
+        : await toolchainOf(job, found, compiler)
+    if (toolchain !== undefined)
+      for (const name of ['scripts', 'tools']) await runWith(toolchain, path.join(result, 'source', name))
     const kernel: Kernel = {
       release,
       version: found.version,
@@ -203,7 +214,11 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       modulesRoot: path.join(dir, 'modules'),
       symvers: path.join(dir, 'source/Module.symvers'),
       config: path.join(dir, 'source/.config'),
-      compiler: compilerOf(config),
+      compiler:
+        toolchain === undefined
+          ? compiler
+          : { ...compiler, program: toolchainProgram(toolchain, compiler.program) },
+      toolchain,
     }
     await writeStored(result, kernel, await diskUsage(path.join(result, 'source')))
     job.signal.throwIfAborted()
@@ -213,6 +228,43 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
     await move(result, dir)
     return kernel
   })
+}
+
+/** The compiler of a kernel from the distribution that it comes from, and what kbuild's programs need. */
+function toolchainOf(job: Job, found: ArchiveKernel, compiler: Compiler): Promise<string> {
+  const kbuild = found.packages[2]!
+  const archive = archiveOf(distributionCalled(found.distribution))
+  return fetchToolchain(job, archive, compiler, [`${kbuild.name}=${kbuild.version}`])
+}
+
+/** A fetched kernel whose toolchain is there, also when somebody removed it. */
+async function withCompiler(job: Job, kernel: Kernel): Promise<Kernel> {
+  if (kernel.toolchain === undefined || existsSync(kernel.compiler.program)) return kernel
+  const found = await findKernel(job, kernel.release)
+  if (found === undefined)
+    throw new Fault(
+      'environment',
+      'toolchain-missing',
+      `The archive no longer has ${kernel.release}, whose compiler was removed from the cache`,
+      { remedy: 'Choose a newer kernel (see `inarch kernels`)' },
+    )
+  await toolchainOf(job, found, { ...kernel.compiler, program: path.basename(kernel.compiler.program) })
+  return kernel
+}
+
+/** A kernel by its release, as one of the archives has it. */
+async function findKernel(job: Job, release: string): Promise<ArchiveKernel | undefined> {
+  const own = distributionOfRelease(release)
+  const likely = own === undefined ? allArchives() : [archiveOf(own)]
+  for (const archive of [
+    ...likely,
+    ...allArchives().filter(({ dir }) => likely.every((one) => one.dir !== dir)),
+  ])
+    for (const age of [undefined, minute]) {
+      const found = (await archiveKernels(job, archive, age)).find((kernel) => kernel.release === release)
+      if (found !== undefined) return found
+    }
+  return undefined
 }
 
 /**
@@ -226,15 +278,13 @@ export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
   checkCachePlace()
   const dir = kernelDir(release)
   const stored = await readStored(dir)
-  if (stored !== undefined) return stored
+  if (stored !== undefined) return await withCompiler(job, stored)
   const parts = parseRelease(release)
   if (parts === undefined)
     throw new Fault('usage', 'kernel-unknown', `${release} is not the release of a Debian kernel`, {
       remedy: 'See `inarch kernels` for those that can be had, or use `--build-dir DIR`',
     })
-  const found =
-    (await archiveKernels(job)).find((kernel) => kernel.release === release) ??
-    (await archiveKernels(job, minute)).find((kernel) => kernel.release === release)
+  const found = await findKernel(job, release)
   if (found === undefined)
     throw new Fault(
       'usage',
@@ -251,9 +301,7 @@ export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
       onWait: () => job.journal.note(`Another inarch is fetching ${release}; waiting for it`),
     },
     async () => {
-      const kernel = (await readStored(dir)) ?? (await make(job, found, dir))
-      await checkCompiler(kernel, job.signal)
-      return kernel
+      return (await readStored(dir)) ?? (await make(job, found, dir))
     },
   )
 }

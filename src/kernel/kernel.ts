@@ -4,7 +4,7 @@
 // local.ts from a build directory; the rooms after this one see no difference.
 
 export interface Compiler {
-  /** The program that kbuild is told to use, such as `gcc-12`. */
+  /** The program that kbuild is told to use, such as `gcc-12`; with its path when it is not this machine's own. */
   readonly program: string
   /** The config's CC_VERSION_TEXT, such as `gcc-12 (Debian 12.2.0-14+deb12u1) 12.2.0`. */
   readonly versionText: string
@@ -36,4 +36,6 @@ export interface Kernel {
   readonly symvers: string
   readonly config: string
   readonly compiler: Compiler
+  /** The toolchain that its compiler and kbuild's programs run with; undefined when they are this machine's own. */
+  readonly toolchain?: string | undefined
 }

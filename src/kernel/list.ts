@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What kernels there are: those in the cache and those that the archive can serve.
+import os from 'node:os'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { archiveKernels, deliverable } from './archive.ts'
+import { type Archive, allArchives, archiveOf } from './apt.ts'
+import { type ArchiveKernel, archiveKernels, deliverable } from './archive.ts'
+import { distributionCalled, distributionOfRelease, distributions } from './distributions.ts'
 import { type Candidate, defaultAmong } from './select.ts'
 import { kernelDir, storedKernels, storedSize } from './store.ts'
 import { compareVersions } from './version.ts'
 
 export interface ListedKernel extends Candidate {
+  /** The codename of the distribution that it comes from; empty when it is unknown. */
+  readonly distribution: string
+  /** Whether this machine runs it now. */
+  readonly running: boolean
   readonly fetched: boolean
   /** Whether the archive has it (still). */
   readonly available: boolean
@@ -19,30 +26,70 @@ export interface ListedKernel extends Candidate {
   readonly downloadBytes: number
 }
 
-/** Every kernel, newest version first; without the archive, the fetched ones. */
-export async function listKernels(job: Job): Promise<ListedKernel[]> {
+export interface ListOptions {
+  /** The codename or role of one distribution; without it the host's own and stable. */
+  readonly suite?: string | undefined
+  readonly series?: string | undefined
+  /** Of every distribution. */
+  readonly all?: boolean | undefined
+}
+
+function archivesFor({ suite, all }: ListOptions): Archive[] {
+  if (suite === undefined) return all === true ? allArchives() : allArchives().slice(0, 2)
+  const distribution = distributionCalled(suite)
+  if (distribution === undefined)
+    throw new Fault('usage', 'suite-unknown', `${suite} is no distribution of Debian that is known here`, {
+      remedy: `Name one of ${distributions.map(({ codename, role }) => `${codename} (${role})`).join(', ')}`,
+    })
+  return [archiveOf(distribution)]
+}
+
+/**
+ * The kernels of some distributions, newest version first; without the archive, the fetched ones.
+ * @throws Fault `usage/suite-unknown`
+ */
+export async function listKernels(job: Job, options: ListOptions = {}): Promise<ListedKernel[]> {
+  const archives = archivesFor(options)
   const stored = await storedKernels()
-  const served = await archiveKernels(job).then(deliverable, (error: unknown) => {
-    if (!(error instanceof Fault) || error.kind !== 'environment') throw error
-    job.journal.note(`${error.message}: only the kernels that are fetched are shown`)
-    return []
-  })
+  const served: ArchiveKernel[] = []
+  for (const archive of archives)
+    served.push(
+      ...(await archiveKernels(job, archive).then(deliverable, (error: unknown) => {
+        if (!(error instanceof Fault) || error.kind !== 'environment') throw error
+        const whose = archive.distribution?.codename ?? 'this machine’s package sources'
+        job.journal.note(`${error.message}: of ${whose}, only the kernels that are fetched are shown`)
+        return []
+      })),
+    )
   const fetched = new Set(stored.map((kernel) => kernel.release))
   const available = new Map(served.map((kernel) => [kernel.release, kernel]))
-  const all: Candidate[] = [...served, ...stored.filter((kernel) => !available.has(kernel.release))]
-  const chosen = defaultAmong(all)
+  const suite = options.suite === undefined ? undefined : distributionCalled(options.suite)
+  const others = stored.filter(
+    ({ release }) =>
+      !available.has(release) && (suite === undefined || distributionOfRelease(release) === suite),
+  )
+  const own = archives[0]?.isHost === true ? served.filter(isOf(archives[0])) : []
+  const chosen = defaultAmong<Candidate>([...own, ...others]) ?? defaultAmong<Candidate>(served)
+  const all: Candidate[] = [...available.values(), ...others]
   const listed = await Promise.all(
-    all.map(async ({ release, version, series, flavour }) => ({
-      release,
-      version,
-      series,
-      flavour,
-      fetched: fetched.has(release),
-      available: available.has(release),
-      default: release === chosen?.release,
-      bytes: fetched.has(release) ? await storedSize(kernelDir(release)) : 0,
-      downloadBytes: available.get(release)?.packages.reduce((sum, one) => sum + one.size, 0) ?? 0,
-    })),
+    all
+      .filter(({ series }) => options.series === undefined || series === options.series)
+      .map(async ({ release, version, series, flavour }) => ({
+        release,
+        version,
+        series,
+        flavour,
+        distribution: available.get(release)?.distribution ?? distributionOfRelease(release)?.codename ?? '',
+        running: release === os.release(),
+        fetched: fetched.has(release),
+        available: available.has(release),
+        default: release === chosen?.release,
+        bytes: fetched.has(release) ? await storedSize(kernelDir(release)) : 0,
+        downloadBytes: available.get(release)?.packages.reduce((sum, one) => sum + one.size, 0) ?? 0,
+      })),
   )
   return listed.sort((a, b) => compareVersions(b.version, a.version) || (a.flavour < b.flavour ? -1 : 1))
 }
+
+const isOf = (archive: Archive) => (kernel: ArchiveKernel) =>
+  kernel.distribution === (archive.distribution?.codename ?? '')

@@ -14,7 +14,7 @@ import { withScratch } from '../ground/scratch.ts'
 import { ageOf } from '../ground/stamp.ts'
 import type { Patch } from '../patch/patch.ts'
 import { readPatches } from '../patch/read.ts'
-import { apt, archiveRoot, configureApt } from './apt.ts'
+import { type Archive, apt, configureApt } from './apt.ts'
 
 /** A source package of one version. */
 export interface SourcePackage {
@@ -35,10 +35,10 @@ const minutes = 600_000
 const helper = '/usr/lib/apt/apt-helper'
 
 /** apt's options for a state that holds lists of sources alone (an index target, see apt.conf(5)). */
-function sourceOptions(): string[] {
+function sourceOptions({ dir }: Archive): string[] {
   const target = 'Acquire::IndexTargets::deb::inarch-sources'
   return [
-    `Dir::State::lists=${path.join(archiveRoot(), 'sources')}`,
+    `Dir::State::lists=${path.join(dir, 'sources')}`,
     'Dir::Cache::pkgcache=',
     'Acquire::IndexTargets::deb::Packages::DefaultEnabled=false',
     `${target}::MetaKey=$(COMPONENT)/source/Sources`,
@@ -77,15 +77,20 @@ export function findPackaging(sources: Buffer, wanted: SourcePackage): Packaging
  * @returns its path; undefined when the archive does not have it (any more)
  * @throws Fault `environment/download-failed`
  */
-async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): Promise<string | undefined> {
-  await configureApt(job.signal)
-  mkdirSync(path.join(archiveRoot(), 'sources/partial'), { recursive: true })
+async function downloadPackaging(
+  job: Job,
+  archive: Archive,
+  wanted: SourcePackage,
+  dir: string,
+): Promise<string | undefined> {
+  await configureApt(archive, job.signal)
+  mkdirSync(path.join(archive.dir, 'sources/partial'), { recursive: true })
   const options = { signal: job.signal, allowFailure: true }
-  const lists = await withLock(path.join(archiveRoot(), 'sources'), { signal: job.signal }, async () => {
+  const lists = await withLock(path.join(archive.dir, 'sources'), { signal: job.signal }, async () => {
     // Where one version's source is missing, the next one is asked for at once.
-    const updated = path.join(archiveRoot(), 'sources-updated')
+    const updated = path.join(archive.dir, 'sources-updated')
     if (ageOf(updated) > minutes) {
-      const update = await apt('apt-get', ['-q', 'update', ...sourceOptions()], options)
+      const update = await apt(archive, 'apt-get', ['-q', 'update', ...sourceOptions(archive)], options)
       if (!/^(?:Get|Hit):/m.test(update.stdout))
         throw new Fault('environment', 'archive-unreachable', 'The Debian archive can’t be reached', {
           remedy: 'Check the network, then try again',
@@ -95,8 +100,9 @@ async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): 
     }
     const format = '$(REPO_URI) $(FILENAME)'
     const { stdout } = await apt(
+      archive,
       'apt-get',
-      ['indextargets', ...sourceOptions(), '--format', format, 'Identifier: inarch-sources'],
+      ['indextargets', ...sourceOptions(archive), '--format', format, 'Identifier: inarch-sources'],
       options,
     )
     return stdout.split('\n').filter((line) => line !== '')
@@ -104,11 +110,12 @@ async function downloadPackaging(job: Job, wanted: SourcePackage, dir: string): 
   for (const line of lists) {
     const [root = '', file = ''] = line.split(/ (.*)/)
     const text = path.join(dir, 'Sources')
-    await apt(helper, ['cat-file', file], { ...options, outputFile: text })
+    await apt(archive, helper, ['cat-file', file], { ...options, outputFile: text })
     const found = findPackaging(await readFile(text), wanted)
     if (found === undefined) continue
     const target = path.join(dir, path.basename(found.path))
     const end = await apt(
+      archive,
       helper,
       ['download-file', `${root}${found.path}`, target, `SHA256:${found.sha256}`],
       options,
@@ -142,9 +149,14 @@ export function parseSeries(text: string): string[] {
  * @throws Fault `environment/source-missing` when the archive has the packages but not their source,
  *   `environment/download-failed`, `environment/archive-unreachable`, `environment/package-unexpected`
  */
-export async function featurePatches(job: Job, source: SourcePackage, feature: string): Promise<Patch[]> {
+export async function featurePatches(
+  job: Job,
+  archive: Archive,
+  source: SourcePackage,
+  feature: string,
+): Promise<Patch[]> {
   return withScratch(async (dir) => {
-    const tarball = await downloadPackaging(job, source, dir)
+    const tarball = await downloadPackaging(job, archive, source, dir)
     if (tarball === undefined)
       throw new Fault(
         'environment',

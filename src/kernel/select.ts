@@ -3,8 +3,15 @@
 import os from 'node:os'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
+import { type Archive, allArchives, archiveOf } from './apt.ts'
 import { archiveKernels, deliverable } from './archive.ts'
 import { fetchKernel } from './debian.ts'
+import {
+  type Distribution,
+  distributionCalled,
+  distributionOfRelease,
+  hostDistribution,
+} from './distributions.ts'
 import type { Kernel } from './kernel.ts'
 import { kernelDir, readStored, storedKernels } from './store.ts'
 import { compareVersions, parseRelease } from './version.ts'
@@ -21,20 +28,28 @@ export interface Candidate {
 interface Wish {
   readonly series?: string
   readonly flavour: string
+  /** Only what this distribution has. */
+  readonly distribution?: Distribution
 }
 
-/** The series for which Inarch is made first. */
-const defaultSeries = '6.1'
 const defaultFlavour = 'cloud-amd64'
 const day = 86_400_000
 
-/** Understands `latest`, `6.1`, `6.1-amd64`, `6.1-cloud`, `6.1-rt`; undefined for anything else. */
+/**
+ * Understands `latest`, `6.1`, `6.1-amd64`, `6.1-cloud`, `6.1-rt`, `trixie`, `trixie-rt`, `stable`, `testing-amd64`;
+ * undefined for anything else.
+ */
 function parseWish(wanted: string): Wish | undefined {
-  if (wanted === 'latest') return { flavour: defaultFlavour }
-  const match = /^(\d+\.\d+)(?:-([a-z][a-z\d-]*))?$/.exec(wanted)
-  if (match === null) return undefined
-  const flavour = match[2] ?? defaultFlavour
-  return { series: match[1]!, flavour: flavour.endsWith('amd64') ? flavour : `${flavour}-amd64` }
+  const [, name = '', kind = defaultFlavour] = /^(\d+\.\d+|[a-z]+)(?:-([a-z][a-z\d-]*))?$/.exec(wanted) ?? []
+  const flavour = kind.endsWith('amd64') ? kind : `${kind}-amd64`
+  if (name === 'latest') return { flavour }
+  const distribution = distributionCalled(name)
+  if (distribution !== undefined) return { flavour, distribution, ...seriesOfDistribution(distribution) }
+  return /^\d/.test(name) ? { series: name, flavour } : undefined
+}
+
+function seriesOfDistribution({ series }: Distribution): { readonly series?: string } {
+  return series === undefined ? {} : { series }
 }
 
 function newest<T extends Candidate>(candidates: readonly T[], wish: Wish): T | undefined {
@@ -47,24 +62,33 @@ function newest<T extends Candidate>(candidates: readonly T[], wish: Wish): T | 
 export function defaultAmong<T extends Candidate>(
   candidates: readonly T[],
   running = os.release(),
+  distribution = hostDistribution(),
 ): T | undefined {
+  const own = distribution === undefined ? {} : seriesOfDistribution(distribution)
   return (
     candidates.find((one) => one.release === running) ??
-    newest(candidates, { series: defaultSeries, flavour: defaultFlavour }) ??
+    newest(candidates, { ...own, flavour: defaultFlavour }) ??
     newest(candidates, { flavour: defaultFlavour }) ??
     candidates[0]
   )
 }
 
+/** The archives in which a wish is looked for, in this order; nothing to go on means the host's, then stable. */
+function archivesFor(wish: Wish | undefined): Archive[] {
+  if (wish?.distribution !== undefined) return [archiveOf(wish.distribution)]
+  return wish === undefined ? allArchives().slice(0, 2) : allArchives()
+}
+
 /**
- * The kernel that `wanted` names, fetched when it is not there yet: an exact release, a series (`6.12`,
- * its newest cloud kernel; `6.12-amd64`, its newest of that flavour), `latest`, or nothing: then the
- * running kernel if it can be had, otherwise the newest cloud kernel of 6.1, otherwise of any series.
- * Without the archive, the choice is among the fetched ones. What the archive turns out not to have, in
+ * The kernel that `wanted` names, fetched when it is not there yet: an exact release, `running`, a series (`6.12`, its
+ * newest cloud kernel; `6.12-amd64`, its newest of that flavour), a distribution (`trixie`, `stable-rt`), `latest`, or
+ * nothing: then the running kernel if it can be had, otherwise the newest cloud kernel of the host's distribution, or
+ * of stable. A series is looked for in the host's own distribution first, then in stable, then in the others. Without the archive, the choice is among the fetched ones. What the archive turns out not to have, in
  * spite of its lists, is passed over for the next older one.
  * @throws Fault `usage/kernel-unknown` and all that `fetchKernel` throws
  */
-export async function selectKernel(job: Job, wanted?: string): Promise<Kernel> {
+export async function selectKernel(job: Job, asked?: string): Promise<Kernel> {
+  const wanted = asked === 'running' ? os.release() : asked
   const wish = wanted === undefined ? undefined : parseWish(wanted)
   if (wanted !== undefined && wish === undefined) {
     // It becomes the name of a directory: a path must not lead to another kernel's.
@@ -79,10 +103,8 @@ export async function selectKernel(job: Job, wanted?: string): Promise<Kernel> {
     const stored = parseRelease(running) === undefined ? undefined : await readStored(kernelDir(running))
     if (stored !== undefined) return stored
   }
-  const choose = (candidates: readonly Candidate[]) =>
-    wish === undefined ? defaultAmong(candidates) : newest(candidates, wish)
   for (;;) {
-    const { release } = await chooseKernel(job, choose, wanted)
+    const { release } = await chooseKernel(job, wish, wanted)
     try {
       return await fetchKernel(job, release)
     } catch (error) {
@@ -92,27 +114,39 @@ export async function selectKernel(job: Job, wanted?: string): Promise<Kernel> {
   }
 }
 
-/** Lets `choose` choose among the kernels that can be had. */
+/** The best kernel for a wish, among those that can be had. */
 async function chooseKernel(
   job: Job,
-  choose: (candidates: readonly Candidate[]) => Candidate | undefined,
+  wish: Wish | undefined,
   wanted: string | undefined,
 ): Promise<Candidate> {
-  const fetched = choose(await storedKernels())
-  let chosen: Candidate | undefined
+  const choose = (candidates: readonly Candidate[]) =>
+    wish === undefined ? defaultAmong(candidates) : newest(candidates, wish)
+  const stored = await storedKernels()
+  const { distribution } = wish ?? {}
+  const fetched = choose(
+    distribution === undefined
+      ? stored
+      : stored.filter(({ release }) => distributionOfRelease(release) === distribution),
+  )
   try {
-    // With a fitting kernel at hand, yesterday's knowledge of the archive is good enough.
-    chosen = choose(deliverable(await archiveKernels(job, fetched === undefined ? undefined : day)))
+    for (const archive of archivesFor(wish)) {
+      // With a fitting kernel at hand, yesterday's knowledge of the archive is good enough.
+      const known = await archiveKernels(job, archive, fetched === undefined ? undefined : day)
+      const chosen = choose(deliverable(known))
+      if (chosen !== undefined) return chosen
+    }
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'environment' || fetched === undefined) throw error
     job.journal.note(`${error.message}; using ${fetched.release}, which is fetched`)
   }
-  chosen ??= fetched
-  if (chosen !== undefined) return chosen
+  if (fetched !== undefined) return fetched
   throw new Fault(
     'usage',
     'kernel-unknown',
     `There is no kernel for ${wanted ?? 'this machine'} in the Debian archive`,
-    { remedy: 'See `inarch kernels` for those that can be had' },
+    {
+      remedy: 'See `inarch kernels` for those that can be had',
+    },
   )
 }

@@ -28,6 +28,7 @@ const StoredKernel = v.object({
   symvers: v.string(),
   config: v.string(),
   compiler: v.object({ program: v.string(), versionText: v.string() }),
+  toolchain: v.optional(v.string()),
   /** What the source takes on the disk; it never changes, and measuring it takes long. */
   sourceBytes: v.number(),
 })

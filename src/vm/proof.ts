@@ -150,7 +150,11 @@ export async function proveMany(
   }
   // A small guest would have no memory left.
   const stress = exercised.length > 0 && memory >= 384 ? await stressEntries(job.signal) : undefined
-  const calls = exercised.length > 0 ? await callsEntry(kernel.compiler.program, job.signal) : undefined
+  // A toolchain in the cache has no C library to link with.
+  const calls =
+    exercised.length > 0
+      ? await callsEntry(kernel.toolchain === undefined ? kernel.compiler.program : 'gcc', job.signal)
+      : undefined
   const equipment = { stressNg: stress !== undefined, calls: calls !== undefined }
   const staged: Staged[] = []
   for (const [part, request] of requests.entries())

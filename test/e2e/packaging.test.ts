@@ -4,17 +4,19 @@
 import { expect, test } from 'vitest'
 import type { Fault } from '../../src/ground/fault.ts'
 import { silentJournal } from '../../src/ground/job.ts'
+import { archiveOf } from '../../src/kernel/apt.ts'
 import { archiveKernels } from '../../src/kernel/archive.ts'
 import { featurePatches } from '../../src/kernel/packaging.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 
 test('the patches of a real-time kernel come from its source package', async ({ skip }) => {
-  const kernels = (await archiveKernels(job)).filter(({ flavour }) => flavour === 'rt-amd64')
+  const archive = archiveOf()
+  const kernels = (await archiveKernels(job, archive)).filter(({ flavour }) => flavour === 'rt-amd64')
   for (const { feature, packages } of kernels) {
     expect(feature).toBe('rt')
     const source = packages.at(-1)!.source
-    const patches = await featurePatches(job, source, feature!).catch((error: Fault) => {
+    const patches = await featurePatches(job, archive, source, feature!).catch((error: Fault) => {
       // The archive's lists can be ahead of its files.
       expect([error.code, error.message]).toEqual(['source-missing', expect.stringContaining(source.version)])
     })

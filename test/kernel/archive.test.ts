@@ -20,7 +20,7 @@ const complete = [
 
 describe('the archive', () => {
   test('serves a kernel whose image, headers, kbuild and exact source are there', () => {
-    const kernels = assembleKernels(complete)
+    const kernels = assembleKernels(complete, 'bookworm')
     expect(kernels).toMatchObject([
       { release: '6.1.0-56-cloud-amd64', version: '6.1.192-2', series: '6.1', flavour: 'cloud-amd64' },
     ])
@@ -33,11 +33,18 @@ describe('the archive', () => {
   })
 
   test.each([0, 1, 2, 3])('does not serve it without package %i', (index) => {
-    expect(assembleKernels(complete.filter((_, i) => i !== index))).toEqual([])
+    expect(
+      assembleKernels(
+        complete.filter((_, i) => i !== index),
+        'bookworm',
+      ),
+    ).toEqual([])
   })
 
   test('does not serve it with a source of another version', () => {
-    expect(assembleKernels([...complete.slice(0, 3), one('linux-source-6.1', '6.1.192-1')])).toEqual([])
+    expect(
+      assembleKernels([...complete.slice(0, 3), one('linux-source-6.1', '6.1.192-1')], 'bookworm'),
+    ).toEqual([])
   })
 
   test('takes the oldest kbuild that is new enough when the exact one is gone', () => {
@@ -49,7 +56,7 @@ describe('the archive', () => {
       one('linux-kbuild-6.1', '6.1.201-1'),
       one('linux-kbuild-6.1', '6.1.192-2'),
     ]
-    expect(assembleKernels(older)[0]!.packages[2]).toMatchObject({ version: '6.1.192-2' })
+    expect(assembleKernels(older, 'bookworm')[0]!.packages[2]).toMatchObject({ version: '6.1.192-2' })
   })
 
   test('knows of a real-time kernel that its source lacks patches, and which source package has them', () => {
@@ -61,7 +68,7 @@ describe('the archive', () => {
         'linux-headers-6.1.0-56-common-rt (= 6.1.192-2), linux-kbuild-6.1 (>= 6.1.192-2)',
       ),
     ]
-    const kernels = assembleKernels([...complete, ...realTime])
+    const kernels = assembleKernels([...complete, ...realTime], 'bookworm')
     expect(kernels.map(({ flavour, feature }) => [flavour, feature])).toEqual([
       ['cloud-amd64', undefined],
       ['rt-amd64', 'rt'],
@@ -74,7 +81,7 @@ describe('the archive', () => {
     )
     const rest = ['linux-image-6.12.117+deb12-rt-amd64', 'linux-kbuild-6.12.117+deb12', 'linux-source-6.12']
     expect(
-      assembleKernels([newer, ...rest.map((name) => one(name, '6.12.117-1~deb12u1'))]).map(
+      assembleKernels([newer, ...rest.map((name) => one(name, '6.12.117-1~deb12u1'))], 'bookworm').map(
         ({ release, feature }) => [release, feature],
       ),
     ).toEqual([['6.12.117+deb12-rt-amd64', 'rt']])
@@ -91,12 +98,12 @@ describe('the archive', () => {
       one(name, '6.1.192-2'),
       one(name.replace('image', 'headers'), '6.1.192-2', 'linux-kbuild-6.1'),
     ])
-    expect(assembleKernels([...complete, ...more])).toHaveLength(1)
+    expect(assembleKernels([...complete, ...more], 'bookworm')).toHaveLength(1)
   })
 
   test('puts the newest version first, as versions are ordered and not as text', () => {
     const older = complete.map((p) => ({ ...p, name: p.name.replace('-56-', '-9-'), version: '6.1.99-1' }))
-    expect(assembleKernels([...older, ...complete]).map(({ version }) => version)).toEqual([
+    expect(assembleKernels([...older, ...complete], 'bookworm').map(({ version }) => version)).toEqual([
       '6.1.192-2',
       '6.1.99-1',
     ])

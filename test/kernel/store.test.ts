@@ -165,7 +165,8 @@ describe('pruning', () => {
 
 test('what the archive could not deliver is passed over for a day', async () => {
   const of = (release: string): ArchiveKernel => ({
-    ...{ release, version: '6.1.192-2', series: '6.1', flavour: 'rt-amd64', packages: [], feature: 'rt' },
+    ...{ release, version: '6.1.192-2', series: '6.1', flavour: 'rt-amd64' },
+    ...{ distribution: 'bookworm', packages: [], feature: 'rt' },
   })
   const kernels = [of('6.1.0-56-rt-amd64'), of('6.1.0-53-rt-amd64')]
   expect(deliverable(kernels)).toEqual(kernels)

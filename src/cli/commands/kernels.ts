@@ -2,7 +2,7 @@
 // `inarch kernels`: which kernels there are, to fetch them and to remove them again.
 import { Command } from 'commander'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { ListedKernel } from '../../kernel/list.ts'
+import type { ListedKernel, ListOptions } from '../../kernel/list.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { bold, dim, green } from '../render/colour.ts'
 
@@ -14,12 +14,13 @@ function state(kernel: ListedKernel): string {
   const text = kernel.fetched
     ? green(`fetched, ${size(kernel.bytes)}`)
     : dim(`${size(kernel.downloadBytes)} to download`)
-  return kernel.default ? `${text}, ${bold('default')}` : text
+  const marks = [...(kernel.running ? [bold('running')] : []), ...(kernel.default ? [bold('default')] : [])]
+  return [text, ...marks].join(', ')
 }
 
 function table(kernels: readonly ListedKernel[]): string[] {
-  const rows = kernels.map((kernel) => [kernel.release, kernel.version, kernel.series, kernel.flavour])
-  const header = ['RELEASE', 'VERSION', 'SERIES', 'FLAVOUR']
+  const rows = kernels.map((one) => [one.release, one.version, one.series, one.flavour, one.distribution])
+  const header = ['RELEASE', 'VERSION', 'SERIES', 'FLAVOUR', 'SUITE']
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]!.length)),
   )
@@ -42,12 +43,18 @@ export function kernelsCommand(): Command {
   )
 
   withCommonOptions(kernels.command('list', { isDefault: true }), 'where they are')
-    .description('show every kernel that is fetched or can be had from the Debian archive')
-    .action((options: CommonOptions) =>
+    .description('show the kernels that are fetched or can be had from the Debian archive')
+    .option(
+      '--suite <name>',
+      'of one distribution (trixie, stable, testing); as a rule this machine’s and stable',
+    )
+    .option('--series <series>', 'of one series, such as 6.12')
+    .option('--all', 'of every distribution')
+    .action((options: CommonOptions & ListOptions) =>
       perform(options, async (session) => {
         const { listKernels } = await import('../../kernel/list.ts')
         const { kernelDir } = await import('../../kernel/store.ts')
-        const listed = await listKernels(session.job)
+        const listed = await listKernels(session.job, options)
         session.data(listed)
         if (listed.length === 0) session.print('No kernel is fetched, and the archive can’t be reached.')
         else for (const row of table(listed)) session.print(row)
@@ -59,7 +66,10 @@ export function kernelsCommand(): Command {
 
   withCommonOptions(kernels.command('fetch'), 'where source and image are, and the compiler')
     .description('fetch kernels: source, configuration, image, modules and symbols')
-    .argument('<kernel...>', 'releases (6.1.0-56-cloud-amd64), series (6.12, 6.1-amd64) or `latest`')
+    .argument(
+      '<kernel...>',
+      'releases (6.12.118+deb13-cloud-amd64), series (6.12, 6.1-amd64), distributions (trixie, stable-rt), `running` or `latest`',
+    )
     .addHelpText(
       'after',
       `
@@ -68,7 +78,8 @@ Examples:
   inarch kernels fetch 6.1 6.12             the newest cloud kernel of each series
   inarch kernels fetch 6.1-amd64            the newest generic kernel of a series
   inarch kernels fetch 6.1-rt               the newest real-time kernel of a series
-  inarch kernels fetch $(uname -r)          the running kernel`,
+  inarch kernels fetch trixie               the newest cloud kernel of Debian 13
+  inarch kernels fetch running              the running kernel`,
     )
     .action((wanted: string[], options: CommonOptions) =>
       perform(options, async (session) => {
@@ -120,6 +131,7 @@ Examples:
     `
 Examples:
   inarch kernels                            what there is; the default is marked
+  inarch kernels --suite testing            what the next Debian has
   inarch kernels fetch 6.1                  get the newest 6.1 kernel
   inarch kernels prune                      remove superseded ones`,
   )

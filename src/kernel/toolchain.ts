@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A kernel's own compiler, where the host does not have it: gcc, binutils and the C library that they are linked with,
+// of the kernel's distribution, unpacked in the cache and run from there. Nothing is installed, no root is needed.
+// Each program is started by the unpacked dynamic loader (ld.so(8)), which finds their libraries; gcc is told to start
+// its own programs in the same way (-wrapper), so that neither paths nor code differ from an installed one's.
+import { existsSync, readlinkSync } from 'node:fs'
+import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import * as v from 'valibot'
+import { cacheRoot } from '../ground/cache.ts'
+import { command } from '../ground/command.ts'
+import { Fault } from '../ground/fault.ts'
+import type { Job } from '../ground/job.ts'
+import { withLock } from '../ground/lock.ts'
+import { move } from '../ground/move.ts'
+import { withScratch } from '../ground/scratch.ts'
+import { type Archive, apt, configureApt } from './apt.ts'
+import { download } from './archive.ts'
+import type { Compiler } from './kernel.ts'
+
+/** The directory that holds all toolchains. */
+export function toolchainsRoot(): string {
+  return path.join(cacheRoot(), 'toolchains')
+}
+
+/** A toolchain's directory; `name` is such as `trixie-gcc-14`. */
+export function toolchainDir(name: string): string {
+  return path.join(toolchainsRoot(), name)
+}
+
+/** The program that runs a toolchain's compiler, which kbuild is told to use. */
+export function toolchainProgram(name: string, compiler: string): string {
+  return path.join(toolchainDir(name), 'bin', path.basename(compiler))
+}
+
+const Packages = v.array(v.object({ name: v.string(), version: v.string(), size: v.number() }))
+
+/**
+ * What apt would install for some packages on a machine that has none.
+ * @throws Fault `environment/toolchain-missing` when the archive does not have them
+ */
+async function closureOf(
+  archive: Archive,
+  wanted: readonly string[],
+  signal: AbortSignal,
+): Promise<v.InferOutput<typeof Packages>> {
+  await configureApt(archive, signal)
+  const options = ['-qq', '-y', '--no-install-recommends', '--print-uris']
+  const { stdout, stderr, exitCode } = await apt(
+    archive,
+    'apt-get',
+    ['install', ...options, '--', ...wanted],
+    {
+      signal,
+      allowFailure: true,
+    },
+  )
+  // 'URI' FILE SIZE HASH, where the file is NAME_VERSION_ARCHITECTURE.deb.
+  const found = [...stdout.matchAll(/^'\S+' ([a-z0-9][a-z0-9+.-]*)_([^_\s]+)_\w+\.deb (\d+) /gm)].map(
+    ([, name, version, size]) => ({ name: name!, version: decodeURIComponent(version!), size: Number(size) }),
+  )
+  if (exitCode !== 0 || found.length === 0)
+    throw new Fault('environment', 'toolchain-missing', `The archive does not have ${wanted.join(' and ')}`, {
+      remedy: 'Choose another kernel (see `inarch kernels`), or install its compiler',
+      detail: stderr.trimEnd().split('\n').slice(-8).join('\n'),
+    })
+  return found
+}
+
+/** Where the unpacked packages have the dynamic loader and their libraries, relative to their root. */
+const loaders = ['usr/lib64/ld-linux-x86-64.so.2', 'lib64/ld-linux-x86-64.so.2']
+const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
+
+interface Loader {
+  readonly program: string
+  readonly libraryPath: string
+}
+
+/** @param made where the files lie while the toolchain is made; @param root where they will lie */
+function loaderIn(made: string, root: string): Loader {
+  const program = loaders.find((file) => existsSync(path.join(made, file)) || isLink(path.join(made, file)))
+  if (program === undefined)
+    throw new Fault('environment', 'package-unexpected', 'A Debian package has an unexpected layout: libc6')
+  const dirs = libraries.filter((dir) => existsSync(path.join(made, dir)))
+  return { program: path.join(root, program), libraryPath: dirs.map((dir) => path.join(root, dir)).join(':') }
+}
+
+function isLink(file: string): boolean {
+  try {
+    readlinkSync(file)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Before the name of each program for this kind of processor. */
+const triplet = 'x86_64-linux-gnu-'
+
+/** The package of a compiler: some kernels name it with the kind of processor (`x86_64-linux-gnu-gcc-14`). */
+function packageOf(compiler: string): string {
+  return compiler.startsWith(triplet) ? compiler.slice(triplet.length) : compiler
+}
+
+/** A word for sh; the places of a cache have no quotes in them (`checkCachePlace`). */
+const quoted = (word: string) => `'${word}'`
+
+function script(words: readonly string[]): string {
+  return `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`
+}
+
+/** The text of a program that starts another one with the libraries of a toolchain. */
+function startedBy({ program, libraryPath }: Loader, target: string, more: readonly string[] = []): string {
+  const words = [program, '--library-path', libraryPath, '--argv0', target, target, ...more]
+  return script(words.map(quoted))
+}
+
+async function writeProgram(file: string, text: string): Promise<void> {
+  await writeFile(file, text)
+  await chmod(file, 0o755)
+}
+
+/** Writes `bin/`: the compiler, and binutils by their plain names. */
+async function writePrograms(made: string, place: string, compiler: string): Promise<void> {
+  const root = path.join(place, 'root')
+  const loader = loaderIn(path.join(made, 'root'), root)
+  await mkdir(path.join(made, 'bin'))
+  const tools = path.join(root, 'usr/bin', triplet)
+  const driver = `${tools}${packageOf(compiler)}`
+  if (!existsSync(path.join(made, 'root', path.relative(root, driver))))
+    throw new Fault(
+      'environment',
+      'package-unexpected',
+      `A Debian package has an unexpected layout: ${compiler}`,
+    )
+  await writeProgram(
+    path.join(made, 'bin', compiler),
+    startedBy(loader, driver, [
+      '-wrapper',
+      `${loader.program},--library-path,${loader.libraryPath}`,
+      `-B${tools}`,
+    ]),
+  )
+}
+
+/**
+ * The compiler of a kernel from the kernel's own distribution, with what kbuild's programs need.
+ * @param wanted packages whose libraries are needed as well: kbuild's, in the version of the kernel's headers
+ * @returns the toolchain's name
+ * @throws Fault `environment/toolchain-missing`, `environment/download-failed`, `environment/archive-unreachable`,
+ * `environment/compiler-mismatch` when the archive's compiler is another one than the kernel's
+ */
+export async function fetchToolchain(
+  job: Job,
+  archive: Archive,
+  compiler: Compiler,
+  wanted: readonly string[],
+): Promise<string> {
+  const program = path.basename(compiler.program)
+  const own = packageOf(program)
+  const name = `${archive.distribution?.codename ?? 'host'}-${own}`
+  const place = toolchainDir(name)
+  return await withLock(place, { signal: job.signal }, async () => {
+    if ((await versionOf(toolchainProgram(name, program), job.signal)) === compiler.versionText) return name
+    await withScratch(async (scratch) => {
+      const packages = await closureOf(archive, [own, ...wanted], job.signal)
+      const made = path.join(scratch, 'toolchain')
+      const debs = path.join(scratch, 'debs')
+      await mkdir(path.join(made, 'root'), { recursive: true })
+      await mkdir(debs)
+      const files = await job.journal.step(`Downloading ${own}, which compiled the kernel`, (step) =>
+        download(job, step, archive, packages, debs),
+      )
+      await job.journal.step(`Unpacking ${own}`, async () => {
+        for (const file of files)
+          await command('dpkg-deb', ['-x', file, path.join(made, 'root')], {
+            signal: job.signal,
+            guarded: true,
+          })
+        await writePrograms(made, place, program)
+        await writeFile(path.join(made, 'packages.json'), `${JSON.stringify(packages, null, 2)}\n`)
+      })
+      job.signal.throwIfAborted()
+      await rm(place, { recursive: true, force: true, maxRetries: 3 })
+      await mkdir(path.dirname(place), { recursive: true })
+      await move(made, place)
+    })
+    const found = await versionOf(toolchainProgram(name, program), job.signal)
+    if (found !== compiler.versionText)
+      throw new Fault(
+        'environment',
+        'compiler-mismatch',
+        `The archive no longer has the compiler of this kernel, ${compiler.versionText}`,
+        {
+          remedy: 'Choose a newer kernel (see `inarch kernels`)',
+          detail: `the kernel: ${compiler.versionText}\nthe archive: ${found ?? 'does not run'}`,
+        },
+      )
+    return name
+  })
+}
+
+/** What a compiler says of itself; undefined when it does not run. */
+async function versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
+  if (!existsSync(program)) return undefined
+  const { stdout, exitCode } = await command(program, ['--version'], { signal, allowFailure: true })
+  return exitCode === 0 ? stdout.split('\n')[0]!.trim() : undefined
+}
+
+/** Whether a file is a program for this kind of processor (ELF gABI, e_ident and e_type). */
+async function isProgram(file: string): Promise<boolean> {
+  const handle = await open(file)
+  try {
+    const head = Buffer.alloc(18)
+    const { bytesRead } = await handle.read(head, 0, head.length, 0)
+    const type = head.readUInt16LE(16)
+    return bytesRead === head.length && head.readUInt32BE(0) === 0x7f454c46 && (type === 2 || type === 3)
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Lets the programs of a directory run with a toolchain's libraries: each is put beside a script of its name.
+ * Shared objects, which nobody starts, stay as they are.
+ */
+export async function runWith(name: string, dir: string): Promise<void> {
+  const root = path.join(toolchainDir(name), 'root')
+  const { program, libraryPath } = loaderIn(root, root)
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath ?? entry.path, entry.name)
+    if (!entry.isFile() || /\.(?:so|o|elf)\b/.test(entry.name) || !(await isProgram(file))) continue
+    await rename(file, `${file}.elf`)
+    const words = [program, '--library-path', libraryPath].map(quoted)
+    await writeProgram(file, script([...words, '--argv0', '"$0"', '"$0.elf"']))
+  }
+}
+
+/** The packages of a toolchain, as they were when it was fetched. */
+export async function toolchainPackages(name: string): Promise<v.InferOutput<typeof Packages>> {
+  return v.parse(Packages, JSON.parse(await readFile(path.join(toolchainDir(name), 'packages.json'), 'utf8')))
+}
