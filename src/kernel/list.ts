@@ -68,8 +68,7 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
     ({ release }) =>
       !available.has(release) && (suite === undefined || distributionOfRelease(release) === suite),
   )
-  const own = archives[0]?.isHost === true ? served.filter(isOf(archives[0])) : []
-  const chosen = defaultAmong<Candidate>([...own, ...others]) ?? defaultAmong<Candidate>(served)
+  const chosen = await defaultOf(job, stored)
   const all: Candidate[] = [...available.values(), ...others]
   const listed = await Promise.all(
     all
@@ -83,7 +82,7 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
         running: release === os.release(),
         fetched: fetched.has(release),
         available: available.has(release),
-        default: release === chosen?.release,
+        default: release === chosen,
         bytes: fetched.has(release) ? await storedSize(kernelDir(release)) : 0,
         downloadBytes: available.get(release)?.packages.reduce((sum, one) => sum + one.size, 0) ?? 0,
       })),
@@ -91,5 +90,12 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
   return listed.sort((a, b) => compareVersions(b.version, a.version) || (a.flavour < b.flavour ? -1 : 1))
 }
 
-const isOf = (archive: Archive) => (kernel: ArchiveKernel) =>
-  kernel.distribution === (archive.distribution?.codename ?? '')
+/** The release that is used when none is named, as far as the archives are known. */
+async function defaultOf(job: Job, stored: readonly Candidate[]): Promise<string | undefined> {
+  for (const archive of allArchives().slice(0, 2)) {
+    const known = await archiveKernels(job, archive).catch(() => [])
+    const chosen = defaultAmong<Candidate>(deliverable(known))
+    if (chosen !== undefined) return chosen.release
+  }
+  return defaultAmong(stored)?.release
+}

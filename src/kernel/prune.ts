@@ -7,7 +7,9 @@ import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withLock } from '../ground/lock.ts'
 import { withScratch } from '../ground/scratch.ts'
+import { distributionOfRelease } from './distributions.ts'
 import { diskUsage, kernelDir, kernelsRoot, storedKernels, storedSize } from './store.ts'
+import { toolchainDir, toolchainsRoot } from './toolchain.ts'
 import { compareVersions } from './version.ts'
 
 export interface Pruned {
@@ -18,7 +20,7 @@ export interface Pruned {
 }
 
 export interface PruneOptions {
-  /** Exactly these; without them all but the newest of each series and flavour. */
+  /** Exactly these; without them all but the newest of each distribution, series and flavour. */
   readonly releases?: readonly string[]
   /** Every kernel, everything made from them, and the archive's lists. */
   readonly all?: boolean
@@ -36,7 +38,8 @@ async function superseded(): Promise<string[]> {
   const kept = new Set<string>()
   const newest = new Map<string, { version: string; release: string }>()
   for (const kernel of kernels) {
-    const kind = `${kernel.series} ${kernel.flavour}`
+    const distribution = distributionOfRelease(kernel.release)?.codename ?? ''
+    const kind = `${distribution} ${kernel.series} ${kernel.flavour}`
     const other = newest.get(kind)
     if (other === undefined || compareVersions(kernel.version, other.version) > 0) newest.set(kind, kernel)
   }
@@ -45,7 +48,7 @@ async function superseded(): Promise<string[]> {
 }
 
 /**
- * Removes fetched kernels, by default all but the newest of each series and flavour.
+ * Removes fetched kernels, by default all but the newest of each distribution, series and flavour.
  * @returns what was removed, or would be with `dryRun`
  * @throws Fault `usage/kernel-not-fetched`
  */
@@ -58,6 +61,8 @@ export async function prune(job: Job, options: PruneOptions = {}): Promise<Prune
     })
   const releases =
     options.all === true ? here : options.releases?.length ? [...options.releases] : await superseded()
+  const kept = (await storedKernels()).filter(({ release }) => !releases.includes(release))
+  const used = new Set(kept.map(({ toolchain }) => toolchain))
   const pruned: Pruned[] = []
   // A scratch directory also sweeps those that killed processes left.
   await withScratch(async (scratch) => {
@@ -81,6 +86,10 @@ export async function prune(job: Job, options: PruneOptions = {}): Promise<Prune
         withLock(dir, { signal: job.signal }, async () => remove(release, dir, await storedSize(dir))),
       )
     }
+    // A toolchain goes with the last of its kernels.
+    if (options.all !== true)
+      for (const name of (await readdir(toolchainsRoot()).catch(() => [])).filter((one) => !used.has(one)))
+        await remove(name, toolchainDir(name), await diskUsage(toolchainDir(name)))
     if (options.all === true)
       for (const name of await readdir(cacheRoot())) {
         const target = path.join(cacheRoot(), name)

@@ -160,7 +160,7 @@ describe('a fetched kernel', () => {
     expect(kernels[0]!.bytes).toBeGreaterThan(1_000_000_000)
     const plain = inarch(['kernels'])
     expect(await plain.end).toBe(0)
-    expect(plain.stdout).toMatch(/^RELEASE +VERSION +SERIES +FLAVOUR +STATE\n/)
+    expect(plain.stdout).toMatch(/^RELEASE +VERSION +SERIES +FLAVOUR +SUITE +STATE\n/)
     expect(plain.stdout).toMatch(new RegExp(`^${kernels[0]!.release} .* fetched, 1\\.\\d GB`, 'm'))
   })
 
@@ -191,14 +191,21 @@ describe('a fetched kernel', () => {
 
   test('is used without the archive; what is not there is refused with what is missing', async () => {
     const release = (await fetched())[0]!.release
+    const archives = path.join(cache, 'inarch/archive')
+    const dated = (time: number) => {
+      for (const name of readdirSync(archives)) {
+        const lists = path.join(archives, name, 'kernels.json')
+        if (existsSync(lists)) utimesSync(lists, time, time)
+      }
+    }
     // A list that is long out of date, and a proxy that does not exist.
-    utimesSync(path.join(cache, 'inarch/archive/kernels.json'), 0, 0)
+    dated(0)
     const offline = { http_proxy: 'http://127.0.0.1:9', https_proxy: 'http://127.0.0.1:9' }
     const exact = inarch(['kernels', 'fetch', release], offline)
     expect([await exact.end, exact.stderr]).toEqual([0, ''])
     // Nor is one believed that was written when the clock went wrong.
     for (const time of [0, Date.UTC(2040) / 1000]) {
-      utimesSync(path.join(cache, 'inarch/archive/kernels.json'), time, time)
+      dated(time)
       const series = inarch(['kernels', 'fetch', '6.1'], offline)
       expect(await series.end).toBe(0)
       expect(series.stdout).toContain(release)
@@ -208,6 +215,12 @@ describe('a fetched kernel', () => {
     expect(await list.end).toBe(0)
     expect(list.stdout.trim().split('\n')).toHaveLength(2)
     expect(list.stderr).toContain('only the kernels that are fetched are shown')
+    const of = inarch(['kernels', '--suite', 'forky'], offline)
+    expect(await of.end).toBe(0)
+    expect(of.stdout).not.toContain(release)
+    const unknown = inarch(['kernels', '--suite', 'jessie'], offline)
+    expect(await unknown.end).toBe(2)
+    expect(unknown.stderr).toContain('trixie (stable)')
     const absent = inarch(['kernels', 'fetch', '6.12'], offline)
     expect(await absent.end).toBe(5)
     expect(absent.stderr).toContain('The Debian archive can’t be reached')

@@ -16,10 +16,12 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
 import { type ArchiveKernel, deliverable, withdraw } from '../../src/kernel/archive.ts'
+import { distributionCalled } from '../../src/kernel/distributions.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { prune } from '../../src/kernel/prune.ts'
 import { defaultAmong } from '../../src/kernel/select.ts'
 import { kernelDir, readStored, storedKernels, storedSize, writeStored } from '../../src/kernel/store.ts'
+import { toolchainDir } from '../../src/kernel/toolchain.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 let cache: string
@@ -53,6 +55,8 @@ async function put(release: string, version: string, flavour = 'cloud-amd64'): P
   await writeStored(dir, kernel, 5_000_000)
   return kernel
 }
+
+const bookworm = distributionCalled('bookworm')
 
 describe('a stored kernel', () => {
   test('is read back as it was written', async () => {
@@ -108,10 +112,12 @@ describe('the default kernel', () => {
     expect(defaultAmong(all, '6.1.0-9-cloud-amd64')?.release).toBe('6.1.0-9-cloud-amd64')
   })
   test('is otherwise the newest cloud kernel of 6.1, then of any series, then whatever there is', () => {
-    expect(defaultAmong(all, '5.4.0')?.release).toBe('6.1.0-56-cloud-amd64')
-    expect(defaultAmong(all.slice(0, 2), '5.4.0')?.release).toBe('6.12.8-cloud-amd64')
-    expect(defaultAmong(all.slice(0, 1), '5.4.0')?.release).toBe('6.12.9-amd64')
+    expect(defaultAmong(all, '5.4.0', bookworm)?.release).toBe('6.1.0-56-cloud-amd64')
+    expect(defaultAmong(all.slice(0, 2), '5.4.0', bookworm)?.release).toBe('6.12.8-cloud-amd64')
+    expect(defaultAmong(all.slice(0, 1), '5.4.0', bookworm)?.release).toBe('6.12.9-amd64')
     expect(defaultAmong([], '5.4.0')).toBeUndefined()
+    // A machine of Debian 13 is served by its own kernels first.
+    expect(defaultAmong(all, '5.4.0', distributionCalled('stable'))?.release).toBe('6.12.8-cloud-amd64')
   })
 })
 
@@ -135,6 +141,24 @@ describe('pruning', () => {
       '6.1.0-56-cloud-amd64',
       '6.12.8-cloud-amd64',
     ])
+  })
+
+  test('keeps the newest of each distribution, and a toolchain as long as one of its kernels is left', async () => {
+    await put('6.12.9+deb12-cloud-amd64', '6.12.9-1~deb12u1')
+    const toolchain = 'trixie-gcc-14'
+    for (const minor of [9, 10]) {
+      const kernel = await put(`6.12.${minor}+deb13-cloud-amd64`, `6.12.${minor}-1`)
+      await writeStored(kernel.dir, { ...kernel, toolchain }, 5_000_000)
+    }
+    mkdirSync(toolchainDir(toolchain), { recursive: true })
+    expect(names(await prune(job, { dryRun: true }))).toEqual(['6.12.9+deb13-cloud-amd64'])
+    expect(names(await prune(job))).toEqual(['6.12.9+deb13-cloud-amd64'])
+    expect(existsSync(toolchainDir(toolchain))).toBe(true)
+    const last = { releases: ['6.12.10+deb13-cloud-amd64'] }
+    const would = await prune(job, { ...last, dryRun: true })
+    expect(names(would)).toEqual(['6.12.10+deb13-cloud-amd64', toolchain])
+    expect(names(await prune(job, last))).toEqual(names(would))
+    expect(existsSync(toolchainDir(toolchain))).toBe(false)
   })
 
   test('removes exactly the named kernels', async () => {

@@ -96,7 +96,9 @@ Examples:
     )
 
   withCommonOptions(kernels.command('prune'))
-    .description('remove fetched kernels; without arguments all but the newest of each series and flavour')
+    .description(
+      'remove fetched kernels; without arguments all but the newest of each suite, series and flavour',
+    )
     .argument('[release...]', 'remove exactly these')
     .option('--all', 'remove every kernel, everything made from them, and the archive’s lists')
     .option('--dry-run', 'only tell what would be removed')
