@@ -32,7 +32,7 @@ export interface ArchiveKernel {
   readonly flavour: string
   /** The codename of the distribution that it comes from; empty for package sources that are not Debian's own. */
   readonly distribution: string
-  /** Image, headers, kbuild, source. */
+  /** Image, headers, kbuild, source; and, since Linux 7, the modules, which were in the image's package before. */
   readonly packages: readonly ArchivePackage[]
   /**
    * The feature set whose patches the source lacks, such as `rt`; they are in the source package of
@@ -120,14 +120,16 @@ export function assembleKernels(packages: readonly ArchivePackage[], distributio
   const kernels: ArchiveKernel[] = []
   for (const [name, versions] of byName) {
     const release = /^linux-image-(.+)$/.exec(name)?.[1]
-    const parts = release === undefined ? undefined : parseRelease(release)
-    if (release === undefined || parts === undefined || !isServed(parts.flavour)) continue
+    const named = release === undefined ? undefined : parseRelease(release)
+    if (release === undefined || named === undefined || !isServed(named.flavour)) continue
     for (const image of versions.values()) {
       const series = seriesOf(image.version)
       const headers = exactly(`linux-headers-${release}`, image.version)
       const source = exactly(`linux-source-${series}`, image.version)
+      const parts = imageParts(release, image, exactly)
       const kbuildName = /\b(linux-kbuild-[\w.+~-]+)/.exec(headers?.depends ?? '')?.[1]
-      if (headers === undefined || source === undefined || kbuildName === undefined) continue
+      if (headers === undefined || source === undefined || kbuildName === undefined || parts === undefined)
+        continue
       // Debian keeps the kbuild package of a series compatible with its older headers.
       const kbuild =
         exactly(kbuildName, image.version) ??
@@ -139,15 +141,30 @@ export function assembleKernels(packages: readonly ArchivePackage[], distributio
         release,
         version: image.version,
         series,
-        flavour: parts.flavour,
+        flavour: named.flavour,
         distribution,
-        packages: [image, headers, kbuild, source],
+        packages: [parts.image, headers, kbuild, source, ...parts.modules],
         // The headers that all flavours of a feature set share are in `linux-headers-…-common-FEATURE`.
         feature: /\blinux-headers-[\w.+~]+(?:-\d+)?-common-([a-z]\w*)/.exec(headers.depends)?.[1],
       })
     }
   }
   return kernels.sort((a, b) => compareVersions(b.version, a.version) || (a.flavour < b.flavour ? -1 : 1))
+}
+
+/**
+ * The packages that have the boot image and the modules. Since Linux 7 `linux-image-…` only depends on them.
+ * @returns undefined when the archive lacks one
+ */
+function imageParts(
+  release: string,
+  image: ArchivePackage,
+  exactly: (name: string, version: string) => ArchivePackage | undefined,
+): { readonly image: ArchivePackage; readonly modules: readonly ArchivePackage[] } | undefined {
+  if (!image.depends.includes(`linux-binary-${release} `)) return { image, modules: [] }
+  const binary = exactly(`linux-binary-${release}`, image.version)
+  const modules = exactly(`linux-modules-${release}`, image.version)
+  return binary === undefined || modules === undefined ? undefined : { image: binary, modules: [modules] }
 }
 
 /** The debug and unsigned packages are no kernels of their own. */
@@ -212,7 +229,9 @@ async function refresh(job: Job, archive: Archive): Promise<ArchiveKernel[]> {
         archive,
         [
           ...images,
-          ...images.map((name) => name.replace('linux-image-', 'linux-headers-')),
+          ...['headers', 'binary', 'modules'].flatMap((part) =>
+            images.map((name) => name.replace('linux-image-', `linux-${part}-`)),
+          ),
           ...(await names(archive, 'linux-source-', job.signal)).filter((name) =>
             /^linux-source-\d/.test(name),
           ),

@@ -124,13 +124,22 @@ async function makeSource(
 }
 
 /** Unpacks the boot image and the modules, and reads the image's symbols. */
-async function makeImage(dir: string, release: string, image: string, signal: AbortSignal): Promise<void> {
+async function makeImage(
+  dir: string,
+  release: string,
+  packages: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const unpacked = path.join(dir, 'image')
   const result = path.join(dir, 'result')
-  await command('dpkg-deb', ['-x', image, unpacked], { signal, guarded: true })
-  await rename(path.join(unpacked, 'boot', `vmlinuz-${release}`), path.join(result, 'image'))
-  await mkdir(path.join(result, 'modules/lib'), { recursive: true })
+  for (const one of packages) await command('dpkg-deb', ['-x', one, unpacked], { signal, guarded: true })
   const lib = existsSync(path.join(unpacked, 'lib/modules')) ? 'lib' : 'usr/lib'
+  const places = [`boot/vmlinuz-${release}`, `${lib}/modules/${release}/vmlinuz`]
+  const place = places.find((one) => existsSync(path.join(unpacked, one)))
+  if (place === undefined)
+    throw new Fault('environment', 'package-unexpected', `The packages of ${release} have no boot image`)
+  await rename(path.join(unpacked, place), path.join(result, 'image'))
+  await mkdir(path.join(result, 'modules/lib'), { recursive: true })
   await rename(path.join(unpacked, lib, 'modules'), path.join(result, 'modules/lib/modules'))
   await together(signal, [
     async (signal) => {
@@ -173,7 +182,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       feature === undefined
         ? []
         : await job.journal.step(`Downloading the patches of the ${feature} kernels`, async (step) => {
-            const all = await featurePatches(job, archive, found.packages.at(-1)!.source, feature).catch(
+            const all = await featurePatches(job, archive, found.packages[3]!.source, feature).catch(
               async (error: unknown) => {
                 if (error instanceof Fault && error.code === 'source-missing') await withdraw(release)
                 throw error
@@ -182,14 +191,14 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
             step.result(`${all.length} patches`)
             return all
           })
-    const [image, headers, kbuild, source] = await job.journal.step(
+    const [image, headers, kbuild, source, ...modules] = await job.journal.step(
       `Downloading ${release}`,
       async (step: Step) => download(job, step, archive, found.packages, debs),
     )
     await job.journal.step('Unpacking source, image and modules', () =>
       together(job.signal, [
         (signal) => makeSource(scratch, source!, patches, headers!, kbuild!, signal),
-        (signal) => makeImage(scratch, release, image!, signal),
+        (signal) => makeImage(scratch, release, [image!, ...modules], signal),
       ]),
     )
     const config = await readFile(path.join(result, 'source/.config'), 'utf8')

@@ -73,7 +73,7 @@ describe('the archive', () => {
       ['cloud-amd64', undefined],
       ['rt-amd64', 'rt'],
     ])
-    expect(kernels[1]!.packages.at(-1)!.source).toEqual({ name: 'linux', version: '6.1.192-2' })
+    expect(kernels[1]!.packages[3]!.source).toEqual({ name: 'linux', version: '6.1.192-2' })
     const newer = one(
       'linux-headers-6.12.117+deb12-rt-amd64',
       '6.12.117-1~deb12u1',
