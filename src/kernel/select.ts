@@ -83,8 +83,9 @@ function archivesFor(wish: Wish | undefined): Archive[] {
  * The kernel that `wanted` names, fetched when it is not there yet: an exact release, `running`, a series (`6.12`, its
  * newest cloud kernel; `6.12-amd64`, its newest of that flavour), a distribution (`trixie`, `stable-rt`), `latest`, or
  * nothing: then the running kernel if it can be had, otherwise the newest cloud kernel of the host's distribution, or
- * of stable. A series is looked for in the host's own distribution first, then in stable, then in the others. Without the archive, the choice is among the fetched ones. What the archive turns out not to have, in
- * spite of its lists, is passed over for the next older one.
+ * of stable. A series is looked for in the host's own distribution first, then in stable, then in the others. Without
+ * the archive, the choice is among the fetched ones. What the archive turns out not to have, in spite of its lists, is
+ * passed over for the next older one.
  * @throws Fault `usage/kernel-unknown` and all that `fetchKernel` throws
  */
 export async function selectKernel(job: Job, asked?: string): Promise<Kernel> {

@@ -68,7 +68,8 @@ export function kernelsCommand(): Command {
     .description('fetch kernels: source, configuration, image, modules and symbols')
     .argument(
       '<kernel...>',
-      'releases (6.12.118+deb13-cloud-amd64), series (6.12, 6.1-amd64), distributions (trixie, stable-rt), `running` or `latest`',
+      'releases (6.12.118+deb13-cloud-amd64), series (6.12, 6.1-amd64), distributions (trixie, ' +
+        'stable-rt), `running` or `latest`',
     )
     .addHelpText(
       'after',
