@@ -7,11 +7,19 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import os from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { livepatchTables } from '../../src/audit/livepatch-tables.ts'
+import { viewOf } from '../../src/audit/object-view.ts'
+import { parseDependencies } from '../../src/build/compiler/compiler-run.ts'
+import { parseInputs } from '../../src/build/compiler/inputs.ts'
+import { readCalls } from '../../src/calls/call-graph.ts'
 import { mapKernel, mapModule } from '../../src/calls/code-map.ts'
 import { compareTypes } from '../../src/check/types/btf/compare.ts'
 import { readBtf } from '../../src/check/types/btf/read.ts'
 import { spell } from '../../src/check/types/btf/spell.ts'
+import { readDirectives } from '../../src/diff/directives.ts'
+import { splitObject } from '../../src/diff/object/split-object.ts'
 import { declaredVariables } from '../../src/elf/dwarf.ts'
+import { fileType } from '../../src/elf/format.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { readPairList } from '../../src/extract/pairs/pair-list.ts'
 import { silentJournal } from '../../src/ground/job.ts'
@@ -26,15 +34,22 @@ import { parseModuleSymbols } from '../../src/kernel/modsyms.ts'
 import { findModule } from '../../src/kernel/modules.ts'
 import { findPackaging, parseSeries } from '../../src/kernel/packaging.ts'
 import { parseSymbols } from '../../src/kernel/symbols.ts'
+import { openCore } from '../../src/livepatch/core.ts'
+import { parseEnabledFunctions } from '../../src/livepatch/ftrace.ts'
+import { openHost } from '../../src/livepatch/host.ts'
+import { parseKprobes, parseProbeEvents } from '../../src/livepatch/kprobes.ts'
 import { parseRunningSymbols } from '../../src/livepatch/symbols.ts'
 import { sealedInImage } from '../../src/match/indirect-calls.ts'
+import { namesInModule } from '../../src/match/names.ts'
 import { unpackExpectation } from '../../src/match/record.ts'
 import { openImage } from '../../src/match/running.ts'
 import { distancesIn, imageIn } from '../../src/module/link/kernel-references.ts'
 import { unpackEvidence } from '../../src/module/manifest/evidence.ts'
+import { splitSignature } from '../../src/module/manifest/signature.ts'
 import { replacementsIn } from '../../src/report/facts/module-code.ts'
 import { readProof } from '../../src/report/facts/proof-file.ts'
 import { readSourceDirectory } from '../../src/source/directory/layout.ts'
+import { parseStack, parseStat } from '../../src/transition/sleeping-tasks.ts'
 import { consoleLines, readLog } from '../../src/vm/guest/log.ts'
 import { parseEvent } from '../../src/vm/guest/protocol.ts'
 import { readSubject } from '../../src/vm/plan/subject.ts'
@@ -105,6 +120,30 @@ struct func funcs[] = { { "f", shown, 0 }, {} };
 struct object objects[] = { { 0, funcs }, {} };
 struct { void *mod; struct object *objs; } patch = { __this_module, objects };
 `
+
+/** The parts of its structures that a live patch of Linux 6.1 fills in. */
+const structures = {
+  patch: { size: 208, replace: 24, states: 16 },
+  object: { size: 152 },
+  func: { size: 112 },
+  state: { size: 24, id: 0, version: 8 },
+}
+
+const tracedFunctions = `f (1) R I     \ttramp: 0xffffffffc0a03000 (klp_ftrace_handler+0x0/0x2a0) ->klp_ftrace_handler
+g [ext4] (2) D   M
+\tdirect-->bpf_trampoline_6442+0x0/0x1000
+`
+
+const probes = `ffffffff81234560  k  f+0x0    [FTRACE]
+ffffffffc0001000  r  g+0x10  ext4 [DISABLED][OPTIMIZED]
+`
+
+/** A core file has the segments of the executable. */
+function coreOf(executable: Buffer): Buffer {
+  const core = Buffer.from(executable)
+  core.writeUInt16LE(fileType.core, 16)
+  return core
+}
 
 /** The strings by which a module says that it is a live patch. */
 const modinfo =
@@ -268,11 +307,25 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
     elf('object', object, (bytes) => {
       const read = readObject(bytes, 'x.o')
       for (const section of read.sections) read.relocations(section)
+      livepatchTables(viewOf(read, 'x.o'), structures)
+      readDirectives(splitObject(read), 'x.c')
       return [declaredVariables(read), replacementsIn(read), distancesIn(read), imageIn(read)]
     }),
     elf('module', module, (bytes) => {
-      parseModuleSymbols(bytes)
-      return mapModule(bytes, 'x')
+      const { content } = splitSignature(bytes)
+      parseModuleSymbols(content)
+      namesInModule(content, 'x')
+      livepatchTables(viewOf(content, 'x.ko'), structures)
+      return readCalls(mapModule(content, 'x'))
+    }),
+    elf('core', coreOf(kernel), (bytes) => {
+      put('proc/kcore', bytes)
+      const core = openCore(openHost(work))
+      try {
+        for (const at of [0x400000n, 0x401000n, 2n ** 64n - 1n]) core.read(at, 64)
+      } finally {
+        core.close()
+      }
     }),
     elf('kernel', kernel, async (bytes) => {
       const vmlinux = put('spoilt', bytes)
@@ -284,7 +337,7 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
       } finally {
         opened.close()
       }
-      await mapKernel({ vmlinux, systemMap: put('System.map', systemMap) } as Kernel)
+      readCalls(await mapKernel({ vmlinux, systemMap: put('System.map', systemMap) } as Kernel))
     }),
     ...(['old', 'new'] as const).map((order) =>
       binary(`symbol table, ${order}`, kallsymsTable(1200, order), (bytes) =>
@@ -314,6 +367,13 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
       const symbols = parseRunningSymbols(bytes)
       return [symbols.meant('ext4', 'function_3'), symbols.nearest(0xffffffff81000108n), symbols.after(0n)]
     }),
+    text('traced functions', tracedFunctions, parseEnabledFunctions),
+    text('probes', probes, parseKprobes),
+    text('probe events', 'p:kprobes/a ext4:f+16 x=%di\nr4:g/b h\n', parseProbeEvents),
+    text('tasks', '12 (a (b) c) S 1 2 3 4 5 2097216 0\n', (read) => read.split('\n').map(parseStat)),
+    text('stacks', '[<0>] do_sys_poll+0x2d1/0x600\n[<0>] f+0x1/0x2 [ext4]\n', parseStack),
+    text('dependencies', 'x.o: fs/x.c ../a\\ b.h \\\n  include/$$c.h\n', parseDependencies),
+    text('inputs', 'F\tabc\t1 2\tfs/x.c\nD\tdef\t3\tinclude\n\n', parseInputs),
     text(
       'exports',
       '0x1234\tf\tvmlinux\tEXPORT_SYMBOL\t\n0x5\tg\tfs/x/x\tEXPORT_SYMBOL_GPL\tNS\n',

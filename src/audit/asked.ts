@@ -37,9 +37,13 @@ export function callbacksAskedFor(unit: UnitView): AskedCallback[] {
   })
 }
 
+const isStates = /^\.(inarch|kpatch)\.states$/
+/** Bytes. */
+const stateSize = 16
+
 /** As `id version` (struct inarch_state). */
 export function statesAskedFor({ after: { view } }: UnitView): string[] {
   return view.named
-    .filter(({ section }) => /^\.(inarch|kpatch)\.states$/.test(section.name))
+    .filter(({ section: { name, data }, start }) => isStates.test(name) && start + stateSize <= data.length)
     .map(({ section: { data }, start }) => `${data.readBigUInt64LE(start)} ${data.readUInt32LE(start + 8)}`)
 }

@@ -54,6 +54,9 @@ export function livepatchTables(module: ObjectView, structures: Structures): Liv
     const place = target?.kind === 'place' ? target.place : undefined
     return place !== undefined && place.offset >= 0 && place.offset < place.section.size ? place : undefined
   }
+  /** What lies outside of the section counts as a stray byte, see below. */
+  const u64 = ({ section: { data }, offset }: Place, member: number): bigint =>
+    offset + member + 8 <= data.length ? data.readBigUInt64LE(offset + member) : 0n
   /** Looks at a structure outside of the bytes that are read elsewhere. */
   const expectZeros = (
     { section, offset }: Place,
@@ -93,14 +96,13 @@ export function livepatchTables(module: ObjectView, structures: Structures): Liv
     const isFunction = (place: Place) => pointer(place, 0) !== undefined && pointer(place, 8) !== undefined
     for (const entry of arrayAt(pointer(one, 8), func.size, isFunction)) {
       expectZeros(entry, func.size, { at: positionMember, bytes: 8 })
-      const position = Number(entry.section.data.readBigUInt64LE(entry.offset + positionMember))
+      const position = Number(u64(entry, positionMember))
       const [name, replacement] = [textAt(pointer(entry, 0)!), pointer(entry, 8)!]
       functions.push({ object: home, name, position, replacement, entry })
     }
   }
   const states: string[] = []
-  const idOf = ({ section: { data }, offset }: Place) =>
-    offset + state.size <= data.length ? data.readBigUInt64LE(offset + state.id) : 0n
+  const idOf = (one: Place) => (one.offset + state.size <= one.section.data.length ? u64(one, state.id) : 0n)
   const firstState = patch.states === undefined ? undefined : pointer(root, patch.states)
   for (const one of arrayAt(firstState, state.size, (place) => idOf(place) !== 0n)) {
     expectZeros(one, state.size, { at: state.id, bytes: 8 }, { at: state.version, bytes: 4 })

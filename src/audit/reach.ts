@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether the kernel can resolve each reference of the finished module, and whether what it leads to, in the kernel or
 // in the module, is there when it is used: of the right kind, and not freed after the start.
+
 import { isAllocated, isCode, isPcRelative, relocationSize, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
+import { relocationEntries } from '../elf/read.ts'
 import type { KernelNames } from '../match/names.ts'
 import { isDistance } from '../x86/branch.ts'
 import type { Inspection } from './complaint.ts'
@@ -88,8 +90,8 @@ function checkPositions({ module: { object }, names, complain }: Inspection): vo
   for (const table of object.sections) {
     const when = objectOfTable(table.name)
     if (when === undefined || !isLivepatchTable(table)) continue
-    for (let at = 0; at + 24 <= table.data.length; at += 24) {
-      const symbol = object.symbols[table.data.readUInt32LE(at + 12)]?.name ?? 'nothing'
+    for (const relocation of relocationEntries(table)) {
+      const symbol = object.symbols[relocation.symbol]?.name ?? 'nothing'
       const meant = livepatchName(symbol)
       if (meant === undefined) {
         complain(

@@ -6,6 +6,15 @@ import { fstatSync, readSync } from 'node:fs'
 import { fileType, machine } from './format.ts'
 import type { Bad } from './read.ts'
 import { namesOf } from './strings.ts'
+import {
+  type FileHeader,
+  headerSize,
+  headerWord,
+  readFileHeader,
+  sectionHeaderSize,
+  segmentHeaderSize,
+  segmentMember,
+} from './structures.ts'
 
 /** The bytes at an offset of a file; undefined when they are not all there, or can't be read. */
 export type ReadAt = (offset: bigint, length: number) => Buffer | undefined
@@ -32,9 +41,6 @@ export interface LinkedSection {
   readonly size: number
 }
 
-const headerSize = 64
-const segmentHeaderSize = 56
-const sectionHeaderSize = 64
 /** Bytes; a kernel's names of sections have some thousand. */
 const mostNames = 1 << 20
 
@@ -77,12 +83,11 @@ export function offsetOf(segments: readonly Segment[], address: bigint, length: 
 }
 
 /** @throws what `bad` makes when it is no ELF file for x86-64 of one of these types (`fileType`) */
-function readHeader(readAt: ReadAt, types: readonly number[], bad: Bad): Buffer {
-  const header = readAt(0n, headerSize)
-  if (header === undefined || header.readUInt32BE(0) !== 0x7f454c46) throw bad('it is not an ELF file')
-  if (header[4] !== 2 || header[5] !== 1) throw bad('it is not a little-endian 64-bit ELF file')
-  if (header.readUInt16LE(18) !== machine.x86_64) throw bad('it is not for x86-64')
-  if (!types.includes(header.readUInt16LE(16))) throw bad('it is another kind of ELF file')
+function readHeader(readAt: ReadAt, types: readonly number[], bad: Bad): FileHeader {
+  const header = readFileHeader(readAt(0n, headerSize))
+  if (typeof header === 'string') throw bad(header)
+  if (header.machine !== machine.x86_64) throw bad('it is not for x86-64')
+  if (!types.includes(header.type)) throw bad('it is another kind of ELF file')
   return header
 }
 
@@ -94,19 +99,17 @@ const linkedTypes = [fileType.executable, fileType.shared]
  * @throws what `bad` makes of a file that can't be read
  */
 export function readSegments(readAt: ReadAt, bad: Bad, types: readonly number[] = linkedTypes): Segment[] {
-  const header = readHeader(readAt, types, bad)
-  const count = header.readUInt16LE(56)
-  if (count > 0 && header.readUInt16LE(54) !== segmentHeaderSize)
-    throw bad('its program headers have an unknown size')
-  const table = readAt(header.readBigUInt64LE(32), count * segmentHeaderSize)
+  const { at, count, entrySize } = readHeader(readAt, types, bad).segments
+  if (count > 0 && entrySize !== segmentHeaderSize) throw bad('its program headers have an unknown size')
+  const table = readAt(at, count * segmentHeaderSize)
   if (table === undefined) throw bad('its program headers lie outside the file')
   return Array.from({ length: count }, (_, index) => {
-    const at = index * segmentHeaderSize
+    const own = table.subarray(index * segmentHeaderSize)
     return {
-      type: table.readUInt32LE(at),
-      offset: table.readBigUInt64LE(at + 8),
-      address: table.readBigUInt64LE(at + 16),
-      size: table.readBigUInt64LE(at + 32),
+      type: own.readUInt32LE(segmentMember.type),
+      offset: own.readBigUInt64LE(segmentMember.offset),
+      address: own.readBigUInt64LE(segmentMember.address),
+      size: own.readBigUInt64LE(segmentMember.size),
     }
   })
 }
@@ -116,27 +119,27 @@ export function readSegments(readAt: ReadAt, bad: Bad, types: readonly number[] 
  * @throws what `bad` makes of a file that can't be read, or has no sections
  */
 export function readLinkedSections(readAt: ReadAt, bad: Bad): LinkedSection[] {
-  const header = readHeader(readAt, linkedTypes, bad)
-  const [count, nameTable] = [header.readUInt16LE(60), header.readUInt16LE(62)]
-  if (header.readUInt16LE(58) !== sectionHeaderSize) throw bad('its section headers have an unknown size')
-  const table = readAt(header.readBigUInt64LE(40), count * sectionHeaderSize)
+  const { sections, names: nameTable } = readHeader(readAt, linkedTypes, bad)
+  const { at, count, entrySize } = sections
+  if (entrySize !== sectionHeaderSize) throw bad('its section headers have an unknown size')
+  const table = readAt(at, count * sectionHeaderSize)
   if (table === undefined) throw bad('its section headers lie outside the file')
   if (nameTable >= count) throw bad('its section name table does not exist')
-  const field = (index: number, at: number) => table.readBigUInt64LE(index * sectionHeaderSize + at)
-  const size = field(nameTable, 32)
-  const names = size > mostNames ? undefined : readAt(field(nameTable, 24), Number(size))
+  const u32 = (index: number, word: number) => table.readUInt32LE(index * sectionHeaderSize + 4 * word)
+  const u64 = (index: number, word: number) => table.readBigUInt64LE(index * sectionHeaderSize + 4 * word)
+  const size = u64(nameTable, headerWord.size)
+  const names = size > mostNames ? undefined : readAt(u64(nameTable, headerWord.offset), Number(size))
   if (names === undefined) throw bad('the names of its sections lie outside the file')
   const nameAt = namesOf(names, bad)
   return Array.from({ length: count }, (_, index) => {
-    const at = index * sectionHeaderSize
-    const [offset, size] = [field(index, 24), field(index, 32)]
+    const [offset, size] = [u64(index, headerWord.offset), u64(index, headerWord.size)]
     if (offset > Number.MAX_SAFE_INTEGER || size > Number.MAX_SAFE_INTEGER)
       throw bad(`section ${index} lies outside the file`)
     return {
-      name: nameAt(table.readUInt32LE(at)),
-      type: table.readUInt32LE(at + 4),
-      flags: Number(field(index, 8)),
-      address: field(index, 16),
+      name: nameAt(u32(index, headerWord.name)),
+      type: u32(index, headerWord.type),
+      flags: Number(u64(index, headerWord.flags)),
+      address: u64(index, headerWord.address),
       offset: Number(offset),
       size: Number(size),
     }

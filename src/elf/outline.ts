@@ -3,6 +3,18 @@
 // object made for any of them. It is enough to see where two objects differ, in a fraction of the time that reading
 // them takes. Format: System V gABI, chapter 4 (Object Files).
 import { fileType, machine, sectionFlag, sectionIndex, sectionType, symbolType } from './format.ts'
+import {
+  bindingIn,
+  headerWord,
+  readFileHeader,
+  relaSize,
+  relocationWord,
+  sectionHeaderSize,
+  sectionIn,
+  symbolSize,
+  symbolWord,
+  typeIn,
+} from './structures.ts'
 
 export interface Outline {
   readonly bytes: Buffer
@@ -17,7 +29,7 @@ export interface Outline {
   readonly length: Uint32Array
   /** Of each section: its name's place among the names. */
   readonly name: Uint32Array
-  /** The first word of the section headers; each has `headerWords`. */
+  /** The first word of the section headers. */
   readonly headers: number
   /** Where in the file the sections' names begin, and their bytes. */
   readonly sectionNames: number
@@ -27,7 +39,7 @@ export interface Outline {
   /** The sections that hold the symbols, their names, and their sections' numbers where those are too many (else 0). */
   readonly tables: { readonly symbols: number; readonly names: number; readonly indices: number }
   readonly symbols: number
-  /** The symbol table's first word; a symbol has six (Elf64_Sym). */
+  /** The symbol table's first word. */
   readonly symbolTable: number
   /** Where in the file the symbols' names begin, and their bytes. */
   readonly symbolNames: number
@@ -49,8 +61,22 @@ export function hasSameBytes(b: Outline, inB: number, a: Outline, inA: number): 
 }
 
 /** The first word of a section's header. */
-export function headerOf({ headers }: Outline, section: number): number {
-  return headers + section * headerWords
+function headerOf({ headers }: Outline, section: number): number {
+  return headers + section * headerWord.count
+}
+
+/** Bytes of a section; those of NOBITS are not in the file. */
+export function sizeOfSection(outline: Outline, section: number): number {
+  return outline.words[headerOf(outline, section) + headerWord.size]!
+}
+
+export function alignmentOf(outline: Outline, section: number): number {
+  return outline.words[headerOf(outline, section) + headerWord.align]!
+}
+
+/** Bytes of an entry of a section that is a table, else 0. */
+export function entrySizeOf(outline: Outline, section: number): number {
+  return outline.words[headerOf(outline, section) + headerWord.entrySize]!
 }
 
 /** Where in the file a section's name begins. */
@@ -58,13 +84,59 @@ export function nameOfSection({ sectionNames, name }: Outline, section: number):
   return sectionNames + name[section]!
 }
 
+/** The first word of a symbol. */
+function wordOfSymbol({ symbolTable }: Outline, symbol: number): number {
+  return symbolTable + symbol * symbolWord.count
+}
+
+/** Where in the file a symbol's name begins. */
+export function nameOfSymbol(outline: Outline, symbol: number): number {
+  return outline.symbolNames + outline.words[wordOfSymbol(outline, symbol) + symbolWord.name]!
+}
+
+/** The offset in its section. */
+export function valueOfSymbol(outline: Outline, symbol: number): number {
+  return outline.words[wordOfSymbol(outline, symbol) + symbolWord.value]!
+}
+
+/** Bytes. */
+export function sizeOfSymbol(outline: Outline, symbol: number): number {
+  return outline.words[wordOfSymbol(outline, symbol) + symbolWord.size]!
+}
+
+/** st_info and st_other as one number, and st_shndx. */
+export function sharedWordOf(outline: Outline, symbol: number): number {
+  return outline.words[wordOfSymbol(outline, symbol) + symbolWord.shared]!
+}
+
+/** STT_*: `symbolType`. */
+export function typeOf(outline: Outline, symbol: number): number {
+  return typeIn(sharedWordOf(outline, symbol))
+}
+
+/** STB_*: `symbolBinding`. */
+export function bindingOf(outline: Outline, symbol: number): number {
+  return bindingIn(sharedWordOf(outline, symbol))
+}
+
+/** The symbol to which a section's relocation of a number leads. */
+export function targetOf(outline: Outline, section: number, nth: number): number {
+  return outline.words[relocationsAt(outline, section) + nth * relocationWord.count + relocationWord.symbol]!
+}
+
+/** The first word of a section's relocations. */
+export function relocationsAt({ at, relocations }: Outline, section: number): number {
+  return at[relocations[section]!]! >>> 2
+}
+
+/** @returns how many relocations a section has */
+export function relocationCount({ length, relocations }: Outline, section: number): number {
+  const own = relocations[section]!
+  return own === 0 ? 0 : length[own]! / relaSize
+}
+
 /** Where a symbol is that has no section. */
 export const nowhere = { undefined: -1, absolute: -2 } as const
-
-/** Words of a section header, a symbol and a relocation. */
-export const headerWords = 16
-export const symbolWords = 6
-export const relocationWords = 6
 
 /** True for a section that holds code, data or tables; false for what says something about others. */
 export function isContent(type: number): boolean {
@@ -92,36 +164,34 @@ interface Frame {
 
 /** True when a section's flags, place, size, alignment or entry size needs more than 32 bits. */
 function isBeyondWords(words: Uint32Array, header: number): boolean {
+  const { flags, offset, size, align, entrySize } = headerWord
+  const upper = header + 1
   return (
-    (words[header + 3]! |
-      words[header + 7]! |
-      words[header + 9]! |
-      words[header + 13]! |
-      words[header + 15]!) !==
+    (words[upper + flags]! |
+      words[upper + offset]! |
+      words[upper + size]! |
+      words[upper + align]! |
+      words[upper + entrySize]!) !==
     0
   )
 }
 
 function frameOf(bytes: Buffer): Frame | undefined {
-  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes.length > 0x7fff_ffff)
-    return undefined
-  if (bytes[4] !== 2 || bytes[5] !== 1 || bytes.byteOffset % 4 !== 0) return undefined
-  if (bytes.readUInt16LE(16) !== fileType.relocatable || bytes.readUInt16LE(18) !== machine.x86_64)
-    return undefined
-  const table = bytes.readUInt32LE(40)
-  if (bytes.readUInt32LE(44) !== 0 || bytes.readUInt16LE(58) !== headerWords * 4 || table % 4 !== 0)
-    return undefined
-  if (table + headerWords * 4 > bytes.length) return undefined
+  const header = readFileHeader(bytes)
+  if (typeof header === 'string' || bytes.length > 0x7fff_ffff || bytes.byteOffset % 4 !== 0) return undefined
+  if (header.type !== fileType.relocatable || header.machine !== machine.x86_64) return undefined
+  const table = Number(header.sections.at)
+  if (header.sections.entrySize !== sectionHeaderSize || table % 4 !== 0) return undefined
+  if (table + sectionHeaderSize > bytes.length) return undefined
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2)
   const first = table >>> 2
-  const sections = bytes.readUInt16LE(60) || words[first + 8]!
-  const nameTable = bytes.readUInt16LE(62)
-  const names = nameTable === sectionIndex.extended ? words[first + 10]! : nameTable
-  if (table + sections * headerWords * 4 > bytes.length || names >= sections) return undefined
+  const sections = header.sections.count || words[first + headerWord.size]!
+  const names = header.names === sectionIndex.extended ? words[first + headerWord.link]! : header.names
+  if (table + sections * sectionHeaderSize > bytes.length || names >= sections) return undefined
 
-  const namesHeader = first + names * headerWords
-  const namesAt = words[namesHeader + 6]!
-  const namesEnd = namesAt + words[namesHeader + 8]!
+  const namesHeader = first + names * headerWord.count
+  const namesAt = words[namesHeader + headerWord.offset]!
+  const namesEnd = namesAt + words[namesHeader + headerWord.size]!
   if (namesEnd > bytes.length || namesEnd === namesAt || bytes[namesEnd - 1] !== 0) return undefined
   return { words, headers: first, sections, sectionNames: namesAt, sectionNamesLength: namesEnd - namesAt }
 }
@@ -138,19 +208,21 @@ function outlineAnew(bytes: Buffer, frame: Frame): Outline | undefined {
   const { relaLivepatch } = sectionFlag
   let symbolTable = 0
   let extended = 0
-  for (let index = 1, header = headers + headerWords; index < sections; index++, header += headerWords) {
-    const type = words[header + 1]!
-    const offset = words[header + 6]!
-    const size = words[header + 8]!
-    const named = words[header]!
+  for (let index = 1; index < sections; index++) {
+    const header = headers + index * headerWord.count
+    const type = words[header + headerWord.type]!
+    const offset = words[header + headerWord.offset]!
+    const size = words[header + headerWord.size]!
+    const named = words[header + headerWord.name]!
+    const flag = words[header + headerWord.flags]!
     if (isBeyondWords(words, header)) return undefined
     if (named >= sectionNamesLength || size > 0x7fff_ffff) return undefined
     const inFile = type === nobits ? 0 : size
     if (inFile > 0 && offset + inFile > bytes.length) return undefined
     if (type === rela) {
-      const target = words[header + 11]!
+      const target = words[header + headerWord.info]!
       if (target === 0 || target >= sections || relocations[target] !== 0) return undefined
-      if ((words[header + 2]! & relaLivepatch) !== 0 || size % 24 !== 0 || offset % 4 !== 0) return undefined
+      if ((flag & relaLivepatch) !== 0 || size % relaSize !== 0 || offset % 4 !== 0) return undefined
       relocations[target] = index
     } else if (type === symtab) {
       if (symbolTable !== 0) return undefined
@@ -158,7 +230,7 @@ function outlineAnew(bytes: Buffer, frame: Frame): Outline | undefined {
     } else if (type === symtabShndx) extended = index
     else if (type !== progbits && type !== nobits && type !== strtab && type !== note) return undefined
     types[index] = type
-    flags[index] = words[header + 2]!
+    flags[index] = flag
     at[index] = offset
     length[index] = inFile
     name[index] = named
@@ -177,17 +249,15 @@ function outlineLike(bytes: Buffer, frame: Frame, like: Outline): Outline | unde
   const length = new Uint32Array(sections)
   const { nobits } = sectionType
   const size = bytes.length
-  for (
-    let index = 1, a = headers + headerWords, b = like.headers + headerWords;
-    index < sections;
-    index++, a += headerWords, b += headerWords
-  ) {
-    const type = words[a + 1]
-    if (words[a] !== other[b] || type !== other[b + 1] || words[a + 2] !== other[b + 2]) return undefined
-    if (words[a + 11] !== other[b + 11] || words[a + 10] !== other[b + 10]) return undefined
-    if (isBeyondWords(words, a)) return undefined
-    const place = words[a + 6]!
-    const inFile = type === nobits ? 0 : words[a + 8]!
+  const { count, name, type, flags, offset, link, info } = headerWord
+  for (let index = 1; index < sections; index++) {
+    const a = headers + index * count
+    const b = like.headers + index * count
+    if (words[a + name] !== other[b + name] || words[a + type] !== other[b + type]) return undefined
+    if (words[a + flags] !== other[b + flags] || words[a + info] !== other[b + info]) return undefined
+    if (words[a + link] !== other[b + link] || isBeyondWords(words, a)) return undefined
+    const place = words[a + offset]!
+    const inFile = words[a + type] === nobits ? 0 : words[a + headerWord.size]!
     if (inFile > 0 && place + inFile > size) return undefined
     at[index] = place
     length[index] = inFile
@@ -196,7 +266,7 @@ function outlineLike(bytes: Buffer, frame: Frame, like: Outline): Outline | unde
   const table = like.relocations
   for (let index = 1; index < sections; index++) {
     const own = table[index]!
-    if (own !== 0 && (length[own]! % 24 !== 0 || at[own]! % 4 !== 0)) return undefined
+    if (own !== 0 && (length[own]! % relaSize !== 0 || at[own]! % 4 !== 0)) return undefined
   }
   return likeSymbols(found, like)
 }
@@ -230,14 +300,13 @@ function likeSymbols(found: Outline, like: Outline): Outline | undefined {
   if (like.tables.indices !== 0) return undefined
   const other = like.words
   const moved: number[] = []
-  for (
-    let index = 0, a = symbolTable, b = like.symbolTable;
-    index < found.symbols;
-    index++, a += symbolWords, b += symbolWords
-  ) {
-    if (words[a] !== other[b] || words[a + 1] !== other[b + 1]) return undefined
-    if ((words[a + 3]! | words[a + 5]!) !== 0) return undefined
-    if (words[a + 2] !== other[b + 2] || words[a + 4] !== other[b + 4]) moved.push(index)
+  const { count, name, shared, value, size } = symbolWord
+  for (let index = 0; index < found.symbols; index++) {
+    const a = symbolTable + index * count
+    const b = like.symbolTable + index * count
+    if (words[a + name] !== other[b + name] || words[a + shared] !== other[b + shared]) return undefined
+    if ((words[a + value + 1]! | words[a + size + 1]!) !== 0) return undefined
+    if (words[a + value] !== other[b + value] || words[a + size] !== other[b + size]) moved.push(index)
   }
   return { ...found, symbolTable, symbolNames, like: { outline: like, moved } }
 }
@@ -251,9 +320,9 @@ function outlineSymbols(
 ):
   | Pick<Outline, 'symbols' | 'symbolTable' | 'symbolNames' | 'symbolNamesLength' | 'home' | 'tables'>
   | undefined {
-  if (table === 0 || length[table]! % 24 !== 0 || at[table]! % 4 !== 0) return undefined
-  const symbols = length[table]! / 24
-  const strings = words[headers + table * headerWords + 10]!
+  if (table === 0 || length[table]! % symbolSize !== 0 || at[table]! % 4 !== 0) return undefined
+  const symbols = length[table]! / symbolSize
+  const strings = words[headers + table * headerWord.count + headerWord.link]!
   if (strings >= sections || type[strings] !== sectionType.strtab) return undefined
   const [namesAt, namesLength] = [at[strings]!, length[strings]!]
   if (namesLength === 0 || bytes[namesAt + namesLength - 1] !== 0) return undefined
@@ -264,17 +333,21 @@ function outlineSymbols(
   const { undefined: none, absolute, extended: extendedIndex } = sectionIndex
   const ofSection = symbolType.section
   const { nobits, note, progbits } = sectionType
-  for (let index = 0, word = symbolTable; index < symbols; index++, word += symbolWords) {
-    if (words[word]! >= namesLength || words[word + 3] !== 0 || words[word + 5] !== 0) return undefined
-    const shared = words[word + 1]!
-    const where = shared >>> 16
+  const { count, name, shared: sharedWord, value, size } = symbolWord
+  for (let index = 0; index < symbols; index++) {
+    const word = symbolTable + index * count
+    if (words[word + name]! >= namesLength) return undefined
+    // No value and no size needs more than 32 bits.
+    if ((words[word + value + 1]! | words[word + size + 1]!) !== 0) return undefined
+    const shared = words[word + sharedWord]!
+    const where = sectionIn(shared)
     if (where === none) home[index] = -1
     else if (where === absolute) home[index] = -2
     else {
       const section = where === extendedIndex && indices !== 0 ? words[indices + index]! : where
       if (section === 0 || section >= sections) return undefined
       const kind = type[section]
-      if (kind !== progbits && kind !== nobits && kind !== note && (shared & 0xf) !== ofSection)
+      if (kind !== progbits && kind !== nobits && kind !== note && typeIn(shared) !== ofSection)
         return undefined
       home[index] = section
     }

@@ -2,7 +2,20 @@
 // A part of an object as an object of its own: some sections, of some only that they are there, and of tables some
 // rows. Sections and symbols keep their order and get new numbers.
 import { bindings, symbolTypes } from './format.ts'
-import { headerOf, nameOfSection, nowhere, type Outline, relocationWords, symbolWords } from './outline.ts'
+import {
+  alignmentOf,
+  entrySizeOf,
+  nameOfSection,
+  nameOfSymbol,
+  nowhere,
+  type Outline,
+  relocationCount,
+  relocationsAt,
+  sharedWordOf,
+  sizeOfSection,
+  sizeOfSymbol,
+  valueOfSymbol,
+} from './outline.ts'
 import {
   decodeRelocations,
   type ElfSymbol,
@@ -11,6 +24,7 @@ import {
   refuser,
   type Section,
 } from './read.ts'
+import { bindingIn, relocationWord, typeIn, visibilityIn } from './structures.ts'
 
 /** How much of a section is wanted. */
 export const share = { nothing: 0, name: 1, whole: 2 } as const
@@ -39,24 +53,13 @@ export function textAt({ bytes }: Outline, at: number): string {
   return bytes.toString('latin1', at, bytes.indexOf(0, at))
 }
 
-/** The first word of a section's relocations. */
-export function relocationsAt(outline: Outline, section: number): number {
-  return outline.at[outline.relocations[section]!]! >>> 2
-}
-
-/** @returns how many relocations a section has */
-export function relocationCount(outline: Outline, section: number): number {
-  const own = outline.relocations[section]!
-  return own === 0 ? 0 : outline.length[own]! / (relocationWords * 4)
-}
-
 /**
  * @param name what to call the object in messages
  * @throws Fault `patch/bad-object` when what is wanted is not well-formed
  */
 export function readPart(outline: Outline, name: string, { sections, symbols, rows }: Part): ObjectFile {
   const bad = refuser(name)
-  const { bytes, words } = outline
+  const { bytes } = outline
   const keptSections: Section[] = []
   /** By the section's number in the whole object. */
   const section: (Section | undefined)[] = new Array(outline.sections)
@@ -65,7 +68,6 @@ export function readPart(outline: Outline, name: string, { sections, symbols, ro
   for (let index = 0; index < outline.sections; index++) {
     if (sections[index] === share.nothing && index > 0) continue
     const own = rows.get(index)
-    const header = headerOf(outline, index)
     const at = outline.at[index]!
     const data =
       sections[index] !== share.whole
@@ -78,9 +80,9 @@ export function readPart(outline: Outline, name: string, { sections, symbols, ro
       name: index === 0 ? '' : textAt(outline, nameOfSection(outline, index)),
       type: outline.type[index]!,
       flags: outline.flags[index]!,
-      align: index === 0 ? 0 : words[header + 12]!,
-      entrySize: index === 0 ? 0 : words[header + 14]!,
-      size: index === 0 ? 0 : own === undefined ? words[header + 8]! : data.length,
+      align: index === 0 ? 0 : alignmentOf(outline, index),
+      entrySize: index === 0 ? 0 : entrySizeOf(outline, index),
+      size: index === 0 ? 0 : own === undefined ? sizeOfSection(outline, index) : data.length,
       data,
       link: 0,
       info: 0,
@@ -118,7 +120,8 @@ export function readPart(outline: Outline, name: string, { sections, symbols, ro
       if (sections[index] !== share.whole) return new Uint32Array(0)
       const own = wordsOf(outline, index, rows.get(index)).slice()
       // The symbols have other numbers here.
-      for (let at = 3; at < own.length; at += relocationWords) own[at] = symbol[own[at]!]?.index ?? 0
+      for (let at: number = relocationWord.symbol; at < own.length; at += relocationWord.count)
+        own[at] = symbol[own[at]!]?.index ?? 0
       return own
     },
   }
@@ -131,26 +134,24 @@ function readSymbol(
   sections: readonly (Section | undefined)[],
   bad: (why: string) => Error,
 ): ElfSymbol {
-  const { words } = outline
-  const at = outline.symbolTable + index * symbolWords
-  const shared = words[at + 1]!
-  const binding = bindings[(shared >>> 4) & 0xf]
-  const type = symbolTypes[shared & 0xf]
+  const shared = sharedWordOf(outline, index)
+  const binding = bindings[bindingIn(shared)]
+  const type = symbolTypes[typeIn(shared)]
   if (binding === undefined || type === undefined) throw bad(`symbol ${index} has an unknown binding or type`)
   const home = outline.home[index]!
   const section = home < 0 ? undefined : sections[home]
   if (home >= 0 && section === undefined) throw bad(`symbol ${index} has no section`)
-  const [value, size] = [words[at + 2]!, words[at + 4]!]
+  const [value, size] = [valueOfSymbol(outline, index), sizeOfSymbol(outline, index)]
   if (section !== undefined && value + (type === 'none' ? 0 : size) > section.size)
     throw bad(`symbol ${index} reaches beyond its section`)
   return {
     index: number,
-    name: type === 'section' ? (section?.name ?? '') : textAt(outline, outline.symbolNames + words[at]!),
+    name: type === 'section' ? (section?.name ?? '') : textAt(outline, nameOfSymbol(outline, index)),
     value,
     size,
     binding,
     type,
-    visibility: (shared >>> 8) & 3,
+    visibility: visibilityIn(shared),
     section,
     place: home >= 0 ? 'section' : home === nowhere.absolute ? 'absolute' : 'undefined',
   }
@@ -161,16 +162,17 @@ function wordsOf(outline: Outline, section: number, rows: readonly Row[] | undef
   const count = relocationCount(outline, section)
   const from = relocationsAt(outline, section)
   if (count === 0) return new Uint32Array(0)
-  if (rows === undefined) return outline.words.subarray(from, from + count * relocationWords)
+  const length = relocationWord.count
+  if (rows === undefined) return outline.words.subarray(from, from + count * length)
   const wanted = rows.reduce((sum, { first, behind }) => sum + behind - first, 0)
-  const words = new Uint32Array(wanted * relocationWords)
+  const words = new Uint32Array(wanted * length)
   let at = 0
   let place = 0
   for (const { start, end, first, behind } of rows) {
-    for (let index = first; index < behind; index++, at += relocationWords) {
-      const word = from + index * relocationWords
-      words.set(outline.words.subarray(word, word + relocationWords), at)
-      words[at] = words[at]! - start + place
+    for (let index = first; index < behind; index++, at += length) {
+      const word = from + index * length
+      words.set(outline.words.subarray(word, word + length), at)
+      words[at + relocationWord.offset] = words[at + relocationWord.offset]! - start + place
     }
     place += end - start
   }

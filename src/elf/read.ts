@@ -19,6 +19,23 @@ import {
   symbolTypes,
 } from './format.ts'
 import { namesOf } from './strings.ts'
+import {
+  bindingIn,
+  type FileHeader,
+  headerWord,
+  i64,
+  readFileHeader,
+  relaSize,
+  relocationWord,
+  sectionHeaderSize,
+  sectionIn,
+  symbolSize,
+  symbolWord,
+  typeIn,
+  u64,
+  visibilityIn,
+  wordsOf,
+} from './structures.ts'
 
 export interface Section {
   readonly index: number
@@ -67,8 +84,8 @@ export interface ObjectFile {
   /** A section's ordinary relocations, ordered by offset; empty when it has none. Decoded once. */
   relocations(section: Section): readonly Relocation[]
   /**
-   * A section's relocations as they lie in the file, six words each (Elf64_Rela), neither checked nor ordered;
-   * undefined when there is no such view. For a first look at many sections.
+   * A section's relocations as they lie in the file (`relocationWord`), neither checked nor ordered; undefined when
+   * there is no such view. For a first look at many sections.
    */
   relocationWords(section: Section): Uint32Array | undefined
 }
@@ -97,10 +114,6 @@ function firstFrom(relocations: readonly { readonly offset: number }[], offset: 
   return low
 }
 
-const headerSize = 64
-const sectionHeaderSize = 64
-const symbolSize = 24
-const relaSize = 24
 /** Bytes; the kernel's own largest is a huge page. */
 const largestAlignment = 2 ** 22
 /** A distance is at most half of the address space; the kernel's is 2^47 wide. */
@@ -112,25 +125,6 @@ const noWords = new Uint32Array(0)
 
 /** Makes the error that refuses the object. */
 export type Bad = (why: string) => Fault
-
-/**
- * The 32-bit words of a part of a file. Tables are aligned in every object that a compiler made, and are
- * seen as they lie there; one that is not is copied. (The processor must be little-endian, like the file.)
- */
-function wordsOf(bytes: Buffer, at: number, size: number): Uint32Array {
-  const start = bytes.byteOffset + at
-  if (start % 4 === 0) return new Uint32Array(bytes.buffer, start, size >>> 2)
-  return new Uint32Array(Uint8Array.from(bytes.subarray(at, at + size - (size % 4))).buffer)
-}
-
-/** An unsigned 64-bit number at a word; above 2^53 it is not exact, and refused by who asks. */
-function u64(words: Uint32Array, word: number): number {
-  return words[word]! + words[word + 1]! * 0x1_0000_0000
-}
-
-function i64(words: Uint32Array, word: number): number {
-  return words[word]! + (words[word + 1]! | 0) * 0x1_0000_0000
-}
 
 /** A section as it lies in the file; half of all sections are relocations, whose bytes nobody asks for. */
 class SectionView implements Section {
@@ -159,24 +153,25 @@ class SectionView implements Section {
   }
 }
 
-function readSections(bytes: Buffer, bad: Bad): SectionView[] {
-  const tableOffset = bytes.readUInt32LE(40) + bytes.readUInt32LE(44) * 0x1_0000_0000
+function readSections(bytes: Buffer, { sections: table, names }: FileHeader, bad: Bad): SectionView[] {
+  const tableOffset = Number(table.at)
   const outside = 'its section headers lie outside the file'
-  if (bytes.readUInt16LE(58) !== sectionHeaderSize) throw bad('its section headers have an unknown size')
+  if (table.entrySize !== sectionHeaderSize) throw bad('its section headers have an unknown size')
   if (tableOffset + sectionHeaderSize > bytes.length) throw bad(outside)
   // With 0xff00 sections or more, the real counts stand in section header 0.
   const first = wordsOf(bytes, tableOffset, sectionHeaderSize)
-  const count = bytes.readUInt16LE(60) || u64(first, 8)
-  let nameTable = bytes.readUInt16LE(62)
-  if (nameTable === sectionIndex.extended) nameTable = first[10]!
+  const count = table.count || u64(first, headerWord.size)
+  const nameTable = names === sectionIndex.extended ? first[headerWord.link]! : names
   if (tableOffset + count * sectionHeaderSize > bytes.length) throw bad(outside)
   if (nameTable >= count) throw bad('its section name table does not exist')
 
   const words = wordsOf(bytes, tableOffset, count * sectionHeaderSize)
-  const sizeOf = (index: number): number => (index === 0 ? 0 : u64(words, index * 16 + 8))
+  const sizeOf = (index: number): number =>
+    index === 0 ? 0 : u64(words, index * headerWord.count + headerWord.size)
   const lengthOf = (index: number): number =>
-    words[index * 16 + 1] === sectionType.nobits ? 0 : sizeOf(index)
-  const placeOf = (index: number): number => (lengthOf(index) === 0 ? 0 : u64(words, index * 16 + 6))
+    words[index * headerWord.count + headerWord.type] === sectionType.nobits ? 0 : sizeOf(index)
+  const placeOf = (index: number): number =>
+    lengthOf(index) === 0 ? 0 : u64(words, index * headerWord.count + headerWord.offset)
   let total = 0
   for (let index = 0; index < count; index++) {
     if (placeOf(index) + lengthOf(index) > bytes.length) throw bad(`section ${index} lies outside the file`)
@@ -189,22 +184,20 @@ function readSections(bytes: Buffer, bad: Bad): SectionView[] {
   const nameAt = namesOf(bytes.subarray(at, at + lengthOf(nameTable)), bad)
   const sections: SectionView[] = []
   for (let index = 0; index < count; index++) {
-    const header = index * 16
-    const flags = u64(words, header + 2)
-    const align = u64(words, header + 12)
-    const entrySize = u64(words, header + 14)
+    const header = index * headerWord.count
+    const flags = u64(words, header + headerWord.flags)
+    const align = u64(words, header + headerWord.align)
+    const entrySize = u64(words, header + headerWord.entrySize)
     const size = sizeOf(index)
     if (align > largestAlignment || (align & (align - 1)) !== 0)
       throw bad(`section ${index} has an impossible alignment`)
     if (flags > 0xffff_ffff) throw bad(`section ${index} has unknown flags`)
     if (size > largestSize) throw bad(`section ${index} is impossibly large`)
     if (entrySize > largestSize) throw bad(`an entry of section ${index} is impossibly large`)
-    const [name, type, link, info] = [
-      words[header]!,
-      words[header + 1]!,
-      words[header + 10]!,
-      words[header + 11]!,
-    ]
+    const name = words[header + headerWord.name]!
+    const type = words[header + headerWord.type]!
+    const link = words[header + headerWord.link]!
+    const info = words[header + headerWord.info]!
     sections.push(
       new SectionView(
         ...([index, nameAt(name), type, flags, align, entrySize, size, link, info] as const),
@@ -251,14 +244,13 @@ function readSymbols(
   const words = wordsOf(bytes, table.at, count * symbolSize)
   const symbols: ElfSymbol[] = []
   for (let index = 0; index < count; index++) {
-    const at = index * 6
-    // st_info, st_other and st_shndx share a word.
-    const shared = words[at + 1]!
-    const binding = bindings[(shared >>> 4) & 0xf]
-    const type = symbolTypes[shared & 0xf]
+    const at = index * symbolWord.count
+    const shared = words[at + symbolWord.shared]!
+    const binding = bindings[bindingIn(shared)]
+    const type = symbolTypes[typeIn(shared)]
     if (binding === undefined || type === undefined)
-      throw bad(`symbol ${index}, ${nameAt(words[at]!)}, ${foreignSymbol(shared & 0xff)}`)
-    const where = shared >>> 16
+      throw bad(`symbol ${index}, ${nameAt(words[at + symbolWord.name]!)}, ${foreignSymbol(shared & 0xff)}`)
+    const where = sectionIn(shared)
     const place = placeOfSymbol(where)
     if (place === undefined) throw bad(`symbol ${index} has a reserved section`)
     const section =
@@ -266,19 +258,19 @@ function readSymbols(
         ? sections[where === sectionIndex.extended ? (extended[index] ?? -1) : where]
         : undefined
     if (place === 'section' && section === undefined) throw bad(`symbol ${index} has no section`)
-    const value = u64(words, at + 2)
-    const size = u64(words, at + 4)
+    const value = u64(words, at + symbolWord.value)
+    const size = u64(words, at + symbolWord.size)
     if (value > largestSize || size > largestSize) throw bad(`symbol ${index} is impossibly large`)
     if (section !== undefined && value + (type === 'none' ? 0 : size) > section.size)
       throw bad(`symbol ${index} reaches beyond its section`)
     symbols.push({
       index,
-      name: type === 'section' ? (section?.name ?? '') : nameAt(words[at]!),
+      name: type === 'section' ? (section?.name ?? '') : nameAt(words[at + symbolWord.name]!),
       value,
       size,
       binding,
       type,
-      visibility: (shared >>> 8) & 3,
+      visibility: visibilityIn(shared),
       section,
       place,
     })
@@ -303,7 +295,7 @@ function readRelocationSections(sections: readonly SectionView[], symbols: numbe
 }
 
 /**
- * @param words relocations of six words each (Elf64_Rela)
+ * @param words relocations (Elf64_Rela)
  * @param symbolAt the symbol of an index; undefined when there is none
  * @returns the relocations, ordered by offset
  */
@@ -317,15 +309,16 @@ export function decodeRelocations(
   const list: Relocation[] = []
   let sorted = true
   let last = -1
-  for (let at = 0; at + 6 <= words.length; at += 6) {
-    const offset = u64(words, at)
-    const type = words[at + 2]!
-    const symbol = symbolAt(words[at + 3]!)
-    const addend = i64(words, at + 4)
+  const { count } = relocationWord
+  for (let at = 0; at + count <= words.length; at += count) {
+    const offset = u64(words, at + relocationWord.offset)
+    const type = words[at + relocationWord.type]!
+    const symbol = symbolAt(words[at + relocationWord.symbol]!)
+    const addend = i64(words, at + relocationWord.addend)
     if (symbol === undefined || offset + Math.max(relocationSize(type), 1) > length)
-      throw bad(`relocation ${at / 6} of ${section.name} points nowhere`)
+      throw bad(`relocation ${at / count} of ${section.name} points nowhere`)
     if (Math.abs(addend) > largestAddend)
-      throw bad(`relocation ${at / 6} of ${section.name} leads impossibly far`)
+      throw bad(`relocation ${at / count} of ${section.name} leads impossibly far`)
     // What objtool leaves of a jump that it made a nop of: no reference any more.
     if (type === relocationType.none) continue
     list.push({ offset, type, symbol, addend })
@@ -336,6 +329,27 @@ export function decodeRelocations(
   return list
 }
 
+/** Of a table of relocations that are no section's ordinary ones, such as those that livepatch applies: unchecked. */
+export function relocationEntries({ data }: Section): {
+  readonly offset: number
+  readonly type: number
+  /** The symbol's index. */
+  readonly symbol: number
+  readonly addend: number
+}[] {
+  const count = Math.floor(data.length / relaSize)
+  const words = wordsOf(data, 0, count * relaSize)
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * relocationWord.count
+    return {
+      offset: u64(words, at + relocationWord.offset),
+      type: words[at + relocationWord.type]!,
+      symbol: words[at + relocationWord.symbol]!,
+      addend: i64(words, at + relocationWord.addend),
+    }
+  })
+}
+
 /** @param name what to call the object */
 export function refuser(name: string): Bad {
   return (why) => new Fault('patch', 'bad-object', `${name} is not a usable object file: ${why}`)
@@ -344,16 +358,15 @@ export function refuser(name: string): Bad {
 /**
  * @param bytes the object file; kept and shared, must not be changed afterwards
  * @param name what to call it in messages
- * @throws Fault `patch/bad-object` when it is not a well-formed relocatable x86-64 object
+ * @throws what `bad` makes, Fault `patch/bad-object`, when it is not a well-formed relocatable x86-64 object
  */
-export function readObject(bytes: Buffer, name: string): ObjectFile {
-  const bad = refuser(name)
-  if (bytes.length < headerSize || bytes.readUInt32BE(0) !== 0x7f454c46) throw bad('it is not an ELF file')
-  if (bytes[4] !== 2 || bytes[5] !== 1) throw bad('it is not a little-endian 64-bit ELF file')
-  if (bytes.readUInt16LE(16) !== fileType.relocatable) throw bad('it is not relocatable')
-  if (bytes.readUInt16LE(18) !== machine.x86_64) throw bad('it is not for x86-64')
+export function readObject(bytes: Buffer, name: string, bad: Bad = refuser(name)): ObjectFile {
+  const header = readFileHeader(bytes)
+  if (typeof header === 'string') throw bad(header)
+  if (header.type !== fileType.relocatable) throw bad('it is not relocatable')
+  if (header.machine !== machine.x86_64) throw bad('it is not for x86-64')
 
-  const sections = readSections(bytes, bad)
+  const sections = readSections(bytes, header, bad)
   const symbolTable = sections.find(({ type }) => type === sectionType.symtab)
   const symbols = symbolTable === undefined ? [] : readSymbols(bytes, sections, symbolTable, bad)
   const relocationSections = readRelocationSections(sections, symbolTable?.index ?? 0, bad)

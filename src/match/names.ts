@@ -4,11 +4,10 @@
 import { readFile } from 'node:fs/promises'
 import { sectionFlag } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
-import { Fault } from '../ground/fault.ts'
 import { parseConfig } from '../kernel/config.ts'
 import { moduleName, readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import { parseModuleSymbols } from '../kernel/modsyms.ts'
+import { countModuleSymbols } from '../kernel/modsyms.ts'
 import { findModule, openModule } from '../kernel/modules.ts'
 import { readSymbols } from '../kernel/symbols.ts'
 import { isLandingPad } from '../x86/entry.ts'
@@ -67,23 +66,19 @@ export interface ModuleNames {
 /**
  * The names and the code of a module's file.
  * @param bytes the file, decompressed
- * @throws Fault `unexpected/module-symbols-differ`, and what reading an object throws
+ * @throws what reading an object throws
  */
 export function namesInModule(bytes: Buffer, module: string): ModuleNames {
   const object = readObject(bytes, `${module}.ko`)
-  const { all, lookup } = parseModuleSymbols(bytes)
-  const defined = object.symbols.filter(
-    ({ place, name, type }) => place !== 'undefined' && name !== '' && type !== 'section',
-  )
-  if (defined.length !== all.length || defined.some(({ name }, index) => name !== all[index]?.name))
-    throw new Fault('unexpected', 'module-symbols-differ', `The symbols of ${module}.ko can't be counted`)
+  const { all, lookup } = countModuleSymbols(object)
   const running = layOutModule(
     object,
-    defined.filter((_, index) => (all[index]?.sympos ?? 0) > 0),
+    all.filter(({ sympos }) => sympos > 0).map(({ symbol }) => symbol),
   )
   const functions = new Set<bigint | undefined>()
   const byAddress = new Map<bigint | undefined, { name: string; type: string }[]>()
-  for (const { type, section, value, name } of defined) {
+  for (const { symbol } of all) {
+    const { type, section, value, name } = symbol
     const address = section === undefined ? undefined : running.addressAt(section, value)
     if (type === 'function') functions.add(address)
     const code = section !== undefined && (section.flags & sectionFlag.exec) !== 0
@@ -101,10 +96,10 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
       const addresses = running.addressesOf(name)
       return every
         .filter(({ sympos }) => sympos > 0)
-        .map(({ binding, symposLoading }, index) => ({
+        .map(({ symbol, symposLoading }, index) => ({
           name,
           address: addresses[index] ?? 0n,
-          type: binding === 0 ? 'd' : 'D',
+          type: symbol.binding === 'local' ? 'd' : 'D',
           whileLoading: symposLoading,
           crowded: every.some(({ sympos }) => sympos === 0),
         }))

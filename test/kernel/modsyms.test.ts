@@ -38,14 +38,18 @@ beforeAll(() => {
 describe('the symbols of a module', () => {
   test('have a section, an offset in it and a size', () => {
     expect(parseModuleSymbols(object).lookup('counter')).toMatchObject([
-      { section: '.data', value: 0, size: 4, type: 1, binding: 1, sympos: 1, symposLoading: 1 },
+      {
+        symbol: { section: { name: '.data' }, value: 0, size: 4, type: 'object', binding: 'global' },
+        sympos: 1,
+        symposLoading: 1,
+      },
     ])
   })
 
   test('that the kernel drops after initialisation count only while the module is loading', () => {
     expect(parseModuleSymbols(object).lookup('setup')).toMatchObject([
-      { section: '.init.text', sympos: 0, symposLoading: 1 },
-      { section: '.text', sympos: 1, symposLoading: 2 },
+      { symbol: { section: { name: '.init.text' } }, sympos: 0, symposLoading: 1 },
+      { symbol: { section: { name: '.text' } }, sympos: 1, symposLoading: 2 },
     ])
   })
 

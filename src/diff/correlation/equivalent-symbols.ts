@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Most of two objects is the same, down to the relocations' words. This tells so without decoding them: symbol by
 // symbol it is known beforehand which one of the other object means the same thing.
+
 import { relocationType, sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, Section } from '../../elf/read.ts'
+import { relocationWord } from '../../elf/structures.ts'
 import { isByContent } from '../object/by-content.ts'
 import { isColdPart } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
@@ -32,15 +34,19 @@ export function equivalentSymbols(
       const b = before.object.relocationWords(sectionBefore)
       const a = after.object.relocationWords(sectionAfter)
       if (b === undefined || a === undefined || b.length !== a.length) return false
-      for (let at = 0; at < b.length; at += 6) {
-        if (b[at] !== a[at] || b[at + 1] !== a[at + 1] || b[at + 2] !== a[at + 2]) return false
-        const [sb, sa] = [b[at + 3] ?? 0, a[at + 3] ?? 0]
-        const sameAddend = b[at + 4] === a[at + 4] && b[at + 5] === a[at + 5]
+      const { count, offset, type, symbol, addend } = relocationWord
+      const upper = addend + 1
+      for (let at = 0; at < b.length; at += count) {
+        if (b[at + offset] !== a[at + offset] || b[at + offset + 1] !== a[at + offset + 1]) return false
+        if (b[at + type] !== a[at + type]) return false
+        const [sb, sa] = [b[at + symbol] ?? 0, a[at + symbol] ?? 0]
+        const sameAddend = b[at + addend] === a[at + addend] && b[at + upper] === a[at + upper]
         if (sameAddend && ofSymbol[sb] === sa) continue
         // A string is found without knowing the instruction only when its address is not a distance.
-        if (b[at + 2] !== relocationType.abs32s && b[at + 2] !== relocationType.abs64) return false
-        if (b[at + 5] !== 0 || a[at + 5] !== 0) return false
-        if (!isSameString(symbolsBefore[sb], b[at + 4] ?? 0, symbolsAfter[sa], a[at + 4] ?? 0)) return false
+        if (b[at + type] !== relocationType.abs32s && b[at + type] !== relocationType.abs64) return false
+        if (b[at + upper] !== 0 || a[at + upper] !== 0) return false
+        const [inB, inA] = [b[at + addend] ?? 0, a[at + addend] ?? 0]
+        if (!isSameString(symbolsBefore[sb], inB, symbolsAfter[sa], inA)) return false
       }
       return true
     },

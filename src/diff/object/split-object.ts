@@ -3,8 +3,10 @@
 // name, and tables that say something about the code. The object should be compiled with
 // -ffunction-sections and -fdata-sections; what the source puts into a section of its own choice
 // (`__init`, `__sched`, `.data.once`) may still share it.
+
 import { isCode, isPcRelative, sectionFlag } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
+import { relocationWord } from '../../elf/structures.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { type Atom, type DataUse, isLabel, isOutOfLine, lastFrom, splitSections } from './atoms.ts'
 import { usesOfData } from './data-uses.ts'
@@ -203,7 +205,8 @@ export function splitObject(given: ObjectFile): SplitObject {
     const words = start === 0 && end === section.size ? object.relocationWords(section) : undefined
     if (words === undefined)
       return within(object.relocations(section), start, end).some(({ symbol }) => marks[symbol.index] === 1)
-    for (let at = 3; at < words.length; at += 6) if (marks[words[at] ?? 0] === 1) return true
+    const { count, symbol } = relocationWord
+    for (let at = 0; at < words.length; at += count) if (marks[words[at + symbol] ?? 0] === 1) return true
     return false
   }
 

@@ -2,32 +2,29 @@
 // The part of two objects that is worth reading: the sections that may differ, what they refer to, and of the tables
 // the rows about them. Comparing two such parts says what comparing the objects says, in a fraction of the time.
 // Where that is not certain, there is no such part.
-import { sectionFlag, symbolType } from '../../elf/format.ts'
+import { sectionFlag, symbolBinding, symbolType } from '../../elf/format.ts'
 import type { FileBytes } from '../../elf/open.ts'
 import {
+  bindingOf,
   nameOfSection,
+  nameOfSymbol,
   nowhere,
   type Outline,
   outlineOf,
-  relocationWords,
-  symbolWords,
-} from '../../elf/outline.ts'
-import {
-  type Part,
-  type Row,
-  readPart,
   relocationCount,
-  relocationsAt,
-  share,
-  textAt,
-} from '../../elf/part.ts'
+  sizeOfSymbol,
+  targetOf,
+  typeOf,
+  valueOfSymbol,
+} from '../../elf/outline.ts'
+import { type Part, type Row, readPart, share, textAt } from '../../elf/part.ts'
 import type { ObjectFile } from '../../elf/read.ts'
 import { isColdPart, isFront, isNumbered, stem } from '../object/compiler-names.ts'
 import { looksIncidental } from '../object/diagnostic-data.ts'
 import { isCode, isLabel } from '../object/split-object.ts'
 import { isObjtoolHint } from '../object/tables.ts'
 import { type Differing, findDiffering } from './differing-sections.ts'
-import { naming, role, type ScannedObject, typeOf } from './scanned-object.ts'
+import { naming, role, type ScannedObject } from './scanned-object.ts'
 
 export interface DifferingParts {
   readonly before: ObjectFile
@@ -116,10 +113,9 @@ function partsOf({ before, after }: Differing): { before: Part; after: Part } | 
 /** Takes what the relocations of a section lead to. @returns false when they lead to what can't be taken */
 function follow(one: PartBuilder, other: PartBuilder, section: number): boolean {
   const { outline } = one.scanned
-  const from = relocationsAt(outline, section)
   const count = relocationCount(outline, section)
   for (let nth = 0; nth < count; nth++)
-    if (!takeTarget(one, other, outline.words[from + nth * relocationWords + 3]!)) return false
+    if (!takeTarget(one, other, targetOf(outline, section, nth))) return false
   return true
 }
 
@@ -160,10 +156,9 @@ function takeRows(one: PartBuilder, other: PartBuilder): boolean {
     if (wanted.length === known) continue
     one.rows.set(section, wanted)
     sections[section] = share.whole
-    const from = relocationsAt(outline, section)
     for (const { first, behind } of wanted)
       for (let nth = first; nth < behind; nth++)
-        if (!takeTarget(one, other, outline.words[from + nth * relocationWords + 3]!)) return false
+        if (!takeTarget(one, other, targetOf(outline, section, nth))) return false
   }
   return true
 }
@@ -183,7 +178,7 @@ function takeSymbols({ scanned, sections, symbols }: PartBuilder): void {
 /** `__fentry__`: whether functions can be traced is told from it. */
 function isFentry(outline: Outline, symbol: number): boolean {
   const { bytes } = outline
-  const at = outline.symbolNames + outline.words[outline.symbolTable + symbol * symbolWords]!
+  const at = nameOfSymbol(outline, symbol)
   // `__f`
   if (bytes[at] !== 0x5f || bytes[at + 1] !== 0x5f || bytes[at + 2] !== 0x66) return false
   return textAt(outline, at) === '__fentry__'
@@ -224,8 +219,7 @@ function isTold(scanned: ScannedObject, symbol: number, home: number, name: stri
   const { outline } = scanned
   const flags = outline.flags[home]!
   if (isCode({ flags })) return !isColdPart(name) && !isFront(name)
-  const word = outline.symbolTable + symbol * symbolWords
-  const [start, size] = [outline.words[word + 2]!, outline.words[word + 4]!]
+  const [start, size] = [valueOfSymbol(outline, symbol), sizeOfSymbol(outline, symbol)]
   const { buffer, byteOffset } = outline.bytes
   const incidental = looksIncidental({
     kind: 'data',
@@ -235,7 +229,7 @@ function isTold(scanned: ScannedObject, symbol: number, home: number, name: stri
       type: outline.type[home]!,
       data: Buffer.from(buffer, byteOffset + outline.at[home]!, outline.length[home]!),
     },
-    symbol: { binding: ((outline.words[word + 1]! >>> 4) & 0xf) === 0 ? 'local' : 'global', size },
+    symbol: { binding: bindingOf(outline, symbol) === symbolBinding.local ? 'local' : 'global', size },
     start,
     end: start + size,
   })
@@ -254,7 +248,7 @@ function hasMatched({ outline, symbols }: ScannedObject, begin: string): boolean
 }
 
 function namedLike(outline: Outline, begin: string): number[] {
-  const { bytes, symbolNames, symbolTable, words } = outline
+  const { bytes, symbolNames } = outline
   const end = symbolNames + outline.symbolNamesLength
   // A macro's name has its number at its end, too, but for the words behind.
   const text = /^(__UNIQUE_ID_|__initcall__)/.exec(begin)?.[0] ?? begin
@@ -264,14 +258,10 @@ function namedLike(outline: Outline, begin: string): number[] {
     at >= 0 && at < end;
     at = bytes.indexOf(text, at + 1, 'latin1')
   )
-    if (stem(textAt(outline, at)) === begin) places.add(at - symbolNames)
+    if (stem(textAt(outline, at)) === begin) places.add(at)
   const found: number[] = []
   if (places.size === 0) return found
-  for (
-    let symbol = 1, word = symbolTable + symbolWords;
-    symbol < outline.symbols;
-    symbol++, word += symbolWords
-  )
-    if (places.has(words[word]!)) found.push(symbol)
+  for (let symbol = 1; symbol < outline.symbols; symbol++)
+    if (places.has(nameOfSymbol(outline, symbol))) found.push(symbol)
   return found
 }

@@ -3,12 +3,23 @@
 // can't be told counts as different here; only what is plainly the same on both sides, with all that it leads to, does
 // not.
 import { relocationType, symbolType } from '../../elf/format.ts'
-import { hasSameBytes, headerOf, type Outline, relocationWords, symbolWords } from '../../elf/outline.ts'
-import { relocationCount, relocationsAt } from '../../elf/part.ts'
+import {
+  alignmentOf,
+  entrySizeOf,
+  hasSameBytes,
+  type Outline,
+  relocationCount,
+  relocationsAt,
+  sizeOfSection,
+  sizeOfSymbol,
+  typeOf,
+  valueOfSymbol,
+} from '../../elf/outline.ts'
+import { relocationWord } from '../../elf/structures.ts'
 import { isObjtoolHint } from '../object/tables.ts'
 import { matchSections, matchSymbols } from './index-matches.ts'
 import { propagate } from './propagate.ts'
-import { mark, role, type ScannedObject, scanObject, type Table, typeOf } from './scanned-object.ts'
+import { mark, role, type ScannedObject, scanObject, type Table } from './scanned-object.ts'
 
 export interface Differing {
   readonly before: ScannedObject
@@ -54,14 +65,14 @@ function markUnmatched(scanned: ScannedObject, other: ScannedObject): void {
 
 /** Symbols that are at another place, or have another size. */
 function markMoved(b: ScannedObject, a: ScannedObject): void {
-  const [wordsB, wordsA] = [b.outline.words, a.outline.words]
   for (let index = 1; index < b.outline.symbols; index++) {
     const match = b.symbols[index]!
     const home = b.outline.home[index]!
     if (match < 0 || home < 0) continue
-    const wordB = b.outline.symbolTable + index * symbolWords
-    const wordA = a.outline.symbolTable + match * symbolWords
-    if (wordsB[wordB + 2] !== wordsA[wordA + 2] || wordsB[wordB + 4] !== wordsA[wordA + 4]) mark(b, a, home)
+    const isSame =
+      valueOfSymbol(b.outline, index) === valueOfSymbol(a.outline, match) &&
+      sizeOfSymbol(b.outline, index) === sizeOfSymbol(a.outline, match)
+    if (!isSame) mark(b, a, home)
   }
 }
 
@@ -115,11 +126,10 @@ function markBytes(b: ScannedObject, a: ScannedObject): void {
   const list: number[] = []
   for (const index of pairsOf(b, role.ordinary)) {
     const match = b.sections[index]!
-    const [headerB, headerA] = [headerOf(b.outline, index), headerOf(a.outline, match)]
     const same =
-      b.outline.words[headerB + 8] === a.outline.words[headerA + 8] &&
-      b.outline.words[headerB + 12] === a.outline.words[headerA + 12] &&
-      b.outline.words[headerB + 14] === a.outline.words[headerA + 14]
+      sizeOfSection(b.outline, index) === sizeOfSection(a.outline, match) &&
+      alignmentOf(b.outline, index) === alignmentOf(a.outline, match) &&
+      entrySizeOf(b.outline, index) === entrySizeOf(a.outline, match)
     if (!same) mark(b, a, index)
     else if (b.outline.length[index]! > 0) list.push(index)
   }
@@ -169,24 +179,27 @@ function comparer(b: ScannedObject, a: ScannedObject): Comparer {
   equivalent[0] = 0
   for (const index of pairsOf(b, role.strings)) {
     const match = b.sections[index]!
-    const sameSize =
-      b.outline.words[headerOf(b.outline, index) + 14] === a.outline.words[headerOf(a.outline, match) + 14]
+    const sameSize = entrySizeOf(b.outline, index) === entrySizeOf(a.outline, match)
     if (sameSize && hasSameBytes(b.outline, index, a.outline, match)) continue
     plain = false
     for (const symbol of b.symbolsOf(index)) equivalent[symbol] = -1
   }
   const isSameString = (wordB: number, wordA: number): boolean => {
-    const [symbolB, symbolA] = [wordsB[wordB + 3]!, wordsA[wordA + 3]!]
+    const [symbolB, symbolA] = [
+      wordsB[wordB + relocationWord.symbol]!,
+      wordsA[wordA + relocationWord.symbol]!,
+    ]
     const [homeB, homeA] = [b.outline.home[symbolB] ?? -1, a.outline.home[symbolA] ?? -1]
     if (homeB < 0 || homeA < 0 || b.roles[homeB] !== role.strings || a.roles[homeA] !== role.strings)
       return false
     // Where a distance leads depends on the instruction.
-    const type = wordsB[wordB + 2]
+    const type = wordsB[wordB + relocationWord.type]
     if (type !== relocationType.abs32s && type !== relocationType.abs64) return false
-    if (wordsB[wordB + 5] !== 0 || wordsA[wordA + 5] !== 0) return false
+    if (wordsB[wordB + relocationWord.addend + 1] !== 0 || wordsA[wordA + relocationWord.addend + 1] !== 0)
+      return false
     if (!isPlainStrings(b, homeB) || !isPlainStrings(a, homeA)) return false
     if (!isOfSection(b, symbolB) || !isOfSection(a, symbolA)) return false
-    const [atB, atA] = [wordsB[wordB + 4]!, wordsA[wordA + 4]!]
+    const [atB, atA] = [wordsB[wordB + relocationWord.addend]!, wordsA[wordA + relocationWord.addend]!]
     const length = Math.min(b.outline.length[homeB]! - atB, a.outline.length[homeA]! - atA)
     const [inB, inA] = [b.outline.at[homeB]! + atB, a.outline.at[homeA]! + atA]
     for (let nth = 0; nth < length; nth++) {
@@ -196,17 +209,19 @@ function comparer(b: ScannedObject, a: ScannedObject): Comparer {
     }
     return false
   }
+  const { count: step, offset, type, symbol, addend } = relocationWord
   return {
     plain,
     relocations(inB, inA, count, shift) {
-      const end = inB + count * relocationWords
-      for (let [wordB, wordA] = [inB, inA]; wordB < end; wordB += relocationWords, wordA += relocationWords) {
-        if (wordsB[wordB]! + shift !== wordsA[wordA] || wordsB[wordB + 1] !== wordsA[wordA + 1]) return false
-        if (wordsB[wordB + 2] !== wordsA[wordA + 2]) return false
+      const end = inB + count * step
+      for (let [wordB, wordA] = [inB, inA]; wordB < end; wordB += step, wordA += step) {
+        if (wordsB[wordB + offset]! + shift !== wordsA[wordA + offset]) return false
+        if (wordsB[wordB + offset + 1] !== wordsA[wordA + offset + 1]) return false
+        if (wordsB[wordB + type] !== wordsA[wordA + type]) return false
         const isSame =
-          equivalent[wordsB[wordB + 3]!] === wordsA[wordA + 3] &&
-          wordsB[wordB + 4] === wordsA[wordA + 4] &&
-          wordsB[wordB + 5] === wordsA[wordA + 5]
+          equivalent[wordsB[wordB + symbol]!] === wordsA[wordA + symbol] &&
+          wordsB[wordB + addend] === wordsA[wordA + addend] &&
+          wordsB[wordB + addend + 1] === wordsA[wordA + addend + 1]
         if (!isSame && !isSameString(wordB, wordA)) return false
       }
       return true
@@ -216,11 +231,11 @@ function comparer(b: ScannedObject, a: ScannedObject): Comparer {
 
 /** Strings of bytes. */
 function isPlainStrings({ outline }: ScannedObject, section: number): boolean {
-  return outline.words[headerOf(outline, section) + 14]! <= 1
+  return entrySizeOf(outline, section) <= 1
 }
 
 function isOfSection({ outline }: ScannedObject, symbol: number): boolean {
-  const value = outline.words[outline.symbolTable + symbol * symbolWords + 2]
+  const value = valueOfSymbol(outline, symbol)
   return typeOf(outline, symbol) === symbolType.section && value === 0
 }
 
@@ -323,8 +338,8 @@ function isSameRow(
     if (!(line && (nth === 8 || nth === 9)) && b.outline.bytes[inB + nth] !== a.outline.bytes[inA + nth])
       return false
   return same.relocations(
-    relocationsAt(b.outline, table.section) + rowB.first * relocationWords,
-    relocationsAt(a.outline, match.section) + rowA.first * relocationWords,
+    relocationsAt(b.outline, table.section) + rowB.first * relocationWord.count,
+    relocationsAt(a.outline, match.section) + rowA.first * relocationWord.count,
     table.relocations,
     rowA.start - rowB.start,
   )

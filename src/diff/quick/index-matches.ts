@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which section and which symbol of one object are those of the other, told from names and order alone. What is not
 // matched here may still be the same thing under another name; that is for who looks closer.
-import { symbolType } from '../../elf/format.ts'
-import { isContent, nameOfSection, type Outline, symbolWords } from '../../elf/outline.ts'
+import { symbolBinding, symbolType } from '../../elf/format.ts'
+import {
+  bindingOf,
+  isContent,
+  nameOfSection,
+  nameOfSymbol,
+  type Outline,
+  sharedWordOf,
+} from '../../elf/outline.ts'
 import { textAt } from '../../elf/part.ts'
+import { typeIn } from '../../elf/structures.ts'
 
 /** Of each section or symbol of one object: the number of its match in the other; -1 when it has none. */
 export interface IndexMatches {
@@ -180,8 +188,6 @@ export function matchSymbols(before: Outline, after: Outline, sections: IndexMat
   if (after.like?.outline === before) return oneToOne(before.symbols)
   const matches = none(before.symbols, after.symbols)
   const all = (count: number) => new Int32Array(count).map((_, index) => index)
-  const [wordsB, wordsA] = [before.words, after.words]
-  const [baseB, baseA] = [before.symbolTable, after.symbolTable]
   const isSameText = textComparer(before.bytes, after.bytes, {
     inB: before.symbolNames,
     inA: after.symbolNames,
@@ -189,26 +195,22 @@ export function matchSymbols(before: Outline, after: Outline, sections: IndexMat
     lengthA: after.symbolNamesLength,
   })
   const agree = (b: number, a: number) => {
-    const [wordB, wordA] = [baseB + b * symbolWords, baseA + a * symbolWords]
     // st_info and st_other.
-    const info = wordsB[wordB + 1]! & 0xffff
-    if (info !== (wordsA[wordA + 1]! & 0xffff)) return false
+    const info = sharedWordOf(before, b) & 0xffff
+    if (info !== (sharedWordOf(after, a) & 0xffff)) return false
     const [homeB, homeA] = [before.home[b]!, after.home[a]!]
     if (homeB < 0 ? homeB !== homeA : sections.after[homeB] !== homeA) return false
-    if ((info & 0xf) === symbolType.section) return true
-    return isSameText(before.symbolNames + wordsB[wordB]!, after.symbolNames + wordsA[wordA]!)
+    if (typeIn(info) === symbolType.section) return true
+    return isSameText(nameOfSymbol(before, b), nameOfSymbol(after, a))
   }
   const [listBefore, listAfter] = [all(before.symbols), all(after.symbols)]
   pairInOrder(listBefore, listAfter, agree, matches)
   // Globals stand in the order in which the unit first needs them, so one more call may move a name.
   const nameOf = (side: 'before' | 'after', index: number) => {
     const outline = side === 'before' ? before : after
-    const word = outline.symbolTable + index * symbolWords
-    const text = textAt(outline, outline.symbolNames + outline.words[word]!)
-    return `${(outline.words[word + 1]! >>> 4) & 0xf} ${text}`
+    return `${bindingOf(outline, index)} ${textAt(outline, nameOfSymbol(outline, index))}`
   }
-  const isGlobal = (outline: Outline) => (index: number) =>
-    (outline.words[outline.symbolTable + index * symbolWords + 1]! & 0xf0) !== 0
+  const isGlobal = (outline: Outline) => (index: number) => bindingOf(outline, index) !== symbolBinding.local
   pairByName(listBefore.filter(isGlobal(before)), listAfter.filter(isGlobal(after)), nameOf, agree, matches)
   return matches
 }

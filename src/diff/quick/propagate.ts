@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What matters by its content makes everything different that refers to it.
 import { isPcRelative, symbolType } from '../../elf/format.ts'
-import { relocationWords, symbolWords } from '../../elf/outline.ts'
-import { relocationCount, relocationsAt } from '../../elf/part.ts'
+import { relocationCount, relocationsAt, typeOf, valueOfSymbol } from '../../elf/outline.ts'
+import { relocationWord } from '../../elf/structures.ts'
 import { isFront } from '../object/compiler-names.ts'
 import { isCode, isLabel } from '../object/split-object.ts'
-import { mark, naming, role, type ScannedObject, typeOf } from './scanned-object.ts'
+import { mark, naming, role, type ScannedObject } from './scanned-object.ts'
 
 /** What a reference to a symbol has to do with what differs. */
 const doubt = { none: 0, middle: 1, wherever: 2 } as const
@@ -66,36 +66,36 @@ function markDoubtful(scanned: ScannedObject, section: number, doubtful: Uint8Ar
 function isInMiddle(scanned: ScannedObject, from: number, word: number): boolean {
   const { outline } = scanned
   const { words } = outline
-  const symbol = words[word + 3]!
+  const symbol = words[word + relocationWord.symbol]!
   const entry = typeOf(outline, symbol) === symbolType.section ? entryOf(scanned, outline.home[symbol]!) : 0
-  const behind = isPcRelative(words[word + 2]!) && isCode({ flags: outline.flags[from]! }) ? 4 : 0
-  return (words[word + 4]! | 0) + behind !== entry
+  const behind =
+    isPcRelative(words[word + relocationWord.type]!) && isCode({ flags: outline.flags[from]! }) ? 4 : 0
+  return (words[word + relocationWord.addend]! | 0) + behind !== entry
 }
 
 /** Where the one function of a section begins. */
 function entryOf(scanned: ScannedObject, section: number): number {
-  const { words, symbolTable } = scanned.outline
   const own = scanned
     .symbolsOf(section)
     .find(
       (symbol) => typeOf(scanned.outline, symbol) === symbolType.function && !isFront(scanned.nameOf(symbol)),
     )
-  return own === undefined ? 0 : words[symbolTable + own * symbolWords + 2]!
+  return own === undefined ? 0 : valueOfSymbol(scanned.outline, own)
 }
 
 function markReferrers(scanned: ScannedObject, other: ScannedObject, doubtful: Uint8Array): void {
   const { outline, roles, differs } = scanned
   const { words } = outline
   const isMeant = (from: number, word: number) => {
-    const doubts = doubtful[words[word + 3]!]
+    const doubts = doubtful[words[word + relocationWord.symbol]!]
     return doubts === doubt.wherever || (doubts === doubt.middle && isInMiddle(scanned, from, word))
   }
   for (let section = 1; section < outline.sections; section++) {
     if (roles[section] !== role.ordinary || differs[section] === 1) continue
     const count = relocationCount(outline, section)
     const from = count === 0 ? 0 : relocationsAt(outline, section)
-    const end = from + count * relocationWords
-    for (let word = from; word < end; word += relocationWords)
+    const end = from + count * relocationWord.count
+    for (let word = from; word < end; word += relocationWord.count)
       if (isMeant(section, word)) {
         mark(scanned, other, section)
         break
@@ -106,7 +106,7 @@ function markReferrers(scanned: ScannedObject, other: ScannedObject, doubtful: U
     // The first relocation of a row leads to its owner.
     for (let nth = 0; nth < table.count; nth++)
       for (let own = 1; own < table.relocations; own++)
-        if (isMeant(table.section, from + (nth * table.relocations + own) * relocationWords)) {
+        if (isMeant(table.section, from + (nth * table.relocations + own) * relocationWord.count)) {
           const owner = table.owner(nth)
           if (owner >= 0) mark(scanned, other, owner)
         }

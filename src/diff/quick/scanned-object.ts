@@ -4,14 +4,20 @@
 import { sectionFlag, symbolType } from '../../elf/format.ts'
 import {
   hasSameBytes,
-  headerOf,
   isContent,
   nameOfSection,
+  nameOfSymbol,
   type Outline,
-  relocationWords,
-  symbolWords,
+  relocationCount,
+  relocationsAt,
+  sizeOfSection,
+  sizeOfSymbol,
+  targetOf,
+  typeOf,
+  valueOfSymbol,
 } from '../../elf/outline.ts'
-import { type Row, relocationCount, relocationsAt, textAt } from '../../elf/part.ts'
+import { type Row, textAt } from '../../elf/part.ts'
+import { relocationWord } from '../../elf/structures.ts'
 import { isPadding } from '../../x86/padding.ts'
 import { isDirective } from '../directives.ts'
 import { isCollected } from '../object/by-content.ts'
@@ -152,7 +158,7 @@ export function scanObject(
   const roles = alike?.roles ?? rolesOf(outline, symbolsOf)
   const tables = roles && tablesOf(outline, roles, alike)
   if (roles === undefined || tables === undefined) return undefined
-  const placeOf = (symbol: number) => outline.words[outline.symbolTable + symbol * symbolWords + 2]!
+  const placeOf = (symbol: number) => valueOfSymbol(outline, symbol)
   const namings = new Int8Array(outline.sections).fill(-1)
   const findNaming = (section: number): number => {
     const code = (outline.flags[section]! & sectionFlag.exec) !== 0
@@ -188,25 +194,17 @@ export function scanObject(
 }
 
 /** True when there is nothing besides what a symbol names. */
-function isCovering(
-  { words, symbolTable, bytes, at, length, flags }: Outline,
-  section: number,
-  symbol: number,
-) {
-  const word = symbolTable + symbol * symbolWords
-  const [start, size] = [words[word + 2]!, words[word + 4]!]
+function isCovering(outline: Outline, section: number, symbol: number) {
+  const { bytes, at, length, flags } = outline
+  const [start, size] = [valueOfSymbol(outline, symbol), sizeOfSymbol(outline, symbol)]
   if (size > 0 && start + size < length[section]!) return false
   if (start === 0) return true
   const code = (flags[section]! & sectionFlag.exec) !== 0
   return code && isPadding(bytes, at[section]!, at[section]! + start)
 }
 
-export function typeOf({ words, symbolTable }: Outline, symbol: number): number {
-  return words[symbolTable + symbol * symbolWords + 1]! & 0xf
-}
-
 function nameOf(outline: Outline, symbol: number): string {
-  return textAt(outline, outline.symbolNames + outline.words[outline.symbolTable + symbol * symbolWords]!)
+  return textAt(outline, nameOfSymbol(outline, symbol))
 }
 
 /** Finds the symbols of a section. */
@@ -236,7 +234,7 @@ function tablesOf(
   const known = new Map(alike?.tables.map((table) => [table.section, table]))
   const tables: Table[] = []
   for (let section = 1; section < outline.sections; section++) {
-    if (roles[section] !== role.table || outline.words[headerOf(outline, section) + 8] === 0) continue
+    if (roles[section] !== role.table || sizeOfSection(outline, section) === 0) continue
     const other = known.get(section)
     const same = other !== undefined && alike !== undefined && isSameTable(alike.outline, outline, section)
     const table = same ? other : tableOf(outline, section)
@@ -255,13 +253,16 @@ function isSameTable(before: Outline, after: Outline, section: number): boolean 
 
 function tableOf(outline: Outline, section: number): Table | undefined {
   const { words, home, flags } = outline
-  const size = words[headerOf(outline, section) + 8]!
+  const size = sizeOfSection(outline, section)
   const name = textAt(outline, nameOfSection(outline, section))
   const from = relocationsAt(outline, section)
   const offsets = new Uint32Array(relocationCount(outline, section))
-  for (let nth = 0, word = from; nth < offsets.length; nth++, word += relocationWords) {
-    offsets[nth] = words[word]!
-    if (words[word + 3]! >= outline.symbols || (nth > 0 && offsets[nth]! < offsets[nth - 1]!))
+  for (let nth = 0, word = from; nth < offsets.length; nth++, word += relocationWord.count) {
+    offsets[nth] = words[word + relocationWord.offset]!
+    if (
+      words[word + relocationWord.symbol]! >= outline.symbols ||
+      (nth > 0 && offsets[nth]! < offsets[nth - 1]!)
+    )
       return undefined
   }
   const layout = layoutOf({ name, size }, offsets)
@@ -279,7 +280,7 @@ function tableOf(outline: Outline, section: number): Table | undefined {
       return { start, end: bytes === 0 ? (offsets[behind] ?? size) : start + bytes, first, behind }
     },
     owner(nth) {
-      const own = home[words[from + nth * relocations * relocationWords + 3]!]!
+      const own = home[targetOf(outline, section, nth * relocations)]!
       return own >= 0 && (flags[own]! & sectionFlag.exec) !== 0 ? own : -1
     },
   }

@@ -2,8 +2,16 @@
 // The code that a live patch brings, read from the module itself: for each function that the kernel is told to replace,
 // its bytes and what they refer to. So a report shows what will run, not what was meant to.
 // Format: the kernel's Documentation/livepatch/module-elf-format.rst and struct klp_func of include/linux/livepatch.h.
+
 import { isPcRelative, relocationSize, relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
-import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
+import {
+  type ElfSymbol,
+  type ObjectFile,
+  type Relocation,
+  relocationEntries,
+  type Section,
+  within,
+} from '../../elf/read.ts'
 import { anchor } from '../../module/bind/distance.ts'
 import { distancesIn } from '../../module/link/kernel-references.ts'
 import { isCompilersCall } from '../../x86/thunks.ts'
@@ -27,7 +35,6 @@ export interface Touch {
 }
 
 /** Bytes of an Elf64_Rela. */
-const relaSize = 24
 /** Characters of a string that a reader is shown, and bytes of the longest one that is looked for. */
 const [shownString, longestString] = [60, 4096]
 /** Bytes of a name: the kernel's are shorter (KSYM_NAME_LEN). */
@@ -82,15 +89,9 @@ function relocationsOf(module: ObjectFile): Map<Section, Relocation[]> {
     const target = module.sections[section.info]
     const list = target && all.get(target)
     if (list === undefined) continue
-    for (let at = 0; at + relaSize <= section.data.length; at += relaSize) {
-      const symbol = module.symbols[section.data.readUInt32LE(at + 12)]
-      if (symbol === undefined) continue
-      list.push({
-        offset: Number(section.data.readBigUInt64LE(at)),
-        type: section.data.readUInt32LE(at + 8),
-        symbol,
-        addend: Number(section.data.readBigInt64LE(at + 16)),
-      })
+    for (const entry of relocationEntries(section)) {
+      const symbol = module.symbols[entry.symbol]
+      if (symbol !== undefined) list.push({ ...entry, symbol })
     }
   }
   const near = nearest(module)
