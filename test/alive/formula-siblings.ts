@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Changes of the formulas by which old and new code agree: orders kept by hand, ends of lists, arguments of hashes, counts,
-// sums and their units, values with another sign, cookies, what is freed or published without an order. Of the kinds of
-// test/judged, in other subsystems. What is right was written down before the rules had seen them.
+// Changes of the formulas by which old and new code agree: orders kept by hand, ends of lists, arguments of hashes,
+// counts, sums and their units, values with another sign, cookies, what is freed or published without an order. Of the
+// kinds of test/judged, in other subsystems. What is right was written down before the rules had seen them.
 import type { Sibling } from './siblings.ts'
 
 const change = (file: string, ...pairs: readonly (readonly [string, string])[]): Sibling['edits'] =>

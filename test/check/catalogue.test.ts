@@ -45,6 +45,10 @@ describe('the rules', () => {
       for (const sentence of [looksFor, why, remedy]) expect(sentence).toMatch(/^[A-Z][\s\S]*[^.\s]$/)
   })
 
+  test('rest on the kernel’s own words, where they are about safety', () => {
+    for (const { name, restsOn } of rules) expect([name, restsOn.length]).not.toEqual([name, 0])
+  })
+
   test('stand in docs/rules.md as they are', () => {
     expect(readFileSync(path.join(root, 'docs/rules.md'), 'utf8')).toBe(rulesPage())
   })

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // docs/rules.md, made from what the rules say about themselves.
+
+import { citationsOf } from '../../src/check/catalogue/explanation.ts'
 import { catalogue } from '../../src/check/catalogue.ts'
 
 const severities = { error: 'error', warning: 'warning', note: 'note' } as const
@@ -12,15 +14,17 @@ export function rulesPage(): string {
       '',
       about,
       '',
-      ...rules.flatMap(({ name, severity, looksFor, why, remedy }) => [
-        `### ${name}`,
+      ...rules.flatMap((rule) => [
+        `### ${rule.name}`,
         '',
-        `*${severities[severity]}* · ${looksFor}.`,
+        `*${severities[rule.severity]}* · ${rule.looksFor}.`,
         '',
-        `${why}.`,
+        `${rule.why}.`,
         '',
-        `What to do: ${remedy}.`,
+        `What to do: ${rule.remedy}.`,
         '',
+        ...citationsOf(rule).map((one, at) => `${at === 0 ? 'Rests on:\n\n' : ''}- ${one}`),
+        ...(rule.restsOn === undefined ? [] : ['']),
       ]),
     ].join('\n'),
   )

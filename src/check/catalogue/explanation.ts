@@ -3,7 +3,7 @@
 // safety rules, and a reader wants both explained in the same words.
 import type { Rule } from '../subject/rule.ts'
 
-export type Explanation = Omit<Rule, 'find'>
+export type Explanation = Omit<Rule, 'find' | 'restsOn'> & Partial<Pick<Rule, 'restsOn'>>
 
 /** A short way to write many of them. */
 export function explain(
@@ -14,4 +14,9 @@ export function explain(
   remedy: string,
 ): Explanation {
   return { name, severity, looksFor, why, remedy }
+}
+
+/** `kernel/resource.c: r->name`; none for a rule that rests on what was compiled and compared. */
+export function citationsOf({ restsOn = [] }: Explanation): string[] {
+  return restsOn.map(({ file, says }) => `${file}: ${says}`)
 }

@@ -68,7 +68,10 @@ export interface ChangedFunctions {
   isBelow(callee: string, caller: string): boolean
   /** The same of several callers: each call of `callee` is below one of them. */
   isBelowAny(callee: string, callers: readonly string[]): boolean
-  /** True when neither of two functions runs only below the other one: an object can meet the old code in one and the new code in the other. */
+  /**
+   * True when neither of two functions runs only below the other one: an object can meet the old code in one and the
+   * new code in the other.
+   */
   areApart(one: string, other: string): boolean
 }
 

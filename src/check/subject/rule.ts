@@ -19,6 +19,14 @@ export interface Found {
   readonly severity?: Finding['severity']
 }
 
+/** A place in the kernel's source that a rule rests on. */
+export interface Citation {
+  /** In the source tree: `kernel/livepatch/transition.c`. */
+  readonly file: string
+  /** What stands there: a function's name, or words of a document. */
+  readonly says: string
+}
+
 export interface Rule {
   /** Stable, such as `type-layout`; what `--allow` takes. */
   readonly name: string
@@ -28,5 +36,6 @@ export interface Rule {
   readonly looksFor: string
   readonly why: string
   readonly remedy: string
+  readonly restsOn: readonly Citation[]
   find(job: Job, subject: Subject): Promise<readonly Found[]> | readonly Found[]
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How the rules explain themselves in a terminal.
+
+import { citationsOf } from '../../check/catalogue/explanation.ts'
 import type { Chapter } from '../../check/catalogue.ts'
 import { bold, cyan, dim, red, yellow } from './colour.ts'
 
@@ -10,11 +12,12 @@ export function renderRules(chapters: readonly Chapter[]): string[] {
     bold(title),
     about,
     '',
-    ...rules.flatMap(({ name, severity, looksFor, why, remedy }) => [
-      `${bold(name)} ${colours[severity](`(${severity})`)}`,
-      `  ${looksFor}.`,
-      `  ${dim(`${why}.`)}`,
-      `  ${cyan('→')} ${remedy}.`,
+    ...rules.flatMap((rule) => [
+      `${bold(rule.name)} ${colours[rule.severity](`(${rule.severity})`)}`,
+      `  ${rule.looksFor}.`,
+      `  ${dim(`${rule.why}.`)}`,
+      `  ${cyan('→')} ${rule.remedy}.`,
+      ...citationsOf(rule).map((one) => `  ${dim(`rests on ${one}`)}`),
       '',
     ]),
   ])

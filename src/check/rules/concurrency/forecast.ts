@@ -52,6 +52,13 @@ export const neverFinishes: Rule = {
   remedy:
     'Make the change in a function that the thread calls and comes back from, and leave this one out ' +
     '(INARCH_IGNORE_FUNCTION)',
+  restsOn: [
+    {
+      file: 'Documentation/livepatch/livepatch.rst',
+      says: 'If no affected functions are on the stack of a given task',
+    },
+    { file: 'kernel/livepatch/transition.c', says: 'klp_check_stack_func' },
+  ],
   async find(job, subject) {
     const all = await subject.facts.once(findSleeping, subject, job)
     return all.flatMap(({ name, unit, object, sleeper }): Found[] => {
@@ -106,6 +113,10 @@ export const longSleepers: Rule = {
   remedy:
     'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, ' +
     'and `inarch prove` in a virtual machine',
+  restsOn: [
+    { file: 'Documentation/livepatch/livepatch.rst', says: 'signal is automatically sent every 15 seconds' },
+    { file: 'kernel/livepatch/transition.c', says: 'klp_send_signals' },
+  ],
   async find(job, subject) {
     const all = await subject.facts.once(findSleeping, subject, job)
     return all.flatMap(({ name, unit, sleeper }): Found[] => {

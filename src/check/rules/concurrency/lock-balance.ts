@@ -19,6 +19,13 @@ export const lockBalance: Rule = {
   remedy:
     'Make the live patch keep to the old locking as well, and say --allow lock-balance when old and new ' +
     'code can run side by side',
+  restsOn: [
+    {
+      file: 'Documentation/livepatch/livepatch.rst',
+      says: 'ordering of locking in multiple functions at the same time',
+    },
+    { file: 'Documentation/locking/lockdep-design.rst', says: 'lock inversion deadlock' },
+  ],
   find(_job, subject) {
     const functions = changedFunctionsOf(subject)
     return [...lockFindings(functions), ...partedFindings(functions)]

@@ -135,5 +135,9 @@ export const locklessReaders: Rule = {
     'Readers without a lock, in code that is not replaced or still runs the old world, rely on it: ' +
     'they see what is freed, or one half of what is written',
   remedy: 'Keep it in the live patch; it costs little, and the old readers need it until they are gone',
+  restsOn: [
+    { file: 'Documentation/RCU/whatisRCU.rst', says: 'synchronize_rcu' },
+    { file: 'Documentation/memory-barriers.txt', says: 'SMP BARRIER PAIRING' },
+  ],
   find: (_job, subject) => readerFindings(changedFunctionsOf(subject)),
 }

@@ -131,5 +131,15 @@ export const refcountBalance: Rule = {
   remedy:
     'Mark what the new code has set up with a shadow variable and put only what is marked, or fix the ' +
     'bug within one function',
+  restsOn: [
+    {
+      file: 'Documentation/livepatch/livepatch.rst',
+      says: 'no data are stored in the modified structures at the moment',
+    },
+    {
+      file: 'Documentation/core-api/kref.rst',
+      says: 'When you are done with a pointer, you must call kref_put()',
+    },
+  ],
   find: (_job, subject) => referenceFindings(changedFunctionsOf(subject)),
 }

@@ -47,5 +47,9 @@ export const wakeUp: Rule = {
   remedy:
     'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place ' +
     'as well as for the new one',
+  restsOn: [
+    { file: 'Documentation/scheduler/completion.rst', says: 'wait_for_completion' },
+    { file: 'kernel/workqueue.c', says: 'flush_work' },
+  ],
   find: (_job, subject) => wakeFindings(changedFunctionsOf(subject)),
 }

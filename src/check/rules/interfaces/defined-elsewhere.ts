@@ -97,5 +97,9 @@ export const definedElsewhere: Rule = {
   remedy:
     'Change the function or variable in the file where the kernel has it, and leave the move out of the ' +
     'patch; a `__weak` function is changed where it is defined',
+  restsOn: [
+    { file: 'kernel/module/main.c', says: 'simplify_symbols' },
+    { file: 'kernel/module/main.c', says: 'exports duplicate symbol' },
+  ],
   find: (_job, subject) => subject.units.flatMap((unit) => inUnit(unit, subject)),
 }

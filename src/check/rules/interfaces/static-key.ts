@@ -61,5 +61,12 @@ export const staticKey: Rule = {
     'The key keeps the state, and the count, that the old code gave it; with the new code’s rule it ' +
     'may never be turned on again, or off',
   remedy: 'Bring the key into the state that the new code expects, in a callback (INARCH_POST_PATCH)',
+  restsOn: [
+    {
+      file: 'Documentation/staging/static-keys.rst',
+      says: 'The state and the reference count can be retrieved',
+    },
+    { file: 'kernel/jump_label.c', says: 'static_key_enable' },
+  ],
   find: (_job, subject) => keyFindings(changedFunctionsOf(subject), subject.changes),
 }

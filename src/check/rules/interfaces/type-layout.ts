@@ -126,6 +126,12 @@ export const typeLayout: Rule = {
   remedy:
     'Keep every member and value as it is, and put what is new into a shadow variable ' +
     '(docs/authoring.md, “Shadow variables”)',
+  restsOn: [
+    {
+      file: 'Documentation/livepatch/shadow-vars.rst',
+      says: 'allocated separately from parent data structures',
+    },
+  ],
   async find(job, subject) {
     const { units } = await typeUnits(job, subject)
     const found = new Map<string, Found>()

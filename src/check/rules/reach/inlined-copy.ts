@@ -122,6 +122,7 @@ export const inlinedCopy: Rule = {
     'A changed function that the compiler put into others which the live patch would leave as they are',
   why: 'The kernel redirects a function at its entry; a copy of its code in another function goes on as before',
   remedy: 'Let the patch change the function that holds the copy as well',
+  restsOn: [{ file: 'Documentation/livepatch/livepatch.rst', says: 'the very beginning of the function' }],
   async find(_job, subject) {
     const { all } = changedFunctionsOf(subject)
     const changed = all.filter(({ before, after }) => before !== undefined && after !== undefined)

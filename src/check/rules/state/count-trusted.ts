@@ -71,5 +71,6 @@ export const countTrusted: Rule = {
     'everything from the first moment, or never',
   remedy:
     'Make the objects anew after the live patch is on, correct the count in a callback, or leave the check out',
+  restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'Safe updates to global data' }],
   find: (_job, subject) => trustedFindings(changedFunctionsOf(subject)),
 }

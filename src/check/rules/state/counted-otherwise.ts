@@ -153,5 +153,9 @@ export const countedOtherwise: Rule = {
   remedy:
     'Count as before, or correct the counts of all objects in a callback while nobody uses them ' +
     '(INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
+  restsOn: [
+    { file: 'include/linux/refcount.h', says: 'refcount_dec_and_test' },
+    { file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' },
+  ],
   find: (_job, subject) => countedFindings(changedFunctionsOf(subject)),
 }

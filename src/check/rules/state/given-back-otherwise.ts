@@ -225,6 +225,12 @@ export const givenBackOtherwise: Rule = {
   remedy:
     'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old ' +
     'objects go before you rely on it',
+  restsOn: [
+    {
+      file: 'Documentation/core-api/memory-allocation.rst',
+      says: 'When the allocated memory is no longer needed it must be freed',
+    },
+  ],
   find(_job, subject) {
     const functions = changedFunctionsOf(subject)
     return [...givenBackFindings(functions), ...acquisitionFindings(functions)]

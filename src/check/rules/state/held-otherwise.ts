@@ -54,5 +54,9 @@ export const heldOtherwise: Rule = {
     'Open files, bound devices and armed timers keep what the old code has put there, and the new ' +
     'code would read it as something else',
   remedy: 'Leave the pointer as it is and keep what is new in a shadow variable of the object',
+  restsOn: [
+    { file: 'include/linux/fs.h', says: 'private_data' },
+    { file: 'include/linux/device.h', says: 'driver_data' },
+  ],
   find: (_job, subject) => heldFindings(changedFunctionsOf(subject)),
 }

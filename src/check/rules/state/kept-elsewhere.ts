@@ -235,5 +235,6 @@ export const keptElsewhere: Rule = {
     'wait are not woken, numbers are given out again',
   remedy:
     'Let the new code look into both, or move what the old variable holds in a callback (INARCH_PRE_PATCH)',
+  restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'Safe updates to global data' }],
   find: (_job, subject) => elsewhereFindings(changedFunctionsOf(subject), subject.changes),
 }

@@ -142,6 +142,11 @@ export const livePointer: Rule = {
   remedy:
     'Change the function that is handed on already instead of handing on another one, or let both ' +
     'understand the same objects',
+  restsOn: [
+    { file: 'kernel/livepatch/patch.c', says: 'klp_ftrace_handler' },
+    { file: 'kernel/time/timer.c', says: 'call_timer_fn' },
+    { file: 'kernel/workqueue.c', says: 'worker->current_func = work->func' },
+  ],
   find: (_job, subject) =>
     subject.units.flatMap((studied) => [...pointerFindings(subject, studied), ...keptFindings(studied)]),
 }

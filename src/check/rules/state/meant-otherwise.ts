@@ -227,5 +227,8 @@ export const meantOtherwise: Rule = {
   remedy:
     'Let the new code understand both, or do as before for what is there and mark what is new, such as ' +
     'by a shadow variable',
+  restsOn: [
+    { file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' },
+  ],
   find: (_job, subject) => meantFindings(changedFunctionsOf(subject)),
 }

@@ -74,5 +74,9 @@ export const namedOtherwise: Rule = {
     'What the old code has registered keeps its name, so the new code does not find it and it stays ' +
     'for ever; after a revert the old code does not find what the new code has registered',
   remedy: 'Keep the name, or look for the old name, too, as long as things can be there under it',
+  restsOn: [
+    { file: 'fs/kernfs/dir.c', says: 'kernfs_find_ns' },
+    { file: 'fs/proc/generic.c', says: 'remove_proc_entry' },
+  ],
   find: (_job, subject) => nameFindings(changedFunctionsOf(subject), subject.changes),
 }

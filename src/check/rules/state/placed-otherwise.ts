@@ -403,5 +403,9 @@ export const placedOtherwise: Rule = {
   remedy:
     'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and ' +
     'INARCH_POST_UNPATCH)',
+  restsOn: [
+    { file: 'include/linux/hashtable.h', says: 'hash_min' },
+    { file: 'Documentation/core-api/rbtree.rst', says: 'Inserting data into an rbtree' },
+  ],
   find: (_job, subject) => placedFindings(changedFunctionsOf(subject)),
 }

@@ -127,5 +127,6 @@ export const reachesOnlyNew: Rule = {
   why: 'What is there already has been through the old code, and the fix does not reach it',
   remedy:
     'Bind, mount or bring up again what must be fixed, or correct what is there in a callback (INARCH_PRE_PATCH)',
+  restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'to init and probe functions' }],
   find: (_job, subject) => arrivalFindings(changedFunctionsOf(subject)),
 }

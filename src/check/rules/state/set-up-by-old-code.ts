@@ -136,5 +136,6 @@ export const setUpByOldCode: Rule = {
   remedy:
     'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a ' +
     'callback for all objects there are',
+  restsOn: [{ file: 'Documentation/livepatch/shadow-vars.rst', says: 'In-flight parent objects' }],
   find: (_job, subject) => oldObjectFindings(changedFunctionsOf(subject), subject.changes),
 }

@@ -244,5 +244,8 @@ export const storedOtherwise: Rule = {
     'code into what the new code writes',
   remedy:
     'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
+  restsOn: [
+    { file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' },
+  ],
   find: (_job, subject) => storedFindings(changedFunctionsOf(subject)),
 }

@@ -74,5 +74,9 @@ export const writtenAfterBoot: Rule = {
     'New code that writes to a variable which is read-only since the kernel, or its module, has started',
   why: 'The memory of __ro_after_init variables is write-protected by then; the first write is a fault in the kernel',
   remedy: 'Keep what changes in a new variable of the live patch, or in a shadow variable',
+  restsOn: [
+    { file: 'init/main.c', says: 'mark_readonly' },
+    { file: 'include/linux/cache.h', says: 'mark_rodata_ro' },
+  ],
   find: (_job, subject) => bootDataFindings(changedFunctionsOf(subject), isReadOnlyIn(subject)),
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which function owns something and gives it back: an id, an entry of a list, a reference, a share of a counter. Where
 // ownership goes from one function to another one, and one call does not run both, an object can meet the old code in
-// one of them and the new code in the other: a work that new code queues is run by old code. The words that the primitives know are
-// `refcount-balance`'s own matter.
+// one of them and the new code in the other: a work that new code queues is run by old code. The words that the
+// primitives know are `refcount-balance`'s own matter.
 
 import type { Definition } from '../../../c/functions.ts'
 import type { Token } from '../../../c/lexer.ts'

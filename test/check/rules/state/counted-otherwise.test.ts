@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Formulas on which old and new code must agree: counts, sums, orders, ends of lists, cookies, and what readers without a
-// lock rely on.
+// Formulas on which old and new code must agree: counts, sums, orders, ends of lists, cookies, and what readers without
+// a lock rely on.
 import { describe, expect, test } from 'vitest'
 import { countedFindings } from '../../../../src/check/rules/state/counted-otherwise.ts'
 import { changedFunctions } from '../../../../src/check/subject/changed-functions.ts'
