@@ -2,6 +2,8 @@
 // C text taken apart into its top-level declarations, and what each of them declares. A change to a
 // header reaches a unit only through the names that it changes, so most units can be told apart from
 // those that matter without compiling them. Whatever is not understood is `code`: in doubt it counts.
+import { tokenize } from './lexer.ts'
+import { TopLevelCutter } from './top-level.ts'
 
 export interface Declaration {
   /**
@@ -216,14 +218,13 @@ export function splitDeclarations(
 ): Declaration[] | undefined {
   const text = withoutComments(source)
   const found: Declaration[] = []
-  const conditions: { depth: number; parens: number; end?: number }[] = []
-  let depth = 0
-  let parens = 0
-  let start = 0
-  // Of the declaration so far.
-  let hasParens = false
-  let assigns = false
-  let isBody = false
+  const conditions: { depth: number; end?: number }[] = []
+  let [start, at] = [0, 0]
+  const cutter = new TopLevelCutter(() => {
+    const head = text.slice(start, at)
+    return tokenize(head.includes('#') ? head.replace(/^[ \t]*#.*$/gm, '') : head)
+  }, true)
+  /** Of the declaration so far. */
   let braces = 0
   /** Where the white space ends with which it begins. */
   let blank = 0
@@ -236,9 +237,6 @@ export function splitDeclarations(
     const one = tidy(text.slice(start, end))
     if (one !== '' && one !== ';') found.push(classify(one, isMacro))
     start = end
-    hasParens = false
-    assigns = false
-    isBody = false
     braces = 0
   }
   for (const { text: mark, index } of scanLandmarks(text)) {
@@ -247,19 +245,16 @@ export function splitDeclarations(
     if (mark.trimStart().startsWith('#')) {
       const directive = /^\s*#\s*([a-z]*)\s*([A-Za-z_]\w*)?/.exec(mark)!
       const name = directive[1]!
-      if (/^if/.test(name)) conditions.push({ depth, parens })
+      if (/^if/.test(name)) conditions.push({ depth: cutter.depth })
       const condition = conditions.at(-1)
       if (/^(?:el|endif)/.test(name)) {
         if (condition === undefined) return undefined
-        condition.end ??= depth
-        if (depth !== condition.end) return undefined
+        condition.end ??= cutter.depth
+        if (cutter.depth !== condition.end) return undefined
         if (name === 'endif') conditions.pop()
-        else {
-          depth = condition.depth
-          parens = condition.parens
-        }
+        else cutter.depth = condition.depth
       }
-      const between = depth === 0 && isBlankTo(index)
+      const between = cutter.depth === 0 && isBlankTo(index)
       if (name === 'define' && directive[2] !== undefined)
         found.push({ kind: 'macro', names: [directive[2]], text: tidy(mark) })
       else if (between && name !== '') found.push({ kind: 'directive', names: [], text: tidy(mark) })
@@ -267,34 +262,18 @@ export function splitDeclarations(
       if (between) start = index + mark.length
       continue
     }
-    if (c === '(') {
-      parens++
-      if (depth === 0) hasParens = true
-    } else if (c === ')') {
-      if (--parens < 0) return undefined
-    } else if (c === '=') {
-      if (depth === 0 && parens === 0) assigns = true
-    } else if (c === '{') {
-      if (depth === 0 && parens === 0) {
+    at = index
+    if (cutter.depth === 0) {
+      if (mark === ')' || mark === '}') return undefined
+      if (mark === '{') {
         if (++braces > mostBraces) return undefined
-        const head = text.slice(start, index).replace(attribute, ' ')
-        // The braces of a type or an initial value are followed by more; those of a function end it.
-        isBody =
-          hasParens &&
-          !assigns &&
-          /\)[^();]*$/.test(text.slice(start, index)) &&
-          !/^\s*typedef\b/.test(head) &&
-          head.includes('(')
         // C++'s linkage braces, in headers that both languages use.
-        if (/\bextern\s*"C"\s*$/.test(head)) return undefined
+        if (/\bextern\s*"C"\s*$/.test(text.slice(start, at))) return undefined
       }
-      depth++
-    } else if (c === '}') {
-      if (--depth < 0) return undefined
-      if (depth === 0 && parens === 0 && isBody) finish(index + 1)
-    } else if (c === ';' && depth === 0 && parens === 0) finish(index + 1)
+    }
+    if (cutter.endsBehind(mark.charCodeAt(0))) finish(at + 1)
   }
-  if (depth !== 0 || parens !== 0 || conditions.length > 0) return undefined
+  if (cutter.depth !== 0 || conditions.length > 0) return undefined
   // A macro that is expanded at the end, without a semicolon.
   finish(text.length)
   return found

@@ -2,7 +2,7 @@
 // A unit after the preprocessor: the tokens that came from its main file, with the lines they came from, and the macros
 // of all its headers. It rests on the line markers and on -dD, which gcc and clang write alike.
 import { type Token, tokenize } from './lexer.ts'
-import { Pile } from './top-level.ts'
+import { TopLevelSplitter } from './top-level.ts'
 import { probeNumber } from './written-lines.ts'
 
 export interface Expanded {
@@ -71,7 +71,7 @@ export function readExpanded(text: string, main: string): Expanded {
   const files = new Set<string>()
   const parts: HeaderPart[] = []
   let stack: readonly string[] = []
-  const pile = new Pile()
+  const splitter = new TopLevelSplitter()
   let file = ''
   let line = 0
   /** Where the main file includes what is read now. */
@@ -81,13 +81,13 @@ export function readExpanded(text: string, main: string): Expanded {
   let isIncluding = false
   const flush = (end: number) => {
     if (end > partStart) {
-      if (file === main) pile.add(tokenize(text, partStart, end, line))
+      if (file === main) splitter.add(tokenize(text, partStart, end, line))
       else {
         headers.push(partStart, end)
         if (stack.length > 0) parts.push({ start: partStart, end, files: stack, line: includeLine })
         // A file that is included amid a declaration of the main file is a part of it.
-        if (includeLine !== 0 && pile.isOpen)
-          pile.add(tokenize(text, partStart, end, 0).map((token) => ({ ...token, line: includeLine })))
+        if (includeLine !== 0 && splitter.isOpen)
+          splitter.add(tokenize(text, partStart, end, 0).map((token) => ({ ...token, line: includeLine })))
       }
       if (file === main) {
         for (let at = text.indexOf('\n', partStart); at !== -1 && at < end; at = text.indexOf('\n', at + 1))
@@ -163,7 +163,7 @@ export function readExpanded(text: string, main: string): Expanded {
     includes,
     definers,
     text,
-    items: pile.finish(),
+    items: splitter.finish(),
     macros,
     ofHeaders,
     predefined,

@@ -2,6 +2,7 @@
 // The functions of a C file as a person wrote them. The rules on locks and references read this text and not what the
 // preprocessor makes of it: there `mutex_lock` has a name and an argument, behind the preprocessor it has neither.
 import { closing, type Token, tokenize } from './lexer.ts'
+import { TopLevelCutter } from './top-level.ts'
 
 /** A function, or a macro with parameters, which counts as one. */
 export interface Definition {
@@ -129,44 +130,30 @@ export function definitionsOf(text: string): Definitions {
   const rest: Token[] = []
   const { plain, macros } = withoutDirectives(withoutComments(text))
   const tokens = tokenize(plain)
-  let start = 0
-  let assigns = false
-  let parens = false
+  let [start, at, open] = [0, 0, -1]
+  const cutter = new TopLevelCutter(() => tokens.slice(start, at), true)
   const finish = (end: number) => {
-    for (let at = start; at < end; at++) rest.push(tokens[at]!)
-    start = end
-    assigns = false
-    parens = false
-  }
-  for (let at = start; at < tokens.length; at++) {
-    const { text: word, kind } = tokens[at]!
-    if (kind !== 'punctuator') continue
-    if (word === '=') assigns = true
-    else if (word === ';') finish(at + 1)
-    else if (word === '(' || word === '[') {
-      if (word === '(') parens = true
-      at = closing(tokens, at) - 1
-    } else if (word === '{') {
-      const end = closing(tokens, at)
-      const head = tokens.slice(start, at)
-      const name = parens && !assigns ? nameOfHead(head) : undefined
-      if (name === undefined || /^(?:typedef|struct|union|enum)$/.test(head.at(-2)?.text ?? '')) {
-        at = end - 1
-        continue
-      }
+    const head = tokens.slice(start, Math.max(open, start))
+    const name = nameOfHead(head)
+    if (name === undefined) for (let index = start; index < end; index++) rest.push(tokens[index]!)
+    else
       byName.set(name, {
         name,
         kind: 'function',
-        line: head[0]?.line ?? tokens[at]!.line,
+        line: head[0]!.line,
         head,
-        body: tokens.slice(at + 1, end - 1),
+        body: tokens.slice(open + 1, end - 1),
         isPrivate: head.some(({ text }) => text === 'static'),
       })
-      start = end
-      assigns = false
-      parens = false
-      at = end - 1
-    }
+    start = end
+    open = -1
+  }
+  for (; at < tokens.length; at++) {
+    const { text, kind } = tokens[at]!
+    if (kind !== 'punctuator' || text.length > 1) continue
+    const ends = cutter.endsBehind(text.charCodeAt(0))
+    if (cutter.inBody && open < 0) open = at
+    if (ends) finish(at + 1)
   }
   finish(tokens.length)
   for (const { text: definition, line } of macros) {

@@ -2,6 +2,9 @@
 // The outline of a unit: its preprocessed text taken apart into what stands at its top level, each with the
 // file and line that it comes from. One pass over the characters; what an item declares is only worked out
 // when somebody asks, since of thousands of items few ever differ.
+import { tokenize } from './lexer.ts'
+import { TopLevelCutter } from './top-level.ts'
+import { attributeWords } from './words.ts'
 
 export interface Item {
   /** Offsets in the text: first character, and behind the last. */
@@ -50,10 +53,8 @@ enum Char {
   open = 40,
   close = 41,
   semicolon = 59,
-  equals = 61,
   backslash = 92,
   openBrace = 123,
-  closeBrace = 125,
 }
 
 const marker = /#(?: |line )(\d+) "((?:[^"\\]|\\.)*)"/y
@@ -69,89 +70,89 @@ function endOfLiteral(text: string, at: number, quote: number): number {
   return text.length
 }
 
+/** Marks of a declaration, by a character's code. */
+const isMark = new Uint8Array(128)
+for (const mark of '()[]{}=;') isMark[mark.charCodeAt(0)] = 1
+
 function split(text: string): Item[] {
   const items: Item[] = []
   let file = ''
   let line = 1
-  let depth = 0
-  let parens = 0
   let start = -1
   let first = { file, line }
-  let assigns = false
-  let hasParens = false
   let body: number | undefined
+  let at = 0
+  /** The parenthesis that opened last outside of all brackets. */
+  let paren = -1
+  const cutter = new TopLevelCutter(() => {
+    let last = at - 1
+    while (last > start && text.charCodeAt(last) <= Char.space) last--
+    if (text.charCodeAt(last) === Char.close) {
+      // No parameter of K&R is declared so, and most functions begin so: the end of the head tells.
+      if (text.charCodeAt(at) === Char.semicolon) return []
+      const [name, ...more] = tokenize(text, startOfWord(text, paren), paren + 1)
+      if (more.length === 1 && name!.kind === 'name' && !attributeWords.has(name!.text))
+        return [name!, ...more]
+    }
+    return tokenize(withoutMarkers(text.slice(start, at)))
+  })
   const finish = (end: number) => {
     // A lone semicolon says nothing.
     if (start >= 0 && (end - start > 1 || text.charCodeAt(start) !== Char.semicolon))
       items.push({ start, end, file: first.file, line: first.line, lastLine: line, body })
     start = -1
-    assigns = false
-    hasParens = false
     body = undefined
   }
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i)
+  for (; at < text.length; at++) {
+    const c = text.charCodeAt(at)
     if (c === Char.newline) {
       line++
       continue
     }
     if (c === Char.space || c === Char.tab || c === Char.return) continue
-    if (c === Char.hash && (i === 0 || text.charCodeAt(i - 1) === Char.newline)) {
-      marker.lastIndex = i
+    if (c === Char.hash && (at === 0 || text.charCodeAt(at - 1) === Char.newline)) {
+      marker.lastIndex = at
       const match = marker.exec(text)
-      let end = text.indexOf('\n', i)
+      let end = text.indexOf('\n', at)
       if (end < 0) end = text.length
       if (match !== null) {
         file = match[2] ?? ''
         line = Number(match[1])
       } else line++
-      i = end
+      at = end
       continue
     }
     if (start < 0) {
-      start = i
+      start = at
       first = { file, line }
     }
-    if (c === Char.quote || c === Char.apostrophe) i = endOfLiteral(text, i, c)
-    else if (c === Char.open) {
-      parens++
-      if (depth === 0) hasParens = true
-    } else if (c === Char.close) parens--
-    else if (c === Char.equals) {
-      if (depth === 0 && parens === 0) assigns = true
-    } else if (c === Char.openBrace) {
-      if (depth === 0 && parens === 0 && hasParens && !assigns) {
-        const head = headOf(text.slice(start, i))
-        if (isFunctionHead(head)) body = i
-      }
-      depth++
-    } else if (c === Char.closeBrace) {
-      depth--
-      if (depth === 0 && parens === 0 && body !== undefined) finish(i + 1)
-    } else if (c === Char.semicolon && depth === 0 && parens === 0) {
-      if (!hasParens || assigns || !declaresParameter(text, start, i)) finish(i + 1)
+    if (c === Char.quote || c === Char.apostrophe) at = endOfLiteral(text, at, c)
+    else if (isMark[c] === 1) {
+      if (c === Char.open && cutter.depth === 0) paren = at
+      const ends = cutter.endsBehind(c)
+      if (c === Char.openBrace && body === undefined && cutter.inBody) body = at
+      if (ends) finish(at + 1)
     }
   }
   finish(text.length)
   return items
 }
 
-/** True between the head of a function of K&R's style and its body, where its parameters are declared. */
-function declaresParameter(text: string, start: number, end: number): boolean {
-  let last = end - 1
-  while (last > start && /\s/.test(text[last]!)) last--
-  // Nearly every other declaration with parentheses ends with one.
-  if (text.charCodeAt(last) === Char.close) return false
-  return /^[^(){}=;]*[\w$]\s*\(\s*[A-Za-z_$][\w$]*(?:\s*,\s*[A-Za-z_$][\w$]*)*\s*\)\s+[A-Za-z_$][^()]*$/.test(
-    headOf(text.slice(start, end)),
-  )
+function startOfWord(text: string, end: number): number {
+  let start = end
+  while (start > 0 && /[\w$]/.test(text[start - 1]!)) start--
+  return start
+}
+
+function withoutMarkers(text: string): string {
+  return text.includes('#') ? text.replace(/^#.*$/gm, '') : text
 }
 
 const operator = /\b(?:__attribute__|__attribute|__asm__|__asm|asm|__typeof__|__typeof|typeof|_Alignas)\b/g
 
 /** A text without line markers and attributes; what `typeof` is asked about is left out, too. */
 export function headOf(text: string): string {
-  const plain = text.includes('#') ? text.replace(/^#.*$/gm, '') : text
+  const plain = withoutMarkers(text)
   let result = ''
   let from = 0
   operator.lastIndex = 0
@@ -191,10 +192,6 @@ function nameOfHead(head: string): string | undefined {
   if (plain !== undefined && !noName.test(plain)) return plain
   // One that returns a pointer to a function.
   return /\(\s*\*+\s*([A-Za-z_$][\w$]*)\s*\(/.exec(head)?.[1]
-}
-
-function isFunctionHead(head: string): boolean {
-  return /[);]\s*$/.test(head) && !/^\s*typedef\b/.test(head) && nameOfHead(head) !== undefined
 }
 
 /** Braces, brackets and initial values are emptied; literals too. */

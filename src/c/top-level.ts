@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Heaps up the tokens of expanded C and cuts them into top-level declarations: behind a semicolon outside of all
-// brackets, and behind the body of a function. Linear, and undisturbed by anything inside of the brackets.
+// Where the top-level declarations of C end (C11, 6.9): behind a semicolon outside of all brackets, and behind the body
+// of a function. One rule for tokens and for characters, linear, and undisturbed by anything inside of the brackets.
 import { attributeEnd } from './declarators.ts'
 import { closing, type Token } from './lexer.ts'
+import { typeofWords } from './words.ts'
 
 /** Whether the brace behind `tokens` opens the body of a function, not that of a type or an initial value. */
 function opensBody(tokens: readonly Token[]): boolean {
-  let tagged = -1
   let hasParens = false
   for (let index = 0; index < tokens.length; index++) {
     const { text } = tokens[index]!
@@ -15,16 +15,15 @@ function opensBody(tokens: readonly Token[]): boolean {
       index = attribute - 1
       continue
     }
-    if (text === '=') return false
-    if (text === 'struct' || text === 'union' || text === 'enum') {
-      tagged = index
-      hasParens = false
-    } else if (text === '(') {
-      hasParens = true
+    if (text === '=' || text === 'typedef') return false
+    // Behind the parameters of K&R.
+    if (text === ';') return true
+    if (text === 'struct' || text === 'union' || text === 'enum') hasParens = false
+    else if (text === '(' || text === '{') {
+      hasParens ||= text === '('
       index = closing(tokens, index) - 1
-    } else if (text === '{') index = closing(tokens, index) - 1
+    }
   }
-  if (tagged !== -1 && !hasParens) return false
   return hasParens
 }
 
@@ -38,31 +37,105 @@ function isParameterDeclaration(tokens: readonly Token[]): boolean {
     }
     const { text } = tokens[index]!
     if (text === '=' || text === '{' || text === 'typedef') return false
-    if (/^(?:__)?typeof(?:__)?$/.test(text) && tokens[index + 1]?.text === '(') {
+    if (typeofWords.has(text) && tokens[index + 1]?.text === '(') {
       index = closing(tokens, index + 1) - 1
       continue
     }
     if (text !== '(') continue
     const end = closing(tokens, index)
     const names = tokens.slice(index + 1, end - 1)
-    if (
-      names.length === 0 ||
-      !names.every(({ kind, text }, at) => (at % 2 === 0 ? kind === 'name' : text === ','))
-    )
-      return false
-    const next = tokens[end]
+    const isList = names.every(({ kind, text }, at) => (at % 2 === 0 ? kind === 'name' : text === ','))
     return (
-      next !== undefined && next.kind === 'name' && attributeEnd(tokens, end, tokens.length) === undefined
+      names.length > 0 &&
+      isList &&
+      tokens[end]?.kind === 'name' &&
+      attributeEnd(tokens, end, tokens.length) === undefined
     )
   }
   return false
 }
 
-export class Pile {
+/** Characters that say where declarations end. */
+export enum Mark {
+  openParen = 40,
+  closeParen = 41,
+  semicolon = 59,
+  equals = 61,
+  openBracket = 91,
+  closeBracket = 93,
+  openBrace = 123,
+  closeBrace = 125,
+}
+
+/** Told of each bracket, `=` and semicolon in turn, it says where a declaration ends. */
+export class TopLevelCutter {
+  /** Brackets that are open. */
+  depth = 0
+  /** The body of a function is open. */
+  inBody = false
+  #hasParens = false
+  #assigns = false
+  readonly #head: () => readonly Token[]
+  readonly #isWritten: boolean
+
+  /**
+   * @param head the tokens of the declaration so far
+   * @param isWritten macros are not expanded: one that makes a declaration may lack the semicolon
+   */
+  constructor(head: () => readonly Token[], isWritten = false) {
+    this.#head = head
+    this.#isWritten = isWritten
+  }
+
+  /**
+   * @param mark a character's code; others than those of `Mark` say nothing
+   * @returns whether the declaration ends behind it
+   */
+  endsBehind(mark: number): boolean {
+    switch (mark) {
+      case Mark.openParen:
+        if (this.depth++ === 0) this.#hasParens = true
+        return false
+      case Mark.openBracket:
+        this.depth++
+        return false
+      case Mark.openBrace:
+        if (this.depth++ === 0) this.inBody = this.#hasParens && !this.#assigns && opensBody(this.#head())
+        return false
+      case Mark.closeParen:
+      case Mark.closeBracket:
+        this.depth = Math.max(0, this.depth - 1)
+        return false
+      case Mark.closeBrace:
+        this.depth = Math.max(0, this.depth - 1)
+        return this.depth === 0 && this.inBody && this.#next()
+      case Mark.equals:
+        if (this.depth === 0) this.#assigns = true
+        return false
+      case Mark.semicolon:
+        return this.depth === 0 && !this.#goesOn() && this.#next()
+      default:
+        return false
+    }
+  }
+
+  #goesOn(): boolean {
+    return this.#hasParens && !this.#assigns && !this.#isWritten && isParameterDeclaration(this.#head())
+  }
+
+  #next(): true {
+    this.inBody = false
+    this.#hasParens = false
+    this.#assigns = false
+    return true
+  }
+}
+
+/** Cuts the tokens of expanded C. */
+export class TopLevelSplitter {
   readonly #items: Token[][] = []
   #current: Token[] = []
-  #depth = 0
-  #inBody = false
+  readonly #cutter = new TopLevelCutter(() => this.#current)
 
   /** Whether the last declaration is not complete yet. */
   get isOpen(): boolean {
@@ -72,24 +145,15 @@ export class Pile {
   add(tokens: readonly Token[]): void {
     for (const token of tokens) {
       const { text, kind } = token
-      if (kind !== 'punctuator') {
-        this.#current.push(token)
-        continue
-      }
-      if (text === '{' && this.#depth === 0) this.#inBody = opensBody(this.#current)
+      const ends = kind === 'punctuator' && text.length === 1 && this.#cutter.endsBehind(text.charCodeAt(0))
       this.#current.push(token)
-      if (text === '(' || text === '[' || text === '{') this.#depth++
-      else if (text === ')' || text === ']' || text === '}') {
-        this.#depth = Math.max(0, this.#depth - 1)
-        if (this.#depth === 0 && text === '}' && this.#inBody) this.#cut()
-      } else if (text === ';' && this.#depth === 0 && !isParameterDeclaration(this.#current)) this.#cut()
+      if (ends) this.#cut()
     }
   }
 
   #cut(): void {
     if (this.#current.length > 1) this.#items.push(this.#current)
     this.#current = []
-    this.#inBody = false
   }
 
   /** The declarations; what is left over at the end is one, too. */

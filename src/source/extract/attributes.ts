@@ -4,7 +4,7 @@
 import { attributeEnd, type Declared, parseDeclaration } from '../../c/declarators.ts'
 import { closing, type Token, tokenize } from '../../c/lexer.ts'
 import { spell } from '../../c/spelling.ts'
-import { Pile } from '../../c/top-level.ts'
+import { TopLevelSplitter } from '../../c/top-level.ts'
 import { headersThatDeclare, type View } from './unit-view.ts'
 
 export interface Attribute {
@@ -65,9 +65,9 @@ export function attributesOnly(others: readonly Declared[], definition: Declared
 export function declarationsInHeaders(view: View, name: string): Declared[] {
   const parts = new Map([...headersThatDeclare(view, name, true)])
   return [...parts].flatMap(([from, to]) => {
-    const pile = new Pile()
-    pile.add(tokenize(view.expanded.text, from, to))
-    return pile
+    const splitter = new TopLevelSplitter()
+    splitter.add(tokenize(view.expanded.text, from, to))
+    return splitter
       .finish()
       .filter((tokens) => tokens.some(({ text }) => text === name))
       .map((tokens) => ({ tokens, declaration: parseDeclaration(tokens, 0, tokens.length) }))

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { parseDeclaration } from '../../c/declarators.ts'
 import type { Expanded } from '../../c/expanded-text.ts'
 import { type Token, tokenize } from '../../c/lexer.ts'
-import { Pile } from '../../c/top-level.ts'
+import { TopLevelSplitter } from '../../c/top-level.ts'
 import type { Splices } from '../../c/written-lines.ts'
 import type { SourceUnit } from './request.ts'
 
@@ -74,10 +74,10 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
     ({ files }) => files.every(isNear) || (files.length === 1 && isList(files[0]!)),
   )
   // One after the other: what a file includes amid a declaration belongs to that declaration.
-  const pile = new Pile()
-  for (const { start, end } of near) pile.add(tokenize(expanded.text, start, end))
+  const splitter = new TopLevelSplitter()
+  for (const { start, end } of near) splitter.add(tokenize(expanded.text, start, end))
   let at = 0
-  for (const item of pile.finish()) {
+  for (const item of splitter.finish()) {
     const [first] = item
     while (at + 1 < near.length && near[at]!.end <= first!.start) at++
     // What begins with no name was cut out of a declaration of the unit's own.

@@ -4,7 +4,7 @@
 import { parseDeclaration } from '../../c/declarators.ts'
 import type { Expanded } from '../../c/expanded-text.ts'
 import { type Token, tokenize, wordsOf } from '../../c/lexer.ts'
-import { Pile } from '../../c/top-level.ts'
+import { TopLevelSplitter } from '../../c/top-level.ts'
 
 /** An #include of the main file. */
 interface Direct {
@@ -58,18 +58,18 @@ function filesThatSay(expanded: Expanded, words: ReadonlySet<string>): Set<strin
   for (const [name, file] of expanded.definers) if (words.has(name)) found.add(file)
   const { text, parts } = expanded
   // What a file declares goes on behind what it includes in between.
-  const piles = new Map<string, Pile>()
+  const splitters = new Map<string, TopLevelSplitter>()
   for (const { start, end, files } of parts) {
     const file = files.at(-1)!
-    let pile = piles.get(file)
-    if (pile === undefined) {
-      pile = new Pile()
-      piles.set(file, pile)
+    let splitter = splitters.get(file)
+    if (splitter === undefined) {
+      splitter = new TopLevelSplitter()
+      splitters.set(file, splitter)
     }
-    pile.add(tokenize(text, start, end))
+    splitter.add(tokenize(text, start, end))
   }
-  for (const [file, pile] of piles)
-    if (pile.finish().some((tokens) => declaresAny(tokens, words))) found.add(file)
+  for (const [file, splitter] of splitters)
+    if (splitter.finish().some((tokens) => declaresAny(tokens, words))) found.add(file)
   return found
 }
 

@@ -8,7 +8,7 @@ import { type Declaration, parseDeclaration } from '../../c/declarators.ts'
 import { type Expanded, readExpanded } from '../../c/expanded-text.ts'
 import { withPrototypesByType } from '../../c/function-typedefs.ts'
 import { type Token, tokenize } from '../../c/lexer.ts'
-import { Pile } from '../../c/top-level.ts'
+import { TopLevelSplitter } from '../../c/top-level.ts'
 import { probeFile, type Written, writtenView } from '../../c/written-lines.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
@@ -81,7 +81,7 @@ export async function preprocess(
       refusedFlag(unit, messages)
       refusedInput(unit, messages)
       throw new Fault('patch', 'does-not-preprocess', `${unit.file} does not go through the preprocessor`, {
-        remedy: `Check the flags, and that ${unit.compiler} compiles the file with them`,
+        remedy: `Check the flags, and that ${unit.compiler} comsplitters the file with them`,
         detail: messages.trimEnd().split('\n').slice(-12).join('\n'),
       })
     }
@@ -140,9 +140,9 @@ function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk
 
 /** The declarations of the headers: each a chunk of its own, before line 1 and with no text as written. */
 function headerChunks({ text, headers }: Expanded): Chunk[] {
-  const pile = new Pile()
-  for (let at = 0; at < headers.length; at += 2) pile.add(tokenize(text, headers[at]!, headers[at + 1]!))
-  const items = pile.finish()
+  const splitter = new TopLevelSplitter()
+  for (let at = 0; at < headers.length; at += 2) splitter.add(tokenize(text, headers[at]!, headers[at + 1]!))
+  const items = splitter.finish()
   return items.map((tokens, at) => {
     const line = at - items.length - 1
     const chunk = { from: line, to: line, tokens: [], items: [] as Item[] }

@@ -3,7 +3,7 @@
 // beside what is written out; the expanded text and the written one are held against each other in their order.
 import { parseDeclaration } from '../../c/declarators.ts'
 import type { Token } from '../../c/lexer.ts'
-import { Pile } from '../../c/top-level.ts'
+import { TopLevelSplitter } from '../../c/top-level.ts'
 import { declarationStart, isStorage, staticLocalsOf } from './function-statics.ts'
 import type { Chunk, Item } from './unit-view.ts'
 
@@ -16,9 +16,9 @@ export interface TokenRange {
 /** The bodies that are written out in a chunk, with their braces. */
 function bodiesIn(tokens: readonly Token[]): TokenRange[] {
   const at = new Map(tokens.map(({ start }, index) => [start, index]))
-  const pile = new Pile()
-  pile.add(tokens)
-  return pile.finish().flatMap((piece) => {
+  const splitter = new TopLevelSplitter()
+  splitter.add(tokens)
+  return splitter.finish().flatMap((piece) => {
     const { body } = parseDeclaration(piece, 0, piece.length)
     return body === undefined
       ? []
