@@ -48,6 +48,13 @@ export default {
       to: { path: '^src/', pathNot: '^src/(audit|ground|elf|x86|kernel|match)/' },
     },
     {
+      name: 'only-the-architecture-knows-encodings',
+      comment: 'What an opcode means, other rooms ask the files beside it.',
+      severity: 'error',
+      from: { path: '^(src|test|bench)/', pathNot: '^(src|test)/x86/' },
+      to: { path: '^src/x86/encoding\\.ts$' },
+    },
+    {
       name: 'a-command-imports-no-other-command',
       severity: 'error',
       from: { path: '^src/cli/commands/([^/]+)$' },

@@ -117,6 +117,16 @@ describe('the dependency rule', () => {
     expect(stdout).toContain('nothing-unreachable: src/ground/fault.ts')
   })
 
+  test('refuses another room that wants to know opcodes', () => {
+    const { failed, stdout } = check({
+      'src/x86/encoding.ts': 'export const lea = 0x8d\n',
+      'src/diff/d.ts': "import { lea } from '../x86/encoding.ts'\nexport const d = lea\n",
+      'src/cli/main.ts': "import { d } from '../diff/d.ts'\nconsole.log(d)\n",
+    })
+    expect(failed).toBe(true)
+    expect(stdout).toContain('only-the-architecture-knows-encodings: src/diff/d.ts → src/x86/encoding.ts')
+  })
+
   test('refuses a room that has no place in the order', () => {
     const { failed, stdout } = check({
       'src/utils/u.ts': 'export const u = 1\n',

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { readObject } from '../../src/elf/read.ts'
 import { decodeInstruction } from '../../src/x86/instruction.ts'
-import { compiler, work } from '../objects.ts'
+import { assemble } from './assembled.ts'
 
 /** One instruction of each form that matters: prefixes, maps, immediates, address forms. */
 const forms = `
@@ -31,17 +28,9 @@ const forms = `
 
 describe('the end of an instruction', () => {
   test('is where objdump sees it, for every form', () => {
-    const base = path.join(work, 'forms')
-    writeFileSync(
-      `${base}.s`,
-      `.text\n${forms.replaceAll('.skip 200', '.fill 200, 1, 0x90')}\n.bss\nvar: .skip 64\n`,
-    )
-    execFileSync(compiler, ['-c', '-o', `${base}.o`, `${base}.s`], { stdio: ['ignore', 'ignore', 'pipe'] })
-    const listing = execFileSync('objdump', ['-dw', '--no-show-raw-insn', `${base}.o`], { encoding: 'utf8' })
+    const { text, file } = assemble(forms.replaceAll('.skip 200', '.fill 200, 1, 0x90'))
+    const listing = execFileSync('objdump', ['-dw', '--no-show-raw-insn', file], { encoding: 'utf8' })
     const starts = [...listing.matchAll(/^\s*([0-9a-f]+):\t/gm)].map(([, hex]) => Number.parseInt(hex!, 16))
-    const text = readObject(readFileSync(`${base}.o`), 'forms.o').sections.find(
-      ({ name }) => name === '.text',
-    )!
     expect(starts.length).toBeGreaterThan(300)
     const ends = starts.map((start) => decodeInstruction(text.data, start)?.end)
     expect(ends).toEqual([...starts.slice(1), text.size])

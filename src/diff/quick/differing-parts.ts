@@ -19,6 +19,7 @@ import {
 } from '../../elf/outline.ts'
 import { type Part, type Row, readPart, share, textAt } from '../../elf/part.ts'
 import type { ObjectFile } from '../../elf/read.ts'
+import { fentry } from '../../x86/entry.ts'
 import { isColdPart, isFront, isNumbered, stem } from '../object/compiler-names.ts'
 import { looksIncidental } from '../object/diagnostic-data.ts'
 import { isCode, isLabel } from '../object/split-object.ts'
@@ -181,7 +182,7 @@ function isFentry(outline: Outline, symbol: number): boolean {
   const at = nameOfSymbol(outline, symbol)
   // `__f`
   if (bytes[at] !== 0x5f || bytes[at + 1] !== 0x5f || bytes[at + 2] !== 0x66) return false
-  return textAt(outline, at) === '__fentry__'
+  return textAt(outline, at) === fentry
 }
 
 /**
