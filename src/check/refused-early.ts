@@ -4,7 +4,7 @@
 // shows it.
 import type { BuildTrees } from '../build/compiler/sides.ts'
 import type { Unit } from '../build/kbuild/units.ts'
-import { outline } from '../c/outline.ts'
+import { outline } from '../c/expanded/outline.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { textsOf } from '../source/change/unit-change.ts'

@@ -3,7 +3,7 @@
 // patched code would do once is never done. That is right while it is the same; another variable would never get its
 // first value.
 
-import { speaker } from '../c/message-functions.ts'
+import { speaker } from '../c/expanded/message-functions.ts'
 import type { Finding } from '../ground/finding.ts'
 import { useOf } from '../x86/address-taking.ts'
 import type { Correlation } from './correlation/correlate.ts'

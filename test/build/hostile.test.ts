@@ -3,7 +3,7 @@
 // would take minutes, which the time limit ends.
 import { expect, test } from 'vitest'
 import { macrosIn } from '../../src/build/headers/pastes.ts'
-import { splitDeclarations } from '../../src/c/declarations.ts'
+import { splitDeclarations } from '../../src/c/written/declarations.ts'
 
 const many = 100_000
 

@@ -4,7 +4,7 @@
 // that a macro may paste together counts as used where its pieces are.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { type Declaration, splitDeclarations } from '../../c/declarations.ts'
+import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { canPaste, type Paste } from './pastes.ts'
 import type { Survey } from './survey.ts'

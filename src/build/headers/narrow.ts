@@ -2,7 +2,7 @@
 // Whether a unit can compile to other code, told from its preprocessed text before and after a change to
 // a header. Most of that text is inline functions and types that the unit never uses; what differs only
 // in those is the same code.
-import { type Declaration, splitDeclarations } from '../../c/declarations.ts'
+import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
 
 /** The preprocessor leaves empty lines where others were. */
 function withoutLayout(text: string): string {

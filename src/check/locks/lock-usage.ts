@@ -9,7 +9,7 @@
 //   - two locks whose order changes: old and new code can wait for each other for ever.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
 
-import { variablesOf } from '../../c/local-variables.ts'
+import { variablesOf } from '../../c/written/local-variables.ts'
 import { listed } from '../../ground/listed.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/changed-functions.ts'
 import type { Found } from '../subject/rule.ts'

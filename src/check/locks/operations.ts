@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a function takes and gives back, in the order of its text.
 
-import type { Definition } from '../../c/functions.ts'
-import { closing, type Token } from '../../c/lexer.ts'
-import { variablesOf } from '../../c/local-variables.ts'
+import { closing, type Token } from '../../c/tokens/lexer.ts'
+import type { Definition } from '../../c/written/functions.ts'
+import { variablesOf } from '../../c/written/local-variables.ts'
 import { emptyLibrary, type Library } from '../subject/callee-bodies.ts'
 import type { Side } from '../subject/changed-functions.ts'
 import { guardOf, type Kind, lockTakenBy, type Primitive, primitiveOf } from './primitives.ts'

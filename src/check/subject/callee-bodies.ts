@@ -4,8 +4,8 @@
 // name is asked for, and each once.
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
-import { type Definition, definitionsOf } from '../../c/functions.ts'
-import { closing, type Token, tokenize } from '../../c/lexer.ts'
+import { closing, type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { type Definition, definitionsOf } from '../../c/written/functions.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 export interface Library {

@@ -2,9 +2,9 @@
 // Which functions of the changed files say something else after the patch, and how the functions of these files
 // call each other. Every rule that reads the source begins here.
 
-import { type Definition, type Definitions, definitionsOf } from '../../c/functions.ts'
-import { closing, type Token } from '../../c/lexer.ts'
-import { expanded, type Macros, macrosThatChange } from '../../c/macro-expansion.ts'
+import { closing, type Token } from '../../c/tokens/lexer.ts'
+import { type Definition, type Definitions, definitionsOf } from '../../c/written/functions.ts'
+import { expanded, type Macros, macrosThatChange } from '../../c/written/macro-expansion.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { emptyLibrary, type Library, libraryOf, type SourceFile } from './callee-bodies.ts'
 import { type ChangedName, changedNames } from './changed-names.ts'

@@ -2,11 +2,11 @@
 // Constants that have another value after the patch, and those that are made of them: macros without parameters,
 // enumerators, and variables that are constant.
 
-import { constantValue } from '../../c/constant-value.ts'
-import { enumeratorsIn } from '../../c/enumerators.ts'
-import { definitionsOf } from '../../c/functions.ts'
-import { type Token, tokenize } from '../../c/lexer.ts'
-import { macroValues } from '../../c/macro-values.ts'
+import { constantValue } from '../../c/tokens/constant-value.ts'
+import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { enumeratorsIn } from '../../c/written/enumerators.ts'
+import { definitionsOf } from '../../c/written/functions.ts'
+import { macroValues } from '../../c/written/macro-values.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { kernelFiles } from './kernel-files.ts'
 

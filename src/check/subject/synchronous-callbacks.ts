@@ -2,8 +2,8 @@
 // What becomes of a function whose address is passed to another one. Where it is called at once, or only compared,
 // nobody keeps it; a timer or a table does.
 
-import type { Definition } from '../../c/functions.ts'
-import type { Token } from '../../c/lexer.ts'
+import type { Token } from '../../c/tokens/lexer.ts'
+import type { Definition } from '../../c/written/functions.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { changedFunctionsOf, type ReadFix } from './changed-functions.ts'
 

@@ -2,7 +2,7 @@
 // Whether objects of a type can outlive the functions that use it. When all of them lie on the stack of functions, a
 // task has them laid out as the code that it runs expects, before and after it is switched: they are no danger.
 import path from 'node:path'
-import type { Item, Outline } from '../../c/outline.ts'
+import type { Item, Outline } from '../../c/expanded/outline.ts'
 
 /**
  * `stack`: objects are only variables of functions, and functions hand them to each other. `shared`: the same, but some

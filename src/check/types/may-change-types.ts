@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A cheap look at a changed file: whether it can change a type or the way in which a function is called. Most fixes
 // change lines inside of functions, and for them the compiler is not asked again.
-import { type Declaration, splitDeclarations } from '../../c/declarations.ts'
+import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 /** It stops at the next such word, which may begin one itself: so it is linear. */

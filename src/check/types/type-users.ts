@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which of the functions that a patch changes see a type: by the words in them and in the inline functions that they
 // call. It is for people to read; what must be replaced is told from the code.
-import type { Outline } from '../../c/outline.ts'
+import type { Outline } from '../../c/expanded/outline.ts'
 
 /** @param functions names; @param words the type's tag and the members that differ */
 export function typeUsers(side: Outline, functions: readonly string[], words: readonly string[]): string[] {

@@ -4,7 +4,7 @@
 import os from 'node:os'
 import pLimit from 'p-limit'
 import type { BuildTrees } from '../../build/compiler/sides.ts'
-import { type Outline, outline } from '../../c/outline.ts'
+import { type Outline, outline } from '../../c/expanded/outline.ts'
 import type { Job } from '../../ground/job.ts'
 import { textsOf } from '../../source/change/unit-change.ts'
 import type { StudiedUnit, Subject } from '../subject/subject.ts'

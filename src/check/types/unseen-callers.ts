@@ -9,7 +9,7 @@ import pLimit from 'p-limit'
 import { preprocess } from '../../build/compiler/preprocess.ts'
 import { openSurvey } from '../../build/headers/survey.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
-import { outline } from '../../c/outline.ts'
+import { outline } from '../../c/expanded/outline.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Subject } from '../subject/subject.ts'
 

@@ -5,7 +5,7 @@
 // value, and what the code does with it have to be those of the kernel's macros, too; else it is state, and goes on as
 // the kernel has it.
 
-import { nameGiver, speaker } from '../../c/message-functions.ts'
+import { nameGiver, speaker } from '../../c/expanded/message-functions.ts'
 import { sectionType } from '../../elf/format.ts'
 import type { Atom, DataUse, Step } from './atoms.ts'
 import { isNumbered } from './compiler-names.ts'

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
-import { extentOf } from '../../c/function-extent.ts'
+import { extentOf } from '../../c/written/function-extent.ts'
 import { sourceName } from '../../diff/object/compiler-names.ts'
 import { Fault } from '../../ground/fault.ts'
 import { misfit } from '../../ground/misfit.ts'

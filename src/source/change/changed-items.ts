@@ -2,8 +2,8 @@
 // What a patch changes in a unit, told from its text on both sides behind the preprocessor, token by token. So
 // comments, white space and line numbers are no change, and a macro of a header counts wherever it is used.
 import path from 'node:path'
-import { type Item, type Outline, outline } from '../../c/outline.ts'
-import { tokenText } from '../../c/same-tokens.ts'
+import { type Item, type Outline, outline } from '../../c/expanded/outline.ts'
+import { tokenText } from '../../c/tokens/same-tokens.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { changedMacros } from './changed-macros.ts'
 import { type LocalStatic, localStatics } from './local-statics.ts'

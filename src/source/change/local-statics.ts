@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The static variables inside a function. They outlive its calls, so a replaced function must go on with the
 // running kernel's; what it declares anew, or with another first value, is worth knowing.
-import { isDeclaredByMacro } from '../../c/macro-statics.ts'
-import { meaningOfDeclaration } from '../../c/outline.ts'
-import { tokenText } from '../../c/same-tokens.ts'
+import { isDeclaredByMacro } from '../../c/expanded/macro-statics.ts'
+import { meaningOfDeclaration } from '../../c/expanded/outline.ts'
+import { tokenText } from '../../c/tokens/same-tokens.ts'
 
 export interface LocalStatic {
   readonly name: string

@@ -3,7 +3,7 @@
 // value that it has: that must still be a value of its type, and it must be the same variable, not another one that
 // took over the name.
 
-import { tokenize } from '../../c/lexer.ts'
+import { tokenize } from '../../c/tokens/lexer.ts'
 import type { Change } from '../../diff/change.ts'
 import { isState } from '../../diff/lost-state.ts'
 import { bareName, sourceName } from '../../diff/object/compiler-names.ts'

@@ -3,7 +3,7 @@
 // so what the compiler put into others, made forms of or gave no entry is replaced with the functions around
 // it, up to ones that have a symbol and an entry.
 
-import type { Outline } from '../../c/outline.ts'
+import type { Outline } from '../../c/expanded/outline.ts'
 import { coldParent, isColdPart, sourceName } from '../../diff/object/compiler-names.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import { callersOf, hasEntryHook, isInitOrExit } from '../../extract/roots.ts'

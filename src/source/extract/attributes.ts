@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The attributes of what a declaration declares. The compiler puts together those of all declarations of a name, so an
 // extract that has only the definition would lose what stands on an earlier prototype: `int entry(int) notrace;`.
-import { attributeEnd, type Declared, parseDeclaration } from '../../c/declarators.ts'
-import { closing, type Token, tokenize } from '../../c/lexer.ts'
-import { spell } from '../../c/spelling.ts'
-import { TopLevelSplitter } from '../../c/top-level.ts'
+import { attributeEnd, type Declared, parseDeclaration } from '../../c/tokens/declarators.ts'
+import { closing, type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { spell } from '../../c/tokens/spelling.ts'
+import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
 import { headersThatDeclare, type View } from './unit-view.ts'
 
 export interface Attribute {

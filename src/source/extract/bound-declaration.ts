@@ -2,16 +2,16 @@
 // The declaration of something that is defined elsewhere, made from its definition: as written where the text allows
 // it, otherwise from the expanded tokens. What only concerns the definition (static, inline, a section) is left out.
 
+import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import {
   attributeEnd,
   type Declaration,
   type Declarator,
   parseDeclaration,
   type Transparent,
-} from '../../c/declarators.ts'
-import { closing, type Token, wordsOf } from '../../c/lexer.ts'
-import type { Definitions } from '../../c/macro-uses.ts'
-import { spell } from '../../c/spelling.ts'
+} from '../../c/tokens/declarators.ts'
+import { closing, type Token, wordsOf } from '../../c/tokens/lexer.ts'
+import { spell } from '../../c/tokens/spelling.ts'
 import type { Attribute } from './attributes.ts'
 import type { Item } from './unit-view.ts'
 
@@ -68,7 +68,7 @@ function isSized(names: readonly string[]): boolean {
 }
 
 /** Tells macros that declare nothing, in text as written. */
-export function transparentIn(definitions: Definitions): Transparent {
+export function transparentIn(definitions: MacroUses): Transparent {
   return (tokens, index) => {
     const { text, line } = tokens[index]!
     if (!definitions.isMacro(text, line)) return undefined
@@ -232,7 +232,7 @@ function between(source: string, before: Token, token: Token, all: readonly Toke
 export function declarationOf(
   request: DeclarationRequest,
   source: string,
-  definitions: Definitions,
+  definitions: MacroUses,
 ): DeclarationText {
   const { item, name } = request
   const expandedOne = item.declaration.declarators.find((one) => one.name === name)!

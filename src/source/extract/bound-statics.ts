@@ -3,12 +3,12 @@
 // the symbol that it has there. All such declarations of a file share one space of names, so two of one name must not
 // meet.
 
-import { type Token, tokenize } from '../../c/lexer.ts'
-import { isDeclaredByMacro, servesMessage } from '../../c/macro-statics.ts'
-import type { Definitions } from '../../c/macro-uses.ts'
-import { placesOf } from '../../c/name-uses.ts'
-import { spell } from '../../c/spelling.ts'
-import { plainest, typeIn, typeThrough } from '../../c/split-declaration.ts'
+import { isDeclaredByMacro, servesMessage } from '../../c/expanded/macro-statics.ts'
+import type { MacroUses } from '../../c/expanded/macro-uses.ts'
+import { placesOf } from '../../c/expanded/name-uses.ts'
+import { plainest, typeIn, typeThrough } from '../../c/expanded/split-declaration.ts'
+import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { spell } from '../../c/tokens/spelling.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { declarationOf } from './bound-declaration.ts'
 import { isLabel, type StaticLocal, shifted, staticLocalsOf } from './function-statics.ts'
@@ -216,7 +216,7 @@ function wordsIn(item: Item, { name, from }: StaticLocal): Token[] {
 /** How the declarations are made. */
 export interface LocalText {
   readonly source: string
-  readonly definitions: Definitions
+  readonly definitions: MacroUses
   /** What stands behind the declarator. */
   readonly label: (one: BoundLocal) => string
   /** The bound of an array whose initial value tells it. */

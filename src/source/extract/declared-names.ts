@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the declarations of a file declare, and what people call them.
-import type { Declarator, Declared } from '../../c/declarators.ts'
-import { closing } from '../../c/lexer.ts'
+import type { Declarator, Declared } from '../../c/tokens/declarators.ts'
+import { closing } from '../../c/tokens/lexer.ts'
 import type { Item } from './unit-view.ts'
 
 /** The declarator with which a declaration defines a name; undefined when it only declares it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static variables inside of functions. The running kernel's copy of each must stay the only one.
-import { type Declaration, type Declarator, parseDeclaration } from '../../c/declarators.ts'
-import { closing, openingOf, type Token } from '../../c/lexer.ts'
+import { type Declaration, type Declarator, parseDeclaration } from '../../c/tokens/declarators.ts'
+import { closing, openingOf, type Token } from '../../c/tokens/lexer.ts'
 import type { Item } from './unit-view.ts'
 
 export interface StaticLocal {

@@ -3,9 +3,9 @@
 // them.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { HeaderPart } from '../../c/expanded-text.ts'
-import { wordsOf } from '../../c/lexer.ts'
-import type { Definitions } from '../../c/macro-uses.ts'
+import type { HeaderPart } from '../../c/expanded/expanded-text.ts'
+import type { MacroUses } from '../../c/expanded/macro-uses.ts'
+import { wordsOf } from '../../c/tokens/lexer.ts'
 import type { SourceUnit } from './request.ts'
 
 /**
@@ -35,7 +35,7 @@ function questionsOf(text: string): ReadonlySet<string> {
 export function collectHeaderParameters(
   unit: SourceUnit,
   parts: readonly HeaderPart[],
-  definitions: Definitions,
+  definitions: MacroUses,
 ): void {
   if (definitions.names.size === 0) return
   const questions = new Map<string, ReadonlySet<string>>()

@@ -3,11 +3,11 @@
 // the unit itself, since an extract that includes them would define all of it again.
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseDeclaration } from '../../c/declarators.ts'
-import type { Expanded } from '../../c/expanded-text.ts'
-import { type Token, tokenize } from '../../c/lexer.ts'
-import { TopLevelSplitter } from '../../c/top-level.ts'
-import type { Splices } from '../../c/written-lines.ts'
+import type { Expanded } from '../../c/expanded/expanded-text.ts'
+import { parseDeclaration } from '../../c/tokens/declarators.ts'
+import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
+import type { Splices } from '../../c/written/written-lines.ts'
 import type { SourceUnit } from './request.ts'
 
 /** Finds the files to read in the place of `#include` lines: C files, and those in `wanted`, by their paths. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which of a unit's #includes an extract needs: those of the headers that say what its text uses, and as few others as
 // bring the rest along. A guess, which the preprocessor and the compiler check: with them the text must mean the same.
-import { parseDeclaration } from '../../c/declarators.ts'
-import type { Expanded } from '../../c/expanded-text.ts'
-import { type Token, tokenize, wordsOf } from '../../c/lexer.ts'
-import { TopLevelSplitter } from '../../c/top-level.ts'
+
+import type { Expanded } from '../../c/expanded/expanded-text.ts'
+import { parseDeclaration } from '../../c/tokens/declarators.ts'
+import { type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
+import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
 
 /** An #include of the main file. */
 interface Direct {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The order of the output: its #includes, macros and pragmas between the declarations, as they stood in the original.
 
-import type { Directive, Written } from '../../c/written-lines.ts'
+import type { Directive, Written } from '../../c/written/written-lines.ts'
 import type { View } from './unit-view.ts'
 import { linesOf, type Piece, withComment } from './written-piece.ts'
 

@@ -2,7 +2,7 @@
 // Which words of a text are the function that gets another name, and not a tag, a member, a local name or a label that
 // is called like it. The expanded tokens tell; the written ones are held against them in their order.
 
-import type { Token } from '../../c/lexer.ts'
+import type { Token } from '../../c/tokens/lexer.ts'
 import type { Closure } from './closure.ts'
 import type { Item } from './unit-view.ts'
 

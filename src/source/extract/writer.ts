@@ -2,12 +2,12 @@
 // Writes what the closure found as a C file: in the order of the original and, wherever that is possible, in its very
 // words.
 
-import { attributeEnd, type Declarator, parseDeclaration } from '../../c/declarators.ts'
-import { closing, type Token, wordsOf } from '../../c/lexer.ts'
-import { definitionsOf } from '../../c/macro-uses.ts'
-import { spell } from '../../c/spelling.ts'
-import { plainest, typeIn, typeThrough } from '../../c/split-declaration.ts'
-import type { Directive } from '../../c/written-lines.ts'
+import { macroUses } from '../../c/expanded/macro-uses.ts'
+import { plainest, typeIn, typeThrough } from '../../c/expanded/split-declaration.ts'
+import { attributeEnd, type Declarator, parseDeclaration } from '../../c/tokens/declarators.ts'
+import { closing, type Token, wordsOf } from '../../c/tokens/lexer.ts'
+import { spell } from '../../c/tokens/spelling.ts'
+import type { Directive } from '../../c/written/written-lines.ts'
 import type { Bounds } from './array-bounds.ts'
 import type { Attribute } from './attributes.ts'
 import {
@@ -63,7 +63,7 @@ export function writeSource(
 ): string {
   const { written } = view
   const source = written.probed.text
-  const definitions = definitionsOf(written, view.expanded)
+  const definitions = macroUses(written, view.expanded)
   const comments = commentLines(written)
   const pieces: Piece[] = []
   let used: ReadonlySet<Directive> | undefined

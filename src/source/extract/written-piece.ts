@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Parts of the written text as they go into the output: without conditions and what they left out, with some words
 // exchanged.
-import type { Token } from '../../c/lexer.ts'
-import type { Directive, Written } from '../../c/written-lines.ts'
+import type { Token } from '../../c/tokens/lexer.ts'
+import type { Directive, Written } from '../../c/written/written-lines.ts'
 
 /** A piece of the output. */
 export interface Piece {

@@ -2,9 +2,9 @@
 // Constants by any name: macros, enumerators, variables that are constant. What they come to counts, not how it is
 // written.
 import { describe, expect, test } from 'vitest'
-import { constantValue } from '../../../src/c/constant-value.ts'
-import { enumeratorsIn } from '../../../src/c/enumerators.ts'
-import { tokenize } from '../../../src/c/lexer.ts'
+import { constantValue } from '../../../src/c/tokens/constant-value.ts'
+import { tokenize } from '../../../src/c/tokens/lexer.ts'
+import { enumeratorsIn } from '../../../src/c/written/enumerators.ts'
 import { changedNames } from '../../../src/check/subject/changed-names.ts'
 import { changeOf } from '../text.ts'
 

@@ -4,7 +4,7 @@
 // (Documentation/RCU/whatisRCU.rst, Documentation/memory-barriers.txt). Readers that are not replaced go on relying on
 // it.
 
-import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { argumentsAt, plainly, withHelpers } from '../../locks/operations.ts'
 import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
 import {

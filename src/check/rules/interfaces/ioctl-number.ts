@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Requests to a device have numbers that programs are compiled with.
 
-import { macroValues } from '../../../c/macro-values.ts'
+import { macroValues } from '../../../c/written/macro-values.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
 import type { Found, Rule } from '../../subject/rule.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Switches in the code (jump labels). What a key is set to now was decided by the old code.
 
-import type { Definition } from '../../../c/functions.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'

@@ -2,8 +2,8 @@
 // Events that ftrace, perf and BPF programs listen to. What an event's record looks like was told to them when the
 // kernel started, and a listener that is attached now reads the record by it.
 
-import { definitionsOf } from '../../../c/functions.ts'
-import { closing } from '../../../c/lexer.ts'
+import { closing } from '../../../c/tokens/lexer.ts'
+import { definitionsOf } from '../../../c/written/functions.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { textOf } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'

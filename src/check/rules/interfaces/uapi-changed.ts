@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Headers that programs are compiled with.
 
-import { enumeratorsIn } from '../../../c/enumerators.ts'
-import { definitionsOf } from '../../../c/functions.ts'
-import type { Token } from '../../../c/lexer.ts'
-import { macroValues } from '../../../c/macro-values.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
+import { enumeratorsIn } from '../../../c/written/enumerators.ts'
+import { definitionsOf } from '../../../c/written/functions.ts'
+import { macroValues } from '../../../c/written/macro-values.ts'
 import { listed, shortened } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'

@@ -2,8 +2,8 @@
 // A new check trusts a count that the patch begins to keep otherwise. What the count has come to in the old code, which
 // forgot to count down or up, is what the check finds first.
 
-import { variablesOf } from '../../../c/local-variables.ts'
-import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'

@@ -3,6 +3,7 @@
 // one becomes two. What the old code has put into the one is not found in the other. (A variable that is only renamed
 // is `state-lost`.)
 
+import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import {
   type FileVariable,
   isInRest,
@@ -11,11 +12,10 @@ import {
   usersIn,
   type VariablesOfFile,
   variablesOfFile,
-} from '../../../c/file-variables.ts'
-import type { Definition } from '../../../c/functions.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
-import { macroValues } from '../../../c/macro-values.ts'
-import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+} from '../../../c/written/file-variables.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
+import { macroValues } from '../../../c/written/macro-values.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { says } from '../../semantics/reading/known-callees.ts'

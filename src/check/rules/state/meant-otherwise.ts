@@ -3,7 +3,7 @@
 // gives it back, both otherwise than before. Each is right with the other, and neither with what the running code has
 // left there.
 
-import type { Definition } from '../../../c/functions.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import { isDispatcher } from '../../semantics/reading/dispatchers.ts'
 import {

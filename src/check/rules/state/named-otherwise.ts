@@ -3,8 +3,8 @@
 // it, or removes it, under another name does not find it, and after a revert old code does not find what the new code
 // has registered.
 
-import type { Definition } from '../../../c/functions.ts'
-import { macroValues } from '../../../c/macro-values.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { macroValues } from '../../../c/written/macro-values.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { withHelpers } from '../../locks/operations.ts'
 import { type NameUse, namesIn, nameWrappers } from '../../semantics/values/registered-names.ts'

@@ -2,10 +2,10 @@
 // Where an entry stands in a table, a hash or a tree is worked out again each time it is looked for. Entries that the
 // old code has put in stand where the old code's function says.
 
-import type { Definition } from '../../../c/functions.ts'
-import { closing, type Token } from '../../../c/lexer.ts'
-import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
-import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
 import {
   addsInOrder,
   calls,

@@ -2,7 +2,7 @@
 // Code that runs when something comes: a device is bound, a file system mounted, a processor brought up. What is there
 // already has been through the old code, and keeps what that gave it.
 
-import type { Token } from '../../../c/lexer.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'

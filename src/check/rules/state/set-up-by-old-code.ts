@@ -2,9 +2,9 @@
 // One changed function begins to set something up (a lock, a list, a timer), and another one begins to use it.
 // Objects that the old code has made come to the new code without it.
 
-import type { Definition } from '../../../c/functions.ts'
-import { closing } from '../../../c/lexer.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
+import { closing } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { lastName, withHelpers } from '../../locks/operations.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Shadow variables outlive the code that knows them: when the live patch goes, nothing can find those that are left.
 
-import { tokenize } from '../../../c/lexer.ts'
+import { tokenize } from '../../../c/tokens/lexer.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import type { Found, Rule } from '../../subject/rule.ts'

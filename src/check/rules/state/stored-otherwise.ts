@@ -3,8 +3,8 @@
 // before, and a changed function reads it by another one, what the old code has written means something else to the new
 // code, and the other way round. The same is true of a named constant that gets another value.
 
-import type { Definition } from '../../../c/functions.ts'
-import type { Token } from '../../../c/lexer.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 import { listed, toldFirst } from '../../../ground/listed.ts'
 import { lastName } from '../../locks/operations.ts'
 import { allocationsOf } from '../../semantics/memory/allocation.ts'

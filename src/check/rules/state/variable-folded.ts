@@ -4,9 +4,9 @@
 // code gave it. It shows where the object has lost the variable, and the text after the patch still uses it.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { type Definition, definitionsOf } from '../../../c/functions.ts'
-import { closing, type Token } from '../../../c/lexer.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { type Definition, definitionsOf } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import type { Change } from '../../../diff/change.ts'
 import { isState, usersOf } from '../../../diff/lost-state.ts'
 import { bareName } from '../../../diff/object/compiler-names.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // New code that writes to what is read-only since the kernel, or the module, has started (`__ro_after_init`).
 
-import { variablesOf } from '../../../c/local-variables.ts'
-import { differenceOf, statementsOf } from '../../../c/statements.ts'
+import { differenceOf, statementsOf } from '../../../c/tokens/statements.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'

@@ -3,7 +3,7 @@
 // numbers. Most words tell by their parts what they take and what gives it back (`request_irq` and `free_irq`); the few
 // others stand in a table.
 
-import type { Definition } from '../../../c/functions.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 import { withHelpers } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'

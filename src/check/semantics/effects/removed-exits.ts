@@ -2,7 +2,7 @@
 // A way out of a function that is gone. What it gave back, the function took itself, and the ways out that are left
 // give it back where they did: only the decision to leave is another one.
 
-import type { Statement } from '../../../c/statements.ts'
+import type { Statement } from '../../../c/tokens/statements.ts'
 import type { Effect } from './effects.ts'
 
 /**

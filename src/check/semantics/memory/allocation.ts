@@ -3,10 +3,10 @@
 // can't take (include/linux/{slab,vmalloc,percpu,gfp,mempool,dmapool}.h); `kvfree` takes what kmalloc and what vmalloc
 // gave, and `kfree` also what kmem_cache_alloc gave (mm/slub.c).
 
-import type { Definition } from '../../../c/functions.ts'
-import { closing, type Token } from '../../../c/lexer.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
-import { statementsOf } from '../../../c/statements.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { statementsOf } from '../../../c/tokens/statements.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'

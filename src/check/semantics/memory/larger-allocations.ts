@@ -2,10 +2,10 @@
 // Objects and buffers that new code makes larger, and into which other new code reaches further than before. Those that
 // the old code made have not got that room: there the new code runs over their end.
 
-import { constantValue } from '../../../c/constant-value.ts'
-import type { Definition } from '../../../c/functions.ts'
-import { closing, type Token, tokenize } from '../../../c/lexer.ts'
-import { macroValues } from '../../../c/macro-values.ts'
+import { constantValue } from '../../../c/tokens/constant-value.ts'
+import { closing, type Token, tokenize } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { macroValues } from '../../../c/written/macro-values.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { withHelpers } from '../../locks/operations.ts'

@@ -3,9 +3,9 @@
 // says something, or computes a local value otherwise is plain: no object that lives has another meaning by it.
 // Everything else is told: which object, which member, what it was and what it is.
 
-import type { Definition } from '../../../c/functions.ts'
-import { declaredAt, variablesOf } from '../../../c/local-variables.ts'
-import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { doneAsOften, type Effect, effectsIn, keyOf, type Reader, readerOf } from '../effects/effects.ts'
 import { opaqueEffectsIn } from '../effects/opaque-effects.ts'

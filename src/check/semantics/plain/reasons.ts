@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Why a change of a function is plain: what the statements do that only one side has, or has elsewhere.
 
-import { declaredAt, type variablesOf } from '../../../c/local-variables.ts'
-import type { Statement } from '../../../c/statements.ts'
+import type { Statement } from '../../../c/tokens/statements.ts'
+import { declaredAt, type variablesOf } from '../../../c/written/local-variables.ts'
 import { exactly } from '../reading/calls-and-assignments.ts'
 import { says } from '../reading/known-callees.ts'
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The places that a function's text names (`base->lock`, `*ppos`, `table[i].next`): of which object they are a member,
 // and whether that object outlives the call. What lies on the stack is gone when the function returns.
-import { closing, type Token } from '../../../c/lexer.ts'
-import type { Variable } from '../../../c/local-variables.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import type { Variable } from '../../../c/written/local-variables.ts'
 
 export interface AccessPath {
   /** As it is written, without a `&` in front. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The call or the assignment by which something happens. Two are one act only when function, arguments, place and value
 // are the same, whatever the parameters and the local variables with one value are called.
-import { closing, type Token } from '../../../c/lexer.ts'
-import type { Variable } from '../../../c/local-variables.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import type { Variable } from '../../../c/written/local-variables.ts'
 
 export interface CallOrAssignment {
   /** The function that is called; absent for an assignment. */

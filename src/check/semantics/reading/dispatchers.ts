@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A function that calls one of several others at a time, such as an ioctl: what one call stores, another call finds.
-import type { Definition } from '../../../c/functions.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 
 /** True when the names stand in different cases of a switch, or are returned by calls of their own. */
 export function isDispatcher({ body }: Definition, names: readonly string[]): boolean {

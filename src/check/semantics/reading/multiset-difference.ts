@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a function does more often on one side of the patch than on the other one, whatever it is that is counted.
 
-import type { Definition } from '../../../c/functions.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 import type { ChangedFunctions, RewrittenFunction, Side } from '../../subject/changed-functions.ts'
 
 export interface DoneMoreOften<Use> {

@@ -2,8 +2,8 @@
 // Conditions in one spelling: `unlikely(!!(p))`, `(p)`, `p != NULL` and `p` ask the same, and so do `!p || IS_ERR(p)`
 // and `IS_ERR_OR_NULL(p)`. What a function decides is compared by what it asks, and not by how that is written.
 
-import type { Definition } from '../../../c/functions.ts'
-import { closing, type Token } from '../../../c/lexer.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 
 /** A condition: parts of which one, or all, must hold, or one question. */
 type Condition =

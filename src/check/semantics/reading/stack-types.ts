@@ -2,7 +2,7 @@
 // Types of a changed file whose objects only lie on the stack of its functions: each task has its own, laid out and
 // filled by the code that it runs. They are no live objects.
 
-import { variablesOf } from '../../../c/local-variables.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 
 /** The structs and unions of the changed C files of which only variables of functions are seen. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a function does to a thing that outlasts its call, where a value of it is another one now, or another condition
 // stands above it: `radix_tree_insert(&x->tree, id + 1, …)` in place of `radix_tree_insert(&x->tree, id, …)`.
-import type { Token } from '../../../c/lexer.ts'
-import { type Statement, statementsOf } from '../../../c/statements.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
+import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { lastName } from '../../locks/operations.ts'
 import type { ChangedFunction } from '../../subject/changed-functions.ts'
 import { accessPathOf } from '../reading/access-paths.ts'

@@ -2,9 +2,9 @@
 // To which members of living objects a constant is written, and by which it reads them: straight, by way of a local
 // variable, or by way of a function that is given it or hands back the member.
 
-import type { Definition } from '../../../c/functions.ts'
-import { closing, type Token } from '../../../c/lexer.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
 import {

@@ -2,9 +2,9 @@
 // How functions pack several values into one word and take them out again, and by which unit they multiply and divide:
 // what one function makes so, another one must read in the same way.
 
-import type { Definition } from '../../../c/functions.ts'
-import type { Token } from '../../../c/lexer.ts'
-import { statementsOf } from '../../../c/statements.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
+import { statementsOf } from '../../../c/tokens/statements.ts'
+import type { Definition } from '../../../c/written/functions.ts'
 import type { ChangedFunction } from '../../subject/changed-functions.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
 import { spelled } from '../reading/calls-and-assignments.ts'

@@ -2,11 +2,11 @@
 // A variable of a file that only the new code has: an index beside a list, a count of what is registered. One changed
 // function fills it, and another one decides by it. What was there before the live patch came is not in it.
 
-import { isKept, variablesOfFile, wordsAt } from '../../../c/file-variables.ts'
-import type { Definition } from '../../../c/functions.ts'
-import { closing, type Token } from '../../../c/lexer.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
-import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import { isKept, variablesOfFile, wordsAt } from '../../../c/written/file-variables.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { argumentsAt, withHelpers } from '../../locks/operations.ts'

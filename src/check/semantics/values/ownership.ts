@@ -4,9 +4,9 @@
 // one of them and the new code in the other: a work that new code queues is run by old code. The words that the
 // primitives know are `refcount-balance`'s own matter.
 
-import type { Definition } from '../../../c/functions.ts'
-import type { Token } from '../../../c/lexer.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import { argumentsAt, lastName, operationsIn, plainly, withHelpers } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'

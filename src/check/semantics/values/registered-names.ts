@@ -4,9 +4,9 @@
 // Facts: include/linux/{proc_fs,sysfs,kernfs,debugfs,kobject,netdevice,module}.h, include/linux/device.h and
 // device/bus.h.
 
-import type { Definition } from '../../../c/functions.ts'
-import type { Token } from '../../../c/lexer.ts'
-import { type Variable, variablesOf } from '../../../c/local-variables.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 

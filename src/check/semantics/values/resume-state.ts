@@ -2,10 +2,10 @@
 // What a function leaves in an object for its own next call: where a dump, a listing or a retry goes on. The object
 // comes from outside, so the old function's last call may have written what the new one's first call reads.
 
-import type { Definition } from '../../../c/functions.ts'
-import { closing, type Token } from '../../../c/lexer.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
-import { statementsOf } from '../../../c/statements.ts'
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { statementsOf } from '../../../c/tokens/statements.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What functions do by a value that they share: a constant that has another value now, or the result of a short
 // function that computes it otherwise. Their own text may be the same.
-import type { Token } from '../../../c/lexer.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type ChangedOperation, directionOfCall, thingsOf } from './changed-operations.ts'
 import {

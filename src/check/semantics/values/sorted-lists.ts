@@ -2,9 +2,9 @@
 // Lists that new code keeps sorted, and in which other new code stops looking where an entry stands behind the place of
 // the one that is looked for. Entries that the old code has put in stand anywhere.
 
-import type { Definition } from '../../../c/functions.ts'
-import { variablesOf } from '../../../c/local-variables.ts'
-import { differenceOf, type Statement, statementsOf } from '../../../c/statements.ts'
+import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'

@@ -3,9 +3,9 @@
 // them or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old code,
 // finds one without the other.
 
-import type { Definition } from '../../../c/functions.ts'
-import { type Variable, variablesOf } from '../../../c/local-variables.ts'
-import { type Statement, statementsOf } from '../../../c/statements.ts'
+import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import { argumentsAt, withHelpers } from '../../locks/operations.ts'
 import { guardOf, primitiveOf } from '../../locks/primitives.ts'

@@ -2,7 +2,7 @@
 // `EXT4_SB(sb)->lock` and `sbi->lock` are one lock: what a function returns has a type, be the function called like a
 // macro.
 import { describe, expect, test } from 'vitest'
-import { definitionsOf } from '../../../../src/c/functions.ts'
+import { definitionsOf } from '../../../../src/c/written/functions.ts'
 import { beyondLines } from '../../../../src/check/semantics/plain/description.ts'
 import { type Beyond, beyondOf } from '../../../../src/check/semantics/plain/judgement.ts'
 import { changedFunctions } from '../../../../src/check/subject/changed-functions.ts'

@@ -2,8 +2,8 @@
 // The names of enums, and what each stands for. A name that is put in between moves all that follow, although their own
 // text is as it was.
 
-import { constantValue } from './constant-value.ts'
-import { closing, type Token } from './lexer.ts'
+import { constantValue } from '../tokens/constant-value.ts'
+import { closing, type Token } from '../tokens/lexer.ts'
 
 /** @returns by name, its number, or the expression that it stands for */
 export function enumeratorsIn(tokens: readonly Token[]): Map<string, string> {

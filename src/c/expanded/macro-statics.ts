@@ -3,7 +3,7 @@
 // function does no harm. The name alone does not tell: it must be declared as the macro declares it, and serve nothing
 // but a message.
 
-import type { Token } from './lexer.ts'
+import type { Token } from '../tokens/lexer.ts'
 import { nameGiver, speaker } from './message-functions.ts'
 
 /** By names, what the declaration says. */

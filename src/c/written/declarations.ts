@@ -2,8 +2,8 @@
 // C text taken apart into its top-level declarations, and what each of them declares. A change to a
 // header reaches a unit only through the names that it changes, so most units can be told apart from
 // those that matter without compiling them. Whatever is not understood is `code`: in doubt it counts.
-import { tokenize } from './lexer.ts'
-import { TopLevelCutter } from './top-level.ts'
+import { tokenize } from '../tokens/lexer.ts'
+import { TopLevelCutter } from '../tokens/top-level.ts'
 
 export interface Declaration {
   /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The members that the text of a struct declares, and the one at its end that has no length of its own.
-import { closing, type Token } from './lexer.ts'
+import { closing, type Token } from '../tokens/lexer.ts'
 import { declaredAt } from './local-variables.ts'
 
 export interface StructMember {

@@ -2,9 +2,9 @@
 // Which names are local inside of one top-level declaration, and how far (C11, 6.2.1), with GNU's statement expressions
 // and local labels. Macros must be expanded. In doubt a word is no local name: that makes a use too many, never one too
 // few.
-import { attributeEnd, type Declarator, parseDeclaration } from './declarators.ts'
-import type { Token } from './lexer.ts'
-import { isSpecifier, keywords, qualifiers } from './words.ts'
+import { attributeEnd, type Declarator, parseDeclaration } from '../tokens/declarators.ts'
+import type { Token } from '../tokens/lexer.ts'
+import { isSpecifier, keywords, qualifiers } from '../tokens/words.ts'
 
 /** Where names are declared inside of one top-level declaration. Offsets are those of its tokens. */
 export interface Scopes {

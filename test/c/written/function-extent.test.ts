@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where a function stands in a C file as it was written.
 import { expect, test } from 'vitest'
-import { extentOf } from '../../src/c/function-extent.ts'
+import { extentOf } from '../../../src/c/written/function-extent.ts'
 
 const text = `#include <linux/kernel.h>
 int one(int a);

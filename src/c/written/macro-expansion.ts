@@ -3,8 +3,8 @@
 // a macro of it changes, its text is the same on both sides and what it does is not. Macros that do not change stay as
 // they are written, since the rules know them by their names.
 
+import { closing, type Token, tokenize } from '../tokens/lexer.ts'
 import type { Definition, Definitions } from './functions.ts'
-import { closing, type Token, tokenize } from './lexer.ts'
 import { macroValues } from './macro-values.ts'
 
 /** A macro with what it stands for. */

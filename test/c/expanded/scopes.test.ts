@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which words of a declaration mean something of its own, in the places where C makes that hard to tell.
 import { expect, test } from 'vitest'
-import { tokenize } from '../../src/c/lexer.ts'
-import { scopesOf } from '../../src/c/scopes.ts'
+import { scopesOf } from '../../../src/c/expanded/scopes.ts'
+import { tokenize } from '../../../src/c/tokens/lexer.ts'
 
 /** The words that mean what the file knows by that name, keywords among them. */
 function ofFile(text: string, name: string): number {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which names of the file a declaration uses, and how. Each word of its expanded tokens counts unless it is a member, a
 // label or a local name; so what the scopes can't tell makes a use too many, never one too few.
-import { attributeEnd } from './declarators.ts'
-import { closing, openingOf, type Token, wordsOf } from './lexer.ts'
+import { attributeEnd } from '../tokens/declarators.ts'
+import { closing, openingOf, type Token, wordsOf } from '../tokens/lexer.ts'
+import { keywords } from '../tokens/words.ts'
 import { type Scopes, scopesOf } from './scopes.ts'
-import { keywords } from './words.ts'
 
 export interface Use {
   readonly name: string

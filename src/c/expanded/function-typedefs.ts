@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Prototypes without parentheses: `handler_fn name;` declares a function where handler_fn is a function's type, and
 // looks like a variable of which the running kernel would have a symbol.
-import { type Declarator, type Declared, parseDeclaration } from './declarators.ts'
-import { closing, type Token, tokenize } from './lexer.ts'
+import { type Declarator, type Declared, parseDeclaration } from '../tokens/declarators.ts'
+import { closing, type Token, tokenize } from '../tokens/lexer.ts'
 
 /** The types of functions that a text defines: `typedef int handler_fn(int);`, and other names of them. */
 function functionTypes(text: string): Set<string> {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The functions of a C file as a person wrote them. The rules on locks and references read this text and not what the
 // preprocessor makes of it: there `mutex_lock` has a name and an argument, behind the preprocessor it has neither.
-import { closing, type Token, tokenize } from './lexer.ts'
-import { TopLevelCutter } from './top-level.ts'
+import { closing, type Token, tokenize } from '../tokens/lexer.ts'
+import { TopLevelCutter } from '../tokens/top-level.ts'
 
 /** A function, or a macro with parameters, which counts as one. */
 export interface Definition {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Macros as a text uses them: which definitions of the main file it needs, through whatever other macros, and what a
 // macro stands for where it decorates a declaration.
-import type { Expanded } from './expanded-text.ts'
-import { type Token, wordsOf } from './lexer.ts'
-import { type MacroStates, macroStates } from './macro-states.ts'
-import type { Directive, Written } from './written-lines.ts'
 
-export interface Definitions {
+import { type Token, wordsOf } from '../tokens/lexer.ts'
+import type { Directive, Written } from '../written/written-lines.ts'
+import type { Expanded } from './expanded-text.ts'
+import { type MacroStates, macroStates } from './macro-states.ts'
+
+export interface MacroUses {
   /** Counts what these tokens use of the macros that the main file defines, or ends. */
   collect(tokens: readonly Token[]): void
   /** Whether what these tokens stand for depends on how often `__COUNTER__` stands above them in the main file. */
@@ -65,7 +66,7 @@ function isPasted(name: string, parts: ReadonlySet<string>, depth = 0): boolean 
   return false
 }
 
-export function definitionsOf(written: Written, expanded: Expanded): Definitions {
+export function macroUses(written: Written, expanded: Expanded): MacroUses {
   const states: MacroStates = macroStates(written)
   const bodies = new Map<Directive | string, Body>()
   const bodyOf = (directive: Directive): Body => {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One declaration of several variables, taken apart: each gets one of its own, and a type that is defined in it is
 // defined once.
-import type { Declaration, Declarator } from './declarators.ts'
-import type { Token } from './lexer.ts'
+import type { Declaration, Declarator } from '../tokens/declarators.ts'
+import type { Token } from '../tokens/lexer.ts'
 
 /** The type that a declaration of variables defines, with the name that it has; undefined when it defines none. */
 export function typeIn(

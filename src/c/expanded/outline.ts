@@ -2,9 +2,9 @@
 // The outline of a unit: its preprocessed text taken apart into what stands at its top level, each with the
 // file and line that it comes from. One pass over the characters; what an item declares is only worked out
 // when somebody asks, since of thousands of items few ever differ.
-import { tokenize } from './lexer.ts'
-import { TopLevelCutter } from './top-level.ts'
-import { attributeWords } from './words.ts'
+import { tokenize } from '../tokens/lexer.ts'
+import { TopLevelCutter } from '../tokens/top-level.ts'
+import { attributeWords } from '../tokens/words.ts'
 
 export interface Item {
   /** Offsets in the text: first character, and behind the last. */

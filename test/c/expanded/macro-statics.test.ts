@@ -2,7 +2,7 @@
 // Static variables that macros declare inside of functions: those of the kernel's own macros for messages come along
 // fresh; one that is only called like them is state, and what can't be bound to the running kernel's is refused.
 import { describe, expect, it } from 'vitest'
-import { extract } from '../source/extracts.ts'
+import { extract } from '../../source/extracts.ts'
 
 /** As in include/linux/once_lite.h, ratelimit_types.h, mutex.h, dynamic_debug.h, printk.h and asm/bug.h. */
 const macros = `

@@ -2,8 +2,8 @@
 // The parameters and local variables of a function as its text declares them. With them an access path such as
 // `base->lock` has a type, and what only lies on the stack is told from what lives longer.
 
+import { closing, type Token } from '../tokens/lexer.ts'
 import type { Definition } from './functions.ts'
-import { closing, type Token } from './lexer.ts'
 
 export interface Variable {
   readonly name: string
@@ -133,13 +133,13 @@ function parametersAt(head: readonly Token[]): number {
 /** What the names that are assigned once are assigned. */
 function onlyValues(body: readonly Token[]): Map<string, readonly Token[]> {
   const values = new Map<string, readonly Token[]>()
-  const several = new Set<string>()
+  const repeated = new Set<string>()
   for (const [at, { text, kind }] of body.entries()) {
     if (kind !== 'name' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
     const next = body[at + 1]?.text ?? ''
     // `&p->member` leads nobody to the pointer itself.
     const isLentOut = body[at - 1]?.text === '&' && next !== '->'
-    if (/^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(next) || isLentOut) several.add(text)
+    if (/^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(next) || isLentOut) repeated.add(text)
     if (next !== '=') continue
     let end = at + 2
     while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
@@ -147,9 +147,9 @@ function onlyValues(body: readonly Token[]): Map<string, readonly Token[]> {
     const value = body.slice(at + 2, end)
     // `struct x *p = NULL;` says nothing yet.
     if (value.length === 1 && /^(?:NULL|0|false)$/.test(value[0]!.text)) continue
-    if (values.has(text)) several.add(text)
+    if (values.has(text)) repeated.add(text)
     values.set(text, value)
   }
-  for (const name of several) values.delete(name)
+  for (const name of repeated) values.delete(name)
   return values
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The variables of a file as its text declares them, and which of them hold something from one call to the next.
 
+import { closing, type Token } from '../tokens/lexer.ts'
+import { statementsOf } from '../tokens/statements.ts'
 import { type Definition, type Definitions, definitionsOf } from './functions.ts'
-import { closing, type Token } from './lexer.ts'
 import { declaredAt, variablesOf } from './local-variables.ts'
-import { statementsOf } from './statements.ts'
 
 export interface FileVariable {
   readonly name: string

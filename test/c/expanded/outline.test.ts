@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Preprocessed C taken apart: each kind of thing that stands at the top level of a kernel's unit, by its names.
 import { describe, expect, test } from 'vitest'
-import { meaningOfDeclaration, outline } from '../../src/c/outline.ts'
+import { meaningOfDeclaration, outline } from '../../../src/c/expanded/outline.ts'
 
 const one = (text: string) => {
   const { items, meaning } = outline(text)

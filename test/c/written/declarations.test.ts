@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, test } from 'vitest'
-import { splitDeclarations } from '../../src/c/declarations.ts'
+import { splitDeclarations } from '../../../src/c/written/declarations.ts'
 
 const isMacro = (name: string) => !/[a-z]/.test(name) || name === 'define_thing'
 
