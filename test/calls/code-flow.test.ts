@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { callGraph, readCalls } from '../../src/calls/call-graph.ts'
 import type { CallSite } from '../../src/calls/code-flow.ts'
 import { mapModule } from '../../src/calls/code-map.ts'
-import { flows, threadsOf } from '../../src/transition/kernel-threads.ts'
+import { flows } from '../../src/transition/kernel-threads.ts'
 import { compileBytes } from '../objects.ts'
 
 /** The functions of a C text, with what each does. */
@@ -114,43 +114,5 @@ void sets_another(struct task *t, int v) { t->state = v; more(); }
   test('stores constants at a distance from an object', () => {
     expect(flowOf('sets').stores).toContainEqual({ displacement: 24, value: 1 })
     expect(flowOf('sets_another').stores).toEqual([])
-  })
-})
-
-describe('threads of the kernel', () => {
-  const { graph, flow } = read(`
-struct task_struct;
-extern struct task_struct *kthread_create_on_node(int (*)(void *), void *, int, const char *, ...);
-extern int more(void);
-int worker(void *data) { for (;;) more(); }
-int second(void *data) { for (;;) more(); }
-int plain(void *data) { return more(); }
-__attribute__((noinline)) struct task_struct *start(int node, int (*f)(void *), const char *name)
-{
-	struct task_struct *t = kthread_create_on_node(f, 0, node, name);
-	more();
-	return t;
-}
-void setup(void) { kthread_create_on_node(worker, 0, -1, "worker"); more(); }
-void by_another(void) { start(-1, second, "second"); more(); }
-extern void take(int (*)(void *));
-void takes(void) { take(plain); more(); }
-`)
-  const name = (of: number) => graph.name(of)
-  const started = threadsOf(graph, flow, (address) => graph.at(address) === graph.named('setup')[0])
-
-  test('are what is passed to those that start them, also through a function that only passes it on', () => {
-    expect(started.map(({ entry }) => name(entry)).sort()).toEqual(['second', 'worker'])
-    const second = started.find(({ entry }) => name(entry) === 'second')
-    expect(second?.startedBy.map(name)).toEqual(['by_another'])
-  })
-
-  test('are known to run since the boot when only code of the boot starts them', () => {
-    expect(started.map(({ entry, sinceBoot }) => [name(entry), sinceBoot])).toEqual(
-      expect.arrayContaining([
-        ['worker', true],
-        ['second', false],
-      ]),
-    )
   })
 })

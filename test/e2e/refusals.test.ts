@@ -135,22 +135,13 @@ describe('a patch that can’t be applied live', () => {
     expect(stderr).toMatch(/no functional change/i)
   })
 
-  test.each([
-    [
-      'the initial value of data',
-      'data-changed',
-      () =>
-        edit(
-          'fs/proc/uptime.c',
-          'static int uptime_proc_show',
-          'int inarch_test = 1;\nstatic int uptime_proc_show',
-        ),
-      () => edit('kernel/panic.c', 'int panic_timeout = CONFIG_PANIC_TIMEOUT;', 'int panic_timeout = 42;'),
-    ],
-  ])('is refused when it changes %s', async (_what, rule, _harmless, patch) => {
-    const { code, stderr } = await build(patch())
+  const otherValue = () =>
+    edit('kernel/panic.c', 'int panic_timeout = CONFIG_PANIC_TIMEOUT;', 'int panic_timeout = 42;')
+
+  test('is refused when it changes the initial value of data', async () => {
+    const { code, stderr } = await build(otherValue())
     expect(code).toBe(4)
-    expect(stderr).toContain(rule)
+    expect(stderr).toContain('data-changed')
     expect(stderr).toContain('panic_timeout')
     expect(stderr).toContain('kernel/panic.c')
   })
@@ -173,10 +164,7 @@ describe('a patch that can’t be applied live', () => {
   })
 
   test('gives the same facts to programs', async () => {
-    const { code, stdout } = await build(
-      edit('kernel/panic.c', 'int panic_timeout = CONFIG_PANIC_TIMEOUT;', 'int panic_timeout = 42;'),
-      '--json',
-    )
+    const { code, stdout } = await build(otherValue(), '--json')
     expect(code).toBe(4)
     expect(JSON.parse(stdout)).toMatchObject({
       error: {
@@ -210,7 +198,7 @@ describe('a machine that lacks something', () => {
     const empty = mkdtempSync(path.join(dir, 'empty-'))
     const args = ['build', path.join(root, 'examples/meminfo.patch'), '--build-dir', empty]
     const { code, stderr } = await inarch(args, { cwd: dir })
-    expect([2, 5]).toContain(code)
+    expect(code).toBe(5)
     expect(stderr).toContain(empty)
     expect(stderr).toMatch(/^next: .*make/m)
   })
