@@ -10,13 +10,8 @@ import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import { argumentsAt, withHelpers } from '../../locks/operations.ts'
 import { acquisitionFindings } from '../../semantics/effects/acquisitions.ts'
-import {
-  type Allocation,
-  accepts,
-  allocationsOf,
-  allocationsThrough,
-  type Family,
-} from '../../semantics/memory/allocation.ts'
+import { type Allocation, allocationsOf, allocationsThrough } from '../../semantics/memory/allocation.ts'
+import { accepts, type Family } from '../../semantics/reading/allocators.ts'
 import {
   type ChangedFunction,
   type ChangedFunctions,

@@ -13,6 +13,7 @@ import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { type AccessPath, accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { soundsLikeAllocation, soundsLikeFree } from '../reading/allocators.ts'
 import {
   actKey,
   assignmentOf,
@@ -200,11 +201,6 @@ function valueAt(tokens: readonly Token[], start: number): readonly Token[] {
   return tokens.slice(start, at)
 }
 
-const allocates =
-  /(?:^|_)(?:[a-z]*alloc(?:ate|ated)?|zalloc|memdup\w*|strdup\w*|kasprintf|get_zeroed_page|get_free_pages?)(?:_|$)|^(?:kmem_cache_|alloc_|kv?[mzc]alloc|kmemdup|kstrdup|memdup)/
-const frees =
-  /^(?:k[vz]*free\w*|vfree\w*|kmem_cache_free\w*|free_\w+|__free_\w+|\w+_free(?:_\w+)?|\w+_destroy|mempool_free|kfree_\w+|dev_kfree_skb\w*|consume_skb|bio_put)$/
-
 function effectsOfCall(
   reader: Reader,
   statement: Statement,
@@ -256,8 +252,9 @@ function effectsOfCall(
   }
   if (asks.test(name)) return []
   if (waitsOut.test(name)) return /^synchronize_/.test(name) ? [] : named('wait', name, 'waited for')
-  if (frees.test(name)) return through('free', name === 'kmem_cache_free' ? 1 : 0, `freed by ${name}`)
-  if (allocates.test(name)) return named('allocate', name, spelled(inner.flat()))
+  if (soundsLikeFree.test(name))
+    return through('free', name === 'kmem_cache_free' ? 1 : 0, `freed by ${name}`)
+  if (soundsLikeAllocation.test(name)) return named('allocate', name, spelled(inner.flat()))
   return effectsOfCallee(reader, statement, act, depth)
 }
 

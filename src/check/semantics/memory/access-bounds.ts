@@ -8,6 +8,7 @@ import { statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
+import { freesOfAnySize } from '../reading/allocators.ts'
 import { says } from '../reading/known-callees.ts'
 import { valueFrom } from '../reading/member-accesses.ts'
 import { namesOf, packet, type Reading } from './allocation-sizes.ts'
@@ -22,9 +23,6 @@ export interface BoundedAccess {
   readonly end?: Size
 }
 
-/** Frees without a size: how large the object is, the allocator knows. */
-const frees =
-  /^(?:k[vz]?z?free\w*(?<!_sensitive)|kfree_sensitive|vfree\w*|kmem_cache_free|free_percpu|devm_kfree|mempool_free|dma_pool_free)$/
 /** Neither reaches into what a pointer leads to. */
 const asks =
   /^(?:sizeof|typeof|container_of\w*|IS_ERR\w*|PTR_ERR\w*|unlikely|likely|if|while|for|switch|return|READ_ONCE|WRITE_ONCE|swap|struct_size|flex_array_size|offsetof\w*|rcu_\w+|virt_to_\w+|is_\w+)$/
@@ -232,7 +230,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
     if (tokens[open]?.text !== '(') return
     // A cast, or parentheses of no call.
     if (name?.kind !== 'name') return
-    if (frees.test(name.text) || asks.test(name.text) || says.test(name.text)) return
+    if (freesOfAnySize.test(name.text) || asks.test(name.text) || says.test(name.text)) return
     const values = argumentsAt(tokens, open)
     const place = tokens.slice(start, end)
     const number = lengths.find(([words]) => words.test(name.text))?.[1]

@@ -9,6 +9,7 @@ import { variablesOf } from '../../../c/written/local-variables.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { packetSizes, sizeArguments } from '../reading/allocators.ts'
 import { valueFrom } from '../reading/member-accesses.ts'
 import { type Names, type Size, sizeOf } from './sizes.ts'
 
@@ -31,26 +32,6 @@ export interface Reading {
   find(name: string): Definition | undefined
 }
 
-/** The arguments whose product is the size, by number. */
-const allocators: readonly (readonly [RegExp, readonly number[]])[] = [
-  [/^kv?(?:c|m)alloc_array(?:_node)?\w*$|^kv?calloc(?:_node)?\w*$|^vcalloc$|^vmalloc_array$/, [0, 1]],
-  [/^devm_k(?:calloc|malloc_array)$|^k(?:v)?realloc_array$/, [1, 2]],
-  [/^k(?:v)?realloc\w*$|^(?:v|kv)?memdup\w*$|^kmemdup\w*$|^v?memdup_user\w*$/, [1]],
-  [/^k(?:v)?[mz]alloc(?:_\w+)?$|^__?vmalloc\w*$|^v[mz]alloc(?:_\w+)?$|^alloc_pages_exact\w*$/, [0]],
-  [/^devm_k[mz]alloc$|^sock_k[mz]alloc$|^dmam?_alloc_\w+$|^usb_alloc_coherent$/, [1]],
-  [/^devm_kmemdup$|^dmam?_pool_create$|^bioset_init$|^mempool_init_kmalloc_pool$/, [2]],
-  [/^__get_free_pages$|^alloc_pages(?:_node)?$/, [1]],
-  [/^__alloc_percpu(?:_gfp)?$|^memblock_alloc\w*$/, [0]],
-  [/^kmem_cache_create(?:_usercopy)?$|^mempool_create_kmalloc_pool$/, [1]],
-  [/^alloc_(?:netdev|etherdev|candev|fddidev|ieee80211)\w*$|^ieee80211_alloc_hw\w*$|^mmc_alloc_host$/, [0]],
-  [/^devm_alloc_etherdev\w*$|^wiphy_new\w*$|^scsi_host_alloc$|^(?:devm_)?(?:spi|iio|ata)_\w*alloc\w*$/, [1]],
-  [/^crypto_\w+_set_reqsize\w*$/, [1]],
-]
-/** The same of what is in flight: a packet. */
-const packets: readonly (readonly [RegExp, number])[] = [
-  [/^alloc_skb(?:_\w+)?$|^dev_alloc_skb$|^nlmsg_new$/, 0],
-  [/^_*(?:netdev|napi)_alloc_skb\w*$|^sock_(?:alloc_send_skb|wmalloc)$|^skb_reserve$/, 1],
-]
 export const packet = 'struct sk_buff'
 
 /** Members that tell a subsystem how much to allocate for each of its objects: with the size of a struct in it. */
@@ -129,7 +110,7 @@ function sizesAt(
   const name = tokens[at]!.text
   const values = argumentsAt(tokens, at + 1)
   const names = namesOf(reading, definition, given)
-  const numbers = allocators.find(([words]) => words.test(name))?.[1]
+  const numbers = sizeArguments.find(([words]) => words.test(name))?.[1]
   if (numbers !== undefined) {
     if (numbers.some((number) => (values[number] ?? []).length === 0)) return []
     const asked = numbers.map((number) => values[number]!)
@@ -147,7 +128,7 @@ function sizesAt(
       },
     ]
   }
-  const number = packets.find(([words]) => words.test(name))?.[1]
+  const number = packetSizes.find(([words]) => words.test(name))?.[1]
   if (number !== undefined)
     return values[number] === undefined ? [] : [{ size: sizeOf(values[number], names), types: [packet] }]
   const isAssigned = equalsBefore(tokens, at) > 0 || tokens[0]?.text === 'return'

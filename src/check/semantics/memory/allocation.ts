@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where memory comes from and how it is given back. The kernel's allocators are families: what one gave, another one
-// can't take (include/linux/{slab,vmalloc,percpu,gfp,mempool,dmapool}.h); `kvfree` takes what kmalloc and what vmalloc
-// gave, and `kfree` also what kmem_cache_alloc gave (mm/slub.c).
+// Which thing a function allocates or frees, by which family of allocators, and for whom.
 
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
@@ -10,8 +8,7 @@ import { variablesOf } from '../../../c/written/local-variables.ts'
 import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
-
-export type Family = string
+import { acceptedBy, type Family, familyOf } from '../reading/allocators.ts'
 
 export interface Allocation {
   readonly role: 'take' | 'give'
@@ -27,80 +24,6 @@ export interface Allocation {
   readonly variable?: string
   /** The thing is what the function returns, or a parameter of it. */
   readonly forOthers?: 'result' | number
-}
-
-const takes: readonly (readonly [RegExp, Family])[] = [
-  [
-    /^k(?:[mz]|re|c)alloc(?:_(?:node|array|array_node|large|large_node|track_caller|trace|noprof))?(?:_noprof)?$|^kmemdup\w*$|^kstrdup\w*$|^kstrndup$|^kvasprintf$|^kasprintf$|^memdup_user(?:_nul)?$|^kcalloc_node$|^krealloc_array$/,
-    'kmalloc',
-  ],
-  [
-    /^kv(?:[mz]|c|re)alloc(?:_(?:node|array))?$|^kvmemdup$|^vmemdup_user$|^kvmalloc_array$|^kvcalloc$/,
-    'kvmalloc',
-  ],
-  [/^__?vmalloc\w*$|^vmalloc(?:_\w+)?$|^vzalloc(?:_node)?$|^vcalloc$/, 'vmalloc'],
-  [/^kmem_cache_(?:z?alloc)(?:_\w+)?$/, 'kmem_cache'],
-  [/^(?:__)?alloc_percpu(?:_gfp)?$|^netdev_alloc_pcpu_stats$|^alloc_percpu_\w+$/, 'percpu'],
-  [/^(?:__)?alloc_pages?(?:_node|_vma|_noprof)?$|^(?:__)?folio_alloc\w*$|^dev_alloc_pages?$/, 'struct page'],
-  [/^__get_free_pages?$|^get_zeroed_page(?:_\w+)?$|^alloc_pages_exact$/, 'page address'],
-  [/^mempool_alloc$/, 'mempool'],
-  [/^dma_pool_z?alloc$/, 'dma_pool'],
-  [/^dma_alloc_(?:coherent|attrs|wc)$/, 'dma_alloc'],
-  [/^devm_k(?:[mz]|c)alloc(?:_array)?$|^devm_kmemdup$|^devm_kasprintf$|^devm_kstrdup$/, 'devm_kmalloc'],
-  [/^memblock_\w*alloc\w*$/, 'memblock'],
-]
-
-const gives: readonly (readonly [RegExp, readonly Family[], number])[] = [
-  [
-    /^kv(?:z)?free(?:_sensitive)?$|^k(?:v)?free_rcu(?:_mightsleep)?$/,
-    ['kmalloc', 'kvmalloc', 'vmalloc', 'kmem_cache'],
-    0,
-  ],
-  [/^kz?free(?:_sensitive)?$|^kfree_const$/, ['kmalloc', 'kmem_cache'], 0],
-  [/^vfree(?:_atomic)?$/, ['vmalloc'], 0],
-  [/^kmem_cache_free$/, ['kmem_cache'], 1],
-  [/^free_percpu$/, ['percpu'], 0],
-  [/^__free_pages?$|^put_page$|^folio_put$|^__folio_put$/, ['struct page'], 0],
-  [/^free_pages?$|^free_pages_exact$/, ['page address'], 0],
-  [/^mempool_free$/, ['mempool'], 0],
-  [/^dma_pool_free$/, ['dma_pool'], 1],
-  [/^dma_free_(?:coherent|attrs|wc)$/, ['dma_alloc'], 2],
-  [/^devm_kfree$/, ['devm_kmalloc'], 1],
-]
-
-/** The family, with the cache that it comes from where one is named. */
-function familyOf(word: string, inner: readonly (readonly Token[])[]): Family | undefined {
-  const family = takes.find(([words]) => words.test(word))?.[1]
-  if (family === undefined) return undefined
-  const pool = /^(?:kmem_cache|mempool|dma_pool)$/.test(family)
-    ? inner[family === 'mempool' ? 0 : 0]
-    : undefined
-  return pool === undefined ? family : `${family} ${pool.map(({ text }) => text).join('')}`
-}
-
-function acceptedBy(
-  word: string,
-  inner: readonly (readonly Token[])[],
-): { families: readonly Family[]; argument: number } | undefined {
-  const row = gives.find(([words]) => words.test(word))
-  if (row === undefined) return undefined
-  const [, families, argument] = row
-  const pool = /^(?:kmem_cache_free|dma_pool_free)$/.test(word)
-    ? inner[0]
-    : word === 'mempool_free'
-      ? inner[1]
-      : undefined
-  return {
-    families: pool === undefined ? families : [`${families[0]} ${pool.map(({ text }) => text).join('')}`],
-    argument,
-  }
-}
-
-/** True when what `family` gave may go back by way of a function that takes `families`. */
-export function accepts(families: readonly Family[], family: Family): boolean {
-  if (family === 'kvmalloc') return families.includes('kmalloc') && families.includes('vmalloc')
-  // `kfree` finds the cache itself.
-  return families.includes(family) || (family.startsWith('kmem_cache ') && families.includes('kmem_cache'))
 }
 
 /** Arithmetic at the top level of a pointer's expression: `- 64` of `(void *)msg - 64`. */

@@ -271,32 +271,41 @@ export function contextOf(
       if (name?.kind === 'name' && /^(?:if|while|switch)$/.test(name.text)) break
       continue
     }
-    const call = callAround(body, start)
-    if (call !== undefined) words.push(`${call} ( )`)
+    const receiver = receiverOf(body, start)
+    if (receiver !== undefined) words.push(`${receiver} ( )`)
     break
   }
   return words.join(' ')
 }
 
-/** The function to which the value at `start` is one of several arguments. */
-function callAround(body: readonly Token[], start: number): string | undefined {
+/** The call of which what stands at `at` is an argument; undefined for none. */
+export function callAround(
+  tokens: readonly Token[],
+  at: number,
+): { readonly name: string; readonly open: number } | undefined {
   let depth = 0
-  for (let at = start - 1; at >= 0; at--) {
-    const { text } = body[at]!
+  for (let open = at - 1; open >= 0; open--) {
+    const { text } = tokens[open]!
     if (/^[;{}]$/.test(text)) return undefined
     if (text === ')' || text === ']') depth++
-    else if (text === '(' || text === '[') {
-      if (depth === 0) {
-        const name = body[at - 1]
-        return text === '(' && name?.kind === 'name' && !/^(?:if|while|for|switch|return)$/.test(name.text)
-          ? name.text
-          : undefined
-      }
-      depth--
-    } else if (depth === 0 && !(text === ',' || body[at]!.kind === 'name' || /^(?:->|\.|&)$/.test(text)))
-      return undefined
+    else if ((text === '(' || text === '[') && --depth < 0)
+      return tokens[open - 1]?.kind === 'name' && text === '('
+        ? { name: tokens[open - 1]!.text, open }
+        : undefined
   }
   return undefined
+}
+
+/** The function to which the value at `start` is given behind other values, each by its name alone. */
+function receiverOf(body: readonly Token[], start: number): string | undefined {
+  const call = callAround(body, start)
+  if (call === undefined || /^(?:if|while|for|switch|return)$/.test(call.name)) return undefined
+  for (let at = call.open + 1; at < start; at++) {
+    const { kind, text } = body[at]!
+    if (text === '(' || text === '[') at = closing(body, at) - 1
+    else if (kind !== 'name' && !/^(?:,|->|\.|&)$/.test(text)) return undefined
+  }
+  return call.name
 }
 
 function operandFrom(body: readonly Token[], start: number): readonly Token[] {

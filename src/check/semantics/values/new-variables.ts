@@ -14,7 +14,7 @@ import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
 import type { Found } from '../../subject/rule.ts'
 import { says } from '../reading/known-callees.ts'
-import { valueFrom } from '../reading/member-accesses.ts'
+import { callAround, valueFrom } from '../reading/member-accesses.ts'
 
 /** Calls that put something into a container. */
 const fills =
@@ -49,20 +49,6 @@ interface Text {
   readonly known: ReadonlySet<string>
   /** The other side goes through something that this one leaves alone. */
   readonly losesLoop: boolean
-}
-
-/** The call of which the place at `at` is an argument; undefined for none. */
-function callAround(tokens: readonly Token[], at: number): { name: string; open: number } | undefined {
-  let depth = 0
-  for (let open = at - 1; open >= 0; open--) {
-    const { text } = tokens[open]!
-    if (text === ')' || text === ']') depth++
-    else if ((text === '(' || text === '[') && --depth < 0)
-      return tokens[open - 1]?.kind === 'name' && text === '('
-        ? { name: tokens[open - 1]!.text, open }
-        : undefined
-  }
-  return undefined
 }
 
 type Way = 'in' | 'out' | 'put' | 'flag'

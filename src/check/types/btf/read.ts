@@ -4,6 +4,7 @@
 // what is read is checked once, when it is opened, so that nobody behind it meets a number that leads nowhere or in a
 // circle.
 import { Fault } from '../../../ground/fault.ts'
+import { checkCircles } from './circles.ts'
 
 /** The numbers are the format's own. */
 export const Kind = {
@@ -56,6 +57,8 @@ export interface Parameter {
 export interface Btf {
   /** How many types there are, `void` and those of the base included. */
   readonly count: number
+  /** The names of these types and of those of the base. */
+  readonly strings: StringTable
   /** One of `Kind`. */
   kind(type: number): number
   /** Empty where there is none. */
@@ -121,26 +124,16 @@ const hasTarget = new Set<number>([
   Kind.typeTag,
 ])
 
-/** What a base hands to the types that are built on it. */
-interface Base extends Btf {
-  readonly strings: StringTable
-}
-
-interface StringTable {
+export interface StringTable {
   /** Bytes, with those of the base. */
   readonly length: number
   at(offset: number): string
 }
 
-/** Types that people write are nested a few steps deep; the kernel itself takes no more than 32. */
-const deepest = 100
-
 /** Bytes; the kernel takes names of 511 (KSYM_NAME_LEN). */
 const longestName = 4096
 
 const nothing: readonly number[] = []
-
-const bases = new WeakMap<Btf, Base>()
 
 /**
  * Opens the content of a section `.BTF`.
@@ -168,11 +161,10 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
   const stringStart = headerLength + stringOffset
   if (typeEnd > bytes.length || stringStart + stringLength > bytes.length) bad('they are cut off')
   if (typeStart % 4 !== 0) bad('the types do not begin at a multiple of 4')
-  const below = base === undefined ? undefined : bases.get(base)
-  const strings = readStrings(bytes.subarray(stringStart, stringStart + stringLength), below?.strings, bad)
+  const strings = readStrings(bytes.subarray(stringStart, stringStart + stringLength), base?.strings, bad)
   if (strings === undefined) return bad('a string has no end')
 
-  const first = below?.count ?? 1
+  const first = base?.count ?? 1
   // No type takes less than its head, so this is how many there can be.
   const places = new Uint32Array(Math.floor(typeLength / headLength))
   let own = 0
@@ -199,20 +191,20 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
     (type: number): T =>
       type >= first && type < count ? mine(type) : type > 0 && theirs !== undefined ? theirs(type) : none
 
-  const kind = or<number>(ownKind, below?.kind, Kind.void)
-  const btf: Base = {
+  const kind = or<number>(ownKind, base?.kind, Kind.void)
+  const btf: Btf = {
     count,
     strings,
     kind,
-    name: or((type) => strings.at(view.getUint32(places[type - first]!, true)), below?.name, ''),
+    name: or((type) => strings.at(view.getUint32(places[type - first]!, true)), base?.name, ''),
     size: or(
       (type) => (hasTarget.has(ownKind(type)) ? 0 : view.getUint32(places[type - first]! + 8, true)),
-      below?.size,
+      base?.size,
       0,
     ),
     target: or(
       (type) => (hasTarget.has(ownKind(type)) ? view.getUint32(places[type - first]! + 8, true) : 0),
-      below?.target,
+      base?.target,
       0,
     ),
     array: or(
@@ -220,7 +212,7 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
         ownKind(type) === Kind.array
           ? { element: word(type, 0), count: word(type, 2) }
           : { element: 0, count: 0 },
-      below?.array,
+      base?.array,
       { element: 0, count: 0 },
     ),
     members: or<readonly Member[]>(
@@ -235,7 +227,7 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
             : { ...member, ...plainBits(btf, member.type, place) }
         })
       },
-      below?.members,
+      base?.members,
       [],
     ),
     enumerators: or<readonly Enumerator[]>(
@@ -252,7 +244,7 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
           return { name: strings.at(word(type, 3 * i)), value: signed ? BigInt.asIntN(64, value) : value }
         })
       },
-      below?.enumerators,
+      base?.enumerators,
       [],
     ),
     parameters: or<readonly Parameter[]>(
@@ -260,7 +252,7 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
         ownKind(type) === Kind.prototype
           ? range(type).map((i) => ({ name: strings.at(word(type, 2 * i)), type: word(type, 2 * i + 1) }))
           : [],
-      below?.parameters,
+      base?.parameters,
       [],
     ),
     int: or(
@@ -268,11 +260,11 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
         ownKind(type) === Kind.int
           ? { signed: ((word(type, 0) >>> 24) & 1) === 1, bits: word(type, 0) & 0xff }
           : { signed: false, bits: 0 },
-      below?.int,
+      base?.int,
       { signed: false, bits: 0 },
     ),
     ofKind(wanted) {
-      const found: number[] = below?.ofKind(wanted) ?? []
+      const found: number[] = base?.ofKind(wanted) ?? []
       for (let type = first; type < count; type++) if (ownKind(type) === wanted) found.push(type)
       return found
     },
@@ -309,7 +301,6 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
     },
     bad,
   )
-  bases.set(btf, btf)
   return btf
 
   function checkType(type: number): void {
@@ -352,17 +343,17 @@ function plainBits(btf: Btf, type: number, offset: number): { offset: number; wi
 /** @returns undefined when the last string has no end */
 function readStrings(
   bytes: Uint8Array,
-  below: StringTable | undefined,
+  base: StringTable | undefined,
   bad: (why: string) => never,
 ): StringTable | undefined {
   if (bytes.length > 0 && bytes[bytes.length - 1] !== 0) return undefined
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const start = below?.length ?? 0
+  const start = base?.length ?? 0
   const known = new Map<number, string>()
   return {
-    length: start + Math.max(bytes.length, below === undefined ? 1 : 0),
+    length: start + Math.max(bytes.length, base === undefined ? 1 : 0),
     at(offset) {
-      if (below !== undefined && offset < start) return below.at(offset)
+      if (base !== undefined && offset < start) return base.at(offset)
       const own = offset - start
       if (own >= bytes.length) return ''
       let text = known.get(own)
@@ -376,40 +367,5 @@ function readStrings(
       }
       return text
     },
-  }
-}
-
-/**
- * Refuses a type that is made of itself (without a pointer between), and one whose words would have no end: a pointer
- * to itself without a name. The types of a base have been checked.
- */
-function checkCircles(
-  first: number,
-  count: number,
-  edges: (type: number) => readonly number[],
-  bad: (why: string) => never,
-): void {
-  // 1: on the way, 2: done.
-  const state = new Uint8Array(count)
-  /** Steps to the end of the longest way from a type. */
-  const depth = new Uint8Array(count)
-  const way: { type: number; next: readonly number[]; at: number }[] = []
-  for (let start = first; start < count; start++) {
-    if (state[start] !== 0) continue
-    state[start] = 1
-    way.push({ type: start, next: edges(start), at: 0 })
-    for (let top = way.at(-1); top !== undefined; top = way.at(-1)) {
-      const next = top.next[top.at++]
-      if (next === undefined) {
-        state[top.type] = 2
-        way.pop()
-        for (const one of top.next) depth[top.type] = Math.max(depth[top.type]!, depth[one]! + 1)
-        if (depth[top.type]! > deepest) bad(`type ${top.type} is nested too deeply`)
-      } else if (next >= first && state[next] !== 2) {
-        if (state[next] === 1) bad(`type ${next} is made of itself`)
-        state[next] = 1
-        way.push({ type: next, next: edges(next), at: 0 })
-      }
-    }
   }
 }

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whether a function, a macro or a constant says where an entry of a table or a tree stands.
+
+import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import type { Definition } from '../../../c/written/functions.ts'
+import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
+import type { Side } from '../../subject/changed-functions.ts'
+import { addsInOrder } from './insertion-order.ts'
+
+export const adds =
+  /^(?:hash_add\w*|hlist_\w*add\w*|list_add\w*|hlist_bl_add\w*|rhashtable_(?:lookup_)?insert\w*|__rhashtable_insert\w*|insert\w*|\w+_insert\w*)$/
+/** Adds to, or goes through, the part of a table that is one of its arguments; or orders by a function. */
+const placing =
+  /^(?:hash_(?:add|for_each_possible|empty)\w*|rhashtable_\w+|hlist_\w*(?:add|for_each)\w*|list_(?:add|for_each)\w*|rb_(?:add|find)\w*|bsearch|idr_(?:find|alloc|remove|replace)\w*|xa_(?:load|store|erase|insert|cmpxchg)\w*|radix_tree_(?:lookup|insert|delete)\w*)$/
+/** A member of a description of a table or tree, whose function says where an entry stands. */
+const describes = /^(?:hashfn|obj_hashfn|obj_cmpfn|key_?cmp|less|cmp(?:_?fn)?|compare)$/
+
+/** True when the value that a name makes is a place in a table: an index, or an argument of what adds and looks up. */
+export function isPlace(side: Side, name: string, seen = new Set<string>()): boolean {
+  seen.add(name)
+  if (isInDescription(side.rest, name)) return true
+  if (!mayBePlace(side.definitions.get(name))) return false
+  return [...side.definitions.values()].some((definition) => {
+    if (seen.has(definition.name)) return false
+    const body = textOf(definition)
+    return usesOf(definition, name).some((at) => {
+      if (isIndexed(body, at) || isAdded(body, at)) return true
+      const member = memberGiven(body, at)
+      if (member !== undefined && isKey(member, name)) return isMemberPlace(side, member)
+      const variable = receiverOf(body, at)
+      const isOther = body[at + 1]?.text === '(' && !isOnlyFor(body, variable ?? '', name)
+      if (variable !== undefined && isOther) return false
+      if (variable !== undefined)
+        return usesOf(definition, variable).some(
+          (use) =>
+            isIndexed(body, use) ||
+            isAdded(body, use) ||
+            isIndexedBy(definition, receiverOf(body, use), variable) ||
+            (isCompared(body, use) && addsInOrder(body)) ||
+            (isKey(variable, name) && isPlaceElsewhere(side, body, use, seen)) ||
+            // `hash &= MASK; return hash;`
+            (body[use - 1]?.text === 'return' && isPlace(side, definition.name, seen)),
+        )
+      // Compared on the way through a tree that the function adds to.
+      if (isCompared(body, at) && addsInOrder(body)) return true
+      const isHandedBack = definition.kind === 'macro' || returns(body, at)
+      return isHandedBack && isPlace(side, definition.name, seen)
+    })
+  })
+}
+
+/** Whether a place is meant that is only handed on is told by the names. */
+function isKey(...names: readonly string[]): boolean {
+  return names.some((name) => /hash|bucket|slot/.test(name))
+}
+
+/**
+ * A value that another function gets, or a member, and that is a place there: `set(sk, hash)`, `sk->sk_hash = hash`.
+ */
+function isPlaceElsewhere(
+  side: Side,
+  body: readonly Token[],
+  at: number,
+  seen: ReadonlySet<string>,
+): boolean {
+  if (body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? ''))
+    return isMemberPlace(side, body[at - 2]!.text)
+  const call = argumentAt(body, at)
+  const callee = call === undefined || seen.has(call.name) ? undefined : side.definitions.get(call.name)
+  if (call === undefined || callee?.kind !== 'function') return false
+  const parameters = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)
+  const parameter = parameters[call.index]?.name
+  if (parameter === undefined) return false
+  const inner = textOf(callee)
+  const further = new Set([...seen, call.name])
+  return usesOf(callee, parameter).some(
+    (use) => isIndexed(inner, use) || isAdded(inner, use) || isPlaceElsewhere(side, inner, use, further),
+  )
+}
+
+/** `slot = hash & mask; head = &table[slot];` */
+function isIndexedBy(definition: Definition, variable: string | undefined, from: string): boolean {
+  const body = textOf(definition)
+  return (
+    variable !== undefined &&
+    variable !== from &&
+    isKey(variable, from) &&
+    usesOf(definition, variable).some((use) => isIndexed(body, use))
+  )
+}
+
+/** `x->hash = hash_of(…)`. */
+function memberGiven(body: readonly Token[], at: number): string | undefined {
+  return body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? '')
+    ? body[at - 2]!.text
+    : undefined
+}
+
+/** `table[x->member]`. */
+function isMemberPlace(side: Side, member: string): boolean {
+  return [...side.definitions.values()].some((definition) => {
+    const body = textOf(definition)
+    return body.some(
+      ({ text }, at) =>
+        text === member &&
+        /^(?:->|\.)$/.test(body[at - 1]?.text ?? '') &&
+        (isIndexed(body, at) || isAdded(body, at)),
+    )
+  })
+}
+
+/** The function of which the value at an index is a whole argument. */
+function argumentAt(
+  body: readonly Token[],
+  at: number,
+): { readonly name: string; readonly index: number } | undefined {
+  if (!/^[(,]$/.test(body[at - 1]?.text ?? '') || !/^[),]$/.test(body[at + 1]?.text ?? '')) return undefined
+  let index = 0
+  let depth = 0
+  for (let open = at - 1; open >= 0 && !/^[;{}]$/.test(body[open]!.text); open--) {
+    const { text } = body[open]!
+    if (text === ',' && depth === 0) index++
+    else if (text === ')' || text === ']') depth++
+    else if ((text === '(' || text === '[') && --depth < 0)
+      return body[open - 1]?.kind === 'name' ? { name: body[open - 1]!.text, index } : undefined
+  }
+  return undefined
+}
+
+function isInDescription(rest: readonly Token[], name: string): boolean {
+  return rest.some(
+    ({ text }, at) => text === name && rest[at - 1]?.text === '=' && describes.test(rest[at - 2]?.text ?? ''),
+  )
+}
+
+/** As it is written: a macro's name says where it is used, and what it stands for does not. */
+function textOf({ body, written }: Definition): readonly Token[] {
+  return written ?? body
+}
+
+function usesOf(definition: Definition, name: string): number[] {
+  const body = textOf(definition)
+  return body.flatMap(({ text }, at) =>
+    text === name && !/^(?:->|\.|struct|union|enum)$/.test(body[at - 1]?.text ?? '') ? [at] : [],
+  )
+}
+
+/** What a function may return that is a place: a number, or the head of a list. */
+function mayBePlace(definition: Definition | undefined): boolean {
+  if (definition === undefined || definition.kind === 'macro') return true
+  const { head } = definition
+  const open = head.findIndex(({ text }) => text === '(')
+  const type = head.slice(0, open)
+  const isPointer = type.some(({ text }) => text === '*')
+  return !isPointer || type.some(({ text }) => /(?:^|_)(?:head|bucket|chain|root|list)(?:_|$)/.test(text))
+}
+
+/** A variable that is given something else as well, such as `err`, is no place. */
+function isOnlyFor(body: readonly Token[], variable: string, name: string): boolean {
+  return body.every(({ text }, at) => {
+    if (text !== variable || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
+      return true
+    let end = at + 2
+    while (end < body.length && body[end]!.text !== ';') end++
+    const value = body.slice(at + 2, end)
+    return value.length === 1 || value.some((one) => one.text === name)
+  })
+}
+
+/** `table[… at …]`, `table + at(…)`. */
+function isIndexed(body: readonly Token[], at: number): boolean {
+  let depth = 0
+  for (let index = at - 1; index >= 0; index--) {
+    const { text } = body[index]!
+    if (/^[;{}]$/.test(text)) break
+    if (text === ')' || text === ']') depth++
+    else if (text === '(' || text === '[') {
+      if (depth === 0 && text === '[') return !isBound(body, index)
+      if (depth > 0) depth--
+    }
+  }
+  return body[at - 1]?.text === '+' && body[at - 2]?.kind === 'name' && body[at + 1]?.text === '('
+}
+
+/** `char buffer[SIZE]`: how long a variable of the function is, and no place in it. */
+function isBound(body: readonly Token[], open: number): boolean {
+  let start = open
+  while (start > 0 && !/^[;{}]$/.test(body[start - 1]!.text)) start--
+  const isInValue = body.slice(start, open).some(({ text }) => text === '=' || text === '(')
+  return !isInValue && declaredAt(body, start, false).length > 0
+}
+
+/**
+ * An argument of what adds to a table, or goes through a part of it; the entry itself, which lists take first, is none.
+ */
+function isAdded(body: readonly Token[], at: number): boolean {
+  let depth = 0
+  let isFirst = true
+  for (let index = at - 1; index >= 0; index--) {
+    const { text } = body[index]!
+    if (/^[;{}]$/.test(text)) return false
+    if (text === ',' && depth === 0) isFirst = false
+    if (text === ')' || text === ']') depth++
+    else if (text === '(' || text === '[') {
+      if (depth > 0) depth--
+      else {
+        const name = body[index - 1]?.text ?? ''
+        if (placing.test(name)) return !(isFirst && /^h?list_\w*add/.test(name))
+        isFirst = true
+      }
+    }
+  }
+  return false
+}
+
+/** In a condition that goes one way or the other, by `<` or by what is called a comparison. */
+function isCompared(body: readonly Token[], at: number): boolean {
+  let index = at - 1
+  while (index >= 0 && !/^[;{}]$/.test(body[index]!.text)) index--
+  const isCondition = body.slice(index + 1, at).some(({ text }) => text === 'if' || text === 'while')
+  const behind = body[body[at + 1]?.text === '(' ? closing(body, at + 1) : at + 1]?.text ?? ''
+  return isCondition && (/^[<>]=?$/.test(behind) || /cmp|compare|less|before|after/.test(body[at]!.text))
+}
+
+function receiverOf(body: readonly Token[], at: number): string | undefined {
+  let index = at - 1
+  while (index >= 0 && !/^(?:[;{}=]|[%&^]=|>>=)$/.test(body[index]!.text)) index--
+  const name = body[index - 1]
+  return /^(?:=|[%&^]=|>>=)$/.test(body[index]?.text ?? '') &&
+    name?.kind === 'name' &&
+    !/^(?:->|\.)$/.test(body[index - 2]?.text ?? '')
+    ? name.text
+    : undefined
+}
+
+function returns(body: readonly Token[], at: number): boolean {
+  let index = at - 1
+  while (index >= 0 && !/^[;{}]$/.test(body[index]!.text)) index--
+  return body[index + 1]?.text === 'return'
+}
