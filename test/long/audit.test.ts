@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The audit of live patches, of each engine on the other kernel.
+import { describeAudited, describeCases } from '../e2e/audited.ts'
+
+describeCases('6.12')
+describeAudited('6.12', 'binary')
+describeAudited('6.1.0-56-cloud-amd64', 'source')
