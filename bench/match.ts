@@ -8,7 +8,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
 import { openUnits, type Unit } from '../src/build/kbuild/units.ts'
-import { openBench } from '../src/build/unpatched.ts'
+import { openBuildTrees } from '../src/build/unpatched-units.ts'
 import { compareObjects } from '../src/diff/change.ts'
 import { isColdPart } from '../src/diff/object/compiler-names.ts'
 import { readObject } from '../src/elf/read.ts'
@@ -93,7 +93,7 @@ const results: { unit: Unit; functions: MatchedFunction[] }[] = []
 await withScratch(async (scratch) => {
   const dir = values.keep ?? path.join(scratch, 'objects')
   const limit = pLimit(2)
-  const bench = await openBench(job, kernel, known, path.join(scratch, 'bench'))
+  const bench = await openBuildTrees(job, kernel, known, path.join(scratch, 'bench'))
   const compiled = await Promise.all(
     units.map((unit) => limit(async () => await compileUnit(job, bench, unit, dir, change))),
   )

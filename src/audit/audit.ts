@@ -19,14 +19,14 @@ import type { Finding } from '../ground/finding.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findModule } from '../kernel/modules.ts'
 import { kernelNames } from '../match/names.ts'
-import { sectionsAskedFor } from './asked.ts'
-import { complaints, type Inspection } from './complaint.ts'
 import { checkCompleteness } from './completeness.ts'
+import { complaints, type Inspection } from './inspection.ts'
 import { type LivepatchTables, livepatchTables, type Structures } from './livepatch-tables.ts'
 import { checkLoading } from './loading.ts'
 import { livepatchName, objectOfTable } from './meaning.ts'
 import { type ObjectView, viewOf } from './object-view.ts'
-import { checkReach } from './reach.ts'
+import { checkReferences } from './references.ts'
+import { requestedSections } from './requested.ts'
 import { rootsOf } from './roots.ts'
 import { checkStaticCalls } from './static-calls.ts'
 import { checkTranslation, type ModuleCode } from './translation.ts'
@@ -77,7 +77,7 @@ export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]
     if (replace !== undefined && tables.replace !== replace)
       wrong(`The module would ${replace ? 'not ' : ''}replace earlier live patches`)
     const views = units.map((unit) => unitView(unit, names))
-    const asked = new Map(views.map((unit) => [unit.unit, sectionsAskedFor(unit)]))
+    const asked = new Map(views.map((unit) => [unit.unit, requestedSections(unit)]))
     const isAskedFor = ({ unit }: UnitView, section: string) => asked.get(unit)?.has(section) === true
     holdAgainst(views, code, isAskedFor, tables, inspection, audited.told)
     // What the author asks for stands in the patch, and not in what was extracted.
@@ -99,7 +99,7 @@ async function auditing(
   const inspection = { module, names, complain: complaints(findings) }
   try {
     checkLoading(inspection)
-    checkReach(inspection)
+    checkReferences(inspection)
     checkStaticCalls(inspection)
     look(inspection)
   } finally {

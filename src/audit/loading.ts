@@ -3,7 +3,7 @@
 // sections and tables that they understand, versions that are the kernel's.
 import { isAllocated, isCode, isWritable, sectionType } from '../elf/format.ts'
 import { strayEntries, unreadableTables } from './code-tables.ts'
-import type { Inspection } from './complaint.ts'
+import type { Inspection } from './inspection.ts'
 import { livepatchName, objectOfTable } from './meaning.ts'
 import { isFunction, isLivepatchTable, type Named } from './object-view.ts'
 

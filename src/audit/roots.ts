@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the walk through a module begins: what it tells the kernel to replace and to call back, and which function of
 // which patched unit each of these must be.
-import { type AskedCallback, callbacksAskedFor, statesAskedFor } from './asked.ts'
-import type { Inspection } from './complaint.ts'
+
+import type { Inspection } from './inspection.ts'
 import type { LivepatchTables, TableFunction } from './livepatch-tables.ts'
 import { isSamePlace, type KernelPlace, resolve } from './meaning.ts'
 import { isFunction, type Named, type ObjectView, type Place } from './object-view.ts'
+import { type RequestedCallback, requestedCallbacks, requestedStates } from './requested.ts'
 import type { ModuleCode, Root } from './translation.ts'
 import { sourceName, type UnitView } from './unit.ts'
 
@@ -117,7 +118,7 @@ function callbacksOfAuthor(
   units: readonly UnitView[],
   { callbacks, states }: LivepatchTables,
 ): Root[] {
-  const asked = units.flatMap(callbacksAskedFor)
+  const asked = units.flatMap(requestedCallbacks)
   const roots: Root[] = []
   for (const { object, kind, place } of callbacks) {
     const index = asked.findIndex((one) => one.unit.object === object && one.kind === kind)
@@ -130,14 +131,14 @@ function callbacksOfAuthor(
         `The module has a callback (${kind}) of ${object} that nobody asks for`,
       )
   }
-  const title = ({ kind, extent }: AskedCallback) => `${extent.name} (${kind})`
+  const title = ({ kind, extent }: RequestedCallback) => `${extent.name} (${kind})`
   for (const one of asked)
     complain(
       'audit-missing',
       title(one),
       `The author asks for the callback ${title(one)}, and the module has none`,
     )
-  const wanted = units.flatMap(statesAskedFor)
+  const wanted = units.flatMap(requestedStates)
   const other = [...states, ...wanted].find((one) => !states.includes(one) || !wanted.includes(one))
   if (other !== undefined)
     complain(

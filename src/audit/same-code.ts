@@ -3,7 +3,7 @@
 // references, what the compiler made; and which reference of the one is which of the other.
 import { isCode, isPcRelative, relocationSize } from '../elf/format.ts'
 import { isThroughTable } from '../x86/global-offset-table.ts'
-import type { Inspection } from './complaint.ts'
+import type { Inspection } from './inspection.ts'
 import { isSamePlace, linked, meaningOf } from './meaning.ts'
 import type { Extent, ObjectView, Place, Reference, Target } from './object-view.ts'
 import { rewrittenAt } from './rewritten.ts'

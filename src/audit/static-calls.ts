@@ -5,7 +5,7 @@ import type { KernelNames } from '../match/names.ts'
 import { controlOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 import { entriesIn } from './code-tables.ts'
-import type { Inspection } from './complaint.ts'
+import type { Inspection } from './inspection.ts'
 import { meaningOf } from './meaning.ts'
 import type { ObjectView, Reference } from './object-view.ts'
 

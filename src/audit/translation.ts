@@ -4,10 +4,9 @@
 // reference in it must mean what the same reference means in the object: a place of the module that is walked in turn,
 // or the thing of the kernel.
 import { isWritable } from '../elf/format.ts'
-import { beforePad, behindPad, excuseLines, isOwnName, otherName } from './anew.ts'
 import { type CodeEntry, entriesAbout } from './code-tables.ts'
-import type { Inspection } from './complaint.ts'
 import { type Doubt, doubtAbout, doubtAboutStated, kernelHas } from './identity.ts'
+import type { Inspection } from './inspection.ts'
 import { isSamePlace, type KernelPlace, linked, meaningOf, movedBy, nameAt } from './meaning.ts'
 import {
   type Extent,
@@ -20,6 +19,7 @@ import {
   type Target,
 } from './object-view.ts'
 import { compareOtherCode } from './other-code.ts'
+import { beforePad, behindPad, excuseLines, isOwnName, otherName } from './recompiled-code.ts'
 import { compareCode } from './same-code.ts'
 import { sourceName, stem, type UnitView } from './unit.ts'
 

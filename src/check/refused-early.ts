@@ -2,7 +2,7 @@
 // A header that most of the kernel includes may change thousands of units, and to compile them takes hours. When the
 // layout of a type changes of which the kernel has objects, the patch is refused whatever they become, and one unit
 // shows it.
-import type { BuildTrees } from '../build/compiler/sides.ts'
+import type { BuildTrees } from '../build/compiler/compile-unit.ts'
 import type { Unit } from '../build/kbuild/units.ts'
 import { outline } from '../c/expanded/outline.ts'
 import { Fault } from '../ground/fault.ts'

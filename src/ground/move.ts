@@ -3,7 +3,7 @@
 // (kernels on a large disk): then it is copied beside its place first, so that readers still see all of it or nothing.
 import { cp, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { makerMark, sweep } from './maker.ts'
+import { ownerMark, sweep } from './owner-mark.ts'
 
 /** Renames a file or a directory; the directory of `to` must exist. What a rename throws, but EXDEV, is thrown. */
 export async function move(from: string, to: string): Promise<void> {
@@ -13,7 +13,7 @@ export async function move(from: string, to: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
     const prefix = `.${path.basename(to)}.`
     sweep(path.dirname(to), prefix)
-    const beside = path.join(path.dirname(to), `${prefix}${makerMark()}`)
+    const beside = path.join(path.dirname(to), `${prefix}${ownerMark()}`)
     try {
       await cp(from, beside, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true })
       await rename(beside, to)

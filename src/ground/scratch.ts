@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { onExit } from 'signal-exit'
 import { cacheRoot, makeCacheDirectory } from './cache.ts'
-import { makerMark, sweep } from './maker.ts'
+import { ownerMark, sweep } from './owner-mark.ts'
 
 const open = new Set<string>()
 let watching = false
@@ -31,7 +31,7 @@ export async function withScratch<T>(work: (dir: string) => Promise<T>): Promise
       for (const dir of open) rmSync(dir, { recursive: true, force: true })
     })
   }
-  const dir = await mkdtemp(path.join(parent, makerMark()))
+  const dir = await mkdtemp(path.join(parent, ownerMark()))
   open.add(dir)
   try {
     return await work(dir)

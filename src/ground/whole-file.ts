@@ -7,7 +7,7 @@ import { mkdir, open, realpath, rename, rm, rmdir, stat, writeFile } from 'node:
 import path from 'node:path'
 import { diskFull, isDiskFull } from './disk-full.ts'
 import { Fault } from './fault.ts'
-import { makerMark, sweep } from './maker.ts'
+import { ownerMark, sweep } from './owner-mark.ts'
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'its directory does not exist',
@@ -101,7 +101,7 @@ async function draft({ file, content }: WholeFile, drafts: Draft[]): Promise<voi
   const place = status === undefined ? file : await realpath(file)
   const prefix = `.${path.basename(place)}.`
   sweep(path.dirname(place), prefix)
-  const unfinished = path.join(path.dirname(place), `${prefix}${makerMark()}`)
+  const unfinished = path.join(path.dirname(place), `${prefix}${ownerMark()}`)
   drafts.push({ unfinished, place })
   await writeFile(unfinished, content)
 }

@@ -9,8 +9,8 @@ import { setTimeout } from 'node:timers/promises'
 import { cacheRoot, makeCacheDirectory } from '../ground/cache.ts'
 import { type CommandOptions, type CommandResult, command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
+import { checkCachePath } from './buildable-path.ts'
 import { type Distribution, distributions, hostDistribution } from './distributions.ts'
-import { checkCachePlace } from './place.ts'
 
 /** What is known of the packages of one distribution, and where. */
 export interface Archive {
@@ -152,7 +152,7 @@ function sourcesText({ codename, released }: Distribution, { main, security }: M
  * @throws Fault `environment/no-apt`, `environment/no-mirror`, `environment/cache-place`
  */
 export async function configureApt(archive: Archive, signal: AbortSignal): Promise<void> {
-  checkCachePlace()
+  checkCachePath()
   const { dir, isHost, distribution } = archive
   for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
     makeCacheDirectory(path.join(dir, name))

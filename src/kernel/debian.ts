@@ -17,6 +17,7 @@ import { applyPatches } from '../patch/apply.ts'
 import type { Patch } from '../patch/patch.ts'
 import { allArchives, archiveOf } from './apt.ts'
 import { type ArchiveKernel, archiveKernels, download, withdraw } from './archive.ts'
+import { checkCachePath } from './buildable-path.ts'
 import { compilerOf, isInstalled } from './compiler.ts'
 import { distributionCalled, distributionOfRelease } from './distributions.ts'
 import { extractVmlinux } from './image.ts'
@@ -24,7 +25,6 @@ import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import { keepConfigurationCurrent } from './kbuild-timestamps.ts'
 import type { Compiler, Kernel } from './kernel.ts'
 import { featurePatches } from './packaging.ts'
-import { checkCachePlace } from './place.ts'
 import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
 import { fetchToolchain, runWith, toolchainProgram } from './toolchain.ts'
 import { parseRelease } from './version.ts'
@@ -284,7 +284,7 @@ async function findKernel(job: Job, release: string): Promise<ArchiveKernel | un
  * `environment/compiler-mismatch`
  */
 export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
-  checkCachePlace()
+  checkCachePath()
   const dir = kernelDir(release)
   const stored = await readStored(dir)
   if (stored !== undefined) return await withCompiler(job, stored)

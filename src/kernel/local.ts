@@ -30,12 +30,12 @@ import { withLock } from '../ground/lock.ts'
 import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { digestOfStamps, stampOf } from '../ground/stamp.ts'
+import { checkBuildPath, checkCachePath } from './buildable-path.ts'
 import { checkCompiler, compilerOf } from './compiler.ts'
 import { parseConfig } from './config.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import { keepConfigurationCurrent } from './kbuild-timestamps.ts'
 import type { Kernel } from './kernel.ts'
-import { checkBuildPlace, checkCachePlace } from './place.ts'
 import { diskUsage, readStored, writeStored } from './store.ts'
 import { seriesOf } from './version.ts'
 
@@ -219,8 +219,8 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
   const built = await realpath(dir).catch(() => undefined)
   if (built === undefined || !(await lstat(built)).isDirectory())
     throw new Fault('usage', 'build-dir-missing', `${dir} is not a directory`)
-  checkCachePlace()
-  checkBuildPlace(built)
+  checkCachePath()
+  checkBuildPath(built)
   const text = async (name: string, target: string) =>
     (await readInput(await need(built, name, target), builtFile)).toString('utf8')
   const configText = await text('.config', 'defconfig')

@@ -9,10 +9,10 @@ import { describe, instructionsOf } from '../match/difference-text.ts'
 import { type Expectation, sizeOf } from '../match/expectation.ts'
 import { unpackExpectation } from '../match/record.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
-import type { Condition } from './condition.ts'
 import type { Core } from './core.ts'
 import { type Hook, type Hooks, hooksOf, type Place } from './hooks.ts'
 import type { Host } from './host.ts'
+import type { HostState } from './host-state.ts'
 import { type Memory, memoryOf } from './memory.ts'
 import { type ModuleFile, type NoFile, openModuleFile } from './module-file.ts'
 import { problemOf } from './references.ts'
@@ -60,7 +60,7 @@ export interface VerifiedFunction {
 /** What is seen of a host. */
 export interface Sight {
   readonly host: Host
-  readonly condition: Condition
+  readonly condition: HostState
   readonly hooks: Hooks
   readonly symbols: RunningSymbols
   readonly core: Core | undefined

@@ -6,7 +6,7 @@
 // to share with it, other direct calls do not. What sits in the body of the old function is never reached any more.
 // Facts: kernel/trace/ftrace.c (__ftrace_hash_update_ipmodify, prepare_direct_functions_for_ipmodify), kernel/kprobes.c
 // (arm_kprobe_ftrace), kernel/bpf/trampoline.c (bpf_tramp_ftrace_ops_func), of 6.1 and 6.12.
-import { type Entry, programsOf, readEntry } from './entry.ts'
+import { type EntryHook, programsOf, readEntryHook } from './entry-hook.ts'
 import { readEnabledFunctions, readTracer, type TracedFunction } from './ftrace.ts'
 import { type Host, mountOf } from './host.ts'
 import { type Kprobe, type ProbeEvent, readKprobes, readProbeEvents } from './kprobes.ts'
@@ -79,7 +79,7 @@ export function hooksOf(
   memory: Memory | undefined,
   symbols: RunningSymbols,
 ): readonly Hook[] {
-  const entry = memory && readEntry(memory, symbols, place.address)
+  const entry = memory && readEntryHook(memory, symbols, place.address)
   const probes = probesOf(place, hooks)
   const replacing = patches.filter((patch) => replaces(patch, place.object, place.name, place.sympos))
   const atEntry = (kind: Hook['kind'], name?: string, effect: Effect = 'goes-on'): Hook => ({
@@ -176,7 +176,7 @@ function unlistedProbes({ parts }: Place, memory: Memory | undefined): Hook[] {
 function recordOf(
   { object, name }: Place,
   { traced = [] }: Hooks,
-  entry: Entry | undefined,
+  entry: EntryHook | undefined,
 ): TracedFunction | undefined {
   const found = traced.filter((one) => one.name === name && (one.module ?? 'vmlinux') === object)
   return entry?.kind === 'free' ? undefined : found[0]

@@ -8,15 +8,15 @@ import type { Manifest } from '../module/manifest/manifest.ts'
 import { splitSignature } from '../module/manifest/signature.ts'
 import { taintNames } from '../vm/guest/log.ts'
 import type { Subject } from '../vm/plan/subject.ts'
-import type { Condition } from './condition.ts'
 import type { Hooks } from './hooks.ts'
+import type { HostState } from './host-state.ts'
 import { type RunningPatch, replaces } from './patches.ts'
 
 /** Bits of the taint after which a kernel is not to be trusted: an oops, a bad page, a machine check, a lockup. */
 const broken = [4, 5, 7, 14]
 
 /** What the host's kernel has against the live patch, whatever it replaces. */
-export function obstaclesOf(condition: Condition, subject: Subject, manifest: Manifest): Finding[] {
+export function obstaclesOf(condition: HostState, subject: Subject, manifest: Manifest): Finding[] {
   const findings: Finding[] = []
   const say = (severity: Finding['severity'], rule: string, message: string, hint?: string) =>
     findings.push({ severity, rule, message, ...(hint === undefined ? {} : { hint }) })
@@ -63,7 +63,7 @@ export function obstaclesOf(condition: Condition, subject: Subject, manifest: Ma
 }
 
 /** The other live patches that the host has, and this one if it is there already. */
-function othersOf({ patches = [], modules }: Condition, { name }: Subject, manifest: Manifest): Finding[] {
+function othersOf({ patches = [], modules }: HostState, { name }: Subject, manifest: Manifest): Finding[] {
   const findings: Finding[] = []
   const say = (severity: Finding['severity'], rule: string, message: string, hint?: string) =>
     findings.push({ severity, rule, message, ...(hint === undefined ? {} : { hint }) })
@@ -160,7 +160,7 @@ function stackedPatch(patch: RunningPatch, { objects }: Manifest): Finding {
 }
 
 /** What could not be seen of the hooks, and how to make it visible. */
-export function blindSpots({ tracefs, debugfs, kprobes, traced }: Hooks, { lockdown }: Condition): Finding[] {
+export function blindSpots({ tracefs, debugfs, kprobes, traced }: Hooks, { lockdown }: HostState): Finding[] {
   const findings: Finding[] = []
   const say = (what: string, place: string | undefined, mount: string) =>
     findings.push({

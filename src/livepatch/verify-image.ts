@@ -18,7 +18,7 @@ import { type MatchRecord, unpackExpectation } from '../match/record.ts'
 import { anchor } from '../module/bind/distance.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
 import { manifestOf, type Subject } from '../vm/plan/subject.ts'
-import { namesNone, placeFindings } from './one-place.ts'
+import { isNoPosition, positionFindings } from './function-positions.ts'
 import {
   type DistantReference,
   imageFindings,
@@ -100,7 +100,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
         ...kernelFindings(kernel, manifest, image, names),
         ...imageFindings(image),
         ...functions.flatMap((one) => findingOf(one, kernel)),
-        ...placeFindings(
+        ...positionFindings(
           functions.map((one) => ({
             ...one,
             places: present.has(one.object)
@@ -223,7 +223,7 @@ function findingOf(one: ImageFunction, { release }: Kernel): Finding[] {
   ]
   if (code === 'absent') return error(`${release} has no function ${name} in ${object}`)
   // Which one is meant is not said at all, or a number that there is not: that is told of its place.
-  if (namesNone(sympos, one.namesakes)) return []
+  if (isNoPosition(sympos, one.namesakes)) return []
   if (code === 'elsewhere')
     return error(
       `The function that is meant is another one of the ${one.namesakes} that ${object} has called ` +

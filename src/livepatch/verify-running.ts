@@ -8,14 +8,14 @@ import { type Identity, imageDifference } from '../match/identity.ts'
 import type { Manifest } from '../module/manifest/manifest.ts'
 import { taintNames } from '../vm/guest/log.ts'
 import { manifestOf, type Subject } from '../vm/plan/subject.ts'
-import { type Condition, readCondition } from './condition.ts'
 import { type Core, openCore } from './core.ts'
 import { functionFindings } from './function-findings.ts'
+import { type NamedFunction, positionFindings } from './function-positions.ts'
 import { type Sight, type VerifiedFunction, verifyObject } from './functions.ts'
 import { readHooks } from './hooks.ts'
 import type { Host } from './host.ts'
+import { type HostState, readHostState } from './host-state.ts'
 import { blindSpots, obstaclesOf } from './obstacles.ts'
-import { type NamedFunction, placeFindings } from './one-place.ts'
 import {
   imageFindings,
   type LiveReference,
@@ -59,7 +59,7 @@ export interface RunningReport {
  */
 export async function verifyRunning(job: Job, host: Host, subject: Subject): Promise<RunningReport> {
   const manifest = manifestOf(subject)
-  const condition = readCondition(host)
+  const condition = readHostState(host)
   if (condition.release !== manifest.kernel.release) return ofAnotherKernel(subject, manifest, condition)
   const symbols = readRunningSymbols(host)
   const { image, references } = requirementsOf(subject.bytes, subject.file)
@@ -94,7 +94,7 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
       return all
     })
     findings.push(...functions.flatMap((one) => functionFindings(one, subject.name)), ...notLoaded(functions))
-    findings.push(...placeFindings(inMemory(functions, symbols)), ...missing(references, sight))
+    findings.push(...positionFindings(inMemory(functions, symbols)), ...missing(references, sight))
     return {
       format: 'inarch-running-1',
       verdict: verdictOf(functions, findings, condition, subject),
@@ -112,7 +112,7 @@ export async function verifyRunning(job: Job, host: Host, subject: Subject): Pro
 
 const moduleOf = ({ name, sha256, release }: Subject) => ({ name, sha256, release })
 
-const hostOf = ({ release, build, taint, lockdown, patches = [] }: Condition) => ({
+const hostOf = ({ release, build, taint, lockdown, patches = [] }: HostState) => ({
   release,
   build,
   taint: taintNames(taint),
@@ -120,7 +120,7 @@ const hostOf = ({ release, build, taint, lockdown, patches = [] }: Condition) =>
   patches: patches.map(({ name, enabled, moving }) => ({ name, enabled, moving })),
 })
 
-function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: Condition): RunningReport {
+function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: HostState): RunningReport {
   return {
     format: 'inarch-running-1',
     verdict: 'forbidden',
@@ -141,7 +141,7 @@ function ofAnotherKernel(subject: Subject, manifest: Manifest, condition: Condit
 }
 
 /** The live patch refuses every image but one. */
-function otherImage(image: Identity | undefined, { release, build, buildId }: Condition): Finding[] {
+function otherImage(image: Identity | undefined, { release, build, buildId }: HostState): Finding[] {
   const difference = image && imageDifference(image, { release, version: build, buildId })
   if (difference === undefined) return []
   return [
@@ -197,7 +197,7 @@ function missing(references: readonly LiveReference[], { symbols, condition }: S
 function verdictOf(
   functions: readonly VerifiedFunction[],
   findings: readonly Finding[],
-  { patches = [] }: Condition,
+  { patches = [] }: HostState,
   { name }: Subject,
 ): Verdict {
   if (functions.some(({ code }) => code === 'differs')) return 'differs'

@@ -3,7 +3,7 @@
 // image. A manifest is hostile until it is checked against this schema.
 import * as v from 'valibot'
 import { Fault } from '../ground/fault.ts'
-import { pack, unpack } from '../ground/packed.ts'
+import { pack, unpack } from '../ground/packed-json.ts'
 import type { Expectation } from './expectation.ts'
 import { fieldForms } from './expectation.ts'
 

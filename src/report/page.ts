@@ -7,11 +7,11 @@ import type { Facts } from './facts/facts.ts'
 import { sentence, verdictOf } from './facts/verdict.ts'
 import { Html, html } from './html/html.ts'
 import { style } from './html/style.ts'
+import { buildPart, carriedPart, manifestPart, signPart } from './parts/build-facts.ts'
 import { findingsPart } from './parts/findings.ts'
 import { forecastPart } from './parts/forecast.ts'
 import { functionsPart } from './parts/functions.ts'
 import { graphPart } from './parts/graph.ts'
-import { carriedPart, madePart, manifestPart, signPart } from './parts/made.ts'
 import { patchPart } from './parts/patch.ts'
 import { proofPart } from './parts/proof.ts'
 
@@ -41,7 +41,7 @@ export function reportPage(facts: Facts): string {
     {
       id: 'made',
       title: 'How it was made',
-      content: html`${madePart(facts)}${manifestPart(facts)}`,
+      content: html`${buildPart(facts)}${manifestPart(facts)}`,
       page: true,
     },
     { id: 'sign', title: 'Sign', content: signPart(facts) },

@@ -11,9 +11,9 @@ import { type Busybox, writeInitramfs } from './guest/initramfs.ts'
 import { parseEvent } from './guest/protocol.ts'
 import { type Accelerator, consoleTail, type MachineEnd, readConsole, runMachine } from './guest/qemu.ts'
 import { scenarioScript, type Turn } from './plan/scenario.ts'
+import { logGap } from './verdict/missing-evidence.ts'
 import { type BootRecord, openRecorder, type PartNames } from './verdict/record.ts'
-import type { Torn } from './verdict/torn.ts'
-import { logGap } from './verdict/unseen.ts'
+import type { StaleTranslation } from './verdict/stale-translation.ts'
 
 /** What stays the same in every boot of a proof. */
 export interface Guest {
@@ -44,7 +44,7 @@ export interface Boot {
   readonly end: MachineEnd
   readonly console: readonly string[]
   /** A part of which it tells nothing, since the emulation failed; its turns are taken once more. */
-  readonly torn?: Torn
+  readonly stale?: StaleTranslation
 }
 
 /**
@@ -109,12 +109,12 @@ export async function boot(
  * The turns that are still to be done after a boot: those that it did not come to. What failed in it, or
  * broke off, is not tried again, unless it was the emulation that failed.
  */
-export function left({ turns, record, torn }: Pick<Boot, 'turns' | 'record' | 'torn'>): Turn[] {
+export function left({ turns, record, stale }: Pick<Boot, 'turns' | 'record' | 'stale'>): Turn[] {
   const last = record.parts.at(-1)
   const broken = last !== undefined && !record.done && last.stays === undefined
   return turns.filter(({ part, order }) => {
     const seen = record.parts.find((one) => one.part === part)
-    if (seen === undefined || part === torn?.part) return true
+    if (seen === undefined || part === stale?.part) return true
     return !(broken && seen === last) && !seen.steps.some(({ id }) => id.startsWith(`${order}.`))
   })
 }

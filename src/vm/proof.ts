@@ -11,13 +11,13 @@ import type { Kernel } from '../kernel/kernel.ts'
 import { type ProofForecast, proofForecast } from '../transition/proof-forecast.ts'
 import { type Boot, boot, type Guest, left } from './boot.ts'
 import { chooseAccelerator } from './guest/accel.ts'
-import { callsEntry } from './guest/calls.ts'
 import type { Entry } from './guest/cpio.ts'
 import { findBusybox } from './guest/initramfs.ts'
 import { consoleOf, type LogFinding, readLog } from './guest/log.ts'
 import { type GuestModule, moduleEntries } from './guest/modules.ts'
 import { type Accelerator, qemuVersion } from './guest/qemu.ts'
 import { stressEntries } from './guest/stress.ts'
+import { systemCallProgram } from './guest/system-calls.ts'
 import { exerciseLimit, exercises, type Staged, stage } from './guest-contents.ts'
 import type { MachineRequest, ProofRequest } from './plan/request.ts'
 import type { Order, Turn } from './plan/scenario.ts'
@@ -36,6 +36,7 @@ import {
   stepFailures,
   taintNotes,
 } from './verdict/judge.ts'
+import { lostFailures, missingSteps, replacementFailures } from './verdict/missing-evidence.ts'
 import {
   type AsleepRecord,
   actionOf,
@@ -44,8 +45,7 @@ import {
   type Replaced,
   type StepRecord,
 } from './verdict/record.ts'
-import { tearsCode, tornPart } from './verdict/torn.ts'
-import { lostFailures, replacementFailures, unseenSteps } from './verdict/unseen.ts'
+import { keepsStaleTranslations, staleTranslation } from './verdict/stale-translation.ts'
 
 export interface OrderRecord {
   readonly order: Order
@@ -153,7 +153,7 @@ export async function proveMany(
   // A toolchain in the cache has no C library to link with.
   const calls =
     exercised.length > 0
-      ? await callsEntry(kernel.toolchain === undefined ? kernel.compiler.program : 'gcc', job.signal)
+      ? await systemCallProgram(kernel.toolchain === undefined ? kernel.compiler.program : 'gcc', job.signal)
       : undefined
   const equipment = { stressNg: stress !== undefined, calls: calls !== undefined }
   const staged: Staged[] = []
@@ -221,10 +221,10 @@ async function bootAll(job: Job, guest: Guest, dir: string, staged: readonly Sta
     const names = new Map(turns.map(({ part }) => [part, staged[part]?.request.subject.name ?? ''] as const))
     const done = await boot(job, machine, own, turns, names)
     const emulated = machine.accelerator === 'tcg' && machine.inTurn !== true
-    const torn = emulated ? tornPart(done.record, done.console) : undefined
-    const isTorn = torn !== undefined && tearsCode(await qemuVersion(job.signal))
-    const told = isTorn ? { ...done, torn } : done
-    if (isTorn) machine = { ...guest, inTurn: true }
+    const stale = emulated ? staleTranslation(done.record, done.console) : undefined
+    const isStale = stale !== undefined && keepsStaleTranslations(await qemuVersion(job.signal))
+    const told = isStale ? { ...done, stale } : done
+    if (isStale) machine = { ...guest, inTurn: true }
     boots.push(told)
     return told
   }
@@ -232,10 +232,10 @@ async function bootAll(job: Job, guest: Guest, dir: string, staged: readonly Sta
   while (waiting.length > 0) {
     let last: Boot = await start(waiting)
     // The live patch was not there yet: an emulated machine may trip over a busy host.
-    if (last.record.release === undefined && !last.end.timedOut && last.torn === undefined)
+    if (last.record.release === undefined && !last.end.timedOut && last.stale === undefined)
       last = await start(waiting)
     const next = left(last)
-    if (next.length === waiting.length && last.torn === undefined) break
+    if (next.length === waiting.length && last.stale === undefined) break
     waiting = next
   }
   return boots
@@ -285,13 +285,13 @@ function proofOf(
   const asleep: AsleepRecord[] = []
   const ran: RanRecord[] = []
   const bootMs: number[] = []
-  for (const [index, { turns, record, end, console, torn }] of boots.entries()) {
+  for (const [index, { turns, record, end, console, stale }] of boots.entries()) {
     const mine = record.parts.find((one) => one.part === part)
     const wanted = turns.filter((turn) => turn.part === part)
     // A boot that came to none of its parts is everyone's.
     if (wanted.length === 0 || (mine === undefined && record.parts.length > 0)) continue
-    if (torn !== undefined && torn.part === mine?.part) {
-      notes.push(`${torn.reason}; it was tried once more, with one thread for all CPUs`)
+    if (stale !== undefined && stale.part === mine?.part) {
+      notes.push(`${stale.reason}; it was tried once more, with one thread for all CPUs`)
       continue
     }
     const { release } = record
@@ -349,7 +349,7 @@ function proofOf(
     const { order } = turn
     const own = steps.filter(({ id }) => orderOf(id) === order)
     const title = ofModules ? titles[order] : 'load and revert'
-    if (!broken) failures.push(...unseenSteps(turn, own))
+    if (!broken) failures.push(...missingSteps(turn, own))
     const told = replaced.filter((one) => one.order === order)
     if (!broken) failures.push(...untold(staged.functions, ran, order))
     if (!broken || told.length > 0) failures.push(...replacementFailures(subject, told, title))

@@ -2,7 +2,7 @@
 // Source that is made to take long to read: a hundred thousand beginnings without an end. With a loop in a loop each
 // would take minutes, which the time limit ends.
 import { expect, test } from 'vitest'
-import { macrosIn } from '../../src/build/headers/pastes.ts'
+import { macrosIn } from '../../src/build/headers/token-pasting.ts'
 import { splitDeclarations } from '../../src/c/written/declarations.ts'
 
 const many = 100_000

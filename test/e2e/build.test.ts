@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { classifyChanges } from '../../src/build/affected.ts'
+import { classifyChanges } from '../../src/build/classify-changes.ts'
 import { compilePairs } from '../../src/build/compile.ts'
 import { openUnits, type Units } from '../../src/build/kbuild/units.ts'
 import type { Fault } from '../../src/ground/fault.ts'

@@ -2,7 +2,7 @@
 // Compares every function of a real unit, as the compiler makes it, with the kernel's image.
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
-import { type BuildTrees, compileSide } from '../../src/build/compiler/sides.ts'
+import { type BuildTrees, compileSide } from '../../src/build/compiler/compile-unit.ts'
 import type { Unit } from '../../src/build/kbuild/units.ts'
 import { isColdPart } from '../../src/diff/object/compiler-names.ts'
 import { type Atom, type SplitObject, splitObject } from '../../src/diff/object/split-object.ts'

@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openUnits } from '../../src/build/kbuild/units.ts'
-import { openBench } from '../../src/build/unpatched.ts'
+import { openBuildTrees } from '../../src/build/unpatched-units.ts'
 import type { Fault } from '../../src/ground/fault.ts'
 import { silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
@@ -35,7 +35,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 async function matched(sources: readonly string[], flags: readonly string[] = []) {
   const units = await openUnits(job, kernel)
   const place = mkdtempSync(path.join(dir, 'units-'))
-  const bench = await openBench(job, kernel, units, path.join(place, 'bench'))
+  const bench = await openBuildTrees(job, kernel, units, path.join(place, 'bench'))
   const chosen = sources.map((source) => units.find(source).find(({ home }) => home !== 'elsewhere')!)
   const files = await Promise.all(
     chosen.map((unit) => compileUnit(job, bench, unit, place, (own) => [...own, ...flags])),

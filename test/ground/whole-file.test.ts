@@ -14,7 +14,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { buildSync } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makerMark } from '../../src/ground/maker.ts'
+import { ownerMark } from '../../src/ground/owner-mark.ts'
 import { makeOutputDirectory, writeAllWhole, writeWhole } from '../../src/ground/whole-file.ts'
 
 let work: string
@@ -133,7 +133,7 @@ test('what a killed process had not finished is swept by the next that writes th
   const dir = path.join(work, 'killed')
   mkdirSync(dir)
   const { pid } = spawnSync('true')
-  const here = makerMark().replace(/^\d+/, '')
+  const here = ownerMark().replace(/^\d+/, '')
   const mine = ['.x.ko.2024-backup', '.x.ko.1-old', `.x.ko.${pid}${here}copy`, `.y.ko.${pid}${here}`]
   for (const name of [`.x.ko.${pid}${here}`, ...mine]) writeFileSync(path.join(dir, name), 'half')
   await writeWhole(path.join(dir, 'x.ko'), 'whole')

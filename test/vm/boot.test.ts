@@ -28,8 +28,8 @@ const linesOf = (told: readonly string[]) =>
 const record = (...told: string[]) => recordLines(linesOf(told))
 const step = (id: string) => [`begin ${id}`, `end ${id} done`]
 const good = (order: Order = 'module-first') => [...step(`${order}.load`), ...step(`${order}.unload`)]
-const waiting = (record: Parameters<typeof left>[0]['record'], torn?: Parameters<typeof left>[0]['torn']) =>
-  left({ turns, record, ...(torn && { torn }) }).map(({ part, order }) => `${part} ${order}`)
+const waiting = (record: Parameters<typeof left>[0]['record'], stale?: Parameters<typeof left>[0]['stale']) =>
+  left({ turns, record, ...(stale && { stale }) }).map(({ part, order }) => `${part} ${order}`)
 
 describe('a boot with several proofs', () => {
   test('that ran to its end leaves nothing to do', async () => {

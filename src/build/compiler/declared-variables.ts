@@ -11,7 +11,7 @@ import { type ObjectFile, readObject, type Section } from '../../elf/read.ts'
 import type { Job } from '../../ground/job.ts'
 import { makeShadow } from '../kbuild/shadow-tree.ts'
 import type { Unit } from '../kbuild/units.ts'
-import { type BuildTrees, compileSide, shadowFiles } from './sides.ts'
+import { type BuildTrees, compileSide, shadowFiles } from './compile-unit.ts'
 
 /** Where a variable is declared, and as what; the type is undefined when it is not understood. */
 export interface Declared extends Place {

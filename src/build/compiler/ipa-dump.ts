@@ -7,8 +7,8 @@ import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Unit } from '../kbuild/units.ts'
+import { type BuildTrees, compileSide, dumpKey } from './compile-unit.ts'
 import { asking, type IpaDump, keepDump, keptDump, readAnswer } from './ipa-record.ts'
-import { type BuildTrees, compileSide, dumpKey } from './sides.ts'
 
 export type { IpaDump }
 

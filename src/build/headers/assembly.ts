@@ -4,7 +4,7 @@
 import path from 'node:path'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
-import type { BuildTrees } from '../compiler/sides.ts'
+import type { BuildTrees } from '../compiler/compile-unit.ts'
 import type { Unit, Units } from '../kbuild/units.ts'
 import { narrowUnits } from './header-units.ts'
 

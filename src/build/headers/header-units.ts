@@ -10,7 +10,7 @@ import type { Kernel } from '../../kernel/kernel.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { preprocess } from '../compiler/preprocess.ts'
 import type { Unit } from '../kbuild/units.ts'
-import { changedNames, filesThatNeed, Names } from './mentions.ts'
+import { changedNames, filesThatNeed, Names } from './changed-names.ts'
 import { mayDiffer } from './narrow.ts'
 import type { Survey } from './survey.ts'
 

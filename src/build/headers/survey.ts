@@ -11,7 +11,7 @@ import { keepFile } from '../../ground/kept-file.ts'
 import { digestOfStamps } from '../../ground/stamp.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { headOf, type Units } from '../kbuild/units.ts'
-import { findPastes, type MacroDefinition, macrosIn, type Paste } from './pastes.ts'
+import { findPastes, type MacroDefinition, macrosIn, type Paste } from './token-pasting.ts'
 
 export interface Survey {
   /** The given files and all that may include them, over any number of steps. */

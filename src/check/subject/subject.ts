@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the safety rules look at: a fix that is compiled and compared, before a module is made of it.
 
-import type { BuildTrees } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import type { Extraction, UnitChange } from '../../extract/extraction.ts'

@@ -3,7 +3,7 @@
 // declares.
 import os from 'node:os'
 import pLimit from 'p-limit'
-import type { BuildTrees } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import { type Outline, outline } from '../../c/expanded/outline.ts'
 import type { Job } from '../../ground/job.ts'
 import { textsOf } from '../../source/change/unit-change.ts'

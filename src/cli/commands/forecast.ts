@@ -36,7 +36,7 @@ async function run(session: Session, file: string, { looks }: ForecastOptions): 
     [
       import('../../vm/plan/subject.ts'),
       import('../../livepatch/host.ts'),
-      import('../../livepatch/outlook.ts'),
+      import('../../livepatch/transition-forecast.ts'),
       import('../render/forecast.ts'),
     ],
   )

@@ -2,7 +2,7 @@
 // How a consistency forecast looks in a terminal.
 
 import { inNumbers } from '../../ground/in-numbers.ts'
-import type { HostForecast } from '../../livepatch/outlook.ts'
+import type { HostForecast } from '../../livepatch/transition-forecast.ts'
 import type { ProofForecast } from '../../transition/proof-forecast.ts'
 import { type MeasuredForecast, outlooks, type Sleeping, taskName } from '../../transition/sleeping-tasks.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'

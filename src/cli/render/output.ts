@@ -3,7 +3,7 @@
 // with a stack trace when their reader has gone or the disk is full.
 import { fstatSync, writeSync } from 'node:fs'
 import { Fault } from '../../ground/fault.ts'
-import { revealed } from '../../ground/unseen.ts'
+import { revealed } from '../../ground/invisible-characters.ts'
 import { printable } from './printable.ts'
 
 /** ms to wait for a reader that is slow. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a terminal may be sent. Names and messages come from files that anybody may have made; a terminal obeys control
 // characters, and a reader believes what he sees: they are shown instead. Only our own colours get through.
-import { revealed } from '../../ground/unseen.ts'
+import { revealed } from '../../ground/invisible-characters.ts'
 import { marks } from './colour.ts'
 
 /**

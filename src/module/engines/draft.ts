@@ -2,7 +2,7 @@
 // A live patch before it is made: which functions it would replace, what it would carry, to what that is bound in
 // the running kernel, and all that there is to say against it.
 
-import type { BuildTrees } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import { openUnits } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import { checkFix } from '../../check/check.ts'

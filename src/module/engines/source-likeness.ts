@@ -4,7 +4,7 @@
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CompiledPairs } from '../../build/compile.ts'
-import { compileSide, shadowFiles } from '../../build/compiler/sides.ts'
+import { compileSide, shadowFiles } from '../../build/compiler/compile-unit.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { stem } from '../../diff/object/compiler-names.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'

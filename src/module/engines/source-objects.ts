@@ -5,12 +5,12 @@ import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
-import { objections } from '../../build/affected.ts'
+import { objections } from '../../build/classify-changes.ts'
 import { errorLines } from '../../build/compiler/compile-errors.ts'
+import { compileBefore } from '../../build/compiler/compile-unit.ts'
 import type { CompilerRun } from '../../build/compiler/compiler-run.ts'
-import { compileBefore } from '../../build/compiler/sides.ts'
 import type { Unit, Units } from '../../build/kbuild/units.ts'
-import { compileAs, openBench, treeWithHeaders } from '../../build/unpatched.ts'
+import { compileAs, openBuildTrees, treeWithHeaders } from '../../build/unpatched-units.ts'
 import { type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
@@ -93,7 +93,7 @@ export async function compileDirectory(
     const unit = unitOf(kernel, units, place, findings)
     return unit === undefined ? [] : [{ file, unit }]
   })
-  const bench = await openBench(job, kernel, units, dir)
+  const bench = await openBuildTrees(job, kernel, units, dir)
   const headers = await Promise.all(
     source.headers.map(async (header) => ({
       path: header,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { CompiledPairs } from '../../build/compile.ts'
-import { shadowFiles } from '../../build/compiler/sides.ts'
+import { shadowFiles } from '../../build/compiler/compile-unit.ts'
 import { generatedBefore } from '../../build/kbuild/generated.ts'
 import { makeShadow } from '../../build/kbuild/shadow-tree.ts'
 import { openUnits, type Unit } from '../../build/kbuild/units.ts'

@@ -8,8 +8,8 @@ import * as v from 'valibot'
 import { extentOf } from '../../c/written/function-extent.ts'
 import { sourceName } from '../../diff/object/compiler-names.ts'
 import { Fault } from '../../ground/fault.ts'
-import { misfit } from '../../ground/misfit.ts'
-import { pack, unpack } from '../../ground/packed.ts'
+import { pack, unpack } from '../../ground/packed-json.ts'
+import { issueText } from '../../ground/schema-issue.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 import type { CompiledFix } from './request.ts'
@@ -125,7 +125,7 @@ export function unpackEvidence(packed: string): Evidence {
   const result = v.safeParse(evidenceSchema, value, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues
-  throw bad(misfit(issue))
+  throw bad(issueText(issue))
 }
 
 function bad(detail: string): Fault {

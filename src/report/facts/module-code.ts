@@ -16,7 +16,7 @@ import { anchor } from '../../module/bind/distance.ts'
 import { distancesIn } from '../../module/link/kernel-references.ts'
 import { isCompilersCall } from '../../x86/thunks.ts'
 import type { Code, Reference } from './assembly.ts'
-import { lastUpTo, type NamedPlaces, namedPlaces } from './covering.ts'
+import { lastUpTo, type NamedPlaces, namedPlaces } from './symbol-lookup.ts'
 
 /** A function of the module that stands for one of the kernel's. */
 export interface Replacement {

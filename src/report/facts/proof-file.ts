@@ -4,7 +4,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput } from '../../ground/input.ts'
-import { misfit } from '../../ground/misfit.ts'
+import { issueText } from '../../ground/schema-issue.ts'
 
 const strings = v.array(v.string())
 /** ms: at most a month, which no proof takes. */
@@ -132,7 +132,7 @@ export async function readProof(file: string, sha256: string): Promise<ProofReco
   const result = v.safeParse(documentSchema, value, { abortEarly: true })
   if (!result.success) {
     const [issue] = result.issues
-    throw bad(file, misfit(issue))
+    throw bad(file, issueText(issue))
   }
   const document = result.output
   const proofs = document.format === 'inarch-proof-2' ? [document] : document.proofs

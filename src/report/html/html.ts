@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // HTML as a tagged template in which everything is escaped that is not HTML already: what a report shows comes from
 // patches, consoles and names that anybody may have made.
-import { escaped, revealed } from '../../ground/unseen.ts'
+import { escaped, revealed } from '../../ground/invisible-characters.ts'
 
 /** Markup that may stand in a page as it is. Made by `html` only. */
 export class Html {

@@ -4,8 +4,8 @@
 // say different things, or where an old declaration goes and a new one of the name comes, nothing is certain.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import { type Declared, declaredIn } from '../../build/compiler/declared-variables.ts'
-import type { BuildTrees } from '../../build/compiler/sides.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { closing, type Token, tokenize } from '../../c/tokens/lexer.ts'
 import type { Change } from '../../diff/change.ts'

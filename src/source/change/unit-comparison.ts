@@ -2,7 +2,7 @@
 // A unit's two objects, compared; both engines ask here, so that they take the same variable for the same. Where the
 // objects alone leave a choice, or a variable may have been declared anew, the unit's source is asked.
 import { readFileSync } from 'node:fs'
-import type { BuildTrees } from '../../build/compiler/sides.ts'
+import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import type { UnitPair } from '../../build/objects.ts'
 import { type Change, compareObjects } from '../../diff/change.ts'

@@ -11,7 +11,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInputIfAny } from '../../ground/input.ts'
-import { misfit } from '../../ground/misfit.ts'
+import { issueText } from '../../ground/schema-issue.ts'
 import { writeAllWhole } from '../../ground/whole-file.ts'
 
 /** A path in the kernel's tree, without `.` and `..`. */
@@ -103,7 +103,7 @@ export async function readSourceDirectory(place: string): Promise<SourceDirector
   const result = v.safeParse(schema, value, { abortEarly: true })
   if (!result.success) {
     const [issue] = result.issues
-    throw bad(misfit(issue))
+    throw bad(issueText(issue))
   }
   const { units } = result.output
   const files = units.map(({ file }) => file)

@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import { readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput, readInputIfAny } from '../../ground/input.ts'
-import { misfit } from '../../ground/misfit.ts'
+import { issueText } from '../../ground/schema-issue.ts'
 import { type Manifest, manifestSchema } from '../../module/manifest/manifest.ts'
 import { splitSignature } from '../../module/manifest/signature.ts'
 import { listedFunctions } from '../../module/structures/listed-functions.ts'
@@ -46,7 +46,7 @@ async function readManifest(file: string): Promise<Manifest | undefined> {
   if (!result.success) {
     const issue = result.issues[0]
     throw new Fault('usage', 'bad-manifest', `The manifest ${file} can't be understood`, {
-      detail: misfit(issue),
+      detail: issueText(issue),
       remedy: 'Build the live patch again with `inarch build`',
     })
   }

@@ -4,7 +4,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput } from '../../ground/input.ts'
-import { misfit } from '../../ground/misfit.ts'
+import { issueText } from '../../ground/schema-issue.ts'
 import { type Check, parseExpectation, parsePattern } from './check.ts'
 import type { ProofRequest } from './request.ts'
 import { readSubject } from './subject.ts'
@@ -71,7 +71,7 @@ export async function readSuite(file: string): Promise<ProofRequest[]> {
   const result = v.safeParse(suiteSchema, value, { abortEarly: true })
   if (!result.success) {
     const [issue] = result.issues
-    throw bad(misfit(issue))
+    throw bad(issueText(issue))
   }
   const at = (name: string) => path.resolve(path.dirname(file), name)
   return Promise.all(

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { callsEntry } from '../../../src/vm/guest/calls.ts'
 import { stressEntries } from '../../../src/vm/guest/stress.ts'
+import { systemCallProgram } from '../../../src/vm/guest/system-calls.ts'
 import { exerciseModules, exercisesFor, patchedFileSystems } from '../../../src/vm/plan/exercise.ts'
 import type { Subject } from '../../../src/vm/plan/subject.ts'
 
@@ -82,11 +82,11 @@ describe('exercises', () => {
     const sources = readdirSync('guest').map((name) => readFileSync(path.join('guest', name), 'utf8'))
     const all = [...sources.join('').matchAll(/\{"([\w-]+)", \w+\}/g)].map(([, name]) => name)
     expect(parts.toSorted()).toEqual(all.toSorted())
-    const compiled = await callsEntry('gcc', new AbortController().signal)
+    const compiled = await systemCallProgram('gcc', new AbortController().signal)
     // No loader: the guest has no libraries but stress-ng's.
     expect(compiled?.kind === 'file' && Buffer.from(compiled.bytes).includes('/lib64/ld-linux')).toBe(false)
     expect(compiled?.path).toBe('bin/calls')
-    expect(await callsEntry('false', new AbortController().signal)).toBeUndefined()
+    expect(await systemCallProgram('false', new AbortController().signal)).toBeUndefined()
     const without = exercisesFor(subject(), { stressNg: true, calls: false }).map(({ script }) => script)
     expect(without.join('\n')).not.toMatch(/^calls /m)
   })

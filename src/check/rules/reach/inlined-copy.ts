@@ -2,8 +2,9 @@
 // A changed function lives on in every function into which the compiler put it. What the objects say (which code
 // differs, and is therefore replaced) is held against the source (who uses the function) and against the compiler's own
 // record of what it put where; a copy that would stay as it is refuses the patch.
+
+import { dumpKey } from '../../../build/compiler/compile-unit.ts'
 import { keptDump } from '../../../build/compiler/ipa-record.ts'
-import { dumpKey } from '../../../build/compiler/sides.ts'
 import { sourceName } from '../../../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../../../extract/roots.ts'
 import { listed } from '../../../ground/listed.ts'

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
 import type { FileChange } from '../../patch/patch.ts'
-import { canPaste, type Paste } from './pastes.ts'
 import type { Survey } from './survey.ts'
+import { canPaste, type Paste } from './token-pasting.ts'
 
 /** The texts of `all` that are not in `others`, each as often as it is missing there. */
 function missing(all: readonly Declaration[], others: readonly Declaration[]): Set<Declaration> {

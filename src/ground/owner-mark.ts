@@ -35,7 +35,7 @@ function whereabouts(): string {
 }
 
 /** `PID-WHERE-`, to begin a name with. */
-export function makerMark(): string {
+export function ownerMark(): string {
   return `${process.pid}-${whereabouts()}-`
 }
 

@@ -7,7 +7,7 @@ import type { Section } from '../elf/read.ts'
 import { relocationEntries } from '../elf/read.ts'
 import type { KernelNames } from '../match/names.ts'
 import { isDistance } from '../x86/branch.ts'
-import type { Inspection } from './complaint.ts'
+import type { Inspection } from './inspection.ts'
 import { type KernelPlace, livepatchName, meaningOf, objectOfTable, resolve } from './meaning.ts'
 import { isFreed, isLivepatchTable, nameOf, type Reference } from './object-view.ts'
 
@@ -17,7 +17,7 @@ import { isFreed, isLivepatchTable, nameOf, type Reference } from './object-view
 const loadersOwn =
   /^(\.gnu\.linkonce\.this_module|\.orc_|__mcount_loc|\.(return|retpoline|call|cfi|static_call)_sites|\.ibt_endbr_seal|__(patchable_function_entries|jump_table|ex_table|bug_table)|\.(altinstructions|parainstructions|smp_locks)|\.(init|exit)\b)/
 
-export function checkReach(inspection: Inspection): void {
+export function checkReferences(inspection: Inspection): void {
   checkPositions(inspection)
   const { module, names, complain } = inspection
   for (const section of module.object.sections) {

@@ -8,7 +8,7 @@ import { consoleLines } from '../../../src/vm/guest/log.ts'
 import { parseEvent } from '../../../src/vm/guest/protocol.ts'
 import { qemuArguments, qemuVersion } from '../../../src/vm/guest/qemu.ts'
 import { openRecorder } from '../../../src/vm/verdict/record.ts'
-import { tearsCode, tornPart } from '../../../src/vm/verdict/torn.ts'
+import { keepsStaleTranslations, staleTranslation } from '../../../src/vm/verdict/stale-translation.ts'
 
 const consoleFrom = (name: string) =>
   consoleLines(readFileSync(new URL(`logs/${name}.txt`, import.meta.url), 'utf8'))
@@ -24,48 +24,49 @@ async function recordOf(...parts: number[]) {
 
 describe('a guest that dies of a breakpoint which nobody expects', () => {
   test.each([
-    ['torn-a', 'irqentry_exit+0x1c/0x40'],
-    ['torn-b', 'exit_mmap+0x1c8/0x3b0'],
+    ['stale-a', 'irqentry_exit+0x1c/0x40'],
+    ['stale-b', 'exit_mmap+0x1c8/0x3b0'],
   ])('is told by its log, with the place (%s)', async (name, place) => {
-    const torn = tornPart(await recordOf(0), consoleFrom(name))
-    expect(torn).toEqual({ part: 0, reason: `QEMU lost a change of the kernel's code (int3 in ${place})` })
+    const stale = staleTranslation(await recordOf(0), consoleFrom(name))
+    expect(stale).toEqual({ part: 0, reason: `QEMU lost a change of the kernel's code (int3 in ${place})` })
   })
 
   test('says it in the words of kernels before 6.9, too', async () => {
-    const old = consoleFrom('torn-b').map((line) => line.replace('Oops: int3:', 'int3:'))
-    expect(tornPart(await recordOf(0), old)?.reason).toContain('exit_mmap')
+    const old = consoleFrom('stale-b').map((line) => line.replace('Oops: int3:', 'int3:'))
+    expect(staleTranslation(await recordOf(0), old)?.reason).toContain('exit_mmap')
   })
 
   test('did so in the part whose turn it was', async () => {
-    const console = consoleFrom('torn-b')
+    const console = consoleFrom('stale-b')
     const mark = console.findIndex((line) => line.includes('inarch: part 0'))
     const second = [...console.slice(0, mark + 1), '[    7.9] inarch: part 1', ...console.slice(mark + 1)]
-    expect(tornPart(await recordOf(0, 1), second)?.part).toBe(1)
-    expect(tornPart(await recordOf(), console.toSpliced(mark, 1))?.part).toBeUndefined()
+    expect(staleTranslation(await recordOf(0, 1), second)?.part).toBe(1)
+    expect(staleTranslation(await recordOf(), console.toSpliced(mark, 1))?.part).toBeUndefined()
   })
 
   test.each(['clean', 'warn', 'oops', 'lockup', 'symbol'])('is no other that fails (%s)', async (name) => {
-    expect(tornPart(await recordOf(0), consoleFrom(name))).toBeUndefined()
+    expect(staleTranslation(await recordOf(0), consoleFrom(name))).toBeUndefined()
   })
 
   test('and not one that a first oops led to, or that speaks of one', async () => {
-    const lines = consoleFrom('torn-b')
+    const lines = consoleFrom('stale-b')
     const second = lines.map((line) => line.replace('[#1]', '[#2]'))
-    expect(tornPart(await recordOf(0), second)).toBeUndefined()
+    expect(staleTranslation(await recordOf(0), second)).toBeUndefined()
     const spoken = lines.map((line) => line.replace('Oops: int3', 'sh: Oops: int3'))
-    expect(tornPart(await recordOf(0), spoken)).toBeUndefined()
+    expect(staleTranslation(await recordOf(0), spoken)).toBeUndefined()
   })
 })
 
 test('only versions of QEMU that are known to lose changes of code are not believed', () => {
-  for (const version of [undefined, [7, 2], [8, 0], [5, 2]] as const) expect(tearsCode(version)).toBe(true)
+  for (const version of [undefined, [7, 2], [8, 0], [5, 2]] as const)
+    expect(keepsStaleTranslations(version)).toBe(true)
   for (const version of [
     [8, 1],
     [8, 2],
     [9, 0],
     [10, 0],
   ] as const)
-    expect(tearsCode(version)).toBe(false)
+    expect(keepsStaleTranslations(version)).toBe(false)
 })
 
 test('QEMU tells its version, and is asked for one thread', async () => {

@@ -6,7 +6,7 @@ import * as v from 'valibot'
 const longest = 300
 
 /** @returns the place and what is wrong there, in a line without a full stop */
-export function misfit(issue: v.BaseIssue<unknown>): string {
+export function issueText(issue: v.BaseIssue<unknown>): string {
   const place = v.getDotPath(issue) ?? 'its top'
   const text = issue.received === 'undefined' ? `${place} is missing` : `${place}: ${issue.message}`
   return text.length > longest ? `${text.slice(0, longest)}…` : text

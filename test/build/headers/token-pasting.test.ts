@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, test } from 'vitest'
-import { canPaste, findPastes, macrosIn } from '../../../src/build/headers/pastes.ts'
+import { canPaste, findPastes, macrosIn } from '../../../src/build/headers/token-pasting.ts'
 
 const pastes = findPastes(
   macrosIn(`

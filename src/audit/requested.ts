@@ -6,7 +6,7 @@ import { isFunction, type Named, textAt } from './object-view.ts'
 import type { UnitView } from './unit.ts'
 
 /** The sections of which the author asks for copies. */
-export function sectionsAskedFor({ after: { view } }: UnitView): ReadonlySet<string> {
+export function requestedSections({ after: { view } }: UnitView): ReadonlySet<string> {
   const notes = view.object.sections.filter(({ name }) => /^\.(inarch|kpatch)\.include\.sections$/.test(name))
   return new Set(
     notes.flatMap((note) => [
@@ -17,13 +17,13 @@ export function sectionsAskedFor({ after: { view } }: UnitView): ReadonlySet<str
 }
 
 /** A function that the kernel is to call back. */
-export interface AskedCallback {
+export interface RequestedCallback {
   readonly unit: UnitView
   readonly kind: string
   readonly extent: Named
 }
 
-export function callbacksAskedFor(unit: UnitView): AskedCallback[] {
+export function requestedCallbacks(unit: UnitView): RequestedCallback[] {
   const { view } = unit.after
   return view.object.sections.flatMap((section) => {
     const [, kind] = /^\.(?:inarch|kpatch)\.callbacks\.(\w+)$/.exec(section.name) ?? []
@@ -42,7 +42,7 @@ const isStates = /^\.(inarch|kpatch)\.states$/
 const stateSize = 16
 
 /** As `id version` (struct inarch_state). */
-export function statesAskedFor({ after: { view } }: UnitView): string[] {
+export function requestedStates({ after: { view } }: UnitView): string[] {
   return view.named
     .filter(({ section: { name, data }, start }) => isStates.test(name) && start + stateSize <= data.length)
     .map(({ section: { data }, start }) => `${data.readBigUInt64LE(start)} ${data.readUInt32LE(start + 8)}`)

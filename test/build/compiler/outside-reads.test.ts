@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { readsOutside } from '../../../src/build/compiler/outside.ts'
+import { readsOutside } from '../../../src/build/compiler/outside-reads.ts'
 import { applyPatches } from '../../../src/patch/apply.ts'
 import { parsePatch } from '../../../src/patch/parse.ts'
 

@@ -28,7 +28,7 @@ import { type InputTree, parseInputs, renderInputs, searchedBy } from './inputs.
 import { asking, ipaFormat, keepDump, readAnswer } from './ipa-record.ts'
 import { keepLineNumbers } from './line-directives.ts'
 import { loadObject, storeObject } from './object-cache.ts'
-import { refuseOutside } from './outside.ts'
+import { refuseOutside } from './outside-reads.ts'
 
 /** Raised whenever what is kept of a compilation changes. */
 const objectFormat = 'object-3'

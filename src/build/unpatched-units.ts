@@ -6,10 +6,10 @@ import path from 'node:path'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { macroHeaders } from './compiler/author-macros.ts'
+import { type BuildTrees, compileSide } from './compiler/compile-unit.ts'
 import { compilerIdentity } from './compiler/compiler.ts'
 import type { CompilerRun } from './compiler/compiler-run.ts'
 import { InputTree } from './compiler/inputs.ts'
-import { type BuildTrees, compileSide } from './compiler/sides.ts'
 import { climbedDirectories } from './headers/header-units.ts'
 import { openSurvey } from './headers/survey.ts'
 import { generatedFor } from './kbuild/generated.ts'
@@ -17,7 +17,12 @@ import { makeShadow, type ShadowFile } from './kbuild/shadow-tree.ts'
 import type { Unit, Units } from './kbuild/units.ts'
 
 /** A bench on which nothing is patched. @param dir an empty directory for the objects */
-export async function openBench(job: Job, kernel: Kernel, known: Units, dir: string): Promise<BuildTrees> {
+export async function openBuildTrees(
+  job: Job,
+  kernel: Kernel,
+  known: Units,
+  dir: string,
+): Promise<BuildTrees> {
   const since = Date.now()
   await mkdir(path.join(dir, 'tmp'), { recursive: true })
   const generated = new Map<Unit, Promise<ShadowFile[]>>()

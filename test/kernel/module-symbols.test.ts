@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { parseModuleSymbols } from '../../src/kernel/modsyms.ts'
+import { parseModuleSymbols } from '../../src/kernel/module-symbols.ts'
 
 let object: Buffer
 beforeAll(() => {

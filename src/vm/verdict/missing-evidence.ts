@@ -36,7 +36,7 @@ export function logGap({ parts, done }: BootRecord, console: readonly string[]):
  * What was planned in a turn and not seen.
  * @param steps those that were seen in this turn's order, in all boots
  */
-export function unseenSteps(turn: Turn, steps: readonly StepRecord[]): Failure[] {
+export function missingSteps(turn: Turn, steps: readonly StepRecord[]): Failure[] {
   const failure = (step: string, message: string): Failure => ({ code: 'unseen', message, step })
   const missing: Failure[] = []
   for (const [index, planned] of turn.steps.entries()) {

@@ -4,7 +4,7 @@ import { buildIdIn } from '../kernel/build-id.ts'
 import { type Host, releaseOf } from './host.ts'
 import { type RunningPatch, readPatches } from './patches.ts'
 
-export interface Condition {
+export interface HostState {
   /** `uname -r`. */
   readonly release: string
   /** `uname -v`, which names the distribution's package version. */
@@ -28,7 +28,7 @@ export interface Condition {
 }
 
 /** @throws Fault `environment/no-proc` */
-export function readCondition(host: Host): Condition {
+export function readHostState(host: Host): HostState {
   const release = releaseOf(host)
   const level = /\[(\w+)\]/.exec(host.line('/sys/kernel/security/lockdown') ?? '')?.[1] ?? 'none'
   const modules = host.read('/proc/modules')

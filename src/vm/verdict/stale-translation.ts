@@ -7,7 +7,7 @@
 import { consoleOf, readLog } from '../guest/log.ts'
 import type { BootRecord } from './record.ts'
 
-export interface Torn {
+export interface StaleTranslation {
   /** Undefined when the guest came to none. */
   readonly part: number | undefined
   /** One sentence without a full stop. */
@@ -22,14 +22,17 @@ const breakpoint = /(?:^|\] )(?:Oops: )?int3: [0-9a-f]{4} \[#1\]/
 const place = /\bRIP: [0-9a-f]{4}:(\S+)/
 
 /** True when QEMU of this version (undefined: unknown) is known to do so. */
-export function tearsCode(version: readonly [number, number] | undefined): boolean {
+export function keepsStaleTranslations(version: readonly [number, number] | undefined): boolean {
   if (version === undefined) return true
   const [major, minor] = version
   return major < mended[0] || (major === mended[0] && minor < mended[1])
 }
 
 /** The part in which the guest met such a breakpoint, and where. */
-export function tornPart(record: BootRecord, console: readonly string[]): Torn | undefined {
+export function staleTranslation(
+  record: BootRecord,
+  console: readonly string[],
+): StaleTranslation | undefined {
   const parts = record.parts.length > 0 ? record.parts.map(({ part }) => part) : [undefined]
   for (const part of parts) {
     const found = readLog(consoleOf(console, part)).find(

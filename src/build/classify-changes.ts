@@ -9,7 +9,7 @@ import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { dependencies } from './compiler/dependencies.ts'
-import { readsOutside } from './compiler/outside.ts'
+import { readsOutside } from './compiler/outside-reads.ts'
 import { generatedFrom } from './headers/generated-from.ts'
 import type { Unit, Units } from './kbuild/units.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether each function that a live patch replaces is one place of the kernel.
 import { expect, test } from 'vitest'
-import { placeFindings } from '../../src/livepatch/one-place.ts'
+import { positionFindings } from '../../src/livepatch/function-positions.ts'
 
 const named = (name: string, sympos: number, ...places: readonly bigint[]) => ({
   object: 'vmlinux',
@@ -10,8 +10,8 @@ const named = (name: string, sympos: number, ...places: readonly bigint[]) => ({
   sympos,
   places,
 })
-const said = (...functions: Parameters<typeof placeFindings>[0]) =>
-  placeFindings(functions).map(({ rule, symbol }) => `${rule} ${symbol}`)
+const said = (...functions: Parameters<typeof positionFindings>[0]) =>
+  positionFindings(functions).map(({ rule, symbol }) => `${rule} ${symbol}`)
 
 test.each([
   ['the only one of its name', [named('f', 0, 1n)]],

@@ -8,7 +8,7 @@ import { hasBreakpoint, hasProbeJump } from '../x86/kprobe.ts'
 import type { Core } from './core.ts'
 import type { Located, RunningSymbols } from './symbols.ts'
 
-export type Entry =
+export type EntryHook =
   /** Nobody hooks in. */
   | { readonly kind: 'free' }
   /** A trampoline is called: ftrace's own, or one of BPF. */
@@ -19,11 +19,11 @@ export type Entry =
   | { readonly kind: 'other' }
 
 /** @returns what stands at the entry of the function at `address`; undefined when it can't be read */
-export function readEntry(
+export function readEntryHook(
   core: Pick<Core, 'read'>,
   symbols: RunningSymbols,
   address: bigint,
-): Entry | undefined {
+): EntryHook | undefined {
   const code = core.read(address, landingPadSize + hookSize)
   if (code === undefined) return undefined
   const at = isLandingPad(code) || isSealedPad(code) ? landingPadSize : 0

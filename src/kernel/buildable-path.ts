@@ -8,7 +8,7 @@ import { Fault } from '../ground/fault.ts'
 const allowed = /^[\p{L}\p{M}\p{N}/._+@~-]*$/u
 
 /** @throws Fault `environment/cache-place` when no kernel can be built in the cache */
-export function checkCachePlace(): void {
+export function checkCachePath(): void {
   const place = cacheRoot()
   if (allowed.test(place)) return
   throw new Fault(
@@ -21,7 +21,7 @@ export function checkCachePlace(): void {
 }
 
 /** @throws Fault `usage/build-dir-place` when the kernel's build system can't work in `dir`, an absolute path */
-export function checkBuildPlace(dir: string): void {
+export function checkBuildPath(dir: string): void {
   if (allowed.test(dir)) return
   throw new Fault(
     'usage',

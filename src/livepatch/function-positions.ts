@@ -15,12 +15,12 @@ export interface NamedFunction {
 }
 
 /** True when a position (from 1; 0 for the only one) is none of so many functions of one name, or of several. */
-export function namesNone(sympos: number, count: number): boolean {
+export function isNoPosition(sympos: number, count: number): boolean {
   return sympos === 0 ? count > 1 : sympos > count
 }
 
 /** What is wrong with the places that a live patch names; a name that the kernel does not have is told elsewhere. */
-export function placeFindings(functions: readonly NamedFunction[]): Finding[] {
+export function positionFindings(functions: readonly NamedFunction[]): Finding[] {
   const taken = new Map<string, NamedFunction>()
   return functions.flatMap((one): Finding[] => {
     const { object, name, unit, sympos, places } = one
@@ -34,7 +34,7 @@ export function placeFindings(functions: readonly NamedFunction[]): Finding[] {
         hint: 'Build the live patch again for this kernel',
       },
     ]
-    if (places.length > 0 && namesNone(sympos, places.length))
+    if (places.length > 0 && isNoPosition(sympos, places.length))
       return error(
         sympos === 0
           ? `The live patch replaces ${name} of ${object} as if there was only one, and the kernel has ${places.length}`

@@ -15,7 +15,7 @@ import type { Entry } from './cpio.ts'
  * The guest's `calls`; undefined when this machine has no static C library.
  * @param compiler a C compiler, such as the kernel's
  */
-export async function callsEntry(compiler: string, signal: AbortSignal): Promise<Entry | undefined> {
+export async function systemCallProgram(compiler: string, signal: AbortSignal): Promise<Entry | undefined> {
   const dir = shippedFile('guest')
   const sources = (await readdir(dir)).filter((name) => /\.[ch]$/.test(name)).sort()
   const hash = createHash('sha256').update(compiler)

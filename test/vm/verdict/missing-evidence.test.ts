@@ -2,8 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Turn } from '../../../src/vm/plan/scenario.ts'
 import type { Subject } from '../../../src/vm/plan/subject.ts'
+import {
+  logGap,
+  lostFailures,
+  missingSteps,
+  replacementFailures,
+} from '../../../src/vm/verdict/missing-evidence.ts'
 import type { Replaced, StepRecord } from '../../../src/vm/verdict/record.ts'
-import { logGap, lostFailures, replacementFailures, unseenSteps } from '../../../src/vm/verdict/unseen.ts'
 
 const planned = ['load', 'transition', 'check.after.0', 'unload']
 const turn: Turn = {
@@ -19,7 +24,7 @@ const seen: readonly StepRecord[] = turn.steps.map(({ id, title }) => ({
   ...(title === 'transition' ? { samples: [{ ms: 0, left: 0, total: 9 }] } : {}),
   ...(title === 'check.after.0' ? { output: { exitCode: 0, text: '' } } : {}),
 }))
-const messages = (steps: readonly StepRecord[]) => unseenSteps(turn, steps).map(({ message }) => message)
+const messages = (steps: readonly StepRecord[]) => missingSteps(turn, steps).map(({ message }) => message)
 const without = <Key extends keyof StepRecord>(index: number, key: Key): StepRecord[] => {
   const { [key]: _, ...rest } = seen[index]!
   return seen.with(index, rest as StepRecord)

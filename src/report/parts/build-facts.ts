@@ -17,7 +17,7 @@ ${states.map(({ name, id, version, unit }) => html`<tr><td><code>${name}</code><
 </tbody></table></div>`
 }
 
-export function madePart({ manifest, inputs, module }: Facts): Html {
+export function buildPart({ manifest, inputs, module }: Facts): Html {
   const { kernel, tool, units, timings } = manifest
   const engine =
     manifest.engine === 'source' ? 'written as C source and compiled' : 'cut out of the compiled objects'
