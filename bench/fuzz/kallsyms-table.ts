@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The kernel's own symbol table, encoded as scripts/kallsyms.c lays it out in either order.
+// The kernel's own symbol table, encoded as scripts/kallsyms.c lays it out: before Linux 6.4, from then on, and in 7.2.
 
 export interface Entry {
   readonly address: bigint
@@ -20,6 +20,11 @@ export function entries(count: number): Entry[] {
   return list
 }
 
+/** The entries that such a table can hold: the newest has no absolute ones. */
+export function entriesFor(list: readonly Entry[], order: TableOrder): readonly Entry[] {
+  return order === 'newest' ? list.filter(({ address }) => address >= base) : list
+}
+
 /** A token for every byte, and some that stand for more, as the compressor makes them. */
 const tokens = Array.from({ length: 256 }, (_, i) =>
   i > 0x20 && i < 0x7f ? String.fromCharCode(i) : `u${i}`,
@@ -38,8 +43,26 @@ function encodeName(text: string): Buffer {
   return Buffer.from([...length, ...bytes])
 }
 
-/** The parts of the table, each padded to 8 bytes, in the order of the series. */
-export function encode(list: readonly Entry[], order: 'old' | 'new', seed = 1): Buffer {
+export type TableOrder = 'old' | 'new' | 'newest'
+
+/** An ELF file's header with one segment, which has the whole file at the kernel's base (gABI, chapters 4 and 5). */
+function elfHeader(size: number): Buffer {
+  const header = Buffer.alloc(4096)
+  Buffer.from('7f454c46020101', 'hex').copy(header)
+  header.writeUInt16LE(2, 16)
+  header.writeUInt16LE(62, 18)
+  header.writeBigUInt64LE(64n, 32)
+  header.writeUInt16LE(56, 54)
+  header.writeUInt16LE(1, 56)
+  header.writeUInt32LE(1, 64)
+  header.writeBigUInt64LE(base, 80)
+  header.writeBigUInt64LE(BigInt(size), 96)
+  return header
+}
+
+/** The parts of the table, each padded to 8 bytes, or 4, in the order of the series. */
+export function encode(all: readonly Entry[], order: TableOrder, seed = 1): Buffer {
+  const list = entriesFor(all, order)
   const u32 = (values: readonly number[]) => {
     const buffer = Buffer.alloc(values.length * 4)
     for (const [i, value] of values.entries()) buffer.writeInt32LE(value | 0, i * 4)
@@ -75,20 +98,28 @@ export function encode(list: readonly Entry[], order: 'old' | 'new', seed = 1): 
     index,
   }
   const { offsets, count, names, seqs, table } = parts
-  const sequence =
-    order === 'old'
-      ? [offsets, relative, count, names, parts.markers, seqs, table, index]
-      : [count, names, parts.markers, table, index, offsets, relative, seqs]
+  const step = order === 'newest' ? 4 : 8
+  const padded = (part: Buffer) => Buffer.concat([part, Buffer.alloc(-part.length & (step - 1))])
   const noise = Buffer.alloc(4096)
   for (let i = 0, x = seed; i < noise.length; i++) {
     x = (x * 1103515245 + 12345) >>> 0
     noise[i] = x >>> 16
   }
-  const padded = sequence.map((part) => Buffer.concat([part, Buffer.alloc(-part.length & 7)]))
-  return Buffer.concat([noise, ...padded, noise])
+  if (order !== 'newest') {
+    const sequence =
+      order === 'old'
+        ? [offsets, relative, count, names, parts.markers, seqs, table, index]
+        : [count, names, parts.markers, table, index, offsets, relative, seqs]
+    return Buffer.concat([noise, ...sequence.map(padded), noise])
+  }
+  const before = Buffer.concat([count, names, parts.markers, table, index].map(padded))
+  const place = 4096 + before.length
+  const own = u32(list.map(({ address }, i) => Number(address - base) - place - i * 4))
+  const after = Buffer.concat([own, padded(seqs), noise])
+  return Buffer.concat([elfHeader(place + after.length), before, after])
 }
 
 /** A table with so many functions. */
-export function kallsymsTable(count: number, order: 'old' | 'new'): Buffer {
+export function kallsymsTable(count: number, order: TableOrder): Buffer {
   return encode(entries(count), order)
 }

@@ -32,7 +32,7 @@ export interface ArchiveKernel {
   readonly flavour: string
   /** The codename of the distribution that it comes from; empty for package sources that are not Debian's own. */
   readonly distribution: string
-  /** Image, headers, kbuild, source; and, since Linux 7, the modules, which were in the image's package before. */
+  /** Image, headers, kbuild, source; and, of 7.2, the modules, which were in the image's package before. */
   readonly packages: readonly ArchivePackage[]
   /**
    * The feature set whose patches the source lacks, such as `rt`; they are in the source package of
@@ -153,7 +153,7 @@ export function assembleKernels(packages: readonly ArchivePackage[], distributio
 }
 
 /**
- * The packages that have the boot image and the modules. Since Linux 7 `linux-image-…` only depends on them.
+ * The packages that have the boot image and the modules. Of 7.2 `linux-image-…` only depends on them.
  * @returns undefined when the archive lacks one
  */
 function imageParts(
@@ -163,8 +163,11 @@ function imageParts(
 ): { readonly image: ArchivePackage; readonly modules: readonly ArchivePackage[] } | undefined {
   if (!image.depends.includes(`linux-binary-${release} `)) return { image, modules: [] }
   const binary = exactly(`linux-binary-${release}`, image.version)
-  const modules = exactly(`linux-modules-${release}`, image.version)
-  return binary === undefined || modules === undefined ? undefined : { image: binary, modules: [modules] }
+  // The second has the lists of what is built in, which depmod reads.
+  const modules = ['modules', 'base'].flatMap(
+    (part) => exactly(`linux-${part}-${release}`, image.version) ?? [],
+  )
+  return binary === undefined || modules.length < 2 ? undefined : { image: binary, modules }
 }
 
 /** The debug and unsigned packages are no kernels of their own. */
@@ -229,7 +232,7 @@ async function refresh(job: Job, archive: Archive): Promise<ArchiveKernel[]> {
         archive,
         [
           ...images,
-          ...['headers', 'binary', 'modules'].flatMap((part) =>
+          ...['headers', 'binary', 'modules', 'base'].flatMap((part) =>
             images.map((name) => name.replace('linux-image-', `linux-${part}-`)),
           ),
           ...(await names(archive, 'linux-source-', job.signal)).filter((name) =>

@@ -6,6 +6,8 @@
 //
 // Linux to 6.3: offsets, relative_base, num_syms, names, markers, [seqs_of_names], token_table, token_index
 // Linux from 6.4: num_syms, names, markers, token_table, token_index, offsets, relative_base, seqs_of_names
+// Linux 7.2: the same in steps of 4 bytes instead of 8 and without relative_base: each offset counts from its own place
+import { bytesAt, readSegments } from '../elf/linked.ts'
 import { Fault } from '../ground/fault.ts'
 
 /** The decoded table; the arrays run side by side, in the table's order. */
@@ -33,7 +35,10 @@ const longestName = 1024
 /** A kernel with everything in it has a million; and the characters of their names. */
 const [mostSymbols, mostCharacters] = [1 << 22, 1 << 28]
 
-const align8 = (offset: number) => (offset + 7) & ~7
+/** The parts of a table begin at multiples of so many bytes. */
+type Step = 4 | 8
+
+const aligned = (offset: number, step: Step) => (offset + step - 1) & -step
 
 interface Tokens {
   readonly table: number
@@ -43,16 +48,16 @@ interface Tokens {
 }
 
 /** Finds the 256 tokens: digits stand for themselves, so `0\0 1\0 … 9\0` is a part of the table. */
-function findTokens(bytes: Buffer): Tokens {
+function findTokens(bytes: Buffer, step: Step): Tokens {
   const digits = Buffer.from('0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00', 'latin1')
   for (let at = bytes.indexOf(digits); at >= 0; at = bytes.indexOf(digits, at + 1)) {
     let end = at
     for (let token = 0x30; token < 256 && end > 0 && end - at <= 0x10000; token++)
       end = bytes.indexOf(0, end) + 1
-    const index = align8(end)
+    const index = aligned(end, step)
     if (end <= 0 || end - at > 0x10000 || index + 512 > bytes.length) continue
     const table = at - bytes.readUInt16LE(index + 0x30 * 2)
-    if (table < 0 || table % 8 !== 0) continue
+    if (table < 0 || table % step !== 0) continue
     const strings: string[] = []
     let next = 0
     for (let token = 0; token < 256; token++) {
@@ -69,7 +74,7 @@ function findTokens(bytes: Buffer): Tokens {
 }
 
 /** Finds the markers: offsets into the names, one for every 256 symbols, the first of them 0. */
-function findMarkers(bytes: Buffer, tokens: Tokens): { at: number; markers: Uint32Array } {
+function findMarkers(bytes: Buffer, tokens: Tokens, step: Step): { at: number; markers: Uint32Array } {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
   // 256 symbols take 2 bytes each at least and, two-byte lengths included, 514 at most.
   const follows = (word: number) => {
@@ -78,7 +83,7 @@ function findMarkers(bytes: Buffer, tokens: Tokens): { at: number; markers: Uint
   }
   let best = { at: -1, length: 0 }
   const first = Math.max(0, tokens.table - (64 << 20)) >> 2
-  for (let word = (tokens.table >> 2) - 2; word >= first; word -= 2) {
+  for (let word = (tokens.table >> 2) - 2; word >= first; word -= step >> 2) {
     if (words[word] !== 0 || !follows(word + 1)) continue
     let length = 2
     while ((word + length) << 2 < tokens.table && follows(word + length)) length++
@@ -95,6 +100,7 @@ function walkNames(
   count: number,
   markers: Uint32Array,
   end: number,
+  step: Step,
 ): readonly number[] | undefined {
   const starts: number[] = []
   let at = names
@@ -106,7 +112,7 @@ function walkNames(
     if (length === 0) return undefined
     at += length + (low & 0x80 ? 2 : 1)
   }
-  return at <= end && align8(at) === end ? starts : undefined
+  return at <= end && aligned(at, step) === end ? starts : undefined
 }
 
 /** Finds the count and the names, which end where the markers start. */
@@ -114,14 +120,15 @@ function findNames(
   bytes: Buffer,
   at: number,
   markers: Uint32Array,
+  step: Step,
 ): { label: number; starts: readonly number[] } {
   const last = at - markers[markers.length - 1]!
-  for (let names = last & ~7; names >= Math.max(8, last - 256 * 514 - 8); names -= 8) {
-    const count = bytes.readUInt32LE(names - 8)
-    if (count > mostSymbols || (count + 255) >> 8 !== markers.length || bytes.readUInt32LE(names - 4) !== 0)
-      continue
-    const starts = walkNames(bytes, names, count, markers, at)
-    if (starts !== undefined) return { label: names - 8, starts }
+  for (let names = last & -step; names >= Math.max(step, last - 256 * 514 - step); names -= step) {
+    const count = bytes.readUInt32LE(names - step)
+    if (count > mostSymbols || (count + 255) >> 8 !== markers.length) continue
+    if (step === 8 && bytes.readUInt32LE(names - 4) !== 0) continue
+    const starts = walkNames(bytes, names, count, markers, at, step)
+    if (starts !== undefined) return { label: names - step, starts }
   }
   throw bad('the names do not fit the markers')
 }
@@ -154,6 +161,60 @@ function readAddresses(
   return addresses
 }
 
+/** The addresses, when each offset counts from its own place in memory, and they come in order. */
+function readOwnRelative(bytes: Buffer, offsets: number, count: number): BigUint64Array | undefined {
+  if (offsets + count * 4 > bytes.length) return undefined
+  const segment = readSegments(bytesAt(bytes), bad).find(
+    ({ offset, size }) => offset <= BigInt(offsets) && BigInt(offsets + count * 4) <= offset + size,
+  )
+  if (segment === undefined) return undefined
+  const place = segment.address - segment.offset + BigInt(offsets)
+  const addresses = new BigUint64Array(count)
+  let previous = 0xffffffff00000000n
+  for (let i = 0; i < count; i++) {
+    const address = place + BigInt(i * 4 + bytes.readInt32LE(offsets + i * 4))
+    if (address < previous || address >> 64n !== 0n) return undefined
+    addresses[i] = previous = address
+  }
+  return addresses
+}
+
+interface Table {
+  readonly tokens: Tokens
+  /** Where each symbol's name starts, as an offset in the file. */
+  readonly starts: readonly number[]
+  readonly addresses: BigUint64Array
+}
+
+/** @throws Fault `environment/kallsyms-unreadable` when there is none that is laid out in such steps */
+function findTable(bytes: Buffer, step: Step): Table {
+  const tokens = findTokens(bytes, step)
+  const { at, markers } = findMarkers(bytes, tokens, step)
+  const { label, starts } = findNames(bytes, at, markers, step)
+  const count = starts.length
+  const after = aligned(tokens.end, step)
+  const addresses =
+    step === 4
+      ? readOwnRelative(bytes, after, count)
+      : (readAddresses(bytes, label - 8, label - 8 - aligned(count * 4, 8), count) ??
+        readAddresses(bytes, aligned(after + count * 4, 8), after, count))
+  if (addresses === undefined) throw bad('the addresses are not where they are expected')
+  return { tokens, starts, addresses }
+}
+
+/** The table in whichever steps it is laid out. */
+function tableOf(bytes: Buffer): Table {
+  try {
+    return findTable(bytes, 8)
+  } catch (error) {
+    try {
+      return findTable(bytes, 4)
+    } catch {
+      throw error
+    }
+  }
+}
+
 /**
  * Decodes the symbol table of a kernel.
  * @param vmlinux the kernel proper, an ELF file; its symbols may be stripped
@@ -162,15 +223,8 @@ function readAddresses(
 export function decodeKallsyms(vmlinux: Buffer): Kallsyms {
   // Labels are aligned in memory, and sections keep that alignment in the file.
   const bytes = vmlinux.byteOffset % 8 === 0 ? vmlinux : Buffer.from(new Uint8Array(vmlinux).buffer)
-  const tokens = findTokens(bytes)
-  const { at, markers } = findMarkers(bytes, tokens)
-  const { label, starts } = findNames(bytes, at, markers)
+  const { tokens, starts, addresses } = tableOf(bytes)
   const count = starts.length
-  const after = align8(tokens.end)
-  const addresses =
-    readAddresses(bytes, label - 8, label - 8 - align8(count * 4), count) ??
-    readAddresses(bytes, align8(after + count * 4), after, count)
-  if (addresses === undefined) throw bad('the addresses are not where they are expected')
 
   const names: string[] = new Array(count)
   const types = new Uint8Array(count)
