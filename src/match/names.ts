@@ -184,8 +184,10 @@ export async function kernelNames(
     needs: (object) => needs.get(object) ?? [],
     freed(address) {
       const edge = (name: string) => ask('vmlinux', name)[0]?.address
-      const [begin, end] = [edge('__init_begin'), edge('__init_end')]
-      return begin !== undefined && end !== undefined && address >= begin && address < end
+      const lies = (begin = edge('__init_begin'), end = edge('__init_end')) =>
+        begin !== undefined && end !== undefined && address >= begin && address < end
+      // Of the per-CPU variables only the pattern is freed: they are reached by their distance from it (Linux 6.15).
+      return lies() && !lies(edge('__per_cpu_start'), edge('__per_cpu_end'))
     },
     at(object, address) {
       if (object !== 'vmlinux') return modules.get(object)?.at(address) ?? []
