@@ -241,7 +241,33 @@ export function decodeKallsyms(vmlinux: Buffer): Kallsyms {
     types[i] = name.charCodeAt(0)
     names[i] = name.slice(1)
   }
+  correctTypes(names, types, addresses)
   return { count, names, types, addresses }
+}
+
+/** What nm(1) says of a symbol in an executable section, and what it says of one in a section of data. */
+const dataInstead = new Map([...'Tt'].map((type) => [type.charCodeAt(0), type === 'T' ? 0x44 : 0x64]))
+
+/**
+ * Tells data from code where one section holds both: `.data` of Linux 7.2 is executable, as the code that starts another
+ * kernel lies in it (arch/x86/kernel/relocate_kernel_64.S), and then nm calls all that is in it code.
+ */
+function correctTypes(names: readonly string[], types: Uint8Array, addresses: BigUint64Array): void {
+  const place = new Map<string, bigint>()
+  for (const edge of ['_sdata', '_edata', '__relocate_kernel_start', '__relocate_kernel_end']) {
+    const index = names.indexOf(edge)
+    if (index >= 0) place.set(edge, addresses[index]!)
+  }
+  const [begin, end] = [place.get('_sdata'), place.get('_edata')]
+  if (begin === undefined || end === undefined) return
+  const code = [
+    place.get('__relocate_kernel_start') ?? end,
+    place.get('__relocate_kernel_end') ?? end,
+  ] as const
+  for (const [i, address] of addresses.entries()) {
+    if (address < begin || address >= end || (address >= code[0] && address < code[1])) continue
+    types[i] = dataInstead.get(types[i]!) ?? types[i]!
+  }
 }
 
 /** The table as the text of a `System.map`: `ADDRESS TYPE NAME` lines in the table's order. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // That the decoder is right about real kernels is shown in test/e2e/kernels.test.ts.
 import { describe, expect, test } from 'vitest'
-import { encode, entries, entriesFor } from '../../bench/fuzz/kallsyms-table.ts'
+import { base, encode, entries, entriesFor } from '../../bench/fuzz/kallsyms-table.ts'
 import { decodeKallsyms, systemMapText } from '../../src/kernel/kallsyms.ts'
 
 describe.each(['old', 'new', 'newest'] as const)('a symbol table in the %s order', (order) => {
@@ -50,4 +50,24 @@ describe.each(['old', 'new', 'newest'] as const)('a symbol table in the %s order
         'symbol table can’t be read',
       )
   })
+})
+
+test('what lies among the data is no code, whatever nm makes of an executable section', () => {
+  const at = (offset: number) => base + BigInt(offset)
+  const list = entries(3000).filter(({ address }) => address >= base && address < at(0x9000))
+  const data = [
+    '_sdata',
+    'first',
+    '__relocate_kernel_start',
+    'jump',
+    '__relocate_kernel_end',
+    'last',
+    '_edata',
+    'behind',
+  ]
+  const all = [...list, ...data.map((name, i) => ({ address: at(0x9000 + i * 16), type: 't', name }))]
+  const { names, types } = decodeKallsyms(encode(all, 'newest'))
+  const typeOf = (name: string) => String.fromCharCode(types[names.indexOf(name)]!)
+  expect(data.map(typeOf).join('')).toBe('ddttddtt')
+  expect(types.slice(0, list.length)).toEqual(Uint8Array.from(list.map(({ type }) => type.charCodeAt(0))))
 })
