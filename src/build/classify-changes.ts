@@ -145,16 +145,7 @@ async function classifySource(
     return all[0] === undefined
       ? {
           units: [],
-          findings: [
-            {
-              severity: 'note' as const,
-              rule: 'not-built',
-              message:
-                `${file} is not built in the configuration of ${kernel.release}, so nothing of it is in the ` +
-                'live patch',
-              unit: file,
-            },
-          ],
+          findings: [notBuilt(kernel, file)],
         }
       : refuse(
           'unreachable-code',
@@ -260,6 +251,28 @@ function classifyOther(arch: string | undefined, change: FileChange): Finding[] 
   ]
 }
 
+/** What is said of a file of Rust; a kernel with Rust in it has C that was compiled for its use (rust/helpers). */
+function rustFinding(kernel: Kernel, units: Units, file: string): Finding {
+  return units.find('rust/exports.c').length === 0
+    ? notBuilt(kernel, file)
+    : refusal(
+        file,
+        'rust-changed',
+        `The patch changes Rust code (${file}), whose functions have no entry for ftrace`,
+        'This fix needs a reboot',
+      )
+}
+
+/** The note about a file that this configuration leaves out. */
+function notBuilt({ release }: Kernel, file: string): Finding {
+  return {
+    severity: 'note',
+    rule: 'not-built',
+    message: `${file} is not built in the configuration of ${release}, so nothing of it is in the live patch`,
+    unit: file,
+  }
+}
+
 /**
  * Sorts the changed files into units to compile and findings about the others.
  * A finding of severity `error` means that not all of the patch would take effect.
@@ -286,7 +299,9 @@ export async function classifyChanges(
       for (const unit of one.units) affected.set(unit.object, unit)
       findings.push(...one.findings)
     } else {
-      const said = classifyOther(arch, change)
+      const said = change.path.endsWith('.rs')
+        ? [rustFinding(kernel, units, change.path)]
+        : classifyOther(arch, change)
       if (said === undefined) headers.push(change)
       else findings.push(...said)
     }

@@ -109,6 +109,13 @@ export const fileRules = [
   ),
   explain(
     'error',
+    'rust-changed',
+    'A change of a file of Rust, in a kernel that has Rust in it',
+    'Functions of Rust are compiled without an entry for ftrace, so none can be replaced',
+    'This fix needs a reboot',
+  ),
+  explain(
+    'error',
     'nothing-to-patch',
     'A patch that touches no code of this kernel',
     'There is nothing that a live patch could replace',
