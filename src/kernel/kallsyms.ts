@@ -249,8 +249,8 @@ export function decodeKallsyms(vmlinux: Buffer): Kallsyms {
 const dataInstead = new Map([...'Tt'].map((type) => [type.charCodeAt(0), type === 'T' ? 0x44 : 0x64]))
 
 /**
- * Tells data from code where one section holds both: `.data` of Linux 7.2 is executable, as the code that starts another
- * kernel lies in it (arch/x86/kernel/relocate_kernel_64.S), and then nm calls all that is in it code.
+ * Tells data from code where one section holds both: `.data` of Linux 7.2 is executable, as the code that starts
+ * another kernel lies in it (arch/x86/kernel/relocate_kernel_64.S), and then nm calls all that is in it code.
  */
 function correctTypes(names: readonly string[], types: Uint8Array, addresses: BigUint64Array): void {
   const place = new Map<string, bigint>()

@@ -33,9 +33,10 @@ export interface KbuildAnswer {
   readonly flags: string
 }
 
-// The C that is compiled for Rust's use has a recipe that make runs even when it runs dry (`+`), so its answer is printed
-// by make itself. `.DEFAULT` lets make believe in prerequisites that only a real build would make. `part-of-module` is
-// bound to `y` around objtool's arguments because a live patch is a module, wherever the unit belongs.
+// The C that is compiled for Rust's use has a recipe that make runs even when it runs dry (`+`), so its answer is
+// printed by make itself. `.DEFAULT` lets make believe in prerequisites that only a real build would make.
+// `part-of-module` is bound to `y` around objtool's arguments because a live patch is a module, wherever the unit
+// belongs.
 const fragment = `
 override if_changed_rule = $(if $(filter cc_o_c,$(1)),$(inarch-unit),$(if $(filter as_o_S,$(1)),$(inarch-assembly),$(if $(filter rust_cc_library,$(1)),$(info $(inarch-unit)))@:))
 override if_changed = @:
