@@ -3,7 +3,7 @@
 // included. Comparing finds what differs; this file says what becomes of it.
 import { sectionFlag } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
-import type { Correlation } from './correlation/correlate.ts'
+import { type Correlation, withoutCounterparts } from './correlation/correlate.ts'
 import { type Directives, type DirectiveTargets, namesFunction } from './directives.ts'
 import { coldParent, isColdPart } from './object/compiler-names.ts'
 import type { Atom, SplitObject } from './object/split-object.ts'
@@ -77,10 +77,7 @@ export function applyDirectives(found: ComparedObjects, directives: Directives):
     ...left.findings.filter(({ rule, symbol }) => rule !== 'data-changed' || !copies.has(symbol ?? '')),
   )
   return {
-    correlation: {
-      ...correlation,
-      counterpartOf: (atom) => (copied.has(atom) ? undefined : correlation.counterpartOf(atom)),
-    },
+    correlation: withoutCounterparts(correlation, copied),
     changed,
     directives,
     copied,
@@ -185,9 +182,11 @@ function switchTo(
   }
 }
 
-/** Everything that refers to one of `data`. */
+/** Every reference to one of `data`, by who refers. */
 function usersOf(split: SplitObject, data: ReadonlySet<Atom>): { user: Atom; datum: Atom }[] {
-  return split.atoms.flatMap((user) =>
+  const users = new Set([...data].flatMap(split.referrers))
+  const inOrder = [...users].sort((a, b) => a.index - b.index)
+  return inOrder.flatMap((user) =>
     split.relocations(user).flatMap((relocation) => {
       const target = split.target(user.section, relocation)
       return target.kind === 'atom' && data.has(target.atom) ? [{ user, datum: target.atom }] : []

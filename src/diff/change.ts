@@ -13,6 +13,7 @@ import { changedNameless, unclaimed } from './nameless-data.ts'
 import { isByContent } from './object/by-content.ts'
 import { isColdPart } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
+import { isInitOrExit } from './object/init-sections.ts'
 import { type Atom, type SplitObject, splitObject } from './object/split-object.ts'
 import { doneOtherwise } from './once-flags.ts'
 import { isOrdinaryData, removedRegistrations } from './registrations.ts'
@@ -44,11 +45,6 @@ export interface Change extends AppliedDirectives {
   readonly findings: readonly Finding[]
   /** A number was taken for a change that more of the objects might have shown to be a line. */
   readonly doubtsLines: boolean
-}
-
-/** Data and code that exist only while the kernel or the module starts, or ends. */
-function isInitOrExit(name: string): boolean {
-  return /^\.(init|exit|meminit|cpuinit|devinit)/.test(name)
 }
 
 /**
@@ -157,7 +153,7 @@ export function compareObjects(
         'Give what is new a name of its own',
       )
   for (const { after: atom } of changed)
-    if (isInitOrExit(atom.section.name))
+    if (isInitOrExit(atom.section))
       error(
         'init-code',
         atom.name,
@@ -166,7 +162,7 @@ export function compareObjects(
           '(INARCH_IGNORE_FUNCTION)',
       )
   for (const atom of added)
-    if (isInitOrExit(atom.section.name))
+    if (isInitOrExit(atom.section))
       error(
         'init-code',
         atom.name,

@@ -85,7 +85,7 @@ export function comparison(
       return isOne && (hasLineNumber(a.atom) || sameContent(b.atom, a.atom)) ? undefined : changed()
     }
     if (isColdPart(b.atom.name) && isColdPart(a.atom.name)) {
-      if (b.offset !== a.offset || !same(b.atom, a.atom, () => codeDifference(b.atom, a.atom)))
+      if (b.offset !== a.offset || !same('code', b.atom, a.atom, () => codeDifference(b.atom, a.atom)))
         return `its cold part ${a.atom.name} differs`
       return undefined
     }
@@ -161,9 +161,14 @@ export function comparison(
     return relocationDifference(before.relocations(b), after.relocations(a), b, a, bytes === undefined)
   }
 
-  /** Remembers whether two ranges are the same. */
-  const same = (b: Extent, a: Extent, difference: () => string | undefined): boolean => {
-    const key = `${b.section.index}:${b.start}:${b.end}:${a.section.index}:${a.start}`
+  /** Remembers whether two ranges are the same, as what they are compared by. */
+  const same = (
+    by: 'code' | 'content',
+    b: Extent,
+    a: Extent,
+    difference: () => string | undefined,
+  ): boolean => {
+    const key = `${by}:${b.section.index}:${b.start}:${b.end}:${a.section.index}:${a.start}:${a.end}`
     const answer = known.get(key)
     if (answer !== undefined) return answer
     if (depth >= deepest) return false
@@ -183,6 +188,7 @@ export function comparison(
   }
   const sameContent = (b: Extent, a: Extent): boolean =>
     same(
+      'content',
       b,
       a,
       () =>

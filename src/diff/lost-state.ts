@@ -8,6 +8,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { bareName, sourceName } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
+import { isInitOrExit } from './object/init-sections.ts'
 import type { Atom, SplitObject } from './object/split-object.ts'
 
 /** A new variable, with the old ones of which it may be the heir. */
@@ -22,7 +23,7 @@ export function usersOf(unit: SplitObject, variables: ReadonlySet<Atom>): Map<At
   if (variables.size === 0) return users
   const marks = unit.marksOf([...variables].map(({ section }) => section))
   for (const user of unit.functions) {
-    if (isStart(user) || !unit.refersInto(user, marks)) continue
+    if (isInitOrExit(user.section) || !unit.refersInto(user, marks)) continue
     for (const relocation of unit.relocations(user)) {
       if (marks[relocation.symbol.index] === 0) continue
       const target = unit.target(user.section, relocation)
@@ -33,11 +34,6 @@ export function usersOf(unit: SplitObject, variables: ReadonlySet<Atom>): Map<At
     }
   }
   return users
-}
-
-/** Code that runs only while the kernel or the module starts or ends. */
-function isStart({ section }: Atom): boolean {
-  return /^\.(init|exit)/.test(section.name)
 }
 
 /** Data that code writes to while the kernel runs. */
@@ -110,16 +106,7 @@ function refersTo(after: SplitObject, before: Iterable<Atom>, code: Atom, correl
 
 /** True when other data refer to a variable. */
 function isPointedTo(unit: SplitObject, variable: Atom): boolean {
-  const marks = unit.marksOf([variable.section])
-  return unit.data.some(
-    (atom) =>
-      atom !== variable &&
-      unit.refersInto(atom, marks) &&
-      unit.relocations(atom).some((relocation) => {
-        const target = unit.target(atom.section, relocation)
-        return target.kind === 'atom' && target.atom === variable
-      }),
-  )
+  return unit.referrers(variable).some((atom) => atom !== variable && atom.kind === 'data')
 }
 
 /** What there is to say about state that the patch leaves behind. */

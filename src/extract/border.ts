@@ -6,10 +6,10 @@
 import { isByContent } from '../diff/object/by-content.ts'
 import { coldParent } from '../diff/object/compiler-names.ts'
 import { isIncidental } from '../diff/object/diagnostic-data.ts'
+import { isInitOrExit } from '../diff/object/init-sections.ts'
 import { type Atom, isCode, type Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { useOf } from '../x86/address-taking.ts'
-import { isInitOrExit } from './roots.ts'
 import type { UnitExtraction } from './unit-extraction.ts'
 
 type Carrying = Pick<UnitExtraction, 'change' | 'isKept'>
@@ -17,7 +17,7 @@ type Carrying = Pick<UnitExtraction, 'change' | 'isKept'>
 /** True when the running kernel's own is meant, however it is referred to. */
 function isKernels({ change, isKept }: Carrying, atom: Atom): boolean {
   const counterpart = change.correlation.counterpartOf(atom)
-  if (counterpart === undefined || isInitOrExit(counterpart) || isIncidental(atom)) return false
+  if (counterpart === undefined || isInitOrExit(counterpart.section) || isIncidental(atom)) return false
   return !isByContent(atom) || isKept(atom)
 }
 

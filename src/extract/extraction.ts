@@ -9,7 +9,7 @@ import type { CarriedItem } from './atom-copier.ts'
 import { type CarriedCallback, carryCallbacks, type DeclaredState, declaredStates } from './callbacks.ts'
 import type { GlobalDefinition } from './kernel-lookup.ts'
 import { ObjectBuilder, type Reference } from './object-builder.ts'
-import { rootsOf } from './roots.ts'
+import { notTraceable, rootsOf } from './roots.ts'
 import { cut, type KernelLookup } from './unit-extractor.ts'
 
 export type { CarriedItem, KernelLookup, Reference }
@@ -61,17 +61,7 @@ export function extract(units: readonly UnitChange[], surroundings: KernelLookup
     return { change, object, roots, cutter }
   })
   for (const { change, object, roots, cutter } of cutters) {
-    for (const { before } of roots.refused)
-      findings.push({
-        severity: 'error',
-        rule: 'not-traceable',
-        symbol: before.name,
-        unit: change.unit,
-        message:
-          `${before.name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it ` +
-          `can't be replaced`,
-        hint: 'Fix the bug in its callers instead',
-      })
+    findings.push(...roots.refused.map(({ before }) => notTraceable(before.name, change.unit)))
     for (const { after } of roots.embedded)
       carried.push({
         name: after.name,

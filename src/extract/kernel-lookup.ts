@@ -7,6 +7,7 @@ import { labelsIn } from '../diff/mid-function-references.ts'
 import { isByContent } from '../diff/object/by-content.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import { isIncidental } from '../diff/object/diagnostic-data.ts'
+import { isInitOrExit } from '../diff/object/init-sections.ts'
 import { isComplaint } from '../diff/object/sanitizers.ts'
 import { type Atom, isCode, isOutOfLine, type Target } from '../diff/object/split-object.ts'
 import { isTable } from '../diff/object/tables.ts'
@@ -17,7 +18,7 @@ import { toldFirst } from '../ground/listed.ts'
 import { type AtomCopier, type Convert, report } from './atom-copier.ts'
 import { borderGuard } from './border.ts'
 import type { CarriedPlace } from './object-builder.ts'
-import { isInitOrExit, type Roots } from './roots.ts'
+import type { Roots } from './roots.ts'
 import { isForShadow } from './shadow-constructors.ts'
 import type { UnitExtraction } from './unit-extraction.ts'
 
@@ -142,7 +143,7 @@ export function referencesOf(
   /** What the running kernel has of an atom; undefined also for what it has freed. */
   const livingCounterpart = ({ correlation: pairs }: Change, atom: Atom): Atom | undefined => {
     const counterpart = pairs.counterpartOf(atom)
-    return counterpart === undefined || isInitOrExit(counterpart) ? undefined : counterpart
+    return counterpart === undefined || isInitOrExit(counterpart.section) ? undefined : counterpart
   }
 
   /** Something that another changed unit defines; undefined when the running kernel knows it best. */

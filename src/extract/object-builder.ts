@@ -3,6 +3,7 @@
 // found in the running kernel.
 
 import type { Change } from '../diff/change.ts'
+import { lastingSection } from '../diff/object/init-sections.ts'
 import type { Atom, Extent } from '../diff/object/split-object.ts'
 import { sectionFlag, sectionType } from '../elf/format.ts'
 import type { Section } from '../elf/read.ts'
@@ -14,7 +15,6 @@ import {
   sectionSymbol,
   undefinedSymbol,
 } from '../elf/write.ts'
-import { lastingSection } from './discarded-sections.ts'
 import { Namesakes } from './namesakes.ts'
 
 /** Something of the running kernel that carried code refers to. */

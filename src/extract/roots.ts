@@ -5,10 +5,11 @@
 
 import type { Change, FunctionChange } from '../diff/change.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
+import { isInitOrExit } from '../diff/object/init-sections.ts'
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import type { ElfSymbol } from '../elf/read.ts'
+import type { Finding } from '../ground/finding.ts'
 import { fentry, hookOf, mayHaveHook } from '../x86/entry.ts'
-import { isFreed } from './discarded-sections.ts'
 
 export interface Roots {
   readonly replaced: readonly FunctionChange[]
@@ -18,11 +19,6 @@ export interface Roots {
   readonly refused: readonly FunctionChange[]
 }
 
-/** Code and data that are there only while the kernel or the module starts or ends. */
-export function isInitOrExit(atom: Atom): boolean {
-  return isFreed(atom.section.name)
-}
-
 /** @param judged false when the objects tell nothing about ftrace: then every function may be replaced */
 export function rootsOf(change: Change, judged = true): Roots {
   const { after, correlation } = change
@@ -30,7 +26,9 @@ export function rootsOf(change: Change, judged = true): Roots {
   const embedded: FunctionChange[] = []
   const refused: FunctionChange[] = []
   // What ran only while the kernel started is freed: nothing is left that could be replaced.
-  const open = change.changed.filter((one) => !isInitOrExit(one.before) && !isInitOrExit(one.after))
+  const open = change.changed.filter(
+    (one) => !isInitOrExit(one.before.section) && !isInitOrExit(one.after.section),
+  )
   const seen = new Set(open.map(({ after: atom }) => atom))
   for (let next = 0; next < open.length; next++) {
     const one = open[next]
@@ -47,13 +45,37 @@ export function rootsOf(change: Change, judged = true): Roots {
     embedded.push(one)
     for (const caller of callers) {
       const before = correlation.counterpartOf(caller)
-      if (before === undefined || seen.has(caller) || isInitOrExit(caller) || isInitOrExit(before)) continue
+      if (
+        before === undefined ||
+        seen.has(caller) ||
+        isInitOrExit(caller.section) ||
+        isInitOrExit(before.section)
+      )
+        continue
       seen.add(caller)
       const reason = `it calls ${one.after.name}, which changes and has no ftrace entry of its own`
       open.push({ before, after: caller, reasons: [reason] })
     }
   }
   return { replaced, embedded, refused }
+}
+
+/** That a function can't be replaced: one that changes, one whose address is taken as well, or one that a wrapper lists. */
+export function notTraceable(
+  symbol: string,
+  unit: string,
+  how: 'changed' | 'address-taken' | 'listed' = 'changed',
+): Finding {
+  const what = how === 'listed' ? symbol : `${symbol} changes, but it`
+  const why = how === 'address-taken' ? ', and its address is handed on,' : ' (notrace, noinstr or the like),'
+  return {
+    severity: 'error',
+    rule: 'not-traceable',
+    symbol,
+    unit,
+    message: `${what} has no ftrace entry${why} so it can't be replaced`,
+    hint: how === 'listed' ? 'Replace its callers instead' : 'Fix the bug in its callers instead',
+  }
 }
 
 /** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
@@ -83,13 +105,8 @@ export function callersOf(split: SplitObject, callee: Atom): Atom[] | undefined 
   const names = [callee.symbol, ...callee.aliases]
   if (names.some((symbol) => symbol === undefined || symbol.binding !== 'local')) return undefined
   const callers = new Set<Atom>()
-  for (const atom of split.atoms) {
+  for (const atom of split.referrers(callee)) {
     if (atom === callee || (isColdPart(atom.name) && coldParent(atom.name) === callee.name)) continue
-    const refers = split.relocations(atom).some((relocation) => {
-      const target = split.target(atom.section, relocation)
-      return target.kind === 'atom' && target.atom === callee
-    })
-    if (!refers) continue
     if (atom.kind !== 'function') return undefined
     if (!isColdPart(atom.name)) callers.add(atom)
     else {

@@ -36,12 +36,8 @@ export function confirm(
     const result = compare(expectationOf(unit, atom), running, address)
     return result.matches ? 'confirmed' : result.why === 'nothing-there' ? 'unknown' : 'contradicted'
   }
-  for (const code of unit.functions) {
-    const uses = unit.relocations(code).some((relocation) => {
-      const target = unit.target(code.section, relocation)
-      return target.kind === 'atom' && target.atom === atom
-    })
-    if (!uses) continue
+  for (const code of unit.referrers(atom)) {
+    if (code.kind !== 'function') continue
     // A field that names the datum matches only where it leads to it.
     const found = locate(running, unit, code)
     if (found === undefined) continue

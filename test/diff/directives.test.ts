@@ -233,6 +233,20 @@ describe('a patch may take along', () => {
     expect([...extraction.references.values()].map(({ name }) => name)).not.toContain('table')
   })
 
+  test('a datum, of which the running one is then not the counterpart for anybody', () => {
+    const source = (n: number) => `static int state = ${n}; int f(int a) { return state += a; }\n`
+    const { before, after, correlation, copied } = changeOf(
+      source(4),
+      `#include "inarch.h"\n${source(5)}INARCH_INCLUDE_SECTION(".data.state");`,
+    )
+    const [old, copy] = [before, after].map(({ data }) => data.find(({ name }) => name === 'state')!)
+    expect([...copied]).toEqual([copy])
+    expect(correlation.counterpartOf(copy!)).toBeUndefined()
+    expect(correlation.successorOf(old!)).toBeUndefined()
+    expect(correlation.same(old!, copy!)).toBe(false)
+    expect(correlation.pairs.map(({ before: { name } }) => name)).toEqual(['f'])
+  })
+
   test('a datum that others keep using is told', () => {
     const source = (n: number) =>
       `int limit = ${n}; int *where = &limit; int f(int a) { return a + *where + limit; }\n`

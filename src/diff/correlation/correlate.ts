@@ -264,6 +264,21 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
   }
 }
 
+/** The same without the counterparts of some atoms after the patch, which are new then. */
+export function withoutCounterparts(whole: Correlation, added: ReadonlySet<Atom>): Correlation {
+  const counterpartOf = (after: Atom) => (added.has(after) ? undefined : whole.counterpartOf(after))
+  return {
+    pairs: whole.pairs.filter(({ after }) => !added.has(after)),
+    counterpartOf,
+    successorOf(before) {
+      const after = whole.successorOf(before)
+      return after === undefined || added.has(after) ? undefined : after
+    },
+    same: (before, after) => counterpartOf(after) === before,
+    ambiguous: whole.ambiguous,
+  }
+}
+
 /**
  * Pairs what has the same name. A name that several have, as only assembly or a linker makes it, tells them apart no
  * more: they are paired in their order if there are as many, of the same size and in sections of the same name.

@@ -28,17 +28,7 @@ export function areNamedByCounter(before: SplitObject, after: SplitObject, group
 }
 
 function isReferredTo(unit: SplitObject, entries: readonly Atom[]): boolean {
-  const marks = unit.marksOf(entries.map(({ section }) => section))
-  const wanted = new Set(entries)
-  return unit.atoms.some(
-    (atom) =>
-      unit.refersInto(atom, marks) &&
-      unit.relocations(atom).some((relocation) => {
-        if (marks[relocation.symbol.index] === 0) return false
-        const target = unit.target(atom.section, relocation)
-        return target.kind === 'atom' && wanted.has(target.atom)
-      }),
-  )
+  return entries.some((entry) => unit.referrers(entry).length > 0)
 }
 
 /** Pairs those with the same content, then what is left in its order. */

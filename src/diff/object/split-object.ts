@@ -11,6 +11,7 @@ import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { type Atom, type DataUse, isLabel, isOutOfLine, lastFrom, splitSections } from './atoms.ts'
 import { usesOfData } from './data-uses.ts'
 import { looksIncidental } from './diagnostic-data.ts'
+import { referrersIn } from './referrers.ts'
 import { separateBundled } from './shared-sections.ts'
 import { switchTables } from './switch-tables.ts'
 import { isDerived, readTables, type TableEntry } from './tables.ts'
@@ -55,6 +56,8 @@ export interface SplitObject {
   atomsOf(section: Section): readonly Atom[]
   /** The relocations inside a range, ordered by offset. */
   relocations(extent: Extent): readonly Relocation[]
+  /** The atoms that refer to one, itself perhaps among them, each once and in order. */
+  referrers(atom: Atom): readonly Atom[]
   /** Marks the symbols of some sections, for `refersInto`. */
   marksOf(sections: Iterable<Section>): Marks
   /** False when no relocation of the atom leads to a symbol that is marked. */
@@ -262,6 +265,7 @@ export function splitObject(given: ObjectFile): SplitObject {
     }
     return within(list, start, end).map(({ entry }) => entry)
   }
+  let referrers: SplitObject['referrers'] | undefined
   const self: SplitObject = {
     object,
     atoms,
@@ -270,6 +274,10 @@ export function splitObject(given: ObjectFile): SplitObject {
     atomsOf,
     atomOf: (symbol) => atomBySymbol[symbol.index],
     relocations: ({ section, start, end }) => within(object.relocations(section), start, end),
+    referrers: (atom) => {
+      referrers ??= referrersIn(self)
+      return referrers(atom)
+    },
     marksOf,
     refersInto,
     target,

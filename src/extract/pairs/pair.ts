@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What two objects alone tell, without a kernel: what changed between them, and the object that carries the
 // change. Here the object before the patch stands for the kernel.
+
 import { type Change, compareObjects } from '../../diff/change.ts'
 import type { CallbackKind } from '../../diff/directives.ts'
+import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import { differingParts } from '../../diff/quick/differing-parts.ts'
 import type { FileBytes } from '../../elf/open.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
 import type { ObjectDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { type CarriedItem, extract } from '../extraction.ts'
-import { isInitOrExit, isTraced } from '../roots.ts'
+import { isTraced } from '../roots.ts'
 
 /** Something that has a name and a place in one of the objects. */
 export interface Named {
@@ -73,7 +75,7 @@ function isPlain({ report, replaced, doubtsLines }: ComparedPair): boolean {
     callbacks.length === 0 &&
     !doubtsLines &&
     // One that is refused for where it is needs nobody else.
-    changed.every(({ name, section }) => names.has(name) || /^\.(init|exit)/.test(section))
+    changed.every(({ name, section }) => names.has(name) || isInitOrExit({ name: section }))
   )
 }
 
@@ -103,7 +105,9 @@ function leftOut(
     ...directives.callbacks.map(({ atom }) => atom.name),
   ])
   return added
-    .filter((atom) => atom.symbol?.binding !== 'local' && !known.has(atom.name) && !isInitOrExit(atom))
+    .filter(
+      (atom) => atom.symbol?.binding !== 'local' && !known.has(atom.name) && !isInitOrExit(atom.section),
+    )
     .map(
       ({ name }): Finding => ({
         severity: 'warning',

@@ -3,12 +3,12 @@
 // defines, the others may use; anything else is the running kernel's, by its name or as LIVEPATCH_SYMBOL says.
 
 import { isDirective } from '../../diff/directives.ts'
+import { isInitOrExit, lastingSection } from '../../diff/object/init-sections.ts'
 import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../../elf/read.ts'
 import { redraft } from '../../elf/redraft.ts'
 import { type ObjectDraft, type SymbolDraft, undefinedSymbol } from '../../elf/write.ts'
-import { isFreed, lastingSection } from '../../extract/discarded-sections.ts'
 import type { Reference } from '../../extract/extraction.ts'
 import { Namesakes } from '../../extract/namesakes.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -143,7 +143,7 @@ class DirectoryLinker {
       if (place === 'undefined' && name.startsWith('__SCT__')) need(`__SCK__${name.slice(7)}`, false)
     // The wrapper's own init function is one.
     for (const section of draft.sections)
-      if (source !== undefined || !isFreed(section.name)) section.name = lastingSection(section.name)
+      if (source !== undefined || !isInitOrExit(section)) section.name = lastingSection(section.name)
     const { sections, symbols } = loadBootConstants(draft, need, (name, section) =>
       this.#findings.push({
         severity: 'error',

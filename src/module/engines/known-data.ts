@@ -6,9 +6,9 @@
 import { isTableEntry } from '../../diff/object/by-content.ts'
 import { isCompilersName, stem } from '../../diff/object/compiler-names.ts'
 import { isIncidental } from '../../diff/object/diagnostic-data.ts'
+import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
-import { isFreed } from '../../extract/discarded-sections.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { compareData } from '../../source/compare/same-code.ts'
@@ -42,7 +42,7 @@ export function knownData(
     const counterpart = before.data.find((one) => one.name === name)
     // What all its users took in has no symbol, and nobody shares it.
     if (counterpart === undefined || names.symbols(object, name).length === 0) return []
-    return isFreed(counterpart.section.name) ? [] : [{ atom, counterpart }]
+    return isInitOrExit(counterpart.section) ? [] : [{ atom, counterpart }]
   })
   const different = compareData(
     before.object,
@@ -89,7 +89,7 @@ function isConstant(atom: Atom): boolean {
     !isCompilersName(name) &&
     !isTableEntry(atom) &&
     !isIncidental(atom) &&
-    !isFreed(section.name)
+    !isInitOrExit(section)
   )
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Holds the tables of a live patch's wrapper against the running kernel: each function that it replaces must be there,
 // be the one that the source stands for, and be one that livepatch can replace.
+import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { Atom } from '../../diff/object/split-object.ts'
-import { hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
+import { hasEntryHook, notTraceable } from '../../extract/roots.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { MatchRecord } from '../../match/record.ts'
 import { Binder } from '../bind/bind.ts'
@@ -95,7 +96,7 @@ export function checkTables(
     const { oldName, object, position, file: from } = tabled
     const { unit, before } = from
     const known = findings.length
-    if (isInitOrExit(atom))
+    if (isInitOrExit(atom.section))
       refuse(
         'init-code',
         oldName,
@@ -104,13 +105,7 @@ export function checkTables(
         'Do what it should have done in a callback',
       )
     else if (!hasEntryHook({ before }, atom))
-      refuse(
-        'not-traceable',
-        oldName,
-        unit,
-        `${oldName} has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
-        'Replace its callers instead',
-      )
+      findings.push({ finding: notTraceable(oldName, unit, 'listed') })
     const binder = new Binder(names)
     const told = binder.replacement(object, atom, { unit, before })
     const which = () => `By position, they are ${candidates(names, object, oldName)}`

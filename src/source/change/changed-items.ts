@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a patch changes in a unit, told from its text on both sides behind the preprocessor, token by token. So
 // comments, white space and line numbers are no change, and a macro of a header counts wherever it is used.
+
 import path from 'node:path'
 import { type Item, type Outline, outline } from '../../c/expanded/outline.ts'
 import { tokenText } from '../../c/tokens/same-tokens.ts'
+import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { changedMacros } from './changed-macros.ts'
 import { type LocalStatic, localStatics } from './local-statics.ts'
@@ -97,7 +99,10 @@ function othersOf(side: Outline, items: readonly Item[]): string[] {
     .filter((text) => !isNote(text) && !/^(?:_Static_assert|static_assert)\b/.test(text))
 }
 
-const transientSection = /"\s*\.(?:init|exit|meminit|cpuinit|devinit)\.text/
+/** True for the text of what its attribute puts among the code that runs only at the start or the end. */
+function isTransient(text: string): boolean {
+  return [...text.matchAll(/"\s*(\.\w+)\.text/g)].some(([, name = '']) => isInitOrExit({ name }))
+}
 
 /** @returns what differs; undefined when nothing does */
 export function compareTexts(
@@ -145,7 +150,7 @@ export function compareTexts(
     })
   }
   const transientOf = (side: Outline, found: ReadonlyMap<string, Item>) =>
-    [...found].filter(([, item]) => transientSection.test(side.text.slice(item.start, item.body)))
+    [...found].filter(([, item]) => isTransient(side.text.slice(item.start, item.body)))
   const transient = [...transientOf(before, functionsBefore), ...transientOf(after, functionsAfter)]
   return {
     before,

@@ -5,8 +5,9 @@
 
 import type { Outline } from '../../c/expanded/outline.ts'
 import { coldParent, isColdPart, sourceName } from '../../diff/object/compiler-names.ts'
+import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
-import { callersOf, hasEntryHook, isInitOrExit } from '../../extract/roots.ts'
+import { callersOf, hasEntryHook, notTraceable } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Inlining } from './ipa-clones.ts'
 
@@ -104,15 +105,6 @@ export function functionsToReplace(
     needs.set(name, one)
     todo.push(one)
   }
-  const refuse = (name: string) =>
-    findings.push({
-      severity: 'error',
-      rule: 'not-traceable',
-      symbol: name,
-      unit,
-      message: `${name} changes, but it has no ftrace entry (notrace, noinstr or the like), so it can't be replaced`,
-      hint: 'Fix the bug in its callers instead',
-    })
   for (const [name, reasons] of changed) for (const reason of reasons) need(name, reason)
   /** How a function changes, in the words of its own reason. */
   const whatOf = (name: string): string => {
@@ -130,7 +122,7 @@ export function functionsToReplace(
     if (own.length === 0 && inlining.containers(name).size === 0 && twins.size === 0)
       for (const user of usersInText(text, name)) need(user, `it uses ${name}${whatOf(name)}`)
     for (const atom of own) {
-      if (isInitOrExit(atom)) continue
+      if (isInitOrExit(atom.section)) continue
       if (isNamed(atom, name) && hasEntryHook({ before: object }, atom)) {
         // Of several names of one place the symbol is the one that is compared and found in the kernel.
         if (!done.has(atom)) replaced.push({ name, symbol: atom.name, reasons: one.reasons })
@@ -140,14 +132,15 @@ export function functionsToReplace(
       }
       const callers = callersOf(object, atom)
       if (callers === undefined) {
-        refuse(name)
+        findings.push(notTraceable(name, unit))
         continue
       }
       embedded.add(atom.name)
       const why = isNamed(atom, name)
         ? `it calls ${name}, which changes and has no ftrace entry of its own`
         : `it calls ${atom.name}, a form of ${name} that ${formOf(atom.name)}, so it can't be replaced alone`
-      for (const caller of callers) if (!isInitOrExit(caller)) need(sourceName(coldParent(caller.name)), why)
+      for (const caller of callers)
+        if (!isInitOrExit(caller.section)) need(sourceName(coldParent(caller.name)), why)
     }
   }
   return {
@@ -191,13 +184,6 @@ export function functionsToReplace(
 
 /** The functions of the source whose code refers to an atom. */
 function usersInCode(object: SplitObject, atom: Atom): Set<string> {
-  const users = object.functions.filter((user) => user !== atom && refersTo(object, user, atom))
+  const users = object.referrers(atom).filter((user) => user.kind === 'function' && user !== atom)
   return new Set(users.map((user) => sourceName(user.name)))
-}
-
-function refersTo(object: SplitObject, from: Atom, to: Atom): boolean {
-  return object.relocations(from).some((relocation) => {
-    const target = object.target(from.section, relocation)
-    return target.kind === 'atom' && target.atom === to
-  })
 }

@@ -91,11 +91,12 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
     const owners = new Set([owner])
     for (const one of owners)
       for (const container of unit.extracted?.inlining.containers(one) ?? []) owners.add(container)
-    const own = atoms.functions.filter((atom) => isCalled(atom, owners))
-    const used = candidates.filter((candidate) => own.some((code) => refersTo(atoms, code, candidate)))
+    const codeUsing = (candidate: Atom) =>
+      atoms.referrers(candidate).filter(({ kind }) => kind === 'function')
+    const used = candidates.filter((candidate) => codeUsing(candidate).some((atom) => isCalled(atom, owners)))
     // Only a table may refer to it, such as that of a static key's branches.
     const [only] = candidates
-    if (candidates.length === 1 && !atoms.functions.some((code) => refersTo(atoms, code, only!))) return only
+    if (candidates.length === 1 && codeUsing(only!).length === 0) return only
     return used.length === 1 ? used[0] : undefined
   }
 }
@@ -138,11 +139,4 @@ function usedBy(unit: SplitObject, names: readonly string[]): ReadonlySet<string
       if (target.atom.kind === 'function' && target.atom.name.includes('.')) parts.add(target.atom)
     }
   return used
-}
-
-function refersTo(unit: SplitObject, code: Atom, wanted: Atom): boolean {
-  return unit.relocations(code).some((relocation) => {
-    const target = unit.target(code.section, relocation)
-    return target.kind === 'atom' && target.atom === wanted
-  })
 }

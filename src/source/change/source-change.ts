@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a patch changes in one unit, seen from its source: the functions whose tokens differ, those into which the
 // compiler put them, up to ones that can be replaced; and what is to be said about data, types and the rest.
+
 import type { IpaDump } from '../../build/compiler/ipa-dump.ts'
 import type { Change } from '../../diff/change.ts'
 import { sourceName } from '../../diff/object/compiler-names.ts'
+import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
-import { isInitOrExit } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { compareTexts, type TextChange } from './changed-items.ts'
@@ -195,7 +196,7 @@ function onlyCompiled(compared: Change, reached: ReadonlySet<string>): OnlyCompi
   }
   return changed.flatMap(({ before, after, reasons }): OnlyCompiled[] => {
     const name = sourceName(before.name)
-    if (reached.has(name) || isInitOrExit(before)) return []
+    if (reached.has(name) || isInitOrExit(before.section)) return []
     const calls = calledBy(young, after)
     const called = [...calledBy(old, before)].filter((one) => reached.has(one))
     const inside = called.find((one) => !calls.has(one))

@@ -5,9 +5,9 @@
 
 import { isState } from '../../../diff/lost-state.ts'
 import { bareName } from '../../../diff/object/compiler-names.ts'
+import { isInitOrExit } from '../../../diff/object/init-sections.ts'
 import { sectionFlag } from '../../../elf/format.ts'
 import type { ElfSymbol } from '../../../elf/read.ts'
-import { isFreed } from '../../../extract/discarded-sections.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 
@@ -22,7 +22,7 @@ function newGlobals({ change: { before, after } }: StudiedUnit): ElfSymbol[] {
       section !== undefined &&
       (section.flags & sectionFlag.alloc) !== 0 &&
       binding !== 'local' &&
-      !isFreed(section.name) &&
+      !isInitOrExit(section) &&
       !known.has(name) &&
       !ofExport.test(name),
   )

@@ -6,7 +6,7 @@
 import { dumpKey } from '../../../build/compiler/compile-unit.ts'
 import { keptDump } from '../../../build/compiler/ipa-record.ts'
 import { sourceName } from '../../../diff/object/compiler-names.ts'
-import { isInitOrExit } from '../../../extract/roots.ts'
+import { isInitOrExit } from '../../../diff/object/init-sections.ts'
 import { listed } from '../../../ground/listed.ts'
 import { readInlining } from '../../../source/change/ipa-clones.ts'
 import {
@@ -86,7 +86,7 @@ async function findIn(
     const left = [...into].filter((user) => {
       const its = differing.get(user)
       if (its === undefined || replaced.has(user) || carried.has(user)) return false
-      return !isInitOrExit(its.before) && !change.directives.ignored.functions.has(user)
+      return !isInitOrExit(its.before.section) && !change.directives.ignored.functions.has(user)
     })
     if (left.length > 0)
       return [

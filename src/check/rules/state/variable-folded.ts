@@ -48,12 +48,12 @@ function isWritten(body: readonly Token[], at: number): boolean {
 
 /** @param texts what the unit is made of after the patch: its file, and others that the patch changes */
 export function foldedVariables(
-  { before, after, correlation, unit }: Change,
+  { before, after, correlation, copied, unit }: Change,
   texts: readonly string[],
 ): Found[] {
-  // One of another file is a variable still.
+  // One of another file is a variable still, and so is one of which the author wants a copy.
   const elsewhere = new Set(
-    after.object.symbols.filter(({ place }) => place === 'undefined').map(({ name }) => name),
+    [...after.object.symbols.filter(({ place }) => place === 'undefined'), ...copied].map(({ name }) => name),
   )
   const gone = before.data.filter(
     (one) => isState(one) && correlation.successorOf(one) === undefined && !elsewhere.has(one.name),

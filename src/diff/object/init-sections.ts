@@ -11,8 +11,9 @@ export function lastingSection(name: string): string {
 }
 
 /**
- * True for the section of what is gone once the kernel, or the module, has started: `name` as the compiler makes it.
+ * True for a section of what is there only while the kernel, or the module, starts or ends: `__init`, `__exit`, and
+ * `__meminit`, `__cpuinit`, `__devinit` of older kernels (include/linux/init.h).
  */
-export function isFreed(name: string): boolean {
-  return /^\.(init|exit|meminit)/.test(name)
+export function isInitOrExit(section: { readonly name: string }): boolean {
+  return /^\.(init|exit|meminit|cpuinit|devinit)/.test(section.name)
 }
