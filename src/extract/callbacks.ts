@@ -29,7 +29,7 @@ interface Declarer {
 
 /** A changed unit that can carry its functions. */
 interface Carrier extends Declarer {
-  readonly cutter: { carry(atom: Atom, reason: string): SymbolDraft | undefined }
+  readonly extractor: { carry(atom: Atom, reason: string): SymbolDraft | undefined }
 }
 
 /** A callback that the kernel can know: one of its kind for its object. */
@@ -80,7 +80,7 @@ export function declaredCallbacks<From extends Declarer>(
  */
 export function carryCallbacks(units: readonly Carrier[], findings: Finding[]): CarriedCallback[] {
   return declaredCallbacks(units, findings).flatMap(({ kind, name, object, unit, atom, from }) => {
-    const symbol = from.cutter.carry(atom, `it is the ${kind} callback of ${object}`)
+    const symbol = from.extractor.carry(atom, `it is the ${kind} callback of ${object}`)
     return symbol === undefined ? [] : [{ kind, name, object, unit, symbol }]
   })
 }

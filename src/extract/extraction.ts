@@ -7,18 +7,18 @@ import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
 import type { CarriedItem } from './atom-copier.ts'
 import { type CarriedCallback, carryCallbacks, type DeclaredState, declaredStates } from './callbacks.ts'
-import type { GlobalDefinition } from './kernel-lookup.ts'
+import {
+  type GlobalDefinition,
+  globalDefinitions,
+  type KernelLookup,
+  type UnitChange,
+  UnitLookup,
+} from './kernel-lookup.ts'
 import { ObjectBuilder, type Reference } from './object-builder.ts'
 import { notTraceable, rootsOf } from './roots.ts'
-import { cut, type KernelLookup } from './unit-extractor.ts'
+import { UnitExtractor } from './unit-extractor.ts'
 
-export type { CarriedItem, KernelLookup, Reference }
-
-/** One changed unit and the kernel object (`vmlinux` or a module) that it is part of. */
-export interface UnitChange {
-  readonly change: Change
-  readonly object: string
-}
+export type { CarriedItem, KernelLookup, Reference, UnitChange }
 
 export interface ReplacedFunction {
   readonly object: string
@@ -43,52 +43,54 @@ export interface Extraction {
 
 /**
  * @param units the changed units
- * @param surroundings what the kernel has
+ * @param kernel what the kernel has
  */
-export function extract(units: readonly UnitChange[], surroundings: KernelLookup): Extraction {
-  const workshop = new ObjectBuilder()
+export function extract(units: readonly UnitChange[], kernel: KernelLookup): Extraction {
+  const builder = new ObjectBuilder()
   const findings: Finding[] = []
   const replaced: ReplacedFunction[] = []
   const carried: CarriedItem[] = []
-  const peers = new Map<string, GlobalDefinition>()
-  const cutters = units.map(({ change, object }) => {
-    const roots = rootsOf(change, surroundings.judgesHooks ?? true)
-    const cutter = cut(workshop, change, roots, object, surroundings, peers, findings, carried)
-    for (const atom of change.after.atoms)
-      for (const symbol of [atom.symbol, ...atom.aliases])
-        if (symbol !== undefined && symbol.binding !== 'local')
-          peers.set(symbol.name, { atom, object, change, carry: cutter.carry })
-    return { change, object, roots, cutter }
+  const definitions = globalDefinitions(units)
+  const byChange = new Map<Change, UnitExtractor>()
+  const carryDefinition = ({ change, atom }: GlobalDefinition, reason: string) =>
+    byChange.get(change)?.carry(atom, reason)
+  const opened = units.map((unit) => {
+    const roots = rootsOf(unit.change, kernel.judgesHooks ?? true)
+    const lookup = new UnitLookup(kernel, unit, roots, definitions)
+    const extractor = new UnitExtractor(lookup, { builder, carried, findings, carryDefinition })
+    byChange.set(unit.change, extractor)
+    return { ...unit, roots, extractor }
   })
-  for (const { change, object, roots, cutter } of cutters) {
-    findings.push(...roots.refused.map(({ before }) => notTraceable(before.name, change.unit)))
+  for (const { change, object, roots, extractor } of opened) {
+    const { unit } = change
+    findings.push(...roots.refused.map(({ before }) => notTraceable(before.name, unit)))
     for (const { after } of roots.embedded)
       carried.push({
         name: after.name,
         kind: 'function',
-        unit: change.unit,
+        unit,
         reason: 'it changes, and its callers are replaced',
       })
     for (const changed of roots.replaced) {
-      const symbol = cutter.root(changed)
-      if (symbol !== undefined)
-        replaced.push({
-          object,
-          unit: change.unit,
-          change,
-          before: changed.before,
-          symbol,
-          reasons: changed.reasons,
-        })
+      const symbol = extractor.root(changed)
+      const { before, reasons } = changed
+      if (symbol !== undefined) replaced.push({ object, unit, change, before, symbol, reasons })
     }
   }
-  const callbacks = carryCallbacks(cutters, findings)
+  const callbacks = carryCallbacks(opened, findings)
   const states = declaredStates(
     units.map(({ change }) => change),
     findings,
   )
   // What one unit carries may need something of another one.
-  while (cutters.some(({ cutter }) => cutter.drain()));
-  const { references } = workshop
-  return { draft: workshop.draft(), replaced, carried, callbacks, states, references, findings }
+  while (opened.some(({ extractor }) => extractor.drain()));
+  return {
+    draft: builder.draft(),
+    replaced,
+    carried,
+    callbacks,
+    states,
+    references: builder.references,
+    findings,
+  }
 }

@@ -42,7 +42,7 @@ export interface SectionBuilder {
 
 /** Where carried bytes went. */
 export interface CarriedPlace {
-  readonly growing: SectionBuilder
+  readonly section: SectionBuilder
   /** Offset in the new section of the extent's first byte. */
   readonly at: number
 }
@@ -68,10 +68,10 @@ export class ObjectBuilder {
       relocations: [],
     }
     const symbol = sectionSymbol(draft)
-    const growing = { draft, parts: [], size: 0, symbol }
-    this.sections.push(growing)
+    const section = { draft, parts: [], size: 0, symbol }
+    this.sections.push(section)
     this.symbols.push(symbol)
-    return growing
+    return section
   }
 
   /** The one section for everything that is like `model`; made when it is first asked for. */
@@ -79,27 +79,27 @@ export class ObjectBuilder {
     // A module's per-CPU variables are in one section, of which the kernel makes a copy for each CPU.
     const name = model.name.startsWith('.data..percpu') ? '.data..percpu' : model.name
     const key = `${name} ${model.type} ${model.flags & (sectionFlag.write | sectionFlag.exec)}`
-    let growing = this.shared.get(key)
-    if (growing === undefined) {
-      growing = this.open(model, name)
-      this.shared.set(key, growing)
+    let section = this.shared.get(key)
+    if (section === undefined) {
+      section = this.open(model, name)
+      this.shared.set(key, section)
     }
-    return growing
+    return section
   }
 
   /** Appends bytes of `extent`, aligned as they were. @returns their offset in the section */
-  append(growing: SectionBuilder, extent: Extent): number {
+  append(into: SectionBuilder, extent: Extent): number {
     const { section } = extent
     // Inside its section a part may rely on less than the whole section's alignment.
     let align = Math.max(section.align, 1)
     while (align > 1 && extent.start % align !== 0) align /= 2
-    growing.draft.align = Math.max(growing.draft.align, align)
-    const gap = (align - (growing.size % align)) % align
+    into.draft.align = Math.max(into.draft.align, align)
+    const gap = (align - (into.size % align)) % align
     const length = extent.end - extent.start
     if (section.type !== sectionType.nobits)
-      growing.parts.push(padding(gap, section.flags), section.data.subarray(extent.start, extent.end))
-    const at = growing.size + gap
-    growing.size = at + length
+      into.parts.push(padding(gap, section.flags), section.data.subarray(extent.start, extent.end))
+    const at = into.size + gap
+    into.size = at + length
     return at
   }
 
@@ -146,6 +146,6 @@ export class ObjectBuilder {
   draft(): ObjectDraft {
     for (const { draft, parts, size } of this.sections)
       draft.data = draft.type === sectionType.nobits ? size : Buffer.concat(parts)
-    return { sections: this.sections.map((growing) => growing.draft), symbols: this.symbols }
+    return { sections: this.sections.map(({ draft }) => draft), symbols: this.symbols }
   }
 }

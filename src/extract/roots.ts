@@ -60,12 +60,14 @@ export function rootsOf(change: Change, judged = true): Roots {
   return { replaced, embedded, refused }
 }
 
-/** That a function can't be replaced: one that changes, one whose address is taken as well, or one that a wrapper lists. */
+/**
+ * That a function can't be replaced: one that changes, one whose address is taken as well, or one that a wrapper lists.
+ */
 export function notTraceable(
   symbol: string,
   unit: string,
   how: 'changed' | 'address-taken' | 'listed' = 'changed',
-): Finding {
+): Finding & { readonly symbol: string; readonly hint: string } {
   const what = how === 'listed' ? symbol : `${symbol} changes, but it`
   const why = how === 'address-taken' ? ', and its address is handed on,' : ' (notrace, noinstr or the like),'
   return {

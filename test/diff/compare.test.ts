@@ -21,13 +21,14 @@ ${of}:
 	.size ${of}, .-${of}`
   writeFileSync(
     `${base}.s`,
-    `	.section .rodata.cst16,"aM",@progbits,16\n.LC0:\n${constants}${load('first', '.LC0')}${load('second', '.LC0+100')}\n`,
+    '	.section ' +
+      `.rodata.cst16,"aM",@progbits,16\n.LC0:\n${constants}${load('first', '.LC0')}${load('second', '.LC0+100')}\n`,
   )
   execFileSync(compiler, ['-c', '-o', `${base}.o`, `${base}.s`])
   return readObject(readFileSync(`${base}.o`), 'unit.o')
 }
 
-it('the first constant of a section is the same, and what leads outside of the section is not, when it has grown', () => {
+it('of a section that has grown its first constant is the same, and what leads outside of it is not', () => {
   const [before, after] = [assemble('one', '	.octa 1\n'), assemble('two', '	.octa 1, 2\n')]
   const change = compareObjects(before, after, 'unit.c')
   expect(change.changed.map(({ after: { name }, reasons }) => [name, reasons])).toEqual([

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who refers to an atom: the relocations of an object the other way round. Only the relocations into sections that are
 // asked about are followed, and each of them once, however many atoms are asked for.
-import { type ObjectFile, type Section, within } from '../../elf/read.ts'
+import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import type { Atom } from './atoms.ts'
-import type { SplitObject } from './split-object.ts'
 
-/** The atoms that refer into each section, ordered: those of section `s` are `users` from `first[s]` to `first[s + 1]`. */
+/** The part of a split object that this needs. */
+interface Relocated {
+  readonly object: ObjectFile
+  readonly atoms: readonly Atom[]
+  relocations(atom: Atom): readonly Relocation[]
+  target(
+    from: Section,
+    relocation: Relocation,
+  ):
+    | { readonly kind: 'atom'; readonly atom: Atom }
+    | { readonly kind: 'external' | 'string' | 'absolute' | 'nowhere' }
+}
+
+/**
+ * The atoms that refer into each section, ordered: those of section `s` are `users` from `first[s]` to `first[s + 1]`.
+ */
 interface SectionUsers {
   readonly first: Uint32Array
   readonly users: Uint32Array
@@ -49,9 +63,7 @@ function sectionUsers(object: ObjectFile, atoms: readonly Atom[]): SectionUsers 
 const nobody: readonly Atom[] = []
 
 /** @returns a function that tells the atoms which refer to one, itself perhaps among them, each once and in order */
-export function referrersIn(
-  split: Pick<SplitObject, 'object' | 'atoms' | 'relocations' | 'target'>,
-): (atom: Atom) => readonly Atom[] {
+export function referrersIn(split: Relocated): (atom: Atom) => readonly Atom[] {
   const { object, atoms } = split
   let known: SectionUsers | undefined
   const bySection = new Map<Section, ReadonlyMap<Atom, readonly Atom[]>>()
