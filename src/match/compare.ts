@@ -5,9 +5,10 @@
 import type { ResolvedField } from './destination.ts'
 import type { Expectation } from './expectation.ts'
 import type { Running } from './running.ts'
-import { type CodeMismatch, isMismatch, type Lead, leadsTo, type Walked, walk } from './walk.ts'
+import { walk } from './walk.ts'
+import { type CodeMismatch, isMismatch, type Lead, leadsTo, type Walked } from './walked.ts'
 
-export type { CodeMismatch } from './walk.ts'
+export type { CodeMismatch } from './walked.ts'
 
 export interface Match {
   readonly matches: true

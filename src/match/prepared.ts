@@ -4,6 +4,8 @@ import type { Field, Part, Site, Snippet } from './expectation.ts'
 
 type SiteOf<Kind extends Site['kind']> = Site & { readonly kind: Kind }
 
+export type AlternativeSite = SiteOf<'alternative'>
+
 export interface PreparedSnippet {
   readonly bytes: Buffer
   readonly fields: ReadonlyMap<number, Field>
@@ -11,7 +13,7 @@ export interface PreparedSnippet {
 
 export interface Prepared extends PreparedSnippet {
   readonly labels: ReadonlyMap<number, SiteOf<'label'>>
-  readonly alternatives: ReadonlyMap<number, SiteOf<'alternative'>>
+  readonly alternatives: ReadonlyMap<number, AlternativeSite>
   readonly paravirt: ReadonlyMap<number, SiteOf<'paravirt'>>
   /** Offsets of `lock` prefixes. */
   readonly locks: ReadonlySet<number>

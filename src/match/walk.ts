@@ -9,71 +9,17 @@ import { bytesUnderProbe, hasBreakpoint, hasProbeJump, probeJumpSize } from '../
 import { gapAt, isFilled, nopAt } from '../x86/padding.ts'
 import { insteadOfLock, isCallOrNothing, mayReplace } from '../x86/text-patching.ts'
 import { adjusted, fieldSize, judge, type ResolvedField, readField } from './destination.ts'
-import type { Destination, Part, Snippet } from './expectation.ts'
+import type { Destination, Part } from './expectation.ts'
 import { contradict, type Placement, Placements, placementBy } from './placements.ts'
-import { type PreparedSnippet, prepare, prepareSnippet } from './prepared.ts'
+import {
+  type AlternativeSite,
+  type Prepared,
+  type PreparedSnippet,
+  prepare,
+  prepareSnippet,
+} from './prepared.ts'
 import type { Running } from './running.ts'
-
-/** Why two pieces of code differ. */
-export type Why =
-  /** There is no code at the address. */
-  | 'nothing-there'
-  /** Our bytes or theirs are no instruction. */
-  | 'no-instruction'
-  | 'instruction'
-  /** The same instruction with another number or displacement. */
-  | 'operand'
-  /** The same instruction leads elsewhere. */
-  | 'leads-elsewhere'
-  /** It leads to where a private symbol can't be: other code has that elsewhere, or another one there. */
-  | 'displaced'
-  /** A jump inside of the function goes to another instruction. */
-  | 'jump'
-
-/** The first instruction that differs. */
-export interface CodeMismatch {
-  readonly why: Why
-  /** Which part of the expectation, and the offset in it. */
-  readonly part: number
-  readonly at: number
-  /** Address of the instruction in the running kernel. */
-  readonly address: bigint
-  /** The two instructions, in hexadecimal. */
-  readonly ours: string
-  readonly theirs: string
-  /** Where it should lead, and where it does, for a field. */
-  readonly expected?: Destination
-  readonly found?: bigint
-  /** What is already known of the unit's private symbols, if it leads to where one of them can't be. */
-  readonly against?: Placement
-}
-
-/** A jump inside of the function. */
-export interface Lead {
-  readonly to: { readonly part: number; readonly plus?: number }
-  /** Where it leads in the running kernel. */
-  readonly lands: bigint
-  otherwise(): CodeMismatch
-}
-
-export interface Walked {
-  readonly fixed: readonly ResolvedField[]
-  readonly leads: readonly Lead[]
-  /** Where each instruction of ours is in theirs; nops in front of it may be jumped to as well. */
-  readonly places: ReadonlyMap<number, readonly bigint[]>
-  /** Where the unit's private symbols are, by this part and those before it. */
-  readonly placements: Iterable<Placement>
-  readonly unconfirmed: number
-  readonly rewritten: number
-}
-
-export function isMismatch(result: Walked | CodeMismatch): result is CodeMismatch {
-  return 'why' in result
-}
-
-export function leadsTo({ places }: Walked, { to, lands }: Lead): boolean {
-  return places.get(to.plus ?? 0)?.includes(lands) === true
-}
+import type { CodeMismatch, Lead, Walked } from './walked.ts'
 
 /** Bytes by which padding and longer jumps can make the running code longer. */
 const slack = 64
@@ -83,6 +29,10 @@ interface Step {
   readonly fixed: ResolvedField[]
   readonly leads: { to: Lead['to']; lands: bigint }[]
   unconfirmed: number
+}
+
+function noStep(): Step {
+  return { fixed: [], leads: [], unconfirmed: 0 }
 }
 
 type Problem = Pick<CodeMismatch, 'why' | 'expected' | 'found' | 'against'>
@@ -98,217 +48,279 @@ export function walk(
   address: bigint,
   known: Iterable<Placement> = [],
 ): Walked | CodeMismatch {
-  const { bytes: ours, fields, labels, alternatives, paravirt, locks, constants } = prepare(part)
-  const { length } = ours
-  const live = running.live === true
-  const read = readMost(running, address, length + slack)
-  let [at, there] = [0, 0]
-  const fixed: ResolvedField[] = []
-  const leads: Lead[] = []
-  const places = new Map<number, readonly bigint[]>()
-  const placements = new Placements(known)
-  const skipped: number[] = []
-  let unconfirmed = 0
-  let rewritten = 0
-  const differs = (problem: Problem, a = at, b = there, theirs = read): CodeMismatch => ({
-    ...problem,
-    part: number,
-    at: a,
-    address: address + BigInt(b),
-    ours: instructionText(ours, a),
-    theirs: theirs === undefined ? '' : instructionText(theirs, b),
-  })
-  if (read === undefined) return differs({ why: 'nothing-there' })
-  let theirs = read
-  const paddingAt = live ? gapAt : nopAt
-  const tried = new Set<number>()
-  const isSite = (offset: number) =>
-    labels.has(offset) || (live && alternatives.has(offset) && !tried.has(offset))
-  const here = (offset: number) => address + BigInt(offset)
-  const arrive = (from: number) => {
-    const reached = [here(there)]
-    for (let nop = from; nop < there; nop += paddingAt(theirs, nop)) reached.push(here(nop))
-    for (const one of [...skipped.splice(0), at]) places.set(one, reached)
-  }
-  const lead = (to: Lead['to'], lands: bigint): Lead => {
-    const [a, b] = [at, there]
-    return { to, lands, otherwise: () => differs({ why: 'jump', found: lands }, a, b) }
-  }
-  const keep = (step: Step) => {
-    fixed.push(...step.fixed)
-    for (const one of step.fixed) {
-      const placement = placementBy(one)
-      if (placement !== undefined) placements.add(placement)
-    }
-    leads.push(...step.leads.map((one) => lead(one.to, one.lands)))
-    unconfirmed += step.unconfirmed
+  return new Walk(running, part, number, address, known).run()
+}
+
+/** Where a walk has come to, in our code and in theirs, and what it has seen on the way. */
+class Walk {
+  private readonly running: Running
+  private readonly number: number
+  private readonly address: bigint
+  private readonly part: Prepared
+  private readonly live: boolean
+  private readonly ours: Buffer
+  /** Theirs as it was read; undefined when nothing is there. */
+  private readonly read: Buffer | undefined
+  /** The same with what a kprobe hides. */
+  private theirs: Buffer
+  private at = 0
+  private there = 0
+  /** Nops of ours that were passed over since the last instruction. */
+  private readonly skipped: number[] = []
+  /** Alternatives that were looked at. */
+  private readonly tried = new Set<number>()
+  private readonly fixed: ResolvedField[] = []
+  private readonly leads: Lead[] = []
+  private readonly places = new Map<number, readonly bigint[]>()
+  private readonly placements: Placements
+  private unconfirmed = 0
+  private rewritten = 0
+
+  constructor(running: Running, part: Part, number: number, address: bigint, known: Iterable<Placement>) {
+    this.running = running
+    this.number = number
+    this.address = address
+    this.part = prepare(part)
+    this.live = running.live === true
+    this.ours = this.part.bytes
+    this.read = readMost(running, address, this.ours.length + slack)
+    this.theirs = this.read ?? Buffer.alloc(0)
+    this.placements = new Placements(known)
   }
 
-  for (;;) {
-    while (at < length && !isSite(at) && nopAt(ours, at) > 0) {
-      skipped.push(at)
-      at += nopAt(ours, at)
-    }
-    if (at >= length) break
-    const from = there
-    const alternative = live ? alternatives.get(at) : undefined
-    if (alternative !== undefined && !tried.has(at)) {
-      tried.add(at)
-      const found = replacedAt(alternative)
-      if (found !== undefined) {
-        there = found.begin
-        arrive(from)
-        keep(found.step)
-        at += alternative.length
-        there = found.begin + alternative.length
-        rewritten++
+  run(): Walked | CodeMismatch {
+    const { ours, fixed, leads, places, placements } = this
+    if (this.read === undefined) return this.differs({ why: 'nothing-there' })
+    for (;;) {
+      while (this.at < ours.length && !this.isSite() && nopAt(ours, this.at) > 0) {
+        this.skipped.push(this.at)
+        this.at += nopAt(ours, this.at)
       }
-      continue
+      if (this.at >= ours.length) break
+      const problem = this.advance()
+      if (problem !== undefined) return this.differs(problem)
     }
-    if (labels.has(at)) {
-      const label = labels.get(at)!
-      // In front of the label there may be padding, and the label itself is a nop, too.
-      const starts = skipped.length > 0 ? afterGaps(theirs, there, nopAt) : [there]
-      const fits = starts.map((start) => labelAt(label.to, start)).findLast((one) => one !== undefined)
-      if (fits === undefined) return differs({ why: 'instruction' })
-      there = fits.start
-      arrive(from)
-      if (fits.lands !== undefined && label.to !== 'unknown') leads.push(lead(label.to, fits.lands))
-      at = fits.ours
-      there = fits.end
-      continue
+    for (const one of [...this.skipped, ours.length]) places.set(one, [this.here(this.there)])
+    return { fixed, leads, places, placements, unconfirmed: this.unconfirmed, rewritten: this.rewritten }
+  }
+
+  /** Goes on by one site or instruction. */
+  private advance(): Problem | undefined {
+    const { part, ours, live, at } = this
+    const from = this.there
+    const alternative = live && !this.tried.has(at) ? part.alternatives.get(at) : undefined
+    if (alternative !== undefined) {
+      this.passAlternative(alternative, from)
+      return undefined
     }
+    const label = part.labels.get(at)
+    if (label !== undefined) return this.passLabel(label.to, from)
     const a = decodeInstruction(ours, at)
-    if (a === undefined) return differs({ why: 'no-instruction' })
-    const field = a.branch < 0 ? undefined : fields.get(a.branch)
+    if (a === undefined) return { why: 'no-instruction' }
+    const field = a.branch < 0 ? undefined : part.fields.get(a.branch)
     const symbol = field !== undefined && 'symbol' in field.to ? field.to.symbol : undefined
     if (symbol === fentry && controlOf(a) === 'call') {
-      arrive(from)
-      const hooked = isHooked()
-      if (hooked === undefined) return differs({ why: 'instruction' })
-      at = a.end
-      there += hookSize
-      rewritten += hooked ? 1 : 0
-      continue
+      this.arrive(from)
+      const hooked = this.isHooked()
+      if (hooked === undefined) return { why: 'instruction' }
+      this.at = a.end
+      this.there += hookSize
+      this.rewritten += hooked ? 1 : 0
+      return undefined
     }
     // A sealed landing pad may look like a nop.
-    if (live && at === 0 && isLandingPad(ours) && isSealedPad(theirs)) {
-      arrive(from)
-      at = there = landingPadSize
-      rewritten++
-      continue
+    if (live && at === 0 && isLandingPad(ours) && isSealedPad(this.theirs)) {
+      this.arrive(from)
+      this.at = this.there = landingPadSize
+      this.rewritten++
+      return undefined
     }
-    while (paddingAt(theirs, there) > 0) there += paddingAt(theirs, there)
-    arrive(from)
-    const direct = live ? paravirt.get(at) : undefined
-    if (direct !== undefined && isCallOrNothing(theirs, there, direct.length)) {
-      at += direct.length
-      there += direct.length
-      rewritten++
-      continue
+    this.there = this.behindPadding(from)
+    this.arrive(from)
+    const direct = live ? part.paravirt.get(at) : undefined
+    if (direct !== undefined && isCallOrNothing(this.theirs, this.there, direct.length)) {
+      this.passRewritten(direct.length)
+      return undefined
     }
-    const probed = live && running.probed?.(here(there)) === true && hasProbeJump(theirs, there)
-    const hidden = hiddenBytes(a)
-    const before = theirs
+    return this.passInstruction(a, symbol)
+  }
+
+  private passAlternative(site: AlternativeSite, from: number): void {
+    this.tried.add(this.at)
+    const found = this.replacedAt(site)
+    if (found === undefined) return
+    this.there = found.begin
+    this.arrive(from)
+    this.keep(found.step)
+    this.passRewritten(site.length)
+  }
+
+  private passLabel(to: Lead['to'] | 'unknown', from: number): Problem | undefined {
+    // In front of the label there may be padding, and the label itself is a nop, too.
+    const starts = this.skipped.length > 0 ? afterGaps(this.theirs, from, nopAt) : [from]
+    const fits = starts.map((start) => this.labelAt(to, start)).findLast((one) => one !== undefined)
+    if (fits === undefined) return { why: 'instruction' }
+    this.there = fits.start
+    this.arrive(from)
+    if (fits.lands !== undefined && to !== 'unknown') this.leads.push(this.lead(to, fits.lands))
+    this.at = fits.ours
+    this.there = fits.end
+    return undefined
+  }
+
+  /** Passes an instruction that is the same, or that the kernel has replaced. */
+  private passInstruction(a: Instruction, symbol: string | undefined): Problem | undefined {
+    const { running, live, there } = this
+    const probed = live && running.probed?.(this.here(there)) === true && hasProbeJump(this.theirs, there)
+    const hidden = this.hiddenBytes(a)
+    const before = this.theirs
     let step: Step
     let b: Instruction | undefined
     let problem: Problem | undefined
     do {
       const byte = hidden.shift()
       if (byte !== undefined) {
-        theirs = Buffer.from(before)
-        theirs[there] = byte
+        this.theirs = Buffer.from(before)
+        this.theirs[there] = byte
       }
-      step = { fixed: [], leads: [], unconfirmed: 0 }
-      b = decodeInstruction(theirs, there)
-      problem = b === undefined ? { why: 'no-instruction' } : compareOne(a, b, { bytes: ours, fields }, step)
+      step = noStep()
+      b = decodeInstruction(this.theirs, there)
+      problem = b === undefined ? { why: 'no-instruction' } : this.compare(a, b, this.part, step)
     } while (problem !== undefined && hidden.length > 0)
     if (problem === undefined && b !== undefined) {
-      keep(step)
-      rewritten += theirs === before ? 0 : 1
-      at = a.end
-      there = b.end
-      continue
+      this.keep(step)
+      this.rewritten += this.theirs === before ? 0 : 1
+      this.at = a.end
+      this.there = b.end
+      return undefined
     }
-    if (live && symbol !== undefined) {
-      if (mayReplace(running, a, symbol, theirs, there, address)) {
-        at = a.end
-        there += a.end - a.start
-        rewritten++
-        continue
-      }
+    if (live && symbol !== undefined && mayReplace(running, a, symbol, this.theirs, there, this.address)) {
+      this.passRewritten(a.end - a.start)
+      return undefined
     }
-    if (probed) {
-      // An optimised kprobe is a jump in the place of several instructions.
-      const begin = at
-      while (at < length && at - begin < probeJumpSize) {
-        const next = decodeInstruction(ours, at)
-        if (next === undefined) return differs({ why: 'no-instruction' })
-        at = next.end
-      }
-      there += at - begin
-      rewritten++
-      continue
-    }
-    return differs(problem ?? { why: 'no-instruction' })
+    return probed ? this.passProbe() : (problem ?? { why: 'no-instruction' })
   }
-  for (const one of [...skipped, length]) places.set(one, [here(there)])
-  return { fixed, leads: ownJumps(), places, placements, unconfirmed, rewritten }
 
-  /** Jumps whose distance the compiler knew are leads to this part, too. */
-  function ownJumps(): Lead[] {
-    return leads.map((one) => (one.to.part === own ? { ...one, to: { ...one.to, part: number } } : one))
+  /** An optimised kprobe is a jump in the place of several instructions. */
+  private passProbe(): Problem | undefined {
+    const begin = this.at
+    while (this.at < this.ours.length && this.at - begin < probeJumpSize) {
+      const next = decodeInstruction(this.ours, this.at)
+      if (next === undefined) return { why: 'no-instruction' }
+      this.at = next.end
+    }
+    this.there += this.at - begin
+    this.rewritten++
+    return undefined
+  }
+
+  private passRewritten(length: number): void {
+    this.at += length
+    this.there += length
+    this.rewritten++
+  }
+
+  private differs(problem: Problem, a = this.at, b = this.there): CodeMismatch {
+    return {
+      ...problem,
+      part: this.number,
+      at: a,
+      address: this.here(b),
+      ours: instructionText(this.ours, a),
+      theirs: this.read === undefined ? '' : instructionText(this.read, b),
+    }
+  }
+
+  private here(offset: number): bigint {
+    return this.address + BigInt(offset)
+  }
+
+  private isSite(): boolean {
+    const { at, part } = this
+    return part.labels.has(at) || (this.live && part.alternatives.has(at) && !this.tried.has(at))
+  }
+
+  private paddingAt(offset: number): number {
+    return this.live ? gapAt(this.theirs, offset) : nopAt(this.theirs, offset)
+  }
+
+  private behindPadding(from: number): number {
+    let place = from
+    for (let size = this.paddingAt(place); size > 0; size = this.paddingAt(place)) place += size
+    return place
+  }
+
+  /** Notes where an instruction of ours is; the padding from `from` on in front of it may be jumped to as well. */
+  private arrive(from: number): void {
+    const reached = [this.here(this.there)]
+    for (let nop = from; nop < this.there; nop += this.paddingAt(nop)) reached.push(this.here(nop))
+    for (const one of [...this.skipped.splice(0), this.at]) this.places.set(one, reached)
+  }
+
+  private lead(to: Lead['to'], lands: bigint): Lead {
+    const { at, there } = this
+    return { to, lands, otherwise: () => this.differs({ why: 'jump', found: lands }, at, there) }
+  }
+
+  private keep(step: Step): void {
+    this.fixed.push(...step.fixed)
+    for (const one of step.fixed) {
+      const placement = placementBy(one)
+      if (placement !== undefined) this.placements.add(placement)
+    }
+    this.leads.push(...step.leads.map((one) => this.lead(one.to, one.lands)))
+    this.unconfirmed += step.unconfirmed
   }
 
   /**
    * A breakpoint of a kprobe hides the first byte of an instruction. @returns what it may have been; a jump may be
    * shorter than ours
    */
-  function hiddenBytes(a: Instruction): number[] {
-    if (!live || !hasBreakpoint(theirs, there) || running.probed?.(here(there)) !== true) return []
-    return bytesUnderProbe(ours, a)
+  private hiddenBytes(a: Instruction): number[] {
+    const { running, theirs, there } = this
+    if (!this.live || !hasBreakpoint(theirs, there) || running.probed?.(this.here(there)) !== true) return []
+    return bytesUnderProbe(this.ours, a)
   }
 
   /** @returns whether ftrace has hooked the function; undefined when there is no hook */
-  function isHooked(): boolean | undefined {
-    const hook = hookAt(theirs, there)
+  private isHooked(): boolean | undefined {
+    const hook = hookAt(this.theirs, this.there)
     if (hook === undefined) return undefined
     if (hook === 'free') return false
-    if (running.addressesOf(fentry).includes(BigInt.asUintN(64, here(hook)))) return false
-    return live ? true : undefined
+    if (this.running.addressesOf(fentry).includes(BigInt.asUintN(64, this.here(hook)))) return false
+    return this.live ? true : undefined
   }
 
   /** A nop or a jump at a jump label. */
-  function labelAt(to: Lead['to'] | 'unknown', start: number) {
-    const a = decodeInstruction(ours, at)
+  private labelAt(to: Lead['to'] | 'unknown', start: number) {
+    const { theirs } = this
+    const a = decodeInstruction(this.ours, this.at)
     const b = decodeInstruction(theirs, start)
     if (a === undefined || b === undefined) return undefined
     const size = nopAt(theirs, start)
     if (size === 2 || size === 5) return { start, ours: a.end, end: start + size }
     if (controlOf(b) !== 'jump') return undefined
-    const lands = BigInt.asUintN(64, here(placeOf(theirs, b)))
+    const lands = BigInt.asUintN(64, this.here(placeOf(theirs, b)))
     return { start, ours: a.end, end: b.end, ...(to === 'unknown' ? {} : { lands }) }
   }
 
   /** What an alternative's site holds when one of its choices is there. */
-  function replacedAt(site: { length: number; choices: readonly Snippet[]; direct?: true }) {
-    const starts = afterGaps(theirs, there, gapAt)
-    for (const choice of site.choices)
+  private replacedAt({ length, choices, direct }: AlternativeSite) {
+    const { theirs } = this
+    const starts = afterGaps(theirs, this.there, gapAt)
+    for (const choice of choices)
       for (const begin of starts) {
-        const step: Step = { fixed: [], leads: [], unconfirmed: 0 }
-        const end = snippetAt(prepareSnippet(choice), begin, step)
-        if (end !== undefined && isFilled(theirs, end, begin + site.length)) return { begin, step }
+        const step = noStep()
+        const end = this.snippetAt(prepareSnippet(choice), begin, step)
+        if (end !== undefined && isFilled(theirs, end, begin + length)) return { begin, step }
       }
-    if (site.direct)
-      for (const begin of starts) {
-        const none: Step = { fixed: [], leads: [], unconfirmed: 0 }
-        if (isCallOrNothing(theirs, begin, site.length)) return { begin, step: none }
-      }
-    return undefined
+    const begin = direct ? starts.find((start) => isCallOrNothing(theirs, start, length)) : undefined
+    return begin === undefined ? undefined : { begin, step: noStep() }
   }
 
   /** @returns where the snippet ends in theirs */
-  function snippetAt(snippet: PreparedSnippet, begin: number, step: Step): number | undefined {
+  private snippetAt(snippet: PreparedSnippet, begin: number, step: Step): number | undefined {
+    const { theirs } = this
     let [s, t] = [0, begin]
     while (s < snippet.bytes.length) {
       const nop = nopAt(snippet.bytes, s)
@@ -323,7 +335,7 @@ export function walk(
       const inside = a.branch >= 0 && !snippet.fields.has(a.branch)
       const problem = inside
         ? a.end - s !== b.end - t || !snippet.bytes.subarray(s, a.end).equals(theirs.subarray(t, b.end))
-        : compareOne(a, b, snippet, step) !== undefined
+        : this.compare(a, b, snippet, step) !== undefined
       if (problem) return undefined
       s = a.end
       t = b.end
@@ -332,21 +344,16 @@ export function walk(
   }
 
   /** Compares two instructions; what they lead to is added to `step`. */
-  function compareOne(
-    a: Instruction,
-    b: Instruction,
-    code: PreparedSnippet,
-    step: Step,
-  ): Problem | undefined {
+  private compare(a: Instruction, b: Instruction, code: PreparedSnippet, step: Step): Problem | undefined {
+    const { theirs } = this
     if (a.branch >= 0) {
       if (b.branch < 0 || conditionOf(a) !== conditionOf(b)) return { why: 'instruction' }
-      const lands = BigInt.asUintN(64, here(placeOf(theirs, b)))
+      const lands = BigInt.asUintN(64, this.here(placeOf(theirs, b)))
       const field = code.fields.get(a.branch)
-      if (field === undefined) {
-        step.leads.push({ to: { part: own, plus: placeOf(code.bytes, a) }, lands })
-        return undefined
-      }
-      return add(adjusted(field, a), lands, step)
+      if (field !== undefined) return this.add(adjusted(field, a), lands, step)
+      // A jump whose distance the compiler knew leads to this part, too.
+      step.leads.push({ to: { part: this.number, plus: placeOf(code.bytes, a) }, lands })
+      return undefined
     }
     const size = a.end - a.start
     if (size !== b.end - b.start) return { why: 'instruction' }
@@ -355,40 +362,37 @@ export function walk(
       if (field !== undefined) {
         const width = fieldSize(field.form)
         if (index + width > size) return { why: 'no-instruction' }
-        const problem = add(
-          adjusted(field, a),
-          readField(theirs, b.start + index, field.form, b, address),
-          step,
-        )
+        const lands = readField(theirs, b.start + index, field.form, b, this.address)
+        const problem = this.add(adjusted(field, a), lands, step)
         if (problem !== undefined) return problem
         index += width
         continue
       }
-      const offset = a.start + index
-      const same = code.bytes[offset] === theirs[b.start + index]
-      const mayDiffer =
-        live &&
-        code.bytes === ours &&
-        (constants.has(offset) || (locks.has(offset) && theirs[b.start + index] === insteadOfLock))
-      if (!same && !mayDiffer)
-        return {
-          why:
-            offset >= a.operands && b.operands - b.start === a.operands - a.start ? 'operand' : 'instruction',
-        }
+      const [offset, found] = [a.start + index, theirs[b.start + index]]
+      if (code.bytes[offset] !== found && !(code === this.part && this.mayDiffer(offset, found))) {
+        const isOperand = offset >= a.operands && b.operands - b.start === a.operands - a.start
+        return { why: isOperand ? 'operand' : 'instruction' }
+      }
       index++
     }
     return undefined
   }
 
-  function add(to: Destination, lands: bigint, step: Step): Problem | undefined {
+  /** True for a byte that the kernel writes when it starts, or a `lock` prefix that it has taken away. */
+  private mayDiffer(offset: number, found: number | undefined): boolean {
+    const { constants, locks } = this.part
+    return this.live && (constants.has(offset) || (locks.has(offset) && found === insteadOfLock))
+  }
+
+  private add(to: Destination, lands: bigint, step: Step): Problem | undefined {
     if ('part' in to) {
       step.leads.push({ to, lands })
       return undefined
     }
-    const verdict = judge(running, to, lands)
+    const verdict = judge(this.running, to, lands)
     if (verdict === 'wrong') return { why: 'leads-elsewhere', expected: to, found: lands }
     const fixed = { to, address: lands }
-    const against = placedOtherwise(fixed, step)
+    const against = this.placedOtherwise(fixed, step)
     if (against !== undefined) return { why: 'displaced', expected: to, found: lands, against }
     if (verdict === 'unknown') step.unconfirmed++
     step.fixed.push(fixed)
@@ -396,16 +400,13 @@ export function walk(
   }
 
   /** What says that a private symbol is not where a field leads. */
-  function placedOtherwise(fixed: ResolvedField, step: Step): Placement | undefined {
+  private placedOtherwise(fixed: ResolvedField, step: Step): Placement | undefined {
     const placement = placementBy(fixed)
     if (placement === undefined) return undefined
     const before = step.fixed.flatMap((one) => placementBy(one) ?? [])
-    return placements.against(placement) ?? before.find((one) => contradict(one, placement))
+    return this.placements.against(placement) ?? before.find((one) => contradict(one, placement))
   }
 }
-
-/** Stands for the number of the part that is walked. */
-const own = -1
 
 /** `from`, and every place behind it that only padding separates from it. */
 function afterGaps(code: Buffer, from: number, sizeAt: typeof nopAt): number[] {
