@@ -20,7 +20,8 @@ import {
   type SplitObject,
   type Target,
 } from './object/split-object.ts'
-import type { TableEntry } from './object/tables.ts'
+import { isSameEntry, replacementLength, type TableEntry } from './object/tables.ts'
+import { describeTarget, toldApart } from './target-text.ts'
 import { isSameUnknownPlace } from './unknown-places.ts'
 
 export interface Comparison {
@@ -224,7 +225,7 @@ export function comparison(
       if (eb.table.name !== name) return `its entry in ${name} was one in ${eb.table.name}`
       const sameShape =
         eb.end - eb.start === ea.end - ea.start && eb.relocations.length === ea.relocations.length
-      if (!sameShape || !sameEntryBytes(eb, ea)) return `its entry in ${name} differs`
+      if (!sameShape || !isSameEntry(eb, ea)) return `its entry in ${name} differs`
       for (let nth = 0; nth < eb.relocations.length; nth++) {
         const [rb, ra] = [eb.relocations[nth], ea.relocations[nth]]
         if (rb === undefined || ra === undefined) continue
@@ -366,72 +367,9 @@ function isSamePlace(b: string, a: string, nameOf: (name: string) => string): bo
   return b.replace(/\0$/, '') === nameOf(a.replace(/\0$/, ''))
 }
 
-/** Compares the bytes of two entries that mean something: the line number of a `__bug_table` entry does not. */
-function sameEntryBytes(b: TableEntry, a: TableEntry): boolean {
-  const { name } = a.table
-  const size = a.end - a.start
-  // The last entry has no padding behind it.
-  const meant = name === '.parainstructions' ? Math.min(size, 10) : size
-  const line = name === '__bug_table' && size === 12
-  for (let index = 0; index < meant; index++)
-    if (!(line && (index === 8 || index === 9)))
-      if (b.table.data[b.start + index] !== a.table.data[a.start + index]) return false
-  return true
-}
-
-/** Bytes of replacement code that an entry of `.altinstructions` names: struct alt_instr's last fields. */
-export function replacementLength(entry: TableEntry): number {
-  const size = entry.end - entry.start
-  return entry.table.data[entry.start + (size === 13 ? 11 : size - 1)] ?? 0
-}
-
 function slice(target: Target, length: number): Extent | undefined {
   if (target.kind !== 'atom') return undefined
   const start = target.atom.start + target.offset
   if (start < 0 || start + length > target.atom.section.size) return undefined
   return { section: target.atom.section, start, end: start + length }
-}
-
-/** A sentence about two targets, with as much of them as it takes to see the difference. */
-export function toldApart(before: Target, after: Target): string {
-  const ways = [describeTarget, withSpaces, withOffset].map((way) => [way(before), way(after)] as const)
-  const seen = (text: string) => text.replace(/\s+/g, ' ')
-  const [b, a] = ways.find(([one, other]) => seen(one) !== seen(other)) ?? []
-  return a === undefined
-    ? `it refers to another ${describeTarget(after)}`
-    : `it refers to ${a} instead of ${b}`
-}
-
-/** White space looks alike in a terminal. */
-function withSpaces(target: Target): string {
-  return describeTarget(target).replace(/ {2,}/g, (spaces) => `{${spaces.length} spaces}`)
-}
-
-function withOffset(target: Target): string {
-  const offset =
-    target.kind === 'string'
-      ? target.offset - target.start
-      : target.kind === 'atom' || target.kind === 'external'
-        ? target.offset
-        : 0
-  if (target.kind === 'string') return `byte ${offset} of ${withSpaces(target)}`
-  return offset === 0
-    ? describeTarget(target)
-    : `${describeTarget(target)} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`
-}
-
-/** How a person would call it. */
-export function describeTarget(target: Target): string {
-  switch (target.kind) {
-    case 'external':
-      return target.name
-    case 'string':
-      return JSON.stringify(target.text.toString('latin1').replace(/\0$/, ''))
-    case 'absolute':
-      return `address 0x${target.value.toString(16)}`
-    case 'nowhere':
-      return `nothing known (${target.why})`
-    case 'atom':
-      return target.atom.name
-  }
 }

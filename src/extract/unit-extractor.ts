@@ -3,10 +3,9 @@
 // Where a reference leads is decided by reference-decision.ts, what is carried is copied by atom-copier.ts.
 
 import type { FunctionChange } from '../diff/change.ts'
-import { replacementLength } from '../diff/compare.ts'
 import { isColdPart, sourceName } from '../diff/object/compiler-names.ts'
 import type { Atom, Extent, Target } from '../diff/object/split-object.ts'
-import type { TableEntry } from '../diff/object/tables.ts'
+import { replacementLength, type TableEntry } from '../diff/object/tables.ts'
 import { relocationSize, relocationType } from '../elf/format.ts'
 import type { Relocation } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'

@@ -2,10 +2,10 @@
 // Most of two objects is the same, down to the relocations' words. This tells so without decoding them: symbol by
 // symbol it is known beforehand which one of the other object means the same thing.
 
-import { relocationType, sectionFlag } from '../../elf/format.ts'
+import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, Section } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
-import { isByContent } from '../object/by-content.ts'
+import { isByContent, isFoundByItself, isSameString } from '../object/by-content.ts'
 import { isColdPart } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
@@ -42,27 +42,26 @@ export function equivalentSymbols(
         const [sb, sa] = [b[at + symbol] ?? 0, a[at + symbol] ?? 0]
         const sameAddend = b[at + addend] === a[at + addend] && b[at + upper] === a[at + upper]
         if (sameAddend && ofSymbol[sb] === sa) continue
-        // A string is found without knowing the instruction only when its address is not a distance.
-        if (b[at + type] !== relocationType.abs32s && b[at + type] !== relocationType.abs64) return false
+        if (!isFoundByItself(b[at + type]!)) return false
         if (b[at + upper] !== 0 || a[at + upper] !== 0) return false
         const [inB, inA] = [b[at + addend] ?? 0, a[at + addend] ?? 0]
-        if (!isSameString(symbolsBefore[sb], inB, symbolsAfter[sa], inA)) return false
+        if (!leadToSameString(symbolsBefore[sb], inB, symbolsAfter[sa], inA)) return false
       }
       return true
     },
   }
 }
 
-function isSameString(b: ElfSymbol | undefined, inB: number, a: ElfSymbol | undefined, inA: number): boolean {
+function leadToSameString(
+  b: ElfSymbol | undefined,
+  inB: number,
+  a: ElfSymbol | undefined,
+  inA: number,
+): boolean {
   if (b?.type !== 'section' || a?.type !== 'section') return false
   if (!isPlainStrings(b.section) || !isPlainStrings(a.section)) return false
-  const [db, da] = [b.section.data, a.section.data]
-  const end = Math.min(db.length - inB, da.length - inA)
-  for (let at = 0; at < end; at++) {
-    if (db[inB + at] !== da[inA + at]) return false
-    if (db[inB + at] === 0) return true
-  }
-  return false
+  const [dataB, dataA] = [b.section.data, a.section.data]
+  return isSameString(dataB, inB, dataB.length, dataA, inA, dataA.length)
 }
 
 function isPlainStrings(section: Section | undefined): section is Section {

@@ -6,7 +6,7 @@
 
 import type { Correlation } from '../correlation/correlate.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
-import type { TableEntry } from '../object/tables.ts'
+import { lineOf, type TableEntry } from '../object/tables.ts'
 import { type MovedNumber, movedNumbers } from './line-numbers.ts'
 
 export interface LineShifts {
@@ -92,12 +92,9 @@ function readShifts(before: SplitObject, after: SplitObject, correlation: Correl
   return { told, likely }
 }
 
-/** How far the lines of WARN and BUG have moved (struct bug_entry with a file: two bytes at 8). */
+/** How far the lines of WARN and BUG have moved. */
 function tableDistances(before: readonly TableEntry[], after: readonly TableEntry[]): number[] {
-  const linesOf = (entries: readonly TableEntry[]) =>
-    entries
-      .filter(({ table, start, end }) => table.name === '__bug_table' && end - start === 12)
-      .map(({ table, start }) => table.data.readUInt16LE(start + 8))
+  const linesOf = (entries: readonly TableEntry[]) => entries.flatMap((entry) => lineOf(entry) ?? [])
   const [linesBefore, linesAfter] = [linesOf(before), linesOf(after)]
   if (linesBefore.length !== linesAfter.length) return []
   return linesBefore.map((line, nth) => (linesAfter[nth] ?? 0) - line).filter((distance) => distance !== 0)

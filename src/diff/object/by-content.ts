@@ -3,7 +3,7 @@
 // content. And its opposite: entries of tables that the linker collects from all units. The kernel goes through these
 // by their section, whatever they are called, so each of them matters: an initcall, a quirk of a PCI device, an early
 // console.
-import { sectionFlag } from '../../elf/format.ts'
+import { relocationType, sectionFlag } from '../../elf/format.ts'
 import type { Relocation, Section } from '../../elf/read.ts'
 import { useOf } from '../../x86/address-taking.ts'
 import { isCompilersName } from './compiler-names.ts'
@@ -47,6 +47,28 @@ export function isByContent(atom: Atom): boolean {
     isCompilersName(atom.name) &&
     !isTableEntry(atom)
   )
+}
+
+/** True for a reference whose string is found without knowing its instruction: its address is no distance. */
+export function isFoundByItself(type: number): boolean {
+  return type === relocationType.abs32s || type === relocationType.abs64
+}
+
+/** True when the same string, of bytes up to a NUL, begins at two places, and ends before `endB` and `endA`. */
+export function isSameString(
+  b: Buffer,
+  inB: number,
+  endB: number,
+  a: Buffer,
+  inA: number,
+  endA: number,
+): boolean {
+  const length = Math.min(endB - inB, endA - inA)
+  for (let at = 0; at < length; at++) {
+    if (b[inB + at] !== a[inA + at]) return false
+    if (b[inB + at] === 0) return true
+  }
+  return false
 }
 
 /**

@@ -2,6 +2,7 @@
 // Who refers to an atom: the relocations of an object the other way round. Only the relocations into sections that are
 // asked about are followed, and each of them once, however many atoms are asked for.
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
+import { relocationWord } from '../../elf/structures.ts'
 import type { Atom } from './atoms.ts'
 
 /** The part of a split object that this needs. */
@@ -43,7 +44,9 @@ function sectionsReferredTo(
     const words = start === 0 && end === section.size ? object.relocationWords(section) : undefined
     if (words === undefined)
       for (const { symbol } of within(object.relocations(section), start, end)) enter(symbol.index, index)
-    else for (let at = 3; at < words.length; at += 6) enter(words[at]!, index)
+    else
+      for (let at = relocationWord.symbol; at < words.length; at += relocationWord.count)
+        enter(words[at]!, index)
   }
 }
 

@@ -95,6 +95,51 @@ export function relocationsPerEntry({ name }: { readonly name: string }): number
   return tables.get(name)?.[0]?.[0] ?? (isObjtoolHint(name) ? 1 : undefined)
 }
 
+/** Bytes of struct bug_entry with the name of a file, and the offset of the line's two bytes (asm-generic/bug.h). */
+const bugEntry = { size: 12, line: 8 } as const
+
+function hasLine(table: string, size: number): boolean {
+  return table === '__bug_table' && size === bugEntry.size
+}
+
+/** The line in the source that an entry tells. */
+export function lineOf({ table, start, end }: TableEntry): number | undefined {
+  return hasLine(table.name, end - start) ? table.data.readUInt16LE(start + bugEntry.line) : undefined
+}
+
+/**
+ * True when the bytes of two entries of a table mean the same; their relocations are left to the caller. A line in the
+ * source may differ, and so may what only fills up.
+ * @param inB,inA where the entries begin in the buffers
+ */
+export function hasSameEntryBytes(
+  table: string,
+  size: number,
+  b: Buffer,
+  inB: number,
+  a: Buffer,
+  inA: number,
+): boolean {
+  // The last entry has no padding behind it.
+  const meant = table === '.parainstructions' ? Math.min(size, 10) : size
+  const line = hasLine(table, size)
+  for (let index = 0; index < meant; index++)
+    if (!(line && (index === bugEntry.line || index === bugEntry.line + 1)))
+      if (b[inB + index] !== a[inA + index]) return false
+  return true
+}
+
+/** True when the bytes of two entries of the same table and size mean the same. */
+export function isSameEntry(b: TableEntry, a: TableEntry): boolean {
+  return hasSameEntryBytes(a.table.name, a.end - a.start, b.table.data, b.start, a.table.data, a.start)
+}
+
+/** Bytes of replacement code that an entry of `.altinstructions` names: struct alt_instr's last fields. */
+export function replacementLength(entry: TableEntry): number {
+  const size = entry.end - entry.start
+  return entry.table.data[entry.start + (size === 13 ? 11 : size - 1)] ?? 0
+}
+
 /** Where the entries of a table begin, and how many relocations each has. */
 export interface TableLayout {
   /** The most of any entry. */

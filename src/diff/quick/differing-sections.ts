@@ -2,7 +2,7 @@
 // Which sections of two objects may differ, told without reading them. Nearly always nearly nothing does. Whatever
 // can't be told counts as different here; only what is plainly the same on both sides, with all that it leads to, does
 // not.
-import { relocationType, symbolType } from '../../elf/format.ts'
+import { symbolType } from '../../elf/format.ts'
 import {
   alignmentOf,
   entrySizeOf,
@@ -16,7 +16,8 @@ import {
   valueOfSymbol,
 } from '../../elf/outline.ts'
 import { relocationWord } from '../../elf/structures.ts'
-import { isObjtoolHint } from '../object/tables.ts'
+import { isFoundByItself, isSameString } from '../object/by-content.ts'
+import { hasSameEntryBytes, isObjtoolHint } from '../object/tables.ts'
 import { matchSections, matchSymbols } from './index-matches.ts'
 import { propagate } from './propagate.ts'
 import { mark, role, type ScannedObject, scanObject, type Table } from './scanned-object.ts'
@@ -184,7 +185,7 @@ function comparer(b: ScannedObject, a: ScannedObject): Comparer {
     plain = false
     for (const symbol of b.symbolsOf(index)) equivalent[symbol] = -1
   }
-  const isSameString = (wordB: number, wordA: number): boolean => {
+  const leadToSameString = (wordB: number, wordA: number): boolean => {
     const [symbolB, symbolA] = [
       wordsB[wordB + relocationWord.symbol]!,
       wordsA[wordA + relocationWord.symbol]!,
@@ -192,22 +193,15 @@ function comparer(b: ScannedObject, a: ScannedObject): Comparer {
     const [homeB, homeA] = [b.outline.home[symbolB] ?? -1, a.outline.home[symbolA] ?? -1]
     if (homeB < 0 || homeA < 0 || b.roles[homeB] !== role.strings || a.roles[homeA] !== role.strings)
       return false
-    // Where a distance leads depends on the instruction.
-    const type = wordsB[wordB + relocationWord.type]
-    if (type !== relocationType.abs32s && type !== relocationType.abs64) return false
+    if (!isFoundByItself(wordsB[wordB + relocationWord.type]!)) return false
     if (wordsB[wordB + relocationWord.addend + 1] !== 0 || wordsA[wordA + relocationWord.addend + 1] !== 0)
       return false
     if (!isPlainStrings(b, homeB) || !isPlainStrings(a, homeA)) return false
     if (!isOfSection(b, symbolB) || !isOfSection(a, symbolA)) return false
     const [atB, atA] = [wordsB[wordB + relocationWord.addend]!, wordsA[wordA + relocationWord.addend]!]
-    const length = Math.min(b.outline.length[homeB]! - atB, a.outline.length[homeA]! - atA)
-    const [inB, inA] = [b.outline.at[homeB]! + atB, a.outline.at[homeA]! + atA]
-    for (let nth = 0; nth < length; nth++) {
-      const byte = b.outline.bytes[inB + nth]
-      if (byte !== a.outline.bytes[inA + nth]) return false
-      if (byte === 0) return true
-    }
-    return false
+    const [inB, inA] = [b.outline.at[homeB]!, a.outline.at[homeA]!]
+    const [endB, endA] = [inB + b.outline.length[homeB]!, inA + a.outline.length[homeA]!]
+    return isSameString(b.outline.bytes, inB + atB, endB, a.outline.bytes, inA + atA, endA)
   }
   const { count: step, offset, type, symbol, addend } = relocationWord
   return {
@@ -222,7 +216,7 @@ function comparer(b: ScannedObject, a: ScannedObject): Comparer {
           equivalent[wordsB[wordB + symbol]!] === wordsA[wordA + symbol] &&
           wordsB[wordB + addend] === wordsA[wordA + addend] &&
           wordsB[wordB + addend + 1] === wordsA[wordA + addend + 1]
-        if (!isSame && !isSameString(wordB, wordA)) return false
+        if (!isSame && !leadToSameString(wordB, wordA)) return false
       }
       return true
     },
@@ -332,11 +326,8 @@ function isSameRow(
   if (length !== rowA.end - rowA.start || table.relocations !== match.relocations) return false
   const inB = b.outline.at[table.section]! + rowB.start
   const inA = a.outline.at[match.section]! + rowA.start
-  // The line number in struct bug_entry.
-  const line = table.name === '__bug_table' && length === 12
-  for (let nth = 0; nth < length; nth++)
-    if (!(line && (nth === 8 || nth === 9)) && b.outline.bytes[inB + nth] !== a.outline.bytes[inA + nth])
-      return false
+  const [bytesB, bytesA] = [b.outline.bytes, a.outline.bytes]
+  if (!hasSameEntryBytes(table.name, length, bytesB, inB, bytesA, inA)) return false
   return same.relocations(
     relocationsAt(b.outline, table.section) + rowB.first * relocationWord.count,
     relocationsAt(a.outline, match.section) + rowA.first * relocationWord.count,
