@@ -69,7 +69,7 @@ export function notTraceable(
   how: 'changed' | 'address-taken' | 'listed' = 'changed',
 ): Finding & { readonly symbol: string; readonly hint: string } {
   const what = how === 'listed' ? symbol : `${symbol} changes, but it`
-  const why = how === 'address-taken' ? ', and its address is handed on,' : ' (notrace, noinstr or the like),'
+  const why = how === 'address-taken' ? ', and its address is taken,' : ' (notrace, noinstr or the like),'
   return {
     severity: 'error',
     rule: 'not-traceable',

@@ -260,8 +260,8 @@ function addressOfNew(name: string, unit: string): Finding {
     symbol: name,
     unit,
     message:
-      `The address of the new function ${name} is handed on; if something keeps it (a timer, a ` +
-      'work, a table), it leads nowhere after the patch is unloaded',
+      `The patch stores or passes the address of the new function ${name}; if a timer, a work item or ` +
+      'a table keeps it, it dangles after unload',
     hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or do not unload the patch',
   }
 }

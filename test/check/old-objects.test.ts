@@ -108,8 +108,8 @@ static const struct net_device_ops ops = { ${table}, };
       ),
     ).toEqual([
       expect.stringContaining(
-        `dev_update now gives struct net_device.${member} another value in objects that exist; struct ` +
-          'net_device.header_ops, which dev_init',
+        `dev_update now gives struct net_device.${member} another value in existing objects; dev_init now ` +
+          'gives struct net_device.header_ops',
       ),
     ])
   })

@@ -99,7 +99,7 @@ export const codeRules = [
   explain(
     'warning',
     'address-of-new-function',
-    'The address of a new function that is handed on: to a timer, a work item, a table, a list of callbacks',
+    'A new function whose address the patch stores or passes: to a timer, a work item, a table, a list of callbacks',
     'Who keeps it calls into the live patch, also after it is unloaded',
     'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
   ),
@@ -170,7 +170,7 @@ export const codeRules = [
   explain(
     'warning',
     'constant-copied',
-    'With the source engine: a constant inside a function whose address is handed on, and which a macro ' +
+    'With the source engine: a constant inside a function whose address is taken, and which a macro ' +
       'declares, or of which the function has several of one name',
     'Who keeps the address has a pointer into the live patch, which may be unloaded',
     'Build with the binary engine; if nobody keeps the address, allow it',

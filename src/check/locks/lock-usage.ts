@@ -283,8 +283,8 @@ function orderFindings(all: readonly PrimitiveUse[]): Found[] {
         unit: of.file,
         message:
           `${of.name} now takes ${inner.on || inner.family} while it holds ` +
-          `${outer.on || outer.family}; the old code takes them the other way round, so a task of each ` +
-          'world can wait for the other for ever',
+          `${outer.on || outer.family}; the old code takes them the other way round, so a task in the ` +
+          'old code and one in the new code can deadlock',
         hint: 'Keep the order of the locks in the live patch',
       })
     }
@@ -296,7 +296,7 @@ function orderFindings(all: readonly PrimitiveUse[]): Found[] {
       unit: of.file,
       message:
         `${of.name} takes ${turned.join(' and ')} in the order of their addresses, and now compares ` +
-        'these the other way round; a task of each world can wait for the other for ever',
+        'these the other way round; a task in the old code and one in the new code can deadlock',
       hint: 'Keep the order of the locks in the live patch',
     })
   }

@@ -49,7 +49,7 @@ export function withSynchronousCallbacks(findings: readonly Finding[], fix: Read
     return {
       ...finding,
       severity: 'note',
-      message: `The address of the new function ${symbol} is handed on, to what calls it at once or only compares it`,
+      message: `The patch passes the address of the new function ${symbol} to a call that only runs or compares it`,
       hint: 'Nothing needs to be done',
     }
   })

@@ -54,8 +54,8 @@ export function missingEndbr(
         symbol: name,
         unit: reference.unit,
         message:
-          `The patched code takes the address of ${name}, to which the kernel lets no indirect call ` +
-          'lead (IBT): nothing takes its address so far',
+          `The patched code takes the address of ${name}, and an indirect call to ${name} would fault: ` +
+          'the kernel has no ENDBR there (IBT)',
         hint: `Add a function to the patch that calls ${name}, and take the address of that one`,
       })
     }

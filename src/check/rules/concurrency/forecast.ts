@@ -72,7 +72,7 @@ export const neverFinishes: Rule = {
             symbol: name,
             unit,
             message:
-              `${name} of ${object} is the whole life of a thread, ${when}: the transition can’t finish ` +
+              `${name} of ${object} is the main function of a kernel thread, ${when}: the transition can’t finish ` +
               'while such a thread exists',
             ...(sinceBoot
               ? {}

@@ -132,8 +132,8 @@ export const locklessReaders: Rule = {
   looksFor:
     'A grace period, a seqcount, a barrier, a release or an RCU list function that a writer no longer has',
   why:
-    'Readers without a lock, in code that is not replaced or still runs the old world, rely on it: ' +
-    'they see what is freed, or one half of what is written',
+    'Readers without a lock rely on it, in code that is not replaced and in tasks that still run the old ' +
+    'code: they see what is freed, or one half of what is written',
   remedy: 'Keep it in the live patch; it costs little, and the old readers need it until they are gone',
   restsOn: [
     { file: 'Documentation/RCU/whatisRCU.rst', says: 'synchronize_rcu' },

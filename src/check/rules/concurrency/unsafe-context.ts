@@ -5,8 +5,8 @@ import type { Found, Rule } from '../../subject/rule.ts'
 
 const dangers: Readonly<Record<Exclude<Context['name'], 'start'>, (name: string, way: string) => string>> = {
   nmi: (name, way) =>
-    `${name} runs in an NMI or a machine check (${way}): that can interrupt any task, of the old or of ` +
-    'the new world, so on one processor old and new code take turns until the transition is over',
+    `${name} runs in an NMI or a machine check (${way}), which can interrupt a task in either patch ` +
+    'state: on one processor old and new code alternate until the transition is over',
   redirection: (name, way) =>
     `${name} is part of what redirects functions (${way}): while it is being redirected it runs itself, ` +
     'and a call of it out of ftrace’s handler runs the old code',
@@ -14,8 +14,8 @@ const dangers: Readonly<Record<Exclude<Context['name'], 'start'>, (name: string,
     `${name} is part of what reads a task’s stack to find out whether the task can switch (${way}): if ` +
     'it is wrong, tasks switch with old code on their stack',
   'switching-point': (name) =>
-    `${name} is where a task switches to the new code without its stack being looked at; it can’t be in ` +
-    'one world while it does',
+    `${name} is where a task switches to the new code without a look at its stack; the task’s patch ` +
+    `state changes while it runs ${name}`,
 }
 
 export const unsafeContext: Rule = {
@@ -24,8 +24,8 @@ export const unsafeContext: Rule = {
   looksFor:
     'A replaced function that runs in an NMI or a machine check, or that ftrace or the livepatch code itself calls',
   why:
-    'There the switch of one task after the other keeps nothing consistent, and the live patch may ' +
-    'change the ground on which it is applied',
+    'There a task’s patch state keeps nothing consistent, and the live patch may change the code that ' +
+    'applies it',
   remedy:
     'Fix the bug in a caller that runs in a task’s own context, or make sure that old and new code may ' +
     'alternate at any moment',

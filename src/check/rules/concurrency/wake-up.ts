@@ -27,8 +27,8 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
         unit: first.of.file,
         message:
           `${names(waits)} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ` +
-          `${names(wakes)} ${wakes.length === 1 ? 'tells' : 'tell'} it; a task that still runs the old ` +
-          'code does not, and the wait may never end',
+          `${names(wakes)} ${wakes.length === 1 ? 'signals' : 'signal'} it; a task that still runs the old ` +
+          'code never signals it, and the wait may never end',
       },
     ]
   })

@@ -18,7 +18,7 @@ export function ioctlFindings(changes: readonly FileChange[]): Found[] {
         return {
           symbol: name,
           unit: path,
-          message: `The ioctl ${name} ${what}; programs that run now, and files that are open, go on with the old one`,
+          message: `The ioctl ${name} ${what}; running programs and open files go on with the old number`,
         }
       })
   })

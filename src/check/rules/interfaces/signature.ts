@@ -66,8 +66,8 @@ export const signature: Rule = {
             symbol: name,
             unit,
             message:
-              `${what}, and ${holders[0]}, which stays, has its address: who calls it through that may ` +
-              'pass what the old one took',
+              `${what}, and ${holders[0]}, which is not replaced, holds its address: an indirect call may ` +
+              'still pass the old parameters',
             hint: 'Look at the callers through the pointer: they must be replaced as well, or cast what they pass',
           })
       }

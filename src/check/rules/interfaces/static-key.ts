@@ -47,7 +47,7 @@ export function keyFindings(functions: ChangedFunctions, changes: readonly FileC
       {
         symbol: of.name,
         unit: of.file,
-        message: `${of.name} switches ${keys} otherwise than before; now it is as the old code has left it`,
+        message: `${of.name} switches the static key ${keys} differently; it is still as the old code has left it`,
       },
     ]
   })

@@ -37,8 +37,8 @@ export function tracepointFindings(changes: readonly FileChange[]): Found[] {
             symbol: name,
             unit: path,
             message:
-              `The trace event ${name} ${young.has(name) ? 'changes' : 'goes'}; what listens to it now ` +
-              'reads its record as the kernel described it at the start',
+              `The trace event ${name} ${young.has(name) ? 'changes' : 'goes'}; listeners that are attached ` +
+              'read its record by the old format',
           }),
         )
     })

@@ -75,8 +75,7 @@ function foundOf(
       severity: 'note',
       symbol: change.name,
       message:
-        `${change.name}: ${toldFirst(told, '; ')}; objects that are there have in it what their ` +
-        `bytes hold by chance, or 0${seen}`,
+        `${change.name}: ${toldFirst(told, '; ')}; in existing objects these bytes hold 0 or garbage` + seen,
       hint: 'Make sure that 0 means the old behaviour, and that the objects are cleared when they are allocated',
     }
   }

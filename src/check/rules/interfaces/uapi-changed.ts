@@ -54,8 +54,8 @@ export function uapiFindings(changes: readonly FileChange[]): Found[] {
             symbol: changed[0]![0],
             unit: path,
             message:
-              `What programs are compiled with changes: ${names(changed.map(([name]) => name))}; those ` +
-              `that run now have the old ${changed.length === 1 ? 'one' : 'ones'}`,
+              `A header for programs changes ${names(changed.map(([name]) => name))}; running programs were ` +
+              `compiled with the old ${changed.length === 1 ? 'one' : 'ones'}`,
           },
         ]
       if (added.length === 0) return []

@@ -55,7 +55,7 @@ function noteOf(copies: readonly Copy[]): Found {
     symbol: name,
     unit: file,
     message:
-      `${name} has no code of its own in the running kernel; it is in ${listed(into)}, which ` +
+      `${name} has no code of its own in the running kernel; it is inlined into ${listed(into)}, which ` +
       `${into.length === 1 ? 'is' : 'are'} replaced`,
     hint: 'Nothing needs to be done',
   }
@@ -93,8 +93,8 @@ async function findIn(
         {
           ...place,
           message:
-            `${name} was put into ${listed(left)} when the kernel was compiled, and the live patch ` +
-            'would leave that code as it is',
+            `The kernel’s compiler has inlined ${name} into ${listed(left)}, and the live patch does not ` +
+            `replace ${left.length === 1 ? 'it' : 'them'}`,
         },
       ]
     if (replaced.has(name) || carried.has(name) || differing.has(name)) return []

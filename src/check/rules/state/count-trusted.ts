@@ -55,8 +55,8 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
         symbol: name,
         unit: file,
         message:
-          `${name} now leaves when ${thing} has come to a limit, and only the new ${keeper} counts it ` +
-          'rightly; in objects that are there it is what the old code has made of it',
+          `${name} now leaves when ${thing} has come to a limit, and only the new ${keeper} counts ` +
+          `${thing} right; existing objects have the old code’s count`,
       },
     ]
   })

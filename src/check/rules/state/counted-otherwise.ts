@@ -23,8 +23,8 @@ function turnFindings({ rewritten }: ChangedFunctions): Found[] {
           symbol: name,
           unit: file,
           message:
-            `${name} now decides at another count of ${threshold.thing} (${gone.text}, now ${threshold.text}); in ` +
-            'objects that are there it is what the old code has counted',
+            `${name} now decides at another count of ${threshold.thing} (${gone.text}, now ${threshold.text}); ` +
+            'existing objects have the old code’s count',
         },
       ]
     })

@@ -77,8 +77,8 @@ function inUnit({ change }: StudiedUnit): Found[] {
             {
               ...place,
               message:
-                `${after.name} hands the text ${handed.text} to ${handed.by}, which keeps its address; it ` +
-                'is part of the live patch, and leads nowhere when that is unloaded',
+                `${after.name} passes the text ${handed.text}, which is part of the live patch, to ` +
+                `${handed.by}, which keeps its address; after unload it dangles`,
             },
           ]),
       ...(stored === undefined
@@ -89,7 +89,7 @@ function inUnit({ change }: StudiedUnit): Found[] {
               severity: 'note' as const,
               message:
                 `${after.name} stores the address of the text ${stored.text}, which is part of the live ` +
-                'patch: what still has it when that is unloaded leads nowhere',
+                'patch; after unload it dangles',
             },
           ]),
     ]
@@ -100,7 +100,7 @@ export const keptText: Rule = {
   name: 'kept-text',
   severity: 'warning',
   looksFor:
-    'A replaced function that hands a text to a function of the kernel which keeps its address (the ' +
+    'A replaced function that passes a text to a function of the kernel which keeps its address (the ' +
     'name of an I/O region or an interrupt); a note, where it stores the address of one',
   why:
     'The text lies in the live patch, in memory that is freed when the live patch is unloaded; ' +

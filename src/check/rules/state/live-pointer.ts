@@ -84,20 +84,20 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
   return [...groups.values()].map((group): Found => {
     const [{ gone, come, tables }] = group as [Exchange]
     const who = listed(group.map(({ name }) => name))
-    const hands = group.length === 1 ? 'hands' : 'hand'
+    const [passes, stores] = group.length === 1 ? ['passes', 'stores'] : ['pass', 'store']
     const place = { symbol: group[0]!.name, unit: studied.change.unit }
     if (gone.length > 0 && come.length > 0)
       return {
         ...place,
         message:
-          `${who} ${hands} on ${listed(come)} in place of ${listed(gone)}; what the old code has set ` +
-          `up goes on with ${listed(gone)}`,
+          `${who} ${stores} or ${passes} ${listed(come)} in place of ${listed(gone)}; what the old code ` +
+          `has set up still leads to ${listed(gone)}`,
       }
     return {
       ...place,
       message:
-        `${who} ${hands} on the new table ${listed(tables)}, which is part of the live patch; what ` +
-        'keeps it leads nowhere when the live patch is unloaded',
+        `${who} ${stores} or ${passes} the address of the new table ${listed(tables)}, which is part of ` +
+        'the live patch; after unload it dangles',
       hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
     }
   })
@@ -118,8 +118,8 @@ function keptFindings({ change }: StudiedUnit): Found[] {
           symbol: one.name,
           unit: change.unit,
           message:
-            `${one.name} hands the address of ${datum.name}, which is part of the live patch, ${how}; ` +
-            'it leads nowhere when the live patch is unloaded',
+            `${one.name} passes the address of ${datum.name}, which is part of the live patch, ${how}; ` +
+            'after unload it dangles',
           hint:
             'Keep such an object in memory that is allocated, undo in a callback (INARCH_PRE_UNPATCH) ' +
             'what keeps it, or never unload the live patch',
@@ -133,15 +133,15 @@ export const livePointer: Rule = {
   name: 'live-pointer',
   severity: 'warning',
   looksFor:
-    'A callback, or a table of operations, that a changed function hands on in place of another one: to ' +
-    'a timer, a work item, an object; and an object of the live patch itself, such as a wait queue, ' +
-    'that is handed to what keeps its address',
+    'A callback, or a table of operations, that a changed function stores or passes in place of another ' +
+    'one: to a timer, a work item, an object; and an object of the live patch itself, such as a wait ' +
+    'queue, whose address is passed to code that keeps it',
   why:
     'Timers, work items and objects that the old code has set up keep the old one; both kinds are in ' +
     'the kernel until the last of them is gone',
   remedy:
-    'Change the function that is handed on already instead of handing on another one, or let both ' +
-    'understand the same objects',
+    'Change the callback that is set already instead of setting another one, or let both understand the ' +
+    'same objects',
   restsOn: [
     { file: 'kernel/livepatch/patch.c', says: 'klp_ftrace_handler' },
     { file: 'kernel/time/timer.c', says: 'call_timer_fn' },

@@ -127,23 +127,19 @@ export function placedFindings(functions: ChangedFunctions): Found[] {
       put(
         name,
         file,
-        `${name} works out otherwise where an entry stands; entries that the old code has put in stand ` +
-          'where it said before, and are not found, or found twice',
+        `${name} computes another place for an entry; entries that the old code has inserted stay at the ` +
+          'old place, and are not found, or found twice',
       )
     else if (hashesItself(before, after) || givesBucket(before, after))
-      put(
-        name,
-        file,
-        `${name} hashes otherwise than before; entries that are there stand where the old hash says`,
-      )
+      put(name, file, `${name} computes another hash; existing entries stay where the old hash put them`)
     else {
       const order = ordersItself(before, after)
       if (order !== undefined)
         put(
           name,
           file,
-          `${name} puts entries in by another order than before; the ${order} that is there is in the ` +
-            `old one, and ${order === 'tree' ? 'can’t be searched by both' : 'both orders meet in it'}`,
+          `${name} inserts entries in another order; the existing ${order} has the old order, and ` +
+            `${order === 'tree' ? 'a search by the new one misses entries' : 'now holds both'}`,
         )
     }
   }
@@ -153,8 +149,8 @@ export function placedFindings(functions: ChangedFunctions): Found[] {
       put(
         name,
         file,
-        `${name} has another value, by which entries of a table are placed; those that the old code has ` +
-          'put in stand elsewhere',
+        `${name} has another value, and it places entries of a table; entries that the old code has ` +
+          'inserted stand elsewhere',
       )
   return found
 }

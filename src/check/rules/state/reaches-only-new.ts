@@ -112,7 +112,7 @@ export function arrivalFindings(functions: ChangedFunctions): Found[] {
       symbol: names[0]!,
       unit: file,
       message:
-        `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only for what comes; ${what} keep ` +
+        `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only when something new comes; ${what} keep ` +
         `what the old code gave them${isAll ? ', so for them the fix has no effect' : ''}`,
     }
   })

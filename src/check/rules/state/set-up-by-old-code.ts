@@ -104,7 +104,7 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
         message:
           `${one.name} now sets up ${listed(members)}, and ${listed(names)} now ` +
           `${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made ` +
-          `come without ${them}`,
+          `lack ${them}`,
       },
     ]
   })

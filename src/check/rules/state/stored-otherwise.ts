@@ -160,7 +160,7 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
       !made.has(type) &&
       !isDispatcher(functions.after.definitions.get(root)!, names)
     const meets = isOneCall
-      ? `both are below ${root}, so only what outlasts its call meets the other world`
+      ? `both are below ${root}, so old and new code meet only in what outlasts its call`
       : 'objects hold what the old code has written'
     return [
       {

@@ -85,14 +85,14 @@ export function foldedVariables(
         ...(isRead
           ? {
               message:
-                `${subject} ${name}, which nothing changes any more after the patch: the compiler has put ` +
-                'its initial value in its place, so that the value which the running kernel has in it is ignored',
+                `${subject} ${name}, and nothing writes ${name} after the patch: the compiler has put in its ` +
+                'initial value, and the running kernel’s value is ignored',
             }
           : {
               severity: 'note' as const,
               message:
-                `${subject} ${name}, which nothing reads any more after the patch: the compiler leaves out ` +
-                `what writes it, so that the running kernel’s ${name} stays as it is`,
+                `${subject} ${name}, and nothing reads ${name} after the patch: the compiler leaves the ` +
+                `writes out, and the running kernel’s ${name} stays as it is`,
               hint: 'Mark it __used, if the old code must find it up to date after a revert',
             }),
       },

@@ -94,15 +94,15 @@ export function deferredWorkFindings(functions: ChangedFunctions): Found[] {
     const young = to.find((one) => won === undefined || one.place === won.place)!
     const end =
       lost === undefined
-        ? 'waits for that as well now; the old code does not, during the transition and after a revert, ' +
-          'and goes on while what the new code handed over still runs'
-        : `no longer waits for ${lost.title}; what the old code has handed over there still runs when it goes on`
+        ? `now waits for ${young.title} as well; the old code does not, during the transition and after a ` +
+          'revert, and goes on while what the new code has queued there still runs'
+        : `no longer waits for ${lost.title}, and goes on while what the old code has queued there still runs`
     return [
       {
         symbol: maker.of.name,
         unit: maker.of.file,
         message:
-          `${maker.of.name} now hands to ${young.title} what it handed to ${old.title}, and ` +
+          `${maker.of.name} now queues on ${young.title} what it queued on ${old.title}, and ` +
           `${waiter.of.name} ${end}`,
       },
     ]

@@ -95,8 +95,8 @@ export function constructorFindings(functions: ChangedFunctions): Found[] {
     if (gone.length === 0 && come.length === 0) return []
     const whose =
       come.length === 0
-        ? 'those that the new one has made come to old code, when the patch goes, without what it leaves out'
-        : 'objects of the slabs that exist, free ones too, were set up by the old one and are not set up again'
+        ? 'after a revert the old code gets objects without what the new constructor leaves out'
+        : 'objects of existing slabs, free ones too, keep what the old constructor has set up'
     return [
       {
         symbol: name,

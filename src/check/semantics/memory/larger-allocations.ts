@@ -161,9 +161,9 @@ function findingOf(maker: Both, { thing, old, young }: Growth, users: readonly B
     symbol: maker.name,
     unit: maker.file,
     message:
-      `${maker.name} now makes ${what} with more room (${spelledSize(young)} instead of ` +
-      `${spelledSize(old)}), and ${names} now ${users.length === 1 ? 'reaches' : 'reach'} further ` +
-      'there; what the old code has made ends before',
+      `${maker.name} now allocates more for ${what} (${spelledSize(young)} instead of ` +
+      `${spelledSize(old)}), and ${names} now ${users.length === 1 ? 'accesses' : 'access'} the added ` +
+      'part; what the old code has allocated ends before it',
     hint: 'Keep what is new in a shadow variable, or let the new code see from the object itself how much room it has',
   }
 }

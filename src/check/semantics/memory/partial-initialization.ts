@@ -71,9 +71,8 @@ export function partialInitializationFindings(
           symbol: user.of.name,
           unit: user.of.file,
           message:
-            `${user.of.name} now gives ${listed(both)} another value in objects that exist; ` +
-            `${listed(rest)}, which ${maker.of.name} now gives another value as well, they keep as the ` +
-            'old code gave it',
+            `${user.of.name} now gives ${listed(both)} another value in existing objects; ${maker.of.name} ` +
+            `now gives ${listed(rest)} another value, too, but only in new objects`,
           hint: 'See whether the halves fit together, or correct what exists in a callback (INARCH_PRE_PATCH)',
         },
       ]

@@ -214,8 +214,8 @@ export function insertionEndFindings({ all }: ChangedFunctions): Found[] {
       unit: adder.of.file,
       message:
         `${adder.of.name} now puts entries at the ${adder.to} of ${list}, and ${listed(names)} ` +
-        `${names.length === 1 ? 'goes' : 'go'} through it from the other end than before; entries that ` +
-        'are there stand in the old order',
+        `${names.length === 1 ? 'goes' : 'go'} through it from the other end than before; existing ` +
+        'entries stand in the old order',
     },
   ]
 }

@@ -179,8 +179,8 @@ export function newVariableFindings(functions: ChangedFunctions, changes: readon
           symbol: users[0]!.name,
           unit: users[0]!.file,
           message:
-            `${maker.name} now fills ${variable}, which is new, and ${names} now ` +
-            `${users.length === 1 ? 'decides' : 'decide'} by it; what was there before the live patch is not in it`,
+            `${maker.name} now fills the new variable ${variable}, and ${names} now ` +
+            `${users.length === 1 ? 'decides' : 'decide'} by it; what came before the live patch is not in ${variable}`,
           hint:
             `Let the new code look where the old code has put things as well, or fill ${variable} in a ` +
             'callback (INARCH_PRE_PATCH)',

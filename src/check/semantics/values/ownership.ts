@@ -194,7 +194,7 @@ export function ownershipFindings(functions: ChangedFunctions): Found[] {
     const meet =
       late.length === 0
         ? 'where old and new code meet,'
-        : `${listed(late)} can run later, in the other world than what queued it: then`
+        : `${listed(late)} can run later, in the other patch state than what queued it: then`
     return [
       {
         symbol: first.of.name,

@@ -83,8 +83,8 @@ export function sortedListFindings({ all }: ChangedFunctions): Found[] {
         symbol: maker.name,
         unit: maker.file,
         message:
-          `${maker.name} now puts entries in by the order of ${members}, and ${names} now ` +
-          `${users.length === 1 ? 'stops' : 'stop'} looking by it; the entries that are there are not in that order`,
+          `${maker.name} now inserts entries in the order of ${members}, and ${names} now ` +
+          `${users.length === 1 ? 'ends' : 'end'} a search by that order; existing entries are not in that order`,
       },
     ]
   })

@@ -160,7 +160,7 @@ describe('a static key', () => {
 
   test('that is switched otherwise than before is a danger', () => {
     const found = keysSaid(pair('', ''), pair('static_branch_enable(&some_key);', ''))
-    expect(found).toEqual([expect.stringContaining('some_open switches some_key')])
+    expect(found).toEqual([expect.stringContaining('some_open switches the static key some_key')])
   })
 
   test('that is only asked is none', () => {

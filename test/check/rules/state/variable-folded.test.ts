@@ -25,7 +25,7 @@ function found(before: string, after: string) {
     return foldedVariables(compareObjects(b!, a!, 'unit.c'), [`${words}${after}`])
       .map(
         ({ symbol, severity = 'warning', message }) =>
-          `${severity} ${symbol} ${/^(.*?), which/.exec(message)?.[1]}`,
+          `${severity} ${symbol} ${/^(.*?), and nothing/.exec(message)?.[1]}`,
       )
       .join('\n')
   })

@@ -42,19 +42,19 @@ describe('what is handed elsewhere, and who waits for it', () => {
     ] as const) {
       const messages = said(pair(before), pair(after))
       expect(messages).toHaveLength(1)
-      expect(messages[0]).toMatch(/^some_start now hands to .*, and some_stop no longer waits for /)
+      expect(messages[0]).toMatch(/^some_start now queues on .*, and some_stop no longer waits for /)
     }
   })
 
   test('where both are waited for, the old code does not', () => {
     expect(said(pair(one), pair(both))[0]).toMatch(
-      /some_stop waits for that as well now; the old code does not/,
+      /some_stop now waits for .* as well; the old code does not/,
     )
   })
 
   test('where the old place is only no longer waited for', () => {
     expect(said(pair([one[0], both[1]]), pair(other))[0]).toMatch(
-      /some_stop no longer waits for the workqueue s->one;/,
+      /some_stop no longer waits for the workqueue s->one, and goes on/,
     )
   })
 

@@ -71,7 +71,7 @@ describe('a larger allocation is asked about when another function', () => {
     ],
   ])('%s', (_what, before, after) => {
     expect(asked(before, after)).toEqual([
-      expect.stringMatching(/now makes .* with more room .*table_use now reaches further there/),
+      expect.stringMatching(/now allocates more for .*table_use now accesses the added part/),
     ])
     // The same objects with less room than before: the new code stays within what there is.
     expect(asked(after, before)).toEqual([])
@@ -84,9 +84,9 @@ describe('a larger allocation is asked about when another function', () => {
         makes('sizeof(*t) + n + 4') + uses('\tput_unaligned(n, (u8 *)(t + 1) + n);\n'),
       ),
     ).toEqual([
-      'table_make now makes objects of struct table with more room (sizeof(struct table) + n + 4 ' +
-        'instead of sizeof(struct table) + n), and table_use now reaches further there; what the old ' +
-        'code has made ends before',
+      'table_make now allocates more for objects of struct table (sizeof(struct table) + n + 4 ' +
+        'instead of sizeof(struct table) + n), and table_use now accesses the added part; what the old ' +
+        'code has allocated ends before it',
     ])
   })
 })
@@ -168,7 +168,7 @@ describe('the size is followed', () => {
     ],
   ])('%s', (_how, before, after) => {
     expect(asked(before, after)).toHaveLength(1)
-    expect(asked(before, after)[0]).toMatch(/table_use now reaches further/)
+    expect(asked(before, after)[0]).toMatch(/table_use now accesses the added part/)
   })
 
   test('to a buffer that is made where it is missing, by the same function', () => {
@@ -271,7 +271,7 @@ describe('a size that a subsystem is told counts as well', () => {
     ['for a pool', ...both((size) => `return mempool_init_kmalloc_pool(&q->pool, 4, ${size});`)],
   ])('%s', (_how, before, after) => {
     expect(asked(before!, after!)).toEqual([
-      expect.stringMatching(/^tell now makes objects of struct table with more room .* and table_use now/),
+      expect.stringMatching(/^tell now allocates more for objects of struct table .* and table_use now/),
     ])
     expect(asked(after!, before!)).toEqual([])
   })

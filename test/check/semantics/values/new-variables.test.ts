@@ -104,7 +104,7 @@ describe('a new variable is asked about that one function fills, and by which an
   ])('%s', (_what, parts) => {
     expect(asked(table({}), table(parts))).toEqual([
       expect.stringMatching(
-        /^format_register now fills \w+, which is new, and format_find now decides by it/,
+        /^format_register now fills the new variable \w+, and format_find now decides by it/,
       ),
     ])
     // A variable that was there is filled already.
@@ -216,8 +216,8 @@ describe('a list that is kept sorted now', () => {
     ],
   ])('is asked about: %s', (_how, before, after) => {
     expect(said(before, after)).toEqual([
-      'rule_add now puts entries in by the order of struct rule.prio, and rule_find now stops looking ' +
-        'by it; the entries that are there are not in that order',
+      'rule_add now inserts entries in the order of struct rule.prio, and rule_find now ends a search by ' +
+        'that order; existing entries are not in that order',
     ])
   })
 

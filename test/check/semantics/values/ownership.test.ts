@@ -79,7 +79,7 @@ describe('what is given back by another function than before', () => {
 
   test('tells what runs later', () => {
     const [message] = said(text(work, '', 'ida_free(&ids, s->id);'), text(work, 'ida_free(&ids, s->id);', ''))
-    expect(message).toContain('some_free_later can run later, in the other world than what queued it:')
+    expect(message).toContain('some_free_later can run later, in the other patch state than what queued it:')
   })
 
   test('a work that is also called at once runs later, too', () => {
