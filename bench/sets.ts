@@ -19,6 +19,7 @@ import { parsePatch } from '../src/patch/parse.ts'
 import type { Patch } from '../src/patch/patch.ts'
 import type { SourceChange } from '../src/source/change/source-change.ts'
 import { findSourceChanges } from '../src/source/change/unit-change.ts'
+import { compareUnit } from '../src/source/change/unit-comparison.ts'
 import { randomFrom, shuffled, unitOrder } from './source/sample.ts'
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
@@ -43,7 +44,9 @@ function randomPatch(kernel: Kernel, { source }: Unit, random: () => number): Pa
 async function changeOf(kernel: Kernel, patch: Patch): Promise<SourceChange | undefined> {
   return await withScratch(async (dir) => {
     const { changes } = await applyPatches(kernel.source, [patch])
-    const [found] = await findSourceChanges(job, await compilePairs(job, kernel, changes, dir))
+    const { pairs, bench } = await compilePairs(job, kernel, changes, dir)
+    const units = await Promise.all(pairs.map((pair) => compareUnit(job, bench, bench!.known, pair)))
+    const [found] = await findSourceChanges(job, bench, units)
     return found
   })
 }

@@ -7,7 +7,7 @@ import type { Unit } from '../build/kbuild/units.ts'
 import { outline } from '../c/expanded/outline.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { textsOf } from '../source/change/unit-change.ts'
+import { preprocessedTexts } from '../source/change/unit-texts.ts'
 import { layoutsFound } from './rules/interfaces/type-layout.ts'
 import { mayChangeTypes } from './types/may-change-types.ts'
 import type { UnitTexts } from './types/unit-outlines.ts'
@@ -39,7 +39,7 @@ export async function refusingLayouts(
 /** What can't be preprocessed is for the compiler to explain. */
 async function textsIfRead(job: Job, bench: BuildTrees, unit: Unit): Promise<UnitTexts | undefined> {
   try {
-    const [before, after] = await textsOf(job, bench, unit)
+    const [before, after] = await preprocessedTexts(job, bench, unit)
     return { before: outline(before), after: outline(after) }
   } catch (error) {
     if (error instanceof Fault && error.code === 'does-not-preprocess') return undefined

@@ -12,11 +12,12 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { MatchRecord } from '../match/record.ts'
 import { auditFix } from './engines/audited.ts'
 import { makeBinary } from './engines/binary.ts'
-import { type Draft, openDraft } from './engines/draft.ts'
+import { type Draft, draftOf } from './engines/draft.ts'
+import { type StudiedFix, studyFix } from './engines/study.ts'
 import { compileFix } from './fix.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import { nameOf, titleOf } from './manifest/naming.ts'
-import type { CompiledFix, MakeRequest } from './manifest/request.ts'
+import type { MakeRequest } from './manifest/request.ts'
 
 /** What `check` says of a fix; serialisable. */
 export interface Judgement {
@@ -53,7 +54,7 @@ function withoutCode({ expected: _, ...rest }: MatchRecord): Omit<MatchRecord, '
 async function completed(
   job: Job,
   kernel: Kernel,
-  fix: CompiledFix,
+  fix: StudiedFix,
   draft: Draft,
 ): Promise<Pick<Judgement, 'binding' | 'findings'>> {
   if ([...draft.findings, ...draft.review].some(({ severity }) => severity === 'error'))
@@ -78,57 +79,64 @@ function reached({ binding }: Manifest): Pick<Judgement, 'binding'> {
   return { binding: { distance: binding.symbols.length - name, name } }
 }
 
+/** What there is to say of a fix whose units compile. */
+async function judge(
+  job: Job,
+  kernel: Kernel,
+  fix: StudiedFix,
+): Promise<Omit<Judgement, 'format' | 'name' | 'title' | 'kernel'>> {
+  const draft = await draftOf(job, kernel, fix)
+  const { extraction, functions } = draft
+  const nothing = extraction.replaced.length === 0 && extraction.callbacks.length === 0
+  const whole = nothing ? { findings: draft.findings } : await completed(job, kernel, fix, draft)
+  const findings = [...whole.findings, ...draft.review]
+  return {
+    verdict: verdictOn(findings, nothing),
+    functions: functions.map(({ object, before, unit, reasons, match }) => ({
+      object,
+      name: before.name,
+      unit,
+      reasons,
+      ...(draft.beyond === undefined ? {} : { beyond: draft.beyond(before.name) }),
+      ...(match === undefined ? {} : { match: withoutCode(match) }),
+    })),
+    ...('binding' in whole ? { binding: whole.binding } : {}),
+    carried: extraction.carried.map((item) => ({ ...item })),
+    findings,
+  }
+}
+
+function verdictOn(findings: readonly Finding[], nothing: boolean): Judgement['verdict'] {
+  if (findings.some(({ severity }) => severity === 'error')) return 'refused'
+  if (nothing) return 'none'
+  return objectionsAmong(findings).length === 0 ? 'possible' : 'consent'
+}
+
 /**
  * Judges a fix for `kernel`.
  * @throws Fault `patch/*` when the patches do not apply or compile
  */
 export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): Promise<Judgement> {
   const { release, version } = kernel
+  const title = titleOf(request.patches)
+  const about = {
+    format: 'inarch-check-1',
+    name: nameOf(request.name, request.patches),
+    ...(title === undefined ? {} : { title }),
+    kernel: { release, version },
+  } as const
   return await withScratch(async (dir): Promise<Judgement> => {
-    const title = titleOf(request.patches)
-    const head = {
-      format: 'inarch-check-1',
-      name: nameOf(request.name, request.patches),
-      ...(title === undefined ? {} : { title }),
-      kernel: { release, version },
-    } as const
     try {
-      const fix = await compileFix(job, kernel, request, dir)
-      const draft = await openDraft(job, kernel, fix)
+      const fix = await studyFix(job, kernel, await compileFix(job, kernel, request, dir))
       try {
-        const { extraction, functions } = draft
-        const nothing = extraction.replaced.length === 0 && extraction.callbacks.length === 0
-        const whole = nothing ? { findings: draft.findings } : await completed(job, kernel, fix, draft)
-        const findings = [...whole.findings, ...draft.review]
-        const [objection] = objectionsAmong(findings)
-        return {
-          ...head,
-          verdict: findings.some(({ severity }) => severity === 'error')
-            ? 'refused'
-            : nothing
-              ? 'none'
-              : objection === undefined
-                ? 'possible'
-                : 'consent',
-          functions: functions.map(({ object, before, unit, reasons, match }) => ({
-            object,
-            name: before.name,
-            unit,
-            reasons,
-            ...(draft.beyond === undefined ? {} : { beyond: draft.beyond(before.name) }),
-            ...(match === undefined ? {} : { match: withoutCode(match) }),
-          })),
-          ...('binding' in whole ? { binding: whole.binding } : {}),
-          carried: extraction.carried.map((item) => ({ ...item })),
-          findings,
-        }
+        return { ...about, ...(await judge(job, kernel, fix)) }
       } finally {
-        draft.close()
+        fix.close()
       }
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== 'refused') throw error
       return {
-        ...head,
+        ...about,
         verdict: error.code === 'no-functional-change' ? 'none' : 'refused',
         functions: [],
         carried: [],

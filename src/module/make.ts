@@ -8,11 +8,12 @@ import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { Draft } from './engines/draft.ts'
 import type { SourceObject } from './engines/source-objects.ts'
+import type { StudiedFix } from './engines/study.ts'
 import { compileFix } from './fix.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import { nameOf } from './manifest/naming.ts'
 import { type BuiltModule, type WrittenModule, writeModule } from './manifest/output.ts'
-import type { CompiledFix, Engine, MakeRequest } from './manifest/request.ts'
+import type { Engine, MakeRequest } from './manifest/request.ts'
 
 /**
  * Makes a live patch module for `kernel`.
@@ -29,34 +30,45 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
   }
   return await withScratch(async (dir) => {
     const fix = await compileFix(job, kernel, request, dir)
-    const { openDraft } = await import('./engines/draft.ts')
-    const draft = await openDraft(job, kernel, fix)
+    const { studyFix } = await import('./engines/study.ts')
+    const studied = await studyFix(job, kernel, fix)
     try {
-      // The source engine makes up its own mind about what it replaces; the rules hold for both.
-      const known = engine === 'source' ? draft.review : [...draft.findings, ...draft.review]
-      refuseUnlessAllowed(kernel, known)
-      const engines: EnginesModule = await makeWith[engine](job, kernel, fix, draft)
-      const { bytes, manifest, directory, objects } = engines
-      const told = [...manifest.findings, ...draft.review]
-      const own = directory === undefined || objects === undefined ? undefined : { directory, objects }
-      const { auditFix } = await import('./engines/audited.ts')
-      const audited = await auditFix(job, kernel, fix, own, bytes, told)
-      const findings = withConsent([...told, ...audited], new Set(request.allow))
-      refuseUnlessAllowed(kernel, findings)
-      const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
-      const { evidenceFor, packEvidence } = await import('./manifest/evidence.ts')
-      const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
-      const made = await writeModule(output, bytes, {
-        ...withBeyond(manifest, draft),
-        findings,
-        evidence,
-        timings,
-      })
-      return directory === undefined ? made : { ...made, directory }
+      return await makeStudied(job, kernel, studied)
     } finally {
-      draft.close()
+      studied.close()
     }
   })
+}
+
+async function makeStudied(job: Job, kernel: Kernel, fix: StudiedFix): Promise<WrittenModule> {
+  const { engine = 'binary', output, allow } = fix.request
+  const { draftOf } = await import('./engines/draft.ts')
+  const draft = await draftOf(job, kernel, fix)
+  // The source engine makes up its own mind about what it replaces; the rules hold for both.
+  const known = engine === 'source' ? draft.review : [...draft.findings, ...draft.review]
+  refuseUnlessAllowed(kernel, known)
+  const { bytes, manifest, directory, objects }: EnginesModule = await makeWith[engine](
+    job,
+    kernel,
+    fix,
+    draft,
+  )
+  const told = [...manifest.findings, ...draft.review]
+  const own = directory === undefined || objects === undefined ? undefined : { directory, objects }
+  const { auditFix } = await import('./engines/audited.ts')
+  const audited = await auditFix(job, kernel, fix, own, bytes, told)
+  const findings = withConsent([...told, ...audited], new Set(allow))
+  refuseUnlessAllowed(kernel, findings)
+  const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
+  const { evidenceFor, packEvidence } = await import('./manifest/evidence.ts')
+  const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
+  const written = await writeModule(output, bytes, {
+    ...withBeyond(manifest, draft),
+    findings,
+    evidence,
+    timings,
+  })
+  return directory === undefined ? written : { ...written, directory }
 }
 
 /**
@@ -83,7 +95,7 @@ function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
 /** A module, with the compiled files of its own source if it was made from that. */
 type EnginesModule = BuiltModule & { readonly objects?: readonly SourceObject[] }
 
-/** What is made of a compiled fix, in memory, by each engine. The source engine is loaded when it is needed. */
+/** What is made of a fix, in memory, by each engine. The source engine is loaded when it is needed. */
 const makeWith = {
   binary,
   source: async (job, kernel, fix) => {
@@ -96,10 +108,10 @@ const makeWith = {
   },
 } satisfies Record<
   Engine,
-  (job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft) => Promise<EnginesModule>
+  (job: Job, kernel: Kernel, fix: StudiedFix, draft: Draft) => Promise<EnginesModule>
 >
 
-async function binary(job: Job, kernel: Kernel, fix: CompiledFix, draft: Draft): Promise<BuiltModule> {
+async function binary(job: Job, kernel: Kernel, fix: StudiedFix, draft: Draft): Promise<BuiltModule> {
   const { makeBinary } = await import('./engines/binary.ts')
   return await job.journal.step('Making the module', async (step) => {
     const made = await makeBinary(job, kernel, fix, draft)

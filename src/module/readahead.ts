@@ -20,6 +20,7 @@ export function readAhead(
     // Further compilers are started first.
     await new Promise((resolve) => setTimeout(resolve, 5))
     await Promise.all([
+      import('./engines/study.ts'),
       import('./engines/draft.ts'),
       import('./engines/binary.ts'),
       import('./engines/audited.ts'),

@@ -6,8 +6,9 @@ import { openUnits } from '../../src/build/kbuild/units.ts'
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { makeBinary } from '../../src/module/engines/binary.ts'
-import { type Draft, openDraft } from '../../src/module/engines/draft.ts'
+import { type Draft, draftOf } from '../../src/module/engines/draft.ts'
 import { makeFromSource } from '../../src/module/engines/source.ts'
+import { type StudiedFix, studyFix } from '../../src/module/engines/study.ts'
 import { compileFix } from '../../src/module/fix.ts'
 import { openTemplate } from '../../src/module/structures/template.ts'
 import type { Patch } from '../../src/patch/patch.ts'
@@ -18,7 +19,7 @@ export interface Built extends Audited {
 }
 
 /** A fault of a stage: what the stages before the module hand on, altered. */
-export type Alter = (draft: Draft) => Draft
+export type Alter = (draft: Draft, fix: StudiedFix) => Draft
 
 /** @param dir an empty directory that outlives what is built */
 export async function buildToAudit(
@@ -30,11 +31,12 @@ export async function buildToAudit(
   allow: readonly string[] = [],
   alter: Alter = (draft) => draft,
 ): Promise<Built> {
-  const fix = await compileFix(job, kernel, { patches, replace: true, allow, output: dir }, dir)
-  const draft = await openDraft(job, kernel, fix)
+  const compiled = await compileFix(job, kernel, { patches, replace: true, allow, output: dir }, dir)
+  const fix = await studyFix(job, kernel, compiled)
   try {
+    const draft = await draftOf(job, kernel, fix)
     const source = engine === 'source' ? await makeFromSource(job, kernel, fix) : undefined
-    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, alter(draft)))
+    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, alter(draft, fix)))
     const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
     const units = fix.compiled.pairs.map(({ unit, module = 'vmlinux', before, after }) => ({
       unit,
@@ -58,6 +60,6 @@ export async function buildToAudit(
     })
     return { ...made, parts }
   } finally {
-    draft.close()
+    fix.close()
   }
 }

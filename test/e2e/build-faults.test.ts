@@ -9,12 +9,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { audit } from '../../src/audit/audit.ts'
 import { readObject } from '../../src/elf/read.ts'
 import type { SymbolDraft } from '../../src/elf/write.ts'
-import { extract } from '../../src/extract/extraction.ts'
+import { extract, type UnitChange } from '../../src/extract/extraction.ts'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { Binder, type Binding } from '../../src/module/bind/bind.ts'
 import type { Draft } from '../../src/module/engines/draft.ts'
+import type { StudiedFix } from '../../src/module/engines/study.ts'
 import { type Alter, buildToAudit } from '../audit/built.ts'
 import { Mutant } from '../audit/mutant.ts'
 import { auditedPatch } from '../audit/patched.ts'
@@ -83,10 +84,11 @@ const faults: Readonly<Record<string, { alter: Alter; rule: RegExp }>> = {
     rule: /^audit-/,
   },
   'binding: two statics of the kernel, exchanged': {
-    alter: (draft) => {
+    alter: (draft, fix) => {
       const [secret, done] = [named(draft, /^net_secret$/), named(draft, /^___done\.\d+$/)]
       return bound(/^net_secret$|^___done\.\d+$/, ({ name }) => (name === 'net_secret' ? done : secret))(
         draft,
+        fix,
       )
     },
     rule: /^audit-/,
@@ -101,8 +103,8 @@ const faults: Readonly<Record<string, { alter: Alter; rule: RegExp }>> = {
     rule: /^audit-/,
   },
   'comparison: a variable is not recognised, and comes along once more': {
-    alter: (draft) => {
-      const units = draft.units.map(({ change, object }) => {
+    alter: (draft, fix) => {
+      const units = fix.units.map(({ change, object }) => {
         const { counterpartOf } = change.correlation
         const correlation: typeof change.correlation = {
           ...change.correlation,
@@ -110,15 +112,16 @@ const faults: Readonly<Record<string, { alter: Alter; rule: RegExp }>> = {
         }
         return { object, change: { ...change, correlation } }
       })
-      return fromUnits(draft, units)
+      return fromUnits(draft, fix, units)
     },
     rule: /^audit-copied$/,
   },
   'comparison: a function that changes is not seen': {
-    alter: (draft) =>
+    alter: (draft, fix) =>
       fromUnits(
         draft,
-        draft.units.map(({ change, object }) => ({
+        fix,
+        fix.units.map(({ change, object }) => ({
           object,
           change: { ...change, changed: change.changed.filter(({ after }) => after.name !== 'c_next') },
         })),
@@ -175,11 +178,7 @@ const faults: Readonly<Record<string, { alter: Alter; rule: RegExp }>> = {
 }
 
 /** What the stages behind the comparison make of units. */
-function fromUnits(
-  draft: Draft,
-  units: readonly { change: Draft['units'][number]['change']; object: string }[],
-): Draft {
-  const { names } = draft
+function fromUnits(draft: Draft, { names }: StudiedFix, units: readonly UnitChange[]): Draft {
   const has = (object: string, symbol: string) => names.symbols(object, symbol).length > 0
   const extraction = extract(units, { has })
   const bind = new Binder(names)

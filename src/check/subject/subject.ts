@@ -2,20 +2,14 @@
 // What the safety rules look at: a fix that is compiled and compared, before a module is made of it.
 
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
-import type { Unit } from '../../build/kbuild/units.ts'
-import type { UnitPair } from '../../build/objects.ts'
-import type { Extraction, UnitChange } from '../../extract/extraction.ts'
+import type { Extraction } from '../../extract/extraction.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { FileChange } from '../../patch/patch.ts'
+import type { ComparedUnit } from '../../source/change/unit-comparison.ts'
 import type { FixFacts } from './fix-facts.ts'
 
-/** A unit that the fix changes: how it is compiled, its two objects, and how they differ. */
-export interface StudiedUnit extends UnitChange {
-  /** How kbuild compiles it. */
-  readonly unit: Unit
-  readonly pair: UnitPair
-}
+export type StudiedUnit = ComparedUnit
 
 /** A fix between its comparison and its module. */
 export interface Subject {

@@ -6,7 +6,7 @@ import pLimit from 'p-limit'
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import { type Outline, outline } from '../../c/expanded/outline.ts'
 import type { Job } from '../../ground/job.ts'
-import { textsOf } from '../../source/change/unit-change.ts'
+import { preprocessedTexts } from '../../source/change/unit-texts.ts'
 import type { StudiedUnit, Subject } from '../subject/subject.ts'
 
 export interface UnitTexts {
@@ -18,7 +18,7 @@ export interface UnitTexts {
 const limit = pLimit(os.availableParallelism())
 
 async function readTexts({ unit }: StudiedUnit, job: Job, bench: BuildTrees): Promise<UnitTexts> {
-  const [before, after] = await limit(() => textsOf(job, bench, unit))
+  const [before, after] = await limit(() => preprocessedTexts(job, bench, unit))
   return { before: outline(before), after: outline(after) }
 }
 

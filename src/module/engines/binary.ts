@@ -19,7 +19,6 @@ import {
   moduleNameOf,
   originInfo,
 } from '../manifest/output.ts'
-import type { CompiledFix } from '../manifest/request.ts'
 import {
   type Contents,
   livepatchTables,
@@ -29,6 +28,7 @@ import {
 } from '../structures/tables.ts'
 import { openTemplate } from '../structures/template.ts'
 import { changesCode, type Draft } from './draft.ts'
+import type { StudiedFix } from './study.ts'
 
 /**
  * From the draft of a live patch to the module, in memory.
@@ -37,8 +37,8 @@ import { changesCode, type Draft } from './draft.ts'
 export async function makeBinary(
   job: Job,
   kernel: Kernel,
-  { request, name, compiled: { scope, bench } }: CompiledFix,
-  { units, names, extraction, functions, bindings, findings: known }: Draft,
+  { request, name, units, names, compiled: { scope, bench } }: StudiedFix,
+  { extraction, functions, bindings, findings: known }: Draft,
 ): Promise<BuiltModule> {
   refuseIfErrors(kernel, known)
   if (extraction.replaced.length === 0 && extraction.callbacks.length === 0) throw changesNothing(known)

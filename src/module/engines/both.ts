@@ -8,12 +8,12 @@ import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import type { SourceChange } from '../../source/change/unit-change.ts'
+import type { SourceChange } from '../../source/change/source-change.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { BuiltModule } from '../manifest/output.ts'
-import type { CompiledFix } from '../manifest/request.ts'
 import { makeSource, type SourceModule } from './source.ts'
 import { likenessKey, unchangedByThemselves } from './source-likeness.ts'
+import type { StudiedFix } from './study.ts'
 
 type Engines = NonNullable<Manifest['engines']>
 type Compared = Engines['functions'][number]
@@ -26,7 +26,7 @@ type Compared = Engines['functions'][number]
 export async function makeBoth(
   job: Job,
   kernel: Kernel,
-  fix: CompiledFix,
+  fix: StudiedFix,
   first: BuiltModule,
 ): Promise<BuiltModule> {
   const { request, compiled } = fix

@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { DeclaredCallback } from '../../extract/callbacks.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
-import type { SourceChange } from '../../source/change/unit-change.ts'
+import type { SourceChange } from '../../source/change/source-change.ts'
 import type { PlannedObject } from '../../source/directory/plan.ts'
 import { Binder } from '../bind/bind.ts'
 
