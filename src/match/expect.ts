@@ -18,24 +18,14 @@ import { codeOf, type Parts, sitesOf } from './sites.ts'
 /** Bytes of a nameless constant that are kept. */
 const largestConstant = 4096
 
-const known = new WeakMap<Atom, Expectation>()
-
-/** @param unit the unit before the patch */
-export function expectationOf(unit: SplitObject, atom: Atom): Expectation {
-  const before = known.get(atom)
-  if (before !== undefined) return before
-  const expectation = make(unit, atom)
-  known.set(atom, expectation)
-  return expectation
-}
-
 /** The bytes of a function: from its symbol on, without the room in front of it. */
 export function bytesOf(atom: Atom): Extent {
   const start = atom.symbol?.value ?? atom.start
   return { section: atom.section, start, end: atom.symbol?.size ? start + atom.symbol.size : atom.end }
 }
 
-function make(unit: SplitObject, atom: Atom): Expectation {
+/** @param unit the unit before the patch */
+export function expectationOf(unit: SplitObject, atom: Atom): Expectation {
   const names = new Set([atom, ...atom.aliases].map(({ name }) => name))
   const extents: { readonly extent: Extent; readonly atom?: Atom }[] = []
   const partOf = (extent: Extent, of?: Atom): number => {

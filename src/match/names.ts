@@ -2,6 +2,7 @@
 // Everything the rooms behind ask about the kernel's names: which symbols an object has and how the
 // kernel counts them, what is exported, and the code that runs. The image is opened when it is needed.
 import { readFile } from 'node:fs/promises'
+import type { SplitObject } from '../diff/object/split-object.ts'
 import { sectionFlag } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
 import { parseConfig } from '../kernel/config.ts'
@@ -13,6 +14,7 @@ import { readSymbols } from '../kernel/symbols.ts'
 import { isLandingPad } from '../x86/entry.ts'
 import { sealedInImage, sealedInModule } from './indirect-calls.ts'
 import { type Image, layOutModule, openImage, type Running } from './running.ts'
+import { type UnitMatcher, unitMatchers } from './unit-matcher.ts'
 
 export interface KernelSymbol {
   readonly name: string
@@ -40,6 +42,8 @@ export interface KernelNames {
   at(object: string, address: bigint): readonly Pick<KernelSymbol, 'name' | 'type'>[]
   /** The code of a kernel object. */
   running(object: string): Running
+  /** A unit of the object before the patch, held against that code; the same value for the same unit. */
+  matcher(object: string, unit: SplitObject): UnitMatcher
   /** The modules that are loaded whenever this one is. */
   needs(object: string): readonly string[]
   /** True for an address of vmlinux that the kernel frees when it has started. */
@@ -162,6 +166,7 @@ export async function kernelNames(
     },
     addressesOf: (name) => ask('vmlinux', name).map(({ address }) => address),
   }
+  const running = (object: string) => modules.get(object)?.running ?? vmlinux
   return {
     symbols: ask,
     landing(object, name, sympos) {
@@ -195,7 +200,8 @@ export async function kernelNames(
       begins.set(address, found)
       return found
     },
-    running: (object) => modules.get(object)?.running ?? vmlinux,
+    running,
+    matcher: unitMatchers(running),
     close: () => image?.close(),
   }
 }

@@ -6,6 +6,7 @@ import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import { relocationType } from '../elf/format.ts'
 import { compare, type Match } from './compare.ts'
 import { expectationOf } from './expect.ts'
+import type { Expectation } from './expectation.ts'
 import { type Placement, Placements, placementBy } from './placements.ts'
 import type { Running } from './running.ts'
 
@@ -23,27 +24,25 @@ export interface UnitMap {
   readonly disputes: ReadonlyMap<string, Dispute>
 }
 
-const known = new WeakMap<SplitObject, { readonly running: Running; readonly map: UnitMap }>()
-
-/** @param unit the unit before the patch */
-export function mapUnit(running: Running, unit: SplitObject): UnitMap {
-  const before = known.get(unit)
-  if (before?.running === running) return before.map
-  const map = placesOf(running, unit)
-  known.set(unit, { running, map })
-  return map
-}
-
-function placesOf(running: Running, unit: SplitObject): UnitMap {
+/**
+ * @param unit the unit before the patch
+ * @param expected what each of its functions must look like
+ */
+export function mapUnit(
+  running: Running,
+  unit: SplitObject,
+  expected: (atom: Atom) => Expectation = (atom) => expectationOf(unit, atom),
+): UnitMap {
   const named = uniquelyNamed(unit)
   const candidates = new Map<Atom, readonly bigint[]>()
   const matches = new Map<Atom, ReadonlyMap<bigint, Match>>()
   for (const atom of named.values()) {
     const all = running.addressesOf(atom.name)
-    if (atom.kind === 'function') {
+    if (atom.kind === 'function' && all.length > 0) {
+      const expectation = expected(atom)
       const fitting = new Map(
         all.flatMap((address) => {
-          const result = compare(expectationOf(unit, atom), running, address)
+          const result = compare(expectation, running, address)
           return result.matches ? [[address, result] as const] : []
         }),
       )

@@ -5,10 +5,9 @@
 import { isNumbered } from '../diff/object/compiler-names.ts'
 import { type Atom, splitObject } from '../diff/object/split-object.ts'
 import type { ObjectFile } from '../elf/read.ts'
-import { compare } from './compare.ts'
-import { expectationOf } from './expect.ts'
 import { type Placement, placementBy } from './placements.ts'
 import type { Running } from './running.ts'
+import { UnitMatcher } from './unit-matcher.ts'
 
 /** A function of an object, found in the running kernel. */
 export interface Whereabouts {
@@ -38,13 +37,14 @@ function withoutNumbers(running: Running): Running {
 export function finderOf(object: ObjectFile, kernel: Running): Finder {
   const unit = splitObject(object)
   const running = withoutNumbers(kernel)
+  const matcher = new UnitMatcher(running, unit)
   const functions = new Map<string, Atom>()
   for (const atom of unit.functions)
     for (const { name } of [atom, ...atom.aliases]) if (!functions.has(name)) functions.set(name, atom)
   const findAt = (name: string, address: bigint): Whereabouts | undefined => {
     const atom = functions.get(name)
     if (atom === undefined) return undefined
-    const result = compare(expectationOf(unit, atom), running, address)
+    const result = matcher.compareAt(atom, address)
     if (!result.matches) return undefined
     const own = result.fixed.flatMap((one) => placementBy(one) ?? [])
     return { address, own }

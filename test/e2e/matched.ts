@@ -10,7 +10,6 @@ import { readObject } from '../../src/elf/read.ts'
 import type { Job } from '../../src/ground/job.ts'
 import { compare, type Mismatch } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
-import { locate } from '../../src/match/locate.ts'
 import type { KernelNames } from '../../src/match/names.ts'
 
 export interface MatchedFunction {
@@ -102,7 +101,7 @@ function matchOne(names: KernelNames, object: string, unit: SplitObject, atom: A
       .sort((one, other) => other.part - one.part || other.at - one.at)
     return { ...base, outcome: 'differs', ...(mismatch === undefined ? {} : { mismatch }) }
   }
-  const told = fits.length === 1 || locate(running, unit, atom) !== undefined
+  const told = fits.length === 1 || names.matcher(object, unit).locate(atom) !== undefined
   return { ...base, outcome: told ? 'matches' : 'alike' }
 }
 
@@ -115,7 +114,7 @@ export function locateNamesakes(names: KernelNames, object: string, unit: SplitO
     const namesakes = running.addressesOf(atom.name).length
     // A lock's key has no bytes in a kernel without lockdep, and several lie at one address.
     if (namesakes < 2 || atom.symbol.size === 0) return []
-    const address = locate(running, unit, atom)
+    const address = names.matcher(object, unit).locate(atom)
     const { section, symbol, kind, name } = atom
     // What nobody writes to and the linker does not touch must lie there as the compiler made it.
     const fixed =

@@ -12,7 +12,6 @@ import { silentJournal } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import type { ImageReport } from '../../src/livepatch/verify-image.ts'
-import { locate } from '../../src/match/locate.ts'
 import { kernelNames } from '../../src/match/names.ts'
 import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
 import { makeLivePatch } from '../../src/module/make.ts'
@@ -99,12 +98,11 @@ test('each of the functions that share the worst names is told apart, and so are
     [...texts].filter(([, text]) => new RegExp(`\\b${name}\\(`).test(text)).slice(0, 4),
   )
   const { names: table, units } = await matched([...new Set(sources.map(([source]) => source))])
-  const running = table.running('vmlinux')
   let several = 0
   for (const name of names) {
     const places = units.flatMap((unit) => {
       const atom = unit.atoms.find((one) => one.name === name)
-      return atom === undefined ? [] : [locate(running, unit, atom)]
+      return atom === undefined ? [] : [table.matcher('vmlinux', unit).locate(atom)]
     })
     expect(places).not.toContain(undefined)
     expect(new Set(places).size).toBe(places.length)
@@ -114,7 +112,7 @@ test('each of the functions that share the worst names is told apart, and so are
   // The worst of all names: a function's own name as a string, numbered by the compiler.
   const places = units.flatMap((unit) => {
     const atom = unit.atoms.find((one) => /^(__func__|__already_done|__key)\.0$/.test(one.name))
-    return atom === undefined ? [] : [locate(running, unit, atom)]
+    return atom === undefined ? [] : [table.matcher('vmlinux', unit).locate(atom)]
   })
   const told = places.filter((place) => place !== undefined)
   expect(new Set(told).size).toBe(told.length)

@@ -6,9 +6,9 @@ import { splitObject } from '../../src/diff/object/split-object.ts'
 import { compare } from '../../src/match/compare.ts'
 import { describe as inWords } from '../../src/match/difference-text.ts'
 import { expectationOf } from '../../src/match/expect.ts'
-import { locate } from '../../src/match/locate.ts'
 import type { Running } from '../../src/match/running.ts'
 import { mapUnit } from '../../src/match/unit-map.ts'
+import { UnitMatcher } from '../../src/match/unit-matcher.ts'
 import { compile } from '../objects.ts'
 import { atomOf, link } from './small-image.ts'
 
@@ -109,7 +109,7 @@ describe('functions that do not agree', () => {
     const kernel = link(`${shown} ${own}`, other, show)
     const unit = unitOf(`${own} int g(int a) { return leaf(a) + 2; }`)
     expect(mapUnit(kernel, unit).disputes.get('leaf')?.functions).toContain('g')
-    expect(locate(kernel, unit, atomOf(unit, 'leaf'))).toBe(kernel.addressesOf('leaf')[0])
+    expect(new UnitMatcher(kernel, unit).locate(atomOf(unit, 'leaf'))).toBe(kernel.addressesOf('leaf')[0])
   })
 
   test('are none in the kernel that was made of the unit', () => {

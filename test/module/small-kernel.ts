@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The names of a small kernel of a test's own.
 import type { KernelNames, KernelSymbol } from '../../src/match/names.ts'
+import type { Running } from '../../src/match/running.ts'
+import { unitMatchers } from '../../src/match/unit-matcher.ts'
 
 export interface SmallKernel {
   readonly symbols?: Record<string, readonly (Partial<KernelSymbol> & { type: string })[]>
   readonly exports?: Record<string, string>
 }
+
+const nothing: Running = { read: () => undefined, addressesOf: () => [] }
 
 /** Nothing of the test's kernel has code: what only code can tell is not known. */
 export function namesOf({ symbols = {}, exports = {} }: SmallKernel): KernelNames {
@@ -33,6 +37,7 @@ export function namesOf({ symbols = {}, exports = {} }: SmallKernel): KernelName
     landing: () => undefined,
     freed: () => false,
     needs: () => [],
-    running: () => ({ read: () => undefined, addressesOf: () => [] }),
+    running: () => nothing,
+    matcher: unitMatchers(() => nothing),
   }
 }

@@ -8,13 +8,10 @@ import type { Change } from '../../diff/change.ts'
 import type { Atom } from '../../diff/object/split-object.ts'
 import type { Reference } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { type Comparison, closestOf, compare } from '../../match/compare.ts'
-import { expectationOf } from '../../match/expect.ts'
-import { confirm, locate } from '../../match/locate.ts'
+import { type Comparison, closestOf } from '../../match/compare.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { placementBy } from '../../match/placements.ts'
 import { type MatchRecord, packExpectation } from '../../match/record.ts'
-import { mapUnit } from '../../match/unit-map.ts'
 import { patchSymbol } from '../structures/tables.ts'
 import type { BindingFinding } from './mismatch.ts'
 
@@ -76,10 +73,9 @@ export class Binder {
 
   /** @returns the position of a replaced function's name in its kernel object; undefined as above */
   replacement(object: string, atom: Atom, change: UnpatchedUnit): number | undefined {
-    const running = this.#names.running(object)
     const symbols = this.#names.symbols(object, atom.name)
-    const expected = expectationOf(change.before, atom)
-    const results = symbols.map(({ address }) => compare(expected, running, address))
+    const matcher = this.#names.matcher(object, change.before)
+    const results = symbols.map(({ address }) => matcher.compareAt(atom, address))
     const fitting = results.filter(({ matches }) => matches).length
     if (symbols.length > 0 && fitting === 0)
       return atom.symbol?.binding === 'weak'
@@ -105,7 +101,7 @@ export class Binder {
         ...(object === 'vmlinux' ? { address: address.toString(16).padStart(16, '0') } : {}),
         fields: found.fixed.length,
         unconfirmed: found.unconfirmed,
-        expected: packExpectation(expected),
+        expected: packExpectation(matcher.expected(atom)),
       })
     return sympos
   }
@@ -197,7 +193,7 @@ export class Binder {
         'Check that the kernel is the one the source belongs to',
       )
     if (symbols.length === 1 && !only.crowded) return 0
-    const address = symbols.length === 1 ? only.address : locate(this.#names.running(object), before, atom)
+    const address = symbols.length === 1 ? only.address : this.#names.matcher(object, before).locate(atom)
     const index = symbols.findIndex((symbol) => symbol.address === address)
     if (address === undefined || index < 0)
       return this.#refuse(
@@ -226,8 +222,8 @@ export class Binder {
     if (atom.symbol?.binding !== 'local' || (atom.kind !== 'function' && atom.kind !== 'data')) return true
     const address = this.#names.symbols(object, atom.name)[Math.max(0, sympos - 1)]?.address
     if (address === undefined) return true
-    const running = this.#names.running(object)
-    const told = confirm(running, change.before, atom, address)
+    const matcher = this.#names.matcher(object, change.before)
+    const told = matcher.confirm(atom, address)
     if (told === 'confirmed') return true
     if (told === 'unknown') {
       this.#add({
@@ -242,8 +238,7 @@ export class Binder {
       return true
     }
     if (atom.kind === 'function') {
-      const result = compare(expectationOf(change.before, atom), running, address)
-      this.#refuseMismatch(object, atom, change, [result], 'called')
+      this.#refuseMismatch(object, atom, change, [matcher.compareAt(atom, address)], 'called')
     } else
       this.#refuse(
         'code-differs',
@@ -257,7 +252,7 @@ export class Binder {
 
   /** False when functions of the unit that run do not agree where a private symbol is. */
   #isAgreedOn(object: string, symbol: string, { unit, before }: UnpatchedUnit): boolean {
-    const dispute = mapUnit(this.#names.running(object), before).disputes.get(symbol)
+    const dispute = this.#names.matcher(object, before).map.disputes.get(symbol)
     if (dispute === undefined) return true
     const key = `${unit} ${symbol}`
     if (this.#disputed.has(key)) return false

@@ -6,6 +6,7 @@ import { silentJournal } from '../../../src/ground/job.ts'
 import type { Kernel } from '../../../src/kernel/kernel.ts'
 import type { KernelNames } from '../../../src/match/names.ts'
 import { unpackExpectation } from '../../../src/match/record.ts'
+import { unitMatchers } from '../../../src/match/unit-matcher.ts'
 import { Binder } from '../../../src/module/bind/bind.ts'
 import { explainMismatches } from '../../../src/module/bind/mismatch.ts'
 import { atomOf, link } from '../../match/small-image.ts'
@@ -38,6 +39,7 @@ function namesFor(running: string): KernelNames {
     freed: () => false,
     needs: () => [],
     running: () => image,
+    matcher: unitMatchers(() => image),
   }
 }
 

@@ -9,8 +9,8 @@ import { splitObject } from '../../src/diff/object/split-object.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { compare } from '../../src/match/compare.ts'
 import { expectationOf } from '../../src/match/expect.ts'
-import { locate } from '../../src/match/locate.ts'
 import { layOutModule, openImage } from '../../src/match/running.ts'
+import { UnitMatcher } from '../../src/match/unit-matcher.ts'
 import { compile, compileBytes, work } from '../objects.ts'
 import { atomOf, link, plain } from './small-image.ts'
 
@@ -85,7 +85,8 @@ describe('of several symbols of one name', () => {
     const kernel = link(unit(3), unit(5), unit(7))
     const found = [3, 5, 7].map((n) => {
       const own = unitOf(unit(n))
-      return [locate(kernel, own, atomOf(own, 'same')), locate(kernel, own, atomOf(own, 'count'))]
+      const matcher = new UnitMatcher(kernel, own)
+      return [matcher.locate(atomOf(own, 'same')), matcher.locate(atomOf(own, 'count'))]
     })
     expect(found.map(([code]) => code)).toEqual(kernel.addressesOf('same'))
     expect(new Set(found.map(([, data]) => data))).toEqual(new Set(kernel.addressesOf('count')))
@@ -98,7 +99,7 @@ describe('of several symbols of one name', () => {
     const kernel = link(copy(3), copy(5))
     const found = [3, 5].map((n) => {
       const own = unitOf(copy(n))
-      return locate(kernel, own, atomOf(own, 'same'))
+      return new UnitMatcher(kernel, own).locate(atomOf(own, 'same'))
     })
     expect(found).toEqual(kernel.addressesOf('same'))
   })
@@ -108,7 +109,7 @@ describe('of several symbols of one name', () => {
     const kernel = link(copy, copy)
     const own = unitOf(copy)
     expect(kernel.addressesOf('same')).toHaveLength(2)
-    expect(locate(kernel, own, atomOf(own, 'same'))).toBeUndefined()
+    expect(new UnitMatcher(kernel, own).locate(atomOf(own, 'same'))).toBeUndefined()
   })
 })
 
@@ -133,8 +134,9 @@ test('a module is laid out so that its code can be compared, too', () => {
     expect(fits, atom.name).toHaveLength(1)
   }
   expect(running.addressesOf('leaf')).toHaveLength(2)
-  expect(locate(running, unit, atomOf(unit, 'leaf'))).toBe(running.addressesOf('leaf')[1])
-  expect(locate(running, unit, atomOf(unit, 'state'))).toBe(running.addressesOf('state')[1])
+  const matcher = new UnitMatcher(running, unit)
+  expect(matcher.locate(atomOf(unit, 'leaf'))).toBe(running.addressesOf('leaf')[1])
+  expect(matcher.locate(atomOf(unit, 'state'))).toBe(running.addressesOf('state')[1])
 })
 
 test('an image that is cut short or no image is refused', () => {

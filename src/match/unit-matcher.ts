@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One unit held against the kernel that runs: where a function or datum of it is when its name alone does not say it,
+// and whether it is where its name says. What was found out is kept as long as the value.
+import type { Atom, SplitObject } from '../diff/object/split-object.ts'
+import { type Comparison, compare } from './compare.ts'
+import { expectationOf } from './expect.ts'
+import type { Expectation } from './expectation.ts'
+import type { Running } from './running.ts'
+import { mapUnit, type UnitMap } from './unit-map.ts'
+
+export class UnitMatcher {
+  readonly #running: Running
+  readonly #unit: SplitObject
+  readonly #expectations = new Map<Atom, Expectation>()
+  #map: UnitMap | undefined
+
+  /** @param unit the unit before the patch */
+  constructor(running: Running, unit: SplitObject) {
+    this.#running = running
+    this.#unit = unit
+  }
+
+  /** What a function must look like when it runs. */
+  expected(atom: Atom): Expectation {
+    const expectation = this.#expectations.get(atom) ?? expectationOf(this.#unit, atom)
+    this.#expectations.set(atom, expectation)
+    return expectation
+  }
+
+  compareAt(atom: Atom, address: bigint): Comparison {
+    return compare(this.expected(atom), this.#running, address)
+  }
+
+  /** Where the functions and data of the unit are. */
+  get map(): UnitMap {
+    this.#map ??= mapUnit(this.#running, this.#unit, (atom) => this.expected(atom))
+    return this.#map
+  }
+
+  /** @returns the address of the atom's symbol, or undefined when not exactly one candidate fits */
+  locate(atom: Atom): bigint | undefined {
+    if (atom.kind === 'function') {
+      const [only, ...others] = this.#running
+        .addressesOf(atom.name)
+        .filter((address) => this.compareAt(atom, address).matches)
+      if (others.length === 0) return only
+    }
+    return this.map.places.get(atom)
+  }
+
+  /**
+   * Whether the code of the unit, as it runs, has the atom at `address`. `contradicted`: it has it elsewhere, or the code
+   * there is another; `unknown`: nothing tells.
+   */
+  confirm(atom: Atom, address: bigint): 'confirmed' | 'contradicted' | 'unknown' {
+    if (atom.kind === 'function') {
+      const result = this.compareAt(atom, address)
+      return result.matches ? 'confirmed' : result.why === 'nothing-there' ? 'unknown' : 'contradicted'
+    }
+    const unit = this.#unit
+    for (const code of unit.functions) {
+      const uses = unit.relocations(code).some((relocation) => {
+        const target = unit.target(code.section, relocation)
+        return target.kind === 'atom' && target.atom === atom
+      })
+      if (!uses) continue
+      // A field that names the datum matches only where it leads to it.
+      const found = this.locate(code)
+      if (found === undefined) continue
+      const comparison = this.compareAt(code, found)
+      if (!comparison.matches) continue
+      for (const { to, address: place } of comparison.fixed)
+        if ('symbol' in to && to.symbol === atom.name && to.own === true)
+          if (BigInt.asUintN(64, place - BigInt(to.plus ?? 0)) === address) return 'confirmed'
+          else return 'contradicted'
+    }
+    return 'unknown'
+  }
+}
+
+/** @returns the matcher of each unit of an object: always the same one for the same unit */
+export function unitMatchers(
+  running: (object: string) => Running,
+): (object: string, unit: SplitObject) => UnitMatcher {
+  const known = new Map<string, Map<SplitObject, UnitMatcher>>()
+  return (object, unit) => {
+    const ofObject = known.get(object) ?? new Map<SplitObject, UnitMatcher>()
+    known.set(object, ofObject)
+    const matcher = ofObject.get(unit) ?? new UnitMatcher(running(object), unit)
+    ofObject.set(unit, matcher)
+    return matcher
+  }
+}
