@@ -49,8 +49,8 @@ export class UnitMatcher {
   }
 
   /**
-   * Whether the code of the unit, as it runs, has the atom at `address`. `contradicted`: it has it elsewhere, or the code
-   * there is another; `unknown`: nothing tells.
+   * Whether the code of the unit, as it runs, has the atom at `address`. `contradicted`: it has it elsewhere, or the
+   * code there is another; `unknown`: nothing tells.
    */
   confirm(atom: Atom, address: bigint): 'confirmed' | 'contradicted' | 'unknown' {
     if (atom.kind === 'function') {
