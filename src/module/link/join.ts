@@ -26,12 +26,19 @@ export function substitute(
     })
 }
 
+/** A section to which others of its name are appended. */
+interface JoinedSection {
+  readonly section: SectionDraft
+  /** Its bytes, in their order; none for a section without (SHT_NOBITS). */
+  readonly parts: Buffer[]
+  size: number
+}
+
 /**
  * Puts objects into one. Sections of one name become one, as the kernel names a file after each of a module's sections;
  * where they are of different kinds, the later one gets a name of its own.
  */
 export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
-  const sections: SectionDraft[] = []
   const symbols = drafts.flatMap((draft) => [...draft.symbols])
   const symbolsOf = new Map<SymbolDraft['place'], SymbolDraft[]>()
   for (const symbol of symbols) {
@@ -39,28 +46,35 @@ export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
     if (list === undefined) symbolsOf.set(symbol.place, [symbol])
     else list.push(symbol)
   }
-  const byName = new Map<string, SectionDraft>()
+  const byName = new Map<string, JoinedSection>()
   for (const section of drafts.flatMap((draft) => draft.sections)) {
     const { name } = section
     let known = byName.get(name)
-    for (let next = 2; known !== undefined && !areAlike(known, section); next++) {
+    for (let next = 2; known !== undefined && !areAlike(known.section, section); next++) {
       section.name = `${name}..${next}`
       known = byName.get(section.name)
     }
     if (known === undefined) {
-      byName.set(section.name, section)
-      sections.push(section)
+      const { data } = section
+      byName.set(
+        section.name,
+        typeof data === 'number'
+          ? { section, parts: [], size: data }
+          : { section, parts: [data], size: data.length },
+      )
       continue
     }
     const base = append(known, section)
     for (const relocation of section.relocations)
-      known.relocations.push({ ...relocation, offset: relocation.offset + base })
+      known.section.relocations.push({ ...relocation, offset: relocation.offset + base })
     for (const symbol of symbolsOf.get(section) ?? []) {
-      symbol.place = known
+      symbol.place = known.section
       symbol.value += base
     }
   }
-  return withOneSymbolEach({ sections, symbols })
+  const joined = [...byName.values()]
+  for (const { section, parts } of joined) if (parts.length > 1) section.data = Buffer.concat(parts)
+  return withOneSymbolEach({ sections: joined.map(({ section }) => section), symbols })
 }
 
 /** Leaves each section one symbol that stands for it, at its beginning: objtool takes any for that. */
@@ -94,15 +108,17 @@ function areAlike(known: SectionDraft, section: SectionDraft): boolean {
   return isTable(section) || (known.type === section.type && known.flags === section.flags)
 }
 
-/** @returns where in `known` the other section's first byte is now */
-function append(known: SectionDraft, { data, align: wanted }: SectionDraft): number {
-  const length = typeof known.data === 'number' ? known.data : known.data.length
-  known.align = Math.max(known.align, wanted)
-  const align = Math.max(known.align, 1)
-  const base = length + ((align - (length % align)) % align)
-  if (typeof known.data === 'number') known.data = base + Number(data)
-  else if (typeof data !== 'number')
-    known.data = Buffer.concat([known.data, padding(base - length, known.flags), data])
+/** @returns where in the joined section the other section's first byte is now */
+function append(known: JoinedSection, { data, align: wanted }: SectionDraft): number {
+  const { section, size } = known
+  section.align = Math.max(section.align, wanted)
+  const align = Math.max(section.align, 1)
+  const base = size + ((align - (size % align)) % align)
+  if (typeof section.data === 'number') section.data = known.size = base + Number(data)
+  else if (typeof data !== 'number') {
+    known.parts.push(padding(base - size, section.flags), data)
+    known.size = base + data.length
+  }
   return base
 }
 
