@@ -67,7 +67,8 @@ export function agreementPage(results: readonly EngineResult[], date: string): s
 
 ${agreed} of ${results.length} live patches agree: both engines replace the same functions, each by the same machine code modulo addresses,
 or by code that is the same by its source.
-[source-engine.md](source-engine.md) tells what is compared. The page shows the engines as they were on ${date}.
+[source-engine.md](source-engine.md#two-engines-compared) tells what is compared, and what both engines share, so that agreement does not check it.
+The page shows the engines as they were on ${date}.
 
 | fix | from | series | functions | sets | identical code | agree |
 | --- | --- | --- | --- | --- | --- | --- |

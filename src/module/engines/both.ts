@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The same fix built by both engines, and compared: do they replace the same functions, and by the same machine code?
-// Two ways that know nothing of each other and come to the same result make each other credible.
+// Each finds out its own way what changes, and makes its code its own way. What they share, agreement does not check:
+// docs/source-engine.md lists it.
 import { withConsent } from '../../check/consent.ts'
 import { coldParent, sourceName } from '../../diff/object/compiler-names.ts'
 import type { SplitObject } from '../../diff/object/split-object.ts'
