@@ -49,28 +49,6 @@ export function definitionAmong(candidates: readonly Item[], name: string): Item
   return all.find((one) => !isOnlyForInlining(one)) ?? all[0]
 }
 
-/** The names that each declaration of the file declares: `struct x` as `t x`, all others as `o x`. */
-export function indexOf(items: readonly Item[]): Map<string, Item[]> {
-  const index = new Map<string, Item[]>()
-  const put = (key: string, item: Item) => {
-    const list = index.get(key)
-    if (list === undefined) index.set(key, [item])
-    else if (list.at(-1) !== item) list.push(item)
-  }
-  for (const item of items) {
-    const { declarators, tags, enumerators, body } = item.declaration
-    for (const { name } of body === undefined ? declarators : declarators.slice(0, 1)) put(`o ${name}`, item)
-    for (const name of enumerators) put(`o ${name}`, item)
-    for (const { name, isDefined, at } of tags) if (isDefined || isForward(item, at)) put(`t ${name}`, item)
-  }
-  return index
-}
-
-/** `struct x;` and nothing else. */
-function isForward(item: Item, at: number): boolean {
-  return item.tokens.length === at + 2 && item.tokens.length <= 4
-}
-
 /** What people call a declaration. */
 export function titleOf(item: Item): string {
   const { declarators, tags, enumerators } = item.declaration
