@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What of a unit comes along with some of its functions: declarations that are copied, names that are only declared, and
-// why.
+// What of a unit comes along with some of its functions: declarations that are copied, names that are only declared,
+// and why.
 import type { Use } from '../../c/expanded/name-uses.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Attribute } from './attributes.ts'

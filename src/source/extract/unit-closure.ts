@@ -2,8 +2,8 @@
 // What of a unit must be taken along with some of its functions: from use to use, until nothing new is needed. Each
 // name is given by the headers, bound to the running program, or copied; what is copied has its reason.
 
-import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import type { Use } from '../../c/expanded/name-uses.ts'
+import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { type Attribute, attributesOf, attributesOnly, declarationsInHeaders } from './attributes.ts'
 import { type BoundLocal, bindLocals, nameLocals } from './bound-statics.ts'

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The names of a unit: which declarations declare each of them, and which of them each declaration uses.
-import { wordsOf } from '../../c/tokens/lexer.ts'
+
 import { type Use, usesOf } from '../../c/expanded/name-uses.ts'
+import { wordsOf } from '../../c/tokens/lexer.ts'
 import { isParameterList } from './bound-declaration.ts'
 import { definitionAmong, definitionOf } from './declared-names.ts'
 import { isWritten } from './function-statics.ts'

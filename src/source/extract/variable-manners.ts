@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How each variable of a unit is used by what is in the output: whether a constant may be copied depends on it.
-import type { Token } from '../../c/tokens/lexer.ts'
+
 import type { Use } from '../../c/expanded/name-uses.ts'
+import type { Token } from '../../c/tokens/lexer.ts'
 import { definitionOf } from './declared-names.ts'
 import type { Item } from './unit-view.ts'
 
