@@ -5,23 +5,20 @@ import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { openUnits } from '../../build/kbuild/units.ts'
 import { refuseIfErrors, withConsent } from '../../check/consent.ts'
-import { isNumbered } from '../../diff/object/compiler-names.ts'
-import { type Atom, isCode } from '../../diff/object/split-object.ts'
 import type { ObjectFile } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
-import { inputKinds, readInput } from '../../ground/input.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
-import { kernelNames } from '../../match/names.ts'
-import { headersDirectory, type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
+import { type KernelNames, kernelNames } from '../../match/names.ts'
+import { type SourceDirectory, wrapperFile } from '../../source/directory/layout.ts'
 import type { BindMode } from '../bind/distance.ts'
 import { missingEndbr } from '../bind/ibt-endbr.ts'
 import { explainMismatches } from '../bind/mismatch.ts'
 import { assemble } from '../link/assemble.ts'
-import { boundTo, targetOf } from '../link/finish.ts'
+import { boundTo, type Target, targetOf } from '../link/finish.ts'
 import { packEvidence, textsOf } from '../manifest/evidence.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import {
@@ -31,27 +28,15 @@ import {
   type WrittenModule,
   writeModule,
 } from '../manifest/output.ts'
-import { openTemplate } from '../structures/template.ts'
+import { openTemplate, type Template } from '../structures/template.ts'
 import { readWrapper, type Wrapper } from '../structures/wrapper.ts'
 import { auditDirectory } from './audited.ts'
-import { linkDirectory } from './directory-object.ts'
+import { carriedBy, inputsOf, objectsOf, type Provenance, statesOf } from './directory-manifest.ts'
+import { type DirectoryObject, type KeptConstants, linkDirectory } from './directory-object.ts'
 import { knownData } from './known-data.ts'
 import { livepatchSymbolObjects } from './livepatch-symbol.ts'
-import { compileDirectory, type SourceObject } from './source-objects.ts'
+import { type CompiledDirectory, compileDirectory, type SourceObject } from './source-objects.ts'
 import { checkTables, type TabledFunction } from './wrapper-checks.ts'
-
-/** What is known of a directory that was just made, and that its files can't tell. */
-export interface Provenance {
-  /** Why a function is replaced, by `unit name`. */
-  readonly reasons: ReadonlyMap<string, readonly string[]>
-  /**
-   * What each unit may have of its own although it can be written, by name: new data, and copies that the fix asks for.
-   */
-  readonly own: ReadonlyMap<string, ReadonlySet<string>>
-  /** What a state is called, by its id. */
-  readonly states: ReadonlyMap<number, { readonly name: string; readonly unit: string }>
-  readonly findings: readonly Finding[]
-}
 
 export interface DirectoryModule {
   readonly bytes: Buffer
@@ -87,75 +72,99 @@ export async function makeDirectoryModule(
         ...livepatchSymbolObjects(compiled),
       ])
       try {
-        const tables = checkTables(wrapper, compiled, names, wrapperFile)
-        const data = new Map(
-          compiled.units.map((one) => {
-            const own = provenance && (provenance.own.get(one.unit) ?? new Set())
-            return [one, knownData(one, names, own)] as const
-          }),
-        )
-        const keptIn = (one: SourceObject) => data.get(one)?.kept ?? new Map()
-        const linked = linkDirectory(compiled, template.object, names, keptIn)
-        const unreachable = missingEndbr(linked, linked.bindings, names)
-        const known = [
-          ...(provenance?.findings ?? []),
-          ...compiled.findings,
-          ...(await explainMismatches(job, kernel, names, [...tables.findings, ...linked.findings])),
-          ...unreachable,
-          ...[...data.values()].flatMap((one) => one.findings),
-        ]
-        refuseIfErrors(kernel, known)
-        if (wrapper.objects.every(({ functions, callbacks }) => functions.length + callbacks.length === 0))
-          throw new Fault(
-            'refused',
-            'nothing-to-patch',
-            `${wrapperFile} replaces nothing and has no callback`,
-          )
-        const info = modinfoOf(compiled.wrapper)
-        const description = info.find(([key]) => key === 'description')?.[1] ?? `Live patch ${source.name}`
-        const moduleName = moduleNameOf(source.name)
+        const linked = await linkAndCheck(job, kernel, compiled, wrapper, template, names, provenance)
         const target = targetOf(kernel, names, bind)
-        const assembled = await assemble(job, kernel, template, linked, linked.bindings, () => [], target, {
-          name: moduleName,
-          description,
-          replace: wrapper.replace,
-          objects: wrapper.objects.map(({ name }) => name),
-          info: [
-            ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
-            ...originInfo(source.patches),
-          ],
-        })
-        const findings = [...known, ...assembled.findings]
-        refuseIfErrors(kernel, findings)
-        const { length } = tables.functions
-        step.result(`${inNumbers(length, 'function')} replaced`)
-        const manifest: Manifest = {
-          ...manifestHead(kernel, source.name, description),
-          engine: 'source',
-          replace: wrapper.replace,
-          inputs: await inputsOf(source),
-          sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
-          objects: objectsOf(wrapper, tables.functions, provenance),
-          binding: boundTo(target, assembled),
-          carried: compiled.units.flatMap((one) => carriedBy(one, wrapper, keptIn(one))),
-          states: wrapper.states.map(({ id, version: number }) => {
-            const known = provenance?.states.get(id)
-            return {
-              name: known?.name ?? `state ${id}`,
-              id,
-              version: number,
-              unit: known?.unit ?? wrapperFile,
-            }
-          }),
-          findings: findings.map((finding) => ({ ...finding })),
-          timings: [],
-        }
-        return { bytes: assembled.bytes, manifest, objects: compiled.units }
+        const built = await moduleOf(job, kernel, source, linked, template, target, provenance)
+        step.result(`${inNumbers(linked.tabled.length, 'function')} replaced`)
+        return { ...built, objects: compiled.units }
       } finally {
         names.close()
       }
     })
   })
+}
+
+/** A compiled directory whose names are bound and whose tables hold. */
+interface LinkedDirectory {
+  readonly compiled: CompiledDirectory
+  readonly wrapper: Wrapper
+  readonly object: DirectoryObject
+  readonly tabled: readonly TabledFunction[]
+  readonly keptIn: KeptConstants
+  readonly findings: readonly Finding[]
+}
+
+/** @throws Fault `refused/*` with findings */
+async function linkAndCheck(
+  job: Job,
+  kernel: Kernel,
+  compiled: CompiledDirectory,
+  wrapper: Wrapper,
+  template: Template,
+  names: KernelNames,
+  provenance: Provenance | undefined,
+): Promise<LinkedDirectory> {
+  const tables = checkTables(wrapper, compiled, names, wrapperFile)
+  const data = new Map(
+    compiled.units.map((one) => {
+      const own = provenance && (provenance.own.get(one.unit) ?? new Set())
+      return [one, knownData(one, names, own)] as const
+    }),
+  )
+  const keptIn: KeptConstants = (one) => data.get(one)?.kept ?? new Map()
+  const object = linkDirectory(compiled, template.object, names, keptIn)
+  const unreachable = missingEndbr(object, object.bindings, names)
+  const findings = [
+    ...(provenance?.findings ?? []),
+    ...compiled.findings,
+    ...(await explainMismatches(job, kernel, names, [...tables.findings, ...object.findings])),
+    ...unreachable,
+    ...[...data.values()].flatMap((one) => one.findings),
+  ]
+  refuseIfErrors(kernel, findings)
+  if (wrapper.objects.every(({ functions, callbacks }) => functions.length + callbacks.length === 0))
+    throw new Fault('refused', 'nothing-to-patch', `${wrapperFile} replaces nothing and has no callback`)
+  return { compiled, wrapper, object, tabled: tables.functions, keptIn, findings }
+}
+
+/** @throws Fault `refused/*` with findings */
+async function moduleOf(
+  job: Job,
+  kernel: Kernel,
+  source: SourceDirectory,
+  { compiled, wrapper, object, tabled, keptIn, findings: known }: LinkedDirectory,
+  template: Template,
+  target: Target,
+  provenance: Provenance | undefined,
+): Promise<Pick<DirectoryModule, 'bytes' | 'manifest'>> {
+  const info = modinfoOf(compiled.wrapper)
+  const description = info.find(([key]) => key === 'description')?.[1] ?? `Live patch ${source.name}`
+  const assembled = await assemble(job, kernel, template, object, object.bindings, () => [], target, {
+    name: moduleNameOf(source.name),
+    description,
+    replace: wrapper.replace,
+    objects: wrapper.objects.map(({ name }) => name),
+    info: [
+      ...info.filter(([key]) => key !== 'description').map(([key, value]) => `${key}=${value}`),
+      ...originInfo(source.patches),
+    ],
+  })
+  const findings = [...known, ...assembled.findings]
+  refuseIfErrors(kernel, findings)
+  const manifest: Manifest = {
+    ...manifestHead(kernel, source.name, description),
+    engine: 'source',
+    replace: wrapper.replace,
+    inputs: await inputsOf(source),
+    sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
+    objects: objectsOf(wrapper, tabled, provenance),
+    binding: boundTo(target, assembled),
+    carried: compiled.units.flatMap((one) => carriedBy(one, wrapper, keptIn(one))),
+    states: statesOf(wrapper, provenance),
+    findings: findings.map((finding) => ({ ...finding })),
+    timings: [],
+  }
+  return { bytes: assembled.bytes, manifest }
 }
 
 /** How the live patch of a directory is built. */
@@ -209,69 +218,4 @@ function modinfoOf(wrapper: ObjectFile): [key: string, value: string][] {
       const at = line.indexOf('=')
       return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)]]
     })
-}
-
-/** What the module was made of, by content. */
-async function inputsOf({ dir, units, headers }: SourceDirectory): Promise<Manifest['inputs']> {
-  const files = [
-    wrapperFile,
-    ...units.map(({ file }) => file),
-    ...headers.map((one) => path.join(headersDirectory, one)),
-  ]
-  return await Promise.all(
-    files.map(async (file) => ({
-      file,
-      sha256: createHash('sha256')
-        .update(await readInput(path.join(dir, file), inputKinds.source))
-        .digest('hex'),
-    })),
-  )
-}
-
-function objectsOf(
-  { objects }: Wrapper,
-  functions: readonly TabledFunction[],
-  provenance: Provenance | undefined,
-): Manifest['objects'] {
-  return objects.map(({ name, callbacks }) => ({
-    name,
-    functions: functions
-      .filter(({ object }) => object === name)
-      .map(({ oldName, position, file, match }) => ({
-        name: oldName,
-        sympos: position,
-        unit: file.unit,
-        reasons: [...(provenance?.reasons.get(`${file.unit} ${oldName}`) ?? [`${file.file} replaces it`])],
-        ...(match === undefined ? {} : { match }),
-      })),
-    callbacks: callbacks.map((callback) => ({ ...callback, unit: wrapperFile })),
-  }))
-}
-
-/** What a file defines besides the functions of the tables, and what is the kernel's. */
-function carriedBy(
-  { compiled, unit, file }: SourceObject,
-  { objects }: Wrapper,
-  kept: ReadonlyMap<string, Atom>,
-): Manifest['carried'] {
-  const tabled = new Set(
-    objects.flatMap(({ functions, callbacks }) => [
-      ...functions.map(({ replacement }) => replacement),
-      ...callbacks.map(({ name }) => name),
-    ]),
-  )
-  return compiled.symbols.flatMap(({ name, section, type }) => {
-    if (
-      section === undefined ||
-      tabled.has(name) ||
-      kept.has(name) ||
-      isNumbered(name) ||
-      name.startsWith('.')
-    )
-      return []
-    if (type !== 'function' && type !== 'object') return []
-    if (/\.(cold|part|isra|constprop)\b/.test(name)) return []
-    const kind = isCode(section) ? ('function' as const) : ('data' as const)
-    return [{ name, kind, unit, reason: `${file} defines it` }]
-  })
 }

@@ -150,13 +150,13 @@ async function differences(
   const again = async (way: Way) => {
     if (!compilesByItself(unit.compiler)) return undefined
     const dump = path.join(dir, 'attributes')
-    const alone: SourceUnit = { ...unit, flags: way(unit.flags) }
-    const compileAlone = async (input: string, flags: readonly string[]) => {
-      const run = await compile(job, alone, input, [...flags, attributeFlag(dump)], dir)
+    const isolated: SourceUnit = { ...unit, flags: way(unit.flags) }
+    const compileIsolated = async (input: string, flags: readonly string[]) => {
+      const run = await compile(job, isolated, input, [...flags, attributeFlag(dump)], dir)
       return run.ok ? { object: await run.object(), attributes: await readAttributes(dump) } : undefined
     }
-    const whole = await compileAlone(unit.file, [])
-    const extract = whole && (await compileAlone(file, own))
+    const whole = await compileIsolated(unit.file, [])
+    const extract = whole && (await compileIsolated(file, own))
     return whole && extract && { unit: whole, extract }
   }
   const likenesses = await likenessOf(

@@ -119,8 +119,8 @@ export async function likenessOf(
     if (isolated === undefined) continue
     const { unit, extract } = isolated
     const attributes = attributeDifference(unit.attributes, extract.attributes, (as) => nameOf(written(as)))
-    const alone = compared({ unit: unit.object, extract: extract.object }, different, nameOf, isOwn)
-    for (const [name, { code }] of alone) {
+    const compiledAgain = compared({ unit: unit.object, extract: extract.object }, different, nameOf, isOwn)
+    for (const [name, { code }] of compiledAgain) {
       const likeness = first.get(name)
       if (code !== 'identical' || likeness === undefined) continue
       if (attributes !== undefined)

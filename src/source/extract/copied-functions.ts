@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the head of a function says in the output otherwise than in the unit: a copy is private, and the compiler must do
-// with it what it did with the function; a replaced function is called from elsewhere.
+// What a function's declaration says in the output otherwise than in the unit: a copy is private, and the compiler must
+// do with it what it did with the function; a replaced function is called from elsewhere.
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { attributeEnd, parseDeclaration } from '../../c/tokens/declarators.ts'
 import { closing } from '../../c/tokens/lexer.ts'

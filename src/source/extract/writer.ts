@@ -146,7 +146,7 @@ class SourceWriter {
       defines.every((item) => this.#closure.whole.has(item)) &&
       needed.every((item) => this.#closure.whole.has(item) && !this.#isDivided(item)) &&
       (one.items.length === 1 || !defines.some((item) => this.#hasOtherDeclarator(item)))
-    // A replaced function whose address is taken: what is handed on is the running one's.
+    // A replaced function whose address is taken: the address is that of the running one.
     for (const { declaration, chunk: own } of needed.filter(
       (item) => this.#closure.whole.has(item) && item.declaration.body !== undefined,
     ))
