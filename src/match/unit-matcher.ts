@@ -57,13 +57,8 @@ export class UnitMatcher {
       const result = this.compareAt(atom, address)
       return result.matches ? 'confirmed' : result.why === 'nothing-there' ? 'unknown' : 'contradicted'
     }
-    const unit = this.#unit
-    for (const code of unit.functions) {
-      const uses = unit.relocations(code).some((relocation) => {
-        const target = unit.target(code.section, relocation)
-        return target.kind === 'atom' && target.atom === atom
-      })
-      if (!uses) continue
+    for (const code of this.#unit.referrers(atom)) {
+      if (code.kind !== 'function') continue
       // A field that names the datum matches only where it leads to it.
       const found = this.locate(code)
       if (found === undefined) continue

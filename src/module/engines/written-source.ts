@@ -3,7 +3,7 @@
 // files.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { type BuildTrees, shadowFiles } from '../../build/compiler/sides.ts'
+import { type BuildTrees, shadowFiles } from '../../build/compiler/compile-unit.ts'
 import { generatedBefore } from '../../build/kbuild/generated.ts'
 import { makeShadow } from '../../build/kbuild/shadow-tree.ts'
 import { refuseIfErrors } from '../../check/consent.ts'

@@ -3,8 +3,8 @@
 // preprocessor, the compiler's own words about it, both objects; and asks the kernel for what is to be replaced.
 import os from 'node:os'
 import pLimit from 'p-limit'
-import { dumpBefore } from '../../build/compiler/ipa-dump.ts'
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
+import { dumpBefore } from '../../build/compiler/ipa-dump.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Job } from '../../ground/job.ts'

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The text of a unit behind the preprocessor, before and after the fix.
 import path from 'node:path'
+import { type BuildTrees, shadowFiles } from '../../build/compiler/compile-unit.ts'
 import { preprocess } from '../../build/compiler/preprocess.ts'
-import { type BuildTrees, shadowFiles } from '../../build/compiler/sides.ts'
 import { makeShadow } from '../../build/kbuild/shadow-tree.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { Fault } from '../../ground/fault.ts'
