@@ -9,9 +9,10 @@ import { coldParent, isColdPart } from './object/compiler-names.ts'
 import type { Atom, SplitObject } from './object/split-object.ts'
 
 /** A function that differs. */
-interface Difference {
+export interface FunctionChange {
   readonly before: Atom
   readonly after: Atom
+  /** Each says one difference, such as `it refers to "b" instead of "a"`. */
   readonly reasons: readonly string[]
 }
 
@@ -21,14 +22,14 @@ export interface ComparedObjects {
   readonly before: SplitObject
   readonly after: SplitObject
   readonly correlation: Correlation
-  readonly changed: readonly Difference[]
+  readonly changed: readonly FunctionChange[]
   readonly findings: readonly Finding[]
 }
 
 /** What becomes of it. */
 export interface AppliedDirectives {
   readonly correlation: Correlation
-  readonly changed: readonly Difference[]
+  readonly changed: readonly FunctionChange[]
   readonly findings: readonly Finding[]
   /** What the author says with the macros of kernel/include. */
   readonly directives: Directives

@@ -3,10 +3,10 @@
 // other room only reads it.
 import type { ObjectFile } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
-import { type AppliedDirectives, applyDirectives } from './apply-directives.ts'
+import { applyDirectives, type FunctionChange } from './apply-directives.ts'
 import { type ComparisonOptions, comparison } from './compare.ts'
 import { type Correlation, correlate } from './correlation/correlate.ts'
-import { readDirectives } from './directives.ts'
+import { type Directives, readDirectives } from './directives.ts'
 import { lostState } from './lost-state.ts'
 import { functionsEntering, labelsIn } from './mid-function-references.ts'
 import { changedNameless, unclaimed } from './nameless-data.ts'
@@ -19,14 +19,9 @@ import { doneOtherwise } from './once-flags.ts'
 import { isOrdinaryData, removedRegistrations } from './registrations.ts'
 import type { Declarations } from './statics/static-locals.ts'
 
-export interface FunctionChange {
-  readonly before: Atom
-  readonly after: Atom
-  /** Each says one difference, such as `it refers to "b" instead of "a"`. */
-  readonly reasons: readonly string[]
-}
+export type { FunctionChange } from './apply-directives.ts'
 
-export interface Change extends AppliedDirectives {
+export interface Change {
   /** The source's path, for findings. */
   readonly unit: string
   readonly before: SplitObject
@@ -43,6 +38,10 @@ export interface Change extends AppliedDirectives {
   /** Other constants that a function names and that are as they were: it may have handed on their address, too. */
   readonly keptConstants: ReadonlySet<Atom>
   readonly findings: readonly Finding[]
+  /** What the author says with the macros of kernel/include; the rest of the change is as the author wants it. */
+  readonly directives: Directives
+  /** Existing data of which the author wants a copy; they are without a counterpart, as new data are. */
+  readonly copied: ReadonlySet<Atom>
   /** A number was taken for a change that more of the objects might have shown to be a line. */
   readonly doubtsLines: boolean
 }
