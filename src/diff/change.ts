@@ -19,8 +19,6 @@ import { doneOtherwise } from './once-flags.ts'
 import { isOrdinaryData, removedRegistrations } from './registrations.ts'
 import type { Declarations } from './statics/static-locals.ts'
 
-export type { FunctionChange } from './apply-directives.ts'
-
 export interface Change {
   /** The source's path, for findings. */
   readonly unit: string

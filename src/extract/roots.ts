@@ -3,7 +3,8 @@
 // entry; a changed function without that hook (notrace, as the kernel's `inline` makes every function
 // that is inlined after all) can only come along inside its callers, so these are replaced instead.
 
-import type { Change, FunctionChange } from '../diff/change.ts'
+import type { FunctionChange } from '../diff/apply-directives.ts'
+import type { Change } from '../diff/change.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../diff/object/init-sections.ts'
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'

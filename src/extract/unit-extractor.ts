@@ -2,7 +2,7 @@
 // Extracts what a change needs from one patched unit: a list of pending work, each piece of which may bring more along.
 // Where a reference leads is decided by reference-decision.ts, what is carried is copied by atom-copier.ts.
 
-import type { FunctionChange } from '../diff/change.ts'
+import type { FunctionChange } from '../diff/apply-directives.ts'
 import { isColdPart, sourceName } from '../diff/object/compiler-names.ts'
 import type { Atom, Extent, Target } from '../diff/object/split-object.ts'
 import { replacementLength, type TableEntry } from '../diff/object/tables.ts'

@@ -99,10 +99,10 @@ export function tornApart(
     together: Together,
     of: Together,
   ) =>
-    [...(of.get(one) ?? [])].some((mate) => {
-      const its = theirs.get(mate)
+    [...(of.get(one) ?? [])].some((partner) => {
+      const its = theirs.get(partner)
       const goes = its !== undefined && together.get(other)?.has(its) === true
-      return !goes && (isOneOfSeveral(one) || isOneOfSeveral(mate))
+      return !goes && (isOneOfSeveral(one) || isOneOfSeveral(partner))
     })
   for (const [b, a] of pairs)
     if (areTorn([b, a], pairs, after, before) || areTorn([a, b], back, before, after)) add(a)
