@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The logs in logs/ are consoles of real guests: a proof that holds, and live patches that were made to
+// The logs in ../logs/ are consoles of real guests: a proof that holds, and live patches that were made to
 // warn, to crash, to spin and to miss a symbol.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { consoleLines, readLog, unexpectedTaint } from '../../../src/vm/guest/log.ts'
 
 const lines = (name: string) =>
-  consoleLines(readFileSync(new URL(`logs/${name}.txt`, import.meta.url), 'utf8'))
+  consoleLines(readFileSync(new URL(`../logs/${name}.txt`, import.meta.url), 'utf8'))
 const rules = (name: string) => readLog(lines(name)).map(({ rule }) => rule)
 
 describe('a kernel log', () => {

@@ -11,7 +11,7 @@ import { openRecorder } from '../../../src/vm/verdict/record.ts'
 import { keepsStaleTranslations, staleTranslation } from '../../../src/vm/verdict/stale-translation.ts'
 
 const consoleFrom = (name: string) =>
-  consoleLines(readFileSync(new URL(`logs/${name}.txt`, import.meta.url), 'utf8'))
+  consoleLines(readFileSync(new URL(`../logs/${name}.txt`, import.meta.url), 'utf8'))
 
 /** A record of a boot that came to these parts. */
 async function recordOf(...parts: number[]) {
