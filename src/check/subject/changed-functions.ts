@@ -36,7 +36,7 @@ export interface Side {
   /** The functions in which a function's name stands. */
   users(name: string): ReadonlySet<string>
   /** True when a name stands somewhere without being called, or outside of functions. */
-  isHandedOn(name: string): boolean
+  isAddressTaken(name: string): boolean
   /** True when a name stands outside of functions without being declared: in a table. */
   isInTable(name: string): boolean
   /** True when the word stands anywhere in the changed files. */
@@ -96,7 +96,7 @@ function sideOf(files: readonly FileSide[]): Side {
       homes.set(name, path)
     }
   const users = new Map<string, Set<string>>()
-  const handedOn = new Set<string>()
+  const taken = new Set<string>()
   const inTable = new Set<string>()
   const words = new Set<string>()
   const note = (tokens: readonly Token[], user: string | undefined) => {
@@ -113,7 +113,7 @@ function sideOf(files: readonly FileSide[]): Side {
       // A prototype, or `EXPORT_SYMBOL(f)`.
       const isDeclared = tokens[at + 1]?.text === '(' || /^EXPORT_/.test(tokens[at - 2]?.text ?? '')
       if (isDeclared || isMember) continue
-      handedOn.add(text)
+      taken.add(text)
       if (user === undefined) inTable.add(text)
     }
   }
@@ -128,7 +128,7 @@ function sideOf(files: readonly FileSide[]): Side {
     definitions,
     fileOf: (name) => homes.get(name),
     users: (name) => users.get(name) ?? nobody,
-    isHandedOn: (name) => handedOn.has(name),
+    isAddressTaken: (name) => taken.has(name),
     isInTable: (name) => inTable.has(name),
     mentions: (word) => words.has(word),
     rest: files.flatMap(({ rest }) => rest),
@@ -161,7 +161,7 @@ function isOnlyBelow(
   const definition = side.definitions.get(callee)
   if (definition === undefined) return true
   if (!definition.isPrivate && definition.kind === 'function') return false
-  if (side.isHandedOn(callee)) return false
+  if (side.isAddressTaken(callee)) return false
   const users = side.users(callee)
   if (users.size === 0) return false
   seen.add(callee)

@@ -16,11 +16,11 @@ function sameType({ library }: ChangedFunctions, one: string, other: string): bo
 export function heldFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
   return functions.rewritten.flatMap((one): Found[] => {
-    const isHandedOn = functions.before.isHandedOn(one.name)
+    const isAddressTaken = functions.before.isAddressTaken(one.name)
     const find = (side: Side) => (name: string) =>
       side.definitions.get(name) ?? functions.library.definition(name)
-    const old = holdingsIn(one.before, isHandedOn, find(functions.before))
-    const young = holdingsIn(one.after, isHandedOn, find(functions.after))
+    const old = holdingsIn(one.before, isAddressTaken, find(functions.before))
+    const young = holdingsIn(one.after, isAddressTaken, find(functions.after))
     const holders = new Set([...old, ...young].map(({ holder, does }) => `${does} ${holder}`))
     return [...holders].flatMap((key): Found[] => {
       const typesOf = (list: readonly Holding[]) =>

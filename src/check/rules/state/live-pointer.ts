@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Functions and tables that the patch hands on in place of others: as a timer's callback, as a work item's function, as
-// an object's operations. What old code has set up keeps the old one. (Where the same function is handed on and only
-// its code changes there is no danger: the kernel redirects it at its entry.)
+// Functions and tables that the patch stores or passes in place of others: as a timer's callback, a work item's
+// function, an object's operations. What old code has set up keeps the old one. (Where the function is the same and
+// only its code changes there is no danger: the kernel redirects it at its entry.)
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
 import { listed } from '../../../ground/listed.ts'
 import { loadsAddress } from '../../../x86/address-taking.ts'
@@ -12,7 +12,7 @@ import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 import { isOnlyCalledSynchronously } from '../../subject/synchronous-callbacks.ts'
 
 /** What a function refers to otherwise than by calling it: functions, and tables of functions. */
-function handedOn(
+function addressesTaken(
   { names }: Subject,
   split: SplitObject,
   atom: Atom,
@@ -56,8 +56,8 @@ function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchang
   const { all } = changedFunctionsOf(subject)
   const added = new Set(change.addedData)
   return change.changed.map(({ before, after }) => {
-    const old = handedOn(subject, change.before, before, object)
-    const young = handedOn(subject, change.after, after, object)
+    const old = addressesTaken(subject, change.before, before, object)
+    const young = addressesTaken(subject, change.after, after, object)
     const text = all.find(({ name }) => name === after.name)
     const gone = [...old.keys()].filter(
       (name) => !young.has(name) && !isOnlyCalledSynchronously(text?.before, name),

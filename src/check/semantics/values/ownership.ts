@@ -150,7 +150,7 @@ function takesToo(list: readonly OwnershipChange[], give: OwnershipChange): bool
  * thread.
  */
 function runsLater({ before }: ChangedFunctions, name: string): boolean {
-  const isLater = (one: string) => before.isHandedOn(one) && !before.isInTable(one)
+  const isLater = (one: string) => before.isAddressTaken(one) && !before.isInTable(one)
   return isLater(name) || [...before.users(name)].some(isLater)
 }
 
@@ -169,7 +169,7 @@ export function ownershipFindings(functions: ChangedFunctions): Found[] {
   const isOfCaller = (callee: string, caller: string) =>
     functions.after.users(callee).has(caller) &&
     [functions.before, functions.after].every(
-      (side) => !side.isHandedOn(callee) && [...side.users(callee)].every((user) => changed.has(user)),
+      (side) => !side.isAddressTaken(callee) && [...side.users(callee)].every((user) => changed.has(user)),
     )
   const said = new Set<string>()
   return [...keys].flatMap((key): Found[] => {

@@ -48,7 +48,7 @@ export function isStruct(type: string): boolean {
  */
 export function holdingsIn(
   definition: Definition,
-  isHandedOn: boolean,
+  isAddressTaken: boolean,
   find: (name: string) => Definition | undefined,
 ): Holding[] {
   const { body } = definition
@@ -145,7 +145,7 @@ export function holdingsIn(
     // A callback's `void *data`.
     const variable = variables.get(text)
     if (
-      isHandedOn &&
+      isAddressTaken &&
       variable?.isParameter === true &&
       variable.type === 'void' &&
       variable.pointers === 1 &&
