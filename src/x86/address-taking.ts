@@ -2,15 +2,20 @@
 // Which instruction takes an address, and which one only goes there: `lea`, and numbers that are part of an
 // instruction. Encodings: Intel SDM volume 2, LEA, MOV, PUSH. Relocations: AMD64 psABI, 4.4.
 import { relocationType } from '../elf/format.ts'
-import { baseOf, encoded, isDirect, operandField, registerField, stackPointer } from './encoding.ts'
+import {
+  baseOf,
+  type Encoded,
+  encoded,
+  isDirect,
+  lea,
+  loadsNumber,
+  operandField,
+  pushNumber,
+  putNumber,
+  registerField,
+  stackPointer,
+} from './encoding.ts'
 import type { Instruction } from './instruction.ts'
-
-const lea = 0x8d
-
-/** `mov $number,%reg`. */
-function isLoadOfNumber(opcode: number): boolean {
-  return opcode >= 0xb8 && opcode <= 0xbf
-}
 
 /**
  * Opcodes with an immediate of 4 bytes at their end: push, arithmetic with the accumulator, `81`, `c7`, imul, mov to a
@@ -24,7 +29,7 @@ export type AddressUse = 'access' | 'address' | 'walk'
 /** What an instruction does with the address in one of its fields. */
 export function useOf(code: Buffer, instruction: Instruction, field: number): AddressUse {
   const { opcode, modrm, end, memory, operands } = encoded(instruction)
-  if (opcode === lea || isLoadOfNumber(opcode)) return 'address'
+  if (opcode === lea || loadsNumber(opcode)) return 'address'
   if (withImmediate.has(opcode) && field === end - 4) return 'address'
   if (field === memory) return 'access'
   // [disp32] without base and index has a SIB byte of its own.
@@ -34,11 +39,11 @@ export function useOf(code: Buffer, instruction: Instruction, field: number): Ad
 /** True for lea, and for push and mov with a number in the code. */
 export function loadsAddress(instruction: Instruction): boolean {
   const { opcode } = encoded(instruction)
-  return opcode === lea || opcode === 0x68 || opcode === 0xc7 || isLoadOfNumber(opcode)
+  return opcode === lea || opcode === pushNumber || opcode === putNumber || loadsNumber(opcode)
 }
 
 /** True when REX.W is the only prefix. */
-function isPlainWide({ start, opcodeAt, rex }: ReturnType<typeof encoded>): boolean {
+function isPlainWide({ start, opcodeAt, rex }: Encoded): boolean {
   return opcodeAt === start + 1 && (rex & 8) !== 0
 }
 
@@ -49,14 +54,14 @@ function isPlainWide({ start, opcodeAt, rex }: ReturnType<typeof encoded>): bool
 export function loadedRegister(instruction: Instruction): number | undefined {
   const one = encoded(instruction)
   if (!isPlainWide(one)) return undefined
-  if (one.opcode === 0xc7 && isDirect(one)) return operandField(one)
+  if (one.opcode === putNumber && isDirect(one)) return operandField(one)
   return one.opcode === lea && one.memory >= 0 ? registerField(one) : undefined
 }
 
 /** True when an instruction puts the address that it holds into memory (`movq $text, 8(%rbx)`), but for the stack. */
 export function storesAddress(code: Buffer, instruction: Instruction): boolean {
   const one = encoded(instruction)
-  if (one.opcode !== 0xc7 || !isPlainWide(one) || isDirect(one)) return false
+  if (one.opcode !== putNumber || !isPlainWide(one) || isDirect(one)) return false
   return baseOf(code, one) !== stackPointer || (one.rex & 1) !== 0
 }
 

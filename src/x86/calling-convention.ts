@@ -2,12 +2,15 @@
 // Where a call finds its arguments, what it leaves alone, and how code puts arguments there.
 // Source: System V ABI for AMD64, 3.2.3; registers are numbered as in instructions.
 import {
-  type Encoded,
   encoded,
   isDirect,
+  lea,
   legacyPrefixes,
+  loadsNumber,
   opcodeRegister,
   operandField,
+  pushNumber,
+  putNumber,
   registerField,
 } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
@@ -34,11 +37,6 @@ export function argumentIn(home: Home): number {
   return home >= 16 ? home - 16 + argumentRegisters.length : argumentRegisters.indexOf(home)
 }
 
-const push = 0x68
-/** `mov $number, register or memory`. */
-const store = 0xc7
-const isLoad = ({ opcode }: Encoded) => opcode >= 0xb8 && opcode <= 0xbf
-
 /**
  * The offset of the number of 4 bytes in `mov $n, %reg` for an argument's register, or in `movl $n, m` or `push $n` for
  * one on the stack; -1 for another instruction.
@@ -46,16 +44,16 @@ const isLoad = ({ opcode }: Encoded) => opcode >= 0xb8 && opcode <= 0xbf
 export function numberForCall(instruction: Instruction): number {
   const one = encoded(instruction)
   const { start, end, opcode, opcodeAt, rex } = one
-  if (isLoad(one)) {
+  if (loadsNumber(opcode)) {
     // mov $n, %edx %ecx %esi %edi; with REX.B %r8d %r9d
     const isArgument = argumentRegisters.includes(opcodeRegister(one))
     return isArgument && (rex === 0 || rex === 0x41) && end - opcodeAt === 5 && legacyPrefixes(one) === 0
       ? opcodeAt + 1
       : -1
   }
-  if (opcode === push) return end - start === 5 ? start + 1 : -1
+  if (opcode === pushNumber) return end - start === 5 ? start + 1 : -1
   // mov $n, disp(%rsp), also of 8 bytes; and mov $n, %reg with a sign
-  return opcode === store && legacyPrefixes(one) === 0 && (rex === 0 || rex >= 0x48) ? end - 4 : -1
+  return opcode === putNumber && legacyPrefixes(one) === 0 && (rex === 0 || rex >= 0x48) ? end - 4 : -1
 }
 
 /** Where an instruction puts an address or a number of its own; undefined when it has none. */
@@ -63,10 +61,10 @@ export function loadedHome(code: Buffer, instruction: Instruction): Home | undef
   const one = encoded(instruction)
   const { opcode, modrm, operands, end } = one
   if (legacyPrefixes(one) > 0) return undefined
-  if (opcode === push) return 16
-  if (isLoad(one)) return opcodeRegister(one)
-  if (opcode === 0x8d) return registerField(one)
-  if (opcode !== store) return undefined
+  if (opcode === pushNumber) return 16
+  if (loadsNumber(opcode)) return opcodeRegister(one)
+  if (opcode === lea) return registerField(one)
+  if (opcode !== putNumber) return undefined
   if (isDirect(one)) return operandField(one)
   // To (%rsp) or disp(%rsp).
   if ((modrm & 7) !== 4 || code[operands - 1] !== 0x24) return undefined

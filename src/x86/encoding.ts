@@ -216,6 +216,16 @@ export function decode(code: Buffer, start: number): Encoded | undefined {
   return { start, end: at, branch, memory, operands, opcodeAt, opcode, rex, modrm: fields }
 }
 
+/** `lea`, `push $number`, and `mov $number` to a register or memory. */
+export const lea = 0x8d
+export const pushNumber = 0x68
+export const putNumber = 0xc7
+
+/** True for `mov $number,%reg` with the register in the opcode. */
+export function loadsNumber(opcode: number): boolean {
+  return opcode >= 0xb8 && opcode <= 0xbf
+}
+
 /** True for the first byte of VEX or EVEX. */
 export function isVector(opcode: number): boolean {
   return opcode === 0xc4 || opcode === 0xc5 || opcode === 0x62

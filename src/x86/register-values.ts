@@ -7,8 +7,12 @@ import {
   encoded,
   groupOf,
   isDirect,
+  lea,
+  loadsNumber,
   opcodeRegister,
   operandField,
+  pushNumber,
+  putNumber,
   registerField,
 } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
@@ -54,7 +58,7 @@ export class RegisterValues {
     const { opcode, opcodeAt, end } = one
     const at = opcodeAt + 1
     const low = opcodeRegister(one)
-    if (opcode >= 0xb8 && opcode <= 0xbf) {
+    if (loadsNumber(opcode)) {
       this.values[low] = end - at === 4 ? { constant: code.readInt32LE(at) } : undefined
       return
     }
@@ -62,7 +66,7 @@ export class RegisterValues {
       this.values[low] = undefined
       return
     }
-    if ((opcode & ~7) === 0x50 || opcode === 0x68 || opcode === 0x6a) return
+    if ((opcode & ~7) === 0x50 || opcode === pushNumber || opcode === 0x6a) return
     if (opcode > 0xff) {
       // Compares, tests and nops leave the registers alone.
       if (opcode !== 0x0f1f && opcode !== 0x0fa3) this.overwrite(code[at + 1] ?? 0, one)
@@ -75,7 +79,7 @@ export class RegisterValues {
       case 0xc3:
       case 0xcc:
         return
-      case 0xc7:
+      case putNumber:
         if (direct) this.values[rm] = { constant: code.readInt32LE(end - 4) }
         else if (end - at >= 5) this.store(code, one, end - 4, code.readInt32LE(end - 4))
         return
@@ -92,8 +96,8 @@ export class RegisterValues {
       case 0x8b:
         this.values[reg] = direct ? this.values[rm] : undefined
         return
-      case 0x8d:
-        // lea of a place that is counted from here
+      case lea:
+        // Of a place that is counted from here
         this.values[reg] =
           one.memory >= 0 ? { constant: base + end + code.readInt32LE(end - 4) - 0x8000_0000 } : undefined
         return

@@ -8,8 +8,11 @@ import {
   groupOf,
   isDirect,
   isVector,
+  lea,
+  loadsNumber,
   opcodeRegister,
   operandField,
+  putNumber,
   registerField,
 } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
@@ -75,11 +78,11 @@ export function effectOf(code: Buffer, instruction: Instruction): Effect {
 export function assignedRegister(instruction: Instruction): number | undefined {
   const one = encoded(instruction)
   const { opcode } = one
-  if (opcode === 0x8b || opcode === 0x8d) return registerField(one)
-  if (opcode === 0x89 || opcode === 0x31 || opcode === 0xc7)
+  if (opcode === 0x8b || opcode === lea) return registerField(one)
+  if (opcode === 0x89 || opcode === 0x31 || opcode === putNumber)
     return isDirect(one) ? operandField(one) : undefined
   const isPop = opcode >= 0x58 && opcode <= 0x5f
-  return isPop || (opcode >= 0xb8 && opcode <= 0xbf) ? opcodeRegister(one) : undefined
+  return isPop || loadsNumber(opcode) ? opcodeRegister(one) : undefined
 }
 
 function ofOneByte(opcode: number, { field, other, address, group }: Operands): Effect {
