@@ -12,6 +12,7 @@ import { buildDirectory } from '../../../src/module/engines/directory.ts'
 import { makeLivePatch } from '../../../src/module/make.ts'
 import type { WrittenModule } from '../../../src/module/manifest/output.ts'
 import type { Engine } from '../../../src/module/manifest/request.ts'
+import { parsePatch } from '../../../src/patch/parse.ts'
 import { readPatches } from '../../../src/patch/read.ts'
 import { readSourceDirectory } from '../../../src/source/directory/layout.ts'
 import { type Check, parseExpectation } from '../../../src/vm/plan/check.ts'
@@ -63,6 +64,47 @@ export function edit(file: string, from: string, to: string): void {
     file,
     text.replace(from, () => to),
   )
+}
+
+/** A patch that puts lines in front of a line of the kernel's source. */
+export function insertion(kernel: Kernel, file: string, line: string, added: readonly string[]): Buffer {
+  const lines = readFileSync(path.join(kernel.source, file), 'latin1').split('\n')
+  const at = lines.indexOf(line)
+  expect(at).toBeGreaterThan(2)
+  const context = (from: number, to: number) => lines.slice(from, to).map((text) => ` ${text}`)
+  return Buffer.from(
+    [
+      `--- a/${file}`,
+      `+++ b/${file}`,
+      `@@ -${at - 2},6 +${at - 2},${6 + added.length} @@`,
+      ...context(at - 3, at),
+      ...added.map((text) => `+${text}`),
+      ...context(at, at + 3),
+      '',
+    ].join('\n'),
+    'latin1',
+  )
+}
+
+/**
+ * Both engines' live patch of a function with net_get_random_once(), which has variables of its own for which an
+ * extract has no words: only the binary engine makes one.
+ */
+export async function buildSecretSet(allow: readonly string[]): Promise<WrittenModule> {
+  const kernel = await selectKernel(job, '6.1')
+  const diff = insertion(
+    kernel,
+    'net/ipv4/inet_hashtables.c',
+    '\tnet_get_random_once(&inet_ehash_secret, sizeof(inet_ehash_secret));',
+    ['\tif (!lport)', '\t\treturn 0;'],
+  )
+  return await makeLivePatch(job, kernel, {
+    patches: [parsePatch(diff, 'hash.patch')],
+    replace: true,
+    engine: 'both',
+    allow,
+    output: path.join(work, `differ-${allow.length}`),
+  })
 }
 
 const checkOf = ({ run, before, after, reverted }: Seen): Check => ({
