@@ -48,7 +48,7 @@ test.each(folders)('%s says what it is for, and names files that are there', (fo
     .map((one) => path.join(one, 'README.md'))
     .find((one) => isThere(one))
   const text = page === undefined ? '' : read(page)
-  expect(text).toMatch(new RegExp(`^# ${name}\\n|\`(?:[\\w-]+/)?${name}/\``))
+  expect(text).toMatch(new RegExp(`^# (?:[\\w-]+/)*${name}\\n|\`(?:[\\w-]+/)?${name}/?\``))
   const named = [...text.matchAll(/`([\w-]+(?:\/[\w-]+)*\.ts)`/g)].map(([, name]) => name!)
   const bases = [folder, path.dirname(folder), 'src', '']
   expect(named.filter((name) => !bases.some((base) => isThere(base, name)))).toEqual([])
