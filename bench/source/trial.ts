@@ -21,7 +21,7 @@ import { attributeFlag, readAttributes } from '../../src/source/compare/function
 import { type Likeness, likenessOf } from '../../src/source/compare/likeness.ts'
 import { compareFunction } from '../../src/source/compare/same-code.ts'
 import { extractSource } from '../../src/source/extract/extraction.ts'
-import type { SourceUnit } from '../../src/source/extract/request.ts'
+import type { SourceUnit } from '../../src/source/view/request.ts'
 import { childrenTime } from './time.ts'
 
 /** `identical`, a class of difference, or how far it came. */

@@ -5,7 +5,7 @@ import type { Finding } from '../ground/finding.ts'
 import type { Job } from '../ground/job.ts'
 import { checkExtract, compileUnit } from './compare/compile-check.ts'
 import { extractSource } from './extract/extraction.ts'
-import type { ExtractedSource, SourceRequest, SourceUnit } from './extract/request.ts'
+import type { ExtractedSource, SourceRequest, SourceUnit } from './view/request.ts'
 
 export interface StandaloneRequest {
   readonly unit: SourceUnit

@@ -10,7 +10,7 @@ import { readInlining } from '../../src/source/change/ipa-clones.ts'
 import { runningNames } from '../../src/source/change/running-names.ts'
 import { compareFunctions } from '../../src/source/compare/same-code.ts'
 import { extractSource } from '../../src/source/extract/extraction.ts'
-import type { ExtractedSource, RunningSymbol } from '../../src/source/extract/request.ts'
+import type { ExtractedSource, RunningSymbol } from '../../src/source/view/request.ts'
 import { compiler, compilers, work } from '../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }

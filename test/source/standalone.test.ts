@@ -5,8 +5,8 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { silentJournal } from '../../src/ground/job.ts'
-import { splitCommand } from '../../src/source/extract/compiler-flags.ts'
 import { extractStandalone, type StandaloneRequest } from '../../src/source/standalone.ts'
+import { splitCommand } from '../../src/source/view/compiler-flags.ts'
 import { compiler, compilers, work } from '../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }

@@ -2,7 +2,7 @@
 // `inarch source`: functions of a C file, with all that they need, as a small C file of their own.
 
 import { Command, InvalidArgumentError } from 'commander'
-import type { ExtractedSource } from '../../source/extract/request.ts'
+import type { ExtractedSource } from '../../source/view/request.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { complain, outputBytes } from '../render/output.ts'
 
@@ -65,7 +65,7 @@ same by its source (extract-differs), or has a second copy of a variable that no
     .action((file: string, words: readonly string[], options: SourceOptions) =>
       perform(options, async (session) => {
         const { extractStandalone } = await import('../../source/standalone.ts')
-        const { splitCommand } = await import('../../source/extract/compiler-flags.ts')
+        const { splitCommand } = await import('../../source/view/compiler-flags.ts')
         const extracted = await extractStandalone(session.job, {
           unit: { file, cwd: process.cwd(), ...splitCommand(words, file) },
           functions: options.extract,

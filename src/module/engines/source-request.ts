@@ -9,7 +9,7 @@ import type { KernelNames } from '../../match/names.ts'
 import { keptVariables } from '../../source/change/kept-variables.ts'
 import { runningNames } from '../../source/change/running-names.ts'
 import type { SourceChange } from '../../source/change/source-change.ts'
-import type { SourceRequest } from '../../source/extract/request.ts'
+import type { SourceRequest } from '../../source/view/request.ts'
 import { Binder } from '../bind/bind.ts'
 import type { Rename } from './source-plan.ts'
 

@@ -29,7 +29,7 @@ import {
 } from '../../source/directory/layout.ts'
 import type { Plan, PlannedFunction, PlannedObject } from '../../source/directory/plan.ts'
 import { extractSource } from '../../source/extract/extraction.ts'
-import type { ExtractedSource } from '../../source/extract/request.ts'
+import type { ExtractedSource } from '../../source/view/request.ts'
 import { targetOf } from '../link/finish.ts'
 import { soonest } from '../link/positions.ts'
 import { describe, titleOf } from '../manifest/naming.ts'

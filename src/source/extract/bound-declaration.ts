@@ -12,8 +12,8 @@ import {
 } from '../../c/tokens/declarators.ts'
 import { closing, type Token, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
-import type { Attribute } from './attributes.ts'
-import type { Item } from './unit-view.ts'
+import type { Attribute } from '../view/attributes.ts'
+import type { Item } from '../view/unit-view.ts'
 
 /** Attributes that callers or users must know. All others concern the definition only. */
 const matters = new Set(

@@ -10,12 +10,12 @@ import { plainest, typeIn, typeThrough } from '../../c/expanded/split-declaratio
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { isLabel, type StaticLocal, shifted, staticLocalsOf } from '../view/function-statics.ts'
+import type { RunningSymbol, SourceRequest } from '../view/request.ts'
+import type { Item } from '../view/unit-view.ts'
+import { tokensIn, writtenBody, writtenStatics } from '../view/written-body.ts'
+import type { Edit } from '../view/written-piece.ts'
 import { declarationOf } from './bound-declaration.ts'
-import { isLabel, type StaticLocal, shifted, staticLocalsOf } from './function-statics.ts'
-import type { RunningSymbol, SourceRequest } from './request.ts'
-import type { Item } from './unit-view.ts'
-import { tokensIn, writtenBody, writtenStatics } from './written-body.ts'
-import type { Edit } from './written-piece.ts'
 
 /** A static variable of a function, bound to the running one. */
 export interface BoundLocal {

@@ -3,10 +3,10 @@
 // and why.
 import type { Use } from '../../c/expanded/name-uses.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Attribute } from './attributes.ts'
+import type { Attribute } from '../view/attributes.ts'
+import type { RunningSymbol } from '../view/request.ts'
+import type { Item } from '../view/unit-view.ts'
 import type { BoundLocal } from './bound-statics.ts'
-import type { RunningSymbol } from './request.ts'
-import type { Item } from './unit-view.ts'
 
 /** A name of the unit that is only declared. */
 export interface Binding {

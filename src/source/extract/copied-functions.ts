@@ -4,12 +4,12 @@
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { attributeEnd, parseDeclaration } from '../../c/tokens/declarators.ts'
 import { closing } from '../../c/tokens/lexer.ts'
-import type { Attribute } from './attributes.ts'
+import type { Attribute } from '../view/attributes.ts'
+import type { SourceRequest } from '../view/request.ts'
+import type { Item } from '../view/unit-view.ts'
+import type { Edit } from '../view/written-piece.ts'
 import { isDefinitionWord, transparentIn, withoutDefinitionWords } from './bound-declaration.ts'
 import type { Closure } from './closure.ts'
-import type { SourceRequest } from './request.ts'
-import type { Item } from './unit-view.ts'
-import type { Edit } from './written-piece.ts'
 
 export class CopiedFunctions {
   readonly #closure: Closure

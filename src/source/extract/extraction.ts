@@ -4,12 +4,12 @@
 
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
+import { kindOf, titleOf } from '../view/declared-names.ts'
+import type { ExtractedSource, SourceRequest } from '../view/request.ts'
+import { openView } from '../view/unit-view.ts'
 import { boundsOf } from './array-bounds.ts'
-import { kindOf, titleOf } from './declared-names.ts'
 import { withFewestIncludes } from './fewest-includes.ts'
-import type { ExtractedSource, SourceRequest } from './request.ts'
 import { closeOver } from './unit-closure.ts'
-import { openView } from './unit-view.ts'
 import { writeSource } from './writer.ts'
 
 /**

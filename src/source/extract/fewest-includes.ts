@@ -9,9 +9,9 @@ import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
+import type { SourceUnit } from '../view/request.ts'
+import { preprocess, type View, withoutSideOutputs } from '../view/unit-view.ts'
 import { neededIncludes, wordsIn } from './includes.ts'
-import type { SourceUnit } from './request.ts'
-import { preprocess, type View, withoutSideOutputs } from './unit-view.ts'
 
 /**
  * @param full the extract with all #includes

@@ -6,7 +6,7 @@ import path from 'node:path'
 import type { HeaderPart } from '../../c/expanded/expanded-text.ts'
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
-import type { SourceUnit } from './request.ts'
+import type { SourceUnit } from '../view/request.ts'
 
 /**
  * What a header asks for: the words of its code and of its conditions, without those that only get a value where they

@@ -2,8 +2,8 @@
 // The order of the output: its #includes, macros and pragmas between the declarations, as they stood in the original.
 
 import type { Directive, Written } from '../../c/written/written-lines.ts'
-import type { View } from './unit-view.ts'
-import { linesOf, type Piece, withComment } from './written-piece.ts'
+import type { View } from '../view/unit-view.ts'
+import { linesOf, type Piece, withComment } from '../view/written-piece.ts'
 
 /** Pragmas that say something to the compiler about all that follows; others concern its messages, or nothing. */
 const lasting =

@@ -3,8 +3,8 @@
 // is called like it. The expanded tokens tell; the written ones are held against them in their order.
 
 import type { Token } from '../../c/tokens/lexer.ts'
+import type { Item } from '../view/unit-view.ts'
 import type { Closure } from './closure.ts'
-import type { Item } from './unit-view.ts'
 
 /**
  * @param items that the tokens stand for

@@ -3,9 +3,10 @@
 // tables for tracing and for the injection of errors. A live patch can have it as it is written:
 // kernel/include/inarch-source.h leaves the tables out, and macros in front of it give the functions that are replaced
 // their names.
+
+import { definitionOf } from '../view/declared-names.ts'
+import type { Chunk, Item } from '../view/unit-view.ts'
 import type { Closure } from './closure.ts'
-import { definitionOf } from './declared-names.ts'
-import type { Chunk, Item } from './unit-view.ts'
 
 /** Whether a chunk is a system call with all its functions, of which those with a symbol for others are replaced. */
 export function isSystemCall(

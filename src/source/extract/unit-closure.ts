@@ -5,9 +5,7 @@
 import type { Use } from '../../c/expanded/name-uses.ts'
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { type Attribute, attributesOf, attributesOnly, declarationsInHeaders } from './attributes.ts'
-import { type BoundLocal, bindLocals, nameLocals } from './bound-statics.ts'
-import type { Binding, Closure } from './closure.ts'
+import { type Attribute, attributesOf, attributesOnly, declarationsInHeaders } from '../view/attributes.ts'
 import {
   aliased,
   assemblerName,
@@ -20,11 +18,13 @@ import {
   isOnlyForInlining,
   labelAmong,
   titleOf,
-} from './declared-names.ts'
-import type { RunningSymbol, SourceRequest } from './request.ts'
+} from '../view/declared-names.ts'
+import type { RunningSymbol, SourceRequest } from '../view/request.ts'
+import { type Item, isDeclaredByHeaders, isFromHeader, type View } from '../view/unit-view.ts'
+import { VariableManners } from '../view/variable-manners.ts'
+import { type BoundLocal, bindLocals, nameLocals } from './bound-statics.ts'
+import type { Binding, Closure } from './closure.ts'
 import { UnitNames } from './unit-names.ts'
-import { type Item, isDeclaredByHeaders, isFromHeader, type View } from './unit-view.ts'
-import { VariableManners } from './variable-manners.ts'
 
 /**
  * Follows all uses from the functions that the request names.

@@ -3,11 +3,11 @@
 
 import { type Use, usesOf } from '../../c/expanded/name-uses.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
+import { definitionAmong, definitionOf } from '../view/declared-names.ts'
+import { isWritten } from '../view/function-statics.ts'
+import { pointersInHeaders } from '../view/pointed-types.ts'
+import type { Item, View } from '../view/unit-view.ts'
 import { isParameterList } from './bound-declaration.ts'
-import { definitionAmong, definitionOf } from './declared-names.ts'
-import { isWritten } from './function-statics.ts'
-import { pointersInHeaders } from './pointed-types.ts'
-import type { Item, View } from './unit-view.ts'
 
 export class UnitNames {
   /** The declarations of the unit, in their order. */

@@ -8,20 +8,27 @@ import type { Declarator } from '../../c/tokens/declarators.ts'
 import { type Token, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Directive } from '../../c/written/written-lines.ts'
+import { definitionOf, isInline, isOnlyForInlining } from '../view/declared-names.ts'
+import type { RunningSymbol, SourceRequest, SourceUnit } from '../view/request.ts'
+import { type Chunk, type Item, isDeclaredByHeaders, type View } from '../view/unit-view.ts'
+import { tokensIn, writtenBody } from '../view/written-body.ts'
+import {
+  commentLines,
+  type Edit,
+  linesOf,
+  type Piece,
+  tokensOfEdit,
+  withComment,
+} from '../view/written-piece.ts'
 import type { Bounds } from './array-bounds.ts'
 import { declarationOf, isForUsers, withoutLinkage } from './bound-declaration.ts'
 import { type LocalText, localEdits, withBoundLocals } from './bound-statics.ts'
 import type { Closure } from './closure.ts'
 import { CopiedFunctions } from './copied-functions.ts'
-import { definitionOf, isInline, isOnlyForInlining } from './declared-names.ts'
 import { collectHeaderParameters } from './header-parameters.ts'
 import { directivePieces, layOut } from './output-order.ts'
 import { renamedWords } from './renaming.ts'
-import type { RunningSymbol, SourceRequest, SourceUnit } from './request.ts'
 import { isSystemCall } from './system-call.ts'
-import { type Chunk, type Item, isDeclaredByHeaders, type View } from './unit-view.ts'
-import { tokensIn, writtenBody } from './written-body.ts'
-import { commentLines, type Edit, linesOf, type Piece, tokensOfEdit, withComment } from './written-piece.ts'
 
 /**
  * With what a declaration says what it is bound to; nothing when its own name says it.

@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest'
 import type { Finding } from '../../../src/ground/finding.ts'
 import { silentJournal } from '../../../src/ground/job.ts'
 import { checkExtract, compileUnit } from '../../../src/source/compare/compile-check.ts'
-import type { SourceUnit } from '../../../src/source/extract/request.ts'
 import { extractStandalone } from '../../../src/source/standalone.ts'
+import type { SourceUnit } from '../../../src/source/view/request.ts'
 import { compiler, compilers, work } from '../../objects.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
