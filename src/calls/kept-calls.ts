@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
 import { keepFile } from '../ground/kept-file.ts'
+import { withLock } from '../ground/lock.ts'
 import { stampOfAll } from '../ground/stamp.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { openModule } from '../kernel/modules.ts'
@@ -64,6 +65,18 @@ function decode(bytes: Buffer, stamp: string): CallTable | undefined {
   return undefined
 }
 
+/** What is kept; undefined when there is nothing of this kernel. */
+async function readKept(file: string, stamp: string): Promise<CallGraph | undefined> {
+  const kept = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  // A view as 32-bit numbers needs an aligned buffer, which a small pooled one is not.
+  const table =
+    kept && decode(kept.byteOffset % 4 === 0 ? kept : Buffer.from(new Uint8Array(kept).buffer), stamp)
+  return table && callGraph(table)
+}
+
 /**
  * Who calls whom in vmlinux.
  * @throws Fault `environment/bad-image`
@@ -72,20 +85,22 @@ export async function openCallGraph(job: Job, kernel: Kernel): Promise<CallGraph
   const file = path.join(kernel.dir, 'calls')
   // A kernel from a build directory may be built again.
   const stamp = stampOfAll(kernel.vmlinux, kernel.systemMap)
-  const kept = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  // A view as 32-bit numbers needs an aligned buffer, which a small pooled one is not.
-  const table =
-    kept && decode(kept.byteOffset % 4 === 0 ? kept : Buffer.from(new Uint8Array(kept).buffer), stamp)
-  if (table !== undefined) return callGraph(table)
-  return await job.journal.step(`Reading who calls whom in ${kernel.release}`, async (step) => {
-    const made = readCalls(await mapKernel(kernel))
-    await keepFile(file, encode(made, stamp))
-    step.result(`${made.starts.length} functions`)
-    return callGraph(made)
-  })
+  const read = () =>
+    job.journal.step(`Reading who calls whom in ${kernel.release}`, async (step) => {
+      const made = readCalls(await mapKernel(kernel))
+      await keepFile(file, encode(made, stamp))
+      step.result(`${made.starts.length} functions`)
+      return callGraph(made)
+    })
+  // Several rules ask for it at once, and one of them reads it.
+  return (
+    (await readKept(file, stamp)) ??
+    (await withLock(
+      file,
+      { signal: job.signal },
+      async () => (await readKept(file, stamp)) ?? (await read()),
+    ))
+  )
 }
 
 /**
