@@ -2,6 +2,7 @@
 // The outline of a unit: its preprocessed text taken apart into what stands at its top level, each with the
 // file and line that it comes from. One pass over the characters; what an item declares is only worked out
 // when somebody asks, since of thousands of items few ever differ.
+import { type Declaration, parseDeclaration } from '../tokens/declarators.ts'
 import { tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
 import { attributeWords } from '../tokens/words.ts'
@@ -151,7 +152,7 @@ function withoutMarkers(text: string): string {
 const operator = /\b(?:__attribute__|__attribute|__asm__|__asm|asm|__typeof__|__typeof|typeof|_Alignas)\b/g
 
 /** A text without line markers and attributes; what `typeof` is asked about is left out, too. */
-export function headOf(text: string): string {
+function headOf(text: string): string {
   const plain = withoutMarkers(text)
   let result = ''
   let from = 0
@@ -183,65 +184,9 @@ function endOfParentheses(text: string, at: number): number {
   return text.length
 }
 
-const noName =
-  /^(?:if|for|while|switch|return|sizeof|typeof|int|char|short|long|void|signed|unsigned|float|double|_Bool|const|static|struct|union|enum|extern|inline)$/
-
-/** The function that a head, without attributes, declares. */
-function nameOfHead(head: string): string | undefined {
-  const plain = /([A-Za-z_$][\w$]*)\s*\(/.exec(head)?.[1]
-  if (plain !== undefined && !noName.test(plain)) return plain
-  // One that returns a pointer to a function.
-  return /\(\s*\*+\s*([A-Za-z_$][\w$]*)\s*\(/.exec(head)?.[1]
-}
-
-/** Braces, brackets and initial values are emptied; literals too. */
-function shallow(text: string): string {
-  let result = ''
-  let depth = 0
-  let skips = false
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i]!
-    if (c === '"' || c === "'") {
-      i = endOfLiteral(text, i, c.charCodeAt(0))
-      continue
-    }
-    if (c === '{' || c === '[') {
-      if (depth++ === 0 && !skips) result += c
-    } else if (c === '}' || c === ']') {
-      if (--depth === 0 && !skips) result += c
-    } else if (depth > 0) {
-      // Inside.
-    } else if (c === '(' && skips) {
-      i = endOfParentheses(text, i) - 1
-    } else if (c === '=') skips = true
-    else if (c === ',' || c === ';') {
-      skips = false
-      result += c
-    } else if (!skips) result += c
-  }
-  return result
-}
-
-/** The names that the declarators of a shallow text declare. */
-function declarators(plain: string): string[] {
-  let depth = 0
-  const parts: string[] = ['']
-  for (const c of plain.replace(/;\s*$/, '')) {
-    if (c === '(') depth++
-    if (c === ')') depth--
-    if (c === ',' && depth === 0) parts.push('')
-    else parts[parts.length - 1] += c
-  }
-  return parts.flatMap((part) => {
-    const pointer = /\(\s*\*+\s*(?:const\s+)?([A-Za-z_$][\w$]*)/.exec(part)?.[1]
-    if (pointer !== undefined) return [pointer]
-    const name = /([A-Za-z_$][\w$]*)\s*(?:\[\s*\]\s*)*(?::.*)?$/.exec(part.trim())?.[1]
-    return name === undefined || noName.test(name) ? [] : [name]
-  })
-}
-
-function tags(text: string): string[] {
-  return [...text.matchAll(/\b(?:struct|union|enum)\s+([A-Za-z_$][\w$]*)\s*\{/g)].map(([, tag]) => tag!)
+/** The tags that a declaration defines. */
+function definedTags({ tags }: Declaration): string[] {
+  return tags.flatMap(({ name, isDefined }) => (isDefined ? [name] : []))
 }
 
 /**
@@ -249,24 +194,39 @@ function tags(text: string): string[] {
  * @param text with its semicolon; literals and line markers may be in it
  */
 export function meaningOfDeclaration(text: string): Meaning {
-  const head = headOf(text)
-  const plain = shallow(head).trim()
-  if (/^(?:_Static_assert|static_assert|;|$)/.test(plain)) return { kind: 'other', names: [], head }
-  if (/^typedef\b/.test(plain))
-    return { kind: 'declaration', names: [...tags(head), ...declarators(plain)], head }
-  const assigns = head.includes('=') && !plain.startsWith('enum')
-  const withoutTypes = plain.replace(/\b(struct|union|enum)\b\s*([A-Za-z_$][\w$]*)?\s*(?:\{\})?/g, 'int ')
-  // Only types.
-  if (/^(?:(?:static|extern|const|inline|int)\s*)*;?$/.test(withoutTypes.trim()))
-    return /\b(?:struct|union|enum)\b/.test(plain)
-      ? { kind: 'declaration', names: tags(head), head }
-      : { kind: 'other', names: [], head }
-  const names = declarators(withoutTypes)
-  const isExtern = /^(?:\s*(?:inline|static))*\s*(?:extern|register)\b/.test(plain) && !assigns
-  const called = /([A-Za-z_$][\w$]*)?\s*\(/.exec(withoutTypes)?.[1]
-  const isPrototype = !assigns && called !== undefined && !noName.test(called)
-  if (isExtern || isPrototype) return { kind: 'declaration', names: tags(head), head }
-  return names.length === 0 ? { kind: 'other', names: [], head } : { kind: 'data', names, head }
+  const tokens = tokenize(withoutMarkers(text))
+  const declaration = parseDeclaration(tokens, 0, tokens.length)
+  const { storage, declarators } = declaration
+  const names = declarators.map(({ name }) => name)
+  const says = (kind: Meaning['kind'], names: readonly string[]): Meaning => new Said(text, kind, names)
+  if (storage.has('typedef')) return says('declaration', [...definedTags(declaration), ...names])
+  const [first] = declarators
+  if (first === undefined) {
+    const isAssertion = /^(?:_Static_assert|static_assert)$/.test(tokens[0]?.text ?? '')
+    const isType = !isAssertion && tokens.some(({ text }) => /^(?:struct|union|enum)$/.test(text))
+    return isType ? says('declaration', definedTags(declaration)) : says('other', [])
+  }
+  const isOnlyNamed = storage.has('extern') || storage.has('register')
+  if (first.isFunction || (isOnlyNamed && declarators.every(({ value }) => value === undefined)))
+    return says('declaration', definedTags(declaration))
+  return says('data', names)
+}
+
+/** Few ask for the head. */
+class Said implements Meaning {
+  readonly kind: Meaning['kind']
+  readonly names: readonly string[]
+  readonly #text: string
+
+  constructor(text: string, kind: Meaning['kind'], names: readonly string[]) {
+    this.kind = kind
+    this.names = names
+    this.#text = text
+  }
+
+  get head(): string {
+    return headOf(this.#text)
+  }
 }
 
 /** @param text a unit's text behind the preprocessor, with line markers */
@@ -278,9 +238,11 @@ export function outline(text: string): Outline {
     if (result === undefined) {
       if (item.body === undefined) result = meaningOfDeclaration(text.slice(item.start, item.end))
       else {
-        const head = headOf(text.slice(item.start, item.body))
-        const name = nameOfHead(head)
-        result = { kind: 'function', names: name === undefined ? [] : [name], head }
+        const head = text.slice(item.start, item.body)
+        const tokens = tokenize(withoutMarkers(head))
+        const [declarator] = parseDeclaration(tokens, 0, tokens.length).declarators
+        const names = declarator === undefined ? [] : [declarator.name]
+        result = new Said(head, 'function', names)
       }
       known.set(item, result)
     }

@@ -8,7 +8,7 @@ export const storageWords = set(
 )
 
 export const typeWords = set(
-  'void char short int long float double signed unsigned _Bool _Complex __signed__ __signed __int128 bool ' +
+  'void char short int long float double signed unsigned _Bool _Complex __signed__ __signed __int128 ' +
     '__int128_t __uint128_t __auto_type _Float128 __float128 __builtin_va_list',
 )
 
