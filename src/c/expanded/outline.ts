@@ -145,7 +145,8 @@ function startOfWord(text: string, end: number): number {
   return start
 }
 
-function withoutMarkers(text: string): string {
+/** Offsets are others then. */
+export function withoutMarkers(text: string): string {
   return text.includes('#') ? text.replace(/^#.*$/gm, '') : text
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The static variables inside a function. They outlive its calls, so a replaced function must go on with the
 // running kernel's; what it declares anew, or with another first value, is worth knowing.
+import { staticLocalsIn } from '../../c/expanded/local-statics.ts'
 import { isDeclaredByMacro } from '../../c/expanded/macro-statics.ts'
-import { meaningOfDeclaration } from '../../c/expanded/outline.ts'
+import { withoutMarkers } from '../../c/expanded/outline.ts'
+import { tokenize } from '../../c/tokens/lexer.ts'
 import { tokenText } from '../../c/tokens/same-tokens.ts'
 
 export interface LocalStatic {
@@ -16,35 +18,19 @@ export interface LocalStatic {
 export function localStatics(body: string): Map<string, LocalStatic> {
   const found = new Map<string, LocalStatic>()
   if (!body.includes('static')) return found
-  for (const { index } of body.matchAll(/\bstatic\b(?<=[{};:]\s*static)/g)) {
-    const end = endOfStatement(body, index)
-    const text = body.slice(index, end)
-    const { kind, names, head } = meaningOfDeclaration(text)
-    if (kind !== 'data') continue
-    const tokens = tokenText(text)
-    for (const name of names) {
-      if (isDeclaredByMacro(name, tokens.replaceAll('\n', ' '))) continue
-      const known = found.get(name)
-      found.set(name, {
-        name,
-        tokens: known === undefined ? tokens : `${known.tokens}\n\n${tokens}`,
-        isConst: /\bconst\b/.test(head.split('=')[0]!),
-      })
-    }
+  const plain = withoutMarkers(body)
+  const code = tokenize(plain)
+  for (const { name, from, to } of staticLocalsIn(code, 0, code.length)) {
+    const own = code.slice(from, to)
+    const tokens = tokenText(plain.slice(own[0]!.start, own.at(-1)!.end))
+    if (isDeclaredByMacro(name, tokens.replaceAll('\n', ' '))) continue
+    const known = found.get(name)
+    const value = own.findIndex(({ text }) => text === '=')
+    found.set(name, {
+      name,
+      tokens: known === undefined ? tokens : `${known.tokens}\n\n${tokens}`,
+      isConst: own.some(({ text }, at) => text === 'const' && (value < 0 || at < value)),
+    })
   }
   return found
-}
-
-function endOfStatement(text: string, from: number): number {
-  let depth = 0
-  for (let i = from; i < text.length; i++) {
-    const c = text[i]
-    if (c === '"' || c === "'") {
-      for (i++; i < text.length && text[i] !== c; i++) if (text[i] === '\\') i++
-    } else if (c === '(' || c === '{' || c === '[') depth++
-    else if (c === ')' || c === '}' || c === ']') {
-      if (--depth < 0) return i
-    } else if (c === ';' && depth === 0) return i + 1
-  }
-  return text.length
 }

@@ -3,6 +3,7 @@
 // the symbol that it has there. All such declarations of a file share one space of names, so two of one name must not
 // meet.
 
+import { isLabel, type StaticLocal, shifted, staticLocalsOf } from '../../c/expanded/local-statics.ts'
 import { isDeclaredByMacro, servesMessage } from '../../c/expanded/macro-statics.ts'
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { placesOf } from '../../c/expanded/name-uses.ts'
@@ -10,7 +11,6 @@ import { plainest, typeIn, typeThrough } from '../../c/expanded/split-declaratio
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Finding } from '../../ground/finding.ts'
-import { isLabel, type StaticLocal, shifted, staticLocalsOf } from '../view/function-statics.ts'
 import type { RunningSymbol, SourceRequest } from '../view/request.ts'
 import type { Item } from '../view/unit-view.ts'
 import { tokensIn, writtenBody, writtenStatics } from '../view/written-body.ts'

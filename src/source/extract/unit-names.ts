@@ -4,7 +4,7 @@
 import { type Use, usesOf } from '../../c/expanded/name-uses.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
 import { definitionAmong, definitionOf } from '../view/declared-names.ts'
-import { isWritten } from '../view/function-statics.ts'
+import { isWritten } from '../../c/expanded/local-statics.ts'
 import { pointersInHeaders } from '../view/pointed-types.ts'
 import type { Item, View } from '../view/unit-view.ts'
 import { isParameterList } from './bound-declaration.ts'

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The body of a function in the text as it was written. Several functions may share a line, and macros make others
 // beside what is written out; the expanded text and the written one are held against each other in their order.
+
+import { declarationStart, isStorage, staticLocalsOf } from '../../c/expanded/local-statics.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import type { Token } from '../../c/tokens/lexer.ts'
 import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
-import { declarationStart, isStorage, staticLocalsOf } from './function-statics.ts'
 import type { Chunk, Item } from './unit-view.ts'
 
 /** Indexes of tokens; the end is exclusive. */

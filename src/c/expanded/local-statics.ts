@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static variables inside of functions. The running kernel's copy of each must stay the only one.
-import { type Declaration, type Declarator, parseDeclaration } from '../../c/tokens/declarators.ts'
-import { closing, openingOf, type Token } from '../../c/tokens/lexer.ts'
-import type { Item } from './unit-view.ts'
+import { type Declaration, type Declarator, type Declared, parseDeclaration } from '../tokens/declarators.ts'
+import { closing, openingOf, type Token } from '../tokens/lexer.ts'
 
 export interface StaticLocal {
   readonly name: string
@@ -104,16 +103,20 @@ export function isLabel(
 }
 
 /** The static variables that a function declares. */
-export function staticLocalsOf({ tokens, declaration: { body } }: Item): StaticLocal[] {
+export function staticLocalsOf({ tokens, declaration: { body } }: Declared): StaticLocal[] {
+  return body === undefined ? [] : staticLocalsIn(tokens, body.from + 1, body.to)
+}
+
+/** @param low the tokens of a function's body begin here; `high` is behind them */
+export function staticLocalsIn(tokens: readonly Token[], low: number, high: number): StaticLocal[] {
   const found: StaticLocal[] = []
-  if (body === undefined) return found
-  for (let at = body.from + 1; at < body.to; at++) {
+  for (let at = low; at < high; at++) {
     if (!isStorage(tokens, at)) continue
     let end = at
-    while (end < body.to && tokens[end]!.text !== ';')
-      end = /^[([{]$/.test(tokens[end]!.text) ? closing(tokens, end, body.to) : end + 1
-    end = Math.min(end + 1, body.to)
-    const from = declarationStart(tokens, at, body.from + 1)
+    while (end < high && tokens[end]!.text !== ';')
+      end = /^[([{]$/.test(tokens[end]!.text) ? closing(tokens, end, high) : end + 1
+    end = Math.min(end + 1, high)
+    const from = declarationStart(tokens, at, low)
     const declaration = parseDeclaration(tokens, from, end)
     for (const declarator of declaration.declarators) {
       if (declarator.isFunction) continue
