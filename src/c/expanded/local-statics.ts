@@ -2,6 +2,7 @@
 // Static variables inside of functions. The running kernel's copy of each must stay the only one.
 import { type Declaration, type Declarator, type Declared, parseDeclaration } from '../tokens/declarators.ts'
 import { closing, openingOf, type Token } from '../tokens/lexer.ts'
+import { assignment } from '../tokens/words.ts'
 
 export interface StaticLocal {
   readonly name: string
@@ -40,7 +41,8 @@ export function isWritten(
       next = tokens[next]!.text === '[' ? closing(tokens, next) : next + 2
     }
     if (isArray && !isElement) return true
-    if (/^(?:=|[-+*/%&|^]=|<<=|>>=|\+\+|--|->)$/.test(tokens[next]?.text ?? '')) return true
+    const behind = tokens[next]?.text ?? ''
+    if (behind === '->' || assignment.test(behind)) return true
   }
   return false
 }

@@ -4,25 +4,35 @@
 // but a message.
 
 import type { Token } from '../tokens/lexer.ts'
+import { assignment } from '../tokens/words.ts'
 import { nameGiver, speaker } from './message-functions.ts'
 
-/** By names, what the declaration says. */
-const made: readonly (readonly [name: RegExp, declaration: RegExp])[] = [
-  [
-    /^(?:__already_done|__warned|__print_once)$/,
-    /^(?!.*=)(?=.*\b(?:bool|_Bool)\b).*"\.data\.\.?(?:once|unlikely|read_mostly)"/,
-  ],
-  [/^_rs$/, /\bstruct ratelimit_state/],
-  [/^__key$/, /\bstruct lock_class_key\b/],
-  [/^(?:descriptor|_dd_ddp|__UNIQUE_ID_.*)$/, /\bstruct _ddebug\b|"\.discard\./],
-  [/^_*tp_?str\w*$/, /"__tracepoint_str"|\bconst char\b/],
-  [/^_entry(?:_ptr)?$/, /\bconst struct pi_entry\b/],
-  [/^(?:__msg|__func__|__flags|__compound\w*)$/, /\bconst\b/],
-]
+/** What the macros call them, and how they declare them. */
+export const macroStatics = {
+  // once_lite.h, mmdebug.h, rcupdate.h, net_debug.h; bug.h and printk.h of older kernels; dev_printk.h, drm_print.h
+  onceFlag: {
+    name: /^(?:__already_done|__warned|__print_once)$/,
+    declaration: /^(?!.*=)(?=.*\b(?:bool|_Bool)\b).*"\.data\.\.?(?:once|unlikely|read_mostly)"/,
+  },
+  // ratelimit_types.h
+  rateLimit: { name: /^_rs$/, declaration: /\bstruct ratelimit_state/ },
+  // lockdep_types.h
+  lockKey: { name: /^__key$/, declaration: /\bstruct lock_class_key\b/ },
+  // dynamic_debug.h
+  debugDescriptor: {
+    name: /^(?:descriptor|_dd_ddp|__UNIQUE_ID_.*)$/,
+    declaration: /\bstruct _ddebug\b|"\.discard\./,
+  },
+  // tracepoint.h, trace_events.h
+  tracepointString: { name: /^_*tp_?str\w*$/, declaration: /"__tracepoint_str"|\bconst char\b/ },
+  // printk.h: the index of all messages
+  messageEntry: { name: /^_entry(?:_ptr)?$/, declaration: /\bconst struct pi_entry\b/ },
+  constant: { name: /^(?:__msg|__func__|__flags|__compound\w*)$/, declaration: /\bconst\b/ },
+} as const
 
 /** @param declaration the text that declares it, its words one blank apart */
 export function isDeclaredByMacro(name: string, declaration: string): boolean {
-  return made.some(([names, pattern]) => names.test(name) && pattern.test(declaration))
+  return Object.values(macroStatics).some((one) => one.name.test(name) && one.declaration.test(declaration))
 }
 
 /** Words with a parenthesis behind them that call nobody. */
@@ -38,12 +48,13 @@ const trap = /0x0f, ?0x0b|\bud2\b/
  * @param to behind the declaration
  */
 export function servesMessage(tokens: readonly Token[], name: string, to: number): boolean {
-  if (!/^(?:__already_done|__warned|__print_once|_rs)$/.test(name)) return true
+  const { onceFlag, rateLimit } = macroStatics
+  if (!onceFlag.name.test(name) && !rateLimit.name.test(name)) return true
   for (let at = to; at < tokens.length; at++) {
     if (tokens[at]!.text !== name || /^(?:\.|->)$/.test(tokens[at - 1]!.text)) continue
     // Another block has one of its own.
     if (isDeclared(tokens, at)) return true
-    if (!(name === '_rs' ? asksLimit(tokens, at) : isFlag(tokens, at))) return false
+    if (!(rateLimit.name.test(name) ? asksLimit(tokens, at) : isFlag(tokens, at))) return false
   }
   return true
 }
@@ -66,7 +77,7 @@ function asksLimit(tokens: readonly Token[], at: number): boolean {
 function isFlag(tokens: readonly Token[], at: number): boolean {
   const [before, behind] = [tokens[at - 1]!.text, tokens[at + 1]?.text ?? '']
   if (behind === '=') return /^(?:true|1)$/.test(tokens[at + 2]?.text ?? '') && saysBehind(tokens, at)
-  return !/^(?:&|\+\+|--)$/.test(before) && !/^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(behind)
+  return !/^(?:&|\+\+|--)$/.test(before) && !assignment.test(behind)
 }
 
 /** Whether the first call from here on says something. */

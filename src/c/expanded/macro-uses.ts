@@ -2,6 +2,7 @@
 // Macros as a text uses them: which definitions of the main file it needs, through whatever other macros, and what a
 // macro stands for where it decorates a declaration.
 
+import { withoutComments } from '../tokens/comments.ts'
 import { type Token, wordsOf } from '../tokens/lexer.ts'
 import type { Directive, Written } from '../written/written-lines.ts'
 import type { Expanded } from './expanded-text.ts'
@@ -39,11 +40,7 @@ interface Body {
 
 /** Takes `(a, b) a + b` apart: what follows the name in a definition. */
 function parseBody(text: string): Body {
-  const plain = text
-    .replace(/\\\r?\n/g, ' ')
-    .replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (part) =>
-      part.startsWith('"') ? part : ' ',
-    )
+  const plain = withoutComments(text)
   const parameters = /^\(([^)]*)\)/.exec(plain)
   const body = parameters === null ? plain : plain.slice(parameters[0].length)
   const names =

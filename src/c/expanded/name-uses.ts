@@ -3,7 +3,7 @@
 // label or a local name; so what the scopes can't tell makes a use too many, never one too few.
 import { attributeEnd } from '../tokens/declarators.ts'
 import { closing, openingOf, type Token, wordsOf } from '../tokens/lexer.ts'
-import { keywords } from '../tokens/words.ts'
+import { assignment, keywords } from '../tokens/words.ts'
 import { type Scopes, scopesOf } from './scopes.ts'
 
 export interface Use {
@@ -16,8 +16,6 @@ export interface Use {
    */
   readonly how: 'call' | 'element' | 'change' | 'address' | 'other'
 }
-
-const assignment = /^(?:=|\+=|-=|\*=|\/=|%=|&=|\|=|\^=|<<=|>>=|\+\+|--)$/
 
 /** How the name at `at` is used, told from its neighbours. */
 function manner(tokens: readonly Token[], at: number): Use['how'] {

@@ -43,3 +43,6 @@ export function isSpecifier(word: string): boolean {
     word === 'enum'
   )
 }
+
+/** Operators that give what stands before them another value. */
+export const assignment = /^(?:=|[-+*/%&|^]=|<<=|>>=|\+\+|--)$/

@@ -2,8 +2,10 @@
 // C text taken apart into its top-level declarations, and what each of them declares. A change to a
 // header reaches a unit only through the names that it changes, so most units can be told apart from
 // those that matter without compiling them. Whatever is not understood is `code`: in doubt it counts.
+import { scanner, withoutComments } from '../tokens/comments.ts'
 import { tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
+import { keywords } from '../tokens/words.ts'
 
 export interface Declaration {
   /**
@@ -18,14 +20,6 @@ export interface Declaration {
   readonly text: string
 }
 
-const keywords = new Set(
-  (
-    'auto break case char const continue default do double else enum extern float for goto if inline int long ' +
-    'register restrict return short signed sizeof static struct switch typedef union unsigned void volatile ' +
-    'while _Bool __inline __inline__ __extension__ __volatile__ __const __signed__ bool'
-  ).split(' '),
-)
-
 /** Takes `__attribute__((…))` and `__aligned(…)`-like operators out, four levels of parentheses deep. */
 const attribute =
   /\b(?:__attribute__|__attribute|__typeof__|typeof|__asm__|asm|_Alignas)\s*\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)/g
@@ -33,10 +27,15 @@ const attribute =
 /** Operators that headers spell as macros: `__printf(1, 2)`, `__must_hold(&lock)`. */
 const decoration = /\b__\w+\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)/g
 
+/** Of written text: `bool` is a typedef of the kernel. */
+function isKeyword(word: string): boolean {
+  return keywords.has(word) || word === 'bool'
+}
+
 const anyWord = /[A-Za-z_]\w*/g
 
 function wordsOf(text: string): string[] {
-  return (text.match(anyWord) ?? []).filter((word) => !keywords.has(word))
+  return (text.match(anyWord) ?? []).filter((word) => !isKeyword(word))
 }
 
 /** Text outside of all braces. */
@@ -93,7 +92,7 @@ const nameBeforeParenthesis = /^(?:[A-Za-z_]\w*[\s*]+)+([A-Za-z_]\w*)\s*\(/
 function functionName(head: string, isMacro: (name: string) => boolean): string | undefined {
   const called =
     nameBeforeParenthesis.exec(head.replace(decoration, ' '))?.[1] ?? nameBeforeParenthesis.exec(head)?.[1]
-  return called === undefined || keywords.has(called) || isMacro(called) ? undefined : called
+  return called === undefined || isKeyword(called) || isMacro(called) ? undefined : called
 }
 
 /** What one declaration, with its final `;` or `}`, is. */
@@ -139,67 +138,6 @@ function classify(text: string, isMacro: ((name: string) => boolean) | undefined
 
 function tidy(text: string): string {
   return text.replace(/(?<![ \t])[ \t]*\n[ \t\n]*/g, ' ').trim()
-}
-
-/** A piece of a text that a pattern found. */
-interface Mark {
-  readonly text: string
-  readonly index: number
-}
-
-/** Strings and characters; the group is there, and empty, when the second quote is missing on the line. */
-const strings = [
-  ['"', String.raw`"(?:[^"\\\n]|\\.)*(?:"|())`],
-  ["'", String.raw`'(?:[^'\\\n]|\\.)*(?:'|())`],
-] as const
-
-/**
- * Finds strings, characters and what else `others` says. A quote without its second one on the line is passed over. So
- * are then all like it up to where the second one was looked for: there is none for them either, since each stands
- * behind a backslash, and what follows it was read alike.
- */
-function scanner(others: string): (text: string) => Generator<Mark> {
-  const patternFor = (sought: readonly string[]) => new RegExp([...sought, others].join('|'), 'gm')
-  const patterns = [0, 1, 2, 3].map((lone) =>
-    patternFor(strings.flatMap(([, string], index) => (lone & (1 << index) ? [] : [string]))),
-  )
-  return function* scan(text) {
-    const loneUntil = [0, 0]
-    let from = 0
-    for (;;) {
-      const bounds = loneUntil.filter((bound) => bound > from)
-      const pattern = patterns[(loneUntil[0]! > from ? 1 : 0) + (loneUntil[1]! > from ? 2 : 0)]!
-      const bound = Math.min(...bounds)
-      pattern.lastIndex = from
-      const match = pattern.exec(text)
-      if (bounds.length > 0 && (match === null || match.index >= bound)) {
-        from = bound
-        continue
-      }
-      if (match === null) return
-      const { 0: found, index } = match
-      from = index + found.length
-      if (match.includes('', 1)) {
-        loneUntil[found.startsWith('"') ? 0 : 1] = from
-        from = index + 1
-      } else yield { text: found, index }
-    }
-  }
-}
-
-const scanComments = scanner(String.raw`\/\*[\s\S]*?(?:\*\/|$(?![\s\S]))|\/\/[^\n]*`)
-
-/** Comments become spaces, continued lines are joined. Strings are left as they are. */
-function withoutComments(source: string): string {
-  const text = source.replace(/\\\r?\n/g, ' ')
-  const parts: string[] = []
-  let from = 0
-  for (const { text: found, index } of scanComments(text)) {
-    if (!found.startsWith('/')) continue
-    parts.push(text.slice(from, index), ' ')
-    from = index + found.length
-  }
-  return parts.join('') + text.slice(from)
 }
 
 const scanLandmarks = scanner(String.raw`[{}();=]|^[ \t]*#[^\n]*`)

@@ -3,6 +3,7 @@
 
 import { closing, type Token } from '../tokens/lexer.ts'
 import { statementsOf } from '../tokens/statements.ts'
+import { assignment } from '../tokens/words.ts'
 import { type Definition, type Definitions, definitionsOf } from './functions.ts'
 import { declaredAt, variablesOf } from './local-variables.ts'
 
@@ -28,7 +29,6 @@ const declares = /^(?:DEFINE|DECLARE)_\w+$|^[A-Z_]*_HEAD$/
 /** What such macros declare that is no state, or of which locking is asked elsewhere. */
 const isNoState =
   /RATELIMIT|ATTRIBUTE|EVENT|TRACE|STATIC_CALL|GUARD|_FREE$|CLASS|SPINLOCK|RWLOCK|MUTEX|SEMAPHORE|RWSEM|SEQLOCK|SEQCOUNT|^(?:raw_)?spinlock_t$|^rwlock_t$|^seq(?:lock|count\w*)_t$|^local_lock_t$|^struct (?:mutex|rt_mutex|rw_semaphore|semaphore|percpu_rw_semaphore|lock_class_key|lockdep_map|ratelimit_state|_ddebug|static_call_key)$/
-const assigns = /^(?:=|[-+*/%&|^]=|<<=|>>=|\+\+|--)$/
 /** Single words that give a variable another value without an operator. */
 const writers =
   /^(?:WRITE_ONCE|smp_store_release|rcu_assign_pointer|RCU_INIT_POINTER|rcu_replace_pointer|swap)$/
@@ -153,7 +153,7 @@ function isWritten(tokens: readonly Token[], at: number): boolean {
     else if (tokens[end]?.text === '.') end += 2
     else break
   }
-  return assigns.test(tokens[end]?.text ?? '')
+  return assignment.test(tokens[end]?.text ?? '')
 }
 
 /** True when each call fills a variable before it looks into it: a buffer that one call uses. */

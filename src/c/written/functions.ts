@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The functions of a C file as a person wrote them. The rules on locks and references read this text and not what the
 // preprocessor makes of it: there `mutex_lock` has a name and an argument, behind the preprocessor it has neither.
+import { withoutComments } from '../tokens/comments.ts'
 import { closing, type Token, tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
 
@@ -43,8 +44,8 @@ interface Branch {
 }
 
 /**
- * The text without directives, with as many lines. Of `#if`, `#elif`, `#else` the first part stays that is not `#if 0`:
- * in the others braces may open that are closed only once.
+ * The text without directives, with as many lines; comments, which may hide one, are out. Of `#if`, `#elif`, `#else`
+ * the first part stays that is not `#if 0`: in the others braces may open that are closed only once.
  */
 function withoutDirectives(text: string): { plain: string; macros: { text: string; line: number }[] } {
   const lines = text.split('\n')
@@ -95,14 +96,6 @@ function withoutDirectives(text: string): { plain: string; macros: { text: strin
   return { plain: kept.join('\n'), macros }
 }
 
-/** Comments that go over several lines must not hide a directive, nor a directive in them count. */
-function withoutComments(text: string): string {
-  return text.replace(
-    /"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])+'|\/\*[\s\S]*?(?:\*\/|$)|\/\/(?:\\\r?\n|[^\n])*/g,
-    (part) => (part.startsWith('/') ? part.replace(/[^\n]+/g, ' ') : part),
-  )
-}
-
 /** The function that a head declares: the name before the last parentheses that are no decoration. */
 function nameOfHead(head: readonly Token[]): string | undefined {
   const groups: { name: string; open: number }[] = []
@@ -128,7 +121,7 @@ function nameOfHead(head: readonly Token[]): string | undefined {
 export function definitionsOf(text: string): Definitions {
   const byName = new Map<string, Definition>()
   const rest: Token[] = []
-  const { plain, macros } = withoutDirectives(withoutComments(text))
+  const { plain, macros } = withoutDirectives(withoutComments(text, true))
   const tokens = tokenize(plain)
   let [start, at, open] = [0, 0, -1]
   const cutter = new TopLevelCutter(() => tokens.slice(start, at), true)

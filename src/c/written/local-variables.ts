@@ -3,6 +3,7 @@
 // `base->lock` has a type, and what only lies on the stack is told from what lives longer.
 
 import { closing, type Token } from '../tokens/lexer.ts'
+import { assignment } from '../tokens/words.ts'
 import type { Definition } from './functions.ts'
 
 export interface Variable {
@@ -139,7 +140,7 @@ function onlyValues(body: readonly Token[]): Map<string, readonly Token[]> {
     const next = body[at + 1]?.text ?? ''
     // `&p->member` leads nobody to the pointer itself.
     const isLentOut = body[at - 1]?.text === '&' && next !== '->'
-    if (/^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(next) || isLentOut) repeated.add(text)
+    if ((next !== '=' && assignment.test(next)) || isLentOut) repeated.add(text)
     if (next !== '=') continue
     let end = at + 2
     while (end < body.length && !/^[,;)]$/.test(body[end]!.text))

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The macros without parameters of a file, and what they stand for.
+import { withoutComments } from '../tokens/comments.ts'
 import { tokenize } from '../tokens/lexer.ts'
 
 /** @param text a C file as it is written; of several definitions of a name all count */
 export function macroValues(text: string): Map<string, string> {
   const found = new Map<string, string>()
-  const joined = text
-    .replace(/\\\r?\n/g, ' ')
-    .replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g, (part) =>
-      part.startsWith('"') ? part : ' ',
-    )
-  for (const [, name, value] of joined.matchAll(/^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)(?!\()(.*)$/gm)) {
+  for (const [, name, value] of withoutComments(text).matchAll(
+    /^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)(?!\()(.*)$/gm,
+  )) {
     const plain = tokenize(value!)
       .map((token) => token.text)
       .join(' ')

@@ -10,19 +10,17 @@ import { preprocess } from '../../build/compiler/preprocess.ts'
 import { openSurvey } from '../../build/headers/survey.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { outline } from '../../c/expanded/outline.ts'
+import { withoutComments } from '../../c/tokens/comments.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Subject } from '../subject/subject.ts'
 
 /** More than so many files with a word in them are not looked into: then it is an everyday word. */
 const mostFiles = 40
 
-function withoutComments(text: string): string {
-  return text.replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ')
-}
-
 /** True when the name stands in the text as more than a comment or a member. */
 function says(text: string, name: string): boolean {
-  return new RegExp(`(?<![\\w.>])${name}(?!\\w)`).test(withoutComments(text))
+  const code = withoutComments(text).replace(/"(?:[^"\\\n]|\\.)*"/g, ' ')
+  return new RegExp(`(?<![\\w.>])${name}(?!\\w)`).test(code)
 }
 
 /** True when the unit declares the function, and has none of its own by this name. */

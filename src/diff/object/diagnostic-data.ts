@@ -5,6 +5,7 @@
 // value, and what the code does with it have to be those of the kernel's macros, too; else it is state, and goes on as
 // the kernel has it.
 
+import { macroStatics } from '../../c/expanded/macro-statics.ts'
 import { nameGiver, speaker } from '../../c/expanded/message-functions.ts'
 import { sectionType } from '../../elf/format.ts'
 import type { Atom, DataUse, Step } from './atoms.ts'
@@ -25,39 +26,41 @@ interface Made {
 }
 
 const made: readonly Made[] = [
-  // once_lite.h, mmdebug.h, rcupdate.h, net_debug.h; and bug.h and printk.h of older kernels
   {
-    name: /(^|\.)(__already_done|__warned|__print_once)$/,
+    name: macroStatics.onceFlag.name,
     section: /^\.data\.\.?(once|unlikely)$/,
     hasForm: isUnsetFlag,
     isUse: saysOnce,
   },
   // dev_printk.h, drm_print.h
   {
-    name: /(^|\.)__print_once$/,
+    name: /^__print_once$/,
     section: /^\.data\.\.?read_mostly$/,
     hasForm: isUnsetFlag,
     isUse: saysOnce,
   },
-  { name: /(^|\.)descriptor$/, section: /^__(dyndbg|verbose)$/ },
-  { name: /(^|\.)(___)?tp_str$/, section: /^__tracepoint_str$/ },
-  // ratelimit_types.h
+  { name: macroStatics.debugDescriptor.name, section: /^__(dyndbg|verbose)$/ },
+  { name: macroStatics.tracepointString.name, section: /^__tracepoint_str$/ },
   {
-    name: /(^|\.)_rs$/,
+    name: macroStatics.rateLimit.name,
     section: /^\.data(\.|$)/,
     hasForm: ({ start, end }) => end - start >= 32,
     isUse: limitsMessages,
   },
-  // lockdep_types.h: nothing without lockdep
-  { name: /(^|\.)__key$/, section: /^\.bss/, hasForm: ({ symbol }) => symbol?.size === 0 },
+  // Nothing without lockdep.
+  { name: macroStatics.lockKey.name, section: /^\.bss/, hasForm: ({ symbol }) => symbol?.size === 0 },
   {
-    name: /(^|\.)__key$/,
+    name: macroStatics.lockKey.name,
     section: /^\.bss/,
     hasForm: ({ symbol }) => symbol?.size === 8 || symbol?.size === 16,
     isUse: isKeyOfLock,
   },
-  // The printk index names each message's place in a struct pi_entry (include/linux/printk.h); no code uses it.
-  { name: /(^|\.)_entry$/, section: /^\.rodata/, hasForm: ({ start, end }) => end - start === 48 },
+  // The printk index names each message's place in a struct pi_entry; no code uses it.
+  {
+    name: macroStatics.messageEntry.name,
+    section: /^\.rodata/,
+    hasForm: ({ start, end }) => end - start === 48,
+  },
 ]
 
 /** True when nobody can tell whether a fresh copy of the datum is used. */
@@ -77,7 +80,7 @@ function isMade(datum: Datum, isUsedSo: (made: Made) => boolean): boolean {
   if (datum.symbol?.binding !== 'local') return false
   // gcc numbers static locals; clang puts the function's name in front.
   if (!isNumbered(name) && !name.includes('.')) return false
-  const bare = name.replace(/(\.\d+)+$/, '')
+  const bare = name.replace(/(\.\d+)+$/, '').replace(/^.*\./, '')
   return made.some(
     (one) =>
       one.name.test(bare) &&

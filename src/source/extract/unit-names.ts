@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The names of a unit: which declarations declare each of them, and which of them each declaration uses.
 
+import { isWritten } from '../../c/expanded/local-statics.ts'
 import { type Use, usesOf } from '../../c/expanded/name-uses.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
 import { definitionAmong, definitionOf } from '../view/declared-names.ts'
-import { isWritten } from '../../c/expanded/local-statics.ts'
 import { pointersInHeaders } from '../view/pointed-types.ts'
 import type { Item, View } from '../view/unit-view.ts'
 import { isParameterList } from './bound-declaration.ts'
