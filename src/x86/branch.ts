@@ -81,8 +81,7 @@ export function placeOf(code: Buffer, instruction: Instruction): number {
 
 /** True where 4 bytes from `offset` on are the distance of a call or a jump, by the bytes before them. */
 export function isDistance(code: Buffer, offset: number): boolean {
-  if (offset < 2) return false
-  const [before = 0, last = 0] = code.subarray(offset - 2)
+  const [before, last = 0] = [code[offset - 2], code[offset - 1]]
   return last === call || last === jump || (before === 0x0f && (last & 0xf0) === 0x80)
 }
 

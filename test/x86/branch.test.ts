@@ -79,6 +79,14 @@ describe('the place', () => {
     expect(Object.values(fields)).toEqual([false, true, true, true, false, false])
   })
 
+  test('is one at the very beginning of the code, too', () => {
+    for (const first of ['call var', 'jmp var', 'je var', 'lea var(%rip), %rax'])
+      expect(saidOf([first], (code, one) => isDistance(code, one.end - 4))[first]).toBe(
+        !first.startsWith('lea'),
+      )
+    expect(isDistance(Buffer.alloc(4), 0)).toBe(false)
+  })
+
   test('of all that may be a call is found where no instruction is known to begin', () => {
     expect(possibleCalls(Buffer.from([0x90, 0xe8, 1, 0, 0, 0, 0x90, 0xe8]))).toEqual([7])
   })
