@@ -29,8 +29,7 @@ const dir = 'test/fixes'
 const files = values.fixes
   ? readdirSync(dir)
       .filter(
-        (name) =>
-          name.endsWith('.patch') && (positionals.length === 0 || positionals.includes(name.slice(0, -6))),
+        (name) => name.endsWith('.patch') && (positionals.length === 0 || positionals.includes(name.slice(0, -6))),
       )
       .map((name) => path.join(dir, name))
   : positionals

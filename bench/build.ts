@@ -86,11 +86,7 @@ const applied = await applyPatches(kernel.source, [parsePatch(Buffer.from(patchT
 const change = applied.changes[0]!
 const unit = (await openUnits(job, kernel)).find(change.path)[0]!
 const asKbuild = unit.flags ?? []
-const withoutDebug = [
-  ...asKbuild.filter((flag) => !flag.startsWith('-g')),
-  '-ffunction-sections',
-  '-fdata-sections',
-]
+const withoutDebug = [...asKbuild.filter((flag) => !flag.startsWith('-g')), '-ffunction-sections', '-fdata-sections']
 
 await withScratch(async (dir) => {
   const shadow = path.join(dir, 'shadow')
@@ -119,10 +115,7 @@ await withScratch(async (dir) => {
     rmSync(output, { recursive: true, force: true })
     mkdirSync(output)
     const fresh = path.join(dir, 'bench.patch')
-    writeFileSync(
-      fresh,
-      patchText.replaceAll('live patched', `live patched ${randomBytes(4).toString('hex')}`),
-    )
+    writeFileSync(fresh, patchText.replaceAll('live patched', `live patched ${randomBytes(4).toString('hex')}`))
     const inarch = path.resolve('dist/inarch.js')
     const ms = await time(
       process.execPath,

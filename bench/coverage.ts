@@ -42,9 +42,7 @@ interface Place {
 /** The fixes that were built, with what each replaces. */
 const fixes = (readResults()?.fixes ?? []).filter(({ proof }) => proof !== undefined)
 const key = ({ object, name }: Place) => `${object}:${name}`
-const places = [
-  ...new Map(fixes.flatMap(({ functions }) => functions).map((one) => [key(one), one])).values(),
-]
+const places = [...new Map(fixes.flatMap(({ functions }) => functions).map((one) => [key(one), one])).values()]
 const modules = [...new Set(places.map(({ object }) => object))].filter((object) => object !== 'vmlinux')
 
 const probe = ({ object, name }: Place, index: number) =>
@@ -87,11 +85,8 @@ try {
     memory: 1024,
   })
   const steps = proof.orders.flatMap((order) => order.steps)
-  const printed = (phase: string) =>
-    steps.find(({ id }) => id.endsWith(`check.${phase}.script`))?.output?.text ?? ''
-  const absent = new Set(
-    [...printed('before').matchAll(/^absent (\d+)$/gm)].map(([, index]) => Number(index)),
-  )
+  const printed = (phase: string) => steps.find(({ id }) => id.endsWith(`check.${phase}.script`))?.output?.text ?? ''
+  const absent = new Set([...printed('before').matchAll(/^absent (\d+)$/gm)].map(([, index]) => Number(index)))
   const times = new Map(
     [...printed('reverted').matchAll(/fix_(\d+)\s+(\d+)\s+(\d+)/g)].map(([, index, hits, missed]) => [
       Number(index),
@@ -102,9 +97,7 @@ try {
   for (const note of proof.notes) console.log(`note: ${note}`)
   for (const { exercises = [] } of steps)
     for (const { index, ms, exitCode } of exercises)
-      console.log(
-        `exercise ${proof.coverage.exercises[index]}: ${(ms / 1000).toFixed(1)} s, exit code ${exitCode}`,
-      )
+      console.log(`exercise ${proof.coverage.exercises[index]}: ${(ms / 1000).toFixed(1)} s, exit code ${exitCode}`)
   const numbers = new Map(places.map((place, index) => [key(place), index]))
   const ran = (place: Place) => (times.get(numbers.get(key(place)) ?? -1) ?? 0) > 0
   const rows = fixes.map(({ id, functions }) => {
@@ -115,9 +108,7 @@ try {
   for (const { id, functions, own, word } of rows)
     console.log(`${word.padEnd(4)} ${id.padEnd(24)} ${own.length} of ${functions.length}`)
   const count = (word: string) => rows.filter((row) => row.word === word).length
-  console.log(
-    `functions: ${places.filter(ran).length} of ${places.length} ran, ${absent.size} are not in the guest`,
-  )
+  console.log(`functions: ${places.filter(ran).length} of ${places.length} ran, ${absent.size} are not in the guest`)
   console.log(`| fixes | all | some | none |\n| --- | --- | --- | --- |`)
   console.log(`| ${rows.length} | ${count('all')} | ${count('some')} | ${count('none')} |`)
 } finally {

@@ -122,11 +122,7 @@ const edited = (sources: readonly string[]) =>
   )
 
 /** Links units, and the same units with one of them changed. */
-async function linkedPair(
-  dir: string,
-  name: string,
-  objects: ReadonlyMap<string, string>,
-): Promise<ObjectPair> {
+async function linkedPair(dir: string, name: string, objects: ReadonlyMap<string, string>): Promise<ObjectPair> {
   const pair = { before: path.join(dir, `${name}.before.o`), after: path.join(dir, `${name}.after.o`) }
   await linkReal(job, [...objects.values()], pair.before)
   for (const source of objects.keys()) {
@@ -164,8 +160,7 @@ await withScratch(async (dir) => {
   const works: { readonly ours: number; readonly peers: number }[] = []
 
   const samples = new Map<string, Run[]>()
-  const take = async (name: string, run: Promise<Run>) =>
-    samples.set(name, [...(samples.get(name) ?? []), await run])
+  const take = async (name: string, run: Promise<Run>) => samples.set(name, [...(samples.get(name) ?? []), await run])
   for (let round = 0; round < rounds; round++) {
     await take('node', time(['-e', '0'], [0]))
     await take('version', time([program, '--version'], [0]))
@@ -181,9 +176,7 @@ await withScratch(async (dir) => {
   const of = (name: string) => medianRun(samples.get(name) ?? [])
   const start = of('version')
 
-  console.log(
-    `Relocatable links of ${unitsAtOnce} to ${wanted} units, of which one differs; median of ${rounds}`,
-  )
+  console.log(`Relocatable links of ${unitsAtOnce} to ${wanted} units, of which one differs; median of ${rounds}`)
   row('one side', 'whole', 'work/MB of both', 'memory', 'times both')
   const perMegabyte: number[] = []
   for (const [index, pair] of links.entries()) {

@@ -69,9 +69,7 @@ try {
   for (const wanted of values.kernel ?? ['6.1', '6.12']) {
     const kernel = await selectKernel(job, wanted)
     const limit = pLimit(os.availableParallelism())
-    const fixes = fixesFor(kernel.series).filter(
-      ({ name }) => positionals.length === 0 || positionals.includes(name),
-    )
+    const fixes = fixesFor(kernel.series).filter(({ name }) => positionals.length === 0 || positionals.includes(name))
     const found = await Promise.all(
       fixes.map((fix) =>
         limit(async () => {
@@ -87,9 +85,7 @@ try {
       const both = functions.filter(({ replacedBy }) => replacedBy === 'both')
       const same = both.filter(({ code }) => code === 'identical')
       const word = engines === undefined ? 'REFUSED' : engines.agree ? 'agree  ' : 'DIFFER '
-      console.log(
-        `${word} ${result.series} ${result.fix.padEnd(24)} ${same.length} of ${functions.length} identical`,
-      )
+      console.log(`${word} ${result.series} ${result.fix.padEnd(24)} ${same.length} of ${functions.length} identical`)
       if (refused !== undefined) console.log(`    ${refused}`)
       if (engines?.failure !== undefined) console.log(`    ${engines.failure}`)
       for (const { name, replacedBy, code, explanation } of functions)
@@ -98,9 +94,7 @@ try {
     }
   }
   const good = results.filter(({ engines }) => engines?.agree).length
-  console.log(
-    `${good} of ${results.length} agree; all in all ${((performance.now() - start) / 1000).toFixed(1)} s`,
-  )
+  console.log(`${good} of ${results.length} agree; all in all ${((performance.now() - start) / 1000).toFixed(1)} s`)
   if (values.page) {
     writeFileSync('docs/agreement.md', agreementPage(results, new Date().toISOString().slice(0, 10)))
     const page = await ext4Page(job)

@@ -45,9 +45,7 @@ if (values.page) {
 } else if (values.take) {
   const [older, newer] = [await kernelOf(choice.older), await kernelOf(choice.newer)]
   if (older === undefined || newer === undefined)
-    throw new Error(
-      `The archive no longer has both ${choice.older} and ${choice.newer}; the stored patches stay`,
-    )
+    throw new Error(`The archive no longer has both ${choice.older} and ${choice.newer}; the stored patches stay`)
   for (const complaint of await takePatches(job, choice, older, newer)) console.log(complaint)
 } else {
   const older = await kernelOf(choice.older)

@@ -63,10 +63,7 @@ function median(values: readonly number[]): number {
 
 const wanted = process.argv.slice(2)
 for (const series of wanted.length > 0 ? wanted : ['6.1', '6.12']) {
-  const kernel = await selectKernel(
-    { signal: new AbortController().signal, journal: silentJournal() },
-    series,
-  )
+  const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, series)
   const script =
     'mkdir /t; mount -t tracefs t /t; echo "records: $(cat /t/dyn_ftrace_total_info)"; insmod /hooks.ko ' +
     '|| echo failed\n'
@@ -75,11 +72,7 @@ for (const series of wanted.length > 0 ? wanted : ['6.1', '6.12']) {
   const time = (mark: string) =>
     Number(lines.flatMap((line) => new RegExp(`^log: \\[ *([\\d.]+)\\] ${mark}$`).exec(line)?.[1] ?? [])[0])
   const million = (from: string, to: string) =>
-    median(
-      hooked.map(
-        (_, i) => (time(`${to.replace('N', `${i}`)}`) - time(`${from.replace('N', `${i}`)}`)) * 1000,
-      ),
-    )
+    median(hooked.map((_, i) => (time(`${to.replace('N', `${i}`)}`) - time(`${from.replace('N', `${i}`)}`)) * 1000))
   if (Number.isNaN(million('hook N', 'registered N: 0'))) throw new Error(lines.join('\n'))
   const records = lines.flatMap((line) => /^records: (\d+)/.exec(line)?.[1] ?? [])[0]
   process.stdout.write(

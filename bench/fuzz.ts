@@ -56,8 +56,7 @@ async function main(): Promise<number> {
 
   if (values.replay !== undefined) {
     const [seed, number] = values.replay.split(':').map(Number)
-    if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(number))
-      throw new Error('--replay takes SEED:CASE')
+    if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(number)) throw new Error('--replay takes SEED:CASE')
     const one = caseOf(corpus, seed!, number!)
     mkdirSync(values.output, { recursive: true })
     console.log(one.name)

@@ -15,17 +15,7 @@ const { values, positionals } = parseArgs({
 })
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 const kernel = await selectKernel(job, values.kernel)
-const columns = [
-  'unit',
-  'object',
-  'functions',
-  'references',
-  'relocations',
-  'compare',
-  'extract',
-  'bind',
-  'link',
-]
+const columns = ['unit', 'object', 'functions', 'references', 'relocations', 'compare', 'extract', 'bind', 'link']
 const widths = [38, 12, 11, 11, 12, 9, 9, 9, 9]
 const row = (cells: readonly string[]) =>
   console.log(cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' '))

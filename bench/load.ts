@@ -27,14 +27,9 @@ async function variablesOf(kernel: Kernel, count: number): Promise<string[]> {
     const distanceTo = distanceFromAnchor(names)
     const text = await readFile(kernel.systemMap, 'latin1')
     const all = [...text.matchAll(/^[0-9a-f]{16} [BD] ([a-z][a-z0-9_]+)$/gm)].flatMap(([, name = '']) => {
-      if (
-        name === anchor ||
-        names.exported(name) !== undefined ||
-        names.symbols('vmlinux', name).length !== 1
-      )
+      if (name === anchor || names.exported(name) !== undefined || names.symbols('vmlinux', name).length !== 1)
         return []
-      return distanceTo({ kind: 'livepatch', object: 'vmlinux', when: 'vmlinux', name, sympos: 0 }) ===
-        undefined
+      return distanceTo({ kind: 'livepatch', object: 'vmlinux', when: 'vmlinux', name, sympos: 0 }) === undefined
         ? []
         : [name]
     })
@@ -128,17 +123,14 @@ await withScratch(async (dir) => {
     const kernel = await selectKernel(job, series)
     const loaded: Loaded[] = []
     for (const bind of bindModes)
-      for (const references of counts)
-        loaded.push(await build(kernel, path.join(dir, series), references, bind))
+      for (const references of counts) loaded.push(await build(kernel, path.join(dir, series), references, bind))
     for (const [where, parameters] of [
       ['KASLR', []],
       ['nokaslr', ['nokaslr']],
     ] as const) {
       const costs = await count(kernel, loaded, parameters)
       for (const [mark, cost] of costs)
-        process.stdout.write(
-          `${kernel.release}\t${where}\t${mark}\t${cost.toFixed(1)} million instructions\n`,
-        )
+        process.stdout.write(`${kernel.release}\t${where}\t${mark}\t${cost.toFixed(1)} million instructions\n`)
     }
   }
 })

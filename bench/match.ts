@@ -17,13 +17,7 @@ import { withScratch } from '../src/ground/scratch.ts'
 import { selectKernel } from '../src/kernel/select.ts'
 import { kernelNames } from '../src/match/names.ts'
 import { mapUnit } from '../src/match/unit-map.ts'
-import {
-  compileUnit,
-  locateNamesakes,
-  type MatchedFunction,
-  matchUnit,
-  readUnit,
-} from '../test/e2e/matched.ts'
+import { compileUnit, locateNamesakes, type MatchedFunction, matchUnit, readUnit } from '../test/e2e/matched.ts'
 
 const { values } = parseArgs({
   options: {
@@ -44,18 +38,7 @@ const kernel = await selectKernel(job, values.kernel)
 const other = values.against === undefined ? kernel : await selectKernel(job, values.against)
 
 /** The parts of the tree from which units are chosen in equal shares. */
-const areas = [
-  'kernel/',
-  'mm/',
-  'fs/',
-  'net/',
-  'drivers/',
-  'arch/x86/',
-  'lib/',
-  'block/',
-  'security/',
-  'crypto/',
-]
+const areas = ['kernel/', 'mm/', 'fs/', 'net/', 'drivers/', 'arch/x86/', 'lib/', 'block/', 'security/', 'crypto/']
 
 /** Numbers from 0 to 1 that depend on the seed only (a linear congruential generator, Numerical Recipes). */
 function numbersFrom(seed: number): () => number {
@@ -76,17 +59,13 @@ function choose(all: readonly Unit[], count: number, seed: number): Unit[] {
   const chosen: Unit[] = []
   while (chosen.length < count && piles.some((pile) => pile.length > 0))
     for (const pile of piles)
-      if (pile.length > 0 && chosen.length < count)
-        chosen.push(...pile.splice(Math.floor(next() * pile.length), 1))
+      if (pile.length > 0 && chosen.length < count) chosen.push(...pile.splice(Math.floor(next() * pile.length), 1))
   return chosen.sort((one, two) => (one.source < two.source ? -1 : 1))
 }
 
 const known = await openUnits(job, kernel)
 const units = choose(known.all(), Number(values.units), Number(values.seed))
-const change = (flags: readonly string[]) => [
-  ...flags.filter((flag) => !values.drop.includes(flag)),
-  ...values.flag,
-]
+const change = (flags: readonly string[]) => [...flags.filter((flag) => !values.drop.includes(flag)), ...values.flag]
 /** With other flags: the functions of which the compiler makes other code, and those of them that were not seen. */
 const made = { differ: 0, missed: [] as string[] }
 const results: { unit: Unit; functions: MatchedFunction[] }[] = []
@@ -146,18 +125,14 @@ await withScratch(async (scratch) => {
     const map = mapUnit(names.running(modules[0] ?? 'vmlinux'), readUnit(file))
     return [...map.disputes].map(([symbol, one]) => `${source} ${symbol} ${JSON.stringify(one)}`)
   })
-  console.log(
-    [`private symbols about which functions do not agree: ${disputes.length}`, ...disputes].join('\n  '),
-  )
+  console.log([`private symbols about which functions do not agree: ${disputes.length}`, ...disputes].join('\n  '))
   for (const kind of ['function', 'data'] as const) {
     const all = seen.filter((one) => one.kind === kind)
     const told = all.filter(({ address }) => address !== undefined)
     const places = new Set(told.map(({ object, address }) => `${object} ${address}`))
     if (values.list)
       for (const one of told)
-        if (
-          told.some((other) => other !== one && other.object === one.object && other.address === one.address)
-        )
+        if (told.some((other) => other !== one && other.object === one.object && other.address === one.address))
           console.log(`  claimed twice: ${one.unit} ${one.object} ${one.name} ${one.address?.toString(16)}`)
     const worst = Math.max(0, ...told.map(({ namesakes }) => namesakes))
     console.log(
@@ -194,9 +169,7 @@ function report(ms: number): void {
       `${sum(({ unconfirmed }) => unconfirmed)}`,
   )
   console.log(`functions with namesakes: ${all.filter(({ namesakes }) => namesakes > 1).length}`)
-  const units = results.filter(({ functions }) =>
-    functions.some(({ outcome }) => outcome === 'differs'),
-  ).length
+  const units = results.filter(({ functions }) => functions.some(({ outcome }) => outcome === 'differs')).length
   console.log(`units with a function that differs: ${units}`)
   if (values.flag.length + values.drop.length > 0)
     console.log(
@@ -210,9 +183,7 @@ function report(ms: number): void {
   if (values.list)
     for (const { unit, name, outcome, kind, namesakes, mismatch } of all)
       if (outcome !== 'matches')
-        console.log(
-          `  ${unit.source} ${name}: ${outcome} (${kind}, ${namesakes} namesakes)${mismatchWords(mismatch)}`,
-        )
+        console.log(`  ${unit.source} ${name}: ${outcome} (${kind}, ${namesakes} namesakes)${mismatchWords(mismatch)}`)
 }
 
 function mismatchWords(mismatch: MatchedFunction['mismatch']): string {

@@ -27,14 +27,7 @@ const { values, positionals } = parseArgs({
 })
 
 /** Between them they have statics, tables, keys, alternatives, modules, callbacks, several files, and other code. */
-const usual = [
-  'readdir-hides',
-  'percpu-lock-told',
-  'schedstats-off',
-  'qdisc-handles',
-  'driver-and-kernel',
-  'shadow',
-]
+const usual = ['readdir-hides', 'percpu-lock-told', 'schedstats-off', 'qdisc-handles', 'driver-and-kernel', 'shadow']
 
 const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
 const kernel = await selectKernel(job, values.kernel)
@@ -85,9 +78,7 @@ try {
   }
   for (const [kind, count] of byKind)
     console.log(`${kind.padEnd(12)} ${count.refused} refused, ${count.escaped} escaped`)
-  console.log(
-    `${kernel.release}, ${engine}: ${refused} refused, ${escaped} escaped, of ${modules.length} modules`,
-  )
+  console.log(`${kernel.release}, ${engine}: ${refused} refused, ${escaped} escaped, of ${modules.length} modules`)
 } finally {
   rmSync(work, { recursive: true, force: true })
 }

@@ -95,10 +95,7 @@ const sum = {
 const spoilt = { left: 0, leftNoticed: 0, moved: 0, movedNoticed: 0 }
 
 /** What Inarch says of the pair is held against what binutils say. */
-function judge(
-  name: string,
-  files: { readonly before: string; readonly after: string; readonly made: string },
-): void {
+function judge(name: string, files: { readonly before: string; readonly after: string; readonly made: string }): void {
   const [before, after] = [told(files.before), told(files.after)]
   const [b, a] = [files.before, files.after].map((file) => ({ name: file, bytes: readFileSync(file) })) as [
     { name: string; bytes: Buffer },
@@ -151,14 +148,8 @@ function judge(
 }
 
 /** Lets one reference of carried code lead elsewhere. */
-function spoil(
-  name: string,
-  draft: ObjectDraft,
-  follows: (one: ObjectDraft) => { readonly wrong: readonly string[] },
-) {
-  const all = draft.sections
-    .filter(({ flags }) => (flags & 4) !== 0)
-    .flatMap(({ relocations }) => relocations)
+function spoil(name: string, draft: ObjectDraft, follows: (one: ObjectDraft) => { readonly wrong: readonly string[] }) {
+  const all = draft.sections.filter(({ flags }) => (flags & 4) !== 0).flatMap(({ relocations }) => relocations)
   for (const relocation of shuffled(all, random).slice(0, 2)) {
     const list = draft.sections.map(({ relocations }) => relocations).find((own) => own.includes(relocation))!
     const at = list.indexOf(relocation)
@@ -189,8 +180,7 @@ async function judgeChanges(): Promise<string> {
         if (changes.some((change) => change.path.endsWith('.h'))) return
         const { pairs } = await compilePairs(job, kernel, changes, dir)
         for (const { unit, before, after } of pairs)
-          if (before !== undefined)
-            judge(`${name}, ${unit}`, { before, after, made: path.join(dir, 'made.o') })
+          if (before !== undefined) judge(`${name}, ${unit}`, { before, after, made: path.join(dir, 'made.o') })
       })
     } catch (error) {
       if (!(error instanceof Fault) || error.kind === 'unexpected') throw error

@@ -75,8 +75,5 @@ export async function peerCommands(
   writeFileSync(symbols, (await command('readelf', ['-sW', parent], { signal: job.signal })).stdout)
   const exports = path.join(kernel.source, 'Module.symvers')
   const made = path.join(dir, 'peer.o')
-  return pairs.map(({ before, after }) => [
-    program,
-    ...[before, after, 'vmlinux', symbols, exports, 'livepatch', made],
-  ])
+  return pairs.map(({ before, after }) => [program, ...[before, after, 'vmlinux', symbols, exports, 'livepatch', made]])
 }

@@ -92,26 +92,18 @@ async function compileOne(
     if (text === undefined) return undefined
     changes.push({ path: unit.source, text })
   }
-  const flags = [
-    ...unit.flags.filter((flag) => !flag.startsWith('-g')),
-    '-ffunction-sections',
-    '-fdata-sections',
-  ]
+  const flags = [...unit.flags.filter((flag) => !flag.startsWith('-g')), '-ffunction-sections', '-fdata-sections']
   return await withScratch(async (dir) => {
     const object = path.join(dir, 'unit.o')
     const compile = async (files: readonly ShadowFile[]) => {
       const tree = path.join(dir, `tree${files.length}`)
       if (files.length > 0) makeShadow(kernel.source, tree, files)
-      const { exitCode } = await command(
-        kernel.compiler.program,
-        [...flags, '-c', '-o', object, unit.argument],
-        {
-          cwd: files.length > 0 ? tree : kernel.source,
-          env: { TMPDIR: dir },
-          signal: job.signal,
-          allowFailure: true,
-        },
-      )
+      const { exitCode } = await command(kernel.compiler.program, [...flags, '-c', '-o', object, unit.argument], {
+        cwd: files.length > 0 ? tree : kernel.source,
+        env: { TMPDIR: dir },
+        signal: job.signal,
+        allowFailure: true,
+      })
       return exitCode === 0
     }
     if (!(await compile(changes))) {

@@ -31,9 +31,7 @@ function randomPatch(kernel: Kernel, { source }: Unit, random: () => number): Pa
   const bodies = lines.flatMap((line, i) => (line === '{' && /\)\s*$/.test(lines[i - 1] ?? '') ? [i] : []))
   if (bodies.length < 3) return undefined
   const chosen = new Set(shuffled(bodies, random).slice(0, 3))
-  const patched = lines.map((line, i) =>
-    chosen.has(i) ? `${line}\n\tasm volatile("nopw ${i % 100}(%rax)");` : line,
-  )
+  const patched = lines.map((line, i) => (chosen.has(i) ? `${line}\n\tasm volatile("nopw ${i % 100}(%rax)");` : line))
   const labels = ['--label', `a/${source}`, '--label', `b/${source}`]
   const { stdout } = spawnSync('diff', ['-u', ...labels, original, '-'], {
     input: Buffer.from(patched.join('\n'), 'latin1'),
@@ -60,9 +58,7 @@ function differences({ compared, functions, embedded, findings }: SourceChange):
   return [
     ...[...binary].flatMap(([symbol, reasons]) => {
       if (source.has(symbol)) return []
-      const note = findings.find(
-        ({ rule, symbol: about }) => rule === 'same-source-other-code' && about === symbol,
-      )
+      const note = findings.find(({ rule, symbol: about }) => rule === 'same-source-other-code' && about === symbol)
       const why = embedded.includes(symbol)
         ? 'a form of a function, whose callers the source engine replaces'
         : note?.message

@@ -71,8 +71,7 @@ async function main(): Promise<number> {
     return reached ? 0 : 1
   }
   const percent = (part: number) => `${((100 * part) / functions).toFixed(1)} %`
-  const row = (what: string, ...cells: readonly string[]) =>
-    console.log(`${what.padEnd(42)}${cells.join('  ')}`)
+  const row = (what: string, ...cells: readonly string[]) => console.log(`${what.padEnd(42)}${cells.join('  ')}`)
   const share = (count: number) => `${String(count).padStart(5)}  ${percent(count).padStart(7)}`
   for (const { source, functions: list } of units)
     for (const { name, outcome, isSameBySource, message, warning } of list) {
@@ -84,11 +83,7 @@ async function main(): Promise<number> {
         )
     }
   console.log()
-  row(
-    'functions',
-    String(functions).padStart(5),
-    `of ${summary.units} units of ${values.kernel}, seed ${values.seed}`,
-  )
+  row('functions', String(functions).padStart(5), `of ${summary.units} units of ${values.kernel}, seed ${values.seed}`)
   row('their extract compiles', share(summary.compiled), `goal ${goals.compiled * 100} %`)
   row('without a warning that is new', share(summary.withoutWarning))
   row('the machine code is identical', share(summary.identical), `goal ${goals.identical * 100} %`)
@@ -99,11 +94,7 @@ async function main(): Promise<number> {
     `median ${median.toFixed(2)}, nine of ten below ${ninth.toFixed(2)}, at most ${most.toFixed(2)}`
   row('time, relative to compiling the unit', times(summary.ratio), `goal ${goals.ratio}`)
   row('the same with the preprocessor', times(summary.ratioWithPreprocessor))
-  row(
-    'memory of a worker',
-    `${(summary.memory / 1024 ** 2).toFixed(0)} MB`,
-    `goal ${goals.memory / 1024 ** 2} MB`,
-  )
+  row('memory of a worker', `${(summary.memory / 1024 ** 2).toFixed(0)} MB`, `goal ${goals.memory / 1024 ** 2} MB`)
   return reached ? 0 : 1
 }
 

@@ -7,15 +7,7 @@
 // both in one cache.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -131,10 +123,7 @@ function answerOf(program: string, { text }: Input, args: readonly string[]): Pr
         .filter((entry) => entry.isFile())
         .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
         .sort()
-        .map((file) => [
-          path.relative(dir, file),
-          createHash('sha256').update(contentsOf(file)).digest('hex'),
-        ])
+        .map((file) => [path.relative(dir, file), createHash('sha256').update(contentsOf(file)).digest('hex')])
       rmSync(dir, { recursive: true, force: true })
       resolve({ code, stdout: stdout!, stderr: stderr!, files: Object.fromEntries(files) })
     })
@@ -172,9 +161,7 @@ function differences(older: Answer, newer: Answer): string[] {
     ...(older.stderr === newer.stderr ? [] : [`errors: ${firstLine(older.stderr, newer.stderr)}`]),
     ...names.flatMap((name) => {
       const [was, is] = [older.files[name], newer.files[name]]
-      return was === is
-        ? []
-        : [`${name}: ${was === undefined ? 'new' : is === undefined ? 'missing' : 'other bytes'}`]
+      return was === is ? [] : [`${name}: ${was === undefined ? 'new' : is === undefined ? 'missing' : 'other bytes'}`]
     }),
   ]
 }
@@ -216,13 +203,8 @@ try {
   const programs = [programAt(against), path.resolve('dist/inarch.js')] as const
   const limit = pLimit(Number(values.jobs))
   for (const which of values.kernel) {
-    const kernel = await selectKernel(
-      { signal: new AbortController().signal, journal: silentJournal() },
-      which,
-    )
-    const inputs = inputsFor(kernel).filter(
-      ({ name }) => positionals.length === 0 || positionals.includes(name),
-    )
+    const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, which)
+    const inputs = inputsFor(kernel).filter(({ name }) => positionals.length === 0 || positionals.includes(name))
     let done = 0
     await Promise.all(
       inputs.map((input) =>

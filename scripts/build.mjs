@@ -30,9 +30,7 @@ const withoutPrograms = {
   name: 'without-programs',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
-      importer.split(path.sep).includes('commander')
-        ? { path: 'none', namespace: 'without-programs' }
-        : undefined,
+      importer.split(path.sep).includes('commander') ? { path: 'none', namespace: 'without-programs' } : undefined,
     )
     onLoad({ filter: /^none$/, namespace: 'without-programs' }, () => ({ contents: 'module.exports = {}' }))
   },
@@ -46,13 +44,9 @@ function sourcesHash() {
     .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
     .sort()
   files.push(
-    ...[
-      'package.json',
-      'package-lock.json',
-      'scripts/build.mjs',
-      'scripts/launch.cjs',
-      'scripts/warm.cjs',
-    ].map((name) => path.join(root, name)),
+    ...['package.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/launch.cjs', 'scripts/warm.cjs'].map(
+      (name) => path.join(root, name),
+    ),
   )
   for (const file of files)
     hash
@@ -79,11 +73,7 @@ function moveInto(target, from) {
   const names = readdirSync(from, { withFileTypes: true })
   const old = Date.now() - 60 * 60 * 1000
   for (const entry of readdirSync(target, { withFileTypes: true }))
-    if (
-      entry.isFile() &&
-      /\.(js|map|cache)$/.test(entry.name) &&
-      !names.some(({ name }) => name === entry.name)
-    )
+    if (entry.isFile() && /\.(js|map|cache)$/.test(entry.name) && !names.some(({ name }) => name === entry.name))
       if (statSync(path.join(target, entry.name)).mtimeMs < old) rmSync(path.join(target, entry.name))
   for (const entry of names)
     if (entry.isDirectory()) moveInto(path.join(target, entry.name), path.join(from, entry.name))

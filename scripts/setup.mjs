@@ -129,9 +129,7 @@ function notInstalled(wanted) {
     ...wanted.flat(),
   ])
   if (error)
-    giveUp(
-      `this set-up knows only Debian; elsewhere, install ${wanted.map((names) => names[0]).join(', ')} yourself`,
-    )
+    giveUp(`this set-up knows only Debian; elsewhere, install ${wanted.map((names) => names[0]).join(', ')} yourself`)
   const installed = new Set(stdout.split('\n').flatMap((line) => /^(\S+) installed$/.exec(line)?.[1] ?? []))
   return wanted.filter((names) => !names.some((name) => installed.has(name))).map((names) => names[0])
 }

@@ -69,7 +69,6 @@ process.on('exit', () => {
   }))
   // What is kept says with which flags it was made, and would not be taken by a Node without this one.
   v8.setFlagsFromString('--lazy')
-  for (const { script, filename } of [...ran, ...whole])
-    writeFileSync(`${filename}.cache`, script.createCachedData())
+  for (const { script, filename } of [...ran, ...whole]) writeFileSync(`${filename}.cache`, script.createCachedData())
   rmSync(dir, { recursive: true, force: true })
 })

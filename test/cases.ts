@@ -118,9 +118,7 @@ function seen({ change, extraction }: Result, belongs: (name: string) => boolean
     refused: findings(['error']),
     noted: findings(['warning', 'note']),
     carried: [
-      ...new Set(
-        extraction.carried.map(({ name, kind }) => (kind === 'data' ? dataName(name) : sourceName(name))),
-      ),
+      ...new Set(extraction.carried.map(({ name, kind }) => (kind === 'data' ? dataName(name) : sourceName(name)))),
     ]
       .filter(belongs)
       .sort(),
@@ -165,10 +163,7 @@ export function sheet({ title, prelude = '', flags = [], hooks = true, cases }: 
         const referred = new Set(references.flatMap((name) => [sourceName(name), dataName(name)]))
         for (const name of one.refers ?? []) expect(referred).toContain(name)
         for (const name of one.owns ?? []) expect(referred).not.toContain(name)
-        for (const { severity, symbol, message, hint } of [
-          ...result.change.findings,
-          ...result.extraction.findings,
-        ])
+        for (const { severity, symbol, message, hint } of [...result.change.findings, ...result.extraction.findings])
           if (severity === 'error' && belongs(dataName(sourceName(symbol ?? '')))) {
             expect(message).toContain(symbol)
             expect(hint).not.toBe('')

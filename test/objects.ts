@@ -12,9 +12,7 @@ import { type Extraction, extract } from '../src/extract/extraction.ts'
 export const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-objects-'))
 afterAll(() => rmSync(work, { recursive: true, force: true }))
 
-export const compiler = ['gcc-12', 'gcc', 'cc'].find(
-  (program) => spawnSync(program, ['--version']).status === 0,
-)!
+export const compiler = ['gcc-12', 'gcc', 'cc'].find((program) => spawnSync(program, ['--version']).status === 0)!
 
 /** Every gcc and clang that is installed by its version, such as `gcc-11`; the set-up brings several. */
 export const compilers: readonly string[] = [
@@ -52,12 +50,7 @@ const plainSwitches = '-fno-jump-tables'
 let number = 0
 
 /** Compiles C with one of the `compilers`, and with switch tables. @returns the object's bytes */
-export function compileWith(
-  program: string,
-  source: string,
-  more: readonly string[],
-  hooks = traced,
-): Buffer {
+export function compileWith(program: string, source: string, more: readonly string[], hooks = traced): Buffer {
   const base = path.join(work, `unit${++number}`)
   writeFileSync(`${base}.c`, source)
   execFileSync(program, [...flags, ...hooks, ...more, '-c', '-o', `${base}.o`, `${base}.c`], {

@@ -83,9 +83,7 @@ function tableRow(row: Row): string {
 }
 
 function reading({ fix, view, compared }: Row): string {
-  const titles = fix.titles
-    .map((title) => `*${title.replaceAll('*', '\\*').replaceAll('_', '\\_')}*`)
-    .join('; ')
+  const titles = fix.titles.map((title) => `*${title.replaceAll('*', '\\*').replaceAll('_', '\\_')}*`).join('; ')
   const more = [compared?.missed, compared?.remark].filter((text) => text !== undefined)
   return `- **${fix.id}** (${titles}): ${view.why}${more.map((text) => ` ${text}`).join('')}`
 }
@@ -100,19 +98,12 @@ function idsOf(rows: readonly Row[], wanted: ReturnType<typeof agreement>): stri
 }
 
 /** The page as it has to be. */
-export function fixesPage(
-  choice: Choice,
-  results: Results | undefined,
-  views: Views,
-  compared: Compared,
-): string {
+export function fixesPage(choice: Choice, results: Results | undefined, views: Views, compared: Compared): string {
   if (results === undefined) throw new Error('Nothing was checked yet')
   const rows = choice.fixes.flatMap((fix): Row[] => {
     const result = results.fixes.find(({ id }) => id === fix.id)
     const view = views[fix.id]
-    return result === undefined || view === undefined
-      ? []
-      : [{ fix, result, view, compared: compared[fix.id] }]
+    return result === undefined || view === undefined ? [] : [{ fix, result, view, compared: compared[fix.id] }]
   })
   const unchecked = choice.fixes.filter(({ id }) => !rows.some(({ fix }) => fix.id === id))
   const of = (wanted: ReturnType<typeof agreement>) => rows.filter((row) => agreement(row) === wanted)
@@ -121,8 +112,7 @@ export function fixesPage(
   const proven = rows.filter(({ result }) => result.proof !== undefined && result.proof.verdict !== 'failed')
   const failed = rows.filter(({ result }) => result.proof?.verdict === 'failed')
   const harmless = rows.filter(({ view }) => view.may === 'yes')
-  const count = (verdict: FixResult['verdict']) =>
-    rows.filter(({ result }) => result.verdict === verdict).length
+  const count = (verdict: FixResult['verdict']) => rows.filter(({ result }) => result.verdict === verdict).length
   const headers = rows.filter(({ fix }) => Object.keys(fix.files).some((file) => file.endsWith('.h')))
   const several = rows.filter(({ fix }) => Object.keys(fix.files).length > 1)
   const modules = rows.filter(({ result }) => result.functions.some(({ object }) => object !== 'vmlinux'))

@@ -71,8 +71,7 @@ async function build(
     const made = await makeLivePatch(job, kernel, { patches, name: fix.id, replace: true, allow, output })
     return { made, allow }
   } catch (error) {
-    if (!(error instanceof Fault) || error.code !== 'needs-consent' || !consents || allow.length > 0)
-      throw error
+    if (!(error instanceof Fault) || error.code !== 'needs-consent' || !consents || allow.length > 0) throw error
     const asking = error.findings.filter(({ severity }) => severity === 'warning').map(({ rule }) => rule)
     return await build(job, kernel, fix, consents, output, options, [...new Set(asking)])
   }

@@ -18,9 +18,7 @@ const ProvenSchema = v.object({
   failures: v.array(v.string()),
   notes: v.array(v.string()),
   /** Of each order in which it was tried: ms for loading, for the transition, and for the way back. */
-  orders: v.array(
-    v.object({ title: v.string(), loadMs: v.number(), switchMs: v.number(), revertMs: v.number() }),
-  ),
+  orders: v.array(v.object({ title: v.string(), loadMs: v.number(), switchMs: v.number(), revertMs: v.number() })),
 })
 
 const ResultSchema = v.object({

@@ -20,9 +20,7 @@ import { type Choice, type ChosenFix, patchDir, patchOf } from './choice.ts'
 export async function takePatches(job: Job, choice: Choice, older: Kernel, newer: Kernel): Promise<string[]> {
   const known = await changelogTitles(job, newer, choice.older)
   const complaints = choice.fixes.flatMap(({ id, titles }) =>
-    titles
-      .filter((title) => !known.has(title))
-      .map((title) => `${id}: the changelog does not have "${title}"`),
+    titles.filter((title) => !known.has(title)).map((title) => `${id}: the changelog does not have "${title}"`),
   )
   mkdirSync(patchDir, { recursive: true })
   for (const fix of choice.fixes) {
@@ -40,8 +38,7 @@ async function patchText(
 ): Promise<{ text: string; missing: string[] }> {
   const missing: string[] = []
   const head =
-    `${titles.join('\n')}\n\nFrom the Linux kernel as Debian has it, ${older.version} to ` +
-    `${newer.version}.\n---\n`
+    `${titles.join('\n')}\n\nFrom the Linux kernel as Debian has it, ${older.version} to ` + `${newer.version}.\n---\n`
   const parts: string[] = []
   for (const [file, wanted] of Object.entries(files)) {
     const labels = ['--label', `a/${file}`, '--label', `b/${file}`]

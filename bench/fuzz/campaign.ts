@@ -148,16 +148,14 @@ export async function run(campaign: Campaign): Promise<Report> {
           const held = process.memoryUsage.rss()
           memory = Math.max(memory, held)
           if (number !== last) [last, since] = [number, processorTime()]
-          else if (number !== idle && processorTime() - since > patience)
-            cause = `It takes more than ${patience} ms`
+          else if (number !== idle && processorTime() - since > patience) cause = `It takes more than ${patience} ms`
           if (held > memoryLimit) cause = `The process holds ${Math.round(held / 1024 ** 2)} MB`
           if (cause !== undefined) void worker.terminate()
         }, 50)
         worker.on('message', (message: Message) => {
           if (message.kind === 'failure') failures.push(message.failure)
           else {
-            for (const ending of ['compared', 'refused'] as const)
-              endings[ending] += message.tally.endings[ending]
+            for (const ending of ['compared', 'refused'] as const) endings[ending] += message.tally.endings[ending]
             slow.push(...message.tally.slowest)
             done += message.tally.endings.compared + message.tally.endings.refused
             campaign.onProgress?.(done)
@@ -182,9 +180,7 @@ export async function run(campaign: Campaign): Promise<Report> {
 
   const suspects: number[] = []
   await Promise.all(
-    Array.from({ length: campaign.workers }, (_, index) =>
-      strand(index, campaign.workers, campaign.cases, suspects),
-    ),
+    Array.from({ length: campaign.workers }, (_, index) => strand(index, campaign.workers, campaign.cases, suspects)),
   )
   for (const number of suspects) await strand(number, 1, number + 1, undefined)
   return {

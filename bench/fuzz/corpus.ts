@@ -23,15 +23,7 @@ export interface GoodPair {
 
 /** The kernel's own, as far as they shape an object. */
 const flags = [
-  ...[
-    '-std=gnu11',
-    '-O2',
-    '-w',
-    '-ffunction-sections',
-    '-fdata-sections',
-    '-mcmodel=kernel',
-    '-mno-red-zone',
-  ],
+  ...['-std=gnu11', '-O2', '-w', '-ffunction-sections', '-fdata-sections', '-mcmodel=kernel', '-mno-red-zone'],
   ...['-fno-PIE', '-fno-pic', '-fno-common', '-fno-strict-aliasing', '-fno-asynchronous-unwind-tables'],
   ...['-fno-stack-protector'],
 ]

@@ -119,11 +119,7 @@ function attempt(work: () => void): Ending {
     return 'compared'
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    if (
-      error.kind === 'unexpected' ||
-      error.message.length < 10 ||
-      /undefined|NaN|\[object/.test(error.message)
-    )
+    if (error.kind === 'unexpected' || error.message.length < 10 || /undefined|NaN|\[object/.test(error.message))
       throw new Error(`The message is no help: ${error.message}`)
     return 'refused'
   }
@@ -131,9 +127,7 @@ function attempt(work: () => void): Ending {
 
 /** @throws Error when something other than an answer or a clear sentence came out */
 export function examine({ before, after }: Case): Ending {
-  const ending = attempt(() =>
-    carry(readObject(before.bytes, 'before.o'), readObject(after.bytes, 'after.o')),
-  )
+  const ending = attempt(() => carry(readObject(before.bytes, 'before.o'), readObject(after.bytes, 'after.o')))
   attempt(() => agree(before.bytes, after.bytes, ending))
   for (const { bytes } of [before, after])
     attempt(() => accept(writeObject(redraft(readObject(bytes, 'again.o'), () => true))))

@@ -113,13 +113,7 @@ function sectionsOfType(work: Work, type: bigint): number[] {
 }
 
 /** Moves a table to the end of the file with more entries, and lets its section say so. */
-function grow(
-  work: Work,
-  type: bigint,
-  stride: number,
-  copies: number,
-  edit: (entry: Buffer, n: number) => void,
-) {
+function grow(work: Work, type: bigint, stride: number, copies: number, edit: (entry: Buffer, n: number) => void) {
   const { random, shape } = work
   const indices = sectionsOfType(work, type)
   if (indices.length === 0) return 'nothing'
@@ -173,13 +167,9 @@ const deeds: readonly Deed[] = [
   (work) => forgeField(work, work.shape.symbols),
   (work) => forgeField(work, work.shape.symbols, work.random.pick(['st_value', 'st_size', 'st_shndx'])),
   (work) =>
-    work.shape.relocations.length === 0
-      ? field(work)
-      : forgeField(work, work.random.pick(work.shape.relocations)),
+    work.shape.relocations.length === 0 ? field(work) : forgeField(work, work.random.pick(work.shape.relocations)),
   function flipBits(work) {
-    const places = Array.from({ length: 1 + work.random.below(8) }, () =>
-      work.random.below(work.bytes.length),
-    )
+    const places = Array.from({ length: 1 + work.random.below(8) }, () => work.random.below(work.bytes.length))
     for (const at of places) put(work, at, 1, get(work, at, 1) ^ (1n << BigInt(work.random.below(8))))
     return `a bit flips at ${places.join(', ')}`
   },
@@ -230,8 +220,7 @@ const deeds: readonly Deed[] = [
   function overlap(work) {
     const { sections } = work.shape
     const [from, to] = [work.random.below(sections.count), work.random.below(sections.count)]
-    for (const at of [24, 32])
-      put(work, sections.at + 64 * to + at, 8, get(work, sections.at + 64 * from + at, 8))
+    for (const at of [24, 32]) put(work, sections.at + 64 * to + at, 8, get(work, sections.at + 64 * from + at, 8))
     return `section ${to} lies on section ${from}`
   },
   function circle(work) {
@@ -245,9 +234,7 @@ const deeds: readonly Deed[] = [
   function retype(work) {
     const { sections } = work.shape
     const index = work.random.below(sections.count)
-    const type = work.random.pick([
-      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 15, 16, 17, 18, 0x60000000, 0x70000001,
-    ])
+    const type = work.random.pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 15, 16, 17, 18, 0x60000000, 0x70000001])
     put(work, sections.at + 64 * index + 4, 4, BigInt(type))
     return `section ${index} is of type ${type}`
   },
@@ -297,13 +284,7 @@ const deeds: readonly Deed[] = [
   function cut(work) {
     const { random, shape, bytes } = work
     const { at, count, stride } = anyTable(work)
-    const ends = [
-      random.below(bytes.length),
-      at,
-      at + count * stride,
-      at + count * stride - 1,
-      shape.sections.at,
-    ]
+    const ends = [random.below(bytes.length), at, at + count * stride, at + count * stride - 1, shape.sections.at]
     const end = Math.min(random.pick(ends), bytes.length)
     work.bytes = Buffer.from(bytes.subarray(0, end))
     return `the file ends at ${end}`

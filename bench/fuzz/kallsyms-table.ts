@@ -26,9 +26,7 @@ export function entriesFor(list: readonly Entry[], order: TableOrder): readonly 
 }
 
 /** A token for every byte, and some that stand for more, as the compressor makes them. */
-const tokens = Array.from({ length: 256 }, (_, i) =>
-  i > 0x20 && i < 0x7f ? String.fromCharCode(i) : `u${i}`,
-)
+const tokens = Array.from({ length: 256 }, (_, i) => (i > 0x20 && i < 0x7f ? String.fromCharCode(i) : `u${i}`))
 tokens[0x80] = 'function_'
 tokens[0x81] = 'tfunction_'
 

@@ -25,8 +25,7 @@ function* spread(seed: number): Generator<number, never> {
 /** @param numbers what the stream is of, such as the seed and the case's number */
 export function randomOf(...numbers: readonly number[]): Random {
   let seed = 0
-  for (const number of numbers)
-    seed = spread(seed ^ number).next().value ^ spread(number / 2 ** 32).next().value
+  for (const number of numbers) seed = spread(seed ^ number).next().value ^ spread(number / 2 ** 32).next().value
   const source = spread(seed)
   const state = Uint32Array.from({ length: 4 }, () => source.next().value)
   const next = (): number => {

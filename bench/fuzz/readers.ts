@@ -340,9 +340,7 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
       readCalls(await mapKernel({ vmlinux, systemMap: put('System.map', systemMap) } as Kernel))
     }),
     ...(['old', 'new'] as const).map((order) =>
-      binary(`symbol table, ${order}`, kallsymsTable(1200, order), (bytes) =>
-        systemMapText(decodeKallsyms(bytes)),
-      ),
+      binary(`symbol table, ${order}`, kallsymsTable(1200, order), (bytes) => systemMapText(decodeKallsyms(bytes))),
     ),
     binary('boot image', Buffer.concat([image, payload]), (bytes) =>
       extractVmlinux(put('image', bytes), file('unpacked')),
@@ -374,14 +372,10 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
     text('stacks', '[<0>] do_sys_poll+0x2d1/0x600\n[<0>] f+0x1/0x2 [ext4]\n', parseStack),
     text('dependencies', 'x.o: fs/x.c ../a\\ b.h \\\n  include/$$c.h\n', parseDependencies),
     text('inputs', 'F\tabc\t1 2\tfs/x.c\nD\tdef\t3\tinclude\n\n', parseInputs),
-    text(
-      'exports',
-      '0x1234\tf\tvmlinux\tEXPORT_SYMBOL\t\n0x5\tg\tfs/x/x\tEXPORT_SYMBOL_GPL\tNS\n',
-      (read) => {
-        const exports = parseExports(read)
-        return ['f', 'g', '', '\t'].map((name) => exports.find(name))
-      },
-    ),
+    text('exports', '0x1234\tf\tvmlinux\tEXPORT_SYMBOL\t\n0x5\tg\tfs/x/x\tEXPORT_SYMBOL_GPL\tNS\n', (read) => {
+      const exports = parseExports(read)
+      return ['f', 'g', '', '\t'].map((name) => exports.find(name))
+    }),
     text('configuration', 'CONFIG_X=y\n# CONFIG_Y is not set\nCONFIG_CC="gcc \\"12\\""\n', (read) =>
       parseConfig(read).value('CC'),
     ),
@@ -396,8 +390,7 @@ export function openReaders(): { readonly readers: readonly Reader[]; clear(): v
       const job = { signal: new AbortController().signal, journal: silentJournal() }
       const recorder = await openRecorder(job, [], new Map(), 0, parseEvent)
       // Its number and its length are right: what stands in it is what may be wrong.
-      for (const [at, told] of read.split('\n').entries())
-        recorder.take(`inarch ${at + 1} ${told.length} ${told}`, at)
+      for (const [at, told] of read.split('\n').entries()) recorder.take(`inarch ${at + 1} ${told.length} ${told}`, at)
       return await recorder.close()
     }),
     text('console', consoleText, (read) => readLog(consoleLines(read))),

@@ -72,14 +72,7 @@ const section = fields(
   ['sh_addralign', 8],
   ['sh_entsize', 8],
 )
-const symbol = fields(
-  ['st_name', 4],
-  ['st_info', 1],
-  ['st_other', 1],
-  ['st_shndx', 2],
-  ['st_value', 8],
-  ['st_size', 8],
-)
+const symbol = fields(['st_name', 4], ['st_info', 1], ['st_other', 1], ['st_shndx', 2], ['st_value', 8], ['st_size', 8])
 const relocation = fields(['r_offset', 8], ['r_type', 4], ['r_symbol', 4], ['r_addend', 8])
 
 /** @param bytes a well-formed object */

@@ -79,9 +79,7 @@ export function toldBy(file: string): ToldObject {
   }
   const symbols: ToldSymbol[] = []
   for (const line of tell('readelf', ['-sW', file]).split('\n')) {
-    const found = /^\s*(\d+): ([0-9a-f]{16})\s+(\S+) (\S+)\s+\S+\s+\S+\s+(?:\[.*\]\s+)?(\S+)(?: (\S*))?/.exec(
-      line,
-    )
+    const found = /^\s*(\d+): ([0-9a-f]{16})\s+(\S+) (\S+)\s+\S+\s+\S+\s+(?:\[.*\]\s+)?(\S+)(?: (\S*))?/.exec(line)
     if (found === null) continue
     const [, index, value, size, type = '', where, name = ''] = found
     const section = /^\d+$/.test(where!) ? sections[Number(where)] : undefined

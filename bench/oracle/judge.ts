@@ -39,14 +39,12 @@ export function differing(before: Told, after: Told): Misses {
   const [b, a] = [functionsByName(before), functionsByName(after)]
   const differ: string[][] = []
   for (const [name, list] of a) {
-    const texts = (side: Told, things: readonly Thing[]) =>
-      things.map((thing) => side.meaning.textOf(thing)).sort()
+    const texts = (side: Told, things: readonly Thing[]) => things.map((thing) => side.meaning.textOf(thing)).sort()
     const [inB, inA] = [texts(before, b.get(name) ?? []), texts(after, list)]
     if (inB.length === inA.length && inB.every((text, nth) => text === inA[nth])) continue
     differ.push([...new Set([...list, ...(b.get(name) ?? [])].flatMap((thing) => thing.names.map(parentOf)))])
   }
-  for (const [name, list] of b)
-    if (!a.has(name)) differ.push(list.flatMap((thing) => thing.names.map(parentOf)))
+  for (const [name, list] of b) if (!a.has(name)) differ.push(list.flatMap((thing) => thing.names.map(parentOf)))
   return { functions: new Set([...b.keys(), ...a.keys()]).size, differ }
 }
 
@@ -67,8 +65,7 @@ export function follow(extracted: Told, patched: Told): Followed {
   let relocations = 0
   const byName = new Map<string, Thing[]>()
   for (const thing of patched.meaning.things)
-    for (const name of thing.names)
-      byName.set(plainName(name), [...(byName.get(plainName(name)) ?? []), thing])
+    for (const name of thing.names) byName.set(plainName(name), [...(byName.get(plainName(name)) ?? []), thing])
   const started = startedLater(patched)
   for (const thing of extracted.meaning.things) {
     const name = thing.names[0]!
@@ -141,9 +138,7 @@ function followTables(extracted: Told, patched: Told): Followed {
     const rows = patched.object.sections
       .filter(({ name }) => name === section.name)
       .map((theirs) =>
-        (patched.object.relocations.get(theirs.index) ?? []).map((one) =>
-          patched.meaning.referenceOf(theirs, one),
-        ),
+        (patched.object.relocations.get(theirs.index) ?? []).map((one) => patched.meaning.referenceOf(theirs, one)),
       )
     const first = new Map<string, { readonly list: readonly Reference[]; readonly nth: number }[]>()
     for (const list of rows)

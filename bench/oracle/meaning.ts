@@ -159,18 +159,11 @@ export function meaningOf(object: ToldObject): Meaning {
         content,
       )
     const thing = thingAt(to, ownPlace(symbol) ?? place)
-    return told(
-      thing === undefined ? `${to.name}+${place}` : `${nameOf(thing, symbol)}+${place - thing.start}`,
-    )
+    return told(thing === undefined ? `${to.name}+${place}` : `${nameOf(thing, symbol)}+${place - thing.start}`)
   }
 
   /** Branches between functions of one section have no relocation. */
-  const branches = (
-    section: ToldSection,
-    start: number,
-    end: number,
-    taken: ReadonlySet<number>,
-  ): Reference[] => {
+  const branches = (section: ToldSection, start: number, end: number, taken: ReadonlySet<number>): Reference[] => {
     const found: Reference[] = []
     if (!section.flags.includes('X') || (bySection.get(section)?.length ?? 0) < 2) return found
     for (let at = start; at < end; ) {
@@ -190,9 +183,7 @@ export function meaningOf(object: ToldObject): Meaning {
   }
 
   const foundIn = (section: ToldSection, start: number, end: number, depth: number): Reference[] => {
-    const own = (object.relocations.get(section.index) ?? []).filter(
-      ({ offset }) => offset >= start && offset < end,
-    )
+    const own = (object.relocations.get(section.index) ?? []).filter(({ offset }) => offset >= start && offset < end)
     const taken = new Set(own.map(({ offset }) => offset))
     return [
       ...own.map((relocation) => reference(section, relocation, depth + 1)),

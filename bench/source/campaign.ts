@@ -86,22 +86,11 @@ function engineDigest(): string {
  * Tries units in the order of the sample until there are enough functions.
  * @returns the units in their order; the last may have been cut to make the number of functions exact
  */
-export async function runPlan(
-  job: Job,
-  plan: Plan,
-  onProgress: (functions: number) => void,
-): Promise<UnitTrial[]> {
+export async function runPlan(job: Job, plan: Plan, onProgress: (functions: number) => void): Promise<UnitTrial[]> {
   const kernel = await selectKernel(job, plan.kernel)
   const order = unitOrder((await openUnits(job, kernel)).all(), plan.seed)
   const count = Math.ceil(plan.functions / plan.units)
-  const dir = path.join(
-    cacheRoot(),
-    'bench',
-    kernel.release,
-    'source',
-    engineDigest(),
-    `${plan.seed}-${count}`,
-  )
+  const dir = path.join(cacheRoot(), 'bench', kernel.release, 'source', engineDigest(), `${plan.seed}-${count}`)
   mkdirSync(dir, { recursive: true })
   const fileOf = (source: string) => path.join(dir, `${source.replaceAll('/', '-')}.json`)
   const done = new Map<string, UnitTrial | null>()

@@ -15,8 +15,7 @@ function areaOf(source: string): Area {
 /** Numbers from 0 to below 1 that follow from a text (FNV-1a, then mulberry32). */
 export function randomFrom(seed: string): () => number {
   let state = 0x811c9dc5
-  for (let index = 0; index < seed.length; index++)
-    state = Math.imul(state ^ seed.charCodeAt(index), 0x01000193)
+  for (let index = 0; index < seed.length; index++) state = Math.imul(state ^ seed.charCodeAt(index), 0x01000193)
   return () => {
     state = (state + 0x6d2b79f5) | 0
     let value = Math.imul(state ^ (state >>> 15), 1 | state)
@@ -40,9 +39,7 @@ export function unitOrder(units: readonly Unit[], seed: string): Unit[] {
   const random = randomFrom(`units ${seed}`)
   const queues = areas.map((area) =>
     shuffled(
-      units.filter(
-        ({ home, flags, source }) => home !== 'elsewhere' && flags !== undefined && areaOf(source) === area,
-      ),
+      units.filter(({ home, flags, source }) => home !== 'elsewhere' && flags !== undefined && areaOf(source) === area),
       random,
     ),
   )
@@ -56,11 +53,6 @@ export function unitOrder(units: readonly Unit[], seed: string): Unit[] {
 }
 
 /** Some of a unit's functions. */
-export function chooseFunctions(
-  names: readonly string[],
-  unit: string,
-  seed: string,
-  count: number,
-): string[] {
+export function chooseFunctions(names: readonly string[], unit: string, seed: string, count: number): string[] {
   return shuffled([...names].sort(), randomFrom(`functions ${seed} ${unit}`)).slice(0, count)
 }

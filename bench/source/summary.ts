@@ -45,9 +45,7 @@ export function summarize(units: readonly UnitTrial[]): Summary {
   for (const { trial } of trials) counts.set(trial.outcome, (counts.get(trial.outcome) ?? 0) + 1)
   const compiled = trials.filter(({ trial }) => !uncompiled.has(trial.outcome))
   const ratios = (cost: (ms: Trial['ms']) => number) =>
-    spread(
-      trials.filter(({ compiler }) => compiler > 0).map(({ trial, compiler }) => cost(trial.ms) / compiler),
-    )
+    spread(trials.filter(({ compiler }) => compiler > 0).map(({ trial, compiler }) => cost(trial.ms) / compiler))
   return {
     units: units.length,
     functions: trials.length,

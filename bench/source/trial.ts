@@ -142,8 +142,7 @@ export async function tryUnit(
     if (names.length === 0) return undefined
     const inlining = readInlining({ clones: readFileSync(clones, 'latin1'), remarks: '' })
     const functions: Trial[] = []
-    for (const name of names)
-      functions.push(await tryFunction(setting, unit, flags, whole, inlining, name, dir))
+    for (const name of names) functions.push(await tryFunction(setting, unit, flags, whole, inlining, name, dir))
     return { source: unit.source, compiler, functions, memory: process.resourceUsage().maxRSS * 1024 }
   })
 }
@@ -202,8 +201,7 @@ async function tryFunction(
     text = extracted.text
   } catch (error) {
     if (job.signal.aborted) throw error
-    const message =
-      error instanceof Fault ? `${error.code}: ${error.message}` : String((error as Error).stack)
+    const message = error instanceof Fault ? `${error.code}: ${error.message}` : String((error as Error).stack)
     return { name, outcome: 'not-extracted', message, copies: [], ms: spent() }
   }
   const ms = spent()
@@ -226,13 +224,7 @@ async function tryFunction(
         const beside = ['-iquote', path.dirname(unit.argument)]
         const alone = async (input: string, as: string, more: readonly string[] = []) => {
           const dump = path.join(dir, `${as}.attributes`)
-          const compiled = await compile(
-            setting,
-            [...way(flags), attributeFlag(dump), ...more],
-            input,
-            dir,
-            as,
-          )
+          const compiled = await compile(setting, [...way(flags), attributeFlag(dump), ...more], input, dir, as)
           return typeof compiled === 'string'
             ? undefined
             : { object: compiled.object, attributes: await readAttributes(dump) }

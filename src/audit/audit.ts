@@ -82,8 +82,7 @@ export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]
     holdAgainst(views, code, isAskedFor, tables, inspection, audited.told)
     // What the author asks for stands in the patch, and not in what was extracted.
     const ofParts = parts.map((part) => unitView(part, names))
-    if (ofParts.length > 0)
-      holdAgainst(ofParts, 'from-directory', isAskedFor, tables, inspection, audited.told)
+    if (ofParts.length > 0) holdAgainst(ofParts, 'from-directory', isAskedFor, tables, inspection, audited.told)
   })
 }
 
@@ -142,7 +141,6 @@ async function namesFor(kernel: Kernel, { object }: ObjectView, objects: readonl
     ...object.sections.flatMap(({ name }) => objectOfTable(name) ?? []),
   ])
   const there: string[] = []
-  for (const name of wanted)
-    if (name === 'vmlinux' || (await findModule(kernel, name)) !== undefined) there.push(name)
+  for (const name of wanted) if (name === 'vmlinux' || (await findModule(kernel, name)) !== undefined) there.push(name)
   return await kernelNames(kernel, there)
 }

@@ -46,8 +46,7 @@ export function isCodeTable(name: string): boolean {
 /** Tables that have no entries of a size that the kernel knows. */
 export function unreadableTables(view: ObjectView): Section[] {
   return view.object.sections.filter(
-    (table) =>
-      table.size > 0 && layouts.some(([name]) => name === table.name) && entriesOf(view, table) === undefined,
+    (table) => table.size > 0 && layouts.some(([name]) => name === table.name) && entriesOf(view, table) === undefined,
   )
 }
 
@@ -72,8 +71,7 @@ export function entriesAbout(view: ObjectView, { section, start, end }: Range): 
     all = new Map()
     known.set(view, all)
     const entries = entriesIn(view, isCodeTable).sort(
-      (a, b) =>
-        a.about.offset - b.about.offset || a.section.name.localeCompare(b.section.name) || a.start - b.start,
+      (a, b) => a.about.offset - b.about.offset || a.section.name.localeCompare(b.section.name) || a.start - b.start,
     )
     for (const entry of entries) add(all, entry.about.section, entry)
   }

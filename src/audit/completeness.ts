@@ -61,8 +61,7 @@ export function checkCompleteness(
       // The cold part of a function comes and stays with it.
       const whole = (cold.test(part) ? view.called(part.replace(cold, ''))[0] : undefined) ?? extent
       const { name } = whole
-      const missing = (symbol: string, message: string) =>
-        complain('audit-missing', symbol, message, unit.unit)
+      const missing = (symbol: string, message: string) => complain('audit-missing', symbol, message, unit.unit)
       if (old === undefined && isOfAnotherFile(unit, extent, names))
         missing(
           part,
@@ -97,11 +96,7 @@ export function checkCompleteness(
 }
 
 /** A global function or variable that is new in its unit, and that the kernel has by the same name. */
-function isOfAnotherFile(
-  { object, before }: UnitView,
-  { name, symbol, section }: Named,
-  names: KernelNames,
-): boolean {
+function isOfAnotherFile({ object, before }: UnitView, { name, symbol, section }: Named, names: KernelNames): boolean {
   if (symbol.binding === 'local' || isFreed(section)) return false
   if (before.view.object.symbols.some((one) => one.name === name && one.section !== undefined)) return false
   return names.symbols(object, name).some(({ type }) => type !== type.toLowerCase())

@@ -5,15 +5,7 @@
 // one place before and uses there now is one thing, and each is one thing only.
 import { isCode, isWritable } from '../elf/format.ts'
 import { isCodeTable } from './code-tables.ts'
-import {
-  bytesOf,
-  type Extent,
-  isFreed,
-  isFunction,
-  keyOf,
-  type Named,
-  type Reference,
-} from './object-view.ts'
+import { bytesOf, type Extent, isFreed, isFunction, keyOf, type Named, type Reference } from './object-view.ts'
 import { intersects, type Side, sourceUsers, stem } from './unit.ts'
 
 /** What is known of one of the two objects. */
@@ -32,11 +24,7 @@ type Renaming = readonly (readonly [before: string, after: string])[]
 const isNumbered = (name: string): boolean => stem(name) !== name
 
 /** @param stays whether the running kernel goes on with it, so that the live patch has to agree with what it uses */
-export function counterparts(
-  before: ObjectSide,
-  after: ObjectSide,
-  stays: (extent: Named) => boolean,
-): Counterparts {
+export function counterparts(before: ObjectSide, after: ObjectSide, stays: (extent: Named) => boolean): Counterparts {
   const earlier = new Map(before.view.named.map((one) => [one.name, one]))
   const later = new Map(after.view.named.map((one) => [one.name, one]))
   const kept = [...later.keys()].filter((name) => !isNumbered(name) && earlier.has(name))
@@ -107,8 +95,7 @@ export function counterparts(
   function renamingIn(old: Extent, extent: Extent): Renaming | undefined {
     const [mine, theirs] = [before.view.references(old), after.view.references(extent)]
     if (mine.length !== theirs.length || old.symbol?.binding !== extent.symbol?.binding) return undefined
-    if (old.end - old.start !== extent.end - extent.start || !bytesOf(old).equals(bytesOf(extent)))
-      return undefined
+    if (old.end - old.start !== extent.end - extent.start || !bytesOf(old).equals(bytesOf(extent))) return undefined
     const renaming: (readonly [string, string])[] = []
     for (const [index, one] of mine.entries()) {
       const other = theirs[index]!

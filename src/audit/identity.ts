@@ -66,8 +66,7 @@ function labelledBy({ view }: Side, datum: Extent): string | undefined {
   for (const { target } of view.references(datum)) {
     if (target.kind !== 'place' || !isCode(target.place.section)) continue
     const [extent] = view.ledTo(target)
-    if (extent !== undefined && isFunction(extent) && extent.start !== target.place.offset)
-      return extent.symbol?.name
+    if (extent !== undefined && isFunction(extent) && extent.start !== target.place.offset) return extent.symbol?.name
   }
   return undefined
 }
@@ -84,8 +83,7 @@ export function doubtAboutStated(
   name: string,
   place: KernelPlace,
 ): Doubt | 'unknown' {
-  const [, object, position, stated] =
-    /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
+  const [, object, position, stated] = /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
   if (object !== undefined && stated !== undefined) {
     const right = resolve(context.names, { object, name: stated, position: Number(position) })
     if (place.object !== object || place.address !== right) return `it is not ${stated} of that position`

@@ -13,8 +13,7 @@ export interface Inspection {
   readonly complain: Complain
 }
 
-const report =
-  'Report this with the patch and the kernel version: the build was wrong, and the audit stopped it'
+const report = 'Report this with the patch and the kernel version: the build was wrong, and the audit stopped it'
 
 export function complaints(findings: Finding[]): Complain {
   const said = new Set<string>()

@@ -117,7 +117,6 @@ function patchOf(module: ObjectView): Place | undefined {
     if (/^\.data/.test(section.name))
       for (const { offset, symbol, addend } of module.references(section))
         if (symbol.name === '__this_module' && addend === 0)
-          if (module.references({ section, start: offset + 8, end: offset + 9 }).length > 0)
-            return { section, offset }
+          if (module.references({ section, start: offset + 8, end: offset + 9 }).length > 0) return { section, offset }
   return undefined
 }

@@ -93,8 +93,7 @@ function checkSections({ module: { object }, complain }: Inspection): void {
 
 /** The versions of what the module takes from the kernel (CONFIG_MODVERSIONS), and the namespaces it must ask for. */
 function checkVersions({ module: { object }, names, complain }: Inspection): void {
-  const contents = (section: string) =>
-    object.sections.find(({ name }) => name === section)?.data ?? Buffer.alloc(0)
+  const contents = (section: string) => object.sections.find(({ name }) => name === section)?.data ?? Buffer.alloc(0)
   const table = contents('__versions')
   const versions = new Map<string, number>()
   for (let at = 0; at + version.size <= table.length; at += version.size) {
@@ -115,8 +114,7 @@ function checkVersions({ module: { object }, names, complain }: Inspection): voi
     const unresolved = (what: string) => complain('audit-unresolved', name, what)
     const found = names.exported(name)
     if (found === undefined) {
-      if (binding !== 'weak')
-        unresolved(`The module needs ${name}, which neither the kernel nor a module exports`)
+      if (binding !== 'weak') unresolved(`The module needs ${name}, which neither the kernel nor a module exports`)
       continue
     }
     const { crc, module, namespace } = found

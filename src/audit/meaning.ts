@@ -28,9 +28,7 @@ export interface LivepatchName {
 /** @returns undefined when the name is not one that the kernel understands */
 export function livepatchName(name: string): LivepatchName | undefined {
   const [, object, meant, position] = /^\.klp\.sym\.([^.,]+)\.([^,]+),(\d{1,6})$/.exec(name) ?? []
-  return object === undefined || meant === undefined
-    ? undefined
-    : { object, name: meant, position: Number(position) }
+  return object === undefined || meant === undefined ? undefined : { object, name: meant, position: Number(position) }
 }
 
 /** The object whose coming makes the kernel apply a table of livepatch relocations, `.klp.rela.OBJECT.SECTION`. */

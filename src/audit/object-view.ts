@@ -168,9 +168,7 @@ export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
     at: ({ section, offset }) =>
       symbolsIn(section).filter(({ start, symbol }) => start === offset && symbol.type !== 'none'),
     namesOf: ({ section, start, symbol }) =>
-      symbolsIn(section).flatMap((one) =>
-        one.start === start && one.symbol.type === symbol?.type ? one.name : [],
-      ),
+      symbolsIn(section).flatMap((one) => (one.start === start && one.symbol.type === symbol?.type ? one.name : [])),
     references(of) {
       const { section, start, end } = 'section' in of ? of : { section: of, start: 0, end: of.size }
       const all = known.get(section) ?? readReferences(section)
@@ -191,10 +189,7 @@ export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
     if (isString(section)) {
       const width = Math.max(1, section.entrySize)
       let end = offset
-      while (
-        end + width <= section.size &&
-        section.data.subarray(end, end + width).some((byte) => byte !== 0)
-      )
+      while (end + width <= section.size && section.data.subarray(end, end + width).some((byte) => byte !== 0))
         end += width
       return [{ section, start: offset, end: Math.min(end + width, section.size) }]
     }

@@ -88,11 +88,7 @@ function reachedFrom(view: ObjectView, from: readonly Extent[]): Led[] {
  * The running kernel's function that the module calls, and that the unit's function has taken in: the unit has it, and
  * all that it comes to is reached.
  */
-function takenIn(
-  view: ObjectView,
-  reached: readonly Led[],
-  isIt: (target: Target) => boolean,
-): Named | undefined {
+function takenIn(view: ObjectView, reached: readonly Led[], isIt: (target: Target) => boolean): Named | undefined {
   const known = new Set(reached.flatMap(keysOf))
   const isReached = (led: Led) =>
     led.target.kind === 'number' || isCompilersOwn(led) || keysOf(led).some((key) => known.has(key))
@@ -178,14 +174,10 @@ export function compareOtherCode(
       const plain = isFunction(to) ? sourceName : stem
       const isIt = (one: Extent) =>
         wanted === undefined
-          ? one.symbol !== undefined &&
-            isFunction(one) === isFunction(to) &&
-            plain(one.name) === plain(to.name)
+          ? one.symbol !== undefined && isFunction(one) === isFunction(to) && plain(one.name) === plain(to.name)
           : keyOf(one) === keyOf(wanted)
       const distance = place.offset - to.start
-      const alike = reached.filter((led) =>
-        led.extents.some((one) => isIt(one) && distanceOf(led, one) === distance),
-      )
+      const alike = reached.filter((led) => led.extents.some((one) => isIt(one) && distanceOf(led, one) === distance))
       const extent = alike[0]?.extents.find(isIt)
       if (extent !== undefined) {
         // The compiler's numbers do not tell which of several of one name it is.

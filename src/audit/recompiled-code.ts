@@ -14,8 +14,7 @@ function hasPad({ section: { data }, offset }: Place): boolean {
 
 /** Where the code begins that the patched object has, too. */
 export function behindPad(mine: Place, theirs: Extent): Place {
-  const isOnlyHere =
-    isFunction(theirs) && hasPad(mine) && !hasPad({ section: theirs.section, offset: theirs.start })
+  const isOnlyHere = isFunction(theirs) && hasPad(mine) && !hasPad({ section: theirs.section, offset: theirs.start })
   return isOnlyHere ? { ...mine, offset: mine.offset + landingPadSize } : mine
 }
 
@@ -37,9 +36,7 @@ export function isOwnName({ symbol }: Extent): boolean {
 export function otherName(module: ObjectView, mine: Place, theirs: Extent): string | undefined {
   const [ours, made] = [textAt(mine), textAt({ section: theirs.section, offset: theirs.start })]
   const isReplacement = ours.endsWith(`_${made}`) && module.called(ours).length > 0
-  return ours === made || isReplacement
-    ? undefined
-    : `it is ${JSON.stringify(ours)} instead of ${JSON.stringify(made)}`
+  return ours === made || isReplacement ? undefined : `it is ${JSON.stringify(ours)} instead of ${JSON.stringify(made)}`
 }
 
 /** Bytes of struct _ddebug in front of its line, which has 18 bits (include/linux/dynamic_debug.h). */
@@ -49,12 +46,7 @@ const lineOfDescriptor = 32
  * Makes lines equal: in a descriptor of dynamic debug, in an entry about a WARN or a BUG (include/asm-generic/bug.h:
  * two bytes behind two references), and numbers in code that stand for the same line of the source.
  */
-export function excuseLines(
-  theirs: Extent,
-  texts: SourceTexts | undefined,
-  ours: Buffer,
-  made: Buffer,
-): void {
+export function excuseLines(theirs: Extent, texts: SourceTexts | undefined, ours: Buffer, made: Buffer): void {
   const { section } = theirs
   if (section.name === '__bug_table' && made.length === 12) made.copy(ours, 8, 8, 10)
   if (texts !== undefined && isCode(section)) excuseNumbers(theirs, texts, ours, made)
@@ -64,20 +56,14 @@ export function excuseLines(
 }
 
 /** A number is the last of an instruction. */
-function excuseNumbers(
-  { section, start, end }: Extent,
-  texts: SourceTexts,
-  ours: Buffer,
-  made: Buffer,
-): void {
+function excuseNumbers({ section, start, end }: Extent, texts: SourceTexts, ours: Buffer, made: Buffer): void {
   for (let at = start; at < end; ) {
     const instruction = decodeInstruction(section.data, at)
     if (instruction === undefined) return
     const number = instruction.end - start - 4
     const [from, to] = [at - start, number + 4]
     if (number > from && to <= made.length && !ours.subarray(from, to).equals(made.subarray(from, to)))
-      if (isSameLine(texts, made.readInt32LE(number), ours.readInt32LE(number)))
-        made.copy(ours, number, number, to)
+      if (isSameLine(texts, made.readInt32LE(number), ours.readInt32LE(number))) made.copy(ours, number, number, to)
     at = instruction.end
   }
 }

@@ -25,11 +25,7 @@ export function checkReferences(inspection: Inspection): void {
     for (const reference of module.references(section)) {
       checkField(inspection, reference)
       const meaning = meaningOf(names, reference)
-      if (
-        meaning.kind === 'own' &&
-        isFreedInModule(meaning.place.section) &&
-        !loadersOwn.test(section.name)
-      ) {
+      if (meaning.kind === 'own' && isFreedInModule(meaning.place.section) && !loadersOwn.test(section.name)) {
         const [extent] = module.ledTo(reference.target)
         const what = extent === undefined ? meaning.place.section.name : nameOf(extent)
         complain(
@@ -44,17 +40,9 @@ export function checkReferences(inspection: Inspection): void {
       const there = names.at(at.object, at.address)
       const what = there[0]?.name ?? name
       if (isFreedInKernel(names, at))
-        complain(
-          'audit-freed',
-          what,
-          `${section.name} refers to ${what}, which the kernel frees when it has started`,
-        )
+        complain('audit-freed', what, `${section.name} refers to ${what}, which the kernel frees when it has started`)
       if (isBranch(reference) && !there.some(({ type }) => /[tTwW]/.test(type)))
-        complain(
-          'audit-kind',
-          what,
-          `${section.name} calls or jumps to ${what}, where the kernel has no function`,
-        )
+        complain('audit-kind', what, `${section.name} calls or jumps to ${what}, where the kernel has no function`)
     }
   }
 }
@@ -111,11 +99,7 @@ function checkPositions({ module: { object }, names, complain }: Inspection): vo
         )
       const entry = position === 0 ? undefined : all[position - 1]
       if (entry !== undefined && home !== 'vmlinux' && entry.whileLoading !== position)
-        complain(
-          'audit-unresolved',
-          name,
-          `While ${home} is being loaded, position ${position} means another ${name}`,
-        )
+        complain('audit-unresolved', name, `While ${home} is being loaded, position ${position} means another ${name}`)
       if (home !== when && home !== 'vmlinux' && !names.needs(when).includes(home))
         complain(
           'module-needed',

@@ -43,8 +43,7 @@ export function rootsOf(
     if (object === 'vmlinux' && names.freed(address))
       wrong(`${name} is to be replaced, and the kernel frees it when it has started`, 'audit-freed')
     const place = { object, address }
-    if (places.some((other) => isSamePlace(other, place)))
-      wrong(`The module replaces ${name} of ${object} twice`)
+    if (places.some((other) => isSamePlace(other, place))) wrong(`The module replaces ${name} of ${object} twice`)
     places.push(place)
     const home = units.find((unit) => isHome(unit, one, address))
     if (home === undefined) {
@@ -57,8 +56,7 @@ export function rootsOf(
     // The files of a directory take the place of the units, and call things as they like.
     const wanted = code === 'from-directory' ? plainName(own) : undefined
     const extent = replacementIn(home, wanted ?? name, name)
-    if (extent !== undefined || hasNoCode(home, name))
-      replaced.push({ place: replacement, unit: home, extent, name })
+    if (extent !== undefined || hasNoCode(home, name)) replaced.push({ place: replacement, unit: home, extent, name })
     else wrong(`${name} is to be replaced, and ${home.unit} has no such function after the patch`)
   }
   const calledBack = code === 'from-directory' ? callbacksOfFiles : callbacksOfAuthor
@@ -97,11 +95,7 @@ function replacementIn({ after: { view } }: UnitView, wanted: string, name: stri
 }
 
 /** Of a directory's files any function may be called back. */
-function callbacksOfFiles(
-  { module }: Inspection,
-  units: readonly UnitView[],
-  { callbacks }: LivepatchTables,
-): Root[] {
+function callbacksOfFiles({ module }: Inspection, units: readonly UnitView[], { callbacks }: LivepatchTables): Root[] {
   return callbacks.flatMap(({ object, place }) => {
     const name = plainName(functionAt(module, place)) ?? ''
     for (const unit of units) {
@@ -124,20 +118,11 @@ function callbacksOfAuthor(
     const index = asked.findIndex((one) => one.unit.object === object && one.kind === kind)
     const [found] = index < 0 ? [] : asked.splice(index, 1)
     if (found !== undefined) roots.push({ ...found, place, name: found.extent.name })
-    else
-      complain(
-        'audit-replaced',
-        kind,
-        `The module has a callback (${kind}) of ${object} that nobody asks for`,
-      )
+    else complain('audit-replaced', kind, `The module has a callback (${kind}) of ${object} that nobody asks for`)
   }
   const title = ({ kind, extent }: RequestedCallback) => `${extent.name} (${kind})`
   for (const one of asked)
-    complain(
-      'audit-missing',
-      title(one),
-      `The author asks for the callback ${title(one)}, and the module has none`,
-    )
+    complain('audit-missing', title(one), `The author asks for the callback ${title(one)}, and the module has none`)
   const wanted = units.flatMap(requestedStates)
   const other = [...states, ...wanted].find((one) => !states.includes(one) || !wanted.includes(one))
   if (other !== undefined)

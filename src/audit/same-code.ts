@@ -62,8 +62,7 @@ export function compareCode(
     const isThrough = isThroughTable(type)
     const own = take((field) => (isThrough ? Math.abs(field - at) <= 4 : field === at))
     if (own === undefined) {
-      if (!rewritten.some((one) => at >= one.at && at < one.at + one.size))
-        differs(at, 'a reference is missing')
+      if (!rewritten.some((one) => at >= one.at && at < one.at + one.size)) differs(at, 'a reference is missing')
       continue
     }
     if (isThrough) blank(Math.max(0, at - 3), 7)
@@ -83,8 +82,7 @@ export function compareCode(
     blank(at, 4)
     const place = { section, offset: to }
     const [extent] = view.extentsAt(place)
-    if (extent?.symbol !== undefined)
-      references.push({ own, target: { kind: 'place', place, symbol: extent.symbol } })
+    if (extent?.symbol !== undefined) references.push({ own, target: { kind: 'place', place, symbol: extent.symbol } })
   }
   excuse(ours, made)
   const at = ours.findIndex((byte, index) => byte !== made[index])

@@ -40,9 +40,7 @@ export function checkStaticCalls({ module, names, complain }: Inspection): void 
       name.startsWith('__SCT__') ? [name, `__SCK__${name.slice('__SCT__'.length)}`] : [],
     )
     if (!written.names.some((name) => keys.includes(name)))
-      differs(
-        `has the key ${written.names[0] ?? 'of nothing'}, and ${called.names[0] ?? 'nothing'} is called there`,
-      )
+      differs(`has the key ${written.names[0] ?? 'of nothing'}, and ${called.names[0] ?? 'nothing'} is called there`)
     else if (written.flags !== (isCall ? 0 : tail))
       differs(`says that the call of ${called.names[0]} is ${isCall ? 'a jump' : 'no jump'}, or of the start`)
   }
@@ -65,7 +63,6 @@ function meant(
   }
   const exact = namesBefore(0)
   if (exact.length > 0) return { names: exact, flags: 0 }
-  const low =
-    meaning.kind === 'kernel' ? Number(meaning.at.address & BigInt(flags)) : meaning.place.offset & flags
+  const low = meaning.kind === 'kernel' ? Number(meaning.at.address & BigInt(flags)) : meaning.place.offset & flags
   return { names: namesBefore(low), flags: low }
 }

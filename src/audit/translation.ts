@@ -116,10 +116,7 @@ export function checkTranslation(
     const behind = { ...place, offset: place.offset - distance }
     // A function's begin in the module is told by a place in it.
     const mine = anew && distance > 0 && isFunction(theirs) ? beforePad(module, behind) : behind
-    const [mineKey, theirsKey] = [
-      `${mine.section.index}:${mine.offset}`,
-      `${unit.unit} ${keyOf(theirs)}:${theirs.end}`,
-    ]
+    const [mineKey, theirsKey] = [`${mine.section.index}:${mine.offset}`, `${unit.unit} ${keyOf(theirs)}:${theirs.end}`]
     const key = `${mineKey} ${theirsKey}`
     if (seen.has(key)) return
     seen.add(key)
@@ -132,16 +129,12 @@ export function checkTranslation(
     for (const one of view.namesOf(theirs)) carried.get(unit)?.add(one)
     const mayCopy = isFunction(theirs) || isAskedFor(unit, theirs.section.name) || isCopyTold(unit, name)
     const copy = mayCopy ? undefined : kernelHas(names, unit, theirs)
-    if (copy !== undefined)
-      wrong('audit-copied', `The module carries a copy of ${name}, which the kernel has: ${copy}`)
+    if (copy !== undefined) wrong('audit-copied', `The module carries a copy of ${name}, which the kernel has: ${copy}`)
     if (isWritable(theirs.section) && theirs.end > theirs.start) {
       if ((theirsOf.get(mineKey) ?? theirsKey) !== theirsKey)
         wrong('audit-reference', `The module takes ${name} for another datum, too`)
       if ((mineOf.get(theirsKey) ?? mineKey) !== mineKey)
-        wrong(
-          'audit-copied',
-          `The module carries ${name} twice, and its code would not agree about its value`,
-        )
+        wrong('audit-copied', `The module carries ${name} twice, and its code would not agree about its value`)
     }
     theirsOf.set(mineKey, theirsKey)
     mineOf.set(theirsKey, mineKey)
@@ -212,19 +205,12 @@ export function checkTranslation(
       }
     }
     const more = ours[next]
-    return (
-      more && `The module has an entry of ${more.section.name} about ${name} that the compiler did not make`
-    )
+    return more && `The module has an entry of ${more.section.name} about ${name} that the compiler did not make`
   }
 
   function differsIf(what: Doubt, { unit }: UnitView, name: string): void {
     if (what !== undefined)
-      complain(
-        'audit-code',
-        name,
-        `${name} of the module is not what the compiler made of ${unit}: ${what}`,
-        unit,
-      )
+      complain('audit-code', name, `${name} of the module is not what the compiler made of ${unit}: ${what}`, unit)
   }
 
   /** What is wrong with a function of which the compiler made other code. */
@@ -235,8 +221,7 @@ export function checkTranslation(
       {
         module,
         means: (field, target) =>
-          meaningOf(names, field).kind === 'kernel' &&
-          doubtAboutReference({ root, unit }, field, target) === undefined,
+          meaningOf(names, field).kind === 'kernel' && doubtAboutReference({ root, unit }, field, target) === undefined,
         called: (field) => {
           const meaning = meaningOf(names, field)
           return meaning.kind === 'kernel' ? nameAt(names, meaning.at) : 'something unknown'
@@ -282,10 +267,7 @@ export function checkTranslation(
       const thing = things.find(isCalledSo) ?? things[0]
       if (thing !== undefined) pair(root, place, thing)
       // Else it must be what every live patch has.
-      else if (
-        target.kind === 'outside' &&
-        ![symbol.name, ...namesAt(target.offset)].includes(target.symbol.name)
-      )
+      else if (target.kind === 'outside' && ![symbol.name, ...namesAt(target.offset)].includes(target.symbol.name))
         return `a place of ${place.section.name}`
       return undefined
     }
@@ -307,9 +289,7 @@ export function checkTranslation(
   function thingsMeant(unit: UnitView, target: Target): Thing[] {
     const { view } = unit.after
     if (target.kind === 'place')
-      return view
-        .ledTo(target)
-        .map((extent) => ({ unit, extent, distance: target.place.offset - extent.start }))
+      return view.ledTo(target).map((extent) => ({ unit, extent, distance: target.place.offset - extent.start }))
     if (target.kind === 'number') return []
     const definer = globals.get(target.symbol.name)
     return definer === undefined ? [] : [{ ...definer, distance: target.offset }]

@@ -42,9 +42,7 @@ export interface UnitView {
 
 /** The name without the numbers that the compiler chooses. */
 export function stem(name: string): string {
-  return name
-    .replace(/(\.(lto_priv|llvm))?\.\d+(?=\.|$)/g, '')
-    .replace(/(^|\.)(__UNIQUE_ID_\D*?)_?\d+$/, '$1$2')
+  return name.replace(/(\.(lto_priv|llvm))?\.\d+(?=\.|$)/g, '').replace(/(^|\.)(__UNIQUE_ID_\D*?)_?\d+$/, '$1$2')
 }
 
 /** `foo.isra.0.cold` → `foo`: what the source calls it. */

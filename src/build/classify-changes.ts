@@ -108,8 +108,7 @@ async function includers(job: Job, kernel: Kernel, units: Units, file: string): 
   for (const name of units.mayInclude(file))
     for (const unit of units.find(name)) {
       // Only the compiler knows whether the #if around the #include lets it through.
-      if (unit.home === 'elsewhere' || (await dependencies(job, kernel, unit))?.has(file) !== false)
-        found.push(unit)
+      if (unit.home === 'elsewhere' || (await dependencies(job, kernel, unit))?.has(file) !== false) found.push(unit)
     }
   return found
 }
@@ -225,12 +224,7 @@ function classifyOther(arch: string | undefined, change: FileChange): Finding[] 
   if (file.endsWith('.h')) return undefined
   if (/\.lds(\.[Sh])?$/.test(file))
     return [
-      refusal(
-        file,
-        'linker-script-changed',
-        `The patch changes a linker script (${file})`,
-        'This fix needs a reboot',
-      ),
+      refusal(file, 'linker-script-changed', `The patch changes a linker script (${file})`, 'This fix needs a reboot'),
     ]
   if (/\.(S|s|asm)$/.test(file))
     return [
@@ -299,9 +293,7 @@ export async function classifyChanges(
       for (const unit of one.units) affected.set(unit.object, unit)
       findings.push(...one.findings)
     } else {
-      const said = change.path.endsWith('.rs')
-        ? [rustFinding(kernel, units, change.path)]
-        : classifyOther(arch, change)
+      const said = change.path.endsWith('.rs') ? [rustFinding(kernel, units, change.path)] : classifyOther(arch, change)
       if (said === undefined) headers.push(change)
       else findings.push(...said)
     }
@@ -316,11 +308,7 @@ export async function classifyChanges(
       ),
     )
   }
-  if (
-    affected.size === 0 &&
-    headers.length === 0 &&
-    !findings.some((finding) => finding.severity === 'error')
-  )
+  if (affected.size === 0 && headers.length === 0 && !findings.some((finding) => finding.severity === 'error'))
     findings.push({
       severity: 'error',
       rule: 'nothing-to-patch',

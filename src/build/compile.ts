@@ -78,10 +78,7 @@ async function compileAll(job: Job, bench: BuildTrees, units: readonly Unit[]): 
     }
     // The source's own fault is told first: it explains the patched side's.
     const results = await Promise.allSettled(
-      units.flatMap((unit) => [
-        one(() => compileBefore(job, bench, unit)),
-        one(() => compileAfter(job, bench, unit)),
-      ]),
+      units.flatMap((unit) => [one(() => compileBefore(job, bench, unit)), one(() => compileAfter(job, bench, unit))]),
     )
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
     const other = failures.find((reason) => !(reason instanceof PatchErrors))
@@ -100,9 +97,7 @@ async function isChanged({ before, after }: CompiledUnit): Promise<boolean> {
 /** What there is to say about units that only a header changes, and really does. */
 function findingsOf(units: Units, changed: readonly CompiledUnit[], others: number): Finding[] {
   const reachable = changed.filter(({ unit }) => unit.home !== 'elsewhere')
-  return changed.flatMap(({ unit }) =>
-    objections(unit, units.find(unit.source), reachable.length + others > 0),
-  )
+  return changed.flatMap(({ unit }) => objections(unit, units.find(unit.source), reachable.length + others > 0))
 }
 
 /** What the headers among the changes need to be compiled. */
@@ -193,8 +188,7 @@ export async function compilePairs(
       findings: affected.findings,
       scope: { considered: changedFiles.length, preprocessed: 0, compiled: 0 },
     }
-  const survey: Survey | undefined =
-    affected.headers.length === 0 ? undefined : await openSurvey(job, kernel, units)
+  const survey: Survey | undefined = affected.headers.length === 0 ? undefined : await openSurvey(job, kernel, units)
   const { headers } = affected
   const direct = new Set(affected.units.map((unit) => unit.source))
   const others = survey === undefined ? [] : units.all().filter((unit) => !direct.has(unit.source))
@@ -221,10 +215,7 @@ export async function compilePairs(
   const fixed =
     survey === undefined
       ? []
-      : [
-          ...(await checkConstants(job, bench, survey, units, headers)),
-          ...(await checkAssembly(job, bench, assembly)),
-        ]
+      : [...(await checkConstants(job, bench, survey, units, headers)), ...(await checkAssembly(job, bench, assembly))]
   if (fixed.length > 0) return { pairs: [], findings: [...affected.findings, ...fixed], scope: scope(0) }
   const refused = await refusedBy(bench, changedFiles, candidates, sees)
   const findings = [...affected.findings, ...(refused === undefined ? [] : [refused.finding])]

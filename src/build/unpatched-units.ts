@@ -17,12 +17,7 @@ import { makeShadow, type ShadowFile } from './kbuild/shadow-tree.ts'
 import type { Unit, Units } from './kbuild/units.ts'
 
 /** A bench on which nothing is patched. @param dir an empty directory for the objects */
-export async function openBuildTrees(
-  job: Job,
-  kernel: Kernel,
-  known: Units,
-  dir: string,
-): Promise<BuildTrees> {
+export async function openBuildTrees(job: Job, kernel: Kernel, known: Units, dir: string): Promise<BuildTrees> {
   const since = Date.now()
   await mkdir(path.join(dir, 'tmp'), { recursive: true })
   const generated = new Map<Unit, Promise<ShadowFile[]>>()
@@ -95,8 +90,7 @@ export async function compileAs(
   const beside = ['-iquote', path.posix.dirname(source)]
   // Warnings that print their place say the unit's, as before.
   const place = `-fmacro-prefix-map=${file}=${argument}`
-  const stand: Unit =
-    unit.flags === undefined ? unit : { ...unit, argument: file, flags: [...flags, ...beside, place] }
+  const stand: Unit = unit.flags === undefined ? unit : { ...unit, argument: file, flags: [...flags, ...beside, place] }
   return await compileSide(
     job,
     bench,

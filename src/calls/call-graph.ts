@@ -190,8 +190,7 @@ function withoutColdParts(names: readonly string[], { rows, values }: Rows): Row
 
 function reversed({ rows, values }: Rows, count: number): Rows {
   const pairs = new Pairs()
-  for (let of = 0; of < count; of++)
-    for (let at = rows[of]!; at < rows[of + 1]!; at++) pairs.add(values[at]!, of)
+  for (let of = 0; of < count; of++) for (let at = rows[of]!; at < rows[of + 1]!; at++) pairs.add(values[at]!, of)
   return pairs.rows(count)
 }
 

@@ -52,8 +52,7 @@ export function flowOf(code: Buffer, base: number, start: number, end: number, k
       const target = placeOf(code, instruction)
       const isCall = control === 'call'
       const outside = target < start || target >= end
-      if (isCall || outside)
-        calls.push({ at, target: base + target, args: registers.passed(), inLoop: false })
+      if (isCall || outside) calls.push({ at, target: base + target, args: registers.passed(), inLoop: false })
       if (isCall) {
         if (!known.keeps(base + target)) registers.call()
         if (!known.returns(base + target)) unreached.add(next)

@@ -137,8 +137,7 @@ export function mapModule(bytes: Buffer, name: string): CodeMap {
   const module = readObject(bytes, name)
   const defined = module.symbols.filter(({ section }) => section !== undefined)
   const laid = layOutModule(module, defined)
-  const offsetOf = (address: bigint | undefined) =>
-    address === undefined ? undefined : Number(address - codeBase)
+  const offsetOf = (address: bigint | undefined) => (address === undefined ? undefined : Number(address - codeBase))
   const regions: Region[] = []
   for (const section of module.sections) {
     const start = offsetOf(laid.addressAt(section, 0))

@@ -72,8 +72,7 @@ async function readKept(file: string, stamp: string): Promise<CallGraph | undefi
     throw error
   })
   // A view as 32-bit numbers needs an aligned buffer, which a small pooled one is not.
-  const table =
-    kept && decode(kept.byteOffset % 4 === 0 ? kept : Buffer.from(new Uint8Array(kept).buffer), stamp)
+  const table = kept && decode(kept.byteOffset % 4 === 0 ? kept : Buffer.from(new Uint8Array(kept).buffer), stamp)
   return table && callGraph(table)
 }
 
@@ -95,11 +94,7 @@ export async function openCallGraph(job: Job, kernel: Kernel): Promise<CallGraph
   // Several rules ask for it at once, and one of them reads it.
   return (
     (await readKept(file, stamp)) ??
-    (await withLock(
-      file,
-      { signal: job.signal },
-      async () => (await readKept(file, stamp)) ?? (await read()),
-    ))
+    (await withLock(file, { signal: job.signal }, async () => (await readKept(file, stamp)) ?? (await read())))
   )
 }
 

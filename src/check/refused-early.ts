@@ -14,11 +14,7 @@ import type { UnitTexts } from './types/unit-outlines.ts'
 import { compileTypes } from './types/unit-types.ts'
 
 /** The types, as they are named, whose layout refuses the patch in one of the units. */
-export async function refusingLayouts(
-  job: Job,
-  bench: BuildTrees,
-  units: readonly Unit[],
-): Promise<string[]> {
+export async function refusingLayouts(job: Job, bench: BuildTrees, units: readonly Unit[]): Promise<string[]> {
   const isWorthIt = bench.changes.some((one) => one.path.endsWith('.h') && mayChangeTypes(one).types)
   if (!isWorthIt) return []
   const found = new Set<string>()

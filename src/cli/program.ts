@@ -31,9 +31,7 @@ const commands = [
 
 export function inarchCommand(): Command {
   const program = new Command('inarch')
-    .description(
-      'Live patches for the Linux kernel: made from a source diff, proven, applied without a reboot.',
-    )
+    .description('Live patches for the Linux kernel: made from a source diff, proven, applied without a reboot.')
     .version(version)
   for (const make of commands) program.addCommand(make())
   return program

@@ -45,16 +45,11 @@ export interface DemoListener {
 }
 
 /** Finds the release whose source an example is made for; undefined when it is in no archive any more. */
-async function kernelFor(
-  job: Job,
-  example: Example,
-  standard: string | undefined,
-): Promise<string | undefined> {
+async function kernelFor(job: Job, example: Example, standard: string | undefined): Promise<string | undefined> {
   const { kernel } = example
   if (kernel === undefined) return standard
   const kernels = await listKernels(job)
-  return kernels.find(({ version, flavour }) => version === kernel.version && flavour === kernel.flavour)
-    ?.release
+  return kernels.find(({ version, flavour }) => version === kernel.version && flavour === kernel.flavour)?.release
 }
 
 function chosen(examples: readonly Example[], names: readonly string[]): readonly Example[] {

@@ -37,13 +37,7 @@ export interface AppliedDirectives {
   readonly copied: ReadonlySet<Atom>
 }
 
-type Say = (
-  severity: Finding['severity'],
-  rule: string,
-  symbol: string,
-  message: string,
-  hint: string,
-) => void
+type Say = (severity: Finding['severity'], rule: string, symbol: string, message: string, hint: string) => void
 
 /** @returns the change as the author wants it */
 export function applyDirectives(found: ComparedObjects, directives: Directives): AppliedDirectives {
@@ -74,9 +68,7 @@ export function applyDirectives(found: ComparedObjects, directives: Directives):
     if (!isColdPart(atom.name) && namesFunction(included, atom)) include(atom, 'the patch asks for it')
   if (copied.size > 0) switchTo(copied, found, include, say)
   const copies = new Set([...copied].map(({ name }) => name))
-  findings.push(
-    ...left.findings.filter(({ rule, symbol }) => rule !== 'data-changed' || !copies.has(symbol ?? '')),
-  )
+  findings.push(...left.findings.filter(({ rule, symbol }) => rule !== 'data-changed' || !copies.has(symbol ?? '')))
   return {
     correlation: withoutCounterparts(correlation, copied),
     changed,
@@ -147,9 +139,7 @@ function switchTo(
   say: Say,
 ): void {
   for (const { user, datum } of usersOf(after, copied)) {
-    const whole = isColdPart(user.name)
-      ? after.functions.find(({ name }) => name === coldParent(user.name))
-      : user
+    const whole = isColdPart(user.name) ? after.functions.find(({ name }) => name === coldParent(user.name)) : user
     if (whole?.kind === 'function')
       include(whole, `it uses ${datum.name}, of which the live patch has a copy of its own`)
     else if (whole !== undefined && !copied.has(whole) && correlation.counterpartOf(whole) !== undefined)
@@ -202,13 +192,10 @@ function isEmpty({ functions, sections }: DirectiveTargets): boolean {
 /** What the author names and nothing is called. */
 function unknownNames({ ignored, included }: Directives, before: SplitObject, after: SplitObject): string[] {
   const functions = [...before.functions, ...after.functions]
-  const sections = new Set(
-    [...before.object.sections, ...after.object.sections].map((section) => section.name),
-  )
+  const sections = new Set([...before.object.sections, ...after.object.sections].map((section) => section.name))
   return [ignored, included].flatMap((names) => [
     ...[...names.functions].filter(
-      (name) =>
-        !functions.some((atom) => namesFunction({ functions: new Set([name]), sections: new Set() }, atom)),
+      (name) => !functions.some((atom) => namesFunction({ functions: new Set([name]), sections: new Set() }, atom)),
     ),
     ...[...names.sections].filter((name) => !sections.has(name)),
   ])

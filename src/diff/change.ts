@@ -242,20 +242,15 @@ function dividedNames(before: SplitObject, after: SplitObject, { successorOf }: 
       if (atom.kind === 'data' && (size === 0 || atom.symbol?.size === 0)) return []
       const own = namedAfter.get(name)
       const isEntry = name === 'init_module' || name === 'cleanup_module'
-      return own === undefined || own === successorOf(atom) || isEntry
-        ? []
-        : [{ name, of: atom.name, kind: atom.kind }]
+      return own === undefined || own === successorOf(atom) || isEntry ? [] : [{ name, of: atom.name, kind: atom.kind }]
     }),
   )
 }
 
 /** A constant that the compiler named, or that only tells a name. */
-const unwritten =
-  /^(?:CSWTCH|switch\.table|__const|\.)|(?:^|\.)__(?:func|FUNCTION|PRETTY_FUNCTION|compound_literal)/
+const unwritten = /^(?:CSWTCH|switch\.table|__const|\.)|(?:^|\.)__(?:func|FUNCTION|PRETTY_FUNCTION|compound_literal)/
 
 /** True for data with pointers to something other than strings, such as a table of operations. */
 function holdsPointers(split: SplitObject, atom: Atom): boolean {
-  return split
-    .relocations(atom)
-    .some((relocation) => split.target(atom.section, relocation).kind !== 'string')
+  return split.relocations(atom).some((relocation) => split.target(atom.section, relocation).kind !== 'string')
 }

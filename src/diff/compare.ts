@@ -12,14 +12,7 @@ import { endMeant, isByContent } from './object/by-content.ts'
 import { isColdPart, stem } from './object/compiler-names.ts'
 import { hasLineNumber, isIncidental } from './object/diagnostic-data.ts'
 import { isComplaint, sourcePlace } from './object/sanitizers.ts'
-import {
-  type Atom,
-  type Extent,
-  isCode,
-  placeOf,
-  type SplitObject,
-  type Target,
-} from './object/split-object.ts'
+import { type Atom, type Extent, isCode, placeOf, type SplitObject, type Target } from './object/split-object.ts'
 import { isSameEntry, replacementLength, type TableEntry } from './object/tables.ts'
 import { describeTarget, toldApart } from './target-text.ts'
 import { isSameUnknownPlace } from './unknown-places.ts'
@@ -97,9 +90,7 @@ export function comparison(
       const inBefore = before.extent(b.atom, b.offset)
       const inAfter = after.extent(a.atom, a.offset)
       const sameOffset = b.atom.start + b.offset - inBefore.start === a.atom.start + a.offset - inAfter.start
-      return sameOffset && sameContent(inBefore, inAfter)
-        ? undefined
-        : `a constant differs (${describeTarget(a)})`
+      return sameOffset && sameContent(inBefore, inAfter) ? undefined : `a constant differs (${describeTarget(a)})`
     }
     return correlation.same(b.atom, a.atom) && b.offset === a.offset ? undefined : changed()
   }
@@ -163,12 +154,7 @@ export function comparison(
   }
 
   /** Remembers whether two ranges are the same, as what they are compared by. */
-  const same = (
-    by: 'code' | 'content',
-    b: Extent,
-    a: Extent,
-    difference: () => string | undefined,
-  ): boolean => {
+  const same = (by: 'code' | 'content', b: Extent, a: Extent, difference: () => string | undefined): boolean => {
     const key = `${by}:${b.section.index}:${b.start}:${b.end}:${a.section.index}:${a.start}:${a.end}`
     const answer = known.get(key)
     if (answer !== undefined) return answer
@@ -223,8 +209,7 @@ export function comparison(
       if (eb === undefined || ea === undefined) continue
       const name = ea.table.name
       if (eb.table.name !== name) return `its entry in ${name} was one in ${eb.table.name}`
-      const sameShape =
-        eb.end - eb.start === ea.end - ea.start && eb.relocations.length === ea.relocations.length
+      const sameShape = eb.end - eb.start === ea.end - ea.start && eb.relocations.length === ea.relocations.length
       if (!sameShape || !isSameEntry(eb, ea)) return `its entry in ${name} differs`
       for (let nth = 0; nth < eb.relocations.length; nth++) {
         const [rb, ra] = [eb.relocations[nth], ea.relocations[nth]]
@@ -241,8 +226,7 @@ export function comparison(
         if (isReplacement && !(tb.kind === 'external' && ta.kind === 'external')) {
           const length = replacementLength(ea)
           const [xb, xa] = [slice(tb, length), slice(ta, length)]
-          if (xb === undefined || xa === undefined || !sameContent(xb, xa))
-            return `its entry in ${name} differs`
+          if (xb === undefined || xa === undefined || !sameContent(xb, xa)) return `its entry in ${name} differs`
         } else if (targetDifference(tb, ta) !== undefined && !isSameUnknown(rb, ra, tb, ta))
           return `its entry in ${name} differs`
       }
@@ -268,8 +252,7 @@ export function comparison(
         return `it moves from section ${b.section.name} to ${a.section.name}`
       if (((b.section.flags ^ a.section.flags) & (sectionFlag.write | sectionFlag.alloc)) !== 0)
         return `the flags of its section ${a.section.name} change`
-      const alone =
-        before.atomsOf(b.section).length === 1 && after.atomsOf(a.section).length === 1 && a.start === 0
+      const alone = before.atomsOf(b.section).length === 1 && after.atomsOf(a.section).length === 1 && a.start === 0
       if (alone && a.section.align > b.section.align)
         return `its alignment grows from ${b.section.align} to ${a.section.align} bytes`
       return extentDifference(b, a)
@@ -319,10 +302,7 @@ function isSameComplaint(b: Extent, a: Extent): boolean {
   if (!isComplaint(b.section) || !isComplaint(a.section)) return false
   const behind = ({ section, start, end }: Extent) => ({ section, start: start + sourcePlace.size, end })
   const inFront = ({ section, start }: Extent) => ({ section, start, end: start + sourcePlace.line })
-  return (
-    firstDifference(behind(b), behind(a)) === undefined &&
-    firstDifference(inFront(b), inFront(a)) === undefined
-  )
+  return firstDifference(behind(b), behind(a)) === undefined && firstDifference(inFront(b), inFront(a)) === undefined
 }
 
 function firstDifference(b: Extent, a: Extent): number | undefined {
@@ -332,8 +312,7 @@ function firstDifference(b: Extent, a: Extent): number | undefined {
   const [endB, endA] = [Math.min(b.end, db.length), Math.min(a.end, da.length)]
   const [startB, startA] = [Math.min(b.start, endB), Math.min(a.start, endA)]
   if (db.compare(da, startA, endA, startB, endB) === 0) return undefined
-  for (let index = 0; startA + index < endA; index++)
-    if (da[startA + index] !== db[startB + index]) return index
+  for (let index = 0; startA + index < endA; index++) if (da[startA + index] !== db[startB + index]) return index
   return endA - startA
 }
 

@@ -138,11 +138,7 @@ function statesIn(
     const name = symbol.name.replace(/^inarch_state_/, '')
     const id = section.data.readBigUInt64LE(symbol.value)
     if (id === 0n || id > BigInt(Number.MAX_SAFE_INTEGER)) {
-      bad(
-        name,
-        `The id of the state ${name} is ${id}, which can't be one`,
-        'Take a number from 1 to 9007199254740991',
-      )
+      bad(name, `The id of the state ${name} is ${id}, which can't be one`, 'Take a number from 1 to 9007199254740991')
       continue
     }
     states.push({ name, id: Number(id), version: section.data.readUInt32LE(symbol.value + 8) })

@@ -55,9 +55,7 @@ function heirsOf(
 ): Heir[] {
   const added = new Set(addedData.filter(isState))
   if (added.size === 0) return []
-  const gone = new Set(
-    before.data.filter((atom) => isState(atom) && correlation.successorOf(atom) === undefined),
-  )
+  const gone = new Set(before.data.filter((atom) => isState(atom) && correlation.successorOf(atom) === undefined))
   // One that stays in the object may still serve only code that has run.
   const left = new Set(
     before.data.filter((atom) => {
@@ -66,10 +64,7 @@ function heirsOf(
     }),
   )
   const usersBefore = usersOf(before, new Set([...gone, ...left]))
-  const usersAfter = usersOf(
-    after,
-    new Set([...added, ...([...left].map(correlation.successorOf) as Atom[])]),
-  )
+  const usersAfter = usersOf(after, new Set([...added, ...([...left].map(correlation.successorOf) as Atom[])]))
   const lost = [...usersBefore].filter(([variable]) => {
     const successor = correlation.successorOf(variable)
     return successor === undefined || (!usersAfter.has(successor) && !isPointedTo(after, successor))

@@ -31,9 +31,7 @@ export function functionsEntering(split: SplitObject, changed: readonly Atom[]):
   const leadsTo = (atom: Atom, target: Target): Atom | undefined => {
     if (target.kind !== 'atom' || target.atom === atom) return undefined
     const way = through.get(target.atom)
-    return way !== undefined && (isColdPart(target.atom.name) || middleOf(target) !== undefined)
-      ? way
-      : undefined
+    return way !== undefined && (isColdPart(target.atom.name) || middleOf(target) !== undefined) ? way : undefined
   }
   for (let fresh = [...changed]; fresh.length > 0; ) {
     const marks = split.marksOf(fresh.map(({ section }) => section))

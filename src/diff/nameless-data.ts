@@ -112,9 +112,7 @@ export function unclaimed(
     const entries = atom.kind === 'function' ? after.tableEntries(atom) : []
     const references = [
       ...after.relocations(atom).map((relocation) => ({ from: atom.section, relocation })),
-      ...entries.flatMap(({ table, relocations }) =>
-        relocations.map((relocation) => ({ from: table, relocation })),
-      ),
+      ...entries.flatMap(({ table, relocations }) => relocations.map((relocation) => ({ from: table, relocation }))),
     ]
     for (const { from, relocation } of references) {
       const target = after.target(from, relocation)

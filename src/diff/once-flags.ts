@@ -57,22 +57,13 @@ class Reader {
       (deed.ways ?? []).map(codeOf).filter((way) => way.some(marks)),
     )
     if (once.length === 0) return undefined
-    const own = new Set([
-      flag,
-      ...[...calls.values()].filter((all) => all.has(flag)).flatMap((all) => [...all]),
-    ])
+    const own = new Set([flag, ...[...calls.values()].filter((all) => all.has(flag)).flatMap((all) => [...all])])
     const done: Done = { written: new Map(), taken: new Map(), called: new Set() }
     for (const way of once) this.read(way, own, done, new Set(), depth)
     return done
   }
 
-  private read(
-    lines: readonly CodeLine[],
-    own: ReadonlySet<Atom>,
-    done: Done,
-    seen: Set<Atom>,
-    left: number,
-  ): void {
+  private read(lines: readonly CodeLine[], own: ReadonlySet<Atom>, done: Done, seen: Set<Atom>, left: number): void {
     for (const line of lines) {
       const { section } = line.code
       const instruction = this.unit.instructionAt(section, line.start)
@@ -93,9 +84,7 @@ class Reader {
         const datum = target.kind === 'atom' && isState(target.atom) && !own.has(target.atom)
         if (!datum && target.kind !== 'external') continue
         const [variable, name] =
-          target.kind === 'atom'
-            ? [this.nameOf(target.atom), bareName(target.atom.name)]
-            : [target.name, target.name]
+          target.kind === 'atom' ? [this.nameOf(target.atom), bareName(target.atom.name)] : [target.name, target.name]
         if (useOf(section.data, instruction, relocation.offset) === 'address')
           done.taken.set(`${variable}+${target.offset}`, {
             variable,
@@ -113,10 +102,7 @@ function codeOf({ code, ways }: Deed): CodeLine[] {
 
 /** Names of what is done on one side and not on the other. */
 function only(one: Done, other: Done): string[] {
-  const anywhere = new Set([
-    ...other.written.keys(),
-    ...[...other.taken.values()].map(({ variable }) => variable),
-  ])
+  const anywhere = new Set([...other.written.keys(), ...[...other.taken.values()].map(({ variable }) => variable)])
   return [
     ...new Set([
       ...[...one.taken].flatMap(([key, { variable, name }]) =>
@@ -161,8 +147,7 @@ export function doneOtherwise(
     if (was === undefined) continue
     let [now, then] = [only(is, was), only(was, is)]
     if (now.length === 0) {
-      const without = (one: Done, other: Done) =>
-        [...one.called].filter((name) => !other.called.has(name)).sort()
+      const without = (one: Done, other: Done) => [...one.called].filter((name) => !other.called.has(name)).sort()
       ;[now, then] = [without(is, was), without(was, is)]
       if (then.length === 0) continue
     }

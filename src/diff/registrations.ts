@@ -53,11 +53,7 @@ function saidOf({ name, section }: Atom): string {
 }
 
 /** What stays although the patch removes it. */
-export function removedRegistrations(
-  before: SplitObject,
-  { successorOf }: Correlation,
-  unit: string,
-): Finding[] {
+export function removedRegistrations(before: SplitObject, { successorOf }: Correlation, unit: string): Finding[] {
   const told = new Set<string>()
   return before.data.flatMap((atom): Finding[] => {
     const { name, section } = atom

@@ -7,9 +7,7 @@ export function toldApart(before: Target, after: Target): string {
   const ways = [describeTarget, withSpaces, withOffset].map((way) => [way(before), way(after)] as const)
   const seen = (text: string) => text.replace(/\s+/g, ' ')
   const [b, a] = ways.find(([one, other]) => seen(one) !== seen(other)) ?? []
-  return a === undefined
-    ? `it refers to another ${describeTarget(after)}`
-    : `it refers to ${a} instead of ${b}`
+  return a === undefined ? `it refers to another ${describeTarget(after)}` : `it refers to ${a} instead of ${b}`
 }
 
 /** White space looks alike in a terminal. */

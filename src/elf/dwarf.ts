@@ -101,8 +101,7 @@ export function declaredVariables(object: ObjectFile): readonly DeclaredVariable
         const rest = entry.rest === undefined ? undefined : entries.get(entry.rest)
         const [file, line] = [entry.file ?? rest?.file, entry.line ?? rest?.line]
         const name = file === undefined ? undefined : files[file - 1]
-        if (relocation === undefined || section === undefined || line === undefined || name === undefined)
-          continue
+        if (relocation === undefined || section === undefined || line === undefined || name === undefined) continue
         found.push({
           section,
           offset: relocation.symbol.value + relocation.addend,

@@ -47,9 +47,7 @@ const mostNames = 1 << 20
 /** Reads a file that is in memory. */
 export function bytesAt(bytes: Buffer): ReadAt {
   return (offset, length) =>
-    offset + BigInt(length) > BigInt(bytes.length)
-      ? undefined
-      : bytes.subarray(Number(offset), Number(offset) + length)
+    offset + BigInt(length) > BigInt(bytes.length) ? undefined : bytes.subarray(Number(offset), Number(offset) + length)
 }
 
 /** Reads a file that is open. */
@@ -76,9 +74,7 @@ export function fileAt(fd: number): ReadAt {
 
 /** Where the file has the bytes at an address; undefined when no segment has them all. The first that does counts. */
 export function offsetOf(segments: readonly Segment[], address: bigint, length: number): bigint | undefined {
-  const segment = segments.find(
-    (one) => address >= one.address && address + BigInt(length) <= one.address + one.size,
-  )
+  const segment = segments.find((one) => address >= one.address && address + BigInt(length) <= one.address + one.size)
   return segment && segment.offset + (address - segment.address)
 }
 

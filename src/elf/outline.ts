@@ -275,13 +275,7 @@ function hasSameNames(bytes: Buffer, { sectionNames, sectionNamesLength }: Frame
   const end = sectionNames + sectionNamesLength
   return (
     sectionNamesLength === like.sectionNamesLength &&
-    bytes.compare(
-      like.bytes,
-      like.sectionNames,
-      like.sectionNames + sectionNamesLength,
-      sectionNames,
-      end,
-    ) === 0
+    bytes.compare(like.bytes, like.sectionNames, like.sectionNames + sectionNamesLength, sectionNames, end) === 0
   )
 }
 
@@ -317,9 +311,7 @@ function outlineSymbols(
   { type, at, length }: Pick<Outline, 'type' | 'at' | 'length'>,
   table: number,
   extended: number,
-):
-  | Pick<Outline, 'symbols' | 'symbolTable' | 'symbolNames' | 'symbolNamesLength' | 'home' | 'tables'>
-  | undefined {
+): Pick<Outline, 'symbols' | 'symbolTable' | 'symbolNames' | 'symbolNamesLength' | 'home' | 'tables'> | undefined {
   if (table === 0 || length[table]! % symbolSize !== 0 || at[table]! % 4 !== 0) return undefined
   const symbols = length[table]! / symbolSize
   const strings = words[headers + table * headerWord.count + headerWord.link]!
@@ -347,8 +339,7 @@ function outlineSymbols(
       const section = where === extendedIndex && indices !== 0 ? words[indices + index]! : where
       if (section === 0 || section >= sections) return undefined
       const kind = type[section]
-      if (kind !== progbits && kind !== nobits && kind !== note && typeIn(shared) !== ofSection)
-        return undefined
+      if (kind !== progbits && kind !== nobits && kind !== note && typeIn(shared) !== ofSection) return undefined
       home[index] = section
     }
   }

@@ -16,14 +16,7 @@ import {
   sizeOfSymbol,
   valueOfSymbol,
 } from './outline.ts'
-import {
-  decodeRelocations,
-  type ElfSymbol,
-  type ObjectFile,
-  type Relocation,
-  refuser,
-  type Section,
-} from './read.ts'
+import { decodeRelocations, type ElfSymbol, type ObjectFile, type Relocation, refuser, type Section } from './read.ts'
 import { bindingIn, relocationWord, typeIn, visibilityIn } from './structures.ts'
 
 /** How much of a section is wanted. */

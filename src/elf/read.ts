@@ -166,8 +166,7 @@ function readSections(bytes: Buffer, { sections: table, names }: FileHeader, bad
   if (nameTable >= count) throw bad('its section name table does not exist')
 
   const words = wordsOf(bytes, tableOffset, count * sectionHeaderSize)
-  const sizeOf = (index: number): number =>
-    index === 0 ? 0 : u64(words, index * headerWord.count + headerWord.size)
+  const sizeOf = (index: number): number => (index === 0 ? 0 : u64(words, index * headerWord.count + headerWord.size))
   const lengthOf = (index: number): number =>
     words[index * headerWord.count + headerWord.type] === sectionType.nobits ? 0 : sizeOf(index)
   const placeOf = (index: number): number =>
@@ -226,20 +225,13 @@ function placeOfSymbol(where: number): ElfSymbol['place'] | undefined {
   }
 }
 
-function readSymbols(
-  bytes: Buffer,
-  sections: readonly SectionView[],
-  table: SectionView,
-  bad: Bad,
-): ElfSymbol[] {
+function readSymbols(bytes: Buffer, sections: readonly SectionView[], table: SectionView, bad: Bad): ElfSymbol[] {
   const names = sections[table.link]
   if (names === undefined || names.type !== sectionType.strtab) throw bad('its symbols have no names')
   const nameAt = namesOf(names.data, bad)
   const indices = sections.find(({ type, link }) => type === sectionType.symtabShndx && link === table.index)
   const extended =
-    indices === undefined
-      ? new Uint32Array()
-      : wordsOf(bytes, indices.at, indices.length - (indices.length % 4))
+    indices === undefined ? new Uint32Array() : wordsOf(bytes, indices.at, indices.length - (indices.length % 4))
   const count = Math.floor(table.length / symbolSize)
   const words = wordsOf(bytes, table.at, count * symbolSize)
   const symbols: ElfSymbol[] = []
@@ -254,9 +246,7 @@ function readSymbols(
     const place = placeOfSymbol(where)
     if (place === undefined) throw bad(`symbol ${index} has a reserved section`)
     const section =
-      place === 'section'
-        ? sections[where === sectionIndex.extended ? (extended[index] ?? -1) : where]
-        : undefined
+      place === 'section' ? sections[where === sectionIndex.extended ? (extended[index] ?? -1) : where] : undefined
     if (place === 'section' && section === undefined) throw bad(`symbol ${index} has no section`)
     const value = u64(words, at + symbolWord.value)
     const size = u64(words, at + symbolWord.size)
@@ -317,8 +307,7 @@ export function decodeRelocations(
     const addend = i64(words, at + relocationWord.addend)
     if (symbol === undefined || offset + Math.max(relocationSize(type), 1) > length)
       throw bad(`relocation ${at / count} of ${section.name} points nowhere`)
-    if (Math.abs(addend) > largestAddend)
-      throw bad(`relocation ${at / count} of ${section.name} leads impossibly far`)
+    if (Math.abs(addend) > largestAddend) throw bad(`relocation ${at / count} of ${section.name} leads impossibly far`)
     // What objtool leaves of a jump that it made a nop of: no reference any more.
     if (type === relocationType.none) continue
     list.push({ offset, type, symbol, addend })

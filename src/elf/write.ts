@@ -170,8 +170,7 @@ export function writeObject(draft: ObjectDraft): Buffer {
     align: section.align,
     entrySize: section.entrySize,
   }))
-  const tables: { name: string; flags: number; target: number; relocations: readonly RelocationDraft[] }[] =
-    []
+  const tables: { name: string; flags: number; target: number; relocations: readonly RelocationDraft[] }[] = []
   for (const section of sections) {
     const target = indexOf(section)
     if (section.relocations.length > 0)

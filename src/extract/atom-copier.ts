@@ -46,12 +46,7 @@ export class AtomCopier implements CarriedSoFar {
   private readonly snippets = new Map<Section, CarriedSnippet[]>()
 
   /** @param carried gets what a reviewer is told */
-  constructor(
-    builder: ObjectBuilder,
-    lookup: UnitLookup,
-    carried: CarriedItem[],
-    refuse: (refusal: Refusal) => void,
-  ) {
+  constructor(builder: ObjectBuilder, lookup: UnitLookup, carried: CarriedItem[], refuse: (refusal: Refusal) => void) {
     this.builder = builder
     this.lookup = lookup
     this.carried = carried
@@ -89,11 +84,7 @@ export class AtomCopier implements CarriedSoFar {
     const { section } = atom
     const alone = after.atomsOf(section).length === 1
     if (!alone) this.refuseInseparable(atom)
-    const place = this.copyExtent(
-      atom,
-      alone ? builder.open(section, section.name) : builder.openShared(section),
-      atom,
-    )
+    const place = this.copyExtent(atom, alone ? builder.open(section, section.name) : builder.openShared(section), atom)
     const begin = atom.symbol?.value ?? atom.start
     const symbol = builder.define({
       name: builder.functionName(unit, name),
@@ -106,8 +97,7 @@ export class AtomCopier implements CarriedSoFar {
     })
     this.symbols.set(atom, symbol)
     // objtool finds the parent of a cold part by any of its names.
-    for (const alias of atom.aliases)
-      builder.define({ ...symbol, name: builder.functionName(unit, alias.name) })
+    for (const alias of atom.aliases) builder.define({ ...symbol, name: builder.functionName(unit, alias.name) })
     this.places.set(placeKey(atom), place)
     for (const entry of after.tableEntries(atom))
       if (bootConstant(entry.table.name)) this.loadBootConstant(entry, atom, place)
@@ -195,11 +185,7 @@ export class AtomCopier implements CarriedSoFar {
   }
 
   /** What the kernel wrote into its own code when it started is loaded from where it has it from. */
-  private loadBootConstant(
-    { table, relocations }: TableEntry,
-    atom: Atom,
-    { section, at }: CarriedPlace,
-  ): void {
+  private loadBootConstant({ table, relocations }: TableEntry, atom: Atom, { section, at }: CarriedPlace): void {
     const { after, correlation } = this.lookup.change
     const constant = bootConstant(table.name)
     const [where] = relocations

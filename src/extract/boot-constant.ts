@@ -5,9 +5,7 @@
 // to load the variable, as code that is compiled for a module does.
 
 /** The variable whose value a table's places get, if it is a table of such places. */
-export function bootConstant(
-  table: string,
-): { readonly kind: 'ptr' | 'shift'; readonly name: string } | undefined {
+export function bootConstant(table: string): { readonly kind: 'ptr' | 'shift'; readonly name: string } | undefined {
   const [, kind, name] = /^runtime_(ptr|shift)_(.+)$/.exec(table) ?? []
   return name === undefined ? undefined : { kind: kind === 'ptr' ? 'ptr' : 'shift', name }
 }

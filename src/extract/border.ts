@@ -90,9 +90,7 @@ export function borderRefusal(
   if (offset > size && !(next !== undefined && stayTogether(lookup, atom, next)))
     return refusal(`something without a name behind ${atom.name}`)
   if (offset === 0 && previous?.end === atom.start && !stayTogether(lookup, previous, atom)) {
-    const uses = usesOf(lookup, whose).filter(
-      ({ target: other }) => other.kind === 'atom' && other.atom === previous,
-    )
+    const uses = usesOf(lookup, whose).filter(({ target: other }) => other.kind === 'atom' && other.atom === previous)
     // Nobody walks through one number, or what a macro leaves behind.
     const small = previous.end - previous.start <= 8
     const isByte = previous.end - previous.start === 1
@@ -108,7 +106,5 @@ export function borderRefusal(
     ({ target: other }) => other.kind === 'atom' && other.atom === atom && other.offset === 0,
   )
   const nearEnd = size - offset <= 64
-  return !begins && nearEnd && offset < size
-    ? refusal(`${atom.name} or to what is before ${next.name}`)
-    : undefined
+  return !begins && nearEnd && offset < size ? refusal(`${atom.name} or to what is before ${next.name}`) : undefined
 }

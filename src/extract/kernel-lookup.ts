@@ -43,8 +43,7 @@ export function globalDefinitions(units: readonly UnitChange[]): ReadonlyMap<str
   for (const { change, object } of units)
     for (const atom of change.after.atoms)
       for (const symbol of [atom.symbol, ...atom.aliases])
-        if (symbol !== undefined && symbol.binding !== 'local')
-          found.set(symbol.name, { atom, object, change })
+        if (symbol !== undefined && symbol.binding !== 'local') found.set(symbol.name, { atom, object, change })
   return found
 }
 

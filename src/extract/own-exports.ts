@@ -33,8 +33,7 @@ export function withOwnExports(changes: readonly Change[], findings: readonly Fi
   return findings.flatMap((finding): Finding[] => {
     const { rule, symbol = '', unit } = finding
     const name = row.exec(symbol)?.[1]
-    if (rule !== 'registration-added' || name === undefined || !rows.has(`${unit} ${symbol}`))
-      return [finding]
+    if (rule !== 'registration-added' || name === undefined || !rows.has(`${unit} ${symbol}`)) return [finding]
     if (!used.has(name)) return [finding]
     if (told.has(name)) return []
     told.add(name)

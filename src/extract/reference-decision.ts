@@ -125,10 +125,7 @@ export function decideReference(
 }
 
 /** The same with what is told before all else. */
-function withRefusals(
-  decision: ReferenceDecision,
-  ...first: readonly (Refusal | undefined)[]
-): ReferenceDecision {
+function withRefusals(decision: ReferenceDecision, ...first: readonly (Refusal | undefined)[]): ReferenceDecision {
   const some = first.filter((one) => one !== undefined)
   return some.length === 0 ? decision : { ...decision, refusals: [...some, ...decision.refusals] }
 }
@@ -244,9 +241,7 @@ function decideConstant(question: Question, target: AtomTarget): ReferenceDecisi
 function takesAddress({ lookup, from, relocation }: Question, { atom, offset }: AtomTarget): boolean {
   if (offset !== (atom.symbol?.value ?? atom.start) - atom.start) return false
   if (isTable(from)) return false
-  return (
-    !isCode(from) || lookup.change.after.instructionAt(from, relocation.offset)?.branch !== relocation.offset
-  )
+  return !isCode(from) || lookup.change.after.instructionAt(from, relocation.offset)?.branch !== relocation.offset
 }
 
 /** Why a function that does not change is carried all the same; undefined when the running kernel's is meant. */
@@ -256,8 +251,7 @@ function reasonToCarry({ lookup, whose }: Question, atom: Atom): string | undefi
   if (lookup.change.correlation.counterpartOf(atom) !== counterpart)
     return 'the kernel has freed its own, which ran only while it started'
   if (counterpart === undefined) return 'it has no counterpart before the patch'
-  if (!lookup.hasSymbol(counterpart.name))
-    return `${whose.name} calls it, and the kernel has no symbol for it`
+  if (!lookup.hasSymbol(counterpart.name)) return `${whose.name} calls it, and the kernel has no symbol for it`
   return undefined
 }
 
@@ -284,8 +278,7 @@ function decideFunction(question: Question, target: AtomTarget): ReferenceDecisi
     )
   }
   const addressTaken = takesAddress(question, target)
-  const refusals =
-    addressTaken && embedded.has(atom) ? [notTraceable(atom.name, change.unit, 'address-taken')] : []
+  const refusals = addressTaken && embedded.has(atom) ? [notTraceable(atom.name, change.unit, 'address-taken')] : []
   const isKept = () => whose.section !== from || !isForShadow(change.after, whose, relocation)
   const rest = { refusals, ...(addressTaken && added.has(atom) && isKept() ? { addressOfNew: atom } : {}) }
   // A pointer may outlive the patch, and be compared with others: it means the function that runs now,
@@ -293,8 +286,7 @@ function decideFunction(question: Question, target: AtomTarget): ReferenceDecisi
   if (addressTaken && counterpart !== undefined && changed.has(atom) && !embedded.has(atom))
     return { ...bind(lookup.reference(counterpart.name, counterpart), said - entry), ...rest }
   if (cold && !carried.has(atom))
-    if (coldParent(atom.name) !== whose.name && !isColdPart(whose.name))
-      reason = `it is a part of ${whose.name}`
+    if (coldParent(atom.name) !== whose.name && !isColdPart(whose.name)) reason = `it is a part of ${whose.name}`
   const to = bySection ? { distance: said - atom.start } : { addend: relocation.addend }
   return { outcome: { kind: 'carry-function', atom, reason, to }, ...rest }
 }
@@ -320,19 +312,14 @@ function decideData(question: Question, target: AtomTarget): ReferenceDecision {
     const reason = change.copied.has(atom) ? 'the patch asks for a copy of its own' : 'it is new'
     const to = bySection ? { distance: said - atom.start } : { addend: relocation.addend }
     const outcome = { kind: 'carry-data', atom, reason: byContent ? undefined : reason, to } as const
-    return withRefusals(
-      { refusals: [], outcome },
-      ...refusals,
-      byContent ? undefined : ambiguity(lookup, atom),
-    )
+    return withRefusals({ refusals: [], outcome }, ...refusals, byContent ? undefined : ambiguity(lookup, atom))
   }
   for (const { name } of labelsIn(change.after, atom))
     refusals.push({
       rule: 'into-function',
       symbol: name,
       message:
-        `${whose.name} uses ${atom.name}, in which the running kernel has the ` +
-        `places of labels in its own ${name}`,
+        `${whose.name} uses ${atom.name}, in which the running kernel has the ` + `places of labels in its own ${name}`,
       hint: 'Make the table of labels constant (static const void *const)',
     })
   if (!lookup.hasSymbol(counterpart.name))

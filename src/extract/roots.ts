@@ -27,9 +27,7 @@ export function rootsOf(change: Change, judged = true): Roots {
   const embedded: FunctionChange[] = []
   const refused: FunctionChange[] = []
   // What ran only while the kernel started is freed: nothing is left that could be replaced.
-  const open = change.changed.filter(
-    (one) => !isInitOrExit(one.before.section) && !isInitOrExit(one.after.section),
-  )
+  const open = change.changed.filter((one) => !isInitOrExit(one.before.section) && !isInitOrExit(one.after.section))
   const seen = new Set(open.map(({ after: atom }) => atom))
   for (let next = 0; next < open.length; next++) {
     const one = open[next]
@@ -46,12 +44,7 @@ export function rootsOf(change: Change, judged = true): Roots {
     embedded.push(one)
     for (const caller of callers) {
       const before = correlation.counterpartOf(caller)
-      if (
-        before === undefined ||
-        seen.has(caller) ||
-        isInitOrExit(caller.section) ||
-        isInitOrExit(before.section)
-      )
+      if (before === undefined || seen.has(caller) || isInitOrExit(caller.section) || isInitOrExit(before.section))
         continue
       seen.add(caller)
       const reason = `it calls ${one.after.name}, which changes and has no ftrace entry of its own`
@@ -85,8 +78,7 @@ export function notTraceable(
 export function hasEntryHook({ before }: Pick<Change, 'before'>, atom: Atom): boolean {
   const begin = atom.symbol?.value ?? atom.start
   const isEntry = (place: number) => mayHaveHook(begin, place)
-  if (before.relocations(atom).some(({ symbol, offset }) => isFentry(symbol) && isEntry(hookOf(offset))))
-    return true
+  if (before.relocations(atom).some(({ symbol, offset }) => isFentry(symbol) && isEntry(hookOf(offset)))) return true
   // The call may be a nop already, which a table remembers.
   return before.tableEntries(atom).some(({ table, relocations: [place] }) => {
     if (table.name !== '__mcount_loc' || place === undefined) return false

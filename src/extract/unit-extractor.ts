@@ -79,8 +79,7 @@ export class UnitExtractor {
     // The list grows while it is worked on.
     for (let next = 0; next < pending.length; next++) this.work(pending[next]!)
     pending.length = 0
-    for (const { name } of this.addressesOfNew)
-      this.output.findings.push(addressOfNew(name, this.lookup.change.unit))
+    for (const { name } of this.addressesOfNew) this.output.findings.push(addressOfNew(name, this.lookup.change.unit))
     this.addressesOfNew.clear()
     return some
   }
@@ -129,8 +128,7 @@ export class UnitExtractor {
     into: SectionBuilder,
     draft: RelocationDraft,
   ): RelocationDraft {
-    const made =
-      draft.addend === -4 || draft.symbol.type === 'section' ? direct(section.data, offset) : undefined
+    const made = draft.addend === -4 || draft.symbol.type === 'section' ? direct(section.data, offset) : undefined
     if (made === undefined) {
       this.refuse({
         rule: 'unknown-relocation',
@@ -155,9 +153,7 @@ export class UnitExtractor {
       if (!this.isInside(relocation, extent, whose)) return
       const offset = relocation.offset - entry.start + at
       const target =
-        table.name === '.altinstructions' && nth === 1
-          ? this.lookup.change.after.target(table, relocation)
-          : undefined
+        table.name === '.altinstructions' && nth === 1 ? this.lookup.change.after.target(table, relocation) : undefined
       // objtool puts thunks there (until 5.14).
       if (target === undefined || target.kind === 'external') {
         into.draft.relocations.push(this.relocationOf({ from: table, relocation, whose }, offset))
@@ -223,18 +219,13 @@ export class UnitExtractor {
         const { atom, reason, to } = outcome
         if (reason !== undefined) copier.tell(atom, reason)
         const isCold = isColdPart(atom.name)
-        const symbol = copier.copyFunction(
-          atom,
-          isCold ? this.coldNames.nameFor(atom, reference.whose) : atom.name,
-        )
+        const symbol = copier.copyFunction(atom, isCold ? this.coldNames.nameFor(atom, reference.whose) : atom.name)
         return 'addend' in to ? { symbol, ...to } : into(copier.placeOf(atom), to.distance)
       }
       case 'carry-data': {
         const { atom, reason, to } = outcome
         copier.copyData(atom, reason)
-        return 'addend' in to
-          ? { symbol: copier.symbolOf(atom)!, ...to }
-          : into(copier.placeOf(atom), to.distance)
+        return 'addend' in to ? { symbol: copier.symbolOf(atom)!, ...to } : into(copier.placeOf(atom), to.distance)
       }
       case 'carry-constant':
         return into(copier.copyConstant(outcome.atom, outcome.extent), outcome.distance)

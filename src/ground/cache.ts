@@ -33,15 +33,10 @@ export function makeCacheDirectory(dir: string): void {
   } catch (error) {
     const reason = reasons[(error as NodeJS.ErrnoException).code ?? '']
     if (reason === undefined) throw error
-    throw new Fault(
-      'environment',
-      'cache-place',
-      `The cache ${JSON.stringify(cacheRoot())} can't be made: ${reason}`,
-      {
-        remedy: 'Set XDG_CACHE_HOME to a directory that can be written to',
-        detail: String((error as Error).message),
-      },
-    )
+    throw new Fault('environment', 'cache-place', `The cache ${JSON.stringify(cacheRoot())} can't be made: ${reason}`, {
+      remedy: 'Set XDG_CACHE_HOME to a directory that can be written to',
+      detail: String((error as Error).message),
+    })
   }
 }
 

@@ -108,9 +108,7 @@ export async function command(
     ...(options.onLine === undefined ? {} : { all: true }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout, killSignal: 'SIGKILL' as const }),
-    ...(options.outputFile === undefined
-      ? {}
-      : { stdout: { file: options.outputFile }, buffer: { stdout: false } }),
+    ...(options.outputFile === undefined ? {} : { stdout: { file: options.outputFile }, buffer: { stdout: false } }),
     ...(options.inputFile !== undefined
       ? { inputFile: options.inputFile }
       : options.input !== undefined

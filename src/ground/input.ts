@@ -165,22 +165,16 @@ class Reading {
 
   private tooLarge(): Fault {
     const { what, largest } = this.kind
-    return this.fault(
-      'too-large',
-      `${this.file} is larger than ${what} may be, which is ${inMegabytes(largest)}`,
-    )
+    return this.fault('too-large', `${this.file} is larger than ${what} may be, which is ${inMegabytes(largest)}`)
   }
 
   /** What is thrown when the system refuses: its own error where the file is not at fault. */
   private refused(error: unknown): unknown {
     if (error instanceof Fault) return error
     const { code = '' } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      return this.fault(this.missing, `There is no file ${this.file}`, error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return this.fault(this.missing, `There is no file ${this.file}`, error)
     const reason = reasons[code]
-    return reason === undefined
-      ? error
-      : this.fault('unreadable', `${this.file} can't be read: ${reason}`, error)
+    return reason === undefined ? error : this.fault('unreadable', `${this.file} can't be read: ${reason}`, error)
   }
 }
 

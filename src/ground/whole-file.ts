@@ -26,11 +26,7 @@ const reasons: Readonly<Record<string, string>> = {
 async function refused(place: string, error: unknown): Promise<unknown> {
   const { code = '', message } = error as NodeJS.ErrnoException
   if (isDiskFull(code))
-    return diskFull(
-      message,
-      `${place} can't be written: its disk is full`,
-      'Free some space, or choose another place',
-    )
+    return diskFull(message, `${place} can't be written: its disk is full`, 'Free some space, or choose another place')
   // /proc and /sys say that something is missing where nothing can be made.
   const above = path.dirname(path.resolve(place))
   const isThere = code === 'ENOENT' && (await stat(above).catch(() => undefined))?.isDirectory() === true

@@ -107,28 +107,17 @@ interface Mirrors {
 
 /** Reads apt's own account of the host's package sources (apt-get(8), indextargets), whatever their format. */
 async function hostMirrors(signal: AbortSignal): Promise<Mirrors | undefined> {
-  const asked = [
-    'indextargets',
-    '--no-release-info',
-    '--format',
-    '$(REPO_URI) $(RELEASE)',
-    'Created-By: Packages',
-  ]
+  const asked = ['indextargets', '--no-release-info', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages']
   const { stdout } = await command('apt-get', asked, { signal, allowFailure: true })
   const sources = stdout.split('\n').map((line) => line.split(' '))
   const suite = (name: string) => distributions.some((one) => name === one.codename || name === one.role)
   const main = sources.find(([, release = '']) => suite(release.replace(/-(?:updates|backports)$/, '')))?.[0]
-  const security = sources.find(
-    ([, release = '']) => suite(release.replace(/-security$/, '')) && release.endsWith('y'),
-  )
+  const security = sources.find(([, release = '']) => suite(release.replace(/-security$/, '')) && release.endsWith('y'))
   return main === undefined ? undefined : { main, security: security?.[0] }
 }
 
 /** Where Debian keeps the keys of all its distributions (package debian-archive-keyring). */
-const keyrings = [
-  '/usr/share/keyrings/debian-archive-keyring.pgp',
-  '/usr/share/keyrings/debian-archive-keyring.gpg',
-]
+const keyrings = ['/usr/share/keyrings/debian-archive-keyring.pgp', '/usr/share/keyrings/debian-archive-keyring.gpg']
 
 /** The package sources of a distribution that is not the host's (sources.list(5), deb822). */
 function sourcesText({ codename, released }: Distribution, { main, security }: Mirrors): string {
@@ -154,8 +143,7 @@ function sourcesText({ codename, released }: Distribution, { main, security }: M
 export async function configureApt(archive: Archive, signal: AbortSignal): Promise<void> {
   checkCachePath()
   const { dir, isHost, distribution } = archive
-  for (const name of ['lists/partial', 'state', 'cache/archives/partial'])
-    makeCacheDirectory(path.join(dir, name))
+  for (const name of ['lists/partial', 'state', 'cache/archives/partial']) makeCacheDirectory(path.join(dir, name))
   const file = path.join(dir, 'apt.conf')
   if (configured.has(file)) return
   let dump: string
@@ -163,14 +151,9 @@ export async function configureApt(archive: Archive, signal: AbortSignal): Promi
     dump = (await command('apt-config', ['dump'], { signal })).stdout
   } catch (error) {
     if (error instanceof Fault && error.code === 'program-missing')
-      throw new Fault(
-        'environment',
-        'no-apt',
-        'Kernels come from the Debian archive, and apt is not installed here',
-        {
-          remedy: 'Use `--build-dir DIR` with a kernel that you built yourself',
-        },
-      )
+      throw new Fault('environment', 'no-apt', 'Kernels come from the Debian archive, and apt is not installed here', {
+        remedy: 'Use `--build-dir DIR` with a kernel that you built yourself',
+      })
     throw error
   }
   const lines = dump.split('\n')

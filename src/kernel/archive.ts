@@ -70,11 +70,7 @@ async function names(archive: Archive, prefix: string, signal: AbortSignal): Pro
 }
 
 /** Every version of the named packages. */
-async function show(
-  archive: Archive,
-  packages: readonly string[],
-  signal: AbortSignal,
-): Promise<ArchivePackage[]> {
+async function show(archive: Archive, packages: readonly string[], signal: AbortSignal): Promise<ArchivePackage[]> {
   if (packages.length === 0) return []
   const { stdout } = await apt(archive, 'apt-cache', ['show', '--', ...packages], {
     signal,
@@ -128,8 +124,7 @@ export function assembleKernels(packages: readonly ArchivePackage[], distributio
       const source = exactly(`linux-source-${series}`, image.version)
       const parts = imageParts(release, image, exactly)
       const kbuildName = /\b(linux-kbuild-[\w.+~-]+)/.exec(headers?.depends ?? '')?.[1]
-      if (headers === undefined || source === undefined || kbuildName === undefined || parts === undefined)
-        continue
+      if (headers === undefined || source === undefined || kbuildName === undefined || parts === undefined) continue
       // Debian keeps the kbuild package of a series compatible with its older headers.
       const kbuild =
         exactly(kbuildName, image.version) ??
@@ -164,9 +159,7 @@ function imageParts(
   if (!image.depends.includes(`linux-binary-${release} `)) return { image, modules: [] }
   const binary = exactly(`linux-binary-${release}`, image.version)
   // The second has the lists of what is built in, which depmod reads.
-  const modules = ['modules', 'base'].flatMap(
-    (part) => exactly(`linux-${part}-${release}`, image.version) ?? [],
-  )
+  const modules = ['modules', 'base'].flatMap((part) => exactly(`linux-${part}-${release}`, image.version) ?? [])
   return binary === undefined || modules.length < 2 ? undefined : { image: binary, modules }
 }
 
@@ -187,25 +180,19 @@ async function remembered({ dir }: Archive): Promise<ArchiveKernel[] | undefined
 /** Reads the archive's lists again and remembers the kernels that they hold. */
 async function refresh(job: Job, archive: Archive): Promise<ArchiveKernel[]> {
   const { dir, distribution } = archive
-  const whose =
-    distribution === undefined ? 'of this machine’s package sources' : `of Debian ${distribution.codename}`
+  const whose = distribution === undefined ? 'of this machine’s package sources' : `of Debian ${distribution.codename}`
   await configureApt(archive, job.signal)
   return job.journal.step(`Reading the lists ${whose}`, async (step) => {
     // Lists are asked for often; who has no network should learn it soon.
     const patience = ['Acquire::Retries=0', 'Acquire::http::Timeout=10', 'Acquire::https::Timeout=10']
-    const update = await apt(
-      archive,
-      'apt-get',
-      ['-q', 'update', ...patience.flatMap((one) => ['-o', one])],
-      {
-        signal: job.signal,
-        allowFailure: true,
-        onLine(line) {
-          const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
-          if (got !== undefined) step.progress(got)
-        },
+    const update = await apt(archive, 'apt-get', ['-q', 'update', ...patience.flatMap((one) => ['-o', one])], {
+      signal: job.signal,
+      allowFailure: true,
+      onLine(line) {
+        const got = /^Get:\d+ \S+ (.*)/.exec(line)?.[1]
+        if (got !== undefined) step.progress(got)
       },
-    )
+    })
     const unsigned = /NO_PUBKEY ([0-9A-F]+)/.exec(update.stderr + update.stdout)
     if (unsigned !== null && distribution !== undefined)
       throw new Fault(
@@ -235,12 +222,8 @@ async function refresh(job: Job, archive: Archive): Promise<ArchiveKernel[]> {
           ...['headers', 'binary', 'modules', 'base'].flatMap((part) =>
             images.map((name) => name.replace('linux-image-', `linux-${part}-`)),
           ),
-          ...(await names(archive, 'linux-source-', job.signal)).filter((name) =>
-            /^linux-source-\d/.test(name),
-          ),
-          ...(await names(archive, 'linux-kbuild-', job.signal)).filter((name) =>
-            /^linux-kbuild-\d/.test(name),
-          ),
+          ...(await names(archive, 'linux-source-', job.signal)).filter((name) => /^linux-source-\d/.test(name)),
+          ...(await names(archive, 'linux-kbuild-', job.signal)).filter((name) => /^linux-kbuild-\d/.test(name)),
         ],
         job.signal,
       ),
@@ -350,11 +333,7 @@ export async function download(
     const start = `${one.name}_${one.version.replace(':', '%3a')}_`
     const file = files.find((name) => name.startsWith(start) && name.endsWith('.deb'))
     if (file === undefined)
-      throw new Fault(
-        'environment',
-        'download-failed',
-        `The archive did not deliver ${one.name} ${one.version}`,
-      )
+      throw new Fault('environment', 'download-failed', `The archive did not deliver ${one.name} ${one.version}`)
     return path.join(dir, file)
   })
 }

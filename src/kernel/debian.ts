@@ -94,11 +94,10 @@ async function makeSource(
       await command('dpkg-deb', ['-x', source, unpacked], { signal, guarded: true })
       const tarball = await only(path.join(unpacked, 'usr/src'), /^linux-source-.*\.tar\.xz$/)
       await mkdir(path.join(dir, 'tree'))
-      await command(
-        'tar',
-        ['-C', path.join(dir, 'tree'), '-I', 'xz -dcT0', '--no-same-owner', '-xf', tarball],
-        { signal, guarded: true },
-      )
+      await command('tar', ['-C', path.join(dir, 'tree'), '-I', 'xz -dcT0', '--no-same-owner', '-xf', tarball], {
+        signal,
+        guarded: true,
+      })
       await rm(unpacked, { recursive: true })
       await rename(await only(path.join(dir, 'tree'), /^linux-source-/), path.join(dir, 'source'))
       await patchTree(path.join(dir, 'source'), patches)
@@ -114,8 +113,7 @@ async function makeSource(
   const overlay = { recursive: true, force: true, verbatimSymlinks: true, preserveTimestamps: true }
   for (const name of ['include', 'arch', '.config', 'Module.symvers'])
     await cp(path.join(headerDir, name), path.join(tree, name), overlay)
-  for (const name of ['scripts', 'tools'])
-    await cp(path.join(kbuildDir, name), path.join(tree, name), overlay)
+  for (const name of ['scripts', 'tools']) await cp(path.join(kbuildDir, name), path.join(tree, name), overlay)
   await keepConfigurationCurrent(tree)
   signal.throwIfAborted()
   // Only files: a directory that can't be written to could not be removed by a plain user.
@@ -204,9 +202,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
     const config = await readFile(path.join(result, 'source/.config'), 'utf8')
     const compiler = compilerOf(config)
     const toolchain =
-      archive.isHost && (await isInstalled(compiler, job.signal))
-        ? undefined
-        : await toolchainOf(job, found, compiler)
+      archive.isHost && (await isInstalled(compiler, job.signal)) ? undefined : await toolchainOf(job, found, compiler)
     if (toolchain !== undefined)
       for (const name of ['scripts', 'tools']) await runWith(toolchain, path.join(result, 'source', name))
     const kernel: Kernel = {
@@ -224,9 +220,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       symvers: path.join(dir, 'source/Module.symvers'),
       config: path.join(dir, 'source/.config'),
       compiler:
-        toolchain === undefined
-          ? compiler
-          : { ...compiler, program: toolchainProgram(toolchain, compiler.program) },
+        toolchain === undefined ? compiler : { ...compiler, program: toolchainProgram(toolchain, compiler.program) },
       toolchain,
     }
     await writeStored(result, kernel, await diskUsage(path.join(result, 'source')))
@@ -265,10 +259,7 @@ async function withCompiler(job: Job, kernel: Kernel): Promise<Kernel> {
 async function findKernel(job: Job, release: string): Promise<ArchiveKernel | undefined> {
   const own = distributionOfRelease(release)
   const likely = own === undefined ? allArchives() : [archiveOf(own)]
-  for (const archive of [
-    ...likely,
-    ...allArchives().filter(({ dir }) => likely.every((one) => one.dir !== dir)),
-  ])
+  for (const archive of [...likely, ...allArchives().filter(({ dir }) => likely.every((one) => one.dir !== dir))])
     for (const age of [undefined, minute]) {
       const found = (await archiveKernels(job, archive, age)).find((kernel) => kernel.release === release)
       if (found !== undefined) return found
@@ -295,14 +286,9 @@ export async function fetchKernel(job: Job, release: string): Promise<Kernel> {
     })
   const found = await findKernel(job, release)
   if (found === undefined)
-    throw new Fault(
-      'usage',
-      'kernel-unknown',
-      `The Debian archive does not have the kernel ${release} (any more)`,
-      {
-        remedy: 'See `inarch kernels` for those that can be had',
-      },
-    )
+    throw new Fault('usage', 'kernel-unknown', `The Debian archive does not have the kernel ${release} (any more)`, {
+      remedy: 'See `inarch kernels` for those that can be had',
+    })
   return withLock(
     dir,
     {

@@ -39,9 +39,7 @@ export function parseExports(text: string): Exports {
       while (at >= 0) {
         const start = searched.lastIndexOf('\n', at) + 1
         const stop = searched.indexOf('\n', at)
-        const [crc, found, module, kind, namespace] = searched
-          .slice(start, stop < 0 ? undefined : stop)
-          .split('\t')
+        const [crc, found, module, kind, namespace] = searched.slice(start, stop < 0 ? undefined : stop).split('\t')
         if (found === name && module !== undefined && kind !== undefined)
           return {
             name,
@@ -65,14 +63,9 @@ export async function readExports(kernel: Kernel): Promise<Exports> {
   try {
     return parseExports(await readFile(kernel.symvers, 'latin1'))
   } catch (error) {
-    throw new Fault(
-      'environment',
-      'symvers-missing',
-      `The exported symbols of ${kernel.release} can’t be read`,
-      {
-        detail: (error as Error).message,
-        cause: error,
-      },
-    )
+    throw new Fault('environment', 'symvers-missing', `The exported symbols of ${kernel.release} can’t be read`, {
+      detail: (error as Error).message,
+      cause: error,
+    })
   }
 }

@@ -20,14 +20,9 @@ export interface Kallsyms {
 }
 
 function bad(why: string): Fault {
-  return new Fault(
-    'environment',
-    'kallsyms-unreadable',
-    `The kernel image’s symbol table can’t be read: ${why}`,
-    {
-      remedy: 'The kernel must be built with CONFIG_KALLSYMS=y, for x86-64',
-    },
-  )
+  return new Fault('environment', 'kallsyms-unreadable', `The kernel image’s symbol table can’t be read: ${why}`, {
+    remedy: 'The kernel must be built with CONFIG_KALLSYMS=y, for x86-64',
+  })
 }
 
 /** Bytes of a name: the kernel's own limit (KSYM_NAME_LEN) is 512. */
@@ -52,8 +47,7 @@ function findTokens(bytes: Buffer, step: Step): Tokens {
   const digits = Buffer.from('0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00', 'latin1')
   for (let at = bytes.indexOf(digits); at >= 0; at = bytes.indexOf(digits, at + 1)) {
     let end = at
-    for (let token = 0x30; token < 256 && end > 0 && end - at <= 0x10000; token++)
-      end = bytes.indexOf(0, end) + 1
+    for (let token = 0x30; token < 256 && end > 0 && end - at <= 0x10000; token++) end = bytes.indexOf(0, end) + 1
     const index = aligned(end, step)
     if (end <= 0 || end - at > 0x10000 || index + 512 > bytes.length) continue
     const table = at - bytes.readUInt16LE(index + 0x30 * 2)
@@ -134,12 +128,7 @@ function findNames(
 }
 
 /** The addresses, when `base` and `offsets` are what they claim: addresses come in order. */
-function readAddresses(
-  bytes: Buffer,
-  base: number,
-  offsets: number,
-  count: number,
-): BigUint64Array | undefined {
+function readAddresses(bytes: Buffer, base: number, offsets: number, count: number): BigUint64Array | undefined {
   if (offsets < 0 || base + 8 > bytes.length || offsets + count * 4 > bytes.length) return undefined
   if (bytes.readUInt32LE(base + 4) !== 0xffffffff) return undefined
   const relative = bytes.readBigUInt64LE(base)
@@ -260,10 +249,7 @@ function correctTypes(names: readonly string[], types: Uint8Array, addresses: Bi
   }
   const [begin, end] = [place.get('_sdata'), place.get('_edata')]
   if (begin === undefined || end === undefined) return
-  const code = [
-    place.get('__relocate_kernel_start') ?? end,
-    place.get('__relocate_kernel_end') ?? end,
-  ] as const
+  const code = [place.get('__relocate_kernel_start') ?? end, place.get('__relocate_kernel_end') ?? end] as const
   for (const [i, address] of addresses.entries()) {
     if (address < begin || address >= end || (address >= code[0] && address < code[1])) continue
     types[i] = dataInstead.get(types[i]!) ?? types[i]!

@@ -65,8 +65,7 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
   const available = new Map(served.map((kernel) => [kernel.release, kernel]))
   const suite = options.suite === undefined ? undefined : distributionCalled(options.suite)
   const others = stored.filter(
-    ({ release }) =>
-      !available.has(release) && (suite === undefined || distributionOfRelease(release) === suite),
+    ({ release }) => !available.has(release) && (suite === undefined || distributionOfRelease(release) === suite),
   )
   const chosen = await defaultOf(job, stored)
   const all: Candidate[] = [...available.values(), ...others]

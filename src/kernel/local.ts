@@ -40,8 +40,7 @@ import { diskUsage, readStored, writeStored } from './store.ts'
 import { seriesOf } from './version.ts'
 
 /** What a build leaves that is neither source nor generated source, nor a program; names of files. */
-const product =
-  /(?:\.(?:o|a|ko|mod|order|symtypes|dwo|lst|su)|\.mod\.c|\.o\.d|\.cmd)$|^(?:bzImage|vmlinux\.bin.*)$/
+const product = /(?:\.(?:o|a|ko|mod|order|symtypes|dwo|lst|su)|\.mod\.c|\.o\.d|\.cmd)$|^(?:bzImage|vmlinux\.bin.*)$/
 
 /** The same at the top of the tree. */
 const topProduct = /^(?:vmlinux|vmlinux\.symvers|\.tmp_.*|\.git|System\.map|modules\..*|Module\.symvers)$/
@@ -74,9 +73,7 @@ class Watched {
   /** The stamps of all, and their names; of what was written since it began to be read nothing holds. */
   list(since: number): string[] {
     const isSame = [...this.stamps].every(([file, stamp]) => stampOf(file) === stamp)
-    const isQuiet = [...this.linked].every(
-      (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < since,
-    )
+    const isQuiet = [...this.linked].every((file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < since)
     const names = [...this.stamps.keys(), ...this.linked].sort().map((name) => name.slice(1))
     return [isSame && isQuiet ? digestOfStamps('', names)! : '', ...names]
   }
@@ -172,8 +169,7 @@ async function installModules(
 ): Promise<void> {
   const base = path.join(root, 'lib/modules', release)
   await mkdir(base, { recursive: true })
-  for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'])
-    watched.add(path.join(dir, name))
+  for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) watched.add(path.join(dir, name))
   const order = await readInputIfAny(path.join(dir, 'modules.order'), builtFile)
   const installed: string[] = []
   for (const line of (order?.toString('utf8') ?? '').split('\n').filter((line) => line !== '')) {
@@ -186,11 +182,7 @@ async function installModules(
     const found = plain ? name : `kernel/${name}`
     const file = await need(dir, found, 'modules')
     if (path.relative(dir, file).startsWith('..'))
-      throw new Fault(
-        'environment',
-        'build-incomplete',
-        `${dir}/modules.order names ${line}, which is outside of it`,
-      )
+      throw new Fault('environment', 'build-incomplete', `${dir}/modules.order names ${line}, which is outside of it`)
     const target = path.join('kernel', found)
     await mkdir(path.dirname(path.join(base, target)), { recursive: true })
     if (linkOrCopy(file, path.join(base, target), watched) === 'linked') watched.addLinked(file)
@@ -245,32 +237,17 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
   const symvers = await need(built, 'Module.symvers', 'modules')
   const release = (await text('include/config/kernel.release', 'prepare')).trim()
   if (!/^[\w.+~-]+$/.test(release) || seriesOf(release) === '')
-    throw new Fault(
-      'environment',
-      'build-incomplete',
-      `${built}/include/config/kernel.release holds no release`,
-    )
+    throw new Fault('environment', 'build-incomplete', `${built}/include/config/kernel.release holds no release`)
   const [core, boot] = await Promise.all([stat(vmlinux), stat(image)])
   if (boot.mtimeMs < core.mtimeMs)
-    throw new Fault(
-      'environment',
-      'build-incomplete',
-      `The boot image in ${built} is older than its vmlinux`,
-      {
-        remedy: `Build it with \`make -C ${built} bzImage\``,
-      },
-    )
+    throw new Fault('environment', 'build-incomplete', `The boot image in ${built} is older than its vmlinux`, {
+      remedy: `Build it with \`make -C ${built} bzImage\``,
+    })
 
-  const cached = path.join(
-    cacheRoot(),
-    'local',
-    createHash('sha256').update(built).digest('hex').slice(0, 16),
-  )
+  const cached = path.join(cacheRoot(), 'local', createHash('sha256').update(built).digest('hex').slice(0, 16))
   const head = `${stampFormat} ${built} ${release}`
   const current = async () => {
-    const [first, stamps, ...names] = (
-      await readFile(path.join(cached, 'stamp'), 'utf8').catch(() => '')
-    ).split('\n')
+    const [first, stamps, ...names] = (await readFile(path.join(cached, 'stamp'), 'utf8').catch(() => '')).split('\n')
     return first === head && stamps === digestOfStamps('', names) ? readStored(cached) : undefined
   }
 

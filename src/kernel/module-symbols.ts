@@ -27,8 +27,7 @@ export interface ModuleSymbols {
  * @throws Fault `environment/module-unreadable`
  */
 export function parseModuleSymbols(bytes: Buffer): ModuleSymbols {
-  const bad = (why: string) =>
-    new Fault('environment', 'module-unreadable', `A module’s symbols can’t be read: ${why}`)
+  const bad = (why: string) => new Fault('environment', 'module-unreadable', `A module’s symbols can’t be read: ${why}`)
   return countModuleSymbols(readObject(bytes, 'a module', bad))
 }
 

@@ -82,8 +82,7 @@ const limits: Limits = { memory: 2 ** 32, cpu: 60, fileSize: moduleFile.largest 
 export async function readModule(file: string): Promise<Buffer> {
   const bytes = await readInput(file, moduleFile)
   if (file.endsWith('.ko')) return bytes
-  const damaged = (why: string) =>
-    new Fault('environment', 'module-unreadable', `${file} can't be unpacked: ${why}`)
+  const damaged = (why: string) => new Fault('environment', 'module-unreadable', `${file} can't be unpacked: ${why}`)
   if (file.endsWith('.gz'))
     return promisify(gunzip)(bytes, { maxOutputLength: moduleFile.largest }).catch((error: Error) => {
       throw damaged(error.message)
@@ -109,7 +108,6 @@ export async function readModule(file: string): Promise<Buffer> {
  */
 export async function openModule(kernel: Kernel, name: string): Promise<Buffer> {
   const module = await findModule(kernel, name)
-  if (module === undefined)
-    throw new Fault('usage', 'module-unknown', `${kernel.release} has no module called ${name}`)
+  if (module === undefined) throw new Fault('usage', 'module-unknown', `${kernel.release} has no module called ${name}`)
   return readModule(module.file)
 }

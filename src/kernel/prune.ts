@@ -59,8 +59,7 @@ export async function prune(job: Job, options: PruneOptions = {}): Promise<Prune
     throw new Fault('usage', 'kernel-not-fetched', `The kernel ${missing} is not fetched`, {
       remedy: 'See `inarch kernels` for those that are',
     })
-  const releases =
-    options.all === true ? here : options.releases?.length ? [...options.releases] : await superseded()
+  const releases = options.all === true ? here : options.releases?.length ? [...options.releases] : await superseded()
   const kept = (await storedKernels()).filter(({ release }) => !releases.includes(release))
   const used = new Set(kept.map(({ toolchain }) => toolchain))
   const pruned: Pruned[] = []

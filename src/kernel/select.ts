@@ -6,12 +6,7 @@ import type { Job } from '../ground/job.ts'
 import { type Archive, allArchives, archiveOf } from './apt.ts'
 import { archiveKernels, deliverable } from './archive.ts'
 import { fetchKernel } from './debian.ts'
-import {
-  type Distribution,
-  distributionCalled,
-  distributionOfRelease,
-  hostDistribution,
-} from './distributions.ts'
+import { type Distribution, distributionCalled, distributionOfRelease, hostDistribution } from './distributions.ts'
 import type { Kernel } from './kernel.ts'
 import { kernelDir, readStored, storedKernels } from './store.ts'
 import { compareVersions, parseRelease } from './version.ts'
@@ -116,11 +111,7 @@ export async function selectKernel(job: Job, asked?: string): Promise<Kernel> {
 }
 
 /** The best kernel for a wish, among those that can be had. */
-async function chooseKernel(
-  job: Job,
-  wish: Wish | undefined,
-  wanted: string | undefined,
-): Promise<Candidate> {
+async function chooseKernel(job: Job, wish: Wish | undefined, wanted: string | undefined): Promise<Candidate> {
   const choose = (candidates: readonly Candidate[]) =>
     wish === undefined ? defaultAmong(candidates) : newest(candidates, wish)
   const stored = await storedKernels()

@@ -76,10 +76,7 @@ export async function readStored(dir: string): Promise<Kernel | undefined> {
  * @param sourceBytes what the source tree takes on the disk
  */
 export async function writeStored(dir: string, kernel: Kernel, sourceBytes: number): Promise<void> {
-  await writeFile(
-    path.join(dir, 'kernel.json'),
-    `${JSON.stringify({ format, ...kernel, sourceBytes }, null, 2)}\n`,
-  )
+  await writeFile(path.join(dir, 'kernel.json'), `${JSON.stringify({ format, ...kernel, sourceBytes }, null, 2)}\n`)
 }
 
 /** Every fetched kernel, in no particular order. */

@@ -46,15 +46,10 @@ async function closureOf(
 ): Promise<v.InferOutput<typeof Packages>> {
   await configureApt(archive, signal)
   const options = ['-qq', '-y', '--no-install-recommends', '--print-uris']
-  const { stdout, stderr, exitCode } = await apt(
-    archive,
-    'apt-get',
-    ['install', ...options, '--', ...wanted],
-    {
-      signal,
-      allowFailure: true,
-    },
-  )
+  const { stdout, stderr, exitCode } = await apt(archive, 'apt-get', ['install', ...options, '--', ...wanted], {
+    signal,
+    allowFailure: true,
+  })
   // 'URI' FILE SIZE HASH, where the file is NAME_VERSION_ARCHITECTURE.deb.
   const found = [...stdout.matchAll(/^'\S+' ([a-z0-9][a-z0-9+.-]*)_([^_\s]+)_\w+\.deb (\d+) /gm)].map(
     ([, name, version, size]) => ({ name: name!, version: decodeURIComponent(version!), size: Number(size) }),
@@ -128,18 +123,10 @@ async function writePrograms(made: string, place: string, compiler: string): Pro
   const tools = path.join(root, 'usr/bin', triplet)
   const driver = `${tools}${packageOf(compiler)}`
   if (!existsSync(path.join(made, 'root', path.relative(root, driver))))
-    throw new Fault(
-      'environment',
-      'package-unexpected',
-      `A Debian package has an unexpected layout: ${compiler}`,
-    )
+    throw new Fault('environment', 'package-unexpected', `A Debian package has an unexpected layout: ${compiler}`)
   await writeProgram(
     path.join(made, 'bin', compiler),
-    startedBy(loader, driver, [
-      '-wrapper',
-      `${loader.program},--library-path,${loader.libraryPath}`,
-      `-B${tools}`,
-    ]),
+    startedBy(loader, driver, ['-wrapper', `${loader.program},--library-path,${loader.libraryPath}`, `-B${tools}`]),
   )
 }
 

@@ -21,14 +21,9 @@ function open(host: Host): number {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT')
-      throw new Fault(
-        'environment',
-        'no-kcore',
-        `There is no ${file}, so the kernel's memory can't be read`,
-        {
-          remedy: 'The kernel needs CONFIG_PROC_KCORE=y; in a container, run this on the host',
-        },
-      )
+      throw new Fault('environment', 'no-kcore', `There is no ${file}, so the kernel's memory can't be read`, {
+        remedy: 'The kernel needs CONFIG_PROC_KCORE=y; in a container, run this on the host',
+      })
     if (isConfidential(host))
       throw new Fault(
         'environment',
@@ -36,15 +31,10 @@ function open(host: Host): number {
         `The kernel is locked down for confidentiality and lets nobody read ${file}`,
         { remedy: 'Verify against the image instead: `inarch verify` without --running' },
       )
-    throw new Fault(
-      'environment',
-      'needs-root',
-      `${file} can't be opened: the kernel's memory is for root only`,
-      {
-        remedy: 'Run it as root, with the capability CAP_SYS_RAWIO',
-        detail: (error as Error).message,
-      },
-    )
+    throw new Fault('environment', 'needs-root', `${file} can't be opened: the kernel's memory is for root only`, {
+      remedy: 'Run it as root, with the capability CAP_SYS_RAWIO',
+      detail: (error as Error).message,
+    })
   }
 }
 

@@ -41,11 +41,7 @@ const trampolineSize = 4096
  * The BPF programs that a trampoline calls.
  * @param name such as `bpf_trampoline_6442523424`
  */
-export function programsOf(
-  core: Pick<Core, 'read'>,
-  symbols: RunningSymbols,
-  name: string,
-): readonly string[] {
+export function programsOf(core: Pick<Core, 'read'>, symbols: RunningSymbols, name: string): readonly string[] {
   const found = new Set<string>()
   for (const { address } of symbols.lookup('bpf', name)) {
     const next = symbols.after(address)

@@ -52,10 +52,7 @@ export function parseEnabledFunctions(text: string): TracedFunction[] {
 }
 
 /** What is traced on the host; undefined when it can't be seen. */
-export function readEnabledFunctions(
-  host: Host,
-  tracefs: string | undefined,
-): readonly TracedFunction[] | undefined {
+export function readEnabledFunctions(host: Host, tracefs: string | undefined): readonly TracedFunction[] | undefined {
   if (tracefs === undefined) return undefined
   const text = host.read(`${tracefs}/enabled_functions`)
   return typeof text === 'string' ? parseEnabledFunctions(text) : undefined

@@ -14,9 +14,7 @@ type Said = Omit<Finding, 'symbol' | 'unit'>
  */
 export function functionFindings(one: VerifiedFunction, own: string): Finding[] {
   const said = [codeSentence(one), ...one.hooks.map((hook) => hookSentence(one.name, hook, own))]
-  return said.flatMap((finding) =>
-    finding === undefined ? [] : [{ ...finding, symbol: one.name, unit: one.unit }],
-  )
+  return said.flatMap((finding) => (finding === undefined ? [] : [{ ...finding, symbol: one.name, unit: one.unit }]))
 }
 
 function codeSentence({ code, name, object, problem, comparedWith, difference }: VerifiedFunction) {
@@ -47,11 +45,7 @@ function codeSentence({ code, name, object, problem, comparedWith, difference }:
   }
 }
 
-function hookSentence(
-  symbol: string,
-  { kind, name, part, offset, effect }: Hook,
-  own: string,
-): Said | undefined {
+function hookSentence(symbol: string, { kind, name, part, offset, effect }: Hook, own: string): Said | undefined {
   const called = name === undefined ? '' : ` (${name})`
   switch (kind) {
     case 'live-patch':
@@ -79,8 +73,7 @@ function hookSentence(
           severity: 'warning',
           rule: 'probe-falls-silent',
           message:
-            `${what} sits at ${part}+${offset}, inside of code that no call will reach any more: it ` +
-            'falls silent',
+            `${what} sits at ${part}+${offset}, inside of code that no call will reach any more: it ` + 'falls silent',
           hint: 'Set it anew, in the function of the live patch, when that is loaded',
         }
       return {

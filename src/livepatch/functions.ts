@@ -137,12 +137,7 @@ async function inMemory(
 const settled = 50
 
 /** Compares with memory; what differs once may be a change that the kernel is just making, and is looked at again. */
-async function compareTwice(
-  job: Job,
-  expected: Expectation,
-  memory: Memory,
-  address: bigint,
-): Promise<Comparison> {
+async function compareTwice(job: Job, expected: Expectation, memory: Memory, address: bigint): Promise<Comparison> {
   const first = compare(expected, memory, address)
   if (first.matches) return first
   await setTimeout(settled, undefined, { signal: job.signal })

@@ -102,8 +102,7 @@ export function hooksOf(
   const record = recordOf(place, hooks, entry)
   if (record === undefined) {
     // Nobody lists it, but memory shows that somebody is called.
-    if (entry?.kind !== 'call' || all.some(({ offset, part }) => offset === 0 && part === place.name))
-      return all
+    if (entry?.kind !== 'call' || all.some(({ offset, part }) => offset === 0 && part === place.name)) return all
     const leads = entry.leads?.name
     return [...all, ...(leads?.startsWith('bpf_trampoline_') ? direct(leads) : [atEntry('ftrace')])]
   }

@@ -49,8 +49,6 @@ export function replaces(patch: RunningPatch, object: string, name: string, symp
     (one) =>
       one.name === object &&
       one.patched !== false &&
-      one.functions.some(
-        (replaced) => replaced.name === name && Math.max(1, replaced.sympos) === Math.max(1, sympos),
-      ),
+      one.functions.some((replaced) => replaced.name === name && Math.max(1, replaced.sympos) === Math.max(1, sympos)),
   )
 }

@@ -101,14 +101,9 @@ function nearest(vmlinux: Symbols, lines: readonly ModuleLine[], address: bigint
 export function readRunningSymbols(host: Host): RunningSymbols {
   const text = host.bytes('/proc/kallsyms')
   if (!Buffer.isBuffer(text) || text.length === 0)
-    throw new Fault(
-      'environment',
-      'no-kallsyms',
-      "The running kernel's symbols can't be read: /proc/kallsyms",
-      {
-        remedy: 'The kernel needs CONFIG_KALLSYMS=y, which live patching needs as well',
-      },
-    )
+    throw new Fault('environment', 'no-kallsyms', "The running kernel's symbols can't be read: /proc/kallsyms", {
+      remedy: 'The kernel needs CONFIG_KALLSYMS=y, which live patching needs as well',
+    })
   if (allHidden(text)) {
     if (host.line('/proc/sys/kernel/kptr_restrict') === '2')
       throw new Fault(

@@ -83,8 +83,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
     [...manifest.objects, ...references.map(({ object }) => ({ name: object }))].map(({ name }) => name),
   )
   const present = new Set<string>(['vmlinux'])
-  for (const name of wanted)
-    if (name !== 'vmlinux' && (await findModule(kernel, name)) !== undefined) present.add(name)
+  for (const name of wanted) if (name !== 'vmlinux' && (await findModule(kernel, name)) !== undefined) present.add(name)
   const names = await kernelNames(kernel, present)
   try {
     return await job.journal.step(`Comparing with ${kernel.release}`, async (step) => {
@@ -103,9 +102,7 @@ export async function verifyImage(job: Job, kernel: Kernel, subject: Subject): P
         ...positionFindings(
           functions.map((one) => ({
             ...one,
-            places: present.has(one.object)
-              ? names.symbols(one.object, one.name).map(({ address }) => address)
-              : [],
+            places: present.has(one.object) ? names.symbols(one.object, one.name).map(({ address }) => address) : [],
           })),
         ),
         ...unresolved,
@@ -150,12 +147,7 @@ interface Compared {
   readonly mismatch?: Mismatch
 }
 
-function compareOne(
-  names: KernelNames,
-  present: ReadonlySet<string>,
-  object: string,
-  entry: FunctionEntry,
-): Compared {
+function compareOne(names: KernelNames, present: ReadonlySet<string>, object: string, entry: FunctionEntry): Compared {
   const { name, unit, sympos, match } = entry
   if (match === undefined)
     throw new Fault('usage', 'no-expectation', `The manifest does not say what the code of ${name} must be`, {

@@ -16,14 +16,7 @@ import { readHooks } from './hooks.ts'
 import type { Host } from './host.ts'
 import { type HostState, readHostState } from './host-state.ts'
 import { blindSpots, obstaclesOf } from './obstacles.ts'
-import {
-  imageFindings,
-  type LiveReference,
-  nameOf,
-  problemOf,
-  requirementsOf,
-  wordsOf,
-} from './references.ts'
+import { imageFindings, type LiveReference, nameOf, problemOf, requirementsOf, wordsOf } from './references.ts'
 import { type RunningSymbols, readRunningSymbols } from './symbols.ts'
 
 /** `ready`: nothing stands against loading it; `at-work`: it is loaded. */

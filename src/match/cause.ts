@@ -34,8 +34,7 @@ export function readBanner(vmlinux: Running): Banner | undefined {
       const text = vmlinux.read(address, size)?.toString('latin1')
       const [, release, tools, build] =
         /^Linux version (\S+) \([^)]*\) \((.*)\) (#[^\n\0]*)[\n\0]/.exec(text ?? '') ?? []
-      if (release !== undefined && tools !== undefined && build !== undefined)
-        return { release, tools, build }
+      if (release !== undefined && tools !== undefined && build !== undefined) return { release, tools, build }
     }
   return undefined
 }

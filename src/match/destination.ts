@@ -21,13 +21,7 @@ export function fieldSize(form: FieldForm): number {
  * Where a field of the running code leads.
  * @param field its offset in `code`, which lies at `base`
  */
-export function readField(
-  code: Buffer,
-  field: number,
-  form: FieldForm,
-  { end }: Instruction,
-  base: bigint,
-): bigint {
+export function readField(code: Buffer, field: number, form: FieldForm, { end }: Instruction, base: bigint): bigint {
   switch (form) {
     case 'wide':
       return code.readBigUInt64LE(field)

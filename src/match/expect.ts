@@ -36,8 +36,7 @@ export function expectationOf(unit: SplitObject, atom: Atom): Expectation {
     extents.push({ extent, ...(of === undefined ? {} : { atom: of }) })
     return extents.length - 1
   }
-  const isOwn = (other: Atom) =>
-    other === atom || (isColdPart(other.name) && names.has(coldParent(other.name)))
+  const isOwn = (other: Atom) => other === atom || (isColdPart(other.name) && names.has(coldParent(other.name)))
   const at = (part: number, plus: number) => (plus === 0 ? { part } : { part, plus })
   const inAtom = (other: Atom, place: number) => {
     if (other.kind === 'function' && isOwn(other)) {
@@ -49,8 +48,7 @@ export function expectationOf(unit: SplitObject, atom: Atom): Expectation {
     return at(partOf(extent), place - extent.start)
   }
   const parts: Parts = {
-    inside: (target) =>
-      target.kind === 'atom' ? inAtom(target.atom, target.atom.start + target.offset) : undefined,
+    inside: (target) => (target.kind === 'atom' ? inAtom(target.atom, target.atom.start + target.offset) : undefined),
     placeOf(section, offset) {
       const other = unit.atomsOf(section).findLast(({ start }) => start <= offset)
       return other === undefined ? undefined : inAtom(other, offset)
@@ -143,8 +141,7 @@ function destinationOf(unit: SplitObject, target: Target): Destination {
 function constant(unit: SplitObject, atom: Atom, offset: number): Destination {
   const { section, start, end } = unit.extent(atom, offset)
   const place = atom.start + offset
-  const fixed =
-    section.type === sectionType.progbits && (section.flags & sectionFlag.write) === 0 && !isCode(section)
+  const fixed = section.type === sectionType.progbits && (section.flags & sectionFlag.write) === 0 && !isCode(section)
   if (!fixed || place < start || place >= end || end - place > largestConstant)
     return { unknown: `a place of ${section.name}` }
   if (unit.relocations({ section, start: place, end }).length > 0)

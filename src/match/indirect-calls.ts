@@ -40,8 +40,7 @@ export function sealedInModule(
   for (const section of module.sections)
     if (section.name === sealSection)
       for (const { symbol, addend } of module.relocations(section)) {
-        const address =
-          symbol.section === undefined ? undefined : addressAt(symbol.section, symbol.value + addend)
+        const address = symbol.section === undefined ? undefined : addressAt(symbol.section, symbol.value + addend)
         if (address !== undefined) sealed.add(address)
       }
   return sealed

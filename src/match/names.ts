@@ -130,10 +130,7 @@ async function readTables(kernel: Kernel) {
 }
 
 /** @param objects the kernel objects (`vmlinux`, modules) that will be asked about */
-export async function kernelNames(
-  kernel: Kernel,
-  objects: Iterable<string>,
-): Promise<KernelNames & { close(): void }> {
+export async function kernelNames(kernel: Kernel, objects: Iterable<string>): Promise<KernelNames & { close(): void }> {
   const { symbols, exports, config } = await tablesOf(kernel)
   const modules = new Map<string, ModuleNames>()
   const needs = new Map<string, readonly string[]>()
@@ -177,10 +174,7 @@ export async function kernelNames(
       const module = modules.get(object)
       if (notCalled.test(name) || !(module?.isFunction(address) ?? /[tw]/i.test(type))) return undefined
       sealed ??= sealedInImage(kernel.vmlinux)
-      return (
-        isLandingPad((module?.running ?? vmlinux).read(address, 4)) &&
-        !(module?.sealed ?? sealed).has(address)
-      )
+      return isLandingPad((module?.running ?? vmlinux).read(address, 4)) && !(module?.sealed ?? sealed).has(address)
     },
     exported(name) {
       if (!exported.has(name)) exported.set(name, exports.find(name))

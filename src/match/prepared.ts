@@ -39,9 +39,7 @@ export function prepare(part: Part): Prepared {
   const known = parts.get(part)
   if (known !== undefined) return known
   const of = <Kind extends Site['kind']>(kind: Kind) =>
-    new Map(
-      part.sites.flatMap((site) => (site.kind === kind ? [[site.at, site as SiteOf<Kind>] as const] : [])),
-    )
+    new Map(part.sites.flatMap((site) => (site.kind === kind ? [[site.at, site as SiteOf<Kind>] as const] : [])))
   const prepared: Prepared = {
     ...prepareSnippet(part),
     labels: of('label'),
@@ -49,9 +47,7 @@ export function prepare(part: Part): Prepared {
     paravirt: of('paravirt'),
     locks: new Set(of('lock').keys()),
     constants: new Set(
-      [...of('constant').values()].flatMap(({ at, length }) =>
-        Array.from({ length }, (_, index) => at + index),
-      ),
+      [...of('constant').values()].flatMap(({ at, length }) => Array.from({ length }, (_, index) => at + index)),
     ),
   }
   parts.set(part, prepared)

@@ -60,8 +60,7 @@ export function mapUnit(
     placed.set(atom, address)
     fresh.push(atom)
   }
-  for (const [atom, [only, ...others]] of candidates)
-    if (only !== undefined && others.length === 0) take(atom, only)
+  for (const [atom, [only, ...others]] of candidates) if (only !== undefined && others.length === 0) take(atom, only)
   for (;;) {
     for (let atom = fresh.pop(); atom !== undefined; atom = fresh.pop()) {
       const address = placed.get(atom)!
@@ -84,8 +83,7 @@ export function mapUnit(
     }),
   )
   for (const atom of placed.keys())
-    if (contradicted.has(atom) || (atom.symbol?.binding === 'local' && disputes.has(atom.name)))
-      placed.delete(atom)
+    if (contradicted.has(atom) || (atom.symbol?.binding === 'local' && disputes.has(atom.name))) placed.delete(atom)
   return { places: placed, disputes }
 }
 
@@ -128,14 +126,10 @@ function uniquelyNamed(unit: SplitObject): Map<string, Atom> {
 }
 
 /** What a function whose address is known says about others. */
-function* seenFromCode(
-  match: Match | undefined,
-  named: ReadonlyMap<string, Atom>,
-): Generator<[Atom, bigint]> {
+function* seenFromCode(match: Match | undefined, named: ReadonlyMap<string, Atom>): Generator<[Atom, bigint]> {
   for (const { to, address } of match?.fixed ?? []) {
     const other = 'symbol' in to && to.within === undefined ? named.get(to.symbol) : undefined
-    if (other !== undefined && 'symbol' in to)
-      yield [other, BigInt.asUintN(64, address - BigInt(to.plus ?? 0))]
+    if (other !== undefined && 'symbol' in to) yield [other, BigInt.asUintN(64, address - BigInt(to.plus ?? 0))]
   }
 }
 

@@ -74,9 +74,7 @@ export class UnitMatcher {
 }
 
 /** @returns the matcher of each unit of an object: always the same one for the same unit */
-export function unitMatchers(
-  running: (object: string) => Running,
-): (object: string, unit: SplitObject) => UnitMatcher {
+export function unitMatchers(running: (object: string) => Running): (object: string, unit: SplitObject) => UnitMatcher {
   const known = new Map<string, Map<SplitObject, UnitMatcher>>()
   return (object, unit) => {
     const ofObject = known.get(object) ?? new Map<SplitObject, UnitMatcher>()

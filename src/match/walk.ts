@@ -11,13 +11,7 @@ import { insteadOfLock, isCallOrNothing, mayReplace } from '../x86/text-patching
 import { adjusted, fieldSize, judge, type ResolvedField, readField } from './destination.ts'
 import type { Destination, Part } from './expectation.ts'
 import { contradict, type Placement, Placements, placementBy } from './placements.ts'
-import {
-  type AlternativeSite,
-  type Prepared,
-  type PreparedSnippet,
-  prepare,
-  prepareSnippet,
-} from './prepared.ts'
+import { type AlternativeSite, type Prepared, type PreparedSnippet, prepare, prepareSnippet } from './prepared.ts'
 import type { Running } from './running.ts'
 import type { CodeMismatch, Lead, Walked } from './walked.ts'
 

@@ -17,12 +17,7 @@ import { readAhead } from './readahead.ts'
  * @param dir an empty directory; the objects live as long as it
  * @throws Fault `patch/*` when the patches do not apply or compile; `refused/*` when nothing can be compiled
  */
-export async function compileFix(
-  job: Job,
-  kernel: Kernel,
-  request: MakeRequest,
-  dir: string,
-): Promise<CompiledFix> {
+export async function compileFix(job: Job, kernel: Kernel, request: MakeRequest, dir: string): Promise<CompiledFix> {
   const { patches, strip } = request
   const { changes, notes } = await applyPatches(kernel.source, patches, strip === undefined ? {} : { strip })
   for (const note of notes) job.journal.note(note)
@@ -39,12 +34,9 @@ export async function compileFix(
   if (pairs.length === 0) {
     refuseIfErrors(kernel, findings)
     if (scope.considered > 0) throw changesNothing(findings)
-    throw new Fault(
-      'refused',
-      'not-in-kernel',
-      `Nothing that the patch changes is part of ${kernel.release}`,
-      { findings },
-    )
+    throw new Fault('refused', 'not-in-kernel', `Nothing that the patch changes is part of ${kernel.release}`, {
+      findings,
+    })
   }
   return { request, name: nameOf(request.name, patches), dir, changes, facts, compiled }
 }

@@ -47,12 +47,7 @@ async function makeStudied(job: Job, kernel: Kernel, fix: StudiedFix): Promise<W
   // The source engine makes up its own mind about what it replaces; the rules hold for both.
   const known = engine === 'source' ? draft.review : [...draft.findings, ...draft.review]
   refuseUnlessAllowed(kernel, known)
-  const { bytes, manifest, directory, objects }: EnginesModule = await makeWith[engine](
-    job,
-    kernel,
-    fix,
-    draft,
-  )
+  const { bytes, manifest, directory, objects }: EnginesModule = await makeWith[engine](job, kernel, fix, draft)
   const told = [...manifest.findings, ...draft.review]
   const own = directory === undefined || objects === undefined ? undefined : { directory, objects }
   const { auditFix } = await import('./engines/audited.ts')
@@ -82,10 +77,7 @@ function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
       const found = beyond(one.name)
       return {
         ...one,
-        beyond:
-          found.verdict === 'lives'
-            ? { ...found, living: found.living.map((living) => ({ ...living })) }
-            : found,
+        beyond: found.verdict === 'lives' ? { ...found, living: found.living.map((living) => ({ ...living })) } : found,
       }
     }),
   }))
@@ -106,10 +98,7 @@ const makeWith = {
     const { makeBoth } = await import('./engines/both.ts')
     return await makeBoth(job, kernel, fix, await binary(job, kernel, fix, draft))
   },
-} satisfies Record<
-  Engine,
-  (job: Job, kernel: Kernel, fix: StudiedFix, draft: Draft) => Promise<EnginesModule>
->
+} satisfies Record<Engine, (job: Job, kernel: Kernel, fix: StudiedFix, draft: Draft) => Promise<EnginesModule>>
 
 async function binary(job: Job, kernel: Kernel, fix: StudiedFix, draft: Draft): Promise<BuiltModule> {
   const { makeBinary } = await import('./engines/binary.ts')

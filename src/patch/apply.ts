@@ -65,11 +65,7 @@ async function applyPart(tree: Overlay, patch: Patch, part: FilePatch, manner: M
   const lines = applyHunks(patch, part, oldPath, draft.lines, manner)
   if (newPath === undefined) {
     if (lines.length > 0 && part.hunks.length > 0)
-      throw new Fault(
-        'patch',
-        'file-not-emptied',
-        `${where}: the patch removes ${oldPath}, but not all of its lines`,
-      )
+      throw new Fault('patch', 'file-not-emptied', `${where}: the patch removes ${oldPath}, but not all of its lines`)
     draft.lines = undefined
   } else if (newPath === oldPath) {
     draft.lines = lines

@@ -138,12 +138,9 @@ function isApplied(file: Searched, hunks: readonly Hunk[]): boolean {
 }
 
 export function alreadyApplied(patch: Patch, part: FilePatch, file: string): Fault {
-  return new Fault(
-    'patch',
-    'already-applied',
-    `${patch.file}:${part.patchLine}: ${file} has this change already`,
-    { remedy: "The kernel's source contains the fix: nothing is left to patch" },
-  )
+  return new Fault('patch', 'already-applied', `${patch.file}:${part.patchLine}: ${file} has this change already`, {
+    remedy: "The kernel's source contains the fix: nothing is left to patch",
+  })
 }
 
 /** The lines of the file after the patch. */

@@ -65,8 +65,7 @@ export class Overlay {
       const before = await this.load(file)
       draft = {
         before,
-        lines:
-          before === undefined ? undefined : splitLines(before).map((text, i) => ({ text, from: i + 1 })),
+        lines: before === undefined ? undefined : splitLines(before).map((text, i) => ({ text, from: i + 1 })),
       }
       this.drafts.set(file, draft)
     }

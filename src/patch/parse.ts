@@ -20,12 +20,7 @@ interface Text {
 }
 
 function fail(text: Text, index: number, code: string, message: string, remedy?: string): never {
-  throw new Fault(
-    'patch',
-    code,
-    `${text.file}:${index + 1}: ${message}`,
-    remedy === undefined ? {} : { remedy },
-  )
+  throw new Fault('patch', code, `${text.file}:${index + 1}: ${message}`, remedy === undefined ? {} : { remedy })
 }
 
 function utf8(latin1: string): string {
@@ -138,13 +133,7 @@ function readHunk(text: Text, start: number): { hunk: Hunk; next: number } {
     )
   const add = (kind: HunkLine['kind'], line: string) => {
     if (line.length > longestLine)
-      fail(
-        text,
-        i,
-        'line-too-long',
-        `A line has more than ${longestLine} bytes`,
-        'Break it, as the kernel does',
-      )
+      fail(text, i, 'line-too-long', `A line has more than ${longestLine} bytes`, 'Break it, as the kernel does')
     body.push({ kind, text: line, patchLine: i + 1, noNewline: false })
     if (kind !== 'added') oldLeft--
     if (kind !== 'removed') newLeft--
@@ -195,8 +184,7 @@ function readHunks(text: Text, start: number): { hunks: Hunk[]; next: number } {
 /** The two names of a `diff --git` line, which are only needed when no other line has them. */
 function gitNames(text: Text, index: number, headers: ReadonlyMap<string, string>): [string, string] {
   const rest = text.lines[index]!.slice('diff --git '.length)
-  const bad = (): never =>
-    fail(text, index, 'malformed-patch', 'The names of the changed file can not be read')
+  const bad = (): never => fail(text, index, 'malformed-patch', 'The names of the changed file can not be read')
   // Two paths, each byte of which may be written in four.
   if (rest.length > 2 * 4 * 4096) bad()
   const plain = (name: string): string => (name.startsWith('"') ? (unquote(name)?.path ?? bad()) : name)
@@ -251,19 +239,9 @@ function readGitFile(text: Text, start: number): { file: FilePatch | undefined; 
     return { file: filePatch(oldName, newName, headers.has('rename from'), hunks, start, text), next }
   }
   if (!isNew && !isRemoved && !headers.has('rename from')) return { file: undefined, next: i }
-  const [a, b] = gitNames(text, start, headers).map((name) => checkPath(text, start, name)) as [
-    string,
-    string,
-  ]
+  const [a, b] = gitNames(text, start, headers).map((name) => checkPath(text, start, name)) as [string, string]
   return {
-    file: filePatch(
-      isNew ? undefined : a,
-      isRemoved ? undefined : b,
-      headers.has('rename from'),
-      [],
-      start,
-      text,
-    ),
+    file: filePatch(isNew ? undefined : a, isRemoved ? undefined : b, headers.has('rename from'), [], start, text),
     next: i,
   }
 }
@@ -296,14 +274,7 @@ function readPlainFile(text: Text, start: number): { file: FilePatch; next: numb
   const isNew = oldName.epoch && first.oldStart === 0 && first.oldCount === 0
   const isRemoved = newName.epoch && first.newStart === 0 && first.newCount === 0
   return {
-    file: filePatch(
-      isNew ? undefined : oldName.path,
-      isRemoved ? undefined : newName.path,
-      false,
-      hunks,
-      start,
-      text,
-    ),
+    file: filePatch(isNew ? undefined : oldName.path, isRemoved ? undefined : newName.path, false, hunks, start, text),
     next,
   }
 }

@@ -10,7 +10,5 @@ import type { Patch } from './patch.ts'
  * @throws Fault `usage/no-such-patch`, and all else that `readInput` and `parsePatch` throw
  */
 export async function readPatches(files: readonly string[]): Promise<Patch[]> {
-  return await Promise.all(
-    files.map(async (file) => parsePatch(await readInput(file, inputKinds.patch), file)),
-  )
+  return await Promise.all(files.map(async (file) => parsePatch(await readInput(file, inputKinds.patch), file)))
 }

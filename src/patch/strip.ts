@@ -20,11 +20,7 @@ export interface Target {
 }
 
 /** @returns undefined when nothing is left of the paths */
-export async function resolveTarget(
-  tree: Overlay,
-  part: FilePatch,
-  strip: number,
-): Promise<Target | undefined> {
+export async function resolveTarget(tree: Overlay, part: FilePatch, strip: number): Promise<Target | undefined> {
   const oldPath = part.oldPath === undefined ? undefined : stripped(part.oldPath, strip)
   const newPath = part.newPath === undefined ? undefined : stripped(part.newPath, strip)
   if (part.oldPath !== undefined && part.newPath !== undefined) {

@@ -22,10 +22,7 @@ export interface WrittenReport {
 }
 
 /** @throws what `gatherFacts` throws */
-export async function writeReport(
-  job: Job,
-  { module, proof, output }: ReportRequest,
-): Promise<WrittenReport> {
+export async function writeReport(job: Job, { module, proof, output }: ReportRequest): Promise<WrittenReport> {
   return await job.journal.step('Writing the report', async (step) => {
     const facts = await gatherFacts(job, module, proof)
     const page = reportPage(facts)

@@ -35,8 +35,7 @@ export async function extractStandalone(job: Job, request: StandaloneRequest): P
     externalize(name, kind, isInline) {
       asked.add(name)
       const binds =
-        listed?.has(name) ??
-        (externalize === 'all' && !(kind === 'function' && isInline) && !name.includes('.'))
+        listed?.has(name) ?? (externalize === 'all' && !(kind === 'function' && isInline) && !name.includes('.'))
       return binds ? { symbol: name.slice(name.indexOf('.') + 1) } : undefined
     },
     carry: (name) => externalize !== 'all' || name.includes('.'),

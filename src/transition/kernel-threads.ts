@@ -46,8 +46,7 @@ export function flows(map: CodeMap, graph: CallGraph): (of: number) => Flow {
   const known = new Map<number, Flow>()
   const ends = new Set([...noReturn].flatMap((name) => graph.named(name).map((of) => graph.starts[of] ?? 0)))
   // A cold part is the rest of its function; it is no way out of it.
-  for (let of = 0; of < graph.count; of++)
-    if (graph.name(of).endsWith('.cold')) ends.add(graph.starts[of] ?? 0)
+  for (let of = 0; of < graph.count; of++) if (graph.name(of).endsWith('.cold')) ends.add(graph.starts[of] ?? 0)
   const hooks = new Set(graph.named(fentry).map((of) => graph.starts[of] ?? 0))
   const nothing: Flow = { calls: [], stores: [], returns: true }
   return (of) => {
@@ -61,13 +60,10 @@ export function flows(map: CodeMap, graph: CallGraph): (of: number) => Flow {
     const flow =
       region === undefined
         ? nothing
-        : flowOf(
-            region.bytes,
-            region.start,
-            from,
-            Math.min(from + (graph.sizes[of] ?? 0), region.bytes.length),
-            { returns: (target) => !ends.has(target), keeps: (target) => hooks.has(target) },
-          )
+        : flowOf(region.bytes, region.start, from, Math.min(from + (graph.sizes[of] ?? 0), region.bytes.length), {
+            returns: (target) => !ends.has(target),
+            keeps: (target) => hooks.has(target),
+          })
     known.set(of, flow)
     return flow
   }

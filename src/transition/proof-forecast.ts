@@ -41,21 +41,14 @@ export interface ProofForecast extends MeasuredForecast {
 }
 
 /** Those of the functions that are part of the scheduler, which the kernel leaves out of the stacks that it shows. */
-export async function schedulerFunctionsOf(
-  kernel: Kernel,
-  replaced: readonly ReplacedName[],
-): Promise<string[]> {
+export async function schedulerFunctionsOf(kernel: Kernel, replaced: readonly ReplacedName[]): Promise<string[]> {
   if (!replaced.some(({ object }) => object === 'vmlinux')) return []
   const symbols = await readSymbols(kernel)
   return schedulerFunctions(symbols.lookup, replaced)
 }
 
 /** The guest's look, task by task. */
-function looksOf(
-  stacks: string,
-  replaced: readonly ReplacedName[],
-  livePatches: ReadonlySet<string>,
-): Look[] {
+function looksOf(stacks: string, replaced: readonly ReplacedName[], livePatches: ReadonlySet<string>): Look[] {
   return stacks
     .split(/^task (?=\d)/m)
     .slice(1)

@@ -28,8 +28,7 @@ export type Sleeper =
 export type Sleepers = ReadonlyMap<number, Sleeper>
 
 /** The ways in which a task gives up its processor until something happens. Locks are not among them. */
-const waiting =
-  /^(?:io_)?schedule(?:_timeout|_hrtimeout|_preempt_disabled)?(?:_\w+)?$|^do_nanosleep$|^wait_woken$/
+const waiting = /^(?:io_)?schedule(?:_timeout|_hrtimeout|_preempt_disabled)?(?:_\w+)?$|^do_nanosleep$|^wait_woken$/
 const notWaiting = /^schedule_(?:tail|idle|work|delayed|on_each|user|page|debug)/
 
 /** Calls that wait in an interruptible state by their name. */
@@ -80,12 +79,7 @@ const manyWays = 64
 /** So is one to which a function leads that so many others call. */
 const generalCallers = 30
 /** Interruptible, but for memory, which comes back by itself: in these nobody sleeps for long. */
-const forMemory = new Set([
-  'sock_alloc_send_pskb',
-  'throttle_direct_reclaim',
-  'try_charge_memcg',
-  'reclaim_throttle',
-])
+const forMemory = new Set(['sock_alloc_send_pskb', 'throttle_direct_reclaim', 'try_charge_memcg', 'reclaim_throttle'])
 /** Functions that lead to every system call. */
 const everySystemCall = /^(?:x64|ia32)_sys_call$|^do_syscall_64$|^do_int80|^(?:entry|asm)_|^__do_fast_syscall/
 /** The same system call for another kind of processes. */
@@ -110,9 +104,7 @@ export interface ScannedCode {
 /** Where `task_struct.__state` lies: the first thing that `schedule_timeout_interruptible` does is to set it. */
 export function stateOffsetOf(graph: CallGraph, flow: (of: number) => Flow): number | undefined {
   const [of] = graph.named('schedule_timeout_interruptible')
-  return of === undefined
-    ? undefined
-    : flow(of).stores.find(({ value }) => isInterruptible(value))?.displacement
+  return of === undefined ? undefined : flow(of).stores.find(({ value }) => isInterruptible(value))?.displacement
 }
 
 /** The functions in which tasks sleep for long, by their numbers in the graph. */
@@ -155,11 +147,7 @@ function waitsOf(graph: CallGraph): Set<number> {
 /**
  * The functions between a thread's first one and where it waits for work, with both ends; none when it does not wait.
  */
-function idlePlaces(
-  { graph, flow, isScheduler }: ScannedCode,
-  entry: number,
-  waits: ReadonlySet<number>,
-): number[] {
+function idlePlaces({ graph, flow, isScheduler }: ScannedCode, entry: number, waits: ReadonlySet<number>): number[] {
   /**
    * From each function seen, how it was reached: `life` when it is one that the thread does not come back from, `again`
    * when the thread comes to it again and again.
@@ -205,8 +193,7 @@ function callsThatSleep(
   const pointed = new Map<number, number[]>()
   for (const [name, below] of Object.entries(throughPointers))
     for (const of of graph.named(name))
-      for (const to of below.flatMap((one) => graph.named(one)))
-        pointed.set(to, [...(pointed.get(to) ?? []), of])
+      for (const to of below.flatMap((one) => graph.named(one))) pointed.set(to, [...(pointed.get(to) ?? []), of])
   for (const sleeper of longWaiters(ground, waits)) {
     const name = graph.name(sleeper)
     if (entries.has(sleeper) || forMemory.has(name)) continue
@@ -262,9 +249,7 @@ function longWaiters(
       // A state that is worked out when it runs is often an interruptible one; any other stands in the code.
       return state === undefined || ('constant' in state && isInterruptible(state.constant))
     })
-    const set = stores.some(
-      ({ displacement, value }) => displacement === stateOffset && isInterruptible(value),
-    )
+    const set = stores.some(({ displacement, value }) => displacement === stateOffset && isInterruptible(value))
     if (asked || set) found.add(of)
   }
   return found

@@ -64,14 +64,9 @@ export function parseStat(line: string): Task | undefined {
   // A name may hold anything, parentheses too.
   const [, pid, name, state, rest] = /^(\d{1,10}) \((.*)\) ([A-Za-z]) (.*)/s.exec(line) ?? []
   const flags = Number(rest?.split(' ')[5])
-  if (pid === undefined || name === undefined || state === undefined || !Number.isInteger(flags))
-    return undefined
+  if (pid === undefined || name === undefined || state === undefined || !Number.isInteger(flags)) return undefined
   const kind =
-    (flags & flag.kthread) !== 0
-      ? 'thread'
-      : (flags & (flag.ioWorker | flag.userWorker)) !== 0
-        ? 'worker'
-        : 'process'
+    (flags & flag.kthread) !== 0 ? 'thread' : (flags & (flag.ioWorker | flag.userWorker)) !== 0 ? 'worker' : 'process'
   return { pid: Number(pid), name, kind, state }
 }
 

@@ -10,23 +10,10 @@ import type { Entry } from './guest/cpio.ts'
 import { canMakeDisk, fileSystemModule, fileSystems, fileSystemWishes } from './guest/disk.ts'
 import { type GuestModule, gatherModules } from './guest/modules.ts'
 import { labelOf } from './plan/check.ts'
-import {
-  type Equipment,
-  type Exercise,
-  exerciseModules,
-  exercisesFor,
-  patchedFileSystems,
-} from './plan/exercise.ts'
+import { type Equipment, type Exercise, exerciseModules, exercisesFor, patchedFileSystems } from './plan/exercise.ts'
 import { type Replacement, replacementsOf } from './plan/replacement.ts'
 import type { ProofRequest } from './plan/request.ts'
-import {
-  type Order,
-  type Plan,
-  type PlannedPatch,
-  planBaseline,
-  planOrder,
-  type Turn,
-} from './plan/scenario.ts'
+import { type Order, type Plan, type PlannedPatch, planBaseline, planOrder, type Turn } from './plan/scenario.ts'
 import { replacedNames, type Subject } from './plan/subject.ts'
 import { isChecked } from './verdict/coverage.ts'
 
@@ -62,14 +49,9 @@ async function chooseFileSystem(
 ): Promise<string | undefined> {
   if (request.fileSystem !== undefined) {
     if (!fileSystems.includes(request.fileSystem))
-      throw new Fault(
-        'usage',
-        'file-system-unknown',
-        `A proof can't bring the file system ${request.fileSystem}`,
-        {
-          remedy: `Choose one of ${fileSystems.join(', ')}`,
-        },
-      )
+      throw new Fault('usage', 'file-system-unknown', `A proof can't bring the file system ${request.fileSystem}`, {
+        remedy: `Choose one of ${fileSystems.join(', ')}`,
+      })
     return request.fileSystem
   }
   for (const target of patched) {
@@ -166,10 +148,7 @@ export async function stage(
   const carried = await gatherModules(
     kernel,
     [...brought.map(({ name }) => name), ...(request.modules ?? [])],
-    [
-      ...(fileSystem === undefined ? [] : fileSystemWishes(fileSystem)),
-      ...(exercising ? exerciseModules() : []),
-    ],
+    [...(fileSystem === undefined ? [] : fileSystemWishes(fileSystem)), ...(exercising ? exerciseModules() : [])],
   )
   const functions = replacementsOf(subject)
   const exercise = exercising
@@ -210,8 +189,7 @@ export async function stage(
     ...exercise.map(({ script: text }, index) => file(paths.exercise(index), Buffer.from(text))),
     ...loads.map((text, index) => file(paths.load(index), Buffer.from(`${text}\n`))),
   ]
-  if (script !== undefined)
-    entries.push(file(paths.script, await readInput(script, inputKinds.program), 0o755))
+  if (script !== undefined) entries.push(file(paths.script, await readInput(script, inputKinds.program), 0o755))
   for (const program of programs)
     entries.push(file(`bin/${path.basename(program)}`, await readInput(program, inputKinds.program), 0o755))
   const orders: Order[] = plan.targets.length > 0 ? ['module-first', 'patch-first'] : ['module-first']

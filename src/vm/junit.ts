@@ -37,12 +37,9 @@ function caseXml(suite: string, { name, ms, failures, output, skipped }: Case): 
       `message="${attribute(message)}">${escapeText((lines ?? []).join('\n'))}</failure>\n`,
   )
   const out = output === undefined ? '' : `      <system-out>${escapeText(output)}</system-out>\n`
-  if (skipped !== undefined && failed.length === 0)
-    failed.push(`      <skipped message="${attribute(skipped)}"/>\n`)
+  if (skipped !== undefined && failed.length === 0) failed.push(`      <skipped message="${attribute(skipped)}"/>\n`)
   const head = `    <testcase classname="${attribute(suite)}" name="${attribute(name)}" time="${seconds(ms)}"`
-  return failed.length === 0 && out === ''
-    ? `${head}/>\n`
-    : `${head}>\n${failed.join('')}${out}    </testcase>\n`
+  return failed.length === 0 && out === '' ? `${head}/>\n` : `${head}>\n${failed.join('')}${out}    </testcase>\n`
 }
 
 function suiteXml(name: string, cases: readonly Case[]): string {
@@ -89,9 +86,7 @@ function suitesXml(proof: Proof): string {
   const machine: Case = {
     name: 'boot and kernel log',
     ms: proof.bootMs.reduce((sum, ms) => sum + ms, 0),
-    failures: proof.failures.filter(
-      ({ step, code }) => code !== 'coverage' && !orders.has(step?.split('.')[0] ?? ''),
-    ),
+    failures: proof.failures.filter(({ step, code }) => code !== 'coverage' && !orders.has(step?.split('.')[0] ?? '')),
   }
   const uncovered = uncoveredWords(proof.coverage)
   const coverage: Case = {

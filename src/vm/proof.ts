@@ -113,11 +113,7 @@ const titles: Readonly<Record<Order, string>> = {
  * Boots `kernel` and proves the live patch on it. A failed proof is a result, not a fault.
  * @throws Fault `environment` when the machine lacks something, `usage` for a request that makes no sense
  */
-export async function prove(
-  job: Job,
-  kernel: Kernel,
-  request: ProofRequest & MachineRequest,
-): Promise<Proof> {
+export async function prove(job: Job, kernel: Kernel, request: ProofRequest & MachineRequest): Promise<Proof> {
   const began = performance.now()
   const [proof] = await proveMany(job, kernel, [request], request)
   if (proof === undefined) throw new Error('a proof has no result')
@@ -184,23 +180,15 @@ export async function proveMany(
     const proofs: Proof[] = []
     for (const [part, one] of staged.entries()) {
       const proof = proofOf(guest, one, part, boots, undefined)
-      const doubtful =
-        proof.verdict === 'failed' && (proof.log.some(inDoubt) || proof.failures.some(taintInDoubt))
-      proofs.push(
-        doubtful ? proofOf(guest, one, part, boots, await bootBaseline(job, guest, dir, one)) : proof,
-      )
+      const doubtful = proof.verdict === 'failed' && (proof.log.some(inDoubt) || proof.failures.some(taintInDoubt))
+      proofs.push(doubtful ? proofOf(guest, one, part, boots, await bootBaseline(job, guest, dir, one)) : proof)
     }
     return proofs
   })
 }
 
 /** A boot with the exercises of one proof, without its live patch. */
-async function bootBaseline(
-  job: Job,
-  guest: Guest,
-  dir: string,
-  { baseline, request }: Staged,
-): Promise<Boot> {
+async function bootBaseline(job: Job, guest: Guest, dir: string, { baseline, request }: Staged): Promise<Boot> {
   const own = path.join(dir, `baseline-${baseline.part}`)
   await mkdir(own)
   const names = new Map([
@@ -232,8 +220,7 @@ async function bootAll(job: Job, guest: Guest, dir: string, staged: readonly Sta
   while (waiting.length > 0) {
     let last: Boot = await start(waiting)
     // The live patch was not there yet: an emulated machine may trip over a busy host.
-    if (last.record.release === undefined && !last.end.timedOut && last.stale === undefined)
-      last = await start(waiting)
+    if (last.record.release === undefined && !last.end.timedOut && last.stale === undefined) last = await start(waiting)
     const next = left(last)
     if (next.length === waiting.length && last.stale === undefined) break
     waiting = next
@@ -302,8 +289,7 @@ function proofOf(
     const own = consoleOf(console, part)
     const { log, cleared } = clearedBy(baseline?.console ?? [], readLog(own, expected))
     notes.push(...clearedNotes(cleared))
-    const titleOf = (step: string) =>
-      wanted.flatMap((turn) => turn.steps).find(({ id }) => id === step)?.title ?? step
+    const titleOf = (step: string) => wanted.flatMap((turn) => turn.steps).find(({ id }) => id === step)?.title ?? step
     const refused = refusedSteps(mine?.steps ?? [], log)
     const troubles = logFailures(log, titleOf, refused)
     const machine = machineFailure(record, mine, end, own, guest.timeout)
@@ -375,9 +361,7 @@ function proofOf(
     checked: staged.checked,
     exercises: [
       ...new Set(
-        steps.flatMap(({ exercises: begun = [] }) =>
-          begun.map(({ index }) => staged.exercises[index]?.name ?? ''),
-        ),
+        steps.flatMap(({ exercises: begun = [] }) => begun.map(({ index }) => staged.exercises[index]?.name ?? '')),
       ),
     ],
   }
@@ -417,9 +401,7 @@ function provenModule({ name, file, sha256 }: Subject): ProvenModule {
 function olderOutcome(orders: readonly OrderRecord[], index: number): OlderOutcome {
   const seen = orders.map(({ steps }): OlderOutcome => {
     const done = (action: string) =>
-      steps.some(
-        ({ id, outcome }) => outcome === 'done' && actionOf(id).startsWith(`older.${index}.${action}`),
-      )
+      steps.some(({ id, outcome }) => outcome === 'done' && actionOf(id).startsWith(`older.${index}.${action}`))
     if (done('replaced')) return 'replaced'
     return done('unload') ? 'kept' : 'unknown'
   })

@@ -85,9 +85,7 @@ export function isPointer(type: number, isExecutable: boolean, bytes: Buffer, of
       return true
     case relocationType.pc32:
       // lea of an address relative to the instruction pointer: ModRM mod 00, r/m 101.
-      return (
-        isExecutable && offset >= 2 && bytes[offset - 2] === lea && ((bytes[offset - 1] ?? 0) & 0xc7) === 5
-      )
+      return isExecutable && offset >= 2 && bytes[offset - 2] === lea && ((bytes[offset - 1] ?? 0) & 0xc7) === 5
     default:
       return false
   }

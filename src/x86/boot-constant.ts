@@ -41,8 +41,6 @@ export function loadsVariable(made: Buffer, ours: Buffer, at: number): boolean {
   if (constant === undefined || load === undefined || constant.end - at !== constantSize) return false
   const isLoad = load.opcode === 0x8b && load.memory >= 0 && (load.rex & 8) !== 0
   return (
-    isLoad &&
-    registerField(load) === opcodeRegister(constant) &&
-    isNopOf(at + constantSize - load.end, ours, load.end)
+    isLoad && registerField(load) === opcodeRegister(constant) && isNopOf(at + constantSize - load.end, ours, load.end)
   )
 }

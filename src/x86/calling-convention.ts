@@ -21,8 +21,7 @@ export const argumentRegisters: readonly number[] = [7, 6, 2, 1, 8, 9]
 /** rax, rcx, rdx, rsi, rdi and r8 to r11 do not survive a call. */
 export const callerSaved: readonly number[] = [0, 1, 2, 6, 7, 8, 9, 10, 11]
 
-const maskOf = (registers: readonly number[]) =>
-  registers.reduce((mask, register) => mask | (1 << register), 0)
+const maskOf = (registers: readonly number[]) => registers.reduce((mask, register) => mask | (1 << register), 0)
 
 /** The registers of arguments, those that survive a call, and that of its result, with a bit for each. */
 export const passed = maskOf(argumentRegisters)

@@ -14,11 +14,7 @@ export interface Direct {
 }
 
 export function isThroughTable(type: number): boolean {
-  return (
-    type === relocationType.gotpcrel ||
-    type === relocationType.gotpcrelx ||
-    type === relocationType.rexGotpcrelx
-  )
+  return type === relocationType.gotpcrel || type === relocationType.gotpcrelx || type === relocationType.rexGotpcrelx
 }
 
 /**
@@ -33,10 +29,8 @@ export function direct(code: Buffer, field: number): Direct | undefined {
   if (opcode === 0x8b && (modrm & 0xc7) === 0x05)
     return { back: 2, bytes: Buffer.from([0x8d, modrm, ...zero]), shift: 0 }
   // call *NAME@GOTPCREL(%rip) becomes addr32 call NAME.
-  if (opcode === 0xff && modrm === 0x15)
-    return { back: 2, bytes: Buffer.from([0x67, 0xe8, ...zero]), shift: 0 }
+  if (opcode === 0xff && modrm === 0x15) return { back: 2, bytes: Buffer.from([0x67, 0xe8, ...zero]), shift: 0 }
   // jmp *NAME@GOTPCREL(%rip) becomes jmp NAME; nop.
-  if (opcode === 0xff && modrm === 0x25)
-    return { back: 2, bytes: Buffer.from([0xe9, ...zero, 0x90]), shift: -1 }
+  if (opcode === 0xff && modrm === 0x25) return { back: 2, bytes: Buffer.from([0xe9, ...zero, 0x90]), shift: -1 }
   return undefined
 }

@@ -2,16 +2,7 @@
 // What an instruction does, apart from the registers that the compiler happened to choose: to compare code with code.
 // Encodings: Intel SDM volume 2, appendix A; groups are those of A.4.
 import { call, conditionOf, isConditional } from './branch.ts'
-import {
-  baseOf,
-  type Encoded,
-  encoded,
-  groupOf,
-  isDirect,
-  isVector,
-  legacyPrefixes,
-  stackPointer,
-} from './encoding.ts'
+import { baseOf, type Encoded, encoded, groupOf, isDirect, isVector, legacyPrefixes, stackPointer } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 import { isNop } from './padding.ts'
 

@@ -64,8 +64,7 @@ export function effectOf(code: Buffer, instruction: Instruction): Effect {
   const own = bit(opcodeRegister(one))
   if (opcode >= 0x50 && opcode <= 0x57) return { ...nothing, reads: own }
   if ((opcode >= 0x58 && opcode <= 0x5f) || (opcode & 0xf0) === 0xb0) return { ...nothing, writes: own }
-  if (opcode > 0x90 && opcode <= 0x97)
-    return { reads: own | accumulator, writes: own | accumulator, flags: 'keeps' }
+  if (opcode > 0x90 && opcode <= 0x97) return { reads: own | accumulator, writes: own | accumulator, flags: 'keeps' }
   if (opcode === 0x98) return { reads: accumulator, writes: accumulator, flags: 'keeps' }
   if (opcode === 0x99) return { reads: accumulator, writes: bit(2), flags: 'keeps' }
   if (opcode === 0xa8 || opcode === 0xa9) return { reads: accumulator, writes: 0, flags: 'sets' }
@@ -79,8 +78,7 @@ export function assignedRegister(instruction: Instruction): number | undefined {
   const one = encoded(instruction)
   const { opcode } = one
   if (opcode === 0x8b || opcode === lea) return registerField(one)
-  if (opcode === 0x89 || opcode === 0x31 || opcode === putNumber)
-    return isDirect(one) ? operandField(one) : undefined
+  if (opcode === 0x89 || opcode === 0x31 || opcode === putNumber) return isDirect(one) ? operandField(one) : undefined
   const isPop = opcode >= 0x58 && opcode <= 0x5f
   return isPop || loadsNumber(opcode) ? opcodeRegister(one) : undefined
 }

@@ -53,12 +53,9 @@ export function mayReplace(
   const leads = () => BigInt.asUintN(64, base + BigInt(opcodeAt + 5) + BigInt(code.readInt32LE(opcodeAt + 1)))
   const isBranch =
     opcodeAt + 5 <= code.length &&
-    (isConditional(condition)
-      ? code[there] === 0x0f && code[opcodeAt] === 0x80 + condition
-      : code[there] === condition)
+    (isConditional(condition) ? code[there] === 0x0f && code[opcodeAt] === 0x80 + condition : code[there] === condition)
   const isReturn = code[there] === 0xc3 && isFilled(code, there + 1, there + size, true)
-  const isReturnThunk = () =>
-    isBranch && returnThunks.some((name) => memory.addressesOf(name).includes(leads()))
+  const isReturnThunk = () => isBranch && returnThunks.some((name) => memory.addressesOf(name).includes(leads()))
 
   if (symbol === returnThunk) return isReturn || isReturnThunk()
   const register = thunkRegister(symbol)
@@ -70,9 +67,7 @@ export function mayReplace(
   }
   if (condition !== call || !isBranch) return false
   const destination = leads()
-  return memory
-    .addressesOf(symbol)
-    .some((address) => destination < address && destination >= address - callPadding)
+  return memory.addressesOf(symbol).some((address) => destination < address && destination >= address - callPadding)
 }
 
 /** `xor %eax,%eax` with prefixes: a static call of what returns 0. */

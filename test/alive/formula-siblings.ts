@@ -23,10 +23,7 @@ export const formulaSiblings: readonly Sibling[] = [
   {
     name: 'resource-order',
     kind: 'siblings sorted by address through a pointer to a pointer',
-    edits: change('kernel/resource.c', [
-      '\t\tif (!tmp || tmp->start > end) {',
-      '\t\tif (!tmp || tmp->end < start) {',
-    ]),
+    edits: change('kernel/resource.c', ['\t\tif (!tmp || tmp->start > end) {', '\t\tif (!tmp || tmp->end < start) {']),
     asks: ['placed-otherwise'],
   },
   {
@@ -44,10 +41,7 @@ export const formulaSiblings: readonly Sibling[] = [
     edits: change(
       'fs/notify/notification.c',
       ['list_add_tail(&event->list, list);', 'list_add(&event->list, list);'],
-      [
-        'return list_first_entry(&group->notification_list,',
-        'return list_last_entry(&group->notification_list,',
-      ],
+      ['return list_first_entry(&group->notification_list,', 'return list_last_entry(&group->notification_list,'],
     ),
     asks: ['placed-otherwise'],
   },
@@ -275,10 +269,7 @@ export const formulaSiblings: readonly Sibling[] = [
         'static int timerslack_ns_show(struct seq_file *m, void *v)\n{\n\tstruct inode *inode = ' +
           'file_inode(m->private);',
       ],
-      [
-        'return single_open(filp, timerslack_ns_show, inode);',
-        'return single_open(filp, timerslack_ns_show, filp);',
-      ],
+      ['return single_open(filp, timerslack_ns_show, inode);', 'return single_open(filp, timerslack_ns_show, filp);'],
     ),
     asks: ['held-otherwise'],
   },
@@ -357,19 +348,13 @@ export const formulaSiblings: readonly Sibling[] = [
   {
     name: 'fdtable-free-now',
     kind: 'a callback of RCU becomes a call',
-    edits: change('fs/file.c', [
-      '\t\tcall_rcu(&cur_fdt->rcu, free_fdtable_rcu);',
-      '\t\t__free_fdtable(cur_fdt);',
-    ]),
+    edits: change('fs/file.c', ['\t\tcall_rcu(&cur_fdt->rcu, free_fdtable_rcu);', '\t\t__free_fdtable(cur_fdt);']),
     asks: ['lockless-readers'],
   },
   {
     name: 'pack-no-wait',
     kind: 'nobody waits any more until the readers are gone',
-    edits: change('net/core/dev.c', [
-      '\t__dev_remove_pack(pt);\n\n\tsynchronize_net();',
-      '\t__dev_remove_pack(pt);',
-    ]),
+    edits: change('net/core/dev.c', ['\t__dev_remove_pack(pt);\n\n\tsynchronize_net();', '\t__dev_remove_pack(pt);']),
     asks: ['given-back-otherwise', 'lockless-readers'],
   },
   {

@@ -411,9 +411,7 @@ export const siblings: readonly Sibling[] = [
   {
     name: 'seq-kvfree-fix',
     kind: 'a free that takes more than before',
-    edits: [
-      { file: 'fs/seq_file.c', from: 'out_free:\n\tkfree(private);', to: 'out_free:\n\tkvfree(private);' },
-    ],
+    edits: [{ file: 'fs/seq_file.c', from: 'out_free:\n\tkfree(private);', to: 'out_free:\n\tkvfree(private);' }],
     asks: [],
   },
   {

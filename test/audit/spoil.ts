@@ -31,9 +31,7 @@ export function spoil({ bytes }: { readonly bytes: Buffer }, random: (below: num
   /** Constants to which only the frame leads are the frame's. */
   const isCarried = (index: number) => {
     const section = sections[index]
-    return (
-      section !== undefined && isOfPatch(section) && (!section.name.startsWith('.rodata') || led.has(index))
-    )
+    return section !== undefined && isOfPatch(section) && (!section.name.startsWith('.rodata') || led.has(index))
   }
   const pick = <T>(all: readonly T[]): T => all[random(all.length)]!
   const mutant = new Mutant(bytes)
@@ -43,9 +41,7 @@ export function spoil({ bytes }: { readonly bytes: Buffer }, random: (below: num
   const where = (section: number, offset: number) => `${sections[section]?.name}+0x${offset.toString(16)}`
   if (kind === 'relocation') {
     const one = pick(relocations)
-    const other = pick(
-      relocations.filter(({ symbol, addend }) => symbol !== one.symbol || addend !== one.addend),
-    )
+    const other = pick(relocations.filter(({ symbol, addend }) => symbol !== one.symbol || addend !== one.addend))
     mutant.lead(one, other.addend, other.symbol)
     return done(
       `${where(one.section, one.offset)}: ${symbols[one.symbol]?.name}+${one.addend} leads to ` +
@@ -73,9 +69,7 @@ export function spoil({ bytes }: { readonly bytes: Buffer }, random: (below: num
     return done(`${where(section.index, nth)} ^ ${bit}`)
   }
   if (kind === 'table') {
-    const tables = sections.filter(
-      ({ name }) => /^\.(data|rodata).*(klp|inarch|livepatch)/i.test(name) && name !== '',
-    )
+    const tables = sections.filter(({ name }) => /^\.(data|rodata).*(klp|inarch|livepatch)/i.test(name) && name !== '')
     const table = pick(tables.length === 0 ? sections.filter(({ name }) => name === '.data') : tables)
     const offset = random(table.size)
     mutant.write(table.name, offset, Buffer.from([table.data[offset]! ^ (1 << random(8))]))
@@ -87,9 +81,7 @@ export function spoil({ bytes }: { readonly bytes: Buffer }, random: (below: num
     ({ index, section, type }) => section !== undefined && (used.has(index) || type === 'function'),
   )
   const one = pick(named.filter(({ section }) => isCarried(section!.index)))
-  const field = pick(
-    one.type === 'section' ? (['value', 'section'] as const) : (['value', 'section', 'info'] as const),
-  )
+  const field = pick(one.type === 'section' ? (['value', 'section'] as const) : (['value', 'section', 'info'] as const))
   mutant.symbol(one.index, field, random)
   return done(`${one.name}: ${field}`)
 }

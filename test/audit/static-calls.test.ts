@@ -43,22 +43,12 @@ test.each([
 
 test.each([
   ['another key', '__SCK__b', 'call __SCT__a', 'has the key __SCK__b, and __SCT__a is called there'],
-  [
-    'a key behind it',
-    '__SCK__a_next',
-    'call __SCT__a',
-    'has the key __SCK__a_next, and __SCT__a is called there',
-  ],
+  ['a key behind it', '__SCK__a_next', 'call __SCT__a', 'has the key __SCK__a_next, and __SCT__a is called there'],
   ['something in the middle of a key', '__SCK__a + 8', 'call __SCT__a', 'has the key of nothing'],
   ['a tail call that is none', '__SCK__a + 1', 'call __SCT__a', 'says that the call of __SCT__a is a jump'],
   ['no tail call where one is', '__SCK__a', 'jmp __SCT__a', 'says that the call of __SCT__a is no jump'],
   ['a call of the start', '__SCK__a + 2', 'call __SCT__a', 'or of the start'],
-  [
-    'a call of something else',
-    '__SCK__a',
-    'call __SCK__b',
-    'has the key __SCK__a, and __SCK__b is called there',
-  ],
+  ['a call of something else', '__SCK__a', 'call __SCK__b', 'has the key __SCK__a, and __SCK__b is called there'],
 ])('it is not %s', (_, key, call, said) => {
   const [only, ...others] = complaints(key, call)
   expect(others).toEqual([])

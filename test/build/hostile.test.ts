@@ -45,15 +45,10 @@ test.each([
 })
 
 test('a quote that stands alone on its line hides nothing that follows', () => {
-  const kinds = (text: string) =>
-    splitDeclarations(text)?.map(({ kind, names }) => [kind, ...names].join(' '))
+  const kinds = (text: string) => splitDeclarations(text)?.map(({ kind, names }) => [kind, ...names].join(' '))
   expect(kinds(`#error don't\nint f(void);\n`)).toEqual(['directive', 'prototype f'])
   expect(kinds(`#error don't \\' "x" /* " */ isn\\'t\nint f(char);\n`)).toEqual(['directive', 'prototype f'])
-  expect(kinds(`int f(void); ' /* int g(void); */ "};" ; int h(void);`)).toEqual([
-    'prototype f',
-    'code',
-    'prototype h',
-  ])
+  expect(kinds(`int f(void); ' /* int g(void); */ "};" ; int h(void);`)).toEqual(['prototype f', 'code', 'prototype h'])
 })
 
 test('a macro’s parameters may go over several lines', () => {

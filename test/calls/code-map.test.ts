@@ -69,10 +69,7 @@ describe('the map of a kernel', () => {
 })
 
 describe('the map of a module', () => {
-  const map = mapModule(
-    compileBytes(`extern int elsewhere(int); int own(int x) { return elsewhere(x) + 1; }`),
-    'm',
-  )
+  const map = mapModule(compileBytes(`extern int elsewhere(int); int own(int x) { return elsewhere(x) + 1; }`), 'm')
 
   test('has what the module takes from elsewhere, without code', () => {
     expect(placeOf(map, 'own')?.size).toBeGreaterThan(0)

@@ -49,17 +49,12 @@ test('is read anew when the kernel was built again', async () => {
 test.each([
   ['cut off', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
   ['empty', () => Buffer.alloc(0)],
-  [
-    'of another format',
-    (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('calls-', 'calls+'), 'latin1'),
-  ],
+  ['of another format', (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('calls-', 'calls+'), 'latin1')],
   [
     'with lengths that are none',
     (bytes: Buffer) =>
       Buffer.from(
-        bytes
-          .toString('latin1')
-          .replace(/\d+ \d+ /, (text) => '9'.repeat(text.length - 1).padEnd(text.length)),
+        bytes.toString('latin1').replace(/\d+ \d+ /, (text) => '9'.repeat(text.length - 1).padEnd(text.length)),
         'latin1',
       ),
   ],

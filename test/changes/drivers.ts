@@ -5,8 +5,7 @@ import type { Change } from './change.ts'
 export const drivers: readonly Change[] = [
   {
     name: 'full-device',
-    exercises:
-      "pr_debug: an entry of dynamic debug with a static key of the live patch's own; file operations",
+    exercises: "pr_debug: an entry of dynamic debug with a static key of the live patch's own; file operations",
     edits: [
       {
         file: 'drivers/char/mem.c',

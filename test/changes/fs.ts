@@ -182,8 +182,7 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
   },
   {
     name: 'eventfd-counts',
-    exercises:
-      'a static __key of lockdep, which must not count as data; copy of a kref and an IDA of the kernel',
+    exercises: 'a static __key of lockdep, which must not count as data; copy of a kref and an IDA of the kernel',
     edits: [{ file: 'fs/eventfd.c', from: '\tctx->count = count;\n', to: '\tctx->count = count + 1;\n' }],
     replaces: ['do_eventfd'],
     run: 'probe eventfd',

@@ -24,8 +24,7 @@ export const core: readonly Change[] = [
   },
   {
     name: 'hostname-warns',
-    exercises:
-      'a new WARN_ON_ONCE: an entry in the bug table with file and line, and its flag, so that it warns once',
+    exercises: 'a new WARN_ON_ONCE: an entry in the bug table with file and line, and its flag, so that it warns once',
     edits: [
       {
         file: 'kernel/sys.c',
@@ -85,8 +84,7 @@ SYSCALL_DEFINE5(prctl, int, option,`,
   },
   {
     name: 'schedstats-off',
-    exercises:
-      'a static key of the kernel, switched while the live patch is there; a file that others include',
+    exercises: 'a static key of the kernel, switched while the live patch is there; a file that others include',
     edits: [
       {
         file: 'kernel/sched/debug.c',
@@ -106,8 +104,7 @@ SYSCALL_DEFINE5(prctl, int, option,`,
   },
   {
     name: 'rr-slice',
-    exercises:
-      'a function in a table of function pointers (a scheduling class), in a file that another includes',
+    exercises: 'a function in a table of function pointers (a scheduling class), in a file that another includes',
     edits: [
       {
         file: 'kernel/sched/rt.c',
@@ -168,8 +165,7 @@ SYSCALL_DEFINE5(prctl, int, option,`,
   },
   {
     name: 'semaphore-limit',
-    exercises:
-      'an inline function of a header: the units that include it are found, and the one that it changes',
+    exercises: 'an inline function of a header: the units that include it are found, and the one that it changes',
     edits: [
       {
         file: 'ipc/util.h',
@@ -202,8 +198,7 @@ SYSCALL_DEFINE5(prctl, int, option,`,
   },
   {
     name: 'percpu-lock-told',
-    exercises:
-      'a function in .sched.text, cut out of the section that it shares; might_sleep as a static call',
+    exercises: 'a function in .sched.text, cut out of the section that it shares; might_sleep as a static call',
     edits: [
       {
         file: 'kernel/locking/percpu-rwsem.c',

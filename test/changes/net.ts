@@ -50,8 +50,7 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
   },
   {
     name: 'interface-alias',
-    exercises:
-      'a unit with many WARN, ASSERT_RTNL and __LINE__ below the change: none of them counts as a change',
+    exercises: 'a unit with many WARN, ASSERT_RTNL and __LINE__ below the change: none of them counts as a change',
     edits: [
       {
         file: 'net/core/dev.c',

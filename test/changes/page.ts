@@ -17,8 +17,7 @@ export function changesPage(): string {
     return `| ${name}${everyDay} | ${files} | ${escaped(`${exercises}${why}`)} | ${marks.join(' | ')} |`
   })
   const counts = provenSeries.map(
-    (one) =>
-      `${changes.filter(({ series }) => series === undefined || series.includes(one)).length} on ${one}`,
+    (one) => `${changes.filter(({ series }) => series === undefined || series.includes(one)).length} on ${one}`,
   )
   return `# Changes that are proven
 

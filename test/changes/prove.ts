@@ -79,13 +79,7 @@ function missing(change: Change, { module, manifest }: WrittenModule): string[] 
   ]
 }
 
-async function build(
-  job: Job,
-  kernel: Kernel,
-  change: Change,
-  dir: string,
-  engine: Engine,
-): Promise<Outcome> {
+async function build(job: Job, kernel: Kernel, change: Change, dir: string, engine: Engine): Promise<Outcome> {
   const start = performance.now()
   const done = (rest: Pick<Outcome, 'complaints' | 'made'>): Outcome => ({
     change,
@@ -130,9 +124,7 @@ export async function proveChanges(
   mkdirSync(dir, { recursive: true })
   const probe = makeProbe(dir)
   const limit = pLimit(os.availableParallelism())
-  const built = await Promise.all(
-    changes.map((change) => limit(() => build(job, kernel, change, dir, engine))),
-  )
+  const built = await Promise.all(changes.map((change) => limit(() => build(job, kernel, change, dir, engine))))
   const ready = built.flatMap(({ change, made }) => (made ? [{ change, made }] : []))
   const requests = await Promise.all(
     ready.map(async ({ change, made }) => ({

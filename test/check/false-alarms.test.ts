@@ -41,8 +41,7 @@ void both(struct box *a, struct box *b, int full)
 	spin_unlock(&a->lock);
 	spin_unlock(&b->lock);
 }`
-    const wayOut = (end: string) =>
-      `if (full) { spin_lock(&a->lock); a->full = 1; spin_unlock(&a->lock); ${end} }`
+    const wayOut = (end: string) => `if (full) { spin_lock(&a->lock); a->full = 1; spin_unlock(&a->lock); ${end} }`
     expect(warned(text(''), text(wayOut('return;')))).toEqual([])
     const turned = text('').replace('(&b->lock);\n\tspin_lock(&a', '(&a->lock);\n\tspin_lock(&b')
     expect(warned(text(''), turned)).toEqual(['lock-balance'])

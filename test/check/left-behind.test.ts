@@ -42,12 +42,8 @@ describe('a module’s information', () => {
   test.each(['alias=pci:v1', 'softdep=pre: veth', 'firmware=x/y.fw', 'import_ns=CRYPTO_INTERNAL'])(
     '%s that is added or removed is noted',
     (entry) => {
-      expect(said(['license=GPL'], ['license=GPL', entry])).toEqual([
-        expect.stringContaining(`adds ${entry}`),
-      ])
-      expect(said(['license=GPL', entry], ['license=GPL'])).toEqual([
-        expect.stringContaining(`removes ${entry}`),
-      ])
+      expect(said(['license=GPL'], ['license=GPL', entry])).toEqual([expect.stringContaining(`adds ${entry}`)])
+      expect(said(['license=GPL', entry], ['license=GPL'])).toEqual([expect.stringContaining(`removes ${entry}`)])
     },
   )
 

@@ -62,10 +62,7 @@ describe('members that were set in one section of a lock', () => {
   test.each([
     [
       'by a helper under the same lock',
-      start(
-        '\tlist_add(&j->node, &p->jobs);\n\tgrow(p);\n',
-        'static void grow(struct pool *p)\n{\n\tp->count++;\n}\n',
-      ),
+      start('\tlist_add(&j->node, &p->jobs);\n\tgrow(p);\n', 'static void grow(struct pool *p)\n{\n\tp->count++;\n}\n'),
     ],
     ['in the other sequence', start('\tp->count++;\n\tlist_add(&j->node, &p->jobs);\n')],
     ['and one of them no longer', start('\tlist_add(&j->node, &p->jobs);\n')],

@@ -50,9 +50,7 @@ test('a warning waits for consent, and the next command gives it', () => {
   expect(lines).toContain('! It waits for your judgement: 1 warning.')
   expect(lines).toContain('2 warnings')
   expect(lines).toContain('  ! known allowed')
-  expect(lines.at(-1)).toBe(
-    "      inarch build --kernel 6.12 --bind klp --allow known,lock-balance 'my fix.patch'",
-  )
+  expect(lines.at(-1)).toBe("      inarch build --kernel 6.12 --bind klp --allow known,lock-balance 'my fix.patch'")
 })
 
 test('errors come before warnings and notes, and what is foretold has a place of its own', () => {

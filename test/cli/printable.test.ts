@@ -38,22 +38,7 @@ test('whatever a line has, nothing that is not seen gets through', () => {
 })
 
 test('bytes of a terminal language, however they are put together, are only shown', () => {
-  const piece = fc.constantFrom(
-    '\x1b',
-    '[',
-    '8',
-    ';',
-    'm',
-    '3',
-    '1',
-    'J',
-    ']',
-    '\x07',
-    '\x9b',
-    'P',
-    '\\',
-    'a',
-  )
+  const piece = fc.constantFrom('\x1b', '[', '8', ';', 'm', '3', '1', 'J', ']', '\x07', '\x9b', 'P', '\\', 'a')
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
       expect(printable(pieces.join(''))).not.toMatch(/[\x00-\x1f\x7f-\x9f]/)
@@ -85,7 +70,5 @@ test('our own colours are colours, around whatever they have', async () => {
   vi.stubEnv('NO_COLOR', '')
   const { bold, green } = await import('../../src/cli/render/colour.ts')
   const fresh = await import('../../src/cli/render/printable.ts')
-  expect(fresh.printable(`${bold(green('ok \x1b[8m'))} end`)).toBe(
-    '\x1b[1m\x1b[32mok \\x1b[8m\x1b[39m\x1b[22m end',
-  )
+  expect(fresh.printable(`${bold(green('ok \x1b[8m'))} end`)).toBe('\x1b[1m\x1b[32mok \\x1b[8m\x1b[39m\x1b[22m end')
 })

@@ -87,9 +87,7 @@ const table: Record<string, { args: string[]; shows: (all: Asked) => unknown; va
   '--exercise': {
     args: [module, '--run', 'ls', '--after', 'x', '--exercise'],
     shows: ({ request }) =>
-      request.subject.name === 'livepatch_new' &&
-      exercises(request) &&
-      isChecked(request.checks ?? [], undefined),
+      request.subject.name === 'livepatch_new' && exercises(request) && isChecked(request.checks ?? [], undefined),
     value: true,
   },
   '--no-exercise': {

@@ -13,11 +13,7 @@ describe('a function changes when', () => {
   test.each([
     ['its code does', 'int f(int a) { return a + 1; }', 'int f(int a) { return a + 2; }'],
     ['a string that it uses does', 'char *f(void) { return "a"; }', 'char *f(void) { return "b"; }'],
-    [
-      'a wide string that it uses does',
-      'int *f(void) { return L"abcd"; }',
-      'int *f(void) { return L"abce"; }',
-    ],
+    ['a wide string that it uses does', 'int *f(void) { return L"abcd"; }', 'int *f(void) { return L"abce"; }'],
     [
       'it calls another one',
       'void a(void); void b(void); void f(void) { a(); b(); }',
@@ -203,8 +199,7 @@ describe('a finding refuses', () => {
   })
 
   test('a table about code that can not be understood', () => {
-    const text =
-      'asm(".pushsection __ex_table,\\"a\\"; .long 1, 2, 3; .popsection"); int f(void) { return 0; }'
+    const text = 'asm(".pushsection __ex_table,\\"a\\"; .long 1, 2, 3; .popsection"); int f(void) { return 0; }'
     expect(rules(changeOf(text, text).findings)).toEqual(['error unreadable-table'])
   })
 })

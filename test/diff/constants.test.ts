@@ -9,8 +9,7 @@ sheet({
     {
       title: 'that moves in its section is no change',
       before: 'void str_move(void) { say("str_move says so"); }',
-      after:
-        'void str_front(void) { say("a new one in front"); } void str_move(void) { say("str_move says so"); }',
+      after: 'void str_front(void) { say("a new one in front"); } void str_move(void) { say("str_move says so"); }',
       added: ['str_front'],
     },
     {
@@ -94,8 +93,7 @@ sheet({
     },
     {
       title: 'that data point to is compared by content',
-      before:
-        'const char *str_names[] = { "alpha", "beta" }; const char *str_get(int i) { return str_names[i]; }',
+      before: 'const char *str_names[] = { "alpha", "beta" }; const char *str_get(int i) { return str_names[i]; }',
       after:
         'void str_before(void) { say("something else first"); } const char *str_names[] = { "alpha", ' +
         '"beta" }; const char *str_get(int i) { return str_names[i + 1]; }',
@@ -111,8 +109,7 @@ sheet({
   cases: [
     {
       title: 'of a pool of 8 bytes that moves is no change, and one with another value is',
-      before:
-        'double pool_same(double x) { return x * 3.25; } double pool_other(double x) { return x * 7.75; }',
+      before: 'double pool_same(double x) { return x * 3.25; } double pool_other(double x) { return x * 7.75; }',
       after:
         'double pool_new(double x) { return x + 1.0625; } double pool_same(double x) { return x * 3.25; ' +
         '} double pool_other(double x) { return x * 7.875; }',

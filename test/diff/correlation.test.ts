@@ -227,8 +227,7 @@ sheet({
     },
     {
       title: 'goes with its code into a part that is split off, and stays the one that the kernel has',
-      before:
-        'int move_in(int a) { static int moved = 4; if (unlikely(a)) return moved += get(); return a; }',
+      before: 'int move_in(int a) { static int moved = 4; if (unlikely(a)) return moved += get(); return a; }',
       after: `static int moved NAMED("moved.7") = 4;
         static noinline int move_part(int) NAMED("move_in.part.0"); static noinline int move_part(int a) { return moved += get(); }
         int move_in(int a) { if (unlikely(a)) return move_part(a); return a; }`,

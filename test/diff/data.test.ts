@@ -55,12 +55,7 @@ sheet({
     stays('__ro_after_init', 's_ro', 'static int s_ro RO = 9;', 'a += s_ro++;'),
     stays('a per-CPU variable', 's_pc', 'static int s_pc PERCPU = 9;', 'a += *(__seg_gs int *)&s_pc;'),
     stays('a cache-aligned one', 's_ca', 'static int s_ca CACHE = 9;', 'a += s_ca++;'),
-    stays(
-      'a constant of the file',
-      's_const',
-      'const int s_const[5] = { 1, 2, 3, 4, 5 };',
-      'a += s_const[a];',
-    ),
+    stays('a constant of the file', 's_const', 'const int s_const[5] = { 1, 2, 3, 4, 5 };', 'a += s_const[a];'),
     stays(
       'a table of pointers',
       's_ops',
@@ -109,8 +104,7 @@ sheet({
     fresh('a pointer to existing data', 'n_ptr', 'extern int elsewhere; static int *n_ptr = &elsewhere;'),
     {
       title: 'a constant table with pointers to strings, functions and data is carried with what they need',
-      before:
-        'extern int known_data; int known_code(int a) { return a + get(); } int table_user(int i) { return i; }',
+      before: 'extern int known_data; int known_code(int a) { return a + get(); } int table_user(int i) { return i; }',
       after: `extern int known_data; int known_code(int a) { return a + get(); }
         static noinline int fresh_code(int a) { return get() * a; }
         static const struct { const char *word; int *data; int (*code)(int); } fresh_table[] = { { "word", &known_data, known_code }, { "more", 0, fresh_code } };
@@ -161,12 +155,7 @@ sheet({
     changes('another section', 'c_place', 'static int c_place = 5;', 'static int c_place RM = 5;'),
     changes('a constant', 'c_const', 'const int c_const = 5;', 'const int c_const = 6;'),
     changes('__read_mostly with another value', 'c_rm', 'static int c_rm RM = 5;', 'static int c_rm RM = 6;'),
-    changes(
-      '__ro_after_init with another value',
-      'c_ro',
-      'static int c_ro RO = 5;',
-      'static int c_ro RO = 6;',
-    ),
+    changes('__ro_after_init with another value', 'c_ro', 'static int c_ro RO = 5;', 'static int c_ro RO = 6;'),
     changes('a per-CPU variable with another value', 'c_pc', 'int c_pc PERCPU = 5;', 'int c_pc PERCPU = 6;'),
     changes(
       'a text in a table',

@@ -70,9 +70,7 @@ sheet({
     diagnostic('__already_done of 6.12 in .data..once', 'lite', 'DO_ONCE_LITE_IF(a > 3, _printk, "%d", a);', [
       '__already_done',
     ]),
-    diagnostic('__already_done of a warning without words', 'mute', 'WARN_ON_ONCE(a > 3);', [
-      '__already_done',
-    ]),
+    diagnostic('__already_done of a warning without words', 'mute', 'WARN_ON_ONCE(a > 3);', ['__already_done']),
     diagnostic(
       '__already_done of a warning in a loop',
       'looping',
@@ -84,18 +82,13 @@ sheet({
     diagnostic('__print_once of 4.4', 'print_once_44', 'printk_once_44("once");', ['__print_once']),
     diagnostic('__func__', 'named', 'say("%s", __func__);', ['__func__']),
     diagnostic('__FUNCTION__', 'named_old', 'say("%s", __FUNCTION__);', ['__FUNCTION__']),
-    diagnostic('__PRETTY_FUNCTION__', 'named_well', 'say("%s", __PRETTY_FUNCTION__);', [
-      '__PRETTY_FUNCTION__',
-    ]),
+    diagnostic('__PRETTY_FUNCTION__', 'named_well', 'say("%s", __PRETTY_FUNCTION__);', ['__PRETTY_FUNCTION__']),
     diagnostic('__key of a lock', 'locker', 'mutex_init(&a);', ['__key']),
     diagnostic('__key of a lock with lockdep', 'locker_debug', 'mutex_init_debug(&a);', ['__key']),
     diagnostic('the descriptor of dynamic debug in 4.4', 'verbose', 'pr_debug_44("text");', ['descriptor']),
     diagnostic('the descriptor of dynamic debug', 'dyn', 'pr_debug_id(descriptor, "text");', ['descriptor']),
     diagnostic('__UNIQUE_ID_ddebug', 'dyn_unique', 'pr_debug("text");', []),
-    diagnostic('_entry_ptr of the printk index', 'indexed', 'printk("indexed %d", a);', [
-      '_entry',
-      '_entry_ptr',
-    ]),
+    diagnostic('_entry_ptr of the printk index', 'indexed', 'printk("indexed %d", a);', ['_entry', '_entry_ptr']),
     diagnostic('___tp_str', 'traced', 'use(tracepoint_string("point"));', ['___tp_str']),
     diagnostic('_rs of a rate limit', 'limited', 'printk_ratelimited("often");', ['_rs']),
     diagnostic(

@@ -32,13 +32,11 @@ mkdirSync(path.join(headers, 'linux'), { recursive: true })
 for (const [name, text] of Object.entries(texts)) writeFileSync(path.join(headers, 'linux', name), text)
 
 function changeOf(before: string, after: string, unit = 'unit.c', program = compiler): Change {
-  const object = (text: string) =>
-    readObject(compileWith(program, text, ['-idirafter', own, '-I', headers]), unit)
+  const object = (text: string) => readObject(compileWith(program, text, ['-idirafter', own, '-I', headers]), unit)
   return compareObjects(object(before), object(after), unit)
 }
 
-const callbacksOf = ({ directives }: Change) =>
-  directives.callbacks.map(({ kind, atom }) => [kind, atom.name])
+const callbacksOf = ({ directives }: Change) => directives.callbacks.map(({ kind, atom }) => [kind, atom.name])
 const changedIn = (change: Change) => change.changed.map(({ after }) => after.name).sort()
 
 const f = (n: number) => `int f(int a) { return a * ${n}; } int g(int a) { return a + ${n}; }\n`
@@ -175,10 +173,7 @@ describe('a patch may leave out', () => {
   test('another initial value, and goes on using the datum of the running kernel', () => {
     const source = (n: number) => `static int limit = ${n}; int f(int a) { return a + limit++ + ${n}; }\n`
     expect(rules(changeOf(source(3), source(4)).findings)).toEqual(['error data-changed'])
-    const change = changeOf(
-      source(3),
-      `${source(4)}#include "inarch.h"\nINARCH_IGNORE_SECTION(".data.limit");`,
-    )
+    const change = changeOf(source(3), `${source(4)}#include "inarch.h"\nINARCH_IGNORE_SECTION(".data.limit");`)
     expect(rules(change.findings)).toEqual(['note ignored'])
     const extraction = extractionOf([change])
     expect([...extraction.references.values()].map(({ name }) => name)).toContain('limit')
@@ -220,10 +215,7 @@ describe('a patch may take along', () => {
       `static const int table[] = { 1, 2, 3, ${n} }; int f(int a) { return table[a]; } int g(int a) { ` +
       `return a; } int h(int a) { return a + table[a & 1]; }\n`
     expect(rules(changeOf(source(4), source(5)).findings)).toEqual(['error data-changed'])
-    const change = changeOf(
-      source(4),
-      `#include "inarch.h"\n${source(5)}INARCH_INCLUDE_SECTION(".rodata.table");`,
-    )
+    const change = changeOf(source(4), `#include "inarch.h"\n${source(5)}INARCH_INCLUDE_SECTION(".rodata.table");`)
     expect(changedIn(change)).toEqual(['f', 'h'])
     expect(change.findings).toEqual([])
     const extraction = extractionOf([change])
@@ -248,12 +240,8 @@ describe('a patch may take along', () => {
   })
 
   test('a datum that others keep using is told', () => {
-    const source = (n: number) =>
-      `int limit = ${n}; int *where = &limit; int f(int a) { return a + *where + limit; }\n`
-    const change = changeOf(
-      source(3),
-      `${source(4)}#include "inarch.h"\nINARCH_INCLUDE_SECTION(".data.limit");`,
-    )
+    const source = (n: number) => `int limit = ${n}; int *where = &limit; int f(int a) { return a + *where + limit; }\n`
+    const change = changeOf(source(3), `${source(4)}#include "inarch.h"\nINARCH_INCLUDE_SECTION(".data.limit");`)
     expect(change.findings.map(({ rule, message }) => [rule, message])).toEqual([
       ['copy-not-shared', expect.stringContaining('where goes on pointing')],
       ['copy-starts-anew', expect.stringContaining('copy of limit')],
@@ -267,10 +255,7 @@ describe('an object has one callback of a kind', () => {
     `${f(3)}#include "inarch.h"\nstatic int ${name}(struct klp_object *o) { return 0; } INARCH_PRE_PATCH(${name});`
 
   test('a second one is refused, and both files are named', () => {
-    const changes = [
-      changeOf(f(3), withCallback('first'), 'fs/a.c'),
-      changeOf(f(3), withCallback('second'), 'fs/b.c'),
-    ]
+    const changes = [changeOf(f(3), withCallback('first'), 'fs/a.c'), changeOf(f(3), withCallback('second'), 'fs/b.c')]
     const { findings, callbacks } = extractionOf(changes)
     expect(rules(findings)).toEqual(['error duplicate-callback'])
     expect(findings[0]?.message).toContain('first and second (in fs/a.c and fs/b.c)')
@@ -301,10 +286,7 @@ describe('an object has one callback of a kind', () => {
   })
 
   test('one that is defined elsewhere is refused', () => {
-    const change = changeOf(
-      f(3),
-      `${f(4)}#include "inarch.h"\nvoid far(struct klp_object *o); INARCH_POST_PATCH(far);`,
-    )
+    const change = changeOf(f(3), `${f(4)}#include "inarch.h"\nvoid far(struct klp_object *o); INARCH_POST_PATCH(far);`)
     expect(rules(change.findings)).toEqual(['error bad-directive'])
   })
 })

@@ -33,8 +33,7 @@ test('so is new exit code with its call, beside a function that changes', () => 
 
 test('boot code and what only looks like exit code stay what they are', () => {
   const more =
-    `${start} int begin(void) { return get(); } __attribute__((section(".exit_never"), used)) ` +
-    'static int odd = 3;'
+    `${start} int begin(void) { return get(); } __attribute__((section(".exit_never"), used)) ` + 'static int odd = 3;'
   const change = changeOf(old, source('use(1);', 'a + get()', more))
   expect(withoutExitCode(change).findings).toEqual(change.findings)
   expect(rules(change.findings)).toEqual(['error init-code', 'error registration-added'])

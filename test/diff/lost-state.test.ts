@@ -86,8 +86,7 @@ sheet({
     },
     {
       title: 'is nothing when a constant is renamed',
-      before:
-        'static const int old_limit[2] = { 4, 5 }; int in_limit(int a) { return old_limit[a] * get(); }',
+      before: 'static const int old_limit[2] = { 4, 5 }; int in_limit(int a) { return old_limit[a] * get(); }',
       after: 'static const int new_limit[2] = { 4, 5 }; int in_limit(int a) { return new_limit[a] * get(); }',
       changed: ['in_limit'],
       newData: ['new_limit'],

@@ -32,8 +32,7 @@ ${name}:
 ${body.replaceAll(';', '\n')}
 	.size ${name}, .-${name}
 `
-const hot = (layout: Layout, name: string, body: string) =>
-  part(layout, '.text', name, `call __fentry__; ${body}`)
+const hot = (layout: Layout, name: string, body: string) => part(layout, '.text', name, `call __fentry__; ${body}`)
 const cold = (layout: Layout, name: string, body: string) => part(layout, '.text.unlikely', name, body)
 
 /** The quick look is for objects of which most is the same. */
@@ -46,12 +45,9 @@ function seen(before: string, after: string) {
   const whole = compareObjects(readObject(b, 'unit.o'), readObject(a, 'unit.o'), 'unit.c')
   const names = ({ changed }: typeof whole) => changed.map(({ after: { name } }) => name).sort()
   const quick = differingParts({ bytes: b, name: 'unit.o' }, { bytes: a, name: 'unit.o' })
-  if (quick !== undefined)
-    expect(names(compareObjects(quick.before, quick.after, 'unit.c'))).toEqual(names(whole))
+  if (quick !== undefined) expect(names(compareObjects(quick.before, quick.after, 'unit.c'))).toEqual(names(whole))
   for (const side of [b, a])
-    expect(names(compareObjects(readObject(side, 'unit.o'), readObject(side, 'unit.o'), 'unit.c'))).toEqual(
-      [],
-    )
+    expect(names(compareObjects(readObject(side, 'unit.o'), readObject(side, 'unit.o'), 'unit.c'))).toEqual([])
   return { names: names(whole), change: whole, quick: quick !== undefined }
 }
 
@@ -225,10 +221,7 @@ describe('a table of labels', () => {
 
   test.each([
     ['constant', 'static const void *const tab[]'],
-    [
-      'in a section of its own',
-      'static const void *const tab[] __attribute__((section(".rodata..c_jump_table")))',
-    ],
+    ['in a section of its own', 'static const void *const tab[] __attribute__((section(".rodata..c_jump_table")))'],
   ])('that is %s goes with its function, as the running one leads into old code', (_, table) => {
     const change = changeOf(unit(1, table), unit(2, table))
     expect(change.changed.map(({ after: { name } }) => name)).toEqual(['g'])
@@ -248,9 +241,7 @@ describe('a table of labels', () => {
   })
 
   test('of functions stays the kernel’s', () => {
-    const text = (
-      n: number,
-    ) => `int a(void), b(void); int g(int i) { static int (*const tab[])(void) = { a, b };
+    const text = (n: number) => `int a(void), b(void); int g(int i) { static int (*const tab[])(void) = { a, b };
       return tab[i]() + ${n}; }`
     const { references } = extractionOf([changeOf(text(1000), text(2000))])
     expect([...references.values()].map(({ name }) => name)).toContain('tab.0')

@@ -52,11 +52,7 @@ describe.each(both)('what is done once (%s)', (program) => {
 
   test.each([
     ['the same by a macro, while the rest changes', macro('&a'), `${macro('&a')} fill(&b, 3);`],
-    [
-      'the same by a flag, while the rest changes',
-      flag('fill(&a, 1);'),
-      `${flag('fill(&a, 1);')} n = 3; fill(&b, 3);`,
-    ],
+    ['the same by a flag, while the rest changes', flag('fill(&a, 1);'), `${flag('fill(&a, 1);')} n = 3; fill(&b, 3);`],
     ['less', flag('fill(&a, 1); fill(&b, 2);'), flag('fill(&a, 1);')],
     ['the same under a lock', flag('fill(&a, 1);'), flag('make_a(); fill(&a, 1); make_b();')],
     ['said otherwise', flag('_printk("once %d", n);'), flag('_printk("just once %d", m);')],

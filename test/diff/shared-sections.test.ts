@@ -25,8 +25,7 @@ let number = 0
 function assemble(text: string, more: readonly string[], edit: (assembly: string) => string): Buffer {
   const base = path.join(work, `shared${++number}`)
   writeFileSync(`${base}.c`, prelude + text)
-  const run = (args: readonly string[]) =>
-    execFileSync(compiler, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const run = (args: readonly string[]) => execFileSync(compiler, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   run([...flags, ...traced, '-fno-toplevel-reorder', ...more, '-S', '-o', `${base}.s`, `${base}.c`])
   writeFileSync(`${base}.s`, edit(readFileSync(`${base}.s`, 'latin1')), 'latin1')
   run(['-c', '-o', `${base}.o`, `${base}.s`])
@@ -51,8 +50,7 @@ function seen(text: string, more: readonly string[], edit: (assembly: string) =>
   const whole = summary(compareObjects(read(before), read(after), 'unit.c'))
   const part = differingParts({ bytes: before, name: 'unit.o' }, { bytes: after, name: 'unit.o' })
   if (part !== undefined) expect(summary(compareObjects(part.before, part.after, 'unit.c'))).toEqual(whole)
-  for (const side of [before, after])
-    expect(summary(compareObjects(read(side), read(side), 'unit.c'))).toEqual([])
+  for (const side of [before, after]) expect(summary(compareObjects(read(side), read(side), 'unit.c'))).toEqual([])
   return { whole, quick: part !== undefined, change: compareObjects(read(before), read(after), 'unit.c') }
 }
 
@@ -66,8 +64,7 @@ function exchange(assembly: string): string {
   return assembly.replace(one + two, two + one)
 }
 
-const named = (name: string) =>
-  `const int ${name}[4] = { 1, 2, 3, 4 }; int get_${name}(int i) { return ${name}[i]; }`
+const named = (name: string) => `const int ${name}[4] = { 1, 2, 3, 4 }; int get_${name}(int i) { return ${name}[i]; }`
 const choice = `int f(int x) { switch (x) { case 0: return get(); case 1: say("a"); return 5; case 2: say("b"); return 7;
   case 3: use((void *)3); return 9; case 4: use((void *)1); return 4; case 5: get(); return 3; case 6: return get() * 3; } return 0; }`
 const together = ['-fno-data-sections']

@@ -24,9 +24,7 @@ describe('a patch', () => {
       const { object } = await build('same-helper-in-two-files', '6.1', [], engine)
       const sections = object.sections.filter(({ flags }) => (flags & 2) !== 0).map(({ name }) => name)
       expect(new Set(sections).size).toBe(sections.length)
-      const helpers = object.symbols.filter(
-        ({ name, type }) => name.startsWith('too_long') && type === 'function',
-      )
+      const helpers = object.symbols.filter(({ name, type }) => name.startsWith('too_long') && type === 'function')
       expect(helpers.map(({ name }) => name)).toEqual(['too_long', 'too_long..2'])
     },
   )

@@ -29,23 +29,13 @@ export const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-audit-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
 /** @param of the patch; `engine` for another engine's */
-async function make(
-  kernel: Kernel,
-  further: boolean,
-  engine: 'binary' | 'source',
-  of = engine,
-): Promise<Built> {
+async function make(kernel: Kernel, further: boolean, engine: 'binary' | 'source', of = engine): Promise<Built> {
   const patches = [auditedPatch(kernel, further, of)]
   return await buildToAudit(job, kernel, engine, patches, mkdtempSync(path.join(work, 'fix-')))
 }
 
 /** Builds a patch of test/cases. */
-export const build = async (
-  name: string,
-  wanted: string,
-  allow: readonly string[] = [],
-  engine: Engine = 'binary',
-) => {
+export const build = async (name: string, wanted: string, allow: readonly string[] = [], engine: Engine = 'binary') => {
   const kernel = await selectKernel(job, wanted)
   const file = path.resolve('test/cases', `${name}.patch`)
   const patches = [parsePatch(readFileSync(file), `${name}.patch`)]
@@ -121,9 +111,7 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
     /** The same patch with one unit more, by the binary engine. */
     const further = () => (more ??= make(kernel, true, 'binary', engine))
 
-    const rulesOf = async (audited: Audited) => [
-      ...new Set((await audit(kernel, audited)).map(({ rule }) => rule)),
-    ]
+    const rulesOf = async (audited: Audited) => [...new Set((await audit(kernel, audited)).map(({ rule }) => rule))]
     const mutated = (mutate: (mutant: Mutant) => Mutant) =>
       rulesOf({ ...made, bytes: mutate(new Mutant(made.bytes)).bytes })
     const address = (name: string) => names.symbols('vmlinux', name)[0]!.address
@@ -147,11 +135,7 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
         return view.extentsAt(meaning.place, one.symbol).some(({ symbol }) => isIt(symbol?.name ?? ''))
       })
     }
-    const first = (
-      mutant: Mutant,
-      name: string | RegExp,
-      fits: (raw: RawRelocation) => boolean = () => true,
-    ) => {
+    const first = (mutant: Mutant, name: string | RegExp, fits: (raw: RawRelocation) => boolean = () => true) => {
       const found = leadingTo(mutant, name).find(fits)
       if (found === undefined) throw new Error(`nothing leads to ${name}`)
       return found
@@ -172,15 +156,11 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
     })
 
     test('that calls what was freed after boot', async () => {
-      expect(await mutated((mutant) => turn(mutant, callee, address('start_kernel')))).toContain(
-        'audit-freed',
-      )
+      expect(await mutated((mutant) => turn(mutant, callee, address('start_kernel')))).toContain('audit-freed')
     })
 
     test('that calls another function', async () => {
-      expect(await mutated((mutant) => turn(mutant, callee, address('vsnprintf')))).toEqual([
-        'audit-reference',
-      ])
+      expect(await mutated((mutant) => turn(mutant, callee, address('vsnprintf')))).toEqual(['audit-reference'])
     })
 
     test('that calls a datum', async () => {
@@ -201,9 +181,9 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
         ),
       )
       expect(exchanged).toContain('audit-reference')
-      expect(
-        await held((mutant) => mutant.lead(first(mutant, datum), first(mutant, datum).addend + 8)),
-      ).toContain('audit-reference')
+      expect(await held((mutant) => mutant.lead(first(mutant, datum), first(mutant, datum).addend + 8))).toContain(
+        'audit-reference',
+      )
     })
 
     test('with two sections of one name', async () => {
@@ -230,8 +210,7 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
         const used = leadingTo(mutant, /^___done\.\d+$/)
         expect(used.length).toBeGreaterThan(0)
         const name = ['___done.0', '___done.1', '___done.2', '___done.3'].find(
-          (candidate) =>
-            names.symbols('vmlinux', candidate).length > 0 && leadingTo(mutant, candidate).length === 0,
+          (candidate) => names.symbols('vmlinux', candidate).length > 0 && leadingTo(mutant, candidate).length === 0,
         )!
         const own = ['___done.0', '___done.1', '___done.2', '___done.3'].find(
           (candidate) => leadingTo(mutant, candidate).length > 0,
@@ -255,8 +234,7 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
       const rules = await mutated((mutant) => {
         const kernels = first(mutant, datum)
         const own = leadingTo(mutant, 'audit_told')[0]!
-        if (kernels.table.startsWith('.klp.rela'))
-          throw new Error(`${datum} is reached by a livepatch symbol`)
+        if (kernels.table.startsWith('.klp.rela')) throw new Error(`${datum} is reached by a livepatch symbol`)
         return mutant.lead(
           kernels,
           isDistance(kernels) ? own.addend : own.addend + (isDistance(own) ? 4 : 0),
@@ -310,19 +288,14 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
     })
 
     // In 6.12 gcc puts nothing of this unit aside.
-    test.skipIf(wanted === '6.12')(
-      'without a function of which only the part that seldom runs changes',
-      async () => {
-        const { before } = (await further()).units.find(({ unit }) => unit === random)!
-        const cold = viewOf(before, random).named.find(({ symbol }) => /\.cold$/.test(symbol?.name ?? ''))!
-        const after = new Mutant(before).write(cold.section.name, cold.start, Buffer.from([0x90])).bytes
-        const same = { unit: random, object: 'vmlinux', before, after: before }
-        expect(await rulesOf({ ...made, units: [...made.units, same] })).toEqual([])
-        expect(await rulesOf({ ...made, units: [...made.units, { ...same, after }] })).toEqual([
-          'audit-missing',
-        ])
-      },
-    )
+    test.skipIf(wanted === '6.12')('without a function of which only the part that seldom runs changes', async () => {
+      const { before } = (await further()).units.find(({ unit }) => unit === random)!
+      const cold = viewOf(before, random).named.find(({ symbol }) => /\.cold$/.test(symbol?.name ?? ''))!
+      const after = new Mutant(before).write(cold.section.name, cold.start, Buffer.from([0x90])).bytes
+      const same = { unit: random, object: 'vmlinux', before, after: before }
+      expect(await rulesOf({ ...made, units: [...made.units, same] })).toEqual([])
+      expect(await rulesOf({ ...made, units: [...made.units, { ...same, after }] })).toEqual(['audit-missing'])
+    })
 
     test('in which a name, or what the kernel keeps for itself, is written over', async () => {
       const { functions } = livepatchTables(viewOf(made.bytes, 'audited.ko'), made.structures)!
@@ -330,9 +303,7 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
       const one = Buffer.from([1])
       // old_func, new_size and the hooks of ftrace behind the three members that a live patch fills in.
       for (const at of [24, made.structures.func.size - 1])
-        expect(await mutated((mutant) => mutant.write(section.name, offset + at, one))).toContain(
-          'audit-replaced',
-        )
+        expect(await mutated((mutant) => mutant.write(section.name, offset + at, one))).toContain('audit-replaced')
       // The empty entry at the end, by which the kernel knows that there is no other one.
       const last = functions.at(-1)!.entry.offset + made.structures.func.size + 16
       expect(await mutated((mutant) => mutant.write(section.name, last, one))).toContain('audit-replaced')
@@ -359,32 +330,29 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
         ).toContain('audit-table')
     })
 
-    test.runIf(engine === 'source')(
-      'with a byte of a function of which the compiler made other code',
-      async () => {
-        const unit = pipe
-        const told: Finding[] = [
-          ...made.told,
-          {
-            severity: 'note',
-            rule: 'same-by-source',
-            symbol: 'alloc_pipe_info',
-            unit,
-            message: 'It is said',
-          },
-        ]
-        const { object } = viewOf(made.bytes, 'audited.ko')
-        const text = object.sections.find(({ name }) => name === '.text.livepatch_alloc_pipe_info')!
-        // A number that is compared: PIPE_DEF_BUFFERS is 16.
-        const at = text.data.indexOf(16)
-        expect(at).toBeGreaterThan(0)
-        const { bytes } = new Mutant(made.bytes).write(text.name, at, Buffer.from([17]))
-        expect(await rulesOf({ ...made, told })).toEqual([])
-        expect(await rulesOf({ ...made, told, bytes })).toEqual(['audit-code'])
-        // The units alone tell nothing about such code.
-        expect(await rulesOf({ ...made, told, bytes, parts: [] })).toEqual([])
-      },
-    )
+    test.runIf(engine === 'source')('with a byte of a function of which the compiler made other code', async () => {
+      const unit = pipe
+      const told: Finding[] = [
+        ...made.told,
+        {
+          severity: 'note',
+          rule: 'same-by-source',
+          symbol: 'alloc_pipe_info',
+          unit,
+          message: 'It is said',
+        },
+      ]
+      const { object } = viewOf(made.bytes, 'audited.ko')
+      const text = object.sections.find(({ name }) => name === '.text.livepatch_alloc_pipe_info')!
+      // A number that is compared: PIPE_DEF_BUFFERS is 16.
+      const at = text.data.indexOf(16)
+      expect(at).toBeGreaterThan(0)
+      const { bytes } = new Mutant(made.bytes).write(text.name, at, Buffer.from([17]))
+      expect(await rulesOf({ ...made, told })).toEqual([])
+      expect(await rulesOf({ ...made, told, bytes })).toEqual(['audit-code'])
+      // The units alone tell nothing about such code.
+      expect(await rulesOf({ ...made, told, bytes, parts: [] })).toEqual([])
+    })
 
     test('made of objects that are stale', async () => {
       const more = await further()
@@ -408,17 +376,13 @@ export const describeAudited = (wanted: string, engine: 'binary' | 'source') =>
       const sections = viewOf(made.bytes, 'audited.ko').object.sections.map(({ name }) => name)
       const data = sections.find((name) => /^\.bss.*audit_told/.test(name))!
       const code = sections.find((name) => /^\.text.*audit_count$/.test(name))!
-      expect(await mutated((mutant) => mutant.nameSection(data, '.data..ro_after_init'))).toContain(
-        'audit-read-only',
-      )
+      expect(await mutated((mutant) => mutant.nameSection(data, '.data..ro_after_init'))).toContain('audit-read-only')
       expect(await mutated((mutant) => mutant.nameSection(code, '.init.text.audit'))).toContain('audit-freed')
     })
 
     test('with a table that is about another key, and with another version of a symbol', async () => {
       const table = await mutated((mutant) => {
-        const keys = mutant
-          .relocations()
-          .filter((raw) => raw.table === '.rela__jump_table' && raw.offset % 16 === 8)
+        const keys = mutant.relocations().filter((raw) => raw.table === '.rela__jump_table' && raw.offset % 16 === 8)
         return mutant.lead(keys[0]!, keys[0]!.addend + 16)
       })
       expect(table).toContain('audit-reference')

@@ -75,9 +75,7 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
     expect(distancesIn(readObject(meminfo.bytes, 'meminfo.ko')).map(({ bytes }) => bytes)).toEqual(
       symbols.flatMap(({ distance }) => distance ?? []).sort((a, b) => a - b),
     )
-    expect(
-      byName.binding!.symbols.every(({ distance, byName: looked }) => distance === undefined && looked),
-    ).toBe(true)
+    expect(byName.binding!.symbols.every(({ distance, byName: looked }) => distance === undefined && looked)).toBe(true)
     Object.assign(files, {
       'version.ko': withByte(meminfo.bytes, image.version, 1),
       'rebuilt.ko': withByte(meminfo.bytes, Buffer.from(image.buildId!, 'hex'), 19),
@@ -152,9 +150,7 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
 
     test('over another live patch that is at work, the wrong images are refused and its own is taken', () => {
       for (const name of ['rebuilt', 'moved'])
-        expect(lines).toContainEqual(
-          expect.stringMatching(new RegExp(`^${name} [1-9]\\d* livepatch_by_name$`)),
-        )
+        expect(lines).toContainEqual(expect.stringMatching(new RegExp(`^${name} [1-9]\\d* livepatch_by_name$`)))
       expect(lines).toContain('over 0 livepatch_over')
       expect(lines).toContain('over shows 1')
     })
@@ -171,9 +167,7 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
   })
 })
 
-test('the neighbouring kernel, which has the same checksums, refuses it in one clear line', async ({
-  skip,
-}) => {
+test('the neighbouring kernel, which has the same checksums, refuses it in one clear line', async ({ skip }) => {
   const kernel = await selectKernel(job, '6.1')
   const older = await olderThan(kernel)
   if (older === undefined) return skip('the archive has one kernel of the series')

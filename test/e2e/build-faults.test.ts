@@ -47,8 +47,7 @@ const ofKernel = (name: string, sympos = 0): Binding => ({
   sympos,
 })
 
-const named = (draft: Draft, wanted: RegExp) =>
-  [...draft.bindings].find(([, { name }]) => wanted.test(name))![1]
+const named = (draft: Draft, wanted: RegExp) => [...draft.bindings].find(([, { name }]) => wanted.test(name))![1]
 
 /** Exchanges where the relocations of one section lead: two variables, each in a section of its own. */
 const exchanged =
@@ -86,10 +85,7 @@ const faults: Readonly<Record<string, { alter: Alter; rule: RegExp }>> = {
   'binding: two statics of the kernel, exchanged': {
     alter: (draft, fix) => {
       const [secret, done] = [named(draft, /^net_secret$/), named(draft, /^___done\.\d+$/)]
-      return bound(/^net_secret$|^___done\.\d+$/, ({ name }) => (name === 'net_secret' ? done : secret))(
-        draft,
-        fix,
-      )
+      return bound(/^net_secret$|^___done\.\d+$/, ({ name }) => (name === 'net_secret' ? done : secret))(draft, fix)
     },
     rule: /^audit-/,
   },
@@ -134,9 +130,7 @@ const faults: Readonly<Record<string, { alter: Alter; rule: RegExp }>> = {
       let count = 0
       for (const section of draft.extraction.draft.sections)
         section.relocations = section.relocations.map((relocation) =>
-          relocation.symbol === symbol && count++ === 0
-            ? { ...relocation, addend: relocation.addend + 8 }
-            : relocation,
+          relocation.symbol === symbol && count++ === 0 ? { ...relocation, addend: relocation.addend + 8 } : relocation,
         )
       expect(count).toBeGreaterThan(0)
       return draft
@@ -210,8 +204,7 @@ describe.each(['6.1', '6.12'])('a build for %s', (which) => {
       [],
       alter,
     )
-  const rules = async (built: Awaited<ReturnType<typeof build>>) =>
-    (await audit(kernel, built)).map(({ rule }) => rule)
+  const rules = async (built: Awaited<ReturnType<typeof build>>) => (await audit(kernel, built)).map(({ rule }) => rule)
 
   test('that goes as it should passes', async () => {
     expect(await rules(await build())).toEqual([])
@@ -230,9 +223,7 @@ describe.each(['6.1', '6.12'])('a build for %s', (which) => {
   // Joining would make one section of two, so this is the fault of who writes the file.
   test('with a fault in the writing: two sections of one name', async () => {
     const built = await build()
-    const [one, other] = readObject(built.bytes, built.file).sections.filter(({ name }) =>
-      /^\.text\./.test(name),
-    )
+    const [one, other] = readObject(built.bytes, built.file).sections.filter(({ name }) => /^\.text\./.test(name))
     const bytes = new Mutant(built.bytes).nameSection(one!.name, other!.name).bytes
     expect(await rules({ ...built, bytes })).toContain('audit-section-name')
   })

@@ -133,29 +133,19 @@ describe('compiling a patch', () => {
 
   test('gives the very same object when only lines have moved', async () => {
     const { pairs } = await compile(
-      edit(
-        'fs/ext4/mballoc.c',
-        '#include "ext4_jbd2.h"\n',
-        '/*\n * Only\n * a comment\n */\n#include "ext4_jbd2.h"\n',
-      ),
+      edit('fs/ext4/mballoc.c', '#include "ext4_jbd2.h"\n', '/*\n * Only\n * a comment\n */\n#include "ext4_jbd2.h"\n'),
     )
     expect(contents(pairs[0]!.after)).toBe(contents(pairs[0]!.before!))
   })
 
   test('names the module that holds a unit', async () => {
-    const { pairs } = await compile(
-      edit('drivers/net/dummy.c', 'return NETDEV_TX_OK;', 'return NETDEV_TX_BUSY;'),
-    )
+    const { pairs } = await compile(edit('drivers/net/dummy.c', 'return NETDEV_TX_OK;', 'return NETDEV_TX_BUSY;'))
     expect(pairs).toMatchObject([{ unit: 'drivers/net/dummy.c', module: 'dummy' }])
   })
 
   test('reaches a file through the unit that includes it', async () => {
     const { pairs } = await compile(
-      edit(
-        'kernel/sched/rt.c',
-        'int sched_rr_timeslice = RR_TIMESLICE;',
-        'int sched_rr_timeslice = RR_TIMESLICE + 1;',
-      ),
+      edit('kernel/sched/rt.c', 'int sched_rr_timeslice = RR_TIMESLICE;', 'int sched_rr_timeslice = RR_TIMESLICE + 1;'),
     )
     expect(pairs).toMatchObject([{ unit: 'kernel/sched/build_policy.c' }])
     expect(contents(pairs[0]!.after)).not.toBe(contents(pairs[0]!.before!))
@@ -180,11 +170,7 @@ describe('compiling a patch', () => {
   test('that does not compile names the line of the patch and shows the message', async () => {
     const fault = await refusal(
       compile(
-        edit(
-          'fs/proc/meminfo.c',
-          'si_meminfo(&i);\n',
-          'si_meminfo(&i);\n\n\tno_such_thing(&i);\n\tthis is wrong;\n',
-        ),
+        edit('fs/proc/meminfo.c', 'si_meminfo(&i);\n', 'si_meminfo(&i);\n\n\tno_such_thing(&i);\n\tthis is wrong;\n'),
       ),
     )
     expect(fault).toMatchObject({ kind: 'patch', code: 'compile-error' })
@@ -226,9 +212,7 @@ describe('a patch that does not compile', () => {
   })
 
   test('has an error in a header told once, though many units have it', async () => {
-    const fault = await refusal(
-      compile(edit('fs/proc/internal.h', '#include', 'int x = no_such_name;\n#include')),
-    )
+    const fault = await refusal(compile(edit('fs/proc/internal.h', '#include', 'int x = no_such_name;\n#include')))
     expect(fault.message).toMatch(/no_such_name/)
     expect(fault.message).not.toMatch(/more error/)
   })
@@ -255,10 +239,7 @@ describe('a patch that names a file of this machine', () => {
       'through a macro, with an end that hides what was read',
       (file: string) => `${spelled}#include SPELLED(${file})\n#include "not-there.h"`,
     ],
-    [
-      'by the way up',
-      (file: string) => `${spelled}#include SPELLED(../../../../../../../../../../../../../..${file})`,
-    ],
+    ['by the way up', (file: string) => `${spelled}#include SPELLED(../../../../../../../../../../../../../..${file})`],
     [
       'to the assembler',
       (file: string) => `#define A ".inc"\nasm(".pushsection .x; " A "bin \\"${file}\\"; .popsection");`,
@@ -270,9 +251,7 @@ describe('a patch that names a file of this machine', () => {
     const patch = edit('fs/proc/uptime.c', `${text}\n`, `${text}\n${lines(secret)}\n`)
     const outcome = await compile(patch).catch((error: Fault) => error)
     expect(outcome.findings.map(({ rule }) => rule)).toContain('reads-outside')
-    expect(JSON.stringify([outcome, (outcome as Fault).message, (outcome as Fault).detail])).not.toContain(
-      'secretword',
-    )
+    expect(JSON.stringify([outcome, (outcome as Fault).message, (outcome as Fault).detail])).not.toContain('secretword')
   })
 })
 
@@ -319,9 +298,7 @@ describe('a file that is not a unit', () => {
   test('nothing is compiled when the patch is refused', async () => {
     const { pairs, findings } = await compile(whole('fs/proc/Makefile'), whole('fs/proc/meminfo.c'))
     expect(pairs).toEqual([])
-    expect(findings).toMatchObject([
-      { severity: 'error', rule: 'build-rules-changed', unit: 'fs/proc/Makefile' },
-    ])
+    expect(findings).toMatchObject([{ severity: 'error', rule: 'build-rules-changed', unit: 'fs/proc/Makefile' }])
   })
 })
 
@@ -339,9 +316,7 @@ test.each(['6.1', '6.12'])('the frame of a live patch for %s is compiled once', 
 test('Ctrl-C ends the compilers and leaves no object behind', async () => {
   const stopper = new AbortController()
   const out = mkdtempSync(path.join(work, 'stopped-'))
-  const changes = await apply(
-    edit('kernel/sched/core.c', 'int sched_fork(', `/* ${Date.now()} */ int sched_fork(`),
-  )
+  const changes = await apply(edit('kernel/sched/core.c', 'int sched_fork(', `/* ${Date.now()} */ int sched_fork(`))
   const running = compilePairs({ signal: stopper.signal, journal: silentJournal() }, kernel, changes, out)
   setTimeout(() => stopper.abort(new Error('stopped')), 300)
   await expect(running).rejects.toThrow('stopped')

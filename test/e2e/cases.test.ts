@@ -42,8 +42,7 @@ const macros: Readonly<Record<string, string>> = {
   alternative: 'a += static_cpu_has(X86_FEATURE_SMAP); mb(); clflushopt((void *)a);',
   get_user: 'if (get_user(a, (long __user *)case_user)) return -EFAULT;',
   put_user: 'if (put_user(a, (long __user *)case_user)) return -EFAULT;',
-  __get_user_asm:
-    '{ unsigned long v; if (copy_from_user(&v, case_user, sizeof(v))) return -EFAULT; a += v; }',
+  __get_user_asm: '{ unsigned long v; if (copy_from_user(&v, case_user, sizeof(v))) return -EFAULT; a += v; }',
   atomic: 'atomic_inc(&case_count);',
   paravirt: 'local_irq_disable(); a++; local_irq_enable();',
   indirect_call: 'a += case_indirect(a);',
@@ -96,14 +95,7 @@ long real_${name}(long a)\n{\n\t${code}\n\treturn a + ${after ? add + 500 : add}
   )
 }
 
-const debugging = [
-  'DEBUG_ATOMIC_SLEEP',
-  'LOCKDEP',
-  'PROVE_LOCKING',
-  'PROVE_RCU',
-  'DEBUG_LOCK_ALLOC',
-  'DEBUG_MUTEXES',
-]
+const debugging = ['DEBUG_ATOMIC_SLEEP', 'LOCKDEP', 'PROVE_LOCKING', 'PROVE_RCU', 'DEBUG_LOCK_ALLOC', 'DEBUG_MUTEXES']
 const variants = [
   ['as configured', []],
   [
@@ -154,8 +146,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
     const referred = [...extraction.references.values()].map(({ name }) => name)
     for (const name of ['case_lock', 'case_key', 'case_percpu', '__tracepoint_napi_poll'])
       expect(referred).toContain(name)
-    for (const name of referred)
-      expect(name).not.toMatch(/__already_done|__warned|__func__|_entry|ddebug|__key|_rs/)
+    for (const name of referred) expect(name).not.toMatch(/__already_done|__warned|__func__|_entry|ddebug|__key|_rs/)
   }
 
   describe.each(variants)('%s', (_, options) => {

@@ -6,14 +6,7 @@ import path from 'node:path'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 
 /** Writes `DIR/NAME.patch`, which puts `to` in the place of `from` in a file of the kernel. */
-export function writePatch(
-  dir: string,
-  name: string,
-  kernel: Kernel,
-  file: string,
-  from: string,
-  to: string,
-): string {
+export function writePatch(dir: string, name: string, kernel: Kernel, file: string, from: string, to: string): string {
   const original = path.join(kernel.source, file)
   const text = readFileSync(original, 'latin1')
   if (!text.includes(from)) throw new Error(`${file} does not have ${from}`)

@@ -2,15 +2,7 @@
 // The command as such: what it loads, that it repeats itself to the byte, and that it can be stopped.
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -56,9 +48,7 @@ function loadedFor(...args: readonly string[]): string[] {
     readFileSync(path.join(path.dirname(program), 'parts.json'), 'utf8'),
   )
   const names: string[] = JSON.parse(stderr)
-  return [...new Set(names.flatMap((name) => contents[name] ?? []))]
-    .filter((file) => file.startsWith('src/'))
-    .sort()
+  return [...new Set(names.flatMap((name) => contents[name] ?? []))].filter((file) => file.startsWith('src/')).sort()
 }
 
 describe('the start', () => {

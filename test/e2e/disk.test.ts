@@ -52,22 +52,19 @@ describe.runIf(process.getuid?.() === 0)('on file systems of their own', () => {
   )
 
   // Into the second would go the module alone.
-  test.each(['8k', '28k'])(
-    '%s at the place of the result: that is told, and nothing half-made is there',
-    (size) => {
-      const output = mkdtempSync(path.join(dir, 'full-'))
-      const left = path.join(dir, 'left')
-      const args = ['build', '--json', freshPatch(), '--output', output]
-      const run = withMount(output, size, args, `find "$0" -mindepth 1 >${left}`)
-      expect(JSON.parse(run.stdout).error).toMatchObject({
-        kind: 'environment',
-        code: 'disk-full',
-        remedy: 'Free some space, or choose another place',
-      })
-      expect(run.status).toBe(5)
-      expect(readFileSync(left, 'utf8')).toBe('')
-    },
-  )
+  test.each(['8k', '28k'])('%s at the place of the result: that is told, and nothing half-made is there', (size) => {
+    const output = mkdtempSync(path.join(dir, 'full-'))
+    const left = path.join(dir, 'left')
+    const args = ['build', '--json', freshPatch(), '--output', output]
+    const run = withMount(output, size, args, `find "$0" -mindepth 1 >${left}`)
+    expect(JSON.parse(run.stdout).error).toMatchObject({
+      kind: 'environment',
+      code: 'disk-full',
+      remedy: 'Free some space, or choose another place',
+    })
+    expect(run.status).toBe(5)
+    expect(readFileSync(left, 'utf8')).toBe('')
+  })
 
   test('scratch directories and kept objects may lie on two of them', () => {
     const output = mkdtempSync(path.join(dir, 'made-'))
@@ -81,13 +78,7 @@ describe.runIf(process.getuid?.() === 0)('on file systems of their own', () => {
 })
 
 describe('what can’t be written to', () => {
-  const commands = [
-    ['--version'],
-    ['--help'],
-    ['kernels', '--json'],
-    ['kernels'],
-    ['diff', '--json', 'no', 'no'],
-  ]
+  const commands = [['--version'], ['--help'], ['kernels', '--json'], ['kernels'], ['diff', '--json', 'no', 'no']]
   const run = (args: readonly string[], stdout: string, stderr: string) =>
     spawnSync('sh', ['-c', `exec "$@" >${stdout} 2>${stderr}`, 'sh', process.execPath, program, ...args], {
       encoding: 'utf8',

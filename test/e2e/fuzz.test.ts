@@ -9,18 +9,7 @@ beforeAll(buildCommand)
 test('a file that is no good object ends in a sentence, the exit code says what it was, and nothing is left', () => {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
-    [
-      'scripts/run.mjs',
-      'bench/fuzz.ts',
-      '--command',
-      '--cases',
-      '200',
-      '--alone',
-      '10',
-      '--seed',
-      '8',
-      '--json',
-    ],
+    ['scripts/run.mjs', 'bench/fuzz.ts', '--command', '--cases', '200', '--alone', '10', '--seed', '8', '--json'],
     { cwd: root, encoding: 'utf8' },
   )
   expect(stderr).toBe('')

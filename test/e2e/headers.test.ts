@@ -35,9 +35,7 @@ function manifest(name: string): Manifest {
   return JSON.parse(readFileSync(path.join(dir, `livepatch-${name}.json`), 'utf8')) as Manifest
 }
 
-function findings({
-  stdout,
-}: Outcome): { rule: string; severity: string; symbol?: string; message: string }[] {
+function findings({ stdout }: Outcome): { rule: string; severity: string; symbol?: string; message: string }[] {
   const document = JSON.parse(stdout)
   return document.error?.findings ?? document.manifest.findings
 }
@@ -49,9 +47,7 @@ function replaced({ objects }: Manifest): string[] {
 
 describe('a patch to a header', () => {
   test('that changes a macro reaches those that expand it', async () => {
-    const outcome = await build('macro', [
-      ['fs/proc/internal.h', '#define PROC_NUMBUF 13', '#define PROC_NUMBUF 21'],
-    ])
+    const outcome = await build('macro', [['fs/proc/internal.h', '#define PROC_NUMBUF 13', '#define PROC_NUMBUF 21']])
     expect(outcome.code, outcome.stdout + outcome.stderr).toBe(0)
     const { units } = manifest('macro')
     expect(units?.considered).toBeGreaterThan(20)
@@ -82,11 +78,7 @@ describe('a patch to a header', () => {
       'of a C file that the patch changes',
       'struct pipe_inode_info',
       [
-        [
-          'include/linux/pipe_fs_i.h',
-          'struct pipe_inode_info {',
-          'struct pipe_inode_info {\n\tlong inarch_first;',
-        ],
+        ['include/linux/pipe_fs_i.h', 'struct pipe_inode_info {', 'struct pipe_inode_info {\n\tlong inarch_first;'],
         ['fs/pipe.c', 'pipe->readers = pipe->writers', 'pipe->inarch_first = pipe->readers = pipe->writers'],
       ],
     ],
@@ -122,11 +114,7 @@ describe('a patch to a header', () => {
 
   test('that is generated is refused', async () => {
     const outcome = await build('generated', [
-      [
-        'include/generated/uapi/linux/version.h',
-        '#define LINUX_VERSION_MAJOR 6',
-        '#define LINUX_VERSION_MAJOR 7',
-      ],
+      ['include/generated/uapi/linux/version.h', '#define LINUX_VERSION_MAJOR 6', '#define LINUX_VERSION_MAJOR 7'],
     ])
     expect(outcome.code, outcome.stdout).toBe(4)
     expect(findings(outcome)).toContainEqual(expect.objectContaining({ rule: 'header-changed' }))
@@ -202,17 +190,11 @@ describe('a patch to vmlinux and two modules', () => {
       'vmlinux:meminfo_proc_show',
       'vmlinux:version_proc_show',
     ])
-    expect(made.carried.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['inarch_answer', 'fscache_graft']),
-    )
+    expect(made.carried.map(({ name }) => name)).toEqual(expect.arrayContaining(['inarch_answer', 'fscache_graft']))
     // The other units of fscache see only a new prototype.
     expect(made.units).toMatchObject({ compiled: 5 })
     const checks = [
-      [
-        'grep -h Answer /proc/meminfo /proc/version || echo none',
-        '/^none$/m',
-        '/^Answer: 21\\nAnswer: 41$/m',
-      ],
+      ['grep -h Answer /proc/meminfo /proc/version || echo none', '/^none$/m', '/^Answer: 21\\nAnswer: 41$/m'],
       [
         'modprobe -a dummy fscache; grep Answer /proc/fs/fscache/stats; cat ' +
           '/sys/class/net/dummy0/statistics/tx_dropped',
@@ -220,14 +202,7 @@ describe('a patch to vmlinux and two modules', () => {
         '/^Answer: 81\\n61$/m',
       ],
     ]
-    const runs = checks.flatMap(([run, before, after]) => [
-      '--run',
-      run!,
-      '--before',
-      before!,
-      '--after',
-      after!,
-    ])
+    const runs = checks.flatMap(([run, before, after]) => ['--run', run!, '--before', before!, '--after', after!])
     const proof = await inarch(['prove', 'livepatch-across.ko', '--json', ...runs], { cwd: dir })
     expect(proof.code, proof.stdout + proof.stderr).toBe(0)
   })

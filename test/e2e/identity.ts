@@ -295,8 +295,7 @@ function compareRelocations(unit: SplitObject, atoms: readonly Atom[], module: O
     const section = module.sections.find(({ name }) => name === table)
     const perEntry = section === undefined ? 1 : (relocationsPerEntry(section) ?? 1)
     const found = section === undefined ? 0 : rawRelocations(module, section).length / perEntry
-    if (found < expected && table !== '__jump_table')
-      wrong.push(`${table} has ${found} entries instead of ${expected}`)
+    if (found < expected && table !== '__jump_table') wrong.push(`${table} has ${found} entries instead of ${expected}`)
   }
   return { count, wrong }
 }

@@ -43,28 +43,21 @@ function nm(file: string, release: string): string {
 
 /** The table's own parts: left out until they had a fixed place (Linux 6.4). */
 function isTableItself(name: string): boolean {
-  return /^kallsyms_(?:offsets|relative_base|num_syms|names|markers|token_table|token_index|seqs_of_names)$/.test(
-    name,
-  )
+  return /^kallsyms_(?:offsets|relative_base|num_syms|names|markers|token_table|token_index|seqs_of_names)$/.test(name)
 }
 
 /** What scripts/mksysmap and scripts/kallsyms.c leave out on x86, absolute symbols among it. */
 function isLeftOut(type: string, name: string): boolean {
   return (
     'AaNUw'.includes(type) ||
-    /^(?:\$|\.L|__crc_|__kstrtab_|__kstrtabns_|__kcfi_typeid_|__pi_\.L|__export_symbol_|__efistub_)|^L0$/.test(
-      name,
-    ) ||
+    /^(?:\$|\.L|__crc_|__kstrtab_|__kstrtabns_|__kcfi_typeid_|__pi_\.L|__export_symbol_|__efistub_)|^L0$/.test(name) ||
     isTableItself(name)
   )
 }
 
 describe.runIf(found.size > 0)('the symbols of a boot image', () => {
   test.each([...found])('%s: are those of the debug package, every one', async (release, file) => {
-    const kernel = await fetchKernel(
-      { signal: new AbortController().signal, journal: silentJournal() },
-      release,
-    )
+    const kernel = await fetchKernel({ signal: new AbortController().signal, journal: silentJournal() }, release)
     const decoded = readFileSync(kernel.systemMap, 'latin1')
       .trimEnd()
       .split('\n')

@@ -97,10 +97,7 @@ describe('fetching a kernel', () => {
     await unpacking(killed)
     killed.child.kill('SIGKILL')
     expect(await killed.end).toBe('SIGKILL')
-    const both = [
-      inarch(['kernels', 'fetch', '6.1', '--json']),
-      inarch(['kernels', 'fetch', '6.1', '--json']),
-    ]
+    const both = [inarch(['kernels', 'fetch', '6.1', '--json']), inarch(['kernels', 'fetch', '6.1', '--json'])]
     expect([await Promise.all(both.map(({ end }) => end)), both.map(({ stderr }) => stderr)]).toMatchObject([
       [0, 0],
       {},
@@ -111,9 +108,7 @@ describe('fetching a kernel', () => {
     expect(here('kernels')).toEqual([first!.release])
     for (const file of [first!.image, first!.vmlinux, first!.systemMap, first!.symvers, first!.config])
       expect(statSync(file).size).toBeGreaterThan(100_000)
-    expect(existsSync(path.join(first!.modulesRoot, 'lib/modules', first!.release, 'modules.dep.bin'))).toBe(
-      true,
-    )
+    expect(existsSync(path.join(first!.modulesRoot, 'lib/modules', first!.release, 'modules.dep.bin'))).toBe(true)
     // What the killed one left is swept by the next that needs a temporary place.
     while (ours().length > 0) await sleep(50)
     expect(await inarch(['kernels', 'prune', '--dry-run']).end).toBe(0)
@@ -179,13 +174,9 @@ describe('a fetched kernel', () => {
     expect(make.stderr).toBe('')
     expect(make.stdout).toMatch(/gcc-12 .*-c -o fs\/proc\/meminfo\.o fs\/proc\/meminfo\.c/)
     expect(make.stdout).not.toContain('syncconfig')
-    const changed = spawnSync(
-      'find',
-      [source, '-mindepth', '1', '-newermt', new Date(started).toISOString()],
-      {
-        encoding: 'utf8',
-      },
-    )
+    const changed = spawnSync('find', [source, '-mindepth', '1', '-newermt', new Date(started).toISOString()], {
+      encoding: 'utf8',
+    })
     expect(changed.stdout).toBe('')
   })
 

@@ -37,8 +37,7 @@ beforeAll(async () => {
     mkdirSync(path.join(built, dir), { recursive: true })
   symlinkSync(debian.source, path.join(built, 'source'))
   writeFileSync(path.join(built, 'Makefile'), 'include source/Makefile\n')
-  for (const name of ['.config', 'Module.symvers'])
-    copyFileSync(path.join(debian.source, name), path.join(built, name))
+  for (const name of ['.config', 'Module.symvers']) copyFileSync(path.join(debian.source, name), path.join(built, name))
   cpSync(path.join(debian.source, 'include/config'), path.join(built, 'include/config'), { recursive: true })
   writeFileSync(path.join(built, 'include/config/kernel.release'), `${debian.release}\n`)
   copyFileSync(debian.vmlinux, path.join(built, 'vmlinux'))
@@ -98,13 +97,7 @@ beforeAll(async () => {
   small = path.join(built, 'small')
   for (const dir of ['arch/x86/boot', 'include/config', 'include/generated', 'lib'])
     mkdirSync(path.join(small, dir), { recursive: true })
-  for (const name of [
-    '.config',
-    'Module.symvers',
-    'vmlinux',
-    'modules.order',
-    'include/config/kernel.release',
-  ])
+  for (const name of ['.config', 'Module.symvers', 'vmlinux', 'modules.order', 'include/config/kernel.release'])
     copyFileSync(path.join(built, name), path.join(small, name))
   copyFileSync(debian.image, path.join(small, 'arch/x86/boot/bzImage'))
   copyFileSync(path.join(built, 'lib/libcrc32c.ko'), path.join(small, 'lib/libcrc32c.ko'))
@@ -141,18 +134,9 @@ test.each([
     () => inPlace('vmlinux', (file) => writeFileSync(file, readFileSync(file))),
   ],
   ['Module.symvers changes', () => inPlace('Module.symvers', (file) => appendFileSync(file, '\n'))],
-  [
-    'a module is built again',
-    () => inPlace('lib/libcrc32c.ko', (file) => writeFileSync(file, readFileSync(file))),
-  ],
-  [
-    'an option changes',
-    () => inPlace('.config', (file) => appendFileSync(file, '# CONFIG_INARCH is not set\n')),
-  ],
-  [
-    'what is built in changes',
-    () => inPlace('modules.builtin', (file) => writeFileSync(file, 'kernel/x.ko\n')),
-  ],
+  ['a module is built again', () => inPlace('lib/libcrc32c.ko', (file) => writeFileSync(file, readFileSync(file)))],
+  ['an option changes', () => inPlace('.config', (file) => appendFileSync(file, '# CONFIG_INARCH is not set\n'))],
+  ['what is built in changes', () => inPlace('modules.builtin', (file) => writeFileSync(file, 'kernel/x.ko\n'))],
 ])('%s: the tree is taken over again', async (_, change) => {
   const taken = async () => statSync((await openBuildDir(job, small)).systemMap).ino
   await taken()

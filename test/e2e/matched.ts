@@ -70,9 +70,7 @@ export function readUnit(file: string): SplitObject {
 
 /** Compares every function of a unit with a kernel object. */
 export function matchUnit(names: KernelNames, object: string, unit: SplitObject): MatchedFunction[] {
-  return unit.functions
-    .filter(({ name }) => !isColdPart(name))
-    .map((atom) => matchOne(names, object, unit, atom))
+  return unit.functions.filter(({ name }) => !isColdPart(name)).map((atom) => matchOne(names, object, unit, atom))
 }
 
 function matchOne(names: KernelNames, object: string, unit: SplitObject, atom: Atom): MatchedFunction {
@@ -117,8 +115,7 @@ export function locateNamesakes(names: KernelNames, object: string, unit: SplitO
     const address = names.matcher(object, unit).locate(atom)
     const { section, symbol, kind, name } = atom
     // What nobody writes to and the linker does not touch must lie there as the compiler made it.
-    const fixed =
-      kind === 'data' && !/^\.(data|bss)/.test(section.name) && unit.relocations(atom).length === 0
+    const fixed = kind === 'data' && !/^\.(data|bss)/.test(section.name) && unit.relocations(atom).length === 0
     const ours = section.data.subarray(symbol.value, symbol.value + symbol.size)
     const content =
       address === undefined || !fixed || ours.length !== symbol.size

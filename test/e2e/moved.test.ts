@@ -61,8 +61,7 @@ describe.each(['6.1', '6.12'])('what is new in a file of %s and not in the kerne
 
   test('is refused: a function that moves and changes, and one that moves beside another change', async () => {
     const body =
-      `${vmaIsStack}\n{\n\treturn vma && vma->vm_start <= KSTK_ESP(current) && vma->vm_end > ` +
-      `KSTK_ESP(current);\n}`
+      `${vmaIsStack}\n{\n\treturn vma && vma->vm_start <= KSTK_ESP(current) && vma->vm_end > ` + `KSTK_ESP(current);\n}`
     const found = await check(kernel, `function-${series}`, [
       ['mm/util.c', /int vma_is_stack_for_current\([\s\S]*?\n}\n/, ''],
       ['mm/mmap.c', last, append(body)],

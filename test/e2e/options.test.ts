@@ -2,16 +2,7 @@
 // An option that does nothing is a fault. Each option of each command is in a table here, or of `prove` in
 // cli/prove-options.test.ts: the command is run with it and without it, and what it says it changes is looked at. The
 // tables are held against the command's own list.
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { Command } from 'commander'
@@ -73,12 +64,7 @@ interface Row {
 }
 type Table = Readonly<Record<string, Row>>
 
-const row = (
-  given: readonly string[],
-  shows: Row['shows'],
-  value: unknown = true,
-  base?: readonly string[],
-): Row => ({
+const row = (given: readonly string[], shows: Row['shows'], value: unknown = true, base?: readonly string[]): Row => ({
   given,
   shows,
   value,
@@ -121,9 +107,7 @@ beforeAll(async () => {
   const kernel = await selectKernel(job, '6.1')
   // More new functions than `check` lists by itself.
   const added = Array.from({ length: 9 }, (_, index) => `kauditd_portid_${index}`)
-  const helpers = added.map(
-    (name, index) => `static noinline u32 ${name}(void)\n{\n\treturn ${index + 1};\n}\n`,
-  )
+  const helpers = added.map((name, index) => `static noinline u32 ${name}(void)\n{\n\treturn ${index + 1};\n}\n`)
   const head = 'static int kauditd_thread(void *dummy)\n{\n\tint rc;\n\tu32 portid = '
   const sum = added.map((name) => `${name}()`).join(' + ')
   writePatch(work, 'thread', kernel, 'kernel/audit.c', `${head}0;\n`, `${helpers.join('')}${head}${sum};\n`)
@@ -198,10 +182,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--json': isDocument,
       '--quiet': isSilent,
       '--verbose': row(['-v'], prints('si_swapinfo of vmlinux, init_uts_ns')),
-      '--kernel': row(
-        ['--kernel', '6.12'],
-        ({ code, stdout }) => code === 4 && stdout.includes('against 6.12.'),
-      ),
+      '--kernel': row(['--kernel', '6.12'], ({ code, stdout }) => code === 4 && stdout.includes('against 6.12.')),
       '--build-dir': notATree,
       '--running': row(['--running'], prints('on this host')),
     },
@@ -213,8 +194,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--quiet': isSilent,
       '--proof': row(
         ['--proof', at('proof.json')],
-        ({ cwd }) =>
-          readFileSync(path.join(cwd, 'page.html'), 'utf8').includes('Loaded and reverted on its kernel'),
+        ({ cwd }) => readFileSync(path.join(cwd, 'page.html'), 'utf8').includes('Loaded and reverted on its kernel'),
         true,
         ['report', module, '-o', 'page.html'],
       ),
@@ -250,10 +230,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--no-externalize': row(['--no-externalize'], prints('\nint served;')),
       '--rename': row(['--rename'], prints('int livepatch_serve(int n)')),
       '--expand-includes': row(['--expand-includes'], prints('long unsigned int size_t'), true, more),
-      '--output': row(
-        ['-o', 'small.c'],
-        ({ cwd, stdout }) => existsSync(path.join(cwd, 'small.c')) && stdout === '',
-      ),
+      '--output': row(['-o', 'small.c'], ({ cwd, stdout }) => existsSync(path.join(cwd, 'small.c')) && stdout === ''),
     },
   },
   'kernels list': {
@@ -261,10 +238,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
     rows: {
       '--json': isDocument,
       '--quiet': staysSilent,
-      '--verbose': row(['-v'], ({ stdout }) => / is in \/.*\/kernels\/6\.1\./.test(stdout), true, [
-        'kernels',
-        'list',
-      ]),
+      '--verbose': row(['-v'], ({ stdout }) => / is in \/.*\/kernels\/6\.1\./.test(stdout), true, ['kernels', 'list']),
     },
   },
   'kernels fetch': {
@@ -306,14 +280,11 @@ test('each option of each command is shown to work', () => {
 })
 
 describe.each(Object.entries(tables))('of inarch %s', (_, { base, rows }) => {
-  test.each(Object.entries(rows))(
-    '%s changes what it says',
-    async (_, { given, shows, value, base: own }) => {
-      const with_ = await run([...(own ?? base), ...given])
-      expect(shows(with_), `${with_.stdout}${with_.stderr}`).toEqual(value)
-      if (shows !== staysSilent.shows) expect(shows(await run(own ?? base))).not.toEqual(value)
-    },
-  )
+  test.each(Object.entries(rows))('%s changes what it says', async (_, { given, shows, value, base: own }) => {
+    const with_ = await run([...(own ?? base), ...given])
+    expect(shows(with_), `${with_.stdout}${with_.stderr}`).toEqual(value)
+    if (shows !== staysSilent.shows) expect(shows(await run(own ?? base))).not.toEqual(value)
+  })
 })
 
 test('of inarch prove: what it writes, and how it prints the result', async () => {
@@ -336,11 +307,7 @@ test('of inarch demo: which kernel, what is kept and what is told', async () => 
   const loud = await run(['demo', 'meminfo', '--verbose', '--kernel', '6.12'])
   const step = /^ +unload the live patch .* ok/m
   expect([quiet.code, quiet.stderr, quiet.stdout]).toEqual([0, '', expect.not.stringMatching(step)])
-  expect([loud.code, loud.stderr, loud.stdout]).toEqual([
-    0,
-    expect.stringContaining('✓'),
-    expect.stringMatching(step),
-  ])
+  expect([loud.code, loud.stderr, loud.stdout]).toEqual([0, expect.stringContaining('✓'), expect.stringMatching(step)])
   expect([quiet, loud].map(prints('for 6.12.'))).toEqual([false, true])
   expect([quiet, loud].map(wrote('kept/livepatch-meminfo.ko'))).toEqual([true, false])
 })
@@ -366,15 +333,10 @@ test('of inarch forecast: how often it looks, and whether it shows the stacks', 
     loaded: 'absent',
     left: [],
   }
-  const shows = [false, true].map((verbose) =>
-    forecastPage(forecast, verbose).join('\n').includes('do_syscall_64'),
-  )
+  const shows = [false, true].map((verbose) => forecastPage(forecast, verbose).join('\n').includes('do_syscall_64'))
   expect(shows).toEqual([false, true])
   // On a host whose kernel is another one there is only this to say.
-  const [plain, document] = [
-    await run(['forecast', module, '--quiet']),
-    await run(['forecast', module, '--json']),
-  ]
+  const [plain, document] = [await run(['forecast', module, '--quiet']), await run(['forecast', module, '--json'])]
   expect([plain.stdout, plain.stderr]).toEqual(['', expect.stringMatching(/^[^✓·]*was built for/)])
   expect(json(document)).toMatchObject({ error: { code: 'other-kernel' } })
 })

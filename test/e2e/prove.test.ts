@@ -132,11 +132,7 @@ async function suite(name: string, proofs: readonly object[], ...args: string[])
 }
 
 /** The module of `cmdline` with another one's manifest, or none. */
-function copyOf(
-  module: string,
-  name: string,
-  change: (bytes: string, manifest: string) => [string, string?],
-) {
+function copyOf(module: string, name: string, change: (bytes: string, manifest: string) => [string, string?]) {
   const copy = path.join(mkdtempSync(path.join(work, `${name}-`)), path.basename(module))
   const manifestFile = (file: string) => file.replace(/\.ko$/, '.json')
   const [bytes, manifest] = change(readFileSync(module, 'latin1'), readFileSync(manifestFile(module), 'utf8'))
@@ -170,8 +166,7 @@ describe('live patches in one boot', () => {
     // A reader that goes on 2 s after the transition has begun, however slow the guest is.
     const moving = '[ "$(cat /sys/kernel/livepatch/livepatch_reads/transition)" = 1 ]'
     const reader =
-      `(n=0; until ${moving} || [ $n = 300 ]; do n=$((n+1)); usleep 100000; done; sleep 2) ` +
-      '2>/dev/null | cat'
+      `(n=0; until ${moving} || [ $n = 300 ]; do n=$((n+1)); usleep 100000; done; sleep 2) ` + '2>/dev/null | cat'
     const wanted = {
       good: {
         module: await cmdline(),
@@ -433,15 +428,7 @@ describe('inarch prove', () => {
 
   test('kills a guest that hangs, and shows the end of its console', async () => {
     const hang = 'killall timeout; kill -STOP $$'
-    const { code, stderr } = await inarch(
-      'prove',
-      await cmdline(),
-      '--timeout',
-      '40',
-      '--run',
-      hang,
-      '--no-exercise',
-    )
+    const { code, stderr } = await inarch('prove', await cmdline(), '--timeout', '40', '--run', hang, '--no-exercise')
     expect(code).toBe(6)
     expect(stderr).toMatch(/The guest hung during "before: killall timeout.* was killed after 40 s/)
     expect(stderr).toContain('inarch: step module-first.check.before.0')
@@ -451,16 +438,7 @@ describe('inarch prove', () => {
     const line = 'return sysfs_emit(buf, "%s\\n", autoclear ? "1" : "0");'
     const module = await livePatch('loop', 'drivers/block/loop.c', line, line.replace('"0"', '"grafted"'))
     const run = 'losetup -a | grep -q . || losetup -f /bin/busybox; cat /sys/block/loop0/loop/autoclear'
-    const machine = [
-      '--processor',
-      'Nehalem',
-      '--append',
-      'inarch.seen=yes',
-      '--cpus',
-      '1',
-      '--memory',
-      '400',
-    ]
+    const machine = ['--processor', 'Nehalem', '--append', 'inarch.seen=yes', '--cpus', '1', '--memory', '400']
     const told = ['--run', 'cat /proc/cmdline /proc/cpuinfo /proc/meminfo', '--label', 'the machine']
     const seen = '/inarch.seen=yes[^]*Core i7 9xx[^]*MemTotal: +3[0-9]{5} kB/'
     const result = await proof(

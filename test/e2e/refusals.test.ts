@@ -105,9 +105,7 @@ describe('a patch that does not apply', () => {
   })
 
   test('names a file that the kernel does not have', async () => {
-    const { code, stderr } = await build(
-      '--- a/fs/nothing/here.c\n+++ b/fs/nothing/here.c\n@@ -1 +1 @@\n-a\n+b\n',
-    )
+    const { code, stderr } = await build('--- a/fs/nothing/here.c\n+++ b/fs/nothing/here.c\n@@ -1 +1 @@\n-a\n+b\n')
     expect(code).toBe(3)
     expect(stderr).toContain('fs/nothing/here.c')
   })
@@ -148,13 +146,7 @@ describe('a patch that can’t be applied live', () => {
 
   test.each([
     ['a makefile', 'build-rules-changed', 'fs/proc/Makefile', 'obj-y   += proc.o', 'obj-y   += proc.o # fix'],
-    [
-      'assembly code',
-      'assembly-changed',
-      'arch/x86/lib/memmove_64.S',
-      'SYM_FUNC_START',
-      '/* fix */\nSYM_FUNC_START',
-    ],
+    ['assembly code', 'assembly-changed', 'arch/x86/lib/memmove_64.S', 'SYM_FUNC_START', '/* fix */\nSYM_FUNC_START'],
     ['a file that is not built', 'nothing-to-patch', 'fs/minix/dir.c', '#include', '/* fix */\n#include'],
   ])('is refused when it changes %s', async (_what, rule, file, from, to) => {
     const { code, stderr } = await build(edit(file, from, to))

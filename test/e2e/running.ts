@@ -71,11 +71,7 @@ const looks = [
      until grep -q attached /run/attached; do sleep 1; done`,
     'verify --running --json livepatch-meminfo.ko',
   ],
-  [
-    'unlisted',
-    'umount /sys/kernel/tracing; umount /sys/kernel/debug',
-    'verify --running --json livepatch-meminfo.ko',
-  ],
+  ['unlisted', 'umount /sys/kernel/tracing; umount /sys/kernel/debug', 'verify --running --json livepatch-meminfo.ko'],
   [
     'other',
     `mount -t debugfs debug /sys/kernel/debug; mount -t tracefs trace /sys/kernel/tracing
@@ -105,10 +101,7 @@ const looks = [
 export type LookName = (typeof looks)[number][0]
 
 /** Builds the live patches, boots the kernel of `series` once and takes all looks. */
-export async function lookAround(
-  series: string,
-  work: string,
-): Promise<ReadonlyMap<LookName, Look> & Places> {
+export async function lookAround(series: string, work: string): Promise<ReadonlyMap<LookName, Look> & Places> {
   buildCommand()
   const kernel = await selectKernel(job, series)
   const places = await buildPatches(kernel, work)
@@ -157,13 +150,7 @@ export async function lookAround(
       timeout: 500,
       oopsEnds: true,
     }
-    const { record, console } = await boot(
-      job,
-      guest,
-      dir,
-      [{ part: 0, order: 'module-first', steps }],
-      new Map(),
-    )
+    const { record, console } = await boot(job, guest, dir, [{ part: 0, order: 'module-first', steps }], new Map())
     expect(record.done, console.slice(-20).join('\n')).toBe(true)
     return record.parts[0]?.steps ?? []
   })
@@ -189,28 +176,14 @@ function librariesOf(program: string): string[] {
 async function buildPatches(kernel: Kernel, work: string): Promise<Places> {
   const text = '"VmallocTotal:   %8lu kB\\n"'
   const from = {
-    meminfo: writePatch(
-      work,
-      'meminfo',
-      kernel,
-      'fs/proc/meminfo.c',
-      '"VmallocChunk:   "',
-      '"VMALLOCCHUNK:   "',
-    ),
+    meminfo: writePatch(work, 'meminfo', kernel, 'fs/proc/meminfo.c', '"VmallocChunk:   "', '"VMALLOCCHUNK:   "'),
     other: writePatch(work, 'other', kernel, 'fs/proc/meminfo.c', text, text.replace('Total', 'TOTAL')),
     dummy: path.join(root, 'examples/dummy-count-drops.patch'),
   }
   const empty = '\t/* Null read succeeds. */\n'
   const portid = '\tu32 portid = 0;\n\tstruct net *net = NULL;'
   const sleepers = [
-    writePatch(
-      work,
-      'reader',
-      kernel,
-      'fs/pipe.c',
-      empty,
-      `\tif (total_len == 4321)\n\t\treturn 0;\n${empty}`,
-    ),
+    writePatch(work, 'reader', kernel, 'fs/pipe.c', empty, `\tif (total_len == 4321)\n\t\treturn 0;\n${empty}`),
     writePatch(work, 'thread', kernel, 'kernel/audit.c', portid, portid.replace('0', '1')),
     '--allow',
     'never-finishes',
@@ -305,9 +278,7 @@ export function testRunning(series: string, work: string): void {
 
   test('a module that is not loaded is compared with its file, and with memory when it is', () => {
     expect(at('absent')).toMatchObject({ exitCode: 0, json: { verdict: 'ready' } })
-    expect(at('absent').json.functions).toMatchObject([
-      { object: 'dummy', code: 'matches', comparedWith: 'file' },
-    ])
+    expect(at('absent').json.functions).toMatchObject([{ object: 'dummy', code: 'matches', comparedWith: 'file' }])
     expect(rules('absent')).toEqual(['note module-not-loaded'])
     expect(at('loaded-module').json.functions).toMatchObject([
       { object: 'dummy', code: 'matches', comparedWith: 'memory' },

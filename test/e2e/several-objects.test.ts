@@ -79,22 +79,14 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
     const dummy = 'drivers/net/dummy.c'
     const own = () => [
       writePatch(work, 'mtu', kernel, dummy, 'dev->min_mtu = 0;', 'dev->min_mtu = 1;'),
-      writePatch(
-        work,
-        'info',
-        kernel,
-        dummy,
-        last,
-        `${last}MODULE_ALIAS("old-dummy");\nMODULE_FIRMWARE("d.fw");\n`,
-      ),
+      writePatch(work, 'info', kernel, dummy, last, `${last}MODULE_ALIAS("old-dummy");\nMODULE_FIRMWARE("d.fw");\n`),
     ]
     const patches = series === '6.1' ? [caseOf('module-alias')] : own()
     const { replaced, findings } = await build(kernel, ...patches)
     expect(replaced).toEqual(['dummy drivers/net/dummy.c dummy_setup'])
     const notes = findings.filter(({ rule }) => rule === 'module-info')
     expect(notes).toMatchObject([{ severity: 'note' }])
-    const added =
-      series === '6.1' ? ['alias=agentc-dummy', 'softdep=pre: veth'] : ['alias=old-dummy', 'firmware=d.fw']
+    const added = series === '6.1' ? ['alias=agentc-dummy', 'softdep=pre: veth'] : ['alias=old-dummy', 'firmware=d.fw']
     for (const entry of added) expect(notes[0]?.message).toContain(entry)
   })
 })

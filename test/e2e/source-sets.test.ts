@@ -27,9 +27,7 @@ beforeAll(async () => {
   kernel = await selectKernel(job)
 })
 
-async function changesOf(
-  ...edits: readonly [file: string, from: string, to: string][]
-): Promise<SourceChange[]> {
+async function changesOf(...edits: readonly [file: string, from: string, to: string][]): Promise<SourceChange[]> {
   const files = edits.map(([file, from, to], i) => writePatch(dir, `edit-${i}`, kernel, file, from, to))
   return await withScratch(async (scratch) => {
     const { changes } = await applyPatches(kernel.source, await readPatches(files))
@@ -59,9 +57,7 @@ test('a macro of a header, and the body of a system call', async () => {
   expect(changes.flatMap(({ types }) => types)).toContain('struct pde_opener')
   const all = changes.flatMap(({ functions }) => functions)
   const reasonOf = (name: string) => all.find((one) => one.name === name)?.reasons
-  expect(reasonOf('oom_adj_read')).toEqual([
-    'it uses the macro PROC_NUMBUF of fs/proc/internal.h, which changes',
-  ])
+  expect(reasonOf('oom_adj_read')).toEqual(['it uses the macro PROC_NUMBUF of fs/proc/internal.h, which changes'])
   expect(reasonOf('close_pdeo')).toEqual(['it uses struct pde_opener, whose declaration changes'])
   expect(reasonOf('__x64_sys_newuname')?.join()).toContain('__do_sys_newuname')
 })

@@ -29,10 +29,7 @@ async function check(which: string, name: string, patch: string) {
 
 describe.each(['6.1', '6.12'])('static variables of a unit of %s', (which) => {
   test('that a macro makes twice keep their state when their lines change places', async () => {
-    const kernel = await selectKernel(
-      { signal: new AbortController().signal, journal: silentJournal() },
-      which,
-    )
+    const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, which)
     const file = 'net/ipv6/inet6_hashtables.c'
     const lines = readFileSync(path.join(kernel.source, file), 'latin1').split('\n')
     const at = lines.findIndex((line) => line.startsWith('\tnet_get_random_once('))
@@ -67,9 +64,7 @@ describe.each(['6.1', '6.12'])('static variables of a unit of %s', (which) => {
     // The live patch goes on with what is in the kernel's.
     const directory = readdirSync(output).find((name) => statSync(path.join(output, name)).isDirectory())!
     const source = readFileSync(path.join(output, directory, 'kernel-panic.c'), 'utf8')
-    expect(source).toMatch(
-      /extern unsigned int spin_counter LIVEPATCH_SYMBOL\(vmlinux, spin_counter\.\d+, 0\);/,
-    )
+    expect(source).toMatch(/extern unsigned int spin_counter LIVEPATCH_SYMBOL\(vmlinux, spin_counter\.\d+, 0\);/)
     expect(await check(which, `renamed-${which}`, patch)).toEqual({
       rules: ['state-lost'],
       carried: ['spin_count'],

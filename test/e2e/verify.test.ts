@@ -44,9 +44,7 @@ async function matched(sources: readonly string[], flags: readonly string[] = []
     chosen.flatMap(({ modules }) => modules.slice(0, 1)),
   )
   const read = files.map((file) => readUnit(file!))
-  const functions = chosen.flatMap(({ modules }, index) =>
-    matchUnit(names, modules[0] ?? 'vmlinux', read[index]!),
-  )
+  const functions = chosen.flatMap(({ modules }, index) => matchUnit(names, modules[0] ?? 'vmlinux', read[index]!))
   return { functions, names, units: read }
 }
 
@@ -90,9 +88,7 @@ test('each of the functions that share the worst names is told apart, and so are
     // Some are generated.
     ({ home, source }) => home === 'vmlinux' && existsSync(path.join(kernel.source, source)),
   )
-  const texts = new Map(
-    all.map(({ source }) => [source, readFileSync(path.join(kernel.source, source), 'latin1')]),
-  )
+  const texts = new Map(all.map(({ source }) => [source, readFileSync(path.join(kernel.source, source), 'latin1')]))
   const names = worstNames().slice(0, 5)
   const sources = names.flatMap((name) =>
     [...texts].filter(([, text]) => new RegExp(`\\b${name}\\(`).test(text)).slice(0, 4),
@@ -189,9 +185,7 @@ test('a build for a kernel that runs other code is refused, with both instructio
   image[place + operands] = image[place + operands]! ^ 0x40
   writeFileSync(vmlinux, image)
   const request = { patches: await readPatches([path.join(root, 'examples/meminfo.patch')]), replace: true }
-  const refused = await makeLivePatch(job, { ...kernel, vmlinux }, { ...request, output: dir }).catch(
-    (error) => error,
-  )
+  const refused = await makeLivePatch(job, { ...kernel, vmlinux }, { ...request, output: dir }).catch((error) => error)
   expect(refused).toMatchObject({ kind: 'refused', code: 'not-live-patchable' })
   const found = (refused as Fault).findings.find(({ rule }) => rule === 'code-differs')
   expect(found).toMatchObject({ severity: 'error', symbol: 'meminfo_proc_show', unit: 'fs/proc/meminfo.c' })

@@ -18,9 +18,7 @@ interface ReadersSummary {
   readonly failures: readonly string[]
 }
 
-function fuzz(
-  ...args: readonly string[]
-): Promise<{ readonly code: number | null; readonly stdout: string }> {
+function fuzz(...args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['scripts/run.mjs', 'bench/fuzz.ts', ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],

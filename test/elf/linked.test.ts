@@ -15,13 +15,7 @@ const bad = refuser('the program')
 function program(): { file: string; bytes: Buffer } {
   const base = path.join(work, 'linked')
   writeFileSync(`${base}.s`, '.globl _start\n_start: ret\n.data\n.quad 42\n')
-  const options = [
-    '-nostdlib',
-    '-static',
-    '-no-pie',
-    '-Wl,-Ttext=0xffffffff81000000',
-    '-Wl,--build-id=0x1234',
-  ]
+  const options = ['-nostdlib', '-static', '-no-pie', '-Wl,-Ttext=0xffffffff81000000', '-Wl,--build-id=0x1234']
   execFileSync(compiler, [...options, '-o', base, `${base}.s`], { stdio: ['ignore', 'ignore', 'pipe'] })
   return { file: base, bytes: readFileSync(base) }
 }

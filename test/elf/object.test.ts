@@ -129,9 +129,7 @@ describe('refused in one sentence is', () => {
 test('sections that lie on one another are refused, since each of them may be read', () => {
   const bytes = compileBytes(source)
   const headers = Number(bytes.readBigUInt64LE(40))
-  const first = readObject(bytes, 'good.o').sections.find(
-    ({ name }) => name === '.data' || name === '.comment',
-  )
+  const first = readObject(bytes, 'good.o').sections.find(({ name }) => name === '.data' || name === '.comment')
   const header = headers + 64 * (first?.index ?? 0)
   bytes.writeBigUInt64LE(0n, header + 24)
   bytes.writeBigUInt64LE(BigInt(bytes.length), header + 32)

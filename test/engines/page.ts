@@ -31,8 +31,7 @@ function explanations({ fix, series, engines, refused }: EngineResult): string[]
   return [
     `- ${title}:`,
     ...differing.map(({ name, replacedBy, code, explanation }) => {
-      const what =
-        replacedBy === 'both' ? `other code (${code})` : `replaced by the ${replacedBy} engine only`
+      const what = replacedBy === 'both' ? `other code (${code})` : `replaced by the ${replacedBy} engine only`
       return `  - \`${name}\`, ${what}. ${escaped(explanation ?? '').replaceAll(process.cwd(), '.')}.`
     }),
   ]

@@ -45,10 +45,7 @@ describe('a constant of the running kernel’s own code', () => {
   test('is no change where another function gets one', () => {
     const one = `${macros} int f(unsigned long a) { return a < boot_ptr(LIMIT, "rcx"); }`
     expect(
-      changedNames(
-        `${one} int g(int a) { return a; }`,
-        `${one} int g(int a) { return a + boot_ptr(LIMIT, "rcx"); }`,
-      ),
+      changedNames(`${one} int g(int a) { return a; }`, `${one} int g(int a) { return a + boot_ptr(LIMIT, "rcx"); }`),
     ).toEqual(['g'])
   })
 })

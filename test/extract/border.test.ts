@@ -15,8 +15,7 @@ int get(void); void use(const void *); void walk(const void *, const void *);
 `
 
 const changeOf = (before: string, after: string, ...more: string[]) => {
-  const object = (text: string) =>
-    readObject(compileBytes(prelude + text, '-fno-toplevel-reorder', ...more), 'unit.o')
+  const object = (text: string) => readObject(compileBytes(prelude + text, '-fno-toplevel-reorder', ...more), 'unit.o')
   return compareObjects(object(before), object(after), 'unit.c')
 }
 
@@ -108,14 +107,11 @@ describe('variables in a section of their own choice:', () => {
     void set(int i) { one[i] = i; two[i] = i; }
     int f(int a) { walk(one, one + ${size}); walk(two, two + ${size}); return get() + ${n}000; }`
 
-  test.each([['R'], ['P']])(
-    'the kernel’s own that stay side by side are meant either way (%s)',
-    (attribute) => {
-      const extraction = extractOf(arrays(attribute, '', 1), arrays(attribute, '', 2))
-      expect(errors(extraction)).toEqual([])
-      expect([...extraction.references.values()].map(({ name }) => name)).toContain('one')
-    },
-  )
+  test.each([['R'], ['P']])('the kernel’s own that stay side by side are meant either way (%s)', (attribute) => {
+    const extraction = extractOf(arrays(attribute, '', 1), arrays(attribute, '', 2))
+    expect(errors(extraction)).toEqual([])
+    expect([...extraction.references.values()].map(({ name }) => name)).toContain('one')
+  })
 
   test.each([
     ['of 16 bytes', 4],
@@ -139,10 +135,7 @@ describe('variables in a section of their own choice:', () => {
     const text = (fresh: string, use: string) => `
       static int old R = 1; ${fresh} void set(int i) { old = i; }
       int f(int a) { return old + get() ${use}; }`
-    const extraction = extractOf(
-      text('', ''),
-      text('static int more R = 2; void grow(void) { more++; }', '+ more'),
-    )
+    const extraction = extractOf(text('', ''), text('static int more R = 2; void grow(void) { more++; }', '+ more'))
     expect(errors(extraction)).toEqual([])
   })
 

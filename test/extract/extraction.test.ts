@@ -9,16 +9,7 @@ import { isPcRelative } from '../../src/elf/format.ts'
 import { readObject } from '../../src/elf/read.ts'
 import { writeObject } from '../../src/elf/write.ts'
 import type { Extraction } from '../../src/extract/extraction.ts'
-import {
-  changedNames,
-  changeOf,
-  compile,
-  compileBytes,
-  compiler,
-  extractionOf,
-  rules,
-  work,
-} from '../objects.ts'
+import { changedNames, changeOf, compile, compileBytes, compiler, extractionOf, rules, work } from '../objects.ts'
 
 const extractOf = (before: string, after: string, missing: readonly string[] = []) =>
   extractionOf([changeOf(before, after)], missing)
@@ -29,15 +20,12 @@ const referenceNames = (extraction: Extraction) =>
     .map(({ name }) => name)
     .filter((name) => name !== '__fentry__')
     .sort()
-const errors = (extraction: Extraction) =>
-  rules(extraction.findings.filter(({ severity }) => severity === 'error'))
+const errors = (extraction: Extraction) => rules(extraction.findings.filter(({ severity }) => severity === 'error'))
 
 test('between functions that share a section there are nops, as objtool reads on', () => {
   const S = '__attribute__((section(".sched.text"), noinline))'
   const unit = (n: number) =>
-    ['first', 'second']
-      .map((name) => `${S} long ${name}(long a, long b) { return a * b + a / b + ${n}; }`)
-      .join('\n')
+    ['first', 'second'].map((name) => `${S} long ${name}(long a, long b) { return a * b + a / b + ${n}; }`).join('\n')
   const extraction = extractionOf([changeOf(unit(1), unit(2))], [])
   const object = readObject(writeObject(extraction.draft), 'out.o')
   const code = object.sections.find(({ name }) => name === '.sched.text')!
@@ -99,12 +87,7 @@ describe('a live patch carries', () => {
   test.each([
     ['without pointers', 'static const struct o ops;', '', 0],
     ['of strings', 'static const char *const ops[] = { "a", "b" };', '', 0],
-    [
-      'that says something else',
-      'static const struct o ops = { { 1 } };',
-      'static const struct o ops = { { 2 } };',
-      1,
-    ],
+    ['that says something else', 'static const struct o ops = { { 1 } };', 'static const struct o ops = { { 2 } };', 1],
   ])("a constant %s whose address may be known is the kernel's", (_, before, after, copies) => {
     const text = (constant: string, number: number) =>
       `struct o { int a[20]; }; extern void keep(const void *, int); void f(void) { ${constant} ` +
@@ -197,9 +180,7 @@ describe('a changed function', () => {
   })
 
   test('that shares its section with others counts on its own: a neighbour that grows moves it only', () => {
-    expect(changedNames(scheduling(1).replace('return a + 1', 'return a * 77 + 1'), scheduling(1))).toEqual([
-      'g',
-    ])
+    expect(changedNames(scheduling(1).replace('return a + 1', 'return a * 77 + 1'), scheduling(1))).toEqual(['g'])
   })
 })
 
@@ -327,11 +308,9 @@ describe('the carried code, linked and run,', () => {
       .flatMap(({ name }) => ['--globalize-symbol', name])
     execFileSync('objcopy', [...globals, at('kernel.o')])
     const program = at('program')
-    execFileSync(
-      compiler,
-      ['-no-pie', '-o', program, ...['main.o', 'kernel.o', 'patch.o', 'fentry.s'].map(at)],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    )
+    execFileSync(compiler, ['-no-pie', '-o', program, ...['main.o', 'kernel.o', 'patch.o', 'fentry.s'].map(at)], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     return execFileSync(program, { encoding: 'utf8' })
   }
 

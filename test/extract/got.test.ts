@@ -21,9 +21,7 @@ describe('a reference through a global offset table', () => {
     expect(rules(extraction.findings)).toEqual([])
     const code = extraction.draft.sections.filter(({ name }) => name.startsWith('.text'))
     const types = new Set(code.flatMap(({ relocations }) => relocations.map(({ type }) => type)))
-    expect([...types].every((type) => type === relocationType.pc32 || type === relocationType.plt32)).toBe(
-      true,
-    )
+    expect([...types].every((type) => type === relocationType.pc32 || type === relocationType.plt32)).toBe(true)
     const bytes = code.map(({ data }) => (data as Buffer).toString('hex')).join()
     // lea, and call and jmp without a table
     expect(bytes).toMatch(/488d[0-3][5d]/)
@@ -32,8 +30,7 @@ describe('a reference through a global offset table', () => {
   })
 
   test('that no instruction can replace is refused', () => {
-    const asm = (n: number) =>
-      `int use(int a) { asm volatile("cmp level@GOTPCREL(%rip), %rax"); return a + ${n}; }`
+    const asm = (n: number) => `int use(int a) { asm volatile("cmp level@GOTPCREL(%rip), %rax"); return a + ${n}; }`
     const extraction = extractionOf([compareObjects(compile(asm(1)), compile(asm(2)), 'unit.c')])
     expect(rules(extraction.findings)).toEqual(['error unknown-relocation'])
   })

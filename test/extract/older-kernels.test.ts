@@ -90,12 +90,7 @@ sheet({
         expect(referred).toContain('__x86_indirect_alt_call_r11')
       },
     ),
-    ...cases(
-      'jump',
-      'a thunk for a jump',
-      (variant) => thunk('rdx', variant === 0 ? 'jmp' : 'call'),
-      undefined,
-    ),
+    ...cases('jump', 'a thunk for a jump', (variant) => thunk('rdx', variant === 0 ? 'jmp' : 'call'), undefined),
     ...cases(
       'feature',
       'an alternative without a replacement',
@@ -110,9 +105,7 @@ sheet({
         // Three snippets of lea and ud2, with an entry each; that of the function that stays is not among them.
         expect(sizeOf(extraction, '.text..refcount')).toBe(21)
         expect(targets(extraction, '__ex_table').filter((name) => name === '.text..refcount')).toHaveLength(3)
-        expect(targets(extraction, '__ex_table').filter((name) => name === 'ex_handler_other')).toHaveLength(
-          2,
-        )
+        expect(targets(extraction, '__ex_table').filter((name) => name === 'ex_handler_other')).toHaveLength(2)
       },
     ),
     {

@@ -30,9 +30,7 @@ describe.each(forms)('a new export, as %s,', (_, exported) => {
     return withOwnExports(
       changes,
       changes.flatMap(({ findings }) => findings),
-    ).map(({ severity, rule, message }) =>
-      `${severity} ${rule} ${/exports (\w+)/.exec(message)?.[1] ?? ''}`.trim(),
-    )
+    ).map(({ severity, rule, message }) => `${severity} ${rule} ${/exports (\w+)/.exec(message)?.[1] ?? ''}`.trim())
   }
 
   test('is left out with one note where a changed function uses it', () => {
@@ -53,22 +51,17 @@ describe.each(forms)('a new export, as %s,', (_, exported) => {
   })
 
   test('is refused where nobody uses it, whatever else changes', () => {
-    const all = found(
-      `extern int get(void); ${helper} ${exported('fresh')} int shown(int a) { return a - get(); }`,
-    )
+    const all = found(`extern int get(void); ${helper} ${exported('fresh')} int shown(int a) { return a - get(); }`)
     expect(new Set(all)).toEqual(new Set(['error registration-added']))
     const itself = 'int __attribute__((noinline)) fresh(int a) { return a ? a * fresh(a - get()) + 1 : 0; }'
-    expect(new Set(found(`${before} ${itself} ${exported('fresh')}`))).toEqual(
-      new Set(['error registration-added']),
-    )
+    expect(new Set(found(`${before} ${itself} ${exported('fresh')}`))).toEqual(new Set(['error registration-added']))
   })
 
   test('is left out alone: another registration beside it is refused', () => {
     const initcall =
       'static void *__initcall__kmod_thing__12_34_starter6 __attribute__((used, section(".initcall6.init"))) = shown;'
     const after =
-      `extern int get(void); ${helper} ${exported('fresh')} int shown(int a) { return fresh(a); } ` +
-      `${initcall}`
+      `extern int get(void); ${helper} ${exported('fresh')} int shown(int a) { return fresh(a); } ` + `${initcall}`
     expect(found(after).sort()).toEqual(['error registration-added', 'note registration-added fresh'])
   })
 })

@@ -50,10 +50,7 @@ const changes: readonly (readonly [string, (text: string) => string])[] = [
   ['more code', (text) => text.replace('count_17++', 'count_17 += lookup("more", "code")')],
   ['a new string', (text) => text.replace('"negative"', '"less than nothing"')],
   ['a string that moves all others', (text) => text.replace('"one 17"', '"a name that is longer"')],
-  [
-    'a new function',
-    (text) => `int fresh(int n) { return n * 17; }\n${text.replace('n < 0', 'fresh(n) < 0')}`,
-  ],
+  ['a new function', (text) => `int fresh(int n) { return n * 17; }\n${text.replace('n < 0', 'fresh(n) < 0')}`],
   ['a function less', (text) => text.replace(/int function_17[\s\S]*/, '')],
   ['a new call that comes before others', (text) => text.replace('count_17++', 'early(count_17++)')],
   ['lines that move', (text) => `\n\n\n${text}`],
@@ -63,10 +60,7 @@ const changes: readonly (readonly [string, (text: string) => string])[] = [
   ['a static of another name', (text) => text.replaceAll('count_17', 'number_17')],
   ['an entry less in a table', (text) => text.replace(/\tasm volatile[^\n]*\n/, '')],
   ['another table', (text) => text.replace('"two"', '"zwei"')],
-  [
-    'a function that may be inlined',
-    (text) => text.replace('static noinline int helper_17', 'static int helper_17'),
-  ],
+  ['a function that may be inlined', (text) => text.replace('static noinline int helper_17', 'static int helper_17')],
   ['nothing', (text) => `${text}/* a comment */`],
 ]
 
@@ -175,10 +169,7 @@ describe('an object that is spoilt', () => {
   it.each<[string, Parameters<typeof spoilt>[2]]>([
     ['whose last string has no end', (copy, _, at, size) => copy.fill(0x41, at + size - 4, at + size)],
     ['whose strings have no end at all', (copy, _, at, size) => copy.fill(0x41, at, at + size)],
-    [
-      'whose strings are of impossibly large characters',
-      (copy, header) => copy.writeUInt32LE(1 << 16, header + 60),
-    ],
+    ['whose strings are of impossibly large characters', (copy, header) => copy.writeUInt32LE(1 << 16, header + 60)],
     ['whose strings are of wide characters', (copy, header) => copy.writeUInt32LE(4, header + 56)],
   ])('%s: both looks say that the function alone changes', (_, spoil) => {
     const [b, a] = [before, after].map((bytes) => spoilt(bytes, strings, spoil)) as [Buffer, Buffer]

@@ -76,9 +76,7 @@ const bugs = (verbose: boolean): Form => ({
           `1: ud2\\n${push('__bug_table', 'aw', `2: .long 1b - 2b, %c0 - 2b\\n.word 77, ${variant}\\n.org 2b+12`)}`,
           ' :: "i"("kernel/thing.c")',
         )
-      : volatileAsm(
-          `1: ud2\\n${push('__bug_table', 'aw', `2: .long 1b - 2b\\n.word ${variant}\\n.org 2b+8`)}`,
-        ),
+      : volatileAsm(`1: ud2\\n${push('__bug_table', 'aw', `2: .long 1b - 2b\\n.word ${variant}\\n.org 2b+8`)}`),
 })
 /** struct alt_instr: the feature in 2 or 4 bytes, and a last byte of padding or none. */
 const alternatives = (feature: '.word' | '.long', padding: boolean): Form => ({
@@ -118,9 +116,7 @@ const jumps = (relative: boolean): Form => ({
   declares: 'extern long ID_key, ID_key2;',
   code: (variant) => {
     const key = `"i"(&ID_key${variant === 1 ? '2' : ''})`
-    const entry = relative
-      ? '.long 1b - ., %l[yes] - .\\n.quad %c0 - .'
-      : '.balign 8\\n.quad 1b, %l[yes], %c0'
+    const entry = relative ? '.long 1b - ., %l[yes] - .\\n.quad %c0 - .' : '.balign 8\\n.quad 1b, %l[yes], %c0'
     return (
       '{ __label__ yes; asm goto("1: .byte ' +
       `0x0f,0x1f,0x44,0x00,0x00\\n${push('__jump_table', 'aw', entry)}" :: ${key} :: yes); a *= 3; yes:; }`
@@ -132,11 +128,7 @@ const paravirt: Form = {
   code: (variant) =>
     volatileAsm(
       '771: call *ID_ops(%%rip)\\n772:\\n' +
-        push(
-          '.parainstructions',
-          'a',
-          `.balign 8\\n.quad 771b\\n.byte ${5 + variant}\\n.byte 772b-771b\\n.balign 8`,
-        ),
+        push('.parainstructions', 'a', `.balign 8\\n.quad 771b\\n.byte ${5 + variant}\\n.byte 772b-771b\\n.balign 8`),
       ' ::: "memory"',
     ),
 }

@@ -23,9 +23,7 @@ describe.each([
 
   test('has its name in the object, as the code does that uses it', () => {
     const object = compile(unit({}), ...flags)
-    const named = object.symbols
-      .filter(({ type }) => type === 'tls')
-      .map(({ name, place }) => `${name} ${place}`)
+    const named = object.symbols.filter(({ type }) => type === 'tls').map(({ name, place }) => `${name} ${place}`)
     expect(named.sort()).toEqual(['counter section', 'hidden section', 'outside undefined'])
     expect(names(changeOf({}))).toEqual([])
   })

@@ -66,11 +66,7 @@ async function exampleRequest(kernel: Kernel, name: string): Promise<ProofReques
 }
 
 /** A live patch that replaces functions of a unit by their identical copies. */
-async function copies(
-  kernel: Kernel,
-  source: string,
-  wanted?: (name: string) => boolean,
-): Promise<ProofRequest> {
+async function copies(kernel: Kernel, source: string, wanted?: (name: string) => boolean): Promise<ProofRequest> {
   const { module, manifest, wrong, replaced } = await identityOf(job, kernel, source, wanted)
   expect([wrong, replaced > 0]).toEqual([[], true])
   const file = path.join(mkdtempSync(path.join(work, 'copies-')), `livepatch-${manifest.name}.ko`)
@@ -169,8 +165,7 @@ describe.each(['6.12-cloud', '6.12-amd64'])('%s with call depth tracking', (wish
             { command: 'cat /sys/devices/system/cpu/vulnerabilities/retbleed', ...state },
             {
               command:
-                `${command} >/tmp/led; grep -v ${counting} /tmp/led; echo counted=$(grep -c ${counting} ` +
-                '/tmp/led)',
+                `${command} >/tmp/led; grep -v ${counting} /tmp/led; echo counted=$(grep -c ${counting} ` + '/tmp/led)',
               after: parseExpectation(`/^counted=${calls}$/`),
             },
           ],

@@ -85,9 +85,7 @@ test('a guarded program has its own exit code, output and place', async () => {
 test('a program that is missing is told as such, with a guard and limits as without', async () => {
   const limits = { memory: 2 ** 32, cpu: 10, fileSize: 2 ** 20 }
   for (const options of [{}, { guarded: true }, { limits }, { limits, guarded: true }])
-    await expect(
-      command('inarch-no-such-program', [], { ...options, allowFailure: true }),
-    ).rejects.toMatchObject({
+    await expect(command('inarch-no-such-program', [], { ...options, allowFailure: true })).rejects.toMatchObject({
       code: 'program-missing',
     })
 })

@@ -25,10 +25,7 @@ test.each([
 test('what a source says is not what the system says', async () => {
   const file = path.join(dir, 'a.c')
   const text = 'No space left on device'
-  writeFileSync(
-    file,
-    `#error ${text}\nint f(void) { return "${text}" + unknown; }\n_Static_assert(0, "${text}");\n`,
-  )
+  writeFileSync(file, `#error ${text}\nint f(void) { return "${text}" + unknown; }\n_Static_assert(0, "${text}");\n`)
   for (const compiler of ['gcc', 'clang']) {
     const { status, stderr } = spawnSync(compiler, ['-fsyntax-only', file], { encoding: 'utf8' })
     if (status === null) continue

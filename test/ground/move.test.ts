@@ -20,9 +20,7 @@ import { move } from '../../src/ground/move.ts'
 
 const here = mkdtempSync(path.join(os.tmpdir(), 'inarch-move-'))
 const shared = '/dev/shm'
-const there = mkdtempSync(
-  path.join(statSync(shared, { throwIfNoEntry: false }) ? shared : here, 'inarch-move-'),
-)
+const there = mkdtempSync(path.join(statSync(shared, { throwIfNoEntry: false }) ? shared : here, 'inarch-move-'))
 afterAll(() => {
   for (const dir of [here, there]) rmSync(dir, { recursive: true, force: true })
 })

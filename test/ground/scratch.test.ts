@@ -49,20 +49,17 @@ test('those of living processes and what is no scratch directory stay', () => {
   expect(left()).toEqual(['12x-aaaaaa', 'notes'])
 })
 
-test.runIf(process.getuid?.() === 0)(
-  'a container does not sweep what may live elsewhere, but for a day',
-  () => {
-    // Its first process can't kill itself.
-    const container = ['unshare', '--pid', '--fork', '--mount-proc', 'sh', '-c', '"$@"; :', 'sh']
-    // Both have the pid namespace of their own, in which the other's pids mean nothing.
-    maker('die', container)
-    expect(left()).toHaveLength(1)
-    const [name] = left()
-    expect(maker('well')).toBe(0)
-    expect(maker('well', container)).toBe(0)
-    expect(left()).toEqual([name])
-  },
-)
+test.runIf(process.getuid?.() === 0)('a container does not sweep what may live elsewhere, but for a day', () => {
+  // Its first process can't kill itself.
+  const container = ['unshare', '--pid', '--fork', '--mount-proc', 'sh', '-c', '"$@"; :', 'sh']
+  // Both have the pid namespace of their own, in which the other's pids mean nothing.
+  maker('die', container)
+  expect(left()).toHaveLength(1)
+  const [name] = left()
+  expect(maker('well')).toBe(0)
+  expect(maker('well', container)).toBe(0)
+  expect(left()).toEqual([name])
+})
 
 test('what is there for more than a day and can’t be asked about is swept', () => {
   const old = path.join(places(), '1-00000000-aaaaaa')

@@ -71,9 +71,7 @@ describe('a file that somebody wants', () => {
     await expect(writeWhole(work, 'x')).rejects.toMatchObject(refused('it is a directory'))
     await expect(writeWhole(path.join(file, 'x'), 'x')).rejects.toMatchObject(refused('is a file'))
     await expect(writeWhole(path.join(work, 'no', 'x'), 'x')).rejects.toMatchObject(refused('does not exist'))
-    await expect(writeWhole(path.join(work, 'circle', 'x'), 'x')).rejects.toMatchObject(
-      refused('in a circle'),
-    )
+    await expect(writeWhole(path.join(work, 'circle', 'x'), 'x')).rejects.toMatchObject(refused('in a circle'))
     expect(readdirSync(work).filter((name) => name.startsWith('.'))).toEqual([])
   })
 })
@@ -122,9 +120,7 @@ describe('files that belong together', () => {
   test('leave no directory when they can’t be written, but one that was there', async () => {
     const dir = path.join(work, 'bare')
     mkdirSync(dir)
-    await expect(together(dir, 'new/a', 'new/er/b', '../bare')).rejects.toMatchObject(
-      refused('it is a directory'),
-    )
+    await expect(together(dir, 'new/a', 'new/er/b', '../bare')).rejects.toMatchObject(refused('it is a directory'))
     expect(readdirSync(dir)).toEqual([])
   })
 })

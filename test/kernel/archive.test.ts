@@ -42,9 +42,7 @@ describe('the archive', () => {
   })
 
   test('does not serve it with a source of another version', () => {
-    expect(
-      assembleKernels([...complete.slice(0, 3), one('linux-source-6.1', '6.1.192-1')], 'bookworm'),
-    ).toEqual([])
+    expect(assembleKernels([...complete.slice(0, 3), one('linux-source-6.1', '6.1.192-1')], 'bookworm')).toEqual([])
   })
 
   test('takes the oldest kbuild that is new enough when the exact one is gone', () => {
@@ -88,11 +86,7 @@ describe('the archive', () => {
   })
 
   test('leaves out what is no kernel of its own: meta, debug and unsigned packages', () => {
-    const others = [
-      'linux-image-cloud-amd64',
-      'linux-image-6.12-amd64',
-      'linux-image-6.1.0-56-cloud-amd64-dbg',
-    ]
+    const others = ['linux-image-cloud-amd64', 'linux-image-6.12-amd64', 'linux-image-6.1.0-56-cloud-amd64-dbg']
     const names = [...others, 'linux-image-6.1.0-56-amd64-unsigned']
     const more = names.flatMap((name) => [
       one(name, '6.1.192-2'),

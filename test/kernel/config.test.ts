@@ -54,9 +54,7 @@ describe('the compiler of a kernel', () => {
     await expect(checkCompiler(kernel(wrong))).rejects.toMatchObject({
       code: 'compiler-mismatch',
       exitCode: 5,
-      detail: expect.stringMatching(
-        /the kernel: gcc-12 \(Debian 12\.0\.0-1\) 12\.0\.0\nthis machine: gcc-12 \(/,
-      ),
+      detail: expect.stringMatching(/the kernel: gcc-12 \(Debian 12\.0\.0-1\) 12\.0\.0\nthis machine: gcc-12 \(/),
     })
   })
 })

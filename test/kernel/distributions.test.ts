@@ -2,11 +2,7 @@
 // Debian's distributions: by their names, by the releases of their kernels, and in what order their archives are asked.
 import { describe, expect, test } from 'vitest'
 import { allArchives, archiveOf } from '../../src/kernel/apt.ts'
-import {
-  distributionCalled,
-  distributionOfRelease,
-  hostDistribution,
-} from '../../src/kernel/distributions.ts'
+import { distributionCalled, distributionOfRelease, hostDistribution } from '../../src/kernel/distributions.ts'
 
 describe('a distribution', () => {
   test('has a codename and a role', () => {

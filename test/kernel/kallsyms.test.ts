@@ -16,13 +16,10 @@ describe.each(['old', 'new', 'newest'] as const)('a symbol table in the %s order
       expect(lines[i]).toBe(`${address.toString(16).padStart(16, '0')} ${type} ${name}`)
   })
 
-  test.each([255, 256, 257].map((count) => count * 4 - 3))(
-    'is decoded when it has %i symbols and some',
-    (count) => {
-      const some = entriesFor(entries(count), order)
-      expect(decodeKallsyms(encode(some, order)).count).toBe(some.length)
-    },
-  )
+  test.each([255, 256, 257].map((count) => count * 4 - 3))('is decoded when it has %i symbols and some', (count) => {
+    const some = entriesFor(entries(count), order)
+    expect(decodeKallsyms(encode(some, order)).count).toBe(some.length)
+  })
 
   test('is refused when a part of it is damaged', () => {
     const whole = encode(list, order)
@@ -46,9 +43,7 @@ describe.each(['old', 'new', 'newest'] as const)('a symbol table in the %s order
     const whole = encode(list, order)
     const end = whole.length - 4096 - (order === 'old' ? 0 : list.length * 3 + 16)
     for (let length = 0; length < end - 8; length += 997)
-      expect(() => decodeKallsyms(Buffer.from(whole.subarray(0, length)))).toThrow(
-        'symbol table can’t be read',
-      )
+      expect(() => decodeKallsyms(Buffer.from(whole.subarray(0, length)))).toThrow('symbol table can’t be read')
   })
 })
 

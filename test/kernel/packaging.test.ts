@@ -19,11 +19,9 @@ Checksums-Sha256:
 Directory: pool/updates/main/l/${name}
 `
 const sources = Buffer.from(
-  [
-    stanza('linux-6.12', '6.1.187-1', '1'),
-    stanza('linux', '6.1.176-1', '2'),
-    stanza('linux', '6.1.187-1', '3'),
-  ].join('\n'),
+  [stanza('linux-6.12', '6.1.187-1', '1'), stanza('linux', '6.1.176-1', '2'), stanza('linux', '6.1.187-1', '3')].join(
+    '\n',
+  ),
 )
 
 describe('a list of sources', () => {

@@ -50,18 +50,13 @@ describe('the symbols of a kernel', () => {
         const names = new Set([...lines.map(({ name }) => name), 'absent'])
         const expected = new Map(
           [...names]
-            .map(
-              (name) =>
-                [name, lines.filter((line) => line.name === name).map((line) => line.address)] as const,
-            )
+            .map((name) => [name, lines.filter((line) => line.name === name).map((line) => line.address)] as const)
             .filter(([, found]) => found.length > 0),
         )
         const plain = (found: ReadonlyMap<string, readonly { address: bigint; sympos: number }[]>) =>
           new Map([...found].map(([name, list]) => [name, list.map(({ address }) => address)]))
         expect(plain(table.lookupAll(names))).toEqual(expected)
-        expect(plain(new Map([...expected.keys()].map((name) => [name, table.lookup(name)])))).toEqual(
-          expected,
-        )
+        expect(plain(new Map([...expected.keys()].map((name) => [name, table.lookup(name)])))).toEqual(expected)
         for (const { address } of lines) {
           expect(table.at(address)).toHaveLength(lines.filter((line) => line.address === address).length)
           expect(table.nearest(address)?.offset).toBe(0n)
@@ -72,10 +67,7 @@ describe('the symbols of a kernel', () => {
 })
 
 test('many look-ups find what a few find, in the same order', () => {
-  const names = Array.from(
-    { length: 3000 },
-    (_, index) => `name_${index % 700}${index % 3 === 0 ? '.cold' : ''}`,
-  )
+  const names = Array.from({ length: 3000 }, (_, index) => `name_${index % 700}${index % 3 === 0 ? '.cold' : ''}`)
   const text = Buffer.from(
     names
       .map(

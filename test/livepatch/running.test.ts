@@ -138,9 +138,7 @@ describe('the entry of a function', () => {
   })
 
   test('is traced by more users than are known: somebody is named, if ftrace names him', async () => {
-    const report = await look(
-      hooked('show (1)     \ttramp: 0xffffffffc0000000 (watch+0x0/0x10) ->watch+0x0/0x10\n'),
-    )
+    const report = await look(hooked('show (1)     \ttramp: 0xffffffffc0000000 (watch+0x0/0x10) ->watch+0x0/0x10\n'))
     expect(report.functions[0]?.hooks).toEqual([
       { kind: 'ftrace', name: 'watch', part: 'show', offset: 0, effect: 'goes-on' },
     ])

@@ -32,9 +32,7 @@ test('an inline function changes in a header of thousands of units: the few that
   expect(manifest.units?.considered).toBeGreaterThan(1000)
   expect(manifest.units?.compiled).toBeLessThan(30)
   expect(manifest.units?.changed).toBeGreaterThan(3)
-  const replaced = manifest.objects.flatMap(({ name, functions }) =>
-    functions.map((one) => `${name}:${one.name}`),
-  )
+  const replaced = manifest.objects.flatMap(({ name, functions }) => functions.map((one) => `${name}:${one.name}`))
   expect(replaced).toEqual(expect.arrayContaining(['vmlinux:tcp_conn_request', 'sctp:sctp_sf_do_5_1D_ce']))
   expect(manifest.objects.length).toBeGreaterThan(1)
 })

@@ -46,9 +46,7 @@ function freshPatch(): string {
 function having(word: string): number[] {
   return readdirSync('/proc').flatMap((name) => {
     try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, 'utf8').includes(word)
-        ? [Number(name)]
-        : []
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, 'utf8').includes(word) ? [Number(name)] : []
     } catch {
       return []
     }
@@ -83,11 +81,7 @@ async function runAndKill(args: readonly string[], ms: number): Promise<boolean>
 
 test.each([
   ['build', () => ['build', freshPatch(), '--output', path.join(dir, 'out')], 5000],
-  [
-    'build --engine source',
-    () => ['build', '--engine', 'source', freshPatch(), '-o', path.join(dir, 'out')],
-    8000,
-  ],
+  ['build --engine source', () => ['build', '--engine', 'source', freshPatch(), '-o', path.join(dir, 'out')], 8000],
 ])('%s', async (_, argsOf, longest) => {
   const output = path.join(dir, 'out')
   let killed = 0
@@ -118,9 +112,7 @@ test.each([
   rmSync(output, { recursive: true, force: true })
   expect(await inarch(argsOf(), { cwd: dir })).toMatchObject({ code: 0 })
   expect(
-    readdirSync(scratchRoot()).filter(
-      (name) => /^\d+-/.test(name) && !existsSync(`/proc/${name.split('-')[0]}`),
-    ),
+    readdirSync(scratchRoot()).filter((name) => /^\d+-/.test(name) && !existsSync(`/proc/${name.split('-')[0]}`)),
   ).toEqual([])
 })
 

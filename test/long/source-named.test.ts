@@ -25,10 +25,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
     ['kernel/bpf/btf.c', ['btf_show', 'btf_struct_show']],
     ['kernel/locking/semaphore.c', ['up', 'down']],
     // A list of macros in a header of another directory.
-    [
-      'arch/x86/kvm/x86.c',
-      ['kvm_arch_hardware_setup', 'kvm_arch_vcpu_create', 'kvm_set_cr0', 'kvm_x86_vendor_init'],
-    ],
+    ['arch/x86/kvm/x86.c', ['kvm_arch_hardware_setup', 'kvm_arch_vcpu_create', 'kvm_set_cr0', 'kvm_x86_vendor_init']],
     ['arch/x86/kvm/pmu.c', ['kvm_pmu_ops_update', 'kvm_pmu_refresh', 'kvm_pmu_rdpmc']],
   ])('%s', async (source, wanted) => {
     const kernel = await selectKernel(job, series)

@@ -13,8 +13,7 @@ import { atomOf, link } from './small-image.ts'
 
 const job = { signal: new AbortController().signal, journal: silentJournal() }
 const banner = (text: string) => `const char linux_banner[] = "${text}";`
-const mine =
-  'Linux version 6.1.0-9-test (a@b) (gcc-12 (Test 12.2.0-1) 12.2.0, GNU ld 2.40) #1 SMP Debian 6.1.9-1\\n'
+const mine = 'Linux version 6.1.0-9-test (a@b) (gcc-12 (Test 12.2.0-1) 12.2.0, GNU ld 2.40) #1 SMP Debian 6.1.9-1\\n'
 const about = {
   release: '6.1.0-9-test',
   version: '6.1.9-1',

@@ -211,8 +211,7 @@ describe.each(cases)('$what', ({ name, old, made, never }) => {
 
 describe('a kprobe', () => {
   const place = () => placeOf('barrier', '0f ae e8') + 3n
-  const breakpoint = (probed: (at: bigint) => boolean) =>
-    rewritten(kernel, place(), 'cc', { live: true, probed })
+  const breakpoint = (probed: (at: bigint) => boolean) => rewritten(kernel, place(), 'cc', { live: true, probed })
 
   test('is accepted where there is one', () => {
     expect(

@@ -102,8 +102,7 @@ describe('functions that do not agree', () => {
   })
 
   test('about a function that one of them calls elsewhere', () => {
-    const leaf = (n: number) =>
-      `static __attribute__((noinline)) int leaf(int a) { show(0, a); return a * ${n}; }`
+    const leaf = (n: number) => `static __attribute__((noinline)) int leaf(int a) { show(0, a); return a * ${n}; }`
     const own = `${leaf(3)} int f(int a) { return leaf(a) + 1; }`
     const other = `${shown} ${leaf(5)} int g(int a) { return leaf(a) + 2; }`
     const kernel = link(`${shown} ${own}`, other, show)

@@ -34,13 +34,7 @@ export function link(...units: readonly string[]): Running & { sizeOf(name: stri
     return file
   })
   writeFileSync(`${base}.s`, outside)
-  const options = [
-    '-nostdlib',
-    '-static',
-    '-no-pie',
-    '-Wl,-Ttext=0xffffffff81000000',
-    '-Wl,-z,max-page-size=4096',
-  ]
+  const options = ['-nostdlib', '-static', '-no-pie', '-Wl,-Ttext=0xffffffff81000000', '-Wl,-z,max-page-size=4096']
   execFileSync(compiler, [...options, '-o', base, `${base}.s`, ...objects], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -89,9 +89,7 @@ describe('a patch applies', () => {
   test('and leaves nothing when a second patch takes it back', async () => {
     put('fs/a.c', numbered(9))
     const back = replaceLine('fs/a.c', 5, 'line 5').replace('-line 5', '-new')
-    expect((await applyPatches(tree, [read(replaceLine('fs/a.c', 5, 'new')), read(back)])).changes).toEqual(
-      [],
-    )
+    expect((await applyPatches(tree, [read(replaceLine('fs/a.c', 5, 'new')), read(back)])).changes).toEqual([])
   })
 
   test('to new, removed and renamed files', async () => {
@@ -157,8 +155,7 @@ describe('a patch that does not apply', () => {
   test('is not guessed into one of several places', async () => {
     put('a.c', 'pad\nline 4\nline 5\nline 6\nline 4\nline 5\nline 6\n')
     expect(
-      (await refusal(replaceLine('a.c', 50, 'new').replaceAll(/line (\d\d)/g, (_, n) => `line ${n - 45}`)))
-        .code,
+      (await refusal(replaceLine('a.c', 50, 'new').replaceAll(/line (\d\d)/g, (_, n) => `line ${n - 45}`))).code,
     ).toBe('hunk-ambiguous')
   })
 
@@ -204,9 +201,7 @@ describe('a hostile patch', () => {
       symlinkSync(outside, path.join(tree, 'link'))
       symlinkSync(path.join(outside, 'a.c'), path.join(tree, 'a.c'))
       expect((await refusal(replaceLine('link/a.c', 5, 'new'))).code).toBe('path-through-link')
-      expect((await refusal('--- /dev/null\n+++ b/link/b.c\n@@ -0,0 +1 @@\n+z\n')).code).toBe(
-        'path-through-link',
-      )
+      expect((await refusal('--- /dev/null\n+++ b/link/b.c\n@@ -0,0 +1 @@\n+z\n')).code).toBe('path-through-link')
       expect((await refusal(replaceLine('a.c', 5, 'new'))).code).toMatch(/path-through-link|file-missing/)
     } finally {
       rmSync(outside, { recursive: true })
@@ -223,8 +218,6 @@ describe('a hostile patch', () => {
 
   test('can not name a directory', async () => {
     mkdirSync(path.join(tree, 'fs'))
-    expect((await refusal('--- a/fs\n+++ b/fs\n@@ -1 +1 @@\n-x\n+y\n')).code).toMatch(
-      /not-a-regular-file|file-missing/,
-    )
+    expect((await refusal('--- a/fs\n+++ b/fs\n@@ -1 +1 @@\n-x\n+y\n')).code).toMatch(/not-a-regular-file|file-missing/)
   })
 })

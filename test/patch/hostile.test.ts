@@ -136,9 +136,7 @@ describe('a hunk in a file of repeated lines', () => {
       expect(fault?.code).toBe('hunk-does-not-apply')
       expect(fault?.detail?.length).toBeLessThan(10_000)
     }
-    const fault = await applied(
-      `--- a/same.c\n+++ b/same.c\n@@ -1,101 +1,102 @@\n${context(100)} z();\n+new\n`,
-    )
+    const fault = await applied(`--- a/same.c\n+++ b/same.c\n@@ -1,101 +1,102 @@\n${context(100)} z();\n+new\n`)
     expect(fault?.detail).toContain('- 101 | z();')
   })
 })

@@ -160,11 +160,7 @@ new mode 100755
   test('with lines that look like headers inside a hunk', () => {
     const patch = parse('--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n--- old\n+++ new\n @@ -1 +1 @@\n')
     expect(patch.files).toHaveLength(1)
-    expect(patch.files[0]!.hunks[0]!.lines.map((line) => line.text)).toEqual([
-      '-- old',
-      '++ new',
-      '@@ -1 +1 @@',
-    ])
+    expect(patch.files[0]!.hunks[0]!.lines.map((line) => line.text)).toEqual(['-- old', '++ new', '@@ -1 +1 @@'])
   })
 })
 
@@ -178,9 +174,7 @@ describe('a patch is refused', () => {
 
   test('when it changes a binary file', () => {
     expect(refusal('diff --git a/x b/x\nindex 1..2\nGIT binary patch\nliteral 3\n').code).toBe('binary-patch')
-    expect(refusal('diff --git a/x b/x\nindex 1..2\nBinary files a/x and b/x differ\n').code).toBe(
-      'binary-patch',
-    )
+    expect(refusal('diff --git a/x b/x\nindex 1..2\nBinary files a/x and b/x differ\n').code).toBe('binary-patch')
     expect(refusal(`--- a/x\n+++ b/x\n${hunk}Binary files a/y and b/y differ\n`).code).toBe('binary-patch')
   })
 
@@ -196,8 +190,7 @@ describe('a patch is refused', () => {
 
   test('when it makes a symbolic link', () => {
     expect(
-      refusal('diff --git a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+/etc\n')
-        .code,
+      refusal('diff --git a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+/etc\n').code,
     ).toBe('not-a-regular-file')
   })
 

@@ -16,19 +16,7 @@ for (const side of ['a', 'b']) mkdirSync(path.join(root, side))
 afterAll(() => rmSync(root, { recursive: true }))
 
 const line = fc.oneof(
-  fc.constantFrom(
-    '{',
-    '}',
-    '',
-    '\treturn 0;',
-    '-- ',
-    '--- a/x',
-    '+++ b/x',
-    '@@ -1 +1 @@',
-    '\\',
-    'x\r',
-    '\xe4\xff',
-  ),
+  fc.constantFrom('{', '}', '', '\treturn 0;', '-- ', '--- a/x', '+++ b/x', '@@ -1 +1 @@', '\\', 'x\r', '\xe4\xff'),
   fc.integer({ min: 0, max: 9 }).map(String),
 )
 const text = fc
@@ -37,11 +25,7 @@ const text = fc
 
 /** Two texts that have much in common, as the two sides of a patch do. */
 const sides = fc
-  .tuple(
-    text,
-    fc.array(fc.tuple(fc.nat(40), fc.nat(3), fc.array(line, { maxLength: 4 })), { maxLength: 4 }),
-    text,
-  )
+  .tuple(text, fc.array(fc.tuple(fc.nat(40), fc.nat(3), fc.array(line, { maxLength: 4 })), { maxLength: 4 }), text)
   .map(([before, edits, other]) => {
     if (edits.length === 0) return [before, other] as const
     const lines = before.split('\n')

@@ -17,9 +17,7 @@ const folders = readdirSync(path.join(root, 'src'), { recursive: true, withFileT
 /** The names of files of ours in a text: in a room, or below the project's root. */
 function filesNamed(text: string): string[] {
   const named = [...text.matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:ts|mjs))`/g)].map(([, name]) => name!)
-  return named.filter(
-    (name) => rooms.includes(name.split('/')[0]!) || /^(?:src|test|bench|scripts)\//.test(name),
-  )
+  return named.filter((name) => rooms.includes(name.split('/')[0]!) || /^(?:src|test|bench|scripts)\//.test(name))
 }
 
 const pages = [
@@ -44,9 +42,7 @@ test('docs/architecture.md names more than fifty of them, and every room', () =>
 test.each(folders)('%s says what it is for, and names files that are there', (folder) => {
   const name = path.basename(folder)
   // A folder of a folder may be told about there.
-  const page = [folder, path.dirname(folder)]
-    .map((one) => path.join(one, 'README.md'))
-    .find((one) => isThere(one))
+  const page = [folder, path.dirname(folder)].map((one) => path.join(one, 'README.md')).find((one) => isThere(one))
   const text = page === undefined ? '' : read(page)
   expect(text).toMatch(new RegExp(`^# (?:[\\w-]+/)*${name}\\n|\`(?:[\\w-]+/)?${name}/?\``))
   const named = [...text.matchAll(/`([\w-]+(?:\/[\w-]+)*\.ts)`/g)].map(([, name]) => name!)

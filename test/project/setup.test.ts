@@ -31,8 +31,7 @@ describe('the set-up', () => {
   test('builds the command again after its sources changed', () => {
     withCheckout((dir) => {
       symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'))
-      const setup = () =>
-        spawnSync(process.execPath, ['scripts/setup.mjs'], { cwd: dir, encoding: 'utf8' }).stderr
+      const setup = () => spawnSync(process.execPath, ['scripts/setup.mjs'], { cwd: dir, encoding: 'utf8' }).stderr
       expect(setup()).toMatch(/^setup: built dist\/inarch\.js \(.*\)\n$/)
       expect(setup()).toBe('')
       writeFileSync(path.join(dir, 'src/cli/main.ts'), "console.log('changed')\n")

@@ -58,9 +58,7 @@ export async function view<T>(
       void dialog.dismiss()
     })
     await page.goto(own)
-    const overflow = await page.evaluate(
-      'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-    )
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
     return await look(page, { requests, complaints, overflow: Number(overflow) })
   } finally {
     await context.close()

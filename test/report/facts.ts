@@ -17,9 +17,9 @@ export function someFacts(text: string, count = 1, lines = 4): Facts {
     'fix.patch',
   )
   const body = (word: string) =>
-    Array.from({ length: lines }, (_, at) =>
-      at === 2 ? `\treturn ${word}; /* ${text}` : `\tcall_${at}(${at});`,
-    ).join('\n')
+    Array.from({ length: lines }, (_, at) => (at === 2 ? `\treturn ${word}; /* ${text}` : `\tcall_${at}(${at});`)).join(
+      '\n',
+    )
   const code = (word: string): Instruction[] =>
     Array.from({ length: lines }, (_, at) =>
       at === 1

@@ -77,10 +77,7 @@ describe('a report', () => {
 
   test('of equal lines around a difference, hundreds of thousands of them', () => {
     const lines = numbered(200_000, 'line')
-    const page = withSource(
-      lines.join('\n'),
-      [...lines.slice(0, 100_000), 'x', ...lines.slice(100_000)].join('\n'),
-    )
+    const page = withSource(lines.join('\n'), [...lines.slice(0, 100_000), 'x', ...lines.slice(100_000)].join('\n'))
     expect(page).toContain('equal lines left out')
   })
 

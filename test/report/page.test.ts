@@ -104,8 +104,7 @@ describe('a report', { timeout: 120_000 }, () => {
         .locator('a[href^="#"]')
         .evaluateAll((links) => links.map((link) => link.getAttribute('href')))
       expect(places.length).toBeGreaterThan(7)
-      for (const place of new Set(places))
-        expect(await page.locator(place ?? '').count(), place ?? '').toBe(1)
+      for (const place of new Set(places)) expect(await page.locator(place ?? '').count(), place ?? '').toBe(1)
     })
   })
 

@@ -47,8 +47,7 @@ export async function sourceChange(before: Tree, after: Tree, program = compiler
     run(program, [...flags, ...traced, ...more, '-c', '-o', `${tree}.o`, 'unit.c'], tree)
   const said = compile(a, ...asked)
   compile(b)
-  const text = (tree: string) =>
-    run(program, [...flags, '-E', '-D__LINE__=0', '-D__COUNTER__=0', 'unit.c'], tree)
+  const text = (tree: string) => run(program, [...flags, '-E', '-D__LINE__=0', '-D__COUNTER__=0', 'unit.c'], tree)
   const read = (file: string) => {
     try {
       return readFileSync(path.join(dir, file), 'latin1')

@@ -62,11 +62,7 @@ function symbolsOf(
   names: readonly string[],
 ): (name: string) => RunningSymbol | undefined {
   const dump = path.join(work, `clones${++number}`)
-  const { object, messages } = compile(
-    program,
-    source,
-    program === clang ? [] : [`-fdump-ipa-clones=${dump}`],
-  )
+  const { object, messages } = compile(program, source, program === clang ? [] : [`-fdump-ipa-clones=${dump}`])
   expect(object, messages).toBeDefined()
   const clones = program === clang ? '' : readFileSync(dump, 'latin1')
   const { externalize } = runningNames({
@@ -115,11 +111,7 @@ export async function same(source: string, wish: Wish = {}): Promise<string> {
     name: symbol,
     as: as === name ? symbol : as,
   }))
-  const found = compareFunctions(
-    readObject(whole.object!, 'unit.o'),
-    readObject(own.object!, 'extract.o'),
-    pairs,
-  )
+  const found = compareFunctions(readObject(whole.object!, 'unit.o'), readObject(own.object!, 'extract.o'), pairs)
   const isWhole = wish.isRunning === true ? { identical: true, carried: [] } : { identical: true }
   for (const { name } of pairs) expect(found.get(name), extracted.text).toMatchObject(isWhole)
   if (wish.isRunning === true) expect(extracted.findings).toEqual([])

@@ -225,8 +225,7 @@ int wanted(struct tight *t, struct loose *l) { return t[1].i + l[1].i; }
     },
     'of a header': {
       files: {
-        'packed.h':
-          '#define BEGIN_PACKED _Pragma("pack(push, 1)")\n#define END_PACKED _Pragma("pack(pop)")\n',
+        'packed.h': '#define BEGIN_PACKED _Pragma("pack(push, 1)")\n#define END_PACKED _Pragma("pack(pop)")\n',
       },
       source: `#include "packed.h"
 BEGIN_PACKED
@@ -642,8 +641,7 @@ int other(int a)
     },
     'of the tag of what a header declares': {
       files: {
-        'crate.h':
-          'struct crate { int n; };\nextern struct crate first, *second;\nint weigh(struct crate *c);\n',
+        'crate.h': 'struct crate { int n; };\nextern struct crate first, *second;\nint weigh(struct crate *c);\n',
       },
       source: `
 #include "crate.h"
@@ -660,8 +658,7 @@ int wanted(int a)
       has: ['\textern struct crate crate LIVEPATCH_SYMBOL(', '\tcrate.n += a;'],
     },
     'with addresses of its own code, which the running one does not have': {
-      source:
-        'int wanted(int a) { static void *jump[] = { &&x, &&y }; goto *jump[a]; x: return 1; y: return 2; }\n',
+      source: 'int wanted(int a) { static void *jump[] = { &&x, &&y }; goto *jump[a]; x: return 1; y: return 2; }\n',
       wish: { externalize: ['wanted.jump'] },
       has: ['static void *jump[] = { &&x, &&y };'],
     },
@@ -707,11 +704,9 @@ int wanted(void) { return get()->lock + (*all())->k; }
     },
     'through an array and a function of it': {
       files: {
-        'slots.h':
-          'extern struct slot *slots[4];\nstatic inline struct slot *first(void) { return slots[0]; }\n',
+        'slots.h': 'extern struct slot *slots[4];\nstatic inline struct slot *first(void) { return slots[0]; }\n',
       },
-      source:
-        '#include "slots.h"\nstruct slot { int n; };\nint wanted(int a) { return slots[a]->n + first()->n; }\n',
+      source: '#include "slots.h"\nstruct slot { int n; };\nint wanted(int a) { return slots[a]->n + first()->n; }\n',
     },
   },
   'a type of which only a pointer is handed on': {
@@ -1376,8 +1371,7 @@ int wanted(int a) { return far(a) + 3; }
       source: 'int use(int);\nint wanted(int);\ninline int wanted(int a) { return use(a) + 4; }\n',
     },
     'by an inline one that is extern': {
-      source:
-        'int use(int);\ninline int wanted(int a) { return use(a) + 4; }\nextern inline int wanted(int);\n',
+      source: 'int use(int);\ninline int wanted(int a) { return use(a) + 4; }\nextern inline int wanted(int);\n',
     },
     'when it gets another name': {
       source: 'int use(int);\ninline int wanted(int a) { return use(a) + 4; }\nextern int wanted(int);\n',

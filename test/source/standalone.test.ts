@@ -41,11 +41,7 @@ int wanted(const char *path)
 }
 `
 
-function request(
-  source: string,
-  more: Partial<StandaloneRequest> = {},
-  ...flags: string[]
-): StandaloneRequest {
+function request(source: string, more: Partial<StandaloneRequest> = {}, ...flags: string[]): StandaloneRequest {
   const file = path.join(work, `alone${++number}.c`)
   writeFileSync(file, source, 'latin1')
   return {
@@ -92,10 +88,7 @@ describe('inarch source', () => {
         const base = path.join(work, `expanded${++number}`)
         writeFileSync(`${base}.c`, source)
         execFileSync(program_, ['-O2', '-c', '-o', `${base}.o`, `${base}.c`])
-        return execFileSync('objdump', ['-d', `${base}.o`], { encoding: 'utf8' }).replace(
-          /^.*file format.*$/m,
-          '',
-        )
+        return execFileSync('objdump', ['-d', `${base}.o`], { encoding: 'utf8' }).replace(/^.*file format.*$/m, '')
       }
       expect(code(text)).toBe(code(program))
     },

@@ -34,8 +34,7 @@ async function open(): Promise<{ sleepers: KnownSleepers; steps: readonly string
 test('a thread, what a process sleeps in and the scheduler are told from the code, and nothing else is', async () => {
   const { sleepers } = await open()
   expect(sleepers.find('worker')).toEqual({ kind: 'thread', startedBy: ['start'], sinceBoot: true })
-  for (const name of ['waits', 'call'])
-    expect(sleepers.find(name)).toEqual({ kind: 'call', waits: ['waits'] })
+  for (const name of ['waits', 'call']) expect(sleepers.find(name)).toEqual({ kind: 'call', waits: ['waits'] })
   expect(sleepers.find('schedule')?.kind).toBe('scheduler')
   for (const name of ['quick', 'more', 'start']) expect(sleepers.find(name)).toBeUndefined()
 })

@@ -23,8 +23,7 @@ async function recordLines(lines: readonly string[]) {
   return recorder.close()
 }
 /** The guest's lines, written here without their prefix. */
-const linesOf = (told: readonly string[]) =>
-  told.map((text, index) => `inarch ${index + 1} ${text.length} ${text}`)
+const linesOf = (told: readonly string[]) => told.map((text, index) => `inarch ${index + 1} ${text.length} ${text}`)
 const record = (...told: string[]) => recordLines(linesOf(told))
 const step = (id: string) => [`begin ${id}`, `end ${id} done`]
 const good = (order: Order = 'module-first') => [...step(`${order}.load`), ...step(`${order}.unload`)]
@@ -54,14 +53,8 @@ describe('a boot with several proofs', () => {
   })
 
   test('in which the emulation failed takes that part once more, as a whole, and no other', async () => {
-    const broken = await record(
-      ...['hello 6.1', 'part 0', ...good(), 'part 1', ...good(), 'begin patch-first.load'],
-    )
-    expect(waiting(broken, { part: 1, reason: '' })).toEqual([
-      '1 module-first',
-      '1 patch-first',
-      '2 module-first',
-    ])
+    const broken = await record(...['hello 6.1', 'part 0', ...good(), 'part 1', ...good(), 'begin patch-first.load'])
+    expect(waiting(broken, { part: 1, reason: '' })).toEqual(['1 module-first', '1 patch-first', '2 module-first'])
     expect(waiting(broken)).toEqual(['2 module-first'])
   })
 
@@ -90,10 +83,7 @@ describe('a boot with several proofs', () => {
 })
 
 describe('what a guest told', () => {
-  const told = linesOf([
-    'hello 6.1',
-    ...['part 0', 'taint 0', ...good(), 'taint 4096', 'done', 'taint 4096', 'bye'],
-  ])
+  const told = linesOf(['hello 6.1', ...['part 0', 'taint 0', ...good(), 'taint 4096', 'done', 'taint 4096', 'bye']])
   const load = told.findIndex((line) => line.endsWith('begin module-first.load'))
 
   test('is complete when each event came once and in its order', async () => {

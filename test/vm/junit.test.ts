@@ -7,9 +7,7 @@ const check = 'module-first.check.after.0'
 const proof: Proof = {
   format: 'inarch-proof-2',
   verdict: 'failed',
-  failures: [
-    { code: 'check', message: 'did not print "<a & b>"', step: check, lines: ['\x1b[1m<x>\0', ']]>'] },
-  ],
+  failures: [{ code: 'check', message: 'did not print "<a & b>"', step: check, lines: ['\x1b[1m<x>\0', ']]>'] }],
   notes: [],
   over: [],
   module: { name: 'livepatch_fix', file: 'livepatch-fix.ko', sha256: '0'.repeat(64) },
@@ -56,9 +54,7 @@ describe('a proof as JUnit XML', () => {
   test('puts a failure on its check', () => {
     const cases = xml.split('<testcase').slice(1)
     expect(cases.filter((text) => text.includes('<failure'))).toHaveLength(1)
-    expect(cases.at(-1)).toContain(
-      '<failure type="check" message="did not print &quot;&lt;a &amp; b&gt;&quot;">',
-    )
+    expect(cases.at(-1)).toContain('<failure type="check" message="did not print &quot;&lt;a &amp; b&gt;&quot;">')
   })
 
   test('has no character that XML can’t hold', () => {

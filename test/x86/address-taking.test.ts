@@ -50,24 +50,16 @@ describe('the address in an instruction', () => {
       'movq $var, 8(%r12)',
       'movl $1, 8(%rbx)',
     ]
-    expect(Object.values(saidOf(lines, (_, one) => loadedRegister(one)))).toEqual([
-      7,
-      8,
-      ...Array(5).fill(undefined),
-    ])
+    expect(Object.values(saidOf(lines, (_, one) => loadedRegister(one)))).toEqual([7, 8, ...Array(5).fill(undefined)])
     expect(Object.values(saidOf(lines, (code, one) => storesAddress(code, one)))).toEqual([
       ...[false, false, false],
       ...[true, false, true, false],
     ])
     expect(
-      Object.values(
-        saidOf(['lea var(%rip), %rax', 'push $1000', 'mov $1, %eax'], (_, one) => loadsAddress(one)),
-      ),
+      Object.values(saidOf(['lea var(%rip), %rax', 'push $1000', 'mov $1, %eax'], (_, one) => loadsAddress(one))),
     ).toEqual([true, true, true])
     expect(
-      Object.values(
-        saidOf(['mov var(%rip), %rax', 'push %rax', 'cmp $1000, %eax'], (_, one) => loadsAddress(one)),
-      ),
+      Object.values(saidOf(['mov var(%rip), %rax', 'push %rax', 'cmp $1000, %eax'], (_, one) => loadsAddress(one))),
     ).toEqual([false, false, false])
   })
 

@@ -39,7 +39,5 @@ export function saidOf<T>(
   say: (code: Buffer, instruction: Instruction) => T,
 ): Record<string, T> {
   const all = instructionsOf(lines.join('\n'))
-  return Object.fromEntries(
-    lines.map((line, index) => [line, say(all[index]!.code, all[index]!.instruction)]),
-  )
+  return Object.fromEntries(lines.map((line, index) => [line, say(all[index]!.code, all[index]!.instruction)]))
 }

@@ -72,18 +72,15 @@ describe('the place', () => {
   })
 
   test('is the operand of a branch where the bytes before are one', () => {
-    const fields = saidOf(
-      ['nop', 'call var', 'jmp var', 'je var', 'lea var(%rip), %rax', 'push $1000'],
-      (code, one) => isDistance(code, one.end - 4),
+    const fields = saidOf(['nop', 'call var', 'jmp var', 'je var', 'lea var(%rip), %rax', 'push $1000'], (code, one) =>
+      isDistance(code, one.end - 4),
     )
     expect(Object.values(fields)).toEqual([false, true, true, true, false, false])
   })
 
   test('is one at the very beginning of the code, too', () => {
     for (const first of ['call var', 'jmp var', 'je var', 'lea var(%rip), %rax'])
-      expect(saidOf([first], (code, one) => isDistance(code, one.end - 4))[first]).toBe(
-        !first.startsWith('lea'),
-      )
+      expect(saidOf([first], (code, one) => isDistance(code, one.end - 4))[first]).toBe(!first.startsWith('lea'))
     expect(isDistance(Buffer.alloc(4), 0)).toBe(false)
   })
 

@@ -28,9 +28,7 @@ export function errorLines(messages: string): string {
 
 /** The same without anything that may come from a file: what is quoted, and words of our input. */
 export function withoutWords(messages: string): string {
-  const lines = messages
-    .split('\n')
-    .flatMap((line) => /^[\w./-]+:\d+:(?:\d+:)? (?:fatal )?[eE]rror/.exec(line) ?? [])
+  const lines = messages.split('\n').flatMap((line) => /^[\w./-]+:\d+:(?:\d+:)? (?:fatal )?[eE]rror/.exec(line) ?? [])
   return lines.map((line) => `${line}: the compiler can't read this`).join('\n')
 }
 
@@ -54,12 +52,10 @@ export function sourceError(kernel: Kernel, unit: Unit, messages: string): Fault
       'compiler-exhausted',
       `${program} ${spent} to compile ${unit.source}, even without the patch`,
     )
-  return new Fault(
-    'environment',
-    'source-does-not-compile',
-    `${unit.source} does not compile even without the patch`,
-    { detail, remedy: `Check that ${program} is ${versionText}` },
-  )
+  return new Fault('environment', 'source-does-not-compile', `${unit.source} does not compile even without the patch`, {
+    detail,
+    remedy: `Check that ${program} is ${versionText}`,
+  })
 }
 
 /** What wrote a line, or what wrote a line close above or below it: a lost brace is noticed later. */
@@ -98,8 +94,7 @@ function readErrors(changes: readonly FileChange[], messages: string): PatchErro
   const isAssembler = messages.includes('Assembler messages:')
   for (const row of messages.split('\n')) {
     const note = noteLine.exec(row)
-    if (note !== null && !/in expansion of macro|each undeclared identifier/.test(row))
-      errors.at(-1)?.lines.push(row)
+    if (note !== null && !/in expansion of macro|each undeclared identifier/.test(row)) errors.at(-1)?.lines.push(row)
     const [, file, at, said] = errorLine.exec(row) ?? []
     if (file === undefined || at === undefined || said === undefined) continue
     const message = isAssembler && row.includes(' Error: ') ? withoutInput(said) : said
@@ -138,12 +133,9 @@ export class PatchErrors extends Fault {
         : /internal compiler error|PLEASE submit a bug report/.test(messages)
           ? `${program} breaks down over ${unit.source} with the patch`
           : `${unit.source} does not compile with the patch`
-    super(
-      'patch',
-      spent === undefined ? 'compile-error' : 'compiler-exhausted',
-      errors[0]?.sentence ?? sentence,
-      { detail: errors.flatMap(({ lines }) => lines).join('\n') },
-    )
+    super('patch', spent === undefined ? 'compile-error' : 'compiler-exhausted', errors[0]?.sentence ?? sentence, {
+      detail: errors.flatMap(({ lines }) => lines).join('\n'),
+    })
     this.errors = errors
   }
 }
@@ -152,18 +144,13 @@ export class PatchErrors extends Fault {
 export function allErrors(faults: readonly PatchErrors[]): Fault {
   // What else the compiler thinks was meant differs from unit to unit.
   const known = ({ sentence }: PatchError) => sentence.replace(/; did you mean .*/, '')
-  const errors = new Map(
-    faults.flatMap((fault) => fault.errors.map((error) => [known(error), error] as const)),
-  )
+  const errors = new Map(faults.flatMap((fault) => fault.errors.map((error) => [known(error), error] as const)))
   const [first] = errors.values()
   const [fault] = faults
   if (first === undefined || fault === undefined || errors.size === 1) return fault!
   const lines = [...errors.values()].flatMap((error) => error.lines)
   const more = lines.length > 2 * most ? [`… and ${inNumbers(lines.length - 2 * most, 'line')} more`] : []
-  return new Fault(
-    'patch',
-    'compile-error',
-    `${first.sentence} (and ${inNumbers(errors.size - 1, 'more error')})`,
-    { detail: [...lines.slice(0, 2 * most), ...more].join('\n') },
-  )
+  return new Fault('patch', 'compile-error', `${first.sentence} (and ${inNumbers(errors.size - 1, 'more error')})`, {
+    detail: [...lines.slice(0, 2 * most), ...more].join('\n'),
+  })
 }

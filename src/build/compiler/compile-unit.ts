@@ -123,9 +123,7 @@ async function compile(
     else if (!run.ok) return { ...run, messages: withoutWords(run.messages) }
   }
   if (run.ok && key !== undefined && read !== undefined) {
-    const own = [...(compilation.own ?? [])]
-      .map((file) => path.join(cwd, file))
-      .filter((file) => existsSync(file))
+    const own = [...(compilation.own ?? [])].map((file) => path.join(cwd, file)).filter((file) => existsSync(file))
     const hides = (text: string) => mayHideInputs(compiler, text)
     const texts = [...own.map((file) => readFileSync(file, 'latin1')), ...textsByPath(generated).values()]
     if (texts.some(hides)) return run

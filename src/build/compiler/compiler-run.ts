@@ -55,11 +55,7 @@ export async function runCompiler(
 /** Why a compiler ended that said nothing about its input; undefined when it did. A part of a sentence. */
 export function exhaustion(messages: string): string | undefined {
   // What a program says of itself, not of a line of its input.
-  if (
-    /^(?!.* error: )\S[^‘'"\n]*(?:out of memory|memory exhausted|annot allocate memory|bad_alloc)/m.test(
-      messages,
-    )
-  )
+  if (/^(?!.* error: )\S[^‘'"\n]*(?:out of memory|memory exhausted|annot allocate memory|bad_alloc)/m.test(messages))
     return `needs more than ${(limits.memory / gigabyte).toFixed(1)} GB of memory`
   if (/CPU time limit exceeded|Killed signal terminated/.test(messages))
     return `needs more than ${limits.cpu} s of processor time`
@@ -96,11 +92,7 @@ export function tellingInputs(compiler: Compiler, base: string): string[] {
  * The files that were read, as the compiler names them; undefined when it came to no end.
  * @param cwd where it ran
  */
-export async function readInputs(
-  compiler: Compiler,
-  base: string,
-  cwd: string,
-): Promise<string[] | undefined> {
+export async function readInputs(compiler: Compiler, base: string, cwd: string): Promise<string[] | undefined> {
   const [byCompiler, byAssembler] = await Promise.all(
     [`${base}.d`, `${base}.as.d`].map((file) => readFile(file, 'latin1').catch(() => undefined)),
   )
@@ -119,10 +111,7 @@ const between = /^[ \t]*\*[ \t].*$|^[ \t]*#[ \t]*include.*$|\/\*[^*\n]*\*\/|(?<!
  * assembly.
  */
 export function mayHideInputs(compiler: Pick<Compiler, 'versionText'>, text: string): boolean {
-  if (
-    /__has_(?:include|embed)/.test(text) &&
-    /\b__has_(?:include|include_next|embed)\s*\(/.test(plainText(text))
-  )
+  if (/__has_(?:include|embed)/.test(text) && /\b__has_(?:include|include_next|embed)\s*\(/.test(plainText(text)))
     return true
   if (!isClang(compiler) || !/incbin|\.inc|\.in?"/i.test(text)) return false
   return /incbin|\.(?:in?"|inc(?:lude)?\b)/i.test(plainText(text))

@@ -23,11 +23,7 @@ export async function dependenciesIn(
 }
 
 /** The paths in the tree of what the unit takes in as the kernel has it; undefined as before. */
-export async function dependencies(
-  job: Job,
-  kernel: Kernel,
-  unit: Unit,
-): Promise<ReadonlySet<string> | undefined> {
+export async function dependencies(job: Job, kernel: Kernel, unit: Unit): Promise<ReadonlySet<string> | undefined> {
   const files = await dependenciesIn(job, kernel, unit, kernel.source)
   return files && new Set(files.map((file) => path.posix.normalize(file)))
 }

@@ -164,10 +164,7 @@ export class InputTree {
    * @param generated asked for only when something of it was read
    * @returns undefined when it is not; the inputs with today's stamps when only these differ
    */
-  async check(
-    inputs: Inputs,
-    generated: () => Promise<ReadonlyMap<string, string>>,
-  ): Promise<Inputs | undefined> {
+  async check(inputs: Inputs, generated: () => Promise<ReadonlyMap<string, string>>): Promise<Inputs | undefined> {
     let isSame = true
     const now = Date.now()
     const hold = (list: readonly Input[], kind: 'file' | 'names'): readonly Input[] | undefined => {

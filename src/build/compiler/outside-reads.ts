@@ -63,8 +63,7 @@ function offence(line: string, file: string): string | undefined {
     if (name !== undefined) return name
     if (!plainAsk.test(rest) && /^\s*\(/.test(rest)) return `what ${word} asks for`
   }
-  if (/\b(?:pragma|_Pragma)\b.*\b(?:dependency|pch_preprocess|include_alias)\b/.test(line))
-    return 'what a pragma names'
+  if (/\b(?:pragma|_Pragma)\b.*\b(?:dependency|pch_preprocess|include_alias)\b/.test(line)) return 'what a pragma names'
   const [, word, rest = ''] = directive.exec(line) ?? []
   if (word === undefined) return undefined
   if (/^(?:include|include_next|import)$/.test(word)) return named(rest, quotedOrAngled)

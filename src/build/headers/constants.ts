@@ -33,12 +33,7 @@ function unitBeside(units: readonly Unit[], source: string): Unit | undefined {
 }
 
 /** The lines of the assembly that carry the numbers. */
-async function numbersOf(
-  job: Job,
-  bench: BuildTrees,
-  unit: Unit,
-  side: 'before' | 'after',
-): Promise<string[]> {
+async function numbersOf(job: Job, bench: BuildTrees, unit: Unit, side: 'before' | 'after'): Promise<string[]> {
   const output = path.join(bench.dir, 'constants', side, unit.object)
   await mkdir(path.dirname(output), { recursive: true })
   const flags = (unit.flags ?? []).filter((flag) => !/^-g/.test(flag))

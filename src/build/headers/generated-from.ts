@@ -72,11 +72,7 @@ export function rulesIn(makefile: string, text: string): MadeFrom[] {
  * @param objects paths of the objects of all units
  * @param changed paths of files that no compiler reads by themselves
  */
-export function generatedFrom(
-  root: string,
-  objects: readonly string[],
-  changed: readonly string[],
-): Finding[] {
+export function generatedFrom(root: string, objects: readonly string[], changed: readonly string[]): Finding[] {
   const wanted = new Set(changed)
   const names = changed.map((file) => path.posix.basename(file))
   const dirs = new Set(objects.map((object) => path.posix.dirname(object)))

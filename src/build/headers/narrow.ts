@@ -15,11 +15,7 @@ function differingPart(before: readonly Declaration[], after: readonly Declarati
   const shorter = Math.min(before.length, after.length)
   while (start < shorter && before[start]!.text === after[start]!.text) start++
   let end = 0
-  while (
-    end < shorter - start &&
-    before[before.length - 1 - end]!.text === after[after.length - 1 - end]!.text
-  )
-    end++
+  while (end < shorter - start && before[before.length - 1 - end]!.text === after[after.length - 1 - end]!.text) end++
   return {
     before: before.slice(start, before.length - end),
     after: after.slice(start, after.length - end),
@@ -70,8 +66,7 @@ export function mayDiffer(textBefore: string, textAfter: string): boolean {
   if (before === undefined || after === undefined) return true
   const part = differingPart(before, after)
   // Pragmas say something about what follows.
-  if ([...part.before, ...part.after].some(({ kind }) => kind === 'directive' || kind === 'macro'))
-    return true
+  if ([...part.before, ...part.after].some(({ kind }) => kind === 'directive' || kind === 'macro')) return true
   const changed = [...lacking(part.before, part.after), ...lacking(part.after, part.before)]
   const names = new Set(changed.flatMap((one) => one.names))
   const makesCode = (all: readonly Declaration[]) =>

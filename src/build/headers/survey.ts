@@ -42,8 +42,7 @@ interface SurveyedFile {
 const includeLine = /^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)/gm
 // What a computed #include may be made of.
 const definedPath = /^[ \t]*#[ \t]*define[ \t]+\w+[ \t]+(?:"([^"\n]+\.[a-z]+)"|<([^>\n]+\.[a-z]+)>)[ \t]*$/gm
-const traceDefine =
-  /^[ \t]*#[ \t]*define[ \t]+(TRACE_INCLUDE_FILE|TRACE_INCLUDE_PATH|TRACE_SYSTEM)[ \t]+(\S+)/gm
+const traceDefine = /^[ \t]*#[ \t]*define[ \t]+(TRACE_INCLUDE_FILE|TRACE_INCLUDE_PATH|TRACE_SYSTEM)[ \t]+(\S+)/gm
 const directoryOfTraces = 'include/trace'
 
 /** Finds files by the compiler's search path, or by that of any unit. */
@@ -108,8 +107,7 @@ function surveyFile(file: string, text: string, directories: Directories): Surve
     else for (const found of directories.search(name)) includes.add(found)
   }
   for (const pattern of [includeLine, definedPath])
-    for (const { 1: quoted, 2: angled } of text.matchAll(pattern))
-      take(quoted ?? angled!, quoted !== undefined)
+    for (const { 1: quoted, 2: angled } of text.matchAll(pattern)) take(quoted ?? angled!, quoted !== undefined)
   if (text.includes('TRACE_'))
     for (const name of tracesOf(file, text)) {
       asked.add(path.posix.basename(name))
@@ -195,9 +193,7 @@ async function takeSurvey(job: Job, kernel: Kernel, units: Units): Promise<strin
   const index = new Map(order.map((file, i) => [file, i.toString(36)]))
   const lines = [
     ...files.map(({ file, includes, asked, climbs }) =>
-      ['F', file, climbs ? 'y' : 'n', includes.map((one) => index.get(one)).join(' '), asked.join(' ')].join(
-        '\t',
-      ),
+      ['F', file, climbs ? 'y' : 'n', includes.map((one) => index.get(one)).join(' '), asked.join(' ')].join('\t'),
     ),
     ...directories.looked().map((dir) => `D\t${dir}`),
     ...findPastes(definitions).map(({ macro, pieces }) => `P\t${macro}\t${JSON.stringify(pieces)}`),

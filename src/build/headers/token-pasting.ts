@@ -23,8 +23,7 @@ export interface MacroDefinition {
   readonly body: string
 }
 
-const definition =
-  /^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)\(((?:[^)\\\n]|\\\r?\n)*)\)((?:[^\\\n]|\\[^\n]|\\\n)*)/gm
+const definition = /^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)\(((?:[^)\\\n]|\\\r?\n)*)\)((?:[^\\\n]|\\[^\n]|\\\n)*)/gm
 const chain = /(\w+)(?:\s*##\s*\w+)+/g
 
 /** The macros with parameters that a text defines. */

@@ -73,10 +73,7 @@ async function make(job: Job, kernel: Kernel, unit: Unit, kept: string): Promise
       await mkdir(path.join(result, path.dirname(name)), { recursive: true })
       await rename(path.join(tree, name), path.join(result, name))
     }
-    await writeFile(
-      path.join(result, stampFile),
-      digestOfStamps(kernel.source, originsOf(kernel, unit), since) ?? '',
-    )
+    await writeFile(path.join(result, stampFile), digestOfStamps(kernel.source, originsOf(kernel, unit), since) ?? '')
     await mkdir(path.dirname(kept), { recursive: true })
     await rm(kept, { recursive: true, force: true })
     // Another process may have been faster, with the same files.

@@ -116,15 +116,10 @@ export async function askKbuild(
       })
     }
     if (answers.length === 0)
-      throw new Fault(
-        'environment',
-        'kbuild-failed',
-        `kbuild does not say how ${kernel.release} is compiled`,
-        {
-          detail: (stderr || stdout).trimEnd().split('\n').slice(-10).join('\n'),
-          remedy: 'Fetch the kernel again, or check that its build directory is complete',
-        },
-      )
+      throw new Fault('environment', 'kbuild-failed', `kbuild does not say how ${kernel.release} is compiled`, {
+        detail: (stderr || stdout).trimEnd().split('\n').slice(-10).join('\n'),
+        remedy: 'Fetch the kernel again, or check that its build directory is complete',
+      })
     const read = [...lists].flatMap((list) => list.split(' ')).map((file) => path.posix.normalize(file))
     const makefiles = [...new Set(read)].filter((file) => file !== '.' && !path.isAbsolute(file))
     return { units: answers, assembly: others, makefiles }

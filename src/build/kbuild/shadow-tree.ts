@@ -41,8 +41,7 @@ function build(source: string, shadow: string, directory: Directory): void {
       symlinkSync(path.join(source, name), path.join(shadow, name))
   for (const [name, text] of directory.files)
     if (text !== undefined) writeFileSync(path.join(shadow, name), text, 'latin1')
-  for (const [name, inner] of directory.directories)
-    build(path.join(source, name), path.join(shadow, name), inner)
+  for (const [name, inner] of directory.directories) build(path.join(source, name), path.join(shadow, name), inner)
 }
 
 /**
@@ -61,11 +60,7 @@ export function makeShadow(
     let directory = root
     for (const part of parts) {
       if (part === '' || part === '.' || part === '..')
-        throw new Fault(
-          'unexpected',
-          'path-leaves-tree',
-          `The path ${parts.join('/')} leaves the source tree`,
-        )
+        throw new Fault('unexpected', 'path-leaves-tree', `The path ${parts.join('/')} leaves the source tree`)
       let inner = directory.directories.get(part)
       if (inner === undefined) {
         inner = emptyDirectory()

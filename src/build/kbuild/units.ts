@@ -103,9 +103,7 @@ function renderRows(
     .sort((a, b) => (a.object < b.object ? -1 : 1))
     .flatMap(({ object, source, flags }) => {
       const words = splitWords(flags)?.filter((flag) => !flag.startsWith('-Wp,-M'))
-      return words === undefined
-        ? []
-        : [['S', path.posix.normalize(source), object, intern(words)].join(fieldBreak)]
+      return words === undefined ? [] : [['S', path.posix.normalize(source), object, intern(words)].join(fieldBreak)]
     })
   const sets = [...shared.keys()].map((text, index) => `A${fieldBreak}${index}${fieldBreak}${text}`)
   const decisive = makefiles.map((file) => ['K', file].join(fieldBreak))
@@ -115,9 +113,7 @@ function renderRows(
 /** Which C files the units may include, as rows of the table. */
 async function renderIncluded(kernel: Kernel, sources: readonly string[]): Promise<string> {
   const included = await findIncluded(kernel.source, sources)
-  return [...included]
-    .map(([file, users]) => `${['I', file, users.join(argumentBreak)].join(fieldBreak)}\n`)
-    .join('')
+  return [...included].map(([file, users]) => `${['I', file, users.join(argumentBreak)].join(fieldBreak)}\n`).join('')
 }
 
 /** The second field of all rows of a kind, each once. */
@@ -155,9 +151,7 @@ function parseTable(text: string): Units {
       string,
     ]
     const ownFlags = split(own)
-    const name = ownFlags
-      .find((flag) => flag.startsWith('-DKBUILD_MODNAME='))
-      ?.slice('-DKBUILD_MODNAME='.length)
+    const name = ownFlags.find((flag) => flag.startsWith('-DKBUILD_MODNAME='))?.slice('-DKBUILD_MODNAME='.length)
     const home = kind === 'm' ? 'module' : kind === 'n' ? 'elsewhere' : 'vmlinux'
     return {
       source,
@@ -251,16 +245,14 @@ export async function openUnits(job: Job, kernel: Kernel): Promise<Units> {
   const file = path.join(kernel.dir, 'units')
   const kept = await readKept(kernel, file)
   if (kept !== undefined && kernel.origin === 'debian') return parseTable(kept.text)
-  const stampsOf = (names: readonly string[], since?: number) =>
-    digestOfStamps(kernel.source, names, since) ?? ''
+  const stampsOf = (names: readonly string[], since?: number) => digestOfStamps(kernel.source, names, since) ?? ''
   const known = kept !== undefined && stampsOf(namesIn(kept.rows, 'K')) === kept.rowsFrom ? kept : undefined
   const render = ({ rows, rowsFrom, included, includedFrom }: Omit<KeptTable, 'text'>) => {
     const count = rows.match(/^U\t/gm)?.length ?? 0
     const first = [format, count, headOf(kernel), rowsFrom, includedFrom, rows.length].join(fieldBreak)
     return `${first}\n${rows}${included}`
   }
-  if (known !== undefined && stampsOf(namesIn(known.rows, 'U')) === known.includedFrom)
-    return parseTable(known.text)
+  if (known !== undefined && stampsOf(namesIn(known.rows, 'U')) === known.includedFrom) return parseTable(known.text)
   await untilBelievable(path.join(kernel.source, 'include/config/auto.conf'))
   const since = Date.now()
   const { rows, rowsFrom } =

@@ -90,8 +90,7 @@ export function readExpanded(text: string, main: string): Expanded {
           splitter.add(tokenize(text, partStart, end, 0).map((token) => ({ ...token, line: includeLine })))
       }
       if (file === main) {
-        for (let at = text.indexOf('\n', partStart); at !== -1 && at < end; at = text.indexOf('\n', at + 1))
-          line++
+        for (let at = text.indexOf('\n', partStart); at !== -1 && at < end; at = text.indexOf('\n', at + 1)) line++
       }
     }
   }

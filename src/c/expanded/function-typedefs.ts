@@ -14,8 +14,7 @@ function functionTypes(text: string): Set<string> {
     if (end === -1) continue
     const tokens = tokenize(text, index + found.indexOf('typedef'), end + 1)
     const { declarators } = parseDeclaration(tokens, 0, tokens.length)
-    for (const one of declarators)
-      if (one.isFunction || isOfFunctionType(tokens, one, types)) types.add(one.name)
+    for (const one of declarators) if (one.isFunction || isOfFunctionType(tokens, one, types)) types.add(one.name)
   }
   return types
 }
@@ -58,9 +57,7 @@ export function withPrototypesByType<One extends Declared, Chunk extends { reado
       const { tokens, declaration } = item
       const { declarators, storage, body } = declaration
       const looksOtherwise = (one: Declarator) =>
-        !one.isFunction &&
-        one.value === undefined &&
-        (functions.has(one.name) || isOfFunctionType(tokens, one, types))
+        !one.isFunction && one.value === undefined && (functions.has(one.name) || isOfFunctionType(tokens, one, types))
       if (body !== undefined || storage.has('typedef') || !declarators.some(looksOtherwise)) continue
       const all = declarators.map((one) => (looksOtherwise(one) ? { ...one, isFunction: true } : one))
       items[at] = { ...item, declaration: { ...declaration, declarators: all } }

@@ -22,13 +22,7 @@ export interface StaticLocal {
  * Whether something in the tokens may change a variable: it is assigned to, or its address is taken.
  * @param from tokens from here to `to` declare it
  */
-export function isWritten(
-  tokens: readonly Token[],
-  name: string,
-  from: number,
-  to: number,
-  isArray: boolean,
-): boolean {
+export function isWritten(tokens: readonly Token[], name: string, from: number, to: number, isArray: boolean): boolean {
   for (let at = 0; at < tokens.length; at++) {
     if (tokens[at]!.text !== name || (at >= from && at < to)) continue
     const before = tokens[at - 1]?.text ?? ''

@@ -46,8 +46,7 @@ export function macroStates({ directives }: Written): MacroStates {
     own.directives.push(directive)
     own.after.push(state)
   }
-  const last = (own: History, line: number): number =>
-    own.directives.findLastIndex(({ from }) => from <= line)
+  const last = (own: History, line: number): number => own.directives.findLastIndex(({ from }) => from <= line)
 
   return {
     names: new Set(histories.keys()),

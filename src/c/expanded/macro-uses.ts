@@ -44,9 +44,7 @@ function parseBody(text: string): Body {
   const parameters = /^\(([^)]*)\)/.exec(plain)
   const body = parameters === null ? plain : plain.slice(parameters[0].length)
   const names =
-    parameters === null
-      ? undefined
-      : parameters[1]!.split(',').map((name) => name.trim().replace(/\s*\.\.\.$/, ''))
+    parameters === null ? undefined : parameters[1]!.split(',').map((name) => name.trim().replace(/\s*\.\.\.$/, ''))
   const own = new Set(names)
   const words = wordsOf(body.replace(/"(?:[^"\\\n]|\\.)*"/g, ' ')).filter((word) => !own.has(word))
   return { parameters: names, words: [...new Set(words)], text: body.trim() }

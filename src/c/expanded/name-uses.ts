@@ -45,13 +45,11 @@ function manner(tokens: readonly Token[], at: number): Use['how'] {
  */
 function endsOperand(tokens: readonly Token[], at: number): boolean {
   const { kind, text } = tokens[at] ?? { kind: 'punctuator', text: '' }
-  if (text !== ')')
-    return (kind === 'name' && !keywords.has(text)) || /^(?:number|char)$/.test(kind) || text === ']'
+  if (text !== ')') return (kind === 'name' && !keywords.has(text)) || /^(?:number|char)$/.test(kind) || text === ']'
   const open = openingOf(tokens, at)
   const before = tokens[open - 1]
   if (before?.kind === 'name' && !keywords.has(before.text)) return true
-  if (/^[)\]]$/.test(before?.text ?? '') || /^(?:sizeof|_Alignof|__alignof__)$/.test(before?.text ?? ''))
-    return true
+  if (/^[)\]]$/.test(before?.text ?? '') || /^(?:sizeof|_Alignof|__alignof__)$/.test(before?.text ?? '')) return true
   const inner = tokens.slice(open + 1, at)
   const isCast =
     inner.at(-1)?.text === '*' ||

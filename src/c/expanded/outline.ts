@@ -92,8 +92,7 @@ function split(text: string): Item[] {
       // No parameter of K&R is declared so, and most functions begin so: the end of the head tells.
       if (text.charCodeAt(at) === Char.semicolon) return []
       const [name, ...more] = tokenize(text, startOfWord(text, paren), paren + 1)
-      if (more.length === 1 && name!.kind === 'name' && !attributeWords.has(name!.text))
-        return [name!, ...more]
+      if (more.length === 1 && name!.kind === 'name' && !attributeWords.has(name!.text)) return [name!, ...more]
     }
     return tokenize(withoutMarkers(text.slice(start, at)))
   })
@@ -167,9 +166,8 @@ function headOf(text: string): string {
     from = at
     operator.lastIndex = at
   }
-  return (result + plain.slice(from)).replace(
-    /\b(?:__extension__|volatile|__inline__|__inline)\b/g,
-    (word) => (word.includes('inline') ? 'inline' : ' '),
+  return (result + plain.slice(from)).replace(/\b(?:__extension__|volatile|__inline__|__inline)\b/g, (word) =>
+    word.includes('inline') ? 'inline' : ' ',
   )
 }
 

@@ -92,8 +92,7 @@ class ScopeReader implements Scopes {
       } else this.#statement(at, frame.end)
     } else if (before === 'goto') this.others.add(start)
     // { member: value }, as GNU has it.
-    else if (frame?.kind === 'value' && behind === ':' && (before === '{' || before === ','))
-      this.others.add(start)
+    else if (frame?.kind === 'value' && behind === ':' && (before === '{' || before === ',')) this.others.add(start)
   }
 
   /** Notes where the braces of a type open, if they do. */
@@ -106,8 +105,7 @@ class ScopeReader implements Scopes {
       named ||= attribute === undefined
       brace = attribute ?? brace + 1
     }
-    if (tokens[brace]?.text === '{')
-      this.#types.set(brace, tokens[at]!.text === 'enum' ? 'enumerators' : 'members')
+    if (tokens[brace]?.text === '{') this.#types.set(brace, tokens[at]!.text === 'enum' ? 'enumerators' : 'members')
   }
 
   #push(at: number, isBody: boolean): void {
@@ -137,16 +135,14 @@ class ScopeReader implements Scopes {
     const outer = this.#open.at(-1)
     if (closed === undefined || outer?.kind !== 'block') return
     outer.begins =
-      closed.kind === 'block' ||
-      (closed.kind === 'other' && control.test(this.#tokens[closed.at - 1]?.text ?? ''))
+      closed.kind === 'block' || (closed.kind === 'other' && control.test(this.#tokens[closed.at - 1]?.text ?? ''))
   }
 
   #mark(text: string): void {
     const frame = this.#open.at(-1)
     if (frame === undefined) return
     const { kind } = frame
-    frame.begins =
-      kind === 'enumerators' ? text === ',' : text === ';' && (kind === 'block' || kind === 'members')
+    frame.begins = kind === 'enumerators' ? text === ',' : text === ';' && (kind === 'block' || kind === 'members')
     if (frame.conditions === undefined) return
     if (text === '?') frame.conditions++
     else if (text === ':' && frame.conditions-- === 0) {
@@ -218,8 +214,7 @@ class ScopeReader implements Scopes {
       end !== undefined && next?.kind === 'name' && attributeEnd(tokens, close + 1, close + 2) === undefined
     for (let from = open + 1; from < close; ) {
       let to = from
-      while (to < close && tokens[to]!.text !== ',')
-        to = opens.test(tokens[to]!.text) ? this.#ends[to]! : to + 1
+      while (to < close && tokens[to]!.text !== ',') to = opens.test(tokens[to]!.text) ? this.#ends[to]! : to + 1
       const [one] = parseDeclaration(tokens, from, to).declarators
       // A type alone, `f(foo_t)`, names nobody.
       if (one !== undefined && (isOldStyle || hasType(tokens, from, one.at))) {
@@ -277,11 +272,7 @@ function hasType(tokens: readonly Token[], from: number, name: number): boolean 
   for (let at = from; at < name; at++) {
     const attribute = attributeEnd(tokens, at, name)
     if (attribute !== undefined) at = attribute - 1
-    else if (
-      tokens[at]!.kind === 'name' &&
-      !qualifiers.has(tokens[at]!.text) &&
-      tokens[at]!.text !== 'register'
-    )
+    else if (tokens[at]!.kind === 'name' && !qualifiers.has(tokens[at]!.text) && tokens[at]!.text !== 'register')
       return true
   }
   return false
@@ -303,8 +294,7 @@ function isDeclaration(tokens: readonly Token[], from: number, { locals }: Scope
   if (tokens[next]?.kind === 'name') return true
   if (text() !== '*' && text() !== '(') return false
   // A variable of the function is no type: `a * b`.
-  if (locals.get(token.text)?.some(({ from, to }) => token.start >= from && token.start < to) === true)
-    return false
+  if (locals.get(token.text)?.some(({ from, to }) => token.start >= from && token.start < to) === true) return false
   // type (*name)(…), type *(*name)(…), type *name
   while (text() === '*' || qualifiers.has(text() ?? '')) next++
   if (text() === '(') {

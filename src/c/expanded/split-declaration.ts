@@ -34,11 +34,7 @@ export function plainest(declarators: readonly Declarator[]): Declarator | undef
  * The type of the specifiers, told by a variable that was declared with them: what is left of it without `*` and
  * brackets.
  */
-export function typeThrough(
-  tokens: readonly Token[],
-  { name, at, from, core }: Declarator,
-  as = name,
-): string {
+export function typeThrough(tokens: readonly Token[], { name, at, from, core }: Declarator, as = name): string {
   let depth = 0
   for (let index = from; index < at; index++) if (tokens[index]!.text === '*') depth++
   for (let index = at + 1, inner = 0; index < core; index++) {

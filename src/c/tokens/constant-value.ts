@@ -56,10 +56,7 @@ function numberOf(text: string): bigint | undefined {
  * @param known the values of names
  * @returns undefined where it is no number, or more than is understood here
  */
-export function constantValue(
-  tokens: readonly Token[],
-  known: ReadonlyMap<string, bigint>,
-): bigint | undefined {
+export function constantValue(tokens: readonly Token[], known: ReadonlyMap<string, bigint>): bigint | undefined {
   let at = 0
   const operand = (): bigint | undefined => {
     const token = tokens[at++]

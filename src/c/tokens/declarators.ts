@@ -217,12 +217,10 @@ export function parseDeclaration(
     // K&R: the parameters' declarations stand before the body.
     let value: { from: number; to: number } | undefined
     if (is(':'))
-      while (at < to && !is(',') && !is(';'))
-        at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at, to) : at + 1
+      while (at < to && !is(',') && !is(';')) at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at, to) : at + 1
     if (is('=')) {
       const first = at
-      while (at < to && !is(',') && !is(';'))
-        at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at, to) : at + 1
+      while (at < to && !is(',') && !is(';')) at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at, to) : at + 1
       value = { from: first, to: at }
     }
     if (one !== undefined) {

@@ -37,13 +37,7 @@ export function statementsOf(body: readonly Token[]): Statement[] {
   const found: Draft[] = []
   let labelled: Draft | undefined
 
-  const put = (
-    kind: StatementKind,
-    from: number,
-    to: number,
-    under: readonly Draft[],
-    within: string,
-  ): Draft => {
+  const put = (kind: StatementKind, from: number, to: number, under: readonly Draft[], within: string): Draft => {
     const one: Draft = { kind, tokens: body.slice(from, to), under, within, leaves: false }
     if (from < to) found.push(one)
     return one
@@ -58,8 +52,7 @@ export function statementsOf(body: readonly Token[]): Statement[] {
       readAll(at + 1, close - 1, under, within)
       return close
     }
-    if (word === 'else' || word === 'do')
-      return at + 1 < end ? read(at + 1, end, under, `${within}\n${word}`) : end
+    if (word === 'else' || word === 'do') return at + 1 < end ? read(at + 1, end, under, `${within}\n${word}`) : end
     if (exits.test(word)) {
       const to = endOf(at, end)
       put('exit', at, to, under, within)
@@ -96,8 +89,7 @@ export function statementsOf(body: readonly Token[]): Statement[] {
   }
   const endOf = (at: number, end: number): number => {
     let to = at
-    while (to < end && body[to]!.text !== ';')
-      to = /^[([{]$/.test(body[to]!.text) ? closing(body, to, end) : to + 1
+    while (to < end && body[to]!.text !== ';') to = /^[([{]$/.test(body[to]!.text) ? closing(body, to, end) : to + 1
     return to
   }
   const leavesFrom = (start: number, owner: Draft): boolean => {
@@ -110,9 +102,7 @@ export function statementsOf(body: readonly Token[]): Statement[] {
   readAll(0, body.length, [], '')
   // Behind the first label at the outer level that only a `goto` leads to, a function cleans up and leaves.
   const cleanup =
-    labelled === undefined
-      ? found.length
-      : found.findIndex(({ kind, under }) => kind === 'label' && under.length === 0)
+    labelled === undefined ? found.length : found.findIndex(({ kind, under }) => kind === 'label' && under.length === 0)
   return finished(found, cleanup < 0 ? found.length : cleanup)
 }
 
@@ -177,10 +167,7 @@ export function differenceOf(
     if (i < old.length && j < young.length && isSame(old[i]!, young[j]!)) {
       i++
       j++
-    } else if (
-      j >= young.length ||
-      (i < old.length && lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!)
-    )
+    } else if (j >= young.length || (i < old.length && lengths[(i + 1) * width + j]! >= lengths[i * width + j + 1]!))
       gone.push(old[i++]!)
     else come.push(young[j++]!)
   }

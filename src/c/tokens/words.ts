@@ -17,9 +17,7 @@ export const qualifiers = set(
     '__extension__ __seg_gs __seg_fs',
 )
 
-export const attributeWords = set(
-  '__attribute__ __attribute __asm__ asm __asm _Alignas __declspec _Static_assert',
-)
+export const attributeWords = set('__attribute__ __attribute __asm__ asm __asm _Alignas __declspec _Static_assert')
 
 export const typeofWords = set('typeof __typeof__ __typeof typeof_unqual __typeof_unqual__ _BitInt')
 

@@ -90,8 +90,7 @@ const nameBeforeParenthesis = /^(?:[A-Za-z_]\w*[\s*]+)+([A-Za-z_]\w*)\s*\(/
 
 /** The name of the function that a declaration's head declares. */
 function functionName(head: string, isMacro: (name: string) => boolean): string | undefined {
-  const called =
-    nameBeforeParenthesis.exec(head.replace(decoration, ' '))?.[1] ?? nameBeforeParenthesis.exec(head)?.[1]
+  const called = nameBeforeParenthesis.exec(head.replace(decoration, ' '))?.[1] ?? nameBeforeParenthesis.exec(head)?.[1]
   return called === undefined || isKeyword(called) || isMacro(called) ? undefined : called
 }
 
@@ -113,18 +112,14 @@ function classify(text: string, isMacro: ((name: string) => boolean) | undefined
       ? { kind: 'function', names: [called], text }
       : code
   }
-  if (first === 'typedef')
-    return { kind: 'type', names: [...tagsOf(plain), ...wordsOf(outsideBraces(plain))], text }
+  if (first === 'typedef') return { kind: 'type', names: [...tagsOf(plain), ...wordsOf(outsideBraces(plain))], text }
   if ((first === 'struct' || first === 'union' || first === 'enum') && brace !== -1) {
     const rest = plain
       .slice(plain.lastIndexOf('}') + 1)
       .replace(/;\s*$/, '')
       .trim()
     // Words behind the brace are attributes spelled as macros, or a variable.
-    if (
-      !head.includes('(') &&
-      (rest === '' || /^(?:__packed|____cacheline_aligned|__randomize_layout)+$/.test(rest))
-    )
+    if (!head.includes('(') && (rest === '' || /^(?:__packed|____cacheline_aligned|__randomize_layout)+$/.test(rest)))
       return { kind: 'type', names: tagsOf(plain), text }
     return code
   }
@@ -150,10 +145,7 @@ const mostBraces = 64
  * @param isMacro for text before the preprocessor: whether a name is a macro's, and so declares nothing
  * @returns undefined when the text's braces can't be followed, as with a branch of #if that opens one
  */
-export function splitDeclarations(
-  source: string,
-  isMacro?: (name: string) => boolean,
-): Declaration[] | undefined {
+export function splitDeclarations(source: string, isMacro?: (name: string) => boolean): Declaration[] | undefined {
   const text = withoutComments(source)
   const found: Declaration[] = []
   const conditions: { depth: number; end?: number }[] = []

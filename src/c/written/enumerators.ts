@@ -35,10 +35,7 @@ function noteEnum(inner: readonly Token[], found: Map<string, string>, numbers: 
       offset = 0n
     }
     if (typeof base === 'bigint') numbers.set(name.text, base + offset)
-    found.set(
-      name.text,
-      typeof base === 'bigint' ? `${base + offset}` : offset === 0n ? base : `${base} + ${offset}`,
-    )
+    found.set(name.text, typeof base === 'bigint' ? `${base + offset}` : offset === 0n ? base : `${base} + ${offset}`)
     offset++
     at = end
   }

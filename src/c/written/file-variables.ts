@@ -30,11 +30,9 @@ const declares = /^(?:DEFINE|DECLARE)_\w+$|^[A-Z_]*_HEAD$/
 const isNoState =
   /RATELIMIT|ATTRIBUTE|EVENT|TRACE|STATIC_CALL|GUARD|_FREE$|CLASS|SPINLOCK|RWLOCK|MUTEX|SEMAPHORE|RWSEM|SEQLOCK|SEQCOUNT|^(?:raw_)?spinlock_t$|^rwlock_t$|^seq(?:lock|count\w*)_t$|^local_lock_t$|^struct (?:mutex|rt_mutex|rw_semaphore|semaphore|percpu_rw_semaphore|lock_class_key|lockdep_map|ratelimit_state|_ddebug|static_call_key)$/
 /** Single words that give a variable another value without an operator. */
-const writers =
-  /^(?:WRITE_ONCE|smp_store_release|rcu_assign_pointer|RCU_INIT_POINTER|rcu_replace_pointer|swap)$/
+const writers = /^(?:WRITE_ONCE|smp_store_release|rcu_assign_pointer|RCU_INIT_POINTER|rcu_replace_pointer|swap)$/
 /** Functions that fill their first argument, whatever was in it. */
-const fills =
-  /^(?:mem(?:set|cpy|move)|v?sc?n?printf|strs?cpy\w*|bitmap_(?:zero|fill|copy)|INIT_\w+|\w+_init)$/
+const fills = /^(?:mem(?:set|cpy|move)|v?sc?n?printf|strs?cpy\w*|bitmap_(?:zero|fill|copy)|INIT_\w+|\w+_init)$/
 
 export function variablesOfFile(path: string, text: string): VariablesOfFile {
   const definitions = definitionsOf(text)
@@ -72,8 +70,7 @@ function variablesIn(item: readonly Token[]): FileVariable[] {
     name,
     type,
     isStatic,
-    isValue:
-      !isArray && (pointers > 0 || (!/^(?:struct|union) /.test(type) && !/head|atomic|mask/.test(type))),
+    isValue: !isArray && (pointers > 0 || (!/^(?:struct|union) /.test(type) && !/head|atomic|mask/.test(type))),
     declaration: item,
   }))
 }

@@ -51,9 +51,7 @@ function spellings(name: string): { readonly pattern: RegExp }[] {
   const system = call?.[1] ?? call?.[2]
   return [
     { pattern: new RegExp(`\\b${word}\\s*\\(`) },
-    ...(system === undefined
-      ? []
-      : [{ pattern: new RegExp(`^(?:COMPAT_)?SYSCALL_DEFINE\\d\\((?=${system}\\b)`) }]),
+    ...(system === undefined ? [] : [{ pattern: new RegExp(`^(?:COMPAT_)?SYSCALL_DEFINE\\d\\((?=${system}\\b)`) }]),
     // BPF_CALL_2(name, …), and whatever else takes the name as its first argument.
     { pattern: new RegExp(`^(?:static\\s+)?[A-Z][A-Z0-9_]*\\((?=\\s*${word}\\s*[,)])`) },
   ]

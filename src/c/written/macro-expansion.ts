@@ -138,10 +138,7 @@ function expand(tokens: readonly Token[], macros: Macros, within: readonly strin
 }
 
 /** What each parameter is given, in parentheses where it is more than a path to a member. */
-function argumentsOf(
-  parameters: readonly string[],
-  inner: readonly Token[],
-): ReadonlyMap<string, readonly Token[]> {
+function argumentsOf(parameters: readonly string[], inner: readonly Token[]): ReadonlyMap<string, readonly Token[]> {
   const lists: Token[][] = [[]]
   for (let at = 0; at < inner.length; at++) {
     const { text } = inner[at]!
@@ -154,10 +151,7 @@ function argumentsOf(
     } else lists.at(-1)!.push(inner[at]!)
   }
   return new Map(
-    parameters.map((name, index) => [
-      name === '...' ? '__VA_ARGS__' : name.replace(/\.\.\.$/, ''),
-      lists[index] ?? [],
-    ]),
+    parameters.map((name, index) => [name === '...' ? '__VA_ARGS__' : name.replace(/\.\.\.$/, ''), lists[index] ?? []]),
   )
 }
 

@@ -77,8 +77,7 @@ function directivesOf(text: string): Raw[] {
   let line = 0
   let counted = 0
   const lineAt = (offset: number): number => {
-    for (let at = text.indexOf('\n', counted); at !== -1 && at < offset; at = text.indexOf('\n', at + 1))
-      line++
+    for (let at = text.indexOf('\n', counted); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) line++
     counted = offset
     return line
   }
@@ -98,12 +97,7 @@ export type Splices = (argument: string) => { readonly text: string; readonly fi
  * Puts probes into a file, and files in the place of the `#include`s that `splices` names.
  * @param isHidden whether a #define must not take effect here
  */
-export function probeFile(
-  text: string,
-  file: string,
-  splices: Splices,
-  isHidden: (macro: string) => boolean,
-): Probed {
+export function probeFile(text: string, file: string, splices: Splices, isHidden: (macro: string) => boolean): Probed {
   const lines: WrittenLine[] = []
   const directives: Directive[] = []
   const places: Place[] = []
@@ -208,11 +202,8 @@ export function writtenView(
   }
   const directiveLines = new Set<number>()
   const directiveAt = new Map<number, Directive>()
-  const directives = probed.directives.filter(
-    ({ from, name }) => isActive(from) && !/^(?:if|el|endif)/.test(name),
-  )
-  for (const { from, to } of probed.directives)
-    for (let line = from; line <= to; line++) directiveLines.add(line)
+  const directives = probed.directives.filter(({ from, name }) => isActive(from) && !/^(?:if|el|endif)/.test(name))
+  for (const { from, to } of probed.directives) for (let line = from; line <= to; line++) directiveLines.add(line)
   for (const one of directives) for (let line = one.from; line <= one.to; line++) directiveAt.set(line, one)
   const places = probed.places.filter(({ from }) => isReached(lines[from - 1]!))
   const starts: number[] = []
@@ -223,10 +214,7 @@ export function writtenView(
     return isActive(index + 1) && !directiveLines.has(index + 1) ? text : ' '.repeat(text.length)
   })
   const text = `${code.join('\n')}\n`
-  const operators = [
-    ...pragmas.filter((one) => stackedMacro(one.text) === undefined),
-    ...stackOperators(text, starts),
-  ]
+  const operators = [...pragmas.filter((one) => stackedMacro(one.text) === undefined), ...stackOperators(text, starts)]
     .filter(({ line }) => isActive(line) && directiveAt.get(line)?.name !== 'pragma')
     .map(({ line, text }): Directive => {
       const macro = stackedMacro(text)
@@ -249,9 +237,7 @@ export function writtenView(
 function stackOperators(code: string, starts: readonly number[]): { line: number; text: string }[] {
   const found: { line: number; text: string }[] = []
   let line = 0
-  for (const { 1: quoted, index } of code.matchAll(
-    /\b_Pragma\s*\(\s*"((?:push|pop)_macro(?:[^"\\\n]|\\.)*)"\s*\)/g,
-  )) {
+  for (const { 1: quoted, index } of code.matchAll(/\b_Pragma\s*\(\s*"((?:push|pop)_macro(?:[^"\\\n]|\\.)*)"\s*\)/g)) {
     while (line < starts.length && starts[line]! <= index) line++
     found.push({ line, text: quoted!.replace(/\\(.)/g, '$1') })
   }

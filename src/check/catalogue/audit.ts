@@ -57,11 +57,7 @@ export const auditRules = [
     'A symbol that the kernel would not find, or in a place where it would not look',
     'The kernel would refuse the live patch, or later the module that it patches',
   ),
-  rule(
-    'audit-version',
-    'The version of a symbol that is not the kernel’s',
-    'The kernel would refuse the live patch',
-  ),
+  rule('audit-version', 'The version of a symbol that is not the kernel’s', 'The kernel would refuse the live patch'),
   rule(
     'audit-section-name',
     'Two sections of one name in the module',

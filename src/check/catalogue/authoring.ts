@@ -108,13 +108,7 @@ export const authoringRules = [
     'The macros are for patches; a directory says the same in its table',
     'Say it in the table',
   ),
-  explain(
-    'note',
-    'not-used',
-    'A name after --externalize that nothing needs',
-    'It may be misspelt',
-    'Take it out',
-  ),
+  explain('note', 'not-used', 'A name after --externalize that nothing needs', 'It may be misspelt', 'Take it out'),
   explain(
     'error',
     'extract-does-not-compile',

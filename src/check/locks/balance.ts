@@ -75,8 +75,7 @@ function wordsOf(definition: ChangedFunction['before']): Set<string> {
 
 /** Joins what is only called otherwise: one name went, one came, and their variable is known to one side only. */
 function joinRenamed(of: ChangedFunction, balances: readonly Balance[]): Balance[] {
-  const isGone = ({ before, after }: Balance) =>
-    before.take + before.give > 0 && after.take + after.give === 0
+  const isGone = ({ before, after }: Balance) => before.take + before.give > 0 && after.take + after.give === 0
   const isNew = ({ before, after }: Balance) => before.take + before.give === 0 && after.take + after.give > 0
   const [old, young] = [wordsOf(of.before), wordsOf(of.after)]
   const result = [...balances]
@@ -113,9 +112,7 @@ function withOneKey(all: readonly Sides[]): Sides[] {
     ...lockingBefore,
     ...lockingAfter,
   ])
-  const wrapped = new Map(
-    every.flatMap(({ key, within }) => (within === undefined ? [] : [[key, within] as const])),
-  )
+  const wrapped = new Map(every.flatMap(({ key, within }) => (within === undefined ? [] : [[key, within] as const])))
   const unknown = new Set(
     every.flatMap(({ kind, key, owner }) => (kind === 'lock' && owner === undefined ? [key] : [])),
   )

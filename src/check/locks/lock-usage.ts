@@ -34,8 +34,7 @@ const wordsOfState: Readonly<Record<State, readonly [before: string, after: stri
 /** A change of what a function owes its callers; a release that is only added is how a forgotten one is fixed. */
 function changesContract({ before, after }: Balance): boolean {
   const [old, young] = [stateOf(before), stateOf(after)]
-  if (old === young || (old === 'none' && young === 'section') || (old === 'section' && young === 'none'))
-    return false
+  if (old === young || (old === 'none' && young === 'section') || (old === 'section' && young === 'none')) return false
   return !(old === 'taken' && young === 'section')
 }
 
@@ -50,10 +49,7 @@ function restOf(of: PrimitiveUse['of'], side: 'before' | 'after', locks: readonl
 }
 
 /** Which lock is held while which other one is taken. `where` is the function. */
-function nestings(
-  where: string,
-  operations: readonly Operation[],
-): Map<string, readonly [Operation, Operation]> {
+function nestings(where: string, operations: readonly Operation[]): Map<string, readonly [Operation, Operation]> {
   const held: Operation[] = []
   const found = new Map<string, readonly [Operation, Operation]>()
   for (const one of operations) {
@@ -151,8 +147,7 @@ function lossesOf(functions: ChangedFunctions, all: readonly PrimitiveUse[], one
         other !== of &&
         theirs.some((its) => its.key === balance.key && its.after.take > its.before.take) &&
         areRelated(functions, of.name, other.name)
-      if (all.some(movedTo) || isTakenInside(one, balance) || isTakenByCallee(functions, one, balance))
-        return []
+      if (all.some(movedTo) || isTakenInside(one, balance) || isTakenByCallee(functions, one, balance)) return []
       // A spinlock's holder is a reader of RCU as well: it can't be preempted.
       if (balance.family === 'rcu' && took.some(({ family }) => /^(?:spin|rw)lock$/.test(family))) return []
       return [
@@ -193,10 +188,7 @@ function isTakenByCallee(
     const locks = callee === undefined ? [] : operationsIn(callee, mentions)
     return (['take', 'give'] as const).every((role) =>
       locks.some(
-        (one) =>
-          one.role === role &&
-          one.family === family &&
-          (key === one.key || key === `${one.owner} ${one.key}`),
+        (one) => one.role === role && one.family === family && (key === one.key || key === `${one.owner} ${one.key}`),
       ),
     )
   })
@@ -304,10 +296,7 @@ function orderFindings(all: readonly PrimitiveUse[]): Found[] {
 }
 
 /** Two things that a function locks, and whose order it now tells by the opposite comparison. */
-function turnedComparison(
-  of: PrimitiveUse['of'],
-  after: readonly Operation[],
-): readonly string[] | undefined {
+function turnedComparison(of: PrimitiveUse['of'], after: readonly Operation[]): readonly string[] | undefined {
   const comparisons = (definition: ChangedFunction['before']) =>
     (definition?.body ?? []).flatMap(({ text }, at, body) => {
       const [left, right] = [body[at - 1], body[at + 1]]

@@ -102,10 +102,7 @@ function ownerOf(on: string, definition: Definition): string | undefined {
 const longestWrapper = 120
 
 /** The one count that a wrapper's body takes or gives. */
-function countWithin(
-  wrapper: Definition | undefined,
-  mentions: (word: string) => boolean,
-): Operation | undefined {
+function countWithin(wrapper: Definition | undefined, mentions: (word: string) => boolean): Operation | undefined {
   if (wrapper === undefined || wrapper.body.length > longestWrapper) return undefined
   const inner = operationsIn(wrapper, mentions).filter((one) => one.kind === 'reference' && one.on !== '')
   return inner.length === 1 ? inner[0] : undefined
@@ -158,11 +155,7 @@ export function operationsIn(
     if (kind === 'punctuator' && (text === '++' || text === '--')) {
       const on = countedAt(body, at)
       if (on !== undefined)
-        put(
-          { kind: 'reference', family: 'count', role: text === '++' ? 'take' : 'give', argument: 0 },
-          on,
-          at,
-        )
+        put({ kind: 'reference', family: 'count', role: text === '++' ? 'take' : 'give', argument: 0 }, on, at)
       continue
     }
     if (kind !== 'name' || next !== '(') continue
@@ -174,11 +167,7 @@ export function operationsIn(
       if (primitive === undefined) continue
       const behind = closing(body, at + 1)
       const argument =
-        text === 'scoped_guard'
-          ? inner[1]
-          : body[behind]?.text === '('
-            ? argumentsAt(body, behind)[0]
-            : undefined
+        text === 'scoped_guard' ? inner[1] : body[behind]?.text === '(' ? argumentsAt(body, behind)[0] : undefined
       const on = plainly(argument ?? [])
       put(primitive, on, at, 'take')
       put(primitive, on, at, 'give')
@@ -187,8 +176,7 @@ export function operationsIn(
     const start = initialCount(text, body, at)
     for (let count = 0; count < start.count; count++) put(start.primitive, start.on, at)
     const known = referenceOf(text, mentions, alias)
-    const inside =
-      known === undefined && mayCount.test(text) ? countWithin(wrappers(text), mentions) : undefined
+    const inside = known === undefined && mayCount.test(text) ? countWithin(wrappers(text), mentions) : undefined
     const primitive = known ?? (inside && { ...inside, family: text, argument: undefined })
     if (primitive === undefined) {
       found.push(...calls(text))
@@ -219,11 +207,7 @@ function referenceOf(
 }
 
 /** The bit of a word that is locked, or waited for. */
-function bitOf(
-  word: string,
-  { kind, family }: Primitive,
-  inner: readonly (readonly Token[])[],
-): string | undefined {
+function bitOf(word: string, { kind, family }: Primitive, inner: readonly (readonly Token[])[]): string | undefined {
   if (family === 'bit lock' || word === 'clear_and_wake_up_bit') return plainly(inner[0] ?? [])
   return kind === 'wait' && family === 'bit' ? plainly(inner[1] ?? []) : undefined
 }

@@ -78,13 +78,7 @@ const rows: readonly Row[] = [
   [/^kref_get(?:_unless_zero)?$/, 'reference', 'kref', 'take', 0],
   [/^kref_put(?:_mutex|_lock)?$/, 'reference', 'kref', 'give', 0],
   [/^refcount_inc(?:_not_zero)?$/, 'reference', 'count', 'take', 0],
-  [
-    /^refcount_dec(?:_and_test|_and_lock\w*|_and_mutex_lock|_not_one|_if_one)?$/,
-    'reference',
-    'count',
-    'give',
-    0,
-  ],
+  [/^refcount_dec(?:_and_test|_and_lock\w*|_and_mutex_lock|_not_one|_if_one)?$/, 'reference', 'count', 'give', 0],
   [/^refcount_add(?:_not_zero)?$/, 'reference', 'count', 'take', 1],
   [/^refcount_sub_and_test$/, 'reference', 'count', 'give', 1],
   [
@@ -159,11 +153,7 @@ const rows: readonly Row[] = [
 const noReference =
   /^(?:skb|nla|nlmsg|seq|sg|user|unaligned|random|i2c|dev|platform|of|clk|gpio|regulator|debugfs|trace|buf|iov|le\d+|be\d+|bits?|ptr|bpf_(?:map|prog)_(?:fd)?)_(?:get|put|hold)$|^(?:get|put)_(?:user|unaligned\w*|random\w*|option\w*|compat\w*|\w+_(?:name|size|len|info|state|type|id|value|addr))$/
 
-const generalReference: readonly (readonly [
-  RegExp,
-  Primitive['role'],
-  (stem: string, of: string) => string[],
-])[] = [
+const generalReference: readonly (readonly [RegExp, Primitive['role'], (stem: string, of: string) => string[]])[] = [
   [
     /^(\w+?)_(?:try_?)?(?:get|hold|grab|ref)(?:_unless_zero|_not_zero|_rcu|_live)?$/,
     'take',
@@ -185,11 +175,7 @@ const generalReference: readonly (readonly [
   [/^put_(\w+)$/, 'give', (stem) => [`get_${stem}`, `put_${stem}`]],
   // `audit_get_parent` and `audit_put_parent`.
   [/^(\w+?_)(?:get|hold|grab)_(\w+)$/, 'take', (stem, of) => [`${stem}put_${of}`]],
-  [
-    /^(\w+?_)put_(\w+)$/,
-    'give',
-    (stem, of) => [`${stem}get_${of}`, `${stem}hold_${of}`, `${stem}grab_${of}`],
-  ],
+  [/^(\w+?_)put_(\w+)$/, 'give', (stem, of) => [`${stem}get_${of}`, `${stem}hold_${of}`, `${stem}grab_${of}`]],
   [/^(\w+?)_(?:release|drop)$/, 'give', (stem) => [`${stem}_hold`, `${stem}_get`]],
 ]
 
@@ -224,10 +210,7 @@ export function primitiveOf(word: string, mentions: (word: string) => boolean): 
           word.replace(/unlock.*/, 'lock'),
           word.replace(/_unlock/, '_lock_killable'),
         ]
-      : [
-          word.replace(/(?:try_?)?(i|r|w)?lock/, '$1unlock'),
-          word.replace(/(?:try_?)?lock(?:_\w+)?$/, 'unlock'),
-        ]
+      : [word.replace(/(?:try_?)?(i|r|w)?lock/, '$1unlock'), word.replace(/(?:try_?)?lock(?:_\w+)?$/, 'unlock')]
     const stem = word
       .replace(/(?:try_?)?(?:i|r|w)?(?:un)?lock/, 'lock')
       .replace(/_(?:irq\w*|bh|nested|killable|interruptible|fast)$/, '')

@@ -151,9 +151,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       if (found.has(name)) return found.get(name)
       let one: Definition | undefined
       // A body, or a macro.
-      const begins = new RegExp(
-        `(?:^|[\\s*])${name}[ \\t]*\\([^;{}]*\\)[^;{}()]*\\{|#[ \\t]*define[ \\t]+${name}\\(`,
-      )
+      const begins = new RegExp(`(?:^|[\\s*])${name}[ \\t]*\\([^;{}]*\\)[^;{}()]*\\{|#[ \\t]*define[ \\t]+${name}\\(`)
       for (const file of filesIn()) {
         const text = textOf(file)
         if (!text.includes(name) || !begins.test(text)) continue

@@ -152,12 +152,7 @@ function noteTypes(rest: readonly Token[], own: Set<string>, held: Set<string>):
 }
 
 /** True when every way to `callee` leads through one of the callers. */
-function isOnlyBelow(
-  side: Side,
-  callee: string,
-  callers: ReadonlySet<string>,
-  seen = new Set<string>(),
-): boolean {
+function isOnlyBelow(side: Side, callee: string, callers: ReadonlySet<string>, seen = new Set<string>()): boolean {
   const definition = side.definitions.get(callee)
   if (definition === undefined) return true
   if (!definition.isPrivate && definition.kind === 'function') return false
@@ -165,9 +160,7 @@ function isOnlyBelow(
   const users = side.users(callee)
   if (users.size === 0) return false
   seen.add(callee)
-  return [...users].every(
-    (user) => callers.has(user) || seen.has(user) || isOnlyBelow(side, user, callers, seen),
-  )
+  return [...users].every((user) => callers.has(user) || seen.has(user) || isOnlyBelow(side, user, callers, seen))
 }
 
 /** A file's text as definitions, with the macros put in that the patch changes. */
@@ -232,8 +225,7 @@ export function changedFunctions(
           ...(young.kind === 'macro' && putIn.has(name) ? { isPutIn: true } : {}),
         })
     }
-    for (const [name, old] of before.byName)
-      if (!after.byName.has(name)) all.push({ name, file, before: old })
+    for (const [name, old] of before.byName) if (!after.byName.has(name)) all.push({ name, file, before: old })
   }
   const before = sideOf(files.map((file) => file.before))
   const after = sideOf(files.map((file) => file.after))
@@ -276,11 +268,7 @@ function namesPutIn(files: readonly { readonly after: FileSide }[], macros: Macr
 }
 
 /** The C files that use one of the names: those beside the changed headers, and the units. */
-function filesThatUse(
-  names: readonly string[],
-  library: Library,
-  units: readonly string[],
-): readonly SourceFile[] {
+function filesThatUse(names: readonly string[], library: Library, units: readonly string[]): readonly SourceFile[] {
   if (names.length === 0) return []
   const word = new RegExp(`(?<!\\w)(?:${[...new Set(names)].join('|')})(?!\\w)`)
   return library.usersOfHeaders(units).filter(({ text }) => word.test(text))

@@ -36,22 +36,12 @@ const roots: readonly {
 }[] = [
   {
     context: 'redirection',
-    names: [
-      'klp_ftrace_handler',
-      'arch_ftrace_ops_list_func',
-      'ftrace_ops_list_func',
-      'ftrace_ops_assist_func',
-    ],
+    names: ['klp_ftrace_handler', 'arch_ftrace_ops_list_func', 'ftrace_ops_list_func', 'ftrace_ops_assist_func'],
     depth: 8,
   },
   {
     context: 'redirection',
-    names: [
-      'ftrace_modify_all_code',
-      'ftrace_replace_code',
-      'text_poke_bp_batch',
-      'smp_text_poke_batch_finish',
-    ],
+    names: ['ftrace_modify_all_code', 'ftrace_replace_code', 'text_poke_bp_batch', 'smp_text_poke_batch_finish'],
     depth: 1,
   },
   { context: 'stack-walk', names: ['stack_trace_save_tsk_reliable', 'arch_stack_walk_reliable'], depth: 8 },
@@ -79,8 +69,7 @@ export function contextsOf(graph: CallGraph): Map<string, Context> {
         found.set(name, { name: context, path: way })
         for (const callee of graph.callees(of)) {
           const called = graph.name(callee)
-          if (!found.has(called) && !notFollowed.test(called))
-            next.push({ of: callee, way: [...way, called] })
+          if (!found.has(called) && !notFollowed.test(called)) next.push({ of: callee, way: [...way, called] })
         }
       }
       level = next
@@ -131,8 +120,7 @@ function onlyAtStart(graph: CallGraph): Set<number> {
   for (let before = -1; before !== found.size; ) {
     before = found.size
     for (const of of found)
-      if (!graph.callers(of).every((caller) => isInit(caller) || (caller !== of && found.has(caller))))
-        found.delete(of)
+      if (!graph.callers(of).every((caller) => isInit(caller) || (caller !== of && found.has(caller)))) found.delete(of)
   }
   return found
 }

@@ -9,11 +9,7 @@ export class FixFacts {
   readonly #facts = new Map<unknown, Map<unknown, unknown>>()
 
   /** What `find` says of `of`; it is called once for each thing. */
-  once<Of, Context extends readonly unknown[], Fact>(
-    find: Find<Of, Context, Fact>,
-    of: Of,
-    ...context: Context
-  ): Fact {
+  once<Of, Context extends readonly unknown[], Fact>(find: Find<Of, Context, Fact>, of: Of, ...context: Context): Fact {
     const known = this.#facts.get(find) ?? new Map<unknown, unknown>()
     this.#facts.set(find, known)
     if (!known.has(of)) known.set(of, find(of, ...context))

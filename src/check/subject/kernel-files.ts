@@ -5,7 +5,6 @@ import type { FileChange } from '../../patch/patch.ts'
 /** The changed C files and headers: not those of the kernel's tools, nor of other architectures. */
 export function kernelFiles(changes: readonly FileChange[]): FileChange[] {
   return changes.filter(
-    ({ path }) =>
-      /\.[ch]$/.test(path) && !/^(?:Documentation|samples|tools|scripts|usr)\/|^arch\/(?!x86\/)/.test(path),
+    ({ path }) => /\.[ch]$/.test(path) && !/^(?:Documentation|samples|tools|scripts|usr)\/|^arch\/(?!x86\/)/.test(path),
   )
 }

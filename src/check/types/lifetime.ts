@@ -18,9 +18,7 @@ const allocates = /\b\w*(?:alloc|memdup)\w*\s*\(/
 
 /** The first value of a pointer, or what is stored in it later, up to the semicolon. */
 function valuesOf(body: string, name: string): string[] {
-  return [...body.matchAll(new RegExp(`(?<![\\w.>])${name}\\s*=(?!=)([^;]*)`, 'g'))].map(
-    ([, value]) => value!,
-  )
+  return [...body.matchAll(new RegExp(`(?<![\\w.>])${name}\\s*=(?!=)([^;]*)`, 'g'))].map(([, value]) => value!)
 }
 
 /** What a function's body says about where objects of the type come from. */
@@ -78,8 +76,7 @@ export function lifetimeOf(side: Outline, source: string, type: string): Lifetim
         if (path.posix.normalize(item.file) !== source) return 'live'
         // With a variable, or inside of another type.
         const isAlone = /^(?:typedef\s+)?(?:struct|union)\b[^{]*\{/.test(text) && /\}[^{}=]*;\s*$/.test(text)
-        if (!isAlone || new RegExp(`(?<!\\w)${pattern}(?!\\w)`, 'g')[Symbol.match](text)!.length > 1)
-          return 'live'
+        if (!isAlone || new RegExp(`(?<!\\w)${pattern}(?!\\w)`, 'g')[Symbol.match](text)!.length > 1) return 'live'
         continue
       }
       const meaning = side.meaning(item)
@@ -88,10 +85,7 @@ export function lifetimeOf(side: Outline, source: string, type: string): Lifetim
       if (!isSaid || (meaning.names.length > 0 && !text.includes('('))) return 'live'
       continue
     }
-    if (
-      /\*/.test(resultOf(side.meaning(item).head)) &&
-      new RegExp(pattern).test(resultOf(side.meaning(item).head))
-    )
+    if (/\*/.test(resultOf(side.meaning(item).head)) && new RegExp(pattern).test(resultOf(side.meaning(item).head)))
       return 'live'
     for (const origin of originsIn(side.text.slice(item.body, item.end), pattern)) origins.add(origin)
   }

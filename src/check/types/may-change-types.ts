@@ -24,8 +24,7 @@ function headOfFunction(text: string): string | undefined {
   const brace = text.indexOf('{')
   if (brace < 0 || !text.endsWith('}')) return undefined
   const head = text.slice(0, brace).trim()
-  if (!head.includes('(') || /=|^typedef\b/.test(head) || /^(?:struct|union|enum)\s+\w*$/.test(head))
-    return undefined
+  if (!head.includes('(') || /=|^typedef\b/.test(head) || /^(?:struct|union|enum)\s+\w*$/.test(head)) return undefined
   return head
 }
 
@@ -75,8 +74,7 @@ export function mayChangeTypes({ path: file, before, after }: FileChange): Scope
         if (!/^\s*#\s*include\b/.test(text)) types = true
       } else if (kind === 'macro') {
         // One that is new stands for nothing that was there.
-        if (side === 1 && !differing[0].some((one) => one.kind === 'macro' && one.names[0] === own[0]))
-          continue
+        if (side === 1 && !differing[0].some((one) => one.kind === 'macro' && one.names[0] === own[0])) continue
         const uses = new RegExp(`\\b${own[0]}\\b`)
         const isOutside = (one: Declaration) =>
           !(one.kind === 'macro' && one.names[0] === own[0]) &&

@@ -57,9 +57,7 @@ async function findTypeUnits({ kernel, changes, units, bench }: Subject, job: Jo
     .filter((one) => !own.includes(one) && including.has(one.unit.source))
     .map((one) => ({
       one,
-      keys: new Set(
-        [...survey.closure([one.unit.source])].filter((file) => places.has(file) && /\.h$/.test(file)),
-      ),
+      keys: new Set([...survey.closure([one.unit.source])].filter((file) => places.has(file) && /\.h$/.test(file))),
     }))
   const chosen = candidates.length <= few ? candidates.map(({ one }) => one) : cover(candidates)
   return { units: [...own, ...chosen], headers }

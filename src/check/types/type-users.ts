@@ -5,9 +5,7 @@ import type { Outline } from '../../c/expanded/outline.ts'
 
 /** @param functions names; @param words the type's tag and the members that differ */
 export function typeUsers(side: Outline, functions: readonly string[], words: readonly string[]): string[] {
-  const isWanted = new RegExp(
-    `(?<!\\w)(?:${words.map((word) => word.replace(/\W/g, '\\$&')).join('|')})(?!\\w)`,
-  )
+  const isWanted = new RegExp(`(?<!\\w)(?:${words.map((word) => word.replace(/\W/g, '\\$&')).join('|')})(?!\\w)`)
   const textOf = (name: string): string | undefined => {
     const item = side.itemsWith(name).find((one) => side.functionName(one) === name)
     return item && side.text.slice(item.start, item.end)

@@ -62,16 +62,13 @@ export async function compileTypes(
   const flags = (unit.flags ?? []).filter((flag) => !/^-[gO]/.test(flag))
   // What no code uses counts, too: the bodies are gone.
   const asked = ['-w', '-O0', '-gbtf', '-fno-eliminate-unused-debug-types', '-fpreprocessed']
-  const { ok } = await runCompiler(
-    job,
-    bench.kernel.compiler.program,
-    [...flags, ...asked, '-c', '-o', base, input],
-    { cwd: bench.kernel.source, temporary: path.join(bench.dir, 'tmp') },
-  )
+  const { ok } = await runCompiler(job, bench.kernel.compiler.program, [...flags, ...asked, '-c', '-o', base, input], {
+    cwd: bench.kernel.source,
+    temporary: path.join(bench.dir, 'tmp'),
+  })
   const bytes = ok ? await readFile(base).catch(() => undefined) : undefined
   await Promise.all([rm(input, { force: true }), rm(base, { force: true })])
-  const section =
-    bytes && readObject(bytes, unit.object).sections.find(({ name, size }) => name === '.BTF' && size > 0)
+  const section = bytes && readObject(bytes, unit.object).sections.find(({ name, size }) => name === '.BTF' && size > 0)
   if (section === undefined) return undefined
   try {
     return readBtf(section.data, `${unit.source} (${side})`)

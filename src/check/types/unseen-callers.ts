@@ -44,9 +44,7 @@ export async function callersLeft(job: Job, subject: Subject, name: string): Pro
   const { known } = bench
   const survey = await openSurvey(job, kernel, known)
   const word = new RegExp(`\\b${name}\\b`)
-  const declaring = changes
-    .filter(({ after }) => after !== undefined && word.test(after))
-    .map((one) => one.path)
+  const declaring = changes.filter(({ after }) => after !== undefined && word.test(after)).map((one) => one.path)
   const compiled = new Set([...units.map(({ unit }) => unit.source), ...survey.includers(declaring)])
   const files = survey.filesWith(name).filter((file) => !compiled.has(file))
   const read = (file: string) => readFile(path.join(kernel.source, file), 'latin1').catch(() => '')

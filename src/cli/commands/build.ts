@@ -35,11 +35,7 @@ async function directoryAmong(files: readonly string[], options: BuildOptions): 
   ]
   for (const [option, given, where] of said)
     if (given)
-      throw new Fault(
-        'usage',
-        'said-in-directory',
-        `${option} is for patches; a directory says it in ${where}`,
-      )
+      throw new Fault('usage', 'said-in-directory', `${option} is for patches; a directory says it in ${where}`)
   return directory
 }
 
@@ -58,11 +54,7 @@ async function fromDirectory(job: Job, directory: string, options: BuildOptions)
   })
 }
 
-async function fromPatches(
-  job: Job,
-  files: readonly string[],
-  options: BuildOptions,
-): Promise<WrittenModule> {
+async function fromPatches(job: Job, files: readonly string[], options: BuildOptions): Promise<WrittenModule> {
   const { makeLivePatch } = await import('../../module/make.ts')
   const { kernel, request } = await requestOf(job, files, options)
   return await makeLivePatch(job, kernel, {
@@ -148,8 +140,7 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
           for (const { name, unit, reason } of made.manifest.carried)
             session.print(dim(`carried: ${name} (${unit}): ${reason}`))
         const { findingLines } = await import('../render/findings.ts')
-        for (const finding of made.manifest.findings)
-          for (const line of findingLines(finding)) session.print(line)
+        for (const finding of made.manifest.findings) for (const line of findingLines(finding)) session.print(line)
         const { engines } = made.manifest
         if (engines !== undefined) session.print(agreement(engines))
         if (made.directory !== undefined) session.print(`${green('wrote')} ${made.directory}`)

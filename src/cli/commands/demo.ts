@@ -36,9 +36,7 @@ function behaviour(shown: DemoCase): string[] {
 }
 
 function transitions(shown: DemoCase): string {
-  const steps = shown.proof.orders
-    .flatMap(({ steps }) => steps)
-    .filter(({ title }) => title.startsWith('transition'))
+  const steps = shown.proof.orders.flatMap(({ steps }) => steps).filter(({ title }) => title.startsWith('transition'))
   const tasks = Math.max(0, ...steps.flatMap(({ samples }) => (samples ?? []).map(({ total }) => total)))
   return `${steps.length} transitions, ${tasks} tasks, ${steps.map(({ ms }) => seconds(ms)).join(', ')}`
 }
@@ -54,9 +52,7 @@ function tell(session: Session, shown: DemoCase): void {
   for (const line of behaviour(shown)) session.print(line)
   session.print(`${bold('switched')}   ${transitions(shown)}`)
   if (proof.loads.length > 0)
-    session.print(
-      `${bold('meanwhile')}  ${proof.loads.map((rounds) => `${rounds} rounds`).join(', ')} of load`,
-    )
+    session.print(`${bold('meanwhile')}  ${proof.loads.map((rounds) => `${rounds} rounds`).join(', ')} of load`)
   session.print(
     `${bold('time')}       built in ${seconds(shown.buildMs)}, proven in ${seconds(shown.proveMs)} ` +
       `(boot ${proof.bootMs.map(seconds).join(', ')})`,
@@ -89,8 +85,7 @@ export function demoCommand(): Command {
           },
           end: (shown) => {
             tell(session, shown)
-            if (session.verbose)
-              for (const line of ['', ...renderProof(shown.proof, true)]) session.print(line)
+            if (session.verbose) for (const line of ['', ...renderProof(shown.proof, true)]) session.print(line)
             for (const failure of shown.proof.failures)
               for (const line of [failure.message, ...failureLines(failure)]) session.print(red(line))
           },

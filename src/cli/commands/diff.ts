@@ -13,10 +13,7 @@ export function diffCommand(): Command {
     .description('show what changed between two object files: functions, data, callbacks')
     .argument('[before]', 'the object before the change')
     .argument('[after]', 'the object after it')
-    .option(
-      '--pairs <file>',
-      'compare many pairs: a line for each, BEFORE and AFTER with a tab or a space between',
-    )
+    .option('--pairs <file>', 'compare many pairs: a line for each, BEFORE and AFTER with a tab or a space between')
     .addHelpText(
       'after',
       `
@@ -59,14 +56,11 @@ async function comparePairs(session: Session, file: string): Promise<void> {
   const { examinePairs } = await import('../../extract/pairs/pairs.ts')
   const { readPairList } = await import('../../extract/pairs/pair-list.ts')
   const results = await examinePairs(session.job, await readPairList(file))
-  session.data(
-    results.map((result) => ('report' in result ? { ...files(result), ...result.report } : result)),
-  )
+  session.data(results.map((result) => ('report' in result ? { ...files(result), ...result.report } : result)))
   const { resultLines } = await import('../render/pair.ts')
   for (const result of results) for (const line of resultLines(result, session.verbose)) session.print(line)
   if (results.some((result) => 'error' in result)) session.exitCode = 3
-  else if (results.some((result) => 'report' in result && result.report.outcome === 'refused'))
-    session.exitCode = 4
+  else if (results.some((result) => 'report' in result && result.report.outcome === 'refused')) session.exitCode = 4
 }
 
 function files({ before, after }: PairResult) {

@@ -26,20 +26,16 @@ A task goes over to the new code when none of the replaced functions is on its s
 
 Exit codes: 0 the transition will finish, or wait for tasks that go on; 4 it can't finish; 5 the stacks can't be seen.`,
     )
-    .action((file: string, options: ForecastOptions) =>
-      perform(options, (session) => run(session, file, options)),
-    )
+    .action((file: string, options: ForecastOptions) => perform(options, (session) => run(session, file, options)))
 }
 
 async function run(session: Session, file: string, { looks }: ForecastOptions): Promise<void> {
-  const [{ readSubject, replacedNames }, { openHost }, { forecastFor }, { forecastPage }] = await Promise.all(
-    [
-      import('../../vm/plan/subject.ts'),
-      import('../../livepatch/host.ts'),
-      import('../../livepatch/transition-forecast.ts'),
-      import('../render/forecast.ts'),
-    ],
-  )
+  const [{ readSubject, replacedNames }, { openHost }, { forecastFor }, { forecastPage }] = await Promise.all([
+    import('../../vm/plan/subject.ts'),
+    import('../../livepatch/host.ts'),
+    import('../../livepatch/transition-forecast.ts'),
+    import('../render/forecast.ts'),
+  ])
   const subject = await readSubject(file)
   const forecast = await forecastFor(session.job, openHost(), subject, replacedNames(subject), {
     looks,

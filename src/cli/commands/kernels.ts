@@ -21,14 +21,9 @@ function state(kernel: ListedKernel): string {
 function table(kernels: readonly ListedKernel[]): string[] {
   const rows = kernels.map((one) => [one.release, one.version, one.series, one.flavour, one.distribution])
   const header = ['RELEASE', 'VERSION', 'SERIES', 'FLAVOUR', 'SUITE']
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
-  )
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)))
   const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')
-  return [
-    dim(`${line(header)}  STATE`),
-    ...kernels.map((kernel, index) => `${line(rows[index]!)}  ${state(kernel)}`),
-  ]
+  return [dim(`${line(header)}  STATE`), ...kernels.map((kernel, index) => `${line(rows[index]!)}  ${state(kernel)}`)]
 }
 
 /** What is in a kernel's directory. */
@@ -38,16 +33,11 @@ function parts({ source, image, compiler }: Kernel): string[] {
 
 /** `inarch kernels`, with `list` (what it does by itself), `fetch` and `prune`. */
 export function kernelsCommand(): Command {
-  const kernels = new Command('kernels').description(
-    'list, fetch and remove the kernels that patches are made for',
-  )
+  const kernels = new Command('kernels').description('list, fetch and remove the kernels that patches are made for')
 
   withCommonOptions(kernels.command('list', { isDefault: true }), 'where they are')
     .description('show the kernels that are fetched or can be had from the Debian archive')
-    .option(
-      '--suite <name>',
-      'of one distribution (trixie, stable, testing); as a rule this machine’s and stable',
-    )
+    .option('--suite <name>', 'of one distribution (trixie, stable, testing); as a rule this machine’s and stable')
     .option('--series <series>', 'of one series, such as 6.12')
     .option('--all', 'of every distribution')
     .action((options: CommonOptions & ListOptions) =>
@@ -97,9 +87,7 @@ Examples:
     )
 
   withCommonOptions(kernels.command('prune'))
-    .description(
-      'remove fetched kernels; without arguments all but the newest of each suite, series and flavour',
-    )
+    .description('remove fetched kernels; without arguments all but the newest of each suite, series and flavour')
     .argument('[release...]', 'remove exactly these')
     .option('--all', 'remove every kernel, everything made from them, and the archive’s lists')
     .option('--dry-run', 'only tell what would be removed')

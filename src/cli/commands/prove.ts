@@ -55,15 +55,10 @@ export function proveCommand(): Command {
     return text
   }
   return withCommonOptions(new Command('prove'), 'what each check printed')
-    .description(
-      'boot the kernel that live patches are for, and load, check, revert and unload each of them there',
-    )
+    .description('boot the kernel that live patches are for, and load, check, revert and unload each of them there')
     .argument('[modules...]', 'live patches, such as livepatch-fix.ko; several have their turns in one boot')
     .option('--suite <file>', 'live patches with what is to be seen of each, from a JSON file')
-    .option(
-      '-k, --kernel <which>',
-      'a release or series; by default the kernel that the live patch was built for',
-    )
+    .option('-k, --kernel <which>', 'a release or series; by default the kernel that the live patch was built for')
     .option('--build-dir <dir>', 'a built kernel tree, for a live patch that was built for it')
     .option(
       '--over <module>',
@@ -71,14 +66,10 @@ export function proveCommand(): Command {
       collect,
       [],
     )
-    .option(
-      '--run <command>',
-      'run this in the guest before, with and after the live patch; repeatable',
-      (command) => {
-        runs.push({ run: command })
-        return runs
-      },
-    )
+    .option('--run <command>', 'run this in the guest before, with and after the live patch; repeatable', (command) => {
+      runs.push({ run: command })
+      return runs
+    })
     .option('--label <text>', 'what to call the last --run', ofRun('label'))
     .option(
       '--before <text>',
@@ -93,10 +84,7 @@ export function proveCommand(): Command {
     )
     .option('--script <file>', 'run this in the guest with before, after or reverted; it must exit 0')
     .option('--load <command>', 'repeat this in the background all the while; repeatable', collect, [])
-    .option(
-      '--exercise',
-      'make the guest run what is replaced; by default where no check says what it must do',
-    )
+    .option('--exercise', 'make the guest run what is replaced; by default where no check says what it must do')
     .option('--no-exercise', 'do not')
     .option('--require-coverage', 'fail when a replaced function never ran')
     .option('--fs <type>', 'mount a new file system of this type at /mnt')
@@ -111,9 +99,7 @@ export function proveCommand(): Command {
       'seconds for each boot, all in all (default: 180, 30 more for each further live patch)',
       within(10, 86400),
     )
-    .addOption(
-      new Option('--accel <how>', 'hardware acceleration').choices(['auto', 'kvm', 'tcg']).default('auto'),
-    )
+    .addOption(new Option('--accel <how>', 'hardware acceleration').choices(['auto', 'kvm', 'tcg']).default('auto'))
     .option('--expect <regex>', "a line of the kernel's log that is no failure; repeatable", collect, [])
     .option('--junit <file>', 'write the result as JUnit XML')
     .option('--proof <file>', 'write the result for `inarch report`')
@@ -177,10 +163,7 @@ export async function requestsOf(files: readonly string[], options: ProveOptions
 }
 
 /** What is asked of every live patch alike. */
-function asked({
-  exercise,
-  requireCoverage,
-}: ProveOptions): Pick<ProofRequest, 'exercise' | 'requireCoverage'> {
+function asked({ exercise, requireCoverage }: ProveOptions): Pick<ProofRequest, 'exercise' | 'requireCoverage'> {
   return {
     ...(exercise === undefined ? {} : { exercise }),
     ...(requireCoverage === undefined ? {} : { requireCoverage }),
@@ -243,30 +226,19 @@ async function show(session: Session, proofs: readonly Proof[]): Promise<void> {
   const [only, ...others] = proofs
   if (only === undefined) return
   session.data(documentOf(proofs))
-  const lines =
-    others.length === 0 ? renderProof(only, session.verbose) : renderProofs(proofs, session.verbose)
+  const lines = others.length === 0 ? renderProof(only, session.verbose) : renderProofs(proofs, session.verbose)
   for (const line of lines) session.print(line)
   if (failed.length === 0) return
   session.exitCode = 6
   if (session.json) return
   const { Fault } = await import('../../ground/fault.ts')
   if (others.length > 0)
-    throw new Fault(
-      'proof',
-      'proof-failed',
-      `The proof failed for ${failed.length} of ${proofs.length} live patches`,
-      {
-        detail: failed
-          .map(({ module, failures }) => `${module.name}:\n${renderFailures(failures)}`)
-          .join('\n\n'),
-      },
-    )
+    throw new Fault('proof', 'proof-failed', `The proof failed for ${failed.length} of ${proofs.length} live patches`, {
+      detail: failed.map(({ module, failures }) => `${module.name}:\n${renderFailures(failures)}`).join('\n\n'),
+    })
   const [first] = only.failures
   const alone = only.failures.length === 1 && first !== undefined ? first : undefined
-  throw new Fault(
-    'proof',
-    'proof-failed',
-    alone?.message ?? `The proof failed for ${only.failures.length} reasons`,
-    { detail: alone ? failureLines(alone).join('\n') : renderFailures(only.failures) },
-  )
+  throw new Fault('proof', 'proof-failed', alone?.message ?? `The proof failed for ${only.failures.length} reasons`, {
+    detail: alone ? failureLines(alone).join('\n') : renderFailures(only.failures),
+  })
 }

@@ -20,8 +20,7 @@ const isOther: ReadonlySet<string> = new Set(['extract-differs', 'static-local-c
 function names(text: string): readonly string[] {
   const list = text.split(',').map((name) => name.trim())
   for (const name of list)
-    if (!/^[A-Za-z_$][\w$.]*$/.test(name))
-      throw new InvalidArgumentError(`${JSON.stringify(name)} is no name in C.`)
+    if (!/^[A-Za-z_$][\w$.]*$/.test(name)) throw new InvalidArgumentError(`${JSON.stringify(name)} is no name in C.`)
   return list
 }
 
@@ -70,11 +69,7 @@ same by its source (extract-differs), or has a second copy of a variable that no
           unit: { file, cwd: process.cwd(), ...splitCommand(words, file) },
           functions: options.extract,
           externalize:
-            options.externalize === false
-              ? 'none'
-              : Array.isArray(options.externalize)
-                ? options.externalize
-                : 'all',
+            options.externalize === false ? 'none' : Array.isArray(options.externalize) ? options.externalize : 'all',
           rename: options.rename === true,
           includes: options.expandIncludes === true ? 'expand' : 'keep',
         })

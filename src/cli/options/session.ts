@@ -34,9 +34,7 @@ export interface Session {
  * @param more what `--verbose` prints besides; without it the command has no such option
  */
 export function withCommonOptions(command: Command, more?: string): Command {
-  command
-    .option('--json', 'print the result as JSON')
-    .option('-q, --quiet', 'print only the result and errors')
+  command.option('--json', 'print the result as JSON').option('-q, --quiet', 'print only the result and errors')
   return more === undefined ? command : command.option('-v, --verbose', `print ${more}, too`)
 }
 
@@ -59,10 +57,7 @@ function asFault(error: unknown): Fault {
 }
 
 /** Runs `work` with a session made from the command's options; never throws. */
-export async function perform(
-  options: CommonOptions,
-  work: (session: Session) => Promise<void>,
-): Promise<void> {
+export async function perform(options: CommonOptions, work: (session: Session) => Promise<void>): Promise<void> {
   const stopper = new AbortController()
   let stoppedBy: NodeJS.Signals | undefined
   const stop = (signal: NodeJS.Signals) => {

@@ -34,9 +34,7 @@ export function forecastLines(forecast: MeasuredForecast, verbose = false): stri
     ...hidden.map(
       (name) => `  ${name} is part of the scheduler, in which tasks sleep all the time; stacks don’t show it`,
     ),
-    ...ambiguous.map(
-      (name) => `  several functions are called ${name}; a task may have been in another one of them`,
-    ),
+    ...ambiguous.map((name) => `  several functions are called ${name}; a task may have been in another one of them`),
   ]
 }
 

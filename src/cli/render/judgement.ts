@@ -118,9 +118,7 @@ function matchLines(functions: Judgement['functions'], width: number): string[] 
         ? 'it is'
         : `all ${matched.length} are`
   const led =
-    fields === 0
-      ? ''
-      : `; ${inNumbers(fields, 'reference')} in ${matched.length === 1 ? 'it' : 'them'} followed`
+    fields === 0 ? '' : `; ${inNumbers(fields, 'reference')} in ${matched.length === 1 ? 'it' : 'them'} followed`
   const [first = '', ...rest] = wrapped(
     `${which} what the kernel runs, instruction by instruction${led}`,
     width,
@@ -139,9 +137,7 @@ function carriedLines({ carried }: Judgement, { width, verbose }: Asked): string
   return [
     '',
     `${bold('Carried')}  ${inNumbers(carried.length, 'item')} besides`,
-    ...shown.flatMap(({ name, kind, unit, reason }) =>
-      wrapped(`${name} (${kind} of ${unit}): ${reason}`, width, '  '),
-    ),
+    ...shown.flatMap(({ name, kind, unit, reason }) => wrapped(`${name} (${kind} of ${unit}): ${reason}`, width, '  ')),
     ...(rest > 0 ? [dim(`  and ${rest} more (--verbose shows all)`)] : []),
   ]
 }
@@ -174,11 +170,7 @@ function findingBlock({ severity, rule, message, hint, unit, allowed }: Finding,
 }
 
 /** What is foretold of the transition: by the rules about it, where there is something to replace. */
-function forecastLines(
-  { functions, verdict }: Judgement,
-  foretold: readonly Finding[],
-  width: number,
-): string[] {
+function forecastLines({ functions, verdict }: Judgement, foretold: readonly Finding[], width: number): string[] {
   if (foretold.length > 0)
     return ['', bold('Transition'), ...foretold.flatMap((finding) => findingBlock(finding, width))]
   if (functions.length === 0 || verdict === 'refused') return []

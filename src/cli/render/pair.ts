@@ -12,17 +12,14 @@ import { findingLines } from './findings.ts'
  */
 export function pairLines(report: PairReport, verbose: boolean): string[] {
   const { changed, added, removed, data, callbacks, findings, outcome } = report
-  const lines = changed.map(
-    ({ name, reasons }) => `${yellow('changed')} ${bold(name)}: ${reasons.join('; ')}`,
-  )
+  const lines = changed.map(({ name, reasons }) => `${yellow('changed')} ${bold(name)}: ${reasons.join('; ')}`)
   for (const { name } of added) lines.push(`${green('added')}   ${bold(name)}`)
   for (const { name } of removed) lines.push(`${red('removed')} ${bold(name)}`)
   for (const { name, section, change } of data)
     lines.push(`${change === 'added' ? green('added') : yellow('changed')} data ${bold(name)} in ${section}`)
   for (const { name, kind } of callbacks) lines.push(`${cyan(kind)} ${bold(name)}`)
   for (const finding of findings)
-    if (verbose || finding.severity !== 'note' || finding.rule === 'line-numbers')
-      lines.push(...findingLines(finding))
+    if (verbose || finding.severity !== 'note' || finding.rule === 'line-numbers') lines.push(...findingLines(finding))
   if (outcome === 'none') lines.push('no change')
   if (outcome === 'refused') lines.push(red("This change can't be live patched as it is."))
   return lines

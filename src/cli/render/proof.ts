@@ -88,9 +88,7 @@ export function renderProof(proof: Proof, verbose: boolean): string[] {
 /** How often what is replaced ran: those that never did come first. */
 function coverageLines({ replaced, coverage }: Proof): string[] {
   const ran = ({ name, sympos, object }: Proof['replaced'][number]) =>
-    coverage.functions.find(
-      (one) => one.object === object && one.name === name && (one.sympos || 1) === sympos,
-    )
+    coverage.functions.find((one) => one.object === object && one.name === name && (one.sympos || 1) === sympos)
   const all = replaced
     .map((one) => ({ ...one, covered: ran(one) }))
     .sort((a, b) => (a.covered?.ran ?? -1) - (b.covered?.ran ?? -1))
@@ -113,8 +111,7 @@ export function verdictWords({ verdict, coverage }: Pick<Proof, 'verdict' | 'cov
   if (verdict === 'failed') return red(bold('failed'))
   const uncovered = uncoveredWords(coverage)
   if (verdict === 'loaded') return `${yellow(bold('loaded and reverted'))}, ${uncovered ?? ''}`
-  const byChecks =
-    uncovered === undefined || coverage.functions.length === 0 ? '' : ` by its checks (${uncovered})`
+  const byChecks = uncovered === undefined || coverage.functions.length === 0 ? '' : ` by its checks (${uncovered})`
   return `${green(bold('proven'))}${byChecks}`
 }
 

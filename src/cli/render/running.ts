@@ -24,11 +24,7 @@ const codes: Readonly<Record<VerifiedFunction['code'], string>> = {
 
 function functionLine(one: VerifiedFunction): string {
   const where =
-    one.comparedWith === 'file'
-      ? 'in the module’s file'
-      : one.address === undefined
-        ? ''
-        : `at ${one.address}`
+    one.comparedWith === 'file' ? 'in the module’s file' : one.address === undefined ? '' : `at ${one.address}`
   const rewritten = one.rewritten ? `, ${inNumbers(one.rewritten, 'place')} rewritten by the kernel` : ''
   return (
     `  ${codes[one.code]} ${bold(one.name)} of ${one.object} ` +
@@ -51,9 +47,7 @@ export function renderRunning(
     `${bold(module.name)} on this host: ${verdicts[verdict]}`,
     `  ${dim(`kernel ${host.release} ${host.build}`)}`,
     ...(host.taint.length > 0 ? [`  ${dim(`tainted: ${host.taint.join(', ')}`)}`] : []),
-    ...(host.patches.length > 0
-      ? [`  ${dim(`live patches: ${host.patches.map(patchLine).join(', ')}`)}`]
-      : []),
+    ...(host.patches.length > 0 ? [`  ${dim(`live patches: ${host.patches.map(patchLine).join(', ')}`)}`] : []),
     ...(functions.length > 0 ? ['', ...functions.map(functionLine)] : []),
     ...(references > 0
       ? [dim(`  ${references} symbols that are not exported, to which it refers, were looked up`)]

@@ -19,24 +19,11 @@ const told: Readonly<Record<ImageFunction['by'], (namesakes: number) => string>>
 }
 
 function functionLines(one: ImageFunction): string[] {
-  const {
-    code,
-    name,
-    object,
-    unit,
-    size,
-    fields = 0,
-    unconfirmed = 0,
-    namesakes,
-    by,
-    address,
-    difference,
-  } = one
+  const { code, name, object, unit, size, fields = 0, unconfirmed = 0, namesakes, by, address, difference } = one
   const where = address === undefined ? object : `${object} at ${address}`
   const nameless = unconfirmed > 0 ? `, ${unconfirmed} of them to what has no name` : ''
   const among = namesakes > 1 ? told[by](namesakes) : ''
-  const facts =
-    code === 'matches' ? `: ${size} bytes, ${inNumbers(fields, 'reference')}${nameless}${among}` : ''
+  const facts = code === 'matches' ? `: ${size} bytes, ${inNumbers(fields, 'reference')}${nameless}${among}` : ''
   const lines = [`  ${bold(name)} ${codes[code]} ${dim(`(${unit}, ${where})${facts}`)}`]
   if (difference !== undefined)
     lines.push(

@@ -186,14 +186,7 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
   const told =
     statics.length === 0
       ? undefined
-      : pairStatics(
-          before,
-          after,
-          users,
-          statics,
-          new Map(pairs.map((one) => [one.before, one.after])),
-          declarations,
-        )
+      : pairStatics(before, after, users, statics, new Map(pairs.map((one) => [one.before, one.after])), declarations)
   for (const one of told?.found ?? []) pair(one.before, one.after, one.by)
 
   // What is left has numbers: ask what is known already who refers to what.
@@ -219,9 +212,7 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
       })
     }
   }
-  const unpaired = open.flatMap(({ before: group }) =>
-    group.filter((atom) => partners.after(atom) === undefined),
-  )
+  const unpaired = open.flatMap(({ before: group }) => group.filter((atom) => partners.after(atom) === undefined))
   if (unpaired.length > 0) {
     const wantedBefore = marksOf(before, unpaired)
     const wantedAfter = marksOf(
@@ -240,8 +231,7 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
           contradicted.add(other)
         } else claimants.set(counterpart, atom)
       }
-      for (const [atom, counterpart] of claims)
-        if (!contradicted.has(atom)) pair(counterpart, atom, 'reference')
+      for (const [atom, counterpart] of claims) if (!contradicted.has(atom)) pair(counterpart, atom, 'reference')
       claims.clear()
       known = pairs.slice(from)
     }
@@ -252,8 +242,7 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
     const left = group.before.filter((atom) => partners.after(atom) === undefined)
     if (left.length === 0) continue
     for (const atom of group.after)
-      if (atom.kind === 'data' && partners.before(atom) === undefined && !isIncidental(atom))
-        ambiguous.set(atom, left)
+      if (atom.kind === 'data' && partners.before(atom) === undefined && !isIncidental(atom)) ambiguous.set(atom, left)
   }
   return {
     pairs,
@@ -283,11 +272,7 @@ export function withoutCounterparts(whole: Correlation, added: ReadonlySet<Atom>
  * Pairs what has the same name. A name that several have, as only assembly or a linker makes it, tells them apart no
  * more: they are paired in their order if there are as many, of the same size and in sections of the same name.
  */
-function pairNamesakes(
-  before: readonly Atom[],
-  after: readonly Atom[],
-  pair: (b: Atom, a: Atom) => void,
-): void {
+function pairNamesakes(before: readonly Atom[], after: readonly Atom[], pair: (b: Atom, a: Atom) => void): void {
   const byName = (atoms: readonly Atom[]) => {
     const found = new Map<string, Atom[]>()
     for (const atom of atoms) {

@@ -52,12 +52,7 @@ export function equivalentSymbols(
   }
 }
 
-function leadToSameString(
-  b: ElfSymbol | undefined,
-  inB: number,
-  a: ElfSymbol | undefined,
-  inA: number,
-): boolean {
+function leadToSameString(b: ElfSymbol | undefined, inB: number, a: ElfSymbol | undefined, inA: number): boolean {
   if (b?.type !== 'section' || a?.type !== 'section') return false
   if (!isPlainStrings(b.section) || !isPlainStrings(a.section)) return false
   const [dataB, dataA] = [b.section.data, a.section.data]
@@ -77,8 +72,7 @@ function match(before: SplitObject, after: SplitObject, correlation: Correlation
   const ofSection = new Int32Array(after.object.sections.length).fill(-1)
   for (const symbol of after.object.symbols) {
     if (symbol.place === 'undefined') external.set(symbol.name, symbol.index)
-    else if (symbol.type === 'section' && symbol.section !== undefined)
-      ofSection[symbol.section.index] = symbol.index
+    else if (symbol.type === 'section' && symbol.section !== undefined) ofSection[symbol.section.index] = symbol.index
   }
   for (const symbol of before.object.symbols) {
     if (symbol.place === 'undefined') {
@@ -93,13 +87,11 @@ function match(before: SplitObject, after: SplitObject, correlation: Correlation
     if (b === undefined || a === undefined || !isNamed(b) || !isNamed(a)) continue
     if (isSection) {
       // Wherever the reference ends in its section, it can only mean the one atom.
-      if (only(after.atomsOf(a.section)) !== undefined)
-        equivalents[symbol.index] = ofSection[a.section.index] ?? -1
+      if (only(after.atomsOf(a.section)) !== undefined) equivalents[symbol.index] = ofSection[a.section.index] ?? -1
       continue
     }
     const other = symbol === b.symbol ? a.symbol : (namesake(a, symbol.name) ?? a.symbol)
-    if (other !== undefined && symbol.value - b.start === other.value - a.start)
-      equivalents[symbol.index] = other.index
+    if (other !== undefined && symbol.value - b.start === other.value - a.start) equivalents[symbol.index] = other.index
   }
   return equivalents
 }

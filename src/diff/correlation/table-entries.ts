@@ -17,8 +17,7 @@ interface Entries {
  * True when all of a group are entries that nothing refers to, so that nothing but their content says which is which.
  */
 export function areNamedByCounter(before: SplitObject, after: SplitObject, group: Entries): boolean {
-  const isOne = (atom: Atom) =>
-    atom.symbol?.binding === 'local' && isCompilersName(atom.name) && isTableEntry(atom)
+  const isOne = (atom: Atom) => atom.symbol?.binding === 'local' && isCompilersName(atom.name) && isTableEntry(atom)
   return (
     group.before.every(isOne) &&
     group.after.every(isOne) &&

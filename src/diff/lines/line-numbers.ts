@@ -33,12 +33,7 @@ const reach = 24
  * relocations are left to the caller.
  * @returns undefined when something else differs, or a number that can't be a line
  */
-export function movedNumbers(
-  before: SplitObject,
-  b: Atom,
-  after: SplitObject,
-  a: Atom,
-): MovedNumber[] | undefined {
+export function movedNumbers(before: SplitObject, b: Atom, after: SplitObject, a: Atom): MovedNumber[] | undefined {
   const codeB = instructionsOf(before, b)
   const codeA = instructionsOf(after, a)
   if (codeB === undefined || codeA === undefined || codeB.length !== codeA.length) return undefined
@@ -57,8 +52,7 @@ export function movedNumbers(
     // Nothing but the number may differ.
     if (dataB.compare(dataA, ia.start, field, ib.start, field - a.start + b.start) !== 0) return undefined
     const line = { before: dataB.readInt32LE(field - a.start + b.start), after: dataA.readInt32LE(field) }
-    if (line.before <= 0 || line.after <= 0 || line.before > lastLine || line.after > lastLine)
-      return undefined
+    if (line.before <= 0 || line.after <= 0 || line.before > lastLine || line.after > lastLine) return undefined
     const by = whatSpeaksForLine(after, a, codeA, index)
     if (by === undefined) return undefined
     numbers.push({ ...line, by })

@@ -77,8 +77,7 @@ function readShifts(before: SplitObject, after: SplitObject, correlation: Correl
   for (const a of after.functions) {
     const b = correlation.counterpartOf(a)
     if (b === undefined) continue
-    for (const distance of tableDistances(before.tellingEntries(b), after.tellingEntries(a)))
-      told.add(distance)
+    for (const distance of tableDistances(before.tellingEntries(b), after.tellingEntries(a))) told.add(distance)
     if (b.end - b.start !== a.end - a.start) continue
     for (const { before: line, after: now, by } of movedNumbers(before, b, after, a) ?? []) {
       const distance = now - line

@@ -84,10 +84,7 @@ export function isLabel(name: string): boolean {
 }
 
 /** The last of `list` (ordered by start) that begins at `offset` or before. */
-export function lastFrom<T extends { readonly start: number }>(
-  list: readonly T[],
-  offset: number,
-): T | undefined {
+export function lastFrom<T extends { readonly start: number }>(list: readonly T[], offset: number): T | undefined {
   let [low, high] = [0, list.length - 1]
   while (low <= high) {
     const middle = (low + high) >> 1
@@ -249,8 +246,7 @@ function split(
     add(start, end, group)
     covered = end
   })
-  if (groups.length === 0 || hasContent(object, section, covered, section.size))
-    add(covered, section.size, noSymbols)
+  if (groups.length === 0 || hasContent(object, section, covered, section.size)) add(covered, section.size, noSymbols)
   return atoms
 }
 
@@ -258,7 +254,6 @@ function split(
 function hasContent(object: ObjectFile, section: Section, start: number, end: number): boolean {
   const { data } = section
   if (start >= end || start >= data.length) return false
-  if (isCode(section) ? !isPadding(data, start, end) : data.subarray(start, end).some((byte) => byte !== 0))
-    return true
+  if (isCode(section) ? !isPadding(data, start, end) : data.subarray(start, end).some((byte) => byte !== 0)) return true
   return within(object.relocations(section), start, end).some(({ type }) => type !== relocationType.none)
 }

@@ -55,14 +55,7 @@ export function isFoundByItself(type: number): boolean {
 }
 
 /** True when the same string, of bytes up to a NUL, begins at two places, and ends before `endB` and `endA`. */
-export function isSameString(
-  b: Buffer,
-  inB: number,
-  endB: number,
-  a: Buffer,
-  inA: number,
-  endA: number,
-): boolean {
+export function isSameString(b: Buffer, inB: number, endB: number, a: Buffer, inA: number, endA: number): boolean {
   const length = Math.min(endB - inB, endA - inA)
   for (let at = 0; at < length; at++) {
     if (b[inB + at] !== a[inA + at]) return false
@@ -75,12 +68,7 @@ export function isSameString(
  * The constant of which a reference by section may mean the end, as another atom begins there.
  * @returns undefined when its beginning is meant
  */
-export function endMeant(
-  unit: SplitObject,
-  from: Section,
-  relocation: Relocation,
-  target: Target,
-): Atom | undefined {
+export function endMeant(unit: SplitObject, from: Section, relocation: Relocation, target: Target): Atom | undefined {
   if (target.kind !== 'atom' || target.offset !== 0 || relocation.symbol.type !== 'section') return undefined
   const { atom } = target
   const all = atom.start === 0 || atom.kind === 'function' ? [] : unit.atomsOf(atom.section)

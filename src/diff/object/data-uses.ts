@@ -138,9 +138,7 @@ function lineAt(unit: Code, { section, at }: CodePlace): Line {
       return { kind: 'call', name: nameOf(target), behind: isCall ? behind : undefined }
     to = { section: target.atom.section, at: target.atom.start + target.offset }
   }
-  return control === 'jump'
-    ? { kind: 'jump', to }
-    : { kind: 'branch', to, behind, condition: conditionOf(instruction) }
+  return control === 'jump' ? { kind: 'jump', to } : { kind: 'branch', to, behind, condition: conditionOf(instruction) }
 }
 
 function nameOf(target: Led): string {

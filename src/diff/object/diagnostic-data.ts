@@ -82,11 +82,7 @@ function isMade(datum: Datum, isUsedSo: (made: Made) => boolean): boolean {
   if (!isNumbered(name) && !name.includes('.')) return false
   const bare = name.replace(/(\.\d+)+$/, '').replace(/^.*\./, '')
   return made.some(
-    (one) =>
-      one.name.test(bare) &&
-      one.section.test(section.name) &&
-      one.hasForm?.(datum) !== false &&
-      isUsedSo(one),
+    (one) => one.name.test(bare) && one.section.test(section.name) && one.hasForm?.(datum) !== false && isUsedSo(one),
   )
 }
 
@@ -110,9 +106,7 @@ function saysFirst(steps: readonly Step[], names = 4): boolean {
     steps.length > 0 &&
     steps.every(
       ({ name, next }) =>
-        name === 'ud2' ||
-        speaker.test(name) ||
-        (names > 0 && nameGiver.test(name) && saysFirst(next(), names - 1)),
+        name === 'ud2' || speaker.test(name) || (names > 0 && nameGiver.test(name) && saysFirst(next(), names - 1)),
     )
   )
 }

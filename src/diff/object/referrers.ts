@@ -13,9 +13,7 @@ interface Relocated {
   target(
     from: Section,
     relocation: Relocation,
-  ):
-    | { readonly kind: 'atom'; readonly atom: Atom }
-    | { readonly kind: 'external' | 'string' | 'absolute' | 'nowhere' }
+  ): { readonly kind: 'atom'; readonly atom: Atom } | { readonly kind: 'external' | 'string' | 'absolute' | 'nowhere' }
 }
 
 /**
@@ -44,9 +42,7 @@ function sectionsReferredTo(
     const words = start === 0 && end === section.size ? object.relocationWords(section) : undefined
     if (words === undefined)
       for (const { symbol } of within(object.relocations(section), start, end)) enter(symbol.index, index)
-    else
-      for (let at = relocationWord.symbol; at < words.length; at += relocationWord.count)
-        enter(words[at]!, index)
+    else for (let at = relocationWord.symbol; at < words.length; at += relocationWord.count) enter(words[at]!, index)
   }
 }
 

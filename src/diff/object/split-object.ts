@@ -217,13 +217,7 @@ export function splitObject(given: ObjectFile): SplitObject {
   let snippets: Map<Section, readonly number[]> | undefined
   const snippetStarts = (section: Section): readonly number[] => {
     const faults = [...told.entries.values()].flat().filter(({ table }) => table.name === '__ex_table')
-    snippets ??= findSnippets(
-      object,
-      target,
-      refersInto,
-      marksOf(object.sections.filter(isOutOfLine)),
-      faults,
-    )
+    snippets ??= findSnippets(object, target, refersInto, marksOf(object.sections.filter(isOutOfLine)), faults)
     return snippets.get(section) ?? [0]
   }
 
@@ -333,7 +327,6 @@ function findSnippets(
     for (const relocation of object.relocations(from)) add(from, relocation)
   }
   // The place of a fault may be in the middle of a snippet; the way back from it is the start of one.
-  for (const { table, relocations } of faults)
-    for (const relocation of relocations.slice(1)) add(table, relocation)
+  for (const { table, relocations } of faults) for (const relocation of relocations.slice(1)) add(table, relocation)
   return new Map([...found].map(([section, starts]) => [section, [...starts].sort((a, b) => a - b)]))
 }

@@ -103,7 +103,6 @@ function findTables(
       else if (!tables.has(start)) tables.set(start, { start, atom, user })
     }
   }
-  const inOrder = (tables: ReadonlyMap<number, Table>) =>
-    [...tables.values()].sort((a, b) => a.start - b.start)
+  const inOrder = (tables: ReadonlyMap<number, Table>) => [...tables.values()].sort((a, b) => a.start - b.start)
   return new Map([...found].map(([section, tables]) => [section, { list: inOrder(tables), shared }]))
 }

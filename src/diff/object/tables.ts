@@ -228,9 +228,7 @@ export function readTables<Owner>(
     }
     for (let index = 0, row = 0; index < relocations.length; row++) {
       const next =
-        layout.firsts === undefined
-          ? index + layout.relocations
-          : (layout.firsts[row + 1] ?? relocations.length)
+        layout.firsts === undefined ? index + layout.relocations : (layout.firsts[row + 1] ?? relocations.length)
       const own = relocations.slice(index, next)
       index = next
       const [first] = own

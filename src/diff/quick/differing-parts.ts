@@ -115,8 +115,7 @@ function partsOf({ before, after }: Differing): { before: Part; after: Part } | 
 function follow(one: PartBuilder, other: PartBuilder, section: number): boolean {
   const { outline } = one.scanned
   const count = relocationCount(outline, section)
-  for (let nth = 0; nth < count; nth++)
-    if (!takeTarget(one, other, targetOf(outline, section, nth))) return false
+  for (let nth = 0; nth < count; nth++) if (!takeTarget(one, other, targetOf(outline, section, nth))) return false
   return true
 }
 
@@ -208,10 +207,8 @@ function isClear(one: PartBuilder, other: PartBuilder): boolean {
     stems.add(begin)
   }
   // What has no match must not be another's that has one.
-  for (const begin of unmatched)
-    if (hasMatched(scanned, begin) || hasMatched(other.scanned, begin)) return false
-  for (const begin of stems)
-    if (countOf(outline, begin) > 1 || countOf(other.scanned.outline, begin) > 1) return false
+  for (const begin of unmatched) if (hasMatched(scanned, begin) || hasMatched(other.scanned, begin)) return false
+  for (const begin of stems) if (countOf(outline, begin) > 1 || countOf(other.scanned.outline, begin) > 1) return false
   return true
 }
 

@@ -186,16 +186,11 @@ function comparer(b: ScannedObject, a: ScannedObject): Comparer {
     for (const symbol of b.symbolsOf(index)) equivalent[symbol] = -1
   }
   const leadToSameString = (wordB: number, wordA: number): boolean => {
-    const [symbolB, symbolA] = [
-      wordsB[wordB + relocationWord.symbol]!,
-      wordsA[wordA + relocationWord.symbol]!,
-    ]
+    const [symbolB, symbolA] = [wordsB[wordB + relocationWord.symbol]!, wordsA[wordA + relocationWord.symbol]!]
     const [homeB, homeA] = [b.outline.home[symbolB] ?? -1, a.outline.home[symbolA] ?? -1]
-    if (homeB < 0 || homeA < 0 || b.roles[homeB] !== role.strings || a.roles[homeA] !== role.strings)
-      return false
+    if (homeB < 0 || homeA < 0 || b.roles[homeB] !== role.strings || a.roles[homeA] !== role.strings) return false
     if (!isFoundByItself(wordsB[wordB + relocationWord.type]!)) return false
-    if (wordsB[wordB + relocationWord.addend + 1] !== 0 || wordsA[wordA + relocationWord.addend + 1] !== 0)
-      return false
+    if (wordsB[wordB + relocationWord.addend + 1] !== 0 || wordsA[wordA + relocationWord.addend + 1] !== 0) return false
     if (!isPlainStrings(b, homeB) || !isPlainStrings(a, homeA)) return false
     if (!isOfSection(b, symbolB) || !isOfSection(a, symbolA)) return false
     const [atB, atA] = [wordsB[wordB + relocationWord.addend]!, wordsA[wordA + relocationWord.addend]!]
@@ -236,8 +231,7 @@ function isOfSection({ outline }: ScannedObject, symbol: number): boolean {
 /** True when code out of line is the same; whose it is says only who jumps there. */
 function hasSameOutOfLine(b: ScannedObject, a: ScannedObject, same: Comparer): boolean {
   const list = pairsOf(b, role.outOfLine)
-  const count = (scanned: ScannedObject) =>
-    scanned.roles.reduce((sum, own) => sum + Number(own === role.outOfLine), 0)
+  const count = (scanned: ScannedObject) => scanned.roles.reduce((sum, own) => sum + Number(own === role.outOfLine), 0)
   if (list.length !== count(b) || list.length !== count(a)) return false
   return list.every((index) => {
     const match = b.sections[index]!
@@ -274,13 +268,7 @@ function markRelocations(b: ScannedObject, a: ScannedObject, same: Comparer): vo
 
 /** The code whose rows differ. @returns false when a row is about no code */
 function markRows(b: ScannedObject, a: ScannedObject, same: Comparer): boolean {
-  const whose = (
-    scanned: ScannedObject,
-    other: ScannedObject,
-    table: Table,
-    from: number,
-    to: number,
-  ): boolean => {
+  const whose = (scanned: ScannedObject, other: ScannedObject, table: Table, from: number, to: number): boolean => {
     for (let nth = from; nth < to; nth++) {
       const owner = table.owner(nth)
       // Whose the code out of line is would have to be found out.

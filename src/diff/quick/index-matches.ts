@@ -2,14 +2,7 @@
 // Which section and which symbol of one object are those of the other, told from names and order alone. What is not
 // matched here may still be the same thing under another name; that is for who looks closer.
 import { symbolBinding, symbolType } from '../../elf/format.ts'
-import {
-  bindingOf,
-  isContent,
-  nameOfSection,
-  nameOfSymbol,
-  type Outline,
-  sharedWordOf,
-} from '../../elf/outline.ts'
+import { bindingOf, isContent, nameOfSection, nameOfSymbol, type Outline, sharedWordOf } from '../../elf/outline.ts'
 import { textAt } from '../../elf/part.ts'
 import { typeIn } from '../../elf/structures.ts'
 
@@ -97,14 +90,7 @@ function oneToOne(count: number): IndexMatches {
 }
 
 /** True when two tables of names are the same to the byte. */
-function isSameTable(
-  b: Buffer,
-  inB: number,
-  lengthB: number,
-  a: Buffer,
-  inA: number,
-  lengthA: number,
-): boolean {
+function isSameTable(b: Buffer, inB: number, lengthB: number, a: Buffer, inA: number, lengthA: number): boolean {
   return lengthB === lengthA && b.compare(a, inA, inA + lengthA, inB, inB + lengthB) === 0
 }
 
@@ -178,8 +164,7 @@ function sectionsCalled({ bytes, sections, name, sectionNames, sectionNamesLengt
   for (let at = bytes.indexOf(wanted, sectionNames); at >= 0 && at < end; at = bytes.indexOf(wanted, at + 1))
     places.add(at)
   const found: number[] = []
-  for (let index = 1; index < sections; index++)
-    if (places.has(sectionNames + name[index]!)) found.push(index)
+  for (let index = 1; index < sections; index++) if (places.has(sectionNames + name[index]!)) found.push(index)
   return found
 }
 

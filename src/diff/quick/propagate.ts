@@ -51,8 +51,7 @@ function markDoubtful(scanned: ScannedObject, section: number, doubtful: Uint8Ar
   for (const symbol of own) {
     const type = typeOf(outline, symbol)
     const byName = type !== symbolType.section && !isLabel(scanned.nameOf(symbol))
-    const safe =
-      kind === naming.one ? byName || type === symbolType.section : kind === naming.several && byName
+    const safe = kind === naming.one ? byName || type === symbolType.section : kind === naming.several && byName
     if (!safe) doubtful[symbol] = doubt.wherever
     // What does not begin at the entry of a function runs what differs.
     else if (isCode({ flags: outline.flags[section]! })) doubtful[symbol] = doubt.middle
@@ -68,8 +67,7 @@ function isInMiddle(scanned: ScannedObject, from: number, word: number): boolean
   const { words } = outline
   const symbol = words[word + relocationWord.symbol]!
   const entry = typeOf(outline, symbol) === symbolType.section ? entryOf(scanned, outline.home[symbol]!) : 0
-  const behind =
-    isPcRelative(words[word + relocationWord.type]!) && isCode({ flags: outline.flags[from]! }) ? 4 : 0
+  const behind = isPcRelative(words[word + relocationWord.type]!) && isCode({ flags: outline.flags[from]! }) ? 4 : 0
   return (words[word + relocationWord.addend]! | 0) + behind !== entry
 }
 
@@ -77,9 +75,7 @@ function isInMiddle(scanned: ScannedObject, from: number, word: number): boolean
 function entryOf(scanned: ScannedObject, section: number): number {
   const own = scanned
     .symbolsOf(section)
-    .find(
-      (symbol) => typeOf(scanned.outline, symbol) === symbolType.function && !isFront(scanned.nameOf(symbol)),
-    )
+    .find((symbol) => typeOf(scanned.outline, symbol) === symbolType.function && !isFront(scanned.nameOf(symbol)))
   return own === undefined ? 0 : valueOfSymbol(scanned.outline, own)
 }
 

@@ -95,11 +95,7 @@ function isOrdinaryName(outline: Outline, section: number): boolean {
   switch (bytes[at + 1]) {
     case 0x74:
       // `.text..refcount` is named by the kernel, and has its own ways.
-      return (
-        bytes[at + 2] === 0x65 &&
-        bytes[at + 3] === 0x78 &&
-        !(bytes[at + 5] === 0x2e && bytes[at + 6] === 0x2e)
-      )
+      return bytes[at + 2] === 0x65 && bytes[at + 3] === 0x78 && !(bytes[at + 5] === 0x2e && bytes[at + 6] === 0x2e)
     case 0x64:
       return bytes[at + 2] === 0x61 && bytes[at + 3] === 0x74
     case 0x72:
@@ -112,10 +108,7 @@ function isOrdinaryName(outline: Outline, section: number): boolean {
 }
 
 /** @returns undefined when a section is one that has its own ways */
-function rolesOf(
-  outline: Outline,
-  symbolsOf: (section: number) => readonly number[],
-): Uint8Array | undefined {
+function rolesOf(outline: Outline, symbolsOf: (section: number) => readonly number[]): Uint8Array | undefined {
   const roles = new Uint8Array(outline.sections)
   const strings = sectionFlag.merge | sectionFlag.strings
   const isNamed = (symbol: number) =>
@@ -127,8 +120,7 @@ function rolesOf(
   for (let index = 1; index < outline.sections; index++) {
     if (!isContent(outline.type[index]!)) continue
     const flags = outline.flags[index]!
-    const ordinary =
-      (flags & strings) === strings && !symbolsOf(index).some(isNamed) ? role.strings : role.ordinary
+    const ordinary = (flags & strings) === strings && !symbolsOf(index).some(isNamed) ? role.strings : role.ordinary
     if ((flags & sectionFlag.alloc) !== 0 && isOrdinaryName(outline, index)) {
       roles[index] = ordinary
       continue
@@ -226,11 +218,7 @@ function bySection({ sections, symbols, home }: Outline): (section: number) => n
 }
 
 /** @returns undefined when a table has an unknown layout */
-function tablesOf(
-  outline: Outline,
-  roles: Uint8Array,
-  alike: ScannedObject | undefined,
-): Table[] | undefined {
+function tablesOf(outline: Outline, roles: Uint8Array, alike: ScannedObject | undefined): Table[] | undefined {
   const known = new Map(alike?.tables.map((table) => [table.section, table]))
   const tables: Table[] = []
   for (let section = 1; section < outline.sections; section++) {
@@ -259,10 +247,7 @@ function tableOf(outline: Outline, section: number): Table | undefined {
   const offsets = new Uint32Array(relocationCount(outline, section))
   for (let nth = 0, word = from; nth < offsets.length; nth++, word += relocationWord.count) {
     offsets[nth] = words[word + relocationWord.offset]!
-    if (
-      words[word + relocationWord.symbol]! >= outline.symbols ||
-      (nth > 0 && offsets[nth]! < offsets[nth - 1]!)
-    )
+    if (words[word + relocationWord.symbol]! >= outline.symbols || (nth > 0 && offsets[nth]! < offsets[nth - 1]!))
       return undefined
   }
   const layout = layoutOf({ name, size }, offsets)

@@ -42,11 +42,7 @@ export interface CodeLine {
 }
 
 /** @returns undefined when an instruction is unknown */
-export function codeLines(
-  unit: SplitObject,
-  code: Atom,
-  wanted: ReadonlySet<Atom>,
-): readonly CodeLine[] | undefined {
+export function codeLines(unit: SplitObject, code: Atom, wanted: ReadonlySet<Atom>): readonly CodeLine[] | undefined {
   const { section } = code
   const relocations = unit.relocations(code)
   const byTable = usesByTable(unit, code, wanted)
@@ -91,16 +87,12 @@ export function codeLines(
       exact: bytesOf(section.data, instruction.start, instruction.end, whole) + shared,
       loose:
         label === undefined
-          ? looseText(section.data, instruction, fields) +
-            shared +
-            (limit === undefined ? '' : ` ${limit.value}`)
+          ? looseText(section.data, instruction, fields) + shared + (limit === undefined ? '' : ` ${limit.value}`)
           : 'label',
       kind: operationKind(section.data, instruction),
       uses,
       effect: effectOf(section.data, instruction),
-      ...(label === undefined
-        ? flow(code, instruction, led)
-        : { goes: 'branch', calls: false, to: placeIn(label) }),
+      ...(label === undefined ? flow(code, instruction, led) : { goes: 'branch', calls: false, to: placeIn(label) }),
     })
   }
   return lines
@@ -160,11 +152,7 @@ function spell(target: Target): string {
 }
 
 /** Where it goes on behind an instruction. @param led where a branch leads that has a relocation */
-function flow(
-  code: Atom,
-  instruction: Instruction,
-  led: Target | undefined,
-): Pick<CodeLine, 'goes' | 'to' | 'calls'> {
+function flow(code: Atom, instruction: Instruction, led: Target | undefined): Pick<CodeLine, 'goes' | 'to' | 'calls'> {
   const control = controlOf(instruction)
   if (instruction.branch < 0) {
     const ends = control === 'return' || control === 'breakpoint' || control === 'trap'
@@ -175,7 +163,6 @@ function flow(
   const jumps = control === 'jump'
   // Whoever jumps to a function's beginning calls it, and does not come back.
   const isTail = led !== undefined && (to === undefined || to.at === (to.code.symbol?.value ?? to.code.start))
-  if (isTail && !isColdPart(to?.code.name ?? ''))
-    return { goes: jumps ? 'out' : 'branch', calls: jumps, to: undefined }
+  if (isTail && !isColdPart(to?.code.name ?? '')) return { goes: jumps ? 'out' : 'branch', calls: jumps, to: undefined }
   return { goes: jumps ? 'jump' : 'branch', calls: false, to }
 }

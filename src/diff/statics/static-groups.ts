@@ -48,9 +48,7 @@ export function calledWith(all: readonly (readonly CodeLine[] | undefined)[]): M
     if (known.has(key) || known.size >= ways) continue
     known.add(key)
     if (line.calls) {
-      const given = new Set(
-        [...held].flatMap(([register, one]) => (((1 << register) & passed) === 0 ? [] : [one])),
-      )
+      const given = new Set([...held].flatMap(([register, one]) => (((1 << register) & passed) === 0 ? [] : [one])))
       if (given.size > 1) found.set(line, new Set([...(found.get(line) ?? []), ...given]))
     }
     const then = behind(line, held)
@@ -104,7 +102,6 @@ export function tornApart(
       const goes = its !== undefined && together.get(other)?.has(its) === true
       return !goes && (isOneOfSeveral(one) || isOneOfSeveral(partner))
     })
-  for (const [b, a] of pairs)
-    if (areTorn([b, a], pairs, after, before) || areTorn([a, b], back, before, after)) add(a)
+  for (const [b, a] of pairs) if (areTorn([b, a], pairs, after, before) || areTorn([a, b], back, before, after)) add(a)
   return torn
 }

@@ -159,9 +159,7 @@ export function pairStatics(
     if (group.after.length === 0) continue
     const said = declarations && byDeclaration(group, declarations)
     const told =
-      group.before.length <= 1 && group.after.length <= 1
-        ? undefined
-        : readUses(before, after, users(), group, known)
+      group.before.length <= 1 && group.after.length <= 1 ? undefined : readUses(before, after, users(), group, known)
     if (said !== undefined && !contradicts(said, told)) {
       for (const pair of said) found.push(pair)
       continue
@@ -249,8 +247,7 @@ function pairGroup(
   const byUse: StaticPair[] = []
   // What is told by the first that is done with a variable is not asked for more, which may change.
   for (const uses of told?.uses ?? []) {
-    const mayBeOne = (b: Atom, a: Atom) =>
-      hasSameContent(b, a) && mayBeSameUse(uses.before.get(b), uses.after.get(a))
+    const mayBeOne = (b: Atom, a: Atom) => hasSameContent(b, a) && mayBeSameUse(uses.before.get(b), uses.after.get(a))
     const now: StaticPair[] = []
     for (const a of left.after) {
       const [b, ...more] = rivals(a, 'before', left.before).filter((one) => mayBeOne(one, a))
@@ -331,9 +328,7 @@ function readUses(
   for (const list of claims.values()) for (const a of list) claimed.set(a, (claimed.get(a) ?? 0) + 1)
   const placed = [...claims].flatMap(([b, list]): StaticPair[] => {
     const [a, ...more] = list
-    return a === undefined || more.length > 0 || claimed.get(a) !== 1
-      ? []
-      : [{ before: b, after: a, by: 'place' }]
+    return a === undefined || more.length > 0 || claimed.get(a) !== 1 ? [] : [{ before: b, after: a, by: 'place' }]
   })
   return {
     placed,
@@ -368,8 +363,7 @@ function atSamePlaces(before: readonly CodeLine[], after: readonly CodeLine[]): 
     for (const [nth, { variable: b, offset }] of line.uses.entries()) {
       const use = other.uses[nth]
       if (use === undefined || use.offset !== offset) return new Map()
-      if ((pairs.get(b) ?? use.variable) !== use.variable || (taken.get(use.variable) ?? b) !== b)
-        return new Map()
+      if ((pairs.get(b) ?? use.variable) !== use.variable || (taken.get(use.variable) ?? b) !== b) return new Map()
       pairs.set(b, use.variable)
       taken.set(use.variable, b)
     }

@@ -226,8 +226,7 @@ function mayBeSame(one: Deed, other: Deed, bounded: boolean): boolean {
   if (ways === undefined || others === undefined)
     return ways === others || !bounded || one.ends.includes(undefined) || other.ends.includes(undefined)
   if (isBounded(one) && isBounded(other)) {
-    const are = (first: Deed, second: Deed) =>
-      mayBeSame(ways[0], first, true) && mayBeSame(ways[1], second, true)
+    const are = (first: Deed, second: Deed) => mayBeSame(ways[0], first, true) && mayBeSame(ways[1], second, true)
     return are(others[0], others[1]) || are(others[1], others[0])
   }
   // One of the ways may be all that comes after.

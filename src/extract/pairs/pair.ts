@@ -96,18 +96,10 @@ export function comparePair(before: ObjectFile, after: ObjectFile, unit: string)
 }
 
 /** New functions for other units, which nothing that is carried calls. */
-function leftOut(
-  { added, directives, unit }: Change,
-  carried: readonly { readonly name: string }[],
-): Finding[] {
-  const known = new Set([
-    ...carried.map(({ name }) => name),
-    ...directives.callbacks.map(({ atom }) => atom.name),
-  ])
+function leftOut({ added, directives, unit }: Change, carried: readonly { readonly name: string }[]): Finding[] {
+  const known = new Set([...carried.map(({ name }) => name), ...directives.callbacks.map(({ atom }) => atom.name)])
   return added
-    .filter(
-      (atom) => atom.symbol?.binding !== 'local' && !known.has(atom.name) && !isInitOrExit(atom.section),
-    )
+    .filter((atom) => atom.symbol?.binding !== 'local' && !known.has(atom.name) && !isInitOrExit(atom.section))
     .map(
       ({ name }): Finding => ({
         severity: 'warning',
@@ -135,13 +127,7 @@ function lazily<T>(make: () => T): () => T {
 }
 
 function reportOf(change: Change, findings: readonly Finding[]): PairReport {
-  const named = ({
-    name,
-    section,
-  }: {
-    readonly name: string
-    readonly section: { readonly name: string }
-  }) => ({
+  const named = ({ name, section }: { readonly name: string; readonly section: { readonly name: string } }) => ({
     name,
     section: section.name,
   })

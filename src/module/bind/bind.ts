@@ -66,8 +66,7 @@ export class Binder {
       if (definition === undefined || from === 'vmlinux')
         return { kind: 'exported', name, crc: exported.crc, namespace: exported.namespace }
     if (definition !== undefined) return this.#bindDefined(reference, definition)
-    if (exported !== undefined && exported.module !== from)
-      return this.#bindToModule(reference, exported.module)
+    if (exported !== undefined && exported.module !== from) return this.#bindToModule(reference, exported.module)
     return this.#bindByName(reference)
   }
 
@@ -108,13 +107,11 @@ export class Binder {
 
   /** What the unit itself defines: its code tells which symbol it is. */
   #bindDefined({ name, from, unit, change }: Reference, definition: Atom): Binding | undefined {
-    if (definition.symbol?.binding === 'local' && !this.#isAgreedOn(from, definition.name, change))
-      return undefined
+    if (definition.symbol?.binding === 'local' && !this.#isAgreedOn(from, definition.name, change)) return undefined
     const sympos = this.#position(from, definition, change)
     if (sympos === undefined) return undefined
     const address = this.#names.symbols(from, name)[Math.max(0, sympos - 1)]?.address
-    if (!this.#isThere(from, definition, change, sympos) || !this.#lasts(from, address, name, unit))
-      return undefined
+    if (!this.#isThere(from, definition, change, sympos) || !this.#lasts(from, address, name, unit)) return undefined
     return { kind: 'livepatch', object: from, when: from, name, sympos }
   }
 

@@ -19,9 +19,7 @@ function takesAlready(unit: SplitObject, name: string): boolean {
     return unit.relocations(atom).some((one) => {
       if (!isPointer(one.type, executable, section.data, one.offset)) return false
       const target = unit.target(section, one)
-      return target.kind === 'external'
-        ? target.name === name
-        : target.kind === 'atom' && target.atom.name === name
+      return target.kind === 'external' ? target.name === name : target.kind === 'atom' && target.atom.name === name
     })
   })
 }

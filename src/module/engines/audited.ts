@@ -13,12 +13,7 @@ import type { CompiledFix } from '../manifest/request.ts'
 import { openTemplate } from '../structures/template.ts'
 import type { SourceObject } from './source-objects.ts'
 
-function textsOf(
-  kernel: Kernel,
-  { changes }: CompiledFix,
-  unit: string,
-  directory: string,
-): SourceTexts | undefined {
+function textsOf(kernel: Kernel, { changes }: CompiledFix, unit: string, directory: string): SourceTexts | undefined {
   const file = path.join(directory, unitFileName(unit))
   if (!existsSync(file)) return undefined
   const before = readFileSync(path.join(kernel.source, unit), 'latin1')

@@ -12,13 +12,7 @@ import { boundTo, targetOf } from '../link/finish.ts'
 import { soonest } from '../link/positions.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import { describe } from '../manifest/naming.ts'
-import {
-  type BuiltModule,
-  changesNothing,
-  manifestHead,
-  moduleNameOf,
-  originInfo,
-} from '../manifest/output.ts'
+import { type BuiltModule, changesNothing, manifestHead, moduleNameOf, originInfo } from '../manifest/output.ts'
 import {
   type Contents,
   livepatchTables,

@@ -24,12 +24,7 @@ type Compared = Engines['functions'][number]
  * @param first the binary engine's module, which is delivered
  * @throws Fault `refused/engines-differ` with a finding for each difference, unless the request allows it
  */
-export async function makeBoth(
-  job: Job,
-  kernel: Kernel,
-  fix: StudiedFix,
-  first: BuiltModule,
-): Promise<BuiltModule> {
+export async function makeBoth(job: Job, kernel: Kernel, fix: StudiedFix, first: BuiltModule): Promise<BuiltModule> {
   const { request, compiled } = fix
   const second = await attempt(() => makeSource(job, kernel, fix))
   const engines =
@@ -217,9 +212,7 @@ function onlySource({ name, reasons }: Seen, change: SourceChange | undefined): 
   const seen = `The source engine replaces it because ${reasons[0] ?? 'its text changes'}`
   if (change === undefined) return seen
   const { before, correlation, changed } = change.compared
-  const atom = before.functions.find((one) =>
-    [one.symbol, ...one.aliases].some((symbol) => symbol?.name === name),
-  )
+  const atom = before.functions.find((one) => [one.symbol, ...one.aliases].some((symbol) => symbol?.name === name))
   const after = atom && correlation.pairs.find((pair) => pair.before === atom)?.after
   if (after === undefined)
     return (

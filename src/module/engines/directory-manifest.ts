@@ -82,13 +82,7 @@ export function carriedBy(
     ]),
   )
   return compiled.symbols.flatMap(({ name, section, type }) => {
-    if (
-      section === undefined ||
-      tabled.has(name) ||
-      kept.has(name) ||
-      isNumbered(name) ||
-      name.startsWith('.')
-    )
+    if (section === undefined || tabled.has(name) || kept.has(name) || isNumbered(name) || name.startsWith('.'))
       return []
     if (type !== 'function' && type !== 'object') return []
     if (/\.(cold|part|isra|constprop)\b/.test(name)) return []

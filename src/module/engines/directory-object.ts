@@ -71,12 +71,7 @@ class DirectoryLinker {
   readonly #namesakes = new Namesakes()
   #unitOfWrapper: SplitObject | undefined
 
-  constructor(
-    files: readonly CompiledFile[],
-    skeleton: ObjectFile,
-    names: KernelNames,
-    keptIn: KeptConstants,
-  ) {
+  constructor(files: readonly CompiledFile[], skeleton: ObjectFile, names: KernelNames, keptIn: KeptConstants) {
     this.#files = files
     this.#skeleton = skeleton
     this.#names = names
@@ -133,8 +128,7 @@ class DirectoryLinker {
     const need = (name: string, needed = true) => added.get(name) ?? add(undefinedSymbol(name), needed)
     const read = redraft(compiled, keptSections(compiled), (symbol: ElfSymbol, asRead) => {
       if (symbol.place === 'undefined' && symbol.binding !== 'local' && symbol.name !== '') add(asRead, true)
-      if (symbol.type !== 'function' || symbol.binding !== 'local' || symbol.section === undefined)
-        return asRead
+      if (symbol.type !== 'function' || symbol.binding !== 'local' || symbol.section === undefined) return asRead
       return { ...asRead, name: this.#namesakes.nameFor(file, symbol.name) }
     })
     const draft = this.#withoutKept(one, read, added)
@@ -200,8 +194,7 @@ class DirectoryLinker {
       this.#bindings.set(symbol, { kind: 'own', name })
       return
     }
-    const bound =
-      written === undefined ? this.#binder.bind(reference) : bindAsWritten(this.#names, reference, written)
+    const bound = written === undefined ? this.#binder.bind(reference) : bindAsWritten(this.#names, reference, written)
     if (bound === undefined) return
     if ('severity' in bound) this.#findings.push(bound)
     else this.#bindings.set(symbol, bound)
@@ -246,9 +239,7 @@ class DirectoryLinker {
 
 /** What kbuild's linker script would leave out, and what the skeleton says for all files, is left behind. */
 function keptSections(compiled: ObjectFile): (section: Section) => boolean {
-  const named = new Set(
-    compiled.symbols.flatMap(({ section, type }) => (type === 'section' ? [] : [section])),
-  )
+  const named = new Set(compiled.symbols.flatMap(({ section, type }) => (type === 'section' ? [] : [section])))
   return (section) =>
     ((section.flags & sectionFlag.alloc) !== 0 || section.name.startsWith('.discard')) &&
     (section.size > 0 || named.has(section)) &&

@@ -21,13 +21,7 @@ import { assemble } from '../link/assemble.ts'
 import { boundTo, type Target, targetOf } from '../link/finish.ts'
 import { packEvidence, textsOf } from '../manifest/evidence.ts'
 import type { Manifest } from '../manifest/manifest.ts'
-import {
-  manifestHead,
-  moduleNameOf,
-  originInfo,
-  type WrittenModule,
-  writeModule,
-} from '../manifest/output.ts'
+import { manifestHead, moduleNameOf, originInfo, type WrittenModule, writeModule } from '../manifest/output.ts'
 import { openTemplate, type Template } from '../structures/template.ts'
 import { readWrapper, type Wrapper } from '../structures/wrapper.ts'
 import { auditDirectory } from './audited.ts'
@@ -202,8 +196,7 @@ function checkKernel(kernel: Kernel, { kernel: wanted, dir }: SourceDirectory): 
     `${path.basename(dir)} is source for ${wanted.release} (${wanted.version}), not for ` +
       `${kernel.release} (${kernel.version})`,
     {
-      remedy:
-        'Make it again from the fix with --kernel; or compare by hand, and change the kernel in inarch.json',
+      remedy: 'Make it again from the fix with --kernel; or compare by hand, and change the kernel in inarch.json',
     },
   )
 }

@@ -96,8 +96,7 @@ function bindAll(extraction: Extraction, names: KernelNames) {
   for (const replaced of extraction.replaced) {
     const sympos = binder.replacement(replaced.object, replaced.before, replaced.change)
     const match = binder.recordOf(replaced.before)
-    if (sympos !== undefined)
-      functions.push({ ...replaced, sympos, ...(match === undefined ? {} : { match }) })
+    if (sympos !== undefined) functions.push({ ...replaced, sympos, ...(match === undefined ? {} : { match }) })
   }
   return { functions, bindings, findings: binder.findings }
 }

@@ -16,8 +16,7 @@ export interface LivepatchSymbol {
 
 /** @returns what LIVEPATCH_SYMBOL wrote into a symbol's name; undefined for any other name */
 export function parseLivepatchSymbol(name: string): LivepatchSymbol | undefined {
-  const [, object, position, symbol] =
-    /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
+  const [, object, position, symbol] = /^__livepatch_symbol\.([A-Za-z0-9_-]+)\.(\d{1,6})\.(.+)$/.exec(name) ?? []
   if (object === undefined || symbol === undefined) return undefined
   return { object, position: Number(position), name: symbol }
 }
@@ -61,13 +60,9 @@ export function bindAsWritten(
   })
   if (symbols.length === 0) return refused(`${object} has no symbol ${name}, which LIVEPATCH_SYMBOL names`)
   if (position === 0 && symbols.length > 1)
-    return refused(
-      `${object} has ${symbols.length} symbols named ${name}, and LIVEPATCH_SYMBOL gives no position`,
-    )
+    return refused(`${object} has ${symbols.length} symbols named ${name}, and LIVEPATCH_SYMBOL gives no position`)
   if (position > symbols.length)
-    return refused(
-      `${object} has ${symbols.length} symbols named ${name}, none of which has the position ${position}`,
-    )
+    return refused(`${object} has ${symbols.length} symbols named ${name}, none of which has the position ${position}`)
   // The code of the unit may tell more; where it can't, the author's word stands.
   if (reference.definition !== undefined && object === from) {
     const told = new Binder(names).bind(reference)

@@ -50,7 +50,6 @@ export function filesOf(plan: Plan, texts: readonly UnitText[], others: readonly
 
 /** The line in which a C file names its licence; the kernel's own one when it has none. */
 export function licenceOf(text: string): string {
-  const [, licence = 'GPL-2.0-only'] =
-    /SPDX-License-Identifier: ([\w.+() -]*\w\)?)/.exec(text.slice(0, 500)) ?? []
+  const [, licence = 'GPL-2.0-only'] = /SPDX-License-Identifier: ([\w.+() -]*\w\)?)/.exec(text.slice(0, 500)) ?? []
   return `// SPDX-License-Identifier: ${licence}\n`
 }

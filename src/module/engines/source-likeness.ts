@@ -62,10 +62,7 @@ export async function sourceLikeness(
       wanted,
       async (way) => {
         const compile = await compilerByItself(job, compiled, source, dir, way)
-        const [unit, extract] = await Promise.all([
-          compile?.(tree),
-          compile?.(tree, path.join(directory, file)),
-        ])
+        const [unit, extract] = await Promise.all([compile?.(tree), compile?.(tree, path.join(directory, file))])
         if (unit === undefined || extract === undefined) return undefined
         const plain = withoutAddedEndbr({ unit: unit.object, extract: extract.object }, wanted)
         return {
@@ -93,10 +90,7 @@ export interface Sides {
 }
 
 /** A function whose address the wrapper has begins with a landing pad, also where it was private. */
-export function withoutAddedEndbr(
-  { unit, extract }: Sides,
-  wanted: readonly { name: string; as: string }[],
-): Sides {
+export function withoutAddedEndbr({ unit, extract }: Sides, wanted: readonly { name: string; as: string }[]): Sides {
   const onlyHere = wanted.filter(({ name, as }) => hasEndbr(extract, as) && !hasEndbr(unit, name))
   return { unit, extract: withoutEndbr(extract, new Set(onlyHere.map(({ as }) => as))) }
 }
@@ -152,12 +146,7 @@ async function compilerByItself(
         : {
             ...unit,
             argument: file,
-            flags: [
-              ...flags,
-              '-iquote',
-              path.posix.dirname(source),
-              `-fmacro-prefix-map=${file}=${unit.argument}`,
-            ],
+            flags: [...flags, '-iquote', path.posix.dirname(source), `-fmacro-prefix-map=${file}=${unit.argument}`],
           }
     const compilation = {
       unit: one,

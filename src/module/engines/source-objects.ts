@@ -118,8 +118,7 @@ export async function compileDirectory(
     const wrapper = limit(async () => {
       const output = path.join(dir, 'wrapper.o')
       const typical = units.typicalOfModules()
-      if (typical === undefined)
-        throw new Fault('environment', 'no-modules', `${kernel.release} has no modules`)
+      if (typical === undefined) throw new Fault('environment', 'no-modules', `${kernel.release} has no modules`)
       const unit: Unit = { ...typical, source: wrapperFile, flags: template.flags(moduleNameOf(source.name)) }
       finished(
         wrapperFile,

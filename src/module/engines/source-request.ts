@@ -56,8 +56,7 @@ export function requestFor(
     (originOf(name) === 'new' || !known.has(bare(name)))
   // What only its declaration makes look new is the one that runs.
   const isKept = (name: string) => (originOf(name) ?? 'new') !== 'new'
-  const isCarried = (name: string) =>
-    copied.has(bare(name)) || (!isKept(name) && (carried.has(name) || isNew(name)))
+  const isCarried = (name: string) => copied.has(bare(name)) || (!isKept(name) && (carried.has(name) || isNew(name)))
   const running = runningNames({
     object,
     code: compared.before.object,
@@ -78,9 +77,7 @@ export function requestFor(
     },
     functions: [...roots],
     externalize: (name, kind, isInline, label) =>
-      isCarried(name) || originOf(name) === 'open'
-        ? undefined
-        : running.externalize(name, kind, isInline, label),
+      isCarried(name) || originOf(name) === 'open' ? undefined : running.externalize(name, kind, isInline, label),
     ...(running.inlining === undefined ? {} : { inlining: running.inlining }),
     rename: (name) => (own.has(name) ? rename(change.unit, name) : name),
     includes: 'keep',

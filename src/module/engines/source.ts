@@ -46,13 +46,7 @@ export async function makeSource(job: Job, kernel: Kernel, fix: StudiedFix): Pro
   const written = await writeFixAsSource(job, kernel, fix)
   const { source, provenance } = written
   try {
-    const { bytes, manifest, objects } = await makeDirectoryModule(
-      job,
-      kernel,
-      source,
-      request.bind,
-      provenance,
-    )
+    const { bytes, manifest, objects } = await makeDirectoryModule(job, kernel, source, request.bind, provenance)
     const { replacements, tree } = written
     const likeness = await job.journal.step('Comparing the source with the patched units', async (step) => {
       const comparable = { objects, replacements, directory: source.dir, tree, own: provenance.own }
@@ -99,18 +93,13 @@ export async function makeFromSource(job: Job, kernel: Kernel, fix: StudiedFix):
   )
   const objections = objectionsAmong(findings)
   if (objections.length > 0)
-    throw new Fault(
-      'refused',
-      'extract-differs',
-      `The source in ${made.directory} is not what the patched units are`,
-      {
-        findings,
-        remedy: objections.some(({ severity }) => severity === 'error')
-          ? 'Look at the functions that are named, or take the binary engine'
-          : 'Look at the functions that are named; when they do the same, say so: --allow ' +
-            'extract-differs. Or take the binary engine',
-      },
-    )
+    throw new Fault('refused', 'extract-differs', `The source in ${made.directory} is not what the patched units are`, {
+      findings,
+      remedy: objections.some(({ severity }) => severity === 'error')
+        ? 'Look at the functions that are named, or take the binary engine'
+        : 'Look at the functions that are named; when they do the same, say so: --allow ' +
+          'extract-differs. Or take the binary engine',
+    })
   const { manifest } = made
   return { ...made, manifest: { ...manifest, findings: [...manifest.findings, ...findings] } }
 }

@@ -17,11 +17,7 @@ export interface StudiedFix extends CompiledFix {
  * The kernel's image stays open until `close`.
  * @throws Fault `refused/new-unit`
  */
-export async function studyFix(
-  job: Job,
-  kernel: Kernel,
-  fix: CompiledFix,
-): Promise<StudiedFix & { close(): void }> {
+export async function studyFix(job: Job, kernel: Kernel, fix: CompiledFix): Promise<StudiedFix & { close(): void }> {
   const { pairs, bench } = fix.compiled
   const known = bench?.known ?? (await openUnits(job, kernel))
   const units = await Promise.all(pairs.map((pair) => compareUnit(job, bench, known, pair)))

@@ -44,8 +44,7 @@ export function checkTables(
       const { oldName, replacement, position } = one
       const from = units.find(({ compiled }) =>
         compiled.symbols.some(
-          ({ name, binding, section }) =>
-            name === replacement && binding !== 'local' && section !== undefined,
+          ({ name, binding, section }) => name === replacement && binding !== 'local' && section !== undefined,
         ),
       )
       if (from === undefined) {
@@ -104,8 +103,7 @@ export function checkTables(
         `${oldName} runs only while the kernel or the module starts or ends, so replacing it has no effect`,
         'Do what it should have done in a callback',
       )
-    else if (!hasEntryHook({ before }, atom))
-      findings.push({ finding: notTraceable(oldName, unit, 'listed') })
+    else if (!hasEntryHook({ before }, atom)) findings.push({ finding: notTraceable(oldName, unit, 'listed') })
     const binder = new Binder(names)
     const told = binder.replacement(object, atom, { unit, before })
     const which = () => `By position, they are ${candidates(names, object, oldName)}`

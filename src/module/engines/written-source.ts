@@ -206,9 +206,7 @@ function textFiles(plan: Plan, texts: readonly ExtractedSource[], tree: string, 
       licence: licenceOf(readFileSync(path.join(tree, plan.units[index]?.source ?? ''), 'latin1')),
       text,
     })),
-    changes.filter(
-      ({ path: file, after }) => after !== undefined && !plan.units.some(({ source }) => source === file),
-    ),
+    changes.filter(({ path: file, after }) => after !== undefined && !plan.units.some(({ source }) => source === file)),
   )
 }
 

@@ -15,11 +15,7 @@ import { anchor, type BindMode, type Distance, distanceFromAnchor } from '../bin
 import type { Manifest } from '../manifest/manifest.ts'
 import type { Layout } from '../structures/template.ts'
 import { imageSymbol, referencesSymbol, referenceTables } from './kernel-references.ts'
-import {
-  leaveOutTracepoints,
-  moveLivepatchRelocations,
-  type PlaceFromAnchor,
-} from './livepatch-relocations.ts'
+import { leaveOutTracepoints, moveLivepatchRelocations, type PlaceFromAnchor } from './livepatch-relocations.ts'
 
 /** The kernel that a module is for. */
 export interface Target {
@@ -117,8 +113,7 @@ export function finish(
   if (moduleLayout !== undefined) version('module_layout', moduleLayout.crc)
 
   const anchorSymbol = draft.symbols.find(({ name, place }) => name === anchor && place === 'undefined')
-  const distances =
-    mode === 'klp' || identity.buildId === undefined ? new Map() : distancesTo(livepatchSymbols, names)
+  const distances = mode === 'klp' || identity.buildId === undefined ? new Map() : distancesTo(livepatchSymbols, names)
   const fromAnchor = new Map<SymbolDraft, PlaceFromAnchor>()
   if (anchorSymbol !== undefined)
     for (const [symbol, { bytes }] of distances) fromAnchor.set(symbol, { anchor: anchorSymbol, bytes })
@@ -159,10 +154,7 @@ export function finish(
 }
 
 /** Where the livepatch symbols lie that can be reached by distance. */
-function distancesTo(
-  late: ReadonlyMap<SymbolDraft, LivepatchBinding>,
-  names: KernelNames,
-): Map<SymbolDraft, Distance> {
+function distancesTo(late: ReadonlyMap<SymbolDraft, LivepatchBinding>, names: KernelNames): Map<SymbolDraft, Distance> {
   const distanceTo = distanceFromAnchor(names)
   const found = new Map<SymbolDraft, Distance>()
   for (const [symbol, binding] of late) {
@@ -172,10 +164,7 @@ function distancesTo(
   return found
 }
 
-function tooLong(
-  lookedUp: ReadonlySet<SymbolDraft>,
-  late: ReadonlyMap<SymbolDraft, LivepatchBinding>,
-): Finding[] {
+function tooLong(lookedUp: ReadonlySet<SymbolDraft>, late: ReadonlyMap<SymbolDraft, LivepatchBinding>): Finding[] {
   return [...late].flatMap(([symbol, { name }]): Finding[] =>
     lookedUp.has(symbol) && name.length > longestName
       ? [
@@ -197,11 +186,7 @@ function versionTable(versions: ReadonlyMap<string, number>, layout: Layout): Se
   const data = Buffer.alloc(size * names.length)
   names.forEach((symbol, index) => {
     if (symbol.length >= size - name)
-      throw new Fault(
-        'refused',
-        'symbol-name-too-long',
-        `The name of the symbol ${symbol} is too long for the kernel`,
-      )
+      throw new Fault('refused', 'symbol-name-too-long', `The name of the symbol ${symbol} is too long for the kernel`)
     data.writeUInt32LE(versions.get(symbol) ?? 0, size * index + crc)
     data.write(symbol, size * index + name, 'latin1')
   })

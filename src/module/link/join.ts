@@ -2,26 +2,15 @@
 // Puts relocatable objects into one, as `ld -r` would: the carried code, the skeleton that every live
 // patch has, and the kernel's livepatch structures.
 import { isTable } from '../../diff/object/tables.ts'
-import {
-  type ObjectDraft,
-  padding,
-  type SectionDraft,
-  type SymbolDraft,
-  sectionSymbol,
-} from '../../elf/write.ts'
+import { type ObjectDraft, padding, type SectionDraft, type SymbolDraft, sectionSymbol } from '../../elf/write.ts'
 
 /** Replaces symbols in the relocations of an object. */
-export function substitute(
-  sections: readonly SectionDraft[],
-  by: ReadonlyMap<SymbolDraft, SymbolDraft>,
-): void {
+export function substitute(sections: readonly SectionDraft[], by: ReadonlyMap<SymbolDraft, SymbolDraft>): void {
   for (const section of sections)
     section.relocations = section.relocations.map((relocation) => {
       const symbol = by.get(relocation.symbol)
       if (symbol === undefined)
-        throw new Error(
-          `a relocation of ${section.name} leads to ${relocation.symbol.name}, which is not bound`,
-        )
+        throw new Error(`a relocation of ${section.name} leads to ${relocation.symbol.name}, which is not bound`)
       return { ...relocation, symbol }
     })
 }
@@ -58,9 +47,7 @@ export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
       const { data } = section
       byName.set(
         section.name,
-        typeof data === 'number'
-          ? { section, parts: [], size: data }
-          : { section, parts: [data], size: data.length },
+        typeof data === 'number' ? { section, parts: [], size: data } : { section, parts: [data], size: data.length },
       )
       continue
     }

@@ -33,8 +33,7 @@ export function leaveOutTracepoints(
       lost.add(tracepoint[1] ?? '')
       continue
     }
-    for (const relocation of entry)
-      keptRelocations.push({ ...relocation, offset: relocation.offset - start + size })
+    for (const relocation of entry) keptRelocations.push({ ...relocation, offset: relocation.offset - start + size })
     kept.push(data.subarray(start, end))
     size += end - start
   }

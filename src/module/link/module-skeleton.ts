@@ -18,16 +18,9 @@ export interface ModuleOptions {
 }
 
 /** The part that every patch has, with the module's name and information in it. */
-export function moduleSkeleton(
-  template: Template,
-  options: ModuleOptions,
-  named: Map<string, Binding>,
-): ObjectDraft {
+export function moduleSkeleton(template: Template, options: ModuleOptions, named: Map<string, Binding>): ObjectDraft {
   const { layout } = template
-  const draft = redraft(
-    template.object,
-    (section) => section.name !== layoutSection && section.name !== '.comment',
-  )
+  const draft = redraft(template.object, (section) => section.name !== layoutSection && section.name !== '.comment')
   const namespaces = new Set<string>()
   for (const binding of named.values())
     if (binding.kind === 'exported' && binding.namespace !== '') namespaces.add(binding.namespace)

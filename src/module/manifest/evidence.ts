@@ -59,8 +59,7 @@ export async function evidenceFor(
   const sidesOf = async (file: string) => {
     const change = changed.get(file)
     if (change !== undefined) return change
-    const known =
-      unchanged.get(file) ?? readFile(path.join(kernel.source, file), 'latin1').catch(() => undefined)
+    const known = unchanged.get(file) ?? readFile(path.join(kernel.source, file), 'latin1').catch(() => undefined)
     unchanged.set(file, known)
     const text = await known
     return text === undefined ? {} : { before: text, after: text }

@@ -13,7 +13,5 @@ export function splitSignature(bytes: Buffer): { readonly content: Buffer; reado
   if (end < 0 || bytes.toString('latin1', bytes.length - magic.length) !== magic)
     return { content: bytes, signed: false }
   const length = bytes.readUInt32BE(bytes.length - magic.length - 4)
-  return length > end
-    ? { content: bytes, signed: false }
-    : { content: bytes.subarray(0, end - length), signed: true }
+  return length > end ? { content: bytes, signed: false } : { content: bytes.subarray(0, end - length), signed: true }
 }

@@ -66,9 +66,7 @@ export function entriesIn(object: ObjectFile, section: Section): FunctionEntry[]
 
 /** The sections in which tables of a live patch may lie. */
 export function tableSections(object: ObjectFile): Section[] {
-  return object.sections.filter(
-    ({ type, flags }) => type === sectionType.progbits && (flags & sectionFlag.write) !== 0,
-  )
+  return object.sections.filter(({ type, flags }) => type === sectionType.progbits && (flags & sectionFlag.write) !== 0)
 }
 
 function pointersIn(object: ObjectFile, section: Section): Relocation[] {
@@ -81,8 +79,7 @@ function pointerAt(object: ObjectFile, { section, offset }: Place): Relocation |
 
 function placeAt(object: ObjectFile, place: Place): Place | undefined {
   const { symbol: { section, value } = {}, addend = 0 } = pointerAt(object, place) ?? {}
-  if (section === undefined || value === undefined || (section.flags & sectionFlag.exec) !== 0)
-    return undefined
+  if (section === undefined || value === undefined || (section.flags & sectionFlag.exec) !== 0) return undefined
   return { section, offset: value + addend }
 }
 
@@ -101,10 +98,7 @@ function objectsOf(object: ObjectFile): Place | undefined {
       if (symbol.name !== '__this_module' || addend !== 0) continue
       const list = placeAt(object, { section, offset: offset + objectList })
       // Other tables that begin with THIS_MODULE lead to no list of lists.
-      if (
-        list !== undefined &&
-        placeAt(object, { ...list, offset: list.offset + functionList }) !== undefined
-      )
+      if (list !== undefined && placeAt(object, { ...list, offset: list.offset + functionList }) !== undefined)
         return list
     }
   return undefined

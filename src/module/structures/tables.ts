@@ -54,8 +54,7 @@ export function unsupported(layout: Layout, { callbacks, states }: Contents): Fi
       symbol: state.name,
       unit: state.unit,
       message:
-        `The patch declares the state ${state.name}, and this kernel's livepatch knows none (Linux ` +
-        '5.4 or later)',
+        `The patch declares the state ${state.name}, and this kernel's livepatch knows none (Linux ` + '5.4 or later)',
     })
   return findings
 }

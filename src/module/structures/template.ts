@@ -169,12 +169,7 @@ export function openTemplate(
   return template
 }
 
-async function readTemplate(
-  job: Job,
-  kernel: Kernel,
-  units: Units,
-  wrapper: 'ours' | 'own',
-): Promise<Template> {
+async function readTemplate(job: Job, kernel: Kernel, units: Units, wrapper: 'ours' | 'own'): Promise<Template> {
   const unit = units.typicalOfModules()
   if (unit === undefined)
     throw new Fault('environment', 'no-modules', `The kernel ${kernel.release} is built without modules`, {
@@ -184,12 +179,7 @@ async function readTemplate(
 }
 
 /** @param macros what of kernel/livepatch.c is wanted */
-async function compileTemplate(
-  job: Job,
-  kernel: Kernel,
-  unit: Unit,
-  macros: readonly string[],
-): Promise<Template> {
+async function compileTemplate(job: Job, kernel: Kernel, unit: Unit, macros: readonly string[]): Promise<Template> {
   const flags = [...flagsFor(unit, 'livepatch'), ...macros.map((name) => `-D${name}`)]
   const source = shippedFile('kernel/livepatch.c')
   const text = await readFile(source)

@@ -48,8 +48,7 @@ export function readWrapper(object: ObjectFile, layout: Layout, file: string): W
   const bad = (why: string) =>
     new Fault('usage', 'bad-wrapper', `${file} has no tables that a live patch can have: ${why}`, {
       remedy:
-        `Define \`struct klp_patch ${patchSymbol}\` with its lists, as \`inarch build --engine ` +
-        `source\` writes it`,
+        `Define \`struct klp_patch ${patchSymbol}\` with its lists, as \`inarch build --engine ` + `source\` writes it`,
     })
 
   const pointer = ({ section, offset }: Place): { symbol: ElfSymbol; addend: number } | undefined => {
@@ -136,8 +135,7 @@ export function readWrapper(object: ObjectFile, layout: Layout, file: string): W
       })
       const callbacks = callbackKinds.flatMap((kind) => {
         const offset = objectLayout.callbacks?.[kind]
-        const called =
-          offset === undefined ? undefined : functionAt(at(place, offset), `the ${kind} callback`)
+        const called = offset === undefined ? undefined : functionAt(at(place, offset), `the ${kind} callback`)
         return called === undefined ? [] : [{ kind, name: called }]
       })
       return { name: name ?? 'vmlinux', functions, callbacks }

@@ -70,9 +70,7 @@ export function alignCode(before: readonly Instruction[], after: readonly Instru
   const atBefore = new Map(before.map(({ at }, index) => [at, index]))
   const atAfter = new Map(after.map(({ at }, index) => [at, index]))
   const partner = new Map(
-    rows.flatMap((row) =>
-      row.before === undefined || row.after === undefined ? [] : [[row.before, row.after]],
-    ),
+    rows.flatMap((row) => (row.before === undefined || row.after === undefined ? [] : [[row.before, row.after]])),
   )
   return rows.map((row) => {
     if (!row.same || row.before === undefined || row.after === undefined) return row

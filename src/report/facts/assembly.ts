@@ -56,19 +56,14 @@ export async function disassemble(job: Job, codes: readonly Code[]): Promise<Ins
 }
 
 /** One instruction with names in the place of numbers. */
-function readable(
-  length: number,
-  references: readonly Reference[],
-  raw: string,
-  at: number,
-  end: number,
-): Instruction {
+function readable(length: number, references: readonly Reference[], raw: string, at: number, end: number): Instruction {
   let text = raw
     .replace(/\s+#.*$/, '')
     .replace(/\s+/g, ' ')
     .trim()
-  const branch =
-    /^((?:bnd |notrack |data16 |cs |ds )*(?:call|jmp|j[a-z]+|loop\w*|xbegin)[a-z]*) (0x[0-9a-f]+)$/.exec(text)
+  const branch = /^((?:bnd |notrack |data16 |cs |ds )*(?:call|jmp|j[a-z]+|loop\w*|xbegin)[a-z]*) (0x[0-9a-f]+)$/.exec(
+    text,
+  )
   if (branch !== null) {
     const [reference] = references
     if (reference?.inside !== undefined) return { at, text: branch[1] ?? '', target: reference.inside }
@@ -88,9 +83,7 @@ function readable(
     ]
     // The place of the field in the instruction tells which number it is: an immediate one stands at the end.
     const last = reference.at + reference.size === end && !reference.relative
-    const order = last
-      ? [named[2], named[1], named[3], named[4]]
-      : [named[0], named[1], named[3], named[4], named[2]]
+    const order = last ? [named[2], named[1], named[3], named[4]] : [named[0], named[1], named[3], named[4], named[2]]
     const pattern = order.find((one) => one?.test(text))
     text = pattern === undefined ? `${text} # ${name}` : text.replace(pattern, () => name)
   }

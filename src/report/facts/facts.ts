@@ -140,8 +140,7 @@ async function functionsOf(
       return shown > mostCode ? undefined : code
     }),
   )
-  if (shown > mostCode)
-    missing.push('The machine code of some functions is not shown: it is too much to read')
+  if (shown > mostCode) missing.push('The machine code of some functions is not shown: it is too much to read')
   const texts = await disassemble(
     job,
     codes.flatMap((code) => code ?? []),
@@ -149,8 +148,7 @@ async function functionsOf(
   if (texts === undefined)
     missing.push('The machine code is not shown, because objdump (binutils) is not installed here')
   const rest = texts?.values()
-  const next = (code: unknown): Instruction[] | undefined =>
-    code === undefined ? undefined : rest?.next().value
+  const next = (code: unknown): Instruction[] | undefined => (code === undefined ? undefined : rest?.next().value)
   const functions = listed.map(({ object, one, replacement, source }, index): ReportedFunction => {
     const [before, after] = [next(codes[2 * index]), next(codes[2 * index + 1])]
     return {

@@ -58,8 +58,7 @@ export function replacementsIn(module: ObjectFile): Replacement[] {
       const name = stringAt(symbol, addend)
       const start = next.symbol.value + next.addend
       const symbolThere = places.functionAt(code, start)
-      if (name === undefined || symbolThere === undefined || start + symbolThere.size > code.data.length)
-        continue
+      if (name === undefined || symbolThere === undefined || start + symbolThere.size > code.data.length) continue
       // Many may be replaced by one.
       let content = known.get(symbolThere)
       if (content === undefined) {

@@ -139,10 +139,7 @@ export async function readProof(file: string, sha256: string): Promise<ProofReco
   const proof = proofs.find(({ module }) => module.sha256 === sha256)
   if (proof !== undefined) return proof
   throw new Fault('usage', 'other-proof', `${file} is not about this module`, {
-    detail: [
-      `module  ${sha256}`,
-      ...proofs.map(({ module }) => `proof   ${module.sha256} ${module.file}`),
-    ].join('\n'),
+    detail: [`module  ${sha256}`, ...proofs.map(({ module }) => `proof   ${module.sha256} ${module.file}`)].join('\n'),
     remedy: 'Prove the module as it is now with `inarch prove --proof FILE MODULE`',
   })
 }

@@ -11,9 +11,7 @@ class Cover {
 
   /** @param symbols where two are at a place, the first one has it */
   constructor(symbols: readonly ElfSymbol[]) {
-    this.starts = [...new Set(symbols.flatMap(({ value, size }) => [value, value + size]))].sort(
-      (a, b) => a - b,
-    )
+    this.starts = [...new Set(symbols.flatMap(({ value, size }) => [value, value + size]))].sort((a, b) => a - b)
     const pieceAt = new Map(this.starts.map((start, piece) => [start, piece]))
     this.owners = new Array(this.starts.length)
     /** From a piece that has an owner to one behind it; what was gone through is not gone through again. */

@@ -34,9 +34,7 @@ export function verdictOf(facts: Facts): Verdict {
   const { manifest, proof, functions } = facts
   const warnings = manifest.findings.filter(({ severity }) => severity === 'warning')
   const replaced =
-    functions.length > 0
-      ? `It replaces ${inNumbers(functions.length, 'function')}`
-      : 'It replaces no function'
+    functions.length > 0 ? `It replaces ${inNumbers(functions.length, 'function')}` : 'It replaces no function'
   const allowed = warnings.length === 0 ? '' : `; its author accepts ${inNumbers(warnings.length, 'warning')}`
   const stamps = [matchStamp(facts), ruleStamp(facts), forecastStamp(facts), proofStamp(facts)]
   if (proof?.verdict === 'failed')
@@ -62,8 +60,7 @@ export function verdictOf(facts: Facts): Verdict {
 function matchStamp({ functions, manifest }: Facts): Stamp {
   const title = 'Code that runs'
   const differs = manifest.findings.some(({ rule }) => rule === 'code-differs')
-  if (differs)
-    return { mark: 'bad', title, text: 'The code that would be replaced is not the code that runs' }
+  if (differs) return { mark: 'bad', title, text: 'The code that would be replaced is not the code that runs' }
   const compared = functions.filter(({ match }) => match !== undefined).length
   if (compared === 0) return { mark: 'open', title, text: 'No record of a comparison with the kernel' }
   if (compared < functions.length)
@@ -73,11 +70,7 @@ function matchStamp({ functions, manifest }: Facts): Stamp {
       text: `${compared} of ${functions.length} functions were compared with the kernel`,
     }
   const all =
-    compared === 1
-      ? 'The function is'
-      : compared === 2
-        ? 'Both functions are'
-        : `All ${compared} functions are`
+    compared === 1 ? 'The function is' : compared === 2 ? 'Both functions are' : `All ${compared} functions are`
   return { mark: 'good', title, text: `${all} what the kernel runs, instruction by instruction` }
 }
 
@@ -96,10 +89,7 @@ function forecastStamp({ manifest, proof, functions }: Facts): Stamp {
   if (functions.length === 0) return { mark: 'open', title, text: 'No function is replaced' }
   const measured = proof?.orders.flatMap(({ forecast }) => forecast ?? []) ?? []
   const known = manifest.findings.filter(({ rule }) => forecastRules.includes(rule))
-  if (
-    known.some(({ severity }) => severity !== 'note') ||
-    measured.some(({ verdict }) => verdict === 'cannot-finish')
-  )
+  if (known.some(({ severity }) => severity !== 'note') || measured.some(({ verdict }) => verdict === 'cannot-finish'))
     return { mark: 'care', title, text: 'It can’t finish while some tasks exist' }
   if (known.length > 0 || measured.some(({ verdict }) => verdict === 'will-wait'))
     return { mark: 'care', title, text: 'It may have to wait for tasks that sleep in what is replaced' }
@@ -109,8 +99,7 @@ function forecastStamp({ manifest, proof, functions }: Facts): Stamp {
 function proofStamp({ proof }: Facts): Stamp {
   const title = 'Proof'
   if (proof === undefined) return { mark: 'open', title, text: 'Not tried in a virtual machine yet' }
-  if (proof.verdict === 'failed')
-    return { mark: 'bad', title, text: proof.failures[0]?.message ?? 'It failed' }
+  if (proof.verdict === 'failed') return { mark: 'bad', title, text: proof.failures[0]?.message ?? 'It failed' }
   const uncovered = uncoveredWords(proof.coverage)
   if (proof.verdict === 'loaded')
     return {

@@ -6,9 +6,7 @@ import { seconds } from '../facts/verdict.ts'
 import { type Html, html } from '../html/html.ts'
 
 export function carriedPart({ manifest: { carried, objects, states } }: Facts): Html | undefined {
-  const callbacks = objects.flatMap((object) =>
-    object.callbacks.map((one) => ({ ...one, object: object.name })),
-  )
+  const callbacks = objects.flatMap((object) => object.callbacks.map((one) => ({ ...one, object: object.name })))
   if (carried.length + callbacks.length + states.length === 0) return undefined
   return html`<h3>Besides the functions</h3><div class="wide"><table class="plain"><thead><tr><th>Name<th>What<th>Unit<th>Why</thead><tbody>
 ${carried.map(({ name, kind, unit, reason }) => html`<tr><td><code>${name}</code><td>${kind}<td><code>${unit}</code><td>${reason}`)}
@@ -19,8 +17,7 @@ ${states.map(({ name, id, version, unit }) => html`<tr><td><code>${name}</code><
 
 export function buildPart({ manifest, inputs, module }: Facts): Html {
   const { kernel, tool, units, timings } = manifest
-  const engine =
-    manifest.engine === 'source' ? 'written as C source and compiled' : 'cut out of the compiled objects'
+  const engine = manifest.engine === 'source' ? 'written as C source and compiled' : 'cut out of the compiled objects'
   return html`<dl class="facts">
 <dt>Tool</dt><dd>Inarch ${tool.version}; the code was ${engine}</dd>
 <dt>Kernel</dt><dd>${kernel.release}, version ${kernel.version} (${kernel.origin === 'debian' ? 'Debian’s archive' : 'a local build'})</dd>
@@ -39,8 +36,7 @@ export function manifestPart({ manifest }: Facts): Html {
     manifest,
     (key, value: unknown) => {
       if (key === 'evidence' && typeof value === 'string') return `${value.length} characters, shown above`
-      if (key === 'expected' && typeof value === 'string')
-        return `${value.length} characters: the code, shown above`
+      if (key === 'expected' && typeof value === 'string') return `${value.length} characters: the code, shown above`
       return value
     },
     2,

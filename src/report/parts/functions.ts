@@ -21,10 +21,7 @@ export function functionsPart({ functions }: Facts): Html {
     code?.length ?? (one.before ?? one.after)?.length ?? 0,
   ])
   const room = shareOf(sizes)
-  const among = aligned.reduce(
-    (sum, { source }) => sum + (source?.before.length ?? 0) + (source?.after.length ?? 0),
-    0,
-  )
+  const among = aligned.reduce((sum, { source }) => sum + (source?.before.length ?? 0) + (source?.after.length ?? 0), 0)
   const open = functions.length <= mostOpen
   return html`${aligned.map(
     ({ one, source, code }, index) =>
@@ -77,8 +74,7 @@ function matchOf({ match }: ReportedFunction): Html | undefined {
   const led = unconfirmed === 0 ? 'all lead' : `${fields - unconfirmed} lead`
   const rest = unconfirmed === 0 ? '' : `, ${unconfirmed} to what has no name`
   const place = address !== undefined && html` (<code>${address}</code> as linked)`
-  const references =
-    fields > 0 && `Of its ${inNumbers(fields, 'reference')}, ${led} to what they name${rest}.`
+  const references = fields > 0 && `Of its ${inNumbers(fields, 'reference')}, ${led} to what they name${rest}.`
   const source = 'The kernel runs what the compiler makes of its source.'
   return html`<p class="match">${source} ${recognised[by]}${place}. ${references}</p>`
 }
@@ -127,19 +123,12 @@ function sourceOf(
 
 const label = (at: number) => at.toString(16)
 
-function codeOf(
-  { before, after }: ReportedFunction,
-  rows: readonly Row[] | undefined,
-  room: number,
-): Html | undefined {
+function codeOf({ before, after }: ReportedFunction, rows: readonly Row[] | undefined, room: number): Html | undefined {
   if (before === undefined && after === undefined) return undefined
   if (before === undefined || after === undefined || rows === undefined) {
     const only = before ?? after ?? []
-    const which =
-      before === undefined ? 'the live patch’s; what the kernel has is not in the manifest' : 'the kernel’s'
-    const single = only.map((_, at) =>
-      before === undefined ? { after: at, same: true } : { before: at, same: true },
-    )
+    const which = before === undefined ? 'the live patch’s; what the kernel has is not in the manifest' : 'the kernel’s'
+    const single = only.map((_, at) => (before === undefined ? { after: at, same: true } : { before: at, same: true }))
     return html`<h4>Machine code <small>${which}</small></h4>
 ${sideBySide({ rows: single, before: sideOf(before ?? []), after: sideOf(after ?? []), unit: 'instruction', room })}`
   }

@@ -95,10 +95,7 @@ function inColumns(places: ReadonlyMap<string, Place>): Map<string, Place> {
     begins.set(column, Math.min(begins.get(column) ?? x, x - width / 2))
   }
   return new Map(
-    [...places].map(([id, place]) => [
-      id,
-      { ...place, x: (begins.get(Math.round(place.x)) ?? 0) + place.width / 2 },
-    ]),
+    [...places].map(([id, place]) => [id, { ...place, x: (begins.get(Math.round(place.x)) ?? 0) + place.width / 2 }]),
   )
 }
 
@@ -111,14 +108,11 @@ function curve(from: Place, to: Place): string {
 }
 
 const short = (text: string) => (text.length > longestLine ? `${text.slice(0, longestLine - 1)}…` : text)
-const shortPath = (text: string) =>
-  text.length > longestLine ? `…${text.slice(text.length - longestLine + 1)}` : text
+const shortPath = (text: string) => (text.length > longestLine ? `…${text.slice(text.length - longestLine + 1)}` : text)
 
 function listed(names: readonly string[]): string[] {
   // What begins with an underscore says less to a reader.
-  const all = [...names].sort(
-    (a, b) => Number(a.startsWith('_')) - Number(b.startsWith('_')) || (a < b ? -1 : 1),
-  )
+  const all = [...names].sort((a, b) => Number(a.startsWith('_')) - Number(b.startsWith('_')) || (a < b ? -1 : 1))
   const shown = all.length > mostNames + 1 ? all.slice(0, mostNames) : all
   const more = all.length - shown.length
   return [...shown.map(short), ...(more > 0 ? [`and ${more} more`] : [])]
@@ -141,8 +135,7 @@ function draw({ inputs, functions, manifest }: Facts): { boxes: Box[]; edges: [s
       href: '#patch',
     })
   else
-    for (const file of files)
-      boxes.push({ id: fileBox(file), kind: 'file', lines: [shortPath(file)], href: '#patch' })
+    for (const file of files) boxes.push({ id: fileBox(file), kind: 'file', lines: [shortPath(file)], href: '#patch' })
   const boxOf = functionBoxes(functions, boxes)
   const replaced = new Set(functions.map(({ name }) => name))
   const objects = new Set(functions.flatMap(({ touches }) => touches.map(({ of }) => of)))
@@ -174,10 +167,7 @@ function draw({ inputs, functions, manifest }: Facts): { boxes: Box[]; edges: [s
 }
 
 /** Adds the functions' boxes. @returns the box of each function */
-function functionBoxes(
-  functions: readonly ReportedFunction[],
-  boxes: Box[],
-): (one: ReportedFunction) => string {
+function functionBoxes(functions: readonly ReportedFunction[], boxes: Box[]): (one: ReportedFunction) => string {
   if (functions.length <= mostFunctions) {
     for (const [index, { name, reasons }] of functions.entries())
       boxes.push({

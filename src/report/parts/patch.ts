@@ -45,9 +45,7 @@ ${file.hunks.map((hunk) => hunkTable(hunk, /\.(c|h|S|lds)$/.test(pathOf(file)), 
 function hunkTable({ lines, oldStart, newStart }: Hunk, isC: boolean, among: number): Html {
   const textOf = (latin1: string) => Buffer.from(latin1, 'latin1').toString('utf8')
   const marked = (kind: 'removed' | 'added'): Content[] => {
-    const side = lines
-      .filter((line) => line.kind === 'context' || line.kind === kind)
-      .map(({ text }) => textOf(text))
+    const side = lines.filter((line) => line.kind === 'context' || line.kind === kind).map(({ text }) => textOf(text))
     return isC ? highlightC(side.join('\n'), among) : side
   }
   const [old, now] = [marked('removed'), marked('added')]

@@ -131,9 +131,7 @@ function timeline(placed: readonly Placed[]): Html {
   let line = ''
   for (const { at, share } of points)
     line +=
-      line === ''
-        ? `M${x(at).toFixed(1)} ${y(share).toFixed(1)}`
-        : ` H${x(at).toFixed(1)} V${y(share).toFixed(1)}`
+      line === '' ? `M${x(at).toFixed(1)} ${y(share).toFixed(1)}` : ` H${x(at).toFixed(1)} V${y(share).toFixed(1)}`
   const area = `${line} H${x(end).toFixed(1)} V${y(0)} H${x(0)} Z`
   let peak = 0
   for (const { step } of placed) for (const { total } of step.samples ?? []) peak = Math.max(peak, total)

@@ -28,9 +28,7 @@ const around = 3
 const fewest = 6
 
 /** The rows in order, cut into those in sight and those to be folded. */
-export function stretches(
-  rows: readonly Row[],
-): { readonly folded: boolean; readonly rows: readonly Row[] }[] {
+export function stretches(rows: readonly Row[]): { readonly folded: boolean; readonly rows: readonly Row[] }[] {
   const near = new Uint8Array(rows.length)
   for (const [index, { same }] of rows.entries())
     if (!same) near.fill(1, Math.max(0, index - around), index + around + 1)

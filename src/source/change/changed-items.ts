@@ -128,9 +128,7 @@ export function compareTexts(
     functions.set(name, [reasonOf(before, old, changeOf(old), macros)])
     data.push(...staticsChanged(name, textOf(before, old), textOf(after, item)))
   }
-  const added = [...functionsAfter]
-    .filter(([name, item]) => isOwn(item) && !functions.has(name))
-    .map(([name]) => name)
+  const added = [...functionsAfter].filter(([name, item]) => isOwn(item) && !functions.has(name)).map(([name]) => name)
   const removed = [...functionsBefore]
     .filter(([name, item]) => isOwn(item) && !functions.has(name) && !defines(after, name, 'function'))
     .map(([name]) => name)
@@ -225,12 +223,7 @@ function wordsOf(text: string): Set<string> {
   return new Set((text.match(/[A-Za-z_]\w*/g) ?? []).filter((word) => !commonWord.test(word)))
 }
 
-function declarationsOf(
-  before: Outline,
-  b: readonly Item[],
-  after: Outline,
-  a: readonly Item[],
-): ChangedDeclaration[] {
+function declarationsOf(before: Outline, b: readonly Item[], after: Outline, a: readonly Item[]): ChangedDeclaration[] {
   const found = new Map<string, { isType: boolean; words: Set<string> }>()
   const described = (side: Outline, item: Item) => {
     const { kind, names, head } = side.meaning(item)
@@ -253,7 +246,5 @@ function declarationsOf(
 
 /** The name that a prototype or an external datum declares. */
 function declared(head: string): string {
-  return (
-    /([A-Za-z_]\w*)\s*(?:\(|\[|;|$)/.exec(head.replace(/\{[\s\S]*\}/, '{}'))?.[1] ?? head.trim().slice(0, 40)
-  )
+  return /([A-Za-z_]\w*)\s*(?:\(|\[|;|$)/.exec(head.replace(/\{[\s\S]*\}/, '{}'))?.[1] ?? head.trim().slice(0, 40)
 }

@@ -44,15 +44,11 @@ export function keptVariables(
     const owners = new Set([owner])
     for (const one of owners) for (const container of containers(one)) owners.add(container)
     const marks = after.marksOf(numbered.map(({ section }) => section))
-    const code = after.functions.filter(
-      (atom) => owners.has(sourceName(atom.name)) && after.refersInto(atom, marks),
-    )
+    const code = after.functions.filter((atom) => owners.has(sourceName(atom.name)) && after.refersInto(atom, marks))
     const targets = code.flatMap((atom) =>
       after.relocations(atom).map((relocation) => after.target(atom.section, relocation)),
     )
-    const used = numbered.filter((atom) =>
-      targets.some((target) => target.kind === 'atom' && target.atom === atom),
-    )
+    const used = numbered.filter((atom) => targets.some((target) => target.kind === 'atom' && target.atom === atom))
     return used.length > 0 ? used : numbered
   }
 

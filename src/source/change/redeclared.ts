@@ -53,9 +53,7 @@ export function mayBeRedeclared(change: Change, changes: readonly FileChange[]):
   // What no file declares is a macro's, whose line may have moved.
   const differing = new Set(change.changed.map((one) => one.after))
   const unsaid = new Set(
-    pairs
-      .filter(({ after }) => isStaticLocal(after) && !declared.has(bareName(after.name)))
-      .map(({ after }) => after),
+    pairs.filter(({ after }) => isStaticLocal(after) && !declared.has(bareName(after.name))).map(({ after }) => after),
   )
   return (
     unsaid.size > 0 &&
@@ -91,14 +89,8 @@ export function retypedVariables(change: Change, declarations: UnitDeclarations)
 }
 
 /** Static variables that the patched code takes for ones of the running kernel by nothing but their names. */
-export function inheritedVariables(
-  change: Change,
-  { identities, before, after }: UnitDeclarations,
-): Finding[] {
-  const found = new Map<
-    string,
-    { names: string[]; symbol: string; place: string; old: string; user: string }
-  >()
+export function inheritedVariables(change: Change, { identities, before, after }: UnitDeclarations): Finding[] {
+  const found = new Map<string, { names: string[]; symbol: string; place: string; old: string; user: string }>()
   const users = staticUsers(change.after)
   for (const pair of kept(change)) {
     const { before: b, after: a } = pair

@@ -83,10 +83,7 @@ function formOf(symbol: string): string {
 /**
  * @param changed the functions whose text changes, with the reasons; those that the unit has no use for are left out
  */
-export function functionsToReplace(
-  unpatched: Unpatched,
-  changed: ReadonlyMap<string, readonly string[]>,
-): Replacement {
+export function functionsToReplace(unpatched: Unpatched, changed: ReadonlyMap<string, readonly string[]>): Replacement {
   const { unit, object, text, inlining } = unpatched
   const atoms = atomsByName(object)
   const needs = new Map<string, Need>()
@@ -116,8 +113,7 @@ export function functionsToReplace(
     const { name } = one
     const own = [...(atoms.get(name) ?? [])]
     const twins = inlining.merged(name)
-    for (const container of containersOf(name))
-      need(container, `the compiler inlined ${name} into it${whatOf(name)}`)
+    for (const container of containersOf(name)) need(container, `the compiler inlined ${name} into it${whatOf(name)}`)
     for (const twin of twins) throughTwin(name, twin)
     if (own.length === 0 && inlining.containers(name).size === 0 && twins.size === 0)
       for (const user of usersInText(text, name)) need(user, `it uses ${name}${whatOf(name)}`)
@@ -139,8 +135,7 @@ export function functionsToReplace(
       const why = isNamed(atom, name)
         ? `it calls ${name}, which changes and has no ftrace entry of its own`
         : `it calls ${atom.name}, a form of ${name} that ${formOf(atom.name)}, so it can't be replaced alone`
-      for (const caller of callers)
-        if (!isInitOrExit(caller.section)) need(sourceName(coldParent(caller.name)), why)
+      for (const caller of callers) if (!isInitOrExit(caller.section)) need(sourceName(coldParent(caller.name)), why)
     }
   }
   return {

@@ -91,8 +91,7 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
     const owners = new Set([owner])
     for (const one of owners)
       for (const container of unit.extracted?.inlining.containers(one) ?? []) owners.add(container)
-    const codeUsing = (candidate: Atom) =>
-      atoms.referrers(candidate).filter(({ kind }) => kind === 'function')
+    const codeUsing = (candidate: Atom) => atoms.referrers(candidate).filter(({ kind }) => kind === 'function')
     const used = candidates.filter((candidate) => codeUsing(candidate).some((atom) => isCalled(atom, owners)))
     // Only a table may refer to it, such as that of a static key's branches.
     const [only] = candidates
@@ -134,8 +133,7 @@ function usedBy(unit: SplitObject, names: readonly string[]): ReadonlySet<string
       const target = unit.target(part.section, relocation)
       if (target.kind === 'external') used.add(target.name)
       if (target.kind !== 'atom') continue
-      for (const symbol of [target.atom.symbol, ...target.atom.aliases])
-        if (symbol !== undefined) used.add(symbol.name)
+      for (const symbol of [target.atom.symbol, ...target.atom.aliases]) if (symbol !== undefined) used.add(symbol.name)
       if (target.atom.kind === 'function' && target.atom.name.includes('.')) parts.add(target.atom)
     }
   return used

@@ -141,8 +141,7 @@ function changedFunctions(text: TextChange, compared: Change): Map<string, strin
     if (known === undefined) found.set(name, [reason])
     else if (!known.includes(reason)) known.push(reason)
   }
-  const usersOf = (word: string) =>
-    text.before.itemsWith(word).flatMap((item) => text.before.functionName(item) ?? [])
+  const usersOf = (word: string) => text.before.itemsWith(word).flatMap((item) => text.before.functionName(item) ?? [])
   const isDatum = (name: string) => before.data.some((atom) => atom.name === name)
   for (const [name, reasons] of text.functions) for (const reason of reasons) add(name, reason)
   for (const { name, change } of text.data)
@@ -156,12 +155,10 @@ function changedFunctions(text: TextChange, compared: Change): Map<string, strin
   for (const { title, words } of text.declarations)
     for (const word of words)
       for (const user of usersOf(word))
-        if (code.has(user) && !text.functions.has(user))
-          add(user, `it uses ${title}, whose declaration changes`)
+        if (code.has(user) && !text.functions.has(user)) add(user, `it uses ${title}, whose declaration changes`)
   for (const name of directives.included.functions) add(name, 'the patch asks for it')
   for (const atom of after.functions)
-    if (directives.included.sections.has(atom.section.name))
-      add(sourceName(atom.name), 'the patch asks for it')
+    if (directives.included.sections.has(atom.section.name)) add(sourceName(atom.name), 'the patch asks for it')
   return found
 }
 

@@ -128,9 +128,7 @@ function scopeOf(tokens: readonly Token[], line: number): Declaration['scope'] {
     while (end < tokens.length && tokens[end]!.text !== ';') end++
   } else {
     // The line may begin in front of the block.
-    const inside = tokens.findIndex(
-      (token, at) => at >= first && token.line === line && token.text === 'static',
-    )
+    const inside = tokens.findIndex((token, at) => at >= first && token.line === line && token.text === 'static')
     start = inside
     for (let at = first; at < inside; at++)
       if (tokens[at]!.text === '{') {
@@ -197,8 +195,7 @@ export function identities(
     for (const one of group.after) {
       const same = kept.get(one)
       const alike = group.before.filter(
-        ({ scope }) =>
-          scope !== undefined && scope.owner === one.scope?.owner && scope.text === one.scope.text,
+        ({ scope }) => scope !== undefined && scope.owner === one.scope?.owner && scope.text === one.scope.text,
       )
       told.after.set(
         one.symbol,
@@ -212,10 +209,7 @@ export function identities(
 }
 
 /** Where a declaration was before the patch; undefined when the patch wrote its line. */
-function keptPlace(
-  place: Place,
-  changes: ReadonlyMap<string, Pick<FileChange, 'lineage'>>,
-): Place | undefined {
+function keptPlace(place: Place, changes: ReadonlyMap<string, Pick<FileChange, 'lineage'>>): Place | undefined {
   const change = changes.get(place.file)
   if (change === undefined) return place
   const line = change.lineage[place.line - 1] ?? 0

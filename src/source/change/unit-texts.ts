@@ -12,12 +12,7 @@ import type { Job } from '../../ground/job.ts'
 const unnumbered = ['-w', '-D__LINE__=0', '-D__COUNTER__=0']
 
 /** The unit's text on one side; undefined when the preprocessor can't read it. */
-async function textOf(
-  job: Job,
-  bench: BuildTrees,
-  unit: Unit,
-  side: 'before' | 'after',
-): Promise<string | undefined> {
+async function textOf(job: Job, bench: BuildTrees, unit: Unit, side: 'before' | 'after'): Promise<string | undefined> {
   const { kernel, changes } = bench
   const output = path.join(bench.dir, 'text', side, `${unit.object}.i`)
   const own = side === 'before' ? [] : shadowFiles(kernel, [unit], changes, true)
@@ -41,10 +36,7 @@ export async function preprocessedTexts(
   bench: BuildTrees,
   unit: Unit,
 ): Promise<[before: string, after: string]> {
-  const [before, after] = await Promise.all([
-    textOf(job, bench, unit, 'before'),
-    textOf(job, bench, unit, 'after'),
-  ])
+  const [before, after] = await Promise.all([textOf(job, bench, unit, 'before'), textOf(job, bench, unit, 'after')])
   if (before === undefined || after === undefined)
     throw new Fault(
       'patch',

@@ -89,8 +89,7 @@ export function codeOf(unit: SplitObject, atom: Atom): Code {
         const name = nameOf(target)
         if (name === undefined) continue
         references.set(name, (references.get(name) ?? 0) + 1)
-        if (unit.instructionAt(part.section, relocation.offset)?.branch === relocation.offset)
-          called.add(stem(name))
+        if (unit.instructionAt(part.section, relocation.offset)?.branch === relocation.offset) called.add(stem(name))
       }
     }
     for (let at = begin; at < part.end; ) {
@@ -118,11 +117,7 @@ export function codeOf(unit: SplitObject, atom: Atom): Code {
   }
 }
 
-function withoutAddresses(
-  code: Buffer,
-  { start, end }: Instruction,
-  fields: ReadonlyMap<number, number>,
-): string {
+function withoutAddresses(code: Buffer, { start, end }: Instruction, fields: ReadonlyMap<number, number>): string {
   const bytes = Buffer.from(code.subarray(start, end))
   for (let at = start; at < end; at++) {
     const size = fields.get(at)
@@ -177,9 +172,7 @@ export function differenceOf(one: Code, other: Code, reason: string): Difference
     }
   const sizes = `${other.size} bytes, in the unit ${one.size}`
   const counted = countsByStem(other.references)
-  const often = [...countsByStem(one.references)].find(
-    ([name, times]) => isCalled(name) && counted.get(name) !== times,
-  )
+  const often = [...countsByStem(one.references)].find(([name, times]) => isCalled(name) && counted.get(name) !== times)
   if (often !== undefined)
     return {
       class: 'other-calls',

@@ -31,13 +31,7 @@ interface Run {
   readonly object: () => Promise<ObjectFile>
 }
 
-async function compile(
-  job: Job,
-  unit: SourceUnit,
-  input: string,
-  own: readonly string[],
-  dir: string,
-): Promise<Run> {
+async function compile(job: Job, unit: SourceUnit, input: string, own: readonly string[], dir: string): Promise<Run> {
   const output = path.join(dir, 'judged.o')
   const { ok, messages } = await runCompiler(
     job,
@@ -127,10 +121,7 @@ export async function checkExtract(
       }
     })
     if (run.ok)
-      return [
-        ...findings,
-        ...(await differences(job, unit, file, own, whole, await run.object(), wanted, dir)),
-      ]
+      return [...findings, ...(await differences(job, unit, file, own, whole, await run.object(), wanted, dir))]
     if (findings.some(({ severity }) => severity === 'error')) return findings
     const message = `The compiler does not take the extract: ${run.messages.trim().split('\n')[0]}`
     return [...findings, { severity: 'error', rule: 'extract-does-not-compile', unit: unit.file, message }]
@@ -204,8 +195,7 @@ export function likenessFindings(unit: string, symbol: string, likeness: Likenes
         severity: 'note',
         rule: 'not-compared',
         message:
-          `${symbol} has no code of its own in ${unit}, so the extract can't be compared with it: ` +
-          `${explanation}`,
+          `${symbol} has no code of its own in ${unit}, so the extract can't be compared with it: ` + `${explanation}`,
       },
     ]
   return [

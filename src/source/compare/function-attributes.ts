@@ -40,9 +40,9 @@ function parametersOf(head: string): number {
 
 /** `a, b (1, 2)` at the commas outside of parentheses and strings. */
 function listed(attributes: string): string[] {
-  return [
-    ...attributes.matchAll(/(?:\((?:"(?:[^"\\]|\\.)*"|[^()"]|\([^()]*\))*\)|"(?:[^"\\]|\\.)*"|[^,])+/g),
-  ].map(([one]) => one.trim().replace(/^__(\w+)__(?!\w)/, '$1'))
+  return [...attributes.matchAll(/(?:\((?:"(?:[^"\\]|\\.)*"|[^()"]|\([^()]*\))*\)|"(?:[^"\\]|\\.)*"|[^,])+/g)].map(
+    ([one]) => one.trim().replace(/^__(\w+)__(?!\w)/, '$1'),
+  )
 }
 
 /**

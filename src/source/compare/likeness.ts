@@ -5,12 +5,7 @@
 // differs is a difference of the text.
 import { type ObjectFile, within } from '../../elf/read.ts'
 import type { DifferenceClass } from './code-difference.ts'
-import {
-  type AttributeTable,
-  attributeDifference,
-  placementDifference,
-  placementsIn,
-} from './function-attributes.ts'
+import { type AttributeTable, attributeDifference, placementDifference, placementsIn } from './function-attributes.ts'
 import { type CarriedDifference, compareFunctions, namer } from './same-code.ts'
 
 /** How a function of an extract is to the unit's. */
@@ -109,8 +104,7 @@ export async function likenessOf(
   // Two copies of a variable are two, whatever the compiler makes of them.
   const open = () =>
     wanted.filter(
-      ({ name }) =>
-        !['identical', 'same-by-source', 'second-copy'].includes(likenesses.get(name)?.code ?? 'identical'),
+      ({ name }) => !['identical', 'same-by-source', 'second-copy'].includes(likenesses.get(name)?.code ?? 'identical'),
     )
   for (const way of ways) {
     const different = open()
@@ -123,8 +117,7 @@ export async function likenessOf(
     for (const [name, { code }] of compiledAgain) {
       const likeness = first.get(name)
       if (code !== 'identical' || likeness === undefined) continue
-      if (attributes !== undefined)
-        likenesses.set(name, { code: 'other-attributes', explanation: attributes })
+      if (attributes !== undefined) likenesses.set(name, { code: 'other-attributes', explanation: attributes })
       else if (traced(name)) likenesses.set(name, { ...likeness, code: 'same-by-source' })
     }
   }
@@ -142,9 +135,7 @@ function tracedAlike(
   nameOf: (symbol: string) => string,
 ): (name: string) => boolean {
   const [inUnit, inExtract] = [tracedIn(unit), tracedIn(extract)]
-  const isMoreTraced = [...inExtract].some(
-    ([symbol, isTraced]) => isTraced && inUnit.get(nameOf(symbol)) === false,
-  )
+  const isMoreTraced = [...inExtract].some(([symbol, isTraced]) => isTraced && inUnit.get(nameOf(symbol)) === false)
   const differing = new Set(
     wanted.filter(({ name, as }) => inUnit.get(name) !== inExtract.get(as)).map(({ name }) => name),
   )

@@ -9,13 +9,7 @@ import { type Correlation, correlate } from '../../diff/correlation/correlate.ts
 import { isByContent } from '../../diff/object/by-content.ts'
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import { isIncidental } from '../../diff/object/diagnostic-data.ts'
-import {
-  type Atom,
-  isCode,
-  type SplitObject,
-  splitObject,
-  type Target,
-} from '../../diff/object/split-object.ts'
+import { type Atom, isCode, type SplitObject, splitObject, type Target } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
 import { codeOf, type Difference, differenceOf } from './code-difference.ts'
@@ -151,9 +145,7 @@ function renamed(object: ObjectFile, nameOf: (symbol: string) => string): Object
 }
 
 function functionIn(unit: SplitObject, name: string): Atom | undefined {
-  return unit.functions.find(
-    (atom) => atom.name === name || atom.aliases.some((alias) => alias.name === name),
-  )
+  return unit.functions.find((atom) => atom.name === name || atom.aliases.some((alias) => alias.name === name))
 }
 
 function missing(
@@ -204,8 +196,7 @@ function carriedDifference(
 ): CarriedDifference | undefined {
   const { name } = atom
   // Cold parts and what has no name count with the function that uses them.
-  if (atom.symbol === undefined || isColdPart(name) || isByContent(atom) || isIncidental(atom))
-    return undefined
+  if (atom.symbol === undefined || isColdPart(name) || isByContent(atom) || isIncidental(atom)) return undefined
   const counterpart = correlation.counterpartOf(atom)
   if (counterpart === undefined) {
     if (atom.kind === 'function') return undefined
@@ -234,9 +225,7 @@ function secondCopy(name: string): CarriedDifference {
 }
 
 function isWritable({ section }: Atom): boolean {
-  return (
-    (section.flags & sectionFlag.write) !== 0 && !isCode(section) && !/^\.data\.rel\.ro/.test(section.name)
-  )
+  return (section.flags & sectionFlag.write) !== 0 && !isCode(section) && !/^\.data\.rel\.ro/.test(section.name)
 }
 
 function targetsOf(unit: SplitObject, atom: Atom): Target[] {

@@ -17,11 +17,7 @@ function wrap(text: string, first: string, next: string): string[] {
   const lines: string[] = []
   let line = first
   for (const word of harmless(text).split(/ +/)) {
-    if (
-      line.length + 1 + word.length > width &&
-      line.trim() !== first.trim() &&
-      line.trim() !== next.trim()
-    ) {
+    if (line.length + 1 + word.length > width && line.trim() !== first.trim() && line.trim() !== next.trim()) {
       lines.push(line)
       line = next
     }

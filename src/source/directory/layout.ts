@@ -18,10 +18,7 @@ import { writeAllWhole } from '../../ground/whole-file.ts'
 const treePath = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9_][^\0\\]*$/),
-  v.check(
-    (text) => text.split('/').every((part) => part !== '' && !/^\.\.?$/.test(part)),
-    'it leaves the tree',
-  ),
+  v.check((text) => text.split('/').every((part) => part !== '' && !/^\.\.?$/.test(part)), 'it leaves the tree'),
 )
 
 const fileName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*\.c$/))
@@ -75,14 +72,9 @@ export function unitFileName(source: string): string {
 export async function readSourceDirectory(place: string): Promise<SourceDirectory> {
   const dir = path.resolve(place)
   const bad = (why: string) =>
-    new Fault(
-      'usage',
-      'bad-source-directory',
-      `${path.join(place, descriptionFile)} can't be understood: ${why}`,
-      {
-        remedy: 'Correct it, or make the directory again with `inarch build --engine source fix.patch`',
-      },
-    )
+    new Fault('usage', 'bad-source-directory', `${path.join(place, descriptionFile)} can't be understood: ${why}`, {
+      remedy: 'Correct it, or make the directory again with `inarch build --engine source fix.patch`',
+    })
   const bytes = await readInputIfAny(path.join(dir, descriptionFile), {
     ...inputKinds.list,
     missing: 'bad-source-directory',

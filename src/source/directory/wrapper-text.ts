@@ -39,11 +39,7 @@ function objectEntry({ name, functions, callbacks }: PlannedObject, empty: strin
     `\t\t.funcs = ${functions.length === 0 ? empty : listName(name)},`,
     ...(callbacks.length === 0
       ? []
-      : [
-          '\t\t.callbacks = {',
-          ...callbacks.map(({ kind, name: one }) => `\t\t\t.${kind} = ${one},`),
-          '\t\t},',
-        ]),
+      : ['\t\t.callbacks = {', ...callbacks.map(({ kind, name: one }) => `\t\t\t.${kind} = ${one},`), '\t\t},']),
     '\t},',
   ]
 }

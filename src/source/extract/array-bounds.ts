@@ -46,9 +46,7 @@ export async function boundsOf(job: Job, unit: SourceUnit, view: View, closure: 
   for (const [item, bound] of closure.locals)
     for (const { local } of bound)
       if (local.declarator.openBound !== undefined && local.value !== undefined)
-        ask(local.name, item.tokens[local.to - 1]!.end, item.tokens.at(-1)!.end, (value) =>
-          ofLocal.set(local, value),
-        )
+        ask(local.name, item.tokens[local.to - 1]!.end, item.tokens.at(-1)!.end, (value) => ofLocal.set(local, value))
   if (questions.length === 0) return { ofName, ofLocal }
   // What comes behind the last of them is not needed, and the preprocessor has done its work.
   let text = ''
@@ -75,10 +73,7 @@ export async function boundsOf(job: Job, unit: SourceUnit, view: View, closure: 
   })
   for (const [at, answer] of questions.entries()) {
     // Inside of a function, gcc puts a number behind the name, and clang the function's name before it.
-    const line = new RegExp(
-      `^(?:\\w+\\.)?${probe}${at}(?:\\.\\d+)?:\\n\\s*\\.(?:quad|long|xword)\\s+(\\d+)`,
-      'm',
-    )
+    const line = new RegExp(`^(?:\\w+\\.)?${probe}${at}(?:\\.\\d+)?:\\n\\s*\\.(?:quad|long|xword)\\s+(\\d+)`, 'm')
     const value = line.exec(assembly)?.[1]
     if (value !== undefined) answer(Number(value))
   }

@@ -51,10 +51,7 @@ function isOmitted(meaning: string): boolean {
   const outside = meaning.replace(/\([\s\S]*\)/, ' ')
   if (wordsOf(outside).some((name) => definitionWords.has(name))) return true
   const first = attributeNames(meaning)
-  return (
-    !first.every((name) => matters.has(name) || /^\d|^(?:printf|scanf|gnu_printf)$/.test(name)) &&
-    !isSized(first)
-  )
+  return !first.every((name) => matters.has(name) || /^\d|^(?:printf|scanf|gnu_printf)$/.test(name)) && !isSized(first)
 }
 
 /** Whether callers or users must know it. */
@@ -188,8 +185,7 @@ function finish(
     const behind = joinEnd('', source, all, kept, at + 1) + part(kept.slice(at + 1, core))
     before = `${ahead}${request.as}${behind}`
   }
-  if (openBound !== undefined && request.bound !== undefined)
-    before = before.replace(/\[\s*\]/, `[${request.bound}]`)
+  if (openBound !== undefined && request.bound !== undefined) before = before.replace(/\[\s*\]/, `[${request.bound}]`)
   const after = part(kept.slice(core))
   const label = request.label === '' ? '' : ` ${request.label}`
   const others = (request.attributes ?? []).map((one) => one.text).join(', ')
@@ -211,8 +207,7 @@ function joinEnd(
   const before = kept[at - 1]
   const token = kept[at]
   if (before === undefined || token === undefined) return text
-  if (source === undefined)
-    return /^[*(]$/.test(before.text) || /^[[(,;)]$/.test(token.text) ? text : `${text} `
+  if (source === undefined) return /^[*(]$/.test(before.text) || /^[[(,;)]$/.test(token.text) ? text : `${text} `
   return text + between(source, before, token, all)
 }
 
@@ -229,11 +224,7 @@ function between(source: string, before: Token, token: Token, all: readonly Toke
  * A declaration of `name`, which `item` defines.
  * @param source the written text, in which the item's chunk has its tokens
  */
-export function declarationOf(
-  request: DeclarationRequest,
-  source: string,
-  definitions: MacroUses,
-): DeclarationText {
+export function declarationOf(request: DeclarationRequest, source: string, definitions: MacroUses): DeclarationText {
   const { item, name } = request
   const expandedOne = item.declaration.declarators.find((one) => one.name === name)!
   const { tokens } = item.chunk
@@ -289,9 +280,7 @@ export function declarationOf(
     request.specifiers === undefined ? 0 : specifiersEnd(item.declaration),
   )
   const kept = isOld
-    ? found.filter(
-        (token) => token.start <= all[expandedOne.at + 1]!.start || token === all[expandedOne.core - 1],
-      )
+    ? found.filter((token) => token.start <= all[expandedOne.at + 1]!.start || token === all[expandedOne.core - 1])
     : found
   const core = isOld ? kept.length : foundCore
   return {
@@ -343,8 +332,7 @@ export function withoutLinkage(tokens: readonly Token[]): Token[] {
       if (!names.some((text) => /^(?:__)?(?:gnu_inline|always_inline|unused)(?:__)?$/.test(text)))
         kept.push(...tokens.slice(at, end))
       at = end - 1
-    } else if (!/^(?:static|extern|inline|__inline|__inline__)$/.test(tokens[at]!.text))
-      kept.push(tokens[at]!)
+    } else if (!/^(?:static|extern|inline|__inline|__inline__)$/.test(tokens[at]!.text)) kept.push(tokens[at]!)
   }
   return kept
 }

@@ -208,9 +208,7 @@ function wordsIn(item: Item, { name, from }: StaticLocal): Token[] {
   if (body === undefined) return []
   const place = writtenStatics(item).get(from)
   const own = new Set(place === undefined ? [] : tokensIn(item.chunk, place))
-  return tokensIn(item.chunk, body).filter(
-    (token) => token.kind === 'name' && token.text === name && !own.has(token),
-  )
+  return tokensIn(item.chunk, body).filter((token) => token.kind === 'name' && token.text === name && !own.has(token))
 }
 
 /** How the declarations are made. */
@@ -334,10 +332,8 @@ function declarationsFor(
     ).text
   })
   const words = renamedIn(item.tokens, bound).slice(local.from, local.to)
-  const specifiers =
-    typeFor === undefined ? spell(own.slice(0, declaration.declarators[0]!.from)) : `static ${typeFor}`
+  const specifiers = typeFor === undefined ? spell(own.slice(0, declaration.declarators[0]!.from)) : `static ${typeFor}`
   for (const one of declaration.declarators)
-    if (!isBound(one.name))
-      parts.push(`${specifiers} ${spell(words.slice(one.from, one.value?.to ?? one.to))};`)
+    if (!isBound(one.name)) parts.push(`${specifiers} ${spell(words.slice(one.from, one.value?.to ?? one.to))};`)
   return parts
 }

@@ -44,8 +44,7 @@ async function extractFrom(job: Job, request: SourceRequest): Promise<ExtractedS
   const write = (isIncluded?: (line: number) => boolean) =>
     writeSource(view, closure, request.unit, bounds, request.inlining, isIncluded)
   const full = write()
-  const text =
-    request.includes === 'keep' ? await withFewestIncludes(job, request.unit, view, full, write) : full
+  const text = request.includes === 'keep' ? await withFewestIncludes(job, request.unit, view, full, write) : full
   const externalized = [...closure.bindings.values()].map(({ name, running, kind }) => ({
     name,
     symbol: running.symbol,

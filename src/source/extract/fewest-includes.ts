@@ -32,8 +32,7 @@ export async function withFewestIncludes(
   if (whole === undefined) return full
   const text = full.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|^\s*#\s*include.*$/gm, ' ')
   const words = new Set(wordsIn(text))
-  for (const tokens of whole.items)
-    for (const { kind, text: word } of tokens) if (kind === 'name') words.add(word)
+  for (const tokens of whole.items) for (const { kind, text: word } of tokens) if (kind === 'name') words.add(word)
   const needed = neededIncludes(view.expanded, words)
   // A directory's own header often leans on others of the directory.
   const near = view.written.directives.flatMap(({ name, argument, from }) =>
@@ -66,18 +65,12 @@ async function expandedOrNot(
 }
 
 function meaningOf({ items, pragmas }: Expanded): string {
-  return [
-    ...items.map((tokens) => tokens.map(({ text }) => text).join(' ')),
-    ...pragmas.map(({ text }) => text),
-  ].join('\n')
+  return [...items.map((tokens) => tokens.map(({ text }) => text).join(' ')), ...pragmas.map(({ text }) => text)].join(
+    '\n',
+  )
 }
 
-async function isAccepted(
-  job: Job,
-  unit: SourceUnit,
-  text: string,
-  dirs: readonly string[],
-): Promise<boolean> {
+async function isAccepted(job: Job, unit: SourceUnit, text: string, dirs: readonly string[]): Promise<boolean> {
   return await withScratch(async (dir) => {
     const file = path.join(dir, path.basename(unit.file))
     await writeFile(file, text, 'latin1')

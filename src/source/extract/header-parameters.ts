@@ -15,28 +15,21 @@ import type { SourceUnit } from '../view/request.ts'
 function questionsOf(text: string): ReadonlySet<string> {
   const plain = text
     .replace(/\\\r?\n/g, ' ')
-    .replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (part) =>
-      part.startsWith('"') ? '""' : ' ',
-    )
+    .replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (part) => (part.startsWith('"') ? '""' : ' '))
   const found = new Set<string>()
   const lines = plain.split('\n')
   for (const [at, line] of lines.entries()) {
     const directive = /^\s*#\s*(\w*)/.exec(line)?.[1]
     if (directive !== undefined && !/^(?:if|elif|include)/.test(directive)) continue
     const preset = /^\s*#\s*(?:ifndef|if\s+!\s*defined)\s*\(?\s*(\w+)\s*\)?\s*$/.exec(line)?.[1]
-    if (preset !== undefined && new RegExp(`^\\s*#\\s*define\\s+${preset}\\b`).test(lines[at + 1] ?? ''))
-      continue
+    if (preset !== undefined && new RegExp(`^\\s*#\\s*define\\s+${preset}\\b`).test(lines[at + 1] ?? '')) continue
     for (const word of wordsOf(line)) found.add(word)
   }
   return found
 }
 
 /** Counts the macros of the main file for which a header that is included behind them asks. */
-export function collectHeaderParameters(
-  unit: SourceUnit,
-  parts: readonly HeaderPart[],
-  definitions: MacroUses,
-): void {
+export function collectHeaderParameters(unit: SourceUnit, parts: readonly HeaderPart[], definitions: MacroUses): void {
   if (definitions.names.size === 0) return
   const questions = new Map<string, ReadonlySet<string>>()
   const seen = new Set<string>()

@@ -45,14 +45,12 @@ export function directivePieces(
     if (isIn(kept, from)) continue
     if ((macro !== undefined || name === 'include') && !keeps(directive)) continue
     if (written.operators.has(directive)) {
-      if (lasting.test(argument))
-        pieces.push({ from, to: from, kind: 'pragma', text: () => `#pragma${argument}\n` })
+      if (lasting.test(argument)) pieces.push({ from, to: from, kind: 'pragma', text: () => `#pragma${argument}\n` })
     } else if (name === 'define') put('macro', directive, withComment(written, comments, from))
     else if (name === 'undef') put('macro', directive)
     else if (/^(?:include|include_next|import)$/.test(name)) {
       if (!isIn(view.chunks, from)) put('include', directive)
-    } else if (name === 'pragma' && (!isIn(view.chunks, from) || lasting.test(argument)))
-      put('pragma', directive)
+    } else if (name === 'pragma' && (!isIn(view.chunks, from) || lasting.test(argument))) put('pragma', directive)
   }
   return pieces
 }

@@ -25,11 +25,7 @@ export function isSystemCall(
     functions.every((item) => {
       const [one] = item.declaration.declarators
       const isTarget = one !== undefined && targets.get(one.name) === item && renamed.has(one.name)
-      return (
-        one !== undefined &&
-        whole.has(item) &&
-        isTarget === (isOne || !item.declaration.storage.has('static'))
-      )
+      return one !== undefined && whole.has(item) && isTarget === (isOne || !item.declaration.storage.has('static'))
     }) &&
     needed.every(({ declaration }) => declaration.declarators.every(({ name }) => !bindings.has(name))) &&
     // What else is needed of it would be one of its tables.

@@ -123,10 +123,7 @@ class UnitClosure {
       const bound = item.declaration.body === undefined ? [] : this.#localsOf(item)
       this.#follow(
         item,
-        (at) =>
-          !bound.some(
-            ({ local }) => local.value !== undefined && at >= local.value.from && at < local.value.to,
-          ),
+        (at) => !bound.some(({ local }) => local.value !== undefined && at >= local.value.from && at < local.value.to),
       )
       for (const { name } of item.declaration.declarators)
         if (definitionOf(item, name) !== undefined) this.#takeLabels(name)
@@ -180,11 +177,7 @@ class UnitClosure {
       )
     // A header's declaration is one of the name that it says, and not of another one.
     const isThere = others.some(isFromHeader)
-    return attributesOnly(
-      [...others, ...(isThere ? [] : declarationsInHeaders(this.#view, name))],
-      item,
-      name,
-    )
+    return attributesOnly([...others, ...(isThere ? [] : declarationsInHeaders(this.#view, name))], item, name)
   }
 
   #follow(item: Item, counts: (at: number) => boolean): void {
@@ -200,9 +193,7 @@ class UnitClosure {
     const candidates = this.#names.candidates(use.name)
     const definition =
       this.#names.definition(use.name) ??
-      candidates.find(
-        (one) => aliased(one, use.name) !== undefined && !one.declaration.storage.has('typedef'),
-      )
+      candidates.find((one) => aliased(one, use.name) !== undefined && !one.declaration.storage.has('typedef'))
     if (definition === undefined) this.#onlyDeclared(use.name, candidates, by)
     else if (isFunctionIn(definition, use.name)) this.#functionNeeded(use, definition, by)
     else {
@@ -231,8 +222,7 @@ class UnitClosure {
    */
   #takeSayingMore(name: string, candidates: readonly Item[]): void {
     for (const one of candidates)
-      if (!isFromHeader(one) && attributesOf(one, name).length > 0)
-        this.#takeWhole(one, `it says more of ${name}`)
+      if (!isFromHeader(one) && attributesOf(one, name).length > 0) this.#takeWhole(one, `it says more of ${name}`)
     this.#takeLabels(name)
   }
 
@@ -250,8 +240,7 @@ class UnitClosure {
   #followHeaders(): void {
     const first = new Map<string, number>()
     for (const item of this.#names.items)
-      if (!isFromHeader(item))
-        for (const [key, start] of declaredBy(item)) if (!first.has(key)) first.set(key, start)
+      if (!isFromHeader(item)) for (const [key, start] of declaredBy(item)) if (!first.has(key)) first.set(key, start)
     const { text, parts } = this.#view.expanded
     const line = this.#view.chunks.find(({ from }) => from > 0)?.from ?? Number.POSITIVE_INFINITY
     for (const { start, end, line: at, files } of parts) {
@@ -267,13 +256,7 @@ class UnitClosure {
     }
   }
 
-  #bind(
-    name: string,
-    kind: Binding['kind'],
-    running: RunningSymbol,
-    item: Item,
-    candidates: readonly Item[],
-  ): void {
+  #bind(name: string, kind: Binding['kind'], running: RunningSymbol, item: Item, candidates: readonly Item[]): void {
     if (this.#bindings.has(name)) return
     const first = candidates.find((one) => !isFromHeader(one)) ?? candidates[0]!
     for (const one of candidates) if (isFromHeader(one)) this.#takeWhole(one, `${name} is declared by it`)
@@ -289,12 +272,7 @@ class UnitClosure {
   }
 
   /** Whether a pointer is all that a function is handed of a type: who calls it has the pointer from elsewhere. */
-  #isAnnounced(
-    { tokens, declaration }: Item,
-    name: string,
-    { isTag, name: tag, at }: Use,
-    line: number,
-  ): boolean {
+  #isAnnounced({ tokens, declaration }: Item, name: string, { isTag, name: tag, at }: Use, line: number): boolean {
     const one = declaration.declarators.find((it) => it.name === name && it.isFunction)
     const keyword = tokens[at - 1]?.text ?? ''
     if (one === undefined || !isTag || at < one.at || !/^(?:struct|union)$/.test(keyword)) return false
@@ -330,8 +308,7 @@ class UnitClosure {
   #variableNeeded(name: string, item: Item, candidates: readonly Item[], by: string) {
     if (this.#bindings.has(name) || this.#whole.has(item) || this.#waiting.has(name)) return
     // A register has no place of its own.
-    if (isFromHeader(item) || item.declaration.storage.has('register'))
-      return this.#takeWhole(item, `${by} uses it`)
+    if (isFromHeader(item) || item.declaration.storage.has('register')) return this.#takeWhole(item, `${by} uses it`)
     const one = definitionOf(item, name)
     if (one === undefined) return this.#aliasNeeded(name, 'variable', item, candidates, by)
     // What else may change it changes the running one.
@@ -382,8 +359,7 @@ class UnitClosure {
           'be a second one',
         hint: 'Keep the code that uses it out of the functions that change, or use a shadow variable',
       })
-    for (const candidate of candidates)
-      if (definitionOf(candidate, name)) this.#takeWhole(candidate, `${by} uses it`)
+    for (const candidate of candidates) if (definitionOf(candidate, name)) this.#takeWhole(candidate, `${by} uses it`)
   }
 
   #localsOf(item: Item): readonly BoundLocal[] {
@@ -423,9 +399,7 @@ class UnitClosure {
     const candidates = this.#names.candidates(name)
     const item = this.#names.definition(name)!
     if (this.#bindings.has(name) || this.#whole.has(item)) return
-    const running = this.#manners.escapes(name, item)
-      ? this.#runningOf(name, 'variable', candidates)
-      : undefined
+    const running = this.#manners.escapes(name, item) ? this.#runningOf(name, 'variable', candidates) : undefined
     if (running !== undefined) this.#bind(name, 'variable', running, item, candidates)
     else this.#copyVariable(name, item, candidates, by)
   }

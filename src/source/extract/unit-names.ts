@@ -91,9 +91,7 @@ export class UnitNames {
     const isArray = item.tokens[one.at + 1]?.text === '['
     return (
       item.declaration.storage.has('static') &&
-      this.items.every(
-        ({ tokens }) => !isWritten(tokens, name, 0, tokens === item.tokens ? tokens.length : 0, isArray),
-      )
+      this.items.every(({ tokens }) => !isWritten(tokens, name, 0, tokens === item.tokens ? tokens.length : 0, isArray))
     )
   }
 

@@ -12,14 +12,7 @@ import { definitionOf, isInline, isOnlyForInlining } from '../view/declared-name
 import type { RunningSymbol, SourceRequest, SourceUnit } from '../view/request.ts'
 import { type Chunk, type Item, isDeclaredByHeaders, type View } from '../view/unit-view.ts'
 import { tokensIn, writtenBody } from '../view/written-body.ts'
-import {
-  commentLines,
-  type Edit,
-  linesOf,
-  type Piece,
-  tokensOfEdit,
-  withComment,
-} from '../view/written-piece.ts'
+import { commentLines, type Edit, linesOf, type Piece, tokensOfEdit, withComment } from '../view/written-piece.ts'
 import type { Bounds } from './array-bounds.ts'
 import { declarationOf, isForUsers, withoutLinkage } from './bound-declaration.ts'
 import { type LocalText, localEdits, withBoundLocals } from './bound-statics.ts'
@@ -158,8 +151,7 @@ class SourceWriter {
       (item) => this.#closure.whole.has(item) && item.declaration.body !== undefined,
     ))
       for (const { name } of declaration.declarators)
-        if (this.#closure.bindings.get(name)?.first.chunk === own)
-          this.#declare(name, own.from - 0.5, own.from - 0.5)
+        if (this.#closure.bindings.get(name)?.first.chunk === own) this.#declare(name, own.from - 0.5, own.from - 0.5)
     if (isSystemCall(one, needed, this.#closure)) this.#systemCall(one, needed)
     else if (asWritten) this.#verbatim(one, needed)
     else for (const item of one.items) if (needed.includes(item)) this.#single(item)
@@ -193,10 +185,7 @@ class SourceWriter {
       all = [...all, ...this.#copies.inliningEdits(own, name)]
     const origin = needed.some((item) => item.declaration.body !== undefined) ? this.#originOf(one.from) : ''
     const text = () =>
-      origin +
-      this.#commentAbove(top, one.from) +
-      prefix +
-      linesOf(this.#written, one.from, one.to, this.#keeps, all)
+      origin + this.#commentAbove(top, one.from) + prefix + linesOf(this.#written, one.from, one.to, this.#keeps, all)
     this.#pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
   }
 
@@ -218,10 +207,7 @@ class SourceWriter {
       this.#originOf(one.from) +
       this.#commentAbove(top, one.from) +
       define +
-      linesOf(this.#written, one.from, one.to, this.#keeps, [
-        ...edits,
-        ...this.#renames(needed, one.tokens),
-      ]) +
+      linesOf(this.#written, one.from, one.to, this.#keeps, [...edits, ...this.#renames(needed, one.tokens)]) +
       undef
     this.#pieces.push({ from: one.from, top, to: one.to, kind: 'definition', text })
   }
@@ -275,9 +261,7 @@ class SourceWriter {
     const ordered = first === undefined ? [] : [first, ...bound.filter((one) => one !== first)]
     const typeFor = (one: Declarator): string | undefined => {
       if (isTypeAlone) return type.name
-      return type === undefined || one === first || first === undefined
-        ? undefined
-        : typeThrough(item.tokens, first)
+      return type === undefined || one === first || first === undefined ? undefined : typeThrough(item.tokens, first)
     }
     for (const one of ordered) this.#declare(one.name, from, to, typeFor(one))
     for (const one of others) {
@@ -328,13 +312,7 @@ class SourceWriter {
     )
     const isStatic = declaration.storage.has('static')
     const prefix =
-      as !== undefined
-        ? isTarget
-          ? ''
-          : 'static '
-        : isTarget && isStatic
-          ? '__attribute__((__used__))\n'
-          : ''
+      as !== undefined ? (isTarget ? '' : 'static ') : isTarget && isStatic ? '__attribute__((__used__))\n' : ''
     const top = isTarget ? withComment(this.#written, this.#comments, own.from) : own.from
     if (one !== undefined && declaration.body !== undefined) this.#prototype(item, one.name)
     const { body } = declaration
@@ -355,9 +333,7 @@ class SourceWriter {
     const inner = tokensIn(own, place)
     const edits = this.#editsOf(item)
     for (const edit of edits) this.#definitions.collect(tokensOfEdit(edit, own.from))
-    this.#definitions.collect(
-      inner.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)),
-    )
+    this.#definitions.collect(inner.filter(({ start }) => !edits.some(({ from, to }) => start >= from && start < to)))
     const text = () => {
       const all = [...edits, ...this.#renames([item], inner, 'body')]
       const [start, end] = [inner[0]!.start, inner.at(-1)!.end]
@@ -381,19 +357,13 @@ class SourceWriter {
 
   /** Whether some of the variables of one declaration are bound, and others are defined. */
   #isDivided({ declaration: { declarators, body }, chunk: own }: Item): boolean {
-    return (
-      body === undefined &&
-      declarators.some(({ name }) => this.#closure.bindings.get(name)?.first.chunk === own)
-    )
+    return body === undefined && declarators.some(({ name }) => this.#closure.bindings.get(name)?.first.chunk === own)
   }
 
   /** Whether a function is declared otherwise in the output: where several share a line, only one could be. */
   #hasOtherDeclarator(item: Item): boolean {
     const name = item.declaration.declarators[0]?.name ?? ''
-    return (
-      this.#closure.targets.get(name) === item ||
-      (item.declaration.body !== undefined && this.#renamed.has(name))
-    )
+    return this.#closure.targets.get(name) === item || (item.declaration.body !== undefined && this.#renamed.has(name))
   }
 
   /** Words that get other names, in written tokens. */

@@ -12,9 +12,7 @@ import type { SourceUnit } from './request.ts'
 export function refusedFlag(unit: Pick<SourceUnit, 'compiler'>, stderr: string): void {
   const flag =
     /error: unrecognized (?:command-line )?option [‘'"`]?([^’'"\s;]+)/.exec(stderr)?.[1] ??
-    /error: (?:unknown argument|unsupported option|unknown warning option):? [‘'"`]?([^’'"\s;]+)/.exec(
-      stderr,
-    )?.[1]
+    /error: (?:unknown argument|unsupported option|unknown warning option):? [‘'"`]?([^’'"\s;]+)/.exec(stderr)?.[1]
   if (flag !== undefined)
     throw new Fault('usage', 'unknown-flag', `${unit.compiler} does not know the flag ${flag}`, {
       remedy: 'Check the flags behind --, or name the compiler that they are for as their first word',

@@ -30,9 +30,7 @@ export function aliased({ tokens, declaration }: Item, name: string): string | u
   if (!declaration.declarators.some((candidate) => candidate.name === name)) return undefined
   const at = tokens.findIndex(
     ({ text }, index) =>
-      /^(?:__)?alias(?:__)?$/.test(text) &&
-      tokens[index + 1]?.text === '(' &&
-      tokens[index + 2]?.kind === 'string',
+      /^(?:__)?alias(?:__)?$/.test(text) && tokens[index + 1]?.text === '(' && tokens[index + 2]?.kind === 'string',
   )
   return at === -1 ? undefined : tokens[at + 2]!.text.slice(1, -1)
 }

@@ -16,14 +16,9 @@ const trigraph = /\?\?[=/'()!<>-]/
 export function refuseDigraphs({ file, flags }: SourceUnit, text: string): void {
   const found = (hasTrigraphs(flags) ? trigraph.exec(text)?.[0] : undefined) ?? digraphIn(text)
   if (found === undefined) return
-  throw new Fault(
-    'patch',
-    'digraphs',
-    `${file} is written with ${found}, which stands for another character`,
-    {
-      remedy: 'Write { } [ ] # and \\ as they are, in the file and in its headers',
-    },
-  )
+  throw new Fault('patch', 'digraphs', `${file} is written with ${found}, which stands for another character`, {
+    remedy: 'Write { } [ ] # and \\ as they are, in the file and in its headers',
+  })
 }
 
 function digraphIn(text: string): string | undefined {

@@ -23,9 +23,7 @@ export function includedText(unit: SourceUnit, wanted: ReadonlySet<string>): Spl
       const file = path.join(base, name)
       const absolute = path.resolve(unit.cwd, file)
       if (!existsSync(absolute)) continue
-      return file.endsWith('.c') || wanted.has(file)
-        ? { text: readFileSync(absolute, 'latin1'), file }
-        : undefined
+      return file.endsWith('.c') || wanted.has(file) ? { text: readFileSync(absolute, 'latin1'), file } : undefined
     }
     return undefined
   }
@@ -52,9 +50,7 @@ function isGuarded(file: string): boolean {
     return true
   }
   const plain = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ')
-  return /^\s*#\s*(?:pragma\s+once\b|(?:ifndef|if\s+!\s*defined)\s*\(?\s*(\w+)\s*\)?\s*#\s*define\s+\1\b)/.test(
-    plain,
-  )
+  return /^\s*#\s*(?:pragma\s+once\b|(?:ifndef|if\s+!\s*defined)\s*\(?\s*(\w+)\s*\)?\s*#\s*define\s+\1\b)/.test(plain)
 }
 
 /** The files beside the unit's own that define code or data, with those through which they are included. */
@@ -70,9 +66,7 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
     lists.set(file, known)
     return known
   }
-  const near = expanded.parts.filter(
-    ({ files }) => files.every(isNear) || (files.length === 1 && isList(files[0]!)),
-  )
+  const near = expanded.parts.filter(({ files }) => files.every(isNear) || (files.length === 1 && isList(files[0]!)))
   // One after the other: what a file includes amid a declaration belongs to that declaration.
   const splitter = new TopLevelSplitter()
   for (const { start, end } of near) splitter.add(tokenize(expanded.text, start, end))
@@ -89,7 +83,6 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
   // well.
   const first = near.findIndex(({ files }) => found.has(path.normalize(files.at(-1)!)))
   if (first !== -1)
-    for (const { files } of near.slice(first))
-      if (files.every(isNear)) found.add(path.normalize(files.at(-1)!))
+    for (const { files } of near.slice(first)) if (files.every(isNear)) found.add(path.normalize(files.at(-1)!))
   return found
 }

@@ -60,12 +60,7 @@ export function withoutSideOutputs(flags: readonly string[]): string[] {
  * @param dirs in which its quoted includes are looked for first
  * @throws Fault `patch/does-not-preprocess`
  */
-export async function preprocess(
-  job: Job,
-  unit: SourceUnit,
-  text: string,
-  dirs: readonly string[],
-): Promise<Expanded> {
+export async function preprocess(job: Job, unit: SourceUnit, text: string, dirs: readonly string[]): Promise<Expanded> {
   return withScratch(async (dir) => {
     const input = path.join(dir, 'unit.c')
     const output = path.join(dir, 'unit.i')
@@ -103,9 +98,7 @@ function span(tokens: readonly Token[]): { from: number; to: number } {
 /** Groups items that share lines, and widens each group until its brackets are closed as written. */
 function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk[] {
   const tokens = tokenize(written.code)
-  const spans = items
-    .map((one) => ({ ...span(one), items: [one] }))
-    .sort((a, b) => a.from - b.from || a.to - b.to)
+  const spans = items.map((one) => ({ ...span(one), items: [one] })).sort((a, b) => a.from - b.from || a.to - b.to)
   const groups: { from: number; to: number; items: (readonly Token[])[]; tokens: Token[] }[] = []
   let at = 0
   for (const one of spans) {
@@ -125,15 +118,13 @@ function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk
     while (at < tokens.length && (tokens[at]!.line <= group.to || depth > 0)) {
       const token = tokens[at++]!
       group.tokens.push(token)
-      if (token.kind === 'punctuator')
-        depth += /^[([{]$/.test(token.text) ? 1 : /^[)\]}]$/.test(token.text) ? -1 : 0
+      if (token.kind === 'punctuator') depth += /^[([{]$/.test(token.text) ? 1 : /^[)\]}]$/.test(token.text) ? -1 : 0
       if (token.line > group.to) group.to = token.line
     }
   }
   return groups.map(({ from, to, items: own, tokens: text }) => {
     const chunk = { from, to, tokens: text, items: [] as Item[] }
-    for (const one of own)
-      chunk.items.push({ tokens: one, declaration: parseDeclaration(one, 0, one.length), chunk })
+    for (const one of own) chunk.items.push({ tokens: one, declaration: parseDeclaration(one, 0, one.length), chunk })
     return chunk
   })
 }
@@ -203,11 +194,7 @@ export function* headersThatDeclare(
       if (headers[2 * middle + 1]! <= index) low = middle + 1
       else high = middle
     }
-    if (
-      low < headers.length / 2 &&
-      headers[2 * low]! <= index &&
-      text[text.lastIndexOf('\n', index) + 1] !== '#'
-    )
+    if (low < headers.length / 2 && headers[2 * low]! <= index && text[text.lastIndexOf('\n', index) + 1] !== '#')
       yield [headers[2 * low]!, headers[2 * low + 1]!]
   }
 }

@@ -15,10 +15,7 @@ export class VariableManners {
     this.#manners.set(name, manners)
     manners.add(how)
     const before = tokens[at - 1]?.text
-    if (
-      before === 'sizeof' ||
-      (before === '(' && tokens[at - 2]?.text === 'sizeof' && tokens[at + 1]?.text === ')')
-    )
+    if (before === 'sizeof' || (before === '(' && tokens[at - 2]?.text === 'sizeof' && tokens[at + 1]?.text === ')'))
       manners.add('sizeof')
   }
 

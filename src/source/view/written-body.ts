@@ -33,8 +33,7 @@ function bodiesIn(tokens: readonly Token[]): TokenRange[] {
 export function writtenBody(item: Item): TokenRange | undefined {
   const { chunk } = item
   if (item.declaration.body === undefined) return undefined
-  const lines = (tokens: readonly Token[], { from, to }: TokenRange) =>
-    `${tokens[from]!.line} ${tokens[to - 1]!.line}`
+  const lines = (tokens: readonly Token[], { from, to }: TokenRange) => `${tokens[from]!.line} ${tokens[to - 1]!.line}`
   const own = lines(item.tokens, item.declaration.body)
   const alike = chunk.items.filter(
     ({ tokens, declaration: { body } }) => body !== undefined && lines(tokens, body) === own,
@@ -56,8 +55,7 @@ export function writtenStatics(item: Item): ReadonlyMap<number, TokenRange> {
   const meant = new Map<number, { line: number; prefix: number; names: string[] }>()
   for (const { name, from, word } of staticLocalsOf(item)) {
     const known = meant.get(from)
-    if (known === undefined)
-      meant.set(from, { line: item.tokens[word]!.line, prefix: word - from, names: [name] })
+    if (known === undefined) meant.set(from, { line: item.tokens[word]!.line, prefix: word - from, names: [name] })
     else known.names.push(name)
   }
   for (const line of new Set([...meant.values()].map((one) => one.line))) {
@@ -65,8 +63,7 @@ export function writtenStatics(item: Item): ReadonlyMap<number, TokenRange> {
     const here = written.filter(({ word }) => tokens[word]!.line === line)
     const holds = ({ word, to }: Written, names: readonly string[]) =>
       names.every((name) => tokens.slice(word, to).some(({ text }) => text === name))
-    const inOrder =
-      expected.length === here.length && expected.every(([, { names }], at) => holds(here[at]!, names))
+    const inOrder = expected.length === here.length && expected.every(([, { names }], at) => holds(here[at]!, names))
     for (const [at, [from, { prefix, names }]] of expected.entries()) {
       const candidates = inOrder ? [here[at]!] : here.filter((one) => holds(one, names))
       const [place] = candidates

@@ -11,8 +11,7 @@
  */
 export type EndOutcome = 'done' | 'failed' | 'kept' | 'refused'
 const outcomes: readonly string[] = ['done', 'failed', 'kept', 'refused'] satisfies EndOutcome[]
-const isOutcome = (word: string | undefined): word is EndOutcome =>
-  word !== undefined && outcomes.includes(word)
+const isOutcome = (word: string | undefined): word is EndOutcome => word !== undefined && outcomes.includes(word)
 
 /** `number` counts the events of a boot from 1. */
 export type Event = { readonly number: number } & (
@@ -100,9 +99,7 @@ export function parseEvent(line: string): Event | undefined {
     case 'sample': {
       const left = wholeNumber(second)
       const total = wholeNumber(third)
-      return left === undefined || total === undefined
-        ? undefined
-        : { ...head, kind, step: first, left, total }
+      return left === undefined || total === undefined ? undefined : { ...head, kind, step: first, left, total }
     }
     case 'stuck':
       return { ...head, kind, step: first, tasks: text(second).trimEnd() }

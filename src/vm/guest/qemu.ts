@@ -80,14 +80,9 @@ export function qemuArguments(machine: Machine): string[] {
     machine.initramfs,
     '-append',
     // no_timer_check: on a busy machine the kernel takes late timer interrupts for a broken timer.
-    [
-      'console=ttyS0',
-      'loglevel=7',
-      'printk.time=1',
-      'panic=-1',
-      'no_timer_check',
-      ...(machine.parameters ?? []),
-    ].join(' '),
+    ['console=ttyS0', 'loglevel=7', 'printk.time=1', 'panic=-1', 'no_timer_check', ...(machine.parameters ?? [])].join(
+      ' ',
+    ),
   ]
 }
 
@@ -95,9 +90,7 @@ export function qemuArguments(machine: Machine): string[] {
 const longestConsole = 64 * 1024 * 1024
 
 /** The lines of a console file, and whether there are more. */
-export async function readConsole(
-  file: string,
-): Promise<{ readonly lines: readonly string[]; readonly cut: boolean }> {
+export async function readConsole(file: string): Promise<{ readonly lines: readonly string[]; readonly cut: boolean }> {
   const handle = await open(file).catch(() => undefined)
   if (handle === undefined) return { lines: [], cut: false }
   try {

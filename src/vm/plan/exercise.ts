@@ -38,9 +38,7 @@ const read = (where: string, not: string) =>
   `find ${where} -type f -perm /444 ${not} 2>/dev/null | xargs -n 20 timeout 3 cat >/dev/null 2>&1`
 
 /** The schedulers of the kernel's load balancer. */
-const balancers = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq'].map(
-  (name) => `ip_vs_${name}`,
-)
+const balancers = ['rr', 'wrr', 'lc', 'wlc', 'lblc', 'lblcr', 'sh', 'dh', 'sed', 'nq'].map((name) => `ip_vs_${name}`)
 
 /** Modules that give the sockets of the kernel's cryptography something to do. */
 const ciphers = [
@@ -246,19 +244,7 @@ ${stress(1, 'cpu', '--perf')}`,
   {
     name: 'devices and terminals',
     about: /^drivers\/|^sound\/|^block\//,
-    modules: [
-      'loop',
-      'null_blk',
-      'brd',
-      'zram',
-      'dm_mod',
-      'raid1',
-      'raid456',
-      'nvme',
-      'tun',
-      'sd_mod',
-      'scsi_debug',
-    ],
+    modules: ['loop', 'null_blk', 'brd', 'zram', 'dm_mod', 'raid1', 'raid456', 'nvme', 'tun', 'sd_mod', 'scsi_debug'],
     script: `for device in null zero full random urandom rtc0 hpet kmsg tty tty0 tty1 ptmx vcs vcs1 vcsa1 vda loop0 cpu/0/msr cpu/0/cpuid; do
   [ -e /dev/$device ] && timeout 1 dd if=/dev/$device of=/dev/null bs=512 count=2
 done
@@ -280,8 +266,7 @@ modprobe -r null_blk; modprobe -r brd; modprobe -r zram; modprobe -r scsi_debug`
   },
   {
     name: 'keys, cryptography and access control',
-    about:
-      /^security\/|^crypto\/|^lib\/(crypto|mpi)|^arch\/x86\/crypto|^kernel\/(audit|cred|seccomp|capability)/,
+    about: /^security\/|^crypto\/|^lib\/(crypto|mpi)|^arch\/x86\/crypto|^kernel\/(audit|cred|seccomp|capability)/,
     modules: ['af_alg', 'algif_hash', 'algif_skcipher', 'algif_aead', 'algif_rng', ...ciphers],
     script: `for name in ${ciphers.join(' ')} algif_hash algif_skcipher algif_aead algif_rng; do modprobe $name; done
 calls keys cryptography audit
@@ -301,10 +286,7 @@ rmdir g/x/y g/x; umount g`,
   {
     name: 'system calls',
     about: /^(kernel|lib|init|virt)\//,
-    script: stress(
-      4,
-      'syscall enosys sysinfo sysbadaddr getdent x86syscall vdso close bad-ioctl env dynlib opcode',
-    ),
+    script: stress(4, 'syscall enosys sysinfo sysbadaddr getdent x86syscall vdso close bad-ioctl env dynlib opcode'),
   },
 ]
 
@@ -327,9 +309,7 @@ export function exercisesFor(subject: Subject, { stressNg, calls, mount }: Equip
       ...(mount === undefined ? [] : [`cd ${mount}`]),
       ...script
         .split('\n')
-        .filter(
-          (line) => (stressNg || !line.startsWith('stress-ng ')) && (calls || !line.startsWith('calls ')),
-        ),
+        .filter((line) => (stressNg || !line.startsWith('stress-ng ')) && (calls || !line.startsWith('calls '))),
       '',
     ].join('\n'),
   }))

@@ -147,15 +147,8 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
   /** What becomes of those that are enabled when a new one has come. */
   const succeed = (successor: PlannedPatch) => {
     for (const { patch, id } of below.toReversed())
-      if (successor.replace)
-        add(`${id}.replaced`, `unload ${patch.name}, which was replaced`, 'unloaded', patch.name)
-      else
-        add(
-          `${id}.under.${successor.name}`,
-          `${patch.name} stays under ${successor.name}`,
-          'stands',
-          patch.name,
-        )
+      if (successor.replace) add(`${id}.replaced`, `unload ${patch.name}, which was replaced`, 'unloaded', patch.name)
+      else add(`${id}.under.${successor.name}`, `${patch.name} stays under ${successor.name}`, 'stands', patch.name)
     if (successor.replace) below = []
   }
   const bringOlder = () => {
@@ -175,8 +168,7 @@ export function planOrder(plan: Plan, order: Order): PlannedStep[] {
     }
   }
   const busy = () => {
-    if (plan.loads > 0)
-      add('busy', 'start the background load', 'busy', String(plan.part), String(plan.loads))
+    if (plan.loads > 0) add('busy', 'start the background load', 'busy', String(plan.part), String(plan.loads))
   }
 
   if (order === 'module-first') bring()

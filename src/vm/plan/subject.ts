@@ -111,9 +111,7 @@ export async function readSubject(file: string): Promise<Subject> {
 function compareFunctions(bytes: Buffer, file: string, manifest: Manifest): void {
   const spell = (object: string, name: string, sympos: number) =>
     `${name} of ${object.replaceAll('-', '_')}${sympos > 1 ? `, number ${sympos}` : ''}`
-  const listed = (listedFunctions(parse(bytes, file)) ?? []).map((one) =>
-    spell(one.object, one.name, one.sympos),
-  )
+  const listed = (listedFunctions(parse(bytes, file)) ?? []).map((one) => spell(one.object, one.name, one.sympos))
   const told = replacedNames({ manifest }).map((one) => spell(one.object, one.name, one.sympos))
   const without = (some: readonly string[], others: readonly string[]) =>
     some.filter((one, at) => !others.includes(one) || some.indexOf(one) !== at)
@@ -133,14 +131,9 @@ function compareFunctions(bytes: Buffer, file: string, manifest: Manifest): void
  */
 export function manifestOf({ manifest, name, file }: Subject): Manifest {
   if (manifest !== undefined) return manifest
-  throw new Fault(
-    'usage',
-    'manifest-needed',
-    `The manifest of ${name} is missing, which says what it replaces`,
-    {
-      remedy: `Put the manifest that \`inarch build\` made beside ${file}`,
-    },
-  )
+  throw new Fault('usage', 'manifest-needed', `The manifest of ${name} is missing, which says what it replaces`, {
+    remedy: `Put the manifest that \`inarch build\` made beside ${file}`,
+  })
 }
 
 /** The functions that a live patch replaces, by its manifest; none without one. */
@@ -157,9 +150,7 @@ function readSections(bytes: Buffer, file: string): (name: string) => Buffer | u
 
 /** Modules named by `.klp.rela.OBJECT.SECTION` (Documentation/livepatch/module-elf-format.rst). */
 function klpTargets(bytes: Buffer, file: string): string[] {
-  const names = parse(bytes, file).sections.flatMap(
-    ({ name }) => /^\.klp\.rela\.([^.]+)\./.exec(name)?.[1] ?? [],
-  )
+  const names = parse(bytes, file).sections.flatMap(({ name }) => /^\.klp\.rela\.([^.]+)\./.exec(name)?.[1] ?? [])
   return [...new Set(names)].filter((name) => name !== 'vmlinux' && kernelName.test(name))
 }
 
@@ -182,13 +173,8 @@ export function kernelWish(
 ): { readonly kernel?: string; readonly buildDir?: string } {
   if (wanted.kernel !== undefined || wanted.buildDir !== undefined) return wanted
   if (subject.origin === 'local')
-    throw new Fault(
-      'usage',
-      'build-dir-needed',
-      `The live patch was built for ${subject.release} from a build tree`,
-      {
-        remedy: 'Name the tree with --build-dir DIR',
-      },
-    )
+    throw new Fault('usage', 'build-dir-needed', `The live patch was built for ${subject.release} from a build tree`, {
+      remedy: 'Name the tree with --build-dir DIR',
+    })
   return { kernel: subject.release }
 }

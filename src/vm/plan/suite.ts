@@ -75,19 +75,17 @@ export async function readSuite(file: string): Promise<ProofRequest[]> {
   }
   const at = (name: string) => path.resolve(path.dirname(file), name)
   return Promise.all(
-    result.output.map(
-      async ({ module, over, checks, script, exercise, load, fs, modprobe, program, expect }) => ({
-        subject: await readSubject(at(module)),
-        over: await Promise.all((over ?? []).map((older) => readSubject(at(older)))),
-        checks: (checks ?? []).map(readCheck),
-        loads: load ?? [],
-        modules: modprobe ?? [],
-        programs: (program ?? []).map(at),
-        expected: (expect ?? []).map((pattern) => parsePattern(pattern)),
-        ...(script === undefined ? {} : { script: at(script) }),
-        ...(exercise === undefined ? {} : { exercise }),
-        ...(fs === undefined ? {} : { fileSystem: fs }),
-      }),
-    ),
+    result.output.map(async ({ module, over, checks, script, exercise, load, fs, modprobe, program, expect }) => ({
+      subject: await readSubject(at(module)),
+      over: await Promise.all((over ?? []).map((older) => readSubject(at(older)))),
+      checks: (checks ?? []).map(readCheck),
+      loads: load ?? [],
+      modules: modprobe ?? [],
+      programs: (program ?? []).map(at),
+      expected: (expect ?? []).map((pattern) => parsePattern(pattern)),
+      ...(script === undefined ? {} : { script: at(script) }),
+      ...(exercise === undefined ? {} : { exercise }),
+      ...(fs === undefined ? {} : { fileSystem: fs }),
+    })),
   )
 }

@@ -31,15 +31,11 @@ export function isChecked(checks: readonly Check[], script: string | undefined):
 }
 
 /** The functions with what the guest counted, over all orders. */
-export function coveredFunctions(
-  functions: readonly Replacement[],
-  told: readonly RanRecord[],
-): CoveredFunction[] {
+export function coveredFunctions(functions: readonly Replacement[], told: readonly RanRecord[]): CoveredFunction[] {
   return functions.map(({ object, name, sympos, code }, number): CoveredFunction => {
     const own = told.filter(({ index }) => index === number)
     const counted = own.flatMap(({ times }) => times ?? [])
-    if (counted.length > 0)
-      return { object, name, sympos, ran: counted.reduce((sum, times) => sum + times, 0) }
+    if (counted.length > 0) return { object, name, sympos, ran: counted.reduce((sum, times) => sum + times, 0) }
     const why =
       code === undefined
         ? "the module's tables don't tell where its new code is"
@@ -70,11 +66,7 @@ export function covers(coverage: Coverage): boolean {
 }
 
 /** The functions of which an order told nothing. */
-export function untold(
-  functions: readonly Replacement[],
-  told: readonly RanRecord[],
-  order: Order,
-): Failure[] {
+export function untold(functions: readonly Replacement[], told: readonly RanRecord[], order: Order): Failure[] {
   return functions.flatMap(({ name }, number): Failure[] =>
     told.some((one) => one.order === order && one.index === number)
       ? []

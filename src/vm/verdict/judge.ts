@@ -74,16 +74,11 @@ export function stepFailures(steps: readonly StepRecord[], refused: ReadonlySet<
 const killedCode = 137
 
 /** Checks that did not print what they should, or of which nothing was seen. @param restores as in `expectedIn` */
-export function checkFailures(
-  steps: readonly StepRecord[],
-  checks: readonly Check[],
-  restores: boolean,
-): Failure[] {
+export function checkFailures(steps: readonly StepRecord[], checks: readonly Check[], restores: boolean): Failure[] {
   /** Where a check without expectations came to its end, by the order and its index. */
   const ended = new Map<string, boolean>()
   return steps.flatMap((step): Failure[] => {
-    const [action, phase, index] =
-      /^check\.(before|after|reverted)\.(\d+|script)$/.exec(actionOf(step.id)) ?? []
+    const [action, phase, index] = /^check\.(before|after|reverted)\.(\d+|script)$/.exec(actionOf(step.id)) ?? []
     if (action === undefined || phase === undefined || step.output === undefined) return []
     const { exitCode, text } = step.output
     const lines = text.trimEnd().split('\n').slice(-shownLines)
@@ -96,9 +91,7 @@ export function checkFailures(
     if (check === undefined) return []
     const expectation = expectedIn(check, phase as Phase, restores)
     if (expectation !== undefined)
-      return expectation.matches(text)
-        ? []
-        : failure(`did not print ${JSON.stringify(expectation.text)}${killed}`)
+      return expectation.matches(text) ? [] : failure(`did not print ${JSON.stringify(expectation.text)}${killed}`)
     if (check.before !== undefined || check.after !== undefined || check.reverted !== undefined) return []
     // What hangs with or without the live patch shows something; what never ends shows nothing.
     const run = `${step.id.slice(0, -action.length)}${index}`

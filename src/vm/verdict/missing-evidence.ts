@@ -11,9 +11,7 @@ import { actionOf, type BootRecord, type Replaced, type StepRecord } from './rec
 /** When what a boot told is not all that the guest sent. */
 export function lostFailures({ lost, noise }: BootRecord): Failure[] {
   if (lost === undefined) return []
-  return [
-    { code: 'lost', message: `What the guest told is not complete: ${lost}`, lines: noise.slice(0, 25) },
-  ]
+  return [{ code: 'lost', message: `What the guest told is not complete: ${lost}`, lines: noise.slice(0, 25) }]
 }
 
 /**
@@ -44,13 +42,10 @@ export function missingSteps(turn: Turn, steps: readonly StepRecord[]): Failure[
     if (seen?.id !== planned.id || seen.outcome === 'unfinished')
       missing.push(failure(planned.id, `"${planned.title}" was planned and not seen`))
     else if (seen.outcome === 'done')
-      missing.push(
-        ...unseenIn(seen).map((what) => failure(planned.id, `"${planned.title}" was done, but ${what}`)),
-      )
+      missing.push(...unseenIn(seen).map((what) => failure(planned.id, `"${planned.title}" was done, but ${what}`)))
   }
   const surplus = steps.length - turn.steps.length
-  if (surplus > 0)
-    missing.push({ code: 'unseen', message: `${inNumbers(surplus, 'step')} came that nobody planned` })
+  if (surplus > 0) missing.push({ code: 'unseen', message: `${inNumbers(surplus, 'step')} came that nobody planned` })
   const [first, ...others] = missing
   if (first === undefined || others.length < 3) return missing
   return [{ ...first, message: `${first.message}, nor were ${others.length} others` }]
@@ -65,17 +60,11 @@ function unseenIn({ id, output, samples }: StepRecord): string[] {
 }
 
 /** The guest's kernel must replace just what the manifest says, in this order of things, and do so now. */
-export function replacementFailures(
-  { manifest }: Subject,
-  replaced: readonly Replaced[],
-  title: string,
-): Failure[] {
+export function replacementFailures({ manifest }: Subject, replaced: readonly Replaced[], title: string): Failure[] {
   const failure = (message: string): Failure => ({ code: 'replaces', message: `${message} (${title})` })
   const failures = replaced
     .filter(({ active }) => active === false)
-    .map(({ object, name }) =>
-      failure(`${name} of ${object} is not replaced although the live patch is loaded`),
-    )
+    .map(({ object, name }) => failure(`${name} of ${object} is not replaced although the live patch is loaded`))
   if (manifest === undefined) return failures
   const told = new Set(
     manifest.objects.flatMap(({ name: object, functions }) =>
@@ -84,10 +73,8 @@ export function replacementFailures(
   )
   const seen = new Set(replaced.map(({ object, name, sympos }) => `${object}:${name},${sympos}`))
   for (const name of told)
-    if (!seen.has(name))
-      failures.push(failure(`The manifest says that ${name} is replaced, the kernel does not`))
+    if (!seen.has(name)) failures.push(failure(`The manifest says that ${name} is replaced, the kernel does not`))
   for (const name of seen)
-    if (!told.has(name))
-      failures.push(failure(`The kernel says that ${name} is replaced, the manifest does not`))
+    if (!told.has(name)) failures.push(failure(`The kernel says that ${name} is replaced, the manifest does not`))
   return failures
 }

@@ -198,9 +198,7 @@ export async function openRecorder(
   began: number,
   parse: (line: string) => Event | undefined,
 ): Promise<Recorder> {
-  const plan = new Map(
-    turns.flatMap(({ part, steps }) => steps.map((step) => [`${part}.${step.id}`, step] as const)),
-  )
+  const plan = new Map(turns.flatMap(({ part, steps }) => steps.map((step) => [`${part}.${step.id}`, step] as const)))
   const several = names.size > 1
   const boot = draftOf('boot', 'boot', began)
   const parts: Open[] = []

@@ -29,10 +29,7 @@ export function keepsStaleTranslations(version: readonly [number, number] | unde
 }
 
 /** The part in which the guest met such a breakpoint, and where. */
-export function staleTranslation(
-  record: BootRecord,
-  console: readonly string[],
-): StaleTranslation | undefined {
+export function staleTranslation(record: BootRecord, console: readonly string[]): StaleTranslation | undefined {
   const parts = record.parts.length > 0 ? record.parts.map(({ part }) => part) : [undefined]
   for (const part of parts) {
     const found = readLog(consoleOf(console, part)).find(

@@ -55,10 +55,7 @@ describe('lines below a hunk keep their numbers', () => {
       lines('/* a', 'x', 'b', '*/', '#line 4', 'c'),
     )
     expect(
-      await numbered(
-        lines('#define A \\', ' b \\', ' c', 'd'),
-        lines('#define A \\', ' x \\', ' b \\', ' c', 'd'),
-      ),
+      await numbered(lines('#define A \\', ' b \\', ' c', 'd'), lines('#define A \\', ' x \\', ' b \\', ' c', 'd')),
     ).toBe(lines('#define A \\', ' x \\', ' b \\', ' c', '#line 4', 'd'))
     expect(await numbered(lines('f(a,', 'b', ');', 'c'), lines('f(a,', 'x,', 'b', ');', 'c'))).toBe(
       lines('f(a,', 'x,', 'b', ');', '#line 4', 'c'),

@@ -49,9 +49,7 @@ test.each([
   ['asm(".inc" "bin \\"../x\\"");'],
   ['asm(".inc"\n"bin " NAME);'],
 ])('%s is refused', async (lines) => {
-  expect(await said(lines)).toEqual([
-    expect.stringMatching(/^reads-outside: fix\.patch:\d+ reads|^reads-outside: fs/),
-  ])
+  expect(await said(lines)).toEqual([expect.stringMatching(/^reads-outside: fix\.patch:\d+ reads|^reads-outside: fs/)])
 })
 
 test.each([

@@ -10,27 +10,14 @@ import { generatedFrom, rulesIn } from '../../../src/build/headers/generated-fro
 const root = mkdtempSync(path.join(os.tmpdir(), 'inarch-made-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-const made = (text: string) =>
-  rulesIn('drivers/x/Makefile', text).map(({ target, from }) => `${target} < ${from}`)
+const made = (text: string) => rulesIn('drivers/x/Makefile', text).map(({ target, from }) => `${target} < ${from}`)
 
 describe('the rules of a makefile', () => {
   test.each([
     ['a path from the root', '$(obj)/t.c: include/x/x.h FORCE', 'drivers/x/t.c < include/x/x.h'],
-    [
-      'variables of the tree',
-      '$(obj)/t.c: $(srctree)/include/x.h $(src)/make.sh',
-      'drivers/x/t.c < include/x.h',
-    ],
-    [
-      'a line that goes on',
-      '$(obj)/t.c: $(srctree)/include/x.h \\\n\t$(src)/make',
-      'drivers/x/t.c < include/x.h',
-    ],
-    [
-      'variables of its own',
-      'from = $(src)/../../include/x.h\n$(obj)/t.c: $(from)',
-      'drivers/x/t.c < include/x.h',
-    ],
+    ['variables of the tree', '$(obj)/t.c: $(srctree)/include/x.h $(src)/make.sh', 'drivers/x/t.c < include/x.h'],
+    ['a line that goes on', '$(obj)/t.c: $(srctree)/include/x.h \\\n\t$(src)/make', 'drivers/x/t.c < include/x.h'],
+    ['variables of its own', 'from = $(src)/../../include/x.h\n$(obj)/t.c: $(from)', 'drivers/x/t.c < include/x.h'],
     ['several targets', '$(obj)/a.h $(obj)/b.c: $(src)/x.txt', 'drivers/x/b.c < drivers/x/x.txt'],
     [
       'names in braces',

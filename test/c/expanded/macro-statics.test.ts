@@ -33,15 +33,7 @@ void __dynamic_pr_debug(struct _ddebug *, const char *, ...);
 int work(int);
 `
 
-const names = [
-  '__already_done',
-  '__warned',
-  '__print_once',
-  '_rs',
-  '__key',
-  'descriptor',
-  '__UNIQUE_ID_ddebug7',
-]
+const names = ['__already_done', '__warned', '__print_once', '_rs', '__key', 'descriptor', '__UNIQUE_ID_ddebug7']
 
 async function rules(body: string, more = '') {
   const source = `${macros}${more}\nint wanted(int a) { ${body} }\n`
@@ -53,15 +45,9 @@ describe('what a macro keeps for a message comes along', () => {
   it.each([
     ['a warning', 'WARN_ONCE(a > 3, "a is %d", a); return a + 1;'],
     ['a warning without words', 'return WARN_ON_ONCE_2(a > 3) ? a : work(a);'],
-    [
-      'two of them, one in a loop',
-      'while (a--) { WARN_ONCE(a > 3, "x"); work(a); WARN_ONCE(a > 7, "y"); } return 0;',
-    ],
+    ['two of them, one in a loop', 'while (a--) { WARN_ONCE(a > 3, "x"); work(a); WARN_ONCE(a > 7, "y"); } return 0;'],
     ['a message that is said once', 'DO_ONCE_LITE_IF(1, _printk, "%d", work(a)); return work(a + 1);'],
-    [
-      'a message that is limited',
-      'printk_ratelimited("%d", work(a)); printk_ratelimited("again"); return a;',
-    ],
+    ['a message that is limited', 'printk_ratelimited("%d", work(a)); printk_ratelimited("again"); return a;'],
     ['the key of a lock', 'mutex_init(&a); return a;'],
     ['the descriptor of a debug message', 'pr_debug("a is %d", a); return work(a);'],
   ])('%s', async (_name, body) => {
@@ -72,12 +58,7 @@ describe('what a macro keeps for a message comes along', () => {
 describe('what only sounds so is refused, as nobody can bind it', () => {
   it.each([
     ['a counter', '__key', 'return COUNT();', '#define COUNT() ({ static int __key; ++__key; })'],
-    [
-      'a count down',
-      '__warned',
-      'return LEFT();',
-      '#define LEFT() ({ static int __warned = 3; --__warned; })',
-    ],
+    ['a count down', '__warned', 'return LEFT();', '#define LEFT() ({ static int __warned = 3; --__warned; })'],
     ['a number', '_rs', 'return NEXT(a);', '#define NEXT(a) ({ static int _rs; _rs += (a); _rs; })'],
     ['what is done once', '__already_done', 'DO_ONCE_LITE_IF(1, work, a); return a;', ''],
     [

@@ -12,11 +12,7 @@ const one = (text: string) => {
 
 describe('what an item is', () => {
   test.each([
-    [
-      'static inline __attribute__((__gnu_inline__)) int f(int a) { return "}"[a] + \'{\'; }',
-      'function',
-      'f',
-    ],
+    ['static inline __attribute__((__gnu_inline__)) int f(int a) { return "}"[a] + \'{\'; }', 'function', 'f'],
     ['__attribute__((section(".x"))) void *g(void) __attribute__((cold)) { return 0; }', 'function', 'g'],
     ['static int (*pick(int a))(int, int) { return 0; }', 'function', 'pick'],
     ['long __attribute__((alias("h"))) h(struct s { int a; } *p) { return p->a; }', 'function', 'h'],
@@ -45,8 +41,7 @@ describe('what an item is', () => {
 })
 
 test('lines and files follow the markers, also inside an item', () => {
-  const text =
-    '# 1 "a.c"\n# 7 "b.h" 1\nint x;\nint f(void)\n{\n# 20 "b.h"\n return 1;\n}\n# 2 "a.c" 2\n\nint y;\n'
+  const text = '# 1 "a.c"\n# 7 "b.h" 1\nint x;\nint f(void)\n{\n# 20 "b.h"\n return 1;\n}\n# 2 "a.c" 2\n\nint y;\n'
   expect(outline(text).items.map(({ file, line, lastLine }) => [file, line, lastLine])).toEqual([
     ['b.h', 7, 7],
     ['b.h', 8, 21],

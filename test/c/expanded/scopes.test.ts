@@ -31,11 +31,7 @@ const outside: readonly (readonly [what: string, text: string, uses: number])[] 
   ['a product of local variables declares nothing', 'int f(int a) { return ({ a * x; }); }', 1],
   ['nor does the last product of a statement expression', 'int f(void) { return ({ a * x; }); }', 1],
   ['statements in an initial value have blocks of their own', 'int a[] = { ({ int x = 1; x; }), x };', 1],
-  [
-    'members are nothing of the file',
-    'void f(void) { struct { int x; t y : (x, 3), z; } s = { x: 1, z: 2 }; }',
-    1,
-  ],
+  ['members are nothing of the file', 'void f(void) { struct { int x; t y : (x, 3), z; } s = { x: 1, z: 2 }; }', 1],
   ['an enumerator of a block is local', 'void f(void) { enum { x = 1, y = x } e; g(x); }', 0],
   ['labels are no variables', 'void f(void) { __label__ y; goto x; x: g(x); y: ; int z; }', 1],
   ['a case may ask for a condition', 'void f(int a) { switch (a) { case 1 ? x : x: t x; g(x); } }', 2],

@@ -6,12 +6,10 @@ import { changedFunctions } from '../../../src/check/subject/changed-functions.t
 import { changeOf } from '../text.ts'
 
 function lockings(before: string, after: string) {
-  return lockFindings(changedFunctions([changeOf(before, after)])).map(
-    ({ severity = 'warning', message }) => ({
-      severity,
-      message,
-    }),
-  )
+  return lockFindings(changedFunctions([changeOf(before, after)])).map(({ severity = 'warning', message }) => ({
+    severity,
+    message,
+  }))
 }
 
 const locked = (lock: string, body: string) => `int f(struct q *q)

@@ -192,14 +192,8 @@ static struct job *jobs[64];
 ${use}`
 
   test.each([
-    [
-      'how long a local array is',
-      'int show(void)\n{\n\tchar buffer[SLOT];\n\treturn fill(buffer, sizeof(buffer));\n}',
-    ],
-    [
-      'how long a later one is',
-      'int show(void)\n{\n\tunsigned char a[4][2], *b[SLOT];\n\treturn fill(a, b);\n}',
-    ],
+    ['how long a local array is', 'int show(void)\n{\n\tchar buffer[SLOT];\n\treturn fill(buffer, sizeof(buffer));\n}'],
+    ['how long a later one is', 'int show(void)\n{\n\tunsigned char a[4][2], *b[SLOT];\n\treturn fill(a, b);\n}'],
     [
       'how long an array in a struct’s variable is',
       'int show(void)\n{\n\tstruct job list[SLOT];\n\treturn fill(list);\n}',

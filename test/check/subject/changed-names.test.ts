@@ -54,9 +54,9 @@ describe('an enumerator', () => {
   })
 
   test('changes with the one that it is made of, and so does a macro', () => {
-    expect(
-      changed('enum { A = 1, B = A << 1 };\n#define C (B)', 'enum { A = 2, B = A << 1 };\n#define C (B)'),
-    ).toEqual(['A = 2', 'B = 4', 'C = 4'])
+    expect(changed('enum { A = 1, B = A << 1 };\n#define C (B)', 'enum { A = 2, B = A << 1 };\n#define C (B)')).toEqual(
+      ['A = 2', 'B = 4', 'C = 4'],
+    )
   })
 })
 

@@ -30,9 +30,7 @@ test('variables of functions that hand them on lie on the stack', () => {
 
 test('a function that finds one by another pointer may be another task’s', () => {
   expect(
-    lifetime(
-      'int f(void) { struct ctx c; use(&c); return c.a; } int g(void *p) { struct ctx *c = p; return c->a; }',
-    ),
+    lifetime('int f(void) { struct ctx c; use(&c); return c.a; } int g(void *p) { struct ctx *c = p; return c->a; }'),
   ).toBe('shared')
   expect(
     lifetime(
@@ -73,25 +71,18 @@ test('functions that see a type do so by its name, a member, or an inline functi
      int named(struct ctx *c) { return 0; } int by_member(void *p) { return get(p) + 1; }
      int other(void) { return 3; }`,
   )
-  expect(typeUsers(side, ['named', 'by_member', 'other', 'missing'], ['ctx', 'b'])).toEqual([
-    'named',
-    'by_member',
-  ])
+  expect(typeUsers(side, ['named', 'by_member', 'other', 'missing'], ['ctx', 'b'])).toEqual(['named', 'by_member'])
 })
 
 test('bodies are emptied, types and first values stay', () => {
-  const side = unit(
-    'struct s { int a; };\nint f(void) { struct t { int b; } x; return 0; }\nint v[] = { 1, 2 };\n',
-  )
+  const side = unit('struct s { int a; };\nint f(void) { struct t { int b; } x; return 0; }\nint v[] = { 1, 2 };\n')
   expect(withoutBodies(side).replace(/^#.*\n/gm, '')).toBe(
     'struct s { int a; };\nint f(void) {}\nint v[] = { 1, 2 };\n',
   )
 })
 
 test('what a macro numbers stays apart, though all of it has the same number', () => {
-  const side = unit(
-    'static const char __UNIQUE_ID_author0[] = "a";\nstatic const char __UNIQUE_ID_author0[] = "b";\n',
-  )
+  const side = unit('static const char __UNIQUE_ID_author0[] = "a";\nstatic const char __UNIQUE_ID_author0[] = "b";\n')
   const names = [...withoutBodies(side).matchAll(/__UNIQUE_ID_\w+/g)].map(([name]) => name)
   expect(new Set(names).size).toBe(2)
 })

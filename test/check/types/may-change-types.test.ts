@@ -41,11 +41,7 @@ test.each([
   ['a type inside of a function', 'int x; }', 'long x; }'],
   ['a new function', 'int entry', 'static void fresh(struct item *i)\n{\n}\nint entry'],
   ['a comment in a struct', '/* first */', '/* the first */'],
-  [
-    'a header that is included besides',
-    '#include <linux/fs.h>',
-    '#include <linux/fs.h>\n#include <linux/mm.h>',
-  ],
+  ['a header that is included besides', '#include <linux/fs.h>', '#include <linux/fs.h>\n#include <linux/mm.h>'],
   ['a macro that only functions use', 'ONLY_INSIDE 3', 'ONLY_INSIDE 5'],
   ['a new macro', '#define LENGTH', '#define WIDTH 3\n#define LENGTH'],
   ['a first value', '.a = 1', '.a = 2'],

@@ -130,8 +130,7 @@ const cases: readonly Case[] = [
     changes: true,
   },
   {
-    title:
-      'behind the name of its function is no line for somebody unknown, though its own warning has moved as far',
+    title: 'behind the name of its function is no line for somebody unknown, though its own warning has moved as far',
     code: (n) =>
       `void limit(const char *, int); int f(int a) { LINE_WARN(${n + 40}); limit(__func__, ${n}); return get(); }`,
     numbers: [32, 34],
@@ -155,15 +154,13 @@ const cases: readonly Case[] = [
   },
   {
     title: 'that is printed behind a file as something else is no line, though a warning has moved as far',
-    code: (n) =>
-      `int f(int a) { LINE_WARN(${n + 40}); _printk("%s: at most %d", "net/dev.c", ${n}); return get(); }`,
+    code: (n) => `int f(int a) { LINE_WARN(${n + 40}); _printk("%s: at most %d", "net/dev.c", ${n}); return get(); }`,
     numbers: [100, 102],
     changes: true,
   },
   {
     title: 'that is printed as a line is one when a warning has moved as far',
-    code: (n) =>
-      `int f(int a) { LINE_WARN(${n + 40}); _printk("%d: %s line %d", a, __func__, ${n}); return get(); }`,
+    code: (n) => `int f(int a) { LINE_WARN(${n + 40}); _printk("%d: %s line %d", a, __func__, ${n}); return get(); }`,
     numbers: [100, 102],
     changes: false,
   },

@@ -100,11 +100,7 @@ describe.each(kinds)('%s', (compiler) => {
     it('the same holds for tables of addresses', () => {
       const flags = ['-fjump-tables']
       expect(ledTo(build(unit(), flags))).toEqual(['pick', 'take'])
-      const change = compareObjects(
-        build(unit(), flags),
-        build(unit({ case: 30, of: 'take' }), flags),
-        'unit.c',
-      )
+      const change = compareObjects(build(unit(), flags), build(unit({ case: 30, of: 'take' }), flags), 'unit.c')
       expect(change.changed.map(({ after }) => after.name)).toEqual(['take'])
       expect(rules(extractionOf([change]).findings)).toEqual([])
     })

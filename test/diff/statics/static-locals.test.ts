@@ -351,9 +351,10 @@ const cases: readonly Case[] = [
 
 describe.each(compilers)('static variables of one name, %s:', (compiler) => {
   test.each(cases)('$title', ({ before, after, truth, told }) => {
-    const [b, a] = [before, after].map((text) =>
-      readObject(compileWith(compiler, text, ['-gdwarf-4']), 'unit.o'),
-    ) as [ObjectFile, ObjectFile]
+    const [b, a] = [before, after].map((text) => readObject(compileWith(compiler, text, ['-gdwarf-4']), 'unit.o')) as [
+      ObjectFile,
+      ObjectFile,
+    ]
     const change = compareObjects(b, a, 'unit.c', { linesMoved: true })
     const extraction = extract([{ change, object: 'vmlinux' }], { has: () => true })
     const refused = extraction.findings.some(({ rule }) => rule === 'ambiguous-static')

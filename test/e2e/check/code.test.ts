@@ -72,11 +72,7 @@ describe.concurrent('locks and references of a real kernel', () => {
         'write_lock(&file_systems_lock);\n\tp = find_filesystem',
         'mutex_lock(&other_lock);\n\tp = find_filesystem',
       ],
-      [
-        systems,
-        '\twrite_unlock(&file_systems_lock);\n\treturn res;',
-        '\tmutex_unlock(&other_lock);\n\treturn res;',
-      ],
+      [systems, '\twrite_unlock(&file_systems_lock);\n\treturn res;', '\tmutex_unlock(&other_lock);\n\treturn res;'],
     ])
     expect(judgement.verdict).toBe('consent')
     expect(told(judgement)).toEqual(['warning lock-balance register_filesystem'])
@@ -107,11 +103,7 @@ describe.concurrent('locks and references of a real kernel', () => {
 describe.concurrent('what is handed on, and where code runs', () => {
   test('a work item with another function waits for consent', async () => {
     const judgement = await judge('work', [
-      [
-        helper,
-        'INIT_WORK(&sub_info->work, call_usermodehelper_exec_work)',
-        'INIT_WORK(&sub_info->work, other_work)',
-      ],
+      [helper, 'INIT_WORK(&sub_info->work, call_usermodehelper_exec_work)', 'INIT_WORK(&sub_info->work, other_work)'],
       [
         helper,
         'struct subprocess_info *call_usermodehelper_setup(',
@@ -126,11 +118,7 @@ describe.concurrent('what is handed on, and where code runs', () => {
 
   test('a work item’s function that itself changes is no danger of this kind', async () => {
     const judgement = await judge('body', [
-      [
-        helper,
-        'if (sub_info->wait & UMH_WAIT_PROC) {',
-        'if ((sub_info->wait & UMH_WAIT_PROC) && sub_info->path) {',
-      ],
+      [helper, 'if (sub_info->wait & UMH_WAIT_PROC) {', 'if ((sub_info->wait & UMH_WAIT_PROC) && sub_info->path) {'],
     ])
     expect(judgement.functions.map(({ name }) => name)).toContain('call_usermodehelper_exec_work')
     expect(told(judgement).filter((one) => /live-pointer|address-of/.test(one))).toEqual([])
@@ -153,11 +141,7 @@ describe.concurrent('what is handed on, and where code runs', () => {
 
   test('a handler of NMIs waits for consent, with the way to it', async () => {
     const judgement = await judge('nmi', [
-      [
-        'arch/x86/kernel/apic/hw_nmi.c',
-        'if (nmi_cpu_backtrace(regs))',
-        'if (regs && nmi_cpu_backtrace(regs))',
-      ],
+      ['arch/x86/kernel/apic/hw_nmi.c', 'if (nmi_cpu_backtrace(regs))', 'if (regs && nmi_cpu_backtrace(regs))'],
     ])
     expect(told(judgement)).toEqual(['warning unsafe-context nmi_cpu_backtrace_handler'])
     expect(judgement.findings[0]?.message).toContain('NMI')
@@ -191,15 +175,9 @@ describe.concurrent('what is handed on, and where code runs', () => {
     const judgement = await judge('inlined', [
       [systems, 'strncmp((*p)->name, name, len) == 0', 'strncmp((*p)->name, name, len) <= 0'],
     ])
-    expect(judgement.functions.map(({ name }) => name).sort()).toEqual([
-      '__get_fs_type',
-      'register_filesystem',
-    ])
+    expect(judgement.functions.map(({ name }) => name).sort()).toEqual(['__get_fs_type', 'register_filesystem'])
     // What is no longer found by equality is found, and put, elsewhere in the list.
-    expect(told(judgement)).toEqual([
-      'warning placed-otherwise find_filesystem',
-      'note inlined-copy find_filesystem',
-    ])
+    expect(told(judgement)).toEqual(['warning placed-otherwise find_filesystem', 'note inlined-copy find_filesystem'])
   })
 })
 
@@ -210,11 +188,7 @@ describe.concurrent('what no function carries', () => {
       ['fs/Kconfig', 'menu "File systems"', '# more\nmenu "File systems"'],
       ['fs/Makefile', 'obj-y :=', '# more\nobj-y :='],
       ['arch/x86/boot/main.c', '#include "boot.h"', '#include "boot.h"\nint more;'],
-      [
-        'arch/x86/entry/vdso/vclock_gettime.c',
-        '#include <linux/time.h>',
-        '#include <linux/time.h>\nint more;',
-      ],
+      ['arch/x86/entry/vdso/vclock_gettime.c', '#include <linux/time.h>', '#include <linux/time.h>\nint more;'],
       ['arch/x86/kernel/vmlinux.lds.S', 'OUTPUT_ARCH', '/* more */\nOUTPUT_ARCH'],
       ['arch/x86/lib/memmove_64.S', '#include', '#define MORE 1\n#include'],
     ])
@@ -248,9 +222,7 @@ describe.concurrent('what no function carries', () => {
     ])
     expect(judgement.verdict).toBe('refused')
     const rules = new Set(judgement.findings.map(({ rule }) => rule))
-    expect([...rules].sort()).toEqual(
-      expect.arrayContaining(['data-changed', 'init-code', 'registration-added']),
-    )
+    expect([...rules].sort()).toEqual(expect.arrayContaining(['data-changed', 'init-code', 'registration-added']))
   })
 
   test('is left out where the kernel does without: an export that the fix itself uses, code for the end', async () => {

@@ -32,12 +32,7 @@ const edits: readonly (readonly [name: string, file: string, from: string, to: s
   // Only ever a variable of a function, handed to others.
   ['buffer', 'fs/d_path.c', 'struct prepend_buffer {', 'struct prepend_buffer {\n\tlong inarch_first;'],
   // A variable of a function, which another one finds by container_of.
-  [
-    'callback',
-    'fs/readdir.c',
-    'struct getdents_callback {',
-    'struct getdents_callback {\n\tlong inarch_first;',
-  ],
+  ['callback', 'fs/readdir.c', 'struct getdents_callback {', 'struct getdents_callback {\n\tlong inarch_first;'],
   // Called by a module that declares it itself.
   [
     'query',
@@ -118,9 +113,7 @@ describe('a patch of types and signatures', () => {
       'warning export-crc',
     ])
     expect(found.find(({ rule }) => rule === 'signature')!.message).toContain('drivers/acpi/sbshc.c')
-    expect(found[0]!.message).toContain(
-      'void (struct acpi_ec *, u8, bool) instead of void (struct acpi_ec *, u8)',
-    )
+    expect(found[0]!.message).toContain('void (struct acpi_ec *, u8, bool) instead of void (struct acpi_ec *, u8)')
   })
 
   test('has nothing else to be told', () => {

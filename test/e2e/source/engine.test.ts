@@ -73,12 +73,7 @@ test('a function that only calls what another unit adds goes along with it, its 
       '',
       '\tbrand_new(3);',
     ]),
-    insertion(
-      kernel,
-      'fs/proc/version.c',
-      'static int version_proc_show(struct seq_file *m, void *v)',
-      added,
-    ),
+    insertion(kernel, 'fs/proc/version.c', 'static int version_proc_show(struct seq_file *m, void *v)', added),
   ])
   const { manifest, directory } = await makeLivePatch(job, kernel, {
     patches: [parsePatch(diff, 'brand-new.patch')],
@@ -86,12 +81,8 @@ test('a function that only calls what another unit adds goes along with it, its 
     engine: 'source',
     output: path.join(work, 'brand-new'),
   })
-  expect(manifest.objects.flatMap(({ functions }) => functions.map(({ name }) => name))).toEqual([
-    'uptime_proc_show',
-  ])
-  expect(readFileSync(path.join(directory!, 'fs-proc-version.c'), 'latin1')).toContain(
-    '\tstatic int calls;\n',
-  )
+  expect(manifest.objects.flatMap(({ functions }) => functions.map(({ name }) => name))).toEqual(['uptime_proc_show'])
+  expect(readFileSync(path.join(directory!, 'fs-proc-version.c'), 'latin1')).toContain('\tstatic int calls;\n')
 })
 
 test('what differs between the engines only by what the compiler chose is told and goes through', async () => {
@@ -168,9 +159,7 @@ describe('a directory that was edited', () => {
   })
 
   test('and replaces what the unit does not have', async () => {
-    expect(rules(await built('livepatch.c', '"dummy_get_stats64"', '"dummy_get_stats65"'))).toEqual([
-      'not-in-unit',
-    ])
+    expect(rules(await built('livepatch.c', '"dummy_get_stats64"', '"dummy_get_stats65"'))).toEqual(['not-in-unit'])
   })
 
   test('and puts a function at a place where it is not', async () => {
@@ -208,9 +197,10 @@ describe('a directory that was edited', () => {
   })
 
   test('is not written over', async () => {
-    await expect(
-      make(kernel, 'examples/dummy-count-drops.patch', 'source', path.dirname(made)),
-    ).rejects.toMatchObject({ kind: 'usage', code: 'directory-exists' })
+    await expect(make(kernel, 'examples/dummy-count-drops.patch', 'source', path.dirname(made))).rejects.toMatchObject({
+      kind: 'usage',
+      code: 'directory-exists',
+    })
   })
 
   test.each([

@@ -27,14 +27,7 @@ function lines(bytes: number, line: (number: number) => string): string {
 }
 
 describe('one sentence and what to do next is all there is about', () => {
-  const cases: readonly [
-    title: string,
-    text: string,
-    wanted: string,
-    flags: string[],
-    code: number,
-    says: RegExp,
-  ][] = [
+  const cases: readonly [title: string, text: string, wanted: string, flags: string[], code: number, says: RegExp][] = [
     [
       'a file that does not compile',
       'int f(int x) { return x + ; }\n',

@@ -40,12 +40,7 @@ const named = (names: readonly string[]): Seen[] =>
   [...examples, ...seen].filter(({ patch }) => names.includes(path.basename(patch, '.patch')))
 
 let number = 0
-export async function make(
-  kernel: Kernel,
-  patch: string,
-  engine: Engine,
-  output?: string,
-): Promise<WrittenModule> {
+export async function make(kernel: Kernel, patch: string, engine: Engine, output?: string): Promise<WrittenModule> {
   const place = output ?? path.join(work, `${++number}`)
   mkdirSync(place, { recursive: true })
   return await makeLivePatch(job, kernel, {

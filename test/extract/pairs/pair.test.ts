@@ -11,20 +11,17 @@ const pairOf = (compiler: string, before: string, after: string) => {
   return comparePair(b!, a!, 'unit.c').report
 }
 
-test.each(compilers)(
-  'a new function for other units is told, and those that come along are not, %s',
-  (compiler) => {
-    const before = 'int get(void); int f(int a) { return get() + a; }'
-    const after = `${before.replace('get() + a', 'get() * helper(a)').replace('int f', 'int helper(int); int f')}
+test.each(compilers)('a new function for other units is told, and those that come along are not, %s', (compiler) => {
+  const before = 'int get(void); int f(int a) { return get() + a; }'
+  const after = `${before.replace('get() + a', 'get() * helper(a)').replace('int f', 'int helper(int); int f')}
     __attribute__((noinline)) int helper(int a) { return get() ^ a; }
     int offered(int a) { return get() - a; }
     __attribute__((noinline, used)) static int kept(int a) { return get() - 2 * a; }`
-    const { changed, added, findings } = pairOf(compiler, before, after)
-    expect(changed.map(({ name }) => name)).toEqual(['f'])
-    expect(added.map(({ name }) => name).sort()).toEqual(['helper', 'kept', 'offered'])
-    expect(findings.map(({ rule, symbol }) => `${rule} ${symbol}`)).toEqual(['new-function-left-out offered'])
-  },
-)
+  const { changed, added, findings } = pairOf(compiler, before, after)
+  expect(changed.map(({ name }) => name)).toEqual(['f'])
+  expect(added.map(({ name }) => name).sort()).toEqual(['helper', 'kept', 'offered'])
+  expect(findings.map(({ rule, symbol }) => `${rule} ${symbol}`)).toEqual(['new-function-left-out offered'])
+})
 
 // clang gives such a function the alias as its only name.
 test.each(compilers.filter((name) => name.startsWith('gcc')))(

@@ -32,9 +32,7 @@ describe('a reference to', () => {
   })
 
   test('a global symbol that is not exported is resolved by livepatch', () => {
-    expect(
-      bindOne({ symbols: { 'vmlinux used': [{ type: 'T' }] } }, external, 'vmlinux', 'used').binding,
-    ).toEqual({
+    expect(bindOne({ symbols: { 'vmlinux used': [{ type: 'T' }] } }, external, 'vmlinux', 'used').binding).toEqual({
       kind: 'livepatch',
       object: 'vmlinux',
       when: 'vmlinux',
@@ -49,12 +47,7 @@ describe('a reference to', () => {
   })
 
   test('a name that only another unit has for itself is refused', () => {
-    const { binding, rules } = bindOne(
-      { symbols: { 'vmlinux used': [{ type: 't' }] } },
-      external,
-      'vmlinux',
-      'used',
-    )
+    const { binding, rules } = bindOne({ symbols: { 'vmlinux used': [{ type: 't' }] } }, external, 'vmlinux', 'used')
     expect(binding).toBeUndefined()
     expect(rules).toEqual(['no-symbol'])
   })
@@ -70,9 +63,7 @@ describe('a reference to', () => {
   })
 
   test('what a module exports is refused in code of the kernel proper', () => {
-    expect(bindOne({ exports: { used: 'jbd2' } }, external, 'vmlinux', 'used').rules).toEqual([
-      'module-symbol',
-    ])
+    expect(bindOne({ exports: { used: 'jbd2' } }, external, 'vmlinux', 'used').rules).toEqual(['module-symbol'])
   })
 
   test('a private function of the unit is never an export of the same name', () => {

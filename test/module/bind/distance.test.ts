@@ -62,26 +62,18 @@ describe('a private symbol of vmlinux', () => {
 
 /** The relocations of a patched function that refers to `callee` and `the_key`, which lie at a distance. */
 function relocationsOf(code: string) {
-  const unit = (n: number) =>
-    `extern long the_key; void callee(void); int f(int a) { ${code} return a + ${n}; }`
+  const unit = (n: number) => `extern long the_key; void callee(void); int f(int a) { ${code} return a + ${n}; }`
   const { draft, references } = extractionOf([changeOf(unit(1000), unit(1001))])
   const livepatchSymbols = new Map<SymbolDraft, LivepatchBinding>()
   for (const [symbol, { name }] of references)
     if (name !== '__fentry__')
       livepatchSymbols.set(symbol, { kind: 'livepatch', object: 'vmlinux', when: 'vmlinux', name, sympos: 0 })
   const from = undefinedSymbol(anchor)
-  const fromAnchor = new Map(
-    [...livepatchSymbols.keys()].map((symbol) => [symbol, { anchor: from, bytes: -0x1000 }]),
-  )
-  for (const section of draft.sections)
-    moveLivepatchRelocations(section, livepatchSymbols, draft, [], fromAnchor)
+  const fromAnchor = new Map([...livepatchSymbols.keys()].map((symbol) => [symbol, { anchor: from, bytes: -0x1000 }]))
+  for (const section of draft.sections) moveLivepatchRelocations(section, livepatchSymbols, draft, [], fromAnchor)
   return draft.sections.flatMap(({ name: section, relocations, livepatchRelocations = [] }) => [
-    ...relocations
-      .filter(({ symbol }) => symbol === from)
-      .map(({ addend }) => ({ section, by: 'distance', addend })),
-    ...livepatchRelocations.flatMap((one) =>
-      one.relocations.map(({ addend }) => ({ section, by: 'name', addend })),
-    ),
+    ...relocations.filter(({ symbol }) => symbol === from).map(({ addend }) => ({ section, by: 'distance', addend })),
+    ...livepatchRelocations.flatMap((one) => one.relocations.map(({ addend }) => ({ section, by: 'name', addend }))),
   ])
 }
 

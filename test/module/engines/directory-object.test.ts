@@ -14,12 +14,7 @@ const label = (object: string, name: string, position: number) =>
 const wrapper = compile('extern char livepatch_f[]; void *table = livepatch_f;')
 const skeleton = compile('int skeleton;')
 
-function unit(
-  text: string,
-  before = 'int f(int a) { return a; }',
-  file = 'a.c',
-  object = 'vmlinux',
-): SourceObject {
+function unit(text: string, before = 'int f(int a) { return a; }', file = 'a.c', object = 'vmlinux'): SourceObject {
   return {
     file,
     unit: `kernel/${file}`,
@@ -67,14 +62,11 @@ describe('a name that a file uses', () => {
         { type: 't', address: 0x20n },
       ],
     }
-    const before =
-      'static __attribute__((noinline)) int used(int a) { return a * 3; } int f(int a) { return used(a); }'
+    const before = 'static __attribute__((noinline)) int used(int a) { return a * 3; } int f(int a) { return used(a); }'
     const one = unit('int used(int); int livepatch_f(int a) { return used(a); }', before)
     const { rules, hints } = linked({ symbols }, one)
     expect(rules).toEqual(['ambiguous-symbol'])
-    expect(hints).toContain(
-      'Say which one is meant with LIVEPATCH_SYMBOL. By position, they are 1: t 10, 2: t 20',
-    )
+    expect(hints).toContain('Say which one is meant with LIVEPATCH_SYMBOL. By position, they are 1: t 10, 2: t 20')
   })
 
   test('and that a label puts at a position is bound to that one', () => {
@@ -127,9 +119,7 @@ test('a variable that code has as a constant of boot is bound like any other nam
     const { bindings, rules, draft } = linked({ symbols }, ...units)
     const led = draft.sections.flatMap(({ relocations }) => relocations.map(({ symbol }) => symbol))
     // The wrapper's own is not asked about.
-    const open = led.filter(
-      ({ name, place }) => place === 'undefined' && !/^(__fentry__|livepatch_)/.test(name),
-    )
+    const open = led.filter(({ name, place }) => place === 'undefined' && !/^(__fentry__|livepatch_)/.test(name))
     expect(rules.filter((rule) => rule !== 'no-symbol')).toEqual([])
     for (const { name } of open) expect(Object.keys(bindings)).toContain(name)
     for (const symbol of open) expect(draft.symbols).toContain(symbol)
@@ -154,8 +144,7 @@ test('two files that define the same name are refused', () => {
 })
 
 test('a note of a patch’s macro is refused: the tables are in the wrapper', () => {
-  const note =
-    'int livepatch_f(int a) { return a; } static int note __attribute__((used, section(".inarch.states")));'
+  const note = 'int livepatch_f(int a) { return a; } static int note __attribute__((used, section(".inarch.states")));'
   expect(linked({}, unit(note)).rules).toEqual(['note-in-source'])
 })
 
@@ -185,11 +174,7 @@ describe('functions of one name in two files', () => {
   test('are three when there are three', () => {
     const text = (name: string) =>
       `static ${apart} int same(int a) { return a * 5; } int ${name}(int a) { return same(a); }`
-    const found = functions(
-      unit(text('f1')),
-      unit(text('f2'), 'int g;', 'b.c'),
-      unit(text('f3'), 'int h;', 'c.c'),
-    )
+    const found = functions(unit(text('f1')), unit(text('f2'), 'int g;', 'b.c'), unit(text('f3'), 'int h;', 'c.c'))
     expect(found.filter((name) => name.startsWith('same'))).toEqual(['same', 'same..2', 'same..3'])
   })
 })

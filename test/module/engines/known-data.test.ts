@@ -129,9 +129,7 @@ describe('a constant of a header', () => {
     expect(engine.rules).toEqual(['error copy-not-shared mask'])
     expect(engine.findings[0]?.message).toMatch(/defines mask, .*; the two differ: its bytes/)
     expect(engine.carried).toEqual(['mask'])
-    expect(linked({ ...indexed, changedHeader, own: undefined }).rules).toEqual([
-      'warning copy-not-shared mask',
-    ])
+    expect(linked({ ...indexed, changedHeader, own: undefined }).rules).toEqual(['warning copy-not-shared mask'])
     const longer = linked({ ...indexed, changedHeader: mask.replace('31', '31, 63') })
     expect(longer.rules).toEqual(['error copy-not-shared mask'])
   })

@@ -5,10 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { SectionDraft } from '../../../src/elf/write.ts'
 import type { Finding } from '../../../src/ground/finding.ts'
 import type { Binding } from '../../../src/module/bind/bind.ts'
-import {
-  leaveOutTracepoints,
-  moveLivepatchRelocations,
-} from '../../../src/module/link/livepatch-relocations.ts'
+import { leaveOutTracepoints, moveLivepatchRelocations } from '../../../src/module/link/livepatch-relocations.ts'
 import { changeOf, extractionOf } from '../../objects.ts'
 
 type Late = Binding & { kind: 'livepatch' }

@@ -16,10 +16,7 @@ test('each function has its source on both sides, also one that the patch does n
   mkdirSync(path.join(work, 'mm'))
   writeFileSync(path.join(work, 'mm/b.c'), 'int other(void)\n{\n\treturn helper();\n}\n')
   const before = '\nstatic int one(void)\n{\n\treturn 1; /* \xe4 */\n}\n'
-  const patch = parsePatch(
-    Buffer.from('--- a/mm/a.c\n+++ b/mm/a.c\n@@ -1 +1 @@\n-a\n+b\n'),
-    '/some/where/fix.patch',
-  )
+  const patch = parsePatch(Buffer.from('--- a/mm/a.c\n+++ b/mm/a.c\n@@ -1 +1 @@\n-a\n+b\n'), '/some/where/fix.patch')
   const entry = (name: string, unit: string) => ({ name, unit, sympos: 0, reasons: [] })
   const evidence = await evidenceFor(
     { source: work } as Kernel,

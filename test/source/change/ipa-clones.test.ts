@@ -3,8 +3,7 @@
 import { expect, test } from 'vitest'
 import { readInlining } from '../../../src/source/change/ipa-clones.ts'
 
-const line = (from: string, to: string, how: string) =>
-  `Callgraph clone;${from};3;a.c;4;12;${to};16;a.c;4;12;${how}`
+const line = (from: string, to: string, how: string) => `Callgraph clone;${from};3;a.c;4;12;${to};16;a.c;4;12;${how}`
 
 test('forms of a function count as the function', () => {
   const inlining = readInlining({

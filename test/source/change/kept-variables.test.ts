@@ -26,8 +26,7 @@ describe.each(both)('a variable of the patched text (%s)', (program) => {
   const local = (name: string) => (isGcc ? name : `f.${name}`)
 
   test('with another type, another value of the same bytes or another place in the file is the one that runs', () => {
-    const before =
-      'static int v = 1; int w; void f(void) { static int n; use(&v, 1); use(&n, 2); use(&w, 3); }\n'
+    const before = 'static int v = 1; int w; void f(void) { static int n; use(&v, 1); use(&n, 2); use(&w, 3); }\n'
     const after =
       'void *g(void) { extern int w; return &w; }\nstatic unsigned v = 2 - 1; void f(void) { static ' +
       'unsigned n = 0; use(&v, 1); use(&n, 4); }\nint w = 0;\n'
@@ -37,12 +36,7 @@ describe.each(both)('a variable of the patched text (%s)', (program) => {
   test('of a new name is new, and one that the object does not have is not known', () => {
     const before = 'static int v; void f(void) { static int n; use(&v, 1); use(&n, 2); }\n'
     const after = 'static int u; void f(void) { static int m; use(&u, 1); use(&m, 2); }\n'
-    expect(origins(program, before, after, ['u', 'f.m', 'v', 'f.n'])).toEqual([
-      'new',
-      'new',
-      undefined,
-      undefined,
-    ])
+    expect(origins(program, before, after, ['u', 'f.m', 'v', 'f.n'])).toEqual(['new', 'new', undefined, undefined])
   })
 
   test('of a name that other functions have, too, is told by who uses it', () => {
@@ -54,8 +48,7 @@ describe.each(both)('a variable of the patched text (%s)', (program) => {
 
   test('that one function has twice is open where one of them is new', () => {
     const before = 'void f(int a) { { static int n; use(&n, a); } use(0, 3); }\n'
-    const after =
-      'void f(int a) { { static int n; use(&n, a); } use(0, 3); if (a) { static int n; use(&n, 7); } }\n'
+    const after = 'void f(int a) { { static int n; use(&n, a); } use(0, 3); if (a) { static int n; use(&n, 7); } }\n'
     expect(origins(program, before, after, ['f.n'])).toEqual(['open'])
   })
 })
@@ -65,8 +58,7 @@ test('a static variable that moved out of its function, or into it, is the one t
   const outside = 'static int n; void f(void) { use(&n, 1); }\n'
   expect(origins('gcc-12', inside, outside, ['n'])).toEqual(['n'])
   expect(origins('gcc-12', outside, inside, ['f.n'])).toEqual(['n'])
-  const helper =
-    '__attribute__((noinline)) static void h(void) { static int n; use(&n, 1); }\nvoid f(void) { h(); }\n'
+  const helper = '__attribute__((noinline)) static void h(void) { static int n; use(&n, 1); }\nvoid f(void) { h(); }\n'
   expect(origins('gcc-12', inside, helper, ['h.n', 'f.n'])).toEqual(['n', 'n'])
 })
 

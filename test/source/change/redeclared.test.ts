@@ -6,11 +6,7 @@ import type { Declared } from '../../../src/build/compiler/declared-variables.ts
 import { compareObjects } from '../../../src/diff/change.ts'
 import { declaredVariables } from '../../../src/elf/dwarf.ts'
 import { readObject } from '../../../src/elf/read.ts'
-import {
-  inheritedVariables,
-  mayBeRedeclared,
-  retypedVariables,
-} from '../../../src/source/change/redeclared.ts'
+import { inheritedVariables, mayBeRedeclared, retypedVariables } from '../../../src/source/change/redeclared.ts'
 import { declarationsIn, identities } from '../../../src/source/change/static-declarations.ts'
 import { compilers, compileWith } from '../../objects.ts'
 
@@ -85,8 +81,7 @@ const both = compilers.filter((program) => /^(gcc-12|clang-14)$/.test(program))
 
 describe.each(both)('a variable that is declared as another type (%s)', (program) => {
   const local = (type: string) => `void f(void) {\n\tstatic ${type};\n\tuse(&v, 2);\n}\n`
-  const file = (type: string) =>
-    `static ${type};\nvoid f(void) { use(&v, 2); }\nvoid g(void) { use(&v, 3); }\n`
+  const file = (type: string) => `static ${type};\nvoid f(void) { use(&v, 2); }\nvoid g(void) { use(&v, 3); }\n`
 
   test.each([
     ['int v', 'unsigned v', 'int', 'unsigned int'],
@@ -103,11 +98,8 @@ describe.each(both)('a variable that is declared as another type (%s)', (program
     for (const spell of [local, file]) {
       const found = said(spell(was), spell(is), program)
       expect(found).toMatchObject({ asked: true, rules: ['variable-retyped'] })
-      const spelled = (type: string) =>
-        type.replace(/\blong(?! int)/, program.startsWith('gcc') ? 'long int' : 'long')
-      expect(found.messages[0]).toContain(
-        `which is ${spelled(before)} in the running kernel, ${spelled(after)}:`,
-      )
+      const spelled = (type: string) => type.replace(/\blong(?! int)/, program.startsWith('gcc') ? 'long int' : 'long')
+      expect(found.messages[0]).toContain(`which is ${spelled(before)} in the running kernel, ${spelled(after)}:`)
     }
   })
 
@@ -132,9 +124,7 @@ describe.each(both)('a static variable of a function (%s)', (program) => {
   test('that goes from one block while one of its name comes in another is asked about', () => {
     const found = said(blocks(declared, ''), blocks('', declared.replace('7', '8')), program)
     expect(found).toMatchObject({ asked: true, rules: ['state-inherited'] })
-    expect(found.messages[0]).toMatch(
-      /declares n of f at f\.c:12, and takes away the one of that name at f\.c:8/,
-    )
+    expect(found.messages[0]).toMatch(/declares n of f at f\.c:12, and takes away the one of that name at f\.c:8/)
   })
 
   test('that is declared in the function now is asked about', () => {

@@ -28,10 +28,7 @@ describe('no change', () => {
   })
 
   test('a string whose escape would go on is not the same', async () => {
-    const change = await sourceChange(
-      unit('void f(void) { put("\\x1" "f"); }'),
-      unit('void f(void) { put("\\x1f"); }'),
-    )
+    const change = await sourceChange(unit('void f(void) { put("\\x1" "f"); }'), unit('void f(void) { put("\\x1f"); }'))
     expect(names(change)).toEqual(['f'])
   })
 
@@ -88,9 +85,7 @@ describe('by its text', () => {
 
   test('a constant that the compiler took in', async () => {
     const text = (limit: number) =>
-      unit(
-        `static const int limit = ${limit};\nint f(int a) { return a > limit; }\nint g(int a) { return a; }\n`,
-      )
+      unit(`static const int limit = ${limit};\nint f(int a) { return a > limit; }\nint g(int a) { return a; }\n`)
     const change = await sourceChange(text(10), text(12))
     expect(names(change)).toEqual(['f'])
     expect(rules(change.findings)).toEqual([])
@@ -172,110 +167,102 @@ describe('data', () => {
   })
 })
 
-describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))(
-  'what %s makes of it',
-  (program) => {
-    const from = (before: Tree, after: Tree) => sourceChange(before, after, program)
+describe.each(compilers.filter((one) => /^(gcc-1[0-9]|clang-\d+)$/.test(one)))('what %s makes of it', (program) => {
+  const from = (before: Tree, after: Tree) => sourceChange(before, after, program)
 
-    test('a function that is inlined everywhere brings in those around it, through several levels', async () => {
-      const text = (sign: string) =>
-        unit(
-          `static inline int deep(int a) { return get() ${sign} a; }\nstatic inline int middle(int a) { ` +
-            `return deep(a) * 3; }\nint outer(int a) { return middle(a) + 1; }\nint other(int a) { return a; }\n`,
-        )
-      const change = await from(text('+'), text('-'))
-      expect(names(change)).toEqual(['outer'])
-      expect(change.changed).toEqual(['deep'])
-      expect(reasons(change, 'outer').join()).toContain('inlined')
-    })
-
-    test('a function with an entry that was inlined, too', async () => {
-      const text = (sign: string) =>
-        unit(
-          `int shared(int a) { return get() ${sign} a; }\nint user(int a) { return shared(a) + 1; ` +
-            `}\nint other(int a) { return a; }\n`,
-        )
-      const change = await from(text('+'), text('-'))
-      expect(names(change)).toEqual(['shared', 'user'])
-      expect(reasons(change, 'shared')).toEqual(['its body changes'])
-      expect(reasons(change, 'user')).toEqual(['the compiler inlined shared into it, whose body changes'])
-    })
-
-    test('an inline function of a header', async () => {
-      const change = await from(
-        {
-          'inline.h': 'static inline int limited(int a)\n{\n\treturn a > 10 ? 10 : a;\n}\n',
-          'unit.c':
-            `${use}#include "inline.h"\nint f(int a) { return limited(a + get()); }\nint g(int a) { ` +
-            `return a; }\n`,
-        },
-        { 'inline.h': 'static inline int limited(int a)\n{\n\treturn a > 12 ? 12 : a;\n}\n' },
+  test('a function that is inlined everywhere brings in those around it, through several levels', async () => {
+    const text = (sign: string) =>
+      unit(
+        `static inline int deep(int a) { return get() ${sign} a; }\nstatic inline int middle(int a) { ` +
+          `return deep(a) * 3; }\nint outer(int a) { return middle(a) + 1; }\nint other(int a) { return a; }\n`,
       )
-      expect(names(change)).toEqual(['f'])
-      expect(change.changed).toEqual(['limited'])
-    })
+    const change = await from(text('+'), text('-'))
+    expect(names(change)).toEqual(['outer'])
+    expect(change.changed).toEqual(['deep'])
+    expect(reasons(change, 'outer').join()).toContain('inlined')
+  })
 
-    test('a function without an entry is replaced with its callers', async () => {
-      const text = (sign: string) =>
-        unit(
-          `${noinline} __attribute__((no_instrument_function)) static int inner(int a) { return get() ` +
-            `${sign} a; }\nint outer(int a) { return inner(a) + inner(a + 7); }\n`,
-        )
-      const change = await from(text('+'), text('-'))
-      expect(names(change)).toEqual(['outer'])
-      expect(change.embedded).toEqual(['inner'])
-      expect(reasons(change, 'outer')).toEqual([
-        'it calls inner, which changes and has no ftrace entry of its own',
-      ])
-    })
+  test('a function with an entry that was inlined, too', async () => {
+    const text = (sign: string) =>
+      unit(
+        `int shared(int a) { return get() ${sign} a; }\nint user(int a) { return shared(a) + 1; ` +
+          `}\nint other(int a) { return a; }\n`,
+      )
+    const change = await from(text('+'), text('-'))
+    expect(names(change)).toEqual(['shared', 'user'])
+    expect(reasons(change, 'shared')).toEqual(['its body changes'])
+    expect(reasons(change, 'user')).toEqual(['the compiler inlined shared into it, whose body changes'])
+  })
 
-    test('a function without an entry that anybody may call is refused', async () => {
-      const text = (sign: string) =>
-        unit(`__attribute__((no_instrument_function)) int inner(int a) { return get() ${sign} a; }\n`)
-      const change = await from(text('+'), text('-'))
-      expect(names(change)).toEqual([])
-      expect(rules(change.findings)).toEqual(['error not-traceable'])
-    })
+  test('an inline function of a header', async () => {
+    const change = await from(
+      {
+        'inline.h': 'static inline int limited(int a)\n{\n\treturn a > 10 ? 10 : a;\n}\n',
+        'unit.c':
+          `${use}#include "inline.h"\nint f(int a) { return limited(a + get()); }\nint g(int a) { ` + `return a; }\n`,
+      },
+      { 'inline.h': 'static inline int limited(int a)\n{\n\treturn a > 12 ? 12 : a;\n}\n' },
+    )
+    expect(names(change)).toEqual(['f'])
+    expect(change.changed).toEqual(['limited'])
+  })
 
-    test('a function with other names at the same place is replaced once', async () => {
-      const text = (sign: string) =>
-        unit(
-          `int body(int a) { return get() ${sign} a; }\nint other_name(int a) __attribute__((alias("body")));\n`,
-        )
-      const change = await from(text('+'), text('-'))
-      expect(change.functions).toMatchObject([{ name: 'body', reasons: ['its body changes'] }])
-      expect(['body', 'other_name']).toContain(change.functions[0]?.symbol)
-      expect(change.findings).toEqual([])
-    })
+  test('a function without an entry is replaced with its callers', async () => {
+    const text = (sign: string) =>
+      unit(
+        `${noinline} __attribute__((no_instrument_function)) static int inner(int a) { return get() ` +
+          `${sign} a; }\nint outer(int a) { return inner(a) + inner(a + 7); }\n`,
+      )
+    const change = await from(text('+'), text('-'))
+    expect(names(change)).toEqual(['outer'])
+    expect(change.embedded).toEqual(['inner'])
+    expect(reasons(change, 'outer')).toEqual(['it calls inner, which changes and has no ftrace entry of its own'])
+  })
 
-    test('a function that was compiled for the calls that there were', async () => {
-      const text = (argument: string) =>
-        unit(
-          `${noinline} static int helper(int a, int *p) { put(p); if (a > 10) put2(a, 3); return p[1]; ` +
-            `}\nint f(int *p) { return helper(3, p) + 1; }\nint g(int *p) { return helper(5, p) + 2; ` +
-            `}\nint h(int *p) { return helper(${argument}, p) + 3; }\n`,
-        )
-      const change = await from(text('7'), text('get()'))
-      expect(change.changed).toEqual(['h'])
-      expect(names(change)).toContain('helper')
-      expect(reasons(change, 'helper')).toEqual([
-        'the compiler made its code for the calls that there were, and h calls it otherwise',
-      ])
-    })
+  test('a function without an entry that anybody may call is refused', async () => {
+    const text = (sign: string) =>
+      unit(`__attribute__((no_instrument_function)) int inner(int a) { return get() ${sign} a; }\n`)
+    const change = await from(text('+'), text('-'))
+    expect(names(change)).toEqual([])
+    expect(rules(change.findings)).toEqual(['error not-traceable'])
+  })
 
-    test('a function that relied on what another one did not do', async () => {
-      const text = (statement: string) =>
-        unit(
-          `${noinline} static int peek(int *p) { ${statement} return p[1] * 3; }\nint f(int *p, int *q) ` +
-            `{ int a = *q; int b = peek(p); return a * b + *q; }\n`,
-        )
-      const change = await from(text(''), text('*p = 3;'))
-      expect(change.changed).toEqual(['peek'])
-      expect(names(change)).toEqual(['f', 'peek'])
-      expect(reasons(change, 'f')).toEqual(['the compiler relied on what peek did before the patch'])
-    })
-  },
-)
+  test('a function with other names at the same place is replaced once', async () => {
+    const text = (sign: string) =>
+      unit(`int body(int a) { return get() ${sign} a; }\nint other_name(int a) __attribute__((alias("body")));\n`)
+    const change = await from(text('+'), text('-'))
+    expect(change.functions).toMatchObject([{ name: 'body', reasons: ['its body changes'] }])
+    expect(['body', 'other_name']).toContain(change.functions[0]?.symbol)
+    expect(change.findings).toEqual([])
+  })
+
+  test('a function that was compiled for the calls that there were', async () => {
+    const text = (argument: string) =>
+      unit(
+        `${noinline} static int helper(int a, int *p) { put(p); if (a > 10) put2(a, 3); return p[1]; ` +
+          `}\nint f(int *p) { return helper(3, p) + 1; }\nint g(int *p) { return helper(5, p) + 2; ` +
+          `}\nint h(int *p) { return helper(${argument}, p) + 3; }\n`,
+      )
+    const change = await from(text('7'), text('get()'))
+    expect(change.changed).toEqual(['h'])
+    expect(names(change)).toContain('helper')
+    expect(reasons(change, 'helper')).toEqual([
+      'the compiler made its code for the calls that there were, and h calls it otherwise',
+    ])
+  })
+
+  test('a function that relied on what another one did not do', async () => {
+    const text = (statement: string) =>
+      unit(
+        `${noinline} static int peek(int *p) { ${statement} return p[1] * 3; }\nint f(int *p, int *q) ` +
+          `{ int a = *q; int b = peek(p); return a * b + *q; }\n`,
+      )
+    const change = await from(text(''), text('*p = 3;'))
+    expect(change.changed).toEqual(['peek'])
+    expect(names(change)).toEqual(['f', 'peek'])
+    expect(reasons(change, 'f')).toEqual(['the compiler relied on what peek did before the patch'])
+  })
+})
 
 describe('gcc', () => {
   const gcc = compilers.filter((one) => /^gcc-/.test(one))
@@ -314,32 +301,26 @@ describe('gcc', () => {
         `{ return one(p) + 1; }\nint g(int *p) { return two(p) + 2; }\n`,
     )
 
-  test.each(gcc)(
-    'of two functions with the same code only the users of the changed one (%s)',
-    async (program) => {
-      const first = await sourceChange(twins(77, 77, 'static'), twins(78, 77, 'static'), program)
-      expect(names(first)).toEqual(['f'])
-      const second = await sourceChange(twins(77, 77, 'static'), twins(77, 78, 'static'), program)
-      expect(names(second)).toEqual(['g'])
-      expect(reasons(second, 'g')).toEqual([
-        'the compiler took one, which had the same code, in place of two, whose body changes',
-      ])
-    },
-  )
+  test.each(gcc)('of two functions with the same code only the users of the changed one (%s)', async (program) => {
+    const first = await sourceChange(twins(77, 77, 'static'), twins(78, 77, 'static'), program)
+    expect(names(first)).toEqual(['f'])
+    const second = await sourceChange(twins(77, 77, 'static'), twins(77, 78, 'static'), program)
+    expect(names(second)).toEqual(['g'])
+    expect(reasons(second, 'g')).toEqual([
+      'the compiler took one, which had the same code, in place of two, whose body changes',
+    ])
+  })
 
   test.each(gcc)('of two functions that anybody may call the one that stays (%s)', async (program) => {
     const change = await sourceChange(twins(77, 77), twins(78, 77), program)
     expect(names(change)).toEqual(['f', 'one'])
   })
 
-  test.each(gcc)(
-    'two names of one piece of code, of which the patch makes two, are refused (%s)',
-    async (program) => {
-      const kind = `${noinline} static`
-      const change = await sourceChange(twins(77, 77, kind), twins(78, 77, kind), program)
-      expect(rules(change.findings)).toEqual(['error merged-functions'])
-    },
-  )
+  test.each(gcc)('two names of one piece of code, of which the patch makes two, are refused (%s)', async (program) => {
+    const kind = `${noinline} static`
+    const change = await sourceChange(twins(77, 77, kind), twins(78, 77, kind), program)
+    expect(rules(change.findings)).toEqual(['error merged-functions'])
+  })
 
   test.each(gcc)(
     'a function that is only inlined with the patch is no reason to replace its caller (%s)',

@@ -34,10 +34,7 @@ function told(text: string, places: Readonly<Record<string, number>>, lineage: r
   const found = identities(old, side(text, places), new Map([['f.c', { lineage }]]))
   const symbols = new Map([...found.before].map(([symbol, key]) => [key, symbol]))
   return Object.fromEntries(
-    [...found.after].map(([symbol, key]) => [
-      symbol,
-      key === undefined ? 'uncertain' : (symbols.get(key) ?? 'new'),
-    ]),
+    [...found.after].map(([symbol, key]) => [symbol, key === undefined ? 'uncertain' : (symbols.get(key) ?? 'new')]),
   )
 }
 
@@ -67,15 +64,9 @@ describe('a static variable', () => {
 
   test('is uncertain when an old one goes and a new one comes', () => {
     const lines = before.split('\n')
-    const after = [
-      lines[0],
-      ...lines.slice(5, 9),
-      '{',
-      'static int n;',
-      'use(n ^= 1);',
-      '}',
-      ...lines.slice(9),
-    ].join('\n')
+    const after = [lines[0], ...lines.slice(5, 9), '{', 'static int n;', 'use(n ^= 1);', '}', ...lines.slice(9)].join(
+      '\n',
+    )
     const lineage = [1, 6, 7, 8, 9, 0, 0, 0, 0, 10, 11, 12, 13, 14, 15, 16]
     expect(told(after, { 'n.0': 3, 'n.1': 7, 'n.2': 14 }, lineage)).toEqual({
       'n.0': 'n.1',

@@ -71,9 +71,7 @@ describe.each(programs)('an extract by %s', (program) => {
   ])('with %s is told', async (_, from, to) => {
     const differing = (await judged(program, from, to)).filter(({ rule }) => rule === 'extract-differs')
     // As a warning where the compiler may have done it: that refuses a live patch, too, until somebody allows it.
-    expect(differing).toMatchObject([
-      { severity: expect.stringMatching(/^(?:error|warning)$/), symbol: 'wanted' },
-    ])
+    expect(differing).toMatchObject([{ severity: expect.stringMatching(/^(?:error|warning)$/), symbol: 'wanted' }])
   })
 
   test('that has no code of the function is told', async () => {
@@ -83,9 +81,7 @@ describe.each(programs)('an extract by %s', (program) => {
 
   test('that does not compile is refused', async () => {
     const findings = await judged(program, 'return get(n)', 'return got(m)')
-    expect(findings).toContainEqual(
-      expect.objectContaining({ severity: 'error', rule: 'extract-does-not-compile' }),
-    )
+    expect(findings).toContainEqual(expect.objectContaining({ severity: 'error', rule: 'extract-does-not-compile' }))
   })
 })
 
@@ -159,9 +155,9 @@ static int one(int a) { return a; }
 int (*resolve(void))(int) { return one; }
 int wanted(int a) { return picked(a); }
 `
-  await expect(
-    compileUnit(job, unit(text, compiler)).then(({ object }) => object.symbols),
-  ).rejects.toMatchObject({ message: expect.stringContaining(', picked, is ') })
+  await expect(compileUnit(job, unit(text, compiler)).then(({ object }) => object.symbols)).rejects.toMatchObject({
+    message: expect.stringContaining(', picked, is '),
+  })
 })
 
 describe("ftrace's hooks are not stripped from the comparison for nothing", () => {
@@ -206,11 +202,7 @@ int other(int a) { return deep(a) * 3; }
 
 describe('a function is not the same by its source where an attribute is another', () => {
   const body = '{ return use(a) + 3; }'
-  const look = async (
-    text: string,
-    spoil: (text: string) => string,
-    program = compiler,
-  ): Promise<Finding[]> => {
+  const look = async (text: string, spoil: (text: string) => string, program = compiler): Promise<Finding[]> => {
     const one = unit(text, program, 'c', '-fcf-protection=branch', '-fpatchable-function-entry=2')
     const { text: extracted } = await extractStandalone(job, {
       unit: one,
@@ -275,9 +267,7 @@ int two(int a) { return deep(a + 2) * 4 + big(a + 9); }
 
   test('nor where it has one that the unit does not give it', async () => {
     const text = `int use(int);\nint wanted(int a) ${body}\n`
-    const said = await look(text, (same) =>
-      same.replace('int wanted', '__attribute__((section(".own"))) int wanted'),
-    )
+    const said = await look(text, (same) => same.replace('int wanted', '__attribute__((section(".own"))) int wanted'))
     expect(said.map(({ rule }) => rule)).toEqual(['extract-differs'])
   })
 })

@@ -159,10 +159,7 @@ describe('a difference is put into its class:', () => {
 
   test('other data are used', () => {
     expect(
-      differs(
-        'extern int a, b; int work(void) { return a; }',
-        'extern int a, b; int work(void) { return b; }',
-      ),
+      differs('extern int a, b; int work(void) { return a; }', 'extern int a, b; int work(void) { return b; }'),
     ).toEqual([
       'other-reference',
       'It uses b, of which the unit needs nothing there; it does not use a as the unit does',
@@ -173,9 +170,7 @@ describe('a difference is put into its class:', () => {
         'extern int a[4]; int work(void) { return a[2]; }',
       )[0],
     ).toBe('other-reference')
-    expect(differs('void work(void) { say("a"); }', 'void work(void) { say("b"); }')[0]).toBe(
-      'other-reference',
-    )
+    expect(differs('void work(void) { say("a"); }', 'void work(void) { say("b"); }')[0]).toBe('other-reference')
   })
 
   test('the same is called more often', () => {
@@ -188,8 +183,7 @@ describe('a difference is put into its class:', () => {
   })
 
   test('blocks stand in another order', () => {
-    const asm = (code: string) =>
-      `asm(".globl work; .type work,@function; work: ${code} .size work, .-work");`
+    const asm = (code: string) => `asm(".globl work; .type work,@function; work: ${code} .size work, .-work");`
     expect(
       differs(
         asm('test %edi,%edi; je 1f; mov $1,%eax; ret; 1: mov $2,%edx; mov %rdx,%rax; ret;'),
@@ -202,33 +196,20 @@ describe('a difference is put into its class:', () => {
   })
 
   test('other registers and places on the stack are no other numbers', () => {
-    const work = (code: string) =>
-      `asm(".globl work; .type work,@function; work: ${code} ret; .size work, .-work");`
+    const work = (code: string) => `asm(".globl work; .type work,@function; work: ${code} ret; .size work, .-work");`
     const compared = (unit: string, extract: string) => differs(work(unit), work(extract))
     expect(compared('add $8,%rdi; mov %rdi,%rax;', 'add $8,%rsi; mov %rsi,%rax;')[0]).toBe('other-registers')
-    expect(compared('mov 8(%rsp),%rdi; push %rdi;', 'mov 16(%rsp),%r9; push %rsi;')[0]).not.toBe(
-      'other-constants',
-    )
+    expect(compared('mov 8(%rsp),%rdi; push %rdi;', 'mov 16(%rsp),%r9; push %rsi;')[0]).not.toBe('other-constants')
     expect(compared('mov 8(%rsp),%rdi;', 'mov 16(%rsp),%rsi;')[0]).toBe('other-registers')
-    expect(compared('sub $24,%rsp; mov (%rbx),%rdi;', 'sub $40,%rsp; mov (%rbp),%rdi;')[0]).toBe(
-      'other-registers',
-    )
+    expect(compared('sub $24,%rsp; mov (%rbx),%rdi;', 'sub $40,%rsp; mov (%rbp),%rdi;')[0]).toBe('other-registers')
     expect(
-      compared(
-        'mov %rdi,%rax; cmp %rsi,%rdi; jl 1f; nop; 1:',
-        'mov %rsi,%rax; cmp %rdi,%rsi; jl 1f; nop; 1:',
-      )[0],
+      compared('mov %rdi,%rax; cmp %rsi,%rdi; jl 1f; nop; 1:', 'mov %rsi,%rax; cmp %rdi,%rsi; jl 1f; nop; 1:')[0],
     ).toBe('other-registers')
   })
 
   test.each([
     ['a number', 'add $8,%rdi; mov %rdi,%rax;', 'add $9,%rsi; mov %rsi,%rax;', 'other-constants'],
-    [
-      'a number of 8 bytes',
-      'movabs $0x1122334455667788,%rax;',
-      'movabs $0x1122334455667789,%rdx;',
-      'other-constants',
-    ],
+    ['a number of 8 bytes', 'movabs $0x1122334455667788,%rax;', 'movabs $0x1122334455667789,%rdx;', 'other-constants'],
     ['a member', 'mov 8(%rdi),%rax;', 'mov 16(%rsi),%rax;', 'other-constants'],
     ['one of two numbers', 'movl $1,8(%rdi);', 'movl $1,12(%rsi);', 'other-constants'],
     ['a number where the unit has none', 'mov (%rdi),%rax;', 'mov 8(%rsi),%rax;', 'other-constants'],
@@ -239,12 +220,7 @@ describe('a difference is put into its class:', () => {
     ['inc or dec', 'incl (%rdi);', 'decl (%rsi);', 'other-code'],
     ['bts or btr', 'bts $3,%rdi;', 'btr $3,%rsi;', 'other-code'],
     ['a load or a store', 'mov (%rdi),%rax;', 'mov %rsi,(%rdx);', 'other-code'],
-    [
-      'a condition',
-      'cmp %rsi,%rdi; jl 1f; mov %rdi,%rax; 1:',
-      'cmp %rdi,%rsi; jg 1f; mov %rsi,%rax; 1:',
-      'other-code',
-    ],
+    ['a condition', 'cmp %rsi,%rdi; jl 1f; mov %rdi,%rax; 1:', 'cmp %rdi,%rsi; jg 1f; mov %rsi,%rax; 1:', 'other-code'],
     [
       'a condition, with the blocks in another order',
       'cmp %rsi,%rdi; jl 1f; mov %rdi,%rax; ret; 1: mov %rsi,%rdx;',
@@ -252,8 +228,7 @@ describe('a difference is put into its class:', () => {
       'other-code',
     ],
   ])('%s is no difference of registers', (_name, unit, extract, expected) => {
-    const work = (code: string) =>
-      `asm(".globl work; .type work,@function; work: ${code} ret; .size work, .-work");`
+    const work = (code: string) => `asm(".globl work; .type work,@function; work: ${code} ret; .size work, .-work");`
     const [kind, message] = differs(work(unit), work(extract))
     if (expected === 'other-constants') expect(message).toMatch(/^It has .* where the unit has /)
     expect(kind).toBe(expected)

@@ -47,9 +47,7 @@ test('what is written can be read again, byte by byte', async () => {
     { path: 'headers/fs/ext4/ext4.h', text: '/* \xe9 */\n' },
   ])
   expect(await readSourceDirectory(dir)).toEqual({ format: 'inarch-source-1', ...description, dir })
-  expect(readFileSync(path.join(dir, 'headers/fs/ext4/ext4.h'))).toEqual(
-    Buffer.from('/* \xe9 */\n', 'latin1'),
-  )
+  expect(readFileSync(path.join(dir, 'headers/fs/ext4/ext4.h'))).toEqual(Buffer.from('/* \xe9 */\n', 'latin1'))
 })
 
 test('the file of a unit is named after it', () => {
@@ -61,11 +59,7 @@ describe('a description', () => {
     ['is not JSON', '{', 'it is not JSON'],
     ['is of another format', changed({ format: 'x' }), 'format'],
     ['has a word that nobody knows', changed({ replace: true }), 'replace'],
-    [
-      'leaves the kernel’s tree',
-      changed({ units: [{ file: 'a.c', source: '../../etc/passwd.c' }] }),
-      'units.0.source',
-    ],
+    ['leaves the kernel’s tree', changed({ units: [{ file: 'a.c', source: '../../etc/passwd.c' }] }), 'units.0.source'],
     ['leaves the directory', changed({ units: [{ file: '../a.c', source: 'fs/a.c' }] }), 'units.0.file'],
     ['names a header outside the tree', changed({ headers: ['/etc/passwd'] }), 'headers.0'],
     [

@@ -7,9 +7,7 @@ import { compiler, work } from '../../objects.ts'
 import { clang, compile, extract, same, type Wish } from '../extracts.ts'
 
 /** Constructs of the kernel's C. Each defines wanted(), and something that must not come along. */
-const constructs: Readonly<
-  Record<string, { source: string; wish?: Wish; has?: string[]; lacks?: string[] }>
-> = {
+const constructs: Readonly<Record<string, { source: string; wish?: Wish; has?: string[]; lacks?: string[] }>> = {
   'a function with its comment, its types and the functions that it calls': {
     source: `
 /* Not this one. */
@@ -33,13 +31,7 @@ int wanted(struct point *p)
 	return add(p->x, p->y);	/* here */
 }
 `,
-    has: [
-      '/* A point on the map. */',
-      '/* both in metres */',
-      '/* Adds. */',
-      ' * What is wanted.\n',
-      '/* here */',
-    ],
+    has: ['/* A point on the map. */', '/* both in metres */', '/* Adds. */', ' * What is wanted.\n', '/* here */'],
     lacks: ['other', 'unused'],
   },
   'local names that hide names of the file, members and labels of the same name': {
@@ -388,9 +380,7 @@ int _printk(const char *fmt, ...);
       expect(text).toContain(`\textern struct ratelimit_state ${name};\n`)
       expect(text).not.toContain('static')
       const copied = await extract(own(name))
-      expect(copied.findings).toMatchObject([
-        { severity: 'error', rule: 'writable-copied', symbol: `wanted.${name}` },
-      ])
+      expect(copied.findings).toMatchObject([{ severity: 'error', rule: 'writable-copied', symbol: `wanted.${name}` }])
     }
     const file =
       `${head}static DEFINE_RATELIMIT_STATE(_rs, 5, 10);\nint wanted(int n) { return ` +

@@ -11,8 +11,7 @@ import { findBusybox, writeInitramfs } from '../../../src/vm/guest/initramfs.ts'
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-cpio-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
-const list = (archive: Uint8Array) =>
-  execFileSync('cpio', ['-itv', '--quiet'], { input: archive, encoding: 'utf8' })
+const list = (archive: Uint8Array) => execFileSync('cpio', ['-itv', '--quiet'], { input: archive, encoding: 'utf8' })
 
 describe('the archive of an initramfs', () => {
   const entries: Entry[] = [

@@ -5,8 +5,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { consoleLines, readLog, unexpectedTaint } from '../../../src/vm/guest/log.ts'
 
-const lines = (name: string) =>
-  consoleLines(readFileSync(new URL(`../logs/${name}.txt`, import.meta.url), 'utf8'))
+const lines = (name: string) => consoleLines(readFileSync(new URL(`../logs/${name}.txt`, import.meta.url), 'utf8'))
 const rules = (name: string) => readLog(lines(name)).map(({ rule }) => rule)
 
 describe('a kernel log', () => {
@@ -71,10 +70,7 @@ describe('a kernel log', () => {
     ['oops', 'invalid opcode: 0000 [#1] PREEMPT SMP PTI'],
     ['oops', 'Oops: general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP'],
     ['livepatch', "livepatch: pre-patch callback failed for object 'vmlinux'"],
-    [
-      'livepatch',
-      "livepatch: patch 'livepatch_x' failed for module 'dummy', refusing to load module 'dummy'",
-    ],
+    ['livepatch', "livepatch: patch 'livepatch_x' failed for module 'dummy', refusing to load module 'dummy'"],
     [
       'module',
       'module: x86/modules: Skipping invalid relocation target, existing value is nonzero for type 2, loc 1, val 2',
@@ -86,10 +82,7 @@ describe('a kernel log', () => {
     ['module', 'fix: Unknown symbol foo (err -2)'],
     ['module', 'fix: disagrees about version of symbol module_layout'],
     ['module', "fix: version magic '6.1.0 SMP' should be '6.1.1 SMP'"],
-    [
-      'file-system',
-      'EXT4-fs error (device vda): ext4_lookup:1853: inode #2: comm ls: deleted inode referenced',
-    ],
+    ['file-system', 'EXT4-fs error (device vda): ext4_lookup:1853: inode #2: comm ls: deleted inode referenced'],
     ['file-system', 'I/O error, dev vda, sector 0 op 0x1:(WRITE)'],
   ])('has a %s in: %s', (rule, text) => {
     expect(readLog([`[   12.345678] ${text}`])).toMatchObject([{ rule }])
@@ -131,10 +124,7 @@ describe('a kernel log', () => {
   })
 
   test('is freed of terminal codes and carriage returns', () => {
-    expect(consoleLines('\x1bc\x1b[?7l\x1b[2J[ 0.1] a\r\n[ 0.2] b\x07\r\r\n')).toEqual([
-      '[ 0.1] a',
-      '[ 0.2] b�',
-    ])
+    expect(consoleLines('\x1bc\x1b[?7l\x1b[2J[ 0.1] a\r\n[ 0.2] b\x07\r\r\n')).toEqual(['[ 0.1] a', '[ 0.2] b�'])
   })
 })
 

@@ -30,10 +30,7 @@ describe('a line of the control channel', () => {
       'replaces ext4 show_it,1 -',
       { number: 4, kind: 'replaces', object: 'ext4', name: 'show_it', sympos: 1, active: undefined },
     ],
-    [
-      `output a.0 1 ${encode('ä\nb\n')}`,
-      { number: 4, kind: 'output', check: 'a.0', exitCode: 1, text: 'ä\nb\n' },
-    ],
+    [`output a.0 1 ${encode('ä\nb\n')}`, { number: 4, kind: 'output', check: 'a.0', exitCode: 1, text: 'ä\nb\n' }],
     ['output a.0 0', { number: 4, kind: 'output', check: 'a.0', exitCode: 0, text: '' }],
     ['taint 45056', { number: 4, kind: 'taint', bits: 45056 }],
     ['done', { number: 4, kind: 'done' }],
@@ -53,16 +50,12 @@ describe('a line of the control channel', () => {
     },
   )
 
-  test.each([
-    '',
-    'inarch',
-    '[    4.070000] inarch 4 4 done',
-    'inarch x 4 done',
-    'inarch 4.07 done',
-    'inarch 4 done',
-  ])('is no event: %j', (line) => {
-    expect(parseEvent(line)).toBeUndefined()
-  })
+  test.each(['', 'inarch', '[    4.070000] inarch 4 4 done', 'inarch x 4 done', 'inarch 4.07 done', 'inarch 4 done'])(
+    'is no event: %j',
+    (line) => {
+      expect(parseEvent(line)).toBeUndefined()
+    },
+  )
 
   test.each([
     'unheard of',
@@ -78,17 +71,7 @@ describe('a line of the control channel', () => {
   })
 
   test('never throws, whatever the guest sends', () => {
-    const kind = fc.constantFrom(
-      'hello',
-      'begin',
-      'end',
-      'sample',
-      'replaces',
-      'output',
-      'load',
-      'stays',
-      'taint',
-    )
+    const kind = fc.constantFrom('hello', 'begin', 'end', 'sample', 'replaces', 'output', 'load', 'stays', 'taint')
     fc.assert(
       fc.property(kind, fc.string(), (word, rest) => {
         parseEvent(told(`${word} ${rest}`))

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { describe, expect, test } from 'vitest'
-import {
-  type Check,
-  expectedIn,
-  labelOf,
-  parseExpectation,
-  parsePattern,
-} from '../../../src/vm/plan/check.ts'
+import { type Check, expectedIn, labelOf, parseExpectation, parsePattern } from '../../../src/vm/plan/check.ts'
 
 describe('what a check expects', () => {
   test.each([
@@ -25,9 +19,7 @@ describe('what a check expects', () => {
   })
 
   test('is refused when the expression is none', () => {
-    expect(() => parseExpectation('/(/')).toThrow(
-      expect.objectContaining({ kind: 'usage', code: 'bad-expression' }),
-    )
+    expect(() => parseExpectation('/(/')).toThrow(expect.objectContaining({ kind: 'usage', code: 'bad-expression' }))
     expect(() => parsePattern('a', 'q')).toThrow(/is not a regular expression/)
   })
 })
@@ -49,11 +41,7 @@ describe('a check', () => {
   })
 
   test.each([
-    [
-      'its label',
-      { command: 'x'.repeat(99), label: 'packets that\nwere dropped' },
-      'packets that were dropped',
-    ],
+    ['its label', { command: 'x'.repeat(99), label: 'packets that\nwere dropped' }, 'packets that were dropped'],
     ['its command when that is short', { command: 'cat /proc/meminfo' }, 'cat /proc/meminfo'],
     ['the beginning of a long command', { command: `echo ${'x'.repeat(99)}` }, `echo ${'x'.repeat(34)}…`],
     ['one line, whatever the command', { command: 'if true\nthen\n  ls\nfi\n' }, 'if true then ls fi'],

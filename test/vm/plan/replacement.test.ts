@@ -20,16 +20,7 @@ struct klp_object { const char *name; struct klp_func *funcs; void *callbacks[4]
 function places(source: string, objects: Record<string, [string, number][]>, ...flags: string[]): unknown[] {
   const file = path.join(work, 'x.o')
   writeFileSync(path.join(work, 'x.c'), frame + source)
-  execFileSync('gcc', [
-    '-c',
-    '-O2',
-    '-fno-pic',
-    '-mcmodel=kernel',
-    ...flags,
-    '-o',
-    file,
-    path.join(work, 'x.c'),
-  ])
+  execFileSync('gcc', ['-c', '-O2', '-fno-pic', '-mcmodel=kernel', ...flags, '-o', file, path.join(work, 'x.c')])
   const manifest = {
     objects: Object.entries(objects).map(([name, functions]) => ({
       name,

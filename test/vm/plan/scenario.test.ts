@@ -54,34 +54,28 @@ describe('a scenario', () => {
     const [look = '', step] = load?.script.split('\n') ?? []
     expect(step).toMatch(/^step module-first\.load loaded /)
     const [, pattern = ''] = /^asleep module-first '(.*)'$/.exec(look) ?? []
-    const stack = [
-      'do_poll+0x1/0x2',
-      'do_poll_x+0x1/0x2',
-      'x_do_poll+0x1/0x2',
-      'f.isra.0+0x9/0xa',
-      'f_isra_0+0x9/0xa',
-    ]
+    const stack = ['do_poll+0x1/0x2', 'do_poll_x+0x1/0x2', 'x_do_poll+0x1/0x2', 'f.isra.0+0x9/0xa', 'f_isra_0+0x9/0xa']
     const input = stack.map((line) => `[<0>] ${line}\n`).join('')
     const found = execFileSync('grep', ['-E', pattern], { input, encoding: 'utf8' })
     expect(found).toBe('[<0>] do_poll+0x1/0x2\n[<0>] f.isra.0+0x9/0xa\n')
   })
 
   test('checks before, after and when it is reverted', () => {
-    expect(
-      actions({ ...plan, commands: [{ command: 'true', label: 'truth' }], script: true }, 'module-first'),
-    ).toEqual([
-      'check.before.0',
-      'check.before.script',
-      'load',
-      'transition',
-      'check.after.0',
-      'check.after.script',
-      'revert',
-      'return',
-      'unload',
-      'check.reverted.0',
-      'check.reverted.script',
-    ])
+    expect(actions({ ...plan, commands: [{ command: 'true', label: 'truth' }], script: true }, 'module-first')).toEqual(
+      [
+        'check.before.0',
+        'check.before.script',
+        'load',
+        'transition',
+        'check.after.0',
+        'check.after.script',
+        'revert',
+        'return',
+        'unload',
+        'check.reverted.0',
+        'check.reverted.script',
+      ],
+    )
   })
 
   test('of a patched module brings the module first in one order', () => {
@@ -105,10 +99,7 @@ describe('a scenario', () => {
     const steps = planOrder({ ...plan, functions, exercises: 2 }, 'module-first')
     const scriptOf = (action: string) => steps.find(({ id }) => actionOf(id) === action)?.script.split('\n')
     expect(scriptOf('transition')).toContain("probed 'livepatch_fix' '.text.f' 16 '-' 0")
-    expect(scriptOf('exercise')).toEqual([
-      "step module-first.exercise exercised '0' '2' '30'",
-      'counted module-first',
-    ])
+    expect(scriptOf('exercise')).toEqual(["step module-first.exercise exercised '0' '2' '30'", 'counted module-first'])
     expect(actions({ ...plan, functions, exercises: 2 }, 'module-first').slice(1, 4)).toEqual([
       'transition',
       'exercise',
@@ -234,10 +225,7 @@ describe('the guest’s programs', () => {
   test.each([
     ['init', guestInit(10)],
     ['load', guestLoad],
-    [
-      'scenario',
-      scenarioScript([{ part: 0, order: 'patch-first', steps: planOrder(ofModule, 'patch-first') }]),
-    ],
+    ['scenario', scenarioScript([{ part: 0, order: 'patch-first', steps: planOrder(ofModule, 'patch-first') }])],
   ])('%s is a script that busybox’s shell understands', (_, script) => {
     execFileSync('busybox', ['sh', '-n'], { input: script, stdio: ['pipe', 'pipe', 'pipe'] })
   })

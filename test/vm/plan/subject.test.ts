@@ -39,11 +39,7 @@ function compile(name: string, modinfo: readonly string[], sections: readonly st
   return file
 }
 
-const info = [
-  'livepatch=Y',
-  'name=livepatch_fix',
-  'vermagic=6.1.0-1-amd64 SMP preempt mod_unload modversions ',
-]
+const info = ['livepatch=Y', 'name=livepatch_fix', 'vermagic=6.1.0-1-amd64 SMP preempt mod_unload modversions ']
 
 async function refusal(work: Promise<unknown>): Promise<Fault> {
   try {

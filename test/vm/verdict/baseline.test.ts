@@ -35,12 +35,8 @@ describe('trouble during the exercises', () => {
 
   test('is told apart by its functions, where it is a bare call trace', () => {
     const baseline = [begin, step('exercise'), ...trace('5.000000', 'dump_stack', 'oom_kill_process')]
-    expect(
-      failures(baseline, step('exercise'), ...trace('7.000000', 'dump_stack', 'oom_kill_process')),
-    ).toEqual([])
-    expect(
-      failures(baseline, step('exercise'), ...trace('7.000000', 'dump_stack', 'my_function')),
-    ).toHaveLength(1)
+    expect(failures(baseline, step('exercise'), ...trace('7.000000', 'dump_stack', 'oom_kill_process'))).toEqual([])
+    expect(failures(baseline, step('exercise'), ...trace('7.000000', 'dump_stack', 'my_function'))).toHaveLength(1)
   })
 
   test('is in doubt only there: the same while the live patch is loaded is its own', () => {
@@ -72,10 +68,7 @@ describe('a taint of which the log says nothing', () => {
   }
 
   test('and that the same exercises set without the live patch is nobody’s fault', () => {
-    expect(said(part(usual, usual, usual | aux), false, part(0, aux, aux), names)).toEqual([
-      [],
-      ['auxiliary'],
-    ])
+    expect(said(part(usual, usual, usual | aux), false, part(0, aux, aux), names)).toEqual([[], ['auxiliary']])
   })
 
   test('is the live patch’s where it comes only with it; the exercise is named', () => {
@@ -94,14 +87,8 @@ describe('a taint of which the log says nothing', () => {
 
   test('before the exercises is never in doubt', () => {
     const message = "The guest's kernel is tainted: auxiliary"
-    expect(said(part(usual | aux, usual | aux), false, part(0, aux), names)).toEqual([
-      [[message, undefined]],
-      [],
-    ])
-    expect(said({ taint: [0, aux], steps: [] }, false, part(0, aux), names)).toEqual([
-      [[message, undefined]],
-      [],
-    ])
+    expect(said(part(usual | aux, usual | aux), false, part(0, aux), names)).toEqual([[[message, undefined]], []])
+    expect(said({ taint: [0, aux], steps: [] }, false, part(0, aux), names)).toEqual([[[message, undefined]], []])
     // The baseline had it before its exercises began.
     expect(said(part(0, aux), false, part(aux, aux), () => 'files')[0]).toHaveLength(1)
   })

@@ -46,15 +46,9 @@ describe('what is covered', () => {
   })
 
   test('is not one of which nobody knows whether a function ran', () => {
-    const unknown = coverage(
-      [ran(0, 1), ran(1, undefined, 'module-first', 'no probe'), ran(2, 0)],
-      [f!, g!, h!],
-    )
+    const unknown = coverage([ran(0, 1), ran(1, undefined, 'module-first', 'no probe'), ran(2, 0)], [f!, g!, h!])
     expect(unknown.functions[1]).toMatchObject({ uncounted: 'no probe' })
-    expect([covers(unknown), uncoveredWords(unknown)]).toEqual([
-      false,
-      'never ran: h; not known to have run: g',
-    ])
+    expect([covers(unknown), uncoveredWords(unknown)]).toEqual([false, 'never ran: h; not known to have run: g'])
     expect(coverageFailures(unknown)).toHaveLength(2)
   })
 

@@ -2,12 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Turn } from '../../../src/vm/plan/scenario.ts'
 import type { Subject } from '../../../src/vm/plan/subject.ts'
-import {
-  logGap,
-  lostFailures,
-  missingSteps,
-  replacementFailures,
-} from '../../../src/vm/verdict/missing-evidence.ts'
+import { logGap, lostFailures, missingSteps, replacementFailures } from '../../../src/vm/verdict/missing-evidence.ts'
 import type { Replaced, StepRecord } from '../../../src/vm/verdict/record.ts'
 
 const planned = ['load', 'transition', 'check.after.0', 'unload']
@@ -43,16 +38,8 @@ describe('a plan', () => {
       seen.with(2, { ...seen[2]!, outcome: 'unfinished' }),
       '"check.after.0" was planned and not seen',
     ],
-    [
-      'whose check told nothing',
-      without(2, 'output'),
-      '"check.after.0" was done, but what it printed did not come',
-    ],
-    [
-      'whose transition nobody watched',
-      without(1, 'samples'),
-      '"transition" was done, but nobody saw its tasks',
-    ],
+    ['whose check told nothing', without(2, 'output'), '"check.after.0" was done, but what it printed did not come'],
+    ['whose transition nobody watched', without(1, 'samples'), '"transition" was done, but nobody saw its tasks'],
     ['of which more came than was planned', [...seen, seen[0]!], '1 step came that nobody planned'],
     ['of which nothing came', [], '"load" was planned and not seen, nor were 3 others'],
   ])('%s is not fulfilled', (_, steps, message) => {
@@ -67,9 +54,7 @@ describe('a plan', () => {
 test('events that were lost are a failure, even where nothing is missing', () => {
   const record = { parts: [], release: '6.1', done: true, noise: ['garbled'], boot: seen[0]! }
   expect(lostFailures({ ...record, lost: undefined })).toEqual([])
-  expect(lostFailures({ ...record, lost: 'one of them' })).toMatchObject([
-    { code: 'lost', lines: ['garbled'] },
-  ])
+  expect(lostFailures({ ...record, lost: 'one of them' })).toMatchObject([{ code: 'lost', lines: ['garbled'] }])
 })
 
 describe('the kernel’s log', () => {
@@ -109,8 +94,7 @@ describe('the functions that a kernel says it replaces', () => {
   const subject = { manifest: { objects } } as unknown as Subject
   const f: Replaced = { order: 'module-first', object: 'vmlinux', name: 'f', sympos: 1, active: true }
   const g: Replaced = { ...f, object: 'dummy', name: 'g', sympos: 2 }
-  const said = (...replaced: Replaced[]) =>
-    replacementFailures(subject, replaced, 'both').map(({ message }) => message)
+  const said = (...replaced: Replaced[]) => replacementFailures(subject, replaced, 'both').map(({ message }) => message)
 
   test('are those of the manifest', () => {
     expect(said(f, g)).toEqual([])

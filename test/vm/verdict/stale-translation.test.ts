@@ -58,8 +58,7 @@ describe('a guest that dies of a breakpoint which nobody expects', () => {
 })
 
 test('only versions of QEMU that are known to lose changes of code are not believed', () => {
-  for (const version of [undefined, [7, 2], [8, 0], [5, 2]] as const)
-    expect(keepsStaleTranslations(version)).toBe(true)
+  for (const version of [undefined, [7, 2], [8, 0], [5, 2]] as const) expect(keepsStaleTranslations(version)).toBe(true)
   for (const version of [
     [8, 1],
     [8, 2],

@@ -21,15 +21,12 @@ interface Sleeping {
 async function findSleeping({ kernel, extraction, names }: Subject, job: Job): Promise<readonly Sleeping[]> {
   const objects = [...new Set(extraction.replaced.map(({ object }) => object))]
   const known = new Map(
-    await Promise.all(
-      objects.map(async (object) => [object, await openSleepers(job, kernel, object)] as const),
-    ),
+    await Promise.all(objects.map(async (object) => [object, await openSleepers(job, kernel, object)] as const)),
   )
   return extraction.replaced.flatMap(({ object, unit, before: { name } }): Sleeping[] => {
     const places = names.symbols(object, name)
     // Of a module, or of several functions with this name, the one that is meant is not known here.
-    const addresses =
-      object === 'vmlinux' ? places.map(({ address }) => Number(address - codeBase)) : [undefined]
+    const addresses = object === 'vmlinux' ? places.map(({ address }) => Number(address - codeBase)) : [undefined]
     for (const address of addresses) {
       const sleeper = known.get(object)?.find(name, address)
       if (sleeper !== undefined) return [{ name, unit, object, sleeper }]

@@ -7,11 +7,7 @@
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { argumentsAt, plainly, withHelpers } from '../../locks/operations.ts'
 import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
-import {
-  type ChangedFunction,
-  type ChangedFunctions,
-  changedFunctionsOf,
-} from '../../subject/changed-functions.ts'
+import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
 const later = /^(?:call_s?rcu\w*|k?v?free_rcu\w*|queue_rcu_work)$/
@@ -23,8 +19,7 @@ const barriers = /^(?:smp_wmb|smp_mb|wmb|mb|smp_mb__(?:before|after)_\w+)$/
 /** Orders as a barrier does. */
 const ordered =
   /^(?:smp_store_(?:release|mb)|rcu_(?:assign|replace)_pointer|\w+_release|(?:try_)?(?:cmp)?xchg|test_and_\w+_bit|atomic\w*_(?:return|fetch\w*|xchg|cmpxchg|test)|\w*lock\w*|wake_up\w*|complete|set_current_state)$/
-const stores =
-  /^(?:smp_store_(?:release|mb)|rcu_assign_pointer|(?:atomic(?:64|_long)?|refcount)_set_release)$/
+const stores = /^(?:smp_store_(?:release|mb)|rcu_assign_pointer|(?:atomic(?:64|_long)?|refcount)_set_release)$/
 const plainStores = /^(?:WRITE_ONCE|RCU_INIT_POINTER|(?:atomic(?:64|_long)?|refcount)_set)$/
 const lists = /^(h?list\w*)_rcu$/
 
@@ -55,17 +50,13 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
   const [old, young] = [statementsOf(before.body), statementsOf(after.body)]
   const { gone, come } = differenceOf(old, young)
   const [lost, won] = [callsIn(gone), callsIn(come)]
-  const all = withHelpers(functions.after, after, functions.before).flatMap(({ body }) =>
-    callsIn(statementsOf(body)),
-  )
+  const all = withHelpers(functions.after, after, functions.before).flatMap(({ body }) => callsIn(statementsOf(body)))
   const count = (list: readonly Call[], words: RegExp) => list.filter(({ name }) => words.test(name)).length
   // What a function waited for, another one may do where it frees: the free waits now.
   const waitsElsewhere =
     all.some(({ name }) => later.test(name)) ||
     functions.all.some((one) => {
-      const [was, is] = [one.before, one.after].map((side) =>
-        count(callsIn(statementsOf(side?.body ?? [])), later),
-      )
+      const [was, is] = [one.before, one.after].map((side) => count(callsIn(statementsOf(side?.body ?? [])), later))
       return is! > was!
     })
   const isFewer = (words: RegExp) => count(callsIn(old), words) > count(all, words)
@@ -80,10 +71,7 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
     if (later.test(name) && isFewer(later)) {
       const subject = subjectOf(call).split(/->|\./)[0] ?? ''
       const now = won.find(
-        (one) =>
-          frees.test(one.name) &&
-          !later.test(one.name) &&
-          one.inner.some((value) => plainly(value) === subject),
+        (one) => frees.test(one.name) && !later.test(one.name) && one.inner.some((value) => plainly(value) === subject),
       )
       if (now !== undefined)
         return (
@@ -129,8 +117,7 @@ export function readerFindings(functions: ChangedFunctions): Found[] {
 export const locklessReaders: Rule = {
   name: 'lockless-readers',
   severity: 'warning',
-  looksFor:
-    'A grace period, a seqcount, a barrier, a release or an RCU list function that a writer no longer has',
+  looksFor: 'A grace period, a seqcount, a barrier, a release or an RCU list function that a writer no longer has',
   why:
     'Readers without a lock rely on it, in code that is not replaced and in tasks that still run the old ' +
     'code: they see what is freed, or one half of what is written',

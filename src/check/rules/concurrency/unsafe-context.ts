@@ -24,8 +24,7 @@ export const unsafeContext: Rule = {
   looksFor:
     'A replaced function that runs in an NMI or a machine check, or that ftrace or the livepatch code itself calls',
   why:
-    'There a task’s patch state keeps nothing consistent, and the live patch may change the code that ' +
-    'applies it',
+    'There a task’s patch state keeps nothing consistent, and the live patch may change the code that ' + 'applies it',
   remedy:
     'Fix the bug in a caller that runs in a task’s own context, or make sure that old and new code may ' +
     'alternate at any moment',
@@ -54,8 +53,7 @@ export const unsafeContext: Rule = {
     for (const { before, unit } of others) {
       const context = contexts.get(before.name)
       if (context === undefined || context.name === 'start') continue
-      const way =
-        context.path.length > 1 ? `by way of ${context.path.slice(0, -1).join(', ')}` : 'called straight'
+      const way = context.path.length > 1 ? `by way of ${context.path.slice(0, -1).join(', ')}` : 'called straight'
       found.push({ symbol: before.name, unit, message: dangers[context.name](before.name, way) })
     }
     return found

@@ -38,9 +38,7 @@ function lostVariables({ change: { before, after } }: StudiedUnit): Set<string> 
 function movedVariables(unit: StudiedUnit, units: readonly StudiedUnit[]): Found[] {
   const brought = unit.change.addedData.filter(isState)
   return brought.flatMap(({ name }): Found[] => {
-    const from = units.find(
-      (one) => one !== unit && one.object === unit.object && lostVariables(one).has(name),
-    )
+    const from = units.find((one) => one !== unit && one.object === unit.object && lostVariables(one).has(name))
     return from === undefined || bareName(name) !== name
       ? []
       : [
@@ -66,9 +64,7 @@ function inUnit(unit: StudiedUnit, { names, units }: Subject): Found[] {
       (one) =>
         one !== unit &&
         one.object === unit.object &&
-        one.change.before.object.symbols.some(
-          (symbol) => symbol.name === name && symbol.section !== undefined,
-        ),
+        one.change.before.object.symbols.some((symbol) => symbol.name === name && symbol.section !== undefined),
     )
     const where = from === undefined ? 'another file' : from.unit.source
     const what = type === 'function' ? 'code' : 'variable'

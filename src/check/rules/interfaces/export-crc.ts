@@ -16,8 +16,7 @@ import { unitTypes } from '../../types/unit-types.ts'
 function changesIncludes(changes: readonly FileChange[], source: string): boolean {
   const included = (text = '') => (text.match(/^[ \t]*#[ \t]*include\b.*$/gm) ?? []).sort().join('\n')
   return changes.some(
-    ({ path, before, after }) =>
-      (path === source || path.endsWith('.h')) && included(before) !== included(after),
+    ({ path, before, after }) => (path === source || path.endsWith('.h')) && included(before) !== included(after),
   )
 }
 
@@ -54,14 +53,11 @@ export const exportCrc: Rule = {
           versionsOf(job, subject, studied, 'before'),
           versionsOf(job, subject, studied, 'after'),
         ])
-        const broken = called.filter(
-          ({ name, difference }) => difference === 'differs' && exported.includes(name),
-        )
+        const broken = called.filter(({ name, difference }) => difference === 'differs' && exported.includes(name))
         const changed = exported.filter((name) => {
           const [old, young] = [before?.get(name), after?.get(name)]
           // Where the versions are made in another way than here, nothing can be said.
-          const isComparable =
-            old !== undefined && young !== undefined && subject.names.exported(name)?.crc === old
+          const isComparable = old !== undefined && young !== undefined && subject.names.exported(name)?.crc === old
           return (isComparable && old !== young) || broken.some((one) => one.name === name)
         })
         if (changed.length === 0) return

@@ -47,8 +47,7 @@ export const moduleInfoRule: Rule = {
   why:
     'Programs such as udev and modprobe read it from the module’s file and from lists made of it, ' +
     'which stay as they are; a live patch’s own file is not asked',
-  remedy:
-    'Install the fixed kernel’s module, or give the alias or dependency in /etc/modprobe.d, if the fix needs it',
+  remedy: 'Install the fixed kernel’s module, or give the alias or dependency in /etc/modprobe.d, if the fix needs it',
   restsOn: [{ file: 'include/linux/module.h', says: 'MODULE_SOFTDEP' }],
   find: (_job, { units }) =>
     units.flatMap(({ unit, pair }) =>

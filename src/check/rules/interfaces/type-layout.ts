@@ -35,11 +35,7 @@ function functionsOf({ change }: StudiedUnit): string[] {
 }
 
 /** Where objects of the type are, in words; and how grave it is that they differ. */
-function livesIn(
-  change: TypeChange,
-  lifetime: Lifetime,
-  reach: Reach,
-): { severity: Found['severity']; where: string } {
+function livesIn(change: TypeChange, lifetime: Lifetime, reach: Reach): { severity: Found['severity']; where: string } {
   if (change.tag === 'enum') return { severity: 'error', where: 'data that are there hold the old numbers' }
   const variable = reach.variableOf(change.before)
   if (variable !== undefined)
@@ -58,12 +54,7 @@ function livesIn(
   }
 }
 
-function foundOf(
-  change: TypeChange,
-  users: readonly string[],
-  lifetime: Lifetime,
-  reach: Reach,
-): Found | undefined {
+function foundOf(change: TypeChange, users: readonly string[], lifetime: Lifetime, reach: Reach): Found | undefined {
   const effect = effectOf(change.differences)
   if (lifetime === 'stack' && change.tag !== 'enum') return undefined
   const told = inOrder(change.differences).map(({ text }) => text)
@@ -74,8 +65,7 @@ function foundOf(
     return {
       severity: 'note',
       symbol: change.name,
-      message:
-        `${change.name}: ${toldFirst(told, '; ')}; in existing objects these bytes hold 0 or garbage` + seen,
+      message: `${change.name}: ${toldFirst(told, '; ')}; in existing objects these bytes hold 0 or garbage` + seen,
       hint: 'Make sure that 0 means the old behaviour, and that the objects are cleared when they are allocated',
     }
   }
@@ -106,9 +96,7 @@ export function layoutsFound(
     )
     const users = typeUsers(texts.after, functions, words)
     const lifetime =
-      change.tag === 'enum' || reach.isHeld(change.before)
-        ? 'live'
-        : lifetimeOf(texts.before, unit, change.name)
+      change.tag === 'enum' || reach.isHeld(change.before) ? 'live' : lifetimeOf(texts.before, unit, change.name)
     const one = foundOf(change, users, lifetime, reach)
     if (one !== undefined && !found.has(change.name)) found.set(change.name, one)
   }
@@ -139,10 +127,7 @@ export const typeLayout: Rule = {
     const laidOut = new Set<string>()
     await Promise.all(
       units.map(async (studied) => {
-        const [texts, types] = await Promise.all([
-          unitTexts(job, subject, studied),
-          unitTypes(job, subject, studied),
-        ])
+        const [texts, types] = await Promise.all([unitTexts(job, subject, studied), unitTypes(job, subject, studied)])
         const unit = studied.unit.source
         if (types === undefined) {
           for (const one of byText(studied, texts, subject.changes)) doubtful.push({ ...one, unit })

@@ -25,8 +25,7 @@ function declared(text: string): Map<string, string> {
       const at = words.findIndex((word) => /^(?:struct|union|enum)$/.test(word))
       const open = words.indexOf('{')
       const title = at >= 0 && open > at ? words.slice(at, open).join(' ') : words.join(' ')
-      if (words[at] === 'enum' && open > at)
-        for (const [name, value] of enumeratorsIn(item)) found.set(name, value)
+      if (words[at] === 'enum' && open > at) for (const [name, value] of enumeratorsIn(item)) found.set(name, value)
       else found.set(title, words.join(' '))
       item = []
     }
@@ -43,9 +42,7 @@ export function uapiFindings(changes: readonly FileChange[]): Found[] {
     .flatMap(({ path, before, after }): Found[] => {
       const [old, young] = [declared(before ?? ''), declared(after ?? '')]
       const isRequest = (text: string | undefined) => /\b_IO[RWC]*\b/.test(text ?? '')
-      const changed = [...old].filter(
-        ([name, text]) => young.get(name) !== text && !end.test(name) && !isRequest(text),
-      )
+      const changed = [...old].filter(([name, text]) => young.get(name) !== text && !end.test(name) && !isRequest(text))
       const added = [...young.keys()].filter((name) => !old.has(name) && !end.test(name))
       const names = (list: readonly string[]) => listed(shortened(list, 4))
       if (changed.length > 0)

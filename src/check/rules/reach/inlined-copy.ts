@@ -9,11 +9,7 @@ import { sourceName } from '../../../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../../../diff/object/init-sections.ts'
 import { listed } from '../../../ground/listed.ts'
 import { readInlining } from '../../../source/change/ipa-clones.ts'
-import {
-  type ChangedFunction,
-  type ChangedFunctions,
-  changedFunctionsOf,
-} from '../../subject/changed-functions.ts'
+import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 
@@ -119,8 +115,7 @@ async function findIn(
 export const inlinedCopy: Rule = {
   name: 'inlined-copy',
   severity: 'error',
-  looksFor:
-    'A changed function that the compiler put into others which the live patch would leave as they are',
+  looksFor: 'A changed function that the compiler put into others which the live patch would leave as they are',
   why: 'The kernel redirects a function at its entry; a copy of its code in another function goes on as before',
   remedy: 'Let the patch change the function that holds the copy as well',
   restsOn: [{ file: 'Documentation/livepatch/livepatch.rst', says: 'the very beginning of the function' }],

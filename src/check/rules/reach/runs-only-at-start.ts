@@ -6,8 +6,7 @@ import type { Found, Rule } from '../../subject/rule.ts'
 export const runsOnlyAtStart: Rule = {
   name: 'runs-only-at-start',
   severity: 'warning',
-  looksFor:
-    'A replaced function of the kernel proper that, as its machine code says, only code of the start calls',
+  looksFor: 'A replaced function of the kernel proper that, as its machine code says, only code of the start calls',
   why: 'The kernel has started; the function can be replaced, but nothing calls it again, so the fix has no effect',
   remedy:
     'Do in a callback (INARCH_PRE_PATCH) what the function should have done, or install the fixed kernel and reboot',

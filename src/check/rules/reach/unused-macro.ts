@@ -10,8 +10,7 @@ function wordsOf(text: string): { plain: ReadonlySet<string>; macros: ReadonlyMa
   const rest = text
     .replace(/\\\r?\n/g, ' ')
     .replace(/^[ \t]*#[ \t]*(define|undef)[ \t]+([A-Za-z_]\w*)(.*)$/gm, (_line, kind, name, body) => {
-      if (kind === 'define')
-        macros.set(name, [...(macros.get(name) ?? []), ...(body.match(/[A-Za-z_]\w*/g) ?? [])])
+      if (kind === 'define') macros.set(name, [...(macros.get(name) ?? []), ...(body.match(/[A-Za-z_]\w*/g) ?? [])])
       return ''
     })
   return { plain: new Set(rest.match(/[A-Za-z_]\w*/g) ?? []), macros }

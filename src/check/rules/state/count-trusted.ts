@@ -21,11 +21,7 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
       const variables = variablesOf(side === 'before' ? before : after)
       const reader = readerOf(functions, side)
       for (const effect of list.flatMap((one) => effectsIn(reader, one, variables)))
-        if (
-          (effect.kind === 'write' || effect.kind === 'count') &&
-          counts.test(effect.how) &&
-          effect.member !== ''
-        ) {
+        if ((effect.kind === 'write' || effect.kind === 'count') && counts.test(effect.how) && effect.member !== '') {
           const key = `${effect.member}\n${effect.how}`
           tally.set(key, (tally.get(key) ?? 0) + step)
           if (tally.get(key) === 0) tally.delete(key)
@@ -69,8 +65,7 @@ export const countTrusted: Rule = {
   why:
     'The count of an object that lives is wrong by all that the old code did; the check may refuse ' +
     'everything from the first moment, or never',
-  remedy:
-    'Make the objects anew after the live patch is on, correct the count in a callback, or leave the check out',
+  remedy: 'Make the objects anew after the live patch is on, correct the count in a callback, or leave the check out',
   restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'Safe updates to global data' }],
   find: (_job, subject) => trustedFindings(changedFunctionsOf(subject)),
 }

@@ -45,8 +45,7 @@ function unitFindings(functions: ChangedFunctions): Found[] {
     const old = amountsIn(before, (one) => functions.before.definitions.get(one))
     const young = amountsIn(after, (one) => functions.after.definitions.get(one))
     for (const { thing, direction } of young) {
-      const of = (list: readonly Amount[]) =>
-        list.filter((one) => one.thing === thing && one.direction === direction)
+      const of = (list: readonly Amount[]) => list.filter((one) => one.thing === thing && one.direction === direction)
       const isAmong = (one: Amount, list: readonly Amount[]) => list.some(({ exact }) => exact === one.exact)
       const gone = of(old).find((one) => !isAmong(one, of(young)))
       const come = of(young).find((one) => !isAmong(one, of(old)))

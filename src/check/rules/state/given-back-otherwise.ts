@@ -83,16 +83,10 @@ const uses =
   /^(?:k?v?k?z?free\w*|\w+_free|free_\w+|IS_ERR\w*|PTR_ERR|ERR_PTR|(?:un)?likely|mem\w+|str\w+|copy_(?:from|to)_\w+|sizeof|if|while|return|WARN\w*|BUG\w*|sn?printf|scnprintf|access_ok)$/
 
 /** True when a function that gets a variable keeps it, or may. */
-function isHandedOut(
-  body: readonly Token[],
-  name: string,
-  find: (name: string) => Definition | undefined,
-): boolean {
+function isHandedOut(body: readonly Token[], name: string, find: (name: string) => Definition | undefined): boolean {
   return body.some(({ kind, text }, at) => {
     if (kind !== 'name' || body[at + 1]?.text !== '(' || uses.test(text)) return false
-    const index = argumentsAt(body, at + 1).findIndex(
-      (value) => value.at(-1)?.text === name && value.length < 3,
-    )
+    const index = argumentsAt(body, at + 1).findIndex((value) => value.at(-1)?.text === name && value.length < 3)
     if (index < 0) return false
     const callee = find(text)
     if (callee === undefined) return true
@@ -127,8 +121,7 @@ export function givenBackFindings(functions: ChangedFunctions): Found[] {
       before: through(functions.before, functions.after, one.before),
       after: through(functions.after, functions.before, one.after),
     }
-    const find = (name: string) =>
-      functions.before.definitions.get(name) ?? functions.library.definition(name)
+    const find = (name: string) => functions.before.definitions.get(name) ?? functions.library.definition(name)
     const isOneCalls = (thing: string) =>
       isOfOneCall(one.before!, own.before, thing, find) && isOfOneCall(one.after!, own.after, thing, find)
     const things = new Set([...own.before, ...own.after].map(({ thing }) => thing))
@@ -151,13 +144,10 @@ function dangerOf({ name }: ChangedFunction, own: Sides, whole: Sides, thing: st
     const there = ofThing(whole.before, thing, 'take')
     // Where nobody is seen to allocate it, it is what the old code gave it back as.
     const from: readonly Family[] =
-      there.length > 0
-        ? there.flatMap(({ families }) => families)
-        : oldGives.flatMap(({ families }) => families)
+      there.length > 0 ? there.flatMap(({ families }) => families) : oldGives.flatMap(({ families }) => families)
     const wrong = gives.find(
       (give) =>
-        !from.every((family) => accepts(give.families, family)) &&
-        !oldGives.some((old) => old.word === give.word),
+        !from.every((family) => accepts(give.families, family)) && !oldGives.some((old) => old.word === give.word),
     )
     if (wrong !== undefined)
       return (
@@ -165,10 +155,7 @@ function dangerOf({ name }: ChangedFunction, own: Sides, whole: Sides, thing: st
         `${listed(from)} and can’t go back so`
       )
     const moved = gives.find(({ offset }) => !oldGives.some((old) => old.offset === offset))
-    if (
-      moved !== undefined &&
-      !(there.length > 0 && there.every(({ offset }) => opposite(offset, moved.offset)))
-    )
+    if (moved !== undefined && !(there.length > 0 && there.every(({ offset }) => opposite(offset, moved.offset))))
       return (
         `${name} now gives back ${thing} ${moved.offset || 'without what it subtracted'}, which is ` +
         'where the new code’s allocations begin and not the old code’s'

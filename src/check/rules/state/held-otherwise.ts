@@ -17,8 +17,7 @@ export function heldFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
   return functions.rewritten.flatMap((one): Found[] => {
     const isAddressTaken = functions.before.isAddressTaken(one.name)
-    const find = (side: Side) => (name: string) =>
-      side.definitions.get(name) ?? functions.library.definition(name)
+    const find = (side: Side) => (name: string) => side.definitions.get(name) ?? functions.library.definition(name)
     const old = holdingsIn(one.before, isAddressTaken, find(functions.before))
     const young = holdingsIn(one.after, isAddressTaken, find(functions.after))
     const holders = new Set([...old, ...young].map(({ holder, does }) => `${does} ${holder}`))

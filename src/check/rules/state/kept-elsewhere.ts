@@ -39,11 +39,7 @@ interface Files {
   readonly macros: ReadonlyMap<string, string>
 }
 
-function filesOf(
-  changes: readonly FileChange[],
-  side: 'before' | 'after',
-  { definitions, fileOf }: Side,
-): Files {
+function filesOf(changes: readonly FileChange[], side: 'before' | 'after', { definitions, fileOf }: Side): Files {
   const texts = kernelFiles(changes).map((one) => ({ path: one.path, text: one[side] ?? '' }))
   return {
     files: texts.map(({ path, text }) => {
@@ -98,8 +94,7 @@ function exchangesOf(
     const { text: to, kind: otherKind } = other.tokens[at]!
     if (from === to) continue
     const isMember = /^(?:->|\.)$/.test(one.tokens[at - 1]?.text ?? '')
-    if (kind !== 'name' || otherKind !== 'name' || isMember || old.has(from) !== young.has(to))
-      return undefined
+    if (kind !== 'name' || otherKind !== 'name' || isMember || old.has(from) !== young.has(to)) return undefined
     // Of other functions it is not known that they do the same.
     const isCall = [one, other].some(({ tokens }) => tokens[at + 1]?.text === '(')
     const isKnown = (olds.has(from) && youngs.has(to)) || (hooks.has(from) && hooks.has(to))
@@ -152,10 +147,7 @@ function reaches(side: Side, definition: Definition, name: string): boolean {
 const isNoVariable = /^(?:[A-Z0-9_]+|null|true|false|current|jiffies\w*)$/
 
 export function elsewhereFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
-  const [old, young] = [
-    filesOf(changes, 'before', functions.before),
-    filesOf(changes, 'after', functions.after),
-  ]
+  const [old, young] = [filesOf(changes, 'before', functions.before), filesOf(changes, 'after', functions.after)]
   const variables = [old, young].flatMap(({ files }) => files.flatMap((one) => [...one.variables.values()]))
   /** Variables that lead to functions are called like them. */
   const hooks = new Set(variables.filter(({ isValue }) => isValue).map(({ name }) => name))
@@ -197,9 +189,7 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
             !reaches(functions.before, before, one.name) &&
             reaches(functions.after, after, one.name),
         )
-        const isSaid = [...found.values()].some(
-          (one) => one.from === variable.name && one.names.includes(name),
-        )
+        const isSaid = [...found.values()].some((one) => one.from === variable.name && one.names.includes(name))
         if (heir !== undefined && !isSaid) note({ from: variable.name, to: heir.name }, false, path, name)
       }
     }
@@ -233,8 +223,7 @@ export const keptElsewhere: Rule = {
   why:
     'What the old code has put into the one is not in the other: entries are not found, those who ' +
     'wait are not woken, numbers are given out again',
-  remedy:
-    'Let the new code look into both, or move what the old variable holds in a callback (INARCH_PRE_PATCH)',
+  remedy: 'Let the new code look into both, or move what the old variable holds in a callback (INARCH_PRE_PATCH)',
   restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'Safe updates to global data' }],
   find: (_job, subject) => elsewhereFindings(changedFunctionsOf(subject), subject.changes),
 }

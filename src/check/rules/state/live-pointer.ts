@@ -59,12 +59,8 @@ function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchang
     const old = addressesTaken(subject, change.before, before, object)
     const young = addressesTaken(subject, change.after, after, object)
     const text = all.find(({ name }) => name === after.name)
-    const gone = [...old.keys()].filter(
-      (name) => !young.has(name) && !isOnlyCalledSynchronously(text?.before, name),
-    )
-    const come = [...young.keys()].filter(
-      (name) => !old.has(name) && !isOnlyCalledSynchronously(text?.after, name),
-    )
+    const gone = [...old.keys()].filter((name) => !young.has(name) && !isOnlyCalledSynchronously(text?.before, name))
+    const come = [...young.keys()].filter((name) => !old.has(name) && !isOnlyCalledSynchronously(text?.after, name))
     const tables = come.filter((name) => {
       const atom = young.get(name)
       return atom !== undefined && added.has(atom)

@@ -64,8 +64,7 @@ const left = 'what the old code has left is met by the new code, and the other w
 
 /** What two calls have in common, of which one undoes or looks for what the other one does. */
 function commonOf(one: ChangedOperation, other: ChangedOperation): string | undefined {
-  const areBoth =
-    one.direction !== undefined && other.direction !== undefined && one.direction !== other.direction
+  const areBoth = one.direction !== undefined && other.direction !== undefined && one.direction !== other.direction
   const thing = one.things.find((its) => other.things.includes(its))
   const isSame = one.change === other.change
   if (thing !== undefined && areBoth && one.index >= 0 && other.index >= 0) return thing
@@ -149,9 +148,7 @@ function together(meetings: readonly Meeting[], functions: ChangedFunctions): Fo
   return [...new Set(apart.map(({ what }) => what))].map((what): Found => {
     const of = apart.filter((its) => its.what === what)
     const sides = of.flatMap(({ one, other }) => [one, other])
-    const [first, ...rest] = sides.filter(
-      ({ name }, at) => sides.findIndex((side) => side.name === name) === at,
-    )
+    const [first, ...rest] = sides.filter(({ name }, at) => sides.findIndex((side) => side.name === name) === at)
     return {
       symbol: first!.name,
       unit: first!.file,
@@ -173,9 +170,7 @@ export function meantFindings(functions: ChangedFunctions): Found[] {
   const constants = new Set(functions.constants.map(({ name }) => name))
   const both = functions.rewritten
   const names = new Set(both.map(({ name }) => name))
-  const replaced = new Map<ChangedFunction, readonly Replacement[]>(
-    both.map((one) => [one, replacementsIn(one)]),
-  )
+  const replaced = new Map<ChangedFunction, readonly Replacement[]>(both.map((one) => [one, replacementsIn(one)]))
   const all = <Fact>(find: (one: ChangedFunction, replacements: readonly Replacement[]) => readonly Fact[]) =>
     [...replaced].flatMap(([one, replacements]) => find(one, replacements))
   // A constant’s users change with it, though their texts are the same.
@@ -195,11 +190,9 @@ export function meantFindings(functions: ChangedFunctions): Found[] {
   const found = together(meetings, functions)
   if (found.length === 0) return []
   // A note asks nothing, so it takes no question's place.
-  const others = [
-    ...storedFindings(functions),
-    ...countedFindings(functions),
-    ...placedFindings(functions),
-  ].filter(({ severity }) => severity !== 'note')
+  const others = [...storedFindings(functions), ...countedFindings(functions), ...placedFindings(functions)].filter(
+    ({ severity }) => severity !== 'note',
+  )
   const macros = new Set(functions.all.flatMap(({ name, isPutIn }) => (isPutIn ? [name] : [])))
   // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not
   // asked again.
@@ -227,8 +220,6 @@ export const meantOtherwise: Rule = {
   remedy:
     'Let the new code understand both, or do as before for what is there and mark what is new, such as ' +
     'by a shadow variable',
-  restsOn: [
-    { file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' },
-  ],
+  restsOn: [{ file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' }],
   find: (_job, subject) => meantFindings(changedFunctionsOf(subject)),
 }

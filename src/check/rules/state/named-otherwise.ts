@@ -16,9 +16,7 @@ type Constants = ReadonlyMap<string, string>
 
 /** The macros of the changed files that stand for one text. */
 function constantsOf(texts: readonly string[]): Constants {
-  return new Map(
-    texts.flatMap((text) => [...macroValues(text)].filter(([, value]) => /^"[^"]*"$/.test(value))),
-  )
+  return new Map(texts.flatMap((text) => [...macroValues(text)].filter(([, value]) => /^"[^"]*"$/.test(value))))
 }
 
 const keyOf = ({ registry, name }: NameUse) => `${registry} ${name}`
@@ -44,8 +42,7 @@ export function nameFindings(functions: ChangedFunctions, changes: readonly File
         .flatMap((one) => names(side, one, constants))
         .filter(
           (one, at, all) =>
-            one.role === 'find' &&
-            !all.slice(0, at).some((its) => its.role === 'make' && keyOf(its) === keyOf(one)),
+            one.role === 'find' && !all.slice(0, at).some((its) => its.role === 'make' && keyOf(its) === keyOf(one)),
         )
     const was = finds(functions.before, before, functions.after, old)
     // What these files have under that name already is found, whichever function asks.

@@ -5,12 +5,7 @@
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import {
-  calls,
-  insertionEndFindings,
-  ordersItself,
-  treeAdds,
-} from '../../semantics/values/insertion-order.ts'
+import { calls, insertionEndFindings, ordersItself, treeAdds } from '../../semantics/values/insertion-order.ts'
 import { adds, isPlace } from '../../semantics/values/placement.ts'
 import { sortedListFindings } from '../../semantics/values/sorted-lists.ts'
 import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
@@ -90,8 +85,7 @@ function givesBucket(before: Definition, after: Definition): boolean {
       ({ kind, tokens }) =>
         kind === 'exit' &&
         tokens[0]?.text === 'return' &&
-        (isMasked(tokens) ||
-          (calls(tokens, hashes) && tokens.some(({ text }) => text === '+' || text === '['))),
+        (isMasked(tokens) || (calls(tokens, hashes) && tokens.some(({ text }) => text === '+' || text === '['))),
     )
   if (!hands(before) || !hands(after)) return false
   const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))

@@ -101,9 +101,7 @@ export function arrivalFindings(functions: ChangedFunctions): Found[] {
     known.names.push(name)
     found.set(what, known)
   }
-  const whole = functions.all.filter(
-    ({ before, after }) => before !== undefined && after !== undefined,
-  ).length
+  const whole = functions.all.filter(({ before, after }) => before !== undefined && after !== undefined).length
   return [...found].map(([what, { names, file }]): Found => {
     const isAll = names.length === whole
     return {
@@ -125,8 +123,7 @@ export const reachesOnlyNew: Rule = {
     'A changed function that runs only when something comes: a device is bound, a file system mounted, ' +
     'a processor brought up, a namespace made',
   why: 'What is there already has been through the old code, and the fix does not reach it',
-  remedy:
-    'Bind, mount or bring up again what must be fixed, or correct what is there in a callback (INARCH_PRE_PATCH)',
+  remedy: 'Bind, mount or bring up again what must be fixed, or correct what is there in a callback (INARCH_PRE_PATCH)',
   restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'to init and probe functions' }],
   find: (_job, subject) => arrivalFindings(changedFunctionsOf(subject)),
 }

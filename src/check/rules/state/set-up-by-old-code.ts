@@ -51,9 +51,7 @@ function assignedIn(definition: Definition, stack: ReadonlySet<string> = new Set
 function usesIn({ body }: Definition, member: string): number {
   return body.filter(
     ({ text }, at) =>
-      text === member &&
-      (body[at - 1]?.text === '->' || body[at - 1]?.text === '.') &&
-      body[at + 1]?.text !== '=',
+      text === member && (body[at - 1]?.text === '->' || body[at - 1]?.text === '.') && body[at + 1]?.text !== '=',
   ).length
 }
 
@@ -68,8 +66,7 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
   const uses = (texts: readonly Definition[], member: string) =>
     texts.reduce((sum, text) => sum + usesIn(text, member), 0)
   const stack = stackTypes(functions)
-  const setsUp = (texts: readonly Definition[], member: string) =>
-    texts.some((text) => setUpIn(text).has(member))
+  const setsUp = (texts: readonly Definition[], member: string) => texts.some((text) => setUpIn(text).has(member))
   return sides.flatMap((one): Found[] => {
     if (!one.isOld) return []
     const members: string[] = []

@@ -17,11 +17,7 @@ import {
 } from '../../semantics/reading/member-accesses.ts'
 import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { constantMeanings } from '../../semantics/values/constants.ts'
-import {
-  belongTogether,
-  movedMemberFindings,
-  readsBeforeItWrites,
-} from '../../semantics/values/resume-state.ts'
+import { belongTogether, movedMemberFindings, readsBeforeItWrites } from '../../semantics/values/resume-state.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 
@@ -139,13 +135,9 @@ function readersOf(writes: Shifts, reads: Shifts): Shifts {
 
 /** @param writes members that are written by something else than before */
 function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
-  const made = new Set(
-    allocationsOf(functions.before).flatMap(({ role, thing }) => (role === 'take' ? [thing] : [])),
-  )
+  const made = new Set(allocationsOf(functions.before).flatMap(({ role, thing }) => (role === 'take' ? [thing] : [])))
   return [...writes].flatMap(([member, writers]): Found[] => {
-    const readers = (reads.get(member) ?? []).filter(
-      ({ name }) => !writers.every((writer) => writer.name === name),
-    )
+    const readers = (reads.get(member) ?? []).filter(({ name }) => !writers.every((writer) => writer.name === name))
     const [writer, reader] = [writers[0]!, readers[0]]
     if (reader === undefined) return []
     const names = [...writers, ...readers].map(({ name }) => name)
@@ -209,9 +201,7 @@ function constantFindings(functions: ChangedFunctions): Found[] {
     const of = pairs.filter(({ write }) => write.member === member)
     const { name, file, before, after, write, read } = of[0]!
     const more =
-      of.length === 1
-        ? ''
-        : ` (so ${of.length === 2 ? 'does' : 'do'} ${toldFirst(of.slice(1).map((one) => one.name))})`
+      of.length === 1 ? '' : ` (so ${of.length === 2 ? 'does' : 'do'} ${toldFirst(of.slice(1).map((one) => one.name))})`
     return {
       symbol: name,
       unit: file,
@@ -242,10 +232,7 @@ export const storedOtherwise: Rule = {
   why:
     'Objects hold what the old code has written; the new code reads another meaning into it, and old ' +
     'code into what the new code writes',
-  remedy:
-    'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
-  restsOn: [
-    { file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' },
-  ],
+  remedy: 'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
+  restsOn: [{ file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' }],
   find: (_job, subject) => storedFindings(changedFunctionsOf(subject)),
 }

@@ -62,9 +62,7 @@ export function foldedVariables(
   if (users.size === 0) return []
   const functions = texts
     .flatMap((text) => [...definitionsOf(text).byName.values()])
-    .filter(
-      ({ kind, head }) => kind === 'function' && !head.some(({ text }) => /^__(?:init|exit)$/.test(text)),
-    )
+    .filter(({ kind, head }) => kind === 'function' && !head.some(({ text }) => /^__(?:init|exit)$/.test(text)))
   return [...users.keys()].flatMap((variable): Found[] => {
     const name = bareName(variable.name)
     const names = spellings(name, texts)

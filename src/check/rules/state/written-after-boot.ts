@@ -34,10 +34,7 @@ export function bootDataFindings(
     if (after === undefined || after.kind === 'macro') continue
     if (after.head.some(({ text }) => /^__(?:init|exit)$/.test(text))) continue
     const variables = variablesOf(after)
-    const { come } = differenceOf(
-      before === undefined ? [] : statementsOf(before.body),
-      statementsOf(after.body),
-    )
+    const { come } = differenceOf(before === undefined ? [] : statementsOf(before.body), statementsOf(after.body))
     for (const { kind, place } of come.flatMap((one) => effectsIn(reader, one, variables))) {
       if (!/^(?:write|lock|count)$/.test(kind) || place === undefined || found.has(place.base)) continue
       const { base, text } = place
@@ -70,8 +67,7 @@ function isReadOnlyIn({ names }: Subject): (name: string) => boolean {
 export const writtenAfterBoot: Rule = {
   name: 'written-after-boot',
   severity: 'warning',
-  looksFor:
-    'New code that writes to a variable which is read-only since the kernel, or its module, has started',
+  looksFor: 'New code that writes to a variable which is read-only since the kernel, or its module, has started',
   why: 'The memory of __ro_after_init variables is write-protected by then; the first write is a fault in the kernel',
   remedy: 'Keep what changes in a new variable of the live patch, or in a shadow variable',
   restsOn: [

@@ -95,8 +95,7 @@ export function isOne(one: Acquisition, other: Acquisition): boolean {
 function acquisitionsOf(side: Side, definition: Definition, other: Side): Acquisition[] {
   return withHelpers(side, definition, other).flatMap(({ body }) =>
     body.flatMap(({ kind, text }, at) => {
-      const isCall =
-        kind === 'name' && body[at + 1]?.text === '(' && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')
+      const isCall = kind === 'name' && body[at + 1]?.text === '(' && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')
       // What only one side has is read itself.
       const isOneSided = side.definitions.has(text) && !other.definitions.has(text)
       return isCall && !isOneSided ? acquisitionsBy(text) : []
@@ -116,9 +115,7 @@ interface AcquisitionChange {
 /** True when a function gives back what it takes itself, as far as its change tells. */
 function isSelfContained({ gone, come }: AcquisitionChange): boolean {
   return [gone, come].some((list) =>
-    list.some(
-      (one) => one.role === 'take' && list.some((other) => other.role === 'give' && isOne(one, other)),
-    ),
+    list.some((one) => one.role === 'take' && list.some((other) => other.role === 'give' && isOne(one, other))),
   )
 }
 
@@ -140,8 +137,8 @@ export function acquisitionFindings(functions: ChangedFunctions): Found[] {
     }
   })
   const isReference = (one: Acquisition) =>
-    primitiveOf(one.word, (word) => functions.before.mentions(word) || functions.after.mentions(word))
-      ?.kind === 'reference'
+    primitiveOf(one.word, (word) => functions.before.mentions(word) || functions.after.mentions(word))?.kind ===
+    'reference'
   const isSaid = (take: Acquisition, give: Acquisition) => isReference(take) && isReference(give)
   const found: Found[] = []
   for (const maker of changes)

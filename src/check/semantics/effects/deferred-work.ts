@@ -29,12 +29,7 @@ const rows: readonly Row[] = [
   [/^tasklet_(?:hi_)?schedule$/, 'hands', 'tasklet', 0],
   [/^tasklet_kill$/, 'waits', 'tasklet', 0],
   [/^schedule_(?:delayed_)?work$/, 'hands', 'work', 0],
-  [
-    /^(?:cancel_(?:delayed_)?work_sync|flush_(?:delayed_)?work|disable_(?:delayed_)?work_sync)$/,
-    'waits',
-    'work',
-    0,
-  ],
+  [/^(?:cancel_(?:delayed_)?work_sync|flush_(?:delayed_)?work|disable_(?:delayed_)?work_sync)$/, 'waits', 'work', 0],
   [/^kthread_queue_(?:delayed_)?work$/, 'hands', 'worker', 0],
   [/^kthread_(?:flush|destroy)_worker$/, 'waits', 'worker', 0],
 ]
@@ -51,8 +46,7 @@ interface Stop {
 function stopsOf(side: Side, own: Definition, other: Side): Stop[] {
   return withHelpers(side, own, other).flatMap(({ body }) =>
     body.flatMap(({ kind, text }, at): Stop[] => {
-      const row =
-        kind === 'name' && body[at + 1]?.text === '(' ? rows.find(([words]) => words.test(text)) : undefined
+      const row = kind === 'name' && body[at + 1]?.text === '(' ? rows.find(([words]) => words.test(text)) : undefined
       if (row === undefined) return []
       const [, role, who, argument] = row
       const inner = argumentsAt(body, at + 1)

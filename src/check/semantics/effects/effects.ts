@@ -153,11 +153,7 @@ export function effectsIn(
         const from = accessPathStart(tokens, at)
         let to = at + 1
         if (from === at)
-          while (
-            to < tokens.length &&
-            (tokens[to]!.kind === 'name' || /^(?:->|\.|\*)$/.test(tokens[to]!.text))
-          )
-            to++
+          while (to < tokens.length && (tokens[to]!.kind === 'name' || /^(?:->|\.|\*)$/.test(tokens[to]!.text))) to++
         put(from < at ? tokens.slice(from, at) : tokens.slice(at + 1, to), text)
       }
       continue
@@ -183,8 +179,7 @@ export function effectsIn(
 /** By its name alone: an object that it is given is another one behind it. */
 function writes(reader: Reader, name: string): boolean {
   return (
-    writtenBy(name) !== undefined ||
-    primitiveOf(name, (word) => reader.side.mentions(word))?.argument !== undefined
+    writtenBy(name) !== undefined || primitiveOf(name, (word) => reader.side.mentions(word))?.argument !== undefined
   )
 }
 
@@ -243,17 +238,14 @@ function effectsOfCall(
     const isWrapper = kind === 'reference' && argument === undefined
     const inside = isWrapper ? effectsOfCallee(reader, statement, act, depth) : undefined
     // A name that only looks like a reference, such as `get_bcc`, has a body that does nothing of the kind.
-    if (inside !== undefined && (inside.length === 0 || inside.some((one) => one.kind === 'count')))
-      return inside
-    const how =
-      kind === 'wait' ? (role === 'take' ? 'waited for' : 'told') : role === 'take' ? 'taken' : 'given back'
+    if (inside !== undefined && (inside.length === 0 || inside.some((one) => one.kind === 'count'))) return inside
+    const how = kind === 'wait' ? (role === 'take' ? 'waited for' : 'told') : role === 'take' ? 'taken' : 'given back'
     const what = kind === 'lock' ? 'lock' : kind === 'wait' ? 'wait' : 'count'
     return argument === undefined ? named(what, family, how) : through(what, argument, how)
   }
   if (asks.test(name)) return []
   if (waitsOut.test(name)) return /^synchronize_/.test(name) ? [] : named('wait', name, 'waited for')
-  if (soundsLikeFree.test(name))
-    return through('free', name === 'kmem_cache_free' ? 1 : 0, `freed by ${name}`)
+  if (soundsLikeFree.test(name)) return through('free', name === 'kmem_cache_free' ? 1 : 0, `freed by ${name}`)
   if (soundsLikeAllocation.test(name)) return named('allocate', name, spelled(inner.flat()))
   return effectsOfCallee(reader, statement, act, depth)
 }
@@ -275,12 +267,7 @@ const stores =
 /** How many calls are followed. */
 const deepest = 3
 
-function effectsOfCallee(
-  reader: Reader,
-  statement: Statement,
-  act: CallOrAssignment,
-  depth: number,
-): Effect[] {
+function effectsOfCallee(reader: Reader, statement: Statement, act: CallOrAssignment, depth: number): Effect[] {
   const { name = '' } = act
   const unknown: Effect = { kind: 'call', object: `${name}()`, member: '', how: 'is called', statement, act }
   if (depth >= deepest) return [unknown]

@@ -46,8 +46,7 @@ export function opaqueEffectsIn(statement: Statement, variables: ReadonlyMap<str
     const isMember = /^(?:->|\.)$/.test(tokens[at - 2]?.text ?? '')
     if (before.kind === 'name' && variables.has(before.text) && !isMember && !isDeclared(tokens, at))
       put(before.text, at)
-    else if (before.text === ']' || (before.text === ')' && isFunction(tokens, at)))
-      put(nameAt(tokens, at), at)
+    else if (before.text === ']' || (before.text === ')' && isFunction(tokens, at))) put(nameAt(tokens, at), at)
   }
   // A timer, a work item or a list entry behind a variable; memory behind one may as well be of the call.
   const written = tokens[1]?.text === '(' ? writtenBy(first) : undefined

@@ -76,9 +76,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
     const guards = new Set<string>()
     for (const name of own)
       for (const { kind, tokens } of statements) {
-        const isNamed = tokens.some(
-          ({ text }, at) => text === name && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''),
-        )
+        const isNamed = tokens.some(({ text }, at) => text === name && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''))
         if (!isNamed) continue
         if (kind === 'condition' || kind === 'loop') {
           for (const part of partsOf(tokens))
@@ -119,9 +117,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
       // Behind a second arrow the struct is not known.
       const isOther =
         place === undefined ||
-        (/^(?:struct|union) /.test(place.object) &&
-          /^(?:struct|union) /.test(owner) &&
-          place.object !== owner)
+        (/^(?:struct|union) /.test(place.object) && /^(?:struct|union) /.test(owner) && place.object !== owner)
       if (isOther) return undefined
       return {
         end: at + 1,
@@ -132,8 +128,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
     if (`the ${text}` === thing && !(variables.get(text)?.isStatic === false))
       return { end: at + 1, offset: new Map(), element: new Map([[`element of ${text}`, 1n]]) }
     const variable = variables.get(text)
-    if (variable === undefined || variable.isParameter || variable.pointers !== 1 || depth > deepest)
-      return undefined
+    if (variable === undefined || variable.isParameter || variable.pointers !== 1 || depth > deepest) return undefined
     // `u8 *p = x->buf;`, or one of several values.
     const isRoot = valuesOf(text).some((given) => {
       const value = withoutCasts(given)
@@ -170,10 +165,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
   function isWhole(tokens: readonly Token[], at: number): boolean {
     const variable = variables.get(tokens[at]!.text)
     return (
-      isType &&
-      variable?.pointers === 1 &&
-      variable.type === thing &&
-      !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
+      isType && variable?.pointers === 1 && variable.type === thing && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
     )
   }
 
@@ -201,10 +193,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
     return tokens[equals]?.text === '=' && variable?.pointers === 1 && variable.type === thing
   }
 
-  function noteRoot(
-    tokens: readonly Token[],
-    { end, offset, element }: { end: number; offset: Size; element: Size },
-  ) {
+  function noteRoot(tokens: readonly Token[], { end, offset, element }: { end: number; offset: Size; element: Size }) {
     const start = accessPathStart(tokens, end)
     const next = tokens[end]?.text ?? ''
     if (next === '[') {
@@ -216,8 +205,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
       const isNumber = last.size === 1 && last.has('')
       const own = [...element].map(([factors, count]) => [factors, count * (last.get('') ?? 0n)] as const)
       put(tokens.slice(start, close), isNumber ? sum(offset, new Map(own)) : undefined)
-    } else if (/^[+]$/.test(next) || /^(?:\+\+|\+=)$/.test(next))
-      put(tokens.slice(start, endOfOperand(tokens, end)))
+    } else if (/^[+]$/.test(next) || /^(?:\+\+|\+=)$/.test(next)) put(tokens.slice(start, endOfOperand(tokens, end)))
     else noteCall(tokens, start, end, offset)
   }
 
@@ -234,21 +222,16 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
     const values = argumentsAt(tokens, open)
     const place = tokens.slice(start, end)
     const number = lengths.find(([words]) => words.test(name.text))?.[1]
-    const others =
-      number === undefined ? values.filter((value) => !value.includes(place[0]!)) : [values[number] ?? []]
+    const others = number === undefined ? values.filter((value) => !value.includes(place[0]!)) : [values[number] ?? []]
     if (others.every((value) => value.length === 0)) return
     if (offset === undefined) {
       // Of the object itself, only a length that names more than it has.
       const longer = others.find((value) => mayBeLonger(sizeOf(value, names)))
-      if (longer !== undefined)
-        put([...place, ...longer], number === undefined ? undefined : sizeOf(longer, names))
+      if (longer !== undefined) put([...place, ...longer], number === undefined ? undefined : sizeOf(longer, names))
       return
     }
     // Numbers, and not which other objects are meant.
-    put(
-      [...place, ...others.flat()],
-      number === undefined ? undefined : sum(offset, sizeOf(others[0]!, names)),
-    )
+    put([...place, ...others.flat()], number === undefined ? undefined : sum(offset, sizeOf(others[0]!, names)))
   }
 
   function mayBeLonger(length: Size): boolean {

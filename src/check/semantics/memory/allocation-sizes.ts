@@ -133,12 +133,10 @@ function sizesAt(
     return values[number] === undefined ? [] : [{ size: sizeOf(values[number], names), types: [packet] }]
   const isAssigned = equalsBefore(tokens, at) > 0 || tokens[0]?.text === 'return'
   if (depth >= deepest || !isAssigned) return []
-  const wrapper =
-    reading.side.definitions.get(name) ?? (mayAllocate.test(name) ? reading.find(name) : undefined)
+  const wrapper = reading.side.definitions.get(name) ?? (mayAllocate.test(name) ? reading.find(name) : undefined)
   if (wrapper === undefined || wrapper === definition || wrapper.body.length > longestWrapper) return []
   const parameters =
-    wrapper.parameters ??
-    [...variablesOf(wrapper).values()].flatMap((one) => (one.isParameter ? [one.name] : []))
+    wrapper.parameters ?? [...variablesOf(wrapper).values()].flatMap((one) => (one.isParameter ? [one.name] : []))
   const put = new Map(
     parameters.flatMap((parameter, index) =>
       values[index] === undefined ? [] : [[parameter, sizeOf(values[index], names)] as const],
@@ -155,11 +153,7 @@ function sizesAt(
 
 function inParentheses(value: readonly Token[]): Token[] {
   const [first] = value
-  return [
-    { ...first!, kind: 'punctuator', text: '(' },
-    ...value,
-    { ...first!, kind: 'punctuator', text: ')' },
-  ]
+  return [{ ...first!, kind: 'punctuator', text: '(' }, ...value, { ...first!, kind: 'punctuator', text: ')' }]
 }
 
 /** The structs whose sizes an expression names: `sizeof(*x)`, `struct_size(x, …)`. */
@@ -184,12 +178,7 @@ function typesIn(
     const levels = first?.text === '*' || text !== 'sizeof' ? 1 : 0
     // `sizeof(*x)` of a buffer of numbers names nothing.
     const isWhole = /^[),]$/.test(tokens[open + (first?.text === '*' ? 2 : 1)]?.text ?? '')
-    if (
-      variable !== undefined &&
-      isWhole &&
-      variable.pointers === levels &&
-      /^(?:struct|union) \w/.test(variable.type)
-    )
+    if (variable !== undefined && isWhole && variable.pointers === levels && /^(?:struct|union) \w/.test(variable.type))
       found.add(variable.type)
   }
   return [...found]
@@ -223,18 +212,11 @@ function isGivenBack(definition: Definition, tokens: readonly Token[], call: num
 }
 
 function isFollowed(body: readonly Token[], word: string, name: string): boolean {
-  return body.some(
-    ({ text }, at) => text === word && body[at + 1]?.text === name && body[at + 2]?.text === ';',
-  )
+  return body.some(({ text }, at) => text === word && body[at + 1]?.text === name && body[at + 2]?.text === ';')
 }
 
 /** What gets the memory; of a pointer without a struct, the member that gets it later. */
-function receiverOf(
-  reading: Reading,
-  definition: Definition,
-  tokens: readonly Token[],
-  call: number,
-): string[] {
+function receiverOf(reading: Reading, definition: Definition, tokens: readonly Token[], call: number): string[] {
   const equals = equalsBefore(tokens, call)
   if (equals < 0)
     return tokens[0]?.text === 'return' || definition.kind === 'macro' ? ofResult(reading, definition) : []

@@ -52,8 +52,7 @@ function thingOf(tokens: readonly Token[], definition: Definition): string | und
   const place = accessPathOf(end < 0 ? tokens : tokens.slice(0, end), variablesOf(definition))
   if (place === undefined) return undefined
   const variable = variablesOf(definition).get(place.base)
-  if (place.member === '' && variable !== undefined && /^(?:struct|union) /.test(variable.type))
-    return variable.type
+  if (place.member === '' && variable !== undefined && /^(?:struct|union) /.test(variable.type)) return variable.type
   if (place.member !== '' || variable === undefined || variable.isParameter) return place.member || place.base
   return keptAs(definition, place.base) ?? `${place.base} of ${definition.name}`
 }
@@ -62,9 +61,7 @@ function thingOf(tokens: readonly Token[], definition: Definition): string | und
 function localIn(written: readonly Token[], definition: Definition): { readonly variable?: string } {
   const tokens = bare(written)
   const variable = tokens.length === 1 ? variablesOf(definition).get(tokens[0]!.text) : undefined
-  return variable === undefined || variable.isParameter || variable.isStatic
-    ? {}
-    : { variable: variable.name }
+  return variable === undefined || variable.isParameter || variable.isStatic ? {} : { variable: variable.name }
 }
 
 /**

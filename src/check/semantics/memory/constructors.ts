@@ -57,9 +57,7 @@ function worksOf(texts: readonly Definition[]): string[] {
         .join(' ')
     return statementsOf(definition.body).flatMap(({ kind, tokens, under }) => {
       if (kind !== 'expression' || declaredAt(tokens, 0, false).length > 0) return []
-      return isSetUp(tokens, helpers)
-        ? [[...under, { tokens }].map((one) => spelled(one.tokens)).join(' : ')]
-        : []
+      return isSetUp(tokens, helpers) ? [[...under, { tokens }].map((one) => spelled(one.tokens)).join(' : ')] : []
     })
   })
 }

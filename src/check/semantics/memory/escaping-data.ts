@@ -39,11 +39,7 @@ export interface EscapingDatum {
 /**
  * @param isNew whether the live patch brings a datum
  */
-export function escapingDataIn(
-  split: SplitObject,
-  atom: Atom,
-  isNew: (datum: Atom) => boolean,
-): EscapingDatum[] {
+export function escapingDataIn(split: SplitObject, atom: Atom, isNew: (datum: Atom) => boolean): EscapingDatum[] {
   const { section } = atom
   const found: EscapingDatum[] = []
   const loaded = new Map<number, Atom>()
@@ -61,9 +57,7 @@ export function escapingDataIn(
     while ((relocations[next]?.offset ?? Number.POSITIVE_INFINITY) < start) next++
     const relocation = relocations[next]
     const target =
-      relocation !== undefined && relocation.offset < instruction.end
-        ? split.target(section, relocation)
-        : undefined
+      relocation !== undefined && relocation.offset < instruction.end ? split.target(section, relocation) : undefined
     const control = controlOf(instruction)
     const assigned = assignedRegister(instruction)
     if (control === 'call' || control === 'indirect-call') {

@@ -86,10 +86,7 @@ function reachesFurther(old: readonly BoundedAccess[], young: readonly BoundedAc
   })
 }
 
-export function largerAllocationFindings(
-  functions: ChangedFunctions,
-  changes: readonly FileChange[],
-): Found[] {
+export function largerAllocationFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
   const constants = changedConstants(functions.constants, changes)
   const reading = (side: Side, which: 'before' | 'after'): Reading => ({
     side,
@@ -106,8 +103,7 @@ export function largerAllocationFindings(
   const all = bothSides(functions, new Set(constants.keys()))
   return all.flatMap((maker): Found[] => {
     if (maker.before.length === 0) return []
-    const rooms = (side: Reading, texts: readonly Definition[]) =>
-      texts.flatMap((one) => allocationSizesIn(side, one))
+    const rooms = (side: Reading, texts: readonly Definition[]) => texts.flatMap((one) => allocationSizesIn(side, one))
     const growths = growthsOf(rooms(before, maker.before), rooms(after, maker.after))
     return growths.slice(0, 1).flatMap(() => {
       for (const growth of growths) {
@@ -147,10 +143,7 @@ function valuesOf(constants: ReadonlyMap<string, readonly Token[]>): ReadonlyMap
     }
   }
   return new Map(
-    [...constants].map(([name, value]) => [
-      name,
-      numbers.has(name) ? tokenize(`${numbers.get(name)}`) : value,
-    ]),
+    [...constants].map(([name, value]) => [name, numbers.has(name) ? tokenize(`${numbers.get(name)}`) : value]),
   )
 }
 

@@ -31,9 +31,7 @@ function writtenOtherwise(functions: ChangedFunctions, { before, after }: Change
   }
   const spelled = (hows: ReadonlySet<string> | undefined) => [...(hows ?? [])].sort().join('\n')
   const [old, young] = [assigned('before'), assigned('after')]
-  const otherwise = [...young].flatMap(([name, hows]) =>
-    spelled(hows) === spelled(old.get(name)) ? [] : [name],
-  )
+  const otherwise = [...young].flatMap(([name, hows]) => (spelled(hows) === spelled(old.get(name)) ? [] : [name]))
   return { otherwise: new Set(otherwise), anew: new Set(otherwise.filter((name) => old.has(name))) }
 }
 
@@ -62,8 +60,7 @@ export function partialInitializationFindings(
       const both = [...maker.written.anew].filter((member) => user.written.otherwise.has(member))
       const types = new Set(both.map((member) => member.slice(0, member.lastIndexOf('.'))))
       const rest = [...maker.written.anew].filter(
-        (member) =>
-          !user.written.otherwise.has(member) && types.has(member.slice(0, member.lastIndexOf('.'))),
+        (member) => !user.written.otherwise.has(member) && types.has(member.slice(0, member.lastIndexOf('.'))),
       )
       if (both.length === 0 || rest.length === 0) continue
       return [

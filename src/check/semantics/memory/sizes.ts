@@ -70,10 +70,7 @@ const widths: readonly (readonly [RegExp, bigint])[] = [
   [/^(?:__)?[us]8$|^(?:unsigned |signed )?char$|^u?int8_t$|^bool$|^uchar$/, 1n],
   [/^(?:__)?[us]16$|^__[lb]e16$|^(?:unsigned )?short$|^u?int16_t$/, 2n],
   [/^(?:__)?[us]32$|^__[lb]e32$|^(?:unsigned )?int$|^u?int32_t$/, 4n],
-  [
-    /^(?:__)?[us]64$|^__[lb]e64$|^(?:unsigned )?long(?: long)?$|^u?int64_t$|^s?size_t$|^loff_t$|^void \*$/,
-    8n,
-  ],
+  [/^(?:__)?[us]64$|^__[lb]e64$|^(?:unsigned )?long(?: long)?$|^u?int64_t$|^s?size_t$|^loff_t$|^void \*$/, 8n],
 ]
 
 /** @param type such as `struct x`, `u8`, `void *` */
@@ -109,9 +106,7 @@ function isBinary(tokens: readonly Token[], at: number): boolean {
   const before = tokens[at - 1]
   if (before === undefined) return false
   // `(size_t)*p` has no factor.
-  return before.kind === 'name'
-    ? before.text !== 'sizeof'
-    : before.kind === 'number' || /^[)\]]$/.test(before.text)
+  return before.kind === 'name' ? before.text !== 'sizeof' : before.kind === 'number' || /^[)\]]$/.test(before.text)
 }
 
 /** The size that an expression comes to. */
@@ -131,11 +126,7 @@ export function sizeOf(written: readonly Token[], names: Names, depth = 0): Size
   }
   const plus = operatorAt(tokens, /^[-+]$/)
   if (plus >= 0)
-    return sum(
-      inner(tokens.slice(0, plus)),
-      inner(tokens.slice(plus + 1)),
-      tokens[plus]!.text === '-' ? -1n : 1n,
-    )
+    return sum(inner(tokens.slice(0, plus)), inner(tokens.slice(plus + 1)), tokens[plus]!.text === '-' ? -1n : 1n)
   const times = operatorAt(tokens, /^[*/%]$/)
   if (times >= 0)
     return tokens[times]!.text === '*'
@@ -216,8 +207,7 @@ function sizeOfWhat(tokens: readonly Token[], names: Names): Size {
   const path = first?.text === '*' ? tokens.slice(1) : second?.text === '->' ? tokens : []
   const isElement = path.length === 3 ? first?.text === '*' : third !== undefined && path[3]?.text === '['
   const owner = names.variables.get(path[0]?.text ?? '')
-  if (isElement && owner?.pointers === 1 && path[1]?.text === '->')
-    return elementIn(owner.type, path[2]!.text, names)
+  if (isElement && owner?.pointers === 1 && path[1]?.text === '->') return elementIn(owner.type, path[2]!.text, names)
   const text = tokens.map(({ text: word }) => names.variables.get(word)?.type ?? word).join(' ')
   return sizeOfType(variable === undefined ? textOf(tokens) : text)
 }
@@ -235,8 +225,7 @@ export function flexibleOf(type: string, names: Pick<Names, 'type'>): string | u
 
 function unknown(tokens: readonly Token[], { variables, constants, given }: Names): Size {
   const isLocal = tokens.some(
-    ({ kind, text }, at) =>
-      kind === 'name' && variables.has(text) && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''),
+    ({ kind, text }, at) => kind === 'name' && variables.has(text) && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''),
   )
   // A name that a patch gives another value makes another number.
   const text = tokens
@@ -262,7 +251,5 @@ export function spelledSize(size: Size): string {
       return [count < 0n ? '-' : '+', whole] as const
     })
   if (parts.length === 0) return '0'
-  return parts
-    .map(([sign, text], at) => (at === 0 ? (sign === '-' ? `-${text}` : text) : `${sign} ${text}`))
-    .join(' ')
+  return parts.map(([sign, text], at) => (at === 0 ? (sign === '-' ? `-${text}` : text) : `${sign} ${text}`)).join(' ')
 }

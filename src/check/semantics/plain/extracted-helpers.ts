@@ -35,21 +35,17 @@ function putIn(body: Tokens, find: Find, within: readonly string[]): Tokens {
   for (let at = 0; at < body.length; at++) {
     const { kind, text } = body[at]!
     if (begins.has(at)) start = { at, length: found.length }
-    if (/^(?:if|while|for|switch)$/.test(text) && body[at + 1]?.text === '(')
-      begins.add(closing(body, at + 1))
+    if (/^(?:if|while|for|switch)$/.test(text) && body[at + 1]?.text === '(') begins.add(closing(body, at + 1))
     const helper = kind === 'name' && body[at + 1]?.text === '(' ? find(text) : undefined
     const inner =
-      helper?.kind === 'function' && !within.includes(text)
-        ? bodyOf(helper, argumentsAt(body, at + 1))
-        : undefined
+      helper?.kind === 'function' && !within.includes(text) ? bodyOf(helper, argumentsAt(body, at + 1)) : undefined
     const end = inner === undefined ? 0 : closing(body, at + 1)
     const value = inner && onlyValueOf(inner)
     const all = inner && body[end]?.text === ';' ? statementsFor(inner, body.slice(start.at, at)) : undefined
     const own = value ?? all
     if (own === undefined) {
       found.push(body[at]!)
-      if (/^[;{}:]$/.test(text) || text === 'else' || text === 'do')
-        start = { at: at + 1, length: found.length }
+      if (/^[;{}:]$/.test(text) || text === 'else' || text === 'do') start = { at: at + 1, length: found.length }
       continue
     }
     isOther = true
@@ -77,8 +73,7 @@ function bodyOf(helper: Definition, values: readonly Tokens[]): Tokens | undefin
   for (let at = 0; at < body.length; at++) {
     const token = body[at]!
     const [before = '', next = ''] = [body[at - 1]?.text, body[at + 1]?.text]
-    const value =
-      token.kind === 'name' && before !== '->' && before !== '.' ? given.get(token.text) : undefined
+    const value = token.kind === 'name' && before !== '->' && before !== '.' ? given.get(token.text) : undefined
     if (value === undefined) {
       found.push(token)
       continue
@@ -99,9 +94,7 @@ function bodyOf(helper: Definition, values: readonly Tokens[]): Tokens | undefin
 
 /** `a->b.c`, a number or a constant. */
 function isPath(tokens: Tokens): boolean {
-  return tokens.every(({ kind, text }, at) =>
-    at % 2 === 0 ? kind !== 'punctuator' : text === '->' || text === '.',
-  )
+  return tokens.every(({ kind, text }, at) => (at % 2 === 0 ? kind !== 'punctuator' : text === '->' || text === '.'))
 }
 
 function inBrackets(open: '(' | '{', tokens: Tokens, beside: Token): Token[] {
@@ -122,8 +115,7 @@ function onlyValueOf(body: Tokens): Tokens | undefined {
 function statementsFor(body: Tokens, receiver: Tokens): Tokens | undefined {
   const returns = body.flatMap(({ text }, at) => (text === 'return' ? [at] : []))
   if (receiver.length === 1 && receiver[0]!.text === 'return') return body
-  if (receiver.at(-1)?.text === '=')
-    return body.flatMap((token) => (token.text === 'return' ? receiver : [token]))
+  if (receiver.at(-1)?.text === '=') return body.flatMap((token) => (token.text === 'return' ? receiver : [token]))
   if (receiver.length > 0) return undefined
   // What leaves the helper early does not leave the caller.
   const isAtEnd = returns.length === 1 && returns[0] === body.length - 2

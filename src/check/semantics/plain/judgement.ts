@@ -40,10 +40,7 @@ export type Beyond =
   | { readonly verdict: 'lives'; readonly living: readonly Living[] }
   | { readonly verdict: 'untold'; readonly why: string }
 
-export function beyondOf(
-  functions: ChangedFunctions,
-  { before, after }: ChangedFunction,
-): Beyond | undefined {
+export function beyondOf(functions: ChangedFunctions, { before, after }: ChangedFunction): Beyond | undefined {
   if (before === undefined || after === undefined) return undefined
   const own = readingOf(functions, before, after, false)
   const whole = {
@@ -59,12 +56,7 @@ export function beyondOf(
 }
 
 /** @param isCut with the functions put in that only one side has */
-function readingOf(
-  functions: ChangedFunctions,
-  written: Definition,
-  now: Definition,
-  isCut: boolean,
-): Beyond {
+function readingOf(functions: ChangedFunctions, written: Definition, now: Definition, isCut: boolean): Beyond {
   const [before, after] = [withNormalConditions(written), withNormalConditions(now)]
   const readers = { before: readerOf(functions, 'before'), after: readerOf(functions, 'after') }
   const [old, young] = [statementsOf(before.body), statementsOf(after.body)]
@@ -107,13 +99,7 @@ function readingOf(
   const isHeld = heldIn(won)
   const kept = won.filter((one) => {
     const reason =
-      isRelease(one) || isUndone(one, young)
-        ? 'release'
-        : isHeld(one)
-          ? 'held'
-          : isCheck(one)
-            ? 'check'
-            : undefined
+      isRelease(one) || isUndone(one, young) ? 'release' : isHeld(one) ? 'held' : isCheck(one) ? 'check' : undefined
     if (reason !== undefined) said.add(reason)
     return reason === undefined
   })
@@ -159,11 +145,7 @@ function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
 /**
  * Whether statements say the same with other names, with other parentheses, or by way of variables that have one value.
  */
-function isRespelled(
-  gone: readonly Statement[],
-  come: readonly Statement[],
-  variables: BothVariables,
-): boolean {
+function isRespelled(gone: readonly Statement[], come: readonly Statement[], variables: BothVariables): boolean {
   const textsOf = (statements: readonly Statement[], own: BothVariables['before']) =>
     statements
       .filter(({ tokens }) => {
@@ -207,8 +189,7 @@ function isSection({ kind, how }: Effect): boolean {
 const undoes =
   /^(.*?)_?(?:un|de)?(register|free|put|destroy|release|abort|cancel|undo|drop|unmap|drain|fini|exit|del|remove|clear|revert|end|finish|unprepare|disable|detach)(_\w*)?\(\)$/
 
-const beginnings =
-  'alloc|get|init|prepare|register|map|add|create|claim|enable|attach|begin|start|refill|open'
+const beginnings = 'alloc|get|init|prepare|register|map|add|create|claim|enable|attach|begin|start|refill|open'
 
 /** On a way out, the end of what another call of the function began: `x_abort` behind `x_prepare`. */
 function isUndone({ kind, object, statement }: Effect, all: readonly Statement[]): boolean {
@@ -243,8 +224,7 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
   take(keyOf)
   const seen = new Set<string>()
   const isRetyped = retyped(functions)
-  const isOnOneSide = (name: string) =>
-    functions.before.definitions.has(name) !== functions.after.definitions.has(name)
+  const isOnOneSide = (name: string) => functions.before.definitions.has(name) !== functions.after.definitions.has(name)
   return pairs.reverse().flatMap(([one, other]): Living[] => {
     const isOneCall = one.act.name !== undefined && one.act.name === other.act.name
     if (isOneCall && isRetyped(one.act.name ?? '') && isLonger(one.act, other.act)) {
@@ -294,10 +274,7 @@ function retyped({ all }: ChangedFunctions): (name: string) => boolean {
 /** True when one act is the other one with more arguments. */
 function isLonger({ parts: before }: CallOrAssignment, { parts: after }: CallOrAssignment): boolean {
   const both = Math.min(before.length, after.length)
-  return (
-    before.length !== after.length &&
-    before.slice(0, both).every((part, at) => part.exact === after[at]!.exact)
-  )
+  return before.length !== after.length && before.slice(0, both).every((part, at) => part.exact === after[at]!.exact)
 }
 
 function calledAs(name: string): string {
@@ -306,9 +283,7 @@ function calledAs(name: string): string {
 
 /** What a function takes and returns, without the names of its parameters. */
 function headOf(definition: ChangedFunction['before'] & {}): string {
-  const words = definition.head.filter(
-    ({ text }) => !/^(?:static|inline|noinline\w*|const|__\w+)$/.test(text),
-  )
+  const words = definition.head.filter(({ text }) => !/^(?:static|inline|noinline\w*|const|__\w+)$/.test(text))
   return `${exactly(words, variablesOf(definition))} ${definition.parameters?.length ?? ''}`
 }
 
@@ -352,9 +327,7 @@ function stored(
       const isMember = /^(?:->|\.)$/.test(tokens[at - 2]?.text ?? '')
       // Of a pointer only the object is another one, which the function finds otherwise.
       const isValue = (variables.after.get(name?.text ?? '')?.pointers ?? 1) === 0
-      return at > 0 && name !== undefined && isValue && !isMember && !outcome.test(name.text)
-        ? [name.text]
-        : []
+      return at > 0 && name !== undefined && isValue && !isMember && !outcome.test(name.text) ? [name.text] : []
     }),
   )
   return all.flatMap((one) => {
@@ -364,9 +337,7 @@ function stored(
       if (effect.kind !== 'write' || effect.value === undefined) return []
       const was = old[index]?.how ?? effect.how
       if (was !== effect.how) return [livingOf(effect, [was], [effect.how])]
-      const name = effect.value.find(
-        ({ text }, at) => otherwise.has(text) && effect.value?.[at - 1]?.text !== '->',
-      )
+      const name = effect.value.find(({ text }, at) => otherwise.has(text) && effect.value?.[at - 1]?.text !== '->')
       return name === undefined
         ? []
         : [livingOf(effect, [effect.how], [`${effect.how}, where ${name.text} is computed otherwise`])]

@@ -69,9 +69,7 @@ export function reasonsOf(
       if (/ (?:\?|&&|\|\|) /.test(one.text)) said.add('condition')
     } else if (one.kind === 'expression') {
       const text = exactly(one.tokens, own)
-      const declared = one.tokens.some(({ text: word }) => word === '=')
-        ? []
-        : declaredAt(one.tokens, 0, false)
+      const declared = one.tokens.some(({ text: word }) => word === '=') ? [] : declaredAt(one.tokens, 0, false)
       const isSame =
         declared.length > 0
           ? declared.every(({ name }) => !other.has(name))
@@ -91,8 +89,7 @@ function reasonOf(
 ): Reason | undefined {
   if (kind === 'condition') return leaves ? (side === 'come' ? 'check' : 'removed') : 'condition'
   if (kind === 'loop') return 'condition'
-  if (kind === 'exit')
-    return tokens[0]?.text === 'return' ? 'result' : side === 'come' ? 'check' : 'condition'
+  if (kind === 'exit') return tokens[0]?.text === 'return' ? 'result' : side === 'come' ? 'check' : 'condition'
   if (kind === 'label') return /^(?:case|default)$/.test(tokens[0]?.text ?? '') ? 'condition' : undefined
   const first = tokens[0]?.text ?? ''
   if (/^(?:smp_\w*mb\w*|[rw]?mb|barrier|dma_[rw]mb)$/.test(first)) return 'order'

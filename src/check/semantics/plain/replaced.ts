@@ -50,9 +50,7 @@ export function beyondOfReplaced(functions: ChangedFunctions, review: readonly F
           'another file changes it',
       }
     const living = found.flatMap(({ name: inner, beyond }): Living[] =>
-      beyond.verdict === 'lives'
-        ? beyond.living.map((one) => ({ ...one, object: `${one.object} (in ${inner})` }))
-        : [],
+      beyond.verdict === 'lives' ? beyond.living.map((one) => ({ ...one, object: `${one.object} (in ${inner})` })) : [],
     )
     if (living.length > 0) return { verdict: 'lives', living }
     for (const { name: inner, beyond } of found)
@@ -74,7 +72,5 @@ function isAbout({ symbol, message }: Finding, name: string): boolean {
 /** True when a function calls another one, straight or through others of the changed files. */
 function holds(functions: ChangedFunctions, outer: string, inner: string, seen = new Set<string>()): boolean {
   const users = [...functions.after.users(inner), ...functions.before.users(inner)]
-  return users.some(
-    (user) => user === outer || (!seen.has(user) && holds(functions, outer, user, seen.add(user))),
-  )
+  return users.some((user) => user === outer || (!seen.has(user) && holds(functions, outer, user, seen.add(user))))
 }

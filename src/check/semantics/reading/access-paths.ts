@@ -88,8 +88,7 @@ export function accessPathOf(
   const members: number[] = []
   for (let index = 0; index < tokens.length; index++) {
     if (tokens[index]!.text === '[') index = closing(tokens, index) - 1
-    else if (tokens[index]!.kind === 'name' && /^(?:->|\.)$/.test(tokens[index - 1]?.text ?? ''))
-      members.push(index)
+    else if (tokens[index]!.kind === 'name' && /^(?:->|\.)$/.test(tokens[index - 1]?.text ?? '')) members.push(index)
   }
   const member = members.length === 0 ? '' : tokens[members.at(-1)!]!.text
   const cast = castIn(tokens.slice(0, at + 1), written)

@@ -11,10 +11,7 @@ const takes: readonly (readonly [RegExp, Family])[] = [
     /^k(?:[mz]|re|c)alloc(?:_(?:node|array|array_node|large|large_node|track_caller|trace|noprof))?(?:_noprof)?$|^kmemdup\w*$|^kstrdup\w*$|^kstrndup$|^kvasprintf$|^kasprintf$|^memdup_user(?:_nul)?$|^kcalloc_node$|^krealloc_array$/,
     'kmalloc',
   ],
-  [
-    /^kv(?:[mz]|c|re)alloc(?:_(?:node|array))?$|^kvmemdup$|^vmemdup_user$|^kvmalloc_array$|^kvcalloc$/,
-    'kvmalloc',
-  ],
+  [/^kv(?:[mz]|c|re)alloc(?:_(?:node|array))?$|^kvmemdup$|^vmemdup_user$|^kvmalloc_array$|^kvcalloc$/, 'kvmalloc'],
   [/^__?vmalloc\w*$|^vmalloc(?:_\w+)?$|^vzalloc(?:_node)?$|^vcalloc$/, 'vmalloc'],
   [/^kmem_cache_(?:z?alloc)(?:_\w+)?$/, 'kmem_cache'],
   [/^(?:__)?alloc_percpu(?:_gfp)?$|^netdev_alloc_pcpu_stats$|^alloc_percpu_\w+$/, 'percpu'],

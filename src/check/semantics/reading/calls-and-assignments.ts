@@ -60,8 +60,7 @@ export function exactly(written: readonly Token[], variables: Variables, depth =
 /** Without parentheses around the whole. */
 function withoutParentheses(tokens: readonly Token[]): readonly Token[] {
   let list = tokens
-  while (list.length > 2 && list[0]!.text === '(' && closing(list, 0) === list.length)
-    list = list.slice(1, -1)
+  while (list.length > 2 && list[0]!.text === '(' && closing(list, 0) === list.length) list = list.slice(1, -1)
   return list
 }
 
@@ -76,11 +75,7 @@ function isPath(tokens: readonly Token[]): boolean {
   return true
 }
 
-export function callOf(
-  name: string,
-  values: readonly (readonly Token[])[],
-  variables: Variables,
-): CallOrAssignment {
+export function callOf(name: string, values: readonly (readonly Token[])[], variables: Variables): CallOrAssignment {
   const parts = values.map((value) => ({ text: spelled(value), exact: exactly(value, variables) }))
   return { name, text: `${name}(${parts.map(({ text }) => text).join(', ')})`, parts }
 }
@@ -144,8 +139,7 @@ export function wordsThatDiffer(
       ? { before: partsOf(before, 'exact'), after: partsOf(after, 'exact') }
       : { before: before.text, after: after.text }
   const differ = before.parts.flatMap((part, at) => (part.exact === after.parts[at]!.exact ? [] : [at]))
-  const of = ({ parts }: CallOrAssignment, by: keyof Part) =>
-    `with ${differ.map((at) => parts[at]![by]).join(', ')}`
+  const of = ({ parts }: CallOrAssignment, by: keyof Part) => `with ${differ.map((at) => parts[at]![by]).join(', ')}`
   const by = of(before, 'text') === of(after, 'text') ? 'exact' : 'text'
   return { before: of(before, by), after: of(after, by) }
 }

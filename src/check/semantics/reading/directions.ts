@@ -20,9 +20,7 @@ const words: readonly (readonly [Direction, RegExp])[] = [
  * Undefined for a function that says no direction. `ida_alloc_range` goes up, `__free_pages` is `*_pages` and goes
  * down.
  */
-export function directionOf(
-  callee: string,
-): { readonly direction: Direction; readonly pair: string } | undefined {
+export function directionOf(callee: string): { readonly direction: Direction; readonly pair: string } | undefined {
   const parts = callee.replace(/^_+/, '').split('_')
   for (const [direction, pattern] of words) {
     const at = parts.findIndex((part) => pattern.test(part))

@@ -34,11 +34,7 @@ const writes: readonly (readonly [RegExp, number, string])[] = [
     0,
     'is set up',
   ],
-  [
-    /^(?:list|hlist|hlist_nulls|hlist_bl|llist)_(?:add|del|move|splice|replace|cut|rotate)\w*$/,
-    0,
-    'is linked',
-  ],
+  [/^(?:list|hlist|hlist_nulls|hlist_bl|llist)_(?:add|del|move|splice|replace|cut|rotate)\w*$/, 0, 'is linked'],
   [/^rb_(?:link_node|insert_color|erase|replace_node|add)\w*$/, 0, 'is linked'],
   [
     /^(?:xa_(?:store|erase|insert|alloc|cmpxchg)|idr_(?:alloc|remove|replace)|ida_(?:alloc|free|simple_get|simple_remove)|radix_tree_(?:insert|delete)|rhashtable_(?:insert|remove|lookup_insert)|hash_(?:add|del))\w*$/,

@@ -30,8 +30,7 @@ const bitWaits = /^(?:out_of_line_)?wait_on_bit\w*$|^wake_up_bit$/
 const exchanges = /^(?:atomic(?:64|_long)?_)?(?:try_)?cmpxchg\w*$/
 const setters =
   /^(?:WRITE_ONCE|smp_store_release|rcu_assign_pointer|RCU_INIT_POINTER|(?:atomic(?:64|_long)?|refcount)_set(?:_release)?)$/
-const readers =
-  /^(?:READ_ONCE|smp_load_acquire|rcu_dereference\w*|(?:atomic(?:64|_long)?|refcount)_read(?:_acquire)?)$/
+const readers = /^(?:READ_ONCE|smp_load_acquire|rcu_dereference\w*|(?:atomic(?:64|_long)?|refcount)_read(?:_acquire)?)$/
 const operators = /^(?:==|!=|<|>|<=|>=|&|\||\^|<<|>>|\+|-|\*|\/|%|~)$/
 
 const none: ReadonlySet<string> = new Set()
@@ -180,12 +179,8 @@ function turnsOf(body: readonly Token[], name: string, constants: ReadonlySet<st
     const operator = body[at + 1]?.text ?? ''
     const value = valueFrom(body, at + 2)
     if (operator === '++' || operator === '--') steps.add(operator)
-    else if (/^(?:[-+*/%&|^]=|<<=|>>=)$/.test(operator))
-      steps.add(`${operator} ${withoutNames(value, constants)}`)
-    else if (
-      operator === '=' &&
-      value.some((one, index) => one.text === name && value[index - 1]?.text !== '->')
-    )
+    else if (/^(?:[-+*/%&|^]=|<<=|>>=)$/.test(operator)) steps.add(`${operator} ${withoutNames(value, constants)}`)
+    else if (operator === '=' && value.some((one, index) => one.text === name && value[index - 1]?.text !== '->'))
       steps.add(`= ${withoutNames(value, constants)}`)
   }
   return [...steps].sort().join(' then ')
@@ -243,8 +238,7 @@ export function contextOf(
   const words: string[] = []
   for (let depth = 0; depth < 3; depth++) {
     // Casts, `READ_ONCE(…)` and parentheses say nothing.
-    while (body[start - 1]?.text === ')' && isCast(body, openingOf(body, start - 1)))
-      start = openingOf(body, start - 1)
+    while (body[start - 1]?.text === ')' && isCast(body, openingOf(body, start - 1))) start = openingOf(body, start - 1)
     const [left, right] = [body[start - 1]?.text ?? '', body[end]?.text ?? '']
     if (operators.test(right)) {
       const operand = operandFrom(body, end + 1)
@@ -289,9 +283,7 @@ export function callAround(
     if (/^[;{}]$/.test(text)) return undefined
     if (text === ')' || text === ']') depth++
     else if ((text === '(' || text === '[') && --depth < 0)
-      return tokens[open - 1]?.kind === 'name' && text === '('
-        ? { name: tokens[open - 1]!.text, open }
-        : undefined
+      return tokens[open - 1]?.kind === 'name' && text === '(' ? { name: tokens[open - 1]!.text, open } : undefined
   }
   return undefined
 }
@@ -313,8 +305,7 @@ function operandFrom(body: readonly Token[], start: number): readonly Token[] {
   while (/^[~!*&-]$/.test(body[at]?.text ?? '')) at++
   if (body[at]?.text === '(') at = closing(body, at)
   else at++
-  while (/^(?:->|\.|\(|\[)$/.test(body[at]?.text ?? ''))
-    at = /^[([]$/.test(body[at]!.text) ? closing(body, at) : at + 2
+  while (/^(?:->|\.|\(|\[)$/.test(body[at]?.text ?? '')) at = /^[([]$/.test(body[at]!.text) ? closing(body, at) : at + 2
   return body.slice(start, at)
 }
 

@@ -31,8 +31,7 @@ function typesOf(side: Side): { onStack: Set<string>; elsewhere: Set<string> } {
       const tag = inner.findIndex((token) => /^(?:struct|union)$/.test(token.text))
       if (tag >= 0) elsewhere.add(`${inner[tag]!.text} ${inner[tag + 1]?.text}`)
       // `kmalloc(sizeof(*p))`
-      else if (inner[0]?.text === '*')
-        for (const type of pointers.get(inner[1]?.text ?? '') ?? []) elsewhere.add(type)
+      else if (inner[0]?.text === '*') for (const type of pointers.get(inner[1]?.text ?? '') ?? []) elsewhere.add(type)
     }
   }
   for (const type of side.heldTypes) elsewhere.add(type)

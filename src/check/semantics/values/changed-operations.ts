@@ -44,8 +44,7 @@ export function thingsOf(values: readonly (readonly Token[])[], variables: Varia
   return values.flatMap((value) => {
     if (value[0]?.text !== '&') return []
     const place = accessPathOf(value, variables)
-    if (place?.isLive !== true || (place.member === '' && variables.get(place.base)?.isStatic === false))
-      return []
+    if (place?.isLive !== true || (place.member === '' && variables.get(place.base)?.isStatic === false)) return []
     return [place.member === '' ? place.base : `${place.object}.${place.member}`]
   })
 }
@@ -67,10 +66,7 @@ function isOther(change: string): boolean {
 }
 
 /** Calls of which an argument is another one. */
-export function changedArguments(
-  of: ChangedFunction,
-  replacements: readonly Replacement[],
-): ChangedOperation[] {
+export function changedArguments(of: ChangedFunction, replacements: readonly Replacement[]): ChangedOperation[] {
   const { name, file } = of
   const variables = bothVariables(of)
   return replacements.flatMap((one) =>
@@ -92,10 +88,7 @@ export function changedArguments(
 }
 
 /** Operands of a sum that are another one: `held = old + x->pages`. The things are members that the function names. */
-export function changedOperands(
-  of: ChangedFunction,
-  replacements: readonly Replacement[],
-): ChangedOperation[] {
+export function changedOperands(of: ChangedFunction, replacements: readonly Replacement[]): ChangedOperation[] {
   const { name, file } = of
   const variables = bothVariables(of)
   const things = (of.after?.body ?? []).flatMap(({ kind, text }, at, body) =>
@@ -163,9 +156,7 @@ function onlyOnes(statements: readonly Statement[]): Map<string, Statement> {
  * The parts of the conditions above a statement, as they are written, by what they are without the names of variables.
  */
 function conditionsOf({ under }: Statement, variables: Variables): Map<string, string> {
-  const parts = under
-    .filter(({ kind }) => kind === 'condition')
-    .flatMap(({ tokens }) => partsOf(tokens.slice(2, -1)))
+  const parts = under.filter(({ kind }) => kind === 'condition').flatMap(({ tokens }) => partsOf(tokens.slice(2, -1)))
   return new Map(parts.map((part) => [skeleton(part, variables), spelled(part)]))
 }
 

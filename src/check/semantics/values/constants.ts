@@ -49,9 +49,7 @@ function throughVariables(
   const memberOf = (tokens: readonly Token[]): string | undefined => {
     const place = accessPathOf(tokens, variables)
     const isLive = place?.isLive === true || isShared(body, place?.base ?? '')
-    return place !== undefined && isLive && place.member !== ''
-      ? `${place.object}.${place.member}`
-      : undefined
+    return place !== undefined && isLive && place.member !== '' ? `${place.object}.${place.member}` : undefined
   }
   for (const [at, { kind, text }] of body.entries()) {
     const variable = variables.get(text)
@@ -133,8 +131,7 @@ function throughCalls(
   const { body } = definition
   const variables = variablesOf(definition)
   return body.flatMap(({ kind, text }, at): MemberAccess[] => {
-    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
-      return []
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
     const values = argumentsAt(body, at + 1)
     const end = closing(body, at + 1)
     const context = contextOf(body, at, end, constants)

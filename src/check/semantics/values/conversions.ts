@@ -31,11 +31,7 @@ function shiftsIn(tokens: readonly Token[], does: Packing['does']): string[] {
     if (next?.kind !== 'name' || !/^[A-Z][A-Z0-9_]+$/.test(next.text) || everywhere.test(next.text)) return []
     const isMask = text === '<<' && /^1[uUlL]*$/.test(tokens[at - 1]?.text ?? '')
     const is =
-      text === '>>' || text === '>>=' || isMask
-        ? 'unpack'
-        : /^<<=?$/.test(text) && isPacked
-          ? 'pack'
-          : undefined
+      text === '>>' || text === '>>=' || isMask ? 'unpack' : /^<<=?$/.test(text) && isPacked ? 'pack' : undefined
     return is === does ? [next.text] : []
   })
 }
@@ -119,9 +115,7 @@ export function scalesIn(of: ChangedFunction, replacements: readonly Replacement
       return [
         {
           ...{ name, file, unit, by, ...exchange },
-          ...(place?.isLive === true && place.member !== ''
-            ? { member: `${place.object}.${place.member}` }
-            : {}),
+          ...(place?.isLive === true && place.member !== '' ? { member: `${place.object}.${place.member}` } : {}),
         },
       ]
     })

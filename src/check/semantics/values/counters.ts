@@ -53,8 +53,7 @@ type Variables = ReadonlyMap<string, Variable>
 /** A member of an object that lives, or a variable of the file; undefined for what is only the function's own. */
 function liveName(tokens: readonly Token[], variables: Variables): string | undefined {
   const place = accessPathOf(tokens, variables)
-  if (place?.isLive !== true || (place.member === '' && variables.get(place.base)?.isStatic === false))
-    return undefined
+  if (place?.isLive !== true || (place.member === '' && variables.get(place.base)?.isStatic === false)) return undefined
   return lastName(place.member || place.base)
 }
 
@@ -80,12 +79,9 @@ function boundary(
   if (/^(?:==|!=|<|>|<=|>=)$/.test(operator)) {
     const length = body[end + 1]?.text === '-' ? 2 : 1
     const number = numberOf(body.slice(end + 1, end + 1 + length))
-    if (number === undefined || !/^(?:\)|;|&&|\|\||\?)$/.test(body[end + 1 + length]?.text ?? ''))
-      return undefined
+    if (number === undefined || !/^(?:\)|;|&&|\|\||\?)$/.test(body[end + 1 + length]?.text ?? '')) return undefined
     // Going up, `== 1` is the step from 0 to 1; going down, that from 2 to 1.
-    const at = /^[!=]=$/.test(operator)
-      ? number - (goesUp ? 1 : 0)
-      : number - (/^(?:<|>=)$/.test(operator) ? 1 : 0)
+    const at = /^[!=]=$/.test(operator) ? number - (goesUp ? 1 : 0) : number - (/^(?:<|>=)$/.test(operator) ? 1 : 0)
     return { at, text: text(end + 1 + length) }
   }
   const before = body[start - 1]?.text ?? ''
@@ -189,8 +185,7 @@ export function amountsIn(definition: Definition, find: (name: string) => Defini
       put(liveName(place, variables), text === '+=' ? 'up' : 'down', valueFrom(body, at + 1))
       continue
     }
-    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
-      continue
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
     const inner = argumentsAt(body, at + 1)
     const step = stepIn(text, inner)
     if (step !== undefined) {

@@ -16,9 +16,7 @@ export const treeAdds =
   /^(?:rb_link_node\w*|rb_insert_color\w*|rb_add\w*|rb_find_add\w*|interval_tree_insert|hlist_add_(?:before|behind)\w*)$/
 
 export function calls(tokens: readonly Token[], words: RegExp): boolean {
-  return tokens.some(
-    ({ kind, text }, at) => kind === 'name' && words.test(text) && tokens[at + 1]?.text === '(',
-  )
+  return tokens.some(({ kind, text }, at) => kind === 'name' && words.test(text) && tokens[at + 1]?.text === '(')
 }
 
 /** Puts into a tree, or into a list in front of or behind an entry that a loop has found. */
@@ -26,15 +24,12 @@ export function addsInOrder(body: readonly Token[]): boolean {
   if (calls(body, treeAdds)) return true
   const cursors = new Set(
     body.flatMap(({ text }, at) =>
-      /^list_for_each(?:_entry)?(?:_reverse|_rcu|_safe)*$/.test(text)
-        ? [argumentsAt(body, at + 1)[0]?.[0]?.text]
-        : [],
+      /^list_for_each(?:_entry)?(?:_reverse|_rcu|_safe)*$/.test(text) ? [argumentsAt(body, at + 1)[0]?.[0]?.text] : [],
     ),
   )
   // `last = r;`
   for (const [at, { text }] of body.entries())
-    if (text === '=' && cursors.has(body[at + 1]?.text) && body[at + 2]?.text === ';')
-      cursors.add(body[at - 1]?.text)
+    if (text === '=' && cursors.has(body[at + 1]?.text) && body[at + 2]?.text === ';') cursors.add(body[at - 1]?.text)
   return body.some(({ text }, at) => {
     if (!/^list_add(?:_tail)?(?:_rcu)?$/.test(text) || body[at + 1]?.text !== '(') return false
     const head = argumentsAt(body, at + 1)[1]?.find(({ kind }) => kind === 'name')
@@ -79,9 +74,7 @@ function comparison({ tokens }: Statement): string {
           .join('')
       }
       const [left, right] = [side(at - 1, -1), side(at + 1, 1)]
-      return [
-        left <= right ? `${left} ${text[0]} ${right}` : `${right} ${text[0] === '<' ? '>' : '<'} ${left}`,
-      ]
+      return [left <= right ? `${left} ${text[0]} ${right}` : `${right} ${text[0] === '<' ? '>' : '<'} ${left}`]
     })
     .join('\n')
 }
@@ -148,11 +141,7 @@ function usesIn(statements: readonly Statement[], rows: typeof addsTo, definitio
   }
   return statements.flatMap(({ tokens }) =>
     tokens.flatMap(({ text }, at): Use[] => {
-      if (
-        rows === takesFrom &&
-        /^(?:next|prev)$/.test(text) &&
-        /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
-      ) {
+      if (rows === takesFrom && /^(?:next|prev)$/.test(text) && /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')) {
         // `queue->prev` of a head, not `entry->list.next` of what is gone through.
         const list = tokens[at - 2]
         return list?.kind === 'name'
@@ -203,9 +192,7 @@ export function insertionEndFindings({ all }: ChangedFunctions): Found[] {
     takers!.some(({ list }) => list === undefined || one.list === undefined || list === one.list),
   )
   if (adder === undefined) return []
-  const taking = takers!.filter(
-    ({ list }) => list === undefined || adder.list === undefined || list === adder.list,
-  )
+  const taking = takers!.filter(({ list }) => list === undefined || adder.list === undefined || list === adder.list)
   const list = adder.list ?? taking.find((one) => one.list !== undefined)?.list ?? 'a list'
   const names = [...new Set(taking.map(({ of }) => of.name))]
   return [

@@ -64,26 +64,20 @@ function waysOf({ tokens }: Statement, name: string, parameters: ReadonlySet<str
     if (call !== undefined && countsOut.test(call.name)) return ['out']
     if (call !== undefined && fills.test(call.name)) return ['put']
     const end = behind === '[' ? closing(tokens, at + 1) : at + 1
-    const isStored =
-      call !== undefined && /^(?:WRITE_ONCE|rcu_assign_pointer|smp_store_release)$/.test(call.name)
-    const isFirst =
-      isStored && call.open < at && !tokens.slice(call.open, at).some(({ text }) => text === ',')
+    const isStored = call !== undefined && /^(?:WRITE_ONCE|rcu_assign_pointer|smp_store_release)$/.test(call.name)
+    const isFirst = isStored && call.open < at && !tokens.slice(call.open, at).some(({ text }) => text === ',')
     if (tokens[end]?.text !== '=' && !isFirst) return []
     const value = isFirst ? (argumentsAt(tokens, call.open)[1] ?? []) : valueFrom(tokens, end + 1)
     const texts = value.map(({ text }) => text)
     if (texts.includes(name)) return texts.includes('+') ? ['in'] : texts.includes('-') ? ['out'] : []
     if (/^(?:true|1)$/.test(texts.join(' '))) return ['flag']
-    return value.length > 0 && parameters.has(value.find(({ kind }) => kind === 'name')?.text ?? '')
-      ? ['put']
-      : []
+    return value.length > 0 && parameters.has(value.find(({ kind }) => kind === 'name')?.text ?? '') ? ['put'] : []
   })
 }
 
 function parametersOf(definition: Definition): ReadonlySet<string> {
   return new Set(
-    [...variablesOf(definition).values()].flatMap((one) =>
-      one.isParameter && one.pointers > 0 ? [one.name] : [],
-    ),
+    [...variablesOf(definition).values()].flatMap((one) => (one.isParameter && one.pointers > 0 ? [one.name] : [])),
   )
 }
 
@@ -127,9 +121,7 @@ function decidesBy({ come, all, known, losesLoop }: Text, name: string, isCount:
   const names = new Set([name, ...answersOf(all, name)])
   return come.some((one) => {
     const { kind, tokens } = one
-    const isNamed = tokens.some(
-      ({ text }, at) => names.has(text) && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''),
-    )
+    const isNamed = tokens.some(({ text }, at) => names.has(text) && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''))
     if (!isNamed) return false
     // `return xa_load(&V, key);` in place of what was looked through before.
     if (kind === 'exit')

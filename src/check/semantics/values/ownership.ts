@@ -64,9 +64,7 @@ function ownershipChangesBy(
   const link = leaves.exec(word) ?? joins.exec(word)
   if (link !== null) {
     const name = nameOf(inner[word.startsWith('hash_add') ? 1 : 0] ?? [], definition)
-    return name === undefined
-      ? []
-      : [{ role: leaves.test(word) ? 'give' : 'take', key: `${link[1]} ${name}`, text }]
+    return name === undefined ? [] : [{ role: leaves.test(word) ? 'give' : 'take', key: `${link[1]} ${name}`, text }]
   }
   const plain = primitiveOf(word, () => true)
   const names = inner.flatMap((one) => nameOf(one, definition) ?? [])
@@ -102,25 +100,23 @@ function ownershipChangesOf(side: Side, own: Definition, other: Side, library: L
     const { body } = definition
     const counted = new Set(operationsIn(definition, mentions).map(({ on }) => lastName(on)))
     const calls = body.flatMap(({ kind, text }, at): OwnershipChange[] => {
-      const isCall =
-        kind === 'name' && body[at + 1]?.text === '(' && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')
+      const isCall = kind === 'name' && body[at + 1]?.text === '(' && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')
       const isOneSided = side.definitions.has(text) && !other.definitions.has(text)
       if (!isCall || isOneSided || primitiveOf(text, mentions) !== undefined) return []
       const callee = side.definitions.get(text) ?? library.definition(text)
       if (callee !== undefined && clears(callee)) return []
       return ownershipChangesBy(text, argumentsAt(body, at + 1), definition)
     })
-    const amounts = amountsIn(definition, () => undefined).flatMap(
-      ({ thing, direction, text }): OwnershipChange[] =>
-        counted.has(thing) || thing.endsWith('()')
-          ? []
-          : [
-              {
-                role: direction === 'up' ? 'take' : 'give',
-                key: `sum ${thing}`,
-                text: `${text} off ${thing}`,
-              },
-            ],
+    const amounts = amountsIn(definition, () => undefined).flatMap(({ thing, direction, text }): OwnershipChange[] =>
+      counted.has(thing) || thing.endsWith('()')
+        ? []
+        : [
+            {
+              role: direction === 'up' ? 'take' : 'give',
+              key: `sum ${thing}`,
+              text: `${text} off ${thing}`,
+            },
+          ],
     )
     return [...calls, ...amounts]
   })
@@ -128,9 +124,7 @@ function ownershipChangesOf(side: Side, own: Definition, other: Side, library: L
 
 /** True where a function of the kernel’s text clears what it gives back: it finds nothing when it is called again. */
 function clears({ body }: Definition): boolean {
-  return body.some(
-    ({ text }, at) => text === 'NULL' && body[at - 1]?.text === '=' && body[at + 1]?.text === ';',
-  )
+  return body.some(({ text }, at) => text === 'NULL' && body[at - 1]?.text === '=' && body[at + 1]?.text === ';')
 }
 
 /** True when what is given is taken there, too: then all of it has moved. */
@@ -139,9 +133,7 @@ function takesToo(list: readonly OwnershipChange[], give: OwnershipChange): bool
     (one) =>
       one.role === 'take' &&
       (one.key === give.key ||
-        (one.acquisition !== undefined &&
-          give.acquisition !== undefined &&
-          isOne(one.acquisition, give.acquisition))),
+        (one.acquisition !== undefined && give.acquisition !== undefined && isOne(one.acquisition, give.acquisition))),
   )
 }
 
@@ -161,8 +153,7 @@ export function ownershipFindings(functions: ChangedFunctions): Found[] {
     (side, own, other) => ownershipChangesOf(side, own, other, functions.library),
     (one, other) => one.role === other.role && one.key === other.key,
   )
-  const given = (list: readonly OwnershipChange[]) =>
-    list.filter((one) => one.role === 'give' && !takesToo(list, one))
+  const given = (list: readonly OwnershipChange[]) => list.filter((one) => one.role === 'give' && !takesToo(list, one))
   const keys = new Set(differences.flatMap(({ gone }) => given(gone).map(({ key }) => key)))
   const changed = new Set(functions.all.map(({ name }) => name))
   /** What a changed caller does itself in place of what it calls is one call, if all that call it change as well. */
@@ -177,13 +168,10 @@ export function ownershipFindings(functions: ChangedFunctions): Found[] {
     const losers = differences.filter(({ gone }) => has(gone))
     const winners = differences.filter(({ come }) => has(come))
     const names = (list: readonly DoneMoreOften<OwnershipChange>[]) => list.map(({ of }) => of.name)
-    const isApart = (
-      { of: one }: DoneMoreOften<OwnershipChange>,
-      { of: other }: DoneMoreOften<OwnershipChange>,
-    ) => one !== other && !isOfCaller(one.name, other.name) && !isOfCaller(other.name, one.name)
+    const isApart = ({ of: one }: DoneMoreOften<OwnershipChange>, { of: other }: DoneMoreOften<OwnershipChange>) =>
+      one !== other && !isOfCaller(one.name, other.name) && !isOfCaller(other.name, one.name)
     const apart = losers.filter(
-      (one) =>
-        !functions.isBelowAny(one.of.name, names(winners)) && winners.some((other) => isApart(one, other)),
+      (one) => !functions.isBelowAny(one.of.name, names(winners)) && winners.some((other) => isApart(one, other)),
     )
     const [first] = apart
     const where = `${names(apart)} ${names(winners)}`

@@ -57,12 +57,7 @@ function isKey(...names: readonly string[]): boolean {
 /**
  * A value that another function gets, or a member, and that is a place there: `set(sk, hash)`, `sk->sk_hash = hash`.
  */
-function isPlaceElsewhere(
-  side: Side,
-  body: readonly Token[],
-  at: number,
-  seen: ReadonlySet<string>,
-): boolean {
+function isPlaceElsewhere(side: Side, body: readonly Token[], at: number, seen: ReadonlySet<string>): boolean {
   if (body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? ''))
     return isMemberPlace(side, body[at - 2]!.text)
   const call = argumentAt(body, at)
@@ -91,9 +86,7 @@ function isIndexedBy(definition: Definition, variable: string | undefined, from:
 
 /** `x->hash = hash_of(…)`. */
 function memberGiven(body: readonly Token[], at: number): string | undefined {
-  return body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? '')
-    ? body[at - 2]!.text
-    : undefined
+  return body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? '') ? body[at - 2]!.text : undefined
 }
 
 /** `table[x->member]`. */
@@ -102,18 +95,13 @@ function isMemberPlace(side: Side, member: string): boolean {
     const body = textOf(definition)
     return body.some(
       ({ text }, at) =>
-        text === member &&
-        /^(?:->|\.)$/.test(body[at - 1]?.text ?? '') &&
-        (isIndexed(body, at) || isAdded(body, at)),
+        text === member && /^(?:->|\.)$/.test(body[at - 1]?.text ?? '') && (isIndexed(body, at) || isAdded(body, at)),
     )
   })
 }
 
 /** The function of which the value at an index is a whole argument. */
-function argumentAt(
-  body: readonly Token[],
-  at: number,
-): { readonly name: string; readonly index: number } | undefined {
+function argumentAt(body: readonly Token[], at: number): { readonly name: string; readonly index: number } | undefined {
   if (!/^[(,]$/.test(body[at - 1]?.text ?? '') || !/^[),]$/.test(body[at + 1]?.text ?? '')) return undefined
   let index = 0
   let depth = 0
@@ -158,8 +146,7 @@ function mayBePlace(definition: Definition | undefined): boolean {
 /** A variable that is given something else as well, such as `err`, is no place. */
 function isOnlyFor(body: readonly Token[], variable: string, name: string): boolean {
   return body.every(({ text }, at) => {
-    if (text !== variable || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
-      return true
+    if (text !== variable || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return true
     let end = at + 2
     while (end < body.length && body[end]!.text !== ';') end++
     const value = body.slice(at + 2, end)

@@ -118,8 +118,7 @@ function namesGiven(
   wrappers: Wrappers,
 ): { readonly at: number; readonly row: Row; readonly value: readonly Token[] }[] {
   return body.flatMap(({ kind, text }, at) => {
-    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:\.|->)$/.test(body[at - 1]?.text ?? ''))
-      return []
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:\.|->)$/.test(body[at - 1]?.text ?? '')) return []
     const found = wordsOf(text, wrappers)
     if (found.length === 0) return []
     const values = argumentsAt(body, at + 1)

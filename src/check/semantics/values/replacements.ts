@@ -82,8 +82,7 @@ export function replacementsIn({ before, after }: ChangedFunction): Replacement[
     let best: Statement | undefined
     let most = leastAlike
     for (const other of free) {
-      const alike =
-        other.kind === one.kind && one.text !== other.text ? likeness(other.tokens, one.tokens) : 0
+      const alike = other.kind === one.kind && one.text !== other.text ? likeness(other.tokens, one.tokens) : 0
       if (alike > most) [best, most] = [other, alike]
     }
     if (best === undefined) return []

@@ -51,12 +51,10 @@ function doneIn(reads: readonly string[]): Set<string> {
 
 /** True when what a function now does to a value that it reads undoes what it now does to the value that it writes. */
 export function belongTogether(write: UseChange, read: UseChange): boolean {
-  const news = (one: ReadonlySet<string>, other: ReadonlySet<string>) =>
-    [...one].filter((each) => !other.has(each))
+  const news = (one: ReadonlySet<string>, other: ReadonlySet<string>) => [...one].filter((each) => !other.has(each))
   const [gone, come] = [undoneBy(write.gone), undoneBy(write.come)]
   const [was, is] = [doneIn(read.gone), doneIn(read.come)]
-  const common = (one: readonly string[], other: readonly string[]) =>
-    one.some((each) => other.includes(each))
+  const common = (one: readonly string[], other: readonly string[]) => one.some((each) => other.includes(each))
   const [begins, ends] = [common(news(come, gone), news(is, was)), common(news(gone, come), news(was, is))]
   const isSentinel = (each: string) => each.startsWith('== ')
   // A sentinel is another one only where the old one is gone from both.
@@ -117,9 +115,7 @@ function usesIn(definition: Definition, stack: ReadonlySet<string>): Use[] {
     const place = accessPathOf(body.slice(start, end), variables, stack)
     if (place === undefined || !place.isLive || !/^struct /.test(place.object)) return []
     const what = isWritten ? spelled(valueFrom(body, end + 1)) : target!.text
-    return [
-      { object: place.object, place: spelled(body.slice(at, end)), does: isWritten ? 'write' : 'read', what },
-    ]
+    return [{ object: place.object, place: spelled(body.slice(at, end)), does: isWritten ? 'write' : 'read', what }]
   })
 }
 
@@ -130,8 +126,7 @@ export function movedMemberFindings(functions: ChangedFunctions): Found[] {
     const [old, young] = [usesIn(before, stack), usesIn(after, stack)]
     const has = (list: readonly Use[], one: Use, place: string) =>
       list.some(
-        (use) =>
-          use.object === one.object && use.does === one.does && use.what === one.what && use.place === place,
+        (use) => use.object === one.object && use.does === one.does && use.what === one.what && use.place === place,
       )
     return old.flatMap((one) =>
       young

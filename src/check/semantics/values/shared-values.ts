@@ -4,13 +4,7 @@
 import type { Token } from '../../../c/tokens/lexer.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type ChangedOperation, directionOfCall, thingsOf } from './changed-operations.ts'
-import {
-  bothVariables,
-  callsIn,
-  type Replacement,
-  type Variables,
-  withPlainAccesses,
-} from './replacements.ts'
+import { bothVariables, callsIn, type Replacement, type Variables, withPlainAccesses } from './replacements.ts'
 
 /** Functions whose result is a number that is computed otherwise; an answer, an error and a pointer are none. */
 function sharedResults(replaced: ReadonlyMap<ChangedFunction, readonly Replacement[]>): Set<string> {
@@ -32,11 +26,7 @@ function returnsPointer(head: readonly Token[]): boolean {
 }
 
 /** Whether a value is one of the names, or is made of one by way of a local variable. */
-function shared(
-  value: readonly Token[],
-  names: ReadonlySet<string>,
-  variables: Variables,
-): string | undefined {
+function shared(value: readonly Token[], names: ReadonlySet<string>, variables: Variables): string | undefined {
   for (const { kind, text } of value) {
     if (kind !== 'name') continue
     if (names.has(text)) return text

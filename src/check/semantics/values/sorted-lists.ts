@@ -14,8 +14,7 @@ import { addsInOrder, walksByHand } from './insertion-order.ts'
 function orderedBy({ tokens }: Statement, definition: Definition): string[] {
   const isOrder = tokens.some(
     ({ text }, at) =>
-      /^(?:[<>]=?)$/.test(text) ||
-      (/cmp|compare|less|before|after/.test(text) && tokens[at + 1]?.text === '('),
+      /^(?:[<>]=?)$/.test(text) || (/cmp|compare|less|before|after/.test(text) && tokens[at + 1]?.text === '('),
   )
   if (!isOrder) return []
   const variables = variablesOf(definition)
@@ -29,8 +28,7 @@ function orderedBy({ tokens }: Statement, definition: Definition): string[] {
 function sortsBy({ before, after }: ChangedFunction): ReadonlySet<string> {
   if (before === undefined || after === undefined || !insertsInOrder(after)) return new Set()
   const old = statementsOf(before.body)
-  const isSorted =
-    insertsInOrder(before) && old.some((one) => isInWalk(one) && orderedBy(one, before).length > 0)
+  const isSorted = insertsInOrder(before) && old.some((one) => isInWalk(one) && orderedBy(one, before).length > 0)
   const { come } = differenceOf(old, statementsOf(after.body))
   return new Set(isSorted ? [] : come.filter(isInWalk).flatMap((one) => orderedBy(one, after)))
 }
@@ -74,9 +72,7 @@ export function sortedListFindings({ all }: ChangedFunctions): Found[] {
       (user) => user.name !== maker.name && [...stopping.get(user)!].some((member) => sorted.has(member)),
     )
     if (users.length === 0) return []
-    const members = listed(
-      [...sorted].filter((member) => users.some((user) => stopping.get(user)!.has(member))),
-    )
+    const members = listed([...sorted].filter((member) => users.some((user) => stopping.get(user)!.has(member))))
     const names = listed(users.map(({ name }) => name))
     return [
       {

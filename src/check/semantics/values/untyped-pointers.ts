@@ -34,8 +34,7 @@ const containers =
   /^(?:container_of\w*|from_timer|from_tasklet|from_work|to_\w+_container|rb_entry\w*|list_(?:first_|last_)?entry\w*|hlist_entry\w*)$/
 
 const pure = (type: string | undefined): type is string =>
-  type !== undefined &&
-  (isStruct(type) || /^(?:int|long|short|[us](?:16|32|64)|u?int(?:16|32|64)_t)$/.test(type))
+  type !== undefined && (isStruct(type) || /^(?:int|long|short|[us](?:16|32|64)|u?int(?:16|32|64)_t)$/.test(type))
 
 /** Of numbers only that they are no struct is sure. */
 export function isStruct(type: string): boolean {

@@ -31,9 +31,7 @@ function lockIn(
     if (kind !== 'name' || tokens[at + 1]?.text !== '(') continue
     const inner = argumentsAt(tokens, at + 1)
     const isScope = text === 'scoped_guard'
-    const primitive = isScope
-      ? guardOf(inner[0]?.[0]?.text ?? '')
-      : primitiveOf(text, (word) => side.mentions(word))
+    const primitive = isScope ? guardOf(inner[0]?.[0]?.text ?? '') : primitiveOf(text, (word) => side.mentions(word))
     if (primitive?.kind !== 'lock' || (!isScope && primitive.argument === undefined)) continue
     const place = accessPathOf(inner[isScope ? 1 : primitive.argument!] ?? [], variables)
     if (place?.isLive !== true || place.member === '' || !/^(?:struct|union) /.test(place.object)) continue
@@ -79,8 +77,7 @@ function sectionsIn(reader: Reader, definition: Definition): Section[] {
 /** The lists to which a statement adds. */
 function listsIn({ tokens }: Statement, variables: ReadonlyMap<string, Variable>): AccessPath[] {
   return tokens.flatMap(({ text }, at) => {
-    const isAdding =
-      /^h?list_(?:bl_)?add(?:_tail|_head)?(?:_rcu)?$/.test(text) && tokens[at + 1]?.text === '('
+    const isAdding = /^h?list_(?:bl_)?add(?:_tail|_head)?(?:_rcu)?$/.test(text) && tokens[at + 1]?.text === '('
     const place = isAdding ? accessPathOf(argumentsAt(tokens, at + 1)[1] ?? [], variables) : undefined
     return place?.isLive === true ? [place] : []
   })
@@ -94,8 +91,7 @@ function sectionsOf(functions: ChangedFunctions, side: 'before' | 'after'): Owne
   const other = functions[side === 'before' ? 'after' : 'before']
   return functions.all.flatMap((of) => {
     const own = of[side]
-    if (own === undefined || own.kind === 'macro' || of.before === undefined || of.after === undefined)
-      return []
+    if (own === undefined || own.kind === 'macro' || of.before === undefined || of.after === undefined) return []
     return withHelpers(reader.side, own, other)
       .flatMap((one) => sectionsIn(reader, one))
       .map((section) => ({ ...section, of }))
@@ -116,15 +112,12 @@ export function partedFindings(functions: ChangedFunctions): Found[] {
     const parts = now.filter((one) => [...members].some((member) => one.members.has(member)))
     const isWritten = (member: string) => parts.some((one) => one.members.has(member))
     const list = [...members].filter(isWritten)
-    const areTogether = (one: string, other: string) =>
-      parts.some(({ members: its }) => its.has(one) && its.has(other))
+    const areTogether = (one: string, other: string) => parts.some(({ members: its }) => its.has(one) && its.has(other))
     for (const one of list)
       for (const other of list) {
         if (one >= other || areTogether(one, other)) continue
         // Another function that always wrote only one of them shows that they do not belong together.
-        const isAlone = old.some(
-          (its) => its.lock === lock && its.members.has(one) !== its.members.has(other),
-        )
+        const isAlone = old.some((its) => its.lock === lock && its.members.has(one) !== its.members.has(other))
         if (isAlone) continue
         said.add(lock)
         const some = list.filter((its) => its === one || areTogether(one, its))

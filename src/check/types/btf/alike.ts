@@ -72,9 +72,7 @@ export function likeness(b: Btf, a: Btf): Likeness {
       before.every((field, i) => {
         const other = after[i]!
         return (
-          field.offset === other.offset &&
-          field.bits === other.bits &&
-          unlike(field.type, other.type) === undefined
+          field.offset === other.offset && field.bits === other.bits && unlike(field.type, other.type) === undefined
         )
       })
     if (same) return undefined
@@ -83,10 +81,8 @@ export function likeness(b: Btf, a: Btf): Likeness {
   }
   const prototypes = (x: number, y: number): 'same' | 'returns' | 'differs' => {
     const [before, after] = [b.parameters(x), a.parameters(y)]
-    const passed = (one: number, other: number) =>
-      (one === 0) === (other === 0) && unlike(one, other) === undefined
-    if (before.length !== after.length || !before.every(({ type }, i) => passed(type, after[i]!.type)))
-      return 'differs'
+    const passed = (one: number, other: number) => (one === 0) === (other === 0) && unlike(one, other) === undefined
+    if (before.length !== after.length || !before.every(({ type }, i) => passed(type, after[i]!.type))) return 'differs'
     const [from, to] = [resolve(b, b.target(x)), resolve(a, a.target(y))]
     if (from === 0 && to === 0) return 'same'
     // A result that there was not before is in a register that callers may spoil anyway, unless it needs a place.

@@ -150,10 +150,7 @@ function recordDifferences(b: Btf, a: Btf, alike: Likeness, before: number, afte
 /** The members as they are declared: it is the same where a struct differs only because one that it embeds does. */
 function declaration(btf: Btf, type: number): string {
   return fieldsOf(btf, type)
-    .map(
-      ({ name, type: own, bits, isBits }) =>
-        `${name}:${isBits ? bits : ''}:${spell(btf, own, { plain: true })}`,
-    )
+    .map(({ name, type: own, bits, isBits }) => `${name}:${isBits ? bits : ''}:${spell(btf, own, { plain: true })}`)
     .join(';')
 }
 
@@ -203,8 +200,7 @@ export function compareTypes(b: Btf, a: Btf): TypeChange[] {
   }
   const embedding = (name: string): string[] => {
     const reached = new Set<string>([name])
-    for (const known of reached)
-      for (const [holder, holds] of inherited) if (holds.includes(known)) reached.add(holder)
+    for (const known of reached) for (const [holder, holds] of inherited) if (holds.includes(known)) reached.add(holder)
     reached.delete(name)
     return [...reached]
   }

@@ -182,8 +182,7 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
   const ownKind = (type: number) => (view.getUint32(places[type - first]! + 4, true) >>> 24) & 0x1f
   const info = (type: number) => view.getUint32(places[type - first]! + 4, true)
   /** The 32-bit word of a type behind its head. */
-  const word = (type: number, index: number) =>
-    view.getUint32(places[type - first]! + headLength + 4 * index, true)
+  const word = (type: number, index: number) => view.getUint32(places[type - first]! + headLength + 4 * index, true)
   const range = (type: number) => Array.from({ length: info(type) & 0xffff }, (_, i) => i)
   /** Answers for a type of the base by asking the base. */
   const or =
@@ -209,9 +208,7 @@ export function readBtf(bytes: Uint8Array, source: string, base?: Btf): Btf {
     ),
     array: or(
       (type) =>
-        ownKind(type) === Kind.array
-          ? { element: word(type, 0), count: word(type, 2) }
-          : { element: 0, count: 0 },
+        ownKind(type) === Kind.array ? { element: word(type, 0), count: word(type, 2) } : { element: 0, count: 0 },
       base?.array,
       { element: 0, count: 0 },
     ),

@@ -40,8 +40,7 @@ function declare(btf: Btf, type: number, inner: string, plain: boolean, depth: n
   if (plain) type = resolve(btf, type)
   const kind = btf.kind(type)
   const word = qualifiers[kind]
-  if (kind === Kind.typeTag || kind === Kind.declarationTag)
-    return declare(btf, btf.target(type), inner, plain, depth)
+  if (kind === Kind.typeTag || kind === Kind.declarationTag) return declare(btf, btf.target(type), inner, plain, depth)
   if (word !== undefined) {
     const target = btf.target(type)
     if (btf.kind(target) === Kind.pointer) return declare(btf, target, `${word} ${inner}`, plain, depth)
@@ -62,9 +61,7 @@ function declare(btf: Btf, type: number, inner: string, plain: boolean, depth: n
       depth > deepestPrototype
         ? ['…']
         : parameters.map((one, i) =>
-            one.type === 0 && i === parameters.length - 1
-              ? '...'
-              : declare(btf, one.type, '', plain, depth + 1).trim(),
+            one.type === 0 && i === parameters.length - 1 ? '...' : declare(btf, one.type, '', plain, depth + 1).trim(),
           )
     return declare(btf, btf.target(type), `${inner}(${list.join(', ') || 'void'})`, plain, depth)
   }

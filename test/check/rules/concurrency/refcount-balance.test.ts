@@ -49,11 +49,7 @@ describe('a reference', () => {
 
   test('that one function takes and drops itself is no danger', () => {
     expect(
-      said(
-        referenceFindings,
-        pair('use(s);', ''),
-        pair('sock_hold(s->sk);\n\tuse(s);\n\tsock_put(s->sk);', ''),
-      ),
+      said(referenceFindings, pair('use(s);', ''), pair('sock_hold(s->sk);\n\tuse(s);\n\tsock_put(s->sk);', '')),
     ).toEqual([])
   })
 
@@ -70,9 +66,7 @@ void f(struct some *s)
 	${own}
 }
 `
-    expect(said(referenceFindings, text('put_device(s->dev);', ''), text('', 'put_device(s->dev);'))).toEqual(
-      [],
-    )
+    expect(said(referenceFindings, text('put_device(s->dev);', ''), text('', 'put_device(s->dev);'))).toEqual([])
   })
 
   test('that is dropped in another function than before is a danger', () => {
@@ -96,21 +90,13 @@ void f(struct some *s)
 
 describe('a wait', () => {
   test('for what only the new code of another function says is a danger', () => {
-    const [message] = said(
-      wakeFindings,
-      pair('', ''),
-      pair('wait_for_completion(&s->done);', 'complete(&s->done);'),
-    )
+    const [message] = said(wakeFindings, pair('', ''), pair('wait_for_completion(&s->done);', 'complete(&s->done);'))
     expect(message).toContain('may never end')
   })
 
   test('that ends by itself is none', () => {
     expect(
-      said(
-        wakeFindings,
-        pair('', ''),
-        pair('wait_for_completion_timeout(&s->done, HZ);', 'complete(&s->done);'),
-      ),
+      said(wakeFindings, pair('', ''), pair('wait_for_completion_timeout(&s->done, HZ);', 'complete(&s->done);')),
     ).toEqual([])
   })
 
@@ -127,11 +113,7 @@ describe('a wait', () => {
 
 describe('what is set up', () => {
   test('and used only since the patch is a danger for objects that exist', () => {
-    const [message] = said(
-      setUpFindings,
-      pair('', ''),
-      pair('INIT_LIST_HEAD(&s->waiters);', 'list_del(&s->waiters);'),
-    )
+    const [message] = said(setUpFindings, pair('', ''), pair('INIT_LIST_HEAD(&s->waiters);', 'list_del(&s->waiters);'))
     expect(message).toContain('some_open now sets up waiters, and some_close now uses it')
   })
 

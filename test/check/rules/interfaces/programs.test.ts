@@ -7,9 +7,7 @@ import { uapiFindings } from '../../../../src/check/rules/interfaces/uapi-change
 import { changeOf } from '../../text.ts'
 
 const uapi = (text: string) => `#ifndef _UAPI_SOME_H\n#define _UAPI_SOME_H\n${text}\n#endif\n`
-const inUapi = (before: string, after: string) => [
-  changeOf(uapi(before), uapi(after), 'include/uapi/linux/some.h'),
-]
+const inUapi = (before: string, after: string) => [changeOf(uapi(before), uapi(after), 'include/uapi/linux/some.h')]
 
 describe('an ioctl', () => {
   const request = '#define SOME_GET _IOR(0xb7, 1, int)\n'
@@ -36,9 +34,7 @@ describe('a header for programs', () => {
   })
 
   test('with an enumerator that moves is one', () => {
-    const found = uapiFindings(
-      inUapi('enum some { SOME_A, SOME_B };', 'enum some { SOME_NEW, SOME_A, SOME_B };'),
-    )
+    const found = uapiFindings(inUapi('enum some { SOME_A, SOME_B };', 'enum some { SOME_NEW, SOME_A, SOME_B };'))
     expect(found[0]?.severity).toBeUndefined()
     expect(found[0]?.message).toMatch(/SOME_A and SOME_B/)
   })
@@ -49,16 +45,12 @@ describe('a header for programs', () => {
   })
 
   test('with something new at the end is only noted', () => {
-    const found = uapiFindings(
-      inUapi('enum some { SOME_A, __SOME_MAX };', 'enum some { SOME_A, SOME_B, __SOME_MAX };'),
-    )
+    const found = uapiFindings(inUapi('enum some { SOME_A, __SOME_MAX };', 'enum some { SOME_A, SOME_B, __SOME_MAX };'))
     expect(found).toMatchObject([{ severity: 'note', symbol: 'SOME_B' }])
   })
 
   test('with another comment is none', () => {
-    expect(
-      uapiFindings(inUapi('#define SOME_FLAG 1 /* one */', '#define SOME_FLAG 1 /* the first */')),
-    ).toEqual([])
+    expect(uapiFindings(inUapi('#define SOME_FLAG 1 /* one */', '#define SOME_FLAG 1 /* the first */'))).toEqual([])
   })
 
   test('is told from the copies that the tools have', () => {
@@ -83,9 +75,7 @@ DEFINE_EVENT(some_class, some_other, TP_PROTO(int a), TP_ARGS(a));
 `
   const file = 'include/trace/events/some.h'
   test('with another record is a danger', () => {
-    expect(tracepointFindings([changeOf(event('a'), event('b'), file)])).toMatchObject([
-      { symbol: 'some_event' },
-    ])
+    expect(tracepointFindings([changeOf(event('a'), event('b'), file)])).toMatchObject([{ symbol: 'some_event' }])
   })
 
   test('that is new is none for those that are there', () => {

@@ -113,10 +113,7 @@ describe('a sum', () => {
     expect(
       rules(
         atomic,
-        charge(
-          'atomic64_add(size, &b->bytes); b->users += size',
-          'atomic64_sub(size, &b->bytes); b->users -= size',
-        ),
+        charge('atomic64_add(size, &b->bytes); b->users += size', 'atomic64_sub(size, &b->bytes); b->users -= size'),
       ),
     ).not.toContain('counted-otherwise')
     const before = types + atomic
@@ -144,11 +141,7 @@ describe('what readers without a lock rely on', () => {
   const drop = (body: string) => `void item_drop(struct box *b, struct item *n)\n{\n${body}}\n`
 
   test.each([
-    [
-      'a grace period',
-      '\tlist_del_rcu(&n->node);\n\tkfree_rcu(n, rcu);\n',
-      '\tlist_del_rcu(&n->node);\n\tkfree(n);\n',
-    ],
+    ['a grace period', '\tlist_del_rcu(&n->node);\n\tkfree_rcu(n, rcu);\n', '\tlist_del_rcu(&n->node);\n\tkfree(n);\n'],
     [
       'a wait',
       '\tlist_del_rcu(&n->node);\n\tsynchronize_rcu();\n\tkfree(n);\n',
@@ -169,11 +162,7 @@ describe('what readers without a lock rely on', () => {
   test.each([
     ['a free waits now', '\tkfree(n);\n', '\tkfree_rcu(n, rcu);\n'],
     ['a wait becomes a free that waits', '\tsynchronize_rcu();\n\tkfree(n);\n', '\tkfree_rcu(n, rcu);\n'],
-    [
-      'a barrier and a store become one',
-      '\tsmp_wmb();\n\tb->first = n;\n',
-      '\tsmp_store_release(&b->first, n);\n',
-    ],
+    ['a barrier and a store become one', '\tsmp_wmb();\n\tb->first = n;\n', '\tsmp_store_release(&b->first, n);\n'],
     ['NULL is stored', '\trcu_assign_pointer(b->first, NULL);\n', '\tRCU_INIT_POINTER(b->first, NULL);\n'],
     [
       'another function that frees waits',

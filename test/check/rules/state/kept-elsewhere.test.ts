@@ -52,18 +52,12 @@ const kinds: [string, (name: string) => string, (name: string) => string[]][] = 
   [
     'numbers that are given out',
     (name) => `static DEFINE_IDA(${name})`,
-    (name) => [
-      `it->id = ida_alloc(&${name}, GFP_KERNEL);\nreturn it->id;`,
-      `ida_free(&${name}, it->id);\nreturn 0;`,
-    ],
+    (name) => [`it->id = ida_alloc(&${name}, GFP_KERNEL);\nreturn it->id;`, `ida_free(&${name}, it->id);\nreturn 0;`],
   ],
   [
     'a wait queue',
     (name) => `static DECLARE_WAIT_QUEUE_HEAD(${name})`,
-    (name) => [
-      `return wait_event_interruptible(${name}, it->done);`,
-      `it->done = 1;\nwake_up(&${name});\nreturn 0;`,
-    ],
+    (name) => [`return wait_event_interruptible(${name}, it->done);`, `it->done = 1;\nwake_up(&${name});\nreturn 0;`],
   ],
   [
     'a pointer',
@@ -78,10 +72,7 @@ const kinds: [string, (name: string) => string, (name: string) => string[]][] = 
   [
     'a workqueue',
     (name) => `static struct workqueue_struct *${name} __read_mostly`,
-    (name) => [
-      `${name} = alloc_workqueue("x", 0, 0);\nreturn !${name};`,
-      `flush_workqueue(${name});\nreturn 0;`,
-    ],
+    (name) => [`${name} = alloc_workqueue("x", 0, 0);\nreturn !${name};`, `flush_workqueue(${name});\nreturn 0;`],
   ],
   [
     'a hash table',
@@ -95,8 +86,7 @@ const kinds: [string, (name: string) => string, (name: string) => string[]][] = 
   ],
   [
     'a struct of the file',
-    (name) =>
-      `static struct { struct list_head list; int count; } ${name} = { .list = LIST_HEAD_INIT(${name}.list) }`,
+    (name) => `static struct { struct list_head list; int count; } ${name} = { .list = LIST_HEAD_INIT(${name}.list) }`,
     (name) => [`list_add(&it->node, &${name}.list);\n${name}.count++;\nreturn 0;`, `return ${name}.count;`],
   ],
 ]
@@ -133,8 +123,7 @@ describe('what the old code has put somewhere is not found', () => {
   })
 
   test('when a function that uses it gives way to one that uses the other', () => {
-    const put = (name: string) =>
-      `static void put_${name}(struct one *it)\n{\nlist_add(&it->node, &${name}_list);\n}\n`
+    const put = (name: string) => `static void put_${name}(struct one *it)\n{\nlist_add(&it->node, &${name}_list);\n}\n`
     const caller = (name: string) => `int f(struct one *it)\n{\nput_${name}(it);\nreturn 0;\n}\n`
     expect(said(file(put('a') + put('b') + caller('a')), file(put('b') + caller('b'), merged))).toEqual([
       expect.stringMatching(/^f now uses b_list in place of a_list, /),
@@ -165,34 +154,18 @@ describe('there is nothing to ask', () => {
   }
 
   test.each<[string, (name: string) => string, (name: string) => string]>([
-    [
-      'a constant table',
-      (name) => `static const int ${name}[] = { 1, 2 }`,
-      (name) => `return ${name}[it->id];`,
-    ],
-    [
-      'a table that nobody writes',
-      (name) => `static int ${name}[] = { 1, 2 }`,
-      (name) => `return ${name}[1];`,
-    ],
+    ['a constant table', (name) => `static const int ${name}[] = { 1, 2 }`, (name) => `return ${name}[it->id];`],
+    ['a table that nobody writes', (name) => `static int ${name}[] = { 1, 2 }`, (name) => `return ${name}[1];`],
     ['a text', (name) => `static const char *${name} = "x"`, (name) => `return strlen(${name});`],
     ['operations', (name) => `static struct ops ${name} = { .f = g }`, (name) => `return reg(&${name});`],
-    [
-      'a rate',
-      (name) => `static DEFINE_RATELIMIT_STATE(${name}, 5, 9)`,
-      (name) => `return __ratelimit(&${name});`,
-    ],
+    ['a rate', (name) => `static DEFINE_RATELIMIT_STATE(${name}, 5, 9)`, (name) => `return __ratelimit(&${name});`],
     ['a class of locks', (name) => `static struct lock_class_key ${name}`, (name) => `return set(&${name});`],
     [
       'a buffer of one call',
       (name) => `static char ${name}[9]`,
       (name) => `snprintf(${name}, sizeof(${name}), "x");\nreturn use(${name});`,
     ],
-    [
-      'what a call sets first',
-      (name) => `static int ${name}`,
-      (name) => `${name} = it->id;\nreturn use(${name});`,
-    ],
+    ['what a call sets first', (name) => `static int ${name}`, (name) => `${name} = it->id;\nreturn use(${name});`],
     ['a message', (name) => `static int ${name}`, (name) => `pr_info("%d", ${name});\nreturn 0;`],
     ['what only the start uses', (name) => `static int ${name} __initdata`, (name) => `return ${name}++;`],
     ['a variable of the function', () => 'static int c_it', (name) => `int ${name} = 0;\nreturn ${name}++;`],

@@ -40,9 +40,7 @@ describe.each(compilers)('%s: a function', (program) => {
   })
 
   test('stores the address of a text in an object', () => {
-    expect(kept('void f(struct one *to) { to->name = "stored"; }')).toEqual([
-      { text: '"stored"', by: undefined },
-    ])
+    expect(kept('void f(struct one *to) { to->name = "stored"; }')).toEqual([{ text: '"stored"', by: undefined }])
   })
 
   test('keeps none of what it only prints, compares, or has on its stack', () => {

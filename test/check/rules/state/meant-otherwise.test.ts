@@ -59,18 +59,12 @@ describe('what one function leaves and another one finds is meant otherwise', ()
         'if (b->shared || b->opt)\n\t\tstatic_branch_inc(&box_key);',
         'if (b->shared || b->opt)\n\t\tstatic_branch_dec(&box_key);',
       ],
-      [
-        'if (b->shared)\n\t\tstatic_branch_inc(&box_key);',
-        'if (b->shared)\n\t\tstatic_branch_dec(&box_key);',
-      ],
+      ['if (b->shared)\n\t\tstatic_branch_inc(&box_key);', 'if (b->shared)\n\t\tstatic_branch_dec(&box_key);'],
     ],
     [
       'a condition that only the new code has, above one function that goes both ways',
       ['inuse_add(o, &box_proto, 1);', 'inuse_add(o, &box_proto, -1);'],
-      [
-        'if (id != 3)\n\t\tinuse_add(o, &box_proto, 1);',
-        'if (b->id != 3)\n\t\tinuse_add(o, &box_proto, -1);',
-      ],
+      ['if (id != 3)\n\t\tinuse_add(o, &box_proto, 1);', 'if (b->id != 3)\n\t\tinuse_add(o, &box_proto, -1);'],
     ],
     [
       'the places of two values in a word',
@@ -111,26 +105,17 @@ describe('what one function leaves and another one finds is meant otherwise', ()
       'b->v = dma_alloc_coherent(o, box_size(b), &b->dma, GFP_KERNEL);',
       'long size = box_size(b);\n\n\tdma_free_coherent(o, size, b->v, b->dma);',
     ]
-    expect(found(pair(charge, size('b->pages * 8')), pair(charge, size('(b->pages + 64) * 8')))).toHaveLength(
-      1,
-    )
+    expect(found(pair(charge, size('b->pages * 8')), pair(charge, size('(b->pages + 64) * 8')))).toHaveLength(1)
     const packs: Pair = ['return (id << BOX_SHIFT) | way;', 'return way >> BOX_SHIFT;']
     const shift = (by: number) => `#define BOX_SHIFT ${by}\n`
     expect(found(pair(packs, shift(22)), pair(packs, shift(21)))).toHaveLength(1)
-    const before: Pair = [
-      'held = o->held + b->pages;\n\to->held = held;',
-      'atomic_long_sub(b->pages, &o->held);',
-    ]
-    const after: Pair = [
-      'held = o->held + box_size(b);\n\to->held = held;',
-      'atomic_long_sub(box_size(b), &o->held);',
-    ]
+    const before: Pair = ['held = o->held + b->pages;\n\to->held = held;', 'atomic_long_sub(b->pages, &o->held);']
+    const after: Pair = ['held = o->held + box_size(b);\n\to->held = held;', 'atomic_long_sub(box_size(b), &o->held);']
     expect(found(pair(before), pair(after, size('b->pages + 1')))).toHaveLength(1)
   })
 
   test('a member that is empty otherwise is stored otherwise', () => {
-    const show = (test: string) =>
-      `int box_show(struct box *b)\n{\n\treturn print(${test} ? "" : b->back);\n}\n`
+    const show = (test: string) => `int box_show(struct box *b)\n{\n\treturn print(${test} ? "" : b->back);\n}\n`
     const of = (empty: string, test: string) =>
       `${types}void box_close(struct box *b)\n{\n\tb->back = ${empty};\n}\n${show(test)}`
     const findings = (before: string, after: string) => {
@@ -163,10 +148,7 @@ describe('nothing is asked', () => {
     [
       'both only get a check that leaves',
       tree,
-      [
-        `if (id + 1 > 7)\n\t\treturn -EINVAL;\n\t${tree[0]}`,
-        `if (id + 1 > 7)\n\t\treturn -EINVAL;\n\t${tree[1]}`,
-      ],
+      [`if (id + 1 > 7)\n\t\treturn -EINVAL;\n\t${tree[0]}`, `if (id + 1 > 7)\n\t\treturn -EINVAL;\n\t${tree[1]}`],
     ],
     [
       'both things are others',
@@ -194,10 +176,7 @@ describe('nothing is asked', () => {
     [
       'variables of a word are renamed',
       words,
-      [
-        'int nr = id;\n\n\treturn (id << BOX_SHIFT) | way;',
-        'unsigned long word = way;\n\n\treturn way >> BOX_SHIFT;',
-      ],
+      ['int nr = id;\n\n\treturn (id << BOX_SHIFT) | way;', 'unsigned long word = way;\n\n\treturn way >> BOX_SHIFT;'],
     ],
     [
       'both say it in another unit',

@@ -16,11 +16,7 @@ const twoFunctions = (make: string, find: string) =>
 
 describe('a name that is looked for', () => {
   test.each([
-    [
-      'a text',
-      'return debugfs_create_u32("A", 0, it->dir, &it->n);',
-      'debugfs_lookup_and_remove("A", it->dir);',
-    ],
+    ['a text', 'return debugfs_create_u32("A", 0, it->dir, &it->n);', 'debugfs_lookup_and_remove("A", it->dir);'],
     [
       'a format that fills a buffer',
       'char name[9];\nsprintf(name, "A%u", it->id);\nreturn !proc_mkdir(name, root);',

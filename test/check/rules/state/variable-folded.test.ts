@@ -19,9 +19,7 @@ const both = [compiler, ...compilers.filter((one) => one.startsWith('clang')).sl
 /** What is asked and noted of a change; gcc and clang take the same variables for constants. */
 function found(before: string, after: string) {
   const answers = both.map((one) => {
-    const [b, a] = [before, after].map((text) =>
-      readObject(compileWith(one, `${words}${text}`, []), 'unit.o'),
-    )
+    const [b, a] = [before, after].map((text) => readObject(compileWith(one, `${words}${text}`, []), 'unit.o'))
     return foldedVariables(compareObjects(b!, a!, 'unit.c'), [`${words}${after}`])
       .map(
         ({ symbol, severity = 'warning', message }) =>
@@ -87,10 +85,7 @@ describe('a variable that the new code uses and the object lacks is asked about'
   test('when it is used through a macro', () => {
     const code = '#define SLOW (slow_path + 1)\nint go_slow(void) { return SLOW * get(); }'
     expect(
-      found(
-        `static int slow_path;\n${code}\nvoid slow(void) { slow_path = 1; }`,
-        `static int slow_path;\n${code}`,
-      ),
+      found(`static int slow_path;\n${code}\nvoid slow(void) { slow_path = 1; }`, `static int slow_path;\n${code}`),
     ).toBe('warning slow_path go_slow uses slow_path')
   })
 

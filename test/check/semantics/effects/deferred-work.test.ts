@@ -47,9 +47,7 @@ describe('what is handed elsewhere, and who waits for it', () => {
   })
 
   test('where both are waited for, the old code does not', () => {
-    expect(said(pair(one), pair(both))[0]).toMatch(
-      /some_stop now waits for .* as well; the old code does not/,
-    )
+    expect(said(pair(one), pair(both))[0]).toMatch(/some_stop now waits for .* as well; the old code does not/)
   })
 
   test('where the old place is only no longer waited for', () => {

@@ -48,9 +48,7 @@ describe.each(compilers)('%s', (program) => {
     })
 
     test('hands an object to a function that keeps it', () => {
-      expect(kept('int f(void *q) { return queue_work_on(64, q, &mine) + 1; }')).toEqual([
-        'mine queue_work_on',
-      ])
+      expect(kept('int f(void *q) { return queue_work_on(64, q, &mine) + 1; }')).toEqual(['mine queue_work_on'])
     })
 
     test('forgets what it had in registers where code begins that is reached from elsewhere', () => {
@@ -60,9 +58,9 @@ describe.each(compilers)('%s', (program) => {
             '%edi; jmp 2b; .size f, . - f");',
         ),
       ).toEqual([])
-      expect(
-        kept('asm(".text; .type f, @function; f: mov $mine, %rdi; call *%rax; ret; .size f, . - f");'),
-      ).toEqual(['mine undefined'])
+      expect(kept('asm(".text; .type f, @function; f: mov $mine, %rdi; call *%rax; ret; .size f, . - f");')).toEqual([
+        'mine undefined',
+      ])
     })
 
     test('uses an object, or hands on another one', () => {

@@ -96,11 +96,7 @@ test('it is told of the file in which the maker stands, although only a constant
   const using = `${buffer('MOST')}${uses('\tif (n < MOST)\n\t\tt->buf[n] = 1;\n')}`
   const changes = [
     changeOf(other(1), other(2), 'drivers/net/first.c'),
-    changeOf(
-      `${types}#define MOST 64\n${using}`,
-      `${types}#define MOST 128\n${using}`,
-      'drivers/net/second.c',
-    ),
+    changeOf(`${types}#define MOST 64\n${using}`, `${types}#define MOST 128\n${using}`, 'drivers/net/second.c'),
   ]
   const [found] = largerAllocationFindings(changedFunctions(changes), changes)
   expect(found).toMatchObject({ symbol: 'buf_open', unit: 'drivers/net/second.c' })
@@ -123,8 +119,7 @@ describe('the size is followed', () => {
     ],
     [
       'through a local variable',
-      makes('size', '\tt->count = n;\n').replace('\tt = ', '\tsize_t size = sizeof(*t);\n\n\tt = ') +
-        uses(''),
+      makes('size', '\tt->count = n;\n').replace('\tt = ', '\tsize_t size = sizeof(*t);\n\n\tt = ') + uses(''),
       makes('size', '\tt->count = n;\n').replace(
         '\tt = ',
         '\tsize_t size = sizeof(*t);\n\n\tsize += 2 * sizeof(struct slot);\n\tt = ',
@@ -201,8 +196,7 @@ describe('it is not asked about when', () => {
     [
       'the count that bounds it lies in the object',
       makes(small) + uses(''),
-      makes(large, '\tt->count = n + 1;\n') +
-        uses('\tfor (n = 0; n < t->count; n++)\n\t\tt->slots[n].id = 0;\n'),
+      makes(large, '\tt->count = n + 1;\n') + uses('\tfor (n = 0; n < t->count; n++)\n\t\tt->slots[n].id = 0;\n'),
     ],
     [
       'the new place is one that old objects have',
@@ -227,11 +221,7 @@ describe('it is not asked about when', () => {
       makes('sizeof(*t) + n * sizeof(struct slot)') + uses(''),
       makes(small) + uses('\tt->slots[n - 1].id = 0;\n'),
     ],
-    [
-      'another object’s room is reached into',
-      buffer('64') + uses(''),
-      buffer('128') + uses('\tt->cache[n].id = 0;\n'),
-    ],
+    ['another object’s room is reached into', buffer('64') + uses(''), buffer('128') + uses('\tt->cache[n].id = 0;\n')],
     [
       'the packet gets its room where it is needed',
       `struct sk_buff *get(int len)\n{\n\treturn alloc_skb(len, GFP_ATOMIC);\n}\n${uses('')}`,
@@ -263,9 +253,7 @@ describe('a size that a subsystem is told counts as well', () => {
     ],
     [
       'in an initialiser beside others',
-      ...both(
-        (size) => `struct params p = { .priv_size = ${size}, .flags = 0, };\n\n\tsome_register(q, &p);`,
-      ),
+      ...both((size) => `struct params p = { .priv_size = ${size}, .flags = 0, };\n\n\tsome_register(q, &p);`),
     ],
     ['in front of each bio', ...both((size) => `return bioset_init(&q->bios, 4, ${size}, 0);`)],
     ['for a pool', ...both((size) => `return mempool_init_kmalloc_pool(&q->pool, 4, ${size});`)],
@@ -295,12 +283,8 @@ describe('a pointer that is set several times is followed', () => {
   })
   test('not where it goes on by itself, or is another one', () => {
     const other = (text: string) => text.replace('u8 *p = t->buf', 'u8 *p = (u8 *)t->cache')
-    expect(
-      asked(buffer('n + 1') + other(user('')), buffer('n + 2') + other(user('', '\tp[n + 1] = 0;\n'))),
-    ).toEqual([])
+    expect(asked(buffer('n + 1') + other(user('')), buffer('n + 2') + other(user('', '\tp[n + 1] = 0;\n')))).toEqual([])
     const moved = '\tp++;\n'
-    expect(asked(buffer('n + 1') + user(moved), buffer('n + 2') + user(moved, '\tp[n + 1] = 0;\n'))).toEqual(
-      [],
-    )
+    expect(asked(buffer('n + 1') + user(moved), buffer('n + 2') + user(moved, '\tp[n + 1] = 0;\n'))).toEqual([])
   })
 })

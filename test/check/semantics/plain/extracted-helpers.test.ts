@@ -63,10 +63,7 @@ describe('code that is cut out into a new function', () => {
   })
 
   test.each(cuts)('%s, is told where the new function does something else', (_, own, cut, call) => {
-    const other = cut
-      .replace('memcpy(', 'memmove(')
-      .replace('ask_device(', 'tell_device(')
-      .replace('= 3', '= 4')
+    const other = cut.replace('memcpy(', 'memmove(').replace('ask_device(', 'tell_device(').replace('= 3', '= 4')
     expect(told(f(own), other + f(call))).toMatch(/^lives/)
   })
 

@@ -55,11 +55,7 @@ describe('a call that does another thing lives', () => {
       'wake_up_poll(&port->wqh, EPOLLIN | value);',
       'wake_up_poll(&port->wqh, EPOLLHUP | value);',
     ],
-    [
-      'a value that is written to a device',
-      'writew(value, port->membase);',
-      'writew(value ^ 1, port->membase);',
-    ],
+    ['a value that is written to a device', 'writew(value, port->membase);', 'writew(value ^ 1, port->membase);'],
     ['another port', 'outb(value, port->iobase);', 'outb(value, port->iobase + 1);'],
     ['another list', 'list_add(&new->list, &port->list);', 'list_add(&new->list, &other->list);'],
     ['two arguments, exchanged', 'hand_over(port, other);', 'hand_over(other, port);'],
@@ -86,16 +82,8 @@ describe('a call that does another thing lives', () => {
     ['a cast that truncates', 'send_word(port, value);', 'send_word(port, (u8)value);'],
     ['one more', 'send_word(port, value++);', 'send_word(port, ++value);'],
     ['a string', 'request_firmware(&port->fw, "a.bin");', 'request_firmware(&port->fw, "b.bin");'],
-    [
-      'how many',
-      'send_all(port, table, ARRAY_SIZE(table));',
-      'send_all(port, table, ARRAY_SIZE(table) - 1);',
-    ],
-    [
-      'a call within an argument',
-      'send_word(port, next_word(port, 1));',
-      'send_word(port, next_word(port, 2));',
-    ],
+    ['how many', 'send_all(port, table, ARRAY_SIZE(table));', 'send_all(port, table, ARRAY_SIZE(table) - 1);'],
+    ['a call within an argument', 'send_word(port, next_word(port, 1));', 'send_word(port, next_word(port, 2));'],
     ['a callee whose text writes its argument', 'arm(&port->timer, 1);', 'arm(&port->timer, 2);'],
     [
       'a callee of which the answer is asked',
@@ -126,8 +114,7 @@ describe('a call that does another thing lives', () => {
   ])('%s', (_what, from, to) => {
     const beyond = judged(from, to)
     expect(lines(beyond)).toMatch(/^lives: /)
-    if (beyond.verdict === 'lives')
-      for (const { before, after } of beyond.living) expect(before).not.toBe(after)
+    if (beyond.verdict === 'lives') for (const { before, after } of beyond.living) expect(before).not.toBe(after)
   })
 })
 
@@ -146,34 +133,20 @@ describe('what could hide a difference is told', () => {
       'put_user(value, (int *)port->membase);',
       'put_user(value, (int *)other->membase);',
     ],
-    [
-      'a wait asks another condition',
-      'wait_event(port->wqh, value);',
-      'wait_event(port->wqh, value && size);',
-    ],
+    ['a wait asks another condition', 'wait_event(port->wqh, value);', 'wait_event(port->wqh, value && size);'],
   ])('where %s', (_what, from, to) => {
     expect(judged(from, to).verdict).toBe('lives')
   })
 
   test.each([
-    [
-      'another object',
-      'kref_put(&port->kref, free_port);',
-      'put(other, value);',
-      'kref_put(&p->kref, free_port);',
-    ],
+    ['another object', 'kref_put(&port->kref, free_port);', 'put(other, value);', 'kref_put(&p->kref, free_port);'],
     [
       'another function that frees',
       'kref_put(&port->kref, free_port);',
       'put(port, value);',
       'kref_put(&p->kref, free_all);',
     ],
-    [
-      'another value',
-      'kref_put_many(&port->kref, value);',
-      'put(port, size);',
-      'kref_put_many(&p->kref, v);',
-    ],
+    ['another value', 'kref_put_many(&port->kref, value);', 'put(port, size);', 'kref_put_many(&p->kref, v);'],
   ])('where a new function does the same to %s', (_what, from, to, inner) => {
     expect(judged(from, to, [head, wrap(inner)]).verdict).toBe('lives')
   })
@@ -202,12 +175,7 @@ describe('what a function decides or computes otherwise is called so', () => {
       'if (value && size)\nport->flags = 1;',
       'decides otherwise',
     ],
-    [
-      'a negation',
-      'if (busy(port))\nport->flags = 1;',
-      'if (!busy(port))\nport->flags = 1;',
-      'decides otherwise',
-    ],
+    ['a negation', 'if (busy(port))\nport->flags = 1;', 'if (!busy(port))\nport->flags = 1;', 'decides otherwise'],
     [
       'precedence',
       'if (value & (size | 1))\nport->flags = 1;',
@@ -286,20 +254,15 @@ describe('what a function decides or computes otherwise is called so', () => {
   })
 
   test('a type of a parameter', () => {
-    expect(
-      lines(judged('return value;', 'return value;', [head, head.replace('int value', 'u8 value')])),
-    ).toBe('plain: it only takes or returns another type')
+    expect(lines(judged('return value;', 'return value;', [head, head.replace('int value', 'u8 value')]))).toBe(
+      'plain: it only takes or returns another type',
+    )
   })
 })
 
 describe('what is the same is called so', () => {
   test.each([
-    [
-      'braces',
-      'if (value) {\nreset(port);\n}',
-      'if (value)\nreset(port);',
-      'plain: only its spelling differs',
-    ],
+    ['braces', 'if (value) {\nreset(port);\n}', 'if (value)\nreset(port);', 'plain: only its spelling differs'],
     [
       'a name of a local variable',
       'int a = value;\nsend_word(port, a);',
@@ -327,8 +290,7 @@ describe('of what is replaced', () => {
   ]
 
   test('nothing is plain of which a rule warns, by its symbol or among others', () => {
-    const verdict = (review: readonly Finding[]) =>
-      beyondOfReplaced(functionsOf(from, to), review)('f').verdict
+    const verdict = (review: readonly Finding[]) => beyondOfReplaced(functionsOf(from, to), review)('f').verdict
     expect(verdict([])).toBe('plain')
     expect(verdict(warning('f', 'It is counted otherwise'))).toBe('lives')
     expect(verdict(warning('port', 'References to port are no longer given back by f()'))).toBe('lives')

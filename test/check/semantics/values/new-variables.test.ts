@@ -95,17 +95,14 @@ describe('a new variable is asked about that one function fills, and by which an
     [
       'a pointer to what is registered, by a helper of its own',
       {
-        declare:
-          'static struct format *first;\nstatic void note(struct format *fmt)\n{\n\tWRITE_ONCE(first, fmt);\n}',
+        declare: 'static struct format *first;\nstatic void note(struct format *fmt)\n{\n\tWRITE_ONCE(first, fmt);\n}',
         add: 'note(fmt);',
         find: `if (first == NULL)\n\t\treturn NULL;\n\t${walk}`,
       },
     ],
   ])('%s', (_what, parts) => {
     expect(asked(table({}), table(parts))).toEqual([
-      expect.stringMatching(
-        /^format_register now fills the new variable \w+, and format_find now decides by it/,
-      ),
+      expect.stringMatching(/^format_register now fills the new variable \w+, and format_find now decides by it/),
     ])
     // A variable that was there is filled already.
     const filled = { ...parts, find: walk }
@@ -124,10 +121,7 @@ describe('a new variable is not asked about', () => {
         find: `fmt = xa_load(&by_id, id);\n\tif (fmt)\n\t\treturn fmt;\n\t${walk}`,
       },
     ],
-    [
-      'that says once',
-      { ...flag, find: `if (!quiet) {\n\t\tquiet = true;\n\t\tpr_warn("old");\n\t}\n\t${walk}` },
-    ],
+    ['that says once', { ...flag, find: `if (!quiet) {\n\t\tquiet = true;\n\t\tpr_warn("old");\n\t}\n\t${walk}` }],
     [
       'of a ratelimit',
       {
@@ -181,8 +175,7 @@ describe('a list that is kept sorted now', () => {
   const find = (stop: string) =>
     `struct rule *rule_find(struct set *s, u32 prio)\n{\n\tstruct rule *r;\n\n\tlist_for_each_entry(r, ` +
     `&s->rules, node) {\n\t\t${stop}if (r->prio == prio)\n\t\t\treturn r;\n\t}\n\treturn NULL;\n}\n`
-  const add = (body: string) =>
-    `void rule_add(struct set *s, struct rule *new)\n{\n\tstruct rule *r;\n\n${body}}\n`
+  const add = (body: string) => `void rule_add(struct set *s, struct rule *new)\n{\n\tstruct rule *r;\n\n${body}}\n`
   const stops = find('if (r->prio > prio)\n\t\t\tbreak;\n\t\t')
   const inFront = add('\tlist_add(&new->node, &s->rules);\n')
   const sorted = add(
@@ -198,8 +191,7 @@ describe('a list that is kept sorted now', () => {
     `struct rule *rule_find(struct set *s, u32 prio)\n{\n\tstruct rule *r;\n\n\tfor (${head}) ` +
     `{\n\t\t${stop}if (r->prio == prio)\n\t\t\treturn r;\n\t}\n\treturn NULL;\n}\n`
   const all = 'r = s->first; r; r = r->next'
-  const said = (before: string, after: string) =>
-    sortedListFindings(both(before, after)).map(({ message }) => message)
+  const said = (before: string, after: string) => sortedListFindings(both(before, after)).map(({ message }) => message)
 
   test.each([
     ['and left at a larger one', inFront + find(''), sorted + stops],
@@ -224,11 +216,7 @@ describe('a list that is kept sorted now', () => {
   test.each([
     ['nobody stops looking', inFront + find(''), sorted + find('')],
     ['it was sorted before', sorted + find(''), sorted.replace('r->prio >', 'READ_ONCE(r->prio) >') + stops],
-    [
-      'another member ends the search',
-      inFront + find(''),
-      sorted + find('if (r->dead > 1)\n\t\t\tbreak;\n\t\t'),
-    ],
+    ['another member ends the search', inFront + find(''), sorted + find('if (r->dead > 1)\n\t\t\tbreak;\n\t\t')],
     [
       'a larger one is only passed over',
       inFront + find(''),

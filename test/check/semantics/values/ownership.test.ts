@@ -138,8 +138,7 @@ void some_fail(struct some *s)
 	${other}
 }
 `
-    for (const [, , give] of gives.slice(0, -1))
-      expect(said(file(give, '', ''), file('', give, give))).toEqual([])
+    for (const [, , give] of gives.slice(0, -1)) expect(said(file(give, '', ''), file('', give, give))).toEqual([])
   })
 
   test.each([

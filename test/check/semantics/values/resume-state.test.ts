@@ -36,13 +36,10 @@ test.each([
   ],
   [
     'a unit that was there and is gone',
-    ...both(
-      '\ti = jiffies_to_msecs(w->at);\n\twhile (put(s, i))\n\t\ti++;\n\tw->at = msecs_to_jiffies(i);\n',
-      [
-        ['jiffies_to_msecs(w->at)', 'w->at'],
-        ['msecs_to_jiffies(i)', 'i'],
-      ],
-    ),
+    ...both('\ti = jiffies_to_msecs(w->at);\n\twhile (put(s, i))\n\t\ti++;\n\tw->at = msecs_to_jiffies(i);\n', [
+      ['jiffies_to_msecs(w->at)', 'w->at'],
+      ['msecs_to_jiffies(i)', 'i'],
+    ]),
   ],
   [
     'a sentinel',
@@ -53,15 +50,12 @@ test.each([
   ],
   [
     'two elements of an array, exchanged',
-    ...both(
-      '\ti = w->seen[0];\n\tj = w->seen[1];\n\tput(s, i + j);\n\tw->seen[0] = i;\n\tw->seen[1] = j;\n',
-      [
-        ['i = w->seen[0]', 'i = w->seen[1]'],
-        ['j = w->seen[1]', 'j = w->seen[0]'],
-        ['w->seen[0] = i', 'w->seen[1] = i'],
-        ['w->seen[1] = j', 'w->seen[0] = j'],
-      ],
-    ),
+    ...both('\ti = w->seen[0];\n\tj = w->seen[1];\n\tput(s, i + j);\n\tw->seen[0] = i;\n\tw->seen[1] = j;\n', [
+      ['i = w->seen[0]', 'i = w->seen[1]'],
+      ['j = w->seen[1]', 'j = w->seen[0]'],
+      ['w->seen[0] = i', 'w->seen[1] = i'],
+      ['w->seen[1] = j', 'w->seen[0] = j'],
+    ]),
   ],
   [
     'another member',

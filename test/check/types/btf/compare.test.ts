@@ -61,18 +61,8 @@ describe('what differs for data that are there', () => {
       'int (*a)(int, int);',
       ['doubtful: a is int (*)(int, int) instead of int (*)(int)'],
     ],
-    [
-      'a member that goes and leaves a hole',
-      'char a; char b; int c;',
-      'char a; int c;',
-      ['doubtful: b is gone'],
-    ],
-    [
-      'packing',
-      'char a; int b;',
-      'char a; int b __attribute__((packed));',
-      ['broken: b moves from byte 4 to byte 1'],
-    ],
+    ['a member that goes and leaves a hole', 'char a; char b; int c;', 'char a; int c;', ['doubtful: b is gone']],
+    ['packing', 'char a; int b;', 'char a; int b __attribute__((packed));', ['broken: b moves from byte 4 to byte 1']],
   ])('%s', (_what, before, after, told) => {
     const types = 'struct x { int i; }; struct y { long l; };'
     const found = compared(s(before, types), s(after, types))
@@ -81,18 +71,16 @@ describe('what differs for data that are there', () => {
   })
 
   test('a size is told', () => {
-    expect(compared(s('int a;'), s('int a; int b;'))['struct s']).toContain(
-      'broken: its size goes from 4 to 8 bytes',
-    )
+    expect(compared(s('int a;'), s('int a; int b;'))['struct s']).toContain('broken: its size goes from 4 to 8 bytes')
   })
 
   test('a union that grows, and a typedef without a tag', () => {
     expect(compared('union u { int a; } v;', 'union u { int a; long b; } v;')['union u']).toContain(
       'broken: its size goes from 4 to 8 bytes',
     )
-    expect(
-      Object.keys(compared('typedef struct { int a; } t; t v;', 'typedef struct { long a; } t; t v;')),
-    ).toEqual(['t'])
+    expect(Object.keys(compared('typedef struct { int a; } t; t v;', 'typedef struct { long a; } t; t v;'))).toEqual([
+      't',
+    ])
   })
 
   test('values of enumerators, with or without a name of the enum', () => {
@@ -134,10 +122,7 @@ describe('what is no difference', () => {
 
   test('a new type, one that becomes known, and enumerators at the end', () => {
     expect(
-      compared(
-        'struct s; struct s *v;',
-        'struct s { int a; }; struct t { int b; }; struct s *v; struct t w;',
-      ),
+      compared('struct s; struct s *v;', 'struct s { int a; }; struct t { int b; }; struct s *v; struct t w;'),
     ).toEqual({})
     expect(compared('enum e { A, B } v;', 'enum e { A, B, C } v;')).toEqual({})
   })
@@ -186,7 +171,6 @@ test.each([
 ])('%s that becomes %s', (before, after, how) => {
   const types = 'struct big { long l[4]; }; struct one { int a; }; struct two { long b; };'
   const [b, a] = [before, after].map((head) => btfOf(`${types} ${head} { __builtin_trap(); }`))
-  const prototype = (btf: typeof b & {}) =>
-    btf.target(btf.ofKind(Kind.function).find((one) => btf.name(one) === 'f')!)
+  const prototype = (btf: typeof b & {}) => btf.target(btf.ofKind(Kind.function).find((one) => btf.name(one) === 'f')!)
   expect(likeness(b!, a!).prototypes(prototype(b!), prototype(a!))).toBe(how)
 })

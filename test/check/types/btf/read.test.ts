@@ -64,9 +64,7 @@ describe.each(btfCompilers)('what %s writes', (program) => {
         const names = members[which]!.includes('NAME_') ? [`m${j}`, `m${j}_`] : [`m${j}`]
         return names.map((name) => ({ name, isBits: members[which]!.includes(':') }))
       })
-      const body = shape.map((which, j) =>
-        `${members[which]!.replaceAll('NAME', `m${j}`)};`.replace('; }', '; }'),
-      )
+      const body = shape.map((which, j) => `${members[which]!.replaceAll('NAME', `m${j}`)};`.replace('; }', '; }'))
       return { name: `s${i}`, named, text: `struct s${i} { ${body.join(' ').replaceAll(' };', '; };')} };` }
     })
     const plain = structs.map(({ name, named }) => ({ name, plain: named.filter(({ isBits }) => !isBits) }))
@@ -80,14 +78,9 @@ describe.each(btfCompilers)('what %s writes', (program) => {
     const source = [
       ...structs.map(({ text }) => text),
       `const unsigned long facts[] = { ${facts.join(', ')} };`,
-      ...bits.map(
-        ({ struct, member }) => `const struct ${struct} bits_${struct}_${member} = { .${member} = -1 };`,
-      ),
+      ...bits.map(({ struct, member }) => `const struct ${struct} bits_${struct}_${member} = { .${member} = -1 };`),
     ].join('\n')
-    const object = readObject(
-      compileWith(program, source, ['-gbtf', '-fno-eliminate-unused-debug-types']),
-      'o',
-    )
+    const object = readObject(compileWith(program, source, ['-gbtf', '-fno-eliminate-unused-debug-types']), 'o')
     const dataOf = (name: string) => {
       const symbol = object.symbols.find((one) => one.name === name)!
       return symbol.section!.data.subarray(symbol.value, symbol.value + symbol.size)
@@ -124,10 +117,7 @@ describe.each(btfCompilers)('what %s writes', (program) => {
        const char *e; number f; void (*g[3])(void); volatile int h;`,
       program,
     )
-    const said = Object.keys(words).map((name) => [
-      name,
-      spell(btf, btf.target(find(btf, Kind.variable, name))),
-    ])
+    const said = Object.keys(words).map((name) => [name, spell(btf, btf.target(find(btf, Kind.variable, name)))])
     expect(Object.fromEntries(said)).toEqual(words)
     expect(spell(btf, btf.target(find(btf, Kind.variable, 'f')), { plain: true })).toBe('long int')
   })
@@ -182,11 +172,7 @@ describe('types by hand', () => {
   test('of a module are built on the kernel’s', () => {
     const base = readBtf(handmade([int32, ['', info(Kind.pointer), 1]]), 'kernel')
     const stringsOfBase = '\0int\0'.length
-    const btf = readBtf(
-      handmade([['own', info(Kind.struct, 1), 8, 'to', 2, 0]], stringsOfBase),
-      'module',
-      base,
-    )
+    const btf = readBtf(handmade([['own', info(Kind.struct, 1), 8, 'to', 2, 0]], stringsOfBase), 'module', base)
     expect([btf.count, btf.name(1), btf.name(3)]).toEqual([4, 'int', 'own'])
     expect(btf.members(3)).toEqual([{ name: 'to', type: 2, offset: 0, width: 0 }])
     expect(spell(btf, 2)).toBe('int *')
@@ -201,11 +187,7 @@ describe('types by hand', () => {
     ['a last type that is cut off', handmade([['s', info(Kind.struct, 9), 4]]), 'type 1 is cut off'],
     ['a kind that nobody knows', handmade([['s', info(20), 0]]), 'kind that is not known (20)'],
     ['a type that is not there', handmade([['', info(Kind.pointer), 9]]), 'refers to type 9'],
-    [
-      'a member whose type is not there',
-      handmade([['s', info(Kind.struct, 1), 4, 'm', 7, 0]]),
-      'refers to type 7',
-    ],
+    ['a member whose type is not there', handmade([['s', info(Kind.struct, 1), 4, 'm', 7, 0]]), 'refers to type 7'],
     ['a name that is not there', handmade([[99, info(Kind.float), 4]]), 'a name of type 1'],
     ['a pointer to itself', handmade([['', info(Kind.pointer), 1]]), 'made of itself'],
     [
