@@ -97,6 +97,6 @@ function refuseIfWrong(findings: readonly Finding[], told: readonly Finding[]): 
   if (first === undefined) return fresh
   throw new Fault('refused', first.rule, 'The live patch was made, and is not what it should be', {
     findings: fresh,
-    remedy: 'Nothing was written. Report this with the patch and the kernel version',
+    remedy: 'No module was written. Report this with the patch and the kernel version',
   })
 }
