@@ -239,6 +239,9 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--json': isDocument,
       '--quiet': staysSilent,
       '--verbose': row(['-v'], ({ stdout }) => / is in \/.*\/kernels\/6\.1\./.test(stdout), true, ['kernels', 'list']),
+      '--suite': row(['--suite', 'testing'], ({ stdout }) => /\+deb14-/.test(stdout) && !/\+deb13-/.test(stdout)),
+      '--series': row(['--series', '6.1'], ({ stdout }) => / 6\.1 /.test(stdout) && !/ 6\.12 /.test(stdout)),
+      '--all': row(['--all'], prints('+deb13-rt-amd64', '+deb14-rt-amd64')),
     },
   },
   'kernels fetch': {
