@@ -255,12 +255,12 @@ async function withCompiler(job: Job, kernel: Kernel): Promise<Kernel> {
   return kernel
 }
 
-/** A kernel by its release, as one of the archives has it. */
+/** A kernel by its release, as the archive of its distribution has it, or else this machine's own package sources. */
 async function findKernel(job: Job, release: string): Promise<ArchiveKernel | undefined> {
-  const own = distributionOfRelease(release)
-  const likely = own === undefined ? allArchives() : [archiveOf(own)]
-  for (const archive of [...likely, ...allArchives().filter(({ dir }) => likely.every((one) => one.dir !== dir))])
-    for (const age of [undefined, minute]) {
+  const distribution = distributionOfRelease(release)
+  const archives = distribution === undefined ? allArchives() : [archiveOf(distribution), archiveOf()]
+  for (const age of [undefined, minute])
+    for (const archive of new Map(archives.map((one) => [one.dir, one])).values()) {
       const found = (await archiveKernels(job, archive, age)).find((kernel) => kernel.release === release)
       if (found !== undefined) return found
     }
