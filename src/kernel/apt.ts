@@ -44,6 +44,11 @@ export function allArchives(): Archive[] {
   return [archiveOf(), ...[...stable, ...others.filter((one) => !stable.includes(one))].map(archiveOf)]
 }
 
+/** The archives that are asked when nobody names another: the host's own, and stable. */
+export function usualArchives(): Archive[] {
+  return allArchives().slice(0, 2)
+}
+
 /**
  * The environment of apt's programs: the configuration, and a proxy, without which a machine behind one has no archive.
  */

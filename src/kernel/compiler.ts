@@ -19,38 +19,36 @@ export function compilerOf(config: string): Compiler {
   return { program, versionText }
 }
 
-/** Whether the very compiler is installed on this machine. */
-export async function isInstalled({ program, versionText }: Compiler, signal: AbortSignal): Promise<boolean> {
+/** What a compiler says that it is; empty when it does not run, undefined when there is none of this name. */
+export async function compilerVersion(program: string, signal?: AbortSignal): Promise<string | undefined> {
   try {
-    const { stdout } = await command(program, ['--version'], { signal })
-    return stdout.split('\n')[0]!.trim() === versionText
+    const options = { allowFailure: true, ...(signal === undefined ? {} : { signal }) }
+    const { stdout, exitCode } = await command(program, ['--version'], options)
+    return exitCode === 0 ? stdout.split('\n')[0]!.trim() : ''
   } catch (error) {
-    if (error instanceof Fault && error.code === 'program-missing') return false
+    if (error instanceof Fault && error.code === 'program-missing') return undefined
     throw error
   }
 }
 
 /**
- * Checks that the compiler the kernel was built with is installed.
+ * Checks that the compiler the kernel was built with is there.
  * @throws Fault `environment/compiler-missing` or `environment/compiler-mismatch`
  */
 export async function checkCompiler(kernel: Kernel, signal?: AbortSignal): Promise<void> {
   const { program, versionText } = kernel.compiler
-  const remedy = `Install it with \`apt-get install ${program}\``
-  let found: string
-  try {
-    const { stdout } = await command(program, ['--version'], signal === undefined ? {} : { signal })
-    found = stdout.split('\n')[0]!.trim()
-  } catch (error) {
-    if (error instanceof Fault && error.code === 'program-missing')
-      throw new Fault(
-        'environment',
-        'compiler-missing',
-        `${kernel.release} was compiled by ${versionText}, and ${program} is not installed`,
-        { remedy },
-      )
-    throw error
-  }
+  const remedy =
+    kernel.toolchain === undefined
+      ? `Install it with \`apt-get install ${program}\``
+      : 'Choose a newer kernel of its distribution (see `inarch kernels`), whose compiler is the one that is fetched'
+  const found = await compilerVersion(program, signal)
+  if (found === undefined)
+    throw new Fault(
+      'environment',
+      'compiler-missing',
+      `${kernel.release} was compiled by ${versionText}, and ${program} is not installed`,
+      { remedy },
+    )
   if (found !== versionText)
     throw new Fault(
       'environment',

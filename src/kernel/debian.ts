@@ -18,7 +18,7 @@ import type { Patch } from '../patch/patch.ts'
 import { allArchives, archiveOf } from './apt.ts'
 import { type ArchiveKernel, archiveKernels, download, withdraw } from './archive.ts'
 import { checkCachePath } from './buildable-path.ts'
-import { compilerOf, isInstalled } from './compiler.ts'
+import { compilerOf, compilerVersion } from './compiler.ts'
 import { distributionCalled, distributionOfRelease } from './distributions.ts'
 import { extractVmlinux } from './image.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
@@ -202,7 +202,9 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
     const config = await readFile(path.join(result, 'source/.config'), 'utf8')
     const compiler = compilerOf(config)
     const toolchain =
-      archive.isHost && (await isInstalled(compiler, job.signal)) ? undefined : await toolchainOf(job, found, compiler)
+      archive.isHost && (await compilerVersion(compiler.program, job.signal)) === compiler.versionText
+        ? undefined
+        : await toolchainOf(job, found, compiler)
     if (toolchain !== undefined)
       for (const name of ['scripts', 'tools']) await runWith(toolchain, path.join(result, 'source', name))
     const kernel: Kernel = {

@@ -3,7 +3,7 @@
 import os from 'node:os'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { type Archive, allArchives, archiveOf } from './apt.ts'
+import { type Archive, allArchives, archiveOf, usualArchives } from './apt.ts'
 import { type ArchiveKernel, archiveKernels, deliverable } from './archive.ts'
 import { distributionCalled, distributionOfRelease, distributions } from './distributions.ts'
 import { type Candidate, defaultAmong } from './select.ts'
@@ -35,7 +35,7 @@ export interface ListOptions {
 }
 
 function archivesFor({ suite, all }: ListOptions): Archive[] {
-  if (suite === undefined) return all === true ? allArchives() : allArchives().slice(0, 2)
+  if (suite === undefined) return all === true ? allArchives() : usualArchives()
   const distribution = distributionCalled(suite)
   if (distribution === undefined)
     throw new Fault('usage', 'suite-unknown', `${suite} is no distribution of Debian that is known here`, {
@@ -67,7 +67,7 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
   const others = stored.filter(
     ({ release }) => !available.has(release) && (suite === undefined || distributionOfRelease(release) === suite),
   )
-  const chosen = await defaultOf(job, stored)
+  const chosen = defaultOf(served, suite === undefined ? stored : [])
   const all: Candidate[] = [...available.values(), ...others]
   const listed = await Promise.all(
     all
@@ -89,12 +89,10 @@ export async function listKernels(job: Job, options: ListOptions = {}): Promise<
   return listed.sort((a, b) => compareVersions(b.version, a.version) || (a.flavour < b.flavour ? -1 : 1))
 }
 
-/** The release that is used when none is named, as far as the archives are known. */
-async function defaultOf(job: Job, stored: readonly Candidate[]): Promise<string | undefined> {
-  for (const archive of allArchives().slice(0, 2)) {
-    const known = await archiveKernels(job, archive).catch(() => [])
-    const chosen = defaultAmong<Candidate>(deliverable(known))
-    if (chosen !== undefined) return chosen.release
-  }
-  return defaultAmong(stored)?.release
+/** The release that is used when none is named: of the host's own distribution, of stable, or of the fetched ones. */
+function defaultOf(served: readonly ArchiveKernel[], stored: readonly Candidate[]): string | undefined {
+  const usual = usualArchives().map(({ distribution }) =>
+    defaultAmong<Candidate>(served.filter((one) => one.distribution === (distribution?.codename ?? ''))),
+  )
+  return (usual.find((one) => one !== undefined) ?? defaultAmong(stored))?.release
 }

@@ -3,7 +3,7 @@
 import os from 'node:os'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { type Archive, allArchives, archiveOf } from './apt.ts'
+import { type Archive, allArchives, archiveOf, usualArchives } from './apt.ts'
 import { archiveKernels, deliverable } from './archive.ts'
 import { fetchKernel } from './debian.ts'
 import { type Distribution, distributionCalled, distributionOfRelease, hostDistribution } from './distributions.ts'
@@ -71,7 +71,7 @@ export function defaultAmong<T extends Candidate>(
 /** The archives in which a wish is looked for, in this order; nothing to go on means the host's, then stable. */
 function archivesFor(wish: Wish | undefined): Archive[] {
   if (wish?.distribution !== undefined) return [archiveOf(wish.distribution)]
-  return wish === undefined ? allArchives().slice(0, 2) : allArchives()
+  return wish === undefined ? usualArchives() : allArchives()
 }
 
 /**
@@ -96,8 +96,8 @@ export async function selectKernel(job: Job, asked?: string): Promise<Kernel> {
   }
   if (wanted === undefined) {
     const running = os.release()
-    const stored = parseRelease(running) === undefined ? undefined : await readStored(kernelDir(running))
-    if (stored !== undefined) return stored
+    const isStored = parseRelease(running) !== undefined && (await readStored(kernelDir(running))) !== undefined
+    if (isStored) return await fetchKernel(job, running)
   }
   for (;;) {
     const { release } = await chooseKernel(job, wish, wanted)

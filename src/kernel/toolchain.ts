@@ -3,10 +3,11 @@
 // of the kernel's distribution, unpacked in the cache and run from there. Nothing is installed, no root is needed.
 // Each program is started by the unpacked dynamic loader (ld.so(8)), which finds their libraries; gcc is told to start
 // its own programs in the same way (-wrapper), so that neither paths nor code differ from an installed one's.
-import { existsSync, readlinkSync } from 'node:fs'
-import { chmod, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import * as v from 'valibot'
+import { fileType } from '../elf/format.ts'
+import { headerSize, readFileHeader } from '../elf/structures.ts'
 import { cacheRoot } from '../ground/cache.ts'
 import { command } from '../ground/command.ts'
 import { Fault } from '../ground/fault.ts'
@@ -15,7 +16,8 @@ import { withLock } from '../ground/lock.ts'
 import { move } from '../ground/move.ts'
 import { withScratch } from '../ground/scratch.ts'
 import { type Archive, apt, configureApt } from './apt.ts'
-import { download } from './archive.ts'
+import { type ArchivePackage, download } from './archive.ts'
+import { compilerVersion } from './compiler.ts'
 import type { Compiler } from './kernel.ts'
 
 /** The directory that holds all toolchains. */
@@ -33,8 +35,6 @@ export function toolchainProgram(name: string, compiler: string): string {
   return path.join(toolchainDir(name), 'bin', path.basename(compiler))
 }
 
-const Packages = v.array(v.object({ name: v.string(), version: v.string(), size: v.number() }))
-
 /**
  * What apt would install for some packages on a machine that has none.
  * @throws Fault `environment/toolchain-missing` when the archive does not have them
@@ -43,7 +43,7 @@ async function closureOf(
   archive: Archive,
   wanted: readonly string[],
   signal: AbortSignal,
-): Promise<v.InferOutput<typeof Packages>> {
+): Promise<Pick<ArchivePackage, 'name' | 'version' | 'size'>[]> {
   await configureApt(archive, signal)
   const options = ['-qq', '-y', '--no-install-recommends', '--print-uris']
   const { stdout, stderr, exitCode } = await apt(archive, 'apt-get', ['install', ...options, '--', ...wanted], {
@@ -62,8 +62,9 @@ async function closureOf(
   return found
 }
 
-/** Where the unpacked packages have the dynamic loader and their libraries, relative to their root. */
-const loaders = ['usr/lib64/ld-linux-x86-64.so.2', 'lib64/ld-linux-x86-64.so.2']
+/** The dynamic loader, beside the libraries; the link in /lib64 may lead to the host's own. */
+const loaderName = 'ld-linux-x86-64.so.2'
+/** Where the unpacked packages have their libraries, relative to their root. */
 const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']
 
 interface Loader {
@@ -73,19 +74,13 @@ interface Loader {
 
 /** @param made where the files lie while the toolchain is made; @param root where they will lie */
 function loaderIn(made: string, root: string): Loader {
-  const program = loaders.find((file) => existsSync(path.join(made, file)) || isLink(path.join(made, file)))
-  if (program === undefined)
-    throw new Fault('environment', 'package-unexpected', 'A Debian package has an unexpected layout: libc6')
   const dirs = libraries.filter((dir) => existsSync(path.join(made, dir)))
-  return { program: path.join(root, program), libraryPath: dirs.map((dir) => path.join(root, dir)).join(':') }
-}
-
-function isLink(file: string): boolean {
-  try {
-    readlinkSync(file)
-    return true
-  } catch {
-    return false
+  const home = dirs.find((dir) => existsSync(path.join(made, dir, loaderName)))
+  if (home === undefined)
+    throw new Fault('environment', 'package-unexpected', 'A Debian package has an unexpected layout: libc6')
+  return {
+    program: path.join(root, home, loaderName),
+    libraryPath: dirs.map((dir) => path.join(root, dir)).join(':'),
   }
 }
 
@@ -97,37 +92,34 @@ function packageOf(compiler: string): string {
   return compiler.startsWith(triplet) ? compiler.slice(triplet.length) : compiler
 }
 
-/** A word for sh; the places of a cache have no quotes in them (`checkCachePlace`). */
+/** A word for sh; the places of a cache have no quotes in them (`checkCachePath`). */
 const quoted = (word: string) => `'${word}'`
 
-function script(words: readonly string[]): string {
-  return `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`
-}
-
-/** The text of a program that starts another one with the libraries of a toolchain. */
-function startedBy({ program, libraryPath }: Loader, target: string, more: readonly string[] = []): string {
-  const words = [program, '--library-path', libraryPath, '--argv0', target, target, ...more]
-  return script(words.map(quoted))
-}
-
-async function writeProgram(file: string, text: string): Promise<void> {
-  await writeFile(file, text)
+/**
+ * Writes a program that starts another one with the libraries of a toolchain.
+ * @param target the other one, and what stands before the arguments, as words for sh
+ */
+async function writeProgram(file: string, { program, libraryPath }: Loader, target: readonly string[]): Promise<void> {
+  const words = [quoted(program), '--library-path', quoted(libraryPath), '--argv0', ...target]
+  await writeFile(file, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`)
   await chmod(file, 0o755)
 }
 
-/** Writes `bin/`: the compiler, and binutils by their plain names. */
-async function writePrograms(made: string, place: string, compiler: string): Promise<void> {
+/** Writes `bin/`, which has the compiler. */
+async function writeCompiler(made: string, place: string, compiler: string): Promise<void> {
   const root = path.join(place, 'root')
   const loader = loaderIn(path.join(made, 'root'), root)
-  await mkdir(path.join(made, 'bin'))
-  const tools = path.join(root, 'usr/bin', triplet)
+  const tools = `usr/bin/${triplet}`
   const driver = `${tools}${packageOf(compiler)}`
-  if (!existsSync(path.join(made, 'root', path.relative(root, driver))))
+  if (!existsSync(path.join(made, 'root', driver)))
     throw new Fault('environment', 'package-unexpected', `A Debian package has an unexpected layout: ${compiler}`)
-  await writeProgram(
-    path.join(made, 'bin', compiler),
-    startedBy(loader, driver, ['-wrapper', `${loader.program},--library-path,${loader.libraryPath}`, `-B${tools}`]),
-  )
+  await mkdir(path.join(made, 'bin'))
+  const target = quoted(path.join(root, driver))
+  const wrapper = quoted(`${loader.program},--library-path,${loader.libraryPath}`)
+  await writeProgram(path.join(made, 'bin', compiler), loader, [
+    ...[target, target, '-wrapper', wrapper],
+    quoted(`-B${path.join(root, tools)}`),
+  ])
 }
 
 /**
@@ -148,7 +140,7 @@ export async function fetchToolchain(
   const name = `${archive.distribution?.codename ?? 'host'}-${own}`
   const place = toolchainDir(name)
   return await withLock(place, { signal: job.signal }, async () => {
-    if ((await versionOf(toolchainProgram(name, program), job.signal)) === compiler.versionText) return name
+    if ((await compilerVersion(toolchainProgram(name, program), job.signal)) === compiler.versionText) return name
     await withScratch(async (scratch) => {
       const packages = await closureOf(archive, [own, ...wanted], job.signal)
       const made = path.join(scratch, 'toolchain')
@@ -164,7 +156,7 @@ export async function fetchToolchain(
             signal: job.signal,
             guarded: true,
           })
-        await writePrograms(made, place, program)
+        await writeCompiler(made, place, program)
         await writeFile(path.join(made, 'packages.json'), `${JSON.stringify(packages, null, 2)}\n`)
       })
       job.signal.throwIfAborted()
@@ -172,7 +164,7 @@ export async function fetchToolchain(
       await mkdir(path.dirname(place), { recursive: true })
       await move(made, place)
     })
-    const found = await versionOf(toolchainProgram(name, program), job.signal)
+    const found = await compilerVersion(toolchainProgram(name, program), job.signal)
     if (found !== compiler.versionText)
       throw new Fault(
         'environment',
@@ -180,28 +172,21 @@ export async function fetchToolchain(
         `The archive no longer has the compiler of this kernel, ${compiler.versionText}`,
         {
           remedy: 'Choose a newer kernel (see `inarch kernels`)',
-          detail: `the kernel: ${compiler.versionText}\nthe archive: ${found ?? 'does not run'}`,
+          detail: `the kernel: ${compiler.versionText}\nthe archive: ${found || 'does not run'}`,
         },
       )
     return name
   })
 }
 
-/** What a compiler says of itself; undefined when it does not run. */
-async function versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
-  if (!existsSync(program)) return undefined
-  const { stdout, exitCode } = await command(program, ['--version'], { signal, allowFailure: true })
-  return exitCode === 0 ? stdout.split('\n')[0]!.trim() : undefined
-}
-
-/** Whether a file is a program for this kind of processor (ELF gABI, e_ident and e_type). */
+/** Whether a file is a program, by its header. */
 async function isProgram(file: string): Promise<boolean> {
   const handle = await open(file)
   try {
-    const head = Buffer.alloc(18)
-    const { bytesRead } = await handle.read(head, 0, head.length, 0)
-    const type = head.readUInt16LE(16)
-    return bytesRead === head.length && head.readUInt32BE(0) === 0x7f454c46 && (type === 2 || type === 3)
+    const head = Buffer.alloc(headerSize)
+    await handle.read(head, 0, head.length, 0)
+    const header = readFileHeader(head)
+    return typeof header !== 'string' && (header.type === fileType.executable || header.type === fileType.shared)
   } finally {
     await handle.close()
   }
@@ -213,17 +198,11 @@ async function isProgram(file: string): Promise<boolean> {
  */
 export async function runWith(name: string, dir: string): Promise<void> {
   const root = path.join(toolchainDir(name), 'root')
-  const { program, libraryPath } = loaderIn(root, root)
+  const loader = loaderIn(root, root)
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     const file = path.join(entry.parentPath ?? entry.path, entry.name)
     if (!entry.isFile() || /\.(?:so|o|elf)\b/.test(entry.name) || !(await isProgram(file))) continue
     await rename(file, `${file}.elf`)
-    const words = [program, '--library-path', libraryPath].map(quoted)
-    await writeProgram(file, script([...words, '--argv0', '"$0"', '"$0.elf"']))
+    await writeProgram(file, loader, ['"$0"', '"$0.elf"'])
   }
-}
-
-/** The packages of a toolchain, as they were when it was fetched. */
-export async function toolchainPackages(name: string): Promise<v.InferOutput<typeof Packages>> {
-  return v.parse(Packages, JSON.parse(await readFile(path.join(toolchainDir(name), 'packages.json'), 'utf8')))
 }
