@@ -2,6 +2,7 @@
 // The variables of a file as its text declares them, and which of them hold something from one call to the next.
 
 import { closing, type Token } from '../tokens/lexer.ts'
+import { wordsAt } from '../tokens/names.ts'
 import { statementsOf } from '../tokens/statements.ts'
 import { assignment } from '../tokens/words.ts'
 import { type Definition, type Definitions, definitionsOf } from './functions.ts'
@@ -73,13 +74,6 @@ function variablesIn(item: readonly Token[]): FileVariable[] {
     isValue: !isArray && (pointers > 0 || (!/^(?:struct|union) /.test(type) && !/head|atomic|mask/.test(type))),
     declaration: item,
   }))
-}
-
-/** Where a name stands that is no member's, also in `&V` and `V[i]`. */
-export function wordsAt(tokens: readonly Token[], name: string): number[] {
-  return tokens.flatMap(({ text }, at) =>
-    text === name && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '') ? [at] : [],
-  )
 }
 
 /** Where a name of a file stands in a function, in which no variable of the function has it. */

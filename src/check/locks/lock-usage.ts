@@ -9,12 +9,13 @@
 //   - two locks whose order changes: old and new code can wait for each other for ever.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
 
+import { argumentsAt } from '../../c/tokens/calls.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
 import { listed } from '../../ground/listed.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/changed-functions.ts'
 import type { Found } from '../subject/rule.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from './balance.ts'
-import { argumentsAt, type Operation, operationsIn, plainly } from './operations.ts'
+import { type Operation, operationsIn, plainly } from './operations.ts'
 
 type State = 'none' | 'section' | 'taken' | 'given'
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a function takes and gives back, in the order of its text.
 
+import { argumentsAt } from '../../c/tokens/calls.ts'
 import { closing, type Token } from '../../c/tokens/lexer.ts'
 import type { Definition } from '../../c/written/functions.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
@@ -29,22 +30,6 @@ export interface Operation {
   readonly line: number
   /** True where a function that is called does it, which has names of its own for things. */
   readonly isInCallee?: boolean
-}
-
-/** The arguments behind the parenthesis at `open`. */
-export function argumentsAt(tokens: readonly Token[], open: number): Token[][] {
-  const end = closing(tokens, open) - 1
-  const found: Token[][] = [[]]
-  for (let at = open + 1; at < end; at++) {
-    const { text } = tokens[at]!
-    if (text === ',') found.push([])
-    else if (text === '(' || text === '[' || text === '{') {
-      const close = closing(tokens, at)
-      found.at(-1)!.push(...tokens.slice(at, close))
-      at = close - 1
-    } else found.at(-1)!.push(tokens[at]!)
-  }
-  return found
 }
 
 /** `&q->lock` is `q->lock`; casts and outer parentheses say nothing. */

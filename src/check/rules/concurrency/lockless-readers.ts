@@ -4,8 +4,9 @@
 // (Documentation/RCU/whatisRCU.rst, Documentation/memory-barriers.txt). Readers that are not replaced go on relying on
 // it.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
-import { argumentsAt, plainly, withHelpers } from '../../locks/operations.ts'
+import { plainly, withHelpers } from '../../locks/operations.ts'
 import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
 import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
 import type { Found, Rule } from '../../subject/rule.ts'

@@ -3,12 +3,13 @@
 // to old code, during the transition and after a revert. So where one side's allocator is not the one that the other
 // side gives back to, something is freed as what it is not.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
-import { argumentsAt, withHelpers } from '../../locks/operations.ts'
+import { withHelpers } from '../../locks/operations.ts'
 import { acquisitionFindings } from '../../semantics/effects/acquisitions.ts'
 import { type Allocation, allocationsOf, allocationsThrough } from '../../semantics/memory/allocation.ts'
 import { accepts, type Family } from '../../semantics/reading/allocators.ts'

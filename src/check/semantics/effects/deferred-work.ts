@@ -3,8 +3,9 @@
 // until that is done. Where new code queues in another place than old code, whoever waits in the other place misses it.
 // Facts: include/linux/{workqueue,rcupdate,srcu,timer,hrtimer,interrupt,kthread}.h.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { argumentsAt, lastName, plainly, withHelpers } from '../../locks/operations.ts'
+import { lastName, plainly, withHelpers } from '../../locks/operations.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { doneMoreOften } from '../reading/multiset-difference.ts'

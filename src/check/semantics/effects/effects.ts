@@ -3,12 +3,13 @@
 // and what the functions that it calls do so. Functions of the same file, of its headers and of its directory are read;
 // of a function whose text is not found it is only said that it is called.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import type { Statement } from '../../../c/tokens/statements.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt, lastName } from '../../locks/operations.ts'
+import { lastName } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'

@@ -2,10 +2,11 @@
 // What a statement does by way of something that has no text to read: a function that was handed over or stands in a
 // table, assembly, and a macro that is known to ask or compute but stands alone, so that its answer can't be what it is
 // there for.
+
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import type { Statement } from '../../../c/tokens/statements.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import { accessPathStart, isCast } from '../reading/access-paths.ts'
 import { callOf } from '../reading/calls-and-assignments.ts'

@@ -2,11 +2,11 @@
 // How far functions reach into the room of an object or a buffer: by an index, by an offset, behind the object's own
 // end, or by a call that is given the place and a length; and by which conditions and values that is bounded.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { constantValue } from '../../../c/tokens/constant-value.ts'
 import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
 import { freesOfAnySize } from '../reading/allocators.ts'
 import { says } from '../reading/known-callees.ts'

@@ -2,11 +2,11 @@
 // The room that functions ask for: how large the memory is that an allocation gives an object, a buffer that an object
 // keeps, or the private area behind an object of a subsystem.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
 import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
 import { packetSizes, sizeArguments } from '../reading/allocators.ts'

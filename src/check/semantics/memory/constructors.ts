@@ -3,11 +3,12 @@
 // slabs that exist, free ones too, were set up by the old constructor, and those of slabs made meanwhile stay when the
 // patch goes.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt, withHelpers } from '../../locks/operations.ts'
+import { withHelpers } from '../../locks/operations.ts'
 import { type ChangedFunctions, type Side, textOf } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { says } from '../reading/known-callees.ts'

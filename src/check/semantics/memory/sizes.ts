@@ -3,11 +3,11 @@
 // sizeof(x->data[0])` are the same, and of two sizes it can be told which one may be larger. What is no sum or product
 // is one unknown number.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { constantValue } from '../../../c/tokens/constant-value.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 import { flexibleMember, membersOf, type StructMember } from '../../../c/written/struct-members.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import { textOf } from '../../subject/changed-functions.ts'
 import { valueFrom } from '../reading/member-accesses.ts'
 

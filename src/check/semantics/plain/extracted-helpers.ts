@@ -2,10 +2,10 @@
 // Functions that a patch cuts out of another one, or puts back into it. Where only one side has a function, what it
 // does was, or is, done by its callers themselves; so they are read with its body in the place of the call.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 
 /** How deep cut out functions in cut out functions are followed. */

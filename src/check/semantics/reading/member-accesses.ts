@@ -2,10 +2,10 @@
 // How the members of objects that live are written and read: by which constants, masks, shifts, units and calls.
 // Variables are left out, so that only what a value means is compared, and not from where it comes.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import { type AccessPath, accessPathOf, accessPathStart, isCast } from './access-paths.ts'
 
 export interface MemberAccess {

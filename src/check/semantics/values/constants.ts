@@ -2,10 +2,10 @@
 // To which members of living objects a constant is written, and by which it reads them: straight, by way of a local
 // variable, or by way of a function that is given it or hands back the member.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
 import {
   contextOf,

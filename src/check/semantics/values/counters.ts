@@ -3,10 +3,11 @@
 // up and down (`x->bytes += len`). Whoever adds and whoever takes off must count in the same unit, and from the same
 // beginning.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt, lastName } from '../../locks/operations.ts'
+import { lastName } from '../../locks/operations.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
 import { exactly, spelled } from '../reading/calls-and-assignments.ts'
 import { valueFrom } from '../reading/member-accesses.ts'

@@ -2,12 +2,13 @@
 // The order in which entries stand in a tree or a list: kept by a search for the place of each new one, or by the end
 // to which it goes. Entries that are there stand in the old code's order.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
-import { argumentsAt, lastName, plainly } from '../../locks/operations.ts'
+import { lastName, plainly } from '../../locks/operations.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { valueFrom } from '../reading/member-accesses.ts'

@@ -2,14 +2,16 @@
 // A variable of a file that only the new code has: an index beside a list, a count of what is registered. One changed
 // function fills it, and another one decides by it. What was there before the live patch came is not in it.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { wordsAt } from '../../../c/tokens/names.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
-import { isKept, variablesOfFile, wordsAt } from '../../../c/written/file-variables.ts'
+import { isKept, variablesOfFile } from '../../../c/written/file-variables.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
-import { argumentsAt, withHelpers } from '../../locks/operations.ts'
+import { withHelpers } from '../../locks/operations.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
 import type { Found } from '../../subject/rule.ts'

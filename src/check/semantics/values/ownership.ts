@@ -4,11 +4,12 @@
 // one of them and the new code in the other: a work that new code queues is run by old code. The words that the
 // primitives know are `refcount-balance`'s own matter.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
-import { argumentsAt, lastName, operationsIn, plainly, withHelpers } from '../../locks/operations.ts'
+import { lastName, operationsIn, plainly, withHelpers } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'

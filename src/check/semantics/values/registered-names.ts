@@ -4,10 +4,10 @@
 // Facts: include/linux/{proc_fs,sysfs,kernfs,debugfs,kobject,netdevice,module}.h, include/linux/device.h and
 // device/bus.h.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 
 /** `make`: registers under a name. `find`: looks something up by its name, or removes it. */

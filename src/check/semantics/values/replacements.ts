@@ -2,11 +2,11 @@
 // Values in a function’s text that take the place of others: an argument of a call that stays, an operand of a
 // statement that stays, the conditions above a step that stays. An added check that leaves replaces nothing.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import { type ChangedFunction, textOf } from '../../subject/changed-functions.ts'
 import { isCast } from '../reading/access-paths.ts'
 import { says } from '../reading/known-callees.ts'

@@ -3,10 +3,10 @@
 // what a table leads to. What they hold is only agreed upon, by who stores it and who takes it out. The agreement is in
 // the types of the variables and casts on both sides.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
-import { argumentsAt } from '../../locks/operations.ts'
 import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
 
 /** One taking out or putting in. */

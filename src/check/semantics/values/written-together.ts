@@ -3,11 +3,12 @@
 // them or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old code,
 // finds one without the other.
 
+import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
-import { argumentsAt, withHelpers } from '../../locks/operations.ts'
+import { withHelpers } from '../../locks/operations.ts'
 import { guardOf, primitiveOf } from '../../locks/primitives.ts'
 import type { ChangedFunction, ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
