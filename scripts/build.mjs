@@ -80,36 +80,72 @@ function moveInto(target, from) {
     else renameSync(path.join(from, entry.name), path.join(target, entry.name))
 }
 
+const small = { minifySyntax: true, minifyWhitespace: true, platform: 'node', target: 'node20' }
+
+/**
+ * The command in parts, each an ES module: nothing else can be split.
+ * @param outdir where the parts would be; nothing is written
+ */
+export async function splitBundle(outdir) {
+  const { build: bundle } = await import('esbuild')
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  return await bundle({
+    ...small,
+    absWorkingDir: root,
+    entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pairs/pair-worker.ts' },
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    chunkNames: '[name]-[hash]',
+    plugins: [withoutPrograms],
+    define: { INARCH_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
+    logLevel: 'warning',
+    write: false,
+    metafile: true,
+  })
+}
+
+/** `import"./part.js";`, `import path from"node:path";` or `import{a,b as c}from"…";`. */
+const importOfPart = /^import(?: ([\w$]+) from(?="node:)|\{((?:(?!\bdefault\b)[^}])*)\}from)?"([^"]+)";/
+const exportOfPart = /export\{([^}]*)\};\s*$/
+
+/**
+ * A part as a script. What a part imports are constants of its own here, because V8 asks an import of CommonJS for its
+ * value at every use. That holds because parts import one another in one direction and no part gives an export another
+ * value later (test/project/bundle.test.ts). A statement that is not understood stays, and fails to compile.
+ */
+function asScript(text) {
+  let head = ''
+  for (let match = importOfPart.exec(text); match !== null; match = importOfPart.exec(text)) {
+    const [statement, whole, names, from] = match
+    const needed = `require(${JSON.stringify(from)})`
+    const constants = whole ?? (names && `{${names.replaceAll(' as ', ':')}}`)
+    head += constants === undefined ? `${needed};` : `const ${constants}=${needed};`
+    text = text.slice(statement.length)
+  }
+  return (
+    head +
+    text.replace(exportOfPart, (_statement, names) => {
+      const members = names.split(',').map((name) => name.split(' as ').reverse().join(':'))
+      return `Object.assign(exports,{__esModule:true,${members}});`
+    })
+  )
+}
+
 /** Makes dist/inarch.js. */
 export async function build() {
   const sources = sourcesHash()
-  const { build: bundle, transform } = await import('esbuild')
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  const { transform } = await import('esbuild')
   mkdirSync(dist, { recursive: true })
   const made = path.join(dist, `.new-${process.pid}`)
-  const small = { minifySyntax: true, minifyWhitespace: true, platform: 'node', target: 'node20' }
   try {
-    // Only ES modules can be split.
-    const { outputFiles, metafile } = await bundle({
-      ...small,
-      absWorkingDir: root,
-      entryPoints: { inarch: 'src/cli/main.ts', 'pair-worker': 'src/extract/pairs/pair-worker.ts' },
-      outdir: made,
-      bundle: true,
-      splitting: true,
-      format: 'esm',
-      chunkNames: '[name]-[hash]',
-      plugins: [withoutPrograms],
-      define: { INARCH_VERSION: JSON.stringify(version), 'import.meta.dirname': '__dirname' },
-      logLevel: 'warning',
-      write: false,
-      metafile: true,
-    })
+    const { outputFiles, metafile } = await splitBundle(made)
     const parts = path.join(made, 'parts')
     mkdirSync(parts, { recursive: true })
     for (const { path: file, text } of outputFiles) {
       // The launcher's scripts have no import().
-      const { code } = await transform(text, {
+      const { code } = await transform(asScript(text), {
         ...small,
         format: 'cjs',
         supported: { 'dynamic-import': false },
