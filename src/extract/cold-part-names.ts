@@ -4,18 +4,17 @@
 import { coldParent } from '../diff/object/compiler-names.ts'
 import type { Atom } from '../diff/object/split-object.ts'
 import type { UnitLookup } from './kernel-lookup.ts'
+import type { CarriedSoFar } from './reference-decision.ts'
 
 export class ColdPartNames {
-  private readonly lookup: UnitLookup
-  private readonly isCarried: (atom: Atom) => boolean
   /** Names of functions that use the cold part of one which stays behind. */
   private readonly adopters = new Map<Atom, string>()
   private taken: Set<string> | undefined
 
-  constructor(lookup: UnitLookup, isCarried: (atom: Atom) => boolean) {
-    this.lookup = lookup
-    this.isCarried = isCarried
-  }
+  constructor(
+    private readonly lookup: UnitLookup,
+    private readonly carried: Pick<CarriedSoFar, 'has'>,
+  ) {}
 
   /** @param whose what uses it @returns its own name when its function is carried */
   nameFor(cold: Atom, whose: Atom): string {
@@ -23,7 +22,7 @@ export class ColdPartNames {
     const parent = coldParent(cold.name)
     const adopter = this.adopters.get(whose) ?? coldParent(whose.name)
     const own = this.lookup.family(cold).find(({ name }) => name === parent)
-    const isThere = own !== undefined && (changed.has(own) || added.has(own) || this.isCarried(own))
+    const isThere = own !== undefined && (changed.has(own) || added.has(own) || this.carried.has(own))
     if (adopter === parent || isThere) return cold.name
     this.adopters.set(cold, adopter)
     this.taken ??= new Set(change.after.functions.map(({ name }) => name))

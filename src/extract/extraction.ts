@@ -5,8 +5,7 @@ import type { Change } from '../diff/change.ts'
 import type { Atom } from '../diff/object/split-object.ts'
 import type { ObjectDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
-import type { CarriedItem } from './atom-copier.ts'
-import { type CarriedCallback, carryCallbacks, type DeclaredState, declaredStates } from './callbacks.ts'
+import { type CarriedCallback, type DeclaredState, declaredCallbacks, declaredStates } from './callbacks.ts'
 import {
   type GlobalDefinition,
   globalDefinitions,
@@ -16,7 +15,7 @@ import {
 } from './kernel-lookup.ts'
 import { ObjectBuilder, type Reference } from './object-builder.ts'
 import { notTraceable, rootsOf } from './roots.ts'
-import { UnitExtractor } from './unit-extractor.ts'
+import { type CarriedItem, UnitExtractor } from './unit-extractor.ts'
 
 export type { CarriedItem, KernelLookup, Reference, UnitChange }
 
@@ -51,46 +50,35 @@ export function extract(units: readonly UnitChange[], kernel: KernelLookup): Ext
   const replaced: ReplacedFunction[] = []
   const carried: CarriedItem[] = []
   const definitions = globalDefinitions(units)
-  const byChange = new Map<Change, UnitExtractor>()
-  const carryDefinition = ({ change, atom }: GlobalDefinition, reason: string) =>
-    byChange.get(change)?.carry(atom, reason)
-  const opened = units.map((unit) => {
-    const roots = rootsOf(unit.change, kernel.judgesHooks ?? true)
-    const lookup = new UnitLookup(kernel, unit, roots, definitions)
-    const extractor = new UnitExtractor(lookup, { builder, carried, findings, carryDefinition })
-    byChange.set(unit.change, extractor)
-    return { ...unit, roots, extractor }
+  const extractors = new Map<Change, UnitExtractor>()
+  const carry = ({ change, atom }: Pick<GlobalDefinition, 'change' | 'atom'>, reason: string) =>
+    extractors.get(change)?.carry(atom, reason)
+  const output = { builder, carried, findings, carryDefinition: carry }
+  const opened = units.map((one) => {
+    const roots = rootsOf(one.change, kernel.judgesHooks ?? true)
+    const extractor = new UnitExtractor(new UnitLookup(kernel, one, roots, definitions), output)
+    extractors.set(one.change, extractor)
+    return { ...one, roots, extractor }
   })
   for (const { change, object, roots, extractor } of opened) {
     const { unit } = change
     findings.push(...roots.refused.map(({ before }) => notTraceable(before.name, unit)))
     for (const { after } of roots.embedded)
-      carried.push({
-        name: after.name,
-        kind: 'function',
-        unit,
-        reason: 'it changes, and its callers are replaced',
-      })
+      carried.push({ name: after.name, kind: 'function', unit, reason: 'it changes, and its callers are replaced' })
     for (const changed of roots.replaced) {
       const symbol = extractor.root(changed)
       const { before, reasons } = changed
       if (symbol !== undefined) replaced.push({ object, unit, change, before, symbol, reasons })
     }
   }
-  const callbacks = carryCallbacks(opened, findings)
-  const states = declaredStates(
-    units.map(({ change }) => change),
-    findings,
-  )
+  const callbacks = declaredCallbacks(units, findings).flatMap((one) => {
+    const { kind, name, object, unit } = one
+    const symbol = carry(one, `it is the ${kind} callback of ${object}`)
+    return symbol === undefined ? [] : [{ kind, name, object, unit, symbol }]
+  })
+  const states = declaredStates(units, findings)
   // What one unit carries may need something of another one.
   while (opened.some(({ extractor }) => extractor.drain()));
-  return {
-    draft: builder.draft(),
-    replaced,
-    carried,
-    callbacks,
-    states,
-    references: builder.references,
-    findings,
-  }
+  const { references } = builder
+  return { draft: builder.draft(), replaced, carried, callbacks, states, references, findings }
 }

@@ -5,6 +5,7 @@ import type { Change } from '../diff/change.ts'
 import { coldParent } from '../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../diff/object/init-sections.ts'
 import type { Atom } from '../diff/object/split-object.ts'
+import { grouped } from '../ground/grouped.ts'
 import type { Reference } from './object-builder.ts'
 import type { Roots } from './roots.ts'
 
@@ -57,24 +58,20 @@ export function livingCounterpart({ correlation }: Change, atom: Atom): Atom | u
 export class UnitLookup {
   readonly change: Change
   readonly object: string
-  readonly definitions: ReadonlyMap<string, GlobalDefinition>
   /** Functions after the patch that are replaced, or come along inside their callers. */
   readonly changed: ReadonlySet<Atom>
   readonly embedded: ReadonlySet<Atom>
   readonly added: ReadonlySet<Atom>
-  private readonly kernel: KernelLookup
   private families: ReadonlyMap<string, readonly Atom[]> | undefined
 
   constructor(
-    kernel: KernelLookup,
+    private readonly kernel: KernelLookup,
     { change, object }: UnitChange,
     roots: Roots,
-    definitions: ReadonlyMap<string, GlobalDefinition>,
+    readonly definitions: ReadonlyMap<string, GlobalDefinition>,
   ) {
-    this.kernel = kernel
     this.change = change
     this.object = object
-    this.definitions = definitions
     this.changed = new Set([...roots.replaced, ...roots.embedded].map(({ after }) => after))
     this.embedded = new Set(roots.embedded.map(({ after }) => after))
     this.added = new Set(change.added)
@@ -102,19 +99,9 @@ export class UnitLookup {
 
   /** A function of the unit with its cold parts, of any of them. */
   family(atom: Atom): readonly Atom[] {
-    this.families ??= familiesOf(this.change.after.functions)
+    this.families ??= grouped(this.change.after.functions, familyName)
     return this.families.get(familyName(atom)) ?? []
   }
-}
-
-function familiesOf(functions: readonly Atom[]): ReadonlyMap<string, readonly Atom[]> {
-  const found = new Map<string, Atom[]>()
-  for (const atom of functions) {
-    const known = found.get(familyName(atom))
-    if (known === undefined) found.set(familyName(atom), [atom])
-    else known.push(atom)
-  }
-  return found
 }
 
 function familyName({ name, file }: Atom): string {

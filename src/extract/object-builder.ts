@@ -53,7 +53,8 @@ export class ObjectBuilder {
   private readonly shared = new Map<string, SectionBuilder>()
   private readonly symbols: SymbolDraft[] = []
   private readonly byName = new Map<string, SymbolDraft>()
-  private readonly namesakes = new Namesakes()
+  /** What functions are called, so that no two of them have one name. */
+  readonly namesakes = new Namesakes()
   readonly references = new Map<SymbolDraft, Reference>()
 
   /** A new section like `model`. */
@@ -87,8 +88,8 @@ export class ObjectBuilder {
     return section
   }
 
-  /** Appends bytes of `extent`, aligned as they were. @returns their offset in the section */
-  append(into: SectionBuilder, extent: Extent): number {
+  /** Appends bytes of `extent`, aligned as they were. */
+  append(into: SectionBuilder, extent: Extent): CarriedPlace {
     const { section } = extent
     // Inside its section a part may rely on less than the whole section's alignment.
     let align = Math.max(section.align, 1)
@@ -100,7 +101,7 @@ export class ObjectBuilder {
       into.parts.push(padding(gap, section.flags), section.data.subarray(extent.start, extent.end))
     const at = into.size + gap
     into.size = at + length
-    return at
+    return { section: into, at }
   }
 
   /** Puts other bytes in the place of some of one part that was appended. */
@@ -117,14 +118,20 @@ export class ObjectBuilder {
     }
   }
 
-  /** What a function of `unit` is called, so that no other function of the live patch is called so. */
-  functionName(unit: string, name: string): string {
-    return this.namesakes.nameFor(unit, name)
-  }
-
-  define(symbol: SymbolDraft): SymbolDraft {
-    this.symbols.push(symbol)
-    return symbol
+  /** Makes a symbol for an atom that was copied to a place. */
+  define({ symbol, start, end }: Atom, { section, at }: CarriedPlace, name: string, type: SymbolDraft['type']) {
+    const begin = symbol?.value ?? start
+    const defined: SymbolDraft = {
+      name,
+      value: at + begin - start,
+      size: Math.min(symbol?.size ?? Number.POSITIVE_INFINITY, end - begin),
+      binding: 'local',
+      type,
+      visibility: 0,
+      place: section.draft,
+    }
+    this.symbols.push(defined)
+    return defined
   }
 
   refer(reference: Reference): SymbolDraft {

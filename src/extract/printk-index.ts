@@ -2,21 +2,18 @@
 // The printk index: a module lists the messages that its code can print, for programs that watch for them. Entries
 // of carried functions are carried, so that the list of the live patch is right.
 // Format: struct pi_entry in the kernel's include/linux/printk.h (since 5.15).
-import type { SplitObject, Target } from '../diff/object/split-object.ts'
-import type { Relocation, Section } from '../elf/read.ts'
+import type { Extent, SplitObject, Target } from '../diff/object/split-object.ts'
+import { addTo } from '../ground/grouped.ts'
 
-/** A pointer of the section to an entry. */
-export interface IndexedMessage {
-  readonly section: Section
-  readonly relocation: Relocation
-}
+/** Bytes of a pointer to an entry. */
+const pointerSize = 8
 
 /** Offset of the function's name in struct pi_entry. */
 const functionField = 8
 
-/** @returns the messages of each function, by the name that the source gives it */
-export function indexedMessages(unit: SplitObject): ReadonlyMap<string, readonly IndexedMessage[]> {
-  const found = new Map<string, IndexedMessage[]>()
+/** @returns the pointers to the messages of each function, by the name that the source gives it */
+export function indexedMessages(unit: SplitObject): ReadonlyMap<string, readonly Extent[]> {
+  const found = new Map<string, Extent[]>()
   for (const section of unit.object.sections) {
     if (section.name !== '.printk_index') continue
     for (const relocation of unit.object.relocations(section)) {
@@ -26,9 +23,7 @@ export function indexedMessages(unit: SplitObject): ReadonlyMap<string, readonly
       const field = unit.relocations(atom).find(({ offset }) => offset === atom.start + functionField)
       const name = field === undefined ? undefined : textOf(unit.target(atom.section, field))
       if (name === undefined) continue
-      const list = found.get(name)
-      if (list === undefined) found.set(name, [{ section, relocation }])
-      else list.push({ section, relocation })
+      addTo(found, name, { section, start: relocation.offset, end: relocation.offset + pointerSize })
     }
   }
   return found

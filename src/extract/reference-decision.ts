@@ -15,7 +15,7 @@ import type { Relocation, Section } from '../elf/read.ts'
 import { toldFirst } from '../ground/listed.ts'
 import { borderRefusal } from './border.ts'
 import { type GlobalDefinition, livingCounterpart, type Refusal, type UnitLookup } from './kernel-lookup.ts'
-import type { CarriedPlace, Reference } from './object-builder.ts'
+import type { Reference } from './object-builder.ts'
 import { notTraceable } from './roots.ts'
 import { isForShadow } from './shadow-constructors.ts'
 
@@ -27,59 +27,45 @@ export interface CarriedReference {
   readonly whose: Atom
 }
 
-/** What is carried already. */
+/** What is carried already: it is not carried twice, and needs no reason. */
 export interface CarriedSoFar {
   has(atom: Atom): boolean
   /** The carried replacement of an alternative that holds a byte of a section. */
-  snippetAt(section: Section, offset: number): CarriedSnippet | undefined
+  replacementAt(section: Section, offset: number): Extent | undefined
 }
 
-export interface CarriedSnippet {
-  readonly extent: Extent
-  readonly place: CarriedPlace
-}
-
-/** Leads to a symbol of the running kernel, or of the live patch, `addend` bytes behind it. */
-interface ToSymbol {
-  readonly addend: number
-}
-
-/** Leads to bytes of the live patch, as far behind the first of them as before. */
-interface IntoBytes {
-  readonly distance: number
-}
-
-type Outcome =
-  | ({
-      readonly kind: 'bind'
+/** What a reference leads to in the live patch. */
+export type Goal =
+  /** Something of the running kernel. */
+  | {
+      readonly kind: 'kernel'
       readonly reference: Reference
       /** The key of a static call, which objtool finds by its name among the symbols. */
       readonly key?: Reference
-    } & ToSymbol)
+    }
   /** What another changed unit defines and the running kernel does not have. */
-  | ({ readonly kind: 'carry-definition'; readonly definition: GlobalDefinition } & ToSymbol)
+  | { readonly kind: 'definition'; readonly definition: GlobalDefinition }
   | {
-      readonly kind: 'carry-function'
+      readonly kind: 'atom'
       readonly atom: Atom
-      /** Why it is carried, where that is not told otherwise. */
+      /** Why it is carried, where that is told to a reviewer. */
       readonly reason: string | undefined
-      readonly to: ToSymbol | IntoBytes
     }
-  | {
-      readonly kind: 'carry-data'
-      readonly atom: Atom
-      /** Undefined for what serves other carried things only. */
-      readonly reason: string | undefined
-      readonly to: ToSymbol | IntoBytes
-    }
-  | ({ readonly kind: 'carry-constant'; readonly atom: Atom; readonly extent: Extent } & IntoBytes)
-  | ({ readonly kind: 'lead-to-snippet'; readonly place: CarriedPlace } & IntoBytes)
+  /** Nameless bytes. */
+  | { readonly kind: 'bytes'; readonly extent: Extent; readonly whose: Atom }
 
-export interface ReferenceDecision {
-  readonly refusals: readonly Refusal[]
-  readonly outcome: Outcome
+interface Destination {
+  readonly goal: Goal
+  /** Bytes behind the goal's symbol; behind its first byte where the reference names only a place of a section. */
+  readonly addend: number
+  readonly bySection: boolean
   /** A new function whose address the patch stores or passes. */
-  readonly addressOfNew?: Atom
+  readonly addressOfNew?: Atom | undefined
+}
+
+/** What becomes of a reference, and what there is against it. */
+export interface ReferenceDecision extends Destination {
+  readonly refusals: readonly Refusal[]
 }
 
 export const report = 'Report this with the patch, the kernel version and the compiler'
@@ -94,9 +80,9 @@ interface Question extends CarriedReference {
   readonly said: number
   /** True when the reference names a place of a section, and not what is there. */
   readonly bySection: boolean
+  refuse(refusal: Refusal | undefined): void
 }
 
-/** @param carried what is carried already: it is not carried twice, and needs no reason */
 export function decideReference(
   lookup: UnitLookup,
   carried: CarriedSoFar,
@@ -104,53 +90,48 @@ export function decideReference(
 ): ReferenceDecision {
   const { from, relocation, whose } = reference
   const { symbol, addend, type } = relocation
-  const target = lookup.change.after.target(from, relocation)
+  const refusals: Refusal[] = []
   const question: Question = {
     ...reference,
     lookup,
     carried,
     said: symbol.value + addend,
     bySection: symbol.type === 'section' || symbol.name.startsWith('.L'),
+    refuse: (refusal) => {
+      if (refusal !== undefined) refusals.push(refusal)
+    },
   }
-  const decision = decide(question, target)
-  if (!isThreadLocal(type)) return decision
-  return withRefusals(decision, {
-    rule: 'unknown-relocation',
-    symbol: whose.name,
-    message:
-      `${whose.name} uses the thread-local variable ${symbol.name || from.name}, which a kernel ` +
-      `module can't reach`,
-    hint: 'Use a per-CPU variable or a member of struct task_struct',
-  })
+  if (isThreadLocal(type))
+    question.refuse({
+      rule: 'unknown-relocation',
+      symbol: whose.name,
+      message:
+        `${whose.name} uses the thread-local variable ${symbol.name || from.name}, which a kernel ` +
+        `module can't reach`,
+      hint: 'Use a per-CPU variable or a member of struct task_struct',
+    })
+  return { ...decide(question, lookup.change.after.target(from, relocation)), refusals }
 }
 
-/** The same with what is told before all else. */
-function withRefusals(decision: ReferenceDecision, ...first: readonly (Refusal | undefined)[]): ReferenceDecision {
-  const some = first.filter((one) => one !== undefined)
-  return some.length === 0 ? decision : { ...decision, refusals: [...some, ...decision.refusals] }
-}
-
-function decide(question: Question, target: Target): ReferenceDecision {
+function decide(question: Question, target: Target): Destination {
   const { lookup, relocation, whose, said } = question
   const { addend } = relocation
   switch (target.kind) {
     case 'external': {
       const definition = lookup.definitions.get(target.name)
-      const inUnit = definition && decideDefinition(lookup, definition, addend)
-      if (inUnit?.outcome !== undefined) return { refusals: [], outcome: inUnit.outcome }
-      return withRefusals(bindCallable(lookup, target.name, undefined, addend), inUnit?.refusal)
+      const goal = definition && definedElsewhere(question, definition)
+      return { goal: goal ?? callable(lookup, target.name, undefined), addend, bySection: false }
     }
     case 'string': {
       const { start, atom, text } = target
-      const extent = { section: atom.section, start, end: start + text.length }
-      return { refusals: [], outcome: { kind: 'carry-constant', atom, extent, distance: said - start } }
+      return toBytes({ section: atom.section, start, end: start + text.length }, atom, said)
     }
     case 'atom':
       if (target.atom.kind === 'constant') return decideConstant(question, target)
       return target.atom.kind === 'function' ? decideFunction(question, target) : decideData(question, target)
     case 'absolute':
     case 'nowhere':
-      return withRefusals(bind(lookup.reference('', undefined), addend), {
+      question.refuse({
         rule: 'unknown-relocation',
         symbol: whose.name,
         message:
@@ -158,83 +139,74 @@ function decide(question: Question, target: Target): ReferenceDecision {
           `${target.kind === 'nowhere' ? target.why : 'an absolute address'}`,
         hint: report,
       })
+      return toKernel(lookup.reference('', undefined), addend)
   }
 }
 
-function bind(reference: Reference, addend: number) {
-  return { refusals: [], outcome: { kind: 'bind', reference, addend } } as const satisfies ReferenceDecision
+function toKernel(reference: Reference, addend: number): Destination {
+  return { goal: { kind: 'kernel', reference }, addend, bySection: false }
 }
 
-/** Binds what may be the trampoline of a static call. */
-function bindCallable(
-  lookup: UnitLookup,
-  name: string,
-  definition: Atom | undefined,
-  addend: number,
-): ReferenceDecision {
-  const { refusals, outcome } = bind(lookup.reference(name, definition), addend)
-  if (!name.startsWith('__SCT__')) return { refusals, outcome }
-  const key = lookup.reference(`__SCK__${name.slice(7)}`, undefined, false)
-  return { refusals, outcome: { ...outcome, key } }
+function toBytes(extent: Extent, whose: Atom, said: number): Destination {
+  return { goal: { kind: 'bytes', extent, whose }, addend: said - extent.start, bySection: true }
 }
 
-/** Something that another changed unit defines; neither outcome nor refusal when the running kernel knows it best. */
-function decideDefinition(
-  lookup: UnitLookup,
-  definition: GlobalDefinition,
-  addend: number,
-): { readonly outcome?: Outcome; readonly refusal?: Refusal } {
+/** A carried atom, to which a reference leads as it did before. */
+function toAtom({ relocation, said, bySection }: Question, atom: Atom, reason: string | undefined): Destination {
+  return { goal: { kind: 'atom', atom, reason }, addend: bySection ? said - atom.start : relocation.addend, bySection }
+}
+
+/** Something of the running kernel that may be the trampoline of a static call. */
+function callable(lookup: UnitLookup, name: string, definition: Atom | undefined): Goal {
+  const reference = lookup.reference(name, definition)
+  if (!name.startsWith('__SCT__')) return { kind: 'kernel', reference }
+  return { kind: 'kernel', reference, key: lookup.reference(`__SCK__${name.slice(7)}`, undefined, false) }
+}
+
+/** Something that another changed unit defines; undefined when the running kernel knows it best. */
+function definedElsewhere({ lookup, refuse }: Question, definition: GlobalDefinition): Goal | undefined {
   const { atom, change, object } = definition
   const counterpart = livingCounterpart(change, atom)
   const within = object === lookup.object || object === 'vmlinux'
   if (counterpart === undefined) {
-    if (within) return { outcome: { kind: 'carry-definition', definition, addend } }
-    return {
-      refusal: {
-        rule: 'across-modules',
-        symbol: atom.name,
-        message:
-          `The new ${atom.name} belongs to the module ${object}, but ${lookup.change.unit} is part of ` +
-          `${lookup.object}, which may run without it`,
-        hint: 'Define it where it is used, too',
-      },
-    }
+    if (within) return { kind: 'definition', definition }
+    refuse({
+      rule: 'across-modules',
+      symbol: atom.name,
+      message:
+        `The new ${atom.name} belongs to the module ${object}, but ${lookup.change.unit} is part of ` +
+        `${lookup.object}, which may run without it`,
+      hint: 'Define it where it is used, too',
+    })
+    return undefined
   }
-  if (!within || counterpart.symbol?.binding !== 'local') return {}
+  if (!within || counterpart.symbol?.binding !== 'local') return undefined
   // It was private before the patch, so its name alone may mean another one.
   const { name } = counterpart
   const { unit } = change
-  const reference = { name, from: object, unit, definition: counterpart, change, needed: true }
-  return { outcome: { kind: 'bind', reference, addend } }
+  return { kind: 'kernel', reference: { name, from: object, unit, definition: counterpart, change, needed: true } }
 }
 
 /** Nameless bytes: they are carried, unless they are the kernel's own state or code. */
-function decideConstant(question: Question, target: AtomTarget): ReferenceDecision {
-  const { lookup, carried, from, relocation, whose, said } = question
+function decideConstant(question: Question, target: AtomTarget): Destination {
+  const { lookup, carried, from, relocation, whose, said, refuse } = question
   const { atom, offset } = target
   const { symbol, addend } = relocation
-  const snippet = carried.snippetAt(atom.section, atom.start + offset)
-  if (snippet !== undefined) {
-    const { place, extent } = snippet
-    return { refusals: [], outcome: { kind: 'lead-to-snippet', place, distance: said - extent.start } }
-  }
+  const replacement = carried.replacementAt(atom.section, atom.start + offset)
+  if (replacement !== undefined) return toBytes(replacement, atom, said)
   const { name, flags } = atom.section
   const ownCode = isCode(atom.section) && !isOutOfLine(atom.section)
   if (ownCode && symbol.type !== 'section' && lookup.hasSymbol(symbol.name))
-    return bind(lookup.reference(symbol.name, undefined), addend)
-  const isKernels = ownCode || ((flags & sectionFlag.write) !== 0 && !isComplaint(atom.section))
-  const nameless: Refusal = {
-    rule: 'unknown-relocation',
-    symbol: whose.name,
-    message: `${whose.name} refers to something without a name in the section ${name}`,
-    hint: report,
-  }
-  const extent = lookup.change.after.extent(atom, offset)
-  return withRefusals(
-    { refusals: [], outcome: { kind: 'carry-constant', atom, extent, distance: said - extent.start } },
-    isKernels ? nameless : undefined,
-    symbol.type === 'section' ? borderRefusal(lookup, target, from, relocation, whose) : undefined,
-  )
+    return toKernel(lookup.reference(symbol.name, undefined), addend)
+  if (ownCode || ((flags & sectionFlag.write) !== 0 && !isComplaint(atom.section)))
+    refuse({
+      rule: 'unknown-relocation',
+      symbol: whose.name,
+      message: `${whose.name} refers to something without a name in the section ${name}`,
+      hint: report,
+    })
+  if (symbol.type === 'section') refuse(borderRefusal(lookup, target, from, relocation, whose))
+  return toBytes(lookup.change.after.extent(atom, offset), atom, said)
 }
 
 /** True when the relocation takes a function's address, so that it may be kept and compared. */
@@ -255,8 +227,8 @@ function reasonToCarry({ lookup, whose }: Question, atom: Atom): string | undefi
   return undefined
 }
 
-function decideFunction(question: Question, target: AtomTarget): ReferenceDecision {
-  const { lookup, carried, from, relocation, whose, said, bySection } = question
+function decideFunction(question: Question, target: AtomTarget): Destination {
+  const { lookup, carried, from, relocation, whose, said, refuse } = question
   const { atom } = target
   const { change, changed, embedded, added } = lookup
   const counterpart = livingCounterpart(change, atom)
@@ -266,40 +238,36 @@ function decideFunction(question: Question, target: AtomTarget): ReferenceDecisi
   let reason = isCarried ? undefined : reasonToCarry(question, atom)
   if (!isCarried && reason === undefined) {
     const name = counterpart?.name ?? atom.name
-    const intoFunction: Refusal = {
-      rule: 'into-function',
-      symbol: whose.name,
-      message: `${whose.name} refers to the middle of ${name}, which is not replaced`,
-      hint: report,
-    }
-    return withRefusals(
-      bindCallable(lookup, name, counterpart, said - entry),
-      target.offset !== entry - atom.start ? intoFunction : undefined,
-    )
+    if (target.offset !== entry - atom.start)
+      refuse({
+        rule: 'into-function',
+        symbol: whose.name,
+        message: `${whose.name} refers to the middle of ${name}, which is not replaced`,
+        hint: report,
+      })
+    return { goal: callable(lookup, name, counterpart), addend: said - entry, bySection: false }
   }
   const addressTaken = takesAddress(question, target)
-  const refusals = addressTaken && embedded.has(atom) ? [notTraceable(atom.name, change.unit, 'address-taken')] : []
-  const isKept = () => whose.section !== from || !isForShadow(change.after, whose, relocation)
-  const rest = { refusals, ...(addressTaken && added.has(atom) && isKept() ? { addressOfNew: atom } : {}) }
+  if (addressTaken && embedded.has(atom)) refuse(notTraceable(atom.name, change.unit, 'address-taken'))
   // A pointer may outlive the patch, and be compared with others: it means the function that runs now,
   // at whose entry the kernel chooses.
   if (addressTaken && counterpart !== undefined && changed.has(atom) && !embedded.has(atom))
-    return { ...bind(lookup.reference(counterpart.name, counterpart), said - entry), ...rest }
+    return toKernel(lookup.reference(counterpart.name, counterpart), said - entry)
   if (cold && !carried.has(atom))
     if (coldParent(atom.name) !== whose.name && !isColdPart(whose.name)) reason = `it is a part of ${whose.name}`
-  const to = bySection ? { distance: said - atom.start } : { addend: relocation.addend }
-  return { outcome: { kind: 'carry-function', atom, reason, to }, ...rest }
+  const isKept = () => whose.section !== from || !isForShadow(change.after, whose, relocation)
+  const addressOfNew = addressTaken && added.has(atom) && isKept() ? atom : undefined
+  return { ...toAtom(question, atom, reason), addressOfNew }
 }
 
-function decideData(question: Question, target: AtomTarget): ReferenceDecision {
-  const { lookup, from, relocation, whose, said, bySection } = question
+function decideData(question: Question, target: AtomTarget): Destination {
+  const { lookup, from, relocation, whose, said, bySection, refuse } = question
   const { atom } = target
   const { change, object } = lookup
   const counterpart = livingCounterpart(change, atom)
   const byContent = isIncidental(atom) || (isByContent(atom) && !lookup.isKept(atom))
-  const refusals: (Refusal | undefined)[] = []
   if (!byContent && counterpart === undefined && change.correlation.counterpartOf(atom) !== undefined)
-    refusals.push({
+    refuse({
       rule: 'freed-after-boot',
       symbol: atom.name,
       message:
@@ -307,15 +275,14 @@ function decideData(question: Question, target: AtomTarget): ReferenceDecision {
         `${object === 'vmlinux' ? 'the kernel' : object} had started`,
       hint: 'Keep what is needed of it in a variable of the patch',
     })
-  if (bySection) refusals.push(borderRefusal(lookup, target, from, relocation, whose))
-  if (byContent || counterpart === undefined) {
-    const reason = change.copied.has(atom) ? 'the patch asks for a copy of its own' : 'it is new'
-    const to = bySection ? { distance: said - atom.start } : { addend: relocation.addend }
-    const outcome = { kind: 'carry-data', atom, reason: byContent ? undefined : reason, to } as const
-    return withRefusals({ refusals: [], outcome }, ...refusals, byContent ? undefined : ambiguity(lookup, atom))
+  if (bySection) refuse(borderRefusal(lookup, target, from, relocation, whose))
+  if (byContent) return toAtom(question, atom, undefined)
+  if (counterpart === undefined) {
+    refuse(ambiguity(lookup, atom))
+    return toAtom(question, atom, change.copied.has(atom) ? 'the patch asks for a copy of its own' : 'it is new')
   }
   for (const { name } of labelsIn(change.after, atom))
-    refusals.push({
+    refuse({
       rule: 'into-function',
       symbol: name,
       message:
@@ -323,14 +290,13 @@ function decideData(question: Question, target: AtomTarget): ReferenceDecision {
       hint: 'Make the table of labels constant (static const void *const)',
     })
   if (!lookup.hasSymbol(counterpart.name))
-    refusals.push({
+    refuse({
       rule: 'no-symbol',
       symbol: counterpart.name,
       message: `${whose.name} uses ${counterpart.name}, for which the kernel has no symbol`,
       hint: 'Avoid the variable in the patch, or reach it through a pointer that can be found',
     })
-  const reference = lookup.reference(counterpart.name, counterpart)
-  return withRefusals(bind(reference, said - (atom.symbol?.value ?? 0)), ...refusals)
+  return toKernel(lookup.reference(counterpart.name, counterpart), said - (atom.symbol?.value ?? 0))
 }
 
 function ambiguity({ change }: UnitLookup, atom: Atom): Refusal | undefined {

@@ -1,56 +1,79 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Extracts what a change needs from one patched unit: a list of pending work, each piece of which may bring more along.
-// Where a reference leads is decided by reference-decision.ts, what is carried is copied by atom-copier.ts.
+// Extracts what a change needs from one patched unit. Functions, data and constants are copied into the object that is
+// built, each once; what their references, their table entries and their messages need goes to the end of a work list.
+// Where a reference leads is decided by reference-decision.ts.
 
 import type { FunctionChange } from '../diff/apply-directives.ts'
 import { isColdPart, sourceName } from '../diff/object/compiler-names.ts'
-import type { Atom, Extent, Target } from '../diff/object/split-object.ts'
+import { type Atom, type Extent, isCode, type SplitObject, type Target } from '../diff/object/split-object.ts'
 import { replacementLength, type TableEntry } from '../diff/object/tables.ts'
 import { relocationSize, relocationType } from '../elf/format.ts'
-import type { Relocation } from '../elf/read.ts'
+import type { Relocation, Section } from '../elf/read.ts'
 import type { RelocationDraft, SymbolDraft } from '../elf/write.ts'
 import type { Finding } from '../ground/finding.ts'
+import { loadInstead, opcodeLength } from '../x86/boot-constant.ts'
 import { direct, isThroughTable } from '../x86/global-offset-table.ts'
-import { AtomCopier, type CarriedItem, type PendingWork } from './atom-copier.ts'
+import { decodeInstruction } from '../x86/instruction.ts'
+import { bootConstant } from './boot-constant.ts'
+import { neighbourhood } from './border.ts'
 import { ColdPartNames } from './cold-part-names.ts'
 import type { GlobalDefinition, Refusal, UnitLookup } from './kernel-lookup.ts'
 import type { CarriedPlace, ObjectBuilder, SectionBuilder } from './object-builder.ts'
-import { type IndexedMessage, indexedMessages } from './printk-index.ts'
-import { type CarriedReference, decideReference, report } from './reference-decision.ts'
+import { indexedMessages } from './printk-index.ts'
+import { type CarriedReference, type CarriedSoFar, decideReference, report } from './reference-decision.ts'
+
+export interface CarriedItem {
+  readonly name: string
+  readonly kind: 'function' | 'data'
+  readonly unit: string
+  readonly reason: string
+}
 
 /** What the units of one live patch share while they are extracted. */
 export interface SharedOutput {
   readonly builder: ObjectBuilder
+  /** What a reviewer is told. */
   readonly carried: CarriedItem[]
   readonly findings: Finding[]
   /** Carries what another unit defines. */
   carryDefinition(definition: GlobalDefinition, reason: string): SymbolDraft | undefined
 }
 
-export class UnitExtractor {
-  private readonly lookup: UnitLookup
-  private readonly output: SharedOutput
-  private readonly copier: AtomCopier
+export class UnitExtractor implements CarriedSoFar {
+  /** What has to follow what is carried. Grows while it is worked on. */
+  private readonly pending: (() => void)[] = []
+  private readonly places = new Map<string, CarriedPlace>()
+  private readonly symbols = new Map<Atom, SymbolDraft>()
+  /** Code of alternatives. */
+  private readonly replacements: Extent[] = []
   private readonly coldNames: ColdPartNames
   /** Messages of refusals; each is told once. */
   private readonly told = new Set<string>()
-  private messages: ReadonlyMap<string, readonly IndexedMessage[]> | undefined
+  private messages: ReadonlyMap<string, readonly Extent[]> | undefined
   /** Functions of which the messages are carried, by their names in the source. */
   private readonly withMessages = new Set<string>()
   /** Functions that are new and whose address the patch stores or passes, since the list was last empty. */
   private readonly addressesOfNew = new Set<Atom>()
 
-  constructor(lookup: UnitLookup, output: SharedOutput) {
-    this.lookup = lookup
-    this.output = output
-    this.copier = new AtomCopier(output.builder, lookup, output.carried, (refusal) => this.refuse(refusal))
-    this.coldNames = new ColdPartNames(lookup, (atom) => this.copier.has(atom))
+  constructor(
+    private readonly lookup: UnitLookup,
+    private readonly output: SharedOutput,
+  ) {
+    this.coldNames = new ColdPartNames(lookup, this)
+  }
+
+  has(atom: Atom): boolean {
+    return this.symbols.has(atom)
+  }
+
+  replacementAt(section: Section, offset: number): Extent | undefined {
+    return this.replacements.find((one) => one.section === section && offset >= one.start && offset < one.end)
   }
 
   /** Carries a changed function; undefined when it can't be replaced (a finding says why). */
   root({ before, after }: FunctionChange): SymbolDraft | undefined {
     const { lookup } = this
-    if (lookup.hasSymbol(before.name)) return this.copier.copyFunction(after)
+    if (lookup.hasSymbol(before.name)) return this.carry(after, undefined)
     this.refuse({
       rule: 'not-in-kernel',
       symbol: before.name,
@@ -60,59 +83,126 @@ export class UnitExtractor {
     return undefined
   }
 
-  /** Carries a new function or datum that another unit refers to. */
-  carry(atom: Atom, reason: string): SymbolDraft | undefined {
-    const { copier } = this
-    if (copier.has(atom)) return copier.symbolOf(atom)
-    if (atom.kind === 'function') {
-      copier.tell(atom, reason)
-      return copier.copyFunction(atom)
-    }
-    copier.copyData(atom, reason)
-    return copier.symbolOf(atom)
+  /**
+   * Carries a function or a datum.
+   * @param reason why, for the report; undefined for what serves other carried things only
+   * @param user what refers to it
+   */
+  carry(atom: Atom, reason: string | undefined, user?: Atom): SymbolDraft | undefined {
+    if (atom.kind === 'function') this.copyFunction(atom, reason, user)
+    else this.copyData(atom, reason)
+    return this.symbols.get(atom)
   }
 
   /** Carries everything that the carried code needs. @returns true when there was something to do */
   drain(): boolean {
-    const { pending } = this.copier
+    const { pending } = this
     const some = pending.length > 0
-    // The list grows while it is worked on.
-    for (let next = 0; next < pending.length; next++) this.work(pending[next]!)
+    for (let next = 0; next < pending.length; next++) pending[next]?.()
     pending.length = 0
     for (const { name } of this.addressesOfNew) this.output.findings.push(addressOfNew(name, this.lookup.change.unit))
     this.addressesOfNew.clear()
     return some
   }
 
-  private refuse(refusal: Refusal): void {
-    if (this.told.has(refusal.message)) return
-    this.told.add(refusal.message)
-    const { rule, symbol, message, hint } = refusal
+  private refuse({ rule, symbol, message, hint }: Refusal): void {
+    if (this.told.has(message)) return
+    this.told.add(message)
     const { unit } = this.lookup.change
     this.output.findings.push({ severity: 'error', rule, symbol, unit, message, hint })
   }
 
-  private work(item: PendingWork): void {
-    if (item.kind === 'references') this.follow(item.extent, item.place, item.whose)
-    else if (item.kind === 'entry') this.copyEntry(item.entry, item.whose)
-    else this.copyMessages(item.whose)
+  private copyFunction(atom: Atom, reason: string | undefined, user: Atom | undefined): void {
+    const name = isColdPart(atom.name) && user !== undefined ? this.coldNames.nameFor(atom, user) : atom.name
+    if (this.has(atom)) return
+    const { builder } = this.output
+    const { after, unit } = this.lookup.change
+    const { section } = atom
+    this.tell(atom, reason)
+    const alone = after.atomsOf(section).length === 1
+    for (const why of alone ? [] : bindsToOthers(after, atom))
+      this.refuse({
+        rule: 'shared-section',
+        symbol: atom.name,
+        message:
+          `${atom.name} shares the section ${section.name} with other functions, and can't be cut out of it: ` + why,
+        hint: 'Compile with -ffunction-sections, or move the fix to a function of an ordinary section',
+      })
+    const place = this.copyExtent(atom, alone ? builder.open(section, section.name) : builder.openShared(section), atom)
+    const { namesakes } = builder
+    this.symbols.set(atom, builder.define(atom, place, namesakes.nameFor(unit, name), 'function'))
+    // objtool finds the parent of a cold part by any of its names.
+    for (const alias of atom.aliases) builder.define(atom, place, namesakes.nameFor(unit, alias.name), 'function')
+    this.places.set(placeKey(atom), place)
+    for (const entry of after.tableEntries(atom))
+      if (bootConstant(entry.table.name)) this.loadBootConstant(entry, atom, place)
+      else this.pending.push(() => this.copyEntry(entry, atom))
+    this.pending.push(() => this.copyMessages(atom))
   }
 
-  private follow(extent: Extent, { section, at }: CarriedPlace, whose: Atom): void {
-    for (const relocation of this.lookup.change.after.relocations(extent)) {
-      if (!this.isInside(relocation, extent, whose)) continue
-      const offset = relocation.offset - extent.start + at
-      const draft = this.relocationOf({ from: extent.section, relocation, whose }, offset)
-      section.draft.relocations.push(
-        isThroughTable(relocation.type) ? this.makeDirect(relocation, extent, section, draft) : draft,
-      )
+  private copyData(atom: Atom, reason: string | undefined): void {
+    if (this.places.has(placeKey(atom))) return
+    const { builder } = this.output
+    const { addedData } = this.lookup.change
+    const { section } = atom
+    const together = neighbourhood(this.lookup, atom)
+    const [first, last] = [together[0]!, together.at(-1)!]
+    const all = builder.append(builder.openShared(section), { section, start: first.start, end: last.end })
+    for (const one of together) {
+      const place = { section: all.section, at: all.at + one.start - first.start }
+      this.pending.push(() => this.follow(one, place, one))
+      this.places.set(placeKey(one), place)
+      if (one.symbol === undefined) continue
+      const { name, type } = one.symbol
+      this.symbols.set(one, builder.define(one, place, name, type))
+      this.tell(one, one === atom ? reason : addedData.includes(one) ? 'it is new' : undefined)
     }
   }
 
+  /** Says that something is carried, and why. */
+  private tell({ name, kind }: Atom, reason: string | undefined): void {
+    const { unit } = this.lookup.change
+    if (reason !== undefined)
+      this.output.carried.push({ name, kind: kind === 'function' ? kind : 'data', unit, reason })
+  }
+
+  /** Copies bytes without a name, and the table entries about them, such as a fault in the code of an alternative. */
+  private copyBytes(extent: Extent, whose: Atom): CarriedPlace {
+    const { section } = extent
+    const key = placeKey(extent)
+    const known = this.places.get(key)
+    if (known !== undefined) return known
+    const place = this.copyExtent(extent, this.output.builder.openShared(section), whose)
+    this.places.set(key, place)
+    if (isCode(section))
+      for (const entry of this.lookup.change.after.entriesAbout(extent))
+        this.pending.push(() => this.copyEntry(entry, whose))
+    return place
+  }
+
+  private copyExtent(extent: Extent, into: SectionBuilder, whose: Atom): CarriedPlace {
+    const place = this.output.builder.append(into, extent)
+    this.pending.push(() => this.follow(extent, place, whose))
+    return place
+  }
+
+  private follow(extent: Extent, place: CarriedPlace, whose: Atom): void {
+    for (const relocation of this.lookup.change.after.relocations(extent))
+      this.relocate(relocation, extent, place, whose)
+  }
+
+  /** Makes a relocation of bytes that were copied lead to the right thing. */
+  private relocate(relocation: Relocation, extent: Extent, { section, at }: CarriedPlace, whose: Atom): void {
+    if (!this.isInside(relocation, extent, whose)) return
+    const draft = this.relocationOf({ from: extent.section, relocation, whose }, relocation.offset - extent.start + at)
+    section.draft.relocations.push(
+      isThroughTable(relocation.type) ? this.makeDirect(relocation, extent, section, draft) : draft,
+    )
+  }
+
   /** A field that reaches over the end of what is carried can't be relocated there: something divides it. */
-  private isInside({ offset, type }: Relocation, { section, end }: Extent, whose: Atom): boolean {
+  private isInside({ offset, type }: Relocation, { section, end }: Extent, { name }: Atom): boolean {
     if (offset + relocationSize(type) <= end) return true
-    const { name } = whose
     this.refuse({
       rule: 'unknown-relocation',
       symbol: name,
@@ -142,23 +232,54 @@ export class UnitExtractor {
     return { ...draft, offset: draft.offset + made.shift, type: relocationType.pc32 }
   }
 
+  /** What the kernel wrote into its own code when it started is loaded from where it has it from. */
+  private loadBootConstant({ table, relocations }: TableEntry, atom: Atom, { section, at }: CarriedPlace): void {
+    const { builder } = this.output
+    const { after, correlation } = this.lookup.change
+    const constant = bootConstant(table.name)
+    const [where] = relocations
+    if (constant === undefined || where === undefined) return
+    const start = where.symbol.value + where.addend - opcodeLength
+    const inside = start >= atom.start && start < atom.end
+    const load = inside ? loadInstead(atom.section.data.subarray(start, atom.end)) : undefined
+    if (constant.kind !== 'ptr' || load === undefined) {
+      this.refuse({
+        rule: 'boot-constant',
+        symbol: atom.name,
+        message:
+          `${atom.name} has ${constant.name} as a number in its code, which the kernel puts there ` +
+          'only when it starts',
+        hint: 'Fix the bug in its callers instead',
+      })
+      return
+    }
+    const offset = at + start - atom.start
+    builder.rewrite(section, offset, load.bytes)
+    const own = after.data.find(({ name }) => name === constant.name)
+    const variable = this.lookup.reference(constant.name, own && correlation.counterpartOf(own))
+    section.draft.relocations.push({
+      offset: offset + load.displacement,
+      type: relocationType.pc32,
+      symbol: builder.refer(variable),
+      addend: -4,
+    })
+  }
+
   /** Appends a table's entry to the one table of that name. */
   private copyEntry(entry: TableEntry, whose: Atom): void {
     const { builder } = this.output
-    const { table } = entry
-    const extent = { section: table, start: entry.start, end: entry.end }
-    const into = builder.openShared(table)
-    const at = builder.append(into, extent)
-    entry.relocations.forEach((relocation, nth) => {
-      if (!this.isInside(relocation, extent, whose)) return
-      const offset = relocation.offset - entry.start + at
-      const target =
-        table.name === '.altinstructions' && nth === 1 ? this.lookup.change.after.target(table, relocation) : undefined
+    const { table, start, end } = entry
+    const extent = { section: table, start, end }
+    const into = builder.append(builder.openShared(table), extent)
+    for (const [nth, relocation] of entry.relocations.entries()) {
+      const isReplacement = table.name === '.altinstructions' && nth === 1
+      const target = isReplacement ? this.lookup.change.after.target(table, relocation) : undefined
       // objtool puts thunks there (until 5.14).
       if (target === undefined || target.kind === 'external') {
-        into.draft.relocations.push(this.relocationOf({ from: table, relocation, whose }, offset))
-        return
+        this.relocate(relocation, extent, into, whose)
+        continue
       }
+      if (!this.isInside(relocation, extent, whose)) continue
       const replacement = replacementOf(entry, target)
       if (replacement === undefined) {
         this.refuse({
@@ -167,12 +288,14 @@ export class UnitExtractor {
           message: `An alternative of ${whose.name} can't be understood`,
           hint: report,
         })
-        return
+        continue
       }
-      const place = this.copier.copyReplacement(replacement, whose)
-      const { type } = relocation
-      into.draft.relocations.push({ offset, type, symbol: place.section.symbol, addend: place.at })
-    })
+      if (!this.places.has(placeKey(replacement))) this.replacements.push(replacement)
+      const { section, at } = this.copyBytes(replacement, whose)
+      const { offset, type } = relocation
+      const draft = { offset: offset - start + into.at, type, symbol: section.symbol, addend: at }
+      into.section.draft.relocations.push(draft)
+    }
   }
 
   /** Carries the entries of the printk index about a function. */
@@ -182,57 +305,60 @@ export class UnitExtractor {
     const name = sourceName(whose.name)
     if (this.withMessages.has(name)) return
     this.withMessages.add(name)
-    for (const { section, relocation } of this.messages.get(name) ?? []) {
-      const into = builder.openShared(section)
-      const { offset } = relocation
-      const at = builder.append(into, { section, start: offset, end: offset + 8 })
-      into.draft.relocations.push(this.relocationOf({ from: section, relocation, whose }, at))
-    }
+    for (const pointer of this.messages.get(name) ?? [])
+      this.follow(pointer, builder.append(builder.openShared(pointer.section), pointer), whose)
   }
 
-  /** Makes a relocation of carried bytes lead to the right thing; `offset` is that of the new one. */
+  /**
+   * Decides where a reference leads, and carries it if need be.
+   * @param offset of the relocation that is made
+   */
   private relocationOf(reference: CarriedReference, offset: number): RelocationDraft {
-    const { type } = reference.relocation
-    return { offset, type, ...this.destinationOf(reference) }
-  }
-
-  /** Decides about a reference, and does what is decided. */
-  private destinationOf(reference: CarriedReference): Pick<RelocationDraft, 'symbol' | 'addend'> {
-    const { copier } = this
-    const { builder } = this.output
-    const { refusals, outcome, addressOfNew } = decideReference(this.lookup, copier, reference)
+    const { refusals, goal, addend, bySection, addressOfNew } = decideReference(this.lookup, this, reference)
     for (const refusal of refusals) this.refuse(refusal)
     if (addressOfNew !== undefined) this.addressesOfNew.add(addressOfNew)
-    const into = ({ section, at }: CarriedPlace, distance: number) => ({
-      symbol: section.symbol,
-      addend: distance + at,
-    })
-    switch (outcome.kind) {
-      case 'bind':
-        if (outcome.key !== undefined) builder.refer(outcome.key)
-        return { symbol: builder.refer(outcome.reference), addend: outcome.addend }
-      case 'carry-definition': {
-        const symbol = this.output.carryDefinition(outcome.definition, 'it is new')
-        return { symbol: symbol!, addend: outcome.addend }
+    const { builder } = this.output
+    const { type } = reference.relocation
+    const to = (symbol: SymbolDraft, base = 0) => ({ offset, type, symbol, addend: addend + base })
+    switch (goal.kind) {
+      case 'kernel':
+        if (goal.key !== undefined) builder.refer(goal.key)
+        return to(builder.refer(goal.reference))
+      case 'definition':
+        return to(this.output.carryDefinition(goal.definition, 'it is new')!)
+      case 'bytes': {
+        const { section, at } = this.copyBytes(goal.extent, goal.whose)
+        return to(section.symbol, at)
       }
-      case 'carry-function': {
-        const { atom, reason, to } = outcome
-        if (reason !== undefined) copier.tell(atom, reason)
-        const isCold = isColdPart(atom.name)
-        const symbol = copier.copyFunction(atom, isCold ? this.coldNames.nameFor(atom, reference.whose) : atom.name)
-        return 'addend' in to ? { symbol, ...to } : into(copier.placeOf(atom), to.distance)
+      case 'atom': {
+        const { atom, reason } = goal
+        const symbol = this.carry(atom, reason, reference.whose)
+        if (!bySection) return to(symbol!)
+        const { section, at } = this.places.get(placeKey(atom))!
+        return to(section.symbol, at)
       }
-      case 'carry-data': {
-        const { atom, reason, to } = outcome
-        copier.copyData(atom, reason)
-        return 'addend' in to ? { symbol: copier.symbolOf(atom)!, ...to } : into(copier.placeOf(atom), to.distance)
-      }
-      case 'carry-constant':
-        return into(copier.copyConstant(outcome.atom, outcome.extent), outcome.distance)
-      case 'lead-to-snippet':
-        return into(outcome.place, outcome.distance)
     }
   }
+}
+
+function placeKey({ section, start, end }: Extent): string {
+  return `${section.index}:${start}:${end}`
+}
+
+/**
+ * Why a function can't be cut out of a section that it shares. Of what leads from one function to another the assembler
+ * says nothing there: it must all be seen, and reach further.
+ */
+function bindsToOthers(unit: SplitObject, atom: Atom): string[] {
+  const short = unit.relocations(atom).some(({ type }) => type === relocationType.pc8)
+  const why = short ? ['it has a short jump to one of them'] : []
+  for (let at = atom.symbol?.value ?? atom.start; at < atom.end; ) {
+    const instruction = decodeInstruction(atom.section.data, at)
+    if (instruction === undefined || instruction.end > atom.end)
+      return [...why, `the instruction at ${atom.name}+${at - atom.start} is unknown`]
+    at = instruction.end
+  }
+  return why
 }
 
 /** The code that an alternative's second field leads to; undefined when there is none. */

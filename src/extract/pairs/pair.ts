@@ -5,6 +5,7 @@
 import { type Change, compareObjects } from '../../diff/change.ts'
 import type { CallbackKind } from '../../diff/directives.ts'
 import { isInitOrExit } from '../../diff/object/init-sections.ts'
+import type { Atom } from '../../diff/object/split-object.ts'
 import { differingParts } from '../../diff/quick/differing-parts.ts'
 import type { FileBytes } from '../../elf/open.ts'
 import { type ObjectFile, readObject } from '../../elf/read.ts'
@@ -83,11 +84,12 @@ function isPlain({ report, replaced, doubtsLines }: ComparedPair): boolean {
 export function comparePair(before: ObjectFile, after: ObjectFile, unit: string): ComparedPair {
   const change = compareObjects(before, after, unit, { linesMoved: true })
   const judgesHooks = isTraced(change.before)
-  const defined = lazily(() => new Set(before.symbols.filter(isDefined).map(({ name }) => name)))
-  const extraction = extract([{ change, object: unit }], {
-    has: (_, name) => defined().has(name),
-    judgesHooks,
-  })
+  let defined: ReadonlySet<string> | undefined
+  const has = (_: string, name: string) => {
+    defined ??= new Set(before.symbols.filter(isDefined).map((symbol) => symbol.name))
+    return defined.has(name)
+  }
+  const extraction = extract([{ change, object: unit }], { has, judgesHooks })
   const { draft, carried } = extraction
   const findings = [...change.findings, ...extraction.findings, ...leftOut(change, carried)]
   const report = reportOf(change, findings)
@@ -118,19 +120,8 @@ function isDefined({ place }: { readonly place: string }): boolean {
   return place === 'section' || place === 'absolute'
 }
 
-function lazily<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
-}
-
 function reportOf(change: Change, findings: readonly Finding[]): PairReport {
-  const named = ({ name, section }: { readonly name: string; readonly section: { readonly name: string } }) => ({
-    name,
-    section: section.name,
-  })
+  const named = ({ name, section }: Atom): Named => ({ name, section: section.name })
   const { changed, added, removed, addedData, changedData } = change
   const { callbacks } = change.directives
   const refused = findings.some(({ severity }) => severity === 'error')

@@ -34,7 +34,7 @@ export function renaming(changes: readonly SourceChange[]): Rename {
  */
 export function planObjects(
   used: readonly SourceChange[],
-  callbacks: readonly DeclaredCallback<unknown>[],
+  callbacks: readonly DeclaredCallback[],
   names: KernelNames,
   rename: Rename,
   positionFor: (object: string, position: number) => number,

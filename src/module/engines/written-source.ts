@@ -53,7 +53,7 @@ export interface WrittenSource {
 interface Contents {
   /** The units that have something for it. */
   readonly used: readonly SourceChange[]
-  readonly callbacks: readonly DeclaredCallback<unknown>[]
+  readonly callbacks: readonly DeclaredCallback[]
   readonly states: readonly DeclaredState[]
   /** New functions of each unit that the fix's other units call. */
   readonly lent: ReadonlyMap<string, readonly string[]>
@@ -139,14 +139,9 @@ function contentsOf(kernel: Kernel, { compiled }: StudiedFix, found: readonly So
       found.flatMap((one) => one.findings),
     ),
   ]
-  const callbacks = declaredCallbacks(
-    found.map(({ compared, object }) => ({ change: compared, object })),
-    findings,
-  )
-  const states = declaredStates(
-    found.map(({ compared }) => compared),
-    findings,
-  )
+  const units = found.map(({ compared, object }) => ({ change: compared, object }))
+  const callbacks = declaredCallbacks(units, findings)
+  const states = declaredStates(units, findings)
   refuseIfErrors(kernel, findings)
   const lent = lentFunctions(found)
   const used = found.filter(
