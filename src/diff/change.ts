@@ -4,7 +4,7 @@
 import type { ObjectFile } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
 import { applyDirectives, type FunctionChange } from './apply-directives.ts'
-import { type ComparisonOptions, comparison } from './compare.ts'
+import { Comparison, type ComparisonOptions } from './compare.ts'
 import { type Correlation, correlate } from './correlation/correlate.ts'
 import { type Directives, readDirectives } from './directives.ts'
 import { lostState } from './lost-state.ts'
@@ -61,7 +61,7 @@ export function compareObjects(
   const b = splitObject(before)
   const a = splitObject(after)
   const correlation = correlate(b, a, declarations)
-  const compare = comparison(b, a, correlation, options)
+  const compare = new Comparison(b, a, correlation, options)
   const findings: Finding[] = []
   const error = (rule: string, symbol: string, message: string, hint: string) =>
     findings.push({ severity: 'error', rule, symbol, unit, message, hint })
@@ -181,7 +181,7 @@ export function compareObjects(
   if (options.extract === undefined) findings.push(...removedRegistrations(b, correlation, unit))
   findings.push(...lostState(b, a, correlation, addedData, unit))
   findings.push(...doneOtherwise(b, a, correlation, changed, unit))
-  for (const { name, difference } of changedNameless(b, a, compare.extentDifference))
+  for (const { name, difference } of changedNameless(b, a, compare))
     error(
       'section-changed',
       name,
@@ -190,7 +190,7 @@ export function compareObjects(
     )
   // In an extract most of the unit is missing.
   if (options.extract === undefined)
-    for (const atom of unclaimed(b, a, correlation, compare.extentDifference, [
+    for (const atom of unclaimed(b, a, correlation, compare, [
       ...changed.map(({ after: atom }) => atom),
       ...added,
       ...addedData,

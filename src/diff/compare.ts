@@ -17,19 +17,6 @@ import { isSameEntry, replacementLength, type TableEntry } from './object/tables
 import { describeTarget, toldApart } from './target-text.ts'
 import { isSameUnknownPlace } from './unknown-places.ts'
 
-export interface Comparison {
-  /** Why the two functions differ; empty when they do the same. */
-  functionDifferences(before: Atom, after: Atom): string[]
-  /** Why two data differ in their initial value; undefined when they don't. */
-  dataDifference(before: Atom, after: Atom): string | undefined
-  /** Why two ranges without a name differ. */
-  extentDifference(before: Extent, after: Extent): string | undefined
-  /** Functions, after the patch, in which only line numbers differ. */
-  readonly renumbered: ReadonlySet<Atom>
-  /** A number was taken for a change that more of the objects might have shown to be a line. */
-  readonly doubtsLines: boolean
-}
-
 export interface ComparisonOptions {
   /** Lines may have moved between the two objects, so a line number that differs is no change. */
   readonly linesMoved: boolean
@@ -40,224 +27,258 @@ export interface ComparisonOptions {
   readonly extract?: { readonly nameOf: (name: string) => string }
 }
 
+type AtomTarget = Target & { readonly kind: 'atom' }
+
 /** Content that leads to content that leads to content: no compiler goes so deep. */
 const deepest = 200
 
-export function comparison(
-  before: SplitObject,
-  after: SplitObject,
-  correlation: Correlation,
-  { linesMoved, extract }: ComparisonOptions,
-): Comparison {
-  const known = new Map<string, boolean>()
+/** What was concluded about pairs of ranges that lead to one another. */
+class Conclusions {
+  private readonly known = new Map<string, boolean>()
   /** The keys of `known` in the order of their conclusions. */
-  const trail: string[] = []
-  const renumbered = new Set<Atom>()
-  let shifts: LineShifts | undefined
-  const lines = () => {
-    shifts ??= lineShifts(before, after, correlation)
-    return shifts
-  }
-  let depth = 0
-
-  const targetDifference = (b: Target, a: Target): string | undefined => {
-    const changed = () => toldApart(b, a)
-    if (b.kind === 'external' && a.kind === 'external')
-      return b.name === a.name && b.offset === a.offset ? undefined : changed()
-    if (b.kind === 'string' && a.kind === 'string') {
-      if (b.offset - b.start !== a.offset - a.start) return changed()
-      if (b.text.equals(a.text)) return undefined
-      const [textB, textA] = [b.text.toString('latin1'), a.text.toString('latin1')]
-      if (extract !== undefined && isSamePlace(textB, textA, extract.nameOf)) return undefined
-      return linesMoved && lines().differOnlyInLineText(textB, textA) ? undefined : changed()
-    }
-    if (extract !== undefined && b.kind !== a.kind && isNamedAlike(b, a)) return undefined
-    if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value ? undefined : changed()
-    if (b.kind !== 'atom' || a.kind !== 'atom') return changed()
-    if (isIncidental(b.atom) && isIncidental(a.atom)) {
-      const isOne = stem(b.atom.name) === stem(a.atom.name) && b.offset === a.offset
-      return isOne && (hasLineNumber(a.atom) || sameContent(b.atom, a.atom)) ? undefined : changed()
-    }
-    if (isColdPart(b.atom.name) && isColdPart(a.atom.name)) {
-      if (b.offset !== a.offset || !same('code', b.atom, a.atom, () => codeDifference(b.atom, a.atom)))
-        return `its cold part ${a.atom.name} differs`
-      return undefined
-    }
-    if (isByContent(b.atom) && isByContent(a.atom)) {
-      if (extract !== undefined && b.offset === 0 && a.offset === 0)
-        if (isFunctionsName(b.atom) && isFunctionsName(a.atom))
-          if (isSamePlace(textOf(b.atom), textOf(a.atom), extract.nameOf)) return undefined
-      const inBefore = before.extent(b.atom, b.offset)
-      const inAfter = after.extent(a.atom, a.offset)
-      const sameOffset = b.atom.start + b.offset - inBefore.start === a.atom.start + a.offset - inAfter.start
-      return sameOffset && sameContent(inBefore, inAfter) ? undefined : `a constant differs (${describeTarget(a)})`
-    }
-    return correlation.same(b.atom, a.atom) && b.offset === a.offset ? undefined : changed()
-  }
-
-  let equivalents: EquivalentSymbols | undefined
-  /** True when two relocations at the same place of the same instruction are seen at once to mean the same. */
-  const isPlainlySame = (b: Relocation, a: Relocation): boolean => {
-    equivalents ??= equivalentSymbols(before, after, correlation)
-    return b.addend === a.addend && equivalents.ofSymbol[b.symbol.index] === a.symbol.index
-  }
-
-  const relocationDifference = (
-    b: readonly Relocation[],
-    a: readonly Relocation[],
-    fromB: Extent,
-    fromA: Extent,
-    sameBytes: boolean,
-  ): string | undefined => {
-    if (b.length !== a.length) return 'it has other relocations'
-    for (let index = 0; index < b.length; index++) {
-      const [rb, ra] = [b[index], a[index]]
-      if (rb === undefined || ra === undefined) continue
-      if (rb.offset - fromB.start !== ra.offset - fromA.start || fieldType(rb) !== fieldType(ra))
-        return 'it has other relocations'
-      if (sameBytes && isPlainlySame(rb, ra)) continue
-      const [tb, ta] = [before.target(fromB.section, rb), after.target(fromA.section, ra)]
-      const difference = targetDifference(tb, ta)
-      if (difference !== undefined && !(sameBytes && isSameUnknown(rb, ra, tb, ta))) return difference
-      const [endB, endA] = [endMeant(before, fromB.section, rb, tb), endMeant(after, fromA.section, ra, ta)]
-      if (endB !== endA && (endB === undefined || endA === undefined || !sameContent(endB, endA)))
-        return `it may refer to the end of ${(endA ?? endB)?.name}, which differs`
-    }
-    return undefined
-  }
-
-  /** @param code the functions, in which a line number may differ */
-  const extentDifference = (
-    b: Extent,
-    a: Extent,
-    code?: { readonly before: Atom; readonly after: Atom },
-  ): string | undefined => {
-    if (b.end - b.start !== a.end - a.start)
-      return `its size changes from ${b.end - b.start} to ${a.end - a.start} bytes`
-    const bytes = firstDifference(b, a)
-    if (bytes !== undefined) {
-      const onlyLines =
-        linesMoved &&
-        (code === undefined
-          ? isSameComplaint(b, a)
-          : // The lines of an extract are other ones throughout.
-            extract !== undefined
-            ? movedNumbers(before, code.before, after, code.after) !== undefined
-            : lines().differOnlyInLines(code.before, code.after))
-      if (!onlyLines) return `its bytes differ from offset ${bytes} on`
-      if (code !== undefined) renumbered.add(code.after)
-    } else if (isWhole(b) && isWhole(a)) {
-      equivalents ??= equivalentSymbols(before, after, correlation)
-      if (equivalents.sameRelocations(b.section, a.section)) return undefined
-    }
-    return relocationDifference(before.relocations(b), after.relocations(a), b, a, bytes === undefined)
-  }
+  private readonly trail: string[] = []
+  private depth = 0
 
   /** Remembers whether two ranges are the same, as what they are compared by. */
-  const same = (by: 'code' | 'content', b: Extent, a: Extent, difference: () => string | undefined): boolean => {
+  areSame(by: 'code' | 'content', b: Extent, a: Extent, difference: () => string | undefined): boolean {
+    const { known, trail } = this
     const key = `${by}:${b.section.index}:${b.start}:${b.end}:${a.section.index}:${a.start}:${a.end}`
     const answer = known.get(key)
     if (answer !== undefined) return answer
-    if (depth >= deepest) return false
+    if (this.depth >= deepest) return false
     // Content that refers back to itself is the same unless something else differs; then all that was
     // concluded from it has to be asked again.
     const earlier = trail.length
     known.set(key, true)
     trail.push(key)
-    depth++
+    this.depth++
     const equal = difference() === undefined
-    depth--
+    this.depth--
     if (!equal) {
       for (const later of trail.splice(earlier)) known.delete(later)
       known.set(key, false)
     }
     return equal
   }
-  const sameContent = (b: Extent, a: Extent): boolean =>
-    same(
-      'content',
-      b,
-      a,
-      () =>
-        extentDifference(b, a) ??
-        (isCode(b.section) && isCode(a.section)
-          ? tableDifference(before.entriesAbout(b), after.entriesAbout(a), { before: b, after: a })
-          : undefined),
-    )
+}
 
-  const isSameUnknown = (rb: Relocation, ra: Relocation, tb: Target, ta: Target): boolean =>
-    isSameUnknownPlace({ relocation: rb, target: tb }, { relocation: ra, target: ta }, sameContent)
+/** How the atoms of an object before the patch differ from those after it. */
+export class Comparison {
+  /** Functions, after the patch, in which only line numbers differ. */
+  readonly renumbered = new Set<Atom>()
+  private readonly conclusions = new Conclusions()
+  private shifts: LineShifts | undefined
+  private equivalents: EquivalentSymbols | undefined
+
+  constructor(
+    private readonly before: SplitObject,
+    private readonly after: SplitObject,
+    private readonly correlation: Correlation,
+    private readonly options: ComparisonOptions,
+  ) {}
+
+  /** A number was taken for a change that more of the objects might have shown to be a line. */
+  get doubtsLines(): boolean {
+    return this.shifts?.leftInDoubt ?? false
+  }
+
+  /** Why the two functions differ; empty when they do the same. */
+  functionDifferences(b: Atom, a: Atom): string[] {
+    const found: string[] = []
+    const difference = this.codeDifference(b, a)
+    if (difference !== undefined) found.push(difference)
+    if (b.section.name !== a.section.name && codeClass(b.section) !== codeClass(a.section))
+      found.push(`it moves from section ${b.section.name} to ${a.section.name}`)
+    return found
+  }
+
+  /** Why two data differ in their initial value; undefined when they don't. */
+  dataDifference(b: Atom, a: Atom): string | undefined {
+    if (b.section.name !== a.section.name && sectionClass(b.section) !== sectionClass(a.section))
+      return `it moves from section ${b.section.name} to ${a.section.name}`
+    if (((b.section.flags ^ a.section.flags) & (sectionFlag.write | sectionFlag.alloc)) !== 0)
+      return `the flags of its section ${a.section.name} change`
+    const isAlone = this.before.atomsOf(b.section).length === 1 && this.after.atomsOf(a.section).length === 1
+    if (isAlone && a.start === 0 && a.section.align > b.section.align)
+      return `its alignment grows from ${b.section.align} to ${a.section.align} bytes`
+    return this.extentDifference(b, a)
+  }
+
+  /**
+   * Why two ranges differ.
+   * @param code the functions, in which a line number may differ; undefined for ranges without a name
+   */
+  extentDifference(b: Extent, a: Extent, code?: { readonly b: Atom; readonly a: Atom }): string | undefined {
+    const { before, after } = this
+    if (b.end - b.start !== a.end - a.start)
+      return `its size changes from ${b.end - b.start} to ${a.end - a.start} bytes`
+    const bytes = firstDifference(b, a)
+    if (bytes !== undefined) {
+      if (!this.differOnlyInLines(b, a, code)) return `its bytes differ from offset ${bytes} on`
+      if (code !== undefined) this.renumbered.add(code.a)
+    } else if (isWhole(b) && isWhole(a) && this.equivalentSymbols().sameRelocations(b.section, a.section))
+      return undefined
+    return this.relocationDifference(before.relocations(b), after.relocations(a), b, a, bytes === undefined)
+  }
+
+  private lines(): LineShifts {
+    this.shifts ??= lineShifts(this.before, this.after, this.correlation)
+    return this.shifts
+  }
+
+  private equivalentSymbols(): EquivalentSymbols {
+    this.equivalents ??= equivalentSymbols(this.before, this.after, this.correlation)
+    return this.equivalents
+  }
+
+  private differOnlyInLines(b: Extent, a: Extent, code: { readonly b: Atom; readonly a: Atom } | undefined): boolean {
+    const { linesMoved, extract } = this.options
+    if (!linesMoved) return false
+    if (code === undefined) return isSameComplaint(b, a)
+    // The lines of an extract are other ones throughout.
+    return extract === undefined
+      ? this.lines().differOnlyInLines(code.b, code.a)
+      : movedNumbers(this.before, code.b, this.after, code.a) !== undefined
+  }
 
   /** Entries name places in the code, so they say something only while the code is the same. */
-  const codeDifference = (b: Atom, a: Atom): string | undefined =>
-    extentDifference(b, a, { before: b, after: a }) ??
-    tableDifference(before.tellingEntries(b), after.tellingEntries(a))
+  private codeDifference(b: Atom, a: Atom): string | undefined {
+    const { before, after } = this
+    return (
+      this.extentDifference(b, a, { b, a }) ?? this.tableDifference(before.tellingEntries(b), after.tellingEntries(a))
+    )
+  }
+
+  private contentDifference(b: Extent, a: Extent): string | undefined {
+    const difference = this.extentDifference(b, a)
+    if (difference !== undefined || !isCode(b.section) || !isCode(a.section)) return difference
+    return this.tableDifference(this.before.entriesAbout(b), this.after.entriesAbout(a), { b, a })
+  }
+
+  private isSameContent(b: Extent, a: Extent): boolean {
+    return this.conclusions.areSame('content', b, a, () => this.contentDifference(b, a))
+  }
+
+  private relocationDifference(
+    b: readonly Relocation[],
+    a: readonly Relocation[],
+    fromB: Extent,
+    fromA: Extent,
+    sameBytes: boolean,
+  ): string | undefined {
+    if (b.length !== a.length) return 'it has other relocations'
+    const { before, after } = this
+    for (let index = 0; index < b.length; index++) {
+      const [rb, ra] = [b[index]!, a[index]!]
+      if (rb.offset - fromB.start !== ra.offset - fromA.start || fieldType(rb) !== fieldType(ra))
+        return 'it has other relocations'
+      if (sameBytes && this.isPlainlySame(rb, ra)) continue
+      const [tb, ta] = [before.target(fromB.section, rb), after.target(fromA.section, ra)]
+      const difference = this.targetDifference(tb, ta)
+      if (difference !== undefined && !(sameBytes && this.isSameUnknown(rb, ra, tb, ta))) return difference
+      const [endB, endA] = [endMeant(before, fromB.section, rb, tb), endMeant(after, fromA.section, ra, ta)]
+      if (endB !== endA && (endB === undefined || endA === undefined || !this.isSameContent(endB, endA)))
+        return `it may refer to the end of ${(endA ?? endB)?.name}, which differs`
+    }
+    return undefined
+  }
+
+  /** True when two relocations at the same place of the same instruction are seen at once to mean the same. */
+  private isPlainlySame(b: Relocation, a: Relocation): boolean {
+    return b.addend === a.addend && this.equivalentSymbols().ofSymbol[b.symbol.index] === a.symbol.index
+  }
+
+  private isSameUnknown(rb: Relocation, ra: Relocation, tb: Target, ta: Target): boolean {
+    return isSameUnknownPlace({ relocation: rb, target: tb }, { relocation: ra, target: ta }, (b, a) =>
+      this.isSameContent(b, a),
+    )
+  }
+
+  private targetDifference(b: Target, a: Target): string | undefined {
+    if (b.kind === 'atom' && a.kind === 'atom') return this.placeDifference(b, a)
+    return this.areSameOutside(b, a) ? undefined : toldApart(b, a)
+  }
+
+  /** The same for targets that are not both places in atoms. */
+  private areSameOutside(b: Target, a: Target): boolean {
+    const { linesMoved, extract } = this.options
+    if (b.kind === 'external' && a.kind === 'external') return b.name === a.name && b.offset === a.offset
+    if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value
+    if (b.kind === 'string' && a.kind === 'string') {
+      if (b.offset - b.start !== a.offset - a.start) return false
+      if (b.text.equals(a.text)) return true
+      const [textB, textA] = [b.text.toString('latin1'), a.text.toString('latin1')]
+      if (extract !== undefined && isSamePlace(textB, textA, extract.nameOf)) return true
+      return linesMoved && this.lines().differOnlyInLineText(textB, textA)
+    }
+    return extract !== undefined && b.kind !== a.kind && isNamedAlike(b, a)
+  }
+
+  private placeDifference(b: AtomTarget, a: AtomTarget): string | undefined {
+    const { before, after, options } = this
+    if (isIncidental(b.atom) && isIncidental(a.atom)) {
+      const isOne = stem(b.atom.name) === stem(a.atom.name) && b.offset === a.offset
+      return isOne && (hasLineNumber(a.atom) || this.isSameContent(b.atom, a.atom)) ? undefined : toldApart(b, a)
+    }
+    if (isColdPart(b.atom.name) && isColdPart(a.atom.name)) {
+      const isSame =
+        b.offset === a.offset &&
+        this.conclusions.areSame('code', b.atom, a.atom, () => this.codeDifference(b.atom, a.atom))
+      return isSame ? undefined : `its cold part ${a.atom.name} differs`
+    }
+    if (isByContent(b.atom) && isByContent(a.atom)) {
+      if (options.extract !== undefined && b.offset === 0 && a.offset === 0)
+        if (isFunctionsName(b.atom) && isFunctionsName(a.atom))
+          if (isSamePlace(textOf(b.atom), textOf(a.atom), options.extract.nameOf)) return undefined
+      const inBefore = before.extent(b.atom, b.offset)
+      const inAfter = after.extent(a.atom, a.offset)
+      const sameOffset = b.atom.start + b.offset - inBefore.start === a.atom.start + a.offset - inAfter.start
+      return sameOffset && this.isSameContent(inBefore, inAfter)
+        ? undefined
+        : `a constant differs (${describeTarget(a)})`
+    }
+    return this.correlation.same(b.atom, a.atom) && b.offset === a.offset ? undefined : toldApart(b, a)
+  }
 
   /** @param about the nameless code that the entries are about */
-  const tableDifference = (
+  private tableDifference(
     b: readonly TableEntry[],
     a: readonly TableEntry[],
-    about?: { readonly before: Extent; readonly after: Extent },
-  ): string | undefined => {
+    about?: { readonly b: Extent; readonly a: Extent },
+  ): string | undefined {
     if (b.length === 0 && a.length === 0) return undefined
     const inBefore = byTable(b)
     const inAfter = byTable(a)
     if (inBefore.length !== inAfter.length)
       return `it has ${inAfter.length} table entries instead of ${inBefore.length}`
     for (let index = 0; index < inBefore.length; index++) {
-      const [eb, ea] = [inBefore[index], inAfter[index]]
-      if (eb === undefined || ea === undefined) continue
-      const name = ea.table.name
+      const [eb, ea] = [inBefore[index]!, inAfter[index]!]
+      const { name } = ea.table
       if (eb.table.name !== name) return `its entry in ${name} was one in ${eb.table.name}`
-      const sameShape = eb.end - eb.start === ea.end - ea.start && eb.relocations.length === ea.relocations.length
-      if (!sameShape || !isSameEntry(eb, ea)) return `its entry in ${name} differs`
-      for (let nth = 0; nth < eb.relocations.length; nth++) {
-        const [rb, ra] = [eb.relocations[nth], ea.relocations[nth]]
-        if (rb === undefined || ra === undefined) continue
-        if (about !== undefined && nth === 0) {
-          if (placeOf(eb) - about.before.start !== placeOf(ea) - about.after.start)
-            return `its entry in ${name} differs`
-          continue
-        }
-        const isReplacement = name === '.altinstructions' && nth === 1
-        if (!isReplacement && isPlainlySame(rb, ra)) continue
-        const [tb, ta] = [before.target(eb.table, rb), after.target(ea.table, ra)]
-        // objtool puts thunks there (until 5.14).
-        if (isReplacement && !(tb.kind === 'external' && ta.kind === 'external')) {
-          const length = replacementLength(ea)
-          const [xb, xa] = [slice(tb, length), slice(ta, length)]
-          if (xb === undefined || xa === undefined || !sameContent(xb, xa)) return `its entry in ${name} differs`
-        } else if (targetDifference(tb, ta) !== undefined && !isSameUnknown(rb, ra, tb, ta))
-          return `its entry in ${name} differs`
-      }
+      // The place that an entry about nameless code is about has no name to be known by.
+      const isThere = about === undefined || placeOf(eb) - about.b.start === placeOf(ea) - about.a.start
+      if (!isThere || !this.areSameEntries(eb, ea, about === undefined ? 0 : 1)) return `its entry in ${name} differs`
     }
     return undefined
   }
 
-  return {
-    renumbered,
-    get doubtsLines() {
-      return shifts?.leftInDoubt ?? false
-    },
-    functionDifferences(b, a) {
-      const found: string[] = []
-      const difference = codeDifference(b, a)
-      if (difference !== undefined) found.push(difference)
-      if (b.section.name !== a.section.name && codeClass(b.section) !== codeClass(a.section))
-        found.push(`it moves from section ${b.section.name} to ${a.section.name}`)
-      return found
-    },
-    dataDifference(b, a) {
-      if (b.section.name !== a.section.name && sectionClass(b.section) !== sectionClass(a.section))
-        return `it moves from section ${b.section.name} to ${a.section.name}`
-      if (((b.section.flags ^ a.section.flags) & (sectionFlag.write | sectionFlag.alloc)) !== 0)
-        return `the flags of its section ${a.section.name} change`
-      const alone = before.atomsOf(b.section).length === 1 && after.atomsOf(a.section).length === 1 && a.start === 0
-      if (alone && a.section.align > b.section.align)
-        return `its alignment grows from ${b.section.align} to ${a.section.align} bytes`
-      return extentDifference(b, a)
-    },
-    extentDifference,
+  /** @param first the relocation from which on they are compared */
+  private areSameEntries(b: TableEntry, a: TableEntry, first: number): boolean {
+    if (b.end - b.start !== a.end - a.start || b.relocations.length !== a.relocations.length) return false
+    if (!isSameEntry(b, a)) return false
+    for (let nth = first; nth < b.relocations.length; nth++) {
+      const [rb, ra] = [b.relocations[nth]!, a.relocations[nth]!]
+      const isReplacement = a.table.name === '.altinstructions' && nth === 1
+      if (!isReplacement && this.isPlainlySame(rb, ra)) continue
+      const [tb, ta] = [this.before.target(b.table, rb), this.after.target(a.table, ra)]
+      // objtool puts thunks there (until 5.14).
+      if (isReplacement && !(tb.kind === 'external' && ta.kind === 'external')) {
+        const length = replacementLength(a)
+        const [xb, xa] = [slice(tb, length), slice(ta, length)]
+        if (xb === undefined || xa === undefined || !this.isSameContent(xb, xa)) return false
+      } else if (this.targetDifference(tb, ta) !== undefined && !this.isSameUnknown(rb, ra, tb, ta)) return false
+    }
+    return true
   }
 }
 

@@ -3,14 +3,13 @@
 // several things share a reference may seem to mean a neighbour; and some sections the kernel reads without a
 // reference.
 import { sectionFlag } from '../elf/format.ts'
+import { addTo, grouped } from '../ground/grouped.ts'
 import { type Comparison, sectionClass } from './compare.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { isByContent } from './object/by-content.ts'
 import { isColdPart } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
 import { type Atom, isCode, isIgnored, isOutOfLine, type SplitObject } from './object/split-object.ts'
-
-type ExtentDifference = Comparison['extentDifference']
 
 /** Sections of which every byte is there for somebody who refers to it. */
 function isForReferrers({ section }: Atom): boolean {
@@ -31,9 +30,7 @@ function ownContent({ atoms }: SplitObject): Map<string, Atom[]> {
     const { section } = atom
     if (atom.kind !== 'constant' || section.name === '.altinstr_replacement') continue
     if (isOutOfLine(section) || isForReferrers(atom)) continue
-    const list = found.get(section.name)
-    if (list === undefined) found.set(section.name, [atom])
-    else list.push(atom)
+    addTo(found, section.name, atom)
   }
   return found
 }
@@ -42,7 +39,7 @@ function ownContent({ atoms }: SplitObject): Map<string, Atom[]> {
 export function changedNameless(
   before: SplitObject,
   after: SplitObject,
-  difference: ExtentDifference,
+  compare: Comparison,
 ): { readonly name: string; readonly difference: string }[] {
   const found: { name: string; difference: string }[] = []
   const old = ownContent(before)
@@ -53,7 +50,7 @@ export function changedNameless(
       const [was, is] = [b[nth], a[nth]]
       const told =
         was !== undefined && is !== undefined
-          ? difference(was, is)
+          ? compare.extentDifference(was, is)
           : (was ?? is)?.section.size === 0
             ? undefined
             : was === undefined
@@ -74,7 +71,7 @@ export function unclaimed(
   before: SplitObject,
   after: SplitObject,
   correlation: Correlation,
-  difference: ExtentDifference,
+  compare: Comparison,
   changes: readonly Atom[],
 ): Atom[] {
   const isWanted = (atom: Atom) => isByContent(atom) && isForReferrers(atom) && !isIncidental(atom)
@@ -87,18 +84,11 @@ export function unclaimed(
       (atom.section.flags & sectionFlag.merge) === 0,
   )
   if (fresh.length === 0) return []
-  const old = before.atoms.filter(isWanted)
-  const alike = new Map<string, Atom[]>()
-  for (const atom of old) {
-    const list = alike.get(beginOf(atom))
-    if (list === undefined) alike.set(beginOf(atom), [atom])
-    else list.push(atom)
-  }
-  const isOld = (atom: Atom) => {
-    const counterpart = correlation.counterpartOf(atom)
-    if (counterpart !== undefined && difference(counterpart, atom) === undefined) return true
-    return (alike.get(beginOf(atom)) ?? []).some((other) => difference(other, atom) === undefined)
-  }
+  const alike = grouped(before.atoms.filter(isWanted), beginOf)
+  const isOld = (atom: Atom) =>
+    [correlation.counterpartOf(atom), ...(alike.get(beginOf(atom)) ?? [])].some(
+      (other) => other !== undefined && compare.extentDifference(other, atom) === undefined,
+    )
   const open = new Set(fresh.filter((atom) => !isOld(atom)))
   if (open.size === 0) return []
   const seen = new Set([...changes, ...after.data.filter(isIncidental)])

@@ -4,7 +4,7 @@
 // function has another name, static locals have other numbers. What is not the same is put into a class, by
 // what the compiler did otherwise.
 
-import { comparison } from '../../diff/compare.ts'
+import { Comparison } from '../../diff/compare.ts'
 import { type Correlation, correlate } from '../../diff/correlation/correlate.ts'
 import { isByContent } from '../../diff/object/by-content.ts'
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
@@ -58,7 +58,7 @@ export function compareFunctions(
   const before = splitObject(one)
   const after = splitObject(renamed(other, (symbol) => plainName(symbol, nameOf)))
   const correlation = correlate(before, after)
-  const compare = comparison(before, after, correlation, { linesMoved: true, extract: { nameOf } })
+  const compare = new Comparison(before, after, correlation, { linesMoved: true, extract: { nameOf } })
   return new Map(functions.map(({ name }) => [name, agreementOf(name)]))
 
   function agreementOf(name: string): Agreement {
@@ -88,7 +88,7 @@ export function compareData(
   const nameOf = (symbol: string) => symbol
   const before = splitObject(one)
   const after = splitObject(renamed(other, (symbol) => plainName(symbol, nameOf)))
-  const compare = comparison(before, after, correlate(before, after), {
+  const compare = new Comparison(before, after, correlate(before, after), {
     linesMoved: false,
     extract: { nameOf },
   })
@@ -174,7 +174,7 @@ function carriedDifferences(
   after: SplitObject,
   correlation: Correlation,
   from: Atom,
-  compare: ReturnType<typeof comparison>,
+  compare: Comparison,
 ): CarriedDifference[] {
   const found: CarriedDifference[] = []
   const seen = new Set<Atom>([from])
@@ -192,7 +192,7 @@ function carriedDifference(
   before: SplitObject,
   correlation: Correlation,
   atom: Atom,
-  compare: ReturnType<typeof comparison>,
+  compare: Comparison,
 ): CarriedDifference | undefined {
   const { name } = atom
   // Cold parts and what has no name count with the function that uses them.
