@@ -103,6 +103,7 @@ function contractFindings(functions: ChangedFunctions, all: readonly PrimitiveUs
       {
         symbol: first.of.name,
         unit: first.of.file,
+        functions: group.map(({ of: { name } }) => name),
         message:
           `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions ` +
           'must switch together, and a task may switch between them',
@@ -217,7 +218,7 @@ function lossFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[])
     const who = listed(names)
     const [take, does] = names.length === 1 ? ['takes', 'does'] : ['take', 'do']
     const title = titleOf(balance)
-    const place = { symbol: balance.of.name, unit: balance.of.file }
+    const place = { symbol: balance.of.name, unit: balance.of.file, functions: names }
     if (instead !== undefined && (instead.key === balance.key || mayBeOne(balance, instead)))
       return {
         ...place,

@@ -13,6 +13,8 @@ export interface Found {
   readonly hint?: string
   /** The function, datum or type it is about. */
   readonly symbol?: string
+  /** The functions it is about, where the symbol is not the only one. */
+  readonly functions?: readonly string[]
   /** The translation unit or file it is about. */
   readonly unit?: string
   /** Where this case is graver or more harmless than the rule's cases are in general. */

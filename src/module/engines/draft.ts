@@ -60,7 +60,7 @@ export async function draftOf(job: Job, kernel: Kernel, fix: StudiedFix): Promis
     bench,
     dir,
   }
-  const review = subject === undefined ? [] : await checkFix(job, subject)
+  const review = subject && (await checkFix(job, subject))
   const said = (list: readonly Finding[]) => withConsent(list, new Set(request.allow))
   return {
     extraction,
@@ -75,8 +75,8 @@ export async function draftOf(job: Job, kernel: Kernel, fix: StudiedFix): Promis
       ...withSynchronousCallbacks(extraction.findings, { changes, kernel, units, facts }),
       ...problems,
     ]),
-    review: said(review),
-    beyond: subject && beyondOfReplaced(changedFunctionsOf(subject), review),
+    review: said(review?.findings ?? []),
+    beyond: subject && review && beyondOfReplaced(changedFunctionsOf(subject), review.warned),
   }
 }
 

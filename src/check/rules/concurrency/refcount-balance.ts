@@ -113,6 +113,7 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
       found.push({
         symbol: first.name,
         unit: first.file,
+        functions: [...names(some), ...names(their)],
         message: `${say(names(some), names(their), titleOf(first.balance))}: these functions must switch together`,
       })
     }

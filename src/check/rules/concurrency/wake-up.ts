@@ -20,14 +20,15 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
       wakes.some(({ of: waker }) => functions.areApart(waiter.name, waker.name)),
     )
     if (first === undefined) return []
-    const names = (list: readonly Balance[]) => listed(list.map(({ of: { name } }) => name))
+    const names = (list: readonly Balance[]) => list.map(({ of: { name } }) => name)
     return [
       {
         symbol: first.of.name,
         unit: first.of.file,
+        functions: [...names(waits), ...names(wakes)],
         message:
-          `${names(waits)} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ` +
-          `${names(wakes)} ${wakes.length === 1 ? 'signals' : 'signal'} it; a task that still runs the old ` +
+          `${listed(names(waits))} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ` +
+          `${listed(names(wakes))} ${wakes.length === 1 ? 'signals' : 'signal'} it; a task that still runs the old ` +
           'code never signals it, and the wait may never end',
       },
     ]

@@ -68,6 +68,7 @@ export const exportCrc: Rule = {
           found.push({
             symbol: worst.name,
             unit,
+            functions: changed,
             message:
               `${worst.name} is exported, and is ${worst.after} instead of ${worst.before}: modules from ` +
               'elsewhere load as before and call it in the old way, those that are built from the patched ' +
@@ -82,6 +83,7 @@ export const exportCrc: Rule = {
         found.push({
           symbol: changed[0]!,
           unit,
+          functions: changed,
           ...(isOther
             ? {
                 message:

@@ -73,6 +73,7 @@ function foundOf(change: TypeChange, users: readonly string[], lifetime: Lifetim
   return {
     ...(effect === 'broken' && severity !== undefined ? { severity } : { severity: 'warning' as const }),
     symbol: change.name,
+    functions: users,
     message: `${change.name} changes${embedding}: ${toldFirst(told, '; ')}; ${where}${seen}`,
   }
 }

@@ -88,6 +88,7 @@ async function findIn(
       return [
         {
           ...place,
+          functions: left,
           message:
             `The kernel’s compiler has inlined ${name} into ${listed(left)}, and the live patch does not ` +
             `replace ${left.length === 1 ? 'it' : 'them'}`,

@@ -50,6 +50,7 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: name,
         unit: file,
+        functions: [keeper],
         message:
           `${name} now leaves when ${thing} has come to a limit, and only the new ${keeper} counts ` +
           `${thing} right; existing objects have the old code’s count`,

@@ -65,6 +65,7 @@ function unitFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: adds.name,
         unit: adds.file,
+        functions: [...names],
         message:
           `${listed([...new Set(up.map(({ name }) => name))])} now ` +
           `${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ` +
@@ -127,6 +128,7 @@ function exchangeFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: up.name,
         unit: up.file,
+        functions: [down.name],
         message:
           `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ` +
           `${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the ` +

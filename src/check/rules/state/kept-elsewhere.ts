@@ -198,6 +198,7 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
     return {
       symbol: names[0]!,
       unit: file,
+      functions: names,
       message: isNew
         ? `${who} the new ${to} in place of ${from}, which other code still uses; what the old code has ` +
           `left in ${from} is not in ${to}`

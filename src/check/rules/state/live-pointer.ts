@@ -79,9 +79,10 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
   }
   return [...groups.values()].map((group): Found => {
     const [{ gone, come, tables }] = group as [Exchange]
-    const who = listed(group.map(({ name }) => name))
+    const names = group.map(({ name }) => name)
+    const who = listed(names)
     const [passes, stores] = group.length === 1 ? ['passes', 'stores'] : ['pass', 'store']
-    const place = { symbol: group[0]!.name, unit: studied.change.unit }
+    const place = { symbol: names[0]!, unit: studied.change.unit, functions: [...names, ...gone, ...come] }
     if (gone.length > 0 && come.length > 0)
       return {
         ...place,

@@ -3,6 +3,7 @@
 // gives it back, both otherwise than before. Each is right with the other, and neither with what the running code has
 // left there.
 
+import { wordsOf } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import { isDispatcher } from '../../semantics/reading/dispatchers.ts'
@@ -142,16 +143,18 @@ function scaleMeetings(scales: readonly Scale[]): Meeting[] {
   )
 }
 
-/** What the functions of one thing do otherwise, as one finding. */
-function together(meetings: readonly Meeting[], functions: ChangedFunctions): Found[] {
+/** What the functions of one thing do otherwise, as one finding, and the names that stand in what they do. */
+function together(meetings: readonly Meeting[], functions: ChangedFunctions): (Found & { names: Set<string> })[] {
   const apart = meetings.filter(({ one, other }) => !isOneCall(functions, one.name, other.name))
-  return [...new Set(apart.map(({ what }) => what))].map((what): Found => {
+  return [...new Set(apart.map(({ what }) => what))].map((what) => {
     const of = apart.filter((its) => its.what === what)
     const sides = of.flatMap(({ one, other }) => [one, other])
     const [first, ...rest] = sides.filter(({ name }, at) => sides.findIndex((side) => side.name === name) === at)
     return {
       symbol: first!.name,
       unit: first!.file,
+      functions: sides.map(({ name }) => name),
+      names: new Set([what, ...sides.flatMap(({ name, gone, come }) => [name, gone, come])].flatMap(wordsOf)),
       message:
         `${first!.name} now ${what} otherwise (${told(first!)}), and so ` +
         `${rest.length === 1 ? 'does' : 'do'} ` +
@@ -196,15 +199,13 @@ export function meantFindings(functions: ChangedFunctions): Found[] {
   const macros = new Set(functions.all.flatMap(({ name, isPutIn }) => (isPutIn ? [name] : [])))
   // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not
   // asked again.
-  return found.filter(({ symbol, message }) => {
-    const words = message.split(/\W+/)
-    const isMacroAlone = isWrittenAlike(both.find(({ name }) => name === symbol))
-    return !others.some(
-      (one) =>
-        one.message.split(/\W+/).includes(symbol!) ||
-        words.includes(one.symbol ?? ' ') ||
-        (isMacroAlone && macros.has(one.symbol ?? '')),
+  return found.flatMap(({ names, ...one }) => {
+    const isMacroAlone = isWrittenAlike(both.find(({ name }) => name === one.symbol))
+    const isAsked = others.some(
+      ({ symbol = '', functions: its = [] }) =>
+        symbol === one.symbol || its.includes(one.symbol!) || names.has(symbol) || (isMacroAlone && macros.has(symbol)),
     )
+    return isAsked ? [] : [one]
   })
 }
 

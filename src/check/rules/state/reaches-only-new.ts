@@ -109,6 +109,7 @@ export function arrivalFindings(functions: ChangedFunctions): Found[] {
       ...(isAll && what === processors ? { severity: 'warning' as const } : {}),
       symbol: names[0]!,
       unit: file,
+      functions: names,
       message:
         `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only when something new comes; ${what} keep ` +
         `what the old code gave them${isAll ? ', so for them the fix has no effect' : ''}`,

@@ -98,6 +98,7 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: one.name,
         unit: one.file,
+        functions: names,
         message:
           `${one.name} now sets up ${listed(members)}, and ${listed(names)} now ` +
           `${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made ` +

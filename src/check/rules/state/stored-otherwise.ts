@@ -159,6 +159,7 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
         ...(isOneCall ? { severity: 'note' as const } : {}),
         symbol: writer.name,
         unit: writer.file,
+        functions: names,
         message:
           `${listed(writers.map(({ name }) => name))} now ` +
           `${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, ` +
@@ -205,6 +206,7 @@ function constantFindings(functions: ChangedFunctions): Found[] {
     return {
       symbol: name,
       unit: file,
+      functions: [write.name, read.name],
       message:
         `${name} is ${after} instead of ${before}${more}; ${write.name} writes it to ${member}, and ` +
         `${read.name} reads that by it, so objects that are there hold the old value`,

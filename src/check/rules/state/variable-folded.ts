@@ -80,6 +80,7 @@ export function foldedVariables(
       {
         symbol: name,
         unit,
+        functions: using.map(({ of }) => of.name),
         ...(isRead
           ? {
               message:

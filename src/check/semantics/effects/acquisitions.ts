@@ -171,6 +171,7 @@ export function acquisitionFindings(functions: ChangedFunctions): Found[] {
       found.push({
         symbol: maker.name,
         unit: maker.file,
+        functions: [other.name],
         message: `${maker.name} now takes by ${young.word} what it took by ${old.word}, and ${other.name} ${end}`,
       })
     }

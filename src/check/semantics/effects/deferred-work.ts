@@ -96,6 +96,7 @@ export function deferredWorkFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: maker.of.name,
         unit: maker.of.file,
+        functions: [waiter.of.name],
         message:
           `${maker.of.name} now queues on ${young.title} what it queued on ${old.title}, and ` +
           `${waiter.of.name} ${end}`,

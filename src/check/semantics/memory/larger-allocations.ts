@@ -148,14 +148,15 @@ function valuesOf(constants: ReadonlyMap<string, readonly Token[]>): ReadonlyMap
 }
 
 function findingOf(maker: Both, { thing, old, young }: Growth, users: readonly Both[]): Found {
-  const names = listed(users.map(({ name }) => name))
+  const names = users.map(({ name }) => name)
   const what = /^(?:struct|union) \w+$/.test(thing) ? `objects of ${thing}` : thing
   return {
     symbol: maker.name,
     unit: maker.file,
+    functions: names,
     message:
       `${maker.name} now allocates more for ${what} (${spelledSize(young)} instead of ` +
-      `${spelledSize(old)}), and ${names} now ${users.length === 1 ? 'accesses' : 'access'} the added ` +
+      `${spelledSize(old)}), and ${listed(names)} now ${users.length === 1 ? 'accesses' : 'access'} the added ` +
       'part; what the old code has allocated ends before it',
     hint: 'Keep what is new in a shadow variable, or let the new code see from the object itself how much room it has',
   }

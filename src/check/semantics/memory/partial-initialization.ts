@@ -67,6 +67,7 @@ export function partialInitializationFindings(
         {
           symbol: user.of.name,
           unit: user.of.file,
+          functions: [maker.of.name],
           message:
             `${user.of.name} now gives ${listed(both)} another value in existing objects; ${maker.of.name} ` +
             `now gives ${listed(rest)} another value, too, but only in new objects`,

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What of each replaced function reaches beyond its call: what its own text changes, or, where that is the same, what
 // changes in those that were put into it. A function of which a rule warns is not plain, whatever its text looks like.
-import type { Finding } from '../../../ground/finding.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type Beyond, beyondOf, type Living } from './judgement.ts'
 
 /** @param name as the kernel has it: `foo.isra.0`, `__do_sys_read` */
 export type FindBeyond = (name: string) => Beyond
 
-/** @param review what the safety rules say */
-export function beyondOfReplaced(functions: ChangedFunctions, review: readonly Finding[]): FindBeyond {
+/** @param warned the functions of which a safety rule warns, each with the rule's name */
+export function beyondOfReplaced(functions: ChangedFunctions, warned: ReadonlyMap<string, string>): FindBeyond {
   const known = new Map<string, Beyond>()
   const own = (one: ChangedFunction): Beyond | undefined => {
     const before = known.get(one.name)
     if (before !== undefined) return before
     const found = beyondOf(functions, one)
-    const warned = review.find((finding) => finding.severity !== 'note' && isAbout(finding, one.name))
+    const rule = warned.get(one.name)
     const all: Beyond | undefined =
-      found?.verdict === 'plain' && warned !== undefined
+      found?.verdict === 'plain' && rule !== undefined
         ? {
             verdict: 'lives',
             living: [
               {
                 object: one.name,
                 before: 'as the running code does it',
-                after: `otherwise (${warned.rule})`,
+                after: `otherwise (${rule})`,
               },
             ],
           }
@@ -61,12 +60,6 @@ export function beyondOfReplaced(functions: ChangedFunctions, review: readonly F
     )
     return { verdict: 'plain', why: why.join('; ') }
   }
-}
-
-/** Whether a finding is about a function: by its symbol, or as one of those that its message names. */
-function isAbout({ symbol, message }: Finding, name: string): boolean {
-  const words: readonly string[] = message.match(/\w+/g) ?? []
-  return symbol === name || words.includes(name)
 }
 
 /** True when a function calls another one, straight or through others of the changed files. */

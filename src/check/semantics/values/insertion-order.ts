@@ -200,6 +200,7 @@ export function insertionEndFindings({ all }: ChangedFunctions): Found[] {
     {
       symbol: adder.of.name,
       unit: adder.of.file,
+      functions: names,
       message:
         `${adder.of.name} now puts entries at the ${adder.to} of ${list}, and ${listed(names)} ` +
         `${names.length === 1 ? 'goes' : 'go'} through it from the other end than before; existing ` +

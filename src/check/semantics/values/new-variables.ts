@@ -167,13 +167,14 @@ export function newVariableFindings(functions: ChangedFunctions, changes: readon
           decidesBy(user.text, variable, isCount),
       )
       if (users.length === 0) continue
-      const names = listed(users.map(({ name }) => name))
+      const names = users.map(({ name }) => name)
       return [
         {
           symbol: users[0]!.name,
           unit: users[0]!.file,
+          functions: [maker.name, ...names],
           message:
-            `${maker.name} now fills the new variable ${variable}, and ${names} now ` +
+            `${maker.name} now fills the new variable ${variable}, and ${listed(names)} now ` +
             `${users.length === 1 ? 'decides' : 'decide'} by it; what came before the live patch is not in ${variable}`,
           hint:
             `Let the new code look where the old code has put things as well, or fill ${variable} in a ` +

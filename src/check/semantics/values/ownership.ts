@@ -188,6 +188,7 @@ export function ownershipFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: first.of.name,
         unit: first.of.file,
+        functions: [...names(apart), ...names(winners)],
         message:
           `What ${listed(names(apart))} gave back (${text}) is now given back in ` +
           `${listed(names(winners))}; ${meet} it is given back twice or never, so these functions must switch together`,

@@ -157,6 +157,7 @@ export function movedMemberFindings(functions: ChangedFunctions): Found[] {
       {
         symbol: write.name,
         unit: write.file,
+        functions: [read.name],
         message:
           `${write.name} now keeps ${write.what} in ${write.to} of ${write.object} instead of ` +
           `${write.place}, and ${who} looks for it there; objects hold what the old code has put into ${write.place}`,

@@ -73,13 +73,14 @@ export function sortedListFindings({ all }: ChangedFunctions): Found[] {
     )
     if (users.length === 0) return []
     const members = listed([...sorted].filter((member) => users.some((user) => stopping.get(user)!.has(member))))
-    const names = listed(users.map(({ name }) => name))
+    const names = users.map(({ name }) => name)
     return [
       {
         symbol: maker.name,
         unit: maker.file,
+        functions: names,
         message:
-          `${maker.name} now inserts entries in the order of ${members}, and ${names} now ` +
+          `${maker.name} now inserts entries in the order of ${members}, and ${listed(names)} now ` +
           `${users.length === 1 ? 'ends' : 'end'} a search by that order; existing entries are not in that order`,
       },
     ]

@@ -2,11 +2,12 @@
 // A function is called plain because of what was compared: never "only its spelling differs" of two that do different
 // things, and "another order" only of the same steps.
 import { describe, expect, test } from 'vitest'
+import { reviewOf } from '../../../../src/check/check.ts'
 import { beyondLines } from '../../../../src/check/semantics/plain/description.ts'
 import { type Beyond, beyondOf } from '../../../../src/check/semantics/plain/judgement.ts'
 import { beyondOfReplaced } from '../../../../src/check/semantics/plain/replaced.ts'
 import { changedFunctions } from '../../../../src/check/subject/changed-functions.ts'
-import type { Finding } from '../../../../src/ground/finding.ts'
+import type { Found } from '../../../../src/check/subject/rule.ts'
 import type { FileChange } from '../../../../src/patch/patch.ts'
 
 const frame = `struct timer { int mode; struct list_head list; spinlock_t lock; };
@@ -285,22 +286,33 @@ describe('what is the same is called so', () => {
 
 describe('of what is replaced', () => {
   const [from, to] = ['return value;', 'return value + 1;']
-  const warning = (symbol: string, message: string): Finding[] => [
-    { severity: 'warning', rule: 'refcount-balance', symbol, message },
-  ]
+  const verdict = (...found: Found[]) => {
+    const { warned } = reviewOf([[{ name: 'refcount-balance', severity: 'warning', remedy: 'Look' }, found]])
+    return beyondOfReplaced(functionsOf(from, to), warned)('f').verdict
+  }
 
   test('nothing is plain of which a rule warns, by its symbol or among others', () => {
-    const verdict = (review: readonly Finding[]) => beyondOfReplaced(functionsOf(from, to), review)('f').verdict
-    expect(verdict([])).toBe('plain')
-    expect(verdict(warning('f', 'It is counted otherwise'))).toBe('lives')
-    expect(verdict(warning('port', 'References to port are no longer given back by f()'))).toBe('lives')
-    expect(verdict(warning('port', 'References to port are no longer given back by ff()'))).toBe('plain')
+    const message = 'References to port are no longer given back by f()'
+    expect(verdict()).toBe('plain')
+    expect(verdict({ symbol: 'f', message: 'It is counted otherwise' })).toBe('lives')
+    expect(verdict({ symbol: 'port', functions: ['f', 'g'], message })).toBe('lives')
+    expect(verdict({ symbol: 'port', functions: ['ff'], message })).toBe('plain')
+    expect(verdict({ symbol: 'f', severity: 'note', message })).toBe('plain')
+  })
+
+  test('the words of a message leave the verdict alone', () => {
+    for (const message of ['f and g count otherwise', 'Two functions count otherwise', 'f'])
+      for (const [functions, expected] of [
+        [['f', 'g'], 'lives'],
+        [['g'], 'plain'],
+      ] as const)
+        expect(verdict({ symbol: 'port', functions, message })).toBe(expected)
   })
 
   test('a function is what those are that were put into it', () => {
     const outer = 'int g(struct port *p)\n{\nreturn f(p, p, 1, 2, 0);\n}\n'
     const of = (one: string, other: string) =>
-      lines(beyondOfReplaced(functionsOf(one, other, [head, head], outer), [])('g'))
+      lines(beyondOfReplaced(functionsOf(one, other, [head, head], outer), new Map())('g'))
     expect(of(from, to)).toBe('plain: of f, which is part of it, it only returns another value')
     // Nothing is known of what a label alone is for, so nothing is said of it.
     expect(of('out: return value;', 'done: return value;')).toBe(
