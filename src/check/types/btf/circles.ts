@@ -6,10 +6,9 @@ const deepest = 100
 
 /**
  * Refuses a type that is made of itself (without a pointer between), and one whose words would have no end: a pointer
- * to itself without a name. The types of a base have been checked.
+ * to itself without a name.
  */
 export function checkCircles(
-  first: number,
   count: number,
   edges: (type: number) => readonly number[],
   bad: (why: string) => never,
@@ -19,7 +18,7 @@ export function checkCircles(
   /** Steps to the end of the longest way from a type. */
   const depth = new Uint8Array(count)
   const way: { type: number; next: readonly number[]; at: number }[] = []
-  for (let start = first; start < count; start++) {
+  for (let start = 1; start < count; start++) {
     if (state[start] !== 0) continue
     state[start] = 1
     way.push({ type: start, next: edges(start), at: 0 })
@@ -30,7 +29,7 @@ export function checkCircles(
         way.pop()
         for (const one of top.next) depth[top.type] = Math.max(depth[top.type]!, depth[one]! + 1)
         if (depth[top.type]! > deepest) bad(`type ${top.type} is nested too deeply`)
-      } else if (next >= first && state[next] !== 2) {
+      } else if (next > 0 && state[next] !== 2) {
         if (state[next] === 1) bad(`type ${next} is made of itself`)
         state[next] = 1
         way.push({ type: next, next: edges(next), at: 0 })

@@ -13,11 +13,11 @@ import { compileWith } from '../../../objects.ts'
 import { btfBytes, btfCompilers, btfOf } from './compiled.ts'
 
 /** Types by hand: each a list of 32-bit words, its name first. */
-function handmade(types: readonly (readonly (number | string)[])[], base = 0): Buffer {
-  let strings = base === 0 ? '\0' : ''
+function handmade(types: readonly (readonly (number | string)[])[]): Buffer {
+  let strings = '\0'
   const place = (text: string) => {
     if (text === '') return 0
-    const at = strings.length + base
+    const at = strings.length
     strings += `${text}\0`
     return at
   }
@@ -167,16 +167,6 @@ describe('types by hand', () => {
     expect(spell(btf, 4)).toBe('int')
     expect(spell(btf, btf.target(10))).toBe('struct later *')
     expect([btf.size(3), btf.size(11)]).toEqual([8, 8])
-  })
-
-  test('of a module are built on the kernel’s', () => {
-    const base = readBtf(handmade([int32, ['', info(Kind.pointer), 1]]), 'kernel')
-    const stringsOfBase = '\0int\0'.length
-    const btf = readBtf(handmade([['own', info(Kind.struct, 1), 8, 'to', 2, 0]], stringsOfBase), 'module', base)
-    expect([btf.count, btf.name(1), btf.name(3)]).toEqual([4, 'int', 'own'])
-    expect(btf.members(3)).toEqual([{ name: 'to', type: 2, offset: 0, width: 0 }])
-    expect(spell(btf, 2)).toBe('int *')
-    expect(btf.ofKind(Kind.int)).toEqual([1])
   })
 
   const pointers = (count: number) => Array.from({ length: count }, (_, i) => ['', info(Kind.pointer), i + 2])
