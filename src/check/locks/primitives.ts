@@ -19,134 +19,133 @@ export interface Primitive {
   readonly argument: number | undefined
 }
 
-type Row = readonly [words: RegExp, kind: Kind, family: string, role: Primitive['role'], argument?: number]
+/** What a family takes by and gives by, and which argument names the thing. */
+type Row = readonly [family: string, take: RegExp, give: RegExp, argument?: number]
 
 /** How a lock is asked for says nothing about which one it is. */
 const manner = '(?:_(?:irq|irqsave|irqrestore|bh|nested|nest_lock|irqsave_nested|interruptible|killable|io))*'
+const inAnyManner = (words: string) => new RegExp(`^${words}${manner}$`)
+/** What nobody takes, or gives, by a word. */
+const none = /(?!)/
 
-const rows: readonly Row[] = [
-  [new RegExp(`^_?(?:raw_)?spin_(?:try)?lock${manner}$`), 'lock', 'spinlock', 'take', 0],
-  [new RegExp(`^_?(?:raw_)?spin_unlock${manner}$`), 'lock', 'spinlock', 'give', 0],
-  [new RegExp(`^(?:read|write)_(?:try)?lock${manner}$`), 'lock', 'rwlock', 'take', 0],
-  [new RegExp(`^(?:read|write)_unlock${manner}$`), 'lock', 'rwlock', 'give', 0],
-  [new RegExp(`^(?:rt_|ww_)?mutex_(?:try)?lock(?:_slow)?${manner}$`), 'lock', 'mutex', 'take', 0],
-  [/^(?:rt_|ww_)?mutex_unlock$/, 'lock', 'mutex', 'give', 0],
-  [/^down(?:_interruptible|_killable|_trylock|_timeout)?$/, 'lock', 'semaphore', 'take', 0],
-  [/^up$/, 'lock', 'semaphore', 'give', 0],
-  [/^(?:percpu_)?down_(?:read|write)(?:_\w+)?$/, 'lock', 'rwsem', 'take', 0],
-  [/^(?:percpu_)?up_(?:read|write)(?:_non_owner)?$/, 'lock', 'rwsem', 'give', 0],
-  [/^mmap_(?:read|write)_(?:try)?lock(?:_killable)?$/, 'lock', 'mmap_lock', 'take', 0],
-  [/^mmap_(?:read|write)_unlock$/, 'lock', 'mmap_lock', 'give', 0],
-  [/^(?:lock_sock(?:_nested|_fast)?)$/, 'lock', 'sock', 'take', 0],
-  [/^(?:release_sock|unlock_sock_fast)$/, 'lock', 'sock', 'give', 0],
-  [/^bh_lock_sock(?:_nested)?$/, 'lock', 'bh_sock', 'take', 0],
-  [/^bh_unlock_sock$/, 'lock', 'bh_sock', 'give', 0],
-  [/^write_seqlock(?:_irq|_irqsave|_bh)?$|^read_seqlock_excl\w*$/, 'lock', 'seqlock', 'take', 0],
-  [/^write_sequnlock(?:_irq|_irqrestore|_bh)?$|^read_sequnlock_excl\w*$/, 'lock', 'seqlock', 'give', 0],
-  [/^(?:raw_)?write_seqcount_begin\w*$/, 'lock', 'seqcount', 'take', 0],
-  [/^(?:raw_)?write_seqcount_end\w*$/, 'lock', 'seqcount', 'give', 0],
-  [/^bit_spin_(?:try)?lock$/, 'lock', 'bit lock', 'take', 1],
-  [/^(?:__)?bit_spin_unlock$/, 'lock', 'bit lock', 'give', 1],
-  [/^test_and_set_bit_lock$/, 'lock', 'bit lock', 'take', 1],
-  [/^clear_bit_unlock$/, 'lock', 'bit lock', 'give', 1],
-  [/^(?:__)?folio_(?:try)?lock(?:_killable)?$|^(?:try)?lock_page(?:_killable)?$/, 'lock', 'folio', 'take', 0],
-  [/^folio_unlock$|^unlock_page$/, 'lock', 'folio', 'give', 0],
-  [/^rtnl_(?:try)?lock(?:_killable|_interruptible)?$/, 'lock', 'rtnl', 'take'],
-  [/^(?:__)?rtnl_unlock$/, 'lock', 'rtnl', 'give'],
-  [/^cpus_read_(?:try)?lock$/, 'lock', 'cpus', 'take'],
-  [/^cpus_read_unlock$/, 'lock', 'cpus', 'give'],
-
-  [/^srcu_read_lock(?:_nmisafe|_notrace)?$/, 'context', 'srcu', 'take', 0],
-  [/^srcu_read_unlock(?:_nmisafe|_notrace)?$/, 'context', 'srcu', 'give', 0],
-  [/^rcu_read_lock(?:_bh|_sched|_trace)?$/, 'context', 'rcu', 'take'],
-  [/^rcu_read_unlock(?:_bh|_sched|_trace)?$/, 'context', 'rcu', 'give'],
-  [/^preempt_disable(?:_notrace)?$|^get_cpu(?:_var|_ptr)?$/, 'context', 'preemption', 'take'],
-  [/^preempt_enable(?:_notrace|_no_resched)?$|^put_cpu(?:_var|_ptr)?$/, 'context', 'preemption', 'give'],
-  [/^(?:raw_)?local_irq_(?:disable|save)$/, 'context', 'interrupts', 'take'],
-  [/^(?:raw_)?local_irq_(?:enable|restore)$/, 'context', 'interrupts', 'give'],
-  [/^local_bh_disable$/, 'context', 'bottom halves', 'take'],
-  [/^local_bh_enable$/, 'context', 'bottom halves', 'give'],
-  [/^migrate_disable$/, 'context', 'migration', 'take'],
-  [/^migrate_enable$/, 'context', 'migration', 'give'],
-  [/^pagefault_disable$/, 'context', 'page faults', 'take'],
-  [/^pagefault_enable$/, 'context', 'page faults', 'give'],
-  [/^local_lock(?:_irq|_irqsave)?$/, 'context', 'local lock', 'take', 0],
-  [/^local_unlock(?:_irq|_irqrestore)?$/, 'context', 'local lock', 'give', 0],
-  [/^memalloc_(\w+)_save$/, 'context', 'allocation scope', 'take'],
-  [/^memalloc_(\w+)_restore$/, 'context', 'allocation scope', 'give'],
-
-  [/^kref_get(?:_unless_zero)?$/, 'reference', 'kref', 'take', 0],
-  [/^kref_put(?:_mutex|_lock)?$/, 'reference', 'kref', 'give', 0],
-  [/^refcount_inc(?:_not_zero)?$/, 'reference', 'count', 'take', 0],
-  [/^refcount_dec(?:_and_test|_and_lock\w*|_and_mutex_lock|_not_one|_if_one)?$/, 'reference', 'count', 'give', 0],
-  [/^refcount_add(?:_not_zero)?$/, 'reference', 'count', 'take', 1],
-  [/^refcount_sub_and_test$/, 'reference', 'count', 'give', 1],
+const rows: readonly (readonly [Kind, readonly Row[]])[] = [
   [
-    /^atomic(?:64|_long)?_(?:fetch_)?inc(?:_return|_not_zero|_unless_negative)?(?:_\w+)?$/,
-    'reference',
-    'count',
-    'take',
-    0,
+    'lock',
+    [
+      ['spinlock', inAnyManner('_?(?:raw_)?spin_(?:try)?lock'), inAnyManner('_?(?:raw_)?spin_unlock'), 0],
+      ['rwlock', inAnyManner('(?:read|write)_(?:try)?lock'), inAnyManner('(?:read|write)_unlock'), 0],
+      ['mutex', inAnyManner('(?:rt_|ww_)?mutex_(?:try)?lock(?:_slow)?'), /^(?:rt_|ww_)?mutex_unlock$/, 0],
+      ['semaphore', /^down(?:_interruptible|_killable|_trylock|_timeout)?$/, /^up$/, 0],
+      ['rwsem', /^(?:percpu_)?down_(?:read|write)(?:_\w+)?$/, /^(?:percpu_)?up_(?:read|write)(?:_non_owner)?$/, 0],
+      ['mmap_lock', /^mmap_(?:read|write)_(?:try)?lock(?:_killable)?$/, /^mmap_(?:read|write)_unlock$/, 0],
+      ['sock', /^(?:lock_sock(?:_nested|_fast)?)$/, /^(?:release_sock|unlock_sock_fast)$/, 0],
+      ['bh_sock', /^bh_lock_sock(?:_nested)?$/, /^bh_unlock_sock$/, 0],
+      [
+        'seqlock',
+        /^write_seqlock(?:_irq|_irqsave|_bh)?$|^read_seqlock_excl\w*$/,
+        /^write_sequnlock(?:_irq|_irqrestore|_bh)?$|^read_sequnlock_excl\w*$/,
+        0,
+      ],
+      ['seqcount', /^(?:raw_)?write_seqcount_begin\w*$/, /^(?:raw_)?write_seqcount_end\w*$/, 0],
+      ['bit lock', /^bit_spin_(?:try)?lock$/, /^(?:__)?bit_spin_unlock$/, 1],
+      ['bit lock', /^test_and_set_bit_lock$/, /^clear_bit_unlock$/, 1],
+      [
+        'folio',
+        /^(?:__)?folio_(?:try)?lock(?:_killable)?$|^(?:try)?lock_page(?:_killable)?$/,
+        /^folio_unlock$|^unlock_page$/,
+        0,
+      ],
+      ['rtnl', /^rtnl_(?:try)?lock(?:_killable|_interruptible)?$/, /^(?:__)?rtnl_unlock$/],
+      ['cpus', /^cpus_read_(?:try)?lock$/, /^cpus_read_unlock$/],
+    ],
   ],
   [
-    /^atomic(?:64|_long)?_(?:fetch_)?dec(?:_return|_and_test|_and_lock|_if_positive)?(?:_\w+)?$/,
-    'reference',
-    'count',
-    'give',
-    0,
+    'context',
+    [
+      ['srcu', /^srcu_read_lock(?:_nmisafe|_notrace)?$/, /^srcu_read_unlock(?:_nmisafe|_notrace)?$/, 0],
+      ['rcu', /^rcu_read_lock(?:_bh|_sched|_trace)?$/, /^rcu_read_unlock(?:_bh|_sched|_trace)?$/],
+      [
+        'preemption',
+        /^preempt_disable(?:_notrace)?$|^get_cpu(?:_var|_ptr)?$/,
+        /^preempt_enable(?:_notrace|_no_resched)?$|^put_cpu(?:_var|_ptr)?$/,
+      ],
+      ['interrupts', /^(?:raw_)?local_irq_(?:disable|save)$/, /^(?:raw_)?local_irq_(?:enable|restore)$/],
+      ['bottom halves', /^local_bh_disable$/, /^local_bh_enable$/],
+      ['migration', /^migrate_disable$/, /^migrate_enable$/],
+      ['page faults', /^pagefault_disable$/, /^pagefault_enable$/],
+      ['local lock', /^local_lock(?:_irq|_irqsave)?$/, /^local_unlock(?:_irq|_irqrestore)?$/, 0],
+      ['allocation scope', /^memalloc_(\w+)_save$/, /^memalloc_(\w+)_restore$/],
+    ],
   ],
-  [/^percpu_ref_(?:try)?get(?:_live|_many)?\w*$/, 'reference', 'percpu_ref', 'take', 0],
-  [/^percpu_ref_put(?:_many)?$/, 'reference', 'percpu_ref', 'give', 0],
-  [/^(?:try_)?get_page(?:_unless_zero)?$|^folio_(?:try_)?get\w*$/, 'reference', 'page', 'take'],
-  [/^put_page$|^folio_put\w*$/, 'reference', 'page', 'give'],
-  [/^get_task_struct$/, 'reference', 'task', 'take'],
-  [/^put_task_struct\w*$/, 'reference', 'task', 'give'],
-  [/^fget(?:_raw|_task)?$|^get_file(?:_rcu|_active)?$/, 'reference', 'file', 'take'],
-  [/^fput(?:_sync)?$/, 'reference', 'file', 'give'],
-  [/^dget(?:_parent|_dlock)?$/, 'reference', 'dentry', 'take'],
-  [/^dput$/, 'reference', 'dentry', 'give'],
-  [/^ihold$|^igrab$/, 'reference', 'inode', 'take'],
-  [/^iput$/, 'reference', 'inode', 'give'],
-  [/^sock_hold$/, 'reference', 'sock', 'take'],
-  [/^(?:__)?sock_put$/, 'reference', 'sock', 'give'],
-  [/^(?:__)?(?:dev|netdev)_hold\w*$/, 'reference', 'net device', 'take'],
-  [/^(?:__)?(?:dev|netdev)_put$/, 'reference', 'net device', 'give'],
-  [/^dst_hold(?:_safe)?$|^dst_clone$/, 'reference', 'dst', 'take'],
-  [/^dst_release(?:_immediate)?$/, 'reference', 'dst', 'give'],
-  [/^try_module_get$|^__module_get$/, 'reference', 'module', 'take'],
-  [/^module_put$/, 'reference', 'module', 'give'],
-  [/^pm_runtime_(?:get|resume_and_get)\w*$/, 'reference', 'runtime power', 'take'],
-  [/^pm_runtime_put\w*$/, 'reference', 'runtime power', 'give'],
-  [/^mmgrab$/, 'reference', 'mm', 'take'],
-  [/^mmdrop\w*$/, 'reference', 'mm', 'give'],
-  [/^mmget(?:_not_zero)?$/, 'reference', 'mm users', 'take'],
-  [/^mmput(?:_async)?$/, 'reference', 'mm users', 'give'],
-  [/^static_(?:branch|key_slow)_inc(?:_cpuslocked)?$/, 'reference', 'static key', 'take', 0],
-  [/^static_(?:branch|key)_(?:slow_)?dec(?:_cpuslocked|_deferred)?$/, 'reference', 'static key', 'give', 0],
-
-  [/^k(?:v|z)?free(?:_sensitive)?$|^vfree$|^kvfree$/, 'memory', 'memory', 'give', 0],
-  [/^k(?:v)?free_rcu(?:_mightsleep)?$/, 'memory', 'memory', 'give', 0],
-  [/^kmem_cache_free$/, 'memory', 'memory', 'give', 1],
   [
-    /^(?:__|dev_)?k?free_skb(?:_any|_irq|_reason|_list)?$|^(?:dev_)?consume_skb(?:_any|_irq)?$|^dev_kfree_skb\w*$/,
+    'reference',
+    [
+      ['kref', /^kref_get(?:_unless_zero)?$/, /^kref_put(?:_mutex|_lock)?$/, 0],
+      [
+        'count',
+        /^refcount_inc(?:_not_zero)?$/,
+        /^refcount_dec(?:_and_test|_and_lock\w*|_and_mutex_lock|_not_one|_if_one)?$/,
+        0,
+      ],
+      ['count', /^refcount_add(?:_not_zero)?$/, /^refcount_sub_and_test$/, 1],
+      [
+        'count',
+        /^atomic(?:64|_long)?_(?:fetch_)?inc(?:_return|_not_zero|_unless_negative)?(?:_\w+)?$/,
+        /^atomic(?:64|_long)?_(?:fetch_)?dec(?:_return|_and_test|_and_lock|_if_positive)?(?:_\w+)?$/,
+        0,
+      ],
+      ['percpu_ref', /^percpu_ref_(?:try)?get(?:_live|_many)?\w*$/, /^percpu_ref_put(?:_many)?$/, 0],
+      ['page', /^(?:try_)?get_page(?:_unless_zero)?$|^folio_(?:try_)?get\w*$/, /^put_page$|^folio_put\w*$/],
+      ['task', /^get_task_struct$/, /^put_task_struct\w*$/],
+      ['file', /^fget(?:_raw|_task)?$|^get_file(?:_rcu|_active)?$/, /^fput(?:_sync)?$/],
+      ['dentry', /^dget(?:_parent|_dlock)?$/, /^dput$/],
+      ['inode', /^ihold$|^igrab$/, /^iput$/],
+      ['sock', /^sock_hold$/, /^(?:__)?sock_put$/],
+      ['net device', /^(?:__)?(?:dev|netdev)_hold\w*$/, /^(?:__)?(?:dev|netdev)_put$/],
+      ['dst', /^dst_hold(?:_safe)?$|^dst_clone$/, /^dst_release(?:_immediate)?$/],
+      ['module', /^try_module_get$|^__module_get$/, /^module_put$/],
+      ['runtime power', /^pm_runtime_(?:get|resume_and_get)\w*$/, /^pm_runtime_put\w*$/],
+      ['mm', /^mmgrab$/, /^mmdrop\w*$/],
+      ['mm users', /^mmget(?:_not_zero)?$/, /^mmput(?:_async)?$/],
+      [
+        'static key',
+        /^static_(?:branch|key_slow)_inc(?:_cpuslocked)?$/,
+        /^static_(?:branch|key)_(?:slow_)?dec(?:_cpuslocked|_deferred)?$/,
+        0,
+      ],
+    ],
+  ],
+  [
     'memory',
-    'skb',
-    'give',
-    0,
+    [
+      ['memory', none, /^k(?:v|z)?free(?:_sensitive)?$|^vfree$|^kvfree$/, 0],
+      ['memory', none, /^k(?:v)?free_rcu(?:_mightsleep)?$/, 0],
+      ['memory', none, /^kmem_cache_free$/, 1],
+      [
+        'skb',
+        none,
+        /^(?:__|dev_)?k?free_skb(?:_any|_irq|_reason|_list)?$|^(?:dev_)?consume_skb(?:_any|_irq)?$|^dev_kfree_skb\w*$/,
+        0,
+      ],
+      ['pages', none, /^(?:__)?free_pages?$/, 0],
+    ],
   ],
-  [/^(?:__)?free_pages?$/, 'memory', 'pages', 'give', 0],
-
-  [/^(?:out_of_line_)?wait_on_bit(?!\w*timeout)\w*$/, 'wait', 'bit', 'take', 0],
-  [/^wake_up_bit$/, 'wait', 'bit', 'give', 0],
-  [/^clear_and_wake_up_bit$/, 'wait', 'bit', 'give', 1],
-  [/^wait_var_event(?!\w*timeout)\w*$/, 'wait', 'variable', 'take', 0],
-  [/^wake_up_var\w*$/, 'wait', 'variable', 'give', 0],
-  [/^swait_event(?!\w*timeout)\w*$|^rcuwait_wait_event$/, 'wait', 'wait queue', 'take', 0],
-  [/^swake_up_\w+$|^rcuwait_wake_up$/, 'wait', 'wait queue', 'give', 0],
-  [/^wait_for_completion(?!\w*timeout)\w*$/, 'wait', 'completion', 'take', 0],
-  [/^complete(?:_all)?$/, 'wait', 'completion', 'give', 0],
-  [/^(?:io_)?wait_event(?!\w*timeout)\w*$/, 'wait', 'wait queue', 'take', 0],
-  [/^wake_up(?:_all|_interruptible\w*|_locked\w*|_poll|_nr|_sync\w*)?$/, 'wait', 'wait queue', 'give', 0],
+  [
+    'wait',
+    [
+      ['bit', /^(?:out_of_line_)?wait_on_bit(?!\w*timeout)\w*$/, /^wake_up_bit$/, 0],
+      ['bit', none, /^clear_and_wake_up_bit$/, 1],
+      ['variable', /^wait_var_event(?!\w*timeout)\w*$/, /^wake_up_var\w*$/, 0],
+      ['wait queue', /^swait_event(?!\w*timeout)\w*$|^rcuwait_wait_event$/, /^swake_up_\w+$|^rcuwait_wake_up$/, 0],
+      ['completion', /^wait_for_completion(?!\w*timeout)\w*$/, /^complete(?:_all)?$/, 0],
+      [
+        'wait queue',
+        /^(?:io_)?wait_event(?!\w*timeout)\w*$/,
+        /^wake_up(?:_all|_interruptible\w*|_locked\w*|_poll|_nr|_sync\w*)?$/,
+        0,
+      ],
+    ],
+  ],
 ]
 
 /** Words that look like a pair of `get` and `put`, and are none. */
@@ -183,23 +182,22 @@ const generalReference: readonly (readonly [RegExp, Primitive['role'], (stem: st
 const generalLock =
   /^(?:(\w+)_)?(try_?)?(un|i|iun|r|run|w|wun)?lock(?:_(?!(?:init|class|key|held|destroy|free|type|list|assert|stats?)(?:_|$))(\w+))?$/
 
-/** Most words are in no row. */
-const inSomeRow = new RegExp(rows.map(([words]) => words.source).join('|'))
+const known = rows.flatMap(([kind, list]) =>
+  list.flatMap(([family, take, give, argument]): (readonly [RegExp, Primitive])[] => [
+    [take, { kind, family, role: 'take', argument }],
+    [give, { kind, family, role: 'give', argument }],
+  ]),
+)
 
-function inTable(word: string): Primitive | undefined {
-  const row = inSomeRow.test(word) ? rows.find(([words]) => words.test(word)) : undefined
-  if (row === undefined) return undefined
-  const [, kind, family, role, argument] = row
-  return { kind, family, role, argument }
-}
+/** Most words are in no row. */
+const inSomeRow = new RegExp(known.map(([words]) => words.source).join('|'))
 
 /**
  * @param mentions whether a word stands in the changed files: a name that only looks like a lock or a reference counts
  *   when its partner is there
  */
 export function primitiveOf(word: string, mentions: (word: string) => boolean): Primitive | undefined {
-  const plain = inTable(word)
-  if (plain !== undefined) return plain
+  if (inSomeRow.test(word)) return known.find(([words]) => words.test(word))![1]
   const lock = generalLock.exec(word)
   if (lock !== null) {
     const isGive = /un$/.test(lock[3] ?? '')
@@ -230,31 +228,30 @@ export function primitiveOf(word: string, mentions: (word: string) => boolean): 
 
 /** The lock, its last argument, that a `put` takes when it was the last one. */
 export function lockTakenBy(word: string): Primitive | undefined {
-  if (/^(?:kref_put_lock|(?:refcount|atomic)_dec_and_(?:raw_)?lock(?:_irqsave)?)$/.test(word))
-    return { kind: 'lock', family: 'spinlock', role: 'take', argument: 1 }
-  if (/^(?:kref_put_mutex|(?:refcount|atomic)_dec_and_mutex_lock)$/.test(word))
-    return { kind: 'lock', family: 'mutex', role: 'take', argument: 1 }
-  return undefined
+  const families: readonly (readonly [RegExp, string])[] = [
+    [/^(?:kref_put_lock|(?:refcount|atomic)_dec_and_(?:raw_)?lock(?:_irqsave)?)$/, 'spinlock'],
+    [/^(?:kref_put_mutex|(?:refcount|atomic)_dec_and_mutex_lock)$/, 'mutex'],
+  ]
+  const [, family] = families.find(([words]) => words.test(word)) ?? []
+  return family === undefined ? undefined : { kind: 'lock', family, role: 'take', argument: 1 }
 }
 
-/** What `guard(NAME)` and `__free(NAME)` of cleanup.h stand for; undefined for a name that is not known. */
+/** What `guard(NAME)` and `__free(NAME)` of cleanup.h stand for. */
+const guards: readonly (readonly [RegExp, Kind, family: string, argument?: number])[] = [
+  [/^(?:raw_)?spinlock\w*$/, 'lock', 'spinlock', 0],
+  [/^mutex\w*$/, 'lock', 'mutex', 0],
+  [/^rwsem_\w+$/, 'lock', 'rwsem', 0],
+  [/^(?:read|write)_lock\w*$/, 'lock', 'rwlock', 0],
+  [/^rcu$/, 'context', 'rcu'],
+  [/^srcu$/, 'context', 'srcu', 0],
+  [/^preempt(?:_notrace)?$/, 'context', 'preemption'],
+  [/^irq(?:save)?$/, 'context', 'interrupts'],
+  [/^migrate$/, 'context', 'migration'],
+  [/^cpus_read_lock$/, 'lock', 'cpus'],
+]
+
+/** @returns undefined for a name that is not known */
 export function guardOf(name: string): Primitive | undefined {
-  const families: readonly (readonly [RegExp, Kind, string])[] = [
-    [/^(?:raw_)?spinlock\w*$/, 'lock', 'spinlock'],
-    [/^mutex\w*$/, 'lock', 'mutex'],
-    [/^rwsem_\w+$/, 'lock', 'rwsem'],
-    [/^(?:read|write)_lock\w*$/, 'lock', 'rwlock'],
-    [/^rcu$/, 'context', 'rcu'],
-    [/^srcu$/, 'context', 'srcu'],
-    [/^preempt(?:_notrace)?$/, 'context', 'preemption'],
-    [/^irq(?:save)?$/, 'context', 'interrupts'],
-    [/^migrate$/, 'context', 'migration'],
-    [/^cpus_read_lock$/, 'lock', 'cpus'],
-  ]
-  for (const [words, kind, family] of families)
-    if (words.test(name)) {
-      const isAlone = /^(?:rcu|preempt|irq|migrate|cpus)/.test(name)
-      return { kind, family, role: 'take', argument: isAlone ? undefined : 0 }
-    }
-  return undefined
+  const [, kind, family = '', argument] = guards.find(([words]) => words.test(name)) ?? []
+  return kind && { kind, family, role: 'take', argument }
 }
