@@ -2,8 +2,7 @@
 // Macros as a text uses them: which definitions of the main file it needs, through whatever other macros, and what a
 // macro stands for where it decorates a declaration.
 
-import { withoutComments } from '../tokens/comments.ts'
-import { type Token, wordsOf } from '../tokens/lexer.ts'
+import { closing, partsOf, type Token, tokenize, withoutComments } from '../tokens/lexer.ts'
 import type { Directive, Written } from '../written/written-lines.ts'
 import type { Expanded } from './expanded-text.ts'
 import { type MacroStates, macroStates } from './macro-states.ts'
@@ -40,14 +39,17 @@ interface Body {
 
 /** Takes `(a, b) a + b` apart: what follows the name in a definition. */
 function parseBody(text: string): Body {
-  const plain = withoutComments(text)
-  const parameters = /^\(([^)]*)\)/.exec(plain)
-  const body = parameters === null ? plain : plain.slice(parameters[0].length)
-  const names =
-    parameters === null ? undefined : parameters[1]!.split(',').map((name) => name.trim().replace(/\s*\.\.\.$/, ''))
-  const own = new Set(names)
-  const words = wordsOf(body.replace(/"(?:[^"\\\n]|\\.)*"/g, ' ')).filter((word) => !own.has(word))
-  return { parameters: names, words: [...new Set(words)], text: body.trim() }
+  const tokens = tokenize(text)
+  const close = tokens[0]?.text === '(' && tokens[0].start === 0 ? closing(tokens, 0) : 0
+  const parameters = close === 0 ? undefined : partsOf(tokens, 1, close - 1).map(({ from }) => tokens[from]!.text)
+  const own = new Set(parameters)
+  const words = namesIn(tokens.slice(close)).filter((word) => !own.has(word))
+  const body = withoutComments(text.slice(close === 0 ? 0 : tokens[close - 1]!.end)).trim()
+  return { parameters, words: [...new Set(words)], text: body }
+}
+
+function namesIn(tokens: readonly Token[]): string[] {
+  return tokens.flatMap(({ kind, text }) => (kind === 'name' ? [text] : []))
 }
 
 /** Whether `name` is made of two or more of `parts`. */
@@ -165,7 +167,13 @@ export function macroUses(written: Written, expanded: Expanded): MacroUses {
         const [first] = bodiesAt(word, line)
         if (first === undefined) return undefined
         seen.add(word)
-        const text = first.body.text.replace(/[A-Za-z_$][\w$]*/g, (inner) => expand(inner) ?? inner)
+        const body = first.body.text
+        let text = ''
+        let from = 0
+        for (const { kind, text: inner, start, end } of tokenize(body)) {
+          text += body.slice(from, start) + ((kind === 'name' ? expand(inner) : undefined) ?? inner)
+          from = end
+        }
         seen.delete(word)
         return text
       }

@@ -19,6 +19,7 @@ const patterns = {
   lineComment: /\/\/(?:\\\r?\n|[^\n])*/y,
   string: /(?:u8|[uUL])?"(?:[^"\\\n]|\\[\s\S])*"/y,
   char: /[uUL]?'(?:[^'\\\n]|\\[\s\S])+'/y,
+  loneQuote: /"(?:[^"\\\n]|\\[\s\S])*|'(?:[^'\\\n]|\\[\s\S])*/y,
   name: /[A-Za-z_$\u0080-\uffff][\w$\u0080-\uffff]*/y,
   number: /\.?\d(?:[eEpP][+-]|[\w.])*/y,
   punctuator: /\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|##|[\s\S]/y,
@@ -28,6 +29,41 @@ const patterns = {
 function endOf(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.test(text) ? pattern.lastIndex : at
+}
+
+function endOfComment(text: string, at: number): number {
+  return Math.max(endOf(patterns.blockComment, text, at), endOf(patterns.lineComment, text, at))
+}
+
+/**
+ * Finds strings and characters in a text, from its beginning to its end. A quote without its second one on the line is
+ * none. So are then all like it up to where the second one was looked for: each stands behind a backslash, and what
+ * follows it was read alike. So the time is linear for hostile text, too.
+ */
+class Literals {
+  readonly #text: string
+  #loneDouble = 0
+  #loneSingle = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** Where a string ends that begins at `at`; `at` itself when none does. */
+  string(at: number): number {
+    if (at < this.#loneDouble) return at
+    const end = endOf(patterns.string, this.#text, at)
+    if (end === at && this.#text.charCodeAt(at) === 34) this.#loneDouble = endOf(patterns.loneQuote, this.#text, at)
+    return end
+  }
+
+  char(at: number): number {
+    if (at < this.#loneSingle) return at
+    const end = endOf(patterns.char, this.#text, at)
+    if (end === at && this.#text.charCodeAt(at) === 39 && this.#text.charCodeAt(at + 1) !== 39)
+      this.#loneSingle = endOf(patterns.loneQuote, this.#text, at)
+    return end
+  }
 }
 
 /** The number of line feeds in a part of a text. */
@@ -44,10 +80,12 @@ const single = new Map([...'(){}[];,~?:'].map((text) => [text.charCodeAt(0), tex
  * The tokens of `text` from `start` to `end`; comments and white space are left out.
  * @param line the number of the line at `start`
  */
-export function tokenize(text: string, start = 0, end = text.length, line = 1, into: Token[] = []): Token[] {
+export function tokenize(text: string, start = 0, end = text.length, line = 1): Token[] {
+  const tokens: Token[] = []
+  const literals = new Literals(text)
   let at = start
   const put = (kind: Token['kind'], to: number) => {
-    into.push({ kind, text: text.slice(at, to), start: at, end: to, line })
+    tokens.push({ kind, text: text.slice(at, to), start: at, end: to, line })
     at = to
   }
   const pass = (to: number) => {
@@ -67,7 +105,7 @@ export function tokenize(text: string, start = 0, end = text.length, line = 1, i
     }
     const shared = single.get(code)
     if (shared !== undefined) {
-      into.push({ kind: 'punctuator', text: shared, start: at, end: at + 1, line })
+      tokens.push({ kind: 'punctuator', text: shared, start: at, end: at + 1, line })
       at++
       continue
     }
@@ -76,14 +114,14 @@ export function tokenize(text: string, start = 0, end = text.length, line = 1, i
     if (isLetter || code === 34 || code === 39) {
       // u8"…", L'…'
       if (!isLetter || code === 117 || code === 85 || code === 76) {
-        const string = endOf(patterns.string, text, at)
+        const string = literals.string(at)
         if (string > at) {
           const lines = linesIn(text, at, string)
           put('string', string)
           line += lines
           continue
         }
-        const char = endOf(patterns.char, text, at)
+        const char = literals.char(at)
         if (char > at) {
           put('char', char)
           continue
@@ -97,7 +135,7 @@ export function tokenize(text: string, start = 0, end = text.length, line = 1, i
       continue
     }
     if (code === 47) {
-      const comment = Math.max(endOf(patterns.blockComment, text, at), endOf(patterns.lineComment, text, at))
+      const comment = endOfComment(text, at)
       if (comment > at) {
         pass(comment)
         continue
@@ -112,7 +150,58 @@ export function tokenize(text: string, start = 0, end = text.length, line = 1, i
     if (number > at) put('number', number)
     else put('punctuator', endOf(patterns.punctuator, text, at))
   }
-  return into
+  return tokens
+}
+
+/** What a pattern finds in a text outside of strings and characters, in order. */
+export function outsideLiterals(
+  pattern: string,
+): (text: string) => Generator<{ text: string; start: number; end: number }> {
+  const mark = new RegExp(`["']|${pattern}`, 'gm')
+  return function* scan(text) {
+    const literals = new Literals(text)
+    for (let at = 0; ; ) {
+      mark.lastIndex = at
+      const match = mark.exec(text)
+      if (match === null) return
+      const { 0: found, index: start } = match
+      at = start + found.length
+      if (found === '"' || found === "'") at = Math.max(at, literals.string(start), literals.char(start))
+      else yield { text: found, start, end: at }
+    }
+  }
+}
+
+/** Comments begin where no string or character is open (C11, 6.4.9). */
+export const comment = String.raw`\/\*[\s\S]*?(?:\*\/|$(?![\s\S]))|\/\/(?:\\\r?\n|[^\n])*`
+
+const scanComments = outsideLiterals(comment)
+
+/** The comments of a text. */
+export function commentsIn(text: string): { text: string; start: number; end: number }[] {
+  return text.includes('/') ? [...scanComments(text)] : []
+}
+
+/** Comments become spaces, and lines that a backslash continues are joined; strings are left as they are. */
+export function withoutComments(source: string): string {
+  const text = source.replace(/\\\r?\n/g, ' ')
+  let plain = ''
+  let from = 0
+  for (const { start, end } of commentsIn(text)) {
+    plain += `${text.slice(from, start)} `
+    from = end
+  }
+  return plain + text.slice(from)
+}
+
+/** Whether a token opens brackets. */
+export function isOpening({ text }: Token): boolean {
+  return text === '(' || text === '[' || text === '{'
+}
+
+/** Whether a token closes brackets. */
+export function isClosing({ text }: Token): boolean {
+  return text === ')' || text === ']' || text === '}'
 }
 
 /**
@@ -121,12 +210,29 @@ export function tokenize(text: string, start = 0, end = text.length, line = 1, i
 export function closing(tokens: readonly Token[], open: number, end = tokens.length): number {
   let depth = 0
   for (let index = open; index < end; index++) {
-    const { text, kind } = tokens[index]!
-    if (kind !== 'punctuator') continue
-    if (text === '(' || text === '[' || text === '{') depth++
-    else if ((text === ')' || text === ']' || text === '}') && --depth === 0) return index + 1
+    const token = tokens[index]!
+    if (isOpening(token)) depth++
+    else if (isClosing(token) && --depth === 0) return index + 1
   }
   return end
+}
+
+/** The index of the first of some punctuators that stands outside of all brackets; `end` when there is none. */
+export function findOutside(tokens: readonly Token[], from: number, marks: string, end = tokens.length): number {
+  let at = from
+  while (at < end && !marks.includes(tokens[at]!.text)) at = isOpening(tokens[at]!) ? closing(tokens, at, end) : at + 1
+  return at
+}
+
+/** What commas outside of all brackets divide: from where to where each part goes. */
+export function partsOf(tokens: readonly Token[], from = 0, end = tokens.length): { from: number; to: number }[] {
+  const parts: { from: number; to: number }[] = []
+  for (let at = from; at < end; ) {
+    const to = findOutside(tokens, at, ',', end)
+    parts.push({ from: at, to })
+    at = to + 1
+  }
+  return parts
 }
 
 /** The index of the parenthesis that the one at `close` closes; 0 when none does. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Expanded tokens as readable text, for the few declarations that a macro makes and that can't be kept as written.
 import type { Token } from './lexer.ts'
+import { typeWords } from './words.ts'
 
-const typeWords = /^(?:void|char|short|int|long|float|double|signed|unsigned|_Bool|const|volatile|bool)$/
-const spacedWords = /^(?:if|while|for|switch|return|do|else|case|goto|sizeof|__attribute__|asm|__asm__)$/
+/** Words in front of a parenthesis that call nobody. */
+const spacedWords = new Set('if while for switch return do else case goto asm __asm__ const volatile bool'.split(' '))
 
 /** Whether a space stands between two tokens. */
 function spaced(tokens: readonly Token[], index: number): boolean {
@@ -18,8 +19,8 @@ function spaced(tokens: readonly Token[], index: number): boolean {
   if (one.text === '(')
     return (
       tokens[index + 1]?.text === '*' ||
-      typeWords.test(before.text) ||
-      (spacedWords.test(before.text) && !/^(?:sizeof|__attribute__)$/.test(before.text)) ||
+      typeWords.has(before.text) ||
+      spacedWords.has(before.text) ||
       (before.kind === 'punctuator' && !/^[)\]*&]$/.test(before.text))
     )
   // A unary operator or a pointer's star holds on to what it stands before.

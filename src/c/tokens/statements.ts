@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A function's body as statements (C11, 6.8), so that two sides of a function are compared by what they do and not by
 // their lines. Macros that stand in front of a statement, such as `list_for_each_entry(…)`, are loops.
-import { closing, type Token } from './lexer.ts'
+import { closing, findOutside, type Token } from './lexer.ts'
 
 /** What a statement does to the flow: `exit` leaves a function, a loop or a block. */
 export type StatementKind = 'condition' | 'loop' | 'exit' | 'label' | 'expression'
@@ -54,7 +54,7 @@ export function statementsOf(body: readonly Token[]): Statement[] {
     }
     if (word === 'else' || word === 'do') return at + 1 < end ? read(at + 1, end, under, `${within}\n${word}`) : end
     if (exits.test(word)) {
-      const to = endOf(at, end)
+      const to = findOutside(body, at, ';', end)
       put('exit', at, to, under, within)
       return to + 1
     }
@@ -83,14 +83,9 @@ export function statementsOf(body: readonly Token[]): Statement[] {
         return to
       }
     }
-    const to = endOf(at, end)
+    const to = findOutside(body, at, ';', end)
     put('expression', at, to, under, within)
     return to + 1
-  }
-  const endOf = (at: number, end: number): number => {
-    let to = at
-    while (to < end && body[to]!.text !== ';') to = /^[([{]$/.test(body[to]!.text) ? closing(body, to, end) : to + 1
-    return to
   }
   const leavesFrom = (start: number, owner: Draft): boolean => {
     const own = found.slice(start).filter(({ under }) => under.at(-1) === owner)

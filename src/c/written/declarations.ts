@@ -2,8 +2,7 @@
 // C text taken apart into its top-level declarations, and what each of them declares. A change to a
 // header reaches a unit only through the names that it changes, so most units can be told apart from
 // those that matter without compiling them. Whatever is not understood is `code`: in doubt it counts.
-import { scanner, withoutComments } from '../tokens/comments.ts'
-import { tokenize } from '../tokens/lexer.ts'
+import { outsideLiterals, tokenize, withoutComments } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
 import { keywords } from '../tokens/words.ts'
 
@@ -135,7 +134,7 @@ function tidy(text: string): string {
   return text.replace(/(?<![ \t])[ \t]*\n[ \t\n]*/g, ' ').trim()
 }
 
-const scanLandmarks = scanner(String.raw`[{}();=]|^[ \t]*#[^\n]*`)
+const scanLandmarks = outsideLiterals(String.raw`[{}();=]|^[ \t]*#[^\n]*`)
 
 /** Pairs of braces that stand beside each other in one declaration; nobody writes more than three. */
 const mostBraces = 64
@@ -169,9 +168,7 @@ export function splitDeclarations(source: string, isMacro?: (name: string) => bo
     start = end
     braces = 0
   }
-  for (const { text: mark, index } of scanLandmarks(text)) {
-    const c = mark[0]
-    if (c === '"' || c === "'") continue
+  for (const { text: mark, start: index } of scanLandmarks(text)) {
     if (mark.trimStart().startsWith('#')) {
       const directive = /^\s*#\s*([a-z]*)\s*([A-Za-z_]\w*)?/.exec(mark)!
       const name = directive[1]!

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The functions of a C file as a person wrote them. The rules on locks and references read this text and not what the
 // preprocessor makes of it: there `mutex_lock` has a name and an argument, behind the preprocessor it has neither.
-import { withoutComments } from '../tokens/comments.ts'
+import { directivesIn, type MacroDefinition, macroDefinedBy } from '../tokens/directives.ts'
 import { closing, type Token, tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
 
@@ -44,56 +44,38 @@ interface Branch {
 }
 
 /**
- * The text without directives, with as many lines; comments, which may hide one, are out. Of `#if`, `#elif`, `#else`
- * the first part stays that is not `#if 0`: in the others braces may open that are closed only once.
+ * The tokens outside of directives. Of `#if`, `#elif`, `#else` the first part stays that is not `#if 0`: in the others
+ * braces may open that are closed only once.
  */
-function withoutDirectives(text: string): { plain: string; macros: { text: string; line: number }[] } {
-  const lines = text.split('\n')
-  const macros: { text: string; line: number }[] = []
+function withoutDirectives(text: string): { code: readonly Token[]; macros: readonly MacroDefinition[] } {
+  const tokens = tokenize(text)
+  const macros: MacroDefinition[] = []
   const branches: Branch[] = []
-  const kept: string[] = []
+  const code: Token[] = []
   const isOpen = () => branches.every(({ open }) => open)
-  for (let at = 0; at < lines.length; at++) {
-    const line = lines[at]!
-    const directive = /^[ \t]*#[ \t]*(\w*)[ \t]*(.*)$/.exec(line)
-    if (directive === null) {
-      kept.push(isOpen() ? line : '')
-      continue
-    }
-    const first = at
-    let whole = directive[2]!
-    kept.push('')
-    while (/\\\r?$/.test(lines[at]!) && at + 1 < lines.length) {
-      at++
-      kept.push('')
-      whole = `${whole.replace(/\\\r?$/, ' ')}\n${lines[at]!}`
-    }
+  let done = 0
+  const copy = (to: number) => {
+    if (isOpen()) for (let at = done; at < to; at++) code.push(tokens[at]!)
+  }
+  for (const directive of directivesIn(text, tokens)) {
+    const { name, from, to } = directive
+    copy(from)
+    done = to
     const group = branches.at(-1)
-    switch (directive[1]) {
-      case 'if':
-      case 'ifdef':
-      case 'ifndef': {
-        const open = !(directive[1] === 'if' && /^0\s*(?:\/[*/]|$)/.test(whole))
-        branches.push({ open, taken: open })
-        break
-      }
-      case 'elif':
-      case 'elifdef':
-      case 'else':
-        if (group !== undefined) {
-          group.open = !group.taken
-          group.taken = true
-        }
-        break
-      case 'endif':
-        branches.pop()
-        break
-      case 'define':
-        if (isOpen()) macros.push({ text: whole, line: first + 1 })
-        break
+    if (/^if/.test(name)) {
+      const open = !(name === 'if' && to === from + 3 && tokens[from + 2]!.text === '0')
+      branches.push({ open, taken: open })
+    } else if (/^el/.test(name) && group !== undefined) {
+      group.open = !group.taken
+      group.taken = true
+    } else if (name === 'endif') branches.pop()
+    else if (name === 'define' && isOpen()) {
+      const macro = macroDefinedBy(directive, tokens)
+      if (macro !== undefined) macros.push(macro)
     }
   }
-  return { plain: kept.join('\n'), macros }
+  copy(tokens.length)
+  return { code, macros }
 }
 
 /** The function that a head declares: the name before the last parentheses that are no decoration. */
@@ -121,8 +103,7 @@ function nameOfHead(head: readonly Token[]): string | undefined {
 export function definitionsOf(text: string): Definitions {
   const byName = new Map<string, Definition>()
   const rest: Token[] = []
-  const { plain, macros } = withoutDirectives(withoutComments(text, true))
-  const tokens = tokenize(plain)
+  const { code: tokens, macros } = withoutDirectives(text)
   let [start, at, open] = [0, 0, -1]
   const cutter = new TopLevelCutter(() => tokens.slice(start, at), true)
   const finish = (end: number) => {
@@ -149,21 +130,8 @@ export function definitionsOf(text: string): Definitions {
     if (ends) finish(at + 1)
   }
   finish(tokens.length)
-  for (const { text: definition, line } of macros) {
-    const [, name, list = '', body] = /^([A-Za-z_]\w*)\(([^)]*)\)([\s\S]*)$/.exec(definition) ?? []
-    if (name === undefined || byName.has(name)) continue
-    byName.set(name, {
-      name,
-      kind: 'macro',
-      line,
-      head: [],
-      body: tokenize(body!, 0, body!.length, line),
-      parameters: list
-        .split(',')
-        .map((one) => one.replace(/[\s\\]+/g, ''))
-        .filter((one) => one !== ''),
-      isPrivate: false,
-    })
-  }
+  for (const { name, line, parameters, body } of macros)
+    if (parameters !== undefined && !byName.has(name))
+      byName.set(name, { name, kind: 'macro', line, head: [], body, parameters, isPrivate: false })
   return { byName, rest }
 }

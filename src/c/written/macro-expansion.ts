@@ -3,7 +3,7 @@
 // a macro of it changes, its text is the same on both sides and what it does is not. Macros that do not change stay as
 // they are written, since the rules know them by their names.
 
-import { closing, type Token, tokenize } from '../tokens/lexer.ts'
+import { closing, isClosing, isOpening, partsOf, type Token, tokenize } from '../tokens/lexer.ts'
 import type { Definition, Definitions } from './functions.ts'
 import { macroValues } from './macro-values.ts'
 
@@ -37,10 +37,10 @@ function isConstant(body: readonly Token[]): boolean {
 /** Bodies that only the preprocessor can put in, and those that open what they do not close. */
 function isPlain(body: readonly Token[]): boolean {
   let depth = 0
-  for (const { text } of body) {
-    if (text === '#' || text === '##') return false
-    if (/^[([{]$/.test(text)) depth++
-    else if (/^[)\]}]$/.test(text) && --depth < 0) return false
+  for (const one of body) {
+    if (one.text === '#' || one.text === '##') return false
+    if (isOpening(one)) depth++
+    else if (isClosing(one) && --depth < 0) return false
   }
   return depth === 0
 }
@@ -139,20 +139,15 @@ function expand(tokens: readonly Token[], macros: Macros, within: readonly strin
 
 /** What each parameter is given, in parentheses where it is more than a path to a member. */
 function argumentsOf(parameters: readonly string[], inner: readonly Token[]): ReadonlyMap<string, readonly Token[]> {
-  const lists: Token[][] = [[]]
-  for (let at = 0; at < inner.length; at++) {
-    const { text } = inner[at]!
-    const isRest = lists.length === parameters.length && /\.\.\.$/.test(parameters.at(-1) ?? '')
-    if (text === ',' && !isRest) lists.push([])
-    else if (/^[([{]$/.test(text)) {
-      const end = closing(inner, at)
-      lists.at(-1)!.push(...inner.slice(at, end))
-      at = end - 1
-    } else lists.at(-1)!.push(inner[at]!)
+  const parts = partsOf(inner)
+  const lists = new Map<string, readonly Token[]>()
+  for (const [index, name] of parameters.entries()) {
+    const isRest = name.endsWith('...')
+    const [first, last] = [parts[index], isRest ? parts.at(-1) : parts[index]]
+    const list = first === undefined || last === undefined ? [] : inner.slice(first.from, last.to)
+    lists.set(name === '...' ? '__VA_ARGS__' : isRest ? name.slice(0, -3) : name, list)
   }
-  return new Map(
-    parameters.map((name, index) => [name === '...' ? '__VA_ARGS__' : name.replace(/\.\.\.$/, ''), lists[index] ?? []]),
-  )
+  return lists
 }
 
 /** `do { … } while (0)` and `({ … })` as the statements in them, and `(x)->y` as `x->y`: so functions are written. */

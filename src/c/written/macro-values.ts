@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The macros without parameters of a file, and what they stand for.
-import { withoutComments } from '../tokens/comments.ts'
-import { tokenize } from '../tokens/lexer.ts'
+import { tokenize, withoutComments } from '../tokens/lexer.ts'
 
 /** @param text a C file as it is written; of several definitions of a name all count */
 export function macroValues(text: string): Map<string, string> {

@@ -2,6 +2,8 @@
 // A C file as it was written, and which of its lines count in this configuration. The preprocessor itself tells that:
 // the file is handed to it with a #define behind each #if, #elif and #else, and those that come out again were reached.
 import path from 'node:path'
+import { directivesIn } from '../tokens/directives.ts'
+import { tokenize } from '../tokens/lexer.ts'
 
 export interface Directive {
   /** Its first and last line in the probed text, from 1. */
@@ -54,11 +56,6 @@ export interface Probed {
 
 const probe = 'inarch_probe_'
 
-// Comments, strings, and whole directives with their continuation lines. A quote that is not closed on its line is no
-// string: it stands in text that is left out, or in a comment of assembly.
-const landmark =
-  /\/\*[\s\S]*?\*\/|\/\/(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|^[ \t]*#(?:\/\*[\s\S]*?\*\/|\/\/(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\[\s\S])*"|\\\r?\n|[^\n])*/gm
-
 /** The macro that `push_macro("X")` or `pop_macro("X")` names. */
 function stackedMacro(pragma: string): string | undefined {
   return /^\s*(?:push|pop)_macro\s*\(\s*"(\w+)"\s*\)/.exec(pragma)?.[1]
@@ -69,25 +66,24 @@ interface Raw {
   readonly to: number
   readonly name: string
   readonly argument: string
+  /** Its first word, where it is one. */
+  readonly word: string | undefined
 }
 
 /** The directives of a text, with their lines from 0. */
 function directivesOf(text: string): Raw[] {
-  const found: Raw[] = []
-  let line = 0
-  let counted = 0
-  const lineAt = (offset: number): number => {
-    for (let at = text.indexOf('\n', counted); at !== -1 && at < offset; at = text.indexOf('\n', at + 1)) line++
-    counted = offset
-    return line
-  }
-  for (const { 0: mark, index } of text.matchAll(landmark)) {
-    const match = /^[ \t]*#(?:[ \t]|\/\*[\s\S]*?\*\/)*([a-z_]*)([\s\S]*)$/.exec(mark)
-    if (match === null) continue
-    const from = lineAt(index)
-    found.push({ from, to: lineAt(index + mark.length), name: match[1]!, argument: match[2]! })
-  }
-  return found
+  const tokens = tokenize(text)
+  return directivesIn(text, tokens).map(({ name, from, to, start, behindName, end }) => {
+    const line = tokens[from]!.line - 1
+    const first = from + 2 < to ? tokens[from + 2] : undefined
+    return {
+      from: line,
+      to: line + text.slice(start, end).split('\n').length - 1,
+      name,
+      argument: text.slice(behindName, end),
+      word: first?.kind === 'name' ? first.text : undefined,
+    }
+  })
 }
 
 /** The files that replace an `#include` line: by its argument, the text and the path. */
@@ -116,13 +112,10 @@ export function probeFile(text: string, file: string, splices: Splices, isHidden
     const hide = (to: number) => {
       for (; done <= to; done++) put('', true)
     }
-    for (const { from, to, name, argument } of directivesOf(source)) {
+    for (const { from, to, name, argument, word } of directivesOf(source)) {
       copy(from)
-      const macro = /^(?:define|undef)$/.test(name)
-        ? /^(?:\s|\\\r?\n|\/\*[\s\S]*?\*\/)*([A-Za-z_]\w*)/.exec(argument)?.[1]
-        : name === 'pragma'
-          ? stackedMacro(argument)
-          : undefined
+      const isPragma = name === 'pragma'
+      const macro = /^(?:define|undef)$/.test(name) ? word : isPragma ? stackedMacro(argument) : undefined
       const place = /^(?:line)?$/.test(name) ? /^\s*(\d+)\s*("(?:[^"\\]|\\.)*")?/.exec(argument) : null
       if (place !== null) {
         hide(to)

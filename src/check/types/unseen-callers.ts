@@ -10,7 +10,7 @@ import { preprocess } from '../../build/compiler/preprocess.ts'
 import { openSurvey } from '../../build/headers/survey.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { outline } from '../../c/expanded/outline.ts'
-import { withoutComments } from '../../c/tokens/comments.ts'
+import { withoutComments } from '../../c/tokens/lexer.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Subject } from '../subject/subject.ts'
 

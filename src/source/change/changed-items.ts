@@ -4,7 +4,7 @@
 
 import path from 'node:path'
 import { type Item, type Outline, outline } from '../../c/expanded/outline.ts'
-import { tokenText } from '../../c/tokens/same-tokens.ts'
+import { tokenText } from '../../c/expanded/same-tokens.ts'
 import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { changedMacros } from './changed-macros.ts'

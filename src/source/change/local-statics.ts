@@ -4,8 +4,8 @@
 import { staticLocalsIn } from '../../c/expanded/local-statics.ts'
 import { isDeclaredByMacro } from '../../c/expanded/macro-statics.ts'
 import { withoutMarkers } from '../../c/expanded/outline.ts'
+import { tokenText } from '../../c/expanded/same-tokens.ts'
 import { tokenize } from '../../c/tokens/lexer.ts'
-import { tokenText } from '../../c/tokens/same-tokens.ts'
 
 export interface LocalStatic {
   readonly name: string
