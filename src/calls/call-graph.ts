@@ -144,15 +144,15 @@ function readCode(
       at = instruction.end
       if (branch >= 0) {
         if (at - branch !== 4) continue
-        const to = index.get(base + placeOf(bytes, instruction))
+        const to = index.get(base + placeOf(instruction))
         if (to !== undefined && to !== of) calls.add(of, to)
         continue
       }
       if (memory >= 0) {
-        const to = index.get(base + placeOf(bytes, instruction))
+        const to = index.get(base + placeOf(instruction))
         if (to !== undefined) takes.add(of, to)
       }
-      const address = kernelAddressIn(bytes, instruction)
+      const address = kernelAddressIn(instruction)
       const to = address === undefined ? undefined : index.get(address)
       if (to !== undefined) takes.add(of, to)
     }

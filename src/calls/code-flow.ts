@@ -49,7 +49,7 @@ export function flowOf(code: Buffer, base: number, start: number, end: number, k
     const next = instruction.end
     const control = controlOf(instruction)
     if (instruction.branch >= 0) {
-      const target = placeOf(code, instruction)
+      const target = placeOf(instruction)
       const isCall = control === 'call'
       const outside = target < start || target >= end
       if (isCall || outside) calls.push({ at, target: base + target, args: registers.passed(), inLoop: false })
@@ -67,7 +67,7 @@ export function flowOf(code: Buffer, base: number, start: number, end: number, k
         if (control === 'jump') unreached.add(next)
       }
     } else {
-      registers.step(code, instruction, base)
+      registers.step(instruction, base)
       if (leaves(control)) unreached.add(next)
       if (control === 'return') comesBack = true
     }

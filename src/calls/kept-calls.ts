@@ -13,7 +13,7 @@ import { type CallGraph, type CallTable, callGraph, readCalls } from './call-gra
 import { mapKernel, mapModule } from './code-map.ts'
 
 /** Raised whenever what is kept, or what is read from the code, changes. */
-const format = 'inarch-calls-1'
+const format = 'inarch-calls-2'
 
 const arrays = ({ starts, sizes, calls, takes, held }: CallTable) => [
   starts,

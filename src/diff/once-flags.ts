@@ -85,7 +85,7 @@ class Reader {
         if (!datum && target.kind !== 'external') continue
         const [variable, name] =
           target.kind === 'atom' ? [this.nameOf(target.atom), bareName(target.atom.name)] : [target.name, target.name]
-        if (useOf(section.data, instruction, relocation.offset) === 'address')
+        if (useOf(instruction, relocation.offset) === 'address')
           done.taken.set(`${variable}+${target.offset}`, {
             variable,
             name: target.offset === 0 ? name : `${name}+${target.offset}`,

@@ -47,7 +47,7 @@ function stayTogether(lookup: UnitLookup, one: Atom, next: Atom): boolean {
 
 function useBy({ change: { after } }: UnitLookup, from: Section, relocation: Relocation) {
   const instruction = isCode(from) ? after.instructionAt(from, relocation.offset) : undefined
-  return instruction === undefined ? 'address' : useOf(from.data, instruction, relocation.offset)
+  return instruction === undefined ? 'address' : useOf(instruction, relocation.offset)
 }
 
 /** All that a function and its cold parts refer to, or a datum. */

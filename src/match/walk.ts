@@ -273,7 +273,7 @@ class Walk {
   private hiddenBytes(a: Instruction): number[] {
     const { running, theirs, there } = this
     if (!this.live || !hasBreakpoint(theirs, there) || running.probed?.(this.here(there)) !== true) return []
-    return bytesUnderProbe(this.ours, a)
+    return bytesUnderProbe(a)
   }
 
   /** @returns whether ftrace has hooked the function; undefined when there is no hook */
@@ -294,7 +294,7 @@ class Walk {
     const size = nopAt(theirs, start)
     if (size === 2 || size === 5) return { start, ours: a.end, end: start + size }
     if (controlOf(b) !== 'jump') return undefined
-    const lands = BigInt.asUintN(64, this.here(placeOf(theirs, b)))
+    const lands = BigInt.asUintN(64, this.here(placeOf(b)))
     return { start, ours: a.end, end: b.end, ...(to === 'unknown' ? {} : { lands }) }
   }
 
@@ -342,11 +342,11 @@ class Walk {
     const { theirs } = this
     if (a.branch >= 0) {
       if (b.branch < 0 || conditionOf(a) !== conditionOf(b)) return { why: 'instruction' }
-      const lands = BigInt.asUintN(64, this.here(placeOf(theirs, b)))
+      const lands = BigInt.asUintN(64, this.here(placeOf(b)))
       const field = code.fields.get(a.branch)
       if (field !== undefined) return this.add(adjusted(field, a), lands, step)
       // A jump whose distance the compiler knew leads to this part, too.
-      step.leads.push({ to: { part: this.number, plus: placeOf(code.bytes, a) }, lands })
+      step.leads.push({ to: { part: this.number, plus: placeOf(a) }, lands })
       return undefined
     }
     const size = a.end - a.start

@@ -2,19 +2,7 @@
 // Which instruction takes an address, and which one only goes there: `lea`, and numbers that are part of an
 // instruction. Encodings: Intel SDM volume 2, LEA, MOV, PUSH. Relocations: AMD64 psABI, 4.4.
 import { relocationType } from '../elf/format.ts'
-import {
-  baseOf,
-  type Encoded,
-  encoded,
-  isDirect,
-  lea,
-  loadsNumber,
-  operandField,
-  pushNumber,
-  putNumber,
-  registerField,
-  stackPointer,
-} from './encoding.ts'
+import { type Encoded, encoded, lea, loadsNumber, pushNumber, putNumber, stackPointer } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 
 /**
@@ -27,8 +15,8 @@ const withImmediate = new Set([0x68, 0x05, 0x0d, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0
 export type AddressUse = 'access' | 'address' | 'walk'
 
 /** What an instruction does with the address in one of its fields. */
-export function useOf(code: Buffer, instruction: Instruction, field: number): AddressUse {
-  const { opcode, modrm, end, memory, operands } = encoded(instruction)
+export function useOf(instruction: Instruction, field: number): AddressUse {
+  const { code, opcode, modrm, end, memory, operands } = encoded(instruction)
   if (opcode === lea || loadsNumber(opcode)) return 'address'
   if (withImmediate.has(opcode) && field === end - 4) return 'address'
   if (field === memory) return 'access'
@@ -36,10 +24,11 @@ export function useOf(code: Buffer, instruction: Instruction, field: number): Ad
   return field === operands && (modrm & 0xc7) === 4 && code[operands - 1] === 0x25 ? 'access' : 'walk'
 }
 
-/** True for lea, and for push and mov with a number in the code. */
-export function loadsAddress(instruction: Instruction): boolean {
-  const { opcode } = encoded(instruction)
-  return opcode === lea || opcode === pushNumber || opcode === putNumber || loadsNumber(opcode)
+/** True for lea, and for push and mov with a number in the code, when the address is this number. */
+export function loadsAddress(instruction: Instruction, field: number): boolean {
+  const { opcode, end } = encoded(instruction)
+  if (opcode === lea || loadsNumber(opcode)) return true
+  return (opcode === pushNumber || opcode === putNumber) && field === end - 4
 }
 
 /** True when REX.W is the only prefix. */
@@ -54,22 +43,22 @@ function isPlainWide({ start, opcodeAt, rex }: Encoded): boolean {
 export function loadedRegister(instruction: Instruction): number | undefined {
   const one = encoded(instruction)
   if (!isPlainWide(one)) return undefined
-  if (one.opcode === putNumber && isDirect(one)) return operandField(one)
-  return one.opcode === lea && one.memory >= 0 ? registerField(one) : undefined
+  if (one.opcode === putNumber && one.isDirect) return one.operand
+  return one.opcode === lea && one.memory >= 0 ? one.register : undefined
 }
 
 /** True when an instruction puts the address that it holds into memory (`movq $text, 8(%rbx)`), but for the stack. */
-export function storesAddress(code: Buffer, instruction: Instruction): boolean {
+export function storesAddress(instruction: Instruction): boolean {
   const one = encoded(instruction)
-  if (one.opcode !== putNumber || !isPlainWide(one) || isDirect(one)) return false
-  return baseOf(code, one) !== stackPointer || (one.rex & 1) !== 0
+  return one.opcode === putNumber && isPlainWide(one) && !one.isDirect && one.base !== stackPointer
 }
 
 /**
  * The address of the kernel in the last 4 bytes of an instruction, without its upper half, that all have, and from
  * there on; undefined when it can be none. Such a number is sign-extended: an address of the kernel is negative.
  */
-export function kernelAddressIn(code: Buffer, { start, end }: Instruction): number | undefined {
+export function kernelAddressIn(instruction: Instruction): number | undefined {
+  const { code, start, end } = encoded(instruction)
   return end - start >= 5 && code[end - 1]! >= 0x80 ? code.readInt32LE(end - 4) + 0x8000_0000 : undefined
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The load of a constant that the kernel writes into its own code while it starts: `movabs $PLACEHOLDER,%reg`
 // (arch/x86/include/asm/runtime-const.h, since 6.11). In a module it has to be a load of the variable.
-import { decode, opcodeRegister, registerField } from './encoding.ts'
+import { decode } from './encoding.ts'
 import { isNopOf } from './padding.ts'
 
 /** Bytes of `movabs` before its 64-bit constant. */
@@ -40,7 +40,5 @@ export function loadsVariable(made: Buffer, ours: Buffer, at: number): boolean {
   const [constant, load] = [decode(made, at), decode(ours, at)]
   if (constant === undefined || load === undefined || constant.end - at !== constantSize) return false
   const isLoad = load.opcode === 0x8b && load.memory >= 0 && (load.rex & 8) !== 0
-  return (
-    isLoad && registerField(load) === opcodeRegister(constant) && isNopOf(at + constantSize - load.end, ours, load.end)
-  )
+  return isLoad && load.register === constant.opcodeRegister && isNopOf(at + constantSize - load.end, ours, load.end)
 }

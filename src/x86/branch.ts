@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How control goes on behind an instruction, and where direct calls and jumps lead.
 // Encodings: Intel SDM volume 2, CALL, JMP, Jcc, LOOPcc, RET, INT3, UD2.
-import { encoded, groupOf } from './encoding.ts'
+import { encoded } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 
 /** `branch`: elsewhere or to the next instruction, by a condition. `trap`: UD2, of which BUG() and WARN() are made. */
@@ -27,7 +27,7 @@ export function controlOf(instruction: Instruction): Control {
     case 0x0f0b:
       return 'trap'
     case 0xff: {
-      const group = groupOf(encoded(instruction))
+      const group = encoded(instruction).group
       return group === 2 ? 'indirect-call' : group === 4 ? 'indirect-jump' : 'next'
     }
     default:
@@ -65,18 +65,11 @@ export function isAboveNumber(condition: Condition): boolean {
   return condition === 6 || condition === 7 || condition === 14 || condition === 15
 }
 
-/** The distance of a direct branch. */
-export function distanceOf(code: Buffer, { end, branch }: Instruction): number {
-  return end - branch === 1 ? code.readInt8(branch) : code.readInt32LE(branch)
-}
-
-/**
- * Where a direct branch, or a memory operand that counts from the instruction's end, leads in `code`; only for one of
- * these.
- */
-export function placeOf(code: Buffer, instruction: Instruction): number {
-  const { end, branch, memory } = instruction
-  return end + (branch >= 0 ? distanceOf(code, instruction) : code.readInt32LE(memory))
+/** Where a direct branch, or a memory operand that counts from the instruction's end, leads; only for one of these. */
+export function placeOf(instruction: Instruction): number {
+  const { code, end, branch, memory } = encoded(instruction)
+  if (branch < 0) return end + code.readInt32LE(memory)
+  return end + (end - branch === 1 ? code.readInt8(branch) : code.readInt32LE(branch))
 }
 
 /** True where 4 bytes from `offset` on are the distance of a call or a jump, by the bytes before them. */

@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where a call finds its arguments, what it leaves alone, and how code puts arguments there.
 // Source: System V ABI for AMD64, 3.2.3; registers are numbered as in instructions.
-import {
-  encoded,
-  isDirect,
-  lea,
-  legacyPrefixes,
-  loadsNumber,
-  opcodeRegister,
-  operandField,
-  pushNumber,
-  putNumber,
-  registerField,
-} from './encoding.ts'
+import { encoded, lea, loadsNumber, pushNumber, putNumber } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 
 /** The registers of the first six arguments: rdi, rsi, rdx, rcx, r8, r9. */
@@ -21,7 +10,10 @@ export const argumentRegisters: readonly number[] = [7, 6, 2, 1, 8, 9]
 /** rax, rcx, rdx, rsi, rdi and r8 to r11 do not survive a call. */
 export const callerSaved: readonly number[] = [0, 1, 2, 6, 7, 8, 9, 10, 11]
 
-const maskOf = (registers: readonly number[]) => registers.reduce((mask, register) => mask | (1 << register), 0)
+/** A bit for each register. */
+export function maskOf(registers: readonly number[]): number {
+  return registers.reduce((mask, register) => mask | (1 << register), 0)
+}
 
 /** The registers of arguments, those that survive a call, and that of its result, with a bit for each. */
 export const passed = maskOf(argumentRegisters)
@@ -45,26 +37,26 @@ export function numberForCall(instruction: Instruction): number {
   const { start, end, opcode, opcodeAt, rex } = one
   if (loadsNumber(opcode)) {
     // mov $n, %edx %ecx %esi %edi; with REX.B %r8d %r9d
-    const isArgument = argumentRegisters.includes(opcodeRegister(one))
-    return isArgument && (rex === 0 || rex === 0x41) && end - opcodeAt === 5 && legacyPrefixes(one) === 0
+    const isArgument = argumentRegisters.includes(one.opcodeRegister)
+    return isArgument && (rex === 0 || rex === 0x41) && end - opcodeAt === 5 && one.legacyPrefixes === 0
       ? opcodeAt + 1
       : -1
   }
   if (opcode === pushNumber) return end - start === 5 ? start + 1 : -1
   // mov $n, disp(%rsp), also of 8 bytes; and mov $n, %reg with a sign
-  return opcode === putNumber && legacyPrefixes(one) === 0 && (rex === 0 || rex >= 0x48) ? end - 4 : -1
+  return opcode === putNumber && one.legacyPrefixes === 0 && (rex === 0 || rex >= 0x48) ? end - 4 : -1
 }
 
 /** Where an instruction puts an address or a number of its own; undefined when it has none. */
-export function loadedHome(code: Buffer, instruction: Instruction): Home | undefined {
+export function loadedHome(instruction: Instruction): Home | undefined {
   const one = encoded(instruction)
-  const { opcode, modrm, operands, end } = one
-  if (legacyPrefixes(one) > 0) return undefined
+  const { code, opcode, modrm, operands, end } = one
+  if (one.legacyPrefixes > 0) return undefined
   if (opcode === pushNumber) return 16
-  if (loadsNumber(opcode)) return opcodeRegister(one)
-  if (opcode === lea) return registerField(one)
+  if (loadsNumber(opcode)) return one.opcodeRegister
+  if (opcode === lea) return one.register
   if (opcode !== putNumber) return undefined
-  if (isDirect(one)) return operandField(one)
+  if (one.isDirect) return one.operand
   // To (%rsp) or disp(%rsp).
   if ((modrm & 7) !== 4 || code[operands - 1] !== 0x24) return undefined
   if (modrm >> 6 === 0) return 16
@@ -74,7 +66,7 @@ export function loadedHome(code: Buffer, instruction: Instruction): Home | undef
 /** The registers of `mov %from, %to`; undefined for another instruction. */
 export function copiedHome(instruction: Instruction): { from: Home; to: Home } | undefined {
   const one = encoded(instruction)
-  if (!isDirect(one) || legacyPrefixes(one) > 0) return undefined
-  if (one.opcode === 0x89) return { from: registerField(one), to: operandField(one) }
-  return one.opcode === 0x8b ? { from: operandField(one), to: registerField(one) } : undefined
+  if (!one.isDirect || one.legacyPrefixes > 0) return undefined
+  if (one.opcode === 0x89) return { from: one.register, to: one.operand }
+  return one.opcode === 0x8b ? { from: one.operand, to: one.register } : undefined
 }

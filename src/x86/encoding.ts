@@ -17,15 +17,66 @@ export interface Instruction {
 }
 
 /** What this room knows of it. */
-export interface Encoded extends Instruction {
-  /** Offset of the opcode, behind all prefixes. */
-  readonly opcodeAt: number
-  /** `8d`, `0f84` and `0f38f1` are numbers; of a vector instruction (VEX, EVEX) it is the first byte only. */
-  readonly opcode: number
-  /** The prefix REX, which widens registers and operands; 0 for none. */
-  readonly rex: number
-  /** The byte ModRM, which names registers and the form of an address; -1 for none. */
-  readonly modrm: number
+export class Encoded implements Instruction {
+  constructor(
+    /** The bytes that it stands in. */
+    readonly code: Buffer,
+    readonly start: number,
+    readonly end: number,
+    readonly branch: number,
+    readonly memory: number,
+    readonly operands: number,
+    /** Offset of the opcode, behind all prefixes. */
+    readonly opcodeAt: number,
+    /** `8d`, `0f84` and `0f38f1` are numbers; of a vector instruction (VEX, EVEX) it is the first byte only. */
+    readonly opcode: number,
+    /** The prefix REX, which widens registers and operands; 0 for none. */
+    readonly rex: number,
+    /** The byte ModRM, which names registers and the form of an address; -1 for none. */
+    readonly modrm: number,
+  ) {}
+
+  /** The register in the middle of ModRM. */
+  get register(): number {
+    return ((this.modrm >> 3) & 7) | ((this.rex & 4) << 1)
+  }
+
+  /** The register at the end of ModRM. */
+  get operand(): number {
+    return (this.modrm & 7) | ((this.rex & 1) << 3)
+  }
+
+  /** The register in the last three bits of the opcode. */
+  get opcodeRegister(): number {
+    return (this.opcode & 7) | ((this.rex & 1) << 3)
+  }
+
+  /** Where ModRM is a part of the opcode, which of the group is meant (SDM volume 2, A.4). */
+  get group(): number {
+    return (this.modrm >> 3) & 7
+  }
+
+  /** True when ModRM names a register, and no memory. */
+  get isDirect(): boolean {
+    return this.modrm >= 0xc0
+  }
+
+  /** The base register of an address, or the register in its place; -1 without ModRM. */
+  get base(): number {
+    if (this.modrm < 0) return -1
+    if (this.isDirect || (this.modrm & 7) !== 4) return this.operand
+    return (this.code[this.operands - 1]! & 7) | ((this.rex & 1) << 3)
+  }
+
+  /** True for an address without a base register: of 32 bits, or counted from the instruction's end. */
+  get isWithoutBase(): boolean {
+    return this.modrm >= 0 && this.modrm < 0x40 && (this.base & 7) === 5
+  }
+
+  /** Bytes before REX and the opcode. */
+  get legacyPrefixes(): number {
+    return this.opcodeAt - this.start - (this.rex === 0 ? 0 : 1)
+  }
 }
 
 /** The same instruction as this room knows it. */
@@ -212,7 +263,7 @@ export function decode(code: Buffer, start: number): Encoded | undefined {
   if ((follows & full) !== 0) at += (rex & 8) !== 0 ? 8 : operandSize ? 2 : 4
   if ((follows & offset) !== 0) at += addressSize ? 4 : 8
   if (at > code.length) return undefined
-  return { start, end: at, branch, memory, operands, opcodeAt, opcode, rex, modrm: fields }
+  return new Encoded(code, start, at, branch, memory, operands, opcodeAt, opcode, rex, fields)
 }
 
 /** `lea`, `push $number`, and `mov $number` to a register or memory. */
@@ -230,41 +281,5 @@ export function isVector(opcode: number): boolean {
   return opcode === 0xc4 || opcode === 0xc5 || opcode === 0x62
 }
 
-/** The register in the middle of ModRM. */
-export function registerField({ modrm, rex }: Encoded): number {
-  return ((modrm >> 3) & 7) | ((rex & 4) << 1)
-}
-
-/** The register, or the base of an address, at the end of ModRM. */
-export function operandField({ modrm, rex }: Encoded): number {
-  return (modrm & 7) | ((rex & 1) << 3)
-}
-
-/** The register in the last three bits of an opcode. */
-export function opcodeRegister({ opcode, rex }: Encoded): number {
-  return (opcode & 7) | ((rex & 1) << 3)
-}
-
-/** Where ModRM is a part of the opcode, which of the group is meant (SDM volume 2, A.4). */
-export function groupOf({ modrm }: Encoded): number {
-  return (modrm >> 3) & 7
-}
-
-/** True when ModRM names a register, and no memory. */
-export function isDirect({ modrm }: Encoded): boolean {
-  return modrm >= 0xc0
-}
-
-/** The last three bits of the base register of an address, or of the register in its place; -1 for neither. */
-export function baseOf(code: Buffer, { modrm, operands }: Encoded): number {
-  if (modrm < 0) return -1
-  return modrm < 0xc0 && (modrm & 7) === 4 ? code[operands - 1]! & 7 : modrm & 7
-}
-
-/** The stack pointer by the last three bits of its number. */
+/** The number of the stack pointer. */
 export const stackPointer = 4
-
-/** Bytes before REX and the opcode. */
-export function legacyPrefixes({ start, opcodeAt, rex }: Encoded): number {
-  return opcodeAt - start - (rex === 0 ? 0 : 1)
-}

@@ -2,6 +2,7 @@
 // What a kprobe leaves in the code: a breakpoint over an instruction's first byte, or, optimised, a jump over several
 // instructions. Sources: the kernel's arch/x86/kernel/kprobes/{core,opt}.c.
 import { call, conditionOf, isConditional, jump } from './branch.ts'
+import { encoded } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 
 /** Bytes of an optimised kprobe. */
@@ -22,8 +23,9 @@ export function probeJumpTo(code: Buffer, at: number): number {
 }
 
 /** What the byte under a breakpoint may have been where `code` has this instruction; a jump may be shorter there. */
-export function bytesUnderProbe(code: Buffer, instruction: Instruction): number[] {
-  const first = code[instruction.start] ?? 0
+export function bytesUnderProbe(instruction: Instruction): number[] {
+  const { code, start } = encoded(instruction)
+  const first = code[start] ?? 0
   if (instruction.branch < 0 || first === call) return [first]
   const condition = conditionOf(instruction)
   return [first, isConditional(condition) ? 0x70 + condition : 0xeb]

@@ -2,7 +2,7 @@
 // What an instruction does, apart from the registers that the compiler happened to choose: to compare code with code.
 // Encodings: Intel SDM volume 2, appendix A; groups are those of A.4.
 import { call, conditionOf, isConditional } from './branch.ts'
-import { baseOf, type Encoded, encoded, groupOf, isDirect, isVector, legacyPrefixes, stackPointer } from './encoding.ts'
+import { type Encoded, encoded, isVector, stackPointer } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 import { isNop } from './padding.ts'
 
@@ -14,17 +14,17 @@ const groups = new Set([
 
 /** The group of an operation as text; empty where the opcode says it all. */
 function groupText(one: Encoded): string {
-  return groups.has(one.opcode) ? `/${groupOf(one)}` : ''
+  return groups.has(one.opcode) ? `/${one.group}` : ''
 }
 
 /** Prefixes that do not name a register, and the operation. */
-export function operationOf(code: Buffer, instruction: Instruction): string {
+export function operationOf(instruction: Instruction): string {
   const one = encoded(instruction)
-  const { start, opcode } = one
-  const prefixes = code.toString('hex', start, start + legacyPrefixes(one))
+  const { code, start, opcode } = one
+  const prefixes = code.toString('hex', start, start + one.legacyPrefixes)
   // push, pop and mov $n name a register in the opcode; from one register to another, both ways of a move are the same.
   const namesRegister = opcode >> 4 === 5 || opcode >> 4 === 0xb
-  const isMove = opcode === 0x8b && isDirect(one)
+  const isMove = opcode === 0x8b && one.isDirect
   const name = namesRegister ? opcode & 0xf8 : isMove ? 0x89 : opcode
   return `${prefixes}:${name.toString(16)}${groupText(one)}`
 }
@@ -56,40 +56,36 @@ function holdsRegister(opcode: number): boolean {
  * Prefixes, opcode and operands without registers, conditions, distances, and places on the stack; a vector instruction
  * is left as it is.
  */
-export function looseText(code: Buffer, instruction: Instruction, hidden: readonly Hidden[]): string {
+export function looseText(instruction: Instruction, hidden: readonly Hidden[]): string {
   const one = encoded(instruction)
-  const { start, end, opcodeAt, opcode, rex, operands, branch } = one
+  const { code, start, end, opcodeAt, opcode, rex, operands, branch } = one
   if (isVector(opcode)) return bytesOf(code, start, end, hidden)
   // A condition may be turned round when blocks change places.
   if (branch >= 0) {
     const condition = conditionOf(instruction)
     return isConditional(condition) ? 'jcc' : condition === call ? 'call' : 'jmp'
   }
-  const prefixes = code.toString('hex', start, start + legacyPrefixes(one)) + ((rex & 8) === 0 ? '' : 'w')
+  const prefixes = code.toString('hex', start, start + one.legacyPrefixes) + ((rex & 8) === 0 ? '' : 'w')
   if (holdsRegister(opcode)) return `${prefixes}${opcode & 0xf8}:${bytesOf(code, opcodeAt + 1, end, hidden)}`
   const name = `${prefixes}${opcode}`
   if (one.modrm < 0) return `${name}:${bytesOf(code, operands, end, hidden)}`
-  const isMemory = !isDirect(one)
+  const isMemory = !one.isDirect
   // Where something lies on the stack may change with everything else.
-  const onStack = isMemory && baseOf(code, one) === stackPointer
+  const onStack = isMemory && one.base === stackPointer
   const form = `${groupText(one)}${isMemory ? 'm' : 'r'}`
   return `${name}${form}:${onStack ? 'stack' : bytesOf(code, operands, end, hidden)}`
 }
 
 /** The numbers of an instruction: no address, no place on the stack, no size of the stack. */
-export function numbersOf(
-  code: Buffer,
-  instruction: Instruction,
-  isAddress: (field: number) => boolean,
-): (number | bigint)[] {
+export function numbersOf(instruction: Instruction, isAddress: (field: number) => boolean): (number | bigint)[] {
   const one = encoded(instruction)
-  const { opcode, modrm, rex, operands, end, branch, memory } = one
+  const { code, opcode, modrm, operands, end, branch, memory } = one
   if (operands >= end || branch >= 0) return []
   const mode = modrm < 0 ? 3 : modrm >> 6
-  const base = baseOf(code, one)
-  const isStack = base === stackPointer && (rex & 1) === 0
+  const base = one.base
+  const isStack = base === stackPointer
   if (isStack && mode === 3 && (opcode === 0x81 || opcode === 0x83)) return []
-  const width = mode === 1 ? 1 : mode === 2 || (mode === 0 && base === 5) ? 4 : 0
+  const width = mode === 1 ? 1 : mode === 2 || one.isWithoutBase ? 4 : 0
   const found: (number | bigint)[] = []
   const put = (from: number, to: number) => {
     const length = to - from
@@ -119,17 +115,17 @@ const stores = new Set([0x88, 0x89, 0xc6, 0xc7])
 const vectorStores = new Set([0x0f11, 0x0f13, 0x0f29, 0x0f7f, 0x0fd6])
 const compares = new Set([0x38, 0x39, 0x3a, 0x3b, 0x84, 0x85])
 
-export function operationKind(code: Buffer, instruction: Instruction): OperationKind {
+export function operationKind(instruction: Instruction): OperationKind {
   const one = encoded(instruction)
-  const { start, opcode, modrm } = one
-  if (isFrame(code, one)) return 'frame'
+  const { code, start, opcode, modrm } = one
+  if (isFrame(one)) return 'frame'
   if (modrm < 0) return 'other'
-  const prefixes = legacyPrefixes(one)
-  if (isDirect(one)) return prefixes === 0 && (opcode === 0x89 || opcode === 0x8b) ? 'copy' : 'other'
+  const prefixes = one.legacyPrefixes
+  if (one.isDirect) return prefixes === 0 && (opcode === 0x89 || opcode === 0x8b) ? 'copy' : 'other'
   if (vectorStores.has(opcode)) return 'vector-store'
   if (prefixes > 1 || (prefixes === 1 && code[start] !== 0x66)) return 'other'
   if (stores.has(opcode)) return 'store'
-  const group = groupOf(one)
+  const group = one.group
   const isCompare =
     compares.has(opcode) ||
     ((opcode === 0x80 || opcode === 0x81 || opcode === 0x83) && group === 7) ||
@@ -137,10 +133,10 @@ export function operationKind(code: Buffer, instruction: Instruction): Operation
   return isCompare ? 'compare' : 'other'
 }
 
-function isFrame(code: Buffer, one: Encoded): boolean {
+function isFrame(one: Encoded): boolean {
   const { opcode, modrm, rex } = one
-  if (opcode === 0x90 || opcode === 0x0f1f) return isNop(code, one)
-  if (legacyPrefixes(one) > 0) return false
+  if (opcode === 0x90 || opcode === 0x0f1f) return isNop(one)
+  if (one.legacyPrefixes > 0) return false
   if (opcode >> 4 === 5) return rex <= 0x41
   // add and sub of a number and the stack pointer
   if (opcode === 0x81 || opcode === 0x83) return rex === 0x48 && (modrm === 0xc4 || modrm === 0xec)

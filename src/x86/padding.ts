@@ -47,8 +47,8 @@ export function isNopOf(size: number, code: Buffer, at: number): boolean {
 }
 
 /** True for a nop of any form. */
-export function isNop(code: Buffer, instruction: Instruction): boolean {
-  const { start, opcodeAt, opcode, rex } = encoded(instruction)
+export function isNop(instruction: Instruction): boolean {
+  const { code, start, opcodeAt, opcode, rex } = encoded(instruction)
   if ((opcode !== 0x90 && opcode !== 0x0f1f) || rex !== 0) return false
   for (let at = start; at < opcodeAt; at++) if (code[at] !== 0x66 && code[at] !== 0x2e) return false
   return true
@@ -63,8 +63,8 @@ export function isPadding(code: Buffer, start: number, end: number): boolean {
     }
     const instruction = decode(code, at)
     if (instruction === undefined || instruction.end > end) return false
-    const isOver = () => conditionOf(instruction) === jump && placeOf(code, instruction) === end
-    if (!isNop(code, instruction) && (at !== start || !isOver())) return false
+    const isOver = () => conditionOf(instruction) === jump && placeOf(instruction) === end
+    if (!isNop(instruction) && (at !== start || !isOver())) return false
     at = instruction.end
   }
   return true

@@ -2,7 +2,7 @@
 // What an instruction asks of a value before a branch: of a number, of a flag in memory, of what a call returned.
 // Encodings: Intel SDM volume 2, CMP, TEST, MOV, MOVZX.
 import { conditionOf, isAboveNumber } from './branch.ts'
-import { encoded, groupOf, legacyPrefixes } from './encoding.ts'
+import { encoded } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 
 /**
@@ -11,31 +11,30 @@ import type { Instruction } from './instruction.ts'
  * @returns where the number begins, and the smallest number above; undefined for what is no such comparison
  */
 export function limitOf(
-  code: Buffer,
   instruction: Instruction,
   next: Instruction | undefined,
 ): { readonly start: number; readonly value: number } | undefined {
   const one = encoded(instruction)
-  const { start, end, opcode } = one
+  const { code, start, end, opcode } = one
   if (next === undefined || next.start !== end || next.branch < 0) return undefined
   const isGrouped = opcode === 0x80 || opcode === 0x81 || opcode === 0x83
-  if (isGrouped ? groupOf(one) !== 7 : opcode !== 0x3c && opcode !== 0x3d) return undefined
-  const width = code.subarray(start, start + legacyPrefixes(one)).includes(0x66) ? 2 : 4
+  if (isGrouped ? one.group !== 7 : opcode !== 0x3c && opcode !== 0x3d) return undefined
+  const width = code.subarray(start, start + one.legacyPrefixes).includes(0x66) ? 2 : 4
   const number = opcode === 0x81 || opcode === 0x3d ? width : 1
   const value = code.readIntLE(end - number, number)
   return { start: end - number, value: value + (isAboveNumber(conditionOf(next)) ? 1 : 0) }
 }
 
 /** What an instruction does with a flag of one byte in memory; undefined for anything else. */
-export function flagUse(code: Buffer, instruction: Instruction): 'sets' | 'reads' | undefined {
+export function flagUse(instruction: Instruction): 'sets' | 'reads' | undefined {
   const one = encoded(instruction)
-  const { opcode, end } = one
+  const { code, opcode, end } = one
   // movb $1
   if (opcode === 0xc6) return code[end - 1] === 1 ? 'sets' : undefined
   // cmpb $…, testb $…, and loads of a byte
   const reads =
-    (opcode === 0x80 && groupOf(one) === 7) ||
-    (opcode === 0xf6 && groupOf(one) < 2) ||
+    (opcode === 0x80 && one.group === 7) ||
+    (opcode === 0xf6 && one.group < 2) ||
     opcode === 0x8a ||
     opcode === 0x38 ||
     opcode === 0x3a ||

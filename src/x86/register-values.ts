@@ -2,20 +2,9 @@
 // What registers hold, as far as instructions say without running them, and which constants are stored. Encodings:
 // Intel SDM volume 2, appendix A.
 import { argumentRegisters, callerSaved } from './calling-convention.ts'
-import {
-  type Encoded,
-  encoded,
-  groupOf,
-  isDirect,
-  lea,
-  loadsNumber,
-  opcodeRegister,
-  operandField,
-  pushNumber,
-  putNumber,
-  registerField,
-} from './encoding.ts'
+import { type Encoded, encoded, lea, loadsNumber, pushNumber, putNumber } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
+import { effectOf } from './registers.ts'
 
 /** What a register holds: a number, or what the function itself got as its n-th parameter. */
 export type Value = { readonly constant: number } | { readonly parameter: number }
@@ -51,13 +40,13 @@ export class RegisterValues {
 
   /**
    * Takes one instruction that is no direct branch.
-   * @param base the address of the first byte of `code`
+   * @param base the address of the first byte of the code
    */
-  step(code: Buffer, instruction: Instruction, base: number): void {
+  step(instruction: Instruction, base: number): void {
     const one = encoded(instruction)
-    const { opcode, opcodeAt, end } = one
+    const { code, opcode, opcodeAt, end } = one
     const at = opcodeAt + 1
-    const low = opcodeRegister(one)
+    const low = one.opcodeRegister
     if (loadsNumber(opcode)) {
       this.values[low] = end - at === 4 ? { constant: code.readInt32LE(at) } : undefined
       return
@@ -69,26 +58,22 @@ export class RegisterValues {
     if ((opcode & ~7) === 0x50 || opcode === pushNumber || opcode === 0x6a) return
     if (opcode > 0xff) {
       // Compares, tests and nops leave the registers alone.
-      if (opcode !== 0x0f1f && opcode !== 0x0fa3) this.overwrite(code[at + 1] ?? 0, one)
+      if (opcode !== 0x0f1f && opcode !== 0x0fa3) this.overwrite(one)
       return
     }
-    const direct = isDirect(one)
-    const [reg, rm] = [registerField(one), operandField(one)]
+    const direct = one.isDirect
+    const [reg, rm] = [one.register, one.operand]
     switch (opcode) {
-      // A return, or a breakpoint.
-      case 0xc3:
-      case 0xcc:
-        return
       case putNumber:
         if (direct) this.values[rm] = { constant: code.readInt32LE(end - 4) }
-        else if (end - at >= 5) this.store(code, one, end - 4, code.readInt32LE(end - 4))
+        else if (end - at >= 5) this.store(one, end - 4, code.readInt32LE(end - 4))
         return
       case 0x89:
         if (direct) this.values[rm] = this.values[reg]
-        else this.storeRegister(code, one, reg)
+        else this.storeRegister(one, reg)
         return
       case 0x87: {
-        if (!direct) this.storeRegister(code, one, reg)
+        if (!direct) this.storeRegister(one, reg)
         this.values[reg] = undefined
         if (direct) this.values[rm] = undefined
         return
@@ -116,30 +101,35 @@ export class RegisterValues {
       case 0x80:
       case 0x81:
       case 0x83:
-        if (groupOf(one) !== 7 && direct) this.values[rm] = undefined
+        if (one.group !== 7 && direct) this.values[rm] = undefined
         return
       case 0xff:
-        if (groupOf(one) === 2) this.call()
+        if (one.group === 2) this.call()
         return
       default:
-        this.overwrite(code[at] ?? 0, one)
+        this.overwrite(one)
     }
   }
 
-  /** An instruction of which it is only known which registers it names, by the byte behind its opcode. */
-  private overwrite(fields: number, { rex }: Encoded): void {
-    this.values[((fields >> 3) & 7) | ((rex & 4) << 1)] = undefined
-    if (fields >> 6 === 3) this.values[(fields & 7) | ((rex & 1) << 3)] = undefined
-    this.values[0] = undefined
+  /** An instruction of which it is only known which registers it names. */
+  private overwrite(one: Encoded): void {
+    if (one.modrm >= 0) {
+      this.values[one.register] = undefined
+      if (one.isDirect) this.values[one.operand] = undefined
+      this.values[0] = undefined
+    } else {
+      const { writes } = effectOf(one)
+      for (const register of this.values.keys()) if ((writes >> register) & 1) this.values[register] = undefined
+    }
   }
 
-  private storeRegister(code: Buffer, one: Encoded, register: number): void {
+  private storeRegister(one: Encoded, register: number): void {
     const value = this.values[register]
-    if (value !== undefined && 'constant' in value) this.store(code, one, one.end, value.constant)
+    if (value !== undefined && 'constant' in value) this.store(one, one.end, value.constant)
   }
 
   /** @param end where the operand's displacement ends */
-  private store(code: Buffer, { modrm }: Encoded, end: number, value: number): void {
+  private store({ code, modrm }: Encoded, end: number, value: number): void {
     const mode = modrm >> 6
     const displacement = mode === 1 ? code.readInt8(end - 1) : mode === 2 ? code.readInt32LE(end - 4) : 0
     this.stores.push({ displacement, value })

@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which general registers an instruction reads and writes, and what it has to do with the flags: enough to see whether
 // one instruction uses what another one has made. Source: Intel SDM volume 2, chapter 2 and appendix A.
-import {
-  baseOf,
-  type Encoded,
-  encoded,
-  groupOf,
-  isDirect,
-  isVector,
-  lea,
-  loadsNumber,
-  opcodeRegister,
-  operandField,
-  putNumber,
-  registerField,
-} from './encoding.ts'
+
+import { maskOf } from './calling-convention.ts'
+import { type Encoded, encoded, isVector, lea, loadsNumber, putNumber } from './encoding.ts'
 import type { Instruction } from './instruction.ts'
 
 export interface Effect {
@@ -40,13 +29,12 @@ interface Operands {
   readonly group: number
 }
 
-function operandsOf(code: Buffer, one: Encoded): Operands {
-  const field = bit(registerField(one))
-  const group = groupOf(one)
-  if (isDirect(one)) return { field, other: bit(operandField(one)), address: 0, group }
-  const { modrm, rex, operands } = one
-  const [mode, base] = [modrm >> 6, baseOf(code, one)]
-  let address = mode === 0 && base === 5 ? 0 : bit(base | ((rex & 1) << 3))
+function operandsOf(one: Encoded): Operands {
+  const field = bit(one.register)
+  const group = one.group
+  if (one.isDirect) return { field, other: bit(one.operand), address: 0, group }
+  const { code, modrm, rex, operands } = one
+  let address = one.isWithoutBase ? 0 : bit(one.base)
   if ((modrm & 7) === 4) {
     const scaled = ((code[operands - 1]! >> 3) & 7) | ((rex & 2) << 2)
     if (scaled !== 4) address |= bit(scaled)
@@ -54,14 +42,48 @@ function operandsOf(code: Buffer, one: Encoded): Operands {
   return { field, other: 0, address, group }
 }
 
+/** Reads and writes of instructions that name no register: those of strings as with `rep`. */
+const impliedRegisters: ReadonlyMap<number, Effect> = new Map(
+  (
+    [
+      // movs, cmps, stos, lods, scas: by si, di and cx
+      [[0xa4, 0xa5], [6, 7, 1], [6, 7, 1], 'keeps'],
+      [[0xa6, 0xa7], [6, 7, 1], [6, 7, 1], 'sets'],
+      [[0xaa, 0xab], [0, 7, 1], [7, 1], 'keeps'],
+      [[0xac, 0xad], [6, 1], [0, 6, 1], 'keeps'],
+      [[0xae, 0xaf], [0, 7, 1], [7, 1], 'sets'],
+      // in and out, with a port in dx
+      [[0xec, 0xed], [2], [0], 'keeps'],
+      [[0xee, 0xef], [0, 2], [], 'keeps'],
+      // leave
+      [[0xc9], [5], [5], 'keeps'],
+      // wrmsr, rdtsc, rdmsr, rdpmc, cpuid
+      [[0x0f30], [0, 1, 2], [], 'keeps'],
+      [[0x0f31], [], [0, 2], 'keeps'],
+      [[0x0f32, 0x0f33], [1], [0, 2], 'keeps'],
+      [[0x0fa2], [0, 1], [0, 1, 2, 3], 'keeps'],
+    ] as const
+  ).flatMap(([opcodes, reads, writes, flags]) =>
+    opcodes.map((opcode) => [opcode, { reads: maskOf(reads), writes: maskOf(writes), flags }] as const),
+  ),
+)
+
+/** True for `bswap`. */
+function isByteSwap(opcode: number): boolean {
+  return opcode >= 0x0fc8 && opcode <= 0x0fcf
+}
+
 /** The general registers that an instruction reads and writes; nothing is known of vector instructions. */
-export function effectOf(code: Buffer, instruction: Instruction): Effect {
+export function effectOf(instruction: Instruction): Effect {
   const one = encoded(instruction)
   const { opcode, modrm } = one
   if (isVector(opcode)) return nothing
-  if (opcode > 0xff) return modrm < 0 ? nothing : ofTwoBytes(opcode, operandsOf(code, one))
-  if (modrm >= 0) return ofOneByte(opcode, operandsOf(code, one))
-  const own = bit(opcodeRegister(one))
+  if (modrm >= 0) return opcode > 0xff ? ofTwoBytes(opcode, operandsOf(one)) : ofOneByte(opcode, operandsOf(one))
+  const implied = impliedRegisters.get(opcode)
+  if (implied !== undefined) return implied
+  const own = bit(one.opcodeRegister)
+  if (isByteSwap(opcode)) return { reads: own, writes: own, flags: 'keeps' }
+  if (opcode > 0xff) return nothing
   if (opcode >= 0x50 && opcode <= 0x57) return { ...nothing, reads: own }
   if ((opcode >= 0x58 && opcode <= 0x5f) || (opcode & 0xf0) === 0xb0) return { ...nothing, writes: own }
   if (opcode > 0x90 && opcode <= 0x97) return { reads: own | accumulator, writes: own | accumulator, flags: 'keeps' }
@@ -77,10 +99,10 @@ export function effectOf(code: Buffer, instruction: Instruction): Effect {
 export function assignedRegister(instruction: Instruction): number | undefined {
   const one = encoded(instruction)
   const { opcode } = one
-  if (opcode === 0x8b || opcode === lea) return registerField(one)
-  if (opcode === 0x89 || opcode === 0x31 || opcode === putNumber) return isDirect(one) ? operandField(one) : undefined
+  if (opcode === 0x8b || opcode === lea) return one.register
+  if (opcode === 0x89 || opcode === 0x31 || opcode === putNumber) return one.isDirect ? one.operand : undefined
   const isPop = opcode >= 0x58 && opcode <= 0x5f
-  return isPop || loadsNumber(opcode) ? opcodeRegister(one) : undefined
+  return isPop || loadsNumber(opcode) ? one.opcodeRegister : undefined
 }
 
 function ofOneByte(opcode: number, { field, other, address, group }: Operands): Effect {

@@ -8,7 +8,7 @@ import { expectationOf } from '../../src/match/expect.ts'
 import { sizeOf } from '../../src/match/expectation.ts'
 import { packExpectation, unpackExpectation } from '../../src/match/record.ts'
 import type { Running } from '../../src/match/running.ts'
-import { distanceOf } from '../../src/x86/branch.ts'
+import { placeOf } from '../../src/x86/branch.ts'
 import { decodeInstruction } from '../../src/x86/instruction.ts'
 import { isFilled, nopAt } from '../../src/x86/padding.ts'
 import { compile } from '../objects.ts'
@@ -66,7 +66,7 @@ describe('a byte that is another', () => {
       }
       if (nopAt(before, start) > 0) return nopAt(after, start) === nopAt(before, start)
       if (instruction.branch < 0 || offset < instruction.branch) return false
-      const [one, two] = [before, after].map((code) => instruction.end + distanceOf(code, instruction))
+      const [one, two] = [before, after].map((code) => placeOf(decodeInstruction(code, start)!))
       return one! > two! && two! > 0 && isFilled(before, two!, one!)
     }
     return false

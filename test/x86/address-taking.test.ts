@@ -9,6 +9,7 @@ import {
   storesAddress,
   useOf,
 } from '../../src/x86/address-taking.ts'
+import type { Instruction } from '../../src/x86/instruction.ts'
 import { instructionsOf, saidOf } from './assembled.ts'
 
 describe('the address in an instruction', () => {
@@ -31,11 +32,11 @@ describe('the address in an instruction', () => {
     const lines = Object.keys(forms)
     const all = instructionsOf(lines.join('\n'))
     const found = lines.map((line, index) => {
-      const { code, instruction } = all[index]!
+      const { instruction } = all[index]!
       const { memory, operands, end } = instruction
       const isOperand = !line.includes('$var')
       const width = line.startsWith('movabs') ? 8 : 4
-      return [line, useOf(code, instruction, isOperand ? (memory < 0 ? operands : memory) : end - width)]
+      return [line, useOf(instruction, isOperand ? (memory < 0 ? operands : memory) : end - width)]
     })
     expect(Object.fromEntries(found)).toEqual(forms)
   })
@@ -50,17 +51,27 @@ describe('the address in an instruction', () => {
       'movq $var, 8(%r12)',
       'movl $1, 8(%rbx)',
     ]
-    expect(Object.values(saidOf(lines, (_, one) => loadedRegister(one)))).toEqual([7, 8, ...Array(5).fill(undefined)])
-    expect(Object.values(saidOf(lines, (code, one) => storesAddress(code, one)))).toEqual([
+    expect(Object.values(saidOf(lines, (one) => loadedRegister(one)))).toEqual([7, 8, ...Array(5).fill(undefined)])
+    expect(Object.values(saidOf(lines, (one) => storesAddress(one)))).toEqual([
       ...[false, false, false],
       ...[true, false, true, false],
     ])
-    expect(
-      Object.values(saidOf(['lea var(%rip), %rax', 'push $1000', 'mov $1, %eax'], (_, one) => loadsAddress(one))),
-    ).toEqual([true, true, true])
-    expect(
-      Object.values(saidOf(['mov var(%rip), %rax', 'push %rax', 'cmp $1000, %eax'], (_, one) => loadsAddress(one))),
-    ).toEqual([false, false, false])
+    const number = (one: Instruction) => loadsAddress(one, one.end - 4)
+    expect(saidOf(['lea var(%rip), %rax', 'push $1000', 'mov $1, %eax', 'movl $1, var(%rip)'], number)).toEqual({
+      'lea var(%rip), %rax': true,
+      'push $1000': true,
+      'mov $1, %eax': true,
+      'movl $1, var(%rip)': true,
+    })
+    expect(saidOf(['mov var(%rip), %rax', 'push %rax', 'cmp $1000, %eax'], number)).toEqual({
+      'mov var(%rip), %rax': false,
+      'push %rax': false,
+      'cmp $1000, %eax': false,
+    })
+    // Here the address is where the number goes.
+    expect(saidOf(['movl $1, var(%rip)'], (one) => loadsAddress(one, one.memory))).toEqual({
+      'movl $1, var(%rip)': false,
+    })
   })
 
   test('is one of the kernel when it is negative', () => {

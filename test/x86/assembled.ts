@@ -34,10 +34,7 @@ export function instructionsOf(lines: string): Assembled[] {
 }
 
 /** What is said of each of some lines with one instruction each. */
-export function saidOf<T>(
-  lines: readonly string[],
-  say: (code: Buffer, instruction: Instruction) => T,
-): Record<string, T> {
+export function saidOf<T>(lines: readonly string[], say: (instruction: Instruction) => T): Record<string, T> {
   const all = instructionsOf(lines.join('\n'))
-  return Object.fromEntries(lines.map((line, index) => [line, say(all[index]!.code, all[index]!.instruction)]))
+  return Object.fromEntries(lines.map((line, index) => [line, say(all[index]!.instruction)]))
 }

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import {
   conditionOf,
   controlOf,
-  distanceOf,
   ifNotZero,
   ifZero,
   isAboveNumber,
@@ -13,6 +12,7 @@ import {
   placeOf,
   possibleCalls,
 } from '../../src/x86/branch.ts'
+import { encoded } from '../../src/x86/encoding.ts'
 import { instructionsOf, saidOf } from './assembled.ts'
 
 describe('how control goes on', () => {
@@ -36,7 +36,7 @@ describe('how control goes on', () => {
       int3: 'breakpoint',
       ud2: 'trap',
     }
-    expect(saidOf(Object.keys(forms), (_, instruction) => controlOf(instruction))).toEqual(forms)
+    expect(saidOf(Object.keys(forms), (instruction) => controlOf(instruction))).toEqual(forms)
   })
 })
 
@@ -50,9 +50,7 @@ describe('the condition of a direct branch', () => {
   })
 
   test('says what is asked', () => {
-    const conditions = saidOf(['jne .', 'ja .', 'jbe .', 'jg .', 'jle .', 'jae .', 'jl .'], (_, one) =>
-      conditionOf(one),
-    )
+    const conditions = saidOf(['jne .', 'ja .', 'jbe .', 'jg .', 'jle .', 'jae .', 'jl .'], (one) => conditionOf(one))
     expect(conditions['jne .']).toBe(ifNotZero)
     expect(Object.entries(conditions).filter(([, one]) => isAboveNumber(one))).toHaveLength(4)
     expect(Object.values(conditions).every(isConditional)).toBe(true)
@@ -63,24 +61,23 @@ describe('the condition of a direct branch', () => {
 describe('the place', () => {
   test('counts from the end of the instruction, also behind an immediate', () => {
     const [over, operand, back] = instructionsOf('jmp 1f; movl $1, 1f(%rip); 1: je 1b')
-    const { code, instruction } = back!
-    expect(placeOf(over!.code, over!.instruction)).toBe(instruction.start)
-    expect(placeOf(code, instruction)).toBe(instruction.start)
-    expect(distanceOf(code, instruction)).toBe(-2)
+    const { instruction } = back!
+    expect(placeOf(over!.instruction)).toBe(instruction.start)
+    expect(placeOf(instruction)).toBe(instruction.start)
     expect(operand!.instruction.memory).toBeGreaterThan(0)
-    expect(placeOf(operand!.code, operand!.instruction)).toBe(instruction.start)
+    expect(placeOf(operand!.instruction)).toBe(instruction.start)
   })
 
   test('is the operand of a branch where the bytes before are one', () => {
-    const fields = saidOf(['nop', 'call var', 'jmp var', 'je var', 'lea var(%rip), %rax', 'push $1000'], (code, one) =>
-      isDistance(code, one.end - 4),
+    const fields = saidOf(['nop', 'call var', 'jmp var', 'je var', 'lea var(%rip), %rax', 'push $1000'], (one) =>
+      isDistance(encoded(one).code, one.end - 4),
     )
     expect(Object.values(fields)).toEqual([false, true, true, true, false, false])
   })
 
   test('is one at the very beginning of the code, too', () => {
     for (const first of ['call var', 'jmp var', 'je var', 'lea var(%rip), %rax'])
-      expect(saidOf([first], (code, one) => isDistance(code, one.end - 4))[first]).toBe(!first.startsWith('lea'))
+      expect(saidOf([first], (one) => isDistance(encoded(one).code, one.end - 4))[first]).toBe(!first.startsWith('lea'))
     expect(isDistance(Buffer.alloc(4), 0)).toBe(false)
   })
 

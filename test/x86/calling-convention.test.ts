@@ -13,8 +13,8 @@ import {
 import { saidOf } from './assembled.ts'
 
 /** Which argument a line prepares. */
-const argument = (code: Buffer, one: Parameters<typeof loadedHome>[1]) => {
-  const home = loadedHome(code, one)
+const argument = (one: Parameters<typeof loadedHome>[0]) => {
+  const home = loadedHome(one)
   return home === undefined ? undefined : argumentIn(home)
 }
 
@@ -47,7 +47,7 @@ describe('an argument', () => {
       'mov (%rbx), %rdi': undefined,
       'add %rbx, %rdi': undefined,
     }
-    expect(saidOf(Object.keys(forms), (_, one) => copiedHome(one))).toEqual(forms)
+    expect(saidOf(Object.keys(forms), (one) => copiedHome(one))).toEqual(forms)
   })
 
   test('may be a number of 4 bytes in the instruction', () => {
@@ -62,7 +62,7 @@ describe('an argument', () => {
       'movw $1, 8(%rsp)': undefined,
       'add $1000, %edi': undefined,
     }
-    const said = saidOf(Object.keys(forms), (_, one) => {
+    const said = saidOf(Object.keys(forms), (one) => {
       const field = numberForCall(one)
       return field < 0 ? undefined : one.end - field
     })

@@ -39,10 +39,15 @@ describe('the registers of an instruction', () => {
       'bts $3, %ecx': 'cx > cx sets',
       'movbe (%rdi), %ecx': 'cx di > cx sets',
       'nopl (%rax)': ' >  keeps',
+      rdtsc: ' > ax dx keeps',
+      cpuid: 'ax cx > ax cx dx bx keeps',
+      'bswap %r9d': '9 > 9 keeps',
+      'rep stosq': 'ax cx di > cx di keeps',
+      leave: 'bp > bp keeps',
       'vpxor var(%rip), %ymm1, %ymm2': ' >  keeps',
     }
-    const said = saidOf(Object.keys(forms), (code, one) => {
-      const { reads, writes, flags } = effectOf(code, one)
+    const said = saidOf(Object.keys(forms), (one) => {
+      const { reads, writes, flags } = effectOf(one)
       return `${listed(reads)} > ${listed(writes)} ${flags}`
     })
     expect(said).toEqual(forms)
@@ -61,14 +66,14 @@ describe('the registers of an instruction', () => {
       'movl $1, (%rbx)': undefined,
       'add %ecx, %edx': undefined,
     }
-    expect(saidOf(Object.keys(forms), (_, one) => assignedRegister(one))).toEqual(forms)
+    expect(saidOf(Object.keys(forms), (one) => assignedRegister(one))).toEqual(forms)
   })
 })
 
 describe('the values of registers', () => {
   const after = (lines: string, base = 0) => {
     const values = new RegisterValues()
-    for (const { code, instruction } of instructionsOf(lines)) values.step(code, instruction, base)
+    for (const { instruction } of instructionsOf(lines)) values.step(instruction, base)
     return values
   }
 
@@ -80,6 +85,20 @@ describe('the values of registers', () => {
       { constant: 7 },
       undefined,
     ])
+  })
+
+  test('are lost where an instruction writes them without naming them', () => {
+    expect(after('rdtsc').passed()).toEqual([{ parameter: 0 }, { parameter: 1 }, undefined, { parameter: 3 }])
+    expect(after('cpuid; nop').passed()).toEqual([{ parameter: 0 }, { parameter: 1 }, undefined, undefined])
+    expect(after('rep stosq').passed()).toEqual([undefined, { parameter: 1 }, { parameter: 2 }, undefined])
+    expect(after('bswap %esi; cltq').passed()[1]).toBeUndefined()
+  })
+
+  test('are kept where an instruction names none, whatever byte follows', () => {
+    // The byte behind each could be read as one that names rdi.
+    expect(after('cltq; .byte 0xf8; cld; .byte 0xf8').passed()).toEqual(
+      [0, 1, 2, 3].map((parameter) => ({ parameter })),
+    )
   })
 
   test('are not known behind a call', () => {

@@ -88,9 +88,8 @@ function whatSpeaksForLine(
   code: readonly Instruction[],
   index: number,
 ): MovedNumber['by'] | undefined {
-  const { data } = atom.section
   const number = code[index]
-  const home = number === undefined ? undefined : loadedHome(data, number)
+  const home = number === undefined ? undefined : loadedHome(number)
   const argument = home === undefined ? -1 : argumentIn(home)
   const path = argument < 0 ? undefined : pathToCall(unit, atom, code, index)
   if (path === undefined) return undefined
@@ -105,7 +104,7 @@ function whatSpeaksForLine(
     const moved = copy && names.get(copy.from)
     if (copy !== undefined && moved !== undefined) names.set(copy.to, moved)
     const relocations = unit.relocations({ section: atom.section, ...instruction })
-    const into = loadedHome(data, instruction)
+    const into = loadedHome(instruction)
     if (relocations.length === 0 && into !== undefined) numbers.add(into)
     for (const relocation of relocations) {
       const target = unit.target(atom.section, relocation)
@@ -137,7 +136,6 @@ function pathToCall(
   code: readonly Instruction[],
   index: number,
 ): Instruction[] | undefined {
-  const { data } = atom.section
   // A call at the end of a function is a jump.
   const isCall = (instruction: Instruction) => {
     const control = controlOf(instruction)
@@ -160,7 +158,7 @@ function pathToCall(
     if (controlOf(instruction) === 'jump') {
       if (jumped) return undefined
       jumped = true
-      const goal = placeOf(data, instruction)
+      const goal = placeOf(instruction)
       at = code.findIndex(({ start }) => start === goal)
       if (at < 0) return undefined
     } else at++

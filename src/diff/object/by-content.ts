@@ -76,6 +76,6 @@ export function endMeant(unit: SplitObject, from: Section, relocation: Relocatio
   if (previous === undefined || previous.end !== atom.start || previous.kind !== 'data') return undefined
   if (!isByContent(previous)) return undefined
   const instruction = isCode(from) ? unit.instructionAt(from, relocation.offset) : undefined
-  const use = instruction && useOf(from.data, instruction, relocation.offset)
+  const use = instruction && useOf(instruction, relocation.offset)
   return use === 'address' ? previous : undefined
 }

@@ -45,8 +45,8 @@ function useAt(unit: Code, user: Atom, { offset }: Relocation): DataUse {
   if (instruction === undefined) return { how: 'elsewhere', flag: undefined, next: () => [] }
   let known: readonly Step[] | undefined
   return {
-    how: useOf(section.data, instruction, offset),
-    flag: flagUse(section.data, instruction),
+    how: useOf(instruction, offset),
+    flag: flagUse(instruction),
     next: () => {
       known ??= stepsFrom(unit, { section, at: instruction.end })
       return known
@@ -130,7 +130,7 @@ function lineAt(unit: Code, { section, at }: CodePlace): Line {
   const [relocation] = unit.relocations({ section, start: instruction.branch, end: instruction.end })
   let to: CodePlace
   if (relocation === undefined) {
-    to = { section, at: placeOf(section.data, instruction) }
+    to = { section, at: placeOf(instruction) }
     if (isCall) return { kind: 'call', name: '', behind }
   } else {
     const target = unit.target(section, relocation)

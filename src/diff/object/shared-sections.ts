@@ -96,7 +96,7 @@ function referencesInside({ section, functions }: Bundle, relocations: readonly 
       const field = next.branch >= 0 ? next.branch : next.memory
       if (field < 0 || isRelocated.has(field)) continue
       const short = next.branch >= 0 && next.end - next.branch === 1
-      const place = placeOf(data, next)
+      const place = placeOf(next)
       if (place >= own.value && place < end) continue
       const target = functionAt(functions, place)
       if (target === undefined || place > section.size) continue

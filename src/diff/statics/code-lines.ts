@@ -66,7 +66,7 @@ export function codeLines(unit: SplitObject, code: Atom, wanted: ReadonlySet<Ato
         uses.push({
           variable: target.atom,
           offset: target.offset,
-          isAddress: useOf(section.data, instruction, relocation.offset) === 'address',
+          isAddress: useOf(instruction, relocation.offset) === 'address',
         })
       refers += ` ${spell(target)}`
       if (relocation.offset === instruction.branch) led = target
@@ -75,7 +75,7 @@ export function codeLines(unit: SplitObject, code: Atom, wanted: ReadonlySet<Ato
     if (instruction.branch >= 0) fields.push({ start: instruction.branch, end: instruction.end })
     const limit = whole.some(({ end }) => end === instruction.end)
       ? undefined
-      : limitOf(section.data, instruction, unit.instructionAt(section, at))
+      : limitOf(instruction, unit.instructionAt(section, at))
     if (limit !== undefined) fields.push({ start: limit.start, end: instruction.end })
     const shared = refers + (byTable.has(instruction.start) ? ' key' : '')
     // A nop or a jump, as the key is at first: it goes both ways.
@@ -87,11 +87,11 @@ export function codeLines(unit: SplitObject, code: Atom, wanted: ReadonlySet<Ato
       exact: bytesOf(section.data, instruction.start, instruction.end, whole) + shared,
       loose:
         label === undefined
-          ? looseText(section.data, instruction, fields) + shared + (limit === undefined ? '' : ` ${limit.value}`)
+          ? looseText(instruction, fields) + shared + (limit === undefined ? '' : ` ${limit.value}`)
           : 'label',
-      kind: operationKind(section.data, instruction),
+      kind: operationKind(instruction),
       uses,
-      effect: effectOf(section.data, instruction),
+      effect: effectOf(instruction),
       ...(label === undefined ? flow(code, instruction, led) : { goes: 'branch', calls: false, to: placeIn(label) }),
     })
   }
@@ -159,7 +159,7 @@ function flow(code: Atom, instruction: Instruction, led: Target | undefined): Pi
     return { goes: ends ? 'out' : 'on', calls: false, to: undefined }
   }
   if (control === 'call') return { goes: 'on', calls: true, to: undefined }
-  const to = led === undefined ? { code, at: placeOf(code.section.data, instruction) } : placeIn(led)
+  const to = led === undefined ? { code, at: placeOf(instruction) } : placeIn(led)
   const jumps = control === 'jump'
   // Whoever jumps to a function's beginning calls it, and does not come back.
   const isTail = led !== undefined && (to === undefined || to.at === (to.code.symbol?.value ?? to.code.start))

@@ -100,11 +100,11 @@ export function codeOf(unit: SplitObject, atom: Atom): Code {
       const jumpsInside = branch >= 0 && !fields.has(branch)
       const condition = conditionOf(instruction)
       if (jumpsInside && isConditional(condition)) conditions.push(condition)
-      if (jumpsInside || isNop(part.section.data, instruction)) continue
+      if (jumpsInside || isNop(instruction)) continue
       instructions.push(withoutAddresses(part.section.data, instruction, fields))
-      const operation = operationOf(part.section.data, instruction)
+      const operation = operationOf(instruction)
       operations.push(operation)
-      const numbers = numbersOf(part.section.data, instruction, (field) => fields.has(field))
+      const numbers = numbersOf(instruction, (field) => fields.has(field))
       if (numbers.length > 0) constants.push(`${operation} ${numbers.join(' ')}`)
     }
   }

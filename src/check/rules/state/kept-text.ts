@@ -59,7 +59,7 @@ export function keptIn(split: SplitObject, atom: Atom): Kept[] {
     if (register !== undefined) loaded.delete(register)
     if (target.kind !== 'string') continue
     if (register !== undefined) loaded.set(register, textOf(target))
-    else if (storesAddress(section.data, instruction)) found.push({ text: textOf(target), by: undefined })
+    else if (storesAddress(instruction)) found.push({ text: textOf(target), by: undefined })
   }
   return found
 }

@@ -29,7 +29,8 @@ function addressesTaken(
     } else if (target.kind === 'atom' && target.atom !== atom) {
       const { atom: other } = target
       const isTable = other.kind === 'data' && holdsFunctions(split, other)
-      if (other.kind === 'function' || (isTable && loadsAddress(instruction))) found.set(other.name, other)
+      if (other.kind === 'function' || (isTable && loadsAddress(instruction, relocation.offset)))
+        found.set(other.name, other)
     }
   }
   return found
