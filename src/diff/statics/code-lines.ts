@@ -4,7 +4,7 @@
 // says which, and the line itself only that it uses one of that name.
 import { relocationSize } from '../../elf/format.ts'
 import { useOf } from '../../x86/address-taking.ts'
-import { controlOf, placeOf } from '../../x86/branch.ts'
+import { controlOf, leaves, placeOf } from '../../x86/branch.ts'
 import type { Instruction } from '../../x86/instruction.ts'
 import { bytesOf, type Hidden, looseText, type OperationKind, operationKind } from '../../x86/operation.ts'
 import { limitOf } from '../../x86/question.ts'
@@ -155,8 +155,8 @@ function spell(target: Target): string {
 function flow(code: Atom, instruction: Instruction, led: Target | undefined): Pick<CodeLine, 'goes' | 'to' | 'calls'> {
   const control = controlOf(instruction)
   if (instruction.branch < 0) {
-    const ends = control === 'return' || control === 'breakpoint' || control === 'trap'
-    return { goes: ends ? 'out' : 'on', calls: false, to: undefined }
+    const ends = control === 'trap' || leaves(control)
+    return { goes: ends ? 'out' : 'on', calls: control === 'indirect-call', to: undefined }
   }
   if (control === 'call') return { goes: 'on', calls: true, to: undefined }
   const to = led === undefined ? { code, at: placeOf(instruction) } : placeIn(led)
