@@ -4,15 +4,25 @@
 // same, byte for byte:
 // npm run unchanged -- --against COMMIT [--kernel 6.1 --kernel 6.12 --engine binary --engine source --jobs 2] [NAME…]
 // Only where the two lie, and how long their steps took, is taken out of what they tell. Compiled objects are kept for
-// both in one cache.
+// both in one cache, and so are the older program's answers, which do not change.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import pLimit from 'p-limit'
 import * as v from 'valibot'
+import { cacheRoot } from '../src/ground/cache.ts'
 import { silentJournal } from '../src/ground/job.ts'
 import type { Kernel } from '../src/kernel/kernel.ts'
 import { selectKernel } from '../src/kernel/select.ts'
@@ -33,6 +43,8 @@ const { values, positionals } = parseArgs({
 if (values.against === undefined) throw new Error('--against says which commit it must be the same as')
 const against = values.against
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-unchanged-'))
+const kept = path.join(cacheRoot(), 'bench', 'unchanged')
+mkdirSync(kept, { recursive: true })
 
 /** Runs a program to its end, and throws when it fails. */
 function run(program: string, args: readonly string[], cwd: string): void {
@@ -40,8 +52,8 @@ function run(program: string, args: readonly string[], cwd: string): void {
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
 }
 
-/** The bundle of a commit, made in a directory of its own. */
-function programAt(commit: string): string {
+/** The bundle of a commit, made in a directory of its own, and the commit's whole name. */
+function programAt(commit: string): { readonly program: string; readonly commit: string } {
   const dir = path.join(work, 'older')
   mkdirSync(dir)
   const archive = path.join(work, 'older.tar')
@@ -49,7 +61,8 @@ function programAt(commit: string): string {
   run('tar', ['-xf', archive, '-C', dir], '.')
   symlinkSync(path.resolve('node_modules'), path.join(dir, 'node_modules'))
   run(process.execPath, ['scripts/build.mjs'], dir)
-  return path.join(dir, 'dist/inarch.js')
+  const name = spawnSync('git', ['rev-parse', commit], { encoding: 'utf8' }).stdout.trim()
+  return { program: path.join(dir, 'dist/inarch.js'), commit: name }
 }
 
 interface Input {
@@ -88,13 +101,15 @@ function inputsFor(kernel: Kernel): Input[] {
   ]
 }
 
-interface Answer {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
+const AnswerSchema = v.object({
+  code: v.nullable(v.number()),
+  stdout: v.string(),
+  stderr: v.string(),
   /** SHA-256 of each file that was written, by its path. */
-  readonly files: Readonly<Record<string, string>>
-}
+  files: v.record(v.string(), v.string()),
+})
+
+type Answer = v.InferOutput<typeof AnswerSchema>
 
 /** A manifest tells how long each step took, which is another time each time. */
 const withoutTimings = (text: string) => text.replace(/"timings": \[[^\]]*\]/g, '"timings": []')
@@ -128,6 +143,16 @@ function answerOf(program: string, { text }: Input, args: readonly string[]): Pr
       resolve({ code, stdout: stdout!, stderr: stderr!, files: Object.fromEntries(files) })
     })
   })
+}
+
+/** What the older program answers, from the last time where that is kept. */
+async function olderAnswer(older: typeof programs.older, kernel: Kernel, input: Input, args: readonly string[]) {
+  const hash = createHash('sha256').update(JSON.stringify([older.commit, kernel.release, kernel.version, args]))
+  const file = path.join(kept, hash.update(input.text).digest('hex'))
+  if (existsSync(file)) return v.parse(AnswerSchema, JSON.parse(readFileSync(file, 'utf8')))
+  const answer = await answerOf(older.program, input, args)
+  writeFileSync(file, JSON.stringify(answer))
+  return answer
 }
 
 const contentsOf = (file: string) =>
@@ -166,16 +191,21 @@ function differences(older: Answer, newer: Answer): string[] {
   ]
 }
 
-const totals = { runs: 0, modules: 0, unlike: 0 }
+const totals = { runs: 0, modules: 0, unlike: 0, otherModules: 0, otherCodes: 0 }
+const isModule = (file: string) => file.endsWith('.ko')
 
 /** Builds with each engine and with the consent that the older program asks for, and checks as a person does. */
-async function compare(programs: readonly [string, string], kernel: Kernel, input: Input): Promise<void> {
-  const both = async (what: string, args: readonly string[], known?: Answer) => {
-    const older = known ?? (await answerOf(programs[0], input, args))
-    const newer = await answerOf(programs[1], input, args)
+async function compare(kernel: Kernel, input: Input): Promise<void> {
+  const ask = (args: readonly string[]) => olderAnswer(programs.older, kernel, input, args)
+  const both = async (what: string, args: readonly string[]) => {
+    const older = await ask(args)
+    const newer = await answerOf(programs.newer, input, args)
     const unlike = differences(older, newer)
+    const modules = [...new Set([...Object.keys(older.files), ...Object.keys(newer.files)])].filter(isModule)
     totals.runs++
-    totals.modules += Object.keys(newer.files).filter((file) => file.endsWith('.ko')).length
+    totals.modules += modules.length
+    totals.otherModules += modules.filter((file) => older.files[file] !== newer.files[file]).length
+    if (older.code !== newer.code) totals.otherCodes++
     if (unlike.length === 0) return
     totals.unlike++
     console.log(`${kernel.release} ${input.name} ${what}\n    ${unlike.join('\n    ')}`)
@@ -186,21 +216,23 @@ async function compare(programs: readonly [string, string], kernel: Kernel, inpu
     const build = ['build', ...common, '--json', '--engine', engine]
     const allow: string[] = []
     let args: readonly string[] = build
-    let answer = await answerOf(programs[0], input, args)
+    let answer = await ask(args)
     for (;;) {
       const asks = asksOf(answer).filter((rule) => !allow.includes(rule))
       if (answer.code !== 4 || asks.length === 0) break
-      await both(`${engine} ${args.slice(build.length).join(' ')}`, args, answer)
+      await both(`${engine} ${args.slice(build.length).join(' ')}`, args)
       allow.push(...new Set(asks))
       args = [...build, ...allow.flatMap((rule) => ['--allow', rule])]
-      answer = await answerOf(programs[0], input, args)
+      answer = await ask(args)
     }
-    await both(`${engine} ${args.slice(build.length).join(' ')}`, args, answer)
+    await both(`${engine} ${args.slice(build.length).join(' ')}`, args)
   }
 }
 
+/** The two that are held against each other. */
+const programs = { older: programAt(against), newer: path.resolve('dist/inarch.js') }
+
 try {
-  const programs = [programAt(against), path.resolve('dist/inarch.js')] as const
   const limit = pLimit(Number(values.jobs))
   for (const which of values.kernel) {
     const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, which)
@@ -209,7 +241,7 @@ try {
     await Promise.all(
       inputs.map((input) =>
         limit(async () => {
-          await compare(programs, kernel, input)
+          await compare(kernel, input)
           done++
           if (process.stderr.isTTY) process.stderr.write(`${kernel.release}: ${done} of ${inputs.length}\r`)
         }),
@@ -217,7 +249,10 @@ try {
     )
     console.log(`${kernel.release}: ${inputs.length} patches`)
   }
-  console.log(`${totals.runs} answers and ${totals.modules} modules, ${totals.unlike} unlike`)
+  console.log(
+    `${totals.runs} answers and ${totals.modules} modules: ${totals.otherModules} modules and ${totals.otherCodes} ` +
+      `exit codes are others, ${totals.unlike} answers are unlike in anything`,
+  )
   process.exitCode = totals.unlike === 0 ? 0 : 1
 } finally {
   rmSync(work, { recursive: true, force: true })
