@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Static variables inside of functions. The running kernel's copy of each must stay the only one.
 import { type Declaration, type Declarator, type Declared, parseDeclaration } from '../tokens/declarators.ts'
-import { closing, openingOf, type Token } from '../tokens/lexer.ts'
+import { closing, findOutside, openingOf, type Token } from '../tokens/lexer.ts'
 import { assignment } from '../tokens/words.ts'
 
 export interface StaticLocal {
@@ -108,10 +108,7 @@ export function staticLocalsIn(tokens: readonly Token[], low: number, high: numb
   const found: StaticLocal[] = []
   for (let at = low; at < high; at++) {
     if (!isStorage(tokens, at)) continue
-    let end = at
-    while (end < high && tokens[end]!.text !== ';')
-      end = /^[([{]$/.test(tokens[end]!.text) ? closing(tokens, end, high) : end + 1
-    end = Math.min(end + 1, high)
+    const end = Math.min(findOutside(tokens, at, ';', high) + 1, high)
     const from = declarationStart(tokens, at, low)
     const declaration = parseDeclaration(tokens, from, end)
     for (const declarator of declaration.declarators) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What one top-level declaration of C declares (C11, 6.7), with GNU's attributes and asm labels wherever they may
 // stand. It works on the tokens of expanded text and, as far as macros leave it recognisable, on those of written text.
-import { closing, type Token } from './lexer.ts'
+import { closing, findOutside, partsOf, type Token } from './lexer.ts'
 import { attributeWords, qualifiers, storageWords, typeofWords, typeWords } from './words.ts'
 
 export interface Declarator {
@@ -118,14 +118,9 @@ export function parseDeclaration(
     if (!isDefined) return name === -1 ? next : Math.max(next, name + 1)
     const end = closing(tokens, next, to)
     if (keyword === 'enum') {
-      let expects = true
-      for (let inner = next + 1; inner < end - 1; inner++) {
-        const token = tokens[inner]!
-        if (expects && token.kind === 'name') {
-          enumerators.push(token.text)
-          expects = false
-        } else if (token.text === ',') expects = true
-        else if (/^[([{]$/.test(token.text)) inner = closing(tokens, inner, end) - 1
+      for (const part of partsOf(tokens, next + 1, end - 1)) {
+        const one = tokens.slice(part.from, part.to).find(({ kind }) => kind === 'name')
+        if (one !== undefined) enumerators.push(one.text)
       }
     } else
       for (let inner = next + 1; inner < end - 1; inner++)
@@ -216,11 +211,10 @@ export function parseDeclaration(
     const end = at
     // K&R: the parameters' declarations stand before the body.
     let value: { from: number; to: number } | undefined
-    if (is(':'))
-      while (at < to && !is(',') && !is(';')) at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at, to) : at + 1
+    if (is(':')) at = findOutside(tokens, at, ',;', to)
     if (is('=')) {
       const first = at
-      while (at < to && !is(',') && !is(';')) at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at, to) : at + 1
+      at = findOutside(tokens, at, ',;', to)
       value = { from: first, to: at }
     }
     if (one !== undefined) {

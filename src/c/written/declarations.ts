@@ -2,9 +2,11 @@
 // C text taken apart into its top-level declarations, and what each of them declares. A change to a
 // header reaches a unit only through the names that it changes, so most units can be told apart from
 // those that matter without compiling them. Whatever is not understood is `code`: in doubt it counts.
-import { outsideLiterals, tokenize, withoutComments } from '../tokens/lexer.ts'
+import { attributeEnd } from '../tokens/declarators.ts'
+import { closing, outsideLiterals, type Token, tokenize, withoutComments } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
-import { keywords } from '../tokens/words.ts'
+import { keywords, typeofWords } from '../tokens/words.ts'
+import { declaredFunction } from './functions.ts'
 
 export interface Declaration {
   /**
@@ -19,115 +21,114 @@ export interface Declaration {
   readonly text: string
 }
 
-/** Takes `__attribute__((…))` and `__aligned(…)`-like operators out, four levels of parentheses deep. */
-const attribute =
-  /\b(?:__attribute__|__attribute|__typeof__|typeof|__asm__|asm|_Alignas)\s*\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)/g
-
 /** Operators that headers spell as macros: `__printf(1, 2)`, `__must_hold(&lock)`. */
-const decoration = /\b__\w+\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)/g
+const decoration = /^__\w+$/
 
-/** Of written text: `bool` is a typedef of the kernel. */
-function isKeyword(word: string): boolean {
-  return keywords.has(word) || word === 'bool'
-}
+/** Words behind the braces of a type that declare no variable. */
+const typeAttributes = new Set(['__packed', '____cacheline_aligned', '__randomize_layout'])
+const inlineWords = new Set(['inline', '__inline', '__inline__', '__always_inline'])
 
-const anyWord = /[A-Za-z_]\w*/g
-
-function wordsOf(text: string): string[] {
-  return (text.match(anyWord) ?? []).filter((word) => !isKeyword(word))
-}
-
-/** Text outside of all braces. */
-function outsideBraces(text: string): string {
-  let depth = 0
-  let result = ''
-  let from = 0
-  for (const { 0: brace, index } of text.matchAll(/[{}]/g)) {
-    if (brace === '{') {
-      if (depth++ === 0) result += `${text.slice(from, index)} {} `
-    } else if (--depth === 0) from = index + 1
+/** The tokens without attributes, and without what `typeof` is asked about. */
+function withoutAttributes(tokens: readonly Token[]): Token[] {
+  const kept: Token[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const isTypeof = typeofWords.has(tokens[at]!.text) && tokens[at + 1]?.text === '('
+    const end = isTypeof ? closing(tokens, at + 1) : attributeEnd(tokens, at, tokens.length)
+    if (end === undefined) kept.push(tokens[at]!)
+    else at = end - 1
   }
-  return depth === 0 ? result + text.slice(from) : text
+  return kept
 }
 
-/** The tags and enumerators that a text defines. */
-function tagsOf(text: string): string[] {
-  const names: string[] = []
-  // Enumerators up to here are known.
-  let known = 0
-  for (const { 1: kind, 2: tag, 3: brace, index, 0: whole } of text.matchAll(
-    /\b(struct|union|enum)\b\s*((?:[A-Za-z_]\w*\s*)*)(\{)?/g,
-  )) {
-    if (brace === undefined) continue
-    for (const word of wordsOf(tag ?? '')) names.push(word)
-    if (kind === 'enum') {
-      const from = Math.max(known, index + whole.length)
-      const end = text.indexOf('}', from)
-      known = end === -1 ? text.length : end
-      for (const word of wordsOf(text.slice(from, known))) names.push(word)
-    }
-  }
-  return names
+/** The names among tokens; `bool` is a typedef of the kernel. */
+function namesIn(tokens: readonly Token[]): string[] {
+  return tokens.flatMap(({ kind, text }) => (kind === 'name' && !keywords.has(text) && text !== 'bool' ? [text] : []))
 }
 
-const special = '(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*\\b'
-const saidByMacro = new RegExp(`\\b__${special}`)
-const saidByAttribute = new RegExp(`\\b_*${special}`, 'g')
+function isTypeKeyword(token: Token | undefined): boolean {
+  return /^(?:struct|union|enum)$/.test(token?.text ?? '')
+}
+
+/** The tags and enumerators that tokens define. */
+function tagsOf(tokens: readonly Token[]): string[] {
+  return tokens.flatMap((token, at) => {
+    if (!isTypeKeyword(token)) return []
+    let brace = at + 1
+    while (tokens[brace]?.kind === 'name') brace++
+    if (tokens[brace]?.text !== '{') return []
+    const inner = token.text === 'enum' ? tokens.slice(brace + 1, closing(tokens, brace) - 1) : []
+    return namesIn([...tokens.slice(at + 1, brace), ...inner])
+  })
+}
+
+/** Tokens outside of all braces. */
+function outsideBraces(tokens: readonly Token[]): Token[] {
+  const found: Token[] = []
+  for (let at = 0; at < tokens.length; at++)
+    if (tokens[at]!.text === '{') at = closing(tokens, at) - 1
+    else found.push(tokens[at]!)
+  return found
+}
+
+const special = '(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*$'
+const saidByMacro = new RegExp(`^__${special}`)
+const saidByAttribute = new RegExp(`^_*${special}`)
 
 /** Whether what has this head makes code, or is kept, though nobody may use it. */
-function runsByItself(head: string): boolean {
-  if (saidByMacro.test(head)) return true
-  const attributeStart = '__attribute_'
-  const first = head.indexOf(attributeStart)
-  if (first < 0) return false
-  saidByAttribute.lastIndex = first + attributeStart.length
-  return saidByAttribute.test(head)
+function runsByItself(head: readonly Token[]): boolean {
+  const first = head.findIndex(({ text }) => text.startsWith('__attribute'))
+  return head.some(({ text }, at) => saidByMacro.test(text) || (first >= 0 && at > first && saidByAttribute.test(text)))
 }
 
-// Two words at least before the parenthesis: a type and a name, not a macro that is expanded here.
-const nameBeforeParenthesis = /^(?:[A-Za-z_]\w*[\s*]+)+([A-Za-z_]\w*)\s*\(/
-
-/** The name of the function that a declaration's head declares. */
-function functionName(head: string, isMacro: (name: string) => boolean): string | undefined {
-  const called = nameBeforeParenthesis.exec(head.replace(decoration, ' '))?.[1] ?? nameBeforeParenthesis.exec(head)?.[1]
-  return called === undefined || isKeyword(called) || isMacro(called) ? undefined : called
+/** The name of the function that a declaration's head declares: of two words at least, or a macro is expanded here. */
+function functionName(head: readonly Token[], isMacro: (name: string) => boolean): string | undefined {
+  const declared = declaredFunction(head)
+  if (declared === undefined || declared.at === 0) return undefined
+  for (let at = 0; at < declared.at; at++) {
+    const { kind, text } = head[at]!
+    if (text === '(' && at > 0 && decoration.test(head[at - 1]!.text)) at = closing(head, at) - 1
+    else if (kind !== 'name' && (text !== '*' || at === 0)) return undefined
+  }
+  const [name] = namesIn([head[declared.at]!])
+  return name === undefined || isMacro(name) ? undefined : name
 }
 
 /** What one declaration, with its final `;` or `}`, is. */
 function classify(text: string, isMacro: ((name: string) => boolean) | undefined): Declaration {
   const code: Declaration = { kind: 'code', names: [], text }
-  if (runsByItself(text.slice(0, text.indexOf('{') === -1 ? undefined : text.indexOf('{')))) return code
-  const plain = text.replace(attribute, ' ')
-  const brace = plain.indexOf('{')
-  const head = (brace === -1 ? plain : plain.slice(0, brace)).trim()
-  const isInline = /\b(?:inline|__inline|__inline__|__always_inline)\b/.test(head)
-  const first = /^(?:__extension__\s+)?([A-Za-z_]\w*)/.exec(head)?.[1]
+  const brace = text.indexOf('{')
+  const whole = tokenize(text, 0, brace === -1 ? text.length : brace)
+  if (runsByItself(whole)) return code
+  const head = withoutAttributes(whole)
+  const has = (word: string) => head.some((one) => one.text === word)
   const called = functionName(head, isMacro ?? (() => false))
-  if (brace !== -1 && plain.endsWith('}') && !head.includes('=')) {
+  if (brace !== -1 && text.endsWith('}') && !has('=')) {
     // What is static makes code only where it is used. Before the preprocessor, a macro might say that it
     // is used (__used, spelled in another way), which nobody says of an inline one.
-    const passive = isInline || isMacro === undefined ? /\bstatic\b/.test(head) : false
-    return (passive || (/\bextern\b/.test(head) && text.includes('gnu_inline'))) && called !== undefined
+    const isPassive = (isMacro === undefined || head.some((one) => inlineWords.has(one.text))) && has('static')
+    return (isPassive || (has('extern') && text.includes('gnu_inline'))) && called !== undefined
       ? { kind: 'function', names: [called], text }
       : code
   }
-  if (first === 'typedef') return { kind: 'type', names: [...tagsOf(plain), ...wordsOf(outsideBraces(plain))], text }
-  if ((first === 'struct' || first === 'union' || first === 'enum') && brace !== -1) {
-    const rest = plain
-      .slice(plain.lastIndexOf('}') + 1)
-      .replace(/;\s*$/, '')
-      .trim()
+  const first = head[0]?.text === '__extension__' ? head[1] : head[0]
+  if (first?.text === 'typedef') {
+    const tokens = withoutAttributes(tokenize(text))
+    return { kind: 'type', names: [...tagsOf(tokens), ...namesIn(outsideBraces(tokens))], text }
+  }
+  if (brace !== -1) {
+    if (!isTypeKeyword(first) || has('(')) return code
+    const tokens = withoutAttributes(tokenize(text))
     // Words behind the brace are attributes spelled as macros, or a variable.
-    if (!head.includes('(') && (rest === '' || /^(?:__packed|____cacheline_aligned|__randomize_layout)+$/.test(rest)))
-      return { kind: 'type', names: tagsOf(plain), text }
-    return code
+    const rest = tokens.slice(tokens.findLastIndex((one) => one.text === '}') + 1)
+    return rest.every((one) => one.text === ';' || typeAttributes.has(one.text))
+      ? { kind: 'type', names: tagsOf(tokens), text }
+      : code
   }
-  if (/^(?:struct|union|enum)\s+\w+\s*;$/.test(plain)) return { kind: 'type', names: wordsOf(plain), text }
-  if (brace === -1 && !plain.includes('=') && plain.endsWith(';')) {
-    if (called !== undefined && /\)[^()]*;$/.test(plain)) return { kind: 'prototype', names: [called], text }
-    if (first === 'extern' && !plain.includes('(')) return { kind: 'prototype', names: wordsOf(plain), text }
-  }
-  return code
+  if (head.at(-1)?.text !== ';') return code
+  if (head.length === 3 && isTypeKeyword(first)) return { kind: 'type', names: namesIn(head), text }
+  if (has('=')) return code
+  if (called !== undefined) return { kind: 'prototype', names: [called], text }
+  return first?.text === 'extern' && !has('(') ? { kind: 'prototype', names: namesIn(head), text } : code
 }
 
 function tidy(text: string): string {

@@ -3,7 +3,7 @@
 // text is as it was.
 
 import { constantValue } from '../tokens/constant-value.ts'
-import { closing, type Token } from '../tokens/lexer.ts'
+import { closing, partsOf, type Token } from '../tokens/lexer.ts'
 
 /** @returns by name, its number, or the expression that it stands for */
 export function enumeratorsIn(tokens: readonly Token[]): Map<string, string> {
@@ -23,20 +23,15 @@ export function enumeratorsIn(tokens: readonly Token[]): Map<string, string> {
 function noteEnum(inner: readonly Token[], found: Map<string, string>, numbers: Map<string, bigint>): void {
   let base: bigint | string = 0n
   let offset = 0n
-  for (let at = 0; at < inner.length; at++) {
-    const name = inner[at]!
-    let end = at
-    while (end < inner.length && inner[end]!.text !== ',')
-      end = /^[([{]$/.test(inner[end]!.text) ? closing(inner, end) : end + 1
-    const equals = inner[at + 1]?.text === '='
-    if (equals) {
-      const value = inner.slice(at + 2, end)
+  for (const { from, to } of partsOf(inner)) {
+    const name = inner[from]!
+    if (inner[from + 1]?.text === '=') {
+      const value = inner.slice(from + 2, to)
       base = constantValue(value, numbers) ?? value.map(({ text }) => text).join(' ')
       offset = 0n
     }
     if (typeof base === 'bigint') numbers.set(name.text, base + offset)
     found.set(name.text, typeof base === 'bigint' ? `${base + offset}` : offset === 0n ? base : `${base} + ${offset}`)
     offset++
-    at = end
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The variables of a file as its text declares them, and which of them hold something from one call to the next.
 
-import { closing, type Token } from '../tokens/lexer.ts'
+import { closing, findOutside, type Token } from '../tokens/lexer.ts'
 import { wordsAt } from '../tokens/names.ts'
 import { statementsOf } from '../tokens/statements.ts'
 import { assignment } from '../tokens/words.ts'
@@ -39,12 +39,11 @@ export function variablesOfFile(path: string, text: string): VariablesOfFile {
   const definitions = definitionsOf(text)
   const variables = new Map<string, FileVariable>()
   const { rest } = definitions
-  for (let start = 0, at = 0; at < rest.length; at++) {
-    if (/^[([{]$/.test(rest[at]!.text)) at = closing(rest, at) - 1
-    else if (rest[at]!.text === ';') {
-      for (const one of variablesIn(rest.slice(start, at))) variables.set(one.name, one)
-      start = at + 1
-    }
+  for (let start = 0; ; ) {
+    const end = findOutside(rest, start, ';')
+    if (end === rest.length) break
+    for (const one of variablesIn(rest.slice(start, end))) variables.set(one.name, one)
+    start = end + 1
   }
   return { path, ...definitions, variables }
 }

@@ -78,25 +78,38 @@ function withoutDirectives(text: string): { code: readonly Token[]; macros: read
   return { code, macros }
 }
 
-/** The function that a head declares: the name before the last parentheses that are no decoration. */
-function nameOfHead(head: readonly Token[]): string | undefined {
-  const groups: { name: string; open: number }[] = []
-  for (let at = 0; at < head.length; at++) {
-    if (head[at]!.text !== '(') continue
-    const before = head[at - 1]
-    if (before?.kind === 'name') groups.push({ name: before.text, open: at })
-    at = closing(head, at) - 1
+/** Decorations that can't be a function's name. */
+const annotation =
+  /^__(?:acquires|releases|must_hold|cond_(?:acquires|lock)|attribute__|printf|scanf|alloc_size|section)$/
+
+/**
+ * Where a head as it is written declares a function: the last name before parentheses that is no decoration.
+ * @returns indexes of the name and of the parenthesis behind it
+ */
+export function declaredFunction(head: readonly Token[]): { readonly at: number; readonly open: number } | undefined {
+  let found: { at: number; open: number } | undefined
+  for (let open = 0; open < head.length; open++) {
+    if (head[open]!.text !== '(') continue
+    const { kind, text } = head[open - 1] ?? head[open]!
+    const isPossible = !decoration.test(text) || (found === undefined && !annotation.test(text))
+    if (kind === 'name' && isPossible) found = { at: open - 1, open }
+    open = closing(head, open) - 1
   }
-  const plain = groups.filter(({ name }) => !decoration.test(name))
-  const group = plain.at(-1) ?? groups[0]
-  if (group === undefined) return undefined
+  return found
+}
+
+/** The function that a head declares, or that a macro makes of it. */
+export function nameOfHead(head: readonly Token[]): string | undefined {
+  const declared = declaredFunction(head)
+  if (declared === undefined) return undefined
+  const name = head[declared.at]!.text
   // SYSCALL_DEFINE3(read, …), BPF_CALL_2(bpf_foo, …)
-  const [argument, next] = head.slice(group.open + 1)
+  const [argument, next] = head.slice(declared.open + 1)
   // A function may be called like a macro, `EXT4_SB(struct super_block *sb)`; its parameters have types.
   const isNamed = argument?.kind === 'name' && argument.text !== 'void' && /^[,)]$/.test(next?.text ?? '')
-  if (namedByArgument.test(group.name) && isNamed)
-    return /^(?:COMPAT_)?SYSCALL_DEFINE\d$/.test(group.name) ? `sys_${argument.text}` : argument.text
-  return group.name
+  if (namedByArgument.test(name) && isNamed)
+    return /^(?:COMPAT_)?SYSCALL_DEFINE\d$/.test(name) ? `sys_${argument.text}` : argument.text
+  return name
 }
 
 /** @param text a C file, as it is written; latin1 */

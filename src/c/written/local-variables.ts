@@ -2,9 +2,9 @@
 // The parameters and local variables of a function as its text declares them. With them an access path such as
 // `base->lock` has a type, and what only lies on the stack is told from what lives longer.
 
-import { closing, type Token } from '../tokens/lexer.ts'
+import { closing, findOutside, partsOf, type Token } from '../tokens/lexer.ts'
 import { assignment } from '../tokens/words.ts'
-import type { Definition } from './functions.ts'
+import { type Definition, declaredFunction } from './functions.ts'
 
 export interface Variable {
   readonly name: string
@@ -75,8 +75,7 @@ export function declaredAt(tokens: readonly Token[], start: number, isParameter:
     if (behind !== undefined && !/^(?:=|,|;|\[|\)|:)$/.test(behind) && !/^__/.test(behind)) return found
     found.push({ name: name.text, type, pointers, isParameter, isStatic, isArray: behind === '[' })
     at++
-    while (at < tokens.length && tokens[at]!.text !== ',' && tokens[at]!.text !== ';')
-      at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
+    at = findOutside(tokens, at, ',;')
     if (tokens[at]?.text !== ',' || isParameter) return found
     at++
   }
@@ -89,18 +88,11 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
   if (before !== undefined) return before
   const found = new Map<string, Variable>()
   const { head, body } = definition
-  const list = parametersAt(head)
-  if (list >= 0) {
-    const end = closing(head, list) - 1
-    let from = list + 1
-    for (let at = from; at <= end; at++) {
-      if (at < end && /^[([{]$/.test(head[at]!.text)) at = closing(head, at) - 1
-      else if (at === end || head[at]!.text === ',') {
-        for (const one of declaredAt(head.slice(from, at), 0, true)) found.set(one.name, one)
-        from = at + 1
-      }
-    }
-  }
+  let open = declaredFunction(head)?.open ?? head.length
+  // int NAME(x)(int a)
+  while (head[closing(head, open)]?.text === '(') open = closing(head, open)
+  for (const { from, to } of partsOf(head, open + 1, closing(head, open) - 1))
+    for (const one of declaredAt(head.slice(from, to), 0, true)) found.set(one.name, one)
   for (const [at, { kind }] of body.entries()) {
     if (kind !== 'name') continue
     const before = body[at - 1]?.text
@@ -111,23 +103,6 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
   for (const [name, tokens] of onlyValues(body))
     if (found.get(name)?.isParameter === false) found.set(name, { ...found.get(name)!, value: tokens })
   known.set(definition, found)
-  return found
-}
-
-const annotation =
-  /^__(?:acquires|releases|must_hold|cond_(?:acquires|lock)|attribute__|printf|scanf|alloc_size|section)$/
-
-/**
- * Where the parameters open: the last list of the outermost ones that is no annotation's; a parameter may have a list
- * of its own.
- */
-function parametersAt(head: readonly Token[]): number {
-  let found = -1
-  for (let at = 0; at < head.length; at++) {
-    if (head[at]!.text !== '(') continue
-    if (!annotation.test(head[at - 1]?.text ?? '')) found = at
-    at = closing(head, at) - 1
-  }
   return found
 }
 
@@ -142,10 +117,7 @@ function onlyValues(body: readonly Token[]): Map<string, readonly Token[]> {
     const isLentOut = body[at - 1]?.text === '&' && next !== '->'
     if ((next !== '=' && assignment.test(next)) || isLentOut) repeated.add(text)
     if (next !== '=') continue
-    let end = at + 2
-    while (end < body.length && !/^[,;)]$/.test(body[end]!.text))
-      end = /^[([{]$/.test(body[end]!.text) ? closing(body, end) : end + 1
-    const value = body.slice(at + 2, end)
+    const value = body.slice(at + 2, findOutside(body, at + 2, ',;)'))
     // `struct x *p = NULL;` says nothing yet.
     if (value.length === 1 && /^(?:NULL|0|false)$/.test(value[0]!.text)) continue
     if (values.has(text)) repeated.add(text)

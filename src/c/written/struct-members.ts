@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The members that the text of a struct declares, and the one at its end that has no length of its own.
-import { closing, type Token } from '../tokens/lexer.ts'
+import { closing, findOutside, type Token } from '../tokens/lexer.ts'
 import { declaredAt } from './local-variables.ts'
 
 export interface StructMember {
@@ -17,9 +17,7 @@ export interface StructMember {
 export function membersOf(tokens: readonly Token[]): StructMember[] {
   const found: StructMember[] = []
   for (let at = 0; at < tokens.length; ) {
-    let end = at
-    while (end < tokens.length && tokens[end]!.text !== ';')
-      end = /^[([{]$/.test(tokens[end]!.text) ? closing(tokens, end) : end + 1
+    const end = findOutside(tokens, at, ';')
     const item = tokens.slice(at, end)
     at = end + 1
     if (/^(?:DECLARE_FLEX_ARRAY|__DECLARE_FLEX_ARRAY)$/.test(item[0]?.text ?? '')) {

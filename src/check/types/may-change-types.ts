@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A cheap look at a changed file: whether it can change a type or the way in which a function is called. Most fixes
 // change lines inside of functions, and for them the compiler is not asked again.
+import { tokenize } from '../../c/tokens/lexer.ts'
 import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
+import { nameOfHead } from '../../c/written/functions.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 /** It stops at the next such word, which may begin one itself: so it is linear. */
@@ -20,16 +22,13 @@ const none: Scope = { types: false, signatures: false, names: new Set() }
 const all: Scope = { types: true, signatures: true, names: new Set() }
 
 /** What stands before a function's body; undefined for what is no function with a body. */
-function headOfFunction(text: string): string | undefined {
+function headOfFunction(text: string): { readonly name: string; readonly text: string } | undefined {
   const brace = text.indexOf('{')
   if (brace < 0 || !text.endsWith('}')) return undefined
-  const head = text.slice(0, brace).trim()
-  if (!head.includes('(') || /=|^typedef\b/.test(head) || /^(?:struct|union|enum)\s+\w*$/.test(head)) return undefined
-  return head
-}
-
-function nameOfHead(head: string): string {
-  return /(\w+)\s*\(/.exec(head)?.[1] ?? head
+  const head = tokenize(text, 0, brace)
+  const name = nameOfHead(head)
+  if (name === undefined || head[0]!.text === 'typedef' || head.some((one) => one.text === '=')) return undefined
+  return { name, text: head.map((one) => one.text).join(' ') }
 }
 
 /** True for what only gives data a first value, or defines data of a type that there is. */
@@ -60,7 +59,7 @@ export function mayChangeTypes({ path: file, before, after }: FileChange): Scope
       new Map(
         list.flatMap(({ text }) => {
           const head = headOfFunction(text)
-          return head === undefined ? [] : [[nameOfHead(head), head] as const]
+          return head === undefined ? [] : [[head.name, head.text] as const]
         }),
       ),
   )
@@ -85,8 +84,8 @@ export function mayChangeTypes({ path: file, before, after }: FileChange): Scope
         if (typeWithBody.test(text) || /^typedef\b/.test(text)) types = true
         else if (text.includes('(') && !text.includes('{')) {
           // What is only announced anew was called in no other way before.
-          const name = nameOfHead(text)
-          const isOther = (one: Declaration) => one.text !== text && nameOfHead(one.text) === name
+          const name = nameOfHead(tokenize(text))
+          const isOther = (one: Declaration) => one.text !== text && nameOfHead(tokenize(one.text)) === name
           if (!invocation.test(text) && differing[1 - side]!.some(isOther)) signatures = true
         } else if (!isData(text)) types = true
       }

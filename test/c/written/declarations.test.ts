@@ -75,6 +75,8 @@ static int (*f)(void) = c;
 struct __attribute__((packed)) g { int x; };
 struct h { int x; } i;
 struct j { int x; } __attribute__((__aligned__(8)));
+struct k { int x; } __attribute__((__aligned__(((1UL) << ((2))))));
+extern unsigned long l __attribute__((__aligned__(((1UL) << ((2))))));
 asm(".globl a");
 _Static_assert(1, "x");
 `,
@@ -90,6 +92,8 @@ _Static_assert(1, "x");
     'type g',
     'code',
     'type j',
+    'type k',
+    'prototype l',
     'code',
     'code',
   ])
