@@ -3,7 +3,15 @@
 // header reaches a unit only through the names that it changes, so most units can be told apart from
 // those that matter without compiling them. Whatever is not understood is `code`: in doubt it counts.
 import { attributeEnd } from '../tokens/declarators.ts'
-import { closing, outsideLiterals, type Token, tokenize, withoutComments } from '../tokens/lexer.ts'
+import {
+  closing,
+  findOutside,
+  outsideLiterals,
+  partsOf,
+  type Token,
+  tokenize,
+  withoutComments,
+} from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
 import { keywords, typeofWords } from '../tokens/words.ts'
 import { declaredFunction } from './functions.ts'
@@ -56,18 +64,30 @@ function tagsOf(tokens: readonly Token[]): string[] {
     let brace = at + 1
     while (tokens[brace]?.kind === 'name') brace++
     if (tokens[brace]?.text !== '{') return []
-    const inner = token.text === 'enum' ? tokens.slice(brace + 1, closing(tokens, brace) - 1) : []
-    return namesIn([...tokens.slice(at + 1, brace), ...inner])
+    const tags = namesIn(tokens.slice(at + 1, brace))
+    if (token.text !== 'enum') return tags
+    // What an enumerator is given is only used by it. A directive, whose line can't be told any more, stands before it.
+    const parts = partsOf(tokens, brace + 1, closing(tokens, brace) - 1)
+    return [
+      ...tags,
+      ...parts.flatMap(({ from, to }) => namesIn(tokens.slice(from, findOutside(tokens, from, '=', to)))),
+    ]
   })
 }
 
-/** Tokens outside of all braces. */
-function outsideBraces(tokens: readonly Token[]): Token[] {
-  const found: Token[] = []
+/** The names that a typedef may declare: not those of the types and bounds that it uses. */
+function typedefNames(tokens: readonly Token[]): string[] {
+  const outer: Token[] = []
   for (let at = 0; at < tokens.length; at++)
-    if (tokens[at]!.text === '{') at = closing(tokens, at) - 1
-    else found.push(tokens[at]!)
-  return found
+    if (/^[{[]$/.test(tokens[at]!.text)) at = closing(tokens, at) - 1
+    else outer.push(tokens[at]!)
+  const [first] = namesIn(outer.filter((_, at) => !isTypeKeyword(outer[at - 1])))
+  const declared = outer.filter((token, at) => {
+    const next = outer[at + 1]
+    const isType = token.text === first && (next?.kind === 'name' || /^[*(]$/.test(next?.text ?? ''))
+    return !isType && !isTypeKeyword(outer[at - 1])
+  })
+  return namesIn(declared)
 }
 
 const special = '(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*$'
@@ -113,7 +133,7 @@ function classify(text: string, isMacro: ((name: string) => boolean) | undefined
   const first = head[0]?.text === '__extension__' ? head[1] : head[0]
   if (first?.text === 'typedef') {
     const tokens = withoutAttributes(tokenize(text))
-    return { kind: 'type', names: [...tagsOf(tokens), ...namesIn(outsideBraces(tokens))], text }
+    return { kind: 'type', names: [...tagsOf(tokens), ...typedefNames(tokens)], text }
   }
   if (brace !== -1) {
     if (!isTypeKeyword(first) || has('(')) return code

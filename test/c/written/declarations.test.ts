@@ -48,7 +48,7 @@ int plain(void) { return 1; }
     'type page',
     'type folio mode ON OFF',
     'type FIRST SECOND',
-    'type callback_t page where',
+    'type callback_t where',
     'prototype limits',
     'prototype say',
     'prototype add',
@@ -59,6 +59,24 @@ int plain(void) { return 1; }
     'code',
     'code',
     'directive',
+  ])
+})
+
+test('a type declares no name that it only uses: who changes that one changes the type', () => {
+  expect(
+    kinds(`
+enum size { SMALL = SIZE, LARGE = sizeof(struct folio) * 2, };
+typedef struct folio folio_t;
+typedef u32 words_t[WORDS + 1];
+typedef __u32 __bitwise __be32;
+typedef struct inner { int a; } *inner_t, plain_t;
+`),
+  ).toEqual([
+    'type size SMALL LARGE',
+    'type folio_t',
+    'type words_t',
+    'type __bitwise __be32',
+    'type inner inner_t plain_t',
   ])
 })
 
