@@ -18,7 +18,7 @@
 import type { Finding } from '../ground/finding.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { findModule } from '../kernel/modules.ts'
-import { kernelNames } from '../match/names.ts'
+import { type KernelTables, kernelNames } from '../match/names.ts'
 import { checkCompleteness } from './completeness.ts'
 import { complaints, type Inspection } from './inspection.ts'
 import { type LivepatchTables, livepatchTables, type Structures } from './livepatch-tables.ts'
@@ -50,19 +50,26 @@ export interface Audited {
   readonly replace?: boolean
   /** What the build said: a part that it tells to be left out is not missing. */
   readonly told: readonly Finding[]
+  /** What the kernel says of itself, where it was read before. */
+  readonly tables?: Promise<KernelTables>
 }
 
 /** What the module itself and the kernel tell: its form, and whether everything it refers to is there. */
-export async function auditModule(kernel: Kernel, bytes: Buffer, file: string): Promise<Finding[]> {
-  return await auditing(kernel, viewOf(bytes, file), [], () => undefined)
+export async function auditModule(
+  kernel: Kernel,
+  bytes: Buffer,
+  file: string,
+  tables?: Promise<KernelTables>,
+): Promise<Finding[]> {
+  return await auditing(kernel, viewOf(bytes, file), [], tables, () => undefined)
 }
 
 /** The whole audit. @returns what is wrong; nothing when all is well */
 export async function audit(kernel: Kernel, audited: Audited): Promise<Finding[]> {
-  const { bytes, file, structures, units, code, parts = [], replace } = audited
+  const { bytes, file, structures, units, code, parts = [], replace, tables: kernelTables } = audited
   const module = viewOf(bytes, file)
   const objects = units.map(({ object }) => object)
-  return await auditing(kernel, module, objects, (inspection) => {
+  return await auditing(kernel, module, objects, kernelTables, (inspection) => {
     const { names, complain } = inspection
     const wrong = (what: string) => complain('audit-replaced', file, what)
     const tables = livepatchTables(module, structures)
@@ -91,10 +98,11 @@ async function auditing(
   kernel: Kernel,
   module: ObjectView,
   objects: readonly string[],
+  tables: Promise<KernelTables> | undefined,
   look: (inspection: Inspection) => void,
 ): Promise<Finding[]> {
   const findings: Finding[] = []
-  const names = await namesFor(kernel, module, objects)
+  const names = await namesFor(kernel, module, objects, tables)
   const inspection = { module, names, complain: complaints(findings) }
   try {
     checkLoading(inspection)
@@ -134,7 +142,12 @@ function holdAgainst(
 }
 
 /** The names of everything that the module speaks of. */
-async function namesFor(kernel: Kernel, { object }: ObjectView, objects: readonly string[]) {
+async function namesFor(
+  kernel: Kernel,
+  { object }: ObjectView,
+  objects: readonly string[],
+  tables: Promise<KernelTables> | undefined,
+) {
   const wanted = new Set([
     ...objects,
     ...object.symbols.flatMap(({ name }) => livepatchName(name)?.object ?? []),
@@ -142,5 +155,5 @@ async function namesFor(kernel: Kernel, { object }: ObjectView, objects: readonl
   ])
   const there: string[] = []
   for (const name of wanted) if (name === 'vmlinux' || (await findModule(kernel, name)) !== undefined) there.push(name)
-  return await kernelNames(kernel, there)
+  return await kernelNames(kernel, there, tables)
 }

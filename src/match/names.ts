@@ -111,16 +111,10 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
   }
 }
 
-/** The tables of a kernel, which are read once: a build asks twice, for itself and for the audit. */
-const tables = new WeakMap<Kernel, ReturnType<typeof readTables>>()
+/** What a kernel says of itself: its symbols, its exports and its configuration. */
+export type KernelTables = Awaited<ReturnType<typeof readTables>>
 
-function tablesOf(kernel: Kernel): ReturnType<typeof readTables> {
-  const known = tables.get(kernel) ?? readTables(kernel)
-  tables.set(kernel, known)
-  return known
-}
-
-async function readTables(kernel: Kernel) {
+export async function readTables(kernel: Kernel) {
   const [symbols, exports, config] = await Promise.all([
     readSymbols(kernel),
     readExports(kernel),
@@ -129,9 +123,16 @@ async function readTables(kernel: Kernel) {
   return { symbols, exports, config }
 }
 
-/** @param objects the kernel objects (`vmlinux`, modules) that will be asked about */
-export async function kernelNames(kernel: Kernel, objects: Iterable<string>): Promise<KernelNames & { close(): void }> {
-  const { symbols, exports, config } = await tablesOf(kernel)
+/**
+ * @param objects the kernel objects (`vmlinux`, modules) that will be asked about
+ * @param tables where they were read before
+ */
+export async function kernelNames(
+  kernel: Kernel,
+  objects: Iterable<string>,
+  tables: Promise<KernelTables> = readTables(kernel),
+): Promise<KernelNames & { close(): void }> {
+  const { symbols, exports, config } = await tables
   const modules = new Map<string, ModuleNames>()
   const needs = new Map<string, readonly string[]>()
   for (const object of new Set(objects)) {

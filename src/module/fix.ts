@@ -27,16 +27,17 @@ export async function compileFix(job: Job, kernel: Kernel, request: MakeRequest,
     kernel,
     changes,
     dir,
-    (units) => readAhead(job, kernel, units, { changes, facts }),
+    (units) => readAhead(job, kernel, units, changes, facts),
     (bench, units) => refusingLayouts(job, bench, units),
   )
-  const { pairs, findings, scope } = compiled
-  if (pairs.length === 0) {
+  const { pairs, findings, scope, bench } = compiled
+  if (pairs.length === 0 || bench === undefined) {
     refuseIfErrors(kernel, findings)
     if (scope.considered > 0) throw changesNothing(findings)
     throw new Fault('refused', 'not-in-kernel', `Nothing that the patch changes is part of ${kernel.release}`, {
       findings,
     })
   }
-  return { request, name: nameOf(request.name, patches), dir, changes, facts, compiled }
+  const name = nameOf(request.name, patches)
+  return { request, kernel, name, dir, changes, facts, compiled: { ...compiled, bench } }
 }

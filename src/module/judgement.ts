@@ -12,8 +12,7 @@ import type { Kernel } from '../kernel/kernel.ts'
 import type { MatchRecord } from '../match/record.ts'
 import { auditFix } from './engines/audited.ts'
 import { makeBinary } from './engines/binary.ts'
-import { type Draft, draftOf } from './engines/draft.ts'
-import { type StudiedFix, studyFix } from './engines/study.ts'
+import { type Draft, draftOf, type StudiedFix, studyFix } from './engines/draft.ts'
 import { compileFix } from './fix.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import { nameOf, titleOf } from './manifest/naming.ts'
@@ -51,21 +50,16 @@ function withoutCode({ expected: _, ...rest }: MatchRecord): Omit<MatchRecord, '
 }
 
 /** With what is found only when the module is put together; that is done in memory. */
-async function completed(
-  job: Job,
-  kernel: Kernel,
-  fix: StudiedFix,
-  draft: Draft,
-): Promise<Pick<Judgement, 'binding' | 'findings'>> {
+async function completed(job: Job, fix: StudiedFix, draft: Draft): Promise<Pick<Judgement, 'binding' | 'findings'>> {
   if ([...draft.findings, ...draft.review].some(({ severity }) => severity === 'error'))
     return { findings: draft.findings }
   try {
-    const { bytes, manifest } = await makeBinary(job, kernel, fix, draft)
-    const told = [...manifest.findings, ...draft.review]
-    const audited = await auditFix(job, kernel, fix, undefined, bytes, told)
+    const made = await makeBinary(job, fix, draft)
+    const { findings } = made.manifest
+    const audited = await auditFix(job, fix, made, [...findings, ...draft.review])
     return {
-      ...reached(manifest),
-      findings: withConsent([...manifest.findings, ...audited], new Set(fix.request.allow)),
+      ...reached(made.manifest),
+      findings: withConsent([...findings, ...audited], new Set(fix.request.allow)),
     }
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== 'refused') throw error
@@ -80,15 +74,11 @@ function reached({ binding }: Manifest): Pick<Judgement, 'binding'> {
 }
 
 /** What there is to say of a fix whose units compile. */
-async function judge(
-  job: Job,
-  kernel: Kernel,
-  fix: StudiedFix,
-): Promise<Omit<Judgement, 'format' | 'name' | 'title' | 'kernel'>> {
-  const draft = await draftOf(job, kernel, fix)
+async function judge(job: Job, fix: StudiedFix): Promise<Omit<Judgement, 'format' | 'name' | 'title' | 'kernel'>> {
+  const draft = await draftOf(job, fix)
   const { extraction, functions } = draft
   const nothing = extraction.replaced.length === 0 && extraction.callbacks.length === 0
-  const whole = nothing ? { findings: draft.findings } : await completed(job, kernel, fix, draft)
+  const whole = nothing ? { findings: draft.findings } : await completed(job, fix, draft)
   const findings = [...whole.findings, ...draft.review]
   return {
     verdict: verdictOn(findings, nothing),
@@ -97,7 +87,7 @@ async function judge(
       name: before.name,
       unit,
       reasons,
-      ...(draft.beyond === undefined ? {} : { beyond: draft.beyond(before.name) }),
+      beyond: draft.beyond(before.name),
       ...(match === undefined ? {} : { match: withoutCode(match) }),
     })),
     ...('binding' in whole ? { binding: whole.binding } : {}),
@@ -127,9 +117,9 @@ export async function judgeFix(job: Job, kernel: Kernel, request: MakeRequest): 
   } as const
   return await withScratch(async (dir): Promise<Judgement> => {
     try {
-      const fix = await studyFix(job, kernel, await compileFix(job, kernel, request, dir))
+      const fix = await studyFix(job, await compileFix(job, kernel, request, dir))
       try {
-        return { ...about, ...(await judge(job, kernel, fix)) }
+        return { ...about, ...(await judge(job, fix)) }
       } finally {
         fix.close()
       }

@@ -6,9 +6,7 @@ import { inNumbers } from '../ground/in-numbers.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { Draft } from './engines/draft.ts'
-import type { SourceObject } from './engines/source-objects.ts'
-import type { StudiedFix } from './engines/study.ts'
+import type { Draft, StudiedFix } from './engines/draft.ts'
 import { compileFix } from './fix.ts'
 import type { Manifest } from './manifest/manifest.ts'
 import { nameOf } from './manifest/naming.ts'
@@ -30,48 +28,45 @@ export async function makeLivePatch(job: Job, kernel: Kernel, request: MakeReque
   }
   return await withScratch(async (dir) => {
     const fix = await compileFix(job, kernel, request, dir)
-    const { studyFix } = await import('./engines/study.ts')
-    const studied = await studyFix(job, kernel, fix)
+    const { studyFix } = await import('./engines/draft.ts')
+    const studied = await studyFix(job, fix)
     try {
-      return await makeStudied(job, kernel, studied)
+      return await makeStudied(job, studied)
     } finally {
       studied.close()
     }
   })
 }
 
-async function makeStudied(job: Job, kernel: Kernel, fix: StudiedFix): Promise<WrittenModule> {
-  const { engine = 'binary', output, allow } = fix.request
+async function makeStudied(job: Job, fix: StudiedFix): Promise<WrittenModule> {
+  const { kernel, request } = fix
+  const { engine = 'binary', output, allow } = request
   const { draftOf } = await import('./engines/draft.ts')
-  const draft = await draftOf(job, kernel, fix)
+  const draft = await draftOf(job, fix)
   // The source engine makes up its own mind about what it replaces; the rules hold for both.
   const known = engine === 'source' ? draft.review : [...draft.findings, ...draft.review]
   refuseUnlessAllowed(kernel, known)
-  const { bytes, manifest, directory, objects }: EnginesModule = await makeWith[engine](job, kernel, fix, draft)
+  const made = await makeWith[engine](job, fix, draft)
+  const { bytes, manifest, directory } = made
   const told = [...manifest.findings, ...draft.review]
-  const own = directory === undefined || objects === undefined ? undefined : { directory, objects }
   const { auditFix } = await import('./engines/audited.ts')
-  const audited = await auditFix(job, kernel, fix, own, bytes, told)
+  const audited = await auditFix(job, fix, made, told)
   const findings = withConsent([...told, ...audited], new Set(allow))
   refuseUnlessAllowed(kernel, findings)
   const timings = job.journal.timings.map(({ step, ms }) => ({ step, ms: Math.round(ms) }))
   const { evidenceFor, packEvidence } = await import('./manifest/evidence.ts')
-  const evidence = packEvidence(await evidenceFor(kernel, fix, manifest, directory))
-  const written = await writeModule(output, bytes, {
-    ...withBeyond(manifest, draft),
-    findings,
-    evidence,
-    timings,
-  })
+  const evidence = packEvidence(await evidenceFor(fix, manifest, directory))
+  const objects = withBeyond(manifest, draft)
+  const written = await writeModule(output, bytes, { ...manifest, objects, findings, evidence, timings })
   return directory === undefined ? written : { ...written, directory }
 }
 
 /**
- * The manifest with what of each function reaches beyond its call; the texts tell it, whichever engine made the module.
+ * The manifest's objects with what of each function reaches beyond its call; the texts tell it, whichever engine made
+ * the module.
  */
-function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
-  if (beyond === undefined) return manifest
-  const objects = manifest.objects.map((object) => ({
+function withBeyond({ objects }: Manifest, { beyond }: Draft): Manifest['objects'] {
+  return objects.map((object) => ({
     ...object,
     functions: object.functions.map((one) => {
       const found = beyond(one.name)
@@ -81,29 +76,25 @@ function withBeyond(manifest: Manifest, { beyond }: Draft): Manifest {
       }
     }),
   }))
-  return { ...manifest, objects }
 }
-
-/** A module, with the compiled files of its own source if it was made from that. */
-type EnginesModule = BuiltModule & { readonly objects?: readonly SourceObject[] }
 
 /** What is made of a fix, in memory, by each engine. The source engine is loaded when it is needed. */
 const makeWith = {
   binary,
-  source: async (job, kernel, fix) => {
+  source: async (job, fix) => {
     const { makeFromSource } = await import('./engines/source.ts')
-    return await makeFromSource(job, kernel, fix)
+    return await makeFromSource(job, fix)
   },
-  both: async (job, kernel, fix, draft) => {
+  both: async (job, fix, draft) => {
     const { makeBoth } = await import('./engines/both.ts')
-    return await makeBoth(job, kernel, fix, await binary(job, kernel, fix, draft))
+    return await makeBoth(job, fix, await binary(job, fix, draft))
   },
-} satisfies Record<Engine, (job: Job, kernel: Kernel, fix: StudiedFix, draft: Draft) => Promise<EnginesModule>>
+} satisfies Record<Engine, (job: Job, fix: StudiedFix, draft: Draft) => Promise<BuiltModule>>
 
-async function binary(job: Job, kernel: Kernel, fix: StudiedFix, draft: Draft): Promise<BuiltModule> {
+async function binary(job: Job, fix: StudiedFix, draft: Draft): Promise<BuiltModule> {
   const { makeBinary } = await import('./engines/binary.ts')
   return await job.journal.step('Making the module', async (step) => {
-    const made = await makeBinary(job, kernel, fix, draft)
+    const made = await makeBinary(job, fix, draft)
     const { objects } = made.manifest
     const functions = objects.reduce((sum, object) => sum + object.functions.length, 0)
     const callbacks = objects.reduce((sum, object) => sum + object.callbacks.length, 0)

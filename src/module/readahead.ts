@@ -3,9 +3,10 @@
 // the kernel's tables, the module's skeleton, and the bodies of what the changed functions call. Each is kept by
 // whoever reads it, and asked for in the usual way when its time comes; so nothing depends on this but the time.
 import type { Units } from '../build/kbuild/units.ts'
+import type { FixFacts } from '../check/subject/fix-facts.ts'
 import type { Job } from '../ground/job.ts'
 import type { Kernel } from '../kernel/kernel.ts'
-import type { CompiledFix } from './manifest/request.ts'
+import type { FileChange } from '../patch/patch.ts'
 
 /**
  * Returns at once. What fails here fails again where it is needed, and is told there.
@@ -14,22 +15,17 @@ export function readAhead(
   job: Job,
   kernel: Kernel,
   units: Units,
-  { changes, facts }: Pick<CompiledFix, 'changes' | 'facts'>,
+  changes: readonly FileChange[],
+  facts: FixFacts,
 ): void {
   const work = async () => {
     // Further compilers are started first.
     await new Promise((resolve) => setTimeout(resolve, 5))
-    await Promise.all([
-      import('./engines/study.ts'),
-      import('./engines/draft.ts'),
-      import('./engines/binary.ts'),
-      import('./engines/audited.ts'),
-    ])
-    const { kernelNames } = await import('../match/names.ts')
-    const names = await kernelNames(kernel, [])
-    names.close()
-    const { openTemplate } = await import('./structures/template.ts')
-    await openTemplate(job, kernel, units)
+    await Promise.all([import('./engines/draft.ts'), import('./engines/binary.ts'), import('./engines/audited.ts')])
+    const { readTables } = await import('../match/names.ts')
+    await facts.once(readTables, kernel)
+    const { templateFor } = await import('./structures/template.ts')
+    await facts.once(templateFor, units, job, kernel)
     // With a header among them, it takes the objects to know which units there are.
     if (changes.some(({ path }) => !path.endsWith('.c'))) return
     const [{ changedFunctionsOf }, { readCallees }] = await Promise.all([

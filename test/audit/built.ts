@@ -2,15 +2,12 @@
 // A live patch as it is before the audit looks at it: built for real by either engine, with all that the audit gets.
 import { readFileSync } from 'node:fs'
 import type { Audited, PatchedUnit } from '../../src/audit/audit.ts'
-import { openUnits } from '../../src/build/kbuild/units.ts'
 import type { Job } from '../../src/ground/job.ts'
 import type { Kernel } from '../../src/kernel/kernel.ts'
 import { makeBinary } from '../../src/module/engines/binary.ts'
-import { type Draft, draftOf } from '../../src/module/engines/draft.ts'
+import { type Draft, draftOf, type StudiedFix, studyFix } from '../../src/module/engines/draft.ts'
 import { makeFromSource } from '../../src/module/engines/source.ts'
-import { type StudiedFix, studyFix } from '../../src/module/engines/study.ts'
 import { compileFix } from '../../src/module/fix.ts'
-import { openTemplate } from '../../src/module/structures/template.ts'
 import type { Patch } from '../../src/patch/patch.ts'
 
 /** What the audit gets, with objects as bytes. */
@@ -32,12 +29,11 @@ export async function buildToAudit(
   alter: Alter = (draft) => draft,
 ): Promise<Built> {
   const compiled = await compileFix(job, kernel, { patches, replace: true, allow, output: dir }, dir)
-  const fix = await studyFix(job, kernel, compiled)
+  const fix = await studyFix(job, compiled)
   try {
-    const draft = await draftOf(job, kernel, fix)
-    const source = engine === 'source' ? await makeFromSource(job, kernel, fix) : undefined
-    const { bytes, manifest } = source ?? (await makeBinary(job, kernel, fix, alter(draft, fix)))
-    const { layout } = await openTemplate(job, kernel, await openUnits(job, kernel))
+    const draft = await draftOf(job, fix)
+    const made = engine === 'source' ? await makeFromSource(job, fix) : await makeBinary(job, fix, alter(draft, fix))
+    const { bytes, manifest, layout, parts } = made
     const units = fix.compiled.pairs.map(({ unit, module = 'vmlinux', before, after }) => ({
       unit,
       object: module,
@@ -45,7 +41,7 @@ export async function buildToAudit(
       after: readFileSync(after),
     }))
     const code = engine === 'source' ? 'compiled-anew' : 'cut-out'
-    const made = {
+    return {
       bytes,
       file: 'audited.ko',
       structures: layout,
@@ -53,12 +49,8 @@ export async function buildToAudit(
       code,
       replace: true,
       told: manifest.findings,
-    } as const
-    if (source === undefined) return made
-    const parts = source.objects.map(({ unit, object, before, compiled }): PatchedUnit => {
-      return { unit, object, before: before.object, after: compiled }
-    })
-    return { ...made, parts }
+      ...(parts === undefined ? {} : { parts }),
+    }
   } finally {
     fix.close()
   }

@@ -22,8 +22,7 @@ import { kernelNames } from '../../src/match/names.ts'
 import { Binder } from '../../src/module/bind/bind.ts'
 import type { BindMode } from '../../src/module/bind/distance.ts'
 import { assemble } from '../../src/module/link/assemble.ts'
-import { targetOf } from '../../src/module/link/finish.ts'
-import { soonest } from '../../src/module/link/positions.ts'
+import { soonest, targetOf } from '../../src/module/link/target.ts'
 import type { Manifest } from '../../src/module/manifest/manifest.ts'
 import { livepatchTables, type PositionedFunction } from '../../src/module/structures/tables.ts'
 import { openTemplate } from '../../src/module/structures/template.ts'
@@ -124,9 +123,8 @@ export async function identityOf(
     if (findings.every(({ severity }) => severity !== 'error')) {
       const template = await openTemplate(job, kernel, units)
       const options = {
-        name: moduleName,
+        module: moduleName,
         description: `Identical copies of ${source}`,
-        replace: true,
         objects: [object],
         info: [],
       }
@@ -135,15 +133,8 @@ export async function identityOf(
       const positioned = functions.map((one) => ({ ...one, sympos: positionFor(one.object, one.sympos) }))
       const contents = { functions: positioned, callbacks: [], states: [], replace: true }
       const assembled = await time('link', () =>
-        assemble(
-          job,
-          kernel,
-          template,
-          extraction,
-          bindings,
-          (renamed) => [livepatchTables(template.layout, contents, renamed)],
-          target,
-          options,
+        assemble(job, kernel, template, { ...extraction, bindings }, target, options, (renamed) =>
+          livepatchTables(template.layout, contents, renamed),
         ),
       )
       findings.push(...assembled.findings)

@@ -26,8 +26,11 @@ function takesAlready(unit: SplitObject, name: string): boolean {
 
 /** @returns a finding for each function that the patch newly takes the address of and that can't be reached so */
 export function missingEndbr(
-  { draft, references }: Pick<Extraction, 'draft' | 'references'>,
-  bindings: ReadonlyMap<SymbolDraft, Binding>,
+  {
+    draft,
+    references,
+    bindings,
+  }: Pick<Extraction, 'draft' | 'references'> & { readonly bindings: ReadonlyMap<SymbolDraft, Binding> },
   names: Pick<KernelNames, 'landing'>,
 ): Finding[] {
   const findings = new Map<SymbolDraft, Finding>()

@@ -2,17 +2,14 @@
 // The binary engine: the compiled units are compared, and the module carries the atoms of code that differ.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
-import { openUnits } from '../../build/kbuild/units.ts'
 import { refuseIfErrors } from '../../check/consent.ts'
 import type { CarriedCallback } from '../../extract/callbacks.ts'
 import type { Job } from '../../ground/job.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import { assemble } from '../link/assemble.ts'
-import { boundTo, targetOf } from '../link/finish.ts'
-import { soonest } from '../link/positions.ts'
+import { boundTo, soonest, targetOf } from '../link/target.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import { describe } from '../manifest/naming.ts'
-import { type BuiltModule, changesNothing, manifestHead, moduleNameOf, originInfo } from '../manifest/output.ts'
+import { type BuiltModule, changesNothing, manifestHead, originInfo } from '../manifest/output.ts'
 import {
   type Contents,
   livepatchTables,
@@ -20,68 +17,54 @@ import {
   type PositionedFunction,
   unsupported,
 } from '../structures/tables.ts'
-import { openTemplate } from '../structures/template.ts'
-import { changesCode, type Draft } from './draft.ts'
-import type { StudiedFix } from './study.ts'
+import { templateFor } from '../structures/template.ts'
+import { changesCode, type Draft, type StudiedFix } from './draft.ts'
 
 /**
  * From the draft of a live patch to the module, in memory.
  * @throws Fault `refused/*` with findings when the change can't be live patched, or there is none
  */
-export async function makeBinary(
-  job: Job,
-  kernel: Kernel,
-  { request, name, units, names, compiled: { scope, bench } }: StudiedFix,
-  { extraction, functions, bindings, findings: known }: Draft,
-): Promise<BuiltModule> {
+export async function makeBinary(job: Job, fix: StudiedFix, draft: Draft): Promise<BuiltModule> {
+  const { kernel, request, name, units, names, facts, compiled } = fix
+  const { extraction, functions, bindings, findings: known } = draft
+  const { replaced, callbacks, states, carried } = extraction
   refuseIfErrors(kernel, known)
-  if (extraction.replaced.length === 0 && extraction.callbacks.length === 0) throw changesNothing(known)
-  const { patches } = request
-  const moduleName = moduleNameOf(name)
+  if (replaced.length === 0 && callbacks.length === 0) throw changesNothing(known)
+  const { patches, replace } = request
   const inputs = patches.map((patch) => ({ file: path.basename(patch.file), sha256: patch.sha256 }))
-  const description = describe(patches)
-  const template = await openTemplate(job, kernel, bench?.known ?? (await openUnits(job, kernel)))
-  const { callbacks, states } = extraction
+  const head = manifestHead(kernel, name, describe(patches))
+  const template = await facts.once(templateFor, compiled.bench.known, job, kernel)
+  const { layout } = template
   const target = targetOf(kernel, names, request.bind)
   const positionFor = soonest(target)
-  const contents: Contents = {
-    functions: functions.map((one) => ({ ...one, sympos: positionFor(one.object, one.sympos) })),
-    callbacks,
-    states,
-    replace: request.replace,
-  }
-  const assembled = await assemble(
+  const positioned = functions.map((one) => ({ ...one, sympos: positionFor(one.object, one.sympos) }))
+  const contents: Contents = { functions: positioned, callbacks, states, replace }
+  const options = { ...head, objects: objectsIn(contents), info: originInfo(inputs) }
+  const { bytes, bound, findings } = await assemble(
     job,
     kernel,
     template,
-    extraction,
-    bindings,
-    (renamed) => [livepatchTables(template.layout, contents, renamed)],
+    { ...extraction, bindings },
     target,
-    {
-      name: moduleName,
-      description,
-      replace: request.replace,
-      objects: objectsIn(contents),
-      info: originInfo(inputs),
-    },
+    options,
+    (renamed) => livepatchTables(layout, contents, renamed),
   )
-  const all = [...known, ...unsupported(template.layout, contents), ...assembled.findings]
+  const all = [...known, ...unsupported(layout, contents), ...findings]
   refuseIfErrors(kernel, all)
   const manifest: Manifest = {
-    ...manifestHead(kernel, name, description),
-    replace: request.replace,
+    ...head,
+    replace,
     inputs,
-    sha256: createHash('sha256').update(assembled.bytes).digest('hex'),
-    units: { ...scope, changed: units.filter(({ change }) => changesCode(change)).length },
-    objects: objectsOf(functions, extraction.callbacks),
-    binding: boundTo(target, assembled),
-    carried: extraction.carried.map((item) => ({ ...item })),
-    states: extraction.states.map((state) => ({ ...state })),
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    units: { ...compiled.scope, changed: units.filter(({ change }) => changesCode(change)).length },
+    objects: objectsOf(functions, callbacks),
+    binding: boundTo(target, bound),
+    carried: carried.map((item) => ({ ...item })),
+    states: states.map((state) => ({ ...state })),
     findings: all.map((finding) => ({ ...finding })),
     timings: [],
   }
-  return { bytes: assembled.bytes, manifest }
+  return { bytes, manifest, layout }
 }
 
 function objectsOf(

@@ -8,13 +8,12 @@ import type { SplitObject } from '../../diff/object/split-object.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import type { SourceChange } from '../../source/change/source-change.ts'
 import type { Manifest } from '../manifest/manifest.ts'
 import type { BuiltModule } from '../manifest/output.ts'
+import type { StudiedFix } from './draft.ts'
 import { makeSource, type SourceModule } from './source.ts'
 import { likenessKey, unchangedByThemselves } from './source-likeness.ts'
-import type { StudiedFix } from './study.ts'
 
 type Engines = NonNullable<Manifest['engines']>
 type Compared = Engines['functions'][number]
@@ -24,25 +23,19 @@ type Compared = Engines['functions'][number]
  * @param first the binary engine's module, which is delivered
  * @throws Fault `refused/engines-differ` with a finding for each difference, unless the request allows it
  */
-export async function makeBoth(job: Job, kernel: Kernel, fix: StudiedFix, first: BuiltModule): Promise<BuiltModule> {
-  const { request, compiled } = fix
-  const second = await attempt(() => makeSource(job, kernel, fix))
+export async function makeBoth(job: Job, fix: StudiedFix, first: BuiltModule): Promise<BuiltModule> {
+  const { request } = fix
+  const second = await attempt(() => makeSource(job, fix))
   const engines =
     second instanceof Fault
       ? failed(first.manifest, second)
       : await job.journal.step('Comparing the engines', async (step) => {
-          const units = [...new Set(second.source.changes.map(({ unit }) => unit))]
+          const { changes, tree } = second.source
           const unchanged = new Set<string>()
-          for (const unit of units) {
-            const names = onlyInBinary(first.manifest, second).filter((one) => one.unit === unit)
-            for (const name of await unchangedByThemselves(
-              job,
-              compiled,
-              unit,
-              names.map((one) => one.name),
-              second.source.tree,
-              fix.dir,
-            ))
+          for (const unit of new Set(changes.map((one) => one.unit))) {
+            const alone = onlyInBinary(first.manifest, second).filter((one) => one.unit === unit)
+            const names = alone.map(({ name }) => name)
+            for (const name of await unchangedByThemselves(job, fix, unit, names, tree))
               unchanged.add(`${unit} ${name}`)
           }
           const found = compareEngines(first.manifest, second, unchanged)
@@ -65,7 +58,7 @@ export async function makeBoth(job: Job, kernel: Kernel, fix: StudiedFix, first:
         '--allow engines-differ',
     })
   return {
-    bytes: first.bytes,
+    ...first,
     manifest: { ...first.manifest, engines, findings: [...first.manifest.findings, ...findings] },
     ...(second instanceof Fault ? {} : { directory: second.directory }),
   }

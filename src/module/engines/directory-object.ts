@@ -22,7 +22,6 @@ import { bindAsWritten, candidates, parseLivepatchSymbol } from './livepatch-sym
 import type { CompiledDirectory, SourceObject } from './source-objects.ts'
 
 export interface DirectoryObject extends PatchObject {
-  readonly bindings: ReadonlyMap<SymbolDraft, Binding>
   readonly findings: readonly BindingFinding[]
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A live patch before it is made: which functions it would replace, what it would carry, to what that is bound in
-// the running kernel, and all that there is to say against it.
+// A live patch before it is made. Both engines and the safety rules begin with the fix, its units compared, and the
+// kernel's names; that both engines agree about these does not show that they are right. The draft says which functions
+// would be replaced, what would be carried, to what that is bound in the running kernel, and all that there is to say
+// against it.
 
 import { checkFix } from '../../check/check.ts'
 import { withConsent } from '../../check/consent.ts'
@@ -14,13 +16,31 @@ import { type Extraction, extract } from '../../extract/extraction.ts'
 import { withOwnExports } from '../../extract/own-exports.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
-import type { KernelNames } from '../../match/names.ts'
+import { type KernelNames, kernelNames, readTables } from '../../match/names.ts'
+import { type ComparedUnit, compareUnit } from '../../source/change/unit-comparison.ts'
 import { Binder, type Binding } from '../bind/bind.ts'
 import { missingEndbr } from '../bind/ibt-endbr.ts'
 import { explainMismatches } from '../bind/mismatch.ts'
+import type { CompiledFix } from '../manifest/request.ts'
 import type { PositionedFunction } from '../structures/tables.ts'
-import type { StudiedFix } from './study.ts'
+
+export interface StudiedFix extends CompiledFix {
+  readonly units: readonly ComparedUnit[]
+  readonly names: KernelNames
+}
+
+/**
+ * The kernel's image stays open until `close`.
+ * @throws Fault `refused/new-unit`
+ */
+export async function studyFix(job: Job, fix: CompiledFix): Promise<StudiedFix & { close(): void }> {
+  const { kernel, facts } = fix
+  const { pairs, bench } = fix.compiled
+  const units = await Promise.all(pairs.map((pair) => compareUnit(job, bench, bench.known, pair)))
+  const objects = units.map(({ object }) => object)
+  const names = await kernelNames(kernel, objects, facts.once(readTables, kernel))
+  return { ...fix, units, names, close: () => names.close() }
+}
 
 export interface Draft {
   readonly extraction: Extraction
@@ -30,53 +50,43 @@ export interface Draft {
   readonly findings: readonly Finding[]
   /** What the safety rules say. */
   readonly review: readonly Finding[]
-  /** What of a replaced function reaches beyond its call; undefined where there are no texts to compare. */
-  readonly beyond: FindBeyond | undefined
+  /** What of a replaced function reaches beyond its call. */
+  readonly beyond: FindBeyond
 }
 
 /**
  * Finds out what must be replaced and carried, binds it, and applies the safety rules. What it finds is told, not
  * thrown.
  */
-export async function draftOf(job: Job, kernel: Kernel, fix: StudiedFix): Promise<Draft> {
-  const { units, names, changes, facts, dir, request } = fix
-  const { findings, bench } = fix.compiled
+export async function draftOf(job: Job, fix: StudiedFix): Promise<Draft> {
+  const { kernel, units, names, changes, facts, dir, request, compiled } = fix
   const extraction = extract(units, {
     has: (object, symbol) => names.symbols(object, symbol).length > 0,
     isOnly: (object, symbol) => names.symbols(object, symbol).length === 1,
   })
-  const { functions, bindings, findings: bindingFindings } = bindAll(extraction, names)
+  const { functions, bindings, findings } = bindAll(extraction, names)
   const problems = [
-    ...(await explainMismatches(job, kernel, names, bindingFindings)),
-    ...missingEndbr(extraction, bindings, names),
+    ...(await explainMismatches(job, kernel, names, findings)),
+    ...missingEndbr({ ...extraction, bindings }, names),
   ]
-  const subject: Subject | undefined = bench && {
-    kernel,
-    changes,
-    units,
-    facts,
-    extraction,
-    names,
-    bench,
-    dir,
-  }
-  const review = subject && (await checkFix(job, subject))
+  const subject: Subject = { kernel, changes, units, facts, extraction, names, bench: compiled.bench, dir }
+  const review = await checkFix(job, subject)
   const said = (list: readonly Finding[]) => withConsent(list, new Set(request.allow))
   return {
     extraction,
     functions,
     bindings,
     findings: said([
-      ...findings,
+      ...compiled.findings,
       ...withOwnExports(
         units.map(({ change }) => change),
         units.flatMap(({ change }) => change.findings),
       ),
-      ...withSynchronousCallbacks(extraction.findings, { changes, kernel, units, facts }),
+      ...withSynchronousCallbacks(extraction.findings, subject),
       ...problems,
     ]),
-    review: said(review?.findings ?? []),
-    beyond: subject && review && beyondOfReplaced(changedFunctionsOf(subject), review.warned),
+    review: said(review.findings),
+    beyond: beyondOfReplaced(changedFunctionsOf(subject), review.warned),
   }
 }
 

@@ -3,7 +3,6 @@
 // delivered: the same machine code, or the same when the compiler looks at each function by itself.
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { CompiledPairs } from '../../build/compile.ts'
 import { compileSide, shadowFiles } from '../../build/compiler/compile-unit.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { stem } from '../../diff/object/compiler-names.ts'
@@ -21,19 +20,9 @@ import {
 import { compareFunctions } from '../../source/compare/same-code.ts'
 import type { PlannedFunction } from '../../source/directory/plan.ts'
 import { hasEndbr, withoutEndbr } from '../link/without-endbr.ts'
+import type { CompiledFix } from '../manifest/request.ts'
 import type { SourceObject } from './source-objects.ts'
-
-/** What is compared. */
-export interface Comparable {
-  readonly objects: readonly SourceObject[]
-  readonly replacements: readonly PlannedFunction[]
-  /** The directory of the source. */
-  readonly directory: string
-  /** The patched source, with its own line numbers. */
-  readonly tree: string
-  /** New data of the fix, by unit. */
-  readonly own: ReadonlyMap<string, ReadonlySet<string>>
-}
+import type { WrittenSource } from './written-source.ts'
 
 /** A replaced function, by its unit and its symbol. */
 export function likenessKey({ unit, oldName }: Pick<PlannedFunction, 'unit' | 'oldName'>): string {
@@ -41,37 +30,34 @@ export function likenessKey({ unit, oldName }: Pick<PlannedFunction, 'unit' | 'o
 }
 
 /**
- * @param dir for objects
+ * @param objects the compiled files of the source
  * @returns by `likenessKey`
  */
 export async function sourceLikeness(
   job: Job,
-  compiled: CompiledPairs,
-  { objects, replacements, directory, tree, own }: Comparable,
-  dir: string,
+  fix: CompiledFix,
+  { source, provenance, replacements, tree }: WrittenSource,
+  objects: readonly SourceObject[],
 ): Promise<ReadonlyMap<string, Likeness>> {
   const found = new Map<string, Likeness>()
   const names = new Map(replacements.map(({ oldName, replacement }) => [replacement, oldName]))
-  for (const { unit: source, file, compiled: extract } of objects) {
-    const pair = compiled.pairs.find((one) => one.unit === source)
-    const planned = replacements.filter(({ unit }) => unit === source)
+  for (const { unit, file, compiled: extract } of objects) {
+    const pair = fix.compiled.pairs.find((one) => one.unit === unit)
+    const planned = replacements.filter((one) => one.unit === unit)
     if (pair === undefined || planned.length === 0) continue
     const wanted = planned.map(({ oldName, replacement }) => ({ name: oldName, as: replacement }))
     const likenesses = await likenessOf(
-      withoutAddedEndbr({ unit: readObject(readFileSync(pair.after), `${source} (after)`), extract }, wanted),
+      withoutAddedEndbr({ unit: readObject(readFileSync(pair.after), `${unit} (after)`), extract }, wanted),
       wanted,
       async (way) => {
-        const compile = await compilerByItself(job, compiled, source, dir, way)
-        const [unit, extract] = await Promise.all([compile?.(tree), compile?.(tree, path.join(directory, file))])
-        if (unit === undefined || extract === undefined) return undefined
-        const plain = withoutAddedEndbr({ unit: unit.object, extract: extract.object }, wanted)
-        return {
-          unit: { ...unit, object: plain.unit },
-          extract: { ...extract, object: plain.extract },
-        }
+        const compile = compilerByItself(job, fix, unit, way)
+        const [whole, part] = await Promise.all([compile?.(tree), compile?.(tree, path.join(source.dir, file))])
+        if (whole === undefined || part === undefined) return undefined
+        const plain = withoutAddedEndbr({ unit: whole.object, extract: part.object }, wanted)
+        return { unit: { ...whole, object: plain.unit }, extract: { ...part, object: plain.extract } }
       },
       (symbol) => names.get(symbol) ?? symbol,
-      (name) => own.get(source)?.has(stem(name)) === true,
+      (name) => provenance.own.get(unit)?.has(stem(name)) === true,
     )
     for (const one of planned) {
       const likeness = likenesses.get(one.oldName)
@@ -101,15 +87,14 @@ export function withoutAddedEndbr({ unit, extract }: Sides, wanted: readonly { n
  */
 export async function unchangedByThemselves(
   job: Job,
-  compiled: CompiledPairs,
-  source: string,
+  fix: CompiledFix,
+  unit: string,
   names: readonly string[],
   tree: string,
-  dir: string,
 ): Promise<ReadonlySet<string>> {
-  if (names.length === 0 || compiled.bench === undefined) return new Set()
-  const compile = await compilerByItself(job, compiled, source, dir, (flags) => [...flags, ...byItself])
-  const [before, after] = await Promise.all([compile?.(compiled.bench.kernel.source), compile?.(tree)])
+  if (names.length === 0) return new Set()
+  const compile = compilerByItself(job, fix, unit, (flags) => [...flags, ...byItself])
+  const [before, after] = await Promise.all([compile?.(fix.kernel.source), compile?.(tree)])
   if (before === undefined || after === undefined) return new Set()
   const agreements = compareFunctions(
     before.object,
@@ -120,16 +105,14 @@ export async function unchangedByThemselves(
 }
 
 /** What compiles a unit in a tree, or a file in its place, each function by itself. */
-async function compilerByItself(
+function compilerByItself(
   job: Job,
-  { bench }: CompiledPairs,
+  { kernel, dir, compiled: { bench } }: CompiledFix,
   source: string,
-  dir: string,
   way: Way,
-): Promise<Compiler | undefined> {
-  if (bench === undefined || !compilesByItself(bench.kernel.compiler.program)) return undefined
-  const { kernel, known: units } = bench
-  const unit = units.find(source).find(({ home }) => home !== 'elsewhere')
+): Compiler | undefined {
+  if (!compilesByItself(kernel.compiler.program)) return undefined
+  const unit = bench.known.find(source).find(({ home }) => home !== 'elsewhere')
   if (unit?.flags === undefined) return undefined
   const place = path.join(dir, 'by-itself')
   mkdirSync(place, { recursive: true })

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is asked of the extraction for one changed unit: which functions, and what of the rest is the running kernel's.
 import { macroHeaders } from '../../build/compiler/author-macros.ts'
-import type { Unit } from '../../build/kbuild/units.ts'
 import { stem } from '../../diff/object/compiler-names.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import type { KernelNames } from '../../match/names.ts'
 import { keptVariables } from '../../source/change/kept-variables.ts'
 import { runningNames } from '../../source/change/running-names.ts'
 import type { SourceChange } from '../../source/change/source-change.ts'
 import type { SourceRequest } from '../../source/view/request.ts'
 import { Binder } from '../bind/bind.ts'
-import type { Rename } from './source-plan.ts'
+import type { StudiedFix } from './draft.ts'
+
+/** The name of a unit's function in the live patch. */
+export type Rename = (unit: string, name: string) => string
 
 /** `function.variable` without its function. */
 function bare(name: string): string {
@@ -25,15 +26,14 @@ function bare(name: string): string {
  * @param cwd the patched tree
  */
 export function requestFor(
-  kernel: Kernel,
+  { kernel, names, units }: StudiedFix,
   change: SourceChange,
   besides: { readonly callbacks: readonly string[]; readonly lent: readonly string[] },
-  unit: Unit,
   cwd: string,
-  names: KernelNames,
   rename: Rename,
 ): SourceRequest {
   const { compared, object, functions, changed, added, data } = change
+  const { unit } = units.find((one) => one.change === compared)!
   const own = new Set([...functions.map(({ name }) => name), ...besides.callbacks])
   const roots = new Set([...own, ...besides.lent])
   const { sections } = compared.directives.ignored

@@ -6,22 +6,19 @@ import { Fault } from '../../ground/fault.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
 import { isDirectory } from '../../ground/is-directory.ts'
 import type { Job } from '../../ground/job.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
+import { readTables } from '../../match/names.ts'
 import { likenessFindings } from '../../source/compare/compile-check.ts'
 import type { Likeness } from '../../source/compare/likeness.ts'
 import type { BuiltModule } from '../manifest/output.ts'
-import { makeDirectoryModule } from './directory.ts'
+import { makeDirectoryModule, partsOf } from './directory.ts'
+import type { StudiedFix } from './draft.ts'
 import { likenessKey, sourceLikeness } from './source-likeness.ts'
-import type { SourceObject } from './source-objects.ts'
-import type { StudiedFix } from './study.ts'
 import { sourceDirectoryOf, type WrittenSource, writeFixAsSource } from './written-source.ts'
 
 /** A module made from source, with what it was made of. */
 export interface SourceModule extends BuiltModule {
   readonly directory: string
   readonly source: WrittenSource
-  /** The compiled files of the units. */
-  readonly objects: readonly SourceObject[]
   /** How each replaced function is to the patched unit's, by `likenessKey`. */
   readonly likeness: ReadonlyMap<string, Likeness>
 }
@@ -41,16 +38,16 @@ export function checkFree(output: string, name: string): void {
  * Writes the source of a live patch to `output`/livepatch-`name` and makes the module of it, in memory.
  * @throws as `writeFixAsSource` and `makeDirectoryModule`; the directory stays, for whoever wants to mend it
  */
-export async function makeSource(job: Job, kernel: Kernel, fix: StudiedFix): Promise<SourceModule> {
-  const { request, name } = fix
-  const written = await writeFixAsSource(job, kernel, fix)
+export async function makeSource(job: Job, fix: StudiedFix): Promise<SourceModule> {
+  const { kernel, request, name, facts } = fix
+  const written = await writeFixAsSource(job, fix)
   const { source, provenance } = written
   try {
-    const { bytes, manifest, objects } = await makeDirectoryModule(job, kernel, source, request.bind, provenance)
-    const { replacements, tree } = written
+    const tables = facts.once(readTables, kernel)
+    const made = await makeDirectoryModule(job, kernel, source, request.bind, tables, provenance)
+    const { bytes, manifest, layout, objects } = made
     const likeness = await job.journal.step('Comparing the source with the patched units', async (step) => {
-      const comparable = { objects, replacements, directory: source.dir, tree, own: provenance.own }
-      const found = await sourceLikeness(job, fix.compiled, comparable, fix.dir)
+      const found = await sourceLikeness(job, fix, written, objects)
       const same = [...found.values()].filter(({ code }) => code === 'identical').length
       step.result(`${same} of ${inNumbers(found.size, 'function')} identical`)
       return found
@@ -59,7 +56,8 @@ export async function makeSource(job: Job, kernel: Kernel, fix: StudiedFix): Pro
     return {
       bytes,
       manifest: { ...manifest, inputs: [...inputs, ...manifest.inputs] },
-      objects,
+      layout,
+      parts: partsOf(objects),
       likeness,
       directory: source.dir,
       source: written,
@@ -83,8 +81,8 @@ export async function makeSource(job: Job, kernel: Kernel, fix: StudiedFix): Pro
  * and as
  *   `makeSource`
  */
-export async function makeFromSource(job: Job, kernel: Kernel, fix: StudiedFix): Promise<SourceModule> {
-  const made = await makeSource(job, kernel, fix)
+export async function makeFromSource(job: Job, fix: StudiedFix): Promise<SourceModule> {
+  const made = await makeSource(job, fix)
   const findings = withConsent(
     made.source.replacements.flatMap((one) =>
       likenessFindings(one.unit, one.oldName, made.likeness.get(likenessKey(one))),

@@ -3,7 +3,7 @@
 // files.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { type BuildTrees, shadowFiles } from '../../build/compiler/compile-unit.ts'
+import { shadowFiles } from '../../build/compiler/compile-unit.ts'
 import { generatedBefore } from '../../build/kbuild/generated.ts'
 import { makeShadow } from '../../build/kbuild/shadow-tree.ts'
 import { refuseIfErrors } from '../../check/consent.ts'
@@ -17,28 +17,34 @@ import {
 import { withOwnExports } from '../../extract/own-exports.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
+import type { FileChange } from '../../patch/patch.ts'
 import { keptVariables } from '../../source/change/kept-variables.ts'
 import type { SourceChange } from '../../source/change/source-change.ts'
 import { findSourceChanges } from '../../source/change/unit-change.ts'
+import { unitComment } from '../../source/directory/header-comment.ts'
+import { renderKbuild } from '../../source/directory/kbuild-text.ts'
 import {
+  descriptionFile,
+  headersDirectory,
   readSourceDirectory,
+  renderDescription,
   type SourceDirectory,
+  type SourceFile,
   unitFileName,
+  wrapperFile,
   writeSourceDirectory,
 } from '../../source/directory/layout.ts'
 import type { Plan, PlannedFunction, PlannedObject } from '../../source/directory/plan.ts'
+import { renderWrapper } from '../../source/directory/wrapper-text.ts'
 import { extractSource } from '../../source/extract/extraction.ts'
 import type { ExtractedSource } from '../../source/view/request.ts'
-import { targetOf } from '../link/finish.ts'
-import { soonest } from '../link/positions.ts'
+import { Binder } from '../bind/bind.ts'
+import { soonest, targetOf } from '../link/target.ts'
 import { describe, titleOf } from '../manifest/naming.ts'
 import { changesNothing } from '../manifest/output.ts'
-import type { Provenance } from './directory-manifest.ts'
-import { filesOf, licenceOf } from './source-files.ts'
-import { planObjects, type Rename, renaming } from './source-plan.ts'
-import { requestFor } from './source-request.ts'
-import type { StudiedFix } from './study.ts'
+import type { Provenance } from './directory.ts'
+import type { StudiedFix } from './draft.ts'
+import { type Rename, requestFor } from './source-request.ts'
 
 export interface WrittenSource {
   readonly source: SourceDirectory
@@ -98,20 +104,18 @@ export function sourceDirectoryOf(output: string, name: string): string {
  * @throws Fault `refused/*` with findings when the change can't be live patched, or there is none; and what
  *   `extractSource` throws
  */
-export async function writeFixAsSource(job: Job, kernel: Kernel, fix: StudiedFix): Promise<WrittenSource> {
-  const { names, request, compiled } = fix
-  const contents = contentsOf(kernel, fix, await findSourceChanges(job, compiled.bench, fix.units))
-  const { used, callbacks, states } = contents
+export async function writeFixAsSource(job: Job, fix: StudiedFix): Promise<WrittenSource> {
+  const { kernel, names, request, compiled } = fix
+  const contents = contentsOf(fix, await findSourceChanges(job, compiled.bench, fix.units))
+  const { used, states } = contents
   const rename = renaming(used)
-  // Without trees nothing was compared, and there is nothing to write.
-  const tree = await patchedTree(kernel, compiled.bench!, used, fix)
-  const texts = await extractAll(job, kernel, fix, contents, tree, rename)
+  const tree = await patchedTree(fix, used)
+  const texts = await extractAll(job, fix, contents, tree, rename)
   const findings = [...contents.findings, ...texts.flatMap((one) => one.findings)]
-  const positionFor = soonest(targetOf(kernel, names, request.bind))
-  const objects = planObjects(used, callbacks, names, rename, positionFor, findings)
+  const objects = planObjects(fix, contents, rename, soonest(targetOf(kernel, names, request.bind)), findings)
   refuseIfErrors(kernel, findings)
   const place = sourceDirectoryOf(request.output, fix.name)
-  await writeSourceDirectory(place, textFiles(planOf(kernel, fix, contents, objects), texts, tree, fix))
+  await writeSourceDirectory(place, filesOf(planOf(fix, contents, objects), texts, tree, fix.changes))
   return {
     source: await readSourceDirectory(place),
     provenance: {
@@ -131,7 +135,7 @@ export async function writeFixAsSource(job: Job, kernel: Kernel, fix: StudiedFix
 }
 
 /** @throws Fault `refused/*` with findings */
-function contentsOf(kernel: Kernel, { compiled }: StudiedFix, found: readonly SourceChange[]): Contents {
+function contentsOf({ kernel, compiled }: StudiedFix, found: readonly SourceChange[]): Contents {
   const findings: Finding[] = [
     ...compiled.findings,
     ...withOwnExports(
@@ -155,28 +159,78 @@ function contentsOf(kernel: Kernel, { compiled }: StudiedFix, found: readonly So
 /** The C file of each unit. */
 async function extractAll(
   job: Job,
-  kernel: Kernel,
-  { units, names }: StudiedFix,
+  fix: StudiedFix,
   { used, callbacks, lent }: Contents,
   tree: string,
   rename: Rename,
 ): Promise<ExtractedSource[]> {
-  const called = (unit: string) => callbacks.filter((one) => one.unit === unit).map(({ name }) => name)
   return await job.journal.step('Extracting the source', async (step) => {
     const extracted: ExtractedSource[] = []
     for (const one of used) {
       step.progress(one.unit)
-      const { unit } = units.find(({ change }) => change === one.compared)!
-      const besides = { callbacks: called(one.unit), lent: lent.get(one.unit) ?? [] }
-      extracted.push(await extractSource(job, requestFor(kernel, one, besides, unit, tree, names, rename)))
+      const called = callbacks.filter(({ unit }) => unit === one.unit).map(({ name }) => name)
+      const besides = { callbacks: called, lent: lent.get(one.unit) ?? [] }
+      extracted.push(await extractSource(job, requestFor(fix, one, besides, tree, rename)))
     }
     return extracted
   })
 }
 
+/** What each replaced function or callback is called; two units may each have one of the same name. */
+function renaming(changes: readonly SourceChange[]): Rename {
+  const units = new Map<string, Set<string>>()
+  for (const { unit, functions, compared } of changes)
+    for (const name of [
+      ...functions.map((one) => one.name),
+      ...compared.directives.callbacks.map(({ atom }) => atom.name),
+    ])
+      units.set(name, (units.get(name) ?? new Set()).add(unit))
+  return (unit, name) =>
+    (units.get(name)?.size ?? 0) < 2
+      ? `livepatch_${name}`
+      : `livepatch_${path.posix.basename(unit, '.c').replace(/\W/g, '_')}_${name}`
+}
+
+/**
+ * The tables, by kernel object, vmlinux first.
+ * @param positionFor the position by which the kernel is asked for a function of an object at another one
+ * @param findings gets what keeps a function from being replaced
+ */
+function planObjects(
+  { names }: StudiedFix,
+  { used, callbacks }: Contents,
+  rename: Rename,
+  positionFor: (object: string, position: number) => number,
+  findings: Finding[],
+): PlannedObject[] {
+  const objects = [...new Set(used.map(({ object }) => object))].sort(
+    (a, b) => Number(b === 'vmlinux') - Number(a === 'vmlinux') || (a < b ? -1 : 1),
+  )
+  return objects.map((object) => ({
+    name: object,
+    functions: used
+      .filter((one) => one.object === object)
+      .flatMap(({ unit, functions, compared: { before } }) =>
+        functions.flatMap(({ name, symbol, reasons }) => {
+          const atom = before.functions.find((one) =>
+            [one.symbol, ...one.aliases].some((candidate) => candidate?.name === symbol),
+          )
+          const binder = new Binder(names)
+          const position = atom && binder.replacement(object, atom, { unit, before })
+          findings.push(...binder.findings.map(({ finding }) => finding))
+          if (position === undefined) return []
+          const replacement = rename(unit, name)
+          return [{ oldName: symbol, replacement, position: positionFor(object, position), unit, reasons }]
+        }),
+      ),
+    callbacks: callbacks
+      .filter((one) => one.object === object)
+      .map(({ kind, name, unit }) => ({ kind, name: rename(unit, name) })),
+  }))
+}
+
 function planOf(
-  kernel: Kernel,
-  { request: { patches, replace }, name }: StudiedFix,
+  { kernel, request: { patches, replace }, name }: StudiedFix,
   { used, states }: Contents,
   objects: readonly PlannedObject[],
 ): Plan {
@@ -194,27 +248,54 @@ function planOf(
   }
 }
 
-function textFiles(plan: Plan, texts: readonly ExtractedSource[], tree: string, { changes }: StudiedFix) {
-  return filesOf(
-    plan,
-    texts.map(({ text }, index) => ({
-      licence: licenceOf(readFileSync(path.join(tree, plan.units[index]?.source ?? ''), 'latin1')),
-      text,
-    })),
-    changes.filter(({ path: file, after }) => after !== undefined && !plan.units.some(({ source }) => source === file)),
+/** The files of the directory. */
+function filesOf(
+  plan: Plan,
+  texts: readonly ExtractedSource[],
+  tree: string,
+  changes: readonly FileChange[],
+): SourceFile[] {
+  const { name, kernel, patches, units } = plan
+  const headers = changes.flatMap(({ path: file, after }) =>
+    after === undefined || !/\.[ch]$/.test(file) || units.some(({ source }) => source === file)
+      ? []
+      : [{ path: file, text: after }],
   )
+  return [
+    {
+      path: descriptionFile,
+      text: renderDescription({
+        name,
+        kernel,
+        patches: [...patches],
+        units: [...units],
+        headers: headers.map((one) => one.path),
+      }),
+    },
+    { path: 'Kbuild', text: renderKbuild(plan, headers.length > 0) },
+    { path: wrapperFile, text: renderWrapper(plan) },
+    ...units.map(({ file, source }, index) => {
+      const licence = licenceOf(readFileSync(path.join(tree, source), 'latin1'))
+      return { path: file, text: `${licence}${unitComment(plan, source)}${texts[index]!.text}` }
+    }),
+    ...headers.map((one) => ({ path: `${headersDirectory}/${one.path}`, text: one.text })),
+  ]
+}
+
+/** The line in which a C file names its licence; the kernel's own one when it has none. */
+function licenceOf(text: string): string {
+  const [, licence = 'GPL-2.0-only'] = /SPDX-License-Identifier: ([\w.+() -]*\w\)?)/.exec(text.slice(0, 500)) ?? []
+  return `// SPDX-License-Identifier: ${licence}\n`
 }
 
 /** The patched source with its own line numbers, as people know it. */
 async function patchedTree(
-  kernel: Kernel,
-  { known, climbed }: BuildTrees,
+  { kernel, changes, dir, compiled: { bench } }: StudiedFix,
   used: readonly SourceChange[],
-  { changes, dir }: StudiedFix,
 ): Promise<string> {
   const tree = path.join(dir, 'patched')
-  const units = used.flatMap(({ unit }) => known.find(unit).slice(0, 1))
+  const units = used.flatMap(({ unit }) => bench.known.find(unit).slice(0, 1))
   const generated = (await Promise.all(units.map((unit) => generatedBefore(kernel, unit)))).flat()
-  makeShadow(kernel.source, tree, [...shadowFiles(kernel, units, changes, false), ...generated], climbed)
+  makeShadow(kernel.source, tree, [...shadowFiles(kernel, units, changes, false), ...generated], bench.climbed)
   return tree
 }

@@ -2,30 +2,31 @@
 // Puts a live patch module together: the carried code, the skeleton that every patch has, and the kernel's
 // livepatch structures become one object; objtool runs over the whole; then the references to the
 // running kernel become livepatch symbols and relocations.
-import type { ObjectDraft, SymbolDraft } from '../../elf/write.ts'
-import { writeObject } from '../../elf/write.ts'
+import { type ObjectDraft, type SymbolDraft, writeObject } from '../../elf/write.ts'
 import type { Reference } from '../../extract/extraction.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import type { Binding } from '../bind/bind.ts'
 import { patchSymbol } from '../structures/tables.ts'
 import type { Template } from '../structures/template.ts'
-import { type Assembled, finish, type Target } from './finish.ts'
+import { type Assembled, finish } from './finish.ts'
 import { join, link, substitute } from './join.ts'
 import { imageSymbol, referencesSymbol } from './kernel-references.ts'
 import { type ModuleOptions, moduleSkeleton } from './module-skeleton.ts'
 import { runObjtool } from './objtool.ts'
 import { callbackSlots, callbacksSymbol, reloadFindings, reloadOf, writingBindings } from './reload.ts'
+import type { Target } from './target.ts'
 
 /** The code and data that a live patch brings along, as one relocatable object. */
 export interface PatchObject {
   /** Sections and symbols; symbols of `references` are undefined in it. */
   readonly draft: ObjectDraft
   readonly references: ReadonlyMap<SymbolDraft, Reference>
+  /** How each of the references is resolved; one without a binding is dropped. */
+  readonly bindings: ReadonlyMap<SymbolDraft, Binding>
 }
 
 /**
- * @param bindings how each of the object's references is resolved; one without a binding is dropped
  * @param tables the kernel's livepatch structures, for an object that does not have them yet; gets what each of
  *   its symbols has become
  * @throws Fault when objtool fails
@@ -35,22 +36,22 @@ export async function assemble(
   kernel: Kernel,
   template: Template,
   object: PatchObject,
-  bindings: ReadonlyMap<SymbolDraft, Binding>,
-  tables: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => readonly ObjectDraft[],
   target: Target,
   options: ModuleOptions,
+  tables?: (renamed: ReadonlyMap<SymbolDraft, SymbolDraft>) => ObjectDraft,
 ): Promise<Assembled> {
-  const reload = reloadOf(target.names, bindings.values(), template.layout)
+  const reload = reloadOf(target.names, object.bindings.values(), template.layout)
   const clears = reload === 'own'
   const used = clears ? await template.clearing() : template
   const named = clears ? writingBindings(target.names) : new Map<string, Binding>()
   const reserved = new Set([patchSymbol, imageSymbol, referencesSymbol, callbacksSymbol])
   for (const { name, binding, place } of [...used.object.symbols, ...object.draft.symbols])
     if (binding !== 'local' && place !== 'undefined') reserved.add(name)
-  const carried = nameReferences(object, bindings, named, reserved)
+  const { draft, renamed } = nameReferences(object, named, reserved)
   const skeleton = moduleSkeleton(used, options, named)
+  const own = tables === undefined ? [] : [tables(renamed)]
   const slots = clears ? [callbackSlots(options.objects.length)] : []
-  const raw = link(join([carried.draft, skeleton, ...tables(carried.renamed), ...slots]))
+  const raw = link(join([draft, skeleton, ...own, ...slots]))
   const { bytes, warnings } = await runObjtool(job, kernel, used, writeObject(raw))
   const { findings, ...finished } = finish(bytes, named, target, used.layout, warnings)
   return { ...finished, findings: [...findings, ...reloadFindings(reload, options.objects)] }
@@ -61,8 +62,7 @@ export async function assemble(
  * @param reserved what the skeleton defines, such as `__this_module`: a module's code means its own
  */
 function nameReferences(
-  { draft, references }: PatchObject,
-  bindings: ReadonlyMap<SymbolDraft, Binding>,
+  { draft, references, bindings }: PatchObject,
   named: Map<string, Binding>,
   reserved: ReadonlySet<string>,
 ) {

@@ -7,41 +7,13 @@ import { redraft } from '../../elf/redraft.ts'
 import { type SectionDraft, type SymbolDraft, writeObject } from '../../elf/write.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
-import { type Identity, identityOf } from '../../match/identity.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from '../bind/bind.ts'
-import { anchor, type BindMode, type Distance, distanceFromAnchor } from '../bind/distance.ts'
-import type { Manifest } from '../manifest/manifest.ts'
+import { anchor, type Distance, distanceFromAnchor } from '../bind/distance.ts'
 import type { Layout } from '../structures/template.ts'
 import { imageSymbol, referencesSymbol, referenceTables } from './kernel-references.ts'
 import { leaveOutTracepoints, moveLivepatchRelocations, type PlaceFromAnchor } from './livepatch-relocations.ts'
-
-/** The kernel that a module is for. */
-export interface Target {
-  readonly names: KernelNames
-  readonly identity: Identity
-  readonly mode: BindMode
-}
-
-/**
- * @param mode by distance when undefined
- * @throws Fault `environment/bad-image`
- */
-export function targetOf(kernel: Kernel, names: KernelNames, mode: BindMode = 'distance'): Target {
-  return { names, identity: identityOf(kernel, names.running('vmlinux')), mode }
-}
-
-/** A symbol of the kernel that is not exported, as the module reaches it. */
-export interface BoundSymbol {
-  readonly object: string
-  readonly name: string
-  readonly sympos: number
-  /** Bytes from the anchor; absent when it is reached by name and position only. */
-  readonly distance?: number
-  /** It is (also) looked up by name and position. */
-  readonly byName: boolean
-}
+import type { BoundSymbol, Target } from './target.ts'
 
 export interface Assembled {
   readonly bytes: Buffer
@@ -53,17 +25,6 @@ type LivepatchBinding = Binding & { kind: 'livepatch' }
 
 /** Bytes of a symbol's name that every kernel's livepatch code reads (kernel/livepatch/core.c). */
 const longestName = 127
-
-/** What the manifest says of it. */
-export function boundTo({ identity, mode }: Target, { bound }: Assembled): NonNullable<Manifest['binding']> {
-  const { release, version, buildId } = identity
-  return {
-    mode,
-    image: { release, version, ...(buildId === undefined ? {} : { buildId }) },
-    anchor,
-    symbols: bound.map((one) => ({ ...one })),
-  }
-}
 
 /** The finished module: references become what the kernel understands. */
 export function finish(

@@ -8,9 +8,8 @@ import { layoutSection, type Template } from '../structures/template.ts'
 
 export interface ModuleOptions {
   /** The module's name as the kernel knows it. */
-  readonly name: string
+  readonly module: string
   readonly description: string
-  readonly replace: boolean
   /** The kernel objects that it patches. */
   readonly objects: readonly string[]
   /** Further `key=value` lines for `.modinfo`. */
@@ -26,13 +25,13 @@ export function moduleSkeleton(template: Template, options: ModuleOptions, named
     if (binding.kind === 'exported' && binding.namespace !== '') namespaces.add(binding.namespace)
   const info = [
     `description=${options.description}`,
-    `name=${options.name}`,
+    `name=${options.module}`,
     'depends=',
     ...[...namespaces].sort().map((namespace) => `import_ns=${namespace}`),
     ...options.info,
   ]
-  if (options.name.length >= layout.module.nameSize)
-    throw new Fault('usage', 'name-too-long', `The module's name ${options.name} is too long`, {
+  if (options.module.length >= layout.module.nameSize)
+    throw new Fault('usage', 'name-too-long', `The module's name ${options.module} is too long`, {
       remedy: `Choose a name of at most ${layout.module.nameSize - 1} characters with --name`,
     })
   for (const section of draft.sections) {
@@ -40,7 +39,7 @@ export function moduleSkeleton(template: Template, options: ModuleOptions, named
     if (section.name === '.modinfo') section.data = Buffer.concat([section.data, strings(info)])
     if (section.name === '.gnu.linkonce.this_module') {
       section.data = Buffer.from(section.data)
-      section.data.write(options.name, layout.module.name, 'latin1')
+      section.data.write(options.module, layout.module.name, 'latin1')
     }
   }
   return draft

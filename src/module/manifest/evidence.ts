@@ -10,7 +10,6 @@ import { sourceName } from '../../diff/object/compiler-names.ts'
 import { Fault } from '../../ground/fault.ts'
 import { pack, unpack } from '../../ground/packed-json.ts'
 import { issueText } from '../../ground/schema-issue.ts'
-import type { Kernel } from '../../kernel/kernel.ts'
 import type { Manifest } from './manifest.ts'
 import type { CompiledFix } from './request.ts'
 
@@ -49,8 +48,7 @@ const largest = 32 * 1024 * 1024
  * @param directory with the C files of the live patch, if it was made of some
  */
 export async function evidenceFor(
-  kernel: Kernel,
-  { request, changes }: Pick<CompiledFix, 'request' | 'changes'>,
+  { kernel, request, changes }: Pick<CompiledFix, 'kernel' | 'request' | 'changes'>,
   { objects, inputs }: Pick<Manifest, 'objects' | 'inputs'>,
   directory?: string,
 ): Promise<Evidence> {

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a build ends with: the module and its manifest as files, or the reasons why there is none.
 import path from 'node:path'
+import type { PatchedUnit } from '../../audit/audit.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { version } from '../../ground/version.ts'
 import { writeAllWhole } from '../../ground/whole-file.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
+import type { Layout } from '../structures/template.ts'
 import type { Manifest } from './manifest.ts'
 
 /** A module before it is written. */
 export interface BuiltModule {
   readonly bytes: Buffer
   readonly manifest: Manifest
+  /** How its kernel lays the livepatch structures out. */
+  readonly layout: Layout
   /** The directory with its source, if it has one. */
   readonly directory?: string
+  /** What the files of its own source compile to, and the units that they stand for, if it was made of some. */
+  readonly parts?: readonly PatchedUnit[]
 }
 
 export interface WrittenModule {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the user wants to be made.
 import type { CompiledPairs } from '../../build/compile.ts'
+import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
 import type { FixFacts } from '../../check/subject/fix-facts.ts'
+import type { Kernel } from '../../kernel/kernel.ts'
 import type { FileChange, Patch } from '../../patch/patch.ts'
 import type { BindMode } from '../bind/distance.ts'
 
@@ -31,12 +33,13 @@ export interface MakeRequest {
 /** A fix whose units are compiled on both sides: what the engines begin with. */
 export interface CompiledFix {
   readonly request: MakeRequest
+  readonly kernel: Kernel
   /** The live patch's name. */
   readonly name: string
   readonly changes: readonly FileChange[]
   readonly facts: FixFacts
   /** From `compilePairs`; its files live as long as `dir`. */
-  readonly compiled: CompiledPairs
+  readonly compiled: CompiledPairs & { readonly bench: BuildTrees }
   /** For what is needed meanwhile. */
   readonly dir: string
 }

@@ -147,29 +147,21 @@ async function compileAndKeep(
   })
 }
 
-/**
- * Templates that are open already, by what their flags were learnt from: the module and its audit ask for the same one.
- */
-const known = new WeakMap<Units, Map<string, Promise<Template>>>()
+/** The template of what the engines write themselves, as a fact of a fix. */
+export function templateFor(units: Units, job: Job, kernel: Kernel): Promise<Template> {
+  return openTemplate(job, kernel, units)
+}
 
 /**
  * @param wrapper whether the live patch has a wrapper of its own, which begins and ends it and defines its tables
  * @throws Fault `environment/no-modules` when the kernel has no modules to learn the flags from
  */
-export function openTemplate(
+export async function openTemplate(
   job: Job,
   kernel: Kernel,
   units: Units,
   wrapper: 'ours' | 'own' = 'ours',
 ): Promise<Template> {
-  const ofUnits = known.get(units) ?? new Map<string, Promise<Template>>()
-  known.set(units, ofUnits)
-  const template = ofUnits.get(wrapper) ?? readTemplate(job, kernel, units, wrapper)
-  ofUnits.set(wrapper, template)
-  return template
-}
-
-async function readTemplate(job: Job, kernel: Kernel, units: Units, wrapper: 'ours' | 'own'): Promise<Template> {
   const unit = units.typicalOfModules()
   if (unit === undefined)
     throw new Fault('environment', 'no-modules', `The kernel ${kernel.release} is built without modules`, {

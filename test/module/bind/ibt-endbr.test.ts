@@ -20,9 +20,8 @@ function landings(before: string, after: string, open: readonly string[] = []) {
     ]),
   )
   const data = ['slot']
-  return missingEndbr(extraction, bindings, {
-    landing: (_, name) => (data.includes(name) ? undefined : open.includes(name)),
-  }).map(({ rule, symbol }) => `${rule} ${symbol}`)
+  const landing = (_: string, name: string) => (data.includes(name) ? undefined : open.includes(name))
+  return missingEndbr({ ...extraction, bindings }, { landing }).map(({ rule, symbol }) => `${rule} ${symbol}`)
 }
 
 describe('the address of a function without a landing pad', () => {

@@ -19,8 +19,8 @@ test('each function has its source on both sides, also one that the patch does n
   const patch = parsePatch(Buffer.from('--- a/mm/a.c\n+++ b/mm/a.c\n@@ -1 +1 @@\n-a\n+b\n'), '/some/where/fix.patch')
   const entry = (name: string, unit: string) => ({ name, unit, sympos: 0, reasons: [] })
   const evidence = await evidenceFor(
-    { source: work } as Kernel,
     {
+      kernel: { source: work } as Kernel,
       request: { patches: [patch], replace: true, output: '' },
       changes: [{ path: 'mm/a.c', before, after: before.replace('1', '2'), origins: new Map(), lineage: [] }],
     },

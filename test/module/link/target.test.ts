@@ -2,7 +2,7 @@
 // By which position the kernel is asked for a function that is replaced.
 import { expect, test } from 'vitest'
 import type { BindMode } from '../../../src/module/bind/distance.ts'
-import { soonest } from '../../../src/module/link/positions.ts'
+import { soonest } from '../../../src/module/link/target.ts'
 import { namesOf, type SmallKernel } from '../small-kernel.ts'
 
 const replaced: readonly (readonly [object: string, position: number])[] = [
