@@ -4,6 +4,7 @@
 
 import type { ResolvedField } from './destination.ts'
 import type { Expectation } from './expectation.ts'
+import { type PreparedParts, prepare } from './prepared.ts'
 import type { Running } from './running.ts'
 import { walk } from './walk.ts'
 import { type CodeMismatch, isMismatch, type Lead, leadsTo, type Walked } from './walked.ts'
@@ -28,7 +29,11 @@ export type Comparison = Match | Mismatch
 
 /** @param address where the function may be */
 export function compare(expectation: Expectation, running: Running, address: bigint): Comparison {
-  const { parts } = expectation
+  return compareParts(prepare(expectation), running, address)
+}
+
+/** The same for what is compared at several addresses. */
+export function compareParts(parts: PreparedParts, running: Running, address: bigint): Comparison {
   const differs = (difference: CodeMismatch): Mismatch => ({ matches: false, ...difference })
   const main = walk(running, parts[0], 0, address)
   if (isMismatch(main)) return differs(main)
@@ -39,7 +44,7 @@ export function compare(expectation: Expectation, running: Running, address: big
     const lead = leads[index]!
     let there = walked.get(lead.to.part)
     if (there === undefined) {
-      const found = findPart(expectation, running, lead, placements)
+      const found = findPart(parts, running, lead, placements)
       if (isMismatch(found)) return differs(found)
       there = found
       placements = found.placements
@@ -60,7 +65,7 @@ export function compare(expectation: Expectation, running: Running, address: big
 
 /** Looks for a part of the function where a jump leads to it. */
 function findPart(
-  { parts }: Expectation,
+  parts: PreparedParts,
   running: Running,
   lead: Lead,
   placements: Walked['placements'],

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import type { SplitObject } from '../diff/object/split-object.ts'
 import { sectionFlag } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
+import { addTo } from '../ground/grouped.ts'
 import { parseConfig } from '../kernel/config.ts'
 import { moduleName, readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -86,9 +87,7 @@ export function namesInModule(bytes: Buffer, module: string): ModuleNames {
     const address = section === undefined ? undefined : running.addressAt(section, value)
     if (type === 'function') functions.add(address)
     const code = section !== undefined && (section.flags & sectionFlag.exec) !== 0
-    const list = byAddress.get(address) ?? []
-    byAddress.set(address, list)
-    list.push({ name, type: code ? 't' : 'd' })
+    addTo(byAddress, address, { name, type: code ? 't' : 'd' })
   }
   return {
     running,

@@ -6,6 +6,7 @@ import { closeSync, openSync } from 'node:fs'
 import { isPcRelative, relocationSize, relocationType, sectionFlag, segmentType } from '../elf/format.ts'
 import { fileAt, offsetOf, readSegments } from '../elf/linked.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
+import { addTo } from '../ground/grouped.ts'
 import { badImage } from '../kernel/vmlinux.ts'
 
 /** Code and constant data by absolute address. */
@@ -84,9 +85,7 @@ export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]):
   for (const symbol of counted) {
     const address = addressOf(symbol)
     if (address === undefined) continue
-    const list = byName.get(symbol.name)
-    if (list === undefined) byName.set(symbol.name, [address])
-    else list.push(address)
+    addTo(byName, symbol.name, address)
   }
   let outside = elsewhere
   for (const symbol of module.symbols)

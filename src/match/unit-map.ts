@@ -4,10 +4,10 @@
 // neighbours: a linker keeps together what comes from one section of one object.
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import { relocationType } from '../elf/format.ts'
-import { compare, type Match } from './compare.ts'
+import { compareParts, type Match } from './compare.ts'
 import { expectationOf } from './expect.ts'
-import type { Expectation } from './expectation.ts'
 import { type Placement, Placements, placementBy } from './placements.ts'
+import { type PreparedParts, prepare } from './prepared.ts'
 import type { Running } from './running.ts'
 
 /** Two functions of the unit that do not agree about a private symbol: not both are what runs. */
@@ -26,12 +26,12 @@ export interface UnitMap {
 
 /**
  * @param unit the unit before the patch
- * @param expected what each of its functions must look like
+ * @param partsOf what each of its functions must look like
  */
 export function mapUnit(
   running: Running,
   unit: SplitObject,
-  expected: (atom: Atom) => Expectation = (atom) => expectationOf(unit, atom),
+  partsOf: (atom: Atom) => PreparedParts = (atom) => prepare(expectationOf(unit, atom)),
 ): UnitMap {
   const named = uniquelyNamed(unit)
   const candidates = new Map<Atom, readonly bigint[]>()
@@ -39,10 +39,10 @@ export function mapUnit(
   for (const atom of named.values()) {
     const all = running.addressesOf(atom.name)
     if (atom.kind === 'function' && all.length > 0) {
-      const expectation = expected(atom)
+      const parts = partsOf(atom)
       const fitting = new Map(
         all.flatMap((address) => {
-          const result = compare(expectation, running, address)
+          const result = compareParts(parts, running, address)
           return result.matches ? [[address, result] as const] : []
         }),
       )

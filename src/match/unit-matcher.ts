@@ -2,45 +2,52 @@
 // One unit held against the kernel that runs: where a function or datum of it is when its name alone does not say it,
 // and whether it is where its name says. What was found out is kept as long as the value.
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
-import { type Comparison, compare } from './compare.ts'
+import { type Comparison, compareParts } from './compare.ts'
 import { expectationOf } from './expect.ts'
 import type { Expectation } from './expectation.ts'
+import { type PreparedParts, prepare } from './prepared.ts'
 import type { Running } from './running.ts'
 import { mapUnit, type UnitMap } from './unit-map.ts'
 
 export class UnitMatcher {
-  readonly #running: Running
-  readonly #unit: SplitObject
-  readonly #expectations = new Map<Atom, Expectation>()
+  readonly #expected = new Map<Atom, { readonly expectation: Expectation; readonly parts: PreparedParts }>()
   #map: UnitMap | undefined
 
   /** @param unit the unit before the patch */
-  constructor(running: Running, unit: SplitObject) {
-    this.#running = running
-    this.#unit = unit
-  }
+  constructor(
+    private readonly running: Running,
+    private readonly unit: SplitObject,
+  ) {}
 
   /** What a function must look like when it runs. */
   expected(atom: Atom): Expectation {
-    const expectation = this.#expectations.get(atom) ?? expectationOf(this.#unit, atom)
-    this.#expectations.set(atom, expectation)
-    return expectation
+    return this.#expect(atom).expectation
   }
 
   compareAt(atom: Atom, address: bigint): Comparison {
-    return compare(this.expected(atom), this.#running, address)
+    return compareParts(this.#expect(atom).parts, this.running, address)
   }
 
   /** Where the functions and data of the unit are. */
   get map(): UnitMap {
-    this.#map ??= mapUnit(this.#running, this.#unit, (atom) => this.expected(atom))
+    this.#map ??= mapUnit(this.running, this.unit, (atom) => this.#expect(atom).parts)
     return this.#map
+  }
+
+  #expect(atom: Atom) {
+    let known = this.#expected.get(atom)
+    if (known === undefined) {
+      const expectation = expectationOf(this.unit, atom)
+      known = { expectation, parts: prepare(expectation) }
+      this.#expected.set(atom, known)
+    }
+    return known
   }
 
   /** @returns the address of the atom's symbol, or undefined when not exactly one candidate fits */
   locate(atom: Atom): bigint | undefined {
     if (atom.kind === 'function') {
-      const [only, ...others] = this.#running
+      const [only, ...others] = this.running
         .addressesOf(atom.name)
         .filter((address) => this.compareAt(atom, address).matches)
       if (others.length === 0) return only
@@ -57,7 +64,7 @@ export class UnitMatcher {
       const result = this.compareAt(atom, address)
       return result.matches ? 'confirmed' : result.why === 'nothing-there' ? 'unknown' : 'contradicted'
     }
-    for (const code of this.#unit.referrers(atom)) {
+    for (const code of this.unit.referrers(atom)) {
       if (code.kind !== 'function') continue
       // A field that names the datum matches only where it leads to it.
       const found = this.locate(code)

@@ -9,9 +9,9 @@ import { bytesUnderProbe, hasBreakpoint, hasProbeJump, probeJumpSize } from '../
 import { gapAt, isFilled, nopAt } from '../x86/padding.ts'
 import { insteadOfLock, isCallOrNothing, mayReplace } from '../x86/text-patching.ts'
 import { adjusted, fieldSize, judge, type ResolvedField, readField } from './destination.ts'
-import type { Destination, Part } from './expectation.ts'
+import type { Destination } from './expectation.ts'
 import { contradict, type Placement, Placements, placementBy } from './placements.ts'
-import { type AlternativeSite, type Prepared, type PreparedSnippet, prepare, prepareSnippet } from './prepared.ts'
+import type { AlternativeSite, PreparedPart, PreparedSnippet } from './prepared.ts'
 import type { Running } from './running.ts'
 import type { CodeMismatch, Lead, Walked } from './walked.ts'
 
@@ -37,7 +37,7 @@ type Problem = Pick<CodeMismatch, 'why' | 'expected' | 'found' | 'against'>
  */
 export function walk(
   running: Running,
-  part: Part,
+  part: PreparedPart,
   number: number,
   address: bigint,
   known: Iterable<Placement> = [],
@@ -47,10 +47,6 @@ export function walk(
 
 /** Where a walk has come to, in our code and in theirs, and what it has seen on the way. */
 class Walk {
-  private readonly running: Running
-  private readonly number: number
-  private readonly address: bigint
-  private readonly part: Prepared
   private readonly live: boolean
   private readonly ours: Buffer
   /** Theirs as it was read; undefined when nothing is there. */
@@ -70,13 +66,15 @@ class Walk {
   private unconfirmed = 0
   private rewritten = 0
 
-  constructor(running: Running, part: Part, number: number, address: bigint, known: Iterable<Placement>) {
-    this.running = running
-    this.number = number
-    this.address = address
-    this.part = prepare(part)
+  constructor(
+    private readonly running: Running,
+    private readonly part: PreparedPart,
+    private readonly number: number,
+    private readonly address: bigint,
+    known: Iterable<Placement>,
+  ) {
     this.live = running.live === true
-    this.ours = this.part.bytes
+    this.ours = part.bytes
     this.read = readMost(running, address, this.ours.length + slack)
     this.theirs = this.read ?? Buffer.alloc(0)
     this.placements = new Placements(known)
@@ -305,7 +303,7 @@ class Walk {
     for (const choice of choices)
       for (const begin of starts) {
         const step = noStep()
-        const end = this.snippetAt(prepareSnippet(choice), begin, step)
+        const end = this.snippetAt(choice, begin, step)
         if (end !== undefined && isFilled(theirs, end, begin + length)) return { begin, step }
       }
     const begin = direct ? starts.find((start) => isCallOrNothing(theirs, start, length)) : undefined
