@@ -139,14 +139,14 @@ export function compareObjects(
       error(
         'merged-functions',
         of,
-        `In the running kernel ${of} and ${name} are one piece of code, of which the patch makes two`,
+        `In the running kernel ${of} and ${name} are aliases of one function, of which the patch makes two`,
         'Make the same change to both, or fix the callers instead',
       )
     else
       error(
         'data-changed',
         name,
-        `In the running kernel ${name} and ${of} are one variable, of which the patch makes two`,
+        `In the running kernel ${name} and ${of} are aliases of one variable, of which the patch makes two`,
         'Give what is new a name of its own',
       )
   for (const { after: atom } of changed)

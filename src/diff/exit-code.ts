@@ -31,7 +31,7 @@ export function withoutExitCode(change: Change): Change {
         {
           ...finding,
           severity: 'note' as const,
-          message: `${symbol} would run when the kernel ends, which it never does: it is left out`,
+          message: `${symbol} is exit code of the kernel proper, which never runs: it is left out`,
           hint: 'It matters where this is built as a module',
         },
       ]

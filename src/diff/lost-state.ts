@@ -123,9 +123,9 @@ export function lostState(
       symbol: variable.name,
       unit,
       message:
-        `The new variable ${name} starts anew, and ${names.join(' and ')}, which ` +
-        `${sourceName(first?.user.name ?? '')} used, ${names.length === 1 ? 'is' : 'are'} used by ` +
-        `nobody any more: what the running kernel has in ${them} is lost to the new code`,
+        `The new variable ${name} begins with its initial value, and ${names.join(' and ')}, which ` +
+        `${sourceName(first?.user.name ?? '')} used, ${names.length === 1 ? 'is' : 'are'} no longer ` +
+        `used: the new code does not see what the running kernel has in ${them}`,
       hint:
         `Keep the old name, if ${name} is meant to be the same; take the old value over from a ` +
         'callback (INARCH_PRE_PATCH), if it is needed; otherwise allow it',

@@ -172,8 +172,8 @@ export function doneOtherwise(
       symbol,
       unit,
       message:
-        `What ${flags} of ${user} lets be done once is about ${is} after the patch, and ` +
-        `${was === '' ? 'was not before' : `was about ${was} before`}: where the running kernel has ` +
+        `What is done once under ${flags} of ${user} is for ${is} after the patch, and ` +
+        `${was === '' ? 'was not before' : `was for ${was} before`}: where the running kernel has ` +
         `done it already, it is not done for ${is}`,
       hint:
         `Do it for ${is} in a callback (INARCH_PRE_PATCH), or give the patched code a variable with ` +

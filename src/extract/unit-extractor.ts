@@ -247,8 +247,8 @@ export class UnitExtractor implements CarriedSoFar {
         rule: 'boot-constant',
         symbol: atom.name,
         message:
-          `${atom.name} has ${constant.name} as a number in its code, which the kernel puts there ` +
-          'only when it starts',
+          `${atom.name} has the runtime constant ${constant.name} in its code, which the kernel writes there ` +
+          'only when it boots',
         hint: 'Fix the bug in its callers instead',
       })
       return

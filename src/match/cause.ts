@@ -68,16 +68,16 @@ export function causeOf(
   const share = `${differ} of the ${all} functions of the file differ`
   const option = mismatch.why === 'instruction' ? optionBetween(mismatch.ours, mismatch.theirs) : undefined
   if (option !== undefined && differ * 2 > all)
-    return { kind: 'configuration', text: `${option} is probably another there, and ${share}` }
+    return { kind: 'configuration', text: `${option} probably differs there, and ${share}` }
   if (mismatch.why === 'operand')
     return {
       kind: 'layout',
       text:
-        'only a number or an offset is another: a type has another layout or a constant another ' +
-        `value, by the configuration or by a header of another version (${share})`,
+        'only an immediate or a displacement differs: a type has another layout or a constant another ' +
+        `value, because of the configuration or of a header of another version (${share})`,
     }
   if (all > 2 && differ * 2 > all)
-    return { kind: 'configuration', text: `${share}: configuration, compiler or flags are probably others` }
+    return { kind: 'configuration', text: `${share}: configuration, compiler or flags probably differ` }
   return { kind: 'source', text: `${share}: the source is probably of another version` }
 }
 

@@ -47,18 +47,18 @@ export function describe(
   text: { readonly ours: string; readonly theirs: string },
   nameOf: (address: bigint) => string | undefined = () => undefined,
 ): string {
-  const place = `at +0x${at.toString(16)}${part === 0 ? '' : ' of a part that lies elsewhere'}`
+  const place = `at +0x${at.toString(16)}${part === 0 ? '' : ' of its cold or out-of-line part'}`
   if (why === 'nothing-there') return 'there is no code at its address'
   if (theirs === '') return `${place} the code ends`
   const both = `\`${text.ours}\` is expected, and \`${text.theirs}\` runs`
   if (why === 'leads-elsewhere' && expected !== undefined && found !== undefined) {
     const there = nameOf(found) ?? `0x${found.toString(16)}`
-    return `${place} it leads to ${there} instead of ${destinationName(expected)} (${both})`
+    return `${place} it refers to ${there} instead of ${destinationName(expected)} (${both})`
   }
   if (why === 'displaced' && expected !== undefined && against !== undefined && 'symbol' in expected)
     return against.name === expected.symbol
-      ? `${place} it has the private ${expected.symbol} in another place than the code before (${both})`
-      : `${place} it has the private ${expected.symbol} where ${against.name} is (${both})`
-  if (why === 'jump') return `${place} a jump goes elsewhere (${both})`
+      ? `${place} it refers to the static ${expected.symbol} at another address than the code before (${both})`
+      : `${place} it refers to the static ${expected.symbol} where ${against.name} is (${both})`
+  if (why === 'jump') return `${place} a jump has another target (${both})`
   return `${place} ${both}`
 }

@@ -42,12 +42,12 @@ describe.each(both)('what is done once (%s)', (program) => {
   ])('is asked about when it is done %s', (_, was, is, now, then) => {
     const [message, ...more] = said(program, was, is)
     expect(more).toEqual([])
-    expect(message).toContain(`is about ${now} after the patch, and was about ${then} before`)
+    expect(message).toContain(`is for ${now} after the patch, and was for ${then} before`)
   })
 
   test('is asked about when it is done for one more', () => {
     const [message] = said(program, flag('fill(&a, 1);'), flag('fill(&a, 1); fill(&b, 1);'))
-    expect(message).toContain('is about b after the patch, and was not before')
+    expect(message).toContain('is for b after the patch, and was not before')
   })
 
   test.each([

@@ -302,7 +302,7 @@ describe('a file that is not a unit', () => {
   })
 })
 
-test.each(['6.1', '6.12'])('the frame of a live patch for %s is compiled once', async (series) => {
+test.each(['6.1', '6.12'])('the module skeleton for %s is compiled once', async (series) => {
   const one = await selectKernel(job, series)
   const compiled = async () => {
     const mine: Job = { signal: job.signal, journal: silentJournal() }

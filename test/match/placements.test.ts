@@ -65,7 +65,7 @@ describe('code that runs is other code', () => {
     expect(result).toMatchObject({ matches: false, why: 'displaced', expected: { symbol } })
     if (!result.matches)
       expect(inWords(result, { ours: 'a', theirs: 'b' })).toMatch(
-        new RegExp(`it has the private ${symbol} (in another place than the code before|where one is)`),
+        new RegExp(`it refers to the static ${symbol} (at another address than the code before|where one is)`),
       )
     expect(compared(theirs, kernel).matches).toBe(true)
   })

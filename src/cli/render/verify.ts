@@ -27,7 +27,7 @@ function functionLines(one: ImageFunction): string[] {
   const lines = [`  ${bold(name)} ${codes[code]} ${dim(`(${unit}, ${where})${facts}`)}`]
   if (difference !== undefined)
     lines.push(
-      `    at +0x${difference.offset.toString(16)}${difference.part > 0 ? ' of a part that lies elsewhere' : ''}`,
+      `    at +0x${difference.offset.toString(16)}${difference.part > 0 ? ' of its cold or out-of-line part' : ''}`,
       `      expected  ${green(difference.expected)}`,
       `      found     ${red(difference.found)}`,
     )

@@ -229,8 +229,8 @@ export class Binder {
         symbol: atom.name,
         unit: change.unit,
         message:
-          `The patch refers to ${atom.name}, whose place only its name tells: no code of ` +
-          `${change.unit} that runs leads to it`,
+          `The patch refers to ${atom.name}, whose address only its name tells: no running code of ` +
+          `${change.unit} refers to it`,
       })
       return true
     }
@@ -241,7 +241,7 @@ export class Binder {
         'code-differs',
         atom.name,
         change.unit,
-        `The code of ${change.unit} that runs has its ${atom.name} elsewhere than the kernel's table of symbols says`,
+        `The running code of ${change.unit} refers to ${atom.name} at another address than the kernel's symbol table has`,
         checkInputs,
       )
     return false
@@ -260,9 +260,9 @@ export class Binder {
       symbol,
       unit,
       dispute.rival === undefined
-        ? `In the kernel ${one} and ${other} of ${unit} have the private ${symbol} in two places, so ` +
+        ? `In the kernel ${one} and ${other} of ${unit} refer to the static ${symbol} at two addresses, so ` +
             'not both are what the compiler makes of the source before the patch'
-        : `In the kernel ${other} of ${unit} has a private symbol where ${one} has another (${symbol}, ` +
+        : `In the kernel ${other} of ${unit} refers to one static symbol where ${one} refers to another (${symbol}, ` +
             `${dispute.rival}), so not both are what the compiler makes of the source before the patch`,
       checkInputs,
     )

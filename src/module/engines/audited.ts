@@ -64,7 +64,7 @@ export async function auditMade(
   const fresh = findings.filter((finding) => !known.has(keyOf(finding)))
   const [first] = fresh.filter(({ severity }) => severity === 'error')
   if (first === undefined) return fresh
-  throw new Fault('refused', first.rule, 'The live patch was made, and is not what it should be', {
+  throw new Fault('refused', first.rule, 'The live patch was made, and the audit refuses it', {
     findings: fresh,
     remedy: 'No module was written. Report this with the patch and the kernel version',
   })

@@ -240,7 +240,7 @@ function differences({ functions, failure }: Engines): Finding[] {
         unit,
         message:
           replacedBy === 'both'
-            ? `The engines make different code of ${name} (${code}): ${explanation ?? 'it can not be said why'}`
+            ? `The engines make different code of ${name} (${code}): ${explanation ?? 'no cause is known'}`
             : `Only the ${replacedBy} engine replaces ${name}. ${explanation}`,
       }),
     ),

@@ -144,8 +144,8 @@ class DirectoryLinker {
         symbol: name,
         unit: source?.unit ?? file,
         message:
-          `${section} of ${file} has ${name} as a number in its code, which the kernel puts there ` +
-          'only when it starts',
+          `${section} of ${file} has the runtime constant ${name} in its code, which the kernel writes there ` +
+          'only when it boots',
         hint: 'Fix the bug in its callers instead',
       }),
     )
@@ -163,7 +163,7 @@ class DirectoryLinker {
       symbol: notes.name,
       unit: file,
       message:
-        `${file} says something to Inarch by a macro of a patch (${notes.name}), which source of a ` +
+        `${file} uses a macro of kernel/include that is for patches (${notes.name}), which the source of a ` +
         'live patch does not need',
       hint: 'Put callbacks and states into the tables of livepatch.c, and leave out what is to be left out',
     })

@@ -43,7 +43,7 @@ export function leaveOutTracepoints(
   findings.push({
     severity: 'note',
     rule: 'tracepoint-lost',
-    message: `In the replaced functions these tracepoints of the module stay off: ${[...lost].sort().join(', ')}`,
+    message: `In the replaced functions these tracepoints of the module can't be enabled: ${[...lost].sort().join(', ')}`,
     hint: 'Trace the function by its entry instead, for instance with ftrace',
   })
 }
@@ -83,8 +83,8 @@ export function moveLivepatchRelocations(
     }
     if (binding.when !== 'vmlinux' && !isUntouchedWhileLoading(section, relocation, draft, rewriting)) {
       const message =
-        `${section.name} needs ${binding.name} of the module ${binding.object} when the patch is ` +
-        'loaded, but the module may come later'
+        `${section.name} refers to ${binding.name} of the module ${binding.object}, which the kernel needs when it ` +
+        'loads the live patch; the module may be loaded later'
       if (!findings.some((finding) => finding.message === message))
         findings.push({
           severity: 'error',

@@ -45,8 +45,8 @@ export function reloadFindings(reload: Reload, objects: readonly string[]): Find
       severity: 'warning',
       rule: 'module-reload',
       message:
-        `Once unloaded, the module ${object} can't be loaded again under the live patch: this ` +
-        'kernel leaves in it what belonged to the module that went',
+        `Once unloaded, the module ${object} can't be loaded again while the live patch is: this ` +
+        'kernel does not clear the relocations that it resolved for the module (Linux 6.3 and later do)',
       hint: `Revert the live patch before you unload ${object}`,
     }))
 }

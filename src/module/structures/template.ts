@@ -182,7 +182,7 @@ async function compileTemplate(job: Job, kernel: Kernel, unit: Unit, macros: rea
   const file = path.join(kernel.dir, 'livepatch', `${key.slice(0, 32)}.o`)
   const bytes =
     (await readKept(kernel, file)) ??
-    (await job.journal.step(`Compiling the frame of a live patch for ${kernel.release}`, () =>
+    (await job.journal.step(`Compiling the module skeleton for ${kernel.release}`, () =>
       compileAndKeep(job, kernel, flags, source, file),
     ))
   const object = readObject(bytes, 'livepatch.o')

@@ -63,7 +63,7 @@ test('a replaced function that differs is refused with both instructions and the
   const [finding, ...more] = await explainMismatches(job, kernel, names, bind.findings)
   expect(more).toEqual([])
   expect(finding).toMatchObject({ severity: 'error', rule: 'code-differs', symbol: 'other', unit: 'unit.c' })
-  expect(finding?.message).toMatch(/`xor \$0x5,%eax` is expected, and `xor \$0x6,%eax` runs; only a number/)
+  expect(finding?.message).toMatch(/`xor \$0x5,%eax` is expected, and `xor \$0x6,%eax` runs; only an immediate/)
   expect(finding?.hint).toContain('configuration')
 })
 
