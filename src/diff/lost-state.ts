@@ -5,6 +5,7 @@
 
 import { sectionFlag } from '../elf/format.ts'
 import type { Finding } from '../ground/finding.ts'
+import { addToSet } from '../ground/grouped.ts'
 import type { Correlation } from './correlation/correlate.ts'
 import { bareName, sourceName } from './object/compiler-names.ts'
 import { isIncidental } from './object/diagnostic-data.ts'
@@ -23,15 +24,8 @@ export function usersOf(unit: SplitObject, variables: ReadonlySet<Atom>): Map<At
   if (variables.size === 0) return users
   const marks = unit.marksOf([...variables].map(({ section }) => section))
   for (const user of unit.functions) {
-    if (isInitOrExit(user.section) || !unit.refersInto(user, marks)) continue
-    for (const relocation of unit.relocations(user)) {
-      if (marks[relocation.symbol.index] === 0) continue
-      const target = unit.target(user.section, relocation)
-      if (target.kind !== 'atom' || !variables.has(target.atom)) continue
-      const known = users.get(target.atom)
-      if (known === undefined) users.set(target.atom, new Set([user]))
-      else known.add(user)
-    }
+    if (isInitOrExit(user.section)) continue
+    for (const atom of unit.referredAtoms(user, marks)) if (variables.has(atom)) addToSet(users, atom, user)
   }
   return users
 }

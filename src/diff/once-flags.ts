@@ -12,7 +12,7 @@ import { bareName, sourceName } from './object/compiler-names.ts'
 import type { Atom, SplitObject } from './object/split-object.ts'
 import { type CodeLine, codeLines } from './statics/code-lines.ts'
 import { calledWith } from './statics/static-groups.ts'
-import { isStaticLocal, type StaticUsers, staticUsers, withParts } from './statics/static-locals.ts'
+import { isStaticLocal, staticUsers, withParts } from './statics/static-locals.ts'
 import { type Deed, deedsOf, type Reach } from './statics/variable-uses.ts'
 
 /** What is done once, by names that are the same on both sides. */
@@ -36,13 +36,10 @@ function writes({ kind, effect }: CodeLine): boolean {
 const isAnybodys = /^(__|mem|str)/
 
 class Reader {
-  private readonly unit: SplitObject
-  private readonly nameOf: (atom: Atom) => string
-
-  constructor(unit: SplitObject, nameOf: (atom: Atom) => string) {
-    this.unit = unit
-    this.nameOf = nameOf
-  }
+  constructor(
+    private readonly unit: SplitObject,
+    private readonly nameOf: (atom: Atom) => string,
+  ) {}
 
   /** @returns undefined for a variable that lets nothing be done once */
   doneOnce(flag: Atom, users: readonly Atom[], statics: ReadonlySet<Atom>): Done | undefined {
@@ -124,7 +121,7 @@ export function doneOtherwise(
   const pairs = correlation.pairs.filter((pair) => isStaticLocal(pair.before) && isStaticLocal(pair.after))
   if (pairs.length === 0 || changed.length === 0) return []
   const differing = new Set(changed.map((one) => one.after))
-  const [usersBefore, usersAfter]: [StaticUsers, StaticUsers] = [staticUsers(before), staticUsers(after)]
+  const [usersBefore, usersAfter] = [staticUsers(before), staticUsers(after)]
   const statics = {
     before: new Set(pairs.map((pair) => pair.before)),
     after: new Set(pairs.map((pair) => pair.after)),
@@ -153,16 +150,10 @@ export function doneOtherwise(
     }
     if (now.length === 0) continue
     const [owner, news, olds] = [sourceName(user.name), now.join(', '), then.join(', ')]
-    const known = found.get(`${owner} ${news} ${olds}`)
-    if (known !== undefined) known.names.push(bareName(pair.after.name))
-    else
-      found.set(`${owner} ${news} ${olds}`, {
-        names: [bareName(pair.after.name)],
-        symbol: pair.after.name,
-        user: owner,
-        was: olds,
-        is: news,
-      })
+    const key = `${owner} ${news} ${olds}`
+    const one = found.get(key) ?? { names: [], symbol: pair.after.name, user: owner, was: olds, is: news }
+    one.names.push(bareName(pair.after.name))
+    found.set(key, one)
   }
   return [...found.values()].map(({ names, symbol, user, was, is }): Finding => {
     const flags = [...new Set(names)].sort().join(' and ')

@@ -3,6 +3,7 @@
 // compiler renumbers private things freely (foo.isra.3, count.42): a pair is made by what a thing is
 // and by who refers to it, not only by what it is called.
 
+import { grouped } from '../../ground/grouped.ts'
 import { isNumbered, stem } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
 import type { Atom, Marks, SplitObject } from '../object/split-object.ts'
@@ -98,18 +99,10 @@ function candidatesOf(before: readonly Atom[], after: readonly Atom[]): Candidat
 
 /** The numbered data and clones that a function or datum refers to, in the order of first reference, by key. */
 function references(split: SplitObject, atom: Atom, wanted: Marks): Map<string, Atom[]> {
-  const found = new Map<string, Atom[]>()
-  if (!split.refersInto(atom, wanted)) return found
-  for (const relocation of split.relocations(atom)) {
-    if (wanted[relocation.symbol.index] === 0) continue
-    const target = split.target(atom.section, relocation)
-    if (target.kind !== 'atom' || target.atom.symbol === undefined || !isNumbered(target.atom.name)) continue
-    const key = keyOf(target.atom)
-    const list = found.get(key)
-    if (list === undefined) found.set(key, [target.atom])
-    else if (!list.includes(target.atom)) list.push(target.atom)
-  }
-  return found
+  const numbered = split
+    .referredAtoms(atom, wanted)
+    .filter(({ symbol, name }) => symbol !== undefined && isNumbered(name))
+  return grouped(new Set(numbered), keyOf)
 }
 
 /** Marks the symbols of the sections of some atoms. */
@@ -162,10 +155,7 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
     }
     // Entries of a table that a macro names by a counter stand in the order of the source.
     if (a?.name.startsWith('__UNIQUE_ID_') && beforeGroup.length === afterGroup.length) {
-      afterGroup.forEach((atom, index) => {
-        const counterpart = beforeGroup[index]
-        if (counterpart !== undefined) pair(counterpart, atom, 'stem')
-      })
+      for (const [index, atom] of afterGroup.entries()) pair(beforeGroup[index]!, atom, 'stem')
       continue
     }
     const own = staticsOf(candidates, users)
@@ -198,18 +188,13 @@ export function correlate(before: SplitObject, after: SplitObject, declarations?
     for (const [key, list] of references(after, known.after, wantedAfter)) {
       const counterparts = inBefore.get(key)
       if (counterparts === undefined || counterparts.length !== list.length) continue
-      list.forEach((atom, index) => {
-        const counterpart = counterparts[index]
-        if (
-          counterpart === undefined ||
-          partners.before(atom) !== undefined ||
-          partners.after(counterpart) !== undefined
-        )
-          return
+      for (const [index, atom] of list.entries()) {
+        const counterpart = counterparts[index]!
+        if (partners.before(atom) !== undefined || partners.after(counterpart) !== undefined) continue
         const claimed = claims.get(atom)
         if (claimed !== undefined && claimed !== counterpart) contradicted.add(atom)
         claims.set(atom, counterpart)
-      })
+      }
     }
   }
   const unpaired = open.flatMap(({ before: group }) => group.filter((atom) => partners.after(atom) === undefined))
@@ -273,26 +258,15 @@ export function withoutCounterparts(whole: Correlation, added: ReadonlySet<Atom>
  * more: they are paired in their order if there are as many, of the same size and in sections of the same name.
  */
 function pairNamesakes(before: readonly Atom[], after: readonly Atom[], pair: (b: Atom, a: Atom) => void): void {
-  const byName = (atoms: readonly Atom[]) => {
-    const found = new Map<string, Atom[]>()
-    for (const atom of atoms) {
-      const known = found.get(atom.name)
-      if (known === undefined) found.set(atom.name, [atom])
-      else known.push(atom)
-    }
-    return found
-  }
-  const plain = byName(before)
-  for (const [name, list] of byName(after)) {
+  const nameOf = ({ name }: Atom) => name
+  const plain = grouped(before, nameOf)
+  for (const [name, list] of grouped(after, nameOf)) {
     const others = plain.get(name)
     if (others?.length !== list.length) continue
-    const isAlike = (a: Atom, nth: number) =>
-      a.section.name === others[nth]?.section.name && a.end - a.start === others[nth].end - others[nth].start
+    const isAlike = ({ section, start, end }: Atom, nth: number) =>
+      section.name === others[nth]!.section.name && end - start === others[nth]!.end - others[nth]!.start
     if (list.length > 1 && !list.every(isAlike)) continue
-    list.forEach((a, nth) => {
-      const b = others[nth]
-      if (b !== undefined) pair(b, a)
-    })
+    for (const [nth, a] of list.entries()) pair(others[nth]!, a)
   }
 }
 
@@ -303,17 +277,11 @@ function pairAcrossBindings(
   partners: Partners,
   pair: (b: Atom, a: Atom, by: Pair['by']) => void,
 ): void {
-  const left = (atoms: readonly Atom[], partnerOf: (atom: Atom) => Atom | undefined) => {
-    const byName = new Map<string, Atom[]>()
-    for (const atom of atoms) {
-      if (atom.symbol === undefined || partnerOf(atom) !== undefined) continue
-      const key = `${atom.kind} ${atom.name}`
-      const group = byName.get(key)
-      if (group === undefined) byName.set(key, [atom])
-      else group.push(atom)
-    }
-    return byName
-  }
+  const left = (atoms: readonly Atom[], partnerOf: (atom: Atom) => Atom | undefined) =>
+    grouped(
+      atoms.filter((atom) => atom.symbol !== undefined && partnerOf(atom) === undefined),
+      ({ kind, name }) => `${kind} ${name}`,
+    )
   const leftBefore = left(before.atoms, partners.after)
   for (const [key, [a, ...others]] of left(after.atoms, partners.before)) {
     const [b, ...more] = leftBefore.get(key) ?? []

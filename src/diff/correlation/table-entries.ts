@@ -3,6 +3,7 @@
 // with everything in front of it; no code refers to them. So those are one that have the same content; of the others,
 // which are changed, new or gone, the order of the source is as good as any.
 
+import { grouped } from '../../ground/grouped.ts'
 import { isTableEntry } from '../object/by-content.ts'
 import { isCompilersName, stem } from '../object/compiler-names.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
@@ -37,13 +38,7 @@ export function pairEntries(
   group: Entries,
   pair: (b: Atom, a: Atom) => void,
 ): void {
-  const alike = new Map<string, Atom[]>()
-  for (const atom of group.before) {
-    const content = contentOf(before, atom)
-    const list = alike.get(content)
-    if (list === undefined) alike.set(content, [atom])
-    else list.push(atom)
-  }
+  const alike = grouped(group.before, (atom) => contentOf(before, atom))
   const paired = new Set<Atom>()
   const join = (b: Atom, a: Atom) => {
     paired.add(b).add(a)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the sections of an object are divided into: at their symbols; and what lies between those without a name of its
 // own is a atom, too, unless it only fills up.
+
 import { isCode, relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../../elf/read.ts'
+import { addTo } from '../../ground/grouped.ts'
 import type { AddressUse } from '../../x86/address-taking.ts'
 import { isPadding } from '../../x86/padding.ts'
 import type { flagUse } from '../../x86/question.ts'
@@ -113,11 +115,7 @@ export function splitSections(object: ObjectFile, usesOf: Atom['usesOf']) {
   const named: (ElfSymbol[] | undefined)[] = new Array(object.sections.length)
   /** Where the room in front of a function begins that call depth tracking or kCFI asks for. */
   const fronts = new Map<Section, number[]>()
-  const addFront = (section: Section, place: number) => {
-    const known = fronts.get(section)
-    if (known === undefined) fronts.set(section, [place])
-    else known.push(place)
-  }
+  const addFront = (section: Section, place: number) => addTo(fronts, section, place)
   for (const symbol of object.symbols) {
     const { section, type, name } = symbol
     if (section === undefined || type === 'section' || type === 'file') continue

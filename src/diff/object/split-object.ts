@@ -62,6 +62,8 @@ export interface SplitObject {
   marksOf(sections: Iterable<Section>): Marks
   /** False when no relocation of the atom leads to a symbol that is marked. */
   refersInto(atom: Extent, marks: Marks): boolean
+  /** The atoms to which the relocations of a range lead whose symbols are marked, in order. */
+  referredAtoms(extent: Extent, marks: Marks): readonly Atom[]
   target(from: Section, relocation: Relocation): Target
   /** The atom that a symbol names; undefined for one of another object, a section's or a label. */
   atomOf(symbol: ElfSymbol): Atom | undefined
@@ -213,6 +215,15 @@ export function splitObject(given: ObjectFile): SplitObject {
     return false
   }
 
+  const referredAtoms = (extent: Extent, marks: Marks): readonly Atom[] =>
+    refersInto(extent, marks)
+      ? within(object.relocations(extent.section), extent.start, extent.end).flatMap((relocation) => {
+          if (marks[relocation.symbol.index] === 0) return []
+          const led = target(extent.section, relocation)
+          return led.kind === 'atom' ? [led.atom] : []
+        })
+      : none
+
   // Out-of-line code has no names; each snippet begins where something leads to.
   let snippets: Map<Section, readonly number[]> | undefined
   const snippetStarts = (section: Section): readonly number[] => {
@@ -274,6 +285,7 @@ export function splitObject(given: ObjectFile): SplitObject {
     },
     marksOf,
     refersInto,
+    referredAtoms,
     target,
     instructionAt,
     tableEntries: (atom) => [...derivedEntries(atom), ...(told.entries.get(atom) ?? noEntries)],

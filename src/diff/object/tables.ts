@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Tables that say something about places in the code: where it may fault, what the kernel rewrites when it
 // starts, where objtool found a call. Each entry belongs to the function that holds the place.
+
 import { sectionFlag, sectionType } from '../../elf/format.ts'
 import type { ObjectFile, Relocation, Section } from '../../elf/read.ts'
+import { addTo } from '../../ground/grouped.ts'
 
 /** An entry of a table. */
 export interface TableEntry {
@@ -242,10 +244,7 @@ export function readTables<Owner>(
         unreadable.push({ section: table, why: `its entry at ${start} is about no function` })
         break
       }
-      const list = entries.get(owner)
-      const entry: TableEntry = { table, start, end, relocations: own }
-      if (list === undefined) entries.set(owner, [entry])
-      else list.push(entry)
+      addTo(entries, owner, { table, start, end, relocations: own })
     }
   }
   return { entries, unreadable }

@@ -2,7 +2,9 @@
 // A function's code as lines that can be held against those of its other side: once as it is, and once without
 // the registers that the compiler happened to choose. Where a line uses one of the variables that are asked about, it
 // says which, and the line itself only that it uses one of that name.
+
 import { relocationSize } from '../../elf/format.ts'
+import { addTo } from '../../ground/grouped.ts'
 import { useOf } from '../../x86/address-taking.ts'
 import { controlOf, leaves, placeOf } from '../../x86/branch.ts'
 import type { Instruction } from '../../x86/instruction.ts'
@@ -109,9 +111,7 @@ function usesByTable(unit: SplitObject, code: Atom, wanted: ReadonlySet<Atom>): 
       if (target.kind !== 'atom' || !wanted.has(target.atom)) continue
       const at = place.symbol.value + place.addend
       const use = { variable: target.atom, offset: target.offset, isAddress: false }
-      const known = found.get(at)
-      if (known === undefined) found.set(at, [use])
-      else known.push(use)
+      addTo(found, at, use)
     }
   }
   return found

@@ -4,10 +4,10 @@
 // source declares the variable, if somebody has looked; code that is as it was and uses it; uses that only one of them
 // has. What is left to choose from is not chosen.
 import { sectionFlag } from '../../elf/format.ts'
+import { addToSet } from '../../ground/grouped.ts'
 import { isCompilersName, sourceName } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
-import type { Atom, Marks, SplitObject } from '../object/split-object.ts'
-import { isCode } from '../object/split-object.ts'
+import { type Atom, isCode, type Marks, type SplitObject } from '../object/split-object.ts'
 import { type CodeLine, codeLines } from './code-lines.ts'
 import { goingTogether, tornApart } from './static-groups.ts'
 import { type Deeds, deedsOf, isSameUse, mayBeSameUse, type Reach } from './variable-uses.ts'
@@ -70,16 +70,11 @@ function origin(code: Atom): string {
 export function staticUsers(split: SplitObject): StaticUsers {
   const users = new Map<Atom, Set<string>>()
   const code = new Map<Atom, Set<Atom>>()
-  const add = <T>(map: Map<Atom, Set<T>>, key: Atom, value: T) => {
-    const known = map.get(key)
-    if (known === undefined) map.set(key, new Set([value]))
-    else known.add(value)
-  }
   const wanted = split.marksOf(split.data.filter(isStaticLocal).map(({ section }) => section))
   for (const user of split.functions)
     for (const variable of referredBy(split, user, wanted)) {
-      add(users, variable, origin(user))
-      add(code, variable, user)
+      addToSet(users, variable, origin(user))
+      addToSet(code, variable, user)
     }
   let calls: Map<string, Set<string>> | undefined
   const readCalls = (): Map<string, Set<string>> => {
@@ -110,17 +105,13 @@ export function staticUsers(split: SplitObject): StaticUsers {
 
 /** Data in the marked sections that a function refers to, or a row of a table about it. */
 function referredBy(split: SplitObject, code: Atom, wanted: Marks): Set<Atom> {
-  const found = new Set<Atom>()
-  const note = (section: Atom['section'], relocations: ReturnType<SplitObject['relocations']>) => {
-    for (const relocation of relocations) {
-      if (wanted[relocation.symbol.index] === 0) continue
-      const target = split.target(section, relocation)
-      if (target.kind === 'atom' && target.atom.kind === 'data') found.add(target.atom)
+  const found = [...split.referredAtoms(code, wanted)]
+  for (const { table, relocations } of split.tellingEntries(code))
+    for (const relocation of relocations.slice(1)) {
+      const target = wanted[relocation.symbol.index] === 0 ? undefined : split.target(table, relocation)
+      if (target?.kind === 'atom') found.push(target.atom)
     }
-  }
-  if (split.refersInto(code, wanted)) note(code.section, split.relocations(code))
-  for (const { table, relocations } of split.tellingEntries(code)) note(table, relocations.slice(1))
-  return found
+  return new Set(found.filter(({ kind }) => kind === 'data'))
 }
 
 /**
@@ -318,11 +309,7 @@ function readUses(
     const counterpart = known.get(code)
     const others = counterpart && codeAfter.get(counterpart)
     if (lines === undefined || others === undefined) continue
-    for (const [b, a] of atSamePlaces(lines, others)) {
-      const list = claims.get(b)
-      if (list === undefined) claims.set(b, new Set([a]))
-      else list.add(a)
-    }
+    for (const [b, a] of atSamePlaces(lines, others)) addToSet(claims, b, a)
   }
   const claimed = new Map<Atom, number>()
   for (const list of claims.values()) for (const a of list) claimed.set(a, (claimed.get(a) ?? 0) + 1)

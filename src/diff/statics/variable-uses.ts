@@ -79,13 +79,10 @@ interface State {
 
 /** Follows what has to do with one variable. */
 class Follower {
-  private readonly body: Body
-  private readonly variable: Atom
-
-  constructor(body: Body, variable: Atom) {
-    this.body = body
-    this.variable = variable
-  }
+  constructor(
+    private readonly body: Body,
+    private readonly variable: Atom,
+  ) {}
 
   private isUse(line: CodeLine): boolean {
     return line.uses.some(({ variable }) => variable === this.variable)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Puts relocatable objects into one, as `ld -r` would: the carried code, the skeleton that every live
 // patch has, and the kernel's livepatch structures.
+
 import { isTable } from '../../diff/object/tables.ts'
 import { type ObjectDraft, padding, type SectionDraft, type SymbolDraft, sectionSymbol } from '../../elf/write.ts'
+import { grouped } from '../../ground/grouped.ts'
 
 /** Replaces symbols in the relocations of an object. */
 export function substitute(sections: readonly SectionDraft[], by: ReadonlyMap<SymbolDraft, SymbolDraft>): void {
@@ -29,12 +31,7 @@ interface JoinedSection {
  */
 export function join(drafts: readonly ObjectDraft[]): ObjectDraft {
   const symbols = drafts.flatMap((draft) => [...draft.symbols])
-  const symbolsOf = new Map<SymbolDraft['place'], SymbolDraft[]>()
-  for (const symbol of symbols) {
-    const list = symbolsOf.get(symbol.place)
-    if (list === undefined) symbolsOf.set(symbol.place, [symbol])
-    else list.push(symbol)
-  }
+  const symbolsOf = grouped(symbols, ({ place }) => place)
   const byName = new Map<string, JoinedSection>()
   for (const section of drafts.flatMap((draft) => draft.sections)) {
     const { name } = section

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Moves the relocations that the kernel's livepatch code resolves, at once or when a module comes, into
 // sections of their own (Documentation/livepatch/module-elf-format.rst), and knows what may not wait.
+
 import { isTable, layoutOf } from '../../diff/object/tables.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ObjectDraft, RelocationDraft, SectionDraft, SymbolDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { addTo } from '../../ground/grouped.ts'
 import { rewrittenSize } from '../../x86/patched-sites.ts'
 import type { Binding } from '../bind/bind.ts'
 
@@ -94,10 +96,7 @@ export function moveLivepatchRelocations(
           hint: 'Avoid static keys, static calls and alternatives of the module in the patched code',
         })
     }
-    const name = `.klp.rela.${binding.when}.${section.name}`
-    const group = groups.get(name)
-    if (group === undefined) groups.set(name, [relocation])
-    else group.push(relocation)
+    addTo(groups, `.klp.rela.${binding.when}.${section.name}`, relocation)
   }
   section.relocations = ordinary
   section.livepatchRelocations = [...groups].map(([name, relocations]) => ({ name, relocations }))
