@@ -15,7 +15,6 @@ import { isComplaint, sourcePlace } from './object/sanitizers.ts'
 import { type Atom, type Extent, isCode, placeOf, type SplitObject, type Target } from './object/split-object.ts'
 import { isSameEntry, replacementLength, type TableEntry } from './object/tables.ts'
 import { describeTarget, toldApart } from './target-text.ts'
-import { isSameUnknownPlace } from './unknown-places.ts'
 
 export interface ComparisonOptions {
   /** Lines may have moved between the two objects, so a line number that differs is no change. */
@@ -188,9 +187,23 @@ export class Comparison {
     return b.addend === a.addend && this.equivalentSymbols().ofSymbol[b.symbol.index] === a.symbol.index
   }
 
+  /**
+   * References of which nobody can tell where they lead: behind the last string, into the middle of an instruction that
+   * is unknown, out of their section. Two of them are the same when they go the same way into the same bytes, wherever
+   * that is.
+   */
   private isSameUnknown(rb: Relocation, ra: Relocation, tb: Target, ta: Target): boolean {
-    return isSameUnknownPlace({ relocation: rb, target: tb }, { relocation: ra, target: ta }, (b, a) =>
-      this.isSameContent(b, a),
+    if (tb.kind !== 'nowhere' || ta.kind !== 'nowhere') return false
+    const [b, a] = [rb.symbol, ra.symbol]
+    if (rb.addend !== ra.addend || b.place !== a.place) return false
+    // A common symbol: the linker makes room for it under its name.
+    if (b.section === undefined || a.section === undefined) return b.name === a.name
+    return (
+      b.value === a.value &&
+      b.section.name === a.section.name &&
+      b.section.flags === a.section.flags &&
+      b.section.entrySize === a.section.entrySize &&
+      this.isSameContent(wholeOf(b.section), wholeOf(a.section))
     )
   }
 
@@ -302,6 +315,10 @@ export function sectionClass(section: Section): string {
 /** Where the compiler puts ordinary code by how often it believes it to run makes no difference. */
 function codeClass(section: Section): string {
   return sectionClass(section).replace(/^\.text\.(unlikely|hot|startup)$/, '.text')
+}
+
+function wholeOf(section: Section): Extent {
+  return { section, start: 0, end: section.size }
 }
 
 function isWhole({ section, start, end }: Extent): boolean {

@@ -37,15 +37,12 @@ const checkInputs = 'Check that source, configuration and compiler are those of 
 
 /** Binds references to one kernel, and keeps what is to be said about them. */
 export class Binder {
-  readonly #names: KernelNames
   readonly #findings: BindingFinding[] = []
   readonly #records = new Map<Atom, MatchRecord>()
   /** Private symbols on whose place functions do not agree, by `unit symbol`: each is told once. */
   readonly #disputed = new Set<string>()
 
-  constructor(names: KernelNames) {
-    this.#names = names
-  }
+  constructor(private readonly names: KernelNames) {}
 
   get findings(): readonly BindingFinding[] {
     return this.#findings
@@ -60,7 +57,7 @@ export class Binder {
   bind(reference: Reference): Binding | undefined {
     const { name, from, definition } = reference
     if (name === patchSymbol && definition === undefined) return { kind: 'own', name }
-    const exported = this.#names.exported(name)
+    const exported = this.names.exported(name)
     const global = definition === undefined || definition.symbol?.binding !== 'local'
     if (exported !== undefined && global && exported.module === 'vmlinux')
       if (definition === undefined || from === 'vmlinux')
@@ -72,8 +69,8 @@ export class Binder {
 
   /** @returns the position of a replaced function's name in its kernel object; undefined as above */
   replacement(object: string, atom: Atom, change: UnpatchedUnit): number | undefined {
-    const symbols = this.#names.symbols(object, atom.name)
-    const matcher = this.#names.matcher(object, change.before)
+    const symbols = this.names.symbols(object, atom.name)
+    const matcher = this.names.matcher(object, change.before)
     const results = symbols.map(({ address }) => matcher.compareAt(atom, address))
     const fitting = results.filter(({ matches }) => matches).length
     if (symbols.length > 0 && fitting === 0)
@@ -110,7 +107,7 @@ export class Binder {
     if (definition.symbol?.binding === 'local' && !this.#isAgreedOn(from, definition.name, change)) return undefined
     const sympos = this.#position(from, definition, change)
     if (sympos === undefined) return undefined
-    const address = this.#names.symbols(from, name)[Math.max(0, sympos - 1)]?.address
+    const address = this.names.symbols(from, name)[Math.max(0, sympos - 1)]?.address
     if (!this.#isThere(from, definition, change, sympos) || !this.#lasts(from, address, name, unit)) return undefined
     return { kind: 'livepatch', object: from, when: from, name, sympos }
   }
@@ -125,7 +122,7 @@ export class Binder {
         `Code of vmlinux would refer to ${name} of the module ${module}, which may not be loaded`,
         'Avoid the call in this part of the fix',
       )
-    if (!this.#names.needs(from).includes(module))
+    if (!this.names.needs(from).includes(module))
       this.#add({
         severity: 'warning',
         rule: 'module-needed',
@@ -142,7 +139,7 @@ export class Binder {
   /** A global symbol of the code's own object, or of vmlinux. */
   #bindByName({ name, from, unit, needed }: Reference): Binding | undefined {
     for (const object of from === 'vmlinux' ? [from] : [from, 'vmlinux']) {
-      const symbols = this.#names.symbols(object, name)
+      const symbols = this.names.symbols(object, name)
       // Another unit's private symbol of this name is not meant.
       const globals = symbols.flatMap((symbol, index) =>
         symbol.type === symbol.type.toUpperCase() ? [{ symbol, position: index + 1 }] : [],
@@ -179,7 +176,7 @@ export class Binder {
 
   /** What livepatch calls sympos: 0 for a unique name. */
   #position(object: string, atom: Atom, { unit, before }: UnpatchedUnit): number | undefined {
-    const symbols = this.#names.symbols(object, atom.name)
+    const symbols = this.names.symbols(object, atom.name)
     const [only] = symbols
     if (only === undefined)
       return this.#refuse(
@@ -190,7 +187,7 @@ export class Binder {
         'Check that the kernel is the one the source belongs to',
       )
     if (symbols.length === 1 && !only.crowded) return 0
-    const address = symbols.length === 1 ? only.address : this.#names.matcher(object, before).locate(atom)
+    const address = symbols.length === 1 ? only.address : this.names.matcher(object, before).locate(atom)
     const index = symbols.findIndex((symbol) => symbol.address === address)
     if (address === undefined || index < 0)
       return this.#refuse(
@@ -217,9 +214,9 @@ export class Binder {
   /** False when the code that runs does not have a private symbol where its name says. */
   #isThere(object: string, atom: Atom, change: UnpatchedUnit, sympos: number): boolean {
     if (atom.symbol?.binding !== 'local' || (atom.kind !== 'function' && atom.kind !== 'data')) return true
-    const address = this.#names.symbols(object, atom.name)[Math.max(0, sympos - 1)]?.address
+    const address = this.names.symbols(object, atom.name)[Math.max(0, sympos - 1)]?.address
     if (address === undefined) return true
-    const matcher = this.#names.matcher(object, change.before)
+    const matcher = this.names.matcher(object, change.before)
     const told = matcher.confirm(atom, address)
     if (told === 'confirmed') return true
     if (told === 'unknown') {
@@ -249,7 +246,7 @@ export class Binder {
 
   /** False when functions of the unit that run do not agree where a private symbol is. */
   #isAgreedOn(object: string, symbol: string, { unit, before }: UnpatchedUnit): boolean {
-    const dispute = this.#names.matcher(object, before).map.disputes.get(symbol)
+    const dispute = this.names.matcher(object, before).map.disputes.get(symbol)
     if (dispute === undefined) return true
     const key = `${unit} ${symbol}`
     if (this.#disputed.has(key)) return false
@@ -271,7 +268,7 @@ export class Binder {
 
   /** False, with a finding, for what the kernel has freed when it had started. */
   #lasts(object: string, address: bigint | undefined, name: string, unit: string): boolean {
-    if (object !== 'vmlinux' || address === undefined || !this.#names.freed(address)) return true
+    if (object !== 'vmlinux' || address === undefined || !this.names.freed(address)) return true
     this.#refuse(
       'freed-after-boot',
       name,

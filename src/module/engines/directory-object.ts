@@ -57,50 +57,39 @@ export function linkDirectory(
 }
 
 class DirectoryLinker {
-  readonly #files: readonly CompiledFile[]
-  readonly #skeleton: ObjectFile
-  readonly #names: KernelNames
-  readonly #keptIn: KeptConstants
-  readonly #binder: Binder
-  readonly #references = new Map<SymbolDraft, Reference>()
-  readonly #bindings = new Map<SymbolDraft, Binding>()
-  readonly #findings: Finding[] = []
+  private readonly binder: Binder
+  private readonly references = new Map<SymbolDraft, Reference>()
+  private readonly bindings = new Map<SymbolDraft, Binding>()
+  private readonly findings: Finding[] = []
   /** The file that defines each global name. */
-  readonly #definers = new Map<string, string>()
-  readonly #namesakes = new Namesakes()
-  #unitOfWrapper: SplitObject | undefined
+  private readonly definers = new Map<string, string>()
+  private readonly namesakes = new Namesakes()
+  private unitOfWrapper: SplitObject | undefined
 
-  constructor(files: readonly CompiledFile[], skeleton: ObjectFile, names: KernelNames, keptIn: KeptConstants) {
-    this.#files = files
-    this.#skeleton = skeleton
-    this.#names = names
-    this.#keptIn = keptIn
-    this.#binder = new Binder(names)
+  constructor(
+    private readonly files: readonly CompiledFile[],
+    private readonly skeleton: ObjectFile,
+    private readonly names: KernelNames,
+    private readonly keptIn: KeptConstants,
+  ) {
+    this.binder = new Binder(names)
   }
 
   link(): DirectoryObject {
-    for (const file of this.#files) this.#noteDefinitions(file)
-    const draft = join(this.#files.map((file) => this.#draftOf(file)))
-    return {
-      draft,
-      references: this.#references,
-      bindings: this.#bindings,
-      findings: [
-        ...this.#findings.map((finding) => ({ finding })),
-        ...this.#binder.findings.map(({ finding, ...rest }) => ({
-          ...rest,
-          finding: this.#withHint(finding),
-        })),
-      ],
-    }
+    for (const file of this.files) this.noteDefinitions(file)
+    const draft = join(this.files.map((file) => this.draftOf(file)))
+    const { references, bindings } = this
+    const own = this.findings.map((finding) => ({ finding }))
+    const bound = this.binder.findings.map((one) => ({ ...one, finding: this.withHint(one.finding) }))
+    return { draft, references, bindings, findings: [...own, ...bound] }
   }
 
-  #noteDefinitions({ file, compiled }: CompiledFile): void {
+  private noteDefinitions({ file, compiled }: CompiledFile): void {
     for (const { name, binding, place, type } of compiled.symbols) {
       if (binding === 'local' || place === 'undefined') continue
-      const first = this.#definers.get(name)
+      const first = this.definers.get(name)
       if (first !== undefined)
-        this.#findings.push({
+        this.findings.push({
           severity: 'error',
           rule: 'duplicate-definition',
           symbol: name,
@@ -108,29 +97,29 @@ class DirectoryLinker {
           message: `${first} and ${file} both define ${name}`,
           hint: 'Make it static in both, or define it in one and declare it in the other',
         })
-      this.#definers.set(name, file)
+      this.definers.set(name, file)
       // What other files call by its name comes first, and keeps it.
-      if (type === 'function') this.#namesakes.nameFor(file, name)
+      if (type === 'function') this.namesakes.nameFor(file, name)
     }
   }
 
-  #draftOf(one: CompiledFile): ObjectDraft {
+  private draftOf(one: CompiledFile): ObjectDraft {
     const { file, compiled, source } = one
-    this.#refuseDirectives(one)
+    this.refuseDirectives(one)
     /** The undefined symbols of the file, by name. */
     const added = new Map<string, SymbolDraft>()
     const add = (symbol: SymbolDraft, needed: boolean): SymbolDraft => {
       added.set(symbol.name, symbol)
-      this.#resolve(one, symbol, needed)
+      this.resolve(one, symbol, needed)
       return symbol
     }
     const need = (name: string, needed = true) => added.get(name) ?? add(undefinedSymbol(name), needed)
     const read = redraft(compiled, keptSections(compiled), (symbol: ElfSymbol, asRead) => {
       if (symbol.place === 'undefined' && symbol.binding !== 'local' && symbol.name !== '') add(asRead, true)
       if (symbol.type !== 'function' || symbol.binding !== 'local' || symbol.section === undefined) return asRead
-      return { ...asRead, name: this.#namesakes.nameFor(file, symbol.name) }
+      return { ...asRead, name: this.namesakes.nameFor(file, symbol.name) }
     })
-    const draft = this.#withoutKept(one, read, added)
+    const draft = this.withoutKept(one, read, added)
     // objtool finds the key of a static call by its name among the symbols.
     for (const { name, place } of draft.symbols)
       if (place === 'undefined' && name.startsWith('__SCT__')) need(`__SCK__${name.slice(7)}`, false)
@@ -138,7 +127,7 @@ class DirectoryLinker {
     for (const section of draft.sections)
       if (source !== undefined || !isInitOrExit(section)) section.name = lastingSection(section.name)
     const { sections, symbols } = loadBootConstants(draft, need, (name, section) =>
-      this.#findings.push({
+      this.findings.push({
         severity: 'error',
         rule: 'boot-constant',
         symbol: name,
@@ -154,10 +143,10 @@ class DirectoryLinker {
     return { sections, symbols: [...new Set([...kept, ...added.values()])] }
   }
 
-  #refuseDirectives({ file, compiled }: CompiledFile): void {
+  private refuseDirectives({ file, compiled }: CompiledFile): void {
     const notes = compiled.sections.find(({ name }) => isDirective(name))
     if (notes === undefined) return
-    this.#findings.push({
+    this.findings.push({
       severity: 'error',
       rule: 'note-in-source',
       symbol: notes.name,
@@ -170,36 +159,36 @@ class DirectoryLinker {
   }
 
   /** The draft without the constants that are the running kernel's. */
-  #withoutKept(one: CompiledFile, read: ObjectDraft, added: Map<string, SymbolDraft>): ObjectDraft {
+  private withoutKept(one: CompiledFile, read: ObjectDraft, added: Map<string, SymbolDraft>): ObjectDraft {
     if (one.source === undefined) return read
-    return [...this.#keptIn(one.source)].reduce((left, [name, definition]) => {
+    return [...this.keptIn(one.source)].reduce((left, [name, definition]) => {
       const symbol = undefinedSymbol(name)
       added.set(name, symbol)
-      const binding = this.#binder.bind(this.#refer(one, symbol, name, definition, true))
-      if (binding !== undefined) this.#bindings.set(symbol, binding)
+      const binding = this.binder.bind(this.refer(one, symbol, name, definition, true))
+      if (binding !== undefined) this.bindings.set(symbol, binding)
       return replaceDatum(left, name, symbol)
     }, read)
   }
 
-  #resolve(one: CompiledFile, symbol: SymbolDraft, needed: boolean): void {
+  private resolve(one: CompiledFile, symbol: SymbolDraft, needed: boolean): void {
     const { name } = symbol
     const { source } = one
     const written = parseLivepatchSymbol(name)
     const meant = written?.name ?? name
     const definition = source === undefined ? undefined : definitionIn(source, meant)
-    const reference = this.#refer(one, symbol, meant, definition, needed)
+    const reference = this.refer(one, symbol, meant, definition, needed)
     // What the live patch's files define, and what kbuild would generate for a module: the wrapper's own.
-    if (this.#definers.has(name) || (source === undefined && name === '__this_module')) {
-      this.#bindings.set(symbol, { kind: 'own', name })
+    if (this.definers.has(name) || (source === undefined && name === '__this_module')) {
+      this.bindings.set(symbol, { kind: 'own', name })
       return
     }
-    const bound = written === undefined ? this.#binder.bind(reference) : bindAsWritten(this.#names, reference, written)
+    const bound = written === undefined ? this.binder.bind(reference) : bindAsWritten(this.names, reference, written)
     if (bound === undefined) return
-    if ('severity' in bound) this.#findings.push(bound)
-    else this.#bindings.set(symbol, bound)
+    if ('severity' in bound) this.findings.push(bound)
+    else this.bindings.set(symbol, bound)
   }
 
-  #refer(
+  private refer(
     { file, source }: CompiledFile,
     symbol: SymbolDraft,
     name: string,
@@ -208,30 +197,30 @@ class DirectoryLinker {
   ): Reference {
     const unit = source?.unit ?? file
     const from = source?.object ?? 'vmlinux'
-    const change = { unit, before: source?.before ?? this.#outside() }
+    const change = { unit, before: source?.before ?? this.outside() }
     const reference: Reference = { name, from, unit, definition, change, needed }
-    this.#references.set(symbol, reference)
+    this.references.set(symbol, reference)
     return reference
   }
 
-  #outside(): SplitObject {
-    this.#unitOfWrapper ??= splitObject(this.#skeleton)
-    return this.#unitOfWrapper
+  private outside(): SplitObject {
+    this.unitOfWrapper ??= splitObject(this.skeleton)
+    return this.unitOfWrapper
   }
 
   /** An ambiguous name can be told by LIVEPATCH_SYMBOL. */
-  #withHint(finding: Finding): Finding {
+  private withHint(finding: Finding): Finding {
     const { rule, symbol, unit } = finding
     if (rule !== 'ambiguous-symbol' || symbol === undefined) return finding
-    const user = this.#files.find(({ source }) => source?.unit === unit)?.source
+    const user = this.files.find(({ source }) => source?.unit === unit)?.source
     const object = user?.object ?? 'vmlinux'
-    const isKept = user !== undefined && this.#keptIn(user).has(symbol)
-    const where = this.#names.symbols(object, symbol).length > 0 ? object : 'vmlinux'
+    const isKept = user !== undefined && this.keptIn(user).has(symbol)
+    const where = this.names.symbols(object, symbol).length > 0 ? object : 'vmlinux'
     return {
       ...finding,
       hint:
         `${isKept ? 'Give the file a constant of another name in its place, or declare it there and say' : 'Say'} ` +
-        `which one is meant with LIVEPATCH_SYMBOL. By position, they are ${candidates(this.#names, where, symbol)}`,
+        `which one is meant with LIVEPATCH_SYMBOL. By position, they are ${candidates(this.names, where, symbol)}`,
     }
   }
 }

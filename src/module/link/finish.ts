@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Finishes a live patch module behind objtool: the references to the running kernel become what the
 // kernel understands, and the versions of exported symbols are added.
-import { sectionFlag, sectionType } from '../../elf/format.ts'
 import { readObject } from '../../elf/read.ts'
 import { redraft } from '../../elf/redraft.ts'
 import { type SectionDraft, type SymbolDraft, writeObject } from '../../elf/write.ts'
@@ -10,6 +9,7 @@ import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from '../bind/bind.ts'
 import { anchor, type Distance, distanceFromAnchor } from '../bind/distance.ts'
+import { ownSection } from '../structures/tables.ts'
 import type { Layout } from '../structures/template.ts'
 import { imageSymbol, referencesSymbol, referenceTables } from './kernel-references.ts'
 import { leaveOutTracepoints, moveLivepatchRelocations, type PlaceFromAnchor } from './livepatch-relocations.ts'
@@ -36,7 +36,6 @@ export function finish(
 ): Assembled {
   const findings: Finding[] = warnings.map((message) => ({ severity: 'warning', rule: 'objtool', message }))
   const versions = new Map<string, number>()
-  const version = (name: string, crc: number) => versions.set(name, crc)
   const livepatchSymbols = new Map<SymbolDraft, LivepatchBinding>()
   const object = readObject(bytes, 'livepatch.o')
   const used = new Set(
@@ -66,12 +65,12 @@ export function finish(
         })
         return asRead
       }
-      version(symbol.name, crc)
+      versions.set(symbol.name, crc)
       return binding === undefined ? asRead : { ...asRead, name: binding.name }
     },
   )
   const moduleLayout = names.exported('module_layout')
-  if (moduleLayout !== undefined) version('module_layout', moduleLayout.crc)
+  if (moduleLayout !== undefined) versions.set('module_layout', moduleLayout.crc)
 
   const anchorSymbol = draft.symbols.find(({ name, place }) => name === anchor && place === 'undefined')
   const distances = mode === 'klp' || identity.buildId === undefined ? new Map() : distancesTo(livepatchSymbols, names)
@@ -126,18 +125,11 @@ function distancesTo(late: ReadonlyMap<SymbolDraft, LivepatchBinding>, names: Ke
 }
 
 function tooLong(lookedUp: ReadonlySet<SymbolDraft>, late: ReadonlyMap<SymbolDraft, LivepatchBinding>): Finding[] {
-  return [...late].flatMap(([symbol, { name }]): Finding[] =>
-    lookedUp.has(symbol) && name.length > longestName
-      ? [
-          {
-            severity: 'error',
-            rule: 'symbol-name-too-long',
-            symbol: name,
-            message: `The name of the symbol ${name} is too long for a live patch`,
-          },
-        ]
-      : [],
-  )
+  return [...late].flatMap(([symbol, { name }]): Finding[] => {
+    if (!lookedUp.has(symbol) || name.length <= longestName) return []
+    const message = `The name of the symbol ${name} is too long for a live patch`
+    return [{ severity: 'error', rule: 'symbol-name-too-long', symbol: name, message }]
+  })
 }
 
 /** `__versions`: struct modversion_info of every symbol that the module takes from the kernel. */
@@ -151,13 +143,5 @@ function versionTable(versions: ReadonlyMap<string, number>, layout: Layout): Se
     data.writeUInt32LE(versions.get(symbol) ?? 0, size * index + crc)
     data.write(symbol, size * index + name, 'latin1')
   })
-  return {
-    name: '__versions',
-    type: sectionType.progbits,
-    flags: sectionFlag.alloc,
-    align: 32,
-    entrySize: 0,
-    data,
-    relocations: [],
-  }
+  return ownSection('__versions', 0, 32, data)
 }

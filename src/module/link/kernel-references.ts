@@ -2,11 +2,12 @@
 // What a live patch module says of the kernel that it is for, and of each place in it that it reaches by distance: the
 // tables that kernel/livepatch.c reads when it begins. Here they are written, and read again by whoever looks at a
 // module.
-import { relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
+import { relocationType } from '../../elf/format.ts'
 import type { ObjectFile } from '../../elf/read.ts'
-import { type RelocationDraft, type SectionDraft, type SymbolDraft, sectionSymbol } from '../../elf/write.ts'
+import { type SectionDraft, type SymbolDraft, sectionSymbol } from '../../elf/write.ts'
 import type { Identity } from '../../match/identity.ts'
 import { anchor, type Distance } from '../bind/distance.ts'
+import { ownSection } from '../structures/tables.ts'
 
 /** The symbols by which kernel/livepatch.c knows the tables. */
 export const imageSymbol = 'inarch_image'
@@ -33,18 +34,6 @@ export interface Tables {
   readonly symbols: readonly SymbolDraft[]
 }
 
-function readOnly(name: string, align: number, data: Buffer): SectionDraft {
-  return {
-    name,
-    type: sectionType.progbits,
-    flags: sectionFlag.alloc,
-    align,
-    entrySize: 0,
-    data,
-    relocations: [],
-  }
-}
-
 /**
  * @param from the symbol of the anchor
  * @param distances of everything that the module reaches by distance
@@ -64,14 +53,14 @@ export function referenceTables(
 
   const texts: Buffer[] = []
   let textSize = 0
-  const relocations: RelocationDraft[] = []
-  const names = readOnly(namesSection, 1, Buffer.alloc(0))
+  const names = ownSection(namesSection, 0, 1, Buffer.alloc(0))
   const namesStart = sectionSymbol(names)
   const sorted = [...distances].sort((a, b) => a.bytes - b.bytes)
+  const references = ownSection(referencesSection, 0, 8, Buffer.alloc(entrySize * (sorted.length + 1)))
   sorted.forEach((one, index) => {
     if (from === undefined) throw new Error(`the module does not refer to ${anchor}`)
     const offset = entrySize * index
-    relocations.push(
+    references.relocations.push(
       { offset, type: relocationType.abs64, symbol: from, addend: one.bytes },
       { offset: offset + 8, type: relocationType.abs64, symbol: namesStart, addend: textSize },
     )
@@ -80,15 +69,13 @@ export function referenceTables(
     textSize += text.length
   })
   names.data = Buffer.concat(texts)
-  const references = readOnly(referencesSection, 8, Buffer.alloc(entrySize * (sorted.length + 1)))
-  references.relocations = relocations
+  const own = [ownSection(imageSection, 0, 1, image), references] as const
+  const isEmpty = sorted.length === 0
   return {
-    image: readOnly(imageSection, 1, image),
+    image: own[0],
     references,
-    get sections() {
-      return sorted.length === 0 ? [this.image, references] : [this.image, references, names]
-    },
-    symbols: sorted.length === 0 ? [] : [namesStart],
+    sections: isEmpty ? own : [...own, names],
+    symbols: isEmpty ? [] : [namesStart],
   }
 }
 

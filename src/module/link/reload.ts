@@ -2,11 +2,12 @@
 // A patched module may be unloaded and loaded again under its live patch. Linux 6.3 and later clear what they wrote
 // into the live patch for the module that goes; earlier ones leave it, and refuse the module when it comes again. For
 // those the live patch clears it itself (kernel/livepatch.c).
-import { sectionFlag, sectionType } from '../../elf/format.ts'
-import type { ObjectDraft, SectionDraft } from '../../elf/write.ts'
+import { sectionFlag } from '../../elf/format.ts'
+import type { ObjectDraft } from '../../elf/write.ts'
 import type { Finding } from '../../ground/finding.ts'
 import type { KernelNames } from '../../match/names.ts'
 import type { Binding } from '../bind/bind.ts'
+import { ownSection } from '../structures/tables.ts'
 import type { Layout } from '../structures/template.ts'
 
 /** The kernel's function that clears, in kernels that do. */
@@ -62,27 +63,10 @@ export function writingBindings({ exported }: Pick<KernelNames, 'exported'>): Ma
 
 /** @param objects how many kernel objects the live patch has */
 export function callbackSlots(objects: number): ObjectDraft {
-  const section: SectionDraft = {
-    name: `.bss.${callbacksSymbol}`,
-    type: sectionType.nobits,
-    flags: sectionFlag.alloc | sectionFlag.write,
-    align: 8,
-    entrySize: 0,
-    data: slotSize * (objects + 1),
-    relocations: [],
-  }
+  const size = slotSize * (objects + 1)
+  const place = ownSection(`.bss.${callbacksSymbol}`, sectionFlag.write, 8, size)
   return {
-    sections: [section],
-    symbols: [
-      {
-        name: callbacksSymbol,
-        value: 0,
-        size: slotSize * (objects + 1),
-        binding: 'global',
-        type: 'object',
-        visibility: 0,
-        place: section,
-      },
-    ],
+    sections: [place],
+    symbols: [{ name: callbacksSymbol, value: 0, size, binding: 'global', type: 'object', visibility: 0, place }],
   }
 }

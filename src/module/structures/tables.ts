@@ -2,13 +2,7 @@
 // The kernel's livepatch structures: `inarch_patch`, its objects, their functions and callbacks, and its states,
 // as include/linux/livepatch.h lays them out; filled in without a compiler.
 import { relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
-import {
-  type ObjectDraft,
-  type RelocationDraft,
-  type SectionDraft,
-  type SymbolDraft,
-  sectionSymbol,
-} from '../../elf/write.ts'
+import { type ObjectDraft, type SectionDraft, type SymbolDraft, sectionSymbol } from '../../elf/write.ts'
 import type { CarriedCallback, DeclaredState } from '../../extract/callbacks.ts'
 import type { ReplacedFunction } from '../../extract/extraction.ts'
 import type { Finding } from '../../ground/finding.ts'
@@ -66,6 +60,12 @@ export function objectsIn({ functions, callbacks }: Pick<Contents, 'functions' |
   )
 }
 
+/** A section that Inarch fills in itself; with a number of bytes for its data, one without content. */
+export function ownSection(name: string, flags: number, align: number, data: SectionDraft['data']): SectionDraft {
+  const type = typeof data === 'number' ? sectionType.nobits : sectionType.progbits
+  return { name, type, flags: sectionFlag.alloc | flags, align, entrySize: 0, data, relocations: [] }
+}
+
 /**
  * `inarch_patch`, its objects, their functions and callbacks, and its states, as include/linux/livepatch.h lays them
  * out.
@@ -77,33 +77,17 @@ export function livepatchTables(
 ): ObjectDraft {
   const { functions, callbacks, states, replace } = contents
   const objects = objectsIn(contents)
-  const relocations: RelocationDraft[] = []
   const texts: Buffer[] = []
   let textSize = 0
-  const text: SectionDraft = {
-    name: '.rodata.livepatch',
-    type: sectionType.progbits,
-    flags: sectionFlag.alloc,
-    align: 1,
-    entrySize: 0,
-    data: 0,
-    relocations: [],
-  }
+  const text = ownSection('.rodata.livepatch', 0, 1, Buffer.alloc(0))
   const objectsAt = layout.patch.size
   const functionsAt = objectsAt + layout.object.size * (objects.length + 1)
   // Each object's list of functions ends with an empty one, and so do the states.
   const statesAt = functionsAt + layout.func.size * (functions.length + objects.length)
   const hasStates = states.length > 0 && layout.patch.states !== undefined
   const bytes = Buffer.alloc(statesAt + (hasStates ? layout.state.size * (states.length + 1) : 0))
-  const data: SectionDraft = {
-    name: '.data.livepatch',
-    type: sectionType.progbits,
-    flags: sectionFlag.alloc | sectionFlag.write,
-    align: 32,
-    entrySize: 0,
-    data: bytes,
-    relocations,
-  }
+  const data = ownSection('.data.livepatch', sectionFlag.write, 32, bytes)
+  const { relocations } = data
   const dataSymbol = sectionSymbol(data)
   const textSymbol = sectionSymbol(text)
   const patch: SymbolDraft = {
