@@ -238,7 +238,7 @@ export class Binder {
         'code-differs',
         atom.name,
         change.unit,
-        `The running code of ${change.unit} refers to ${atom.name} at another address than the kernel's symbol table has`,
+        `The running code of ${change.unit} has ${atom.name} at another address than the kernel's symbol table`,
         checkInputs,
       )
     return false

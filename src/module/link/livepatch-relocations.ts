@@ -45,7 +45,7 @@ export function leaveOutTracepoints(
   findings.push({
     severity: 'note',
     rule: 'tracepoint-lost',
-    message: `In the replaced functions these tracepoints of the module can't be enabled: ${[...lost].sort().join(', ')}`,
+    message: `These tracepoints of the module stay disabled in replaced functions: ${[...lost].sort().join(', ')}`,
     hint: 'Trace the function by its entry instead, for instance with ftrace',
   })
 }
