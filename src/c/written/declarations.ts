@@ -78,16 +78,12 @@ function tagsOf(tokens: readonly Token[]): string[] {
 /** The names that a typedef may declare: not those of the types and bounds that it uses. */
 function typedefNames(tokens: readonly Token[]): string[] {
   const outer: Token[] = []
-  for (let at = 0; at < tokens.length; at++)
+  for (let at = 0; at < tokens.length; at++) {
+    outer.push(tokens[at]!)
     if (/^[{[]$/.test(tokens[at]!.text)) at = closing(tokens, at) - 1
-    else outer.push(tokens[at]!)
-  const [first] = namesIn(outer.filter((_, at) => !isTypeKeyword(outer[at - 1])))
-  const declared = outer.filter((token, at) => {
-    const next = outer[at + 1]
-    const isType = token.text === first && (next?.kind === 'name' || /^[*(]$/.test(next?.text ?? ''))
-    return !isType && !isTypeKeyword(outer[at - 1])
-  })
-  return namesIn(declared)
+  }
+  const type = outer.findIndex(({ text }) => !/^(?:typedef|const|volatile|__extension__)$/.test(text))
+  return namesIn(outer.filter((_, at) => at !== type && !isTypeKeyword(outer[at - 1])))
 }
 
 const special = '(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*$'

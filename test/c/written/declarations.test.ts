@@ -70,6 +70,8 @@ typedef struct folio folio_t;
 typedef u32 words_t[WORDS + 1];
 typedef __u32 __bitwise __be32;
 typedef struct inner { int a; } *inner_t, plain_t;
+typedef struct { int a; } nameless_t;
+typedef unsigned int number_t __packed;
 `),
   ).toEqual([
     'type size SMALL LARGE',
@@ -77,6 +79,8 @@ typedef struct inner { int a; } *inner_t, plain_t;
     'type words_t',
     'type __bitwise __be32',
     'type inner inner_t plain_t',
+    'type nameless_t',
+    'type number_t __packed',
   ])
 })
 
