@@ -18,7 +18,7 @@ interface Format {
 
 const formats: readonly Format[] = [
   { name: 'gzip', magic: [0x1f, 0x8b, 0x08] },
-  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], program: ['xz', '-dc', '--single-stream'] },
+  { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], program: ['xz', '-dc'] },
   { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], program: ['zstd', '-dcq'] },
   { name: 'bzip2', magic: [0x42, 0x5a, 0x68], program: ['bzip2', '-dc'] },
   { name: 'lz4', magic: [0x02, 0x21, 0x4c, 0x18], program: ['lz4', '-dcq'] },
@@ -81,10 +81,10 @@ export async function extractVmlinux(image: string, output: string, signal?: Abo
     await writeFile(output, vmlinux)
   } else {
     const [program, ...args] = format.program
-    // The payload ends with its uncompressed size, which some programs take for garbage: what counts
-    // is what comes out.
+    // Behind what was compressed stands its size in 4 bytes (scripts/Makefile.lib, size_append), but for gzip, which
+    // has one of its own. lz4 would take it for a further block, and since 1.10 give nothing.
     const result = await command(program, args, {
-      input: payload,
+      input: payload.subarray(0, -4),
       outputFile: output,
       allowFailure: true,
       limits,
