@@ -50,15 +50,16 @@ function useBy({ change: { after } }: UnitLookup, from: Section, relocation: Rel
   return instruction === undefined ? 'address' : useOf(instruction, relocation.offset)
 }
 
-/** All that a function and its cold parts refer to, or a datum. */
-function usesOf(lookup: UnitLookup, whose: Atom) {
+/** How a function and its cold parts, or a datum, use another datum: from which byte on, and for what. */
+function usesOf(lookup: UnitLookup, whose: Atom, datum: Atom) {
   const { after } = lookup.change
   const family = lookup.family(whose)
-  return (family.length > 0 ? family : [whose]).flatMap(({ section, start, end }) =>
-    after.relocations({ section, start, end }).map((relocation) => ({
-      target: after.target(section, relocation),
-      use: useBy(lookup, section, relocation),
-    })),
+  return (family.length > 0 ? family : [whose]).flatMap((code) =>
+    after.relocations(code).flatMap((relocation) => {
+      const target = after.target(code.section, relocation)
+      const isMeant = target.kind === 'atom' && target.atom === datum
+      return isMeant ? [{ offset: target.offset, use: useBy(lookup, code.section, relocation) }] : []
+    }),
   )
 }
 
@@ -90,21 +91,18 @@ export function borderRefusal(
   if (offset > size && !(next !== undefined && stayTogether(lookup, atom, next)))
     return refusal(`something without a name behind ${atom.name}`)
   if (offset === 0 && previous?.end === atom.start && !stayTogether(lookup, previous, atom)) {
-    const uses = usesOf(lookup, whose).filter(({ target: other }) => other.kind === 'atom' && other.atom === previous)
     // Nobody walks through one number, or what a macro leaves behind.
     const small = previous.end - previous.start <= 8
     const isByte = previous.end - previous.start === 1
     const isSingle = isByte || isIncidental(previous)
-    const walks = !isSingle && uses.some(({ use: other }) => !small || other !== 'access')
+    const walks = !isSingle && usesOf(lookup, whose, previous).some(({ use }) => !small || use !== 'access')
     // A table without a name is gone through from its beginning.
     const may = how === 'address' || (how === 'walk' && atom.kind === 'data')
     return may && walks ? refusal(`${atom.name} or to the end of ${previous.name}`) : undefined
   }
   if (offset <= 0 || next === undefined || isIncidental(next) || how === 'access') return undefined
   if (stayTogether(lookup, atom, next)) return undefined
-  const begins = usesOf(lookup, whose).some(
-    ({ target: other }) => other.kind === 'atom' && other.atom === atom && other.offset === 0,
-  )
+  const begins = usesOf(lookup, whose, atom).some((one) => one.offset === 0)
   const nearEnd = size - offset <= 64
   return !begins && nearEnd && offset < size ? refusal(`${atom.name} or to what is before ${next.name}`) : undefined
 }

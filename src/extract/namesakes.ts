@@ -12,9 +12,8 @@ export class Namesakes {
    */
   nameFor(file: string, name: string): string {
     const parent = coldParent(name)
-    const files = this.files.get(parent) ?? []
+    const files = [...new Set(this.files.get(parent)).add(file)]
     this.files.set(parent, files)
-    if (!files.includes(file)) files.push(file)
     const place = files.indexOf(file) + 1
     return place === 1 ? name : `${parent}..${place}${name.slice(parent.length)}`
   }

@@ -10,11 +10,13 @@ const rowSection = /^(?:___?ksymtab|___?kcrctab|__ksymtab_strings$|\.export_symb
 
 /** What the functions that a fix changes or adds refer to, but a function to itself. */
 function usedBy(changes: readonly Change[]): Set<string> {
-  const used = new Set<string>()
-  for (const { after, changed, added } of changes)
-    for (const atom of [...changed.map((one) => one.after), ...added])
-      for (const { symbol } of after.relocations(atom)) if (symbol.name !== atom.name) used.add(symbol.name)
-  return used
+  return new Set(
+    changes.flatMap(({ after, changed, added }) =>
+      [...changed.map((one) => one.after), ...added].flatMap((atom) =>
+        after.relocations(atom).flatMap(({ symbol: { name } }) => (name === atom.name ? [] : [name])),
+      ),
+    ),
+  )
 }
 
 /**

@@ -34,7 +34,5 @@ function textOf(target: Target): string | undefined {
   if (target.kind === 'string') return target.text.toString('latin1').replace(/\0$/, '')
   if (target.kind !== 'atom' || target.atom.kind !== 'data') return undefined
   const { section, start, end } = target.atom
-  const text = section.data.toString('latin1', start, end)
-  const zero = text.indexOf('\0')
-  return zero < 0 ? undefined : text.slice(0, zero)
+  return /^(.*?)\0/s.exec(section.data.toString('latin1', start, end))?.[1]
 }

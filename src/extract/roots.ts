@@ -7,7 +7,7 @@ import type { FunctionChange } from '../diff/apply-directives.ts'
 import type { Change } from '../diff/change.ts'
 import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../diff/object/init-sections.ts'
-import type { Atom, SplitObject } from '../diff/object/split-object.ts'
+import { type Atom, placeOf, type SplitObject } from '../diff/object/split-object.ts'
 import type { ElfSymbol } from '../elf/read.ts'
 import type { Finding } from '../ground/finding.ts'
 import { fentry, hookOf, mayHaveHook } from '../x86/entry.ts'
@@ -29,9 +29,8 @@ export function rootsOf(change: Change, judged = true): Roots {
   // What ran only while the kernel started is freed: nothing is left that could be replaced.
   const open = change.changed.filter((one) => !isInitOrExit(one.before.section) && !isInitOrExit(one.after.section))
   const seen = new Set(open.map(({ after: atom }) => atom))
-  for (let next = 0; next < open.length; next++) {
-    const one = open[next]
-    if (one === undefined) break
+  // The list grows while it is gone through.
+  for (const one of open) {
     if (!judged || hasEntryHook(change, one.before)) {
       replaced.push(one)
       continue
@@ -76,14 +75,12 @@ export function notTraceable(
 
 /** True when the function begins with ftrace's hook: a call of __fentry__, behind ENDBR at the most. */
 export function hasEntryHook({ before }: Pick<Change, 'before'>, atom: Atom): boolean {
-  const begin = atom.symbol?.value ?? atom.start
-  const isEntry = (place: number) => mayHaveHook(begin, place)
-  if (before.relocations(atom).some(({ symbol, offset }) => isFentry(symbol) && isEntry(hookOf(offset)))) return true
-  // The call may be a nop already, which a table remembers.
-  return before.tableEntries(atom).some(({ table, relocations: [place] }) => {
-    if (table.name !== '__mcount_loc' || place === undefined) return false
-    return isEntry(place.symbol.value + place.addend)
-  })
+  const isEntry = (place: number) => mayHaveHook(atom.symbol?.value ?? atom.start, place)
+  return (
+    before.relocations(atom).some(({ symbol, offset }) => isFentry(symbol) && isEntry(hookOf(offset))) ||
+    // The call may be a nop already, which a table remembers.
+    before.tableEntries(atom).some((entry) => entry.table.name === '__mcount_loc' && isEntry(placeOf(entry)))
+  )
 }
 
 /** True when an object was compiled with ftrace's hooks, so that a function without one can be told. */

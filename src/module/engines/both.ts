@@ -33,7 +33,7 @@ export async function makeBoth(job: Job, fix: StudiedFix, first: BuiltModule): P
           const { changes, tree } = second.source
           const unchanged = new Set<string>()
           for (const unit of new Set(changes.map((one) => one.unit))) {
-            const alone = onlyInBinary(first.manifest, second).filter((one) => one.unit === unit)
+            const alone = onlyIn(first.manifest, second.manifest).filter((one) => one.unit === unit)
             const names = alone.map(({ name }) => name)
             for (const name of await unchangedByThemselves(job, fix, unit, names, tree))
               unchanged.add(`${unit} ${name}`)
@@ -97,9 +97,10 @@ function keyOf({ object, unit, name, sympos }: ReturnType<typeof functionsOf>[nu
   return `${object} ${unit} ${name} ${sympos}`
 }
 
-function onlyInBinary(binary: Manifest, source: SourceModule) {
-  const theirs = new Set(functionsOf(source.manifest).map(keyOf))
-  return functionsOf(binary).filter((one) => !theirs.has(keyOf(one)))
+/** What one engine replaces and the other does not. */
+function onlyIn(manifest: Manifest, other: Manifest) {
+  const theirs = new Set(functionsOf(other).map(keyOf))
+  return functionsOf(manifest).filter((one) => !theirs.has(keyOf(one)))
 }
 
 /** @param unchanged functions that the fix does not change when each is compiled by itself, by `unit name` */
@@ -107,7 +108,6 @@ function compareEngines(binary: Manifest, source: SourceModule, unchanged: Reado
   const ours = functionsOf(binary)
   const theirs = functionsOf(source.manifest)
   const inSource = new Set(theirs.map(keyOf))
-  const inBinary = new Set(ours.map(keyOf))
   const codeOf = ({ unit, name }: (typeof ours)[number]): Pick<Compared, 'code' | 'explanation'> =>
     source.likeness.get(likenessKey({ unit, oldName: name })) ?? { code: 'unknown' }
   const changeOf = (unit: string) => source.source.changes.find((candidate) => candidate.unit === unit)
@@ -117,26 +117,17 @@ function compareEngines(binary: Manifest, source: SourceModule, unchanged: Reado
       if (inSource.has(keyOf(one))) return { object, name, unit, replacedBy: 'both', ...codeOf(one) }
       const { explanation, instead } = onlyBinary(one, theirs, changeOf(unit))
       // A form of a function goes with those that the source engine replaces in its place.
-      const isSame = unchanged.has(`${unit} ${name}`) || instead.length > 0
-      const code = isSame ? { code: 'same-by-source' } : {}
+      const code = unchanged.has(`${unit} ${name}`) || instead.length > 0 ? { code: 'same-by-source' } : {}
       return { object, name, unit, replacedBy: 'binary', ...code, explanation }
     }),
-    ...theirs
-      .filter((one) => !inBinary.has(keyOf(one)))
-      .map((one): Compared => {
-        const { object, unit, name } = one
-        const { code = 'unknown', explanation: why } = codeOf(one)
-        const seen = onlySource(one, changeOf(unit))
-        const isSame = code === 'identical' || code === 'same-by-source'
-        return {
-          object,
-          name,
-          unit,
-          replacedBy: 'source',
-          code: isSame ? 'same-by-source' : code,
-          explanation: isSame || why === undefined ? seen : `${seen}; ${why}`,
-        }
-      }),
+    ...onlyIn(source.manifest, binary).map((one): Compared => {
+      const { object, unit, name } = one
+      const { code = 'unknown', explanation: why } = codeOf(one)
+      const seen = onlySource(one, changeOf(unit))
+      return isSame(code)
+        ? { object, name, unit, replacedBy: 'source', code: 'same-by-source', explanation: seen }
+        : { object, name, unit, replacedBy: 'source', code, explanation: why === undefined ? seen : `${seen}; ${why}` }
+    }),
   ]
   return { agree: functions.every(({ code }) => isSame(code)), functions }
 }
@@ -219,20 +210,17 @@ function onlySource({ name, reasons }: Seen, change: SourceChange | undefined): 
 }
 
 function differences({ functions, failure }: Engines): Finding[] {
-  const found = functions.filter(
-    ({ code, replacedBy }) => failure === undefined && (replacedBy !== 'both' || code !== 'identical'),
-  )
-  return [
-    ...(failure === undefined
-      ? []
-      : [
-          {
-            severity: 'warning',
-            rule: 'engines-differ',
-            message: `Only the binary engine makes a live patch: ${failure}`,
-          } as const,
-        ]),
-    ...found.map(
+  if (failure !== undefined)
+    return [
+      {
+        severity: 'warning',
+        rule: 'engines-differ',
+        message: `Only the binary engine makes a live patch: ${failure}`,
+      },
+    ]
+  return functions
+    .filter(({ code, replacedBy }) => replacedBy !== 'both' || code !== 'identical')
+    .map(
       ({ name, unit, replacedBy, code, explanation }): Finding => ({
         severity: isSame(code) ? 'note' : 'warning',
         rule: isSame(code) ? 'same-by-source' : 'engines-differ',
@@ -243,6 +231,5 @@ function differences({ functions, failure }: Engines): Finding[] {
             ? `The engines make different code of ${name} (${code}): ${explanation ?? 'no cause is known'}`
             : `Only the ${replacedBy} engine replaces ${name}. ${explanation}`,
       }),
-    ),
-  ]
+    )
 }

@@ -81,20 +81,17 @@ export function checkTables(
           'Put it into the file of the unit that has it',
         )
       else {
-        const { replaceable, position: told, match } = checkFunction(tabled, atom)
-        const known = { ...tabled, position: told }
-        if (replaceable) functions.push(match === undefined ? known : { ...known, match })
+        const known = findings.length
+        const checked = checkFunction(tabled, atom)
+        if (findings.length === known) functions.push(checked)
       }
     }
   return { functions, findings }
 
-  function checkFunction(
-    tabled: TabledFunction,
-    atom: Atom,
-  ): { replaceable: boolean; position: number; match: MatchRecord | undefined } {
+  /** @returns the function with its position as the code tells it */
+  function checkFunction(tabled: TabledFunction, atom: Atom): TabledFunction {
     const { oldName, object, position, file: from } = tabled
     const { unit, before } = from
-    const known = findings.length
     if (isInitOrExit(atom.section))
       refuse(
         'init-code',
@@ -120,10 +117,7 @@ export function checkTables(
         `.old_sympos of ${oldName} is ${position}, but the code of ${unit} shows that it is ${told}`,
         told === 0 ? 'Leave .old_sympos out' : which(),
       )
-    return {
-      replaceable: findings.length === known,
-      position: told ?? position,
-      match: binder.recordOf(atom),
-    }
+    const match = binder.recordOf(atom)
+    return { ...tabled, position: told ?? position, ...(match === undefined ? {} : { match }) }
   }
 }
