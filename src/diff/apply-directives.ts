@@ -175,13 +175,9 @@ function switchTo(
 
 /** Every reference to one of `data`, by who refers. */
 function usersOf(split: SplitObject, data: ReadonlySet<Atom>): { user: Atom; datum: Atom }[] {
-  const users = new Set([...data].flatMap(split.referrers))
-  const inOrder = [...users].sort((a, b) => a.index - b.index)
-  return inOrder.flatMap((user) =>
-    split.relocations(user).flatMap((relocation) => {
-      const target = split.target(user.section, relocation)
-      return target.kind === 'atom' && data.has(target.atom) ? [{ user, datum: target.atom }] : []
-    }),
+  const marks = split.marksOf([...data].map(({ section }) => section))
+  return split.atoms.flatMap((user) =>
+    split.referredAtoms(user, marks).flatMap((datum) => (data.has(datum) ? [{ user, datum }] : [])),
   )
 }
 

@@ -4,6 +4,7 @@
 // depends on the kernel, where others have moved by the same distance: lines move together. When in doubt it is a
 // change.
 
+import { addToSet } from '../../ground/grouped.ts'
 import type { Correlation } from '../correlation/correlate.ts'
 import type { Atom, SplitObject } from '../object/split-object.ts'
 import { lineOf, type TableEntry } from '../object/tables.ts'
@@ -82,10 +83,7 @@ function readShifts(before: SplitObject, after: SplitObject, correlation: Correl
     for (const { before: line, after: now, by } of movedNumbers(before, b, after, a) ?? []) {
       const distance = now - line
       if (by === 'told') told.add(distance)
-      if (by !== 'known') continue
-      const known = likely.get(distance)
-      if (known === undefined) likely.set(distance, new Set([line]))
-      else known.add(line)
+      else if (by === 'known') addToSet(likely, distance, line)
     }
   }
   return { told, likely }

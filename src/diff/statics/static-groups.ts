@@ -2,6 +2,7 @@
 // Static variables that a macro makes together (a flag and the key of a jump label, as DO_ONCE does) go to one call
 // together. They are one thing: what is paired of them must be paired with what goes together, too, or nothing is.
 
+import { addToSet } from '../../ground/grouped.ts'
 import { kept, passed } from '../../x86/calling-convention.ts'
 import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'
@@ -20,13 +21,7 @@ const ways = 16
 export function goingTogether(all: readonly (readonly CodeLine[] | undefined)[]): Together {
   const found = new Map<Atom, Set<Atom>>()
   for (const variables of calledWith(all).values())
-    for (const one of variables)
-      for (const other of variables) {
-        if (one === other) continue
-        const known = found.get(one)
-        if (known === undefined) found.set(one, new Set([other]))
-        else known.add(other)
-      }
+    for (const one of variables) for (const other of variables) if (one !== other) addToSet(found, one, other)
   return found
 }
 
@@ -34,7 +29,7 @@ export function goingTogether(all: readonly (readonly CodeLine[] | undefined)[])
 export function calledWith(all: readonly (readonly CodeLine[] | undefined)[]): Map<CodeLine, Set<Atom>> {
   const lines = all.flatMap((one) => one ?? [])
   const found = new Map<CodeLine, Set<Atom>>()
-  const { next, to } = bodyOf(lines)
+  const { following } = bodyOf(lines)
   const seen = new Map<CodeLine, Set<string>>()
   const open: [CodeLine, Held][] = lines.map((line) => [line, new Map()])
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
@@ -49,14 +44,10 @@ export function calledWith(all: readonly (readonly CodeLine[] | undefined)[]): M
     known.add(key)
     if (line.calls) {
       const given = new Set([...held].flatMap(([register, one]) => (((1 << register) & passed) === 0 ? [] : [one])))
-      if (given.size > 1) found.set(line, new Set([...(found.get(line) ?? []), ...given]))
+      if (given.size > 1) for (const one of given) addToSet(found, line, one)
     }
     const then = behind(line, held)
-    const following = [
-      line.goes === 'on' || line.goes === 'branch' ? next(line) : undefined,
-      line.goes === 'jump' || line.goes === 'branch' ? to(line) : undefined,
-    ]
-    for (const one of following) if (one !== undefined) open.push([one, then])
+    for (const one of following(line)) open.push([one, then])
   }
   return found
 }

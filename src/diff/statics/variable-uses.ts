@@ -33,6 +33,8 @@ export interface Reach {
 export interface Body {
   next(line: CodeLine): CodeLine | undefined
   to(line: CodeLine): CodeLine | undefined
+  /** The lines that may come after one. */
+  following(line: CodeLine): readonly CodeLine[]
   /** How many lines lead to this one. */
   leadingTo(line: CodeLine): number
 }
@@ -49,22 +51,21 @@ export function bodyOf(lines: readonly CodeLine[]): Body {
   const next = (line: CodeLine) =>
     line.end < line.code.end ? byPlace.get(line.code.section)?.get(line.end) : undefined
   const to = ({ to: place }: CodeLine) => place && byPlace.get(place.code.section)?.get(place.at)
+  const following = (line: CodeLine) =>
+    [
+      line.goes === 'on' || line.goes === 'branch' ? next(line) : undefined,
+      line.goes === 'jump' || line.goes === 'branch' ? to(line) : undefined,
+    ].filter((one) => one !== undefined)
   const leading = new Map<CodeLine, number>()
   // What only fills up leads on, too, but nothing leads there.
   const open = lines.filter(({ start, code }) => start === (code.symbol?.value ?? code.start))
-  for (let line = open.pop(); line !== undefined; line = open.pop()) {
-    const ways = [
-      line.goes === 'on' || line.goes === 'branch' ? next(line) : undefined,
-      line.goes === 'jump' || line.goes === 'branch' ? to(line) : undefined,
-    ]
-    for (const way of ways) {
-      if (way === undefined) continue
+  for (let line = open.pop(); line !== undefined; line = open.pop())
+    for (const way of following(line)) {
       const known = leading.get(way)
       if (known === undefined) open.push(way)
       leading.set(way, (known ?? 0) + 1)
     }
-  }
-  return { next, to, leadingTo: (line) => leading.get(line) ?? 0 }
+  return { next, to, following, leadingTo: (line) => leading.get(line) ?? 0 }
 }
 
 /** What depends on the variable so far. */
