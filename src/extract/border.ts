@@ -8,7 +8,7 @@ import { isIncidental } from '../diff/object/diagnostic-data.ts'
 import { type Atom, isCode, type Target } from '../diff/object/split-object.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { useOf } from '../x86/address-taking.ts'
-import { livingCounterpart, type Refusal, type UnitLookup } from './kernel-lookup.ts'
+import { livingCounterpart, type UnitLookup } from './kernel-lookup.ts'
 
 /** True when the running kernel's own is meant, however it is referred to. */
 function isKernels(lookup: UnitLookup, atom: Atom): boolean {
@@ -63,24 +63,14 @@ function usesOf(lookup: UnitLookup, whose: Atom, datum: Atom) {
   )
 }
 
-/** Refuses a reference by section that could mean another datum than the one to which it leads. */
-export function borderRefusal(
+/** What else a reference by section could mean than the datum to which it leads, in words; undefined for nothing. */
+export function ambiguousBorder(
   lookup: UnitLookup,
   { atom, offset }: Target & { kind: 'atom' },
   from: Section,
   relocation: Relocation,
   whose: Atom,
-): Refusal | undefined {
-  const refusal = (what: string): Refusal => ({
-    rule: 'ambiguous-reference',
-    symbol: atom.name,
-    message:
-      `${whose.name} refers to ${what}, which share the section ${atom.section.name}: which is ` +
-      `meant can't be told`,
-    hint:
-      'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section ' +
-      'attribute (such as __read_mostly)',
-  })
+): string | undefined {
   const size = atom.end - atom.start
   const all = lookup.change.after.atomsOf(atom.section)
   // What is as far away as the kernel's map is a physical address.
@@ -89,7 +79,7 @@ export function borderRefusal(
   const own = all.indexOf(atom)
   const [previous, next] = [all[own - 1], all[own + 1]]
   if (offset > size && !(next !== undefined && stayTogether(lookup, atom, next)))
-    return refusal(`something without a name behind ${atom.name}`)
+    return `something without a name behind ${atom.name}`
   if (offset === 0 && previous?.end === atom.start && !stayTogether(lookup, previous, atom)) {
     // Nobody walks through one number, or what a macro leaves behind.
     const small = previous.end - previous.start <= 8
@@ -98,11 +88,11 @@ export function borderRefusal(
     const walks = !isSingle && usesOf(lookup, whose, previous).some(({ use }) => !small || use !== 'access')
     // A table without a name is gone through from its beginning.
     const may = how === 'address' || (how === 'walk' && atom.kind === 'data')
-    return may && walks ? refusal(`${atom.name} or to the end of ${previous.name}`) : undefined
+    return may && walks ? `${atom.name} or to the end of ${previous.name}` : undefined
   }
   if (offset <= 0 || next === undefined || isIncidental(next) || how === 'access') return undefined
   if (stayTogether(lookup, atom, next)) return undefined
   const begins = usesOf(lookup, whose, atom).some((one) => one.offset === 0)
   const nearEnd = size - offset <= 64
-  return !begins && nearEnd && offset < size ? refusal(`${atom.name} or to what is before ${next.name}`) : undefined
+  return !begins && nearEnd && offset < size ? `${atom.name} or to what is before ${next.name}` : undefined
 }

@@ -38,6 +38,8 @@ export interface Refusal {
   readonly hint: string
 }
 
+export type Refuse = (rule: string, symbol: string, message: string, hint?: string) => void
+
 /** Global definitions of all changed units, by name. */
 export function globalDefinitions(units: readonly UnitChange[]): ReadonlyMap<string, GlobalDefinition> {
   const found = new Map<string, GlobalDefinition>()

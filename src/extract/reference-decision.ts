@@ -13,8 +13,14 @@ import { isTable } from '../diff/object/tables.ts'
 import { isThreadLocal, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { toldFirst } from '../ground/listed.ts'
-import { borderRefusal } from './border.ts'
-import { type GlobalDefinition, livingCounterpart, type Refusal, type UnitLookup } from './kernel-lookup.ts'
+import { ambiguousBorder } from './border.ts'
+import {
+  type GlobalDefinition,
+  livingCounterpart,
+  type Refusal,
+  type Refuse,
+  type UnitLookup,
+} from './kernel-lookup.ts'
 import type { Reference } from './object-builder.ts'
 import { notTraceable } from './roots.ts'
 import { isForShadow } from './shadow-constructors.ts'
@@ -80,7 +86,7 @@ interface Question extends CarriedReference {
   readonly said: number
   /** True when the reference names a place of a section, and not what is there. */
   readonly bySection: boolean
-  refuse(refusal: Refusal | undefined): void
+  readonly refuse: Refuse
 }
 
 export function decideReference(
@@ -97,19 +103,16 @@ export function decideReference(
     carried,
     said: symbol.value + addend,
     bySection: symbol.type === 'section' || symbol.name.startsWith('.L'),
-    refuse: (refusal) => {
-      if (refusal !== undefined) refusals.push(refusal)
-    },
+    refuse: (rule, symbol, message, hint = report) => refusals.push({ rule, symbol, message, hint }),
   }
   if (isThreadLocal(type))
-    question.refuse({
-      rule: 'unknown-relocation',
-      symbol: whose.name,
-      message:
-        `${whose.name} uses the thread-local variable ${symbol.name || from.name}, which a kernel ` +
+    question.refuse(
+      'unknown-relocation',
+      whose.name,
+      `${whose.name} uses the thread-local variable ${symbol.name || from.name}, which a kernel ` +
         `module can't reach`,
-      hint: 'Use a per-CPU variable or a member of struct task_struct',
-    })
+      'Use a per-CPU variable or a member of struct task_struct',
+    )
   return { ...decide(question, lookup.change.after.target(from, relocation)), refusals }
 }
 
@@ -131,14 +134,12 @@ function decide(question: Question, target: Target): Destination {
       return target.atom.kind === 'function' ? decideFunction(question, target) : decideData(question, target)
     case 'absolute':
     case 'nowhere':
-      question.refuse({
-        rule: 'unknown-relocation',
-        symbol: whose.name,
-        message:
-          `${whose.name} refers to something that can't be followed: ` +
+      question.refuse(
+        'unknown-relocation',
+        whose.name,
+        `${whose.name} refers to something that can't be followed: ` +
           `${target.kind === 'nowhere' ? target.why : 'an absolute address'}`,
-        hint: report,
-      })
+      )
       return toKernel(lookup.reference('', undefined), addend)
   }
 }
@@ -170,14 +171,13 @@ function definedElsewhere({ lookup, refuse }: Question, definition: GlobalDefini
   const within = object === lookup.object || object === 'vmlinux'
   if (counterpart === undefined) {
     if (within) return { kind: 'definition', definition }
-    refuse({
-      rule: 'across-modules',
-      symbol: atom.name,
-      message:
-        `The new ${atom.name} belongs to the module ${object}, but ${lookup.change.unit} is part of ` +
+    refuse(
+      'across-modules',
+      atom.name,
+      `The new ${atom.name} belongs to the module ${object}, but ${lookup.change.unit} is part of ` +
         `${lookup.object}, which may run without it`,
-      hint: 'Define it where it is used, too',
-    })
+      'Define it where it is used, too',
+    )
     return undefined
   }
   if (!within || counterpart.symbol?.binding !== 'local') return undefined
@@ -189,7 +189,7 @@ function definedElsewhere({ lookup, refuse }: Question, definition: GlobalDefini
 
 /** Nameless bytes: they are carried, unless they are the kernel's own state or code. */
 function decideConstant(question: Question, target: AtomTarget): Destination {
-  const { lookup, carried, from, relocation, whose, said, refuse } = question
+  const { lookup, carried, relocation, whose, said, refuse } = question
   const { atom, offset } = target
   const { symbol, addend } = relocation
   const replacement = carried.replacementAt(atom.section, atom.start + offset)
@@ -199,13 +199,8 @@ function decideConstant(question: Question, target: AtomTarget): Destination {
   if (ownCode && symbol.type !== 'section' && lookup.hasSymbol(symbol.name))
     return toKernel(lookup.reference(symbol.name, undefined), addend)
   if (ownCode || ((flags & sectionFlag.write) !== 0 && !isComplaint(atom.section)))
-    refuse({
-      rule: 'unknown-relocation',
-      symbol: whose.name,
-      message: `${whose.name} refers to something without a name in the section ${name}`,
-      hint: report,
-    })
-  if (symbol.type === 'section') refuse(borderRefusal(lookup, target, from, relocation, whose))
+    refuse('unknown-relocation', whose.name, `${whose.name} refers to something without a name in the section ${name}`)
+  if (symbol.type === 'section') checkBorder(question, target)
   return toBytes(lookup.change.after.extent(atom, offset), atom, said)
 }
 
@@ -239,16 +234,14 @@ function decideFunction(question: Question, target: AtomTarget): Destination {
   if (!isCarried && reason === undefined) {
     const name = counterpart?.name ?? atom.name
     if (target.offset !== entry - atom.start)
-      refuse({
-        rule: 'into-function',
-        symbol: whose.name,
-        message: `${whose.name} refers to the middle of ${name}, which is not replaced`,
-        hint: report,
-      })
+      refuse('into-function', whose.name, `${whose.name} refers to the middle of ${name}, which is not replaced`)
     return { goal: callable(lookup, name, counterpart), addend: said - entry, bySection: false }
   }
   const addressTaken = takesAddress(question, target)
-  if (addressTaken && embedded.has(atom)) refuse(notTraceable(atom.name, change.unit, 'address-taken'))
+  if (addressTaken && embedded.has(atom)) {
+    const { rule, symbol, message, hint } = notTraceable(atom.name, change.unit, 'address-taken')
+    refuse(rule, symbol, message, hint)
+  }
   // A pointer may outlive the patch, and be compared with others: it means the function that runs now,
   // at whose entry the kernel chooses.
   if (addressTaken && counterpart !== undefined && changed.has(atom) && !embedded.has(atom))
@@ -261,57 +254,68 @@ function decideFunction(question: Question, target: AtomTarget): Destination {
 }
 
 function decideData(question: Question, target: AtomTarget): Destination {
-  const { lookup, from, relocation, whose, said, bySection, refuse } = question
+  const { lookup, whose, said, bySection, refuse } = question
   const { atom } = target
   const { change, object } = lookup
   const counterpart = livingCounterpart(change, atom)
   const byContent = isIncidental(atom) || (isByContent(atom) && !lookup.isKept(atom))
   if (!byContent && counterpart === undefined && change.correlation.counterpartOf(atom) !== undefined)
-    refuse({
-      rule: 'freed-after-boot',
-      symbol: atom.name,
-      message:
-        `${whose.name} uses ${atom.name}, which was freed when ` +
+    refuse(
+      'freed-after-boot',
+      atom.name,
+      `${whose.name} uses ${atom.name}, which was freed when ` +
         `${object === 'vmlinux' ? 'the kernel' : object} had started`,
-      hint: 'Keep what is needed of it in a variable of the patch',
-    })
-  if (bySection) refuse(borderRefusal(lookup, target, from, relocation, whose))
+      'Keep what is needed of it in a variable of the patch',
+    )
+  if (bySection) checkBorder(question, target)
   if (byContent) return toAtom(question, atom, undefined)
   if (counterpart === undefined) {
-    refuse(ambiguity(lookup, atom))
+    refuseAmbiguous(question, atom)
     return toAtom(question, atom, change.copied.has(atom) ? 'the patch asks for a copy of its own' : 'it is new')
   }
   for (const { name } of labelsIn(change.after, atom))
-    refuse({
-      rule: 'into-function',
-      symbol: name,
-      message:
-        `${whose.name} uses ${atom.name}, in which the running kernel has the ` + `places of labels in its own ${name}`,
-      hint: 'Make the table of labels constant (static const void *const)',
-    })
+    refuse(
+      'into-function',
+      name,
+      `${whose.name} uses ${atom.name}, in which the running kernel has the ` + `places of labels in its own ${name}`,
+      'Make the table of labels constant (static const void *const)',
+    )
   if (!lookup.hasSymbol(counterpart.name))
-    refuse({
-      rule: 'no-symbol',
-      symbol: counterpart.name,
-      message: `${whose.name} uses ${counterpart.name}, for which the kernel has no symbol`,
-      hint: 'Avoid the variable in the patch, or reach it through a pointer that can be found',
-    })
+    refuse(
+      'no-symbol',
+      counterpart.name,
+      `${whose.name} uses ${counterpart.name}, for which the kernel has no symbol`,
+      'Avoid the variable in the patch, or reach it through a pointer that can be found',
+    )
   return toKernel(lookup.reference(counterpart.name, counterpart), said - (atom.symbol?.value ?? 0))
 }
 
-function ambiguity({ change }: UnitLookup, atom: Atom): Refusal | undefined {
-  const choice = change.correlation.ambiguous.get(atom)
-  if (choice === undefined) return undefined
+function refuseAmbiguous({ lookup, refuse }: Question, atom: Atom): void {
+  const choice = lookup.change.correlation.ambiguous.get(atom)
+  if (choice === undefined) return
   const names = toldFirst(
     choice.map(({ name }) => name),
     ' or ',
   )
-  return {
-    rule: 'ambiguous-static',
-    symbol: atom.name,
-    message: `It can't be told whether the static variable ${atom.name} was ${names} before the patch, or is new`,
-    hint:
-      'Give the variables names of their own in the patch, and take over what the old ones hold in ' +
+  refuse(
+    'ambiguous-static',
+    atom.name,
+    `It can't be told whether the static variable ${atom.name} was ${names} before the patch, or is new`,
+    'Give the variables names of their own in the patch, and take over what the old ones hold in ' +
       'a callback (INARCH_PRE_PATCH)',
-  }
+  )
+}
+
+/** Refuses a reference by section that could mean another datum than the one to which it leads. */
+function checkBorder({ lookup, from, relocation, whose, refuse }: Question, target: AtomTarget): void {
+  const what = ambiguousBorder(lookup, target, from, relocation, whose)
+  if (what === undefined) return
+  const { name, section } = target.atom
+  refuse(
+    'ambiguous-reference',
+    name,
+    `${whose.name} refers to ${what}, which share the section ${section.name}: which is meant can't be told`,
+    'Compile with -fdata-sections, as kbuild does for a live patch, or leave out the section ' +
+      'attribute (such as __read_mostly)',
+  )
 }

@@ -17,7 +17,7 @@ import { decodeInstruction } from '../x86/instruction.ts'
 import { bootConstant } from './boot-constant.ts'
 import { neighbourhood } from './border.ts'
 import { ColdPartNames } from './cold-part-names.ts'
-import type { GlobalDefinition, Refusal, UnitLookup } from './kernel-lookup.ts'
+import type { GlobalDefinition, UnitLookup } from './kernel-lookup.ts'
 import type { CarriedPlace, ObjectBuilder, SectionBuilder } from './object-builder.ts'
 import { indexedMessages } from './printk-index.ts'
 import { type CarriedReference, type CarriedSoFar, decideReference, report } from './reference-decision.ts'
@@ -74,12 +74,12 @@ export class UnitExtractor implements CarriedSoFar {
   root({ before, after }: FunctionChange): SymbolDraft | undefined {
     const { lookup } = this
     if (lookup.hasSymbol(before.name)) return this.carry(after, undefined)
-    this.refuse({
-      rule: 'not-in-kernel',
-      symbol: before.name,
-      message: `${before.name} changes, but ${lookup.object} has no such symbol`,
-      hint: 'Check that the kernel is the one the source belongs to',
-    })
+    this.refuse(
+      'not-in-kernel',
+      before.name,
+      `${before.name} changes, but ${lookup.object} has no such symbol`,
+      'Check that the kernel is the one the source belongs to',
+    )
     return undefined
   }
 
@@ -105,7 +105,7 @@ export class UnitExtractor implements CarriedSoFar {
     return some
   }
 
-  private refuse({ rule, symbol, message, hint }: Refusal): void {
+  private refuse(rule: string, symbol: string, message: string, hint = report): void {
     if (this.told.has(message)) return
     this.told.add(message)
     const { unit } = this.lookup.change
@@ -121,13 +121,12 @@ export class UnitExtractor implements CarriedSoFar {
     this.tell(atom, reason)
     const alone = after.atomsOf(section).length === 1
     for (const why of alone ? [] : bindsToOthers(after, atom))
-      this.refuse({
-        rule: 'shared-section',
-        symbol: atom.name,
-        message:
-          `${atom.name} shares the section ${section.name} with other functions, and can't be cut out of it: ` + why,
-        hint: 'Compile with -ffunction-sections, or move the fix to a function of an ordinary section',
-      })
+      this.refuse(
+        'shared-section',
+        atom.name,
+        `${atom.name} shares the section ${section.name} with other functions, and can't be cut out of it: ` + why,
+        'Compile with -ffunction-sections, or move the fix to a function of an ordinary section',
+      )
     const place = this.copyExtent(atom, alone ? builder.open(section, section.name) : builder.openShared(section), atom)
     const { namesakes } = builder
     this.symbols.set(atom, builder.define(atom, place, namesakes.nameFor(unit, name), 'function'))
@@ -203,12 +202,11 @@ export class UnitExtractor implements CarriedSoFar {
   /** A field that reaches over the end of what is carried can't be relocated there: something divides it. */
   private isInside({ offset, type }: Relocation, { section, end }: Extent, { name }: Atom): boolean {
     if (offset + relocationSize(type) <= end) return true
-    this.refuse({
-      rule: 'unknown-relocation',
-      symbol: name,
-      message: `A reference of ${name} lies across the end of what is carried of ${section.name}`,
-      hint: report,
-    })
+    this.refuse(
+      'unknown-relocation',
+      name,
+      `A reference of ${name} lies across the end of what is carried of ${section.name}`,
+    )
     return false
   }
 
@@ -220,12 +218,12 @@ export class UnitExtractor implements CarriedSoFar {
   ): RelocationDraft {
     const made = draft.addend === -4 || draft.symbol.type === 'section' ? direct(section.data, offset) : undefined
     if (made === undefined) {
-      this.refuse({
-        rule: 'unknown-relocation',
-        symbol: section.name,
-        message: `${section.name} refers to something through a global offset table, which a module does not have`,
-        hint: 'Compile the unit as kbuild does, without -fPIC',
-      })
+      this.refuse(
+        'unknown-relocation',
+        section.name,
+        `${section.name} refers to something through a global offset table, which a module does not have`,
+        'Compile the unit as kbuild does, without -fPIC',
+      )
       return draft
     }
     this.output.builder.rewrite(into, draft.offset - made.back, made.bytes)
@@ -243,14 +241,13 @@ export class UnitExtractor implements CarriedSoFar {
     const inside = start >= atom.start && start < atom.end
     const load = inside ? loadInstead(atom.section.data.subarray(start, atom.end)) : undefined
     if (constant.kind !== 'ptr' || load === undefined) {
-      this.refuse({
-        rule: 'boot-constant',
-        symbol: atom.name,
-        message:
-          `${atom.name} has the runtime constant ${constant.name} in its code, which the kernel writes there ` +
+      this.refuse(
+        'boot-constant',
+        atom.name,
+        `${atom.name} has the runtime constant ${constant.name} in its code, which the kernel writes there ` +
           'only when it boots',
-        hint: 'Fix the bug in its callers instead',
-      })
+        'Fix the bug in its callers instead',
+      )
       return
     }
     const offset = at + start - atom.start
@@ -282,12 +279,7 @@ export class UnitExtractor implements CarriedSoFar {
       if (!this.isInside(relocation, extent, whose)) continue
       const replacement = replacementOf(entry, target)
       if (replacement === undefined) {
-        this.refuse({
-          rule: 'unreadable-table',
-          symbol: whose.name,
-          message: `An alternative of ${whose.name} can't be understood`,
-          hint: report,
-        })
+        this.refuse('unreadable-table', whose.name, `An alternative of ${whose.name} can't be understood`)
         continue
       }
       if (!this.places.has(placeKey(replacement))) this.replacements.push(replacement)
@@ -315,7 +307,7 @@ export class UnitExtractor implements CarriedSoFar {
    */
   private relocationOf(reference: CarriedReference, offset: number): RelocationDraft {
     const { refusals, goal, addend, bySection, addressOfNew } = decideReference(this.lookup, this, reference)
-    for (const refusal of refusals) this.refuse(refusal)
+    for (const { rule, symbol, message, hint } of refusals) this.refuse(rule, symbol, message, hint)
     if (addressOfNew !== undefined) this.addressesOfNew.add(addressOfNew)
     const { builder } = this.output
     const { type } = reference.relocation
