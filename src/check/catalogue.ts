@@ -5,7 +5,7 @@ import { auditRules } from './catalogue/audit.ts'
 import { authoringRules } from './catalogue/authoring.ts'
 import { bindingRules } from './catalogue/binding.ts'
 import { codeRules } from './catalogue/code.ts'
-import type { Explanation } from './catalogue/explanation.ts'
+import { type Explanation, explanationOf } from './catalogue/explanation.ts'
 import { fileRules } from './catalogue/files.ts'
 import { rules } from './rules.ts'
 
@@ -22,7 +22,7 @@ export const catalogue: readonly Chapter[] = [
     about:
       'What could go wrong although the live patch can be made: old and new code at the same time, ' +
       'objects that the old code has made, callers that stay.',
-    rules: rules.map(({ find: _, ...about }) => about),
+    rules: rules.map(explanationOf),
   },
   { title: 'Files', about: 'What the patch changes besides code that can be replaced.', rules: fileRules },
   {

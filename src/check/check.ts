@@ -16,7 +16,7 @@ export interface Review {
 
 /** Applies all rules. */
 export async function checkFix(job: Job, subject: Subject): Promise<Review> {
-  return reviewOf(await Promise.all(rules.map(async (rule) => [rule, await rule.find(job, subject)] as const)))
+  return reviewOf(await Promise.all(rules.map(async (rule) => [rule, await rule.find(subject, job)] as const)))
 }
 
 /** @param told what each rule has found, in the order of the rules */

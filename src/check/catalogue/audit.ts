@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the audit says about a finished module (src/audit): whatever it finds, the build was wrong.
-import { explain } from './explanation.ts'
+import { error } from './explanation.ts'
 
 const report = 'Report this with the patch and the kernel version: nothing was written'
 
-const rule = (name: string, what: string, danger: string) => explain('error', name, what, danger, report)
+const rule = (name: string, what: string, danger: string) => error(name, what, danger, report)
 
 export const auditRules = [
   rule(

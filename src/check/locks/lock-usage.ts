@@ -11,9 +11,10 @@
 
 import { argumentsAt } from '../../c/tokens/calls.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
+import { groupBy } from '../../ground/group-by.ts'
 import { listed } from '../../ground/listed.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/changed-functions.ts'
-import type { Found } from '../subject/rule.ts'
+import { type Found, foundIn } from '../subject/rule.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from './balance.ts'
 import { type Operation, operationsIn, plainly } from './operations.ts'
 
@@ -80,12 +81,10 @@ function nestings(where: string, operations: readonly Operation[]): Map<string, 
  * and callees are as they were, and each call runs in one patch state.
  */
 function contractFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {
-  const byKey = new Map<string, Balance[]>()
-  for (const { balances } of all)
-    for (const balance of balances)
-      if (isProtection(balance) && stateOf(balance.before) !== stateOf(balance.after))
-        byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
-  return [...byKey.values()].flatMap((group): Found[] => {
+  const changed = all
+    .flatMap(({ balances }) => balances)
+    .filter((one) => isProtection(one) && stateOf(one.before) !== stateOf(one.after))
+  return [...groupBy(changed, ({ key }) => key).values()].flatMap((group) => {
     const isOneTree = group.some(({ of: root }) =>
       group.every(({ of: { name } }) => name === root.name || functions.isBelow(name, root.name)),
     )
@@ -99,16 +98,12 @@ function contractFindings(functions: ChangedFunctions, all: readonly PrimitiveUs
     const told = group.map(({ of: { name }, before, after }) => {
       return `${name} ${wordsOfState[stateOf(before)][0]} and now ${wordsOfState[stateOf(after)][1]}`
     })
-    return [
-      {
-        symbol: first.of.name,
-        unit: first.of.file,
-        functions: group.map(({ of: { name } }) => name),
-        message:
-          `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions ` +
-          'must switch together, and a task may switch between them',
-      },
-    ]
+    return foundIn(
+      first.of,
+      `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions ` +
+        'must switch together, and a task may switch between them',
+      { functions: group.map(({ of: { name } }) => name) },
+    )
   })
 }
 
@@ -206,12 +201,8 @@ function areRelated(functions: ChangedFunctions, one: string, other: string): bo
 }
 
 function lossFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {
-  const groups = new Map<string, Loss[]>()
-  for (const one of all)
-    for (const loss of lossesOf(functions, all, one)) {
-      const key = [loss.balance.key, loss.instead?.key, loss.isAlone].join('\n')
-      groups.set(key, [...(groups.get(key) ?? []), loss])
-    }
+  const lost = all.flatMap((one) => lossesOf(functions, all, one))
+  const groups = groupBy(lost, ({ balance, instead, isAlone }) => [balance.key, instead?.key, isAlone].join('\n'))
   return [...groups.values()].map((losses): Found => {
     const { balance, instead, isAlone } = losses[0]!
     const names = losses.map(({ balance: { of } }) => of.name)
@@ -272,27 +263,27 @@ function orderFindings(all: readonly PrimitiveUse[]): Found[] {
       const turned = pair.split('\n').reverse().join('\n')
       if (old.has(pair) || !old.has(turned) || reported.has(turned)) continue
       reported.add(pair)
-      found.push({
-        symbol: of.name,
-        unit: of.file,
-        message:
+      found.push(
+        foundIn(
+          of,
           `${of.name} now takes ${inner.on || inner.family} while it holds ` +
-          `${outer.on || outer.family}; the old code takes them the other way round, so a task in the ` +
-          'old code and one in the new code can deadlock',
-        hint: 'Keep the order of the locks in the live patch',
-      })
+            `${outer.on || outer.family}; the old code takes them the other way round, so a task in the ` +
+            'old code and one in the new code can deadlock',
+          { hint: 'Keep the order of the locks in the live patch' },
+        ),
+      )
     }
   for (const { of, after } of all) {
     const turned = turnedComparison(of, after)
     if (turned === undefined) continue
-    found.push({
-      symbol: of.name,
-      unit: of.file,
-      message:
+    found.push(
+      foundIn(
+        of,
         `${of.name} takes ${turned.join(' and ')} in the order of their addresses, and now compares ` +
-        'these the other way round; a task in the old code and one in the new code can deadlock',
-      hint: 'Keep the order of the locks in the live patch',
-    })
+          'these the other way round; a task in the old code and one in the new code can deadlock',
+        { hint: 'Keep the order of the locks in the live patch' },
+      ),
+    )
   }
   return found
 }
@@ -328,28 +319,18 @@ function turnedComparison(of: PrimitiveUse['of'], after: readonly Operation[]): 
 
 /** @param warned functions about which something graver is said */
 function gainFindings(all: readonly PrimitiveUse[], warned: ReadonlySet<string | undefined>): Found[] {
-  const found: Found[] = []
-  const more = new Map<string, { names: string[]; title: string; file: string }>()
-  for (const { of, balances } of all)
-    for (const balance of balances.filter((one) => isLock(one) && isGained(one))) {
-      const known = more.get(balance.key) ?? { names: [], title: titleOf(balance), file: of.file }
-      known.names.push(of.name)
-      more.set(balance.key, known)
-    }
-  for (const { names, title, file } of more.values()) {
-    const quiet = names.filter((name) => !warned.has(name))
-    if (quiet.length === 0) continue
-    found.push({
-      severity: 'note',
-      symbol: quiet[0]!,
-      unit: file,
-      message:
-        `${listed(quiet)} now ${quiet.length === 1 ? 'takes' : 'take'} ${title}; tasks that still ` +
+  const gained = all.flatMap(({ balances }) => balances).filter((one) => isLock(one) && isGained(one))
+  return [...groupBy(gained, ({ key }) => key).values()].flatMap((group) => {
+    const quiet = group.map(({ of }) => of.name).filter((name) => !warned.has(name))
+    const [{ of }] = group as [Balance]
+    if (quiet.length === 0) return []
+    return foundIn(
+      { name: quiet[0]!, file: of.file },
+      `${listed(quiet)} now ${quiet.length === 1 ? 'takes' : 'take'} ${titleOf(group[0]!)}; tasks that still ` +
         'run the old code do not, so what the lock protects is as open as before until the transition is over',
-      hint: 'Wait for the end of the transition before you count on the fix',
-    })
-  }
-  return found
+      { severity: 'note', hint: 'Wait for the end of the transition before you count on the fix' },
+    )
+  })
 }
 
 /** What changes about the locks of the changed functions. */

@@ -16,13 +16,13 @@ import type { Kernel } from '../../kernel/kernel.ts'
 /** Raised whenever what is kept, or how it is found out, changes. */
 const format = 'inarch-contexts-3'
 
+const kinds = ['nmi', 'redirection', 'stack-walk', 'switching-point', 'start'] as const
+
 export interface Context {
-  readonly name: 'nmi' | 'redirection' | 'stack-walk' | 'switching-point' | 'start'
+  readonly name: (typeof kinds)[number]
   /** From the root to the function. */
   readonly path: readonly string[]
 }
-
-const kinds: readonly string[] = ['nmi', 'redirection', 'stack-walk', 'switching-point', 'start']
 
 /** Where the way of an NMI ends: what only comes into play outside of one, or when the kernel is dying. */
 const notFollowed =
@@ -52,49 +52,38 @@ const roots: readonly {
   },
 ]
 
-/** Functions that are called through a pointer in an NMI. */
 const nmiCallback =
   /^(?!(?:un)?(?:__)?register_|set_|__SCT__|__pfx_|__traceiter_|perf_trace_|trace_|__bpf_trace_|__probestub_)\w*(?:_nmi_(?:handler|\w*callback)|_notify_nmi|_pmu_handle_irq)$/
+
+/** True of a function that is called through a pointer in an NMI. */
+function isNmiCallback(name: string): boolean {
+  return nmiCallback.test(name) && !name.includes('register_')
+}
 
 /** @returns by name, the first context in which each function runs */
 export function contextsOf(graph: CallGraph): Map<string, Context> {
   const found = new Map<string, Context>()
-  const follow = (context: Context['name'], start: readonly number[], depth: number) => {
-    let level = start.map((of) => ({ of, way: [graph.name(of)] }))
-    for (let step = 0; step <= depth && level.length > 0; step++) {
-      const next: typeof level = []
-      for (const { of, way } of level) {
-        const name = way.at(-1)!
-        if (found.has(name)) continue
-        found.set(name, { name: context, path: way })
-        for (const callee of graph.callees(of)) {
-          const called = graph.name(callee)
-          if (!found.has(called) && !notFollowed.test(called)) next.push({ of: callee, way: [...way, called] })
-        }
-      }
-      level = next
-    }
-  }
   // A task is switched, whatever is on its stack, where it calls this on its way out of the kernel or in the idle loop.
-  for (const of of graph.named('klp_update_patch_state')) {
-    const callers = [...graph.callers(of)]
-    for (const caller of callers) {
+  for (const of of graph.named('klp_update_patch_state'))
+    for (const caller of graph.callers(of)) {
       const name = graph.name(caller)
-      if (!name.startsWith('klp_') && !name.startsWith('__pfx_') && !found.has(name))
-        found.set(name, { name: 'switching-point', path: [name, 'klp_update_patch_state'] })
+      if (!/^(?:klp|__pfx)_/.test(name)) found.set(name, { name: 'switching-point', path: [name, graph.name(of)] })
     }
+  for (const { context, names, depth } of roots) {
+    const all = names.flatMap((name) => [...graph.named(name)])
+    for (let of = 0; context === 'nmi' && of < graph.count; of++) if (isNmiCallback(graph.name(of))) all.push(of)
+    let level = all.map((of) => ({ of, way: [graph.name(of)] }))
+    for (let step = 0; step <= depth; step++)
+      level = level.flatMap(({ of, way }) => {
+        const name = way.at(-1)!
+        if (found.has(name)) return []
+        found.set(name, { name: context, path: way })
+        return [...graph.callees(of)].flatMap((callee) => {
+          const called = graph.name(callee)
+          return found.has(called) || notFollowed.test(called) ? [] : [{ of: callee, way: [...way, called] }]
+        })
+      })
   }
-  for (const { context, names, depth } of roots.filter(({ context }) => context !== 'nmi'))
-    follow(
-      context,
-      names.flatMap((name) => [...graph.named(name)]),
-      depth,
-    )
-  const callbacks: number[] = []
-  for (let of = 0; of < graph.count; of++)
-    if (nmiCallback.test(graph.name(of)) && !/register_/.test(graph.name(of))) callbacks.push(of)
-  for (const { context, names, depth } of roots.filter(({ context }) => context === 'nmi'))
-    follow(context, [...names.flatMap((name) => [...graph.named(name)]), ...callbacks], depth)
   for (const of of onlyAtStart(graph)) {
     const name = graph.name(of)
     const [caller] = graph.callers(of)
@@ -137,8 +126,9 @@ function parse(text: string, head: string): Map<string, Context> | undefined {
   const found = new Map<string, Context>()
   for (const row of text.slice(head.length + 1, -1).split('\n')) {
     const [name, context, way] = row.split('\t')
-    if (name === undefined || way === undefined || !kinds.includes(context ?? '')) return undefined
-    found.set(name, { name: context as Context['name'], path: way.split(' ') })
+    const kind = kinds.find((one) => one === context)
+    if (name === undefined || way === undefined || kind === undefined) return undefined
+    found.set(name, { name: kind, path: way.split(' ') })
   }
   return found
 }

@@ -3,6 +3,8 @@
 // about itself is what `inarch check --rules` prints and what docs/rules.md shows.
 import type { Finding } from '../../ground/finding.ts'
 import type { Job } from '../../ground/job.ts'
+import type { FileChange } from '../../patch/patch.ts'
+import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from './changed-functions.ts'
 import type { Subject } from './subject.ts'
 
 /** What a rule found; the rule's name and severity are added to it. */
@@ -21,14 +23,6 @@ export interface Found {
   readonly severity?: Finding['severity']
 }
 
-/** A place in the kernel's source that a rule rests on. */
-export interface Citation {
-  /** In the source tree: `kernel/livepatch/transition.c`. */
-  readonly file: string
-  /** What stands there: a function's name, or words of a document. */
-  readonly says: string
-}
-
 export interface Rule {
   /** Stable, such as `type-layout`; what `--allow` takes. */
   readonly name: string
@@ -38,6 +32,23 @@ export interface Rule {
   readonly looksFor: string
   readonly why: string
   readonly remedy: string
-  readonly restsOn: readonly Citation[]
-  find(job: Job, subject: Subject): Promise<readonly Found[]> | readonly Found[]
+  /** Places in the kernel's source, with words that stand there: `kernel/livepatch/patch.c: klp_ftrace_handler`. */
+  readonly restsOn: readonly string[]
+  find(subject: Subject, job: Job): Promise<readonly Found[]> | readonly Found[]
+}
+
+/** What is found in one function of the changed files. */
+export function foundIn(
+  { name, file }: Pick<ChangedFunction, 'name' | 'file'>,
+  message: string,
+  more?: Omit<Found, 'message'>,
+): Found {
+  return { symbol: name, unit: file, message, ...more }
+}
+
+/** For a rule that needs nothing but the texts on both sides. */
+export function ofTexts(
+  find: (functions: ChangedFunctions, changes: readonly FileChange[]) => readonly Found[],
+): Rule['find'] {
+  return (subject) => find(changedFunctionsOf(subject), subject.changes)
 }

@@ -50,13 +50,10 @@ export const neverFinishes: Rule = {
     'Make the change in a function that the thread calls and comes back from, and leave this one out ' +
     '(INARCH_IGNORE_FUNCTION)',
   restsOn: [
-    {
-      file: 'Documentation/livepatch/livepatch.rst',
-      says: 'If no affected functions are on the stack of a given task',
-    },
-    { file: 'kernel/livepatch/transition.c', says: 'klp_check_stack_func' },
+    'Documentation/livepatch/livepatch.rst: If no affected functions are on the stack of a given task',
+    'kernel/livepatch/transition.c: klp_check_stack_func',
   ],
-  async find(job, subject) {
+  async find(subject, job) {
     const all = await subject.facts.once(findSleeping, subject, job)
     return all.flatMap(({ name, unit, object, sleeper }): Found[] => {
       if (sleeper.kind === 'thread') {
@@ -111,10 +108,10 @@ export const longSleepers: Rule = {
     'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, ' +
     'and `inarch prove` in a virtual machine',
   restsOn: [
-    { file: 'Documentation/livepatch/livepatch.rst', says: 'signal is automatically sent every 15 seconds' },
-    { file: 'kernel/livepatch/transition.c', says: 'klp_send_signals' },
+    'Documentation/livepatch/livepatch.rst: signal is automatically sent every 15 seconds',
+    'kernel/livepatch/transition.c: klp_send_signals',
   ],
-  async find(job, subject) {
+  async find(subject, job) {
     const all = await subject.facts.once(findSleeping, subject, job)
     return all.flatMap(({ name, unit, sleeper }): Found[] => {
       if (sleeper.kind === 'idle') {

@@ -4,8 +4,7 @@
 
 import { lockFindings } from '../../locks/lock-usage.ts'
 import { partedFindings } from '../../semantics/values/written-together.ts'
-import { changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Rule } from '../../subject/rule.ts'
+import { ofTexts, type Rule } from '../../subject/rule.ts'
 
 export const lockBalance: Rule = {
   name: 'lock-balance',
@@ -20,14 +19,8 @@ export const lockBalance: Rule = {
     'Make the live patch keep to the old locking as well, and say --allow lock-balance when old and new ' +
     'code can run side by side',
   restsOn: [
-    {
-      file: 'Documentation/livepatch/livepatch.rst',
-      says: 'ordering of locking in multiple functions at the same time',
-    },
-    { file: 'Documentation/locking/lockdep-design.rst', says: 'lock inversion deadlock' },
+    'Documentation/livepatch/livepatch.rst: ordering of locking in multiple functions at the same time',
+    'Documentation/locking/lockdep-design.rst: lock inversion deadlock',
   ],
-  find(_job, subject) {
-    const functions = changedFunctionsOf(subject)
-    return [...lockFindings(functions), ...partedFindings(functions)]
-  },
+  find: ofTexts((functions) => [...lockFindings(functions), ...partedFindings(functions)]),
 }

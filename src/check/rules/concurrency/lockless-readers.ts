@@ -8,8 +8,8 @@ import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { plainly, withHelpers } from '../../locks/operations.ts'
 import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
-import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 const later = /^(?:call_s?rcu\w*|k?v?free_rcu\w*|queue_rcu_work)$/
 const waits = /^synchronize_(?:s?rcu\w*|net|sched|irq)$/
@@ -111,7 +111,7 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
 export function readerFindings(functions: ChangedFunctions): Found[] {
   return functions.all.flatMap((one): Found[] => {
     const loss = one.isPutIn ? undefined : lossOf(functions, one)
-    return loss === undefined ? [] : [{ symbol: one.name, unit: one.file, message: `${one.name} ${loss}` }]
+    return loss === undefined ? [] : [foundIn(one, `${one.name} ${loss}`)]
   })
 }
 
@@ -124,8 +124,8 @@ export const locklessReaders: Rule = {
     'code: they see what is freed, or one half of what is written',
   remedy: 'Keep it in the live patch; it costs little, and the old readers need it until they are gone',
   restsOn: [
-    { file: 'Documentation/RCU/whatisRCU.rst', says: 'synchronize_rcu' },
-    { file: 'Documentation/memory-barriers.txt', says: 'SMP BARRIER PAIRING' },
+    'Documentation/RCU/whatisRCU.rst: synchronize_rcu',
+    'Documentation/memory-barriers.txt: SMP BARRIER PAIRING',
   ],
-  find: (_job, subject) => readerFindings(changedFunctionsOf(subject)),
+  find: ofTexts(readerFindings),
 }

@@ -4,11 +4,12 @@
 // puts and both change, or when the put or the free moves from one function to another. It is not when one
 // function only puts what it, or old code, has got already: that is how a leak is fixed.
 
+import { groupBy } from '../../../ground/group-by.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { ownershipFindings } from '../../semantics/values/ownership.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 interface Shift {
   readonly name: string
@@ -21,26 +22,24 @@ interface Shift {
   readonly takes: number
 }
 
-function shiftsOf(all: readonly PrimitiveUse[]): Map<string, Shift[]> {
-  const found = new Map<string, Shift[]>()
-  for (const { of, balances } of all) {
-    const own = new Map<string, Shift>()
-    for (const balance of balances) {
-      if (balance.kind !== 'reference' && balance.kind !== 'memory') continue
-      const known = own.get(balance.key)
-      own.set(balance.key, {
+/** What changes of each thing, in each function. */
+function shiftsOf(all: readonly PrimitiveUse[]): Shift[][] {
+  const counted = all.flatMap(({ of, balances }) => {
+    const own = balances.filter(({ kind }) => kind === 'reference' || kind === 'memory')
+    return [...groupBy(own, ({ key }) => key).values()].map((its): Shift => {
+      const sum = (count: (one: Balance) => number) => its.reduce((all, one) => all + count(one), 0)
+      return {
         name: of.name,
         file: of.file,
-        balance: known?.balance ?? balance,
-        take: (known?.take ?? 0) + balance.after.take - balance.before.take,
-        give: (known?.give ?? 0) + balance.after.give - balance.before.give,
-        takes: (known?.takes ?? 0) + balance.after.take + balance.before.take,
-      })
-    }
-    for (const [key, shift] of own)
-      if (shift.take !== 0 || shift.give !== 0) found.set(key, [...(found.get(key) ?? []), shift])
-  }
-  return found
+        balance: its[0]!,
+        take: sum(({ before, after }) => after.take - before.take),
+        give: sum(({ before, after }) => after.give - before.give),
+        takes: sum(({ before, after }) => after.take + before.take),
+      }
+    })
+  })
+  const changed = counted.filter(({ take, give }) => take !== 0 || give !== 0)
+  return [...groupBy(changed, ({ balance }) => balance.key).values()]
 }
 
 const dangers: readonly {
@@ -94,7 +93,7 @@ const dangers: readonly {
 
 export function referenceFindings(functions: ChangedFunctions): Found[] {
   const found: Found[] = []
-  for (const shifts of shiftsOf(primitiveUsesOf(functions)).values()) {
+  for (const shifts of shiftsOf(primitiveUsesOf(functions))) {
     const said = new Set<Shift>()
     for (const { kinds, one: isOne, other: isOther, say } of dangers) {
       const ones = shifts.filter((shift) => kinds.includes(shift.balance.kind) && isOne(shift))
@@ -110,12 +109,13 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
       const [first] = some
       if (first === undefined) continue
       for (const shift of [...some, ...their]) said.add(shift)
-      found.push({
-        symbol: first.name,
-        unit: first.file,
-        functions: [...names(some), ...names(their)],
-        message: `${say(names(some), names(their), titleOf(first.balance))}: these functions must switch together`,
-      })
+      found.push(
+        foundIn(
+          first,
+          `${say(names(some), names(their), titleOf(first.balance))}: these functions must switch together`,
+          { functions: [...names(some), ...names(their)] },
+        ),
+      )
     }
   }
   return [...found, ...ownershipFindings(functions)]
@@ -133,14 +133,8 @@ export const refcountBalance: Rule = {
     'Mark what the new code has set up with a shadow variable and put only what is marked, or fix the ' +
     'bug within one function',
   restsOn: [
-    {
-      file: 'Documentation/livepatch/livepatch.rst',
-      says: 'no data are stored in the modified structures at the moment',
-    },
-    {
-      file: 'Documentation/core-api/kref.rst',
-      says: 'When you are done with a pointer, you must call kref_put()',
-    },
+    'Documentation/livepatch/livepatch.rst: no data are stored in the modified structures at the moment',
+    'Documentation/core-api/kref.rst: When you are done with a pointer, you must call kref_put()',
   ],
-  find: (_job, subject) => referenceFindings(changedFunctionsOf(subject)),
+  find: ofTexts(referenceFindings),
 }

@@ -29,13 +29,10 @@ export const unsafeContext: Rule = {
     'Fix the bug in a caller that runs in a task’s own context, or make sure that old and new code may ' +
     'alternate at any moment',
   restsOn: [
-    { file: 'kernel/livepatch/patch.c', says: 'notrace klp_ftrace_handler' },
-    {
-      file: 'Documentation/livepatch/livepatch.rst',
-      says: 'implementing ftrace or the livepatch ftrace handler could not be',
-    },
+    'kernel/livepatch/patch.c: notrace klp_ftrace_handler',
+    'Documentation/livepatch/livepatch.rst: implementing ftrace or the livepatch ftrace handler could not be',
   ],
-  async find(job, { extraction, kernel }): Promise<Found[]> {
+  async find({ extraction, kernel }, job): Promise<Found[]> {
     const { replaced } = extraction
     const core = replaced.filter(({ unit }) => /^kernel\/livepatch\/(?:core|patch|transition)\.c$/.test(unit))
     const found = core.map(

@@ -2,18 +2,16 @@
 // One changed function waits for what another changed one says. A task that still runs the old code does not say it,
 // and whoever waits in the new code waits for ever.
 
+import { groupBy } from '../../../ground/group-by.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Balance, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { deferredWorkFindings } from '../../semantics/effects/deferred-work.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 export function wakeFindings(functions: ChangedFunctions): Found[] {
-  const byKey = new Map<string, Balance[]>()
-  for (const { balances } of primitiveUsesOf(functions))
-    for (const balance of balances)
-      if (balance.kind === 'wait') byKey.set(balance.key, [...(byKey.get(balance.key) ?? []), balance])
-  const mutual = [...byKey.values()].flatMap((group): Found[] => {
+  const all = primitiveUsesOf(functions).flatMap(({ balances }) => balances.filter(({ kind }) => kind === 'wait'))
+  const mutual = [...groupBy(all, ({ key }) => key).values()].flatMap((group) => {
     const waits = group.filter(({ before, after }) => after.take > before.take)
     const wakes = group.filter(({ before, after }) => after.give > before.give && after.take <= before.take)
     const [first] = waits.filter(({ of: waiter }) =>
@@ -21,17 +19,13 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
     )
     if (first === undefined) return []
     const names = (list: readonly Balance[]) => list.map(({ of: { name } }) => name)
-    return [
-      {
-        symbol: first.of.name,
-        unit: first.of.file,
-        functions: [...names(waits), ...names(wakes)],
-        message:
-          `${listed(names(waits))} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ` +
-          `${listed(names(wakes))} ${wakes.length === 1 ? 'signals' : 'signal'} it; a task that still runs the old ` +
-          'code never signals it, and the wait may never end',
-      },
-    ]
+    return foundIn(
+      first.of,
+      `${listed(names(waits))} now ${waits.length === 1 ? 'waits' : 'wait'} on ${titleOf(first)} until ` +
+        `${listed(names(wakes))} ${wakes.length === 1 ? 'signals' : 'signal'} it; a task that still runs the old ` +
+        'code never signals it, and the wait may never end',
+      { functions: [...names(waits), ...names(wakes)] },
+    )
   })
   return [...mutual, ...deferredWorkFindings(functions)]
 }
@@ -48,9 +42,6 @@ export const wakeUp: Rule = {
   remedy:
     'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place ' +
     'as well as for the new one',
-  restsOn: [
-    { file: 'Documentation/scheduler/completion.rst', says: 'wait_for_completion' },
-    { file: 'kernel/workqueue.c', says: 'flush_work' },
-  ],
-  find: (_job, subject) => wakeFindings(changedFunctionsOf(subject)),
+  restsOn: ['Documentation/scheduler/completion.rst: wait_for_completion', 'kernel/workqueue.c: flush_work'],
+  find: ofTexts(wakeFindings),
 }

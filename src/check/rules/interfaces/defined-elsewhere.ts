@@ -93,9 +93,6 @@ export const definedElsewhere: Rule = {
   remedy:
     'Change the function or variable in the file where the kernel has it, and leave the move out of the ' +
     'patch; a `__weak` function is changed where it is defined',
-  restsOn: [
-    { file: 'kernel/module/main.c', says: 'simplify_symbols' },
-    { file: 'kernel/module/main.c', says: 'exports duplicate symbol' },
-  ],
-  find: (_job, subject) => subject.units.flatMap((unit) => inUnit(unit, subject)),
+  restsOn: ['kernel/module/main.c: simplify_symbols', 'kernel/module/main.c: exports duplicate symbol'],
+  find: (subject) => subject.units.flatMap((unit) => inUnit(unit, subject)),
 }

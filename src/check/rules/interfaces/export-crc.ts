@@ -33,10 +33,10 @@ export const exportCrc: Rule = {
     'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow ' +
     'this, and build modules against the headers of the running kernel, not of the patched source',
   restsOn: [
-    { file: 'Documentation/kbuild/modules.rst', says: 'the kernel refuses to load the' },
-    { file: 'kernel/module/version.c', says: 'check_version' },
+    'Documentation/kbuild/modules.rst: the kernel refuses to load the',
+    'kernel/module/version.c: check_version',
   ],
-  async find(job, subject) {
+  async find(subject, job) {
     const looked = await typeUnits(job, subject)
     // Another header can complete a type that was only named: then the version is another one, too.
     const including = subject.units.filter(({ unit }) => changesIncludes(subject.changes, unit.source))

@@ -32,6 +32,6 @@ export const ioctlNumber: Rule = {
     'Programs are compiled with the number; with the live patch they get ENOTTY, or another request ' +
     'than they mean, and after its revert it is the other way round',
   remedy: 'Accept the old number as well',
-  restsOn: [{ file: 'Documentation/driver-api/ioctl.rst', says: 'Command number definitions' }],
-  find: (_job, subject) => ioctlFindings(subject.changes),
+  restsOn: ['Documentation/driver-api/ioctl.rst: Command number definitions'],
+  find: (subject) => ioctlFindings(subject.changes),
 }

@@ -48,8 +48,8 @@ export const moduleInfoRule: Rule = {
     'Programs such as udev and modprobe read it from the module’s file and from lists made of it, ' +
     'which stay as they are; a live patch’s own file is not asked',
   remedy: 'Install the fixed kernel’s module, or give the alias or dependency in /etc/modprobe.d, if the fix needs it',
-  restsOn: [{ file: 'include/linux/module.h', says: 'MODULE_SOFTDEP' }],
-  find: (_job, { units }) =>
+  restsOn: ['include/linux/module.h: MODULE_SOFTDEP'],
+  find: ({ units }) =>
     units.flatMap(({ unit, pair }) =>
       pair.before === undefined
         ? []

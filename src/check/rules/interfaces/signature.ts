@@ -33,11 +33,8 @@ export const signature: Rule = {
     'A function is called in another way (parameters, what it returns) while code that is not replaced calls it',
   why: 'Every call leads to the new function, and a caller that stays passes what the old one took',
   remedy: 'Keep the function as it is called, and give what is new to a second function that the changed callers call',
-  restsOn: [
-    { file: 'arch/x86/entry/calling.h', says: 'x86 function call convention' },
-    { file: 'kernel/livepatch/patch.c', says: 'klp_ftrace_handler' },
-  ],
-  async find(job, subject) {
+  restsOn: ['arch/x86/entry/calling.h: x86 function call convention', 'kernel/livepatch/patch.c: klp_ftrace_handler'],
+  async find(subject, job) {
     const { units } = await typeUnits(job, subject)
     const found: Found[] = []
     for (const studied of units) {

@@ -4,8 +4,8 @@
 import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 const switcher = /^static_(?:branch|key)_(?:slow_)?(?:enable|disable|inc|dec)(?:_cpuslocked|_deferred)?$/
 
@@ -34,7 +34,7 @@ function isBrought(key: string, changes: readonly FileChange[]): boolean {
 }
 
 export function keyFindings(functions: ChangedFunctions, changes: readonly FileChange[]): Found[] {
-  return functions.all.flatMap((of): Found[] => {
+  return functions.all.flatMap((of) => {
     if (of.before === undefined || of.after === undefined) return []
     const [old, young] = [switchesIn(of.before), switchesIn(of.after)]
     const count = (list: readonly string[], one: string) => list.filter((other) => other === one).length
@@ -43,13 +43,10 @@ export function keyFindings(functions: ChangedFunctions, changes: readonly FileC
     )
     if (differ.length === 0) return []
     const keys = listed(differ.map((one) => (one.split(' ')[1] ?? '').replace(/^&/, '')))
-    return [
-      {
-        symbol: of.name,
-        unit: of.file,
-        message: `${of.name} switches the static key ${keys} differently; it is still as the old code has left it`,
-      },
-    ]
+    return foundIn(
+      of,
+      `${of.name} switches the static key ${keys} differently; it is still as the old code has left it`,
+    )
   })
 }
 
@@ -62,11 +59,8 @@ export const staticKey: Rule = {
     'may never be turned on again, or off',
   remedy: 'Bring the key into the state that the new code expects, in a callback (INARCH_POST_PATCH)',
   restsOn: [
-    {
-      file: 'Documentation/staging/static-keys.rst',
-      says: 'The state and the reference count can be retrieved',
-    },
-    { file: 'kernel/jump_label.c', says: 'static_key_enable' },
+    'Documentation/staging/static-keys.rst: The state and the reference count can be retrieved',
+    'kernel/jump_label.c: static_key_enable',
   ],
-  find: (_job, subject) => keyFindings(changedFunctionsOf(subject), subject.changes),
+  find: ofTexts(keyFindings),
 }

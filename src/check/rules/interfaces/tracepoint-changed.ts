@@ -52,6 +52,6 @@ export const tracepointChanged: Rule = {
     'The format of an event is registered when the kernel starts or the module is loaded; perf, ' +
     'ftrace and BPF programs read the new record by the old format',
   remedy: 'Leave the event as it is; say what is new in a message of the kernel’s log',
-  restsOn: [{ file: 'Documentation/trace/events.rst', says: "Each trace event has a 'format' file" }],
-  find: (_job, subject) => tracepointFindings(subject.changes),
+  restsOn: ["Documentation/trace/events.rst: Each trace event has a 'format' file"],
+  find: (subject) => tracepointFindings(subject.changes),
 }

@@ -114,13 +114,8 @@ export const typeLayout: Rule = {
   remedy:
     'Keep every member and value as it is, and put what is new into a shadow variable ' +
     '(docs/authoring.md, “Shadow variables”)',
-  restsOn: [
-    {
-      file: 'Documentation/livepatch/shadow-vars.rst',
-      says: 'allocated separately from parent data structures',
-    },
-  ],
-  async find(job, subject) {
+  restsOn: ['Documentation/livepatch/shadow-vars.rst: allocated separately from parent data structures'],
+  async find(subject, job) {
     const { units } = await typeUnits(job, subject)
     const found = new Map<string, Found>()
     /** By their words alone, and the types of which another unit tells the layout. */

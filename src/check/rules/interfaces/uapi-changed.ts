@@ -74,6 +74,6 @@ export const uapiChanged: Rule = {
   looksFor: 'A changed constant, enumerator or struct in a header that programs are compiled with',
   why: 'Programs that run now were compiled with the old one, and with a revert the kernel goes back to it',
   remedy: 'Keep what there is, and let the new code accept both',
-  restsOn: [{ file: 'Documentation/kbuild/headers_install.rst', says: 'describe the API for user space' }],
-  find: (_job, subject) => uapiFindings(subject.changes),
+  restsOn: ['Documentation/kbuild/headers_install.rst: describe the API for user space'],
+  find: (subject) => uapiFindings(subject.changes),
 }

@@ -10,7 +10,7 @@ import { isInitOrExit } from '../../../diff/object/init-sections.ts'
 import { listed } from '../../../ground/listed.ts'
 import { readInlining } from '../../../source/change/ipa-clones.ts'
 import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, type Rule } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 
 /** The functions that use one, straight or through macros and functions that have no code of their own. */
@@ -46,15 +46,12 @@ interface Copy {
 function noteOf(copies: readonly Copy[]): Found {
   const { name, file } = copies[0]!
   const into = [...new Set(copies.flatMap((copy) => copy.into))]
-  return {
-    severity: 'note',
-    symbol: name,
-    unit: file,
-    message:
-      `${name} has no code of its own in the running kernel; it is inlined into ${listed(into)}, which ` +
+  return foundIn(
+    { name, file },
+    `${name} has no code of its own in the running kernel; it is inlined into ${listed(into)}, which ` +
       `${into.length === 1 ? 'is' : 'are'} replaced`,
-    hint: 'Nothing needs to be done',
-  }
+    { severity: 'note', hint: 'Nothing needs to be done' },
+  )
 }
 
 async function findIn(
@@ -119,8 +116,8 @@ export const inlinedCopy: Rule = {
   looksFor: 'A changed function that the compiler put into others which the live patch would leave as they are',
   why: 'The kernel redirects a function at its entry; a copy of its code in another function goes on as before',
   remedy: 'Let the patch change the function that holds the copy as well',
-  restsOn: [{ file: 'Documentation/livepatch/livepatch.rst', says: 'the very beginning of the function' }],
-  async find(_job, subject) {
+  restsOn: ['Documentation/livepatch/livepatch.rst: the very beginning of the function'],
+  async find(subject) {
     const { all } = changedFunctionsOf(subject)
     const changed = all.filter(({ before, after }) => before !== undefined && after !== undefined)
     if (changed.length === 0) return []

@@ -10,11 +10,8 @@ export const runsOnlyAtStart: Rule = {
   why: 'The kernel has started; the function can be replaced, but nothing calls it again, so the fix has no effect',
   remedy:
     'Do in a callback (INARCH_PRE_PATCH) what the function should have done, or install the fixed kernel and reboot',
-  restsOn: [
-    { file: 'init/main.c', says: 'do_initcalls' },
-    { file: 'init/main.c', says: 'kernel_init_freeable' },
-  ],
-  async find(job, { extraction, kernel, names }): Promise<Found[]> {
+  restsOn: ['init/main.c: do_initcalls', 'init/main.c: kernel_init_freeable'],
+  async find({ extraction, kernel, names }, job): Promise<Found[]> {
     if (!extraction.replaced.some(({ object }) => object === 'vmlinux')) return []
     const contexts = await openContexts(job, kernel)
     const isPast = ({ object, before: { name } }: (typeof extraction.replaced)[number]) =>

@@ -63,6 +63,6 @@ export const unusedMacro: Rule = {
   looksFor: 'A macro of a C file that the patch changes and that nothing in the file uses',
   why: 'No code differs by it, so this part of the patch has no effect',
   remedy: 'See whether a part of the fix is missing',
-  restsOn: [{ file: 'scripts/Makefile.extrawarn', says: '-Wunused-macros' }],
-  find: (_job, { changes }) => unusedMacros(changes),
+  restsOn: ['scripts/Makefile.extrawarn: -Wunused-macros'],
+  find: ({ changes }) => unusedMacros(changes),
 }

@@ -5,8 +5,8 @@
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 const counts = /^(?:\+\+|--|\+= |-= |taken|given back|atomic\w*_(?:add|sub)|percpu_counter\w*)/
 
@@ -37,7 +37,7 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
       if (statement.kind === 'condition' && statement.leaves) checks.push({ name, file, statement })
   }
   const said = new Set<string>()
-  return checks.flatMap(({ name, file, statement: { tokens } }): Found[] => {
+  return checks.flatMap(({ name, file, statement: { tokens } }) => {
     const compares = tokens.some(({ text }) => /^(?:<|>|<=|>=)$/.test(text))
     const at = tokens.findIndex(
       ({ text }, index) => kept.has(text) && /^(?:->|\.)$/.test(tokens[index - 1]?.text ?? ''),
@@ -46,16 +46,12 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
     if (!compares || member === undefined || said.has(member)) return []
     said.add(member)
     const { name: keeper, thing } = kept.get(member)!
-    return [
-      {
-        symbol: name,
-        unit: file,
-        functions: [keeper],
-        message:
-          `${name} now leaves when ${thing} has come to a limit, and only the new ${keeper} counts ` +
-          `${thing} right; existing objects have the old code’s count`,
-      },
-    ]
+    return foundIn(
+      { name, file },
+      `${name} now leaves when ${thing} has come to a limit, and only the new ${keeper} counts ` +
+        `${thing} right; existing objects have the old code’s count`,
+      { functions: [keeper] },
+    )
   })
 }
 
@@ -67,6 +63,6 @@ export const countTrusted: Rule = {
     'The count of an object that lives is wrong by all that the old code did; the check may refuse ' +
     'everything from the first moment, or never',
   remedy: 'Make the objects anew after the live patch is on, correct the count in a callback, or leave the check out',
-  restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'Safe updates to global data' }],
-  find: (_job, subject) => trustedFindings(changedFunctionsOf(subject)),
+  restsOn: ['Documentation/livepatch/callbacks.rst: Safe updates to global data'],
+  find: ofTexts(trustedFindings),
 }

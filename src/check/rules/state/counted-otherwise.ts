@@ -4,29 +4,25 @@
 
 import { listed } from '../../../ground/listed.ts'
 import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 function turnFindings({ rewritten }: ChangedFunctions): Found[] {
   const said = new Set<string>()
-  return rewritten.flatMap(({ name, file, before, after }): Found[] => {
+  return rewritten.flatMap(({ name, file, before, after }) => {
     const [old, young] = [thresholdsIn(before), thresholdsIn(after)]
-    return young.flatMap((threshold): Found[] => {
+    return young.flatMap((threshold) => {
       const was = old.filter(({ thing }) => thing === threshold.thing)
       const is = young.filter(({ thing }) => thing === threshold.thing)
       const isAmong = (one: Threshold, list: readonly Threshold[]) => list.some(({ at }) => at === one.at)
       const gone = was.find((one) => !isAmong(one, is))
       if (gone === undefined || isAmong(threshold, was) || said.has(threshold.thing)) return []
       said.add(threshold.thing)
-      return [
-        {
-          symbol: name,
-          unit: file,
-          message:
-            `${name} now decides at another count of ${threshold.thing} (${gone.text}, now ${threshold.text}); ` +
-            'existing objects have the old code’s count',
-        },
-      ]
+      return foundIn(
+        { name, file },
+        `${name} now decides at another count of ${threshold.thing} (${gone.text}, now ${threshold.text}); ` +
+          'existing objects have the old code’s count',
+      )
     })
   })
 }
@@ -56,24 +52,20 @@ function unitFindings(functions: ChangedFunctions): Found[] {
       shifts.set(thing, known)
     }
   }
-  return [...shifts].flatMap(([thing, { up, down }]): Found[] => {
+  return [...shifts].flatMap(([thing, { up, down }]) => {
     const names = new Set([...up, ...down].map(({ name }) => name))
     const [adds, takes] = [up[0], down[0]]
     // What one function adds and takes off again ends with its call.
     if (adds === undefined || takes === undefined || names.size < 2) return []
-    return [
-      {
-        symbol: adds.name,
-        unit: adds.file,
-        functions: [...names],
-        message:
-          `${listed([...new Set(up.map(({ name }) => name))])} now ` +
-          `${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ` +
-          `${adds.come}), and ${listed([...new Set(down.map(({ name }) => name))])} ` +
-          `${down.length === 1 ? 'takes' : 'take'} another one off (${takes.gone}, now ${takes.come}); ` +
-          'what the old code has added is taken off in the new unit, and the other way round after a revert',
-      },
-    ]
+    return foundIn(
+      adds,
+      `${listed([...new Set(up.map(({ name }) => name))])} now ` +
+        `${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ` +
+        `${adds.come}), and ${listed([...new Set(down.map(({ name }) => name))])} ` +
+        `${down.length === 1 ? 'takes' : 'take'} another one off (${takes.gone}, now ${takes.come}); ` +
+        'what the old code has added is taken off in the new unit, and the other way round after a revert',
+      { functions: [...names] },
+    )
   })
 }
 
@@ -112,7 +104,7 @@ function exchangesIn(functions: ChangedFunctions): Exchange[] {
 function exchangeFindings(functions: ChangedFunctions): Found[] {
   const all = exchangesIn(functions)
   const said = new Set<string>()
-  return all.flatMap((up): Found[] => {
+  return all.flatMap((up) => {
     const { from, to } = up
     const down = all.find(
       (one) =>
@@ -124,17 +116,13 @@ function exchangeFindings(functions: ChangedFunctions): Found[] {
     )
     if (up.direction !== 'up' || down === undefined || said.has(`${from} ${to}`)) return []
     said.add(`${from} ${to}`)
-    return [
-      {
-        symbol: up.name,
-        unit: up.file,
-        functions: [down.name],
-        message:
-          `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ` +
-          `${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the ` +
-          'other way round after a revert',
-      },
-    ]
+    return foundIn(
+      up,
+      `${up.name} now adds to ${to} what it added to ${from}, and ${down.name} takes it off ` +
+        `${to}; what the old code has added to ${from} stays there and is taken off ${to}, and the ` +
+        'other way round after a revert',
+      { functions: [down.name] },
+    )
   })
 }
 
@@ -155,8 +143,8 @@ export const countedOtherwise: Rule = {
     'Count as before, or correct the counts of all objects in a callback while nobody uses them ' +
     '(INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
   restsOn: [
-    { file: 'include/linux/refcount.h', says: 'refcount_dec_and_test' },
-    { file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' },
+    'include/linux/refcount.h: refcount_dec_and_test',
+    'Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures',
   ],
-  find: (_job, subject) => countedFindings(changedFunctionsOf(subject)),
+  find: ofTexts(countedFindings),
 }

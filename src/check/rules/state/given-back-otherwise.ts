@@ -13,13 +13,8 @@ import { withHelpers } from '../../locks/operations.ts'
 import { acquisitionFindings } from '../../semantics/effects/acquisitions.ts'
 import { type Allocation, allocationsOf, allocationsThrough } from '../../semantics/memory/allocation.ts'
 import { accepts, type Family } from '../../semantics/reading/allocators.ts'
-import {
-  type ChangedFunction,
-  type ChangedFunctions,
-  changedFunctionsOf,
-  type Side,
-} from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunction, ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 interface Sides {
   readonly before: readonly Allocation[]
@@ -112,7 +107,7 @@ function differs(old: readonly Allocation[], young: readonly Allocation[]): bool
 export function givenBackFindings(functions: ChangedFunctions): Found[] {
   const whole: Sides = { before: allocationsOf(functions.before), after: allocationsOf(functions.after) }
   const said = new Set<string>()
-  return functions.rewritten.flatMap((one): Found[] => {
+  return functions.rewritten.flatMap((one) => {
     // What the patch moves into a new function, or out of one that goes, is the caller's.
     const through = (side: Side, other: Side, own: Definition) =>
       withHelpers(side, own, other).flatMap((part) =>
@@ -126,14 +121,14 @@ export function givenBackFindings(functions: ChangedFunctions): Found[] {
     const isOneCalls = (thing: string) =>
       isOfOneCall(one.before!, own.before, thing, find) && isOfOneCall(one.after!, own.after, thing, find)
     const things = new Set([...own.before, ...own.after].map(({ thing }) => thing))
-    return [...things].flatMap((thing): Found[] => {
+    return [...things].flatMap((thing) => {
       const message =
         said.has(thing) || isLocal(whole, thing, one.name) || isOneCalls(thing)
           ? undefined
           : dangerOf(one, own, whole, thing)
       if (message === undefined) return []
       said.add(thing)
-      return [{ symbol: one.name, unit: one.file, message }]
+      return foundIn(one, message)
     })
   })
 }
@@ -209,13 +204,7 @@ export const givenBackOtherwise: Rule = {
     'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old ' +
     'objects go before you rely on it',
   restsOn: [
-    {
-      file: 'Documentation/core-api/memory-allocation.rst',
-      says: 'When the allocated memory is no longer needed it must be freed',
-    },
+    'Documentation/core-api/memory-allocation.rst: When the allocated memory is no longer needed it must be freed',
   ],
-  find(_job, subject) {
-    const functions = changedFunctionsOf(subject)
-    return [...givenBackFindings(functions), ...acquisitionFindings(functions)]
-  },
+  find: ofTexts((functions) => [...givenBackFindings(functions), ...acquisitionFindings(functions)]),
 }

@@ -2,8 +2,8 @@
 // A pointer without a type that holds something else since the patch: what the old code has put there is taken for what
 // the new code puts there.
 import { type Holding, holdingsIn, isStruct } from '../../semantics/values/untyped-pointers.ts'
-import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 /** `struct spi_master` is `struct spi_controller` by a macro. */
 function sameType({ library }: ChangedFunctions, one: string, other: string): boolean {
@@ -15,13 +15,13 @@ function sameType({ library }: ChangedFunctions, one: string, other: string): bo
 
 export function heldFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
-  return functions.rewritten.flatMap((one): Found[] => {
+  return functions.rewritten.flatMap((one) => {
     const isAddressTaken = functions.before.isAddressTaken(one.name)
     const find = (side: Side) => (name: string) => side.definitions.get(name) ?? functions.library.definition(name)
     const old = holdingsIn(one.before, isAddressTaken, find(functions.before))
     const young = holdingsIn(one.after, isAddressTaken, find(functions.after))
     const holders = new Set([...old, ...young].map(({ holder, does }) => `${does} ${holder}`))
-    return [...holders].flatMap((key): Found[] => {
+    return [...holders].flatMap((key) => {
       const typesOf = (list: readonly Holding[]) =>
         new Set(list.filter(({ holder, does }) => `${does} ${holder}` === key).map(({ as }) => as))
       const [was, is] = [typesOf(old), typesOf(young)]
@@ -38,7 +38,7 @@ export function heldFindings(functions: ChangedFunctions): Found[] {
           `the old code has put there is a ${gone[0]}`
         : `${one.name} now puts a ${come[0]} into ${holder}, where it put a ${gone[0]}; old code, and ` +
           `all that is not replaced, takes it for a ${gone[0]}`
-      return [{ symbol: one.name, unit: one.file, message }]
+      return foundIn(one, message)
     })
   })
 }
@@ -53,9 +53,6 @@ export const heldOtherwise: Rule = {
     'Open files, bound devices and armed timers keep what the old code has put there, and the new ' +
     'code would read it as something else',
   remedy: 'Leave the pointer as it is and keep what is new in a shadow variable of the object',
-  restsOn: [
-    { file: 'include/linux/fs.h', says: 'private_data' },
-    { file: 'include/linux/device.h', says: 'driver_data' },
-  ],
-  find: (_job, subject) => heldFindings(changedFunctionsOf(subject)),
+  restsOn: ['include/linux/fs.h: private_data', 'include/linux/device.h: driver_data'],
+  find: ofTexts(heldFindings),
 }

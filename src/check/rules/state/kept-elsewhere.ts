@@ -19,9 +19,9 @@ import { macroValues } from '../../../c/written/macro-values.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { says } from '../../semantics/reading/known-callees.ts'
-import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 /** One name in the place of another one, in a statement that is the same otherwise. */
 interface Exchange {
@@ -193,18 +193,17 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
         if (heir !== undefined && !isSaid) note({ from: variable.name, to: heir.name }, false, path, name)
       }
     }
-  return [...found.values()].map(({ from, to, isNew, file, names }): Found => {
+  return [...found.values()].map(({ from, to, isNew, file, names }) => {
     const who = `${listed(names)} now ${new Set(names).size === 1 ? 'uses' : 'use'}`
-    return {
-      symbol: names[0]!,
-      unit: file,
-      functions: names,
-      message: isNew
+    return foundIn(
+      { name: names[0]!, file },
+      isNew
         ? `${who} the new ${to} in place of ${from}, which other code still uses; what the old code has ` +
-          `left in ${from} is not in ${to}`
+            `left in ${from} is not in ${to}`
         : `${who} ${to} in place of ${from}, which nothing uses any more; what the old code has left in ` +
-          `${from} is lost to the new code`,
-    }
+            `${from} is lost to the new code`,
+      { functions: names },
+    )
   })
 }
 
@@ -225,6 +224,6 @@ export const keptElsewhere: Rule = {
     'What the old code has put into the one is not in the other: entries are not found, those who ' +
     'wait are not woken, numbers are given out again',
   remedy: 'Let the new code look into both, or move what the old variable holds in a callback (INARCH_PRE_PATCH)',
-  restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'Safe updates to global data' }],
-  find: (_job, subject) => elsewhereFindings(changedFunctionsOf(subject), subject.changes),
+  restsOn: ['Documentation/livepatch/callbacks.rst: Safe updates to global data'],
+  find: ofTexts(elsewhereFindings),
 }

@@ -109,9 +109,9 @@ export const keptText: Rule = {
     'Let the text be a constant that the kernel has already, undo in a callback (INARCH_PRE_UNPATCH) ' +
     'what was registered, or allow it and never unload the live patch',
   restsOn: [
-    { file: 'kernel/resource.c', says: 'r->name ? r->name' },
-    { file: 'kernel/irq/proc.c', says: 'action->name' },
-    { file: 'kernel/module/main.c', says: 'free_module' },
+    'kernel/resource.c: r->name ? r->name',
+    'kernel/irq/proc.c: action->name',
+    'kernel/module/main.c: free_module',
   ],
-  find: (_job, subject) => subject.units.flatMap(inUnit),
+  find: (subject) => subject.units.flatMap(inUnit),
 }

@@ -3,6 +3,7 @@
 // function, an object's operations. What old code has set up keeps the old one. (Where the function is the same and
 // only its code changes there is no danger: the kernel redirects it at its entry.)
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
+import { groupBy } from '../../../ground/group-by.ts'
 import { listed } from '../../../ground/listed.ts'
 import { loadsAddress } from '../../../x86/address-taking.ts'
 import { escapingDataIn } from '../../semantics/memory/escaping-data.ts'
@@ -71,20 +72,16 @@ function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchang
 }
 
 function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
-  const groups = new Map<string, Exchange[]>()
-  for (const one of exchangesIn(subject, studied)) {
-    const isSwap = one.gone.length > 0 && one.come.length > 0
-    if (!isSwap && one.tables.length === 0) continue
-    const key = isSwap ? `${one.gone} ${one.come}` : `${one.tables}`
-    groups.set(key, [...(groups.get(key) ?? []), one])
-  }
+  const isSwap = ({ gone, come }: Exchange) => gone.length > 0 && come.length > 0
+  const all = exchangesIn(subject, studied).filter((one) => isSwap(one) || one.tables.length > 0)
+  const groups = groupBy(all, (one) => (isSwap(one) ? `${one.gone} ${one.come}` : `${one.tables}`))
   return [...groups.values()].map((group): Found => {
     const [{ gone, come, tables }] = group as [Exchange]
     const names = group.map(({ name }) => name)
     const who = listed(names)
     const [passes, stores] = group.length === 1 ? ['passes', 'stores'] : ['pass', 'store']
     const place = { symbol: names[0]!, unit: studied.change.unit, functions: [...names, ...gone, ...come] }
-    if (gone.length > 0 && come.length > 0)
+    if (isSwap(group[0]!))
       return {
         ...place,
         message:
@@ -141,10 +138,10 @@ export const livePointer: Rule = {
     'Change the callback that is set already instead of setting another one, or let both understand the ' +
     'same objects',
   restsOn: [
-    { file: 'kernel/livepatch/patch.c', says: 'klp_ftrace_handler' },
-    { file: 'kernel/time/timer.c', says: 'call_timer_fn' },
-    { file: 'kernel/workqueue.c', says: 'worker->current_func = work->func' },
+    'kernel/livepatch/patch.c: klp_ftrace_handler',
+    'kernel/time/timer.c: call_timer_fn',
+    'kernel/workqueue.c: worker->current_func = work->func',
   ],
-  find: (_job, subject) =>
+  find: (subject) =>
     subject.units.flatMap((studied) => [...pointerFindings(subject, studied), ...keptFindings(studied)]),
 }

@@ -17,13 +17,8 @@ import {
 import { type Packing, packingsIn, type Scale, scalesIn } from '../../semantics/values/conversions.ts'
 import { type Replacement, replacementsIn } from '../../semantics/values/replacements.ts'
 import { operationsWithSharedValues } from '../../semantics/values/shared-values.ts'
-import {
-  type ChangedFunction,
-  type ChangedFunctions,
-  changedFunctionsOf,
-  textOf,
-} from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type ChangedFunction, type ChangedFunctions, textOf } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 import { countedFindings } from './counted-otherwise.ts'
 import { placedFindings } from './placed-otherwise.ts'
 import { storedFindings } from './stored-otherwise.ts'
@@ -106,59 +101,47 @@ function inOrder(one: ChangedOperation, other: ChangedOperation): [ChangedOperat
 }
 
 function packingMeetings(packings: readonly Packing[]): Meeting[] {
+  const why = 'words that the old code has packed are unpacked by the new code'
   return packings.flatMap((pack) =>
-    pack.does === 'unpack'
-      ? []
-      : packings.flatMap((unpack): Meeting[] => {
-          const shift = [...pack.shifts].find((one) => unpack.shifts.has(one))
-          if (unpack.does === 'pack' || shift === undefined) return []
-          return [
-            meeting(
-              pack,
-              unpack,
-              `packs by ${shift}`,
-              'words that the old code has packed are unpacked by the new code',
-            ),
-          ]
-        }),
+    packings.flatMap((unpack) => {
+      const shift = [...pack.shifts].find((one) => unpack.shifts.has(one))
+      const areBoth = pack.does !== 'unpack' && unpack.does !== 'pack' && shift !== undefined
+      return areBoth ? [meeting(pack, unpack, `packs by ${shift}`, why)] : []
+    }),
   )
 }
 
 function scaleMeetings(scales: readonly Scale[]): Meeting[] {
+  const why = 'objects hold what the old code has written'
   return scales.flatMap((one) =>
-    one.member === undefined
-      ? []
-      : scales.flatMap((other): Meeting[] =>
-          other.unit !== one.unit || other.by === one.by || other.member === one.member
-            ? []
-            : [
-                meeting(
-                  one,
-                  other,
-                  `takes ${one.member} in another unit`,
-                  'objects hold what the old code has written',
-                ),
-              ],
-        ),
+    scales.flatMap((other) =>
+      one.member !== undefined && other.unit === one.unit && other.by !== one.by && other.member !== one.member
+        ? [meeting(one, other, `takes ${one.member} in another unit`, why)]
+        : [],
+    ),
   )
 }
 
 /** What the functions of one thing do otherwise, as one finding, and the names that stand in what they do. */
-function together(meetings: readonly Meeting[], functions: ChangedFunctions): (Found & { names: Set<string> })[] {
+function together(
+  meetings: readonly Meeting[],
+  functions: ChangedFunctions,
+): { found: Found; names: ReadonlySet<string> }[] {
   const apart = meetings.filter(({ one, other }) => !isOneCall(functions, one.name, other.name))
   return [...new Set(apart.map(({ what }) => what))].map((what) => {
     const of = apart.filter((its) => its.what === what)
     const sides = of.flatMap(({ one, other }) => [one, other])
     const [first, ...rest] = sides.filter(({ name }, at) => sides.findIndex((side) => side.name === name) === at)
-    return {
-      symbol: first!.name,
-      unit: first!.file,
-      functions: sides.map(({ name }) => name),
-      names: new Set([what, ...sides.flatMap(({ name, gone, come }) => [name, gone, come])].flatMap(wordsOf)),
-      message:
-        `${first!.name} now ${what} otherwise (${told(first!)}), and so ` +
-        `${rest.length === 1 ? 'does' : 'do'} ` +
+    const does = rest.length === 1 ? 'does' : 'do'
+    const found = foundIn(
+      first!,
+      `${first!.name} now ${what} otherwise (${told(first!)}), and so ${does} ` +
         `${listed(rest.map((side) => `${side.name} (${told(side)})`))}; ${of[0]!.why}`,
+      { functions: sides.map(({ name }) => name) },
+    )
+    return {
+      found,
+      names: new Set([what, ...sides.flatMap(({ name, gone, come }) => [name, gone, come])].flatMap(wordsOf)),
     }
   })
 }
@@ -199,7 +182,7 @@ export function meantFindings(functions: ChangedFunctions): Found[] {
   const macros = new Set(functions.all.flatMap(({ name, isPutIn }) => (isPutIn ? [name] : [])))
   // What another rule asks of the function, of the constant or of the macro that alone makes it another one is not
   // asked again.
-  return found.flatMap(({ names, ...one }) => {
+  return found.flatMap(({ found: one, names }) => {
     const isMacroAlone = isWrittenAlike(both.find(({ name }) => name === one.symbol))
     const isAsked = others.some(
       ({ symbol = '', functions: its = [] }) =>
@@ -221,6 +204,6 @@ export const meantOtherwise: Rule = {
   remedy:
     'Let the new code understand both, or do as before for what is there and mark what is new, such as ' +
     'by a shadow variable',
-  restsOn: [{ file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' }],
-  find: (_job, subject) => meantFindings(changedFunctionsOf(subject)),
+  restsOn: ['Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures'],
+  find: ofTexts(meantFindings),
 }

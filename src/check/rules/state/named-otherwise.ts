@@ -8,9 +8,9 @@ import { macroValues } from '../../../c/written/macro-values.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { withHelpers } from '../../locks/operations.ts'
 import { type NameUse, namesIn, nameWrappers } from '../../semantics/values/registered-names.ts'
-import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, ofTexts, type Rule } from '../../subject/rule.ts'
 
 type Constants = ReadonlyMap<string, string>
 
@@ -71,9 +71,6 @@ export const namedOtherwise: Rule = {
     'What the old code has registered keeps its name, so the new code does not find it and it stays ' +
     'for ever; after a revert the old code does not find what the new code has registered',
   remedy: 'Keep the name, or look for the old name, too, as long as things can be there under it',
-  restsOn: [
-    { file: 'fs/kernfs/dir.c', says: 'kernfs_find_ns' },
-    { file: 'fs/proc/generic.c', says: 'remove_proc_entry' },
-  ],
-  find: (_job, subject) => nameFindings(changedFunctionsOf(subject), subject.changes),
+  restsOn: ['fs/kernfs/dir.c: kernfs_find_ns', 'fs/proc/generic.c: remove_proc_entry'],
+  find: ofTexts(nameFindings),
 }

@@ -8,8 +8,8 @@ import type { Definition } from '../../../c/written/functions.ts'
 import { calls, insertionEndFindings, ordersItself, treeAdds } from '../../semantics/values/insertion-order.ts'
 import { adds, isPlace } from '../../semantics/values/placement.ts'
 import { sortedListFindings } from '../../semantics/values/sorted-lists.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, ofTexts, type Rule } from '../../subject/rule.ts'
 
 const hashes =
   /^(?:jhash\w*|hash_(?:32|64|long|ptr|min|mix)\w*|full_name_hash|hashlen_\w+|siphash\w*|hsiphash\w*|crc32\w*|xxh(?:32|64)\w*|__?\w*hash_?fn|partial_name_hash|murmur\w*)$/
@@ -161,9 +161,6 @@ export const placedOtherwise: Rule = {
   remedy:
     'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and ' +
     'INARCH_POST_UNPATCH)',
-  restsOn: [
-    { file: 'include/linux/hashtable.h', says: 'hash_min' },
-    { file: 'Documentation/core-api/rbtree.rst', says: 'Inserting data into an rbtree' },
-  ],
-  find: (_job, subject) => placedFindings(changedFunctionsOf(subject)),
+  restsOn: ['include/linux/hashtable.h: hash_min', 'Documentation/core-api/rbtree.rst: Inserting data into an rbtree'],
+  find: ofTexts(placedFindings),
 }

@@ -4,8 +4,8 @@
 
 import type { Token } from '../../../c/tokens/lexer.ts'
 import { listed } from '../../../ground/listed.ts'
-import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 const processors = 'processors that are online'
 
@@ -102,18 +102,14 @@ export function arrivalFindings(functions: ChangedFunctions): Found[] {
     found.set(what, known)
   }
   const whole = functions.all.filter(({ before, after }) => before !== undefined && after !== undefined).length
-  return [...found].map(([what, { names, file }]): Found => {
+  return [...found].map(([what, { names, file }]) => {
     const isAll = names.length === whole
-    return {
-      // Devices are bound again and file systems mounted again; the processors of a running machine stay.
-      ...(isAll && what === processors ? { severity: 'warning' as const } : {}),
-      symbol: names[0]!,
-      unit: file,
-      functions: names,
-      message:
-        `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only when something new comes; ${what} keep ` +
+    return foundIn(
+      { name: names[0]!, file },
+      `${listed(names)} ${names.length === 1 ? 'runs' : 'run'} only when something new comes; ${what} keep ` +
         `what the old code gave them${isAll ? ', so for them the fix has no effect' : ''}`,
-    }
+      { ...(isAll && what === processors ? { severity: 'warning' as const } : {}), functions: names },
+    )
   })
 }
 
@@ -125,6 +121,6 @@ export const reachesOnlyNew: Rule = {
     'a processor brought up, a namespace made',
   why: 'What is there already has been through the old code, and the fix does not reach it',
   remedy: 'Bind, mount or bring up again what must be fixed, or correct what is there in a callback (INARCH_PRE_PATCH)',
-  restsOn: [{ file: 'Documentation/livepatch/callbacks.rst', says: 'to init and probe functions' }],
-  find: (_job, subject) => arrivalFindings(changedFunctionsOf(subject)),
+  restsOn: ['Documentation/livepatch/callbacks.rst: to init and probe functions'],
+  find: ofTexts(arrivalFindings),
 }

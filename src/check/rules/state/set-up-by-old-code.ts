@@ -13,8 +13,8 @@ import { largerAllocationFindings } from '../../semantics/memory/larger-allocati
 import { partialInitializationFindings } from '../../semantics/memory/partial-initialization.ts'
 import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { newVariableFindings } from '../../semantics/values/new-variables.ts'
-import { type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 import { keptBy } from './reaches-only-new.ts'
 
 const setUp =
@@ -67,7 +67,7 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
     texts.reduce((sum, text) => sum + usesIn(text, member), 0)
   const stack = stackTypes(functions)
   const setsUp = (texts: readonly Definition[], member: string) => texts.some((text) => setUpIn(text).has(member))
-  return sides.flatMap((one): Found[] => {
+  return sides.flatMap((one) => {
     if (!one.isOld) return []
     const members: string[] = []
     const names: string[] = []
@@ -94,17 +94,13 @@ export function setUpFindings(functions: ChangedFunctions): Found[] {
     }
     if (members.length === 0) return []
     const them = members.length === 1 ? 'it' : 'them'
-    return [
-      {
-        symbol: one.name,
-        unit: one.file,
-        functions: names,
-        message:
-          `${one.name} now sets up ${listed(members)}, and ${listed(names)} now ` +
-          `${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made ` +
-          `lack ${them}`,
-      },
-    ]
+    return foundIn(
+      one,
+      `${one.name} now sets up ${listed(members)}, and ${listed(names)} now ` +
+        `${new Set(names).size === 1 ? 'uses' : 'use'} ${them}; objects that the old code has made ` +
+        `lack ${them}`,
+      { functions: names },
+    )
   })
 }
 
@@ -134,6 +130,6 @@ export const setUpByOldCode: Rule = {
   remedy:
     'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a ' +
     'callback for all objects there are',
-  restsOn: [{ file: 'Documentation/livepatch/shadow-vars.rst', says: 'In-flight parent objects' }],
-  find: (_job, subject) => oldObjectFindings(changedFunctionsOf(subject), subject.changes),
+  restsOn: ['Documentation/livepatch/shadow-vars.rst: In-flight parent objects'],
+  find: ofTexts(oldObjectFindings),
 }

@@ -54,6 +54,6 @@ export const shadowVariable: Rule = {
     'When the live patch is gone nobody can find them: their memory stays, and a later live patch ' +
     'with the same number meets old values',
   remedy: 'Call klp_shadow_free_all() with the same number in a callback (INARCH_POST_UNPATCH)',
-  restsOn: [{ file: 'Documentation/livepatch/shadow-vars.rst', says: 'klp_shadow_free_all' }],
-  find: (_job, { changes }) => shadowFindings(changes),
+  restsOn: ['Documentation/livepatch/shadow-vars.rst: klp_shadow_free_all'],
+  find: ({ changes }) => shadowFindings(changes),
 }

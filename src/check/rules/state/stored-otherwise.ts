@@ -18,8 +18,8 @@ import {
 import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { constantMeanings } from '../../semantics/values/constants.ts'
 import { belongTogether, movedMemberFindings, readsBeforeItWrites } from '../../semantics/values/resume-state.ts'
-import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
 
 /** What of one member changes in one function. */
 interface Shift {
@@ -83,22 +83,18 @@ const told = (how: string) => (how === '' ? 'as it is' : how.replace(/_ \( \)/g,
 function ownFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
   const stack = stackTypes(functions)
   return [...writes].flatMap(([member, writers]) =>
-    writers.flatMap((write): Found[] => {
+    writers.flatMap((write) => {
       const definition = functions.after.definitions.get(write.name)
       const read = reads.get(member)?.find(({ name }) => name === write.name)
       if (definition === undefined || read === undefined || !belongTogether(write, read)) return []
       if (stack.has(member.slice(0, member.lastIndexOf('.')))) return []
       if (!readsBeforeItWrites(definition, lastName(member))) return []
       const change = ({ gone, come }: Shift) => `${told(gone[0] ?? '')}, now ${told(come[0] ?? '')}`
-      return [
-        {
-          symbol: write.name,
-          unit: write.file,
-          message:
-            `${write.name} now writes ${member} otherwise (${change(write)}) for its own next call, ` +
-            `which reads it otherwise (${change(read)}); objects hold what the old code has written`,
-        },
-      ]
+      return foundIn(
+        write,
+        `${write.name} now writes ${member} otherwise (${change(write)}) for its own next call, ` +
+          `which reads it otherwise (${change(read)}); objects hold what the old code has written`,
+      )
     }),
   )
 }
@@ -136,7 +132,7 @@ function readersOf(writes: Shifts, reads: Shifts): Shifts {
 /** @param writes members that are written by something else than before */
 function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts): Found[] {
   const made = new Set(allocationsOf(functions.before).flatMap(({ role, thing }) => (role === 'take' ? [thing] : [])))
-  return [...writes].flatMap(([member, writers]): Found[] => {
+  return [...writes].flatMap(([member, writers]) => {
     const readers = (reads.get(member) ?? []).filter(({ name }) => !writers.every((writer) => writer.name === name))
     const [writer, reader] = [writers[0]!, readers[0]]
     if (reader === undefined) return []
@@ -154,20 +150,15 @@ function encodingFindings(functions: ChangedFunctions, writes: Shifts, reads: Sh
     const meets = isOneCall
       ? `both are below ${root}, so old and new code meet only in what outlasts its call`
       : 'objects hold what the old code has written'
-    return [
-      {
-        ...(isOneCall ? { severity: 'note' as const } : {}),
-        symbol: writer.name,
-        unit: writer.file,
-        functions: names,
-        message:
-          `${listed(writers.map(({ name }) => name))} now ` +
-          `${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, ` +
-          `now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ` +
-          `${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0] ?? '')}, now ` +
-          `${told(reader.come[0] ?? '')}); ${meets}`,
-      },
-    ]
+    return foundIn(
+      writer,
+      `${listed(writers.map(({ name }) => name))} now ` +
+        `${writers.length === 1 ? 'writes' : 'write'} ${member} otherwise (${told(writer.gone[0]!)}, ` +
+        `now ${told(writer.come[0]!)}), and ${listed(readers.map(({ name }) => name))} ` +
+        `${readers.length === 1 ? 'reads' : 'read'} it otherwise (${told(reader.gone[0] ?? '')}, now ` +
+        `${told(reader.come[0] ?? '')}); ${meets}`,
+      { ...(isOneCall ? { severity: 'note' as const } : {}), functions: names },
+    )
   })
 }
 
@@ -198,19 +189,17 @@ function constantFindings(functions: ChangedFunctions): Found[] {
     return pair === undefined ? [] : [{ ...one, ...pair }]
   })
   // Constants of one list that move together are told together.
-  return [...new Set(pairs.map(({ write }) => write.member))].map((member): Found => {
+  return [...new Set(pairs.map(({ write }) => write.member))].map((member) => {
     const of = pairs.filter(({ write }) => write.member === member)
     const { name, file, before, after, write, read } = of[0]!
     const more =
       of.length === 1 ? '' : ` (so ${of.length === 2 ? 'does' : 'do'} ${toldFirst(of.slice(1).map((one) => one.name))})`
-    return {
-      symbol: name,
-      unit: file,
-      functions: [write.name, read.name],
-      message:
-        `${name} is ${after} instead of ${before}${more}; ${write.name} writes it to ${member}, and ` +
+    return foundIn(
+      { name, file },
+      `${name} is ${after} instead of ${before}${more}; ${write.name} writes it to ${member}, and ` +
         `${read.name} reads that by it, so objects that are there hold the old value`,
-    }
+      { functions: [write.name, read.name] },
+    )
   })
 }
 
@@ -235,6 +224,6 @@ export const storedOtherwise: Rule = {
     'Objects hold what the old code has written; the new code reads another meaning into it, and old ' +
     'code into what the new code writes',
   remedy: 'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
-  restsOn: [{ file: 'Documentation/livepatch/livepatch.rst', says: 'exchange meaning of some temporary structures' }],
-  find: (_job, subject) => storedFindings(changedFunctionsOf(subject)),
+  restsOn: ['Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures'],
+  find: ofTexts(storedFindings),
 }

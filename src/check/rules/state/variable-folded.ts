@@ -119,6 +119,6 @@ export const variableFolded: Rule = {
   remedy:
     'Leave in what writes it, or mark it __used, so that the compiler keeps it; allow it, if the ' +
     'initial value is meant',
-  restsOn: [{ file: 'kernel/params.c', says: 'param_attr_store' }],
-  find: (_job, subject) => subject.units.flatMap((one) => foldedVariables(one.change, textsOf(subject, one))),
+  restsOn: ['kernel/params.c: param_attr_store'],
+  find: (subject) => subject.units.flatMap((one) => foldedVariables(one.change, textsOf(subject, one))),
 }

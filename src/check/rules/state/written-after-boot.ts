@@ -5,7 +5,7 @@ import { differenceOf, statementsOf } from '../../../c/tokens/statements.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, type Rule } from '../../subject/rule.ts'
 import type { Subject } from '../../subject/subject.ts'
 
 /** True of a variable that the changed files declare so: `static struct x *name __ro_after_init = …`. */
@@ -43,13 +43,14 @@ export function bootDataFindings(
       if (!isItself || variables.has(base)) continue
       // What the patch brings itself is carried where it stays writable.
       if (!isDeclaredSo(functions.before, base) && !isReadOnly(base)) continue
-      found.set(base, {
-        symbol: name,
-        unit: file,
-        message:
+      found.set(
+        base,
+        foundIn(
+          { name, file },
           `${name} now writes to ${base}, which is read-only since the kernel has started ` +
-          '(__ro_after_init): the write is a fault',
-      })
+            '(__ro_after_init): the write is a fault',
+        ),
+      )
     }
   }
   return [...found.values()]
@@ -70,9 +71,6 @@ export const writtenAfterBoot: Rule = {
   looksFor: 'New code that writes to a variable which is read-only since the kernel, or its module, has started',
   why: 'The memory of __ro_after_init variables is write-protected by then; the first write is a fault in the kernel',
   remedy: 'Keep what changes in a new variable of the live patch, or in a shadow variable',
-  restsOn: [
-    { file: 'init/main.c', says: 'mark_readonly' },
-    { file: 'include/linux/cache.h', says: 'mark_rodata_ro' },
-  ],
-  find: (_job, subject) => bootDataFindings(changedFunctionsOf(subject), isReadOnlyIn(subject)),
+  restsOn: ['init/main.c: mark_readonly', 'include/linux/cache.h: mark_rodata_ro'],
+  find: (subject) => bootDataFindings(changedFunctionsOf(subject), isReadOnlyIn(subject)),
 }

@@ -5,7 +5,7 @@ import { type Likeness, likeness, type Unlike } from './alike.ts'
 import type { Difference, TypeChange } from './difference.ts'
 import { changedEnums } from './enums.ts'
 import { type Numbers, recordKeys } from './keys.ts'
-import { type Field, fieldsOf, overlap, sizeOf } from './layout.ts'
+import { type Field, fieldsOf, isRecord, overlap, sizeOf } from './layout.ts'
 import { type Btf, Kind } from './read.ts'
 import { resolve, spell } from './spell.ts'
 
@@ -26,9 +26,8 @@ export function namedRecords(btf: Btf): Map<string, Record> {
     }
   for (const type of btf.ofKind(Kind.typedef)) {
     const target = btf.target(type)
-    const kind = btf.kind(target)
     const name = btf.name(type)
-    if ((kind === Kind.struct || kind === Kind.union) && btf.name(target) === '' && !found.has(name))
+    if (isRecord(btf, target) && btf.name(target) === '' && !found.has(name))
       found.set(name, { name, tag: 'typedef', type: target })
   }
   return found
@@ -55,25 +54,14 @@ const meanings: { readonly [kind in Unlike]: Difference['effect'] } = {
 /** What differs in a member that both sides have. */
 function memberDifferences(b: Btf, a: Btf, alike: Likeness, old: Field, young: Field): Difference[] {
   const member = old.name
-  const found: Difference[] = []
-  if (old.offset !== young.offset)
-    found.push({
-      effect: 'broken',
-      member,
-      text: `${member} moves from ${place(old)} to ${place(young)}`,
-    })
-  if (old.bits !== young.bits || old.isBits !== young.isBits) {
-    found.push({ effect: 'broken', member, text: `${member} has ${length(young)} instead of ${length(old)}` })
-    return found
-  }
+  const broken = (text: string): Difference => ({ effect: 'broken', member, text })
+  const moved = old.offset === young.offset ? [] : [broken(`${member} moves from ${place(old)} to ${place(young)}`)]
+  if (old.bits !== young.bits || old.isBits !== young.isBits)
+    return [...moved, broken(`${member} has ${length(young)} instead of ${length(old)}`)]
   const unlike = alike.unlike(old.type, young.type)
-  if (unlike !== undefined)
-    found.push({
-      effect: meanings[unlike],
-      member,
-      text: `${member} is ${spell(a, young.type)} instead of ${spell(b, old.type)}`,
-    })
-  return found
+  if (unlike === undefined) return moved
+  const text = `${member} is ${spell(a, young.type)} instead of ${spell(b, old.type)}`
+  return [...moved, { effect: meanings[unlike], member, text }]
 }
 
 /** What differs between a struct and what became of it. */
@@ -83,7 +71,10 @@ function recordDifferences(b: Btf, a: Btf, alike: Likeness, before: number, afte
   const oldNames = new Set(old.map(({ name }) => name))
   const added = new Set(young.filter(({ name }) => !oldNames.has(name)))
   const kept = old.filter(({ name }) => youngByName.has(name))
+  const removed = old.filter(({ name }) => !youngByName.has(name))
+  const isAmong = (list: readonly Field[], field: Field) => list.some((one) => overlap(one, field))
   const found: Difference[] = []
+  const put = (effect: Difference['effect'], member: string, text: string) => found.push({ effect, member, text })
   for (const field of old) {
     const other = youngByName.get(field.name)
     if (other !== undefined) {
@@ -97,53 +88,28 @@ function recordDifferences(b: Btf, a: Btf, alike: Likeness, before: number, afte
         one.isBits === field.isBits &&
         alike.unlike(field.type, one.type) === undefined,
     )
-    if (renamed !== undefined) {
-      added.delete(renamed)
-      continue
-    }
     const heir = [...added].find((one) => overlap(one, field))
-    if (heir !== undefined)
-      found.push({
-        effect: 'broken',
-        member: field.name,
-        text:
-          `${heir.name} (${spell(a, heir.type)}) takes the place of ${field.name} ` +
-          `(${spell(b, field.type)}) at ${place(field)}`,
-      })
+    if (renamed !== undefined) added.delete(renamed)
+    else if (heir === undefined)
+      put(isAmong(kept, field) ? 'harmless' : 'doubtful', field.name, `${field.name} is gone`)
     else
-      found.push({
-        effect: kept.some((one) => overlap(one, field)) ? 'harmless' : 'doubtful',
-        member: field.name,
-        text: `${field.name} is gone`,
-      })
+      put(
+        'broken',
+        field.name,
+        `${heir.name} (${spell(a, heir.type)}) takes the place of ${field.name} ` +
+          `(${spell(b, field.type)}) at ${place(field)}`,
+      )
   }
   const [sizeBefore, sizeAfter] = [sizeOf(b, before), sizeOf(a, after)]
-  const removed = old.filter(({ name }) => !youngByName.has(name))
   for (const field of added) {
-    if (removed.some((one) => overlap(one, field))) continue
-    const what = `${field.name} (${spell(a, field.type)})`
+    if (isAmong(removed, field)) continue
+    const what = `${field.name} (${spell(a, field.type)}) is new at ${place(field)}`
     if (field.offset + field.bits > sizeBefore * 8)
-      found.push({
-        effect: 'broken',
-        member: field.name,
-        text: `${what} is new at ${place(field)}, behind the end of objects that are there`,
-      })
-    else if (kept.some((one) => overlap(one, field)))
-      // It was moved aside, or it shares its place, as in a union.
-      found.push({ effect: 'harmless', member: field.name, text: `${what} is new at ${place(field)}` })
-    else
-      found.push({
-        effect: 'harmless',
-        member: field.name,
-        text: `${what} is new at ${place(field)}, where nothing was`,
-      })
+      put('broken', field.name, `${what}, behind the end of objects that are there`)
+    // Where a member was, that one was moved aside, or the two share the place, as in a union.
+    else put('harmless', field.name, isAmong(kept, field) ? what : `${what}, where nothing was`)
   }
-  if (sizeBefore !== sizeAfter)
-    found.push({
-      effect: 'broken',
-      member: '',
-      text: `its size goes from ${sizeBefore} to ${sizeAfter} bytes`,
-    })
+  if (sizeBefore !== sizeAfter) put('broken', '', `its size goes from ${sizeBefore} to ${sizeAfter} bytes`)
   return found
 }
 
@@ -168,9 +134,8 @@ function embedded(btf: Btf, type: number): string[] {
       } else if (resolve(btf, at) !== at) at = btf.target(at)
       else break
     }
-    const kind = btf.kind(at)
-    if (kind !== Kind.struct && kind !== Kind.union) return []
-    return [btf.name(at) === '' ? alias : `${kind === Kind.struct ? 'struct' : 'union'} ${btf.name(at)}`]
+    if (!isRecord(btf, at)) return []
+    return [btf.name(at) === '' ? alias : `${btf.kind(at) === Kind.struct ? 'struct' : 'union'} ${btf.name(at)}`]
   })
 }
 
