@@ -38,6 +38,17 @@ async function findSleeping({ kernel, extraction, names }: Subject, job: Job): P
 /** `a`, `a and b`, `a, b, c and 4 more`. */
 const some = (names: readonly string[]) => listed(names.length > 4 ? shortened(names, 3) : names) || 'nobody'
 
+/** @param tell what there is to say of a function; undefined for nothing */
+function foretelling(tell: (one: Sleeping) => Pick<Found, 'message' | 'hint'> | undefined): Rule['find'] {
+  return async (subject, job) => {
+    const all = await subject.facts.once(findSleeping, subject, job)
+    return all.flatMap((one) => {
+      const told = tell(one)
+      return told === undefined ? [] : { symbol: one.name, unit: one.unit, ...told }
+    })
+  }
+}
+
 export const neverFinishes: Rule = {
   name: 'never-finishes',
   severity: 'warning',
@@ -53,48 +64,33 @@ export const neverFinishes: Rule = {
     'Documentation/livepatch/livepatch.rst: If no affected functions are on the stack of a given task',
     'kernel/livepatch/transition.c: klp_check_stack_func',
   ],
-  async find(subject, job) {
-    const all = await subject.facts.once(findSleeping, subject, job)
-    return all.flatMap(({ name, unit, object, sleeper }): Found[] => {
-      if (sleeper.kind === 'thread') {
-        const { startedBy, sinceBoot } = sleeper
-        const when = sinceBoot
-          ? 'which runs since the kernel started'
-          : `which ${some(startedBy)} ${startedBy.length === 1 ? 'starts' : 'start'}`
-        return [
-          {
-            symbol: name,
-            unit,
-            message:
-              `${name} of ${object} is the main function of a kernel thread, ${when}: the transition can’t finish ` +
-              'while such a thread exists',
-            ...(sinceBoot
-              ? {}
-              : {
-                  hint:
-                    'Make the change in a function that the thread calls and comes back from; or see to it that ' +
-                    'no such thread exists when the live patch is loaded, which `inarch forecast` tells',
-                }),
-          },
-        ]
+  find: foretelling(({ name, object, sleeper }) => {
+    if (sleeper.kind === 'thread') {
+      const { startedBy, sinceBoot } = sleeper
+      const when = sinceBoot
+        ? 'which runs since the kernel started'
+        : `which ${some(startedBy)} ${startedBy.length === 1 ? 'starts' : 'start'}`
+      const message =
+        `${name} of ${object} is the main function of a kernel thread, ${when}: the transition can’t finish ` +
+        'while such a thread exists'
+      if (sinceBoot) return { message }
+      return {
+        message,
+        hint:
+          'Make the change in a function that the thread calls and comes back from; or see to it that ' +
+          'no such thread exists when the live patch is loaded, which `inarch forecast` tells',
       }
-      if (sleeper.kind !== 'scheduler') return []
-      const who =
-        sleeper.threads.length === 0
-          ? 'every task sleeps in it'
-          : `whoever waits by it sleeps in it, among them threads of the kernel (${some(sleeper.threads)})`
-      return [
-        {
-          symbol: name,
-          unit,
-          message: `${name} is part of the scheduler, and ${who}: the transition can’t finish`,
-          hint:
-            'The scheduler can’t be live patched in this place; fix those who call it, or restart with ' +
-            'a new kernel',
-        },
-      ]
-    })
-  },
+    }
+    if (sleeper.kind !== 'scheduler') return undefined
+    const who =
+      sleeper.threads.length === 0
+        ? 'every task sleeps in it'
+        : `whoever waits by it sleeps in it, among them threads of the kernel (${some(sleeper.threads)})`
+    return {
+      message: `${name} is part of the scheduler, and ${who}: the transition can’t finish`,
+      hint: 'The scheduler can’t be live patched in this place; fix those who call it, or restart with a new kernel',
+    }
+  }),
 }
 
 export const longSleepers: Rule = {
@@ -111,39 +107,25 @@ export const longSleepers: Rule = {
     'Documentation/livepatch/livepatch.rst: signal is automatically sent every 15 seconds',
     'kernel/livepatch/transition.c: klp_send_signals',
   ],
-  async find(subject, job) {
-    const all = await subject.facts.once(findSleeping, subject, job)
-    return all.flatMap(({ name, unit, sleeper }): Found[] => {
-      if (sleeper.kind === 'idle') {
-        const { threads } = sleeper
-        return [
-          {
-            symbol: name,
-            unit,
-            message:
-              `Threads of the kernel (${some(threads)}) wait for work in ${name}: where such a thread ` +
-              'exists, the transition may not finish',
-            hint:
-              'See to it that no such thread exists when the live patch is loaded, such as by stopping ' +
-              'the service that needs it; `inarch forecast` tells',
-          },
-        ]
+  find: foretelling(({ name, sleeper }) => {
+    if (sleeper.kind === 'idle')
+      return {
+        message:
+          `Threads of the kernel (${some(sleeper.threads)}) wait for work in ${name}: where such a thread ` +
+          'exists, the transition may not finish',
+        hint:
+          'See to it that no such thread exists when the live patch is loaded, such as by stopping ' +
+          'the service that needs it; `inarch forecast` tells',
       }
-      if (sleeper.kind !== 'call') return []
-      const { waits } = sleeper
-      const below = waits.filter((one) => one !== name)
-      const where = below.length === 0 ? '' : `, such as in ${some(below)}`
-      return [
-        {
-          symbol: name,
-          unit,
-          message:
-            `Processes may sleep long in ${name}${where}: the transition waits for them, up to 15 s, ` +
-            'until the kernel’s signal wakes them',
-        },
-      ]
-    })
-  },
+    if (sleeper.kind !== 'call') return undefined
+    const below = sleeper.waits.filter((one) => one !== name)
+    const where = below.length === 0 ? '' : `, such as in ${some(below)}`
+    return {
+      message:
+        `Processes may sleep long in ${name}${where}: the transition waits for them, up to 15 s, ` +
+        'until the kernel’s signal wakes them',
+    }
+  }),
 }
 
 /** The names of the rules that foretell the transition. */

@@ -47,12 +47,12 @@ export const unsafeContext: Rule = {
     const others = replaced.filter((one) => one.object === 'vmlinux' && !core.includes(one))
     if (others.length === 0) return found
     const contexts = await openContexts(job, kernel)
-    for (const { before, unit } of others) {
-      const context = contexts.get(before.name)
-      if (context === undefined || context.name === 'start') continue
+    const unsafe = others.flatMap(({ before: { name }, unit }) => {
+      const context = contexts.get(name)
+      if (context === undefined || context.name === 'start') return []
       const way = context.path.length > 1 ? `by way of ${context.path.slice(0, -1).join(', ')}` : 'called straight'
-      found.push({ symbol: before.name, unit, message: dangers[context.name](before.name, way) })
-    }
-    return found
+      return { symbol: name, unit, message: dangers[context.name](name, way) }
+    })
+    return [...found, ...unsafe]
   },
 }

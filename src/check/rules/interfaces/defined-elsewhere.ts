@@ -35,50 +35,44 @@ function lostVariables({ change: { before, after } }: StudiedUnit): Set<string> 
 }
 
 /** Units of the same kernel object that give up a variable which this one brings. */
-function movedVariables(unit: StudiedUnit, units: readonly StudiedUnit[]): Found[] {
-  const brought = unit.change.addedData.filter(isState)
-  return brought.flatMap(({ name }): Found[] => {
-    const from = units.find((one) => one !== unit && one.object === unit.object && lostVariables(one).has(name))
-    return from === undefined || bareName(name) !== name
-      ? []
-      : [
-          {
-            symbol: name,
-            unit: unit.unit.source,
-            severity: 'warning',
-            message:
-              `The patch moves ${name} from ${from.unit.source} to ${unit.unit.source}: the new one ` +
-              `begins with the source's value, and what the running kernel has in the old one is lost to the new code`,
-            hint: 'Leave the variable where it is, or take its value over in a callback (INARCH_PRE_PATCH)',
-          },
-        ]
-  })
-}
-
-function inUnit(unit: StudiedUnit, { names, units }: Subject): Found[] {
-  const said = new Set<string>()
-  const found = newGlobals(unit).flatMap(({ name, type }): Found[] => {
-    if (!names.symbols(unit.object, name).some((symbol) => /[A-Z]/.test(symbol.type))) return []
-    said.add(name)
-    const from = units.find(
-      (one) =>
-        one !== unit &&
-        one.object === unit.object &&
-        one.change.before.object.symbols.some((symbol) => symbol.name === name && symbol.section !== undefined),
-    )
-    const where = from === undefined ? 'another file' : from.unit.source
-    const what = type === 'function' ? 'code' : 'variable'
+function movedVariables(unit: StudiedUnit, others: readonly StudiedUnit[]): Found[] {
+  return unit.change.addedData.filter(isState).flatMap(({ name }): Found[] => {
+    const from = others.find((one) => lostVariables(one).has(name))
+    if (from === undefined || bareName(name) !== name) return []
     return [
       {
         symbol: name,
         unit: unit.unit.source,
+        severity: 'warning',
         message:
-          `${name} is new in ${unit.unit.source}, and the running kernel has it already, from ` +
-          `${where}: all other code would go on with that ${what}, and only what is patched would use the new one`,
+          `The patch moves ${name} from ${from.unit.source} to ${unit.unit.source}: the new one ` +
+          `begins with the source's value, and what the running kernel has in the old one is lost to the new code`,
+        hint: 'Leave the variable where it is, or take its value over in a callback (INARCH_PRE_PATCH)',
       },
     ]
   })
-  return [...found, ...movedVariables(unit, units).filter(({ symbol }) => !said.has(symbol!))]
+}
+
+function inUnit(unit: StudiedUnit, { names, units }: Subject): Found[] {
+  const others = units.filter((one) => one !== unit && one.object === unit.object)
+  const there = newGlobals(unit).filter(({ name }) =>
+    names.symbols(unit.object, name).some((symbol) => /[A-Z]/.test(symbol.type)),
+  )
+  const found = there.map(({ name, type }): Found => {
+    const from = others.find(({ change }) =>
+      change.before.object.symbols.some((symbol) => symbol.name === name && symbol.section !== undefined),
+    )
+    const what = type === 'function' ? 'code' : 'variable'
+    return {
+      symbol: name,
+      unit: unit.unit.source,
+      message:
+        `${name} is new in ${unit.unit.source}, and the running kernel has it already, from ` +
+        `${from?.unit.source ?? 'another file'}: all other code would go on with that ${what}, and only what is ` +
+        'patched would use the new one',
+    }
+  })
+  return [...found, ...movedVariables(unit, others).filter(({ symbol }) => there.every(({ name }) => name !== symbol))]
 }
 
 export const definedElsewhere: Rule = {

@@ -2,6 +2,7 @@
 // A call of a replaced function leads to the new one, whoever calls. A caller that was compiled for the old parameters
 // puts other things into the registers than the new function takes out of them.
 
+import { toldFirst } from '../../../ground/listed.ts'
 import type { Found, Rule } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
 import { changedSignatures } from '../../types/signatures.ts'
@@ -51,8 +52,7 @@ export const signature: Rule = {
             symbol: name,
             unit,
             message:
-              `${what}, and ` +
-              `${callers.slice(0, 3).join(', ')}${callers.length > 3 ? ` and ${callers.length - 3} more` : ''} ` +
+              `${what}, and ${toldFirst(callers)} ` +
               'would go on calling it in the old way, as the header that changes is not included there',
           })
         const holders = holdersOf(studied, name)

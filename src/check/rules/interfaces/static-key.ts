@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Switches in the code (jump labels). What a key is set to now was decided by the old code.
 
+import { callsIn } from '../../../c/tokens/calls.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
@@ -11,14 +12,13 @@ const switcher = /^static_(?:branch|key)_(?:slow_)?(?:enable|disable|inc|dec)(?:
 
 /** The calls that switch keys: `static_branch_enable(&key)`. */
 function switchesIn({ body }: Definition): string[] {
-  return body.flatMap(({ kind, text }, at) => {
-    if (kind !== 'name' || !switcher.test(text)) return []
-    const words = body.slice(
-      at + 2,
-      body.findIndex((token, k) => k > at && token.text === ')'),
-    )
-    return [`${text} ${words.map((token) => token.text).join('')}`]
-  })
+  return callsIn(body, switcher).map(
+    ({ name, values }) =>
+      `${name} ${values
+        .flat()
+        .map(({ text }) => text)
+        .join('')}`,
+  )
 }
 
 /** True when the patch defines the key: then the old code has left it in no state. */

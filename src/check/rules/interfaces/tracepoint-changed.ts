@@ -27,7 +27,7 @@ function eventsIn(text: string): Map<string, string> {
 
 export function tracepointFindings(changes: readonly FileChange[]): Found[] {
   return kernelFiles(changes)
-    .filter(({ path, before }) => /\.[ch]$/.test(path) && before?.includes('_EVENT') === true)
+    .filter(({ before }) => before?.includes('_EVENT'))
     .flatMap(({ path, before, after }) => {
       const [old, young] = [eventsIn(before ?? ''), eventsIn(after ?? '')]
       return [...old]

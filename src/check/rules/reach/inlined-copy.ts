@@ -7,6 +7,7 @@ import { dumpKey } from '../../../build/compiler/compile-unit.ts'
 import { keptDump } from '../../../build/compiler/ipa-record.ts'
 import { sourceName } from '../../../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../../../diff/object/init-sections.ts'
+import { groupBy } from '../../../ground/group-by.ts'
 import { listed } from '../../../ground/listed.ts'
 import { readInlining } from '../../../source/change/ipa-clones.ts'
 import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
@@ -44,11 +45,11 @@ interface Copy {
 
 /** A header's function can be in functions of many units. */
 function noteOf(copies: readonly Copy[]): Found {
-  const { name, file } = copies[0]!
   const into = [...new Set(copies.flatMap((copy) => copy.into))]
+  const [copy] = copies as [Copy]
   return foundIn(
-    { name, file },
-    `${name} has no code of its own in the running kernel; it is inlined into ${listed(into)}, which ` +
+    copy,
+    `${copy.name} has no code of its own in the running kernel; it is inlined into ${listed(into)}, which ` +
       `${into.length === 1 ? 'is' : 'are'} replaced`,
     { severity: 'note', hint: 'Nothing needs to be done' },
   )
@@ -58,55 +59,48 @@ async function findIn(
   subject: Subject,
   studied: StudiedUnit,
   functions: readonly ChangedFunction[],
-  tell: (copy: Copy) => void,
-): Promise<Found[]> {
+): Promise<(Found | Copy)[]> {
   const { change } = studied
   const all = changedFunctionsOf(subject)
   const inUnit = subject.extraction.replaced.filter((one) => one.change === change)
-  const replaced = new Set(inUnit.map(({ before }) => sourceName(before.name)))
-  const carried = new Set(
-    subject.extraction.carried.filter(({ unit }) => unit === change.unit).map(({ name }) => sourceName(name)),
+  const renewed = new Set(
+    [
+      ...inUnit.map(({ before }) => before.name),
+      ...subject.extraction.carried.filter(({ unit }) => unit === change.unit).map(({ name }) => name),
+    ].map(sourceName),
   )
   const withCode = new Set(change.before.functions.map(({ name }) => sourceName(name)))
-  const differing = new Map(change.changed.map((one) => [sourceName(one.before.name), one]))
+  const differing = new Map(change.changed.map(({ before }) => [sourceName(before.name), before]))
+  const ignored = change.directives.ignored.functions
   const containers = await containersIn(subject, studied)
-  return functions.flatMap((one): Found[] => {
+  return functions.flatMap((one): Found | Copy | [] => {
     const { name } = one
-    if (change.directives.ignored.functions.has(name)) return []
-    const place = { symbol: name, unit: one.file }
+    if (ignored.has(name)) return []
     const into = new Set([...containers(name), ...usersOf(all, name, (user) => withCode.has(user))])
     into.delete(name)
     const left = [...into].filter((user) => {
       const its = differing.get(user)
-      if (its === undefined || replaced.has(user) || carried.has(user)) return false
-      return !isInitOrExit(its.before.section) && !change.directives.ignored.functions.has(user)
+      return its !== undefined && !renewed.has(user) && !isInitOrExit(its.section) && !ignored.has(user)
     })
     if (left.length > 0)
-      return [
-        {
-          ...place,
-          functions: left,
-          message:
-            `The kernel’s compiler has inlined ${name} into ${listed(left)}, and the live patch does not ` +
-            `replace ${left.length === 1 ? 'it' : 'them'}`,
-        },
-      ]
-    if (replaced.has(name) || carried.has(name) || differing.has(name)) return []
-    const through = [...into].filter((user) => replaced.has(user) || carried.has(user))
-    if (through.length > 0) {
-      tell({ name, file: one.file, into: through })
-      return []
-    }
-    const somewhere = inUnit.length > 0 && one.before?.kind === 'function'
-    if (!somewhere || !withCode.has(name)) return []
-    return [
+      return foundIn(
+        one,
+        `The kernel’s compiler has inlined ${name} into ${listed(left)}, and the live patch does not ` +
+          `replace ${left.length === 1 ? 'it' : 'them'}`,
+        { functions: left },
+      )
+    if (renewed.has(name) || differing.has(name)) return []
+    const through = [...into].filter((user) => renewed.has(user))
+    if (through.length > 0) return { name, file: one.file, into: through }
+    if (inUnit.length === 0 || one.before?.kind !== 'function' || !withCode.has(name)) return []
+    return foundIn(
+      one,
+      `The source of ${name} changes, but not the code that the compiler makes of it for this kernel`,
       {
         severity: 'note',
-        ...place,
-        message: `The source of ${name} changes, but not the code that the compiler makes of it for this kernel`,
         hint: 'See whether the change depends on a configuration that this kernel does not have',
       },
-    ]
+    )
   })
 }
 
@@ -121,20 +115,16 @@ export const inlinedCopy: Rule = {
     const { all } = changedFunctionsOf(subject)
     const changed = all.filter(({ before, after }) => before !== undefined && after !== undefined)
     if (changed.length === 0) return []
-    const copies: Copy[] = []
-    const found = await Promise.all(
-      subject.units.map((studied) =>
-        findIn(
-          subject,
-          studied,
-          changed.filter(({ file }) => file === studied.change.unit || !file.endsWith('.c')),
-          (copy) => copies.push(copy),
-        ),
-      ),
+    const told = await Promise.all(
+      subject.units.map((studied) => {
+        const own = changed.filter(({ file }) => file === studied.change.unit || !file.endsWith('.c'))
+        return findIn(subject, studied, own)
+      }),
     )
-    const named = [...new Set(copies.map(({ name }) => name))].sort()
+    const isCopy = (one: Found | Copy): one is Copy => 'into' in one
+    const copies = groupBy(told.flat().filter(isCopy), ({ name }) => name)
     // A header's function can be in many units; what is said of it is said once.
-    const said = new Map(found.flat().map((one) => [`${one.symbol} ${one.message}`, one]))
-    return [...said.values(), ...named.map((name) => noteOf(copies.filter((copy) => copy.name === name)))]
+    const said = new Map(told.flat().flatMap((one) => (isCopy(one) ? [] : [[`${one.symbol} ${one.message}`, one]])))
+    return [...said.values(), ...[...copies.keys()].sort().map((name) => noteOf(copies.get(name)!))]
   },
 }

@@ -67,32 +67,19 @@ export function keptIn(split: SplitObject, atom: Atom): Kept[] {
 function inUnit({ change }: StudiedUnit): Found[] {
   return [...change.changed.map(({ after }) => after), ...change.added].flatMap((after): Found[] => {
     const kept = keptIn(change.after, after)
-    const handed = kept.find(({ by }) => by !== undefined)
-    const stored = kept.find(({ by }) => by === undefined)
-    const place = { symbol: after.name, unit: change.unit }
-    return [
-      ...(handed === undefined
-        ? []
-        : [
-            {
-              ...place,
-              message:
-                `${after.name} passes the text ${handed.text}, which is part of the live patch, to ` +
-                `${handed.by}, which keeps its address; after unload it dangles`,
-            },
-          ]),
-      ...(stored === undefined
-        ? []
-        : [
-            {
-              ...place,
-              severity: 'note' as const,
-              message:
-                `${after.name} stores the address of the text ${stored.text}, which is part of the live ` +
-                'patch; after unload it dangles',
-            },
-          ]),
-    ]
+    const told = [kept.find(({ by }) => by !== undefined), kept.find(({ by }) => by === undefined)]
+    return told.flatMap((one) => {
+      if (one === undefined) return []
+      const { text, by } = one
+      const [does, where] =
+        by === undefined ? ['stores the address of', ''] : ['passes', `, to ${by}, which keeps its address`]
+      return {
+        symbol: after.name,
+        unit: change.unit,
+        severity: by === undefined ? 'note' : 'warning',
+        message: `${after.name} ${does} the text ${text}, which is part of the live patch${where}; after unload it dangles`,
+      }
+    })
   })
 }
 

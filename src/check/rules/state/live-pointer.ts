@@ -78,20 +78,18 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
   return [...groups.values()].map((group): Found => {
     const [{ gone, come, tables }] = group as [Exchange]
     const names = group.map(({ name }) => name)
-    const who = listed(names)
-    const [passes, stores] = group.length === 1 ? ['passes', 'stores'] : ['pass', 'store']
+    const does = group.length === 1 ? 'stores or passes' : 'store or pass'
+    const [lost, won] = [listed(gone), listed(come)]
     const place = { symbol: names[0]!, unit: studied.change.unit, functions: [...names, ...gone, ...come] }
     if (isSwap(group[0]!))
       return {
         ...place,
-        message:
-          `${who} ${stores} or ${passes} ${listed(come)} in place of ${listed(gone)}; what the old code ` +
-          `has set up still leads to ${listed(gone)}`,
+        message: `${listed(names)} ${does} ${won} in place of ${lost}; what the old code has set up still leads to ${lost}`,
       }
     return {
       ...place,
       message:
-        `${who} ${stores} or ${passes} the address of the new table ${listed(tables)}, which is part of ` +
+        `${listed(names)} ${does} the address of the new table ${listed(tables)}, which is part of ` +
         'the live patch; after unload it dangles',
       hint: 'Undo in a callback (INARCH_PRE_UNPATCH) what the patched code has set up, or never unload the live patch',
     }
@@ -103,23 +101,21 @@ function keptFindings({ change }: StudiedUnit): Found[] {
   const added = new Set(change.addedData)
   const told = new Set<Atom>()
   return [...change.changed.map(({ after }) => after), ...change.added].flatMap((one) =>
-    escapingDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found[] => {
+    escapingDataIn(change.after, one, (datum) => added.has(datum)).flatMap(({ datum, by }): Found | [] => {
       // What holds functions is told as a table.
       if (told.has(datum) || holdsFunctions(change.after, datum)) return []
       told.add(datum)
       const how = by === undefined ? 'through a pointer to what may keep it' : `to ${by}, which keeps it`
-      return [
-        {
-          symbol: one.name,
-          unit: change.unit,
-          message:
-            `${one.name} passes the address of ${datum.name}, which is part of the live patch, ${how}; ` +
-            'after unload it dangles',
-          hint:
-            'Keep such an object in memory that is allocated, undo in a callback (INARCH_PRE_UNPATCH) ' +
-            'what keeps it, or never unload the live patch',
-        },
-      ]
+      return {
+        symbol: one.name,
+        unit: change.unit,
+        message:
+          `${one.name} passes the address of ${datum.name}, which is part of the live patch, ${how}; ` +
+          'after unload it dangles',
+        hint:
+          'Keep such an object in memory that is allocated, undo in a callback (INARCH_PRE_UNPATCH) ' +
+          'what keeps it, or never unload the live patch',
+      }
     }),
   )
 }

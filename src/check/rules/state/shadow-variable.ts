@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Shadow variables outlive the code that knows them: when the live patch goes, nothing can find those that are left.
 
+import { callsIn } from '../../../c/tokens/calls.ts'
 import { tokenize } from '../../../c/tokens/lexer.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
@@ -8,22 +9,11 @@ import type { Found, Rule } from '../../subject/rule.ts'
 
 /** The number in a call of `klp_shadow_*`: its argument `at`, as it is written. */
 function numbersIn(text: string, callee: RegExp, at: number): string[] {
-  const tokens = tokenize(text)
-  return tokens.flatMap(({ text: word }, index) => {
-    if (!callee.test(word) || tokens[index + 1]?.text !== '(') return []
-    const args: string[][] = [[]]
-    let depth = 0
-    for (const token of tokens.slice(index + 2)) {
-      if (token.text === ')' && depth === 0) break
-      if (token.text === '(') depth++
-      if (token.text === ')') depth--
-      if (token.text === ',' && depth === 0) args.push([])
-      else args.at(-1)?.push(token.text)
-    }
-    const number = args[at]?.join(' ')
-    // A prototype names a type before its parameter.
-    return number === undefined || /^(?:unsigned|const|void|struct)\b/.test(number) ? [] : [number]
-  })
+  const numbers = callsIn(tokenize(text), callee).map(
+    ({ values }) => values[at]?.map((one) => one.text).join(' ') ?? '',
+  )
+  // A prototype names a type before its parameter.
+  return numbers.filter((number) => number !== '' && !/^(?:unsigned|const|void|struct)\b/.test(number))
 }
 
 export function shadowFindings(changes: readonly FileChange[]): Found[] {

@@ -63,7 +63,7 @@ export function foldedVariables(
   const functions = texts
     .flatMap((text) => [...definitionsOf(text).byName.values()])
     .filter(({ kind, head }) => kind === 'function' && !head.some(({ text }) => /^__(?:init|exit)$/.test(text)))
-  return [...users.keys()].flatMap((variable): Found[] => {
+  return [...users.keys()].flatMap((variable): Found | [] => {
     const name = bareName(variable.name)
     const names = spellings(name, texts)
     const isLocal = name !== variable.name
@@ -74,28 +74,27 @@ export function foldedVariables(
     })
     if (using.length === 0) return []
     const isRead = using.some(({ of, uses }) => uses.some((at) => !isWritten(of.body, at)))
-    const who = using.length > 3 ? `${using.length} functions use` : listed(using.map(({ of }) => of.name))
-    const subject = using.length > 3 ? who : `${who} ${using.length === 1 ? 'uses' : 'use'}`
-    return [
-      {
+    const usersOfIt = using.map(({ of }) => of.name)
+    const who = using.length > 3 ? `${using.length} functions` : listed(usersOfIt)
+    const use = `${who} ${using.length === 1 ? 'uses' : 'use'} ${name}`
+    if (isRead)
+      return {
         symbol: name,
         unit,
-        functions: using.map(({ of }) => of.name),
-        ...(isRead
-          ? {
-              message:
-                `${subject} ${name}, and nothing writes ${name} after the patch: the compiler has put in its ` +
-                'initial value, and the running kernel’s value is ignored',
-            }
-          : {
-              severity: 'note' as const,
-              message:
-                `${subject} ${name}, and nothing reads ${name} after the patch: the compiler leaves the ` +
-                `writes out, and the running kernel’s ${name} stays as it is`,
-              hint: 'Mark it __used, if the old code must find it up to date after a revert',
-            }),
-      },
-    ]
+        functions: usersOfIt,
+        message:
+          `${use}, and nothing writes ${name} after the patch: the compiler has put in its ` +
+          'initial value, and the running kernel’s value is ignored',
+      }
+    return {
+      symbol: name,
+      unit,
+      severity: 'note',
+      message:
+        `${use}, and nothing reads ${name} after the patch: the compiler leaves the ` +
+        `writes out, and the running kernel’s ${name} stays as it is`,
+      hint: 'Mark it __used, if the old code must find it up to date after a revert',
+    }
   })
 }
 
