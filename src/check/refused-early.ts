@@ -4,14 +4,12 @@
 // shows it.
 import type { BuildTrees } from '../build/compiler/compile-unit.ts'
 import type { Unit } from '../build/kbuild/units.ts'
-import { outline } from '../c/expanded/outline.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
-import { preprocessedTexts } from '../source/change/unit-texts.ts'
 import { layoutsFound } from './rules/interfaces/type-layout.ts'
 import { mayChangeTypes } from './types/may-change-types.ts'
-import type { UnitTexts } from './types/unit-outlines.ts'
-import { compileTypes } from './types/unit-types.ts'
+import { readTexts, type UnitTexts } from './types/unit-outlines.ts'
+import { compileBothTypes } from './types/unit-types.ts'
 
 /** The types, as they are named, whose layout refuses the patch in one of the units. */
 export async function refusingLayouts(job: Job, bench: BuildTrees, units: readonly Unit[]): Promise<string[]> {
@@ -20,13 +18,9 @@ export async function refusingLayouts(job: Job, bench: BuildTrees, units: readon
   const found = new Set<string>()
   for (const unit of units) {
     const texts = await textsIfRead(job, bench, unit)
-    if (texts === undefined) continue
-    const [before, after] = await Promise.all([
-      compileTypes(job, bench, unit, 'before', texts.before),
-      compileTypes(job, bench, unit, 'after', texts.after),
-    ])
-    if (before === undefined || after === undefined) continue
-    for (const [name, { severity }] of layoutsFound(unit.source, texts, { before, after }, []))
+    const types = texts && (await compileBothTypes(job, bench, unit, texts))
+    if (texts === undefined || types === undefined) continue
+    for (const [name, { severity }] of layoutsFound(unit.source, texts, types, []))
       if (severity === 'error') found.add(name)
   }
   return [...found]
@@ -35,8 +29,7 @@ export async function refusingLayouts(job: Job, bench: BuildTrees, units: readon
 /** What can't be preprocessed is for the compiler to explain. */
 async function textsIfRead(job: Job, bench: BuildTrees, unit: Unit): Promise<UnitTexts | undefined> {
   try {
-    const [before, after] = await preprocessedTexts(job, bench, unit)
-    return { before: outline(before), after: outline(after) }
+    return await readTexts(unit, job, bench)
   } catch (error) {
     if (error instanceof Fault && error.code === 'does-not-preprocess') return undefined
     throw error

@@ -5,7 +5,7 @@ import { closing, findOutside, type Token } from '../tokens/lexer.ts'
 import { wordsAt } from '../tokens/names.ts'
 import { statementsOf } from '../tokens/statements.ts'
 import { assignment } from '../tokens/words.ts'
-import { type Definition, type Definitions, definitionsOf } from './functions.ts'
+import { type Definition, type Definitions, definitionsOf, isInitOrExit } from './functions.ts'
 import { declaredAt, variablesOf } from './local-variables.ts'
 
 export interface FileVariable {
@@ -82,9 +82,7 @@ export function placesOf(definition: Definition, name: string, tokens = definiti
 
 /** The functions that use a variable, without those that run only at the start or the end. */
 export function usersIn({ byName }: Definitions, name: string): Definition[] {
-  return [...byName.values()].filter(
-    (one) => !one.head.some(({ text }) => /^__(?:init|exit)$/.test(text)) && placesOf(one, name).length > 0,
-  )
+  return [...byName.values()].filter((one) => !isInitOrExit(one) && placesOf(one, name).length > 0)
 }
 
 /** True when something outside of functions leads to a variable: a table of sysctls, a module parameter. */

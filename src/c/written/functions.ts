@@ -22,6 +22,11 @@ export interface Definition {
   readonly isPrivate: boolean
 }
 
+/** True of `__init` and `__exit` code. */
+export function isInitOrExit({ head }: Definition): boolean {
+  return head.some(({ text }) => text === '__init' || text === '__exit')
+}
+
 export interface Definitions {
   /** The last of several of one name (as behind `#ifdef` and `#else`) counts. */
   readonly byName: ReadonlyMap<string, Definition>

@@ -143,7 +143,7 @@ function lossesOf(functions: ChangedFunctions, all: readonly PrimitiveUse[], one
       const movedTo = ({ of: other, balances: theirs }: PrimitiveUse) =>
         other !== of &&
         theirs.some((its) => its.key === balance.key && its.after.take > its.before.take) &&
-        areRelated(functions, of.name, other.name)
+        (functions.calls(of.name, other.name) || functions.calls(other.name, of.name))
       if (all.some(movedTo) || isTakenInside(one, balance) || isTakenByCallee(functions, one, balance)) return []
       // A spinlock's holder is a reader of RCU as well: it can't be preempted.
       if (balance.family === 'rcu' && took.some(({ family }) => /^(?:spin|rw)lock$/.test(family))) return []
@@ -189,15 +189,6 @@ function isTakenByCallee(
       ),
     )
   })
-}
-
-/** True when one of the functions calls the other one, straight or through others of the changed files. */
-function areRelated(functions: ChangedFunctions, one: string, other: string): boolean {
-  const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
-    const users = [...functions.before.users(to), ...functions.after.users(to)]
-    return users.some((user) => user === from || (!seen.has(user) && reaches(from, user, seen.add(user))))
-  }
-  return reaches(one, other) || reaches(other, one)
 }
 
 function lossFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {

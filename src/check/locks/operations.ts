@@ -3,6 +3,7 @@
 
 import { argumentsAt } from '../../c/tokens/calls.ts'
 import { closing, type Token } from '../../c/tokens/lexer.ts'
+import { isArrow, isMember } from '../../c/tokens/names.ts'
 import type { Definition } from '../../c/written/functions.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
 import { emptyLibrary, type Library } from '../subject/callee-bodies.ts'
@@ -136,16 +137,13 @@ export function operationsIn(
   }
   for (let at = 0; at < body.length; at++) {
     const { kind, text } = body[at]!
-    const next = body[at + 1]?.text
     if (kind === 'punctuator' && (text === '++' || text === '--')) {
       const on = countedAt(body, at)
       if (on !== undefined)
         put({ kind: 'reference', family: 'count', role: text === '++' ? 'take' : 'give', argument: 0 }, on, at)
       continue
     }
-    if (kind !== 'name' || next !== '(') continue
-    const before = body[at - 1]?.text
-    if (before === '.' || before === '->') continue
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || isMember(body, at)) continue
     if (text === 'guard' || text === 'scoped_guard' || text === 'CLASS') {
       const inner = argumentsAt(body, at + 1)
       const primitive = guardOf(inner[0]?.[0]?.text ?? '')
@@ -220,7 +218,7 @@ function initialCount(word: string, body: readonly Token[], at: number) {
 function countedAt(body: readonly Token[], at: number): string | undefined {
   const isPart = (index: number) => {
     const token = body[index]
-    return token !== undefined && (token.kind === 'name' || token.text === '->' || token.text === '.')
+    return token?.kind === 'name' || isArrow(token)
   }
   let from = at
   while (isPart(from - 1)) from--

@@ -41,43 +41,43 @@ const longestType = 60_000
 /** How far includes of includes are followed. */
 const deepest = 3
 
+/** A function that finds out each thing once. */
+function once<Fact>(find: (name: string) => Fact): (name: string) => Fact {
+  const known = new Map<string, Fact>()
+  return (name) => {
+    if (!known.has(name)) known.set(name, find(name))
+    return known.get(name)!
+  }
+}
+
 /**
  * @param source the kernel's source tree
  * @param changes the changed C files and headers
  */
 export function libraryOf(source: string, changes: readonly FileChange[]): Library {
-  const texts = new Map<string, string>()
-  const parsed = new Map<string, ReturnType<typeof definitionsOf>>()
-  const found = new Map<string, Definition | undefined>()
-  const types = new Map<string, readonly Token[] | undefined>()
-  const aliases = new Map<string, string>()
-  const changed = new Set(changes.map((one) => one.path))
+  const changed = new Map(changes.map((one) => [one.path, one]))
   const root = existsSync(source) ? realpathSync(source) : source
-  let places: readonly string[] | undefined
 
-  const textOf = (file: string): string => {
-    const known = texts.get(file)
-    if (known !== undefined) return known
-    let text = ''
+  const textOf = once((file) => {
     try {
-      const real = realpathSync(path.join(root, file))
       // A link may lead to another part of a packaged tree, never to a device.
-      text = readFileSync(real, 'latin1')
-    } catch {}
-    texts.set(file, text)
-    return text
-  }
+      return readFileSync(realpathSync(path.join(root, file)), 'latin1')
+    } catch {
+      return ''
+    }
+  })
+  const read = once((file) => definitionsOf(textOf(file)))
   const resolve = (from: string, name: string, isLocal: boolean): string | undefined => {
-    const dirs = [
-      ...(isLocal ? [path.dirname(from)] : []),
-      'include',
-      'arch/x86/include',
-      'include/uapi',
-      path.dirname(from),
-    ]
-    return dirs
+    const own = path.dirname(from)
+    return [...(isLocal ? [own] : []), 'include', 'arch/x86/include', 'include/uapi', own]
       .map((dir) => path.posix.normalize(path.posix.join(dir, name)))
       .find((file) => !file.startsWith('..') && existsSync(path.join(root, file)))
+  }
+  const includedBy = (file: string): string[] => {
+    const text = changed.get(file)?.before ?? textOf(file)
+    return [...text.matchAll(/^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]/gm)].flatMap(
+      ([, open, name]) => resolve(file, name!, open === '"') ?? [],
+    )
   }
   const cFilesBeside = (files: readonly string[]): string[] =>
     [...new Set(files.map((file) => path.dirname(file)))].flatMap((dir) => {
@@ -87,81 +87,58 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       } catch {}
       return names.length > mostFiles ? [] : names.map((name) => path.posix.join(dir, name))
     })
+  let places: readonly string[] | undefined
   const filesIn = (): readonly string[] => {
     if (places !== undefined) return places
     const all = new Set<string>()
-    const files = changes.map((one) => one.path)
-    let layer: readonly string[] = files
+    let layer: readonly string[] = [...changed.keys()]
     for (let depth = 0; depth < deepest; depth++) {
-      const next: string[] = []
-      for (const file of layer) {
-        const text = changes.find((one) => one.path === file)?.before ?? textOf(file)
-        for (const [, open, name] of text.matchAll(/^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]/gm)) {
-          const header = resolve(file, name!, open === '"')
-          if (header === undefined || all.has(header)) continue
-          all.add(header)
-          next.push(header)
-        }
-      }
-      layer = next
+      layer = [...new Set(layer.flatMap(includedBy))].filter((header) => !all.has(header))
+      for (const header of layer) all.add(header)
     }
-    for (const file of cFilesBeside(files.filter((one) => one.endsWith('.c')))) all.add(file)
+    for (const file of cFilesBeside([...changed.keys()].filter((one) => one.endsWith('.c')))) all.add(file)
     places = [...all].filter((file) => !changed.has(file))
     return places
   }
   return {
     usersOfHeaders(units) {
-      const headers = changes.map((one) => one.path).filter((file) => file.endsWith('.h'))
+      const headers = [...changed.keys()].filter((file) => file.endsWith('.h'))
       return [...new Set(units.length > 0 ? units : cFilesBeside(headers))]
         .filter((file) => !changed.has(file) && file.endsWith('.c'))
         .map((file) => ({ path: file, text: textOf(file) }))
     },
-    type(name) {
-      if (types.has(name)) return types.get(name)
+    type: once((name) => {
       const begins = new RegExp(`(?:^|\\s)${name.replace(' ', '\\s+')}\\s*\\{`)
       const file = filesIn().find((one) => begins.test(textOf(one)))
-      const text = file === undefined ? '' : textOf(file)
+      if (file === undefined) return undefined
+      const text = textOf(file)
       const start = text.search(begins)
-      const tokens = start < 0 ? [] : tokenize(text, start, Math.min(text.length, start + longestType))
+      const tokens = tokenize(text, start, Math.min(text.length, start + longestType))
       const open = tokens.findIndex((one) => one.text === '{')
-      const one = open < 0 ? undefined : tokens.slice(open + 1, closing(tokens, open) - 1)
-      types.set(name, one)
-      return one
-    },
-    alias(name) {
-      const known = aliases.get(name)
-      if (known !== undefined) return known
+      return open < 0 ? undefined : tokens.slice(open + 1, closing(tokens, open) - 1)
+    }),
+    alias: once((name) => {
       // `#define old new`, and `#define old(a, b) new(a, b)`.
       const stands = new RegExp(
         `^[ \\t]*#[ \\t]*define[ \\t]+${name}(\\([^()]*\\))?[ \\t]+([A-Za-z_]\\w*)(\\([^()]*\\))?[ \\t]*$`,
         'm',
       )
-      let found = name
       for (const file of filesIn()) {
         const text = file.endsWith('.h') ? textOf(file) : ''
         const [, parameters, other, values] = (text.includes(name) && stands.exec(text)) || []
-        if (other === undefined || parameters !== values) continue
-        found = other
-        break
+        if (other !== undefined && parameters === values) return other
       }
-      aliases.set(name, found)
-      return found
-    },
-    definition(name) {
-      if (found.has(name)) return found.get(name)
-      let one: Definition | undefined
+      return name
+    }),
+    definition: once((name) => {
       // A body, or a macro.
       const begins = new RegExp(`(?:^|[\\s*])${name}[ \\t]*\\([^;{}]*\\)[^;{}()]*\\{|#[ \\t]*define[ \\t]+${name}\\(`)
       for (const file of filesIn()) {
         const text = textOf(file)
-        if (!text.includes(name) || !begins.test(text)) continue
-        const all = parsed.get(file) ?? definitionsOf(text)
-        parsed.set(file, all)
-        one = all.byName.get(name)
-        if (one !== undefined) break
+        const one = text.includes(name) && begins.test(text) ? read(file).byName.get(name) : undefined
+        if (one !== undefined) return one
       }
-      found.set(name, one)
-      return one
-    },
+      return undefined
+    }),
   }
 }

@@ -3,6 +3,7 @@
 // call each other. Every rule that reads the source begins here.
 
 import { closing, type Token } from '../../c/tokens/lexer.ts'
+import { isMember } from '../../c/tokens/names.ts'
 import { type Definition, type Definitions, definitionsOf } from '../../c/written/functions.ts'
 import { expanded, type Macros, macrosThatChange } from '../../c/written/macro-expansion.ts'
 import type { FileChange } from '../../patch/patch.ts'
@@ -73,6 +74,8 @@ export interface ChangedFunctions {
    * new code in the other.
    */
   areApart(one: string, other: string): boolean
+  /** True when a function calls another one, on either side, straight or through others of the changed files. */
+  calls(caller: string, callee: string): boolean
 }
 
 export function textOf(tokens: readonly Token[]): string {
@@ -109,10 +112,9 @@ function sideOf(files: readonly FileSide[]): Side {
         if (known === undefined) users.set(text, new Set([user]))
         else known.add(user)
       }
-      const isMember = tokens[at - 1]?.text === '.' || tokens[at - 1]?.text === '->'
       // A prototype, or `EXPORT_SYMBOL(f)`.
       const isDeclared = tokens[at + 1]?.text === '(' || /^EXPORT_/.test(tokens[at - 2]?.text ?? '')
-      if (isDeclared || isMember) continue
+      if (isDeclared || isMember(tokens, at)) continue
       taken.add(text)
       if (user === undefined) inTable.add(text)
     }
@@ -234,6 +236,10 @@ export function changedFunctions(
     return !set.has(callee) && isOnlyBelow(before, callee, set) && isOnlyBelow(after, callee, set)
   }
   const isBelow = (callee: string, caller: string) => isBelowAny(callee, [caller])
+  const calls = (caller: string, callee: string, seen = new Set<string>()): boolean =>
+    [...before.users(callee), ...after.users(callee)].some(
+      (user) => user === caller || (!seen.has(user) && calls(caller, user, seen.add(user))),
+    )
   return {
     all,
     rewritten: all.filter(isRewritten),
@@ -245,6 +251,7 @@ export function changedFunctions(
     isBelow,
     isBelowAny,
     areApart: (one, other) => !isBelow(one, other) && !isBelow(other, one),
+    calls,
   }
 }
 

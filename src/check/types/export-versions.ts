@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The versions (CRCs) of a unit's exported symbols, computed as the kernel's build does it: by its own genksyms from
 // the unit's text behind the preprocessor.
-import { readFileSync } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { preprocess } from '../../build/compiler/preprocess.ts'
 import { command } from '../../ground/command.ts'
@@ -28,13 +27,7 @@ export async function versionsOf(
   side: 'before' | 'after',
 ): Promise<ReadonlyMap<string, number> | undefined> {
   const genksyms = path.join(kernel.source, 'scripts/genksyms/genksyms')
-  if (
-    !(await access(genksyms).then(
-      () => true,
-      () => false,
-    ))
-  )
-    return undefined
+  if (!existsSync(genksyms)) return undefined
   const tree = side === 'before' ? kernel.source : bench.shadow
   const output = path.join(bench.dir, 'text', 'exports', side, `${unit.object}.i`)
   const text = await preprocess(job, kernel, unit, tree, output, ['-w', '-D__GENKSYMS__'])

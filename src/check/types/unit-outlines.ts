@@ -4,6 +4,7 @@
 import os from 'node:os'
 import pLimit from 'p-limit'
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
+import type { Unit } from '../../build/kbuild/units.ts'
 import { type Outline, outline } from '../../c/expanded/outline.ts'
 import type { Job } from '../../ground/job.ts'
 import { preprocessedTexts } from '../../source/change/unit-texts.ts'
@@ -17,12 +18,13 @@ export interface UnitTexts {
 /** As many at a time as there are processors, whichever rule asks. */
 const limit = pLimit(os.availableParallelism())
 
-async function readTexts({ unit }: StudiedUnit, job: Job, bench: BuildTrees): Promise<UnitTexts> {
+/** @throws Fault `patch/does-not-preprocess` when the preprocessor alone can't read what the compiler can */
+export async function readTexts(unit: Unit, job: Job, bench: BuildTrees): Promise<UnitTexts> {
   const [before, after] = await limit(() => preprocessedTexts(job, bench, unit))
   return { before: outline(before), after: outline(after) }
 }
 
-/** @throws Fault `patch/does-not-preprocess` when the preprocessor alone can't read what the compiler can */
-export function unitTexts(job: Job, { facts, bench }: Subject, studied: StudiedUnit): Promise<UnitTexts> {
-  return facts.once(readTexts, studied, job, bench)
+/** `readTexts`, once for each unit of a fix. */
+export function unitTexts(job: Job, { facts, bench }: Subject, { unit }: StudiedUnit): Promise<UnitTexts> {
+  return facts.once(readTexts, unit, job, bench)
 }

@@ -16,7 +16,7 @@ import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { StudiedUnit, Subject } from '../subject/subject.ts'
 import { type Btf, readBtf } from './btf/read.ts'
-import { unitTexts } from './unit-outlines.ts'
+import { type UnitTexts, unitTexts } from './unit-outlines.ts'
 
 export interface UnitTypes {
   readonly before: Btf
@@ -81,16 +81,25 @@ export async function compileTypes(
 /** As many compilers at a time as there are processors, whichever rule asks. */
 const limit = pLimit(os.availableParallelism())
 
-async function compileBoth(studied: StudiedUnit, job: Job, subject: Subject): Promise<UnitTypes | undefined> {
-  const texts = await unitTexts(job, subject, studied)
+/** @returns undefined when the compiler does not tell the types of one of the sides */
+export async function compileBothTypes(
+  job: Job,
+  bench: BuildTrees,
+  unit: Unit,
+  texts: UnitTexts,
+): Promise<UnitTypes | undefined> {
   const [before, after] = await Promise.all([
-    limit(() => compileTypes(job, subject.bench, studied.unit, 'before', texts.before)),
-    limit(() => compileTypes(job, subject.bench, studied.unit, 'after', texts.after)),
+    limit(() => compileTypes(job, bench, unit, 'before', texts.before)),
+    limit(() => compileTypes(job, bench, unit, 'after', texts.after)),
   ])
   return before === undefined || after === undefined ? undefined : { before, after }
 }
 
+async function findTypes(studied: StudiedUnit, job: Job, subject: Subject): Promise<UnitTypes | undefined> {
+  return compileBothTypes(job, subject.bench, studied.unit, await unitTexts(job, subject, studied))
+}
+
 /** A unit's types on both sides; undefined when the compiler does not tell them. */
 export function unitTypes(job: Job, subject: Subject, studied: StudiedUnit): Promise<UnitTypes | undefined> {
-  return subject.facts.once(compileBoth, studied, job, subject)
+  return subject.facts.once(findTypes, studied, job, subject)
 }

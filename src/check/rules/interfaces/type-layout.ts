@@ -15,17 +15,13 @@ import { typeUsers } from '../../types/type-users.ts'
 import { type UnitTexts, unitTexts } from '../../types/unit-outlines.ts'
 import { type UnitTypes, unitTypes } from '../../types/unit-types.ts'
 
-/** A whole struct is told by its size and by what moved; what is new and harmless is left out then. */
-function inOrder(differences: readonly Difference[]): Difference[] {
-  const rank = { broken: 0, doubtful: 1, harmless: 2 } as const
-  const worst = Math.min(...differences.map(({ effect }) => rank[effect]))
-  const told = differences.filter(({ effect }) => rank[effect] === worst)
-  return [...told.filter(({ member }) => member === ''), ...told.filter(({ member }) => member !== '')]
-}
-
-function effectOf(differences: readonly Difference[]): Difference['effect'] {
-  if (differences.some(({ effect }) => effect === 'broken')) return 'broken'
-  return differences.some(({ effect }) => effect === 'doubtful') ? 'doubtful' : 'harmless'
+/** What is graver is told alone, a whole struct's size first. */
+function gravest(differences: readonly Difference[]): { effect: Difference['effect']; told: readonly string[] } {
+  const effects = ['broken', 'doubtful', 'harmless'] as const
+  const effect = effects.find((one) => differences.some((its) => its.effect === one)) ?? 'harmless'
+  const all = differences.filter((one) => one.effect === effect)
+  const ordered = [...all.filter(({ member }) => member === ''), ...all.filter(({ member }) => member !== '')]
+  return { effect, told: ordered.map(({ text }) => text) }
 }
 
 /** Functions that the patch changes or adds in a unit. */
@@ -35,46 +31,43 @@ function functionsOf({ change }: StudiedUnit): string[] {
 }
 
 /** Where objects of the type are, in words; and how grave it is that they differ. */
-function livesIn(change: TypeChange, lifetime: Lifetime, reach: Reach): { severity: Found['severity']; where: string } {
+function livesIn(
+  change: TypeChange,
+  lifetime: Lifetime,
+  reach: Reach,
+): { severity: 'error' | 'warning'; where: string } {
   if (change.tag === 'enum') return { severity: 'error', where: 'data that are there hold the old numbers' }
   const variable = reach.variableOf(change.before)
-  if (variable !== undefined)
-    return {
-      severity: 'error',
-      where: `objects that are there keep the old layout (${variable} leads to one)`,
-    }
-  if (lifetime === 'live') return { severity: 'error', where: 'objects that are there keep the old layout' }
-  return {
-    severity: 'warning',
-    where:
-      lifetime === 'own'
-        ? 'objects are allocated, and it can’t be told whether one is alive when the live patch comes'
-        : 'objects lie on the stack of functions, but are also found by other pointers, and it can’t be ' +
-          'told whether by the same task',
-  }
+  const old = 'objects that are there keep the old layout'
+  if (variable !== undefined) return { severity: 'error', where: `${old} (${variable} leads to one)` }
+  if (lifetime === 'live') return { severity: 'error', where: old }
+  const where =
+    lifetime === 'own'
+      ? 'objects are allocated, and it can’t be told whether one is alive when the live patch comes'
+      : 'objects lie on the stack of functions, but are also found by other pointers, and it can’t be ' +
+        'told whether by the same task'
+  return { severity: 'warning', where }
 }
 
 function foundOf(change: TypeChange, users: readonly string[], lifetime: Lifetime, reach: Reach): Found | undefined {
-  const effect = effectOf(change.differences)
-  if (lifetime === 'stack' && change.tag !== 'enum') return undefined
-  const told = inOrder(change.differences).map(({ text }) => text)
+  const { effect, told } = gravest(change.differences)
+  const { name: symbol, embedding } = change
+  if (change.tag === 'enum' ? effect === 'harmless' : lifetime === 'stack') return undefined
   const seen = users.length === 0 ? '' : `; seen by ${toldFirst(users)}`
-  const embedding = change.embedding.length === 0 ? '' : `, and with it ${toldFirst(change.embedding)}`
-  if (effect === 'harmless') {
-    if (change.tag === 'enum') return undefined
+  if (effect === 'harmless')
     return {
       severity: 'note',
-      symbol: change.name,
-      message: `${change.name}: ${toldFirst(told, '; ')}; in existing objects these bytes hold 0 or garbage` + seen,
+      symbol,
+      message: `${symbol}: ${toldFirst(told, '; ')}; in existing objects these bytes hold 0 or garbage${seen}`,
       hint: 'Make sure that 0 means the old behaviour, and that the objects are cleared when they are allocated',
     }
-  }
   const { severity, where } = livesIn(change, lifetime, reach)
+  const others = embedding.length === 0 ? '' : `, and with it ${toldFirst(embedding)}`
   return {
-    ...(effect === 'broken' && severity !== undefined ? { severity } : { severity: 'warning' as const }),
-    symbol: change.name,
+    severity: effect === 'broken' ? severity : 'warning',
+    symbol,
     functions: users,
-    message: `${change.name} changes${embedding}: ${toldFirst(told, '; ')}; ${where}${seen}`,
+    message: `${symbol} changes${others}: ${toldFirst(told, '; ')}; ${where}${seen}`,
   }
 }
 

@@ -2,6 +2,7 @@
 // A new check trusts a count that the patch begins to keep otherwise. What the count has come to in the old code, which
 // forgot to count down or up, is what the check finds first.
 
+import { isMember } from '../../../c/tokens/names.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
@@ -39,9 +40,7 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
   const said = new Set<string>()
   return checks.flatMap(({ name, file, statement: { tokens } }) => {
     const compares = tokens.some(({ text }) => /^(?:<|>|<=|>=)$/.test(text))
-    const at = tokens.findIndex(
-      ({ text }, index) => kept.has(text) && /^(?:->|\.)$/.test(tokens[index - 1]?.text ?? ''),
-    )
+    const at = tokens.findIndex(({ text }, index) => kept.has(text) && isMember(tokens, index))
     const member = tokens[at]?.text
     if (!compares || member === undefined || said.has(member)) return []
     said.add(member)

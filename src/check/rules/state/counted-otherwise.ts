@@ -2,6 +2,7 @@
 // Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and
 // takes off in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
 
+import { groupBy } from '../../../ground/group-by.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
@@ -27,44 +28,34 @@ function turnFindings({ rewritten }: ChangedFunctions): Found[] {
   })
 }
 
-/** One function in which the amounts of a sum are others than before. */
-interface Shift {
-  readonly name: string
-  readonly file: string
-  readonly gone: string
-  readonly come: string
-}
-
 function unitFindings(functions: ChangedFunctions): Found[] {
-  const shifts = new Map<string, Record<Amount['direction'], Shift[]>>()
-  for (const { name, file, before, after } of functions.rewritten) {
+  const shifts = functions.rewritten.flatMap(({ name, file, before, after }) => {
     const old = amountsIn(before, (one) => functions.before.definitions.get(one))
     const young = amountsIn(after, (one) => functions.after.definitions.get(one))
-    for (const { thing, direction } of young) {
-      const of = (list: readonly Amount[]) => list.filter((one) => one.thing === thing && one.direction === direction)
+    return [...groupBy(young, ({ thing, direction }) => `${direction} ${thing}`).values()].flatMap((is) => {
+      const [{ thing, direction }] = is as [Amount]
+      const was = old.filter((one) => one.thing === thing && one.direction === direction)
       const isAmong = (one: Amount, list: readonly Amount[]) => list.some(({ exact }) => exact === one.exact)
-      const gone = of(old).find((one) => !isAmong(one, of(young)))
-      const come = of(young).find((one) => !isAmong(one, of(old)))
-      if (gone === undefined || come === undefined) continue
-      const known = shifts.get(thing) ?? { up: [], down: [] }
-      if (!known[direction].some((one) => one.name === name))
-        known[direction].push({ name, file, gone: gone.text, come: come.text })
-      shifts.set(thing, known)
-    }
-  }
-  return [...shifts].flatMap(([thing, { up, down }]) => {
-    const names = new Set([...up, ...down].map(({ name }) => name))
+      const gone = was.find((one) => !isAmong(one, is))
+      const come = is.find((one) => !isAmong(one, was))
+      if (gone === undefined || come === undefined) return []
+      return { thing, direction, name, file, gone: gone.text, come: come.text }
+    })
+  })
+  return [...groupBy(shifts, ({ thing }) => thing)].flatMap(([thing, all]) => {
+    const [up, down] = [all.filter((one) => one.direction === 'up'), all.filter((one) => one.direction === 'down')]
     const [adds, takes] = [up[0], down[0]]
+    const names = all.map(({ name }) => name)
     // What one function adds and takes off again ends with its call.
-    if (adds === undefined || takes === undefined || names.size < 2) return []
+    if (adds === undefined || takes === undefined || new Set(names).size < 2) return []
     return foundIn(
       adds,
-      `${listed([...new Set(up.map(({ name }) => name))])} now ` +
+      `${listed(up.map(({ name }) => name))} now ` +
         `${up.length === 1 ? 'adds' : 'add'} another amount to ${thing} (${adds.gone}, now ` +
-        `${adds.come}), and ${listed([...new Set(down.map(({ name }) => name))])} ` +
+        `${adds.come}), and ${listed(down.map(({ name }) => name))} ` +
         `${down.length === 1 ? 'takes' : 'take'} another one off (${takes.gone}, now ${takes.come}); ` +
         'what the old code has added is taken off in the new unit, and the other way round after a revert',
-      { functions: [...names] },
+      { functions: names },
     )
   })
 }

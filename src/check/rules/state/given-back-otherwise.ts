@@ -5,6 +5,7 @@
 
 import { argumentsAt } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
+import { isArrow } from '../../../c/tokens/names.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
@@ -54,7 +55,7 @@ function isOfOneCall(
     ({ text }, at) =>
       text === name &&
       ((/^(?:=|return)$/.test(body[at - 1]?.text ?? '') && body[at + 1]?.text === ';') ||
-        (body[at - 1]?.text === '&' && !/^(?:->|\.)$/.test(body[at + 1]?.text ?? ''))),
+        (body[at - 1]?.text === '&' && !isArrow(body[at + 1]))),
   )
   if (isKept || isHandedOut(body, name, find)) return false
   const statements = statementsOf(body)

@@ -3,6 +3,7 @@
 // one becomes two. What the old code has put into the one is not found in the other. (A variable that is only renamed
 // is `state-lost`.)
 
+import { isMember } from '../../../c/tokens/names.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import {
   type FileVariable,
@@ -13,7 +14,7 @@ import {
   type VariablesOfFile,
   variablesOfFile,
 } from '../../../c/written/file-variables.ts'
-import type { Definition } from '../../../c/written/functions.ts'
+import { type Definition, isInitOrExit } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { macroValues } from '../../../c/written/macro-values.ts'
 import { listed } from '../../../ground/listed.ts'
@@ -93,8 +94,8 @@ function exchangesOf(
   for (const [at, { kind, text: from }] of one.tokens.entries()) {
     const { text: to, kind: otherKind } = other.tokens[at]!
     if (from === to) continue
-    const isMember = /^(?:->|\.)$/.test(one.tokens[at - 1]?.text ?? '')
-    if (kind !== 'name' || otherKind !== 'name' || isMember || old.has(from) !== young.has(to)) return undefined
+    if (kind !== 'name' || otherKind !== 'name' || isMember(one.tokens, at) || old.has(from) !== young.has(to))
+      return undefined
     // Of other functions it is not known that they do the same.
     const isCall = [one, other].some(({ tokens }) => tokens[at + 1]?.text === '(')
     const isKnown = (olds.has(from) && youngs.has(to)) || (hooks.has(from) && hooks.has(to))
@@ -159,7 +160,7 @@ export function elsewhereFindings(functions: ChangedFunctions, changes: readonly
     found.set(key, known)
   }
   for (const { name, file, before, after } of functions.rewritten) {
-    if (after.kind === 'macro' || after.head.some(({ text }) => /^__(?:init|exit)$/.test(text))) continue
+    if (after.kind === 'macro' || isInitOrExit(after)) continue
     for (const exchange of exchangesIn(functions, hooks, before, after)) {
       const [from, was] = [variableOf(old, file, exchange.from), variableOf(old, file, exchange.to)]
       if (from === undefined || !isKept(from.file, from.variable)) continue

@@ -3,6 +3,7 @@
 // already has been through the old code, and keeps what that gave it.
 
 import type { Token } from '../../../c/tokens/lexer.ts'
+import { isInitOrExit } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
@@ -92,8 +93,7 @@ function passedTo(side: Side, user: string, name: string): string | undefined {
 export function arrivalFindings(functions: ChangedFunctions): Found[] {
   const found = new Map<string, { names: string[]; file: string }>()
   for (const { name, file, before, after } of functions.all) {
-    if (before === undefined || after === undefined || after.kind === 'macro') continue
-    if (after.head.some(({ text }) => /^__(?:init|exit)$/.test(text))) continue
+    if (before === undefined || after === undefined || after.kind === 'macro' || isInitOrExit(after)) continue
     const kinds = keepers(functions.after, name)
     if (kinds === undefined || kinds.size === 0) continue
     const what = listed([...kinds])

@@ -3,6 +3,7 @@
 // Objects that the old code has made come to the new code without it.
 
 import { closing } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
@@ -49,10 +50,7 @@ function assignedIn(definition: Definition, stack: ReadonlySet<string> = new Set
 
 /** How often a member is used; what only gives it a value needs none. */
 function usesIn({ body }: Definition, member: string): number {
-  return body.filter(
-    ({ text }, at) =>
-      text === member && (body[at - 1]?.text === '->' || body[at - 1]?.text === '.') && body[at + 1]?.text !== '=',
-  ).length
+  return body.filter(({ text }, at) => text === member && isMember(body, at) && body[at + 1]?.text !== '=').length
 }
 
 export function setUpFindings(functions: ChangedFunctions): Found[] {

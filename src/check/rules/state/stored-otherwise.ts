@@ -5,6 +5,7 @@
 
 import type { Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
+import { groupBy } from '../../../ground/group-by.ts'
 import { listed, toldFirst } from '../../../ground/listed.ts'
 import { lastName } from '../../locks/operations.ts'
 import { allocationsOf } from '../../semantics/memory/allocation.ts'
@@ -33,45 +34,38 @@ type Shifts = ReadonlyMap<string, readonly Shift[]>
 
 /** The members that functions write, or read, otherwise; also where something only comes or only goes. */
 function shiftsIn(functions: ChangedFunctions, does: MemberAccess['does']): Shifts {
-  const found = new Map<string, readonly Shift[]>()
-  for (const { name, file, before, after } of functions.rewritten) {
+  const all = functions.rewritten.flatMap(({ name, file, before, after }) => {
     const names = constantsThatChange(before, after)
-    const all = (definition: Definition, side: Side) => [
-      ...memberAccessesIn(definition),
-      ...(names.size === 0
-        ? []
-        : constantMeanings(
-            definition,
-            names,
-            (one) => side.definitions.get(one) ?? functions.library.definition(one),
-          ).filter(({ how }) => how.split(' ').some((word) => names.has(word)))),
-    ]
-    const [old, young] = [all(before, functions.before), all(after, functions.after)].map((list) =>
-      list.filter((one) => one.does === does),
-    )
-    for (const member of new Set([...old!, ...young!].map((one) => one.member))) {
+    const accesses = (definition: Definition, { definitions }: Side) => {
+      const find = (one: string) => definitions.get(one) ?? functions.library.definition(one)
+      const meanings = names.size === 0 ? [] : constantMeanings(definition, names, find)
+      return [
+        ...memberAccessesIn(definition),
+        ...meanings.filter(({ how }) => how.split(' ').some((word) => names.has(word))),
+      ].filter((one) => one.does === does)
+    }
+    const [old, young] = [accesses(before, functions.before), accesses(after, functions.after)]
+    return [...new Set([...old, ...young].map((one) => one.member))].flatMap((member) => {
       const hows = (list: readonly MemberAccess[]) =>
         new Set(list.filter((one) => one.member === member && !memory.test(one.how)).map(({ how }) => how))
-      const [was, is] = [hows(old!), hows(young!)]
+      const [was, is] = [hows(old), hows(young)]
       const gone = [...was].filter((how) => !is.has(how))
       const come = [...is].filter((how) => !was.has(how))
-      if ([...gone, ...come].some(saysSomething))
-        found.set(member, [...(found.get(member) ?? []), { name, file, gone, come }])
-    }
-  }
-  return found
+      return [...gone, ...come].some(saysSomething) ? { member, name, file, gone, come } : []
+    })
+  })
+  return groupBy(all, ({ member }) => member)
 }
 
 /** The constants of which only one side of a function has that many. */
 function constantsThatChange({ body: before }: Definition, { body: after }: Definition): ReadonlySet<string> {
-  const count = (body: readonly Token[]) => {
-    const counts = new Map<string, number>()
-    for (const { kind, text } of body)
-      if (kind === 'name' && isConstant(text)) counts.set(text, (counts.get(text) ?? 0) + 1)
-    return counts
-  }
-  const [old, young] = [count(before), count(after)]
-  return new Set([...old.keys(), ...young.keys()].filter((name) => old.get(name) !== young.get(name)))
+  const uses = (body: readonly Token[]) =>
+    groupBy(
+      body.filter(({ kind, text }) => kind === 'name' && isConstant(text)),
+      ({ text }) => text,
+    )
+  const [old, young] = [uses(before), uses(after)]
+  return new Set([...old.keys(), ...young.keys()].filter((name) => old.get(name)?.length !== young.get(name)?.length))
 }
 
 /** Who allocates and frees, another rule compares. */
@@ -101,12 +95,10 @@ function ownFindings(functions: ChangedFunctions, writes: Shifts, reads: Shifts)
 
 /** What takes the place of something, and is no mere addition. */
 function exchanges(shifts: Shifts): Shifts {
-  return new Map(
-    [...shifts].flatMap(([member, all]) => {
-      const both = all.filter(({ gone, come }) => gone.length > 0 && come.length > 0)
-      return both.length === 0 ? [] : [[member, both] as const]
-    }),
+  const both = [...shifts].map(
+    ([member, all]) => [member, all.filter(({ gone, come }) => gone.length > 0 && come.length > 0)] as const,
   )
+  return new Map(both.filter(([, all]) => all.length > 0))
 }
 
 const errorPointer = /\bERR_PTR \(/
@@ -180,17 +172,14 @@ function constantFindings(functions: ChangedFunctions): Found[] {
   const pairs = changed.flatMap((one) => {
     const word = new RegExp(`(?<!\\w)${one.name}(?!\\w)`)
     const uses = meanings.filter(({ how }) => word.test(how))
-    const pair = uses
-      .filter(({ does }) => does === 'write')
-      .flatMap((write) => {
-        const read = uses.find((its) => its.does === 'read' && isSameMember(its.member, write.member))
-        return read === undefined ? [] : [{ write, read }]
-      })[0]
-    return pair === undefined ? [] : [{ ...one, ...pair }]
+    const pairs = uses.flatMap((write) => {
+      const read = uses.find((its) => its.does === 'read' && isSameMember(its.member, write.member))
+      return write.does !== 'write' || read === undefined ? [] : { ...one, write, read }
+    })
+    return pairs.slice(0, 1)
   })
   // Constants of one list that move together are told together.
-  return [...new Set(pairs.map(({ write }) => write.member))].map((member) => {
-    const of = pairs.filter(({ write }) => write.member === member)
+  return [...groupBy(pairs, ({ write }) => write.member)].map(([member, of]) => {
     const { name, file, before, after, write, read } = of[0]!
     const more =
       of.length === 1 ? '' : ` (so ${of.length === 2 ? 'does' : 'do'} ${toldFirst(of.slice(1).map((one) => one.name))})`

@@ -2,10 +2,14 @@
 // A private variable that nothing writes after the patch. The compiler then needs no variable: it puts the initial
 // value into the code. The running kernel's variable may have another one by now, which an administrator or the old
 // code gave it. It shows where the object has lost the variable, and the text after the patch still uses it.
+
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { macrosIn } from '../../../c/tokens/directives.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
-import { type Definition, definitionsOf } from '../../../c/written/functions.ts'
+import { isMember } from '../../../c/tokens/names.ts'
+import { assignment } from '../../../c/tokens/words.ts'
+import { type Definition, definitionsOf, isInitOrExit } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import type { Change } from '../../../diff/change.ts'
 import { isState, usersOf } from '../../../diff/lost-state.ts'
@@ -16,14 +20,11 @@ import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 
 /** A variable's name, and the macros by which a text may use it. */
 function spellings(name: string, texts: readonly string[]): Set<string> {
-  const macros = texts.flatMap((text) => [
-    ...text.replace(/\\\r?\n/g, ' ').matchAll(/^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)(.*)$/gm),
-  ])
+  const macros = texts.flatMap(macrosIn)
   const found = new Set([name])
   for (let size = 0; size < found.size; ) {
     size = found.size
-    for (const [, macro = '', body = ''] of macros)
-      if (body.match(/[A-Za-z_]\w*/g)?.some((word) => found.has(word)) === true) found.add(macro)
+    for (const { name: macro, body } of macros) if (body.some(({ text }) => found.has(text))) found.add(macro)
   }
   return found
 }
@@ -33,7 +34,7 @@ function usesIn(of: Definition, names: ReadonlySet<string>, isLocal: boolean): n
   const own = variablesOf(of)
   return [...of.body.keys()].filter((at) => {
     const { kind, text } = of.body[at]!
-    if (kind !== 'name' || !names.has(text) || /^(?:->|\.)$/.test(of.body[at - 1]?.text ?? '')) return false
+    if (kind !== 'name' || !names.has(text) || isMember(of.body, at)) return false
     return (own.get(text)?.isStatic ?? false) === isLocal && (isLocal || !own.has(text))
   })
 }
@@ -43,7 +44,7 @@ function isWritten(body: readonly Token[], at: number): boolean {
   if (/^(?:\+\+|--)$/.test(body[at - 1]?.text ?? '')) return true
   let end = at + 1
   while (/^[[.]$/.test(body[end]?.text ?? '')) end = body[end]!.text === '[' ? closing(body, end) : end + 2
-  return /^(?:=|[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(body[end]?.text ?? '')
+  return assignment.test(body[end]?.text ?? '')
 }
 
 /** @param texts what the unit is made of after the patch: its file, and others that the patch changes */
@@ -62,7 +63,7 @@ export function foldedVariables(
   if (users.size === 0) return []
   const functions = texts
     .flatMap((text) => [...definitionsOf(text).byName.values()])
-    .filter(({ kind, head }) => kind === 'function' && !head.some(({ text }) => /^__(?:init|exit)$/.test(text)))
+    .filter((one) => one.kind === 'function' && !isInitOrExit(one))
   return [...users.keys()].flatMap((variable): Found | [] => {
     const name = bareName(variable.name)
     const names = spellings(name, texts)

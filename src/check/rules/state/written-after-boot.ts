@@ -2,6 +2,7 @@
 // New code that writes to what is read-only since the kernel, or the module, has started (`__ro_after_init`).
 
 import { differenceOf, statementsOf } from '../../../c/tokens/statements.ts'
+import { isInitOrExit } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
@@ -31,8 +32,7 @@ export function bootDataFindings(
   const reader = readerOf(functions, 'after')
   const found = new Map<string, Found>()
   for (const { name, file, before, after } of functions.all) {
-    if (after === undefined || after.kind === 'macro') continue
-    if (after.head.some(({ text }) => /^__(?:init|exit)$/.test(text))) continue
+    if (after === undefined || after.kind === 'macro' || isInitOrExit(after)) continue
     const variables = variablesOf(after)
     const { come } = differenceOf(before === undefined ? [] : statementsOf(before.body), statementsOf(after.body))
     for (const { kind, place } of come.flatMap((one) => effectsIn(reader, one, variables))) {

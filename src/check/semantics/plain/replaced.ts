@@ -36,7 +36,7 @@ export function beyondOfReplaced(functions: ChangedFunctions, warned: ReadonlyMa
     const changed = functions.all.find((one) => one.name === plain)
     const direct = changed === undefined ? undefined : own(changed)
     if (direct !== undefined) return direct
-    const inside = functions.all.filter((one) => one.name !== plain && holds(functions, plain, one.name))
+    const inside = functions.all.filter((one) => one.name !== plain && functions.calls(plain, one.name))
     const found = inside.flatMap((one) => {
       const beyond = own(one)
       return beyond === undefined ? [] : [{ name: one.name, beyond }]
@@ -60,10 +60,4 @@ export function beyondOfReplaced(functions: ChangedFunctions, warned: ReadonlyMa
     )
     return { verdict: 'plain', why: why.join('; ') }
   }
-}
-
-/** True when a function calls another one, straight or through others of the changed files. */
-function holds(functions: ChangedFunctions, outer: string, inner: string, seen = new Set<string>()): boolean {
-  const users = [...functions.after.users(inner), ...functions.before.users(inner)]
-  return users.some((user) => user === outer || (!seen.has(user) && holds(functions, outer, user, seen.add(user))))
 }
