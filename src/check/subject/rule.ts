@@ -37,6 +37,20 @@ export interface Rule {
   find(subject: Subject, job: Job): Promise<readonly Found[]> | readonly Found[]
 }
 
+const ruleOf =
+  (severity: Rule['severity']) =>
+  (
+    name: string,
+    looksFor: string,
+    why: string,
+    remedy: string,
+    restsOn: Rule['restsOn'],
+    find: Rule['find'],
+  ): Rule => ({ name, severity, looksFor, why, remedy, restsOn, find })
+
+/** Rules, by how grave their findings are in general. */
+export const [error, warning, note] = [ruleOf('error'), ruleOf('warning'), ruleOf('note')]
+
 /** What is found in one function of the changed files. */
 export function foundIn(
   { name, file }: Pick<ChangedFunction, 'name' | 'file'>,

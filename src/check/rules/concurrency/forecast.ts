@@ -7,7 +7,7 @@ import type { Job } from '../../../ground/job.ts'
 import { listed, shortened } from '../../../ground/listed.ts'
 import { openSleepers } from '../../../transition/kept-sleeping-functions.ts'
 import type { Sleeper } from '../../../transition/sleeping-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, note, type Rule, warning } from '../../subject/rule.ts'
 import type { Subject } from '../../subject/subject.ts'
 
 interface Sleeping {
@@ -49,22 +49,19 @@ function foretelling(tell: (one: Sleeping) => Pick<Found, 'message' | 'hint'> | 
   }
 }
 
-export const neverFinishes: Rule = {
-  name: 'never-finishes',
-  severity: 'warning',
-  looksFor: 'A replaced function that a thread of the kernel never leaves, or in which all threads sleep',
-  why:
-    'A task goes over to the new code only when no replaced function is on its stack, and a thread ' +
+export const neverFinishes = warning(
+  'never-finishes',
+  'A replaced function that a thread of the kernel never leaves, or in which all threads sleep',
+  'A task goes over to the new code only when no replaced function is on its stack, and a thread ' +
     'has its first function, and the scheduler’s, there for good; the transition never ends, no other ' +
     'live patch can be applied meanwhile, and this one has to be reverted',
-  remedy:
-    'Make the change in a function that the thread calls and comes back from, and leave this one out ' +
+  'Make the change in a function that the thread calls and comes back from, and leave this one out ' +
     '(INARCH_IGNORE_FUNCTION)',
-  restsOn: [
+  [
     'Documentation/livepatch/livepatch.rst: If no affected functions are on the stack of a given task',
     'kernel/livepatch/transition.c: klp_check_stack_func',
   ],
-  find: foretelling(({ name, object, sleeper }) => {
+  foretelling(({ name, object, sleeper }) => {
     if (sleeper.kind === 'thread') {
       const { startedBy, sinceBoot } = sleeper
       const when = sinceBoot
@@ -91,23 +88,20 @@ export const neverFinishes: Rule = {
       hint: 'The scheduler can’t be live patched in this place; fix those who call it, or restart with a new kernel',
     }
   }),
-}
+)
 
-export const longSleepers: Rule = {
-  name: 'long-sleepers',
-  severity: 'note',
-  looksFor: 'A replaced function in which tasks sleep until something happens outside',
-  why:
-    'The transition waits for them. The kernel wakes processes in it after 15 s with a signal that ' +
+export const longSleepers = note(
+  'long-sleepers',
+  'A replaced function in which tasks sleep until something happens outside',
+  'The transition waits for them. The kernel wakes processes in it after 15 s with a signal that ' +
     'nobody sees, and they leave; a thread of the kernel stays',
-  remedy:
-    'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, ' +
+  'Nothing need be done for processes; `inarch forecast` tells on a running system who sleeps there, ' +
     'and `inarch prove` in a virtual machine',
-  restsOn: [
+  [
     'Documentation/livepatch/livepatch.rst: signal is automatically sent every 15 seconds',
     'kernel/livepatch/transition.c: klp_send_signals',
   ],
-  find: foretelling(({ name, sleeper }) => {
+  foretelling(({ name, sleeper }) => {
     if (sleeper.kind === 'idle')
       return {
         message:
@@ -126,7 +120,7 @@ export const longSleepers: Rule = {
         'until the kernel’s signal wakes them',
     }
   }),
-}
+)
 
 /** The names of the rules that foretell the transition. */
 export const forecastRules: readonly string[] = [neverFinishes.name, longSleepers.name]

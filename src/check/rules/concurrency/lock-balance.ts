@@ -4,23 +4,19 @@
 
 import { lockFindings } from '../../locks/lock-usage.ts'
 import { partedFindings } from '../../semantics/values/written-together.ts'
-import { ofTexts, type Rule } from '../../subject/rule.ts'
+import { ofTexts, warning } from '../../subject/rule.ts'
 
-export const lockBalance: Rule = {
-  name: 'lock-balance',
-  severity: 'warning',
-  looksFor:
-    'Locks, and RCU sections, that a changed function takes, releases, leaves held or orders otherwise ' +
+export const lockBalance = warning(
+  'lock-balance',
+  'Locks, and RCU sections, that a changed function takes, releases, leaves held or orders otherwise ' +
     'than before, and members that were written together in one section of a lock and no longer are',
-  why:
-    'During the transition tasks of the old and of the new code run at the same time, and a lock ' +
+  'During the transition tasks of the old and of the new code run at the same time, and a lock ' +
     'keeps them apart only if both take it',
-  remedy:
-    'Make the live patch keep to the old locking as well, and say --allow lock-balance when old and new ' +
+  'Make the live patch keep to the old locking as well, and say --allow lock-balance when old and new ' +
     'code can run side by side',
-  restsOn: [
+  [
     'Documentation/livepatch/livepatch.rst: ordering of locking in multiple functions at the same time',
     'Documentation/locking/lockdep-design.rst: lock inversion deadlock',
   ],
-  find: ofTexts((functions) => [...lockFindings(functions), ...partedFindings(functions)]),
-}
+  ofTexts((functions) => [...lockFindings(functions), ...partedFindings(functions)]),
+)

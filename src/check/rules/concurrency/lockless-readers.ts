@@ -9,7 +9,7 @@ import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/st
 import { plainly, withHelpers } from '../../locks/operations.ts'
 import { spelled } from '../../semantics/reading/calls-and-assignments.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 const later = /^(?:call_s?rcu\w*|k?v?free_rcu\w*|queue_rcu_work)$/
 const waits = /^synchronize_(?:s?rcu\w*|net|sched|irq)$/
@@ -115,17 +115,12 @@ export function readerFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
-export const locklessReaders: Rule = {
-  name: 'lockless-readers',
-  severity: 'warning',
-  looksFor: 'A grace period, a seqcount, a barrier, a release or an RCU list function that a writer no longer has',
-  why:
-    'Readers without a lock rely on it, in code that is not replaced and in tasks that still run the old ' +
+export const locklessReaders = warning(
+  'lockless-readers',
+  'A grace period, a seqcount, a barrier, a release or an RCU list function that a writer no longer has',
+  'Readers without a lock rely on it, in code that is not replaced and in tasks that still run the old ' +
     'code: they see what is freed, or one half of what is written',
-  remedy: 'Keep it in the live patch; it costs little, and the old readers need it until they are gone',
-  restsOn: [
-    'Documentation/RCU/whatisRCU.rst: synchronize_rcu',
-    'Documentation/memory-barriers.txt: SMP BARRIER PAIRING',
-  ],
-  find: ofTexts(readerFindings),
-}
+  'Keep it in the live patch; it costs little, and the old readers need it until they are gone',
+  ['Documentation/RCU/whatisRCU.rst: synchronize_rcu', 'Documentation/memory-barriers.txt: SMP BARRIER PAIRING'],
+  ofTexts(readerFindings),
+)

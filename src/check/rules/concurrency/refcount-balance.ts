@@ -9,7 +9,7 @@ import { listed } from '../../../ground/listed.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { ownershipFindings } from '../../semantics/values/ownership.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 interface Shift {
   readonly name: string
@@ -121,20 +121,16 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
   return [...found, ...ownershipFindings(functions)]
 }
 
-export const refcountBalance: Rule = {
-  name: 'refcount-balance',
-  severity: 'warning',
-  looksFor:
-    'References, counters and memory that one changed function takes and another one gives back, otherwise than before',
-  why:
-    'Objects that the old code has set up come to the new code and the other way round; a reference ' +
+export const refcountBalance = warning(
+  'refcount-balance',
+  'References, counters and memory that one changed function takes and another one gives back, otherwise than before',
+  'Objects that the old code has set up come to the new code and the other way round; a reference ' +
     'that only one side counts ends in a use after free or a leak',
-  remedy:
-    'Mark what the new code has set up with a shadow variable and put only what is marked, or fix the ' +
+  'Mark what the new code has set up with a shadow variable and put only what is marked, or fix the ' +
     'bug within one function',
-  restsOn: [
+  [
     'Documentation/livepatch/livepatch.rst: no data are stored in the modified structures at the moment',
     'Documentation/core-api/kref.rst: When you are done with a pointer, you must call kref_put()',
   ],
-  find: ofTexts(referenceFindings),
-}
+  ofTexts(referenceFindings),
+)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Functions that the live patching itself runs through, or that run where no task's patch state counts.
 import { type Context, openContexts } from '../../subject/contexts.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 
 const dangers: Readonly<Record<Exclude<Context['name'], 'start'>, (name: string, way: string) => string>> = {
   nmi: (name, way) =>
@@ -18,21 +18,17 @@ const dangers: Readonly<Record<Exclude<Context['name'], 'start'>, (name: string,
     `state changes while it runs ${name}`,
 }
 
-export const unsafeContext: Rule = {
-  name: 'unsafe-context',
-  severity: 'warning',
-  looksFor:
-    'A replaced function that runs in an NMI or a machine check, or that ftrace or the livepatch code itself calls',
-  why:
-    'There a task’s patch state keeps nothing consistent, and the live patch may change the code that ' + 'applies it',
-  remedy:
-    'Fix the bug in a caller that runs in a task’s own context, or make sure that old and new code may ' +
+export const unsafeContext = warning(
+  'unsafe-context',
+  'A replaced function that runs in an NMI or a machine check, or that ftrace or the livepatch code itself calls',
+  'There a task’s patch state keeps nothing consistent, and the live patch may change the code that ' + 'applies it',
+  'Fix the bug in a caller that runs in a task’s own context, or make sure that old and new code may ' +
     'alternate at any moment',
-  restsOn: [
+  [
     'kernel/livepatch/patch.c: notrace klp_ftrace_handler',
     'Documentation/livepatch/livepatch.rst: implementing ftrace or the livepatch ftrace handler could not be',
   ],
-  async find({ extraction, kernel }, job): Promise<Found[]> {
+  async ({ extraction, kernel }, job): Promise<Found[]> => {
     const { replaced } = extraction
     const core = replaced.filter(({ unit }) => /^kernel\/livepatch\/(?:core|patch|transition)\.c$/.test(unit))
     const found = core.map(
@@ -55,4 +51,4 @@ export const unsafeContext: Rule = {
     })
     return [...found, ...unsafe]
   },
-}
+)

@@ -7,7 +7,7 @@ import { listed } from '../../../ground/listed.ts'
 import { type Balance, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { deferredWorkFindings } from '../../semantics/effects/deferred-work.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 export function wakeFindings(functions: ChangedFunctions): Found[] {
   const all = primitiveUsesOf(functions).flatMap(({ balances }) => balances.filter(({ kind }) => kind === 'wait'))
@@ -30,18 +30,14 @@ export function wakeFindings(functions: ChangedFunctions): Found[] {
   return [...mutual, ...deferredWorkFindings(functions)]
 }
 
-export const wakeUp: Rule = {
-  name: 'wake-up',
-  severity: 'warning',
-  looksFor:
-    'A wait in one changed function for what another changed function tells, and works, callbacks and ' +
+export const wakeUp = warning(
+  'wake-up',
+  'A wait in one changed function for what another changed function tells, and works, callbacks and ' +
     'timers that are handed to another place than before where another changed function waits for them',
-  why:
-    'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the ' +
+  'Tasks of the old code do not tell it, so a task of the new code can wait for ever, and the ' +
     'transition with it; or it does not wait for what they have handed over',
-  remedy:
-    'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place ' +
+  'Wait with a timeout, or wake from functions that the patch does not change; wait for the old place ' +
     'as well as for the new one',
-  restsOn: ['Documentation/scheduler/completion.rst: wait_for_completion', 'kernel/workqueue.c: flush_work'],
-  find: ofTexts(wakeFindings),
-}
+  ['Documentation/scheduler/completion.rst: wait_for_completion', 'kernel/workqueue.c: flush_work'],
+  ofTexts(wakeFindings),
+)

@@ -8,7 +8,7 @@ import { bareName } from '../../../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../../../diff/object/init-sections.ts'
 import { sectionFlag } from '../../../elf/format.ts'
 import type { ElfSymbol } from '../../../elf/read.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { error, type Found } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 
 /** Marks of an export, which the rules for exports look at. */
@@ -75,18 +75,14 @@ function inUnit(unit: StudiedUnit, { names, units }: Subject): Found[] {
   return [...found, ...movedVariables(unit, others).filter(({ symbol }) => there.every(({ name }) => name !== symbol))]
 }
 
-export const definedElsewhere: Rule = {
-  name: 'defined-elsewhere',
-  severity: 'error',
-  looksFor:
-    'A global function or variable that is new in its file, and that the running kernel has already: it ' +
+export const definedElsewhere = error(
+  'defined-elsewhere',
+  'A global function or variable that is new in its file, and that the running kernel has already: it ' +
     'moves from another file, or takes the place of a `__weak` one; or a private variable that moves to another file',
-  why:
-    'A kernel has one of each global name. The live patch would bring a second one: what is not ' +
+  'A kernel has one of each global name. The live patch would bring a second one: what is not ' +
     'patched goes on with the old code, and a variable would exist twice, with two values',
-  remedy:
-    'Change the function or variable in the file where the kernel has it, and leave the move out of the ' +
+  'Change the function or variable in the file where the kernel has it, and leave the move out of the ' +
     'patch; a `__weak` function is changed where it is defined',
-  restsOn: ['kernel/module/main.c: simplify_symbols', 'kernel/module/main.c: exports duplicate symbol'],
-  find: (subject) => subject.units.flatMap((unit) => inUnit(unit, subject)),
-}
+  ['kernel/module/main.c: simplify_symbols', 'kernel/module/main.c: exports duplicate symbol'],
+  (subject) => subject.units.flatMap((unit) => inUnit(unit, subject)),
+)

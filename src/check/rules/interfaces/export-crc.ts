@@ -6,7 +6,7 @@
 import type { Job } from '../../../ground/job.ts'
 import { toldFirst } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 import { compareTypes } from '../../types/btf/compare.ts'
 import { exportedBy, versionsOf } from '../../types/export-versions.ts'
@@ -22,23 +22,16 @@ function changesIncludes(changes: readonly FileChange[], source: string): boolea
   )
 }
 
-export const exportCrc: Rule = {
-  name: 'export-crc',
-  severity: 'warning',
-  looksFor:
-    'A symbol that the kernel or a module exports has another version (CRC) in the patched source, ' +
+export const exportCrc = warning(
+  'export-crc',
+  'A symbol that the kernel or a module exports has another version (CRC) in the patched source, ' +
     'because a type behind it changes',
-  why:
-    'The running kernel keeps the old version: a module for the old types goes on loading and meets ' +
+  'The running kernel keeps the old version: a module for the old types goes on loading and meets ' +
     'new code, and one that is built from the patched source does not load',
-  remedy:
-    'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow ' +
+  'Keep the types of exported symbols as they are; if no module from elsewhere uses the symbol, allow ' +
     'this, and build modules against the headers of the running kernel, not of the patched source',
-  restsOn: [
-    'Documentation/kbuild/modules.rst: the kernel refuses to load the',
-    'kernel/module/version.c: check_version',
-  ],
-  async find(subject, job) {
+  ['Documentation/kbuild/modules.rst: the kernel refuses to load the', 'kernel/module/version.c: check_version'],
+  async (subject, job) => {
     const looked = await typeUnits(job, subject)
     // Another header can complete a type that was only named: then the version is another one, too.
     const including = subject.units.filter(({ unit }) => changesIncludes(subject.changes, unit.source))
@@ -46,7 +39,7 @@ export const exportCrc: Rule = {
     const found = await Promise.all(units.map((studied) => inUnit(subject, job, studied)))
     return found.flat()
   },
-}
+)
 
 async function inUnit(subject: Subject, job: Job, studied: StudiedUnit): Promise<Found[]> {
   const exported = exportedBy(subject, studied)

@@ -4,7 +4,7 @@
 import { macroValues } from '../../../c/written/macro-values.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 
 const request = /\b_(?:IO|IOR|IOW|IOWR|IOC)\b/
 
@@ -24,14 +24,12 @@ export function ioctlFindings(changes: readonly FileChange[]): Found[] {
   })
 }
 
-export const ioctlNumber: Rule = {
-  name: 'ioctl-number',
-  severity: 'warning',
-  looksFor: 'An ioctl whose number changes, or that goes',
-  why:
-    'Programs are compiled with the number; with the live patch they get ENOTTY, or another request ' +
+export const ioctlNumber = warning(
+  'ioctl-number',
+  'An ioctl whose number changes, or that goes',
+  'Programs are compiled with the number; with the live patch they get ENOTTY, or another request ' +
     'than they mean, and after its revert it is the other way round',
-  remedy: 'Accept the old number as well',
-  restsOn: ['Documentation/driver-api/ioctl.rst: Command number definitions'],
-  find: (subject) => ioctlFindings(subject.changes),
-}
+  'Accept the old number as well',
+  ['Documentation/driver-api/ioctl.rst: Command number definitions'],
+  (subject) => ioctlFindings(subject.changes),
+)

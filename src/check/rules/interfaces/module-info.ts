@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { readObject } from '../../../elf/read.ts'
 import { toldFirst } from '../../../ground/listed.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, note } from '../../subject/rule.ts'
 
 /** `key=value` strings of an object's .modinfo; those of built-in code have the module's name before the key. */
 export function moduleInfo(object: Buffer, name: string): string[] {
@@ -38,18 +38,15 @@ export function infoFindings(unit: string, before: readonly string[], after: rea
   ]
 }
 
-export const moduleInfoRule: Rule = {
-  name: 'module-info',
-  severity: 'note',
-  looksFor:
-    'An alias, a soft dependency, a firmware name or another entry of a module’s information that the ' +
+export const moduleInfoRule = note(
+  'module-info',
+  'An alias, a soft dependency, a firmware name or another entry of a module’s information that the ' +
     'patch adds or removes',
-  why:
-    'Programs such as udev and modprobe read it from the module’s file and from lists made of it, ' +
+  'Programs such as udev and modprobe read it from the module’s file and from lists made of it, ' +
     'which stay as they are; a live patch’s own file is not asked',
-  remedy: 'Install the fixed kernel’s module, or give the alias or dependency in /etc/modprobe.d, if the fix needs it',
-  restsOn: ['include/linux/module.h: MODULE_SOFTDEP'],
-  find: ({ units }) =>
+  'Install the fixed kernel’s module, or give the alias or dependency in /etc/modprobe.d, if the fix needs it',
+  ['include/linux/module.h: MODULE_SOFTDEP'],
+  ({ units }) =>
     units.flatMap(({ unit, pair }) =>
       pair.before === undefined
         ? []
@@ -59,4 +56,4 @@ export const moduleInfoRule: Rule = {
             moduleInfo(readFileSync(pair.after), `${unit.source} (after)`),
           ),
     ),
-}
+)

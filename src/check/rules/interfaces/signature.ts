@@ -3,7 +3,7 @@
 // puts other things into the registers than the new function takes out of them.
 
 import { toldFirst } from '../../../ground/listed.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { error, type Found } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
 import { changedSignatures } from '../../types/signatures.ts'
 import { typeUnits } from '../../types/type-units.ts'
@@ -27,15 +27,13 @@ function holdersOf({ change }: StudiedUnit, name: string): string[] {
     .map((atom) => atom.name)
 }
 
-export const signature: Rule = {
-  name: 'signature',
-  severity: 'error',
-  looksFor:
-    'A function is called in another way (parameters, what it returns) while code that is not replaced calls it',
-  why: 'Every call leads to the new function, and a caller that stays passes what the old one took',
-  remedy: 'Keep the function as it is called, and give what is new to a second function that the changed callers call',
-  restsOn: ['arch/x86/entry/calling.h: x86 function call convention', 'kernel/livepatch/patch.c: klp_ftrace_handler'],
-  async find(subject, job) {
+export const signature = error(
+  'signature',
+  'A function is called in another way (parameters, what it returns) while code that is not replaced calls it',
+  'Every call leads to the new function, and a caller that stays passes what the old one took',
+  'Keep the function as it is called, and give what is new to a second function that the changed callers call',
+  ['arch/x86/entry/calling.h: x86 function call convention', 'kernel/livepatch/patch.c: klp_ftrace_handler'],
+  async (subject, job) => {
     const { units } = await typeUnits(job, subject)
     const found: Found[] = []
     for (const studied of units) {
@@ -70,4 +68,4 @@ export const signature: Rule = {
     }
     return found
   },
-}
+)

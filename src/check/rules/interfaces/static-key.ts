@@ -6,7 +6,7 @@ import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 const switcher = /^static_(?:branch|key)_(?:slow_)?(?:enable|disable|inc|dec)(?:_cpuslocked|_deferred)?$/
 
@@ -50,17 +50,15 @@ export function keyFindings(functions: ChangedFunctions, changes: readonly FileC
   })
 }
 
-export const staticKey: Rule = {
-  name: 'static-key',
-  severity: 'warning',
-  looksFor: 'A changed function that turns a static key on or off, or counts it, otherwise than before',
-  why:
-    'The key keeps the state, and the count, that the old code gave it; with the new code’s rule it ' +
+export const staticKey = warning(
+  'static-key',
+  'A changed function that turns a static key on or off, or counts it, otherwise than before',
+  'The key keeps the state, and the count, that the old code gave it; with the new code’s rule it ' +
     'may never be turned on again, or off',
-  remedy: 'Bring the key into the state that the new code expects, in a callback (INARCH_POST_PATCH)',
-  restsOn: [
+  'Bring the key into the state that the new code expects, in a callback (INARCH_POST_PATCH)',
+  [
     'Documentation/staging/static-keys.rst: The state and the reference count can be retrieved',
     'kernel/jump_label.c: static_key_enable',
   ],
-  find: ofTexts(keyFindings),
-}
+  ofTexts(keyFindings),
+)

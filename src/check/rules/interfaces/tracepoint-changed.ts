@@ -7,7 +7,7 @@ import { definitionsOf } from '../../../c/written/functions.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { textOf } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 
 const definer = /^(?:TRACE_EVENT|DECLARE_EVENT_CLASS|DEFINE_EVENT|DECLARE_TRACE|DEFINE_TRACE)(?:_\w+)?$/
 
@@ -44,14 +44,12 @@ export function tracepointFindings(changes: readonly FileChange[]): Found[] {
     })
 }
 
-export const tracepointChanged: Rule = {
-  name: 'tracepoint-changed',
-  severity: 'warning',
-  looksFor: 'A trace event whose arguments, record or text change',
-  why:
-    'The format of an event is registered when the kernel starts or the module is loaded; perf, ' +
+export const tracepointChanged = warning(
+  'tracepoint-changed',
+  'A trace event whose arguments, record or text change',
+  'The format of an event is registered when the kernel starts or the module is loaded; perf, ' +
     'ftrace and BPF programs read the new record by the old format',
-  remedy: 'Leave the event as it is; say what is new in a message of the kernel’s log',
-  restsOn: ["Documentation/trace/events.rst: Each trace event has a 'format' file"],
-  find: (subject) => tracepointFindings(subject.changes),
-}
+  'Leave the event as it is; say what is new in a message of the kernel’s log',
+  ["Documentation/trace/events.rst: Each trace event has a 'format' file"],
+  (subject) => tracepointFindings(subject.changes),
+)

@@ -4,7 +4,7 @@
 
 import { toldFirst } from '../../../ground/listed.ts'
 import { compareTexts } from '../../../source/change/changed-items.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { error, type Found } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
 import { compareTypes, namedRecords } from '../../types/btf/compare.ts'
 import type { Difference, TypeChange } from '../../types/btf/difference.ts'
@@ -97,18 +97,15 @@ export function layoutsFound(
   return found
 }
 
-export const typeLayout: Rule = {
-  name: 'type-layout',
-  severity: 'error',
-  looksFor:
-    'A struct, union or enum of which the running kernel has data differs in size, in the place, width ' +
+export const typeLayout = error(
+  'type-layout',
+  'A struct, union or enum of which the running kernel has data differs in size, in the place, width ' +
     'or type of a member, or in a value',
-  why: 'Data that are there stay as they were made, and code that is not replaced, or not yet, goes on making them so',
-  remedy:
-    'Keep every member and value as it is, and put what is new into a shadow variable ' +
+  'Data that are there stay as they were made, and code that is not replaced, or not yet, goes on making them so',
+  'Keep every member and value as it is, and put what is new into a shadow variable ' +
     '(docs/authoring.md, “Shadow variables”)',
-  restsOn: ['Documentation/livepatch/shadow-vars.rst: allocated separately from parent data structures'],
-  async find(subject, job) {
+  ['Documentation/livepatch/shadow-vars.rst: allocated separately from parent data structures'],
+  async (subject, job) => {
     const { units } = await typeUnits(job, subject)
     const found = new Map<string, Found>()
     /** By their words alone, and the types of which another unit tells the layout. */
@@ -133,7 +130,7 @@ export const typeLayout: Rule = {
     }
     return [...found.values()]
   },
-}
+)
 
 /** Where the compiler does not tell the layout: types whose declarations differ. */
 function byText(

@@ -8,7 +8,7 @@ import { macroValues } from '../../../c/written/macro-values.ts'
 import { listed, shortened } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 
 /** What a header declares: by name, the text that says what it is. */
 function declared(text: string): Map<string, string> {
@@ -68,12 +68,11 @@ export function uapiFindings(changes: readonly FileChange[]): Found[] {
     })
 }
 
-export const uapiChanged: Rule = {
-  name: 'uapi-changed',
-  severity: 'warning',
-  looksFor: 'A changed constant, enumerator or struct in a header that programs are compiled with',
-  why: 'Programs that run now were compiled with the old one, and with a revert the kernel goes back to it',
-  remedy: 'Keep what there is, and let the new code accept both',
-  restsOn: ['Documentation/kbuild/headers_install.rst: describe the API for user space'],
-  find: (subject) => uapiFindings(subject.changes),
-}
+export const uapiChanged = warning(
+  'uapi-changed',
+  'A changed constant, enumerator or struct in a header that programs are compiled with',
+  'Programs that run now were compiled with the old one, and with a revert the kernel goes back to it',
+  'Keep what there is, and let the new code accept both',
+  ['Documentation/kbuild/headers_install.rst: describe the API for user space'],
+  (subject) => uapiFindings(subject.changes),
+)

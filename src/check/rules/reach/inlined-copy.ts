@@ -11,7 +11,7 @@ import { groupBy } from '../../../ground/group-by.ts'
 import { listed } from '../../../ground/listed.ts'
 import { readInlining } from '../../../source/change/ipa-clones.ts'
 import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, type Rule } from '../../subject/rule.ts'
+import { error, type Found, foundIn } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 
 /** The functions that use one, straight or through macros and functions that have no code of their own. */
@@ -104,14 +104,13 @@ async function findIn(
   })
 }
 
-export const inlinedCopy: Rule = {
-  name: 'inlined-copy',
-  severity: 'error',
-  looksFor: 'A changed function that the compiler put into others which the live patch would leave as they are',
-  why: 'The kernel redirects a function at its entry; a copy of its code in another function goes on as before',
-  remedy: 'Let the patch change the function that holds the copy as well',
-  restsOn: ['Documentation/livepatch/livepatch.rst: the very beginning of the function'],
-  async find(subject) {
+export const inlinedCopy = error(
+  'inlined-copy',
+  'A changed function that the compiler put into others which the live patch would leave as they are',
+  'The kernel redirects a function at its entry; a copy of its code in another function goes on as before',
+  'Let the patch change the function that holds the copy as well',
+  ['Documentation/livepatch/livepatch.rst: the very beginning of the function'],
+  async (subject) => {
     const { all } = changedFunctionsOf(subject)
     const changed = all.filter(({ before, after }) => before !== undefined && after !== undefined)
     if (changed.length === 0) return []
@@ -127,4 +126,4 @@ export const inlinedCopy: Rule = {
     const said = new Map(told.flat().flatMap((one) => (isCopy(one) ? [] : [[`${one.symbol} ${one.message}`, one]])))
     return [...said.values(), ...[...copies.keys()].sort().map((name) => noteOf(copies.get(name)!))]
   },
-}
+)

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Code that is not marked `__init` and that only such code calls: it stays in memory, and never runs again.
 import { openContexts } from '../../subject/contexts.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 
-export const runsOnlyAtStart: Rule = {
-  name: 'runs-only-at-start',
-  severity: 'warning',
-  looksFor: 'A replaced function of the kernel proper that, as its machine code says, only code of the start calls',
-  why: 'The kernel has started; the function can be replaced, but nothing calls it again, so the fix has no effect',
-  remedy:
-    'Do in a callback (INARCH_PRE_PATCH) what the function should have done, or install the fixed kernel and reboot',
-  restsOn: ['init/main.c: do_initcalls', 'init/main.c: kernel_init_freeable'],
-  async find({ extraction, kernel, names }, job): Promise<Found[]> {
+export const runsOnlyAtStart = warning(
+  'runs-only-at-start',
+  'A replaced function of the kernel proper that, as its machine code says, only code of the start calls',
+  'The kernel has started; the function can be replaced, but nothing calls it again, so the fix has no effect',
+  'Do in a callback (INARCH_PRE_PATCH) what the function should have done, or install the fixed kernel and reboot',
+  ['init/main.c: do_initcalls', 'init/main.c: kernel_init_freeable'],
+  async ({ extraction, kernel, names }, job): Promise<Found[]> => {
     if (!extraction.replaced.some(({ object }) => object === 'vmlinux')) return []
     const contexts = await openContexts(job, kernel)
     const isPast = ({ object, before: { name } }: (typeof extraction.replaced)[number]) =>
@@ -29,4 +27,4 @@ export const runsOnlyAtStart: Rule = {
       }
     })
   },
-}
+)

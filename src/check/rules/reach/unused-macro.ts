@@ -2,7 +2,7 @@
 // A macro of a C file that the patch adds or changes, and that nothing in the file uses: no object differs by it.
 import type { FileChange } from '../../../patch/patch.ts'
 import { changedMacros } from '../../../source/change/changed-macros.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, note } from '../../subject/rule.ts'
 
 /** A file's words, apart from what its macros are made of; and the words of which each macro is made. */
 function wordsOf(text: string): { plain: ReadonlySet<string>; macros: ReadonlyMap<string, string[]> } {
@@ -57,12 +57,11 @@ export function unusedMacros(changes: readonly FileChange[]): Found[] {
     )
 }
 
-export const unusedMacro: Rule = {
-  name: 'unused-macro',
-  severity: 'note',
-  looksFor: 'A macro of a C file that the patch changes and that nothing in the file uses',
-  why: 'No code differs by it, so this part of the patch has no effect',
-  remedy: 'See whether a part of the fix is missing',
-  restsOn: ['scripts/Makefile.extrawarn: -Wunused-macros'],
-  find: ({ changes }) => unusedMacros(changes),
-}
+export const unusedMacro = note(
+  'unused-macro',
+  'A macro of a C file that the patch changes and that nothing in the file uses',
+  'No code differs by it, so this part of the patch has no effect',
+  'See whether a part of the fix is missing',
+  ['scripts/Makefile.extrawarn: -Wunused-macros'],
+  ({ changes }) => unusedMacros(changes),
+)

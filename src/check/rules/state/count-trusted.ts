@@ -7,7 +7,7 @@ import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/st
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 const counts = /^(?:\+\+|--|\+= |-= |taken|given back|atomic\w*_(?:add|sub)|percpu_counter\w*)/
 
@@ -54,14 +54,12 @@ export function trustedFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
-export const countTrusted: Rule = {
-  name: 'count-trusted',
-  severity: 'warning',
-  looksFor: 'A new check of a count that the patch also begins to keep otherwise',
-  why:
-    'The count of an object that lives is wrong by all that the old code did; the check may refuse ' +
+export const countTrusted = warning(
+  'count-trusted',
+  'A new check of a count that the patch also begins to keep otherwise',
+  'The count of an object that lives is wrong by all that the old code did; the check may refuse ' +
     'everything from the first moment, or never',
-  remedy: 'Make the objects anew after the live patch is on, correct the count in a callback, or leave the check out',
-  restsOn: ['Documentation/livepatch/callbacks.rst: Safe updates to global data'],
-  find: ofTexts(trustedFindings),
-}
+  'Make the objects anew after the live patch is on, correct the count in a callback, or leave the check out',
+  ['Documentation/livepatch/callbacks.rst: Safe updates to global data'],
+  ofTexts(trustedFindings),
+)

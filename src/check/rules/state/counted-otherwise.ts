@@ -6,7 +6,7 @@ import { groupBy } from '../../../ground/group-by.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 function turnFindings({ rewritten }: ChangedFunctions): Found[] {
   const said = new Set<string>()
@@ -121,21 +121,17 @@ export function countedFindings(functions: ChangedFunctions): Found[] {
   return [...turnFindings(functions), ...unitFindings(functions), ...exchangeFindings(functions)]
 }
 
-export const countedOtherwise: Rule = {
-  name: 'counted-otherwise',
-  severity: 'warning',
-  looksFor:
-    'A count that lives at which something turns at another number than before, a sum to which another ' +
+export const countedOtherwise = warning(
+  'counted-otherwise',
+  'A count that lives at which something turns at another number than before, a sum to which another ' +
     'amount is added and from which another one is taken off, or a charge that moves to another counter',
-  why:
-    'The count holds what the old code has counted: the new code ends an object too early or never, ' +
+  'The count holds what the old code has counted: the new code ends an object too early or never, ' +
     'or leaves a part of a charge for ever',
-  remedy:
-    'Count as before, or correct the counts of all objects in a callback while nobody uses them ' +
+  'Count as before, or correct the counts of all objects in a callback while nobody uses them ' +
     '(INARCH_PRE_PATCH and INARCH_POST_UNPATCH)',
-  restsOn: [
+  [
     'include/linux/refcount.h: refcount_dec_and_test',
     'Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures',
   ],
-  find: ofTexts(countedFindings),
-}
+  ofTexts(countedFindings),
+)

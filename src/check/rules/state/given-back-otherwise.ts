@@ -15,7 +15,7 @@ import { acquisitionFindings } from '../../semantics/effects/acquisitions.ts'
 import { type Allocation, allocationsOf, allocationsThrough } from '../../semantics/memory/allocation.ts'
 import { accepts, type Family } from '../../semantics/reading/allocators.ts'
 import type { ChangedFunction, ChangedFunctions, Side } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 interface Sides {
   readonly before: readonly Allocation[]
@@ -191,21 +191,15 @@ function opposite(one: string, other: string): boolean {
   return one.replace(/^\+/, '-') === other || one.replace(/^-/, '+') === other
 }
 
-export const givenBackOtherwise: Rule = {
-  name: 'given-back-otherwise',
-  severity: 'warning',
-  looksFor:
-    'Memory that is allocated or freed by another family (kmalloc, kmem_cache, vmalloc, per-CPU, ' +
+export const givenBackOtherwise = warning(
+  'given-back-otherwise',
+  'Memory that is allocated or freed by another family (kmalloc, kmem_cache, vmalloc, per-CPU, ' +
     'pages), or from another place in it, and what one function takes and another one gives back, both ' +
     'by other functions than before (pinned pages, interrupts, clocks, mappings)',
-  why:
-    'What the old code has allocated comes to the new code, and the other way round; given back to ' +
+  'What the old code has allocated comes to the new code, and the other way round; given back to ' +
     'the wrong allocator it corrupts memory',
-  remedy:
-    'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old ' +
+  'Keep the allocator, or free by what takes both (kvfree takes kmalloc and vmalloc), and let old ' +
     'objects go before you rely on it',
-  restsOn: [
-    'Documentation/core-api/memory-allocation.rst: When the allocated memory is no longer needed it must be freed',
-  ],
-  find: ofTexts((functions) => [...givenBackFindings(functions), ...acquisitionFindings(functions)]),
-}
+  ['Documentation/core-api/memory-allocation.rst: When the allocated memory is no longer needed it must be freed'],
+  ofTexts((functions) => [...givenBackFindings(functions), ...acquisitionFindings(functions)]),
+)

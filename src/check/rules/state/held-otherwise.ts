@@ -3,7 +3,7 @@
 // the new code puts there.
 import { type Holding, holdingsIn, isStruct } from '../../semantics/values/untyped-pointers.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 /** `struct spi_master` is `struct spi_controller` by a macro. */
 function sameType({ library }: ChangedFunctions, one: string, other: string): boolean {
@@ -43,16 +43,13 @@ export function heldFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
-export const heldOtherwise: Rule = {
-  name: 'held-otherwise',
-  severity: 'warning',
-  looksFor:
-    'A pointer without a type (private_data, driver_data, a callback’s cookie, the container of a timer ' +
+export const heldOtherwise = warning(
+  'held-otherwise',
+  'A pointer without a type (private_data, driver_data, a callback’s cookie, the container of a timer ' +
     'or a list entry) that is taken for another struct than before',
-  why:
-    'Open files, bound devices and armed timers keep what the old code has put there, and the new ' +
+  'Open files, bound devices and armed timers keep what the old code has put there, and the new ' +
     'code would read it as something else',
-  remedy: 'Leave the pointer as it is and keep what is new in a shadow variable of the object',
-  restsOn: ['include/linux/fs.h: private_data', 'include/linux/device.h: driver_data'],
-  find: ofTexts(heldFindings),
-}
+  'Leave the pointer as it is and keep what is new in a shadow variable of the object',
+  ['include/linux/fs.h: private_data', 'include/linux/device.h: driver_data'],
+  ofTexts(heldFindings),
+)

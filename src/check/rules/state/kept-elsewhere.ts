@@ -22,7 +22,7 @@ import type { FileChange } from '../../../patch/patch.ts'
 import { says } from '../../semantics/reading/known-callees.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 /** One name in the place of another one, in a statement that is the same otherwise. */
 interface Exchange {
@@ -215,16 +215,13 @@ function isElsewhere(name: string, { variable }: Owned, { before, library }: Cha
   return before.definitions.get(name) === undefined && library.definition(name) === undefined
 }
 
-export const keptElsewhere: Rule = {
-  name: 'kept-elsewhere',
-  severity: 'warning',
-  looksFor:
-    'A variable of a file (a list, a counter, a wait queue, numbers that are given out, a workqueue) in ' +
+export const keptElsewhere = warning(
+  'kept-elsewhere',
+  'A variable of a file (a list, a counter, a wait queue, numbers that are given out, a workqueue) in ' +
     'whose place changed functions use another one that was there, or use a new one where others still use the old one',
-  why:
-    'What the old code has put into the one is not in the other: entries are not found, those who ' +
+  'What the old code has put into the one is not in the other: entries are not found, those who ' +
     'wait are not woken, numbers are given out again',
-  remedy: 'Let the new code look into both, or move what the old variable holds in a callback (INARCH_PRE_PATCH)',
-  restsOn: ['Documentation/livepatch/callbacks.rst: Safe updates to global data'],
-  find: ofTexts(elsewhereFindings),
-}
+  'Let the new code look into both, or move what the old variable holds in a callback (INARCH_PRE_PATCH)',
+  ['Documentation/livepatch/callbacks.rst: Safe updates to global data'],
+  ofTexts(elsewhereFindings),
+)

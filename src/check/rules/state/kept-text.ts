@@ -5,7 +5,7 @@
 import type { Atom, SplitObject, Target } from '../../../diff/object/split-object.ts'
 import { loadedRegister, storesAddress } from '../../../x86/address-taking.ts'
 import { argumentRegisters } from '../../../x86/calling-convention.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 import type { StudiedUnit } from '../../subject/subject.ts'
 
 /**
@@ -83,22 +83,14 @@ function inUnit({ change }: StudiedUnit): Found[] {
   })
 }
 
-export const keptText: Rule = {
-  name: 'kept-text',
-  severity: 'warning',
-  looksFor:
-    'A replaced function that passes a text to a function of the kernel which keeps its address (the ' +
+export const keptText = warning(
+  'kept-text',
+  'A replaced function that passes a text to a function of the kernel which keeps its address (the ' +
     'name of an I/O region or an interrupt); a note, where it stores the address of one',
-  why:
-    'The text lies in the live patch, in memory that is freed when the live patch is unloaded; ' +
+  'The text lies in the live patch, in memory that is freed when the live patch is unloaded; ' +
     '/proc/ioports, /proc/interrupts and others read it later',
-  remedy:
-    'Let the text be a constant that the kernel has already, undo in a callback (INARCH_PRE_UNPATCH) ' +
+  'Let the text be a constant that the kernel has already, undo in a callback (INARCH_PRE_UNPATCH) ' +
     'what was registered, or allow it and never unload the live patch',
-  restsOn: [
-    'kernel/resource.c: r->name ? r->name',
-    'kernel/irq/proc.c: action->name',
-    'kernel/module/main.c: free_module',
-  ],
-  find: (subject) => subject.units.flatMap(inUnit),
-}
+  ['kernel/resource.c: r->name ? r->name', 'kernel/irq/proc.c: action->name', 'kernel/module/main.c: free_module'],
+  (subject) => subject.units.flatMap(inUnit),
+)

@@ -8,7 +8,7 @@ import { listed } from '../../../ground/listed.ts'
 import { loadsAddress } from '../../../x86/address-taking.ts'
 import { escapingDataIn } from '../../semantics/memory/escaping-data.ts'
 import { changedFunctionsOf } from '../../subject/changed-functions.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 import { isOnlyCalledSynchronously } from '../../subject/synchronous-callbacks.ts'
 
@@ -120,24 +120,19 @@ function keptFindings({ change }: StudiedUnit): Found[] {
   )
 }
 
-export const livePointer: Rule = {
-  name: 'live-pointer',
-  severity: 'warning',
-  looksFor:
-    'A callback, or a table of operations, that a changed function stores or passes in place of another ' +
+export const livePointer = warning(
+  'live-pointer',
+  'A callback, or a table of operations, that a changed function stores or passes in place of another ' +
     'one: to a timer, a work item, an object; and an object of the live patch itself, such as a wait ' +
     'queue, whose address is passed to code that keeps it',
-  why:
-    'Timers, work items and objects that the old code has set up keep the old one; both kinds are in ' +
+  'Timers, work items and objects that the old code has set up keep the old one; both kinds are in ' +
     'the kernel until the last of them is gone',
-  remedy:
-    'Change the callback that is set already instead of setting another one, or let both understand the ' +
+  'Change the callback that is set already instead of setting another one, or let both understand the ' +
     'same objects',
-  restsOn: [
+  [
     'kernel/livepatch/patch.c: klp_ftrace_handler',
     'kernel/time/timer.c: call_timer_fn',
     'kernel/workqueue.c: worker->current_func = work->func',
   ],
-  find: (subject) =>
-    subject.units.flatMap((studied) => [...pointerFindings(subject, studied), ...keptFindings(studied)]),
-}
+  (subject) => subject.units.flatMap((studied) => [...pointerFindings(subject, studied), ...keptFindings(studied)]),
+)

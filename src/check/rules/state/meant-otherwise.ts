@@ -19,7 +19,7 @@ import { type Packing, packingsIn, type Scale, scalesIn } from '../../semantics/
 import { type Replacement, replacementsIn } from '../../semantics/values/replacements.ts'
 import { operationsWithSharedValues } from '../../semantics/values/shared-values.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 import { countedFindings } from './counted-otherwise.ts'
 import { placedFindings } from './placed-otherwise.ts'
 import { storedFindings } from './stored-otherwise.ts'
@@ -192,18 +192,14 @@ export function meantFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
-export const meantOtherwise: Rule = {
-  name: 'meant-otherwise',
-  severity: 'warning',
-  looksFor:
-    'Two functions that change together: one puts a value into something that lives, counts or packs ' +
+export const meantOtherwise = warning(
+  'meant-otherwise',
+  'Two functions that change together: one puts a value into something that lives, counts or packs ' +
     'it, and another one finds it, gives it back or unpacks it, both otherwise than before',
-  why:
-    'The new functions agree with each other, and not with what the old ones have left: an index, a ' +
+  'The new functions agree with each other, and not with what the old ones have left: an index, a ' +
     'size, a charge or a packed word is taken for another one',
-  remedy:
-    'Let the new code understand both, or do as before for what is there and mark what is new, such as ' +
+  'Let the new code understand both, or do as before for what is there and mark what is new, such as ' +
     'by a shadow variable',
-  restsOn: ['Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures'],
-  find: ofTexts(meantFindings),
-}
+  ['Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures'],
+  ofTexts(meantFindings),
+)

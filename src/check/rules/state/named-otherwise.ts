@@ -10,7 +10,7 @@ import { withHelpers } from '../../locks/operations.ts'
 import { type NameUse, namesIn, nameWrappers } from '../../semantics/values/registered-names.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
-import { type Found, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, ofTexts, warning } from '../../subject/rule.ts'
 
 type Constants = ReadonlyMap<string, string>
 
@@ -61,16 +61,13 @@ export function nameFindings(functions: ChangedFunctions, changes: readonly File
   })
 }
 
-export const namedOtherwise: Rule = {
-  name: 'named-otherwise',
-  severity: 'warning',
-  looksFor:
-    'A function that looks up or removes something by its name (an entry of /proc or debugfs, a link in ' +
+export const namedOtherwise = warning(
+  'named-otherwise',
+  'A function that looks up or removes something by its name (an entry of /proc or debugfs, a link in ' +
     'sysfs, a device), and now by another name',
-  why:
-    'What the old code has registered keeps its name, so the new code does not find it and it stays ' +
+  'What the old code has registered keeps its name, so the new code does not find it and it stays ' +
     'for ever; after a revert the old code does not find what the new code has registered',
-  remedy: 'Keep the name, or look for the old name, too, as long as things can be there under it',
-  restsOn: ['fs/kernfs/dir.c: kernfs_find_ns', 'fs/proc/generic.c: remove_proc_entry'],
-  find: ofTexts(nameFindings),
-}
+  'Keep the name, or look for the old name, too, as long as things can be there under it',
+  ['fs/kernfs/dir.c: kernfs_find_ns', 'fs/proc/generic.c: remove_proc_entry'],
+  ofTexts(nameFindings),
+)

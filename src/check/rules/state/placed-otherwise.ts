@@ -9,7 +9,7 @@ import { calls, insertionEndFindings, ordersItself, treeAdds } from '../../seman
 import { adds, isPlace } from '../../semantics/values/placement.ts'
 import { sortedListFindings } from '../../semantics/values/sorted-lists.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, ofTexts, warning } from '../../subject/rule.ts'
 
 const hashes =
   /^(?:jhash\w*|hash_(?:32|64|long|ptr|min|mix)\w*|full_name_hash|hashlen_\w+|siphash\w*|hsiphash\w*|crc32\w*|xxh(?:32|64)\w*|__?\w*hash_?fn|partial_name_hash|murmur\w*)$/
@@ -149,18 +149,14 @@ export function placedFindings(functions: ChangedFunctions): Found[] {
   return found
 }
 
-export const placedOtherwise: Rule = {
-  name: 'placed-otherwise',
-  severity: 'warning',
-  looksFor:
-    'A hash, an index or an order by which entries of a table or tree that lives are placed and found, ' +
+export const placedOtherwise = warning(
+  'placed-otherwise',
+  'A hash, an index or an order by which entries of a table or tree that lives are placed and found, ' +
     'worked out otherwise than before',
-  why:
-    'Entries that are there stand where the old code put them; the new code looks for them ' +
+  'Entries that are there stand where the old code put them; the new code looks for them ' +
     'elsewhere, and what the new code puts in the old code does not find',
-  remedy:
-    'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and ' +
+  'Keep the function, or rebuild the table in a callback while nobody uses it (INARCH_PRE_PATCH and ' +
     'INARCH_POST_UNPATCH)',
-  restsOn: ['include/linux/hashtable.h: hash_min', 'Documentation/core-api/rbtree.rst: Inserting data into an rbtree'],
-  find: ofTexts(placedFindings),
-}
+  ['include/linux/hashtable.h: hash_min', 'Documentation/core-api/rbtree.rst: Inserting data into an rbtree'],
+  ofTexts(placedFindings),
+)

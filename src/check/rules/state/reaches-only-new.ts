@@ -6,7 +6,7 @@ import type { Token } from '../../../c/tokens/lexer.ts'
 import { isInitOrExit } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, note, ofTexts } from '../../subject/rule.ts'
 
 const processors = 'processors that are online'
 
@@ -113,14 +113,12 @@ export function arrivalFindings(functions: ChangedFunctions): Found[] {
   })
 }
 
-export const reachesOnlyNew: Rule = {
-  name: 'reaches-only-new',
-  severity: 'note',
-  looksFor:
-    'A changed function that runs only when something comes: a device is bound, a file system mounted, ' +
+export const reachesOnlyNew = note(
+  'reaches-only-new',
+  'A changed function that runs only when something comes: a device is bound, a file system mounted, ' +
     'a processor brought up, a namespace made',
-  why: 'What is there already has been through the old code, and the fix does not reach it',
-  remedy: 'Bind, mount or bring up again what must be fixed, or correct what is there in a callback (INARCH_PRE_PATCH)',
-  restsOn: ['Documentation/livepatch/callbacks.rst: to init and probe functions'],
-  find: ofTexts(arrivalFindings),
-}
+  'What is there already has been through the old code, and the fix does not reach it',
+  'Bind, mount or bring up again what must be fixed, or correct what is there in a callback (INARCH_PRE_PATCH)',
+  ['Documentation/livepatch/callbacks.rst: to init and probe functions'],
+  ofTexts(arrivalFindings),
+)

@@ -15,7 +15,7 @@ import { partialInitializationFindings } from '../../semantics/memory/partial-in
 import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { newVariableFindings } from '../../semantics/values/new-variables.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 import { keptBy } from './reaches-only-new.ts'
 
 const setUp =
@@ -113,21 +113,17 @@ export function oldObjectFindings(functions: ChangedFunctions, changes: readonly
   ]
 }
 
-export const setUpByOldCode: Rule = {
-  name: 'set-up-by-old-code',
-  severity: 'warning',
-  looksFor:
-    'A lock, list, timer, work item or member that one changed function sets up and another one uses, ' +
+export const setUpByOldCode = warning(
+  'set-up-by-old-code',
+  'A lock, list, timer, work item or member that one changed function sets up and another one uses, ' +
     'both only since the patch; members that are set when an object is made, and of which another ' +
     'changed function sets some in objects that exist; a slab’s constructor that sets up something ' +
     'else; a larger allocation, into whose further part another changed function reaches; a new ' +
     'variable of a file (an index, a count) that one changed function fills, and by which another one decides',
-  why:
-    'The objects that exist when the live patch comes were made without it; to use it in them is to ' +
+  'The objects that exist when the live patch comes were made without it; to use it in them is to ' +
     'use what was never set up, or what lies behind their end',
-  remedy:
-    'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a ' +
+  'Keep it in a shadow variable that the new code makes where it is missing, or set it up in a ' +
     'callback for all objects there are',
-  restsOn: ['Documentation/livepatch/shadow-vars.rst: In-flight parent objects'],
-  find: ofTexts(oldObjectFindings),
-}
+  ['Documentation/livepatch/shadow-vars.rst: In-flight parent objects'],
+  ofTexts(oldObjectFindings),
+)

@@ -5,7 +5,7 @@ import { callsIn } from '../../../c/tokens/calls.ts'
 import { tokenize } from '../../../c/tokens/lexer.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, note } from '../../subject/rule.ts'
 
 /** The number in a call of `klp_shadow_*`: its argument `at`, as it is written. */
 function numbersIn(text: string, callee: RegExp, at: number): string[] {
@@ -36,14 +36,12 @@ export function shadowFindings(changes: readonly FileChange[]): Found[] {
   })
 }
 
-export const shadowVariable: Rule = {
-  name: 'shadow-variable',
-  severity: 'note',
-  looksFor: 'Shadow variables that the patch allocates, without a callback that frees them all at unpatch',
-  why:
-    'When the live patch is gone nobody can find them: their memory stays, and a later live patch ' +
+export const shadowVariable = note(
+  'shadow-variable',
+  'Shadow variables that the patch allocates, without a callback that frees them all at unpatch',
+  'When the live patch is gone nobody can find them: their memory stays, and a later live patch ' +
     'with the same number meets old values',
-  remedy: 'Call klp_shadow_free_all() with the same number in a callback (INARCH_POST_UNPATCH)',
-  restsOn: ['Documentation/livepatch/shadow-vars.rst: klp_shadow_free_all'],
-  find: ({ changes }) => shadowFindings(changes),
-}
+  'Call klp_shadow_free_all() with the same number in a callback (INARCH_POST_UNPATCH)',
+  ['Documentation/livepatch/shadow-vars.rst: klp_shadow_free_all'],
+  ({ changes }) => shadowFindings(changes),
+)

@@ -20,7 +20,7 @@ import { stackTypes } from '../../semantics/reading/stack-types.ts'
 import { constantMeanings } from '../../semantics/values/constants.ts'
 import { belongTogether, movedMemberFindings, readsBeforeItWrites } from '../../semantics/values/resume-state.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, ofTexts, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 /** What of one member changes in one function. */
 interface Shift {
@@ -203,16 +203,13 @@ export function storedFindings(functions: ChangedFunctions): Found[] {
   ]
 }
 
-export const storedOtherwise: Rule = {
-  name: 'stored-otherwise',
-  severity: 'warning',
-  looksFor:
-    'A member of a living object that is written and read by another constant, bit, tag, mask, shift or ' +
+export const storedOtherwise = warning(
+  'stored-otherwise',
+  'A member of a living object that is written and read by another constant, bit, tag, mask, shift or ' +
     'unit than before, or kept at another place of the object, and a constant that is stored and gets another value',
-  why:
-    'Objects hold what the old code has written; the new code reads another meaning into it, and old ' +
+  'Objects hold what the old code has written; the new code reads another meaning into it, and old ' +
     'code into what the new code writes',
-  remedy: 'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
-  restsOn: ['Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures'],
-  find: ofTexts(storedFindings),
-}
+  'Let the new code understand both, or keep the old meaning and put what is new into a shadow variable',
+  ['Documentation/livepatch/livepatch.rst: exchange meaning of some temporary structures'],
+  ofTexts(storedFindings),
+)

@@ -15,7 +15,7 @@ import type { Change } from '../../../diff/change.ts'
 import { isState, usersOf } from '../../../diff/lost-state.ts'
 import { bareName } from '../../../diff/object/compiler-names.ts'
 import { listed } from '../../../ground/listed.ts'
-import type { Found, Rule } from '../../subject/rule.ts'
+import { type Found, warning } from '../../subject/rule.ts'
 import type { StudiedUnit, Subject } from '../../subject/subject.ts'
 
 /** A variable's name, and the macros by which a text may use it. */
@@ -107,18 +107,14 @@ function textsOf({ kernel, changes }: Subject, { unit }: StudiedUnit): string[] 
     : [...changed, readFileSync(path.join(kernel.source, unit.source), 'latin1')]
 }
 
-export const variableFolded: Rule = {
-  name: 'variable-folded',
-  severity: 'warning',
-  looksFor:
-    'A variable that the new code still uses, and that the compiler has taken for a constant, because ' +
+export const variableFolded = warning(
+  'variable-folded',
+  'A variable that the new code still uses, and that the compiler has taken for a constant, because ' +
     'the patch removes its module parameter or all that writes it',
-  why:
-    'The compiler knows only the initial value; an administrator, or the old code, may have given ' +
+  'The compiler knows only the initial value; an administrator, or the old code, may have given ' +
     'the running kernel’s variable another one, which the new code no longer looks at',
-  remedy:
-    'Leave in what writes it, or mark it __used, so that the compiler keeps it; allow it, if the ' +
+  'Leave in what writes it, or mark it __used, so that the compiler keeps it; allow it, if the ' +
     'initial value is meant',
-  restsOn: ['kernel/params.c: param_attr_store'],
-  find: (subject) => subject.units.flatMap((one) => foldedVariables(one.change, textsOf(subject, one))),
-}
+  ['kernel/params.c: param_attr_store'],
+  (subject) => subject.units.flatMap((one) => foldedVariables(one.change, textsOf(subject, one))),
+)

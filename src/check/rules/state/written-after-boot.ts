@@ -6,7 +6,7 @@ import { isInitOrExit } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { effectsIn, readerOf } from '../../semantics/effects/effects.ts'
 import { type ChangedFunctions, changedFunctionsOf, type Side } from '../../subject/changed-functions.ts'
-import { type Found, foundIn, type Rule } from '../../subject/rule.ts'
+import { type Found, foundIn, warning } from '../../subject/rule.ts'
 import type { Subject } from '../../subject/subject.ts'
 
 /** True of a variable that the changed files declare so: `static struct x *name __ro_after_init = …`. */
@@ -65,12 +65,11 @@ function isReadOnlyIn({ names }: Subject): (name: string) => boolean {
     names.symbols('vmlinux', name).some(({ address }) => address >= begin && address < end)
 }
 
-export const writtenAfterBoot: Rule = {
-  name: 'written-after-boot',
-  severity: 'warning',
-  looksFor: 'New code that writes to a variable which is read-only since the kernel, or its module, has started',
-  why: 'The memory of __ro_after_init variables is write-protected by then; the first write is a fault in the kernel',
-  remedy: 'Keep what changes in a new variable of the live patch, or in a shadow variable',
-  restsOn: ['init/main.c: mark_readonly', 'include/linux/cache.h: mark_rodata_ro'],
-  find: (subject) => bootDataFindings(changedFunctionsOf(subject), isReadOnlyIn(subject)),
-}
+export const writtenAfterBoot = warning(
+  'written-after-boot',
+  'New code that writes to a variable which is read-only since the kernel, or its module, has started',
+  'The memory of __ro_after_init variables is write-protected by then; the first write is a fault in the kernel',
+  'Keep what changes in a new variable of the live patch, or in a shadow variable',
+  ['init/main.c: mark_readonly', 'include/linux/cache.h: mark_rodata_ro'],
+  (subject) => bootDataFindings(changedFunctionsOf(subject), isReadOnlyIn(subject)),
+)
