@@ -14,11 +14,13 @@ test.each(['6.1', '6.12'])(
   'every citation of a rule is found in the source of %s',
   async (series) => {
     const { source } = await selectKernel(job, series)
-    const missing = rules.map(explanationOf).flatMap(({ name, restsOn = [] }) =>
-      restsOn
-        .filter(({ file, says }) => !readFileSync(path.join(source, file), 'utf8').includes(says))
-        .map(({ file, says }) => `${name}: ${file}: ${says}`),
-    )
+    const missing = rules
+      .map(explanationOf)
+      .flatMap(({ name, restsOn = [] }) =>
+        restsOn
+          .filter(({ file, says }) => !readFileSync(path.join(source, file), 'utf8').includes(says))
+          .map(({ file, says }) => `${name}: ${file}: ${says}`),
+      )
     expect(missing).toEqual([])
   },
   600_000,
