@@ -177,7 +177,7 @@ export function operationsIn(
   return found
 }
 
-/** A reference under a name that a header gives to another one (`spi_master_get`) is that of the other one. */
+/** A macro’s name for a function (`spi_master_get`) counts the reference that the function counts. */
 function referenceOf(
   word: string,
   mentions: (word: string) => boolean,

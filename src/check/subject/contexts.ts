@@ -94,8 +94,8 @@ export function contextsOf(graph: CallGraph): Map<string, Context> {
 }
 
 /**
- * Functions that are no `__init` ones and that only such ones call, straight or through others like them. One whose
- * address is taken, or stands in data (an export is one), can be called by anybody.
+ * Functions outside of .init.text that only .init.text calls, directly or through other functions found here. A
+ * function whose address is taken or stands in data, as an export's does, can be called by anybody.
  */
 function onlyAtStart(graph: CallGraph): Set<number> {
   const [from] = graph.named('_sinittext').map((of) => graph.starts[of]!)

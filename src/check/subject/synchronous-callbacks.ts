@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What becomes of a function whose address is passed to another one. Where it is called at once, or only compared,
-// nobody keeps it; a timer or a table does.
+// Whether a function whose address is passed to another function can be called after that function has returned. A
+// timer or a table keeps the address; what calls it at once, or only compares it, does not.
 
 import type { Token } from '../../c/tokens/lexer.ts'
 import type { Definition } from '../../c/written/functions.ts'

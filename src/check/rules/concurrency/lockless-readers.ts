@@ -77,15 +77,15 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
       if (now !== undefined)
         return (
           `now frees ${subject} at once by ${now.name}, and no longer after a grace period; readers ` +
-          'that are under way still have it'
+          'in a read-side section can still use it'
         )
     }
     if (waits.test(name) && isFewer(waits) && !waitsElsewhere && isBesideKept(call))
-      return `no longer waits by ${name}; readers that are under way still have what it takes away`
+      return `no longer waits by ${name}; readers in a read-side section can still use what it removes`
     if (sections.test(name) && isFewer(sections)) {
       const next = old[old.indexOf(call.statement) + 1]
       if (next !== undefined && young.some(({ text }) => text === next.text))
-        return `now writes what ${subjectOf(call)} covers without telling it; readers without a lock see one half of it`
+        return `now writes what ${subjectOf(call)} protects outside of a write section; lockless readers see half of it`
     }
     if (
       barriers.test(name) &&
@@ -93,17 +93,17 @@ function lossOf(functions: ChangedFunctions, { before, after }: ChangedFunction)
       !won.some((one) => ordered.test(one.name) || barriers.test(one.name)) &&
       isBesideKept(call)
     )
-      return `no longer has the barrier ${name}; others can see what stands behind it before what stands in front of it`
+      return `no longer has the barrier ${name}; others can see the writes after it before the writes in front of it`
     const place = subjectOf(call)
     if (stores.test(name) && spelled(call.inner[1] ?? []) !== 'NULL') {
       const assigned = come.some(({ tokens }) => spelled(tokens).startsWith(`${place} = `))
       const isPlain = won.some((one) => plainStores.test(one.name) && subjectOf(one) === place)
       if ((assigned || isPlain) && !won.some((one) => barriers.test(one.name)))
-        return `now stores ${place} without the order of ${name}; others can see it before what it leads to`
+        return `now stores ${place} without the ordering of ${name}; others can see it before the writes in front of it`
     }
     const [, plain] = lists.exec(name) ?? []
     if (plain !== undefined && won.some((one) => one.name === plain && subjectOf(one) === place))
-      return `now uses ${plain} where it used ${name}; readers that go through the list without a lock are not told`
+      return `now uses ${plain} where it used ${name}; lockless readers of the list need ${name}`
   }
   return undefined
 }

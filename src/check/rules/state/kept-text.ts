@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Texts whose address the kernel keeps. A string in the code of a replaced function lies in the live patch: when that
-// is unloaded, what keeps the address (the name of an I/O region or of an interrupt, a member of an object) leads
-// nowhere.
+// is unloaded, a pointer to it that the kernel keeps (the name of an I/O region or of an interrupt, a member of an
+// object) dangles.
 import type { Atom, SplitObject, Target } from '../../../diff/object/split-object.ts'
 import { loadedRegister, storesAddress } from '../../../x86/address-taking.ts'
 import { argumentRegisters } from '../../../x86/calling-convention.ts'
@@ -77,7 +77,9 @@ function inUnit({ change }: StudiedUnit): Found[] {
         symbol: after.name,
         unit: change.unit,
         severity: by === undefined ? 'note' : 'warning',
-        message: `${after.name} ${does} the text ${text}, which is part of the live patch${where}; after unload it dangles`,
+        message:
+          `${after.name} ${does} the text ${text}, which is part of the live patch${where}; ` +
+          'after unload it dangles',
       }
     })
   })

@@ -45,7 +45,7 @@ function holdsFunctions(split: SplitObject, atom: Atom): boolean {
   })
 }
 
-/** What one function hands on otherwise than before. */
+/** The functions and tables whose addresses one function no longer stores or passes, and those it now does. */
 interface Exchange {
   readonly name: string
   readonly gone: readonly string[]
@@ -84,7 +84,9 @@ function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
     if (isSwap(group[0]!))
       return {
         ...place,
-        message: `${listed(names)} ${does} ${won} in place of ${lost}; what the old code has set up still leads to ${lost}`,
+        message:
+          `${listed(names)} ${does} ${won} in place of ${lost}; what the old code has set up still ` +
+          `leads to ${lost}`,
       }
     return {
       ...place,

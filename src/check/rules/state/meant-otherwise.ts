@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Two functions that change together: one puts a value into something that lives, and the other one takes it out or
-// gives it back, both otherwise than before. Each is right with the other, and neither with what the running code has
-// left there.
+// Two functions that change together: one stores a value in an object that outlives the call, the other one looks the
+// value up or releases it. The new functions agree with each other, but not with the values that the running code has
+// stored.
 
 import { wordsOf } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'

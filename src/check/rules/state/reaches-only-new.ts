@@ -72,7 +72,7 @@ function kindOf(kinds: readonly (readonly [RegExp, string])[], word: string): st
   return kinds.find(([words]) => words.test(word))?.[1]
 }
 
-/** Of a changed function that runs only when something comes: what is there already, and stays as it is. */
+/** The existing objects that a changed function does not reach, as it runs only for new ones; undefined for others. */
 export function keptBy(functions: ChangedFunctions, name: string): ReadonlySet<string> | undefined {
   return keepers(functions.after, name)
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Reads BTF, the compact description of C types that compilers put into `.BTF` and that the kernel carries of itself.
 // The format is the kernel's Documentation/bpf/btf.rst. A view over the bytes: each type is found by its number, and
-// what is read is checked once, when it is opened, so that nobody behind it meets a number that leads nowhere or in a
-// circle.
+// what is read is checked once, when it is opened, so that later no number of a type is
+// out of range or part of a circle.
 import { Fault } from '../../../ground/fault.ts'
 import { checkCircles } from './circles.ts'
 
