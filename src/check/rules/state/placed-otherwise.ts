@@ -8,8 +8,8 @@ import type { Definition } from '../../../c/written/functions.ts'
 import { calls, insertionEndFindings, ordersItself, treeAdds } from '../../semantics/values/insertion-order.ts'
 import { adds, isPlace } from '../../semantics/values/placement.ts'
 import { sortedListFindings } from '../../semantics/values/sorted-lists.ts'
-import type { ChangedFunctions } from '../../subject/changed-functions.ts'
-import { type Found, ofTexts, warning } from '../../subject/rule.ts'
+import { type ChangedFunctions, textOf } from '../../subject/changed-functions.ts'
+import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 const hashes =
   /^(?:jhash\w*|hash_(?:32|64|long|ptr|min|mix)\w*|full_name_hash|hashlen_\w+|siphash\w*|hsiphash\w*|crc32\w*|xxh(?:32|64)\w*|__?\w*hash_?fn|partial_name_hash|murmur\w*)$/
@@ -52,8 +52,7 @@ function returnedBy({ body }: Definition): ReadonlySet<string> {
 }
 
 function differs(before: Definition, after: Definition): boolean {
-  if (before.kind === 'macro' || after.kind === 'macro')
-    return before.body.map(({ text }) => text).join(' ') !== after.body.map(({ text }) => text).join(' ')
+  if (before.kind === 'macro' || after.kind === 'macro') return textOf(before.body) !== textOf(after.body)
   const { gone, come } = differenceOf(statementsOf(before.body), statementsOf(after.body))
   const asks = (list: readonly Statement[]) => list.some(({ kind }) => kind === 'condition')
   if (isComparison(before) && isComparison(after) && asks(gone) && asks(come)) return true
@@ -62,8 +61,8 @@ function differs(before: Definition, after: Definition): boolean {
 
 /** Says only `less` and `more`: what it says of two entries, its conditions decide. */
 function isComparison({ body }: Definition): boolean {
-  const spelled = body.map(({ text }) => text).join(' ')
-  return /\breturn - 1 ;/.test(spelled) && /\breturn 1 ;/.test(spelled)
+  const text = textOf(body)
+  return /\breturn - 1 ;/.test(text) && /\breturn 1 ;/.test(text)
 }
 
 /** Functions that work out a place themselves, and add. */
@@ -101,50 +100,46 @@ function isMasked(tokens: readonly Token[]): boolean {
   })
 }
 
-function sameText(one: readonly Token[], other: readonly Token[]): boolean {
-  return one.length === other.length && one.every(({ text }, at) => text === other[at]!.text)
+/** What a function does about the places of entries otherwise than before; undefined where it does nothing. */
+function displacement(functions: ChangedFunctions, before: Definition, after: Definition): string | undefined {
+  const { name } = after
+  if (differs(before, after) && isPlace(functions.after, name) && isPlace(functions.before, name))
+    return (
+      'computes another place for an entry; entries that the old code has inserted stay at the ' +
+      'old place, and are not found, or found twice'
+    )
+  if (hashesItself(before, after) || givesBucket(before, after))
+    return 'computes another hash; existing entries stay where the old hash put them'
+  const order = ordersItself(before, after)
+  if (order === undefined) return undefined
+  const now = order === 'tree' ? 'a search by the new one misses entries' : 'now holds both'
+  return `inserts entries in another order; the existing ${order} has the old order, and ${now}`
 }
 
 export function placedFindings(functions: ChangedFunctions): Found[] {
   const found: Found[] = []
-  const put = (symbol: string, unit: string, message: string) => found.push({ symbol, unit, message })
   // A macro that places is told once, and not of each function that uses it.
-  const ordered = [
-    ...functions.all.filter(({ isPutIn }) => isPutIn),
-    ...functions.all.filter(({ isPutIn }) => !isPutIn),
-  ]
-  for (const { name, file, before, after } of ordered) {
+  const [macros, others] = [true, false].map((isMacro) =>
+    functions.all.filter(({ isPutIn = false }) => isPutIn === isMacro),
+  )
+  for (const one of [...macros!, ...others!]) {
+    const { name, before, after } = one
     if (before === undefined || after === undefined) continue
-    const isTold = (after.written ?? []).some(({ text }) => found.some(({ symbol }) => symbol === text))
-    if (isTold && before.written !== undefined && sameText(before.written, after.written ?? [])) continue
-    if (differs(before, after) && isPlace(functions.after, name) && isPlace(functions.before, name))
-      put(
-        name,
-        file,
-        `${name} computes another place for an entry; entries that the old code has inserted stay at the ` +
-          'old place, and are not found, or found twice',
-      )
-    else if (hashesItself(before, after) || givesBucket(before, after))
-      put(name, file, `${name} computes another hash; existing entries stay where the old hash put them`)
-    else {
-      const order = ordersItself(before, after)
-      if (order !== undefined)
-        put(
-          name,
-          file,
-          `${name} inserts entries in another order; the existing ${order} has the old order, and ` +
-            `${order === 'tree' ? 'a search by the new one misses entries' : 'now holds both'}`,
-        )
-    }
+    const { written = [] } = after
+    const isTold = written.some(({ text }) => found.some(({ symbol }) => symbol === text))
+    if (isTold && before.written !== undefined && textOf(before.written) === textOf(written)) continue
+    const what = displacement(functions, before, after)
+    if (what !== undefined) found.push(foundIn(one, `${name} ${what}`))
   }
   found.push(...insertionEndFindings(functions), ...sortedListFindings(functions))
-  for (const { name, file } of functions.constants)
-    if (isPlace(functions.after, name) && !found.some(({ unit }) => unit === file))
-      put(
-        name,
-        file,
-        `${name} has another value, and it places entries of a table; entries that the old code has ` +
-          'inserted stand elsewhere',
+  for (const one of functions.constants)
+    if (isPlace(functions.after, one.name) && !found.some(({ unit }) => unit === one.file))
+      found.push(
+        foundIn(
+          one,
+          `${one.name} has another value, and it places entries of a table; entries that the old code has ` +
+            'inserted stand elsewhere',
+        ),
       )
   return found
 }
