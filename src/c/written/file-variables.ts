@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The variables of a file as its text declares them, and which of them hold something from one call to the next.
 
+import { callAround } from '../tokens/calls.ts'
 import { closing, findOutside, type Token } from '../tokens/lexer.ts'
 import { wordsAt } from '../tokens/names.ts'
 import { statementsOf } from '../tokens/statements.ts'
@@ -91,15 +92,8 @@ export function isInRest({ rest }: Definitions, { name }: FileVariable): boolean
     ({ text }, at) =>
       text === name &&
       (rest[at - 1]?.text === '&' ||
-        (/^[(,]$/.test(rest[at - 1]?.text ?? '') && /^module_param/.test(callAround(rest, at)))),
+        (/^[(,]$/.test(rest[at - 1]?.text ?? '') && /^module_param/.test(callAround(rest, at)?.name ?? ''))),
   )
-}
-
-/** The name in front of the parenthesis that opened last before `at`. */
-function callAround(tokens: readonly Token[], at: number): string {
-  for (let before = at - 1; before > 0 && tokens[before]!.text !== ';'; before--)
-    if (tokens[before]!.text === '(') return tokens[before - 1]!.text
-  return ''
 }
 
 /** True of a variable in which one call leaves something for another one. */

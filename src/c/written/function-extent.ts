@@ -2,6 +2,8 @@
 // Where a function stands in a C file, for people who want to read it: found in the text as it was written, without a
 // preprocessor. It leans on how the kernel's sources are laid out (Documentation/process/coding-style.rst): a
 // definition begins at the left margin, and so does the brace that ends it.
+import { directivesIn } from '../tokens/directives.ts'
+import { closing, openingOf, type Token, tokenize } from '../tokens/lexer.ts'
 
 /** 1-based lines of a file, both inclusive. */
 export interface Extent {
@@ -9,8 +11,6 @@ export interface Extent {
   readonly last: number
 }
 
-/** Characters between a function's name and its body: parameters and attributes. */
-const longestHead = 4000
 /** Lines of a definition in front of its name: attributes and the returned type. */
 const linesInFront = 4
 
@@ -20,98 +20,52 @@ const linesInFront = 4
  *   found
  */
 export function extentOf(text: string, name: string): Extent | undefined {
-  const lines = text.split('\n')
-  let found: Extent | undefined
-  for (const { pattern } of spellings(name)) {
-    let next = 0
-    for (const [index, line] of lines.entries()) {
-      const offset = next
-      next += line.length + 1
-      const match = pattern.exec(line)
-      if (match !== null) {
-        const body = bodyAfter(text, offset + match.index + match[0].length - 1)
-        if (body !== undefined) {
-          const first = beginOf(lines, index)
-          if (first === undefined) continue
-          if (!isHead([...lines.slice(first - 1, index), line.slice(0, match.index)].join(' '))) continue
-          const last = endOf(text, lines, body)
-          if (last !== undefined) found = { first, last }
-        }
-      }
-    }
+  const all = tokenize(text)
+  const directives = directivesIn(text, all)
+  const code = directives.flatMap(({ from }, at) => all.slice(directives[at - 1]?.to ?? 0, from))
+  const tokens = [...code, ...all.slice(directives.at(-1)?.to ?? 0)]
+  const isAtMargin = ({ start }: Token) => start === 0 || text[start - 1] === '\n'
+  for (const isNamed of spellings(name)) {
+    let found: Extent | undefined
+    for (let at = 0; at + 1 < tokens.length; at++)
+      if (tokens[at + 1]!.text === '(' && isNamed(tokens, at)) found = extentAt(tokens, at, isAtMargin) ?? found
     if (found !== undefined) return found
   }
   return undefined
 }
 
-/** The ways in which a definition of this symbol can begin; each pattern ends behind the opening parenthesis. */
-function spellings(name: string): { readonly pattern: RegExp }[] {
-  const word = name.replace(/[^\w]/g, '\\$&')
+/** The ways in which a definition of this symbol can begin: each tells it by the word before the parenthesis. */
+function spellings(name: string): ((tokens: readonly Token[], at: number) => boolean)[] {
   const call = /^__(?:x64|ia32|x32|do|se)_(?:compat_)?sys_(\w+)$|^__do_compat_sys_(\w+)$/.exec(name)
   const system = call?.[1] ?? call?.[2]
   return [
-    { pattern: new RegExp(`\\b${word}\\s*\\(`) },
-    ...(system === undefined ? [] : [{ pattern: new RegExp(`^(?:COMPAT_)?SYSCALL_DEFINE\\d\\((?=${system}\\b)`) }]),
+    (tokens, at) => tokens[at]!.text === name,
+    (tokens, at) => /^(?:COMPAT_)?SYSCALL_DEFINE\d$/.test(tokens[at]!.text) && tokens[at + 2]?.text === system,
     // BPF_CALL_2(name, …), and whatever else takes the name as its first argument.
-    { pattern: new RegExp(`^(?:static\\s+)?[A-Z][A-Z0-9_]*\\((?=\\s*${word}\\s*[,)])`) },
+    (tokens, at) =>
+      /^[A-Z][A-Z0-9_]*$/.test(tokens[at]!.text) &&
+      tokens[at + 2]?.text === name &&
+      /^[,)]$/.test(tokens[at + 3]?.text ?? ''),
   ]
 }
 
-/**
- * @param open the offset of the parenthesis behind a function's name
- * @returns the offset of its body's brace; undefined when this is no definition
- */
-function bodyAfter(text: string, open: number): number | undefined {
-  const limit = Math.min(text.length, open + longestHead)
-  let depth = 0
-  for (let at = open; at < limit; at++) {
-    const character = text[at]
-    if (text.startsWith('/*', at)) {
-      const end = text.indexOf('*/', at + 2)
-      if (end < 0) return undefined
-      at = end + 1
-    } else if (character === '"') {
-      at++
-      while (at < limit && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
-    } else if (character === '(') depth++
-    else if (character === ')') depth--
-    else if (depth === 0) {
-      if (character === '{') return at
-      // An attribute may follow; anything else shows a call or a prototype.
-      if (!/[\w\s]/.test(character ?? '')) return undefined
-    }
+/** The lines of a definition by the place of its name; undefined when this is a call or a prototype. */
+function extentAt(tokens: readonly Token[], at: number, isAtMargin: (token: Token) => boolean): Extent | undefined {
+  let body = closing(tokens, at + 1)
+  // An attribute may follow.
+  while (tokens[body]?.kind === 'name' || tokens[body]?.text === '(')
+    body = tokens[body]!.text === '(' ? closing(tokens, body) : body + 1
+  if (tokens[body]?.text !== '{') return undefined
+  let first = at
+  for (let before = at - 1; before >= 0 && tokens[before]!.line >= tokens[at]!.line - linesInFront; before--) {
+    const { kind, text } = tokens[before]!
+    if (text === ')') before = openingOf(tokens, before)
+    else if (kind !== 'name' && text !== '*') break
+    if (isAtMargin(tokens[before]!)) first = before
   }
-  return undefined
-}
-
-/** The 1-based line at which a definition begins whose name is in `lines[index]`. */
-function beginOf(lines: readonly string[], index: number): number | undefined {
-  let first = index
-  if (/^\s/.test(lines[index] ?? '') && !/^\w/.test(lines[index - 1] ?? '')) return undefined
-  while (first > 0 && index - first < linesInFront) {
-    const above = lines[first - 1] ?? ''
-    if (!/^[A-Za-z_]/.test(above) || /[;}:]\s*$|\*\/\s*$/.test(above)) break
-    first--
-  }
-  return /^[A-Za-z_]/.test(lines[first] ?? '') ? first + 1 : undefined
-}
-
-/** True for what can stand in front of a function's name: words, and attributes with balanced parentheses. */
-function isHead(text: string): boolean {
-  let rest = text.replace(/\/\*.*?\*\//g, ' ')
-  for (let before = ''; before !== rest; ) {
-    before = rest
-    rest = rest.replace(/\([^()]*\)/g, ' ')
-  }
-  return !/[(/={]/.test(rest)
-}
-
-/** The 1-based line of the brace that closes a body. */
-function endOf(text: string, lines: readonly string[], body: number): number | undefined {
-  const line = text.slice(0, body).split('\n').length
-  const rest = text.slice(body, text.indexOf('\n', body) < 0 ? undefined : text.indexOf('\n', body))
-  // A body of one line.
-  if (/\}\s*;?\s*$/.test(rest) && rest.split('{').length === rest.split('}').length) return line
-  for (let at = line; at < lines.length; at++) if (lines[at]?.startsWith('}')) return at + 1
-  return undefined
+  if (!isAtMargin(tokens[first]!)) return undefined
+  const end = tokens[closing(tokens, body) - 1]!
+  const isOneLine = end.text === '}' && end.line === tokens[body]!.line
+  const brace = isOneLine ? end : tokens.slice(body + 1).find((token) => token.text === '}' && isAtMargin(token))
+  return brace && { first: tokens[first]!.line, last: brace.line }
 }

@@ -174,6 +174,8 @@ export interface Written {
   readonly starts: readonly number[]
   /** Whether a line (from 1) counts and is no probe. */
   readonly isActive: (line: number) => boolean
+  /** Lines of an #if, #elif, #else or #endif. */
+  readonly conditions: ReadonlySet<number>
   /** The directive that stands on a line, if it counts. */
   readonly directiveAt: ReadonlyMap<number, Directive>
 }
@@ -195,8 +197,14 @@ export function writtenView(
   }
   const directiveLines = new Set<number>()
   const directiveAt = new Map<number, Directive>()
-  const directives = probed.directives.filter(({ from, name }) => isActive(from) && !/^(?:if|el|endif)/.test(name))
-  for (const { from, to } of probed.directives) for (let line = from; line <= to; line++) directiveLines.add(line)
+  const conditions = new Set<number>()
+  const isCondition = ({ name }: Directive) => /^(?:if|el|endif)/.test(name)
+  const directives = probed.directives.filter((one) => isActive(one.from) && !isCondition(one))
+  for (const one of probed.directives)
+    for (let line = one.from; line <= one.to; line++) {
+      directiveLines.add(line)
+      if (isCondition(one)) conditions.add(line)
+    }
   for (const one of directives) for (let line = one.from; line <= one.to; line++) directiveAt.set(line, one)
   const places = probed.places.filter(({ from }) => isReached(lines[from - 1]!))
   const starts: number[] = []
@@ -222,6 +230,7 @@ export function writtenView(
     code: text,
     starts,
     isActive,
+    conditions,
     directiveAt,
   }
 }

@@ -5,6 +5,7 @@
 import path from 'node:path'
 import { type Item, type Outline, outline } from '../../c/expanded/outline.ts'
 import { tokenText } from '../../c/expanded/same-tokens.ts'
+import { wordsOf } from '../../c/tokens/lexer.ts'
 import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { changedMacros } from './changed-macros.ts'
@@ -219,10 +220,6 @@ function staticsChanged(name: string, before: string, after: string): ChangedDat
 const commonWord =
   /^(?:auto|char|const|double|enum|extern|float|inline|int|long|register|restrict|short|signed|sizeof|static|struct|typedef|union|unsigned|void|volatile|_Bool|bool|__attribute__|__aligned__|__section__|__extension__|u8|u16|u32|u64|s8|s16|s32|s64|size_t|ssize_t|loff_t|__u\d+|__le\d+|__be\d+|list_head|atomic_t|spinlock_t|\d.*)$/
 
-function wordsOf(text: string): Set<string> {
-  return new Set((text.match(/[A-Za-z_]\w*/g) ?? []).filter((word) => !commonWord.test(word)))
-}
-
 function declarationsOf(before: Outline, b: readonly Item[], after: Outline, a: readonly Item[]): ChangedDeclaration[] {
   const found = new Map<string, { isType: boolean; words: Set<string> }>()
   const described = (side: Outline, item: Item) => {
@@ -230,7 +227,11 @@ function declarationsOf(before: Outline, b: readonly Item[], after: Outline, a: 
     if (kind !== 'declaration') return undefined
     const tag = /^\s*(?:typedef\s+)?((?:struct|union|enum)\s+[A-Za-z_]\w*)\s*\{/.exec(head)?.[1]
     const isType = names.length > 0 || /^\s*(?:typedef|enum|struct\s*\{|union\s*\{)/.test(head)
-    return { title: tag ?? names[0] ?? declared(head), isType, words: wordsOf(textOf(side, item)) }
+    return {
+      title: tag ?? names[0] ?? declared(head),
+      isType,
+      words: new Set(wordsOf(textOf(side, item)).filter((word) => !commonWord.test(word))),
+    }
   }
   for (const item of b) {
     const one = described(before, item)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The macros that a patch changes, so that a function which uses one can be told why it differs.
+import { macrosIn } from '../../c/tokens/directives.ts'
+import { wordsOf } from '../../c/tokens/lexer.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 export interface ChangedMacro {
@@ -17,12 +19,11 @@ export interface ChangedMacros {
 /** Every definition of each macro in a file, joined. */
 function macrosOf(text: string | undefined): Map<string, string> {
   const found = new Map<string, string>()
-  if (text === undefined) return found
-  const joined = text.replace(/\\\r?\n/g, ' ').replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ')
-  for (const [, name, rest] of joined.matchAll(/^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)(.*)$/gm)) {
-    const known = found.get(name!)
-    const meaning = rest!.replace(/\s+/g, ' ').trim()
-    found.set(name!, known === undefined ? meaning : `${known}\n${meaning}`)
+  for (const { name, parameters, body } of macrosIn(text ?? '')) {
+    const list = parameters === undefined ? '' : `(${parameters.join(', ')}) `
+    const meaning = list + body.map((token) => token.text).join(' ')
+    const known = found.get(name)
+    found.set(name, known === undefined ? meaning : `${known}\n${meaning}`)
   }
   return found
 }
@@ -48,7 +49,7 @@ export function changedMacros(changes: readonly FileChange[]): ChangedMacros {
     return found
   }
   const usedBy = (text: string): ChangedMacro | undefined => {
-    for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) {
+    for (const word of wordsOf(text)) {
       const found = through(word)
       if (found !== undefined) return found
     }

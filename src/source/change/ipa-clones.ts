@@ -10,6 +10,7 @@
 // remarks.
 import type { IpaDump } from '../../build/compiler/ipa-dump.ts'
 import { sourceName } from '../../diff/object/compiler-names.ts'
+import { addToSet } from '../../ground/grouped.ts'
 
 export interface Inlining {
   /** The functions into which this one was put, straight or with another one that it was put into. */
@@ -19,12 +20,6 @@ export interface Inlining {
 }
 
 const none: ReadonlySet<string> = new Set()
-
-function addTo(map: Map<string, Set<string>>, key: string, value: string): void {
-  const set = map.get(key)
-  if (set === undefined) map.set(key, new Set([value]))
-  else set.add(value)
-}
 
 /**
  * Names are the source's, whatever forms the compiler made: what was put into `f.part.0` was put into `f`.
@@ -38,16 +33,16 @@ export function readInlining({ clones, remarks }: IpaDump): Inlining {
     if (fields[0] !== 'Callgraph clone' || fields.length !== 12) continue
     const [from, to, how] = [fields[1]!, fields[6]!, fields[11]!]
     if (how === 'inlining to' && sourceName(from) !== sourceName(to))
-      addTo(containers, sourceName(from), sourceName(to))
+      addToSet(containers, sourceName(from), sourceName(to))
   }
   for (const [, kept, gone] of remarks.matchAll(/Semantic equality hit:(\S+?)\/\d+->(\S+?)\/\d+/g)) {
     const [one, other] = [sourceName(kept!), sourceName(gone!)]
     if (one === other) continue
-    addTo(merged, one, other)
-    addTo(merged, other, one)
+    addToSet(merged, one, other)
+    addToSet(merged, other, one)
   }
   for (const [, from, to] of remarks.matchAll(/remark: '([^']+)' inlined into '([^']+)'/g))
-    if (sourceName(from!) !== sourceName(to!)) addTo(containers, sourceName(from!), sourceName(to!))
+    if (sourceName(from!) !== sourceName(to!)) addToSet(containers, sourceName(from!), sourceName(to!))
   return {
     containers: (name) => containers.get(name) ?? none,
     merged: (name) => merged.get(name) ?? none,

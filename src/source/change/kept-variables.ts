@@ -7,6 +7,7 @@ import type { Change } from '../../diff/change.ts'
 import { isByContent } from '../../diff/object/by-content.ts'
 import { bareName, isCompilersName, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import type { Atom } from '../../diff/object/split-object.ts'
+import { addTo } from '../../ground/grouped.ts'
 
 /** `symbol` before the patch of one that is kept; `open`: it may be a new one or one that runs. */
 export type Origin = { readonly symbol: string } | 'new' | 'open'
@@ -28,10 +29,7 @@ export function keptVariables(
       for (const { name } of [atom.symbol, ...atom.aliases]) files.set(name, atom)
       continue
     }
-    const name = bareName(atom.name)
-    const known = locals.get(name)
-    if (known === undefined) locals.set(name, [atom])
-    else known.push(atom)
+    addTo(locals, bareName(atom.name), atom)
   }
   /** The variables of a name that a function may mean. */
   const localsOf = (owner: string, variable: string): readonly Atom[] => {

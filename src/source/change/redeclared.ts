@@ -3,6 +3,7 @@
 // value that it has: that must still be a value of its type, and it must be the same variable, not another one that
 // took over the name.
 
+import { directivesIn } from '../../c/tokens/directives.ts'
 import { tokenize } from '../../c/tokens/lexer.ts'
 import type { Change } from '../../diff/change.ts'
 import { isState } from '../../diff/lost-state.ts'
@@ -18,8 +19,6 @@ function kept({ correlation, after }: Change) {
   return correlation.pairs.filter((pair) => data.has(pair.after) && isState(pair.after))
 }
 
-const directive = /^[ \t]*#(?:.*\\\r?\n)*.*$/gm
-
 /**
  * A look at the text only: whether a variable may have been declared anew. In doubt it has.
  * @param changes of the unit and of what it includes
@@ -31,16 +30,19 @@ export function mayBeRedeclared(change: Change, changes: readonly FileChange[]):
   const declared = new Set<string>()
   for (const { path: file, after, lineage } of changes) {
     if (after === undefined || !/\.[ch]$/.test(file)) continue
-    const text = after.replace(directive, (line) => line.replace(/[^\n]/g, ' '))
+    const all = tokenize(after)
+    const isDirective = new Set(directivesIn(after, all).flatMap(({ from, to }) => all.slice(from, to)))
     let [depth, isNew, isStatic] = [0, false, false]
     let meant: string[] = []
-    for (const { text: word, line, start } of tokenize(text)) {
+    for (const token of all) {
+      if (isDirective.has(token)) continue
+      const { text: word, line, start } = token
       if (word === ';' || word === '{' || word === '}') {
         if (isNew && meant.length > 0 && (isStatic || depth === 0)) return true
         if (isStatic) for (const name of meant) declared.add(name)
         if (word !== ';') depth += word === '{' ? 1 : -1
         // Both branches of an #if may open a block that is closed once; a function ends at the margin.
-        if (word === '}' && text[start - 1] === '\n') depth = 0
+        if (word === '}' && after[start - 1] === '\n') depth = 0
         isNew = isStatic = false
         meant = []
         continue

@@ -6,6 +6,7 @@
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
 import type { ObjectFile } from '../../elf/read.ts'
+import { grouped } from '../../ground/grouped.ts'
 import type { RunningSymbol, SourceRequest } from '../view/request.ts'
 import type { Inlining } from './ipa-clones.ts'
 
@@ -35,15 +36,10 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
   const atoms = splitObject(unit.code)
   const functions = byName(atoms.functions)
   const data = byName(atoms.data)
-  const numbered = new Map<string, Atom[]>()
-  for (const atom of atoms.data) {
-    const name = stem(atom.name)
-    if (name === atom.name) continue
-    const known = numbered.get(name)
-    if (known === undefined) numbered.set(name, [atom])
-    else known.push(atom)
-  }
-
+  const numbered = grouped(
+    atoms.data.filter(({ name }) => stem(name) !== name),
+    ({ name }) => stem(name),
+  )
   let used: ReadonlySet<string> | undefined
 
   const bind = (atom: Atom | undefined, symbol = atom?.name): RunningSymbol | undefined => {

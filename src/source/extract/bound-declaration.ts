@@ -10,7 +10,7 @@ import {
   parseDeclaration,
   type Transparent,
 } from '../../c/tokens/declarators.ts'
-import { closing, type Token, wordsOf } from '../../c/tokens/lexer.ts'
+import { closing, type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Attribute } from '../view/attributes.ts'
 import type { Item } from '../view/unit-view.ts'
@@ -38,11 +38,14 @@ function attributeNames(text: string): string[] {
 
 /** Whether what a macro stands for is made of attributes and storage classes only. */
 export function isDecoration(meaning: string): boolean {
-  const rest = meaning.replace(
-    /\b(?:__attribute__|__attribute)\s*\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)/g,
-    ' ',
-  )
-  return wordsOf(rest).every((name) => definitionWords.has(name)) && !/[^\s\w]/.test(rest)
+  const tokens = tokenize(meaning)
+  for (let at = 0; at < tokens.length; ) {
+    const { text } = tokens[at]!
+    const end = /^__attribute(?:__)?$/.test(text) ? attributeEnd(tokens, at, tokens.length) : undefined
+    if (end === undefined && !definitionWords.has(text)) return false
+    at = end ?? at + 1
+  }
+  return true
 }
 
 /** Whether an attribute, or a macro that stands for some, is left out of a declaration. */
@@ -297,15 +300,7 @@ function openBoundOf(tokens: readonly Token[], one: Declarator): Token | undefin
 export function isParameterList(tokens: readonly Token[], { body }: Declaration, one: Declarator): boolean {
   // A prototype has none: what stands behind its parentheses are attributes.
   if (!one.isFunction || body === undefined) return false
-  return (
-    tokens[one.core]?.kind === 'name' &&
-    /;/.test(
-      tokens
-        .slice(one.core, one.to + 1)
-        .map((t) => t.text)
-        .join(''),
-    )
-  )
+  return tokens[one.core]?.kind === 'name' && tokens.slice(one.core, one.to + 1).some(({ text }) => text === ';')
 }
 
 /** Whether a word says only that a function is private or inline. */

@@ -8,9 +8,10 @@ import { isDeclaredByMacro, servesMessage } from '../../c/expanded/macro-statics
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { placesOf } from '../../c/expanded/name-uses.ts'
 import { plainest, typeIn, typeThrough } from '../../c/expanded/split-declaration.ts'
-import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { grouped } from '../../ground/grouped.ts'
 import type { RunningSymbol, SourceRequest } from '../view/request.ts'
 import type { Item } from '../view/unit-view.ts'
 import { tokensIn, writtenBody, writtenStatics } from '../view/written-body.ts'
@@ -185,7 +186,7 @@ function areWritten(
   seen.delete(name)
   for (const word of seen)
     for (const body of macros.get(word) ?? [])
-      for (const inner of body.match(/[A-Za-z_]\w*/g) ?? []) {
+      for (const inner of wordsOf(body)) {
         if (inner === name) return false
         seen.add(inner)
       }
@@ -282,13 +283,8 @@ function renamedIn(tokens: readonly Token[], bound: readonly BoundLocal[]): Toke
 
 /** The bound variables by the declaration in which they stand, in the order of the text. */
 function declarationsOf(bound: readonly BoundLocal[]): BoundLocal[][] {
-  const groups = new Map<number, BoundLocal[]>()
-  for (const one of [...bound].sort((a, b) => a.local.from - b.local.from)) {
-    const known = groups.get(one.local.from)
-    if (known === undefined) groups.set(one.local.from, [one])
-    else known.push(one)
-  }
-  return [...groups.values()]
+  const inOrder = [...bound].sort((a, b) => a.local.from - b.local.from)
+  return [...grouped(inOrder, ({ local }) => local.from).values()]
 }
 
 /**

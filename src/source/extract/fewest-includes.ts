@@ -6,12 +6,13 @@ import path from 'node:path'
 import { macroHeaders } from '../../build/compiler/author-macros.ts'
 import { runCompiler } from '../../build/compiler/compiler-run.ts'
 import type { Expanded } from '../../c/expanded/expanded-text.ts'
+import { withoutComments, wordsOf } from '../../c/tokens/lexer.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { SourceUnit } from '../view/request.ts'
 import { preprocess, type View, withoutSideOutputs } from '../view/unit-view.ts'
-import { neededIncludes, wordsIn } from './includes.ts'
+import { neededIncludes } from './includes.ts'
 
 /**
  * @param full the extract with all #includes
@@ -30,8 +31,7 @@ export async function withFewestIncludes(
   const { dirs } = view.written.probed
   const whole = await expandedOrNot(job, own, full, dirs)
   if (whole === undefined) return full
-  const text = full.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|^\s*#\s*include.*$/gm, ' ')
-  const words = new Set(wordsIn(text))
+  const words = new Set(wordsOf(withoutComments(full).replace(/^\s*#\s*include.*$/gm, ' ')))
   for (const tokens of whole.items) for (const { kind, text: word } of tokens) if (kind === 'name') words.add(word)
   const needed = neededIncludes(view.expanded, words)
   // A directory's own header often leans on others of the directory.

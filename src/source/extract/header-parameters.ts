@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { HeaderPart } from '../../c/expanded/expanded-text.ts'
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
-import { wordsOf } from '../../c/tokens/lexer.ts'
+import { directivesIn } from '../../c/tokens/directives.ts'
+import { tokenize } from '../../c/tokens/lexer.ts'
 import type { SourceUnit } from '../view/request.ts'
 
 /**
@@ -13,18 +14,23 @@ import type { SourceUnit } from '../view/request.ts'
  * have none.
  */
 function questionsOf(text: string): ReadonlySet<string> {
-  const plain = text
-    .replace(/\\\r?\n/g, ' ')
-    .replace(/"(?:[^"\\\n]|\\.)*"|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (part) => (part.startsWith('"') ? '""' : ' '))
+  const tokens = tokenize(text)
   const found = new Set<string>()
-  const lines = plain.split('\n')
-  for (const [at, line] of lines.entries()) {
-    const directive = /^\s*#\s*(\w*)/.exec(line)?.[1]
-    if (directive !== undefined && !/^(?:if|elif|include)/.test(directive)) continue
-    const preset = /^\s*#\s*(?:ifndef|if\s+!\s*defined)\s*\(?\s*(\w+)\s*\)?\s*$/.exec(line)?.[1]
-    if (preset !== undefined && new RegExp(`^\\s*#\\s*define\\s+${preset}\\b`).test(lines[at + 1] ?? '')) continue
-    for (const word of wordsOf(line)) found.add(word)
+  const note = (from: number, to: number) => {
+    for (let at = from; at < to; at++) if (tokens[at]!.kind === 'name') found.add(tokens[at]!.text)
   }
+  const directives = directivesIn(text, tokens)
+  let done = 0
+  for (const [at, one] of directives.entries()) {
+    note(done, one.from)
+    done = one.to
+    const next = directives[at + 1]
+    const condition = tokens.slice(one.from + 1, one.to).map((token) => token.text)
+    const preset = /^(?:ifndef|if ! defined) (?:\( )?(\w+)(?: \))?$/.exec(condition.join(' '))?.[1]
+    const isPreset = preset !== undefined && next?.name === 'define' && tokens[next.from + 2]?.text === preset
+    if (/^(?:if|elif|include)/.test(one.name) && !isPreset) note(one.from + 1, one.to)
+  }
+  note(done, tokens.length)
   return found
 }
 

@@ -4,8 +4,9 @@
 
 import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
-import { type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
+import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
+import { grouped } from '../../ground/grouped.ts'
 
 /** An #include of the main file. */
 interface Direct {
@@ -59,18 +60,11 @@ function filesThatSay(expanded: Expanded, words: ReadonlySet<string>): Set<strin
   for (const [name, file] of expanded.definers) if (words.has(name)) found.add(file)
   const { text, parts } = expanded
   // What a file declares goes on behind what it includes in between.
-  const splitters = new Map<string, TopLevelSplitter>()
-  for (const { start, end, files } of parts) {
-    const file = files.at(-1)!
-    let splitter = splitters.get(file)
-    if (splitter === undefined) {
-      splitter = new TopLevelSplitter()
-      splitters.set(file, splitter)
-    }
-    splitter.add(tokenize(text, start, end))
-  }
-  for (const [file, splitter] of splitters)
+  for (const [file, own] of grouped(parts, ({ files }) => files.at(-1)!)) {
+    const splitter = new TopLevelSplitter()
+    for (const { start, end } of own) splitter.add(tokenize(text, start, end))
     if (splitter.finish().some((tokens) => declaresAny(tokens, words))) found.add(file)
+  }
   return found
 }
 
@@ -82,9 +76,4 @@ function declaresAny(tokens: readonly Token[], words: ReadonlySet<string>): bool
     tags.some(({ name, isDefined }) => isDefined && words.has(name)) ||
     enumerators.some((name) => words.has(name))
   )
-}
-
-/** The words of a C text. */
-export function wordsIn(text: string): ReadonlySet<string> {
-  return new Set(wordsOf(text))
 }

@@ -3,6 +3,7 @@
 // is called like it. The expanded tokens tell; the written ones are held against them in their order.
 
 import type { Token } from '../../c/tokens/lexer.ts'
+import { addTo } from '../../ground/grouped.ts'
 import type { Item } from '../view/unit-view.ts'
 import type { Closure } from './closure.ts'
 
@@ -20,12 +21,8 @@ export function renamedWords(
   const { renamed } = closure
   if (renamed.size === 0) return []
   const written = new Map<string, number[]>()
-  for (const [at, { kind, text }] of tokens.entries()) {
-    if (kind !== 'name' || !renamed.has(text)) continue
-    const list = written.get(text)
-    if (list === undefined) written.set(text, [at])
-    else list.push(at)
-  }
+  for (const [at, { kind, text }] of tokens.entries())
+    if (kind === 'name' && renamed.has(text)) addTo(written, text, at)
   const found: Token[] = []
   for (const [name, places] of written) {
     const roles = rolesOf(closure, items, name, part)

@@ -2,7 +2,7 @@
 // The attributes of what a declaration declares. The compiler puts together those of all declarations of a name, so an
 // extract that has only the definition would lose what stands on an earlier prototype: `int entry(int) notrace;`.
 import { attributeEnd, type Declared, parseDeclaration } from '../../c/tokens/declarators.ts'
-import { closing, type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { closing, partsOf, type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
 import { headersThatDeclare, type View } from './unit-view.ts'
@@ -41,17 +41,11 @@ export function attributesOf({ tokens, declaration }: Declared, name: string): A
 
 /** `__attribute__((a, b(1)))` from its first token to the end. */
 function attributesBetween(tokens: readonly Token[], from: number, to: number): Attribute[] {
-  const found: Attribute[] = []
-  let start = from + 3
-  for (let at = start; at < to; at++) {
-    if (tokens[at]!.text === '(') at = closing(tokens, at, to)
-    if (at >= to - 1 || !/^[,)]$/.test(tokens[at]!.text)) continue
-    const own = tokens.slice(start, at)
+  return partsOf(tokens, from + 3, to - 2).flatMap((part) => {
+    const own = tokens.slice(part.from, part.to)
     const name = own[0]?.text.replace(/^__(.*)__$/, '$1')
-    if (name !== undefined) found.push({ name, text: spell(own) })
-    start = at + 1
-  }
-  return found
+    return name === undefined ? [] : [{ name, text: spell(own) }]
+  })
 }
 
 /** The attributes that declarations give a name, and that its definition does not. */

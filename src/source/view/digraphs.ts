@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Other spellings of punctuators: `<% %> <: :> %:` (C11, 6.4.6) and trigraphs (5.2.1.1). Nobody writes the kernel in
 // them, and text that is taken apart by its brackets would be taken apart wrongly, so a file that has some is refused.
+import { comment, outsideLiterals } from '../../c/tokens/lexer.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { SourceUnit } from './request.ts'
 
-const spelled =
-  /\/\*[\s\S]*?\*\/|\/\/(?:\\\r?\n|[^\n])*|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*'|<[:%]|%[:>]|:>/g
-const digraph = /^(?:<[:%]|%[:>]|:>)$/
+const digraph = /<[:%]|%[:>]|:>/
+const scanDigraphs = outsideLiterals(`${comment}|${digraph.source}`)
 const trigraph = /\?\?[=/'()!<>-]/
 
 /**
@@ -22,8 +22,8 @@ export function refuseDigraphs({ file, flags }: SourceUnit, text: string): void 
 }
 
 function digraphIn(text: string): string | undefined {
-  if (!/<[:%]|%[:>]|:>/.test(text)) return undefined
-  for (const [one] of text.matchAll(spelled)) if (digraph.test(one)) return one
+  if (!digraph.test(text)) return undefined
+  for (const { text: one } of scanDigraphs(text)) if (!one.startsWith('/')) return one
   return undefined
 }
 

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
-import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { type Token, tokenize, withoutComments } from '../../c/tokens/lexer.ts'
 import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
 import type { Splices } from '../../c/written/written-lines.ts'
 import type { SourceUnit } from './request.ts'
@@ -49,7 +49,7 @@ function isGuarded(file: string): boolean {
   } catch {
     return true
   }
-  const plain = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ')
+  const plain = withoutComments(text)
   return /^\s*#\s*(?:pragma\s+once\b|(?:ifndef|if\s+!\s*defined)\s*\(?\s*(\w+)\s*\)?\s*#\s*define\s+\1\b)/.test(plain)
 }
 

@@ -7,7 +7,7 @@ import { runCompiler } from '../../build/compiler/compiler-run.ts'
 import { type Expanded, readExpanded } from '../../c/expanded/expanded-text.ts'
 import { withPrototypesByType } from '../../c/expanded/function-typedefs.ts'
 import { type Declaration, parseDeclaration } from '../../c/tokens/declarators.ts'
-import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { isClosing, isOpening, type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
 import { probeFile, type Written, writtenView } from '../../c/written/written-lines.ts'
 import { Fault } from '../../ground/fault.ts'
@@ -76,7 +76,7 @@ export async function preprocess(job: Job, unit: SourceUnit, text: string, dirs:
       refusedFlag(unit, messages)
       refusedInput(unit, messages)
       throw new Fault('patch', 'does-not-preprocess', `${unit.file} does not go through the preprocessor`, {
-        remedy: `Check the flags, and that ${unit.compiler} comsplitters the file with them`,
+        remedy: `Check the flags, and that ${unit.compiler} compiles the file with them`,
         detail: messages.trimEnd().split('\n').slice(-12).join('\n'),
       })
     }
@@ -113,12 +113,12 @@ function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk
     }
     const group = groups.at(-1)!
     let depth = 0
-    for (const { text, kind } of group.tokens)
-      if (kind === 'punctuator') depth += /^[([{]$/.test(text) ? 1 : /^[)\]}]$/.test(text) ? -1 : 0
+    const count = (token: Token) => (depth += isOpening(token) ? 1 : isClosing(token) ? -1 : 0)
+    for (const token of group.tokens) count(token)
     while (at < tokens.length && (tokens[at]!.line <= group.to || depth > 0)) {
       const token = tokens[at++]!
       group.tokens.push(token)
-      if (token.kind === 'punctuator') depth += /^[([{]$/.test(token.text) ? 1 : /^[)\]}]$/.test(token.text) ? -1 : 0
+      count(token)
       if (token.line > group.to) group.to = token.line
     }
   }

@@ -4,7 +4,7 @@
 
 import { declarationStart, isStorage, staticLocalsOf } from '../../c/expanded/local-statics.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
-import type { Token } from '../../c/tokens/lexer.ts'
+import { findOutside, type Token } from '../../c/tokens/lexer.ts'
 import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
 import type { Chunk, Item } from './unit-view.ts'
 
@@ -86,14 +86,7 @@ function staticsIn(tokens: readonly Token[], body: TokenRange): Written[] {
   const found: Written[] = []
   for (let word = body.from + 1; word < body.to; word++) {
     if (!isStorage(tokens, word)) continue
-    let to = word
-    let depth = 0
-    for (; to < body.to; to++) {
-      const { text } = tokens[to]!
-      if (/^[([{]$/.test(text)) depth++
-      else if (/^[)\]}]$/.test(text) && --depth < 0) break
-      else if (text === ';' && depth === 0) break
-    }
+    const to = findOutside(tokens, word, ';)]}', body.to)
     if (tokens[to]?.text !== ';') continue
     found.push({ word, from: declarationStart(tokens, word, body.from + 1), to: to + 1 })
     word = to

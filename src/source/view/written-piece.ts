@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Parts of the written text as they go into the output: without conditions and what they left out, with some words
 // exchanged.
-import type { Token } from '../../c/tokens/lexer.ts'
+import { commentsIn, type Token, tokenize } from '../../c/tokens/lexer.ts'
 import type { Directive, Written } from '../../c/written/written-lines.ts'
 
 /** A piece of the output. */
@@ -34,14 +34,12 @@ export function commentLines(written: Written): Map<number, number> {
     while (line < starts.length && starts[line]! <= offset) line++
     return line
   }
-  const mark = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])+'/g
-  for (const { 0: text, index } of code.matchAll(mark)) {
-    if (!text.startsWith('/')) continue
-    const from = lineOf(index)
-    const to = lineOf(index + text.length - 1)
+  for (const { text, start, end } of commentsIn(code)) {
+    const from = lineOf(start)
+    const to = lineOf(end - 1)
     // Only a comment that has its lines for itself.
-    const before = code.slice(starts[from - 1], index)
-    const rest = code.slice(index + text.length, starts[to] ?? code.length)
+    const before = code.slice(starts[from - 1], start)
+    const rest = code.slice(end, starts[to] ?? code.length)
     if (before.trim() === '' && rest.trim() === '')
       found.set(to, found.get(from - 1) !== undefined && text.startsWith('//') ? found.get(from - 1)! : from)
   }
@@ -73,7 +71,7 @@ export function linesOf(
   for (let line = from; line <= to; line++) {
     const directive = written.directiveAt.get(line)
     const isDropped = directive?.macro !== undefined && !keeps(directive)
-    if (!written.isActive(line) || isDropped || isConditionLine(written, line))
+    if (!written.isActive(line) || isDropped || written.conditions.has(line))
       cuts.push({ from: starts[line - 1]!, to: starts[line] ?? probed.text.length, text: '' })
   }
   cuts.sort((a, b) => a.from - b.from || b.to - a.to)
@@ -93,28 +91,7 @@ export function linesOf(
   return text
 }
 
-const conditions = new WeakMap<Written, ReadonlySet<number>>()
-
-/** Whether a line belongs to an #if, #elif, #else or #endif. */
-function isConditionLine(written: Written, line: number): boolean {
-  let known = conditions.get(written)
-  if (known === undefined) {
-    const lines = new Set<number>()
-    for (const { from, to, name } of written.probed.directives)
-      if (/^(?:if|el|endif)/.test(name)) for (let one = from; one <= to; one++) lines.add(one)
-    known = lines
-    conditions.set(written, known)
-  }
-  return known.has(line)
-}
-
-/** The words of an edit, as if they stood in a line. */
+/** The tokens of an edit, as if they stood in a line. */
 export function tokensOfEdit(edit: Edit, line: number): Token[] {
-  return (edit.text.match(/[A-Za-z_]\w*/g) ?? []).map((text) => ({
-    kind: 'name' as const,
-    text,
-    start: 0,
-    end: 0,
-    line,
-  }))
+  return tokenize(edit.text, 0, edit.text.length, line)
 }
