@@ -235,12 +235,13 @@ export function partsOf(tokens: readonly Token[], from = 0, end = tokens.length)
   return parts
 }
 
-/** The index of the parenthesis that the one at `close` closes; 0 when none does. */
+/** The index of the bracket that the one at `close` closes; 0 when none does. */
 export function openingOf(tokens: readonly Token[], close: number): number {
   let depth = 0
   for (let at = close; at >= 0; at--) {
-    if (tokens[at]!.text === ')') depth++
-    else if (tokens[at]!.text === '(' && --depth === 0) return at
+    const { text } = tokens[at]!
+    if (text === ')' || text === ']' || text === '}') depth++
+    else if ((text === '(' || text === '[' || text === '{') && --depth === 0) return at
   }
   return 0
 }

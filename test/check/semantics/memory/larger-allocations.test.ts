@@ -46,6 +46,11 @@ describe('a larger allocation is asked about when another function', () => {
       makes('struct_size(t, slots, 32)') + uses('\tfor (n = 0; n < 32; n++)\n\t\tt->slots[n].id = 0;\n'),
     ],
     [
+      'copies more of it to where an index leads',
+      buffer('64') + uses('\tmemcpy(names[n], t->buf, 64);\n'),
+      buffer('128') + uses('\tmemcpy(names[n], t->buf, 128);\n'),
+    ],
+    [
       'lets a larger index pass',
       buffer('64') + uses('\tif (n >= 64)\n\t\treturn;\n\tt->buf[n] = 1;\n'),
       buffer('256') + uses('\tif (n >= 256)\n\t\treturn;\n\tt->buf[n] = 1;\n'),
