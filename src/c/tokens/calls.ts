@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The calls in C text and their arguments.
-import { closing, type Token } from './lexer.ts'
+import { closing, openingOf, type Token } from './lexer.ts'
 import { isMember } from './names.ts'
 
 export interface Call {
@@ -56,35 +56,34 @@ export function argumentsAt(tokens: readonly Token[], open: number): Token[][] {
   return found
 }
 
-/**
- * The call, or the index, within whose brackets something stands, and of which argument it is a part: for what stands
- * at `len` of `read(file, len + 1)` that of `read`, with 1. A bracket of no name has an empty one.
- */
+/** Brackets around something: of `read(file, len + 1)` around `len` those of `read`, and 1 for the argument. */
 export interface Enclosing {
+  /** What stands in front of the bracket; empty when that is no name. */
   readonly name: string
   readonly open: number
   /** The number of the argument. */
   readonly index: number
 }
 
-/** Undefined for what stands in no brackets of its statement. */
-export function bracketsAround(tokens: readonly Token[], at: number): Enclosing | undefined {
-  let [depth, index] = [0, 0]
-  for (let open = at - 1; open >= 0; open--) {
+/** The parentheses and square brackets of its statement that are open at `at`, the innermost first. */
+export function bracketsAround(tokens: readonly Token[], at: number): Enclosing[] {
+  const found: Enclosing[] = []
+  let index = 0
+  for (let open = at - 1; open >= 0 && !/^[;{}]$/.test(tokens[open]!.text); open--) {
     const { text } = tokens[open]!
-    if (/^[;{}]$/.test(text)) return undefined
-    if (text === ',' && depth === 0) index++
-    else if (text === ')' || text === ']') depth++
-    else if ((text === '(' || text === '[') && --depth < 0) {
+    if (text === ',') index++
+    else if (text === ')' || text === ']') open = openingOf(tokens, open)
+    else if (text === '(' || text === '[') {
       const before = tokens[open - 1]
-      return { name: before?.kind === 'name' ? before.text : '', open, index }
+      found.push({ name: before?.kind === 'name' ? before.text : '', open, index })
+      index = 0
     }
   }
-  return undefined
+  return found
 }
 
 /** The call of which what stands at `at` is an argument; undefined for none. */
 export function callAround(tokens: readonly Token[], at: number): Enclosing | undefined {
-  const around = bracketsAround(tokens, at)
+  const [around] = bracketsAround(tokens, at)
   return around !== undefined && around.name !== '' && tokens[around.open]!.text === '(' ? around : undefined
 }

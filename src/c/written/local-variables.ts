@@ -106,6 +106,16 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
   return found
 }
 
+/** The parameters in their order, as far as the head declares them. */
+export function parametersOf(definition: Definition): Variable[] {
+  return [...variablesOf(definition).values()].filter(({ isParameter }) => isParameter)
+}
+
+/** What the parameters are called; of a macro, too. */
+export function namesOfParameters(definition: Definition): readonly string[] {
+  return definition.parameters ?? parametersOf(definition).map(({ name }) => name)
+}
+
 /** What the names that are assigned once are assigned. */
 function onlyValues(body: readonly Token[]): Map<string, readonly Token[]> {
   const values = new Map<string, readonly Token[]>()

@@ -3,11 +3,13 @@
 // numbers. Most words tell by their parts what they take and what gives it back (`request_irq` and `free_irq`); the few
 // others stand in a table.
 
+import { callsIn } from '../../../c/tokens/calls.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { withHelpers } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
+import { onlyIn } from '../reading/differences.ts'
 import { asks } from '../reading/known-callees.ts'
 
 export interface Acquisition {
@@ -94,11 +96,10 @@ export function isOne(one: Acquisition, other: Acquisition): boolean {
 /** What a function and its new helpers take and give. */
 function acquisitionsOf(side: Side, definition: Definition, other: Side): Acquisition[] {
   return withHelpers(side, definition, other).flatMap(({ body }) =>
-    body.flatMap(({ kind, text }, at) => {
-      const isCall = kind === 'name' && body[at + 1]?.text === '(' && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')
+    callsIn(body).flatMap(({ name }) => {
       // What only one side has is read itself.
-      const isOneSided = side.definitions.has(text) && !other.definitions.has(text)
-      return isCall && !isOneSided ? acquisitionsBy(text) : []
+      const isOneSided = side.definitions.has(name) && !other.definitions.has(name)
+      return isOneSided ? [] : acquisitionsBy(name)
     }),
   )
 }
@@ -124,15 +125,14 @@ export function acquisitionFindings(functions: ChangedFunctions): Found[] {
   const changes = functions.rewritten.map(({ name, file, before, after }): AcquisitionChange => {
     const old = acquisitionsOf(functions.before, before, functions.after)
     const young = acquisitionsOf(functions.after, after, functions.before)
-    const only = (list: readonly Acquisition[], others: readonly Acquisition[]) =>
-      list.filter((one) => !others.some((its) => its.role === one.role && isOne(its, one)))
+    const isSame = (one: Acquisition, other: Acquisition) => one.role === other.role && isOne(other, one)
     const words = (list: readonly Acquisition[], others: readonly Acquisition[]) =>
-      list.filter(({ role, word }) => role === 'take' && !others.some((its) => its.word === word))
+      onlyIn(list, others, (one, other) => one.word === other.word).filter(({ role }) => role === 'take')
     return {
       name,
       file,
-      gone: only(old, young),
-      come: only(young, old),
+      gone: onlyIn(old, young, isSame),
+      come: onlyIn(young, old, isSame),
       words: { gone: words(old, young), come: words(young, old) },
     }
   })
@@ -146,16 +146,12 @@ export function acquisitionFindings(functions: ChangedFunctions): Found[] {
       if (other === maker || !functions.areApart(maker.name, other.name)) continue
       // Each of them takes and gives back in one patch state.
       if (isSelfContained(maker) && isSelfContained(other)) continue
-      const pairs = (side: 'gone' | 'come') =>
-        maker[side].flatMap((take) =>
-          take.role !== 'take'
-            ? []
-            : other[side].flatMap((give) =>
-                give.role === 'give' && isOne(take, give) && !isSaid(take, give) ? [{ take, give }] : [],
-              ),
-        )
-      const [was] = pairs('gone')
-      const [is] = pairs('come')
+      const [was, is] = (['gone', 'come'] as const).map((side) => {
+        const takes = maker[side].filter(({ role }) => role === 'take')
+        const gives = other[side].filter(({ role }) => role === 'give')
+        const pairs = takes.flatMap((take) => gives.map((give) => ({ take, give })))
+        return pairs.find(({ take, give }) => isOne(take, give) && !isSaid(take, give))
+      })
       const sharing = (side: 'gone' | 'come', { thing }: Acquisition) =>
         maker.words[side].find((one) => one.thing.some((part) => thing.includes(part)))
       const old = was?.take ?? (is && sharing('gone', is.take))

@@ -3,12 +3,12 @@
 // until that is done. Where new code queues in another place than old code, whoever waits in the other place misses it.
 // Facts: include/linux/{workqueue,rcupdate,srcu,timer,hrtimer,interrupt,kthread}.h.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { callsIn } from '../../../c/tokens/calls.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { lastName, plainly, withHelpers } from '../../locks/operations.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
-import { doneMoreOften } from '../reading/multiset-difference.ts'
+import { doneMoreOften } from '../reading/differences.ts'
 
 /** Who runs it, and the arguments that name the place; without any, there is only one of it. */
 type Row = readonly [words: RegExp, role: 'hands' | 'waits', who: string, argument?: number]
@@ -46,16 +46,15 @@ interface Stop {
 
 function stopsOf(side: Side, own: Definition, other: Side): Stop[] {
   return withHelpers(side, own, other).flatMap(({ body }) =>
-    body.flatMap(({ kind, text }, at): Stop[] => {
-      const row = kind === 'name' && body[at + 1]?.text === '(' ? rows.find(([words]) => words.test(text)) : undefined
+    callsIn(body).flatMap((call): Stop[] => {
+      const row = rows.find(([words]) => words.test(call.name))
       if (row === undefined) return []
       const [, role, who, argument] = row
-      const inner = argumentsAt(body, at + 1)
-      const stop = (kindOf: string, number: number | undefined): Stop => {
-        const on = number === undefined ? '' : plainly(inner[number] ?? [])
-        return { role, place: `${kindOf} ${lastName(on)}`, title: on === '' ? kindOf : `the ${kindOf} ${on}` }
+      const stop = (kind: string, number: number | undefined): Stop => {
+        const on = number === undefined ? '' : plainly(call.values[number] ?? [])
+        return { role, place: `${kind} ${lastName(on)}`, title: on === '' ? kind : `the ${kind} ${on}` }
       }
-      return works.test(text) ? [stop(who, argument), stop('work', 1)] : [stop(who, argument)]
+      return works.test(call.name) ? [stop(who, argument), stop('work', 1)] : [stop(who, argument)]
     }),
   )
 }
@@ -71,36 +70,25 @@ export function deferredWorkFindings(functions: ChangedFunctions): Found[] {
     (one, other) => one.role === other.role && one.place === other.place,
   )
   return differences.flatMap((maker): Found[] => {
-    const from = maker.gone.filter(({ role }) => role === 'hands')
-    const to = maker.come.filter(({ role }) => role === 'hands')
-    const isAmong = (list: readonly Stop[], one: Stop) => list.some(({ place }) => place === one.place)
-    if (from.length === 0 || to.length === 0) return []
-    const waiter = differences.find(
-      (other) =>
-        other !== maker &&
-        functions.areApart(maker.of.name, other.of.name) &&
-        (other.gone.some((one) => one.role === 'waits' && isAmong(from, one)) ||
-          other.come.some((one) => one.role === 'waits' && isAmong(to, one))),
-    )
-    if (waiter === undefined) return []
-    const lost = waiter.gone.find((one) => one.role === 'waits' && isAmong(from, one))
-    const won = waiter.come.find((one) => one.role === 'waits' && isAmong(to, one))
-    const old = from.find((one) => lost === undefined || one.place === lost.place)!
-    const young = to.find((one) => won === undefined || one.place === won.place)!
-    const end =
-      lost === undefined
-        ? `now waits for ${young.title} as well; the old code does not, during the transition and after a ` +
-          'revert, and goes on while what the new code has queued there still runs'
-        : `no longer waits for ${lost.title}, and goes on while what the old code has queued there still runs`
-    return [
-      {
-        symbol: maker.of.name,
-        unit: maker.of.file,
-        functions: [waiter.of.name],
-        message:
-          `${maker.of.name} now queues on ${young.title} what it queued on ${old.title}, and ` +
-          `${waiter.of.name} ${end}`,
-      },
-    ]
+    const [from, to] = [maker.gone, maker.come].map((list) => list.filter(({ role }) => role === 'hands'))
+    if (from!.length === 0 || to!.length === 0) return []
+    const waitFor = (places: readonly Stop[], waits: readonly Stop[]) =>
+      waits.find((one) => one.role === 'waits' && places.some(({ place }) => place === one.place))
+    for (const { of, gone, come } of differences) {
+      if (of === maker.of || !functions.areApart(maker.of.name, of.name)) continue
+      const [lost, won] = [waitFor(from!, gone), waitFor(to!, come)]
+      if (lost === undefined && won === undefined) continue
+      const old = from!.find((one) => lost === undefined || one.place === lost.place)!
+      const young = to!.find((one) => won === undefined || one.place === won.place)!
+      const end =
+        lost === undefined
+          ? `now waits for ${young.title} as well; the old code does not, during the transition and after a ` +
+            'revert, and goes on while what the new code has queued there still runs'
+          : `no longer waits for ${lost.title}, and goes on while what the old code has queued there still runs`
+      const { name, file } = maker.of
+      const message = `${name} now queues on ${young.title} what it queued on ${old.title}, and ${of.name} ${end}`
+      return [{ symbol: name, unit: file, functions: [of.name], message }]
+    }
+    return []
   })
 }

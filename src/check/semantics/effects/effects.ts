@@ -3,17 +3,18 @@
 // and what the functions that it calls do so. Functions of the same file, of its headers and of its directory are read;
 // of a function whose text is not found it is only said that it is called.
 
+import { endAt } from '../../../c/tokens/brackets.ts'
 import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
-import type { Statement } from '../../../c/tokens/statements.ts'
-import { statementsOf } from '../../../c/tokens/statements.ts'
+import { isMember } from '../../../c/tokens/names.ts'
+import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import { assignment } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
-import { lastName } from '../../locks/operations.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
-import { type AccessPath, accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { type AccessPath, accessPathOf, pathBefore, stepAt } from '../reading/access-paths.ts'
 import { soundsLikeAllocation, soundsLikeFree } from '../reading/allocators.ts'
 import {
   actKey,
@@ -23,6 +24,7 @@ import {
   givenArguments,
   spelled,
 } from '../reading/calls-and-assignments.ts'
+import { countsOf } from '../reading/differences.ts'
 import { asks, says, waitsOut, writtenBy } from '../reading/known-callees.ts'
 import { stackTypes } from '../reading/stack-types.ts'
 
@@ -74,8 +76,6 @@ function noCallees(): Map<Definition, readonly Effect[]> {
 const keyword =
   /^(?:if|for|while|switch|return|do|else|case|sizeof|typeof|__typeof__|asm|__asm__|__attribute__|_Static_assert|defined)$/
 
-const assigns = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/
-
 export function keyOf({ kind, object, member, how }: Effect): string {
   return [kind, object, member, how].join('\n')
 }
@@ -100,16 +100,6 @@ function resultType(definition: Definition | undefined): string | undefined {
     : undefined
 }
 
-function effectOfPlace(
-  kind: EffectKind,
-  place: AccessPath,
-  how: string,
-  statement: Statement,
-  act: CallOrAssignment,
-): Effect {
-  return { kind, object: place.object, member: place.member, how, place, statement, act }
-}
-
 /** What a function's whole text does beyond the call. */
 export function effectsOf(reader: Reader, definition: Definition, depth = 0): Effect[] {
   const variables = variablesOf(definition)
@@ -128,44 +118,32 @@ export function effectsIn(
   const put = (written: readonly Token[], operator: string, value?: readonly Token[]) => {
     const on = place(written)
     if (on?.isLive !== true) return
-    const how = value === undefined ? operator : `${operator} ${spelled(resolved(value, variables))}`
+    const { object, member } = on
     const act = assignmentOf(written, operator, value ?? [], variables)
-    found.push({
-      ...effectOfPlace('write', on, how, statement, act),
-      ...(value === undefined ? {} : { value }),
-    })
+    const effect: Effect = { kind: 'write', object, member, how: operator, place: on, statement, act }
+    found.push(
+      value === undefined ? effect : { ...effect, how: `${operator} ${spelled(resolved(value, variables))}`, value },
+    )
   }
   /** Where the message ends that is being read. */
   let message = 0
   for (let at = 0; at < tokens.length; at++) {
     const { text, kind } = tokens[at]!
-    if (kind === 'punctuator') {
-      if (assigns.test(text)) {
-        const from = accessPathStart(tokens, at)
-        // The initial value of a variable: `struct foo *p = x`.
-        const isDeclared =
-          from > 0 &&
-          /^(?:\*|[A-Za-z_]\w*)$/.test(tokens[from - 1]!.text) &&
-          at - from === 1 &&
-          variables.has(tokens[from]!.text)
-        const value = valueAt(tokens, at + 1)
-        if (from < at && !isDeclared) put(tokens.slice(from, at), text, value)
-      } else if (text === '++' || text === '--') {
-        const from = accessPathStart(tokens, at)
-        let to = at + 1
-        if (from === at)
-          while (to < tokens.length && (tokens[to]!.kind === 'name' || /^(?:->|\.|\*)$/.test(tokens[to]!.text))) to++
-        put(from < at ? tokens.slice(from, at) : tokens.slice(at + 1, to), text)
-      }
-      continue
+    if (text === '++' || text === '--') put(stepAt(tokens, at).place, text)
+    else if (assignment.test(text)) {
+      const target = pathBefore(tokens, at)
+      // The initial value of a variable: `struct foo *p = x`.
+      const before = tokens[at - target.length - 1]
+      const isDeclared =
+        target.length === 1 && variables.has(target[0]!.text) && /^(?:\*|[A-Za-z_]\w*)$/.test(before?.text ?? '')
+      const value = tokens.slice(at + 1, endAt(tokens, at + 1, /^[,;)]$/))
+      if (target.length > 0 && !isDeclared) put(target, text, value)
     }
     if (kind !== 'name' || tokens[at + 1]?.text !== '(') continue
-    const before = tokens[at - 1]?.text
     const inner = argumentsAt(tokens, at + 1)
-    if (before === '->' || before === '.') {
+    if (isMember(tokens, at)) {
       if (at < message) continue
-      const target = tokens.slice(accessPathStart(tokens, at + 1), at + 1)
-      const act = callOf(`->${text}`, [target, ...inner], variables)
+      const act = callOf(`->${text}`, [pathBefore(tokens, at + 1), ...inner], variables)
       found.push({ kind: 'call', object: `->${text}()`, member: '', how: 'is called', statement, act })
       continue
     }
@@ -189,14 +167,6 @@ function resolved(tokens: readonly Token[], variables: ReadonlyMap<string, Varia
   return (tokens.length === 1 ? variables.get(tokens[0]!.text)?.value : undefined) ?? tokens
 }
 
-/** The value behind an assignment, up to a comma or the end. */
-function valueAt(tokens: readonly Token[], start: number): readonly Token[] {
-  let at = start
-  while (at < tokens.length && !/^[,;)]$/.test(tokens[at]!.text))
-    at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
-  return tokens.slice(start, at)
-}
-
 function effectsOfCall(
   reader: Reader,
   statement: Statement,
@@ -211,25 +181,24 @@ function effectsOfCall(
   const named = (kind: EffectKind, object: string, how: string): Effect[] => [
     { kind, object, member: '', how, statement, act },
   ]
+  const at = (on: AccessPath, kind: EffectKind, how: string, by = act): Effect[] => [
+    { kind, object: on.object, member: on.member, how, place: on, statement, act: by },
+  ]
   const through = (kind: EffectKind, index: number, how: string): Effect[] => {
     const on = place(index)
     if (on === undefined) return named(kind, name, how)
     // What only lies on the stack is nobody else's.
-    if (!on.isLive && isOnStack(on, variables, reader)) return []
-    return [effectOfPlace(kind, on, how, statement, act)]
+    return !on.isLive && isOnStack(on, variables, reader) ? [] : at(on, kind, how)
   }
   if (keyword.test(name) || variables.has(name)) return []
   const written = writtenBy(name)
   if (written !== undefined) {
-    const values = inner.filter((_, index) => index !== written.argument)
-    const how = stores.test(name)
-      ? `= ${values.map((value) => spelled(resolved(value, variables))).join(', ')}`
-      : `${name}(${values.map(spelled).join(', ')})`
     const on = place(written.argument)
-    const target = inner[written.argument] ?? []
-    const given = values.flat()
-    const one = stores.test(name) ? assignmentOf(target, '=', given, variables) : act
-    return on?.isLive === true ? [effectOfPlace('write', on, how, statement, one)] : []
+    if (on?.isLive !== true) return []
+    const values = inner.filter((_, index) => index !== written.argument)
+    if (!stores.test(name)) return at(on, 'write', `${name}(${values.map(spelled).join(', ')})`)
+    const given = values.map((value) => spelled(resolved(value, variables))).join(', ')
+    return at(on, 'write', `= ${given}`, assignmentOf(inner[written.argument]!, '=', values.flat(), variables))
   }
   const primitive = primitiveOf(name, (word) => reader.side.mentions(word))
   if (primitive !== undefined) {
@@ -298,16 +267,6 @@ function calledFrom(one: Effect, statement: Statement, act: CallOrAssignment): E
 export function doneAsOften(old: readonly Effect[], young: readonly Effect[]): (one: Effect) => boolean {
   const whole = ({ kind, how, act, origin }: Effect) =>
     `${kind} ${how === 'is called' ? how : ''} ${actKey(origin ?? act)}`
-  const count = (list: readonly Effect[]) => {
-    const counts = new Map<string, number>()
-    for (const one of list) counts.set(whole(one), (counts.get(whole(one)) ?? 0) + 1)
-    return counts
-  }
-  const [was, is] = [count(old), count(young)]
-  return (one) => was.has(whole(one)) && was.get(whole(one)) === is.get(whole(one))
-}
-
-/** The thing that an effect is about, in a few words. */
-export function thingOf({ object, member }: Pick<Effect, 'object' | 'member'>): string {
-  return member === '' ? object : `${object}: ${lastName(member)}`
+  const [was, is] = [old, young].map((list) => countsOf(list.map(whole)))
+  return (one) => was!.has(whole(one)) && was!.get(whole(one)) === is!.get(whole(one))
 }

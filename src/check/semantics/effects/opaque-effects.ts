@@ -4,12 +4,14 @@
 // there for.
 
 import { argumentsAt } from '../../../c/tokens/calls.ts'
-import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import type { Statement } from '../../../c/tokens/statements.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
-import { accessPathStart, isCast } from '../reading/access-paths.ts'
-import { callOf } from '../reading/calls-and-assignments.ts'
+import { isCast, pathBefore } from '../reading/access-paths.ts'
+import { type CallOrAssignment, callOf } from '../reading/calls-and-assignments.ts'
 import { asks, says, writtenBy } from '../reading/known-callees.ts'
 import type { Effect } from './effects.ts'
 
@@ -20,34 +22,23 @@ const idle =
 export function opaqueEffectsIn(statement: Statement, variables: ReadonlyMap<string, Variable>): Effect[] {
   const { tokens, kind } = statement
   const found: Effect[] = []
+  const effect = (object: string, how: string, act: CallOrAssignment): Effect => {
+    return { kind: 'call', object, member: '', how, statement, act }
+  }
   const put = (name: string, open: number) =>
-    found.push({
-      kind: 'call',
-      object: `${name}()`,
-      member: '',
-      how: 'is called',
-      statement,
-      act: callOf(name, argumentsAt(tokens, open), variables),
-    })
+    found.push(effect(`${name}()`, 'is called', callOf(name, argumentsAt(tokens, open), variables)))
   const first = tokens[0]?.text ?? ''
-  if (/^(?:asm|__asm__)$/.test(first))
-    return [
-      {
-        kind: 'call',
-        object: 'inline assembly',
-        member: '',
-        how: 'is run',
-        statement,
-        act: callOf('inline assembly', [tokens.slice(1)], variables),
-      },
-    ]
+  if (/^(?:asm|__asm__)$/.test(first)) {
+    const assembly = 'inline assembly'
+    return [effect(assembly, 'is run', callOf(assembly, [tokens.slice(1)], variables))]
+  }
   for (let at = 1; at < tokens.length; at++) {
     if (tokens[at]!.text !== '(') continue
     const before = tokens[at - 1]!
-    const isMember = /^(?:->|\.)$/.test(tokens[at - 2]?.text ?? '')
-    if (before.kind === 'name' && variables.has(before.text) && !isMember && !isDeclared(tokens, at))
+    if (before.kind === 'name' && variables.has(before.text) && !isMember(tokens, at - 1) && !isDeclared(tokens, at))
       put(before.text, at)
-    else if (before.text === ']' || (before.text === ')' && isFunction(tokens, at))) put(nameAt(tokens, at), at)
+    else if (before.text === ']' || (before.text === ')' && isFunction(tokens, at)))
+      put(squeezed(pathBefore(tokens, at)), at)
   }
   // A timer, a work item or a list entry behind a variable; memory behind one may as well be of the call.
   const written = tokens[1]?.text === '(' ? writtenBy(first) : undefined
@@ -73,19 +64,8 @@ function isDeclared(tokens: readonly Token[], at: number): boolean {
 
 /** `(*f)(x)` and `(p->f)(x)`, and neither `(type)(x)` nor `if (x) (y)`. */
 function isFunction(tokens: readonly Token[], at: number): boolean {
-  let open = at - 1
-  for (let depth = 0; open >= 0; open--) {
-    if (tokens[open]!.text === ')') depth++
-    else if (tokens[open]!.text === '(' && --depth === 0) break
-  }
-  return open >= 0 && tokens[open - 1]?.kind !== 'name' && !isCast(tokens, open)
-}
-
-function nameAt(tokens: readonly Token[], at: number): string {
-  return tokens
-    .slice(accessPathStart(tokens, at), at)
-    .map(({ text }) => text)
-    .join('')
+  const open = openingOf(tokens, at - 1)
+  return tokens[open - 1]?.kind !== 'name' && !isCast(tokens, open)
 }
 
 /** A number, a constant, or a variable that is gone when the function returns. */

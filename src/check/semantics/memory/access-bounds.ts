@@ -2,15 +2,18 @@
 // How far functions reach into the room of an object or a buffer: by an index, by an offset, behind the object's own
 // end, or by a call that is given the place and a length; and by which conditions and values that is bounded.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { endAt, partsBetween, valueFrom, withoutParentheses } from '../../../c/tokens/brackets.ts'
+import { argumentsAt, bracketsAround, callsIn } from '../../../c/tokens/calls.ts'
 import { constantValue } from '../../../c/tokens/constant-value.ts'
 import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
+import { isArrow, isMember, isNamed, renamed, wordsAt } from '../../../c/tokens/names.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
+import { assignment } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
+import { textOf } from '../../subject/changed-functions.ts'
+import { accessPathOf, accessPathStart, isCast, pathBefore } from '../reading/access-paths.ts'
 import { freesOfAnySize } from '../reading/allocators.ts'
 import { says } from '../reading/known-callees.ts'
-import { valueFrom } from '../reading/member-accesses.ts'
 import { namesOf, packet, type Reading } from './allocation-sizes.ts'
 import { elementIn, flexibleOf, isOfAll, type Size, sizeOf, sizeOfType, sum } from './sizes.ts'
 
@@ -51,24 +54,25 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
   const found: BoundedAccess[] = []
 
   const put = (written: readonly Token[], end?: Size) => {
-    const key = written.map((token, at) => spell(token, written[at - 1]?.text)).join(' ')
-    found.push({ key, guards: guardsOf(written), ...(end !== undefined && isOfAll(end) ? { end } : {}) })
+    const key = spelled(written)
+    if (key !== '')
+      found.push({ key, guards: guardsOf(written), ...(end !== undefined && isOfAll(end) ? { end } : {}) })
   }
-  const spell = ({ text, kind }: Token, before = '') => {
-    if (kind !== 'name' || /^(?:->|\.)$/.test(before)) return text
-    const constant = reading.constants.get(text)
-    if (constant !== undefined)
-      return `${constantValue(constant, new Map()) ?? constant.map((one) => one.text).join(' ')}`
-    const variable = variables.get(text)
-    return variable?.pointers === 1 && /^(?:struct|union) /.test(variable.type) ? variable.type : text
-  }
+  /** With the values of constants, and the types of pointers to structs. */
+  const spelled = (tokens: readonly Token[]) =>
+    renamed(tokens, (name) => {
+      const constant = reading.constants.get(name)
+      if (constant !== undefined) return `${constantValue(constant, new Map()) ?? textOf(constant)}`
+      const variable = variables.get(name)
+      return variable?.pointers === 1 && /^(?:struct|union) /.test(variable.type) ? variable.type : undefined
+    })
   /** Numbers and names of numbers in a reach, and what these are made of. */
   const guardsOf = (written: readonly Token[]): ReadonlySet<string> => {
     const own = new Set<string>()
     const note = (tokens: readonly Token[]) => {
       for (const [at, { text }] of tokens.entries()) {
         const variable = variables.get(text)
-        const isName = variable !== undefined && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
+        const isName = variable !== undefined && !isMember(tokens, at)
         if (isName && (variable.pointers === 0 || variable.value !== undefined)) own.add(text)
       }
     }
@@ -76,14 +80,11 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
     const guards = new Set<string>()
     for (const name of own)
       for (const { kind, tokens } of statements) {
-        const isNamed = tokens.some(({ text }, at) => text === name && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''))
-        if (!isNamed) continue
+        if (!isNamed(tokens, name)) continue
         if (kind === 'condition' || kind === 'loop') {
-          for (const part of partsOf(tokens))
-            if (part.some(({ text }) => text === name))
-              guards.add(part.map((one, at) => spell(one, part[at - 1]?.text)).join(' '))
+          for (const part of partsOf(tokens)) if (part.some(({ text }) => text === name)) guards.add(spelled(part))
         } else if (isGiven(tokens, name)) {
-          guards.add(tokens.map((one, at) => spell(one, tokens[at - 1]?.text)).join(' '))
+          guards.add(spelled(tokens))
           if (own.size < mostNames) note(tokens)
         }
       }
@@ -104,29 +105,20 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
     depth = 0,
   ): { end: number; offset: Size; element: Size } | undefined => {
     const { text, kind } = tokens[at]!
-    if (kind !== 'name') return undefined
-    const before = tokens[at - 1]?.text ?? ''
-    const isMember = /^(?:->|\.)$/.test(before)
-    const next = tokens[at + 1]?.text
-    if (next === '(' || next === '->' || next === '.') return undefined
-    if (isMember) {
+    if (kind !== 'name' || tokens[at + 1]?.text === '(' || isArrow(tokens[at + 1])) return undefined
+    const offset = isType ? sizeOfType(thing) : new Map()
+    if (isMember(tokens, at)) {
       const wanted = isType ? flexible : thing.slice(thing.lastIndexOf('.') + 1)
-      if (text !== wanted) return undefined
-      const place = accessPathOf(tokens.slice(accessPathStart(tokens, at + 1), at + 1), variables)
+      const place = text === wanted ? accessPathOf(pathBefore(tokens, at + 1), variables) : undefined
+      if (place === undefined) return undefined
       const owner = isType ? thing : thing.slice(0, thing.lastIndexOf('.'))
       // Behind a second arrow the struct is not known.
-      const isOther =
-        place === undefined ||
-        (/^(?:struct|union) /.test(place.object) && /^(?:struct|union) /.test(owner) && place.object !== owner)
-      if (isOther) return undefined
-      return {
-        end: at + 1,
-        offset: isType ? sizeOfType(thing) : new Map(),
-        element: elementIn(owner, text, names),
-      }
+      const areKnown = [place.object, owner].every((one) => /^(?:struct|union) /.test(one))
+      if (areKnown && place.object !== owner) return undefined
+      return { end: at + 1, offset, element: elementIn(owner, text, names) }
     }
     if (`the ${text}` === thing && !(variables.get(text)?.isStatic === false))
-      return { end: at + 1, offset: new Map(), element: new Map([[`element of ${text}`, 1n]]) }
+      return { end: at + 1, offset, element: new Map([[`element of ${text}`, 1n]]) }
     const variable = variables.get(text)
     if (variable === undefined || variable.isParameter || variable.pointers !== 1 || depth > deepest) return undefined
     // `u8 *p = x->buf;`, or one of several values.
@@ -137,9 +129,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
         return root !== undefined && root.end === value.length && accessPathStart(value, value.length) === 0
       })
     })
-    return isRoot
-      ? { end: at + 1, offset: isType ? sizeOfType(thing) : new Map(), element: sizeOfType(variable.type) }
-      : undefined
+    return isRoot ? { end: at + 1, offset, element: sizeOfType(variable.type) } : undefined
   }
 
   for (const { tokens, kind } of statements) {
@@ -159,14 +149,12 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
       else if (isWhole(tokens, at)) noteCall(tokens, at, at + 1, undefined)
     }
   }
-  return found.filter(({ key }) => key !== '')
+  return found
 
   /** `p`, alone, of a pointer to the struct itself. */
   function isWhole(tokens: readonly Token[], at: number): boolean {
     const variable = variables.get(tokens[at]!.text)
-    return (
-      isType && variable?.pointers === 1 && variable.type === thing && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
-    )
+    return isType && variable?.pointers === 1 && variable.type === thing && !isMember(tokens, at)
   }
 
   /** `(v + 1)`, `&v[1]`, `(void *)v + sizeof(*v)`. */
@@ -186,9 +174,8 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
   /** The struct taken out of the private area of an object of a subsystem. */
   function isPrivate(tokens: readonly Token[], at: number): boolean {
     if (!privates.test(tokens[at]!.text) || tokens[at + 1]?.text !== '(') return false
-    let equals = at - 1
-    if (tokens[equals]?.text === ')' && isCast(tokens, openingOf(tokens, equals)))
-      equals = openingOf(tokens, equals) - 1
+    const open = openingOf(tokens, at - 1)
+    const equals = (tokens[at - 1]?.text === ')' && isCast(tokens, open) ? open : at) - 1
     const variable = variables.get(tokens[equals - 1]?.text ?? '')
     return tokens[equals]?.text === '=' && variable?.pointers === 1 && variable.type === thing
   }
@@ -205,23 +192,19 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
       const isNumber = last.size === 1 && last.has('')
       const own = [...element].map(([factors, count]) => [factors, count * (last.get('') ?? 0n)] as const)
       put(tokens.slice(start, close), isNumber ? sum(offset, new Map(own)) : undefined)
-    } else if (/^[+]$/.test(next) || /^(?:\+\+|\+=)$/.test(next)) put(tokens.slice(start, endOfOperand(tokens, end)))
+    } else if (/^(?:\+|\+\+|\+=)$/.test(next)) put(tokens.slice(start, endOfOperand(tokens, end)))
     else noteCall(tokens, start, end, offset)
   }
 
   /** A place, or the object, that is handed to a function with something that may be a length. */
   function noteCall(tokens: readonly Token[], start: number, end: number, offset: Size | undefined) {
-    let open = start - 1
-    while (open >= 0 && !/^[;{}(]$/.test(tokens[open]!.text))
-      open = /^[)\]]$/.test(tokens[open]!.text) ? openingOf(tokens, open) - 1 : open - 1
-    const name = tokens[open - 1]
-    if (tokens[open]?.text !== '(') return
-    // A cast, or parentheses of no call.
-    if (name?.kind !== 'name') return
-    if (freesOfAnySize.test(name.text) || asks.test(name.text) || says.test(name.text)) return
-    const values = argumentsAt(tokens, open)
+    // What a cast or the parentheses of no call are around has no name.
+    const around = bracketsAround(tokens, start).find(({ open }) => tokens[open]!.text === '(')
+    if (around === undefined || around.name === '') return
+    if ([freesOfAnySize, asks, says].some((words) => words.test(around.name))) return
+    const values = argumentsAt(tokens, around.open)
     const place = tokens.slice(start, end)
-    const number = lengths.find(([words]) => words.test(name.text))?.[1]
+    const number = lengths.find(([words]) => words.test(around.name))?.[1]
     const others = number === undefined ? values.filter((value) => !value.includes(place[0]!)) : [values[number] ?? []]
     if (others.every((value) => value.length === 0)) return
     if (offset === undefined) {
@@ -258,7 +241,7 @@ export function boundedAccessesIn(reading: Reading, definition: Definition, thin
 
 /** True when the function itself sees to it that a packet has the room, or makes it. */
 export function checksRoom({ body }: Definition): boolean {
-  return body.some(({ text }, at) => makesRoom.test(text) && body[at + 1]?.text === '(')
+  return callsIn(body, makesRoom).length > 0
 }
 
 /** How many pointers are followed to where they come from. */
@@ -268,25 +251,17 @@ const mostNames = 8
 
 /** The parts of a condition, or of the head of a loop. */
 function partsOf(tokens: readonly Token[]): Token[][] {
-  const parts: Token[][] = [[]]
-  const inner = tokens[1]?.text === '(' ? tokens.slice(2, -1) : tokens
-  for (const token of inner)
-    if (/^(?:&&|\|\||;)$/.test(token.text)) parts.push([])
-    else parts.at(-1)!.push(token)
-  return parts
+  return partsBetween(tokens[1]?.text === '(' ? tokens.slice(2, -1) : tokens, /^(?:&&|\|\||;)$/)
 }
 
 /** All that a pointer is given; nothing of one that moves, or that others may set. */
 function valuesGiven(body: readonly Token[], name: string): readonly (readonly Token[])[] {
-  const uses = body.flatMap(({ text }, at) =>
-    text === name && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '') ? [at] : [],
-  )
-  const isMoved = uses.some(
-    (at) =>
-      /^(?:[-+*/%&|^]=|<<=|>>=|\+\+|--)$/.test(body[at + 1]?.text ?? '') ||
-      /^(?:\+\+|--)$/.test(body[at - 1]?.text ?? '') ||
-      (body[at - 1]?.text === '&' && !/^(?:->|\[)$/.test(body[at + 1]?.text ?? '')),
-  )
+  const uses = wordsAt(body, name)
+  const isMoved = uses.some((at) => {
+    const [before, next] = [body[at - 1]?.text ?? '', body[at + 1]?.text ?? '']
+    const isLentOut = before === '&' && !/^(?:->|\[)$/.test(next)
+    return (next !== '=' && assignment.test(next)) || /^(?:\+\+|--)$/.test(before) || isLentOut
+  })
   return isMoved ? [] : uses.flatMap((at) => (body[at + 1]?.text === '=' ? [valueFrom(body, at + 2)] : []))
 }
 
@@ -295,27 +270,20 @@ function isGiven(tokens: readonly Token[], name: string): boolean {
   return tokens.some(
     ({ text }, at) =>
       text === name &&
-      (/^(?:[-+*/%&|^]?=|<<=|>>=|\+\+|--)$/.test(tokens[at + 1]?.text ?? '') ||
-        /^(?:&|\+\+|--)$/.test(tokens[at - 1]?.text ?? '')),
+      (assignment.test(tokens[at + 1]?.text ?? '') || /^(?:&|\+\+|--)$/.test(tokens[at - 1]?.text ?? '')),
   )
 }
 
 /** The end of what is added to the operand at `at`. */
 function endOfOperand(tokens: readonly Token[], at: number): number {
-  let end = at
-  while (
-    end < tokens.length &&
-    !/^[,;)\]]$/.test(tokens[end]!.text) &&
-    !/^(?:=|[<>]=?|[=!]=|&&|\|\||\?)$/.test(tokens[end]!.text)
-  )
-    end = /^[([{]$/.test(tokens[end]!.text) ? closing(tokens, end) : end + 1
+  const end = endAt(tokens, at, /^(?:[,;)\]=?]|[<>]=?|[=!]=|&&|\|\|)$/)
   // `((void *)v) + n`.
   if (tokens[end]?.text === ')' && tokens[end + 1]?.text === '+') return endOfOperand(tokens, end + 1)
   return end
 }
 
-function withoutCasts(tokens: readonly Token[]): readonly Token[] {
-  if (tokens[0]?.text !== '(') return tokens
-  if (closing(tokens, 0) === tokens.length) return withoutCasts(tokens.slice(1, -1))
-  return isCast(tokens, 0) ? withoutCasts(tokens.slice(closing(tokens, 0))) : tokens
+function withoutCasts(written: readonly Token[]): readonly Token[] {
+  const tokens = withoutParentheses(written)
+  const isBehindCast = tokens[0]?.text === '(' && isCast(tokens, 0)
+  return isBehindCast ? withoutCasts(tokens.slice(closing(tokens, 0))) : tokens
 }

@@ -2,15 +2,17 @@
 // The room that functions ask for: how large the memory is that an allocation gives an object, a buffer that an object
 // keeps, or the private area behind an object of a subsystem.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { valueFrom } from '../../../c/tokens/brackets.ts'
+import { argumentsAt, callsIn } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { variablesOf } from '../../../c/written/local-variables.ts'
+import { namesOfParameters, variablesOf } from '../../../c/written/local-variables.ts'
 import type { Side } from '../../subject/changed-functions.ts'
-import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { accessPathOf, pathBefore } from '../reading/access-paths.ts'
 import { packetSizes, sizeArguments } from '../reading/allocators.ts'
-import { valueFrom } from '../reading/member-accesses.ts'
 import { type Names, type Size, sizeOf } from './sizes.ts'
 
 export interface AllocationSize {
@@ -60,36 +62,27 @@ export function allocationSizesIn(reading: Reading, definition: Definition): All
   return statementsOf(definition.body).flatMap((statement): AllocationSize[] => {
     const { tokens } = statement
     const found: AllocationSize[] = []
-    for (const [at, { kind, text }] of tokens.entries()) {
-      const before = tokens[at - 1]?.text ?? ''
+    for (const [at, { kind, text: word }] of tokens.entries()) {
       if (kind !== 'name') continue
-      const equals = tokens[at + 1]?.text === '='
-      if (askedBy.test(text) && equals && /^(?:->|\.)$/.test(before)) {
+      const next = tokens[at + 1]?.text
+      if (isMember(tokens, at)) {
+        if (next !== '=' || !askedBy.test(word)) continue
         const value = valueFrom(tokens, at + 2)
-        const things = text.startsWith('needed_') ? [packet] : typesIn(value, definition, reading.constants)
+        const things = word.startsWith('needed_') ? [packet] : typesIn(value, definition, reading.constants)
         const size = sizeOf(value, namesOf(reading, definition))
-        if (things.length > 0) found.push({ things, size, word: text, statement, isKept: false })
-      }
-      if (tokens[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(before)) continue
-      for (const { size, types } of sizesAt(reading, definition, tokens, at)) {
-        const receiver = receiverOf(reading, definition, tokens, at)
-        const things = [...new Set([...receiver, ...types])]
-        if (things.length === 0 || isOfOneCall(definition, tokens, at)) continue
-        const guards = statement.under.map(({ text: guard }) => guard).join('\n')
-        const target = accessPathOf(
-          tokens.slice(accessPathStart(tokens, equalsBefore(tokens, at)), equalsBefore(tokens, at)),
-          variables,
-        )
-        const isKept = target?.isLive === true && namesPlace(guards, target.text)
-        found.push({ things, size, word: text, statement, isKept })
-      }
+        if (things.length > 0) found.push({ things, size, word, statement, isKept: false })
+      } else if (next === '(')
+        for (const { size, types } of sizesAt(reading, definition, tokens, at)) {
+          const things = [...new Set([...receiverOf(reading, definition, tokens, at), ...types])]
+          if (things.length === 0 || isOfOneCall(definition, tokens, at)) continue
+          const guards = statement.under.map((outer) => squeezed(outer.tokens)).join('\n')
+          const target = accessPathOf(pathBefore(tokens, equalsBefore(tokens, at)), variables)
+          const isKept = target?.isLive === true && guards.includes(target.text)
+          found.push({ things, size, word, statement, isKept })
+        }
     }
     return found
   })
-}
-
-function namesPlace(guards: string, text: string): boolean {
-  return guards.replaceAll(' ', '').includes(text)
 }
 
 interface Asked {
@@ -119,14 +112,8 @@ function sizesAt(
       ...(index === 0 ? [] : [{ ...tokens[at]!, kind: 'punctuator' as const, text: '*' }]),
       ...inParentheses(value),
     ])
-    const isOfCache = /^kmem_cache_create/.test(name)
-    const types = typesIn(whole, definition, reading.constants)
-    return [
-      {
-        size: sizeOf(whole, names),
-        types: isOfCache ? [...types, ...typesFromCache(reading, tokens, at)] : types,
-      },
-    ]
+    const fromCache = /^kmem_cache_create/.test(name) ? typesFromCache(reading, tokens, at) : []
+    return [{ size: sizeOf(whole, names), types: [...typesIn(whole, definition, reading.constants), ...fromCache] }]
   }
   const number = packetSizes.find(([words]) => words.test(name))?.[1]
   if (number !== undefined)
@@ -135,10 +122,8 @@ function sizesAt(
   if (depth >= deepest || !isAssigned) return []
   const wrapper = reading.side.definitions.get(name) ?? (mayAllocate.test(name) ? reading.find(name) : undefined)
   if (wrapper === undefined || wrapper === definition || wrapper.body.length > longestWrapper) return []
-  const parameters =
-    wrapper.parameters ?? [...variablesOf(wrapper).values()].flatMap((one) => (one.isParameter ? [one.name] : []))
   const put = new Map(
-    parameters.flatMap((parameter, index) =>
+    namesOfParameters(wrapper).flatMap((parameter, index) =>
       values[index] === undefined ? [] : [[parameter, sizeOf(values[index], names)] as const],
     ),
   )
@@ -188,10 +173,9 @@ function typesIn(
 function typesFromCache({ side }: Reading, tokens: readonly Token[], at: number): string[] {
   const cache = tokens[equalsBefore(tokens, at) - 1]?.text
   return [...side.definitions.values()].flatMap((user) =>
-    user.body.flatMap(({ text }, call) => {
-      if (!/^kmem_cache_z?alloc/.test(text) || user.body[call + 1]?.text !== '(') return []
-      if (argumentsAt(user.body, call + 1)[0]?.at(-1)?.text !== cache) return []
-      const variable = variablesOf(user).get(user.body[equalsBefore(user.body, call) - 1]?.text ?? '')
+    callsIn(user.body, /^kmem_cache_z?alloc/).flatMap((call) => {
+      if (call.values[0]?.at(-1)?.text !== cache) return []
+      const variable = variablesOf(user).get(user.body[equalsBefore(user.body, call.at) - 1]?.text ?? '')
       return variable?.pointers === 1 && /^struct /.test(variable.type) ? [variable.type] : []
     }),
   )
@@ -235,7 +219,7 @@ function receiverOf(reading: Reading, definition: Definition, tokens: readonly T
 /** What the place in front of an assignment is; undefined for a local pointer without a struct. */
 function thingAt(definition: Definition, tokens: readonly Token[], equals: number): string | undefined {
   const variables = variablesOf(definition)
-  const place = accessPathOf(tokens.slice(accessPathStart(tokens, equals), equals), variables)
+  const place = accessPathOf(pathBefore(tokens, equals), variables)
   if (place === undefined) return undefined
   const variable = variables.get(place.base)
   if (place.member !== '') return `${place.object}.${place.member}`
@@ -260,15 +244,13 @@ function ofResult({ side }: Reading, { name, head }: Definition): string[] {
 
 /** True when the function itself frees what it got on its plain way: nobody meets it later. */
 function isOfOneCall(definition: Definition, tokens: readonly Token[], call: number): boolean {
-  const name = tokens[equalsBefore(tokens, call) - 1]
-  const variable = variablesOf(definition).get(name?.text ?? '')
-  if (variable === undefined || variable.isParameter || variable.isStatic) return false
-  const before = tokens[equalsBefore(tokens, call) - 2]?.text ?? ''
-  if (/^(?:->|\.)$/.test(before)) return false
+  const target = equalsBefore(tokens, call) - 1
+  const variable = variablesOf(definition).get(tokens[target]?.text ?? '')
+  if (variable === undefined || variable.isParameter || variable.isStatic || isMember(tokens, target)) return false
   for (const { kind, under, tokens: own } of statementsOf(definition.body)) {
     const isFree =
       /^k?v?z?free\w*$|^(?:kfree|consume)_skb$|^kmem_cache_free$/.test(own[0]?.text ?? '') &&
-      own.some(({ text }) => text === name!.text)
+      own.some(({ text }) => text === variable.name)
     if (isFree && under.every((outer) => !outer.leaves || outer.kind === 'loop')) return true
     if (kind === 'exit' && under.length === 0 && own[0]?.text === 'return') return false
   }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which thing a function allocates or frees, by which family of allocators, and for whom.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { withoutParentheses } from '../../../c/tokens/brackets.ts'
+import { callsIn } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { variablesOf } from '../../../c/written/local-variables.ts'
-import type { Side } from '../../subject/changed-functions.ts'
-import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
+import { parametersOf, variablesOf } from '../../../c/written/local-variables.ts'
+import { type Side, textOf } from '../../subject/changed-functions.ts'
+import { accessPathOf, isCast, pathBefore } from '../reading/access-paths.ts'
 import { acceptedBy, type Family, familyOf } from '../reading/allocators.ts'
 
 export interface Allocation {
@@ -27,39 +30,32 @@ export interface Allocation {
 }
 
 /** Arithmetic at the top level of a pointer's expression: `- 64` of `(void *)msg - 64`. */
-function offsetIn(tokens: readonly Token[]): string {
-  const found: string[] = []
-  for (let at = 0; at < tokens.length; at++) {
+function offsetIn(written: readonly Token[]): string {
+  const tokens = withoutParentheses(written)
+  for (let at = 1; at < tokens.length; at++) {
     const { text } = tokens[at]!
     // A cast, or parentheses around a part, are looked into only at the start.
-    if (text === '[' || (text === '(' && at > 0)) at = closing(tokens, at) - 1
-    else if ((text === '-' || text === '+') && at > 0) {
-      found.push(
-        tokens
-          .slice(at)
-          .map((token) => token.text)
-          .join(' '),
-      )
-      break
-    }
+    if (text === '[' || text === '(') at = closing(tokens, at) - 1
+    else if (text === '-' || text === '+') return textOf(tokens.slice(at))
   }
-  return found.join('')
+  return ''
 }
 
 function thingOf(tokens: readonly Token[], definition: Definition): string | undefined {
   // `(void *)p - 64` is about p.
   const end = tokens.findIndex(({ text }, at) => at > 0 && (text === '-' || text === '+'))
-  const place = accessPathOf(end < 0 ? tokens : tokens.slice(0, end), variablesOf(definition))
-  if (place === undefined) return undefined
-  const variable = variablesOf(definition).get(place.base)
-  if (place.member === '' && variable !== undefined && /^(?:struct|union) /.test(variable.type)) return variable.type
-  if (place.member !== '' || variable === undefined || variable.isParameter) return place.member || place.base
+  const variables = variablesOf(definition)
+  const place = accessPathOf(end < 0 ? tokens : tokens.slice(0, end), variables)
+  if (place === undefined || place.member !== '') return place?.member
+  const variable = variables.get(place.base)
+  if (variable !== undefined && /^(?:struct|union) /.test(variable.type)) return variable.type
+  if (variable === undefined || variable.isParameter) return place.base
   return keptAs(definition, place.base) ?? `${place.base} of ${definition.name}`
 }
 
 /** The name alone of a variable that is the function's own. */
 function localIn(written: readonly Token[], definition: Definition): { readonly variable?: string } {
-  const tokens = bare(written)
+  const tokens = withoutParentheses(written)
   const variable = tokens.length === 1 ? variablesOf(definition).get(tokens[0]!.text) : undefined
   return variable === undefined || variable.isParameter || variable.isStatic ? {} : { variable: variable.name }
 }
@@ -74,7 +70,7 @@ function keptAs({ body }: Definition, name: string): string | undefined {
   )
   if (at < 0) return undefined
   if (body[at - 1]!.text === 'return') return name
-  return /^(?:->|\.)$/.test(body[at - 3]?.text ?? '') ? body[at - 2]!.text : undefined
+  return isMember(body, at - 2) ? body[at - 2]!.text : undefined
 }
 
 /** What the functions of a side allocate and free. */
@@ -100,61 +96,41 @@ function thingsOfUsers(side: Side, { name }: Definition, what: 'result' | number
     const definition = side.definitions.get(user)
     if (definition === undefined) return []
     return statementsOf(definition.body).flatMap(({ tokens }) =>
-      tokens.flatMap(({ text }, at): string[] => {
-        if (text !== name || tokens[at + 1]?.text !== '(') return []
+      callsIn(tokens).flatMap((call): string | [] => {
+        if (call.name !== name) return []
         const thing =
           what === 'result'
-            ? receiverOf(tokens, at, definition)?.name
-            : thingOf(argumentsAt(tokens, at + 1)[what] ?? [], definition)
-        return thing === undefined ? [] : [thing]
+            ? receiverOf(tokens, call.at, definition)?.name
+            : thingOf(call.values[what] ?? [], definition)
+        return thing ?? []
       }),
     )
   })
 }
 
-export function allocationsIn(definition: Definition): Allocation[] {
-  const found: Allocation[] = []
-  for (const { tokens } of statementsOf(definition.body))
-    for (let at = 0; at < tokens.length; at++) {
-      const { kind, text } = tokens[at]!
-      if (kind !== 'name' || tokens[at + 1]?.text !== '(') continue
-      const inner = argumentsAt(tokens, at + 1)
-      const give = acceptedBy(text, inner)
+function allocationsIn(definition: Definition): Allocation[] {
+  return statementsOf(definition.body).flatMap(({ tokens }) =>
+    callsIn(tokens).flatMap(({ name: word, at, values }): Allocation[] => {
+      const give = acceptedBy(word, values)
       if (give !== undefined) {
-        const argument = inner[give.argument] ?? []
+        const argument = values[give.argument] ?? []
         const thing = thingOf(argument, definition)
         const parameter = argument.length === 1 ? parameterOf(definition, argument[0]!.text) : undefined
-        if (thing !== undefined)
-          found.push({
-            role: 'give',
-            ...localIn(argument, definition),
-            ...(parameter === undefined ? {} : { forOthers: parameter }),
-            families: give.families,
-            word: text,
-            thing,
-            offset: offsetIn(bare(argument)),
-            definition,
-          })
-        continue
+        const forOthers = parameter === undefined ? {} : { forOthers: parameter }
+        const own = { ...localIn(argument, definition), ...forOthers, offset: offsetIn(argument) }
+        return thing === undefined ? [] : [{ role: 'give', families: give.families, word, thing, ...own, definition }]
       }
-      const family = familyOf(text, inner)
-      if (family === undefined) continue
-      const thing = isReturned(tokens, at, definition)
-        ? { name: `the result of ${definition.name}`, offset: '', forOthers: 'result' as const }
-        : receiverOf(tokens, at, definition)
-      if (thing !== undefined)
-        found.push({
-          ...('forOthers' in thing ? { forOthers: thing.forOthers } : {}),
-          role: 'take',
-          ...('target' in thing ? localIn(thing.target, definition) : {}),
-          families: [family],
-          word: text,
-          thing: thing.name,
-          offset: thing.offset,
-          definition,
-        })
-    }
-  return found
+      const family = familyOf(word, values)
+      if (family === undefined) return []
+      const take = { role: 'take', families: [family], word, definition } as const
+      if (isReturned(tokens, at, definition))
+        return [{ ...take, thing: `the result of ${definition.name}`, offset: '', forOthers: 'result' }]
+      const receiver = receiverOf(tokens, at, definition)
+      if (receiver === undefined) return []
+      const { name: thing, target, offset } = receiver
+      return [{ ...take, ...localIn(target, definition), thing, offset }]
+    }),
+  )
 }
 
 /** `return kvmalloc(…)`, also behind a cast; of a macro, all that it stands for. */
@@ -165,48 +141,29 @@ function isReturned(tokens: readonly Token[], call: number, { kind }: Definition
 
 /** The number of a parameter that is no pointer to a struct: such a one is told by its type. */
 function parameterOf(definition: Definition, name: string): number | undefined {
-  const parameters = [...variablesOf(definition).values()].filter(({ isParameter }) => isParameter)
+  const parameters = parametersOf(definition)
   const at = parameters.findIndex((one) => one.name === name)
   return at < 0 || /^(?:struct|union) /.test(parameters[at]!.type) ? undefined : at
 }
 
-function bare(tokens: readonly Token[]): readonly Token[] {
-  return tokens[0]?.text === '(' && closing(tokens, 0) === tokens.length ? bare(tokens.slice(1, -1)) : tokens
-}
-
 /** What an allocation is assigned to, and what is added to it there or by the next assignment to the same. */
 function receiverOf(tokens: readonly Token[], call: number, definition: Definition) {
-  let at = call - 1
-  while (at >= 0 && tokens[at]!.text !== '=') at--
-  if (at < 0) return undefined
-  const from = accessPathStart(tokens, at)
-  const target = tokens.slice(tokens[from]?.text === '*' ? from + 1 : from, at)
+  const equals = tokens.findLastIndex(({ text }, at) => at < call && text === '=')
+  if (equals < 0) return undefined
+  const path = pathBefore(tokens, equals)
+  const target = path[0]?.text === '*' ? path.slice(1) : path
   const name = thingOf(target, definition)
   if (name === undefined) return undefined
   const behind = tokens.slice(closing(tokens, call + 1))
-  const here = /^[-+]$/.test(behind[0]?.text ?? '') ? behind.map(({ text }) => text).join(' ') : ''
-  const own = target.map(({ text }) => text).join('')
+  if (/^[-+]$/.test(behind[0]?.text ?? '')) return { name, target, offset: textOf(behind) }
   // `msg = (void *)msg + 64;`
-  const later = statementsOf(definition.body).find(({ tokens: other }) => {
-    const equals = other.findIndex(({ text }) => text === '=')
-    if (
-      equals < 1 ||
-      other
-        .slice(0, equals)
-        .map(({ text }) => text)
-        .join('') !== own
-    )
-      return false
-    const value = other.slice(equals + 1)
-    return (
-      value.some(({ text }) => text === target.at(-1)?.text) &&
-      offsetIn(bare(value)) !== '' &&
-      !value.some(({ text }) => text === '?')
-    )
+  const values = statementsOf(definition.body).flatMap(({ tokens: other }) => {
+    const at = other.findIndex(({ text }) => text === '=')
+    return at > 0 && squeezed(other.slice(0, at)) === squeezed(target) ? [other.slice(at + 1)] : []
   })
-  const moved =
-    later === undefined
-      ? ''
-      : offsetIn(bare(later.tokens.slice(later.tokens.findIndex(({ text }) => text === '=') + 1)))
-  return { name, target, offset: here || moved }
+  const moved = values.find((value) => {
+    const words = value.map(({ text }) => text)
+    return words.includes(target.at(-1)?.text ?? '') && !words.includes('?') && offsetIn(value) !== ''
+  })
+  return { name, target, offset: offsetIn(moved ?? []) }
 }

@@ -3,14 +3,17 @@
 // slabs that exist, free ones too, were set up by the old constructor, and those of slabs made meanwhile stay when the
 // patch goes.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { callsIn } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { renamed } from '../../../c/tokens/names.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
+import { assignment } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
 import { withHelpers } from '../../locks/operations.ts'
 import { type ChangedFunctions, type Side, textOf } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
+import { moreOftenIn } from '../reading/differences.ts'
 import { says } from '../reading/known-callees.ts'
 
 /**
@@ -21,11 +24,11 @@ function constructorsOf({ definitions, rest }: Side): Set<string> {
   const found = new Set<string>()
   const note = (body: readonly Token[]) => {
     const isArguments = body.some(({ text }) => text === 'kmem_cache_args')
-    for (const [at, { text }] of body.entries()) {
+    for (const [at, { text }] of body.entries())
       if (isArguments && text === 'ctor' && body[at - 1]?.text === '.' && body[at + 1]?.text === '=')
         found.add(body[at + 2]?.text ?? '')
-      if (!/^kmem_cache_create(?:_usercopy)?$/.test(text) || body[at + 1]?.text !== '(') continue
-      const last = argumentsAt(body, at + 1).at(-1) ?? []
+    for (const { values } of callsIn(body, /^kmem_cache_create(?:_usercopy)?$/)) {
+      const last = values.at(-1) ?? []
       if (last.length === 1) found.add(last[0]!.text)
     }
   }
@@ -38,8 +41,7 @@ function constructorsOf({ definitions, rest }: Side): Set<string> {
 function withCallees({ definitions }: Side, names: ReadonlySet<string>): Set<string> {
   const found = new Set([...names].filter((name) => definitions.has(name)))
   for (const name of found)
-    for (const [at, { text }] of definitions.get(name)!.body.entries())
-      if (definitions.has(text) && definitions.get(name)!.body[at + 1]?.text === '(') found.add(text)
+    for (const call of callsIn(definitions.get(name)!.body)) if (definitions.has(call.name)) found.add(call.name)
   return found
 }
 
@@ -48,17 +50,10 @@ function worksOf(texts: readonly Definition[]): string[] {
   const helpers = new Set(texts.slice(1).map(({ name }) => name))
   return texts.flatMap((definition) => {
     const variables = variablesOf(definition)
-    const spelled = (tokens: readonly Token[]) =>
-      tokens
-        .map(({ kind, text }, at) =>
-          kind === 'name' && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
-            ? (variables.get(text)?.type ?? text)
-            : text,
-        )
-        .join(' ')
     return statementsOf(definition.body).flatMap(({ kind, tokens, under }) => {
-      if (kind !== 'expression' || declaredAt(tokens, 0, false).length > 0) return []
-      return isSetUp(tokens, helpers) ? [[...under, { tokens }].map((one) => spelled(one.tokens)).join(' : ')] : []
+      if (kind !== 'expression' || declaredAt(tokens, 0, false).length > 0 || !isSetUp(tokens, helpers)) return []
+      const texts = [...under, { tokens }].map((one) => renamed(one.tokens, (name) => variables.get(name)?.type))
+      return [texts.join(' : ')]
     })
   })
 }
@@ -67,18 +62,8 @@ function worksOf(texts: readonly Definition[]): string[] {
 function isSetUp(tokens: readonly Token[], helpers: ReadonlySet<string>): boolean {
   if (tokens[0]?.kind === 'name' && tokens[1]?.text === '(' && closing(tokens, 1) === tokens.length)
     return !says.test(tokens[0].text) && !helpers.has(tokens[0].text)
-  const to = tokens.findIndex(({ text }) => /^(?:[-+*/%&|^]?=|<<=|>>=|\+\+|--)$/.test(text))
+  const to = tokens.findIndex(({ text }) => assignment.test(text))
   return to >= 0 && tokens.slice(0, to).some(({ text }) => /^(?:->|\.|\*|\[)$/.test(text))
-}
-
-/** What only the first list has, each as often as it has it more. */
-function without(list: readonly string[], others: readonly string[]): string[] {
-  const rest = [...others]
-  return list.filter((one) => {
-    const at = rest.indexOf(one)
-    if (at >= 0) rest.splice(at, 1)
-    return at < 0
-  })
 }
 
 export function constructorFindings(functions: ChangedFunctions): Found[] {
@@ -86,16 +71,14 @@ export function constructorFindings(functions: ChangedFunctions): Found[] {
   return functions.all.flatMap(({ name, file, before, after }): Found[] => {
     if (before === undefined || after === undefined || !old.has(name)) return []
     if (textOf(before.body) === textOf(after.body)) return []
-    const [was, is] = [
-      worksOf(withHelpers(functions.before, before, functions.after)),
-      worksOf(withHelpers(functions.after, after, functions.before)),
-    ]
-    const [gone, come] = [without(was, is), without(is, was)]
-    if (gone.length === 0 && come.length === 0) return []
-    const whose =
-      come.length === 0
-        ? 'after a revert the old code gets objects without what the new constructor leaves out'
-        : 'objects of existing slabs, free ones too, keep what the old constructor has set up'
+    const was = worksOf(withHelpers(functions.before, before, functions.after))
+    const is = worksOf(withHelpers(functions.after, after, functions.before))
+    const isSame = (one: string, other: string) => one === other
+    const isMore = moreOftenIn(is, was, isSame).length > 0
+    if (!isMore && moreOftenIn(was, is, isSame).length === 0) return []
+    const whose = !isMore
+      ? 'after a revert the old code gets objects without what the new constructor leaves out'
+      : 'objects of existing slabs, free ones too, keep what the old constructor has set up'
     return [
       {
         symbol: name,

@@ -13,6 +13,7 @@ import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import { changedConstants } from '../../subject/changed-names.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
 import type { Found } from '../../subject/rule.ts'
+import { onlyIn } from '../reading/differences.ts'
 import { type BoundedAccess, boundedAccessesIn, checksRoom } from './access-bounds.ts'
 import { type AllocationSize, allocationSizesIn, packet, type Reading } from './allocation-sizes.ts'
 import { mayExceed, type Size, spelledSize } from './sizes.ts'
@@ -33,18 +34,11 @@ interface Growth {
 
 /** The functions that differ, and those in which a constant stands that has another value. */
 function bothSides(functions: ChangedFunctions, constants: ReadonlySet<string>): Both[] {
-  const found = functions.all.flatMap(({ name, file, before, after, isPutIn }): Both[] =>
-    after === undefined || isPutIn === true
-      ? []
-      : [
-          {
-            name,
-            file,
-            before: before === undefined ? [] : withHelpers(functions.before, before, functions.after),
-            after: withHelpers(functions.after, after, functions.before),
-          },
-        ],
-  )
+  const found = functions.all.flatMap(({ name, file, before: old, after: young, isPutIn }): Both[] => {
+    if (young === undefined || isPutIn === true) return []
+    const before = old === undefined ? [] : withHelpers(functions.before, old, functions.after)
+    return [{ name, file, before, after: withHelpers(functions.after, young, functions.before) }]
+  })
   const known = new Set(functions.all.map(({ name }) => name))
   for (const [name, after] of functions.after.definitions) {
     const before = functions.before.definitions.get(name)
@@ -67,9 +61,9 @@ function spelled(size: Size): string {
 function growthsOf(old: readonly AllocationSize[], young: readonly AllocationSize[]): Growth[] {
   return [...new Set(young.flatMap(({ things }) => things))].flatMap((thing) => {
     const [was, is] = [old, young].map((rooms) => rooms.filter(({ things }) => things.includes(thing)))
-    const gone = was!.filter(({ size }) => !is!.some((one) => spelled(one.size) === spelled(size)))
-    const come = is!.filter(({ size }) => !was!.some((one) => spelled(one.size) === spelled(size)))
-    for (const room of come) {
+    const isSame = (one: AllocationSize, other: AllocationSize) => spelled(one.size) === spelled(other.size)
+    const gone = onlyIn(was!, is!, isSame)
+    for (const room of onlyIn(is!, was!, isSame)) {
       const before = gone.find(({ size }) => mayExceed(room.size, size))
       if (before !== undefined) return [{ thing, old: before.size, young: room.size, isKept: room.isKept }]
     }
@@ -105,20 +99,18 @@ export function largerAllocationFindings(functions: ChangedFunctions, changes: r
     if (maker.before.length === 0) return []
     const rooms = (side: Reading, texts: readonly Definition[]) => texts.flatMap((one) => allocationSizesIn(side, one))
     const growths = growthsOf(rooms(before, maker.before), rooms(after, maker.after))
-    return growths.slice(0, 1).flatMap(() => {
-      for (const growth of growths) {
-        const reaches = (side: Reading, texts: readonly Definition[]) =>
-          texts.flatMap((one) => boundedAccessesIn(side, one, growth.thing))
-        const users = all.filter(
-          (user) =>
-            (user.name === maker.name ? growth.isKept : !functions.isBelow(user.name, maker.name)) &&
-            !(growth.thing === packet && user.after.some(checksRoom)) &&
-            reachesFurther(reaches(before, user.before), reaches(after, user.after), growth.old),
-        )
-        if (users.length > 0) return [findingOf(maker, growth, users)]
-      }
-      return []
-    })
+    for (const growth of growths) {
+      const reaches = (side: Reading, texts: readonly Definition[]) =>
+        texts.flatMap((one) => boundedAccessesIn(side, one, growth.thing))
+      const users = all.filter(
+        (user) =>
+          (user.name === maker.name ? growth.isKept : !functions.isBelow(user.name, maker.name)) &&
+          !(growth.thing === packet && user.after.some(checksRoom)) &&
+          reachesFurther(reaches(before, user.before), reaches(after, user.after), growth.old),
+      )
+      if (users.length > 0) return [findingOf(maker, growth, users)]
+    }
+    return []
   })
 }
 

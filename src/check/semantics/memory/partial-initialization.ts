@@ -19,20 +19,18 @@ interface Written {
 
 function writtenOtherwise(functions: ChangedFunctions, { before, after }: ChangedFunction): Written {
   if (before === undefined || after === undefined) return { otherwise: new Set(), anew: new Set() }
-  const assigned = (side: 'before' | 'after') => {
-    const reader = readerOf(functions, side)
-    const found = new Map<string, Set<string>>()
-    for (const { kind, object, member, how } of effectsOf(reader, side === 'before' ? before : after)) {
-      if (kind !== 'write' || member === '' || !/^struct /.test(object) || !how.startsWith('= ')) continue
-      const name = `${object}.${member}`
-      found.set(name, (found.get(name) ?? new Set()).add(how))
-    }
-    return found
-  }
-  const spelled = (hows: ReadonlySet<string> | undefined) => [...(hows ?? [])].sort().join('\n')
+  const assigned = (side: 'before' | 'after') =>
+    effectsOf(readerOf(functions, side), side === 'before' ? before : after).flatMap(({ kind, how, object, member }) =>
+      kind === 'write' && member !== '' && /^struct /.test(object) && how.startsWith('= ')
+        ? [{ name: `${object}.${member}`, how }]
+        : [],
+    )
   const [old, young] = [assigned('before'), assigned('after')]
-  const otherwise = [...young].flatMap(([name, hows]) => (spelled(hows) === spelled(old.get(name)) ? [] : [name]))
-  return { otherwise: new Set(otherwise), anew: new Set(otherwise.filter((name) => old.has(name))) }
+  const howsOf = (list: typeof old, name: string) =>
+    [...new Set(list.flatMap((one) => (one.name === name ? [one.how] : [])))].sort().join('\n')
+  const names = [...new Set(young.map(({ name }) => name))]
+  const otherwise = names.filter((name) => howsOf(young, name) !== howsOf(old, name))
+  return { otherwise: new Set(otherwise), anew: new Set(otherwise.filter((name) => howsOf(old, name) !== '')) }
 }
 
 /** Reads what the changed functions call, as far as it is followed; it is kept. */
@@ -57,12 +55,12 @@ export function partialInitializationFindings(
     if (maker.kinds === undefined) return []
     for (const user of all) {
       if (user.kinds !== undefined || functions.isBelow(user.of.name, maker.of.name)) continue
-      const both = [...maker.written.anew].filter((member) => user.written.otherwise.has(member))
-      const types = new Set(both.map((member) => member.slice(0, member.lastIndexOf('.'))))
-      const rest = [...maker.written.anew].filter(
-        (member) => !user.written.otherwise.has(member) && types.has(member.slice(0, member.lastIndexOf('.'))),
-      )
-      if (both.length === 0 || rest.length === 0) continue
+      const typeOf = (member: string) => member.slice(0, member.lastIndexOf('.'))
+      const isByUser = (member: string) => user.written.otherwise.has(member)
+      const both = [...maker.written.anew].filter(isByUser)
+      const types = new Set(both.map(typeOf))
+      const rest = [...maker.written.anew].filter((member) => !isByUser(member) && types.has(typeOf(member)))
+      if (rest.length === 0) continue
       return [
         {
           symbol: user.of.name,

@@ -3,13 +3,15 @@
 // sizeof(x->data[0])` are the same, and of two sizes it can be told which one may be larger. What is no sum or product
 // is one unknown number.
 
+import { topOf, valueFrom, withoutParentheses } from '../../../c/tokens/brackets.ts'
 import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { constantValue } from '../../../c/tokens/constant-value.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { isMember, wordsAt } from '../../../c/tokens/names.ts'
+import { assignment } from '../../../c/tokens/words.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 import { flexibleMember, membersOf, type StructMember } from '../../../c/written/struct-members.ts'
 import { textOf } from '../../subject/changed-functions.ts'
-import { valueFrom } from '../reading/member-accesses.ts'
 
 /** By its factors, how often a product counts; a plain number has no factors. */
 export type Size = ReadonlyMap<string, bigint>
@@ -86,20 +88,9 @@ function elementOf(member: StructMember | undefined): Size | undefined {
   return member.isArray ? sizeOfType(member.type) : undefined
 }
 
-function withoutParentheses(tokens: readonly Token[]): readonly Token[] {
-  return tokens[0]?.text === '(' && closing(tokens, 0) === tokens.length
-    ? withoutParentheses(tokens.slice(1, -1))
-    : tokens
-}
-
 /** Where an operator stands outside of brackets, the last one; -1 for none. */
 function operatorAt(tokens: readonly Token[], operators: RegExp): number {
-  let found = -1
-  for (let at = 0; at < tokens.length; at++) {
-    if (/^[([{]$/.test(tokens[at]!.text)) at = closing(tokens, at) - 1
-    else if (operators.test(tokens[at]!.text) && isBinary(tokens, at)) found = at
-  }
-  return found
+  return topOf(tokens).findLast((at) => operators.test(tokens[at]!.text) && isBinary(tokens, at)) ?? -1
 }
 
 function isBinary(tokens: readonly Token[], at: number): boolean {
@@ -172,24 +163,22 @@ function valueIn(name: string, names: Names, depth: number): Size | undefined {
   const { body } = names
   let found: Size | undefined
   const more: Size[] = []
-  for (const [at, { kind, text }] of body.entries()) {
-    if (kind !== 'name' || text !== name || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
+  for (const at of wordsAt(body, name)) {
     const operator = body[at + 1]?.text ?? ''
-    if (/^(?:[-*/%&|^]=|<<=|>>=|\+\+|--)$/.test(operator)) return undefined
     if (/^(?:&|\+\+|--)$/.test(body[at - 1]?.text ?? '') && !isBinary(body, at - 1)) return undefined
-    if (operator !== '=' && operator !== '+=') continue
+    if (!assignment.test(operator)) continue
+    if (operator !== '+=' && (operator !== '=' || found !== undefined)) return undefined
     const value = sizeOf(valueFrom(body, at + 2), names, depth + 1)
     if (operator === '+=') more.push(value)
-    else if (found !== undefined) return undefined
     else found = value
   }
-  return found === undefined ? undefined : more.reduce((one, other) => sum(one, other), found)
+  return found && more.reduce((one, other) => sum(one, other), found)
 }
 
 /** The struct that an expression of one name leads to; the text for others. */
-export function typeOf(tokens: readonly Token[], { variables }: Names): string {
-  const [only] = withoutParentheses(tokens)
-  const variable = withoutParentheses(tokens).length === 1 ? variables.get(only!.text) : undefined
+function typeOf(tokens: readonly Token[], { variables }: Names): string {
+  const [only, ...more] = withoutParentheses(tokens)
+  const variable = more.length === 0 ? variables.get(only?.text ?? '') : undefined
   return variable?.pointers === 1 ? variable.type : textOf(tokens)
 }
 
@@ -224,9 +213,7 @@ export function flexibleOf(type: string, names: Pick<Names, 'type'>): string | u
 }
 
 function unknown(tokens: readonly Token[], { variables, constants, given }: Names): Size {
-  const isLocal = tokens.some(
-    ({ kind, text }, at) => kind === 'name' && variables.has(text) && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''),
-  )
+  const isLocal = tokens.some(({ text }, at) => variables.has(text) && !isMember(tokens, at))
   // A name that a patch gives another value makes another number.
   const text = tokens
     .map(({ text: word }) => {

@@ -4,8 +4,10 @@
 
 import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { isArrow, isMember } from '../../../c/tokens/names.ts'
+import { assignment } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { variablesOf } from '../../../c/written/local-variables.ts'
+import { parametersOf } from '../../../c/written/local-variables.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 
 /** How deep cut out functions in cut out functions are followed. */
@@ -66,19 +68,19 @@ function putIn(body: Tokens, find: Find, within: readonly string[]): Tokens {
 /** A body with the arguments in the place of its parameters; undefined where it changes one of these. */
 function bodyOf(helper: Definition, values: readonly Tokens[]): Tokens | undefined {
   const { body } = helper
-  const parameters = [...variablesOf(helper).values()].flatMap((one) => (one.isParameter ? [one.name] : []))
+  const parameters = parametersOf(helper)
   if (values.filter(({ length }) => length > 0).length !== parameters.length) return undefined
-  const given = new Map(parameters.map((name, at) => [name, values[at]!]))
+  const given = new Map(parameters.map(({ name }, at) => [name, values[at]!]))
   const found: Token[] = []
   for (let at = 0; at < body.length; at++) {
     const token = body[at]!
     const [before = '', next = ''] = [body[at - 1]?.text, body[at + 1]?.text]
-    const value = token.kind === 'name' && before !== '->' && before !== '.' ? given.get(token.text) : undefined
+    const value = token.kind === 'name' && !isMember(body, at) ? given.get(token.text) : undefined
     if (value === undefined) {
       found.push(token)
       continue
     }
-    const isSet = /^(?:=|\+\+|--|[-+*/%&|^]=|<<=|>>=)$/.test(next) || /^(?:\+\+|--)$/.test(before)
+    const isSet = assignment.test(next) || /^(?:\+\+|--)$/.test(before)
     if ((isSet && before !== '*') || (before === '&' && next !== '->')) return undefined
     const path = value[0]?.text === '&' && isPath(value.slice(1)) ? value.slice(1) : undefined
     if (path !== undefined && next === '->') {
@@ -94,7 +96,7 @@ function bodyOf(helper: Definition, values: readonly Tokens[]): Tokens | undefin
 
 /** `a->b.c`, a number or a constant. */
 function isPath(tokens: Tokens): boolean {
-  return tokens.every(({ kind, text }, at) => (at % 2 === 0 ? kind !== 'punctuator' : text === '->' || text === '.'))
+  return tokens.every((token, at) => (at % 2 === 0 ? token.kind !== 'punctuator' : isArrow(token)))
 }
 
 function inBrackets(open: '(' | '{', tokens: Tokens, beside: Token): Token[] {

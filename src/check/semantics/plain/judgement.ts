@@ -3,9 +3,11 @@
 // says something, or computes a local value otherwise is plain: no object that lives has another meaning by it.
 // Everything else is told: which object, which member, what it was and what it is.
 
+import { isMember } from '../../../c/tokens/names.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
+import { listed } from '../../../ground/listed.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { doneAsOften, type Effect, effectsIn, keyOf, type Reader, readerOf } from '../effects/effects.ts'
 import { opaqueEffectsIn } from '../effects/opaque-effects.ts'
@@ -19,11 +21,12 @@ import {
   unordered,
   wordsThatDiffer,
 } from '../reading/calls-and-assignments.ts'
+import { moreOftenIn, onlyIn } from '../reading/differences.ts'
 import { answers } from '../reading/known-callees.ts'
 import { withNormalConditions } from '../reading/normal-conditions.ts'
 import { type NameUse, namesIn, nameWrappers } from '../values/registered-names.ts'
 import { withHelpersPutIn } from './extracted-helpers.ts'
-import { type BothVariables, countOf, orderOf, outcome, type Reason, reasons, reasonsOf } from './reasons.ts'
+import { type BothVariables, orderOf, outcome, type Reason, reasons, reasonsOf } from './reasons.ts'
 
 /** Something that lives longer than a call, with another meaning. */
 export interface Living {
@@ -68,15 +71,16 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
   ]
   const lost = gone.flatMap((one) => effects(one, 'before'))
   const won = come.flatMap((one) => effects(one, 'after'))
+  const [did, does] = [
+    old.flatMap((one) => effectsIn(readers.before, one, variables.before)),
+    young.flatMap((one) => effectsIn(readers.after, one, variables.after)),
+  ]
   const effective = new Set([...lost, ...won].map(({ statement }) => statement))
   const said = new Set<Reason>()
   if (isCut) said.add('cut')
   const otherwise = cancel(lost, won, functions, said)
   // What a function that is called does now, or did, is done as before.
-  const every = (side: 'before' | 'after', all: readonly Statement[]) =>
-    all.flatMap((one) => effectsIn(readers[side], one, variables[side]))
-  const elsewhere =
-    lost.length + won.length === 0 ? () => false : doneAsOften(every('before', old), every('after', young))
+  const elsewhere = doneAsOften(did, does)
   for (const list of [lost, won])
     for (const one of list.filter(elsewhere)) {
       list.splice(list.indexOf(one), 1)
@@ -84,34 +88,27 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
     }
   if (isBelowOthers) said.add('condition')
   if (headOf(before) !== headOf(after)) said.add('interface')
-  const ownersOf = (all: readonly Statement[], side: 'before' | 'after', isOne: (one: Effect) => boolean) =>
-    new Set(all.flatMap((one) => effectsIn(readers[side], one, variables[side]).filter(isOne).map(ownerOf)))
-  const taken = ownersOf(young, 'after', isTaking)
-  const allocated = young.some((one) =>
-    effectsIn(readers.after, one, variables.after).some(({ kind }) => kind === 'allocate'),
-  )
+  const [takenBefore, taken] = [did, does].map((all) => new Set(all.filter(isTaking).map(ownerOf)))
+  const given = new Set(does.filter((one) => !isTaking(one)).map(ownerOf))
+  const allocated = does.some(({ kind }) => kind === 'allocate')
   const isRelease = (one: Effect): boolean => {
     if (!one.statement.leaves) return false
-    if (one.kind === 'lock' || one.kind === 'count') return one.how !== 'taken' && taken.has(ownerOf(one))
+    if (one.kind === 'lock' || one.kind === 'count') return one.how !== 'taken' && taken!.has(ownerOf(one))
     // Memory that this call got and hands to nobody.
     return one.kind === 'free' && (allocated || one.place?.isLive === false)
   }
-  const isHeld = heldIn(won)
   const kept = won.filter((one) => {
-    const reason =
-      isRelease(one) || isUndone(one, young) ? 'release' : isHeld(one) ? 'held' : isCheck(one) ? 'check' : undefined
+    const isEnd = isRelease(one) || isUndone(one, young)
+    const reason = isEnd ? 'release' : isHeld(one, won) ? 'held' : isCheck(one) ? 'check' : undefined
     if (reason !== undefined) said.add(reason)
     return reason === undefined
   })
-  const takenBefore = ownersOf(old, 'before', isTaking)
-  const isGone = goneWithExit(gone, come, ownerOf, {
-    taken: new Set([...taken].filter((one) => takenBefore.has(one))),
-    given: ownersOf(young, 'after', (one) => !isTaking(one)),
-  })
-  const left = lost.filter((one) => !isCheck(one) && !isGone(one))
+  const isKept = (owner: string) => takenBefore!.has(owner) && taken!.has(owner) && given.has(owner)
+  const isGone = goneWithExit(gone, come)
+  const left = lost.filter((one) => !isCheck(one) && !(isGone(one) && isKept(ownerOf(one))))
   for (const reason of reasonsOf({ gone, come, old, young }, variables, effective)) said.add(reason)
-  const [ordered, orders] = [orderOf(gone), orderOf(come)]
-  const isLess = ordered.some((word) => countOf(ordered, word) > countOf(orders, word))
+  const orders = orderOf(come)
+  const isLess = moreOftenIn(orderOf(gone), orders, (one, other) => one === other).length > 0
   if (isLess || (said.size === 0 && orders.length > 0)) said.add('order')
   const names = (side: 'before' | 'after', one: Definition) =>
     namesIn(one, functions.facts.once(nameWrappers, functions[side]))
@@ -123,7 +120,7 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
   ]
   if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
   const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])
-  if (why.length > 0) return { verdict: 'plain', why: `it only ${joinedWords(why)}` }
+  if (why.length > 0) return { verdict: 'plain', why: `it only ${listed(why)}` }
   return isRespelled(gone, come, variables)
     ? { verdict: 'plain', why: 'only its spelling differs' }
     : { verdict: 'untold', why: 'its text does not tell what it does otherwise' }
@@ -133,12 +130,12 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
  * Names that are made in a buffer, and are registered or looked for: that of a call's own text is told with the call.
  */
 function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
-  const has = (list: readonly NameUse[], { word, name }: NameUse) =>
-    list.some((one) => one.word === word && one.name === name)
-  return young.flatMap((one): Living[] => {
-    const gone = old.find((its) => its.word === one.word && !has(young, its))
-    if (!one.isBuffered || gone === undefined || has(old, one)) return []
-    return [{ object: calledAs(one.word), before: `with "${gone.name}"`, after: `with "${one.name}"` }]
+  const isSame = (one: NameUse, other: NameUse) => one.word === other.word && one.name === other.name
+  const lost = onlyIn(old, young, isSame)
+  return onlyIn(young, old, isSame).flatMap(({ word, name, isBuffered }): Living[] => {
+    const gone = lost.find((its) => its.word === word)
+    if (!isBuffered || gone === undefined) return []
+    return [{ object: calledAs(word), before: `with "${gone.name}"`, after: `with "${name}"` }]
   })
 }
 
@@ -162,23 +159,15 @@ function isRespelled(gone: readonly Statement[], come: readonly Statement[], var
 /** More of one function are not told. */
 const mostTold = 12
 
-function joinedWords(words: readonly string[]): string {
-  return words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
-}
-
 /** A question to a function whose text is not found, upon whose answer the function leaves. */
 function isCheck({ kind, statement }: Effect): boolean {
   return kind === 'call' && statement.kind === 'condition' && statement.leaves
 }
 
 /** Counts and sections (not locks) that are taken and given back, both only now: they end with the call. */
-function heldIn(won: readonly Effect[]): (one: Effect) => boolean {
-  const sides = new Map<string, Set<string>>()
-  for (const one of won) {
-    if (one.kind !== 'count' && !isSection(one)) continue
-    sides.set(ownerOf(one), (sides.get(ownerOf(one)) ?? new Set()).add(one.how))
-  }
-  return (one) => (sides.get(ownerOf(one))?.size ?? 0) > 1
+function isHeld(one: Effect, won: readonly Effect[]): boolean {
+  const own = won.filter((other) => ownerOf(other) === ownerOf(one) && (other.kind === 'count' || isSection(other)))
+  return own.some(({ how }) => how !== own[0]!.how)
 }
 
 /** Of RCU, interrupts, preemption: nobody else waits for it as for a lock. */
@@ -289,16 +278,12 @@ function headOf(definition: ChangedFunction['before'] & {}): string {
 
 /** What of each thing was done before and is done after. */
 function told(lost: readonly Effect[], won: readonly Effect[]): Living[] {
-  const things = new Map<string, { one: Effect; before: string[]; after: string[] }>()
-  const note = (one: Effect, side: 'before' | 'after') => {
-    const key = ownerOf(one)
-    const known = things.get(key) ?? { one, before: [], after: [] }
-    if (!known[side].includes(one.how)) known[side].push(one.how)
-    things.set(key, known)
-  }
-  for (const one of lost) note(one, 'before')
-  for (const one of won) note(one, 'after')
-  return [...things.values()].map(({ one, before, after }) => livingOf(one, before, after))
+  const owners = new Set([...lost, ...won].map(ownerOf))
+  return [...owners].map((owner) => {
+    const [before, after] = [lost, won].map((list) => list.filter((one) => ownerOf(one) === owner))
+    const howsOf = (list: readonly Effect[]) => [...new Set(list.map(({ how }) => how))]
+    return livingOf([...before!, ...after!][0]!, howsOf(before!), howsOf(after!))
+  })
 }
 
 function livingOf({ object, member }: Effect, before: readonly string[], after: readonly string[]): Living {
@@ -323,11 +308,10 @@ function stored(
     come.flatMap(({ kind, tokens }) => {
       if (kind !== 'expression') return []
       const at = tokens.findIndex(({ text }) => /^(?:=|[-+*/%&|^]=|<<=|>>=)$/.test(text))
-      const name = tokens[at - 1]
-      const isMember = /^(?:->|\.)$/.test(tokens[at - 2]?.text ?? '')
+      const name = tokens[at - 1]?.text ?? ''
       // Of a pointer only the object is another one, which the function finds otherwise.
-      const isValue = (variables.after.get(name?.text ?? '')?.pointers ?? 1) === 0
-      return at > 0 && name !== undefined && isValue && !isMember && !outcome.test(name.text) ? [name.text] : []
+      const isValue = variables.after.get(name)?.pointers === 0 && !isMember(tokens, at - 1)
+      return isValue && !outcome.test(name) ? [name] : []
     }),
   )
   return all.flatMap((one) => {

@@ -37,10 +37,6 @@ export function orderOf(statements: readonly Statement[]): string[] {
   return statements.flatMap(({ tokens }) => tokens.flatMap(({ text }) => (ordering.test(text) ? [text] : [])))
 }
 
-export function countOf(words: readonly string[], word: string): number {
-  return words.filter((one) => one === word).length
-}
-
 export type BothVariables = Record<'before' | 'after', ReturnType<typeof variablesOf>>
 
 /** Why the statements that only one side has, or has elsewhere, are plain. */

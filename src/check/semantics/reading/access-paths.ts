@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The places that a function's text names (`base->lock`, `*ppos`, `table[i].next`): of which object they are a member,
 // and whether that object outlives the call. What lies on the stack is gone when the function returns.
-import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { withoutParentheses } from '../../../c/tokens/brackets.ts'
+import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
+import { isArrow, isMember } from '../../../c/tokens/names.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 
 export interface AccessPath {
@@ -16,18 +18,6 @@ export interface AccessPath {
   readonly isLive: boolean
 }
 
-/** Where the brackets that close at `end` (exclusive) open. */
-export function opening(tokens: readonly Token[], end: number): number {
-  let depth = 0
-  for (let at = end - 1; at >= 0; at--) {
-    const { text, kind } = tokens[at]!
-    if (kind !== 'punctuator') continue
-    if (text === ')' || text === ']' || text === '}') depth++
-    else if ((text === '(' || text === '[' || text === '{') && --depth === 0) return at
-  }
-  return 0
-}
-
 /** Where the place begins that ends before `end`; `end` when none does. */
 export function accessPathStart(tokens: readonly Token[], end: number): number {
   let at = end
@@ -35,7 +25,7 @@ export function accessPathStart(tokens: readonly Token[], end: number): number {
     const last = tokens[at - 1]
     if (last === undefined) break
     if (last.text === ')' || last.text === ']') {
-      at = opening(tokens, at)
+      at = openingOf(tokens, at - 1)
       if (
         last.text === ')' &&
         tokens[at - 1]?.kind === 'name' &&
@@ -45,11 +35,38 @@ export function accessPathStart(tokens: readonly Token[], end: number): number {
       else if (last.text === ']') continue
     } else if (last.kind === 'name') at--
     else break
-    if (tokens[at - 1]?.text === '->' || tokens[at - 1]?.text === '.') at--
+    if (isMember(tokens, at)) at--
     else break
   }
   while (at < end && tokens[at - 1]?.text === '*' && !isOperand(tokens[at - 2])) at--
   return at
+}
+
+/** The place that ends before `end`: `x->n` in front of `+=`. */
+export function pathBefore(tokens: readonly Token[], end: number): readonly Token[] {
+  return tokens.slice(accessPathStart(tokens, end), end)
+}
+
+/** The place that the `++` or `--` at `at` steps, and where the whole expression begins and ends. */
+export function stepAt(tokens: readonly Token[], at: number) {
+  const from = accessPathStart(tokens, at)
+  if (from < at) return { place: tokens.slice(from, at), from, to: at + 1, isPrefix: false }
+  let to = at + 1
+  while (tokens[to]?.text === '*') to++
+  while (tokens[to]?.kind === 'name' || isArrow(tokens[to])) to++
+  return { place: tokens.slice(at + 1, to), from, to, isPrefix: true }
+}
+
+/** A member of an object that lives, or a variable of the file; undefined for what is only the function's own. */
+export function livePlace(tokens: readonly Token[], variables: ReadonlyMap<string, Variable>): AccessPath | undefined {
+  const place = accessPathOf(tokens, variables)
+  const isOwn = place?.member === '' && variables.get(place.base)?.isStatic === false
+  return place?.isLive === true && !isOwn ? place : undefined
+}
+
+/** `struct foo.state` of what is a member of an object that outlives the call; undefined for others. */
+export function liveMember(place: AccessPath | undefined): string | undefined {
+  return place?.isLive === true && place.member !== '' ? `${place.object}.${place.member}` : undefined
 }
 
 /** True when a token can end an operand, so that a `*` behind it multiplies. */
@@ -88,22 +105,21 @@ export function accessPathOf(
   const members: number[] = []
   for (let index = 0; index < tokens.length; index++) {
     if (tokens[index]!.text === '[') index = closing(tokens, index) - 1
-    else if (tokens[index]!.kind === 'name' && /^(?:->|\.)$/.test(tokens[index - 1]?.text ?? '')) members.push(index)
+    else if (tokens[index]!.kind === 'name' && isMember(tokens, index)) members.push(index)
   }
   const member = members.length === 0 ? '' : tokens[members.at(-1)!]!.text
-  const cast = castIn(tokens.slice(0, at + 1), written)
   const follows = tokens.some(({ text: one }) => one === '->' || one === '[') || tokens[0]?.text === '*'
   const own = members.filter((index) => tokens[index - 1]!.text === '->')
   // The type is known of `p->m` and `v.m`, and not behind a second arrow.
   const isDirect = own.length <= 1 && (own.length === 0 || own[0] === members[0])
-  const type = cast ?? (isCall ? resultOf(first.text) : variable?.type)
-  const object = !isDirect || type === undefined ? (innerName(tokens, members) ?? first.text) : type
+  const type = castIn(written) ?? (isCall ? resultOf(first.text) : variable?.type)
+  // Else by the member that leads to it: `tty` of `vc->port.tty->count`.
+  const inner = members.at(-2)
+  const object = isDirect && type !== undefined ? type : inner === undefined ? first.text : tokens[inner]!.text
   return { text, base: first.text, object, member, isLive: livesOn() }
 
   function livesOn(): boolean {
-    if (isCall) return true
-    if (variable === undefined) return true
-    if (variable.isStatic) return true
+    if (variable === undefined || variable.isStatic) return true
     if (stack.has(variable.type) && isDirect) return false
     if (variable.pointers === 0) return own.length > 0
     if (!follows) return false
@@ -114,21 +130,11 @@ export function accessPathOf(
   }
 }
 
-/** `tty` of `vc->port.tty->count`. */
-function innerName(tokens: readonly Token[], members: readonly number[]): string | undefined {
-  const before = members.at(-2)
-  return before === undefined ? undefined : tokens[before]!.text
-}
-
 /** Without casts, `&` and parentheses around the whole. */
-function bare(tokens: readonly Token[]): readonly Token[] {
-  let list = tokens
-  for (;;) {
-    if (list[0]?.text === '&') list = list.slice(1)
-    else if (list[0]?.text === '(' && closing(list, 0) === list.length) list = list.slice(1, -1)
-    else if (list[0]?.text === '(' && isCast(list, 0)) list = list.slice(closing(list, 0))
-    else return list
-  }
+function bare(written: readonly Token[]): readonly Token[] {
+  const tokens = withoutParentheses(written)
+  if (tokens[0]?.text === '&') return bare(tokens.slice(1))
+  return tokens[0]?.text === '(' && isCast(tokens, 0) ? bare(tokens.slice(closing(tokens, 0))) : tokens
 }
 
 /** True when the parentheses at `open` hold a type. */
@@ -147,7 +153,7 @@ export function isCast(tokens: readonly Token[], open: number): boolean {
 }
 
 /** The struct of a cast around the base: `((struct a *)p->private)->b`. */
-function castIn(_before: readonly Token[], written: readonly Token[]): string | undefined {
+function castIn(written: readonly Token[]): string | undefined {
   const at = written.findIndex(({ text }, index) => text === '(' && isCast(written, index))
   if (at < 0 || written.slice(closing(written, at)).every(({ text }) => text !== ')')) return undefined
   const [tag, name] = [written[at + 1], written[at + 2]]

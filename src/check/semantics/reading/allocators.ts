@@ -3,6 +3,7 @@
 // (include/linux/{slab,vmalloc,percpu,gfp,mempool,dmapool}.h); `kvfree` takes what kmalloc and what vmalloc gave, and
 // `kfree` also what kmem_cache_alloc gave (Documentation/core-api/memory-allocation.rst).
 import type { Token } from '../../../c/tokens/lexer.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 
 export type Family = string
 
@@ -45,9 +46,11 @@ const gives: readonly (readonly [RegExp, readonly Family[], number])[] = [
 /** The family, with the cache that it comes from where one is named. */
 export function familyOf(word: string, inner: readonly (readonly Token[])[]): Family | undefined {
   const family = takes.find(([words]) => words.test(word))?.[1]
-  if (family === undefined) return undefined
-  const pool = /^(?:kmem_cache|mempool|dma_pool)$/.test(family) ? inner[0] : undefined
-  return pool === undefined ? family : `${family} ${pool.map(({ text }) => text).join('')}`
+  return family && ofPool(family, /^(?:kmem_cache|mempool|dma_pool)$/.test(family) ? inner[0] : undefined)
+}
+
+function ofPool(family: Family, pool: readonly Token[] | undefined): Family {
+  return pool === undefined ? family : `${family} ${squeezed(pool)}`
 }
 
 export function acceptedBy(
@@ -57,15 +60,10 @@ export function acceptedBy(
   const row = gives.find(([words]) => words.test(word))
   if (row === undefined) return undefined
   const [, families, argument] = row
-  const pool = /^(?:kmem_cache_free|dma_pool_free)$/.test(word)
-    ? inner[0]
-    : word === 'mempool_free'
-      ? inner[1]
-      : undefined
-  return {
-    families: pool === undefined ? families : [`${families[0]} ${pool.map(({ text }) => text).join('')}`],
-    argument,
-  }
+  // What comes from a pool is given back to one: `kmem_cache_free(cache, x)`, `mempool_free(x, pool)`.
+  const isPooled = /^(?:kmem_cache|dma_pool|mempool)_free$/.test(word)
+  const pool = isPooled ? inner[word === 'mempool_free' ? 1 : 0] : undefined
+  return { families: families.map((family) => ofPool(family, pool)), argument }
 }
 
 /** True when what `family` gave may go back by way of a function that takes `families`. */

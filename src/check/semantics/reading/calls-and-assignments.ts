@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The call or the assignment by which something happens. Two are one act only when function, arguments, place and value
 // are the same, whatever the parameters and the local variables with one value are called.
+import { withoutParentheses } from '../../../c/tokens/brackets.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { isArrow, isMember } from '../../../c/tokens/names.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 
 export interface CallOrAssignment {
@@ -44,8 +46,7 @@ export function exactly(written: readonly Token[], variables: Variables, depth =
   }
   for (let at = 0; at < tokens.length; at++) {
     const { kind, text } = tokens[at]!
-    const isMember = /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
-    const variable = kind === 'name' && !isMember ? variables.get(text) : undefined
+    const variable = kind === 'name' && !isMember(tokens, at) ? variables.get(text) : undefined
     if (text === 'READ_ONCE' && tokens[at + 1]?.text === '(') {
       const end = closing(tokens, at + 1)
       put(tokens.slice(at + 2, end - 1), depth)
@@ -57,20 +58,13 @@ export function exactly(written: readonly Token[], variables: Variables, depth =
   return words.join(' ')
 }
 
-/** Without parentheses around the whole. */
-function withoutParentheses(tokens: readonly Token[]): readonly Token[] {
-  let list = tokens
-  while (list.length > 2 && list[0]!.text === '(' && closing(list, 0) === list.length) list = list.slice(1, -1)
-  return list
-}
-
 /** `a->b[i].c(d)`: nothing that binds less than what may stand around it. */
 function isPath(tokens: readonly Token[]): boolean {
   for (let at = 0; at < tokens.length; at++) {
     const { kind, text } = tokens[at]!
     if (at > 0 && (text === '(' || text === '[')) at = closing(tokens, at) - 1
-    else if (kind === 'punctuator' && !/^(?:->|\.)$/.test(text)) return false
-    else if (kind !== 'punctuator' && at > 0 && tokens[at - 1]!.kind !== 'punctuator') return false
+    else if (kind === 'punctuator' ? !isArrow(tokens[at]) : at > 0 && tokens[at - 1]!.kind !== 'punctuator')
+      return false
   }
   return true
 }
@@ -134,18 +128,13 @@ export function wordsThatDiffer(
 ): { readonly before: string; readonly after: string } {
   const isOneCall =
     before.name !== undefined && before.name === after.name && before.parts.length === after.parts.length
-  if (!isOneCall)
-    return before.text === after.text
-      ? { before: partsOf(before, 'exact'), after: partsOf(after, 'exact') }
-      : { before: before.text, after: after.text }
-  const differ = before.parts.flatMap((part, at) => (part.exact === after.parts[at]!.exact ? [] : [at]))
-  const of = ({ parts }: CallOrAssignment, by: keyof Part) => `with ${differ.map((at) => parts[at]![by]).join(', ')}`
-  const by = of(before, 'text') === of(after, 'text') ? 'exact' : 'text'
-  return { before: of(before, by), after: of(after, by) }
-}
-
-function partsOf({ parts }: CallOrAssignment, by: keyof Part): string {
-  return parts.map((part) => part[by]).join(' ')
+  const differ = before.parts.flatMap((part, at) => (part.exact === after.parts[at]?.exact ? [] : [at]))
+  const told = ({ parts, text }: CallOrAssignment, by: keyof Part) => {
+    if (isOneCall) return `with ${differ.map((at) => parts[at]![by]).join(', ')}`
+    return by === 'text' ? text : parts.map(({ exact }) => exact).join(' ')
+  }
+  const by = told(before, 'text') === told(after, 'text') ? 'exact' : 'text'
+  return { before: told(before, by), after: told(after, by) }
 }
 
 /** More letters of one text are not shown. */

@@ -2,11 +2,14 @@
 // How the members of objects that live are written and read: by which constants, masks, shifts, units and calls.
 // Variables are left out, so that only what a value means is compared, and not from where it comes.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { endAt, valueFrom } from '../../../c/tokens/brackets.ts'
+import { argumentsAt, callAround } from '../../../c/tokens/calls.ts'
 import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
+import { isArrow, isMember } from '../../../c/tokens/names.ts'
+import { assignment } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
-import { type AccessPath, accessPathOf, accessPathStart, isCast } from './access-paths.ts'
+import { type AccessPath, accessPathOf, accessPathStart, isCast, liveMember, pathBefore } from './access-paths.ts'
 
 export interface MemberAccess {
   /** `struct foo.state`. */
@@ -51,8 +54,7 @@ export function withoutNames(tokens: readonly Token[], constants = none): string
       if (text !== '->' && text !== '.') words.push(text)
       continue
     }
-    const isMember = /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
-    if (isMember) continue
+    if (isMember(tokens, at)) continue
     words.push(
       constant.test(text) ||
         constants.has(text) ||
@@ -75,62 +77,48 @@ export function memberAccessesIn(definition: Definition, constants = none): Memb
   const variables = variablesOf(definition)
   const spelled = (tokens: readonly Token[]) => withoutNames(settled(tokens, variables), constants)
   const found: MemberAccess[] = []
-  const placeAt = (from: number, to: number): AccessPath | undefined => {
-    const place = accessPathOf(body.slice(from, to), variables)
-    return isFound(place) ? place : undefined
+  const memberIn = (tokens: readonly Token[] = []) => sharedMember(accessPathOf(tokens, variables), body)
+  const put = (member: string | undefined, does: MemberAccess['does'], how: string) => {
+    if (member !== undefined) found.push({ member, does, how })
   }
-  const isFound = (place: AccessPath | undefined): place is AccessPath =>
-    place !== undefined && place.member !== '' && (place.isLive || isShared(body, place.base))
-  const put = (place: AccessPath, does: MemberAccess['does'], how: string) =>
-    found.push({ member: `${place.object}.${place.member}`, does, how })
   for (let at = 0; at < body.length; at++) {
     const { kind, text } = body[at]!
     if (kind !== 'name') continue
     const before = body[at - 1]?.text
     const next = body[at + 1]?.text
     if (next === '(' && before !== '->' && before !== '.') {
-      const inner = argumentsAt(body, at + 1)
-      const first = inner[0] ?? []
-      if (bitWrites.test(text) || bitReads.test(text) || bitLocks.test(text) || bitWaits.test(text)) {
-        const [bit, word] = bitWaits.test(text) ? [inner[1] ?? [], first] : [first, inner[1] ?? []]
-        const place = accessPathOf(word, variables)
-        if (isFound(place)) {
-          const isRead = bitReads.test(text) || bitWaits.test(text)
-          put(place, isRead ? 'read' : 'write', `bit ${spelled(bit)}`)
-          if (/^test_and_set/.test(text)) put(place, 'write', `bit ${spelled(bit)}`)
-          if (bitLocks.test(text)) put(place, 'read', `bit ${spelled(bit)}`)
-        }
+      const [first = [], second = [], third = []] = argumentsAt(body, at + 1)
+      const [isRead, isWait, isLock] = [bitReads, bitWaits, bitLocks].map((words) => words.test(text))
+      if (bitWrites.test(text) || isRead || isLock || isWait) {
+        const [bit, word] = isWait ? [second, first] : [first, second]
+        const [member, how] = [memberIn(word), `bit ${spelled(bit)}`]
+        put(member, isRead || isWait ? 'read' : 'write', how)
+        if (/^test_and_set/.test(text)) put(member, 'write', how)
+        if (isLock) put(member, 'read', how)
       } else if (exchanges.test(text)) {
-        const place = accessPathOf(first, variables)
-        if (isFound(place)) {
-          put(place, 'read', `== ${spelled(inner[1] ?? [])}`)
-          put(place, 'write', `= ${spelled(inner[2] ?? [])}`)
-        }
-      } else if (setters.test(text)) {
-        const place = accessPathOf(first, variables)
-        if (isFound(place)) put(place, 'write', `= ${spelled(inner[1] ?? [])}`)
-      }
+        put(memberIn(first), 'read', `== ${spelled(second)}`)
+        put(memberIn(first), 'write', `= ${spelled(third)}`)
+      } else if (setters.test(text)) put(memberIn(first), 'write', `= ${spelled(second)}`)
       continue
     }
-    if ((before !== '->' && before !== '.') || next === '->' || next === '.' || next === '(') continue
+    if (!isMember(body, at) || isArrow(body[at + 1]) || next === '(') continue
     let end = at + 1
     while (body[end]?.text === '[') end = closing(body, end)
-    if (/^(?:->|\.)$/.test(body[end]?.text ?? '')) continue
+    if (isArrow(body[end])) continue
     const start = accessPathStart(body, end)
-    const place = placeAt(start, end)
-    if (place === undefined) continue
+    const member = memberIn(body.slice(start, end))
     const assign = body[end]?.text ?? ''
-    if (/^(?:[-+*/%&|^]?=|<<=|>>=)$/.test(assign)) {
-      put(place, 'write', `${assign} ${spelled(valueFrom(body, end + 1))}`)
+    if (member === undefined || assign === '++' || assign === '--') continue
+    if (assignment.test(assign)) {
+      put(member, 'write', `${assign} ${spelled(valueFrom(body, end + 1))}`)
       continue
     }
-    if (assign === '++' || assign === '--') continue
-    if (body[start - 1]?.text === '&' && !/^get_user$/.test(body[openedAt(body, start)]?.text ?? '')) continue
-    put(place, 'read', contextOf(body, start, end, constants, variables))
+    if (body[start - 1]?.text === '&' && callAround(body, start)?.name !== 'get_user') continue
+    put(member, 'read', contextOf(body, start, end, constants, variables))
     const copy = copyOf(body, start, end)
     if (copy !== undefined && variables.get(copy)?.pointers === 0)
-      put(place, 'read', `copied ${turnsOf(body, copy, constants)}`.trim())
-    for (const label of labelsOf(body, start, end)) put(place, 'read', `== ${spelled(label)}`)
+      put(member, 'read', `copied ${turnsOf(body, copy, constants)}`.trim())
+    for (const label of labelsOf(body, start, end)) put(member, 'read', `== ${spelled(label)}`)
   }
   return found
 }
@@ -139,20 +127,13 @@ export function memberAccessesIn(definition: Definition, constants = none): Memb
 function settled(tokens: readonly Token[], variables: ReadonlyMap<string, Variable>): readonly Token[] {
   return tokens.flatMap((token, at) => {
     const value = token.kind === 'name' ? variables.get(token.text)?.value : undefined
-    if (value === undefined || /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')) return [token]
+    if (value === undefined || isMember(tokens, at)) return [token]
     const isClosed = value.every(
       ({ kind, text }, index) =>
         kind !== 'name' || constant.test(text) || text === 'jiffies' || value[index + 1]?.text === '(',
     )
     return isClosed && value.some(({ kind }) => kind === 'name') ? value : [token]
   })
-}
-
-/** Where the name of the function stands to which the value at `start` is an argument. */
-function openedAt(body: readonly Token[], start: number): number {
-  let at = start - 1
-  while (at > 0 && !/^[;{}(]$/.test(body[at]!.text)) at--
-  return body[at]?.text === '(' ? at - 1 : -1
 }
 
 /** The variable that is given a member as it is: `v = x->m`, `v = READ_ONCE(x->m)`, `get_user(v, &x->m)`. */
@@ -166,7 +147,7 @@ function copyOf(body: readonly Token[], from: number, to: number): string | unde
   return body[start - 1]?.text === '=' &&
     /^[;,]$/.test(body[end]?.text ?? '') &&
     body[start - 2]?.kind === 'name' &&
-    !/^(?:->|\.)$/.test(body[start - 3]?.text ?? '')
+    !isMember(body, start - 2)
     ? body[start - 2]!.text
     : undefined
 }
@@ -177,17 +158,23 @@ function turnsOf(body: readonly Token[], name: string, constants: ReadonlySet<st
   for (const [at, { text }] of body.entries()) {
     if (text !== name || !/^[;{}]$/.test(body[at - 1]?.text ?? '')) continue
     const operator = body[at + 1]?.text ?? ''
+    if (!assignment.test(operator)) continue
     const value = valueFrom(body, at + 2)
     if (operator === '++' || operator === '--') steps.add(operator)
-    else if (/^(?:[-+*/%&|^]=|<<=|>>=)$/.test(operator)) steps.add(`${operator} ${withoutNames(value, constants)}`)
-    else if (operator === '=' && value.some((one, index) => one.text === name && value[index - 1]?.text !== '->'))
-      steps.add(`= ${withoutNames(value, constants)}`)
+    else if (operator !== '=' || value.some((one, index) => one.text === name && value[index - 1]?.text !== '->'))
+      steps.add(`${operator} ${withoutNames(value, constants)}`)
   }
   return [...steps].sort().join(' then ')
 }
 
+/** `struct foo.state` of a member that lives, or of a struct on the stack that others find; undefined for others. */
+export function sharedMember(place: AccessPath | undefined, body: readonly Token[]): string | undefined {
+  const isFound = place?.isLive === false && isShared(body, place.base)
+  return liveMember(isFound ? { ...place, isLive: true } : place)
+}
+
 /** A struct on the stack that others find: it is put on a list or a wait queue. */
-export function isShared(body: readonly Token[], name: string): boolean {
+function isShared(body: readonly Token[], name: string): boolean {
   return body.some(({ text }, at) => {
     if (!/^(?:h?list_add\w*|plist_add|rb_link_node|add_wait_queue\w*|prepare_to_wait\w*|\w+_add)$/.test(text))
       return false
@@ -211,18 +198,9 @@ export function labelsOf(body: readonly Token[], from: number, to: number): Toke
   const found: Token[][] = []
   for (let at = end; at < close; at++) {
     if (body[at]!.text !== 'case') continue
-    let colon = at + 1
-    while (colon < close && body[colon]!.text !== ':') colon++
-    found.push(body.slice(at + 1, colon))
+    found.push(body.slice(at + 1, endAt(body, at + 1, /^:$/)))
   }
   return found
-}
-
-export function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
-  let at = start
-  while (at < tokens.length && !/^[,;)}]$/.test(tokens[at]!.text))
-    at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
-  return tokens.slice(start, at)
 }
 
 /** What is done with the value that stands between two indices. */
@@ -272,22 +250,6 @@ export function contextOf(
   return words.join(' ')
 }
 
-/** The call of which what stands at `at` is an argument; undefined for none. */
-export function callAround(
-  tokens: readonly Token[],
-  at: number,
-): { readonly name: string; readonly open: number } | undefined {
-  let depth = 0
-  for (let open = at - 1; open >= 0; open--) {
-    const { text } = tokens[open]!
-    if (/^[;{}]$/.test(text)) return undefined
-    if (text === ')' || text === ']') depth++
-    else if ((text === '(' || text === '[') && --depth < 0)
-      return tokens[open - 1]?.kind === 'name' && text === '(' ? { name: tokens[open - 1]!.text, open } : undefined
-  }
-  return undefined
-}
-
 /** The function to which the value at `start` is given behind other values, each by its name alone. */
 function receiverOf(body: readonly Token[], start: number): string | undefined {
   const call = callAround(body, start)
@@ -310,6 +272,6 @@ function operandFrom(body: readonly Token[], start: number): readonly Token[] {
 }
 
 function operandBefore(body: readonly Token[], end: number): readonly Token[] {
-  const from = accessPathStart(body, end)
-  return from < end ? body.slice(from, end) : body.slice(Math.max(0, end - 1), end)
+  const path = pathBefore(body, end)
+  return path.length > 0 ? path : body.slice(Math.max(0, end - 1), end)
 }

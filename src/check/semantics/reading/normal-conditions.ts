@@ -2,7 +2,9 @@
 // Conditions in one spelling: `unlikely(!!(p))`, `(p)`, `p != NULL` and `p` ask the same, and so do `!p || IS_ERR(p)`
 // and `IS_ERR_OR_NULL(p)`. What a function decides is compared by what it asks, and not by how that is written.
 
+import { topOf, withoutParentheses } from '../../../c/tokens/brackets.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { isArrow } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 
 /** A condition: parts of which one, or all, must hold, or one question. */
@@ -111,19 +113,10 @@ function within(tokens: readonly Token[]): Token[] {
 }
 
 /** Without parentheses and hints around the whole. */
-function bare(tokens: readonly Token[]): readonly Token[] {
-  if (tokens[0]?.text === '(' && closing(tokens, 0) === tokens.length) return bare(tokens.slice(1, -1))
+function bare(written: readonly Token[]): readonly Token[] {
+  const tokens = withoutParentheses(written)
   const isHint = hint.test(tokens[0]?.text ?? '') && tokens[1]?.text === '('
   return isHint && closing(tokens, 1) === tokens.length ? bare(tokens.slice(2, -1)) : tokens
-}
-
-/** The tokens that are in no brackets, by number. */
-function topOf(tokens: readonly Token[]): number[] {
-  const found: number[] = []
-  for (let at = 0; at < tokens.length; at++)
-    if (/^[([{]$/.test(tokens[at]!.text)) at = closing(tokens, at) - 1
-    else found.push(at)
-  return found
 }
 
 /** @param words of which a `&` that takes an address is none */
@@ -144,16 +137,13 @@ function splitAt(tokens: readonly Token[], word: string): Token[][] {
 
 /** True of `x`, `!x->y[i]`, `f(x)` and `(x + y)`: nothing that stands in front of it takes a part of it only. */
 function isOne(tokens: readonly Token[]): boolean {
-  let at = 0
-  while (/^[!~*&]$/.test(tokens[at]?.text ?? '')) at++
-  if (tokens[at]?.text === '(' && closing(tokens, at) === tokens.length) return true
+  if (/^[!~*&]$/.test(tokens[0]?.text ?? '')) return isOne(tokens.slice(1))
+  if (tokens[0]?.text === '(' && closing(tokens, 0) === tokens.length) return true
   return (
-    tokens.length > at &&
-    topOf(tokens.slice(at)).every((index, number, all) => {
-      const { kind, text } = tokens[at + index]!
-      if (kind === 'punctuator') return text === '->' || text === '.'
-      const last = number === 0 ? undefined : tokens[at + all[number - 1]!]
-      return last === undefined || last.kind === 'punctuator'
+    tokens.length > 0 &&
+    topOf(tokens).every((at, number, all) => {
+      const last = number === 0 ? undefined : tokens[all[number - 1]!]
+      return tokens[at]!.kind === 'punctuator' ? isArrow(tokens[at]) : last === undefined || last.kind === 'punctuator'
     })
   )
 }

@@ -2,7 +2,7 @@
 // Types of a changed file whose objects only lie on the stack of its functions: each task has its own, laid out and
 // filled by the code that it runs. They are no live objects.
 
-import { variablesOf } from '../../../c/written/local-variables.ts'
+import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 
 /** The structs and unions of the changed C files of which only variables of functions are seen. */
@@ -17,13 +17,14 @@ function findStackTypes(functions: ChangedFunctions): ReadonlySet<string> {
 
 function typesOf(side: Side): { onStack: Set<string>; elsewhere: Set<string> } {
   const [onStack, elsewhere] = [new Set<string>(), new Set<string>()]
-  const pointers = new Map<string, Set<string>>()
+  const pointers: Variable[] = []
   for (const definition of side.definitions.values()) {
     const { body } = definition
-    for (const { name, type, pointers: depth, isStatic, isParameter } of variablesOf(definition).values()) {
+    for (const variable of variablesOf(definition).values()) {
+      const { type, isStatic, isParameter } = variable
       if (!/^(?:struct|union) /.test(type)) continue
-      if (depth === 0 && !isParameter) (isStatic ? elsewhere : onStack).add(type)
-      if (depth > 0) pointers.set(name, (pointers.get(name) ?? new Set()).add(type))
+      if (variable.pointers > 0) pointers.push(variable)
+      else if (!isParameter) (isStatic ? elsewhere : onStack).add(type)
     }
     for (const [at, { text }] of body.entries()) {
       if (text !== 'sizeof' && text !== 'container_of') continue
@@ -31,7 +32,8 @@ function typesOf(side: Side): { onStack: Set<string>; elsewhere: Set<string> } {
       const tag = inner.findIndex((token) => /^(?:struct|union)$/.test(token.text))
       if (tag >= 0) elsewhere.add(`${inner[tag]!.text} ${inner[tag + 1]?.text}`)
       // `kmalloc(sizeof(*p))`
-      else if (inner[0]?.text === '*') for (const type of pointers.get(inner[1]?.text ?? '') ?? []) elsewhere.add(type)
+      else if (inner[0]?.text === '*')
+        for (const { name, type } of pointers) if (name === inner[1]?.text) elsewhere.add(type)
     }
   }
   for (const type of side.heldTypes) elsewhere.add(type)

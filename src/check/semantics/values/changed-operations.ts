@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a function does to a thing that outlasts its call, where a value of it is another one now, or another condition
 // stands above it: `radix_tree_insert(&x->tree, id + 1, …)` in place of `radix_tree_insert(&x->tree, id, …)`.
+
+import { partsBetween } from '../../../c/tokens/brackets.ts'
+import { callsIn } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
+import { isArrow, isMember } from '../../../c/tokens/names.ts'
 import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { lastName } from '../../locks/operations.ts'
 import type { ChangedFunction } from '../../subject/changed-functions.ts'
-import { accessPathOf } from '../reading/access-paths.ts'
+import { liveMember, livePlace } from '../reading/access-paths.ts'
 import { spelled } from '../reading/calls-and-assignments.ts'
+import { countsOf } from '../reading/differences.ts'
 import { type Direction, directionOf } from '../reading/directions.ts'
 import { saysSomething } from '../reading/member-accesses.ts'
 import {
   argumentsThatChange,
   bothVariables,
-  callsIn,
   exchangeOf,
   type Replacement,
   sameInBoth,
@@ -42,10 +46,8 @@ export interface ChangedOperation {
 /** Members of objects that live, and variables of the file, whose address a call is handed. */
 export function thingsOf(values: readonly (readonly Token[])[], variables: Variables): string[] {
   return values.flatMap((value) => {
-    if (value[0]?.text !== '&') return []
-    const place = accessPathOf(value, variables)
-    if (place?.isLive !== true || (place.member === '' && variables.get(place.base)?.isStatic === false)) return []
-    return [place.member === '' ? place.base : `${place.object}.${place.member}`]
+    const place = value[0]?.text === '&' ? livePlace(value, variables) : undefined
+    return place === undefined ? [] : [liveMember(place) ?? place.base]
   })
 }
 
@@ -73,16 +75,9 @@ export function changedArguments(of: ChangedFunction, replacements: readonly Rep
     argumentsThatChange(one).flatMap(({ callee, index, gone, come, values }): ChangedOperation[] => {
       const change = sameInBoth(gone, come, variables)
       if (!isOther(change)) return []
-      const others = values.filter((_, at) => at !== index)
-      return [
-        {
-          ...{ name, file, callee, index, change },
-          ...directionOfCall(callee, values),
-          things: thingsOf(others, variables.after),
-          gone: spelled(gone),
-          come: spelled(come),
-        },
-      ]
+      const things = thingsOf(values.toSpliced(index, 1), variables.after)
+      const parts = { gone: spelled(gone), come: spelled(come) }
+      return [{ name, file, callee, index, change, ...directionOfCall(callee, values), things, ...parts }]
     }),
   )
 }
@@ -91,31 +86,17 @@ export function changedArguments(of: ChangedFunction, replacements: readonly Rep
 export function changedOperands(of: ChangedFunction, replacements: readonly Replacement[]): ChangedOperation[] {
   const { name, file } = of
   const variables = bothVariables(of)
-  const things = (of.after?.body ?? []).flatMap(({ kind, text }, at, body) =>
-    kind === 'name' && /^(?:->|\.)$/.test(body[at - 1]?.text ?? '') ? [text] : [],
-  )
+  const body = of.after?.body ?? []
+  const things = body.flatMap(({ kind, text }, at) => (kind === 'name' && isMember(body, at) ? [text] : []))
   return replacements.flatMap((one): ChangedOperation[] => {
     const { gone, come, after, from } = exchangeOf(one)
     const change = `${skeleton(gone, variables.before)} → ${skeleton(come, variables.after)}`
     // What differs may begin within the operand’s path.
-    const sign = after
-      .slice(0, from)
-      .findLast(({ kind, text }) => kind === 'punctuator' && !/^(?:->|\.)$/.test(text))?.text
-    const direction = /^\+=?$/.test(sign ?? '') ? 'up' : /^-=?$/.test(sign ?? '') ? 'down' : undefined
-    if (direction === undefined || !isOther(change)) return []
-    return [
-      {
-        name,
-        file,
-        callee: sign!,
-        index: -1,
-        direction,
-        things,
-        change,
-        gone: spelled(gone),
-        come: spelled(come),
-      },
-    ]
+    const sign = after.slice(0, from).findLast((token) => token.kind === 'punctuator' && !isArrow(token))?.text ?? ''
+    if (!/^[+-]=?$/.test(sign) || !isOther(change)) return []
+    const direction = sign.startsWith('+') ? 'up' : 'down'
+    const parts = { gone: spelled(gone), come: spelled(come) }
+    return [{ name, file, callee: sign, index: -1, direction, things, change, ...parts }]
   })
 }
 
@@ -125,14 +106,14 @@ export function changedConditions(of: ChangedFunction): ChangedOperation[] {
   if (before === undefined || after === undefined) return []
   const variables = bothVariables(of)
   const [old, young] = [before, after].map((one) => onlyOnes(statementsOf(withPlainAccesses(one).body)))
-  return [...young!].flatMap(([text, one]): ChangedOperation[] => {
-    const was = old!.get(text)
+  return young!.flatMap((one): ChangedOperation[] => {
+    const was = old!.find(({ text }) => text === one.text)
     if (was === undefined || was.within === one.within || one.kind !== 'expression') return []
     const [above, now] = [conditionsOf(was, variables.before), conditionsOf(one, variables.after)]
     const gone = [...above].flatMap(([part, text]) => (now.has(part) ? [] : [text]))
     const come = [...now].flatMap(([part, text]) => (above.has(part) ? [] : [text]))
     if (gone.length + come.length === 0) return []
-    return callsIn(one.tokens).flatMap(({ callee, values }): ChangedOperation[] => {
+    return callsIn(one.tokens).flatMap(({ name: callee, values }): ChangedOperation[] => {
       const things = thingsOf(values, variables.after)
       const direction = directionOfCall(callee, values)
       if (direction === undefined || things.length === 0) return []
@@ -146,26 +127,19 @@ export function changedConditions(of: ChangedFunction): ChangedOperation[] {
 }
 
 /** Statements of which a text stands only once. */
-function onlyOnes(statements: readonly Statement[]): Map<string, Statement> {
-  const count = new Map<string, number>()
-  for (const { text } of statements) count.set(text, (count.get(text) ?? 0) + 1)
-  return new Map(statements.flatMap((one) => (count.get(one.text) === 1 ? [[one.text, one] as const] : [])))
+function onlyOnes(statements: readonly Statement[]): Statement[] {
+  const counts = countsOf(statements.map(({ text }) => text))
+  return statements.filter(({ text }) => counts.get(text) === 1)
 }
 
 /**
  * The parts of the conditions above a statement, as they are written, by what they are without the names of variables.
  */
 function conditionsOf({ under }: Statement, variables: Variables): Map<string, string> {
-  const parts = under.filter(({ kind }) => kind === 'condition').flatMap(({ tokens }) => partsOf(tokens.slice(2, -1)))
+  const parts = under
+    .filter(({ kind }) => kind === 'condition')
+    .flatMap(({ tokens }) => partsBetween(tokens.slice(2, -1)))
   return new Map(parts.map((part) => [skeleton(part, variables), spelled(part)]))
-}
-
-function partsOf(tokens: readonly Token[]): Token[][] {
-  const found: Token[][] = [[]]
-  for (const token of tokens)
-    if (token.text === '&&' || token.text === '||') found.push([])
-    else found.at(-1)!.push(token)
-  return found
 }
 
 /** The member or variable at the end of a thing. */

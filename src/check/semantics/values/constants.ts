@@ -2,18 +2,19 @@
 // To which members of living objects a constant is written, and by which it reads them: straight, by way of a local
 // variable, or by way of a function that is given it or hands back the member.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
-import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { endAt, valueFrom } from '../../../c/tokens/brackets.ts'
+import { callAround, callsIn } from '../../../c/tokens/calls.ts'
+import type { Token } from '../../../c/tokens/lexer.ts'
+import { isMember, wordsAt } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { variablesOf } from '../../../c/written/local-variables.ts'
-import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { namesOfParameters, variablesOf } from '../../../c/written/local-variables.ts'
+import { accessPathOf, accessPathStart, liveMember, pathBefore } from '../reading/access-paths.ts'
 import {
   contextOf,
-  isShared,
   labelsOf,
   type MemberAccess,
   memberAccessesIn,
-  valueFrom,
+  sharedMember,
   withoutNames,
 } from '../reading/member-accesses.ts'
 
@@ -46,35 +47,32 @@ function throughVariables(
   const { body } = definition
   const variables = variablesOf(definition)
   const found: MemberAccess[] = []
-  const memberOf = (tokens: readonly Token[]): string | undefined => {
-    const place = accessPathOf(tokens, variables)
-    const isLive = place?.isLive === true || isShared(body, place?.base ?? '')
-    return place !== undefined && isLive && place.member !== '' ? `${place.object}.${place.member}` : undefined
-  }
+  const membersOf = (places: readonly (readonly Token[])[]) =>
+    places.flatMap((place) => sharedMember(accessPathOf(place, variables), body) ?? [])
   for (const [at, { kind, text }] of body.entries()) {
-    const variable = variables.get(text)
-    if (kind !== 'name' || variable === undefined || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
-    if (body[at + 1]?.text !== '=')
-      for (const member of new Set(sourcesOf(body, text).flatMap((source) => memberOf(source) ?? []))) {
-        found.push({ member, does: 'read', how: contextOf(body, at, at + 1, constants) })
-        for (const label of labelsOf(body, at, at + 1))
-          found.push({ member, does: 'read', how: `== ${withoutNames(label, constants)}` })
-      }
+    if (kind !== 'name' || !variables.has(text) || isMember(body, at)) continue
+    if (body[at + 1]?.text !== '=') {
+      for (const member of new Set(membersOf(sourcesOf(body, text))))
+        found.push(...readsAt(body, at, member, constants))
+      continue
+    }
     // The variable is given the constant here, and the member gets the variable elsewhere.
-    if (body[at + 1]?.text !== '=') continue
     for (const given of valuesAt(body, at + 2, constants, find))
-      for (const target of targetsOf(body, text)) {
-        const written = memberOf(target)
-        if (written !== undefined) found.push({ member: written, does: 'write', how: `= ${given}` })
-      }
+      for (const member of membersOf(targetsOf(body, text))) found.push({ member, does: 'write', how: `= ${given}` })
   }
   return found
 }
 
+/** How a variable that stands for a member is read at `at`. */
+function readsAt(body: readonly Token[], at: number, member: string, constants: ReadonlySet<string>): MemberAccess[] {
+  const labels = labelsOf(body, at, at + 1).map((label) => `== ${withoutNames(label, constants)}`)
+  return [contextOf(body, at, at + 1, constants), ...labels].map((how) => ({ member, does: 'read', how }))
+}
+
 /** The places that a variable is given the value of: `v = x->m`, `v = READ_ONCE(x->m)`, `v = ++x->m`. */
 function sourcesOf(body: readonly Token[], name: string): (readonly Token[])[] {
-  return body.flatMap(({ text }, at) => {
-    if (text !== name || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
+  return wordsAt(body, name).flatMap((at) => {
+    if (body[at + 1]?.text !== '=') return []
     const from = /^(?:\+\+|--)$/.test(body[at + 2]?.text ?? '') ? at + 3 : at + 2
     const source = withoutReader(valueFrom(body, from))
     return source.length > 1 && accessPathStart(source, source.length) === 0 ? [source] : []
@@ -107,17 +105,10 @@ function targetsOf(body: readonly Token[], name: string): (readonly Token[])[] {
   return body.flatMap(({ text }, at) => {
     if (text !== name) return []
     const before = body[at - 1]?.text
-    if (before === '=' && /^[;,)]$/.test(body[at + 1]?.text ?? ''))
-      return [body.slice(accessPathStart(body, at - 1), at - 1)]
-    if (before !== ',' || body[at + 1]?.text !== ')') return []
-    let open = at - 1
-    while (
-      open > 0 &&
-      !/^[;{}]$/.test(body[open]!.text) &&
-      !/^(?:WRITE_ONCE|smp_store_release)$/.test(body[open]!.text)
-    )
-      open--
-    return body[open + 1]?.text === '(' ? [body.slice(open + 2, at - 1)] : []
+    if (before === '=' && /^[;,)]$/.test(body[at + 1]?.text ?? '')) return [pathBefore(body, at - 1)]
+    const call = before === ',' && body[at + 1]?.text === ')' ? callAround(body, at) : undefined
+    const stores = /^(?:WRITE_ONCE|smp_store_release)$/.test(call?.name ?? '')
+    return call !== undefined && stores ? [body.slice(call.open + 1, at - 1)] : []
   })
 }
 
@@ -130,33 +121,23 @@ function throughCalls(
 ): MemberAccess[] {
   const { body } = definition
   const variables = variablesOf(definition)
-  return body.flatMap(({ kind, text }, at): MemberAccess[] => {
-    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
-    const values = argumentsAt(body, at + 1)
-    const end = closing(body, at + 1)
+  return callsIn(body).flatMap(({ name, at, end, values }): MemberAccess[] => {
     const context = contextOf(body, at, end, constants)
     const isGiven = values.some((value) => isAlone(value) && isNamed(value))
-    const isAsked = [...constants].some((name) => context.split(' ').includes(name))
+    const isAsked = [...constants].some((one) => context.split(' ').includes(one))
     const handed = values.flatMap((value, index) => {
-      const place = value.length > 1 ? accessPathOf(value, variables) : undefined
-      return place?.isLive === true && place.member !== '' && accessPathStart(value, value.length) === 0
-        ? [{ index, member: `${place.object}.${place.member}` }]
-        : []
+      const isPath = value.length > 1 && accessPathStart(value, value.length) === 0
+      const member = isPath ? liveMember(accessPathOf(value, variables)) : undefined
+      return member === undefined ? [] : [{ index, member }]
     })
     if (!isGiven && !isAsked && handed.length === 0) return []
-    const callee = find(text)
+    const callee = find(name)
     if (callee === undefined || callee.body.length > longestCallee) return []
     const found: MemberAccess[] = []
     if (isNamed(callee.body))
-      for (const { index, member } of handed) {
-        const name = namesOfParameters(callee)[index]
-        for (const [use, one] of callee.body.entries()) {
-          if (one.text !== name || /^(?:->|\.)$/.test(callee.body[use - 1]?.text ?? '')) continue
-          found.push({ member, does: 'read', how: contextOf(callee.body, use, use + 1, constants) })
-          for (const label of labelsOf(callee.body, use, use + 1))
-            found.push({ member, does: 'read', how: `== ${withoutNames(label, constants)}` })
-        }
-      }
+      for (const { index, member } of handed)
+        for (const use of wordsAt(callee.body, namesOfParameters(callee)[index] ?? ''))
+          found.push(...readsAt(callee.body, use, member, constants))
     if (isGiven) {
       const put = new Map(
         namesOfParameters(callee).flatMap((name, index) => {
@@ -165,7 +146,7 @@ function throughCalls(
         }),
       )
       const inner = callee.body.flatMap((one, index) =>
-        /^(?:->|\.)$/.test(callee.body[index - 1]?.text ?? '') ? [one] : (put.get(one.text) ?? [one]),
+        isMember(callee.body, index) ? [one] : (put.get(one.text) ?? [one]),
       )
       found.push(...memberAccessesIn({ ...callee, body: inner }, constants))
     }
@@ -179,21 +160,11 @@ function isAlone(value: readonly Token[]): boolean {
   return value.length === 1 || (value.length === 2 && value[0]!.text === '-')
 }
 
-function namesOfParameters(callee: Definition): readonly string[] {
-  return (
-    callee.parameters ??
-    [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter).map(({ name }) => name)
-  )
-}
-
 /** `return x->y;` */
 function handedBack(callee: Definition): string[] {
   const { body } = callee
   return body.flatMap(({ text }, at) => {
-    if (text !== 'return') return []
-    let end = at + 1
-    while (end < body.length && body[end]!.text !== ';') end++
-    const place = accessPathOf(withoutReader(body.slice(at + 1, end)), variablesOf(callee))
-    return place?.isLive === true && place.member !== '' ? [`${place.object}.${place.member}`] : []
+    const value = text === 'return' ? body.slice(at + 1, endAt(body, at + 1, /^;$/)) : []
+    return liveMember(accessPathOf(withoutReader(value), variablesOf(callee))) ?? []
   })
 }

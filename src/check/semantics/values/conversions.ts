@@ -6,7 +6,7 @@ import type { Token } from '../../../c/tokens/lexer.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import type { ChangedFunction } from '../../subject/changed-functions.ts'
-import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { accessPathOf, liveMember, pathBefore } from '../reading/access-paths.ts'
 import { spelled } from '../reading/calls-and-assignments.ts'
 import { bothVariables, type Replacement, withPlainAccesses } from './replacements.ts'
 
@@ -62,16 +62,11 @@ export function packingsIn(
     const [was, is] = [kept(old, young), kept(young, old)]
     if (was.join() !== is.join())
       return [{ name, file, does, shifts: new Set(was), gone: was.join(', '), come: is.join(', ') }]
-    const ones = replacements.filter((its) =>
-      [its.before, its.after].some(({ tokens }) => shiftsIn(tokens, does).length > 0),
-    )
-    const [one] = ones
+    const shiftsOf = (its: Replacement) => [its.before, its.after].flatMap(({ tokens }) => shiftsIn(tokens, does))
+    const one = replacements.find((its) => shiftsOf(its).length > 0)
     if (one !== undefined) {
-      const its = ones.flatMap(({ before: gone, after: come }) =>
-        [gone, come].flatMap(({ tokens }) => shiftsIn(tokens, does)),
-      )
       const exchange = { gone: spelled(one.before.tokens), come: spelled(one.after.tokens) }
-      return [{ name, file, does, shifts: new Set(its), ...exchange }]
+      return [{ name, file, does, shifts: new Set(replacements.flatMap(shiftsOf)), ...exchange }]
     }
     const constant = [...shifts].find((shift) => constants.has(shift))
     return constant === undefined
@@ -107,17 +102,9 @@ export function scalesIn(of: ChangedFunction, replacements: readonly Replacement
       const isMore = more.length > less.length
       const by = isMore === (operator === '*') ? 1 : -1
       const [tokens, at] = isMore ? [young, more.at(-1)!] : [old, less.at(-1)!]
-      const place = accessPathOf(
-        tokens.slice(accessPathStart(tokens, at), at),
-        isMore ? variables.after : variables.before,
-      )
+      const member = liveMember(accessPathOf(pathBefore(tokens, at), isMore ? variables.after : variables.before))
       const exchange = { gone: spelled(old), come: spelled(young) }
-      return [
-        {
-          ...{ name, file, unit, by, ...exchange },
-          ...(place?.isLive === true && place.member !== '' ? { member: `${place.object}.${place.member}` } : {}),
-        },
-      ]
+      return [{ name, file, unit, by, ...exchange, ...(member === undefined ? {} : { member }) }]
     })
   })
 }

@@ -3,14 +3,16 @@
 // up and down (`x->bytes += len`). Whoever adds and whoever takes off must count in the same unit, and from the same
 // beginning.
 
+import { valueFrom } from '../../../c/tokens/brackets.ts'
 import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { isMember, wordsAt } from '../../../c/tokens/names.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
+import { parametersOf, type Variable, variablesOf } from '../../../c/written/local-variables.ts'
 import { lastName } from '../../locks/operations.ts'
-import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
+import { livePlace, pathBefore, stepAt } from '../reading/access-paths.ts'
 import { exactly, spelled } from '../reading/calls-and-assignments.ts'
-import { valueFrom } from '../reading/member-accesses.ts'
 
 /** Where a decision upon a count lies. */
 export interface Threshold {
@@ -51,15 +53,14 @@ const ways: readonly (readonly [up: RegExp, down: RegExp])[] = [
 
 type Variables = ReadonlyMap<string, Variable>
 
-/** A member of an object that lives, or a variable of the file; undefined for what is only the function's own. */
+/** The last name of a member that lives, or of a variable of the file; undefined for what is the function's own. */
 function liveName(tokens: readonly Token[], variables: Variables): string | undefined {
-  const place = accessPathOf(tokens, variables)
-  if (place?.isLive !== true || (place.member === '' && variables.get(place.base)?.isStatic === false)) return undefined
-  return lastName(place.member || place.base)
+  const place = livePlace(tokens, variables)
+  return place && lastName(place.member || place.base)
 }
 
 function numberOf(tokens: readonly Token[]): number | undefined {
-  const text = tokens.map((token) => token.text).join('')
+  const text = squeezed(tokens)
   return /^-?\d+[uUlL]*$/.test(text) ? Number.parseInt(text, 10) : undefined
 }
 
@@ -112,33 +113,24 @@ export function thresholdsIn(definition: Definition): Threshold[] {
     // `(left = atomic_dec_return(…)) > 0`.
     if (body[to]?.text === ')' && body[from - 3]?.text === '(') put(boundary(body, from - 3, to + 1, goesUp))
     else if (!/^[;,]$/.test(body[to]?.text ?? '')) return
-    for (let at = to; at < body.length; at++)
-      if (body[at]!.text === name.text && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? ''))
-        put(boundary(body, at, at + 1, goesUp))
+    for (const at of wordsAt(body, name.text)) if (at >= to) put(boundary(body, at, at + 1, goesUp))
   }
   for (const [at, { kind, text }] of body.entries()) {
     if (text === '++' || text === '--') {
       const goesUp = text === '++'
-      const start = accessPathStart(body, at)
-      if (start < at) {
-        note(liveName(body.slice(start, at), variables), start, at + 1, goesUp, goesUp ? 1 : -1)
-        continue
-      }
-      let end = at + 1
-      while (end < body.length && (body[end]!.kind === 'name' || /^(?:->|\.)$/.test(body[end]!.text))) end++
-      note(liveName(body.slice(at + 1, end), variables), at, end, goesUp, 0)
+      const { place, from, to, isPrefix } = stepAt(body, at)
+      note(liveName(place, variables), from, to, goesUp, isPrefix ? 0 : goesUp ? 1 : -1)
     } else if (kind === 'name' && body[at + 1]?.text === '(') {
       const [, fetch, direction, asks = ''] = counting.exec(text) ?? []
       if (direction === undefined) continue
-      const inner = argumentsAt(body, at + 1)
       const isOne = direction === 'inc' || direction === 'dec'
       const goesUp = direction === 'inc' || direction === 'add'
-      const thing = liveName(inner[isOne || text.includes('this_cpu') ? 0 : 1] ?? [], variables)
-      const end = closing(body, at + 1)
+      const counter = argumentsAt(body, at + 1)[isOne || text.includes('this_cpu') ? 0 : 1] ?? []
+      const thing = liveName(counter, variables)
       if (/^and_/.test(asks)) {
-        if (thing !== undefined) found.push({ thing, at: goesUp ? -1 : 0, text: text })
+        if (thing !== undefined) found.push({ thing, at: goesUp ? -1 : 0, text })
       } else if (asks === 'return' || fetch !== undefined)
-        note(thing, at, end, goesUp, fetch !== undefined && isOne ? (goesUp ? 1 : -1) : 0)
+        note(thing, at, closing(body, at + 1), goesUp, fetch !== undefined && isOne ? (goesUp ? 1 : -1) : 0)
     }
   }
   return found
@@ -173,20 +165,11 @@ export function amountsIn(definition: Definition, find: (name: string) => Defini
     found.push({ thing, direction, text: spelled(amount), exact: exactly(amount, variables) })
   }
   for (const [at, { kind, text }] of body.entries()) {
-    if (text === '++' || text === '--') {
-      const start = accessPathStart(body, at)
-      let end = at + 1
-      if (start === at) while (body[end]?.kind === 'name' || /^(?:->|\.)$/.test(body[end]?.text ?? '')) end++
-      const place = start < at ? body.slice(start, at) : body.slice(at + 1, end)
-      put(liveName(place, variables), text === '++' ? 'up' : 'down', one)
-      continue
-    }
-    if (text === '+=' || text === '-=') {
-      const place = body.slice(accessPathStart(body, at), at)
-      put(liveName(place, variables), text === '+=' ? 'up' : 'down', valueFrom(body, at + 1))
-      continue
-    }
-    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) continue
+    if (text === '++' || text === '--')
+      put(liveName(stepAt(body, at).place, variables), text === '++' ? 'up' : 'down', one)
+    if (text === '+=' || text === '-=')
+      put(liveName(pathBefore(body, at), variables), text === '+=' ? 'up' : 'down', valueFrom(body, at + 1))
+    if (kind !== 'name' || body[at + 1]?.text !== '(' || isMember(body, at)) continue
     const inner = argumentsAt(body, at + 1)
     const step = stepIn(text, inner)
     if (step !== undefined) {
@@ -195,7 +178,7 @@ export function amountsIn(definition: Definition, find: (name: string) => Defini
     }
     const callee = find(text)
     if (callee !== undefined && callee !== definition && callee.body.length < longestWrapper) {
-      const own = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)
+      const own = parametersOf(callee)
       for (const its of amountsIn(callee, () => undefined)) {
         const given = own.findIndex((_, index) => its.exact === `%${index}`)
         if (given >= 0) put(its.thing, its.direction, inner[given] ?? [])

@@ -2,21 +2,21 @@
 // A variable of a file that only the new code has: an index beside a list, a count of what is registered. One changed
 // function fills it, and another one decides by it. What was there before the live patch came is not in it.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { partsBetween, valueFrom, withoutParentheses } from '../../../c/tokens/brackets.ts'
+import { argumentsAt, callAround } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
-import { wordsAt } from '../../../c/tokens/names.ts'
+import { isNamed, wordsAt } from '../../../c/tokens/names.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import { isKept, variablesOfFile } from '../../../c/written/file-variables.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { variablesOf } from '../../../c/written/local-variables.ts'
+import { parametersOf, variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { withHelpers } from '../../locks/operations.ts'
-import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
+import { type ChangedFunctions, type Side, textOf } from '../../subject/changed-functions.ts'
 import { kernelFiles } from '../../subject/kernel-files.ts'
 import type { Found } from '../../subject/rule.ts'
 import { says } from '../reading/known-callees.ts'
-import { callAround, valueFrom } from '../reading/member-accesses.ts'
 
 /** Calls that put something into a container. */
 const fills =
@@ -66,10 +66,9 @@ function waysOf({ tokens }: Statement, name: string, parameters: ReadonlySet<str
     if (call !== undefined && countsOut.test(call.name)) return ['out']
     if (call !== undefined && fills.test(call.name)) return ['put']
     const end = behind === '[' ? closing(tokens, at + 1) : at + 1
-    const isStored = call !== undefined && /^(?:WRITE_ONCE|rcu_assign_pointer|smp_store_release)$/.test(call.name)
-    const isFirst = isStored && call.open < at && !tokens.slice(call.open, at).some(({ text }) => text === ',')
-    if (tokens[end]?.text !== '=' && !isFirst) return []
-    const value = isFirst ? (argumentsAt(tokens, call.open)[1] ?? []) : valueFrom(tokens, end + 1)
+    const isStored = call?.index === 0 && /^(?:WRITE_ONCE|rcu_assign_pointer|smp_store_release)$/.test(call.name)
+    if (tokens[end]?.text !== '=' && !isStored) return []
+    const value = isStored ? (argumentsAt(tokens, call.open)[1] ?? []) : valueFrom(tokens, end + 1)
     const texts = value.map(({ text }) => text)
     if (texts.includes(name)) return texts.includes('+') ? ['in'] : texts.includes('-') ? ['out'] : []
     if (/^(?:true|1)$/.test(texts.join(' '))) return ['flag']
@@ -77,10 +76,8 @@ function waysOf({ tokens }: Statement, name: string, parameters: ReadonlySet<str
   })
 }
 
-function parametersOf(definition: Definition): ReadonlySet<string> {
-  return new Set(
-    [...variablesOf(definition).values()].flatMap((one) => (one.isParameter && one.pointers > 0 ? [one.name] : [])),
-  )
+function pointersGiven(definition: Definition): ReadonlySet<string> {
+  return new Set(parametersOf(definition).flatMap(({ name, pointers }) => (pointers > 0 ? [name] : [])))
 }
 
 /** Names of a function that stand for what was found in the variable: `e` of `e = xa_load(&V, key)`. */
@@ -95,27 +92,21 @@ function answersOf(all: readonly Statement[], name: string): ReadonlySet<string>
 
 /** True of what holds when nothing is found: `!V`, `!e`, `e == NULL`, `list_empty(&V)`, `V < 1`. */
 function asksForNothing(part: readonly Token[], names: ReadonlySet<string>): boolean {
-  const texts = part.map(({ text }) => text)
-  const text = texts.join(' ')
-  const isNamed = part.some(({ text: one }, at) => names.has(one) && !/^(?:->|\.)$/.test(texts[at - 1] ?? ''))
-  if (!isNamed) return false
-  if (/empty|IS_ERR/i.test(text)) return texts[0] !== '!'
-  if (texts[0] === '!') return !/^! !/.test(text)
+  if (!isNamedAny(part, names)) return false
+  const text = textOf(part)
+  if (/empty|IS_ERR/i.test(text)) return !text.startsWith('!')
+  if (text.startsWith('! ')) return !text.startsWith('! !')
   return /(?:==|<=?) (?:NULL|0|1|- \w+)$/.test(text)
 }
 
-function partsOf(tokens: readonly Token[]): Token[][] {
-  const inner = tokens[1]?.text === '(' ? tokens.slice(2, -1) : tokens
-  const whole = inner.filter(({ text }) => !/^(?:unlikely|likely)$/.test(text))
-  const parts: Token[][] = [[]]
-  for (const token of whole)
-    if (/^(?:&&|\|\|)$/.test(token.text)) parts.push([])
-    else parts.at(-1)!.push(token)
-  return parts.map(bare)
+function isNamedAny(tokens: readonly Token[], names: ReadonlySet<string>): boolean {
+  return [...names].some((name) => isNamed(tokens, name))
 }
 
-function bare(tokens: Token[]): Token[] {
-  return tokens[0]?.text === '(' && closing(tokens, 0) === tokens.length ? bare(tokens.slice(1, -1)) : tokens
+function partsOf(tokens: readonly Token[]): (readonly Token[])[] {
+  const inner = tokens[1]?.text === '(' ? tokens.slice(2, -1) : tokens
+  const whole = inner.filter(({ text }) => !/^(?:unlikely|likely)$/.test(text))
+  return partsBetween(whole).map(withoutParentheses)
 }
 
 /** True when a function now leaves, does less, or answers, by what is not in the variable. */
@@ -123,8 +114,7 @@ function decidesBy({ come, all, known, losesLoop }: Text, name: string, isCount:
   const names = new Set([name, ...answersOf(all, name)])
   return come.some((one) => {
     const { kind, tokens } = one
-    const isNamed = tokens.some(({ text }, at) => names.has(text) && !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? ''))
-    if (!isNamed) return false
+    if (!isNamedAny(tokens, names)) return false
     // `return xa_load(&V, key);` in place of what was looked through before.
     if (kind === 'exit')
       return (
@@ -132,12 +122,11 @@ function decidesBy({ come, all, known, losesLoop }: Text, name: string, isCount:
         !one.under.some(({ tokens: outer }) => outer.some(({ text }) => names.has(text))) &&
         wordsAt(tokens, name).some((at) => !fills.test(callAround(tokens, at)?.name ?? ''))
       )
-    if (kind === 'loop') return losesLoop && wordsAt(tokens, name).length > 0
+    if (kind === 'loop') return losesLoop && isNamed(tokens, name)
     if (kind !== 'condition') return false
     const isForNothing = partsOf(tokens).some((part) => asksForNothing(part, names))
     const inner = all.filter(({ under }) => under.includes(one))
-    const isOnlySaid = inner.every(({ tokens: its }) => says.test(its[0]?.text ?? ''))
-    if (isOnlySaid) return false
+    if (inner.every(({ tokens: its }) => says.test(its[0]?.text ?? ''))) return false
     const leaves = inner.some(({ kind: its, under }) => its === 'exit' && under.at(-1) === one)
     if (leaves) return isForNothing || isCount || losesLoop
     // What was done always is done only where something was found.
@@ -153,13 +142,14 @@ export function newVariableFindings(functions: ChangedFunctions, changes: readon
   })
   return variables.flatMap((variable): Found[] => {
     const ways = all.map((one) => ({ ...one, ways: waysIn(one.text, variable) }))
-    const makers = ways.filter(({ ways: its, text }) => {
-      if (its.has('put')) return true
-      const isOfObjects = text.all.some(({ tokens }) => tokens.some(({ text: word }) => registers.test(word)))
-      return (its.has('in') || its.has('flag')) && (isOfObjects || isCountedOut(its, ways))
-    })
-    for (const maker of makers) {
+    for (const maker of ways) {
       const isCount = maker.ways.has('in')
+      // What is counted in by one function is counted out by another one: it counts objects, not events.
+      const isCountedOut = isCount && ways.some((one) => one !== maker && one.ways.has('out'))
+      const isOfObjects = () =>
+        maker.text.all.some(({ tokens }) => tokens.some(({ text: word }) => registers.test(word)))
+      const isFilled = (isCount || maker.ways.has('flag')) && (isCountedOut || isOfObjects())
+      if (!isFilled && !maker.ways.has('put')) continue
       const users = all.filter(
         (user) =>
           user.name !== maker.name &&
@@ -186,11 +176,6 @@ export function newVariableFindings(functions: ChangedFunctions, changes: readon
   })
 }
 
-/** What is counted in by one function is counted out by another one: it counts objects, not events. */
-function isCountedOut(own: ReadonlySet<Way>, all: readonly { readonly ways: ReadonlySet<Way> }[]): boolean {
-  return own.has('in') && all.some(({ ways }) => ways !== own && ways.has('out'))
-}
-
 function textsOf(side: Side, other: Side, before: Definition, after: Definition): Text {
   const definitions = withHelpers(side, after, other)
   const old = statementsOf(before.body)
@@ -211,7 +196,7 @@ function waysIn({ definitions }: Text, variable: string): ReadonlySet<Way> {
     definitions.flatMap((one) =>
       variablesOf(one).has(variable)
         ? []
-        : statementsOf(one.body).flatMap((statement) => waysOf(statement, variable, parametersOf(one))),
+        : statementsOf(one.body).flatMap((statement) => waysOf(statement, variable, pointersGiven(one))),
     ),
   )
 }

@@ -4,7 +4,7 @@
 // one of them and the new code in the other: a work that new code queues is run by old code. The words that the
 // primitives know are `refcount-balance`'s own matter.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { callsIn } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
@@ -16,8 +16,8 @@ import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { type Acquisition, acquisitionsBy, isOne } from '../effects/acquisitions.ts'
 import { spelled } from '../reading/calls-and-assignments.ts'
+import { type DoneMoreOften, doneMoreOften } from '../reading/differences.ts'
 import { asks, says } from '../reading/known-callees.ts'
-import { type DoneMoreOften, doneMoreOften } from '../reading/multiset-difference.ts'
 import { amountsIn } from './counters.ts'
 
 interface OwnershipChange {
@@ -69,57 +69,38 @@ function ownershipChangesBy(
   }
   const plain = primitiveOf(word, () => true)
   const names = inner.flatMap((one) => nameOf(one, definition) ?? [])
-  if (plain?.kind === 'reference' && plain.argument === undefined)
-    return names.length === 0
-      ? []
-      : [
-          {
-            role: plain.role,
-            key: `${plain.family} ${names[0]}`,
-            text,
-            acquisition: acquisitionsBy(word)[0],
-          },
-        ].map(({ acquisition, ...one }) => (acquisition === undefined ? one : { ...one, acquisition }))
-  return acquisitionsBy(word).flatMap((acquisition): OwnershipChange[] =>
-    acquisition.role === 'give' && names.length === 0
-      ? []
-      : [
-          {
-            role: acquisition.role,
-            key: `${acquisition.thing.join(' ')} ${acquisition.manner} ${names.join(' ')}`,
-            text,
-            acquisition,
-          },
-        ],
-  )
+  const acquisitions = acquisitionsBy(word)
+  if (plain?.kind === 'reference' && plain.argument === undefined) {
+    const one = { role: plain.role, key: `${plain.family} ${names[0]}`, text }
+    const [acquisition] = acquisitions
+    return names.length === 0 ? [] : [acquisition === undefined ? one : { ...one, acquisition }]
+  }
+  return acquisitions.flatMap((acquisition): OwnershipChange[] => {
+    const { role, thing, manner } = acquisition
+    const key = `${thing.join(' ')} ${manner} ${names.join(' ')}`
+    return role === 'give' && names.length === 0 ? [] : [{ role, key, text, acquisition }]
+  })
 }
 
 /** What a function and its new helpers take and give, as far as the primitives do not say it. */
 function ownershipChangesOf(side: Side, own: Definition, other: Side, library: Library): OwnershipChange[] {
   const mentions = (word: string) => side.mentions(word) || other.mentions(word)
   return withHelpers(side, own, other).flatMap((definition) => {
-    const { body } = definition
     const counted = new Set(operationsIn(definition, mentions).map(({ on }) => lastName(on)))
-    const calls = body.flatMap(({ kind, text }, at): OwnershipChange[] => {
-      const isCall = kind === 'name' && body[at + 1]?.text === '(' && !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')
-      const isOneSided = side.definitions.has(text) && !other.definitions.has(text)
-      if (!isCall || isOneSided || primitiveOf(text, mentions) !== undefined) return []
-      const callee = side.definitions.get(text) ?? library.definition(text)
-      if (callee !== undefined && clears(callee)) return []
-      return ownershipChangesBy(text, argumentsAt(body, at + 1), definition)
+    const calls = callsIn(definition.body).flatMap((call): OwnershipChange[] => {
+      const { name } = call
+      const isOneSided = side.definitions.has(name) && !other.definitions.has(name)
+      if (isOneSided || primitiveOf(name, mentions) !== undefined) return []
+      const callee = side.definitions.get(name) ?? library.definition(name)
+      return callee !== undefined && clears(callee) ? [] : ownershipChangesBy(name, call.values, definition)
     })
-    const amounts = amountsIn(definition, () => undefined).flatMap(({ thing, direction, text }): OwnershipChange[] =>
-      counted.has(thing) || thing.endsWith('()')
-        ? []
-        : [
-            {
-              role: direction === 'up' ? 'take' : 'give',
-              key: `sum ${thing}`,
-              text: `${text} off ${thing}`,
-            },
-          ],
+    const sums = amountsIn(definition, () => undefined).filter(
+      ({ thing }) => !counted.has(thing) && !thing.endsWith('()'),
     )
-    return [...calls, ...amounts]
+    const shares = sums.map(({ thing, direction, text }): OwnershipChange => {
+      return { role: direction === 'up' ? 'take' : 'give', key: `sum ${thing}`, text: `${text} off ${thing}` }
+    })
+    return [...calls, ...shares]
   })
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether a function, a macro or a constant says where an entry of a table or a tree stands.
 
+import { endAt, statementStart } from '../../../c/tokens/brackets.ts'
+import { bracketsAround, callAround } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
+import { declaredAt, parametersOf } from '../../../c/written/local-variables.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 import { addsInOrder } from './insertion-order.ts'
 
@@ -58,13 +61,14 @@ function isKey(...names: readonly string[]): boolean {
  * A value that another function gets, or a member, and that is a place there: `set(sk, hash)`, `sk->sk_hash = hash`.
  */
 function isPlaceElsewhere(side: Side, body: readonly Token[], at: number, seen: ReadonlySet<string>): boolean {
-  if (body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? ''))
-    return isMemberPlace(side, body[at - 2]!.text)
-  const call = argumentAt(body, at)
+  const member = memberGiven(body, at)
+  if (member !== undefined) return isMemberPlace(side, member)
+  // Only what is a whole argument.
+  const isArgument = /^[(,]$/.test(body[at - 1]?.text ?? '') && /^[),]$/.test(body[at + 1]?.text ?? '')
+  const call = isArgument ? callAround(body, at) : undefined
   const callee = call === undefined || seen.has(call.name) ? undefined : side.definitions.get(call.name)
   if (call === undefined || callee?.kind !== 'function') return false
-  const parameters = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)
-  const parameter = parameters[call.index]?.name
+  const parameter = parametersOf(callee)[call.index]?.name
   if (parameter === undefined) return false
   const inner = textOf(callee)
   const further = new Set([...seen, call.name])
@@ -86,7 +90,7 @@ function isIndexedBy(definition: Definition, variable: string | undefined, from:
 
 /** `x->hash = hash_of(…)`. */
 function memberGiven(body: readonly Token[], at: number): string | undefined {
-  return body[at - 1]?.text === '=' && /^(?:->|\.)$/.test(body[at - 3]?.text ?? '') ? body[at - 2]!.text : undefined
+  return body[at - 1]?.text === '=' && isMember(body, at - 2) ? body[at - 2]!.text : undefined
 }
 
 /** `table[x->member]`. */
@@ -94,25 +98,9 @@ function isMemberPlace(side: Side, member: string): boolean {
   return [...side.definitions.values()].some((definition) => {
     const body = textOf(definition)
     return body.some(
-      ({ text }, at) =>
-        text === member && /^(?:->|\.)$/.test(body[at - 1]?.text ?? '') && (isIndexed(body, at) || isAdded(body, at)),
+      ({ text }, at) => text === member && isMember(body, at) && (isIndexed(body, at) || isAdded(body, at)),
     )
   })
-}
-
-/** The function of which the value at an index is a whole argument. */
-function argumentAt(body: readonly Token[], at: number): { readonly name: string; readonly index: number } | undefined {
-  if (!/^[(,]$/.test(body[at - 1]?.text ?? '') || !/^[),]$/.test(body[at + 1]?.text ?? '')) return undefined
-  let index = 0
-  let depth = 0
-  for (let open = at - 1; open >= 0 && !/^[;{}]$/.test(body[open]!.text); open--) {
-    const { text } = body[open]!
-    if (text === ',' && depth === 0) index++
-    else if (text === ')' || text === ']') depth++
-    else if ((text === '(' || text === '[') && --depth < 0)
-      return body[open - 1]?.kind === 'name' ? { name: body[open - 1]!.text, index } : undefined
-  }
-  return undefined
 }
 
 function isInDescription(rest: readonly Token[], name: string): boolean {
@@ -146,33 +134,22 @@ function mayBePlace(definition: Definition | undefined): boolean {
 /** A variable that is given something else as well, such as `err`, is no place. */
 function isOnlyFor(body: readonly Token[], variable: string, name: string): boolean {
   return body.every(({ text }, at) => {
-    if (text !== variable || body[at + 1]?.text !== '=' || /^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return true
-    let end = at + 2
-    while (end < body.length && body[end]!.text !== ';') end++
-    const value = body.slice(at + 2, end)
+    if (text !== variable || body[at + 1]?.text !== '=' || isMember(body, at)) return true
+    const value = body.slice(at + 2, endAt(body, at + 2, /^;$/))
     return value.length === 1 || value.some((one) => one.text === name)
   })
 }
 
 /** `table[… at …]`, `table + at(…)`. */
 function isIndexed(body: readonly Token[], at: number): boolean {
-  let depth = 0
-  for (let index = at - 1; index >= 0; index--) {
-    const { text } = body[index]!
-    if (/^[;{}]$/.test(text)) break
-    if (text === ')' || text === ']') depth++
-    else if (text === '(' || text === '[') {
-      if (depth === 0 && text === '[') return !isBound(body, index)
-      if (depth > 0) depth--
-    }
-  }
+  const index = bracketsAround(body, at).find(({ open }) => body[open]!.text === '[')
+  if (index !== undefined) return !isBound(body, index.open)
   return body[at - 1]?.text === '+' && body[at - 2]?.kind === 'name' && body[at + 1]?.text === '('
 }
 
 /** `char buffer[SIZE]`: how long a variable of the function is, and no place in it. */
 function isBound(body: readonly Token[], open: number): boolean {
-  let start = open
-  while (start > 0 && !/^[;{}]$/.test(body[start - 1]!.text)) start--
+  const start = statementStart(body, open)
   const isInValue = body.slice(start, open).some(({ text }) => text === '=' || text === '(')
   return !isInValue && declaredAt(body, start, false).length > 0
 }
@@ -181,47 +158,26 @@ function isBound(body: readonly Token[], open: number): boolean {
  * An argument of what adds to a table, or goes through a part of it; the entry itself, which lists take first, is none.
  */
 function isAdded(body: readonly Token[], at: number): boolean {
-  let depth = 0
-  let isFirst = true
-  for (let index = at - 1; index >= 0; index--) {
-    const { text } = body[index]!
-    if (/^[;{}]$/.test(text)) return false
-    if (text === ',' && depth === 0) isFirst = false
-    if (text === ')' || text === ']') depth++
-    else if (text === '(' || text === '[') {
-      if (depth > 0) depth--
-      else {
-        const name = body[index - 1]?.text ?? ''
-        if (placing.test(name)) return !(isFirst && /^h?list_\w*add/.test(name))
-        isFirst = true
-      }
-    }
-  }
-  return false
+  const call = bracketsAround(body, at).find(({ name }) => placing.test(name))
+  return call !== undefined && !(call.index === 0 && /^h?list_\w*add/.test(call.name))
 }
 
 /** In a condition that goes one way or the other, by `<` or by what is called a comparison. */
 function isCompared(body: readonly Token[], at: number): boolean {
-  let index = at - 1
-  while (index >= 0 && !/^[;{}]$/.test(body[index]!.text)) index--
-  const isCondition = body.slice(index + 1, at).some(({ text }) => text === 'if' || text === 'while')
+  const before = body.slice(statementStart(body, at), at)
+  const isCondition = before.some(({ text }) => text === 'if' || text === 'while')
   const behind = body[body[at + 1]?.text === '(' ? closing(body, at + 1) : at + 1]?.text ?? ''
   return isCondition && (/^[<>]=?$/.test(behind) || /cmp|compare|less|before|after/.test(body[at]!.text))
 }
 
+/** The variable that gets a value: `slot` of `slot = hash(key) % n`. */
 function receiverOf(body: readonly Token[], at: number): string | undefined {
-  let index = at - 1
-  while (index >= 0 && !/^(?:[;{}=]|[%&^]=|>>=)$/.test(body[index]!.text)) index--
-  const name = body[index - 1]
-  return /^(?:=|[%&^]=|>>=)$/.test(body[index]?.text ?? '') &&
-    name?.kind === 'name' &&
-    !/^(?:->|\.)$/.test(body[index - 2]?.text ?? '')
-    ? name.text
-    : undefined
+  const start = statementStart(body, at)
+  const equals = body.findLastIndex(({ text }, index) => index < at && /^(?:[%&^]?=|>>=)$/.test(text))
+  const name = equals > start ? body[equals - 1] : undefined
+  return name?.kind === 'name' && !isMember(body, equals - 1) ? name.text : undefined
 }
 
 function returns(body: readonly Token[], at: number): boolean {
-  let index = at - 1
-  while (index >= 0 && !/^[;{}]$/.test(body[index]!.text)) index--
-  return body[index + 1]?.text === 'return'
+  return body[statementStart(body, at)]?.text === 'return'
 }

@@ -4,10 +4,12 @@
 // Facts: include/linux/{proc_fs,sysfs,kernfs,debugfs,kobject,netdevice,module}.h, include/linux/device.h and
 // device/bus.h.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { endAt } from '../../../c/tokens/brackets.ts'
+import { argumentsAt, callsIn } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
+import { parametersOf, variablesOf } from '../../../c/written/local-variables.ts'
 import type { Side } from '../../subject/changed-functions.ts'
 
 /** `make`: registers under a name. `find`: looks something up by its name, or removes it. */
@@ -90,17 +92,11 @@ function filling(body: readonly Token[], before: number, name: string): readonly
     if (body[at]!.text !== name) continue
     const fill = body[at - 1]?.text === '(' ? (body[at - 2]?.text ?? '') : ''
     if (fills.test(fill)) {
-      found = [
-        ...argumentsAt(body, at - 1)
-          .slice(1)
-          .flat(),
-        ...found,
-      ]
+      const [, ...put] = argumentsAt(body, at - 1)
+      found = [...put.flat(), ...found]
       if (!/cat$/.test(fill)) return found
-    } else if (body[at + 1]?.text === '=' && !/^(?:\.|->)$/.test(body[at - 1]?.text ?? '')) {
-      const end = body.findIndex(({ text }, index) => index > at && text === ';')
-      return [...body.slice(at + 2, end), ...found]
-    }
+    } else if (body[at + 1]?.text === '=' && !isMember(body, at))
+      return [...body.slice(at + 2, endAt(body, at + 2, /^;$/)), ...found]
   }
   return found
 }
@@ -117,13 +113,9 @@ function namesGiven(
   { body }: Definition,
   wrappers: Wrappers,
 ): { readonly at: number; readonly row: Row; readonly value: readonly Token[] }[] {
-  return body.flatMap(({ kind, text }, at) => {
-    if (kind !== 'name' || body[at + 1]?.text !== '(' || /^(?:\.|->)$/.test(body[at - 1]?.text ?? '')) return []
-    const found = wordsOf(text, wrappers)
-    if (found.length === 0) return []
-    const values = argumentsAt(body, at + 1)
-    return found.map((row) => ({ at, row, value: values[row[3]] ?? [] }))
-  })
+  return callsIn(body).flatMap((call) =>
+    wordsOf(call.name, wrappers).map((row) => ({ at: call.at, row, value: call.values[row[3]] ?? [] })),
+  )
 }
 
 const nothing: Wrappers = new Map()
@@ -133,10 +125,8 @@ export function nameWrappers(side: Side): Wrappers {
   const found = new Map<string, readonly Wrapper[]>()
   for (const [name, one] of side.definitions) {
     const given = one.kind === 'function' ? namesGiven(one, nothing) : []
-    if (given.length === 0) continue
-    const parameters = [...variablesOf(one).values()].filter(({ isParameter }) => isParameter)
     const list = given.flatMap(({ row, value }): Wrapper[] => {
-      const parameter = parameters.findIndex((its) => value.length === 1 && its.name === value[0]!.text)
+      const parameter = parametersOf(one).findIndex(({ name: its }) => value.length === 1 && its === value[0]!.text)
       return parameter < 0 ? [] : [{ row, parameter }]
     })
     if (list.length > 0) found.set(name, list)
@@ -153,12 +143,12 @@ export function namesIn(
   wrappers: Wrappers,
   constants: ReadonlyMap<string, string> = new Map(),
 ): NameUse[] {
-  const variables: ReadonlyMap<string, Variable> = variablesOf(definition)
+  const variables = variablesOf(definition)
   return namesGiven(definition, wrappers).flatMap(({ at, row: [, registry, role], value }) => {
     const [first] = value
-    const isLocal = value.length === 1 && variables.get(first!.text)?.isParameter === false
-    const tokens = isLocal ? filling(definition.body, at, first!.text) : value
+    const isBuffered = value.length === 1 && variables.get(first!.text)?.isParameter === false
+    const tokens = isBuffered ? filling(definition.body, at, first!.text) : value
     const word = definition.body[at]!.text
-    return textsIn(tokens, constants).map((name) => ({ role, registry, name, word, isBuffered: isLocal }))
+    return textsIn(tokens, constants).map((name) => ({ role, registry, name, word, isBuffered }))
   })
 }

@@ -2,8 +2,9 @@
 // Values in a function’s text that take the place of others: an argument of a call that stays, an operand of a
 // statement that stays, the conditions above a step that stays. An added check that leaves replaces nothing.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { argumentsAt, callsIn } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { renamed } from '../../../c/tokens/names.ts'
 import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
@@ -24,10 +25,9 @@ export interface Replacement {
 export interface Exchange {
   readonly gone: readonly Token[]
   readonly come: readonly Token[]
-  /** The statement as it is now, and where the new tokens stand in it. */
+  /** The statement as it is now, and where the new tokens begin in it. */
   readonly after: readonly Token[]
   readonly from: number
-  readonly to: number
 }
 
 /** An argument that is another one now, of a call that is made as before. */
@@ -123,53 +123,27 @@ function windowOf(old: readonly Token[], young: readonly Token[]) {
 }
 
 /** What differs between two statements, from the first token to the last. */
-export function exchangeOf({ before, after }: Replacement): Exchange {
-  const { from, to, end } = windowOf(before.tokens, after.tokens)
-  return {
-    gone: before.tokens.slice(from, end),
-    come: after.tokens.slice(from, to),
-    after: after.tokens,
-    from,
-    to,
-  }
-}
-
-/** The calls of a statement with their arguments, the outer ones first. */
-export function callsIn(tokens: readonly Token[]): { callee: string; values: Token[][] }[] {
-  return tokens.flatMap(({ kind, text }, at) =>
-    kind === 'name' &&
-    tokens[at + 1]?.text === '(' &&
-    !/^(?:if|while|for|switch|return|sizeof)$/.test(text) &&
-    !/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
-      ? [{ callee: text, values: argumentsAt(tokens, at + 1) }]
-      : [],
-  )
+export function exchangeOf({ before: { tokens: old }, after: { tokens: young } }: Replacement): Exchange {
+  const { from, to, end } = windowOf(old, young)
+  return { gone: old.slice(from, end), come: young.slice(from, to), after: young, from }
 }
 
 export function argumentsThatChange({ before, after }: Replacement): ArgumentExchange[] {
   const old = callsIn(before.tokens)
-  return callsIn(after.tokens).flatMap(({ callee, values }): ArgumentExchange[] => {
-    const at = old.findIndex((one) => one.callee === callee && one.values.length === values.length)
+  return callsIn(after.tokens).flatMap(({ name: callee, values }): ArgumentExchange[] => {
+    const at = old.findIndex((one) => one.name === callee && one.values.length === values.length)
     if (at < 0) return []
-    const [was] = old.splice(at, 1)
-    return values.flatMap((value, index): ArgumentExchange[] => {
-      const other = was!.values[index]!
-      return textOf(other) === textOf(value) ? [] : [{ callee, index, gone: other, come: value, values }]
+    const was = old.splice(at, 1)[0]!.values
+    return values.flatMap((come, index): ArgumentExchange[] => {
+      const gone = was[index]!
+      return textOf(gone) === textOf(come) ? [] : [{ callee, index, gone, come, values }]
     })
   })
 }
 
-/**
- * Tokens as text without what local variables are called: members, constants, numbers, operators and calls stay.
- * What both texts have at their beginning and end is left out when the other one is given.
- */
+/** Tokens as text without what local variables are called: members, constants, numbers, operators and calls stay. */
 export function skeleton(tokens: readonly Token[], variables: Variables): string {
-  return tokens
-    .map(({ kind, text }, at) => {
-      const isMember = /^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')
-      return kind === 'name' && !isMember && variables.has(text) ? '_' : text === '->' ? '.' : text
-    })
-    .join(' ')
+  return renamed(tokens, (name) => (variables.has(name) ? '_' : undefined)).replaceAll('->', '.')
 }
 
 /** The parts of an argument that differ, as one text for comparing with another function's. */

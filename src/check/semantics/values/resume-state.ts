@@ -2,14 +2,17 @@
 // What a function leaves in an object for its own next call: where a dump, a listing or a retry goes on. The object
 // comes from outside, so the old function's last call may have written what the new one's first call reads.
 
-import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { valueFrom } from '../../../c/tokens/brackets.ts'
+import { closing } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import { statementsOf } from '../../../c/tokens/statements.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
-import type { ChangedFunctions } from '../../subject/changed-functions.ts'
+import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { accessPathOf, accessPathStart } from '../reading/access-paths.ts'
-import { valueFrom } from '../reading/member-accesses.ts'
+import { onlyIn } from '../reading/differences.ts'
 import { stackTypes } from '../reading/stack-types.ts'
 
 /** How a member is written or read: what of it is gone, and what has come (`= _ << 1`, `>> 1`). */
@@ -70,17 +73,11 @@ export function readsBeforeItWrites({ body }: Definition, place: string): boolea
   const width = place.split(/\b|(?=[[\]])/).length
   for (const { kind, tokens, under } of statementsOf(body)) {
     const uses = tokens.flatMap((_, at) => {
-      if (!/^(?:->|\.)$/.test(tokens[at - 1]?.text ?? '')) return []
-      const end = [at + 1, at + width].find(
-        (to) =>
-          tokens
-            .slice(at, to)
-            .map(({ text }) => text)
-            .join('') === place,
-      )
-      return end === undefined ? [] : [{ isWritten: tokens[end]?.text === '=' }]
+      if (!isMember(tokens, at)) return []
+      const end = [at + 1, at + width].find((to) => squeezed(tokens.slice(at, to)) === place)
+      return end === undefined ? [] : [tokens[end]?.text === '=' ? 'write' : 'read']
     })
-    if (uses.some(({ isWritten }) => !isWritten)) return true
+    if (uses.includes('read')) return true
     if (uses.length > 0 && under.length === 0 && kind === 'expression') return false
   }
   return false
@@ -98,9 +95,8 @@ interface Use {
 function usesIn(definition: Definition, stack: ReadonlySet<string>): Use[] {
   const { body } = definition
   const variables = variablesOf(definition)
-  const spelled = (tokens: readonly Token[]) => tokens.map(({ text }) => text).join('')
   return body.flatMap(({ kind }, at): Use[] => {
-    if (kind !== 'name' || !/^(?:->|\.)$/.test(body[at - 1]?.text ?? '')) return []
+    if (kind !== 'name' || !isMember(body, at)) return []
     let end = at + 1
     if (body[end]?.text === '[') end = closing(body, end)
     const start = accessPathStart(body, end)
@@ -110,12 +106,12 @@ function usesIn(definition: Definition, stack: ReadonlySet<string>): Use[] {
       body[start - 1]?.text === '=' &&
       /^[;,]$/.test(body[end]?.text ?? '') &&
       target?.kind === 'name' &&
-      !/^(?:->|\.)$/.test(body[start - 3]?.text ?? '')
+      !isMember(body, start - 2)
     if (!isWritten && !isRead) return []
-    const place = accessPathOf(body.slice(start, end), variables, stack)
-    if (place === undefined || !place.isLive || !/^struct /.test(place.object)) return []
-    const what = isWritten ? spelled(valueFrom(body, end + 1)) : target!.text
-    return [{ object: place.object, place: spelled(body.slice(at, end)), does: isWritten ? 'write' : 'read', what }]
+    const { object, isLive } = accessPathOf(body.slice(start, end), variables, stack) ?? { object: '', isLive: false }
+    if (!isLive || !/^struct /.test(object)) return []
+    const what = isWritten ? squeezed(valueFrom(body, end + 1)) : target!.text
+    return [{ object, place: squeezed(body.slice(at, end)), does: isWritten ? 'write' : 'read', what }]
   })
 }
 
@@ -124,21 +120,14 @@ export function movedMemberFindings(functions: ChangedFunctions): Found[] {
   const stack = stackTypes(functions)
   const moves = functions.rewritten.flatMap(({ name, file, before, after }) => {
     const [old, young] = [usesIn(before, stack), usesIn(after, stack)]
-    const has = (list: readonly Use[], one: Use, place: string) =>
-      list.some(
-        (use) => use.object === one.object && use.does === one.does && use.what === one.what && use.place === place,
-      )
-    return old.flatMap((one) =>
-      young
-        .filter(
-          (now) =>
-            has([now], one, now.place) &&
-            !has(old, one, now.place) &&
-            !has(young, one, one.place) &&
-            functions.before.mentions(now.place.replace(/\[.*/, '')) &&
-            functions.after.mentions(one.place.replace(/\[.*/, '')),
-        )
-        .map((now) => ({ ...one, to: now.place, name, file, before, after })),
+    const isAlike = (one: Use, other: Use) =>
+      one.object === other.object && one.does === other.does && one.what === other.what
+    const isSame = (one: Use, other: Use) => isAlike(one, other) && one.place === other.place
+    const isKnown = (side: Side, { place }: Use) => side.mentions(place.replace(/\[.*/, ''))
+    const come = onlyIn(young, old, isSame).filter((now) => isKnown(functions.before, now))
+    const gone = onlyIn(old, young, isSame).filter((one) => isKnown(functions.after, one))
+    return gone.flatMap((one) =>
+      come.filter((now) => isAlike(now, one)).map(({ place }) => ({ ...one, to: place, name, file, after })),
     )
   })
   for (const write of moves) {

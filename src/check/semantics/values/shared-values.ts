@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What functions do by a value that they share: a constant that has another value now, or the result of a short
 // function that computes it otherwise. Their own text may be the same.
+import { callsIn } from '../../../c/tokens/calls.ts'
 import type { Token } from '../../../c/tokens/lexer.ts'
+import { variablesOf } from '../../../c/written/local-variables.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type ChangedOperation, directionOfCall, thingsOf } from './changed-operations.ts'
-import { bothVariables, callsIn, type Replacement, type Variables, withPlainAccesses } from './replacements.ts'
+import { type Replacement, type Variables, withPlainAccesses } from './replacements.ts'
 
 /** Functions whose result is a number that is computed otherwise; an answer, an error and a pointer are none. */
 function sharedResults(replaced: ReadonlyMap<ChangedFunction, readonly Replacement[]>): Set<string> {
@@ -49,27 +51,15 @@ export function operationsWithSharedValues(
     const after = withPlainAccesses(definition)
     const { name } = definition
     const file = functions.after.fileOf(name) ?? ''
-    const variables = bothVariables({ name, file, after: definition }).after
-    return callsIn(after.body).flatMap(({ callee, values }): ChangedOperation[] =>
+    const variables = variablesOf(definition)
+    return callsIn(after.body).flatMap(({ name: callee, values }): ChangedOperation[] =>
       values.flatMap((value, index): ChangedOperation[] => {
-        const one = names.has(callee) ? undefined : shared(value, names, variables)
-        if (one === undefined) return []
-        const others = values.filter((_, at) => at !== index)
-        const things = thingsOf(others, variables)
-        const told = `by ${one}, which is another one`
-        return [
-          {
-            name,
-            file,
-            callee,
-            index,
-            ...directionOfCall(callee, values),
-            things,
-            change: one,
-            gone: told,
-            come: told,
-          },
-        ]
+        const change = names.has(callee) ? undefined : shared(value, names, variables)
+        if (change === undefined) return []
+        const things = thingsOf(values.toSpliced(index, 1), variables)
+        const told = `by ${change}, which is another one`
+        const direction = directionOfCall(callee, values)
+        return [{ name, file, callee, index, ...direction, things, change, gone: told, come: told }]
       }),
     )
   })

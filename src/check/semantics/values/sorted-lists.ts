@@ -50,29 +50,26 @@ function stopsBy({ before, after }: ChangedFunction): ReadonlySet<string> {
   return new Set(
     come
       .filter((one) => {
-        if (one.kind === 'loop') return true
-        if (one.kind !== 'condition' || !isInWalk(one)) return false
-        return young.some(
+        const isEnd = young.some(
           ({ kind, under, tokens }) =>
             kind === 'exit' && under.at(-1) === one && /^(?:break|return|goto)$/.test(tokens[0]?.text ?? ''),
         )
+        return isInWalk(one) && (one.kind === 'loop' || isEnd)
       })
       .flatMap((one) => orderedBy(one, after)),
   )
 }
 
 export function sortedListFindings({ all }: ChangedFunctions): Found[] {
-  let stops: ReadonlyMap<ChangedFunction, ReadonlySet<string>> | undefined
   return all.flatMap((maker): Found[] => {
     const sorted = sortsBy(maker)
     if (sorted.size === 0) return []
-    stops ??= new Map(all.map((user) => [user, stopsBy(user)]))
-    const stopping = stops
-    const users = all.filter(
-      (user) => user.name !== maker.name && [...stopping.get(user)!].some((member) => sorted.has(member)),
-    )
+    const users = all.flatMap((user) => {
+      const stops = user.name === maker.name ? [] : [...stopsBy(user)].filter((member) => sorted.has(member))
+      return stops.length === 0 ? [] : [{ name: user.name, stops }]
+    })
     if (users.length === 0) return []
-    const members = listed([...sorted].filter((member) => users.some((user) => stopping.get(user)!.has(member))))
+    const members = listed([...sorted].filter((member) => users.some(({ stops }) => stops.includes(member))))
     const names = users.map(({ name }) => name)
     return [
       {

@@ -3,11 +3,13 @@
 // what a table leads to. What they hold is only agreed upon, by who stores it and who takes it out. The agreement is in
 // the types of the variables and casts on both sides.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { argumentsAt, callAround } from '../../../c/tokens/calls.ts'
 import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
+import { isMember } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { variablesOf } from '../../../c/written/local-variables.ts'
-import { accessPathOf, accessPathStart, isCast } from '../reading/access-paths.ts'
+import { parametersOf, type Variable, variablesOf } from '../../../c/written/local-variables.ts'
+import { textOf } from '../../subject/changed-functions.ts'
+import { accessPathOf, accessPathStart, isCast, pathBefore } from '../reading/access-paths.ts'
 
 /** One taking out or putting in. */
 export interface Holding {
@@ -53,11 +55,12 @@ export function holdingsIn(
   const { body } = definition
   const variables = variablesOf(definition)
   const found: Holding[] = []
+  const put = (holder: string, does: Holding['does'], as: string | undefined) => {
+    if (pure(as)) found.push({ holder, does, as })
+  }
   const typeOfTarget = (equals: number): string | undefined => {
-    const from = accessPathStart(body, equals)
-    const target = body.slice(from, equals)
-    const variable = target.length === 1 ? variables.get(target[0]!.text) : undefined
-    return variable?.pointers === 1 ? variable.type : undefined
+    const target = pathBefore(body, equals)
+    return target.length === 1 ? typeOfPointer(variables.get(target[0]!.text)) : undefined
   }
   /** The type of the value at `at`: that of a cast in front of it, or of the variable that gets it. */
   const takenAs = (at: number): string | undefined => {
@@ -68,7 +71,7 @@ export function holdingsIn(
     if (body[from - 1]?.text === ')') {
       const open = openingOf(body, from - 1)
       if (isCast(body, open)) {
-        const words = body.slice(open + 1, closing(body, open) - 1).map((token) => token.text)
+        const words = body.slice(open + 1, from - 1).map((token) => token.text)
         if (/^(?:struct|union)$/.test(words[0]!)) return `${words[0]} ${words[1]}`
         return words
           .filter((word) => !/^(?:const|unsigned|signed)$/.test(word))
@@ -82,86 +85,51 @@ export function holdingsIn(
   }
   /** The struct of the parameter to which the value at `from` is handed as it is: `file_inode(m->private)`. */
   const typeOfParameter = (from: number): string | undefined => {
-    let open = from - 1
-    let index = 0
-    for (; open > 0 && !/^[;{}(]$/.test(body[open]!.text); open--) {
-      if (/^[)\]]$/.test(body[open]!.text)) open = openingOf(body, open)
-      else if (body[open]!.text === ',') index++
-      else if (index === 0) return undefined
-    }
-    const name = body[open - 1]
-    if (body[open]?.text !== '(' || name?.kind !== 'name') return undefined
-    const callee = find(name.text)
-    if (callee?.kind !== 'function') return undefined
-    const parameter = [...variablesOf(callee).values()].filter(({ isParameter }) => isParameter)[index]
-    return parameter?.pointers === 1 ? parameter.type : undefined
+    const call = /^[(,]$/.test(body[from - 1]?.text ?? '') ? callAround(body, from) : undefined
+    const callee = call && find(call.name)
+    return callee?.kind === 'function' ? typeOfPointer(parametersOf(callee)[call!.index]) : undefined
   }
   for (let at = 0; at < body.length; at++) {
     const { kind, text } = body[at]!
     if (kind !== 'name') continue
     const next = body[at + 1]?.text
-    const before = body[at - 1]?.text
-    if (next === '(' && before !== '->' && before !== '.') {
-      const inner = argumentsAt(body, at + 1)
-      if (containers.test(text)) {
-        const type = inner[1]
-          ?.slice(0, 2)
-          .map((token) => token.text)
-          .join(' ')
-        const holder = `${inner[2]?.at(-1)?.text ?? text}`
-        if (pure(type)) found.push({ holder: `the ${holder} within`, does: 'takes', as: type })
-      } else if (getters.test(text)) {
-        const as = takenAs(at)
-        if (pure(as)) found.push({ holder: `${text}()`, does: 'takes', as })
-      } else if (setters.test(text)) {
-        const as = inner
-          .slice(1)
-          .map((value) => (value.length === 0 ? undefined : putAs(value, 0)))
-          .find(pure)
-        if (as !== undefined) found.push({ holder: `${text}()`, does: 'puts', as })
-      } else {
-        const [, index, holder] = keepers.find(([words]) => words.test(text)) ?? []
-        const value = index === undefined ? undefined : inner.at(index)
-        const as = value === undefined || value.length === 0 ? undefined : putAs(value, 0)
-        if (pure(as) && holder !== undefined) found.push({ holder, does: 'puts', as })
-      }
-      continue
-    }
-    if (before === '->' || before === '.') {
-      if (next === '->' || next === '.' || next === '[' || next === '(') continue
+    if (isMember(body, at)) {
       const start = accessPathStart(body, at + 1)
       const holder = `${text} of ${accessPathOf(body.slice(start, at + 1), variables)?.object ?? 'an object'}`
-      if (next === '=' && body[at + 2] !== undefined) {
-        const as = putAs(body, at + 2)
-        if (pure(as)) found.push({ holder, does: 'puts', as })
-        continue
+      if (next === '=') put(holder, 'puts', putAs(body, at + 2))
+      else if (endsValue(next)) put(holder, 'takes', takenAs(start))
+      continue
+    }
+    if (next === '(') {
+      const inner = argumentsAt(body, at + 1)
+      if (containers.test(text))
+        put(`the ${inner[2]?.at(-1)?.text ?? text} within`, 'takes', textOf((inner[1] ?? []).slice(0, 2)))
+      else if (getters.test(text)) put(`${text}()`, 'takes', takenAs(at))
+      else if (setters.test(text)) {
+        const types = inner.slice(1).map((value) => putAs(value))
+        put(`${text}()`, 'puts', types.find(pure))
+      } else {
+        const keeper = keepers.find(([words]) => words.test(text))
+        if (keeper !== undefined) put(keeper[2], 'puts', putAs(inner.at(keeper[1])))
       }
-      if (!endsValue(next)) continue
-      const as = takenAs(start)
-      if (pure(as)) found.push({ holder, does: 'takes', as })
       continue
     }
     // A callback's `void *data`.
-    const variable = variables.get(text)
-    if (
-      isAddressTaken &&
-      variable?.isParameter === true &&
-      variable.type === 'void' &&
-      variable.pointers === 1 &&
-      endsValue(next)
-    ) {
-      const as = takenAs(at)
-      if (pure(as)) found.push({ holder: `the parameter ${text}`, does: 'takes', as })
-    }
+    const { isParameter, type, pointers } = variables.get(text) ?? {}
+    if (isAddressTaken && isParameter === true && type === 'void' && pointers === 1 && endsValue(next))
+      put(`the parameter ${text}`, 'takes', takenAs(at))
   }
   return found
 
-  function putAs(tokens: readonly Token[], start: number): string | undefined {
-    const first = tokens[start]!
-    if (first.text === '(' && isCast(tokens, start)) return putAs(tokens, closing(tokens, start))
-    const variable = variables.get(first.text)
-    return variable?.pointers === 1 && endsValue(tokens[start + 1]?.text) ? variable.type : undefined
+  function putAs(tokens: readonly Token[] = [], start = 0): string | undefined {
+    const first = tokens[start]
+    if (first?.text === '(' && isCast(tokens, start)) return putAs(tokens, closing(tokens, start))
+    return endsValue(tokens[start + 1]?.text) ? typeOfPointer(variables.get(first?.text ?? '')) : undefined
   }
+}
+
+function typeOfPointer(variable: Variable | undefined): string | undefined {
+  return variable?.pointers === 1 ? variable.type : undefined
 }
 
 function endsValue(next: string | undefined): boolean {

@@ -3,7 +3,7 @@
 // them or none. Where the new code writes them in two sections, code that is not replaced, or still runs the old code,
 // finds one without the other.
 
-import { argumentsAt } from '../../../c/tokens/calls.ts'
+import { callsIn } from '../../../c/tokens/calls.ts'
 import { type Statement, statementsOf } from '../../../c/tokens/statements.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { type Variable, variablesOf } from '../../../c/written/local-variables.ts'
@@ -13,7 +13,7 @@ import { guardOf, primitiveOf } from '../../locks/primitives.ts'
 import type { ChangedFunction, ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
 import { effectsIn, type Reader, readerOf } from '../effects/effects.ts'
-import { type AccessPath, accessPathOf } from '../reading/access-paths.ts'
+import { type AccessPath, accessPathOf, liveMember } from '../reading/access-paths.ts'
 
 /** One taking of a lock, up to its release, and the members of its own object that are written meanwhile. */
 interface Section {
@@ -28,15 +28,13 @@ function lockIn(
   variables: ReadonlyMap<string, Variable>,
   side: Side,
 ): { readonly lock: string; readonly role: 'take' | 'give' | 'scope' } | undefined {
-  for (const [at, { kind, text }] of tokens.entries()) {
-    if (kind !== 'name' || tokens[at + 1]?.text !== '(') continue
-    const inner = argumentsAt(tokens, at + 1)
-    const isScope = text === 'scoped_guard'
-    const primitive = isScope ? guardOf(inner[0]?.[0]?.text ?? '') : primitiveOf(text, (word) => side.mentions(word))
-    if (primitive?.kind !== 'lock' || (!isScope && primitive.argument === undefined)) continue
-    const place = accessPathOf(inner[isScope ? 1 : primitive.argument!] ?? [], variables)
-    if (place?.isLive !== true || place.member === '' || !/^(?:struct|union) /.test(place.object)) continue
-    return { lock: `${place.object}.${place.member}`, role: isScope ? 'scope' : primitive.role }
+  for (const { name, values } of callsIn(tokens)) {
+    const isScope = name === 'scoped_guard'
+    const primitive = isScope ? guardOf(values[0]?.[0]?.text ?? '') : primitiveOf(name, (word) => side.mentions(word))
+    const argument = isScope ? 1 : primitive?.argument
+    if (primitive?.kind !== 'lock' || argument === undefined) continue
+    const lock = liveMember(accessPathOf(values[argument] ?? [], variables))
+    if (lock !== undefined && /^(?:struct|union) /.test(lock)) return { lock, role: isScope ? 'scope' : primitive.role }
   }
   return undefined
 }
@@ -77,9 +75,8 @@ function sectionsIn(reader: Reader, definition: Definition): Section[] {
 
 /** The lists to which a statement adds. */
 function listsIn({ tokens }: Statement, variables: ReadonlyMap<string, Variable>): AccessPath[] {
-  return tokens.flatMap(({ text }, at) => {
-    const isAdding = /^h?list_(?:bl_)?add(?:_tail|_head)?(?:_rcu)?$/.test(text) && tokens[at + 1]?.text === '('
-    const place = isAdding ? accessPathOf(argumentsAt(tokens, at + 1)[1] ?? [], variables) : undefined
+  return callsIn(tokens, /^h?list_(?:bl_)?add(?:_tail|_head)?(?:_rcu)?$/).flatMap(({ values }) => {
+    const place = accessPathOf(values[1] ?? [], variables)
     return place?.isLive === true ? [place] : []
   })
 }
