@@ -69,6 +69,11 @@ describe('what is handed elsewhere, and who waits for it', () => {
       one,
       ['queue_work_on(0, s->one, &s->work);', 'drain_workqueue(s->one);'],
     ],
+    [
+      'members of objects are only called so',
+      [`s->ops->${one[0]}`, `s->ops->${one[1]}`],
+      [`s->ops->${other[0]}`, `s->ops->${other[1]}`],
+    ],
     ['both do so for something else besides', one, [`${one[0]}\n\t${timer[0]}`, `${one[1]}\n\t${timer[1]}`]],
   ] as readonly (readonly [string, Way, Way])[])('and not where %s', (_, before, after) => {
     expect(said(pair(before), pair(after))).toEqual([])
