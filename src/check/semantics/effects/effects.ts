@@ -3,7 +3,7 @@
 // and what the functions that it calls do so. Functions of the same file, of its headers and of its directory are read;
 // of a function whose text is not found it is only said that it is called.
 
-import { endAt } from '../../../c/tokens/brackets.ts'
+import { valueFrom } from '../../../c/tokens/brackets.ts'
 import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import { isMember } from '../../../c/tokens/names.ts'
@@ -136,8 +136,7 @@ export function effectsIn(
       const before = tokens[at - target.length - 1]
       const isDeclared =
         target.length === 1 && variables.has(target[0]!.text) && /^(?:\*|[A-Za-z_]\w*)$/.test(before?.text ?? '')
-      const value = tokens.slice(at + 1, endAt(tokens, at + 1, /^[,;)]$/))
-      if (target.length > 0 && !isDeclared) put(target, text, value)
+      if (target.length > 0 && !isDeclared) put(target, text, valueFrom(tokens, at + 1))
     }
     if (kind !== 'name' || tokens[at + 1]?.text !== '(') continue
     const inner = argumentsAt(tokens, at + 1)

@@ -119,6 +119,11 @@ describe('a call that does another thing lives', () => {
   })
 })
 
+test('a value between braces ends in front of the one that closes', () => {
+  const beyond = judged('port->timer = (struct timer) { .mode = 1 };', 'port->timer = (struct timer) { .mode = 2 };')
+  expect(lines(beyond)).toMatch(/mode: = 1 → = 2$/m)
+})
+
 describe('what could hide a difference is told', () => {
   const wrap = (inner: string) =>
     `${head}\n`.replace(head, `static void put(struct port *p, int v) { ${inner} }\n${head}`)
