@@ -104,13 +104,10 @@ function acquisitionsOf(side: Side, definition: Definition, other: Side): Acquis
   )
 }
 
+/** What a function takes and gives back on one side only. */
 interface AcquisitionChange {
-  readonly name: string
-  readonly file: string
   readonly gone: readonly Acquisition[]
   readonly come: readonly Acquisition[]
-  /** Takes by words that only one side has. */
-  readonly words: { readonly gone: readonly Acquisition[]; readonly come: readonly Acquisition[] }
 }
 
 /** True when a function gives back what it takes itself, as far as its change tells. */
@@ -122,19 +119,13 @@ function isSelfContained({ gone, come }: AcquisitionChange): boolean {
 
 /** What is taken in one function and given back in another one, and both otherwise than before. */
 export function acquisitionFindings(functions: ChangedFunctions): Found[] {
-  const changes = functions.rewritten.map(({ name, file, before, after }): AcquisitionChange => {
+  const isSame = (one: Acquisition, other: Acquisition) => one.role === other.role && isOne(other, one)
+  const isSameWord = (one: Acquisition, other: Acquisition) => one.word === other.word
+  const changes = functions.rewritten.map(({ name, file, before, after }) => {
     const old = acquisitionsOf(functions.before, before, functions.after)
     const young = acquisitionsOf(functions.after, after, functions.before)
-    const isSame = (one: Acquisition, other: Acquisition) => one.role === other.role && isOne(other, one)
-    const words = (list: readonly Acquisition[], others: readonly Acquisition[]) =>
-      onlyIn(list, others, (one, other) => one.word === other.word).filter(({ role }) => role === 'take')
-    return {
-      name,
-      file,
-      gone: onlyIn(old, young, isSame),
-      come: onlyIn(young, old, isSame),
-      words: { gone: words(old, young), come: words(young, old) },
-    }
+    const words = { gone: onlyIn(old, young, isSameWord), come: onlyIn(young, old, isSameWord) }
+    return { name, file, gone: onlyIn(old, young, isSame), come: onlyIn(young, old, isSame), words }
   })
   const isReference = (one: Acquisition) =>
     primitiveOf(one.word, (word) => functions.before.mentions(word) || functions.after.mentions(word))?.kind ===
@@ -153,7 +144,7 @@ export function acquisitionFindings(functions: ChangedFunctions): Found[] {
         return pairs.find(({ take, give }) => isOne(take, give) && !isSaid(take, give))
       })
       const sharing = (side: 'gone' | 'come', { thing }: Acquisition) =>
-        maker.words[side].find((one) => one.thing.some((part) => thing.includes(part)))
+        maker.words[side].find((one) => one.role === 'take' && one.thing.some((part) => thing.includes(part)))
       const old = was?.take ?? (is && sharing('gone', is.take))
       const young = is?.take ?? (was && sharing('come', was.take))
       if (old === undefined || young === undefined) continue

@@ -100,6 +100,17 @@ function resultType(definition: Definition | undefined): string | undefined {
     : undefined
 }
 
+/** Of what is no place: a function, a lock without a name, what is allocated. */
+export function effectOn(
+  kind: EffectKind,
+  object: string,
+  how: string,
+  statement: Statement,
+  act: CallOrAssignment,
+): Effect {
+  return { kind, object, member: '', how, statement, act }
+}
+
 /** What a function's whole text does beyond the call. */
 export function effectsOf(reader: Reader, definition: Definition, depth = 0): Effect[] {
   const variables = variablesOf(definition)
@@ -143,7 +154,7 @@ export function effectsIn(
     if (isMember(tokens, at)) {
       if (at < message) continue
       const act = callOf(`->${text}`, [pathBefore(tokens, at + 1), ...inner], variables)
-      found.push({ kind: 'call', object: `->${text}()`, member: '', how: 'is called', statement, act })
+      found.push(effectOn('call', `->${text}()`, 'is called', statement, act))
       continue
     }
     // What a message asks for is for the message; what an assertion writes is not.
@@ -177,9 +188,7 @@ function effectsOfCall(
   const places = placesOf(reader, variables)
   const place = (index: number) => places(inner[index] ?? [])
   const act = callOf(name, inner, variables)
-  const named = (kind: EffectKind, object: string, how: string): Effect[] => [
-    { kind, object, member: '', how, statement, act },
-  ]
+  const named = (kind: EffectKind, object: string, how: string) => [effectOn(kind, object, how, statement, act)]
   const at = (on: AccessPath, kind: EffectKind, how: string, by = act): Effect[] => [
     { kind, object: on.object, member: on.member, how, place: on, statement, act: by },
   ]
@@ -238,7 +247,7 @@ const deepest = 3
 
 function effectsOfCallee(reader: Reader, statement: Statement, act: CallOrAssignment, depth: number): Effect[] {
   const { name = '' } = act
-  const unknown: Effect = { kind: 'call', object: `${name}()`, member: '', how: 'is called', statement, act }
+  const unknown = effectOn('call', `${name}()`, 'is called', statement, act)
   if (depth >= deepest) return [unknown]
   const definition = reader.side.definitions.get(name) ?? reader.library.definition(name)
   if (definition === undefined) return [unknown]

@@ -11,9 +11,9 @@ import { squeezed } from '../../../c/tokens/text.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 import { primitiveOf } from '../../locks/primitives.ts'
 import { isCast, pathBefore } from '../reading/access-paths.ts'
-import { type CallOrAssignment, callOf } from '../reading/calls-and-assignments.ts'
+import { callOf } from '../reading/calls-and-assignments.ts'
 import { asks, says, writtenBy } from '../reading/known-callees.ts'
-import type { Effect } from './effects.ts'
+import { type Effect, effectOn } from './effects.ts'
 
 /** Macros that declare, and calls that leave everything as it is although nobody asks for an answer. */
 const idle =
@@ -22,15 +22,14 @@ const idle =
 export function opaqueEffectsIn(statement: Statement, variables: ReadonlyMap<string, Variable>): Effect[] {
   const { tokens, kind } = statement
   const found: Effect[] = []
-  const effect = (object: string, how: string, act: CallOrAssignment): Effect => {
-    return { kind: 'call', object, member: '', how, statement, act }
+  const put = (name: string, open: number) => {
+    const act = callOf(name, argumentsAt(tokens, open), variables)
+    found.push(effectOn('call', `${name}()`, 'is called', statement, act))
   }
-  const put = (name: string, open: number) =>
-    found.push(effect(`${name}()`, 'is called', callOf(name, argumentsAt(tokens, open), variables)))
   const first = tokens[0]?.text ?? ''
   if (/^(?:asm|__asm__)$/.test(first)) {
     const assembly = 'inline assembly'
-    return [effect(assembly, 'is run', callOf(assembly, [tokens.slice(1)], variables))]
+    return [effectOn('call', assembly, 'is run', statement, callOf(assembly, [tokens.slice(1)], variables))]
   }
   for (let at = 1; at < tokens.length; at++) {
     if (tokens[at]!.text !== '(') continue

@@ -210,8 +210,7 @@ function receiverOf(reading: Reading, definition: Definition, tokens: readonly T
   const { body } = definition
   const later = body.flatMap(({ text }, at) => {
     const isValue = text === name && body[at - 1]?.text === '=' && /^[;,]$/.test(body[at + 1]?.text ?? '')
-    const thing = isValue ? thingAt(definition, body, at - 1) : undefined
-    return thing === undefined ? [] : [thing]
+    return (isValue ? thingAt(definition, body, at - 1) : undefined) ?? []
   })
   return later.length === 0 && isFollowed(body, 'return', name) ? ofResult(reading, definition) : later
 }
@@ -233,11 +232,10 @@ function ofResult({ side }: Reading, { name, head }: Definition): string[] {
   if (at >= 0 && head[at + 2]?.text === '*' && head[at + 3]?.text !== '*')
     return [`${head[at]!.text} ${head[at + 1]!.text}`]
   return [...side.users(name)].flatMap((user) => {
-    const definition = side.definitions.get(user)
-    return (definition?.body ?? []).flatMap(({ text }, call) => {
-      const equals = text === name ? equalsBefore(definition!.body, call) : -1
-      const thing = equals < 0 ? undefined : thingAt(definition!, definition!.body, equals)
-      return thing === undefined ? [] : [thing]
+    const definition = side.definitions.get(user)!
+    return definition.body.flatMap(({ text }, call) => {
+      const equals = text === name ? equalsBefore(definition.body, call) : -1
+      return (equals < 0 ? undefined : thingAt(definition, definition.body, equals)) ?? []
     })
   })
 }

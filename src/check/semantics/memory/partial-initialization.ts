@@ -44,17 +44,13 @@ export function partialInitializationFindings(
   kinds: (name: string) => ReadonlySet<string> | undefined,
 ): Found[] {
   const all = functions.all.map((of) => {
-    const its = kinds(of.name)
-    return {
-      of,
-      written: writtenOtherwise(functions, of),
-      kinds: its !== undefined && its.size > 0 ? its : undefined,
-    }
+    const isOnlyForNew = (kinds(of.name)?.size ?? 0) > 0
+    return { of, written: writtenOtherwise(functions, of), isOnlyForNew }
   })
   return all.flatMap((maker): Found[] => {
-    if (maker.kinds === undefined) return []
+    if (!maker.isOnlyForNew) return []
     for (const user of all) {
-      if (user.kinds !== undefined || functions.isBelow(user.of.name, maker.of.name)) continue
+      if (user.isOnlyForNew || functions.isBelow(user.of.name, maker.of.name)) continue
       const typeOf = (member: string) => member.slice(0, member.lastIndexOf('.'))
       const isByUser = (member: string) => user.written.otherwise.has(member)
       const both = [...maker.written.anew].filter(isByUser)

@@ -10,7 +10,7 @@ import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import { isMember, wordsAt } from '../../../c/tokens/names.ts'
 import { assignment } from '../../../c/tokens/words.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
-import { flexibleMember, membersOf, type StructMember } from '../../../c/written/struct-members.ts'
+import { flexibleMember, membersOf } from '../../../c/written/struct-members.ts'
 import { textOf } from '../../subject/changed-functions.ts'
 
 /** By its factors, how often a product counts; a plain number has no factors. */
@@ -79,13 +79,6 @@ const widths: readonly (readonly [RegExp, bigint])[] = [
 export function sizeOfType(type: string): Size {
   const width = /\*$/.test(type) ? 8n : widths.find(([words]) => words.test(type))?.[1]
   return width === undefined ? new Map([[`sizeof(${type})`, 1n]]) : plain(width)
-}
-
-/** The size of one element of a member that is an array, or of what a member that is a pointer leads to. */
-function elementOf(member: StructMember | undefined): Size | undefined {
-  if (member === undefined || member.pointers > 1) return undefined
-  if (member.pointers === 1) return sizeOfType(member.isArray ? 'void *' : member.type)
-  return member.isArray ? sizeOfType(member.type) : undefined
 }
 
 /** Where an operator stands outside of brackets, the last one; -1 for none. */
@@ -201,10 +194,13 @@ function sizeOfWhat(tokens: readonly Token[], names: Names): Size {
   return sizeOfType(variable === undefined ? textOf(tokens) : text)
 }
 
-/** The size of an element of a struct's member. */
+/** The size of one element of a member that is an array, or of what a member that is a pointer leads to. */
 export function elementIn(type: string, name: string, names: Names): Size {
   const member = membersOf(names.type(type) ?? []).find((one) => one.name === name)
-  return elementOf(member) ?? new Map([[`element of ${type}.${name}`, 1n]])
+  // Of two levels, also as an array of pointers, an element is a pointer.
+  const levels = member === undefined ? 0 : member.pointers + (member.isArray ? 1 : 0)
+  if (member === undefined || member.pointers > 1 || levels === 0) return new Map([[`element of ${type}.${name}`, 1n]])
+  return sizeOfType(levels === 2 ? 'void *' : member.type)
 }
 
 /** The member of a struct's end that has no length of its own; undefined for none, or when the struct is not found. */

@@ -145,11 +145,9 @@ function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
 function isRespelled(gone: readonly Statement[], come: readonly Statement[], variables: BothVariables): boolean {
   const textsOf = (statements: readonly Statement[], own: BothVariables['before']) =>
     statements
-      .filter(({ tokens }) => {
-        const named = tokens.filter(({ text }) => own.get(text)?.value !== undefined)
-        const [first] = declaredAt(tokens, 0, false)
-        return !(first !== undefined || (named.length > 0 && own.get(tokens[0]!.text)?.value !== undefined))
-      })
+      .filter(
+        ({ tokens }) => declaredAt(tokens, 0, false).length === 0 && own.get(tokens[0]!.text)?.value === undefined,
+      )
       .map(({ tokens }) => exactly(tokens, own))
       .sort()
       .join('\n')
@@ -213,27 +211,25 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
   take(keyOf)
   const seen = new Set<string>()
   const isRetyped = retyped(functions)
-  const isOnOneSide = (name: string) => functions.before.definitions.has(name) !== functions.after.definitions.has(name)
-  return pairs.reverse().flatMap(([one, other]): Living[] => {
-    const isOneCall = one.act.name !== undefined && one.act.name === other.act.name
-    if (isOneCall && isRetyped(one.act.name ?? '') && isLonger(one.act, other.act)) {
-      said.add('handed')
-      return []
-    }
-    if (isOneCall && answers.test(one.act.name ?? '') && goesToOnePlace(one.act, other.act)) {
-      said.add('result')
-      return []
-    }
-    // A wait for the same that only reads its condition in another order; by another condition, who tells it may not
-    // know.
-    if (isOneCall && one.how === 'waited for' && unordered(one.act) === unordered(other.act)) {
-      said.add('order')
-      return []
+  const isOnOneSide = ({ act: { name = '' } }: Effect) =>
+    functions.before.definitions.has(name) !== functions.after.definitions.has(name)
+  const plainReason = (one: Effect, other: Effect): Reason | undefined => {
+    const { name = '' } = one.act
+    if (name === other.act.name) {
+      if (isRetyped(name) && isLonger(one.act, other.act)) return 'handed'
+      if (answers.test(name) && goesToOnePlace(one.act, other.act)) return 'result'
+      // A wait for the same that only reads its condition in another order; by another condition, who tells it may not
+      // know.
+      if (one.how === 'waited for' && unordered(one.act) === unordered(other.act)) return 'order'
     }
     // The same effect, with the same arguments, by way of a function that only one side has.
     const isMoved = actKey(one.origin ?? one.act) === actKey(other.origin ?? other.act)
-    if (isMoved && [one, other].some(({ act }) => isOnOneSide(act.name ?? ''))) {
-      said.add('moved')
+    return isMoved && [one, other].some(isOnOneSide) ? 'moved' : undefined
+  }
+  return pairs.reverse().flatMap(([one, other]): Living[] => {
+    const reason = plainReason(one, other)
+    if (reason !== undefined) {
+      said.add(reason)
       return []
     }
     // A function that does many things is called once.
@@ -241,23 +237,24 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
     const isTold = keys.some((key) => seen.has(key))
     for (const key of keys) seen.add(key)
     if (isTold) return []
+    const { name } = one.act
     const { before, after } = wordsThatDiffer(one.act, other.act)
-    return [
-      isOneCall
-        ? { object: calledAs(one.act.name ?? ''), ...shortened(before, after) }
-        : livingOf(one, [before], [after]),
-    ]
+    return name !== undefined && name === other.act.name
+      ? [{ object: calledAs(name), ...shortened(before, after) }]
+      : [livingOf(one, [before], [after])]
   })
 }
 
 /** Functions that the patch gives other parameters: what they do with them is told of them. */
 function retyped({ all }: ChangedFunctions): (name: string) => boolean {
-  const names = new Set(
-    all.flatMap(({ name, before, after }) =>
-      before !== undefined && after !== undefined && headOf(before) !== headOf(after) ? [name] : [],
-    ),
-  )
-  return (name) => names.has(name)
+  return (name) =>
+    all.some(
+      (one) =>
+        one.name === name &&
+        one.before !== undefined &&
+        one.after !== undefined &&
+        headOf(one.before) !== headOf(one.after),
+    )
 }
 
 /** True when one act is the other one with more arguments. */

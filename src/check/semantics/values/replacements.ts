@@ -40,7 +40,7 @@ export interface ArgumentExchange {
   readonly values: readonly (readonly Token[])[]
 }
 
-const accessors = /^(?:READ_ONCE|data_race|(?:un)?likely)$/
+const accessors = /^(?:READ_ONCE|WRITE_ONCE|data_race|(?:un)?likely)$/
 
 /** Without casts, `READ_ONCE` and hints, and with `WRITE_ONCE` as an assignment: they change no value. */
 export function withPlainAccesses(definition: Definition): Definition {
@@ -51,19 +51,18 @@ function bare(tokens: readonly Token[]): Token[] {
   const found: Token[] = []
   for (let at = 0; at < tokens.length; at++) {
     const token = tokens[at]!
-    const opens = tokens[at + 1]?.text === '('
-    if (token.text === '(' && tokens[at - 1]?.kind !== 'name' && isCast(tokens, at)) {
-      at = closing(tokens, at) - 1
-    } else if (opens && accessors.test(token.text)) {
-      const end = closing(tokens, at + 1)
-      found.push(...bare(tokens.slice(at + 2, end - 1)))
-      at = end - 1
-    } else if (opens && token.text === 'WRITE_ONCE') {
-      const end = closing(tokens, at + 1)
-      const [place = [], value = []] = argumentsAt(tokens, at + 1)
+    const isAccessor = accessors.test(token.text) && tokens[at + 1]?.text === '('
+    const isStripped = token.text === '(' && tokens[at - 1]?.kind !== 'name' && isCast(tokens, at)
+    if (!isAccessor && !isStripped) {
+      found.push(token)
+      continue
+    }
+    const end = closing(tokens, at)
+    const [place = [], value = []] = isAccessor ? argumentsAt(tokens, at + 1) : []
+    if (token.text === 'WRITE_ONCE')
       found.push(...bare(place), { ...token, kind: 'punctuator', text: '=' }, ...bare(value))
-      at = end - 1
-    } else found.push(token)
+    else if (isAccessor) found.push(...bare(tokens.slice(at + 2, end - 1)))
+    at = end - 1
   }
   return found
 }
