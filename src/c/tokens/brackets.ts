@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Parts of C text by its brackets and by what separates them.
-import { closing, type Token } from './lexer.ts'
+import { closing, findOutside, isOpening, type Token } from './lexer.ts'
 
 /** `((x))` is `x`. */
 export function withoutParentheses(tokens: readonly Token[]): readonly Token[] {
@@ -8,17 +8,9 @@ export function withoutParentheses(tokens: readonly Token[]): readonly Token[] {
   return isWhole ? withoutParentheses(tokens.slice(1, -1)) : tokens
 }
 
-/** The first place from `start` on, in no brackets that open behind it, at which one of the words stands; or the end. */
-export function endAt(tokens: readonly Token[], start: number, words: RegExp): number {
-  let at = start
-  while (at < tokens.length && !words.test(tokens[at]!.text))
-    at = /^[([{]$/.test(tokens[at]!.text) ? closing(tokens, at) : at + 1
-  return at
-}
-
 /** The value that begins at `start`: an argument, an initialiser, what is assigned. */
 export function valueFrom(tokens: readonly Token[], start: number): readonly Token[] {
-  return tokens.slice(start, endAt(tokens, start, /^[,;)}]$/))
+  return tokens.slice(start, findOutside(tokens, start, ',;)}'))
 }
 
 /** Where the statement, or the block, begins in which something stands. */
@@ -41,7 +33,7 @@ export function partsBetween(tokens: readonly Token[], words = /^(?:&&|\|\|)$/):
 export function topOf(tokens: readonly Token[]): number[] {
   const found: number[] = []
   for (let at = 0; at < tokens.length; at++)
-    if (/^[([{]$/.test(tokens[at]!.text)) at = closing(tokens, at) - 1
+    if (isOpening(tokens[at]!)) at = closing(tokens, at) - 1
     else found.push(at)
   return found
 }

@@ -88,7 +88,7 @@ export function acquisitionsBy(word: string): Acquisition[] {
 }
 
 /** `pin_user_pages_fast` goes back by `unpin_user_page`, `ida_alloc` by `ida_simple_remove`. */
-export function isOne(one: Acquisition, other: Acquisition): boolean {
+export function isSameResource(one: Acquisition, other: Acquisition): boolean {
   const holds = (all: readonly string[], some: readonly string[]) => some.every((part) => all.includes(part))
   return one.manner === other.manner && (holds(one.thing, other.thing) || holds(other.thing, one.thing))
 }
@@ -113,13 +113,15 @@ interface AcquisitionChange {
 /** True when a function gives back what it takes itself, as far as its change tells. */
 function isSelfContained({ gone, come }: AcquisitionChange): boolean {
   return [gone, come].some((list) =>
-    list.some((one) => one.role === 'take' && list.some((other) => other.role === 'give' && isOne(one, other))),
+    list.some(
+      (one) => one.role === 'take' && list.some((other) => other.role === 'give' && isSameResource(one, other)),
+    ),
   )
 }
 
 /** What is taken in one function and given back in another one, and both otherwise than before. */
 export function acquisitionFindings(functions: ChangedFunctions): Found[] {
-  const isSame = (one: Acquisition, other: Acquisition) => one.role === other.role && isOne(other, one)
+  const isSame = (one: Acquisition, other: Acquisition) => one.role === other.role && isSameResource(other, one)
   const isSameWord = (one: Acquisition, other: Acquisition) => one.word === other.word
   const changes = functions.rewritten.map(({ name, file, before, after }) => {
     const old = acquisitionsOf(functions.before, before, functions.after)
@@ -141,7 +143,7 @@ export function acquisitionFindings(functions: ChangedFunctions): Found[] {
         const takes = maker[side].filter(({ role }) => role === 'take')
         const gives = other[side].filter(({ role }) => role === 'give')
         const pairs = takes.flatMap((take) => gives.map((give) => ({ take, give })))
-        return pairs.find(({ take, give }) => isOne(take, give) && !isSaid(take, give))
+        return pairs.find(({ take, give }) => isSameResource(take, give) && !isSaid(take, give))
       })
       const sharing = (side: 'gone' | 'come', { thing }: Acquisition) =>
         maker.words[side].find((one) => one.role === 'take' && one.thing.some((part) => thing.includes(part)))

@@ -11,50 +11,50 @@ import type { Found } from '../../subject/rule.ts'
 import { doneMoreOften } from '../reading/differences.ts'
 
 /** Who runs it, and the arguments that name the place; without any, there is only one of it. */
-type Row = readonly [words: RegExp, role: 'hands' | 'waits', who: string, argument?: number]
+type Row = readonly [words: RegExp, role: 'queues' | 'waits', who: string, argument?: number]
 
 const rows: readonly Row[] = [
-  [/^(?:queue_(?:delayed_|rcu_)?work|mod_delayed_work)$/, 'hands', 'workqueue', 0],
-  [/^(?:queue_(?:delayed_)?work_on|mod_delayed_work_on|queue_work_node)$/, 'hands', 'workqueue', 1],
+  [/^(?:queue_(?:delayed_|rcu_)?work|mod_delayed_work)$/, 'queues', 'workqueue', 0],
+  [/^(?:queue_(?:delayed_)?work_on|mod_delayed_work_on|queue_work_node)$/, 'queues', 'workqueue', 1],
   [/^(?:__)?(?:flush|drain|destroy)_workqueue$/, 'waits', 'workqueue', 0],
-  [/^call_rcu(?:_hurry)?$|^k?v?free_rcu$/, 'hands', 'RCU'],
+  [/^call_rcu(?:_hurry)?$|^k?v?free_rcu$/, 'queues', 'RCU'],
   [/^rcu_barrier$/, 'waits', 'RCU'],
-  [/^call_srcu$/, 'hands', 'SRCU', 0],
+  [/^call_srcu$/, 'queues', 'SRCU', 0],
   [/^srcu_barrier$/, 'waits', 'SRCU', 0],
-  [/^call_rcu_tasks$/, 'hands', 'RCU tasks'],
+  [/^call_rcu_tasks$/, 'queues', 'RCU tasks'],
   [/^rcu_barrier_tasks$/, 'waits', 'RCU tasks'],
-  [/^(?:mod|add)_timer(?:_\w+)?$/, 'hands', 'timer', 0],
+  [/^(?:mod|add)_timer(?:_\w+)?$/, 'queues', 'timer', 0],
   [/^(?:del_timer_sync|timer_(?:delete|shutdown)_sync)$/, 'waits', 'timer', 0],
-  [/^hrtimer_start\w*$/, 'hands', 'hrtimer', 0],
+  [/^hrtimer_start\w*$/, 'queues', 'hrtimer', 0],
   [/^hrtimer_cancel$/, 'waits', 'hrtimer', 0],
-  [/^tasklet_(?:hi_)?schedule$/, 'hands', 'tasklet', 0],
+  [/^tasklet_(?:hi_)?schedule$/, 'queues', 'tasklet', 0],
   [/^tasklet_kill$/, 'waits', 'tasklet', 0],
-  [/^schedule_(?:delayed_)?work$/, 'hands', 'work', 0],
+  [/^schedule_(?:delayed_)?work$/, 'queues', 'work', 0],
   [/^(?:cancel_(?:delayed_)?work_sync|flush_(?:delayed_)?work|disable_(?:delayed_)?work_sync)$/, 'waits', 'work', 0],
-  [/^kthread_queue_(?:delayed_)?work$/, 'hands', 'worker', 0],
+  [/^kthread_queue_(?:delayed_)?work$/, 'queues', 'worker', 0],
   [/^kthread_(?:flush|destroy)_worker$/, 'waits', 'worker', 0],
 ]
 /** A work has its own queue besides, and can be waited for alone. */
 const works = /^(?:queue_(?:delayed_|rcu_)?work|mod_delayed_work|kthread_queue_(?:delayed_)?work)$/
 
-interface Stop {
-  readonly role: 'hands' | 'waits'
+interface Deferral {
+  readonly role: 'queues' | 'waits'
   /** Who runs it, by the place's last name. */
   readonly place: string
   readonly title: string
 }
 
-function stopsOf(side: Side, own: Definition, other: Side): Stop[] {
+function deferralsOf(side: Side, own: Definition, other: Side): Deferral[] {
   return withHelpers(side, own, other).flatMap(({ body }) =>
-    callsIn(body).flatMap((call): Stop[] => {
+    callsIn(body).flatMap((call): Deferral[] => {
       const row = rows.find(([words]) => words.test(call.name))
       if (row === undefined) return []
       const [, role, who, argument] = row
-      const stop = (kind: string, number: number | undefined): Stop => {
+      const deferral = (kind: string, number: number | undefined): Deferral => {
         const on = number === undefined ? '' : plainly(call.values[number] ?? [])
         return { role, place: `${kind} ${lastName(on)}`, title: on === '' ? kind : `the ${kind} ${on}` }
       }
-      return works.test(call.name) ? [stop(who, argument), stop('work', 1)] : [stop(who, argument)]
+      return works.test(call.name) ? [deferral(who, argument), deferral('work', 1)] : [deferral(who, argument)]
     }),
   )
 }
@@ -66,13 +66,13 @@ function stopsOf(side: Side, own: Definition, other: Side): Stop[] {
 export function deferredWorkFindings(functions: ChangedFunctions): Found[] {
   const differences = doneMoreOften(
     functions,
-    stopsOf,
+    deferralsOf,
     (one, other) => one.role === other.role && one.place === other.place,
   )
   return differences.flatMap((maker): Found[] => {
-    const [from, to] = [maker.gone, maker.come].map((list) => list.filter(({ role }) => role === 'hands'))
+    const [from, to] = [maker.gone, maker.come].map((list) => list.filter(({ role }) => role === 'queues'))
     if (from!.length === 0 || to!.length === 0) return []
-    const waitFor = (places: readonly Stop[], waits: readonly Stop[]) =>
+    const waitFor = (places: readonly Deferral[], waits: readonly Deferral[]) =>
       waits.find((one) => one.role === 'waits' && places.some(({ place }) => place === one.place))
     for (const { of, gone, come } of differences) {
       if (of === maker.of || !functions.areApart(maker.of.name, of.name)) continue

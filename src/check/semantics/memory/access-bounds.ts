@@ -2,7 +2,7 @@
 // How far functions reach into the room of an object or a buffer: by an index, by an offset, behind the object's own
 // end, or by a call that is given the place and a length; and by which conditions and values that is bounded.
 
-import { endAt, partsBetween, valueFrom, withoutParentheses } from '../../../c/tokens/brackets.ts'
+import { partsBetween, topOf, valueFrom, withoutParentheses } from '../../../c/tokens/brackets.ts'
 import { argumentsAt, bracketsAround, callsIn } from '../../../c/tokens/calls.ts'
 import { constantValue } from '../../../c/tokens/constant-value.ts'
 import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
@@ -276,7 +276,9 @@ function isGiven(tokens: readonly Token[], name: string): boolean {
 
 /** The end of what is added to the operand at `at`. */
 function endOfOperand(tokens: readonly Token[], at: number): number {
-  const end = endAt(tokens, at, /^(?:[,;)\]=?]|[<>]=?|[=!]=|&&|\|\|)$/)
+  const ends = /^(?:[,;)\]=?]|[<>]=?|[=!]=|&&|\|\|)$/
+  const behind = topOf(tokens.slice(at)).find((index) => ends.test(tokens[at + index]!.text))
+  const end = behind === undefined ? tokens.length : at + behind
   // `((void *)v) + n`.
   if (tokens[end]?.text === ')' && tokens[end + 1]?.text === '+') return endOfOperand(tokens, end + 1)
   return end

@@ -18,7 +18,7 @@ import { type BoundedAccess, boundedAccessesIn, checksRoom } from './access-boun
 import { type AllocationSize, allocationSizesIn, packet, type Reading } from './allocation-sizes.ts'
 import { mayExceed, type Size, spelledSize } from './sizes.ts'
 
-interface Both {
+interface Versions {
   readonly name: string
   readonly file: string
   readonly before: readonly Definition[]
@@ -33,8 +33,8 @@ interface Growth {
 }
 
 /** The functions that differ, and those in which a constant stands that has another value. */
-function bothSides(functions: ChangedFunctions, constants: ReadonlySet<string>): Both[] {
-  const found = functions.all.flatMap(({ name, file, before: old, after: young, isPutIn }): Both[] => {
+function versionsOf(functions: ChangedFunctions, constants: ReadonlySet<string>): Versions[] {
+  const found = functions.all.flatMap(({ name, file, before: old, after: young, isPutIn }): Versions[] => {
     if (young === undefined || isPutIn === true) return []
     const before = old === undefined ? [] : withHelpers(functions.before, old, functions.after)
     return [{ name, file, before, after: withHelpers(functions.after, young, functions.before) }]
@@ -94,7 +94,7 @@ export function largerAllocationFindings(functions: ChangedFunctions, changes: r
     find: (name) => functions.library.definition(name),
   })
   const [before, after] = [reading(functions.before, 'before'), reading(functions.after, 'after')]
-  const all = bothSides(functions, new Set(constants.keys()))
+  const all = versionsOf(functions, new Set(constants.keys()))
   return all.flatMap((maker): Found[] => {
     if (maker.before.length === 0) return []
     const rooms = (side: Reading, texts: readonly Definition[]) => texts.flatMap((one) => allocationSizesIn(side, one))
@@ -139,7 +139,7 @@ function valuesOf(constants: ReadonlyMap<string, readonly Token[]>): ReadonlyMap
   )
 }
 
-function findingOf(maker: Both, { thing, old, young }: Growth, users: readonly Both[]): Found {
+function findingOf(maker: Versions, { thing, old, young }: Growth, users: readonly Versions[]): Found {
   const names = users.map(({ name }) => name)
   const what = /^(?:struct|union) \w+$/.test(thing) ? `objects of ${thing}` : thing
   return {

@@ -78,7 +78,7 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
   const effective = new Set([...lost, ...won].map(({ statement }) => statement))
   const said = new Set<Reason>()
   if (isCut) said.add('cut')
-  const otherwise = cancel(lost, won, functions, said)
+  const otherwise = cancelCommonEffects(lost, won, functions, said)
   // What a function that is called does now, or did, is done as before.
   const elsewhere = doneAsOften(did, does)
   for (const list of [lost, won])
@@ -87,13 +87,13 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
       said.add('moved')
     }
   if (isBelowOthers) said.add('condition')
-  if (headOf(before) !== headOf(after)) said.add('interface')
-  const [takenBefore, taken] = [did, does].map((all) => new Set(all.filter(isTaking).map(ownerOf)))
-  const given = new Set(does.filter((one) => !isTaking(one)).map(ownerOf))
+  if (signatureOf(before) !== signatureOf(after)) said.add('interface')
+  const [takenBefore, taken] = [did, does].map((all) => new Set(all.filter(isTaking).map(placeKey)))
+  const given = new Set(does.filter((one) => !isTaking(one)).map(placeKey))
   const allocated = does.some(({ kind }) => kind === 'allocate')
   const isRelease = (one: Effect): boolean => {
     if (!one.statement.leaves) return false
-    if (one.kind === 'lock' || one.kind === 'count') return one.how !== 'taken' && taken!.has(ownerOf(one))
+    if (one.kind === 'lock' || one.kind === 'count') return one.how !== 'taken' && taken!.has(placeKey(one))
     // Memory that this call got and hands to nobody.
     return one.kind === 'free' && (allocated || one.place?.isLive === false)
   }
@@ -105,7 +105,7 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
   })
   const isKept = (owner: string) => takenBefore!.has(owner) && taken!.has(owner) && given.has(owner)
   const isGone = goneWithExit(gone, come)
-  const left = lost.filter((one) => !isCheck(one) && !(isGone(one) && isKept(ownerOf(one))))
+  const left = lost.filter((one) => !isCheck(one) && !(isGone(one) && isKept(placeKey(one))))
   for (const reason of reasonsOf({ gone, come, old, young }, variables, effective)) said.add(reason)
   const orders = orderOf(come)
   const isLess = moreOftenIn(orderOf(gone), orders, (one, other) => one === other).length > 0
@@ -113,10 +113,10 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
   const names = (side: 'before' | 'after', one: Definition) =>
     namesIn(one, functions.facts.once(nameWrappers, functions[side]))
   const living = [
-    ...told(left, kept),
+    ...livingOfEffects(left, kept),
     ...otherwise,
-    ...stored(readers.after, come, young, variables),
-    ...named(names('before', before), names('after', after)),
+    ...livingOfStores(readers.after, come, young, variables),
+    ...livingOfNames(names('before', before), names('after', after)),
   ]
   if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
   const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])
@@ -129,13 +129,13 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
 /**
  * Names that are made in a buffer, and are registered or looked for: that of a call's own text is told with the call.
  */
-function named(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
+function livingOfNames(old: readonly NameUse[], young: readonly NameUse[]): Living[] {
   const isSame = (one: NameUse, other: NameUse) => one.word === other.word && one.name === other.name
   const lost = onlyIn(old, young, isSame)
   return onlyIn(young, old, isSame).flatMap(({ word, name, isBuffered }): Living[] => {
     const gone = lost.find((its) => its.word === word)
     if (!isBuffered || gone === undefined) return []
-    return [{ object: calledAs(word), before: `with "${gone.name}"`, after: `with "${name}"` }]
+    return [{ object: callTitle(word), before: `with "${gone.name}"`, after: `with "${name}"` }]
   })
 }
 
@@ -164,7 +164,7 @@ function isCheck({ kind, statement }: Effect): boolean {
 
 /** Counts and sections (not locks) that are taken and given back, both only now: they end with the call. */
 function isHeld(one: Effect, won: readonly Effect[]): boolean {
-  const own = won.filter((other) => ownerOf(other) === ownerOf(one) && (other.kind === 'count' || isSection(other)))
+  const own = won.filter((other) => placeKey(other) === placeKey(one) && (other.kind === 'count' || isSection(other)))
   return own.some(({ how }) => how !== own[0]!.how)
 }
 
@@ -192,12 +192,12 @@ function isTaking({ kind, how }: Effect): boolean {
   return (kind === 'lock' || kind === 'count') && (how === 'taken' || how === 'entered')
 }
 
-function ownerOf({ kind, object, member }: Effect): string {
+function placeKey({ kind, object, member }: Effect): string {
   return `${kind} ${object} ${member}`
 }
 
 /** Takes out what both sides do; gives what both do by a call or an assignment that differs. */
-function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said: Set<Reason>): Living[] {
+function cancelCommonEffects(lost: Effect[], won: Effect[], functions: ChangedFunctions, said: Set<Reason>): Living[] {
   const pairs: [Effect, Effect][] = []
   const take = (key: (one: Effect) => string) => {
     for (let at = lost.length - 1; at >= 0; at--) {
@@ -210,13 +210,13 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
   take((one) => `${keyOf(one)}\n${one.act.name}`)
   take(keyOf)
   const seen = new Set<string>()
-  const isRetyped = retyped(functions)
+  const hasNewSignature = changedSignatures(functions)
   const isOnOneSide = ({ act: { name = '' } }: Effect) =>
     functions.before.definitions.has(name) !== functions.after.definitions.has(name)
   const plainReason = (one: Effect, other: Effect): Reason | undefined => {
     const { name = '' } = one.act
     if (name === other.act.name) {
-      if (isRetyped(name) && isLonger(one.act, other.act)) return 'handed'
+      if (hasNewSignature(name) && isLonger(one.act, other.act)) return 'handed'
       if (answers.test(name) && goesToOnePlace(one.act, other.act)) return 'result'
       // A wait for the same that only reads its condition in another order; by another condition, who tells it may not
       // know.
@@ -240,20 +240,20 @@ function cancel(lost: Effect[], won: Effect[], functions: ChangedFunctions, said
     const { name } = one.act
     const { before, after } = wordsThatDiffer(one.act, other.act)
     return name !== undefined && name === other.act.name
-      ? [{ object: calledAs(name), ...shortened(before, after) }]
+      ? [{ object: callTitle(name), ...shortened(before, after) }]
       : [livingOf(one, [before], [after])]
   })
 }
 
 /** Functions that the patch gives other parameters: what they do with them is told of them. */
-function retyped({ all }: ChangedFunctions): (name: string) => boolean {
+function changedSignatures({ all }: ChangedFunctions): (name: string) => boolean {
   return (name) =>
     all.some(
       (one) =>
         one.name === name &&
         one.before !== undefined &&
         one.after !== undefined &&
-        headOf(one.before) !== headOf(one.after),
+        signatureOf(one.before) !== signatureOf(one.after),
     )
 }
 
@@ -263,21 +263,21 @@ function isLonger({ parts: before }: CallOrAssignment, { parts: after }: CallOrA
   return before.length !== after.length && before.slice(0, both).every((part, at) => part.exact === after[at]!.exact)
 }
 
-function calledAs(name: string): string {
+function callTitle(name: string): string {
   return /^inline/.test(name) ? name : `${name}()`
 }
 
 /** What a function takes and returns, without the names of its parameters. */
-function headOf(definition: ChangedFunction['before'] & {}): string {
+function signatureOf(definition: ChangedFunction['before'] & {}): string {
   const words = definition.head.filter(({ text }) => !/^(?:static|inline|noinline\w*|const|__\w+)$/.test(text))
   return `${exactly(words, variablesOf(definition))} ${definition.parameters?.length ?? ''}`
 }
 
 /** What of each thing was done before and is done after. */
-function told(lost: readonly Effect[], won: readonly Effect[]): Living[] {
-  const owners = new Set([...lost, ...won].map(ownerOf))
+function livingOfEffects(lost: readonly Effect[], won: readonly Effect[]): Living[] {
+  const owners = new Set([...lost, ...won].map(placeKey))
   return [...owners].map((owner) => {
-    const [before, after] = [lost, won].map((list) => list.filter((one) => ownerOf(one) === owner))
+    const [before, after] = [lost, won].map((list) => list.filter((one) => placeKey(one) === owner))
     const howsOf = (list: readonly Effect[]) => [...new Set(list.map(({ how }) => how))]
     return livingOf([...before!, ...after!][0]!, howsOf(before!), howsOf(after!))
   })
@@ -294,7 +294,7 @@ function livingOf({ object, member }: Effect, before: readonly string[], after: 
 }
 
 /** Members that get, by a statement that is as it was, a local value that is computed otherwise. */
-function stored(
+function livingOfStores(
   reader: Reader,
   come: readonly Statement[],
   all: readonly Statement[],

@@ -2,9 +2,9 @@
 // How the members of objects that live are written and read: by which constants, masks, shifts, units and calls.
 // Variables are left out, so that only what a value means is compared, and not from where it comes.
 
-import { endAt, valueFrom } from '../../../c/tokens/brackets.ts'
+import { valueFrom } from '../../../c/tokens/brackets.ts'
 import { argumentsAt, callAround } from '../../../c/tokens/calls.ts'
-import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
+import { closing, findOutside, openingOf, type Token } from '../../../c/tokens/lexer.ts'
 import { isArrow, isMember } from '../../../c/tokens/names.ts'
 import { assignment } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
@@ -198,7 +198,7 @@ export function labelsOf(body: readonly Token[], from: number, to: number): Toke
   const found: Token[][] = []
   for (let at = end; at < close; at++) {
     if (body[at]!.text !== 'case') continue
-    found.push(body.slice(at + 1, endAt(body, at + 1, /^:$/)))
+    found.push(body.slice(at + 1, findOutside(body, at + 1, ':')))
   }
   return found
 }

@@ -2,9 +2,9 @@
 // To which members of living objects a constant is written, and by which it reads them: straight, by way of a local
 // variable, or by way of a function that is given it or hands back the member.
 
-import { endAt, valueFrom } from '../../../c/tokens/brackets.ts'
+import { valueFrom } from '../../../c/tokens/brackets.ts'
 import { callAround, callsIn } from '../../../c/tokens/calls.ts'
-import type { Token } from '../../../c/tokens/lexer.ts'
+import { findOutside, type Token } from '../../../c/tokens/lexer.ts'
 import { isMember, wordsAt } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { namesOfParameters, variablesOf } from '../../../c/written/local-variables.ts'
@@ -164,7 +164,7 @@ function isAlone(value: readonly Token[]): boolean {
 function handedBack(callee: Definition): string[] {
   const { body } = callee
   return body.flatMap(({ text }, at) => {
-    const value = text === 'return' ? body.slice(at + 1, endAt(body, at + 1, /^;$/)) : []
+    const value = text === 'return' ? body.slice(at + 1, findOutside(body, at + 1, ';')) : []
     return liveMember(accessPathOf(withoutReader(value), variablesOf(callee))) ?? []
   })
 }

@@ -14,7 +14,7 @@ import { primitiveOf } from '../../locks/primitives.ts'
 import type { Library } from '../../subject/callee-bodies.ts'
 import type { ChangedFunctions, Side } from '../../subject/changed-functions.ts'
 import type { Found } from '../../subject/rule.ts'
-import { type Acquisition, acquisitionsBy, isOne } from '../effects/acquisitions.ts'
+import { type Acquisition, acquisitionsBy, isSameResource } from '../effects/acquisitions.ts'
 import { spelled } from '../reading/calls-and-assignments.ts'
 import { type DoneMoreOften, doneMoreOften } from '../reading/differences.ts'
 import { asks, says } from '../reading/known-callees.ts'
@@ -115,7 +115,9 @@ function takesToo(list: readonly OwnershipChange[], give: OwnershipChange): bool
     (one) =>
       one.role === 'take' &&
       (one.key === give.key ||
-        (one.acquisition !== undefined && give.acquisition !== undefined && isOne(one.acquisition, give.acquisition))),
+        (one.acquisition !== undefined &&
+          give.acquisition !== undefined &&
+          isSameResource(one.acquisition, give.acquisition))),
   )
 }
 

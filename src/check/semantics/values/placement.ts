@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether a function, a macro or a constant says where an entry of a table or a tree stands.
 
-import { endAt, statementStart } from '../../../c/tokens/brackets.ts'
+import { statementStart } from '../../../c/tokens/brackets.ts'
 import { bracketsAround, callAround } from '../../../c/tokens/calls.ts'
-import { closing, type Token } from '../../../c/tokens/lexer.ts'
+import { closing, findOutside, type Token } from '../../../c/tokens/lexer.ts'
 import { isMember } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { declaredAt, parametersOf } from '../../../c/written/local-variables.ts'
@@ -135,7 +135,7 @@ function mayBePlace(definition: Definition | undefined): boolean {
 function isOnlyFor(body: readonly Token[], variable: string, name: string): boolean {
   return body.every(({ text }, at) => {
     if (text !== variable || body[at + 1]?.text !== '=' || isMember(body, at)) return true
-    const value = body.slice(at + 2, endAt(body, at + 2, /^;$/))
+    const value = body.slice(at + 2, findOutside(body, at + 2, ';'))
     return value.length === 1 || value.some((one) => one.text === name)
   })
 }

@@ -4,9 +4,8 @@
 // Facts: include/linux/{proc_fs,sysfs,kernfs,debugfs,kobject,netdevice,module}.h, include/linux/device.h and
 // device/bus.h.
 
-import { endAt } from '../../../c/tokens/brackets.ts'
 import { argumentsAt, callsIn } from '../../../c/tokens/calls.ts'
-import type { Token } from '../../../c/tokens/lexer.ts'
+import { findOutside, type Token } from '../../../c/tokens/lexer.ts'
 import { isMember } from '../../../c/tokens/names.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { parametersOf, variablesOf } from '../../../c/written/local-variables.ts'
@@ -96,7 +95,7 @@ function filling(body: readonly Token[], before: number, name: string): readonly
       found = [...put.flat(), ...found]
       if (!/cat$/.test(fill)) return found
     } else if (body[at + 1]?.text === '=' && !isMember(body, at))
-      return [...body.slice(at + 2, endAt(body, at + 2, /^;$/)), ...found]
+      return [...body.slice(at + 2, findOutside(body, at + 2, ';')), ...found]
   }
   return found
 }
