@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which symbol of the running kernel a C name of a unit stands for. The unit's object, compiled as the kernel's own
 // was, says what became of a name: it has a symbol of its own, the compiler numbered it, or it is gone, because all
-// that used it took it in.
+// that used it inlined it.
 
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import { type Atom, type SplitObject, splitObject } from '../../diff/object/split-object.ts'
@@ -53,7 +53,7 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
 
   return {
     externalize(name, kind, _isInline, label = name) {
-      if (kind === 'function') return isTakenIn(name) ? undefined : bind(functions.get(label), label)
+      if (kind === 'function') return isInlined(name) ? undefined : bind(functions.get(label), label)
       const kept = unit.kept?.(name)
       if (kept !== undefined) return bind(data.get(kept), kept)
       const dot = name.indexOf('.')
@@ -62,7 +62,7 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
       return bind(data.get(name) ?? staticLocal(name.slice(0, dot), name.slice(dot + 1)))
     },
     inlining(name) {
-      if (isTakenIn(name)) return 'inline'
+      if (isInlined(name)) return 'inline'
       return isCloned(name) ? 'noinline' : undefined
     },
   }
@@ -74,7 +74,7 @@ export function runningNames(unit: RunningUnit): Pick<SourceRequest, 'externaliz
     return [...used].some((one) => sourceName(one) === name && !/\.part\.\d/.test(one) && !isColdPart(one))
   }
 
-  function isTakenIn(name: string): boolean {
+  function isInlined(name: string): boolean {
     if (unit.extracted === undefined || !isPutInto(name, unit.extracted)) return false
     used ??= usedBy(atoms, unit.extracted.names)
     return !used.has(name)

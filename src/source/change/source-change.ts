@@ -201,7 +201,7 @@ function onlyCompiled(compared: Change, reached: ReadonlySet<string>): OnlyCompi
       return [
         {
           before,
-          why: `as it takes in ${inside}; before the patch it calls it, so it need not be replaced`,
+          why: `as it inlines ${inside}; before the patch it calls it, so it need not be replaced`,
           matters: false,
         },
       ]

@@ -14,7 +14,7 @@ import { isNop } from '../../x86/padding.ts'
 import { isCompilersCall } from '../../x86/thunks.ts'
 
 export type DifferenceClass =
-  /** The unit has no code of the function: it was taken in, or is not called. */
+  /** The unit has no code of the function: it was inlined, or is not called. */
   | 'missing'
   /** The unit has code of it, and the extract has none. */
   | 'left-out'
@@ -25,7 +25,7 @@ export type DifferenceClass =
    * them.
    */
   | 'other-split'
-  /** The one calls what the other has taken in. */
+  /** The one calls what the other has inlined. */
   | 'other-inlining'
   /** Both call the same, but not equally often: a path was copied, or two were merged. */
   | 'other-calls'
@@ -157,7 +157,7 @@ export function differenceOf(one: Code, other: Code, reason: string): Difference
     return {
       class: 'other-inlining',
       message: [
-        ...(calling.length > 0 ? [`It calls ${list(calling)}, which the unit has taken in or left out`] : []),
+        ...(calling.length > 0 ? [`It calls ${list(calling)}, which the unit has inlined or left out`] : []),
         ...(called.length > 0 ? [`it does not call ${list(called)} as the unit does`] : []),
       ].join('; '),
     }

@@ -175,7 +175,7 @@ const chosen: ReadonlySet<string> = new Set<Likeness['code']>([
 /** What is to be said about a function of an extract that is not what its unit has. */
 export function likenessFindings(unit: string, symbol: string, likeness: Likeness | undefined): Finding[] {
   if (likeness === undefined || likeness.code === 'identical') return []
-  const { code, explanation = 'it can not be said why' } = likeness
+  const { code, explanation = 'the reason is not known' } = likeness
   const about = { symbol, unit }
   if (code === 'same-by-source')
     return [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is said of a function beside its code: attributes, and of those the object file shows the section, the alignment
 // and whether it is weak. Two functions of the same instructions may differ in that, and do not do the same then: one
-// may be traced, be taken in, or have its place among code that must not be, and the other not.
+// may be traced, be inlined, or have its place among code that must not be, and the other not.
 import { readFile } from 'node:fs/promises'
 import type { ElfSymbol, ObjectFile } from '../../elf/read.ts'
 
@@ -72,7 +72,7 @@ export function attributeDifference(
     // A function that the unit does not have is told elsewhere, or new.
     if (there === undefined) continue
     for (const one of there)
-      if (!here.has(one) && !indifferent.test(one)) return `${name} has not the attribute ${one} of the unit`
+      if (!here.has(one) && !indifferent.test(one)) return `${name} lacks the attribute ${one} of the unit`
     for (const one of here)
       if (!there.has(one) && !indifferent.test(one) && !added.test(one))
         return `${name} has the attribute ${one}, which the unit does not give it`

@@ -45,7 +45,7 @@ export interface Wanted {
 }
 
 /**
- * gcc's flags with which a function is compiled without regard to others, unless the text says that they are taken in.
+ * gcc's flags with which a function is compiled without regard to others, unless the text asks for inlining.
  */
 export const byItself: readonly string[] = (
   'inline-functions inline-small-functions inline-functions-called-once partial-inlining ipa-sra ipa-cp ipa-bit-cp ' +
@@ -59,8 +59,8 @@ export const byItself: readonly string[] = (
 export type Way = (flags: readonly string[]) => readonly string[]
 
 /**
- * In the order in which they are tried. What the compiler was seen to take in carries `inline` in an extract, and may
- * not in the unit; without any taking in the word means nothing, but that the kernel's `inline` is not traced. Not
+ * In the order in which they are tried. What the compiler was seen to inline carries `inline` in an extract, and may
+ * not in the unit; without inlining the word means nothing, but that the kernel's `inline` is not traced. Not
  * every unit compiles so.
  */
 const ways: readonly Way[] = [

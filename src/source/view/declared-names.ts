@@ -35,7 +35,7 @@ export function aliased({ tokens, declaration }: Item, name: string): string | u
   return at === -1 ? undefined : tokens[at + 2]!.text.slice(1, -1)
 }
 
-/** Whether a function's body is only for taking it in, and another one may follow (`extern inline` of gnu89). */
+/** Whether a function's body is only for inlining, and another one may follow (`extern inline` of gnu89). */
 export function isOnlyForInlining({ tokens, declaration: { storage, body } }: Item): boolean {
   if (body === undefined || !storage.has('extern')) return false
   return tokens.slice(0, body.from).some(({ text }) => /^(?:__)?gnu_inline(?:__)?$/.test(text))
@@ -82,7 +82,7 @@ export function declaresInBody({ tokens, declaration: { body } }: Item, name: st
   return false
 }
 
-/** Whether a function may be taken in wherever it is called. */
+/** Whether a function may be inlined wherever it is called. */
 export function isInline({ declaration: { storage } }: Item): boolean {
   return storage.has('inline') || storage.has('__inline') || storage.has('__inline__')
 }

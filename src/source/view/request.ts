@@ -46,7 +46,7 @@ export interface SourceRequest {
   readonly privateCopy?: (functionName: string) => string
   /**
    * What the compiler did with a function of the unit where it could choose, so that it does the same with a copy,
-   * though that has fewer callers: it took it in, or called it. Without it, and where undefined, the compiler chooses
+   * though that has fewer callers: it inlined it, or called it. Without it, and where undefined, the compiler chooses
    * anew.
    */
   readonly inlining?: (functionName: string) => 'inline' | 'noinline' | undefined

@@ -332,7 +332,7 @@ describe('gcc', () => {
       expect(names(change)).toEqual(['callee'])
       expect(change.compared.changed.map(({ before }) => before.name)).toEqual(['callee', 'caller'])
       expect(change.findings).toMatchObject([{ rule: 'same-source-other-code', symbol: 'caller' }])
-      expect(change.findings[0]!.message).toContain('takes in callee')
+      expect(change.findings[0]!.message).toContain('inlines callee')
     },
   )
 })

@@ -130,7 +130,7 @@ describe('a difference is put into its class:', () => {
     expect(message).toMatch(/work\.(constprop|isra)/)
   })
 
-  test('what the unit has taken in is called', () => {
+  test('what the unit has inlined is called', () => {
     const [kind, message] = differs(
       'int helper(int x) { return x * 3; } int work(int x) { return helper(x) + get(); }',
       'int helper(int x); int work(int x) { return helper(x) + get(); }',
@@ -139,7 +139,7 @@ describe('a difference is put into its class:', () => {
     expect(message).toContain('calls helper')
   })
 
-  test('what the unit calls is taken in', () => {
+  test('what the unit calls is inlined', () => {
     const [kind, message] = differs(
       'noinline int helper(int x) { return x * 3 + get(); } int work(int x) { return helper(x); }',
       'static int helper(int x) { return x * 3 + get(); } int work(int x) { return helper(x); }',
@@ -148,7 +148,7 @@ describe('a difference is put into its class:', () => {
     expect(message).toContain('helper')
   })
 
-  test('what the unit has split off for several callers is taken in by the only one', () => {
+  test('what the unit has split off for several callers is inlined into the only one', () => {
     const [kind, message] = differs(
       'int part(int) NAMED("check.part.0"); int work(int x) { return x < 0 ? 0 : part(x); }',
       'int work(int x) { return x < 0 ? 0 : get() * x; }',
