@@ -162,3 +162,10 @@ export class TopLevelSplitter {
     return this.#items
   }
 }
+
+/** The declarations of several parts of a text that follow one another. */
+export function declarationsIn(parts: Iterable<readonly Token[]>): Token[][] {
+  const splitter = new TopLevelSplitter()
+  for (const part of parts) splitter.add(part)
+  return splitter.finish()
+}

@@ -5,7 +5,7 @@
 import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
-import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
+import { declarationsIn } from '../../c/tokens/top-level.ts'
 import { grouped } from '../../ground/grouped.ts'
 
 /** An #include of the main file. */
@@ -61,9 +61,8 @@ function filesThatSay(expanded: Expanded, words: ReadonlySet<string>): Set<strin
   const { text, parts } = expanded
   // What a file declares goes on behind what it includes in between.
   for (const [file, own] of grouped(parts, ({ files }) => files.at(-1)!)) {
-    const splitter = new TopLevelSplitter()
-    for (const { start, end } of own) splitter.add(tokenize(text, start, end))
-    if (splitter.finish().some((tokens) => declaresAny(tokens, words))) found.add(file)
+    const declarations = declarationsIn(own.map(({ start, end }) => tokenize(text, start, end)))
+    if (declarations.some((tokens) => declaresAny(tokens, words))) found.add(file)
   }
   return found
 }

@@ -4,7 +4,7 @@
 import { attributeEnd, type Declared, parseDeclaration } from '../../c/tokens/declarators.ts'
 import { closing, partsOf, type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
-import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
+import { declarationsIn } from '../../c/tokens/top-level.ts'
 import { headersThatDeclare, type View } from './unit-view.ts'
 
 export interface Attribute {
@@ -58,12 +58,8 @@ export function attributesOnly(others: readonly Declared[], definition: Declared
 /** The declarations of a function in the headers. */
 export function declarationsInHeaders(view: View, name: string): Declared[] {
   const parts = new Map([...headersThatDeclare(view, name, true)])
-  return [...parts].flatMap(([from, to]) => {
-    const splitter = new TopLevelSplitter()
-    splitter.add(tokenize(view.expanded.text, from, to))
-    return splitter
-      .finish()
-      .filter((tokens) => tokens.some(({ text }) => text === name))
-      .map((tokens) => ({ tokens, declaration: parseDeclaration(tokens, 0, tokens.length) }))
-  })
+  return [...parts]
+    .flatMap(([from, to]) => declarationsIn([tokenize(view.expanded.text, from, to)]))
+    .filter((tokens) => tokens.some(({ text }) => text === name))
+    .map((tokens) => ({ tokens, declaration: parseDeclaration(tokens, 0, tokens.length) }))
 }

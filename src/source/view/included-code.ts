@@ -6,7 +6,7 @@ import path from 'node:path'
 import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import { type Token, tokenize, withoutComments } from '../../c/tokens/lexer.ts'
-import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
+import { declarationsIn } from '../../c/tokens/top-level.ts'
 import type { Splices } from '../../c/written/written-lines.ts'
 import type { SourceUnit } from './request.ts'
 
@@ -68,10 +68,9 @@ export function filesWithCode(unit: SourceUnit, expanded: Expanded): ReadonlySet
   }
   const near = expanded.parts.filter(({ files }) => files.every(isNear) || (files.length === 1 && isList(files[0]!)))
   // One after the other: what a file includes amid a declaration belongs to that declaration.
-  const splitter = new TopLevelSplitter()
-  for (const { start, end } of near) splitter.add(tokenize(expanded.text, start, end))
+  const items = declarationsIn(near.map(({ start, end }) => tokenize(expanded.text, start, end)))
   let at = 0
-  for (const item of splitter.finish()) {
+  for (const item of items) {
     const [first] = item
     while (at + 1 < near.length && near[at]!.end <= first!.start) at++
     // What begins with no name was cut out of a declaration of the unit's own.

@@ -8,7 +8,7 @@ import { type Expanded, readExpanded } from '../../c/expanded/expanded-text.ts'
 import { withPrototypesByType } from '../../c/expanded/function-typedefs.ts'
 import { type Declaration, parseDeclaration } from '../../c/tokens/declarators.ts'
 import { isClosing, isOpening, type Token, tokenize } from '../../c/tokens/lexer.ts'
-import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
+import { declarationsIn } from '../../c/tokens/top-level.ts'
 import { probeFile, type Written, writtenView } from '../../c/written/written-lines.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
@@ -131,9 +131,9 @@ function chunksOf(written: Written, items: readonly (readonly Token[])[]): Chunk
 
 /** The declarations of the headers: each a chunk of its own, before line 1 and with no text as written. */
 function headerChunks({ text, headers }: Expanded): Chunk[] {
-  const splitter = new TopLevelSplitter()
-  for (let at = 0; at < headers.length; at += 2) splitter.add(tokenize(text, headers[at]!, headers[at + 1]!))
-  const items = splitter.finish()
+  const parts: Token[][] = []
+  for (let at = 0; at < headers.length; at += 2) parts.push(tokenize(text, headers[at]!, headers[at + 1]!))
+  const items = declarationsIn(parts)
   return items.map((tokens, at) => {
     const line = at - items.length - 1
     const chunk = { from: line, to: line, tokens: [], items: [] as Item[] }

@@ -5,7 +5,7 @@
 import { declarationStart, isStorage, staticLocalsOf } from '../../c/expanded/local-statics.ts'
 import { parseDeclaration } from '../../c/tokens/declarators.ts'
 import { findOutside, type Token } from '../../c/tokens/lexer.ts'
-import { TopLevelSplitter } from '../../c/tokens/top-level.ts'
+import { declarationsIn } from '../../c/tokens/top-level.ts'
 import type { Chunk, Item } from './unit-view.ts'
 
 /** Indexes of tokens; the end is exclusive. */
@@ -17,9 +17,7 @@ export interface TokenRange {
 /** The bodies that are written out in a chunk, with their braces. */
 function bodiesIn(tokens: readonly Token[]): TokenRange[] {
   const at = new Map(tokens.map(({ start }, index) => [start, index]))
-  const splitter = new TopLevelSplitter()
-  splitter.add(tokens)
-  return splitter.finish().flatMap((piece) => {
+  return declarationsIn([tokens]).flatMap((piece) => {
     const { body } = parseDeclaration(piece, 0, piece.length)
     return body === undefined
       ? []
