@@ -2,8 +2,9 @@
 // The parameters and local variables of a function as its text declares them. With them an access path such as
 // `base->lock` has a type, and what only lies on the stack is told from what lives longer.
 
+import { parseDeclaration, type Transparent } from '../tokens/declarators.ts'
 import { closing, findOutside, partsOf, type Token } from '../tokens/lexer.ts'
-import { assignment } from '../tokens/words.ts'
+import { assignment, isSpecifier } from '../tokens/words.ts'
 import { type Definition, declaredFunction } from './functions.ts'
 
 export interface Variable {
@@ -62,23 +63,22 @@ export function declaredAt(tokens: readonly Token[], start: number, isParameter:
     break
   }
   if (type === '') return []
-  const found: Variable[] = []
-  for (;;) {
-    let pointers = 0
-    while (tokens[at]?.text === '*' || (tokens[at]?.kind === 'name' && qualifiers.test(tokens[at]!.text))) {
-      if (tokens[at]!.text === '*') pointers++
-      at++
-    }
-    const name = tokens[at]
-    if (name?.kind !== 'name') return found
-    const behind = tokens[at + 1]?.text
-    if (behind !== undefined && !/^(?:=|,|;|\[|\)|:)$/.test(behind) && !/^__/.test(behind)) return found
-    found.push({ name: name.text, type, pointers, isParameter, isStatic, isArray: behind === '[' })
-    at++
-    at = findOutside(tokens, at, ',;')
-    if (tokens[at]?.text !== ',' || isParameter) return found
-    at++
-  }
+  const end = findOutside(tokens, start, isParameter ? ',;' : ';')
+  return parseDeclaration(tokens, start, end, annotationEnd).declarators.flatMap(({ name, at, from, isFunction }) => {
+    if (isFunction) return []
+    const pointers = tokens.slice(from, at).filter(({ text }) => text === '*').length
+    return [{ name, type, pointers, isParameter, isStatic, isArray: tokens[at + 1]?.text === '[' }]
+  })
+}
+
+/** Words of the kernel's that say something of a type, `__user`, or of what was named, `__aligned(8)`. */
+const annotationEnd: Transparent = (tokens, index) => {
+  const { text } = tokens[index]!
+  const next = tokens[index + 1]
+  const isTag = /^(?:struct|union|enum)$/.test(tokens[index - 1]?.text ?? '')
+  if (isTag || !text.startsWith('__') || isSpecifier(text)) return undefined
+  if (next?.text === '(') return closing(tokens, index + 1)
+  return next?.kind === 'name' || next?.text === '*' ? index + 1 : undefined
 }
 
 const known = new WeakMap<Definition, ReadonlyMap<string, Variable>>()
@@ -93,8 +93,13 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
   while (head[closing(head, open)]?.text === '(') open = closing(head, open)
   for (const { from, to } of partsOf(head, open + 1, closing(head, open) - 1))
     for (const one of declaredAt(head.slice(from, to), 0, true)) found.set(one.name, one)
-  for (const [at, { kind }] of body.entries()) {
-    if (kind !== 'name') continue
+  let behindMembers = 0
+  for (const [at, { kind, text }] of body.entries()) {
+    if (kind !== 'name' || at < behindMembers) continue
+    if (/^(?:struct|union|enum)$/.test(text)) {
+      const open = body[at + 1]?.text === '{' ? at + 1 : at + 2
+      if (body[open]?.text === '{') behindMembers = closing(body, open)
+    }
     const before = body[at - 1]?.text
     if (before !== undefined && !/^[;{}:(]$/.test(before)) continue
     if (before === '(' && !/^for/.test(body[at - 2]?.text ?? '')) continue
