@@ -167,6 +167,19 @@ describe('a patch that can’t be applied live', () => {
   })
 })
 
+describe('a patch in another spelling', () => {
+  test('is refused by the source engine, also where macros hide it', async () => {
+    const before = 'static int meminfo_proc_show('
+    const more = '#define BEGIN <%\n#define END %>\nstatic noinline int odd(int a)\nBEGIN\n\treturn a + 1;\nEND\n\n'
+    const used = edit(meminfo, before, more + before).concat(
+      edit('fs/proc/version.c', 'seq_printf(m, ', 'seq_printf((m), '),
+    )
+    const { code, stderr } = await build(used, '--engine', 'source')
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/^error: fs\/proc\/meminfo\.c is written with <%/m)
+  })
+})
+
 describe('a machine that lacks something', () => {
   /** A compiler by the right name that is another one, first on the path. */
   async function buildWithCompiler(script: string): Promise<Outcome> {

@@ -7,6 +7,7 @@ import { makeShadow } from '../../build/kbuild/shadow-tree.ts'
 import type { Unit } from '../../build/kbuild/units.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
+import { refuseDigraphs } from '../view/digraphs.ts'
 
 /** Numbers that move when a line or an expression is added elsewhere are the same on both sides. */
 const unnumbered = ['-w', '-D__LINE__=0', '-D__COUNTER__=0']
@@ -29,7 +30,7 @@ async function textOf(job: Job, bench: BuildTrees, unit: Unit, side: 'before' | 
 
 /**
  * The unit's text on both sides behind the preprocessor, with line markers.
- * @throws Fault `patch/does-not-preprocess`
+ * @throws Fault `patch/does-not-preprocess`, `patch/digraphs`
  */
 export async function preprocessedTexts(
   job: Job,
@@ -44,5 +45,6 @@ export async function preprocessedTexts(
       `${unit.source} compiles, but the preprocessor alone can't read it`,
       { remedy: 'Build this fix with --engine binary' },
     )
+  for (const text of [before, after]) refuseDigraphs({ file: unit.source, flags: unit.flags ?? [] }, text)
   return [before, after]
 }

@@ -13,7 +13,7 @@ const trigraph = /\?\?[=/'()!<>-]/
  * @param text the unit as written, or what the preprocessor makes of it
  * @throws Fault `patch/digraphs`
  */
-export function refuseDigraphs({ file, flags }: SourceUnit, text: string): void {
+export function refuseDigraphs({ file, flags }: Pick<SourceUnit, 'file' | 'flags'>, text: string): void {
   const found = (hasTrigraphs(flags) ? trigraph.exec(text)?.[0] : undefined) ?? digraphIn(text)
   if (found === undefined) return
   throw new Fault('patch', 'digraphs', `${file} is written with ${found}, which stands for another character`, {

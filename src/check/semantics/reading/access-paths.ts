@@ -2,7 +2,7 @@
 // The places that a function's text names (`base->lock`, `*ppos`, `table[i].next`): of which object they are a member,
 // and whether that object outlives the call. What lies on the stack is gone when the function returns.
 import { withoutParentheses } from '../../../c/tokens/brackets.ts'
-import { closing, openingOf, type Token } from '../../../c/tokens/lexer.ts'
+import { closing, isClosing, isOpening, openingOf, type Token } from '../../../c/tokens/lexer.ts'
 import { isArrow, isMember } from '../../../c/tokens/names.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 
@@ -42,9 +42,23 @@ export function accessPathStart(tokens: readonly Token[], end: number): number {
   return at
 }
 
-/** The place that ends before `end`: `x->n` in front of `+=`. */
+/** The place that ends before `end`: `x->n` in front of `+=`; of `struct s v = { .n = 1 }` it is `v.n`. */
 export function pathBefore(tokens: readonly Token[], end: number): readonly Token[] {
-  return tokens.slice(accessPathStart(tokens, end), end)
+  const start = accessPathStart(tokens, end)
+  const place = tokens.slice(start, end)
+  if (tokens[start]?.text !== '.') return place
+  const open = enclosingBrace(tokens, start)
+  const isInitializer = tokens[open - 1]?.text === '=' && tokens[open - 2]?.kind === 'name'
+  return isInitializer ? [...pathBefore(tokens, open - 1), ...place] : place
+}
+
+/** The brace that is open at `at`; -1 when none is, or another bracket. */
+function enclosingBrace(tokens: readonly Token[], at: number): number {
+  for (let before = at - 1; before >= 0; before--) {
+    if (isClosing(tokens[before]!)) before = openingOf(tokens, before)
+    else if (isOpening(tokens[before]!)) return tokens[before]!.text === '{' ? before : -1
+  }
+  return -1
 }
 
 /** The place that the `++` or `--` at `at` steps, and where the whole expression begins and ends. */

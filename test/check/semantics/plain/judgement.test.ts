@@ -124,6 +124,24 @@ test('a value between braces ends in front of the one that closes', () => {
   expect(lines(beyond)).toMatch(/mode: = 1 → = 2$/m)
 })
 
+describe('a member in an initial value', () => {
+  const given = (head: string, value: number) => `${head} = { .timer = { .mode = ${value} } };\nuse(&q);`
+
+  test.each([
+    ['struct port q'],
+    ['struct odd { struct timer timer; int mode; } q'],
+    ['struct { struct timer timer; } q'],
+  ])('of %s is the function’s own', (head) =>
+    expect(judged(given(head, 1), given(head, 2))).toMatchObject({ verdict: 'plain' }),
+  )
+
+  test('of a static variable lives', () => {
+    const beyond = judged(given('static struct port q', 1), given('static struct port q', 2))
+    expect(beyond.verdict).toBe('lives')
+    expect(lines(beyond)).toMatch(/^lives: mode of struct port: = 1 → = 2$/m)
+  })
+})
+
 describe('what could hide a difference is told', () => {
   const wrap = (inner: string) =>
     `${head}\n`.replace(head, `static void put(struct port *p, int v) { ${inner} }\n${head}`)
