@@ -177,9 +177,13 @@ function endingOf({ code, stdout }: Answer): string {
   return `${code} ${/"code": "([^"]*)"/.exec(stdout)?.[1] ?? ''}`
 }
 
+/** The files that one of them wrote, or both. */
+function filesOf(older: Answer, newer: Answer): string[] {
+  return [...new Set([...Object.keys(older.files), ...Object.keys(newer.files)])].sort()
+}
+
 /** What is unlike, in a line each. */
 function differences(older: Answer, newer: Answer): string[] {
-  const names = [...new Set([...Object.keys(older.files), ...Object.keys(newer.files)])].sort()
   const firstLine = (a: string, b: string) => {
     const [one, other] = [a.split('\n'), b.split('\n')]
     const at = one.findIndex((line, i) => line !== other[i])
@@ -189,7 +193,7 @@ function differences(older: Answer, newer: Answer): string[] {
     ...(older.code === newer.code ? [] : [`exit code ${older.code} is ${newer.code}`]),
     ...(older.stdout === newer.stdout ? [] : [`output: ${firstLine(older.stdout, newer.stdout)}`]),
     ...(older.stderr === newer.stderr ? [] : [`errors: ${firstLine(older.stderr, newer.stderr)}`]),
-    ...names.flatMap((name) => {
+    ...filesOf(older, newer).flatMap((name) => {
       const [was, is] = [older.files[name], newer.files[name]]
       return was === is ? [] : [`${name}: ${was === undefined ? 'new' : is === undefined ? 'missing' : 'other bytes'}`]
     }),
@@ -197,7 +201,6 @@ function differences(older: Answer, newer: Answer): string[] {
 }
 
 const totals = { runs: 0, modules: 0, unlike: 0, otherModules: 0, otherCodes: 0 }
-const isModule = (file: string) => file.endsWith('.ko')
 
 /** Builds with each engine and with the consent that the older program asks for, and checks as a person does. */
 async function compare(kernel: Kernel, input: Input): Promise<void> {
@@ -206,7 +209,7 @@ async function compare(kernel: Kernel, input: Input): Promise<void> {
     const older = await ask(args)
     const newer = await answerOf(programs.newer, input, args)
     const unlike = differences(older, newer)
-    const modules = [...new Set([...Object.keys(older.files), ...Object.keys(newer.files)])].filter(isModule)
+    const modules = filesOf(older, newer).filter((file) => file.endsWith('.ko'))
     totals.runs++
     totals.modules += modules.length
     totals.otherModules += modules.filter((file) => older.files[file] !== newer.files[file]).length

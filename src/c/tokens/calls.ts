@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The calls in C text and their arguments.
-import { closing, openingOf, type Token } from './lexer.ts'
+import { closing, isOpening, openingOf, type Token } from './lexer.ts'
 import { isMember } from './names.ts'
 
 export interface Call {
@@ -45,9 +45,8 @@ export function argumentsAt(tokens: readonly Token[], open: number): Token[][] {
   const end = closing(tokens, open) - 1
   const found: Token[][] = [[]]
   for (let at = open + 1; at < end; at++) {
-    const { text } = tokens[at]!
-    if (text === ',') found.push([])
-    else if (text === '(' || text === '[' || text === '{') {
+    if (tokens[at]!.text === ',') found.push([])
+    else if (isOpening(tokens[at]!)) {
       const close = closing(tokens, at)
       found.at(-1)!.push(...tokens.slice(at, close))
       at = close - 1

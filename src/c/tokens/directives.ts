@@ -2,6 +2,7 @@
 // The lines of a text that speak to the preprocessor (C11, 6.10), each with those that a backslash or a comment
 // continues it on, and the macros that they define.
 import { closing, partsOf, type Token, tokenize } from './lexer.ts'
+import { squeezed } from './text.ts'
 
 export interface DirectiveLine {
   /** `define`, `if`, …; empty for what begins with no word. */
@@ -60,12 +61,8 @@ export function macroDefinedBy({ from, to }: DirectiveLine, tokens: readonly Tok
   if (from + 3 >= to || open?.text !== '(' || open.start !== end)
     return { name: text, line, parameters: undefined, body: tokens.slice(from + 3, to) }
   const close = closing(tokens, from + 3, to)
-  const parameters = partsOf(tokens, from + 4, close - 1).map((part) => spelled(tokens.slice(part.from, part.to)))
+  const parameters = partsOf(tokens, from + 4, close - 1).map((part) => squeezed(tokens.slice(part.from, part.to)))
   return { name: text, line, parameters, body: tokens.slice(close, to) }
-}
-
-function spelled(tokens: readonly Token[]): string {
-  return tokens.map(({ text }) => text).join('')
 }
 
 /** The macros that a file defines, in its order, whatever conditions they stand under. */

@@ -239,9 +239,9 @@ export function partsOf(tokens: readonly Token[], from = 0, end = tokens.length)
 export function openingOf(tokens: readonly Token[], close: number): number {
   let depth = 0
   for (let at = close; at >= 0; at--) {
-    const { text } = tokens[at]!
-    if (text === ')' || text === ']' || text === '}') depth++
-    else if ((text === '(' || text === '[' || text === '{') && --depth === 0) return at
+    const token = tokens[at]!
+    if (isClosing(token)) depth++
+    else if (isOpening(token) && --depth === 0) return at
   }
   return 0
 }

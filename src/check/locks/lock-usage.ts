@@ -11,7 +11,7 @@
 
 import { argumentsAt } from '../../c/tokens/calls.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
-import { groupBy } from '../../ground/group-by.ts'
+import { grouped } from '../../ground/grouped.ts'
 import { listed } from '../../ground/listed.ts'
 import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/changed-functions.ts'
 import { type Found, foundIn } from '../subject/rule.ts'
@@ -84,7 +84,7 @@ function contractFindings(functions: ChangedFunctions, all: readonly PrimitiveUs
   const changed = all
     .flatMap(({ balances }) => balances)
     .filter((one) => isProtection(one) && stateOf(one.before) !== stateOf(one.after))
-  return [...groupBy(changed, ({ key }) => key).values()].flatMap((group) => {
+  return [...grouped(changed, ({ key }) => key).values()].flatMap((group) => {
     const isOneTree = group.some(({ of: root }) =>
       group.every(({ of: { name } }) => name === root.name || functions.isBelow(name, root.name)),
     )
@@ -193,7 +193,7 @@ function isTakenByCallee(
 
 function lossFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {
   const lost = all.flatMap((one) => lossesOf(functions, all, one))
-  const groups = groupBy(lost, ({ balance, instead, isAlone }) => [balance.key, instead?.key, isAlone].join('\n'))
+  const groups = grouped(lost, ({ balance, instead, isAlone }) => [balance.key, instead?.key, isAlone].join('\n'))
   return [...groups.values()].map((losses): Found => {
     const { balance, instead, isAlone } = losses[0]!
     const names = losses.map(({ balance: { of } }) => of.name)
@@ -311,7 +311,7 @@ function turnedComparison(of: PrimitiveUse['of'], after: readonly Operation[]): 
 /** @param warned functions about which something graver is said */
 function gainFindings(all: readonly PrimitiveUse[], warned: ReadonlySet<string | undefined>): Found[] {
   const gained = all.flatMap(({ balances }) => balances).filter((one) => isLock(one) && isGained(one))
-  return [...groupBy(gained, ({ key }) => key).values()].flatMap((group) => {
+  return [...grouped(gained, ({ key }) => key).values()].flatMap((group) => {
     const quiet = group.map(({ of }) => of.name).filter((name) => !warned.has(name))
     const [{ of }] = group as [Balance]
     if (quiet.length === 0) return []

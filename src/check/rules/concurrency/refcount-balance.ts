@@ -4,7 +4,7 @@
 // puts and both change, or when the put or the free moves from one function to another. It is not when one
 // function only puts what it, or old code, has got already: that is how a leak is fixed.
 
-import { groupBy } from '../../../ground/group-by.ts'
+import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { ownershipFindings } from '../../semantics/values/ownership.ts'
@@ -26,7 +26,7 @@ interface Shift {
 function shiftsOf(all: readonly PrimitiveUse[]): Shift[][] {
   const counted = all.flatMap(({ of, balances }) => {
     const own = balances.filter(({ kind }) => kind === 'reference' || kind === 'memory')
-    return [...groupBy(own, ({ key }) => key).values()].map((its): Shift => {
+    return [...grouped(own, ({ key }) => key).values()].map((its): Shift => {
       const sum = (count: (one: Balance) => number) => its.reduce((all, one) => all + count(one), 0)
       return {
         name: of.name,
@@ -39,7 +39,7 @@ function shiftsOf(all: readonly PrimitiveUse[]): Shift[][] {
     })
   })
   const changed = counted.filter(({ take, give }) => take !== 0 || give !== 0)
-  return [...groupBy(changed, ({ balance }) => balance.key).values()]
+  return [...grouped(changed, ({ balance }) => balance.key).values()]
 }
 
 const dangers: readonly {

@@ -2,7 +2,7 @@
 // One changed function waits for what another changed one says. A task that still runs the old code does not say it,
 // and whoever waits in the new code waits for ever.
 
-import { groupBy } from '../../../ground/group-by.ts'
+import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Balance, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
 import { deferredWorkFindings } from '../../semantics/effects/deferred-work.ts'
@@ -11,7 +11,7 @@ import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
 
 export function wakeFindings(functions: ChangedFunctions): Found[] {
   const all = primitiveUsesOf(functions).flatMap(({ balances }) => balances.filter(({ kind }) => kind === 'wait'))
-  const mutual = [...groupBy(all, ({ key }) => key).values()].flatMap((group) => {
+  const mutual = [...grouped(all, ({ key }) => key).values()].flatMap((group) => {
     const waits = group.filter(({ before, after }) => after.take > before.take)
     const wakes = group.filter(({ before, after }) => after.give > before.give && after.take <= before.take)
     const [first] = waits.filter(({ of: waiter }) =>

@@ -7,7 +7,7 @@ import { dumpKey } from '../../../build/compiler/compile-unit.ts'
 import { keptDump } from '../../../build/compiler/ipa-record.ts'
 import { sourceName } from '../../../diff/object/compiler-names.ts'
 import { isInitOrExit } from '../../../diff/object/init-sections.ts'
-import { groupBy } from '../../../ground/group-by.ts'
+import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
 import { readInlining } from '../../../source/change/ipa-clones.ts'
 import { type ChangedFunction, type ChangedFunctions, changedFunctionsOf } from '../../subject/changed-functions.ts'
@@ -121,7 +121,7 @@ export const inlinedCopy = error(
       }),
     )
     const isCopy = (one: Found | Copy): one is Copy => 'into' in one
-    const copies = groupBy(told.flat().filter(isCopy), ({ name }) => name)
+    const copies = grouped(told.flat().filter(isCopy), ({ name }) => name)
     // A header's function can be in many units; what is said of it is said once.
     const said = new Map(told.flat().flatMap((one) => (isCopy(one) ? [] : [[`${one.symbol} ${one.message}`, one]])))
     return [...said.values(), ...[...copies.keys()].sort().map((name) => noteOf(copies.get(name)!))]

@@ -2,7 +2,7 @@
 // Counts and sums that live hold what the old code has counted. Where the new code turns at another number, or adds and
 // takes off in another unit or on another counter, it reads them wrongly, and after a revert the old code does.
 
-import { groupBy } from '../../../ground/group-by.ts'
+import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Amount, amountsIn, type Threshold, thresholdsIn } from '../../semantics/values/counters.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
@@ -32,7 +32,7 @@ function unitFindings(functions: ChangedFunctions): Found[] {
   const shifts = functions.rewritten.flatMap(({ name, file, before, after }) => {
     const old = amountsIn(before, (one) => functions.before.definitions.get(one))
     const young = amountsIn(after, (one) => functions.after.definitions.get(one))
-    return [...groupBy(young, ({ thing, direction }) => `${direction} ${thing}`).values()].flatMap((is) => {
+    return [...grouped(young, ({ thing, direction }) => `${direction} ${thing}`).values()].flatMap((is) => {
       const [{ thing, direction }] = is as [Amount]
       const was = old.filter((one) => one.thing === thing && one.direction === direction)
       const isAmong = (one: Amount, list: readonly Amount[]) => list.some(({ exact }) => exact === one.exact)
@@ -42,7 +42,7 @@ function unitFindings(functions: ChangedFunctions): Found[] {
       return { thing, direction, name, file, gone: gone.text, come: come.text }
     })
   })
-  return [...groupBy(shifts, ({ thing }) => thing)].flatMap(([thing, all]) => {
+  return [...grouped(shifts, ({ thing }) => thing)].flatMap(([thing, all]) => {
     const [up, down] = [all.filter((one) => one.direction === 'up'), all.filter((one) => one.direction === 'down')]
     const [adds, takes] = [up[0], down[0]]
     const names = all.map(({ name }) => name)

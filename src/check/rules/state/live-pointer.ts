@@ -3,7 +3,7 @@
 // function, an object's operations. What old code has set up keeps the old one. (Where the function is the same and
 // only its code changes there is no danger: the kernel redirects it at its entry.)
 import type { Atom, SplitObject } from '../../../diff/object/split-object.ts'
-import { groupBy } from '../../../ground/group-by.ts'
+import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
 import { loadsAddress } from '../../../x86/address-taking.ts'
 import { escapingDataIn } from '../../semantics/memory/escaping-data.ts'
@@ -74,7 +74,7 @@ function exchangesIn(subject: Subject, { change, object }: StudiedUnit): Exchang
 function pointerFindings(subject: Subject, studied: StudiedUnit): Found[] {
   const isSwap = ({ gone, come }: Exchange) => gone.length > 0 && come.length > 0
   const all = exchangesIn(subject, studied).filter((one) => isSwap(one) || one.tables.length > 0)
-  const groups = groupBy(all, (one) => (isSwap(one) ? `${one.gone} ${one.come}` : `${one.tables}`))
+  const groups = grouped(all, (one) => (isSwap(one) ? `${one.gone} ${one.come}` : `${one.tables}`))
   return [...groups.values()].map((group): Found => {
     const [{ gone, come, tables }] = group as [Exchange]
     const names = group.map(({ name }) => name)

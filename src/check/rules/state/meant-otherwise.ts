@@ -5,7 +5,7 @@
 
 import { wordsOf } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { groupBy } from '../../../ground/group-by.ts'
+import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
 import { isDispatcher } from '../../semantics/reading/dispatchers.ts'
 import {
@@ -129,9 +129,9 @@ function together(
   functions: ChangedFunctions,
 ): { found: Found; names: ReadonlySet<string> }[] {
   const apart = meetings.filter(({ one, other }) => !isOneCall(functions, one.name, other.name))
-  return [...groupBy(apart, ({ what }) => what)].map(([what, of]) => {
+  return [...grouped(apart, ({ what }) => what)].map(([what, of]) => {
     const sides = of.flatMap(({ one, other }) => [one, other])
-    const [first, ...rest] = [...groupBy(sides, ({ name }) => name).values()].map(([side]) => side!)
+    const [first, ...rest] = [...grouped(sides, ({ name }) => name).values()].map(([side]) => side!)
     const does = rest.length === 1 ? 'does' : 'do'
     const found = foundIn(
       first!,

@@ -5,7 +5,7 @@
 
 import type { Token } from '../../../c/tokens/lexer.ts'
 import type { Definition } from '../../../c/written/functions.ts'
-import { groupBy } from '../../../ground/group-by.ts'
+import { grouped } from '../../../ground/grouped.ts'
 import { listed, toldFirst } from '../../../ground/listed.ts'
 import { lastName } from '../../locks/operations.ts'
 import { allocationsOf } from '../../semantics/memory/allocation.ts'
@@ -54,13 +54,13 @@ function shiftsIn(functions: ChangedFunctions, does: MemberAccess['does']): Shif
       return [...gone, ...come].some(saysSomething) ? { member, name, file, gone, come } : []
     })
   })
-  return groupBy(all, ({ member }) => member)
+  return grouped(all, ({ member }) => member)
 }
 
 /** The constants of which only one side of a function has that many. */
 function constantsThatChange({ body: before }: Definition, { body: after }: Definition): ReadonlySet<string> {
   const uses = (body: readonly Token[]) =>
-    groupBy(
+    grouped(
       body.filter(({ kind, text }) => kind === 'name' && isConstant(text)),
       ({ text }) => text,
     )
@@ -179,7 +179,7 @@ function constantFindings(functions: ChangedFunctions): Found[] {
     return pairs.slice(0, 1)
   })
   // Constants of one list that move together are told together.
-  return [...groupBy(pairs, ({ write }) => write.member)].map(([member, of]) => {
+  return [...grouped(pairs, ({ write }) => write.member)].map(([member, of]) => {
     const { name, file, before, after, write, read } = of[0]!
     const more =
       of.length === 1 ? '' : ` (so ${of.length === 2 ? 'does' : 'do'} ${toldFirst(of.slice(1).map((one) => one.name))})`
