@@ -82,8 +82,7 @@ export function numbersOf(instruction: Instruction, isAddress: (field: number) =
   const { code, opcode, modrm, operands, end, branch, memory } = one
   if (operands >= end || branch >= 0) return []
   const mode = modrm < 0 ? 3 : modrm >> 6
-  const base = one.base
-  const isStack = base === stackPointer
+  const isStack = one.base === stackPointer
   if (isStack && mode === 3 && (opcode === 0x81 || opcode === 0x83)) return []
   const width = mode === 1 ? 1 : mode === 2 || one.isWithoutBase ? 4 : 0
   const found: (number | bigint)[] = []

@@ -4,6 +4,7 @@
 import { argumentsAt } from '../../c/tokens/calls.ts'
 import { closing, type Token } from '../../c/tokens/lexer.ts'
 import { isArrow, isMember } from '../../c/tokens/names.ts'
+import { squeezed } from '../../c/tokens/text.ts'
 import type { Definition } from '../../c/written/functions.ts'
 import { variablesOf } from '../../c/written/local-variables.ts'
 import { emptyLibrary, type Library } from '../subject/callee-bodies.ts'
@@ -226,7 +227,7 @@ function countedAt(body: readonly Token[], at: number): string | undefined {
   if (from === at) while (isPart(to)) to++
   const tokens = from < at ? body.slice(from, at) : body.slice(at + 1, to)
   if (/^(?:return|else|do|case)$/.test(tokens[0]?.text ?? '')) tokens.shift()
-  const text = tokens.map(({ text }) => text).join('')
+  const text = squeezed(tokens)
   return /(?:->|\.)[A-Za-z_]\w*$/.test(text) ? text : undefined
 }
 

@@ -10,7 +10,7 @@ import {
   parseDeclaration,
   type Transparent,
 } from '../../c/tokens/declarators.ts'
-import { closing, type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
+import { closing, isOpening, type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Attribute } from '../view/attributes.ts'
 import type { Item } from '../view/unit-view.ts'
@@ -115,7 +115,7 @@ function omissions(
   for (let at = from; at < to; at++) {
     const { text, kind } = tokens[at]!
     if (kind !== 'name') {
-      if (/^[([{]$/.test(text)) at = closing(tokens, at, to) - 1
+      if (isOpening(tokens[at]!)) at = closing(tokens, at, to) - 1
       continue
     }
     if (definitionWords.has(text)) left.push([at, at + 1])

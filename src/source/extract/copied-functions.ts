@@ -3,7 +3,7 @@
 // do with it what it did with the function; a replaced function is called from elsewhere.
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { attributeEnd, parseDeclaration } from '../../c/tokens/declarators.ts'
-import { closing } from '../../c/tokens/lexer.ts'
+import { closing, isOpening } from '../../c/tokens/lexer.ts'
 import type { Attribute } from '../view/attributes.ts'
 import type { SourceRequest } from '../view/request.ts'
 import type { Item } from '../view/unit-view.ts'
@@ -85,7 +85,7 @@ export class CopiedFunctions {
       if (own !== word.trim())
         edits.push({ from: start, to: tokens[next ?? at + 1]!.start, text: own === '' ? '' : `${own} ` })
       if (next !== undefined) at = next - 1
-      else if (/^[([{]$/.test(text)) at = closing(tokens, at, end) - 1
+      else if (isOpening(tokens[at]!)) at = closing(tokens, at, end) - 1
     }
     return edits
   }

@@ -4,6 +4,7 @@
 
 import { closing } from '../../../c/tokens/lexer.ts'
 import { isMember } from '../../../c/tokens/names.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
@@ -28,7 +29,7 @@ function setUpIn({ body }: Definition): Set<string> {
     if (kind !== 'name' || !setUp.test(text) || body[at + 1]?.text !== '(') continue
     const inner = body.slice(at + 2, closing(body, at + 1) - 1)
     const end = inner.findIndex((token) => token.text === ',')
-    const on = (end < 0 ? inner : inner.slice(0, end)).map((token) => token.text).join('')
+    const on = squeezed(end < 0 ? inner : inner.slice(0, end))
     if (/(?:->|\.)/.test(on)) found.add(lastName(on))
   }
   return found

@@ -4,6 +4,7 @@
 import { withoutParentheses } from '../../../c/tokens/brackets.ts'
 import { closing, isClosing, isOpening, openingOf, type Token } from '../../../c/tokens/lexer.ts'
 import { isArrow, isMember } from '../../../c/tokens/names.ts'
+import { squeezed } from '../../../c/tokens/text.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 
 export interface AccessPath {
@@ -112,7 +113,7 @@ export function accessPathOf(
   const tokens = bare(written)
   const first = tokens.find(({ kind }) => kind === 'name')
   if (first === undefined) return undefined
-  const text = tokens.map((token) => token.text).join('')
+  const text = squeezed(tokens)
   const at = tokens.indexOf(first)
   const isCall = tokens[at + 1]?.text === '('
   const variable = isCall ? undefined : variables.get(first.text)
