@@ -100,12 +100,9 @@ export function isLabel(
 
 /** The static variables that a function declares. */
 export function staticLocalsOf({ tokens, declaration: { body } }: Declared): StaticLocal[] {
-  return body === undefined ? [] : staticLocalsIn(tokens, body.from + 1, body.to)
-}
-
-/** @param low the tokens of a function's body begin here; `high` is behind them */
-export function staticLocalsIn(tokens: readonly Token[], low: number, high: number): StaticLocal[] {
   const found: StaticLocal[] = []
+  if (body === undefined) return found
+  const [low, high] = [body.from + 1, body.to]
   for (let at = low; at < high; at++) {
     if (!isStorage(tokens, at)) continue
     const end = Math.min(findOutside(tokens, at, ';', high) + 1, high)

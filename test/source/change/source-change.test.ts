@@ -133,12 +133,16 @@ describe('data', () => {
     expect(change.functions.map(({ name }) => name)).toEqual(['f'])
   })
 
-  test('static variables inside a function', async () => {
+  test.each([
+    ['a global one', 'int f(void)', ''],
+    ['a static one', `static ${noinline} int f(void)`, 'int g(void) { return f(); }\n'],
+    ['one with attributes before its body', `static int ${noinline} f(void)`, 'int g(void) { return f(); }\n'],
+  ])('static variables inside a function: %s', async (_, head, user) => {
     const change = await sourceChange(
-      unit('int f(void) { static int calls = 3; static int same; put(&same); return calls++; }\n'),
+      unit(`${head} { static int calls = 3; static int same; put(&same); return calls++; }\n${user}`),
       unit(
-        'int f(void) { static int calls = 4; static int same; static int more; put(&same); put(&more); ' +
-          'return calls++; }\n',
+        `${head} { static int calls = 4; static int same; static int more; put(&same); put(&more); ` +
+          `return calls++; }\n${user}`,
       ),
     )
     expect(change.data).toEqual([
