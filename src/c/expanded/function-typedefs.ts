@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Prototypes without parentheses: `handler_fn name;` declares a function where handler_fn is a function's type, and
 // looks like a variable of which the running kernel would have a symbol.
+
 import { type Declarator, type Declared, parseDeclaration } from '../tokens/declarators.ts'
 import { closing, type Token, tokenize } from '../tokens/lexer.ts'
+import { isTagWord } from '../tokens/words.ts'
 
 /** The types of functions that a text defines: `typedef int handler_fn(int);`, and other names of them. */
 function functionTypes(text: string): Set<string> {
@@ -31,8 +33,7 @@ function isOfFunctionType(
     if (/^(?:__)?typeof(?:__)?$/.test(text))
       return tokens[index + 3]?.text === ')' && functions.has(tokens[index + 2]!.text)
     if (/^[({]$/.test(text)) index = closing(tokens, index, from) - 1
-    else if (kind === 'name' && functions.has(text))
-      return !/^(?:struct|union|enum)$/.test(tokens[index - 1]?.text ?? '')
+    else if (kind === 'name' && functions.has(text)) return !isTagWord(tokens[index - 1]?.text)
   }
   return false
 }

@@ -2,7 +2,7 @@
 // Static variables inside of functions. The running kernel's copy of each must stay the only one.
 import { type Declaration, type Declarator, type Declared, parseDeclaration } from '../tokens/declarators.ts'
 import { closing, findOutside, openingOf, type Token } from '../tokens/lexer.ts'
-import { assignment } from '../tokens/words.ts'
+import { assignment, isTagWord } from '../tokens/words.ts'
 
 export interface StaticLocal {
   readonly name: string
@@ -59,14 +59,9 @@ export function declarationStart(tokens: readonly Token[], at: number, low: numb
 
 /** The `struct`, `union` or `enum` of which the brace at `close` closes the body; -1 when it closes another block. */
 function typeStart(tokens: readonly Token[], close: number, low: number): number {
-  let open = close
-  for (let depth = 0; open >= low; open--) {
-    if (tokens[open]!.text === '}') depth++
-    else if (tokens[open]!.text === '{' && --depth === 0) break
-  }
-  for (let at = open - 1; at >= low; at--) {
+  for (let at = openingOf(tokens, close) - 1; at >= low; at--) {
     const { kind, text } = tokens[at]!
-    if (/^(?:struct|union|enum)$/.test(text)) return at
+    if (isTagWord(text)) return at
     if (text === ')') at = openingOf(tokens, at)
     else if (kind !== 'name') return -1
   }

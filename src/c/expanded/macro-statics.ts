@@ -3,7 +3,9 @@
 // function does no harm. The name alone does not tell: it must be declared as the macro declares it, and serve nothing
 // but a message.
 
+import { statementStart } from '../tokens/brackets.ts'
 import type { Token } from '../tokens/lexer.ts'
+import { isMember } from '../tokens/names.ts'
 import { assignment } from '../tokens/words.ts'
 import { nameGiver, speaker } from './message-functions.ts'
 
@@ -51,7 +53,7 @@ export function servesMessage(tokens: readonly Token[], name: string, to: number
   const { onceFlag, rateLimit } = macroStatics
   if (!onceFlag.name.test(name) && !rateLimit.name.test(name)) return true
   for (let at = to; at < tokens.length; at++) {
-    if (tokens[at]!.text !== name || /^(?:\.|->)$/.test(tokens[at - 1]!.text)) continue
+    if (tokens[at]!.text !== name || isMember(tokens, at)) continue
     // Another block has one of its own.
     if (isDeclared(tokens, at)) return true
     if (!(rateLimit.name.test(name) ? asksLimit(tokens, at) : isFlag(tokens, at))) return false
@@ -60,9 +62,7 @@ export function servesMessage(tokens: readonly Token[], name: string, to: number
 }
 
 function isDeclared(tokens: readonly Token[], at: number): boolean {
-  let from = at
-  while (from > 0 && !/^[;{}]$/.test(tokens[from - 1]!.text)) from--
-  return tokens.slice(from, at).some(({ text }) => text === 'static')
+  return tokens.slice(statementStart(tokens, at), at).some(({ text }) => text === 'static')
 }
 
 /** `___ratelimit(&(_rs), __func__)`, and a message where that is true. */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which names of the file a declaration uses, and how. Each word of its expanded tokens counts unless it is a member, a
 // label or a local name; so what the scopes can't tell makes a use too many, never one too few.
+
 import { attributeEnd } from '../tokens/declarators.ts'
-import { closing, openingOf, type Token, wordsOf } from '../tokens/lexer.ts'
-import { assignment, keywords } from '../tokens/words.ts'
+import { closing, findOutside, openingOf, type Token, wordsOf } from '../tokens/lexer.ts'
+import { isMember } from '../tokens/names.ts'
+import { assignment, isTagWord, keywords } from '../tokens/words.ts'
 import { type Scopes, scopesOf } from './scopes.ts'
 
 export interface Use {
@@ -98,17 +100,11 @@ function* wordsOfDeclaration(tokens: readonly Token[], scopes: Scopes | undefine
     }
     if (text === '__builtin_offsetof' && tokens[at + 1]?.text === '(') {
       membersTo = closing(tokens, at + 1)
-      membersFrom = at + 2
-      for (let depth = 0; membersFrom < membersTo; membersFrom++) {
-        const inner = tokens[membersFrom]!.text
-        if (/^[([{]$/.test(inner)) depth++
-        else if (/^[)\]}]$/.test(inner)) depth--
-        else if (inner === ',' && depth === 0) break
-      }
+      membersFrom = findOutside(tokens, at + 2, ',', membersTo)
       continue
     }
     const before = tokens[at - 1]?.text ?? ''
-    if (before === '.' || before === '->') continue
+    if (isMember(tokens, at)) continue
     if (at > membersFrom && at < membersTo && /^[,.]$/.test(before)) continue
     if (scopes?.others.has(start) === true) continue
     let tag = at - 1
@@ -120,7 +116,7 @@ function* wordsOfDeclaration(tokens: readonly Token[], scopes: Scopes | undefine
           break
         }
     }
-    const isTag = /^(?:struct|union|enum)$/.test(tokens[tag]?.text ?? '')
+    const isTag = isTagWord(tokens[tag]?.text)
     yield { name: text, at, isTag, isQuoted: false }
   }
 }
@@ -159,7 +155,7 @@ export function placesOf(tokens: readonly Token[], declared: number): number[] |
   const scopes = scopesOf(tokens)
   const ranges = scopes.locals.get(wanted) ?? []
   if (!ranges.some((range) => range.from === from)) return undefined
-  const end = blockEnd(tokens, declared)
+  const end = findOutside(tokens, declared, '}')
   const found: number[] = []
   for (const { name, at, isTag, isQuoted } of wordsOfDeclaration(tokens, scopes)) {
     if (name !== wanted || isTag) continue
@@ -173,15 +169,4 @@ export function placesOf(tokens: readonly Token[], declared: number): number[] |
     if (isInside && last === from) found.push(at)
   }
   return found
-}
-
-/** The index of the brace that ends the block in which a token stands. */
-function blockEnd(tokens: readonly Token[], at: number): number {
-  let depth = 0
-  for (let index = at; index < tokens.length; index++) {
-    const { text } = tokens[index]!
-    if (text === '{') depth++
-    else if (text === '}' && --depth < 0) return index
-  }
-  return tokens.length
 }

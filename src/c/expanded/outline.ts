@@ -5,7 +5,7 @@
 import { type Declaration, parseDeclaration } from '../tokens/declarators.ts'
 import { tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
-import { attributeWords } from '../tokens/words.ts'
+import { attributeWords, isTagWord } from '../tokens/words.ts'
 
 export interface Item {
   /** Offsets in the text: first character, and behind the last. */
@@ -202,7 +202,7 @@ export function meaningOfDeclaration(text: string): Meaning {
   const [first] = declarators
   if (first === undefined) {
     const isAssertion = /^(?:_Static_assert|static_assert)$/.test(tokens[0]?.text ?? '')
-    const isType = !isAssertion && tokens.some(({ text }) => /^(?:struct|union|enum)$/.test(text))
+    const isType = !isAssertion && tokens.some(({ text }) => isTagWord(text))
     return isType ? says('declaration', definedTags(declaration)) : says('other', [])
   }
   const isOnlyNamed = storage.has('extern') || storage.has('register')

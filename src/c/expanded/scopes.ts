@@ -3,8 +3,8 @@
 // and local labels. Macros must be expanded. In doubt a word is no local name: that makes a use too many, never one too
 // few.
 import { attributeEnd, type Declarator, parseDeclaration } from '../tokens/declarators.ts'
-import type { Token } from '../tokens/lexer.ts'
-import { isSpecifier, keywords, qualifiers } from '../tokens/words.ts'
+import { findOutside, isClosing, isOpening, partsOf, type Token } from '../tokens/lexer.ts'
+import { isSpecifier, isTagWord, keywords, qualifiers } from '../tokens/words.ts'
 
 /** Where names are declared inside of one top-level declaration. Offsets are those of its tokens. */
 export interface Scopes {
@@ -31,7 +31,6 @@ interface Frame {
   conditions?: number | undefined
 }
 
-const opens = /^[([{]$/
 const control = /^(?:if|while|for|switch)$/
 
 /** The scopes of the declaration that `tokens` are. */
@@ -60,12 +59,12 @@ class ScopeReader implements Scopes {
     const tokens = this.#tokens
     const { declarators, body } = parseDeclaration(tokens, 0, tokens.length)
     for (const one of declarators) this.#parameters(one, body === undefined ? undefined : tokens.at(-1)!.end)
-    for (const [at, { kind, text }] of tokens.entries()) {
-      if (kind === 'name') this.#name(at)
-      else if (kind !== 'punctuator') this.#pass()
-      else if (opens.test(text)) this.#push(at, at === body?.from)
-      else if (/^[)\]}]$/.test(text)) this.#pop()
-      else this.#mark(text)
+    for (const [at, token] of tokens.entries()) {
+      if (token.kind === 'name') this.#name(at)
+      else if (token.kind !== 'punctuator') this.#pass()
+      else if (isOpening(token)) this.#push(at, at === body?.from)
+      else if (isClosing(token)) this.#pop()
+      else this.#mark(token.text)
     }
   }
 
@@ -80,7 +79,7 @@ class ScopeReader implements Scopes {
     const { text, start } = tokens[at]!
     const [before, behind] = [tokens[at - 1]?.text, tokens[at + 1]?.text]
     const frame = this.#open.at(-1)
-    if (text === 'struct' || text === 'union' || text === 'enum') this.#type(at)
+    if (isTagWord(text)) this.#type(at)
     if (frame?.begins === true) {
       frame.begins = text === 'else' || text === 'do' || text === '__extension__'
       if (frame.kind === 'members') this.#member(at)
@@ -191,7 +190,7 @@ class ScopeReader implements Scopes {
     for (let index = from, first = true; index < to; index++) {
       const attribute = attributeEnd(tokens, index, to)
       if (attribute !== undefined) index = attribute - 1
-      else if (opens.test(tokens[index]!.text)) {
+      else if (isOpening(tokens[index]!)) {
         const behind = this.#ends[index]!
         // Around the name, and not behind it.
         if (index < at && at < behind) continue
@@ -212,25 +211,20 @@ class ScopeReader implements Scopes {
     const next = tokens[close + 1]
     const isOldStyle =
       end !== undefined && next?.kind === 'name' && attributeEnd(tokens, close + 1, close + 2) === undefined
-    for (let from = open + 1; from < close; ) {
-      let to = from
-      while (to < close && tokens[to]!.text !== ',') to = opens.test(tokens[to]!.text) ? this.#ends[to]! : to + 1
+    for (const { from, to } of partsOf(tokens, open + 1, close)) {
       const [one] = parseDeclaration(tokens, from, to).declarators
       // A type alone, `f(foo_t)`, names nobody.
       if (one !== undefined && (isOldStyle || hasType(tokens, from, one.at))) {
         this.#declare(one.at, known)
         this.#parameters(one)
       }
-      from = to + 1
     }
   }
 
   #behindSemicolon(at: number): number {
     const tokens = this.#tokens
-    let end = at
-    while (end < tokens.length && !/^[;)\]}]$/.test(tokens[end]!.text))
-      end = opens.test(tokens[end]!.text) ? this.#ends[end]! : end + 1
-    return end < tokens.length && tokens[end]!.text === ';' ? end + 1 : end
+    const end = findOutside(tokens, at, ';)]}')
+    return tokens[end]?.text === ';' ? end + 1 : end
   }
 
   #behindStatement(at: number): number {
@@ -259,10 +253,9 @@ class ScopeReader implements Scopes {
 function bracketEnds(tokens: readonly Token[]): Int32Array {
   const ends = new Int32Array(tokens.length).fill(tokens.length)
   const open: number[] = []
-  for (const [at, { kind, text }] of tokens.entries()) {
-    if (kind !== 'punctuator') continue
-    if (opens.test(text)) open.push(at)
-    else if (/^[)\]}]$/.test(text) && open.length > 0) ends[open.pop()!] = at + 1
+  for (const [at, token] of tokens.entries()) {
+    if (isOpening(token)) open.push(at)
+    else if (isClosing(token) && open.length > 0) ends[open.pop()!] = at + 1
   }
   return ends
 }

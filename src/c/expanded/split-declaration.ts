@@ -2,7 +2,7 @@
 // One declaration of several variables, taken apart: each gets one of its own, and a type that is defined in it is
 // defined once.
 import type { Declaration, Declarator } from '../tokens/declarators.ts'
-import type { Token } from '../tokens/lexer.ts'
+import { closing, isOpening, type Token } from '../tokens/lexer.ts'
 
 /** The type that a declaration of variables defines, with the name that it has; undefined when it defines none. */
 export function typeIn(
@@ -37,11 +37,7 @@ export function plainest(declarators: readonly Declarator[]): Declarator | undef
 export function typeThrough(tokens: readonly Token[], { name, at, from, core }: Declarator, as = name): string {
   let depth = 0
   for (let index = from; index < at; index++) if (tokens[index]!.text === '*') depth++
-  for (let index = at + 1, inner = 0; index < core; index++) {
-    const { text } = tokens[index]!
-    if (text === '[' && inner === 0) depth++
-    if (/^[([]$/.test(text)) inner++
-    else if (/^[)\]]$/.test(text)) inner--
-  }
+  for (let index = at + 1; index < core; index = isOpening(tokens[index]!) ? closing(tokens, index) : index + 1)
+    if (tokens[index]!.text === '[') depth++
   return `__typeof__(${'*'.repeat(depth)}${as})`
 }

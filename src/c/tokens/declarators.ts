@@ -2,7 +2,7 @@
 // What one top-level declaration of C declares (C11, 6.7), with GNU's attributes and asm labels wherever they may
 // stand. It works on the tokens of expanded text and, as far as macros leave it recognisable, on those of written text.
 import { closing, findOutside, partsOf, type Token } from './lexer.ts'
-import { attributeWords, qualifiers, storageWords, typeofWords, typeWords } from './words.ts'
+import { attributeWords, isTagWord, qualifiers, storageWords, typeofWords, typeWords } from './words.ts'
 
 export interface Declarator {
   readonly name: string
@@ -124,7 +124,7 @@ export function parseDeclaration(
       }
     } else
       for (let inner = next + 1; inner < end - 1; inner++)
-        if (/^(?:struct|union|enum)$/.test(tokens[inner]!.text)) inner = Math.max(inner, tagged(inner) - 1)
+        if (isTagWord(tokens[inner]!.text)) inner = Math.max(inner, tagged(inner) - 1)
     return end
   }
 
@@ -150,7 +150,7 @@ export function parseDeclaration(
     } else if (typeofWords.has(text) && is('(', at + 1)) {
       at = closing(tokens, at + 1, to)
       typed = true
-    } else if (text === 'struct' || text === 'union' || text === 'enum') {
+    } else if (isTagWord(text)) {
       at = tagged(at)
       typed = true
     } else if (typed) break

@@ -29,16 +29,15 @@ export const keywords = set(
     'typeof __typeof__ __attribute__ __label__ __auto_type __int128 _Static_assert _Generic __func__ __restrict',
 )
 
+/** Whether a word says that the name behind it is a tag. */
+export function isTagWord(word: string | undefined): boolean {
+  return word === 'struct' || word === 'union' || word === 'enum'
+}
+
 /** Whether a declaration can begin with a word that is no typedef's name. */
 export function isSpecifier(word: string): boolean {
   return (
-    storageWords.has(word) ||
-    typeWords.has(word) ||
-    qualifiers.has(word) ||
-    typeofWords.has(word) ||
-    word === 'struct' ||
-    word === 'union' ||
-    word === 'enum'
+    storageWords.has(word) || typeWords.has(word) || qualifiers.has(word) || typeofWords.has(word) || isTagWord(word)
   )
 }
 

@@ -13,7 +13,7 @@ import {
   withoutComments,
 } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
-import { keywords, typeofWords } from '../tokens/words.ts'
+import { isTagWord, keywords, typeofWords } from '../tokens/words.ts'
 import { declaredFunction } from './functions.ts'
 
 export interface Declaration {
@@ -53,14 +53,10 @@ function namesIn(tokens: readonly Token[]): string[] {
   return tokens.flatMap(({ kind, text }) => (kind === 'name' && !keywords.has(text) && text !== 'bool' ? [text] : []))
 }
 
-function isTypeKeyword(token: Token | undefined): boolean {
-  return /^(?:struct|union|enum)$/.test(token?.text ?? '')
-}
-
 /** The tags and enumerators that tokens define. */
 function tagsOf(tokens: readonly Token[]): string[] {
   return tokens.flatMap((token, at) => {
-    if (!isTypeKeyword(token)) return []
+    if (!isTagWord(token.text)) return []
     let brace = at + 1
     while (tokens[brace]?.kind === 'name') brace++
     if (tokens[brace]?.text !== '{') return []
@@ -83,7 +79,7 @@ function typedefNames(tokens: readonly Token[]): string[] {
     if (/^[{[]$/.test(tokens[at]!.text)) at = closing(tokens, at) - 1
   }
   const type = outer.findIndex(({ text }) => !/^(?:typedef|const|volatile|__extension__)$/.test(text))
-  return namesIn(outer.filter((_, at) => at !== type && !isTypeKeyword(outer[at - 1])))
+  return namesIn(outer.filter((_, at) => at !== type && !isTagWord(outer[at - 1]?.text)))
 }
 
 const special = '(?:used|constructor|destructor|alias|ifunc|externally_visible|retain)_*$'
@@ -132,7 +128,7 @@ function classify(text: string, isMacro: ((name: string) => boolean) | undefined
     return { kind: 'type', names: [...tagsOf(tokens), ...typedefNames(tokens)], text }
   }
   if (brace !== -1) {
-    if (!isTypeKeyword(first) || has('(')) return code
+    if (!isTagWord(first?.text) || has('(')) return code
     const tokens = withoutAttributes(tokenize(text))
     // Words behind the brace are attributes spelled as macros, or a variable.
     const rest = tokens.slice(tokens.findLastIndex((one) => one.text === '}') + 1)
@@ -141,7 +137,7 @@ function classify(text: string, isMacro: ((name: string) => boolean) | undefined
       : code
   }
   if (head.at(-1)?.text !== ';') return code
-  if (head.length === 3 && isTypeKeyword(first)) return { kind: 'type', names: namesIn(head), text }
+  if (head.length === 3 && isTagWord(first?.text)) return { kind: 'type', names: namesIn(head), text }
   if (has('=')) return code
   if (called !== undefined) return { kind: 'prototype', names: [called], text }
   return first?.text === 'extern' && !has('(') ? { kind: 'prototype', names: namesIn(head), text } : code

@@ -4,7 +4,7 @@
 
 import { parseDeclaration, type Transparent } from '../tokens/declarators.ts'
 import { closing, findOutside, partsOf, type Token } from '../tokens/lexer.ts'
-import { assignment, isSpecifier } from '../tokens/words.ts'
+import { assignment, isSpecifier, isTagWord } from '../tokens/words.ts'
 import { type Definition, declaredFunction } from './functions.ts'
 
 export interface Variable {
@@ -33,7 +33,7 @@ export function declaredAt(tokens: readonly Token[], start: number, isParameter:
   for (; tokens[at]?.kind === 'name'; at++) {
     const { text } = tokens[at]!
     if (text === 'static') isStatic = true
-    if (/^(?:struct|union|enum)$/.test(text)) {
+    if (isTagWord(text)) {
       const tag = tokens[at + 1]
       if (tag?.kind === 'name') {
         type = `${text} ${tag.text}`
@@ -75,7 +75,7 @@ export function declaredAt(tokens: readonly Token[], start: number, isParameter:
 const annotationEnd: Transparent = (tokens, index) => {
   const { text } = tokens[index]!
   const next = tokens[index + 1]
-  const isTag = /^(?:struct|union|enum)$/.test(tokens[index - 1]?.text ?? '')
+  const isTag = isTagWord(tokens[index - 1]?.text)
   if (isTag || !text.startsWith('__') || isSpecifier(text)) return undefined
   if (next?.text === '(') return closing(tokens, index + 1)
   return next?.kind === 'name' || next?.text === '*' ? index + 1 : undefined
@@ -96,7 +96,7 @@ export function variablesOf(definition: Definition): ReadonlyMap<string, Variabl
   let behindMembers = 0
   for (const [at, { kind, text }] of body.entries()) {
     if (kind !== 'name' || at < behindMembers) continue
-    if (/^(?:struct|union|enum)$/.test(text)) {
+    if (isTagWord(text)) {
       const open = body[at + 1]?.text === '{' ? at + 1 : at + 2
       if (body[open]?.text === '{') behindMembers = closing(body, open)
     }

@@ -4,6 +4,7 @@
 
 import type { Use } from '../../c/expanded/name-uses.ts'
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { isTagWord } from '../../c/tokens/words.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { type Attribute, attributesOf, attributesOnly, declarationsInHeaders } from '../view/attributes.ts'
 import {
@@ -248,7 +249,7 @@ class UnitClosure {
       const tokens = tokenize(text, start, end)
       for (const [index, token] of tokens.entries()) {
         if (token.kind !== 'name' || /^(?:\.|->)$/.test(tokens[index - 1]?.text ?? '')) continue
-        const isTag = /^(?:struct|union|enum)$/.test(tokens[index - 1]?.text ?? '')
+        const isTag = isTagWord(tokens[index - 1]?.text)
         const declared = first.get(`${isTag ? 't' : 'o'} ${token.text}`)
         if (declared === undefined || declared > start) continue
         this.#need({ name: token.text, isTag, at: index, how: 'other' }, tokens, files.at(-1)!)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Headers that programs are compiled with.
 
-import type { Token } from '../../../c/tokens/lexer.ts'
+import { findOutside } from '../../../c/tokens/lexer.ts'
+import { isTagWord } from '../../../c/tokens/words.ts'
 import { enumeratorsIn } from '../../../c/written/enumerators.ts'
 import { definitionsOf } from '../../../c/written/functions.ts'
 import { macroValues } from '../../../c/written/macro-values.ts'
@@ -14,21 +15,17 @@ import { type Found, warning } from '../../subject/rule.ts'
 function declared(text: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const [name, value] of macroValues(text)) found.set(name, value)
-  let depth = 0
-  let item: Token[] = []
-  for (const token of definitionsOf(text).rest) {
-    item.push(token)
-    if (/^[({[]$/.test(token.text)) depth++
-    else if (/^[)}\]]$/.test(token.text)) depth--
-    else if (token.text === ';' && depth === 0) {
-      const words = item.map((one) => one.text)
-      const at = words.findIndex((word) => /^(?:struct|union|enum)$/.test(word))
-      const open = words.indexOf('{')
-      const title = at >= 0 && open > at ? words.slice(at, open).join(' ') : words.join(' ')
-      if (words[at] === 'enum' && open > at) for (const [name, value] of enumeratorsIn(item)) found.set(name, value)
-      else found.set(title, words.join(' '))
-      item = []
-    }
+  const { rest } = definitionsOf(text)
+  for (let from = 0, to = 0; from < rest.length; from = to + 1) {
+    to = findOutside(rest, from, ';')
+    if (to === rest.length) break
+    const item = rest.slice(from, to + 1)
+    const words = item.map((one) => one.text)
+    const at = words.findIndex(isTagWord)
+    const open = words.indexOf('{')
+    const title = at >= 0 && open > at ? words.slice(at, open).join(' ') : words.join(' ')
+    if (words[at] === 'enum' && open > at) for (const [name, value] of enumeratorsIn(item)) found.set(name, value)
+    else found.set(title, words.join(' '))
   }
   return found
 }

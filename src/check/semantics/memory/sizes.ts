@@ -8,7 +8,7 @@ import { argumentsAt } from '../../../c/tokens/calls.ts'
 import { constantValue } from '../../../c/tokens/constant-value.ts'
 import { closing, type Token } from '../../../c/tokens/lexer.ts'
 import { isMember, wordsAt } from '../../../c/tokens/names.ts'
-import { assignment } from '../../../c/tokens/words.ts'
+import { assignment, isTagWord } from '../../../c/tokens/words.ts'
 import type { Variable } from '../../../c/written/local-variables.ts'
 import { flexibleMember, membersOf } from '../../../c/written/struct-members.ts'
 import { textOf } from '../../subject/changed-functions.ts'
@@ -178,7 +178,7 @@ function typeOf(tokens: readonly Token[], { variables }: Names): string {
 /** @param tokens behind the word, without parentheses */
 function sizeOfWhat(tokens: readonly Token[], names: Names): Size {
   const [first, second, third] = tokens
-  if (/^(?:struct|union|enum)$/.test(first?.text ?? '')) return sizeOfType(textOf(tokens))
+  if (isTagWord(first?.text)) return sizeOfType(textOf(tokens))
   const variable = names.variables.get((first?.text === '*' ? second : first)?.text ?? '')
   if (variable !== undefined && !variable.isArray) {
     if (first!.text === '*' && tokens.length === 2)
