@@ -22,7 +22,7 @@ export function changesPage(): string {
   return `# Changes that are proven
 
 These are changes to real units of the kernel, ${changes.length} in all: ${counts.join(', ')}. \`npm run test:long\` builds each as a live patch for
-the newest cloud kernel of both series and proves all of a series in one boot; \`npm test\` does so with those marked \\*. Each has a check of what it does: without
+the newest cloud kernel of Debian 12 and 13 and proves all for a kernel in one boot; \`npm test\` does so with those marked \\*. Each has a check of what it does: without
 the live patch, with it, and when it was reverted. It also says which functions must be replaced, and which sections
 (tables of faults, of static keys, of alternatives, …) the live patch must have, so that it really exercises what the table
 says. The kernel's log must stay clean.

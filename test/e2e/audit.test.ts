@@ -13,15 +13,15 @@ import { buildToAudit } from '../audit/built.ts'
 import { Mutant } from '../audit/mutant.ts'
 import { build, describeAudited, describeCases, job, work } from './audited.ts'
 
-describeCases('6.1')
+describeCases('bookworm')
 describeAudited('6.1.0-56-cloud-amd64', 'binary')
-describeAudited('6.12', 'source')
+describeAudited('trixie', 'source')
 
 describe('a patch', () => {
   test.each(['binary', 'source'] as const)(
     'with helpers of one name in two files makes a module in which all names differ (%s)',
     async (engine) => {
-      const { object } = await build('same-helper-in-two-files', '6.1', [], engine)
+      const { object } = await build('same-helper-in-two-files', 'bookworm', [], engine)
       const sections = object.sections.filter(({ flags }) => (flags & 2) !== 0).map(({ name }) => name)
       expect(new Set(sections).size).toBe(sections.length)
       const helpers = object.symbols.filter(({ name, type }) => name.startsWith('too_long') && type === 'function')
@@ -30,19 +30,19 @@ describe('a patch', () => {
   )
 
   test('that needs another module says which', async () => {
-    const refused = build('new-module-dependency', '6.1')
+    const refused = build('new-module-dependency', 'bookworm')
     const fault = await refused.catch((error: unknown) => error as Fault)
     expect(fault).toMatchObject({ code: 'needs-consent' })
     expect((fault as Fault).findings).toContainEqual(
       expect.objectContaining({ rule: 'module-needed', symbol: 'crc_itu_t', severity: 'warning' }),
     )
-    await build('new-module-dependency', '6.1', ['module-needed', 'reaches-only-new'])
+    await build('new-module-dependency', 'bookworm', ['module-needed', 'reaches-only-new'])
   })
 })
 
 describe.each(['binary', 'source'] as const)('callbacks and states (%s)', (engine) => {
   const built = async (name: string) => {
-    const kernel = await selectKernel(job, '6.1')
+    const kernel = await selectKernel(job, 'bookworm')
     const patches = [parsePatch(readFileSync(path.resolve('examples/authoring', `${name}.patch`)), name)]
     const dir = mkdtempSync(path.join(work, 'asked-'))
     return { kernel, made: await buildToAudit(job, kernel, engine, patches, dir) }

@@ -30,4 +30,4 @@ test('the guide shows the examples as they are', () => {
     expect(guide).toContain(`(../examples/authoring/${name})`)
 })
 
-describeAuthoring('6.1')
+describeAuthoring('bookworm')

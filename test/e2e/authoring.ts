@@ -20,11 +20,11 @@ const job: Job = { signal: new AbortController().signal, journal: silentJournal(
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-authoring-'))
 afterAll(() => rmSync(work, { recursive: true, force: true }))
 
-export function describeAuthoring(series: string): void {
-  describe(`Linux ${series}`, () => {
+export function describeAuthoring(suite: string): void {
+  describe(`the kernel of ${suite}`, () => {
     test('each does what it is made for', async () => {
-      const kernel = await selectKernel(job, series)
-      const output = path.join(work, series)
+      const kernel = await selectKernel(job, suite)
+      const output = path.join(work, suite)
       mkdirSync(output, { recursive: true })
       const build = async (patch: string): Promise<WrittenModule> =>
         await makeLivePatch(job, kernel, {

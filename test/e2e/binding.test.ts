@@ -59,12 +59,12 @@ const settled = (name: string) =>
 /** Whether the new code runs. */
 const shows = (name: string) => `echo "${name} shows $(grep -c 'live patched' /proc/meminfo)"\n`
 
-describe.each(['6.1', '6.12'])('on %s', (series) => {
+describe.each(['bookworm', 'trixie'])('on %s', (suite) => {
   let kernel: Kernel
   const files: Record<string, Buffer> = {}
 
   beforeAll(async () => {
-    kernel = await selectKernel(job, series)
+    kernel = await selectKernel(job, suite)
     const meminfo = await built(kernel, 'examples/meminfo.patch', 'meminfo')
     const over = await built(kernel, 'examples/meminfo.patch', 'over')
     const byName = await built(kernel, 'examples/meminfo.patch', 'by-name', { bind: 'klp' })
@@ -168,7 +168,7 @@ describe.each(['6.1', '6.12'])('on %s', (series) => {
 })
 
 test('the neighbouring kernel, which has the same checksums, refuses it in one clear line', async ({ skip }) => {
-  const kernel = await selectKernel(job, '6.1')
+  const kernel = await selectKernel(job, 'bookworm')
   const older = await olderThan(kernel)
   if (older === undefined) return skip('the archive has one kernel of the series')
   const { outcomes, log } = await loadedOn(older, kernel)

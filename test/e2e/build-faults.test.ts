@@ -188,7 +188,7 @@ function fromUnits(draft: Draft, { names }: StudiedFix, units: readonly UnitChan
   return { ...draft, extraction, bindings, functions }
 }
 
-describe.each(['6.1', '6.12'])('a build for %s', (which) => {
+describe.each(['bookworm', 'trixie'])('a build for %s', (which) => {
   let kernel: Kernel
   beforeAll(async () => {
     kernel = await selectKernel(job, which)
@@ -210,7 +210,7 @@ describe.each(['6.1', '6.12'])('a build for %s', (which) => {
   })
 
   // A few are enough for another kernel.
-  test.each(Object.entries(faults).filter((_, nth) => which === '6.1' || nth % 4 === 1))(
+  test.each(Object.entries(faults).filter((_, nth) => which === 'bookworm' || nth % 4 === 1))(
     'with a fault in the %s',
     async (_, { alter, rule }) => {
       const found = await rules(await build(alter))

@@ -302,8 +302,8 @@ describe('a file that is not a unit', () => {
   })
 })
 
-test.each(['6.1', '6.12'])('the module skeleton for %s is compiled once', async (series) => {
-  const one = await selectKernel(job, series)
+test.each(['bookworm', 'trixie'])('the module skeleton for %s is compiled once', async (suite) => {
+  const one = await selectKernel(job, suite)
   const compiled = async () => {
     const mine: Job = { signal: job.signal, journal: silentJournal() }
     await openTemplate(mine, one, await openUnits(mine, one))

@@ -105,11 +105,11 @@ const variants = [
   ],
 ] as const
 
-describe.each(['6.1', '6.12'])('Linux %s', (series) => {
+describe.each(['bookworm', 'trixie'])('the kernel of %s', (suite) => {
   let kernel: Kernel
   let unit: Unit
   beforeAll(async () => {
-    kernel = await selectKernel(job, series)
+    kernel = await selectKernel(job, suite)
     const typical = (await openUnits(job, kernel)).typicalOfModules()
     if (typical === undefined) throw new Error('no modules')
     unit = typical
@@ -117,7 +117,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
 
   /** Compiles one side. @returns the object's file */
   async function compile(side: 'before' | 'after', options: readonly string[]): Promise<string> {
-    const base = path.join(work, `${series}-${options.length}-${side}`)
+    const base = path.join(work, `${suite}-${options.length}-${side}`)
     writeFileSync(`${base}.c`, unitText(side === 'after'))
     const flags = (unit.flags ?? []).filter((flag) => !flag.startsWith('-g'))
     await command(

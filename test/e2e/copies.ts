@@ -29,10 +29,10 @@ export const others: readonly UnitOfCopies[] = [
 ]
 
 /** The tests of some units on the newest kernel of a series. */
-export function describeCopies(series: string, units: readonly UnitOfCopies[]): void {
-  describe(`Linux ${series}`, () => {
+export function describeCopies(suite: string, units: readonly UnitOfCopies[]): void {
+  describe(`the kernel of ${suite}`, () => {
     test.each(units)('%s', async (source, least) => {
-      const kernel = await selectKernel(job, series)
+      const kernel = await selectKernel(job, suite)
       const { findings, wrong, replaced, relocations } = await identityOf(job, kernel, source)
       expect(wrong).toEqual([])
       expect(findings.filter(({ rule }) => rule !== 'tracepoint-lost')).toEqual([])
@@ -43,9 +43,9 @@ export function describeCopies(series: string, units: readonly UnitOfCopies[]): 
 }
 
 /** A guest of the newest kernel of a series with copies at work. */
-export function describeRunning(series: string): void {
-  test(`Linux ${series} runs on with identical copies`, async () => {
-    const kernel = await selectKernel(job, series)
+export function describeRunning(suite: string): void {
+  test(`the kernel of ${suite} runs on with identical copies`, async () => {
+    const kernel = await selectKernel(job, suite)
     // Every path that anything opens goes through these.
     const names =
       /^(link_path_walk|walk_component|path_lookupat|path_openat|lookup_fast|step_into|complete_walk|may_open|do_filp_open|filename_lookup|terminate_walk)\b/
@@ -54,7 +54,7 @@ export function describeRunning(series: string): void {
     )
     expect(replaced).toBeGreaterThan(6)
     expect(findings).toEqual([])
-    const file = path.join(work, `livepatch-${series}.ko`)
+    const file = path.join(work, `livepatch-${suite}.ko`)
     writeFileSync(file, module!)
     writeFileSync(file.replace(/ko$/, 'json'), JSON.stringify(manifest))
     const proof = await prove(job, kernel, {

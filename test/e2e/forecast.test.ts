@@ -31,9 +31,9 @@ const others =
   'vfs_open kfree __alloc_skb ip_rcv __alloc_pages process_one_work kauditd_send_queue balance_pgdat ' +
   '__kthread_create_on_node poll_freewait do_mmap handle_mm_fault'
 
-describe.each(['6.1', '6.12'])('in the kernel of the series %s', (series) => {
+describe.each(['bookworm', 'trixie'])('in the kernel of %s', (suite) => {
   test('threads, sleeping processes and the scheduler are known, and nothing else is', async () => {
-    const kernel = await selectKernel(job, series)
+    const kernel = await selectKernel(job, suite)
     const known = await openSleepers(job, kernel, 'vmlinux')
     const kinds = (names: string) => names.split(' ').map((name) => `${name}: ${known.find(name)?.kind}`)
     const all = (names: string, kind: string) => names.split(' ').map((name) => `${name}: ${kind}`)

@@ -38,7 +38,7 @@ test('a function whose address nothing takes so far is refused by name; the way 
   const allowed = ['--allow', 'address-of-new-function']
   const build = async (how: string) => {
     writeFileSync(path.join(dir, 'report.patch'), patch(how))
-    return await inarch(['build', 'report.patch', '-k', '6.12', '-o', dir, '--json', ...allowed], {
+    return await inarch(['build', 'report.patch', '-k', 'trixie', '-o', dir, '--json', ...allowed], {
       cwd: dir,
     })
   }

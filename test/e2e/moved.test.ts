@@ -45,14 +45,14 @@ const last = /\n$/
 const append = (text: string) => (end: string) => `${end}\n${text}\n`
 const vmaIsStack = 'int vma_is_stack_for_current(struct vm_area_struct *vma)'
 
-describe.each(['6.1', '6.12'])('what is new in a file of %s and not in the kernel', (series) => {
+describe.each(['bookworm', 'trixie'])('what is new in a file of %s and not in the kernel', (suite) => {
   let kernel: Kernel
   beforeAll(async () => {
-    kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, series)
+    kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, suite)
   })
 
   test('is refused: a variable that moves', async () => {
-    const found = await check(kernel, `variable-${series}`, [
+    const found = await check(kernel, `variable-${suite}`, [
       ['mm/util.c', /int sysctl_max_map_count __read_mostly = .*\n/, ''],
       ['mm/mmap.c', last, append('int sysctl_max_map_count __read_mostly = DEFAULT_MAX_MAP_COUNT;')],
     ])
@@ -62,7 +62,7 @@ describe.each(['6.1', '6.12'])('what is new in a file of %s and not in the kerne
   test('is refused: a function that moves and changes, and one that moves beside another change', async () => {
     const body =
       `${vmaIsStack}\n{\n\treturn vma && vma->vm_start <= KSTK_ESP(current) && vma->vm_end > ` + `KSTK_ESP(current);\n}`
-    const found = await check(kernel, `function-${series}`, [
+    const found = await check(kernel, `function-${suite}`, [
       ['mm/util.c', /int vma_is_stack_for_current\([\s\S]*?\n}\n/, ''],
       ['mm/mmap.c', last, append(body)],
     ])
@@ -70,7 +70,7 @@ describe.each(['6.1', '6.12'])('what is new in a file of %s and not in the kerne
   })
 
   test('is refused: a function in place of a weak one', async () => {
-    const found = await check(kernel, `weak-${series}`, [
+    const found = await check(kernel, `weak-${suite}`, [
       [
         'arch/x86/kernel/uprobes.c',
         last,
@@ -83,7 +83,7 @@ describe.each(['6.1', '6.12'])('what is new in a file of %s and not in the kerne
   })
 
   test('is asked about: a private variable that becomes another file’s', async () => {
-    const found = await check(kernel, `private-${series}`, [
+    const found = await check(kernel, `private-${suite}`, [
       ['fs/eventpoll.c', /static u64 loop_check_gen = 0;/, 'extern u64 loop_check_gen;'],
       ['fs/eventfd.c', last, append('u64 loop_check_gen = 0;')],
     ])
@@ -95,7 +95,7 @@ describe.each(['6.1', '6.12'])('what is new in a file of %s and not in the kerne
       .map((name) => `int ${name}(int it);\nnoinline int ${name}(int it)\n{\n\treturn it * 3;\n}\n`)
       .join('')
     const use = 'if (brand_new_here(m->count) == 12345 && m_next(m->count) == 12345)\n\t\treturn 0;\n\t'
-    const found = await check(kernel, `new-${series}`, [
+    const found = await check(kernel, `new-${suite}`, [
       [
         'fs/proc/cmdline.c',
         /static int cmdline_proc_show[\s\S]*seq_puts\(m, saved_command_line\);/,

@@ -144,7 +144,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--json': isDocument,
       '--quiet': isSilent,
       '--verbose': row(['-v'], prints('carried: kauditd_portid_8'), true, ['build', thread, ...consent]),
-      '--kernel': row(['-k', '6.12'], (ran) => manifest(ran)?.kernel.release.startsWith('6.12.')),
+      '--kernel': row(['-k', 'trixie'], (ran) => manifest(ran)?.kernel.release.startsWith('6.12.')),
       '--build-dir': notATree,
       '--strip': row(['-p', '2'], ({ code }) => code, 3),
       '--name': row(['-n', 'other'], wrote('livepatch-other.ko')),
@@ -167,7 +167,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--json': isDocument,
       '--quiet': isSilent,
       '--verbose': row(['-v'], prints('more (--verbose shows all)'), false, ['check', thread]),
-      '--kernel': row(['-k', '6.12'], prints('applied live to 6.12.')),
+      '--kernel': row(['-k', 'trixie'], prints('applied live to 6.12.')),
       '--build-dir': notATree,
       '--strip': row(['-p', '2'], ({ code }) => code, 3),
       '--name': row(['-n', 'other'], (ran) => json(ran)?.name, 'other', ['check', example, '--json']),
@@ -182,7 +182,7 @@ const tables: Record<string, { readonly base: readonly string[]; readonly rows: 
       '--json': isDocument,
       '--quiet': isSilent,
       '--verbose': row(['-v'], prints('si_swapinfo of vmlinux, init_uts_ns')),
-      '--kernel': row(['--kernel', '6.12'], ({ code, stdout }) => code === 4 && stdout.includes('against 6.12.')),
+      '--kernel': row(['--kernel', 'trixie'], ({ code, stdout }) => code === 4 && stdout.includes('against 6.12.')),
       '--build-dir': notATree,
       '--running': row(['--running'], prints('on this host')),
     },
@@ -307,7 +307,7 @@ test('of inarch prove: what it writes, and how it prints the result', async () =
 // Under --json, demo.test.ts reads what it prints.
 test('of inarch demo: which kernel, what is kept and what is told', async () => {
   const quiet = await run(['demo', 'meminfo', '--quiet', '--output', 'kept'])
-  const loud = await run(['demo', 'meminfo', '--verbose', '--kernel', '6.12'])
+  const loud = await run(['demo', 'meminfo', '--verbose', '--kernel', 'trixie'])
   const step = /^ +unload the live patch .* ok/m
   expect([quiet.code, quiet.stderr, quiet.stdout]).toEqual([0, '', expect.not.stringMatching(step)])
   expect([loud.code, loud.stderr, loud.stdout]).toEqual([0, expect.stringContaining('✓'), expect.stringMatching(step)])

@@ -10,4 +10,4 @@ import { testRunning } from './running.ts'
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-running-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
-describe('on 6.1', () => testRunning('6.1', work))
+describe('on the kernel of bookworm', () => testRunning('bookworm', work))

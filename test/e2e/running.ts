@@ -101,9 +101,9 @@ const looks = [
 export type LookName = (typeof looks)[number][0]
 
 /** Builds the live patches, boots the kernel of `series` once and takes all looks. */
-export async function lookAround(series: string, work: string): Promise<ReadonlyMap<LookName, Look> & Places> {
+export async function lookAround(suite: string, work: string): Promise<ReadonlyMap<LookName, Look> & Places> {
   buildCommand()
-  const kernel = await selectKernel(job, series)
+  const kernel = await selectKernel(job, suite)
   const places = await buildPatches(kernel, work)
   const busybox = await findBusybox()
   const programs = {
@@ -236,7 +236,7 @@ function instructionsOf(code: Buffer): Instruction[] {
 }
 
 /** What is to be seen on a host with a kernel of `series`. */
-export function testRunning(series: string, work: string): void {
+export function testRunning(suite: string, work: string): void {
   let looks: Awaited<ReturnType<typeof lookAround>>
   const at = (name: LookName): Look => looks.get(name) ?? { exitCode: -1, text: '', json: {} as Look['json'] }
   const rules = (name: LookName) =>
@@ -249,7 +249,7 @@ export function testRunning(series: string, work: string): void {
     )
 
   beforeAll(async () => {
-    looks = await lookAround(series, work)
+    looks = await lookAround(suite, work)
   }, 1_200_000)
 
   test('the code that it was made for matches memory, with what the kernel has rewritten in it', () => {

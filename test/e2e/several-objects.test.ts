@@ -34,15 +34,15 @@ async function build(kernel: Kernel, ...patches: string[]) {
 
 const caseOf = (name: string) => path.join(import.meta.dirname, `../cases/${name}.patch`)
 
-describe.each(['6.1', '6.12'])('Linux %s', (series) => {
+describe.each(['bookworm', 'trixie'])('the kernel of %s', (suite) => {
   let kernel: Kernel
   beforeAll(async () => {
-    kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, series)
+    kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, suite)
   })
 
   test('a file that another one includes in the same image is replaced in both', async () => {
     const patch =
-      series === '6.1'
+      suite === 'bookworm'
         ? caseOf('binfmt-in-two-objects')
         : writePatch(
             work,
@@ -52,7 +52,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
             'static int elf_core_dump(struct coredump_params *cprm)\n{\n\tint has_dumped = 0;\n',
             'static int elf_core_dump(struct coredump_params *cprm)\n{\n\tint has_dumped = cprm->limit == 0xa9e7c;\n',
           )
-    const name = series === '6.1' ? 'load_elf_binary' : 'elf_core_dump'
+    const name = suite === 'bookworm' ? 'load_elf_binary' : 'elf_core_dump'
     expect((await build(kernel, patch)).replaced).toEqual([
       `vmlinux fs/binfmt_elf.c ${name}`,
       `vmlinux fs/compat_binfmt_elf.c ${name}`,
@@ -62,7 +62,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
   test('a file that two modules include is replaced in both', async () => {
     const patch = writePatch(
       work,
-      `raid-in-two-modules-${series}`,
+      `raid-in-two-modules-${suite}`,
       kernel,
       'drivers/md/raid1-10.c',
       'static void rbio_pool_free(void *rbio, void *data)\n{\n',
@@ -81,12 +81,13 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
       writePatch(work, 'mtu', kernel, dummy, 'dev->min_mtu = 0;', 'dev->min_mtu = 1;'),
       writePatch(work, 'info', kernel, dummy, last, `${last}MODULE_ALIAS("old-dummy");\nMODULE_FIRMWARE("d.fw");\n`),
     ]
-    const patches = series === '6.1' ? [caseOf('module-alias')] : own()
+    const patches = suite === 'bookworm' ? [caseOf('module-alias')] : own()
     const { replaced, findings } = await build(kernel, ...patches)
     expect(replaced).toEqual(['dummy drivers/net/dummy.c dummy_setup'])
     const notes = findings.filter(({ rule }) => rule === 'module-info')
     expect(notes).toMatchObject([{ severity: 'note' }])
-    const added = series === '6.1' ? ['alias=agentc-dummy', 'softdep=pre: veth'] : ['alias=old-dummy', 'firmware=d.fw']
+    const added =
+      suite === 'bookworm' ? ['alias=agentc-dummy', 'softdep=pre: veth'] : ['alias=old-dummy', 'firmware=d.fw']
     for (const entry of added) expect(notes[0]?.message).toContain(entry)
   })
 })

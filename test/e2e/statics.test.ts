@@ -27,7 +27,7 @@ async function check(which: string, name: string, patch: string) {
   }
 }
 
-describe.each(['6.1', '6.12'])('static variables of a unit of %s', (which) => {
+describe.each(['bookworm', 'trixie'])('static variables of a unit of %s', (which) => {
   test('that a macro makes twice keep their state when their lines change places', async () => {
     const kernel = await selectKernel({ signal: new AbortController().signal, journal: silentJournal() }, which)
     const file = 'net/ipv6/inet6_hashtables.c'

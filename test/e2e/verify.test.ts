@@ -26,7 +26,7 @@ let kernel: Kernel
 beforeAll(async () => {
   buildCommand()
   dir = mkdtempSync(path.join(os.tmpdir(), 'inarch-verify-'))
-  kernel = await selectKernel(job, '6.1')
+  kernel = await selectKernel(job, 'bookworm')
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -128,7 +128,7 @@ function firstWithNumber(code: Buffer, fields: ReadonlySet<number>): number {
 describe('inarch verify', () => {
   test('confirms a module for its kernel, and finds what differs', async () => {
     const patch = path.join(root, 'examples/meminfo.patch')
-    const built = await inarch(['build', patch, '-k', '6.1', '-o', dir, '--json'], { cwd: dir })
+    const built = await inarch(['build', patch, '-k', 'bookworm', '-o', dir, '--json'], { cwd: dir })
     expect(built.code, built.stderr).toBe(0)
     const verify = async (module: string, ...more: string[]) => {
       const { code, stdout, stderr } = await inarch(['verify', module, '--json', ...more], { cwd: dir })

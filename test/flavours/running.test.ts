@@ -10,4 +10,4 @@ import { testRunning } from '../e2e/running.ts'
 const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-running-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
-describe('on 6.12', () => testRunning('6.12', work))
+describe('on the kernel of trixie', () => testRunning('trixie', work))

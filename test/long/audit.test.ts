@@ -2,6 +2,6 @@
 // The audit of live patches, of each engine on the other kernel.
 import { describeAudited, describeCases } from '../e2e/audited.ts'
 
-describeCases('6.12')
-describeAudited('6.12', 'binary')
+describeCases('trixie')
+describeAudited('trixie', 'binary')
 describeAudited('6.1.0-56-cloud-amd64', 'source')

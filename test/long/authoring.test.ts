@@ -2,4 +2,4 @@
 // The examples of the guide for patch authors on the second series.
 import { describeAuthoring } from '../e2e/authoring.ts'
 
-describeAuthoring('6.12')
+describeAuthoring('trixie')

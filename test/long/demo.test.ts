@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The demo on the second series.
+// The demo on Debian 13.
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -19,8 +19,8 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(work, { recursive: true, force: true }))
 
-test('the demo proves on 6.12 what applies there', async () => {
-  const args = ['demo', '--json', '-k', '6.12', 'meminfo', 'dummy-count-drops']
+test('the demo proves on Debian 13 what applies there', async () => {
+  const args = ['demo', '--json', '-k', 'trixie', 'meminfo', 'dummy-count-drops']
   const { code, stdout, stderr } = await inarch(args, { cwd: work })
   expect(code, stderr).toBe(0)
   const cases = JSON.parse(stdout) as Case[]

@@ -2,5 +2,5 @@
 // Identical copies of the functions of several units.
 import { describeCopies, describeRunning, others } from '../e2e/copies.ts'
 
-for (const series of ['6.1', '6.12']) describeCopies(series, others)
-describeRunning('6.12')
+for (const suite of ['bookworm', 'trixie']) describeCopies(suite, others)
+describeRunning('trixie')

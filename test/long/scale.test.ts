@@ -2,4 +2,4 @@
 // Functions of real units, cut out; `npm run bench:source` takes a thousand.
 import { describeExtracts } from '../e2e/source/extracts.ts'
 
-for (const kernel of ['6.1', '6.12']) describeExtracts(kernel, 40, 10, { compiled: 0.95, identical: 0.85 })
+for (const kernel of ['bookworm', 'trixie']) describeExtracts(kernel, 40, 10, { compiled: 0.95, identical: 0.85 })

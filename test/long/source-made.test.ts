@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import type { Fault } from '../../src/ground/fault.ts'
 import { buildSecretSet, describeMade } from '../e2e/source/made.ts'
 
-describeMade('6.12', ['shadow', 'include'])
-describeMade('6.1', ['state-2'])
+describeMade('trixie', ['shadow', 'include'])
+describeMade('bookworm', ['state-2'])
 
 test('a fix of which only one engine makes a live patch is refused, unless the author allows that', async () => {
   const fault = await buildSecretSet([]).catch((error: unknown) => error)

@@ -14,7 +14,7 @@ const job = { signal: new AbortController().signal, journal: silentJournal() }
 /** What the compiler may do otherwise with the same text. */
 const chosen = /^(?:identical|other-(?:inlining|split|registers|size|order-of-blocks|clone|calls))$/
 
-describe.each(['6.1', '6.12'])('Linux %s', (series) => {
+describe.each(['bookworm', 'trixie'])('the kernel of %s', (suite) => {
   test.each([
     // Attributes by a macro, in front of static.
     ['kernel/bpf/verifier.c', ['verbose_linfo', 'check_cond_jmp_op', 'do_check_common']],
@@ -28,7 +28,7 @@ describe.each(['6.1', '6.12'])('Linux %s', (series) => {
     ['arch/x86/kvm/x86.c', ['kvm_arch_hardware_setup', 'kvm_arch_vcpu_create', 'kvm_set_cr0', 'kvm_x86_vendor_init']],
     ['arch/x86/kvm/pmu.c', ['kvm_pmu_ops_update', 'kvm_pmu_refresh', 'kvm_pmu_rdpmc']],
   ])('%s', async (source, wanted) => {
-    const kernel = await selectKernel(job, series)
+    const kernel = await selectKernel(job, suite)
     const unit = (await openUnits(job, kernel)).find(source).find(({ home }) => home !== 'elsewhere')!
     const names = await kernelNames(kernel, [unit.modules[0] ?? 'vmlinux'])
     try {

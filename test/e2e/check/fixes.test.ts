@@ -69,7 +69,7 @@ const judgements = new Map<string, Judgement>()
 
 beforeAll(async () => {
   const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
-  const kernel = await selectKernel(job, '6.1')
+  const kernel = await selectKernel(job, 'bookworm')
   const limit = pLimit(2)
   await Promise.all(
     cases.map(({ fix }) =>

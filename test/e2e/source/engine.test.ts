@@ -17,10 +17,10 @@ import { diffOf } from '../../changes/prove.ts'
 import { inarch } from '../inarch.ts'
 import { buildSecretSet, describeMade, edit, insertion, job, make, work } from './made.ts'
 
-describeMade('6.1', ['dummy-count-drops', 'callback'])
+describeMade('bookworm', ['dummy-count-drops', 'callback'])
 
 test('a function whose extract is other code than the unit by more than the compiler’s choice is refused', async () => {
-  const kernel = await selectKernel(job, '6.1')
+  const kernel = await selectKernel(job, 'bookworm')
   // Of the kernel's own table the compiler can't know that it has an address, so a check of it stays in the extract.
   const diff = insertion(kernel, 'drivers/comedi/drivers/8255_pci.c', '\tdev->board_ptr = board;', [
     '\tif (board->n_8255 > 4)',
@@ -56,7 +56,7 @@ test('a function whose extract is other code than the unit by more than the comp
 })
 
 test('a function that only calls what another unit adds goes along with it, its own variables, too', async () => {
-  const kernel = await selectKernel(job, '6.1')
+  const kernel = await selectKernel(job, 'bookworm')
   const added = [
     'int brand_new(int n);',
     'int brand_new(int n)',
@@ -86,7 +86,7 @@ test('a function that only calls what another unit adds goes along with it, its 
 })
 
 test('what differs between the engines only by what the compiler chose is told and goes through', async () => {
-  const kernel = await selectKernel(job, '6.1')
+  const kernel = await selectKernel(job, 'bookworm')
   // The compiler made a form of the changed function that C has no name for.
   const change = changes.find(({ name }) => name === 'unix-hidden')!
   const { manifest } = await makeLivePatch(job, kernel, {
@@ -128,7 +128,7 @@ describe('a directory that was edited', () => {
   let kernel: Kernel
   let made: string
   beforeAll(async () => {
-    kernel = await selectKernel(job, '6.1')
+    kernel = await selectKernel(job, 'bookworm')
     made = (await make(kernel, 'examples/dummy-count-drops.patch', 'source')).directory!
   })
 

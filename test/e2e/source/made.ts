@@ -86,7 +86,7 @@ export function insertion(kernel: Kernel, file: string, line: string, added: rea
  * extract has no words: only the binary engine makes one.
  */
 export async function buildSecretSet(allow: readonly string[]): Promise<WrittenModule> {
-  const kernel = await selectKernel(job, '6.1')
+  const kernel = await selectKernel(job, 'bookworm')
   const diff = insertion(
     kernel,
     'net/ipv4/inet_hashtables.c',
@@ -110,11 +110,11 @@ const checkOf = ({ run, before, after, reverted }: Seen): Check => ({
 })
 
 /** @param names of examples and of changes */
-export const describeMade = (series: string, names: readonly string[]) =>
-  describe(`Linux ${series}`, () => {
+export const describeMade = (suite: string, names: readonly string[]) =>
+  describe(`the kernel of ${suite}`, () => {
     let kernel: Kernel
     beforeAll(async () => {
-      kernel = await selectKernel(job, series)
+      kernel = await selectKernel(job, suite)
     })
 
     test('live patches made from source do what they are made for, also one that was edited by hand', async () => {
@@ -132,7 +132,7 @@ export const describeMade = (series: string, names: readonly string[]) =>
           checks: [checkOf(one)],
         })
       }
-      const output = path.join(work, `edited-${series}`)
+      const output = path.join(work, `edited-${suite}`)
       const { directory } = await make(kernel, 'examples/meminfo.patch', 'source', output)
       edit(path.join(directory!, 'fs-proc-meminfo.c'), 'live patched', 'edited by hand')
       const run = await inarch(['build', '--json', '--quiet', path.basename(directory!)], { cwd: output })

@@ -2,4 +2,4 @@
 // A few functions of real units, cut out; test/long has more, and the second series.
 import { describeExtracts } from './extracts.ts'
 
-describeExtracts('6.1', 6, 3, { compiled: 0.8, identical: 0.8 })
+describeExtracts('bookworm', 6, 3, { compiled: 0.8, identical: 0.8 })

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Real changes to real units, on a stock kernel of one series: they are built as live patches and proven in
+// Real changes to real units, on the stock kernel of one suite: they are built as live patches and proven in
 // one boot. docs/changes.md lists them.
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Job, silentJournal } from '../../src/ground/job.ts'
+import { distributionCalled } from '../../src/kernel/distributions.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import type { Change } from './change.ts'
 import { isFor } from './changes.ts'
-import type { provenSeries } from './page.ts'
 import { type Outcome, proveChanges } from './prove.ts'
 
-/** The tests of a series; each has a file of its own, so that two run at the same time. */
-export function describeSeries(series: (typeof provenSeries)[number], changes: readonly Change[]): void {
+/** The tests of a suite (`trixie`); each has a file of its own, so that two run at the same time. */
+export function describeChanges(suite: string, changes: readonly Change[]): void {
   const job: Job = { signal: new AbortController().signal, journal: silentJournal() }
   const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-changes-'))
-  const wanted = changes.filter(isFor(series))
+  const wanted = changes.filter(isFor(distributionCalled(suite)!.series!))
 
-  describe(`Linux ${series}`, () => {
+  describe(`the kernel of ${suite}`, () => {
     let outcomes: readonly Outcome[] = []
     beforeAll(async () => {
-      outcomes = await proveChanges(job, await selectKernel(job, series), wanted, work)
+      outcomes = await proveChanges(job, await selectKernel(job, suite), wanted, work)
     })
     afterAll(() => rmSync(work, { recursive: true }))
 
