@@ -24,7 +24,7 @@ const threads =
 const calls =
   'do_sys_poll do_select do_epoll_wait futex_wait_queue hrtimer_nanosleep do_wait pipe_read n_tty_read ' +
   'inet_csk_accept unix_stream_read_generic sk_wait_data tcp_recvmsg __x64_sys_rt_sigtimedwait ' +
-  'sigsuspend ksys_read do_msgrcv __x64_sys_poll'
+  '__x64_sys_rt_sigsuspend ksys_read do_msgrcv __x64_sys_poll'
 /** Functions that everybody passes through and nobody stays in. */
 const others =
   'meminfo_proc_show cmdline_proc_show tcp_v4_rcv ext4_lookup ext4_file_write_iter do_filp_open ' +
