@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Every suite's kernels in every flavour that Debian builds, from the archive to the reverted live patch. It takes
-// more than an hour and 18 GB: `npm run test:flavours`, or a part of it: `npm run test:flavours -- -t 'trixie 6.12 rt'`.
+// more than an hour and 18 GB: `npm run test:flavours`, or a part: `npm run test:flavours -- -t 'trixie 6.12 rt'`.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
