@@ -112,6 +112,22 @@ describe('a quick look at a large unit', () => {
     expect(full.changed.map(({ name }) => name)).toEqual(['function_17'])
   })
 
+  it('says the same about a name that moves into the room that it had behind it', () => {
+    const shared = (room: number) =>
+      compileWith(
+        compiler,
+        `asm(".pushsection .data..shared,\\"aw\\"\\n.globl earlier, later\\n.zero ${room}\\nearlier: .zero ${8 - room}\\n` +
+          `later: .quad 2\\n.popsection");\nextern int earlier, later;\n${unit(24, same)}\n` +
+          'int first(void) { return earlier; }\nint second(void) { return later; }',
+        ['-fdata-sections'],
+      )
+    const [b, a] = [shared(0), shared(4)]
+    for (const { full, quick } of [outcomes(b, a), outcomes(a, b)]) {
+      expect(full.changed.map(({ name }) => name)).toEqual(['first'])
+      expect(quick).toEqual(full)
+    }
+  })
+
   it('is not enough beside an entry of a table that the linker collects', () => {
     expect(outcomes(...pairOf(counted('.quirks', 'quirk'))).quick).toBeUndefined()
   })

@@ -154,7 +154,7 @@ export function scanObject(
   const namings = new Int8Array(outline.sections).fill(-1)
   const findNaming = (section: number): number => {
     const code = (outline.flags[section]! & sectionFlag.exec) !== 0
-    let place = -1
+    let [place, first] = [-1, Number.POSITIVE_INFINITY]
     let found: number = naming.content
     for (const symbol of symbolsOf(section)) {
       const type = typeOf(outline, symbol)
@@ -165,9 +165,11 @@ export function scanObject(
       if (place >= 0 && place !== placeOf(symbol)) found = naming.several
       else if (found === naming.content) found = naming.one
       place = placeOf(symbol)
+      first = Math.min(first, place)
       if (!isCovering(outline, section, symbol)) found = naming.several
     }
-    return found
+    // What lies in front of the first datum belongs to it, and so a reference leads to another place in it.
+    return !code && first > 0 ? naming.content : found
   }
   return {
     outline,
