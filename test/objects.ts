@@ -1,31 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Small C texts compiled the way kbuild compiles the kernel, for the tests of the rooms about objects.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
 import { type Change, compareObjects } from '../src/diff/change.ts'
 import { type ObjectFile, readObject } from '../src/elf/read.ts'
 import { type Extraction, extract } from '../src/extract/extraction.ts'
+import { compiler } from './compilers.ts'
+
+export { compiler, compilers, oneOfEach } from './compilers.ts'
 
 export const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-objects-'))
 afterAll(() => rmSync(work, { recursive: true, force: true }))
-
-export const compiler = ['gcc-12', 'gcc', 'cc'].find((program) => spawnSync(program, ['--version']).status === 0)!
-
-/** Every gcc and clang that is installed by its version, such as `gcc-11`; the set-up brings several. */
-export const compilers: readonly string[] = [
-  ...new Set(
-    (process.env.PATH ?? '').split(':').flatMap((dir) => {
-      try {
-        return readdirSync(dir).filter((name) => /^(gcc|clang)-\d+$/.test(name))
-      } catch {
-        return []
-      }
-    }),
-  ),
-].sort()
 
 /** As kbuild's, where they matter to what an object looks like. */
 export const flags = [

@@ -49,12 +49,10 @@ export function usualArchives(): Archive[] {
   return allArchives().slice(0, 2)
 }
 
-/**
- * The environment of apt's programs: the configuration, and a proxy, without which a machine behind one has no archive.
- */
-function aptEnvironment({ dir }: Archive): Record<string, string> {
+/** The variables of the environment that name a proxy, without which a machine behind one has no archive. */
+export function proxies(): Record<string, string> {
   const names = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy']
-  const result: Record<string, string> = { APT_CONFIG: path.join(dir, 'apt.conf') }
+  const result: Record<string, string> = {}
   for (const name of names) {
     const value = process.env[name] ?? process.env[name.toUpperCase()]
     if (value !== undefined) result[name] = value
@@ -81,7 +79,7 @@ export async function apt(
   for (let look = 1; ; look++) {
     const result = await command(program, args, {
       ...options,
-      env: aptEnvironment(archive),
+      env: { ...proxies(), APT_CONFIG: path.join(archive.dir, 'apt.conf') },
       guarded: true,
       allowFailure: true,
     })
@@ -105,13 +103,13 @@ export async function apt(
 const configured = new Set<string>()
 
 /** Debian's mirrors as the host's package sources name them: of the distributions, and of their security updates. */
-interface Mirrors {
+export interface Mirrors {
   readonly main: string
   readonly security: string | undefined
 }
 
 /** Reads apt's own account of the host's package sources (apt-get(8), indextargets), whatever their format. */
-async function hostMirrors(signal: AbortSignal): Promise<Mirrors | undefined> {
+export async function hostMirrors(signal: AbortSignal): Promise<Mirrors | undefined> {
   const asked = ['indextargets', '--no-release-info', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages']
   const { stdout } = await command('apt-get', asked, { signal, allowFailure: true })
   const sources = stdout.split('\n').map((line) => line.split(' '))
@@ -121,12 +119,15 @@ async function hostMirrors(signal: AbortSignal): Promise<Mirrors | undefined> {
   return main === undefined ? undefined : { main, security: security?.[0] }
 }
 
-/** Where Debian keeps the keys of all its distributions (package debian-archive-keyring). */
-const keyrings = ['/usr/share/keyrings/debian-archive-keyring.pgp', '/usr/share/keyrings/debian-archive-keyring.gpg']
+/** Where Debian keeps the keys of all its distributions (package debian-archive-keyring); undefined where they are not. */
+export function debianKeyring(): string | undefined {
+  const [dir, name] = ['/usr/share/keyrings', 'debian-archive-keyring']
+  return [`${dir}/${name}.pgp`, `${dir}/${name}.gpg`].find((file) => existsSync(file))
+}
 
 /** The package sources of a distribution that is not the host's (sources.list(5), deb822). */
 function sourcesText({ codename, released }: Distribution, { main, security }: Mirrors): string {
-  const keyring = keyrings.find((file) => existsSync(file))
+  const keyring = debianKeyring()
   const stanza = (uri: string, suites: readonly string[]) =>
     [
       'Types: deb',

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { readObject } from '../../../src/elf/read.ts'
 import { comparePair } from '../../../src/extract/pairs/pair.ts'
-import { compilers, compileWith } from '../../objects.ts'
+import { compiler, compilers, compileWith } from '../../objects.ts'
 
 const pairOf = (compiler: string, before: string, after: string) => {
   const [b, a] = [before, after].map((text) => readObject(compileWith(compiler, text, []), 'unit.o'))
@@ -61,7 +61,7 @@ test('two things of one name are each the same as themselves, also where they ar
     static int twin_a, twin_b;
     int f(void) { return twin_a += get(); } int g(void) { return twin_b += ${n}; } int h(void) { return twin_a - twin_b; }`
   const [before, after] = [3, 5].map((n) => {
-    const bytes = Buffer.from(compileWith('gcc-12', text(n), []))
+    const bytes = Buffer.from(compileWith(compiler, text(n), []))
     const at = bytes.indexOf('\0twin_b\0')
     bytes.write('twin_a', at + 1, 'latin1')
     return readObject(bytes, 'unit.o')

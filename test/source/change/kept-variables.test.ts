@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { compareObjects } from '../../../src/diff/change.ts'
 import { readObject } from '../../../src/elf/read.ts'
 import { keptVariables } from '../../../src/source/change/kept-variables.ts'
-import { compilers, compileWith } from '../../objects.ts'
+import { compiler, compileWith, oneOfEach } from '../../objects.ts'
 
 const head = 'extern void use(void *, int); extern int get(void);\n'
 
@@ -19,9 +19,7 @@ function origins(program: string, before: string, after: string, names: readonly
   })
 }
 
-const both = compilers.filter((program) => /^(gcc-12|clang-14)$/.test(program))
-
-describe.each(both)('a variable of the patched text (%s)', (program) => {
+describe.each(oneOfEach)('a variable of the patched text (%s)', (program) => {
   const isGcc = program.startsWith('gcc')
   const local = (name: string) => (isGcc ? name : `f.${name}`)
 
@@ -56,10 +54,10 @@ describe.each(both)('a variable of the patched text (%s)', (program) => {
 test('a static variable that moved out of its function, or into it, is the one that runs', () => {
   const inside = 'void f(void) { static int n; use(&n, 1); }\n'
   const outside = 'static int n; void f(void) { use(&n, 1); }\n'
-  expect(origins('gcc-12', inside, outside, ['n'])).toEqual(['n'])
-  expect(origins('gcc-12', outside, inside, ['f.n'])).toEqual(['n'])
+  expect(origins(compiler, inside, outside, ['n'])).toEqual(['n'])
+  expect(origins(compiler, outside, inside, ['f.n'])).toEqual(['n'])
   const helper = '__attribute__((noinline)) static void h(void) { static int n; use(&n, 1); }\nvoid f(void) { h(); }\n'
-  expect(origins('gcc-12', inside, helper, ['h.n', 'f.n'])).toEqual(['n', 'n'])
+  expect(origins(compiler, inside, helper, ['h.n', 'f.n'])).toEqual(['n', 'n'])
 })
 
 test('a constant of a function is the one that runs as long as it says the same', () => {
@@ -67,7 +65,7 @@ test('a constant of a function is the one that runs as long as it says the same'
     'struct o { int a[30]; };\nvoid f(void) { static const struct o ops; use((void *)&ops, 1); }\nvoid ' +
     'g(void) { static const struct o ops; use((void *)&ops, 2); }\n'
   const after = before.replace('use(', 'use(0, 0); use(').replace('2);', '4);')
-  expect(origins('gcc-12', before, after, ['f.ops', 'g.ops'])).toEqual(['ops', 'ops'])
+  expect(origins(compiler, before, after, ['f.ops', 'g.ops'])).toEqual(['ops', 'ops'])
   const other = after.replace('o ops;', 'o ops = { { 7 } };')
-  expect(origins('gcc-12', before, other, ['f.ops', 'g.ops'])).toEqual(['new', 'ops'])
+  expect(origins(compiler, before, other, ['f.ops', 'g.ops'])).toEqual(['new', 'ops'])
 })

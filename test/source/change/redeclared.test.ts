@@ -8,7 +8,7 @@ import { declaredVariables } from '../../../src/elf/dwarf.ts'
 import { readObject } from '../../../src/elf/read.ts'
 import { inheritedVariables, mayBeRedeclared, retypedVariables } from '../../../src/source/change/redeclared.ts'
 import { declarationsIn, identities } from '../../../src/source/change/static-declarations.ts'
-import { compilers, compileWith } from '../../objects.ts'
+import { compiler, compileWith, oneOfEach } from '../../objects.ts'
 
 /**
  * For each line of `after`, the line of `before` that it is; 0 when it is new. By the longest common sequence of lines.
@@ -47,7 +47,7 @@ extern void use(void *, int); extern int get(void);
 `
 
 /** What is said of the change of a text, and whether its look is enough to ask the compiler. */
-function said(before: string, after: string, program = 'gcc-12') {
+function said(before: string, after: string, program = compiler) {
   const [old, young] = [head + before, head + after]
   const [b, a] = [old, young].map((text) => readObject(compileWith(program, text, []), 'unit.o'))
   const change = {
@@ -77,9 +77,7 @@ function said(before: string, after: string, program = 'gcc-12') {
   }
 }
 
-const both = compilers.filter((program) => /^(gcc-12|clang-14)$/.test(program))
-
-describe.each(both)('a variable that is declared as another type (%s)', (program) => {
+describe.each(oneOfEach)('a variable that is declared as another type (%s)', (program) => {
   const local = (type: string) => `void f(void) {\n\tstatic ${type};\n\tuse(&v, 2);\n}\n`
   const file = (type: string) => `static ${type};\nvoid f(void) { use(&v, 2); }\nvoid g(void) { use(&v, 3); }\n`
 
@@ -115,7 +113,7 @@ describe.each(both)('a variable that is declared as another type (%s)', (program
   })
 })
 
-describe.each(both)('a static variable of a function (%s)', (program) => {
+describe.each(oneOfEach)('a static variable of a function (%s)', (program) => {
   const blocks = (first: string, second: string) =>
     `int f(int a) {\n\tif (a > 3) {\n${first}\t\tuse(0, 1);\n\t}\n\tuse(0, 2);\n\tif (a < 1) ` +
     `{\n${second}\t\tuse(0, 3);\n\t}\n\treturn a;\n}\n`
