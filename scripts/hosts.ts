@@ -69,8 +69,12 @@ function apart(program: string, args: readonly string[], options: CommandOptions
   return command('unshare', [...own, program, ...args], { ...options, signal: stop.signal, guarded: true })
 }
 
-/** The first process stays, as somebody has to reap what others left. */
-const enter = `mount --rbind /dev "$0/dev" && mount --bind /proc "$0/proc" && mount --rbind /sys "$0/sys" || exit 125
+/**
+ * A root that is no mount could not have mounts of its own (unshare(1)). The first process stays, as somebody has to
+ * reap what others left.
+ */
+const enter = `mount --bind "$0" "$0" && mount --rbind /dev "$0/dev" && mount --bind /proc "$0/proc" &&
+mount --rbind /sys "$0/sys" || exit 125
 chroot "$0" "$@"
 exit $?`
 

@@ -9,7 +9,7 @@ import { compileBytes } from '../objects.ts'
 function entries(rows: readonly string[], table = '.altinstructions') {
   const push = (name: string, flags: string, text: string) =>
     `.pushsection ${name},\\"${flags}\\"\\n${text}\\n.popsection\\n`
-  const code = rows.map((row, nth) => `${nth}1: nop\\n${push(table, 'a', row.replaceAll('HERE', `${nth}1b`))}`)
+  const code = rows.map((row, nth) => `1${nth}: nop\\n${push(table, 'a', row.replaceAll('HERE', `1${nth}b`))}`)
   const text = `${push('.altinstr_replacement', 'ax', '9: clac')}${code.join('')}`
   const view = viewOf(compileBytes(`int get(void); int f(void) { asm volatile("${text}"); return get(); }`), 'u.o')
   const section = view.object.sections.find(({ name }) => name === '.text.f')!
