@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Does Inarch run on the systems that it says? npm run hosts [-- SUITE[:NODE]… --run COMMAND… --work DIR --keep --stale]
+// Does Inarch run on other systems, too? npm run hosts [-- SUITE[:NODE]… --run COMMAND… --work DIR --keep --stale]
 // As root: makes a root of each suite of Debian, puts a clone of what is committed here in, and runs the demo and the
 // tests there, with Node as the suite or the npm registry has it. Everything is below the work directory, the cache of
 // kernels too, which the roots of one suite share. The mounts are in a namespace of their own and end with it.

@@ -119,7 +119,7 @@ export async function hostMirrors(signal: AbortSignal): Promise<Mirrors | undefi
   return main === undefined ? undefined : { main, security: security?.[0] }
 }
 
-/** Where Debian keeps the keys of all its distributions (package debian-archive-keyring); undefined where they are not. */
+/** The keys of all of Debian's distributions (package debian-archive-keyring); undefined where they are not. */
 export function debianKeyring(): string | undefined {
   const [dir, name] = ['/usr/share/keyrings', 'debian-archive-keyring']
   return [`${dir}/${name}.pgp`, `${dir}/${name}.gpg`].find((file) => existsSync(file))

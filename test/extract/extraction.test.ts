@@ -242,8 +242,8 @@ describe('a static variable', () => {
 
   test('behind an array in a shared section can be mistaken for its end, and is refused', () => {
     const before =
-      '#define R __attribute__((section(".data..read_mostly")))\nstatic long array[4] R = { 1, 2, 3, 4 ' +
-      '}; long f(long n) { long s = 0; for (long *p = array; p < array + 4; p++) s += *p; return s + n; ' +
+      '#define R __attribute__((section(".data..read_mostly")))\nstatic long array[5] R = { 1, 2, 3, 4, 5 ' +
+      '}; long f(long n) { long s = 0; for (long *p = array; p < array + 5; p++) s += *p; return s + n; ' +
       '} void set(long i) { array[i] = i; }'
     const after = before
       .replace('static long array', 'static long more R = 5; void grow(void) { more++; } static long array')

@@ -31,6 +31,7 @@ int function_${n}(int n)
   return `
 #define noinline __attribute__((noinline))
 void report(int line, const char *name);
+int early(int n);
 int lookup(const char *what, const char *name);
 struct handlers { int (*run)(int); int (*stop)(int); };
 ${numbers.map((n) => `static int helper_${n}(int n);\n#define CONSTANT_${n} ${n}`).join('\n')}
@@ -116,8 +117,9 @@ describe('a quick look at a large unit', () => {
     const shared = (room: number) =>
       compileWith(
         compiler,
-        `asm(".pushsection .data..shared,\\"aw\\"\\n.globl earlier, later\\n.zero ${room}\\nearlier: .zero ${8 - room}\\n` +
-          `later: .quad 2\\n.popsection");\nextern int earlier, later;\n${unit(24, same)}\n` +
+        `asm(".pushsection .data..shared,\\"aw\\"\\n.globl earlier, later\\n.zero ${room}\\n` +
+          `earlier: .zero ${8 - room}\\nlater: .quad 2\\n.popsection");\nextern int earlier, later;\n` +
+          `${unit(24, same)}\n` +
           'int first(void) { return earlier; }\nint second(void) { return later; }',
         ['-fdata-sections'],
       )
