@@ -12,6 +12,7 @@ import { withScratch } from '../../src/ground/scratch.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { applyPatches } from '../../src/patch/apply.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
+import { compilers } from '../../test/compilers.ts'
 import { numberExtended } from './forge.ts'
 
 /** Two well-formed objects. */
@@ -28,40 +29,37 @@ const flags = [
   ...['-fno-stack-protector'],
 ]
 const traced = ['-pg', '-mfentry']
-const compilers = ['gcc-12', 'gcc-11', 'clang-14']
+const [gcc, clang] = ['gcc-', 'clang-'].map((family) => compilers.filter((name) => name.startsWith(family)))
+/** The newest two of gcc, and the oldest clang. */
+const used = [...gcc!.slice(-2).reverse(), ...clang!.slice(0, 1)]
 
 /** Each makes other objects of the same text. */
 const variants: readonly {
-  readonly compiler: RegExp
+  readonly compiler: 'each' | 'gcc' | 'newest gcc' | 'clang'
   readonly name: string
   readonly flags: readonly string[]
 }[] = [
-  { compiler: /./, name: 'traced', flags: [...traced, '-fcf-protection=none'] },
+  { compiler: 'each', name: 'traced', flags: [...traced, '-fcf-protection=none'] },
   {
-    compiler: /^gcc/,
+    compiler: 'gcc',
     name: 'mcount table, ENDBR',
     flags: [...traced, '-mrecord-mcount', '-fcf-protection=branch'],
   },
-  { compiler: /^gcc-12/, name: 'unoptimised, common', flags: ['-O0', '-fcommon', '-fcf-protection=none'] },
+  { compiler: 'newest gcc', name: 'unoptimised, common', flags: ['-O0', '-fcommon', '-fcf-protection=none'] },
   {
-    compiler: /^gcc-12/,
+    compiler: 'newest gcc',
     name: 'GOT, debug',
     flags: ['-fpic', '-mcmodel=small', '-g', '-fcf-protection=none'],
   },
   {
-    compiler: /^clang/,
+    compiler: 'clang',
     name: 'padded',
     flags: ['-fpatchable-function-entry=16,16', '-fcf-protection=branch'],
   },
 ]
 
-async function isThere(program: string): Promise<boolean> {
-  try {
-    return (await command(program, ['--version'], { allowFailure: true })).exitCode === 0
-  } catch (error) {
-    if (error instanceof Fault) return false
-    throw error
-  }
+function suits(compiler: string, wanted: (typeof variants)[number]['compiler']): boolean {
+  return wanted === 'each' || (wanted === 'newest gcc' ? compiler === used[0] : compiler.startsWith(wanted))
 }
 
 /** Pairs of the C files beside this one; `-DAFTER` makes the second side. */
@@ -71,9 +69,8 @@ export async function compiledCorpus(): Promise<GoodPair[]> {
   const pairs: GoodPair[] = []
   await withScratch(async (scratch) => {
     const made = { before: [] as string[], after: [] as string[] }
-    for (const compiler of compilers) {
-      if (!(await isThere(compiler))) continue
-      for (const variant of variants.filter((one) => one.compiler.test(compiler)))
+    for (const compiler of used) {
+      for (const variant of variants.filter((one) => suits(compiler, one.compiler)))
         for (const source of sources) {
           const compile = async (side: string, more: readonly string[]) => {
             const object = path.join(scratch, `${pairs.length}.${side}.o`)
@@ -82,7 +79,7 @@ export async function compiledCorpus(): Promise<GoodPair[]> {
             return object
           }
           const [before, after] = await Promise.all([compile('before', []), compile('after', ['-DAFTER'])])
-          if (compiler === compilers[0] && variant === variants[0]) {
+          if (compiler === used[0] && variant === variants[0]) {
             made.before.push(before)
             made.after.push(after)
           }
