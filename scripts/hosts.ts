@@ -85,6 +85,7 @@ async function inside(place: Place, words: readonly string[], options: CommandOp
     HOME: '/root',
     PATH: `${bin}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     LC_ALL: 'C.UTF-8',
+    NO_COLOR: '1',
     NODE_EXTRA_CA_CERTS: hostCertificates,
     npm_config_registry: await registry(),
     ...proxies(),

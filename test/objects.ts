@@ -5,12 +5,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
+import { compiler } from '../bench/fuzz/compilers.ts'
 import { type Change, compareObjects } from '../src/diff/change.ts'
 import { type ObjectFile, readObject } from '../src/elf/read.ts'
 import { type Extraction, extract } from '../src/extract/extraction.ts'
-import { compiler } from './compilers.ts'
 
-export { compiler, compilers, oneOfEach } from './compilers.ts'
+export { compiler, compilers, oneOfEach } from '../bench/fuzz/compilers.ts'
 
 export const work = mkdtempSync(path.join(os.tmpdir(), 'inarch-objects-'))
 afterAll(() => rmSync(work, { recursive: true, force: true }))

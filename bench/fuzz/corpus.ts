@@ -12,7 +12,7 @@ import { withScratch } from '../../src/ground/scratch.ts'
 import { selectKernel } from '../../src/kernel/select.ts'
 import { applyPatches } from '../../src/patch/apply.ts'
 import { parsePatch } from '../../src/patch/parse.ts'
-import { compilers } from '../../test/compilers.ts'
+import { compilers } from './compilers.ts'
 import { numberExtended } from './forge.ts'
 
 /** Two well-formed objects. */
