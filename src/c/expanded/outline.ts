@@ -2,7 +2,7 @@
 // The outline of a unit: its preprocessed text taken apart into what stands at its top level, each with the
 // file and line that it comes from. One pass over the characters; what an item declares is only worked out
 // when somebody asks, since of thousands of items few ever differ.
-import { type Declaration, parseDeclaration } from '../tokens/declarators.ts'
+import { type Declaration, type Declared, parseDeclaration } from '../tokens/declarators.ts'
 import { tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
 import { attributeWords, isTagWord } from '../tokens/words.ts'
@@ -20,8 +20,8 @@ export interface Item {
   readonly body: number | undefined
 }
 
-/** What an item says about the names in it. */
-export interface Meaning {
+/** What an item says about the names in it; of a function its head alone is taken apart. */
+export interface Meaning extends Declared {
   /**
    * `declaration`: types, prototypes, `extern` data, whatever makes nothing by itself. `other`: asm and what is
    * not understood.
@@ -29,8 +29,6 @@ export interface Meaning {
   readonly kind: 'function' | 'data' | 'declaration' | 'other'
   /** What it defines; of a declaration: the tags and typedefs. */
   readonly names: readonly string[]
-  /** Without attributes; of a function: what stands before its body. */
-  readonly head: string
 }
 
 export interface Outline {
@@ -149,40 +147,6 @@ export function withoutMarkers(text: string): string {
   return text.includes('#') ? text.replace(/^#.*$/gm, '') : text
 }
 
-const operator = /\b(?:__attribute__|__attribute|__asm__|__asm|asm|__typeof__|__typeof|typeof|_Alignas)\b/g
-
-/** A text without line markers and attributes; what `typeof` is asked about is left out, too. */
-function headOf(text: string): string {
-  const plain = withoutMarkers(text)
-  let result = ''
-  let from = 0
-  operator.lastIndex = 0
-  for (let match = operator.exec(plain); match !== null; match = operator.exec(plain)) {
-    let at = match.index + match[0].length
-    while (/\s/.test(plain[at] ?? '')) at++
-    result += plain.slice(from, match.index)
-    if (match[0].includes('typeof')) result += ' typeof '
-    if (plain[at] === '(') at = endOfParentheses(plain, at)
-    from = at
-    operator.lastIndex = at
-  }
-  return (result + plain.slice(from)).replace(/\b(?:__extension__|volatile|__inline__|__inline)\b/g, (word) =>
-    word.includes('inline') ? 'inline' : ' ',
-  )
-}
-
-/** Offset behind the parenthesis that closes the one at `at`. */
-function endOfParentheses(text: string, at: number): number {
-  let depth = 0
-  for (let i = at; i < text.length; i++) {
-    const c = text.charCodeAt(i)
-    if (c === Char.quote || c === Char.apostrophe) i = endOfLiteral(text, i, c)
-    else if (c === Char.open) depth++
-    else if (c === Char.close && --depth === 0) return i + 1
-  }
-  return text.length
-}
-
 /** The tags that a declaration defines. */
 function definedTags({ tags }: Declaration): string[] {
   return tags.flatMap(({ name, isDefined }) => (isDefined ? [name] : []))
@@ -197,7 +161,7 @@ export function meaningOfDeclaration(text: string): Meaning {
   const declaration = parseDeclaration(tokens, 0, tokens.length)
   const { storage, declarators } = declaration
   const names = declarators.map(({ name }) => name)
-  const says = (kind: Meaning['kind'], names: readonly string[]): Meaning => new Said(text, kind, names)
+  const says = (kind: Meaning['kind'], names: readonly string[]) => ({ kind, names, tokens, declaration })
   if (storage.has('typedef')) return says('declaration', [...definedTags(declaration), ...names])
   const [first] = declarators
   if (first === undefined) {
@@ -211,23 +175,6 @@ export function meaningOfDeclaration(text: string): Meaning {
   return says('data', names)
 }
 
-/** Few ask for the head. */
-class Said implements Meaning {
-  readonly kind: Meaning['kind']
-  readonly names: readonly string[]
-  readonly #text: string
-
-  constructor(text: string, kind: Meaning['kind'], names: readonly string[]) {
-    this.kind = kind
-    this.names = names
-    this.#text = text
-  }
-
-  get head(): string {
-    return headOf(this.#text)
-  }
-}
-
 /** @param text a unit's text behind the preprocessor, with line markers */
 export function outline(text: string): Outline {
   const items = split(text)
@@ -237,11 +184,14 @@ export function outline(text: string): Outline {
     if (result === undefined) {
       if (item.body === undefined) result = meaningOfDeclaration(text.slice(item.start, item.end))
       else {
-        const head = text.slice(item.start, item.body)
-        const tokens = tokenize(withoutMarkers(head))
-        const [declarator] = parseDeclaration(tokens, 0, tokens.length).declarators
-        const names = declarator === undefined ? [] : [declarator.name]
-        result = new Said(head, 'function', names)
+        const tokens = tokenize(withoutMarkers(text.slice(item.start, item.body)))
+        const declaration = parseDeclaration(tokens, 0, tokens.length)
+        result = {
+          kind: 'function',
+          names: declaration.declarators.slice(0, 1).map(({ name }) => name),
+          tokens,
+          declaration,
+        }
       }
       known.set(item, result)
     }

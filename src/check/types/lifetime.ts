@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whether objects of a type can outlive the functions that use it. When all of them lie on the stack of functions, a
 // task has them laid out as the code that it runs expects, before and after it is switched: they are no danger.
+
 import path from 'node:path'
-import type { Item, Outline } from '../../c/expanded/outline.ts'
+import type { Item, Meaning, Outline } from '../../c/expanded/outline.ts'
+import { spell } from '../../c/tokens/spelling.ts'
 
 /**
  * `stack`: objects are only variables of functions, and functions hand them to each other. `shared`: the same, but some
@@ -85,14 +87,14 @@ export function lifetimeOf(side: Outline, source: string, type: string): Lifetim
       if (!isSaid || (meaning.names.length > 0 && !text.includes('('))) return 'live'
       continue
     }
-    if (/\*/.test(resultOf(side.meaning(item).head)) && new RegExp(pattern).test(resultOf(side.meaning(item).head)))
-      return 'live'
+    const result = resultOf(side.meaning(item))
+    if (result.includes('*') && new RegExp(pattern).test(result)) return 'live'
     for (const origin of originsIn(side.text.slice(item.body, item.end), pattern)) origins.add(origin)
   }
   return lifetimeFrom(origins)
 }
 
 /** What a function's head says that it returns. */
-function resultOf(head: string): string {
-  return head.slice(0, head.indexOf('('))
+function resultOf({ tokens, declaration: { declarators } }: Meaning): string {
+  return spell(tokens.slice(0, declarators[0]?.at ?? 0))
 }

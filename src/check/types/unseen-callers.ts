@@ -32,8 +32,7 @@ function usesAsDeclared(text: string, name: string): boolean {
     items.some(
       (item) =>
         item.body === undefined &&
-        side.meaning(item).kind === 'declaration' &&
-        new RegExp(`(?<![\\w.>])${name}\\s*\\)?\\s*\\(`).test(side.meaning(item).head),
+        side.meaning(item).declaration.declarators.some((one) => one.name === name && one.isFunction),
     )
   )
 }

@@ -3,7 +3,7 @@
 // comments, white space and line numbers are no change, and a macro of a header counts wherever it is used.
 
 import path from 'node:path'
-import { type Item, type Outline, outline } from '../../c/expanded/outline.ts'
+import { type Item, type Outline, outline, withoutMarkers } from '../../c/expanded/outline.ts'
 import { tokenText } from '../../c/expanded/same-tokens.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
 import { isInitOrExit } from '../../diff/object/init-sections.ts'
@@ -15,7 +15,7 @@ export interface ChangedData {
   /** `function.variable` for one inside a function. */
   readonly name: string
   readonly change: 'added' | 'changed' | 'removed'
-  /** Private and constant: each use may have a copy of its own. */
+  /** Constant, and inside of a function: each use may have a copy of its own. */
   readonly isConstant: boolean
 }
 
@@ -35,7 +35,6 @@ export interface TextChange {
   readonly functions: ReadonlyMap<string, readonly string[]>
   /** New functions of the files that the patch changes. */
   readonly added: readonly string[]
-  readonly removed: readonly string[]
   readonly data: readonly ChangedData[]
   readonly declarations: readonly ChangedDeclaration[]
   /** Assembly at the top level, and what is not understood, on either side. */
@@ -79,11 +78,11 @@ function byName(side: Outline, items: readonly Item[], kind: 'function' | 'data'
   return found
 }
 
-/** True when something of the side, whether it differs or not, defines the name. */
-function defines(side: Outline, name: string, kind: 'function' | 'data'): boolean {
+/** True when some data of the side, whether they differ or not, have the name. */
+function defines(side: Outline, name: string): boolean {
   return side.itemsWith(name).some((item) => {
-    const meaning = side.meaning(item)
-    return meaning.kind === kind && meaning.names.includes(name)
+    const { kind, names } = side.meaning(item)
+    return kind === 'data' && names.includes(name)
   })
 }
 
@@ -130,23 +129,15 @@ export function compareTexts(
     data.push(...staticsChanged(name, textOf(before, old), textOf(after, item)))
   }
   const added = [...functionsAfter].filter(([name, item]) => isOwn(item) && !functions.has(name)).map(([name]) => name)
-  const removed = [...functionsBefore]
-    .filter(([name, item]) => isOwn(item) && !functions.has(name) && !defines(after, name, 'function'))
-    .map(([name]) => name)
 
   const dataBefore = byName(before, differ.before, 'data')
   const dataAfter = byName(after, differ.after, 'data')
   for (const [name, item] of [...dataBefore, ...dataAfter]) {
     const side = dataAfter.get(name) === item ? after : before
     if (isNote(textOf(side, item))) continue
-    const [inBefore, inAfter] = [defines(before, name, 'data'), defines(after, name, 'data')]
+    const [inBefore, inAfter] = [defines(before, name), defines(after, name)]
     if (data.some((one) => one.name === name)) continue
-    const { head } = side.meaning(item)
-    data.push({
-      name,
-      change: inBefore && inAfter ? 'changed' : inAfter ? 'added' : 'removed',
-      isConstant: /\bstatic\b/.test(head) && /\bconst\b/.test(head.split('=')[0]!),
-    })
+    data.push({ name, change: inBefore && inAfter ? 'changed' : inAfter ? 'added' : 'removed', isConstant: false })
   }
   const transientOf = (side: Outline, found: ReadonlyMap<string, Item>) =>
     [...found].filter(([, item]) => isTransient(side.text.slice(item.start, item.body)))
@@ -156,7 +147,6 @@ export function compareTexts(
     after,
     functions,
     added,
-    removed,
     data,
     declarations: declarationsOf(before, differ.before, after, differ.after),
     others: [...othersOf(after, differ.after), ...othersOf(before, differ.before)],
@@ -221,16 +211,19 @@ const commonWord =
   /^(?:auto|char|const|double|enum|extern|float|inline|int|long|register|restrict|short|signed|sizeof|static|struct|typedef|union|unsigned|void|volatile|_Bool|bool|__attribute__|__aligned__|__section__|__extension__|u8|u16|u32|u64|s8|s16|s32|s64|size_t|ssize_t|loff_t|__u\d+|__le\d+|__be\d+|list_head|atomic_t|spinlock_t|\d.*)$/
 
 function declarationsOf(before: Outline, b: readonly Item[], after: Outline, a: readonly Item[]): ChangedDeclaration[] {
-  const found = new Map<string, { isType: boolean; words: Set<string> }>()
+  const found = new Map<string, { title: string; isType: boolean; words: Set<string> }>()
   const described = (side: Outline, item: Item) => {
-    const { kind, names, head } = side.meaning(item)
+    const { kind, names, tokens, declaration } = side.meaning(item)
     if (kind !== 'declaration') return undefined
-    const tag = /^\s*(?:typedef\s+)?((?:struct|union|enum)\s+[A-Za-z_]\w*)\s*\{/.exec(head)?.[1]
-    const isType = names.length > 0 || /^\s*(?:typedef|enum|struct\s*\{|union\s*\{)/.test(head)
+    const { declarators, tags, storage } = declaration
+    const text = textOf(side, item)
+    const open = tokens.findIndex((one) => one.text === '{')
+    const tag = tags.find(({ at, isDefined }) => isDefined && at < open)
+    const name = tag === undefined ? (names[0] ?? declarators[0]?.name ?? tags[0]?.name) : `${tag.keyword} ${tag.name}`
     return {
-      title: tag ?? names[0] ?? declared(head),
-      isType,
-      words: new Set(wordsOf(textOf(side, item)).filter((word) => !commonWord.test(word))),
+      title: name ?? withoutMarkers(text).trim().slice(0, 40),
+      isType: open >= 0 || storage.has('typedef'),
+      words: new Set(wordsOf(text).filter((word) => !commonWord.test(word))),
     }
   }
   for (const item of b) {
@@ -242,10 +235,5 @@ function declarationsOf(before: Outline, b: readonly Item[], after: Outline, a: 
     const one = described(after, item)
     for (const word of one?.words ?? []) found.get(one?.title ?? '')?.words.add(word)
   }
-  return [...found].map(([title, { isType, words }]) => ({ title, isType, words }))
-}
-
-/** The name that a prototype or an external datum declares. */
-function declared(head: string): string {
-  return /([A-Za-z_]\w*)\s*(?:\(|\[|;|$)/.exec(head.replace(/\{[\s\S]*\}/, '{}'))?.[1] ?? head.trim().slice(0, 40)
+  return [...found.values()]
 }

@@ -22,17 +22,12 @@ export function localStatics(text: string): Map<string, LocalStatic> {
   const plain = withoutMarkers(text)
   const tokens = tokenize(plain)
   const declaration = parseDeclaration(tokens, 0, tokens.length)
-  for (const { name, from, to } of staticLocalsOf({ tokens, declaration })) {
+  for (const { name, from, to, isConst } of staticLocalsOf({ tokens, declaration })) {
     const own = tokens.slice(from, to)
     const words = tokenText(plain.slice(own[0]!.start, own.at(-1)!.end))
     if (isDeclaredByMacro(name, words.replaceAll('\n', ' '))) continue
     const known = found.get(name)
-    const value = own.findIndex(({ text }) => text === '=')
-    found.set(name, {
-      name,
-      tokens: known === undefined ? words : `${known.tokens}\n\n${words}`,
-      isConst: own.some((token, at) => token.text === 'const' && (value < 0 || at < value)),
-    })
+    found.set(name, { name, tokens: known === undefined ? words : `${known.tokens}\n\n${words}`, isConst })
   }
   return found
 }

@@ -30,11 +30,8 @@ export interface SourceChange {
   /** The functions whose own text changes, those of headers that the unit uses among them. */
   readonly changed: readonly string[]
   readonly added: readonly string[]
-  readonly removed: readonly string[]
   /** Variables; `function.variable` for one inside a function. */
   readonly data: readonly { readonly name: string; readonly change: 'added' | 'changed' | 'removed' }[]
-  /** Types whose declarations change, such as `struct foo`. */
-  readonly types: readonly string[]
   readonly findings: readonly Finding[]
   /** Both objects compared, for whoever binds names of the unit. */
   readonly compared: Change
@@ -90,9 +87,7 @@ export function sourceChangeOf(sides: BothSides, changes: readonly FileChange[])
     embedded: outcome?.embedded ?? [],
     changed: [...changed.keys()].sort(),
     added: text?.added ?? [],
-    removed: text?.removed ?? [],
     data: text?.data.map(({ name, change }) => ({ name, change })) ?? [],
-    types: text?.declarations.filter(({ isType }) => isType).map(({ title }) => title) ?? [],
     findings,
     compared,
     inlining: readInlining(sides.dump),
