@@ -2,7 +2,10 @@
 // Whether a unit can compile to other code, told from its preprocessed text before and after a change to
 // a header. Most of that text is inline functions and types that the unit never uses; what differs only
 // in those is the same code.
+
+import { wordsOf } from '../../c/tokens/lexer.ts'
 import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
+import { addTo } from '../../ground/grouped.ts'
 
 /** The preprocessor leaves empty lines where others were. */
 function withoutLayout(text: string): string {
@@ -32,17 +35,12 @@ function reachedOf(declarations: readonly Declaration[], names: ReadonlySet<stri
   const todo: Declaration[] = []
   for (const one of declarations) {
     if (!isPassive(one)) todo.push(one)
-    else
-      for (const name of one.names) {
-        const known = byName.get(name)
-        if (known === undefined) byName.set(name, [one])
-        else known.push(one)
-      }
+    else for (const name of one.names) addTo(byName, name, one)
   }
   const reached = new Set<string>()
   const seen = new Set<string>()
   for (let one = todo.pop(); one !== undefined; one = todo.pop())
-    for (const word of one.text.match(/[A-Za-z_]\w*/g) ?? []) {
+    for (const word of wordsOf(one.text)) {
       if (seen.has(word)) continue
       seen.add(word)
       if (names.has(word)) reached.add(word)

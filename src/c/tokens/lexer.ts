@@ -246,9 +246,9 @@ export function openingOf(tokens: readonly Token[], close: number): number {
   return 0
 }
 
-const word = /[A-Za-z_$][\w$]*/g
+const word = /[A-Za-z_][\w$]*/g
 
-/** The words of a text, strings and comments included. */
+/** The words of a text, strings and comments included; of `$name`, as assembly has it, the name. */
 export function wordsOf(text: string): string[] {
   return text.match(word) ?? []
 }

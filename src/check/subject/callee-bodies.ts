@@ -2,9 +2,12 @@
 // The bodies of functions that a changed file calls and that stand elsewhere: in the headers that it includes, and in
 // the C files of its directory. Most wrappers (`eventfd_ctx_put`, `get_user_ns`) are there. Files are read only when a
 // name is asked for, and each once.
+
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
+import { type MacroDefinition, macrosIn } from '../../c/tokens/directives.ts'
 import { closing, type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { squeezed } from '../../c/tokens/text.ts'
 import { type Definition, definitionsOf } from '../../c/written/functions.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
@@ -40,6 +43,12 @@ const mostFiles = 200
 const longestType = 60_000
 /** How far includes of includes are followed. */
 const deepest = 3
+
+/** `#define old new`, and `#define old(a, b) new(a, b)`. */
+function isAlias({ parameters, body }: MacroDefinition): boolean {
+  const rest = parameters === undefined ? '' : `(${parameters.join(',')})`
+  return body[0]?.kind === 'name' && squeezed(body.slice(1)) === rest
+}
 
 /** A function that finds out each thing once. */
 function once<Fact>(find: (name: string) => Fact): (name: string) => Fact {
@@ -118,15 +127,10 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       return open < 0 ? undefined : tokens.slice(open + 1, closing(tokens, open) - 1)
     }),
     alias: once((name) => {
-      // `#define old new`, and `#define old(a, b) new(a, b)`.
-      const stands = new RegExp(
-        `^[ \\t]*#[ \\t]*define[ \\t]+${name}(\\([^()]*\\))?[ \\t]+([A-Za-z_]\\w*)(\\([^()]*\\))?[ \\t]*$`,
-        'm',
-      )
-      for (const file of filesIn()) {
-        const text = file.endsWith('.h') ? textOf(file) : ''
-        const [, parameters, other, values] = (text.includes(name) && stands.exec(text)) || []
-        if (other !== undefined && parameters === values) return other
+      const defines = new RegExp(`define[ \\t]+${name}\\b`)
+      for (const file of filesIn().filter((one) => one.endsWith('.h') && defines.test(textOf(one)))) {
+        const found = macrosIn(textOf(file)).find((one) => one.name === name && isAlias(one))
+        if (found !== undefined) return found.body[0]!.text
       }
       return name
     }),

@@ -3,7 +3,7 @@
 // enumerators, and variables that are constant.
 
 import { constantValue } from '../../c/tokens/constant-value.ts'
-import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
 import { enumeratorsIn } from '../../c/written/enumerators.ts'
 import { definitionsOf } from '../../c/written/functions.ts'
 import { macroValues } from '../../c/written/macro-values.ts'
@@ -101,7 +101,7 @@ export function changedNames(changes: readonly FileChange[]): readonly ChangedNa
     for (const { file, young } of files)
       for (const [name, value] of young) {
         if (found.has(name)) continue
-        const word = value.match(/[A-Za-z_]\w*/g)?.find((one) => found.has(one))
+        const word = wordsOf(value).find((one) => found.has(one))
         if (word !== undefined) found.set(name, { ...found.get(word)!, name, file })
       }
   return [...found.values()]

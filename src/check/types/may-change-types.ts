@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A cheap look at a changed file: whether it can change a type or the way in which a function is called. Most fixes
 // change lines inside of functions, and for them the compiler is not asked again.
-import { tokenize } from '../../c/tokens/lexer.ts'
+
+import { type Token, tokenize } from '../../c/tokens/lexer.ts'
+import { isTagWord } from '../../c/tokens/words.ts'
 import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
 import { nameOfHead } from '../../c/written/functions.ts'
 import type { FileChange } from '../../patch/patch.ts'
-
-/** It stops at the next such word, which may begin one itself: so it is linear. */
-const typeWithBody = /\b(?:struct|union|enum)\b(?:(?!\b(?:struct|union|enum)\b)[^;={(])*\{/
 
 export interface Scope {
   /** A struct, union, enum or typedef, or a number that may stand in one. */
@@ -29,6 +28,13 @@ function headOfFunction(text: string): { readonly name: string; readonly text: s
   const name = nameOfHead(head)
   if (name === undefined || head[0]!.text === 'typedef' || head.some((one) => one.text === '=')) return undefined
   return { name, text: head.map((one) => one.text).join(' ') }
+}
+
+/** True for a typedef, and for what tells the members of a type. */
+function isType(tokens: readonly Token[]): boolean {
+  const says = (token: Token) => isTagWord(token.text) || /^[;={(]$/.test(token.text)
+  const marks = tokens.filter(says)
+  return tokens[0]?.text === 'typedef' || marks.some(({ text }, at) => text === '{' && isTagWord(marks[at - 1]?.text))
 }
 
 /** True for what only gives data a first value, or defines data of a type that there is. */
@@ -81,7 +87,7 @@ export function mayChangeTypes({ path: file, before, after }: FileChange): Scope
           uses.test(one.text)
         if (file.endsWith('.h') || old.some(isOutside) || young.some(isOutside)) types = true
       } else if (headOfFunction(text) === undefined) {
-        if (typeWithBody.test(text) || /^typedef\b/.test(text)) types = true
+        if (isType(tokenize(text))) types = true
         else if (text.includes('(') && !text.includes('{')) {
           // What is only announced anew was called in no other way before.
           const name = nameOfHead(tokenize(text))

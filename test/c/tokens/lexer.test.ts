@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 import { expect, test } from 'vitest'
-import { commentsIn, findOutside, partsOf, tokenize, withoutComments } from '../../../src/c/tokens/lexer.ts'
+import { commentsIn, findOutside, partsOf, tokenize, withoutComments, wordsOf } from '../../../src/c/tokens/lexer.ts'
 
 const words = (text: string) => tokenize(text).map((token) => token.text)
 
@@ -26,4 +26,8 @@ test('lists fall apart at the commas outside of their brackets', () => {
   expect(findOutside(tokens, 0, ';')).toBe(tokens.length - 1)
   const parts = partsOf(tokens, 0, tokens.length - 1)
   expect(parts.map(({ from, to }) => to - from)).toEqual([1, 6, 5])
+})
+
+test('an immediate operand of assembly is a word without its dollar, and one within a word stays', () => {
+  expect(wordsOf('"pushq $trampoline\\n\\tcall a$b"')).toEqual(['pushq', 'trampoline', 'n', 'tcall', 'a$b'])
 })

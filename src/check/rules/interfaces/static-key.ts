@@ -2,6 +2,9 @@
 // Switches in the code (jump labels). What a key is set to now was decided by the old code.
 
 import { callsIn } from '../../../c/tokens/calls.ts'
+import { tokenize } from '../../../c/tokens/lexer.ts'
+import { wordsAt } from '../../../c/tokens/names.ts'
+import { isTagWord } from '../../../c/tokens/words.ts'
 import type { Definition } from '../../../c/written/functions.ts'
 import { listed } from '../../../ground/listed.ts'
 import type { FileChange } from '../../../patch/patch.ts'
@@ -25,11 +28,14 @@ function switchesIn({ body }: Definition): string[] {
 function isBrought(key: string, changes: readonly FileChange[]): boolean {
   const name = /^&?(\w+)$/.exec(key)?.[1]
   if (name === undefined) return false
-  const defined = new RegExp(
-    `\\bDEFINE_STATIC_KEY_\\w+\\s*\\(\\s*${name}\\b|^\\s*(?:static\\s+)?struct\\s+static_key\\w*\\s+${name}\\b`,
-    'm',
-  )
-  const stands = (text: string | undefined) => defined.test(text ?? '')
+  const stands = (text = '') => {
+    const tokens = tokenize(text)
+    return wordsAt(tokens, name).some((at) => {
+      const [keyword, before] = [tokens[at - 2]?.text, tokens[at - 1]?.text]
+      const isMacro = before === '(' && keyword?.startsWith('DEFINE_STATIC_KEY_')
+      return isMacro || (isTagWord(keyword) && before?.startsWith('static_key'))
+    })
+  }
   return changes.some(({ after }) => stands(after)) && !changes.some(({ before }) => stands(before))
 }
 

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A macro of a C file that the patch adds or changes, and that nothing in the file uses: no object differs by it.
+
+import { directivesIn } from '../../../c/tokens/directives.ts'
+import { tokenize, wordsOf } from '../../../c/tokens/lexer.ts'
+import { addTo } from '../../../ground/grouped.ts'
 import type { FileChange } from '../../../patch/patch.ts'
 import { changedMacros } from '../../../source/change/changed-macros.ts'
 import { type Found, note } from '../../subject/rule.ts'
 
-/** A file's words, apart from what its macros are made of; and the words of which each macro is made. */
-function wordsOf(text: string): { plain: ReadonlySet<string>; macros: ReadonlyMap<string, string[]> } {
+/** Names that what a file says of its macros leads to; `start` is the place of the first definition of `macro`. */
+function readMacros(text: string, macro: string) {
+  const tokens = tokenize(text)
+  const directives = directivesIn(text, tokens)
   const macros = new Map<string, string[]>()
-  const rest = text
-    .replace(/\\\r?\n/g, ' ')
-    .replace(/^[ \t]*#[ \t]*(define|undef)[ \t]+([A-Za-z_]\w*)(.*)$/gm, (_line, kind, name, body) => {
-      if (kind === 'define') macros.set(name, [...(macros.get(name) ?? []), ...(body.match(/[A-Za-z_]\w*/g) ?? [])])
-      return ''
-    })
-  return { plain: new Set(rest.match(/[A-Za-z_]\w*/g) ?? []), macros }
+  let [plain, from, start] = ['', 0, text.length]
+  for (const one of directives) {
+    const named = tokens[one.from + 2]
+    if (!/^(?:define|undef)$/.test(one.name) || named === undefined) continue
+    if (named.text === macro) start = Math.min(start, one.start)
+    plain += text.slice(from, one.start)
+    from = one.end
+    if (one.name === 'define')
+      for (const word of wordsOf(text.slice(named.end, one.end))) addTo(macros, named.text, word)
+  }
+  const isIncludedLater = directives.some((one) => one.name === 'include' && one.start > start)
+  return { plain: wordsOf(plain + text.slice(from)), macros, isIncludedLater }
 }
 
 /**
@@ -22,24 +33,12 @@ function wordsOf(text: string): { plain: ReadonlySet<string>; macros: ReadonlyMa
  */
 function uses(text: string | undefined, macro: string): boolean {
   if (text === undefined) return false
-  const { plain, macros } = wordsOf(text)
+  const { plain, macros, isIncludedLater } = readMacros(text, macro)
   // A header that is included may ask for it, and `##` makes names of parts.
-  const place = firstPlace(text, macro)
-  if (text.includes('##') || (place >= 0 && /^[ \t]*#[ \t]*include\b/m.test(text.slice(place)))) return true
-  const reached = new Set<string>()
-  const queue = [...plain]
-  for (let word = queue.pop(); word !== undefined; word = queue.pop()) {
-    if (word === macro) return true
-    if (reached.has(word)) continue
-    reached.add(word)
-    queue.push(...(macros.get(word) ?? []))
-  }
-  return false
-}
-
-/** Where the first definition of a macro stands; below zero where there is none. */
-function firstPlace(text: string, macro: string): number {
-  return text.search(new RegExp(`^[ \\t]*#[ \\t]*(?:define|undef)[ \\t]+${macro}\\b`, 'm'))
+  if (text.includes('##') || isIncludedLater) return true
+  const reached = new Set(plain)
+  for (const word of reached) for (const next of macros.get(word) ?? []) reached.add(next)
+  return reached.has(macro)
 }
 
 /** @param changes the changed files with their whole text on both sides */
