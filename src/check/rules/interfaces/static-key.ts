@@ -31,9 +31,9 @@ function isBrought(key: string, changes: readonly FileChange[]): boolean {
   const stands = (text = '') => {
     const tokens = tokenize(text)
     return wordsAt(tokens, name).some((at) => {
-      const [keyword, before] = [tokens[at - 2]?.text, tokens[at - 1]?.text]
+      const [before, keyword, storage] = [1, 2, 3].map((back) => tokens[at - back]?.text)
       const isMacro = before === '(' && keyword?.startsWith('DEFINE_STATIC_KEY_')
-      return isMacro || (isTagWord(keyword) && before?.startsWith('static_key'))
+      return isMacro || (storage !== 'extern' && isTagWord(keyword) && before?.startsWith('static_key'))
     })
   }
   return changes.some(({ after }) => stands(after)) && !changes.some(({ before }) => stands(before))
