@@ -3,7 +3,7 @@
 // from the code anew, and have nothing to be compared with: only what they are about is looked at.
 import { type Section, within } from '../elf/read.ts'
 import { isAboutForm, mayListPlace } from '../x86/patched-sites.ts'
-import { add, type ObjectView, type Place, type Range, type Reference } from './object-view.ts'
+import { add, hasToldEntries, type ObjectView, type Place, type Range, type Reference } from './object-view.ts'
 
 /** Bytes of a table. */
 export interface CodeEntry extends Range {
@@ -57,9 +57,18 @@ export function entriesIn(view: ObjectView, isMeant: (name: string) => boolean):
 
 /** Entries whose place has another instruction than such an entry is about. */
 export function strayEntries(view: ObjectView): CodeEntry[] {
-  return entriesIn(view, isAboutForm).filter(
-    ({ section: table, about: { section, offset } }) => !mayListPlace(table.name, section.data, offset),
-  )
+  return entriesIn(view, isAboutForm).filter((entry) => {
+    const { section, offset } = entry.about
+    return !mayListPlace(entry.section.name, section.data, offset) && !isHandedOver(view, entry)
+  })
+}
+
+/** True for an entry whose address is taken by the instruction in front of its place: `WARN()` with a text. */
+function isHandedOver(view: ObjectView, { section: table, start, about: { section, offset } }: CodeEntry): boolean {
+  if (!hasToldEntries(table)) return false
+  return view
+    .references({ section, start: offset - 4, end: offset })
+    .some(({ target }) => target.kind === 'place' && target.place.section === table && target.place.offset === start)
 }
 
 const known = new WeakMap<ObjectView, Map<Section, CodeEntry[]>>()

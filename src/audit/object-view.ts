@@ -80,6 +80,11 @@ export function isString({ flags }: Section): boolean {
   return (flags & sectionFlag.strings) !== 0
 }
 
+/** True for the table of WARN and BUG, to whose entries code may refer (arch/x86/include/asm/bug.h of Linux 7.2). */
+export function hasToldEntries({ name }: Section): boolean {
+  return name === '__bug_table'
+}
+
 export function keyOf({ section, start }: Range): string {
   return `${section.index}:${start}`
 }
@@ -161,6 +166,22 @@ export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
       })
   }
 
+  function references(of: Section | Range): readonly Reference[] {
+    const { section, start, end } = 'section' in of ? of : { section: of, start: 0, end: of.size }
+    const all = known.get(section) ?? readReferences(section)
+    known.set(section, all)
+    return within(all, start, end)
+  }
+
+  /** The entry about code that holds a byte of a table; it begins with the reference to its place. */
+  function entryAt(section: Section, offset: number): Range {
+    const starts = references(section).flatMap(({ target, offset: at }) =>
+      target.kind === 'place' && isCode(target.place.section) ? at : [],
+    )
+    const start = starts.findLast((at) => at <= offset) ?? 0
+    return { section, start, end: starts.find((at) => at > offset) ?? section.size }
+  }
+
   return {
     object,
     named,
@@ -169,12 +190,7 @@ export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
       symbolsIn(section).filter(({ start, symbol }) => start === offset && symbol.type !== 'none'),
     namesOf: ({ section, start, symbol }) =>
       symbolsIn(section).flatMap((one) => (one.start === start && one.symbol.type === symbol?.type ? one.name : [])),
-    references(of) {
-      const { section, start, end } = 'section' in of ? of : { section: of, start: 0, end: of.size }
-      const all = known.get(section) ?? readReferences(section)
-      known.set(section, all)
-      return within(all, start, end)
-    },
+    references,
     extentsAt,
     ledTo: (target) => (target.kind === 'place' ? extentsAt(target.place, target.symbol) : []),
   }
@@ -186,6 +202,7 @@ export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
       const own = list.find((one) => one.start === value && one.symbol.type !== 'none')
       return [own ?? { section, start: value, end: value + size, symbol, name: symbol.name }]
     }
+    if (hasToldEntries(section)) return [entryAt(section, offset)]
     if (isString(section)) {
       const width = Math.max(1, section.entrySize)
       let end = offset

@@ -7,6 +7,7 @@ import { entriesAbout } from './code-tables.ts'
 import {
   bytesOf,
   type Extent,
+  hasToldEntries,
   isFunction,
   isString,
   keyOf,
@@ -49,7 +50,7 @@ function distanceOf({ target }: Led, { start }: Extent): number {
  */
 function belongsTo(part: Extent, whole: Extent): boolean {
   const { section, symbol } = part
-  if (symbol === undefined) return !isString(section) && !isWritable(section)
+  if (symbol === undefined) return hasToldEntries(section) || (!isString(section) && !isWritable(section))
   return keyOf(part) === keyOf(whole) || part.name === `${whole.symbol?.name}.cold`
 }
 

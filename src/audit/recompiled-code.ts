@@ -5,7 +5,7 @@
 import { isCode } from '../elf/format.ts'
 import { isLandingPad, landingPadSize } from '../x86/entry.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
-import { type Extent, isFunction, type ObjectView, type Place, textAt } from './object-view.ts'
+import { type Extent, hasToldEntries, isFunction, type ObjectView, type Place, textAt } from './object-view.ts'
 import { type SourceTexts, stem } from './unit.ts'
 
 function hasPad({ section: { data }, offset }: Place): boolean {
@@ -44,11 +44,12 @@ const lineOfDescriptor = 32
 
 /**
  * Makes lines equal: in a descriptor of dynamic debug, in an entry about a WARN or a BUG (include/asm-generic/bug.h:
- * two bytes behind two references), and numbers in code that stand for the same line of the source.
+ * two bytes behind the references), and numbers in code that stand for the same line of the source.
  */
 export function excuseLines(theirs: Extent, texts: SourceTexts | undefined, ours: Buffer, made: Buffer): void {
   const { section } = theirs
-  if (section.name === '__bug_table' && made.length === 12) made.copy(ours, 8, 8, 10)
+  const told = made.length - 4
+  if (hasToldEntries(section) && told >= 8) made.copy(ours, told, told, told + 2)
   if (texts !== undefined && isCode(section)) excuseNumbers(theirs, texts, ours, made)
   if (section.name !== '__dyndbg' || ours.length < lineOfDescriptor + 4) return
   const line = made.readUInt32LE(lineOfDescriptor) & 0x3ffff

@@ -216,6 +216,8 @@ export class Comparison {
   private areSameOutside(b: Target, a: Target): boolean {
     const { linesMoved, extract } = this.options
     if (b.kind === 'external' && a.kind === 'external') return b.name === a.name && b.offset === a.offset
+    // Each is about its own place, and compared with the code.
+    if (b.kind === 'entry' && a.kind === 'entry') return b.entry.table.name === a.entry.table.name
     if (b.kind === 'absolute' && a.kind === 'absolute') return b.value === a.value
     if (b.kind === 'string' && a.kind === 'string') {
       if (b.offset - b.start !== a.offset - a.start) return false

@@ -35,6 +35,8 @@ export function describeTarget(target: Target): string {
       return target.name
     case 'string':
       return JSON.stringify(target.text.toString('latin1').replace(/\0$/, ''))
+    case 'entry':
+      return `its entry of ${target.entry.table.name}`
     case 'absolute':
       return `address 0x${target.value.toString(16)}`
     case 'nowhere':

@@ -9,7 +9,7 @@ import { coldParent, isColdPart } from '../diff/object/compiler-names.ts'
 import { isIncidental } from '../diff/object/diagnostic-data.ts'
 import { isComplaint } from '../diff/object/sanitizers.ts'
 import { type Atom, type Extent, isCode, isOutOfLine, type Target } from '../diff/object/split-object.ts'
-import { isTable } from '../diff/object/tables.ts'
+import { isTable, type TableEntry } from '../diff/object/tables.ts'
 import { isThreadLocal, sectionFlag } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
 import { toldFirst } from '../ground/listed.ts'
@@ -57,6 +57,8 @@ export type Goal =
       /** Why it is carried, where that is told to a reviewer. */
       readonly reason: string | undefined
     }
+  /** An entry of a table about code that is carried. */
+  | { readonly kind: 'entry'; readonly entry: TableEntry }
   /** Nameless bytes. */
   | { readonly kind: 'bytes'; readonly extent: Extent; readonly whose: Atom }
 
@@ -132,6 +134,10 @@ function decide(question: Question, target: Target): Destination {
     case 'atom':
       if (target.atom.kind === 'constant') return decideConstant(question, target)
       return target.atom.kind === 'function' ? decideFunction(question, target) : decideData(question, target)
+    case 'entry': {
+      const { entry } = target
+      return { goal: { kind: 'entry', entry }, addend: said - entry.start, bySection: true }
+    }
     case 'absolute':
     case 'nowhere':
       question.refuse(

@@ -262,12 +262,15 @@ export class UnitExtractor implements CarriedSoFar {
     })
   }
 
-  /** Appends a table's entry to the one table of that name. */
-  private copyEntry(entry: TableEntry, whose: Atom): void {
+  /** Appends a table's entry to the one table of that name, once. */
+  private copyEntry(entry: TableEntry, whose: Atom): CarriedPlace {
     const { builder } = this.output
     const { table, start, end } = entry
     const extent = { section: table, start, end }
+    const known = this.places.get(placeKey(extent))
+    if (known !== undefined) return known
     const into = builder.append(builder.openShared(table), extent)
+    this.places.set(placeKey(extent), into)
     for (const [nth, relocation] of entry.relocations.entries()) {
       const isReplacement = table.name === '.altinstructions' && nth === 1
       const target = isReplacement ? this.lookup.change.after.target(table, relocation) : undefined
@@ -288,6 +291,7 @@ export class UnitExtractor implements CarriedSoFar {
       const draft = { offset: offset - start + into.at, type, symbol: section.symbol, addend: at }
       into.section.draft.relocations.push(draft)
     }
+    return into
   }
 
   /** Carries the entries of the printk index about a function. */
@@ -318,6 +322,10 @@ export class UnitExtractor implements CarriedSoFar {
         return to(builder.refer(goal.reference))
       case 'definition':
         return to(this.output.carryDefinition(goal.definition, 'it is new')!)
+      case 'entry': {
+        const { section, at } = this.copyEntry(goal.entry, reference.whose)
+        return to(section.symbol, at)
+      }
       case 'bytes': {
         const { section, at } = this.copyBytes(goal.extent, goal.whose)
         return to(section.symbol, at)

@@ -2,12 +2,12 @@
 // Whether a relocated field of the running code holds what it must: the address of the symbol that it names, the way to
 // the string that it means.
 import type { Instruction } from '../x86/instruction.ts'
-import type { Destination, Field, FieldForm } from './expectation.ts'
+import type { Destination, Field, FieldForm, PlainDestination } from './expectation.ts'
 import type { Running } from './running.ts'
 
 /** What a field must name, and where it leads in the running kernel. */
 export interface ResolvedField {
-  readonly to: Destination
+  readonly to: PlainDestination
   readonly address: bigint
 }
 
@@ -21,7 +21,13 @@ export function fieldSize(form: FieldForm): number {
  * Where a field of the running code leads.
  * @param field its offset in `code`, which lies at `base`
  */
-export function readField(code: Buffer, field: number, form: FieldForm, { end }: Instruction, base: bigint): bigint {
+export function readField(
+  code: Buffer,
+  field: number,
+  form: FieldForm,
+  { end }: Pick<Instruction, 'end'>,
+  base: bigint,
+): bigint {
   switch (form) {
     case 'wide':
       return code.readBigUInt64LE(field)
@@ -39,7 +45,7 @@ export function readField(code: Buffer, field: number, form: FieldForm, { end }:
 }
 
 /** Whether a field leads where it must; `unknown` when nothing tells. */
-export function judge(running: Running, to: Destination, address: bigint): 'right' | 'wrong' | 'unknown' {
+export function judge(running: Running, to: PlainDestination, address: bigint): 'right' | 'wrong' | 'unknown' {
   if ('symbol' in to) {
     const known = running.addressesOf(to.symbol)
     if (known.length === 0) return 'unknown'
@@ -52,6 +58,10 @@ export function judge(running: Running, to: Destination, address: bigint): 'righ
   if ('holds' in to) {
     const wanted = Buffer.from(to.holds, 'base64')
     return running.read(address, wanted.length)?.equals(wanted) === true ? 'right' : 'wrong'
+  }
+  if ('file' in to) {
+    const names = ['', './'].map((front) => Buffer.from(`${front}${to.file}\0`, 'latin1'))
+    return names.some((name) => running.read(address, name.length)?.equals(name) === true) ? 'right' : 'wrong'
   }
   if ('value' in to) return BigInt.asUintN(64, BigInt(to.value)) === address ? 'right' : 'wrong'
   return 'unknown'

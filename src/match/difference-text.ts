@@ -33,7 +33,12 @@ export function destinationName(to: Destination): string {
       ? JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
       : `a constant (${bytes.toString('hex').slice(0, 32)})`
   }
+  if ('file' in to) return JSON.stringify(to.file)
   if ('value' in to) return `0x${to.value.toString(16)}`
+  if ('entry' in to) {
+    const texts = to.entry.fields.flatMap((field) => ('part' in field.to ? [] : destinationName(field.to)))
+    return `its own entry of a table, which says ${texts.join(', ')}`
+  }
   if ('part' in to) return `its part ${to.part}`
   return 'something'
 }

@@ -10,9 +10,11 @@ import {
   type SplitObject,
   type Target,
 } from '../diff/object/split-object.ts'
+import { lineWithin, type TableEntry } from '../diff/object/tables.ts'
 import { isPcRelative, isThreadLocal, relocationType, sectionFlag, sectionType } from '../elf/format.ts'
 import type { Relocation, Section } from '../elf/read.ts'
-import type { Destination, Expectation, FieldForm, Part } from './expectation.ts'
+import { fieldSize } from './destination.ts'
+import type { Destination, Expectation, FieldForm, Part, PlainDestination, ToldEntry } from './expectation.ts'
 import { codeOf, type Parts, sitesOf } from './sites.ts'
 
 /** Bytes of a nameless constant that are kept. */
@@ -106,10 +108,24 @@ function leads(
   if (form === undefined)
     return { form: 'near', to: { unknown: `a relocation of the unknown type ${relocation.type}` } }
   const target = unit.target(section, relocation)
+  if (target.kind === 'entry') return { form, to: { entry: toldEntry(unit, target.entry, parts) } }
   return { form, to: parts.inside(target) ?? destinationOf(unit, target) }
 }
 
-function destinationOf(unit: SplitObject, target: Target): Destination {
+function toldEntry(unit: SplitObject, { table, start, end, relocations }: TableEntry, parts: Parts): ToldEntry {
+  const fields = relocations.map((relocation) => {
+    const target = unit.target(table, relocation)
+    const form = formOf(relocation.type) ?? 'near'
+    const at = relocation.offset - start
+    // In front of the line stands the file.
+    if (target.kind === 'string' && at + fieldSize(form) === lineWithin(table.name, end - start))
+      return { at, form, to: { file: target.text.toString('latin1').replace(/^\.\/|\0$/g, '') } }
+    return { at, form, to: parts.inside(target) ?? destinationOf(unit, target) }
+  })
+  return { code: codeOf({ section: table, start, end }), fields }
+}
+
+function destinationOf(unit: SplitObject, target: Target): PlainDestination {
   switch (target.kind) {
     case 'external':
       return target.offset === 0 ? { symbol: target.name } : { symbol: target.name, plus: target.offset }
@@ -117,6 +133,8 @@ function destinationOf(unit: SplitObject, target: Target): Destination {
       return { value: target.value }
     case 'nowhere':
       return { unknown: target.why }
+    case 'entry':
+      return { unknown: `an entry of ${target.entry.table.name}` }
     case 'string': {
       const skipped = Math.min(Math.max(target.offset - target.start, 0), target.text.length)
       return { holds: target.text.subarray(skipped).toString('base64') }
@@ -138,7 +156,7 @@ function destinationOf(unit: SplitObject, target: Target): Destination {
   }
 }
 
-function constant(unit: SplitObject, atom: Atom, offset: number): Destination {
+function constant(unit: SplitObject, atom: Atom, offset: number): PlainDestination {
   const { section, start, end } = unit.extent(atom, offset)
   const place = atom.start + offset
   const fixed = section.type === sectionType.progbits && (section.flags & sectionFlag.write) === 0 && !isCode(section)

@@ -12,6 +12,18 @@ export type FieldForm = (typeof fieldForms)[number]
 
 /** Where a field leads. */
 export type Destination =
+  | PlainDestination
+  /** To an entry of a table that is about the function itself. */
+  | { readonly entry: ToldEntry }
+
+/** What an entry must say. */
+export interface ToldEntry {
+  /** base64 */
+  readonly code: string
+  readonly fields: readonly Field<PlainDestination>[]
+}
+
+export type PlainDestination =
   /**
    * `plus` bytes behind a symbol; with `within`, anywhere in that many bytes, since linking moves code inside of
    * functions.
@@ -29,17 +41,19 @@ export type Destination =
   | { readonly part: number; readonly plus?: number }
   /** To something without a name that has this content (base64): a string, a constant. */
   | { readonly holds: string }
+  /** To the name of a source file, which begins with `./` or not, as the build was beside the source or in it. */
+  | { readonly file: string }
   /** To an address that the compiler knew. */
   | { readonly value: number }
   /** Nobody can tell. */
   | { readonly unknown: string }
 
 /** A field of the code that the linker fills in. */
-export interface Field {
+export interface Field<To = Destination> {
   /** Bytes from the begin of the code. */
   readonly at: number
   readonly form: FieldForm
-  readonly to: Destination
+  readonly to: To
 }
 
 /** Code with fields: what may be put in the place of other code. */

@@ -18,23 +18,25 @@ const part = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(10_000))
 
 const inside = v.strictObject({ part, plus: v.exactOptional(number) })
 
-const field = v.strictObject({
-  at: offset,
-  form: v.picklist(fieldForms),
-  to: v.union([
-    v.strictObject({
-      symbol,
-      plus: v.exactOptional(number),
-      within: v.exactOptional(offset),
-      own: v.exactOptional(v.literal(true)),
-      empty: v.exactOptional(v.literal(true)),
-    }),
-    inside,
-    v.strictObject({ holds: bytes }),
-    v.strictObject({ value: number }),
-    v.strictObject({ unknown: v.pipe(v.string(), v.maxLength(1000)) }),
-  ]),
-})
+const plain = [
+  v.strictObject({
+    symbol,
+    plus: v.exactOptional(number),
+    within: v.exactOptional(offset),
+    own: v.exactOptional(v.literal(true)),
+    empty: v.exactOptional(v.literal(true)),
+  }),
+  inside,
+  v.strictObject({ holds: bytes }),
+  v.strictObject({ file: v.pipe(v.string(), v.maxLength(4096)) }),
+  v.strictObject({ value: number }),
+  v.strictObject({ unknown: v.pipe(v.string(), v.maxLength(1000)) }),
+] as const
+
+const place = { at: offset, form: v.picklist(fieldForms) }
+const plainField = v.strictObject({ ...place, to: v.union(plain) })
+const entry = v.strictObject({ code: bytes, fields: v.array(plainField) })
+const field = v.strictObject({ ...place, to: v.union([...plain, v.strictObject({ entry })]) })
 
 const snippet = { code: bytes, fields: v.array(field) }
 /** Bytes that a site may have: an alternative's length is one byte. */

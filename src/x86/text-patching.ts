@@ -63,7 +63,7 @@ export function mayReplace(
   if (symbol.startsWith('__SCT__')) {
     if (isBranch) return true
     if (condition === jump) return isReturn
-    return condition === call && (isNopOf(5, code, there) || isZeroing(code, there))
+    return condition === call && (isNopOf(5, code, there) || isZeroing(code, there) || isWarning(symbol, code, there))
   }
   if (condition !== call || !isBranch) return false
   const destination = leads()
@@ -73,6 +73,11 @@ export function mayReplace(
 /** `xor %eax,%eax` with prefixes: a static call of what returns 0. */
 function isZeroing(code: Buffer, at: number): boolean {
   return code.subarray(at, at + 5).equals(Buffer.from([0x2e, 0x2e, 0x2e, 0x31, 0xc0]))
+}
+
+/** `ud1 (%edx),%rdi`: what a call of `__WARN_trap` becomes (Linux 7.2). */
+function isWarning(symbol: string, code: Buffer, at: number): boolean {
+  return symbol === '__SCT__WARN_trap' && code.subarray(at, at + 5).equals(Buffer.from([0x67, 0x48, 0x0f, 0xb9, 0x3a]))
 }
 
 /** A retpoline: the branch itself through the register, or to another thunk for it. */

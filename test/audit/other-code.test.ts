@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { viewOf } from '../../src/audit/object-view.ts'
 import { compareOtherCode } from '../../src/audit/other-code.ts'
+import { warnText } from '../bug-entry.ts'
 import { compileBytes } from '../objects.ts'
 
 /** What differs in `f` of the module; what the module does not have is the kernel's of this name. */
@@ -28,6 +29,7 @@ function difference(module: string, unit: string): string | undefined {
 }
 
 const head =
+  `${warnText}\n` +
   'int out(int *); int other(int *); void die(int *) __attribute__((noreturn, cold)); static inline ' +
   '__attribute__((always_inline)) int body(int *p);'
 const table = (name: string, flags: string, text: string) =>
@@ -40,6 +42,7 @@ const parts = {
     table('.altinstr_replacement', 'ax', '664: clac') +
     table('.altinstructions', 'a', '.long 661b - ., 664b - .\\n.word 5, 0\\n.byte 3, 3') +
     '" : : : "memory");',
+  'a warning with a text': 'if (*p == 9) WARN_AT(3, 0x911, "nine: %d", 9);',
   'what is seldom run': 'if (*p > 7) die(p);',
   'a table of places':
     'switch (*p) { case 0: return out(p) + 5; case 1: asm(""); return 12; case 2: return out(p) ' +

@@ -8,7 +8,8 @@ export interface Edit {
   readonly file: string
   /** Stands there once; when there are several, the one that stands in this kernel. */
   readonly from: string | readonly string[]
-  readonly to: string
+  /** One text for all of them, or one for each. */
+  readonly to: string | readonly string[]
 }
 
 export interface Change {
@@ -19,8 +20,10 @@ export interface Change {
   /** What of a later kernel it brings to this one. */
   readonly backports?: string
   readonly edits: readonly Edit[]
-  /** Functions that must be among those that are replaced, on every kernel. */
+  /** Functions that must be among those that are replaced. */
   readonly replaces: readonly string[]
+  /** The same for a series in which the code is put into other functions. */
+  readonly replacesIn?: Readonly<Record<string, readonly string[]>>
   /** Sections that the live patch must have, as the proof that it exercises what it says. */
   readonly sections?: readonly string[]
   /** Run in the guest; `probe` is the program in probe.c. */

@@ -69,8 +69,12 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
       },
       {
         file: 'fs/filesystems.c',
-        from: '\t\t\ttmp->name);\n\t\ttmp = tmp->next;\n\t}\n\tread_unlock(&file_systems_lock);\n\treturn 0;',
-        to: `			tmp->name);
+        from: [
+          '\t\t\ttmp->name);\n\t\ttmp = tmp->next;\n\t}\n\tread_unlock(&file_systems_lock);\n\treturn 0;',
+          '\tstruct file_systems_string *fss;\n\n\tfor (;;) {\n',
+        ],
+        to: [
+          `			tmp->name);
 		for (i = 0; i < ARRAY_SIZE(file_system_notes); i++) {
 			if (strcmp(tmp->name, file_system_notes[i].name))
 				continue;
@@ -82,6 +86,24 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
 	}
 	read_unlock(&file_systems_lock);
 	return 0;`,
+          `	struct file_systems_string *fss;
+	struct file_system_type *type;
+
+	scoped_guard(rcu) {
+		hlist_for_each_entry_rcu(type, &file_systems, list) {
+			for (i = 0; i < ARRAY_SIZE(file_system_notes); i++) {
+				if (strcmp(type->name, file_system_notes[i].name))
+					continue;
+				seq_printf(m, "nodev\\t%s\\n", type->name);
+				i = file_system_notes[i].note(m, file_system_notes[i].verb);
+				seq_printf(m, " (%d)\\n", i);
+				break;
+			}
+		}
+	}
+	for (;;) {
+`,
+        ],
       },
     ],
     replaces: ['filesystems_proc_show'],
@@ -109,13 +131,17 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
       },
       {
         file: 'fs/readdir.c',
-        from:
+        from: [
           '\tint prev_reclen;\n\n\tbuf->error = verify_dirent_name(name, namlen);\n\tif ' +
-          '(unlikely(buf->error))\n\t\treturn false;\n\tbuf->error = -EINVAL;\t/* only used if we ' +
-          'fail.. */\n\tif (reclen > buf->count)\n\t\treturn false;\n\tprev_reclen = ' +
-          'buf->prev_reclen;\n\tif (prev_reclen && signal_pending(current))\n\t\treturn ' +
-          'false;\n\tdirent = buf->current_dir;\n\tprev = (void __user *)dirent - prev_reclen;',
-        to: `	int prev_reclen;
+            '(unlikely(buf->error))\n\t\treturn false;\n\tbuf->error = -EINVAL;\t/* only used if we ' +
+            'fail.. */\n\tif (reclen > buf->count)\n\t\treturn false;\n\tprev_reclen = ' +
+            'buf->prev_reclen;\n\tif (prev_reclen && signal_pending(current))\n\t\treturn ' +
+            'false;\n\tdirent = buf->current_dir;\n\tprev = (void __user *)dirent - prev_reclen;',
+          '\tprev_reclen = buf->prev_reclen;\n\tif (!(flags & FILLDIR_FLAG_NOINTR) && prev_reclen && ' +
+            'signal_pending(current))\n\t\treturn false;\n\tdirent = buf->current_dir;\n\tprev = (void __user *)dirent',
+        ],
+        to: [
+          `	int prev_reclen;
 
 	if (namlen >= sizeof(hidden) - 1 && !memcmp(name, hidden, sizeof(hidden) - 1))
 		return true;
@@ -130,6 +156,16 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
 		return false;
 	dirent = buf->current_dir;
 	prev = (void __user *)dirent - prev_reclen;`,
+          `	if (namlen >= sizeof(hidden) - 1 && !memcmp(name, hidden, sizeof(hidden) - 1)) {
+		buf->error = 0;
+		return true;
+	}
+	prev_reclen = buf->prev_reclen;
+	if (!(flags & FILLDIR_FLAG_NOINTR) && prev_reclen && signal_pending(current))
+		return false;
+	dirent = buf->current_dir;
+	prev = (void __user *)dirent`,
+        ],
       },
     ],
     replaces: ['filldir64'],
@@ -144,10 +180,16 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
     edits: [
       {
         file: 'fs/exec.c',
-        from: '\tstrscpy_pad(tsk->comm, buf, sizeof(tsk->comm));\n\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
-        to:
-          '\tstrscpy_pad(tsk->comm, buf, sizeof(tsk->comm));\n\tif (!strncmp(tsk->comm, "plain-", ' +
-          '6))\n\t\tmemcpy(tsk->comm, "fancy-", 6);\n\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
+        from: [
+          '\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
+          '\tperf_event_comm(tsk, exec);\n}\n\nstatic void posix',
+        ],
+        to: [
+          '\tif (!strncmp(tsk->comm, "plain-", 6))\n\t\tmemcpy(tsk->comm, "fancy-", ' +
+            '6);\n\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
+          '\tif (!strncmp(tsk->comm, "plain-", 6))\n\t\tmemcpy(tsk->comm, "fancy-", ' +
+            '6);\n\tperf_event_comm(tsk, exec);\n}\n\nstatic void posix',
+        ],
       },
     ],
     replaces: ['__set_task_comm'],
@@ -257,6 +299,7 @@ static long do_fcntl(int fd, unsigned int cmd, unsigned long arg,`,
       },
     ],
     replaces: ['vfs_mkdir', 'vfs_symlink', 'vfs_mknod'],
+    replacesIn: { '7.2': ['may_create_dentry'] },
     run:
       'cd /tmp; mkdir forbidden-a 2>/dev/null && rmdir forbidden-a && echo made a; ln -s x ' +
       'forbidden-b 2>/dev/null && rm forbidden-b && echo made b; mkdir allowed && rmdir allowed && echo made c',

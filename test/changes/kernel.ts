@@ -46,6 +46,28 @@ export const core: readonly Change[] = [
     expected: /WARNING: .*sethostname/,
   },
   {
+    name: 'hostname-told',
+    exercises:
+      'a new WARN with a text: since 7.2 an entry of the bug table whose address the code hands to a static call',
+    edits: [
+      {
+        file: 'kernel/sys.c',
+        from: '\t\tu = utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
+        to:
+          '\t\tWARN(len == 19, "host of %d: %.*s %d %d %d %d\\n", len, len, tmp, 4, 5, 6, 7);\n' +
+          '\t\tu = utsname();\n\t\tmemcpy(u->nodename, tmp, len);',
+      },
+    ],
+    replaces: ['__x64_sys_sethostname'],
+    sections: ['__bug_table'],
+    run:
+      'dmesg -c > /dev/null; hostname nineteen-letters-it; hostname guest; dmesg | ' +
+      'grep -c "^\\[[^]]*\\] host of 19: nineteen-letters-it 4 5 6 7$"; dmesg | grep -c "WARNING: kernel/sys.c:"',
+    before: '/^0\\n0$/',
+    after: '/^1\\n1$/',
+    expected: /WARNING: .*sethostname/,
+  },
+  {
     name: 'auxv-prctl',
     exercises: 'a new function and a new case in one of the largest system calls',
     backports: 'PR_GET_AUXV of Linux 6.4',

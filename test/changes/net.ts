@@ -62,6 +62,7 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
       },
     ],
     replaces: ['dev_set_alias'],
+    replacesIn: { '7.2': ['netif_set_alias'] },
     run: 'echo loop > /sys/class/net/lo/ifalias; cat /sys/class/net/lo/ifalias; echo > /sys/class/net/lo/ifalias',
     before: '/^loop$/',
     after: '/^Loop$/',
@@ -107,16 +108,16 @@ static u32 qdisc_alloc_handle(struct net_device *dev)
     edits: [
       {
         file: 'net/ipv4/icmp.c',
-        from:
-          '\ticmp_param.data.icmph\t   = *icmp_hdr(skb);\n\ticmp_param.skb\t\t   = ' +
-          'skb;\n\ticmp_param.offset\t   = 0;\n\ticmp_param.data_len\t   = ' +
-          'skb->len;\n\ticmp_param.head_len\t   = sizeof(struct icmphdr);\n\n\tif ' +
-          '(icmp_param.data.icmph.type == ICMP_ECHO)',
-        to:
-          '\tif (skb->len == 77)\n\t\treturn SKB_NOT_DROPPED_YET;\n\ticmp_param.data.icmph\t   = ' +
-          '*icmp_hdr(skb);\n\ticmp_param.skb\t\t   = skb;\n\ticmp_param.offset\t   = ' +
-          '0;\n\ticmp_param.data_len\t   = skb->len;\n\ticmp_param.head_len\t   = sizeof(struct ' +
-          'icmphdr);\n\n\tif (icmp_param.data.icmph.type == ICMP_ECHO)',
+        from: [
+          '\tif (icmp_param.data.icmph.type == ICMP_ECHO)\n\t\ticmp_param.data.icmph.type = ICMP_ECHOREPLY;',
+          '\tif (icmp_param->data.icmph.type == ICMP_ECHO)\n\t\ticmp_param->data.icmph.type = ICMP_ECHOREPLY;',
+        ],
+        to: [
+          '\tif (skb->len == 77)\n\t\treturn SKB_NOT_DROPPED_YET;\n\tif (icmp_param.data.icmph.type == ' +
+            'ICMP_ECHO)\n\t\ticmp_param.data.icmph.type = ICMP_ECHOREPLY;',
+          '\tif (skb->len == 77)\n\t\treturn SKB_NOT_DROPPED_YET;\n\tif (icmp_param->data.icmph.type == ' +
+            'ICMP_ECHO)\n\t\ticmp_param->data.icmph.type = ICMP_ECHOREPLY;',
+        ],
       },
     ],
     replaces: ['icmp_echo'],

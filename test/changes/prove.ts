@@ -32,9 +32,10 @@ function applied(text: string, { file, from, to }: Edit): string {
   const choices = typeof from === 'string' ? [from] : from
   const found = choices.filter((choice) => text.split(choice).length === 2)
   const [only] = found
-  if (only === undefined || found.length > 1)
+  const written = typeof to === 'string' || only === undefined ? to : to[choices.indexOf(only)]
+  if (only === undefined || found.length > 1 || typeof written !== 'string')
     throw new Error(`${file} does not have ${JSON.stringify(choices[0])} just once`)
-  return text.replace(only, () => to)
+  return text.replace(only, () => written)
 }
 
 /** The change as a unified diff against this kernel's source. */
@@ -66,11 +67,11 @@ export function makeProbe(dir: string): string {
 }
 
 /** What the module lacks of what the change says about it. */
-function missing(change: Change, { module, manifest }: WrittenModule): string[] {
+function missing(change: Change, series: string, { module, manifest }: WrittenModule): string[] {
   const functions = manifest.objects.flatMap((object) => object.functions.map(({ name }) => name))
   const sections = new Set(readObject(readFileSync(module), module).sections.map(({ name }) => name))
   return [
-    ...change.replaces
+    ...(change.replacesIn?.[series] ?? change.replaces)
       .filter((name) => !functions.includes(name))
       .map((name) => `${name} is not replaced, but ${functions.join(', ')}`),
     ...(change.sections ?? [])
@@ -96,7 +97,7 @@ async function build(job: Job, kernel: Kernel, change: Change, dir: string, engi
       output: dir,
     })
     // What the source engine replaces may be a function around the one that the change names.
-    return done({ made, complaints: engine === 'source' ? [] : missing(change, made) })
+    return done({ made, complaints: engine === 'source' ? [] : missing(change, kernel.series, made) })
   } catch (error) {
     if (!(error instanceof Error)) throw error
     const findings = error instanceof Fault ? error.findings : []

@@ -25,6 +25,7 @@ int labelled(int a) { asm goto("1: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\\n.pushsec
   value = a; return 5; yes: return 6; }
 int through(int a) { asm volatile("call __x86_indirect_thunk_rax\\n.byte 0x2e; call __x86_indirect_thunk_r11" ::: "memory"); return a + 7; }
 int fixed(int a) { asm volatile("call __SCT__call" ::: "memory"); return a + 8; }
+int warned(int a) { asm volatile("call __SCT__WARN_trap" ::: "memory"); return a + 10; }
 int constant(int a) { asm volatile("movabs $0x0123456789abcdef, %%rcx\\n1:\\n.pushsection runtime_ptr_table, \\"a\\"\\n.long 1b - 8 - .\\n.popsection" ::: "rcx"); return a + 9; }
 asm(".text; .globl ended; .type ended, @function; ended: nop; jmp __x86_return_thunk; int3; .size ended, . - ended");
 asm(".text; .globl sealed; .type sealed, @function; sealed: endbr64; mov %edi, value(%rip); ret; .size sealed, . - sealed");`
@@ -147,6 +148,13 @@ const cases: readonly Case[] = [
     old: 'e8',
     made: () => '2e 2e 2e 31 c0',
     never: () => '2e 2e 2e 31 c9',
+  },
+  {
+    what: 'a static call that warns',
+    name: 'warned',
+    old: 'e8',
+    made: () => '67 48 0f b9 3a',
+    never: () => '67 48 0f b9 3b',
   },
   {
     what: 'a number that is known at boot',

@@ -13,7 +13,7 @@ let number = 0
 
 /** What every kernel has, and the compiler refers to. */
 const outside = `
-.globl __fentry__, _start, __x86_return_thunk, __x86_indirect_thunk_rax, __x86_indirect_thunk_r11, __SCT__call, fast, srso_return_thunk
+.globl __fentry__, _start, __x86_return_thunk, __x86_indirect_thunk_rax, __x86_indirect_thunk_r11, __SCT__call, __SCT__WARN_trap, fast, srso_return_thunk
 __fentry__: ret
 _start: ret
 __x86_return_thunk: ret; int3
@@ -21,6 +21,7 @@ srso_return_thunk: ret; int3
 __x86_indirect_thunk_rax: jmp *%rax
 __x86_indirect_thunk_r11: jmp *%r11
 __SCT__call: jmp fast
+__SCT__WARN_trap: jmp fast
 fast: ret
 .section .note.GNU-stack,""
 `

@@ -12,7 +12,7 @@ import type { Atom, DataUse, Step } from './atoms.ts'
 type Led =
   | { readonly kind: 'external'; readonly name: string }
   | { readonly kind: 'atom'; readonly atom: Atom; readonly offset: number }
-  | { readonly kind: 'string' | 'absolute' | 'nowhere' }
+  | { readonly kind: 'string' | 'entry' | 'absolute' | 'nowhere' }
 
 /** The part of an anatomy that this needs. */
 export interface Code {

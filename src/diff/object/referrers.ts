@@ -13,7 +13,9 @@ interface Relocated {
   target(
     from: Section,
     relocation: Relocation,
-  ): { readonly kind: 'atom'; readonly atom: Atom } | { readonly kind: 'external' | 'string' | 'absolute' | 'nowhere' }
+  ):
+    | { readonly kind: 'atom'; readonly atom: Atom }
+    | { readonly kind: 'external' | 'string' | 'entry' | 'absolute' | 'nowhere' }
 }
 
 /**

@@ -14,7 +14,7 @@ import { looksIncidental } from './diagnostic-data.ts'
 import { referrersIn } from './referrers.ts'
 import { separateBundled } from './shared-sections.ts'
 import { switchTables } from './switch-tables.ts'
-import { isDerived, readTables, type TableEntry } from './tables.ts'
+import { isDerived, isReferredTo, isTable, readTables, type TableEntry } from './tables.ts'
 
 export { isCode } from '../../elf/format.ts'
 export { type Atom, type AtomKind, isIgnored, isLabel, isOutOfLine } from './atoms.ts'
@@ -34,6 +34,8 @@ export type Target =
       /** With its terminator. */
       readonly text: Buffer
     }
+  /** The entry of a table that is about the place right behind the instruction which takes its address. */
+  | { readonly kind: 'entry'; readonly entry: TableEntry }
   | { readonly kind: 'absolute'; readonly value: number }
   | { readonly kind: 'nowhere'; readonly why: string }
 
@@ -173,6 +175,12 @@ export function splitObject(given: ObjectFile): SplitObject {
         ? { kind: 'external', name: symbol.name, offset }
         : { kind: 'nowhere', why: `${symbol.name} is a common symbol` }
     const place = symbol.value + offset
+    if (isTable(section)) {
+      const entry = ownEntry(from, relocation.offset, section, place)
+      return entry !== undefined && isReferredTo(section) && placeOf(entry) === relocation.offset + behind
+        ? { kind: 'entry', entry }
+        : { kind: 'nowhere', why: `it leads into ${section.name}, and not to the entry about its own place` }
+    }
     if (isStringSection(section)) {
       const atom = atomsOf(section)[0]
       // The assembler keeps the label where a distance from it could leave the string.
@@ -255,6 +263,11 @@ export function splitObject(given: ObjectFile): SplitObject {
   const ownerOf = ({ symbol: { section, value }, addend }: Relocation) =>
     section === undefined || !isCode(section) ? undefined : atomAt(section, value + addend)
   const told = readTables(object, ownerOf, (table) => !isDerived(table))
+  /** The entry at a place of a table, when it is about the atom that refers to it. */
+  const ownEntry = (from: Section, offset: number, table: Section, place: number): TableEntry | undefined => {
+    const atom = atomAt(from, offset)
+    return atom && told.entries.get(atom)?.find((entry) => entry.table === table && entry.start === place)
+  }
   let derived: typeof told.entries | undefined
   const derivedEntries = (atom: Atom) => {
     derived ??= readTables(object, ownerOf, isDerived).entries

@@ -97,16 +97,26 @@ export function relocationsPerEntry({ name }: { readonly name: string }): number
   return tables.get(name)?.[0]?.[0] ?? (isObjtoolHint(name) ? 1 : undefined)
 }
 
-/** Bytes of struct bug_entry with the name of a file, and the offset of the line's two bytes (asm-generic/bug.h). */
-const bugEntry = { size: 12, line: 8 } as const
+/**
+ * True for a table to whose entries code may refer, since the kernel leaves them where they are. From 7.2 on `WARN()`
+ * with a text hands over its own (arch/x86/include/asm/bug.h).
+ */
+export function isReferredTo({ name }: { readonly name: string }): boolean {
+  return name === '__bug_table'
+}
 
-function hasLine(table: string, size: number): boolean {
-  return table === '__bug_table' && size === bugEntry.size
+/**
+ * Where struct bug_entry has the line's two bytes (asm-generic/bug.h): behind the place, a format (from 7.2 on), and
+ * the name of a file. @returns -1 for an entry without one
+ */
+export function lineWithin(table: string, size: number): number {
+  return isReferredTo({ name: table }) && size >= 12 ? size - 4 : -1
 }
 
 /** The line in the source that an entry tells. */
 export function lineOf({ table, start, end }: TableEntry): number | undefined {
-  return hasLine(table.name, end - start) ? table.data.readUInt16LE(start + bugEntry.line) : undefined
+  const line = lineWithin(table.name, end - start)
+  return line < 0 ? undefined : table.data.readUInt16LE(start + line)
 }
 
 /**
@@ -124,10 +134,9 @@ export function hasSameEntryBytes(
 ): boolean {
   // The last entry has no padding behind it.
   const meant = table === '.parainstructions' ? Math.min(size, 10) : size
-  const line = hasLine(table, size)
+  const line = lineWithin(table, size)
   for (let index = 0; index < meant; index++)
-    if (!(line && (index === bugEntry.line || index === bugEntry.line + 1)))
-      if (b[inB + index] !== a[inA + index]) return false
+    if (line < 0 || (index !== line && index !== line + 1)) if (b[inB + index] !== a[inA + index]) return false
   return true
 }
 

@@ -17,7 +17,7 @@ import {
 } from '../../elf/outline.ts'
 import { relocationWord } from '../../elf/structures.ts'
 import { isFoundByItself, isSameString } from '../object/by-content.ts'
-import { hasSameEntryBytes, isObjtoolHint } from '../object/tables.ts'
+import { hasSameEntryBytes, isObjtoolHint, isReferredTo } from '../object/tables.ts'
 import { matchSections, matchSymbols } from './index-matches.ts'
 import { propagate } from './propagate.ts'
 import { mark, role, type ScannedObject, scanObject, type Table } from './scanned-object.ts'
@@ -293,6 +293,9 @@ function markRows(b: ScannedObject, a: ScannedObject, same: Comparer): boolean {
     while (start < shorter && isSame(start, start)) start++
     let end = 0
     while (end < shorter - start && isSame(table.count - 1 - end, match.count - 1 - end)) end++
+    // Whoever refers to rows has to be looked at.
+    const differ = start + end < Math.max(table.count, match.count)
+    if (differ && isReferredTo(table)) mark(b, a, table.section)
     if (!whose(b, a, table, start, table.count - end)) return false
     if (!whose(a, b, match, start, match.count - end)) return false
   }

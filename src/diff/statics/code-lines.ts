@@ -146,6 +146,7 @@ function spell(target: Target): string {
       return target.atom.symbol === undefined
         ? '?'
         : `${stem(target.atom.name)}+${target.atom.kind === 'data' ? target.offset : ''}`
+    case 'entry':
     case 'nowhere':
       return '?'
   }

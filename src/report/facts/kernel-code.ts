@@ -31,5 +31,6 @@ function nameOf(to: Destination, expected: Expectation): { name: string; plus: n
     const text = Buffer.from(to.holds, 'base64').toString('utf8').replace(/\0.*$/s, '')
     return { name: 'a constant', plus: 0, quoted: quote(text) }
   }
+  if ('entry' in to) return { name: 'its entry of a table', plus: 0 }
   return { name: 'value' in to ? `0x${to.value.toString(16)}` : 'unknown', plus: 0 }
 }
