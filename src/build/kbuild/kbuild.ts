@@ -50,6 +50,14 @@ inarch-unit = inarch-unit $@ $< $(inarch-kind) $(inarch-standard) @@ $(inarch-ob
 .DEFAULT: ; @:
 `
 
+/**
+ * Debian builds beside the source and calls files by their names in it. Since 7.2 kbuild says so only where it builds
+ * beside the source itself (-fmacro-prefix-map); before, always.
+ */
+function withNamesAsBuilt(kernel: Kernel, flags: string): string {
+  return kernel.origin !== 'debian' || flags.includes('-fmacro-prefix-map=') ? flags : `${flags} -fmacro-prefix-map=./=`
+}
+
 const assembly = /^inarch-assembly (\S+) (\S+) @@(.*)@@$/
 
 const answer = /^inarch-unit (\S+) (\S+) ([myln]) ([yn]) @@(.*)@@(.*)@@(.*)@@$/
@@ -112,7 +120,7 @@ export async function askKbuild(
         kind: kind!,
         standard: standard === 'y',
         objtool: objtool!.trim(),
-        flags: flags!.trim(),
+        flags: withNamesAsBuilt(kernel, flags!.trim()),
       })
     }
     if (answers.length === 0)

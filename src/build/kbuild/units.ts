@@ -58,7 +58,7 @@ export interface Units {
   readonly stamp: string
 }
 
-const format = 'inarch-units-5'
+const format = 'inarch-units-6'
 const fieldBreak = '\t'
 const argumentBreak = '\x1f'
 
