@@ -98,7 +98,7 @@ export function buildCommand(): Command {
     .addHelpText(
       'after',
       `
-Without --kernel, the running kernel is taken if it can be served, else the newest 6.1 cloud kernel.
+Without --kernel, the running kernel is taken if it can be served, else the newest cloud kernel of this machine's Debian.
 
 Examples:
   inarch build fix.patch                            for the default kernel

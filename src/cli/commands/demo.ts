@@ -63,7 +63,7 @@ export function demoCommand(): Command {
   return withCommonOptions(new Command('demo'), 'every step of each proof')
     .description('build real fixes for stock Debian kernels, and prove them in a virtual machine')
     .argument('[example...]', 'which examples (default: all)')
-    .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
+    .option('-k, --kernel <which>', 'a release, a series (6.12), a Debian (trixie, stable), `running` or `latest`')
     .option('-o, --output <dir>', 'keep the modules, manifests, proofs and reports there')
     .action((names: string[], options: DemoOptions) =>
       perform(options, async (session) => {

@@ -30,7 +30,7 @@ function ruleNames(text: string, all: readonly string[]): string[] {
 
 export function fixOptions(command: Command): Command {
   return command
-    .option('-k, --kernel <which>', 'a release, a series such as 6.12, or `latest`')
+    .option('-k, --kernel <which>', 'a release, a series (6.12), a Debian (trixie, stable), `running` or `latest`')
     .option('--build-dir <dir>', 'a built kernel tree instead of a packaged kernel')
     .option('-p, --strip <n>', 'leading path parts to remove from file names (default: detected)', count)
     .option('-n, --name <name>', 'what to call the live patch (default: from the first patch’s file name)')
