@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A function's body as statements (C11, 6.8), so that two sides of a function are compared by what they do and not by
 // their lines. Macros that stand in front of a statement, such as `list_for_each_entry(…)`, are loops.
+import { Fault } from '../../ground/fault.ts'
 import { closing, findOutside, type Token } from './lexer.ts'
 
 /** What a statement does to the flow: `exit` leaves a function, a loop or a block. */
@@ -32,7 +33,13 @@ const exits = /^(?:return|goto|break|continue)$/
 /** What a macro that begins a loop or a section is not followed by. */
 const notABody = /^(?:[;,)\]=.?:+\-*/%&|^<>!]|->|\+\+|--|&&|\|\||[-+*/%&|^]=|==|!=|<=|>=|<<|>>)$/
 
-/** @param body the tokens between the braces */
+/** Statements in each other; compilers need not take more than 127 blocks (C11, 5.2.4.1). */
+const deepest = 1000
+
+/**
+ * @param body the tokens between the braces
+ * @throws Fault `patch/too-deep`
+ */
 export function statementsOf(body: readonly Token[]): Statement[] {
   const found: Draft[] = []
   let labelled: Draft | undefined
@@ -42,8 +49,18 @@ export function statementsOf(body: readonly Token[]): Statement[] {
     if (from < to) found.push(one)
     return one
   }
+  let depth = 0
   /** Reads the statement at `at`; gives the index behind it. */
   const read = (at: number, end: number, under: readonly Draft[], within: string): number => {
+    if (++depth > deepest)
+      throw new Fault('patch', 'too-deep', `Statements are nested too deeply, at line ${body[at]!.line}`, {
+        remedy: `Only generated text has more than ${deepest} in each other; put them into functions`,
+      })
+    const next = readOne(at, end, under, within)
+    depth--
+    return next
+  }
+  const readOne = (at: number, end: number, under: readonly Draft[], within: string): number => {
     const word = body[at]!.text
     const next = body[at + 1]?.text
     if (word === ';') return at + 1
