@@ -180,15 +180,12 @@ static int filesystems_proc_show(struct seq_file *m, void *v)
     edits: [
       {
         file: 'fs/exec.c',
-        from: [
-          '\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
-          '\tperf_event_comm(tsk, exec);\n}\n\nstatic void posix',
-        ],
+        from: ['\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);', ' - len);\n\tperf_event_comm(tsk, exec);'],
         to: [
           '\tif (!strncmp(tsk->comm, "plain-", 6))\n\t\tmemcpy(tsk->comm, "fancy-", ' +
             '6);\n\ttask_unlock(tsk);\n\tperf_event_comm(tsk, exec);',
-          '\tif (!strncmp(tsk->comm, "plain-", 6))\n\t\tmemcpy(tsk->comm, "fancy-", ' +
-            '6);\n\tperf_event_comm(tsk, exec);\n}\n\nstatic void posix',
+          ' - len);\n\tif (!strncmp(tsk->comm, "plain-", 6))\n\t\tmemcpy(tsk->comm, "fancy-", ' +
+            '6);\n\tperf_event_comm(tsk, exec);',
         ],
       },
     ],
