@@ -6,7 +6,9 @@
 //   - a lock that is no longer taken, while the code around it changed, too: old code counts on it;
 //   - a function that returns with a lock that it used to release, or the other way round: what runs after it may be
 //     the other code;
-//   - two locks whose order changes: old and new code can wait for each other for ever.
+//   - two locks whose order changes: old and new code can wait for each other for ever;
+//   - a way out on which one function keeps, or gives up twice, what it never did before: that is wrong in the new code
+//     alone, and what it leaves behind stays when the live patch is gone.
 // A lock that is only taken in more places leaves open what was open before, until the transition is over.
 
 import { argumentsAt } from '../../c/tokens/calls.ts'
@@ -17,6 +19,7 @@ import { type ChangedFunction, type ChangedFunctions, textOf } from '../subject/
 import { type Found, foundIn } from '../subject/rule.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from './balance.ts'
 import { type Operation, operationsIn, plainly } from './operations.ts'
+import { type UnevenExit, type Unevenness, unevenExitsOf } from './uneven-exits.ts'
 
 type State = 'none' | 'section' | 'taken' | 'given'
 
@@ -80,7 +83,10 @@ function nestings(where: string, operations: readonly Operation[]): Map<string, 
  * Functions of which one leaves to another what it used to do itself. Where only one function changes so, its callers
  * and callees are as they were, and each call runs in one patch state.
  */
-function contractFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {
+function contractFindings(
+  functions: ChangedFunctions,
+  all: readonly PrimitiveUse[],
+): { readonly key: string; readonly found: Found }[] {
   const changed = all
     .flatMap(({ balances }) => balances)
     .filter((one) => isProtection(one) && stateOf(one.before) !== stateOf(one.after))
@@ -98,12 +104,13 @@ function contractFindings(functions: ChangedFunctions, all: readonly PrimitiveUs
     const told = group.map(({ of: { name }, before, after }) => {
       return `${name} ${wordsOfState[stateOf(before)][0]} and now ${wordsOfState[stateOf(after)][1]}`
     })
-    return foundIn(
+    const found = foundIn(
       first.of,
       `Who takes and who releases ${titleOf(first)} changes: ${told.join('; ')}; these functions ` +
         'must switch together, and a task may switch between them',
       { functions: group.map(({ of: { name } }) => name) },
     )
+    return { key: first.key, found }
   })
 }
 
@@ -324,9 +331,79 @@ function gainFindings(all: readonly PrimitiveUse[], warned: ReadonlySet<string |
   })
 }
 
+/** What is wrong about a way out. */
+const ofLock: Readonly<Record<Exclude<Unevenness, 'unknown'>, (name: string, title: string, line: number) => string>> =
+  {
+    kept: (name, title, line) =>
+      `${name} can now return with ${title} held (line ${line}), which it never did before; whoever wants it ` +
+      'next waits for ever, also when the live patch is gone',
+    given: (name, title, line) =>
+      `${name} can now release ${title} once more than it takes it (line ${line}), which it never did before`,
+    'not-taken': (name, title, line) =>
+      `${name} always returned with ${title} held, and can now return without it (line ${line})`,
+    'not-given': (name, title, line) =>
+      `${name} always released ${title} for its caller, and can now return without that (line ${line})`,
+    twice: (name, title, line) =>
+      `${name} now takes ${title} while it holds it already (line ${line}): it waits for itself`,
+  }
+
+/** What a section is told by: what begins it, or what ends it. */
+function wordsOfSection({ how, takes, gives }: UnevenExit): readonly string[] {
+  const isOfEnd = how === 'given' || how === 'not-given'
+  return (isOfEnd ? gives : takes).length === 0 ? [...takes, ...gives] : isOfEnd ? gives : takes
+}
+
+const ofSection: typeof ofLock = {
+  ...ofLock,
+  kept: (name, words, line) =>
+    `${name} can now return without ending what it began by ${words} (line ${line}), which it never did before`,
+  given: (name, words, line) =>
+    `${name} can now end by ${words} what it did not begin (line ${line}), which it never did before`,
+  'not-taken': (name, words, line) =>
+    `${name} always returned with what ${words} begins, and can now return without that (line ${line})`,
+  'not-given': (name, words, line) =>
+    `${name} always ended by ${words} what its caller began, and can now return without that (line ${line})`,
+}
+
+/** What one function now leaves to another one, which runs below it, or above: both run in one patch state. */
+function isHandedOn(functions: ChangedFunctions, one: UnevenExit, all: readonly UnevenExit[]): boolean {
+  const opposite: Partial<Record<Unevenness, Unevenness>> = { kept: 'given', given: 'kept' }
+  return all.some(
+    (other) =>
+      other.of !== one.of &&
+      other.key === one.key &&
+      other.how === opposite[one.how] &&
+      !functions.areApart(one.of.name, other.of.name),
+  )
+}
+
+/** @param told the keys of what is said about several functions, with what is said */
+function exitFindings(functions: ChangedFunctions, told: readonly { readonly key: string; readonly found: Found }[]) {
+  const uneven = unevenExitsOf(functions).filter(({ kind }) => kind === 'lock' || kind === 'context')
+  return uneven.flatMap((one): Found[] => {
+    const { of, how, key, kind, line } = one
+    const isTold = told.some(
+      (other) =>
+        (other.key === key || other.key.endsWith(` ${key}`)) && other.found.functions?.includes(of.name) === true,
+    )
+    if (how === 'unknown' || isTold || isHandedOn(functions, one, uneven)) return []
+    const message =
+      kind === 'lock'
+        ? ofLock[how](of.name, titleOf({ ...one, words: [...one.takes, ...one.gives] }), line)
+        : ofSection[how](of.name, listed(wordsOfSection(one).map((word) => `${word}()`)), line)
+    return [foundIn(of, message, { hint: 'Take and release it as often on each way out, or say why this is meant' })]
+  })
+}
+
 /** What changes about the locks of the changed functions. */
 export function lockFindings(functions: ChangedFunctions): Found[] {
   const all = primitiveUsesOf(functions)
-  const found = [...lossFindings(functions, all), ...contractFindings(functions, all), ...orderFindings(all)]
+  const contracts = contractFindings(functions, all)
+  const found = [
+    ...lossFindings(functions, all),
+    ...contracts.map((one) => one.found),
+    ...exitFindings(functions, contracts),
+    ...orderFindings(all),
+  ]
   return [...found, ...gainFindings(all, new Set(found.map(({ symbol }) => symbol)))]
 }

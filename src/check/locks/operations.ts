@@ -30,6 +30,8 @@ export interface Operation {
    */
   readonly leaves: number
   readonly line: number
+  /** Where the word stands in the function's body. */
+  readonly at: number
   /** True where a function that is called does it, which has names of its own for things. */
   readonly isInCallee?: boolean
 }
@@ -134,6 +136,7 @@ export function operationsIn(
       word: body[at]!.text,
       leaves: leaving[at]!,
       line: body[at]!.line,
+      at,
     })
   }
   for (let at = 0; at < body.length; at++) {

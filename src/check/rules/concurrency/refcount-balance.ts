@@ -7,6 +7,7 @@
 import { grouped } from '../../../ground/grouped.ts'
 import { listed } from '../../../ground/listed.ts'
 import { type Balance, type PrimitiveUse, primitiveUsesOf, titleOf } from '../../locks/balance.ts'
+import { unevenExitsOf } from '../../locks/uneven-exits.ts'
 import { ownershipFindings } from '../../semantics/values/ownership.ts'
 import type { ChangedFunctions } from '../../subject/changed-functions.ts'
 import { type Found, foundIn, ofTexts, warning } from '../../subject/rule.ts'
@@ -93,7 +94,8 @@ const dangers: readonly {
 
 export function referenceFindings(functions: ChangedFunctions): Found[] {
   const found: Found[] = []
-  for (const shifts of shiftsOf(primitiveUsesOf(functions))) {
+  const all = primitiveUsesOf(functions)
+  for (const shifts of shiftsOf(all)) {
     const said = new Set<Shift>()
     for (const { kinds, one: isOne, other: isOther, say } of dangers) {
       const ones = shifts.filter((shift) => kinds.includes(shift.balance.kind) && isOne(shift))
@@ -118,12 +120,41 @@ export function referenceFindings(functions: ChangedFunctions): Found[] {
       )
     }
   }
-  return [...found, ...ownershipFindings(functions)]
+  const told = new Set(found.flatMap((one) => one.functions ?? []))
+  const exits = exitFindings(functions, all).filter(({ symbol }) => symbol === undefined || !told.has(symbol))
+  return [...found, ...exits, ...ownershipFindings(functions)]
+}
+
+/** Ways out on which one function keeps, or gives back, what it never did before. */
+function exitFindings(functions: ChangedFunctions, all: readonly PrimitiveUse[]): Found[] {
+  return unevenExitsOf(functions).flatMap((one): Found[] => {
+    const { of, how, kind, on, key, line } = one
+    if ((kind !== 'reference' && kind !== 'memory') || (how !== 'kept' && how !== 'given')) return []
+    // A function below it, or above, gives it back in its place.
+    const isHandedOn = all.some(
+      ({ of: other, balances }) =>
+        other !== of &&
+        !functions.areApart(of.name, other.name) &&
+        balances.some(({ key: its, before, after }) => {
+          return its === key && (how === 'kept' ? after.give > before.give : after.give < before.give)
+        }),
+    )
+    if (isHandedOn) return []
+    const what = kind === 'memory' ? 'frees' : 'gives back'
+    const message =
+      how === 'kept'
+        ? `${of.name} can now return (line ${line}) with a reference to ${on} that it took and does not give back, ` +
+          'which it never did before'
+        : `${of.name} now ${what} ${on} once more on one way (line ${line}) than it ever did before`
+    const hint = 'See whether each way gives back once what it took, and nothing else'
+    return [foundIn(of, message, { hint })]
+  })
 }
 
 export const refcountBalance = warning(
   'refcount-balance',
-  'References, counters and memory that one changed function takes and another one gives back, otherwise than before',
+  'References, counters and memory that one changed function takes and another one gives back, otherwise than ' +
+    'before, and those that a function on a way out now keeps, or gives back once more',
   'Objects that the old code has set up come to the new code and the other way round; a reference ' +
     'that only one side counts ends in a use after free or a leak',
   'Mark what the new code has set up with a shadow variable and put only what is marked, or fix the ' +

@@ -8,6 +8,7 @@ import { differenceOf, type Statement, statementsOf } from '../../../c/tokens/st
 import type { Definition } from '../../../c/written/functions.ts'
 import { declaredAt, variablesOf } from '../../../c/written/local-variables.ts'
 import { listed } from '../../../ground/listed.ts'
+import { type UnevenExit, unevenExitsOf } from '../../locks/uneven-exits.ts'
 import type { ChangedFunction, ChangedFunctions } from '../../subject/changed-functions.ts'
 import { doneAsOften, type Effect, effectsIn, keyOf, type Reader, readerOf } from '../effects/effects.ts'
 import { opaqueEffectsIn } from '../effects/opaque-effects.ts'
@@ -91,21 +92,25 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
   const [takenBefore, taken] = [did, does].map((all) => new Set(all.filter(isTaking).map(placeKey)))
   const given = new Set(does.filter((one) => !isTaking(one)).map(placeKey))
   const allocated = does.some(({ kind }) => kind === 'allocate')
+  // What a way out now keeps, or gives back once more.
+  const exits = unevenExitsOf(functions).filter(({ of }) => of.name === now.name)
+  const uneven = new Set(exits.flatMap(({ takes, gives }) => [...takes, ...gives]))
+  const isUneven = ({ statement }: Effect) => statement.tokens.some(({ text }) => uneven.has(text))
   const isRelease = (one: Effect): boolean => {
-    if (!one.statement.leaves) return false
+    if (!one.statement.leaves || isUneven(one)) return false
     if (one.kind === 'lock' || one.kind === 'count') return one.how !== 'taken' && taken!.has(placeKey(one))
     // Memory that this call got and hands to nobody.
     return one.kind === 'free' && (allocated || one.place?.isLive === false)
   }
   const kept = won.filter((one) => {
     const isEnd = isRelease(one) || isUndone(one, young)
-    const reason = isEnd ? 'release' : isHeld(one, won) ? 'held' : isCheck(one) ? 'check' : undefined
+    const reason = isEnd ? 'release' : isHeld(one, won) && !isUneven(one) ? 'held' : isCheck(one) ? 'check' : undefined
     if (reason !== undefined) said.add(reason)
     return reason === undefined
   })
   const isKept = (owner: string) => takenBefore!.has(owner) && taken!.has(owner) && given.has(owner)
   const isGone = goneWithExit(gone, come)
-  const left = lost.filter((one) => !isCheck(one) && !(isGone(one) && isKept(placeKey(one))))
+  const left = lost.filter((one) => !isCheck(one) && !(isGone(one) && isKept(placeKey(one)) && !isUneven(one)))
   for (const reason of reasonsOf({ gone, come, old, young }, variables, effective)) said.add(reason)
   const orders = orderOf(come)
   const isLess = moreOftenIn(orderOf(gone), orders, (one, other) => one === other).length > 0
@@ -118,12 +123,26 @@ function readingOf(functions: ChangedFunctions, written: Definition, now: Defini
     ...livingOfStores(readers.after, come, young, variables),
     ...livingOfNames(names('before', before), names('after', after)),
   ]
+  if (living.length === 0) living.push(...livingOfExits(exits))
   if (living.length > 0) return { verdict: 'lives', living: living.slice(0, mostTold) }
   const why = (Object.keys(reasons) as Reason[]).filter((one) => said.has(one)).map((one) => reasons[one])
   if (why.length > 0) return { verdict: 'plain', why: `it only ${listed(why)}` }
   return isRespelled(gone, come, variables)
     ? { verdict: 'plain', why: 'only its spelling differs' }
     : { verdict: 'untold', why: 'its text does not tell what it does otherwise' }
+}
+
+/** What a way out leaves otherwise by statements that are as they were: only the ways are others. */
+function livingOfExits(exits: readonly UnevenExit[]): Living[] {
+  const hows: Readonly<Record<UnevenExit['how'], string>> = {
+    kept: 'not given back on one way out',
+    given: 'given back once more on one way out',
+    'not-taken': 'not taken on one way out',
+    'not-given': 'not given back on one way out',
+    twice: 'taken while it is held',
+    unknown: 'taken and given back by a function that is new',
+  }
+  return exits.map(({ on, family, how }) => ({ object: on || family, before: 'not so', after: hows[how] }))
 }
 
 /**
