@@ -17,6 +17,7 @@ import {
   type Reference,
   type Target,
 } from './object-view.ts'
+import { bootConstantsIn } from './rewritten.ts'
 import { sourceName, stem } from './unit.ts'
 
 /**
@@ -114,6 +115,8 @@ export interface OtherCode {
   readonly module: ObjectView
   /** Whether a reference of the module to the kernel means what the target does. */
   readonly means: (own: Reference, target: Target) => boolean
+  /** Whether a reference of the module leads to a variable of the kernel. */
+  readonly loads: (own: Reference, variable: string) => boolean
   /** What the kernel has where a reference leads. */
   readonly called: (own: Reference) => string
   /** A place of the module is this of the unit, at a distance: it is compared in turn. */
@@ -128,7 +131,7 @@ export interface OtherCode {
  * @returns a clause that says what is otherwise; undefined when both lead to the same
  */
 export function compareOtherCode(
-  { module, means, called, pair, replaced }: OtherCode,
+  { module, means, loads, called, pair, replaced }: OtherCode,
   mine: Extent,
   { view }: { readonly view: ObjectView },
   theirs: Extent | undefined,
@@ -136,6 +139,11 @@ export function compareOtherCode(
 ): string | undefined {
   const from = [theirs, root].filter((extent) => extent !== undefined)
   const reached = reachedFrom(view, theirs === undefined ? view.named : from)
+  // Numbers that the kernel writes into its own code at boot; a module loads the variable.
+  const constants = (extents: readonly Extent[]) =>
+    new Set([...new Parts(...extents).values()].flatMap((one) => bootConstantsIn(view, one)).map((one) => one.variable))
+  const known = constants([...(theirs === undefined ? view.named : from), ...reached.flatMap(({ extents }) => extents)])
+  const loaded = new Set<string>()
   /** What of the unit the module's function comes to. */
   const met = new Set<string>()
   const meet = (keys: readonly string[], extents: readonly Extent[]) => {
@@ -150,7 +158,9 @@ export function compareOtherCode(
         if (isCompilersOwn(own) && target.offset === 0) continue
         const same = reached.find((led) => led.target.kind !== 'number' && means(own, led.target))
         const taken = same === undefined ? takenIn(view, reached, (one) => means(own, one)) : undefined
-        if (same !== undefined) meet(keysOf(same), same.extents)
+        const constant = [...known].find((variable) => loads(own, variable))
+        if (constant !== undefined) loaded.add(constant)
+        else if (same !== undefined) meet(keysOf(same), same.extents)
         else if (taken !== undefined) meet([keyOf(taken)], [taken])
         else return `it comes to ${called(own)}, and the unit does not`
         continue
@@ -179,7 +189,9 @@ export function compareOtherCode(
           : keyOf(one) === keyOf(wanted)
       const distance = place.offset - to.start
       const alike = reached.filter((led) => led.extents.some((one) => isIt(one) && distanceOf(led, one) === distance))
-      const extent = alike[0]?.extents.find(isIt)
+      // Which of several constants of one name it is, their bytes tell.
+      const all = alike.flatMap(({ extents }) => extents.filter(isIt))
+      const extent = all.find((one) => !isWritable(one.section) && bytesOf(one).equals(bytesOf(to))) ?? all[0]
       if (extent !== undefined) {
         // The compiler's numbers do not tell which of several of one name it is.
         for (const led of alike) meet(keysOf(led), led.extents)
@@ -198,5 +210,6 @@ export function compareOtherCode(
     if (theirs === root && data.length > 0 && !isMet(data.map(keyOf)))
       return `it does not come to ${data[0]?.symbol?.name}`
   }
-  return undefined
+  const unloaded = theirs === undefined ? undefined : [...constants([theirs])].find((one) => !loaded.has(one))
+  return unloaded === undefined ? undefined : `it does not load ${unloaded}`
 }

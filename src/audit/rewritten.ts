@@ -23,7 +23,7 @@ export interface Rewritten {
  * @param made the compiler's
  */
 export function rewrittenAt(view: ObjectView, whose: Extent, ours: Buffer, made: Buffer): Rewritten[] {
-  const { section, start } = whose
+  const { start } = whose
   const sizeOfJump = (at: number) => {
     const instruction = decodeInstruction(made, at)
     return instruction !== undefined && controlOf(instruction) === 'jump' ? instruction.end - at : 0
@@ -38,14 +38,24 @@ export function rewrittenAt(view: ObjectView, whose: Extent, ours: Buffer, made:
     .map(({ offset }) => ({ at: hookOf(offset) - start, size: hookSize }))
     .filter(({ at }) => typeof hookAt(made, at) === 'number')
   const isNop = ({ at, size }: Rewritten) => isNopOf(size, ours, at)
-  const loads = view.object.sections.flatMap((table) => {
+  const loads = bootConstantsIn(view, whose)
+    .filter(({ at }) => loadsVariable(made, ours, at))
+    .map(({ at, variable }): Rewritten => ({ at, size: constantSize, variable }))
+  return [...jumps.filter(isNop), ...hooks.filter(isNop), ...loads]
+}
+
+/** Where the kernel writes a variable's value into an instruction of a function at boot, from the function's begin. */
+export function bootConstantsIn(
+  view: ObjectView,
+  { section, start, end }: Extent,
+): { readonly at: number; readonly variable: string }[] {
+  return view.object.sections.flatMap((table) => {
     const [, variable] = /^runtime_ptr_(.+)$/.exec(table.name) ?? []
     if (variable === undefined) return []
-    return view.references(table).flatMap(({ target }): Rewritten[] => {
+    return view.references(table).flatMap(({ target }) => {
       if (target.kind !== 'place' || target.place.section !== section) return []
       const at = target.place.offset - opcodeLength - start
-      return at >= 0 && loadsVariable(made, ours, at) ? [{ at, size: constantSize, variable }] : []
+      return at >= 0 && start + at < end ? [{ at, variable }] : []
     })
   })
-  return [...jumps.filter(isNop), ...hooks.filter(isNop), ...loads]
 }

@@ -222,6 +222,11 @@ export function checkTranslation(
         module,
         means: (field, target) =>
           meaningOf(names, field).kind === 'kernel' && doubtAboutReference({ root, unit }, field, target) === undefined,
+        loads: (field, variable) => {
+          const meaning = meaningOf(names, field)
+          if (meaning.kind !== 'kernel') return false
+          return linked(names, 'vmlinux', variable).some((place) => isSamePlace(place, meaning.at))
+        },
         called: (field) => {
           const meaning = meaningOf(names, field)
           return meaning.kind === 'kernel' ? nameAt(names, meaning.at) : 'something unknown'

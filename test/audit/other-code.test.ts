@@ -2,23 +2,28 @@
 // Where the compiler made other code of the same source: it called in the module what it took into the function of the
 // unit, or the other way round, with the tables that are about it.
 import { describe, expect, test } from 'vitest'
-import { viewOf } from '../../src/audit/object-view.ts'
+import { bytesOf, type Extent, viewOf } from '../../src/audit/object-view.ts'
 import { compareOtherCode } from '../../src/audit/other-code.ts'
 import { warnText } from '../bug-entry.ts'
 import { compileBytes } from '../objects.ts'
+
+/** What was told to be one thing, by the last comparison. */
+const paired: (readonly [Extent, Extent])[] = []
 
 /** What differs in `f` of the module; what the module does not have is the kernel's of this name. */
 function difference(module: string, unit: string): string | undefined {
   const [mine, theirs] = [module, unit].map((source) =>
     viewOf(compileBytes(`${head} ${source}`, '-fjump-tables'), 'u.o'),
   )
+  paired.length = 0
   const f = (view: typeof mine) => view!.named.find(({ symbol }) => symbol?.name === 'f')!
   return compareOtherCode(
     {
       module: mine!,
       means: (own, target) => target.kind !== 'number' && target.symbol.name === own.symbol.name,
+      loads: (own, variable) => own.symbol.name === variable,
       called: (own) => own.symbol.name,
-      pair: () => undefined,
+      pair: (place, theirs) => paired.push([mine!.at(place)[0]!, theirs]),
       replaced: () => undefined,
     },
     f(mine),
@@ -71,4 +76,29 @@ describe.each(Object.entries(parts))('a function with %s', (_, part) => {
       'it comes to other, and the unit does not',
     )
   })
+})
+
+describe('a number that the kernel writes into its own code at boot', () => {
+  const loaded = (name: string) =>
+    `int f(int *p) { long v; asm("movabs $0x0123456789abcdef, %0\\n1:\\n" ` +
+    `".pushsection runtime_ptr_${name}, \\"a\\"\\n.long 1b - 8 - .\\n.popsection" : "=r"(v)); return v + out(p); }`
+  const read = (name: string) => `extern long ${name}; int f(int *p) { return ${name} + out(p); }`
+
+  test('may be read from its variable', () => expect(difference(read('limit'), loaded('limit'))).toBeUndefined())
+
+  test('may not be read from another one', () =>
+    expect(difference(read('bound'), loaded('limit'))).toBe('it comes to bound, and the unit does not'))
+
+  test('may not be left out', () =>
+    expect(difference('int f(int *p) { return out(p); }', loaded('limit'))).toBe('it does not load limit'))
+})
+
+test('of two constants of one name it is the one with its bytes', () => {
+  const text = (name: string, value: string) =>
+    `if (*p == ${value.length}) { static const char ${name}[] = "${value}"; asm volatile("" : : "r"(${name})); }`
+  const f = (...parts: string[]) => `int f(int *p) { ${parts.join(' ')} return out(p); }`
+  const [first, second] = [text('msg', 'the first'), text('msg', 'another one')]
+  expect(difference(f('if (*p) other(p);', second, first), f('if (*p) other(p);', first, second))).toBeUndefined()
+  expect(paired).toHaveLength(2)
+  for (const [mine, theirs] of paired) expect(bytesOf(mine)).toEqual(bytesOf(theirs))
 })
