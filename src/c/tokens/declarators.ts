@@ -158,7 +158,9 @@ export function parseDeclaration(
       // A typedef's name, unless it is all that comes: `static foo;`, or a call of a macro.
       const next = tokens[at + 1]
       if (at + 1 >= to || (next !== undefined && /^[=;,[)]$/.test(next.text))) break
-      if (next?.text === '(' && tokens[at + 2]?.text !== '*') break
+      // `number (f)(int x)` is of a type, `f(int x)` of none.
+      const isOfType = tokens[at + 2]?.text === '*' || /^[([]$/.test(tokens[closing(tokens, at + 1, to)]?.text ?? '')
+      if (next?.text === '(' && !isOfType) break
       typed = true
       at++
     }

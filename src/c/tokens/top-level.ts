@@ -43,6 +43,11 @@ function isParameterDeclaration(tokens: readonly Token[]): boolean {
     }
     if (text !== '(') continue
     const end = closing(tokens, index)
+    // `(f)(a)`: the parameters come behind.
+    if (tokens[end]?.text === '(') {
+      index = end - 1
+      continue
+    }
     const names = tokens.slice(index + 1, end - 1)
     const isList = names.every(({ kind, text }, at) => (at % 2 === 0 ? kind === 'name' : text === ','))
     return (

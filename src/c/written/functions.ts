@@ -96,11 +96,44 @@ export function declaredFunction(head: readonly Token[]): { readonly at: number;
   for (let open = 0; open < head.length; open++) {
     if (head[open]!.text !== '(') continue
     const { kind, text } = head[open - 1] ?? head[open]!
+    const close = closing(head, open)
+    // `int (f)(int x)`, `int (*f(int x))(void)`: the name is in the parentheses.
+    if (/^[([]$/.test(head[close]?.text ?? '') && !decoration.test(text)) {
+      const inner = nameInParentheses(head.slice(open + 1, close - 1))
+      if (inner !== undefined)
+        return { at: open + 1 + inner.at, open: inner.open === undefined ? close : open + 1 + inner.open }
+    }
     const isPossible = !decoration.test(text) || (found === undefined && !annotation.test(text))
     if (kind === 'name' && isPossible) found = { at: open - 1, open }
-    open = closing(head, open) - 1
+    open = close - 1
   }
   return found
+}
+
+/** The name within a declarator's parentheses, and of a function that returns a pointer to one its own parenthesis. */
+function nameInParentheses(
+  tokens: readonly Token[],
+): { readonly at: number; readonly open: number | undefined } | undefined {
+  const declared = declaredFunction(tokens)
+  if (declared !== undefined) return declared
+  let name = -1
+  for (let at = 0; at < tokens.length; at++) {
+    const { kind, text } = tokens[at]!
+    if (text === '(') {
+      const isDecoration = decoration.test(tokens[at - 1]?.text ?? '')
+      if (!isDecoration) {
+        const inner = nameInParentheses(tokens.slice(at + 1, closing(tokens, at) - 1))
+        return inner === undefined || inner.open !== undefined ? undefined : { at: at + 1 + inner.at, open: undefined }
+      }
+      at = closing(tokens, at) - 1
+    } else if (text === '*' || text === ',') return undefined
+    else if (kind === 'name' && !decoration.test(text)) {
+      // Two names: parameters, or what a macro is given.
+      if (name >= 0) return undefined
+      name = at
+    }
+  }
+  return name < 0 ? undefined : { at: name, open: undefined }
 }
 
 /** The function that a head declares, or that a macro makes of it. */

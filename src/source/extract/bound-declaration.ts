@@ -10,7 +10,7 @@ import {
   parseDeclaration,
   type Transparent,
 } from '../../c/tokens/declarators.ts'
-import { closing, isOpening, type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
+import { closing, isOpening, openingOf, type Token, tokenize, wordsOf } from '../../c/tokens/lexer.ts'
 import { spell } from '../../c/tokens/spelling.ts'
 import type { Attribute } from '../view/attributes.ts'
 import type { Item } from '../view/unit-view.ts'
@@ -282,9 +282,9 @@ export function declarationOf(request: DeclarationRequest, source: string, defin
     omitted,
     request.specifiers === undefined ? 0 : specifiersEnd(item.declaration),
   )
-  const kept = isOld
-    ? found.filter((token) => token.start <= all[expandedOne.at + 1]!.start || token === all[expandedOne.core - 1])
-    : found
+  const last = expandedOne.core - 1
+  const open = all[openingOf(all, last)]!
+  const kept = isOld ? found.filter((token) => token.start <= open.start || token === all[last]) : found
   const core = isOld ? kept.length : foundCore
   return {
     ...finish(request, undefined, all, kept, core, all[expandedOne.at]!, openBoundOf(all, expandedOne)),
