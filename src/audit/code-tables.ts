@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tables about code (where it may fault, what the kernel rewrites), entry by entry. objtool's own tables are made
 // from the code anew, and have nothing to be compared with: only what they are about is looked at.
+
 import { type Section, within } from '../elf/read.ts'
+import { grouped } from '../ground/grouped.ts'
+import { getOrInsertComputed } from '../ground/remembered.ts'
 import { isAboutForm, mayListPlace } from '../x86/patched-sites.ts'
-import { add, hasToldEntries, type ObjectView, type Place, type Range, type Reference } from './object-view.ts'
+import { hasToldEntries, type ObjectView, type Place, type Range, type Reference } from './object-view.ts'
 
 /** Bytes of a table. */
 export interface CodeEntry extends Range {
@@ -71,19 +74,16 @@ function isHandedOver(view: ObjectView, { section: table, start, about: { sectio
     .some(({ target }) => target.kind === 'place' && target.place.section === table && target.place.offset === start)
 }
 
-const known = new WeakMap<ObjectView, Map<Section, CodeEntry[]>>()
+const known = new WeakMap<ObjectView, ReadonlyMap<Section, readonly CodeEntry[]>>()
 
 /** The compiler's entries about code, by the place that they are about. */
 export function entriesAbout(view: ObjectView, { section, start, end }: Range): readonly CodeEntry[] {
-  let all = known.get(view)
-  if (all === undefined) {
-    all = new Map()
-    known.set(view, all)
+  const all = getOrInsertComputed(known, view, () => {
     const entries = entriesIn(view, isCodeTable).sort(
       (a, b) => a.about.offset - b.about.offset || a.section.name.localeCompare(b.section.name) || a.start - b.start,
     )
-    for (const entry of entries) add(all, entry.about.section, entry)
-  }
+    return grouped(entries, ({ about }) => about.section)
+  })
   return (all.get(section) ?? []).filter(({ about }) => about.offset >= start && about.offset < end)
 }
 

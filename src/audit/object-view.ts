@@ -2,6 +2,7 @@
 // An object as the audit sees it: what has a name, and where each reference leads. It is a second reader of what
 // src/diff/object/split-object.ts reads, on purpose simpler, and shares nothing with it but the ELF reader and the
 // decoder.
+
 import { isCode, isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
 import {
   decodeRelocations,
@@ -13,6 +14,7 @@ import {
   type Section,
   within,
 } from '../elf/read.ts'
+import { addTo } from '../ground/grouped.ts'
 import { controlOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 
@@ -109,13 +111,6 @@ export function isLivepatchTable({ type, flags }: Section): boolean {
   return type === sectionType.rela && (flags & sectionFlag.relaLivepatch) !== 0
 }
 
-/** Appends to a list of a map. */
-export function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key)
-  if (list === undefined) lists.set(key, [value])
-  else list.push(value)
-}
-
 /** @throws Fault `patch/bad-object` */
 export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
   const object = Buffer.isBuffer(bytes) ? readObject(bytes, name) : bytes
@@ -128,10 +123,10 @@ export function viewOf(bytes: Buffer | ObjectFile, name: string): ObjectView {
     const { section, type, size, value, name } = symbol
     if (section === undefined || type === 'section' || type === 'file' || name.startsWith('.L')) continue
     const extent = { section, start: value, end: value + size, symbol, name }
-    add(bySection, section, extent)
+    addTo(bySection, section, extent)
     if (type === 'none') continue
     named.push(extent)
-    add(byName, name, extent)
+    addTo(byName, name, extent)
   }
   for (const list of bySection.values()) list.sort((a, b) => a.start - b.start || b.end - a.end)
   const symbolsIn = (section: Section) => bySection.get(section) ?? []

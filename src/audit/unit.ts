@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A patched unit as the audit sees it: its two objects, and what the kernel's own code says about where its private
 // things are. Unchanged code that runs is the proof: where the image's field leads is what the object's symbol means.
+
 import type { ObjectFile } from '../elf/read.ts'
+import { addToSet } from '../ground/grouped.ts'
+import { remembered } from '../ground/remembered.ts'
 import type { KernelNames } from '../match/names.ts'
 import { type Finder, finderOf } from '../match/where.ts'
 import { isFunction, type Named, type ObjectView, viewOf } from './object-view.ts'
@@ -94,15 +97,6 @@ function side(view: ObjectView, object: string, names: KernelNames): Side {
   }
 }
 
-/** Works out each answer once. */
-function remembered<K, T>(answer: (about: K) => T): (about: K) => T {
-  const known = new Map<K, T>()
-  return (about) => {
-    if (!known.has(about)) known.set(about, answer(about))
-    return known.get(about)!
-  }
-}
-
 /** Whether the kernel calls an address by the name, numbers aside. */
 function isCalled(names: KernelNames, object: string, address: bigint, name: string): boolean {
   return names.at(object, address).some((symbol) => stem(symbol.name) === stem(name))
@@ -114,9 +108,7 @@ export function usersIn(view: ObjectView): ReadonlyMap<string, ReadonlySet<strin
   for (const user of view.named)
     for (const { target } of view.references(user))
       for (const { symbol } of view.ledTo(target)) {
-        if (symbol === undefined) continue
-        const known = users.get(symbol.name) ?? new Set()
-        users.set(symbol.name, known.add(user.name))
+        if (symbol !== undefined) addToSet(users, symbol.name, user.name)
       }
   return users
 }

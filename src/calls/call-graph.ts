@@ -2,6 +2,9 @@
 // Who calls whom in the running kernel, read from its machine code: direct calls and jumps, and where the address of a
 // function is taken, in code or in data. Calls through pointers are not in it. What the compiler inlined is part of
 // the function that holds it; a function's cold part (`.cold`) counts as the function.
+
+import { addTo } from '../ground/grouped.ts'
+import { lastUpTo } from '../ground/sorted.ts'
 import { kernelAddressIn } from '../x86/address-taking.ts'
 import { placeOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
@@ -46,18 +49,6 @@ export interface CallGraph {
   takers(of: number): Uint32Array
   /** Where in data pointers to it lie, counted from `codeBase`. */
   held(of: number): Uint32Array
-}
-
-/** The last place at or before `value`; -1 before the first. */
-function lastUpTo(sorted: Uint32Array, value: number): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (sorted[middle]! <= value) low = middle + 1
-    else high = middle
-  }
-  return low - 1
 }
 
 /** Collects pairs and sorts them into rows, each pair once. */
@@ -210,12 +201,7 @@ export function callGraph({ starts, sizes, names, calls, takes, held }: CallTabl
     named(name) {
       if (byName === undefined) {
         byName = new Map()
-        for (const [of, all] of names.entries())
-          for (const one of all.split(' ')) {
-            const list = byName.get(one)
-            if (list === undefined) byName.set(one, [of])
-            else list.push(of)
-          }
+        for (const [of, all] of names.entries()) for (const one of all.split(' ')) addTo(byName, one, of)
       }
       return byName.get(name) ?? []
     },

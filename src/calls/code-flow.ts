@@ -2,6 +2,7 @@
 // What one function of the kernel does as far as its instructions say without running them: whom it calls with which
 // constants, which of these calls stand in a loop, and which constants it stores. Registers are followed along the
 // code as it lies, not along each way through it: where ways meet, the last one seen counts.
+import { lastUpTo } from '../ground/sorted.ts'
 import { controlOf, leaves, placeOf } from '../x86/branch.ts'
 import { decodeInstruction } from '../x86/instruction.ts'
 import { RegisterValues, type Store, type Value } from '../x86/register-values.ts'
@@ -89,16 +90,7 @@ function loops(
   jumps: readonly (readonly [number, number])[],
 ): (at: number) => boolean {
   const starts = [...leaders].sort((a, b) => a - b)
-  const blockOf = (at: number) => {
-    let low = 0
-    let high = starts.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (starts[middle]! <= at) low = middle + 1
-      else high = middle
-    }
-    return low - 1
-  }
+  const blockOf = (at: number) => lastUpTo(starts, at)
   const blocks = starts.map((_, block): number[] => {
     const behind = starts[block + 1]
     return behind === undefined || unreached.has(behind) ? [] : [block + 1]

@@ -3,7 +3,9 @@
 // buffer, and a section's relocations are decoded when they are asked for. Every offset and index is
 // checked here, once, so that the rooms behind can trust what they get.
 // Format: System V gABI, chapter 4 (Object Files).
+
 import { Fault } from '../ground/fault.ts'
+import { countInFront } from '../ground/sorted.ts'
 import {
   bindings,
   fileType,
@@ -98,20 +100,9 @@ export function within<T extends { readonly offset: number }>(
 ): readonly T[] {
   const { length } = relocations
   if (length === 0) return relocations
-  const first = firstFrom(relocations, start)
-  const behind = firstFrom(relocations, end)
+  const firstFrom = (place: number) => countInFront(length, (index) => relocations[index]!.offset < place)
+  const [first, behind] = [firstFrom(start), firstFrom(end)]
   return first === 0 && behind === length ? relocations : relocations.slice(first, behind)
-}
-
-/** The index of the first relocation at `offset` or behind. */
-function firstFrom(relocations: readonly { readonly offset: number }[], offset: number): number {
-  let [low, high] = [0, relocations.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((relocations[middle]?.offset ?? 0) < offset) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** Bytes; the kernel's own largest is a huge page. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which kernels Debian's package archive can serve, and their packages.
+
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
@@ -8,6 +9,7 @@ import { Fault } from '../ground/fault.ts'
 import type { Job, Step } from '../ground/job.ts'
 import { keepFile } from '../ground/kept-file.ts'
 import { withLock } from '../ground/lock.ts'
+import { getOrInsertComputed } from '../ground/remembered.ts'
 import { ageOf } from '../ground/stamp.ts'
 import { type Archive, apt, archivesRoot, configureApt } from './apt.ts'
 import type { SourcePackage } from './packaging.ts'
@@ -111,9 +113,8 @@ export function parsePackages(text: string): ArchivePackage[] {
 export function assembleKernels(packages: readonly ArchivePackage[], distribution: string): ArchiveKernel[] {
   const byName = new Map<string, Map<string, ArchivePackage>>()
   for (const one of packages) {
-    const versions = byName.get(one.name) ?? new Map<string, ArchivePackage>()
+    const versions = getOrInsertComputed(byName, one.name, () => new Map<string, ArchivePackage>())
     if (!versions.has(one.version)) versions.set(one.version, one)
-    byName.set(one.name, versions)
   }
   const exactly = (name: string, version: string) => byName.get(name)?.get(version)
   const kernels: ArchiveKernel[] = []

@@ -3,9 +3,11 @@
 // walks its whole symbol table; once it is initialised, only the core part that remains in memory
 // (is_core_symbol in kernel/module/kallsyms.c). A livepatch that is loaded before the module meets the
 // first count, one that is loaded after it the second.
+
 import { isAllocated } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'
+import { addTo } from '../ground/grouped.ts'
 
 export interface ModuleSymbol {
   readonly symbol: ElfSymbol
@@ -52,9 +54,7 @@ export function countModuleSymbols(module: ObjectFile): ModuleSymbols {
       symposLoading: next(loading, name),
     }
     all.push(counted)
-    const list = byName.get(name)
-    if (list === undefined) byName.set(name, [counted])
-    else list.push(counted)
+    addTo(byName, name, counted)
   }
   return { all, lookup: (name) => byName.get(name) ?? [] }
 }

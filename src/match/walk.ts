@@ -2,6 +2,7 @@
 // Walks a part of an expected function and the running code side by side, instruction by instruction. What the linker
 // filled in must lead to the same names; the assembler may have chosen shorter jumps and other padding, because kbuild
 // does not give each function a section; and a site that the kernel rewrites may hold what the kernel writes there.
+import { countInFront } from '../ground/sorted.ts'
 import { conditionOf, controlOf, placeOf } from '../x86/branch.ts'
 import { fentry, hookAt, hookSize, isLandingPad, isSealedPad, landingPadSize } from '../x86/entry.ts'
 import { decodeInstruction, type Instruction } from '../x86/instruction.ts'
@@ -426,13 +427,10 @@ function afterGaps(code: Buffer, from: number, sizeAt: typeof nopAt): number[] {
 function readMost(running: Running, address: bigint, length: number): Buffer | undefined {
   const all = running.read(address, length)
   if (all !== undefined || running.read(address, 1) === undefined) return all
-  let [some, tooMany] = [1, length]
-  while (tooMany - some > 1) {
-    const middle = (some + tooMany) >> 1
-    if (running.read(address, middle) === undefined) tooMany = middle
-    else some = middle
-  }
-  return running.read(address, some)
+  return running.read(
+    address,
+    countInFront(length, (some) => running.read(address, some + 1) !== undefined),
+  )
 }
 
 /** Bytes that are shown where there is no instruction. */

@@ -2,9 +2,11 @@
 // What was compiled holds as long as everything that the compiler read is as it was: each file by its content, and
 // each directory in which the compiler would have found another file first by the names in it. Contents are only
 // read again where a stamp differs or is too young to be believed.
+
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { isOlderThan, stampOf } from '../../ground/stamp.ts'
 import { pathIn } from './compiler-run.ts'
 
@@ -98,23 +100,14 @@ export class InputTree {
   }
 
   private isHiding(file: string, hides: (text: string) => boolean): boolean {
-    let known = this.hiding.get(file)
-    if (known === undefined) {
-      known = hides(readFileSync(this.resolve(file), 'latin1'))
-      this.hiding.set(file, known)
-    }
-    return known
+    return getOrInsertComputed(this.hiding, file, () => hides(readFileSync(this.resolve(file), 'latin1')))
   }
 
   /** The directory, or the nearest above it that is there: where it would have to be made. */
   private existing(dir: string): string {
     for (let here = dir; ; here = path.posix.dirname(here)) {
-      let known = this.directories.get(here)
-      if (known === undefined) {
-        known = isDirectory(this.resolve(here))
-        this.directories.set(here, known)
-      }
-      if (known || here === '.' || here === '/') return here
+      const isThere = getOrInsertComputed(this.directories, here, () => isDirectory(this.resolve(here)))
+      if (isThere || here === '.' || here === '/') return here
     }
   }
 

@@ -2,9 +2,11 @@
 // Which names a change to a header changes, and which files can need one of them: by name, or through
 // macros and inline functions of other headers that do. All by words, before any preprocessing; a name
 // that a macro may paste together counts as used where its pieces are.
+
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
+import { remembered } from '../../ground/remembered.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import type { Survey } from './survey.ts'
 import { canPaste, type Paste } from './token-pasting.ts'
@@ -163,15 +165,7 @@ export function filesThatNeed(source: string, survey: Survey, names: Names): Set
       }
     }
   }
-  const existing = new Map<string, boolean>()
-  const exists = (piece: string) => {
-    let known = existing.get(piece)
-    if (known === undefined) {
-      known = survey.filesWith(piece).length > 0
-      existing.set(piece, known)
-    }
-    return known
-  }
+  const exists = remembered((piece: string) => survey.filesWith(piece).length > 0)
   const followPaste = (paste: Paste, name: string) => {
     // Cheaply first: are there such words at all?
     if (!canPaste(paste, name, exists)) return

@@ -2,9 +2,11 @@
 // Numbers that the build takes from C for assembly and for other headers (offsets of members, bounds):
 // kernel/bounds.c and the architecture's asm-offsets.c. They are built into code that no live patch
 // replaces, so a header that changes one of them is refused.
+
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Finding } from '../../ground/finding.ts'
+import { mostFrequent } from '../../ground/grouped.ts'
 import type { Job } from '../../ground/job.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { macroHeaders } from '../compiler/author-macros.ts'
@@ -18,18 +20,11 @@ import { constantSources, type Survey } from './survey.ts'
 /** The flags that most units beside a file have, where none is made of it by the usual rule. */
 function unitBeside(units: readonly Unit[], source: string): Unit | undefined {
   const dir = path.posix.dirname(source)
-  const tally = new Map<string, { readonly unit: Unit; count: number }>()
-  for (const unit of units) {
-    if (path.posix.dirname(unit.source) !== dir || unit.home === 'elsewhere' || !unit.standard) continue
-    const key = (unit.flags ?? []).filter((flag) => !/KBUILD_/.test(flag)).join('\n')
-    const known = tally.get(key)
-    if (known === undefined) tally.set(key, { unit, count: 1 })
-    else known.count++
-  }
-  const [most] = [...tally.values()].sort((a, b) => b.count - a.count)
-  return most === undefined
-    ? undefined
-    : { ...most.unit, source, argument: source, object: source.replace(/\.c$/, '.s'), home: 'elsewhere' }
+  const beside = units.filter(
+    (unit) => path.posix.dirname(unit.source) === dir && unit.home !== 'elsewhere' && unit.standard,
+  )
+  const usual = mostFrequent(beside, ({ flags = [] }) => flags.filter((flag) => !/KBUILD_/.test(flag)).join('\n'))
+  return usual && { ...usual, source, argument: source, object: source.replace(/\.c$/, '.s'), home: 'elsewhere' }
 }
 
 /** The lines of the assembly that carry the numbers. */

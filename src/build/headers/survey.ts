@@ -3,11 +3,14 @@
 // which files. It is what tells the few units that a changed header can matter to from the thousands that
 // include it. Taken by text, without the preprocessor: more may be included than the compiler sees, never
 // less. It takes seconds, so it is kept in the kernel's directory.
+
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { addTo } from '../../ground/grouped.ts'
 import type { Job } from '../../ground/job.ts'
 import { keepFile } from '../../ground/kept-file.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { digestOfStamps } from '../../ground/stamp.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { headOf, type Units } from '../kbuild/units.ts'
@@ -59,15 +62,13 @@ class Directories {
 
   has(file: string): boolean {
     const dir = path.posix.dirname(file)
-    let listing = this.listings.get(dir)
-    if (listing === undefined) {
+    const listing = getOrInsertComputed(this.listings, dir, () => {
       try {
-        listing = new Set(readdirSync(path.join(this.root, dir)))
+        return new Set(readdirSync(path.join(this.root, dir)))
       } catch {
-        listing = new Set()
+        return new Set()
       }
-      this.listings.set(dir, listing)
-    }
+    })
     return listing.has(path.posix.basename(file))
   }
 
@@ -77,12 +78,9 @@ class Directories {
   }
 
   search(name: string): readonly string[] {
-    let found = this.found.get(name)
-    if (found === undefined) {
-      found = this.searched.map((dir) => path.posix.join(dir, name)).filter((file) => this.has(file))
-      this.found.set(name, found)
-    }
-    return found
+    return getOrInsertComputed(this.found, name, () =>
+      this.searched.map((dir) => path.posix.join(dir, name)).filter((file) => this.has(file)),
+    )
   }
 }
 
@@ -174,11 +172,7 @@ async function takeSurvey(job: Job, kernel: Kernel, units: Units): Promise<strin
     const surveyed = surveyFile(file, text, directories)
     const byFlags = included.get(file) ?? nothing
     const one = { ...surveyed, includes: [...new Set([...surveyed.includes, ...byFlags])] }
-    for (const word of new Set(text.match(/[A-Za-z_]\w*/g))) {
-      const places = words.get(word)
-      if (places === undefined) words.set(word, [files.length])
-      else places.push(files.length)
-    }
+    for (const word of new Set(text.match(/[A-Za-z_]\w*/g))) addTo(words, word, files.length)
     for (const macro of macrosIn(text)) {
       if (/[a-z]/.test(macro.name)) macros.add(macro.name)
       if (macro.body.includes('(') || macro.body.includes('##')) definitions.push(macro)

@@ -2,6 +2,7 @@
 // Names that stand in no text because macros paste them together (`##`): which macros do that, with what
 // text of their own, and whether a name can be made by one of them. A macro that hands its arguments on
 // to such a macro is one too, so that `Page##name` is known by every macro through which it is reached.
+import { addTo } from '../../ground/grouped.ts'
 
 export type Piece = string | number | readonly string[] | null
 
@@ -93,7 +94,7 @@ function keyOf(paste: Paste): string {
  */
 export function findPastes(definitions: Iterable<MacroDefinition>): Paste[] {
   const found = new Map<string, Paste>()
-  const byMacro = new Map<string, readonly Paste[]>()
+  const byMacro = new Map<string, Paste[]>()
   const callers = new Map<string, { readonly by: MacroDefinition; readonly open: number }[]>()
   /** Where the parameter stands that takes all arguments from there on. */
   const variadic = new Map<string, number>()
@@ -102,19 +103,15 @@ export function findPastes(definitions: Iterable<MacroDefinition>): Paste[] {
     const key = keyOf(paste)
     if (found.has(key)) return
     found.set(key, paste)
-    byMacro.set(paste.macro, [...(byMacro.get(paste.macro) ?? []), paste])
+    addTo(byMacro, paste.macro, paste)
     fresh.push(paste)
   }
   for (const one of definitions) {
     if (one.variadic) variadic.set(one.name, one.parameters.length - 1)
     for (const { 0: whole } of one.body.matchAll(chain))
       add({ macro: one.name, pieces: whole.split('##').map((piece) => pieceOf(piece, one.parameters)) })
-    for (const { 1: called, 0: whole, index } of one.body.matchAll(/\b([A-Za-z_]\w*)\s*\(/g)) {
-      const call = { by: one, open: index + whole.length - 1 }
-      const known = callers.get(called!)
-      if (known === undefined) callers.set(called!, [call])
-      else known.push(call)
-    }
+    for (const { 1: called, 0: whole, index } of one.body.matchAll(/\b([A-Za-z_]\w*)\s*\(/g))
+      addTo(callers, called!, { by: one, open: index + whole.length - 1 })
   }
   const chainsOf = (macro: string) => byMacro.get(macro) ?? []
   /** The ways of a call to paste, in terms of the parameters of the macro that has it in its body. */

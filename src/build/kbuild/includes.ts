@@ -2,10 +2,13 @@
 // C files that are included by C files: their code is compiled where they are included, so a change to
 // one of them is a change to another unit. Found by text, for all units at once; whether the compiler
 // sees the #include is for dependencies.ts to say.
+
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import pLimit from 'p-limit'
+import { addTo } from '../../ground/grouped.ts'
+import { remembered } from '../../ground/remembered.ts'
 
 const include = /^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+\.c)[">]/gm
 
@@ -38,22 +41,14 @@ export async function findIncluded(
   sources: readonly string[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const limit = pLimit(32)
-  const direct = new Map<string, Promise<string[]>>()
-  const read = (file: string): Promise<string[]> => {
-    let reading = direct.get(file)
-    if (reading === undefined) {
-      reading = limit(() => includedBy(root, file))
-      direct.set(file, reading)
-    }
-    return reading
-  }
+  const read = remembered((file: string) => limit(() => includedBy(root, file)))
   const result = new Map<string, string[]>()
   await Promise.all(
     sources.map(async (source) => {
       const seen = new Set([source])
       for (const file of seen) for (const inner of await read(file)) seen.add(inner)
       seen.delete(source)
-      for (const file of seen) result.set(file, [...(result.get(file) ?? []), source])
+      for (const file of seen) addTo(result, file, source)
     }),
   )
   // The order in which files were read must not show.

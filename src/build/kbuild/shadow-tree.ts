@@ -5,9 +5,11 @@
 //
 // A link to a directory ends its parent's shadow: `../x.h` seen from inside it is the original's. So where
 // a header changes, the directories through which such paths lead are made real too.
+
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 
 /** A file of the shadow: its path in the tree and its new text (latin1), or undefined when it is removed. */
 export interface ShadowFile {
@@ -61,12 +63,7 @@ export function makeShadow(
     for (const part of parts) {
       if (part === '' || part === '.' || part === '..')
         throw new Fault('unexpected', 'path-leaves-tree', `The path ${parts.join('/')} leaves the source tree`)
-      let inner = directory.directories.get(part)
-      if (inner === undefined) {
-        inner = emptyDirectory()
-        directory.directories.set(part, inner)
-      }
-      directory = inner
+      directory = getOrInsertComputed(directory.directories, part, emptyDirectory)
     }
     return directory
   }

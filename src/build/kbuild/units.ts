@@ -2,11 +2,14 @@
 // The translation units of a kernel: what becomes of each C file, and how it is compiled. The table is
 // taken from kbuild once and kept in the kernel's directory as text in which a unit is found by
 // searching, without parsing the thousands of others.
+
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'
+import { mostFrequent } from '../../ground/grouped.ts'
 import type { Job } from '../../ground/job.ts'
 import { keepFile } from '../../ground/kept-file.ts'
+import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'
 import { digestOfStamps, untilBelievable } from '../../ground/stamp.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
 import { findIncluded } from './includes.ts'
@@ -45,7 +48,7 @@ export interface Units {
   /** Every unit that is made of this C file: usually one; more when `elsewhere` compiles it too. */
   find(source: string): Unit[]
   /** Paths of the units that may take in this C file by `#include`, whatever the #ifs around it say. */
-  mayInclude(source: string): string[]
+  mayInclude(source: string): readonly string[]
   /** A unit compiled with the flags that most units of modules have; undefined when there are no modules. */
   typicalOfModules(): Unit | undefined
   /** Every unit, in the order of the objects' names. */
@@ -73,15 +76,7 @@ function renderRows(
   makefiles: readonly string[],
 ): string {
   const shared = new Map<string, number>()
-  const intern = (args: readonly string[]): number => {
-    const text = args.join(argumentBreak)
-    let index = shared.get(text)
-    if (index === undefined) {
-      index = shared.size
-      shared.set(text, index)
-    }
-    return index
-  }
+  const intern = (args: readonly string[]) => getOrInsertComputed(shared, args.join(argumentBreak), () => shared.size)
   // make's jobs end in any order; the table should not.
   const ordered = [...answers].sort((a, b) => (a.object < b.object ? -1 : 1))
   const rows = ordered.map((answer) => {
@@ -124,20 +119,13 @@ function namesIn(text: string, kind: 'U' | 'K'): string[] {
 
 function parseTable(text: string): Units {
   const split = (joined: string) => (joined === '' ? [] : joined.split(argumentBreak))
-  const known = new Map<string, readonly string[]>()
-  const argumentsOf = (index: string): readonly string[] => {
-    let list = known.get(index)
-    if (list === undefined) {
-      list = readArguments(index)
-      known.set(index, list)
-    }
-    return list
-  }
-  const readArguments = (index: string): string[] => {
-    const key = `\nA${fieldBreak}${index}${fieldBreak}`
+  /** The list in the third field of the row of a kind whose second field is `name`. */
+  const listOf = (kind: 'A' | 'I', name: string): readonly string[] => {
+    const key = `\n${kind}${fieldBreak}${name}${fieldBreak}`
     const start = text.indexOf(key)
     return start === -1 ? [] : split(text.slice(start + key.length, text.indexOf('\n', start + 1)))
   }
+  const argumentsOf = remembered((index: string) => listOf('A', index))
   const parseRow = (row: string): Unit => {
     const [, source, argument, object, kind, standard, objtool, sharedFlags, own] = row.split(fieldBreak) as [
       string,
@@ -167,17 +155,12 @@ function parseTable(text: string): Units {
   }
   return {
     typicalOfModules() {
-      const tally = new Map<string, { row: string; count: number }>()
-      for (const row of text.split('\n')) {
+      const rows = text.split('\n').filter((row) => {
         const fields = row.split(fieldBreak)
-        if (fields[0] !== 'U' || fields[4] !== 'm' || fields[5] !== 'y' || fields[7] === '-') continue
-        const flags = fields[7] ?? ''
-        const known = tally.get(flags)
-        if (known === undefined) tally.set(flags, { row, count: 1 })
-        else known.count++
-      }
-      const [most] = [...tally.values()].sort((a, b) => b.count - a.count)
-      return most === undefined ? undefined : parseRow(most.row)
+        return fields[0] === 'U' && fields[4] === 'm' && fields[5] === 'y' && fields[7] !== '-'
+      })
+      const row = mostFrequent(rows, (one) => one.split(fieldBreak)[7] ?? '')
+      return row === undefined ? undefined : parseRow(row)
     },
     all() {
       const end = text.search(/\n[^U]/)
@@ -193,11 +176,7 @@ function parseTable(text: string): Units {
     },
     count: Number(text.slice(0, text.indexOf('\n')).split(fieldBreak)[1]),
     stamp: text.slice(0, text.indexOf('\n')).split(fieldBreak)[3] ?? '',
-    mayInclude(source) {
-      const key = `\nI${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`
-      const start = text.indexOf(key)
-      return start === -1 ? [] : split(text.slice(start + key.length, text.indexOf('\n', start + 1)))
-    },
+    mayInclude: (source) => listOf('I', path.posix.normalize(source)),
     find(source) {
       const units: Unit[] = []
       const key = `\nU${fieldBreak}${path.posix.normalize(source)}${fieldBreak}`

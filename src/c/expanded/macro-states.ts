@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What each macro that the main file defines is, line by line, and the fewest of its directives with which it is the
 // same at every line that counts. An #undef or a pop_macro is as much a part of that as a #define.
+
+import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { lastUpTo } from '../../ground/sorted.ts'
 import { type Directive, stacksMacro, type Written } from '../written/written-lines.ts'
 
 export interface MacroStates {
@@ -34,11 +37,11 @@ export function macroStates({ directives }: Written): MacroStates {
     const { macro, name } = directive
     if (macro === undefined) continue
     lines.push(directive.from)
-    let own = histories.get(macro)
-    if (own === undefined) {
-      own = { directives: [], after: [], stack: [], needed: new Set() }
-      histories.set(macro, own)
-    }
+    const own = getOrInsertComputed(
+      histories,
+      macro,
+      (): History => ({ directives: [], after: [], stack: [], needed: new Set() }),
+    )
     let state = own.after.at(-1)
     if (name !== 'pragma') state = directive
     else if (/^\s*push/.test(directive.argument)) own.stack.push(state)
@@ -62,16 +65,7 @@ export function macroStates({ directives }: Written): MacroStates {
       const own = histories.get(name)
       own?.needed.add(last(own, line))
     },
-    between(line) {
-      let low = 0
-      let high = lines.length
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if (lines[middle]! <= line) low = middle + 1
-        else high = middle
-      }
-      return low
-    },
+    between: (line) => lastUpTo(lines, line) + 1,
     kept(isOfHeaders) {
       const kept = new Set<Directive>()
       for (const [name, own] of histories) {

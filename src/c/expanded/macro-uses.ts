@@ -2,6 +2,7 @@
 // Macros as a text uses them: which definitions of the main file it needs, through whatever other macros, and what a
 // macro stands for where it decorates a declaration.
 
+import { remembered } from '../../ground/remembered.ts'
 import { closing, partsOf, type Token, tokenize, withoutComments } from '../tokens/lexer.ts'
 import type { Directive, Written } from '../written/written-lines.ts'
 import type { Expanded } from './expanded-text.ts'
@@ -65,24 +66,10 @@ function isPasted(name: string, parts: ReadonlySet<string>, depth = 0): boolean 
 
 export function macroUses(written: Written, expanded: Expanded): MacroUses {
   const states: MacroStates = macroStates(written)
-  const bodies = new Map<Directive | string, Body>()
-  const bodyOf = (directive: Directive): Body => {
-    let body = bodies.get(directive)
-    if (body === undefined) {
-      const start = directive.argument.indexOf(directive.macro!) + directive.macro!.length
-      body = parseBody(directive.argument.slice(start))
-      bodies.set(directive, body)
-    }
-    return body
-  }
-  const headerBody = (text: string): Body => {
-    let body = bodies.get(text)
-    if (body === undefined) {
-      body = parseBody(text)
-      bodies.set(text, body)
-    }
-    return body
-  }
+  const bodyOf = remembered(({ argument, macro }: Directive) =>
+    parseBody(argument.slice(argument.indexOf(macro!) + macro!.length)),
+  )
+  const headerBody = remembered(parseBody)
   const bodiesAt = (name: string, line: number): { body: Body; directive?: Directive }[] => {
     const directive = states.at(name, line)
     if (directive?.name === 'define') return [{ body: bodyOf(directive), directive }]

@@ -2,6 +2,7 @@
 // The outline of a unit: its preprocessed text taken apart into what stands at its top level, each with the
 // file and line that it comes from. One pass over the characters; what an item declares is only worked out
 // when somebody asks, since of thousands of items few ever differ.
+import { countInFront } from '../../ground/sorted.ts'
 import { type Declaration, type Declared, parseDeclaration } from '../tokens/declarators.ts'
 import { tokenize } from '../tokens/lexer.ts'
 import { TopLevelCutter } from '../tokens/top-level.ts'
@@ -198,13 +199,7 @@ export function outline(text: string): Outline {
     return result
   }
   const itemAt = (offset: number): Item | undefined => {
-    let [low, high] = [0, items.length - 1]
-    while (low <= high) {
-      const middle = (low + high) >> 1
-      if (items[middle]!.start <= offset) low = middle + 1
-      else high = middle - 1
-    }
-    const item = items[high]
+    const item = items[countInFront(items.length, (at) => items[at]!.start <= offset) - 1]
     return item !== undefined && offset < item.end ? item : undefined
   }
   return {

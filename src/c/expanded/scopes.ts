@@ -2,6 +2,7 @@
 // Which names are local inside of one top-level declaration, and how far (C11, 6.2.1), with GNU's statement expressions
 // and local labels. Macros must be expanded. In doubt a word is no local name: that makes a use too many, never one too
 // few.
+import { addTo } from '../../ground/grouped.ts'
 import { attributeEnd, type Declarator, parseDeclaration } from '../tokens/declarators.ts'
 import { findOutside, isClosing, isOpening, partsOf, type Token } from '../tokens/lexer.ts'
 import { isSpecifier, isTagWord, keywords, qualifiers } from '../tokens/words.ts'
@@ -176,9 +177,7 @@ class ScopeReader implements Scopes {
 
   #declare(at: number, to: number): void {
     const { text, start } = this.#tokens[at]!
-    const known = this.locals.get(text)
-    if (known === undefined) this.locals.set(text, [{ from: start, to }])
-    else known.push({ from: start, to })
+    addTo(this.locals, text, { from: start, to })
   }
 
   /**

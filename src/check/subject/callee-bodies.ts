@@ -9,6 +9,7 @@ import { type MacroDefinition, macrosIn } from '../../c/tokens/directives.ts'
 import { closing, type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { squeezed } from '../../c/tokens/text.ts'
 import { type Definition, definitionsOf } from '../../c/written/functions.ts'
+import { remembered } from '../../ground/remembered.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 export interface Library {
@@ -50,15 +51,6 @@ function isAlias({ parameters, body }: MacroDefinition): boolean {
   return body[0]?.kind === 'name' && squeezed(body.slice(1)) === rest
 }
 
-/** A function that finds out each thing once. */
-function once<Fact>(find: (name: string) => Fact): (name: string) => Fact {
-  const known = new Map<string, Fact>()
-  return (name) => {
-    if (!known.has(name)) known.set(name, find(name))
-    return known.get(name)!
-  }
-}
-
 /**
  * @param source the kernel's source tree
  * @param changes the changed C files and headers
@@ -67,7 +59,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
   const changed = new Map(changes.map((one) => [one.path, one]))
   const root = existsSync(source) ? realpathSync(source) : source
 
-  const textOf = once((file) => {
+  const textOf = remembered((file: string) => {
     try {
       // A link may lead to another part of a packaged tree, never to a device.
       return readFileSync(realpathSync(path.join(root, file)), 'latin1')
@@ -75,7 +67,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       return ''
     }
   })
-  const read = once((file) => definitionsOf(textOf(file)))
+  const read = remembered((file: string) => definitionsOf(textOf(file)))
   const resolve = (from: string, name: string, isLocal: boolean): string | undefined => {
     const own = path.dirname(from)
     return [...(isLocal ? [own] : []), 'include', 'arch/x86/include', 'include/uapi', own]
@@ -116,7 +108,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
         .filter((file) => !changed.has(file) && file.endsWith('.c'))
         .map((file) => ({ path: file, text: textOf(file) }))
     },
-    type: once((name) => {
+    type: remembered((name: string) => {
       const begins = new RegExp(`(?:^|\\s)${name.replace(' ', '\\s+')}\\s*\\{`)
       const file = filesIn().find((one) => begins.test(textOf(one)))
       if (file === undefined) return undefined
@@ -126,7 +118,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       const open = tokens.findIndex((one) => one.text === '{')
       return open < 0 ? undefined : tokens.slice(open + 1, closing(tokens, open) - 1)
     }),
-    alias: once((name) => {
+    alias: remembered((name: string) => {
       const defines = new RegExp(`define[ \\t]+${name}\\b`)
       for (const file of filesIn().filter((one) => one.endsWith('.h') && defines.test(textOf(one)))) {
         const found = macrosIn(textOf(file)).find((one) => one.name === name && isAlias(one))
@@ -134,7 +126,7 @@ export function libraryOf(source: string, changes: readonly FileChange[]): Libra
       }
       return name
     }),
-    definition: once((name) => {
+    definition: remembered((name: string) => {
       // A body, or a macro.
       const begins = new RegExp(`(?:^|[\\s*])${name}[ \\t]*\\([^;{}]*\\)[^;{}()]*\\{|#[ \\t]*define[ \\t]+${name}\\(`)
       for (const file of filesIn()) {

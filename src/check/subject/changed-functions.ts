@@ -6,6 +6,7 @@ import { closing, type Token } from '../../c/tokens/lexer.ts'
 import { isMember } from '../../c/tokens/names.ts'
 import { type Definition, type Definitions, definitionsOf } from '../../c/written/functions.ts'
 import { expanded, type Macros, macrosThatChange } from '../../c/written/macro-expansion.ts'
+import { addToSet } from '../../ground/grouped.ts'
 import type { FileChange } from '../../patch/patch.ts'
 import { emptyLibrary, type Library, libraryOf, type SourceFile } from './callee-bodies.ts'
 import { type ChangedName, changedNames } from './changed-names.ts'
@@ -107,11 +108,7 @@ function sideOf(files: readonly FileSide[]): Side {
       if (kind !== 'name') continue
       words.add(text)
       if (text === user || !definitions.has(text)) continue
-      if (user !== undefined) {
-        const known = users.get(text)
-        if (known === undefined) users.set(text, new Set([user]))
-        else known.add(user)
-      }
+      if (user !== undefined) addToSet(users, text, user)
       // A prototype, or `EXPORT_SYMBOL(f)`.
       const isDeclared = tokens[at + 1]?.text === '(' || /^EXPORT_/.test(tokens[at - 2]?.text ?? '')
       if (isDeclared || isMember(tokens, at)) continue

@@ -4,6 +4,7 @@
 // and by who refers to it, not only by what it is called.
 
 import { grouped } from '../../ground/grouped.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { isNumbered, stem } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
 import type { Atom, Marks, SplitObject } from '../object/split-object.ts'
@@ -78,19 +79,12 @@ function candidatesOf(before: readonly Atom[], after: readonly Atom[]): Candidat
   >
   const enter = (atom: Atom): Candidates => {
     const byFile: Map<string, Map<string, Candidates>> = byKind[atom.kind]
-    let byName = byFile.get(atom.file)
-    if (byName === undefined) {
-      byName = new Map()
-      byFile.set(atom.file, byName)
-    }
-    const name = stem(atom.name)
-    let candidates = byName.get(name)
-    if (candidates === undefined) {
-      candidates = { before: [], after: [] }
-      byName.set(name, candidates)
+    const byName = getOrInsertComputed(byFile, atom.file, () => new Map())
+    return getOrInsertComputed(byName, stem(atom.name), () => {
+      const candidates = { before: [], after: [] }
       found.push(candidates)
-    }
-    return candidates
+      return candidates
+    })
   }
   for (const atom of before) if (atom.symbol !== undefined) enter(atom).before.push(atom)
   for (const atom of after) if (atom.symbol !== undefined) enter(atom).after.push(atom)

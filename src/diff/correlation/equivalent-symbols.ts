@@ -5,6 +5,7 @@
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, Section } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
+import { remembered } from '../../ground/remembered.ts'
 import { isByContent, isFoundByItself, isSameString } from '../object/by-content.ts'
 import { isColdPart } from '../object/compiler-names.ts'
 import { isIncidental } from '../object/diagnostic-data.ts'
@@ -98,15 +99,8 @@ function match(before: SplitObject, after: SplitObject, correlation: Correlation
 
 /** Finds an atom's symbols by their names; a forged object may have very many at one place. */
 function namesakes(): (atom: Atom, name: string) => ElfSymbol | undefined {
-  const known = new Map<Atom, ReadonlyMap<string, ElfSymbol>>()
-  return (atom, name) => {
-    let byName = known.get(atom)
-    if (byName === undefined) {
-      byName = new Map([...atom.aliases].reverse().map((alias) => [alias.name, alias]))
-      known.set(atom, byName)
-    }
-    return byName.get(name)
-  }
+  const byName = remembered(({ aliases }: Atom) => new Map([...aliases].reverse().map((alias) => [alias.name, alias])))
+  return (atom, name) => byName(atom).get(name)
 }
 
 function only(atoms: readonly Atom[]): Atom | undefined {

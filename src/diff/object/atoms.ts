@@ -5,6 +5,7 @@
 import { isCode, relocationType, sectionFlag, sectionType } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Section, within } from '../../elf/read.ts'
 import { addTo } from '../../ground/grouped.ts'
+import { countInFront } from '../../ground/sorted.ts'
 import type { AddressUse } from '../../x86/address-taking.ts'
 import { isPadding } from '../../x86/padding.ts'
 import type { flagUse } from '../../x86/question.ts'
@@ -87,13 +88,7 @@ export function isLabel(name: string): boolean {
 
 /** The last of `list` (ordered by start) that begins at `offset` or before. */
 export function lastFrom<T extends { readonly start: number }>(list: readonly T[], offset: number): T | undefined {
-  let [low, high] = [0, list.length - 1]
-  while (low <= high) {
-    const middle = (low + high) >> 1
-    if ((list[middle]?.start ?? 0) <= offset) low = middle + 1
-    else high = middle - 1
-  }
-  return list[high]
+  return list[countInFront(list.length, (index) => list[index]!.start <= offset) - 1]
 }
 
 /** The name and the number of the unit that each local symbol of a linked object comes from. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who refers to an atom: the relocations of an object the other way round. Only the relocations into sections that are
 // asked about are followed, and each of them once, however many atoms are asked for.
+
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
+import { remembered } from '../../ground/remembered.ts'
 import type { Atom } from './atoms.ts'
 
 /** The part of a split object that this needs. */
@@ -67,8 +69,7 @@ const nobody: readonly Atom[] = []
 export function referrersIn(split: Relocated): (atom: Atom) => readonly Atom[] {
   const { object, atoms } = split
   let known: SectionUsers | undefined
-  const bySection = new Map<Section, ReadonlyMap<Atom, readonly Atom[]>>()
-  const readSection = (section: Section): ReadonlyMap<Atom, readonly Atom[]> => {
+  const usersIn = remembered((section: Section): ReadonlyMap<Atom, readonly Atom[]> => {
     known ??= sectionUsers(object, atoms)
     const found = new Map<Atom, Atom[]>()
     for (const index of known.users.subarray(known.first[section.index], known.first[section.index + 1])) {
@@ -83,13 +84,6 @@ export function referrersIn(split: Relocated): (atom: Atom) => readonly Atom[] {
       }
     }
     return found
-  }
-  return (atom) => {
-    let users = bySection.get(atom.section)
-    if (users === undefined) {
-      users = readSection(atom.section)
-      bySection.set(atom.section, users)
-    }
-    return users.get(atom) ?? nobody
-  }
+  })
+  return (atom) => usersIn(atom.section).get(atom) ?? nobody
 }

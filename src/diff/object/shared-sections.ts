@@ -3,8 +3,11 @@
 // call one another without relocations: the assembler knew the distance. Here such a reference gets the
 // relocation that it would have had between sections, so that each function can be compared, matched and cut out
 // on its own.
+
 import { relocationSize, relocationType, sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { countInFront } from '../../ground/sorted.ts'
 import { placeOf } from '../../x86/branch.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { isFront } from './compiler-names.ts'
@@ -68,11 +71,7 @@ function bundlesOf(object: ObjectFile): Bundle[] {
     const other = first.get(section)
     if (other === undefined) first.set(section, symbol)
     else if (other.value !== symbol.value) {
-      let all = several.get(section)
-      if (all === undefined) {
-        all = new Map([[other.value, other]])
-        several.set(section, all)
-      }
+      const all = getOrInsertComputed(several, section, () => new Map([[other.value, other]]))
       if (!all.has(symbol.value)) all.set(symbol.value, symbol)
     }
   }
@@ -113,11 +112,5 @@ function referencesInside({ section, functions }: Bundle, relocations: readonly 
 }
 
 function functionAt(functions: readonly ElfSymbol[], place: number): ElfSymbol | undefined {
-  let [low, high] = [0, functions.length - 1]
-  while (low <= high) {
-    const middle = (low + high) >> 1
-    if ((functions[middle]?.value ?? 0) <= place) low = middle + 1
-    else high = middle - 1
-  }
-  return functions[high]
+  return functions[countInFront(functions.length, (index) => functions[index]!.value <= place) - 1]
 }

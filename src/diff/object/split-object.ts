@@ -7,6 +7,7 @@
 import { isCode, isPcRelative, sectionFlag } from '../../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
+import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'
 import { decodeInstruction, type Instruction } from '../../x86/instruction.ts'
 import { type Atom, type DataUse, isLabel, isOutOfLine, lastFrom, splitSections } from './atoms.ts'
 import { usesOfData } from './data-uses.ts'
@@ -273,16 +274,14 @@ export function splitObject(given: ObjectFile): SplitObject {
     derived ??= readTables(object, ownerOf, isDerived).entries
     return derived.get(atom) ?? noEntries
   }
-  const byPlace = new Map<Section, readonly EntryAt[]>()
-  const entriesAbout = ({ section, start, end }: Extent): readonly TableEntry[] => {
-    let list = byPlace.get(section)
-    if (list === undefined) {
-      const entries = atomsOf(section).flatMap((atom) => told.entries.get(atom) ?? noEntries)
-      list = entries.map((entry) => ({ offset: placeOf(entry), entry })).sort((a, b) => a.offset - b.offset)
-      byPlace.set(section, list)
-    }
-    return within(list, start, end).map(({ entry }) => entry)
-  }
+  const byPlace = remembered((section: Section): EntryAt[] =>
+    atomsOf(section)
+      .flatMap((atom) => told.entries.get(atom) ?? noEntries)
+      .map((entry) => ({ offset: placeOf(entry), entry }))
+      .sort((a, b) => a.offset - b.offset),
+  )
+  const entriesAbout = ({ section, start, end }: Extent): readonly TableEntry[] =>
+    within(byPlace(section), start, end).map(({ entry }) => entry)
   let referrers: SplitObject['referrers'] | undefined
   const self: SplitObject = {
     object,
@@ -342,9 +341,7 @@ function findSnippets(
     if (section === undefined || !isOutOfLine(section)) return
     const at = target(from, relocation)
     if (at.kind !== 'atom') return
-    const starts = found.get(section)
-    if (starts === undefined) found.set(section, new Set([0, at.atom.start + at.offset]))
-    else starts.add(at.atom.start + at.offset)
+    getOrInsertComputed(found, section, () => new Set([0])).add(at.atom.start + at.offset)
   }
   for (const from of object.sections) {
     if ((from.flags & sectionFlag.alloc) === 0 || isOutOfLine(from) || !isCode(from)) continue

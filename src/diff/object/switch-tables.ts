@@ -3,8 +3,10 @@
 // distances from the table's own beginning (`.long .L3-.L4`). The object's format counts a distance from the field that
 // holds it, so that the field's own distance from the table's beginning comes on top in the addend. Where a table
 // begins is seen from the code that uses it.
+
 import { isCode, relocationSize, relocationType } from '../../elf/format.ts'
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { type Atom, lastFrom } from './atoms.ts'
 import { isColdPart } from './compiler-names.ts'
 
@@ -98,9 +100,8 @@ function findTables(
       if (user === undefined || start === undefined || atom?.kind !== 'constant') continue
       if ((users.get(atom) ?? user) !== user) shared.add(atom)
       users.set(atom, user)
-      const tables = found.get(section)
-      if (tables === undefined) found.set(section, new Map([[start, { start, atom, user }]]))
-      else if (!tables.has(start)) tables.set(start, { start, atom, user })
+      const tables = getOrInsertComputed(found, section, () => new Map<number, Table>())
+      if (!tables.has(start)) tables.set(start, { start, atom, user })
     }
   }
   const inOrder = (tables: ReadonlyMap<number, Table>) => [...tables.values()].sort((a, b) => a.start - b.start)

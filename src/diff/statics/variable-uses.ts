@@ -3,6 +3,7 @@
 // gives it, and what it does or leaves out by it. What comes after that says where a variable is used, not which one it
 // is: blocks of code come, go and change places.
 
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { kept, passed, returned } from '../../x86/calling-convention.ts'
 import type { Atom } from '../object/split-object.ts'
 import type { CodeLine } from './code-lines.ts'
@@ -42,12 +43,7 @@ export interface Body {
 /** @param lines of functions and of the parts of them that stand elsewhere */
 export function bodyOf(lines: readonly CodeLine[]): Body {
   const byPlace = new Map<Atom['section'], Map<number, CodeLine>>()
-  for (const line of lines) {
-    const { section } = line.code
-    const known = byPlace.get(section)
-    if (known === undefined) byPlace.set(section, new Map([[line.start, line]]))
-    else known.set(line.start, line)
-  }
+  for (const line of lines) getOrInsertComputed(byPlace, line.code.section, () => new Map()).set(line.start, line)
   const next = (line: CodeLine) =>
     line.end < line.code.end ? byPlace.get(line.code.section)?.get(line.end) : undefined
   const to = ({ to: place }: CodeLine) => place && byPlace.get(place.code.section)?.get(place.at)

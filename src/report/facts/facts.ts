@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Everything that a report shows, as a plain value: from the module, its manifest and, if there is one, its proof.
 // Neither the kernel nor a compiler is needed; what can't be shown is said.
+
 import type { Beyond } from '../../check/semantics/plain/judgement.ts'
 import { readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
+import { grouped } from '../../ground/grouped.ts'
 import type { Job } from '../../ground/job.ts'
 import type { MatchRecord } from '../../match/record.ts'
 import { type Evidence, unpackEvidence } from '../../module/manifest/evidence.ts'
@@ -13,7 +15,7 @@ import type { Patch } from '../../patch/patch.ts'
 import { readSubject } from '../../vm/plan/subject.ts'
 import { disassemble, type Instruction } from './assembly.ts'
 import { codeBefore } from './kernel-code.ts'
-import { type Replacement, replacementsIn, type Touch } from './module-code.ts'
+import { replacementsIn, type Touch } from './module-code.ts'
 import { type ProofRecord, readProof } from './proof-file.ts'
 
 export interface ReportedFunction {
@@ -71,14 +73,9 @@ export async function gatherFacts(job: Job, module: string, proof?: string): Pro
   const evidence: Evidence =
     manifest.evidence === undefined ? { inputs: [], functions: [] } : unpackEvidence(manifest.evidence)
   // Two patches may have one name; they come in the same order.
-  const texts = new Map<string, string[]>()
-  for (const { file, text } of evidence.inputs) {
-    const namesakes = texts.get(file)
-    if (namesakes === undefined) texts.set(file, [text])
-    else namesakes.push(text)
-  }
+  const texts = grouped(evidence.inputs, (input) => input.file)
   const inputs = manifest.inputs.map((input): ReportedInput => {
-    const text = texts.get(input.file)?.shift()
+    const text = texts.get(input.file)?.shift()?.text
     if (text === undefined) return input
     if (/\.[ch]$/.test(input.file)) return { ...input, source: text }
     const patch = readAgain(text, input.file)
@@ -115,19 +112,14 @@ async function functionsOf(
   missing: string[],
 ): Promise<ReportedFunction[]> {
   // Two objects may have a function of one name; the module lists them in the same order.
-  const replacements = new Map<string, Replacement[]>()
-  for (const one of replacementsIn(readObject(bytes, manifest.module))) {
-    const key = `${one.name},${Math.max(1, one.sympos)}`
-    const namesakes = replacements.get(key)
-    if (namesakes === undefined) replacements.set(key, [one])
-    else namesakes.push(one)
-  }
+  const keyOf = ({ name, sympos }: { name: string; sympos: number }) => `${name},${Math.max(1, sympos)}`
+  const replacements = grouped(replacementsIn(readObject(bytes, manifest.module)), keyOf)
   const sources = new Map(
     evidence.functions.toReversed().map((one) => [`${one.object}\0${one.name}\0${one.unit}`, one]),
   )
   const listed = manifest.objects.flatMap((object) =>
     object.functions.map((one) => {
-      const replacement = replacements.get(`${one.name},${Math.max(1, one.sympos)}`)?.shift()
+      const replacement = replacements.get(keyOf(one))?.shift()
       const source = sources.get(`${object.name}\0${one.name}\0${one.unit}`)
       return { object: object.name, one, replacement, before: codeBefore(one.match), source }
     }),

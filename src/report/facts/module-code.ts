@@ -12,11 +12,12 @@ import {
   type Section,
   within,
 } from '../../elf/read.ts'
+import { lastUpTo } from '../../ground/sorted.ts'
 import { anchor } from '../../module/bind/distance.ts'
 import { distancesIn } from '../../module/link/kernel-references.ts'
 import { isCompilersCall } from '../../x86/thunks.ts'
 import type { Code, Reference } from './assembly.ts'
-import { lastUpTo, type NamedPlaces, namedPlaces } from './symbol-lookup.ts'
+import { type NamedPlaces, namedPlaces } from './symbol-lookup.ts'
 
 /** A function of the module that stands for one of the kernel's. */
 export interface Replacement {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which symbol a place of a module belongs to. A module may have very many symbols, and very many places that are asked
 // for: neither is gone through for each of the other.
+
 import type { ElfSymbol, ObjectFile, Section } from '../../elf/read.ts'
+import { addTo } from '../../ground/grouped.ts'
+import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'
+import { lastUpTo } from '../../ground/sorted.ts'
 
 /** The symbols of one section, over the pieces between their ends. */
 class Cover {
@@ -40,17 +44,6 @@ class Cover {
   }
 }
 
-/** The index of the last of some ordered numbers that is `most` or less; -1 when none is. */
-export function lastUpTo(numbers: readonly number[], most: number): number {
-  let [low, high] = [0, numbers.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (numbers[middle]! <= most) low = middle + 1
-    else high = middle
-  }
-  return low - 1
-}
-
 export interface NamedPlaces {
   /** The first symbol with a name, in the order of the table, whose bytes have this place. */
   at(section: Section, offset: number): ElfSymbol | undefined
@@ -64,26 +57,14 @@ export function namedPlaces(module: ObjectFile): NamedPlaces {
   for (const symbol of module.symbols) {
     const { section, type, name, size, value } = symbol
     if (section === undefined || type === 'section' || size === 0) continue
-    if (name !== '') {
-      const list = bySection.get(section)
-      if (list === undefined) bySection.set(section, [symbol])
-      else list.push(symbol)
-    }
+    if (name !== '') addTo(bySection, section, symbol)
     if (type !== 'function') continue
-    const starts = functions.get(section) ?? new Map<number, ElfSymbol>()
-    functions.set(section, starts)
+    const starts = getOrInsertComputed(functions, section, () => new Map<number, ElfSymbol>())
     if (!starts.has(value)) starts.set(value, symbol)
   }
-  const covers = new Map<Section, Cover>()
+  const coverOf = remembered((section: Section) => new Cover(bySection.get(section) ?? []))
   return {
-    at(section, offset) {
-      let cover = covers.get(section)
-      if (cover === undefined) {
-        cover = new Cover(bySection.get(section) ?? [])
-        covers.set(section, cover)
-      }
-      return cover.at(offset)
-    },
+    at: (section, offset) => coverOf(section).at(offset),
     functionAt: (section, offset) => functions.get(section)?.get(offset),
   }
 }

@@ -5,6 +5,7 @@
 
 import { Graph, layout } from '@dagrejs/dagre'
 import { isColdPart } from '../../diff/object/compiler-names.ts'
+import { addTo, addToSet } from '../../ground/grouped.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
 import type { Facts, ReportedFunction } from '../facts/facts.ts'
 import { type Html, html } from '../html/html.ts'
@@ -149,8 +150,7 @@ function draw({ inputs, functions, manifest }: Facts): { boxes: Box[]; edges: [s
       if (of === 'own' && (isColdPart(name) || replaced.has(name))) continue
       const key = of === 'own' ? 'own' : objects.size > mostBoxes ? 'of the kernel' : `of ${of}`
       link(id, key)
-      const names = touched.get(key) ?? new Set()
-      touched.set(key, names.add(name))
+      addToSet(touched, key, name)
     }
   }
   for (const { unit } of manifest.carried) if (known.has(unit)) link(fileBox(unit), 'own')
@@ -179,11 +179,7 @@ function functionBoxes(functions: readonly ReportedFunction[], boxes: Box[]): (o
     return (one) => `function ${functions.indexOf(one)}`
   }
   const units = new Map<string, string[]>()
-  for (const { unit, name } of functions) {
-    const names = units.get(unit)
-    if (names === undefined) units.set(unit, [name])
-    else names.push(name)
-  }
+  for (const { unit, name } of functions) addTo(units, unit, name)
   if (units.size > mostBoxes) {
     const names = functions.map(({ name }) => name)
     boxes.push({

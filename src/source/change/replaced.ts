@@ -9,6 +9,7 @@ import { isInitOrExit } from '../../diff/object/init-sections.ts'
 import type { Atom, SplitObject } from '../../diff/object/split-object.ts'
 import { callersOf, hasEntryHook, notTraceable } from '../../extract/roots.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { addToSet } from '../../ground/grouped.ts'
 import type { Inlining } from './ipa-clones.ts'
 
 export interface Replaced {
@@ -55,11 +56,7 @@ function atomsByName(object: SplitObject): Map<string, Set<Atom>> {
   const found = new Map<string, Set<Atom>>()
   for (const atom of object.functions) {
     if (isColdPart(atom.name)) continue
-    for (const symbol of namesOf(atom)) {
-      const name = sourceName(symbol)
-      const known = found.get(name) ?? new Set()
-      found.set(name, known.add(atom))
-    }
+    for (const symbol of namesOf(atom)) addToSet(found, sourceName(symbol), atom)
   }
   return found
 }

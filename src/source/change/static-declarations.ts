@@ -2,6 +2,7 @@
 // Which static variable of a function is which, by the source: a declaration that the patch leaves alone declares the
 // same variable as before, and so does one that was moved with all the code that can see it. Where both are asked and
 // say different things, or where an old declaration goes and a new one of the name comes, nothing is certain.
+
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'
@@ -13,6 +14,7 @@ import { stem } from '../../diff/object/compiler-names.ts'
 import type { Declarations } from '../../diff/statics/static-locals.ts'
 import type { Place } from '../../elf/dwarf.ts'
 import type { Job } from '../../ground/job.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
 /** A declaration in one of the texts. */
@@ -174,11 +176,8 @@ export function identities(
     ['before', before],
     ['after', after],
   ] as const)
-    for (const one of list) {
-      const group = groups.get(stem(one.symbol)) ?? { before: [], after: [] }
-      groups.set(stem(one.symbol), group)
-      group[side].push(one)
-    }
+    for (const one of list)
+      getOrInsertComputed(groups, stem(one.symbol), () => ({ before: [], after: [] }))[side].push(one)
   const told = {
     before: new Map<string, string | undefined>(),
     after: new Map<string, string | undefined>(),

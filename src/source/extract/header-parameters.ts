@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Macros of a unit that its headers ask for: DEBUG, a template's parameters. They stay although no extracted text uses
 // them.
+
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { HeaderPart } from '../../c/expanded/expanded-text.ts'
 import type { MacroUses } from '../../c/expanded/macro-uses.ts'
 import { directivesIn } from '../../c/tokens/directives.ts'
 import { tokenize } from '../../c/tokens/lexer.ts'
+import { remembered } from '../../ground/remembered.ts'
 import type { SourceUnit } from '../view/request.ts'
 
 /**
@@ -37,23 +39,21 @@ function questionsOf(text: string): ReadonlySet<string> {
 /** Counts the macros of the main file for which a header that is included behind them asks. */
 export function collectHeaderParameters(unit: SourceUnit, parts: readonly HeaderPart[], definitions: MacroUses): void {
   if (definitions.names.size === 0) return
-  const questions = new Map<string, ReadonlySet<string>>()
+  const askedIn = remembered((file: string): ReadonlySet<string> => {
+    try {
+      return questionsOf(readFileSync(path.resolve(unit.cwd, file), 'latin1'))
+    } catch {
+      // A directory, or the name of something that is no file.
+      return new Set()
+    }
+  })
   const seen = new Set<string>()
   for (const { files, line } of parts) {
     const file = files.at(-1)!
     const key = `${line} ${file}`
     if (seen.has(key) || file.startsWith('<')) continue
     seen.add(key)
-    let asked = questions.get(file)
-    if (asked === undefined) {
-      try {
-        asked = questionsOf(readFileSync(path.resolve(unit.cwd, file), 'latin1'))
-      } catch {
-        // A directory, or the name of something that is no file.
-        asked = new Set()
-      }
-      questions.set(file, asked)
-    }
+    const asked = askedIn(file)
     for (const macro of definitions.names)
       if (asked.has(macro) && definitions.isKnownAt(macro, line)) definitions.collectState(macro, line)
   }

@@ -4,6 +4,7 @@
 import { isWritten } from '../../c/expanded/local-statics.ts'
 import { type Use, usesOf } from '../../c/expanded/name-uses.ts'
 import { wordsOf } from '../../c/tokens/lexer.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { definitionAmong, definitionOf } from '../view/declared-names.ts'
 import { pointersInHeaders } from '../view/pointed-types.ts'
 import type { Item, View } from '../view/unit-view.ts'
@@ -54,17 +55,14 @@ export class UnitNames {
 
   /** The uses of the unit's names in a declaration. */
   usesIn(item: Item): readonly Use[] {
-    let found = this.#uses.get(item)
-    if (found === undefined) {
+    return getOrInsertComputed(this.#uses, item, () => {
       const { declarators, tags, body } = item.declaration
       const own = new Set([
         ...(body === undefined ? declarators : declarators.slice(0, 1)).map(({ at }) => at),
         ...tags.filter(({ isDefined }) => isDefined).map(({ at }) => at),
       ])
-      found = usesOf(item.tokens, own, (name, isTag) => this.#index.has(`${isTag ? 't' : 'o'} ${name}`))
-      this.#uses.set(item, found)
-    }
-    return found
+      return usesOf(item.tokens, own, (name, isTag) => this.#index.has(`${isTag ? 't' : 'o'} ${name}`))
+    })
   }
 
   /** The types of the unit to which a header's declaration of a name leads by a pointer. */

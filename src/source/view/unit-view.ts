@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A unit seen from both sides of the preprocessor at once: each top-level piece of the main file as it was written,
 // with the declarations that it stands for when macros are expanded.
+
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { runCompiler } from '../../build/compiler/compiler-run.ts'
@@ -13,6 +14,7 @@ import { probeFile, type Written, writtenView } from '../../c/written/written-li
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
+import { countInFront } from '../../ground/sorted.ts'
 import { refusedFlag, refusedInput } from './compiler-flags.ts'
 import { refuseDigraphs } from './digraphs.ts'
 import { filesWithCode, includedText } from './included-code.ts'
@@ -187,14 +189,8 @@ export function* headersThatDeclare(
   const mark = new RegExp(isFunction ? `[\\s*]${name}\\s*\\(` : variable, 'g')
   for (const { index } of text.matchAll(mark)) {
     // Parts of headers are ordered.
-    let low = 0
-    let high = headers.length / 2
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (headers[2 * middle + 1]! <= index) low = middle + 1
-      else high = middle
-    }
-    if (low < headers.length / 2 && headers[2 * low]! <= index && text[text.lastIndexOf('\n', index) + 1] !== '#')
-      yield [headers[2 * low]!, headers[2 * low + 1]!]
+    const at = 2 * countInFront(headers.length / 2, (part) => headers[2 * part + 1]! <= index)
+    if (at < headers.length && headers[at]! <= index && text[text.lastIndexOf('\n', index) + 1] !== '#')
+      yield [headers[at]!, headers[at + 1]!]
   }
 }

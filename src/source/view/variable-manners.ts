@@ -3,6 +3,7 @@
 
 import type { Use } from '../../c/expanded/name-uses.ts'
 import type { Token } from '../../c/tokens/lexer.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { definitionOf } from './declared-names.ts'
 import type { Item } from './unit-view.ts'
 
@@ -11,8 +12,7 @@ export class VariableManners {
 
   /** @param tokens in which the use stands */
   note({ name, how, at }: Use, tokens: readonly Token[]): void {
-    const manners = this.#manners.get(name) ?? new Set()
-    this.#manners.set(name, manners)
+    const manners = getOrInsertComputed(this.#manners, name, () => new Set())
     manners.add(how)
     const before = tokens[at - 1]?.text
     if (before === 'sizeof' || (before === '(' && tokens[at - 2]?.text === 'sizeof' && tokens[at + 1]?.text === ')'))

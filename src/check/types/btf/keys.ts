@@ -2,6 +2,7 @@
 // A number for each type, the same on both sides for types that are built of the same words. Of the thousands of types
 // in a unit nearly all are the same before and after a patch; this tells them apart in one pass over each side, so that
 // only the others are looked into.
+import { getOrInsertComputed } from '../../../ground/remembered.ts'
 import { type Btf, Kind } from './read.ts'
 
 /** Numbers for texts, shared by both sides. */
@@ -10,14 +11,7 @@ export type Numbers = Map<string, number>
 /** @returns the number of a struct's members, by name, place and type */
 export function recordKeys(btf: Btf, numbers: Numbers): (record: number) => number {
   const known = new Int32Array(btf.count)
-  const number = (text: string): number => {
-    let found = numbers.get(text)
-    if (found === undefined) {
-      found = numbers.size + 1
-      numbers.set(text, found)
-    }
-    return found
-  }
+  const number = (text: string) => getOrInsertComputed(numbers, text, () => numbers.size + 1)
   const content = (record: number): string => {
     let text = `${btf.kind(record)} ${btf.size(record)}`
     for (const { name, type, offset, width } of btf.members(record))

@@ -3,7 +3,9 @@
 // The format is the kernel's Documentation/bpf/btf.rst. A view over the bytes: each type is found by its number, and
 // what is read is checked once, when it is opened, so that later no number of a type is
 // out of range or part of a circle.
+
 import { Fault } from '../../../ground/fault.ts'
+import { remembered } from '../../../ground/remembered.ts'
 import { checkCircles } from './circles.ts'
 
 /** The numbers are the format's own. */
@@ -269,18 +271,11 @@ function plainBits(btf: Btf, type: number, offset: number): { offset: number; wi
 /** The names in a table of strings, by their offset; beyond its end there is none. */
 function namesIn(strings: Uint8Array, bad: (why: string) => never): (offset: number) => string {
   const buffer = Buffer.from(strings.buffer, strings.byteOffset, strings.byteLength)
-  const known = new Map<number, string>()
-  return (offset) => {
+  // Many names may lie on the same bytes.
+  return remembered((offset) => {
     if (offset >= strings.length) return ''
-    let text = known.get(offset)
-    if (text === undefined) {
-      // Many names may lie on the same bytes.
-      const place = buffer.subarray(offset, offset + longestName)
-      const end = place.indexOf(0)
-      if (end < 0) return bad('a name is impossibly long')
-      text = place.toString('latin1', 0, end)
-      known.set(offset, text)
-    }
-    return text
-  }
+    const place = buffer.subarray(offset, offset + longestName)
+    const end = place.indexOf(0)
+    return end < 0 ? bad('a name is impossibly long') : place.toString('latin1', 0, end)
+  })
 }
