@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // From the changed files to a pair of objects for each unit whose code may change: the C files themselves,
 // and what the changed headers reach.
-import { mkdir, readFile } from 'node:fs/promises'
+
+import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
@@ -13,19 +14,17 @@ import { checkCompiler } from '../kernel/compiler.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import type { FileChange } from '../patch/patch.ts'
 import { classifyChanges, objections } from './classify-changes.ts'
-import { macroHeaders } from './compiler/author-macros.ts'
 import { allErrors, PatchErrors } from './compiler/compile-errors.ts'
 import { type BuildTrees, compileAfter, compileBefore, shadowFiles } from './compiler/compile-unit.ts'
 import { compilerIdentity } from './compiler/compiler.ts'
-import { InputTree } from './compiler/inputs.ts'
 import { assemblyUnits, checkAssembly } from './headers/assembly.ts'
 import { checkConstants } from './headers/constants.ts'
 import { climbedDirectories, findCandidates, narrowUnits } from './headers/header-units.ts'
 import { openSurvey, type Survey } from './headers/survey.ts'
-import { generatedFor } from './kbuild/generated.ts'
-import { makeShadow, type ShadowFile } from './kbuild/shadow-tree.ts'
+import { makeShadow } from './kbuild/shadow-tree.ts'
 import { openUnits, type Unit, type Units } from './kbuild/units.ts'
 import type { UnitPair } from './objects.ts'
+import { openBuildTrees } from './unpatched-units.ts'
 
 /** How the units were found that had to be compiled. */
 export interface Scope {
@@ -255,9 +254,8 @@ async function prepare(
   survey: Survey | undefined,
   meanwhile: () => void,
 ): Promise<BuildTrees> {
-  const since = Date.now()
+  const trees = await openBuildTrees(job, kernel, known, dir)
   const shadow = path.join(dir, 'shadow')
-  await mkdir(path.join(dir, 'tmp'), { recursive: true })
   const climbed =
     survey === undefined
       ? []
@@ -266,22 +264,5 @@ async function prepare(
           units.map((unit) => unit.source),
         )
   makeShadow(kernel.source, shadow, shadowFiles(kernel, units, changes, true), climbed)
-  const generated = new Map<Unit, Promise<ShadowFile[]>>()
-  return {
-    kernel,
-    known,
-    changes,
-    dir,
-    shadow,
-    climbed,
-    identity: `${await compilerIdentity(kernel.compiler)} ${macroHeaders().digest}`,
-    inputs: new InputTree(kernel.source),
-    since,
-    meanwhile,
-    generated(unit) {
-      const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
-      generated.set(unit, files)
-      return files
-    },
-  }
+  return { ...trees, changes, shadow, climbed, meanwhile }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiles what stands for a unit of the kernel without being a patched copy of it: the unit as the kernel has it, and
 // the C files of a live patch's source, with the flags of the unit they belong to.
+
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'
+import { remembered } from '../ground/remembered.ts'
 import type { Kernel } from '../kernel/kernel.ts'
 import { macroHeaders } from './compiler/author-macros.ts'
 import { type BuildTrees, compileSide } from './compiler/compile-unit.ts'
@@ -20,7 +22,6 @@ import type { Unit, Units } from './kbuild/units.ts'
 export async function openBuildTrees(job: Job, kernel: Kernel, known: Units, dir: string): Promise<BuildTrees> {
   const since = Date.now()
   await mkdir(path.join(dir, 'tmp'), { recursive: true })
-  const generated = new Map<Unit, Promise<ShadowFile[]>>()
   return {
     kernel,
     known,
@@ -32,11 +33,7 @@ export async function openBuildTrees(job: Job, kernel: Kernel, known: Units, dir
     inputs: new InputTree(kernel.source),
     since,
     meanwhile() {},
-    generated(unit) {
-      const files = generated.get(unit) ?? generatedFor(job, kernel, unit)
-      generated.set(unit, files)
-      return files
-    },
+    generated: remembered((unit) => generatedFor(job, kernel, unit)),
   }
 }
 

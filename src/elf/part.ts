@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A part of an object as an object of its own: some sections, of some only that they are there, and of tables some
 // rows. Sections and symbols keep their order and get new numbers.
+import { remembered } from '../ground/remembered.ts'
 import { bindings, symbolTypes } from './format.ts'
 import {
   alignmentOf,
@@ -92,22 +93,16 @@ export function readPart(outline: Outline, name: string, { sections, symbols, ro
     symbol[index] = kept
     keptSymbols.push(kept)
   }
-  const decoded = new Map<Section, readonly Relocation[]>()
   return {
     name,
     sections: keptSections,
     symbols: keptSymbols,
-    relocations(of) {
-      const known = decoded.get(of)
-      if (known !== undefined) return known
+    relocations: remembered((of): readonly Relocation[] => {
       const index = origin[of.index]!
-      const list =
-        sections[index] === share.whole
-          ? decodeRelocations(wordsOf(outline, index, rows.get(index)), of, (at) => symbol[at], bad)
-          : []
-      decoded.set(of, list)
-      return list
-    },
+      return sections[index] === share.whole
+        ? decodeRelocations(wordsOf(outline, index, rows.get(index)), of, (at) => symbol[at], bad)
+        : []
+    }),
     relocationWords(of) {
       const index = origin[of.index]!
       if (sections[index] !== share.whole) return new Uint32Array(0)

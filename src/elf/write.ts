@@ -2,6 +2,7 @@
 // Writes a relocatable x86-64 object from a plain description. Sections, symbols and relocations refer
 // to one another by identity; the indices, string tables and the order that the gABI asks for (local
 // symbols first) are made here. The same description always gives the same bytes.
+import { getOrInsertComputed } from '../ground/remembered.ts'
 import {
   fileType,
   machine,
@@ -87,12 +88,11 @@ class StringTable {
 
   /** Names are latin1, a byte for each character, as they were read. */
   offset(name: string): number {
-    const known = this.offsets.get(name)
-    if (known !== undefined) return known
-    const at = this.text.length
-    this.text += `${name}\0`
-    this.offsets.set(name, at)
-    return at
+    return getOrInsertComputed(this.offsets, name, () => {
+      const at = this.text.length
+      this.text += `${name}\0`
+      return at
+    })
   }
 
   bytes(): Buffer {

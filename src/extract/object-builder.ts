@@ -15,6 +15,7 @@ import {
   sectionSymbol,
   undefinedSymbol,
 } from '../elf/write.ts'
+import { getOrInsertComputed } from '../ground/remembered.ts'
 import { Namesakes } from './namesakes.ts'
 
 /** Something of the running kernel that carried code refers to. */
@@ -80,12 +81,7 @@ export class ObjectBuilder {
     // A module's per-CPU variables are in one section, of which the kernel makes a copy for each CPU.
     const name = model.name.startsWith('.data..percpu') ? '.data..percpu' : model.name
     const key = `${name} ${model.type} ${model.flags & (sectionFlag.write | sectionFlag.exec)}`
-    let section = this.shared.get(key)
-    if (section === undefined) {
-      section = this.open(model, name)
-      this.shared.set(key, section)
-    }
-    return section
+    return getOrInsertComputed(this.shared, key, () => this.open(model, name))
   }
 
   /** Appends bytes of `extent`, aligned as they were. */
@@ -140,14 +136,12 @@ export class ObjectBuilder {
       definition === undefined
         ? `${from} ${name}`
         : `${from} ${name} ${reference.unit} ${definition.section.index}:${definition.start}`
-    let symbol = this.byName.get(key)
-    if (symbol === undefined) {
-      symbol = undefinedSymbol(name)
-      this.byName.set(key, symbol)
+    return getOrInsertComputed(this.byName, key, () => {
+      const symbol = undefinedSymbol(name)
       this.symbols.push(symbol)
       this.references.set(symbol, reference)
-    }
-    return symbol
+      return symbol
+    })
   }
 
   draft(): ObjectDraft {

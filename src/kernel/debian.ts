@@ -2,6 +2,7 @@
 // Makes a Kernel out of Debian's packages, without installing any: the source package's tree with the
 // headers package's configuration and generated files and the kbuild package's prebuilt programs laid
 // over it is a tree in which kbuild can work at once, exactly as Debian configured it.
+
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -25,7 +26,7 @@ import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import { keepConfigurationCurrent } from './kbuild-timestamps.ts'
 import type { Compiler, Kernel } from './kernel.ts'
 import { featurePatches } from './packaging.ts'
-import { diskUsage, kernelDir, readStored, writeStored } from './store.ts'
+import { diskUsage, kernelDir, layoutIn, readStored, writeStored } from './store.ts'
 import { fetchToolchain, runWith, toolchainProgram } from './toolchain.ts'
 import { parseRelease } from './version.ts'
 
@@ -213,14 +214,7 @@ async function make(job: Job, found: ArchiveKernel, dir: string): Promise<Kernel
       series: found.series,
       flavour: found.flavour,
       origin: 'debian',
-      dir,
-      source: path.join(dir, 'source'),
-      image: path.join(dir, 'image'),
-      vmlinux: path.join(dir, 'vmlinux'),
-      systemMap: path.join(dir, 'System.map'),
-      modulesRoot: path.join(dir, 'modules'),
-      symvers: path.join(dir, 'source/Module.symvers'),
-      config: path.join(dir, 'source/.config'),
+      ...layoutIn(dir),
       compiler:
         toolchain === undefined ? compiler : { ...compiler, program: toolchainProgram(toolchain, compiler.program) },
       toolchain,

@@ -6,6 +6,7 @@
 // The tree may be built again, or edited, behind our back. A file that is replaced changes its directory; one that is
 // written in its place is the same file here, which whoever reads it notices; what was copied, and what something was
 // made of here, is looked at by itself.
+
 import { createHash } from 'node:crypto'
 import {
   copyFileSync,
@@ -36,7 +37,7 @@ import { parseConfig } from './config.ts'
 import { decodeKallsyms, systemMapText } from './kallsyms.ts'
 import { keepConfigurationCurrent } from './kbuild-timestamps.ts'
 import type { Kernel } from './kernel.ts'
-import { diskUsage, readStored, writeStored } from './store.ts'
+import { diskUsage, layoutIn, readStored, writeStored } from './store.ts'
 import { seriesOf } from './version.ts'
 
 /** What a build leaves that is neither source nor generated source, nor a program; names of files. */
@@ -284,14 +285,7 @@ export async function openBuildDir(job: Job, dir: string): Promise<Kernel> {
           series: seriesOf(release),
           flavour: '',
           origin: 'local',
-          dir: cached,
-          source: path.join(cached, 'source'),
-          image: path.join(cached, 'image'),
-          vmlinux: path.join(cached, 'vmlinux'),
-          systemMap: path.join(cached, 'System.map'),
-          modulesRoot: path.join(cached, 'modules'),
-          symvers: path.join(cached, 'source/Module.symvers'),
-          config: path.join(cached, 'source/.config'),
+          ...layoutIn(cached),
           compiler: compilerOf(configText),
         }
         await writeStored(result, kernel, await diskUsage(source))

@@ -43,6 +43,20 @@ export function kernelDir(release: string): string {
   return path.join(kernelsRoot(), release)
 }
 
+/** Where everything of a kernel lies that was made in a directory. */
+export function layoutIn(dir: string) {
+  return {
+    dir,
+    source: path.join(dir, 'source'),
+    image: path.join(dir, 'image'),
+    vmlinux: path.join(dir, 'vmlinux'),
+    systemMap: path.join(dir, 'System.map'),
+    modulesRoot: path.join(dir, 'modules'),
+    symvers: path.join(dir, 'source/Module.symvers'),
+    config: path.join(dir, 'source/.config'),
+  }
+}
+
 /**
  * Whether the paths that are stored lead here. Those of a cache that was moved do not; those of one that has two names
  * (a link, another mount) do, and whoever comes by the other name must not make the kernel anew under somebody who uses

@@ -10,16 +10,19 @@ import { taintNames } from '../vm/guest/log.ts'
 import type { Subject } from '../vm/plan/subject.ts'
 import type { Hooks } from './hooks.ts'
 import type { HostState } from './host-state.ts'
-import { type RunningPatch, replaces } from './patches.ts'
+import { lists, type RunningPatch, replaces } from './patches.ts'
 
 /** Bits of the taint after which a kernel is not to be trusted: an oops, a bad page, a machine check, a lockup. */
 const broken = [4, 5, 7, 14]
 
+function finding(severity: Finding['severity'], rule: string, message: string, hint?: string): Finding {
+  return { severity, rule, message, ...(hint === undefined ? {} : { hint }) }
+}
+
 /** What the host's kernel has against the live patch, whatever it replaces. */
 export function obstaclesOf(condition: HostState, subject: Subject, manifest: Manifest): Finding[] {
   const findings: Finding[] = []
-  const say = (severity: Finding['severity'], rule: string, message: string, hint?: string) =>
-    findings.push({ severity, rule, message, ...(hint === undefined ? {} : { hint }) })
+  const say = (...what: Parameters<typeof finding>) => findings.push(finding(...what))
   const loaded = condition.modules.includes(subject.name)
   if (condition.patches === undefined)
     say(
@@ -65,8 +68,7 @@ export function obstaclesOf(condition: HostState, subject: Subject, manifest: Ma
 /** The other live patches that the host has, and this one if it is there already. */
 function othersOf({ patches = [], modules }: HostState, { name }: Subject, manifest: Manifest): Finding[] {
   const findings: Finding[] = []
-  const say = (severity: Finding['severity'], rule: string, message: string, hint?: string) =>
-    findings.push({ severity, rule, message, ...(hint === undefined ? {} : { hint }) })
+  const say = (...what: Parameters<typeof finding>) => findings.push(finding(...what))
   const own = patches.find((patch) => patch.name === name)
   if (own !== undefined) {
     if (!own.enabled || own.moving)
@@ -107,56 +109,37 @@ function othersOf({ patches = [], modules }: HostState, { name }: Subject, manif
 function isOtherBuild(own: RunningPatch, { objects }: Manifest): boolean {
   const wanted = objects.flatMap(({ name, functions }) => functions.map((one) => ({ object: name, ...one })))
   const count = own.objects.reduce((sum, { functions }) => sum + functions.length, 0)
-  const has = ({ object, name, sympos }: { object: string; name: string; sympos: number }) =>
-    own.objects.some(
-      (one) =>
-        one.name === object &&
-        one.functions.some((f) => f.name === name && Math.max(1, f.sympos) === Math.max(1, sympos)),
-    )
-  return count !== wanted.length || !wanted.every(has)
+  return count !== wanted.length || !wanted.every(({ object, name, sympos }) => lists(own, object, name, sympos))
 }
 
-function replacedPatch(patch: RunningPatch, { objects }: Manifest): Finding {
+function replacedPatch(patch: RunningPatch, manifest: Manifest): Finding {
   const lost = patch.objects.flatMap(({ name: object, functions }) =>
-    functions
-      .filter(
-        ({ name, sympos }) =>
-          !objects.some(
-            (one) =>
-              one.name === object &&
-              one.functions.some((f) => f.name === name && Math.max(1, f.sympos) === Math.max(1, sympos)),
-          ),
-      )
-      .map(({ name }) => name),
+    functions.filter(({ name, sympos }) => !lists(manifest, object, name, sympos)).map(({ name }) => name),
   )
-  return {
-    severity: lost.length > 0 ? 'warning' : 'note',
-    rule: 'replaces-live-patch',
-    message:
-      lost.length > 0
-        ? `The live patch ${patch.name} will be replaced as a whole, and what it did to ${lost.join(', ')} will be gone`
-        : `The live patch ${patch.name} will be replaced as a whole`,
-    ...(lost.length > 0
-      ? { hint: 'Build one live patch of all the fixes, or this one with --no-replace to stack it' }
-      : {}),
-  }
+  const whole = `The live patch ${patch.name} will be replaced as a whole`
+  return lost.length === 0
+    ? finding('note', 'replaces-live-patch', whole)
+    : finding(
+        'warning',
+        'replaces-live-patch',
+        `${whole}, and what it did to ${lost.join(', ')} will be gone`,
+        'Build one live patch of all the fixes, or this one with --no-replace to stack it',
+      )
 }
 
 function stackedPatch(patch: RunningPatch, { objects }: Manifest): Finding {
   const both = objects.flatMap(({ name: object, functions }) =>
     functions.filter(({ name, sympos }) => replaces(patch, object, name, sympos)).map(({ name }) => name),
   )
-  return {
-    severity: both.length > 0 ? 'warning' : 'note',
-    rule: 'stacks-on-live-patch',
-    message:
-      both.length > 0
-        ? `The live patch ${patch.name} stays, but of ${both.join(', ')} the new version takes the place of its own`
-        : `The live patch ${patch.name} stays`,
-    ...(both.length > 0
-      ? { hint: 'Make sure that this fix has the older one in it: both were made from the unpatched source' }
-      : {}),
-  }
+  const stays = `The live patch ${patch.name} stays`
+  return both.length === 0
+    ? finding('note', 'stacks-on-live-patch', stays)
+    : finding(
+        'warning',
+        'stacks-on-live-patch',
+        `${stays}, but of ${both.join(', ')} the new version takes the place of its own`,
+        'Make sure that this fix has the older one in it: both were made from the unpatched source',
+      )
 }
 
 /** What could not be seen of the hooks, and how to make it visible. */

@@ -17,6 +17,14 @@ export interface RunningPatch {
   }[]
 }
 
+/** A live patch that runs, or the manifest of one. */
+interface Lists {
+  readonly objects: readonly {
+    readonly name: string
+    readonly functions: readonly { readonly name: string; readonly sympos: number }[]
+  }[]
+}
+
 const base = '/sys/kernel/livepatch'
 
 /** The live patches of the host, by name; undefined when its kernel has no live patching. */
@@ -41,14 +49,18 @@ export function readPatches(host: Host): readonly RunningPatch[] | undefined {
 }
 
 /**
- * True when the live patch replaces this function now.
+ * True when a live patch has this function among those that it replaces.
  * @param sympos 0 for a unique name, which sysfs calls 1
  */
-export function replaces(patch: RunningPatch, object: string, name: string, sympos: number): boolean {
-  return patch.objects.some(
+export function lists({ objects }: Lists, object: string, name: string, sympos: number): boolean {
+  return objects.some(
     (one) =>
       one.name === object &&
-      one.patched !== false &&
-      one.functions.some((replaced) => replaced.name === name && Math.max(1, replaced.sympos) === Math.max(1, sympos)),
+      one.functions.some((listed) => listed.name === name && Math.max(1, listed.sympos) === Math.max(1, sympos)),
   )
+}
+
+/** True when the live patch replaces this function now. */
+export function replaces({ objects }: RunningPatch, object: string, name: string, sympos: number): boolean {
+  return lists({ objects: objects.filter(({ patched }) => patched !== false) }, object, name, sympos)
 }

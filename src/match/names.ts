@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Everything the rooms behind ask about the kernel's names: which symbols an object has and how the
 // kernel counts them, what is exported, and the code that runs. The image is opened when it is needed.
+
 import { readFile } from 'node:fs/promises'
 import type { SplitObject } from '../diff/object/split-object.ts'
 import { sectionFlag } from '../elf/format.ts'
 import { readObject } from '../elf/read.ts'
 import { addTo } from '../ground/grouped.ts'
+import { getOrInsertComputed, remembered } from '../ground/remembered.ts'
 import { parseConfig } from '../kernel/config.ts'
 import { moduleName, readExports } from '../kernel/exports.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -140,8 +142,7 @@ export async function kernelNames(
     needs.set(object, ((await findModule(kernel, object))?.dependencies ?? []).map(moduleName))
   }
   const known = new Map<string, readonly KernelSymbol[]>()
-  const exported = new Map<string, KernelExport | undefined>()
-  const begins = new Map<bigint, readonly Pick<KernelSymbol, 'name' | 'type'>[]>()
+  const begins = remembered(symbols.at)
   const lookup = (object: string, name: string): readonly KernelSymbol[] =>
     object === 'vmlinux'
       ? symbols
@@ -149,10 +150,7 @@ export async function kernelNames(
           .map(({ address, type, sympos }) => ({ name, address, type, whileLoading: sympos, crowded: false }))
       : (modules.get(object)?.lookup(name) ?? [])
   const ask = (object: string, name: string): readonly KernelSymbol[] => {
-    const key = `${object} ${name}`
-    const answer = known.get(key) ?? lookup(object, name)
-    known.set(key, answer)
-    return answer
+    return getOrInsertComputed(known, `${object} ${name}`, () => lookup(object, name))
   }
   let image: Image | undefined
   let sealed: ReadonlySet<bigint> | undefined
@@ -176,10 +174,7 @@ export async function kernelNames(
       sealed ??= sealedInImage(kernel.vmlinux)
       return isLandingPad((module?.running ?? vmlinux).read(address, 4)) && !(module?.sealed ?? sealed).has(address)
     },
-    exported(name) {
-      if (!exported.has(name)) exported.set(name, exports.find(name))
-      return exported.get(name)
-    },
+    exported: remembered(exports.find),
     needs: (object) => needs.get(object) ?? [],
     freed(address) {
       const edge = (name: string) => ask('vmlinux', name)[0]?.address
@@ -188,12 +183,7 @@ export async function kernelNames(
       // Of the per-CPU variables only the pattern is freed: they are reached by their distance from it (Linux 6.15).
       return lies() && !lies(edge('__per_cpu_start'), edge('__per_cpu_end'))
     },
-    at(object, address) {
-      if (object !== 'vmlinux') return modules.get(object)?.at(address) ?? []
-      const found = begins.get(address) ?? symbols.at(address)
-      begins.set(address, found)
-      return found
-    },
+    at: (object, address) => (object === 'vmlinux' ? begins(address) : (modules.get(object)?.at(address) ?? [])),
     running,
     matcher: unitMatchers(running),
     close: () => image?.close(),

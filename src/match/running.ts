@@ -2,11 +2,13 @@
 // The code that runs, readable by address: the kernel proper as it lies in its image, or a module as it
 // would lie in memory. Addresses of the kernel are those it was linked for.
 // Format: System V gABI, chapter 5 (Program Loading) and the AMD64 psABI's relocations.
+
 import { closeSync, openSync } from 'node:fs'
 import { isPcRelative, relocationSize, relocationType, sectionFlag, segmentType } from '../elf/format.ts'
 import { fileAt, offsetOf, readSegments } from '../elf/linked.ts'
 import type { ElfSymbol, ObjectFile, Section } from '../elf/read.ts'
 import { addTo } from '../ground/grouped.ts'
+import { remembered } from '../ground/remembered.ts'
 import { badImage } from '../kernel/vmlinux.ts'
 
 /** Code and constant data by absolute address. */
@@ -93,12 +95,9 @@ export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]):
       byName.set(symbol.name, [outside])
       outside += 16n
     }
-  const relocated = new Map<Section, Buffer>()
-  const contents = (section: Section, start: bigint): Buffer => {
-    const known = relocated.get(section)
-    if (known !== undefined) return known
+  const contents = remembered((section: Section): Buffer => {
+    const start = starts.get(section)!
     const bytes = Buffer.from(section.data)
-    relocated.set(section, bytes)
     for (const { offset, type, symbol, addend } of module.relocations(section)) {
       const address = addressOf(symbol)
       const size = relocationSize(type)
@@ -109,7 +108,7 @@ export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]):
       else bytes.writeInt32LE(Number(BigInt.asIntN(32, value)), offset)
     }
     return bytes
-  }
+  })
   return {
     addressesOf: (name) => byName.get(name) ?? [],
     addressAt(section, offset) {
@@ -120,7 +119,7 @@ export function layOutModule(module: ObjectFile, counted: readonly ElfSymbol[]):
       for (const [section, start] of starts) {
         const at = Number(address - start)
         if (address < start || at + length > section.data.length) continue
-        return contents(section, start).subarray(at, at + length)
+        return contents(section).subarray(at, at + length)
       }
       return undefined
     },

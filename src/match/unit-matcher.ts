@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One unit held against the kernel that runs: where a function or datum of it is when its name alone does not say it,
 // and whether it is where its name says. What was found out is kept as long as the value.
+
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
+import { getOrInsertComputed, remembered } from '../ground/remembered.ts'
 import { type Comparison, compareParts } from './compare.ts'
 import { expectationOf } from './expect.ts'
 import type { Expectation } from './expectation.ts'
@@ -35,13 +37,10 @@ export class UnitMatcher {
   }
 
   #expect(atom: Atom) {
-    let known = this.#expected.get(atom)
-    if (known === undefined) {
+    return getOrInsertComputed(this.#expected, atom, () => {
       const expectation = expectationOf(this.unit, atom)
-      known = { expectation, parts: prepare(expectation) }
-      this.#expected.set(atom, known)
-    }
-    return known
+      return { expectation, parts: prepare(expectation) }
+    })
   }
 
   /** @returns the address of the atom's symbol, or undefined when not exactly one candidate fits */
@@ -82,12 +81,8 @@ export class UnitMatcher {
 
 /** @returns the matcher of each unit of an object: always the same one for the same unit */
 export function unitMatchers(running: (object: string) => Running): (object: string, unit: SplitObject) => UnitMatcher {
-  const known = new Map<string, Map<SplitObject, UnitMatcher>>()
-  return (object, unit) => {
-    const ofObject = known.get(object) ?? new Map<SplitObject, UnitMatcher>()
-    known.set(object, ofObject)
-    const matcher = ofObject.get(unit) ?? new UnitMatcher(running(object), unit)
-    ofObject.set(unit, matcher)
-    return matcher
-  }
+  const ofObject = remembered((object: string) =>
+    remembered((unit: SplitObject) => new UnitMatcher(running(object), unit)),
+  )
+  return (object, unit) => ofObject(object)(unit)
 }

@@ -20,15 +20,10 @@ interface Side {
   readonly patchLine: number
 }
 
-function oldSide(hunk: Hunk): Side[] {
+/** The lines that a hunk has on the side without those that are `added`, or `removed`. */
+function sideWithout(kind: 'added' | 'removed', hunk: Hunk): Side[] {
   return hunk.lines
-    .filter((line) => line.kind !== 'added')
-    .map((line) => ({ text: line.noNewline ? line.text : `${line.text}\n`, patchLine: line.patchLine }))
-}
-
-function newSide(hunk: Hunk): Side[] {
-  return hunk.lines
-    .filter((line) => line.kind !== 'removed')
+    .filter((line) => line.kind !== kind)
     .map((line) => ({ text: line.noNewline ? line.text : `${line.text}\n`, patchLine: line.patchLine }))
 }
 
@@ -128,7 +123,7 @@ function someLines(places: readonly number[]): string {
 function isApplied(file: Searched, hunks: readonly Hunk[]): boolean {
   let from = 0
   for (const hunk of hunks) {
-    const side = newSide(hunk)
+    const side = sideWithout('removed', hunk)
     if (side.length === 0) return false
     const spot = findSpot(file, side, statedPlace(hunk.newStart, hunk.newCount), from)
     if (spot === undefined) return false
@@ -158,7 +153,7 @@ export function applyHunks(
   let done = 0
   let drift = 0
   part.hunks.forEach((hunk, index) => {
-    const side = oldSide(hunk)
+    const side = sideWithout('added', hunk)
     const stated = statedPlace(hunk.oldStart, hunk.oldCount)
     const expected = stated + drift
     const name = `hunk ${index + 1} of ${part.hunks.length} for ${file}`

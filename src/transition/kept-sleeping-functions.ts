@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The functions of vmlinux and of modules in which tasks sleep for long, kept in the kernel's directory: found out
 // once, in a second or two (of a module less), and from then on read in some milliseconds.
+
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
@@ -8,6 +9,7 @@ import { type CallGraph, callGraph, readCalls } from '../calls/call-graph.ts'
 import { type CodeMap, mapKernel, mapModule } from '../calls/code-map.ts'
 import { openCallGraph } from '../calls/kept-calls.ts'
 import { Fault } from '../ground/fault.ts'
+import { grouped } from '../ground/grouped.ts'
 import type { Job } from '../ground/job.ts'
 import { keepFile } from '../ground/kept-file.ts'
 import { stampOfAll } from '../ground/stamp.ts'
@@ -49,8 +51,7 @@ export interface KnownSleepers {
 }
 
 const known = ({ functions }: Pick<Kept, 'functions'>): KnownSleepers => {
-  const byName = new Map<string, Kept['functions']>()
-  for (const one of functions) byName.set(one.name, [...(byName.get(one.name) ?? []), one])
+  const byName = grouped(functions, ({ name }) => name)
   return {
     find(name, address) {
       const all = byName.get(name) ?? []

@@ -6,6 +6,7 @@
 import type { CallGraph } from '../calls/call-graph.ts'
 import { type Flow, flowOf } from '../calls/code-flow.ts'
 import type { CodeMap } from '../calls/code-map.ts'
+import { addToSet } from '../ground/grouped.ts'
 import { fentry } from '../x86/entry.ts'
 
 /** A function that is a thread's whole life, and the functions that start such threads. */
@@ -91,8 +92,7 @@ export function threadsOf(
         if ('constant' in value) {
           const entry = graph.at(value.constant + 0x8000_0000)
           if (entry === undefined || graph.starts[entry] !== value.constant + 0x8000_0000) continue
-          const by = started.get(entry) ?? new Set<number>()
-          started.set(entry, by.add(caller))
+          addToSet(started, entry, caller)
         } else if (!slots.has(caller)) {
           // It hands on what it was given.
           slots.set(caller, value.parameter)

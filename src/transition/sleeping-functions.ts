@@ -10,8 +10,10 @@
 // Processes sleep in system calls. Where they wait for something from outside (input, a connection, a timer, a child)
 // the kernel lets signals interrupt them, so a wait in the state TASK_INTERRUPTIBLE is taken for a long one; the
 // kernel's own signal ends it, and the process leaves the system call.
+
 import type { CallGraph } from '../calls/call-graph.ts'
 import type { Flow } from '../calls/code-flow.ts'
+import { addTo, addToSet } from '../ground/grouped.ts'
 import { noReturn, type Thread } from './kernel-threads.ts'
 
 /** Why tasks may be found in a function. */
@@ -114,12 +116,11 @@ export function sleepersIn(ground: ScannedCode): Map<number, Sleeper> {
   const waits = waitsOf(graph)
   const entries = new Set(threads.map(({ entry }) => entry))
   const idle = new Map<number, Set<number>>()
-  const add = (of: number, entry: number) => idle.set(of, (idle.get(of) ?? new Set()).add(entry))
   for (const { entry, startedBy, sinceBoot } of threads) {
     const places = idlePlaces(ground, entry, waits)
     if (places.length === 0) continue
     found.set(entry, { kind: 'thread', startedBy: startedBy.map(graph.name), sinceBoot })
-    for (const place of places) add(place, entry)
+    for (const place of places) addToSet(idle, place, entry)
   }
   for (const [of, set] of idle) {
     const names = [...set].map(graph.name)
@@ -193,7 +194,7 @@ function callsThatSleep(
   const pointed = new Map<number, number[]>()
   for (const [name, below] of Object.entries(throughPointers))
     for (const of of graph.named(name))
-      for (const to of below.flatMap((one) => graph.named(one))) pointed.set(to, [...(pointed.get(to) ?? []), of])
+      for (const to of below.flatMap((one) => graph.named(one))) addTo(pointed, to, of)
   for (const sleeper of longWaiters(ground, waits)) {
     const name = graph.name(sleeper)
     if (entries.has(sleeper) || forMemory.has(name)) continue
@@ -215,8 +216,7 @@ function callsThatSleep(
       level = next
     }
     const ways = [...seen].filter((one) => !otherForm.test(graph.name(one)))
-    for (const of of general || ways.length > manyWays ? [sleeper] : seen)
-      found.set(of, (found.get(of) ?? new Set()).add(name))
+    for (const of of general || ways.length > manyWays ? [sleeper] : seen) addToSet(found, of, name)
   }
   return found
 }

@@ -2,6 +2,7 @@
 // The consistency forecast, measured: which tasks have a function that a live patch replaces on their stack, and what
 // that means for the transition. The stacks are those of /proc/PID/task/TID/stack, in a virtual machine or on a running
 // system; what the kernel does with such tasks is told in docs/forecast.md (kernel/livepatch/transition.c).
+import { grouped } from '../ground/grouped.ts'
 
 /** A function that a live patch replaces. */
 export interface ReplacedName {
@@ -150,8 +151,7 @@ export function forecastOf(
   replaced: readonly ReplacedName[],
   hidden: readonly string[],
 ): MeasuredForecast {
-  const byTask = new Map<number, Look[]>()
-  for (const look of looks.flat()) byTask.set(look.task.pid, [...(byTask.get(look.task.pid) ?? []), look])
+  const byTask = grouped(looks.flat(), ({ task }) => task.pid)
   const sleeping = [...byTask.values()].flatMap((seen): Sleeping[] => {
     const last = seen.at(-1)
     if (last === undefined) return []

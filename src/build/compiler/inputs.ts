@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { getOrInsertComputed } from '../../ground/remembered.ts'
+import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'
 import { isOlderThan, stampOf } from '../../ground/stamp.ts'
 import { pathIn } from './compiler-run.ts'
 
@@ -73,7 +73,7 @@ function isDirectory(file: string): boolean {
 /** A source tree, of which each file is looked at once. */
 export class InputTree {
   private readonly root: string
-  private readonly stamps = new Map<string, string | undefined>()
+  private readonly stamp = remembered((file: string) => stampOf(this.resolve(file)))
   private readonly hashes = new Map<string, string | undefined>()
   private readonly hiding = new Map<string, boolean>()
   private readonly directories = new Map<string, boolean>()
@@ -84,11 +84,6 @@ export class InputTree {
 
   private resolve(file: string): string {
     return pathIn(this.root, file)
-  }
-
-  private stamp(file: string): string | undefined {
-    if (!this.stamps.has(file)) this.stamps.set(file, stampOf(this.resolve(file)))
-    return this.stamps.get(file)
   }
 
   private hash(file: string, kind: 'file' | 'names'): string | undefined {

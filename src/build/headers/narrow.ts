@@ -4,7 +4,7 @@
 // in those is the same code.
 
 import { wordsOf } from '../../c/tokens/lexer.ts'
-import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
+import { type Declaration, lacking, splitDeclarations } from '../../c/written/declarations.ts'
 import { addTo } from '../../ground/grouped.ts'
 
 /** The preprocessor leaves empty lines where others were. */
@@ -47,12 +47,6 @@ function reachedOf(declarations: readonly Declaration[], names: ReadonlySet<stri
       todo.push(...(byName.get(word) ?? []))
     }
   return reached
-}
-
-/** Those of `all` that the others lack, text by text. */
-function lacking(all: readonly Declaration[], others: readonly Declaration[]): Declaration[] {
-  const texts = new Set(others.map(({ text }) => text))
-  return all.filter(({ text }) => !texts.has(text))
 }
 
 /** True when two preprocessed texts (without line markers) of one unit may not give the same code. */

@@ -218,3 +218,9 @@ export function splitDeclarations(source: string, isMacro?: (name: string) => bo
   finish(text.length)
   return found
 }
+
+/** Those of `all` that the others lack, text by text. */
+export function lacking(all: readonly Declaration[], others: readonly Declaration[]): Declaration[] {
+  const texts = new Set(others.map(({ text }) => text))
+  return all.filter(({ text }) => !texts.has(text))
+}

@@ -4,7 +4,7 @@
 
 import { type Token, tokenize } from '../../c/tokens/lexer.ts'
 import { isTagWord } from '../../c/tokens/words.ts'
-import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'
+import { type Declaration, lacking, splitDeclarations } from '../../c/written/declarations.ts'
 import { nameOfHead } from '../../c/written/functions.ts'
 import type { FileChange } from '../../patch/patch.ts'
 
@@ -45,11 +45,6 @@ function isData(text: string): boolean {
 
 /** A macro that stands for a declaration: `DEFINE_MUTEX(lock)`, `EXPORT_SYMBOL(f)`. */
 const invocation = /^(?:static\s+)?[A-Z_][A-Z0-9_]*\s*\(/
-
-function lacking(some: readonly Declaration[], others: readonly Declaration[]): Declaration[] {
-  const texts = new Set(others.map(({ text }) => text))
-  return some.filter(({ text }) => !texts.has(text))
-}
 
 /** What a change of one file can mean to types. In doubt it can. */
 export function mayChangeTypes({ path: file, before, after }: FileChange): Scope {

@@ -46,19 +46,21 @@ export function separateBundled(object: ObjectFile): ObjectFile {
     sections,
     symbols,
     relocations(section) {
-      const known = converted.get(section.index)
-      if (known !== undefined) return known
-      const old = made.get(section.index)?.relocations ?? object.relocations(section)
-      const list = old.map((relocation) => {
-        const symbol = symbols[relocation.symbol.index]
-        return symbol === undefined || symbol === relocation.symbol ? relocation : { ...relocation, symbol }
-      })
-      converted.set(section.index, list)
-      return list
+      return getOrInsertComputed(converted, section.index, () =>
+        withSymbols(made.get(section.index)?.relocations ?? object.relocations(section), symbols),
+      )
     },
     // Symbols keep their numbers.
     relocationWords: (section) => (made.has(section.index) ? undefined : object.relocationWords(section)),
   }
+}
+
+/** Relocations with the symbols of the same numbers in another table. */
+export function withSymbols(relocations: readonly Relocation[], symbols: readonly ElfSymbol[]): Relocation[] {
+  return relocations.map((relocation) => {
+    const symbol = symbols[relocation.symbol.index]
+    return symbol === undefined || symbol === relocation.symbol ? relocation : { ...relocation, symbol }
+  })
 }
 
 function bundlesOf(object: ObjectFile): Bundle[] {

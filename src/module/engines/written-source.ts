@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A fix written as the C source of a live patch: what of it is needed, extracted from each unit, and the directory's
 // files.
+
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { shadowFiles } from '../../build/compiler/compile-unit.ts'
@@ -42,6 +43,7 @@ import { Binder } from '../bind/bind.ts'
 import { soonest, targetOf } from '../link/target.ts'
 import { describe, titleOf } from '../manifest/naming.ts'
 import { changesNothing } from '../manifest/output.ts'
+import { objectsOf } from '../structures/tables.ts'
 import type { Provenance } from './directory.ts'
 import type { StudiedFix } from './draft.ts'
 import { type Rename, requestFor } from './source-request.ts'
@@ -203,10 +205,7 @@ function planObjects(
   positionFor: (object: string, position: number) => number,
   findings: Finding[],
 ): PlannedObject[] {
-  const objects = [...new Set(used.map(({ object }) => object))].sort(
-    (a, b) => Number(b === 'vmlinux') - Number(a === 'vmlinux') || (a < b ? -1 : 1),
-  )
-  return objects.map((object) => ({
+  return objectsOf(used).map((object) => ({
     name: object,
     functions: used
       .filter((one) => one.object === object)

@@ -2,6 +2,7 @@
 // What a reviewer of a live patch reads besides its manifest: the patches, and the source of each replaced function
 // before and after. It is kept in the manifest, packed (gzip, base64), so that a report can be made where there is
 // neither the kernel's source nor a compiler. The machine code is not in it: the module has it.
+
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'
@@ -9,7 +10,8 @@ import { extentOf } from '../../c/written/function-extent.ts'
 import { sourceName } from '../../diff/object/compiler-names.ts'
 import { Fault } from '../../ground/fault.ts'
 import { pack, unpack } from '../../ground/packed-json.ts'
-import { issueText } from '../../ground/schema-issue.ts'
+import { remembered } from '../../ground/remembered.ts'
+import { fitting } from '../../ground/schema.ts'
 import type { Manifest } from './manifest.ts'
 import type { CompiledFix } from './request.ts'
 
@@ -53,13 +55,13 @@ export async function evidenceFor(
   directory?: string,
 ): Promise<Evidence> {
   const changed = new Map(changes.map((change) => [change.path, change]))
-  const unchanged = new Map<string, Promise<string | undefined>>()
+  const unchanged = remembered((file: string) =>
+    readFile(path.join(kernel.source, file), 'latin1').catch(() => undefined),
+  )
   const sidesOf = async (file: string) => {
     const change = changed.get(file)
     if (change !== undefined) return change
-    const known = unchanged.get(file) ?? readFile(path.join(kernel.source, file), 'latin1').catch(() => undefined)
-    unchanged.set(file, known)
-    const text = await known
+    const text = await unchanged(file)
     return text === undefined ? {} : { before: text, after: text }
   }
   const functions: FunctionSource[] = []
@@ -119,10 +121,7 @@ export function unpackEvidence(packed: string): Evidence {
   } catch {
     throw bad('it can’t be unpacked')
   }
-  const result = v.safeParse(evidenceSchema, value, { abortEarly: true })
-  if (result.success) return result.output
-  const [issue] = result.issues
-  throw bad(issueText(issue))
+  return fitting(evidenceSchema, value, bad)
 }
 
 function bad(detail: string): Fault {

@@ -55,7 +55,12 @@ export function unsupported(layout: Layout, { callbacks, states }: Contents): Fi
 
 /** The kernel objects that a live patch is about, vmlinux first. */
 export function objectsIn({ functions, callbacks }: Pick<Contents, 'functions' | 'callbacks'>): string[] {
-  return [...new Set([...functions, ...callbacks].map(({ object }) => object))].sort(
+  return objectsOf([...functions, ...callbacks])
+}
+
+/** The kernel objects that some things are about, vmlinux first. */
+export function objectsOf(all: readonly { readonly object: string }[]): string[] {
+  return [...new Set(all.map(({ object }) => object))].sort(
     (a, b) => Number(b === 'vmlinux') - Number(a === 'vmlinux') || (a < b ? -1 : 1),
   )
 }

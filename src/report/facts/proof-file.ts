@@ -4,7 +4,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput } from '../../ground/input.ts'
-import { issueText } from '../../ground/schema-issue.ts'
+import { fittingJson } from '../../ground/schema.ts'
 
 const strings = v.array(v.string())
 /** ms: at most a month, which no proof takes. */
@@ -123,18 +123,7 @@ export type ProofStep = v.InferOutput<typeof step>
  */
 export async function readProof(file: string, sha256: string): Promise<ProofRecord> {
   const text = (await readInput(file, inputKinds.proof)).toString('utf8')
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw bad(file, 'it is not JSON')
-  }
-  const result = v.safeParse(documentSchema, value, { abortEarly: true })
-  if (!result.success) {
-    const [issue] = result.issues
-    throw bad(file, issueText(issue))
-  }
-  const document = result.output
+  const document = fittingJson(documentSchema, text, (why) => bad(file, why))
   const proofs = document.format === 'inarch-proof-2' ? [document] : document.proofs
   const proof = proofs.find(({ module }) => module.sha256 === sha256)
   if (proof !== undefined) return proof

@@ -9,9 +9,11 @@ import { type Correlation, correlate } from '../../diff/correlation/correlate.ts
 import { isByContent } from '../../diff/object/by-content.ts'
 import { isColdPart, sourceName, stem } from '../../diff/object/compiler-names.ts'
 import { isIncidental } from '../../diff/object/diagnostic-data.ts'
+import { withSymbols } from '../../diff/object/shared-sections.ts'
 import { type Atom, isCode, type SplitObject, splitObject, type Target } from '../../diff/object/split-object.ts'
 import { sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
+import { getOrInsertComputed } from '../../ground/remembered.ts'
 import { codeOf, type Difference, differenceOf } from './code-difference.ts'
 
 export type Agreement =
@@ -131,14 +133,7 @@ function renamed(object: ObjectFile, nameOf: (symbol: string) => string): Object
     sections: object.sections,
     symbols,
     relocations(section: Section) {
-      const list =
-        known.get(section.index) ??
-        object.relocations(section).map((relocation) => {
-          const symbol = symbols[relocation.symbol.index]
-          return symbol === undefined || symbol === relocation.symbol ? relocation : { ...relocation, symbol }
-        })
-      known.set(section.index, list)
-      return list
+      return getOrInsertComputed(known, section.index, () => withSymbols(object.relocations(section), symbols))
     },
     relocationWords: (section) => object.relocationWords(section),
   }

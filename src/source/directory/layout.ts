@@ -11,7 +11,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInputIfAny } from '../../ground/input.ts'
-import { issueText } from '../../ground/schema-issue.ts'
+import { fittingJson } from '../../ground/schema.ts'
 import { writeAllWhole } from '../../ground/whole-file.ts'
 
 /** A path in the kernel's tree, without `.` and `..`. */
@@ -86,22 +86,11 @@ export async function readSourceDirectory(place: string): Promise<SourceDirector
       `${place} is a directory without ${descriptionFile}, so it is no source of a live patch`,
       { remedy: 'Name a patch file, or a directory that `inarch build --engine source` made' },
     )
-  let value: unknown
-  try {
-    value = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    throw bad('it is not JSON')
-  }
-  const result = v.safeParse(schema, value, { abortEarly: true })
-  if (!result.success) {
-    const [issue] = result.issues
-    throw bad(issueText(issue))
-  }
-  const { units } = result.output
-  const files = units.map(({ file }) => file)
+  const description = fittingJson(schema, bytes.toString('utf8'), bad)
+  const files = description.units.map(({ file }) => file)
   const twice = files.find((file, index) => file === wrapperFile || files.indexOf(file) !== index)
   if (twice !== undefined) throw bad(`${twice} can't be the file of this unit, too`)
-  return { ...result.output, dir }
+  return { ...description, dir }
 }
 
 /** The text of `inarch.json`. */

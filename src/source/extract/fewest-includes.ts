@@ -4,14 +4,13 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { macroHeaders } from '../../build/compiler/author-macros.ts'
-import { runCompiler } from '../../build/compiler/compiler-run.ts'
 import type { Expanded } from '../../c/expanded/expanded-text.ts'
 import { withoutComments, wordsOf } from '../../c/tokens/lexer.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import { withScratch } from '../../ground/scratch.ts'
 import type { SourceUnit } from '../view/request.ts'
-import { preprocess, type View, withoutSideOutputs } from '../view/unit-view.ts'
+import { preprocess, runInPlace, type View } from '../view/unit-view.ts'
 import { neededIncludes } from './includes.ts'
 
 /**
@@ -74,13 +73,7 @@ async function isAccepted(job: Job, unit: SourceUnit, text: string, dirs: readon
   return await withScratch(async (dir) => {
     const file = path.join(dir, path.basename(unit.file))
     await writeFile(file, text, 'latin1')
-    const beside = [...new Set(dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
-    const { ok, messages } = await runCompiler(
-      job,
-      unit.compiler,
-      [...beside, ...withoutSideOutputs(unit.flags), '-Wimplicit', '-fsyntax-only', '-x', 'c', file],
-      { cwd: unit.cwd },
-    )
+    const { ok, messages } = await runInPlace(job, unit, dirs, ['-Wimplicit', '-fsyntax-only', '-x', 'c', file])
     return ok && !/\bwarning: /.test(messages)
   })
 }

@@ -57,6 +57,12 @@ export function withoutSideOutputs(flags: readonly string[]): string[] {
   return kept
 }
 
+/** Runs a unit's compiler with its flags. @param dirs in which quoted includes are looked for first */
+export function runInPlace(job: Job, unit: SourceUnit, dirs: readonly string[], more: readonly string[]) {
+  const beside = [...new Set(dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
+  return runCompiler(job, unit.compiler, [...beside, ...withoutSideOutputs(unit.flags), ...more], { cwd: unit.cwd })
+}
+
 /**
  * A text behind the preprocessor, as if it stood in the place of a unit.
  * @param dirs in which its quoted includes are looked for first
@@ -67,13 +73,7 @@ export async function preprocess(job: Job, unit: SourceUnit, text: string, dirs:
     const input = path.join(dir, 'unit.c')
     const output = path.join(dir, 'unit.i')
     await writeFile(input, `#line 1 "${unit.file.replace(/["\\]/g, '\\$&')}"\n${text}`, 'latin1')
-    const beside = [...new Set(dirs)].flatMap((one) => ['-iquote', one === '' ? '.' : one])
-    const { ok, messages } = await runCompiler(
-      job,
-      unit.compiler,
-      [...beside, ...withoutSideOutputs(unit.flags), '-E', '-dD', '-dI', '-x', 'c', '-o', output, input],
-      { cwd: unit.cwd },
-    )
+    const { ok, messages } = await runInPlace(job, unit, dirs, ['-E', '-dD', '-dI', '-x', 'c', '-o', output, input])
     if (!ok) {
       refusedFlag(unit, messages)
       refusedInput(unit, messages)

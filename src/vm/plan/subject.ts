@@ -3,11 +3,10 @@
 // all; without one the module's own sections say enough to try it.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
-import * as v from 'valibot'
 import { readObject } from '../../elf/read.ts'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput, readInputIfAny } from '../../ground/input.ts'
-import { issueText } from '../../ground/schema-issue.ts'
+import { fittingJson } from '../../ground/schema.ts'
 import { type Manifest, manifestSchema } from '../../module/manifest/manifest.ts'
 import { splitSignature } from '../../module/manifest/signature.ts'
 import { listedFunctions } from '../../module/structures/listed-functions.ts'
@@ -34,23 +33,17 @@ const kernelName = /^[A-Za-z0-9_-]{1,55}$/
 async function readManifest(file: string): Promise<Manifest | undefined> {
   const text = await readInputIfAny(file, inputKinds.manifest)
   if (text === undefined) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text.toString('utf8'))
-  } catch {
-    throw new Fault('usage', 'bad-manifest', `The manifest ${file} is not JSON`, {
+  const bad = (what: string, detail?: string) =>
+    new Fault('usage', 'bad-manifest', `The manifest ${file} ${what}`, {
+      ...(detail === undefined ? {} : { detail }),
       remedy: 'Build the live patch again with `inarch build`',
     })
-  }
-  const result = v.safeParse(manifestSchema, value, { abortEarly: true })
-  if (!result.success) {
-    const issue = result.issues[0]
-    throw new Fault('usage', 'bad-manifest', `The manifest ${file} can't be understood`, {
-      detail: issueText(issue),
-      remedy: 'Build the live patch again with `inarch build`',
-    })
-  }
-  return result.output
+  return fittingJson(
+    manifestSchema,
+    text.toString('utf8'),
+    (detail) => bad("can't be understood", detail),
+    () => bad('is not JSON'),
+  )
 }
 
 /** The `key=value` strings of a module's .modinfo section. */

@@ -4,7 +4,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput } from '../../ground/input.ts'
-import { issueText } from '../../ground/schema-issue.ts'
+import { fittingJson } from '../../ground/schema.ts'
 import { type Check, parseExpectation, parsePattern } from './check.ts'
 import type { ProofRequest } from './request.ts'
 import { readSubject } from './subject.ts'
@@ -62,20 +62,10 @@ export async function readSuite(file: string): Promise<ProofRequest[]> {
       remedy: 'docs/commands.md shows what a suite looks like',
     })
   const content = (await readInput(file, inputKinds.list)).toString('utf8')
-  let value: unknown
-  try {
-    value = JSON.parse(content)
-  } catch (error) {
-    throw bad(`it is not JSON: ${(error as Error).message}`)
-  }
-  const result = v.safeParse(suiteSchema, value, { abortEarly: true })
-  if (!result.success) {
-    const [issue] = result.issues
-    throw bad(issueText(issue))
-  }
+  const suite = fittingJson(suiteSchema, content, bad, (why) => bad(`it is not JSON: ${why}`))
   const at = (name: string) => path.resolve(path.dirname(file), name)
   return Promise.all(
-    result.output.map(async ({ module, over, checks, script, exercise, load, fs, modprobe, program, expect }) => ({
+    suite.map(async ({ module, over, checks, script, exercise, load, fs, modprobe, program, expect }) => ({
       subject: await readSubject(at(module)),
       over: await Promise.all((over ?? []).map((older) => readSubject(at(older)))),
       checks: (checks ?? []).map(readCheck),
