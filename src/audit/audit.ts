@@ -55,13 +55,8 @@ export interface Audited {
 }
 
 /** What the module itself and the kernel tell: its form, and whether everything it refers to is there. */
-export async function auditModule(
-  kernel: Kernel,
-  bytes: Buffer,
-  file: string,
-  tables?: Promise<KernelTables>,
-): Promise<Finding[]> {
-  return await auditing(kernel, viewOf(bytes, file), [], tables, () => undefined)
+export async function auditModule(kernel: Kernel, bytes: Buffer, file: string): Promise<Finding[]> {
+  return await auditing(kernel, viewOf(bytes, file), [], undefined, () => undefined)
 }
 
 /** The whole audit. @returns what is wrong; nothing when all is well */

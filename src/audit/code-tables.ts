@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The tables about code (where it may fault, what the kernel rewrites), entry by entry. objtool's own tables are made
 // from the code anew, and have nothing to be compared with: only what they are about is looked at.
-
 import { type Section, within } from '../elf/read.ts'
 import { grouped } from '../ground/grouped.ts'
 import { getOrInsertComputed } from '../ground/remembered.ts'

@@ -2,7 +2,6 @@
 // An object as the audit sees it: what has a name, and where each reference leads. It is a second reader of what
 // src/diff/object/split-object.ts reads, on purpose simpler, and shares nothing with it but the ELF reader and the
 // decoder.
-
 import { isCode, isPcRelative, sectionFlag, sectionType } from '../elf/format.ts'
 import {
   decodeRelocations,

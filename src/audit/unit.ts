@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A patched unit as the audit sees it: its two objects, and what the kernel's own code says about where its private
 // things are. Unchanged code that runs is the proof: where the image's field leads is what the object's symbol means.
-
 import type { ObjectFile } from '../elf/read.ts'
 import { addToSet } from '../ground/grouped.ts'
 import { remembered } from '../ground/remembered.ts'

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // From the changed files to a pair of objects for each unit whose code may change: the C files themselves,
 // and what the changed headers reach.
-
 import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'

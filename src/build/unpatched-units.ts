@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Compiles what stands for a unit of the kernel without being a patched copy of it: the unit as the kernel has it, and
 // the C files of a live patch's source, with the flags of the unit they belong to.
-
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Job } from '../ground/job.ts'

@@ -2,7 +2,6 @@
 // Who calls whom in the running kernel, read from its machine code: direct calls and jumps, and where the address of a
 // function is taken, in code or in data. Calls through pointers are not in it. What the compiler inlined is part of
 // the function that holds it; a function's cold part (`.cold`) counts as the function.
-
 import { addTo } from '../ground/grouped.ts'
 import { lastUpTo } from '../ground/sorted.ts'
 import { kernelAddressIn } from '../x86/address-taking.ts'

@@ -2,6 +2,7 @@
 // The demo: real fixes, built for stock Debian kernels and proven on them, from nothing to the table of
 // times. It uses the same rooms as the commands do.
 import path from 'node:path'
+import { defined } from '../ground/defined.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
@@ -12,8 +13,8 @@ import { selectKernel } from '../kernel/select.ts'
 import { makeLivePatch } from '../module/make.ts'
 import type { WrittenModule } from '../module/manifest/output.ts'
 import { readPatches } from '../patch/read.ts'
-import { parseExpectation } from '../vm/plan/check.ts'
 import { readSubject } from '../vm/plan/subject.ts'
+import { readCheck } from '../vm/plan/suite.ts'
 import { type Proof, prove } from '../vm/proof.ts'
 import { type Example, examplesDirectory, readExamples } from './example.ts'
 
@@ -71,20 +72,10 @@ export async function show(job: Job, example: Example, kernel: Kernel, output: s
     output,
   })
   const built = performance.now()
-  const { run, label, before, after, reverted } = example.check
   const proof = await prove(job, kernel, {
     subject: await readSubject(made.module),
-    checks: [
-      {
-        command: run,
-        ...(label === undefined ? {} : { label }),
-        before: parseExpectation(before),
-        after: parseExpectation(after),
-        ...(reverted === undefined ? {} : { reverted: parseExpectation(reverted) }),
-      },
-    ],
-    ...(example.fs === undefined ? {} : { fileSystem: example.fs }),
-    ...(example.load === undefined ? {} : { loads: example.load }),
+    checks: [readCheck(example.check)],
+    ...defined({ fileSystem: example.fs, loads: example.load }),
   })
   return { example, kernel, made, proof, buildMs: built - start, proveMs: performance.now() - built }
 }

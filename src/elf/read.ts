@@ -3,7 +3,6 @@
 // buffer, and a section's relocations are decoded when they are asked for. Every offset and index is
 // checked here, once, so that the rooms behind can trust what they get.
 // Format: System V gABI, chapter 4 (Object Files).
-
 import { Fault } from '../ground/fault.ts'
 import { countInFront } from '../ground/sorted.ts'
 import {

@@ -65,9 +65,9 @@ export interface CommandResult {
 const running = new Set<number>()
 let watching = false
 
-function killGroup(pid: number, signal: NodeJS.Signals): void {
+function killGroup(pid: number): void {
   try {
-    process.kill(-pid, signal)
+    process.kill(-pid, 'SIGKILL')
   } catch {
     // The group has ended by itself.
   }
@@ -89,7 +89,7 @@ export async function command(
   if (!watching) {
     watching = true
     onExit(() => {
-      for (const pid of running) killGroup(pid, 'SIGKILL')
+      for (const pid of running) killGroup(pid)
     })
   }
   const settings: Options = {
@@ -125,7 +125,7 @@ export async function command(
   const { pid } = child
   if (pid !== undefined) running.add(pid)
   const stop = () => {
-    if (pid !== undefined) killGroup(pid, 'SIGKILL')
+    if (pid !== undefined) killGroup(pid)
   }
   options.signal?.addEventListener('abort', stop, { once: true })
   const lines =
@@ -141,7 +141,7 @@ export async function command(
   } finally {
     options.signal?.removeEventListener('abort', stop)
     if (pid !== undefined) {
-      if (options.timeout !== undefined) killGroup(pid, 'SIGKILL')
+      if (options.timeout !== undefined) killGroup(pid)
       running.delete(pid)
     }
   }

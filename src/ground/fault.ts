@@ -29,11 +29,11 @@ const exitCodes: Readonly<Record<FaultKind, number>> = {
 
 export interface FaultOptions {
   /** What the user can do next: a sentence or a command. */
-  readonly remedy?: string
+  readonly remedy?: string | undefined
   /** Lines that show the place: a hunk, a compiler's message, the end of a console. */
-  readonly detail?: string
+  readonly detail?: string | undefined
   /** The findings that made Inarch refuse. */
-  readonly findings?: readonly Finding[]
+  readonly findings?: readonly Finding[] | undefined
   readonly cause?: unknown
 }
 

@@ -160,7 +160,7 @@ class Reading {
 
   private fault(code: string, message: string, cause?: unknown): Fault {
     const { fault = 'usage', remedy } = this.kind
-    return new Fault(fault, code, message, { cause, ...(remedy === undefined ? {} : { remedy }) })
+    return new Fault(fault, code, message, { cause, remedy })
   }
 
   private tooLarge(): Fault {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Values that are held against a schema, and what is wrong with one that does not fit, in words.
-
 import * as v from 'valibot'
 import type { Fault } from './fault.ts'
 

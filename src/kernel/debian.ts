@@ -2,7 +2,6 @@
 // Makes a Kernel out of Debian's packages, without installing any: the source package's tree with the
 // headers package's configuration and generated files and the kbuild package's prebuilt programs laid
 // over it is a tree in which kbuild can work at once, exactly as Debian configured it.
-
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'

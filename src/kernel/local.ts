@@ -6,7 +6,6 @@
 // The tree may be built again, or edited, behind our back. A file that is replaced changes its directory; one that is
 // written in its place is the same file here, which whoever reads it notices; what was copied, and what something was
 // made of here, is looked at by itself.
-
 import { createHash } from 'node:crypto'
 import {
   copyFileSync,

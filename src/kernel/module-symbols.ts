@@ -3,7 +3,6 @@
 // walks its whole symbol table; once it is initialised, only the core part that remains in memory
 // (is_core_symbol in kernel/module/kallsyms.c). A livepatch that is loaded before the module meets the
 // first count, one that is loaded after it the second.
-
 import { isAllocated } from '../elf/format.ts'
 import { type ElfSymbol, type ObjectFile, readObject } from '../elf/read.ts'
 import { Fault } from '../ground/fault.ts'

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Everything the rooms behind ask about the kernel's names: which symbols an object has and how the
 // kernel counts them, what is exported, and the code that runs. The image is opened when it is needed.
-
 import { readFile } from 'node:fs/promises'
 import type { SplitObject } from '../diff/object/split-object.ts'
 import { sectionFlag } from '../elf/format.ts'

@@ -2,7 +2,6 @@
 // The code that runs, readable by address: the kernel proper as it lies in its image, or a module as it
 // would lie in memory. Addresses of the kernel are those it was linked for.
 // Format: System V gABI, chapter 5 (Program Loading) and the AMD64 psABI's relocations.
-
 import { closeSync, openSync } from 'node:fs'
 import { isPcRelative, relocationSize, relocationType, sectionFlag, segmentType } from '../elf/format.ts'
 import { fileAt, offsetOf, readSegments } from '../elf/linked.ts'

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One unit held against the kernel that runs: where a function or datum of it is when its name alone does not say it,
 // and whether it is where its name says. What was found out is kept as long as the value.
-
 import type { Atom, SplitObject } from '../diff/object/split-object.ts'
 import { getOrInsertComputed, remembered } from '../ground/remembered.ts'
 import { type Comparison, compareParts } from './compare.ts'

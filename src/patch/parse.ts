@@ -3,6 +3,7 @@
 // that was skipped would make a live patch that does less than its author thinks. The format is GNU
 // diffutils' "Detailed Description of Unified Format" and git's "Generating patch text with -p".
 import { createHash } from 'node:crypto'
+import { defined } from '../ground/defined.ts'
 import { Fault } from '../ground/fault.ts'
 import type { FilePatch, Hunk, HunkLine, Patch } from './patch.ts'
 
@@ -20,7 +21,7 @@ interface Text {
 }
 
 function fail(text: Text, index: number, code: string, message: string, remedy?: string): never {
-  throw new Fault('patch', code, `${text.file}:${index + 1}: ${message}`, remedy === undefined ? {} : { remedy })
+  throw new Fault('patch', code, `${text.file}:${index + 1}: ${message}`, { remedy })
 }
 
 function utf8(latin1: string): string {
@@ -257,8 +258,7 @@ function filePatch(
   if (oldPath === undefined && newPath === undefined)
     fail(text, start, 'malformed-patch', 'Both sides of the file are /dev/null')
   return {
-    ...(oldPath === undefined ? {} : { oldPath }),
-    ...(newPath === undefined ? {} : { newPath }),
+    ...defined({ oldPath, newPath }),
     renamed,
     hunks,
     patchLine: start + 1,

@@ -2,9 +2,10 @@
 // The report: one page that needs nothing else, neither a network nor a script. Its policy forbids both, so that
 // nothing that stands in a patch or on a console can bring them in.
 import { createHash } from 'node:crypto'
+import { sentence } from '../ground/sentence.ts'
 import { titleOf } from '../module/manifest/naming.ts'
 import type { Facts } from './facts/facts.ts'
-import { sentence, verdictOf } from './facts/verdict.ts'
+import { verdictOf } from './facts/verdict.ts'
 import { Html, html } from './html/html.ts'
 import { style } from './html/style.ts'
 import { buildPart, carriedPart, manifestPart, signPart } from './parts/build-facts.ts'

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The functions of vmlinux and of modules in which tasks sleep for long, kept in the kernel's directory: found out
 // once, in a second or two (of a module less), and from then on read in some milliseconds.
-
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'

@@ -10,7 +10,6 @@
 // Processes sleep in system calls. Where they wait for something from outside (input, a connection, a timer, a child)
 // the kernel lets signals interrupt them, so a wait in the state TASK_INTERRUPTIBLE is taken for a long one; the
 // kernel's own signal ends it, and the process leaves the system call.
-
 import type { CallGraph } from '../calls/call-graph.ts'
 import type { Flow } from '../calls/code-flow.ts'
 import { addTo, addToSet } from '../ground/grouped.ts'

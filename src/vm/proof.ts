@@ -4,6 +4,7 @@
 // proven one after the other in one boot; after one that failed, the rest goes on in a fresh one.
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { defined } from '../ground/defined.ts'
 import { Fault } from '../ground/fault.ts'
 import type { Job } from '../ground/job.ts'
 import { withScratch } from '../ground/scratch.ts'
@@ -349,12 +350,7 @@ function proofOf(
         staged.hidden,
         new Set(over.map(({ name }) => name)),
       )
-    return {
-      order,
-      title,
-      steps: own,
-      ...(forecast === undefined ? {} : { forecast }),
-    }
+    return { order, title, steps: own, ...defined({ forecast }) }
   })
   const coverage: Coverage = {
     functions: coveredFunctions(staged.functions, ran),

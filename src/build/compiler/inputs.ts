@@ -2,7 +2,6 @@
 // What was compiled holds as long as everything that the compiler read is as it was: each file by its content, and
 // each directory in which the compiler would have found another file first by the names in it. Contents are only
 // read again where a stamp differs or is too young to be believed.
-
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'

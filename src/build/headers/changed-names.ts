@@ -2,7 +2,6 @@
 // Which names a change to a header changes, and which files can need one of them: by name, or through
 // macros and inline functions of other headers that do. All by words, before any preprocessing; a name
 // that a macro may paste together counts as used where its pieces are.
-
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Declaration, splitDeclarations } from '../../c/written/declarations.ts'

@@ -2,7 +2,6 @@
 // Numbers that the build takes from C for assembly and for other headers (offsets of members, bounds):
 // kernel/bounds.c and the architecture's asm-offsets.c. They are built into code that no live patch
 // replaces, so a header that changes one of them is refused.
-
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Finding } from '../../ground/finding.ts'

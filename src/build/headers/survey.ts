@@ -3,7 +3,6 @@
 // which files. It is what tells the few units that a changed header can matter to from the thousands that
 // include it. Taken by text, without the preprocessor: more may be included than the compiler sees, never
 // less. It takes seconds, so it is kept in the kernel's directory.
-
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'

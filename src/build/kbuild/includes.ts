@@ -2,7 +2,6 @@
 // C files that are included by C files: their code is compiled where they are included, so a change to
 // one of them is a change to another unit. Found by text, for all units at once; whether the compiler
 // sees the #include is for dependencies.ts to say.
-
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'

@@ -5,7 +5,6 @@
 //
 // A link to a directory ends its parent's shadow: `../x.h` seen from inside it is the original's. So where
 // a header changes, the directories through which such paths lead are made real too.
-
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'

@@ -2,7 +2,6 @@
 // The translation units of a kernel: what becomes of each C file, and how it is compiled. The table is
 // taken from kbuild once and kept in the kernel's directory as text in which a unit is found by
 // searching, without parsing the thousands of others.
-
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Fault } from '../../ground/fault.ts'

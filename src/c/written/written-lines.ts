@@ -104,8 +104,8 @@ export function probeFile(text: string, file: string, splices: Splices, isHidden
     if (own.at(-1) === '') own.pop()
     const stack: number[] = [outer]
     let done = 0
-    const copy = (to: number, hidden = false) => {
-      for (; done < to; done++) put(own[done] ?? '', hidden)
+    const copy = (to: number) => {
+      for (; done < to; done++) put(own[done] ?? '', false)
     }
     const put = (text: string, hidden: boolean) =>
       lines.push({ text, hidden, branch: stack.at(-1)!, file, number: done + 1 })

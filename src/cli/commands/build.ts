@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch build`: from a source diff, or a live patch's own source, to a live patch module.
 import { Command, Option } from 'commander'
+import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Manifest } from '../../module/manifest/manifest.ts'
@@ -59,7 +60,7 @@ async function fromPatches(job: Job, files: readonly string[], options: BuildOpt
   const { kernel, request } = await requestOf(job, files, options)
   return await makeLivePatch(job, kernel, {
     ...request,
-    ...(options.engine === undefined ? {} : { engine: options.engine }),
+    ...defined({ engine: options.engine }),
     replace: options.replace,
     output: options.output,
   })
@@ -124,8 +125,7 @@ Exit codes: 3 the patch does not apply or compile; 4 it can't be live patched, o
         }
         session.data({
           module: made.module,
-          ...(options.report === undefined ? {} : { report: options.report }),
-          ...(made.directory === undefined ? {} : { source: made.directory }),
+          ...defined({ report: options.report, source: made.directory }),
           manifest: made.manifest,
         })
         for (const object of made.manifest.objects) {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { DemoCase } from '../../demo/demo.ts'
+import { defined } from '../../ground/defined.ts'
 import { type CommonOptions, perform, type Session, withCommonOptions } from '../options/session.ts'
 import { bold, cyan, dim, green, red } from '../render/colour.ts'
 
@@ -70,11 +71,7 @@ export function demoCommand(): Command {
         const { demo } = await import('../../demo/demo.ts')
         const { failureLines, renderProof, verdictWords } = await import('../render/proof.ts')
         const start = performance.now()
-        const wanted = {
-          names,
-          ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
-          ...(options.output === undefined ? {} : { output: options.output }),
-        }
+        const wanted = { names, ...defined({ kernel: options.kernel, output: options.output }) }
         const cases = await demo(session.job, wanted, {
           begin(example, kernel, patch) {
             session.print('')

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch prove fix.ko`: tries a live patch on its kernel in a virtual machine.
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { defined } from '../../ground/defined.ts'
 import type { MachineRequest, ProofRequest } from '../../vm/plan/request.ts'
 import type { WrittenCheck } from '../../vm/plan/suite.ts'
 import type { Proof } from '../../vm/proof.ts'
@@ -150,8 +151,7 @@ export async function requestsOf(files: readonly string[], options: ProveOptions
     loads: options.load,
     modules: options.modprobe,
     programs: options.program,
-    ...(options.script === undefined ? {} : { script: options.script }),
-    ...(options.fs === undefined ? {} : { fileSystem: options.fs }),
+    ...defined({ script: options.script, fileSystem: options.fs }),
   }
   return Promise.all(
     files.map(async (file) => ({
@@ -164,10 +164,7 @@ export async function requestsOf(files: readonly string[], options: ProveOptions
 
 /** What is asked of every live patch alike. */
 function asked({ exercise, requireCoverage }: ProveOptions): Pick<ProofRequest, 'exercise' | 'requireCoverage'> {
-  return {
-    ...(exercise === undefined ? {} : { exercise }),
-    ...(requireCoverage === undefined ? {} : { requireCoverage }),
-  }
+  return defined({ exercise, requireCoverage })
 }
 
 /** The machine that is asked for. */
@@ -176,9 +173,8 @@ export function machineOf(options: ProveOptions): MachineRequest {
     memory: options.memory,
     cpus: options.cpus,
     accelerator: options.accel,
-    ...(options.processor === undefined ? {} : { processor: options.processor }),
     parameters: (options.append ?? '').split(/\s+/).filter((word) => word !== ''),
-    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...defined({ processor: options.processor, timeout: options.timeout }),
   }
 }
 

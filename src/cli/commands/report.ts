@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // `inarch report fix.ko`: a page about a live patch that a reviewer can read and sign.
 import { Command } from 'commander'
+import { defined } from '../../ground/defined.ts'
 import { type CommonOptions, perform, withCommonOptions } from '../options/session.ts'
 import { green } from '../render/colour.ts'
 
@@ -27,11 +28,8 @@ Examples:
     .action((module: string, options: ReportOptions) =>
       perform(options, async (session) => {
         const { writeReport } = await import('../../report/report.ts')
-        const made = await writeReport(session.job, {
-          module,
-          output: options.output ?? module.replace(/(\.ko)?$/, '.html'),
-          ...(options.proof === undefined ? {} : { proof: options.proof }),
-        })
+        const output = options.output ?? module.replace(/(\.ko)?$/, '.html')
+        const made = await writeReport(session.job, { module, output, ...defined({ proof: options.proof }) })
         session.data(made)
         session.print(`${green('wrote')} ${made.report}`)
       }),

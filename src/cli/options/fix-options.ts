@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The options of every command that begins with source diffs, and what they ask for.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
 import type { Job } from '../../ground/job.ts'
 import type { Kernel } from '../../kernel/kernel.ts'
@@ -80,9 +81,7 @@ export async function requestOf(
     kernel,
     request: {
       patches,
-      ...(options.strip === undefined ? {} : { strip: options.strip }),
-      ...(options.name === undefined ? {} : { name: options.name }),
-      ...(options.bind === undefined ? {} : { bind: options.bind }),
+      ...defined({ strip: options.strip, name: options.name, bind: options.bind }),
       allow: options.allow,
     },
   }

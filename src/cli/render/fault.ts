@@ -2,10 +2,10 @@
 // How an error looks: what happened, the lines that show it, what to do next.
 
 import { Fault } from '../../ground/fault.ts'
+import { sentence } from '../../ground/sentence.ts'
 import { cyan, red } from './colour.ts'
 import { findingLines } from './findings.ts'
 import { complain, outputJson } from './output.ts'
-import { sentence } from './sentence.ts'
 
 export function renderFault(fault: Fault, json: boolean): void {
   if (json)

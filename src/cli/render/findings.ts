@@ -2,8 +2,8 @@
 // How a finding looks in a terminal.
 
 import type { Finding } from '../../ground/finding.ts'
+import { sentence } from '../../ground/sentence.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
-import { sentence } from './sentence.ts'
 
 const colours = { error: red, warning: yellow, note: dim } as const
 

@@ -6,9 +6,9 @@ import { forecastRules } from '../../check/rules/concurrency/forecast.ts'
 import { beyondLines } from '../../check/semantics/plain/description.ts'
 import type { Finding } from '../../ground/finding.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
+import { sentence } from '../../ground/sentence.ts'
 import type { Judgement } from '../../module/judgement.ts'
 import { bold, cyan, dim, green, red, yellow } from './colour.ts'
-import { sentence } from './sentence.ts'
 import { wrapped } from './width.ts'
 
 /** What was asked, for the next command. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who refers to an atom: the relocations of an object the other way round. Only the relocations into sections that are
 // asked about are followed, and each of them once, however many atoms are asked for.
-
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { relocationWord } from '../../elf/structures.ts'
 import { remembered } from '../../ground/remembered.ts'

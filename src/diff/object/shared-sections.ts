@@ -3,7 +3,6 @@
 // call one another without relocations: the assembler knew the distance. Here such a reference gets the
 // relocation that it would have had between sections, so that each function can be compared, matched and cut out
 // on its own.
-
 import { relocationSize, relocationType, sectionFlag } from '../../elf/format.ts'
 import type { ElfSymbol, ObjectFile, Relocation, Section } from '../../elf/read.ts'
 import { getOrInsertComputed } from '../../ground/remembered.ts'

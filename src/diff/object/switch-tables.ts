@@ -3,7 +3,6 @@
 // distances from the table's own beginning (`.long .L3-.L4`). The object's format counts a distance from the field that
 // holds it, so that the field's own distance from the table's beginning comes on top in the addend. Where a table
 // begins is seen from the code that uses it.
-
 import { isCode, relocationSize, relocationType } from '../../elf/format.ts'
 import { type ObjectFile, type Relocation, type Section, within } from '../../elf/read.ts'
 import { getOrInsertComputed } from '../../ground/remembered.ts'

@@ -68,7 +68,7 @@ export async function makeSource(job: Job, fix: StudiedFix): Promise<SourceModul
     const place = sourceDirectoryOf(request.output, name)
     throw new Fault(kind, code, `The source in ${place} does not make a live patch: ${message}`, {
       findings,
-      ...(detail === undefined ? {} : { detail }),
+      detail,
       remedy: `Mend it there and build it with \`inarch build ${place}\`, or take the binary engine`,
       cause: error,
     })

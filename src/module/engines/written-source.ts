@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A fix written as the C source of a live patch: what of it is needed, extracted from each unit, and the directory's
 // files.
-
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { shadowFiles } from '../../build/compiler/compile-unit.ts'

@@ -2,7 +2,6 @@
 // What a reviewer of a live patch reads besides its manifest: the patches, and the source of each replaced function
 // before and after. It is kept in the manifest, packed (gzip, base64), so that a report can be made where there is
 // neither the kernel's source nor a compiler. The machine code is not in it: the module has it.
-
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import * as v from 'valibot'

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Everything that a report shows, as a plain value: from the module, its manifest and, if there is one, its proof.
 // Neither the kernel nor a compiler is needed; what can't be shown is said.
-
 import type { Beyond } from '../../check/semantics/plain/judgement.ts'
 import { readObject } from '../../elf/read.ts'
+import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
 import { grouped } from '../../ground/grouped.ts'
 import type { Job } from '../../ground/job.ts'
@@ -79,7 +79,7 @@ export async function gatherFacts(job: Job, module: string, proof?: string): Pro
     if (text === undefined) return input
     if (/\.[ch]$/.test(input.file)) return { ...input, source: text }
     const patch = readAgain(text, input.file)
-    return { ...input, ...(patch === undefined ? {} : { patch }) }
+    return { ...input, ...defined({ patch }) }
   })
   const unread = inputs.filter((input) => !('patch' in input || 'source' in input)).map((input) => input.file)
   if (unread.length > 0) missing.push(`The manifest does not hold the text of ${unread.join(', ')}`)
@@ -149,11 +149,7 @@ async function functionsOf(
       sympos: one.sympos,
       unit: one.unit,
       reasons: one.reasons,
-      ...(one.beyond === undefined ? {} : { beyond: one.beyond }),
-      ...(one.match === undefined ? {} : { match: one.match }),
-      ...(source === undefined ? {} : { source }),
-      ...(before === undefined ? {} : { before }),
-      ...(after === undefined ? {} : { after }),
+      ...defined({ beyond: one.beyond, match: one.match, source, before, after }),
       touches: replacement?.touches ?? [],
     }
   })

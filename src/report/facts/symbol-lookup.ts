@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which symbol a place of a module belongs to. A module may have very many symbols, and very many places that are asked
 // for: neither is gone through for each of the other.
-
 import type { ElfSymbol, ObjectFile, Section } from '../../elf/read.ts'
 import { addTo } from '../../ground/grouped.ts'
 import { getOrInsertComputed, remembered } from '../../ground/remembered.ts'

@@ -21,11 +21,6 @@ export interface Verdict {
   readonly stamps: readonly Stamp[]
 }
 
-/** The text with a full stop, unless it ends a sentence already. */
-export function sentence(text: string): string {
-  return /[.?!]$/.test(text) ? text : `${text}.`
-}
-
 export function seconds(ms: number): string {
   return ms < 995 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 }

@@ -2,8 +2,8 @@
 // What there was to say against the live patch, the gravest first, and what its author consented to.
 import { forecastRules } from '../../check/rules/concurrency/forecast.ts'
 import type { Finding } from '../../ground/finding.ts'
+import { sentence } from '../../ground/sentence.ts'
 import type { Facts } from '../facts/facts.ts'
-import { sentence } from '../facts/verdict.ts'
 import { type Html, html } from '../html/html.ts'
 
 const titles = { error: 'Error', warning: 'Warning', note: 'Note' } as const

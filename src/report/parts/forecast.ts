@@ -4,9 +4,9 @@
 
 import { forecastRules } from '../../check/rules/concurrency/forecast.ts'
 import { inNumbers } from '../../ground/in-numbers.ts'
+import { sentence } from '../../ground/sentence.ts'
 import type { Facts } from '../facts/facts.ts'
 import type { ProofRecord } from '../facts/proof-file.ts'
-import { sentence } from '../facts/verdict.ts'
 import { type Html, html } from '../html/html.ts'
 import { findingList } from './findings.ts'
 

@@ -2,9 +2,10 @@
 // The proof as a picture: over the time of each order of things, how many of the guest's tasks run the new code; below
 // it the steps with what they printed, and the guest's console.
 import { inNumbers } from '../../ground/in-numbers.ts'
+import { sentence } from '../../ground/sentence.ts'
 import type { Facts } from '../facts/facts.ts'
 import type { ProofRecord, ProofStep } from '../facts/proof-file.ts'
-import { seconds, sentence } from '../facts/verdict.ts'
+import { seconds } from '../facts/verdict.ts'
 import { type Html, html } from '../html/html.ts'
 
 type Order = ProofRecord['orders'][number]

@@ -2,7 +2,6 @@
 // Which static variable of a function is which, by the source: a declaration that the patch leaves alone declares the
 // same variable as before, and so does one that was moved with all the code that can see it. Where both are asked and
 // say different things, or where an old declaration goes and a new one of the name comes, nothing is certain.
-
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { BuildTrees } from '../../build/compiler/compile-unit.ts'

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Macros of a unit that its headers ask for: DEBUG, a template's parameters. They stay although no extracted text uses
 // them.
-
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { HeaderPart } from '../../c/expanded/expanded-text.ts'

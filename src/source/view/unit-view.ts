@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A unit seen from both sides of the preprocessor at once: each top-level piece of the main file as it was written,
 // with the declarations that it stands for when macros are expanded.
-
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { runCompiler } from '../../build/compiler/compiler-run.ts'

@@ -35,7 +35,7 @@ async function readManifest(file: string): Promise<Manifest | undefined> {
   if (text === undefined) return undefined
   const bad = (what: string, detail?: string) =>
     new Fault('usage', 'bad-manifest', `The manifest ${file} ${what}`, {
-      ...(detail === undefined ? {} : { detail }),
+      detail,
       remedy: 'Build the live patch again with `inarch build`',
     })
   return fittingJson(

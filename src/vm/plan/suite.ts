@@ -2,6 +2,7 @@
 // A suite: several live patches with what is to be seen of each, in a JSON file. Its paths are relative to it.
 import path from 'node:path'
 import * as v from 'valibot'
+import { defined } from '../../ground/defined.ts'
 import { Fault } from '../../ground/fault.ts'
 import { inputKinds, readInput } from '../../ground/input.ts'
 import { fittingJson } from '../../ground/schema.ts'
@@ -42,12 +43,10 @@ const suiteSchema = v.pipe(
 
 /** @throws Fault `usage/bad-expression` */
 export function readCheck({ run, label, before, after, reverted }: WrittenCheck): Check {
+  const parsed = (text: string | undefined) => (text === undefined ? undefined : parseExpectation(text))
   return {
     command: run,
-    ...(label === undefined ? {} : { label }),
-    ...(before === undefined ? {} : { before: parseExpectation(before) }),
-    ...(after === undefined ? {} : { after: parseExpectation(after) }),
-    ...(reverted === undefined ? {} : { reverted: parseExpectation(reverted) }),
+    ...defined({ label, before: parsed(before), after: parsed(after), reverted: parsed(reverted) }),
   }
 }
 
@@ -73,9 +72,7 @@ export async function readSuite(file: string): Promise<ProofRequest[]> {
       modules: modprobe ?? [],
       programs: (program ?? []).map(at),
       expected: (expect ?? []).map((pattern) => parsePattern(pattern)),
-      ...(script === undefined ? {} : { script: at(script) }),
-      ...(exercise === undefined ? {} : { exercise }),
-      ...(fs === undefined ? {} : { fileSystem: fs }),
+      ...defined({ script: script === undefined ? undefined : at(script), exercise, fileSystem: fs }),
     })),
   )
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Turns the guest's events into a record of what happened, step by step, and shows each step in the
 // journal while it runs.
+import { defined } from '../../ground/defined.ts'
 import type { Job, Step } from '../../ground/job.ts'
 import type { EndOutcome, Event } from '../guest/protocol.ts'
 import type { Turn } from '../plan/scenario.ts'
@@ -260,10 +261,7 @@ export async function openRecorder(
         const planned = plan.get(`${open.part}.${event.step}`)
         if (planned === undefined) lost ??= `the guest told of a step ${event.step}, which was not planned`
         const { title = event.step, command } = planned ?? {}
-        open.steps.push({
-          ...draftOf(event.step, title, at),
-          ...(command === undefined ? {} : { command }),
-        })
+        open.steps.push({ ...draftOf(event.step, title, at), ...defined({ command }) })
         if (several) later(() => live?.step.progress(title))
         else show(title)
         break

@@ -41,8 +41,8 @@ function callsIn(statements: readonly Statement[]): Call[] {
 }
 
 /** The variable or member that a call is about. */
-function subjectOf({ inner }: Call, argument = 0): string {
-  return plainly(inner[argument] ?? [])
+function subjectOf({ inner }: Call): string {
+  return plainly(inner[0] ?? [])
 }
 
 /** What a changed function no longer does for readers without a lock; undefined when it does all it did. */

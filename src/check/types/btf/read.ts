@@ -3,7 +3,6 @@
 // The format is the kernel's Documentation/bpf/btf.rst. A view over the bytes: each type is found by its number, and
 // what is read is checked once, when it is opened, so that later no number of a type is
 // out of range or part of a circle.
-
 import { Fault } from '../../../ground/fault.ts'
 import { remembered } from '../../../ground/remembered.ts'
 import { checkCircles } from './circles.ts'
